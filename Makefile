@@ -1,0 +1,93 @@
+# The two commands to begin with:
+#
+#     make demo       MNIST is fetched and checked, the thesis's network trains, pictures appear in out/demo
+#     make test       the derivatives, the theory and the house rules are proved
+#
+# Neither needs anything but a C compiler; without a network make demo draws its own digits. Also:
+#
+#     make examples   every example into build/        make bench    the seven training workloads, timed
+#     make score      how good are generated digits    make clean    forgets build/ and out/, keeps data/
+#     make format     clang-format on our C files, make format-check only looks
+#
+# Variables: CC, CFLAGS (-O2), OPENMP (-fopenmp when the compiler has it; empty: one thread), JOBS, STEPS.
+
+CC ?= cc
+CFLAGS ?= -O2
+WARN ?= -Wall -Wextra
+STEPS ?= 1000
+JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+
+ifeq ($(origin OPENMP),undefined)
+OPENMP := $(shell sh tools/probe_openmp "$(CC)")
+endif
+export CC OPENMP
+
+COMPILE = @echo "$(CC) $(CFLAGS) $(OPENMP) $< -o $@"; rm -f $@; \
+    $(CC) $(CFLAGS) $(WARN) $(OPENMP) -I. -Idata/include
+SUBMAKE = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
+
+TESTS := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
+# These are built and run a second time in double precision, where derivatives can be checked.
+TWICE := $(addprefix test_,op tape layer loss optim kern gemm conv theory)
+DOUBLES := $(addsuffix _double,$(filter $(TWICE),$(TESTS)))
+CHECKS := check_structure check_structure_self check_hygiene check_isa check_examples check_readme
+EXAMPLES := $(patsubst examples/%.c,%,$(wildcard examples/*.c))
+BENCHES := $(patsubst bench/%.c,bench_%,$(wildcard bench/*.c))
+HEADERS := gan.h $(wildcard examples/*.h data/include/stb/*.h)
+
+all: examples
+
+# Everything is built and run even when something fails; the last line has the sum.
+test:
+	@rm -rf build/log && mkdir -p build/log out/test
+	@$(SUBMAKE) -k built || true
+	@$(SUBMAKE) $(addprefix run_,$(CHECKS) $(TESTS) $(DOUBLES))
+	@sh tools/run_test --total
+
+built: $(addprefix build/,$(TESTS) $(DOUBLES))
+
+$(addprefix run_,$(TESTS) $(DOUBLES)): run_%:
+	@sh tools/run_test $* build/$*
+$(addprefix run_,$(CHECKS)): run_%:
+	@sh tools/run_test $* sh tools/$(patsubst %_self,% --self-test,$*)
+
+$(addprefix build/,$(TESTS)): build/%: tests/%.c tests/test.h $(HEADERS) | build
+	$(COMPILE) $< -o $@ -lm
+$(addprefix build/,$(DOUBLES)): build/%_double: tests/%.c tests/test.h $(HEADERS) | build
+	$(COMPILE) -DGAN_DOUBLE $< -o $@ -lm
+$(addprefix build/,$(EXAMPLES)): build/%: examples/%.c $(HEADERS) | build
+	$(COMPILE) $< -o $@ -lm
+$(addprefix build/,$(BENCHES)): build/bench_%: bench/%.c $(HEADERS) | build
+	$(COMPILE) $< -o $@ -lm
+build/score: tools/score.c $(HEADERS) | build
+	$(COMPILE) $< -o $@ -lm
+build:
+	@mkdir -p build
+
+# The sub-make looks again for what the fetching brought.
+demo:
+	@sh tools/fetch_mnist.sh || true
+	@sh tools/fetch_stb.sh || true
+	@$(MAKE) --no-print-directory build/thesis
+	build/thesis --steps $(STEPS) --data data/mnist --out out/demo
+
+examples: $(addprefix build/,$(EXAMPLES))
+
+bench: $(addprefix build/,$(BENCHES))
+	build/bench_steps
+
+score: build/score
+	@sh tools/fetch_mnist.sh || true
+	build/score --data data/mnist $(FILES)
+
+FORMATTED = $(wildcard gan.h examples/*.[ch] tests/*.[ch] bench/*.c tools/*.c)
+format:
+	clang-format -i $(FORMATTED)
+format-check:
+	clang-format --dry-run -Werror $(FORMATTED)
+
+clean:
+	rm -rf build out
+
+.PHONY: all test built demo examples bench score format format-check clean
+.PHONY: $(addprefix run_,$(CHECKS) $(TESTS) $(DOUBLES))

@@ -1,0 +1,78 @@
+// Points on a line: data y = 2 x + 1 with x ~ U(-1, 1) and noise .05 across it; G learns to put its points
+// there.
+//     cc -O2 -I. examples/line_2d.c -lm -o line_2d && ./line_2d && ./line_2d --freeze-generator
+// With --freeze-generator only D learns. Then it wins: the first G misses the line, so the two distributions
+// hardly meet and the theory says D(x) -> 1, D(G(z)) -> 0, V -> 0. When G learns too, D = 1/2 and V = -log 4.
+#include "common.h"
+#define GAN_IMPLEMENTATION
+#include "gan.h"
+
+static gan_tensor *generator(gan_model *g, gan_tensor *z, gan_tensor *label)
+{
+    gan_tensor *h;
+    (void)label;
+    h = gan_selu(gan_linear(g, "fc1", z, 32));
+    h = gan_selu(gan_linear(g, "fc2", h, 32));
+    return gan_linear(g, "fc3", h, 2);
+}
+
+static gan_tensor *discriminator(gan_model *d, gan_tensor *x, gan_tensor *label)
+{
+    gan_tensor *h;
+    (void)label;
+    h = gan_elu(gan_linear(d, "fc1", x, 64), 1);
+    h = gan_elu(gan_linear(d, "fc2", h, 64), 1);
+    return gan_linear(d, "fc3", h, 1); // a logit
+}
+
+int main(int argc, char **argv)
+{
+    enum { BATCH = 256, SAMPLES = 2000 };
+    const ex_options o = ex_start(argc, argv, "line_2d", "points on a line", 5000, "out/line_2d", "freeze");
+    const int frozen = o.freeze_generator;
+    const char *picture = ex_path(&o, frozen ? "frozen.png" : "line_2d.png");
+    gan_context *ctx = ex_context(&o);
+    gan_model *g = gan_model_create(ctx, "generator", generator, NULL);
+    gan_model *d = gan_model_create(ctx, "discriminator", discriminator, NULL);
+    gan_optimizer *og = gan_optimizer_create(g, gan_adam(1e-3f, .5f, .999f));
+    gan_optimizer *od = gan_optimizer_create(d, gan_adam(1e-3f, .5f, .999f));
+    gan_dataset *line = gan_dataset_toy(ctx, GAN_TOY_LINE);
+    gan_tensor *real, *fake, *f;
+    const gan_real *v;
+    double value = 0, d_real = 0, d_fake = 0, off = 0;
+    ex_plot p = ex_plot_new(700, 700);
+    int i;
+
+    gan_model_freeze(g, NULL, frozen);
+    for (i = 1; i <= o.steps && !ex_stop && !gan_error(ctx); ++i) {
+        real = gan_forward(d, gan_dataset_batch(line, BATCH, NULL), NULL);
+        f = gan_forward(d, gan_detach(gan_forward(g, gan_rand_normal(ctx, 2, BATCH, 2), NULL)), NULL);
+        d_real = (double)gan_item(gan_mean_all(gan_sigmoid(real)));
+        d_fake = (double)gan_item(gan_mean_all(gan_sigmoid(f)));
+        value = -(double)gan_minimize(od, gan_loss_d(GAN_LOSS_NON_SATURATING, real, f, 0));
+        f = gan_forward(d, gan_forward(g, gan_rand_normal(ctx, 2, BATCH, 2), NULL), NULL);
+        gan_minimize(og, gan_loss_g(GAN_LOSS_NON_SATURATING, f)); // changes nothing where G is frozen
+        ex_progress(i, o.steps, "V %.3f  D(x) %.2f  D(G(z)) %.2f", value, d_real, d_fake);
+    }
+
+    gan_record(ctx, 0); // no gradients from here on
+    real = gan_dataset_batch(line, SAMPLES, NULL);
+    fake = gan_forward(g, gan_rand_normal(ctx, 2, SAMPLES, 2), NULL);
+    for (v = gan_data(fake), i = 0; v && i < SAMPLES; ++i)
+        off += fabs((double)v[2 * i + 1] - 2 * (double)v[2 * i] - 1) / SAMPLES;
+    printf("\n                          came out   theory\n");
+    printf("D(x)                      %8.3f   %s\n", d_real, frozen ? "1" : ".5");
+    printf("D(G(z))                   %8.3f   %s\n", d_fake, frozen ? "0" : ".5");
+    printf("V                         %8.3f   %s\n", value, frozen ? "0" : "-log 4 = -1.386");
+    printf("mean |y - 2 x - 1| of G   %8.3f   %s\n", off,
+           frozen ? "(not learned)" : ".05 sqrt(2 / pi) = .040");
+
+    ex_plot_panel(&p, 0, 1, 0, 1, frozen ? "a frozen G and its data" : "G(z) and its data", -3, 3, -4, 6);
+    ex_plot_points(&p, real, 3, EX_GREY);
+    ex_plot_points(&p, fake, 3, EX_BLUE);
+    ex_plot_legend(&p, "data", EX_GREY);
+    ex_plot_legend(&p, "G(z)", EX_BLUE);
+    ex_plot_write(&p, ctx, picture);
+    printf("picture: %s\n", picture);
+    return ex_finish(ctx);
+}

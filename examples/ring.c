@@ -1,0 +1,101 @@
+// Eight modes on a ring, where plain GANs lose some: WGAN-GP, its gradient penalty written out by hand.
+//     cc -O2 -I. examples/ring.c -lm -o ring && ./ring
+// The critic's score must not change faster than 1 per unit of length (Gulrajani 2017): penalty (|grad_x
+// D(x)| - 1)^2. That is a gradient inside a loss, so training it takes the gradient of a gradient. Official
+// toy settings are 4 layers of 512 and 1e-4; here 3 of 128 and a falling 1e-3, for seconds on one core.
+#include "common.h"
+#define GAN_IMPLEMENTATION
+#include "gan.h"
+
+static gan_tensor *layers(gan_model *m, gan_tensor *x, int outputs)
+{
+    gan_tensor *h;
+    h = gan_relu(gan_linear(m, "fc1", x, 128));
+    h = gan_relu(gan_linear(m, "fc2", h, 128));
+    h = gan_relu(gan_linear(m, "fc3", h, 128));
+    return gan_linear(m, "fc4", h, outputs);
+}
+
+static gan_tensor *generator(gan_model *g, gan_tensor *z, gan_tensor *label)
+{
+    (void)label;
+    return layers(g, z, 2);
+}
+static gan_tensor *critic(gan_model *d, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    return layers(d, x, 1);
+}
+
+static gan_tensor *critic_loss(gan_model *d, gan_tensor *real, gan_tensor *fake, gan_real weight)
+{
+    gan_tensor *eps = gan_rand_uniform(gan_context_of(real), 2, gan_dim(real, 0), 1);
+    gan_tensor *x = gan_lerp(fake, real, eps);
+    gan_tensor *g = gan_grad(gan_sum_all(gan_forward(d, x, NULL)), x, GAN_CREATE_GRAPH);
+    gan_tensor *gp = gan_mean_all(gan_square(gan_add_scalar(gan_norm_per_sample(g), -1)));
+    gan_tensor *w = gan_mean_all(gan_sub(gan_forward(d, fake, NULL), gan_forward(d, real, NULL)));
+    return gan_add(w, gan_mul_scalar(gp, weight));
+}
+
+// How many of 8 modes have a point within 3 sigma = .03, and the fraction of points within that of any mode.
+static int modes(gan_tensor *x, double *quality)
+{
+    const gan_real *v = gan_data(x);
+    int hit[8] = {0}, i, k, covered = 0;
+    *quality = 0;
+    for (i = 0; v && i < gan_dim(x, 0); ++i)
+        for (k = 0; k < 8; ++k)
+            if (hypot((double)v[2 * i] - cos(k * .78539816), (double)v[2 * i + 1] - sin(k * .78539816)) < .03)
+                hit[k] = 1, *quality += 1. / gan_dim(x, 0);
+    for (k = 0; k < 8; ++k) covered += hit[k];
+    return covered;
+}
+
+int main(int argc, char **argv)
+{
+    enum { BATCH = 256, CRITIC_STEPS = 5, SAMPLES = 2500 };
+    const ex_options o = ex_start(argc, argv, "ring", "WGAN-GP finds eight modes", 2000, "out/ring", "");
+    gan_context *ctx = ex_context(&o);
+    gan_model *g = gan_model_create(ctx, "generator", generator, NULL);
+    gan_model *d = gan_model_create(ctx, "critic", critic, NULL);
+    gan_optimizer *og = gan_optimizer_create(g, gan_adam(1e-3f, .5f, .9f));
+    gan_optimizer *od = gan_optimizer_create(d, gan_adam(1e-3f, .5f, .9f));
+    gan_dataset *ring = gan_dataset_toy(ctx, GAN_TOY_RING);
+    gan_tensor *real, *fake;
+    double loss = 0, quality;
+    ex_plot p = ex_plot_new(700, 700);
+    int i, k, covered;
+
+    for (i = 1; i <= o.steps && !ex_stop && !gan_error(ctx); ++i) {
+        const gan_real lr = (gan_real)(1e-3 * (1 - (i - 1.) / o.steps));
+        gan_optimizer_lr(og, lr);
+        gan_optimizer_lr(od, lr);
+        for (k = 0; k < CRITIC_STEPS; ++k) {
+            real = gan_dataset_batch(ring, BATCH, NULL);
+            fake = gan_detach(gan_forward(g, gan_rand_normal(ctx, 2, BATCH, 2), NULL));
+            loss = (double)gan_minimize(od, critic_loss(d, real, fake, .1f));
+        }
+        fake = gan_forward(g, gan_rand_normal(ctx, 2, BATCH, 2), NULL);
+        gan_minimize(og, gan_neg(gan_mean_all(gan_forward(d, fake, NULL))));
+        ex_progress(i, o.steps, "critic loss %.4f", loss);
+    }
+    gan_record(ctx, 0); // no gradients from here on
+    real = gan_dataset_batch(ring, SAMPLES, NULL);
+    fake = gan_forward(g, gan_rand_normal(ctx, 2, SAMPLES, 2), NULL);
+    covered = modes(fake, &quality);
+    printf("\nof %d points               modes covered   within 3 sigma\n", SAMPLES);
+    printf("this generator                 %d of 8           %4.1f %%\n", covered, 100 * quality);
+    covered = modes(real, &quality);
+    printf("its data                       %d of 8           %4.1f %%   1 - e^-4.5 = 98.9 %%\n", covered,
+           100 * quality);
+    printf("a plain GAN, published       6.3 of 8           98.2 %%   PacGAN, table 1; far longer\n");
+
+    ex_plot_panel(&p, 0, 1, 0, 1, "G(z) and the eight modes of its data", -1.5, 1.5, -1.5, 1.5);
+    ex_plot_points(&p, fake, 2.5, EX_BLUE);
+    for (k = 0; k < 8; ++k) ex_plot_point(&p, cos(k * .78539816), sin(k * .78539816), 8, EX_RED);
+    ex_plot_legend(&p, "modes", EX_RED);
+    ex_plot_legend(&p, "G(z)", EX_BLUE);
+    ex_plot_write(&p, ctx, ex_path(&o, "ring.png"));
+    printf("picture: %s\n", ex_path(&o, "ring.png"));
+    return ex_finish(ctx);
+}

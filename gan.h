@@ -1,0 +1,8725 @@
+// gan.h - v0.1.0 - generative adversarial networks in one C99 header. MIT or public domain, your choice (end of file).
+//
+// Trains and runs GANs with a C compiler and libm, nothing else. In ONE source file of your project write
+//
+//     #define GAN_IMPLEMENTATION
+//     #include "gan.h"
+//
+// and include gan.h plainly everywhere else. Compile with -O2 and link with -lm; add -fopenmp to use every core.
+//
+// A whole program: G(z) = z + theta learns to move a normal distribution onto its data, N(4, 1).
+//
+//     #define GAN_IMPLEMENTATION
+//     #include "gan.h"
+//     #include <stdio.h>
+//
+//     static gan_tensor *shift(gan_model *g, gan_tensor *z, gan_tensor *label)
+//     { (void)label; return gan_add(z, gan_param(g, "theta", gan_init_constant(0), 1, 1)); }
+//
+//     static gan_tensor *logistic(gan_model *d, gan_tensor *x, gan_tensor *label)
+//     { (void)label; return gan_linear(d, "fc", x, 1); }
+//
+//     int main(void)
+//     {
+//         gan_context *ctx = gan_create(NULL);
+//         gan_model *g = gan_model_create(ctx, "generator", shift, NULL);
+//         gan_model *d = gan_model_create(ctx, "discriminator", logistic, NULL);
+//         gan_optimizer *og = gan_optimizer_create(g, gan_sgd(.1f, 0)), *od = gan_optimizer_create(d, gan_sgd(.1f, 0));
+//         int i;
+//         for (i = 0; i < 1000; ++i) {
+//             gan_tensor *x = gan_add_scalar(gan_rand_normal(ctx, 2, 256, 1), 4);
+//             gan_tensor *fake = gan_forward(g, gan_rand_normal(ctx, 2, 256, 1), NULL);
+//             gan_minimize(od, gan_loss_d(GAN_LOSS_NON_SATURATING, gan_forward(d, x, NULL), gan_forward(d, gan_detach(fake), NULL), 0));
+//             fake = gan_forward(g, gan_rand_normal(ctx, 2, 256, 1), NULL);
+//             gan_minimize(og, gan_loss_g(GAN_LOSS_NON_SATURATING, gan_forward(d, fake, NULL)));
+//         }
+//         printf("theta = %.2f, the data's mean is 4\n", (double)gan_item(gan_model_find(g, "theta")));
+//         if (gan_error(ctx)) puts(gan_error_message(ctx));
+//         gan_destroy(ctx);
+//         return 0;
+//     }
+//
+// CONTENTS (search for the marker, for example ">>tape")
+//
+//     The facade            >>configuration  >>context  >>tensors  >>operations  >>gradients  >>layers
+//                           >>losses  >>optimizers  >>datasets  >>images  >>checkpoints  >>trainer
+//     0  ground             >>base  >>mem  >>err  >>rng  >>par  >>cpu
+//     1  once per ISA       >>vec  >>kern
+//     2  the choice         >>isa
+//     3  blocking           >>gemm  >>conv
+//     4  shapes             >>tensor  >>state
+//     5  differentiation    >>op
+//     6                     >>tape
+//     7  learning           >>layer  >>loss  >>optim
+//     8  the world          >>data  >>image  >>ckpt
+//     9  the adversary      >>train
+//     roof                  >>public
+//
+// CONVENTIONS
+//
+//     Layout       Tensors are dense, row-major, of gan_real (float). Images are NCHW. Weights have PyTorch's shapes: linear
+//                  (out, in), conv2d (out, in / groups, kh, kw), conv_transpose2d (in, out / groups, kh, kw).
+//     Sizes        Dimensions are int, 1 to 8 of them or none (a scalar); variadic shapes are `int ndim` followed by ndim ints.
+//     Ownership    A context owns everything. Models, parameters, optimisers, datasets and trainers live until gan_destroy.
+//                  Tensors live until their step ends: a gan_trainer_step and a gan_minimize outside any scope release all
+//                  that was recorded; inside gan_scope_open ... gan_scope_close, the closing does. gan_keep keeps one by name.
+//                  There is no free function to forget. A step in its steady state makes no heap call.
+//     Errors       Sticky. A failed call returns a "poison" tensor that later calls pass on; ask gan_error(ctx) once, when it
+//                  suits you; gan_error_message(ctx) names the operation, the shapes and the fix. Nothing aborts or prints.
+//                  NULL tensors, models and contexts are tolerated everywhere and lead to errors, not crashes.
+//     Threads      One context is used by one thread at a time; different contexts are independent. Inside, work is spread by
+//                  OpenMP when compiled with it, by gan_desc.parallel_for when given, else not at all.
+//     Determinism  Same seed, same build, same instruction set: the same bits, whatever the number of threads.
+//     Precision    float; GAN_DOUBLE makes everything double (scalar code), for checking derivatives.
+
+#ifndef GAN_H
+#define GAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define GAN_VERSION_MAJOR 0
+#define GAN_VERSION_MINOR 1
+#define GAN_VERSION_PATCH 0
+#define GAN_VERSION "0.1.0"
+
+// >>configuration: define these before including gan.h, all of them alike in every file
+//
+//     macro                  effect
+//     GAN_IMPLEMENTATION     in one file: compile the library here
+//     GAN_STATIC             everything static: the library is private to that one file
+//     GAN_DOUBLE             gan_real is double; scalar kernels
+//     GAN_NO_SIMD            scalar kernels only
+//     GAN_NO_STDIO           no files: nothing of <stdio.h>; loading from memory stays
+//     GAN_NO_MALLOC          no malloc: gan_desc.memory or gan_desc.allocator must be given
+//     GAN_HEADER_FILENAME    the name by which gan.h can include itself; default "gan.h"
+//     GAN_IDE                for code browsers: parse the kernels once, without self-inclusion
+
+#ifdef GAN_STATIC
+#define GAN_API static
+#elif defined(__cplusplus)
+#define GAN_API extern "C"
+#else
+#define GAN_API extern
+#endif
+
+#ifdef GAN_DOUBLE
+typedef double gan_real;
+#else
+typedef float gan_real;
+#endif
+
+enum { GAN_MAX_DIMS = 8, GAN_MAX_NAME = 128 };
+
+// >>context: create, errors, memory, random numbers
+
+typedef struct gan_context gan_context;
+typedef struct gan_tensor gan_tensor;
+typedef struct gan_model gan_model;
+typedef struct gan_optimizer gan_optimizer;
+typedef struct gan_dataset gan_dataset;
+typedef struct gan_trainer gan_trainer;
+
+#define GAN_ERRORS(X)                                                                                  \
+    X(MEMORY, "out of memory")                                                                         \
+    X(ARGUMENT, "bad argument")                                                                        \
+    X(SHAPE, "shapes do not fit")                                                                      \
+    X(NAME, "bad or unknown name")                                                                     \
+    X(STATE, "call out of order")                                                                      \
+    X(NONFINITE, "NaN or infinity")                                                                    \
+    X(FILE, "file cannot be read or written")                                                          \
+    X(FORMAT, "file has the wrong format")                                                             \
+    X(UNSUPPORTED, "not available in this build or on this machine")
+
+typedef enum gan_error_code {
+    GAN_OK = 0,
+#define GAN__ROW(id, text) GAN_ERROR_##id,
+    GAN_ERRORS(GAN__ROW)
+#undef GAN__ROW
+} gan_error_code;
+
+// Instruction sets, worst first; AUTO takes the best that the machine runs.
+#define GAN_ISAS(X) X(SCALAR, scalar) X(SSE2, sse2) X(AVX2, avx2) X(AVX512, avx512) X(NEON, neon)
+
+typedef enum gan_isa {
+    GAN_ISA_AUTO = 0,
+#define GAN__ROW(id, name) GAN_ISA_##id,
+    GAN_ISAS(GAN__ROW)
+#undef GAN__ROW
+    GAN_ISA_COUNT
+} gan_isa;
+
+typedef struct gan_allocator {
+    void *(*alloc)(size_t bytes, void *user);           // any alignment; NULL when there is none
+    void (*release)(void *p, size_t bytes, void *user);
+    void *user;
+} gan_allocator;
+
+typedef void gan_task(void *arg, int64_t index);
+
+typedef struct gan_desc {                               // zero everywhere means the default
+    uint64_t seed;                                      // of every random number of this context
+    int threads;                                        // 0: all that OpenMP offers; with parallel_for: how many it runs
+    gan_isa isa;                                        // GAN_ISA_AUTO
+    void *memory;                                       // a fixed block: malloc is never called
+    size_t memory_size;                                 // its bytes
+    gan_allocator allocator;                            // malloc and free
+    void (*parallel_for)(int64_t n, gan_task *task, void *arg, void *user);     // runs task(arg, 0 .. n-1), returns when all are done
+    void *parallel_user;
+} gan_desc;
+
+// A new context; desc may be NULL. Returns NULL when there is no memory for it, or when desc.isa names an instruction set
+// that this machine lacks (gan_error(NULL) is then GAN_ERROR_MEMORY; the context never half exists).
+GAN_API gan_context *gan_create(const gan_desc *desc);
+GAN_API void gan_destroy(gan_context *ctx);
+
+// The first error since creation or gan_error_clear: a gan_error_code, 0 for none, and its message.
+GAN_API int gan_error(const gan_context *ctx);
+GAN_API const char *gan_error_message(const gan_context *ctx);
+GAN_API void gan_error_clear(gan_context *ctx);
+
+typedef struct gan_memory_stats {
+    size_t current, peak;                               // bytes in use now and at most: parameters and step together
+    size_t reserved;                                    // bytes taken from the allocator or given as the fixed block
+    uint64_t heap_calls;                                // calls to the allocator so far
+} gan_memory_stats;
+GAN_API gan_memory_stats gan_memory(const gan_context *ctx);
+
+// Tensors made between open and close are released by close; scopes nest.
+GAN_API void gan_scope_open(gan_context *ctx);
+GAN_API void gan_scope_close(gan_context *ctx);
+// A copy of t that lives until gan_destroy, off the tape. The same name again overwrites it (the shape must be the same).
+GAN_API gan_tensor *gan_keep(gan_context *ctx, const char *name, gan_tensor *t);
+
+GAN_API const char *gan_isa_name(const gan_context *ctx);
+GAN_API int gan_threads(const gan_context *ctx);
+// Restart the random numbers (Philox4x32-10, Salmon et al. 2011, counter-based).
+GAN_API void gan_seed(gan_context *ctx, uint64_t seed);
+
+// >>tensors: making and reading them. A shape is `int ndim` followed by that many ints.
+
+GAN_API gan_tensor *gan_zeros(gan_context *ctx, int ndim, ...);
+GAN_API gan_tensor *gan_full(gan_context *ctx, gan_real value, int ndim, ...);
+GAN_API gan_tensor *gan_scalar(gan_context *ctx, gan_real value);                              // shape ()
+GAN_API gan_tensor *gan_linspace(gan_context *ctx, gan_real first, gan_real last, int n);      // (n)
+GAN_API gan_tensor *gan_from(gan_context *ctx, const gan_real *data, int ndim, ...);           // copies data
+GAN_API gan_tensor *gan_rand_uniform(gan_context *ctx, int ndim, ...);                         // [0, 1)
+GAN_API gan_tensor *gan_rand_normal(gan_context *ctx, int ndim, ...);                          // N(0, 1)
+GAN_API gan_tensor *gan_tensor_create(gan_context *ctx, int ndim, const int *dims);            // zeros; a computed shape
+
+GAN_API gan_context *gan_context_of(const gan_tensor *t);
+GAN_API int gan_ndim(const gan_tensor *t);
+GAN_API int gan_dim(const gan_tensor *t, int i);                    // i < 0 counts from the end
+GAN_API size_t gan_numel(const gan_tensor *t);
+GAN_API gan_real *gan_data(gan_tensor *t);                          // its values, to read or to fill; NULL for poison
+GAN_API gan_real gan_item(const gan_tensor *t);                     // the first value; 0 for poison
+GAN_API int gan_read(const gan_tensor *t, gan_real *out, size_t n); // copies n = numel values; returns the error code
+
+// >>operations: differentiable to any order; shapes broadcast as in NumPy. Names and meanings are PyTorch's.
+//
+// Every operation is recorded. What the tape knows is this table, one row an operation (its backward stands beside it in the
+// room >>op); the functions under "composed" below are made of these.
+#define GAN_OPERATIONS(X)                                                                                             \
+    X(ADD, add) X(SUB, sub) X(MUL, mul) X(DIV, div) X(POW, pow) X(MAXIMUM, maximum) X(MINIMUM, minimum)               \
+    X(AFFINE, affine) X(ABS, abs) X(EXP, exp) X(LOG, log) X(SQRT, sqrt) X(SQUARE, square) X(RECIPROCAL, reciprocal)   \
+    X(SIN, sin) X(COS, cos) X(TANH, tanh) X(TANH_BACKWARD, tanh_backward)                                             \
+    X(SIGMOID, sigmoid) X(SIGMOID_BACKWARD, sigmoid_backward) X(SOFTPLUS, softplus) X(ERF, erf)                       \
+    X(RELU, relu) X(LEAKY_RELU, leaky_relu) X(LEAKY_RELU_BACKWARD, leaky_relu_backward)                               \
+    X(ELU, elu) X(ELU_BACKWARD, elu_backward) X(GELU, gelu) X(SILU, silu) X(CLAMP, clamp)                             \
+    X(COMPARE, compare) X(WHERE, where) X(ADDCMUL, addcmul)                                                           \
+    X(SUM, sum) X(AMAX, amax) X(EXPAND, expand) X(RESHAPE, reshape) X(PERMUTE, permute) X(SLICE, slice) X(PAD, pad)   \
+    X(CONCAT, concat) X(TAKE, take) X(PUT, put)                                                                       \
+    X(MATMUL, matmul) X(LINEAR, linear)                                                                               \
+    X(CONV2D, conv2d) X(CONV_TRANSPOSE2D, conv_transpose2d) X(CONV2D_WEIGHT, conv2d_weight)                           \
+    X(MAX_POOL2D, max_pool2d) X(AVG_POOL2D, avg_pool2d) X(AVG_POOL2D_BACKWARD, avg_pool2d_backward)                   \
+    X(UPSAMPLE, upsample) X(UPSAMPLE_BACKWARD, upsample_backward)                                                     \
+    X(NORMALIZE, normalize) X(NORMALIZE_BACKWARD, normalize_backward)
+
+typedef enum gan_op {
+    GAN_OP_NONE = 0,
+#define GAN__ROW(id, name) GAN_OP_##id,
+    GAN_OPERATIONS(GAN__ROW)
+#undef GAN__ROW
+    GAN_OP_COUNT
+} gan_op;
+
+// arithmetic, element by element, broadcasting
+GAN_API gan_tensor *gan_add(gan_tensor *a, gan_tensor *b);
+GAN_API gan_tensor *gan_sub(gan_tensor *a, gan_tensor *b);
+GAN_API gan_tensor *gan_mul(gan_tensor *a, gan_tensor *b);
+GAN_API gan_tensor *gan_div(gan_tensor *a, gan_tensor *b);
+GAN_API gan_tensor *gan_pow(gan_tensor *a, gan_tensor *b);              // a^b, a > 0 for the gradient of b
+GAN_API gan_tensor *gan_maximum(gan_tensor *a, gan_tensor *b);          // where equal, the gradient is shared half and half
+GAN_API gan_tensor *gan_minimum(gan_tensor *a, gan_tensor *b);
+GAN_API gan_tensor *gan_affine(gan_tensor *x, gan_real scale, gan_real shift);      // scale x + shift
+GAN_API gan_tensor *gan_abs(gan_tensor *x);
+GAN_API gan_tensor *gan_exp(gan_tensor *x);
+GAN_API gan_tensor *gan_log(gan_tensor *x);
+GAN_API gan_tensor *gan_sqrt(gan_tensor *x);
+GAN_API gan_tensor *gan_square(gan_tensor *x);
+GAN_API gan_tensor *gan_reciprocal(gan_tensor *x);
+GAN_API gan_tensor *gan_sin(gan_tensor *x);
+GAN_API gan_tensor *gan_cos(gan_tensor *x);
+GAN_API gan_tensor *gan_tanh(gan_tensor *x);
+GAN_API gan_tensor *gan_sigmoid(gan_tensor *x);
+GAN_API gan_tensor *gan_softplus(gan_tensor *x);                        // log(1 + e^x), stable
+GAN_API gan_tensor *gan_erf(gan_tensor *x);
+GAN_API gan_tensor *gan_relu(gan_tensor *x);
+GAN_API gan_tensor *gan_leaky_relu(gan_tensor *x, gan_real slope);
+GAN_API gan_tensor *gan_elu(gan_tensor *x, gan_real alpha);
+GAN_API gan_tensor *gan_selu(gan_tensor *x);                            // Klambauer 2017
+GAN_API gan_tensor *gan_gelu(gan_tensor *x);                            // x Phi(x), exact
+GAN_API gan_tensor *gan_silu(gan_tensor *x);                            // x sigmoid(x)
+GAN_API gan_tensor *gan_clamp(gan_tensor *x, gan_real lo, gan_real hi);
+GAN_API gan_tensor *gan_where(gan_tensor *condition, gan_tensor *a, gan_tensor *b);        // condition != 0 ? a : b
+GAN_API gan_tensor *gan_addcmul(gan_tensor *a, gan_tensor *b, gan_tensor *c);              // a b + c in one pass
+// comparisons give 1 or 0, without gradient
+GAN_API gan_tensor *gan_lt(gan_tensor *a, gan_tensor *b);
+GAN_API gan_tensor *gan_le(gan_tensor *a, gan_tensor *b);
+GAN_API gan_tensor *gan_gt(gan_tensor *a, gan_tensor *b);
+GAN_API gan_tensor *gan_ge(gan_tensor *a, gan_tensor *b);
+GAN_API gan_tensor *gan_eq(gan_tensor *a, gan_tensor *b);
+GAN_API gan_tensor *gan_ne(gan_tensor *a, gan_tensor *b);
+
+// shape
+GAN_API gan_tensor *gan_reshape(gan_tensor *x, int ndim, ...);          // one dimension may be -1; no copy
+GAN_API gan_tensor *gan_flatten(gan_tensor *x);                         // (N, ...) -> (N, rest); no copy
+GAN_API gan_tensor *gan_expand(gan_tensor *x, int ndim, ...);           // broadcast to this shape
+GAN_API gan_tensor *gan_expand_as(gan_tensor *x, const gan_tensor *like);
+GAN_API gan_tensor *gan_permute(gan_tensor *x, int ndim, ...);          // output axis i is input axis p[i]
+GAN_API gan_tensor *gan_transpose(gan_tensor *x, int i, int j);
+GAN_API gan_tensor *gan_slice(gan_tensor *x, int axis, int start, int stop);        // [start, stop); negative counts from the end
+GAN_API gan_tensor *gan_pad(gan_tensor *x, int axis, int before, int after, gan_real value);
+GAN_API gan_tensor *gan_concat(int axis, int count, ...);               // `count` tensors
+GAN_API gan_tensor *gan_stack(int axis, int count, ...);                // along a new axis
+// x (B.., R, D), index (B.., n) of whole numbers 0 .. R-1 -> (B.., n, D): out[b][i][:] = x[b][index[b][i]][:]
+GAN_API gan_tensor *gan_take(gan_tensor *x, gan_tensor *index);
+GAN_API gan_tensor *gan_put(gan_tensor *g, gan_tensor *index, int rows);            // the adjoint of take: rows are summed
+GAN_API gan_tensor *gan_gather(gan_tensor *x, gan_tensor *index);       // along the last axis; x (B.., R), index (B.., n)
+GAN_API gan_tensor *gan_pixel_shuffle(gan_tensor *x, int factor);       // (N, C f f, H, W) -> (N, C, H f, W f)
+GAN_API gan_tensor *gan_pixel_unshuffle(gan_tensor *x, int factor);
+
+// reductions; axes is a bit mask made with GAN_AXIS(i) | GAN_AXIS(j), or GAN_ALL
+#define GAN_AXIS(i) (1u << (i))
+#define GAN_ALL 0xffffffffu
+enum { GAN_KEEPDIM = 1 };                                              // keep: reduced axes stay with size 1, else they go
+GAN_API gan_tensor *gan_sum(gan_tensor *x, unsigned axes, int keep);
+GAN_API gan_tensor *gan_mean(gan_tensor *x, unsigned axes, int keep);
+GAN_API gan_tensor *gan_var(gan_tensor *x, unsigned axes, int keep);    // biased (divides by n)
+GAN_API gan_tensor *gan_amax(gan_tensor *x, int axis, int keep);        // the gradient goes to the first maximum
+GAN_API gan_tensor *gan_argmax(gan_tensor *x, int axis, int keep);      // index as a number; no gradient
+GAN_API gan_tensor *gan_norm(gan_tensor *x, unsigned axes, int keep);   // Euclidean; gradient 0 at 0
+GAN_API gan_tensor *gan_logsumexp(gan_tensor *x, int axis, int keep);
+GAN_API gan_tensor *gan_sum_all(gan_tensor *x);                         // to a scalar
+GAN_API gan_tensor *gan_mean_all(gan_tensor *x);
+GAN_API gan_tensor *gan_norm_per_sample(gan_tensor *x);                 // (N, ...) -> (N)
+
+// products and images
+GAN_API gan_tensor *gan_matmul(gan_tensor *a, gan_tensor *b);           // (.., m, k) (.., k, n) -> (.., m, n), batch broadcasts
+GAN_API gan_tensor *gan_matmul_t(gan_tensor *a, int transpose_a, gan_tensor *b, int transpose_b);
+GAN_API gan_tensor *gan_f_linear(gan_tensor *x, gan_tensor *weight, gan_tensor *bias);     // x (.., in) -> (.., out); bias may be NULL
+
+typedef struct gan_conv2d_desc {                        // zero means the default
+    int out_channels;                                   // for the layers; the operations read it off the weight
+    int kernel[2];                                      // height, width; width 0: the height
+    int stride[2], padding[2], dilation[2];             // default 1, 0, 1; a second 0 means "as the first"
+    int output_padding[2];                              // conv_transpose2d only
+    int groups;                                         // default 1
+    int no_bias;
+} gan_conv2d_desc;
+// x (N, C, H, W), weight (O, C / groups, kh, kw), bias (O) or NULL -> (N, O, H', W'), H' = (H + 2 p - d (kh - 1) - 1) / s + 1
+GAN_API gan_tensor *gan_f_conv2d(gan_tensor *x, gan_tensor *weight, gan_tensor *bias, const gan_conv2d_desc *desc);
+// x (N, C, H, W), weight (C, O / groups, kh, kw) -> (N, O, H', W'), H' = (H - 1) s - 2 p + d (kh - 1) + output_padding + 1
+GAN_API gan_tensor *gan_f_conv_transpose2d(gan_tensor *x, gan_tensor *weight, gan_tensor *bias, const gan_conv2d_desc *desc);
+GAN_API gan_tensor *gan_max_pool2d(gan_tensor *x, int kernel, int stride);         // no padding; stride 0: the kernel
+GAN_API gan_tensor *gan_avg_pool2d(gan_tensor *x, int kernel, int stride);
+typedef enum gan_upsample_mode { GAN_NEAREST = 0, GAN_BILINEAR = 1 } gan_upsample_mode;    // bilinear: align_corners false
+GAN_API gan_tensor *gan_upsample(gan_tensor *x, int factor, gan_upsample_mode mode);
+// x seen as (A, C, B): to mean 0 and variance 1 per channel c over A and B, (x - mean) / sqrt(var + eps) with the biased variance.
+// What batch, instance, layer and group norm are made of.
+GAN_API gan_tensor *gan_normalize(gan_tensor *x, int a, int c, int b, gan_real eps);
+
+// composed of the above
+GAN_API gan_tensor *gan_neg(gan_tensor *x);
+GAN_API gan_tensor *gan_add_scalar(gan_tensor *x, gan_real s);
+GAN_API gan_tensor *gan_mul_scalar(gan_tensor *x, gan_real s);
+GAN_API gan_tensor *gan_pow_scalar(gan_tensor *x, gan_real p);
+GAN_API gan_tensor *gan_lerp(gan_tensor *a, gan_tensor *b, gan_tensor *w);         // a + w (b - a)
+GAN_API gan_tensor *gan_softmax(gan_tensor *x, int axis);
+GAN_API gan_tensor *gan_log_softmax(gan_tensor *x, int axis);
+GAN_API gan_tensor *gan_mse_loss(gan_tensor *x, gan_tensor *target);               // mean
+GAN_API gan_tensor *gan_bce_with_logits(gan_tensor *logits, gan_tensor *target);   // mean; softplus(l) - t l
+GAN_API gan_tensor *gan_detach(gan_tensor *x);                                     // the same values, off the tape; no copy
+
+// >>gradients: y must be a scalar (one value)
+
+enum { GAN_CREATE_GRAPH = 1 };          // record the backward pass too, so that its result can be differentiated
+// dy/dx, of x's shape; zeros when y does not depend on x.
+GAN_API gan_tensor *gan_grad(gan_tensor *y, gan_tensor *x, int flags);
+GAN_API int gan_grads(gan_tensor *y, int n, gan_tensor **x, gan_tensor **dx, int flags);   // fills dx[0 .. n-1]; error code
+// Recording on (1, the start) or off (0); returns what it was. Off saves memory where no gradient is wanted.
+GAN_API int gan_record(gan_context *ctx, int on);
+
+typedef gan_tensor *gan_function(gan_context *ctx, gan_tensor **x, void *user);
+typedef struct gan_gradcheck_report {
+    double worst;                       // max over entries of |analytic - numeric| / (atol + rtol |numeric|): passes below 1
+    double error;                       // the largest |analytic - numeric| itself
+    int input, entry;                   // where
+    double analytic, numeric;           // what stood there
+} gan_gradcheck_report;
+// Central differences of sum(w f(x)) with fixed random weights w against the tape. order 1 checks gradients, order 2 gradients of
+// gradients (of the sum of first gradients with random weights). Returns 1 when worst < 1. Meant for the GAN_DOUBLE build:
+// eps 1e-6, atol 1e-5, rtol 1e-3.
+GAN_API int gan_gradcheck(gan_context *ctx, gan_function *f, void *user, int n, gan_tensor **x, int order, gan_gradcheck_report *report);
+
+// >>layers: a model is a C function; its parameters are named, created and initialised when first met
+
+typedef gan_tensor *gan_model_function(gan_model *m, gan_tensor *x, gan_tensor *label);
+typedef enum gan_mode { GAN_TRAIN = 0, GAN_EVAL = 1 } gan_mode;
+
+GAN_API gan_model *gan_model_create(gan_context *ctx, const char *name, gan_model_function *forward, void *user);
+GAN_API gan_tensor *gan_forward(gan_model *m, gan_tensor *x, gan_tensor *label);   // label may be NULL
+GAN_API void *gan_model_user(const gan_model *m);
+GAN_API gan_context *gan_model_context(const gan_model *m);
+GAN_API void gan_model_mode(gan_model *m, gan_mode mode);
+GAN_API int gan_model_count(const gan_model *m);                        // parameters and buffers so far
+GAN_API const char *gan_model_name(const gan_model *m, int i);          // "fc1.weight"
+GAN_API gan_tensor *gan_model_tensor(const gan_model *m, int i);
+GAN_API gan_tensor *gan_model_find(const gan_model *m, const char *name);           // NULL when there is none
+GAN_API size_t gan_model_parameters(const gan_model *m);                // trainable numbers so far
+// Frozen parameters are left alone by optimisers. prefix NULL means all; "conv1" covers "conv1.weight" and "conv1.bias".
+GAN_API void gan_model_freeze(gan_model *m, const char *prefix, int frozen);
+
+// Initialisers. Fans as in PyTorch. Values depend on the seed and the parameter's full name, not on the order of creation.
+#define GAN_INITS(X)                                                                                                  \
+    X(DEFAULT, default) X(ZEROS, zeros) X(CONSTANT, constant) X(NORMAL, normal) X(UNIFORM, uniform)                   \
+    X(XAVIER_UNIFORM, xavier_uniform) X(XAVIER_NORMAL, xavier_normal) X(HE_UNIFORM, he_uniform)                       \
+    X(HE_NORMAL, he_normal) X(ORTHOGONAL, orthogonal)
+typedef enum gan_init_kind {
+#define GAN__ROW(id, name) GAN_INIT_##id,
+    GAN_INITS(GAN__ROW)
+#undef GAN__ROW
+    GAN_INIT_COUNT
+} gan_init_kind;
+typedef struct gan_init { gan_init_kind kind; gan_real a, b; } gan_init;
+GAN_API gan_init gan_init_default(void);                                // U(-1/sqrt(fan_in), 1/sqrt(fan_in)): PyTorch's linear and conv
+GAN_API gan_init gan_init_zeros(void);
+GAN_API gan_init gan_init_constant(gan_real value);
+GAN_API gan_init gan_init_normal(gan_real mean, gan_real std);
+GAN_API gan_init gan_init_uniform(gan_real lo, gan_real hi);
+GAN_API gan_init gan_init_xavier_uniform(gan_real gain);                // Glorot 2010
+GAN_API gan_init gan_init_xavier_normal(gan_real gain);
+GAN_API gan_init gan_init_he_uniform(gan_real slope);                   // He 2015, for leaky ReLU of that slope (0: ReLU)
+GAN_API gan_init gan_init_he_normal(gan_real slope);
+GAN_API gan_init gan_init_orthogonal(gan_real gain);                    // Saxe 2014
+// The weight initialiser of the layers that this model creates from now on (biases: zeros unless it is the default one).
+GAN_API void gan_model_init(gan_model *m, gan_init weights);
+
+// Your own parameter, and a buffer (saved, not trained).
+GAN_API gan_tensor *gan_param(gan_model *m, const char *name, gan_init init, int ndim, ...);
+GAN_API gan_tensor *gan_buffer(gan_model *m, const char *name, gan_real value, int ndim, ...);
+
+#define GAN_LAYERS(X)                                                                                                 \
+    X(LINEAR, linear) X(CONV2D, conv2d) X(CONV_TRANSPOSE2D, conv_transpose2d) X(BATCH_NORM, batch_norm)               \
+    X(LAYER_NORM, layer_norm) X(INSTANCE_NORM, instance_norm) X(GROUP_NORM, group_norm) X(EMBEDDING, embedding)       \
+    X(DROPOUT, dropout)
+GAN_API gan_tensor *gan_linear(gan_model *m, const char *name, gan_tensor *x, int out);            // (.., in) -> (.., out)
+GAN_API gan_tensor *gan_linear_no_bias(gan_model *m, const char *name, gan_tensor *x, int out);
+GAN_API gan_tensor *gan_conv2d(gan_model *m, const char *name, gan_tensor *x, int out_channels, int kernel, int stride, int padding);
+GAN_API gan_tensor *gan_conv2d_ex(gan_model *m, const char *name, gan_tensor *x, const gan_conv2d_desc *desc);
+GAN_API gan_tensor *gan_conv_transpose2d(gan_model *m, const char *name, gan_tensor *x, int out_channels, int kernel, int stride, int padding);
+GAN_API gan_tensor *gan_conv_transpose2d_ex(gan_model *m, const char *name, gan_tensor *x, const gan_conv2d_desc *desc);
+// x (N, C) or (N, C, ...): per channel over the rest; eps 1e-5, momentum .1, running statistics for GAN_EVAL (Ioffe 2015).
+GAN_API gan_tensor *gan_batch_norm(gan_model *m, const char *name, gan_tensor *x);
+GAN_API gan_tensor *gan_layer_norm(gan_model *m, const char *name, gan_tensor *x);                 // over all axes but the first
+GAN_API gan_tensor *gan_instance_norm(gan_model *m, const char *name, gan_tensor *x);              // (N, C, H, W), with affine
+GAN_API gan_tensor *gan_group_norm(gan_model *m, const char *name, gan_tensor *x, int groups);
+GAN_API gan_tensor *gan_embedding(gan_model *m, const char *name, gan_tensor *index, int rows, int dim);   // (..) -> (.., dim)
+GAN_API gan_tensor *gan_dropout(gan_model *m, gan_tensor *x, gan_real p);                          // only in GAN_TRAIN
+
+// >>losses: r = D(x), f = D(G(z)) are logits (before any sigmoid); every row is minimised by its player
+//
+//                       discriminator               generator
+//     MINIMAX           sp(-r) + sp(f)              -sp(f)              Goodfellow 2014, eq. 1
+//     NON_SATURATING    sp(-r) + sp(f)              sp(-f)              Goodfellow 2014, section 3
+//     LEAST_SQUARES     ((r-1)^2 + f^2) / 2         (f-1)^2 / 2         Mao 2017
+//     WASSERSTEIN       f - r                       -f                  Arjovsky 2017
+//     HINGE             relu(1-r) + relu(1+f)       -f                  Lim and Ye 2017
+#define GAN_LOSSES(X)                                                                                                 \
+    X(NON_SATURATING, non_saturating) X(MINIMAX, minimax) X(LEAST_SQUARES, least_squares)                             \
+    X(WASSERSTEIN, wasserstein) X(HINGE, hinge)
+typedef enum gan_loss {
+#define GAN__ROW(id, name) GAN_LOSS_##id,
+    GAN_LOSSES(GAN__ROW)
+#undef GAN__ROW
+    GAN_LOSS_COUNT
+} gan_loss;
+// Batch means, scalars. smoothing s: the target of real data is 1 - s (one-sided label smoothing, Salimans 2016); losses with a target use it.
+GAN_API gan_tensor *gan_loss_d(gan_loss loss, gan_tensor *real, gan_tensor *fake, gan_real smoothing);
+GAN_API gan_tensor *gan_loss_g(gan_loss loss, gan_tensor *fake);
+GAN_API const char *gan_loss_name(gan_loss loss);
+
+// Penalties on the discriminator, added to its loss (or, for the clip, applied after its update).
+//     WGAN_GP       weight mean_i (|grad_x D(x_i)| - 1)^2 on random interpolates      Gulrajani 2017; default weight 10
+//     R1            weight / 2 mean_i |grad_x D(x_i)|^2 on real data                  Mescheder 2018; default weight 10
+//     WEIGHT_CLIP   every parameter of D into [-weight, weight] after each update     Arjovsky 2017; default weight .01
+#define GAN_PENALTIES(X) X(NONE, none) X(WGAN_GP, wgan_gp) X(R1, r1) X(WEIGHT_CLIP, weight_clip)
+typedef enum gan_penalty_kind {
+#define GAN__ROW(id, name) GAN_PENALTY_##id,
+    GAN_PENALTIES(GAN__ROW)
+#undef GAN__ROW
+    GAN_PENALTY_COUNT
+} gan_penalty_kind;
+GAN_API gan_tensor *gan_penalty(gan_penalty_kind kind, gan_real weight, gan_model *d, gan_tensor *real, gan_tensor *fake, gan_tensor *label);
+GAN_API void gan_penalty_after(gan_penalty_kind kind, gan_real weight, gan_model *d);
+GAN_API const char *gan_penalty_name(gan_penalty_kind kind);
+
+// >>optimizers: PyTorch's formulas and defaults
+
+#define GAN_OPTIMIZERS(X) X(SGD, sgd, 1) X(RMSPROP, rmsprop, 2) X(ADAM, adam, 2)           // name, state arrays per parameter
+typedef enum gan_optimizer_kind {
+#define GAN__ROW(id, name, states) GAN_OPTIMIZER_##id,
+    GAN_OPTIMIZERS(GAN__ROW)
+#undef GAN__ROW
+    GAN_OPTIMIZER_COUNT
+} gan_optimizer_kind;
+typedef struct gan_optimizer_desc {     // start from a function below and change fields
+    gan_optimizer_kind kind;
+    gan_real lr, weight_decay;          // weight decay is L2, added to the gradient
+    gan_real momentum, dampening;       // SGD, RMSProp
+    int nesterov;                       // SGD
+    gan_real beta1, beta2, alpha, eps;  // Adam's betas, RMSProp's alpha
+} gan_optimizer_desc;
+GAN_API gan_optimizer_desc gan_sgd(gan_real lr, gan_real momentum);
+GAN_API gan_optimizer_desc gan_rmsprop(gan_real lr);                    // alpha .99, eps 1e-8
+GAN_API gan_optimizer_desc gan_adam(gan_real lr, gan_real beta1, gan_real beta2);          // eps 1e-8; Kingma 2014
+
+GAN_API gan_optimizer *gan_optimizer_create(gan_model *m, gan_optimizer_desc desc);
+// One update of the model's parameters that are not frozen; gradients are computed for these alone. Returns the loss. A NaN or
+// infinity in the loss or a gradient stops it before any weight changes (GAN_ERROR_NONFINITE names the operation where it began).
+// Outside any scope this ends the step: every tensor recorded since the last step is released.
+GAN_API gan_real gan_minimize(gan_optimizer *o, gan_tensor *loss);
+GAN_API void gan_optimizer_lr(gan_optimizer *o, gan_real lr);
+GAN_API gan_real gan_optimizer_norm(const gan_optimizer *o);            // Euclidean norm of the last gradient
+
+// >>datasets: batches in shuffled epochs
+
+// n samples of the given shape, copied; labels (n numbers) may be NULL.
+GAN_API gan_dataset *gan_dataset_memory(gan_context *ctx, const gan_real *data, const gan_real *labels, int n, int ndim, ...);
+// Endless samples (dim) from a toy distribution:
+//     NORMAL (1) N(4, 1.25^2) - LINE (2) y = 2 x + 1, x ~ U(-1, 1), noise .05 - RING (2) 8 modes on the unit circle, sigma .01 -
+//     GRID (2) 25 modes on {-4, -2, 0, 2, 4}^2, sigma .05 - MOONS (2) two half circles, noise .05 - SWISS_ROLL (2) noise .05, scaled to about 1
+#define GAN_TOYS(X) X(NORMAL, normal, 1) X(LINE, line, 2) X(RING, ring, 2) X(GRID, grid, 2) X(MOONS, moons, 2) X(SWISS_ROLL, swiss_roll, 2)
+typedef enum gan_toy {
+#define GAN__ROW(id, name, dim) GAN_TOY_##id,
+    GAN_TOYS(GAN__ROW)
+#undef GAN__ROW
+    GAN_TOY_COUNT
+} gan_toy;
+GAN_API gan_dataset *gan_dataset_toy(gan_context *ctx, gan_toy kind);
+GAN_API gan_tensor *gan_dataset_batch(gan_dataset *d, int n, gan_tensor **labels);         // (n, ...); labels (n) or NULL
+GAN_API int64_t gan_dataset_size(const gan_dataset *d);                 // 0: endless
+#ifndef GAN_NO_STDIO
+// IDX files (MNIST, Fashion-MNIST). path: an images file, or a folder with train-images-idx3-ubyte (and, when present, its
+// labels). Pixels 0 .. 255 become -1 .. 1, shape (1, H, W).
+GAN_API gan_dataset *gan_dataset_idx(gan_context *ctx, const char *path);
+// (N, C, H, W) or (N, H, W) with values -1 .. 1 as IDX u8, C = 1. Returns the error code.
+GAN_API int gan_idx_write(gan_tensor *x, const char *path);
+
+// >>images: x (N, C, H, W), C 1 or 3, values -1 .. 1 (clamped), as a grid with that many columns (0: square)
+
+// By extension: .png (when stb_image_write.h was included before the implementation; else the picture is written as .pgm or .ppm
+// beside that name), .pgm, .ppm. Returns the error code.
+GAN_API int gan_image_write(gan_tensor *x, int columns, const char *path);
+GAN_API int gan_image_write_png(gan_tensor *x, int columns, const char *path);             // gan_image_write under its familiar name
+// width x height pixels of 1 or 3 bytes.
+GAN_API int gan_image_write_bytes(gan_context *ctx, const unsigned char *pixels, int width, int height, int channels, const char *path);
+
+// >>checkpoints: safetensors; PyTorch reads them
+
+// Every parameter and buffer as "model.name", the state of optimisers ("optimizer.model.name.0"), averages ("ema.model.name"),
+// steps, data position and random numbers (I64), with a digest in __metadata__. The old file survives any failure (written
+// beside it, then renamed). Returns the error code.
+GAN_API int gan_save(gan_context *ctx, const char *path);
+// Everything that the file holds: into what exists, and into what will be created later under the same name.
+GAN_API int gan_load(gan_context *ctx, const char *path);
+#endif
+// The same from memory, which must outlive the context: where aligned, parameters of models in it point there, not copied.
+GAN_API int gan_load_memory(gan_context *ctx, const void *bytes, size_t size);
+
+// >>trainer: Goodfellow 2014, algorithm 1
+
+typedef enum gan_prior { GAN_PRIOR_NORMAL = 0, GAN_PRIOR_UNIFORM = 1 } gan_prior;          // N(0, 1), U(-1, 1)
+
+typedef struct gan_trainer_stats {
+    int64_t step;                       // 1 after the first
+    gan_real d_loss, g_loss;            // as minimised; d_loss without the penalty
+    gan_real penalty;                   // its weighted value
+    gan_real d_real, d_fake;            // mean D(x), D(G(z)): probabilities for MINIMAX and NON_SATURATING, raw outputs for the others
+    gan_real d_grad_norm, g_grad_norm;
+    int cancelled;                      // the callback asked to stop
+} gan_trainer_stats;
+
+typedef struct gan_trainer_desc {       // zero means the default
+    gan_model *generator, *discriminator;
+    gan_dataset *data;
+    int batch;                          // 64
+    int latent;                         // size of z; 100
+    gan_prior prior;
+    gan_loss loss;
+    gan_penalty_kind penalty;
+    gan_real penalty_weight;            // the penalty's own default
+    gan_optimizer_desc g_optimizer, d_optimizer;        // Adam 2e-4 (.5, .999)
+    int d_steps;                        // k of algorithm 1; 1
+    gan_real ema;                       // decay of an averaged generator, used for sampling; 0: none
+    gan_real label_smoothing;
+    int (*progress)(const gan_trainer_stats *stats, void *user);       // after each step; non-zero cancels gan_trainer_run
+    void *user;
+} gan_trainer_desc;
+
+GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc *desc);
+GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t);             // d_steps updates of D, then one of G
+GAN_API gan_trainer_stats gan_trainer_run(gan_trainer *t, int64_t steps);           // until done, cancelled or failed
+// n samples of the (averaged) generator in GAN_EVAL, always from the same z for the same n; the training is not disturbed.
+GAN_API gan_tensor *gan_trainer_sample(gan_trainer *t, int n);
+GAN_API gan_tensor *gan_trainer_generate(gan_trainer *t, gan_tensor *z, gan_tensor *label);        // from your own z
+GAN_API int64_t gan_trainer_steps(const gan_trainer *t);                // done so far, those before a checkpoint included
+
+#endif // GAN_H
+
+#if defined(GAN_IMPLEMENTATION) && !defined(GAN_H_IMPLEMENTED)
+#ifndef GAN__PASS
+
+// >>base: compilers, checked sizes, bits; uses libc only; tests/test_base.c
+
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+#ifndef GAN_NO_MALLOC
+#include <stdlib.h>
+#endif
+#ifndef GAN_NO_STDIO
+#include <stdio.h>
+#endif
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#ifndef GAN_HEADER_FILENAME
+#define GAN_HEADER_FILENAME "gan.h"
+#endif
+
+#if defined(_MSC_VER)
+#define GAN__INLINE static __forceinline
+#define GAN__RESTRICT __restrict
+#elif defined(__GNUC__)
+#define GAN__INLINE static inline __attribute__((always_inline))
+#define GAN__RESTRICT __restrict__
+#else
+#define GAN__INLINE static inline
+#define GAN__RESTRICT
+#endif
+
+#define GAN__LEAST(a, b) ((a) < (b) ? (a) : (b))
+#define GAN__MOST(a, b) ((a) > (b) ? (a) : (b))
+
+// The one checked product and sum of sizes: 0 and *out set, or 1 when the result does not fit.
+static int gan__mul_size(size_t a, size_t b, size_t *out)
+{
+    if (a && b > (size_t)-1 / a) return 1;
+    *out = a * b;
+    return 0;
+}
+
+static int gan__add_size(size_t a, size_t b, size_t *out)
+{
+    if (b > (size_t)-1 - a) return 1;
+    *out = a + b;
+    return 0;
+}
+
+// The number of elements of a shape; 1 on overflow or a negative dimension.
+static int gan__count(int ndim, const int *dim, size_t *out)
+{
+    size_t n = 1;
+    int i;
+    for (i = 0; i < ndim; ++i)
+        if (dim[i] < 0 || gan__mul_size(n, (size_t)dim[i], &n)) return 1;
+    *out = n;
+    return 0;
+}
+
+// By the exponent's bits, so that -ffast-math cannot argue it away.
+static int gan__is_finite(gan_real x)
+{
+#ifdef GAN_DOUBLE
+    uint64_t u;
+    memcpy(&u, &x, sizeof u);
+    return ((u >> 52) & 0x7ff) != 0x7ff;
+#else
+    uint32_t u;
+    memcpy(&u, &x, sizeof u);
+    return ((u >> 23) & 0xff) != 0xff;
+#endif
+}
+
+// >>mem: the context; memory in three kinds: for ever, for a step, and freed early; uses base; tests/test_mem.c
+//
+// Chunks come from the allocator (or are the fixed block). What lives for ever is taken from a chunk's low end, what a step
+// makes from its high end, so one block serves both without a division chosen beforehand. Step memory is a stack of blocks
+// with scopes marked in it; a block that is freed early joins its neighbours and is given out again within its scope.
+
+#define GAN__ALIGN 64
+#define GAN__SCOPES 32
+
+typedef struct gan__block {
+    size_t size;                        // payload bytes, a multiple of GAN__ALIGN
+    struct gan__block *newer;           // the neighbour below, NULL for the newest of its scope
+    struct gan__block *next, *before;   // in the list of free blocks
+    struct gan__chunk *chunk;
+    int refs;                           // tensors that look at it
+    int free;
+} gan__block;
+
+typedef struct gan__chunk {
+    struct gan__chunk *next;
+    char *lo, *hi, *end;                // free between lo and hi; step blocks in [hi, end)
+    gan__block *newest;
+    size_t bytes;
+    void *base;
+} gan__chunk;
+
+typedef struct gan__mark {
+    gan__chunk *chunk;
+    char *hi;
+    gan__block *newest, *free;
+    gan_tensor *last;
+    size_t used;
+} gan__mark;
+
+typedef struct gan__rng { uint64_t seed, stream, counter; } gan__rng;
+
+// A tensor is its values and the record of how they came about. Step tensors are linked in order of creation: that is the tape.
+struct gan_tensor {
+    gan_context *ctx;
+    gan_real *data;
+    size_t size;
+    int ndim, dim[GAN_MAX_DIMS];
+    gan_op op;
+    int nin;                            // 0: a leaf, nothing was recorded
+    gan_tensor **in, *inline_in[5];
+    int i[12];                          // the operation's whole-number attributes
+    gan_real p, q;                      // and its real ones
+    gan__block *block;                  // step memory that the values are in; NULL: they live for ever
+    gan_tensor *older, *newer;
+    gan_tensor *grad;                   // during a backward pass: the gradient so far
+    uint64_t wanted, through, reached;  // epoch of the pass that wants its gradient; wants one of its inputs'; that it is part of
+    uint64_t born;                      // epoch of the pass that made it as a temporary, or 0
+    int holds;                          // backward pass: places that keep it
+    int alive;                          // 0 after its step ended
+};
+
+struct gan_context {
+    const struct gan__kernels *k;
+    int threads;
+    int recording;
+    int error;
+    char message[512];
+    gan_allocator allocator;
+    void (*parallel_for)(int64_t n, gan_task *task, void *arg, void *user);
+    void *parallel_user;
+    int fixed;                          // no more chunks: a fixed block was given
+    gan__chunk *chunks, *step;          // all of them in order; where step memory is taken now
+    gan__block *free;                   // of the innermost scope
+    gan__mark scope[GAN__SCOPES];
+    int depth;                          // innermost scope; 0 is the step itself
+    int skipped;                        // scopes opened beyond the limit
+    size_t persistent, used, peak, reserved;
+    uint64_t heap_calls;
+    gan__rng rng;
+    gan_tensor *last;                   // the newest step tensor
+    gan_tensor *pool, *pool_end;        // dead tensor structs, first out is the oldest
+    gan_tensor *poison;
+    uint64_t epoch;                     // of backward passes
+    uint64_t born;                      // the epoch of the pass that is making temporaries now, or 0
+    struct gan__state *states, *states_end;
+    struct gan__entry *pending;
+    gan_model *models;
+    struct gan__kept *kept;
+    int datasets;
+};
+
+static size_t gan__round_up(size_t n) { return (n + (GAN__ALIGN - 1)) & ~(size_t)(GAN__ALIGN - 1); }
+
+static char *gan__align_up(char *p)
+{
+    size_t k = (size_t)((uintptr_t)p & (GAN__ALIGN - 1));
+    return k ? p + (GAN__ALIGN - k) : p;
+}
+
+static void gan__note_peak(gan_context *ctx)
+{
+    if (ctx->persistent + ctx->used > ctx->peak) ctx->peak = ctx->persistent + ctx->used;
+}
+
+// A chunk header at the start of `bytes` at `base`; NULL when they are too few.
+static gan__chunk *gan__chunk_at(void *base, size_t bytes)
+{
+    char *p = gan__align_up((char *)base), *end = (char *)base + bytes;
+    gan__chunk *c = (gan__chunk *)(void *)p;
+    if (bytes < 4 * GAN__ALIGN + sizeof *c) return NULL;
+    c->next = NULL;
+    c->base = base;
+    c->bytes = bytes;
+    c->newest = NULL;
+    c->lo = p + gan__round_up(sizeof *c);
+    c->hi = end - ((uintptr_t)end & (GAN__ALIGN - 1));
+    c->end = c->hi;
+    return c;
+}
+
+// Room for at least `bytes`: grows with what is there already, so that the number of chunks stays small.
+static gan__chunk *gan__chunk_new(gan_context *ctx, size_t bytes)
+{
+    size_t want = GAN__MOST((size_t)1 << 18, GAN__LEAST(ctx->reserved, (size_t)1 << 26)), exact;
+    gan__chunk *c, **link;
+    void *base = NULL;
+    if (ctx->fixed || gan__add_size(bytes, 8 * GAN__ALIGN, &exact)) return NULL;
+    if (want > exact) base = ctx->allocator.alloc(want, ctx->allocator.user);
+    ctx->heap_calls += want > exact;
+    if (!base) {
+        want = exact;
+        base = ctx->allocator.alloc(want, ctx->allocator.user);
+        ctx->heap_calls++;
+    }
+    if (!base) return NULL;
+    c = gan__chunk_at(base, want);
+    ctx->reserved += want;
+    for (link = &ctx->chunks; *link; link = &(*link)->next) {}
+    *link = c;
+    return c;
+}
+
+// Zeroed memory that lives as long as the context; NULL when there is none (the caller reports it).
+static void *gan__persist_quiet(gan_context *ctx, size_t bytes)
+{
+    gan__chunk *c;
+    void *p;
+    if (bytes > (size_t)-1 - GAN__ALIGN) return NULL;
+    bytes = gan__round_up(bytes ? bytes : 1);
+    for (c = ctx->chunks; c; c = c->next)
+        if ((size_t)(c->hi - c->lo) >= bytes) break;
+    if (!c) c = gan__chunk_new(ctx, bytes);
+    if (!c) return NULL;
+    p = c->lo;
+    c->lo += bytes;
+    ctx->persistent += bytes;
+    gan__note_peak(ctx);
+    memset(p, 0, bytes);
+    return p;
+}
+
+static void gan__free_list_remove(gan_context *ctx, gan__block *b)
+{
+    if (b->before) b->before->next = b->next;
+    else ctx->free = b->next;
+    if (b->next) b->next->before = b->before;
+    b->free = 0;
+}
+
+static void gan__free_list_add(gan_context *ctx, gan__block *b)
+{
+    b->free = 1;
+    b->before = NULL;
+    b->next = ctx->free;
+    if (b->next) b->next->before = b;
+    ctx->free = b;
+}
+
+static gan__block *gan__block_above(gan__block *b)
+{
+    return (gan__block *)(void *)((char *)b + gan__round_up(sizeof *b) + b->size);
+}
+
+// The end of the innermost scope's blocks in a chunk: where its mark stands, or the chunk's end.
+static char *gan__scope_end(const gan_context *ctx, const gan__chunk *c)
+{
+    const gan__mark *m = &ctx->scope[ctx->depth];
+    return m->chunk == c ? m->hi : c->end;
+}
+
+// Step memory of at least `bytes`, GAN__ALIGNed; NULL when there is none.
+static gan__block *gan__block_new(gan_context *ctx, size_t bytes)
+{
+    const size_t head = gan__round_up(sizeof(gan__block));
+    gan__block *b, *best = NULL;
+    gan__chunk *c;
+    size_t need;
+    if (bytes > (size_t)-1 - 2 * GAN__ALIGN - head) return NULL;
+    bytes = gan__round_up(bytes ? bytes : 1);
+    for (b = ctx->free; b; b = b->next)
+        if (b->size >= bytes && (!best || b->size < best->size)) best = b;
+    if (best) {
+        gan__free_list_remove(ctx, best);
+        if (best->size >= bytes + head + GAN__ALIGN) {      // split: the upper part is given out, the lower stays free
+            size_t rest = best->size - bytes - head;
+            b = best;
+            b->size = rest;
+            best = gan__block_above(b);
+            best->size = bytes;
+            best->newer = b;
+            best->chunk = b->chunk;
+            best->free = 0;
+            if ((char *)gan__block_above(best) < gan__scope_end(ctx, b->chunk)) gan__block_above(best)->newer = best;
+            gan__free_list_add(ctx, b);
+        }
+    } else {
+        need = bytes + head;
+        for (c = ctx->step; c && (size_t)(c->hi - c->lo) < need; c = c->next) {}
+        if (!c) c = gan__chunk_new(ctx, need);
+        if (!c) return NULL;
+        ctx->step = c;
+        c->hi -= need;
+        best = (gan__block *)(void *)c->hi;
+        best->size = bytes;
+        best->chunk = c;
+        best->newer = NULL;
+        best->free = 0;
+        if (c->newest) c->newest->newer = best;
+        c->newest = best;
+    }
+    best->refs = 1;
+    ctx->used += best->size + head;
+    gan__note_peak(ctx);
+    return best;
+}
+
+static void *gan__block_data(gan__block *b) { return (char *)b + gan__round_up(sizeof *b); }
+
+// Gives a block back before its scope ends. One of an outer scope stays until that scope closes.
+static void gan__block_free(gan_context *ctx, gan__block *b)
+{
+    const size_t head = gan__round_up(sizeof *b);
+    const gan__mark *m = &ctx->scope[ctx->depth];
+    gan__chunk *c = b->chunk, *k;
+    gan__block *above, *below;
+    char *end = gan__scope_end(ctx, c);
+    if ((char *)b >= end) return;
+    for (k = m->chunk->next; c != m->chunk && k && k != c; k = k->next) {}
+    if (c != m->chunk && !k) return;                        // in a chunk before the mark's
+    ctx->used -= b->size + head;
+    above = gan__block_above(b);
+    if ((char *)above < end && above->free) {
+        gan__free_list_remove(ctx, above);
+        b->size += head + above->size;
+    }
+    below = b->newer;
+    if (below && below->free) {
+        gan__free_list_remove(ctx, below);
+        below->size += head + b->size;
+        b = below;
+    }
+    above = gan__block_above(b);
+    if (b->newer) {
+        if ((char *)above < end) above->newer = b;
+        gan__free_list_add(ctx, b);
+    } else {                                                // the newest: back to the stack
+        c->hi = (char *)above;
+        c->newest = (char *)above < end ? above : NULL;
+        if (c->newest) c->newest->newer = NULL;
+    }
+}
+
+static void gan__mark_set(gan_context *ctx, gan__mark *m)
+{
+    m->chunk = ctx->step;
+    m->hi = ctx->step->hi;
+    m->newest = ctx->step->newest;
+    m->free = ctx->free;
+    m->last = ctx->last;
+    m->used = ctx->used;
+    ctx->step->newest = NULL;
+    ctx->free = NULL;
+}
+
+static void gan__mark_release(gan_context *ctx, const gan__mark *m)
+{
+    gan__chunk *c;
+    for (c = m->chunk->next; c; c = c->next) {
+        c->hi = c->end;
+        c->newest = NULL;
+    }
+    m->chunk->hi = m->hi;
+    m->chunk->newest = NULL;
+    ctx->step = m->chunk;
+    ctx->free = NULL;
+    ctx->used = m->used;
+}
+
+// >>err: the sticky error and its message; uses base, mem; tests/test_err.c
+
+// Appends text at *at, never past the message's end.
+static void gan__say(gan_context *ctx, size_t *at, const char *text)
+{
+    while (*text && *at + 1 < sizeof ctx->message) {
+        const char c = *text++;
+        ctx->message[(*at)++] = c >= ' ' && c <= '~' ? c : '?';
+    }
+    ctx->message[*at] = 0;
+}
+
+static void gan__say_int(gan_context *ctx, size_t *at, int64_t v)
+{
+    char digits[24];
+    int i = (int)sizeof digits - 1;
+    uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    digits[i] = 0;
+    do {
+        digits[--i] = (char)('0' + (int)(u % 10));
+        u /= 10;
+    } while (u);
+    if (v < 0) digits[--i] = '-';
+    gan__say(ctx, at, digits + i);
+}
+
+// Six digits after the point are enough for a message.
+static void gan__say_real(gan_context *ctx, size_t *at, double v)
+{
+    int i;
+    if (!(v < 1e15 && v > -1e15)) {
+        gan__say(ctx, at, v > 0 ? "very large" : v < 0 ? "very negative" : "nan");
+        return;
+    }
+    if (v < 0) {
+        gan__say(ctx, at, "-");
+        v = -v;
+    }
+    gan__say_int(ctx, at, (int64_t)v);
+    v -= (double)(int64_t)v;
+    if (v > 0) {
+        gan__say(ctx, at, ".");
+        for (i = 0; i < 6 && v > 0; ++i) {
+            v *= 10;
+            gan__say_int(ctx, at, (int64_t)v);
+            v -= (double)(int64_t)v;
+        }
+    }
+}
+
+static void gan__say_shape(gan_context *ctx, size_t *at, int ndim, const int *dim)
+{
+    int i;
+    gan__say(ctx, at, "(");
+    for (i = 0; i < ndim; ++i) {
+        if (i) gan__say(ctx, at, ", ");
+        gan__say_int(ctx, at, dim[i]);
+    }
+    gan__say(ctx, at, ")");
+}
+
+// Sets the sticky error (the first one stays) and returns the poison tensor. %s text, %d int, %l int64_t, %f double,
+// %t const gan_tensor * (its shape), %h int, const int * (a shape), %o gan_op (its name).
+static gan_tensor *gan__fail(gan_context *ctx, gan_error_code code, const char *format, ...)
+{
+    static const char *const op_names[] = {
+        "tensor",
+#define GAN__ROW(id, name) #name,
+        GAN_OPERATIONS(GAN__ROW)
+#undef GAN__ROW
+    };
+    va_list args;
+    size_t at = 0;
+    char letter[2] = {0, 0};
+    if (ctx->error) return ctx->poison;
+    ctx->error = (int)code;
+    va_start(args, format);
+    for (; *format; ++format) {
+        if (*format != '%') {
+            letter[0] = *format;
+            gan__say(ctx, &at, letter);
+            continue;
+        }
+        switch (*++format) {
+        case 's': gan__say(ctx, &at, va_arg(args, const char *)); break;
+        case 'd': gan__say_int(ctx, &at, va_arg(args, int)); break;
+        case 'l': gan__say_int(ctx, &at, va_arg(args, int64_t)); break;
+        case 'f': gan__say_real(ctx, &at, va_arg(args, double)); break;
+        case 'o': gan__say(ctx, &at, op_names[va_arg(args, int)]); break;
+        case 't': {
+            const gan_tensor *t = va_arg(args, const gan_tensor *);
+            gan__say_shape(ctx, &at, t->ndim, t->dim);
+            break;
+        }
+        case 'h': {
+            const int n = va_arg(args, int);
+            gan__say_shape(ctx, &at, n, va_arg(args, const int *));
+            break;
+        }
+        default: gan__say(ctx, &at, "%"); break;
+        }
+    }
+    va_end(args);
+    return ctx->poison;
+}
+
+static gan_tensor *gan__fail_memory(gan_context *ctx, size_t bytes)
+{
+    if (ctx->fixed)
+        return gan__fail(ctx, GAN_ERROR_MEMORY,
+                         "out of memory: %l more bytes do not fit into the fixed block of %l; give gan_desc.memory_size more",
+                         (int64_t)bytes, (int64_t)ctx->reserved);
+    return gan__fail(ctx, GAN_ERROR_MEMORY, "out of memory: the allocator refused %l bytes; take a smaller batch or model",
+                     (int64_t)bytes);
+}
+
+static void *gan__persist(gan_context *ctx, size_t bytes)
+{
+    void *p = gan__persist_quiet(ctx, bytes);
+    if (!p) gan__fail_memory(ctx, bytes);
+    return p;
+}
+
+// Working memory of a kernel: step memory that is given back before the call returns.
+static void *gan__scratch(gan_context *ctx, size_t bytes)
+{
+    gan__block *b = gan__block_new(ctx, bytes);
+    if (b) return gan__block_data(b);
+    gan__fail_memory(ctx, bytes);
+    return NULL;
+}
+
+static void gan__scratch_free(gan_context *ctx, void *p)
+{
+    if (p) gan__block_free(ctx, (gan__block *)(void *)((char *)p - gan__round_up(sizeof(gan__block))));
+}
+
+// >>rng: Philox4x32-10 and what is drawn from it; uses base, mem; tests/test_rng.c
+//
+// Salmon, Moraes, Dror and Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3". Draw i of a stream is lane i mod 4 of the
+// block at counter i / 4: any number can be had without those before it.
+
+static void gan__philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
+{
+    uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3], k0 = key[0], k1 = key[1];
+    int i;
+    for (i = 0; i < 10; ++i) {
+        const uint64_t a = (uint64_t)0xD2511F53u * c0, b = (uint64_t)0xCD9E8D57u * c2;
+        c0 = (uint32_t)(b >> 32) ^ c1 ^ k0;
+        c1 = (uint32_t)b;
+        c2 = (uint32_t)(a >> 32) ^ c3 ^ k1;
+        c3 = (uint32_t)a;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    out[0] = c0;
+    out[1] = c1;
+    out[2] = c2;
+    out[3] = c3;
+}
+
+static uint64_t gan__hash(const char *text)                 // FNV-1a, 64 bits
+{
+    uint64_t h = 0xcbf29ce484222325u;
+    while (*text) h = (h ^ (unsigned char)*text++) * 0x100000001b3u;
+    return h;
+}
+
+// A stream of its own for each name: the name's hash is the upper half of the counter.
+static gan__rng gan__rng_stream(const gan_context *ctx, const char *name)
+{
+    gan__rng r;
+    r.seed = ctx->rng.seed;
+    r.stream = gan__hash(name);
+    r.counter = 0;
+    return r;
+}
+
+static void gan__rng_block(gan__rng *r, uint32_t out[4])
+{
+    uint32_t c[4], k[2];
+    c[0] = (uint32_t)r->counter;
+    c[1] = (uint32_t)(r->counter >> 32);
+    c[2] = (uint32_t)r->stream;
+    c[3] = (uint32_t)(r->stream >> 32);
+    k[0] = (uint32_t)r->seed;
+    k[1] = (uint32_t)(r->seed >> 32);
+    r->counter++;
+    gan__philox(c, k, out);
+}
+
+// [0, 1): the upper 24 bits of each draw, all of them exact in float.
+static void gan__rng_fill_uniform(gan__rng *r, gan_real *out, size_t n)
+{
+    uint32_t u[4];
+    size_t i;
+    for (i = 0; i < n; ++i) {
+        if (i % 4 == 0) gan__rng_block(r, u);
+        out[i] = (gan_real)(u[i % 4] >> 8) * (gan_real)(1.0 / 16777216.0);
+    }
+}
+
+// N(0, 1) by Box and Muller 1958, two from two; 1 - u keeps the logarithm finite.
+static void gan__rng_fill_normal(gan__rng *r, gan_real *out, size_t n)
+{
+    uint32_t u[4];
+    size_t i;
+    for (i = 0; i < n; i += 2) {
+        double radius, angle;
+        if (i % 4 == 0) gan__rng_block(r, u);
+        radius = sqrt(-2.0 * log(1.0 - (double)u[i % 4] * (1.0 / 4294967296.0)));
+        angle = 6.283185307179586 * ((double)u[i % 4 + 1] * (1.0 / 4294967296.0));
+        out[i] = (gan_real)(radius * cos(angle));
+        if (i + 1 < n) out[i + 1] = (gan_real)(radius * sin(angle));
+    }
+}
+
+// 0 .. n-1 without bias: draws from the last, incomplete run of n are thrown away.
+static uint32_t gan__rng_below(gan__rng *r, uint32_t n)
+{
+    const uint32_t limit = n ? 0xffffffffu - (0xffffffffu % n + 1) % n : 0;
+    uint32_t u[4];
+    int i;
+    if (n < 2) return 0;
+    for (;;) {
+        gan__rng_block(r, u);
+        for (i = 0; i < 4; ++i)
+            if (u[i] <= limit) return u[i] % n;
+    }
+}
+
+// >>par: parallel for; uses mem; tests/test_par.c
+
+// fn(arg, 0 .. tasks-1) in any order on any threads. What a task computes must not depend on how many there are.
+static void gan__par(gan_context *ctx, int64_t tasks, gan_task *fn, void *arg)
+{
+    int64_t i;
+    if (tasks > 1 && ctx->parallel_for) {
+        ctx->parallel_for(tasks, fn, arg, ctx->parallel_user);
+        return;
+    }
+#ifdef _OPENMP
+    if (tasks > 1 && ctx->threads > 1) {
+        const int n = ctx->threads;
+#pragma omp parallel for schedule(static, 1) num_threads(n)
+        for (i = 0; i < tasks; ++i) fn(arg, i);
+        return;
+    }
+#endif
+    for (i = 0; i < tasks; ++i) fn(arg, i);
+}
+
+// Steps of a size that is worth a thread's while, for element-wise work.
+#define GAN__GRAIN ((int64_t)16384)
+// >>cpu: which instruction sets this build and this machine have; the table of kernels; may use base; tests/test_cpu.c
+
+#if !defined(GAN_NO_SIMD) && !defined(GAN_DOUBLE) && !defined(GAN_IDE)
+#if defined(__x86_64__) || defined(__i386__) || defined(_M_X64)
+#define GAN__X86 1
+#elif defined(__aarch64__) && (defined(__ARM_NEON) || defined(__ARM_NEON__)) && !defined(__AARCH64EB__)
+#define GAN__ARM64 1
+#endif
+#endif
+
+// Which passes this build contains. GCC and clang compile every one whatever the flags (target regions); MSVC those
+// that /arch allows. Where the base flags already promise an ISA, the vector passes below it could never be chosen.
+#if defined(GAN__X86)
+#include <immintrin.h>
+#if defined(__GNUC__) || defined(__clang__)
+#define GAN__REGIONS 1
+#endif
+#if defined(GAN__REGIONS) || defined(__AVX512F__)
+#define GAN__HAVE_AVX512 1
+#endif
+#if !defined(__AVX512F__) && (defined(GAN__REGIONS) || defined(__AVX2__))
+#define GAN__HAVE_AVX2 1
+#endif
+#if !defined(__AVX512F__) && !(defined(__AVX2__) && defined(__FMA__))
+#define GAN__HAVE_SSE2 1
+#endif
+#if defined(_MSC_VER) && !defined(__clang__)
+#include <intrin.h>
+#endif
+#endif
+#if defined(GAN__ARM64)
+#include <arm_neon.h>
+#define GAN__HAVE_NEON 1
+#endif
+
+#if defined(GAN__X86)
+// out: eax ebx ecx edx
+static void gan__cpu_id(uint32_t leaf, uint32_t out[4]) {
+#if defined(_MSC_VER) && !defined(__clang__)
+    int r[4];
+    __cpuidex(r, (int)leaf, 0);
+    for (int i = 0; i < 4; i++) out[i] = (uint32_t)r[i];
+#else
+    __asm__ volatile("cpuid" : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3]) : "a"(leaf), "c"(0));
+#endif
+}
+
+// The register state that the operating system saves: bit 1 xmm, 2 ymm, 5..7 zmm and masks.
+static uint32_t gan__cpu_xcr0(void) {
+#if defined(_MSC_VER) && !defined(__clang__)
+    return (uint32_t)_xgetbv(0);
+#else
+    uint32_t lo, hi;
+    __asm__ volatile(".byte 0x0f, 0x01, 0xd0" : "=a"(lo), "=d"(hi) : "c"(0));
+    return lo;
+#endif
+}
+#endif
+
+// Bit i is set when this machine, and its operating system, run gan_isa i.
+static uint32_t gan__cpu_isas(void) {
+    uint32_t set = 1u << GAN_ISA_SCALAR;
+#if defined(GAN__X86)
+    uint32_t r[4];
+    gan__cpu_id(0, r);
+    const uint32_t top = r[0];
+    gan__cpu_id(1, r);
+    const uint32_t c1 = r[2], d1 = r[3];
+    if (d1 >> 26 & 1u) set |= 1u << GAN_ISA_SSE2;
+    if (top < 7 || !(c1 >> 27 & 1u)) return set;               // osxsave
+    const uint32_t state = gan__cpu_xcr0();
+    gan__cpu_id(7, r);
+    const uint32_t b7 = r[1];
+    if ((state & 0x06u) == 0x06u && (c1 >> 28 & 1u) && (c1 >> 12 & 1u) && (b7 >> 5 & 1u)) set |= 1u << GAN_ISA_AVX2;
+    if ((state & 0xe6u) == 0xe6u && (set >> GAN_ISA_AVX2 & 1u) && (b7 >> 16 & 1u)) set |= 1u << GAN_ISA_AVX512;
+#elif defined(GAN__ARM64)
+    set |= 1u << GAN_ISA_NEON;
+#endif
+    return set;
+}
+
+// One value for all (stride 0) or one each (stride 1); unused inputs are NULL; y may be exactly a, b or c.
+typedef void gan__map_fn(size_t n, gan_real *y, const gan_real *a, size_t sa, const gan_real *b, size_t sb,
+                         const gan_real *c, size_t sc, gan_real p, gan_real q);
+
+// X(name, inputs, vector expression in a, b, c, p, q). The expressions mean something only inside a pass of floor 1.
+// MIN and MAX return their second argument when one is NaN: that is how NaN passes through relu and clamp.
+#define GAN__MAPS(X)                                                                                              \
+    X(affine, 1, GAN__FMA(a, p, q))                                                                               \
+    X(abs, 1, GAN__ABS(a))                                                                                        \
+    X(sign, 1, GAN__SEL(GAN__LT(GAN__ZERO, a), GAN__ONE, GAN__SEL(GAN__LT(a, GAN__ZERO), GAN__SET1(-1), a)))      \
+    X(exp, 1, GAN__NAME(exp)(a))                                                                                  \
+    X(log, 1, GAN__NAME(log)(a))                                                                                  \
+    X(sqrt, 1, GAN__SQRT(a))                                                                                      \
+    X(square, 1, GAN__MUL(a, a))                                                                                  \
+    X(reciprocal, 1, GAN__DIV(GAN__ONE, a))                                                                       \
+    X(sin, 1, GAN__NAME(sin)(a))                                                                                  \
+    X(cos, 1, GAN__NAME(cos)(a))                                                                                  \
+    X(tanh, 1, GAN__NAME(tanh)(a))                                                                                \
+    X(sigmoid, 1, GAN__NAME(sigmoid)(a))                                                                          \
+    X(softplus, 1, GAN__NAME(softplus)(a))                                                                        \
+    X(erf, 1, GAN__NAME(erf)(a))                                                                                  \
+    X(relu, 1, GAN__MAX(GAN__ZERO, a))                                                                            \
+    X(leaky_relu, 1, GAN__SEL(GAN__LT(GAN__ZERO, a), a, GAN__MUL(p, a)))                                          \
+    X(elu, 1, GAN__MUL(q, GAN__SEL(GAN__LT(GAN__ZERO, a), a, GAN__MUL(p, GAN__NAME(expm1)(a)))))                  \
+    X(gelu, 1, GAN__NAME(gelu)(a))                                                                                \
+    X(silu, 1, GAN__NAME(silu)(a))                                                                                \
+    X(clamp, 1, GAN__MIN(q, GAN__MAX(p, a)))                                                                      \
+    X(add, 2, GAN__ADD(a, b))                                                                                     \
+    X(sub, 2, GAN__SUB(a, b))                                                                                     \
+    X(mul, 2, GAN__MUL(a, b))                                                                                     \
+    X(div, 2, GAN__DIV(a, b))                                                                                     \
+    X(maximum, 2, GAN__SEL(GAN__NE(a, a), a, GAN__MAX(a, b)))                                                     \
+    X(minimum, 2, GAN__SEL(GAN__NE(a, a), a, GAN__MIN(a, b)))                                                     \
+    X(pow, 2, GAN__NAME(pow)(a, b))                                                                               \
+    X(lt, 2, GAN__SEL(GAN__LT(a, b), GAN__ONE, GAN__ZERO))                                                        \
+    X(le, 2, GAN__SEL(GAN__LE(a, b), GAN__ONE, GAN__ZERO))                                                        \
+    X(eq, 2, GAN__SEL(GAN__EQ(a, b), GAN__ONE, GAN__ZERO))                                                        \
+    X(ne, 2, GAN__SEL(GAN__NE(a, b), GAN__ONE, GAN__ZERO))                                                        \
+    X(tanh_backward, 2, GAN__MUL(a, GAN__FNMA(b, b, GAN__ONE)))                                                   \
+    X(sigmoid_backward, 2, GAN__MUL(a, GAN__MUL(b, GAN__SUB(GAN__ONE, b))))                                       \
+    X(leaky_relu_backward, 2, GAN__SEL(GAN__LT(GAN__ZERO, b), a, GAN__MUL(p, a)))                                 \
+    X(elu_backward, 2,                                                                                            \
+      GAN__MUL(q, GAN__SEL(GAN__LT(GAN__ZERO, b), a, GAN__MUL(a, GAN__MUL(p, GAN__NAME(exp)(b))))))               \
+    X(axpy, 2, GAN__FMA(p, b, a))                                                                                 \
+    X(where, 3, GAN__SEL(GAN__NE(a, GAN__ZERO), b, c))                                                            \
+    X(fma, 3, GAN__FMA(a, b, c))                                                                                  \
+    X(lerp, 3, GAN__FMA(c, GAN__SUB(b, a), a))                                                                    \
+    X(sub_mul, 3, GAN__MUL(GAN__SUB(a, b), c))                                                                    \
+    X(sqdev_add, 3, GAN__FMA(GAN__SUB(b, c), GAN__SUB(b, c), a))
+
+#define GAN__X(name, inputs, expression) GAN__MAP_##name,
+enum { GAN__MAPS(GAN__X) GAN__MAP_COUNT };
+#undef GAN__X
+
+// Optimisers: gradient = scale * g, then PyTorch's formulas. bias1 = 1 - beta1^t, bias2 = 1 - beta2^t; step counts from 1.
+typedef struct {
+    gan_real lr, momentum, dampening, weight_decay, nesterov, beta1, beta2, eps, alpha, bias1, bias2, scale;
+    gan_real decoupled;   // 1: the weight decay of AdamW
+    int64_t step;
+} gan__opt_args;
+
+// One table per ISA. tile_m x tile_n is the largest micro tile; gemm[v - 1] computes tile_m x (v * lanes), v = 1..3.
+typedef struct gan__kernels {
+    const char *name;
+    gan_isa isa;
+    int lanes, tile_m, tile_n;
+    gan__map_fn *map[GAN__MAP_COUNT];
+
+    gan_real (*sum)(size_t n, const gan_real *a);
+    gan_real (*dot)(size_t n, const gan_real *a, const gan_real *b);
+    gan_real (*sumsq)(size_t n, const gan_real *a);
+    gan_real (*sumsq_dev)(size_t n, const gan_real *a, gan_real mean);
+    gan_real (*max)(size_t n, const gan_real *a);                      // NaN if there is one; -inf for n = 0
+    int (*finite)(size_t n, const gan_real *a);
+
+    void (*norm_backward)(size_t n, gan_real *y, const gan_real *g, const gan_real *h, const gan_real *m1, size_t s1,
+                          const gan_real *m2, size_t s2, const gan_real *s, size_t ss);
+    void (*sgd)(size_t n, gan_real *p, const gan_real *g, gan_real *buf, const gan__opt_args *o);
+    void (*rmsprop)(size_t n, gan_real *p, const gan_real *g, gan_real *sq, gan_real *buf, const gan__opt_args *o);
+    void (*adam)(size_t n, gan_real *p, const gan_real *g, gan_real *m, gan_real *v, const gan__opt_args *o);
+    void (*ema)(size_t n, gan_real *avg, const gan_real *p, gan_real decay);
+    void (*clip)(size_t n, gan_real *p, gan_real lo, gan_real hi);
+
+    // t[i * width + j] = sum over d < depth of a[d * tile_m + i] * b[d * width + j], width = v * lanes
+    void (*gemm[3])(int64_t depth, const gan_real *a, const gan_real *b, gan_real *t);
+    // dst[d * width + i] = src[d * ld + i] (copy) or src[i * ld + d] (trans), 0 for count <= i < width
+    void (*pack_copy)(int64_t depth, int count, int width, const gan_real *src, int64_t ld, gan_real *dst);
+    void (*pack_trans)(int64_t depth, int count, int width, const gan_real *src, int64_t ld, gan_real *dst);
+    // c[i][j] = alpha t[i][j] + beta c[i][j] + bias_row[i] + bias_col[j]; beta 0 does not read c; biases may be NULL
+    void (*tile)(int m, int n, const gan_real *t, int64_t ldt, gan_real *c, int64_t ldc, gan_real alpha, gan_real beta,
+                 const gan_real *bias_row, const gan_real *bias_col);
+} gan__kernels;
+
+#endif // GAN__PASS
+
+// >>vec: one vector of gan_real on one instruction set, as macros; may use base, cpu; tests/test_vec.c
+
+#if defined(GAN_IDE) && !defined(GAN__PASS)
+#define GAN__PASS 1
+#endif
+#ifdef GAN__PASS   // floor 1: included once per instruction set by room isa
+
+#define GAN__CAT_(a, b) a##b
+#define GAN__CAT(a, b) GAN__CAT_(a, b)
+#define GAN__NAME(x) GAN__CAT(gan__##x##_, GAN__ISA)
+
+// GAN__VF a vector of reals, GAN__VI of integers as wide, GAN__VM a mask. Multiply-add happens only where FMA or FNMA is
+// written: GAN__FMA(a, b, c) = a b + c, GAN__FNMA(a, b, c) = c - a b (in two roundings where the ISA has no such instruction).
+// MIN(a, b) = a < b ? a : b and MAX(a, b) = a > b ? a : b, so b when one is NaN. CVT_I rounds to nearest; NaN gives anything.
+
+#if GAN__PASS == 1   // scalar: one lane; the oracle of the others
+
+#define GAN__ISA scalar
+#define GAN__ISA_ID GAN_ISA_SCALAR
+#define GAN__LANES 1
+#define GAN__ROWS(X) X(0) X(1) X(2) X(3)
+#define GAN__VF gan_real
+#define GAN__VM int
+#define GAN__SET1(x) ((gan_real)(x))
+#define GAN__LOAD(p) (*(p))
+#define GAN__STORE(p, v) ((void)(*(p) = (v)))
+#define GAN__ADD(a, b) ((a) + (b))
+#define GAN__SUB(a, b) ((a) - (b))
+#define GAN__MUL(a, b) ((a) * (b))
+#define GAN__DIV(a, b) ((a) / (b))
+#define GAN__FMA(a, b, c) ((a) * (b) + (c))
+#define GAN__FNMA(a, b, c) ((c) - (a) * (b))
+#define GAN__MIN(a, b) ((a) < (b) ? (a) : (b))
+#define GAN__MAX(a, b) ((a) > (b) ? (a) : (b))
+#define GAN__LT(a, b) ((a) < (b))
+#define GAN__LE(a, b) ((a) <= (b))
+#define GAN__EQ(a, b) (!((a) < (b)) && (a) <= (b))
+#define GAN__NE(a, b) (!GAN__EQ(a, b))
+#define GAN__SEL(m, a, b) ((m) ? (a) : (b))
+#define GAN__ANY(m) (m)
+#ifdef GAN_DOUBLE
+#define GAN__VI int64_t
+#define GAN__VU uint64_t
+#define GAN__SQRT(a) sqrt(a)
+#define GAN__ABS(a) fabs(a)
+#else
+#define GAN__VI int32_t
+#define GAN__VU uint32_t
+#define GAN__SQRT(a) sqrtf(a)
+#define GAN__ABS(a) fabsf(a)
+#endif
+#define GAN__AS_I(v) GAN__NAME(bits)(v)
+#define GAN__AS_F(i) GAN__NAME(real)(i)
+#define GAN__CVT_I(v) GAN__NAME(nearest)(v)
+#define GAN__CVT_F(i) ((gan_real)(i))
+#define GAN__ISET1(x) ((GAN__VI)(x))
+#define GAN__ILOAD(p) GAN__NAME(bits)(*(p))
+#define GAN__ISTORE(p, i) memcpy((p), &(i), sizeof(GAN__VI))
+#define GAN__IADD(i, j) ((GAN__VI)((GAN__VU)(i) + (GAN__VU)(j)))
+#define GAN__ISUB(i, j) ((GAN__VI)((GAN__VU)(i) - (GAN__VU)(j)))
+#define GAN__IAND(i, j) ((i) & (j))
+#define GAN__IOR(i, j) ((i) | (j))
+#define GAN__IXOR(i, j) ((i) ^ (j))
+#define GAN__ISHL(i, s) ((GAN__VI)((GAN__VU)(i) << (s)))
+#define GAN__ISRA(i, s) ((GAN__VI)((i) < 0 ? ~(~(i) >> (s)) : (i) >> (s)))
+
+GAN__INLINE GAN__VI gan__bits_scalar(gan_real v) {
+    GAN__VI i;
+    memcpy(&i, &v, sizeof i);
+    return i;
+}
+
+GAN__INLINE gan_real gan__real_scalar(GAN__VI i) {
+    gan_real v;
+    memcpy(&v, &i, sizeof v);
+    return v;
+}
+
+// Ties go away from zero here; every reduction that uses it allows either neighbour.
+GAN__INLINE GAN__VI gan__nearest_scalar(gan_real v) {
+    if (!(v > (gan_real)-1e9) || !(v < (gan_real)1e9)) return 0;
+    return (GAN__VI)(v < 0 ? v - (gan_real)0.5 : v + (gan_real)0.5);
+}
+
+#elif GAN__PASS == 2   // SSE2
+
+#define GAN__ISA sse2
+#define GAN__ISA_ID GAN_ISA_SSE2
+#define GAN__LANES 4
+#define GAN__ROWS(X) X(0) X(1) X(2)
+#define GAN__VF __m128
+#define GAN__VI __m128i
+#define GAN__VM __m128
+#define GAN__SET1(x) _mm_set1_ps((float)(x))
+#define GAN__LOAD(p) _mm_loadu_ps(p)
+#define GAN__STORE(p, v) _mm_storeu_ps((p), (v))
+#define GAN__ADD(a, b) _mm_add_ps((a), (b))
+#define GAN__SUB(a, b) _mm_sub_ps((a), (b))
+#define GAN__MUL(a, b) _mm_mul_ps((a), (b))
+#define GAN__DIV(a, b) _mm_div_ps((a), (b))
+#define GAN__SQRT(a) _mm_sqrt_ps(a)
+#define GAN__FMA(a, b, c) _mm_add_ps(_mm_mul_ps((a), (b)), (c))
+#define GAN__FNMA(a, b, c) _mm_sub_ps((c), _mm_mul_ps((a), (b)))
+#define GAN__MIN(a, b) _mm_min_ps((a), (b))
+#define GAN__MAX(a, b) _mm_max_ps((a), (b))
+#define GAN__ABS(a) _mm_and_ps((a), _mm_castsi128_ps(_mm_set1_epi32(0x7fffffff)))
+#define GAN__LT(a, b) _mm_cmplt_ps((a), (b))
+#define GAN__LE(a, b) _mm_cmple_ps((a), (b))
+#define GAN__EQ(a, b) _mm_cmpeq_ps((a), (b))
+#define GAN__NE(a, b) _mm_cmpneq_ps((a), (b))
+#define GAN__SEL(m, a, b) GAN__NAME(select)((m), (a), (b))
+#define GAN__ANY(m) (_mm_movemask_ps(m) != 0)
+#define GAN__AS_I(v) _mm_castps_si128(v)
+#define GAN__AS_F(i) _mm_castsi128_ps(i)
+#define GAN__CVT_I(v) _mm_cvtps_epi32(v)
+#define GAN__CVT_F(i) _mm_cvtepi32_ps(i)
+#define GAN__ISET1(x) _mm_set1_epi32((int)(x))
+#define GAN__ILOAD(p) _mm_loadu_si128((const __m128i *)(const void *)(p))
+#define GAN__ISTORE(p, i) _mm_storeu_si128((__m128i *)(void *)(p), (i))
+#define GAN__IADD(i, j) _mm_add_epi32((i), (j))
+#define GAN__ISUB(i, j) _mm_sub_epi32((i), (j))
+#define GAN__IAND(i, j) _mm_and_si128((i), (j))
+#define GAN__IOR(i, j) _mm_or_si128((i), (j))
+#define GAN__IXOR(i, j) _mm_xor_si128((i), (j))
+#define GAN__ISHL(i, s) _mm_slli_epi32((i), (s))
+#define GAN__ISRA(i, s) _mm_srai_epi32((i), (s))
+
+GAN__INLINE __m128 gan__select_sse2(__m128 m, __m128 a, __m128 b) {
+    return _mm_or_ps(_mm_and_ps(m, a), _mm_andnot_ps(m, b));
+}
+
+#elif GAN__PASS == 3   // AVX2 + FMA
+
+#define GAN__ISA avx2
+#define GAN__ISA_ID GAN_ISA_AVX2
+#define GAN__LANES 8
+#define GAN__ROWS(X) X(0) X(1) X(2) X(3)
+#define GAN__VF __m256
+#define GAN__VI __m256i
+#define GAN__VM __m256
+#define GAN__SET1(x) _mm256_set1_ps((float)(x))
+#define GAN__LOAD(p) _mm256_loadu_ps(p)
+#define GAN__STORE(p, v) _mm256_storeu_ps((p), (v))
+#define GAN__ADD(a, b) _mm256_add_ps((a), (b))
+#define GAN__SUB(a, b) _mm256_sub_ps((a), (b))
+#define GAN__MUL(a, b) _mm256_mul_ps((a), (b))
+#define GAN__DIV(a, b) _mm256_div_ps((a), (b))
+#define GAN__SQRT(a) _mm256_sqrt_ps(a)
+#define GAN__FMA(a, b, c) _mm256_fmadd_ps((a), (b), (c))
+#define GAN__FNMA(a, b, c) _mm256_fnmadd_ps((a), (b), (c))
+#define GAN__MIN(a, b) _mm256_min_ps((a), (b))
+#define GAN__MAX(a, b) _mm256_max_ps((a), (b))
+#define GAN__ABS(a) _mm256_and_ps((a), _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff)))
+#define GAN__LT(a, b) _mm256_cmp_ps((a), (b), _CMP_LT_OQ)
+#define GAN__LE(a, b) _mm256_cmp_ps((a), (b), _CMP_LE_OQ)
+#define GAN__EQ(a, b) _mm256_cmp_ps((a), (b), _CMP_EQ_OQ)
+#define GAN__NE(a, b) _mm256_cmp_ps((a), (b), _CMP_NEQ_UQ)
+#define GAN__SEL(m, a, b) _mm256_blendv_ps((b), (a), (m))
+#define GAN__ANY(m) (_mm256_movemask_ps(m) != 0)
+#define GAN__AS_I(v) _mm256_castps_si256(v)
+#define GAN__AS_F(i) _mm256_castsi256_ps(i)
+#define GAN__CVT_I(v) _mm256_cvtps_epi32(v)
+#define GAN__CVT_F(i) _mm256_cvtepi32_ps(i)
+#define GAN__ISET1(x) _mm256_set1_epi32((int)(x))
+#define GAN__ILOAD(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
+#define GAN__ISTORE(p, i) _mm256_storeu_si256((__m256i *)(void *)(p), (i))
+#define GAN__IADD(i, j) _mm256_add_epi32((i), (j))
+#define GAN__ISUB(i, j) _mm256_sub_epi32((i), (j))
+#define GAN__IAND(i, j) _mm256_and_si256((i), (j))
+#define GAN__IOR(i, j) _mm256_or_si256((i), (j))
+#define GAN__IXOR(i, j) _mm256_xor_si256((i), (j))
+#define GAN__ISHL(i, s) _mm256_slli_epi32((i), (s))
+#define GAN__ISRA(i, s) _mm256_srai_epi32((i), (s))
+
+#elif GAN__PASS == 4   // AVX-512F
+
+#define GAN__ISA avx512
+#define GAN__ISA_ID GAN_ISA_AVX512
+#define GAN__LANES 16
+#define GAN__ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
+#define GAN__VF __m512
+#define GAN__VI __m512i
+#define GAN__VM __mmask16
+#define GAN__SET1(x) _mm512_set1_ps((float)(x))
+#define GAN__LOAD(p) _mm512_loadu_ps(p)
+#define GAN__STORE(p, v) _mm512_storeu_ps((p), (v))
+#define GAN__ADD(a, b) _mm512_add_ps((a), (b))
+#define GAN__SUB(a, b) _mm512_sub_ps((a), (b))
+#define GAN__MUL(a, b) _mm512_mul_ps((a), (b))
+#define GAN__DIV(a, b) _mm512_div_ps((a), (b))
+#define GAN__SQRT(a) _mm512_maskz_sqrt_ps((__mmask16)0xffff, (a))
+#define GAN__FMA(a, b, c) _mm512_fmadd_ps((a), (b), (c))
+#define GAN__FNMA(a, b, c) _mm512_fnmadd_ps((a), (b), (c))
+#define GAN__MIN(a, b) _mm512_maskz_min_ps((__mmask16)0xffff, (a), (b))
+#define GAN__MAX(a, b) _mm512_maskz_max_ps((__mmask16)0xffff, (a), (b))
+#define GAN__ABS(a) GAN__AS_F(_mm512_and_si512(GAN__AS_I(a), _mm512_set1_epi32(0x7fffffff)))
+#define GAN__LT(a, b) _mm512_cmp_ps_mask((a), (b), _CMP_LT_OQ)
+#define GAN__LE(a, b) _mm512_cmp_ps_mask((a), (b), _CMP_LE_OQ)
+#define GAN__EQ(a, b) _mm512_cmp_ps_mask((a), (b), _CMP_EQ_OQ)
+#define GAN__NE(a, b) _mm512_cmp_ps_mask((a), (b), _CMP_NEQ_UQ)
+#define GAN__SEL(m, a, b) _mm512_mask_blend_ps((m), (b), (a))
+#define GAN__ANY(m) ((m) != 0)
+#define GAN__AS_I(v) _mm512_castps_si512(v)
+#define GAN__AS_F(i) _mm512_castsi512_ps(i)
+#define GAN__CVT_I(v) _mm512_maskz_cvtps_epi32((__mmask16)0xffff, (v))
+#define GAN__CVT_F(i) _mm512_maskz_cvtepi32_ps((__mmask16)0xffff, (i))
+#define GAN__ISET1(x) _mm512_set1_epi32((int)(x))
+#define GAN__ILOAD(p) _mm512_loadu_si512((const void *)(p))
+#define GAN__ISTORE(p, i) _mm512_storeu_si512((void *)(p), (i))
+#define GAN__IADD(i, j) _mm512_add_epi32((i), (j))
+#define GAN__ISUB(i, j) _mm512_sub_epi32((i), (j))
+#define GAN__IAND(i, j) _mm512_and_si512((i), (j))
+#define GAN__IOR(i, j) _mm512_or_si512((i), (j))
+#define GAN__IXOR(i, j) _mm512_xor_si512((i), (j))
+#define GAN__ISHL(i, s) _mm512_maskz_slli_epi32((__mmask16)0xffff, (i), (s))
+#define GAN__ISRA(i, s) _mm512_maskz_srai_epi32((__mmask16)0xffff, (i), (s))
+
+#elif GAN__PASS == 5   // NEON (AArch64)
+
+#define GAN__ISA neon
+#define GAN__ISA_ID GAN_ISA_NEON
+#define GAN__LANES 4
+#define GAN__ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
+#define GAN__VF float32x4_t
+#define GAN__VI int32x4_t
+#define GAN__VM uint32x4_t
+#define GAN__SET1(x) vdupq_n_f32((float)(x))
+#define GAN__LOAD(p) vld1q_f32(p)
+#define GAN__STORE(p, v) vst1q_f32((p), (v))
+#define GAN__ADD(a, b) vaddq_f32((a), (b))
+#define GAN__SUB(a, b) vsubq_f32((a), (b))
+#define GAN__MUL(a, b) vmulq_f32((a), (b))
+#define GAN__DIV(a, b) vdivq_f32((a), (b))
+#define GAN__SQRT(a) vsqrtq_f32(a)
+#define GAN__FMA(a, b, c) vfmaq_f32((c), (a), (b))
+#define GAN__FNMA(a, b, c) vfmsq_f32((c), (a), (b))
+#define GAN__MIN(a, b) GAN__NAME(min2)((a), (b))
+#define GAN__MAX(a, b) GAN__NAME(max2)((a), (b))
+#define GAN__ABS(a) vabsq_f32(a)
+#define GAN__LT(a, b) vcltq_f32((a), (b))
+#define GAN__LE(a, b) vcleq_f32((a), (b))
+#define GAN__EQ(a, b) vceqq_f32((a), (b))
+#define GAN__NE(a, b) vmvnq_u32(vceqq_f32((a), (b)))
+#define GAN__SEL(m, a, b) vbslq_f32((m), (a), (b))
+#define GAN__ANY(m) (vmaxvq_u32(m) != 0)
+#define GAN__AS_I(v) vreinterpretq_s32_f32(v)
+#define GAN__AS_F(i) vreinterpretq_f32_s32(i)
+#define GAN__CVT_I(v) vcvtnq_s32_f32(v)
+#define GAN__CVT_F(i) vcvtq_f32_s32(i)
+#define GAN__ISET1(x) vdupq_n_s32((int32_t)(x))
+#define GAN__ILOAD(p) vreinterpretq_s32_f32(vld1q_f32(p))
+#define GAN__ISTORE(p, i) vst1q_s32((p), (i))
+#define GAN__IADD(i, j) vaddq_s32((i), (j))
+#define GAN__ISUB(i, j) vsubq_s32((i), (j))
+#define GAN__IAND(i, j) vandq_s32((i), (j))
+#define GAN__IOR(i, j) vorrq_s32((i), (j))
+#define GAN__IXOR(i, j) veorq_s32((i), (j))
+#define GAN__ISHL(i, s) vshlq_n_s32((i), (s))
+#define GAN__ISRA(i, s) vshrq_n_s32((i), (s))
+
+GAN__INLINE float32x4_t gan__min2_neon(float32x4_t a, float32x4_t b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
+GAN__INLINE float32x4_t gan__max2_neon(float32x4_t a, float32x4_t b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
+
+#endif   // a WASM SIMD128 block (wasm_f32x4_*, 4 lanes, GAN__PASS == 6) goes here
+
+#define GAN__ZERO GAN__SET1(0)
+#define GAN__ONE GAN__SET1(1)
+
+// All lanes added in a fixed order: a tree over pairs (i, i + half).
+GAN__INLINE gan_real GAN__NAME(hsum)(GAN__VF v) {
+    gan_real t[GAN__LANES];
+    GAN__STORE(t, v);
+    for (int half = GAN__LANES / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++) t[i] = t[i] + t[i + half];
+    return t[0];
+}
+
+// Partial vectors pass through a buffer of one vector, so that an element of a tail meets the very same instructions as an
+// element of the body. The lanes beyond r are filled with `fill`.
+GAN__INLINE GAN__VF GAN__NAME(load_part)(const gan_real *a, size_t r, gan_real fill) {
+    gan_real t[GAN__LANES];
+    for (size_t i = 0; i < GAN__LANES; i++) t[i] = i < r ? a[i] : fill;
+    return GAN__LOAD(t);
+}
+
+GAN__INLINE void GAN__NAME(store_part)(gan_real *y, size_t r, GAN__VF v) {
+    gan_real t[GAN__LANES];
+    GAN__STORE(t, v);
+    for (size_t i = 0; i < r && i < GAN__LANES; i++) y[i] = t[i];
+}
+// >>kern: the kernels of one instruction set: maps, reductions, optimisers, micro tiles, packing; may use vec; tests/test_kern.c
+
+// Elementary functions. Polynomials were fitted by minimax (Lawson's iteration in double); the error given is the largest
+// relative one of the whole formula in exact arithmetic with the coefficients as written. With rounding: at most 4 ulp.
+#ifdef GAN_DOUBLE
+
+GAN__INLINE double gan__exp_scalar(double x) { return exp(x); }
+GAN__INLINE double gan__expm1_scalar(double x) { return expm1(x); }
+GAN__INLINE double gan__log_scalar(double x) { return log(x); }
+GAN__INLINE double gan__sin_scalar(double x) { return sin(x); }
+GAN__INLINE double gan__cos_scalar(double x) { return cos(x); }
+GAN__INLINE double gan__tanh_scalar(double x) { return tanh(x); }
+GAN__INLINE double gan__erf_scalar(double x) { return erf(x); }
+GAN__INLINE double gan__pow_scalar(double x, double y) { return pow(x, y); }
+GAN__INLINE double gan__softplus_scalar(double x) { return (x < 0 ? 0 : x) + log1p(exp(-fabs(x))); }
+
+#else
+
+// 2^n for -126 <= n <= 127
+#define GAN__POW2(n) GAN__AS_F(GAN__ISHL(GAN__IADD((n), GAN__ISET1(127)), 23))
+#define GAN__INF GAN__AS_F(GAN__ISET1(0x7f800000))
+#define GAN__NAN GAN__AS_F(GAN__ISET1(0x7fc00000))
+
+// x = n log 2 + r, |r| <= log(2) / 2; returns e^r - 1 = r + r^2 P(r), error 1.8e-8 on |r| <= 0.3469. log 2 = 0.693145752
+// + 1.42860677e-6; the first part has 15 bits, so its product with n is exact.
+GAN__INLINE GAN__VF GAN__NAME(exp_reduced)(GAN__VF x, GAN__VI *n) {
+    *n = GAN__CVT_I(GAN__MUL(x, GAN__SET1(1.44269504f)));
+    const GAN__VF f = GAN__CVT_F(*n);
+    const GAN__VF r = GAN__FNMA(f, GAN__SET1(1.42860677e-6f), GAN__FNMA(f, GAN__SET1(0.693145752f), x));
+    GAN__VF s = GAN__SET1(0.00138825097f);
+    s = GAN__FMA(s, r, GAN__SET1(0.00836658012f));
+    s = GAN__FMA(s, r, GAN__SET1(0.0416672006f));
+    s = GAN__FMA(s, r, GAN__SET1(0.166665435f));
+    s = GAN__FMA(s, r, GAN__SET1(0.49999997f));
+    return GAN__FMA(GAN__MUL(r, r), s, r);
+}
+
+// 2^n in two factors: overflow to infinity and one rounding into the subnormals come by themselves.
+GAN__INLINE GAN__VF GAN__NAME(exp)(GAN__VF x) {
+    GAN__VI n;
+    const GAN__VF e = GAN__NAME(exp_reduced)(GAN__MIN(GAN__SET1(89), GAN__MAX(GAN__SET1(-104), x)), &n);
+    const GAN__VI h = GAN__ISRA(n, 1);
+    return GAN__MUL(GAN__MUL(GAN__ADD(GAN__ONE, e), GAN__POW2(h)), GAN__POW2(GAN__ISUB(n, h)));
+}
+
+// e^x for |x| <= 87
+GAN__INLINE GAN__VF GAN__NAME(exp_normal)(GAN__VF x) {
+    GAN__VI n;
+    const GAN__VF e = GAN__NAME(exp_reduced)(x, &n);
+    return GAN__MUL(GAN__ADD(GAN__ONE, e), GAN__POW2(n));
+}
+
+// e^x - 1 = s e + (s - 1), s = 2^n; right to the last bits near 0; for x <= 88 (cut there)
+GAN__INLINE GAN__VF GAN__NAME(expm1)(GAN__VF x) {
+    GAN__VI n;
+    const GAN__VF e = GAN__NAME(exp_reduced)(GAN__MIN(GAN__SET1(88), GAN__MAX(GAN__SET1(-40), x)), &n);
+    const GAN__VF s = GAN__POW2(n);
+    return GAN__FMA(s, e, GAN__SUB(s, GAN__ONE));
+}
+
+// x = 2^k m, m in [sqrt(1/2), sqrt(2)), f = m - 1: log x = k log 2 + f - f^2/2 + f^3 P(f), error 6.5e-9.
+GAN__INLINE GAN__VF GAN__NAME(log)(GAN__VF x0) {
+    const GAN__VM tiny = GAN__LT(x0, GAN__SET1(1.17549435e-38f));
+    const GAN__VF x = GAN__SEL(tiny, GAN__MUL(x0, GAN__SET1(8388608.0f)), x0);
+    const GAN__VI i = GAN__AS_I(x);
+    const GAN__VI k = GAN__ISRA(GAN__ISUB(i, GAN__ISET1(0x3f3504f3)), 23);
+    const GAN__VF e = GAN__SUB(GAN__CVT_F(k), GAN__SEL(tiny, GAN__SET1(23), GAN__ZERO));
+    const GAN__VF f = GAN__SUB(GAN__AS_F(GAN__ISUB(i, GAN__ISHL(k, 23))), GAN__ONE);
+    const GAN__VF z = GAN__MUL(f, f);
+    GAN__VF s = GAN__SET1(-0.0763449743f);
+    s = GAN__FMA(s, f, GAN__SET1(0.12761578f));
+    s = GAN__FMA(s, f, GAN__SET1(-0.131601825f));
+    s = GAN__FMA(s, f, GAN__SET1(0.142017573f));
+    s = GAN__FMA(s, f, GAN__SET1(-0.166233569f));
+    s = GAN__FMA(s, f, GAN__SET1(0.200012267f));
+    s = GAN__FMA(s, f, GAN__SET1(-0.250008196f));
+    s = GAN__FMA(s, f, GAN__SET1(0.333333313f));
+    s = GAN__FMA(GAN__MUL(f, z), s, GAN__MUL(e, GAN__SET1(1.42860677e-6f)));
+    s = GAN__ADD(f, GAN__FNMA(z, GAN__SET1(0.5f), s));
+    s = GAN__FMA(e, GAN__SET1(0.693145752f), s);
+    s = GAN__SEL(GAN__LT(x0, GAN__INF), s, x0);                                   // +inf and NaN
+    s = GAN__SEL(GAN__LT(x0, GAN__ZERO), GAN__NAN, s);
+    return GAN__SEL(GAN__EQ(x0, GAN__ZERO), GAN__SUB(GAN__ZERO, GAN__INF), s);
+}
+
+GAN__INLINE GAN__VF GAN__NAME(with_sign)(GAN__VF magnitude, GAN__VF sign) {
+    return GAN__AS_F(GAN__IOR(GAN__AS_I(magnitude), GAN__IAND(GAN__AS_I(sign), GAN__ISET1(INT32_MIN))));
+}
+
+// tanh |x| = e / (e + 2), e = e^(2|x|) - 1
+GAN__INLINE GAN__VF GAN__NAME(tanh)(GAN__VF x) {
+    const GAN__VF a = GAN__ABS(x);
+    const GAN__VF e = GAN__NAME(expm1)(GAN__MIN(GAN__SET1(20), GAN__ADD(a, a)));
+    return GAN__NAME(with_sign)(GAN__DIV(e, GAN__ADD(e, GAN__SET1(2))), x);
+}
+
+// max(x, 0) + log(1 + u), u = e^-|x|; log(1 + u) = 2 atanh(s), s = u / (2 + u) <= 1/3: 2s + s^3 P(s^2), error 5e-9
+GAN__INLINE GAN__VF GAN__NAME(softplus)(GAN__VF x) {
+    const GAN__VF u = GAN__NAME(exp)(GAN__SUB(GAN__ZERO, GAN__ABS(x)));
+    const GAN__VF s = GAN__DIV(u, GAN__ADD(u, GAN__SET1(2)));
+    const GAN__VF z = GAN__MUL(s, s);
+    GAN__VF t = GAN__SET1(0.280244589f);
+    t = GAN__FMA(t, z, GAN__SET1(0.279991418f));
+    t = GAN__FMA(t, z, GAN__SET1(0.400216997f));
+    t = GAN__FMA(t, z, GAN__SET1(0.666664124f));
+    t = GAN__FMA(GAN__MUL(s, z), t, GAN__ADD(s, s));
+    return GAN__ADD(GAN__MAX(GAN__ZERO, x), t);
+}
+
+// |x| < 0.96: x + x P(x^2), error 1.2e-8. Beyond: 1 - e^-H(|x|), H = -log erfc, error 6.2e-9; erf(4) rounds to 1.
+GAN__INLINE GAN__VF GAN__NAME(erf)(GAN__VF x) {
+    const GAN__VF a = GAN__ABS(x);
+    const GAN__VF z = GAN__MUL(a, a);
+    GAN__VF s = GAN__SET1(8.11905338e-05f);
+    s = GAN__FMA(s, z, GAN__SET1(-0.00080809748f));
+    s = GAN__FMA(s, z, GAN__SET1(0.00519537274f));
+    s = GAN__FMA(s, z, GAN__SET1(-0.0268570222f));
+    s = GAN__FMA(s, z, GAN__SET1(0.11283651f));
+    s = GAN__FMA(s, z, GAN__SET1(-0.376126319f));
+    s = GAN__FMA(s, z, GAN__SET1(0.128379166f));
+    s = GAN__FMA(s, a, a);
+    const GAN__VF t = GAN__MIN(GAN__SET1(4), a);
+    GAN__VF h = GAN__SET1(-0.000191233485f);
+    h = GAN__FMA(h, t, GAN__SET1(0.00299664587f));
+    h = GAN__FMA(h, t, GAN__SET1(-0.0220393948f));
+    h = GAN__FMA(h, t, GAN__SET1(0.103538319f));
+    h = GAN__FMA(h, t, GAN__SET1(0.637635589f));
+    h = GAN__FMA(h, t, GAN__SET1(1.12740302f));
+    h = GAN__FMA(h, t, GAN__SET1(0.000262530521f));
+    h = GAN__SUB(GAN__ONE, GAN__NAME(exp_normal)(GAN__SUB(GAN__ZERO, h)));
+    return GAN__NAME(with_sign)(GAN__SEL(GAN__LT(a, GAN__SET1(0.96f)), s, h), x);
+}
+
+// x = n pi/2 + r, |r| <= pi/4 (n up to 5216: pi/2 stands in four parts of 11 bits, whose products with n are exact, and a
+// rest); sin r = r + r^3 P(r^2), error 8.9e-9; cos r = 1 - r^2/2 + r^4 Q(r^2), error 1.4e-10. `quarter` 1 gives the cosine.
+// Lanes beyond 8192 go to libm.
+GAN__INLINE GAN__VF GAN__NAME(sine)(GAN__VF x, int quarter) {
+    GAN__VI n = GAN__CVT_I(GAN__MUL(x, GAN__SET1(0.636619772f)));
+    const GAN__VF f = GAN__CVT_F(n);
+    GAN__VF r = GAN__FNMA(f, GAN__SET1(1.5703125f), x);
+    r = GAN__FNMA(f, GAN__SET1(0.000483512878f), r);
+    r = GAN__FNMA(f, GAN__SET1(3.13855708e-07f), r);
+    r = GAN__FNMA(f, GAN__SET1(6.07087713e-11f), r);
+    r = GAN__FNMA(f, GAN__SET1(6.22337197e-14f), r);
+    const GAN__VF z = GAN__MUL(r, r);
+    GAN__VF s = GAN__SET1(-0.00019514632f);
+    s = GAN__FMA(s, z, GAN__SET1(0.00833215564f));
+    s = GAN__FMA(s, z, GAN__SET1(-0.166666552f));
+    s = GAN__FMA(GAN__MUL(r, z), s, r);
+    GAN__VF c = GAN__SET1(2.44324128e-05f);
+    c = GAN__FMA(c, z, GAN__SET1(-0.00138873095f));
+    c = GAN__FMA(c, z, GAN__SET1(0.0416666456f));
+    c = GAN__FMA(GAN__MUL(z, z), c, GAN__FNMA(z, GAN__SET1(0.5f), GAN__ONE));
+    n = GAN__IADD(n, GAN__ISET1(quarter));
+    const GAN__VM odd = GAN__LT(GAN__AS_F(GAN__IOR(GAN__ISHL(n, 31), GAN__ISET1(0x3f800000))), GAN__ZERO);
+    const GAN__VI sign = GAN__ISHL(GAN__IAND(n, GAN__ISET1(2)), 30);
+    GAN__VF y = GAN__AS_F(GAN__IXOR(GAN__AS_I(GAN__SEL(odd, c, s)), sign));
+    if (GAN__ANY(GAN__LT(GAN__SET1(8192), GAN__ABS(x)))) {
+        float in[GAN__LANES], out[GAN__LANES];
+        GAN__STORE(in, x);
+        GAN__STORE(out, y);
+        for (int i = 0; i < GAN__LANES; i++)
+            if (fabsf(in[i]) > 8192) out[i] = (float)(quarter ? cos((double)in[i]) : sin((double)in[i]));
+        y = GAN__LOAD(out);
+    }
+    return y;
+}
+
+GAN__INLINE GAN__VF GAN__NAME(sin)(GAN__VF x) { return GAN__NAME(sine)(x, 0); }
+GAN__INLINE GAN__VF GAN__NAME(cos)(GAN__VF x) { return GAN__NAME(sine)(x, 1); }
+
+GAN__INLINE GAN__VF GAN__NAME(pow)(GAN__VF x, GAN__VF y) {
+    float s[GAN__LANES], t[GAN__LANES];
+    GAN__STORE(s, x);
+    GAN__STORE(t, y);
+    for (int i = 0; i < GAN__LANES; i++) s[i] = powf(s[i], t[i]);
+    return GAN__LOAD(s);
+}
+
+#endif
+
+// 1 / (1 + e^-x) = e / (1 + e), e = e^-|x| standing above for x < 0
+GAN__INLINE GAN__VF GAN__NAME(sigmoid)(GAN__VF x) {
+    const GAN__VF e = GAN__NAME(exp)(GAN__SUB(GAN__ZERO, GAN__ABS(x)));
+    return GAN__DIV(GAN__SEL(GAN__LT(x, GAN__ZERO), e, GAN__ONE), GAN__ADD(GAN__ONE, e));
+}
+
+// x Phi(x) = x/2 (1 + erf(x / sqrt(2)))
+GAN__INLINE GAN__VF GAN__NAME(gelu)(GAN__VF x) {
+    const GAN__VF e = GAN__NAME(erf)(GAN__MUL(x, GAN__SET1(0.70710678118654752440)));
+    return GAN__MUL(GAN__MUL(x, GAN__SET1(0.5)), GAN__ADD(GAN__ONE, e));
+}
+
+GAN__INLINE GAN__VF GAN__NAME(silu)(GAN__VF x) { return GAN__MUL(x, GAN__NAME(sigmoid)(x)); }
+
+// Maps. One loop for every stride: a single value stands in a buffer of one vector that is read again and again, and the
+// tail passes through the same buffers (its spare lanes repeat its first element).
+#define GAN__X(map, inputs, expression)                                                                           \
+    GAN__INLINE GAN__VF GAN__NAME(op_##map)(GAN__VF a, GAN__VF b, GAN__VF c, GAN__VF p, GAN__VF q) {              \
+        (void)a; (void)b; (void)c; (void)p; (void)q;                                                              \
+        return expression;                                                                                        \
+    }                                                                                                             \
+    static void GAN__NAME(map_##map)(size_t n, gan_real *y, const gan_real *a, size_t sa, const gan_real *b,      \
+                                     size_t sb, const gan_real *c, size_t sc, gan_real p, gan_real q) {           \
+        gan_real ta[GAN__LANES], tb[GAN__LANES], tc[GAN__LANES];                                                  \
+        const GAN__VF vp = GAN__SET1(p), vq = GAN__SET1(q);                                                       \
+        const gan_real *pa = a, *pb = b, *pc = c;                                                                 \
+        GAN__VF va = GAN__ZERO, vb = GAN__ZERO, vc = GAN__ZERO;                                                   \
+        (void)sa; (void)sb; (void)sc; (void)ta; (void)tb; (void)tc; (void)pa; (void)pb; (void)pc;                 \
+        if (n == 0) return;                                                                                       \
+        if (inputs > 0 && !sa) { GAN__NAME(fill)(ta, a, 0, 0); pa = ta; }                                         \
+        if (inputs > 1 && !sb) { GAN__NAME(fill)(tb, b, 0, 0); pb = tb; }                                         \
+        if (inputs > 2 && !sc) { GAN__NAME(fill)(tc, c, 0, 0); pc = tc; }                                         \
+        for (size_t i = 0; i < n; i += GAN__LANES) {                                                              \
+            const size_t left = n - i;                                                                            \
+            if (left < GAN__LANES) {                                                                              \
+                if (inputs > 0 && sa) { GAN__NAME(fill)(ta, a + i, 1, left); pa = ta; }                           \
+                if (inputs > 1 && sb) { GAN__NAME(fill)(tb, b + i, 1, left); pb = tb; }                           \
+                if (inputs > 2 && sc) { GAN__NAME(fill)(tc, c + i, 1, left); pc = tc; }                           \
+            }                                                                                                     \
+            if (inputs > 0) va = GAN__LOAD(pa);                                                                   \
+            if (inputs > 1) vb = GAN__LOAD(pb);                                                                   \
+            if (inputs > 2) vc = GAN__LOAD(pc);                                                                   \
+            const GAN__VF v = GAN__NAME(op_##map)(va, vb, vc, vp, vq);                                            \
+            if (left < GAN__LANES) { GAN__NAME(store_part)(y + i, left, v); return; }                             \
+            GAN__STORE(y + i, v);                                                                                 \
+            if (inputs > 0) pa += sa * GAN__LANES;                                                                \
+            if (inputs > 1) pb += sb * GAN__LANES;                                                                \
+            if (inputs > 2) pc += sc * GAN__LANES;                                                                \
+        }                                                                                                         \
+    }
+
+// t[i] = a[stride i] for i < left, a[0] beyond
+GAN__INLINE void GAN__NAME(fill)(gan_real *t, const gan_real *a, size_t stride, size_t left) {
+    for (size_t i = 0; i < GAN__LANES; i++) t[i] = a[i < left ? i * stride : 0];
+}
+
+GAN__MAPS(GAN__X)
+#undef GAN__X
+
+// Reductions: blocks of 1024 elements, each in four vectors of partial sums, added up in double. The order depends on n and
+// the ISA alone. STEP gives the new partial sum from s and the vectors a, b; `fill` pads the tail.
+#define GAN__REDUCTION(STEP, fill)                                                                                \
+    double total = 0;                                                                                             \
+    for (size_t at = 0; at < n; at += 1024) {                                                                     \
+        const size_t end = n - at < 1024 ? n : at + 1024;                                                         \
+        GAN__VF s0 = GAN__ZERO, s1 = s0, s2 = s0, s3 = s0;                                                        \
+        size_t i = at;                                                                                            \
+        for (; i + 4 * GAN__LANES <= end; i += 4 * GAN__LANES) {                                                  \
+            s0 = STEP(s0, GAN__LOAD(a + i), GAN__LOAD(b + i));                                                    \
+            s1 = STEP(s1, GAN__LOAD(a + i + GAN__LANES), GAN__LOAD(b + i + GAN__LANES));                          \
+            s2 = STEP(s2, GAN__LOAD(a + i + 2 * GAN__LANES), GAN__LOAD(b + i + 2 * GAN__LANES));                  \
+            s3 = STEP(s3, GAN__LOAD(a + i + 3 * GAN__LANES), GAN__LOAD(b + i + 3 * GAN__LANES));                  \
+        }                                                                                                         \
+        for (; i + GAN__LANES <= end; i += GAN__LANES) s0 = STEP(s0, GAN__LOAD(a + i), GAN__LOAD(b + i));         \
+        if (i < end)                                                                                              \
+            s1 = STEP(s1, GAN__NAME(load_part)(a + i, end - i, fill), GAN__NAME(load_part)(b + i, end - i, fill)); \
+        total += (double)GAN__NAME(hsum)(GAN__ADD(GAN__ADD(s0, s1), GAN__ADD(s2, s3)));                           \
+    }                                                                                                             \
+    return (gan_real)total
+
+#define GAN__STEP_SUM(s, a, b) GAN__ADD(s, a)
+#define GAN__STEP_DOT(s, a, b) GAN__FMA(a, b, s)
+#define GAN__STEP_SQ(s, a, b) GAN__NAME(add_square)(s, a)
+#define GAN__STEP_DEV(s, a, b) GAN__NAME(add_square)(s, GAN__SUB(a, vmean))
+
+GAN__INLINE GAN__VF GAN__NAME(add_square)(GAN__VF s, GAN__VF d) { return GAN__FMA(d, d, s); }
+
+static gan_real GAN__NAME(sum)(size_t n, const gan_real *a) {
+    const gan_real *b = a;
+    (void)b;
+    GAN__REDUCTION(GAN__STEP_SUM, 0);
+}
+
+static gan_real GAN__NAME(dot)(size_t n, const gan_real *a, const gan_real *b) { GAN__REDUCTION(GAN__STEP_DOT, 0); }
+
+static gan_real GAN__NAME(sumsq)(size_t n, const gan_real *a) {
+    const gan_real *b = a;
+    (void)b;
+    GAN__REDUCTION(GAN__STEP_SQ, 0);
+}
+
+static gan_real GAN__NAME(sumsq_dev)(size_t n, const gan_real *a, gan_real mean) {
+    const gan_real *b = a;
+    const GAN__VF vmean = GAN__SET1(mean);
+    (void)b;
+    GAN__REDUCTION(GAN__STEP_DEV, mean);
+}
+
+#undef GAN__STEP_SUM
+#undef GAN__STEP_DOT
+#undef GAN__STEP_SQ
+#undef GAN__STEP_DEV
+#undef GAN__REDUCTION
+
+static gan_real GAN__NAME(max)(size_t n, const gan_real *a) {
+    const gan_real lowest = -(gan_real)HUGE_VAL;
+    GAN__VF m = GAN__SET1(lowest), odd = GAN__ZERO;   // odd keeps any NaN
+    for (size_t i = 0; i < n; i += GAN__LANES) {
+        const GAN__VF v = n - i < GAN__LANES ? GAN__NAME(load_part)(a + i, n - i, lowest) : GAN__LOAD(a + i);
+        m = GAN__MAX(m, v);
+        odd = GAN__SEL(GAN__NE(v, v), v, odd);
+    }
+    gan_real t[GAN__LANES], u[GAN__LANES];
+    GAN__STORE(t, m);
+    GAN__STORE(u, odd);
+    gan_real r = t[0];
+    for (int i = 1; i < GAN__LANES; i++) r = t[i] > r ? t[i] : r;
+    for (int i = 0; i < GAN__LANES; i++)
+        if (u[i] != u[i]) r = u[i];
+    return r;
+}
+
+// 1 when no exponent is all ones: adding one at the exponent's lowest place carries into the sign bit only then. Integers
+// throughout, so that -ffast-math cannot fold it away.
+static int GAN__NAME(finite)(size_t n, const gan_real *a) {
+#ifdef GAN_DOUBLE
+    const int64_t exponent = (int64_t)0x7ff0000000000000, lowest = (int64_t)0x0010000000000000;
+#else
+    const int32_t exponent = 0x7f800000, lowest = 0x00800000;
+#endif
+    const GAN__VI e = GAN__ISET1(exponent), one = GAN__ISET1(lowest);
+    GAN__VI odd = GAN__ISET1(0);
+    size_t i = 0;
+    for (; i + GAN__LANES <= n; i += GAN__LANES)
+        odd = GAN__IOR(odd, GAN__IADD(GAN__IAND(GAN__ILOAD(a + i), e), one));
+    if (i < n) {
+        gan_real t[GAN__LANES];
+        GAN__NAME(fill)(t, a + i, 1, n - i);
+        odd = GAN__IOR(odd, GAN__IADD(GAN__IAND(GAN__ILOAD(t), e), one));
+    }
+#ifdef GAN_DOUBLE
+    int64_t bits[GAN__LANES];
+#else
+    int32_t bits[GAN__LANES];
+#endif
+    GAN__ISTORE(bits, odd);
+    for (i = 0; i < GAN__LANES; i++)
+        if (bits[i] < 0) return 0;
+    return 1;
+}
+
+// y = s (g - m1 - h m2)
+static void GAN__NAME(norm_backward)(size_t n, gan_real *y, const gan_real *g, const gan_real *h, const gan_real *m1,
+                                     size_t s1, const gan_real *m2, size_t s2, const gan_real *s, size_t ss) {
+    gan_real tg[GAN__LANES], th[GAN__LANES], t1[GAN__LANES], t2[GAN__LANES], ts[GAN__LANES];
+    const gan_real *p1 = m1, *p2 = m2, *ps = s;
+    if (n == 0) return;
+    if (!s1) { GAN__NAME(fill)(t1, m1, 0, 0); p1 = t1; }
+    if (!s2) { GAN__NAME(fill)(t2, m2, 0, 0); p2 = t2; }
+    if (!ss) { GAN__NAME(fill)(ts, s, 0, 0); ps = ts; }
+    for (size_t i = 0; i < n; i += GAN__LANES) {
+        const size_t left = n - i;
+        const gan_real *pg = g + i, *ph = h + i;
+        if (left < GAN__LANES) {
+            GAN__NAME(fill)(tg, pg, 1, left);
+            GAN__NAME(fill)(th, ph, 1, left);
+            if (s1) { GAN__NAME(fill)(t1, m1 + i, 1, left); p1 = t1; }
+            if (s2) { GAN__NAME(fill)(t2, m2 + i, 1, left); p2 = t2; }
+            if (ss) { GAN__NAME(fill)(ts, s + i, 1, left); ps = ts; }
+            pg = tg;
+            ph = th;
+        }
+        const GAN__VF d = GAN__SUB(GAN__LOAD(pg), GAN__LOAD(p1));
+        const GAN__VF v = GAN__MUL(GAN__LOAD(ps), GAN__FNMA(GAN__LOAD(ph), GAN__LOAD(p2), d));
+        if (left < GAN__LANES) { GAN__NAME(store_part)(y + i, left, v); return; }
+        GAN__STORE(y + i, v);
+        p1 += s1 * GAN__LANES;
+        p2 += s2 * GAN__LANES;
+        ps += ss * GAN__LANES;
+    }
+}
+
+// Optimisers (torch.optim, single tensor). Each walks its arrays once; the tail passes through buffers of one vector.
+// The arrays' names are fixed: p parameters, g gradient, u and v the state (either may be NULL).
+#define GAN__OPTIMISER(BODY)                                                                                      \
+    for (size_t i = 0; i < n; i += GAN__LANES) {                                                                  \
+        const size_t left = n - i;                                                                                \
+        const int part = left < GAN__LANES;                                                                       \
+        const GAN__VF grad = part ? GAN__NAME(load_part)(g + i, left, 0) : GAN__LOAD(g + i);                      \
+        GAN__VF w = part ? GAN__NAME(load_part)(p + i, left, 0) : GAN__LOAD(p + i);                               \
+        GAN__VF s = !u ? GAN__ZERO : part ? GAN__NAME(load_part)(u + i, left, 0) : GAN__LOAD(u + i);              \
+        GAN__VF t = !v ? GAN__ZERO : part ? GAN__NAME(load_part)(v + i, left, 0) : GAN__LOAD(v + i);              \
+        GAN__VF d = GAN__MUL(grad, scale);                                                                        \
+        BODY                                                                                                      \
+        if (part) {                                                                                               \
+            GAN__NAME(store_part)(p + i, left, w);                                                                \
+            if (u) GAN__NAME(store_part)(u + i, left, s);                                                         \
+            if (v) GAN__NAME(store_part)(v + i, left, t);                                                         \
+            return;                                                                                               \
+        }                                                                                                         \
+        GAN__STORE(p + i, w);                                                                                     \
+        if (u) GAN__STORE(u + i, s);                                                                              \
+        if (v) GAN__STORE(v + i, t);                                                                              \
+    }
+
+// d = g + wd p; buf = first step ? d : momentum buf + (1 - dampening) d; d = nesterov ? d + momentum buf : buf; p -= lr d
+static void GAN__NAME(sgd)(size_t n, gan_real *p, const gan_real *g, gan_real *u, const gan__opt_args *o) {
+    gan_real *const v = NULL;
+    const GAN__VF scale = GAN__SET1(o->scale), decay = GAN__SET1(o->weight_decay), lr = GAN__SET1(o->lr);
+    const GAN__VF momentum = GAN__SET1(o->momentum), fresh = GAN__SET1(1 - o->dampening);
+    const int first = o->step <= 1, nesterov = o->nesterov > 0;
+    GAN__OPTIMISER(
+        d = GAN__FMA(decay, w, d);
+        if (u) {
+            s = first ? d : GAN__FMA(fresh, d, GAN__MUL(momentum, s));
+            d = nesterov ? GAN__FMA(momentum, s, d) : s;
+        }
+        w = GAN__FNMA(lr, d, w);
+    )
+}
+
+// d = g + wd p; sq = alpha sq + (1 - alpha) d^2; d = d / (sqrt(sq) + eps); buf = momentum buf + d; p -= lr (buf or d)
+static void GAN__NAME(rmsprop)(size_t n, gan_real *p, const gan_real *g, gan_real *u, gan_real *v,
+                               const gan__opt_args *o) {
+    const GAN__VF scale = GAN__SET1(o->scale), decay = GAN__SET1(o->weight_decay), lr = GAN__SET1(o->lr);
+    const GAN__VF alpha = GAN__SET1(o->alpha), fresh = GAN__SET1(1 - o->alpha), eps = GAN__SET1(o->eps);
+    const GAN__VF momentum = GAN__SET1(o->momentum);
+    GAN__OPTIMISER(
+        d = GAN__FMA(decay, w, d);
+        s = GAN__FMA(fresh, GAN__MUL(d, d), GAN__MUL(alpha, s));
+        d = GAN__DIV(d, GAN__ADD(GAN__SQRT(s), eps));
+        if (v) {
+            t = GAN__FMA(momentum, t, d);
+            d = t;
+        }
+        w = GAN__FNMA(lr, d, w);
+    )
+}
+
+// d = g + wd p (Adam) or p *= 1 - lr wd (AdamW); m = beta1 m + (1 - beta1) d; v = beta2 v + (1 - beta2) d^2;
+// p -= lr / bias1 * m / (sqrt(v) / sqrt(bias2) + eps)
+static void GAN__NAME(adam)(size_t n, gan_real *p, const gan_real *g, gan_real *u, gan_real *v, const gan__opt_args *o) {
+    const int decoupled = o->decoupled > 0;
+    const GAN__VF scale = GAN__SET1(o->scale), decay = GAN__SET1(decoupled ? 0 : o->weight_decay);
+    const GAN__VF shrink = GAN__SET1(decoupled ? 1 - o->lr * o->weight_decay : 1);
+    const GAN__VF beta1 = GAN__SET1(o->beta1), fresh1 = GAN__SET1(1 - o->beta1);
+    const GAN__VF beta2 = GAN__SET1(o->beta2), fresh2 = GAN__SET1(1 - o->beta2);
+    const GAN__VF rate = GAN__SET1(o->lr / o->bias1), eps = GAN__SET1(o->eps);
+    const GAN__VF root2 = GAN__SET1(sqrt((double)o->bias2));
+    GAN__OPTIMISER(
+        d = GAN__FMA(decay, w, d);
+        w = GAN__MUL(w, shrink);
+        s = GAN__FMA(fresh1, d, GAN__MUL(beta1, s));
+        t = GAN__FMA(fresh2, GAN__MUL(d, d), GAN__MUL(beta2, t));
+        w = GAN__FNMA(rate, GAN__DIV(s, GAN__ADD(GAN__DIV(GAN__SQRT(t), root2), eps)), w);
+    )
+}
+
+#undef GAN__OPTIMISER
+
+// avg = decay avg + (1 - decay) p
+static void GAN__NAME(ema)(size_t n, gan_real *avg, const gan_real *p, gan_real decay) {
+    const GAN__VF keep = GAN__SET1(decay), fresh = GAN__SET1(1 - decay);
+    size_t i = 0;
+    for (; i + GAN__LANES <= n; i += GAN__LANES)
+        GAN__STORE(avg + i, GAN__FMA(fresh, GAN__LOAD(p + i), GAN__MUL(keep, GAN__LOAD(avg + i))));
+    if (i == n) return;
+    const GAN__VF s = GAN__NAME(load_part)(avg + i, n - i, 0), w = GAN__NAME(load_part)(p + i, n - i, 0);
+    GAN__NAME(store_part)(avg + i, n - i, GAN__FMA(fresh, w, GAN__MUL(keep, s)));
+}
+
+static void GAN__NAME(clip)(size_t n, gan_real *p, gan_real lo, gan_real hi) {
+    GAN__NAME(map_clamp)(n, p, p, 1, NULL, 0, NULL, 0, lo, hi);
+}
+
+// Micro tiles. The accumulators are named variables, one row of them per entry of GAN__ROWS, so that -O2 keeps all of them
+// in registers.
+#define GAN__COUNT(i) +1
+#define GAN__TILE_M (0 GAN__ROWS(GAN__COUNT))
+#define GAN__OPEN1(i) GAN__VF c##i##0 = GAN__ZERO;
+#define GAN__OPEN2(i) GAN__OPEN1(i) GAN__VF c##i##1 = GAN__ZERO;
+#define GAN__OPEN3(i) GAN__OPEN2(i) GAN__VF c##i##2 = GAN__ZERO;
+#define GAN__ACC1(i) const GAN__VF a##i = GAN__SET1(a[i]); c##i##0 = GAN__FMA(a##i, b0, c##i##0);
+#define GAN__ACC2(i) GAN__ACC1(i) c##i##1 = GAN__FMA(a##i, b1, c##i##1);
+#define GAN__ACC3(i) GAN__ACC2(i) c##i##2 = GAN__FMA(a##i, b2, c##i##2);
+#define GAN__OUT1(i) GAN__STORE(t, c##i##0); t += GAN__LANES;
+#define GAN__OUT2(i) GAN__OUT1(i) GAN__STORE(t, c##i##1); t += GAN__LANES;
+#define GAN__OUT3(i) GAN__OUT2(i) GAN__STORE(t, c##i##2); t += GAN__LANES;
+
+static void GAN__NAME(gemm1)(int64_t depth, const gan_real *a, const gan_real *b, gan_real *t) {
+    GAN__ROWS(GAN__OPEN1)
+    for (; depth > 0; depth--, a += GAN__TILE_M, b += GAN__LANES) {
+        const GAN__VF b0 = GAN__LOAD(b);
+        GAN__ROWS(GAN__ACC1)
+    }
+    GAN__ROWS(GAN__OUT1)
+}
+
+static void GAN__NAME(gemm2)(int64_t depth, const gan_real *a, const gan_real *b, gan_real *t) {
+    GAN__ROWS(GAN__OPEN2)
+    for (; depth > 0; depth--, a += GAN__TILE_M, b += 2 * GAN__LANES) {
+        const GAN__VF b0 = GAN__LOAD(b), b1 = GAN__LOAD(b + GAN__LANES);
+        GAN__ROWS(GAN__ACC2)
+    }
+    GAN__ROWS(GAN__OUT2)
+}
+
+static void GAN__NAME(gemm3)(int64_t depth, const gan_real *a, const gan_real *b, gan_real *t) {
+    GAN__ROWS(GAN__OPEN3)
+    for (; depth > 0; depth--, a += GAN__TILE_M, b += 3 * GAN__LANES) {
+        const GAN__VF b0 = GAN__LOAD(b), b1 = GAN__LOAD(b + GAN__LANES), b2 = GAN__LOAD(b + 2 * GAN__LANES);
+        GAN__ROWS(GAN__ACC3)
+    }
+    GAN__ROWS(GAN__OUT3)
+}
+
+// Packing into panels of `width` columns.
+static void GAN__NAME(pack_copy)(int64_t depth, int count, int width, const gan_real *src, int64_t ld, gan_real *dst) {
+    for (int64_t d = 0; d < depth; d++, src += ld, dst += width) {
+        int i = 0;
+        for (; i + GAN__LANES <= count; i += GAN__LANES) GAN__STORE(dst + i, GAN__LOAD(src + i));
+        for (; i < count; i++) dst[i] = src[i];
+        for (; i < width; i++) dst[i] = 0;
+    }
+}
+
+static void GAN__NAME(pack_trans)(int64_t depth, int count, int width, const gan_real *src, int64_t ld, gan_real *dst) {
+    for (int i = 0; i < width; i++) {
+        const gan_real *const row = src + i * ld;
+        if (i < count)
+            for (int64_t d = 0; d < depth; d++) dst[d * width + i] = row[d];
+        else
+            for (int64_t d = 0; d < depth; d++) dst[d * width + i] = 0;
+    }
+}
+
+// One vector of the tile writer: v + beta c + bias
+GAN__INLINE GAN__VF GAN__NAME(tile_step)(GAN__VF v, GAN__VF alpha, GAN__VF row, const gan_real *c, gan_real beta,
+                                         const gan_real *bias) {
+    v = GAN__FMA(alpha, v, row);
+    if (bias) v = GAN__ADD(v, GAN__LOAD(bias));
+    if (beta != 0) v = GAN__FMA(GAN__SET1(beta), GAN__LOAD(c), v);
+    return v;
+}
+
+static void GAN__NAME(tile)(int m, int n, const gan_real *t, int64_t ldt, gan_real *c, int64_t ldc, gan_real alpha,
+                            gan_real beta, const gan_real *bias_row, const gan_real *bias_col) {
+    const GAN__VF va = GAN__SET1(alpha);
+    const int body = n / GAN__LANES * GAN__LANES, left = n - body;
+    for (int i = 0; i < m; i++, t += ldt, c += ldc) {
+        const GAN__VF row = GAN__SET1(bias_row ? bias_row[i] : 0);
+        for (int j = 0; j < body; j += GAN__LANES)
+            GAN__STORE(c + j, GAN__NAME(tile_step)(GAN__LOAD(t + j), va, row, c + j, beta, bias_col ? bias_col + j : NULL));
+        if (left) {
+            gan_real tt[GAN__LANES], tc[GAN__LANES], tb[GAN__LANES];
+            const size_t r = (size_t)left;
+            GAN__NAME(fill)(tt, t + body, 1, r);
+            if (beta != 0) GAN__NAME(fill)(tc, c + body, 1, r);
+            if (bias_col) GAN__NAME(fill)(tb, bias_col + body, 1, r);
+            const GAN__VF v = GAN__NAME(tile_step)(GAN__LOAD(tt), va, row, tc, beta, bias_col ? tb : NULL);
+            GAN__NAME(store_part)(c + body, r, v);
+        }
+    }
+}
+
+#define GAN__STR_(x) #x
+#define GAN__STR(x) GAN__STR_(x)
+#define GAN__X(map, inputs, expression) GAN__NAME(map_##map),
+
+static const gan__kernels GAN__NAME(kernels) = {
+    GAN__STR(GAN__ISA), GAN__ISA_ID, GAN__LANES, GAN__TILE_M, 3 * GAN__LANES,
+    {GAN__MAPS(GAN__X)},
+    GAN__NAME(sum), GAN__NAME(dot), GAN__NAME(sumsq), GAN__NAME(sumsq_dev), GAN__NAME(max), GAN__NAME(finite),
+    GAN__NAME(norm_backward), GAN__NAME(sgd), GAN__NAME(rmsprop), GAN__NAME(adam), GAN__NAME(ema), GAN__NAME(clip),
+    {GAN__NAME(gemm1), GAN__NAME(gemm2), GAN__NAME(gemm3)},
+    GAN__NAME(pack_copy), GAN__NAME(pack_trans), GAN__NAME(tile),
+};
+
+#undef GAN__X
+#undef GAN__STR
+#undef GAN__STR_
+#undef GAN__COUNT
+#undef GAN__TILE_M
+#undef GAN__OPEN1
+#undef GAN__OPEN2
+#undef GAN__OPEN3
+#undef GAN__ACC1
+#undef GAN__ACC2
+#undef GAN__ACC3
+#undef GAN__OUT1
+#undef GAN__OUT2
+#undef GAN__OUT3
+#undef GAN__POW2
+#undef GAN__INF
+#undef GAN__NAN
+#undef GAN__CAT
+#undef GAN__CAT_
+#undef GAN__NAME
+#undef GAN__ABS
+#undef GAN__ADD
+#undef GAN__ANY
+#undef GAN__AS_F
+#undef GAN__AS_I
+#undef GAN__CVT_F
+#undef GAN__CVT_I
+#undef GAN__DIV
+#undef GAN__EQ
+#undef GAN__FMA
+#undef GAN__FNMA
+#undef GAN__IADD
+#undef GAN__IAND
+#undef GAN__ILOAD
+#undef GAN__IOR
+#undef GAN__ISA
+#undef GAN__ISA_ID
+#undef GAN__ISET1
+#undef GAN__ISHL
+#undef GAN__ISRA
+#undef GAN__ISTORE
+#undef GAN__ISUB
+#undef GAN__IXOR
+#undef GAN__LANES
+#undef GAN__LE
+#undef GAN__LOAD
+#undef GAN__LT
+#undef GAN__MAX
+#undef GAN__MIN
+#undef GAN__MUL
+#undef GAN__NE
+#undef GAN__ONE
+#undef GAN__ROWS
+#undef GAN__SEL
+#undef GAN__SET1
+#undef GAN__SQRT
+#undef GAN__STORE
+#undef GAN__SUB
+#undef GAN__VF
+#undef GAN__VI
+#undef GAN__VM
+#undef GAN__VU
+#undef GAN__ZERO
+
+#endif   // GAN__PASS
+#ifdef GAN_IDE
+#undef GAN__PASS
+#endif
+// >>isa: compiles floor 1 once per instruction set and chooses among the tables; may use floors 0-1; tests/test_isa.c
+
+#ifndef GAN__PASS
+
+#ifndef GAN_IDE   // an editor parses floor 1 once, scalar, and never sees the header include itself
+
+
+#define GAN__PASS 1
+#include GAN_HEADER_FILENAME
+#undef GAN__PASS
+
+#ifdef GAN__HAVE_SSE2
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("sse2"))), apply_to = function)
+#elif defined(GAN__REGIONS)
+#pragma GCC push_options
+#pragma GCC target("sse2")
+#endif
+#define GAN__PASS 2
+#include GAN_HEADER_FILENAME
+#undef GAN__PASS
+#if defined(__clang__)
+#pragma clang attribute pop
+#elif defined(GAN__REGIONS)
+#pragma GCC pop_options
+#endif
+#endif
+
+#ifdef GAN__HAVE_AVX2
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#elif defined(GAN__REGIONS)
+#pragma GCC push_options
+#pragma GCC target("avx2,fma")
+#endif
+#define GAN__PASS 3
+#include GAN_HEADER_FILENAME
+#undef GAN__PASS
+#if defined(__clang__)
+#pragma clang attribute pop
+#elif defined(GAN__REGIONS)
+#pragma GCC pop_options
+#endif
+#endif
+
+#ifdef GAN__HAVE_AVX512
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx2,fma"))), apply_to = function)
+#elif defined(GAN__REGIONS)
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx2,fma")
+#endif
+#define GAN__PASS 4
+#include GAN_HEADER_FILENAME
+#undef GAN__PASS
+#if defined(__clang__)
+#pragma clang attribute pop
+#elif defined(GAN__REGIONS)
+#pragma GCC pop_options
+#endif
+#endif
+
+#ifdef GAN__HAVE_NEON
+#define GAN__PASS 5
+#include GAN_HEADER_FILENAME
+#undef GAN__PASS
+#endif
+
+#endif   // GAN_IDE
+
+// The table of one ISA, or the best of all (GAN_ISA_AUTO). NULL when this build or this machine lacks the one asked for.
+static const gan__kernels *gan__isa_choose(gan_isa wanted) {
+    static const gan__kernels *const built[] = {   // best first
+#ifdef GAN__HAVE_AVX512
+        &gan__kernels_avx512,
+#endif
+#ifdef GAN__HAVE_AVX2
+        &gan__kernels_avx2,
+#endif
+#ifdef GAN__HAVE_SSE2
+        &gan__kernels_sse2,
+#endif
+#ifdef GAN__HAVE_NEON
+        &gan__kernels_neon,
+#endif
+        &gan__kernels_scalar,
+    };
+    const uint32_t runs = gan__cpu_isas();
+    for (size_t i = 0; i < sizeof built / sizeof built[0]; i++) {
+        const gan_isa isa = built[i]->isa;
+        if ((runs >> isa & 1u) && (wanted == GAN_ISA_AUTO || wanted == isa)) return built[i];
+    }
+    return NULL;
+}
+// >>gemm: blocked matrix products over operands that pack themselves; may use floors 0-2; tests/test_gemm.c
+
+// C (m x n) = A (m x depth) B (depth x n). A line is a row of A or a column of B. A packer writes lines at .. at + count - 1,
+// depths d0 .. d0 + depth - 1, as dst[d * width + line], zero from count to width. A writer takes a tile of C: rows
+// i0 .. i0 + m - 1, columns j0 .. j0 + n - 1; `first` says that nothing was written there before (else it adds), `last` that
+// the sum over the depth is now complete. Both may be called from any thread.
+typedef void gan__pack_fn(const gan__kernels *k, const void *operand, int64_t at, int count, int width, int64_t d0,
+                          int64_t depth, gan_real *dst);
+typedef void gan__write_fn(const gan__kernels *k, const void *out, int64_t i0, int m, int64_t j0, int n,
+                           const gan_real *t, int64_t ldt, int first, int last);
+
+typedef struct {
+    int64_t m, n, depth;
+    gan__pack_fn *pack_a, *pack_b;
+    const void *a, *b;
+    gan__write_fn *write;
+    const void *out;
+} gan__product;
+
+// Block sizes in elements. A panel of B (depth_block x tile_n) is to stay in the first-level cache while the panels of A pass
+// by from the second: rows_block x depth_block and depth_block x cols_block share it.
+#define GAN__DEPTH_BLOCK 256
+#define GAN__ROWS_BLOCK 192
+#define GAN__COLS_BLOCK 960
+#define GAN__PIECES 16
+
+typedef struct {
+    const gan__kernels *k;
+    gan__product p;
+    int swapped;                       // A and B have changed places; tiles are transposed before they are written
+    int64_t grid_m, grid_n, pieces;    // C is split for the threads, the depth by shape alone
+    int64_t workers, blocks;           // worker w takes blocks w, w + workers, ...
+    int64_t depth_block, rows_block, cols_block;
+    gan_real *room, *parts;            // work space of each worker; pieces x (m x n) partial sums
+    int64_t room_size;
+} gan__gemm_plan;
+
+static int64_t gan__gemm_min(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t gan__gemm_round(int64_t a, int64_t unit) { return (a + unit - 1) / unit * unit; }
+
+// Where piece i of `pieces` of `count` units begins.
+static int64_t gan__gemm_cut(int64_t count, int64_t pieces, int64_t i) { return count / pieces * i + gan__gemm_min(i, count % pieces); }
+
+static void gan__gemm_emit(const gan__gemm_plan *g, int64_t piece, int64_t i0, int m, int64_t j0, int n, const gan_real *t,
+                           int64_t ldt, gan_real *turned, int first, int last) {
+    if (g->pieces > 1) {
+        gan_real *const c = g->parts + piece * g->p.m * g->p.n + i0 * g->p.n + j0;
+        g->k->tile(m, n, t, ldt, c, g->p.n, 1, first ? 0 : (gan_real)1, NULL, NULL);
+    } else if (!g->swapped) {
+        g->p.write(g->k, g->p.out, i0, m, j0, n, t, ldt, first, last);
+    } else {
+        for (int j = 0; j < n; j++)
+            for (int i = 0; i < m; i++) turned[j * m + i] = t[i * ldt + j];
+        g->p.write(g->k, g->p.out, j0, n, i0, m, turned, m, first, last);
+    }
+}
+
+// Rows i_lo .. i_hi, columns j_lo .. j_hi, depths d_lo .. d_hi of C by one thread.
+static void gan__gemm_region(const gan__gemm_plan *g, gan_real *room, int64_t piece, int64_t i_lo, int64_t i_hi,
+                             int64_t j_lo, int64_t j_hi, int64_t d_lo, int64_t d_hi) {
+    const gan__kernels *const k = g->k;
+    const int64_t mr = k->tile_m, nr = k->tile_n;
+    gan_real *const tile = room, *const turned = tile + mr * nr, *const pa = turned + mr * nr;
+    gan_real *const pb = pa + g->rows_block * g->depth_block;
+    int64_t packed_i = -1, packed_d = -1;
+    for (int64_t jc = j_lo; jc < j_hi; jc += g->cols_block) {
+        const int64_t nc = gan__gemm_min(g->cols_block, j_hi - jc);
+        for (int64_t dc = d_lo; dc == d_lo || dc < d_hi; dc += g->depth_block) {
+            const int64_t depth = gan__gemm_min(g->depth_block, d_hi - dc);
+            const int first = dc == d_lo, last = dc + depth >= d_hi;
+            for (int64_t j = 0; depth > 0 && j < nc; j += nr) {
+                const int count = (int)gan__gemm_min(nr, nc - j);
+                const int width = (int)gan__gemm_round(count, k->lanes);
+                g->p.pack_b(k, g->p.b, jc + j, count, width, dc, depth, pb + j * depth);
+            }
+            for (int64_t ic = i_lo; ic < i_hi; ic += g->rows_block) {
+                const int64_t mc = gan__gemm_min(g->rows_block, i_hi - ic);
+                if (depth > 0 && (packed_i != ic || packed_d != dc))
+                    for (int64_t i = 0; i < mc; i += mr)
+                        g->p.pack_a(k, g->p.a, ic + i, (int)gan__gemm_min(mr, mc - i), (int)mr, dc, depth, pa + i * depth);
+                packed_i = ic;
+                packed_d = dc;
+                for (int64_t j = 0; j < nc; j += nr) {
+                    const int n = (int)gan__gemm_min(nr, nc - j);
+                    const int vectors = (n + k->lanes - 1) / k->lanes;
+                    for (int64_t i = 0; i < mc; i += mr) {
+                        const int m = (int)gan__gemm_min(mr, mc - i);
+                        k->gemm[vectors - 1](depth, pa + i * depth, pb + j * depth, tile);
+                        gan__gemm_emit(g, piece, ic + i, m, jc + j, n, tile, vectors * k->lanes, turned, first, last);
+                    }
+                }
+            }
+        }
+    }
+}
+
+static void gan__gemm_task(void *arg, int64_t worker) {
+    const gan__gemm_plan *const g = (const gan__gemm_plan *)arg;
+    const int64_t mr = g->k->tile_m, nr = g->k->tile_n;
+    const int64_t rows = (g->p.m + mr - 1) / mr, cols = (g->p.n + nr - 1) / nr;
+    const int64_t unit = g->depth_block, depths = (g->p.depth + unit - 1) / unit;
+    for (int64_t b = worker; b < g->blocks; b += g->workers) {
+        const int64_t piece = b / (g->grid_m * g->grid_n), bm = b / g->grid_n % g->grid_m, bn = b % g->grid_n;
+        gan__gemm_region(g, g->room + worker * g->room_size, piece,
+                         gan__gemm_cut(rows, g->grid_m, bm) * mr, gan__gemm_min(g->p.m, gan__gemm_cut(rows, g->grid_m, bm + 1) * mr),
+                         gan__gemm_cut(cols, g->grid_n, bn) * nr, gan__gemm_min(g->p.n, gan__gemm_cut(cols, g->grid_n, bn + 1) * nr),
+                         gan__gemm_cut(depths, g->pieces, piece) * unit,
+                         gan__gemm_min(g->p.depth, gan__gemm_cut(depths, g->pieces, piece + 1) * unit));
+    }
+}
+
+// The pieces are added in order, then written as one tile.
+static void gan__gemm_join(const gan__gemm_plan *g) {
+    const int64_t size = g->p.m * g->p.n;
+    for (int64_t i = 1; i < g->pieces; i++)
+        g->k->map[GAN__MAP_add]((size_t)size, g->parts, g->parts, 1, g->parts + i * size, 1, NULL, 0, 0, 0);
+    if (!g->swapped) {
+        g->p.write(g->k, g->p.out, 0, (int)g->p.m, 0, (int)g->p.n, g->parts, g->p.n, 1, 1);
+        return;
+    }
+    gan_real *const turned = g->parts + size;
+    for (int64_t j = 0; j < g->p.n; j++)
+        for (int64_t i = 0; i < g->p.m; i++) turned[j * g->p.m + i] = g->parts[i * g->p.n + j];
+    g->p.write(g->k, g->p.out, 0, (int)g->p.n, 0, (int)g->p.m, turned, g->p.m, 1, 1);
+}
+
+// The split of C over t threads that costs least: each multiplies rows x cols and packs rows + cols (a packed element costs
+// about as much as 32 multiply-adds).
+static void gan__gemm_grid(gan__gemm_plan *g, int64_t t) {
+    const int64_t mr = g->k->tile_m, nr = g->k->tile_n;
+    const int64_t rows = (g->p.m + mr - 1) / mr, cols = (g->p.n + nr - 1) / nr;
+    int64_t best = -1;
+    for (int64_t gm = 1; gm <= t && gm <= rows; gm++) {
+        const int64_t gn = gan__gemm_min(t / gm, cols);
+        const int64_t r = (rows + gm - 1) / gm * mr, c = (cols + gn - 1) / gn * nr, cost = r * c + 32 * (r + c);
+        if (best >= 0 && cost >= best) continue;
+        best = cost;
+        g->grid_m = gm;
+        g->grid_n = gn;
+    }
+}
+
+// Runs a product. 0, or 1 when the scratch memory ran out.
+static int gan__gemm_run(gan_context *ctx, const gan__product *p) {
+    if (p->m <= 0 || p->n <= 0) return 0;
+    gan__gemm_plan g;
+    memset(&g, 0, sizeof g);
+    g.k = ctx->k;
+    g.p = *p;
+    const int64_t mr = g.k->tile_m, nr = g.k->tile_n, lanes = g.k->lanes;
+    const int64_t straight = gan__gemm_round(p->m, mr) * gan__gemm_round(p->n, lanes);
+    const int64_t turned = gan__gemm_round(p->n, mr) * gan__gemm_round(p->m, lanes);
+    if (turned + turned / 4 < straight) {
+        g.swapped = 1;
+        g.p.m = p->n;
+        g.p.n = p->m;
+        g.p.pack_a = p->pack_b;
+        g.p.pack_b = p->pack_a;
+        g.p.a = p->b;
+        g.p.b = p->a;
+    }
+    // equal depth blocks, multiples of 8
+    const int64_t steps = (p->depth + GAN__DEPTH_BLOCK - 1) / GAN__DEPTH_BLOCK;
+    g.depth_block = steps ? gan__gemm_round((p->depth + steps - 1) / steps, 8) : 8;
+    // a small C of great depth: partial sums, as many as the shape says
+    g.pieces = 1;
+    if (p->m * p->n <= 4096 && p->depth >= 2048) g.pieces = gan__gemm_min(GAN__PIECES, p->depth / 1024);
+    g.pieces = gan__gemm_min(g.pieces, (p->depth + g.depth_block - 1) / g.depth_block);
+    if (g.pieces < 1) g.pieces = 1;
+
+    int64_t threads = ctx->threads < 1 ? 1 : ctx->threads;
+    threads = gan__gemm_min(threads, 1 + p->m * p->n / 1000 * p->depth / 200);
+    gan__gemm_grid(&g, g.pieces > 1 ? 1 : threads);
+    g.blocks = g.grid_m * g.grid_n * g.pieces;
+    g.workers = gan__gemm_min(threads, g.blocks);
+    g.rows_block = gan__gemm_min(gan__gemm_round(GAN__ROWS_BLOCK, mr), gan__gemm_round(g.p.m, mr));
+    g.cols_block = gan__gemm_min(gan__gemm_round(GAN__COLS_BLOCK, nr), gan__gemm_round(g.p.n, nr));
+    g.room_size = gan__gemm_round(2 * mr * nr + (g.rows_block + g.cols_block) * g.depth_block, 16);
+    g.room = (gan_real *)gan__scratch(ctx, (size_t)(g.workers * g.room_size) * sizeof(gan_real));
+    if (!g.room) return 1;
+    if (g.pieces > 1) {
+        g.parts = (gan_real *)gan__scratch(ctx, (size_t)(g.pieces * g.p.m * g.p.n) * sizeof(gan_real));
+        if (!g.parts) {
+            gan__scratch_free(ctx, g.room);
+            return 1;
+        }
+    }
+    gan__par(ctx, g.workers, gan__gemm_task, &g);
+    if (g.pieces > 1) gan__gemm_join(&g);
+    gan__scratch_free(ctx, g.parts);
+    gan__scratch_free(ctx, g.room);
+    return 0;
+}
+
+// A matrix in memory as an operand: element (line, d) is p[line * ld + d] (along = 1) or p[d * ld + line] (along = 0).
+typedef struct {
+    const gan_real *p;
+    int64_t ld;
+    int along;
+} gan__gemm_matrix;
+
+static void gan__gemm_pack(const gan__kernels *k, const void *operand, int64_t at, int count, int width, int64_t d0,
+                           int64_t depth, gan_real *dst) {
+    const gan__gemm_matrix *const m = (const gan__gemm_matrix *)operand;
+    if (m->along) k->pack_trans(depth, count, width, m->p + at * m->ld + d0, m->ld, dst);
+    else k->pack_copy(depth, count, width, m->p + d0 * m->ld + at, m->ld, dst);
+}
+
+enum { GAN__ACT_NONE, GAN__ACT_RELU, GAN__ACT_LEAKY_RELU, GAN__ACT_TANH, GAN__ACT_SIGMOID };
+
+typedef struct {
+    const gan_real *bias_row, *bias_col;   // m, n values, or NULL
+    int act;                               // GAN__ACT_*
+    gan_real slope;                        // of leaky_relu
+} gan__epilogue;
+
+typedef struct {
+    gan_real *c;
+    int64_t ldc;
+    gan_real alpha, beta;
+    gan__epilogue e;
+} gan__gemm_out;
+
+static void gan__gemm_write(const gan__kernels *k, const void *out, int64_t i0, int m, int64_t j0, int n,
+                            const gan_real *t, int64_t ldt, int first, int last) {
+    static const int maps[] = {0, GAN__MAP_relu, GAN__MAP_leaky_relu, GAN__MAP_tanh, GAN__MAP_sigmoid};
+    const gan__gemm_out *const o = (const gan__gemm_out *)out;
+    gan_real *const c = o->c + i0 * o->ldc + j0;
+    k->tile(m, n, t, ldt, c, o->ldc, o->alpha, first ? o->beta : (gan_real)1,
+            last && o->e.bias_row ? o->e.bias_row + i0 : NULL, last && o->e.bias_col ? o->e.bias_col + j0 : NULL);
+    if (last && o->e.act != GAN__ACT_NONE)
+        for (int64_t i = 0; i < m; i++)
+            k->map[maps[o->e.act]]((size_t)n, c + i * o->ldc, c + i * o->ldc, 1, NULL, 0, NULL, 0, o->e.slope, 0);
+}
+
+// C = act(alpha op(A) op(B) + beta C + bias_row[i] + bias_col[j]), row-major; op is the transpose where ta, tb are set. With
+// beta 0 C is not read. e may be NULL. 0, or 1 when the scratch memory ran out.
+static int gan__gemm(gan_context *ctx, int ta, int tb, int64_t m, int64_t n, int64_t k, gan_real alpha, const gan_real *a,
+                     int64_t lda, const gan_real *b, int64_t ldb, gan_real beta, gan_real *c, int64_t ldc,
+                     const gan__epilogue *e) {
+    const gan__epilogue none = {NULL, NULL, GAN__ACT_NONE, 0};
+    const gan__gemm_matrix ma = {a, lda, !ta}, mb = {b, ldb, tb != 0};
+    const gan__gemm_out out = {c, ldc, alpha, beta, e ? *e : none};
+    const gan__product p = {m, n, k, gan__gemm_pack, gan__gemm_pack, &ma, &mb, gan__gemm_write, &out};
+    return gan__gemm_run(ctx, &p);
+}
+// >>conv: 2-D convolution, its input gradient and its weight gradient as products over patches that are packed panel by
+// panel and never materialised; may use floors 0-3; tests/test_conv.c
+
+// x (n, ci, h, w), weight (co, ci / groups, kh, kw), y (n, co, oh, ow); stride s, padding p, dilation d.
+typedef struct {
+    int64_t n, ci, h, w, co, kh, kw, oh, ow, sh, sw, ph, pw, dh, dw, groups;
+} gan__conv;
+
+// The patches of a stack of images. Pixel (image, t, u) of the grid and tap (c, i, j) meet at row t * step_y + y0 + i * dy
+// and column u * step_x + x0 + j * dx of channel c; outside the image stands 0.
+typedef struct {
+    const gan_real *src;
+    int64_t image, plane, h, w;           // elements from image to image and from channel to channel; size of a channel
+    int64_t grid_h, grid_w, step_y, step_x;
+    int64_t taps_y, taps_x, y0, x0, dy, dx;
+} gan__patches;
+
+// A run of pixels of one grid row.
+typedef struct {
+    const gan_real *src;
+    int64_t y, x;   // source position of its first pixel with tap (0, 0)
+    int at, count;
+} gan__run;
+
+// src[step * i] for i < count where 0 <= x + step * i < w, else 0; written to dst[stride * i]
+static void gan__conv_row(const gan_real *row, int64_t x, int64_t step, int64_t w, int count, gan_real *dst, int64_t stride) {
+    int i = 0;
+    for (; i < count && x < 0; i++, x += step) dst[stride * i] = 0;
+    for (; i < count && x < w; i++, x += step) dst[stride * i] = row[x];
+    for (; i < count; i++) dst[stride * i] = 0;
+}
+
+// Lines are pixels, the depth runs over taps.
+static void gan__conv_pack_pixels(const gan__kernels *k, const void *operand, int64_t at, int count, int width, int64_t d0,
+                                  int64_t depth, gan_real *dst) {
+    const gan__patches *const p = (const gan__patches *)operand;
+    gan__run runs[64];   // a panel has at most 48 columns
+    int used = 0;
+    (void)k;
+    int64_t image = at / (p->grid_h * p->grid_w), t = at / p->grid_w % p->grid_h, u = at % p->grid_w;
+    for (int i = 0; i < count; used++) {
+        gan__run *const r = &runs[used];
+        r->src = p->src + image * p->image;
+        r->y = t * p->step_y + p->y0;
+        r->x = u * p->step_x + p->x0;
+        r->at = i;
+        r->count = (int)(p->grid_w - u < count - i ? p->grid_w - u : count - i);
+        i += r->count;
+        u = 0;
+        if (++t == p->grid_h) { t = 0; image++; }
+    }
+    int64_t c = d0 / (p->taps_y * p->taps_x), i = d0 / p->taps_x % p->taps_y, j = d0 % p->taps_x;
+    for (int64_t d = 0; d < depth; d++, dst += width) {
+        for (int r = 0; r < used; r++) {
+            const gan__run *const run = &runs[r];
+            const int64_t y = run->y + i * p->dy;
+            const int64_t w = y < 0 || y >= p->h ? 0 : p->w;
+            gan__conv_row(w ? run->src + c * p->plane + y * p->w : run->src, run->x + j * p->dx, p->step_x, w, run->count,
+                          dst + run->at, 1);
+        }
+        for (int q = count; q < width; q++) dst[q] = 0;
+        if (++j == p->taps_x) {
+            j = 0;
+            if (++i == p->taps_y) { i = 0; c++; }
+        }
+    }
+}
+
+// Lines are taps, the depth runs over pixels.
+static void gan__conv_pack_taps(const gan__kernels *k, const void *operand, int64_t at, int count, int width, int64_t d0,
+                                int64_t depth, gan_real *dst) {
+    const gan__patches *const p = (const gan__patches *)operand;
+    (void)k;
+    int64_t image = d0 / (p->grid_h * p->grid_w), t = d0 / p->grid_w % p->grid_h, u = d0 % p->grid_w;
+    for (int64_t d = 0; d < depth;) {
+        const int len = (int)(p->grid_w - u < depth - d ? p->grid_w - u : depth - d);
+        int64_t c = at / (p->taps_y * p->taps_x), i = at / p->taps_x % p->taps_y, j = at % p->taps_x;
+        for (int q = 0; q < width; q++) {
+            const int64_t y = t * p->step_y + p->y0 + i * p->dy;
+            const int64_t w = q >= count || y < 0 || y >= p->h ? 0 : p->w;
+            gan__conv_row(w ? p->src + image * p->image + c * p->plane + y * p->w : p->src, u * p->step_x + p->x0 + j * p->dx,
+                          p->step_x, w, len, dst + d * width + q, width);
+            if (++j == p->taps_x) {
+                j = 0;
+                if (++i == p->taps_y) { i = 0; c++; }
+            }
+        }
+        d += len;
+        u = 0;
+        if (++t == p->grid_h) { t = 0; image++; }
+    }
+}
+
+// Images (n, channels, pixels) as an operand: lines are channels, the depth runs over the pixels of all images.
+typedef struct {
+    const gan_real *p;
+    int64_t image, pixels;
+} gan__conv_images;
+
+static void gan__conv_pack_images(const gan__kernels *k, const void *operand, int64_t at, int count, int width, int64_t d0,
+                                  int64_t depth, gan_real *dst) {
+    const gan__conv_images *const o = (const gan__conv_images *)operand;
+    for (int64_t d = 0; d < depth;) {
+        const int64_t image = (d0 + d) / o->pixels, pixel = (d0 + d) % o->pixels;
+        const int64_t len = gan__gemm_min(o->pixels - pixel, depth - d);
+        k->pack_trans(len, count, width, o->p + image * o->image + at * o->pixels + pixel, o->pixels, dst + d * width);
+        d += len;
+    }
+}
+
+// The taps of a weight that meet one phase of the input gradient: lines are input channels, the depth is (co, i, j) with
+// ky = ky0 + i * step_y, kx = kx0 + j * step_x.
+typedef struct {
+    const gan_real *p;
+    int64_t filter, kernel, kw;   // elements from output channel to output channel and from input channel to input channel
+    int64_t ky0, kx0, step_y, step_x, taps_y, taps_x;
+} gan__conv_taps;
+
+static void gan__conv_pack_weight(const gan__kernels *k, const void *operand, int64_t at, int count, int width, int64_t d0,
+                                  int64_t depth, gan_real *dst) {
+    const gan__conv_taps *const o = (const gan__conv_taps *)operand;
+    (void)k;
+    int64_t c = d0 / (o->taps_y * o->taps_x), i = d0 / o->taps_x % o->taps_y, j = d0 % o->taps_x;
+    for (int64_t d = 0; d < depth; d++, dst += width) {
+        const gan_real *const src = o->p + c * o->filter + (o->ky0 + i * o->step_y) * o->kw + o->kx0 + j * o->step_x;
+        for (int q = 0; q < width; q++) dst[q] = q < count ? src[(at + q) * o->kernel] : 0;
+        if (++j == o->taps_x) {
+            j = 0;
+            if (++i == o->taps_y) { i = 0; c++; }
+        }
+    }
+}
+
+// Rows of C are channels, columns are the pixels of a grid in all images: pixel (image, t, u) stands at row y0 + t * step_y
+// and column x0 + u * step_x of its channel.
+typedef struct {
+    gan_real *p;
+    const gan_real *bias;   // one a channel, or NULL
+    int64_t image, plane, w;
+    int64_t grid_h, grid_w, y0, x0, step_y, step_x;
+} gan__conv_out;
+
+static void gan__conv_write(const gan__kernels *k, const void *out, int64_t i0, int m, int64_t j0, int n,
+                            const gan_real *t, int64_t ldt, int first, int last) {
+    const gan__conv_out *const o = (const gan__conv_out *)out;
+    const gan_real *const bias = last && o->bias ? o->bias + i0 : NULL;
+    // a grid that is the whole plane is one row
+    const int whole = o->step_y == 1 && o->step_x == 1 && o->grid_w == o->w && o->grid_h * o->w == o->plane;
+    const int64_t grid_w = whole ? o->plane : o->grid_w, grid_h = whole ? 1 : o->grid_h;
+    int64_t image = j0 / (grid_h * grid_w), row = j0 / grid_w % grid_h, col = j0 % grid_w;
+    for (int j = 0; j < n;) {
+        const int len = (int)gan__gemm_min(grid_w - col, n - j);
+        gan_real *const y = o->p + image * o->image + i0 * o->plane + (o->y0 + row * o->step_y) * o->w + o->x0 + col * o->step_x;
+        if (o->step_x == 1) {
+            k->tile(m, len, t + j, ldt, y, o->plane, 1, first ? 0 : (gan_real)1, bias, NULL);
+        } else {
+            for (int i = 0; i < m; i++) {
+                const gan_real b = bias ? bias[i] : 0;
+                gan_real *const z = y + i * o->plane;
+                for (int q = 0; q < len; q++)
+                    z[q * o->step_x] = (first ? 0 : z[q * o->step_x]) + t[i * ldt + j + q] + b;
+            }
+        }
+        j += len;
+        col = 0;
+        if (++row == grid_h) { row = 0; image++; }
+    }
+}
+
+static gan__patches gan__conv_patches(const gan__conv *v, const gan_real *x) {
+    const gan__patches p = {x, v->ci * v->h * v->w, v->h * v->w, v->h, v->w, v->oh, v->ow, v->sh, v->sw,
+                            v->kh, v->kw, -v->ph, -v->pw, v->dh, v->dw};
+    return p;
+}
+
+// y = x * w + bias. Every function of this room: 0, or 1 when the scratch memory ran out.
+static int gan__conv_forward(gan_context *ctx, const gan__conv *v, const gan_real *x, const gan_real *w,
+                             const gan_real *bias, gan_real *y) {
+    const int64_t ci = v->ci / v->groups, co = v->co / v->groups, taps = ci * v->kh * v->kw, plane = v->oh * v->ow;
+    for (int64_t g = 0; g < v->groups; g++) {
+        const gan__gemm_matrix weight = {w + g * co * taps, taps, 1};
+        const gan__patches patches = gan__conv_patches(v, x + g * ci * v->h * v->w);
+        const gan__conv_out out = {y + g * co * plane, bias ? bias + g * co : NULL, v->co * plane, plane, v->ow,
+                                   v->oh, v->ow, 0, 0, 1, 1};
+        const gan__product p = {co, v->n * plane, taps, gan__gemm_pack, gan__conv_pack_pixels, &weight, &patches,
+                                gan__conv_write, &out};
+        if (gan__gemm_run(ctx, &p)) return 1;
+    }
+    return 0;
+}
+
+// The taps of one axis that meet phase a of the input: a + pad - tap * dilation is divisible by the stride for the taps
+// first, first + step, ...; the output row of input row a + stride * t and tap first + i * step is t + at - i * back.
+typedef struct {
+    int64_t first, step, count, at, back;
+} gan__conv_phase;
+
+static gan__conv_phase gan__conv_find_phase(int64_t a, int64_t pad, int64_t kernel, int64_t stride, int64_t dilation) {
+    gan__conv_phase f = {0, 1, 0, 0, 0};
+    while (f.first < kernel && f.first < stride && (a + pad - f.first * dilation) % stride != 0) f.first++;
+    if (f.first >= kernel || (a + pad - f.first * dilation) % stride != 0) return f;
+    while (f.step * dilation % stride != 0) f.step++;
+    f.count = (kernel - f.first + f.step - 1) / f.step;
+    f.at = (a + pad - f.first * dilation) / stride;
+    f.back = f.step * dilation / stride;
+    return f;
+}
+
+// dx = the gradient of x for the gradient g of y, plus bias (which makes it conv_transpose2d). For each phase (a, b) of the
+// stride, the pixels (a + sh t, b + sw u) of dx are a convolution of g of stride 1 with the taps that meet them.
+static int gan__conv_input(gan_context *ctx, const gan__conv *v, const gan_real *g, const gan_real *w, const gan_real *bias,
+                           gan_real *dx) {
+    const int64_t ci = v->ci / v->groups, co = v->co / v->groups, taps = v->kh * v->kw;
+    const int64_t plane = v->h * v->w, gplane = v->oh * v->ow;
+    for (int64_t group = 0; group < v->groups; group++)
+        for (int64_t a = 0; a < v->sh && a < v->h; a++)
+            for (int64_t b = 0; b < v->sw && b < v->w; b++) {
+                const gan__conv_phase y = gan__conv_find_phase(a, v->ph, v->kh, v->sh, v->dh);
+                const gan__conv_phase x = gan__conv_find_phase(b, v->pw, v->kw, v->sw, v->dw);
+                const int64_t grid_h = (v->h - a + v->sh - 1) / v->sh, grid_w = (v->w - b + v->sw - 1) / v->sw;
+                const gan__conv_taps weight = {w + group * co * ci * taps, ci * taps, taps, v->kw,
+                                               y.first, x.first, y.step, x.step, y.count, x.count};
+                const gan__patches patches = {g + group * co * gplane, v->co * gplane, gplane, v->oh, v->ow, grid_h, grid_w,
+                                              1, 1, y.count, x.count, y.at, x.at, -y.back, -x.back};
+                const gan__conv_out out = {dx + group * ci * plane, bias ? bias + group * ci : NULL, v->ci * plane, plane,
+                                           v->w, grid_h, grid_w, a, b, v->sh, v->sw};
+                const gan__product p = {ci, v->n * grid_h * grid_w, co * y.count * x.count, gan__conv_pack_weight,
+                                        gan__conv_pack_pixels, &weight, &patches, gan__conv_write, &out};
+                if (gan__gemm_run(ctx, &p)) return 1;
+            }
+    return 0;
+}
+
+// dw = the gradient of w for the gradient g of y: the depth runs over the pixels of all images.
+static int gan__conv_weight(gan_context *ctx, const gan__conv *v, const gan_real *x, const gan_real *g, gan_real *dw) {
+    const int64_t ci = v->ci / v->groups, co = v->co / v->groups, taps = ci * v->kh * v->kw, plane = v->oh * v->ow;
+    for (int64_t group = 0; group < v->groups; group++) {
+        const gan__conv_images grad = {g + group * co * plane, v->co * plane, plane};
+        const gan__patches patches = gan__conv_patches(v, x + group * ci * v->h * v->w);
+        const gan__gemm_out out = {dw + group * co * taps, taps, 1, 0, {NULL, NULL, GAN__ACT_NONE, 0}};
+        const gan__product p = {co, taps, v->n * plane, gan__conv_pack_images, gan__conv_pack_taps, &grad, &patches,
+                                gan__gemm_write, &out};
+        if (gan__gemm_run(ctx, &p)) return 1;
+    }
+    return 0;
+}
+
+// >>tensor: shapes, broadcasting, strided copies, reading; may use floors 0-3; tests/test_tensor.c
+
+static int gan__is_poison(const gan_tensor *t) { return !t || t == t->ctx->poison; }
+
+// Tensor structs come from slabs that are never used for anything else and are reused oldest first, so that a handle kept too
+// long is recognised (gan__inputs) rather than followed.
+static gan_tensor *gan__struct_new(gan_context *ctx)
+{
+    enum { SLAB = 16 };
+    gan_tensor *t = ctx->pool;
+    int i;
+    if (!t) {
+        t = (gan_tensor *)gan__persist(ctx, SLAB * sizeof *t);
+        if (!t) return NULL;
+        for (i = 0; i < SLAB; ++i) {
+            t[i].ctx = ctx;
+            t[i].older = i + 1 < SLAB ? &t[i + 1] : NULL;
+        }
+        ctx->pool = t;
+        ctx->pool_end = &t[SLAB - 1];
+    }
+    ctx->pool = t->older;
+    if (!ctx->pool) ctx->pool_end = NULL;
+    memset(t, 0, sizeof *t);
+    t->ctx = ctx;
+    t->alive = 1;
+    return t;
+}
+
+static void gan__struct_free(gan_context *ctx, gan_tensor *t)
+{
+    t->alive = 0;
+    t->older = t->newer = NULL;
+    if (ctx->pool_end) ctx->pool_end->older = t;
+    else ctx->pool = t;
+    ctx->pool_end = t;
+}
+
+static void gan__list_add(gan_context *ctx, gan_tensor *t)
+{
+    t->older = ctx->last;
+    t->newer = NULL;
+    t->born = ctx->born;
+    if (ctx->last) ctx->last->newer = t;
+    ctx->last = t;
+}
+
+// A step tensor with a shape and no values yet.
+static gan_tensor *gan__shaped(gan_context *ctx, int ndim, const int *dim)
+{
+    gan_tensor *t;
+    size_t n;
+    int i;
+    if (ndim < 0 || ndim > GAN_MAX_DIMS)
+        return gan__fail(ctx, GAN_ERROR_SHAPE, "a tensor of %d dimensions: 0 to %d are possible", ndim, (int)GAN_MAX_DIMS);
+    if (gan__count(ndim, dim, &n) || n > (size_t)-1 / sizeof(gan_real))
+        return gan__fail(ctx, GAN_ERROR_SHAPE, "shape %h has a negative dimension or too many elements", ndim, dim);
+    t = gan__struct_new(ctx);
+    if (!t) return ctx->poison;
+    t->size = n;
+    t->ndim = ndim;
+    for (i = 0; i < ndim; ++i) t->dim[i] = dim[i];
+    return t;
+}
+
+static gan_tensor *gan__tensor_new(gan_context *ctx, int ndim, const int *dim)
+{
+    gan_tensor *t = gan__shaped(ctx, ndim, dim);
+    if (t == ctx->poison) return t;
+    t->block = gan__block_new(ctx, t->size * sizeof(gan_real));
+    if (!t->block) {
+        gan__struct_free(ctx, t);
+        return gan__fail_memory(ctx, t->size * sizeof(gan_real));
+    }
+    t->data = (gan_real *)gan__block_data(t->block);
+    gan__list_add(ctx, t);
+    return t;
+}
+
+// Another shape for the same values.
+static gan_tensor *gan__view(gan_tensor *x, int ndim, const int *dim)
+{
+    gan_tensor *t = gan__shaped(x->ctx, ndim, dim);
+    if (t == x->ctx->poison) return t;
+    t->data = x->data;
+    t->block = x->block;
+    if (t->block) t->block->refs++;
+    gan__list_add(x->ctx, t);
+    return t;
+}
+
+// A tensor struct over values that live for ever.
+static gan_tensor *gan__tensor_over(gan_context *ctx, gan_real *data, int ndim, const int *dim)
+{
+    gan_tensor *t = gan__shaped(ctx, ndim, dim);
+    if (t != ctx->poison) t->data = data;
+    return t;
+}
+
+// Gives a step tensor back before its scope ends.
+static void gan__tensor_free(gan_tensor *t)
+{
+    gan_context *ctx = t->ctx;
+    if (t->newer) t->newer->older = t->older;
+    else ctx->last = t->older;
+    if (t->older) t->older->newer = t->newer;
+    if (t->block && --t->block->refs == 0) gan__block_free(ctx, t->block);
+    if (t->in && t->in != t->inline_in) gan__scratch_free(ctx, t->in);
+    gan__struct_free(ctx, t);
+}
+
+// All step tensors newer than `mark` die; their memory is released by the scope.
+static void gan__list_release(gan_context *ctx, gan_tensor *mark)
+{
+    gan_tensor *t = ctx->last, *older;
+    for (; t != mark; t = older) {
+        older = t->older;
+        gan__struct_free(ctx, t);
+    }
+    ctx->last = mark;
+    if (mark) mark->newer = NULL;
+}
+
+static void gan__step_release(gan_context *ctx)
+{
+    gan__list_release(ctx, ctx->scope[0].last);
+    gan__mark_release(ctx, &ctx->scope[0]);
+}
+
+// Whether every input can be used. If so their context is returned; else NULL, with what the caller shall return in *out.
+static gan_context *gan__inputs(gan_op op, int n, gan_tensor *const *in, gan_tensor **out)
+{
+    gan_context *ctx = NULL;
+    int i;
+    for (i = 0; i < n && !ctx; ++i) ctx = in[i] ? in[i]->ctx : NULL;
+    *out = ctx ? ctx->poison : NULL;
+    if (!ctx) return NULL;
+    for (i = 0; i < n; ++i) {
+        if (!in[i]) {
+            gan__fail(ctx, GAN_ERROR_ARGUMENT, "%o: input %d is NULL", op, i + 1);
+            return NULL;
+        }
+        if (in[i]->ctx != ctx) {
+            gan__fail(ctx, GAN_ERROR_ARGUMENT, "%o: inputs of two contexts cannot be mixed", op);
+            return NULL;
+        }
+    }
+    for (i = 0; i < n; ++i) {
+        if (in[i] == ctx->poison) return NULL;
+        if (!in[i]->alive) {
+            gan__fail(ctx, GAN_ERROR_STATE,
+                      "%o: input %d was released with its step; keep it with gan_keep, or open a scope around its use", op, i + 1);
+            return NULL;
+        }
+    }
+    return ctx;
+}
+
+// The shape that a, b (and c) broadcast to, as in NumPy; 1 and an error when they do not.
+static int gan__broadcast(gan_op op, int n, gan_tensor *const *in, int *ndim, int *dim)
+{
+    int i, k;
+    *ndim = 0;
+    for (k = 0; k < n; ++k) *ndim = GAN__MOST(*ndim, in[k]->ndim);
+    for (i = 0; i < *ndim; ++i) dim[i] = 1;
+    for (k = 0; k < n; ++k) {
+        for (i = 0; i < in[k]->ndim; ++i) {
+            int *d = &dim[*ndim - in[k]->ndim + i];
+            const int e = in[k]->dim[i];
+            if (*d == e || e == 1) continue;
+            if (*d != 1) {
+                gan__fail(in[0]->ctx, GAN_ERROR_SHAPE,
+                          "%o: shapes %t and %t do not broadcast; counted from the right, sizes must be equal or 1", op, in[0], in[k]);
+                return 1;
+            }
+            *d = e;
+        }
+    }
+    return 0;
+}
+
+// Up to three inputs walked together with an output: dimensions joined wherever all of them allow it, sizes of 1 dropped.
+typedef struct gan__walk {
+    int ndim;
+    int64_t dim[GAN_MAX_DIMS], stride[3][GAN_MAX_DIMS];     // in elements; 0 where broadcast
+} gan__walk;
+
+static void gan__walk_make(gan__walk *w, int ndim, const int *dim, int n, gan_tensor *const *in)
+{
+    int i, k, joined;
+    int64_t step[3] = {1, 1, 1}, stride[3];
+    w->ndim = 0;
+    for (i = ndim - 1; i >= 0; --i) {                       // innermost first; reversed below
+        for (k = 0; k < 3; ++k) {
+            const int at = k < n ? i - (ndim - in[k]->ndim) : -1;
+            const int64_t d = at >= 0 ? in[k]->dim[at] : 1;
+            stride[k] = d == 1 ? 0 : step[k];
+            step[k] *= d;
+        }
+        if (dim[i] == 1) continue;
+        joined = w->ndim > 0;
+        for (k = 0; k < n && joined; ++k)
+            joined = stride[k] == w->stride[k][w->ndim - 1] * w->dim[w->ndim - 1];
+        if (joined) {
+            w->dim[w->ndim - 1] *= dim[i];
+            continue;
+        }
+        w->dim[w->ndim] = dim[i];
+        for (k = 0; k < 3; ++k) w->stride[k][w->ndim] = stride[k];
+        w->ndim++;
+    }
+    if (!w->ndim) {
+        w->ndim = 1;
+        w->dim[0] = 1;
+        for (k = 0; k < 3; ++k) w->stride[k][0] = 0;
+    }
+}
+
+typedef struct gan__map_job {
+    gan__map_fn *fn;
+    gan__walk w;                        // dimension 0 is the innermost
+    gan_real *y;
+    const gan_real *x[3];
+    gan_real p, q;
+    int64_t rows, per;                  // rows of the innermost dimension, and how many a task does; or, with one row, its piece
+} gan__map_job;
+
+static void gan__map_task(void *arg, int64_t index)
+{
+    const gan__map_job *j = (const gan__map_job *)arg;
+    const int64_t n = j->w.dim[0];
+    int64_t row, at[3] = {0, 0, 0}, r;
+    size_t s[3];
+    int k, d;
+    for (k = 0; k < 3; ++k) s[k] = (size_t)j->w.stride[k][0];
+    if (j->rows == 1) {
+        const int64_t from = index * j->per, count = GAN__LEAST(j->per, n - from);
+        const gan_real *x[3];
+        for (k = 0; k < 3; ++k) x[k] = j->x[k] ? j->x[k] + from * (int64_t)s[k] : NULL;
+        j->fn((size_t)count, j->y + from, x[0], s[0], x[1], s[1], x[2], s[2], j->p, j->q);
+        return;
+    }
+    for (row = index * j->per; row < GAN__LEAST(j->rows, (index + 1) * j->per); ++row) {
+        at[0] = at[1] = at[2] = 0;
+        for (r = row, d = 1; d < j->w.ndim; ++d) {
+            const int64_t c = r % j->w.dim[d];
+            r /= j->w.dim[d];
+            for (k = 0; k < 3; ++k) at[k] += c * j->w.stride[k][d];
+        }
+        j->fn((size_t)n, j->y + row * n, j->x[0] + at[0], s[0], j->x[1] ? j->x[1] + at[1] : NULL, s[1],
+              j->x[2] ? j->x[2] + at[2] : NULL, s[2], j->p, j->q);
+    }
+}
+
+// y = fn(in...) over the broadcast shape of y.
+static void gan__map(gan_context *ctx, int map, gan_tensor *y, int n, gan_tensor *const *in, gan_real p, gan_real q)
+{
+    gan__map_job j;
+    int64_t tasks, total = (int64_t)y->size;
+    int k;
+    if (!total) return;
+    j.fn = ctx->k->map[map];
+    j.y = y->data;
+    j.p = p;
+    j.q = q;
+    for (k = 0; k < 3; ++k) j.x[k] = k < n ? in[k]->data : NULL;
+    gan__walk_make(&j.w, y->ndim, y->dim, n, in);
+    j.rows = total / j.w.dim[0];
+    if (j.rows == 1) {
+        j.per = GAN__GRAIN;
+        tasks = (total + j.per - 1) / j.per;
+    } else {
+        j.per = GAN__MOST(1, GAN__GRAIN / j.w.dim[0]);
+        tasks = (j.rows + j.per - 1) / j.per;
+    }
+    gan__par(ctx, tasks, gan__map_task, &j);
+}
+
+typedef struct gan__copy_job {
+    int ndim;                           // dimension 0 is the innermost
+    int64_t dim[GAN_MAX_DIMS], from[GAN_MAX_DIMS], to[GAN_MAX_DIMS], rows, per;
+    const gan_real *x;
+    gan_real *y;
+} gan__copy_job;
+
+static void gan__copy_task(void *arg, int64_t index)
+{
+    const gan__copy_job *j = (const gan__copy_job *)arg;
+    const int64_t n = j->dim[0], sx = j->from[0], sy = j->to[0];
+    int64_t row, r, i;
+    int d;
+    for (row = index * j->per; row < GAN__LEAST(j->rows, (index + 1) * j->per); ++row) {
+        const gan_real *x = j->x;
+        gan_real *y = j->y;
+        for (r = row, d = 1; d < j->ndim; ++d) {
+            const int64_t c = r % j->dim[d];
+            r /= j->dim[d];
+            x += c * j->from[d];
+            y += c * j->to[d];
+        }
+        if (sx == 1 && sy == 1) memcpy(y, x, (size_t)n * sizeof *y);
+        else for (i = 0; i < n; ++i) y[i * sy] = x[i * sx];
+    }
+}
+
+// Copies a box of the given shape (outermost first) between two strided places. What permute, slice, pad, concat and expand are.
+static void gan__copy(gan_context *ctx, int ndim, const int *dim, const gan_real *x, const int64_t *from, gan_real *y, const int64_t *to)
+{
+    gan__copy_job j;
+    int64_t total = 1;
+    int i;
+    j.ndim = 0;
+    j.x = x;
+    j.y = y;
+    for (i = ndim - 1; i >= 0; --i) {
+        const int last = j.ndim - 1;
+        total *= dim[i];
+        if (dim[i] == 1) continue;
+        if (j.ndim && from[i] == j.from[last] * j.dim[last] && to[i] == j.to[last] * j.dim[last]) {
+            j.dim[last] *= dim[i];
+            continue;
+        }
+        j.dim[j.ndim] = dim[i];
+        j.from[j.ndim] = from[i];
+        j.to[j.ndim] = to[i];
+        j.ndim++;
+    }
+    if (!total) return;
+    if (!j.ndim) {
+        j.ndim = 1;
+        j.dim[0] = 1;
+        j.from[0] = j.to[0] = 0;
+    }
+    j.rows = total / j.dim[0];
+    j.per = GAN__MOST(1, GAN__GRAIN / j.dim[0]);
+    gan__par(ctx, (j.rows + j.per - 1) / j.per, gan__copy_task, &j);
+}
+
+static void gan__strides(int ndim, const int *dim, int64_t *stride)
+{
+    int64_t s = 1;
+    int i;
+    for (i = ndim - 1; i >= 0; --i) {
+        stride[i] = s;
+        s *= dim[i];
+    }
+}
+
+typedef struct gan__sum_job {
+    const struct gan__kernels *k;
+    const gan_real *x;
+    gan_real *y;
+    int64_t a, r, b, pieces, per, columns;
+} gan__sum_job;
+
+// Pieces of the reduced axis: y[a][piece][b] = sum over the piece of x[a][r][b].
+static void gan__sum_rows(void *arg, int64_t index)
+{
+    const gan__sum_job *j = (const gan__sum_job *)arg;
+    int64_t i;
+    for (i = index * j->columns; i < GAN__LEAST(j->a * j->pieces, (index + 1) * j->columns); ++i) {
+        const int64_t a = i / j->pieces, from = i % j->pieces * j->per;
+        j->y[i] = j->k->sum((size_t)GAN__LEAST(j->per, j->r - from), j->x + a * j->r + from);
+    }
+}
+
+static void gan__sum_columns(void *arg, int64_t index)
+{
+    const gan__sum_job *j = (const gan__sum_job *)arg;
+    const int64_t blocks = (j->b + j->columns - 1) / j->columns;
+    const int64_t at = index % blocks * j->columns, row = index / blocks;
+    const int64_t a = row / j->pieces, from = row % j->pieces * j->per, n = GAN__LEAST(j->columns, j->b - at);
+    const int64_t end = GAN__LEAST(j->r, from + j->per);
+    const gan_real *x = j->x + (a * j->r + from) * j->b + at;
+    gan_real *y = j->y + row * j->b + at;
+    int64_t r;
+    memcpy(y, x, (size_t)n * sizeof *y);
+    for (r = from + 1; r < end; ++r) {
+        x += j->b;
+        j->k->map[GAN__MAP_add]((size_t)n, y, y, 1, x, 1, NULL, 0, 0, 0);
+    }
+}
+
+// y[a][b] = sum_r x[a][r][b], in pieces whose number depends on the shape only, the partial sums then summed alike. 1: no memory.
+static int gan__reduce(gan_context *ctx, int64_t a, int64_t r, int64_t b, const gan_real *x, gan_real *y)
+{
+    gan__sum_job j;
+    gan_real *partial = NULL, *old = NULL;
+    int64_t i;
+    if (!r) {
+        for (i = 0; i < a * b; ++i) y[i] = 0;
+        return 0;
+    }
+    if (a == 0 || b == 0) return 0;
+    j.k = ctx->k;
+    j.a = a;
+    j.b = b;
+    j.x = x;
+    j.r = r;
+    for (;;) {
+        j.per = b == 1 ? GAN__GRAIN : GAN__MOST(32, GAN__GRAIN / b);
+        j.pieces = (j.r + j.per - 1) / j.per;
+        j.y = y;
+        if (j.pieces > 1) {
+            partial = (gan_real *)gan__scratch(ctx, (size_t)(a * j.pieces * b) * sizeof *y);
+            if (!partial) {
+                gan__scratch_free(ctx, old);
+                return 1;
+            }
+            j.y = partial;
+        }
+        if (b == 1) {
+            j.columns = GAN__MOST(1, GAN__GRAIN / GAN__LEAST(j.per, j.r));
+            gan__par(ctx, (a * j.pieces + j.columns - 1) / j.columns, gan__sum_rows, &j);
+        } else {
+            j.columns = GAN__GRAIN / 8;
+            gan__par(ctx, a * j.pieces * ((b + j.columns - 1) / j.columns), gan__sum_columns, &j);
+        }
+        gan__scratch_free(ctx, old);
+        if (j.pieces == 1) return 0;
+        old = partial;
+        j.x = partial;
+        j.r = j.pieces;
+    }
+}
+
+static gan_context *gan__live_context(gan_context *ctx, const char *name, int ndim)
+{
+    if (!ctx) return NULL;
+    if (ndim < 0 || ndim > GAN_MAX_DIMS) {
+        gan__fail(ctx, GAN_ERROR_SHAPE, "%s: %d dimensions; 0 to %d are possible", name, ndim, (int)GAN_MAX_DIMS);
+        return NULL;
+    }
+    return ctx;
+}
+
+// Reads a variadic shape into dim.
+#define GAN__SHAPE(ndim, dim)                                   \
+    do {                                                        \
+        va_list args;                                           \
+        int at;                                                 \
+        va_start(args, ndim);                                   \
+        for (at = 0; at < (ndim); ++at) (dim)[at] = va_arg(args, int); \
+        va_end(args);                                           \
+    } while (0)
+
+GAN_API gan_tensor *gan_tensor_create(gan_context *ctx, int ndim, const int *dims)
+{
+    gan_tensor *t;
+    if (!gan__live_context(ctx, "gan_tensor_create", ndim)) return ctx ? ctx->poison : NULL;
+    t = gan__tensor_new(ctx, ndim, dims);
+    if (!gan__is_poison(t) && t->size) memset(t->data, 0, t->size * sizeof *t->data);
+    return t;
+}
+
+GAN_API gan_tensor *gan_zeros(gan_context *ctx, int ndim, ...)
+{
+    int dim[GAN_MAX_DIMS];
+    if (!gan__live_context(ctx, "gan_zeros", ndim)) return ctx ? ctx->poison : NULL;
+    GAN__SHAPE(ndim, dim);
+    return gan_tensor_create(ctx, ndim, dim);
+}
+
+static gan_tensor *gan__full(gan_context *ctx, gan_real value, int ndim, const int *dim)
+{
+    gan_tensor *t = gan__tensor_new(ctx, ndim, dim);
+    size_t i;
+    if (!gan__is_poison(t))
+        for (i = 0; i < t->size; ++i) t->data[i] = value;
+    return t;
+}
+
+GAN_API gan_tensor *gan_full(gan_context *ctx, gan_real value, int ndim, ...)
+{
+    int dim[GAN_MAX_DIMS];
+    if (!gan__live_context(ctx, "gan_full", ndim)) return ctx ? ctx->poison : NULL;
+    GAN__SHAPE(ndim, dim);
+    return gan__full(ctx, value, ndim, dim);
+}
+
+GAN_API gan_tensor *gan_scalar(gan_context *ctx, gan_real value) { return ctx ? gan__full(ctx, value, 0, NULL) : NULL; }
+
+GAN_API gan_tensor *gan_linspace(gan_context *ctx, gan_real first, gan_real last, int n)
+{
+    gan_tensor *t;
+    int i;
+    if (!ctx) return NULL;
+    t = gan__tensor_new(ctx, 1, &n);
+    if (!gan__is_poison(t))
+        for (i = 0; i < n; ++i)
+            t->data[i] = n == 1 ? first : (gan_real)(first + (last - first) * ((gan_real)i / (gan_real)(n - 1)));
+    return t;
+}
+
+GAN_API gan_tensor *gan_from(gan_context *ctx, const gan_real *data, int ndim, ...)
+{
+    gan_tensor *t;
+    int dim[GAN_MAX_DIMS];
+    if (!gan__live_context(ctx, "gan_from", ndim)) return ctx ? ctx->poison : NULL;
+    GAN__SHAPE(ndim, dim);
+    if (!data) return gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_from: data is NULL");
+    t = gan__tensor_new(ctx, ndim, dim);
+    if (!gan__is_poison(t)) memcpy(t->data, data, t->size * sizeof *data);
+    return t;
+}
+
+GAN_API gan_tensor *gan_rand_uniform(gan_context *ctx, int ndim, ...)
+{
+    gan_tensor *t;
+    int dim[GAN_MAX_DIMS];
+    if (!gan__live_context(ctx, "gan_rand_uniform", ndim)) return ctx ? ctx->poison : NULL;
+    GAN__SHAPE(ndim, dim);
+    t = gan__tensor_new(ctx, ndim, dim);
+    if (!gan__is_poison(t)) gan__rng_fill_uniform(&ctx->rng, t->data, t->size);
+    return t;
+}
+
+GAN_API gan_tensor *gan_rand_normal(gan_context *ctx, int ndim, ...)
+{
+    gan_tensor *t;
+    int dim[GAN_MAX_DIMS];
+    if (!gan__live_context(ctx, "gan_rand_normal", ndim)) return ctx ? ctx->poison : NULL;
+    GAN__SHAPE(ndim, dim);
+    t = gan__tensor_new(ctx, ndim, dim);
+    if (!gan__is_poison(t)) gan__rng_fill_normal(&ctx->rng, t->data, t->size);
+    return t;
+}
+
+GAN_API gan_context *gan_context_of(const gan_tensor *t) { return t ? t->ctx : NULL; }
+GAN_API int gan_ndim(const gan_tensor *t) { return t ? t->ndim : 0; }
+
+GAN_API int gan_dim(const gan_tensor *t, int i)
+{
+    if (!t || t == t->ctx->poison) return 0;
+    if (i < -t->ndim || i >= t->ndim) {
+        gan__fail(t->ctx, GAN_ERROR_ARGUMENT, "gan_dim: axis %d of a tensor of shape %t", i, t);
+        return 0;
+    }
+    return t->dim[i < 0 ? i + t->ndim : i];
+}
+
+GAN_API size_t gan_numel(const gan_tensor *t) { return gan__is_poison(t) ? 0 : t->size; }
+GAN_API gan_real *gan_data(gan_tensor *t) { return gan__is_poison(t) || !t->alive ? NULL : t->data; }
+GAN_API gan_real gan_item(const gan_tensor *t) { return gan__is_poison(t) || !t->alive || !t->size ? 0 : t->data[0]; }
+
+GAN_API int gan_read(const gan_tensor *t, gan_real *out, size_t n)
+{
+    gan_tensor *in[1], *bad;
+    gan_context *ctx;
+    in[0] = (gan_tensor *)(uintptr_t)t;
+    ctx = gan__inputs(GAN_OP_NONE, 1, in, &bad);
+    if (!ctx) return t ? t->ctx->error : (int)GAN_ERROR_ARGUMENT;
+    if (!out || n != t->size)
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_read: room for %l values was given, the tensor %t has %l", out ? (int64_t)n : (int64_t)0, t,
+                  (int64_t)t->size);
+    else memcpy(out, t->data, n * sizeof *out);
+    return ctx->error;
+}
+
+GAN_API void gan_scope_open(gan_context *ctx)
+{
+    if (!ctx) return;
+    if (ctx->depth + 1 == GAN__SCOPES) {
+        ctx->skipped++;
+        gan__fail(ctx, GAN_ERROR_STATE, "gan_scope_open: %d scopes are open already; close some", GAN__SCOPES - 1);
+        return;
+    }
+    gan__mark_set(ctx, &ctx->scope[ctx->depth + 1]);
+    ctx->depth++;
+}
+
+GAN_API void gan_scope_close(gan_context *ctx)
+{
+    gan__mark *m;
+    if (!ctx) return;
+    if (ctx->skipped) {
+        ctx->skipped--;
+        return;
+    }
+    if (!ctx->depth) {
+        gan__fail(ctx, GAN_ERROR_STATE, "gan_scope_close: no scope is open");
+        return;
+    }
+    m = &ctx->scope[ctx->depth];
+    gan__list_release(ctx, m->last);
+    gan__mark_release(ctx, m);
+    ctx->depth--;
+    m->chunk->newest = m->newest;
+    ctx->free = m->free;
+}
+
+// >>state: everything that a checkpoint holds, by name; uses tensor; tests/test_state.c
+
+typedef enum gan__state_kind { GAN__STATE_REAL, GAN__STATE_I64 } gan__state_kind;
+
+typedef struct gan__state {
+    struct gan__state *next;
+    const char *name;
+    gan__state_kind kind;
+    void *data;                         // gan_real or int64_t
+    int ndim, dim[GAN_MAX_DIMS];
+    size_t count;
+    int borrowed;                       // data is read-only memory of gan_load_memory
+    int loaded;                         // came from a checkpoint
+} gan__state;
+
+typedef enum gan__dtype { GAN__F32, GAN__F64, GAN__F16, GAN__BF16, GAN__I64, GAN__I32, GAN__U8 } gan__dtype;
+
+// A tensor read from a checkpoint that nothing has claimed yet.
+typedef struct gan__entry {
+    struct gan__entry *next;
+    const char *name;
+    gan__dtype dtype;
+    int ndim, dim[GAN_MAX_DIMS];
+    size_t count;
+    const unsigned char *bytes;         // little endian
+    int borrowable;                     // may be pointed to for ever
+} gan__entry;
+
+static uint64_t gan__little(const unsigned char *p, int n)
+{
+    uint64_t u = 0;
+    while (n--) u = u << 8 | p[n];
+    return u;
+}
+
+static double gan__half(uint32_t h)                         // IEEE 754 binary16
+{
+    const double sign = h & 0x8000 ? -1 : 1;
+    const int e = (int)(h >> 10 & 31), m = (int)(h & 1023);
+    if (e == 31) return m ? sqrt(-1.0) : sign * HUGE_VAL;
+    return sign * (e ? ldexp(1024 + m, e - 25) : ldexp(m, -24));
+}
+
+// Element i of an entry; whole numbers exactly in *whole.
+static double gan__entry_value(const gan__entry *e, size_t i, int64_t *whole)
+{
+    static const unsigned char width[] = {4, 8, 2, 2, 8, 4, 1};
+    const uint64_t u = gan__little(e->bytes + i * width[e->dtype], width[e->dtype]);
+    const uint32_t w = (uint32_t)(e->dtype == GAN__BF16 ? u << 16 : u);
+    double d = 0;
+    float f;
+    *whole = 0;
+    switch (e->dtype) {
+    case GAN__F64: memcpy(&d, &u, sizeof d); return d;
+    case GAN__F16: return gan__half(w);
+    case GAN__F32:
+    case GAN__BF16: memcpy(&f, &w, sizeof f); return (double)f;
+    case GAN__I64: *whole = (int64_t)u; return (double)*whole;
+    case GAN__I32: *whole = (int64_t)(int32_t)w; return (double)*whole;
+    case GAN__U8: *whole = (int64_t)u; return (double)u;
+    }
+    return d;
+}
+
+static int gan__little_endian(void)
+{
+    const uint16_t one = 1;
+    unsigned char first;
+    memcpy(&first, &one, 1);
+    return first == 1;
+}
+
+// The entry's values into the state, converted, or (where that is allowed) the state made to point at them. 1 on error.
+static int gan__state_apply(gan_context *ctx, gan__state *s, const gan__entry *e)
+{
+    const gan__dtype own = s->kind == GAN__STATE_I64 ? GAN__I64 : sizeof(gan_real) == 4 ? GAN__F32 : GAN__F64;
+    size_t i;
+    int64_t whole;
+    if (s->ndim != e->ndim || memcmp(s->dim, e->dim, (size_t)s->ndim * sizeof *s->dim)) {
+        gan__fail(ctx, GAN_ERROR_SHAPE, "checkpoint: %s is %h in the file and %h in the model", e->name, e->ndim, e->dim, s->ndim, s->dim);
+        return 1;
+    }
+    if ((s->kind == GAN__STATE_I64) != (e->dtype == GAN__I64) && s->kind == GAN__STATE_I64) {
+        gan__fail(ctx, GAN_ERROR_FORMAT, "checkpoint: %s must hold I64 numbers", e->name);
+        return 1;
+    }
+    s->loaded = 1;
+    if (e->borrowable && e->dtype == own && s->kind == GAN__STATE_REAL && gan__little_endian() &&
+        (uintptr_t)e->bytes % sizeof(gan_real) == 0) {
+        s->data = (void *)(uintptr_t)e->bytes;
+        s->borrowed = 1;
+        return 0;
+    }
+    if (s->borrowed || !s->data) {
+        const size_t width = s->kind == GAN__STATE_I64 ? sizeof(int64_t) : sizeof(gan_real);
+        void *p = gan__persist(ctx, s->count * width);
+        if (!p) return 1;
+        s->data = p;
+        s->borrowed = 0;
+    }
+    for (i = 0; i < s->count; ++i) {
+        const double v = gan__entry_value(e, i, &whole);
+        if (s->kind == GAN__STATE_I64) ((int64_t *)s->data)[i] = whole;
+        else ((gan_real *)s->data)[i] = (gan_real)v;
+    }
+    return 0;
+}
+
+// Before it is written to, a borrowed state gets memory of its own. 1: there is none.
+static int gan__state_own(gan_context *ctx, gan__state *s)
+{
+    void *p;
+    if (!s->borrowed) return 0;
+    p = gan__persist(ctx, s->count * sizeof(gan_real));
+    if (!p) return 1;
+    memcpy(p, s->data, s->count * sizeof(gan_real));
+    s->data = p;
+    s->borrowed = 0;
+    return 0;
+}
+
+static gan__state *gan__state_find(gan_context *ctx, const char *name)
+{
+    gan__state *s = ctx->states;
+    while (s && strcmp(s->name, name)) s = s->next;
+    return s;
+}
+
+// A text that lives for ever, put together from parts; NULL on error. Names go into files: printable ASCII, no quotes.
+static const char *gan__name(gan_context *ctx, const char *a, const char *b, const char *c)
+{
+    const char *part[3];
+    char *text;
+    size_t n = 0, len;
+    int i;
+    part[0] = a;
+    part[1] = b;
+    part[2] = c;
+    for (i = 0; i < 3; ++i) {
+        const char *p = part[i];
+        if (!p) {
+            gan__fail(ctx, GAN_ERROR_NAME, "a name is NULL");
+            return NULL;
+        }
+        for (; *p; ++p, ++n)
+            if (*p < ' ' || *p > '~' || *p == '"' || *p == '\\') {
+                gan__fail(ctx, GAN_ERROR_NAME, "name %s: only printable ASCII without quotes and backslashes", part[i]);
+                return NULL;
+            }
+    }
+    if (!n || n > GAN_MAX_NAME) {
+        gan__fail(ctx, GAN_ERROR_NAME, "name %s%s%s: names have 1 to %d characters", a, b, c, (int)GAN_MAX_NAME);
+        return NULL;
+    }
+    text = (char *)gan__persist(ctx, n + 1);
+    if (!text) return NULL;
+    for (i = 0, n = 0; i < 3; ++i, n += len) {
+        len = strlen(part[i]);
+        memcpy(text + n, part[i], len);
+    }
+    return text;
+}
+
+// Registers a state over `data`, or (NULL) over zeroed memory of its own; with what a checkpoint holds under its name, if it
+// does (then ->loaded). name must live for ever. NULL on error.
+static gan__state *gan__state_over(gan_context *ctx, const char *name, gan__state_kind kind, int ndim, const int *dim, void *data)
+{
+    const size_t width = kind == GAN__STATE_I64 ? sizeof(int64_t) : sizeof(gan_real);
+    gan__state *s;
+    gan__entry **e;
+    size_t bytes;
+    if (!name) return NULL;
+    if (gan__state_find(ctx, name)) {
+        gan__fail(ctx, GAN_ERROR_NAME, "the name %s is taken already", name);
+        return NULL;
+    }
+    s = (gan__state *)gan__persist(ctx, sizeof *s);
+    if (!s) return NULL;
+    s->name = name;
+    s->kind = kind;
+    s->ndim = ndim;
+    s->data = data;
+    if (ndim) memcpy(s->dim, dim, (size_t)ndim * sizeof *dim);
+    if (gan__count(ndim, dim, &s->count) || gan__mul_size(s->count, width, &bytes)) {
+        gan__fail(ctx, GAN_ERROR_SHAPE, "%s: shape %h is not possible", name, ndim, dim);
+        return NULL;
+    }
+    for (e = &ctx->pending; *e; e = &(*e)->next)
+        if (!strcmp((*e)->name, name)) break;
+    if (*e) {
+        if (gan__state_apply(ctx, s, *e)) return NULL;
+        *e = (*e)->next;
+    } else if (!data) {
+        s->data = gan__persist(ctx, bytes);
+        if (!s->data) return NULL;
+    }
+    if (ctx->states_end) ctx->states_end->next = s;
+    else ctx->states = s;
+    ctx->states_end = s;
+    return s;
+}
+
+static gan__state *gan__state_add(gan_context *ctx, const char *name, gan__state_kind kind, int ndim, const int *dim)
+{
+    return gan__state_over(ctx, name, kind, ndim, dim, NULL);
+}
+
+typedef struct gan__kept {
+    gan_tensor tensor;
+    struct gan__kept *next;
+    const char *name;
+} gan__kept;
+
+GAN_API gan_tensor *gan_keep(gan_context *ctx, const char *name, gan_tensor *t)
+{
+    gan__kept *k;
+    gan_tensor *in[1], *bad;
+    if (!ctx) return NULL;
+    in[0] = t;
+    if (!gan__inputs(GAN_OP_NONE, 1, in, &bad)) {
+        if (!t) gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_keep: the tensor is NULL");
+        return ctx->poison;
+    }
+    if (!name) return gan__fail(ctx, GAN_ERROR_NAME, "gan_keep: the name is NULL");
+    for (k = ctx->kept; k && strcmp(k->name, name); k = k->next) {}
+    if (k) {
+        if (k->tensor.ndim != t->ndim || memcmp(k->tensor.dim, t->dim, (size_t)t->ndim * sizeof *t->dim))
+            return gan__fail(ctx, GAN_ERROR_SHAPE, "gan_keep: %s was kept as %t and is %t now", name, &k->tensor, t);
+        memmove(k->tensor.data, t->data, t->size * sizeof *t->data);
+        return &k->tensor;
+    }
+    name = gan__name(ctx, name, "", "");
+    k = name ? (gan__kept *)gan__persist(ctx, sizeof *k) : NULL;
+    if (!k) return ctx->poison;
+    k->tensor.ctx = ctx;
+    k->tensor.data = (gan_real *)gan__persist(ctx, t->size * sizeof *t->data);
+    if (!k->tensor.data) return ctx->poison;
+    k->tensor.alive = 1;
+    k->tensor.size = t->size;
+    k->tensor.ndim = t->ndim;
+    memcpy(k->tensor.dim, t->dim, sizeof t->dim);
+    memcpy(k->tensor.data, t->data, t->size * sizeof *t->data);
+    k->name = name;
+    k->next = ctx->kept;
+    ctx->kept = k;
+    return &k->tensor;
+}
+
+// >>op: the differentiable operations, forward and backward side by side; may use floors 0-4; tests/test_op.c
+//
+// Every backward is written in the library's own operations, called by their public names, so that a backward pass can be
+// recorded and differentiated in turn. b->gin[i] is set where b->in[i] wants a gradient; left NULL it means zero.
+
+typedef struct gan__back {
+    gan_tensor *y, *g;                  // the node, and the gradient that arrived
+    gan_tensor **in, **gin;
+    uint64_t epoch;
+} gan__back;
+
+#define GAN__WANT(n) (b->in[n]->wanted == b->epoch)
+
+// A recorded result: op applied to in[0 .. n-1], of the given shape, its values still to be computed.
+static void gan__link(gan_tensor *t, gan_op op, int n, gan_tensor *const *in)
+{
+    int i;
+    t->op = op;
+    if (!t->ctx->recording) return;
+    t->in = t->inline_in;
+    if (n > (int)(sizeof t->inline_in / sizeof *t->inline_in)) {
+        t->in = (gan_tensor **)gan__scratch(t->ctx, (size_t)n * sizeof *t->in);
+        if (!t->in) {
+            t->in = t->inline_in;
+            return;
+        }
+    }
+    t->nin = n;
+    for (i = 0; i < n; ++i) t->in[i] = in[i];
+}
+
+static gan_tensor *gan__result(gan_op op, int ndim, const int *dim, int n, gan_tensor *const *in)
+{
+    gan_context *ctx = in[0]->ctx;
+    gan_tensor *t = gan__tensor_new(ctx, ndim, dim);
+    if (t != ctx->poison) gan__link(t, op, n, in);
+    return t;
+}
+
+static gan_tensor *gan__result_view(gan_op op, int ndim, const int *dim, gan_tensor *x)
+{
+    gan_tensor *t = gan__view(x, ndim, dim);
+    if (t != x->ctx->poison) gan__link(t, op, 1, &x);
+    return t;
+}
+
+// An element-wise operation of n broadcasting inputs.
+static gan_tensor *gan__elementwise(gan_op op, int map, int n, gan_tensor *const *in, gan_real p, gan_real q)
+{
+    gan_tensor *y;
+    gan_context *ctx = gan__inputs(op, n, in, &y);
+    int ndim, dim[GAN_MAX_DIMS];
+    if (!ctx || gan__broadcast(op, n, in, &ndim, dim)) return ctx ? ctx->poison : y;
+    y = gan__result(op, ndim, dim, n, in);
+    if (y == ctx->poison) return y;
+    y->p = p;
+    y->q = q;
+    gan__map(ctx, map, y, n, in, p, q);
+    return y;
+}
+
+static gan_tensor *gan__map1(gan_op op, int map, gan_tensor *x, gan_real p, gan_real q)
+{
+    return gan__elementwise(op, map, 1, &x, p, q);
+}
+
+static gan_tensor *gan__map2(gan_op op, int map, gan_tensor *a, gan_tensor *b, gan_real p, gan_real q)
+{
+    gan_tensor *in[2];
+    in[0] = a;
+    in[1] = b;
+    return gan__elementwise(op, map, 2, in, p, q);
+}
+
+static gan_tensor *gan__map3(gan_op op, int map, gan_tensor *a, gan_tensor *b, gan_tensor *c)
+{
+    gan_tensor *in[3];
+    in[0] = a;
+    in[1] = b;
+    in[2] = c;
+    return gan__elementwise(op, map, 3, in, 0, 0);
+}
+
+static gan_tensor *gan__reshape_to(gan_tensor *x, int ndim, const int *dim)
+{
+    gan_tensor *bad;
+    gan_context *ctx = gan__inputs(GAN_OP_RESHAPE, 1, &x, &bad);
+    return ctx ? gan__result_view(GAN_OP_RESHAPE, ndim, dim, x) : bad;
+}
+
+static gan_tensor *gan__expand_to(gan_tensor *x, int ndim, const int *dim)
+{
+    gan_tensor *y;
+    gan_context *ctx = gan__inputs(GAN_OP_EXPAND, 1, &x, &y);
+    int64_t from[GAN_MAX_DIMS], to[GAN_MAX_DIMS], step = 1;
+    int i, at;
+    if (!ctx) return y;
+    for (i = 0; i < x->ndim; ++i) {
+        at = ndim - x->ndim + i;
+        if (at < 0 || (x->dim[i] != 1 && x->dim[i] != dim[at]))
+            return gan__fail(ctx, GAN_ERROR_SHAPE, "expand: %t cannot be broadcast to %h", x, ndim, dim);
+    }
+    y = gan__result(GAN_OP_EXPAND, ndim, dim, 1, &x);
+    if (y == ctx->poison) return y;
+    for (i = ndim - 1; i >= 0; --i) {
+        at = i - (ndim - x->ndim);
+        from[i] = at < 0 || x->dim[at] == 1 ? 0 : step;
+        if (at >= 0) step *= x->dim[at];
+    }
+    gan__strides(ndim, dim, to);
+    gan__copy(ctx, ndim, dim, x->data, from, y->data, to);
+    return y;
+}
+
+// The gradient of a broadcast: g summed over what was broadcast, back in the shape of x.
+static gan_tensor *gan__sum_to(gan_tensor *g, const gan_tensor *x)
+{
+    unsigned axes = 0;
+    int i, at;
+    if (gan__is_poison(g)) return g;
+    for (i = 0; i < g->ndim; ++i) {
+        at = i - (g->ndim - x->ndim);
+        if (at < 0 || (x->dim[at] == 1 && g->dim[i] != 1)) axes |= GAN_AXIS(i);
+    }
+    if (axes) g = gan_sum(g, axes, GAN_KEEPDIM);
+    if (gan__is_poison(g)) return g;
+    return g->ndim == x->ndim ? g : gan__reshape_to(g, x->ndim, x->dim);
+}
+
+// arithmetic
+
+GAN_API gan_tensor *gan_add(gan_tensor *a, gan_tensor *b) { return gan__map2(GAN_OP_ADD, GAN__MAP_add, a, b, 0, 0); }
+static void gan__op_add_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan__sum_to(b->g, b->in[0]);
+    if (GAN__WANT(1)) b->gin[1] = gan__sum_to(b->g, b->in[1]);
+}
+
+GAN_API gan_tensor *gan_sub(gan_tensor *a, gan_tensor *b) { return gan__map2(GAN_OP_SUB, GAN__MAP_sub, a, b, 0, 0); }
+static void gan__op_sub_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan__sum_to(b->g, b->in[0]);
+    if (GAN__WANT(1)) b->gin[1] = gan_neg(gan__sum_to(b->g, b->in[1]));
+}
+
+GAN_API gan_tensor *gan_mul(gan_tensor *a, gan_tensor *b) { return gan__map2(GAN_OP_MUL, GAN__MAP_mul, a, b, 0, 0); }
+static void gan__op_mul_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan__sum_to(gan_mul(b->g, b->in[1]), b->in[0]);
+    if (GAN__WANT(1)) b->gin[1] = gan__sum_to(gan_mul(b->g, b->in[0]), b->in[1]);
+}
+
+GAN_API gan_tensor *gan_div(gan_tensor *a, gan_tensor *b) { return gan__map2(GAN_OP_DIV, GAN__MAP_div, a, b, 0, 0); }
+static void gan__op_div_backward(gan__back *b)
+{
+    gan_tensor *g = gan_div(b->g, b->in[1]);
+    if (GAN__WANT(0)) b->gin[0] = gan__sum_to(g, b->in[0]);
+    if (GAN__WANT(1)) b->gin[1] = gan_neg(gan__sum_to(gan_mul(g, b->y), b->in[1]));
+}
+
+// d(a^c)/da = c a^(c-1), d/dc = a^c log a
+GAN_API gan_tensor *gan_pow(gan_tensor *a, gan_tensor *b) { return gan__map2(GAN_OP_POW, GAN__MAP_pow, a, b, 0, 0); }
+static void gan__op_pow_backward(gan__back *b)
+{
+    gan_tensor *a = b->in[0], *c = b->in[1];
+    if (GAN__WANT(0)) b->gin[0] = gan__sum_to(gan_mul(b->g, gan_mul(c, gan_pow(a, gan_add_scalar(c, -1)))), a);
+    if (GAN__WANT(1)) b->gin[1] = gan__sum_to(gan_mul(gan_mul(b->g, b->y), gan_log(a)), c);
+}
+
+// The share of the gradient that a gets where it wins (1), ties (1/2) or loses (0).
+static gan_tensor *gan__share(gan_tensor *win, gan_tensor *tie) { return gan_add(win, gan_mul_scalar(tie, (gan_real)0.5)); }
+
+GAN_API gan_tensor *gan_maximum(gan_tensor *a, gan_tensor *b) { return gan__map2(GAN_OP_MAXIMUM, GAN__MAP_maximum, a, b, 0, 0); }
+static void gan__op_maximum_backward(gan__back *b)
+{
+    gan_tensor *x = b->in[0], *z = b->in[1], *tie = gan_eq(x, z);
+    if (GAN__WANT(0)) b->gin[0] = gan__sum_to(gan_mul(b->g, gan__share(gan_gt(x, z), tie)), x);
+    if (GAN__WANT(1)) b->gin[1] = gan__sum_to(gan_mul(b->g, gan__share(gan_lt(x, z), tie)), z);
+}
+
+GAN_API gan_tensor *gan_minimum(gan_tensor *a, gan_tensor *b) { return gan__map2(GAN_OP_MINIMUM, GAN__MAP_minimum, a, b, 0, 0); }
+static void gan__op_minimum_backward(gan__back *b)
+{
+    gan_tensor *x = b->in[0], *z = b->in[1], *tie = gan_eq(x, z);
+    if (GAN__WANT(0)) b->gin[0] = gan__sum_to(gan_mul(b->g, gan__share(gan_lt(x, z), tie)), x);
+    if (GAN__WANT(1)) b->gin[1] = gan__sum_to(gan_mul(b->g, gan__share(gan_gt(x, z), tie)), z);
+}
+
+GAN_API gan_tensor *gan_affine(gan_tensor *x, gan_real scale, gan_real shift)
+{
+    return gan__map1(GAN_OP_AFFINE, GAN__MAP_affine, x, scale, shift);
+}
+static void gan__op_affine_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan_mul_scalar(b->g, b->y->p);
+}
+
+GAN_API gan_tensor *gan_addcmul(gan_tensor *a, gan_tensor *b, gan_tensor *c) { return gan__map3(GAN_OP_ADDCMUL, GAN__MAP_fma, a, b, c); }
+static void gan__op_addcmul_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan__sum_to(gan_mul(b->g, b->in[1]), b->in[0]);
+    if (GAN__WANT(1)) b->gin[1] = gan__sum_to(gan_mul(b->g, b->in[0]), b->in[1]);
+    if (GAN__WANT(2)) b->gin[2] = gan__sum_to(b->g, b->in[2]);
+}
+
+GAN_API gan_tensor *gan_abs(gan_tensor *x) { return gan__map1(GAN_OP_ABS, GAN__MAP_abs, x, 0, 0); }
+static void gan__op_abs_backward(gan__back *b)
+{
+    gan_tensor *x = b->in[0], *zero = gan_scalar(x->ctx, 0);
+    if (GAN__WANT(0)) b->gin[0] = gan_mul(b->g, gan_sub(gan_gt(x, zero), gan_lt(x, zero)));
+}
+
+GAN_API gan_tensor *gan_exp(gan_tensor *x) { return gan__map1(GAN_OP_EXP, GAN__MAP_exp, x, 0, 0); }
+static void gan__op_exp_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan_mul(b->g, b->y);
+}
+
+GAN_API gan_tensor *gan_log(gan_tensor *x) { return gan__map1(GAN_OP_LOG, GAN__MAP_log, x, 0, 0); }
+static void gan__op_log_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan_div(b->g, b->in[0]);
+}
+
+GAN_API gan_tensor *gan_sqrt(gan_tensor *x) { return gan__map1(GAN_OP_SQRT, GAN__MAP_sqrt, x, 0, 0); }
+static void gan__op_sqrt_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan_div(gan_mul_scalar(b->g, (gan_real)0.5), b->y);
+}
+
+GAN_API gan_tensor *gan_square(gan_tensor *x) { return gan__map1(GAN_OP_SQUARE, GAN__MAP_square, x, 0, 0); }
+static void gan__op_square_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan_mul(b->g, gan_mul_scalar(b->in[0], 2));
+}
+
+GAN_API gan_tensor *gan_reciprocal(gan_tensor *x) { return gan__map1(GAN_OP_RECIPROCAL, GAN__MAP_reciprocal, x, 0, 0); }
+static void gan__op_reciprocal_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan_neg(gan_mul(b->g, gan_square(b->y)));
+}
+
+GAN_API gan_tensor *gan_sin(gan_tensor *x) { return gan__map1(GAN_OP_SIN, GAN__MAP_sin, x, 0, 0); }
+static void gan__op_sin_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan_mul(b->g, gan_cos(b->in[0]));
+}
+
+GAN_API gan_tensor *gan_cos(gan_tensor *x) { return gan__map1(GAN_OP_COS, GAN__MAP_cos, x, 0, 0); }
+static void gan__op_cos_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan_neg(gan_mul(b->g, gan_sin(b->in[0])));
+}
+
+// activations; those of the hot paths have a fused backward that is an operation itself
+
+// g (1 - y^2); its derivative by y is -2 g y
+static gan_tensor *gan__tanh_backward(gan_tensor *g, gan_tensor *y)
+{
+    return gan__map2(GAN_OP_TANH_BACKWARD, GAN__MAP_tanh_backward, g, y, 0, 0);
+}
+GAN_API gan_tensor *gan_tanh(gan_tensor *x) { return gan__map1(GAN_OP_TANH, GAN__MAP_tanh, x, 0, 0); }
+static void gan__op_tanh_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan__tanh_backward(b->g, b->y);
+}
+static void gan__op_tanh_backward_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan__tanh_backward(b->g, b->in[1]);
+    if (GAN__WANT(1)) b->gin[1] = gan_mul_scalar(gan_mul(gan_mul(b->g, b->in[0]), b->in[1]), -2);
+}
+
+// g y (1 - y); its derivative by y is g (1 - 2 y)
+static gan_tensor *gan__sigmoid_backward(gan_tensor *g, gan_tensor *y)
+{
+    return gan__map2(GAN_OP_SIGMOID_BACKWARD, GAN__MAP_sigmoid_backward, g, y, 0, 0);
+}
+GAN_API gan_tensor *gan_sigmoid(gan_tensor *x) { return gan__map1(GAN_OP_SIGMOID, GAN__MAP_sigmoid, x, 0, 0); }
+static void gan__op_sigmoid_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan__sigmoid_backward(b->g, b->y);
+}
+static void gan__op_sigmoid_backward_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan__sigmoid_backward(b->g, b->in[1]);
+    if (GAN__WANT(1)) b->gin[1] = gan_mul(gan_mul(b->g, b->in[0]), gan_affine(b->in[1], -2, 1));
+}
+
+GAN_API gan_tensor *gan_softplus(gan_tensor *x) { return gan__map1(GAN_OP_SOFTPLUS, GAN__MAP_softplus, x, 0, 0); }
+static void gan__op_softplus_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan_mul(b->g, gan_sigmoid(b->in[0]));
+}
+
+// d erf(x)/dx = 2 / sqrt(pi) exp(-x^2)
+GAN_API gan_tensor *gan_erf(gan_tensor *x) { return gan__map1(GAN_OP_ERF, GAN__MAP_erf, x, 0, 0); }
+static void gan__op_erf_backward(gan__back *b)
+{
+    gan_tensor *slope = gan_mul_scalar(gan_exp(gan_neg(gan_square(b->in[0]))), (gan_real)1.1283791670955126);
+    if (GAN__WANT(0)) b->gin[0] = gan_mul(b->g, slope);
+}
+
+// x > 0 ? g : slope g: linear in g, constant in x
+static gan_tensor *gan__leaky_relu_backward(gan_tensor *g, gan_tensor *x, gan_real slope)
+{
+    return gan__map2(GAN_OP_LEAKY_RELU_BACKWARD, GAN__MAP_leaky_relu_backward, g, x, slope, 0);
+}
+static void gan__op_leaky_relu_backward_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan__leaky_relu_backward(b->g, b->in[1], b->y->p);
+}
+
+GAN_API gan_tensor *gan_relu(gan_tensor *x) { return gan__map1(GAN_OP_RELU, GAN__MAP_relu, x, 0, 0); }
+static void gan__op_relu_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan__leaky_relu_backward(b->g, b->in[0], 0);
+}
+
+GAN_API gan_tensor *gan_leaky_relu(gan_tensor *x, gan_real slope)
+{
+    return gan__map1(GAN_OP_LEAKY_RELU, GAN__MAP_leaky_relu, x, slope, 0);
+}
+static void gan__op_leaky_relu_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan__leaky_relu_backward(b->g, b->in[0], b->y->p);
+}
+
+// scale (x > 0 ? g : alpha e^x g); its derivative by x is x > 0 ? 0 : scale alpha e^x g
+static gan_tensor *gan__elu_backward(gan_tensor *g, gan_tensor *x, gan_real alpha, gan_real scale)
+{
+    return gan__map2(GAN_OP_ELU_BACKWARD, GAN__MAP_elu_backward, g, x, alpha, scale);
+}
+static void gan__op_elu_backward_backward(gan__back *b)
+{
+    gan_tensor *x = b->in[1], *zero = gan_scalar(x->ctx, 0), *bend;
+    if (GAN__WANT(0)) b->gin[0] = gan__elu_backward(b->g, x, b->y->p, b->y->q);
+    if (!GAN__WANT(1)) return;
+    bend = gan_mul_scalar(gan_mul(gan_le(x, zero), gan_exp(gan_minimum(x, zero))), b->y->p * b->y->q);
+    b->gin[1] = gan_mul(gan_mul(b->g, b->in[0]), bend);
+}
+
+GAN_API gan_tensor *gan_elu(gan_tensor *x, gan_real alpha) { return gan__map1(GAN_OP_ELU, GAN__MAP_elu, x, alpha, 1); }
+static void gan__op_elu_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan__elu_backward(b->g, b->in[0], b->y->p, b->y->q);
+}
+
+GAN_API gan_tensor *gan_selu(gan_tensor *x)
+{
+    return gan__map1(GAN_OP_ELU, GAN__MAP_elu, x, (gan_real)1.6732632423543772, (gan_real)1.0507009873554805);
+}
+
+// d x Phi(x) = Phi(x) + x phi(x)
+GAN_API gan_tensor *gan_gelu(gan_tensor *x) { return gan__map1(GAN_OP_GELU, GAN__MAP_gelu, x, 0, 0); }
+static void gan__op_gelu_backward(gan__back *b)
+{
+    gan_tensor *x = b->in[0];
+    gan_tensor *cdf = gan_affine(gan_erf(gan_mul_scalar(x, (gan_real)0.7071067811865476)), (gan_real)0.5, (gan_real)0.5);
+    gan_tensor *pdf = gan_mul_scalar(gan_exp(gan_mul_scalar(gan_square(x), (gan_real)-0.5)), (gan_real)0.3989422804014327);
+    if (GAN__WANT(0)) b->gin[0] = gan_mul(b->g, gan_addcmul(x, pdf, cdf));
+}
+
+// d x s = s (1 + x (1 - s)), s = sigmoid(x)
+GAN_API gan_tensor *gan_silu(gan_tensor *x) { return gan__map1(GAN_OP_SILU, GAN__MAP_silu, x, 0, 0); }
+static void gan__op_silu_backward(gan__back *b)
+{
+    gan_tensor *x = b->in[0], *s = gan_sigmoid(x);
+    if (GAN__WANT(0)) b->gin[0] = gan_mul(b->g, gan_mul(s, gan_add_scalar(gan_mul(x, gan_affine(s, -1, 1)), 1)));
+}
+
+GAN_API gan_tensor *gan_clamp(gan_tensor *x, gan_real lo, gan_real hi) { return gan__map1(GAN_OP_CLAMP, GAN__MAP_clamp, x, lo, hi); }
+static void gan__op_clamp_backward(gan__back *b)
+{
+    gan_tensor *x = b->in[0], *lo = gan_scalar(x->ctx, b->y->p), *hi = gan_scalar(x->ctx, b->y->q);
+    if (GAN__WANT(0)) b->gin[0] = gan_mul(b->g, gan_mul(gan_le(lo, x), gan_le(x, hi)));
+}
+
+// comparisons and selection
+
+GAN_API gan_tensor *gan_lt(gan_tensor *a, gan_tensor *b) { return gan__map2(GAN_OP_COMPARE, GAN__MAP_lt, a, b, 0, 0); }
+GAN_API gan_tensor *gan_le(gan_tensor *a, gan_tensor *b) { return gan__map2(GAN_OP_COMPARE, GAN__MAP_le, a, b, 0, 0); }
+GAN_API gan_tensor *gan_gt(gan_tensor *a, gan_tensor *b) { return gan__map2(GAN_OP_COMPARE, GAN__MAP_lt, b, a, 0, 0); }
+GAN_API gan_tensor *gan_ge(gan_tensor *a, gan_tensor *b) { return gan__map2(GAN_OP_COMPARE, GAN__MAP_le, b, a, 0, 0); }
+GAN_API gan_tensor *gan_eq(gan_tensor *a, gan_tensor *b) { return gan__map2(GAN_OP_COMPARE, GAN__MAP_eq, a, b, 0, 0); }
+GAN_API gan_tensor *gan_ne(gan_tensor *a, gan_tensor *b) { return gan__map2(GAN_OP_COMPARE, GAN__MAP_ne, a, b, 0, 0); }
+static void gan__op_compare_backward(gan__back *b) { (void)b; }
+
+GAN_API gan_tensor *gan_where(gan_tensor *condition, gan_tensor *a, gan_tensor *b)
+{
+    return gan__map3(GAN_OP_WHERE, GAN__MAP_where, condition, a, b);
+}
+static void gan__op_where_backward(gan__back *b)
+{
+    gan_tensor *zero = gan_scalar(b->g->ctx, 0);
+    if (GAN__WANT(1)) b->gin[1] = gan__sum_to(gan_where(b->in[0], b->g, zero), b->in[1]);
+    if (GAN__WANT(2)) b->gin[2] = gan__sum_to(gan_where(b->in[0], zero, b->g), b->in[2]);
+}
+
+// shape
+
+GAN_API gan_tensor *gan_reshape(gan_tensor *x, int ndim, ...)
+{
+    int dim[GAN_MAX_DIMS], i, hole = -1;
+    size_t n = 1;
+    if (!x) return NULL;
+    if (!gan__live_context(x->ctx, "gan_reshape", ndim)) return x->ctx->poison;
+    GAN__SHAPE(ndim, dim);
+    if (gan__is_poison(x)) return x;
+    for (i = 0; i < ndim; ++i) {
+        if (dim[i] == -1 && hole < 0) hole = i;
+        else if (dim[i] < 0 || gan__mul_size(n, (size_t)dim[i], &n)) n = 0, hole = -2;
+        if (hole == -2) break;
+    }
+    if (hole >= 0 && n && x->size % n == 0 && x->size / n <= 0x7fffffff) {
+        dim[hole] = (int)(x->size / n);
+        n = x->size;
+    }
+    if (hole == -2 || n != x->size || (hole >= 0 && dim[hole] < 0))
+        return gan__fail(x->ctx, GAN_ERROR_SHAPE, "reshape: %t cannot become %h: %l values must stay that many", x, ndim, dim,
+                         (int64_t)x->size);
+    return gan__reshape_to(x, ndim, dim);
+}
+static void gan__op_reshape_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan__reshape_to(b->g, b->in[0]->ndim, b->in[0]->dim);
+}
+
+GAN_API gan_tensor *gan_flatten(gan_tensor *x)
+{
+    int dim[2];
+    if (gan__is_poison(x)) return x;
+    dim[0] = x->ndim ? x->dim[0] : 1;
+    dim[1] = dim[0] ? (int)(x->size / (size_t)dim[0]) : 0;
+    return gan__reshape_to(x, 2, dim);
+}
+
+GAN_API gan_tensor *gan_expand(gan_tensor *x, int ndim, ...)
+{
+    int dim[GAN_MAX_DIMS];
+    if (!x) return NULL;
+    if (!gan__live_context(x->ctx, "gan_expand", ndim)) return x->ctx->poison;
+    GAN__SHAPE(ndim, dim);
+    return gan__expand_to(x, ndim, dim);
+}
+static void gan__op_expand_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan__sum_to(b->g, b->in[0]);
+}
+
+GAN_API gan_tensor *gan_expand_as(gan_tensor *x, const gan_tensor *like)
+{
+    if (gan__is_poison(x)) return x;
+    return gan__is_poison(like) ? x->ctx->poison : gan__expand_to(x, like->ndim, like->dim);
+}
+
+static gan_tensor *gan__permute(gan_tensor *x, int ndim, const int *axis)
+{
+    gan_tensor *y;
+    gan_context *ctx = gan__inputs(GAN_OP_PERMUTE, 1, &x, &y);
+    int dim[GAN_MAX_DIMS], i, ok;
+    unsigned seen = 0;
+    int64_t stride[GAN_MAX_DIMS], from[GAN_MAX_DIMS], to[GAN_MAX_DIMS];
+    if (!ctx) return y;
+    ok = ndim == x->ndim;
+    for (i = 0; i < ndim && ok; ++i) {
+        ok = axis[i] >= 0 && axis[i] < ndim && !(seen & GAN_AXIS(axis[i]));
+        if (ok) seen |= GAN_AXIS(axis[i]);
+    }
+    if (!ok) return gan__fail(ctx, GAN_ERROR_ARGUMENT, "permute: %h is not an order of the %d axes of %t", ndim, axis, x->ndim, x);
+    gan__strides(ndim, x->dim, stride);
+    for (i = 0; i < ndim; ++i) {
+        dim[i] = x->dim[axis[i]];
+        from[i] = stride[axis[i]];
+    }
+    y = gan__result(GAN_OP_PERMUTE, ndim, dim, 1, &x);
+    if (y == ctx->poison) return y;
+    for (i = 0; i < ndim; ++i) y->i[i] = axis[i];
+    gan__strides(ndim, dim, to);
+    gan__copy(ctx, ndim, dim, x->data, from, y->data, to);
+    return y;
+}
+static void gan__op_permute_backward(gan__back *b)
+{
+    int back[GAN_MAX_DIMS], i;
+    for (i = 0; i < b->y->ndim; ++i) back[b->y->i[i]] = i;
+    if (GAN__WANT(0)) b->gin[0] = gan__permute(b->g, b->y->ndim, back);
+}
+
+GAN_API gan_tensor *gan_permute(gan_tensor *x, int ndim, ...)
+{
+    int axis[GAN_MAX_DIMS];
+    if (!x) return NULL;
+    if (!gan__live_context(x->ctx, "gan_permute", ndim)) return x->ctx->poison;
+    GAN__SHAPE(ndim, axis);
+    return gan__permute(x, ndim, axis);
+}
+
+// An axis counted from either end as one counted from the start; -1 and an error when there is none such.
+static int gan__axis(gan_op op, const gan_tensor *x, int axis)
+{
+    if (axis >= -x->ndim && axis < x->ndim) return axis < 0 ? axis + x->ndim : axis;
+    gan__fail(x->ctx, GAN_ERROR_ARGUMENT, "%o: axis %d of a tensor of shape %t", op, axis, x);
+    return -1;
+}
+
+GAN_API gan_tensor *gan_transpose(gan_tensor *x, int i, int j)
+{
+    int axis[GAN_MAX_DIMS], k;
+    if (gan__is_poison(x)) return x;
+    i = gan__axis(GAN_OP_PERMUTE, x, i);
+    j = gan__axis(GAN_OP_PERMUTE, x, j);
+    if (i < 0 || j < 0) return x->ctx->poison;
+    for (k = 0; k < x->ndim; ++k) axis[k] = k == i ? j : k == j ? i : k;
+    return gan__permute(x, x->ndim, axis);
+}
+
+GAN_API gan_tensor *gan_slice(gan_tensor *x, int axis, int start, int stop)
+{
+    gan_tensor *y;
+    gan_context *ctx = gan__inputs(GAN_OP_SLICE, 1, &x, &y);
+    int dim[GAN_MAX_DIMS], n;
+    int64_t from[GAN_MAX_DIMS], to[GAN_MAX_DIMS];
+    if (!ctx) return y;
+    axis = gan__axis(GAN_OP_SLICE, x, axis);
+    if (axis < 0) return ctx->poison;
+    n = x->dim[axis];
+    if (start < 0) start += n;
+    if (stop < 0) stop += n;
+    if (start < 0 || start > stop || stop > n)
+        return gan__fail(ctx, GAN_ERROR_ARGUMENT, "slice: [%d, %d) of axis %d of %t", start, stop, axis, x);
+    memcpy(dim, x->dim, sizeof dim);
+    dim[axis] = stop - start;
+    y = gan__result(GAN_OP_SLICE, x->ndim, dim, 1, &x);
+    if (y == ctx->poison) return y;
+    y->i[0] = axis;
+    y->i[1] = start;
+    y->i[2] = n - stop;
+    gan__strides(x->ndim, x->dim, from);
+    gan__strides(x->ndim, dim, to);
+    gan__copy(ctx, x->ndim, dim, x->data + start * from[axis], from, y->data, to);
+    return y;
+}
+static void gan__op_slice_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan_pad(b->g, b->y->i[0], b->y->i[1], b->y->i[2], 0);
+}
+
+GAN_API gan_tensor *gan_pad(gan_tensor *x, int axis, int before, int after, gan_real value)
+{
+    gan_tensor *y;
+    gan_context *ctx = gan__inputs(GAN_OP_PAD, 1, &x, &y);
+    int dim[GAN_MAX_DIMS];
+    int64_t from[GAN_MAX_DIMS], to[GAN_MAX_DIMS];
+    size_t i;
+    if (!ctx) return y;
+    axis = gan__axis(GAN_OP_PAD, x, axis);
+    if (axis < 0) return ctx->poison;
+    if (before < 0 || after < 0 || before > 0x3fffffff || after > 0x3fffffff || x->dim[axis] > 0x7fffffff - before - after)
+        return gan__fail(ctx, GAN_ERROR_ARGUMENT, "pad: %d before and %d after axis %d of %t", before, after, axis, x);
+    memcpy(dim, x->dim, sizeof dim);
+    dim[axis] += before + after;
+    y = gan__result(GAN_OP_PAD, x->ndim, dim, 1, &x);
+    if (y == ctx->poison) return y;
+    y->i[0] = axis;
+    y->i[1] = before;
+    y->i[2] = before + x->dim[axis];
+    for (i = 0; i < y->size; ++i) y->data[i] = value;
+    gan__strides(x->ndim, x->dim, from);
+    gan__strides(x->ndim, dim, to);
+    gan__copy(ctx, x->ndim, x->dim, x->data, from, y->data + before * to[axis], to);
+    return y;
+}
+static void gan__op_pad_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan_slice(b->g, b->y->i[0], b->y->i[1], b->y->i[2]);
+}
+
+static gan_tensor *gan__concat(int axis, int n, gan_tensor **in)
+{
+    gan_tensor *y;
+    gan_context *ctx = gan__inputs(GAN_OP_CONCAT, n, in, &y);
+    int dim[GAN_MAX_DIMS], i, k;
+    int64_t from[GAN_MAX_DIMS], to[GAN_MAX_DIMS], at = 0;
+    if (!ctx) return y;
+    axis = gan__axis(GAN_OP_CONCAT, in[0], axis);
+    if (axis < 0) return ctx->poison;
+    memcpy(dim, in[0]->dim, sizeof dim);
+    for (k = 1; k < n; ++k) {
+        int fits = in[k]->ndim == in[0]->ndim;
+        for (i = 0; i < in[0]->ndim && fits; ++i) fits = i == axis || in[k]->dim[i] == dim[i];
+        if (!fits || in[k]->dim[axis] > 0x7fffffff - dim[axis])
+            return gan__fail(ctx, GAN_ERROR_SHAPE, "concat: %t and %t may differ along axis %d only", in[0], in[k], axis);
+        dim[axis] += in[k]->dim[axis];
+    }
+    y = gan__result(GAN_OP_CONCAT, in[0]->ndim, dim, n, in);
+    if (y == ctx->poison) return y;
+    y->i[0] = axis;
+    gan__strides(y->ndim, dim, to);
+    for (k = 0; k < n; ++k) {
+        gan__strides(y->ndim, in[k]->dim, from);
+        gan__copy(ctx, y->ndim, in[k]->dim, in[k]->data, from, y->data + at * to[axis], to);
+        at += in[k]->dim[axis];
+    }
+    return y;
+}
+static void gan__op_concat_backward(gan__back *b)
+{
+    const int axis = b->y->i[0];
+    int k, at = 0;
+    for (k = 0; k < b->y->nin; ++k) {
+        const int n = b->in[k]->dim[axis];
+        if (GAN__WANT(k)) b->gin[k] = gan_slice(b->g, axis, at, at + n);
+        at += n;
+    }
+}
+
+enum { GAN__CONCAT_MAX = 64 };
+
+GAN_API gan_tensor *gan_concat(int axis, int count, ...)
+{
+    gan_tensor *in[GAN__CONCAT_MAX];
+    va_list args;
+    int i;
+    if (count < 1) return NULL;
+    va_start(args, count);
+    for (i = 0; i < count && i < GAN__CONCAT_MAX; ++i) in[i] = va_arg(args, gan_tensor *);
+    va_end(args);
+    if (count > GAN__CONCAT_MAX && in[0])
+        return gan__fail(in[0]->ctx, GAN_ERROR_ARGUMENT, "concat: %d tensors; at most %d at once", count, (int)GAN__CONCAT_MAX);
+    return gan__concat(axis, count, in);
+}
+
+GAN_API gan_tensor *gan_stack(int axis, int count, ...)
+{
+    gan_tensor *in[GAN__CONCAT_MAX];
+    va_list args;
+    int i, k, dim[GAN_MAX_DIMS + 1];
+    if (count < 1) return NULL;
+    va_start(args, count);
+    for (i = 0; i < count && i < GAN__CONCAT_MAX; ++i) in[i] = va_arg(args, gan_tensor *);
+    va_end(args);
+    if (gan__is_poison(in[0])) return in[0];
+    if (axis < 0) axis += in[0]->ndim + 1;
+    if (count > GAN__CONCAT_MAX || axis < 0 || axis > in[0]->ndim || in[0]->ndim == GAN_MAX_DIMS)
+        return gan__fail(in[0]->ctx, GAN_ERROR_ARGUMENT, "stack: %d tensors of shape %t along new axis %d; at most %d", count, in[0], axis,
+                         (int)GAN__CONCAT_MAX);
+    for (k = 0; k < count; ++k) {
+        if (gan__is_poison(in[k])) return in[0]->ctx->poison;
+        for (i = 0; i < in[k]->ndim; ++i) dim[i + (i >= axis)] = in[k]->dim[i];
+        dim[axis] = 1;
+        in[k] = gan__reshape_to(in[k], in[k]->ndim + 1, dim);
+    }
+    return gan__concat(axis, count, in);
+}
+
+// reductions
+
+GAN_API gan_tensor *gan_sum(gan_tensor *x, unsigned axes, int keep)
+{
+    gan_tensor *y;
+    gan_context *ctx = gan__inputs(GAN_OP_SUM, 1, &x, &y);
+    int dim[GAN_MAX_DIMS], i, j, n = 0, failed = 0;
+    const gan_real *from;
+    gan_real *old = NULL, *to;
+    int64_t a, r, size[GAN_MAX_DIMS];
+    if (!ctx) return y;
+    if (axes != GAN_ALL && axes >> x->ndim)
+        return gan__fail(ctx, GAN_ERROR_ARGUMENT, "sum: an axis beyond those of %t", x);
+    for (i = 0; i < x->ndim; ++i) {
+        size[i] = x->dim[i];
+        if (!(axes & GAN_AXIS(i))) dim[n++] = x->dim[i];
+        else if (keep) dim[n++] = 1;
+    }
+    y = gan__result(GAN_OP_SUM, n, dim, 1, &x);
+    if (y == ctx->poison) return y;
+    y->i[0] = (int)(axes & ((1u << x->ndim) - 1));
+    from = x->data;
+    for (i = x->ndim - 1; i >= 0 && !failed; i = j) {       // one run of neighbouring axes after the other, from the last
+        int64_t inner = 1;
+        if (!(axes & GAN_AXIS(i))) {
+            j = i - 1;
+            continue;
+        }
+        for (r = 1, j = i; j >= 0 && (axes & GAN_AXIS(j)); --j) {
+            r *= size[j];
+            size[j] = 1;
+        }
+        for (a = 1, n = 0; n <= j; ++n) a *= size[n];
+        for (n = i + 1; n < x->ndim; ++n) inner *= size[n];
+        for (n = 0; n <= j && !(axes & GAN_AXIS(n)); ++n) {}
+        to = n <= j ? (gan_real *)gan__scratch(ctx, (size_t)(a * inner) * sizeof *to) : y->data;
+        failed = !to || gan__reduce(ctx, a, r, inner, from, to);
+        gan__scratch_free(ctx, old);
+        old = to == y->data ? NULL : to;
+        from = to;
+    }
+    gan__scratch_free(ctx, old);
+    if (failed) return ctx->poison;
+    if (from == x->data && x->size) memcpy(y->data, x->data, x->size * sizeof *y->data);
+    return y;
+}
+static void gan__op_sum_backward(gan__back *b)
+{
+    const gan_tensor *x = b->in[0];
+    int dim[GAN_MAX_DIMS], i;
+    for (i = 0; i < x->ndim; ++i) dim[i] = (unsigned)b->y->i[0] & GAN_AXIS(i) ? 1 : x->dim[i];
+    if (GAN__WANT(0)) b->gin[0] = gan__expand_to(gan__reshape_to(b->g, x->ndim, dim), x->ndim, x->dim);
+}
+
+// x (B, R, D), index (B, n): what take and put walk over, D trailing numbers at a time.
+typedef struct gan__take_job {
+    const gan_real *x, *index;
+    gan_real *y;
+    int64_t r, n, d;
+} gan__take_job;
+
+static void gan__take_task(void *arg, int64_t b)
+{
+    const gan__take_job *j = (const gan__take_job *)arg;
+    int64_t i;
+    for (i = 0; i < j->n; ++i) {
+        const gan_real *x = j->x + (b * j->r + (int64_t)j->index[b * j->n + i]) * j->d;
+        gan_real *y = j->y + (b * j->n + i) * j->d;
+        if (j->d == 1) *y = *x;
+        else memcpy(y, x, (size_t)j->d * sizeof *y);
+    }
+}
+
+static void gan__put_task(void *arg, int64_t b)
+{
+    const gan__take_job *j = (const gan__take_job *)arg;
+    int64_t i, k;
+    memset(j->y + b * j->r * j->d, 0, (size_t)(j->r * j->d) * sizeof *j->y);
+    for (i = 0; i < j->n; ++i) {
+        const gan_real *x = j->x + (b * j->n + i) * j->d;
+        gan_real *y = j->y + (b * j->r + (int64_t)j->index[b * j->n + i]) * j->d;
+        for (k = 0; k < j->d; ++k) y[k] += x[k];
+    }
+}
+
+// Checks an index tensor (B.., n) against x (B.., rows, D); `values` is x itself or, for put, (B.., n, D).
+static int gan__take_check(gan_op op, const gan_tensor *x, const gan_tensor *index, int rows)
+{
+    int fits = x->ndim >= 2 && index->ndim == x->ndim - 1 && rows >= 0, i;
+    size_t k;
+    for (i = 0; i < index->ndim - 1 && fits; ++i) fits = index->dim[i] == x->dim[i];
+    if (!fits || (op == GAN_OP_PUT && index->dim[index->ndim - 1] != x->dim[x->ndim - 2])) {
+        gan__fail(x->ctx, GAN_ERROR_SHAPE, "%o: values %t and index %t: want (B.., rows, D) and (B.., n)", op, x, index);
+        return 1;
+    }
+    for (k = 0; k < index->size; ++k) {
+        const gan_real v = index->data[k];
+        if (!(v >= 0 && v < (gan_real)rows) || v != (gan_real)(int)v) {
+            gan__fail(x->ctx, GAN_ERROR_ARGUMENT, "%o: index %f at position %l is not a whole number from 0 to %d", op, (double)v, (int64_t)k,
+                      rows - 1);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static gan_tensor *gan__take_or_put(gan_op op, gan_tensor *x, gan_tensor *index, int rows)
+{
+    gan_tensor *in[2], *y;
+    gan_context *ctx;
+    gan__take_job j;
+    int dim[GAN_MAX_DIMS], n;
+    int64_t groups = 1;
+    in[0] = x;
+    in[1] = index;
+    ctx = gan__inputs(op, 2, in, &y);
+    if (!ctx) return y;
+    n = x->ndim;
+    if (op == GAN_OP_TAKE && n >= 2) rows = x->dim[n - 2];
+    if (gan__take_check(op, x, index, rows)) return ctx->poison;
+    memcpy(dim, x->dim, sizeof dim);
+    dim[n - 2] = op == GAN_OP_TAKE ? index->dim[n - 2] : rows;
+    y = gan__result(op, n, dim, 2, in);
+    if (y == ctx->poison) return y;
+    j.x = x->data;
+    j.y = y->data;
+    j.index = index->data;
+    j.r = rows;
+    j.n = index->dim[n - 2];
+    j.d = x->dim[n - 1];
+    for (n = 0; n < x->ndim - 2; ++n) groups *= x->dim[n];
+    gan__par(ctx, groups, op == GAN_OP_TAKE ? gan__take_task : gan__put_task, &j);
+    return y;
+}
+
+GAN_API gan_tensor *gan_take(gan_tensor *x, gan_tensor *index) { return gan__take_or_put(GAN_OP_TAKE, x, index, 0); }
+static void gan__op_take_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan_put(b->g, b->in[1], b->in[0]->dim[b->in[0]->ndim - 2]);
+}
+
+GAN_API gan_tensor *gan_put(gan_tensor *g, gan_tensor *index, int rows) { return gan__take_or_put(GAN_OP_PUT, g, index, rows); }
+static void gan__op_put_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan_take(b->g, b->in[1]);
+}
+
+// (B.., R) as (B.., R, 1), and back
+static gan_tensor *gan__with_unit(gan_tensor *x)
+{
+    int dim[GAN_MAX_DIMS + 1];
+    if (gan__is_poison(x)) return x;
+    memcpy(dim, x->dim, sizeof x->dim);
+    dim[x->ndim] = 1;
+    return gan__reshape_to(x, x->ndim + 1, dim);
+}
+static gan_tensor *gan__without_unit(gan_tensor *x) { return gan__is_poison(x) ? x : gan__reshape_to(x, x->ndim - 1, x->dim); }
+
+GAN_API gan_tensor *gan_gather(gan_tensor *x, gan_tensor *index) { return gan__without_unit(gan_take(gan__with_unit(x), index)); }
+
+// The maxima of the rows of x (A.., R) -> (A.., 1) and where they stand, the first of equals; NaN wins.
+static gan_tensor *gan__row_argmax(gan_tensor *x)
+{
+    gan_tensor *t;
+    int dim[GAN_MAX_DIMS];
+    size_t a, r, best, n;
+    memcpy(dim, x->dim, sizeof dim);
+    n = (size_t)dim[x->ndim - 1];
+    dim[x->ndim - 1] = 1;
+    if (!n) return gan__fail(x->ctx, GAN_ERROR_SHAPE, "amax: an axis of size 0 in %t has no maximum", x);
+    t = gan__tensor_new(x->ctx, x->ndim, dim);
+    if (t == x->ctx->poison) return t;
+    for (a = 0; a < t->size; ++a) {
+        const gan_real *row = x->data + a * n;
+        for (r = 1, best = 0; r < n && row[best] == row[best]; ++r)
+            if (row[r] > row[best] || row[r] != row[r]) best = r;
+        t->data[a] = (gan_real)best;
+    }
+    return t;
+}
+
+static gan_tensor *gan__amax_last(gan_tensor *x)
+{
+    gan_tensor *in[2], *y, *index = gan__row_argmax(x);
+    size_t a, n = (size_t)x->dim[x->ndim - 1];
+    if (gan__is_poison(index)) return index;
+    in[0] = x;
+    in[1] = index;
+    y = gan__result(GAN_OP_AMAX, index->ndim, index->dim, 2, in);
+    if (!gan__is_poison(y))
+        for (a = 0; a < y->size; ++a) y->data[a] = x->data[a * n + (size_t)index->data[a]];
+    return y;
+}
+static void gan__op_amax_backward(gan__back *b)
+{
+    const gan_tensor *x = b->in[0];
+    if (GAN__WANT(0)) b->gin[0] = gan__without_unit(gan_put(gan__with_unit(b->g), b->in[1], x->dim[x->ndim - 1]));
+}
+
+// f over the last axis, applied to any axis.
+static gan_tensor *gan__along(gan_tensor *x, int axis, int keep, gan_tensor *(*f)(gan_tensor *))
+{
+    gan_tensor *y;
+    gan_context *ctx = gan__inputs(GAN_OP_AMAX, 1, &x, &y);
+    int dim[GAN_MAX_DIMS], i, n = 0;
+    if (!ctx) return y;
+    axis = gan__axis(GAN_OP_AMAX, x, axis);
+    if (axis < 0) return ctx->poison;
+    for (i = 0; i < x->ndim; ++i)
+        if (i != axis) dim[n++] = x->dim[i];
+        else if (keep) dim[n++] = 1;
+    y = f(axis == x->ndim - 1 ? x : gan_transpose(x, axis, -1));
+    if (gan__is_poison(y)) return y;
+    return gan__reshape_to(axis == x->ndim - 1 ? y : gan_transpose(y, axis, -1), n, dim);
+}
+
+GAN_API gan_tensor *gan_amax(gan_tensor *x, int axis, int keep) { return gan__along(x, axis, keep, gan__amax_last); }
+GAN_API gan_tensor *gan_argmax(gan_tensor *x, int axis, int keep) { return gan__along(x, axis, keep, gan__row_argmax); }
+
+// products
+
+// C (.., m, n) = op(A) op(B); the batch axes broadcast; one GEMM where B is a single matrix.
+GAN_API gan_tensor *gan_matmul_t(gan_tensor *a, int ta, gan_tensor *b, int tb)
+{
+    gan_tensor *in[2], *y;
+    gan_context *ctx;
+    int dim[GAN_MAX_DIMS], ndim, i, m, n, k;
+    int64_t batch = 1, at, off[2];
+    in[0] = a;
+    in[1] = b;
+    ctx = gan__inputs(GAN_OP_MATMUL, 2, in, &y);
+    if (!ctx) return y;
+    if (a->ndim < 2 || b->ndim < 2)
+        return gan__fail(ctx, GAN_ERROR_SHAPE, "matmul: %t and %t must have two dimensions or more", a, b);
+    m = a->dim[a->ndim - (ta ? 1 : 2)];
+    k = a->dim[a->ndim - (ta ? 2 : 1)];
+    n = b->dim[b->ndim - (tb ? 2 : 1)];
+    if (b->dim[b->ndim - (tb ? 1 : 2)] != k)
+        return gan__fail(ctx, GAN_ERROR_SHAPE, "matmul: %t%s and %t%s: the inner sizes %d and %d differ", a, ta ? " transposed" : "", b,
+                         tb ? " transposed" : "", k, b->dim[b->ndim - (tb ? 1 : 2)]);
+    ndim = GAN__MOST(a->ndim, b->ndim);
+    for (i = 0; i < ndim - 2; ++i) {
+        const int p = i - (ndim - a->ndim), q = i - (ndim - b->ndim), da = p < 0 ? 1 : a->dim[p], db = q < 0 ? 1 : b->dim[q];
+        if (da != db && da != 1 && db != 1)
+            return gan__fail(ctx, GAN_ERROR_SHAPE, "matmul: the batch axes of %t and %t do not broadcast", a, b);
+        dim[i] = da == 1 ? db : da;
+        batch *= dim[i];
+    }
+    dim[ndim - 2] = m;
+    dim[ndim - 1] = n;
+    y = gan__result(GAN_OP_MATMUL, ndim, dim, 2, in);
+    if (y == ctx->poison) return y;
+    y->i[0] = ta;
+    y->i[1] = tb;
+    if (b->ndim == 2 && !ta) {                              // one tall product
+        if (gan__gemm(ctx, 0, tb, batch * m, n, k, 1, a->data, k, b->data, tb ? k : n, 0, y->data, n, NULL)) return ctx->poison;
+        return y;
+    }
+    for (at = 0; at < batch; ++at) {
+        int64_t rest = at, step[2] = {(int64_t)m * k, (int64_t)k * n};
+        off[0] = off[1] = 0;
+        for (i = ndim - 3; i >= 0; --i) {
+            const int p = i - (ndim - a->ndim), q = i - (ndim - b->ndim);
+            const int64_t c = rest % dim[i];
+            rest /= dim[i];
+            if (p >= 0 && a->dim[p] != 1) off[0] += c * step[0];
+            if (q >= 0 && b->dim[q] != 1) off[1] += c * step[1];
+            if (p >= 0) step[0] *= a->dim[p];
+            if (q >= 0) step[1] *= b->dim[q];
+        }
+        if (gan__gemm(ctx, ta, tb, m, n, k, 1, a->data + off[0], ta ? m : k, b->data + off[1], tb ? k : n, 0,
+                      y->data + at * m * n, n, NULL))
+            return ctx->poison;
+    }
+    return y;
+}
+GAN_API gan_tensor *gan_matmul(gan_tensor *a, gan_tensor *b) { return gan_matmul_t(a, 0, b, 0); }
+static void gan__op_matmul_backward(gan__back *b)
+{
+    gan_tensor *x = b->in[0], *z = b->in[1], *g = b->g;
+    const int ta = b->y->i[0], tb = b->y->i[1];
+    if (GAN__WANT(0)) b->gin[0] = gan__sum_to(ta ? gan_matmul_t(z, tb, g, 1) : gan_matmul_t(g, 0, z, !tb), x);
+    if (GAN__WANT(1)) b->gin[1] = gan__sum_to(tb ? gan_matmul_t(g, 1, x, ta) : gan_matmul_t(x, !ta, g, 0), z);
+}
+
+// (.., n) as (rows, n)
+static gan_tensor *gan__rows(gan_tensor *x)
+{
+    int dim[2];
+    if (gan__is_poison(x)) return x;
+    dim[1] = x->dim[x->ndim - 1];
+    dim[0] = dim[1] ? (int)(x->size / (size_t)dim[1]) : 0;
+    return gan__reshape_to(x, 2, dim);
+}
+
+GAN_API gan_tensor *gan_f_linear(gan_tensor *x, gan_tensor *weight, gan_tensor *bias)
+{
+    gan_tensor *in[3], *y;
+    gan_context *ctx;
+    gan__epilogue e;
+    int dim[GAN_MAX_DIMS];
+    in[0] = x;
+    in[1] = weight;
+    in[2] = bias;
+    ctx = gan__inputs(GAN_OP_LINEAR, bias ? 3 : 2, in, &y);
+    if (!ctx) return y;
+    if (x->ndim < 1 || weight->ndim != 2 || x->dim[x->ndim - 1] != weight->dim[1] ||
+        (bias && (bias->ndim != 1 || bias->dim[0] != weight->dim[0])))
+        return bias ? gan__fail(ctx, GAN_ERROR_SHAPE, "linear: x %t, weight %t, bias %t: want (.., in), (out, in), (out)", x, weight, bias)
+                    : gan__fail(ctx, GAN_ERROR_SHAPE, "linear: x %t, weight %t: want (.., in), (out, in)", x, weight);
+    memcpy(dim, x->dim, sizeof dim);
+    dim[x->ndim - 1] = weight->dim[0];
+    y = gan__result(GAN_OP_LINEAR, x->ndim, dim, bias ? 3 : 2, in);
+    if (y == ctx->poison) return y;
+    memset(&e, 0, sizeof e);
+    e.bias_col = bias ? bias->data : NULL;
+    if (gan__gemm(ctx, 0, 1, weight->dim[0] ? (int64_t)y->size / weight->dim[0] : 0, weight->dim[0], weight->dim[1], 1, x->data, weight->dim[1],
+                  weight->data, weight->dim[1], 0, y->data, weight->dim[0], bias ? &e : NULL))
+        return ctx->poison;
+    return y;
+}
+static void gan__op_linear_backward(gan__back *b)
+{
+    gan_tensor *x = b->in[0], *w = b->in[1];
+    if (GAN__WANT(0)) b->gin[0] = gan_matmul_t(b->g, 0, w, 0);
+    if (x->ndim == 1 && !gan__is_poison(b->gin[0])) b->gin[0] = gan__reshape_to(b->gin[0], 1, x->dim);
+    if (GAN__WANT(1)) b->gin[1] = gan_matmul_t(gan__rows(b->g), 1, gan__rows(x), 0);
+    if (b->y->nin > 2 && GAN__WANT(2)) b->gin[2] = gan_sum(gan__rows(b->g), GAN_AXIS(0), 0);
+}
+
+// The convolution trio. A geometry g links x (n, ci, h, w), weight (co, ci / groups, kh, kw) and y (n, co, oh, ow); each of
+// y(x, w), x(y, w) and w(x, y) is bilinear, and each one's gradients are the other two.
+
+static void gan__conv_keep(gan_tensor *t, const gan__conv *g)
+{
+    t->i[0] = (int)g->sh;
+    t->i[1] = (int)g->sw;
+    t->i[2] = (int)g->ph;
+    t->i[3] = (int)g->pw;
+    t->i[4] = (int)g->dh;
+    t->i[5] = (int)g->dw;
+    t->i[6] = (int)g->groups;
+    t->i[7] = (int)g->h;
+    t->i[8] = (int)g->w;
+    t->i[9] = (int)g->kh;
+    t->i[10] = (int)g->kw;
+}
+
+static gan__conv gan__conv_kept(const gan_tensor *t)
+{
+    gan__conv g;
+    memset(&g, 0, sizeof g);
+    g.sh = t->i[0];
+    g.sw = t->i[1];
+    g.ph = t->i[2];
+    g.pw = t->i[3];
+    g.dh = t->i[4];
+    g.dw = t->i[5];
+    g.groups = t->i[6];
+    g.h = t->i[7];
+    g.w = t->i[8];
+    g.kh = t->i[9];
+    g.kw = t->i[10];
+    return g;
+}
+
+static gan__conv gan__conv_from(const gan_conv2d_desc *d)
+{
+    gan__conv g;
+    memset(&g, 0, sizeof g);
+    g.sh = d->stride[0] ? d->stride[0] : 1;
+    g.sw = d->stride[1] ? d->stride[1] : g.sh;
+    g.ph = d->padding[0];
+    g.pw = d->padding[1] ? d->padding[1] : d->padding[0];
+    g.dh = d->dilation[0] ? d->dilation[0] : 1;
+    g.dw = d->dilation[1] ? d->dilation[1] : g.dh;
+    g.groups = d->groups ? d->groups : 1;
+    return g;
+}
+
+static int gan__conv_length(int64_t h, int64_t k, int64_t s, int64_t p, int64_t d)
+{
+    const int64_t reach = h + 2 * p - d * (k - 1) - 1;
+    return reach < 0 ? 0 : (int)(reach / s + 1);
+}
+
+// y = conv(x, w) + bias with the stride, padding, dilation and groups of g.
+static gan_tensor *gan__conv2d(gan_tensor *x, gan_tensor *w, gan_tensor *bias, gan__conv g)
+{
+    gan_tensor *in[3], *y;
+    gan_context *ctx;
+    int dim[4];
+    in[0] = x;
+    in[1] = w;
+    in[2] = bias;
+    ctx = gan__inputs(GAN_OP_CONV2D, bias ? 3 : 2, in, &y);
+    if (!ctx) return y;
+    if (x->ndim != 4 || w->ndim != 4)
+        return gan__fail(ctx, GAN_ERROR_SHAPE, "conv2d: x %t, weight %t: want (N, C, H, W) and (O, C / groups, kh, kw)", x, w);
+    g.n = x->dim[0];
+    g.ci = x->dim[1];
+    g.h = x->dim[2];
+    g.w = x->dim[3];
+    g.co = w->dim[0];
+    g.kh = w->dim[2];
+    g.kw = w->dim[3];
+    if (g.groups < 1 || g.co % g.groups || g.ci != w->dim[1] * g.groups || (bias && (bias->ndim != 1 || bias->dim[0] != g.co)))
+        return gan__fail(ctx, GAN_ERROR_SHAPE, "conv2d: x %t, weight %t, %d groups, bias of %d: want (N, C, H, W), (O, C / groups, kh, kw), (O)", x, w,
+                         (int)g.groups, bias ? bias->dim[0] : 0);
+    if (g.sh < 1 || g.sw < 1 || g.ph < 0 || g.pw < 0 || g.dh < 1 || g.dw < 1 || g.kh < 1 || g.kw < 1)
+        return gan__fail(ctx, GAN_ERROR_ARGUMENT, "conv2d: kernel, stride and dilation must be at least 1, padding at least 0");
+    g.oh = gan__conv_length(g.h, g.kh, g.sh, g.ph, g.dh);
+    g.ow = gan__conv_length(g.w, g.kw, g.sw, g.pw, g.dw);
+    if (!g.oh || !g.ow)
+        return gan__fail(ctx, GAN_ERROR_SHAPE, "conv2d: x %t is smaller than the kernel %dx%d with padding %dx%d", x, (int)g.kh, (int)g.kw, (int)g.ph,
+                         (int)g.pw);
+    dim[0] = (int)g.n;
+    dim[1] = (int)g.co;
+    dim[2] = (int)g.oh;
+    dim[3] = (int)g.ow;
+    y = gan__result(GAN_OP_CONV2D, 4, dim, bias ? 3 : 2, in);
+    if (y == ctx->poison) return y;
+    gan__conv_keep(y, &g);
+    return gan__conv_forward(ctx, &g, x->data, w->data, bias ? bias->data : NULL, y->data) ? ctx->poison : y;
+}
+
+// x from y (n, co, oh, ow) and w (co, ci / groups, kh, kw), of height and width g.h, g.w: the adjoint of conv2d.
+static gan_tensor *gan__conv_transpose2d(gan_tensor *y, gan_tensor *w, gan_tensor *bias, gan__conv g)
+{
+    gan_tensor *in[3], *x;
+    gan_context *ctx;
+    int dim[4];
+    in[0] = y;
+    in[1] = w;
+    in[2] = bias;
+    ctx = gan__inputs(GAN_OP_CONV_TRANSPOSE2D, bias ? 3 : 2, in, &x);
+    if (!ctx) return x;
+    if (y->ndim != 4 || w->ndim != 4 || g.groups < 1 || y->dim[1] != w->dim[0] || y->dim[1] % g.groups ||
+        (bias && (bias->ndim != 1 || bias->dim[0] != w->dim[1] * g.groups)))
+        return gan__fail(ctx, GAN_ERROR_SHAPE,
+                         "conv_transpose2d: x %t, weight %t, %d groups, bias of %d: want (N, C, H, W), (C, O / groups, kh, kw), (O)", y, w, (int)g.groups,
+                         bias && bias->ndim ? bias->dim[0] : 0);
+    g.n = y->dim[0];
+    g.co = y->dim[1];
+    g.oh = y->dim[2];
+    g.ow = y->dim[3];
+    g.ci = w->dim[1] * g.groups;
+    g.kh = w->dim[2];
+    g.kw = w->dim[3];
+    dim[0] = (int)g.n;
+    dim[1] = (int)g.ci;
+    dim[2] = (int)g.h;
+    dim[3] = (int)g.w;
+    x = gan__result(GAN_OP_CONV_TRANSPOSE2D, 4, dim, bias ? 3 : 2, in);
+    if (x == ctx->poison) return x;
+    gan__conv_keep(x, &g);
+    return gan__conv_input(ctx, &g, y->data, w->data, bias ? bias->data : NULL, x->data) ? ctx->poison : x;
+}
+
+// w (co, ci / groups, kh, kw) from x (n, ci, h, w) and y (n, co, oh, ow), of the kernel size g.kh, g.kw.
+static gan_tensor *gan__conv2d_weight(gan_tensor *x, gan_tensor *y, gan__conv g)
+{
+    gan_tensor *in[2], *w;
+    gan_context *ctx;
+    int dim[4];
+    in[0] = x;
+    in[1] = y;
+    ctx = gan__inputs(GAN_OP_CONV2D_WEIGHT, 2, in, &w);
+    if (!ctx) return w;
+    g.n = x->dim[0];
+    g.ci = x->dim[1];
+    g.h = x->dim[2];
+    g.w = x->dim[3];
+    g.co = y->dim[1];
+    g.oh = y->dim[2];
+    g.ow = y->dim[3];
+    dim[0] = (int)g.co;
+    dim[1] = (int)(g.ci / g.groups);
+    dim[2] = (int)g.kh;
+    dim[3] = (int)g.kw;
+    w = gan__result(GAN_OP_CONV2D_WEIGHT, 4, dim, 2, in);
+    if (w == ctx->poison) return w;
+    gan__conv_keep(w, &g);
+    return gan__conv_weight(ctx, &g, x->data, y->data, w->data) ? ctx->poison : w;
+}
+
+static gan_tensor *gan__sum_channels(gan_tensor *g) { return gan_sum(g, GAN_AXIS(0) | GAN_AXIS(2) | GAN_AXIS(3), 0); }
+
+static void gan__op_conv2d_backward(gan__back *b)
+{
+    const gan__conv g = gan__conv_kept(b->y);
+    if (GAN__WANT(0)) b->gin[0] = gan__conv_transpose2d(b->g, b->in[1], NULL, g);
+    if (GAN__WANT(1)) b->gin[1] = gan__conv2d_weight(b->in[0], b->g, g);
+    if (b->y->nin > 2 && GAN__WANT(2)) b->gin[2] = gan__sum_channels(b->g);
+}
+
+static void gan__op_conv_transpose2d_backward(gan__back *b)
+{
+    const gan__conv g = gan__conv_kept(b->y);
+    if (GAN__WANT(0)) b->gin[0] = gan__conv2d(b->g, b->in[1], NULL, g);
+    if (GAN__WANT(1)) b->gin[1] = gan__conv2d_weight(b->g, b->in[0], g);
+    if (b->y->nin > 2 && GAN__WANT(2)) b->gin[2] = gan__sum_channels(b->g);
+}
+
+static void gan__op_conv2d_weight_backward(gan__back *b)
+{
+    const gan__conv g = gan__conv_kept(b->y);
+    if (GAN__WANT(0)) b->gin[0] = gan__conv_transpose2d(b->in[1], b->g, NULL, g);
+    if (GAN__WANT(1)) b->gin[1] = gan__conv2d(b->in[0], b->g, NULL, g);
+}
+
+GAN_API gan_tensor *gan_f_conv2d(gan_tensor *x, gan_tensor *weight, gan_tensor *bias, const gan_conv2d_desc *desc)
+{
+    gan_conv2d_desc none;
+    memset(&none, 0, sizeof none);
+    return gan__conv2d(x, weight, bias, gan__conv_from(desc ? desc : &none));
+}
+
+GAN_API gan_tensor *gan_f_conv_transpose2d(gan_tensor *x, gan_tensor *weight, gan_tensor *bias, const gan_conv2d_desc *desc)
+{
+    gan_conv2d_desc none;
+    gan__conv g;
+    int64_t eh, ew;
+    memset(&none, 0, sizeof none);
+    if (!desc) desc = &none;
+    g = gan__conv_from(desc);
+    if (gan__is_poison(x) || gan__is_poison(weight)) return x ? x->ctx->poison : NULL;
+    if (x->ndim != 4 || weight->ndim != 4)
+        return gan__fail(x->ctx, GAN_ERROR_SHAPE, "conv_transpose2d: x %t, weight %t: want (N, C, H, W) and (C, O / groups, kh, kw)", x, weight);
+    eh = desc->output_padding[0];
+    ew = desc->output_padding[1] ? desc->output_padding[1] : eh;
+    if (g.sh < 1 || g.sw < 1 || g.ph < 0 || g.pw < 0 || g.dh < 1 || g.dw < 1 || eh < 0 || ew < 0 || eh >= GAN__MOST(g.sh, g.dh) ||
+        ew >= GAN__MOST(g.sw, g.dw))
+        return gan__fail(x->ctx, GAN_ERROR_ARGUMENT,
+                         "conv_transpose2d: stride and dilation must be at least 1, padding at least 0, output_padding below stride or dilation");
+    g.h = (x->dim[2] - 1) * g.sh - 2 * g.ph + g.dh * (weight->dim[2] - 1) + eh + 1;
+    g.w = (x->dim[3] - 1) * g.sw - 2 * g.pw + g.dw * (weight->dim[3] - 1) + ew + 1;
+    if (g.h < 1 || g.w < 1 || g.h > 0x7fffffff || g.w > 0x7fffffff)
+        return gan__fail(x->ctx, GAN_ERROR_SHAPE, "conv_transpose2d: x %t, weight %t and padding %dx%d leave no output", x, weight, (int)g.ph, (int)g.pw);
+    return gan__conv_transpose2d(x, weight, bias, g);
+}
+
+// pooling and resampling: planes (N C) of h x w
+
+typedef struct gan__plane_job {
+    const gan_real *x;
+    gan_real *y, *index;
+    int h, w, oh, ow, k, s, mode;
+} gan__plane_job;
+
+static void gan__plane(gan__plane_job *j, const gan_tensor *x, gan_tensor *y, int k, int s)
+{
+    j->x = x->data;
+    j->y = y->data;
+    j->index = NULL;
+    j->h = x->dim[2];
+    j->w = x->dim[3];
+    j->oh = y->dim[2];
+    j->ow = y->dim[3];
+    j->k = k;
+    j->s = s;
+    j->mode = 0;
+}
+
+static void gan__max_pool_task(void *arg, int64_t plane)
+{
+    const gan__plane_job *j = (const gan__plane_job *)arg;
+    const gan_real *x = j->x + plane * j->h * j->w;
+    gan_real *y = j->y + plane * j->oh * j->ow, *index = j->index + plane * j->oh * j->ow;
+    int oy, ox, ky, kx;
+    for (oy = 0; oy < j->oh; ++oy)
+        for (ox = 0; ox < j->ow; ++ox) {
+            int best = oy * j->s * j->w + ox * j->s;
+            gan_real top = x[best];
+            for (ky = 0; ky < j->k; ++ky)
+                for (kx = 0; kx < j->k; ++kx) {
+                    const int at = (oy * j->s + ky) * j->w + ox * j->s + kx;
+                    const int better = x[at] > top || x[at] != x[at];
+                    best = better ? at : best;
+                    top = better ? x[at] : top;
+                }
+            *y++ = top;
+            *index++ = (gan_real)best;
+        }
+}
+
+// Checks (N, C, H, W) and a window that fits, and gives the output's shape.
+static int gan__pool_shape(gan_op op, const gan_tensor *x, int k, int s, int *dim)
+{
+    if (x->ndim != 4 || k < 1 || s < 1 || k > x->dim[2] || k > x->dim[3]) {
+        gan__fail(x->ctx, GAN_ERROR_SHAPE, "%o: a window of %d with stride %d on %t: want (N, C, H, W) no smaller than the window", op, k, s, x);
+        return 1;
+    }
+    dim[0] = x->dim[0];
+    dim[1] = x->dim[1];
+    dim[2] = (x->dim[2] - k) / s + 1;
+    dim[3] = (x->dim[3] - k) / s + 1;
+    return 0;
+}
+
+GAN_API gan_tensor *gan_max_pool2d(gan_tensor *x, int kernel, int stride)
+{
+    gan_tensor *in[2], *y;
+    gan_context *ctx = gan__inputs(GAN_OP_MAX_POOL2D, 1, &x, &y);
+    gan__plane_job j;
+    int dim[4];
+    if (!ctx) return y;
+    if (!stride) stride = kernel;
+    if (gan__pool_shape(GAN_OP_MAX_POOL2D, x, kernel, stride, dim)) return ctx->poison;
+    in[0] = x;
+    in[1] = gan__tensor_new(ctx, 4, dim);
+    if (gan__is_poison(in[1])) return ctx->poison;
+    y = gan__result(GAN_OP_MAX_POOL2D, 4, dim, 2, in);
+    if (y == ctx->poison) return y;
+    gan__plane(&j, x, y, kernel, stride);
+    j.index = in[1]->data;
+    gan__par(ctx, (int64_t)dim[0] * dim[1], gan__max_pool_task, &j);
+    return y;
+}
+static void gan__op_max_pool2d_backward(gan__back *b)
+{
+    const gan_tensor *x = b->in[0], *y = b->y;
+    int flat[3];
+    gan_tensor *index;
+    if (!GAN__WANT(0)) return;
+    flat[0] = y->dim[0] * y->dim[1];
+    flat[1] = y->dim[2] * y->dim[3];
+    flat[2] = 1;
+    index = gan__reshape_to(b->in[1], 2, flat);
+    b->gin[0] = gan__reshape_to(gan_put(gan__reshape_to(b->g, 3, flat), index, x->dim[2] * x->dim[3]), 4, x->dim);
+}
+
+static void gan__avg_pool_task(void *arg, int64_t plane)
+{
+    const gan__plane_job *j = (const gan__plane_job *)arg;
+    const gan_real *x = j->x + plane * j->h * j->w, scale = (gan_real)1 / (gan_real)(j->k * j->k);
+    gan_real *y = j->y + plane * j->oh * j->ow;
+    int oy, ox, ky, kx;
+    for (oy = 0; oy < j->oh; ++oy)
+        for (ox = 0; ox < j->ow; ++ox) {
+            gan_real sum = 0;
+            for (ky = 0; ky < j->k; ++ky)
+                for (kx = 0; kx < j->k; ++kx) sum += x[(oy * j->s + ky) * j->w + ox * j->s + kx];
+            *y++ = sum * scale;
+        }
+}
+
+static void gan__avg_unpool_task(void *arg, int64_t plane)
+{
+    const gan__plane_job *j = (const gan__plane_job *)arg;
+    const gan_real *g = j->x + plane * j->h * j->w, scale = (gan_real)1 / (gan_real)(j->k * j->k);
+    gan_real *y = j->y + plane * j->oh * j->ow;
+    int iy, ix, ky, kx;
+    memset(y, 0, (size_t)(j->oh * j->ow) * sizeof *y);
+    for (iy = 0; iy < j->h; ++iy)
+        for (ix = 0; ix < j->w; ++ix) {
+            const gan_real v = *g++ * scale;
+            for (ky = 0; ky < j->k; ++ky)
+                for (kx = 0; kx < j->k; ++kx) y[(iy * j->s + ky) * j->ow + ix * j->s + kx] += v;
+        }
+}
+
+GAN_API gan_tensor *gan_avg_pool2d(gan_tensor *x, int kernel, int stride)
+{
+    gan_tensor *y;
+    gan_context *ctx = gan__inputs(GAN_OP_AVG_POOL2D, 1, &x, &y);
+    gan__plane_job j;
+    int dim[4];
+    if (!ctx) return y;
+    if (!stride) stride = kernel;
+    if (gan__pool_shape(GAN_OP_AVG_POOL2D, x, kernel, stride, dim)) return ctx->poison;
+    y = gan__result(GAN_OP_AVG_POOL2D, 4, dim, 1, &x);
+    if (y == ctx->poison) return y;
+    y->i[0] = kernel;
+    y->i[1] = stride;
+    gan__plane(&j, x, y, kernel, stride);
+    gan__par(ctx, (int64_t)dim[0] * dim[1], gan__avg_pool_task, &j);
+    return y;
+}
+// The adjoint of avg_pool2d: g (N, C, oh, ow) spread over windows of an h x w plane.
+static gan_tensor *gan__avg_pool2d_backward(gan_tensor *g, int h, int w, int kernel, int stride)
+{
+    gan_tensor *y;
+    gan_context *ctx = gan__inputs(GAN_OP_AVG_POOL2D_BACKWARD, 1, &g, &y);
+    gan__plane_job j;
+    int dim[4];
+    if (!ctx) return y;
+    dim[0] = g->dim[0];
+    dim[1] = g->dim[1];
+    dim[2] = h;
+    dim[3] = w;
+    y = gan__result(GAN_OP_AVG_POOL2D_BACKWARD, 4, dim, 1, &g);
+    if (y == ctx->poison) return y;
+    y->i[0] = kernel;
+    y->i[1] = stride;
+    gan__plane(&j, g, y, kernel, stride);
+    gan__par(ctx, (int64_t)dim[0] * dim[1], gan__avg_unpool_task, &j);
+    return y;
+}
+static void gan__op_avg_pool2d_backward(gan__back *b)
+{
+    const gan_tensor *x = b->in[0];
+    if (GAN__WANT(0)) b->gin[0] = gan__avg_pool2d_backward(b->g, x->dim[2], x->dim[3], b->y->i[0], b->y->i[1]);
+}
+static void gan__op_avg_pool2d_backward_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan_avg_pool2d(b->g, b->y->i[0], b->y->i[1]);
+}
+
+// Bilinear as PyTorch with align_corners false: output row i looks at (i + 1/2) / factor - 1/2, clamped at the border.
+static void gan__tap(int i, int factor, int n, int *lo, int *hi, gan_real *share)
+{
+    gan_real at = ((gan_real)i + (gan_real)0.5) / (gan_real)factor - (gan_real)0.5;
+    if (at < 0) at = 0;
+    *lo = (int)at;
+    *hi = *lo + 1 < n ? *lo + 1 : *lo;
+    *share = at - (gan_real)*lo;
+}
+
+// y += x through the taps (forward), or x += y (adjoint): one walk for both.
+static void gan__upsample_task(void *arg, int64_t plane)
+{
+    const gan__plane_job *j = (const gan__plane_job *)arg;
+    const int adjoint = j->s, h = adjoint ? j->oh : j->h, w = adjoint ? j->ow : j->w, oh = h * j->k, ow = w * j->k;
+    const gan_real *in = j->x + plane * j->h * j->w;
+    gan_real *out = j->y + plane * j->oh * j->ow, a, b;
+    int y, x, y0, y1, x0, x1;
+    if (adjoint) memset(out, 0, (size_t)(h * w) * sizeof *out);
+    for (y = 0; y < oh; ++y) {
+        if (j->mode == GAN_NEAREST) y0 = y1 = y / j->k, a = 0;
+        else gan__tap(y, j->k, h, &y0, &y1, &a);
+        for (x = 0; x < ow; ++x) {
+            if (j->mode == GAN_NEAREST) x0 = x1 = x / j->k, b = 0;
+            else gan__tap(x, j->k, w, &x0, &x1, &b);
+            if (!adjoint) {
+                const gan_real top = in[y0 * w + x0] * (1 - b) + in[y0 * w + x1] * b;
+                const gan_real low = in[y1 * w + x0] * (1 - b) + in[y1 * w + x1] * b;
+                out[y * ow + x] = top * (1 - a) + low * a;
+            } else {
+                const gan_real g = in[y * ow + x];
+                out[y0 * w + x0] += g * (1 - a) * (1 - b);
+                out[y0 * w + x1] += g * (1 - a) * b;
+                out[y1 * w + x0] += g * a * (1 - b);
+                out[y1 * w + x1] += g * a * b;
+            }
+        }
+    }
+}
+
+static gan_tensor *gan__upsample(gan_op op, gan_tensor *x, int factor, int mode)
+{
+    const int adjoint = op == GAN_OP_UPSAMPLE_BACKWARD;
+    gan_tensor *y;
+    gan_context *ctx = gan__inputs(op, 1, &x, &y);
+    gan__plane_job j;
+    int dim[4], i;
+    if (!ctx) return y;
+    if (x->ndim != 4 || factor < 1 || (mode != GAN_NEAREST && mode != GAN_BILINEAR) ||
+        (!adjoint && (x->dim[2] > 0x7fffffff / factor || x->dim[3] > 0x7fffffff / factor)))
+        return gan__fail(ctx, GAN_ERROR_ARGUMENT, "upsample: factor %d, mode %d on %t: want (N, C, H, W), factor >= 1, a known mode", factor, mode, x);
+    for (i = 0; i < 4; ++i) dim[i] = i < 2 ? x->dim[i] : adjoint ? x->dim[i] / factor : x->dim[i] * factor;
+    y = gan__result(op, 4, dim, 1, &x);
+    if (y == ctx->poison) return y;
+    y->i[0] = factor;
+    y->i[1] = mode;
+    gan__plane(&j, x, y, factor, adjoint);
+    j.mode = mode;
+    gan__par(ctx, (int64_t)dim[0] * dim[1], gan__upsample_task, &j);
+    return y;
+}
+GAN_API gan_tensor *gan_upsample(gan_tensor *x, int factor, gan_upsample_mode mode) { return gan__upsample(GAN_OP_UPSAMPLE, x, factor, (int)mode); }
+static void gan__op_upsample_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan__upsample(GAN_OP_UPSAMPLE_BACKWARD, b->g, b->y->i[0], b->y->i[1]);
+}
+static void gan__op_upsample_backward_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan__upsample(GAN_OP_UPSAMPLE, b->g, b->y->i[0], b->y->i[1]);
+}
+
+// normalisation: x seen as (A, C, B), h = (x - mean_c) s_c with s_c = 1 / sqrt(var_c + eps)
+
+typedef struct gan__norm_job {
+    const struct gan__kernels *k;
+    const gan_real *x, *h, *mean, *s, *m1, *m2;
+    gan_real *y;
+    int64_t c, b, rows;
+} gan__norm_job;
+
+// Rows (a, c) of B when B > 1; rows (a) of C when B is 1: either way a stride of 0 or 1 for the channel's numbers.
+static void gan__norm_row(const gan__norm_job *j, int64_t row, size_t *n, size_t *stride, int64_t *at, int64_t *channel)
+{
+    *stride = j->b == 1;
+    *n = (size_t)(j->b == 1 ? j->c : j->b);
+    *at = row * (int64_t)*n;
+    *channel = j->b == 1 ? 0 : row % j->c;
+}
+
+static void gan__normalize_task(void *arg, int64_t index)
+{
+    const gan__norm_job *j = (const gan__norm_job *)arg;
+    const int64_t per = GAN__MOST(1, GAN__GRAIN / (j->b == 1 ? j->c : j->b));
+    int64_t row, at, c;
+    size_t n, st;
+    for (row = index * per; row < GAN__LEAST(j->rows, (index + 1) * per); ++row) {
+        gan__norm_row(j, row, &n, &st, &at, &c);
+        j->k->map[GAN__MAP_sub_mul](n, j->y + at, j->x + at, 1, j->mean + c, st, j->s + c, st, 0, 0);
+    }
+}
+
+static void gan__normalize_backward_task(void *arg, int64_t index)
+{
+    const gan__norm_job *j = (const gan__norm_job *)arg;
+    const int64_t per = GAN__MOST(1, GAN__GRAIN / (j->b == 1 ? j->c : j->b));
+    int64_t row, at, c;
+    size_t n, st;
+    for (row = index * per; row < GAN__LEAST(j->rows, (index + 1) * per); ++row) {
+        gan__norm_row(j, row, &n, &st, &at, &c);
+        j->k->norm_backward(n, j->y + at, j->x + at, j->h + at, j->m1 + c, st, j->m2 + c, st, j->s + c, st);
+    }
+}
+
+// Per channel sums over A and B of x (what 0), (x - mean)^2 (1) or x h (2): by rows when B > 1, by columns when B is 1.
+typedef struct gan__moment_job {
+    const struct gan__kernels *k;
+    const gan_real *x, *h, *mean;
+    gan_real *sum;
+    int64_t a, c, b;
+    int what;
+} gan__moment_job;
+
+#define GAN__MOMENT_COLUMNS ((int64_t)256)
+
+static void gan__moment_task(void *arg, int64_t index)
+{
+    const gan__moment_job *j = (const gan__moment_job *)arg;
+    int64_t a;
+    if (j->b > 1) {
+        gan_real sum = 0;
+        for (a = 0; a < j->a; ++a) {
+            const int64_t at = (a * j->c + index) * j->b;
+            sum += j->what == 0   ? j->k->sum((size_t)j->b, j->x + at)
+                   : j->what == 1 ? j->k->sumsq_dev((size_t)j->b, j->x + at, j->mean[index])
+                                  : j->k->dot((size_t)j->b, j->x + at, j->h + at);
+        }
+        j->sum[index] = sum;
+    } else {
+        const int64_t from = index * GAN__MOMENT_COLUMNS;
+        const size_t n = (size_t)GAN__LEAST(GAN__MOMENT_COLUMNS, j->c - from);
+        gan_real *s = j->sum + from;
+        memset(s, 0, n * sizeof *s);
+        for (a = 0; a < j->a; ++a) {
+            const gan_real *x = j->x + a * j->c + from;
+            if (j->what == 0) j->k->map[GAN__MAP_add](n, s, s, 1, x, 1, NULL, 0, 0, 0);
+            else if (j->what == 1) j->k->map[GAN__MAP_sqdev_add](n, s, s, 1, x, 1, j->mean + from, 1, 0, 0);
+            else j->k->map[GAN__MAP_fma](n, s, x, 1, j->h + a * j->c + from, 1, s, 1, 0, 0);
+        }
+    }
+}
+
+static void gan__moment(gan_context *ctx, int what, const gan_real *x, const gan_real *h, const gan_real *mean, gan_real *sum, int a, int c, int b)
+{
+    gan__moment_job j;
+    j.k = ctx->k;
+    j.x = x;
+    j.h = h;
+    j.mean = mean;
+    j.sum = sum;
+    j.a = a;
+    j.c = c;
+    j.b = b;
+    j.what = what;
+    gan__par(ctx, b > 1 ? c : (c + GAN__MOMENT_COLUMNS - 1) / GAN__MOMENT_COLUMNS, gan__moment_task, &j);
+    ctx->k->map[GAN__MAP_affine]((size_t)c, sum, sum, 1, NULL, 0, NULL, 0, (gan_real)(1 / ((double)a * b)), 0);
+}
+
+static void gan__norm_run(gan_context *ctx, gan__norm_job *j, gan_task *task, int a, int c, int b)
+{
+    const int64_t per = GAN__MOST(1, GAN__GRAIN / (b == 1 ? c : b));
+    j->k = ctx->k;
+    j->c = c;
+    j->b = b;
+    j->rows = b == 1 ? a : (int64_t)a * c;
+    gan__par(ctx, (j->rows + per - 1) / per, task, j);
+}
+
+// in = {x, mean (C), s (C)}; the last two are by-products without gradients of their own, handed out where `stats` is given.
+static gan_tensor *gan__normalize(gan_tensor *x, int a, int c, int b, gan_real eps, gan_tensor **stats)
+{
+    gan_tensor *in[3], *y;
+    gan_context *ctx = gan__inputs(GAN_OP_NORMALIZE, 1, &x, &y);
+    gan__norm_job j;
+    size_t n, i;
+    if (!ctx) return y;
+    if (a < 1 || c < 1 || b < 1 || gan__mul_size((size_t)a * (size_t)c, (size_t)b, &n) || n != x->size)
+        return gan__fail(ctx, GAN_ERROR_SHAPE, "normalize: %t cannot be seen as (%d, %d, %d)", x, a, c, b);
+    in[0] = x;
+    in[1] = gan__tensor_new(ctx, 1, &c);
+    in[2] = gan__tensor_new(ctx, 1, &c);
+    if (gan__is_poison(in[1]) || gan__is_poison(in[2])) return ctx->poison;
+    y = gan__result(GAN_OP_NORMALIZE, x->ndim, x->dim, 3, in);
+    if (y == ctx->poison) return y;
+    y->i[0] = a;
+    y->i[1] = c;
+    y->i[2] = b;
+    y->p = eps;
+    gan__moment(ctx, 0, x->data, NULL, NULL, in[1]->data, a, c, b);
+    gan__moment(ctx, 1, x->data, NULL, in[1]->data, in[2]->data, a, c, b);
+    for (i = 0; i < (size_t)c; ++i) in[2]->data[i] = (gan_real)(1 / sqrt((double)in[2]->data[i] + (double)eps));
+    memset(&j, 0, sizeof j);
+    j.x = x->data;
+    j.y = y->data;
+    j.mean = in[1]->data;
+    j.s = in[2]->data;
+    gan__norm_run(ctx, &j, gan__normalize_task, a, c, b);
+    if (stats) {
+        stats[0] = in[1];
+        stats[1] = in[2];
+    }
+    return y;
+}
+GAN_API gan_tensor *gan_normalize(gan_tensor *x, int a, int c, int b, gan_real eps) { return gan__normalize(x, a, c, b, eps, NULL); }
+
+// s (g - mean(g) - h mean(g h)): the derivative of normalize, self-adjoint in g. in = {g, x, h, s}; g and x have gradients.
+static gan_tensor *gan__normalize_backward(gan_tensor *g, gan_tensor *x, gan_tensor *h, gan_tensor *s, const int *acb, gan_real eps)
+{
+    gan_tensor *in[4], *y;
+    gan_context *ctx;
+    gan__norm_job j;
+    gan_real *m;
+    const int c = acb[1];
+    in[0] = g;
+    in[1] = x;
+    in[2] = h;
+    in[3] = s;
+    ctx = gan__inputs(GAN_OP_NORMALIZE_BACKWARD, 4, in, &y);
+    if (!ctx) return y;
+    y = gan__result(GAN_OP_NORMALIZE_BACKWARD, x->ndim, x->dim, 4, in);
+    m = y == ctx->poison ? NULL : (gan_real *)gan__scratch(ctx, 2 * (size_t)c * sizeof *m);
+    if (!m) return ctx->poison;
+    y->i[0] = acb[0];
+    y->i[1] = acb[1];
+    y->i[2] = acb[2];
+    y->p = eps;
+    memset(&j, 0, sizeof j);
+    gan__moment(ctx, 0, g->data, NULL, NULL, m, acb[0], c, acb[2]);
+    gan__moment(ctx, 2, g->data, h->data, NULL, m + c, acb[0], c, acb[2]);
+    j.x = g->data;
+    j.h = h->data;
+    j.m1 = m;
+    j.m2 = m + c;
+    j.s = s->data;
+    j.y = y->data;
+    gan__norm_run(ctx, &j, gan__normalize_backward_task, acb[0], c, acb[2]);
+    gan__scratch_free(ctx, m);
+    return y;
+}
+static void gan__op_normalize_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan__normalize_backward(b->g, b->in[0], b->y, b->in[2], b->y->i, b->y->p);
+}
+
+// With M = mean over a channel, P(g) = NB(g, x) and v the gradient that arrives:
+//     by g: NB(v, x);  by x: NB(q, x) - s^2 K h,  q = -s (v M(g h) + g M(v h)),  K = M(v g) - M(v) M(g) - M(v h) M(g h)
+// (from dh = NB(dx) and ds = -s^2 M(h dx)).
+static void gan__op_normalize_backward_backward(gan__back *b)
+{
+    const unsigned axes = GAN_AXIS(0) | GAN_AXIS(2);
+    const int *acb = b->y->i;
+    const gan_real eps = b->y->p;
+    gan_tensor *x = b->in[1], *v, *g, *h, *s, *vg, *vh, *gh, *k, *q, *y, *centred;
+    if (GAN__WANT(0)) b->gin[0] = gan__normalize_backward(b->g, x, b->in[2], b->in[3], acb, eps);
+    if (!GAN__WANT(1)) return;
+    v = gan__reshape_to(b->g, 3, acb);
+    g = gan__reshape_to(b->in[0], 3, acb);
+    y = gan__reshape_to(x, 3, acb);
+    centred = gan_sub(y, gan_mean(y, axes, GAN_KEEPDIM));
+    s = gan_reciprocal(gan_sqrt(gan_add_scalar(gan_mean(gan_square(centred), axes, GAN_KEEPDIM), eps)));
+    h = gan_mul(centred, s);
+    vg = gan_mean(gan_mul(v, g), axes, GAN_KEEPDIM);
+    vh = gan_mean(gan_mul(v, h), axes, GAN_KEEPDIM);
+    gh = gan_mean(gan_mul(g, h), axes, GAN_KEEPDIM);
+    k = gan_sub(gan_sub(vg, gan_mul(gan_mean(v, axes, GAN_KEEPDIM), gan_mean(g, axes, GAN_KEEPDIM))), gan_mul(vh, gh));
+    q = gan_neg(gan_mul(s, gan_addcmul(v, gh, gan_mul(g, vh))));
+    q = gan__normalize_backward(gan__reshape_to(q, x->ndim, x->dim), x, b->in[2], b->in[3], acb, eps);
+    b->gin[1] = gan_sub(q, gan__reshape_to(gan_mul(gan_mul(gan_square(s), k), h), x->ndim, x->dim));
+}
+
+// composed
+
+GAN_API gan_tensor *gan_neg(gan_tensor *x) { return gan_affine(x, -1, 0); }
+GAN_API gan_tensor *gan_add_scalar(gan_tensor *x, gan_real s) { return gan_affine(x, 1, s); }
+GAN_API gan_tensor *gan_mul_scalar(gan_tensor *x, gan_real s) { return gan_affine(x, s, 0); }
+GAN_API gan_tensor *gan_pow_scalar(gan_tensor *x, gan_real p) { return x ? gan_pow(x, gan_scalar(x->ctx, p)) : NULL; }
+GAN_API gan_tensor *gan_lerp(gan_tensor *a, gan_tensor *b, gan_tensor *w) { return gan_addcmul(w, gan_sub(b, a), a); }
+
+static size_t gan__reduced(const gan_tensor *x, unsigned axes)
+{
+    size_t n = 1;
+    int i;
+    for (i = 0; i < x->ndim; ++i)
+        if (axes & GAN_AXIS(i)) n *= (size_t)x->dim[i];
+    return n;
+}
+
+GAN_API gan_tensor *gan_mean(gan_tensor *x, unsigned axes, int keep)
+{
+    if (gan__is_poison(x)) return x;
+    return gan_mul_scalar(gan_sum(x, axes, keep), (gan_real)(1.0 / (double)gan__reduced(x, axes)));
+}
+
+GAN_API gan_tensor *gan_sum_all(gan_tensor *x) { return gan_sum(x, GAN_ALL, 0); }
+GAN_API gan_tensor *gan_mean_all(gan_tensor *x) { return gan_mean(x, GAN_ALL, 0); }
+
+GAN_API gan_tensor *gan_var(gan_tensor *x, unsigned axes, int keep)
+{
+    return gan_mean(gan_square(gan_sub(x, gan_mean(x, axes, GAN_KEEPDIM))), axes, keep);
+}
+
+// sqrt(s + [s = 0]) - [s = 0]: the root of the sum of squares s, with slope 0 instead of infinity at 0.
+GAN_API gan_tensor *gan_norm(gan_tensor *x, unsigned axes, int keep)
+{
+    gan_tensor *s = gan_sum(gan_square(x), axes, keep), *zero;
+    if (gan__is_poison(s)) return s;
+    zero = gan_eq(s, gan_scalar(s->ctx, 0));
+    return gan_sub(gan_sqrt(gan_add(s, zero)), zero);
+}
+
+GAN_API gan_tensor *gan_norm_per_sample(gan_tensor *x) { return gan_norm(gan_flatten(x), GAN_AXIS(1), 0); }
+
+// m + log sum exp(x - m) with m the maximum, a constant as far as the derivative goes
+GAN_API gan_tensor *gan_logsumexp(gan_tensor *x, int axis, int keep)
+{
+    gan_tensor *m, *s;
+    if (gan__is_poison(x)) return x;
+    axis = gan__axis(GAN_OP_SUM, x, axis);
+    if (axis < 0) return x->ctx->poison;
+    m = gan_detach(gan_amax(x, axis, GAN_KEEPDIM));
+    s = gan_add(m, gan_log(gan_sum(gan_exp(gan_sub(x, m)), GAN_AXIS(axis), GAN_KEEPDIM)));
+    if (keep || gan__is_poison(s)) return s;
+    return gan_sum(s, GAN_AXIS(axis), 0);
+}
+
+GAN_API gan_tensor *gan_log_softmax(gan_tensor *x, int axis) { return gan_sub(x, gan_logsumexp(x, axis, GAN_KEEPDIM)); }
+GAN_API gan_tensor *gan_softmax(gan_tensor *x, int axis) { return gan_exp(gan_log_softmax(x, axis)); }
+GAN_API gan_tensor *gan_mse_loss(gan_tensor *x, gan_tensor *target) { return gan_mean_all(gan_square(gan_sub(x, target))); }
+
+GAN_API gan_tensor *gan_bce_with_logits(gan_tensor *logits, gan_tensor *target)
+{
+    return gan_mean_all(gan_sub(gan_softplus(logits), gan_mul(target, logits)));
+}
+
+GAN_API gan_tensor *gan_detach(gan_tensor *x)
+{
+    gan_tensor *bad;
+    return gan__inputs(GAN_OP_NONE, 1, &x, &bad) ? gan__view(x, x->ndim, x->dim) : bad;
+}
+
+// (N, C f f, H, W) as (N, C, f, f, H, W), to (N, C, H, f, W, f)
+static gan_tensor *gan__shuffle(gan_tensor *x, int f, int up)
+{
+    int dim[6], c, h, w;
+    if (gan__is_poison(x)) return x;
+    if (x->ndim != 4 || f < 1 || (up ? x->dim[1] % (f * f) : x->dim[2] % f || x->dim[3] % f))
+        return gan__fail(x->ctx, GAN_ERROR_SHAPE, "pixel_%s: factor %d does not divide %t", up ? "shuffle" : "unshuffle", f, x);
+    c = up ? x->dim[1] / (f * f) : x->dim[1];
+    h = up ? x->dim[2] : x->dim[2] / f;
+    w = up ? x->dim[3] : x->dim[3] / f;
+    dim[0] = x->dim[0];
+    dim[1] = c;
+    if (up) {
+        dim[2] = dim[3] = f;
+        dim[4] = h;
+        dim[5] = w;
+        x = gan_permute(gan__reshape_to(x, 6, dim), 6, 0, 1, 4, 2, 5, 3);
+        return gan_reshape(x, 4, dim[0], c, h * f, w * f);
+    }
+    dim[2] = h;
+    dim[3] = f;
+    dim[4] = w;
+    dim[5] = f;
+    x = gan_permute(gan__reshape_to(x, 6, dim), 6, 0, 1, 3, 5, 2, 4);
+    return gan_reshape(x, 4, dim[0], c * f * f, h, w);
+}
+GAN_API gan_tensor *gan_pixel_shuffle(gan_tensor *x, int factor) { return gan__shuffle(x, factor, 1); }
+GAN_API gan_tensor *gan_pixel_unshuffle(gan_tensor *x, int factor) { return gan__shuffle(x, factor, 0); }
+
+// >>tape: backward passes, gradients of gradients, gradcheck; may use floors 0-5; tests/test_tape.c
+//
+// The step's tensors stand in the order of their creation, so a walk from y to older ones meets every node after all that use
+// it. Three walks: mark what y depends on, find what leads to a wanted tensor, and propagate along that alone. Without
+// GAN_CREATE_GRAPH nothing is recorded, gradients are added up in place, and every temporary is freed when it has been used.
+
+typedef void gan__backward_fn(gan__back *b);
+
+static gan__backward_fn *const gan__backward_of[] = {
+    NULL,
+#define GAN__ROW(id, name) gan__op_##name##_backward,
+    GAN_OPERATIONS(GAN__ROW)
+#undef GAN__ROW
+};
+
+static void gan__add_task(void *arg, int64_t index)
+{
+    const gan__map_job *j = (const gan__map_job *)arg;
+    const int64_t from = index * GAN__GRAIN;
+    j->fn((size_t)GAN__LEAST(GAN__GRAIN, j->rows - from), j->y + from, j->y + from, 1, j->x[0] + from, 1, NULL, 0, 0, 0);
+}
+
+static void gan__release_gradient(gan_context *ctx, gan_tensor *g)
+{
+    if (--g->holds == 0 && g->born && g->born == ctx->born) gan__tensor_free(g);
+}
+
+// in->grad += g
+static void gan__accumulate(gan_tensor *in, gan_tensor *g)
+{
+    gan_context *ctx = in->ctx;
+    gan_tensor *old = in->grad;
+    gan__map_job j;
+    if (!old) {
+        in->grad = g;
+        g->holds++;
+        return;
+    }
+    if (ctx->born && old->born == ctx->born && old->holds == 1 && old->block && old->block->refs == 1 && old->size == g->size) {
+        j.fn = ctx->k->map[GAN__MAP_add];
+        j.y = old->data;
+        j.x[0] = g->data;
+        j.rows = (int64_t)old->size;
+        gan__par(ctx, (j.rows + GAN__GRAIN - 1) / GAN__GRAIN, gan__add_task, &j);
+        return;
+    }
+    g = gan_add(old, g);
+    if (gan__is_poison(g)) return;
+    g->holds++;
+    in->grad = g;
+    gan__release_gradient(ctx, old);
+}
+
+// Temporaries made since `mark` that nothing holds are freed.
+static void gan__sweep(gan_context *ctx, gan_tensor *mark)
+{
+    gan_tensor *t, *older;
+    for (t = ctx->last; t != mark; t = older) {
+        older = t->older;
+        if (!t->holds) gan__tensor_free(t);
+    }
+}
+
+// The operation in whose backward a non-finite number first appears, for the error message.
+typedef struct gan__trace { gan_op op; const gan_tensor *node; } gan__trace;
+
+static int gan__all_finite(const gan_tensor *t) { return t->ctx->k->finite(t->size, t->data); }
+
+static void gan__backward_node(gan_tensor *t, uint64_t epoch, int create, gan__trace *trace)
+{
+    gan_context *ctx = t->ctx;
+    gan_tensor *few[8], **gin = few, *mark = ctx->last;
+    gan__back b;
+    int i;
+    void *many = NULL;
+    if (t->nin > 8) {
+        many = gan__scratch(ctx, (size_t)t->nin * sizeof *gin);
+        if (!many) return;
+        gin = (gan_tensor **)many;
+    }
+    memset(gin, 0, (size_t)t->nin * sizeof *gin);
+    b.y = t;
+    b.g = t->grad;
+    b.in = t->in;
+    b.gin = gin;
+    b.epoch = epoch;
+    gan__backward_of[t->op](&b);
+    for (i = 0; i < t->nin; ++i) {
+        if (gan__is_poison(gin[i]) || t->in[i]->wanted != epoch) continue;
+        if (trace && !trace->node && gan__all_finite(t->grad) && !gan__all_finite(gin[i])) {
+            trace->op = t->op;
+            trace->node = t;
+        }
+        gan__accumulate(t->in[i], gin[i]);
+    }
+    if (!create) gan__sweep(ctx, mark);
+    gan__scratch_free(ctx, many);
+}
+
+// The gradients of scalar y by x[0 .. n-1] into x[i]->grad (NULL: y does not depend on it). 1 on error.
+static int gan__backward(gan_tensor *y, int n, gan_tensor *const *x, int create, gan__trace *trace)
+{
+    gan_context *ctx = y->ctx;
+    const uint64_t epoch = ++ctx->epoch;
+    const int was_recording = ctx->recording, error = ctx->error;
+    gan_tensor *t, *oldest = y, *seed;
+    int i;
+    if (y->size != 1) {
+        gan__fail(ctx, GAN_ERROR_SHAPE, "gradient of a tensor of shape %t: reduce it to one value first (gan_mean_all, gan_sum_all)", y);
+        return 1;
+    }
+    for (i = 0; i < n; ++i) {
+        x[i]->wanted = epoch;
+        x[i]->grad = NULL;
+    }
+    y->reached = epoch;
+    for (t = y; t; t = t->older) {
+        if (t->reached != epoch) continue;
+        oldest = t;
+        for (i = 0; i < t->nin; ++i) t->in[i]->reached = epoch;
+    }
+    for (t = oldest; t; t = t == y ? NULL : t->newer) {
+        if (t->reached != epoch) continue;
+        for (i = 0; i < t->nin; ++i)
+            if (t->in[i]->wanted == epoch) t->through = t->wanted = epoch;
+        if (t->wanted == epoch) t->grad = NULL;
+    }
+    if (y->wanted != epoch) return 0;
+    ctx->recording = create;
+    ctx->born = create ? 0 : epoch;
+    seed = gan__full(ctx, 1, y->ndim, y->dim);
+    if (!gan__is_poison(seed)) {
+        seed->holds++;
+        y->grad = seed;
+    }
+    for (t = y; t; t = t == oldest ? NULL : t->older) {
+        int target = 0;
+        if (t->wanted != epoch || !t->grad) continue;
+        if (t->through == epoch && !(ctx->error && !error)) gan__backward_node(t, epoch, create, trace);
+        for (i = 0; i < n && !target; ++i) target = x[i] == t;
+        if (target) continue;
+        gan__release_gradient(ctx, t->grad);
+        t->grad = NULL;
+    }
+    ctx->recording = was_recording;
+    ctx->born = 0;
+    return ctx->error && !error;
+}
+
+GAN_API int gan_record(gan_context *ctx, int on)
+{
+    int was;
+    if (!ctx) return 0;
+    was = ctx->recording;
+    ctx->recording = on != 0;
+    return was;
+}
+
+GAN_API int gan_grads(gan_tensor *y, int n, gan_tensor **x, gan_tensor **dx, int flags)
+{
+    gan_context *ctx;
+    gan_tensor *bad;
+    int i, failed;
+    for (i = 0; i < n; ++i) dx[i] = y ? y->ctx->poison : NULL;
+    ctx = gan__inputs(GAN_OP_NONE, 1, &y, &bad);
+    if (!ctx) return y ? (y->ctx->error ? y->ctx->error : (int)GAN_ERROR_STATE) : (int)GAN_ERROR_ARGUMENT;
+    if (n < 1) return ctx->error;
+    if (!gan__inputs(GAN_OP_NONE, n, x, &bad)) return ctx->error;
+    failed = gan__backward(y, n, x, flags & GAN_CREATE_GRAPH, NULL);
+    for (i = 0; i < n; ++i) {
+        gan_tensor *g = x[i]->grad;
+        if (failed) continue;
+        dx[i] = g ? g : gan_tensor_create(ctx, x[i]->ndim, x[i]->dim);
+    }
+    for (i = 0; i < n; ++i) {
+        if (x[i]->grad) x[i]->grad->holds = 0;
+        x[i]->grad = NULL;
+    }
+    return failed ? ctx->error : (int)GAN_OK;
+}
+
+GAN_API gan_tensor *gan_grad(gan_tensor *y, gan_tensor *x, int flags)
+{
+    gan_tensor *dx = NULL;
+    gan_grads(y, 1, &x, &dx, flags);
+    return dx;
+}
+
+// Fixed weights w in (-1, 1), so that sum(w t) sees every entry of t.
+static gan_tensor *gan__weigh(gan_tensor *t, uint64_t stream)
+{
+    gan_tensor *w;
+    gan__rng r;
+    size_t i;
+    if (gan__is_poison(t)) return t;
+    r.seed = 20140610;
+    r.stream = stream;
+    r.counter = 0;
+    w = gan__tensor_new(t->ctx, t->ndim, t->dim);
+    if (gan__is_poison(w)) return w;
+    gan__rng_fill_uniform(&r, w->data, w->size);
+    for (i = 0; i < w->size; ++i) w->data[i] = 2 * w->data[i] - 1;
+    return gan_sum_all(gan_mul(t, w));
+}
+
+// What gradcheck differentiates: order 1, sum(w f(x)); order 2, the weighted sum of its gradients.
+static gan_tensor *gan__checked(gan_context *ctx, gan_function *f, void *user, int n, gan_tensor **x, int order)
+{
+    gan_tensor *s = gan__weigh(f(ctx, x, user), 1), *sum = NULL, *dx[16];
+    int i;
+    if (order < 2 || gan__is_poison(s)) return s;
+    if (gan_grads(s, n, x, dx, GAN_CREATE_GRAPH)) return ctx->poison;
+    for (i = 0; i < n; ++i) {
+        s = gan__weigh(dx[i], (uint64_t)i + 2);
+        sum = sum ? gan_add(sum, s) : s;
+    }
+    return sum;
+}
+
+GAN_API int gan_gradcheck(gan_context *ctx, gan_function *f, void *user, int n, gan_tensor **x, int order, gan_gradcheck_report *report)
+{
+    const int real_double = sizeof(gan_real) == sizeof(double);
+    const double eps = real_double ? 1e-6 : 1e-2, atol = real_double ? 1e-5 : 1e-2, rtol = real_double ? 1e-3 : 2e-2;
+    gan_gradcheck_report r;
+    gan_tensor *y, *dx[16], *bad;
+    int i;
+    size_t k;
+    memset(&r, 0, sizeof r);
+    r.worst = HUGE_VAL;
+    if (report) *report = r;
+    if (!ctx || !f || !x) return 0;
+    if (n < 1 || n > 16 || order < 1 || order > 2) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gradcheck: %d inputs and order %d; 1 to 16 and 1 or 2 are possible", n, order);
+        return 0;
+    }
+    if (!gan__inputs(GAN_OP_NONE, n, x, &bad)) return 0;
+    r.worst = 0;
+    gan_scope_open(ctx);
+    y = gan__checked(ctx, f, user, n, x, order);
+    if (!gan__is_poison(y) && !gan_grads(y, n, x, dx, 0)) {
+        for (i = 0; i < n; ++i)
+            for (k = 0; k < x[i]->size; ++k) {
+                const gan_real old = x[i]->data[k], up = (gan_real)((double)old + eps), down = (gan_real)((double)old - eps);
+                double value[2], numeric, analytic = (double)dx[i]->data[k], error, ratio;
+                int side;
+                for (side = 0; side < 2; ++side) {
+                    gan_scope_open(ctx);
+                    x[i]->data[k] = side ? up : down;
+                    value[side] = (double)gan_item(gan__checked(ctx, f, user, n, x, order));
+                    gan_scope_close(ctx);
+                }
+                x[i]->data[k] = old;
+                numeric = (value[1] - value[0]) / ((double)up - (double)down);
+                error = fabs(analytic - numeric);
+                ratio = error / (atol + rtol * fabs(numeric));
+                if (!(error <= r.error)) r.error = error;
+                if (!(ratio <= r.worst)) {
+                    r.worst = ratio;
+                    r.input = i;
+                    r.entry = (int)k;
+                    r.analytic = analytic;
+                    r.numeric = numeric;
+                }
+            }
+    } else {
+        r.worst = HUGE_VAL;
+    }
+    gan_scope_close(ctx);
+    if (report) *report = r;
+    return r.worst < 1;
+}
+
+// >>layer: models, named parameters, initialisers, layers; may use floors 0-6; tests/test_layer.c
+
+typedef struct gan__param {
+    struct gan__param *next;
+    const char *name;                   // within the model
+    gan_tensor *tensor;
+    gan__state *state;
+    int trainable, frozen;
+} gan__param;
+
+struct gan_model {
+    gan_context *ctx;
+    gan_model *next;
+    const char *name;
+    gan_model_function *forward;
+    void *user;
+    gan_mode mode;
+    gan_init init;
+    gan__param *params, *params_end, *hint;     // hint: where the next look-up will most likely succeed
+    int count, optimizers;
+};
+
+GAN_API gan_model *gan_model_create(gan_context *ctx, const char *name, gan_model_function *forward, void *user)
+{
+    gan_model *m, **link;
+    if (!ctx) return NULL;
+    if (!forward) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_model_create: %s has no forward function", name ? name : "the model");
+        return NULL;
+    }
+    name = gan__name(ctx, name, "", "");
+    if (!name) return NULL;
+    for (link = &ctx->models; *link; link = &(*link)->next)
+        if (!strcmp((*link)->name, name)) {
+            gan__fail(ctx, GAN_ERROR_NAME, "gan_model_create: there is a model %s already", name);
+            return NULL;
+        }
+    m = (gan_model *)gan__persist(ctx, sizeof *m);
+    if (!m) return NULL;
+    m->ctx = ctx;
+    m->name = name;
+    m->forward = forward;
+    m->user = user;
+    *link = m;
+    return m;
+}
+
+GAN_API gan_tensor *gan_forward(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    gan_tensor *bad, *y;
+    if (!m) return x ? x->ctx->poison : NULL;
+    if (!gan__inputs(GAN_OP_NONE, 1, &x, &bad)) {
+        if (!x) gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "gan_forward: the input of %s is NULL", m->name);
+        return m->ctx->poison;
+    }
+    y = m->forward(m, x, label);
+    if (!y) return gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "gan_forward: %s returned NULL", m->name);
+    return y;
+}
+
+GAN_API void *gan_model_user(const gan_model *m) { return m ? m->user : NULL; }
+GAN_API gan_context *gan_model_context(const gan_model *m) { return m ? m->ctx : NULL; }
+GAN_API int gan_model_count(const gan_model *m) { return m ? m->count : 0; }
+
+GAN_API void gan_model_mode(gan_model *m, gan_mode mode)
+{
+    if (m) m->mode = mode;
+}
+
+static gan__param *gan__param_at(const gan_model *m, int i)
+{
+    gan__param *p = m && i >= 0 ? m->params : NULL;
+    while (p && i--) p = p->next;
+    return p;
+}
+
+GAN_API const char *gan_model_name(const gan_model *m, int i)
+{
+    const gan__param *p = gan__param_at(m, i);
+    return p ? p->name : NULL;
+}
+
+GAN_API gan_tensor *gan_model_tensor(const gan_model *m, int i)
+{
+    const gan__param *p = gan__param_at(m, i);
+    return p ? p->tensor : NULL;
+}
+
+static gan__param *gan__param_find(const gan_model *m, const char *name)
+{
+    gan__param *p = m->params;
+    while (p && strcmp(p->name, name)) p = p->next;
+    return p;
+}
+
+GAN_API gan_tensor *gan_model_find(const gan_model *m, const char *name)
+{
+    const gan__param *p = m && name ? gan__param_find(m, name) : NULL;
+    return p ? p->tensor : NULL;
+}
+
+GAN_API size_t gan_model_parameters(const gan_model *m)
+{
+    const gan__param *p;
+    size_t n = 0;
+    for (p = m ? m->params : NULL; p; p = p->next) n += p->trainable ? p->tensor->size : 0;
+    return n;
+}
+
+GAN_API void gan_model_freeze(gan_model *m, const char *prefix, int frozen)
+{
+    const size_t n = prefix ? strlen(prefix) : 0;
+    gan__param *p;
+    int found = 0;
+    if (!m) return;
+    for (p = m->params; p; p = p->next)
+        if (!n || (!strncmp(p->name, prefix, n) && (!p->name[n] || p->name[n] == '.'))) {
+            p->frozen = frozen != 0;
+            found = 1;
+        }
+    if (!found && n) gan__fail(m->ctx, GAN_ERROR_NAME, "gan_model_freeze: %s has no parameter %s (yet: run it forward once)", m->name, prefix);
+}
+
+// initialisers
+
+static gan_init gan__init(gan_init_kind kind, gan_real a, gan_real b)
+{
+    gan_init i;
+    i.kind = kind;
+    i.a = a;
+    i.b = b;
+    return i;
+}
+
+GAN_API gan_init gan_init_default(void) { return gan__init(GAN_INIT_DEFAULT, 0, 0); }
+GAN_API gan_init gan_init_zeros(void) { return gan__init(GAN_INIT_ZEROS, 0, 0); }
+GAN_API gan_init gan_init_constant(gan_real value) { return gan__init(GAN_INIT_CONSTANT, value, 0); }
+GAN_API gan_init gan_init_normal(gan_real mean, gan_real std) { return gan__init(GAN_INIT_NORMAL, mean, std); }
+GAN_API gan_init gan_init_uniform(gan_real lo, gan_real hi) { return gan__init(GAN_INIT_UNIFORM, lo, hi); }
+GAN_API gan_init gan_init_xavier_uniform(gan_real gain) { return gan__init(GAN_INIT_XAVIER_UNIFORM, gain, 0); }
+GAN_API gan_init gan_init_xavier_normal(gan_real gain) { return gan__init(GAN_INIT_XAVIER_NORMAL, gain, 0); }
+GAN_API gan_init gan_init_he_uniform(gan_real slope) { return gan__init(GAN_INIT_HE_UNIFORM, slope, 0); }
+GAN_API gan_init gan_init_he_normal(gan_real slope) { return gan__init(GAN_INIT_HE_NORMAL, slope, 0); }
+GAN_API gan_init gan_init_orthogonal(gan_real gain) { return gan__init(GAN_INIT_ORTHOGONAL, gain, 0); }
+
+GAN_API void gan_model_init(gan_model *m, gan_init weights)
+{
+    if (m) m->init = weights;
+}
+
+typedef struct gan__fill {
+    gan_real *data;
+    size_t n;
+    int rows, columns;                  // of the parameter as a matrix (dim 0, the rest)
+    double fan_in, fan_out, a, b;
+    gan__rng rng;
+} gan__fill;
+
+static void gan__fill_uniform(gan__fill *f, double lo, double hi)
+{
+    size_t i;
+    gan__rng_fill_uniform(&f->rng, f->data, f->n);
+    for (i = 0; i < f->n; ++i) f->data[i] = (gan_real)(lo + (hi - lo) * (double)f->data[i]);
+}
+
+static void gan__fill_normal(gan__fill *f, double mean, double std)
+{
+    size_t i;
+    gan__rng_fill_normal(&f->rng, f->data, f->n);
+    for (i = 0; i < f->n; ++i) f->data[i] = (gan_real)(mean + std * (double)f->data[i]);
+}
+
+static void gan__init_default(gan__fill *f) { gan__fill_uniform(f, -1 / sqrt(f->fan_in), 1 / sqrt(f->fan_in)); }
+static void gan__init_zeros(gan__fill *f) { memset(f->data, 0, f->n * sizeof *f->data); }
+static void gan__init_constant(gan__fill *f)
+{
+    size_t i;
+    for (i = 0; i < f->n; ++i) f->data[i] = (gan_real)f->a;
+}
+static void gan__init_normal(gan__fill *f) { gan__fill_normal(f, f->a, f->b); }
+static void gan__init_uniform(gan__fill *f) { gan__fill_uniform(f, f->a, f->b); }
+static void gan__init_xavier_uniform(gan__fill *f)
+{
+    const double limit = f->a * sqrt(6 / (f->fan_in + f->fan_out));
+    gan__fill_uniform(f, -limit, limit);
+}
+static void gan__init_xavier_normal(gan__fill *f) { gan__fill_normal(f, 0, f->a * sqrt(2 / (f->fan_in + f->fan_out))); }
+static void gan__init_he_uniform(gan__fill *f)
+{
+    const double limit = sqrt(6 / ((1 + f->a * f->a) * f->fan_in));
+    gan__fill_uniform(f, -limit, limit);
+}
+static void gan__init_he_normal(gan__fill *f) { gan__fill_normal(f, 0, sqrt(2 / ((1 + f->a * f->a) * f->fan_in))); }
+
+// Gram and Schmidt, twice over for accuracy, on the rows or the columns, whichever are fewer.
+static void gan__init_orthogonal(gan__fill *f)
+{
+    const size_t across = (size_t)f->columns, n = f->rows <= f->columns ? (size_t)f->rows : across;
+    const size_t len = f->rows <= f->columns ? across : (size_t)f->rows;
+    const size_t next = f->rows <= f->columns ? across : 1, step = f->rows <= f->columns ? 1 : across;
+    size_t i, j, k;
+    int pass;
+    gan__fill_normal(f, 0, 1);
+    for (i = 0; i < n; ++i) {
+        gan_real *v = f->data + i * next;
+        double s;
+        for (pass = 0; pass < 2; ++pass)
+            for (j = 0; j < i; ++j) {
+                const gan_real *u = f->data + j * next;
+                for (s = 0, k = 0; k < len; ++k) s += (double)u[k * step] * (double)v[k * step];
+                s /= f->a * f->a;
+                for (k = 0; k < len; ++k) v[k * step] = (gan_real)((double)v[k * step] - s * (double)u[k * step]);
+            }
+        for (s = 0, k = 0; k < len; ++k) s += (double)v[k * step] * (double)v[k * step];
+        s = f->a / sqrt(s);
+        for (k = 0; k < len; ++k) v[k * step] = (gan_real)((double)v[k * step] * s);
+    }
+}
+
+// Fans as PyTorch counts them: (out, in, k...) has fan_in in k and fan_out out k; one dimension counts as its own fan.
+static void gan__initialise(gan_context *ctx, const char *name, gan_init init, double fan_in, const gan_tensor *t)
+{
+    static void (*const fill[])(gan__fill *) = {
+#define GAN__ROW(id, name) gan__init_##name,
+        GAN_INITS(GAN__ROW)
+#undef GAN__ROW
+    };
+    gan__fill f;
+    if (!t->size || init.kind >= GAN_INIT_COUNT) return;
+    f.data = t->data;
+    f.n = t->size;
+    f.rows = t->ndim ? t->dim[0] : 1;
+    f.columns = (int)(t->size / (size_t)f.rows);
+    f.fan_in = fan_in > 0 ? fan_in : t->ndim > 1 ? f.columns : f.rows;
+    f.fan_out = t->ndim > 1 ? (double)t->size / t->dim[1] : f.rows;
+    f.a = (double)init.a;
+    f.b = (double)init.b;
+    f.rng = gan__rng_stream(ctx, name);
+    fill[init.kind](&f);
+}
+
+// The parameter of that name: found, or made (its values drawn, or a checkpoint's). fan_in 0: from the shape.
+static gan_tensor *gan__parameter(gan_model *m, const char *layer, const char *part, int trainable, gan_init init, double fan_in, int ndim,
+                                  const int *dim)
+{
+    gan_context *ctx = m->ctx;
+    gan__param *p = m->hint;
+    const size_t n = layer ? strlen(layer) : 0;
+    int again;
+    if (!layer) return gan__fail(ctx, GAN_ERROR_NAME, "%s: a layer's name is NULL", m->name);
+    for (again = 0; again < 2; ++again) {                   // from the hint first, then from the start
+        for (; p; p = p->next)
+            if (!strncmp(p->name, layer, n) && (*part ? p->name[n] == '.' && !strcmp(p->name + n + 1, part) : !p->name[n])) break;
+        if (p) break;
+        p = again ? NULL : m->params;
+    }
+    if (p) {
+        m->hint = p;
+        if (p->tensor->ndim != ndim || memcmp(p->tensor->dim, dim, (size_t)ndim * sizeof *dim))
+            return gan__fail(ctx, GAN_ERROR_SHAPE, "%s.%s has shape %t; this input would need %h", m->name, p->name, p->tensor, ndim, dim);
+        return p->tensor;
+    }
+    p = (gan__param *)gan__persist(ctx, sizeof *p);
+    if (!p) return ctx->poison;
+    p->name = gan__name(ctx, layer, *part ? "." : "", part);
+    if (!p->name) return ctx->poison;
+    p->state = gan__state_add(ctx, gan__name(ctx, m->name, ".", p->name), GAN__STATE_REAL, ndim, dim);
+    if (!p->state) return ctx->poison;
+    p->tensor = gan__tensor_over(ctx, (gan_real *)p->state->data, ndim, dim);
+    if (gan__is_poison(p->tensor)) return ctx->poison;
+    p->trainable = trainable;
+    if (!p->state->loaded) gan__initialise(ctx, p->state->name, init, fan_in, p->tensor);
+    if (m->params_end) m->params_end->next = p;
+    else m->params = p;
+    m->params_end = m->hint = p;
+    m->count++;
+    return p->tensor;
+}
+
+GAN_API gan_tensor *gan_param(gan_model *m, const char *name, gan_init init, int ndim, ...)
+{
+    int dim[GAN_MAX_DIMS];
+    if (!m) return NULL;
+    if (!gan__live_context(m->ctx, "gan_param", ndim)) return m->ctx->poison;
+    GAN__SHAPE(ndim, dim);
+    return gan__parameter(m, name, "", 1, init, 0, ndim, dim);
+}
+
+GAN_API gan_tensor *gan_buffer(gan_model *m, const char *name, gan_real value, int ndim, ...)
+{
+    int dim[GAN_MAX_DIMS];
+    if (!m) return NULL;
+    if (!gan__live_context(m->ctx, "gan_buffer", ndim)) return m->ctx->poison;
+    GAN__SHAPE(ndim, dim);
+    return gan__parameter(m, name, "", 0, gan_init_constant(value), 0, ndim, dim);
+}
+
+// layers
+
+static gan_init gan__bias_init(const gan_model *m) { return m->init.kind == GAN_INIT_DEFAULT ? m->init : gan_init_zeros(); }
+
+// Whether a layer can go on with this input; *out is what it returns otherwise.
+static int gan__layer_input(gan_model *m, const char *name, gan_tensor *x, int ndim, gan_tensor **out)
+{
+    gan_tensor *bad;
+    *out = m ? m->ctx->poison : x ? x->ctx->poison : NULL;
+    if (!m) return 0;
+    if (!x) {
+        gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "%s.%s: the input is NULL", m->name, name ? name : "?");
+        return 0;
+    }
+    if (!gan__inputs(GAN_OP_NONE, 1, &x, &bad)) return 0;
+    if (x->ndim < ndim) {
+        gan__fail(m->ctx, GAN_ERROR_SHAPE, "%s.%s: the input has shape %t; at least %d dimensions are needed", m->name, name ? name : "?", x, ndim);
+        return 0;
+    }
+    return 1;
+}
+
+static gan_tensor *gan__linear(gan_model *m, const char *name, gan_tensor *x, int out, int with_bias)
+{
+    gan_tensor *w, *b = NULL, *bad;
+    int dim[2];
+    if (!gan__layer_input(m, name, x, 1, &bad)) return bad;
+    dim[0] = out;
+    dim[1] = x->dim[x->ndim - 1];
+    w = gan__parameter(m, name, "weight", 1, m->init, 0, 2, dim);
+    if (with_bias) b = gan__parameter(m, name, "bias", 1, gan__bias_init(m), dim[1], 1, dim);
+    return gan_f_linear(x, w, b);
+}
+
+GAN_API gan_tensor *gan_linear(gan_model *m, const char *name, gan_tensor *x, int out) { return gan__linear(m, name, x, out, 1); }
+GAN_API gan_tensor *gan_linear_no_bias(gan_model *m, const char *name, gan_tensor *x, int out) { return gan__linear(m, name, x, out, 0); }
+
+static gan_tensor *gan__conv_layer(gan_model *m, const char *name, gan_tensor *x, const gan_conv2d_desc *desc, int transpose)
+{
+    gan_tensor *w, *b = NULL, *bad;
+    int dim[4], groups, in;
+    double fan_in;
+    if (!gan__layer_input(m, name, x, 4, &bad)) return bad;
+    if (!desc) return gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "%s.%s: desc is NULL", m->name, name ? name : "?");
+    groups = desc->groups ? desc->groups : 1;
+    in = x->dim[1];
+    if (groups < 1 || desc->out_channels < 1 || desc->kernel[0] < 1 || desc->kernel[1] < 0 || in % groups || desc->out_channels % groups)
+        return gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "%s.%s: %d channels to %d in %d groups with a kernel of %d: groups must divide both, all be positive",
+                         m->name, name ? name : "?", in, desc->out_channels, groups, desc->kernel[0]);
+    dim[0] = transpose ? in : desc->out_channels;
+    dim[1] = (transpose ? desc->out_channels : in) / groups;
+    dim[2] = desc->kernel[0];
+    dim[3] = desc->kernel[1] ? desc->kernel[1] : desc->kernel[0];
+    fan_in = (double)dim[1] * dim[2] * dim[3];              // PyTorch takes dimension 1, for the transposed one too
+    w = gan__parameter(m, name, "weight", 1, m->init, 0, 4, dim);
+    if (!desc->no_bias) b = gan__parameter(m, name, "bias", 1, gan__bias_init(m), fan_in, 1, &desc->out_channels);
+    return transpose ? gan_f_conv_transpose2d(x, w, b, desc) : gan_f_conv2d(x, w, b, desc);
+}
+
+static gan_conv2d_desc gan__conv_desc(int out_channels, int kernel, int stride, int padding)
+{
+    gan_conv2d_desc d;
+    memset(&d, 0, sizeof d);
+    d.out_channels = out_channels;
+    d.kernel[0] = kernel;
+    d.stride[0] = stride;
+    d.padding[0] = padding;
+    return d;
+}
+
+GAN_API gan_tensor *gan_conv2d_ex(gan_model *m, const char *name, gan_tensor *x, const gan_conv2d_desc *desc)
+{
+    return gan__conv_layer(m, name, x, desc, 0);
+}
+
+GAN_API gan_tensor *gan_conv_transpose2d_ex(gan_model *m, const char *name, gan_tensor *x, const gan_conv2d_desc *desc)
+{
+    return gan__conv_layer(m, name, x, desc, 1);
+}
+
+GAN_API gan_tensor *gan_conv2d(gan_model *m, const char *name, gan_tensor *x, int out_channels, int kernel, int stride, int padding)
+{
+    const gan_conv2d_desc d = gan__conv_desc(out_channels, kernel, stride, padding);
+    return gan__conv_layer(m, name, x, &d, 0);
+}
+
+GAN_API gan_tensor *gan_conv_transpose2d(gan_model *m, const char *name, gan_tensor *x, int out_channels, int kernel, int stride, int padding)
+{
+    const gan_conv2d_desc d = gan__conv_desc(out_channels, kernel, stride, padding);
+    return gan__conv_layer(m, name, x, &d, 1);
+}
+
+// h w + b with w and b (C) along axis 1 of h
+static gan_tensor *gan__scale_shift(gan_tensor *h, gan_tensor *w, gan_tensor *b)
+{
+    int dim[GAN_MAX_DIMS], i;
+    if (gan__is_poison(h) || gan__is_poison(w) || gan__is_poison(b)) return h ? h->ctx->poison : NULL;
+    for (i = 0; i < h->ndim; ++i) dim[i] = i == 1 ? h->dim[1] : 1;
+    return gan_addcmul(h, gan__reshape_to(w, h->ndim, dim), gan__reshape_to(b, h->ndim, dim));
+}
+
+static gan_real gan__norm_eps(void) { return (gan_real)1e-5; }     // everywhere, as in PyTorch
+
+GAN_API gan_tensor *gan_batch_norm(gan_model *m, const char *name, gan_tensor *x)
+{
+    const gan_real momentum = (gan_real)0.1;
+    gan_tensor *w, *b, *mean, *var, *h, *of_batch[2], *bad;
+    int c, i, n = 1, unit[GAN_MAX_DIMS];
+    double count;
+    if (!gan__layer_input(m, name, x, 2, &bad)) return bad;
+    c = x->dim[1];
+    for (i = 2; i < x->ndim; ++i) n *= x->dim[i];
+    for (i = 0; i < x->ndim; ++i) unit[i] = i == 1 ? c : 1;
+    w = gan__parameter(m, name, "weight", 1, gan_init_constant(1), 0, 1, &c);
+    b = gan__parameter(m, name, "bias", 1, gan_init_zeros(), 0, 1, &c);
+    mean = gan__parameter(m, name, "running_mean", 0, gan_init_zeros(), 0, 1, &c);
+    var = gan__parameter(m, name, "running_var", 0, gan_init_constant(1), 0, 1, &c);
+    if (gan__is_poison(w) || gan__is_poison(b) || gan__is_poison(mean) || gan__is_poison(var)) return m->ctx->poison;
+    if (m->mode == GAN_EVAL) {
+        gan_tensor *s = gan_reciprocal(gan_sqrt(gan_add_scalar(var, gan__norm_eps())));
+        h = gan_mul(gan_sub(x, gan__reshape_to(mean, x->ndim, unit)), gan__reshape_to(s, x->ndim, unit));
+        return gan__scale_shift(h, w, b);
+    }
+    if ((int64_t)x->dim[0] * n < 2)
+        return gan__fail(m->ctx, GAN_ERROR_SHAPE, "%s.%s: batch norm in GAN_TRAIN needs more than one value per channel; the input is %t", m->name, name, x);
+    h = gan__normalize(x, x->dim[0], c, n, gan__norm_eps(), of_batch);
+    if (gan__is_poison(h)) return h;
+    count = (double)x->dim[0] * n;
+    for (i = 0; i < c; ++i) {                               // the running variance is the unbiased one
+        const double s = (double)of_batch[1]->data[i], biased = 1 / (s * s) - (double)gan__norm_eps();
+        mean->data[i] += momentum * (of_batch[0]->data[i] - mean->data[i]);
+        var->data[i] += momentum * ((gan_real)(biased * count / (count - 1)) - var->data[i]);
+    }
+    return gan__scale_shift(h, w, b);
+}
+
+GAN_API gan_tensor *gan_layer_norm(gan_model *m, const char *name, gan_tensor *x)
+{
+    gan_tensor *w, *b, *h, *bad;
+    int n;
+    if (!gan__layer_input(m, name, x, 2, &bad)) return bad;
+    n = x->dim[0] ? (int)(x->size / (size_t)x->dim[0]) : 0;
+    w = gan__parameter(m, name, "weight", 1, gan_init_constant(1), 0, x->ndim - 1, x->dim + 1);
+    b = gan__parameter(m, name, "bias", 1, gan_init_zeros(), 0, x->ndim - 1, x->dim + 1);
+    h = gan_normalize(x, 1, x->dim[0], n, gan__norm_eps());
+    return gan_addcmul(h, w, b);
+}
+
+GAN_API gan_tensor *gan_group_norm(gan_model *m, const char *name, gan_tensor *x, int groups)
+{
+    gan_tensor *w, *b, *bad;
+    int c;
+    if (!gan__layer_input(m, name, x, 2, &bad)) return bad;
+    c = x->dim[1];
+    if (groups < 1 || c % groups || !x->size)
+        return gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "%s.%s: %d groups do not divide the %d channels", m->name, name ? name : "?", groups, c);
+    w = gan__parameter(m, name, "weight", 1, gan_init_constant(1), 0, 1, &c);
+    b = gan__parameter(m, name, "bias", 1, gan_init_zeros(), 0, 1, &c);
+    return gan__scale_shift(gan_normalize(x, 1, x->dim[0] * groups, (int)(x->size / (size_t)x->dim[0]) / groups, gan__norm_eps()), w, b);
+}
+
+GAN_API gan_tensor *gan_instance_norm(gan_model *m, const char *name, gan_tensor *x)
+{
+    gan_tensor *bad;
+    if (!gan__layer_input(m, name, x, 3, &bad)) return bad;
+    return gan_group_norm(m, name, x, x->dim[1]);
+}
+
+GAN_API gan_tensor *gan_embedding(gan_model *m, const char *name, gan_tensor *index, int rows, int dim)
+{
+    gan_tensor *w, *y, *bad;
+    int shape[GAN_MAX_DIMS + 1], table[2], flat;
+    if (!gan__layer_input(m, name, index, 0, &bad)) return bad;
+    table[0] = rows;
+    table[1] = dim;
+    w = gan__parameter(m, name, "weight", 1, m->init.kind == GAN_INIT_DEFAULT ? gan_init_normal(0, 1) : m->init, 0, 2, table);
+    flat = (int)index->size;
+    y = gan_take(w, gan__reshape_to(index, 1, &flat));
+    memcpy(shape, index->dim, sizeof index->dim);
+    shape[index->ndim] = dim;
+    return gan__is_poison(y) ? y : gan__reshape_to(y, index->ndim + 1, shape);
+}
+
+GAN_API gan_tensor *gan_dropout(gan_model *m, gan_tensor *x, gan_real p)
+{
+    gan_tensor *mask, *bad;
+    size_t i;
+    if (!gan__layer_input(m, "dropout", x, 0, &bad)) return bad;
+    if (!(p >= 0 && p < 1)) return gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "dropout: probability %f; from 0 to below 1", (double)p);
+    if (m->mode == GAN_EVAL || p == 0) return x;
+    mask = gan__tensor_new(m->ctx, x->ndim, x->dim);
+    if (gan__is_poison(mask)) return mask;
+    gan__rng_fill_uniform(&m->ctx->rng, mask->data, mask->size);
+    for (i = 0; i < mask->size; ++i) mask->data[i] = mask->data[i] < p ? 0 : 1 / (1 - p);
+    return gan_mul(x, mask);
+}
+
+// >>loss: adversarial losses and penalties, one row of a table and its functions each; uses layer; tests/test_loss.c
+//
+// A loss row NAME is gan__loss_NAME_d(r, f, s) and gan__loss_NAME_g(f) with logits r = D(x), f = D(G(z)) and smoothing s. A
+// penalty row NAME is gan__penalty_NAME(model, real, fake, label, weight), a term or NULL, and gan__penalty_NAME_after.
+
+// sp(-r) (1 - s) + sp(r) s + sp(f): cross-entropy with targets 1 - s and 0; sp(-r) + s r is the same and cheaper
+static gan_tensor *gan__loss_minimax_d(gan_tensor *r, gan_tensor *f, gan_real s)
+{
+    gan_tensor *real = gan_mean_all(gan_softplus(gan_neg(r)));
+    if (s != 0) real = gan_add(real, gan_mul_scalar(gan_mean_all(r), s));
+    return gan_add(real, gan_mean_all(gan_softplus(f)));
+}
+static gan_tensor *gan__loss_minimax_g(gan_tensor *f) { return gan_neg(gan_mean_all(gan_softplus(f))); }
+
+static gan_tensor *gan__loss_non_saturating_d(gan_tensor *r, gan_tensor *f, gan_real s) { return gan__loss_minimax_d(r, f, s); }
+static gan_tensor *gan__loss_non_saturating_g(gan_tensor *f) { return gan_mean_all(gan_softplus(gan_neg(f))); }
+
+static gan_tensor *gan__half_square(gan_tensor *x, gan_real target)
+{
+    return gan_mul_scalar(gan_mean_all(gan_square(gan_add_scalar(x, -target))), (gan_real)0.5);
+}
+static gan_tensor *gan__loss_least_squares_d(gan_tensor *r, gan_tensor *f, gan_real s)
+{
+    return gan_add(gan__half_square(r, 1 - s), gan__half_square(f, 0));
+}
+static gan_tensor *gan__loss_least_squares_g(gan_tensor *f) { return gan__half_square(f, 1); }
+
+static gan_tensor *gan__loss_wasserstein_d(gan_tensor *r, gan_tensor *f, gan_real s)
+{
+    (void)s;
+    return gan_sub(gan_mean_all(f), gan_mean_all(r));
+}
+static gan_tensor *gan__loss_wasserstein_g(gan_tensor *f) { return gan_neg(gan_mean_all(f)); }
+
+static gan_tensor *gan__loss_hinge_d(gan_tensor *r, gan_tensor *f, gan_real s)
+{
+    (void)s;
+    return gan_add(gan_mean_all(gan_relu(gan_affine(r, -1, 1))), gan_mean_all(gan_relu(gan_add_scalar(f, 1))));
+}
+static gan_tensor *gan__loss_hinge_g(gan_tensor *f) { return gan_neg(gan_mean_all(f)); }
+
+typedef struct gan__loss_row {
+    const char *name;
+    gan_tensor *(*d)(gan_tensor *r, gan_tensor *f, gan_real s);
+    gan_tensor *(*g)(gan_tensor *f);
+} gan__loss_row;
+
+static const gan__loss_row gan__losses[] = {
+#define GAN__ROW(id, name) {#name, gan__loss_##name##_d, gan__loss_##name##_g},
+    GAN_LOSSES(GAN__ROW)
+#undef GAN__ROW
+};
+
+static int gan__loss_known(gan_context *ctx, gan_loss loss)
+{
+    if ((int)loss >= 0 && loss < GAN_LOSS_COUNT) return 1;
+    gan__fail(ctx, GAN_ERROR_ARGUMENT, "loss %d is unknown; take one of the gan_loss enumeration", (int)loss);
+    return 0;
+}
+
+GAN_API gan_tensor *gan_loss_d(gan_loss loss, gan_tensor *real, gan_tensor *fake, gan_real smoothing)
+{
+    gan_tensor *in[2], *bad;
+    gan_context *ctx;
+    in[0] = real;
+    in[1] = fake;
+    ctx = gan__inputs(GAN_OP_NONE, 2, in, &bad);
+    if (!ctx) return bad;
+    return gan__loss_known(ctx, loss) ? gan__losses[loss].d(real, fake, smoothing) : ctx->poison;
+}
+
+GAN_API gan_tensor *gan_loss_g(gan_loss loss, gan_tensor *fake)
+{
+    gan_tensor *bad;
+    gan_context *ctx = gan__inputs(GAN_OP_NONE, 1, &fake, &bad);
+    if (!ctx) return bad;
+    return gan__loss_known(ctx, loss) ? gan__losses[loss].g(fake) : ctx->poison;
+}
+
+GAN_API const char *gan_loss_name(gan_loss loss) { return (int)loss >= 0 && loss < GAN_LOSS_COUNT ? gan__losses[loss].name : "unknown"; }
+
+// penalties
+
+typedef struct gan__penalty_in {
+    gan_model *d;
+    gan_tensor *real, *fake, *label;
+    gan_real weight;
+} gan__penalty_in;
+
+// The gradient of sum D(x) by x, recorded: one row per sample, since samples do not see each other.
+static gan_tensor *gan__input_gradient(const gan__penalty_in *p, gan_tensor *x)
+{
+    return gan_grad(gan_sum_all(gan_forward(p->d, x, p->label)), x, GAN_CREATE_GRAPH);
+}
+
+static gan_tensor *gan__penalty_none(const gan__penalty_in *p)
+{
+    (void)p;
+    return NULL;
+}
+static void gan__penalty_none_after(gan_model *d, gan_real weight)
+{
+    (void)d;
+    (void)weight;
+}
+
+// Algorithm 1 of Gulrajani 2017: x^ = e x + (1 - e) x~ with one e per sample.
+static gan_tensor *gan__penalty_wgan_gp(const gan__penalty_in *p)
+{
+    gan_tensor *e, *x;
+    int dim[GAN_MAX_DIMS], i;
+    for (i = 0; i < p->real->ndim; ++i) dim[i] = i ? 1 : p->real->dim[0];
+    e = gan__tensor_new(p->real->ctx, p->real->ndim, dim);
+    if (gan__is_poison(e)) return e;
+    gan__rng_fill_uniform(&e->ctx->rng, e->data, e->size);
+    x = gan_detach(gan_lerp(p->fake, p->real, e));
+    x = gan_norm_per_sample(gan__input_gradient(p, x));
+    return gan_mul_scalar(gan_mean_all(gan_square(gan_add_scalar(x, -1))), p->weight);
+}
+static void gan__penalty_wgan_gp_after(gan_model *d, gan_real weight) { gan__penalty_none_after(d, weight); }
+
+static gan_tensor *gan__penalty_r1(const gan__penalty_in *p)
+{
+    gan_tensor *x = gan_flatten(gan__input_gradient(p, gan_detach(p->real)));
+    return gan_mul_scalar(gan_mean_all(gan_sum(gan_square(x), GAN_AXIS(1), 0)), p->weight / 2);
+}
+static void gan__penalty_r1_after(gan_model *d, gan_real weight) { gan__penalty_none_after(d, weight); }
+
+static gan_tensor *gan__penalty_weight_clip(const gan__penalty_in *p) { return gan__penalty_none(p); }
+static void gan__penalty_weight_clip_after(gan_model *d, gan_real weight)
+{
+    gan__param *p;
+    for (p = d->params; p; p = p->next)
+        if (p->trainable && !p->frozen && !p->state->borrowed) d->ctx->k->clip(p->tensor->size, p->tensor->data, -weight, weight);
+}
+
+typedef struct gan__penalty_row {
+    const char *name;
+    gan_tensor *(*term)(const gan__penalty_in *p);
+    void (*after)(gan_model *d, gan_real weight);
+} gan__penalty_row;
+
+static const gan__penalty_row gan__penalties[] = {
+#define GAN__ROW(id, name) {#name, gan__penalty_##name, gan__penalty_##name##_after},
+    GAN_PENALTIES(GAN__ROW)
+#undef GAN__ROW
+};
+
+static gan_real gan__penalty_weight(gan_penalty_kind kind, gan_real weight)
+{
+    return weight != 0 ? weight : kind == GAN_PENALTY_WEIGHT_CLIP ? (gan_real)0.01 : 10;
+}
+
+static int gan__penalty_known(gan_context *ctx, gan_penalty_kind kind)
+{
+    if ((int)kind >= 0 && kind < GAN_PENALTY_COUNT) return 1;
+    gan__fail(ctx, GAN_ERROR_ARGUMENT, "penalty %d is unknown; take one of the gan_penalty_kind enumeration", (int)kind);
+    return 0;
+}
+
+GAN_API gan_tensor *gan_penalty(gan_penalty_kind kind, gan_real weight, gan_model *d, gan_tensor *real, gan_tensor *fake, gan_tensor *label)
+{
+    gan__penalty_in p;
+    gan_tensor *in[2], *bad, *term;
+    if (!d) return real ? real->ctx->poison : NULL;
+    if (!gan__penalty_known(d->ctx, kind)) return d->ctx->poison;
+    in[0] = real;
+    in[1] = fake ? fake : real;
+    if (!gan__inputs(GAN_OP_NONE, 2, in, &bad)) {
+        if (!real) gan__fail(d->ctx, GAN_ERROR_ARGUMENT, "gan_penalty: real is NULL");
+        return d->ctx->poison;
+    }
+    if (kind == GAN_PENALTY_WGAN_GP && (!fake || fake->ndim != real->ndim || memcmp(fake->dim, real->dim, (size_t)real->ndim * sizeof *real->dim)))
+        return gan__fail(d->ctx, GAN_ERROR_SHAPE, "wgan_gp: real %t and fake %t must have the same shape", real, in[1]);
+    p.d = d;
+    p.real = real;
+    p.fake = fake;
+    p.label = label;
+    p.weight = gan__penalty_weight(kind, weight);
+    term = gan__penalties[kind].term(&p);
+    return term ? term : gan_scalar(d->ctx, 0);
+}
+
+GAN_API void gan_penalty_after(gan_penalty_kind kind, gan_real weight, gan_model *d)
+{
+    if (d && gan__penalty_known(d->ctx, kind)) gan__penalties[kind].after(d, gan__penalty_weight(kind, weight));
+}
+
+GAN_API const char *gan_penalty_name(gan_penalty_kind kind)
+{
+    return (int)kind >= 0 && kind < GAN_PENALTY_COUNT ? gan__penalties[kind].name : "unknown";
+}
+
+// >>optim: optimisers and the guarded update; uses layer; tests/test_optim.c
+//
+// A row (NAME, states) of GAN_OPTIMIZERS is gan__optim_NAME, which updates n numbers with that many state arrays.
+
+typedef struct gan__slot {              // one parameter
+    struct gan__slot *next;
+    gan__param *param;
+    gan__state *state[2];
+    gan_tensor *grad;                   // of the update that is being made
+} gan__slot;
+
+struct gan_optimizer {
+    gan_model *model;
+    gan_optimizer_desc desc;
+    int number;                         // of this model's optimisers
+    gan__slot *slots, *slots_end;
+    int count;
+    gan_tensor **want;                  // room for the trainable parameters
+    gan_real norm;
+    int64_t step;
+};
+
+typedef struct gan__update {
+    const gan_context *ctx;
+    gan_real *p, *state[2];
+    const gan_real *g;
+    int64_t n;
+    gan_optimizer_kind kind;
+    gan__opt_args args;
+} gan__update;
+
+static void gan__optim_sgd(const gan__update *u, int64_t at, size_t n)
+{
+    u->ctx->k->sgd(n, u->p + at, u->g + at, u->args.momentum != 0 ? u->state[0] + at : NULL, &u->args);
+}
+
+static void gan__optim_rmsprop(const gan__update *u, int64_t at, size_t n)
+{
+    u->ctx->k->rmsprop(n, u->p + at, u->g + at, u->state[0] + at, u->args.momentum != 0 ? u->state[1] + at : NULL, &u->args);
+}
+
+static void gan__optim_adam(const gan__update *u, int64_t at, size_t n)
+{
+    u->ctx->k->adam(n, u->p + at, u->g + at, u->state[0] + at, u->state[1] + at, &u->args);
+}
+
+typedef struct gan__optim_row {
+    const char *name;
+    int states;
+    void (*update)(const gan__update *u, int64_t at, size_t n);
+} gan__optim_row;
+
+static const gan__optim_row gan__optimizers[] = {
+#define GAN__ROW(id, name, states) {#name, states, gan__optim_##name},
+    GAN_OPTIMIZERS(GAN__ROW)
+#undef GAN__ROW
+};
+
+static gan_optimizer_desc gan__optimizer(gan_optimizer_kind kind, gan_real lr)
+{
+    gan_optimizer_desc d;
+    memset(&d, 0, sizeof d);
+    d.kind = kind;
+    d.lr = lr;
+    d.eps = (gan_real)1e-8;
+    return d;
+}
+
+GAN_API gan_optimizer_desc gan_sgd(gan_real lr, gan_real momentum)
+{
+    gan_optimizer_desc d = gan__optimizer(GAN_OPTIMIZER_SGD, lr);
+    d.momentum = momentum;
+    return d;
+}
+
+GAN_API gan_optimizer_desc gan_rmsprop(gan_real lr)
+{
+    gan_optimizer_desc d = gan__optimizer(GAN_OPTIMIZER_RMSPROP, lr);
+    d.alpha = (gan_real)0.99;
+    return d;
+}
+
+GAN_API gan_optimizer_desc gan_adam(gan_real lr, gan_real beta1, gan_real beta2)
+{
+    gan_optimizer_desc d = gan__optimizer(GAN_OPTIMIZER_ADAM, lr);
+    d.beta1 = beta1;
+    d.beta2 = beta2;
+    return d;
+}
+
+GAN_API gan_optimizer *gan_optimizer_create(gan_model *m, gan_optimizer_desc desc)
+{
+    gan_optimizer *o;
+    if (!m) return NULL;
+    if ((int)desc.kind < 0 || desc.kind >= GAN_OPTIMIZER_COUNT || !(desc.lr >= 0) || !(desc.eps >= 0)) {
+        gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "optimizer of %s: kind %d, learning rate %f: start from gan_adam, gan_sgd or gan_rmsprop", m->name,
+                  (int)desc.kind, (double)desc.lr);
+        return NULL;
+    }
+    o = (gan_optimizer *)gan__persist(m->ctx, sizeof *o);
+    if (!o) return NULL;
+    o->model = m;
+    o->desc = desc;
+    o->number = ++m->optimizers;
+    if (!gan__state_over(m->ctx, gan__name(m->ctx, o->number > 1 ? "optimizer2." : "optimizer.", m->name, ".step"), GAN__STATE_I64, 0, NULL,
+                         &o->step))
+        return NULL;
+    return o;
+}
+
+GAN_API void gan_optimizer_lr(gan_optimizer *o, gan_real lr)
+{
+    if (o) o->desc.lr = lr;
+}
+
+GAN_API gan_real gan_optimizer_norm(const gan_optimizer *o) { return o ? o->norm : 0; }
+
+// Slots for the parameters that appeared since last time, with their state arrays. 1: no memory.
+static int gan__optimizer_catch_up(gan_optimizer *o)
+{
+    static const char *const part[] = {".0", ".1"};
+    gan_context *ctx = o->model->ctx;
+    const gan__optim_row *row = &gan__optimizers[o->desc.kind];
+    gan__param *p = o->slots_end ? o->slots_end->param->next : o->model->params;
+    int i, old = o->count;
+    for (; p; p = p->next) {
+        gan__slot *s = (gan__slot *)gan__persist(ctx, sizeof *s);
+        if (!s) return 1;
+        s->param = p;
+        for (i = 0; i < row->states && p->trainable; ++i) {
+            const char *name = gan__name(ctx, o->number > 1 ? "optimizer2." : "optimizer.", p->state->name, part[i]);
+            s->state[i] = gan__state_add(ctx, name, GAN__STATE_REAL, p->tensor->ndim, p->tensor->dim);
+            if (!s->state[i]) return 1;
+        }
+        if (o->slots_end) o->slots_end->next = s;
+        else o->slots = s;
+        o->slots_end = s;
+        o->count++;
+    }
+    if (o->count == old && o->want) return 0;
+    o->want = (gan_tensor **)gan__persist(ctx, (size_t)o->count * sizeof *o->want);
+    return !o->want;
+}
+
+static void gan__update_task(void *arg, int64_t index)
+{
+    const gan__update *u = (const gan__update *)arg;
+    const int64_t at = index * GAN__GRAIN;
+    gan__optimizers[u->kind].update(u, at, (size_t)GAN__LEAST(GAN__GRAIN, u->n - at));
+}
+
+typedef struct gan__norm_squares {
+    const struct gan__kernels *k;
+    const gan_real *g;
+    gan_real *sum;
+    int64_t n;
+} gan__norm_squares;
+
+static void gan__squares_task(void *arg, int64_t index)
+{
+    const gan__norm_squares *s = (const gan__norm_squares *)arg;
+    const int64_t at = index * GAN__GRAIN;
+    s->sum[index] = s->k->sumsq((size_t)GAN__LEAST(GAN__GRAIN, s->n - at), s->g + at);
+}
+
+// The sum of squares of t, in double where float overflows; a NaN or infinity only when t holds one. Negative: no memory.
+static double gan__sum_of_squares(const gan_tensor *t)
+{
+    gan__norm_squares s;
+    const int64_t tasks = ((int64_t)t->size + GAN__GRAIN - 1) / GAN__GRAIN;
+    double sum = 0;
+    int64_t i;
+    s.k = t->ctx->k;
+    s.g = t->data;
+    s.n = (int64_t)t->size;
+    s.sum = (gan_real *)gan__scratch(t->ctx, (size_t)tasks * sizeof *s.sum);
+    if (!s.sum) return -1;
+    gan__par(t->ctx, tasks, gan__squares_task, &s);
+    for (i = 0; i < tasks; ++i) sum += (double)s.sum[i];
+    gan__scratch_free(t->ctx, s.sum);
+    if (gan__is_finite((gan_real)sum)) return sum;
+    for (sum = 0, i = 0; i < (int64_t)t->size; ++i) sum += (double)t->data[i] * (double)t->data[i];
+    return sum;
+}
+
+// Names the operation where a NaN or infinity began: the oldest recorded tensor that holds one, else the first backward that
+// makes one (the pass is run again to see).
+static void gan__blame(gan_optimizer *o, gan_tensor *loss, int n)
+{
+    gan_context *ctx = loss->ctx;
+    const gan_tensor *t, *first = NULL;
+    gan__trace trace;
+    int i;
+    for (i = 0; i < n; ++i)
+        if (!gan__all_finite(o->want[i])) {
+            gan__fail(ctx, GAN_ERROR_NONFINITE, "NaN or infinity in a parameter of %s, shape %t: no update was made; load a checkpoint",
+                      o->model->name, o->want[i]);
+            return;
+        }
+    for (t = ctx->last; t; t = t->older)
+        if (!gan__all_finite(t)) first = t;
+    if (first && first->op == GAN_OP_NONE) {
+        gan__fail(ctx, GAN_ERROR_NONFINITE, "NaN or infinity in an input of shape %t of the step of %s: no weight was changed; check the data", first,
+                  o->model->name);
+        return;
+    }
+    if (first) {
+        gan__fail(ctx, GAN_ERROR_NONFINITE, "NaN or infinity first made by %o, shape %t, in the step of %s: no weight was changed; lower the learning rate",
+                  first->op, first, o->model->name);
+        return;
+    }
+    trace.op = GAN_OP_NONE;
+    trace.node = NULL;
+    gan__backward(loss, n, o->want, 0, &trace);
+    gan__fail(ctx, GAN_ERROR_NONFINITE, "NaN or infinity first made by the backward of %o, in the step of %s: no weight was changed; lower the learning rate",
+              trace.op, o->model->name);
+}
+
+static void gan__update_slot(gan_optimizer *o, const gan__slot *s)
+{
+    gan_context *ctx = o->model->ctx;
+    const gan_optimizer_desc *d = &o->desc;
+    gan__update u;
+    int i;
+    memset(&u, 0, sizeof u);
+    u.ctx = ctx;
+    u.p = s->param->tensor->data;
+    u.g = s->grad->data;
+    for (i = 0; i < 2; ++i) u.state[i] = s->state[i] ? (gan_real *)s->state[i]->data : NULL;
+    u.n = (int64_t)s->grad->size;
+    u.kind = d->kind;
+    u.args.lr = d->lr;
+    u.args.momentum = d->momentum;
+    u.args.dampening = d->dampening;
+    u.args.weight_decay = d->weight_decay;
+    u.args.nesterov = d->nesterov ? 1 : 0;
+    u.args.beta1 = d->beta1;
+    u.args.beta2 = d->beta2;
+    u.args.eps = d->eps;
+    u.args.alpha = d->alpha;
+    u.args.scale = 1;
+    u.args.step = o->step;
+    u.args.bias1 = (gan_real)(1 - pow((double)d->beta1, (double)o->step));
+    u.args.bias2 = (gan_real)(1 - pow((double)d->beta2, (double)o->step));
+    gan__par(ctx, (u.n + GAN__GRAIN - 1) / GAN__GRAIN, gan__update_task, &u);
+}
+
+// Gradients, their check, the update: everything but the end of the step.
+static void gan__minimize(gan_optimizer *o, gan_tensor *loss)
+{
+    gan_context *ctx = o->model->ctx;
+    gan__slot *s;
+    double squares = 0, part;
+    int i, n = 0;
+    if (gan__optimizer_catch_up(o)) return;
+    for (s = o->slots; s; s = s->next)
+        if (s->param->trainable && !s->param->frozen) {
+            for (i = 0; i < 2; ++i)
+                if (s->state[i] && gan__state_own(ctx, s->state[i])) return;
+            if (gan__state_own(ctx, s->param->state)) return;
+            s->param->tensor->data = (gan_real *)s->param->state->data;
+            o->want[n++] = s->param->tensor;
+        }
+    if (!n) {
+        gan__fail(ctx, GAN_ERROR_STATE, "gan_minimize: %s has no trainable parameter; run gan_forward on it first, or unfreeze some", o->model->name);
+        return;
+    }
+    if (!gan__is_finite(loss->data[0])) {
+        gan__blame(o, loss, n);
+        return;
+    }
+    if (gan__backward(loss, n, o->want, 0, NULL)) return;
+    for (s = o->slots; s; s = s->next) {
+        s->grad = s->param->tensor->grad;
+        s->param->tensor->grad = NULL;
+        if (!s->grad) continue;
+        part = gan__sum_of_squares(s->grad);
+        if (part < 0) return;
+        squares += part;
+    }
+    if (!gan__is_finite((gan_real)sqrt(squares))) {
+        gan__blame(o, loss, n);
+        return;
+    }
+    o->norm = (gan_real)sqrt(squares);
+    o->step++;
+    for (s = o->slots; s; s = s->next)
+        if (s->grad) gan__update_slot(o, s);
+}
+
+GAN_API gan_real gan_minimize(gan_optimizer *o, gan_tensor *loss)
+{
+    gan_context *ctx;
+    gan_tensor *bad;
+    gan_real value = 0;
+    if (!o) return 0;
+    ctx = o->model->ctx;
+    if (gan__inputs(GAN_OP_NONE, 1, &loss, &bad)) {
+        value = loss->size ? loss->data[0] : 0;
+        if (loss->size != 1)
+            gan__fail(ctx, GAN_ERROR_SHAPE, "gan_minimize: the loss has shape %t; reduce it to one value (gan_mean_all)", loss);
+        if (loss->ctx != ctx) gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_minimize: the loss belongs to another context");
+        if (!ctx->error) gan__minimize(o, loss);
+    } else if (!loss) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_minimize: the loss is NULL");
+    }
+    if (!ctx->depth) gan__step_release(ctx);
+    return value;
+}
+// >>data: files, shuffled datasets, IDX, toy distributions; may use floors 0 to 7; tests/test_data.c
+
+#include <limits.h>
+#ifndef GAN_NO_STDIO
+#include <errno.h>
+
+// Files. What is written has a temporary name until it is whole; a reader sees the old file or the new one.
+
+#if defined(__unix__) || (defined(__APPLE__) && defined(__MACH__))
+#define GAN__DATA_POSIX 1
+#include <fcntl.h>
+#include <unistd.h>
+#if !defined(__cplusplus) && defined(__STRICT_ANSI__)
+#ifndef fileno
+extern int fileno(FILE *); // -std=c99 hides these two
+#endif
+#ifndef fsync
+extern int fsync(int);
+#endif
+#endif
+#elif defined(_WIN32)
+#include <io.h>
+#ifdef __cplusplus
+extern "C" __declspec(dllimport) int __stdcall MoveFileExA(const char *, const char *, unsigned long);
+#else
+extern __declspec(dllimport) int __stdcall MoveFileExA(const char *, const char *, unsigned long);
+#endif
+#endif
+
+typedef struct gan__data_out {
+    gan_context *ctx;
+    const char *path;
+    char *temp;
+    FILE *file;
+    int failed;
+} gan__data_out;
+
+// The file at path, from its start, and its size; NULL when it is missing, a folder or no regular file.
+static FILE *gan__data_open(const char *path, size_t *size)
+{
+    FILE *f = fopen(path, "rb");
+    long end;
+    *size = 0;
+    if (!f) return NULL;
+    if (fseek(f, 0, SEEK_END) == 0 && (end = ftell(f)) >= 0 && end != LONG_MAX &&
+        fseek(f, 0, SEEK_SET) == 0) {
+        *size = (size_t)end;
+        if (end == 0 || (fgetc(f) != EOF && fseek(f, 0, SEEK_SET) == 0)) return f;
+    }
+    fclose(f);
+    return NULL;
+}
+
+// path + tail in scratch memory
+static char *gan__data_join(gan_context *ctx, const char *path, const char *tail)
+{
+    size_t a = strlen(path), b = strlen(tail);
+    char *s = (char *)gan__scratch(ctx, a + b + 1);
+    if (!s) return NULL;
+    memcpy(s, path, a);
+    memcpy(s + a, tail, b + 1);
+    return s;
+}
+
+static int gan__data_out_open(gan__data_out *o, gan_context *ctx, const char *path)
+{
+    char tail[] = ".0123456789abcdef.tmp";
+    uint64_t id = (uint64_t)(uintptr_t)ctx;
+    int i;
+    memset(o, 0, sizeof *o);
+    o->ctx = ctx;
+    o->path = path;
+#ifdef GAN__DATA_POSIX
+    id ^= (uint64_t)getpid() << 40;
+#endif
+    id *= 0x9e3779b97f4a7c15u; // processes and contexts that write the same path keep apart
+    for (i = 0; i < 16; ++i) tail[1 + i] = "0123456789abcdef"[id >> (60 - 4 * i) & 15];
+    o->temp = gan__data_join(ctx, path, tail);
+    if (!o->temp) return GAN_ERROR_MEMORY;
+    o->file = fopen(o->temp, "wb");
+    if (o->file) return GAN_OK;
+    gan__fail(ctx, GAN_ERROR_FILE, "cannot write %s: %s", path, strerror(errno));
+    gan__scratch_free(ctx, o->temp);
+    return GAN_ERROR_FILE;
+}
+
+static void gan__data_out_write(gan__data_out *o, const void *bytes, size_t n)
+{
+    if (n && !o->failed && fwrite(bytes, 1, n, o->file) != n) o->failed = errno ? errno : -1;
+}
+
+#ifdef GAN__DATA_POSIX
+static void gan__data_sync_folder(char *path) // cut to its folder
+{
+    char *slash = strrchr(path, '/');
+    int folder;
+    if (slash) slash[slash == path] = 0;
+    folder = open(slash ? path : ".", O_RDONLY);
+    if (folder < 0) return;
+    (void)fsync(folder); // some file systems refuse; the rename is done either way
+    close(folder);
+}
+#endif
+
+// Gives the file its name; durable: only when the disk holds it, so that a power cut leaves old or new.
+static int gan__data_out_close(gan__data_out *o, int durable)
+{
+    errno = 0;
+    if (fflush(o->file) != 0 && !o->failed) o->failed = errno ? errno : -1;
+#if defined(GAN__DATA_POSIX)
+    if (durable && !o->failed && fsync(fileno(o->file)) != 0 && errno != EINVAL && errno != EROFS)
+        o->failed = errno;
+#elif defined(_WIN32)
+    if (durable && !o->failed && _commit(_fileno(o->file)) != 0) o->failed = errno ? errno : -1;
+#else
+    (void)durable;
+#endif
+    if (fclose(o->file) != 0 && !o->failed) o->failed = errno ? errno : -1;
+#ifdef _WIN32
+    if (!o->failed && !MoveFileExA(o->temp, o->path, 1 | 8)) o->failed = -1; // replace, write through
+#else
+    if (!o->failed && rename(o->temp, o->path) != 0) o->failed = errno ? errno : -1;
+#endif
+    if (o->failed) {
+        remove(o->temp);
+        gan__fail(o->ctx, GAN_ERROR_FILE, "cannot write %s: %s; what was there is untouched", o->path,
+                  o->failed > 0 ? strerror(o->failed) : "writing failed");
+    }
+#ifdef GAN__DATA_POSIX
+    else if (durable)
+        gan__data_sync_folder(o->temp);
+#endif
+    gan__scratch_free(o->ctx, o->temp);
+    return o->failed ? GAN_ERROR_FILE : GAN_OK;
+}
+
+// -1 .. 1 to 0 .. 255; NaN, found by its bits because -ffast-math hides it, becomes 0
+static unsigned char gan__data_pixel(gan_real v)
+{
+    const double value = (double)v;
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    if ((bits & 0x7fffffffffffffffu) > 0x7ff0000000000000u) return 0;
+    return (unsigned char)(value <= -1 ? 0 : value >= 1 ? 255 : (int)((value + 1) * 127.5 + .5));
+}
+
+static void gan__data_be32(unsigned char *to, uint32_t v)
+{
+    to[0] = (unsigned char)(v >> 24);
+    to[1] = (unsigned char)(v >> 16 & 255);
+    to[2] = (unsigned char)(v >> 8 & 255);
+    to[3] = (unsigned char)(v & 255);
+}
+
+GAN_API int gan_idx_write(gan_tensor *x, const char *path)
+{
+    gan__data_out out;
+    unsigned char head[16], chunk[1024];
+    size_t i, n = 0;
+    gan_tensor *bad;
+    int code;
+    if (!gan__inputs(GAN_OP_NONE, 1, &x, &bad)) return gan_error(bad ? bad->ctx : NULL);
+    if (!path) {
+        gan__fail(x->ctx, GAN_ERROR_ARGUMENT, "gan_idx_write: the path is NULL");
+        return GAN_ERROR_ARGUMENT;
+    }
+    if (x->ndim != 3 && !(x->ndim == 4 && x->dim[1] == 1)) {
+        gan__fail(x->ctx, GAN_ERROR_SHAPE, "gan_idx_write takes (N, 1, H, W) or (N, H, W), not %t", x);
+        return GAN_ERROR_SHAPE;
+    }
+    gan__data_be32(head, 0x803);
+    gan__data_be32(head + 4, (uint32_t)x->dim[0]);
+    gan__data_be32(head + 8, (uint32_t)x->dim[x->ndim - 2]);
+    gan__data_be32(head + 12, (uint32_t)x->dim[x->ndim - 1]);
+    code = gan__data_out_open(&out, x->ctx, path);
+    if (code) return code;
+    gan__data_out_write(&out, head, sizeof head);
+    for (i = 0; i < x->size; ++i) {
+        chunk[n++] = gan__data_pixel(x->data[i]);
+        if (n == sizeof chunk || i + 1 == x->size) {
+            gan__data_out_write(&out, chunk, n);
+            n = 0;
+        }
+    }
+    return gan__data_out_close(&out, 0);
+}
+
+#endif // GAN_NO_STDIO
+
+// Datasets. Which samples come next is a function of three numbers that checkpoints hold, so that a resumed
+// run is the run. A toy's position is its random counter.
+
+typedef enum gan__data_kind { GAN__DATA_BYTES, GAN__DATA_REALS, GAN__DATA_TOY } gan__data_kind;
+enum { GAN__DATA_SEED, GAN__DATA_EPOCH, GAN__DATA_POSITION, GAN__DATA_STATES };
+
+struct gan_dataset {
+    gan_context *ctx;
+    gan__data_kind kind;
+    gan_toy toy;
+    int ndim, dim[GAN_MAX_DIMS];              // of a batch; dim[0] is filled in by each
+    size_t n, per;                            // samples (0: endless), values of one
+    const unsigned char *bytes, *byte_labels; // labels are NULL, or of the same kind as the data
+    const gan_real *reals, *real_labels;
+    gan__state *state;
+    char name[32];       // "data.0.position"
+    uint32_t *order;     // the samples of the epoch that `shuffled` names
+    int64_t shuffled[2]; // seed, epoch
+};
+
+static char *gan__data_decimal(char *to, uint64_t v)
+{
+    char digits[20];
+    int n = 0;
+    do digits[n++] = (char)('0' + v % 10);
+    while ((v /= 10) != 0);
+    while (n) *to++ = digits[--n];
+    return to;
+}
+
+// A dataset of n samples of shape (dim[0], .. dim[ndim - 1]); NULL on an error, which is set.
+static gan_dataset *gan__data_new(gan_context *ctx, gan__data_kind kind, int n, int ndim, const int *dim)
+{
+    gan_dataset *d = (gan_dataset *)gan__persist(ctx, sizeof *d);
+    int i;
+    if (!d) return NULL;
+    d->ctx = ctx;
+    d->kind = kind;
+    d->n = (size_t)n;
+    d->ndim = ndim + 1;
+    d->per = 1;
+    for (i = 0; i < ndim; ++i) {
+        d->dim[i + 1] = dim[i];
+        if (dim[i] < 1 || gan__mul_size(d->per, (size_t)dim[i], &d->per)) {
+            gan__fail(ctx, GAN_ERROR_SHAPE, "dataset: dimension %d of a sample is %d", i, dim[i]);
+            return NULL;
+        }
+    }
+    d->shuffled[GAN__DATA_EPOCH] = -1;
+    if (n) {
+        d->order = (uint32_t *)gan__persist(ctx, d->n * sizeof *d->order);
+        if (!d->order) return NULL;
+    }
+    return d;
+}
+
+// Datasets are numbered in the order of their creation.
+static gan_dataset *gan__data_ready(gan_dataset *d)
+{
+    const int dim = GAN__DATA_STATES;
+    memcpy(d->name, "data.", 5);
+    memcpy(gan__data_decimal(d->name + 5, (uint64_t)d->ctx->datasets), ".position", 10);
+    d->state = gan__state_add(d->ctx, d->name, GAN__STATE_I64, 1, &dim);
+    if (!d->state) return NULL;
+    d->ctx->datasets++;
+    return d;
+}
+
+GAN_API gan_dataset *gan_dataset_memory(gan_context *ctx, const gan_real *data, const gan_real *labels, int n,
+                                        int ndim, ...)
+{
+    int i, dim[GAN_MAX_DIMS];
+    size_t count, bytes;
+    gan_dataset *d;
+    gan_real *copy;
+    va_list args;
+    if (!ctx) return NULL;
+    if (!data) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_dataset_memory: the data is NULL");
+        return NULL;
+    }
+    if (n < 1 || ndim < 0 || ndim >= GAN_MAX_DIMS) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT,
+                  "gan_dataset_memory: %d samples (1 or more) of %d dimensions (0 to 7)", n, ndim);
+        return NULL;
+    }
+    va_start(args, ndim);
+    for (i = 0; i < ndim; ++i) dim[i] = va_arg(args, int);
+    va_end(args);
+    d = gan__data_new(ctx, GAN__DATA_REALS, n, ndim, dim);
+    if (!d) return NULL;
+    if (gan__mul_size(d->per, d->n, &count) || gan__mul_size(count, sizeof *copy, &bytes)) {
+        gan__fail(ctx, GAN_ERROR_MEMORY, "gan_dataset_memory: %d samples of %l values are too many", n,
+                  (int64_t)d->per);
+        return NULL;
+    }
+    copy = (gan_real *)gan__persist(ctx, bytes);
+    if (!copy) return NULL;
+    memcpy(copy, data, bytes);
+    d->reals = copy;
+    if (labels) {
+        copy = (gan_real *)gan__persist(ctx, d->n * sizeof *copy);
+        if (!copy) return NULL;
+        memcpy(copy, labels, d->n * sizeof *copy);
+        d->real_labels = copy;
+    }
+    return gan__data_ready(d);
+}
+
+#ifndef GAN_NO_STDIO
+
+static uint32_t gan__data_get_be32(const unsigned char *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+// Why a file of `size` bytes that begins so is no IDX file of u8 of that rank; NULL when it is one.
+static const char *gan__data_idx_problem(const unsigned char *head, size_t size, int ndim)
+{
+    if (size >= 2 && head[0] == 0x1f && head[1] == 0x8b) return "is gzip-compressed: gunzip it first";
+    if (size >= 2 && head[0] == 'P' && head[1] == 'K') return "is a zip archive: unzip it first";
+    if (size == 0) return "is empty: 0 bytes; fetch it again";
+    if (size < 4) return "is too short for an IDX file; fetch it again";
+    if (head[0] || head[1]) return "is no IDX file: it does not begin with two zero bytes";
+    if (head[2] != 8)
+        return head[2] >= 9 && head[2] <= 14 && head[2] != 10
+                   ? "is an IDX file of another type than unsigned bytes (08): convert it"
+                   : "is no IDX file: its element type does not exist";
+    if (head[3] == ndim) return NULL;
+    if (ndim == 3 && head[3] == 1) return "holds labels (IDX magic 0x801): give the images (0x803)";
+    if (ndim == 1 && head[3] == 3) return "holds images (IDX magic 0x803) where labels (0x801) belong";
+    return ndim == 3 ? "has the wrong rank: images are 3-dimensional (IDX magic 0x803)"
+                     : "has the wrong rank: labels are 1-dimensional (IDX magic 0x801)";
+}
+
+// The values of an IDX file of ndim dimensions, in persistent memory. All is checked before it is allocated.
+static const unsigned char *gan__data_idx_values(gan_context *ctx, FILE *f, size_t size, const char *path,
+                                                 int ndim, int *dim)
+{
+    unsigned char head[16], *values;
+    const size_t header = 4 + 4 * (size_t)ndim, have = size < header ? size : header;
+    const char *problem;
+    size_t count = 1, need = (size_t)-1;
+    int i;
+    if (fread(head, 1, have, f) != have) {
+        gan__fail(ctx, GAN_ERROR_FILE, "%s cannot be read: %s", path, strerror(errno));
+        return NULL;
+    }
+    problem = gan__data_idx_problem(head, size, ndim);
+    if (problem) {
+        gan__fail(ctx, GAN_ERROR_FORMAT, "%s %s", path, problem);
+        return NULL;
+    }
+    for (i = 0; i < ndim && have == header; ++i) {
+        const uint32_t v = gan__data_get_be32(head + 4 + 4 * i);
+        if (v == 0) {
+            gan__fail(ctx, GAN_ERROR_FORMAT, "%s is empty: its dimension %d is 0", path, i);
+            return NULL;
+        }
+        if (v > (uint32_t)INT_MAX || gan__mul_size(count, v, &count)) {
+            gan__fail(ctx, GAN_ERROR_FORMAT, "%s is damaged: its dimension %d, %l, is too large", path, i,
+                      (int64_t)v);
+            return NULL;
+        }
+        dim[i] = (int)v;
+    }
+    if (gan__add_size(header, have == header ? count : 1, &need) || size != need) {
+        gan__fail(ctx, GAN_ERROR_FORMAT, "%s is %s: %l bytes found, %l needed; fetch it again", path,
+                  size < need ? "short" : "too long", (int64_t)size, (int64_t)need);
+        return NULL;
+    }
+    values = (unsigned char *)gan__persist(ctx, count);
+    if (values && fread(values, 1, count, f) != count) {
+        gan__fail(ctx, GAN_ERROR_FILE, "%s cannot be read to its end: %s", path, strerror(errno));
+        return NULL;
+    }
+    return values;
+}
+
+// The labels beside the images: the same path with labels-idx1 for images-idx3. No such file is no error.
+static int gan__data_idx_labels(gan_dataset *d, char *path)
+{
+    char *at = NULL, *next = path;
+    size_t size;
+    FILE *f;
+    int n = 0;
+    while ((next = strstr(next, "images-idx3")) != NULL) at = next++;
+    if (!at) return 1;
+    memcpy(at, "labels-idx1", 11);
+    f = gan__data_open(path, &size);
+    if (!f) return 1;
+    d->byte_labels = gan__data_idx_values(d->ctx, f, size, path, 1, &n);
+    fclose(f);
+    if (!d->byte_labels) return 0;
+    if ((size_t)n == d->n) return 1;
+    gan__fail(d->ctx, GAN_ERROR_FORMAT,
+              "%s holds %d labels for %d images: the two files belong to different sets", path, n, (int)d->n);
+    return 0;
+}
+
+// path: the images, or their folder; file: scratch text with the images' full name
+static gan_dataset *gan__data_idx(gan_context *ctx, const char *path, char *file)
+{
+    int dim[3], chw[3];
+    const unsigned char *values;
+    gan_dataset *d;
+    size_t size;
+    FILE *f = gan__data_open(file, &size);
+    if (!f) { // no folder with images: path itself
+        strcpy(file, path);
+        f = gan__data_open(file, &size);
+    }
+    if (!f) {
+        strcat(file, "/train-images-idx3-ubyte.gz");
+        f = gan__data_open(file, &size);
+    }
+    if (!f) {
+        gan__fail(ctx, GAN_ERROR_FILE,
+                  "%s: no IDX images there, and no folder that holds train-images-idx3-ubyte", path);
+        return NULL;
+    }
+    values = gan__data_idx_values(ctx, f, size, file, 3, dim);
+    fclose(f);
+    if (!values) return NULL;
+    chw[0] = 1;
+    chw[1] = dim[1];
+    chw[2] = dim[2];
+    d = gan__data_new(ctx, GAN__DATA_BYTES, dim[0], 3, chw);
+    if (!d) return NULL;
+    d->bytes = values;
+    return gan__data_idx_labels(d, file) ? gan__data_ready(d) : NULL;
+}
+
+GAN_API gan_dataset *gan_dataset_idx(gan_context *ctx, const char *path)
+{
+    gan_dataset *d;
+    char *file;
+    if (!ctx) return NULL;
+    if (!path) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_dataset_idx: the path is NULL");
+        return NULL;
+    }
+    file = gan__data_join(ctx, path, "/train-images-idx3-ubyte.gz");
+    if (!file) return NULL;
+    file[strlen(file) - 3] = 0; // .gz is looked for last, for its message
+    d = gan__data_idx(ctx, path, file);
+    gan__scratch_free(ctx, file);
+    return d;
+}
+
+#endif // GAN_NO_STDIO
+
+GAN_API gan_dataset *gan_dataset_toy(gan_context *ctx, gan_toy kind)
+{
+#define GAN__ROW(id, name, dim) dim,
+    static const int dims[] = {GAN_TOYS(GAN__ROW) 0};
+#undef GAN__ROW
+    gan_dataset *d;
+    if (!ctx) return NULL;
+    if ((int)kind < 0 || kind >= GAN_TOY_COUNT) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_dataset_toy: there is no toy distribution %d", (int)kind);
+        return NULL;
+    }
+    d = gan__data_new(ctx, GAN__DATA_TOY, 0, 1, &dims[kind]);
+    if (!d) return NULL;
+    d->toy = kind;
+    return gan__data_ready(d);
+}
+
+// One sample from u ~ U[0, 1) and normals z.
+static void gan__data_toy(gan_toy toy, double u, const gan_real *z, gan_real *x)
+{
+    const double pi = 3.14159265358979323846;
+    double a = 0, b = 0, noise = .05, t;
+    switch (toy) {
+    case GAN_TOY_NORMAL: x[0] = (gan_real)(4 + 1.25 * (double)z[0]); return;
+    case GAN_TOY_LINE:
+        a = 2 * u - 1;
+        x[0] = (gan_real)a;
+        x[1] = (gan_real)(2 * a + 1 + noise * (double)z[1]);
+        return;
+    case GAN_TOY_RING:
+        t = pi / 4 * (int)(8 * u);
+        a = cos(t);
+        b = sin(t);
+        noise = .01;
+        break;
+    case GAN_TOY_GRID:
+        a = (int)(25 * u) / 5 * 2 - 4;
+        b = (int)(25 * u) % 5 * 2 - 4;
+        break;
+    case GAN_TOY_MOONS: // the upper half of the circle at (0, 0), the lower half of that at (1, 1/2)
+        t = 2 * pi * u;
+        a = u < .5 ? cos(t) : 1 + cos(t);
+        b = u < .5 ? sin(t) : .5 + sin(t);
+        break;
+    case GAN_TOY_SWISS_ROLL: // t (cos t, sin t), t from 1.5 pi to 4.5 pi, scaled by the last t
+        t = 1.5 * pi * (1 + 2 * u);
+        a = t * cos(t) / (4.5 * pi);
+        b = t * sin(t) / (4.5 * pi);
+        break;
+    case GAN_TOY_COUNT: break;
+    }
+    x[0] = (gan_real)(a + noise * (double)z[0]);
+    x[1] = (gan_real)(b + noise * (double)z[1]);
+}
+
+static void gan__data_draw(gan_dataset *d, int64_t *s, size_t n, gan_real *x)
+{
+    enum { CHUNK = 64 };
+    gan_real u[CHUNK], z[2 * CHUNK];
+    gan__rng rng = gan__rng_stream(d->ctx, d->name);
+    size_t i, m;
+    rng.counter = (uint64_t)s[GAN__DATA_POSITION];
+    for (; n; n -= m) {
+        m = n < (size_t)CHUNK ? n : (size_t)CHUNK;
+        gan__rng_fill_uniform(&rng, u, m);
+        gan__rng_fill_normal(&rng, z, m * d->per);
+        for (i = 0; i < m; ++i, x += d->per) gan__data_toy(d->toy, (double)u[i], z + i * d->per, x);
+    }
+    s[GAN__DATA_POSITION] = (int64_t)rng.counter;
+}
+
+// Fisher and Yates; each epoch has a stream of its own.
+static void gan__data_shuffle(gan_dataset *d, int64_t seed, int64_t epoch)
+{
+    gan__rng rng = gan__rng_stream(d->ctx, d->name);
+    uint32_t i, j, v;
+    rng.stream += (uint64_t)(epoch + 1) * 0x9e3779b97f4a7c15u;
+    for (i = 0; i < d->n; ++i) d->order[i] = i;
+    for (i = (uint32_t)d->n - 1; i > 0; --i) {
+        j = gan__rng_below(&rng, i + 1);
+        v = d->order[i];
+        d->order[i] = d->order[j];
+        d->order[j] = v;
+    }
+    d->shuffled[GAN__DATA_SEED] = seed;
+    d->shuffled[GAN__DATA_EPOCH] = epoch;
+}
+
+// The next sample; a batch goes on in the next epoch where one ends. A position out of range, from a strange
+// file, ends it too.
+static size_t gan__data_next(gan_dataset *d, int64_t *s)
+{
+    if ((uint64_t)s[GAN__DATA_POSITION] >= d->n || s[GAN__DATA_EPOCH] < 0) {
+        s[GAN__DATA_EPOCH] = (int64_t)(((uint64_t)s[GAN__DATA_EPOCH] + 1) & INT64_MAX);
+        s[GAN__DATA_POSITION] = 0;
+    }
+    if (d->shuffled[GAN__DATA_EPOCH] != s[GAN__DATA_EPOCH] ||
+        d->shuffled[GAN__DATA_SEED] != s[GAN__DATA_SEED])
+        gan__data_shuffle(d, s[GAN__DATA_SEED], s[GAN__DATA_EPOCH]);
+    return d->order[s[GAN__DATA_POSITION]++];
+}
+
+static void gan__data_gather(gan_dataset *d, int64_t *s, size_t n, gan_real *x, gan_real *y)
+{
+    size_t i, k, at;
+    for (i = 0; i < n; ++i, x += d->per) {
+        at = gan__data_next(d, s);
+        if (d->kind == GAN__DATA_BYTES) {
+            const unsigned char *p = d->bytes + at * d->per;
+            for (k = 0; k < d->per; ++k) x[k] = (gan_real)(2 * p[k] - 255) / 255;
+            if (y) y[i] = (gan_real)d->byte_labels[at];
+        } else {
+            memcpy(x, d->reals + at * d->per, d->per * sizeof *x);
+            if (y) y[i] = d->real_labels[at];
+        }
+    }
+}
+
+GAN_API gan_tensor *gan_dataset_batch(gan_dataset *d, int n, gan_tensor **labels)
+{
+    gan_tensor *x, *y = NULL;
+    int64_t *s, seed;
+    if (labels) *labels = NULL;
+    if (!d) return NULL;
+    if (n < 1) return gan__fail(d->ctx, GAN_ERROR_ARGUMENT, "gan_dataset_batch: a batch of %d", n);
+    d->dim[0] = n;
+    x = gan__tensor_new(d->ctx, d->ndim, d->dim);
+    if (labels && (d->byte_labels || d->real_labels)) *labels = y = gan__tensor_new(d->ctx, 1, &n);
+    if (gan__is_poison(x) || (y && gan__is_poison(y))) return gan__is_poison(x) ? x : y;
+    s = (int64_t *)d->state->data;
+    seed = (int64_t)gan__rng_stream(d->ctx, d->name).seed;
+    if (s[GAN__DATA_SEED] != seed) { // gan_seed starts the data anew
+        s[GAN__DATA_SEED] = seed;
+        s[GAN__DATA_EPOCH] = s[GAN__DATA_POSITION] = 0;
+    }
+    if (d->kind == GAN__DATA_TOY) gan__data_draw(d, s, (size_t)n, x->data);
+    else gan__data_gather(d, s, (size_t)n, x->data, y ? y->data : NULL);
+    return x;
+}
+
+GAN_API int64_t gan_dataset_size(const gan_dataset *d) { return d ? (int64_t)d->n : 0; }
+// >>image: grids of pictures, PNM, PNG by stb_image_write; may use floors 0 to 7, data; tests/test_image.c
+
+#ifndef GAN_NO_STDIO
+
+enum { GAN__IMAGE_BORDER = 2, GAN__IMAGE_GREY = 128 };
+
+typedef enum gan__image_kind { GAN__IMAGE_UNKNOWN, GAN__IMAGE_PNM, GAN__IMAGE_PNG } gan__image_kind;
+
+static gan__image_kind gan__image_kind_of(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    char ext[4] = {0};
+    int i;
+    if (!dot || strlen(dot) != 4) return GAN__IMAGE_UNKNOWN;
+    for (i = 0; i < 3; ++i)
+        ext[i] = (char)(dot[i + 1] >= 'A' && dot[i + 1] <= 'Z' ? dot[i + 1] + 32 : dot[i + 1]);
+    if (!strcmp(ext, "png")) return GAN__IMAGE_PNG;
+    return !strcmp(ext, "pgm") || !strcmp(ext, "ppm") ? GAN__IMAGE_PNM : GAN__IMAGE_UNKNOWN;
+}
+
+// P5 or P6 W H 255, one newline, the raster
+static void gan__image_pnm(gan__data_out *out, const unsigned char *pixels, int w, int h, int c)
+{
+    char head[48], *to = head;
+    *to++ = 'P';
+    *to++ = c == 1 ? '5' : '6';
+    *to++ = '\n';
+    to = gan__data_decimal(to, (uint64_t)w);
+    *to++ = ' ';
+    to = gan__data_decimal(to, (uint64_t)h);
+    memcpy(to, "\n255\n", 5);
+    gan__data_out_write(out, head, (size_t)(to + 5 - head));
+    gan__data_out_write(out, pixels, (size_t)w * (size_t)h * (size_t)c);
+}
+
+#ifdef INCLUDE_STB_IMAGE_WRITE_H
+static void gan__image_stb(void *out, void *bytes, int n)
+{
+    gan__data_out_write((gan__data_out *)out, bytes, n > 0 ? (size_t)n : 0);
+}
+#endif
+
+static int gan__image_save(gan_context *ctx, const unsigned char *pixels, int w, int h, int c,
+                           const char *path, int png)
+{
+    gan__data_out out;
+    const int code = gan__data_out_open(&out, ctx, path);
+    if (code) return code;
+#ifdef INCLUDE_STB_IMAGE_WRITE_H
+    if (png) {
+        if (!stbi_write_png_to_func(gan__image_stb, &out, w, h, c, pixels, w * c) && !out.failed)
+            out.failed = -1;
+        return gan__data_out_close(&out, 0);
+    }
+#endif
+    (void)png;
+    gan__image_pnm(&out, pixels, w, h, c);
+    return gan__data_out_close(&out, 0);
+}
+
+GAN_API int gan_image_write_bytes(gan_context *ctx, const unsigned char *pixels, int width, int height,
+                                  int channels, const char *path)
+{
+    gan__image_kind kind;
+    int code, png = 0;
+    size_t bytes;
+    char *other;
+    if (!ctx) return gan_error(ctx);
+    if (!pixels || !path) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_image_write: %s NULL",
+                  path ? "the pixels are" : "the path is");
+        return GAN_ERROR_ARGUMENT;
+    }
+    if (width < 1 || height < 1 || (channels != 1 && channels != 3)) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "image %s: %d x %d pixels of %d channels; 1 or 3 are possible",
+                  path, width, height, channels);
+        return GAN_ERROR_ARGUMENT;
+    }
+    // stb_image_write counts in int, and its buffers grow to more than twice the picture
+    if (gan__mul_size((size_t)width, (size_t)channels, &bytes) || gan__add_size(bytes, 1, &bytes) ||
+        gan__mul_size(bytes, (size_t)height, &bytes) || bytes > (size_t)INT_MAX / 4) {
+        gan__fail(ctx, GAN_ERROR_SHAPE, "image %s: %d x %d pixels are too many for one picture", path, width,
+                  height);
+        return GAN_ERROR_SHAPE;
+    }
+    kind = gan__image_kind_of(path);
+    if (kind == GAN__IMAGE_UNKNOWN) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "image %s: the name must end in .png, .pgm or .ppm", path);
+        return GAN_ERROR_ARGUMENT;
+    }
+#ifdef INCLUDE_STB_IMAGE_WRITE_H
+    png = kind == GAN__IMAGE_PNG;
+#endif
+    if (kind == GAN__IMAGE_PNM || png)
+        return gan__image_save(ctx, pixels, width, height, channels, path, png);
+    other = gan__data_join(ctx, path, "");
+    if (!other) return GAN_ERROR_MEMORY;
+    memcpy(strrchr(other, '.'), channels == 1 ? ".pgm" : ".ppm", 4);
+    code = gan__image_save(ctx, pixels, width, height, channels, other, 0);
+    gan__scratch_free(ctx, other);
+    return code;
+}
+
+// Picture i of x (N, C, H, W) into its cell: planes become interleaved pixels.
+static void gan__image_cell(unsigned char *cell, size_t row, const gan_tensor *x, int i)
+{
+    const size_t c = (size_t)x->dim[1], h = (size_t)x->dim[2], w = (size_t)x->dim[3];
+    const gan_real *v = x->data + (size_t)i * c * h * w;
+    size_t k, r, j;
+    for (k = 0; k < c; ++k)
+        for (r = 0; r < h; ++r)
+            for (j = 0; j < w; ++j) cell[r * row + j * c + k] = gan__data_pixel(*v++);
+}
+
+// The size of `count` cells of `size` pixels with a border between them; nonzero when it is no int.
+static int gan__image_extent(int count, int size, int *out)
+{
+    size_t a;
+    if (gan__mul_size((size_t)count, (size_t)size + GAN__IMAGE_BORDER, &a) || a > (size_t)INT_MAX) return 1;
+    *out = (int)a - GAN__IMAGE_BORDER;
+    return 0;
+}
+
+GAN_API int gan_image_write(gan_tensor *x, int columns, const char *path)
+{
+    int i, w, h, cols, rows, code;
+    unsigned char *pixels;
+    size_t bytes, row;
+    gan_tensor *bad;
+    gan_context *ctx;
+    ctx = gan__inputs(GAN_OP_NONE, 1, &x, &bad);
+    if (!ctx) return gan_error(bad ? bad->ctx : NULL);
+    if (x->ndim != 4 || (x->dim[1] != 1 && x->dim[1] != 3) || x->size == 0) {
+        gan__fail(ctx, GAN_ERROR_SHAPE, "gan_image_write takes (N, C, H, W) with 1 or 3 channels, not %t", x);
+        return GAN_ERROR_SHAPE;
+    }
+    if (!path) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_image_write: the path is NULL");
+        return GAN_ERROR_ARGUMENT;
+    }
+    if (columns < 0) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "image %s: %d columns; 0 makes a square", path, columns);
+        return GAN_ERROR_ARGUMENT;
+    }
+    cols = columns;
+    if (!cols)
+        while ((int64_t)cols * cols < x->dim[0]) ++cols;
+    if (cols > x->dim[0]) cols = x->dim[0];
+    rows = (x->dim[0] - 1) / cols + 1;
+    if (gan__image_extent(cols, x->dim[3], &w) || gan__image_extent(rows, x->dim[2], &h) ||
+        gan__mul_size((size_t)w, (size_t)x->dim[1], &row) || gan__mul_size(row, (size_t)h, &bytes) ||
+        bytes > (size_t)INT_MAX) {
+        gan__fail(ctx, GAN_ERROR_SHAPE, "image %s: %t in %d columns is too large for one picture", path, x,
+                  cols);
+        return GAN_ERROR_SHAPE;
+    }
+    pixels = (unsigned char *)gan__scratch(ctx, bytes);
+    if (!pixels) return GAN_ERROR_MEMORY;
+    memset(pixels, GAN__IMAGE_GREY, bytes);
+    for (i = 0; i < x->dim[0]; ++i) {
+        const size_t left = (size_t)(i % cols) * ((size_t)x->dim[3] + GAN__IMAGE_BORDER) * (size_t)x->dim[1];
+        gan__image_cell(pixels + (size_t)(i / cols) * ((size_t)x->dim[2] + GAN__IMAGE_BORDER) * row + left,
+                        row, x, i);
+    }
+    code = gan_image_write_bytes(ctx, pixels, w, h, x->dim[1], path);
+    gan__scratch_free(ctx, pixels);
+    return code;
+}
+
+GAN_API int gan_image_write_png(gan_tensor *x, int columns, const char *path)
+{
+    return gan_image_write(x, columns, path);
+}
+
+#endif // GAN_NO_STDIO
+// >>ckpt: safetensors, written and read; may use floors 0 to 7, data; tests/test_ckpt.c
+//
+//     [0, 8)      u64 N, little endian
+//     [8, 8+N)    JSON {"name":{"dtype":"F32","shape":[..],"data_offsets":[begin,end]}, "__metadata__":{..}}
+//     [8+N, ..)   values, little endian, in the order of begin, without holes
+//
+// Files of ours: tensors by falling size of element, then by name; the header ends in spaces so that values
+// begin at a multiple of 8; in the metadata stand format "gan.h", schema "1" and digest: FNV-1a, 64 bits, of
+// the tensors by name, each as name 00 dtype 00 ndim(1 byte) dims(u64 each) values.
+
+enum { GAN__CKPT_HEADER_MAX = 100000000 }; // the reference reader's limit
+
+// in the order of gan__dtype
+static const struct gan__ckpt_type {
+    const char *name;
+    size_t bytes;
+} gan__ckpt_types[] = {{"F32", 4}, {"F64", 8}, {"F16", 2}, {"BF16", 2}, {"I64", 8}, {"I32", 4}, {"U8", 1}};
+enum { GAN__CKPT_TYPES = sizeof gan__ckpt_types / sizeof gan__ckpt_types[0] };
+
+// A tensor of a file, or one on its way into a file.
+typedef struct gan__ckpt_record {
+    gan__entry e;
+    uint64_t begin, end;
+    gan__state *state; // that it fills; when writing: that it is, values in host order
+} gan__ckpt_record;
+
+typedef struct gan__ckpt_meta {
+    int seen;
+    char format[16], schema[16], digest[24]; // "" when absent; cut when longer, which no right value is
+} gan__ckpt_meta;
+
+typedef int gan__ckpt_order(const gan__ckpt_record *a, const gan__ckpt_record *b); // < 0: a comes first
+
+static int gan__ckpt_by_name(const gan__ckpt_record *a, const gan__ckpt_record *b)
+{
+    return strcmp(a->e.name, b->e.name);
+}
+
+static int gan__ckpt_by_offset(const gan__ckpt_record *a, const gan__ckpt_record *b)
+{
+    if (a->begin != b->begin) return a->begin < b->begin ? -1 : 1;
+    return a->end == b->end ? 0 : a->end < b->end ? -1 : 1;
+}
+
+// Heapsort: in place, n log n for any input, no recursion.
+static void gan__ckpt_sort(gan__ckpt_record **v, size_t n, gan__ckpt_order *order)
+{
+    size_t root = n / 2, end = n, parent, child;
+    gan__ckpt_record *x;
+    while (end > 1) {
+        if (root > 0) x = v[--root];
+        else {
+            x = v[--end];
+            v[end] = v[0];
+        }
+        for (parent = root; (child = 2 * parent + 1) < end; parent = child) {
+            if (child + 1 < end && order(v[child], v[child + 1]) < 0) ++child;
+            if (order(x, v[child]) >= 0) break;
+            v[parent] = v[child];
+        }
+        v[parent] = x;
+    }
+}
+
+static gan__ckpt_record *gan__ckpt_find(gan__ckpt_record **by_name, size_t n, const char *name)
+{
+    size_t lo = 0, hi = n;
+    while (lo < hi) {
+        const size_t mid = lo + (hi - lo) / 2;
+        const int c = strcmp(by_name[mid]->e.name, name);
+        if (c == 0) return by_name[mid];
+        if (c < 0) lo = mid + 1;
+        else hi = mid;
+    }
+    return NULL;
+}
+
+static void gan__ckpt_put64(unsigned char *p, uint64_t v)
+{
+    int i;
+    for (i = 0; i < 8; ++i) p[i] = (unsigned char)(v >> 8 * i & 255);
+}
+
+static size_t gan__ckpt_bytes(const gan__ckpt_record *r)
+{
+    return r->e.count * gan__ckpt_types[r->e.dtype].bytes;
+}
+
+enum { GAN__CKPT_CHUNK = 4096 };
+
+// The values of r from byte `at` on, little endian, in as long a piece as stands ready: *n bytes.
+static const unsigned char *gan__ckpt_piece(const gan__ckpt_record *r, size_t at,
+                                            unsigned char chunk[GAN__CKPT_CHUNK], size_t *n)
+{
+    const unsigned char *from = r->e.bytes + at;
+    const size_t width = gan__ckpt_types[r->e.dtype].bytes;
+    size_t i, k;
+    *n = gan__ckpt_bytes(r) - at;
+    if (!r->state || gan__little_endian()) return from;
+    if (*n > GAN__CKPT_CHUNK) *n = GAN__CKPT_CHUNK;
+    for (i = 0; i < *n; i += width)
+        for (k = 0; k < width; ++k) chunk[i + k] = from[i + width - 1 - k];
+    return chunk;
+}
+
+static uint64_t gan__ckpt_fnv(uint64_t h, const void *bytes, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)bytes;
+    size_t i;
+    for (i = 0; i < n; ++i) h = (h ^ p[i]) * 0x100000001b3u;
+    return h;
+}
+
+static void gan__ckpt_digest(gan__ckpt_record *const *by_name, size_t n, char hex[17])
+{
+    uint64_t h = 0xcbf29ce484222325u;
+    unsigned char chunk[GAN__CKPT_CHUNK], number[8];
+    const unsigned char *piece;
+    size_t i, at, m;
+    int k;
+    for (i = 0; i < n; ++i) {
+        const gan__ckpt_record *r = by_name[i];
+        const char *type = gan__ckpt_types[r->e.dtype].name;
+        h = gan__ckpt_fnv(h, r->e.name, strlen(r->e.name) + 1);
+        h = gan__ckpt_fnv(h, type, strlen(type) + 1);
+        number[0] = (unsigned char)r->e.ndim;
+        h = gan__ckpt_fnv(h, number, 1);
+        for (k = 0; k < r->e.ndim; ++k) {
+            gan__ckpt_put64(number, (uint64_t)r->e.dim[k]);
+            h = gan__ckpt_fnv(h, number, 8);
+        }
+        for (at = 0; at < gan__ckpt_bytes(r); at += m) {
+            piece = gan__ckpt_piece(r, at, chunk, &m);
+            h = gan__ckpt_fnv(h, piece, m);
+        }
+    }
+    for (k = 0; k < 16; ++k) hex[k] = "0123456789abcdef"[h >> (60 - 4 * k) & 15];
+    hex[16] = 0;
+}
+
+static int gan__ckpt_name_ok(const char *name, size_t length)
+{
+    size_t i;
+    for (i = 0; i < length; ++i)
+        if (name[i] < ' ' || name[i] > '~' || name[i] == '"' || name[i] == '\\') return 0;
+    return length >= 1 && length <= GAN_MAX_NAME;
+}
+
+#ifndef GAN_NO_STDIO
+
+static int gan__ckpt_by_layout(const gan__ckpt_record *a, const gan__ckpt_record *b)
+{
+    const size_t x = gan__ckpt_types[a->e.dtype].bytes, y = gan__ckpt_types[b->e.dtype].bytes;
+    return x != y ? (x > y ? -1 : 1) : strcmp(a->e.name, b->e.name);
+}
+
+// What a file must hold: every state, and what was loaded for states that do not exist yet. NULL on an error.
+static gan__ckpt_record *gan__ckpt_collect(gan_context *ctx, size_t *count)
+{
+    gan__ckpt_record *all, *r;
+    const gan__entry *e;
+    gan__state *s;
+    size_t n = 0;
+    int i;
+    for (s = ctx->states; s; s = s->next) ++n;
+    for (e = ctx->pending; e; e = e->next) ++n;
+    *count = n;
+    all = r = (gan__ckpt_record *)gan__scratch(ctx, (n + 1) * sizeof *all);
+    if (!all) return NULL;
+    for (s = ctx->states; s; s = s->next, ++r) {
+        memset(r, 0, sizeof *r);
+        r->state = s;
+        r->e.name = s->name;
+        r->e.dtype = s->kind == GAN__STATE_I64 ? GAN__I64 : sizeof(gan_real) == 8 ? GAN__F64 : GAN__F32;
+        r->e.ndim = s->ndim;
+        for (i = 0; i < s->ndim; ++i) r->e.dim[i] = s->dim[i];
+        r->e.count = s->count;
+        r->e.bytes = (const unsigned char *)s->data;
+    }
+    for (e = ctx->pending; e; e = e->next, ++r) {
+        memset(r, 0, sizeof *r);
+        r->e = *e;
+    }
+    for (r = all; r < all + n; ++r)
+        if (!gan__ckpt_name_ok(r->e.name, strlen(r->e.name))) {
+            gan__fail(ctx, GAN_ERROR_NAME,
+                      "gan_save: a name must be 1 to %d printable ASCII characters, no quotes",
+                      (int)GAN_MAX_NAME);
+            gan__scratch_free(ctx, all);
+            return NULL;
+        }
+    return all;
+}
+
+static char *gan__ckpt_text(char *to, const char *text)
+{
+    const size_t n = strlen(text);
+    memcpy(to, text, n);
+    return to + n;
+}
+
+// {"__metadata__":{..},"name":{..},..} and spaces; the records stand in the order of the file
+static size_t gan__ckpt_header(char *to, gan__ckpt_record *const *v, size_t n, const char *digest)
+{
+    const char *start = to;
+    size_t i;
+    int k;
+    to = gan__ckpt_text(to, "{\"__metadata__\":{\"digest\":\"");
+    to = gan__ckpt_text(to, digest);
+    to = gan__ckpt_text(to, "\",\"format\":\"gan.h\",\"schema\":\"1\"}");
+    for (i = 0; i < n; ++i) {
+        const gan__ckpt_record *r = v[i];
+        to = gan__ckpt_text(to, ",\"");
+        to = gan__ckpt_text(to, r->e.name);
+        to = gan__ckpt_text(to, "\":{\"dtype\":\"");
+        to = gan__ckpt_text(to, gan__ckpt_types[r->e.dtype].name);
+        to = gan__ckpt_text(to, "\",\"shape\":[");
+        for (k = 0; k < r->e.ndim; ++k) {
+            if (k) *to++ = ',';
+            to = gan__data_decimal(to, (uint64_t)r->e.dim[k]);
+        }
+        to = gan__ckpt_text(to, "],\"data_offsets\":[");
+        to = gan__data_decimal(to, r->begin);
+        *to++ = ',';
+        to = gan__data_decimal(to, r->end);
+        to = gan__ckpt_text(to, "]}");
+    }
+    *to++ = '}';
+    while ((to - start) % 8) *to++ = ' ';
+    return (size_t)(to - start);
+}
+
+static int gan__ckpt_write(gan_context *ctx, const char *path, gan__ckpt_record *const *v, size_t n,
+                           const char *head, size_t header)
+{
+    unsigned char chunk[GAN__CKPT_CHUNK];
+    const unsigned char *piece;
+    gan__data_out out;
+    size_t i, at, m;
+    const int code = gan__data_out_open(&out, ctx, path);
+    if (code) return code;
+    gan__ckpt_put64(chunk, header);
+    gan__data_out_write(&out, chunk, 8);
+    gan__data_out_write(&out, head, header);
+    for (i = 0; i < n; ++i)
+        for (at = 0; at < gan__ckpt_bytes(v[i]); at += m) {
+            piece = gan__ckpt_piece(v[i], at, chunk, &m);
+            gan__data_out_write(&out, piece, m);
+        }
+    return gan__data_out_close(&out, 1);
+}
+
+// After an error nothing is written: what stands at path may be better than what is left in the context.
+GAN_API int gan_save(gan_context *ctx, const char *path)
+{
+    enum { FIXED = 160, EACH = GAN_MAX_NAME + 12 * GAN_MAX_DIMS + 100 };
+    gan__ckpt_record *all, **v = NULL;
+    char digest[17], *head = NULL;
+    size_t i, n;
+    uint64_t at = 0;
+    int code = GAN_ERROR_MEMORY;
+    if (!ctx || ctx->error) return gan_error(ctx);
+    if (!path) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_save: the path is NULL");
+        return GAN_ERROR_ARGUMENT;
+    }
+    all = gan__ckpt_collect(ctx, &n);
+    if (!all) return gan_error(ctx);
+    v = (gan__ckpt_record **)gan__scratch(ctx, (n + 1) * sizeof *v);
+    head = (char *)gan__scratch(ctx, FIXED + n * EACH);
+    if (v && head) {
+        for (i = 0; i < n; ++i) v[i] = all + i;
+        gan__ckpt_sort(v, n, gan__ckpt_by_name);
+        gan__ckpt_digest(v, n, digest);
+        gan__ckpt_sort(v, n, gan__ckpt_by_layout);
+        for (i = 0; i < n; ++i) {
+            v[i]->begin = at;
+            v[i]->end = at += gan__ckpt_bytes(v[i]);
+        }
+        code = gan__ckpt_write(ctx, path, v, n, head, gan__ckpt_header(head, v, n, digest));
+    }
+    gan__scratch_free(ctx, head);
+    gan__scratch_free(ctx, v);
+    gan__scratch_free(ctx, all);
+    return code;
+}
+
+#endif // GAN_NO_STDIO
+
+// Reading JSON, of the one form that the header has: no recursion, nothing read twice, no byte believed.
+
+typedef struct gan__ckpt_json {
+    const unsigned char *start, *at, *end;
+    const char *problem; // what is wrong at `at`; NULL while nothing is
+} gan__ckpt_json;
+
+static int gan__ckpt_wrong(gan__ckpt_json *j, const char *problem)
+{
+    if (!j->problem) j->problem = problem;
+    return 0;
+}
+
+static int gan__ckpt_peek(gan__ckpt_json *j) // the next byte that is no space; -1 at the end
+{
+    while (j->at < j->end && (*j->at == ' ' || *j->at == '\n' || *j->at == '\r' || *j->at == '\t')) ++j->at;
+    return j->at < j->end ? *j->at : -1;
+}
+
+static int gan__ckpt_take(gan__ckpt_json *j, int c)
+{
+    if (gan__ckpt_peek(j) != c) return 0;
+    ++j->at;
+    return 1;
+}
+
+static int gan__ckpt_need(gan__ckpt_json *j, int c, const char *problem)
+{
+    return gan__ckpt_take(j, c) || gan__ckpt_wrong(j, problem);
+}
+
+// Four hexadecimal digits of a \u escape; -1 when they are not.
+static int gan__ckpt_hex4(gan__ckpt_json *j)
+{
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    int i, v = 0;
+    if (j->end - j->at < 4) return -1;
+    for (i = 0; i < 4; ++i) {
+        const char *at = *j->at ? strchr(digits, *j->at++) : NULL;
+        if (!at) return -1;
+        v = v * 16 + (int)((at - digits) % 16);
+    }
+    return v;
+}
+
+// The bytes of the UTF-8 character that begins at p, before end; 0 when it is none.
+static int gan__ckpt_utf8(const unsigned char *p, const unsigned char *end)
+{
+    const int n = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
+    int i;
+    if (n == 0 || end - p < n) return 0;
+    for (i = 1; i < n; ++i)
+        if ((p[i] & 0xc0) != 0x80) return 0;
+    if (*p == 0xe0 && p[1] < 0xa0) return 0; // longer than needed
+    if (*p == 0xed && p[1] > 0x9f) return 0; // surrogates
+    if (*p == 0xf0 && p[1] < 0x90) return 0;
+    if (*p == 0xf4 && p[1] > 0x8f) return 0; // above U+10FFFF
+    return n;
+}
+
+// The character of an escape whose backslash was read. What is not ASCII counts as a byte FF: no name has it.
+static int gan__ckpt_escape(gan__ckpt_json *j)
+{
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    const int c = j->at < j->end ? *j->at++ : 0;
+    const char *p = c ? strchr(from, c) : NULL;
+    int v;
+    if (p) return to[p - from];
+    v = c == 'u' ? gan__ckpt_hex4(j) : -1;
+    if (v >= 0xd800 && v < 0xdc00) { // the first of a pair
+        if (j->end - j->at < 2 || j->at[0] != '\\' || j->at[1] != 'u') return -1;
+        j->at += 2;
+        v = gan__ckpt_hex4(j);
+        return v >= 0xdc00 && v < 0xe000 ? 0xff : -1;
+    }
+    if (v >= 0xdc00 && v < 0xe000) return -1;
+    return v < 0x80 ? v : 0xff;
+}
+
+// A string, without its escapes, into out of `size` bytes, cut where it is longer; *length: all of it.
+static int gan__ckpt_string(gan__ckpt_json *j, char *out, size_t size, size_t *length)
+{
+    size_t n = 0;
+    int c, i, bytes;
+    if (!gan__ckpt_need(j, '"', "a text in quotes is missing")) return 0;
+    for (;;) {
+        if (j->at >= j->end) return gan__ckpt_wrong(j, "a text does not end");
+        if (*j->at == '"') break;
+        if (*j->at < 0x20) return gan__ckpt_wrong(j, "a text holds a control character");
+        if (*j->at == '\\') {
+            ++j->at;
+            c = gan__ckpt_escape(j);
+            if (c < 0) return gan__ckpt_wrong(j, "a text holds a wrong escape");
+            if (n + 1 < size) out[n] = (char)c;
+            ++n;
+            continue;
+        }
+        bytes = gan__ckpt_utf8(j->at, j->end);
+        if (!bytes) return gan__ckpt_wrong(j, "a text is not UTF-8");
+        for (i = 0; i < bytes; ++i, ++n, ++j->at)
+            if (n + 1 < size) out[n] = (char)*j->at;
+    }
+    ++j->at;
+    out[n < size ? n : size - 1] = 0;
+    *length = n;
+    return 1;
+}
+
+static int gan__ckpt_number(gan__ckpt_json *j, uint64_t *v)
+{
+    const int first = gan__ckpt_peek(j);
+    unsigned digit;
+    *v = 0;
+    if (first < '0' || first > '9') return gan__ckpt_wrong(j, "a whole number from 0 on is missing");
+    while (j->at < j->end && *j->at >= '0' && *j->at <= '9') {
+        digit = (unsigned)(*j->at - '0');
+        if (*v > (UINT64_MAX - digit) / 10) return gan__ckpt_wrong(j, "a number is too large");
+        if (first == '0' && *v == 0 && j->at[-1] == '0') return gan__ckpt_wrong(j, "a number begins with 0");
+        *v = *v * 10 + digit;
+        ++j->at;
+    }
+    if (j->at < j->end && (*j->at == '.' || *j->at == 'e' || *j->at == 'E'))
+        return gan__ckpt_wrong(j, "a number is not whole");
+    return 1;
+}
+
+static int gan__ckpt_dtype(gan__ckpt_json *j, gan__ckpt_record *r)
+{
+    char text[8];
+    size_t length;
+    int i;
+    if (!gan__ckpt_string(j, text, sizeof text, &length)) return 0;
+    for (i = 0; i < GAN__CKPT_TYPES; ++i)
+        if (length < sizeof text && !strcmp(text, gan__ckpt_types[i].name)) {
+            r->e.dtype = (gan__dtype)i;
+            return 1;
+        }
+    return gan__ckpt_wrong(j, "its dtype is none of F32 F64 F16 BF16 I64 I32 U8: convert it");
+}
+
+static int gan__ckpt_shape(gan__ckpt_json *j, gan__ckpt_record *r)
+{
+    uint64_t v;
+    if (!gan__ckpt_need(j, '[', "a shape is missing")) return 0;
+    if (gan__ckpt_take(j, ']')) return 1;
+    do {
+        if (!gan__ckpt_number(j, &v)) return 0;
+        if (r->e.ndim == GAN_MAX_DIMS) return gan__ckpt_wrong(j, "it has more than 8 dimensions");
+        if (v > (uint64_t)INT_MAX) return gan__ckpt_wrong(j, "a dimension is too large");
+        r->e.dim[r->e.ndim++] = (int)v;
+    } while (gan__ckpt_take(j, ','));
+    return gan__ckpt_need(j, ']', "a shape does not end");
+}
+
+static int gan__ckpt_offsets(gan__ckpt_json *j, gan__ckpt_record *r)
+{
+    return gan__ckpt_need(j, '[', "data_offsets are missing") && gan__ckpt_number(j, &r->begin) &&
+           gan__ckpt_need(j, ',', "data_offsets are not two numbers") && gan__ckpt_number(j, &r->end) &&
+           gan__ckpt_need(j, ']', "data_offsets are not two numbers");
+}
+
+static int gan__ckpt_tensor(gan__ckpt_json *j, gan__ckpt_record *r)
+{
+    enum { DTYPE = 1, SHAPE = 2, OFFSETS = 4 };
+    size_t count = 1, length;
+    int i, key, seen = 0;
+    char name[16];
+    if (!gan__ckpt_need(j, '{', "a tensor's {...} is missing")) return 0;
+    do {
+        if (!gan__ckpt_string(j, name, sizeof name, &length) || !gan__ckpt_need(j, ':', "a colon is missing"))
+            return 0;
+        key = 0;
+        if (!strcmp(name, "dtype")) key = DTYPE;
+        if (!strcmp(name, "shape")) key = SHAPE;
+        if (!strcmp(name, "data_offsets")) key = OFFSETS;
+        if (!key || length >= sizeof name)
+            return gan__ckpt_wrong(j, "a key is none of dtype, shape, data_offsets");
+        if (seen & key) return gan__ckpt_wrong(j, "a key stands twice");
+        seen |= key;
+        if (!(key == DTYPE   ? gan__ckpt_dtype(j, r)
+              : key == SHAPE ? gan__ckpt_shape(j, r)
+                             : gan__ckpt_offsets(j, r)))
+            return 0;
+    } while (gan__ckpt_take(j, ','));
+    if (!gan__ckpt_need(j, '}', "a tensor's {...} does not end")) return 0;
+    if (seen != (DTYPE | SHAPE | OFFSETS))
+        return gan__ckpt_wrong(j, "dtype, shape or data_offsets is missing");
+    for (i = 0; i < r->e.ndim; ++i)
+        if (gan__mul_size(count, (size_t)r->e.dim[i], &count))
+            return gan__ckpt_wrong(j, "its shape is too large");
+    r->e.count = count;
+    if (gan__mul_size(count, gan__ckpt_types[r->e.dtype].bytes, &count))
+        return gan__ckpt_wrong(j, "its shape is too large");
+    if (r->end < r->begin || r->end - r->begin != count)
+        return gan__ckpt_wrong(j, "its data_offsets do not fit its dtype and shape");
+    return 1;
+}
+
+static int gan__ckpt_metadata(gan__ckpt_json *j, gan__ckpt_meta *meta)
+{
+    char name[16], other[8];
+    size_t length, size;
+    if (meta->seen++) return gan__ckpt_wrong(j, "__metadata__ stands twice");
+    if (!gan__ckpt_need(j, '{', "__metadata__ is no {...}")) return 0;
+    if (gan__ckpt_take(j, '}')) return 1;
+    do {
+        char *out = other;
+        size = sizeof other;
+        if (!gan__ckpt_string(j, name, sizeof name, &length) || !gan__ckpt_need(j, ':', "a colon is missing"))
+            return 0;
+        if (!strcmp(name, "format")) out = meta->format, size = sizeof meta->format;
+        if (!strcmp(name, "schema")) out = meta->schema, size = sizeof meta->schema;
+        if (!strcmp(name, "digest")) out = meta->digest, size = sizeof meta->digest;
+        if (out != other && *out) return gan__ckpt_wrong(j, "a key stands twice");
+        if (!gan__ckpt_string(j, out, size, &length)) return 0;
+    } while (gan__ckpt_take(j, ','));
+    return gan__ckpt_need(j, '}', "__metadata__ does not end");
+}
+
+// The header's entries into r and their names into `names`; with r NULL they are only checked and counted.
+// name: the entry that is being read.
+static int gan__ckpt_parse(gan__ckpt_json *j, gan__ckpt_record *r, char *names, size_t *count,
+                           gan__ckpt_meta *meta, char *name)
+{
+    gan__ckpt_record one;
+    size_t length;
+    *count = 0;
+    memset(meta, 0, sizeof *meta);
+    if (j->at == j->end || *j->at != '{') return gan__ckpt_wrong(j, "it does not begin with {");
+    ++j->at;
+    if (!gan__ckpt_take(j, '}')) {
+        do {
+            name[0] = 0;
+            if (!gan__ckpt_string(j, name, GAN_MAX_NAME + 1, &length)) return 0;
+            if (!gan__ckpt_name_ok(name, length)) {
+                name[0] = 0;
+                return gan__ckpt_wrong(j, "a name is not 1 to 128 printable ASCII characters without quotes");
+            }
+            if (!gan__ckpt_need(j, ':', "a colon is missing")) return 0;
+            if (!strcmp(name, "__metadata__")) {
+                if (!gan__ckpt_metadata(j, meta)) return 0;
+                continue;
+            }
+            memset(&one, 0, sizeof one);
+            if (!gan__ckpt_tensor(j, &one)) return 0;
+            if (r) {
+                one.e.name = (const char *)memcpy(names, name, length + 1);
+                names += length + 1;
+                r[*count] = one;
+            }
+            ++*count;
+        } while (gan__ckpt_take(j, ','));
+        name[0] = 0;
+        if (!gan__ckpt_need(j, '}', "its {...} does not end")) return 0;
+    }
+    return gan__ckpt_peek(j) == -1 || gan__ckpt_wrong(j, "something follows its {...}");
+}
+
+// A file in memory, being read. Everything but `bytes` is scratch.
+typedef struct gan__ckpt_file {
+    gan_context *ctx;
+    const char *path; // as errors call it
+    const unsigned char *bytes;
+    size_t size, header, data; // of the JSON; where the values begin
+    gan__ckpt_record *records, **by_name;
+    size_t count;
+    char *names;
+    gan__ckpt_meta meta;
+} gan__ckpt_file;
+
+static int gan__ckpt_bad(gan__ckpt_file *f, const char *what)
+{
+    gan__fail(f->ctx, GAN_ERROR_FORMAT, "%s %s", f->path, what);
+    return GAN_ERROR_FORMAT;
+}
+
+static int gan__ckpt_open(gan__ckpt_file *f)
+{
+    const unsigned char *p = f->bytes;
+    uint64_t n;
+    if (f->size >= 2 && p[0] == 0x1f && p[1] == 0x8b)
+        return gan__ckpt_bad(f, "is gzip-compressed: gunzip it first");
+    if (f->size >= 4 && !memcmp(p, "PK\3\4", 4))
+        return gan__ckpt_bad(
+            f, "is a zip archive, as torch.save writes it: write it with safetensors.torch.save_file");
+    if (f->size >= 6 && !memcmp(p, "\x93NUMPY", 6))
+        return gan__ckpt_bad(f, "is a NumPy file, not safetensors");
+    if (f->size < 8) {
+        gan__fail(f->ctx, GAN_ERROR_FORMAT, "%s is short: %l bytes found, 8 needed to begin", f->path,
+                  (int64_t)f->size);
+        return GAN_ERROR_FORMAT;
+    }
+    n = gan__little(p, 8);
+    if (n > GAN__CKPT_HEADER_MAX || (f->size > 8 && n > 0 && p[8] != '{'))
+        return gan__ckpt_bad(f, "is no safetensors file: it does not begin with a header's length and {");
+    if (n > f->size - 8) {
+        gan__fail(f->ctx, GAN_ERROR_FORMAT, "%s is short: %l bytes found, %l needed for the header alone",
+                  f->path, (int64_t)f->size, (int64_t)n + 8);
+        return GAN_ERROR_FORMAT;
+    }
+    f->header = (size_t)n;
+    f->data = 8 + f->header;
+    return GAN_OK;
+}
+
+// Twice over the header: once to check and count, once to keep.
+static int gan__ckpt_read_header(gan__ckpt_file *f)
+{
+    char name[GAN_MAX_NAME + 1] = "";
+    gan__ckpt_json j;
+    size_t i;
+    int pass;
+    for (pass = 0; pass < 2; ++pass) {
+        memset(&j, 0, sizeof j);
+        j.start = j.at = f->bytes + 8;
+        j.end = j.start + f->header;
+        if (!gan__ckpt_parse(&j, f->records, f->names, &f->count, &f->meta, name)) {
+            gan__fail(f->ctx, GAN_ERROR_FORMAT,
+                      "%s is no valid safetensors file: byte %l of its header: %s%s%s", f->path,
+                      (int64_t)(j.at - j.start), *name ? name : "", *name ? ": " : "", j.problem);
+            return GAN_ERROR_FORMAT;
+        }
+        if (pass) break;
+        f->records = (gan__ckpt_record *)gan__scratch(f->ctx, (f->count + 1) * sizeof *f->records);
+        f->by_name = (gan__ckpt_record **)gan__scratch(f->ctx, (f->count + 1) * sizeof *f->by_name);
+        f->names = (char *)gan__scratch(f->ctx, f->header + 1);
+        if (!f->records || !f->by_name || !f->names) return GAN_ERROR_MEMORY;
+    }
+    for (i = 0; i < f->count; ++i) f->by_name[i] = f->records + i;
+    return GAN_OK;
+}
+
+// The values lie one behind the other, from the header to the end of the file.
+static int gan__ckpt_check_layout(gan__ckpt_file *f)
+{
+    const uint64_t have = f->size - f->data;
+    uint64_t at = 0;
+    size_t i;
+    gan__ckpt_sort(f->by_name, f->count, gan__ckpt_by_offset);
+    for (i = 0; i < f->count; ++i) {
+        gan__ckpt_record *r = f->by_name[i];
+        if (r->begin != at) {
+            gan__fail(f->ctx, GAN_ERROR_FORMAT, "%s is no valid safetensors file: %s before the values of %s",
+                      f->path, r->begin > at ? "a hole" : "an overlap", r->e.name);
+            return GAN_ERROR_FORMAT;
+        }
+        at = r->end;
+        if (at > have) break;
+        r->e.bytes = f->bytes + f->data + (size_t)r->begin;
+    }
+    if (at == have) return GAN_OK;
+    gan__fail(f->ctx, GAN_ERROR_FORMAT, "%s is %s: %l bytes found, %l needed", f->path,
+              at > have ? "short" : "too long", (int64_t)f->size,
+              at > (uint64_t)INT64_MAX - f->data ? INT64_MAX : (int64_t)(at + f->data));
+    return GAN_ERROR_FORMAT;
+}
+
+static int gan__ckpt_check_digest(gan__ckpt_file *f)
+{
+    const int ours = !strcmp(f->meta.format, "gan.h");
+    char digest[17];
+    if (ours && strcmp(f->meta.schema, "1") != 0) {
+        gan__fail(f->ctx, GAN_ERROR_UNSUPPORTED,
+                  "%s was written by another version of gan.h: schema 1 is read here", f->path);
+        return GAN_ERROR_UNSUPPORTED;
+    }
+    if (!f->meta.digest[0]) return ours ? gan__ckpt_bad(f, "is damaged: its digest is missing") : GAN_OK;
+    gan__ckpt_digest(f->by_name, f->count, digest);
+    if (!strcmp(digest, f->meta.digest)) return GAN_OK;
+    return gan__ckpt_bad(
+        f, "is damaged: its digest does not fit (a program that changes values must drop __metadata__)");
+}
+
+// Finds the state of each record; shapes and kinds must fit. States that borrowed their memory get their own.
+static int gan__ckpt_check_states(gan__ckpt_file *f)
+{
+    gan__state *s;
+    for (s = f->ctx->states; s; s = s->next) {
+        gan__ckpt_record *r = gan__ckpt_find(f->by_name, f->count, s->name);
+        if (!r) continue;
+        if (r->e.ndim != s->ndim || memcmp(r->e.dim, s->dim, (size_t)s->ndim * sizeof s->dim[0]) != 0) {
+            gan__fail(f->ctx, GAN_ERROR_SHAPE,
+                      "%s: %s has the shape %h in the file, %h here; nothing was loaded", f->path, s->name,
+                      r->e.ndim, r->e.dim, s->ndim, s->dim);
+            return GAN_ERROR_SHAPE;
+        }
+        if (s->kind == GAN__STATE_I64 && r->e.dtype != GAN__I64) {
+            gan__fail(f->ctx, GAN_ERROR_FORMAT, "%s: %s is %s in the file, I64 here; nothing was loaded",
+                      f->path, s->name, gan__ckpt_types[r->e.dtype].name);
+            return GAN_ERROR_FORMAT;
+        }
+        if (gan__state_own(f->ctx, s)) return GAN_ERROR_MEMORY;
+        r->state = s;
+    }
+    return GAN_OK;
+}
+
+// A chain, in persistent memory, of what has no state yet. keep: the bytes live for ever and are not copied.
+static int gan__ckpt_pend(gan__ckpt_file *f, int keep, gan__entry **first)
+{
+    const gan__dtype real = sizeof(gan_real) == 8 ? GAN__F64 : GAN__F32;
+    size_t i;
+    for (i = f->count; i-- > 0;) {
+        const gan__ckpt_record *r = f->by_name[i];
+        const size_t length = strlen(r->e.name) + 1, bytes = gan__ckpt_bytes(r), copy = keep ? 0 : bytes;
+        gan__entry *e;
+        char *tail;
+        if (r->state) continue;
+        e = (gan__entry *)gan__persist(f->ctx, sizeof *e);
+        tail = (char *)gan__persist(f->ctx, length);
+        if (!e || !tail) return GAN_ERROR_MEMORY;
+        *e = r->e;
+        e->name = (const char *)memcpy(tail, r->e.name, length);
+        e->borrowable = keep && r->e.dtype == real && gan__little_endian() &&
+                        (uintptr_t)r->e.bytes % sizeof(gan_real) == 0;
+        if (copy) {
+            unsigned char *own = (unsigned char *)gan__persist(f->ctx, copy);
+            if (!own) return GAN_ERROR_MEMORY;
+            e->bytes = (const unsigned char *)memcpy(own, r->e.bytes, copy);
+        }
+        e->next = *first;
+        *first = e;
+    }
+    return GAN_OK;
+}
+
+// Nothing that the file holds fails here: states are filled, older pending entries of the same names dropped.
+static int gan__ckpt_apply(gan__ckpt_file *f, gan__entry *pending)
+{
+    gan__entry **p = &f->ctx->pending;
+    size_t i;
+    while (*p) {
+        if (gan__ckpt_find(f->by_name, f->count, (*p)->name)) *p = (*p)->next;
+        else p = &(*p)->next;
+    }
+    *p = pending;
+    for (i = 0; i < f->count; ++i)
+        if (f->by_name[i]->state && gan__state_apply(f->ctx, f->by_name[i]->state, &f->by_name[i]->e))
+            return gan_error(f->ctx);
+    return GAN_OK;
+}
+
+static int gan__ckpt_check(gan__ckpt_file *f)
+{
+    size_t i;
+    int code = gan__ckpt_open(f);
+    if (!code) code = gan__ckpt_read_header(f);
+    if (!code) code = gan__ckpt_check_layout(f);
+    if (code) return code;
+    gan__ckpt_sort(f->by_name, f->count, gan__ckpt_by_name);
+    for (i = 1; i < f->count; ++i)
+        if (!strcmp(f->by_name[i - 1]->e.name, f->by_name[i]->e.name)) {
+            gan__fail(f->ctx, GAN_ERROR_FORMAT, "%s is no valid safetensors file: it holds %s twice", f->path,
+                      f->by_name[i]->e.name);
+            return GAN_ERROR_FORMAT;
+        }
+    code = gan__ckpt_check_digest(f);
+    return code ? code : gan__ckpt_check_states(f);
+}
+
+static int gan__ckpt_load(gan_context *ctx, const char *path, const unsigned char *bytes, size_t size,
+                          int keep)
+{
+    gan__entry *pending = NULL;
+    gan__ckpt_file f;
+    int code;
+    memset(&f, 0, sizeof f);
+    f.ctx = ctx;
+    f.path = path;
+    f.bytes = bytes;
+    f.size = size;
+    code = gan__ckpt_check(&f);
+    if (!code) code = gan__ckpt_pend(&f, keep, &pending);
+    if (!code) code = gan__ckpt_apply(&f, pending);
+    gan__scratch_free(ctx, f.names);
+    gan__scratch_free(ctx, f.by_name);
+    gan__scratch_free(ctx, f.records);
+    return code;
+}
+
+GAN_API int gan_load_memory(gan_context *ctx, const void *bytes, size_t size)
+{
+    if (!ctx || ctx->error) return gan_error(ctx);
+    if (bytes) return gan__ckpt_load(ctx, "gan_load_memory: the file", (const unsigned char *)bytes, size, 1);
+    gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_load_memory: the bytes are NULL");
+    return GAN_ERROR_ARGUMENT;
+}
+
+#ifndef GAN_NO_STDIO
+
+GAN_API int gan_load(gan_context *ctx, const char *path)
+{
+    unsigned char *bytes;
+    size_t size;
+    int code;
+    FILE *file;
+    if (!ctx || ctx->error) return gan_error(ctx);
+    if (!path) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_load: the path is NULL");
+        return GAN_ERROR_ARGUMENT;
+    }
+    errno = 0;
+    file = gan__data_open(path, &size);
+    if (!file) {
+        gan__fail(ctx, GAN_ERROR_FILE, "%s cannot be read: %s", path,
+                  errno ? strerror(errno) : "it is no file");
+        return GAN_ERROR_FILE;
+    }
+    bytes = (unsigned char *)gan__scratch(ctx, size + 1);
+    if (!bytes) code = GAN_ERROR_MEMORY;
+    else if (fread(bytes, 1, size, file) == size) code = gan__ckpt_load(ctx, path, bytes, size, 0);
+    else {
+        gan__fail(ctx, GAN_ERROR_FILE, "%s cannot be read to its end: %s", path, strerror(errno));
+        code = GAN_ERROR_FILE;
+    }
+    fclose(file);
+    gan__scratch_free(ctx, bytes);
+    return code;
+}
+
+#endif // GAN_NO_STDIO
+
+// >>train: Goodfellow 2014, algorithm 1, with its statistics; may use all floors; tests/test_train.c
+
+typedef struct gan__average {           // one parameter of the averaged generator
+    struct gan__average *next;
+    gan__param *param;
+    gan__state *state;
+    gan_real *own;                      // the parameter's own values while the average stands in for them
+} gan__average;
+
+struct gan_trainer {
+    gan_context *ctx;
+    gan_trainer_desc desc;
+    gan_optimizer *g, *d;
+    gan__average *averages, *averages_end;
+    int64_t steps;
+    int classes;                        // of the data's labels, 0 without labels
+    gan_real *labels;                   // of the last batch: the generator is asked for the same ones
+    gan_trainer_stats stats;
+};
+
+// One more than the largest label; 0 without labels.
+static int gan__data_classes(const gan_dataset *d)
+{
+    int most = -1;
+    size_t i;
+    for (i = 0; i < d->n && d->byte_labels; ++i) most = GAN__MOST(most, (int)d->byte_labels[i]);
+    for (i = 0; i < d->n && d->real_labels; ++i) most = GAN__MOST(most, (int)d->real_labels[i]);
+    return most + 1;
+}
+
+GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc *desc)
+{
+    gan_trainer *t;
+    if (!ctx) return NULL;
+    if (!desc || !desc->generator || !desc->discriminator || !desc->data) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_trainer_create: generator, discriminator and data must be given%s",
+                  desc && desc->generator && desc->discriminator ? "; data is NULL" : "");
+        return NULL;
+    }
+    if (desc->generator->ctx != ctx || desc->discriminator->ctx != ctx) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_trainer_create: the models belong to another context");
+        return NULL;
+    }
+    if (!gan__loss_known(ctx, desc->loss) || !gan__penalty_known(ctx, desc->penalty)) return NULL;
+    if (desc->batch < 0 || desc->latent < 0 || desc->d_steps < 0 || !(desc->ema >= 0 && desc->ema < 1) ||
+        !(desc->label_smoothing >= 0 && desc->label_smoothing < 1)) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_trainer_create: batch %d, latent %d, d_steps %d must not be negative; ema and label_smoothing lie in [0, 1)",
+                  desc->batch, desc->latent, desc->d_steps);
+        return NULL;
+    }
+    t = (gan_trainer *)gan__persist(ctx, sizeof *t);
+    if (!t) return NULL;
+    t->ctx = ctx;
+    t->desc = *desc;
+    if (!t->desc.batch) t->desc.batch = 64;
+    if (!t->desc.latent) t->desc.latent = 100;
+    if (!t->desc.d_steps) t->desc.d_steps = 1;
+    if (t->desc.g_optimizer.lr == 0) t->desc.g_optimizer = gan_adam((gan_real)2e-4, (gan_real)0.5, (gan_real)0.999);
+    if (t->desc.d_optimizer.lr == 0) t->desc.d_optimizer = gan_adam((gan_real)2e-4, (gan_real)0.5, (gan_real)0.999);
+    t->g = gan_optimizer_create(desc->generator, t->desc.g_optimizer);
+    t->d = t->g ? gan_optimizer_create(desc->discriminator, t->desc.d_optimizer) : NULL;
+    if (!t->d) return NULL;
+    if (!gan__state_over(ctx, gan__name(ctx, "trainer.", desc->generator->name, ".steps"), GAN__STATE_I64, 0, NULL, &t->steps)) return NULL;
+    t->stats.step = t->steps;
+    t->classes = gan__data_classes(desc->data);
+    t->labels = t->classes ? (gan_real *)gan__persist(ctx, (size_t)t->desc.batch * sizeof *t->labels) : NULL;
+    return ctx->error ? NULL : t;
+}
+
+GAN_API int64_t gan_trainer_steps(const gan_trainer *t) { return t ? t->steps : 0; }
+
+static gan_tensor *gan__latent(gan_trainer *t, gan__rng *r, int n)
+{
+    gan_tensor *z;
+    int dim[2];
+    size_t i;
+    dim[0] = n;
+    dim[1] = t->desc.latent;
+    z = gan__tensor_new(t->ctx, 2, dim);
+    if (gan__is_poison(z)) return z;
+    if (t->desc.prior == GAN_PRIOR_NORMAL) {
+        gan__rng_fill_normal(r, z->data, z->size);
+        return z;
+    }
+    gan__rng_fill_uniform(r, z->data, z->size);
+    for (i = 0; i < z->size; ++i) z->data[i] = 2 * z->data[i] - 1;
+    return z;
+}
+
+// avg = ema avg + (1 - ema) p, from the first step on; buffers (running statistics) are taken as they are.
+static void gan__average_update(gan_trainer *t)
+{
+    gan_context *ctx = t->ctx;
+    gan__average *a;
+    gan__param *p = t->averages_end ? t->averages_end->param->next : t->desc.generator->params;
+    if (t->desc.ema == 0) return;
+    for (a = t->averages; a; a = a->next) ctx->k->ema(a->param->tensor->size, (gan_real *)a->state->data, a->param->tensor->data, t->desc.ema);
+    for (; p; p = p->next) {                                // new ones start as copies
+        a = (gan__average *)gan__persist(ctx, sizeof *a);
+        if (!a) return;
+        a->param = p;
+        a->state = gan__state_add(ctx, gan__name(ctx, "ema.", p->state->name, ""), GAN__STATE_REAL, p->tensor->ndim, p->tensor->dim);
+        if (!a->state || gan__state_own(ctx, a->state)) return;
+        if (!a->state->loaded) memcpy(a->state->data, p->tensor->data, p->tensor->size * sizeof(gan_real));
+        else ctx->k->ema(p->tensor->size, (gan_real *)a->state->data, p->tensor->data, t->desc.ema);
+        if (t->averages_end) t->averages_end->next = a;
+        else t->averages = a;
+        t->averages_end = a;
+    }
+}
+
+static void gan__average_swap(gan_trainer *t, int in)
+{
+    gan__average *a;
+    for (a = t->averages; a; a = a->next) {
+        if (!a->param->trainable) continue;
+        if (in) {
+            a->own = a->param->tensor->data;
+            a->param->tensor->data = (gan_real *)a->state->data;
+        } else {
+            a->param->tensor->data = a->own;
+        }
+    }
+}
+
+static gan_real gan__mean_output(const gan_trainer *t, gan_tensor *out)
+{
+    const int probability = t->desc.loss == GAN_LOSS_NON_SATURATING || t->desc.loss == GAN_LOSS_MINIMAX;
+    return gan_item(gan_mean_all(probability ? gan_sigmoid(out) : out));
+}
+
+// One update of D on a fresh batch and fresh fakes, which are made without a tape in a scope of their own.
+static void gan__trainer_d_step(gan_trainer *t)
+{
+    gan_context *ctx = t->ctx;
+    const gan_trainer_desc *desc = &t->desc;
+    gan_tensor *label = NULL, *real, *fake, *made, *r, *f, *loss, *penalty;
+    int recording;
+    real = gan_dataset_batch(desc->data, desc->batch, &label);
+    if (gan__is_poison(real)) return;
+    if (t->labels) memcpy(t->labels, label->data, label->size * sizeof *t->labels);
+    fake = gan__tensor_new(ctx, real->ndim, real->dim);
+    if (gan__is_poison(fake)) return;
+    gan_scope_open(ctx);
+    recording = gan_record(ctx, 0);
+    made = gan_forward(desc->generator, gan__latent(t, &ctx->rng, desc->batch), label);
+    gan_record(ctx, recording);
+    if (!gan__is_poison(made)) {
+        if (made->size != real->size || made->ndim != real->ndim || memcmp(made->dim, real->dim, (size_t)real->ndim * sizeof *real->dim))
+            gan__fail(ctx, GAN_ERROR_SHAPE, "trainer: the generator makes %t, the data are %t", made, real);
+        else memcpy(fake->data, made->data, fake->size * sizeof *fake->data);
+    }
+    gan_scope_close(ctx);
+    if (ctx->error) return;
+    r = gan_forward(desc->discriminator, real, label);
+    f = gan_forward(desc->discriminator, fake, label);
+    loss = gan_loss_d(desc->loss, r, f, desc->label_smoothing);
+    t->stats.d_loss = gan_item(loss);
+    t->stats.d_real = gan__mean_output(t, r);
+    t->stats.d_fake = gan__mean_output(t, f);
+    t->stats.penalty = 0;
+    if (desc->penalty != GAN_PENALTY_NONE) {
+        penalty = gan_penalty(desc->penalty, desc->penalty_weight, desc->discriminator, real, fake, label);
+        t->stats.penalty = gan_item(penalty);
+        loss = gan_add(loss, penalty);
+    }
+    gan_minimize(t->d, loss);
+    t->stats.d_grad_norm = gan_optimizer_norm(t->d);
+    if (!ctx->error) gan_penalty_after(desc->penalty, desc->penalty_weight, desc->discriminator);
+}
+
+static void gan__trainer_g_step(gan_trainer *t)
+{
+    gan_tensor *label = NULL, *loss;
+    if (t->labels) {
+        label = gan__tensor_new(t->ctx, 1, &t->desc.batch);
+        if (gan__is_poison(label)) return;
+        memcpy(label->data, t->labels, label->size * sizeof *t->labels);
+    }
+    loss = gan_forward(t->desc.generator, gan__latent(t, &t->ctx->rng, t->desc.batch), label);
+    loss = gan_loss_g(t->desc.loss, gan_forward(t->desc.discriminator, loss, label));
+    t->stats.g_loss = gan_item(loss);
+    gan_minimize(t->g, loss);
+    t->stats.g_grad_norm = gan_optimizer_norm(t->g);
+}
+
+GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t)
+{
+    gan_trainer_stats none;
+    gan_context *ctx;
+    int i;
+    memset(&none, 0, sizeof none);
+    if (!t) return none;
+    ctx = t->ctx;
+    for (i = 0; i < t->desc.d_steps && !ctx->error; ++i) {
+        gan_scope_open(ctx);
+        gan__trainer_d_step(t);
+        gan_scope_close(ctx);
+    }
+    if (!ctx->error) {
+        gan_scope_open(ctx);
+        gan__trainer_g_step(t);
+        gan_scope_close(ctx);
+    }
+    if (ctx->error) return t->stats;
+    gan__average_update(t);
+    t->stats.step = ++t->steps;
+    t->stats.cancelled = t->desc.progress ? t->desc.progress(&t->stats, t->desc.user) != 0 : 0;
+    return t->stats;
+}
+
+GAN_API gan_trainer_stats gan_trainer_run(gan_trainer *t, int64_t steps)
+{
+    gan_trainer_stats s;
+    memset(&s, 0, sizeof s);
+    while (t && steps-- > 0 && !t->ctx->error) {
+        s = gan_trainer_step(t);
+        if (s.cancelled) break;
+    }
+    return s;
+}
+
+GAN_API gan_tensor *gan_trainer_generate(gan_trainer *t, gan_tensor *z, gan_tensor *label)
+{
+    gan_model *g;
+    gan_tensor *x;
+    gan_mode mode;
+    int recording;
+    if (!t) return z ? z->ctx->poison : NULL;
+    g = t->desc.generator;
+    mode = g->mode;
+    recording = gan_record(t->ctx, 0);
+    gan__average_swap(t, 1);
+    g->mode = GAN_EVAL;
+    x = gan_forward(g, z, label);
+    g->mode = mode;
+    gan__average_swap(t, 0);
+    gan_record(t->ctx, recording);
+    return x;
+}
+
+GAN_API gan_tensor *gan_trainer_sample(gan_trainer *t, int n)
+{
+    gan__rng r;
+    gan_tensor *label = NULL;
+    int i;
+    if (!t) return NULL;
+    if (n < 1) return gan__fail(t->ctx, GAN_ERROR_ARGUMENT, "gan_trainer_sample: %d samples", n);
+    r = gan__rng_stream(t->ctx, "sample");
+    if (t->classes) {                                       // the labels 0, 1, 2 ... of the data in turn
+        label = gan__tensor_new(t->ctx, 1, &n);
+        if (gan__is_poison(label)) return label;
+        for (i = 0; i < n; ++i) label->data[i] = (gan_real)(i % t->classes);
+    }
+    return gan_trainer_generate(t, gan__latent(t, &r, n), label);
+}
+
+// >>public: contexts are made and destroyed here; the private macros end; tests/test_public.c
+
+#ifndef GAN_NO_MALLOC
+static void *gan__malloc(size_t bytes, void *user)
+{
+    (void)user;
+    return malloc(bytes);
+}
+
+static void gan__free(void *p, size_t bytes, void *user)
+{
+    (void)bytes;
+    (void)user;
+    free(p);
+}
+#endif
+
+static int gan__thread_count(const gan_desc *desc)
+{
+    if (desc->threads > 0) return desc->threads;
+#ifdef _OPENMP
+    if (!desc->parallel_for) return omp_get_max_threads();
+#endif
+    return 1;
+}
+
+GAN_API gan_context *gan_create(const gan_desc *desc)
+{
+    gan_desc none;
+    gan_context start, *ctx;
+    gan__state *s;
+    const int rng_dim = (int)(sizeof(gan__rng) / sizeof(int64_t));
+    memset(&none, 0, sizeof none);
+    memset(&start, 0, sizeof start);
+    if (!desc) desc = &none;
+    start.allocator = desc->allocator;
+#ifndef GAN_NO_MALLOC
+    if (!start.allocator.alloc || !start.allocator.release) {
+        start.allocator.alloc = gan__malloc;
+        start.allocator.release = gan__free;
+    }
+#endif
+    if (desc->memory) {
+        start.fixed = 1;
+        start.reserved = desc->memory_size;
+        start.chunks = gan__chunk_at(desc->memory, desc->memory_size);
+    } else if (start.allocator.alloc) {
+        gan__chunk_new(&start, 0);
+    }
+    start.k = gan__isa_choose(desc->isa);
+    ctx = start.chunks ? (gan_context *)gan__persist_quiet(&start, sizeof *ctx) : NULL;
+    if (!ctx || !start.k) {
+        if (start.chunks && !start.fixed) start.allocator.release(start.chunks->base, start.chunks->bytes, start.allocator.user);
+        return NULL;
+    }
+    *ctx = start;
+    ctx->step = ctx->chunks;
+    ctx->threads = gan__thread_count(desc);
+    ctx->recording = 1;
+    ctx->parallel_for = desc->parallel_for;
+    ctx->parallel_user = desc->parallel_user;
+    ctx->rng.seed = desc->seed;
+    ctx->poison = (gan_tensor *)gan__persist_quiet(ctx, sizeof *ctx->poison);
+    s = ctx->poison ? gan__state_over(ctx, "rng", GAN__STATE_I64, 1, &rng_dim, &ctx->rng) : NULL;
+    if (!s) {
+        gan_destroy(ctx);
+        return NULL;
+    }
+    ctx->poison->ctx = ctx;
+    ctx->poison->alive = 1;
+    gan__mark_set(ctx, &ctx->scope[0]);
+    return ctx;
+}
+
+GAN_API void gan_destroy(gan_context *ctx)
+{
+    gan__chunk *c, *next;
+    gan_allocator a;
+    if (!ctx || ctx->fixed) return;
+    a = ctx->allocator;
+    for (c = ctx->chunks; c; c = next) {                    // the context itself lies in one of them
+        next = c->next;
+        a.release(c->base, c->bytes, a.user);
+    }
+}
+
+GAN_API int gan_error(const gan_context *ctx) { return ctx ? ctx->error : (int)GAN_ERROR_MEMORY; }
+
+GAN_API const char *gan_error_message(const gan_context *ctx)
+{
+    return ctx ? ctx->message : "there is no context: gan_create found no memory, or not the instruction set that was asked for";
+}
+
+GAN_API void gan_error_clear(gan_context *ctx)
+{
+    if (!ctx) return;
+    ctx->error = GAN_OK;
+    ctx->message[0] = 0;
+}
+
+GAN_API gan_memory_stats gan_memory(const gan_context *ctx)
+{
+    gan_memory_stats s;
+    memset(&s, 0, sizeof s);
+    if (!ctx) return s;
+    s.current = ctx->persistent + ctx->used;
+    s.peak = ctx->peak;
+    s.reserved = ctx->reserved;
+    s.heap_calls = ctx->heap_calls;
+    return s;
+}
+
+GAN_API const char *gan_isa_name(const gan_context *ctx) { return ctx ? ctx->k->name : "none"; }
+GAN_API int gan_threads(const gan_context *ctx) { return ctx ? ctx->threads : 0; }
+
+GAN_API void gan_seed(gan_context *ctx, uint64_t seed)
+{
+    if (!ctx) return;
+    ctx->rng.seed = seed;
+    ctx->rng.counter = 0;
+}
+
+#undef GAN__ALIGN
+#undef GAN__ARM64
+#undef GAN__COLS_BLOCK
+#undef GAN__DATA_POSIX
+#undef GAN__DEPTH_BLOCK
+#undef GAN__GRAIN
+#undef GAN__HAVE_AVX2
+#undef GAN__HAVE_AVX512
+#undef GAN__HAVE_NEON
+#undef GAN__HAVE_SSE2
+#undef GAN__INLINE
+#undef GAN__LEAST
+#undef GAN__MAPS
+#undef GAN__MOMENT_COLUMNS
+#undef GAN__MOST
+#undef GAN__PIECES
+#undef GAN__REGIONS
+#undef GAN__RESTRICT
+#undef GAN__ROWS_BLOCK
+#undef GAN__SCOPES
+#undef GAN__SHAPE
+#undef GAN__WANT
+#undef GAN__X86
+
+#define GAN_H_IMPLEMENTED
+#endif // GAN__PASS
+#endif // GAN_IMPLEMENTATION
