@@ -387,7 +387,8 @@ GAN_API const char *gan_model_name(const gan_model *m, int i);          // "fc1.
 GAN_API gan_tensor *gan_model_tensor(const gan_model *m, int i);
 GAN_API gan_tensor *gan_model_find(const gan_model *m, const char *name);           // NULL when there is none
 GAN_API size_t gan_model_parameters(const gan_model *m);                // trainable numbers so far
-// Frozen parameters are left alone by optimisers. prefix NULL means all; "conv1" covers "conv1.weight" and "conv1.bias".
+// Frozen parameters are left alone by optimisers. prefix NULL means all; "conv1" covers "conv1.weight" and "conv1.bias". It
+// holds for parameters that do not exist yet too; the last call about a name counts.
 GAN_API void gan_model_freeze(gan_model *m, const char *prefix, int frozen);
 
 // Initialisers. Fans as in PyTorch. Values depend on the seed and the parameter's full name, not on the order of creation.
@@ -544,7 +545,8 @@ GAN_API int gan_save(gan_context *ctx, const char *path);
 // Everything that the file holds: into what exists, and into what will be created later under the same name.
 GAN_API int gan_load(gan_context *ctx, const char *path);
 #endif
-// The same from memory, which must outlive the context: where aligned, parameters of models in it point there, not copied.
+// The same from memory, which must outlive the context: where aligned, parameters point into it instead of being copied (so it
+// may be read-only; training copies a parameter before it first writes to it).
 GAN_API int gan_load_memory(gan_context *ctx, const void *bytes, size_t size);
 
 // >>trainer: Goodfellow 2014, algorithm 1
@@ -1352,6 +1354,15 @@ typedef struct {
     int64_t step;
 } gan__opt_args;
 
+// The patches of a stack of images. Pixel (image, t, u) of the grid and tap (c, i, j) meet at row t * step_y + y0 + i * dy
+// and column u * step_x + x0 + j * dx of channel c; outside the image stands 0.
+typedef struct {
+    const gan_real *src;
+    int64_t image, plane, h, w;           // elements from image to image and from channel to channel; size of a channel
+    int64_t grid_h, grid_w, step_y, step_x;
+    int64_t taps_y, taps_x, y0, x0, dy, dx;
+} gan__patches;
+
 // One table per ISA. tile_m x tile_n is the largest micro tile; gemm[v - 1] computes tile_m x (v * lanes), v = 1..3.
 typedef struct gan__kernels {
     const char *name;
@@ -1379,6 +1390,12 @@ typedef struct gan__kernels {
     // dst[d * width + i] = src[d * ld + i] (copy) or src[i * ld + d] (trans), 0 for count <= i < width
     void (*pack_copy)(int64_t depth, int count, int width, const gan_real *src, int64_t ld, gan_real *dst);
     void (*pack_trans)(int64_t depth, int count, int width, const gan_real *src, int64_t ld, gan_real *dst);
+    // The same from patches: lines are pixels and the depth runs over taps, or lines are taps and the depth runs over pixels.
+    // Lines at .. at + count - 1, depths d0 .. d0 + depth - 1. Up to 16 elements beyond the panel are overwritten.
+    void (*pack_pixels)(const gan__patches *p, int64_t at, int count, int width, int64_t d0, int64_t depth, gan_real *dst);
+    void (*pack_taps)(const gan__patches *p, int64_t at, int count, int width, int64_t d0, int64_t depth, gan_real *dst);
+    // dst[i * step] += src[i]
+    void (*scatter_add)(int64_t n, gan_real *dst, int64_t step, const gan_real *src);
     // c[i][j] = alpha t[i][j] + beta c[i][j] + bias_row[i] + bias_col[j]; beta 0 does not read c; biases may be NULL
     void (*tile)(int m, int n, const gan_real *t, int64_t ldt, gan_real *c, int64_t ldc, gan_real alpha, gan_real beta,
                  const gan_real *bias_row, const gan_real *bias_col);
@@ -1399,6 +1416,7 @@ typedef struct gan__kernels {
 
 // GAN__VF a vector of reals, GAN__VI of integers as wide, GAN__VM a mask. Multiply-add happens only where FMA or FNMA is
 // written: GAN__FMA(a, b, c) = a b + c, GAN__FNMA(a, b, c) = c - a b (in two roundings where the ISA has no such instruction).
+// LOAD_TAIL(p, r) reads r < GAN__LANES elements and no more, the rest is 0. EVEN(p, r) gives p[0], p[2], .. p[2 r - 2].
 // MIN(a, b) = a < b ? a : b and MAX(a, b) = a > b ? a : b, so b when one is NaN. CVT_I rounds to nearest; NaN gives anything.
 
 #if GAN__PASS == 1   // scalar: one lane; the oracle of the others
@@ -1437,6 +1455,8 @@ typedef struct gan__kernels {
 #define GAN__SQRT(a) sqrtf(a)
 #define GAN__ABS(a) fabsf(a)
 #endif
+#define GAN__LOAD_TAIL(p, r) (*(p))
+#define GAN__EVEN(p, r) (*(p))
 #define GAN__AS_I(v) GAN__NAME(bits)(v)
 #define GAN__AS_F(i) GAN__NAME(real)(i)
 #define GAN__CVT_I(v) GAN__NAME(nearest)(v)
@@ -1498,6 +1518,8 @@ GAN__INLINE GAN__VI gan__nearest_scalar(gan_real v) {
 #define GAN__NE(a, b) _mm_cmpneq_ps((a), (b))
 #define GAN__SEL(m, a, b) GAN__NAME(select)((m), (a), (b))
 #define GAN__ANY(m) (_mm_movemask_ps(m) != 0)
+#define GAN__LOAD_TAIL(p, r) GAN__NAME(load_part)((p), (size_t)(r), 0)
+#define GAN__EVEN(p, r) GAN__NAME(even)((p), (r))
 #define GAN__AS_I(v) _mm_castps_si128(v)
 #define GAN__AS_F(i) _mm_castsi128_ps(i)
 #define GAN__CVT_I(v) _mm_cvtps_epi32(v)
@@ -1512,6 +1534,11 @@ GAN__INLINE GAN__VI gan__nearest_scalar(gan_real v) {
 #define GAN__IXOR(i, j) _mm_xor_si128((i), (j))
 #define GAN__ISHL(i, s) _mm_slli_epi32((i), (s))
 #define GAN__ISRA(i, s) _mm_srai_epi32((i), (s))
+
+#define GAN__BLOCK 4
+#define GAN__SMALL_BLOCK 4
+#define GAN__TRANSPOSE gan__transpose4_sse2
+#define GAN__SMALL_TRANSPOSE gan__transpose4_sse2
 
 GAN__INLINE __m128 gan__select_sse2(__m128 m, __m128 a, __m128 b) {
     return _mm_or_ps(_mm_and_ps(m, a), _mm_andnot_ps(m, b));
@@ -1545,6 +1572,8 @@ GAN__INLINE __m128 gan__select_sse2(__m128 m, __m128 a, __m128 b) {
 #define GAN__NE(a, b) _mm256_cmp_ps((a), (b), _CMP_NEQ_UQ)
 #define GAN__SEL(m, a, b) _mm256_blendv_ps((b), (a), (m))
 #define GAN__ANY(m) (_mm256_movemask_ps(m) != 0)
+#define GAN__LOAD_TAIL(p, r) _mm256_maskload_ps((p), GAN__NAME(first)((int)(r)))
+#define GAN__EVEN(p, r) GAN__NAME(even)((p), (int)(r))
 #define GAN__AS_I(v) _mm256_castps_si256(v)
 #define GAN__AS_F(i) _mm256_castsi256_ps(i)
 #define GAN__CVT_I(v) _mm256_cvtps_epi32(v)
@@ -1559,6 +1588,23 @@ GAN__INLINE __m128 gan__select_sse2(__m128 m, __m128 a, __m128 b) {
 #define GAN__IXOR(i, j) _mm256_xor_si256((i), (j))
 #define GAN__ISHL(i, s) _mm256_slli_epi32((i), (s))
 #define GAN__ISRA(i, s) _mm256_srai_epi32((i), (s))
+
+#define GAN__BLOCK 8
+#define GAN__SMALL_BLOCK 4
+#define GAN__TRANSPOSE gan__transpose8_avx2
+#define GAN__SMALL_TRANSPOSE gan__transpose4_avx2
+
+// The mask of the first r lanes, none for r <= 0.
+GAN__INLINE __m256i gan__first_avx2(int r) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(r), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+GAN__INLINE __m256 gan__even_avx2(const float *p, int r) {
+    const __m256 lo = _mm256_maskload_ps(p, gan__first_avx2(2 * r - 1));
+    const __m256 hi = _mm256_maskload_ps(p + 8, gan__first_avx2(2 * r - 9));
+    const __m256 t = _mm256_shuffle_ps(lo, hi, 0x88);   // lo 0 2, hi 0 2, lo 4 6, hi 4 6
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(t), 0xd8));
+}
 
 #elif GAN__PASS == 4   // AVX-512F
 
@@ -1588,6 +1634,8 @@ GAN__INLINE __m128 gan__select_sse2(__m128 m, __m128 a, __m128 b) {
 #define GAN__NE(a, b) _mm512_cmp_ps_mask((a), (b), _CMP_NEQ_UQ)
 #define GAN__SEL(m, a, b) _mm512_mask_blend_ps((m), (b), (a))
 #define GAN__ANY(m) ((m) != 0)
+#define GAN__LOAD_TAIL(p, r) _mm512_maskz_loadu_ps((__mmask16)((1u << (r)) - 1u), (p))
+#define GAN__EVEN(p, r) GAN__NAME(even)((p), (int)(r))
 #define GAN__AS_I(v) _mm512_castps_si512(v)
 #define GAN__AS_F(i) _mm512_castsi512_ps(i)
 #define GAN__CVT_I(v) _mm512_maskz_cvtps_epi32((__mmask16)0xffff, (v))
@@ -1602,6 +1650,18 @@ GAN__INLINE __m128 gan__select_sse2(__m128 m, __m128 a, __m128 b) {
 #define GAN__IXOR(i, j) _mm512_xor_si512((i), (j))
 #define GAN__ISHL(i, s) _mm512_maskz_slli_epi32((__mmask16)0xffff, (i), (s))
 #define GAN__ISRA(i, s) _mm512_maskz_srai_epi32((__mmask16)0xffff, (i), (s))
+
+#define GAN__BLOCK 16
+#define GAN__SMALL_BLOCK 8
+#define GAN__TRANSPOSE gan__transpose16_avx512
+#define GAN__SMALL_TRANSPOSE gan__transpose8_avx512
+
+GAN__INLINE __m512 gan__even_avx512(const float *p, int r) {
+    const uint32_t first = r >= 16 ? 0x7fffffffu : (1u << (2 * r - 1)) - 1u;   // the elements 0 .. 2 r - 2
+    const __m512 lo = _mm512_maskz_loadu_ps((__mmask16)(first & 0xffffu), p);
+    const __m512 hi = _mm512_maskz_loadu_ps((__mmask16)(first >> 16), p + 16);
+    return _mm512_permutex2var_ps(lo, _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), hi);
+}
 
 #elif GAN__PASS == 5   // NEON (AArch64)
 
@@ -1631,6 +1691,8 @@ GAN__INLINE __m128 gan__select_sse2(__m128 m, __m128 a, __m128 b) {
 #define GAN__NE(a, b) vmvnq_u32(vceqq_f32((a), (b)))
 #define GAN__SEL(m, a, b) vbslq_f32((m), (a), (b))
 #define GAN__ANY(m) (vmaxvq_u32(m) != 0)
+#define GAN__LOAD_TAIL(p, r) GAN__NAME(load_part)((p), (size_t)(r), 0)
+#define GAN__EVEN(p, r) GAN__NAME(even)((p), (r))
 #define GAN__AS_I(v) vreinterpretq_s32_f32(v)
 #define GAN__AS_F(i) vreinterpretq_f32_s32(i)
 #define GAN__CVT_I(v) vcvtnq_s32_f32(v)
@@ -1646,6 +1708,11 @@ GAN__INLINE __m128 gan__select_sse2(__m128 m, __m128 a, __m128 b) {
 #define GAN__ISHL(i, s) vshlq_n_s32((i), (s))
 #define GAN__ISRA(i, s) vshrq_n_s32((i), (s))
 
+#define GAN__BLOCK 4
+#define GAN__SMALL_BLOCK 4
+#define GAN__TRANSPOSE gan__transpose4_neon
+#define GAN__SMALL_TRANSPOSE gan__transpose4_neon
+
 GAN__INLINE float32x4_t gan__min2_neon(float32x4_t a, float32x4_t b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
 GAN__INLINE float32x4_t gan__max2_neon(float32x4_t a, float32x4_t b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
 
@@ -1653,6 +1720,91 @@ GAN__INLINE float32x4_t gan__max2_neon(float32x4_t a, float32x4_t b) { return vb
 
 #define GAN__ZERO GAN__SET1(0)
 #define GAN__ONE GAN__SET1(1)
+
+// Transposes in registers: dst[j * ldd + i] = src[i * ld + j] for i, j < the block; rows i >= count read as 0.
+#if GAN__PASS == 2 || GAN__PASS == 3
+GAN__INLINE void GAN__NAME(transpose4)(int count, const float *src, int64_t ld, float *dst, int64_t ldd) {
+    const __m128 none = _mm_setzero_ps();
+    const __m128 r0 = count > 0 ? _mm_loadu_ps(src) : none, r1 = count > 1 ? _mm_loadu_ps(src + ld) : none;
+    const __m128 r2 = count > 2 ? _mm_loadu_ps(src + 2 * ld) : none, r3 = count > 3 ? _mm_loadu_ps(src + 3 * ld) : none;
+    const __m128 t0 = _mm_unpacklo_ps(r0, r1), t1 = _mm_unpackhi_ps(r0, r1);
+    const __m128 t2 = _mm_unpacklo_ps(r2, r3), t3 = _mm_unpackhi_ps(r2, r3);
+    _mm_storeu_ps(dst, _mm_movelh_ps(t0, t2));
+    _mm_storeu_ps(dst + ldd, _mm_movehl_ps(t2, t0));
+    _mm_storeu_ps(dst + 2 * ldd, _mm_movelh_ps(t1, t3));
+    _mm_storeu_ps(dst + 3 * ldd, _mm_movehl_ps(t3, t1));
+}
+#endif
+
+#if GAN__PASS == 3 || GAN__PASS == 4
+// The rows in pairs, the pairs in fours (lane l of u_c then holds column 4 l + c of four rows), the halves in eights.
+GAN__INLINE void GAN__NAME(transpose8)(int count, const float *src, int64_t ld, float *dst, int64_t ldd) {
+    const __m256 none = _mm256_setzero_ps();
+#define GAN__ROW(i) const __m256 r##i = count > i ? _mm256_loadu_ps(src + i * ld) : none;
+#define GAN__PAIR(a, b) const __m256 l##a = _mm256_unpacklo_ps(r##a, r##b), h##a = _mm256_unpackhi_ps(r##a, r##b);
+#define GAN__FOUR(a, b)                                                                                           \
+    const __m256 u##a##0 = _mm256_shuffle_ps(l##a, l##b, 0x44), u##a##1 = _mm256_shuffle_ps(l##a, l##b, 0xee);    \
+    const __m256 u##a##2 = _mm256_shuffle_ps(h##a, h##b, 0x44), u##a##3 = _mm256_shuffle_ps(h##a, h##b, 0xee);
+#define GAN__OUT(c)                                                                                               \
+    _mm256_storeu_ps(dst + c * ldd, _mm256_permute2f128_ps(u0##c, u4##c, 0x20));                                  \
+    _mm256_storeu_ps(dst + (4 + c) * ldd, _mm256_permute2f128_ps(u0##c, u4##c, 0x31));
+    GAN__ROW(0) GAN__ROW(1) GAN__ROW(2) GAN__ROW(3) GAN__ROW(4) GAN__ROW(5) GAN__ROW(6) GAN__ROW(7)
+    GAN__PAIR(0, 1) GAN__PAIR(2, 3) GAN__PAIR(4, 5) GAN__PAIR(6, 7)
+    GAN__FOUR(0, 2) GAN__FOUR(4, 6)
+    GAN__OUT(0) GAN__OUT(1) GAN__OUT(2) GAN__OUT(3)
+#undef GAN__ROW
+#undef GAN__PAIR
+#undef GAN__FOUR
+#undef GAN__OUT
+}
+#endif
+
+#if GAN__PASS == 4
+GAN__INLINE void gan__transpose16_avx512(int count, const float *src, int64_t ld, float *dst, int64_t ldd) {
+    const __mmask16 all = (__mmask16)0xffff;
+#define GAN__ROW(i) const __m512 r##i = _mm512_maskz_loadu_ps(count > i ? all : (__mmask16)0, src + (count > i ? i * ld : 0));
+#define GAN__PAIR(a, b)                                                                                           \
+    const __m512 l##a = _mm512_maskz_unpacklo_ps(all, r##a, r##b), h##a = _mm512_maskz_unpackhi_ps(all, r##a, r##b);
+#define GAN__FOUR(a, b)                                                                                           \
+    const __m512 u##a##_0 = _mm512_maskz_shuffle_ps(all, l##a, l##b, 0x44);                                       \
+    const __m512 u##a##_1 = _mm512_maskz_shuffle_ps(all, l##a, l##b, 0xee);                                       \
+    const __m512 u##a##_2 = _mm512_maskz_shuffle_ps(all, h##a, h##b, 0x44);                                       \
+    const __m512 u##a##_3 = _mm512_maskz_shuffle_ps(all, h##a, h##b, 0xee);
+#define GAN__MIX(a, b, lanes) _mm512_maskz_shuffle_f32x4(all, a, b, lanes)
+#define GAN__OUT(c)                                                                                               \
+    const __m512 v##c = GAN__MIX(u0_##c, u4_##c, 0x88), w##c = GAN__MIX(u0_##c, u4_##c, 0xdd);                    \
+    const __m512 x##c = GAN__MIX(u8_##c, u12_##c, 0x88), y##c = GAN__MIX(u8_##c, u12_##c, 0xdd);                  \
+    _mm512_storeu_ps(dst + c * ldd, GAN__MIX(v##c, x##c, 0x88));                                                  \
+    _mm512_storeu_ps(dst + (4 + c) * ldd, GAN__MIX(w##c, y##c, 0x88));                                            \
+    _mm512_storeu_ps(dst + (8 + c) * ldd, GAN__MIX(v##c, x##c, 0xdd));                                            \
+    _mm512_storeu_ps(dst + (12 + c) * ldd, GAN__MIX(w##c, y##c, 0xdd));
+    GAN__ROW(0) GAN__ROW(1) GAN__ROW(2) GAN__ROW(3) GAN__ROW(4) GAN__ROW(5) GAN__ROW(6) GAN__ROW(7)
+    GAN__ROW(8) GAN__ROW(9) GAN__ROW(10) GAN__ROW(11) GAN__ROW(12) GAN__ROW(13) GAN__ROW(14) GAN__ROW(15)
+    GAN__PAIR(0, 1) GAN__PAIR(2, 3) GAN__PAIR(4, 5) GAN__PAIR(6, 7)
+    GAN__PAIR(8, 9) GAN__PAIR(10, 11) GAN__PAIR(12, 13) GAN__PAIR(14, 15)
+    GAN__FOUR(0, 2) GAN__FOUR(4, 6) GAN__FOUR(8, 10) GAN__FOUR(12, 14)
+    GAN__OUT(0) GAN__OUT(1) GAN__OUT(2) GAN__OUT(3)
+#undef GAN__ROW
+#undef GAN__PAIR
+#undef GAN__FOUR
+#undef GAN__MIX
+#undef GAN__OUT
+}
+#endif
+
+#if GAN__PASS == 5
+GAN__INLINE void gan__transpose4_neon(int count, const float *src, int64_t ld, float *dst, int64_t ldd) {
+    const float32x4_t none = vdupq_n_f32(0);
+    const float32x4_t r0 = count > 0 ? vld1q_f32(src) : none, r1 = count > 1 ? vld1q_f32(src + ld) : none;
+    const float32x4_t r2 = count > 2 ? vld1q_f32(src + 2 * ld) : none, r3 = count > 3 ? vld1q_f32(src + 3 * ld) : none;
+    const float64x2_t t0 = vreinterpretq_f64_f32(vtrn1q_f32(r0, r1)), t1 = vreinterpretq_f64_f32(vtrn2q_f32(r0, r1));
+    const float64x2_t t2 = vreinterpretq_f64_f32(vtrn1q_f32(r2, r3)), t3 = vreinterpretq_f64_f32(vtrn2q_f32(r2, r3));
+    vst1q_f32(dst, vreinterpretq_f32_f64(vtrn1q_f64(t0, t2)));
+    vst1q_f32(dst + ldd, vreinterpretq_f32_f64(vtrn1q_f64(t1, t3)));
+    vst1q_f32(dst + 2 * ldd, vreinterpretq_f32_f64(vtrn2q_f64(t0, t2)));
+    vst1q_f32(dst + 3 * ldd, vreinterpretq_f32_f64(vtrn2q_f64(t1, t3)));
+}
+#endif
 
 // All lanes added in a fixed order: a tree over pairs (i, i + half).
 GAN__INLINE gan_real GAN__NAME(hsum)(GAN__VF v) {
@@ -1676,6 +1828,14 @@ GAN__INLINE void GAN__NAME(store_part)(gan_real *y, size_t r, GAN__VF v) {
     GAN__STORE(t, v);
     for (size_t i = 0; i < r && i < GAN__LANES; i++) y[i] = t[i];
 }
+
+#if GAN__LANES == 4
+GAN__INLINE GAN__VF GAN__NAME(even)(const float *p, int64_t r) {
+    float t[4];
+    for (int i = 0; i < 4; i++) t[i] = i < r ? p[2 * i] : 0;
+    return GAN__LOAD(t);
+}
+#endif
 // >>kern: the kernels of one instruction set: maps, reductions, optimisers, micro tiles, packing; may use vec; tests/test_kern.c
 
 // Elementary functions. Polynomials were fitted by minimax (Lawson's iteration in double); the error given is the largest
@@ -2194,13 +2354,122 @@ static void GAN__NAME(pack_copy)(int64_t depth, int count, int width, const gan_
 }
 
 static void GAN__NAME(pack_trans)(int64_t depth, int count, int width, const gan_real *src, int64_t ld, gan_real *dst) {
-    for (int i = 0; i < width; i++) {
+    int step = 1;
+    for (int i = 0; i < width; i += step) {
         const gan_real *const row = src + i * ld;
-        if (i < count)
-            for (int64_t d = 0; d < depth; d++) dst[d * width + i] = row[d];
-        else
-            for (int64_t d = 0; d < depth; d++) dst[d * width + i] = 0;
+        int64_t d = 0;
+        step = 1;
+#ifdef GAN__BLOCK
+        if (i < count && width - i >= GAN__BLOCK) {
+            step = GAN__BLOCK;
+            for (; d + step <= depth; d += step) GAN__TRANSPOSE(count - i, row + d, ld, dst + d * width + i, width);
+        } else if (i < count && width - i >= GAN__SMALL_BLOCK) {
+            step = GAN__SMALL_BLOCK;
+            for (; d + step <= depth; d += step) GAN__SMALL_TRANSPOSE(count - i, row + d, ld, dst + d * width + i, width);
+        } else if (i == 0 && width == 3 && GAN__SMALL_BLOCK == 4) {
+            // each store runs one element into its successor's, so the last block is left to the loop below
+            step = 3;
+            for (; d + 4 < depth; d += 4) GAN__SMALL_TRANSPOSE(count, row + d, ld, dst + d * 3, 3);
+        }
+#endif
+        for (int q = 0; q < step; q++)
+            for (int64_t e = d; e < depth; e++) dst[e * width + i + q] = i + q < count ? row[q * ld + e] : 0;
     }
+}
+
+// `count` pixels of one source row, the first at column x, `step` apart; outside 0 .. w stands 0. Overwrites up to one vector
+// beyond dst + count.
+GAN__INLINE void GAN__NAME(pack_row)(const gan_real *row, int64_t x, int64_t step, int64_t w, int64_t count, gan_real *dst) {
+    const int64_t left = x >= 0 ? 0 : step == 1 ? -x : (step - 1 - x) / step;
+    const int64_t right = x >= w ? 0 : step == 1 ? w - x : (w - x + step - 1) / step;
+    const int64_t lo = left < count ? left : count, hi = right < count ? right : count;
+    int64_t i = 0;
+    for (; i < lo; i++) dst[i] = 0;
+    if (step == 1) {
+        const gan_real *const src = row + x;
+        for (; i + GAN__LANES <= hi; i += GAN__LANES) GAN__STORE(dst + i, GAN__LOAD(src + i));
+        if (i < hi) GAN__STORE(dst + i, GAN__LOAD_TAIL(src + i, hi - i));
+    } else if (step == 2) {
+        const gan_real *const src = row + x;
+        for (; i < hi; i += GAN__LANES) {
+            const int64_t r = hi - i < GAN__LANES ? hi - i : GAN__LANES;
+            GAN__STORE(dst + i, GAN__EVEN(src + 2 * i, r));
+        }
+    } else {
+        for (; i < hi; i++) dst[i] = row[x + step * i];
+    }
+    for (i = hi > lo ? hi : lo; i < count; i++) dst[i] = 0;
+}
+
+static void GAN__NAME(pack_pixels)(const gan__patches *p, int64_t at, int count, int width, int64_t d0, int64_t depth,
+                                   gan_real *dst) {
+    struct { const gan_real *src; int64_t y, x; int at, count; } run[3 * GAN__LANES + GAN__TILE_M];   // of one grid row each
+    int runs = 0;
+    int64_t image = at / (p->grid_h * p->grid_w), t = at / p->grid_w % p->grid_h, u = at % p->grid_w;
+    for (int i = 0; i < count; runs++) {
+        run[runs].src = p->src + image * p->image;
+        run[runs].y = t * p->step_y + p->y0;
+        run[runs].x = u * p->step_x + p->x0;
+        run[runs].at = i;
+        run[runs].count = (int)(p->grid_w - u < count - i ? p->grid_w - u : count - i);
+        i += run[runs].count;
+        u = 0;
+        if (++t == p->grid_h) { t = 0; image++; }
+    }
+    int64_t c = d0 / (p->taps_y * p->taps_x), i = d0 / p->taps_x % p->taps_y, j = d0 % p->taps_x;
+    for (int64_t d = 0; d < depth; d++, dst += width) {
+        for (int r = 0; r < runs; r++) {
+            const int64_t y = run[r].y + i * p->dy, x = run[r].x + j * p->dx;
+            const gan_real *const plane = run[r].src + c * p->plane;
+            if (y < 0 || y >= p->h) GAN__NAME(pack_row)(plane, 0, 1, 0, run[r].count, dst + run[r].at);
+            else GAN__NAME(pack_row)(plane + y * p->w, x, p->step_x, p->w, run[r].count, dst + run[r].at);
+        }
+        for (int q = count; q < width; q++) dst[q] = 0;
+        if (++j == p->taps_x) {
+            j = 0;
+            if (++i == p->taps_y) { i = 0; c++; }
+        }
+    }
+}
+
+// Rows of up to 64 pixels, one a tap, are gathered, then transposed into the panel.
+static void GAN__NAME(pack_taps)(const gan__patches *p, int64_t at, int count, int width, int64_t d0, int64_t depth,
+                                 gan_real *dst) {
+    enum { CHUNK = 64, PITCH = CHUNK + 16 };
+    gan_real rows[(3 * GAN__LANES + GAN__TILE_M) * PITCH];
+    int64_t image = d0 / (p->grid_h * p->grid_w), t = d0 / p->grid_w % p->grid_h, u = d0 % p->grid_w;
+    for (int64_t d = 0; d < depth; d += CHUNK) {
+        const int64_t chunk = depth - d < CHUNK ? depth - d : CHUNK;
+        for (int64_t e = 0; e < chunk;) {
+            const int64_t len = p->grid_w - u < chunk - e ? p->grid_w - u : chunk - e;
+            const int64_t x0 = u * p->step_x + p->x0, y0 = t * p->step_y + p->y0;
+            int64_t c = at / (p->taps_y * p->taps_x), i = at / p->taps_x % p->taps_y, j = at % p->taps_x;
+            for (int q = 0; q < count; q++) {
+                const int64_t y = y0 + i * p->dy;
+                const gan_real *const plane = p->src + image * p->image + c * p->plane;
+                if (y < 0 || y >= p->h) GAN__NAME(pack_row)(plane, 0, 1, 0, len, rows + q * PITCH + e);
+                else GAN__NAME(pack_row)(plane + y * p->w, x0 + j * p->dx, p->step_x, p->w, len, rows + q * PITCH + e);
+                if (++j == p->taps_x) {
+                    j = 0;
+                    if (++i == p->taps_y) { i = 0; c++; }
+                }
+            }
+            e += len;
+            u += len;
+            if (u == p->grid_w) {
+                u = 0;
+                if (++t == p->grid_h) { t = 0; image++; }
+            }
+        }
+        GAN__NAME(pack_trans)(chunk, count, width, rows, PITCH, dst + d * width);
+    }
+}
+
+static void GAN__NAME(scatter_add)(int64_t n, gan_real *dst, int64_t step, const gan_real *src) {
+    int64_t i = 0;
+    if (step == 1)
+        for (; i + GAN__LANES <= n; i += GAN__LANES) GAN__STORE(dst + i, GAN__ADD(GAN__LOAD(dst + i), GAN__LOAD(src + i)));
+    for (; i < n; i++) dst[i * step] += src[i];
 }
 
 // One vector of the tile writer: v + beta c + bias
@@ -2242,7 +2511,8 @@ static const gan__kernels GAN__NAME(kernels) = {
     GAN__NAME(sum), GAN__NAME(dot), GAN__NAME(sumsq), GAN__NAME(sumsq_dev), GAN__NAME(max), GAN__NAME(finite),
     GAN__NAME(norm_backward), GAN__NAME(sgd), GAN__NAME(rmsprop), GAN__NAME(adam), GAN__NAME(ema), GAN__NAME(clip),
     {GAN__NAME(gemm1), GAN__NAME(gemm2), GAN__NAME(gemm3)},
-    GAN__NAME(pack_copy), GAN__NAME(pack_trans), GAN__NAME(tile),
+    GAN__NAME(pack_copy), GAN__NAME(pack_trans), GAN__NAME(pack_pixels), GAN__NAME(pack_taps), GAN__NAME(scatter_add),
+    GAN__NAME(tile),
 };
 
 #undef GAN__X
@@ -2270,10 +2540,12 @@ static const gan__kernels GAN__NAME(kernels) = {
 #undef GAN__ANY
 #undef GAN__AS_F
 #undef GAN__AS_I
+#undef GAN__BLOCK
 #undef GAN__CVT_F
 #undef GAN__CVT_I
 #undef GAN__DIV
 #undef GAN__EQ
+#undef GAN__EVEN
 #undef GAN__FMA
 #undef GAN__FNMA
 #undef GAN__IADD
@@ -2291,6 +2563,7 @@ static const gan__kernels GAN__NAME(kernels) = {
 #undef GAN__LANES
 #undef GAN__LE
 #undef GAN__LOAD
+#undef GAN__LOAD_TAIL
 #undef GAN__LT
 #undef GAN__MAX
 #undef GAN__MIN
@@ -2300,9 +2573,12 @@ static const gan__kernels GAN__NAME(kernels) = {
 #undef GAN__ROWS
 #undef GAN__SEL
 #undef GAN__SET1
+#undef GAN__SMALL_BLOCK
+#undef GAN__SMALL_TRANSPOSE
 #undef GAN__SQRT
 #undef GAN__STORE
 #undef GAN__SUB
+#undef GAN__TRANSPOSE
 #undef GAN__VF
 #undef GAN__VI
 #undef GAN__VM
@@ -2412,7 +2688,8 @@ static const gan__kernels *gan__isa_choose(gan_isa wanted) {
 // C (m x n) = A (m x depth) B (depth x n). A line is a row of A or a column of B. A packer writes lines at .. at + count - 1,
 // depths d0 .. d0 + depth - 1, as dst[d * width + line], zero from count to width. A writer takes a tile of C: rows
 // i0 .. i0 + m - 1, columns j0 .. j0 + n - 1; `first` says that nothing was written there before (else it adds), `last` that
-// the sum over the depth is now complete. Both may be called from any thread.
+// the sum over the depth is now complete. With t NULL it only fetches that tile of C into the cache, or does nothing. Both may
+// be called from any thread.
 typedef void gan__pack_fn(const gan__kernels *k, const void *operand, int64_t at, int count, int width, int64_t d0,
                           int64_t depth, gan_real *dst);
 typedef void gan__write_fn(const gan__kernels *k, const void *out, int64_t i0, int m, int64_t j0, int n,
@@ -2428,10 +2705,16 @@ typedef struct {
 
 // Block sizes in elements. A panel of B (depth_block x tile_n) is to stay in the first-level cache while the panels of A pass
 // by from the second: rows_block x depth_block and depth_block x cols_block share it.
-#define GAN__DEPTH_BLOCK 256
-#define GAN__ROWS_BLOCK 192
-#define GAN__COLS_BLOCK 960
+#define GAN__DEPTH_BLOCK 384
+#define GAN__ROWS_BLOCK 256
+#define GAN__COLS_BLOCK 480
 #define GAN__PIECES 16
+
+#if defined(__GNUC__) || defined(__clang__)
+#define GAN__PREFETCH(p) __builtin_prefetch((p), 1)
+#else
+#define GAN__PREFETCH(p) ((void)(p))
+#endif
 
 typedef struct {
     const gan__kernels *k;
@@ -2470,7 +2753,7 @@ static void gan__gemm_region(const gan__gemm_plan *g, gan_real *room, int64_t pi
     const gan__kernels *const k = g->k;
     const int64_t mr = k->tile_m, nr = k->tile_n;
     gan_real *const tile = room, *const turned = tile + mr * nr, *const pa = turned + mr * nr;
-    gan_real *const pb = pa + g->rows_block * g->depth_block;
+    gan_real *const pb = pa + g->rows_block * g->depth_block + 16;   // packers may write 16 elements too far
     int64_t packed_i = -1, packed_d = -1;
     for (int64_t jc = j_lo; jc < j_hi; jc += g->cols_block) {
         const int64_t nc = gan__gemm_min(g->cols_block, j_hi - jc);
@@ -2494,6 +2777,8 @@ static void gan__gemm_region(const gan__gemm_plan *g, gan_real *room, int64_t pi
                     const int vectors = (n + k->lanes - 1) / k->lanes;
                     for (int64_t i = 0; i < mc; i += mr) {
                         const int m = (int)gan__gemm_min(mr, mc - i);
+                        if (!first && !g->swapped && g->pieces == 1)
+                            g->p.write(k, g->p.out, ic + i, m, jc + j, n, NULL, 0, first, last);
                         k->gemm[vectors - 1](depth, pa + i * depth, pb + j * depth, tile);
                         gan__gemm_emit(g, piece, ic + i, m, jc + j, n, tile, vectors * k->lanes, turned, first, last);
                     }
@@ -2568,9 +2853,9 @@ static int gan__gemm_run(gan_context *ctx, const gan__product *p) {
         g.p.a = p->b;
         g.p.b = p->a;
     }
-    // equal depth blocks, multiples of 8
+    // equal depth blocks, multiples of 16
     const int64_t steps = (p->depth + GAN__DEPTH_BLOCK - 1) / GAN__DEPTH_BLOCK;
-    g.depth_block = steps ? gan__gemm_round((p->depth + steps - 1) / steps, 8) : 8;
+    g.depth_block = steps ? gan__gemm_round((p->depth + steps - 1) / steps, 16) : 16;
     // a small C of great depth: partial sums, as many as the shape says
     g.pieces = 1;
     if (p->m * p->n <= 4096 && p->depth >= 2048) g.pieces = gan__gemm_min(GAN__PIECES, p->depth / 1024);
@@ -2584,7 +2869,7 @@ static int gan__gemm_run(gan_context *ctx, const gan__product *p) {
     g.workers = gan__gemm_min(threads, g.blocks);
     g.rows_block = gan__gemm_min(gan__gemm_round(GAN__ROWS_BLOCK, mr), gan__gemm_round(g.p.m, mr));
     g.cols_block = gan__gemm_min(gan__gemm_round(GAN__COLS_BLOCK, nr), gan__gemm_round(g.p.n, nr));
-    g.room_size = gan__gemm_round(2 * mr * nr + (g.rows_block + g.cols_block) * g.depth_block, 16);
+    g.room_size = gan__gemm_round(2 * mr * nr + (g.rows_block + g.cols_block) * g.depth_block + 32, 16);
     g.room = (gan_real *)gan__scratch(ctx, (size_t)(g.workers * g.room_size) * sizeof(gan_real));
     if (!g.room) return 1;
     if (g.pieces > 1) {
@@ -2635,6 +2920,11 @@ static void gan__gemm_write(const gan__kernels *k, const void *out, int64_t i0, 
     static const int maps[] = {0, GAN__MAP_relu, GAN__MAP_leaky_relu, GAN__MAP_tanh, GAN__MAP_sigmoid};
     const gan__gemm_out *const o = (const gan__gemm_out *)out;
     gan_real *const c = o->c + i0 * o->ldc + j0;
+    if (!t) {
+        for (int i = 0; i < m; i++)
+            for (int j = 0; j < n + 15; j += 16) GAN__PREFETCH(c + i * o->ldc + (j < n ? j : n - 1));
+        return;
+    }
     k->tile(m, n, t, ldt, c, o->ldc, o->alpha, first ? o->beta : (gan_real)1,
             last && o->e.bias_row ? o->e.bias_row + i0 : NULL, last && o->e.bias_col ? o->e.bias_col + j0 : NULL);
     if (last && o->e.act != GAN__ACT_NONE)
@@ -2661,89 +2951,14 @@ typedef struct {
     int64_t n, ci, h, w, co, kh, kw, oh, ow, sh, sw, ph, pw, dh, dw, groups;
 } gan__conv;
 
-// The patches of a stack of images. Pixel (image, t, u) of the grid and tap (c, i, j) meet at row t * step_y + y0 + i * dy
-// and column u * step_x + x0 + j * dx of channel c; outside the image stands 0.
-typedef struct {
-    const gan_real *src;
-    int64_t image, plane, h, w;           // elements from image to image and from channel to channel; size of a channel
-    int64_t grid_h, grid_w, step_y, step_x;
-    int64_t taps_y, taps_x, y0, x0, dy, dx;
-} gan__patches;
-
-// A run of pixels of one grid row.
-typedef struct {
-    const gan_real *src;
-    int64_t y, x;   // source position of its first pixel with tap (0, 0)
-    int at, count;
-} gan__run;
-
-// src[step * i] for i < count where 0 <= x + step * i < w, else 0; written to dst[stride * i]
-static void gan__conv_row(const gan_real *row, int64_t x, int64_t step, int64_t w, int count, gan_real *dst, int64_t stride) {
-    int i = 0;
-    for (; i < count && x < 0; i++, x += step) dst[stride * i] = 0;
-    for (; i < count && x < w; i++, x += step) dst[stride * i] = row[x];
-    for (; i < count; i++) dst[stride * i] = 0;
-}
-
-// Lines are pixels, the depth runs over taps.
 static void gan__conv_pack_pixels(const gan__kernels *k, const void *operand, int64_t at, int count, int width, int64_t d0,
                                   int64_t depth, gan_real *dst) {
-    const gan__patches *const p = (const gan__patches *)operand;
-    gan__run runs[64];   // a panel has at most 48 columns
-    int used = 0;
-    (void)k;
-    int64_t image = at / (p->grid_h * p->grid_w), t = at / p->grid_w % p->grid_h, u = at % p->grid_w;
-    for (int i = 0; i < count; used++) {
-        gan__run *const r = &runs[used];
-        r->src = p->src + image * p->image;
-        r->y = t * p->step_y + p->y0;
-        r->x = u * p->step_x + p->x0;
-        r->at = i;
-        r->count = (int)(p->grid_w - u < count - i ? p->grid_w - u : count - i);
-        i += r->count;
-        u = 0;
-        if (++t == p->grid_h) { t = 0; image++; }
-    }
-    int64_t c = d0 / (p->taps_y * p->taps_x), i = d0 / p->taps_x % p->taps_y, j = d0 % p->taps_x;
-    for (int64_t d = 0; d < depth; d++, dst += width) {
-        for (int r = 0; r < used; r++) {
-            const gan__run *const run = &runs[r];
-            const int64_t y = run->y + i * p->dy;
-            const int64_t w = y < 0 || y >= p->h ? 0 : p->w;
-            gan__conv_row(w ? run->src + c * p->plane + y * p->w : run->src, run->x + j * p->dx, p->step_x, w, run->count,
-                          dst + run->at, 1);
-        }
-        for (int q = count; q < width; q++) dst[q] = 0;
-        if (++j == p->taps_x) {
-            j = 0;
-            if (++i == p->taps_y) { i = 0; c++; }
-        }
-    }
+    k->pack_pixels((const gan__patches *)operand, at, count, width, d0, depth, dst);
 }
 
-// Lines are taps, the depth runs over pixels.
 static void gan__conv_pack_taps(const gan__kernels *k, const void *operand, int64_t at, int count, int width, int64_t d0,
                                 int64_t depth, gan_real *dst) {
-    const gan__patches *const p = (const gan__patches *)operand;
-    (void)k;
-    int64_t image = d0 / (p->grid_h * p->grid_w), t = d0 / p->grid_w % p->grid_h, u = d0 % p->grid_w;
-    for (int64_t d = 0; d < depth;) {
-        const int len = (int)(p->grid_w - u < depth - d ? p->grid_w - u : depth - d);
-        int64_t c = at / (p->taps_y * p->taps_x), i = at / p->taps_x % p->taps_y, j = at % p->taps_x;
-        for (int q = 0; q < width; q++) {
-            const int64_t y = t * p->step_y + p->y0 + i * p->dy;
-            const int64_t w = q >= count || y < 0 || y >= p->h ? 0 : p->w;
-            gan__conv_row(w ? p->src + image * p->image + c * p->plane + y * p->w : p->src, u * p->step_x + p->x0 + j * p->dx,
-                          p->step_x, w, len, dst + d * width + q, width);
-            if (++j == p->taps_x) {
-                j = 0;
-                if (++i == p->taps_y) { i = 0; c++; }
-            }
-        }
-        d += len;
-        u = 0;
-        if (++t == p->grid_h) { t = 0; image++; }
-    }
+    k->pack_taps((const gan__patches *)operand, at, count, width, d0, depth, dst);
 }
 
 // Images (n, channels, pixels) as an operand: lines are channels, the depth runs over the pixels of all images.
@@ -2798,6 +3013,7 @@ typedef struct {
 static void gan__conv_write(const gan__kernels *k, const void *out, int64_t i0, int m, int64_t j0, int n,
                             const gan_real *t, int64_t ldt, int first, int last) {
     const gan__conv_out *const o = (const gan__conv_out *)out;
+    if (!t) return;
     const gan_real *const bias = last && o->bias ? o->bias + i0 : NULL;
     // a grid that is the whole plane is one row
     const int whole = o->step_y == 1 && o->step_x == 1 && o->grid_w == o->w && o->grid_h * o->w == o->plane;
@@ -2861,10 +3077,10 @@ static gan__conv_phase gan__conv_find_phase(int64_t a, int64_t pad, int64_t kern
     return f;
 }
 
-// dx = the gradient of x for the gradient g of y, plus bias (which makes it conv_transpose2d). For each phase (a, b) of the
-// stride, the pixels (a + sh t, b + sw u) of dx are a convolution of g of stride 1 with the taps that meet them.
-static int gan__conv_input(gan_context *ctx, const gan__conv *v, const gan_real *g, const gan_real *w, const gan_real *bias,
-                           gan_real *dx) {
+// dx by phases: for each phase (a, b) of the stride, the pixels (a + sh t, b + sw u) of dx are a convolution of g of stride 1
+// with the taps that meet them. Nothing is multiplied by inserted zeros.
+static int gan__conv_input_phases(gan_context *ctx, const gan__conv *v, const gan_real *g, const gan_real *w,
+                                  const gan_real *bias, gan_real *dx) {
     const int64_t ci = v->ci / v->groups, co = v->co / v->groups, taps = v->kh * v->kw;
     const int64_t plane = v->h * v->w, gplane = v->oh * v->ow;
     for (int64_t group = 0; group < v->groups; group++)
@@ -2884,6 +3100,83 @@ static int gan__conv_input(gan_context *ctx, const gan__conv *v, const gan_real 
                 if (gan__gemm_run(ctx, &p)) return 1;
             }
     return 0;
+}
+
+// The other way, by columns: (taps of a pixel of g) = w^T g as a plain product, added up where the taps meet dx. A few images
+// at a time, so that their columns stay in the cache; each image is added up by one thread, tap after tap.
+typedef struct {
+    const gan__kernels *k;
+    const gan__conv *v;
+    const gan_real *cols, *bias;
+    gan_real *dx;
+    int64_t ci, ld;   // channels of the group, columns of `cols`
+} gan__conv_fold;
+
+static void gan__conv_fold_task(void *arg, int64_t image) {
+    const gan__conv_fold *const f = (const gan__conv_fold *)arg;
+    const gan__conv *const v = f->v;
+    const int64_t plane = v->h * v->w;
+    gan_real *const dx = f->dx + image * v->ci * plane;
+    for (int64_t c = 0; c < f->ci; c++) {
+        const gan_real start = f->bias ? f->bias[c] : 0;
+        for (int64_t i = 0; i < plane; i++) dx[c * plane + i] = start;
+        for (int64_t ky = 0; ky < v->kh; ky++)
+            for (int64_t kx = 0; kx < v->kw; kx++) {
+                const gan_real *const src = f->cols + ((c * v->kh + ky) * v->kw + kx) * f->ld + image * v->oh * v->ow;
+                const int64_t x = kx * v->dw - v->pw;
+                const int64_t lo = x < 0 ? (v->sw - 1 - x) / v->sw : 0;
+                const int64_t hi = x >= v->w ? 0 : gan__gemm_min(v->ow, (v->w - x + v->sw - 1) / v->sw);
+                if (lo >= hi) continue;
+                for (int64_t oy = 0; oy < v->oh; oy++) {
+                    const int64_t y = oy * v->sh + ky * v->dh - v->ph;
+                    if (y < 0 || y >= v->h) continue;
+                    f->k->scatter_add(hi - lo, dx + c * plane + y * v->w + x + lo * v->sw, v->sw, src + oy * v->ow + lo);
+                }
+            }
+    }
+}
+
+static int gan__conv_input_columns(gan_context *ctx, const gan__conv *v, const gan_real *g, const gan_real *w,
+                                   const gan_real *bias, gan_real *dx) {
+    const int64_t ci = v->ci / v->groups, co = v->co / v->groups, taps = ci * v->kh * v->kw;
+    const int64_t plane = v->h * v->w, gplane = v->oh * v->ow;
+    int64_t images = 393216 / (taps * gplane);   // 1.5 MB of columns
+    images = images < 1 ? 1 : gan__gemm_min(images, v->n);
+    gan_real *const cols = (gan_real *)gan__scratch(ctx, (size_t)(taps * images * gplane) * sizeof(gan_real));
+    int failed = !cols;
+    for (int64_t group = 0; group < v->groups; group++)
+        for (int64_t n = 0; n < v->n && !failed; n += images) {
+            const int64_t some = gan__gemm_min(images, v->n - n), columns = some * gplane;
+            const gan__gemm_matrix weight = {w + group * co * taps, taps, 0};
+            const gan__patches grad = {g + (n * v->co + group * co) * gplane, v->co * gplane, gplane, 1, gplane, 1, gplane,
+                                       1, 1, 1, 1, 0, 0, 1, 1};
+            const gan__gemm_out out = {cols, columns, 1, 0, {NULL, NULL, GAN__ACT_NONE, 0}};
+            const gan__product p = {taps, columns, co, gan__gemm_pack, gan__conv_pack_pixels, &weight, &grad,
+                                    gan__gemm_write, &out};
+            failed = gan__gemm_run(ctx, &p);
+            if (failed) break;
+            gan__conv_fold fold = {ctx->k, v, cols, bias ? bias + group * ci : NULL,
+                                   dx + (n * v->ci + group * ci) * plane, ci, columns};
+            gan__par(ctx, some, gan__conv_fold_task, &fold);
+        }
+    gan__scratch_free(ctx, cols);
+    return failed;
+}
+
+// dx = the gradient of x for the gradient g of y, plus bias (which makes it conv_transpose2d). The way is chosen by the shape
+// alone, by estimated cycles: 1/32 a multiply-add, 1 a packed element, 2 a folded one. Phases multiply at every pixel of dx,
+// columns at every pixel of g; measured, columns win for few channels and for unpadded kernels.
+static int gan__conv_input(gan_context *ctx, const gan__conv *v, const gan_real *g, const gan_real *w, const gan_real *bias,
+                           gan_real *dx) {
+    if (v->n <= 0 || v->ci <= 0 || v->groups <= 0) return 0;
+    const double ci = (double)(v->ci / v->groups), co = (double)(v->co / v->groups), taps = (double)(v->kh * v->kw);
+    const double pixels = (double)(v->h * v->w), gpixels = (double)(v->oh * v->ow);
+    const double met = taps / (double)(v->sh * v->sw);   // taps that meet one pixel of dx
+    const double rows = ci < 8 ? 8 : ci;                 // a micro tile has about eight rows
+    const double phases = pixels * co * met * (rows / 32 + 1);
+    const double columns = gpixels * taps * ci * (co / 32 + 2) + gpixels * co;
+    return columns < phases ? gan__conv_input_columns(ctx, v, g, w, bias, dx)
+                            : gan__conv_input_phases(ctx, v, g, w, bias, dx);
 }
 
 // dw = the gradient of w for the gradient g of y: the depth runs over the pixels of all images.
@@ -4684,7 +4977,7 @@ static gan_tensor *gan__rows(gan_tensor *x)
 {
     int dim[2];
     if (gan__is_poison(x)) return x;
-    dim[1] = x->dim[x->ndim - 1];
+    dim[1] = x->ndim ? x->dim[x->ndim - 1] : 1;
     dim[0] = dim[1] ? (int)(x->size / (size_t)dim[1]) : 0;
     return gan__reshape_to(x, 2, dim);
 }
@@ -4718,8 +5011,7 @@ GAN_API gan_tensor *gan_f_linear(gan_tensor *x, gan_tensor *weight, gan_tensor *
 static void gan__op_linear_backward(gan__back *b)
 {
     gan_tensor *x = b->in[0], *w = b->in[1];
-    if (GAN__WANT(0)) b->gin[0] = gan_matmul_t(b->g, 0, w, 0);
-    if (x->ndim == 1 && !gan__is_poison(b->gin[0])) b->gin[0] = gan__reshape_to(b->gin[0], 1, x->dim);
+    if (GAN__WANT(0)) b->gin[0] = gan__reshape_to(gan_matmul_t(gan__rows(b->g), 0, w, 0), x->ndim, x->dim);
     if (GAN__WANT(1)) b->gin[1] = gan_matmul_t(gan__rows(b->g), 1, gan__rows(x), 0);
     if (b->y->nin > 2 && GAN__WANT(2)) b->gin[2] = gan_sum(gan__rows(b->g), GAN_AXIS(0), 0);
 }
@@ -5735,9 +6027,10 @@ GAN_API int gan_gradcheck(gan_context *ctx, gan_function *f, void *user, int n, 
                 x[i]->data[k] = old;
                 numeric = (value[1] - value[0]) / ((double)up - (double)down);
                 error = fabs(analytic - numeric);
-                ratio = error / (atol + rtol * fabs(numeric));
-                if (!(error <= r.error)) r.error = error;
-                if (!(ratio <= r.worst)) {
+                if (!gan__is_finite((gan_real)error)) error = HUGE_VAL;       // a NaN must not be overtaken by a later entry
+                ratio = error < HUGE_VAL ? error / (atol + rtol * fabs(numeric)) : HUGE_VAL;
+                if (error > r.error) r.error = error;
+                if (ratio > r.worst) {
                     r.worst = ratio;
                     r.input = i;
                     r.entry = (int)k;
@@ -5763,6 +6056,13 @@ typedef struct gan__param {
     int trainable, frozen;
 } gan__param;
 
+// What gan_model_freeze said, in order; the last word on a name counts, for parameters that are yet to come too.
+typedef struct gan__freeze {
+    struct gan__freeze *next;
+    const char *prefix;                 // "" is everything
+    int frozen;
+} gan__freeze;
+
 struct gan_model {
     gan_context *ctx;
     gan_model *next;
@@ -5772,6 +6072,7 @@ struct gan_model {
     gan_mode mode;
     gan_init init;
     gan__param *params, *params_end, *hint;     // hint: where the next look-up will most likely succeed
+    gan__freeze *freezes;
     int count, optimizers;
 };
 
@@ -5862,18 +6163,36 @@ GAN_API size_t gan_model_parameters(const gan_model *m)
     return n;
 }
 
+static int gan__covers(const char *prefix, const char *name)
+{
+    const size_t n = strlen(prefix);
+    return !n || (!strncmp(name, prefix, n) && (!name[n] || name[n] == '.'));
+}
+
 GAN_API void gan_model_freeze(gan_model *m, const char *prefix, int frozen)
 {
-    const size_t n = prefix ? strlen(prefix) : 0;
+    gan__freeze *f = NULL, **link;
     gan__param *p;
-    int found = 0;
     if (!m) return;
-    for (p = m->params; p; p = p->next)
-        if (!n || (!strncmp(p->name, prefix, n) && (!p->name[n] || p->name[n] == '.'))) {
-            p->frozen = frozen != 0;
-            found = 1;
+    if (!prefix) prefix = "";
+    for (link = &m->freezes; *link; link = &(*link)->next)  // said before: it moves to the end
+        if (!strcmp((*link)->prefix, prefix)) {
+            f = *link;
+            *link = f->next;
+            break;
         }
-    if (!found && n) gan__fail(m->ctx, GAN_ERROR_NAME, "gan_model_freeze: %s has no parameter %s (yet: run it forward once)", m->name, prefix);
+    if (!f) {
+        f = (gan__freeze *)gan__persist(m->ctx, sizeof *f);
+        if (!f) return;
+        f->prefix = *prefix ? gan__name(m->ctx, prefix, "", "") : "";
+        if (!f->prefix) return;
+    }
+    f->frozen = frozen != 0;
+    f->next = NULL;
+    for (link = &m->freezes; *link; link = &(*link)->next) {}
+    *link = f;
+    for (p = m->params; p; p = p->next)
+        if (gan__covers(f->prefix, p->name)) p->frozen = f->frozen;
 }
 
 // initialisers
@@ -6000,6 +6319,7 @@ static gan_tensor *gan__parameter(gan_model *m, const char *layer, const char *p
 {
     gan_context *ctx = m->ctx;
     gan__param *p = m->hint;
+    const gan__freeze *f;
     const size_t n = layer ? strlen(layer) : 0;
     int again;
     if (!layer) return gan__fail(ctx, GAN_ERROR_NAME, "%s: a layer's name is NULL", m->name);
@@ -6024,12 +6344,22 @@ static gan_tensor *gan__parameter(gan_model *m, const char *layer, const char *p
     p->tensor = gan__tensor_over(ctx, (gan_real *)p->state->data, ndim, dim);
     if (gan__is_poison(p->tensor)) return ctx->poison;
     p->trainable = trainable;
+    for (f = m->freezes; f; f = f->next)
+        if (gan__covers(f->prefix, p->name)) p->frozen = f->frozen;
     if (!p->state->loaded) gan__initialise(ctx, p->state->name, init, fan_in, p->tensor);
     if (m->params_end) m->params_end->next = p;
     else m->params = p;
     m->params_end = m->hint = p;
     m->count++;
     return p->tensor;
+}
+
+// Memory of its own for a parameter that still lies in gan_load_memory's bytes, before it is written to. 1: there is none.
+static int gan__param_own(gan__param *p)
+{
+    if (gan__state_own(p->tensor->ctx, p->state)) return 1;
+    p->tensor->data = (gan_real *)p->state->data;
+    return 0;
 }
 
 GAN_API gan_tensor *gan_param(gan_model *m, const char *name, gan_init init, int ndim, ...)
@@ -6157,6 +6487,7 @@ GAN_API gan_tensor *gan_batch_norm(gan_model *m, const char *name, gan_tensor *x
 {
     const gan_real momentum = (gan_real)0.1;
     gan_tensor *w, *b, *mean, *var, *h, *of_batch[2], *bad;
+    gan__param *p;
     int c, i, n = 1, unit[GAN_MAX_DIMS];
     double count;
     if (!gan__layer_input(m, name, x, 2, &bad)) return bad;
@@ -6177,6 +6508,8 @@ GAN_API gan_tensor *gan_batch_norm(gan_model *m, const char *name, gan_tensor *x
         return gan__fail(m->ctx, GAN_ERROR_SHAPE, "%s.%s: batch norm in GAN_TRAIN needs more than one value per channel; the input is %t", m->name, name, x);
     h = gan__normalize(x, x->dim[0], c, n, gan__norm_eps(), of_batch);
     if (gan__is_poison(h)) return h;
+    for (p = m->params; p; p = p->next)
+        if ((p->tensor == mean || p->tensor == var) && gan__param_own(p)) return m->ctx->poison;
     count = (double)x->dim[0] * n;
     for (i = 0; i < c; ++i) {                               // the running variance is the unbiased one
         const double s = (double)of_batch[1]->data[i], biased = 1 / (s * s) - (double)gan__norm_eps();
@@ -6699,14 +7032,11 @@ static void gan__minimize(gan_optimizer *o, gan_tensor *loss)
         if (s->param->trainable && !s->param->frozen) {
             for (i = 0; i < 2; ++i)
                 if (s->state[i] && gan__state_own(ctx, s->state[i])) return;
-            if (gan__state_own(ctx, s->param->state)) return;
-            s->param->tensor->data = (gan_real *)s->param->state->data;
+            if (gan__param_own(s->param)) return;
             o->want[n++] = s->param->tensor;
         }
-    if (!n) {
-        gan__fail(ctx, GAN_ERROR_STATE, "gan_minimize: %s has no trainable parameter; run gan_forward on it first, or unfreeze some", o->model->name);
-        return;
-    }
+    if (!o->count) gan__fail(ctx, GAN_ERROR_STATE, "gan_minimize: %s has no parameters yet; run gan_forward on it first", o->model->name);
+    if (!n) return;                                         // all are frozen: nothing to do
     if (!gan__is_finite(loss->data[0])) {
         gan__blame(o, loss, n);
         return;
@@ -7855,7 +8185,8 @@ static int gan__ckpt_utf8(const unsigned char *p, const unsigned char *end)
     return n;
 }
 
-// The character of an escape whose backslash was read. What is not ASCII counts as a byte FF: no name has it.
+// The character of an escape whose backslash was read. What is not ASCII, and 0, counts as a byte FF: no text
+// that is looked for has it.
 static int gan__ckpt_escape(gan__ckpt_json *j)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
@@ -7871,7 +8202,7 @@ static int gan__ckpt_escape(gan__ckpt_json *j)
         return v >= 0xdc00 && v < 0xe000 ? 0xff : -1;
     }
     if (v >= 0xdc00 && v < 0xe000) return -1;
-    return v < 0x80 ? v : 0xff;
+    return v != 0 && v < 0x80 ? v : 0xff;
 }
 
 // A string, without its escapes, into out of `size` bytes, cut where it is longer; *length: all of it.
@@ -8168,6 +8499,18 @@ static int gan__ckpt_check_digest(gan__ckpt_file *f)
         f, "is damaged: its digest does not fit (a program that changes values must drop __metadata__)");
 }
 
+// Memory of its own for a state that borrowed it; the parameter over it moves along. 1: there is none.
+static int gan__ckpt_own(gan_context *ctx, gan__state *s)
+{
+    gan_model *m;
+    gan__param *p;
+    if (gan__state_own(ctx, s)) return 1;
+    for (m = ctx->models; m; m = m->next)
+        for (p = m->params; p; p = p->next)
+            if (p->state == s) p->tensor->data = (gan_real *)s->data;
+    return 0;
+}
+
 // Finds the state of each record; shapes and kinds must fit. States that borrowed their memory get their own.
 static int gan__ckpt_check_states(gan__ckpt_file *f)
 {
@@ -8186,7 +8529,7 @@ static int gan__ckpt_check_states(gan__ckpt_file *f)
                       f->path, s->name, gan__ckpt_types[r->e.dtype].name);
             return GAN_ERROR_FORMAT;
         }
-        if (gan__state_own(f->ctx, s)) return GAN_ERROR_MEMORY;
+        if (s->borrowed && gan__ckpt_own(f->ctx, s)) return GAN_ERROR_MEMORY;
         r->state = s;
     }
     return GAN_OK;

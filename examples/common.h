@@ -203,7 +203,7 @@ static inline void ex_progress(int step, int steps, const char *format, ...)
     const double now = ex_seconds();
     const int last = step >= steps || ex_stop, every = steps > 20 ? steps / 20 : 1;
     double speed, left;
-    char text[128], numbers[96], bar[11];
+    char text[192], numbers[96], bar[11];
     const char *no_color = getenv("NO_COLOR");
     int i;
     va_list args;
@@ -437,11 +437,13 @@ static inline void ex_plot_panel(ex_plot *p, int column, int columns, int row, i
     ex_plot_text(p, (p->left + p->right) / 2, p->top - 26, 0, title, EX_BLACK);
 }
 
+// Only what lies in the panel is drawn.
 static inline void ex_plot_segment(ex_plot *p, double ax, double ay, double bx, double by, double width,
                                    int color)
 {
     const double lo = p->y0, hi = p->y1;
-    ay = fmin(fmax(ay, lo), hi), by = fmin(fmax(by, lo), hi); // not out of the panel
+    if (fmin(ax, bx) < p->x0 || fmax(ax, bx) > p->x1 || fmax(ay, by) < lo || fmin(ay, by) > hi) return;
+    ay = fmin(fmax(ay, lo), hi), by = fmin(fmax(by, lo), hi);
     ex_plot_stroke(p, ex_plot_px(p, ax), ex_plot_py(p, ay), ex_plot_px(p, bx), ex_plot_py(p, by), width,
                    color);
 }
@@ -494,7 +496,10 @@ static inline void ex_plot_bars(ex_plot *p, const double *height, int n, int col
 
 static inline void ex_plot_legend(ex_plot *p, const char *text, int color)
 {
-    const int y = p->top + 8 + 20 * p->legend++, x = p->right - 40;
+    const int y = p->top + 8 + 20 * p->legend++, x = p->right - 40, left = x - 12 * (int)strlen(text);
+    int i, k;
+    for (k = y - 3; k < y + 17; ++k)
+        for (i = left - 4; i < p->right; ++i) ex_plot_dot(p, i, k, 0xFFFFFF, .85);
     ex_plot_text(p, x, y, 1, text, EX_BLACK);
     ex_plot_stroke(p, x + 10, y + 7, x + 32, y + 7, 3, color);
 }

@@ -1,4 +1,4 @@
-// Points on a line: data y = 2 x + 1 with x ~ U(-1, 1) and noise .05 across it; G learns to put its points
+// Points on a line: data y = 2 x + 1 with x ~ U(-1, 1) and noise .05 on y; G learns to put its points
 // there.
 //     cc -O2 -I. examples/line_2d.c -lm -o line_2d && ./line_2d && ./line_2d --freeze-generator
 // With --freeze-generator only D learns. Then it wins: the first G misses the line, so the two distributions
@@ -34,8 +34,8 @@ int main(int argc, char **argv)
     gan_context *ctx = ex_context(&o);
     gan_model *g = gan_model_create(ctx, "generator", generator, NULL);
     gan_model *d = gan_model_create(ctx, "discriminator", discriminator, NULL);
-    gan_optimizer *og = gan_optimizer_create(g, gan_adam(1e-3f, .5f, .999f));
-    gan_optimizer *od = gan_optimizer_create(d, gan_adam(1e-3f, .5f, .999f));
+    gan_optimizer *og = gan_optimizer_create(g, gan_adam(5e-4f, .5f, .999f));
+    gan_optimizer *od = gan_optimizer_create(d, gan_adam(4e-3f, .5f, .999f)); // D stays near its best
     gan_dataset *line = gan_dataset_toy(ctx, GAN_TOY_LINE);
     gan_tensor *real, *fake, *f;
     const gan_real *v;
@@ -43,7 +43,6 @@ int main(int argc, char **argv)
     ex_plot p = ex_plot_new(700, 700);
     int i;
 
-    gan_model_freeze(g, NULL, frozen);
     for (i = 1; i <= o.steps && !ex_stop && !gan_error(ctx); ++i) {
         real = gan_forward(d, gan_dataset_batch(line, BATCH, NULL), NULL);
         f = gan_forward(d, gan_detach(gan_forward(g, gan_rand_normal(ctx, 2, BATCH, 2), NULL)), NULL);
@@ -51,7 +50,7 @@ int main(int argc, char **argv)
         d_fake = (double)gan_item(gan_mean_all(gan_sigmoid(f)));
         value = -(double)gan_minimize(od, gan_loss_d(GAN_LOSS_NON_SATURATING, real, f, 0));
         f = gan_forward(d, gan_forward(g, gan_rand_normal(ctx, 2, BATCH, 2), NULL), NULL);
-        gan_minimize(og, gan_loss_g(GAN_LOSS_NON_SATURATING, f)); // changes nothing where G is frozen
+        if (!frozen) gan_minimize(og, gan_loss_g(GAN_LOSS_NON_SATURATING, f));
         ex_progress(i, o.steps, "V %.3f  D(x) %.2f  D(G(z)) %.2f", value, d_real, d_fake);
     }
 
@@ -67,7 +66,7 @@ int main(int argc, char **argv)
     printf("mean |y - 2 x - 1| of G   %8.3f   %s\n", off,
            frozen ? "(not learned)" : ".05 sqrt(2 / pi) = .040");
 
-    ex_plot_panel(&p, 0, 1, 0, 1, frozen ? "a frozen G and its data" : "G(z) and its data", -3, 3, -4, 6);
+    ex_plot_panel(&p, 0, 1, 0, 1, frozen ? "a frozen G and its data" : "G(z) and its data", -2, 2, -2, 4);
     ex_plot_points(&p, real, 3, EX_GREY);
     ex_plot_points(&p, fake, 3, EX_BLUE);
     ex_plot_legend(&p, "data", EX_GREY);

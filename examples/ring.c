@@ -53,7 +53,7 @@ static int modes(gan_tensor *x, double *quality)
 
 int main(int argc, char **argv)
 {
-    enum { BATCH = 256, CRITIC_STEPS = 5, SAMPLES = 2500 };
+    enum { BATCH = 128, CRITIC_STEPS = 5, SAMPLES = 2500 };
     const ex_options o = ex_start(argc, argv, "ring", "WGAN-GP finds eight modes", 2000, "out/ring", "");
     gan_context *ctx = ex_context(&o);
     gan_model *g = gan_model_create(ctx, "generator", generator, NULL);

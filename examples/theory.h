@@ -65,8 +65,8 @@ static inline double th_optimal(const th_density *p, const th_density *q, double
     return th_pdf(p, x) / (th_pdf(p, x) + th_pdf(q, x));
 }
 
-enum { TH_GRID = 2000 };
-static const double th_lo = -7, th_hi = 8; // nearly all of each density here; uniform edges between cells
+enum { TH_GRID = 4000 };
+static const double th_lo = -8, th_hi = 12; // nearly all of each density here; uniform edges between cells
 static inline double th_cell(int i) { return th_lo + (th_hi - th_lo) * (i + .5) / TH_GRID; }
 
 // (KL(p, m) + KL(q, m)) / 2 with m = (p + q) / 2, by the midpoint rule

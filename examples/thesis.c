@@ -38,9 +38,10 @@ static void plot(gan_context *ctx, const ex_options *o, const ex_table *t)
     ex_plot_column(&p, t, 2, 1.5, EX_ORANGE);
     ex_plot_column(&p, t, 1, 1.5, EX_BLUE);
     ex_plot_line(&p, log(4.), EX_RED);
+    ex_plot_line(&p, log(2.), EX_RED);
     ex_plot_legend(&p, "discriminator", EX_BLUE);
     ex_plot_legend(&p, "generator", EX_ORANGE);
-    ex_plot_legend(&p, "log 4", EX_RED);
+    ex_plot_legend(&p, "log 4, log 2: D = 1/2", EX_RED);
     ex_plot_write(&p, ctx, ex_path(o, "plot.png"));
 }
 
@@ -74,7 +75,7 @@ int main(int argc, char **argv)
         ex_table_row(&history, (double)i, (double)s.d_loss, (double)s.g_loss, (double)s.d_real,
                      (double)s.d_fake);
         ex_progress_gan(&s, o.steps);
-        if (i % 100 && i != 10 && i != 50) continue;
+        if (i % 100 && i != 10 && i != 50 && i != o.steps && !ex_stop) continue;
         gan_image_write(gan_trainer_sample(t, 64), 8, ex_path(&o, "%05d.png", i));
         plot(ctx, &o, &history);
     }

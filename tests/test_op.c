@@ -1444,6 +1444,11 @@ static void test_special(void)
         CHECK_NEAR(gan_item(gan_grad(gan_sum_all(gan_abs(x)), x, 0)), 0, 0, "abs");
         CHECK_NEAR(gan_item(gan_grad(gan_sum_all(gan_leaky_relu(x, (gan_real).25)), x, 0)), .25, 0, "leaky_relu");
     }
+    TEST("clamp with its bounds the wrong way round gives the upper one, as PyTorch's") {
+        gan_real *v = gan_data(gan_clamp(gan_linspace(ctx, -2, 2, 5), 1, -1));
+        int i;
+        for (i = 0; i < 5; ++i) CHECK_NEAR(v[i], -1, 0, "clamp(x, 1, -1)");
+    }
     TEST("NaN and infinity pass through") {
         const gan_real v[4] = { (gan_real)NAN, (gan_real)INFINITY, (gan_real)-INFINITY, 0 };
         gan_tensor *x = gan_from(ctx, v, 1, 4);

@@ -1,0 +1,443 @@
+// Memory: the user's allocator, a fixed block, scopes, kept tensors, the steady state, and every allocation failing in turn.
+#include <stdlib.h>
+
+// Whoever calls malloc in this file is counted.
+static int malloc_calls;
+static void *counted_malloc(size_t bytes)
+{
+    ++malloc_calls;
+    return malloc(bytes);
+}
+#include <stdio.h>
+#include <string.h>
+#define malloc counted_malloc
+#define GAN_IMPLEMENTATION
+#include "../gan.h"
+#undef malloc
+
+#include "test.h"
+
+#include "check.h"
+
+// An allocator that counts, fills what it gives with rubbish, checks sizes on return, and fails when told to.
+typedef struct counter {
+    int calls, live, wrong;
+    size_t bytes;
+    int fail_at;        // this call fails; 0: none
+    int for_ever;       // and all after it
+} counter;
+
+static void *count_alloc(size_t bytes, void *user)
+{
+    counter *c = (counter *)user;
+    char *p;
+    ++c->calls;
+    if (c->fail_at && (c->for_ever ? c->calls >= c->fail_at : c->calls == c->fail_at)) return NULL;
+    p = (char *)malloc(bytes + 32);
+    if (!p) return NULL;
+    memset(p, 0xa5, bytes + 32);
+    memcpy(p, &bytes, sizeof bytes);
+    ++c->live;
+    c->bytes += bytes;
+    return p + 16;
+}
+static void count_release(void *p, size_t bytes, void *user)
+{
+    counter *c = (counter *)user;
+    size_t had;
+    char *base = (char *)p - 16;
+    memcpy(&had, base, sizeof had);
+    c->wrong += had != bytes;
+    for (int i = 0; i < 16; ++i) c->wrong += (unsigned char)base[16 + had + (size_t)i] != 0xa5;     // written past the end
+    --c->live;
+    c->bytes -= bytes;
+    free(base);
+}
+static gan_desc counting(counter *c)
+{
+    gan_desc d;
+    memset(&d, 0, sizeof d);
+    memset(c, 0, sizeof *c);
+    d.allocator.alloc = count_alloc;
+    d.allocator.release = count_release;
+    d.allocator.user = c;
+    return d;
+}
+
+static gan_tensor *generator(gan_model *g, gan_tensor *z, gan_tensor *label)
+{
+    gan_tensor *h = gan_reshape(gan_relu(gan_batch_norm(g, "bn", gan_linear(g, "fc", z, 4 * 3 * 3))), 4, -1, 4, 3, 3);
+    (void)label;
+    return gan_tanh(gan_conv_transpose2d(g, "up", h, 1, 4, 2, 1));
+}
+static gan_tensor *discriminator(gan_model *d, gan_tensor *x, gan_tensor *label)
+{
+    gan_tensor *h = gan_leaky_relu(gan_conv2d(d, "conv", x, 4, 3, 1, 1), (gan_real).2);
+    (void)label;
+    return gan_linear(d, "fc", gan_flatten(gan_max_pool2d(h, 2, 2)), 1);
+}
+typedef struct pair { gan_model *g, *d; gan_optimizer *og, *od; } pair;
+static pair make_pair(gan_context *ctx)
+{
+    pair p;
+    p.g = gan_model_create(ctx, "g", generator, NULL);
+    p.d = gan_model_create(ctx, "d", discriminator, NULL);
+    p.og = gan_optimizer_create(p.g, gan_adam((gan_real)1e-3, (gan_real).5, (gan_real).999));
+    p.od = gan_optimizer_create(p.d, gan_adam((gan_real)1e-3, (gan_real).5, (gan_real).999));
+    return p;
+}
+// One step with a gradient penalty, so that gradients of gradients are among what allocates.
+static void train_step(gan_context *ctx, pair p)
+{
+    gan_tensor *real = gan_rand_normal(ctx, 4, 8, 1, 6, 6), *fake = gan_detach(gan_forward(p.g, gan_rand_normal(ctx, 2, 8, 5), NULL));
+    gan_tensor *loss = gan_loss_d(GAN_LOSS_NON_SATURATING, gan_forward(p.d, real, NULL), gan_forward(p.d, fake, NULL), 0);
+    (void)gan_minimize(p.od, gan_add(loss, gan_penalty(GAN_PENALTY_WGAN_GP, 1, p.d, real, fake, NULL)));
+    fake = gan_forward(p.g, gan_rand_normal(ctx, 2, 8, 5), NULL);
+    (void)gan_minimize(p.og, gan_loss_g(GAN_LOSS_NON_SATURATING, gan_forward(p.d, fake, NULL)));
+}
+
+static void allocators(void)
+{
+    TEST("with an allocator malloc is never called; all that was taken is given back, with its size, and nothing written beside it") {
+        counter c;
+        gan_desc d = counting(&c);
+        gan_context *ctx = gan_create(&d);
+        pair p = make_pair(ctx);
+        int i;
+        malloc_calls = 0;
+        for (i = 0; i < 3; ++i) train_step(ctx, p);
+        (void)gan_zeros(ctx, 1, 3000000);
+        CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+        CHECK(malloc_calls == 0, "malloc was called %d times", malloc_calls);
+        CHECK((int)gan_memory(ctx).heap_calls == c.calls, "heap_calls %d, the allocator saw %d", (int)gan_memory(ctx).heap_calls, c.calls);
+        CHECK(gan_memory(ctx).reserved == c.bytes, "reserved %lu, the allocator gave %lu", (unsigned long)gan_memory(ctx).reserved, (unsigned long)c.bytes);
+        CHECK(gan_memory(ctx).peak <= gan_memory(ctx).reserved && gan_memory(ctx).current <= gan_memory(ctx).peak, "current, peak and reserved are out of order");
+        gan_destroy(ctx);
+        CHECK(c.live == 0 && c.bytes == 0, "%d blocks, %lu bytes were not given back", c.live, (unsigned long)c.bytes);
+        CHECK(c.wrong == 0, "%d wrong sizes or overruns", c.wrong);
+    }
+    TEST("the steady state of a training loop makes no heap call and its memory does not grow") {
+        gan_context *ctx = gan_create(NULL);
+        pair p = make_pair(ctx);
+        gan_memory_stats before, after;
+        int i;
+        for (i = 0; i < 3; ++i) train_step(ctx, p);
+        before = gan_memory(ctx);
+        for (i = 0; i < 20; ++i) train_step(ctx, p);
+        after = gan_memory(ctx);
+        CHECK(after.heap_calls == before.heap_calls, "%d heap calls in 20 steps", (int)(after.heap_calls - before.heap_calls));
+        CHECK(after.current == before.current && after.peak == before.peak, "current %lu -> %lu, peak %lu -> %lu", (unsigned long)before.current,
+              (unsigned long)after.current, (unsigned long)before.peak, (unsigned long)after.peak);
+        CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+        gan_destroy(ctx);
+    }
+    TEST("rubbish in the allocator's memory changes no bit") {
+        counter c;
+        gan_desc d = counting(&c);
+        gan_context *a = gan_create(&d), *b = gan_create(NULL);
+        pair p = make_pair(a), q = make_pair(b);
+        int i;
+        for (i = 0; i < 3; ++i) train_step(a, p), train_step(b, q);
+        for (i = 0; i < gan_model_count(p.d); ++i)
+            CHECK(same_bits(gan_model_tensor(p.d, i), gan_model_tensor(q.d, i)), "%s differs", gan_model_name(p.d, i));
+        gan_destroy(a);
+        gan_destroy(b);
+    }
+}
+
+enum { BLOCK = 1 << 20 };
+static unsigned char block[BLOCK + 256];
+
+static gan_context *in_block(size_t offset, size_t bytes)
+{
+    gan_desc d;
+    memset(&d, 0, sizeof d);
+    memset(block, 0x5a, sizeof block);
+    d.memory = block + offset;
+    d.memory_size = bytes;
+    return gan_create(&d);
+}
+
+static void fixed_block(void)
+{
+    TEST("with a fixed block, aligned or not, training never calls malloc, makes no heap call and writes nowhere else") {
+        static const size_t offsets[] = { 0, 1, 7, 64, 100 };
+        size_t i, k, wrong;
+        for (i = 0; i < 5; ++i) {
+            gan_context *ctx;
+            pair p;
+            malloc_calls = 0;
+            ctx = in_block(offsets[i], BLOCK);
+            CHECK(ctx != NULL, "no context at offset %d", (int)offsets[i]);
+            if (!ctx) continue;
+            p = make_pair(ctx);
+            for (k = 0; k < 4; ++k) train_step(ctx, p);
+            CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+            CHECK(malloc_calls == 0 && gan_memory(ctx).heap_calls == 0, "%d malloc, %d heap calls", malloc_calls, (int)gan_memory(ctx).heap_calls);
+            CHECK(gan_memory(ctx).reserved <= BLOCK && gan_memory(ctx).peak <= BLOCK, "reserved %lu, peak %lu", (unsigned long)gan_memory(ctx).reserved,
+                  (unsigned long)gan_memory(ctx).peak);
+            gan_destroy(ctx);
+            for (k = wrong = 0; k < sizeof block; ++k) wrong += (k < offsets[i] || k >= offsets[i] + BLOCK) && block[k] != 0x5a;
+            CHECK(wrong == 0, "%d bytes written outside the block at offset %d", (int)wrong, (int)offsets[i]);
+        }
+    }
+    TEST("a block of any size up to too little gives no context or a context with an error, and no write outside") {
+        size_t bytes, k, wrong, contexts = 0, complete = 0;
+        for (bytes = 0; bytes < 300000; bytes = bytes < 1024 ? bytes + 61 : bytes + bytes / 7 + 13) {
+            gan_context *ctx = in_block(64, bytes);
+            if (ctx) {
+                pair p = make_pair(ctx);
+                ++contexts;
+                train_step(ctx, p);
+                complete += gan_error(ctx) == 0;
+                CHECK(gan_error(ctx) == 0 || gan_error(ctx) == GAN_ERROR_MEMORY, "%lu bytes: %s", (unsigned long)bytes, gan_error_message(ctx));
+                if (gan_error(ctx)) CHECK(strstr(gan_error_message(ctx), "memory") != NULL, "message: %s", gan_error_message(ctx));
+                gan_destroy(ctx);
+            }
+            for (k = wrong = 0; k < sizeof block; ++k) wrong += (k < 64 || k >= 64 + bytes) && block[k] != 0x5a;
+            CHECK(wrong == 0, "%lu bytes: %d written outside", (unsigned long)bytes, (int)wrong);
+        }
+        CHECK(contexts > 0 && complete > 0, "%d contexts, %d complete steps", (int)contexts, (int)complete);
+    }
+    TEST("a fixed block trains to the same bits as malloc") {
+        gan_context *a = in_block(0, BLOCK), *b = gan_create(NULL);
+        pair p = make_pair(a), q = make_pair(b);
+        int i;
+        for (i = 0; i < 3; ++i) train_step(a, p), train_step(b, q);
+        for (i = 0; i < gan_model_count(p.g); ++i)
+            CHECK(same_bits(gan_model_tensor(p.g, i), gan_model_tensor(q.g, i)), "%s differs", gan_model_name(p.g, i));
+        gan_destroy(b);
+    }
+    TEST("when the block is full the error says what to give, and after clearing the context still works") {
+        gan_context *ctx = in_block(0, 200000);
+        gan_tensor *t;
+        CHECK(ctx != NULL, "no context in 200000 bytes");
+        gan_scope_open(ctx);
+        t = gan_zeros(ctx, 1, 1000000);
+        CHECK(gan_error(ctx) == GAN_ERROR_MEMORY && gan_data(t) == NULL, "code %d", gan_error(ctx));
+        CHECK_TEXT(gan_error_message(ctx), "memory_size");
+        gan_scope_close(ctx);
+        gan_error_clear(ctx);
+        CHECK_NEAR(gan_item(gan_sum_all(gan_full(ctx, 2, 1, 100))), 200, 0, "afterwards");
+        CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+    }
+}
+
+static void scopes(void)
+{
+    TEST("scopes nest: what an inner one made goes, what the outer one made stays") {
+        gan_context *ctx = gan_create(NULL);
+        gan_tensor *a, *b;
+        size_t start, outer;
+        int i;
+        (void)gan_square(gan_zeros(ctx, 1, 10));
+        start = gan_memory(ctx).current;
+        gan_scope_open(ctx);
+        a = gan_full(ctx, 3, 1, 1000);
+        outer = gan_memory(ctx).current;
+        for (i = 0; i < 5; ++i) {
+            gan_scope_open(ctx);
+            b = gan_square(gan_add(a, gan_full(ctx, 1, 1, 1000)));
+            CHECK_NEAR(gan_data(b)[999], 16, 0, "inner");
+            gan_scope_close(ctx);
+        }
+        CHECK_NEAR(gan_data(a)[999], 3, 0, "outer");
+        CHECK(gan_memory(ctx).current <= outer + 65536, "grew from %lu to %lu", (unsigned long)outer, (unsigned long)gan_memory(ctx).current);
+        gan_scope_close(ctx);
+        CHECK(gan_memory(ctx).current <= start + 65536, "grew from %lu to %lu", (unsigned long)start, (unsigned long)gan_memory(ctx).current);
+        CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+        gan_destroy(ctx);
+    }
+    TEST("a gradient through tensors of an outer scope, taken in an inner one") {
+        gan_context *ctx = gan_create(NULL);
+        gan_tensor *x = gan_scalar(ctx, 3), *y = gan_square(x);
+        gan_scope_open(ctx);
+        CHECK_NEAR(gan_item(gan_grad(gan_mul(y, x), x, 0)), 27, 1e-4, "inner");
+        gan_scope_close(ctx);
+        CHECK_NEAR(gan_item(gan_grad(y, x, 0)), 6, 1e-5, "outer, afterwards");
+        CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+        gan_destroy(ctx);
+    }
+    TEST("gan_minimize in a scope keeps the step's tensors until the scope closes") {
+        gan_context *ctx = gan_create(NULL);
+        pair p = make_pair(ctx);
+        gan_tensor *x, *y;
+        gan_scope_open(ctx);
+        x = gan_rand_normal(ctx, 4, 8, 1, 6, 6);
+        y = gan_forward(p.d, x, NULL);
+        (void)gan_minimize(p.od, gan_mean_all(gan_square(y)));
+        CHECK(gan_data(y) && gan_numel(y) == 8 && isfinite((double)gan_item(gan_sum_all(y))), "y is gone: %s", gan_error_message(ctx));
+        gan_scope_close(ctx);
+        CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+        gan_destroy(ctx);
+    }
+    TEST("a hundred open scopes, a close too many: no crash, and the context works afterwards") {
+        gan_context *ctx = gan_create(NULL);
+        int i;
+        for (i = 0; i < 100; ++i) {
+            gan_scope_open(ctx);
+            (void)gan_zeros(ctx, 1, 100);
+        }
+        for (i = 0; i < 103; ++i) gan_scope_close(ctx);
+        gan_error_clear(ctx);
+        CHECK_NEAR(gan_item(gan_sum_all(gan_full(ctx, 2, 1, 10))), 20, 0, "afterwards");
+        CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+        gan_destroy(ctx);
+    }
+    TEST("tensors are zeroed or fully written, also in memory that was used before") {
+        gan_context *ctx = gan_create(NULL);
+        int i;
+        size_t k, wrong = 0;
+        for (i = 0; i < 4; ++i) {
+            gan_tensor *t;
+            gan_scope_open(ctx);
+            t = gan_zeros(ctx, 1, 5000 + i);
+            for (k = 0; k < gan_numel(t); ++k) wrong += gan_data(t)[k] != 0;
+            for (k = 0; k < gan_numel(t); ++k) gan_data(t)[k] = 9;
+            gan_scope_close(ctx);
+        }
+        CHECK(wrong == 0, "%d values are not zero", (int)wrong);
+        gan_destroy(ctx);
+    }
+    TEST("every tensor's values are aligned to 64 bytes") {
+        gan_context *ctx = gan_create(NULL);
+        int i;
+        for (i = 1; i < 40; ++i) CHECK(((uintptr_t)gan_data(gan_zeros(ctx, 1, i)) & 63) == 0, "size %d", i);
+        gan_destroy(ctx);
+    }
+}
+
+static void keeping(void)
+{
+    TEST("a kept tensor survives its step; the same name overwrites it in place; it is off the tape") {
+        gan_context *ctx = gan_create(NULL);
+        gan_tensor *x, *k, *k2;
+        size_t after;
+        int i;
+        gan_scope_open(ctx);
+        x = gan_scalar(ctx, 3);
+        k = gan_keep(ctx, "z", gan_square(x));
+        CHECK_NEAR(gan_item(gan_grad(gan_mul(k, x), x, 0)), 9, 1e-5, "k is a constant");
+        gan_scope_close(ctx);
+        (void)gan_full(ctx, 7, 1, 1000);
+        CHECK_NEAR(gan_item(k), 9, 0, "it survives");
+        after = gan_memory(ctx).current;
+        for (i = 0; i < 10; ++i) {
+            gan_scope_open(ctx);
+            k2 = gan_keep(ctx, "z", gan_scalar(ctx, (gan_real)i));
+            gan_scope_close(ctx);
+            CHECK(k2 == k && gan_item(k) == (gan_real)i, "overwritten: %g", (double)gan_item(k));
+        }
+        CHECK(gan_memory(ctx).current <= after + 16384, "ten keeps took %lu bytes", (unsigned long)(gan_memory(ctx).current - after));
+        CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+        (void)gan_keep(ctx, "z", gan_zeros(ctx, 1, 2));
+        CHECK(gan_error(ctx) == GAN_ERROR_SHAPE, "another shape: code %d", gan_error(ctx));
+        CHECK_TEXT(gan_error_message(ctx), "z");
+        CHECK(gan_item(k) == 9, "and its value is what it was: %g", (double)gan_item(k));
+        gan_destroy(ctx);
+    }
+    TEST("a tensor used after its step ended is an error, not a crash (as long as nothing took its place)") {
+        gan_context *ctx = gan_create(NULL);
+        pair p = make_pair(ctx);
+        gan_tensor *old = gan_rand_normal(ctx, 4, 8, 1, 6, 6), *y;
+        (void)gan_minimize(p.od, gan_mean_all(gan_square(gan_forward(p.d, old, NULL))));
+        y = gan_square(old);
+        CHECK(gan_error(ctx) == GAN_ERROR_STATE, "code %d: %s", gan_error(ctx), gan_error_message(ctx));
+        CHECK(gan_data(y) == NULL, "poison");
+        CHECK_TEXT(gan_error_message(ctx), "square");
+        gan_destroy(ctx);
+    }
+}
+
+// Everything that allocates: models, training with a penalty, keep, sampling, scopes. The last error code.
+static int story(const gan_desc *d, int steps)
+{
+    gan_context *ctx = gan_create(d);
+    int code, i;
+    pair p;
+    if (!ctx) return GAN_ERROR_MEMORY;
+    p = make_pair(ctx);
+    for (i = 0; i < steps; ++i) train_step(ctx, p);
+    (void)gan_keep(ctx, "kept", gan_zeros(ctx, 2, 100, 100));
+    gan_scope_open(ctx);
+    (void)gan_matmul(gan_rand_normal(ctx, 2, 300, 300), gan_rand_normal(ctx, 2, 300, 300));
+    (void)gan_zeros(ctx, 1, 2000000);
+    gan_scope_close(ctx);
+    code = gan_error(ctx);
+    if (code == GAN_ERROR_MEMORY) {             // the context is still usable for what fits
+        gan_error_clear(ctx);
+        gan_scope_open(ctx);
+        (void)gan_add(gan_zeros(ctx, 1, 3), gan_zeros(ctx, 1, 3));
+        gan_scope_close(ctx);
+        if (gan_error(ctx) && gan_error(ctx) != GAN_ERROR_MEMORY) code = gan_error(ctx);
+    }
+    gan_destroy(ctx);
+    return code;
+}
+
+static void failures(void)
+{
+    int mode;
+    for (mode = 0; mode < 2; ++mode)
+        TESTF("each allocation fails in turn, %s: an error, no crash, everything given back", mode ? "and all after it" : "once") {
+            counter c;
+            int n, total, failed = 0;
+            gan_desc d = counting(&c);
+            CHECK(story(&d, 2) == 0, "without failures");
+            total = c.calls;
+            CHECK(total > 1, "%d allocations", total);
+            for (n = 1; n <= total; ++n) {
+                int code;
+                d = counting(&c);
+                c.fail_at = n;
+                c.for_ever = mode;
+                code = story(&d, 2);
+                failed += code == GAN_ERROR_MEMORY;
+                CHECK(code == 0 || code == GAN_ERROR_MEMORY, "allocation %d of %d: code %d", n, total, code);
+                CHECK(c.live == 0 && c.wrong == 0, "allocation %d of %d: %d blocks left, %d wrong", n, total, c.live, c.wrong);
+            }
+            if (mode) CHECK(failed == total, "only %d of %d failures were seen", failed, total);
+        }
+    // A block of every size is a failure at every site, for the chunk's user rather than its maker.
+    TEST("memory that ends at each point of a training step: an error, no crash, weights finite") {
+        size_t bytes;
+        int complete = 0, failed = 0;
+        for (bytes = 40000; bytes < 400000; bytes += 1856) {
+            gan_context *ctx = in_block(0, bytes);
+            pair p;
+            int i;
+            if (!ctx) continue;
+            p = make_pair(ctx);
+            train_step(ctx, p);
+            train_step(ctx, p);
+            CHECK(gan_error(ctx) == 0 || gan_error(ctx) == GAN_ERROR_MEMORY, "%lu bytes: %s", (unsigned long)bytes, gan_error_message(ctx));
+            complete += gan_error(ctx) == 0;
+            failed += gan_error(ctx) != 0;
+            for (i = 0; i < gan_model_count(p.d); ++i) {
+                gan_tensor *t = gan_model_tensor(p.d, i);
+                for (size_t k = 0; gan_data(t) && k < gan_numel(t); ++k)
+                    if (!isfinite((double)gan_data(t)[k])) CHECK(0, "%lu bytes: %s is not finite", (unsigned long)bytes, gan_model_name(p.d, i));
+            }
+        }
+        CHECK(complete > 0 && failed > 0, "%d complete, %d failed", complete, failed);
+    }
+    TEST_MUST_FAIL("an allocator that forgets a block is seen") {
+        counter c;
+        gan_desc d = counting(&c);
+        gan_context *ctx = gan_create(&d);
+        void *lost = count_alloc(10, &c);
+        gan_destroy(ctx);
+        CHECK(c.live == 0, "seen");
+        count_release(lost, 10, &c);
+    }
+}
+
+int main(void)
+{
+    allocators();
+    fixed_block();
+    scopes();
+    keeping();
+    failures();
+    return test_done();
+}
