@@ -727,6 +727,7 @@ struct gan_context {
     int recording;
     int error;
     char message[512];
+    const char *model, *layer;          // the layer that is being built, for the message; NULL outside
     gan_allocator allocator;
     void (*parallel_for)(int64_t n, gan_task *task, void *arg, void *user);
     void *parallel_user;
@@ -1020,7 +1021,7 @@ static void gan__say_shape(gan_context *ctx, size_t *at, int ndim, const int *di
 }
 
 // Sets the sticky error (the first one stays) and returns the poison tensor. %s text, %d int, %l int64_t, %f double,
-// %t const gan_tensor * (its shape), %h int, const int * (a shape), %o gan_op (its name).
+// %t const gan_tensor * (its shape), %h int, const int * (a shape), %o gan_op (its name). Inside a layer its name comes first.
 static gan_tensor *gan__fail(gan_context *ctx, gan_error_code code, const char *format, ...)
 {
     static const char *const op_names[] = {
@@ -1034,6 +1035,12 @@ static gan_tensor *gan__fail(gan_context *ctx, gan_error_code code, const char *
     char letter[2] = {0, 0};
     if (ctx->error) return ctx->poison;
     ctx->error = (int)code;
+    if (ctx->layer) {
+        gan__say(ctx, &at, ctx->model);
+        gan__say(ctx, &at, ".");
+        gan__say(ctx, &at, ctx->layer);
+        gan__say(ctx, &at, ": ");
+    }
     va_start(args, format);
     for (; *format; ++format) {
         if (*format != '%') {
@@ -1416,7 +1423,7 @@ typedef struct gan__kernels {
 
 // GAN__VF a vector of reals, GAN__VI of integers as wide, GAN__VM a mask. Multiply-add happens only where FMA or FNMA is
 // written: GAN__FMA(a, b, c) = a b + c, GAN__FNMA(a, b, c) = c - a b (in two roundings where the ISA has no such instruction).
-// LOAD_TAIL(p, r) reads r < GAN__LANES elements and no more, the rest is 0. EVEN(p, r) gives p[0], p[2], .. p[2 r - 2].
+// RANGE(p, lo, hi) reads p[i], EVEN(p, lo, hi) p[2 i], for the lanes lo <= i < hi and nothing else; the other lanes are 0.
 // MIN(a, b) = a < b ? a : b and MAX(a, b) = a > b ? a : b, so b when one is NaN. CVT_I rounds to nearest; NaN gives anything.
 
 #if GAN__PASS == 1   // scalar: one lane; the oracle of the others
@@ -1455,8 +1462,8 @@ typedef struct gan__kernels {
 #define GAN__SQRT(a) sqrtf(a)
 #define GAN__ABS(a) fabsf(a)
 #endif
-#define GAN__LOAD_TAIL(p, r) (*(p))
-#define GAN__EVEN(p, r) (*(p))
+#define GAN__RANGE(p, lo, hi) ((lo) <= 0 && (hi) > 0 ? *(p) : 0)
+#define GAN__EVEN(p, lo, hi) GAN__RANGE(p, lo, hi)
 #define GAN__AS_I(v) GAN__NAME(bits)(v)
 #define GAN__AS_F(i) GAN__NAME(real)(i)
 #define GAN__CVT_I(v) GAN__NAME(nearest)(v)
@@ -1518,8 +1525,8 @@ GAN__INLINE GAN__VI gan__nearest_scalar(gan_real v) {
 #define GAN__NE(a, b) _mm_cmpneq_ps((a), (b))
 #define GAN__SEL(m, a, b) GAN__NAME(select)((m), (a), (b))
 #define GAN__ANY(m) (_mm_movemask_ps(m) != 0)
-#define GAN__LOAD_TAIL(p, r) GAN__NAME(load_part)((p), (size_t)(r), 0)
-#define GAN__EVEN(p, r) GAN__NAME(even)((p), (r))
+#define GAN__RANGE(p, lo, hi) GAN__NAME(range)((p), (lo), (hi))
+#define GAN__EVEN(p, lo, hi) GAN__NAME(even)((p), (lo), (hi))
 #define GAN__AS_I(v) _mm_castps_si128(v)
 #define GAN__AS_F(i) _mm_castsi128_ps(i)
 #define GAN__CVT_I(v) _mm_cvtps_epi32(v)
@@ -1572,8 +1579,8 @@ GAN__INLINE __m128 gan__select_sse2(__m128 m, __m128 a, __m128 b) {
 #define GAN__NE(a, b) _mm256_cmp_ps((a), (b), _CMP_NEQ_UQ)
 #define GAN__SEL(m, a, b) _mm256_blendv_ps((b), (a), (m))
 #define GAN__ANY(m) (_mm256_movemask_ps(m) != 0)
-#define GAN__LOAD_TAIL(p, r) _mm256_maskload_ps((p), GAN__NAME(first)((int)(r)))
-#define GAN__EVEN(p, r) GAN__NAME(even)((p), (int)(r))
+#define GAN__RANGE(p, lo, hi) GAN__NAME(range)((p), (lo), (hi))
+#define GAN__EVEN(p, lo, hi) GAN__NAME(even)((p), (lo), (hi))
 #define GAN__AS_I(v) _mm256_castps_si256(v)
 #define GAN__AS_F(i) _mm256_castsi256_ps(i)
 #define GAN__CVT_I(v) _mm256_cvtps_epi32(v)
@@ -1594,15 +1601,18 @@ GAN__INLINE __m128 gan__select_sse2(__m128 m, __m128 a, __m128 b) {
 #define GAN__TRANSPOSE gan__transpose8_avx2
 #define GAN__SMALL_TRANSPOSE gan__transpose4_avx2
 
-// The mask of the first r lanes, none for r <= 0.
-GAN__INLINE __m256i gan__first_avx2(int r) {
-    return _mm256_cmpgt_epi32(_mm256_set1_epi32(r), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+// The mask of the lanes lo <= i < hi.
+GAN__INLINE __m256i gan__lanes_avx2(int lo, int hi) {
+    const __m256i i = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return _mm256_andnot_si256(_mm256_cmpgt_epi32(_mm256_set1_epi32(lo), i), _mm256_cmpgt_epi32(_mm256_set1_epi32(hi), i));
 }
 
-GAN__INLINE __m256 gan__even_avx2(const float *p, int r) {
-    const __m256 lo = _mm256_maskload_ps(p, gan__first_avx2(2 * r - 1));
-    const __m256 hi = _mm256_maskload_ps(p + 8, gan__first_avx2(2 * r - 9));
-    const __m256 t = _mm256_shuffle_ps(lo, hi, 0x88);   // lo 0 2, hi 0 2, lo 4 6, hi 4 6
+GAN__INLINE __m256 gan__range_avx2(const float *p, int lo, int hi) { return _mm256_maskload_ps(p, gan__lanes_avx2(lo, hi)); }
+
+GAN__INLINE __m256 gan__even_avx2(const float *p, int lo, int hi) {
+    const __m256 a = _mm256_maskload_ps(p, gan__lanes_avx2(2 * lo, 2 * hi - 1));
+    const __m256 b = _mm256_maskload_ps(p + 8, gan__lanes_avx2(2 * lo - 8, 2 * hi - 9));
+    const __m256 t = _mm256_shuffle_ps(a, b, 0x88);   // a 0 2, b 0 2, a 4 6, b 4 6
     return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(t), 0xd8));
 }
 
@@ -1634,8 +1644,8 @@ GAN__INLINE __m256 gan__even_avx2(const float *p, int r) {
 #define GAN__NE(a, b) _mm512_cmp_ps_mask((a), (b), _CMP_NEQ_UQ)
 #define GAN__SEL(m, a, b) _mm512_mask_blend_ps((m), (b), (a))
 #define GAN__ANY(m) ((m) != 0)
-#define GAN__LOAD_TAIL(p, r) _mm512_maskz_loadu_ps((__mmask16)((1u << (r)) - 1u), (p))
-#define GAN__EVEN(p, r) GAN__NAME(even)((p), (int)(r))
+#define GAN__RANGE(p, lo, hi) GAN__NAME(range)((p), (lo), (hi))
+#define GAN__EVEN(p, lo, hi) GAN__NAME(even)((p), (lo), (hi))
 #define GAN__AS_I(v) _mm512_castps_si512(v)
 #define GAN__AS_F(i) _mm512_castsi512_ps(i)
 #define GAN__CVT_I(v) _mm512_maskz_cvtps_epi32((__mmask16)0xffff, (v))
@@ -1656,11 +1666,15 @@ GAN__INLINE __m256 gan__even_avx2(const float *p, int r) {
 #define GAN__TRANSPOSE gan__transpose16_avx512
 #define GAN__SMALL_TRANSPOSE gan__transpose8_avx512
 
-GAN__INLINE __m512 gan__even_avx512(const float *p, int r) {
-    const uint32_t first = r >= 16 ? 0x7fffffffu : (1u << (2 * r - 1)) - 1u;   // the elements 0 .. 2 r - 2
-    const __m512 lo = _mm512_maskz_loadu_ps((__mmask16)(first & 0xffffu), p);
-    const __m512 hi = _mm512_maskz_loadu_ps((__mmask16)(first >> 16), p + 16);
-    return _mm512_permutex2var_ps(lo, _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), hi);
+GAN__INLINE __m512 gan__range_avx512(const float *p, int lo, int hi) {
+    return _mm512_maskz_loadu_ps((__mmask16)(((1u << hi) - 1u) & ~((1u << lo) - 1u)), p);
+}
+
+GAN__INLINE __m512 gan__even_avx512(const float *p, int lo, int hi) {
+    const uint64_t wanted = ((UINT64_C(1) << 2 * hi) - 1) & ~((UINT64_C(1) << 2 * lo) - 1) & 0x55555555u;
+    const __m512 a = _mm512_maskz_loadu_ps((__mmask16)(wanted & 0xffffu), p);
+    const __m512 b = _mm512_maskz_loadu_ps((__mmask16)(wanted >> 16), p + 16);
+    return _mm512_permutex2var_ps(a, _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), b);
 }
 
 #elif GAN__PASS == 5   // NEON (AArch64)
@@ -1691,8 +1705,8 @@ GAN__INLINE __m512 gan__even_avx512(const float *p, int r) {
 #define GAN__NE(a, b) vmvnq_u32(vceqq_f32((a), (b)))
 #define GAN__SEL(m, a, b) vbslq_f32((m), (a), (b))
 #define GAN__ANY(m) (vmaxvq_u32(m) != 0)
-#define GAN__LOAD_TAIL(p, r) GAN__NAME(load_part)((p), (size_t)(r), 0)
-#define GAN__EVEN(p, r) GAN__NAME(even)((p), (r))
+#define GAN__RANGE(p, lo, hi) GAN__NAME(range)((p), (lo), (hi))
+#define GAN__EVEN(p, lo, hi) GAN__NAME(even)((p), (lo), (hi))
 #define GAN__AS_I(v) vreinterpretq_s32_f32(v)
 #define GAN__AS_F(i) vreinterpretq_f32_s32(i)
 #define GAN__CVT_I(v) vcvtnq_s32_f32(v)
@@ -1830,9 +1844,16 @@ GAN__INLINE void GAN__NAME(store_part)(gan_real *y, size_t r, GAN__VF v) {
 }
 
 #if GAN__LANES == 4
-GAN__INLINE GAN__VF GAN__NAME(even)(const float *p, int64_t r) {
+GAN__INLINE GAN__VF GAN__NAME(range)(const float *p, int lo, int hi) {
     float t[4];
-    for (int i = 0; i < 4; i++) t[i] = i < r ? p[2 * i] : 0;
+    if (lo <= 0 && hi >= 4) return GAN__LOAD(p);
+    for (int i = 0; i < 4; i++) t[i] = i >= lo && i < hi ? p[i] : 0;
+    return GAN__LOAD(t);
+}
+
+GAN__INLINE GAN__VF GAN__NAME(even)(const float *p, int lo, int hi) {
+    float t[4];
+    for (int i = 0; i < 4; i++) t[i] = i >= lo && i < hi ? p[2 * i] : 0;
     return GAN__LOAD(t);
 }
 #endif
@@ -2377,52 +2398,71 @@ static void GAN__NAME(pack_trans)(int64_t depth, int count, int width, const gan
     }
 }
 
-// `count` pixels of one source row, the first at column x, `step` apart; outside 0 .. w stands 0. Overwrites up to one vector
-// beyond dst + count.
-GAN__INLINE void GAN__NAME(pack_row)(const gan_real *row, int64_t x, int64_t step, int64_t w, int64_t count, gan_real *dst) {
-    const int64_t left = x >= 0 ? 0 : step == 1 ? -x : (step - 1 - x) / step;
-    const int64_t right = x >= w ? 0 : step == 1 ? w - x : (w - x + step - 1) / step;
-    const int64_t lo = left < count ? left : count, hi = right < count ? right : count;
-    int64_t i = 0;
-    for (; i < lo; i++) dst[i] = 0;
-    if (step == 1) {
-        const gan_real *const src = row + x;
-        for (; i + GAN__LANES <= hi; i += GAN__LANES) GAN__STORE(dst + i, GAN__LOAD(src + i));
-        if (i < hi) GAN__STORE(dst + i, GAN__LOAD_TAIL(src + i, hi - i));
-    } else if (step == 2) {
-        const gan_real *const src = row + x;
-        for (; i < hi; i += GAN__LANES) {
-            const int64_t r = hi - i < GAN__LANES ? hi - i : GAN__LANES;
-            GAN__STORE(dst + i, GAN__EVEN(src + 2 * i, r));
-        }
-    } else {
-        for (; i < hi; i++) dst[i] = row[x + step * i];
+// At most one vector of pixels of one source row, the first at column x, `step` apart; outside 0 .. w stands 0. A whole
+// vector is written.
+GAN__INLINE void GAN__NAME(pack_piece)(const gan_real *row, int64_t x, int64_t step, int64_t w, int count, gan_real *dst) {
+    int64_t lo = -x, hi = w - x;
+    if (step == 2) {
+        lo = (lo + 1) >> 1;
+        hi = (hi + 1) >> 1;
+    } else if (step > 2) {
+        for (int i = 0; i < count; i++, x += step) dst[i] = x >= 0 && x < w ? row[x] : 0;
+        return;
     }
-    for (i = hi > lo ? hi : lo; i < count; i++) dst[i] = 0;
+    const int from = (int)(lo < 0 ? 0 : lo < count ? lo : count), to = (int)(hi < 0 ? 0 : hi < count ? hi : count);
+    if (step == 1) GAN__STORE(dst, GAN__RANGE(row + x, from, to));
+    else GAN__STORE(dst, GAN__EVEN(row + x, from, to));
 }
 
+// The same where every pixel is inside.
+GAN__INLINE void GAN__NAME(pack_inside)(const gan_real *src, int64_t step, int count, gan_real *dst) {
+    if (step == 1) GAN__STORE(dst, GAN__RANGE(src, 0, count));
+    else if (step == 2) GAN__STORE(dst, GAN__EVEN(src, 0, count));
+    else
+        for (int i = 0; i < count; i++) dst[i] = src[step * i];
+}
+
+// 1 when first + tap lies in 0 .. size for first = lo, hi and tap = 0, d, .. (taps - 1) d
+GAN__INLINE int GAN__NAME(all_inside)(int64_t lo, int64_t hi, int64_t d, int64_t taps, int64_t size) {
+    const int64_t reach = d * (taps - 1);
+    return lo + (reach < 0 ? reach : 0) >= 0 && hi + (reach > 0 ? reach : 0) < size;
+}
+
+// Pieces are runs of pixels in one grid row, one vector long at most; `inside` when no tap takes one out of its image.
 static void GAN__NAME(pack_pixels)(const gan__patches *p, int64_t at, int count, int width, int64_t d0, int64_t depth,
                                    gan_real *dst) {
-    struct { const gan_real *src; int64_t y, x; int at, count; } run[3 * GAN__LANES + GAN__TILE_M];   // of one grid row each
-    int runs = 0;
+    struct { const gan_real *src; int64_t y, x; int at, count, inside; } piece[3 * GAN__LANES + GAN__TILE_M];
+    int pieces = 0;
     int64_t image = at / (p->grid_h * p->grid_w), t = at / p->grid_w % p->grid_h, u = at % p->grid_w;
-    for (int i = 0; i < count; runs++) {
-        run[runs].src = p->src + image * p->image;
-        run[runs].y = t * p->step_y + p->y0;
-        run[runs].x = u * p->step_x + p->x0;
-        run[runs].at = i;
-        run[runs].count = (int)(p->grid_w - u < count - i ? p->grid_w - u : count - i);
-        i += run[runs].count;
+    for (int i = 0; i < count; pieces++) {
+        int64_t len = p->grid_w - u < count - i ? p->grid_w - u : count - i;
+        if (len > GAN__LANES) len = GAN__LANES;
+        const int64_t y = t * p->step_y + p->y0, x = u * p->step_x + p->x0;
+        piece[pieces].inside = GAN__NAME(all_inside)(y, y, p->dy, p->taps_y, p->h) &&
+                               GAN__NAME(all_inside)(x, x + (len - 1) * p->step_x, p->dx, p->taps_x, p->w);
+        piece[pieces].src = p->src + image * p->image + (piece[pieces].inside ? y * p->w + x : 0);
+        piece[pieces].y = y;
+        piece[pieces].x = x;
+        piece[pieces].at = i;
+        piece[pieces].count = (int)len;
+        i += (int)len;
+        u += len;
+        if (u < p->grid_w) continue;
         u = 0;
         if (++t == p->grid_h) { t = 0; image++; }
     }
     int64_t c = d0 / (p->taps_y * p->taps_x), i = d0 / p->taps_x % p->taps_y, j = d0 % p->taps_x;
     for (int64_t d = 0; d < depth; d++, dst += width) {
-        for (int r = 0; r < runs; r++) {
-            const int64_t y = run[r].y + i * p->dy, x = run[r].x + j * p->dx;
-            const gan_real *const plane = run[r].src + c * p->plane;
-            if (y < 0 || y >= p->h) GAN__NAME(pack_row)(plane, 0, 1, 0, run[r].count, dst + run[r].at);
-            else GAN__NAME(pack_row)(plane + y * p->w, x, p->step_x, p->w, run[r].count, dst + run[r].at);
+        const int64_t plane = c * p->plane, ty = i * p->dy, tx = j * p->dx, tap = plane + ty * p->w + tx;
+        for (int r = 0; r < pieces; r++) {
+            if (piece[r].inside) {
+                GAN__NAME(pack_inside)(piece[r].src + tap, p->step_x, piece[r].count, dst + piece[r].at);
+                continue;
+            }
+            const int64_t y = piece[r].y + ty;
+            const int row = y >= 0 && y < p->h;
+            GAN__NAME(pack_piece)(piece[r].src + plane + (row ? y * p->w : 0), piece[r].x + tx, p->step_x,
+                                  row ? p->w : INT32_MIN, piece[r].count, dst + piece[r].at);
         }
         for (int q = count; q < width; q++) dst[q] = 0;
         if (++j == p->taps_x) {
@@ -2435,31 +2475,45 @@ static void GAN__NAME(pack_pixels)(const gan__patches *p, int64_t at, int count,
 // Rows of up to 64 pixels, one a tap, are gathered, then transposed into the panel.
 static void GAN__NAME(pack_taps)(const gan__patches *p, int64_t at, int count, int width, int64_t d0, int64_t depth,
                                  gan_real *dst) {
-    enum { CHUNK = 64, PITCH = CHUNK + 16 };
-    gan_real rows[(3 * GAN__LANES + GAN__TILE_M) * PITCH];
+    enum { CHUNK = 64, PITCH = CHUNK + 16, LINES = 3 * GAN__LANES + GAN__TILE_M };
+    gan_real rows[LINES * PITCH];
+    struct { int64_t plane, y, x, offset; } tap[LINES];
+    int64_t c = at / (p->taps_y * p->taps_x), i = at / p->taps_x % p->taps_y, j = at % p->taps_x;
+    for (int q = 0; q < count; q++) {
+        tap[q].plane = c * p->plane;
+        tap[q].y = i * p->dy;
+        tap[q].x = j * p->dx;
+        tap[q].offset = tap[q].plane + tap[q].y * p->w + tap[q].x;
+        if (++j < p->taps_x) continue;
+        j = 0;
+        if (++i == p->taps_y) { i = 0; c++; }
+    }
     int64_t image = d0 / (p->grid_h * p->grid_w), t = d0 / p->grid_w % p->grid_h, u = d0 % p->grid_w;
     for (int64_t d = 0; d < depth; d += CHUNK) {
         const int64_t chunk = depth - d < CHUNK ? depth - d : CHUNK;
         for (int64_t e = 0; e < chunk;) {
-            const int64_t len = p->grid_w - u < chunk - e ? p->grid_w - u : chunk - e;
-            const int64_t x0 = u * p->step_x + p->x0, y0 = t * p->step_y + p->y0;
-            int64_t c = at / (p->taps_y * p->taps_x), i = at / p->taps_x % p->taps_y, j = at % p->taps_x;
-            for (int q = 0; q < count; q++) {
-                const int64_t y = y0 + i * p->dy;
-                const gan_real *const plane = p->src + image * p->image + c * p->plane;
-                if (y < 0 || y >= p->h) GAN__NAME(pack_row)(plane, 0, 1, 0, len, rows + q * PITCH + e);
-                else GAN__NAME(pack_row)(plane + y * p->w, x0 + j * p->dx, p->step_x, p->w, len, rows + q * PITCH + e);
-                if (++j == p->taps_x) {
-                    j = 0;
-                    if (++i == p->taps_y) { i = 0; c++; }
+            int64_t len = p->grid_w - u < chunk - e ? p->grid_w - u : chunk - e;
+            if (len > GAN__LANES) len = GAN__LANES;
+            const gan_real *const src = p->src + image * p->image;
+            const int64_t y0 = t * p->step_y + p->y0, x0 = u * p->step_x + p->x0;
+            if (GAN__NAME(all_inside)(y0, y0, p->dy, p->taps_y, p->h) &&
+                GAN__NAME(all_inside)(x0, x0 + (len - 1) * p->step_x, p->dx, p->taps_x, p->w)) {
+                const gan_real *const base = src + y0 * p->w + x0;
+                for (int q = 0; q < count; q++)
+                    GAN__NAME(pack_inside)(base + tap[q].offset, p->step_x, (int)len, rows + q * PITCH + e);
+            } else {
+                for (int q = 0; q < count; q++) {
+                    const int64_t y = y0 + tap[q].y;
+                    const int row = y >= 0 && y < p->h;
+                    GAN__NAME(pack_piece)(src + tap[q].plane + (row ? y * p->w : 0), x0 + tap[q].x, p->step_x,
+                                          row ? p->w : INT32_MIN, (int)len, rows + q * PITCH + e);
                 }
             }
             e += len;
             u += len;
-            if (u == p->grid_w) {
-                u = 0;
-                if (++t == p->grid_h) { t = 0; image++; }
-            }
+            if (u < p->grid_w) continue;
+            u = 0;
+            if (++t == p->grid_h) { t = 0; image++; }
         }
         GAN__NAME(pack_trans)(chunk, count, width, rows, PITCH, dst + d * width);
     }
@@ -2563,7 +2617,7 @@ static const gan__kernels GAN__NAME(kernels) = {
 #undef GAN__LANES
 #undef GAN__LE
 #undef GAN__LOAD
-#undef GAN__LOAD_TAIL
+#undef GAN__RANGE
 #undef GAN__LT
 #undef GAN__MAX
 #undef GAN__MIN
@@ -3341,7 +3395,10 @@ static gan_context *gan__inputs(gan_op op, int n, gan_tensor *const *in, gan_ten
         }
     }
     for (i = 0; i < n; ++i) {
-        if (in[i] == ctx->poison) return NULL;
+        if (in[i] == ctx->poison) {                         // a no-op, unless the error was cleared in between
+            gan__fail(ctx, GAN_ERROR_STATE, "%o: input %d comes from a call that failed", op, i + 1);
+            return NULL;
+        }
         if (!in[i]->alive) {
             gan__fail(ctx, GAN_ERROR_STATE,
                       "%o: input %d was released with its step; keep it with gan_keep, or open a scope around its use", op, i + 1);
@@ -3795,6 +3852,7 @@ typedef struct gan__state {
     void *data;                         // gan_real or int64_t
     int ndim, dim[GAN_MAX_DIMS];
     size_t count;
+    gan_tensor *tensor;                 // the parameter over data, which follows it when it moves
     int borrowed;                       // data is read-only memory of gan_load_memory
     int loaded;                         // came from a checkpoint
 } gan__state;
@@ -3856,6 +3914,13 @@ static int gan__little_endian(void)
     return first == 1;
 }
 
+static void gan__state_move(gan__state *s, void *data, int borrowed)
+{
+    s->data = data;
+    s->borrowed = borrowed;
+    if (s->tensor) s->tensor->data = (gan_real *)data;
+}
+
 // The entry's values into the state, converted, or (where that is allowed) the state made to point at them. 1 on error.
 static int gan__state_apply(gan_context *ctx, gan__state *s, const gan__entry *e)
 {
@@ -3873,16 +3938,14 @@ static int gan__state_apply(gan_context *ctx, gan__state *s, const gan__entry *e
     s->loaded = 1;
     if (e->borrowable && e->dtype == own && s->kind == GAN__STATE_REAL && gan__little_endian() &&
         (uintptr_t)e->bytes % sizeof(gan_real) == 0) {
-        s->data = (void *)(uintptr_t)e->bytes;
-        s->borrowed = 1;
+        gan__state_move(s, (void *)(uintptr_t)e->bytes, 1);
         return 0;
     }
     if (s->borrowed || !s->data) {
         const size_t width = s->kind == GAN__STATE_I64 ? sizeof(int64_t) : sizeof(gan_real);
         void *p = gan__persist(ctx, s->count * width);
         if (!p) return 1;
-        s->data = p;
-        s->borrowed = 0;
+        gan__state_move(s, p, 0);
     }
     for (i = 0; i < s->count; ++i) {
         const double v = gan__entry_value(e, i, &whole);
@@ -3900,8 +3963,7 @@ static int gan__state_own(gan_context *ctx, gan__state *s)
     p = gan__persist(ctx, s->count * sizeof(gan_real));
     if (!p) return 1;
     memcpy(p, s->data, s->count * sizeof(gan_real));
-    s->data = p;
-    s->borrowed = 0;
+    gan__state_move(s, p, 0);
     return 0;
 }
 
@@ -4483,8 +4545,10 @@ static void gan__op_expand_backward(gan__back *b)
 
 GAN_API gan_tensor *gan_expand_as(gan_tensor *x, const gan_tensor *like)
 {
-    if (gan__is_poison(x)) return x;
-    return gan__is_poison(like) ? x->ctx->poison : gan__expand_to(x, like->ndim, like->dim);
+    gan_tensor *in[2], *bad;
+    in[0] = x;
+    in[1] = (gan_tensor *)(uintptr_t)like;
+    return gan__inputs(GAN_OP_EXPAND, 2, in, &bad) ? gan__expand_to(x, like->ndim, like->dim) : bad;
 }
 
 static gan_tensor *gan__permute(gan_tensor *x, int ndim, const int *axis)
@@ -5937,10 +6001,16 @@ GAN_API int gan_grads(gan_tensor *y, int n, gan_tensor **x, gan_tensor **dx, int
     gan_tensor *bad;
     int i, failed;
     for (i = 0; i < n; ++i) dx[i] = y ? y->ctx->poison : NULL;
+    for (i = 0; i < n && !y; ++i)                           // no y: complain in the context of an x
+        if (x[i]) {
+            gan__fail(x[i]->ctx, GAN_ERROR_ARGUMENT, "gradient of a NULL tensor");
+            dx[i] = x[i]->ctx->poison;
+        }
     ctx = gan__inputs(GAN_OP_NONE, 1, &y, &bad);
-    if (!ctx) return y ? (y->ctx->error ? y->ctx->error : (int)GAN_ERROR_STATE) : (int)GAN_ERROR_ARGUMENT;
-    if (n < 1) return ctx->error;
-    if (!gan__inputs(GAN_OP_NONE, n, x, &bad)) return ctx->error;
+    if (!ctx) return y ? y->ctx->error : (int)GAN_ERROR_ARGUMENT;
+    for (i = 0; i < n; ++i)
+        if (!x[i]) gan__fail(ctx, GAN_ERROR_ARGUMENT, "gradient by a NULL tensor (number %d)", i + 1);
+    if (n < 1 || !gan__inputs(GAN_OP_NONE, n, x, &bad)) return ctx->error;
     failed = gan__backward(y, n, x, flags & GAN_CREATE_GRAPH, NULL);
     for (i = 0; i < n; ++i) {
         gan_tensor *g = x[i]->grad;
@@ -6300,7 +6370,7 @@ static void gan__initialise(gan_context *ctx, const char *name, gan_init init, d
 #undef GAN__ROW
     };
     gan__fill f;
-    if (!t->size || init.kind >= GAN_INIT_COUNT) return;
+    if (!t->size) return;
     f.data = t->data;
     f.n = t->size;
     f.rows = t->ndim ? t->dim[0] : 1;
@@ -6322,7 +6392,9 @@ static gan_tensor *gan__parameter(gan_model *m, const char *layer, const char *p
     const gan__freeze *f;
     const size_t n = layer ? strlen(layer) : 0;
     int again;
-    if (!layer) return gan__fail(ctx, GAN_ERROR_NAME, "%s: a layer's name is NULL", m->name);
+    if (!n) return gan__fail(ctx, GAN_ERROR_NAME, "%s: a parameter needs a name", m->name);
+    if ((int)init.kind < 0 || init.kind >= GAN_INIT_COUNT)
+        return gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s.%s: initialiser %d is unknown; take one of gan_init_...", m->name, layer, (int)init.kind);
     for (again = 0; again < 2; ++again) {                   // from the hint first, then from the start
         for (; p; p = p->next)
             if (!strncmp(p->name, layer, n) && (*part ? p->name[n] == '.' && !strcmp(p->name + n + 1, part) : !p->name[n])) break;
@@ -6343,6 +6415,7 @@ static gan_tensor *gan__parameter(gan_model *m, const char *layer, const char *p
     if (!p->state) return ctx->poison;
     p->tensor = gan__tensor_over(ctx, (gan_real *)p->state->data, ndim, dim);
     if (gan__is_poison(p->tensor)) return ctx->poison;
+    p->state->tensor = p->tensor;
     p->trainable = trainable;
     for (f = m->freezes; f; f = f->next)
         if (gan__covers(f->prefix, p->name)) p->frozen = f->frozen;
@@ -6352,14 +6425,6 @@ static gan_tensor *gan__parameter(gan_model *m, const char *layer, const char *p
     m->params_end = m->hint = p;
     m->count++;
     return p->tensor;
-}
-
-// Memory of its own for a parameter that still lies in gan_load_memory's bytes, before it is written to. 1: there is none.
-static int gan__param_own(gan__param *p)
-{
-    if (gan__state_own(p->tensor->ctx, p->state)) return 1;
-    p->tensor->data = (gan_real *)p->state->data;
-    return 0;
 }
 
 GAN_API gan_tensor *gan_param(gan_model *m, const char *name, gan_init init, int ndim, ...)
@@ -6384,34 +6449,45 @@ GAN_API gan_tensor *gan_buffer(gan_model *m, const char *name, gan_real value, i
 
 static gan_init gan__bias_init(const gan_model *m) { return m->init.kind == GAN_INIT_DEFAULT ? m->init : gan_init_zeros(); }
 
-// Whether a layer can go on with this input; *out is what it returns otherwise.
-static int gan__layer_input(gan_model *m, const char *name, gan_tensor *x, int ndim, gan_tensor **out)
+// Opens a layer: whether it can go on with this input; *out is what it returns otherwise. Errors name it until gan__leave.
+static int gan__enter(gan_model *m, const char *name, gan_tensor *x, int ndim, gan_tensor **out)
 {
     gan_tensor *bad;
+    int fits = 0;
     *out = m ? m->ctx->poison : x ? x->ctx->poison : NULL;
-    if (!m) return 0;
-    if (!x) {
-        gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "%s.%s: the input is NULL", m->name, name ? name : "?");
+    if (!m) {
+        if (x) gan__fail(x->ctx, GAN_ERROR_ARGUMENT, "%s: the model is NULL", name ? name : "a layer");
         return 0;
     }
-    if (!gan__inputs(GAN_OP_NONE, 1, &x, &bad)) return 0;
-    if (x->ndim < ndim) {
-        gan__fail(m->ctx, GAN_ERROR_SHAPE, "%s.%s: the input has shape %t; at least %d dimensions are needed", m->name, name ? name : "?", x, ndim);
-        return 0;
+    m->ctx->model = m->name;
+    m->ctx->layer = name ? name : "(no name)";
+    if (!x) gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "the input is NULL");
+    else if (!name || !*name) gan__fail(m->ctx, GAN_ERROR_NAME, "a layer needs a name");
+    else if (gan__inputs(GAN_OP_NONE, 1, &x, &bad)) {
+        fits = x->ndim >= ndim;
+        if (!fits) gan__fail(m->ctx, GAN_ERROR_SHAPE, "the input has shape %t; at least %d dimensions are needed", x, ndim);
     }
-    return 1;
+    if (!fits) m->ctx->layer = NULL;
+    return fits;
+}
+
+static gan_tensor *gan__leave(gan_model *m, gan_tensor *y)
+{
+    m->ctx->layer = NULL;
+    return y;
 }
 
 static gan_tensor *gan__linear(gan_model *m, const char *name, gan_tensor *x, int out, int with_bias)
 {
     gan_tensor *w, *b = NULL, *bad;
     int dim[2];
-    if (!gan__layer_input(m, name, x, 1, &bad)) return bad;
+    if (!gan__enter(m, name, x, 1, &bad)) return bad;
     dim[0] = out;
     dim[1] = x->dim[x->ndim - 1];
+    if (out < 1) return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "%d outputs; at least 1 is needed", out));
     w = gan__parameter(m, name, "weight", 1, m->init, 0, 2, dim);
     if (with_bias) b = gan__parameter(m, name, "bias", 1, gan__bias_init(m), dim[1], 1, dim);
-    return gan_f_linear(x, w, b);
+    return gan__leave(m, gan_f_linear(x, w, b));
 }
 
 GAN_API gan_tensor *gan_linear(gan_model *m, const char *name, gan_tensor *x, int out) { return gan__linear(m, name, x, out, 1); }
@@ -6422,13 +6498,13 @@ static gan_tensor *gan__conv_layer(gan_model *m, const char *name, gan_tensor *x
     gan_tensor *w, *b = NULL, *bad;
     int dim[4], groups, in;
     double fan_in;
-    if (!gan__layer_input(m, name, x, 4, &bad)) return bad;
-    if (!desc) return gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "%s.%s: desc is NULL", m->name, name ? name : "?");
+    if (!gan__enter(m, name, x, 4, &bad)) return bad;
+    if (!desc) return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "desc is NULL"));
     groups = desc->groups ? desc->groups : 1;
     in = x->dim[1];
     if (groups < 1 || desc->out_channels < 1 || desc->kernel[0] < 1 || desc->kernel[1] < 0 || in % groups || desc->out_channels % groups)
-        return gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "%s.%s: %d channels to %d in %d groups with a kernel of %d: groups must divide both, all be positive",
-                         m->name, name ? name : "?", in, desc->out_channels, groups, desc->kernel[0]);
+        return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "%d channels to %d in %d groups with a kernel of %d: groups must divide both, all be positive",
+                         in, desc->out_channels, groups, desc->kernel[0]));
     dim[0] = transpose ? in : desc->out_channels;
     dim[1] = (transpose ? desc->out_channels : in) / groups;
     dim[2] = desc->kernel[0];
@@ -6436,7 +6512,7 @@ static gan_tensor *gan__conv_layer(gan_model *m, const char *name, gan_tensor *x
     fan_in = (double)dim[1] * dim[2] * dim[3];              // PyTorch takes dimension 1, for the transposed one too
     w = gan__parameter(m, name, "weight", 1, m->init, 0, 4, dim);
     if (!desc->no_bias) b = gan__parameter(m, name, "bias", 1, gan__bias_init(m), fan_in, 1, &desc->out_channels);
-    return transpose ? gan_f_conv_transpose2d(x, w, b, desc) : gan_f_conv2d(x, w, b, desc);
+    return gan__leave(m, transpose ? gan_f_conv_transpose2d(x, w, b, desc) : gan_f_conv2d(x, w, b, desc));
 }
 
 static gan_conv2d_desc gan__conv_desc(int out_channels, int kernel, int stride, int padding)
@@ -6490,7 +6566,7 @@ GAN_API gan_tensor *gan_batch_norm(gan_model *m, const char *name, gan_tensor *x
     gan__param *p;
     int c, i, n = 1, unit[GAN_MAX_DIMS];
     double count;
-    if (!gan__layer_input(m, name, x, 2, &bad)) return bad;
+    if (!gan__enter(m, name, x, 2, &bad)) return bad;
     c = x->dim[1];
     for (i = 2; i < x->ndim; ++i) n *= x->dim[i];
     for (i = 0; i < x->ndim; ++i) unit[i] = i == 1 ? c : 1;
@@ -6498,56 +6574,56 @@ GAN_API gan_tensor *gan_batch_norm(gan_model *m, const char *name, gan_tensor *x
     b = gan__parameter(m, name, "bias", 1, gan_init_zeros(), 0, 1, &c);
     mean = gan__parameter(m, name, "running_mean", 0, gan_init_zeros(), 0, 1, &c);
     var = gan__parameter(m, name, "running_var", 0, gan_init_constant(1), 0, 1, &c);
-    if (gan__is_poison(w) || gan__is_poison(b) || gan__is_poison(mean) || gan__is_poison(var)) return m->ctx->poison;
+    if (gan__is_poison(w) || gan__is_poison(b) || gan__is_poison(mean) || gan__is_poison(var)) return gan__leave(m, m->ctx->poison);
     if (m->mode == GAN_EVAL) {
         gan_tensor *s = gan_reciprocal(gan_sqrt(gan_add_scalar(var, gan__norm_eps())));
         h = gan_mul(gan_sub(x, gan__reshape_to(mean, x->ndim, unit)), gan__reshape_to(s, x->ndim, unit));
-        return gan__scale_shift(h, w, b);
+        return gan__leave(m, gan__scale_shift(h, w, b));
     }
     if ((int64_t)x->dim[0] * n < 2)
-        return gan__fail(m->ctx, GAN_ERROR_SHAPE, "%s.%s: batch norm in GAN_TRAIN needs more than one value per channel; the input is %t", m->name, name, x);
+        return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_SHAPE, "batch norm in GAN_TRAIN needs more than one value per channel; the input is %t", x));
     h = gan__normalize(x, x->dim[0], c, n, gan__norm_eps(), of_batch);
-    if (gan__is_poison(h)) return h;
+    if (gan__is_poison(h)) return gan__leave(m, h);
     for (p = m->params; p; p = p->next)
-        if ((p->tensor == mean || p->tensor == var) && gan__param_own(p)) return m->ctx->poison;
+        if ((p->tensor == mean || p->tensor == var) && gan__state_own(m->ctx, p->state)) return gan__leave(m, m->ctx->poison);
     count = (double)x->dim[0] * n;
     for (i = 0; i < c; ++i) {                               // the running variance is the unbiased one
         const double s = (double)of_batch[1]->data[i], biased = 1 / (s * s) - (double)gan__norm_eps();
         mean->data[i] += momentum * (of_batch[0]->data[i] - mean->data[i]);
         var->data[i] += momentum * ((gan_real)(biased * count / (count - 1)) - var->data[i]);
     }
-    return gan__scale_shift(h, w, b);
+    return gan__leave(m, gan__scale_shift(h, w, b));
 }
 
 GAN_API gan_tensor *gan_layer_norm(gan_model *m, const char *name, gan_tensor *x)
 {
     gan_tensor *w, *b, *h, *bad;
     int n;
-    if (!gan__layer_input(m, name, x, 2, &bad)) return bad;
+    if (!gan__enter(m, name, x, 2, &bad)) return bad;
     n = x->dim[0] ? (int)(x->size / (size_t)x->dim[0]) : 0;
     w = gan__parameter(m, name, "weight", 1, gan_init_constant(1), 0, x->ndim - 1, x->dim + 1);
     b = gan__parameter(m, name, "bias", 1, gan_init_zeros(), 0, x->ndim - 1, x->dim + 1);
     h = gan_normalize(x, 1, x->dim[0], n, gan__norm_eps());
-    return gan_addcmul(h, w, b);
+    return gan__leave(m, gan_addcmul(h, w, b));
 }
 
 GAN_API gan_tensor *gan_group_norm(gan_model *m, const char *name, gan_tensor *x, int groups)
 {
     gan_tensor *w, *b, *bad;
     int c;
-    if (!gan__layer_input(m, name, x, 2, &bad)) return bad;
+    if (!gan__enter(m, name, x, 2, &bad)) return bad;
     c = x->dim[1];
     if (groups < 1 || c % groups || !x->size)
-        return gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "%s.%s: %d groups do not divide the %d channels", m->name, name ? name : "?", groups, c);
+        return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "%d groups do not divide the %d channels", groups, c));
     w = gan__parameter(m, name, "weight", 1, gan_init_constant(1), 0, 1, &c);
     b = gan__parameter(m, name, "bias", 1, gan_init_zeros(), 0, 1, &c);
-    return gan__scale_shift(gan_normalize(x, 1, x->dim[0] * groups, (int)(x->size / (size_t)x->dim[0]) / groups, gan__norm_eps()), w, b);
+    return gan__leave(m, gan__scale_shift(gan_normalize(x, 1, x->dim[0] * groups, (int)(x->size / (size_t)x->dim[0]) / groups, gan__norm_eps()), w, b));
 }
 
 GAN_API gan_tensor *gan_instance_norm(gan_model *m, const char *name, gan_tensor *x)
 {
     gan_tensor *bad;
-    if (!gan__layer_input(m, name, x, 3, &bad)) return bad;
+    if (!gan__enter(m, name, x, 3, &bad)) return bad;
     return gan_group_norm(m, name, x, x->dim[1]);
 }
 
@@ -6555,7 +6631,8 @@ GAN_API gan_tensor *gan_embedding(gan_model *m, const char *name, gan_tensor *in
 {
     gan_tensor *w, *y, *bad;
     int shape[GAN_MAX_DIMS + 1], table[2], flat;
-    if (!gan__layer_input(m, name, index, 0, &bad)) return bad;
+    if (!gan__enter(m, name, index, 0, &bad)) return bad;
+    if (rows < 1 || dim < 1) return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "%d rows of %d; at least 1 of each", rows, dim));
     table[0] = rows;
     table[1] = dim;
     w = gan__parameter(m, name, "weight", 1, m->init.kind == GAN_INIT_DEFAULT ? gan_init_normal(0, 1) : m->init, 0, 2, table);
@@ -6563,21 +6640,21 @@ GAN_API gan_tensor *gan_embedding(gan_model *m, const char *name, gan_tensor *in
     y = gan_take(w, gan__reshape_to(index, 1, &flat));
     memcpy(shape, index->dim, sizeof index->dim);
     shape[index->ndim] = dim;
-    return gan__is_poison(y) ? y : gan__reshape_to(y, index->ndim + 1, shape);
+    return gan__leave(m, gan__is_poison(y) ? y : gan__reshape_to(y, index->ndim + 1, shape));
 }
 
 GAN_API gan_tensor *gan_dropout(gan_model *m, gan_tensor *x, gan_real p)
 {
     gan_tensor *mask, *bad;
     size_t i;
-    if (!gan__layer_input(m, "dropout", x, 0, &bad)) return bad;
-    if (!(p >= 0 && p < 1)) return gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "dropout: probability %f; from 0 to below 1", (double)p);
-    if (m->mode == GAN_EVAL || p == 0) return x;
+    if (!gan__enter(m, "dropout", x, 0, &bad)) return bad;
+    if (!(p >= 0 && p < 1)) return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "probability %f; from 0 to below 1", (double)p));
+    if (m->mode == GAN_EVAL || p == 0) return gan__leave(m, x);
     mask = gan__tensor_new(m->ctx, x->ndim, x->dim);
-    if (gan__is_poison(mask)) return mask;
+    if (gan__is_poison(mask)) return gan__leave(m, mask);
     gan__rng_fill_uniform(&m->ctx->rng, mask->data, mask->size);
     for (i = 0; i < mask->size; ++i) mask->data[i] = mask->data[i] < p ? 0 : 1 / (1 - p);
-    return gan_mul(x, mask);
+    return gan__leave(m, gan_mul(x, mask));
 }
 
 // >>loss: adversarial losses and penalties, one row of a table and its functions each; uses layer; tests/test_loss.c
@@ -6752,7 +6829,8 @@ GAN_API gan_tensor *gan_penalty(gan_penalty_kind kind, gan_real weight, gan_mode
         if (!real) gan__fail(d->ctx, GAN_ERROR_ARGUMENT, "gan_penalty: real is NULL");
         return d->ctx->poison;
     }
-    if (kind == GAN_PENALTY_WGAN_GP && (!fake || fake->ndim != real->ndim || memcmp(fake->dim, real->dim, (size_t)real->ndim * sizeof *real->dim)))
+    if (kind == GAN_PENALTY_WGAN_GP && !fake) return gan__fail(d->ctx, GAN_ERROR_ARGUMENT, "wgan_gp: fake is NULL");
+    if (kind == GAN_PENALTY_WGAN_GP && ( fake->ndim != real->ndim || memcmp(fake->dim, real->dim, (size_t)real->ndim * sizeof *real->dim)))
         return gan__fail(d->ctx, GAN_ERROR_SHAPE, "wgan_gp: real %t and fake %t must have the same shape", real, in[1]);
     p.d = d;
     p.real = real;
@@ -7032,7 +7110,7 @@ static void gan__minimize(gan_optimizer *o, gan_tensor *loss)
         if (s->param->trainable && !s->param->frozen) {
             for (i = 0; i < 2; ++i)
                 if (s->state[i] && gan__state_own(ctx, s->state[i])) return;
-            if (gan__param_own(s->param)) return;
+            if (gan__state_own(ctx, s->param->state)) return;
             o->want[n++] = s->param->tensor;
         }
     if (!o->count) gan__fail(ctx, GAN_ERROR_STATE, "gan_minimize: %s has no parameters yet; run gan_forward on it first", o->model->name);
@@ -8499,18 +8577,6 @@ static int gan__ckpt_check_digest(gan__ckpt_file *f)
         f, "is damaged: its digest does not fit (a program that changes values must drop __metadata__)");
 }
 
-// Memory of its own for a state that borrowed it; the parameter over it moves along. 1: there is none.
-static int gan__ckpt_own(gan_context *ctx, gan__state *s)
-{
-    gan_model *m;
-    gan__param *p;
-    if (gan__state_own(ctx, s)) return 1;
-    for (m = ctx->models; m; m = m->next)
-        for (p = m->params; p; p = p->next)
-            if (p->state == s) p->tensor->data = (gan_real *)s->data;
-    return 0;
-}
-
 // Finds the state of each record; shapes and kinds must fit. States that borrowed their memory get their own.
 static int gan__ckpt_check_states(gan__ckpt_file *f)
 {
@@ -8529,7 +8595,7 @@ static int gan__ckpt_check_states(gan__ckpt_file *f)
                       f->path, s->name, gan__ckpt_types[r->e.dtype].name);
             return GAN_ERROR_FORMAT;
         }
-        if (s->borrowed && gan__ckpt_own(f->ctx, s)) return GAN_ERROR_MEMORY;
+        if (gan__state_own(f->ctx, s)) return GAN_ERROR_MEMORY;
         r->state = s;
     }
     return GAN_OK;

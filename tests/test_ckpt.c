@@ -1,4 +1,5 @@
-// Room ckpt: safetensors written and read, what a damaged or hostile file does (nothing), and that a save is all or nothing.
+// Room ckpt: safetensors written and read, what a damaged or hostile file does (nothing), and that a save is all
+// or nothing.
 #include "test.h"
 
 #define GAN_IMPLEMENTATION
@@ -18,8 +19,13 @@ static gan_tensor *identity(gan_model *m, gan_tensor *x, gan_tensor *label)
     return x;
 }
 
-// A context with the model "g" and, when asked for, its parameters w (2, 3) = first + 0 .. 5 and b (3) = -first - 0 .. 2.
-typedef struct world { gan_context *ctx; gan_model *g; gan_tensor *w, *b; } world;
+// A context with the model "g" and, unless first is 0, its parameters w (2, 3) = first + 0 .. 5 and
+// b (3) = -first - 0 .. 2.
+typedef struct world {
+    gan_context *ctx;
+    gan_model *g;
+    gan_tensor *w, *b;
+} world;
 
 static void parameters(world *o)
 {
@@ -82,9 +88,15 @@ static size_t build(unsigned char *to, const char *json, const void *values, siz
 }
 
 // A reader of our own files that shares nothing with gan.h's, for files that are right.
-typedef struct entry { char name[64], dtype[8], shape[32]; unsigned long begin, end; } entry;
+typedef struct entry {
+    char name[64], dtype[8], shape[32];
+    unsigned long begin, end;
+} entry;
 
-static int by_name(const void *a, const void *b) { return strcmp(((const entry *)a)->name, ((const entry *)b)->name); }
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const entry *)a)->name, ((const entry *)b)->name);
+}
 
 static int entries(const unsigned char *bytes, entry *e)
 {
@@ -92,7 +104,9 @@ static int entries(const unsigned char *bytes, entry *e)
     int n = 0, used = 0;
     for (; *p == ','; ++n, p += used) {
         memset(e + n, 0, sizeof e[n]);
-        if (sscanf(p, ",\"%63[^\"]\":{\"dtype\":\"%7[^\"]\",\"shape\":[%n", e[n].name, e[n].dtype, &used) != 2) return -1;
+        if (sscanf(p, ",\"%63[^\"]\":{\"dtype\":\"%7[^\"]\",\"shape\":[%n", e[n].name, e[n].dtype, &used) !=
+            2)
+            return -1;
         p += used;
         used = (int)strcspn(p, "]");
         memcpy(e[n].shape, p, (size_t)used < sizeof e[n].shape ? (size_t)used : 0);
@@ -147,18 +161,22 @@ static void test_written(void)
         CHECK(gan_save(o.ctx, path) == 0, "%s", gan_error_message(o.ctx));
         size = get_file(path);
         header = (unsigned long)(file[0] | file[1] << 8 | file[2] << 16);
-        CHECK(size > 8 && header % 8 == 0 && file[8] == '{' && !file[3] && !file[7], "header of %lu bytes", header);
+        CHECK(size > 8 && header % 8 == 0 && file[8] == '{' && !file[3] && !file[7], "header of %lu bytes",
+              header);
         n = entries(file, e);
         CHECK(n >= 3, "%d entries", n);
         for (i = 0; i < n; ++i) {
             CHECK(e[i].begin == at, "%s begins at %lu, not %lu", e[i].name, e[i].begin, at);
             at = e[i].end;
             if (i) {
-                const char *a = strcmp(e[i - 1].dtype, "F32") ? "8" : "4", *b = strcmp(e[i].dtype, "F32") ? "8" : "4";
-                CHECK(*a > *b || (*a == *b && strcmp(e[i - 1].name, e[i].name) < 0), "%s before %s", e[i - 1].name, e[i].name);
+                const char *a = strcmp(e[i - 1].dtype, "F32") ? "8" : "4",
+                           *b = strcmp(e[i].dtype, "F32") ? "8" : "4";
+                CHECK(*a > *b || (*a == *b && strcmp(e[i - 1].name, e[i].name) < 0), "%s before %s",
+                      e[i - 1].name, e[i].name);
             }
             if (!strcmp(e[i].name, "g.w")) {
-                CHECK(!strcmp(e[i].dtype, real_name()) && !strcmp(e[i].shape, "2,3"), "%s [%s]", e[i].dtype, e[i].shape);
+                CHECK(!strcmp(e[i].dtype, real_name()) && !strcmp(e[i].shape, "2,3"), "%s [%s]", e[i].dtype,
+                      e[i].shape);
                 for (k = 0; k < 6; ++k) {
                     const unsigned char *p = file + 8 + header + e[i].begin + (size_t)k * sizeof(gan_real);
                     const gan_real want = (gan_real)(3 + k);
@@ -180,7 +198,8 @@ static void test_written(void)
         }
         CHECK(seen == 2, "%d of 2 parameters", seen);
         CHECK(size == 8 + header + at, "%lu bytes", (unsigned long)size);
-        snprintf(text, sizeof text, "\"digest\":\"%08lx%08lx\"", (unsigned long)(digest(file + 8 + header, e, n) >> 32),
+        snprintf(text, sizeof text, "\"digest\":\"%08lx%08lx\"",
+                 (unsigned long)(digest(file + 8 + header, e, n) >> 32),
                  (unsigned long)(digest(file + 8 + header, e, n) & 0xffffffffu));
         CHECK_TEXT((const char *)file + 8, text);
         CHECK_TEXT((const char *)file + 8, "\"format\":\"gan.h\",\"schema\":\"1\"");
@@ -268,7 +287,8 @@ static void test_read(void)
     TEST("a missing file, a folder and NULL are errors that say so")
     {
         world a = make(NULL, 1);
-        CHECK(gan_load(a.ctx, test_path("nowhere.safetensors")) == GAN_ERROR_FILE, "error %d", gan_error(a.ctx));
+        CHECK(gan_load(a.ctx, test_path("nowhere.safetensors")) == GAN_ERROR_FILE, "error %d",
+              gan_error(a.ctx));
         CHECK_TEXT(gan_error_message(a.ctx), "nowhere.safetensors");
         gan_error_clear(a.ctx);
         CHECK(gan_load(a.ctx, test_path("")) == GAN_ERROR_FILE, "error %d", gan_error(a.ctx));
@@ -278,7 +298,8 @@ static void test_read(void)
         CHECK(gan_load_memory(a.ctx, NULL, 8) == GAN_ERROR_ARGUMENT, "error %d", gan_error(a.ctx));
         gan_error_clear(a.ctx);
         CHECK(gan_save(a.ctx, NULL) == GAN_ERROR_ARGUMENT, "error %d", gan_error(a.ctx));
-        CHECK(gan_save(NULL, path) && gan_load(NULL, path) && gan_load_memory(NULL, file, 8), "%s", "NULL contexts");
+        CHECK(gan_save(NULL, path) && gan_load(NULL, path) && gan_load_memory(NULL, file, 8), "%s",
+              "NULL contexts");
         CHECK(holds(&a, 1), "%s", "values changed");
         gan_destroy(a.ctx);
     }
@@ -300,7 +321,10 @@ static void test_read(void)
 
 static void test_memory(void)
 {
-    static union { double align[256]; unsigned char bytes[2048]; } block;
+    static union {
+        double align[256];
+        unsigned char bytes[2048];
+    } block;
     char path[512];
     snprintf(path, sizeof path, "%s", test_path("memory.safetensors"));
     TEST("parameters point into aligned memory, and are copied out of crooked memory")
@@ -318,7 +342,8 @@ static void test_memory(void)
             parameters(&b);
             CHECK(holds(&b, 4), "shifted by %d: %s", (int)shift, gan_error_message(b.ctx));
             p = (uintptr_t)gan_data(b.w);
-            CHECK((p >= from && p < from + sizeof block.bytes) == (gan__little_endian() && shift % sizeof(gan_real) == 0),
+            CHECK((p >= from && p < from + sizeof block.bytes) ==
+                      (gan__little_endian() && shift % sizeof(gan_real) == 0),
                   "shifted by %d", (int)shift);
             gan_destroy(b.ctx);
         }
@@ -341,7 +366,8 @@ static void test_memory(void)
         o = gan_optimizer_create(b.g, gan_sgd(1, 0));
         gan_minimize(o, gan_add(gan_sum_all(b.w), gan_sum_all(b.b)));
         b.w = gan_model_find(b.g, "w");
-        CHECK(!gan_error(b.ctx) && gan_item(b.w) == 3, "w[0] is %g: %s", (double)gan_item(b.w), gan_error_message(b.ctx));
+        CHECK(!gan_error(b.ctx) && gan_item(b.w) == 3, "w[0] is %g: %s", (double)gan_item(b.w),
+              gan_error_message(b.ctx));
         CHECK_BYTES(block.bytes, before, sizeof before, "lent memory, after a step");
         gan_destroy(b.ctx);
         b = make(NULL, 0);
@@ -361,22 +387,27 @@ static void test_memory(void)
 static void test_types(void)
 {
     static const unsigned char values[] = {
-        0, 0, 0, 0, 0, 0, 0xf8, 0x3f, 0, 0, 0, 0, 0, 0, 4, 0xc0,                // F64 1.5 -2.5
-        0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 7, 0, 0, 0, 0, 0, 0, 0, // I64 -2 7
-        0, 0, 0xc0, 0x3f, 0, 0, 0x20, 0xc0,                                     // F32 1.5 -2.5
-        0xff, 0xff, 0xff, 0xff, 0, 0, 1, 0,                                     // I32 -1 65536
-        0, 0x3e, 0, 0xc1,                                                       // F16 1.5 -2.5
-        0xc0, 0x3f, 0x20, 0xc0,                                                 // BF16 1.5 -2.5
-        3, 255                                                                  // U8
+        0,    0,    0,    0,    0,    0,    0xf8, 0x3f, 0, 0, 0, 0, 0, 0, 4, 0xc0, // F64 1.5 -2.5
+        0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 7, 0, 0, 0, 0, 0, 0, 0,    // I64 -2 7
+        0,    0,    0xc0, 0x3f, 0,    0,    0x20, 0xc0,                            // F32 1.5 -2.5
+        0xff, 0xff, 0xff, 0xff, 0,    0,    1,    0,                               // I32 -1 65536
+        0,    0x3e, 0,    0xc1,                                                    // F16 1.5 -2.5
+        0xc0, 0x3f, 0x20, 0xc0,                                                    // BF16 1.5 -2.5
+        3,    255                                                                  // U8
     };
-    static const char json[] =
-        "{\"g.u\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[56,58]},\"g.d\":{\"dtype\":\"F64\",\"shape\":[2],\"data_offsets\":[0,16]},"
-        "\"g.l\":{\"dtype\":\"I64\",\"shape\":[2],\"data_offsets\":[16,32]},\"g.f\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[32,40]},"
-        "\"g.i\":{\"shape\":[2],\"data_offsets\":[40,48],\"dtype\":\"I32\"},\"g.h\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[48,52]},"
-        "\"g.b\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[52,56]},\"__metadata__\":{\"format\":\"pt\",\"x\":\"\\u00e9\"}}  \n";
-    static const struct { const char *name; double a, b; } want[] = { { "d", 1.5, -2.5 }, { "l", -2, 7 },      { "f", 1.5, -2.5 },
-                                                                      { "i", -1, 65536 }, { "h", 1.5, -2.5 }, { "b", 1.5, -2.5 },
-                                                                      { "u", 3, 255 } };
+    static const char json[] = "{\"g.u\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[56,58]},\"g.d\":{"
+                               "\"dtype\":\"F64\",\"shape\":[2],\"data_offsets\":[0,16]},"
+                               "\"g.l\":{\"dtype\":\"I64\",\"shape\":[2],\"data_offsets\":[16,32]},\"g.f\":{"
+                               "\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[32,40]},"
+                               "\"g.i\":{\"shape\":[2],\"data_offsets\":[40,48],\"dtype\":\"I32\"},\"g.h\":{"
+                               "\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[48,52]},"
+                               "\"g.b\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[52,56]},\"__"
+                               "metadata__\":{\"format\":\"pt\",\"x\":\"\\u00e9\"}}  \n";
+    static const struct {
+        const char *name;
+        double a, b;
+    } want[] = {{"d", 1.5, -2.5}, {"l", -2, 7},     {"f", 1.5, -2.5}, {"i", -1, 65536},
+                {"h", 1.5, -2.5}, {"b", 1.5, -2.5}, {"u", 3, 255}};
     TEST("another program's file, of every type and in any order, is converted")
     {
         world o = make(NULL, 0);
@@ -384,15 +415,16 @@ static void test_types(void)
         CHECK(gan_load_memory(o.ctx, file, n) == 0, "%s", gan_error_message(o.ctx));
         for (i = 0; i < sizeof want / sizeof want[0]; ++i) {
             gan_real *v = gan_data(gan_param(o.g, want[i].name, gan_init_constant(0), 1, 2));
-            CHECK(v && (double)v[0] == want[i].a && (double)v[1] == want[i].b, "%s: %g %g, expected %g %g", want[i].name,
-                  v ? (double)v[0] : 0, v ? (double)v[1] : 0, want[i].a, want[i].b);
+            CHECK(v && (double)v[0] == want[i].a && (double)v[1] == want[i].b, "%s: %g %g, expected %g %g",
+                  want[i].name, v ? (double)v[0] : 0, v ? (double)v[1] : 0, want[i].a, want[i].b);
         }
         gan_destroy(o.ctx);
     }
     TEST("whole-number states take whole numbers only")
     {
         world o = make(NULL, 1);
-        size_t n = build(file, "{\"rng\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,12]}}", values, 12);
+        size_t n =
+            build(file, "{\"rng\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,12]}}", values, 12);
         CHECK(gan_load_memory(o.ctx, file, n) == GAN_ERROR_FORMAT, "error %d", gan_error(o.ctx));
         CHECK_TEXT(gan_error_message(o.ctx), "rng");
         gan_destroy(o.ctx);
@@ -405,9 +437,11 @@ static void refused(const unsigned char *bytes, size_t n, int code, const char *
     world o = make(NULL, 1);
     const int got = gan_load_memory(o.ctx, bytes, n);
     const char *p;
-    CHECK(got == code && gan_error(o.ctx) == code, "%s: %d, expected %d: %s", what, got, code, gan_error_message(o.ctx));
+    CHECK(got == code && gan_error(o.ctx) == code, "%s: %d, expected %d: %s", what, got, code,
+          gan_error_message(o.ctx));
     if (word) CHECK_TEXT(gan_error_message(o.ctx), word);
-    for (p = gan_error_message(o.ctx); *p; ++p) CHECK(*p >= ' ' && *p <= '~', "%s: byte %d in the message", what, *p);
+    for (p = gan_error_message(o.ctx); *p; ++p)
+        CHECK(*p >= ' ' && *p <= '~', "%s: byte %d in the message", what, *p);
     CHECK(holds(&o, 1), "%s: values changed", what);
     gan_error_clear(o.ctx);
     CHECK(gan_param(o.g, "later", gan_init_constant(2), 1, 1) && gan_item(gan_model_find(o.g, "later")) == 2,
@@ -420,71 +454,93 @@ static void refused(const unsigned char *bytes, size_t n, int code, const char *
 
 static void test_faults(void)
 {
-    static const struct { const char *what, *json; int bytes; const char *word; } faults[] = {
-        { "count x size wraps", "{\"a\":" T("[1073741824,1073741824,16]", "0", "0") "}", 0, "too large" },
-        { "elements fit, bytes wrap", "{\"a\":" T("[2147483647,2147483647,2]", "0", "4") "}", 4, NULL },
-        { "a dimension beyond int", "{\"a\":" T("[4294967297]", "0", "4") "}", 4, "too large" },
-        { "a number beyond 64 bits", "{\"a\":" T("[1]", "0", "18446744073709551616") "}", 4, "too large" },
-        { "an end that wraps the file", "{\"a\":" T("[1]", "18446744073709551612", "18446744073709551615") "}", 4, NULL },
-        { "rank above 8", "{\"a\":" T("[1,1,1,1,1,1,1,1,1]", "0", "4") "}", 4, "8 dimensions" },
-        { "a negative dimension", "{\"a\":" T("[-1]", "0", "4") "}", 4, "whole number" },
-        { "a negative offset", "{\"a\":" T("[1]", "-4", "0") "}", 4, "whole number" },
-        { "a fraction", "{\"a\":" T("[1.0]", "0", "4") "}", 4, "not whole" },
-        { "an exponent", "{\"a\":" T("[1e0]", "0", "4") "}", 4, "not whole" },
-        { "a number with a leading zero", "{\"a\":" T("[01]", "0", "4") "}", 4, "begins with 0" },
-        { "a dimension 0 beside huge ones", "{\"a\":" T("[0,2147483647,2147483647]", "0", "4") "}", 4, "do not fit" },
-        { "end before begin", "{\"a\":" T("[1]", "4", "0") "}", 4, "do not fit" },
-        { "bytes that do not fit the shape", "{\"a\":" T("[2]", "0", "4") "}", 4, "do not fit" },
-        { "right count, wrong type", "{\"a\":{\"dtype\":\"F64\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "do not fit" },
-        { "an unknown type", "{\"a\":{\"dtype\":\"F8_E4M3\",\"shape\":[4],\"data_offsets\":[0,4]}}", 4, "dtype" },
-        { "a type's beginning", "{\"a\":{\"dtype\":\"F3\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "dtype" },
-        { "a type with a zero in it", "{\"a\":{\"dtype\":\"F32\\u0000\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "dtype" },
-        { "a hole", "{" LATER ",\"a\":" T("[1]", "8", "12") "}", 12, "hole" },
-        { "an overlap", "{" LATER ",\"a\":" T("[1]", "0", "4") "}", 4, "overlap" },
-        { "a partial overlap", "{\"g.later\":" T("[2]", "0", "8") ",\"a\":" T("[1]", "4", "8") "}", 8, "overlap" },
-        { "values that begin late", "{\"a\":" T("[1]", "4", "8") "}", 8, "hole" },
-        { "a declared size beyond the file", "{" LATER ",\"a\":" T("[100]", "4", "404") "}", 8, "short" },
-        { "bytes behind the last tensor", "{" LATER "}", 5, "too long" },
-        { "values without tensors", "{}", 4, "too long" },
-        { "the same name twice", "{" LATER ",\"g.later\":" T("[1]", "4", "8") "}", 8, "twice" },
-        { "the same name twice, once escaped", "{" LATER ",\"g.l\\u0061ter\":" T("[1]", "4", "8") "}", 8, "twice" },
-        { "a key twice", "{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "twice" },
-        { "__metadata__ twice", "{\"__metadata__\":{},\"__metadata__\":{}}", 0, "twice" },
-        { "a key too few", "{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 0, "missing" },
-        { "an unknown key", "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],\"x\":1}}", 4, "key" },
-        { "an empty name", "{\"\":" T("[1]", "0", "4") "}", 4, "name" },
-        { "an unprintable name", "{\"a\\u0007\":" T("[1]", "0", "4") "}", 4, "name" },
-        { "a control character in a text", "{\"a\007\":" T("[1]", "0", "4") "}", 4, "control" },
-        { "bytes that are no UTF-8", "{\"\xc0\xaf\":" T("[1]", "0", "4") "}", 4, "UTF-8" },
-        { "a surrogate in UTF-8", "{\"\xed\xa0\x80\":" T("[1]", "0", "4") "}", 4, "UTF-8" },
-        { "a name that is not ASCII", "{\"\xc3\xa9\":" T("[1]", "0", "4") "}", 4, "name" },
-        { "half a surrogate pair", "{\"\\ud800\":" T("[1]", "0", "4") "}", 4, "escape" },
-        { "an unknown escape", "{\"\\x41\":" T("[1]", "0", "4") "}", 4, "escape" },
-        { "a text without an end", "{\"a", 0, "end" },
-        { "a trailing comma", "{" LATER ",}", 4, "quotes" },
-        { "no comma", "{" LATER LATER "}", 4, "end" },
-        { "no end", "{" LATER, 4, NULL },
-        { "a second object", "{" LATER "}{}", 4, "follows" },
-        { "a space in front", " {" LATER "}", 4, "{" },
-        { "an array", "[]", 0, "{" },
-        { "a number for a tensor", "{\"a\":1}", 0, "{...}" },
-        { "nesting for a tensor", "{\"a\":{\"dtype\":{\"dtype\":{}}}}", 0, "quotes" },
-        { "nesting for a shape", "{\"a\":" T("[[1]]", "0", "4") "}", 4, "whole number" },
-        { "metadata that is no text", "{\"__metadata__\":{\"format\":1}}", 0, "quotes" },
-        { "our format without a digest", "{\"__metadata__\":{\"format\":\"gan.h\",\"schema\":\"1\"}," LATER "}", 4, "digest" },
-        { "a wrong digest", "{\"__metadata__\":{\"digest\":\"0123456789abcdef\"}," LATER "}", 4, "digest" },
-        { "a digest that is too long", "{\"__metadata__\":{\"digest\":\"0123456789abcdef0123456789abcdef\"}," LATER "}", 4, "digest" }
-    };
-    static const struct { const char *what, *json; int bytes; } sound[] = {
-        { "no tensors", "{}", 0 },
-        { "spaces everywhere", "{ \"a\"\n:\t{ \"dtype\" : \"F32\" ,\r\"shape\" : [ 1 , 1 ] , \"data_offsets\" : [ 0 , 4 ] } }   ", 4 },
-        { "a scalar", "{\"a\":" T("[]", "0", "4") "}", 4 },
-        { "a tensor of size 0", "{\"a\":" T("[0,3]", "0", "0") ",\"b\":" T("[1]", "0", "4") ",\"c\":" T("[0]", "4", "4") "}", 4 },
-        { "size 0 beside huge dimensions", "{\"a\":" T("[0,2147483647,2147483647]", "0", "0") "}", 0 },
-        { "offsets out of order", "{\"b\":" T("[1]", "4", "8") ",\"a\":" T("[1]", "0", "4") "}", 8 },
-        { "escapes", "{\"\\u0061\\/b\":" T("[1]", "0", "4") ",\"__metadata__\":{\"\\ud83d\\ude00\":\"\\\"\\\\\\b\\f\\n\\r\\t\"}}", 4 },
-        { "UTF-8 in the metadata", "{\"__metadata__\":{\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\":\"\"}}", 0 }
-    };
+    static const struct {
+        const char *what, *json;
+        int bytes;
+        const char *word;
+    } faults[] = {
+        {"count x size wraps", "{\"a\":" T("[1073741824,1073741824,16]", "0", "0") "}", 0, "too large"},
+        {"elements fit, bytes wrap", "{\"a\":" T("[2147483647,2147483647,2]", "0", "4") "}", 4, NULL},
+        {"a dimension beyond int", "{\"a\":" T("[4294967297]", "0", "4") "}", 4, "too large"},
+        {"a number beyond 64 bits", "{\"a\":" T("[1]", "0", "18446744073709551616") "}", 4, "too large"},
+        {"an end that wraps the file", "{\"a\":" T("[1]", "18446744073709551612", "18446744073709551615") "}",
+         4, NULL},
+        {"rank above 8", "{\"a\":" T("[1,1,1,1,1,1,1,1,1]", "0", "4") "}", 4, "8 dimensions"},
+        {"a negative dimension", "{\"a\":" T("[-1]", "0", "4") "}", 4, "whole number"},
+        {"a negative offset", "{\"a\":" T("[1]", "-4", "0") "}", 4, "whole number"},
+        {"a fraction", "{\"a\":" T("[1.0]", "0", "4") "}", 4, "not whole"},
+        {"an exponent", "{\"a\":" T("[1e0]", "0", "4") "}", 4, "not whole"},
+        {"a number with a leading zero", "{\"a\":" T("[01]", "0", "4") "}", 4, "begins with 0"},
+        {"a dimension 0 beside huge ones", "{\"a\":" T("[0,2147483647,2147483647]", "0", "4") "}", 4,
+         "do not fit"},
+        {"end before begin", "{\"a\":" T("[1]", "4", "0") "}", 4, "do not fit"},
+        {"bytes that do not fit the shape", "{\"a\":" T("[2]", "0", "4") "}", 4, "do not fit"},
+        {"right count, wrong type", "{\"a\":{\"dtype\":\"F64\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
+         "do not fit"},
+        {"an unknown type", "{\"a\":{\"dtype\":\"F8_E4M3\",\"shape\":[4],\"data_offsets\":[0,4]}}", 4,
+         "dtype"},
+        {"a type's beginning", "{\"a\":{\"dtype\":\"F3\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "dtype"},
+        {"a type with a zero in it",
+         "{\"a\":{\"dtype\":\"F32\\u0000\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "dtype"},
+        {"a hole", "{" LATER ",\"a\":" T("[1]", "8", "12") "}", 12, "hole"},
+        {"an overlap", "{" LATER ",\"a\":" T("[1]", "0", "4") "}", 4, "overlap"},
+        {"a partial overlap", "{\"g.later\":" T("[2]", "0", "8") ",\"a\":" T("[1]", "4", "8") "}", 8,
+         "overlap"},
+        {"values that begin late", "{\"a\":" T("[1]", "4", "8") "}", 8, "hole"},
+        {"a declared size beyond the file", "{" LATER ",\"a\":" T("[100]", "4", "404") "}", 8, "short"},
+        {"bytes behind the last tensor", "{" LATER "}", 5, "too long"},
+        {"values without tensors", "{}", 4, "too long"},
+        {"the same name twice", "{" LATER ",\"g.later\":" T("[1]", "4", "8") "}", 8, "twice"},
+        {"the same name twice, once escaped", "{" LATER ",\"g.l\\u0061ter\":" T("[1]", "4", "8") "}", 8,
+         "twice"},
+        {"a key twice", "{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
+         4, "twice"},
+        {"__metadata__ twice", "{\"__metadata__\":{},\"__metadata__\":{}}", 0, "twice"},
+        {"a key too few", "{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 0, "missing"},
+        {"an unknown key", "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],\"x\":1}}", 4,
+         "key"},
+        {"an empty name", "{\"\":" T("[1]", "0", "4") "}", 4, "name"},
+        {"an unprintable name", "{\"a\\u0007\":" T("[1]", "0", "4") "}", 4, "name"},
+        {"a control character in a text", "{\"a\007\":" T("[1]", "0", "4") "}", 4, "control"},
+        {"bytes that are no UTF-8", "{\"\xc0\xaf\":" T("[1]", "0", "4") "}", 4, "UTF-8"},
+        {"a surrogate in UTF-8", "{\"\xed\xa0\x80\":" T("[1]", "0", "4") "}", 4, "UTF-8"},
+        {"a name that is not ASCII", "{\"\xc3\xa9\":" T("[1]", "0", "4") "}", 4, "name"},
+        {"half a surrogate pair", "{\"\\ud800\":" T("[1]", "0", "4") "}", 4, "escape"},
+        {"an unknown escape", "{\"\\x41\":" T("[1]", "0", "4") "}", 4, "escape"},
+        {"a text without an end", "{\"a", 0, "end"},
+        {"a trailing comma", "{" LATER ",}", 4, "quotes"},
+        {"no comma", "{" LATER LATER "}", 4, "end"},
+        {"no end", "{" LATER, 4, NULL},
+        {"a second object", "{" LATER "}{}", 4, "follows"},
+        {"a space in front", " {" LATER "}", 4, "{"},
+        {"an array", "[]", 0, "{"},
+        {"a number for a tensor", "{\"a\":1}", 0, "{...}"},
+        {"nesting for a tensor", "{\"a\":{\"dtype\":{\"dtype\":{}}}}", 0, "quotes"},
+        {"nesting for a shape", "{\"a\":" T("[[1]]", "0", "4") "}", 4, "whole number"},
+        {"metadata that is no text", "{\"__metadata__\":{\"format\":1}}", 0, "quotes"},
+        {"our format without a digest",
+         "{\"__metadata__\":{\"format\":\"gan.h\",\"schema\":\"1\"}," LATER "}", 4, "digest"},
+        {"a wrong digest", "{\"__metadata__\":{\"digest\":\"0123456789abcdef\"}," LATER "}", 4, "digest"},
+        {"a digest that is too long",
+         "{\"__metadata__\":{\"digest\":\"0123456789abcdef0123456789abcdef\"}," LATER "}", 4, "digest"}};
+    static const struct {
+        const char *what, *json;
+        int bytes;
+    } sound[] = {
+        {"no tensors", "{}", 0},
+        {"spaces everywhere",
+         "{ \"a\"\n:\t{ \"dtype\" : \"F32\" ,\r\"shape\" : [ 1 , 1 ] , \"data_offsets\" : [ 0 , 4 ] } }   ",
+         4},
+        {"a scalar", "{\"a\":" T("[]", "0", "4") "}", 4},
+        {"a tensor of size 0",
+         "{\"a\":" T("[0,3]", "0", "0") ",\"b\":" T("[1]", "0", "4") ",\"c\":" T("[0]", "4", "4") "}", 4},
+        {"size 0 beside huge dimensions", "{\"a\":" T("[0,2147483647,2147483647]", "0", "0") "}", 0},
+        {"offsets out of order", "{\"b\":" T("[1]", "4", "8") ",\"a\":" T("[1]", "0", "4") "}", 8},
+        {"escapes",
+         "{\"\\u0061\\/b\":" T("[1]", "0",
+                               "4") ",\"__metadata__\":{\"\\ud83d\\ude00\":\"\\\"\\\\\\b\\f\\n\\r\\t\"}}",
+         4},
+        {"UTF-8 in the metadata", "{\"__metadata__\":{\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\":\"\"}}", 0}};
     static const unsigned char zeros[512];
     size_t i;
     for (i = 0; i < sizeof faults / sizeof faults[0]; ++i)
@@ -493,8 +549,7 @@ static void test_faults(void)
             const size_t n = build(file, faults[i].json, zeros, (size_t)faults[i].bytes);
             refused(file, n, GAN_ERROR_FORMAT, faults[i].word, faults[i].what);
         }
-    for (i = 0; i < sizeof sound / sizeof sound[0]; ++i)
-        TESTF("accepted: %s", sound[i].what)
+    for (i = 0; i < sizeof sound / sizeof sound[0]; ++i) TESTF("accepted: %s", sound[i].what)
         {
             world o = make(NULL, 1);
             const size_t n = build(file, sound[i].json, zeros, (size_t)sound[i].bytes);
@@ -503,19 +558,22 @@ static void test_faults(void)
         }
     TEST("a schema of the future is told apart from damage")
     {
-        const size_t n = build(file, "{\"__metadata__\":{\"format\":\"gan.h\",\"schema\":\"2\"}," LATER "}", zeros, 4);
+        const size_t n =
+            build(file, "{\"__metadata__\":{\"format\":\"gan.h\",\"schema\":\"2\"}," LATER "}", zeros, 4);
         refused(file, n, GAN_ERROR_UNSUPPORTED, "version", "schema 2");
     }
     TEST("a header's length beyond the file, beyond 100 MB and beyond 2^63 takes no memory")
     {
-        static const uint64_t lengths[] = { 3, 100, 99999999, 100000001, 0x7fffffffffffffffu, 0xffffffffffffffffu, 0xfffffffffffffff8u };
+        static const uint64_t lengths[] = {
+            3, 100, 99999999, 100000001, 0x7fffffffffffffffu, 0xffffffffffffffffu, 0xfffffffffffffff8u};
         const size_t n = build(file, "{}", zeros, 0);
         for (i = 0; i < sizeof lengths / sizeof lengths[0]; ++i) {
             world o = make(NULL, 1);
             const size_t peak = gan_memory(o.ctx).peak;
             put64(file, lengths[i]);
             CHECK(gan_load_memory(o.ctx, file, n) == GAN_ERROR_FORMAT, "%s", gan_error_message(o.ctx));
-            CHECK(gan_memory(o.ctx).peak < peak + 4096, "%lu more bytes", (unsigned long)(gan_memory(o.ctx).peak - peak));
+            CHECK(gan_memory(o.ctx).peak < peak + 4096, "%lu more bytes",
+                  (unsigned long)(gan_memory(o.ctx).peak - peak));
             gan_destroy(o.ctx);
         }
     }
@@ -526,7 +584,8 @@ static void test_faults(void)
         refused((const unsigned char *)"\x93NUMPY\1", 8, GAN_ERROR_FORMAT, "NumPy", "npy");
         refused((const unsigned char *)"", 0, GAN_ERROR_FORMAT, "0 bytes", "empty");
         refused((const unsigned char *)"1234567", 7, GAN_ERROR_FORMAT, "7 bytes", "7 bytes");
-        refused((const unsigned char *)"plain text of some length", 25, GAN_ERROR_FORMAT, "no safetensors", "text");
+        refused((const unsigned char *)"plain text of some length", 25, GAN_ERROR_FORMAT, "no safetensors",
+                "text");
     }
     TEST("a hundred thousand brackets, and thirty thousand tensors, are read without recursion in their time")
     {
@@ -539,13 +598,15 @@ static void test_faults(void)
         put64(big, DEEP);
         refused(big, 8 + DEEP, GAN_ERROR_FORMAT, "{...}", "brackets");
         for (i = 0; i < MANY; ++i)
-            p += sprintf((char *)p, "%c\"%lu\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[%lu,%lu]}", i ? ',' : '{',
-                         (unsigned long)(i * 7919 % MANY), (unsigned long)i, (unsigned long)i + 1);
+            p += sprintf((char *)p, "%c\"%lu\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[%lu,%lu]}",
+                         i ? ',' : '{', (unsigned long)(i * 7919 % MANY), (unsigned long)i,
+                         (unsigned long)i + 1);
         *p++ = '}';
         put64(big, (uint64_t)(p - big - 8));
         for (i = 0; i < MANY; ++i) *p++ = (unsigned char)i;
         CHECK(gan_load_memory(o.ctx, big, (size_t)(p - big)) == 0, "%s", gan_error_message(o.ctx));
-        CHECK((double)(clock() - begun) / CLOCKS_PER_SEC < 3, "%g seconds", (double)(clock() - begun) / CLOCKS_PER_SEC);
+        CHECK((double)(clock() - begun) / CLOCKS_PER_SEC < 3, "%g seconds",
+              (double)(clock() - begun) / CLOCKS_PER_SEC);
         gan_destroy(o.ctx);
         free(big);
     }
@@ -574,14 +635,15 @@ static void test_damage(void)
         for (i = 0; i < n; i += 37) {
             world o = make(NULL, 1);
             put_file(test_path("cut.safetensors"), file, i);
-            CHECK(gan_load(o.ctx, test_path("cut.safetensors")) == GAN_ERROR_FORMAT && holds(&o, 1), "cut at %lu", (unsigned long)i);
+            CHECK(gan_load(o.ctx, test_path("cut.safetensors")) == GAN_ERROR_FORMAT && holds(&o, 1),
+                  "cut at %lu", (unsigned long)i);
             CHECK_TEXT(gan_error_message(o.ctx), "cut.safetensors");
             gan_destroy(o.ctx);
         }
     }
     TEST("every byte xor 01, 80, FF: refused without a change, or the values are the same")
     {
-        static const unsigned char masks[] = { 0x01, 0x80, 0xff };
+        static const unsigned char masks[] = {0x01, 0x80, 0xff};
         size_t k;
         for (i = 0; i < n; ++i)
             for (k = 0; k < 3; ++k) {
@@ -590,7 +652,8 @@ static void test_damage(void)
                 memcpy(bad, file, n);
                 bad[i] ^= masks[k];
                 code = gan_load_memory(o.ctx, bad, n);
-                CHECK(holds(&o, code ? 1 : 5), "byte %lu xor %02x: code %d", (unsigned long)i, masks[k], code);
+                CHECK(holds(&o, code ? 1 : 5), "byte %lu xor %02x: code %d", (unsigned long)i, masks[k],
+                      code);
                 gan_destroy(o.ctx);
             }
     }
@@ -633,7 +696,8 @@ static void test_save_fails(void)
     TEST("a save into no folder, or over a folder, is an error that names the path")
     {
         world o = make(NULL, 1);
-        CHECK(gan_save(o.ctx, test_path("no such folder/x.safetensors")) == GAN_ERROR_FILE, "error %d", gan_error(o.ctx));
+        CHECK(gan_save(o.ctx, test_path("no such folder/x.safetensors")) == GAN_ERROR_FILE, "error %d",
+              gan_error(o.ctx));
         CHECK_TEXT(gan_error_message(o.ctx), "no such folder/x.safetensors");
         gan_error_clear(o.ctx);
         CHECK(gan_save(o.ctx, test_path(".")) == GAN_ERROR_FILE, "error %d", gan_error(o.ctx));
@@ -654,7 +718,8 @@ static void test_save_fails(void)
         gan_destroy(b.ctx);
     }
 #ifdef POSIX
-    TEST("a disk that is full at any byte: an error, the old file whole, no temporary, and the next save works")
+    TEST("a disk that is full at any byte: an error, the old file whole, no temporary, and the next save "
+         "works")
     {
         world a = make(NULL, 1), b = make(NULL, 2), c = make(NULL, 0);
         struct rlimit old, limit;
@@ -691,7 +756,10 @@ static void test_save_fails(void)
     TEST("memory that ends anywhere: saving and loading give an error, change nothing, and lose nothing")
     {
         static unsigned char before[1 << 12];
-        static union { double align; unsigned char bytes[1 << 16]; } block;
+        static union {
+            double align;
+            unsigned char bytes[1 << 16];
+        } block;
         world a = make(NULL, 1);
         size_t n, room;
         int done = 0, failed = 0;
@@ -714,7 +782,8 @@ static void test_save_fails(void)
             CHECK(saved == 0 || saved == GAN_ERROR_MEMORY, "save: %d", saved);
             gan_error_clear(o.ctx);
             loaded = gan_load(o.ctx, path);
-            CHECK(loaded == 0 || loaded == GAN_ERROR_MEMORY, "load: %d: %s", loaded, gan_error_message(o.ctx));
+            CHECK(loaded == 0 || loaded == GAN_ERROR_MEMORY, "load: %d: %s", loaded,
+                  gan_error_message(o.ctx));
             CHECK(holds(&o, loaded ? 2 : 1), "in %lu bytes: load %d", (unsigned long)room, loaded);
             gan_error_clear(o.ctx);
             loaded = gan_load_memory(o.ctx, before, n);

@@ -82,7 +82,7 @@ static gan_dataset *numbers(gan_context *ctx, int n)
 // Every number from 0 to n - 1 stands once in v.
 static void check_permutation(const int *v, int n)
 {
-    int seen[1024] = { 0 }, i, wrong = 0;
+    int seen[1024] = {0}, i, wrong = 0;
     for (i = 0; i < n; ++i)
         if (v[i] >= 0 && v[i] < n) seen[v[i]]++;
     for (i = 0; i < n; ++i) wrong += seen[i] != 1;
@@ -96,15 +96,16 @@ static void test_idx(void)
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x, *y = NULL;
         gan_dataset *d;
-        int i, k, seen[IMAGES] = { 0 };
+        int i, k, seen[IMAGES] = {0};
         put_file("train-images-idx3-ubyte", images, sizeof images);
         put_file("train-labels-idx1-ubyte", labels, sizeof labels);
         d = gan_dataset_idx(ctx, test_path(""));
         CHECK(d && !gan_error(ctx), "%s", gan_error_message(ctx));
         CHECK(gan_dataset_size(d) == IMAGES, "size %d", (int)gan_dataset_size(d));
         x = gan_dataset_batch(d, IMAGES, &y);
-        CHECK(gan_ndim(x) == 4 && gan_dim(x, 0) == IMAGES && gan_dim(x, 1) == 1 && gan_dim(x, 2) == HIGH
-              && gan_dim(x, 3) == WIDE, "(%d, %d, %d, %d)", gan_dim(x, 0), gan_dim(x, 1), gan_dim(x, 2), gan_dim(x, 3));
+        CHECK(gan_ndim(x) == 4 && gan_dim(x, 0) == IMAGES && gan_dim(x, 1) == 1 && gan_dim(x, 2) == HIGH &&
+                  gan_dim(x, 3) == WIDE,
+              "(%d, %d, %d, %d)", gan_dim(x, 0), gan_dim(x, 1), gan_dim(x, 2), gan_dim(x, 3));
         CHECK(gan_ndim(y) == 1 && gan_dim(y, 0) == IMAGES, "labels of %d dimensions", gan_ndim(y));
         for (i = 0; y && i < IMAGES; ++i) {
             const int id = (int)gan_data(y)[i];
@@ -170,8 +171,10 @@ static void test_idx(void)
             CHECK_BYTES(gan_data(x) + 6 * id, gan_data(y) + 6 * i, 6 * sizeof(gan_real), "picture");
         }
         CHECK(sum == 10, "the numbers 0 .. 4 sum to %g", sum);
-        CHECK(gan_idx_write(gan_zeros(ctx, 4, 1, 3, 2, 2), path) == GAN_ERROR_SHAPE, "%s", gan_error_message(ctx));
-        CHECK(gan_idx_write(NULL, path) != 0 && gan_idx_write(x, NULL) == GAN_ERROR_ARGUMENT, "NULL is no error");
+        CHECK(gan_idx_write(gan_zeros(ctx, 4, 1, 3, 2, 2), path) == GAN_ERROR_SHAPE, "%s",
+              gan_error_message(ctx));
+        CHECK(gan_idx_write(NULL, path) != 0 && gan_idx_write(x, NULL) == GAN_ERROR_ARGUMENT,
+              "NULL is no error");
         gan_destroy(ctx);
     }
 }
@@ -190,8 +193,11 @@ static void test_damage(void)
     }
     TEST("gzip and zip are recognised, with the way out")
     {
-        CHECK_TEXT(opening("images-idx3-ubyte.gz", "\x1f\x8b\x08 and more than sixteen bytes", 30, GAN_ERROR_FORMAT), "gunzip");
-        CHECK_TEXT(opening("images.zip", "PK\3\4 and more than sixteen bytes", 30, GAN_ERROR_FORMAT), "unzip");
+        CHECK_TEXT(
+            opening("images-idx3-ubyte.gz", "\x1f\x8b\x08 and more than sixteen bytes", 30, GAN_ERROR_FORMAT),
+            "gunzip");
+        CHECK_TEXT(opening("images.zip", "PK\3\4 and more than sixteen bytes", 30, GAN_ERROR_FORMAT),
+                   "unzip");
         CHECK_TEXT(opening("two", "\x1f\x8b", 2, GAN_ERROR_FORMAT), "gunzip");
     }
     TEST("a folder with nothing but train-images-idx3-ubyte.gz says gunzip too")
@@ -237,11 +243,18 @@ static void test_damage(void)
     }
     TEST("dimensions of 0, above INT_MAX and with products that wrap are refused before memory is taken")
     {
-        static const uint32_t dims[][3] = {
-            { 0, 3, 4 }, { 23, 0, 4 }, { 23, 3, 0 }, { 0, 0, 0 }, { 0xffffffffu, 3, 4 }, { 0x80000000u, 3, 4 }, { 23, 0xffffffffu, 4 },
-            { 0x7fffffffu, 0x7fffffffu, 0x7fffffffu }, { 0x10000, 0x10000, 0x10000 }, { 0x40000000, 4, 4 },
-            { 0x7fffffff, 2, 1 }, { 1, 0x55555556, 12 }
-        };
+        static const uint32_t dims[][3] = {{0, 3, 4},
+                                           {23, 0, 4},
+                                           {23, 3, 0},
+                                           {0, 0, 0},
+                                           {0xffffffffu, 3, 4},
+                                           {0x80000000u, 3, 4},
+                                           {23, 0xffffffffu, 4},
+                                           {0x7fffffffu, 0x7fffffffu, 0x7fffffffu},
+                                           {0x10000, 0x10000, 0x10000},
+                                           {0x40000000, 4, 4},
+                                           {0x7fffffff, 2, 1},
+                                           {1, 0x55555556, 12}};
         size_t i;
         int k;
         for (i = 0; i < sizeof dims / sizeof dims[0]; ++i) {
@@ -265,7 +278,8 @@ static void test_damage(void)
         memcpy(other, labels, sizeof labels);
         put32(other + 4, IMAGES - 1);
         put_file("m-labels-idx1-ubyte", other, sizeof other - 1);
-        CHECK_TEXT(opening("m-images-idx3-ubyte", images, sizeof images, GAN_ERROR_FORMAT), "22 labels for 23 images");
+        CHECK_TEXT(opening("m-images-idx3-ubyte", images, sizeof images, GAN_ERROR_FORMAT),
+                   "22 labels for 23 images");
         put_file("m-labels-idx1-ubyte", labels, sizeof labels - 1);
         CHECK_TEXT(opening("m-images-idx3-ubyte", images, sizeof images, GAN_ERROR_FORMAT), "short");
         put_file("m-labels-idx1-ubyte", images, sizeof images);
@@ -276,20 +290,25 @@ static void test_damage(void)
     TEST("a path that is a folder, and NULL, are errors")
     {
         gan_context *ctx = gan_create(NULL);
-        CHECK(!gan_dataset_idx(ctx, "tests") && gan_error(ctx) == GAN_ERROR_FILE, "%s", gan_error_message(ctx));
+        CHECK(!gan_dataset_idx(ctx, "tests") && gan_error(ctx) == GAN_ERROR_FILE, "%s",
+              gan_error_message(ctx));
         gan_error_clear(ctx);
-        CHECK(!gan_dataset_idx(ctx, NULL) && gan_error(ctx) == GAN_ERROR_ARGUMENT, "%s", gan_error_message(ctx));
-        CHECK(!gan_dataset_idx(NULL, "x") && !gan_dataset_batch(NULL, 1, NULL) && !gan_dataset_size(NULL), "NULL context");
+        CHECK(!gan_dataset_idx(ctx, NULL) && gan_error(ctx) == GAN_ERROR_ARGUMENT, "%s",
+              gan_error_message(ctx));
+        CHECK(!gan_dataset_idx(NULL, "x") && !gan_dataset_batch(NULL, 1, NULL) && !gan_dataset_size(NULL),
+              "NULL context");
         gan_destroy(ctx);
     }
     TEST("a write that cannot be finished leaves what was there, and no temporary file")
     {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = gan_zeros(ctx, 3, 1, 2, 2);
-        CHECK(gan_idx_write(x, test_path("no such folder/x")) == GAN_ERROR_FILE, "%s", gan_error_message(ctx));
+        CHECK(gan_idx_write(x, test_path("no such folder/x")) == GAN_ERROR_FILE, "%s",
+              gan_error_message(ctx));
         CHECK_TEXT(gan_error_message(ctx), "no such folder/x");
         gan_error_clear(ctx);
-        CHECK(gan_idx_write(x, test_path(".")) == GAN_ERROR_FILE, "%s", gan_error_message(ctx));     // rename onto a folder
+        CHECK(gan_idx_write(x, test_path(".")) == GAN_ERROR_FILE, "%s",
+              gan_error_message(ctx)); // rename onto a folder
         CHECK_TEXT(gan_error_message(ctx), "untouched");
         gan_destroy(ctx);
     }
@@ -306,7 +325,8 @@ static void test_epochs(void)
             for (i = 0; i < 100; i += 10) draw(d, 10, v[e] + i);
             check_permutation(v[e], 100);
         }
-        for (i = 0; i < 100; ++i) same += (v[0][i] == v[1][i]) + (v[1][i] == v[2][i]) + (v[2][i] == v[3][i]) + (v[0][i] == i);
+        for (i = 0; i < 100; ++i)
+            same += (v[0][i] == v[1][i]) + (v[1][i] == v[2][i]) + (v[2][i] == v[3][i]) + (v[0][i] == i);
         CHECK(same < 30, "%d of 400 places agree, 4 expected", same);
         gan_destroy(ctx);
     }
@@ -337,7 +357,7 @@ static void test_epochs(void)
         enum { N = 10, EPOCHS = 4000 };
         gan_context *ctx = context(11);
         gan_dataset *d = numbers(ctx, N);
-        int count[3][N] = { { 0 } }, v[N], e, i, k;
+        int count[3][N] = {{0}}, v[N], e, i, k;
         for (e = 0; e < EPOCHS; ++e) {
             draw(d, N, v);
             for (k = 0; k < 3; ++k) count[k][v[k * 4 + (k == 2)]]++;
@@ -389,7 +409,7 @@ static void test_epochs(void)
                 gan_dataset_batch(t, 4, NULL);
             }
             CHECK(gan_save(b, path) == 0, "%s", gan_error_message(b));
-            if (k % 2) {                // into datasets that exist, and into those that will
+            if (k % 2) { // into datasets that exist, and into those that will
                 d = numbers(c, 17);
                 t = gan_dataset_toy(c, GAN_TOY_GRID);
                 gan_dataset_batch(t, 3, NULL);
@@ -413,7 +433,7 @@ static void test_epochs(void)
     }
     TEST("a position from a strange file is no way out of the samples")
     {
-        static const int64_t strange[] = { -1, 17, 18, INT64_MAX, INT64_MIN };
+        static const int64_t strange[] = {-1, 17, 18, INT64_MAX, INT64_MIN};
         size_t i, k;
         for (i = 0; i < 5; ++i)
             for (k = 0; k < 5; ++k) {
@@ -436,7 +456,7 @@ static void test_memory(void)
     TEST("a memory dataset is copied, keeps its shape, and each sample its label")
     {
         gan_context *ctx = gan_create(NULL);
-        gan_real v[12], l[2] = { 5, 6 };
+        gan_real v[12], l[2] = {5, 6};
         gan_tensor *x, *y;
         gan_dataset *d;
         int i, k;
@@ -445,7 +465,8 @@ static void test_memory(void)
         memset(v, 0, sizeof v);
         memset(l, 0, sizeof l);
         x = gan_dataset_batch(d, 6, &y);
-        CHECK(gan_ndim(x) == 3 && gan_dim(x, 0) == 6 && gan_dim(x, 1) == 2 && gan_dim(x, 2) == 3, "%s", gan_error_message(ctx));
+        CHECK(gan_ndim(x) == 3 && gan_dim(x, 0) == 6 && gan_dim(x, 1) == 2 && gan_dim(x, 2) == 3, "%s",
+              gan_error_message(ctx));
         for (i = 0; i < 6 && gan_data(x) && gan_data(y); ++i)
             for (k = 0; k < 6; ++k)
                 CHECK(gan_data(x)[6 * i + k] == 6 * (gan_data(y)[i] - 5) + (gan_real)k, "sample %d", i);
@@ -455,14 +476,14 @@ static void test_memory(void)
     TEST("wrong arguments are errors that say so, and draw nothing")
     {
         gan_context *ctx = gan_create(NULL);
-        gan_real v[4] = { 0, 1, 2, 3 };
+        gan_real v[4] = {0, 1, 2, 3};
         gan_dataset *d;
         int first[4], after[4];
-#define REFUSED(call, code)                                                                         \
-    do {                                                                                            \
-        CHECK(!(call), "%s", #call);                                                                \
-        CHECK(gan_error(ctx) == code, "error %d, expected %d", gan_error(ctx), (int)code);          \
-        gan_error_clear(ctx);                                                                       \
+#define REFUSED(call, code)                                                                                  \
+    do {                                                                                                     \
+        CHECK(!(call), "%s", #call);                                                                         \
+        CHECK(gan_error(ctx) == code, "error %d, expected %d", gan_error(ctx), (int)code);                   \
+        gan_error_clear(ctx);                                                                                \
     } while (0)
         REFUSED(gan_dataset_memory(ctx, NULL, NULL, 4, 0), GAN_ERROR_ARGUMENT);
         REFUSED(gan_dataset_memory(ctx, v, NULL, 0, 0), GAN_ERROR_ARGUMENT);
@@ -503,7 +524,8 @@ static void fill(gan_toy kind, int dim)
         gan_tensor *x;
         gan_scope_open(ctx);
         x = gan_dataset_batch(d, DRAWN / 20, NULL);
-        CHECK(gan_ndim(x) == 2 && gan_dim(x, 1) == dim, "%d dimensions: %s", gan_ndim(x), gan_error_message(ctx));
+        CHECK(gan_ndim(x) == 2 && gan_dim(x, 1) == dim, "%d dimensions: %s", gan_ndim(x),
+              gan_error_message(ctx));
         gan_read(x, points + i * dim, (size_t)(DRAWN / 20 * dim));
         gan_scope_close(ctx);
     }
@@ -514,13 +536,14 @@ static void fill(gan_toy kind, int dim)
 // n modes, each drawn equally often, and around each a round normal distribution of that sigma.
 static void check_modes(int n, const double (*mode)[2], double sigma)
 {
-    int count[32] = { 0 }, i, k;
-    double square[2] = { 0, 0 }, cross = 0, worst = 0, chi = 0;
+    int count[32] = {0}, i, k;
+    double square[2] = {0, 0}, cross = 0, worst = 0, chi = 0;
     for (i = 0; i < DRAWN; ++i) {
         double best = 1e9, dx, dy;
         int at = 0;
         for (k = 0; k < n; ++k) {
-            const double r = hypot((double)points[2 * i] - mode[k][0], (double)points[2 * i + 1] - mode[k][1]);
+            const double r =
+                hypot((double)points[2 * i] - mode[k][0], (double)points[2 * i + 1] - mode[k][1]);
             if (r < best) {
                 best = r;
                 at = k;
@@ -558,7 +581,7 @@ static void test_toys(void)
     int i, k;
     TEST("NORMAL is N(4, 1.25^2): its first four moments")
     {
-        double m[5] = { 0 };
+        double m[5] = {0};
         fill(GAN_TOY_NORMAL, 1);
         for (i = 0; i < DRAWN; ++i)
             for (k = 1; k < 5; ++k) m[k] += pow(((double)points[i] - 4) / 1.25, k) / DRAWN;
@@ -590,7 +613,8 @@ static void test_toys(void)
     {
         ring_modes(mode);
         for (i = 0; i < 8; ++i)
-            for (k = 0; k < i; ++k) CHECK(hypot(mode[i][0] - mode[k][0], mode[i][1] - mode[k][1]) > .7, "modes %d, %d", i, k);
+            for (k = 0; k < i; ++k)
+                CHECK(hypot(mode[i][0] - mode[k][0], mode[i][1] - mode[k][1]) > .7, "modes %d, %d", i, k);
         fill(GAN_TOY_RING, 2);
         check_modes(8, (const double(*)[2])mode, .01);
     }
@@ -632,13 +656,13 @@ static void test_toys(void)
     TEST("SWISS_ROLL is t (cos t, sin t), t from 1.5 pi to 4.5 pi, scaled to 1, noise .05")
     {
         double outer = 0;
-        int stray = 0, turn[2] = { 0 };
+        int stray = 0, turn[2] = {0};
         fill(GAN_TOY_SWISS_ROLL, 2);
         for (i = 0; i < DRAWN; ++i) {
             const double x = (double)points[2 * i], y = (double)points[2 * i + 1], r = hypot(x, y);
             double t = atan2(y, x), best = 9;
             int outside = 0;
-            while (t < .5 * pi) t += 2 * pi;                // noise turns the inner end back a little
+            while (t < .5 * pi) t += 2 * pi; // noise turns the inner end back a little
             for (k = 0; k < 3; ++k, t += 2 * pi)
                 if (fabs(r - t / (4.5 * pi)) < fabs(best)) {
                     best = r - t / (4.5 * pi);
@@ -678,7 +702,7 @@ static void test_mnist(void)
     {
         gan_context *ctx;
         gan_tensor *x, *y = NULL;
-        int count[10] = { 0 }, i, n;
+        int count[10] = {0}, i, n;
         double mean = 0;
         if (test_file_size("data/mnist/train-images-idx3-ubyte") < 0) TEST_SKIP("no data/mnist");
         ctx = gan_create(NULL);
@@ -688,7 +712,8 @@ static void test_mnist(void)
         for (i = 0; i < n; ++i) mean += ((double)gan_data(x)[i] + 1) / 2 / n;
         for (i = 0; i < 6000 && y; ++i) count[(int)gan_data(y)[i] % 10]++;
         CHECK_NEAR(mean, .1307, .002, "mean");
-        for (i = 0; i < 10; ++i) CHECK(count[i] > 450 && count[i] < 800, "%d times the digit %d", count[i], i);
+        for (i = 0; i < 10; ++i)
+            CHECK(count[i] > 450 && count[i] < 800, "%d times the digit %d", count[i], i);
         gan_destroy(ctx);
     }
 }

@@ -1,5 +1,5 @@
-// Room image: grids, pixels, PNM, and PNG where stb_image_write.h is to be had (else the picture beside that name).
-// Built with -DTEST_NO_STB it goes without.
+// Room image: grids, pixels, PNM, and PNG where stb_image_write.h is to be had (else the picture beside that
+// name). Built with -DTEST_NO_STB it goes without.
 #if !defined(TEST_NO_STB) && defined(__has_include)
 #if __has_include(<stb/stb_image_write.h>)
 #define STB_IMAGE_WRITE_IMPLEMENTATION
@@ -23,12 +23,16 @@ static void get_file(const char *path)
     if (f) fclose(f);
 }
 
-typedef struct picture { int magic, w, h, c, most; const unsigned char *pixels; size_t bytes; } picture;
+typedef struct picture {
+    int magic, w, h, c, most;
+    const unsigned char *pixels;
+    size_t bytes;
+} picture;
 
 // A PNM file, read by the letter: one white space after the maximum.
 static picture get_pnm(const char *path)
 {
-    picture p = { 0, 0, 0, 0, 0, file, 0 };
+    picture p = {0, 0, 0, 0, 0, file, 0};
     int used = 0;
     get_file(path);
     if (size < 8 || file[0] != 'P' || (file[1] != '5' && file[1] != '6')) return p;
@@ -59,10 +63,11 @@ static gan_tensor *numbered(gan_context *ctx, int n, int c, int h, int w)
 // The grid of such pictures, worked out pixel by pixel from the other end.
 static void check_grid(const picture *p, int n, int c, int h, int w, int columns)
 {
-    const int rows = (n + columns - 1) / columns, wide = columns * w + 2 * (columns - 1), high = rows * h + 2 * (rows - 1);
+    const int rows = (n + columns - 1) / columns, wide = columns * w + 2 * (columns - 1),
+              high = rows * h + 2 * (rows - 1);
     int x, y, k, wrong = 0;
-    CHECK(p->c == c && p->w == wide && p->h == high && p->most == 255, "P%d %d x %d, expected %d x %d", p->magic, p->w, p->h, wide,
-          high);
+    CHECK(p->c == c && p->w == wide && p->h == high && p->most == 255, "P%d %d x %d, expected %d x %d",
+          p->magic, p->w, p->h, wide, high);
     CHECK(p->bytes == (size_t)(wide * high * c), "%lu bytes of pixels", (unsigned long)p->bytes);
     for (y = 0; y < high && p->bytes == (size_t)(wide * high * c); ++y)
         for (x = 0; x < wide; ++x)
@@ -76,11 +81,13 @@ static void check_grid(const picture *p, int n, int c, int h, int w, int columns
 
 static void test_grid(void)
 {
-    static const int sizes[][4] = { { 1, 1, 1, 1 }, { 5, 1, 2, 3 }, { 4, 3, 3, 2 }, { 5, 3, 1, 4 }, { 9, 1, 1, 1 }, { 2, 3, 4, 3 } };
+    static const int sizes[][4] = {{1, 1, 1, 1}, {5, 1, 2, 3}, {4, 3, 3, 2},
+                                   {5, 3, 1, 4}, {9, 1, 1, 1}, {2, 3, 4, 3}};
     size_t s;
     for (s = 0; s < sizeof sizes / sizeof sizes[0]; ++s) {
         const int n = sizes[s][0], c = sizes[s][1], h = sizes[s][2], w = sizes[s][3];
-        TESTF("a grid of %d pictures of %d x %d x %d in 1, 2, 3 and more columns, borders of 2 grey pixels", n, c, h, w)
+        TESTF("a grid of %d pictures of %d x %d x %d in 1, 2, 3 and more columns, borders of 2 grey pixels",
+              n, c, h, w)
         {
             gan_context *ctx = gan_create(NULL);
             gan_tensor *x = numbered(ctx, n, c, h, w);
@@ -97,12 +104,13 @@ static void test_grid(void)
     }
     TEST("0 columns make the smallest square that holds all")
     {
-        static const int columns[][2] = { { 1, 1 }, { 2, 2 }, { 4, 2 }, { 5, 3 }, { 9, 3 }, { 10, 4 } };
+        static const int columns[][2] = {{1, 1}, {2, 2}, {4, 2}, {5, 3}, {9, 3}, {10, 4}};
         gan_context *ctx = gan_create(NULL);
         for (s = 0; s < 6; ++s) {
             const int n = columns[s][0];
             picture p;
-            CHECK(gan_image_write(numbered(ctx, n, 1, 2, 2), 0, test_path("square.pgm")) == 0, "%s", gan_error_message(ctx));
+            CHECK(gan_image_write(numbered(ctx, n, 1, 2, 2), 0, test_path("square.pgm")) == 0, "%s",
+                  gan_error_message(ctx));
             p = get_pnm(test_path("square.pgm"));
             check_grid(&p, n, 1, 2, 2, columns[s][1]);
         }
@@ -125,20 +133,34 @@ static void test_pixels(void)
 {
     TEST("-1 .. 1 are rounded to 0 .. 255; beyond is clamped; NaN is black")
     {
-        const double in[] = { -1, 1, 0, -1.5, 7, 1e30, -1e30, HUGE_VAL, -HUGE_VAL, 0. / 127.5 - 1, 1 / 127.5 - 1, 254 / 127.5 - 1,
-                              .49 / 127.5 - 1, .51 / 127.5 - 1, 254.6 / 127.5 - 1 };
-        const int want[] = { 0, 255, 128, 0, 255, 255, 0, 255, 0, 0, 1, 254, 0, 1, 255 };
+        const double in[] = {-1,
+                             1,
+                             0,
+                             -1.5,
+                             7,
+                             1e30,
+                             -1e30,
+                             HUGE_VAL,
+                             -HUGE_VAL,
+                             0. / 127.5 - 1,
+                             1 / 127.5 - 1,
+                             254 / 127.5 - 1,
+                             .49 / 127.5 - 1,
+                             .51 / 127.5 - 1,
+                             254.6 / 127.5 - 1};
+        const int want[] = {0, 255, 128, 0, 255, 255, 0, 255, 0, 0, 1, 254, 0, 1, 255};
         enum { N = sizeof want / sizeof want[0] };
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = gan_zeros(ctx, 4, 1, 1, 1, N + 1);
         picture p;
         int i;
         for (i = 0; i < N; ++i) gan_data(x)[i] = (gan_real)in[i];
-        memset(gan_data(x) + N, 0xff, sizeof(gan_real));                // NaN, by its bits
+        memset(gan_data(x) + N, 0xff, sizeof(gan_real)); // NaN, by its bits
         CHECK(gan_image_write(x, 1, test_path("pixels.PGM")) == 0, "%s", gan_error_message(ctx));
         p = get_pnm(test_path("pixels.PGM"));
         CHECK(p.bytes == N + 1, "%lu pixels", (unsigned long)p.bytes);
-        for (i = 0; i < N; ++i) CHECK(p.pixels[i] == want[i], "%g became %d, expected %d", in[i], p.pixels[i], want[i]);
+        for (i = 0; i < N; ++i)
+            CHECK(p.pixels[i] == want[i], "%g became %d, expected %d", in[i], p.pixels[i], want[i]);
         CHECK(p.pixels[N] == 0, "NaN became %d", p.pixels[N]);
         gan_destroy(ctx);
     }
@@ -157,14 +179,16 @@ static void test_pixels(void)
     }
     TEST("bytes are written as they are, grey and colour")
     {
-        static const unsigned char pixels[] = { 0, 1, 2, 10, 13, 32, 250, 255, 35, 3, 4, 5 };
+        static const unsigned char pixels[] = {0, 1, 2, 10, 13, 32, 250, 255, 35, 3, 4, 5};
         gan_context *ctx = gan_create(NULL);
         picture p;
-        CHECK(gan_image_write_bytes(ctx, pixels, 2, 2, 3, test_path("b.ppm")) == 0, "%s", gan_error_message(ctx));
+        CHECK(gan_image_write_bytes(ctx, pixels, 2, 2, 3, test_path("b.ppm")) == 0, "%s",
+              gan_error_message(ctx));
         p = get_pnm(test_path("b.ppm"));
         CHECK(p.magic == 6 && p.w == 2 && p.h == 2 && p.bytes == 12, "P%d %d x %d", p.magic, p.w, p.h);
         CHECK_BYTES(p.pixels, pixels, 12, "colour");
-        CHECK(gan_image_write_bytes(ctx, pixels, 4, 3, 1, test_path("b.pgm")) == 0, "%s", gan_error_message(ctx));
+        CHECK(gan_image_write_bytes(ctx, pixels, 4, 3, 1, test_path("b.pgm")) == 0, "%s",
+              gan_error_message(ctx));
         p = get_pnm(test_path("b.pgm"));
         CHECK(p.magic == 5 && p.w == 4 && p.h == 3 && p.bytes == 12, "P%d %d x %d", p.magic, p.w, p.h);
         CHECK_BYTES(p.pixels, pixels, 12, "grey");
@@ -174,44 +198,59 @@ static void test_pixels(void)
 
 static void test_errors(void)
 {
-    static const unsigned char pixels[3] = { 1, 2, 3 };
+    static const unsigned char pixels[3] = {1, 2, 3};
     gan_context *ctx = gan_create(NULL);
     TEST("wrong pictures, names and numbers are errors that say so")
     {
-#define REFUSED(call, code, word)                                                                   \
-    do {                                                                                            \
-        int got = (call);                                                                           \
-        CHECK(got == (int)code && gan_error(ctx) == (int)code, "%d, error %d, expected %d", got, gan_error(ctx), (int)code); \
-        CHECK_TEXT(gan_error_message(ctx), word);                                                   \
-        gan_error_clear(ctx);                                                                       \
+#define REFUSED(call, code, word)                                                                            \
+    do {                                                                                                     \
+        int got = (call);                                                                                    \
+        CHECK(got == (int)code && gan_error(ctx) == (int)code, "%d, error %d, expected %d", got,             \
+              gan_error(ctx), (int)code);                                                                    \
+        CHECK_TEXT(gan_error_message(ctx), word);                                                            \
+        gan_error_clear(ctx);                                                                                \
     } while (0)
-        REFUSED(gan_image_write(gan_zeros(ctx, 4, 1, 2, 3, 3), 0, test_path("x.pgm")), GAN_ERROR_SHAPE, "(1, 2, 3, 3)");
-        REFUSED(gan_image_write(gan_zeros(ctx, 3, 1, 3, 3), 0, test_path("x.pgm")), GAN_ERROR_SHAPE, "(1, 3, 3)");
-        REFUSED(gan_image_write(gan_zeros(ctx, 4, 1, 1, 3, 3), -1, test_path("x.pgm")), GAN_ERROR_ARGUMENT, "columns");
+        REFUSED(gan_image_write(gan_zeros(ctx, 4, 1, 2, 3, 3), 0, test_path("x.pgm")), GAN_ERROR_SHAPE,
+                "(1, 2, 3, 3)");
+        REFUSED(gan_image_write(gan_zeros(ctx, 3, 1, 3, 3), 0, test_path("x.pgm")), GAN_ERROR_SHAPE,
+                "(1, 3, 3)");
+        REFUSED(gan_image_write(gan_zeros(ctx, 4, 1, 1, 3, 3), -1, test_path("x.pgm")), GAN_ERROR_ARGUMENT,
+                "columns");
         REFUSED(gan_image_write(gan_zeros(ctx, 4, 1, 1, 3, 3), 0, NULL), GAN_ERROR_ARGUMENT, "NULL");
-        REFUSED(gan_image_write(gan_zeros(ctx, 4, 1, 1, 3, 3), 0, test_path("x.jpg")), GAN_ERROR_ARGUMENT, ".png");
-        REFUSED(gan_image_write(gan_zeros(ctx, 4, 1, 1, 3, 3), 0, test_path("pgm")), GAN_ERROR_ARGUMENT, ".png");
-        REFUSED(gan_image_write(gan_zeros(ctx, 4, 1, 1, 3, 3), 0, test_path("nowhere/x.pgm")), GAN_ERROR_FILE, "nowhere/x.pgm");
+        REFUSED(gan_image_write(gan_zeros(ctx, 4, 1, 1, 3, 3), 0, test_path("x.jpg")), GAN_ERROR_ARGUMENT,
+                ".png");
+        REFUSED(gan_image_write(gan_zeros(ctx, 4, 1, 1, 3, 3), 0, test_path("pgm")), GAN_ERROR_ARGUMENT,
+                ".png");
+        REFUSED(gan_image_write(gan_zeros(ctx, 4, 1, 1, 3, 3), 0, test_path("nowhere/x.pgm")), GAN_ERROR_FILE,
+                "nowhere/x.pgm");
         REFUSED(gan_image_write_bytes(ctx, NULL, 1, 1, 1, test_path("x.pgm")), GAN_ERROR_ARGUMENT, "NULL");
         REFUSED(gan_image_write_bytes(ctx, pixels, 1, 1, 1, NULL), GAN_ERROR_ARGUMENT, "NULL");
         REFUSED(gan_image_write_bytes(ctx, pixels, 0, 1, 1, test_path("x.pgm")), GAN_ERROR_ARGUMENT, "0 x 1");
-        REFUSED(gan_image_write_bytes(ctx, pixels, 1, -1, 1, test_path("x.pgm")), GAN_ERROR_ARGUMENT, "1 x -1");
-        REFUSED(gan_image_write_bytes(ctx, pixels, 1, 1, 2, test_path("x.pgm")), GAN_ERROR_ARGUMENT, "2 channels");
+        REFUSED(gan_image_write_bytes(ctx, pixels, 1, -1, 1, test_path("x.pgm")), GAN_ERROR_ARGUMENT,
+                "1 x -1");
+        REFUSED(gan_image_write_bytes(ctx, pixels, 1, 1, 2, test_path("x.pgm")), GAN_ERROR_ARGUMENT,
+                "2 channels");
     }
     TEST("sizes that overflow an int are refused, of bytes and of grids")
     {
         const int big = 0x7fffffff;
-        REFUSED(gan_image_write_bytes(ctx, pixels, big, big, 3, test_path("x.ppm")), GAN_ERROR_SHAPE, "too many");
-        REFUSED(gan_image_write_bytes(ctx, pixels, big, 1, 3, test_path("x.ppm")), GAN_ERROR_SHAPE, "too many");
-        REFUSED(gan_image_write_bytes(ctx, pixels, 0x10000, 0x10000, 1, test_path("x.png")), GAN_ERROR_SHAPE, "too many");
-        REFUSED(gan_image_write_bytes(ctx, pixels, 0x55555556, 1, 3, test_path("x.png")), GAN_ERROR_SHAPE, "too many");
-        REFUSED(gan_image_write_bytes(ctx, pixels, 1, big, 1, test_path("x.png")), GAN_ERROR_SHAPE, "too many");
+        REFUSED(gan_image_write_bytes(ctx, pixels, big, big, 3, test_path("x.ppm")), GAN_ERROR_SHAPE,
+                "too many");
+        REFUSED(gan_image_write_bytes(ctx, pixels, big, 1, 3, test_path("x.ppm")), GAN_ERROR_SHAPE,
+                "too many");
+        REFUSED(gan_image_write_bytes(ctx, pixels, 0x10000, 0x10000, 1, test_path("x.png")), GAN_ERROR_SHAPE,
+                "too many");
+        REFUSED(gan_image_write_bytes(ctx, pixels, 0x55555556, 1, 3, test_path("x.png")), GAN_ERROR_SHAPE,
+                "too many");
+        REFUSED(gan_image_write_bytes(ctx, pixels, 1, big, 1, test_path("x.png")), GAN_ERROR_SHAPE,
+                "too many");
     }
     TEST("NULL tensors and poison are passed on without a picture")
     {
         gan_tensor *poison = gan_reshape(gan_zeros(ctx, 1, 4), 1, 5);
         remove(test_path("none.pgm"));
-        CHECK(gan_image_write(poison, 0, test_path("none.pgm")) == gan_error(ctx) && gan_error(ctx) != 0, "error %d", gan_error(ctx));
+        CHECK(gan_image_write(poison, 0, test_path("none.pgm")) == gan_error(ctx) && gan_error(ctx) != 0,
+              "error %d", gan_error(ctx));
         CHECK(gan_image_write_png(NULL, 0, test_path("none.pgm")) != 0, "%s", "NULL tensor");
         CHECK(gan_image_write_bytes(NULL, pixels, 1, 1, 1, test_path("none.pgm")) != 0, "%s", "NULL context");
         CHECK(test_file_size(test_path("none.pgm")) == -1, "%s", "a file was written");
@@ -251,22 +290,27 @@ static void test_png(void)
         for (c = 1; c <= 3; c += 2) {
             size_t at = 8, data = 0;
             int end = 0;
-            CHECK(gan_image_write_png(numbered(ctx, 5, c, 4, 6), 2, test_path("grid.png")) == 0, "%s", gan_error_message(ctx));
+            CHECK(gan_image_write_png(numbered(ctx, 5, c, 4, 6), 2, test_path("grid.png")) == 0, "%s",
+                  gan_error_message(ctx));
             get_file(test_path("grid.png"));
             CHECK(size > 60 && !memcmp(file, "\x89PNG\r\n\x1a\n", 8), "%lu bytes", (unsigned long)size);
-            CHECK(get32(file + 16) == 14 && get32(file + 20) == 16, "%u x %u", get32(file + 16), get32(file + 20));
+            CHECK(get32(file + 16) == 14 && get32(file + 20) == 16, "%u x %u", get32(file + 16),
+                  get32(file + 20));
             CHECK(file[24] == 8 && file[25] == (c == 1 ? 0 : 2), "depth %d, colour %d", file[24], file[25]);
             while (at + 12 <= size && !end) {
                 const size_t n = get32(file + at);
                 if (n > size - at - 12) break;
-                CHECK(crc(file + at + 4, n + 4) == get32(file + at + 8 + n), "chunk at byte %lu", (unsigned long)at);
+                CHECK(crc(file + at + 4, n + 4) == get32(file + at + 8 + n), "chunk at byte %lu",
+                      (unsigned long)at);
                 data += memcmp(file + at + 4, "IDAT", 4) ? 0 : n;
                 end = !memcmp(file + at + 4, "IEND", 4);
                 at += n + 12;
             }
-            CHECK(end && at == size && data > 0, "ends at %lu of %lu", (unsigned long)at, (unsigned long)size);
+            CHECK(end && at == size && data > 0, "ends at %lu of %lu", (unsigned long)at,
+                  (unsigned long)size);
         }
-        CHECK(gan_image_write(numbered(ctx, 1, 1, 1, 1), 1, test_path("nowhere/x.png")) == GAN_ERROR_FILE, "%s", gan_error_message(ctx));
+        CHECK(gan_image_write(numbered(ctx, 1, 1, 1, 1), 1, test_path("nowhere/x.png")) == GAN_ERROR_FILE,
+              "%s", gan_error_message(ctx));
         gan_destroy(ctx);
     }
 }
@@ -280,7 +324,8 @@ static void test_png(void)
         for (c = 1; c <= 3; c += 2) {
             picture p;
             remove(test_path("beside.png"));
-            CHECK(gan_image_write_png(numbered(ctx, 5, c, 2, 3), 2, test_path("beside.png")) == 0, "%s", gan_error_message(ctx));
+            CHECK(gan_image_write_png(numbered(ctx, 5, c, 2, 3), 2, test_path("beside.png")) == 0, "%s",
+                  gan_error_message(ctx));
             CHECK(test_file_size(test_path("beside.png")) == -1, "%s", "there is a beside.png");
             p = get_pnm(test_path(c == 1 ? "beside.pgm" : "beside.ppm"));
             check_grid(&p, 5, c, 2, 3, 2);

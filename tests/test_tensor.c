@@ -60,7 +60,10 @@ static void makers(gan_context *ctx)
         gan_real out[4] = { 9, 9, 9, 9 };
         CHECK(gan_item(t) == 3, "item is the first value");
         CHECK(gan_read(t, out, 3) == 0 && out[0] == 3 && out[2] == 1 && out[3] == 9, "read");
+        CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         CHECK(gan_dim(t, 1) == 0 && gan_dim(t, -2) == 0 && gan_dim(t, 100) == 0, "out of range: %d %d", gan_dim(t, 1), gan_dim(t, -2));
+        CHECK(gan_error(ctx) == GAN_ERROR_ARGUMENT, "an axis that is not there: code %d", gan_error(ctx));
+        gan_error_clear(ctx);
     }
     TEST("data can be filled: what is written is what is computed with") {
         gan_tensor *t = gan_zeros(ctx, 1, 4);

@@ -1,0 +1,745 @@
+// The trainer: algorithm 1, its statistics, EMA, smoothing, resuming, cancelling, NaN, threads, every combination.
+#define GAN_IMPLEMENTATION
+#include "../gan.h"
+
+#include "test.h"
+
+#include "check.h"
+
+#define COUNT(a) (sizeof(a) / sizeof(a)[0])
+#ifdef GAN_DOUBLE
+#define TOL 1e-9
+#else
+#define TOL 1e-4
+#endif
+
+// G(z) = a z + theta, D(x) = w x + b.
+static gan_tensor *shift_generator(gan_model *g, gan_tensor *z, gan_tensor *label)
+{
+    (void)label;
+    return gan_add(z, gan_param(g, "theta", gan_init_constant((gan_real).5), 1, 2));
+}
+static gan_tensor *linear_critic(gan_model *d, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    return gan_linear(d, "fc", x, 1);
+}
+static gan_tensor *point_generator(gan_model *g, gan_tensor *z, gan_tensor *label)      // theta, whatever z is
+{
+    return shift_generator(g, gan_mul_scalar(z, 0), label);
+}
+// Small networks with everything that has state or randomness: batch norm, dropout.
+static gan_tensor *mlp_generator(gan_model *g, gan_tensor *z, gan_tensor *label)
+{
+    (void)label;
+    return gan_linear(g, "out", gan_relu(gan_batch_norm(g, "bn", gan_linear(g, "in", z, 16))), 2);
+}
+static gan_tensor *mlp_critic(gan_model *d, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    return gan_linear(d, "out", gan_dropout(d, gan_leaky_relu(gan_linear(d, "in", x, 16), (gan_real).2), (gan_real).25), 1);
+}
+static gan_tensor *conv_generator(gan_model *g, gan_tensor *z, gan_tensor *label)
+{
+    gan_tensor *h = gan_relu(gan_batch_norm(g, "bn1", gan_linear(g, "fc", z, 16 * 4 * 4)));
+    (void)label;
+    h = gan_relu(gan_batch_norm(g, "bn2", gan_conv_transpose2d(g, "up1", gan_reshape(h, 4, -1, 16, 4, 4), 8, 4, 2, 1)));
+    return gan_tanh(gan_conv_transpose2d(g, "up2", h, 1, 4, 2, 1));
+}
+static gan_tensor *conv_critic(gan_model *d, gan_tensor *x, gan_tensor *label)
+{
+    gan_tensor *h = gan_max_pool2d(gan_leaky_relu(gan_conv2d(d, "conv1", x, 8, 5, 1, 2), (gan_real).1), 2, 2);
+    (void)label;
+    h = gan_leaky_relu(gan_conv2d(d, "conv2", h, 16, 3, 2, 1), (gan_real).1);
+    return gan_linear(d, "fc", gan_flatten(h), 1);
+}
+
+typedef struct rig { gan_context *ctx; gan_model *g, *d; gan_trainer_desc desc; gan_trainer *t; } rig;
+
+static rig make(int threads, gan_model_function *g, gan_model_function *d, int latent)
+{
+    rig r;
+    gan_desc c;
+    memset(&r, 0, sizeof r);
+    memset(&c, 0, sizeof c);
+    c.threads = threads;
+    c.seed = 11;
+    r.ctx = gan_create(&c);
+    r.g = r.desc.generator = gan_model_create(r.ctx, "g", g, NULL);
+    r.d = r.desc.discriminator = gan_model_create(r.ctx, "d", d, NULL);
+    r.desc.latent = latent;
+    r.desc.batch = 16;
+    r.desc.data = gan_dataset_toy(r.ctx, GAN_TOY_RING);
+    return r;
+}
+static void go(rig *r)
+{
+    r->t = gan_trainer_create(r->ctx, &r->desc);
+    CHECK(r->t != NULL, "no trainer: %s", gan_error_message(r->ctx));
+}
+static void fine(const rig *r) { CHECK(gan_error(r->ctx) == 0, "%s", gan_error_message(r->ctx)); }
+
+static void same_weights(gan_model *a, gan_model *b)
+{
+    int i;
+    CHECK(gan_model_count(a) == gan_model_count(b) && gan_model_count(a) > 0, "%d and %d tensors", gan_model_count(a), gan_model_count(b));
+    for (i = 0; i < gan_model_count(a); ++i) {
+        gan_tensor *t = gan_model_find(b, gan_model_name(a, i));
+        CHECK(t && same_bits(gan_model_tensor(a, i), t), "%s differs", gan_model_name(a, i));
+    }
+}
+
+// All of a model's tensors, one after another, to compare later.
+typedef struct copy { gan_real v[8192]; size_t n; } copy;
+static void take_copy(copy *c, gan_model *m, int parameters_only)
+{
+    int i;
+    c->n = 0;
+    for (i = 0; i < gan_model_count(m); ++i) {
+        gan_tensor *t = gan_model_tensor(m, i);
+        if (parameters_only && strstr(gan_model_name(m, i), "running")) continue;
+        if (c->n + gan_numel(t) > COUNT(c->v)) break;
+        memcpy(c->v + c->n, gan_data(t), gan_numel(t) * sizeof *c->v);
+        c->n += gan_numel(t);
+    }
+}
+
+// ---- algorithm 1
+
+static int order[64], order_size;
+static gan_tensor *noting_generator(gan_model *g, gan_tensor *z, gan_tensor *label)
+{
+    if (order_size < 64) order[order_size++] = 'g';
+    return shift_generator(g, z, label);
+}
+static gan_tensor *noting_critic(gan_model *d, gan_tensor *x, gan_tensor *label)
+{
+    if (order_size < 64) order[order_size++] = 'd';
+    return linear_critic(d, x, label);
+}
+
+static void algorithm_one(void)
+{
+    TEST("a step is k updates of D, then one of G: sgd on linear models follows the formulas") {
+        static const int ks[] = { 1, 3 };
+        size_t q;
+        for (q = 0; q < COUNT(ks); ++q) {
+            // The data are one point x and the fakes another, theta: Wasserstein's d/dw of f - r is theta - x, d/dtheta of -f is -w.
+            const gan_real x[2] = { 3, -1 };
+            rig r = make(1, point_generator, linear_critic, 2);
+            double theta[2] = { .5, .5 }, w[2], b;
+            int step, i, k;
+            r.desc.data = gan_dataset_memory(r.ctx, x, NULL, 1, 1, 2);
+            r.desc.batch = 1;
+            r.desc.loss = GAN_LOSS_WASSERSTEIN;
+            r.desc.d_steps = ks[q];
+            r.desc.g_optimizer = gan_sgd((gan_real).25, 0);
+            r.desc.d_optimizer = gan_sgd((gan_real).125, 0);
+            gan_scope_open(r.ctx);
+            (void)gan_forward(r.g, gan_zeros(r.ctx, 2, 1, 2), NULL);
+            (void)gan_forward(r.d, gan_zeros(r.ctx, 2, 1, 2), NULL);
+            gan_scope_close(r.ctx);
+            for (i = 0; i < 2; ++i) w[i] = (double)gan_data(gan_model_find(r.d, "fc.weight"))[i];
+            b = (double)gan_item(gan_model_find(r.d, "fc.bias"));
+            go(&r);
+            for (step = 1; step <= 4; ++step) {
+                gan_trainer_stats s = gan_trainer_step(r.t);
+                double fake = b, real = b, norm = 0;
+                for (k = 0; k < ks[q]; ++k) {
+                    for (i = 0, fake = real = b; i < 2; ++i) fake += w[i] * theta[i], real += w[i] * (double)x[i];
+                    for (i = 0; i < 2; ++i) w[i] -= .125 * (theta[i] - (double)x[i]);
+                }
+                for (i = 0; i < 2; ++i) norm += (theta[i] - (double)x[i]) * (theta[i] - (double)x[i]);
+                CHECK_NEAR(s.d_loss, fake - real, TOL, "d_loss of the last of the k updates");
+                CHECK_NEAR(s.d_real, real, TOL, "D(x)");
+                CHECK_NEAR(s.d_fake, fake, TOL, "D(G(z))");
+                CHECK_NEAR(s.d_grad_norm, sqrt(norm), TOL, "D's gradient norm is |theta - x|");
+                CHECK_NEAR(s.g_loss, -(w[0] * theta[0] + w[1] * theta[1] + b), TOL, "g_loss, by the updated D");
+                CHECK_NEAR(s.g_grad_norm, sqrt(w[0] * w[0] + w[1] * w[1]), TOL, "G's gradient norm is |w|");
+                for (i = 0; i < 2; ++i) {
+                    theta[i] += .25 * w[i];
+                    CHECK_NEAR(gan_data(gan_model_find(r.d, "fc.weight"))[i], w[i], TOL, "w");
+                    CHECK_NEAR(gan_data(gan_model_find(r.g, "theta"))[i], theta[i], TOL, "theta");
+                }
+                CHECK_NEAR(gan_item(gan_model_find(r.d, "fc.bias")), b, TOL, "the bias has no gradient: f - r");
+                CHECK(s.step == step && gan_trainer_steps(r.t) == step, "step %d", (int)s.step);
+            }
+            fine(&r);
+            gan_destroy(r.ctx);
+        }
+    }
+    TEST("the order of calls with k = 2: twice (G makes fakes, D sees real and fake), then G through D") {
+        rig r = make(1, noting_generator, noting_critic, 2);
+        char text[65];
+        int i;
+        r.desc.d_steps = 2;
+        go(&r);
+        (void)gan_trainer_step(r.t);
+        order_size = 0;
+        (void)gan_trainer_step(r.t);
+        for (i = 0; i < order_size; ++i) text[i] = (char)order[i];
+        text[order_size] = 0;
+        CHECK(strcmp(text, "gddgddgd") == 0, "%s", text);
+        gan_destroy(r.ctx);
+    }
+    TEST("G = z + theta against logistic regression: theta finds the mean of the data and D(x) goes to 1/2") {
+        rig r = make(1, shift_generator, linear_critic, 2);
+        double d_real = 0, d_fake = 0, mean[2] = { 0, 0 };
+        gan_real data[512];
+        int i;
+        for (i = 0; i < 512; ++i) data[i] = (gan_real)(test_normal() + (i % 2 ? -1 : 2)), mean[i % 2] += (double)data[i] / 256;
+        r.desc.data = gan_dataset_memory(r.ctx, data, NULL, 256, 1, 2);
+        r.desc.batch = 64;
+        r.desc.g_optimizer = r.desc.d_optimizer = gan_sgd((gan_real).2, 0);
+        go(&r);
+        for (i = 0; i < 600; ++i) {
+            gan_trainer_stats s = gan_trainer_step(r.t);
+            if (i >= 400) d_real += (double)s.d_real / 200, d_fake += (double)s.d_fake / 200;
+        }
+        for (i = 0; i < 2; ++i) CHECK_NEAR(gan_data(gan_model_find(r.g, "theta"))[i], mean[i], .35, "theta");
+        CHECK_NEAR(d_real, .5, .05, "D(x)");
+        CHECK_NEAR(d_fake, .5, .05, "D(G(z))");
+        fine(&r);
+        gan_destroy(r.ctx);
+    }
+    TEST("defaults: batch 64, latent 100, Adam 2e-4 (.5, .999)") {
+        rig r = make(1, shift_generator, linear_critic, 0);
+        gan_tensor *before;
+        double moved;
+        r.desc.batch = 0;
+        r.desc.generator = gan_model_create(r.ctx, "g2", mlp_generator, NULL);
+        go(&r);
+        (void)gan_trainer_step(r.t);
+        before = gan_model_find(r.desc.generator, "in.weight");
+        CHECK(gan_dim(before, 1) == 100, "latent %d", gan_dim(before, 1));
+        moved = (double)gan_item(gan_model_find(r.d, "fc.bias"));
+        (void)moved;
+        gan_data(before)[0] = 1;
+        (void)gan_trainer_step(r.t);
+        CHECK(fabs((double)gan_data(before)[0] - 1) < 5e-4 && gan_data(before)[0] != 1, "a step of Adam with lr 2e-4 moved it to %g", (double)gan_data(before)[0]);
+        fine(&r);
+        gan_destroy(r.ctx);
+    }
+}
+
+// ---- statistics
+
+static int calls;
+static gan_trainer_stats last_stats;
+static int note_progress(const gan_trainer_stats *s, void *user)
+{
+    ++calls;
+    last_stats = *s;
+    return user && s->step >= *(int64_t *)user;
+}
+
+static void statistics(void)
+{
+    TEST("losses and D(x), D(G(z)) are those of the formulas for every loss (a critic that does not move)") {
+        int loss;
+        for (loss = 0; loss < GAN_LOSS_COUNT; ++loss) {
+            const gan_real point[4] = { 3, -1, 2, 2 };
+            rig r = make(1, shift_generator, linear_critic, 2);
+            gan_trainer_stats s;
+            double f = 0, w[2], b, x0, x1;
+            int i;
+            (void)f;
+            r.desc.data = gan_dataset_memory(r.ctx, point, NULL, 2, 1, 2);
+            r.desc.batch = 2;
+            r.desc.loss = (gan_loss)loss;
+            r.desc.g_optimizer = r.desc.d_optimizer = gan_sgd((gan_real)1e-14, 0);
+            go(&r);
+            s = gan_trainer_step(r.t);
+            for (i = 0; i < 2; ++i) w[i] = (double)gan_data(gan_model_find(r.d, "fc.weight"))[i];
+            b = (double)gan_item(gan_model_find(r.d, "fc.bias"));
+            x0 = w[0] * 3 - w[1] + b, x1 = w[0] * 2 + w[1] * 2 + b;
+            if (loss == GAN_LOSS_NON_SATURATING || loss == GAN_LOSS_MINIMAX)
+                CHECK_NEAR(s.d_real, (1 / (1 + exp(-x0)) + 1 / (1 + exp(-x1))) / 2, TOL, "D(x) is a probability");
+            else
+                CHECK_NEAR(s.d_real, (x0 + x1) / 2, TOL, "D(x) is the raw output");
+            if (loss == GAN_LOSS_WASSERSTEIN) CHECK_NEAR(s.d_loss, s.d_fake - s.d_real, TOL, "d_loss is f - r");
+            CHECK(isfinite((double)s.d_loss) && isfinite((double)s.g_loss) && s.penalty == 0, "%g %g %g", (double)s.d_loss, (double)s.g_loss, (double)s.penalty);
+            CHECK(s.d_grad_norm > 0 && s.g_grad_norm > 0, "norms %g %g", (double)s.d_grad_norm, (double)s.g_grad_norm);
+            fine(&r);
+            gan_destroy(r.ctx);
+        }
+    }
+    TEST("the penalty is reported apart, weighted, with its own default weight: (|w| - 1)^2 times 10 on a linear critic") {
+        static const double weights[] = { 0, 3 };
+        size_t i;
+        for (i = 0; i < 2; ++i) {
+            rig r = make(1, shift_generator, linear_critic, 2);
+            gan_trainer_stats s;
+            double n;
+            gan_tensor *w;
+            r.desc.penalty = GAN_PENALTY_WGAN_GP;
+            r.desc.penalty_weight = (gan_real)weights[i];
+            r.desc.loss = GAN_LOSS_WASSERSTEIN;
+            r.desc.g_optimizer = r.desc.d_optimizer = gan_sgd((gan_real)1e-14, 0);
+            go(&r);
+            s = gan_trainer_step(r.t);
+            w = gan_model_find(r.d, "fc.weight");
+            n = sqrt((double)gan_data(w)[0] * (double)gan_data(w)[0] + (double)gan_data(w)[1] * (double)gan_data(w)[1]);
+            CHECK_NEAR(s.penalty, (i ? 3 : 10) * (n - 1) * (n - 1), TOL * 10, "penalty");
+            CHECK_NEAR(s.d_loss, s.d_fake - s.d_real, TOL, "d_loss is without it");
+            gan_destroy(r.ctx);
+        }
+    }
+    TEST("the weight clip holds D's parameters in [-.01, .01] by default") {
+        rig r = make(1, shift_generator, mlp_critic, 2);
+        copy c;
+        size_t i;
+        double most = 0;
+        r.desc.penalty = GAN_PENALTY_WEIGHT_CLIP;
+        r.desc.loss = GAN_LOSS_WASSERSTEIN;
+        go(&r);
+        (void)gan_trainer_run(r.t, 3);
+        take_copy(&c, r.d, 1);
+        for (i = 0; i < c.n; ++i) most = fabs((double)c.v[i]) > most ? fabs((double)c.v[i]) : most;
+        CHECK_NEAR(most, .01, 1e-7, "largest weight");
+        fine(&r);
+        gan_destroy(r.ctx);
+    }
+    TEST("label smoothing changes D's loss on real data: at logits 0 not, else by s (sp(r) - sp(-r))") {
+        gan_trainer_stats a, b;
+        rig r = make(1, shift_generator, linear_critic, 2), q = make(1, shift_generator, linear_critic, 2);
+        const gan_real point[2] = { 3, -1 };
+        double logit;
+        r.desc.data = gan_dataset_memory(r.ctx, point, NULL, 1, 1, 2);
+        q.desc.data = gan_dataset_memory(q.ctx, point, NULL, 1, 1, 2);
+        r.desc.batch = q.desc.batch = 1;
+        q.desc.label_smoothing = (gan_real).3;
+        r.desc.g_optimizer = r.desc.d_optimizer = q.desc.g_optimizer = q.desc.d_optimizer = gan_sgd((gan_real)1e-14, 0);
+        go(&r);
+        go(&q);
+        a = gan_trainer_step(r.t);
+        b = gan_trainer_step(q.t);
+        logit = 3 * (double)gan_data(gan_model_find(r.d, "fc.weight"))[0] - (double)gan_data(gan_model_find(r.d, "fc.weight"))[1] + (double)gan_item(gan_model_find(r.d, "fc.bias"));
+        CHECK_NEAR((double)b.d_loss - (double)a.d_loss, .3 * (log1p(exp(logit)) - log1p(exp(-logit))), TOL, "difference");
+        CHECK_NEAR(b.g_loss, a.g_loss, TOL, "the generator's loss knows nothing of it");
+        gan_destroy(r.ctx);
+        gan_destroy(q.ctx);
+    }
+    TEST("progress is called after each step with its statistics; a non-zero return cancels the run, and it can go on") {
+        int64_t stop = 4;
+        rig r = make(1, shift_generator, linear_critic, 2);
+        gan_trainer_stats s;
+        r.desc.progress = note_progress;
+        r.desc.user = &stop;
+        go(&r);
+        calls = 0;
+        s = gan_trainer_run(r.t, 100);
+        CHECK(calls == 4 && s.step == 4 && s.cancelled, "%d calls, step %d, cancelled %d", calls, (int)s.step, s.cancelled);
+        CHECK(last_stats.step == 4 && last_stats.d_loss == s.d_loss, "the statistics that the callback saw");
+        stop = 1000;
+        s = gan_trainer_run(r.t, 3);
+        CHECK(calls == 7 && s.step == 7 && !s.cancelled, "%d calls, step %d, cancelled %d", calls, (int)s.step, s.cancelled);
+        CHECK(gan_error(r.ctx) == 0, "cancelling is no error: %s", gan_error_message(r.ctx));
+        gan_destroy(r.ctx);
+    }
+}
+
+// ---- EMA, sampling
+
+static void averaging(void)
+{
+    // The average starts as a copy after the first step; G(0) of the averaged generator is its theta.
+    TEST("the averaged generator is the hand-computed average: e = ema e + (1 - ema) theta") {
+        rig r = make(1, shift_generator, linear_critic, 2);
+        double e[2] = { 0, 0 };
+        int step, i;
+        r.desc.ema = (gan_real).75;
+        r.desc.g_optimizer = r.desc.d_optimizer = gan_sgd((gan_real).3, 0);
+        go(&r);
+        for (step = 1; step <= 10; ++step) {
+            gan_tensor *y, *theta;
+            (void)gan_trainer_step(r.t);
+            theta = gan_model_find(r.g, "theta");
+            for (i = 0; i < 2; ++i) e[i] = step == 1 ? (double)gan_data(theta)[i] : .75 * e[i] + .25 * (double)gan_data(theta)[i];
+            gan_scope_open(r.ctx);
+            y = gan_trainer_generate(r.t, gan_zeros(r.ctx, 2, 1, 2), NULL);
+            for (i = 0; i < 2; ++i) CHECK_NEAR(gan_data(y)[i], e[i], TOL, "average");
+            gan_scope_close(r.ctx);
+        }
+        CHECK(fabs(e[0] - (double)gan_item(gan_model_find(r.g, "theta"))) > 1e-4, "the average and theta are apart");
+        fine(&r);
+        gan_destroy(r.ctx);
+    }
+    TEST("sampling is always from the same z, in GAN_EVAL, and does not disturb the training") {
+        rig a = make(1, mlp_generator, mlp_critic, 3), b = make(1, mlp_generator, mlp_critic, 3);
+        gan_tensor *x, *y;
+        int i;
+        a.desc.ema = b.desc.ema = (gan_real).9;
+        go(&a);
+        go(&b);
+        for (i = 0; i < 4; ++i) {
+            (void)gan_trainer_step(a.t);
+            (void)gan_trainer_step(b.t);
+            gan_scope_open(a.ctx);
+            x = gan_trainer_sample(a.t, 9);
+            y = gan_trainer_sample(a.t, 9);
+            CHECK(gan_dim(x, 0) == 9 && gan_dim(x, 1) == 2, "shape");
+            CHECK(same_bits(x, y), "two samples in a row differ");
+            gan_scope_close(a.ctx);
+        }
+        same_weights(a.g, b.g);
+        same_weights(a.d, b.d);
+        fine(&a);
+        gan_destroy(a.ctx);
+        gan_destroy(b.ctx);
+    }
+    TEST("a sample before the first step works and takes the generator as it is") {
+        rig r = make(1, shift_generator, linear_critic, 2);
+        gan_tensor *y;
+        r.desc.ema = (gan_real).9;
+        go(&r);
+        y = gan_trainer_generate(r.t, gan_zeros(r.ctx, 2, 1, 2), NULL);
+        CHECK_NEAR(gan_item(y), .5, 1e-6, "theta at the start");
+        fine(&r);
+        gan_destroy(r.ctx);
+    }
+}
+
+// ---- resuming
+
+static unsigned char *read_all(const char *path, size_t *size)
+{
+    FILE *f = fopen(path, "rb");
+    long n = test_file_size(path);
+    unsigned char *p = n > 0 ? (unsigned char *)malloc((size_t)n) : NULL;
+    *size = p && f ? fread(p, 1, (size_t)n, f) : 0;
+    if (f) fclose(f);
+    return p;
+}
+static rig resumable(int kind)
+{
+    static gan_real data[20 * 2];
+    rig r = make(1, mlp_generator, mlp_critic, 3);
+    int i;
+    for (i = 0; i < 40; ++i) data[i] = (gan_real)sin(1.7 * i);
+    r.desc.data = kind ? gan_dataset_memory(r.ctx, data, NULL, 20, 1, 2) : r.desc.data;
+    r.desc.ema = (gan_real).8;
+    r.desc.penalty = kind ? GAN_PENALTY_WGAN_GP : GAN_PENALTY_R1;
+    r.desc.d_steps = 2;
+    r.desc.batch = 8;
+    if (kind) r.desc.g_optimizer = gan_rmsprop((gan_real)1e-3), r.desc.d_optimizer = gan_sgd((gan_real)1e-2, (gan_real).9);
+    go(&r);
+    return r;
+}
+static void resuming(void)
+{
+    int kind;
+    for (kind = 0; kind < 2; ++kind)
+        TESTF("saved at each step of 5 and resumed, the checkpoints after step 5 are the same byte for byte (%s)",
+              kind ? "samples in memory, WGAN-GP, rmsprop and sgd" : "toy data, R1, adam") {
+            const char *half = test_path("train_half.safetensors"), *p = test_path("train_a.safetensors"), *q = test_path("train_b.safetensors");
+            int k;
+            for (k = 0; k <= 5; ++k) {
+                rig a = resumable(kind), b;
+                size_t n, m;
+                unsigned char *x, *y;
+                (void)gan_trainer_run(a.t, k);
+                CHECK(gan_save(a.ctx, half) == 0, "save: %s", gan_error_message(a.ctx));
+                (void)gan_trainer_run(a.t, 5 - k);
+                CHECK(gan_save(a.ctx, p) == 0, "save: %s", gan_error_message(a.ctx));
+                b = resumable(kind);
+                gan_seed(b.ctx, 999);
+                CHECK(gan_load(b.ctx, half) == 0, "load: %s", gan_error_message(b.ctx));
+                CHECK(gan_trainer_steps(b.t) == k, "%d steps after loading, not %d", (int)gan_trainer_steps(b.t), k);
+                (void)gan_trainer_run(b.t, 5 - k);
+                CHECK(gan_save(b.ctx, q) == 0, "save: %s", gan_error_message(b.ctx));
+                x = read_all(p, &n);
+                y = read_all(q, &m);
+                CHECK(n > 0 && n == m, "after %d: %d and %d bytes", k, (int)n, (int)m);
+                if (n == m && n) CHECK_BYTES(x, y, n, "checkpoints");
+                if (k < 5) {
+                    same_weights(a.g, b.g);
+                    same_weights(a.d, b.d);
+                }
+                free(x);
+                free(y);
+                gan_destroy(a.ctx);
+                gan_destroy(b.ctx);
+            }
+        }
+    TEST("loaded before the trainer is created: the same") {
+        const char *half = test_path("train_half2.safetensors");
+        rig a = resumable(0), b;
+        (void)gan_trainer_run(a.t, 3);
+        CHECK(gan_save(a.ctx, half) == 0, "save");
+        (void)gan_trainer_run(a.t, 2);
+        b = make(1, mlp_generator, mlp_critic, 3);
+        CHECK(gan_load(b.ctx, half) == 0, "load: %s", gan_error_message(b.ctx));
+        b.desc.ema = (gan_real).8;
+        b.desc.penalty = GAN_PENALTY_R1;
+        b.desc.d_steps = 2;
+        b.desc.batch = 8;
+        go(&b);
+        CHECK(gan_trainer_steps(b.t) == 3, "%d steps", (int)gan_trainer_steps(b.t));
+        (void)gan_trainer_run(b.t, 2);
+        same_weights(a.g, b.g);
+        same_weights(a.d, b.d);
+        gan_destroy(a.ctx);
+        gan_destroy(b.ctx);
+    }
+    TEST("right after a load, without a step, the sample is that of the saved run: from the averaged generator") {
+        const char *half = test_path("train_half3.safetensors");
+        rig a = resumable(0), b = resumable(0);
+        gan_tensor *x, *y;
+        (void)gan_trainer_run(a.t, 4);
+        CHECK(gan_save(a.ctx, half) == 0, "save");
+        CHECK(gan_load(b.ctx, half) == 0, "load: %s", gan_error_message(b.ctx));
+        x = gan_trainer_sample(a.t, 5);
+        y = gan_trainer_sample(b.t, 5);
+        CHECK(same_bits(x, y), "first value %g, not %g", (double)gan_item(y), (double)gan_item(x));
+        fine(&b);
+        gan_destroy(a.ctx);
+        gan_destroy(b.ctx);
+    }
+    TEST_MUST_FAIL("a run of another seed is not the same: the comparison sees it") {
+        rig a = resumable(0), b = resumable(0);
+        gan_seed(b.ctx, 5);
+        (void)gan_trainer_run(a.t, 2);
+        (void)gan_trainer_run(b.t, 2);
+        same_weights(a.g, b.g);
+        gan_destroy(a.ctx);
+        gan_destroy(b.ctx);
+    }
+}
+
+// ---- NaN
+
+static gan_real poison_factor;
+static gan_tensor *logging_generator(gan_model *g, gan_tensor *z, gan_tensor *label)
+{
+    gan_tensor *y = mlp_generator(g, z, label);
+    return poison_factor != 0 ? gan_add(y, gan_log(gan_mul_scalar(gan_square(y), poison_factor))) : y;
+}
+
+static void nonfinite(void)
+{
+    TEST("a NaN, or an infinity, in the data stops the update: weights bit-identical, GAN_ERROR_NONFINITE") {
+        static const double bad[] = { NAN, INFINITY };
+        size_t q;
+        for (q = 0; q < COUNT(bad); ++q) {
+            gan_real data[64];
+            rig r = make(1, mlp_generator, mlp_critic, 3);
+            copy g, d, g2, d2;
+            int i;
+            gan_trainer_stats s;
+            for (i = 0; i < 64; ++i) data[i] = (gan_real)cos(i);
+            data[37] = (gan_real)bad[q];
+            r.desc.data = gan_dataset_memory(r.ctx, data, NULL, 32, 1, 2);
+            r.desc.batch = 32;                          // the whole set: the NaN is in the first batch
+            gan_scope_open(r.ctx);
+            (void)gan_forward(r.g, gan_zeros(r.ctx, 2, 2, 3), NULL);
+            (void)gan_forward(r.d, gan_zeros(r.ctx, 2, 2, 2), NULL);
+            gan_scope_close(r.ctx);
+            go(&r);
+            take_copy(&g, r.g, 1);
+            take_copy(&d, r.d, 1);
+            s = gan_trainer_step(r.t);
+            CHECK(gan_error(r.ctx) == GAN_ERROR_NONFINITE, "code %d: %s", gan_error(r.ctx), gan_error_message(r.ctx));
+            take_copy(&g2, r.g, 1);
+            take_copy(&d2, r.d, 1);
+            CHECK_BYTES(g.v, g2.v, g.n * sizeof(gan_real), "G's weights");
+            CHECK_BYTES(d.v, d2.v, d.n * sizeof(gan_real), "D's weights");
+            CHECK(s.step == 0 && gan_trainer_steps(r.t) == 0, "step %d", (int)s.step);
+            s = gan_trainer_run(r.t, 10);
+            take_copy(&d2, r.d, 1);
+            CHECK_BYTES(d.v, d2.v, d.n * sizeof(gan_real), "D's weights after a run with the error standing");
+            gan_destroy(r.ctx);
+        }
+    }
+    TEST("a NaN born in the generator names its operation (log) and leaves all weights; after clearing the training goes on") {
+        rig r = make(1, logging_generator, mlp_critic, 3);
+        copy g, d, g2, d2;
+        poison_factor = 0;
+        go(&r);
+        (void)gan_trainer_run(r.t, 2);
+        fine(&r);
+        take_copy(&g, r.g, 1);
+        take_copy(&d, r.d, 1);
+        poison_factor = -1;
+        (void)gan_trainer_step(r.t);
+        CHECK(gan_error(r.ctx) == GAN_ERROR_NONFINITE, "code %d", gan_error(r.ctx));
+        CHECK_TEXT(gan_error_message(r.ctx), "log");
+        take_copy(&g2, r.g, 1);
+        take_copy(&d2, r.d, 1);
+        CHECK_BYTES(g.v, g2.v, g.n * sizeof(gan_real), "G's weights");
+        CHECK_BYTES(d.v, d2.v, d.n * sizeof(gan_real), "D's weights");
+        CHECK(gan_trainer_steps(r.t) == 2, "%d steps", (int)gan_trainer_steps(r.t));
+        poison_factor = 0;
+        gan_error_clear(r.ctx);
+        (void)gan_trainer_run(r.t, 2);
+        fine(&r);
+        CHECK(gan_trainer_steps(r.t) == 4, "%d steps", (int)gan_trainer_steps(r.t));
+        gan_destroy(r.ctx);
+    }
+    TEST("a NaN in the data does not stay behind in batch norm's running statistics of a discriminator") {
+        gan_real data[64];
+        rig r = make(1, shift_generator, mlp_generator, 2);     // the network with batch norm as D
+        gan_tensor *mean;
+        int i, bad = 0;
+        for (i = 0; i < 64; ++i) data[i] = (gan_real)cos(i);
+        data[37] = (gan_real)NAN;
+        r.desc.data = gan_dataset_memory(r.ctx, data, NULL, 32, 1, 2);
+        r.desc.batch = 32;
+        go(&r);
+        (void)gan_trainer_step(r.t);
+        CHECK(gan_error(r.ctx) == GAN_ERROR_NONFINITE, "code %d", gan_error(r.ctx));
+        mean = gan_model_find(r.d, "bn.running_mean");
+        for (i = 0; mean && i < (int)gan_numel(mean); ++i) bad += !isfinite((double)gan_data(mean)[i]);
+        CHECK(bad == 0, "%d running means are not finite", bad);
+        gan_destroy(r.ctx);
+    }
+    TEST("NaN in a weight is seen within one step") {
+        rig r = make(1, mlp_generator, mlp_critic, 3);
+        go(&r);
+        (void)gan_trainer_step(r.t);
+        gan_data(gan_model_find(r.d, "in.weight"))[3] = (gan_real)NAN;
+        (void)gan_trainer_step(r.t);
+        CHECK(gan_error(r.ctx) == GAN_ERROR_NONFINITE, "code %d", gan_error(r.ctx));
+        gan_destroy(r.ctx);
+    }
+}
+
+// ---- determinism and memory
+
+static void determinism(void)
+{
+    TEST("a convolutional pair has the same bits after 5 steps with 1, 2, 3 and 7 threads") {
+        static const int counts[] = { 1, 2, 3, 7 };
+        rig first = make(1, conv_generator, conv_critic, 8);
+        gan_real data[40 * 256];
+        size_t i;
+        memset(&first, 0, sizeof first);
+        for (i = 0; i < COUNT(data); ++i) data[i] = (gan_real)sin(.01 * (double)i * (double)(i % 17));
+        for (i = 0; i < COUNT(counts); ++i) {
+            rig r = make(counts[i], conv_generator, conv_critic, 8);
+            r.desc.data = gan_dataset_memory(r.ctx, data, NULL, 40, 3, 1, 16, 16);
+            r.desc.batch = 32;
+            r.desc.penalty = GAN_PENALTY_R1;
+            r.desc.ema = (gan_real).9;
+            go(&r);
+            (void)gan_trainer_run(r.t, 5);
+            fine(&r);
+            if (i == 0) first = r;
+            else {
+                same_weights(first.g, r.g);
+                same_weights(first.d, r.d);
+                gan_destroy(r.ctx);
+            }
+        }
+        gan_destroy(first.ctx);
+    }
+    TEST("a step in its steady state makes no heap call and its memory does not grow") {
+        rig r = make(1, conv_generator, conv_critic, 8);
+        gan_real data[20 * 256] = { 0 };
+        gan_memory_stats a, b;
+        r.desc.data = gan_dataset_memory(r.ctx, data, NULL, 20, 3, 1, 16, 16);
+        r.desc.penalty = GAN_PENALTY_WGAN_GP;
+        r.desc.ema = (gan_real).9;
+        go(&r);
+        (void)gan_trainer_run(r.t, 3);
+        a = gan_memory(r.ctx);
+        (void)gan_trainer_run(r.t, 10);
+        b = gan_memory(r.ctx);
+        CHECK(a.heap_calls == b.heap_calls, "%d heap calls in 10 steps", (int)(b.heap_calls - a.heap_calls));
+        CHECK(a.current == b.current && a.peak == b.peak, "current %lu -> %lu, peak %lu -> %lu", (unsigned long)a.current, (unsigned long)b.current,
+              (unsigned long)a.peak, (unsigned long)b.peak);
+        fine(&r);
+        gan_destroy(r.ctx);
+    }
+}
+
+// ---- labels
+
+static gan_tensor *label_generator(gan_model *g, gan_tensor *z, gan_tensor *label)
+{
+    return gan_linear(g, "out", gan_concat(1, 2, z, gan_embedding(g, "class", label, 3, 4)), 2);
+}
+static gan_tensor *label_critic(gan_model *d, gan_tensor *x, gan_tensor *label)
+{
+    return gan_linear(d, "out", gan_leaky_relu(gan_linear(d, "in", gan_concat(1, 2, x, gan_embedding(d, "class", label, 3, 4)), 8), (gan_real).2), 1);
+}
+static void labels(void)
+{
+    TEST("labels of the data reach both players, and sampling goes through the classes") {
+        gan_real data[24], label[12];
+        rig r = make(1, label_generator, label_critic, 3);
+        gan_tensor *y;
+        int i;
+        for (i = 0; i < 12; ++i) label[i] = (gan_real)(i % 3), data[2 * i] = (gan_real)(i % 3), data[2 * i + 1] = (gan_real).1;
+        r.desc.data = gan_dataset_memory(r.ctx, data, label, 12, 1, 2);
+        r.desc.batch = 6;
+        r.desc.penalty = GAN_PENALTY_WGAN_GP;
+        go(&r);
+        (void)gan_trainer_run(r.t, 5);
+        y = gan_trainer_sample(r.t, 6);
+        CHECK(gan_dim(y, 0) == 6, "sample: %s", gan_error_message(r.ctx));
+        fine(&r);
+        gan_destroy(r.ctx);
+    }
+}
+
+static void combinations(void)
+{
+    TEST("every loss with every penalty and every optimiser runs 3 steps, with EMA, smoothing and both priors") {
+        int loss, penalty, optimizer, done = 0;
+        for (loss = 0; loss < GAN_LOSS_COUNT; ++loss)
+            for (penalty = 0; penalty < GAN_PENALTY_COUNT; ++penalty)
+                for (optimizer = 0; optimizer < GAN_OPTIMIZER_COUNT; ++optimizer) {
+                    rig r = make(1, mlp_generator, mlp_critic, 3);
+                    gan_trainer_stats s;
+                    copy a, b;
+                    gan_optimizer_desc o = gan_adam((gan_real)1e-3, (gan_real).5, (gan_real).999);
+                    if (optimizer == GAN_OPTIMIZER_SGD) o = gan_sgd((gan_real)1e-3, (gan_real).5);
+                    if (optimizer == GAN_OPTIMIZER_RMSPROP) o = gan_rmsprop((gan_real)1e-3);
+                    r.desc.loss = (gan_loss)loss;
+                    r.desc.penalty = (gan_penalty_kind)penalty;
+                    r.desc.g_optimizer = r.desc.d_optimizer = o;
+                    r.desc.ema = (gan_real)(loss % 2 ? .9 : 0);
+                    r.desc.label_smoothing = (gan_real)(penalty % 2 ? .1 : 0);
+                    r.desc.prior = optimizer % 2 ? GAN_PRIOR_UNIFORM : GAN_PRIOR_NORMAL;
+                    go(&r);
+                    s = gan_trainer_step(r.t);
+                    take_copy(&a, r.g, 1);
+                    s = gan_trainer_run(r.t, 2);
+                    take_copy(&b, r.g, 1);
+                    CHECK(gan_error(r.ctx) == 0 && s.step == 3, "%s, %s, optimiser %d: %s", gan_loss_name((gan_loss)loss), gan_penalty_name((gan_penalty_kind)penalty),
+                          optimizer, gan_error_message(r.ctx));
+                    CHECK(isfinite((double)s.d_loss) && isfinite((double)s.g_loss) && isfinite((double)s.penalty) && s.d_grad_norm > 0 && s.g_grad_norm > 0,
+                          "%s, %s: %g %g %g", gan_loss_name((gan_loss)loss), gan_penalty_name((gan_penalty_kind)penalty), (double)s.d_loss, (double)s.g_loss, (double)s.penalty);
+                    CHECK((s.penalty > 0) == (penalty == GAN_PENALTY_WGAN_GP || penalty == GAN_PENALTY_R1), "%s reports %g", gan_penalty_name((gan_penalty_kind)penalty), (double)s.penalty);
+                    CHECK(memcmp(a.v, b.v, a.n * sizeof *a.v) != 0, "G stands still");
+                    ++done;
+                    gan_destroy(r.ctx);
+                }
+        CHECK(done == GAN_LOSS_COUNT * GAN_PENALTY_COUNT * GAN_OPTIMIZER_COUNT, "%d", done);
+        printf("%d combinations of loss, penalty and optimiser\n", done);
+    }
+    TEST("a generator whose samples have another shape than the data is an error with both shapes") {
+        rig r = make(1, shift_generator, linear_critic, 2);
+        r.desc.data = gan_dataset_toy(r.ctx, GAN_TOY_NORMAL);
+        go(&r);
+        (void)gan_trainer_step(r.t);
+        CHECK(gan_error(r.ctx) == GAN_ERROR_SHAPE, "code %d", gan_error(r.ctx));
+        CHECK_TEXT(gan_error_message(r.ctx), "(16, 2)");
+        CHECK_TEXT(gan_error_message(r.ctx), "(16, 1)");
+        gan_destroy(r.ctx);
+    }
+}
+
+int main(void)
+{
+    algorithm_one();
+    statistics();
+    averaging();
+    resuming();
+    nonfinite();
+    determinism();
+    labels();
+    combinations();
+    return test_done();
+}
