@@ -1300,6 +1300,12 @@ static uint32_t gan__cpu_isas(void) {
     return set;
 }
 
+#if defined(__GNUC__) || defined(__clang__)
+#define GAN__PREFETCH(p) __builtin_prefetch(p)
+#else
+#define GAN__PREFETCH(p) ((void)(p))
+#endif
+
 // One value for all (stride 0) or one each (stride 1); unused inputs are NULL; y may be exactly a, b or c.
 typedef void gan__map_fn(size_t n, gan_real *y, const gan_real *a, size_t sa, const gan_real *b, size_t sb,
                          const gan_real *c, size_t sc, gan_real p, gan_real q);
@@ -1401,8 +1407,8 @@ typedef struct gan__kernels {
     // Lines at .. at + count - 1, depths d0 .. d0 + depth - 1. Up to 16 elements beyond the panel are overwritten.
     void (*pack_pixels)(const gan__patches *p, int64_t at, int count, int width, int64_t d0, int64_t depth, gan_real *dst);
     void (*pack_taps)(const gan__patches *p, int64_t at, int count, int width, int64_t d0, int64_t depth, gan_real *dst);
-    // dst[i * step] += src[i]
-    void (*scatter_add)(int64_t n, gan_real *dst, int64_t step, const gan_real *src);
+    // dst[r * ldd + i * step] += src[r * lds + i] for r < rows, i < n
+    void (*scatter_add)(int64_t rows, int64_t n, gan_real *dst, int64_t ldd, int64_t step, const gan_real *src, int64_t lds);
     // c[i][j] = alpha t[i][j] + beta c[i][j] + bias_row[i] + bias_col[j]; beta 0 does not read c; biases may be NULL
     void (*tile)(int m, int n, const gan_real *t, int64_t ldt, gan_real *c, int64_t ldc, gan_real alpha, gan_real beta,
                  const gan_real *bias_row, const gan_real *bias_col);
@@ -1424,6 +1430,7 @@ typedef struct gan__kernels {
 // GAN__VF a vector of reals, GAN__VI of integers as wide, GAN__VM a mask. Multiply-add happens only where FMA or FNMA is
 // written: GAN__FMA(a, b, c) = a b + c, GAN__FNMA(a, b, c) = c - a b (in two roundings where the ISA has no such instruction).
 // RANGE(p, lo, hi) reads p[i], EVEN(p, lo, hi) p[2 i], for the lanes lo <= i < hi and nothing else; the other lanes are 0.
+// STORE_FIRST(p, v, r) writes r lanes and nothing else.
 // MIN(a, b) = a < b ? a : b and MAX(a, b) = a > b ? a : b, so b when one is NaN. CVT_I rounds to nearest; NaN gives anything.
 
 #if GAN__PASS == 1   // scalar: one lane; the oracle of the others
@@ -1462,6 +1469,7 @@ typedef struct gan__kernels {
 #define GAN__SQRT(a) sqrtf(a)
 #define GAN__ABS(a) fabsf(a)
 #endif
+#define GAN__STORE_FIRST(p, v, r) GAN__STORE(p, v)
 #define GAN__RANGE(p, lo, hi) ((lo) <= 0 && (hi) > 0 ? *(p) : 0)
 #define GAN__EVEN(p, lo, hi) GAN__RANGE(p, lo, hi)
 #define GAN__AS_I(v) GAN__NAME(bits)(v)
@@ -1525,6 +1533,7 @@ GAN__INLINE GAN__VI gan__nearest_scalar(gan_real v) {
 #define GAN__NE(a, b) _mm_cmpneq_ps((a), (b))
 #define GAN__SEL(m, a, b) GAN__NAME(select)((m), (a), (b))
 #define GAN__ANY(m) (_mm_movemask_ps(m) != 0)
+#define GAN__STORE_FIRST(p, v, r) GAN__NAME(store_part)((p), (size_t)(r), (v))
 #define GAN__RANGE(p, lo, hi) GAN__NAME(range)((p), (lo), (hi))
 #define GAN__EVEN(p, lo, hi) GAN__NAME(even)((p), (lo), (hi))
 #define GAN__AS_I(v) _mm_castps_si128(v)
@@ -1579,6 +1588,7 @@ GAN__INLINE __m128 gan__select_sse2(__m128 m, __m128 a, __m128 b) {
 #define GAN__NE(a, b) _mm256_cmp_ps((a), (b), _CMP_NEQ_UQ)
 #define GAN__SEL(m, a, b) _mm256_blendv_ps((b), (a), (m))
 #define GAN__ANY(m) (_mm256_movemask_ps(m) != 0)
+#define GAN__STORE_FIRST(p, v, r) _mm256_maskstore_ps((p), gan__lanes_avx2(0, (int)(r)), (v))
 #define GAN__RANGE(p, lo, hi) GAN__NAME(range)((p), (lo), (hi))
 #define GAN__EVEN(p, lo, hi) GAN__NAME(even)((p), (lo), (hi))
 #define GAN__AS_I(v) _mm256_castps_si256(v)
@@ -1644,6 +1654,7 @@ GAN__INLINE __m256 gan__even_avx2(const float *p, int lo, int hi) {
 #define GAN__NE(a, b) _mm512_cmp_ps_mask((a), (b), _CMP_NEQ_UQ)
 #define GAN__SEL(m, a, b) _mm512_mask_blend_ps((m), (b), (a))
 #define GAN__ANY(m) ((m) != 0)
+#define GAN__STORE_FIRST(p, v, r) _mm512_mask_storeu_ps((p), (__mmask16)((1u << (r)) - 1u), (v))
 #define GAN__RANGE(p, lo, hi) GAN__NAME(range)((p), (lo), (hi))
 #define GAN__EVEN(p, lo, hi) GAN__NAME(even)((p), (lo), (hi))
 #define GAN__AS_I(v) _mm512_castps_si512(v)
@@ -1705,6 +1716,7 @@ GAN__INLINE __m512 gan__even_avx512(const float *p, int lo, int hi) {
 #define GAN__NE(a, b) vmvnq_u32(vceqq_f32((a), (b)))
 #define GAN__SEL(m, a, b) vbslq_f32((m), (a), (b))
 #define GAN__ANY(m) (vmaxvq_u32(m) != 0)
+#define GAN__STORE_FIRST(p, v, r) GAN__NAME(store_part)((p), (size_t)(r), (v))
 #define GAN__RANGE(p, lo, hi) GAN__NAME(range)((p), (lo), (hi))
 #define GAN__EVEN(p, lo, hi) GAN__NAME(even)((p), (lo), (hi))
 #define GAN__AS_I(v) vreinterpretq_s32_f32(v)
@@ -2368,6 +2380,7 @@ static void GAN__NAME(gemm3)(int64_t depth, const gan_real *a, const gan_real *b
 static void GAN__NAME(pack_copy)(int64_t depth, int count, int width, const gan_real *src, int64_t ld, gan_real *dst) {
     for (int64_t d = 0; d < depth; d++, src += ld, dst += width) {
         int i = 0;
+        for (int q = 0; q < count; q += 16) GAN__PREFETCH(src + 8 * ld + q);   // rows are often a page apart
         for (; i + GAN__LANES <= count; i += GAN__LANES) GAN__STORE(dst + i, GAN__LOAD(src + i));
         for (; i < count; i++) dst[i] = src[i];
         for (; i < width; i++) dst[i] = 0;
@@ -2383,7 +2396,11 @@ static void GAN__NAME(pack_trans)(int64_t depth, int count, int width, const gan
 #ifdef GAN__BLOCK
         if (i < count && width - i >= GAN__BLOCK) {
             step = GAN__BLOCK;
-            for (; d + step <= depth; d += step) GAN__TRANSPOSE(count - i, row + d, ld, dst + d * width + i, width);
+            for (; d + step <= depth; d += step) {
+                if (d % 16 == 0)   // the next rows, which the next group or panel reads
+                    for (int q = step; q < 2 * step; q++) GAN__PREFETCH(row + q * ld + d);
+                GAN__TRANSPOSE(count - i, row + d, ld, dst + d * width + i, width);
+            }
         } else if (i < count && width - i >= GAN__SMALL_BLOCK) {
             step = GAN__SMALL_BLOCK;
             for (; d + step <= depth; d += step) GAN__SMALL_TRANSPOSE(count - i, row + d, ld, dst + d * width + i, width);
@@ -2398,28 +2415,26 @@ static void GAN__NAME(pack_trans)(int64_t depth, int count, int width, const gan
     }
 }
 
-// At most one vector of pixels of one source row, the first at column x, `step` apart; outside 0 .. w stands 0. A whole
-// vector is written.
-GAN__INLINE void GAN__NAME(pack_piece)(const gan_real *row, int64_t x, int64_t step, int64_t w, int count, gan_real *dst) {
-    int64_t lo = -x, hi = w - x;
+// The pixels i of a piece (x + i step, i < count) that lie in 0 .. w: from <= i < to.
+GAN__INLINE void GAN__NAME(piece_range)(int64_t x, int64_t step, int64_t w, int64_t count, int *from, int *to) {
+    int64_t lo = x < 0 ? -x : 0, hi = x < w ? w - x : 0;
     if (step == 2) {
         lo = (lo + 1) >> 1;
         hi = (hi + 1) >> 1;
     } else if (step > 2) {
-        for (int i = 0; i < count; i++, x += step) dst[i] = x >= 0 && x < w ? row[x] : 0;
-        return;
+        lo = (lo + step - 1) / step;
+        hi = (hi + step - 1) / step;
     }
-    const int from = (int)(lo < 0 ? 0 : lo < count ? lo : count), to = (int)(hi < 0 ? 0 : hi < count ? hi : count);
-    if (step == 1) GAN__STORE(dst, GAN__RANGE(row + x, from, to));
-    else GAN__STORE(dst, GAN__EVEN(row + x, from, to));
+    *from = (int)(lo < count ? lo : count);
+    *to = (int)(hi < count ? hi : count);
 }
 
-// The same where every pixel is inside.
-GAN__INLINE void GAN__NAME(pack_inside)(const gan_real *src, int64_t step, int count, gan_real *dst) {
-    if (step == 1) GAN__STORE(dst, GAN__RANGE(src, 0, count));
-    else if (step == 2) GAN__STORE(dst, GAN__EVEN(src, 0, count));
+// A whole vector is written: src[i step] in from <= i < to, 0 elsewhere.
+GAN__INLINE void GAN__NAME(pack_piece)(const gan_real *src, int64_t step, int from, int to, int count, gan_real *dst) {
+    if (step == 1) GAN__STORE(dst, GAN__RANGE(src, from, to));
+    else if (step == 2) GAN__STORE(dst, GAN__EVEN(src, from, to));
     else
-        for (int i = 0; i < count; i++) dst[i] = src[step * i];
+        for (int i = 0; i < count; i++) dst[i] = i >= from && i < to ? src[step * i] : 0;
 }
 
 // 1 when first + tap lies in 0 .. size for first = lo, hi and tap = 0, d, .. (taps - 1) d
@@ -2431,7 +2446,13 @@ GAN__INLINE int GAN__NAME(all_inside)(int64_t lo, int64_t hi, int64_t d, int64_t
 // Pieces are runs of pixels in one grid row, one vector long at most; `inside` when no tap takes one out of its image.
 static void GAN__NAME(pack_pixels)(const gan__patches *p, int64_t at, int count, int width, int64_t d0, int64_t depth,
                                    gan_real *dst) {
-    struct { const gan_real *src; int64_t y, x; int at, count, inside; } piece[3 * GAN__LANES + GAN__TILE_M];
+    enum { NEAR = 8 };   // taps whose ranges are worked out once
+    struct {
+        const gan_real *src;
+        int64_t y, x;
+        int at, count, inside;
+        unsigned char from[NEAR], to[NEAR];
+    } piece[3 * GAN__LANES + GAN__TILE_M];
     int pieces = 0;
     int64_t image = at / (p->grid_h * p->grid_w), t = at / p->grid_w % p->grid_h, u = at % p->grid_w;
     for (int i = 0; i < count; pieces++) {
@@ -2445,6 +2466,12 @@ static void GAN__NAME(pack_pixels)(const gan__patches *p, int64_t at, int count,
         piece[pieces].x = x;
         piece[pieces].at = i;
         piece[pieces].count = (int)len;
+        for (int64_t j = 0; j < p->taps_x && j < NEAR && !piece[pieces].inside; j++) {
+            int from, to;
+            GAN__NAME(piece_range)(x + j * p->dx, p->step_x, p->w, len, &from, &to);
+            piece[pieces].from[j] = (unsigned char)from;
+            piece[pieces].to[j] = (unsigned char)to;
+        }
         i += (int)len;
         u += len;
         if (u < p->grid_w) continue;
@@ -2456,13 +2483,21 @@ static void GAN__NAME(pack_pixels)(const gan__patches *p, int64_t at, int count,
         const int64_t plane = c * p->plane, ty = i * p->dy, tx = j * p->dx, tap = plane + ty * p->w + tx;
         for (int r = 0; r < pieces; r++) {
             if (piece[r].inside) {
-                GAN__NAME(pack_inside)(piece[r].src + tap, p->step_x, piece[r].count, dst + piece[r].at);
+                GAN__NAME(pack_piece)(piece[r].src + tap, p->step_x, 0, piece[r].count, piece[r].count, dst + piece[r].at);
                 continue;
             }
             const int64_t y = piece[r].y + ty;
-            const int row = y >= 0 && y < p->h;
-            GAN__NAME(pack_piece)(piece[r].src + plane + (row ? y * p->w : 0), piece[r].x + tx, p->step_x,
-                                  row ? p->w : INT32_MIN, piece[r].count, dst + piece[r].at);
+            int from = 0, to = 0;
+            if (y >= 0 && y < p->h) {
+                if (j < NEAR) {
+                    from = piece[r].from[j];
+                    to = piece[r].to[j];
+                } else {
+                    GAN__NAME(piece_range)(piece[r].x + tx, p->step_x, p->w, piece[r].count, &from, &to);
+                }
+            }
+            GAN__NAME(pack_piece)(piece[r].src + (to ? plane + y * p->w + piece[r].x + tx : 0), p->step_x, from, to,
+                                  piece[r].count, dst + piece[r].at);
         }
         for (int q = count; q < width; q++) dst[q] = 0;
         if (++j == p->taps_x) {
@@ -2477,13 +2512,12 @@ static void GAN__NAME(pack_taps)(const gan__patches *p, int64_t at, int count, i
                                  gan_real *dst) {
     enum { CHUNK = 64, PITCH = CHUNK + 16, LINES = 3 * GAN__LANES + GAN__TILE_M };
     gan_real rows[LINES * PITCH];
-    struct { int64_t plane, y, x, offset; } tap[LINES];
+    struct { int64_t y, x, offset; } tap[LINES];
     int64_t c = at / (p->taps_y * p->taps_x), i = at / p->taps_x % p->taps_y, j = at % p->taps_x;
     for (int q = 0; q < count; q++) {
-        tap[q].plane = c * p->plane;
         tap[q].y = i * p->dy;
         tap[q].x = j * p->dx;
-        tap[q].offset = tap[q].plane + tap[q].y * p->w + tap[q].x;
+        tap[q].offset = c * p->plane + tap[q].y * p->w + tap[q].x;
         if (++j < p->taps_x) continue;
         j = 0;
         if (++i == p->taps_y) { i = 0; c++; }
@@ -2500,13 +2534,15 @@ static void GAN__NAME(pack_taps)(const gan__patches *p, int64_t at, int count, i
                 GAN__NAME(all_inside)(x0, x0 + (len - 1) * p->step_x, p->dx, p->taps_x, p->w)) {
                 const gan_real *const base = src + y0 * p->w + x0;
                 for (int q = 0; q < count; q++)
-                    GAN__NAME(pack_inside)(base + tap[q].offset, p->step_x, (int)len, rows + q * PITCH + e);
+                    GAN__NAME(pack_piece)(base + tap[q].offset, p->step_x, 0, (int)len, (int)len, rows + q * PITCH + e);
             } else {
                 for (int q = 0; q < count; q++) {
                     const int64_t y = y0 + tap[q].y;
-                    const int row = y >= 0 && y < p->h;
-                    GAN__NAME(pack_piece)(src + tap[q].plane + (row ? y * p->w : 0), x0 + tap[q].x, p->step_x,
-                                          row ? p->w : INT32_MIN, (int)len, rows + q * PITCH + e);
+                    int from = 0, to = 0;
+                    if (y >= 0 && y < p->h)
+                        GAN__NAME(piece_range)(x0 + tap[q].x, p->step_x, p->w, len, &from, &to);
+                    GAN__NAME(pack_piece)(src + (to ? tap[q].offset + y0 * p->w + x0 : 0), p->step_x, from, to, (int)len,
+                                          rows + q * PITCH + e);
                 }
             }
             e += len;
@@ -2519,11 +2555,21 @@ static void GAN__NAME(pack_taps)(const gan__patches *p, int64_t at, int count, i
     }
 }
 
-static void GAN__NAME(scatter_add)(int64_t n, gan_real *dst, int64_t step, const gan_real *src) {
-    int64_t i = 0;
-    if (step == 1)
-        for (; i + GAN__LANES <= n; i += GAN__LANES) GAN__STORE(dst + i, GAN__ADD(GAN__LOAD(dst + i), GAN__LOAD(src + i)));
-    for (; i < n; i++) dst[i * step] += src[i];
+static void GAN__NAME(scatter_add)(int64_t rows, int64_t n, gan_real *dst, int64_t ldd, int64_t step, const gan_real *src,
+                                   int64_t lds) {
+    for (int64_t r = 0; r < rows; r++, dst += ldd, src += lds) {
+        int64_t i = 0;
+        if (step == 1) {
+            for (; i + GAN__LANES <= n; i += GAN__LANES)
+                GAN__STORE(dst + i, GAN__ADD(GAN__LOAD(dst + i), GAN__LOAD(src + i)));
+            if (i < n) {
+                const int left = (int)(n - i);
+                GAN__STORE_FIRST(dst + i, GAN__ADD(GAN__RANGE(dst + i, 0, left), GAN__RANGE(src + i, 0, left)), left);
+            }
+        } else {
+            for (; i < n; i++) dst[i * step] += src[i];
+        }
+    }
 }
 
 // One vector of the tile writer: v + beta c + bias
@@ -2631,6 +2677,7 @@ static const gan__kernels GAN__NAME(kernels) = {
 #undef GAN__SMALL_TRANSPOSE
 #undef GAN__SQRT
 #undef GAN__STORE
+#undef GAN__STORE_FIRST
 #undef GAN__SUB
 #undef GAN__TRANSPOSE
 #undef GAN__VF
@@ -2759,16 +2806,10 @@ typedef struct {
 
 // Block sizes in elements. A panel of B (depth_block x tile_n) is to stay in the first-level cache while the panels of A pass
 // by from the second: rows_block x depth_block and depth_block x cols_block share it.
-#define GAN__DEPTH_BLOCK 384
-#define GAN__ROWS_BLOCK 256
+#define GAN__DEPTH_BLOCK 512
+#define GAN__ROWS_BLOCK 192
 #define GAN__COLS_BLOCK 480
 #define GAN__PIECES 16
-
-#if defined(__GNUC__) || defined(__clang__)
-#define GAN__PREFETCH(p) __builtin_prefetch((p), 1)
-#else
-#define GAN__PREFETCH(p) ((void)(p))
-#endif
 
 typedef struct {
     const gan__kernels *k;
@@ -3180,12 +3221,12 @@ static void gan__conv_fold_task(void *arg, int64_t image) {
                 const int64_t x = kx * v->dw - v->pw;
                 const int64_t lo = x < 0 ? (v->sw - 1 - x) / v->sw : 0;
                 const int64_t hi = x >= v->w ? 0 : gan__gemm_min(v->ow, (v->w - x + v->sw - 1) / v->sw);
-                if (lo >= hi) continue;
-                for (int64_t oy = 0; oy < v->oh; oy++) {
-                    const int64_t y = oy * v->sh + ky * v->dh - v->ph;
-                    if (y < 0 || y >= v->h) continue;
-                    f->k->scatter_add(hi - lo, dx + c * plane + y * v->w + x + lo * v->sw, v->sw, src + oy * v->ow + lo);
-                }
+                const int64_t y = ky * v->dh - v->ph;
+                const int64_t top = y < 0 ? (v->sh - 1 - y) / v->sh : 0;
+                const int64_t end = y >= v->h ? 0 : gan__gemm_min(v->oh, (v->h - y + v->sh - 1) / v->sh);
+                if (lo >= hi || top >= end) continue;
+                f->k->scatter_add(end - top, hi - lo, dx + c * plane + (y + top * v->sh) * v->w + x + lo * v->sw,
+                                  v->sh * v->w, v->sw, src + top * v->ow + lo, v->ow);
             }
     }
 }
@@ -6586,7 +6627,8 @@ GAN_API gan_tensor *gan_batch_norm(gan_model *m, const char *name, gan_tensor *x
     if (gan__is_poison(h)) return gan__leave(m, h);
     for (p = m->params; p; p = p->next)
         if ((p->tensor == mean || p->tensor == var) && gan__state_own(m->ctx, p->state)) return gan__leave(m, m->ctx->poison);
-    count = (double)x->dim[0] * n;
+    count = (double)x->dim[0] * n;                          // a batch with a NaN leaves no trace in what is kept
+    if (!gan__all_finite(of_batch[0]) || !gan__all_finite(of_batch[1])) c = 0;
     for (i = 0; i < c; ++i) {                               // the running variance is the unbiased one
         const double s = (double)of_batch[1]->data[i], biased = 1 / (s * s) - (double)gan__norm_eps();
         mean->data[i] += momentum * (of_batch[0]->data[i] - mean->data[i]);
@@ -7036,12 +7078,27 @@ static double gan__sum_of_squares(const gan_tensor *t)
     return sum;
 }
 
-// Names the operation where a NaN or infinity began: the oldest recorded tensor that holds one, else the first backward that
-// makes one (the pass is run again to see).
+// Names the oldest tensor of the step that holds a NaN or infinity; 0 when there is none.
+static int gan__blame_tape(gan_context *ctx, const char *model)
+{
+    const gan_tensor *t, *first = NULL;
+    for (t = ctx->last; t; t = t->older)
+        if (!gan__all_finite(t)) first = t;
+    if (!first) return 0;
+    if (first->op == GAN_OP_NONE)
+        gan__fail(ctx, GAN_ERROR_NONFINITE, "NaN or infinity in an input of shape %t of the step of %s: no weight was changed; check the data",
+                  first, model);
+    else
+        gan__fail(ctx, GAN_ERROR_NONFINITE,
+                  "NaN or infinity first made by %o, shape %t, in the step of %s: no weight was changed; lower the learning rate", first->op,
+                  first, model);
+    return 1;
+}
+
+// Names where it began: a parameter, the tape, else the first backward that makes one (the pass is run again to see).
 static void gan__blame(gan_optimizer *o, gan_tensor *loss, int n)
 {
     gan_context *ctx = loss->ctx;
-    const gan_tensor *t, *first = NULL;
     gan__trace trace;
     int i;
     for (i = 0; i < n; ++i)
@@ -7050,23 +7107,13 @@ static void gan__blame(gan_optimizer *o, gan_tensor *loss, int n)
                       o->model->name, o->want[i]);
             return;
         }
-    for (t = ctx->last; t; t = t->older)
-        if (!gan__all_finite(t)) first = t;
-    if (first && first->op == GAN_OP_NONE) {
-        gan__fail(ctx, GAN_ERROR_NONFINITE, "NaN or infinity in an input of shape %t of the step of %s: no weight was changed; check the data", first,
-                  o->model->name);
-        return;
-    }
-    if (first) {
-        gan__fail(ctx, GAN_ERROR_NONFINITE, "NaN or infinity first made by %o, shape %t, in the step of %s: no weight was changed; lower the learning rate",
-                  first->op, first, o->model->name);
-        return;
-    }
+    if (gan__blame_tape(ctx, o->model->name)) return;
     trace.op = GAN_OP_NONE;
     trace.node = NULL;
     gan__backward(loss, n, o->want, 0, &trace);
-    gan__fail(ctx, GAN_ERROR_NONFINITE, "NaN or infinity first made by the backward of %o, in the step of %s: no weight was changed; lower the learning rate",
-              trace.op, o->model->name);
+    gan__fail(ctx, GAN_ERROR_NONFINITE,
+              "NaN or infinity first made by the backward of %o, in the step of %s: no weight was changed; lower the learning rate", trace.op,
+              o->model->name);
 }
 
 static void gan__update_slot(gan_optimizer *o, const gan__slot *s)
@@ -7360,6 +7407,7 @@ struct gan_dataset {
     size_t n, per;                            // samples (0: endless), values of one
     const unsigned char *bytes, *byte_labels; // labels are NULL, or of the same kind as the data
     const gan_real *reals, *real_labels;
+    gan_real *level; // of the bytes 0 .. 255: a table is twice as fast as dividing
     gan__state *state;
     char name[32];       // "data.0.position"
     uint32_t *order;     // the samples of the epoch that `shuffled` names
@@ -7549,7 +7597,7 @@ static int gan__data_idx_labels(gan_dataset *d, char *path)
 // path: the images, or their folder; file: scratch text with the images' full name
 static gan_dataset *gan__data_idx(gan_context *ctx, const char *path, char *file)
 {
-    int dim[3], chw[3];
+    int dim[3], chw[3], i;
     const unsigned char *values;
     gan_dataset *d;
     size_t size;
@@ -7576,6 +7624,9 @@ static gan_dataset *gan__data_idx(gan_context *ctx, const char *path, char *file
     d = gan__data_new(ctx, GAN__DATA_BYTES, dim[0], 3, chw);
     if (!d) return NULL;
     d->bytes = values;
+    d->level = (gan_real *)gan__persist(ctx, 256 * sizeof *d->level);
+    if (!d->level) return NULL;
+    for (i = 0; i < 256; ++i) d->level[i] = (gan_real)(2 * i - 255) / 255;
     return gan__data_idx_labels(d, file) ? gan__data_ready(d) : NULL;
 }
 
@@ -7707,7 +7758,7 @@ static void gan__data_gather(gan_dataset *d, int64_t *s, size_t n, gan_real *x, 
         at = gan__data_next(d, s);
         if (d->kind == GAN__DATA_BYTES) {
             const unsigned char *p = d->bytes + at * d->per;
-            for (k = 0; k < d->per; ++k) x[k] = (gan_real)(2 * p[k] - 255) / 255;
+            for (k = 0; k < d->per; ++k) x[k] = d->level[p[k]];
             if (y) y[i] = (gan_real)d->byte_labels[at];
         } else {
             memcpy(x, d->reals + at * d->per, d->per * sizeof *x);
@@ -8815,26 +8866,46 @@ static gan_tensor *gan__latent(gan_trainer *t, gan__rng *r, int n)
     return z;
 }
 
-// avg = ema avg + (1 - ema) p, from the first step on; buffers (running statistics) are taken as they are.
-static void gan__average_update(gan_trainer *t)
+// Averages for the parameters that have none yet: a checkpoint's, or copies. 1: no memory.
+static int gan__average_catch_up(gan_trainer *t)
 {
     gan_context *ctx = t->ctx;
-    gan__average *a;
     gan__param *p = t->averages_end ? t->averages_end->param->next : t->desc.generator->params;
-    if (t->desc.ema == 0) return;
-    for (a = t->averages; a; a = a->next) ctx->k->ema(a->param->tensor->size, (gan_real *)a->state->data, a->param->tensor->data, t->desc.ema);
-    for (; p; p = p->next) {                                // new ones start as copies
-        a = (gan__average *)gan__persist(ctx, sizeof *a);
-        if (!a) return;
+    for (; p; p = p->next) {
+        gan__average *a = (gan__average *)gan__persist(ctx, sizeof *a);
+        if (!a) return 1;
         a->param = p;
         a->state = gan__state_add(ctx, gan__name(ctx, "ema.", p->state->name, ""), GAN__STATE_REAL, p->tensor->ndim, p->tensor->dim);
-        if (!a->state || gan__state_own(ctx, a->state)) return;
+        if (!a->state || gan__state_own(ctx, a->state)) return 1;
         if (!a->state->loaded) memcpy(a->state->data, p->tensor->data, p->tensor->size * sizeof(gan_real));
-        else ctx->k->ema(p->tensor->size, (gan_real *)a->state->data, p->tensor->data, t->desc.ema);
         if (t->averages_end) t->averages_end->next = a;
         else t->averages = a;
         t->averages_end = a;
     }
+    return 0;
+}
+
+// A checkpoint that holds averages was loaded and no step made since: they are claimed, after a forward pass that makes the
+// parameters where there are none.
+static void gan__average_claim(gan_trainer *t, gan_tensor *z, gan_tensor *label)
+{
+    const gan__entry *e = t->ctx->pending;
+    if (t->desc.ema == 0 || t->averages) return;
+    while (e && strncmp(e->name, "ema.", 4)) e = e->next;
+    if (!e) return;
+    gan_scope_open(t->ctx);
+    if (!t->desc.generator->params) gan_forward(t->desc.generator, z, label);
+    gan_scope_close(t->ctx);
+    gan__average_catch_up(t);
+}
+
+// avg = ema avg + (1 - ema) p, the first time a copy; buffers (running statistics) are used as they are.
+static void gan__average_update(gan_trainer *t)
+{
+    gan__average *a;
+    if (t->desc.ema == 0 || gan__average_catch_up(t)) return;
+    for (a = t->averages; a; a = a->next)
+        t->ctx->k->ema(a->param->tensor->size, (gan_real *)a->state->data, a->param->tensor->data, t->desc.ema);
 }
 
 static void gan__average_swap(gan_trainer *t, int in)
@@ -8876,6 +8947,7 @@ static void gan__trainer_d_step(gan_trainer *t)
     if (!gan__is_poison(made)) {
         if (made->size != real->size || made->ndim != real->ndim || memcmp(made->dim, real->dim, (size_t)real->ndim * sizeof *real->dim))
             gan__fail(ctx, GAN_ERROR_SHAPE, "trainer: the generator makes %t, the data are %t", made, real);
+        else if (!gan__all_finite(made)) gan__blame_tape(ctx, desc->generator->name);
         else memcpy(fake->data, made->data, fake->size * sizeof *fake->data);
     }
     gan_scope_close(ctx);
@@ -8958,8 +9030,9 @@ GAN_API gan_tensor *gan_trainer_generate(gan_trainer *t, gan_tensor *z, gan_tens
     g = t->desc.generator;
     mode = g->mode;
     recording = gan_record(t->ctx, 0);
-    gan__average_swap(t, 1);
     g->mode = GAN_EVAL;
+    gan__average_claim(t, z, label);
+    gan__average_swap(t, 1);
     x = gan_forward(g, z, label);
     g->mode = mode;
     gan__average_swap(t, 0);

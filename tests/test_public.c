@@ -107,7 +107,7 @@ static gan_tensor *digit_generator(gan_model *g, gan_tensor *z, gan_tensor *labe
 static void embedded(void)
 {
     TEST("a generator on a device (northstar/embedded.c): weights in read-only memory, a fixed block, the picture that the host draws") {
-        static unsigned char memory[192 * 1024];
+        static unsigned char memory[192 * 1024 * sizeof(gan_real) / sizeof(float)];
         const char *path = test_path("public_digits.safetensors");
         gan_context *host = gan_create(NULL), *device;
         gan_model *g = gan_model_create(host, "generator", digit_generator, NULL), *h;
