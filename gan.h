@@ -66,6 +66,7 @@
 //                  There is no free function to forget. A step in its steady state makes no heap call.
 //     Errors       Sticky. A failed call returns a "poison" tensor that later calls pass on; ask gan_error(ctx) once, when it
 //                  suits you; gan_error_message(ctx) names the operation, the shapes and the fix. Nothing aborts or prints.
+//                  While an error stands no weight changes and no checkpoint is written over; gan_error_clear goes on.
 //                  NULL tensors, models and contexts are tolerated everywhere and lead to errors, not crashes.
 //     Threads      One context is used by one thread at a time; different contexts are independent. Inside, work is spread by
 //                  OpenMP when compiled with it, by gan_desc.parallel_for when given, else not at all.
@@ -5364,15 +5365,13 @@ static void gan__max_pool_task(void *arg, int64_t plane)
     for (oy = 0; oy < j->oh; ++oy)
         for (ox = 0; ox < j->ow; ++ox) {
             int best = oy * j->s * j->w + ox * j->s;
-            gan_real top = x[best];
             for (ky = 0; ky < j->k; ++ky)
                 for (kx = 0; kx < j->k; ++kx) {
                     const int at = (oy * j->s + ky) * j->w + ox * j->s + kx;
-                    const int better = x[at] > top || x[at] != x[at];
-                    best = better ? at : best;
-                    top = better ? x[at] : top;
+                    const gan_real v = x[at], top = x[best];
+                    best += (at - best) & -((v > top) | (v != v));  // in integers: a branch here is a coin toss
                 }
-            *y++ = top;
+            *y++ = x[best];
             *index++ = (gan_real)best;
         }
 }

@@ -3,7 +3,7 @@
 // and PPM.
 //
 //     >>options    the command line    >>terminal   progress                 >>table    columns of numbers
-//     >>plot       a small canvas      >>digits     MNIST, or drawn digits   >>samples  IDX of generated images
+//     >>plot       a small canvas      >>digits     MNIST, or drawn digits   >>samples  IDX of generated
 #ifndef GAN_EXAMPLES_COMMON_H
 #define GAN_EXAMPLES_COMMON_H
 

@@ -43,6 +43,7 @@ int main(int argc, char **argv)
     ex_plot p = ex_plot_new(700, 700);
     int i;
 
+    gan_model_freeze(g, NULL, frozen);
     for (i = 1; i <= o.steps && !ex_stop && !gan_error(ctx); ++i) {
         real = gan_forward(d, gan_dataset_batch(line, BATCH, NULL), NULL);
         f = gan_forward(d, gan_detach(gan_forward(g, gan_rand_normal(ctx, 2, BATCH, 2), NULL)), NULL);
@@ -50,7 +51,7 @@ int main(int argc, char **argv)
         d_fake = (double)gan_item(gan_mean_all(gan_sigmoid(f)));
         value = -(double)gan_minimize(od, gan_loss_d(GAN_LOSS_NON_SATURATING, real, f, 0));
         f = gan_forward(d, gan_forward(g, gan_rand_normal(ctx, 2, BATCH, 2), NULL), NULL);
-        if (!frozen) gan_minimize(og, gan_loss_g(GAN_LOSS_NON_SATURATING, f));
+        gan_minimize(og, gan_loss_g(GAN_LOSS_NON_SATURATING, f)); // changes nothing where G is frozen
         ex_progress(i, o.steps, "V %.3f  D(x) %.2f  D(G(z)) %.2f", value, d_real, d_fake);
     }
 

@@ -287,7 +287,7 @@ static inline int fd_check(gan_context *ctx, gan_function *f, void *user, int n,
     a = (double *)malloc(total * sizeof *a);
     gan_scope_open(ctx);
     if (gan_grads(fd_scalar(ctx, f, user, n, x, order), n, x, dx, 0)) {
-        r.worst = INFINITY;
+        r.worst = HUGE_VAL;
         gan_scope_close(ctx);
         free(a);
         if (out) *out = r;
@@ -313,7 +313,7 @@ static inline int fd_check(gan_context *ctx, gan_function *f, void *user, int n,
             numeric = (up - down) / (2 * eps);
             error = fabs(a[at] - numeric);
             ratio = error / (atol + rtol * fabs(numeric));
-            if (ratio != ratio) ratio = INFINITY;
+            if (ratio != ratio) ratio = HUGE_VAL;
             if (ratio > r.worst) {
                 r.worst = ratio;
                 r.error = error;
@@ -324,7 +324,7 @@ static inline int fd_check(gan_context *ctx, gan_function *f, void *user, int n,
             }
         }
     free(a);
-    if (gan_error(ctx)) r.worst = INFINITY;
+    if (gan_error(ctx)) r.worst = HUGE_VAL;
     if (out) *out = r;
     return r.worst < 1;
 }

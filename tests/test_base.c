@@ -77,8 +77,8 @@ int main(void)
         gan_destroy(ctx);
     }
     TEST("NaN and infinity are known by their bits, subnormals and the largest numbers are finite") {
-        static const double bad[] = { NAN, INFINITY, -INFINITY };
-        static const double good[] = { 0, -0., 1, -1, FLT_MAX, -FLT_MAX, FLT_MIN, 1e-45, -1e-45 };
+        static const double bad[] = { (double)NAN, HUGE_VAL, -HUGE_VAL };
+        static const double good[] = { 0, -0., 1, -1, (double)FLT_MAX, -(double)FLT_MAX, (double)FLT_MIN, 1e-45, -1e-45 };
         size_t i;
         for (i = 0; i < 3; ++i) CHECK(!gan__is_finite((gan_real)bad[i]), "%g", bad[i]);
         for (i = 0; i < sizeof good / sizeof *good; ++i) CHECK(gan__is_finite((gan_real)good[i]), "%g", good[i]);

@@ -30,6 +30,7 @@ static gan_tensor *model_forward(gan_model *m, gan_tensor *x, gan_tensor *label)
     return p->make(m, x, p->i);
 }
 
+#ifdef GAN_DOUBLE
 static gan_tensor *gradient_f(gan_context *ctx, gan_tensor **x, void *user)
 {
     (void)ctx;
@@ -42,6 +43,7 @@ static gan_tensor *gradient_fg(gan_context *ctx, gan_tensor **x, void *user)
 }
 
 static int is_running(const char *name) { return strstr(name, "running") != NULL || strstr(name, "num_batches") != NULL; }
+#endif
 
 // Gives every parameter values away from its initial ones, so that weights of 1 and biases of 0 hide nothing.
 static void scramble(gan_model *m)
@@ -540,6 +542,7 @@ static void test_group_norm(void)
 // ---- embedding, dropout
 
 static gan_tensor *make_embedding(gan_model *m, gan_tensor *x, const int *i) { return gan_embedding(m, "emb", x, i[0], i[1]); }
+#ifdef GAN_DOUBLE
 static gan_tensor *embedding_f(gan_context *ctx, gan_tensor **x, void *user)
 {
     gan_model *m = (gan_model *)user;
@@ -550,6 +553,7 @@ static gan_tensor *embedding_f(gan_context *ctx, gan_tensor **x, void *user)
     for (k = 0; k < q->i[2]; ++k) gan_data(index)[k] = (gan_real)(k * k % q->i[0]);
     return gan_tanh(gan_forward(m, index, NULL));
 }
+#endif
 static void test_embedding(void)
 {
     TEST("embedding (rows, dim) takes rows by index, of any shape, and names its weight") {
@@ -665,7 +669,7 @@ static void test_dropout(void)
 typedef struct moments { double mean, std, min, max; } moments;
 static moments moments_of(gan_tensor *t)
 {
-    moments m = { 0, 0, INFINITY, -INFINITY };
+    moments m = { 0, 0, HUGE_VAL, -HUGE_VAL };
     size_t n = gan_numel(t), k;
     for (k = 0; k < n; ++k) {
         double v = (double)gan_data(t)[k];

@@ -201,6 +201,7 @@ static double norm_of(gan_tensor *t)
     return sqrt(s);
 }
 
+#ifdef GAN_DOUBLE
 typedef struct penalty_args { gan_penalty_kind kind; gan_model *d; gan_tensor *real, *fake; } penalty_args;
 static gan_tensor *penalty_f(gan_context *ctx, gan_tensor **x, void *user)
 {
@@ -209,6 +210,8 @@ static gan_tensor *penalty_f(gan_context *ctx, gan_tensor **x, void *user)
     gan_seed(ctx, 3);       // the same interpolates every time
     return gan_penalty(a->kind, (gan_real)2.5, a->d, a->real, a->fake, NULL);
 }
+
+#endif
 
 // The penalty's gradient by every parameter of D against finite differences: it must flow through the gradient of D.
 static void penalty_gradients(gan_penalty_kind kind, gan_model_function *critic, int ndim, const int *dims, const char *what)

@@ -138,6 +138,10 @@ static void embedded(void)
         gan_read(gan_forward(h, gan_rand_uniform(device, 2, 1, 96), NULL), got, 14 * 14);
         CHECK(gan_error(device) == 0, "%s", gan_error_message(device));
         CHECK_BYTES(want, got, sizeof want, "pixels");
+        {
+            const unsigned char *w = (const unsigned char *)gan_data(gan_model_find(h, "fc.weight"));
+            CHECK(w > weights && w < weights + size, "the weight was copied, it does not point into the bytes");
+        }
         CHECK(gan_memory(device).heap_calls == 0, "%d heap calls", (int)gan_memory(device).heap_calls);
         CHECK(gan_memory(device).peak < sizeof memory, "peak %lu", (unsigned long)gan_memory(device).peak);
         printf("%lu bytes for the device's generator; the weights in place are %lu\n", (unsigned long)gan_memory(device).peak, (unsigned long)size);

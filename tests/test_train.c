@@ -519,7 +519,7 @@ static gan_tensor *logging_generator(gan_model *g, gan_tensor *z, gan_tensor *la
 static void nonfinite(void)
 {
     TEST("a NaN, or an infinity, in the data stops the update: weights bit-identical, GAN_ERROR_NONFINITE") {
-        static const double bad[] = { NAN, INFINITY };
+        static const double bad[] = { (double)NAN, HUGE_VAL };
         size_t q;
         for (q = 0; q < COUNT(bad); ++q) {
             gan_real data[64];
