@@ -1,11 +1,13 @@
-// gan.h - v0.1.0 - generative adversarial networks in one C99 header. MIT or public domain, your choice (end of file).
+// gan.h - v0.1.0 - generative adversarial networks in one C99 header. MIT or public domain, your choice (end
+// of file).
 //
 // Trains and runs GANs with a C compiler and libm, nothing else. In ONE source file of your project write
 //
 //     #define GAN_IMPLEMENTATION
 //     #include "gan.h"
 //
-// and include gan.h plainly everywhere else. Compile with -O2 and link with -lm; add -fopenmp to use every core.
+// and include gan.h plainly everywhere else. Compile with -O2 and link with -lm; add -fopenmp to use every
+// core.
 //
 // A whole program: G(z) = z + theta learns to move a normal distribution onto its data, N(4, 1).
 //
@@ -24,12 +26,14 @@
 //         gan_context *ctx = gan_create(NULL);
 //         gan_model *g = gan_model_create(ctx, "generator", shift, NULL);
 //         gan_model *d = gan_model_create(ctx, "discriminator", logistic, NULL);
-//         gan_optimizer *og = gan_optimizer_create(g, gan_sgd(.1f, 0)), *od = gan_optimizer_create(d, gan_sgd(.1f, 0));
+//         gan_optimizer *og = gan_optimizer_create(g, gan_sgd(.1f, 0));
+//         gan_optimizer *od = gan_optimizer_create(d, gan_sgd(.1f, 0));
 //         int i;
 //         for (i = 0; i < 1000; ++i) {
 //             gan_tensor *x = gan_add_scalar(gan_rand_normal(ctx, 2, 256, 1), 4);
 //             gan_tensor *fake = gan_forward(g, gan_rand_normal(ctx, 2, 256, 1), NULL);
-//             gan_minimize(od, gan_loss_d(GAN_LOSS_NON_SATURATING, gan_forward(d, x, NULL), gan_forward(d, gan_detach(fake), NULL), 0));
+//             gan_tensor *r = gan_forward(d, x, NULL), *f = gan_forward(d, gan_detach(fake), NULL);
+//             gan_minimize(od, gan_loss_d(GAN_LOSS_NON_SATURATING, r, f, 0));
 //             fake = gan_forward(g, gan_rand_normal(ctx, 2, 256, 1), NULL);
 //             gan_minimize(og, gan_loss_g(GAN_LOSS_NON_SATURATING, gan_forward(d, fake, NULL)));
 //         }
@@ -57,22 +61,29 @@
 //
 // CONVENTIONS
 //
-//     Layout       Tensors are dense, row-major, of gan_real (float). Images are NCHW. Weights have PyTorch's shapes: linear
-//                  (out, in), conv2d (out, in / groups, kh, kw), conv_transpose2d (in, out / groups, kh, kw).
-//     Sizes        Dimensions are int, 1 to 8 of them or none (a scalar); variadic shapes are `int ndim` followed by ndim ints.
-//     Ownership    A context owns everything. Models, parameters, optimisers, datasets and trainers live until gan_destroy.
-//                  Tensors live until their step ends: a gan_trainer_step and a gan_minimize outside any scope release all
-//                  that was recorded; inside gan_scope_open ... gan_scope_close, the closing does. gan_keep keeps one by name.
-//                  There is no free function to forget. A step in its steady state makes no heap call.
-//     Errors       Sticky. A failed call returns a "poison" tensor that later calls pass on; ask gan_error(ctx) once, when it
-//                  suits you; gan_error_message(ctx) names the operation, the shapes and the fix. Nothing aborts or prints.
-//                  While an error stands no weight changes and no checkpoint is written over; gan_error_clear goes on.
-//                  NULL tensors, models and contexts are tolerated everywhere and lead to errors, not crashes.
-//     Threads      One context is used by one thread at a time; different contexts are independent. Inside, work is spread by
-//                  OpenMP when compiled with it, by gan_desc.parallel_for when given, else not at all.
-//     Determinism  Same seed, same build, same instruction set: the same bits, whatever the number of threads.
+//     Layout       Tensors are dense, row-major, of gan_real (float). Images are NCHW. Weights have PyTorch's
+//                  shapes: linear (out, in), conv2d (out, in / groups, kh, kw), conv_transpose2d (in, out /
+//                  groups, kh, kw).
+//     Sizes        Dimensions are int, 1 to 8 of them or none (a scalar); variadic shapes are `int ndim`
+//                  followed by ndim ints.
+//     Ownership    A context owns everything. Models, parameters, optimisers, datasets and trainers live
+//                  until gan_destroy. Tensors live until their step ends: a gan_trainer_step and a
+//                  gan_minimize outside any scope release all that was recorded; inside gan_scope_open ...
+//                  gan_scope_close, the closing does. gan_keep keeps one by name. There is no free function
+//                  to forget. A step in its steady state makes no heap call.
+//     Errors       Sticky. A failed call returns a "poison" tensor that later calls pass on; ask
+//                  gan_error(ctx) once, when it suits you; gan_error_message(ctx) names the operation, the
+//                  shapes and the fix. Nothing aborts or prints. While an error stands no weight changes and
+//                  no checkpoint is written over; gan_error_clear goes on. NULL tensors, models and contexts
+//                  are tolerated everywhere and lead to errors, not crashes.
+//     Threads      One context is used by one thread at a time; different contexts are independent. Inside,
+//                  work is spread by OpenMP when compiled with it, by gan_desc.parallel_for when given, else
+//                  not at all.
+//     Determinism  Same seed, same build, same instruction set: the same bits, whatever the number of
+//     threads.
 //     Precision    float; GAN_DOUBLE makes everything double (scalar code), for checking derivatives.
 
+// clang-format off: the interface is laid out by hand
 #ifndef GAN_H
 #define GAN_H
 
@@ -121,15 +132,15 @@ typedef struct gan_optimizer gan_optimizer;
 typedef struct gan_dataset gan_dataset;
 typedef struct gan_trainer gan_trainer;
 
-#define GAN_ERRORS(X)                                                                                  \
-    X(MEMORY, "out of memory")                                                                         \
-    X(ARGUMENT, "bad argument")                                                                        \
-    X(SHAPE, "shapes do not fit")                                                                      \
-    X(NAME, "bad or unknown name")                                                                     \
-    X(STATE, "call out of order")                                                                      \
-    X(NONFINITE, "NaN or infinity")                                                                    \
-    X(FILE, "file cannot be read or written")                                                          \
-    X(FORMAT, "file has the wrong format")                                                             \
+#define GAN_ERRORS(X)                                                                                        \
+    X(MEMORY, "out of memory")                                                                               \
+    X(ARGUMENT, "bad argument")                                                                              \
+    X(SHAPE, "shapes do not fit")                                                                            \
+    X(NAME, "bad or unknown name")                                                                           \
+    X(STATE, "call out of order")                                                                            \
+    X(NONFINITE, "NaN or infinity")                                                                          \
+    X(FILE, "file cannot be read or written")                                                                \
+    X(FORMAT, "file has the wrong format")                                                                   \
     X(UNSUPPORTED, "not available in this build or on this machine")
 
 typedef enum gan_error_code {
@@ -147,30 +158,32 @@ typedef enum gan_isa {
 #define GAN__ROW(id, name) GAN_ISA_##id,
     GAN_ISAS(GAN__ROW)
 #undef GAN__ROW
-    GAN_ISA_COUNT
+        GAN_ISA_COUNT
 } gan_isa;
 
 typedef struct gan_allocator {
-    void *(*alloc)(size_t bytes, void *user);           // any alignment; NULL when there is none
+    void *(*alloc)(size_t bytes, void *user); // any alignment; NULL when there is none
     void (*release)(void *p, size_t bytes, void *user);
     void *user;
 } gan_allocator;
 
 typedef void gan_task(void *arg, int64_t index);
 
-typedef struct gan_desc {                               // zero everywhere means the default
-    uint64_t seed;                                      // of every random number of this context
-    int threads;                                        // 0: all that OpenMP offers; with parallel_for: how many it runs
-    gan_isa isa;                                        // GAN_ISA_AUTO
-    void *memory;                                       // a fixed block: malloc is never called
-    size_t memory_size;                                 // its bytes
-    gan_allocator allocator;                            // malloc and free
-    void (*parallel_for)(int64_t n, gan_task *task, void *arg, void *user);     // runs task(arg, 0 .. n-1), returns when all are done
+typedef struct gan_desc {    // zero everywhere means the default
+    uint64_t seed;           // of every random number of this context
+    int threads;             // 0: all that OpenMP offers; with parallel_for: how many it runs
+    gan_isa isa;             // GAN_ISA_AUTO
+    void *memory;            // a fixed block: malloc is never called
+    size_t memory_size;      // its bytes
+    gan_allocator allocator; // malloc and free
+    // runs task(arg, 0 .. n-1), returns when all are done
+    void (*parallel_for)(int64_t n, gan_task *task, void *arg, void *user);
     void *parallel_user;
 } gan_desc;
 
-// A new context; desc may be NULL. Returns NULL when there is no memory for it, or when desc.isa names an instruction set
-// that this machine lacks (gan_error(NULL) is then GAN_ERROR_MEMORY; the context never half exists).
+// A new context; desc may be NULL. Returns NULL when there is no memory for it, or when desc.isa names an
+// instruction set that this machine lacks (gan_error(NULL) is then GAN_ERROR_MEMORY; the context never half
+// exists).
 GAN_API gan_context *gan_create(const gan_desc *desc);
 GAN_API void gan_destroy(gan_context *ctx);
 
@@ -180,16 +193,17 @@ GAN_API const char *gan_error_message(const gan_context *ctx);
 GAN_API void gan_error_clear(gan_context *ctx);
 
 typedef struct gan_memory_stats {
-    size_t current, peak;                               // bytes in use now and at most: parameters and step together
-    size_t reserved;                                    // bytes taken from the allocator or given as the fixed block
-    uint64_t heap_calls;                                // calls to the allocator so far
+    size_t current, peak; // bytes in use now and at most: parameters and step together
+    size_t reserved;      // bytes taken from the allocator or given as the fixed block
+    uint64_t heap_calls;  // calls to the allocator so far
 } gan_memory_stats;
 GAN_API gan_memory_stats gan_memory(const gan_context *ctx);
 
 // Tensors made between open and close are released by close; scopes nest.
 GAN_API void gan_scope_open(gan_context *ctx);
 GAN_API void gan_scope_close(gan_context *ctx);
-// A copy of t that lives until gan_destroy, off the tape. The same name again overwrites it (the shape must be the same).
+// A copy of t that lives until gan_destroy, off the tape. The same name again overwrites it (the shape must
+// be the same).
 GAN_API gan_tensor *gan_keep(gan_context *ctx, const char *name, gan_tensor *t);
 
 GAN_API const char *gan_isa_name(const gan_context *ctx);
@@ -201,47 +215,55 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed);
 
 GAN_API gan_tensor *gan_zeros(gan_context *ctx, int ndim, ...);
 GAN_API gan_tensor *gan_full(gan_context *ctx, gan_real value, int ndim, ...);
-GAN_API gan_tensor *gan_scalar(gan_context *ctx, gan_real value);                              // shape ()
-GAN_API gan_tensor *gan_linspace(gan_context *ctx, gan_real first, gan_real last, int n);      // (n)
-GAN_API gan_tensor *gan_from(gan_context *ctx, const gan_real *data, int ndim, ...);           // copies data
-GAN_API gan_tensor *gan_rand_uniform(gan_context *ctx, int ndim, ...);                         // [0, 1)
-GAN_API gan_tensor *gan_rand_normal(gan_context *ctx, int ndim, ...);                          // N(0, 1)
-GAN_API gan_tensor *gan_tensor_create(gan_context *ctx, int ndim, const int *dims);            // zeros; a computed shape
+GAN_API gan_tensor *gan_scalar(gan_context *ctx, gan_real value);                         // shape ()
+GAN_API gan_tensor *gan_linspace(gan_context *ctx, gan_real first, gan_real last, int n); // (n)
+GAN_API gan_tensor *gan_from(gan_context *ctx, const gan_real *data, int ndim, ...);      // copies data
+GAN_API gan_tensor *gan_rand_uniform(gan_context *ctx, int ndim, ...);                    // [0, 1)
+GAN_API gan_tensor *gan_rand_normal(gan_context *ctx, int ndim, ...);                     // N(0, 1)
+GAN_API gan_tensor *gan_tensor_create(gan_context *ctx, int ndim, const int *dims); // zeros; a computed shape
 
 GAN_API gan_context *gan_context_of(const gan_tensor *t);
 GAN_API int gan_ndim(const gan_tensor *t);
-GAN_API int gan_dim(const gan_tensor *t, int i);                    // i < 0 counts from the end
+GAN_API int gan_dim(const gan_tensor *t, int i); // i < 0 counts from the end
 GAN_API size_t gan_numel(const gan_tensor *t);
-GAN_API gan_real *gan_data(gan_tensor *t);                          // its values, to read or to fill; NULL for poison
-GAN_API gan_real gan_item(const gan_tensor *t);                     // the first value; 0 for poison
-GAN_API int gan_read(const gan_tensor *t, gan_real *out, size_t n); // copies n = numel values; returns the error code
+GAN_API gan_real *gan_data(gan_tensor *t);      // its values, to read or to fill; NULL for poison
+GAN_API gan_real gan_item(const gan_tensor *t); // the first value; 0 for poison
+// copies n = numel values; returns the error code
+GAN_API int gan_read(const gan_tensor *t, gan_real *out, size_t n);
 
 // >>operations: differentiable to any order; shapes broadcast as in NumPy. Names and meanings are PyTorch's.
 //
-// Every operation is recorded. What the tape knows is this table, one row an operation (its backward stands beside it in the
-// room >>op); the functions under "composed" below are made of these.
-#define GAN_OPERATIONS(X)                                                                                             \
-    X(ADD, add) X(SUB, sub) X(MUL, mul) X(DIV, div) X(POW, pow) X(MAXIMUM, maximum) X(MINIMUM, minimum)               \
-    X(AFFINE, affine) X(ABS, abs) X(EXP, exp) X(LOG, log) X(SQRT, sqrt) X(SQUARE, square) X(RECIPROCAL, reciprocal)   \
-    X(SIN, sin) X(COS, cos) X(TANH, tanh) X(TANH_BACKWARD, tanh_backward)                                             \
-    X(SIGMOID, sigmoid) X(SIGMOID_BACKWARD, sigmoid_backward) X(SOFTPLUS, softplus) X(ERF, erf)                       \
-    X(RELU, relu) X(LEAKY_RELU, leaky_relu) X(LEAKY_RELU_BACKWARD, leaky_relu_backward)                               \
-    X(ELU, elu) X(ELU_BACKWARD, elu_backward) X(GELU, gelu) X(SILU, silu) X(CLAMP, clamp)                             \
-    X(COMPARE, compare) X(WHERE, where) X(ADDCMUL, addcmul)                                                           \
-    X(SUM, sum) X(AMAX, amax) X(EXPAND, expand) X(RESHAPE, reshape) X(PERMUTE, permute) X(SLICE, slice) X(PAD, pad)   \
-    X(CONCAT, concat) X(TAKE, take) X(PUT, put)                                                                       \
-    X(MATMUL, matmul) X(LINEAR, linear)                                                                               \
-    X(CONV2D, conv2d) X(CONV_TRANSPOSE2D, conv_transpose2d) X(CONV2D_WEIGHT, conv2d_weight)                           \
-    X(MAX_POOL2D, max_pool2d) X(AVG_POOL2D, avg_pool2d) X(AVG_POOL2D_BACKWARD, avg_pool2d_backward)                   \
-    X(UPSAMPLE, upsample) X(UPSAMPLE_BACKWARD, upsample_backward)                                                     \
-    X(NORMALIZE, normalize) X(NORMALIZE_BACKWARD, normalize_backward)
+// Every operation is recorded. What the tape knows is this table, one row an operation (its backward stands
+// beside it in the room >>op); the functions under "composed" below are made of these.
+#define GAN_OPERATIONS(X)                                                                                    \
+    X(ADD, add)                                                                                              \
+    X(SUB, sub)                                                                                              \
+    X(MUL, mul) X(DIV, div) X(POW, pow) X(MAXIMUM, maximum) X(MINIMUM, minimum) X(AFFINE, affine)            \
+        X(ABS, abs) X(EXP, exp) X(LOG, log) X(SQRT, sqrt) X(SQUARE, square) X(RECIPROCAL, reciprocal)        \
+            X(SIN, sin) X(COS, cos) X(TANH, tanh) X(TANH_BACKWARD, tanh_backward) X(SIGMOID, sigmoid)        \
+                X(SIGMOID_BACKWARD, sigmoid_backward) X(SOFTPLUS, softplus) X(ERF, erf) X(RELU, relu)        \
+                    X(LEAKY_RELU, leaky_relu) X(LEAKY_RELU_BACKWARD, leaky_relu_backward) X(ELU, elu)        \
+                        X(ELU_BACKWARD, elu_backward) X(GELU, gelu) X(SILU, silu) X(CLAMP, clamp)            \
+                            X(COMPARE, compare) X(WHERE, where) X(ADDCMUL, addcmul) X(SUM, sum)              \
+                                X(AMAX, amax) X(EXPAND, expand) X(RESHAPE, reshape) X(PERMUTE, permute)      \
+                                    X(SLICE, slice) X(PAD, pad) X(CONCAT, concat) X(TAKE, take) X(PUT, put)  \
+                                        X(MATMUL, matmul) X(LINEAR, linear) X(CONV2D, conv2d)                \
+                                            X(CONV_TRANSPOSE2D, conv_transpose2d)                            \
+                                                X(CONV2D_WEIGHT, conv2d_weight) X(MAX_POOL2D, max_pool2d)    \
+                                                    X(AVG_POOL2D, avg_pool2d)                                \
+                                                        X(AVG_POOL2D_BACKWARD, avg_pool2d_backward)          \
+                                                            X(UPSAMPLE, upsample)                            \
+                                                                X(UPSAMPLE_BACKWARD, upsample_backward)      \
+                                                                    X(NORMALIZE, normalize)                  \
+                                                                        X(NORMALIZE_BACKWARD,                \
+                                                                          normalize_backward)
 
 typedef enum gan_op {
     GAN_OP_NONE = 0,
 #define GAN__ROW(id, name) GAN_OP_##id,
     GAN_OPERATIONS(GAN__ROW)
 #undef GAN__ROW
-    GAN_OP_COUNT
+        GAN_OP_COUNT
 } gan_op;
 
 // arithmetic, element by element, broadcasting
@@ -249,10 +271,11 @@ GAN_API gan_tensor *gan_add(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_sub(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_mul(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_div(gan_tensor *a, gan_tensor *b);
-GAN_API gan_tensor *gan_pow(gan_tensor *a, gan_tensor *b);              // a^b, a > 0 for the gradient of b
-GAN_API gan_tensor *gan_maximum(gan_tensor *a, gan_tensor *b);          // where equal, the gradient is shared half and half
+GAN_API gan_tensor *gan_pow(gan_tensor *a, gan_tensor *b); // a^b, a > 0 for the gradient of b
+// where equal, the gradient is shared half and half
+GAN_API gan_tensor *gan_maximum(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_minimum(gan_tensor *a, gan_tensor *b);
-GAN_API gan_tensor *gan_affine(gan_tensor *x, gan_real scale, gan_real shift);      // scale x + shift
+GAN_API gan_tensor *gan_affine(gan_tensor *x, gan_real scale, gan_real shift); // scale x + shift
 GAN_API gan_tensor *gan_abs(gan_tensor *x);
 GAN_API gan_tensor *gan_exp(gan_tensor *x);
 GAN_API gan_tensor *gan_log(gan_tensor *x);
@@ -263,17 +286,17 @@ GAN_API gan_tensor *gan_sin(gan_tensor *x);
 GAN_API gan_tensor *gan_cos(gan_tensor *x);
 GAN_API gan_tensor *gan_tanh(gan_tensor *x);
 GAN_API gan_tensor *gan_sigmoid(gan_tensor *x);
-GAN_API gan_tensor *gan_softplus(gan_tensor *x);                        // log(1 + e^x), stable
+GAN_API gan_tensor *gan_softplus(gan_tensor *x); // log(1 + e^x), stable
 GAN_API gan_tensor *gan_erf(gan_tensor *x);
 GAN_API gan_tensor *gan_relu(gan_tensor *x);
 GAN_API gan_tensor *gan_leaky_relu(gan_tensor *x, gan_real slope);
 GAN_API gan_tensor *gan_elu(gan_tensor *x, gan_real alpha);
-GAN_API gan_tensor *gan_selu(gan_tensor *x);                            // Klambauer 2017
-GAN_API gan_tensor *gan_gelu(gan_tensor *x);                            // x Phi(x), exact
-GAN_API gan_tensor *gan_silu(gan_tensor *x);                            // x sigmoid(x)
+GAN_API gan_tensor *gan_selu(gan_tensor *x); // Klambauer 2017
+GAN_API gan_tensor *gan_gelu(gan_tensor *x); // x Phi(x), exact
+GAN_API gan_tensor *gan_silu(gan_tensor *x); // x sigmoid(x)
 GAN_API gan_tensor *gan_clamp(gan_tensor *x, gan_real lo, gan_real hi);
-GAN_API gan_tensor *gan_where(gan_tensor *condition, gan_tensor *a, gan_tensor *b);        // condition != 0 ? a : b
-GAN_API gan_tensor *gan_addcmul(gan_tensor *a, gan_tensor *b, gan_tensor *c);              // a b + c in one pass
+GAN_API gan_tensor *gan_where(gan_tensor *condition, gan_tensor *a, gan_tensor *b); // condition != 0 ? a : b
+GAN_API gan_tensor *gan_addcmul(gan_tensor *a, gan_tensor *b, gan_tensor *c);       // a b + c in one pass
 // comparisons give 1 or 0, without gradient
 GAN_API gan_tensor *gan_lt(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_le(gan_tensor *a, gan_tensor *b);
@@ -283,61 +306,71 @@ GAN_API gan_tensor *gan_eq(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_ne(gan_tensor *a, gan_tensor *b);
 
 // shape
-GAN_API gan_tensor *gan_reshape(gan_tensor *x, int ndim, ...);          // one dimension may be -1; no copy
-GAN_API gan_tensor *gan_flatten(gan_tensor *x);                         // (N, ...) -> (N, rest); no copy
-GAN_API gan_tensor *gan_expand(gan_tensor *x, int ndim, ...);           // broadcast to this shape
+GAN_API gan_tensor *gan_reshape(gan_tensor *x, int ndim, ...); // one dimension may be -1; no copy
+GAN_API gan_tensor *gan_flatten(gan_tensor *x);                // (N, ...) -> (N, rest); no copy
+GAN_API gan_tensor *gan_expand(gan_tensor *x, int ndim, ...);  // broadcast to this shape
 GAN_API gan_tensor *gan_expand_as(gan_tensor *x, const gan_tensor *like);
-GAN_API gan_tensor *gan_permute(gan_tensor *x, int ndim, ...);          // output axis i is input axis p[i]
+GAN_API gan_tensor *gan_permute(gan_tensor *x, int ndim, ...); // output axis i is input axis p[i]
 GAN_API gan_tensor *gan_transpose(gan_tensor *x, int i, int j);
-GAN_API gan_tensor *gan_slice(gan_tensor *x, int axis, int start, int stop);        // [start, stop); negative counts from the end
+// [start, stop); negative counts from the end
+GAN_API gan_tensor *gan_slice(gan_tensor *x, int axis, int start, int stop);
 GAN_API gan_tensor *gan_pad(gan_tensor *x, int axis, int before, int after, gan_real value);
-GAN_API gan_tensor *gan_concat(int axis, int count, ...);               // `count` tensors
-GAN_API gan_tensor *gan_stack(int axis, int count, ...);                // along a new axis
+GAN_API gan_tensor *gan_concat(int axis, int count, ...); // `count` tensors
+GAN_API gan_tensor *gan_stack(int axis, int count, ...);  // along a new axis
 // x (B.., R, D), index (B.., n) of whole numbers 0 .. R-1 -> (B.., n, D): out[b][i][:] = x[b][index[b][i]][:]
 GAN_API gan_tensor *gan_take(gan_tensor *x, gan_tensor *index);
-GAN_API gan_tensor *gan_put(gan_tensor *g, gan_tensor *index, int rows);            // the adjoint of take: rows are summed
-GAN_API gan_tensor *gan_gather(gan_tensor *x, gan_tensor *index);       // along the last axis; x (B.., R), index (B.., n)
-GAN_API gan_tensor *gan_pixel_shuffle(gan_tensor *x, int factor);       // (N, C f f, H, W) -> (N, C, H f, W f)
+// the adjoint of take: rows are summed
+GAN_API gan_tensor *gan_put(gan_tensor *g, gan_tensor *index, int rows);
+// along the last axis; x (B.., R), index (B.., n)
+GAN_API gan_tensor *gan_gather(gan_tensor *x, gan_tensor *index);
+GAN_API gan_tensor *gan_pixel_shuffle(gan_tensor *x, int factor); // (N, C f f, H, W) -> (N, C, H f, W f)
 GAN_API gan_tensor *gan_pixel_unshuffle(gan_tensor *x, int factor);
 
 // reductions; axes is a bit mask made with GAN_AXIS(i) | GAN_AXIS(j), or GAN_ALL
 #define GAN_AXIS(i) (1u << (i))
 #define GAN_ALL 0xffffffffu
-enum { GAN_KEEPDIM = 1 };                                              // keep: reduced axes stay with size 1, else they go
+enum { GAN_KEEPDIM = 1 }; // keep: reduced axes stay with size 1, else they go
 GAN_API gan_tensor *gan_sum(gan_tensor *x, unsigned axes, int keep);
 GAN_API gan_tensor *gan_mean(gan_tensor *x, unsigned axes, int keep);
-GAN_API gan_tensor *gan_var(gan_tensor *x, unsigned axes, int keep);    // biased (divides by n)
-GAN_API gan_tensor *gan_amax(gan_tensor *x, int axis, int keep);        // the gradient goes to the first maximum
-GAN_API gan_tensor *gan_argmax(gan_tensor *x, int axis, int keep);      // index as a number; no gradient
-GAN_API gan_tensor *gan_norm(gan_tensor *x, unsigned axes, int keep);   // Euclidean; gradient 0 at 0
+GAN_API gan_tensor *gan_var(gan_tensor *x, unsigned axes, int keep); // biased (divides by n)
+GAN_API gan_tensor *gan_amax(gan_tensor *x, int axis, int keep);     // the gradient goes to the first maximum
+GAN_API gan_tensor *gan_argmax(gan_tensor *x, int axis, int keep);   // index as a number; no gradient
+GAN_API gan_tensor *gan_norm(gan_tensor *x, unsigned axes, int keep); // Euclidean; gradient 0 at 0
 GAN_API gan_tensor *gan_logsumexp(gan_tensor *x, int axis, int keep);
-GAN_API gan_tensor *gan_sum_all(gan_tensor *x);                         // to a scalar
+GAN_API gan_tensor *gan_sum_all(gan_tensor *x); // to a scalar
 GAN_API gan_tensor *gan_mean_all(gan_tensor *x);
-GAN_API gan_tensor *gan_norm_per_sample(gan_tensor *x);                 // (N, ...) -> (N)
+GAN_API gan_tensor *gan_norm_per_sample(gan_tensor *x); // (N, ...) -> (N)
 
 // products and images
-GAN_API gan_tensor *gan_matmul(gan_tensor *a, gan_tensor *b);           // (.., m, k) (.., k, n) -> (.., m, n), batch broadcasts
+// (.., m, k) (.., k, n) -> (.., m, n), batch broadcasts
+GAN_API gan_tensor *gan_matmul(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_matmul_t(gan_tensor *a, int transpose_a, gan_tensor *b, int transpose_b);
-GAN_API gan_tensor *gan_f_linear(gan_tensor *x, gan_tensor *weight, gan_tensor *bias);     // x (.., in) -> (.., out); bias may be NULL
+// x (.., in) -> (.., out); bias may be NULL
+GAN_API gan_tensor *gan_f_linear(gan_tensor *x, gan_tensor *weight, gan_tensor *bias);
 
-typedef struct gan_conv2d_desc {                        // zero means the default
-    int out_channels;                                   // for the layers; the operations read it off the weight
-    int kernel[2];                                      // height, width; width 0: the height
-    int stride[2], padding[2], dilation[2];             // default 1, 0, 1; a second 0 means "as the first"
-    int output_padding[2];                              // conv_transpose2d only
-    int groups;                                         // default 1
+typedef struct gan_conv2d_desc {            // zero means the default
+    int out_channels;                       // for the layers; the operations read it off the weight
+    int kernel[2];                          // height, width; width 0: the height
+    int stride[2], padding[2], dilation[2]; // default 1, 0, 1; a second 0 means "as the first"
+    int output_padding[2];                  // conv_transpose2d only
+    int groups;                             // default 1
     int no_bias;
 } gan_conv2d_desc;
-// x (N, C, H, W), weight (O, C / groups, kh, kw), bias (O) or NULL -> (N, O, H', W'), H' = (H + 2 p - d (kh - 1) - 1) / s + 1
-GAN_API gan_tensor *gan_f_conv2d(gan_tensor *x, gan_tensor *weight, gan_tensor *bias, const gan_conv2d_desc *desc);
-// x (N, C, H, W), weight (C, O / groups, kh, kw) -> (N, O, H', W'), H' = (H - 1) s - 2 p + d (kh - 1) + output_padding + 1
-GAN_API gan_tensor *gan_f_conv_transpose2d(gan_tensor *x, gan_tensor *weight, gan_tensor *bias, const gan_conv2d_desc *desc);
-GAN_API gan_tensor *gan_max_pool2d(gan_tensor *x, int kernel, int stride);         // no padding; stride 0: the kernel
+// x (N, C, H, W), weight (O, C / groups, kh, kw), bias (O) or NULL -> (N, O, H', W'), H' = (H + 2 p - d (kh -
+// 1) - 1) / s + 1
+GAN_API gan_tensor *gan_f_conv2d(gan_tensor *x, gan_tensor *weight, gan_tensor *bias,
+                                 const gan_conv2d_desc *desc);
+// x (N, C, H, W), weight (C, O / groups, kh, kw) -> (N, O, H', W'), H' = (H - 1) s - 2 p + d (kh - 1) +
+// output_padding + 1
+GAN_API gan_tensor *gan_f_conv_transpose2d(gan_tensor *x, gan_tensor *weight, gan_tensor *bias,
+                                           const gan_conv2d_desc *desc);
+GAN_API gan_tensor *gan_max_pool2d(gan_tensor *x, int kernel, int stride); // no padding; stride 0: the kernel
 GAN_API gan_tensor *gan_avg_pool2d(gan_tensor *x, int kernel, int stride);
-typedef enum gan_upsample_mode { GAN_NEAREST = 0, GAN_BILINEAR = 1 } gan_upsample_mode;    // bilinear: align_corners false
+// bilinear: align_corners false
+typedef enum gan_upsample_mode { GAN_NEAREST = 0, GAN_BILINEAR = 1 } gan_upsample_mode;
 GAN_API gan_tensor *gan_upsample(gan_tensor *x, int factor, gan_upsample_mode mode);
-// x seen as (A, C, B): to mean 0 and variance 1 per channel c over A and B, (x - mean) / sqrt(var + eps) with the biased variance.
-// What batch, instance, layer and group norm are made of.
+// x seen as (A, C, B): to mean 0 and variance 1 per channel c over A and B, (x - mean) / sqrt(var + eps) with
+// the biased variance. What batch, instance, layer and group norm are made of.
 GAN_API gan_tensor *gan_normalize(gan_tensor *x, int a, int c, int b, gan_real eps);
 
 // composed of the above
@@ -345,99 +378,119 @@ GAN_API gan_tensor *gan_neg(gan_tensor *x);
 GAN_API gan_tensor *gan_add_scalar(gan_tensor *x, gan_real s);
 GAN_API gan_tensor *gan_mul_scalar(gan_tensor *x, gan_real s);
 GAN_API gan_tensor *gan_pow_scalar(gan_tensor *x, gan_real p);
-GAN_API gan_tensor *gan_lerp(gan_tensor *a, gan_tensor *b, gan_tensor *w);         // a + w (b - a)
+GAN_API gan_tensor *gan_lerp(gan_tensor *a, gan_tensor *b, gan_tensor *w); // a + w (b - a)
 GAN_API gan_tensor *gan_softmax(gan_tensor *x, int axis);
 GAN_API gan_tensor *gan_log_softmax(gan_tensor *x, int axis);
-GAN_API gan_tensor *gan_mse_loss(gan_tensor *x, gan_tensor *target);               // mean
-GAN_API gan_tensor *gan_bce_with_logits(gan_tensor *logits, gan_tensor *target);   // mean; softplus(l) - t l
-GAN_API gan_tensor *gan_detach(gan_tensor *x);                                     // the same values, off the tape; no copy
+GAN_API gan_tensor *gan_mse_loss(gan_tensor *x, gan_tensor *target);             // mean
+GAN_API gan_tensor *gan_bce_with_logits(gan_tensor *logits, gan_tensor *target); // mean; softplus(l) - t l
+GAN_API gan_tensor *gan_detach(gan_tensor *x); // the same values, off the tape; no copy
 
 // >>gradients: y must be a scalar (one value)
 
-enum { GAN_CREATE_GRAPH = 1 };          // record the backward pass too, so that its result can be differentiated
+enum { GAN_CREATE_GRAPH = 1 }; // record the backward pass too, so that its result can be differentiated
 // dy/dx, of x's shape; zeros when y does not depend on x.
 GAN_API gan_tensor *gan_grad(gan_tensor *y, gan_tensor *x, int flags);
-GAN_API int gan_grads(gan_tensor *y, int n, gan_tensor **x, gan_tensor **dx, int flags);   // fills dx[0 .. n-1]; error code
+// fills dx[0 .. n-1]; error code
+GAN_API int gan_grads(gan_tensor *y, int n, gan_tensor **x, gan_tensor **dx, int flags);
 // Recording on (1, the start) or off (0); returns what it was. Off saves memory where no gradient is wanted.
 GAN_API int gan_record(gan_context *ctx, int on);
 
 typedef gan_tensor *gan_function(gan_context *ctx, gan_tensor **x, void *user);
 typedef struct gan_gradcheck_report {
-    double worst;                       // max over entries of |analytic - numeric| / (atol + rtol |numeric|): passes below 1
-    double error;                       // the largest |analytic - numeric| itself
-    int input, entry;                   // where
-    double analytic, numeric;           // what stood there
+    double worst;     // max over entries of |analytic - numeric| / (atol + rtol |numeric|): passes below 1
+    double error;     // the largest |analytic - numeric| itself
+    int input, entry; // where
+    double analytic, numeric; // what stood there
 } gan_gradcheck_report;
-// Central differences of sum(w f(x)) with fixed random weights w against the tape. order 1 checks gradients, order 2 gradients of
-// gradients (of the sum of first gradients with random weights). Returns 1 when worst < 1. Meant for the GAN_DOUBLE build:
-// eps 1e-6, atol 1e-5, rtol 1e-3.
-GAN_API int gan_gradcheck(gan_context *ctx, gan_function *f, void *user, int n, gan_tensor **x, int order, gan_gradcheck_report *report);
+// Central differences of sum(w f(x)) with fixed random weights w against the tape. order 1 checks gradients,
+// order 2 gradients of gradients (of the sum of first gradients with random weights). Returns 1 when worst <
+// 1. Meant for the GAN_DOUBLE build: eps 1e-6, atol 1e-5, rtol 1e-3.
+GAN_API int gan_gradcheck(gan_context *ctx, gan_function *f, void *user, int n, gan_tensor **x, int order,
+                          gan_gradcheck_report *report);
 
 // >>layers: a model is a C function; its parameters are named, created and initialised when first met
 
 typedef gan_tensor *gan_model_function(gan_model *m, gan_tensor *x, gan_tensor *label);
 typedef enum gan_mode { GAN_TRAIN = 0, GAN_EVAL = 1 } gan_mode;
 
-GAN_API gan_model *gan_model_create(gan_context *ctx, const char *name, gan_model_function *forward, void *user);
-GAN_API gan_tensor *gan_forward(gan_model *m, gan_tensor *x, gan_tensor *label);   // label may be NULL
+GAN_API gan_model *gan_model_create(gan_context *ctx, const char *name, gan_model_function *forward,
+                                    void *user);
+GAN_API gan_tensor *gan_forward(gan_model *m, gan_tensor *x, gan_tensor *label); // label may be NULL
 GAN_API void *gan_model_user(const gan_model *m);
 GAN_API gan_context *gan_model_context(const gan_model *m);
 GAN_API void gan_model_mode(gan_model *m, gan_mode mode);
-GAN_API int gan_model_count(const gan_model *m);                        // parameters and buffers so far
-GAN_API const char *gan_model_name(const gan_model *m, int i);          // "fc1.weight"
+GAN_API int gan_model_count(const gan_model *m);               // parameters and buffers so far
+GAN_API const char *gan_model_name(const gan_model *m, int i); // "fc1.weight"
 GAN_API gan_tensor *gan_model_tensor(const gan_model *m, int i);
-GAN_API gan_tensor *gan_model_find(const gan_model *m, const char *name);           // NULL when there is none
-GAN_API size_t gan_model_parameters(const gan_model *m);                // trainable numbers so far
-// Frozen parameters are left alone by optimisers. prefix NULL means all; "conv1" covers "conv1.weight" and "conv1.bias". It
-// holds for parameters that do not exist yet too; the last call about a name counts.
+GAN_API gan_tensor *gan_model_find(const gan_model *m, const char *name); // NULL when there is none
+GAN_API size_t gan_model_parameters(const gan_model *m);                  // trainable numbers so far
+// Frozen parameters are left alone by optimisers. prefix NULL means all; "conv1" covers "conv1.weight" and
+// "conv1.bias". It holds for parameters that do not exist yet too; the last call about a name counts.
 GAN_API void gan_model_freeze(gan_model *m, const char *prefix, int frozen);
 
-// Initialisers. Fans as in PyTorch. Values depend on the seed and the parameter's full name, not on the order of creation.
-#define GAN_INITS(X)                                                                                                  \
-    X(DEFAULT, default) X(ZEROS, zeros) X(CONSTANT, constant) X(NORMAL, normal) X(UNIFORM, uniform)                   \
-    X(XAVIER_UNIFORM, xavier_uniform) X(XAVIER_NORMAL, xavier_normal) X(HE_UNIFORM, he_uniform)                       \
-    X(HE_NORMAL, he_normal) X(ORTHOGONAL, orthogonal)
+// Initialisers. Fans as in PyTorch. Values depend on the seed and the parameter's full name, not on the order
+// of creation.
+#define GAN_INITS(X)                                                                                         \
+    X(DEFAULT, default)                                                                                      \
+    X(ZEROS, zeros)                                                                                          \
+    X(CONSTANT, constant) X(NORMAL, normal) X(UNIFORM, uniform) X(XAVIER_UNIFORM, xavier_uniform)            \
+        X(XAVIER_NORMAL, xavier_normal) X(HE_UNIFORM, he_uniform) X(HE_NORMAL, he_normal)                    \
+            X(ORTHOGONAL, orthogonal)
 typedef enum gan_init_kind {
 #define GAN__ROW(id, name) GAN_INIT_##id,
     GAN_INITS(GAN__ROW)
 #undef GAN__ROW
-    GAN_INIT_COUNT
+        GAN_INIT_COUNT
 } gan_init_kind;
-typedef struct gan_init { gan_init_kind kind; gan_real a, b; } gan_init;
-GAN_API gan_init gan_init_default(void);                                // U(-1/sqrt(fan_in), 1/sqrt(fan_in)): PyTorch's linear and conv
+typedef struct gan_init {
+    gan_init_kind kind;
+    gan_real a, b;
+} gan_init;
+GAN_API gan_init gan_init_default(void); // U(-1/sqrt(fan_in), 1/sqrt(fan_in)): PyTorch's linear and conv
 GAN_API gan_init gan_init_zeros(void);
 GAN_API gan_init gan_init_constant(gan_real value);
 GAN_API gan_init gan_init_normal(gan_real mean, gan_real std);
 GAN_API gan_init gan_init_uniform(gan_real lo, gan_real hi);
-GAN_API gan_init gan_init_xavier_uniform(gan_real gain);                // Glorot 2010
+GAN_API gan_init gan_init_xavier_uniform(gan_real gain); // Glorot 2010
 GAN_API gan_init gan_init_xavier_normal(gan_real gain);
-GAN_API gan_init gan_init_he_uniform(gan_real slope);                   // He 2015, for leaky ReLU of that slope (0: ReLU)
+GAN_API gan_init gan_init_he_uniform(gan_real slope); // He 2015, for leaky ReLU of that slope (0: ReLU)
 GAN_API gan_init gan_init_he_normal(gan_real slope);
-GAN_API gan_init gan_init_orthogonal(gan_real gain);                    // Saxe 2014
-// The weight initialiser of the layers that this model creates from now on (biases: zeros unless it is the default one).
+GAN_API gan_init gan_init_orthogonal(gan_real gain); // Saxe 2014
+// The weight initialiser of the layers that this model creates from now on (biases: zeros unless it is the
+// default one).
 GAN_API void gan_model_init(gan_model *m, gan_init weights);
 
 // Your own parameter, and a buffer (saved, not trained).
 GAN_API gan_tensor *gan_param(gan_model *m, const char *name, gan_init init, int ndim, ...);
 GAN_API gan_tensor *gan_buffer(gan_model *m, const char *name, gan_real value, int ndim, ...);
 
-#define GAN_LAYERS(X)                                                                                                 \
-    X(LINEAR, linear) X(CONV2D, conv2d) X(CONV_TRANSPOSE2D, conv_transpose2d) X(BATCH_NORM, batch_norm)               \
-    X(LAYER_NORM, layer_norm) X(INSTANCE_NORM, instance_norm) X(GROUP_NORM, group_norm) X(EMBEDDING, embedding)       \
-    X(DROPOUT, dropout)
-GAN_API gan_tensor *gan_linear(gan_model *m, const char *name, gan_tensor *x, int out);            // (.., in) -> (.., out)
+#define GAN_LAYERS(X)                                                                                        \
+    X(LINEAR, linear)                                                                                        \
+    X(CONV2D, conv2d)                                                                                        \
+    X(CONV_TRANSPOSE2D, conv_transpose2d) X(BATCH_NORM, batch_norm) X(LAYER_NORM, layer_norm)                \
+        X(INSTANCE_NORM, instance_norm) X(GROUP_NORM, group_norm) X(EMBEDDING, embedding)                    \
+            X(DROPOUT, dropout)
+// (.., in) -> (.., out)
+GAN_API gan_tensor *gan_linear(gan_model *m, const char *name, gan_tensor *x, int out);
 GAN_API gan_tensor *gan_linear_no_bias(gan_model *m, const char *name, gan_tensor *x, int out);
-GAN_API gan_tensor *gan_conv2d(gan_model *m, const char *name, gan_tensor *x, int out_channels, int kernel, int stride, int padding);
+GAN_API gan_tensor *gan_conv2d(gan_model *m, const char *name, gan_tensor *x, int out_channels, int kernel,
+                               int stride, int padding);
 GAN_API gan_tensor *gan_conv2d_ex(gan_model *m, const char *name, gan_tensor *x, const gan_conv2d_desc *desc);
-GAN_API gan_tensor *gan_conv_transpose2d(gan_model *m, const char *name, gan_tensor *x, int out_channels, int kernel, int stride, int padding);
-GAN_API gan_tensor *gan_conv_transpose2d_ex(gan_model *m, const char *name, gan_tensor *x, const gan_conv2d_desc *desc);
-// x (N, C) or (N, C, ...): per channel over the rest; eps 1e-5, momentum .1, running statistics for GAN_EVAL (Ioffe 2015).
+GAN_API gan_tensor *gan_conv_transpose2d(gan_model *m, const char *name, gan_tensor *x, int out_channels,
+                                         int kernel, int stride, int padding);
+GAN_API gan_tensor *gan_conv_transpose2d_ex(gan_model *m, const char *name, gan_tensor *x,
+                                            const gan_conv2d_desc *desc);
+// x (N, C) or (N, C, ...): per channel over the rest; eps 1e-5, momentum .1, running statistics for GAN_EVAL
+// (Ioffe 2015).
 GAN_API gan_tensor *gan_batch_norm(gan_model *m, const char *name, gan_tensor *x);
-GAN_API gan_tensor *gan_layer_norm(gan_model *m, const char *name, gan_tensor *x);                 // over all axes but the first
-GAN_API gan_tensor *gan_instance_norm(gan_model *m, const char *name, gan_tensor *x);              // (N, C, H, W), with affine
+// over all axes but the first
+GAN_API gan_tensor *gan_layer_norm(gan_model *m, const char *name, gan_tensor *x);
+// (N, C, H, W), with affine
+GAN_API gan_tensor *gan_instance_norm(gan_model *m, const char *name, gan_tensor *x);
 GAN_API gan_tensor *gan_group_norm(gan_model *m, const char *name, gan_tensor *x, int groups);
-GAN_API gan_tensor *gan_embedding(gan_model *m, const char *name, gan_tensor *index, int rows, int dim);   // (..) -> (.., dim)
-GAN_API gan_tensor *gan_dropout(gan_model *m, gan_tensor *x, gan_real p);                          // only in GAN_TRAIN
+// (..) -> (.., dim)
+GAN_API gan_tensor *gan_embedding(gan_model *m, const char *name, gan_tensor *index, int rows, int dim);
+GAN_API gan_tensor *gan_dropout(gan_model *m, gan_tensor *x, gan_real p); // only in GAN_TRAIN
 
 // >>losses: r = D(x), f = D(G(z)) are logits (before any sigmoid); every row is minimised by its player
 //
@@ -447,148 +500,164 @@ GAN_API gan_tensor *gan_dropout(gan_model *m, gan_tensor *x, gan_real p);       
 //     LEAST_SQUARES     ((r-1)^2 + f^2) / 2         (f-1)^2 / 2         Mao 2017
 //     WASSERSTEIN       f - r                       -f                  Arjovsky 2017
 //     HINGE             relu(1-r) + relu(1+f)       -f                  Lim and Ye 2017
-#define GAN_LOSSES(X)                                                                                                 \
-    X(NON_SATURATING, non_saturating) X(MINIMAX, minimax) X(LEAST_SQUARES, least_squares)                             \
-    X(WASSERSTEIN, wasserstein) X(HINGE, hinge)
+#define GAN_LOSSES(X)                                                                                        \
+    X(NON_SATURATING, non_saturating)                                                                        \
+    X(MINIMAX, minimax) X(LEAST_SQUARES, least_squares) X(WASSERSTEIN, wasserstein) X(HINGE, hinge)
 typedef enum gan_loss {
 #define GAN__ROW(id, name) GAN_LOSS_##id,
     GAN_LOSSES(GAN__ROW)
 #undef GAN__ROW
-    GAN_LOSS_COUNT
+        GAN_LOSS_COUNT
 } gan_loss;
-// Batch means, scalars. smoothing s: the target of real data is 1 - s (one-sided label smoothing, Salimans 2016); losses with a target use it.
+// Batch means, scalars. smoothing s: the target of real data is 1 - s (one-sided label smoothing, Salimans
+// 2016); losses with a target use it.
 GAN_API gan_tensor *gan_loss_d(gan_loss loss, gan_tensor *real, gan_tensor *fake, gan_real smoothing);
 GAN_API gan_tensor *gan_loss_g(gan_loss loss, gan_tensor *fake);
 GAN_API const char *gan_loss_name(gan_loss loss);
 
 // Penalties on the discriminator, added to its loss (or, for the clip, applied after its update).
-//     WGAN_GP       weight mean_i (|grad_x D(x_i)| - 1)^2 on random interpolates      Gulrajani 2017; default weight 10
-//     R1            weight / 2 mean_i |grad_x D(x_i)|^2 on real data                  Mescheder 2018; default weight 10
-//     WEIGHT_CLIP   every parameter of D into [-weight, weight] after each update     Arjovsky 2017; default weight .01
+//     WGAN_GP       weight mean_i (|grad_x D(x_i)| - 1)^2 on random interpolates    Gulrajani 2017; 10
+//     R1            weight / 2 mean_i |grad_x D(x_i)|^2 on real data                Mescheder 2018; 10
+//     WEIGHT_CLIP   every parameter of D into [-weight, weight] after each update   Arjovsky 2017; .01
+// The last column is the weight that 0 stands for.
 #define GAN_PENALTIES(X) X(NONE, none) X(WGAN_GP, wgan_gp) X(R1, r1) X(WEIGHT_CLIP, weight_clip)
 typedef enum gan_penalty_kind {
 #define GAN__ROW(id, name) GAN_PENALTY_##id,
     GAN_PENALTIES(GAN__ROW)
 #undef GAN__ROW
-    GAN_PENALTY_COUNT
+        GAN_PENALTY_COUNT
 } gan_penalty_kind;
-GAN_API gan_tensor *gan_penalty(gan_penalty_kind kind, gan_real weight, gan_model *d, gan_tensor *real, gan_tensor *fake, gan_tensor *label);
+GAN_API gan_tensor *gan_penalty(gan_penalty_kind kind, gan_real weight, gan_model *d, gan_tensor *real,
+                                gan_tensor *fake, gan_tensor *label);
 GAN_API void gan_penalty_after(gan_penalty_kind kind, gan_real weight, gan_model *d);
 GAN_API const char *gan_penalty_name(gan_penalty_kind kind);
 
 // >>optimizers: PyTorch's formulas and defaults
 
-#define GAN_OPTIMIZERS(X) X(SGD, sgd, 1) X(RMSPROP, rmsprop, 2) X(ADAM, adam, 2)           // name, state arrays per parameter
+// A row: name, state arrays per parameter.
+#define GAN_OPTIMIZERS(X) X(SGD, sgd, 1) X(RMSPROP, rmsprop, 2) X(ADAM, adam, 2)
 typedef enum gan_optimizer_kind {
 #define GAN__ROW(id, name, states) GAN_OPTIMIZER_##id,
     GAN_OPTIMIZERS(GAN__ROW)
 #undef GAN__ROW
-    GAN_OPTIMIZER_COUNT
+        GAN_OPTIMIZER_COUNT
 } gan_optimizer_kind;
-typedef struct gan_optimizer_desc {     // start from a function below and change fields
+typedef struct gan_optimizer_desc { // start from a function below and change fields
     gan_optimizer_kind kind;
-    gan_real lr, weight_decay;          // weight decay is L2, added to the gradient
-    gan_real momentum, dampening;       // SGD, RMSProp
-    int nesterov;                       // SGD
-    gan_real beta1, beta2, alpha, eps;  // Adam's betas, RMSProp's alpha
+    gan_real lr, weight_decay;         // weight decay is L2, added to the gradient
+    gan_real momentum, dampening;      // SGD, RMSProp
+    int nesterov;                      // SGD
+    gan_real beta1, beta2, alpha, eps; // Adam's betas, RMSProp's alpha
 } gan_optimizer_desc;
 GAN_API gan_optimizer_desc gan_sgd(gan_real lr, gan_real momentum);
-GAN_API gan_optimizer_desc gan_rmsprop(gan_real lr);                    // alpha .99, eps 1e-8
-GAN_API gan_optimizer_desc gan_adam(gan_real lr, gan_real beta1, gan_real beta2);          // eps 1e-8; Kingma 2014
+GAN_API gan_optimizer_desc gan_rmsprop(gan_real lr);                              // alpha .99, eps 1e-8
+GAN_API gan_optimizer_desc gan_adam(gan_real lr, gan_real beta1, gan_real beta2); // eps 1e-8; Kingma 2014
 
 GAN_API gan_optimizer *gan_optimizer_create(gan_model *m, gan_optimizer_desc desc);
-// One update of the model's parameters that are not frozen; gradients are computed for these alone. Returns the loss. A NaN or
-// infinity in the loss or a gradient stops it before any weight changes (GAN_ERROR_NONFINITE names the operation where it began).
-// Outside any scope this ends the step: every tensor recorded since the last step is released.
+// One update of the model's parameters that are not frozen; gradients are computed for these alone. Returns
+// the loss. A NaN or infinity in the loss or a gradient stops it before any weight changes
+// (GAN_ERROR_NONFINITE names the operation where it began). Outside any scope this ends the step: every
+// tensor recorded since the last step is released.
 GAN_API gan_real gan_minimize(gan_optimizer *o, gan_tensor *loss);
 GAN_API void gan_optimizer_lr(gan_optimizer *o, gan_real lr);
-GAN_API gan_real gan_optimizer_norm(const gan_optimizer *o);            // Euclidean norm of the last gradient
+GAN_API gan_real gan_optimizer_norm(const gan_optimizer *o); // Euclidean norm of the last gradient
 
 // >>datasets: batches in shuffled epochs
 
 // n samples of the given shape, copied; labels (n numbers) may be NULL.
-GAN_API gan_dataset *gan_dataset_memory(gan_context *ctx, const gan_real *data, const gan_real *labels, int n, int ndim, ...);
+GAN_API gan_dataset *gan_dataset_memory(gan_context *ctx, const gan_real *data, const gan_real *labels, int n,
+                                        int ndim, ...);
 // Endless samples (dim) from a toy distribution:
-//     NORMAL (1) N(4, 1.25^2) - LINE (2) y = 2 x + 1, x ~ U(-1, 1), noise .05 - RING (2) 8 modes on the unit circle, sigma .01 -
-//     GRID (2) 25 modes on {-4, -2, 0, 2, 4}^2, sigma .05 - MOONS (2) two half circles, noise .05 - SWISS_ROLL (2) noise .05, scaled to about 1
-#define GAN_TOYS(X) X(NORMAL, normal, 1) X(LINE, line, 2) X(RING, ring, 2) X(GRID, grid, 2) X(MOONS, moons, 2) X(SWISS_ROLL, swiss_roll, 2)
+//     NORMAL (1) N(4, 1.25^2) - LINE (2) y = 2 x + 1, x ~ U(-1, 1), noise .05 - RING (2) 8 modes on the unit
+//     circle, sigma .01 - GRID (2) 25 modes on {-4, -2, 0, 2, 4}^2, sigma .05 - MOONS (2) two half circles,
+//     noise .05 - SWISS_ROLL (2) noise .05, scaled to about 1
+#define GAN_TOYS(X)                                                                                          \
+    X(NORMAL, normal, 1)                                                                                     \
+    X(LINE, line, 2) X(RING, ring, 2) X(GRID, grid, 2) X(MOONS, moons, 2) X(SWISS_ROLL, swiss_roll, 2)
 typedef enum gan_toy {
 #define GAN__ROW(id, name, dim) GAN_TOY_##id,
     GAN_TOYS(GAN__ROW)
 #undef GAN__ROW
-    GAN_TOY_COUNT
+        GAN_TOY_COUNT
 } gan_toy;
 GAN_API gan_dataset *gan_dataset_toy(gan_context *ctx, gan_toy kind);
-GAN_API gan_tensor *gan_dataset_batch(gan_dataset *d, int n, gan_tensor **labels);         // (n, ...); labels (n) or NULL
-GAN_API int64_t gan_dataset_size(const gan_dataset *d);                 // 0: endless
+// (n, ...); labels (n) or NULL
+GAN_API gan_tensor *gan_dataset_batch(gan_dataset *d, int n, gan_tensor **labels);
+GAN_API int64_t gan_dataset_size(const gan_dataset *d); // 0: endless
 #ifndef GAN_NO_STDIO
-// IDX files (MNIST, Fashion-MNIST). path: an images file, or a folder with train-images-idx3-ubyte (and, when present, its
-// labels). Pixels 0 .. 255 become -1 .. 1, shape (1, H, W).
+// IDX files (MNIST, Fashion-MNIST). path: an images file, or a folder with train-images-idx3-ubyte (and, when
+// present, its labels). Pixels 0 .. 255 become -1 .. 1, shape (1, H, W).
 GAN_API gan_dataset *gan_dataset_idx(gan_context *ctx, const char *path);
 // (N, C, H, W) or (N, H, W) with values -1 .. 1 as IDX u8, C = 1. Returns the error code.
 GAN_API int gan_idx_write(gan_tensor *x, const char *path);
 
 // >>images: x (N, C, H, W), C 1 or 3, values -1 .. 1 (clamped), as a grid with that many columns (0: square)
 
-// By extension: .png (when stb_image_write.h was included before the implementation; else the picture is written as .pgm or .ppm
-// beside that name), .pgm, .ppm. Returns the error code.
+// By extension: .png (when stb_image_write.h was included before the implementation; else the picture is
+// written as .pgm or .ppm beside that name), .pgm, .ppm. Returns the error code.
 GAN_API int gan_image_write(gan_tensor *x, int columns, const char *path);
-GAN_API int gan_image_write_png(gan_tensor *x, int columns, const char *path);             // gan_image_write under its familiar name
+// gan_image_write under its familiar name
+GAN_API int gan_image_write_png(gan_tensor *x, int columns, const char *path);
 // width x height pixels of 1 or 3 bytes.
-GAN_API int gan_image_write_bytes(gan_context *ctx, const unsigned char *pixels, int width, int height, int channels, const char *path);
+GAN_API int gan_image_write_bytes(gan_context *ctx, const unsigned char *pixels, int width, int height,
+                                  int channels, const char *path);
 
 // >>checkpoints: safetensors; PyTorch reads them
 
-// Every parameter and buffer as "model.name", the state of optimisers ("optimizer.model.name.0"), averages ("ema.model.name"),
-// steps, data position and random numbers (I64), with a digest in __metadata__. The old file survives any failure (written
-// beside it, then renamed). Returns the error code.
+// Every parameter and buffer as "model.name", the state of optimisers ("optimizer.model.name.0"), averages
+// ("ema.model.name"), steps, data position and random numbers (I64), with a digest in __metadata__. The old
+// file survives any failure (written beside it, then renamed). Returns the error code.
 GAN_API int gan_save(gan_context *ctx, const char *path);
 // Everything that the file holds: into what exists, and into what will be created later under the same name.
 GAN_API int gan_load(gan_context *ctx, const char *path);
 #endif
-// The same from memory, which must outlive the context: where aligned, parameters point into it instead of being copied (so it
-// may be read-only; training copies a parameter before it first writes to it).
+// The same from memory, which must outlive the context: where aligned, parameters point into it instead of
+// being copied (so it may be read-only; training copies a parameter before it first writes to it).
 GAN_API int gan_load_memory(gan_context *ctx, const void *bytes, size_t size);
 
 // >>trainer: Goodfellow 2014, algorithm 1
 
-typedef enum gan_prior { GAN_PRIOR_NORMAL = 0, GAN_PRIOR_UNIFORM = 1 } gan_prior;          // N(0, 1), U(-1, 1)
+typedef enum gan_prior { GAN_PRIOR_NORMAL = 0, GAN_PRIOR_UNIFORM = 1 } gan_prior; // N(0, 1), U(-1, 1)
 
 typedef struct gan_trainer_stats {
-    int64_t step;                       // 1 after the first
-    gan_real d_loss, g_loss;            // as minimised; d_loss without the penalty
-    gan_real penalty;                   // its weighted value
-    gan_real d_real, d_fake;            // mean D(x), D(G(z)): probabilities for MINIMAX and NON_SATURATING, raw outputs for the others
+    int64_t step;            // 1 after the first
+    gan_real d_loss, g_loss; // as minimised; d_loss without the penalty
+    gan_real penalty;        // its weighted value
+    // mean D(x), D(G(z)): probabilities for MINIMAX and NON_SATURATING, raw outputs for the others
+    gan_real d_real, d_fake;
     gan_real d_grad_norm, g_grad_norm;
-    int cancelled;                      // the callback asked to stop
+    int cancelled; // the callback asked to stop
 } gan_trainer_stats;
 
-typedef struct gan_trainer_desc {       // zero means the default
+typedef struct gan_trainer_desc { // zero means the default
     gan_model *generator, *discriminator;
     gan_dataset *data;
-    int batch;                          // 64
-    int latent;                         // size of z; 100
+    int batch;  // 64
+    int latent; // size of z; 100
     gan_prior prior;
     gan_loss loss;
     gan_penalty_kind penalty;
-    gan_real penalty_weight;            // the penalty's own default
-    gan_optimizer_desc g_optimizer, d_optimizer;        // Adam 2e-4 (.5, .999)
-    int d_steps;                        // k of algorithm 1; 1
-    gan_real ema;                       // decay of an averaged generator, used for sampling; 0: none
+    gan_real penalty_weight;                     // the penalty's own default
+    gan_optimizer_desc g_optimizer, d_optimizer; // Adam 2e-4 (.5, .999)
+    int d_steps;                                 // k of algorithm 1; 1
+    gan_real ema;                                // decay of an averaged generator, used for sampling; 0: none
     gan_real label_smoothing;
-    int (*progress)(const gan_trainer_stats *stats, void *user);       // after each step; non-zero cancels gan_trainer_run
+    // after each step; non-zero cancels gan_trainer_run
+    int (*progress)(const gan_trainer_stats *stats, void *user);
     void *user;
 } gan_trainer_desc;
 
 GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc *desc);
-GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t);             // d_steps updates of D, then one of G
-GAN_API gan_trainer_stats gan_trainer_run(gan_trainer *t, int64_t steps);           // until done, cancelled or failed
-// n samples of the (averaged) generator in GAN_EVAL, always from the same z for the same n; the training is not disturbed.
+GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t); // d_steps updates of D, then one of G
+GAN_API gan_trainer_stats gan_trainer_run(gan_trainer *t, int64_t steps); // until done, cancelled or failed
+// n samples of the (averaged) generator in GAN_EVAL, always from the same z for the same n; the training is
+// not disturbed.
 GAN_API gan_tensor *gan_trainer_sample(gan_trainer *t, int n);
-GAN_API gan_tensor *gan_trainer_generate(gan_trainer *t, gan_tensor *z, gan_tensor *label);        // from your own z
-GAN_API int64_t gan_trainer_steps(const gan_trainer *t);                // done so far, those before a checkpoint included
+GAN_API gan_tensor *gan_trainer_generate(gan_trainer *t, gan_tensor *z, gan_tensor *label); // from your own z
+GAN_API int64_t gan_trainer_steps(const gan_trainer *t); // done so far, those before a checkpoint included
 
 #endif // GAN_H
+// clang-format on
 
 #if defined(GAN_IMPLEMENTATION) && !defined(GAN_H_IMPLEMENTED)
 #ifndef GAN__PASS
@@ -666,27 +735,28 @@ static int gan__is_finite(gan_real x)
 #endif
 }
 
-// >>mem: the context; memory in three kinds: for ever, for a step, and freed early; uses base; tests/test_mem.c
+// >>mem: the context; memory for ever, for a step, freed early; uses base; tests/test_mem.c
 //
-// Chunks come from the allocator (or are the fixed block). What lives for ever is taken from a chunk's low end, what a step
-// makes from its high end, so one block serves both without a division chosen beforehand. Step memory is a stack of blocks
-// with scopes marked in it; a block that is freed early joins its neighbours and is given out again within its scope.
+// Chunks come from the allocator (or are the fixed block). What lives for ever is taken from a chunk's low
+// end, what a step makes from its high end, so one block serves both without a division chosen beforehand.
+// Step memory is a stack of blocks with scopes marked in it; a block that is freed early joins its neighbours
+// and is given out again within its scope.
 
 #define GAN__ALIGN 64
 #define GAN__SCOPES 32
 
 typedef struct gan__block {
-    size_t size;                        // payload bytes, a multiple of GAN__ALIGN
-    struct gan__block *newer;           // the neighbour below, NULL for the newest of its scope
-    struct gan__block *next, *before;   // in the list of free blocks
+    size_t size;                      // payload bytes, a multiple of GAN__ALIGN
+    struct gan__block *newer;         // the neighbour below, NULL for the newest of its scope
+    struct gan__block *next, *before; // in the list of free blocks
     struct gan__chunk *chunk;
-    int refs;                           // tensors that look at it
+    int refs; // tensors that look at it
     int free;
 } gan__block;
 
 typedef struct gan__chunk {
     struct gan__chunk *next;
-    char *lo, *hi, *end;                // free between lo and hi; step blocks in [hi, end)
+    char *lo, *hi, *end; // free between lo and hi; step blocks in [hi, end)
     gan__block *newest;
     size_t bytes;
     void *base;
@@ -700,26 +770,30 @@ typedef struct gan__mark {
     size_t used;
 } gan__mark;
 
-typedef struct gan__rng { uint64_t seed, stream, counter; } gan__rng;
+typedef struct gan__rng {
+    uint64_t seed, stream, counter;
+} gan__rng;
 
-// A tensor is its values and the record of how they came about. Step tensors are linked in order of creation: that is the tape.
+// A tensor is its values and the record of how they came about. Step tensors are linked in order of creation:
+// that is the tape.
 struct gan_tensor {
     gan_context *ctx;
     gan_real *data;
     size_t size;
     int ndim, dim[GAN_MAX_DIMS];
     gan_op op;
-    int nin;                            // 0: a leaf, nothing was recorded
+    int nin; // 0: a leaf, nothing was recorded
     gan_tensor **in, *inline_in[5];
-    int i[12];                          // the operation's whole-number attributes
-    gan_real p, q;                      // and its real ones
-    gan__block *block;                  // step memory that the values are in; NULL: they live for ever
+    int i[12];         // the operation's whole-number attributes
+    gan_real p, q;     // and its real ones
+    gan__block *block; // step memory that the values are in; NULL: they live for ever
     gan_tensor *older, *newer;
-    gan_tensor *grad;                   // during a backward pass: the gradient so far
-    uint64_t wanted, through, reached;  // epoch of the pass that wants its gradient; wants one of its inputs'; that it is part of
-    uint64_t born;                      // epoch of the pass that made it as a temporary, or 0
-    int holds;                          // backward pass: places that keep it
-    int alive;                          // 0 after its step ended
+    gan_tensor *grad; // during a backward pass: the gradient so far
+    uint64_t wanted, through,
+        reached;   // epoch of the pass that wants its gradient; wants one of its inputs'; that it is part of
+    uint64_t born; // epoch of the pass that made it as a temporary, or 0
+    int holds;     // backward pass: places that keep it
+    int alive;     // 0 after its step ended
 };
 
 struct gan_context {
@@ -728,24 +802,24 @@ struct gan_context {
     int recording;
     int error;
     char message[512];
-    const char *model, *layer;          // the layer that is being built, for the message; NULL outside
+    const char *model, *layer; // the layer that is being built, for the message; NULL outside
     gan_allocator allocator;
     void (*parallel_for)(int64_t n, gan_task *task, void *arg, void *user);
     void *parallel_user;
-    int fixed;                          // no more chunks: a fixed block was given
-    gan__chunk *chunks, *step;          // all of them in order; where step memory is taken now
-    gan__block *free;                   // of the innermost scope
+    int fixed;                 // no more chunks: a fixed block was given
+    gan__chunk *chunks, *step; // all of them in order; where step memory is taken now
+    gan__block *free;          // of the innermost scope
     gan__mark scope[GAN__SCOPES];
-    int depth;                          // innermost scope; 0 is the step itself
-    int skipped;                        // scopes opened beyond the limit
+    int depth;   // innermost scope; 0 is the step itself
+    int skipped; // scopes opened beyond the limit
     size_t persistent, used, peak, reserved;
     uint64_t heap_calls;
     gan__rng rng;
-    gan_tensor *last;                   // the newest step tensor
-    gan_tensor *pool, *pool_end;        // dead tensor structs, first out is the oldest
+    gan_tensor *last;            // the newest step tensor
+    gan_tensor *pool, *pool_end; // dead tensor structs, first out is the oldest
     gan_tensor *poison;
-    uint64_t epoch;                     // of backward passes
-    uint64_t born;                      // the epoch of the pass that is making temporaries now, or 0
+    uint64_t epoch; // of backward passes
+    uint64_t born;  // the epoch of the pass that is making temporaries now, or 0
     struct gan__state *states, *states_end;
     struct gan__entry *pending;
     gan_model *models;
@@ -865,7 +939,8 @@ static gan__block *gan__block_new(gan_context *ctx, size_t bytes)
         if (b->size >= bytes && (!best || b->size < best->size)) best = b;
     if (best) {
         gan__free_list_remove(ctx, best);
-        if (best->size >= bytes + head + GAN__ALIGN) {      // split: the upper part is given out, the lower stays free
+        if (best->size >=
+            bytes + head + GAN__ALIGN) { // split: the upper part is given out, the lower stays free
             size_t rest = best->size - bytes - head;
             b = best;
             b->size = rest;
@@ -874,7 +949,8 @@ static gan__block *gan__block_new(gan_context *ctx, size_t bytes)
             best->newer = b;
             best->chunk = b->chunk;
             best->free = 0;
-            if ((char *)gan__block_above(best) < gan__scope_end(ctx, b->chunk)) gan__block_above(best)->newer = best;
+            if ((char *)gan__block_above(best) < gan__scope_end(ctx, b->chunk))
+                gan__block_above(best)->newer = best;
             gan__free_list_add(ctx, b);
         }
     } else {
@@ -910,7 +986,7 @@ static void gan__block_free(gan_context *ctx, gan__block *b)
     char *end = gan__scope_end(ctx, c);
     if ((char *)b >= end) return;
     for (k = m->chunk->next; c != m->chunk && k && k != c; k = k->next) {}
-    if (c != m->chunk && !k) return;                        // in a chunk before the mark's
+    if (c != m->chunk && !k) return; // in a chunk before the mark's
     ctx->used -= b->size + head;
     above = gan__block_above(b);
     if ((char *)above < end && above->free) {
@@ -927,7 +1003,7 @@ static void gan__block_free(gan_context *ctx, gan__block *b)
     if (b->newer) {
         if ((char *)above < end) above->newer = b;
         gan__free_list_add(ctx, b);
-    } else {                                                // the newest: back to the stack
+    } else { // the newest: back to the stack
         c->hi = (char *)above;
         c->newest = (char *)above < end ? above : NULL;
         if (c->newest) c->newest->newer = NULL;
@@ -1021,14 +1097,14 @@ static void gan__say_shape(gan_context *ctx, size_t *at, int ndim, const int *di
     gan__say(ctx, at, ")");
 }
 
-// Sets the sticky error (the first one stays) and returns the poison tensor. %s text, %d int, %l int64_t, %f double,
-// %t const gan_tensor * (its shape), %h int, const int * (a shape), %o gan_op (its name). Inside a layer its name comes first.
+// Sets the sticky error (the first one stays) and returns the poison tensor. %s text, %d int, %l int64_t, %f
+// double, %t const gan_tensor * (its shape), %h int, const int * (a shape), %o gan_op (its name). Inside a
+// layer its name comes first.
 static gan_tensor *gan__fail(gan_context *ctx, gan_error_code code, const char *format, ...)
 {
-    static const char *const op_names[] = {
-        "tensor",
+    static const char *const op_names[] = {"tensor",
 #define GAN__ROW(id, name) #name,
-        GAN_OPERATIONS(GAN__ROW)
+                                           GAN_OPERATIONS(GAN__ROW)
 #undef GAN__ROW
     };
     va_list args;
@@ -1076,9 +1152,11 @@ static gan_tensor *gan__fail_memory(gan_context *ctx, size_t bytes)
 {
     if (ctx->fixed)
         return gan__fail(ctx, GAN_ERROR_MEMORY,
-                         "out of memory: %l more bytes do not fit into the fixed block of %l; give gan_desc.memory_size more",
+                         "out of memory: %l more bytes do not fit into the fixed block of %l; give "
+                         "gan_desc.memory_size more",
                          (int64_t)bytes, (int64_t)ctx->reserved);
-    return gan__fail(ctx, GAN_ERROR_MEMORY, "out of memory: the allocator refused %l bytes; take a smaller batch or model",
+    return gan__fail(ctx, GAN_ERROR_MEMORY,
+                     "out of memory: the allocator refused %l bytes; take a smaller batch or model",
                      (int64_t)bytes);
 }
 
@@ -1105,8 +1183,8 @@ static void gan__scratch_free(gan_context *ctx, void *p)
 
 // >>rng: Philox4x32-10 and what is drawn from it; uses base, mem; tests/test_rng.c
 //
-// Salmon, Moraes, Dror and Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3". Draw i of a stream is lane i mod 4 of the
-// block at counter i / 4: any number can be had without those before it.
+// Salmon, Moraes, Dror and Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3". Draw i of a stream is
+// lane i mod 4 of the block at counter i / 4: any number can be had without those before it.
 
 static void gan__philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
 {
@@ -1127,7 +1205,7 @@ static void gan__philox(const uint32_t counter[4], const uint32_t key[2], uint32
     out[3] = c3;
 }
 
-static uint64_t gan__hash(const char *text)                 // FNV-1a, 64 bits
+static uint64_t gan__hash(const char *text) // FNV-1a, 64 bits
 {
     uint64_t h = 0xcbf29ce484222325u;
     while (*text) h = (h ^ (unsigned char)*text++) * 0x100000001b3u;
@@ -1199,7 +1277,8 @@ static uint32_t gan__rng_below(gan__rng *r, uint32_t n)
 
 // >>par: parallel for; uses mem; tests/test_par.c
 
-// fn(arg, 0 .. tasks-1) in any order on any threads. What a task computes must not depend on how many there are.
+// fn(arg, 0 .. tasks-1) in any order on any threads. What a task computes must not depend on how many there
+// are.
 static void gan__par(gan_context *ctx, int64_t tasks, gan_task *fn, void *arg)
 {
     int64_t i;
@@ -1210,7 +1289,7 @@ static void gan__par(gan_context *ctx, int64_t tasks, gan_task *fn, void *arg)
 #ifdef _OPENMP
     if (tasks > 1 && ctx->threads > 1) {
         const int n = ctx->threads;
-#pragma omp parallel for schedule(static, 1) num_threads(n)
+#pragma omp parallel for schedule(dynamic, 1) num_threads(n)
         for (i = 0; i < tasks; ++i) fn(arg, i);
         return;
     }
@@ -1220,7 +1299,7 @@ static void gan__par(gan_context *ctx, int64_t tasks, gan_task *fn, void *arg)
 
 // Steps of a size that is worth a thread's while, for element-wise work.
 #define GAN__GRAIN ((int64_t)16384)
-// >>cpu: which instruction sets this build and this machine have; the table of kernels; may use base; tests/test_cpu.c
+// >>cpu: the instruction sets of this build and machine; the table of kernels; may use base; tests/test_cpu.c
 
 #if !defined(GAN_NO_SIMD) && !defined(GAN_DOUBLE) && !defined(GAN_IDE)
 #if defined(__x86_64__) || defined(__i386__) || defined(_M_X64)
@@ -1230,8 +1309,9 @@ static void gan__par(gan_context *ctx, int64_t tasks, gan_task *fn, void *arg)
 #endif
 #endif
 
-// Which passes this build contains. GCC and clang compile every one whatever the flags (target regions); MSVC those
-// that /arch allows. Where the base flags already promise an ISA, the vector passes below it could never be chosen.
+// Which passes this build contains. GCC and clang compile every one whatever the flags (target regions); MSVC
+// those that /arch allows. Where the base flags already promise an ISA, the vector passes below it could
+// never be chosen.
 #if defined(GAN__X86)
 #include <immintrin.h>
 #if defined(__GNUC__) || defined(__clang__)
@@ -1257,7 +1337,8 @@ static void gan__par(gan_context *ctx, int64_t tasks, gan_task *fn, void *arg)
 
 #if defined(GAN__X86)
 // out: eax ebx ecx edx
-static void gan__cpu_id(uint32_t leaf, uint32_t out[4]) {
+static void gan__cpu_id(uint32_t leaf, uint32_t out[4])
+{
 #if defined(_MSC_VER) && !defined(__clang__)
     int r[4];
     __cpuidex(r, (int)leaf, 0);
@@ -1268,7 +1349,8 @@ static void gan__cpu_id(uint32_t leaf, uint32_t out[4]) {
 }
 
 // The register state that the operating system saves: bit 1 xmm, 2 ymm, 5..7 zmm and masks.
-static uint32_t gan__cpu_xcr0(void) {
+static uint32_t gan__cpu_xcr0(void)
+{
 #if defined(_MSC_VER) && !defined(__clang__)
     return (uint32_t)_xgetbv(0);
 #else
@@ -1280,7 +1362,8 @@ static uint32_t gan__cpu_xcr0(void) {
 #endif
 
 // Bit i is set when this machine, and its operating system, run gan_isa i.
-static uint32_t gan__cpu_isas(void) {
+static uint32_t gan__cpu_isas(void)
+{
     uint32_t set = 1u << GAN_ISA_SCALAR;
 #if defined(GAN__X86)
     uint32_t r[4];
@@ -1289,12 +1372,14 @@ static uint32_t gan__cpu_isas(void) {
     gan__cpu_id(1, r);
     const uint32_t c1 = r[2], d1 = r[3];
     if (d1 >> 26 & 1u) set |= 1u << GAN_ISA_SSE2;
-    if (top < 7 || !(c1 >> 27 & 1u)) return set;               // osxsave
+    if (top < 7 || !(c1 >> 27 & 1u)) return set; // osxsave
     const uint32_t state = gan__cpu_xcr0();
     gan__cpu_id(7, r);
     const uint32_t b7 = r[1];
-    if ((state & 0x06u) == 0x06u && (c1 >> 28 & 1u) && (c1 >> 12 & 1u) && (b7 >> 5 & 1u)) set |= 1u << GAN_ISA_AVX2;
-    if ((state & 0xe6u) == 0xe6u && (set >> GAN_ISA_AVX2 & 1u) && (b7 >> 16 & 1u)) set |= 1u << GAN_ISA_AVX512;
+    if ((state & 0x06u) == 0x06u && (c1 >> 28 & 1u) && (c1 >> 12 & 1u) && (b7 >> 5 & 1u))
+        set |= 1u << GAN_ISA_AVX2;
+    if ((state & 0xe6u) == 0xe6u && (set >> GAN_ISA_AVX2 & 1u) && (b7 >> 16 & 1u))
+        set |= 1u << GAN_ISA_AVX512;
 #elif defined(GAN__ARM64)
     set |= 1u << GAN_ISA_NEON;
 #endif
@@ -1311,73 +1396,82 @@ static uint32_t gan__cpu_isas(void) {
 typedef void gan__map_fn(size_t n, gan_real *y, const gan_real *a, size_t sa, const gan_real *b, size_t sb,
                          const gan_real *c, size_t sc, gan_real p, gan_real q);
 
-// X(name, inputs, vector expression in a, b, c, p, q). The expressions mean something only inside a pass of floor 1.
-// MIN and MAX return their second argument when one is NaN: that is how NaN passes through relu and clamp.
-#define GAN__MAPS(X)                                                                                              \
-    X(affine, 1, GAN__FMA(a, p, q))                                                                               \
-    X(abs, 1, GAN__ABS(a))                                                                                        \
-    X(sign, 1, GAN__SEL(GAN__LT(GAN__ZERO, a), GAN__ONE, GAN__SEL(GAN__LT(a, GAN__ZERO), GAN__SET1(-1), a)))      \
-    X(exp, 1, GAN__NAME(exp)(a))                                                                                  \
-    X(log, 1, GAN__NAME(log)(a))                                                                                  \
-    X(sqrt, 1, GAN__SQRT(a))                                                                                      \
-    X(square, 1, GAN__MUL(a, a))                                                                                  \
-    X(reciprocal, 1, GAN__DIV(GAN__ONE, a))                                                                       \
-    X(sin, 1, GAN__NAME(sin)(a))                                                                                  \
-    X(cos, 1, GAN__NAME(cos)(a))                                                                                  \
-    X(tanh, 1, GAN__NAME(tanh)(a))                                                                                \
-    X(sigmoid, 1, GAN__NAME(sigmoid)(a))                                                                          \
-    X(softplus, 1, GAN__NAME(softplus)(a))                                                                        \
-    X(erf, 1, GAN__NAME(erf)(a))                                                                                  \
-    X(relu, 1, GAN__MAX(GAN__ZERO, a))                                                                            \
-    X(leaky_relu, 1, GAN__SEL(GAN__LT(GAN__ZERO, a), a, GAN__MUL(p, a)))                                          \
-    X(elu, 1, GAN__MUL(q, GAN__SEL(GAN__LT(GAN__ZERO, a), a, GAN__MUL(p, GAN__NAME(expm1)(a)))))                  \
-    X(gelu, 1, GAN__NAME(gelu)(a))                                                                                \
-    X(silu, 1, GAN__NAME(silu)(a))                                                                                \
-    X(clamp, 1, GAN__MIN(q, GAN__MAX(p, a)))                                                                      \
-    X(add, 2, GAN__ADD(a, b))                                                                                     \
-    X(sub, 2, GAN__SUB(a, b))                                                                                     \
-    X(mul, 2, GAN__MUL(a, b))                                                                                     \
-    X(div, 2, GAN__DIV(a, b))                                                                                     \
-    X(maximum, 2, GAN__SEL(GAN__NE(a, a), a, GAN__MAX(a, b)))                                                     \
-    X(minimum, 2, GAN__SEL(GAN__NE(a, a), a, GAN__MIN(a, b)))                                                     \
-    X(pow, 2, GAN__NAME(pow)(a, b))                                                                               \
-    X(lt, 2, GAN__SEL(GAN__LT(a, b), GAN__ONE, GAN__ZERO))                                                        \
-    X(le, 2, GAN__SEL(GAN__LE(a, b), GAN__ONE, GAN__ZERO))                                                        \
-    X(eq, 2, GAN__SEL(GAN__EQ(a, b), GAN__ONE, GAN__ZERO))                                                        \
-    X(ne, 2, GAN__SEL(GAN__NE(a, b), GAN__ONE, GAN__ZERO))                                                        \
-    X(tanh_backward, 2, GAN__MUL(a, GAN__FNMA(b, b, GAN__ONE)))                                                   \
-    X(sigmoid_backward, 2, GAN__MUL(a, GAN__MUL(b, GAN__SUB(GAN__ONE, b))))                                       \
-    X(leaky_relu_backward, 2, GAN__SEL(GAN__LT(GAN__ZERO, b), a, GAN__MUL(p, a)))                                 \
-    X(elu_backward, 2,                                                                                            \
-      GAN__MUL(q, GAN__SEL(GAN__LT(GAN__ZERO, b), a, GAN__MUL(a, GAN__MUL(p, GAN__NAME(exp)(b))))))               \
-    X(axpy, 2, GAN__FMA(p, b, a))                                                                                 \
-    X(where, 3, GAN__SEL(GAN__NE(a, GAN__ZERO), b, c))                                                            \
-    X(fma, 3, GAN__FMA(a, b, c))                                                                                  \
-    X(lerp, 3, GAN__FMA(c, GAN__SUB(b, a), a))                                                                    \
-    X(sub_mul, 3, GAN__MUL(GAN__SUB(a, b), c))                                                                    \
+// X(name, inputs, vector expression in a, b, c, p, q). The expressions mean something only inside a pass of
+// floor 1. MIN and MAX return their second argument when one is NaN: that is how NaN passes through relu and
+// clamp.
+#define GAN__MAPS(X)                                                                                         \
+    X(affine, 1, GAN__FMA(a, p, q))                                                                          \
+    X(abs, 1, GAN__ABS(a))                                                                                   \
+    X(sign, 1, GAN__SEL(GAN__LT(GAN__ZERO, a), GAN__ONE, GAN__SEL(GAN__LT(a, GAN__ZERO), GAN__SET1(-1), a))) \
+    X(exp, 1, GAN__NAME(exp)(a))                                                                             \
+    X(log, 1, GAN__NAME(log)(a))                                                                             \
+    X(sqrt, 1, GAN__SQRT(a))                                                                                 \
+    X(square, 1, GAN__MUL(a, a))                                                                             \
+    X(reciprocal, 1, GAN__DIV(GAN__ONE, a))                                                                  \
+    X(sin, 1, GAN__NAME(sin)(a))                                                                             \
+    X(cos, 1, GAN__NAME(cos)(a))                                                                             \
+    X(tanh, 1, GAN__NAME(tanh)(a))                                                                           \
+    X(sigmoid, 1, GAN__NAME(sigmoid)(a))                                                                     \
+    X(softplus, 1, GAN__NAME(softplus)(a))                                                                   \
+    X(erf, 1, GAN__NAME(erf)(a))                                                                             \
+    X(relu, 1, GAN__MAX(GAN__ZERO, a))                                                                       \
+    X(leaky_relu, 1, GAN__SEL(GAN__LT(GAN__ZERO, a), a, GAN__MUL(p, a)))                                     \
+    X(elu, 1, GAN__MUL(q, GAN__SEL(GAN__LT(GAN__ZERO, a), a, GAN__MUL(p, GAN__NAME(expm1)(a)))))             \
+    X(gelu, 1, GAN__NAME(gelu)(a))                                                                           \
+    X(silu, 1, GAN__NAME(silu)(a))                                                                           \
+    X(clamp, 1, GAN__MIN(q, GAN__MAX(p, a)))                                                                 \
+    X(add, 2, GAN__ADD(a, b))                                                                                \
+    X(sub, 2, GAN__SUB(a, b))                                                                                \
+    X(mul, 2, GAN__MUL(a, b))                                                                                \
+    X(div, 2, GAN__DIV(a, b))                                                                                \
+    X(maximum, 2, GAN__SEL(GAN__NE(a, a), a, GAN__MAX(a, b)))                                                \
+    X(minimum, 2, GAN__SEL(GAN__NE(a, a), a, GAN__MIN(a, b)))                                                \
+    X(pow, 2, GAN__NAME(pow)(a, b))                                                                          \
+    X(lt, 2, GAN__SEL(GAN__LT(a, b), GAN__ONE, GAN__ZERO))                                                   \
+    X(le, 2, GAN__SEL(GAN__LE(a, b), GAN__ONE, GAN__ZERO))                                                   \
+    X(eq, 2, GAN__SEL(GAN__EQ(a, b), GAN__ONE, GAN__ZERO))                                                   \
+    X(ne, 2, GAN__SEL(GAN__NE(a, b), GAN__ONE, GAN__ZERO))                                                   \
+    X(tanh_backward, 2, GAN__MUL(a, GAN__FNMA(b, b, GAN__ONE)))                                              \
+    X(sigmoid_backward, 2, GAN__MUL(a, GAN__MUL(b, GAN__SUB(GAN__ONE, b))))                                  \
+    X(leaky_relu_backward, 2, GAN__SEL(GAN__LT(GAN__ZERO, b), a, GAN__MUL(p, a)))                            \
+    X(elu_backward, 2,                                                                                       \
+      GAN__MUL(q, GAN__SEL(GAN__LT(GAN__ZERO, b), a, GAN__MUL(a, GAN__MUL(p, GAN__NAME(exp)(b))))))          \
+    X(axpy, 2, GAN__FMA(p, b, a))                                                                            \
+    X(where, 3, GAN__SEL(GAN__NE(a, GAN__ZERO), b, c))                                                       \
+    X(fma, 3, GAN__FMA(a, b, c))                                                                             \
+    X(lerp, 3, GAN__FMA(c, GAN__SUB(b, a), a))                                                               \
+    X(sub_mul, 3, GAN__MUL(GAN__SUB(a, b), c))                                                               \
     X(sqdev_add, 3, GAN__FMA(GAN__SUB(b, c), GAN__SUB(b, c), a))
 
 #define GAN__X(name, inputs, expression) GAN__MAP_##name,
 enum { GAN__MAPS(GAN__X) GAN__MAP_COUNT };
 #undef GAN__X
 
-// Optimisers: gradient = scale * g, then PyTorch's formulas. bias1 = 1 - beta1^t, bias2 = 1 - beta2^t; step counts from 1.
+// Optimisers: gradient = scale * g, then PyTorch's formulas. bias1 = 1 - beta1^t, bias2 = 1 - beta2^t; step
+// counts from 1.
 typedef struct {
     gan_real lr, momentum, dampening, weight_decay, nesterov, beta1, beta2, eps, alpha, bias1, bias2, scale;
-    gan_real decoupled;   // 1: the weight decay of AdamW
+    gan_real decoupled; // 1: the weight decay of AdamW
     int64_t step;
 } gan__opt_args;
 
-// The patches of a stack of images. Pixel (image, t, u) of the grid and tap (c, i, j) meet at row t * step_y + y0 + i * dy
-// and column u * step_x + x0 + j * dx of channel c; outside the image stands 0.
+// A convolution: x (n, ci, h, w), weight (co, ci / groups, kh, kw), y (n, co, oh, ow); stride s, padding p,
+// dilation d.
+typedef struct {
+    int64_t n, ci, h, w, co, kh, kw, oh, ow, sh, sw, ph, pw, dh, dw, groups;
+} gan__conv;
+
+// The patches of a stack of images. Pixel (image, t, u) of the grid and tap (c, i, j) meet at row t * step_y
+// + y0 + i * dy and column u * step_x + x0 + j * dx of channel c; outside the image stands 0.
 typedef struct {
     const gan_real *src;
-    int64_t image, plane, h, w;           // elements from image to image and from channel to channel; size of a channel
+    int64_t image, plane, h, w; // elements from image to image and from channel to channel; size of a channel
     int64_t grid_h, grid_w, step_y, step_x;
     int64_t taps_y, taps_x, y0, x0, dy, dx;
 } gan__patches;
 
-// One table per ISA. tile_m x tile_n is the largest micro tile; gemm[v - 1] computes tile_m x (v * lanes), v = 1..3.
+// One table per ISA. tile_m x tile_n is the largest micro tile; gemm[v - 1] computes tile_m x (v * lanes), v
+// = 1..3.
 typedef struct gan__kernels {
     const char *name;
     gan_isa isa;
@@ -1388,13 +1482,14 @@ typedef struct gan__kernels {
     gan_real (*dot)(size_t n, const gan_real *a, const gan_real *b);
     gan_real (*sumsq)(size_t n, const gan_real *a);
     gan_real (*sumsq_dev)(size_t n, const gan_real *a, gan_real mean);
-    gan_real (*max)(size_t n, const gan_real *a);                      // NaN if there is one; -inf for n = 0
+    gan_real (*max)(size_t n, const gan_real *a); // NaN if there is one; -inf for n = 0
     int (*finite)(size_t n, const gan_real *a);
 
-    void (*norm_backward)(size_t n, gan_real *y, const gan_real *g, const gan_real *h, const gan_real *m1, size_t s1,
-                          const gan_real *m2, size_t s2, const gan_real *s, size_t ss);
+    void (*norm_backward)(size_t n, gan_real *y, const gan_real *g, const gan_real *h, const gan_real *m1,
+                          size_t s1, const gan_real *m2, size_t s2, const gan_real *s, size_t ss);
     void (*sgd)(size_t n, gan_real *p, const gan_real *g, gan_real *buf, const gan__opt_args *o);
-    void (*rmsprop)(size_t n, gan_real *p, const gan_real *g, gan_real *sq, gan_real *buf, const gan__opt_args *o);
+    void (*rmsprop)(size_t n, gan_real *p, const gan_real *g, gan_real *sq, gan_real *buf,
+                    const gan__opt_args *o);
     void (*adam)(size_t n, gan_real *p, const gan_real *g, gan_real *m, gan_real *v, const gan__opt_args *o);
     void (*ema)(size_t n, gan_real *avg, const gan_real *p, gan_real decay);
     void (*clip)(size_t n, gan_real *p, gan_real lo, gan_real hi);
@@ -1404,15 +1499,21 @@ typedef struct gan__kernels {
     // dst[d * width + i] = src[d * ld + i] (copy) or src[i * ld + d] (trans), 0 for count <= i < width
     void (*pack_copy)(int64_t depth, int count, int width, const gan_real *src, int64_t ld, gan_real *dst);
     void (*pack_trans)(int64_t depth, int count, int width, const gan_real *src, int64_t ld, gan_real *dst);
-    // The same from patches: lines are pixels and the depth runs over taps, or lines are taps and the depth runs over pixels.
-    // Lines at .. at + count - 1, depths d0 .. d0 + depth - 1. Up to 16 elements beyond the panel are overwritten.
-    void (*pack_pixels)(const gan__patches *p, int64_t at, int count, int width, int64_t d0, int64_t depth, gan_real *dst);
-    void (*pack_taps)(const gan__patches *p, int64_t at, int count, int width, int64_t d0, int64_t depth, gan_real *dst);
-    // dst[r * ldd + i * step] += src[r * lds + i] for r < rows, i < n
-    void (*scatter_add)(int64_t rows, int64_t n, gan_real *dst, int64_t ldd, int64_t step, const gan_real *src, int64_t lds);
-    // c[i][j] = alpha t[i][j] + beta c[i][j] + bias_row[i] + bias_col[j]; beta 0 does not read c; biases may be NULL
-    void (*tile)(int m, int n, const gan_real *t, int64_t ldt, gan_real *c, int64_t ldc, gan_real alpha, gan_real beta,
-                 const gan_real *bias_row, const gan_real *bias_col);
+    // The same from patches: lines are pixels and the depth runs over taps, or lines are taps and the depth
+    // runs over pixels. Lines at .. at + count - 1, depths d0 .. d0 + depth - 1. Up to 16 elements beyond the
+    // panel are overwritten.
+    void (*pack_pixels)(const gan__patches *p, int64_t at, int count, int width, int64_t d0, int64_t depth,
+                        gan_real *dst);
+    void (*pack_taps)(const gan__patches *p, int64_t at, int count, int width, int64_t d0, int64_t depth,
+                      gan_real *dst);
+    // One channel of one image of an input gradient: dx[y][x] = start + the sum over taps (ky, kx) and
+    // positions (oy, ox) with oy sh - ph + ky dh = y and ox sw - pw + kx dw = x of cols[(ky kw + kx) ld + oy
+    // ow + ox].
+    void (*fold)(const gan__conv *v, gan_real start, const gan_real *cols, int64_t ld, gan_real *dx);
+    // c[i][j] = alpha t[i][j] + beta c[i][j] + bias_row[i] + bias_col[j]; beta 0 does not read c; biases may
+    // be NULL
+    void (*tile)(int m, int n, const gan_real *t, int64_t ldt, gan_real *c, int64_t ldc, gan_real alpha,
+                 gan_real beta, const gan_real *bias_row, const gan_real *bias_col);
 } gan__kernels;
 
 #endif // GAN__PASS
@@ -1422,19 +1523,21 @@ typedef struct gan__kernels {
 #if defined(GAN_IDE) && !defined(GAN__PASS)
 #define GAN__PASS 1
 #endif
-#ifdef GAN__PASS   // floor 1: included once per instruction set by room isa
+#ifdef GAN__PASS // floor 1: included once per instruction set by room isa
 
 #define GAN__CAT_(a, b) a##b
 #define GAN__CAT(a, b) GAN__CAT_(a, b)
 #define GAN__NAME(x) GAN__CAT(gan__##x##_, GAN__ISA)
 
-// GAN__VF a vector of reals, GAN__VI of integers as wide, GAN__VM a mask. Multiply-add happens only where FMA or FNMA is
-// written: GAN__FMA(a, b, c) = a b + c, GAN__FNMA(a, b, c) = c - a b (in two roundings where the ISA has no such instruction).
-// RANGE(p, lo, hi) reads p[i], EVEN(p, lo, hi) p[2 i], for the lanes lo <= i < hi and nothing else; the other lanes are 0.
-// STORE_FIRST(p, v, r) writes r lanes and nothing else.
-// MIN(a, b) = a < b ? a : b and MAX(a, b) = a > b ? a : b, so b when one is NaN. CVT_I rounds to nearest; NaN gives anything.
+// GAN__VF a vector of reals, GAN__VI of integers as wide, GAN__VM a mask. Multiply-add is written FMA(a, b,
+// c) = a b + c and FNMA(a, b, c) = c - a b (two roundings where the ISA has no such instruction). A compiler
+// in GNU mode may fuse other products with sums; that cannot part tails from bodies, because both pass
+// through the very same instructions. RANGE(p, lo, hi) reads p[i], EVEN(p, lo, hi) p[2 i], for the lanes lo
+// <= i < hi and nothing else; the other lanes are 0. STORE_FIRST(p, v, r) writes r lanes and nothing else.
+// MIN(a, b) = a < b ? a : b and MAX(a, b) = a > b ? a : b, so b when one is NaN. CVT_I rounds to nearest; NaN
+// gives anything.
 
-#if GAN__PASS == 1   // scalar: one lane; the oracle of the others
+#if GAN__PASS == 1 // scalar: one lane; the oracle of the others
 
 #define GAN__ISA scalar
 #define GAN__ISA_ID GAN_ISA_SCALAR
@@ -1488,25 +1591,28 @@ typedef struct gan__kernels {
 #define GAN__ISHL(i, s) ((GAN__VI)((GAN__VU)(i) << (s)))
 #define GAN__ISRA(i, s) ((GAN__VI)((i) < 0 ? ~(~(i) >> (s)) : (i) >> (s)))
 
-GAN__INLINE GAN__VI gan__bits_scalar(gan_real v) {
+GAN__INLINE GAN__VI gan__bits_scalar(gan_real v)
+{
     GAN__VI i;
     memcpy(&i, &v, sizeof i);
     return i;
 }
 
-GAN__INLINE gan_real gan__real_scalar(GAN__VI i) {
+GAN__INLINE gan_real gan__real_scalar(GAN__VI i)
+{
     gan_real v;
     memcpy(&v, &i, sizeof v);
     return v;
 }
 
 // Ties go away from zero here; every reduction that uses it allows either neighbour.
-GAN__INLINE GAN__VI gan__nearest_scalar(gan_real v) {
+GAN__INLINE GAN__VI gan__nearest_scalar(gan_real v)
+{
     if (!(v > (gan_real)-1e9) || !(v < (gan_real)1e9)) return 0;
     return (GAN__VI)(v < 0 ? v - (gan_real)0.5 : v + (gan_real)0.5);
 }
 
-#elif GAN__PASS == 2   // SSE2
+#elif GAN__PASS == 2 // SSE2
 
 #define GAN__ISA sse2
 #define GAN__ISA_ID GAN_ISA_SSE2
@@ -1557,11 +1663,12 @@ GAN__INLINE GAN__VI gan__nearest_scalar(gan_real v) {
 #define GAN__TRANSPOSE gan__transpose4_sse2
 #define GAN__SMALL_TRANSPOSE gan__transpose4_sse2
 
-GAN__INLINE __m128 gan__select_sse2(__m128 m, __m128 a, __m128 b) {
+GAN__INLINE __m128 gan__select_sse2(__m128 m, __m128 a, __m128 b)
+{
     return _mm_or_ps(_mm_and_ps(m, a), _mm_andnot_ps(m, b));
 }
 
-#elif GAN__PASS == 3   // AVX2 + FMA
+#elif GAN__PASS == 3 // AVX2 + FMA
 
 #define GAN__ISA avx2
 #define GAN__ISA_ID GAN_ISA_AVX2
@@ -1613,21 +1720,27 @@ GAN__INLINE __m128 gan__select_sse2(__m128 m, __m128 a, __m128 b) {
 #define GAN__SMALL_TRANSPOSE gan__transpose4_avx2
 
 // The mask of the lanes lo <= i < hi.
-GAN__INLINE __m256i gan__lanes_avx2(int lo, int hi) {
+GAN__INLINE __m256i gan__lanes_avx2(int lo, int hi)
+{
     const __m256i i = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    return _mm256_andnot_si256(_mm256_cmpgt_epi32(_mm256_set1_epi32(lo), i), _mm256_cmpgt_epi32(_mm256_set1_epi32(hi), i));
+    return _mm256_andnot_si256(_mm256_cmpgt_epi32(_mm256_set1_epi32(lo), i),
+                               _mm256_cmpgt_epi32(_mm256_set1_epi32(hi), i));
 }
 
-GAN__INLINE __m256 gan__range_avx2(const float *p, int lo, int hi) { return _mm256_maskload_ps(p, gan__lanes_avx2(lo, hi)); }
+GAN__INLINE __m256 gan__range_avx2(const float *p, int lo, int hi)
+{
+    return _mm256_maskload_ps(p, gan__lanes_avx2(lo, hi));
+}
 
-GAN__INLINE __m256 gan__even_avx2(const float *p, int lo, int hi) {
+GAN__INLINE __m256 gan__even_avx2(const float *p, int lo, int hi)
+{
     const __m256 a = _mm256_maskload_ps(p, gan__lanes_avx2(2 * lo, 2 * hi - 1));
     const __m256 b = _mm256_maskload_ps(p + 8, gan__lanes_avx2(2 * lo - 8, 2 * hi - 9));
-    const __m256 t = _mm256_shuffle_ps(a, b, 0x88);   // a 0 2, b 0 2, a 4 6, b 4 6
+    const __m256 t = _mm256_shuffle_ps(a, b, 0x88); // a 0 2, b 0 2, a 4 6, b 4 6
     return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(t), 0xd8));
 }
 
-#elif GAN__PASS == 4   // AVX-512F
+#elif GAN__PASS == 4 // AVX-512F
 
 #define GAN__ISA avx512
 #define GAN__ISA_ID GAN_ISA_AVX512
@@ -1678,18 +1791,21 @@ GAN__INLINE __m256 gan__even_avx2(const float *p, int lo, int hi) {
 #define GAN__TRANSPOSE gan__transpose16_avx512
 #define GAN__SMALL_TRANSPOSE gan__transpose8_avx512
 
-GAN__INLINE __m512 gan__range_avx512(const float *p, int lo, int hi) {
+GAN__INLINE __m512 gan__range_avx512(const float *p, int lo, int hi)
+{
     return _mm512_maskz_loadu_ps((__mmask16)(((1u << hi) - 1u) & ~((1u << lo) - 1u)), p);
 }
 
-GAN__INLINE __m512 gan__even_avx512(const float *p, int lo, int hi) {
+GAN__INLINE __m512 gan__even_avx512(const float *p, int lo, int hi)
+{
     const uint64_t wanted = ((UINT64_C(1) << 2 * hi) - 1) & ~((UINT64_C(1) << 2 * lo) - 1) & 0x55555555u;
     const __m512 a = _mm512_maskz_loadu_ps((__mmask16)(wanted & 0xffffu), p);
     const __m512 b = _mm512_maskz_loadu_ps((__mmask16)(wanted >> 16), p + 16);
-    return _mm512_permutex2var_ps(a, _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), b);
+    return _mm512_permutex2var_ps(
+        a, _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), b);
 }
 
-#elif GAN__PASS == 5   // NEON (AArch64)
+#elif GAN__PASS == 5 // NEON (AArch64)
 
 #define GAN__ISA neon
 #define GAN__ISA_ID GAN_ISA_NEON
@@ -1740,20 +1856,29 @@ GAN__INLINE __m512 gan__even_avx512(const float *p, int lo, int hi) {
 #define GAN__TRANSPOSE gan__transpose4_neon
 #define GAN__SMALL_TRANSPOSE gan__transpose4_neon
 
-GAN__INLINE float32x4_t gan__min2_neon(float32x4_t a, float32x4_t b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
-GAN__INLINE float32x4_t gan__max2_neon(float32x4_t a, float32x4_t b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
+GAN__INLINE float32x4_t gan__min2_neon(float32x4_t a, float32x4_t b)
+{
+    return vbslq_f32(vcltq_f32(a, b), a, b);
+}
+GAN__INLINE float32x4_t gan__max2_neon(float32x4_t a, float32x4_t b)
+{
+    return vbslq_f32(vcgtq_f32(a, b), a, b);
+}
 
-#endif   // a WASM SIMD128 block (wasm_f32x4_*, 4 lanes, GAN__PASS == 6) goes here
+#endif // a WASM SIMD128 block (wasm_f32x4_*, 4 lanes, GAN__PASS == 6) goes here
 
 #define GAN__ZERO GAN__SET1(0)
 #define GAN__ONE GAN__SET1(1)
 
-// Transposes in registers: dst[j * ldd + i] = src[i * ld + j] for i, j < the block; rows i >= count read as 0.
+// Transposes in registers: dst[j * ldd + i] = src[i * ld + j] for i, j < the block; rows i >= count read as
+// 0.
 #if GAN__PASS == 2 || GAN__PASS == 3
-GAN__INLINE void GAN__NAME(transpose4)(int count, const float *src, int64_t ld, float *dst, int64_t ldd) {
+GAN__INLINE void GAN__NAME(transpose4)(int count, const float *src, int64_t ld, float *dst, int64_t ldd)
+{
     const __m128 none = _mm_setzero_ps();
     const __m128 r0 = count > 0 ? _mm_loadu_ps(src) : none, r1 = count > 1 ? _mm_loadu_ps(src + ld) : none;
-    const __m128 r2 = count > 2 ? _mm_loadu_ps(src + 2 * ld) : none, r3 = count > 3 ? _mm_loadu_ps(src + 3 * ld) : none;
+    const __m128 r2 = count > 2 ? _mm_loadu_ps(src + 2 * ld) : none,
+                 r3 = count > 3 ? _mm_loadu_ps(src + 3 * ld) : none;
     const __m128 t0 = _mm_unpacklo_ps(r0, r1), t1 = _mm_unpackhi_ps(r0, r1);
     const __m128 t2 = _mm_unpacklo_ps(r2, r3), t3 = _mm_unpackhi_ps(r2, r3);
     _mm_storeu_ps(dst, _mm_movelh_ps(t0, t2));
@@ -1764,21 +1889,26 @@ GAN__INLINE void GAN__NAME(transpose4)(int count, const float *src, int64_t ld, 
 #endif
 
 #if GAN__PASS == 3 || GAN__PASS == 4
-// The rows in pairs, the pairs in fours (lane l of u_c then holds column 4 l + c of four rows), the halves in eights.
-GAN__INLINE void GAN__NAME(transpose8)(int count, const float *src, int64_t ld, float *dst, int64_t ldd) {
+// The rows in pairs, the pairs in fours (lane l of u_c then holds column 4 l + c of four rows), the halves in
+// eights.
+GAN__INLINE void GAN__NAME(transpose8)(int count, const float *src, int64_t ld, float *dst, int64_t ldd)
+{
     const __m256 none = _mm256_setzero_ps();
 #define GAN__ROW(i) const __m256 r##i = count > i ? _mm256_loadu_ps(src + i * ld) : none;
-#define GAN__PAIR(a, b) const __m256 l##a = _mm256_unpacklo_ps(r##a, r##b), h##a = _mm256_unpackhi_ps(r##a, r##b);
-#define GAN__FOUR(a, b)                                                                                           \
-    const __m256 u##a##0 = _mm256_shuffle_ps(l##a, l##b, 0x44), u##a##1 = _mm256_shuffle_ps(l##a, l##b, 0xee);    \
+#define GAN__PAIR(a, b)                                                                                      \
+    const __m256 l##a = _mm256_unpacklo_ps(r##a, r##b), h##a = _mm256_unpackhi_ps(r##a, r##b);
+#define GAN__FOUR(a, b)                                                                                      \
+    const __m256 u##a##0 = _mm256_shuffle_ps(l##a, l##b, 0x44);                                              \
+    const __m256 u##a##1 = _mm256_shuffle_ps(l##a, l##b, 0xee);                                              \
     const __m256 u##a##2 = _mm256_shuffle_ps(h##a, h##b, 0x44), u##a##3 = _mm256_shuffle_ps(h##a, h##b, 0xee);
-#define GAN__OUT(c)                                                                                               \
-    _mm256_storeu_ps(dst + c * ldd, _mm256_permute2f128_ps(u0##c, u4##c, 0x20));                                  \
+#define GAN__OUT(c)                                                                                          \
+    _mm256_storeu_ps(dst + c * ldd, _mm256_permute2f128_ps(u0##c, u4##c, 0x20));                             \
     _mm256_storeu_ps(dst + (4 + c) * ldd, _mm256_permute2f128_ps(u0##c, u4##c, 0x31));
-    GAN__ROW(0) GAN__ROW(1) GAN__ROW(2) GAN__ROW(3) GAN__ROW(4) GAN__ROW(5) GAN__ROW(6) GAN__ROW(7)
-    GAN__PAIR(0, 1) GAN__PAIR(2, 3) GAN__PAIR(4, 5) GAN__PAIR(6, 7)
-    GAN__FOUR(0, 2) GAN__FOUR(4, 6)
-    GAN__OUT(0) GAN__OUT(1) GAN__OUT(2) GAN__OUT(3)
+    GAN__ROW(0)
+    GAN__ROW(1)
+    GAN__ROW(2) GAN__ROW(3) GAN__ROW(4) GAN__ROW(5) GAN__ROW(6) GAN__ROW(7) GAN__PAIR(0, 1) GAN__PAIR(2, 3)
+        GAN__PAIR(4, 5) GAN__PAIR(6, 7) GAN__FOUR(0, 2) GAN__FOUR(4, 6) GAN__OUT(0) GAN__OUT(1) GAN__OUT(2)
+            GAN__OUT(3)
 #undef GAN__ROW
 #undef GAN__PAIR
 #undef GAN__FOUR
@@ -1787,30 +1917,34 @@ GAN__INLINE void GAN__NAME(transpose8)(int count, const float *src, int64_t ld, 
 #endif
 
 #if GAN__PASS == 4
-GAN__INLINE void gan__transpose16_avx512(int count, const float *src, int64_t ld, float *dst, int64_t ldd) {
+GAN__INLINE void gan__transpose16_avx512(int count, const float *src, int64_t ld, float *dst, int64_t ldd)
+{
     const __mmask16 all = (__mmask16)0xffff;
-#define GAN__ROW(i) const __m512 r##i = _mm512_maskz_loadu_ps(count > i ? all : (__mmask16)0, src + (count > i ? i * ld : 0));
-#define GAN__PAIR(a, b)                                                                                           \
-    const __m512 l##a = _mm512_maskz_unpacklo_ps(all, r##a, r##b), h##a = _mm512_maskz_unpackhi_ps(all, r##a, r##b);
-#define GAN__FOUR(a, b)                                                                                           \
-    const __m512 u##a##_0 = _mm512_maskz_shuffle_ps(all, l##a, l##b, 0x44);                                       \
-    const __m512 u##a##_1 = _mm512_maskz_shuffle_ps(all, l##a, l##b, 0xee);                                       \
-    const __m512 u##a##_2 = _mm512_maskz_shuffle_ps(all, h##a, h##b, 0x44);                                       \
+#define GAN__ROW(i)                                                                                          \
+    const __m512 r##i = _mm512_maskz_loadu_ps(count > i ? all : (__mmask16)0, src + (count > i ? i * ld : 0));
+#define GAN__PAIR(a, b)                                                                                      \
+    const __m512 l##a = _mm512_maskz_unpacklo_ps(all, r##a, r##b),                                           \
+                 h##a = _mm512_maskz_unpackhi_ps(all, r##a, r##b);
+#define GAN__FOUR(a, b)                                                                                      \
+    const __m512 u##a##_0 = _mm512_maskz_shuffle_ps(all, l##a, l##b, 0x44);                                  \
+    const __m512 u##a##_1 = _mm512_maskz_shuffle_ps(all, l##a, l##b, 0xee);                                  \
+    const __m512 u##a##_2 = _mm512_maskz_shuffle_ps(all, h##a, h##b, 0x44);                                  \
     const __m512 u##a##_3 = _mm512_maskz_shuffle_ps(all, h##a, h##b, 0xee);
 #define GAN__MIX(a, b, lanes) _mm512_maskz_shuffle_f32x4(all, a, b, lanes)
-#define GAN__OUT(c)                                                                                               \
-    const __m512 v##c = GAN__MIX(u0_##c, u4_##c, 0x88), w##c = GAN__MIX(u0_##c, u4_##c, 0xdd);                    \
-    const __m512 x##c = GAN__MIX(u8_##c, u12_##c, 0x88), y##c = GAN__MIX(u8_##c, u12_##c, 0xdd);                  \
-    _mm512_storeu_ps(dst + c * ldd, GAN__MIX(v##c, x##c, 0x88));                                                  \
-    _mm512_storeu_ps(dst + (4 + c) * ldd, GAN__MIX(w##c, y##c, 0x88));                                            \
-    _mm512_storeu_ps(dst + (8 + c) * ldd, GAN__MIX(v##c, x##c, 0xdd));                                            \
+#define GAN__OUT(c)                                                                                          \
+    const __m512 v##c = GAN__MIX(u0_##c, u4_##c, 0x88), w##c = GAN__MIX(u0_##c, u4_##c, 0xdd);               \
+    const __m512 x##c = GAN__MIX(u8_##c, u12_##c, 0x88), y##c = GAN__MIX(u8_##c, u12_##c, 0xdd);             \
+    _mm512_storeu_ps(dst + c * ldd, GAN__MIX(v##c, x##c, 0x88));                                             \
+    _mm512_storeu_ps(dst + (4 + c) * ldd, GAN__MIX(w##c, y##c, 0x88));                                       \
+    _mm512_storeu_ps(dst + (8 + c) * ldd, GAN__MIX(v##c, x##c, 0xdd));                                       \
     _mm512_storeu_ps(dst + (12 + c) * ldd, GAN__MIX(w##c, y##c, 0xdd));
-    GAN__ROW(0) GAN__ROW(1) GAN__ROW(2) GAN__ROW(3) GAN__ROW(4) GAN__ROW(5) GAN__ROW(6) GAN__ROW(7)
-    GAN__ROW(8) GAN__ROW(9) GAN__ROW(10) GAN__ROW(11) GAN__ROW(12) GAN__ROW(13) GAN__ROW(14) GAN__ROW(15)
-    GAN__PAIR(0, 1) GAN__PAIR(2, 3) GAN__PAIR(4, 5) GAN__PAIR(6, 7)
-    GAN__PAIR(8, 9) GAN__PAIR(10, 11) GAN__PAIR(12, 13) GAN__PAIR(14, 15)
-    GAN__FOUR(0, 2) GAN__FOUR(4, 6) GAN__FOUR(8, 10) GAN__FOUR(12, 14)
-    GAN__OUT(0) GAN__OUT(1) GAN__OUT(2) GAN__OUT(3)
+    GAN__ROW(0)
+    GAN__ROW(1)
+    GAN__ROW(2) GAN__ROW(3) GAN__ROW(4) GAN__ROW(5) GAN__ROW(6) GAN__ROW(7) GAN__ROW(8) GAN__ROW(9)
+        GAN__ROW(10) GAN__ROW(11) GAN__ROW(12) GAN__ROW(13) GAN__ROW(14) GAN__ROW(15) GAN__PAIR(0, 1)
+            GAN__PAIR(2, 3) GAN__PAIR(4, 5) GAN__PAIR(6, 7) GAN__PAIR(8, 9) GAN__PAIR(10, 11)
+                GAN__PAIR(12, 13) GAN__PAIR(14, 15) GAN__FOUR(0, 2) GAN__FOUR(4, 6) GAN__FOUR(8, 10)
+                    GAN__FOUR(12, 14) GAN__OUT(0) GAN__OUT(1) GAN__OUT(2) GAN__OUT(3)
 #undef GAN__ROW
 #undef GAN__PAIR
 #undef GAN__FOUR
@@ -1820,12 +1954,16 @@ GAN__INLINE void gan__transpose16_avx512(int count, const float *src, int64_t ld
 #endif
 
 #if GAN__PASS == 5
-GAN__INLINE void gan__transpose4_neon(int count, const float *src, int64_t ld, float *dst, int64_t ldd) {
+GAN__INLINE void gan__transpose4_neon(int count, const float *src, int64_t ld, float *dst, int64_t ldd)
+{
     const float32x4_t none = vdupq_n_f32(0);
     const float32x4_t r0 = count > 0 ? vld1q_f32(src) : none, r1 = count > 1 ? vld1q_f32(src + ld) : none;
-    const float32x4_t r2 = count > 2 ? vld1q_f32(src + 2 * ld) : none, r3 = count > 3 ? vld1q_f32(src + 3 * ld) : none;
-    const float64x2_t t0 = vreinterpretq_f64_f32(vtrn1q_f32(r0, r1)), t1 = vreinterpretq_f64_f32(vtrn2q_f32(r0, r1));
-    const float64x2_t t2 = vreinterpretq_f64_f32(vtrn1q_f32(r2, r3)), t3 = vreinterpretq_f64_f32(vtrn2q_f32(r2, r3));
+    const float32x4_t r2 = count > 2 ? vld1q_f32(src + 2 * ld) : none,
+                      r3 = count > 3 ? vld1q_f32(src + 3 * ld) : none;
+    const float64x2_t t0 = vreinterpretq_f64_f32(vtrn1q_f32(r0, r1)),
+                      t1 = vreinterpretq_f64_f32(vtrn2q_f32(r0, r1));
+    const float64x2_t t2 = vreinterpretq_f64_f32(vtrn1q_f32(r2, r3)),
+                      t3 = vreinterpretq_f64_f32(vtrn2q_f32(r2, r3));
     vst1q_f32(dst, vreinterpretq_f32_f64(vtrn1q_f64(t0, t2)));
     vst1q_f32(dst + ldd, vreinterpretq_f32_f64(vtrn1q_f64(t1, t3)));
     vst1q_f32(dst + 2 * ldd, vreinterpretq_f32_f64(vtrn2q_f64(t0, t2)));
@@ -1834,7 +1972,8 @@ GAN__INLINE void gan__transpose4_neon(int count, const float *src, int64_t ld, f
 #endif
 
 // All lanes added in a fixed order: a tree over pairs (i, i + half).
-GAN__INLINE gan_real GAN__NAME(hsum)(GAN__VF v) {
+GAN__INLINE gan_real GAN__NAME(hsum)(GAN__VF v)
+{
     gan_real t[GAN__LANES];
     GAN__STORE(t, v);
     for (int half = GAN__LANES / 2; half > 0; half /= 2)
@@ -1842,38 +1981,43 @@ GAN__INLINE gan_real GAN__NAME(hsum)(GAN__VF v) {
     return t[0];
 }
 
-// Partial vectors pass through a buffer of one vector, so that an element of a tail meets the very same instructions as an
-// element of the body. The lanes beyond r are filled with `fill`.
-GAN__INLINE GAN__VF GAN__NAME(load_part)(const gan_real *a, size_t r, gan_real fill) {
+// Partial vectors pass through a buffer of one vector, so that an element of a tail meets the very same
+// instructions as an element of the body. The lanes beyond r are filled with `fill`.
+GAN__INLINE GAN__VF GAN__NAME(load_part)(const gan_real *a, size_t r, gan_real fill)
+{
     gan_real t[GAN__LANES];
     for (size_t i = 0; i < GAN__LANES; i++) t[i] = i < r ? a[i] : fill;
     return GAN__LOAD(t);
 }
 
-GAN__INLINE void GAN__NAME(store_part)(gan_real *y, size_t r, GAN__VF v) {
+GAN__INLINE void GAN__NAME(store_part)(gan_real *y, size_t r, GAN__VF v)
+{
     gan_real t[GAN__LANES];
     GAN__STORE(t, v);
     for (size_t i = 0; i < r && i < GAN__LANES; i++) y[i] = t[i];
 }
 
 #if GAN__LANES == 4
-GAN__INLINE GAN__VF GAN__NAME(range)(const float *p, int lo, int hi) {
+GAN__INLINE GAN__VF GAN__NAME(range)(const float *p, int lo, int hi)
+{
     float t[4];
     if (lo <= 0 && hi >= 4) return GAN__LOAD(p);
     for (int i = 0; i < 4; i++) t[i] = i >= lo && i < hi ? p[i] : 0;
     return GAN__LOAD(t);
 }
 
-GAN__INLINE GAN__VF GAN__NAME(even)(const float *p, int lo, int hi) {
+GAN__INLINE GAN__VF GAN__NAME(even)(const float *p, int lo, int hi)
+{
     float t[4];
     for (int i = 0; i < 4; i++) t[i] = i >= lo && i < hi ? p[2 * i] : 0;
     return GAN__LOAD(t);
 }
 #endif
-// >>kern: the kernels of one instruction set: maps, reductions, optimisers, micro tiles, packing; may use vec; tests/test_kern.c
+// >>kern: one ISA's maps, reductions, optimisers, micro tiles, packing; may use vec; tests/test_kern.c
 
-// Elementary functions. Polynomials were fitted by minimax (Lawson's iteration in double); the error given is the largest
-// relative one of the whole formula in exact arithmetic with the coefficients as written. With rounding: at most 4 ulp.
+// Elementary functions. Polynomials were fitted by minimax (Lawson's iteration in double); the error given is
+// the largest relative one of the whole formula in exact arithmetic with the coefficients as written. With
+// rounding: at most 4 ulp.
 #ifdef GAN_DOUBLE
 
 GAN__INLINE double gan__exp_scalar(double x) { return exp(x); }
@@ -1893,9 +2037,10 @@ GAN__INLINE double gan__softplus_scalar(double x) { return (x < 0 ? 0 : x) + log
 #define GAN__INF GAN__AS_F(GAN__ISET1(0x7f800000))
 #define GAN__NAN GAN__AS_F(GAN__ISET1(0x7fc00000))
 
-// x = n log 2 + r, |r| <= log(2) / 2; returns e^r - 1 = r + r^2 P(r), error 1.8e-8 on |r| <= 0.3469. log 2 = 0.693145752
-// + 1.42860677e-6; the first part has 15 bits, so its product with n is exact.
-GAN__INLINE GAN__VF GAN__NAME(exp_reduced)(GAN__VF x, GAN__VI *n) {
+// x = n log 2 + r, |r| <= log(2) / 2; returns e^r - 1 = r + r^2 P(r), error 1.8e-8 on |r| <= 0.3469. log 2 =
+// 0.693145752 + 1.42860677e-6; the first part has 15 bits, so its product with n is exact.
+GAN__INLINE GAN__VF GAN__NAME(exp_reduced)(GAN__VF x, GAN__VI *n)
+{
     *n = GAN__CVT_I(GAN__MUL(x, GAN__SET1(1.44269504f)));
     const GAN__VF f = GAN__CVT_F(*n);
     const GAN__VF r = GAN__FNMA(f, GAN__SET1(1.42860677e-6f), GAN__FNMA(f, GAN__SET1(0.693145752f), x));
@@ -1908,7 +2053,8 @@ GAN__INLINE GAN__VF GAN__NAME(exp_reduced)(GAN__VF x, GAN__VI *n) {
 }
 
 // 2^n in two factors: overflow to infinity and one rounding into the subnormals come by themselves.
-GAN__INLINE GAN__VF GAN__NAME(exp)(GAN__VF x) {
+GAN__INLINE GAN__VF GAN__NAME(exp)(GAN__VF x)
+{
     GAN__VI n;
     const GAN__VF e = GAN__NAME(exp_reduced)(GAN__MIN(GAN__SET1(89), GAN__MAX(GAN__SET1(-104), x)), &n);
     const GAN__VI h = GAN__ISRA(n, 1);
@@ -1916,14 +2062,16 @@ GAN__INLINE GAN__VF GAN__NAME(exp)(GAN__VF x) {
 }
 
 // e^x for |x| <= 87
-GAN__INLINE GAN__VF GAN__NAME(exp_normal)(GAN__VF x) {
+GAN__INLINE GAN__VF GAN__NAME(exp_normal)(GAN__VF x)
+{
     GAN__VI n;
     const GAN__VF e = GAN__NAME(exp_reduced)(x, &n);
     return GAN__MUL(GAN__ADD(GAN__ONE, e), GAN__POW2(n));
 }
 
 // e^x - 1 = s e + (s - 1), s = 2^n; right to the last bits near 0; for x <= 88 (cut there)
-GAN__INLINE GAN__VF GAN__NAME(expm1)(GAN__VF x) {
+GAN__INLINE GAN__VF GAN__NAME(expm1)(GAN__VF x)
+{
     GAN__VI n;
     const GAN__VF e = GAN__NAME(exp_reduced)(GAN__MIN(GAN__SET1(88), GAN__MAX(GAN__SET1(-40), x)), &n);
     const GAN__VF s = GAN__POW2(n);
@@ -1931,7 +2079,8 @@ GAN__INLINE GAN__VF GAN__NAME(expm1)(GAN__VF x) {
 }
 
 // x = 2^k m, m in [sqrt(1/2), sqrt(2)), f = m - 1: log x = k log 2 + f - f^2/2 + f^3 P(f), error 6.5e-9.
-GAN__INLINE GAN__VF GAN__NAME(log)(GAN__VF x0) {
+GAN__INLINE GAN__VF GAN__NAME(log)(GAN__VF x0)
+{
     const GAN__VM tiny = GAN__LT(x0, GAN__SET1(1.17549435e-38f));
     const GAN__VF x = GAN__SEL(tiny, GAN__MUL(x0, GAN__SET1(8388608.0f)), x0);
     const GAN__VI i = GAN__AS_I(x);
@@ -1950,24 +2099,28 @@ GAN__INLINE GAN__VF GAN__NAME(log)(GAN__VF x0) {
     s = GAN__FMA(GAN__MUL(f, z), s, GAN__MUL(e, GAN__SET1(1.42860677e-6f)));
     s = GAN__ADD(f, GAN__FNMA(z, GAN__SET1(0.5f), s));
     s = GAN__FMA(e, GAN__SET1(0.693145752f), s);
-    s = GAN__SEL(GAN__LT(x0, GAN__INF), s, x0);                                   // +inf and NaN
+    s = GAN__SEL(GAN__LT(x0, GAN__INF), s, x0); // +inf and NaN
     s = GAN__SEL(GAN__LT(x0, GAN__ZERO), GAN__NAN, s);
     return GAN__SEL(GAN__EQ(x0, GAN__ZERO), GAN__SUB(GAN__ZERO, GAN__INF), s);
 }
 
-GAN__INLINE GAN__VF GAN__NAME(with_sign)(GAN__VF magnitude, GAN__VF sign) {
+GAN__INLINE GAN__VF GAN__NAME(with_sign)(GAN__VF magnitude, GAN__VF sign)
+{
     return GAN__AS_F(GAN__IOR(GAN__AS_I(magnitude), GAN__IAND(GAN__AS_I(sign), GAN__ISET1(INT32_MIN))));
 }
 
 // tanh |x| = e / (e + 2), e = e^(2|x|) - 1
-GAN__INLINE GAN__VF GAN__NAME(tanh)(GAN__VF x) {
+GAN__INLINE GAN__VF GAN__NAME(tanh)(GAN__VF x)
+{
     const GAN__VF a = GAN__ABS(x);
     const GAN__VF e = GAN__NAME(expm1)(GAN__MIN(GAN__SET1(20), GAN__ADD(a, a)));
     return GAN__NAME(with_sign)(GAN__DIV(e, GAN__ADD(e, GAN__SET1(2))), x);
 }
 
-// max(x, 0) + log(1 + u), u = e^-|x|; log(1 + u) = 2 atanh(s), s = u / (2 + u) <= 1/3: 2s + s^3 P(s^2), error 5e-9
-GAN__INLINE GAN__VF GAN__NAME(softplus)(GAN__VF x) {
+// max(x, 0) + log(1 + u), u = e^-|x|; log(1 + u) = 2 atanh(s), s = u / (2 + u) <= 1/3: 2s + s^3 P(s^2), error
+// 5e-9
+GAN__INLINE GAN__VF GAN__NAME(softplus)(GAN__VF x)
+{
     const GAN__VF u = GAN__NAME(exp)(GAN__SUB(GAN__ZERO, GAN__ABS(x)));
     const GAN__VF s = GAN__DIV(u, GAN__ADD(u, GAN__SET1(2)));
     const GAN__VF z = GAN__MUL(s, s);
@@ -1979,8 +2132,10 @@ GAN__INLINE GAN__VF GAN__NAME(softplus)(GAN__VF x) {
     return GAN__ADD(GAN__MAX(GAN__ZERO, x), t);
 }
 
-// |x| < 0.96: x + x P(x^2), error 1.2e-8. Beyond: 1 - e^-H(|x|), H = -log erfc, error 6.2e-9; erf(4) rounds to 1.
-GAN__INLINE GAN__VF GAN__NAME(erf)(GAN__VF x) {
+// |x| < 0.96: x + x P(x^2), error 1.2e-8. Beyond: 1 - e^-H(|x|), H = -log erfc, error 6.2e-9; erf(4) rounds
+// to 1.
+GAN__INLINE GAN__VF GAN__NAME(erf)(GAN__VF x)
+{
     const GAN__VF a = GAN__ABS(x);
     const GAN__VF z = GAN__MUL(a, a);
     GAN__VF s = GAN__SET1(8.11905338e-05f);
@@ -2003,10 +2158,11 @@ GAN__INLINE GAN__VF GAN__NAME(erf)(GAN__VF x) {
     return GAN__NAME(with_sign)(GAN__SEL(GAN__LT(a, GAN__SET1(0.96f)), s, h), x);
 }
 
-// x = n pi/2 + r, |r| <= pi/4 (n up to 5216: pi/2 stands in four parts of 11 bits, whose products with n are exact, and a
-// rest); sin r = r + r^3 P(r^2), error 8.9e-9; cos r = 1 - r^2/2 + r^4 Q(r^2), error 1.4e-10. `quarter` 1 gives the cosine.
-// Lanes beyond 8192 go to libm.
-GAN__INLINE GAN__VF GAN__NAME(sine)(GAN__VF x, int quarter) {
+// x = n pi/2 + r, |r| <= pi/4 (n up to 5216: pi/2 stands in four parts of 11 bits, whose products with n are
+// exact, and a rest); sin r = r + r^3 P(r^2), error 8.9e-9; cos r = 1 - r^2/2 + r^4 Q(r^2), error 1.4e-10.
+// `quarter` 1 gives the cosine. Lanes beyond 8192 go to libm.
+GAN__INLINE GAN__VF GAN__NAME(sine)(GAN__VF x, int quarter)
+{
     GAN__VI n = GAN__CVT_I(GAN__MUL(x, GAN__SET1(0.636619772f)));
     const GAN__VF f = GAN__CVT_F(n);
     GAN__VF r = GAN__FNMA(f, GAN__SET1(1.5703125f), x);
@@ -2041,7 +2197,8 @@ GAN__INLINE GAN__VF GAN__NAME(sine)(GAN__VF x, int quarter) {
 GAN__INLINE GAN__VF GAN__NAME(sin)(GAN__VF x) { return GAN__NAME(sine)(x, 0); }
 GAN__INLINE GAN__VF GAN__NAME(cos)(GAN__VF x) { return GAN__NAME(sine)(x, 1); }
 
-GAN__INLINE GAN__VF GAN__NAME(pow)(GAN__VF x, GAN__VF y) {
+GAN__INLINE GAN__VF GAN__NAME(pow)(GAN__VF x, GAN__VF y)
+{
     float s[GAN__LANES], t[GAN__LANES];
     GAN__STORE(s, x);
     GAN__STORE(t, y);
@@ -2052,83 +2209,124 @@ GAN__INLINE GAN__VF GAN__NAME(pow)(GAN__VF x, GAN__VF y) {
 #endif
 
 // 1 / (1 + e^-x) = e / (1 + e), e = e^-|x| standing above for x < 0
-GAN__INLINE GAN__VF GAN__NAME(sigmoid)(GAN__VF x) {
+GAN__INLINE GAN__VF GAN__NAME(sigmoid)(GAN__VF x)
+{
     const GAN__VF e = GAN__NAME(exp)(GAN__SUB(GAN__ZERO, GAN__ABS(x)));
     return GAN__DIV(GAN__SEL(GAN__LT(x, GAN__ZERO), e, GAN__ONE), GAN__ADD(GAN__ONE, e));
 }
 
 // x Phi(x) = x/2 (1 + erf(x / sqrt(2)))
-GAN__INLINE GAN__VF GAN__NAME(gelu)(GAN__VF x) {
+GAN__INLINE GAN__VF GAN__NAME(gelu)(GAN__VF x)
+{
     const GAN__VF e = GAN__NAME(erf)(GAN__MUL(x, GAN__SET1(0.70710678118654752440)));
     return GAN__MUL(GAN__MUL(x, GAN__SET1(0.5)), GAN__ADD(GAN__ONE, e));
 }
 
 GAN__INLINE GAN__VF GAN__NAME(silu)(GAN__VF x) { return GAN__MUL(x, GAN__NAME(sigmoid)(x)); }
 
-// Maps. One loop for every stride: a single value stands in a buffer of one vector that is read again and again, and the
-// tail passes through the same buffers (its spare lanes repeat its first element).
-#define GAN__X(map, inputs, expression)                                                                           \
-    GAN__INLINE GAN__VF GAN__NAME(op_##map)(GAN__VF a, GAN__VF b, GAN__VF c, GAN__VF p, GAN__VF q) {              \
-        (void)a; (void)b; (void)c; (void)p; (void)q;                                                              \
-        return expression;                                                                                        \
-    }                                                                                                             \
-    static void GAN__NAME(map_##map)(size_t n, gan_real *y, const gan_real *a, size_t sa, const gan_real *b,      \
-                                     size_t sb, const gan_real *c, size_t sc, gan_real p, gan_real q) {           \
-        gan_real ta[GAN__LANES], tb[GAN__LANES], tc[GAN__LANES];                                                  \
-        const GAN__VF vp = GAN__SET1(p), vq = GAN__SET1(q);                                                       \
-        const gan_real *pa = a, *pb = b, *pc = c;                                                                 \
-        GAN__VF va = GAN__ZERO, vb = GAN__ZERO, vc = GAN__ZERO;                                                   \
-        (void)sa; (void)sb; (void)sc; (void)ta; (void)tb; (void)tc; (void)pa; (void)pb; (void)pc;                 \
-        if (n == 0) return;                                                                                       \
-        if (inputs > 0 && !sa) { GAN__NAME(fill)(ta, a, 0, 0); pa = ta; }                                         \
-        if (inputs > 1 && !sb) { GAN__NAME(fill)(tb, b, 0, 0); pb = tb; }                                         \
-        if (inputs > 2 && !sc) { GAN__NAME(fill)(tc, c, 0, 0); pc = tc; }                                         \
-        for (size_t i = 0; i < n; i += GAN__LANES) {                                                              \
-            const size_t left = n - i;                                                                            \
-            if (left < GAN__LANES) {                                                                              \
-                if (inputs > 0 && sa) { GAN__NAME(fill)(ta, a + i, 1, left); pa = ta; }                           \
-                if (inputs > 1 && sb) { GAN__NAME(fill)(tb, b + i, 1, left); pb = tb; }                           \
-                if (inputs > 2 && sc) { GAN__NAME(fill)(tc, c + i, 1, left); pc = tc; }                           \
-            }                                                                                                     \
-            if (inputs > 0) va = GAN__LOAD(pa);                                                                   \
-            if (inputs > 1) vb = GAN__LOAD(pb);                                                                   \
-            if (inputs > 2) vc = GAN__LOAD(pc);                                                                   \
-            const GAN__VF v = GAN__NAME(op_##map)(va, vb, vc, vp, vq);                                            \
-            if (left < GAN__LANES) { GAN__NAME(store_part)(y + i, left, v); return; }                             \
-            GAN__STORE(y + i, v);                                                                                 \
-            if (inputs > 0) pa += sa * GAN__LANES;                                                                \
-            if (inputs > 1) pb += sb * GAN__LANES;                                                                \
-            if (inputs > 2) pc += sc * GAN__LANES;                                                                \
-        }                                                                                                         \
+// Maps. One loop for every stride: a single value stands in a buffer of one vector that is read again and
+// again, and the tail passes through the same buffers (its spare lanes repeat its first element).
+#define GAN__X(map, inputs, expression)                                                                      \
+    GAN__INLINE GAN__VF GAN__NAME(op_##map)(GAN__VF a, GAN__VF b, GAN__VF c, GAN__VF p, GAN__VF q)           \
+    {                                                                                                        \
+        (void)a;                                                                                             \
+        (void)b;                                                                                             \
+        (void)c;                                                                                             \
+        (void)p;                                                                                             \
+        (void)q;                                                                                             \
+        return expression;                                                                                   \
+    }                                                                                                        \
+    static void GAN__NAME(map_##map)(size_t n, gan_real * y, const gan_real *a, size_t sa,                   \
+                                     const gan_real *b, size_t sb, const gan_real *c, size_t sc, gan_real p, \
+                                     gan_real q)                                                             \
+    {                                                                                                        \
+        gan_real ta[GAN__LANES], tb[GAN__LANES], tc[GAN__LANES];                                             \
+        const GAN__VF vp = GAN__SET1(p), vq = GAN__SET1(q);                                                  \
+        const gan_real *pa = a, *pb = b, *pc = c;                                                            \
+        GAN__VF va = GAN__ZERO, vb = GAN__ZERO, vc = GAN__ZERO;                                              \
+        (void)sa;                                                                                            \
+        (void)sb;                                                                                            \
+        (void)sc;                                                                                            \
+        (void)ta;                                                                                            \
+        (void)tb;                                                                                            \
+        (void)tc;                                                                                            \
+        (void)pa;                                                                                            \
+        (void)pb;                                                                                            \
+        (void)pc;                                                                                            \
+        if (n == 0) return;                                                                                  \
+        if (inputs > 0 && !sa) {                                                                             \
+            GAN__NAME(fill)(ta, a, 0, 0);                                                                    \
+            pa = ta;                                                                                         \
+        }                                                                                                    \
+        if (inputs > 1 && !sb) {                                                                             \
+            GAN__NAME(fill)(tb, b, 0, 0);                                                                    \
+            pb = tb;                                                                                         \
+        }                                                                                                    \
+        if (inputs > 2 && !sc) {                                                                             \
+            GAN__NAME(fill)(tc, c, 0, 0);                                                                    \
+            pc = tc;                                                                                         \
+        }                                                                                                    \
+        for (size_t i = 0; i < n; i += GAN__LANES) {                                                         \
+            const size_t left = n - i;                                                                       \
+            if (left < GAN__LANES) {                                                                         \
+                if (inputs > 0 && sa) {                                                                      \
+                    GAN__NAME(fill)(ta, a + i, 1, left);                                                     \
+                    pa = ta;                                                                                 \
+                }                                                                                            \
+                if (inputs > 1 && sb) {                                                                      \
+                    GAN__NAME(fill)(tb, b + i, 1, left);                                                     \
+                    pb = tb;                                                                                 \
+                }                                                                                            \
+                if (inputs > 2 && sc) {                                                                      \
+                    GAN__NAME(fill)(tc, c + i, 1, left);                                                     \
+                    pc = tc;                                                                                 \
+                }                                                                                            \
+            }                                                                                                \
+            if (inputs > 0) va = GAN__LOAD(pa);                                                              \
+            if (inputs > 1) vb = GAN__LOAD(pb);                                                              \
+            if (inputs > 2) vc = GAN__LOAD(pc);                                                              \
+            const GAN__VF v = GAN__NAME(op_##map)(va, vb, vc, vp, vq);                                       \
+            if (left < GAN__LANES) {                                                                         \
+                GAN__NAME(store_part)(y + i, left, v);                                                       \
+                return;                                                                                      \
+            }                                                                                                \
+            GAN__STORE(y + i, v);                                                                            \
+            if (inputs > 0) pa += sa * GAN__LANES;                                                           \
+            if (inputs > 1) pb += sb * GAN__LANES;                                                           \
+            if (inputs > 2) pc += sc * GAN__LANES;                                                           \
+        }                                                                                                    \
     }
 
 // t[i] = a[stride i] for i < left, a[0] beyond
-GAN__INLINE void GAN__NAME(fill)(gan_real *t, const gan_real *a, size_t stride, size_t left) {
+GAN__INLINE void GAN__NAME(fill)(gan_real *t, const gan_real *a, size_t stride, size_t left)
+{
     for (size_t i = 0; i < GAN__LANES; i++) t[i] = a[i < left ? i * stride : 0];
 }
 
 GAN__MAPS(GAN__X)
 #undef GAN__X
 
-// Reductions: blocks of 1024 elements, each in four vectors of partial sums, added up in double. The order depends on n and
-// the ISA alone. STEP gives the new partial sum from s and the vectors a, b; `fill` pads the tail.
-#define GAN__REDUCTION(STEP, fill)                                                                                \
-    double total = 0;                                                                                             \
-    for (size_t at = 0; at < n; at += 1024) {                                                                     \
-        const size_t end = n - at < 1024 ? n : at + 1024;                                                         \
-        GAN__VF s0 = GAN__ZERO, s1 = s0, s2 = s0, s3 = s0;                                                        \
-        size_t i = at;                                                                                            \
-        for (; i + 4 * GAN__LANES <= end; i += 4 * GAN__LANES) {                                                  \
-            s0 = STEP(s0, GAN__LOAD(a + i), GAN__LOAD(b + i));                                                    \
-            s1 = STEP(s1, GAN__LOAD(a + i + GAN__LANES), GAN__LOAD(b + i + GAN__LANES));                          \
-            s2 = STEP(s2, GAN__LOAD(a + i + 2 * GAN__LANES), GAN__LOAD(b + i + 2 * GAN__LANES));                  \
-            s3 = STEP(s3, GAN__LOAD(a + i + 3 * GAN__LANES), GAN__LOAD(b + i + 3 * GAN__LANES));                  \
-        }                                                                                                         \
-        for (; i + GAN__LANES <= end; i += GAN__LANES) s0 = STEP(s0, GAN__LOAD(a + i), GAN__LOAD(b + i));         \
-        if (i < end)                                                                                              \
-            s1 = STEP(s1, GAN__NAME(load_part)(a + i, end - i, fill), GAN__NAME(load_part)(b + i, end - i, fill)); \
-        total += (double)GAN__NAME(hsum)(GAN__ADD(GAN__ADD(s0, s1), GAN__ADD(s2, s3)));                           \
-    }                                                                                                             \
+// Reductions: blocks of 1024 elements, each in four vectors of partial sums, added up in double. The order
+// depends on n and the ISA alone. STEP gives the new partial sum from s and the vectors a, b; `fill` pads the
+// tail.
+#define GAN__REDUCTION(STEP, fill)                                                                           \
+    double total = 0;                                                                                        \
+    for (size_t at = 0; at < n; at += 1024) {                                                                \
+        const size_t end = n - at < 1024 ? n : at + 1024;                                                    \
+        GAN__VF s0 = GAN__ZERO, s1 = s0, s2 = s0, s3 = s0;                                                   \
+        size_t i = at;                                                                                       \
+        for (; i + 4 * GAN__LANES <= end; i += 4 * GAN__LANES) {                                             \
+            s0 = STEP(s0, GAN__LOAD(a + i), GAN__LOAD(b + i));                                               \
+            s1 = STEP(s1, GAN__LOAD(a + i + GAN__LANES), GAN__LOAD(b + i + GAN__LANES));                     \
+            s2 = STEP(s2, GAN__LOAD(a + i + 2 * GAN__LANES), GAN__LOAD(b + i + 2 * GAN__LANES));             \
+            s3 = STEP(s3, GAN__LOAD(a + i + 3 * GAN__LANES), GAN__LOAD(b + i + 3 * GAN__LANES));             \
+        }                                                                                                    \
+        for (; i + GAN__LANES <= end; i += GAN__LANES) s0 = STEP(s0, GAN__LOAD(a + i), GAN__LOAD(b + i));    \
+        if (i < end)                                                                                         \
+            s1 = STEP(s1, GAN__NAME(load_part)(a + i, end - i, fill),                                        \
+                      GAN__NAME(load_part)(b + i, end - i, fill));                                           \
+        total += (double)GAN__NAME(hsum)(GAN__ADD(GAN__ADD(s0, s1), GAN__ADD(s2, s3)));                      \
+    }                                                                                                        \
     return (gan_real)total
 
 #define GAN__STEP_SUM(s, a, b) GAN__ADD(s, a)
@@ -2138,21 +2336,27 @@ GAN__MAPS(GAN__X)
 
 GAN__INLINE GAN__VF GAN__NAME(add_square)(GAN__VF s, GAN__VF d) { return GAN__FMA(d, d, s); }
 
-static gan_real GAN__NAME(sum)(size_t n, const gan_real *a) {
+static gan_real GAN__NAME(sum)(size_t n, const gan_real *a)
+{
     const gan_real *b = a;
     (void)b;
     GAN__REDUCTION(GAN__STEP_SUM, 0);
 }
 
-static gan_real GAN__NAME(dot)(size_t n, const gan_real *a, const gan_real *b) { GAN__REDUCTION(GAN__STEP_DOT, 0); }
+static gan_real GAN__NAME(dot)(size_t n, const gan_real *a, const gan_real *b)
+{
+    GAN__REDUCTION(GAN__STEP_DOT, 0);
+}
 
-static gan_real GAN__NAME(sumsq)(size_t n, const gan_real *a) {
+static gan_real GAN__NAME(sumsq)(size_t n, const gan_real *a)
+{
     const gan_real *b = a;
     (void)b;
     GAN__REDUCTION(GAN__STEP_SQ, 0);
 }
 
-static gan_real GAN__NAME(sumsq_dev)(size_t n, const gan_real *a, gan_real mean) {
+static gan_real GAN__NAME(sumsq_dev)(size_t n, const gan_real *a, gan_real mean)
+{
     const gan_real *b = a;
     const GAN__VF vmean = GAN__SET1(mean);
     (void)b;
@@ -2165,9 +2369,10 @@ static gan_real GAN__NAME(sumsq_dev)(size_t n, const gan_real *a, gan_real mean)
 #undef GAN__STEP_DEV
 #undef GAN__REDUCTION
 
-static gan_real GAN__NAME(max)(size_t n, const gan_real *a) {
+static gan_real GAN__NAME(max)(size_t n, const gan_real *a)
+{
     const gan_real lowest = -(gan_real)HUGE_VAL;
-    GAN__VF m = GAN__SET1(lowest), odd = GAN__ZERO;   // odd keeps any NaN
+    GAN__VF m = GAN__SET1(lowest), odd = GAN__ZERO; // odd keeps any NaN
     for (size_t i = 0; i < n; i += GAN__LANES) {
         const GAN__VF v = n - i < GAN__LANES ? GAN__NAME(load_part)(a + i, n - i, lowest) : GAN__LOAD(a + i);
         m = GAN__MAX(m, v);
@@ -2183,9 +2388,10 @@ static gan_real GAN__NAME(max)(size_t n, const gan_real *a) {
     return r;
 }
 
-// 1 when no exponent is all ones: adding one at the exponent's lowest place carries into the sign bit only then. Integers
-// throughout, so that -ffast-math cannot fold it away.
-static int GAN__NAME(finite)(size_t n, const gan_real *a) {
+// 1 when no exponent is all ones: adding one at the exponent's lowest place carries into the sign bit only
+// then. Integers throughout, so that -ffast-math cannot fold it away.
+static int GAN__NAME(finite)(size_t n, const gan_real *a)
+{
 #ifdef GAN_DOUBLE
     const int64_t exponent = (int64_t)0x7ff0000000000000, lowest = (int64_t)0x0010000000000000;
 #else
@@ -2213,29 +2419,52 @@ static int GAN__NAME(finite)(size_t n, const gan_real *a) {
 }
 
 // y = s (g - m1 - h m2)
-static void GAN__NAME(norm_backward)(size_t n, gan_real *y, const gan_real *g, const gan_real *h, const gan_real *m1,
-                                     size_t s1, const gan_real *m2, size_t s2, const gan_real *s, size_t ss) {
+static void GAN__NAME(norm_backward)(size_t n, gan_real *y, const gan_real *g, const gan_real *h,
+                                     const gan_real *m1, size_t s1, const gan_real *m2, size_t s2,
+                                     const gan_real *s, size_t ss)
+{
     gan_real tg[GAN__LANES], th[GAN__LANES], t1[GAN__LANES], t2[GAN__LANES], ts[GAN__LANES];
     const gan_real *p1 = m1, *p2 = m2, *ps = s;
     if (n == 0) return;
-    if (!s1) { GAN__NAME(fill)(t1, m1, 0, 0); p1 = t1; }
-    if (!s2) { GAN__NAME(fill)(t2, m2, 0, 0); p2 = t2; }
-    if (!ss) { GAN__NAME(fill)(ts, s, 0, 0); ps = ts; }
+    if (!s1) {
+        GAN__NAME(fill)(t1, m1, 0, 0);
+        p1 = t1;
+    }
+    if (!s2) {
+        GAN__NAME(fill)(t2, m2, 0, 0);
+        p2 = t2;
+    }
+    if (!ss) {
+        GAN__NAME(fill)(ts, s, 0, 0);
+        ps = ts;
+    }
     for (size_t i = 0; i < n; i += GAN__LANES) {
         const size_t left = n - i;
         const gan_real *pg = g + i, *ph = h + i;
         if (left < GAN__LANES) {
             GAN__NAME(fill)(tg, pg, 1, left);
             GAN__NAME(fill)(th, ph, 1, left);
-            if (s1) { GAN__NAME(fill)(t1, m1 + i, 1, left); p1 = t1; }
-            if (s2) { GAN__NAME(fill)(t2, m2 + i, 1, left); p2 = t2; }
-            if (ss) { GAN__NAME(fill)(ts, s + i, 1, left); ps = ts; }
+            if (s1) {
+                GAN__NAME(fill)(t1, m1 + i, 1, left);
+                p1 = t1;
+            }
+            if (s2) {
+                GAN__NAME(fill)(t2, m2 + i, 1, left);
+                p2 = t2;
+            }
+            if (ss) {
+                GAN__NAME(fill)(ts, s + i, 1, left);
+                ps = ts;
+            }
             pg = tg;
             ph = th;
         }
         const GAN__VF d = GAN__SUB(GAN__LOAD(pg), GAN__LOAD(p1));
         const GAN__VF v = GAN__MUL(GAN__LOAD(ps), GAN__FNMA(GAN__LOAD(ph), GAN__LOAD(p2), d));
-        if (left < GAN__LANES) { GAN__NAME(store_part)(y + i, left, v); return; }
+        if (left < GAN__LANES) {
+            GAN__NAME(store_part)(y + i, left, v);
+            return;
+        }
         GAN__STORE(y + i, v);
         p1 += s1 * GAN__LANES;
         p2 += s2 * GAN__LANES;
@@ -2243,66 +2472,63 @@ static void GAN__NAME(norm_backward)(size_t n, gan_real *y, const gan_real *g, c
     }
 }
 
-// Optimisers (torch.optim, single tensor). Each walks its arrays once; the tail passes through buffers of one vector.
-// The arrays' names are fixed: p parameters, g gradient, u and v the state (either may be NULL).
-#define GAN__OPTIMISER(BODY)                                                                                      \
-    for (size_t i = 0; i < n; i += GAN__LANES) {                                                                  \
-        const size_t left = n - i;                                                                                \
-        const int part = left < GAN__LANES;                                                                       \
-        const GAN__VF grad = part ? GAN__NAME(load_part)(g + i, left, 0) : GAN__LOAD(g + i);                      \
-        GAN__VF w = part ? GAN__NAME(load_part)(p + i, left, 0) : GAN__LOAD(p + i);                               \
-        GAN__VF s = !u ? GAN__ZERO : part ? GAN__NAME(load_part)(u + i, left, 0) : GAN__LOAD(u + i);              \
-        GAN__VF t = !v ? GAN__ZERO : part ? GAN__NAME(load_part)(v + i, left, 0) : GAN__LOAD(v + i);              \
-        GAN__VF d = GAN__MUL(grad, scale);                                                                        \
-        BODY                                                                                                      \
-        if (part) {                                                                                               \
-            GAN__NAME(store_part)(p + i, left, w);                                                                \
-            if (u) GAN__NAME(store_part)(u + i, left, s);                                                         \
-            if (v) GAN__NAME(store_part)(v + i, left, t);                                                         \
-            return;                                                                                               \
-        }                                                                                                         \
-        GAN__STORE(p + i, w);                                                                                     \
-        if (u) GAN__STORE(u + i, s);                                                                              \
-        if (v) GAN__STORE(v + i, t);                                                                              \
+// Optimisers (torch.optim, single tensor). Each walks its arrays once; the tail passes through buffers of one
+// vector. The arrays' names are fixed: p parameters, g gradient, u and v the state (either may be NULL).
+#define GAN__OPTIMISER(BODY)                                                                                 \
+    for (size_t i = 0; i < n; i += GAN__LANES) {                                                             \
+        const size_t left = n - i;                                                                           \
+        const int part = left < GAN__LANES;                                                                  \
+        const GAN__VF grad = part ? GAN__NAME(load_part)(g + i, left, 0) : GAN__LOAD(g + i);                 \
+        GAN__VF w = part ? GAN__NAME(load_part)(p + i, left, 0) : GAN__LOAD(p + i);                          \
+        GAN__VF s = !u ? GAN__ZERO : part ? GAN__NAME(load_part)(u + i, left, 0) : GAN__LOAD(u + i);         \
+        GAN__VF t = !v ? GAN__ZERO : part ? GAN__NAME(load_part)(v + i, left, 0) : GAN__LOAD(v + i);         \
+        GAN__VF d = GAN__MUL(grad, scale);                                                                   \
+        BODY if (part)                                                                                       \
+        {                                                                                                    \
+            GAN__NAME(store_part)(p + i, left, w);                                                           \
+            if (u) GAN__NAME(store_part)(u + i, left, s);                                                    \
+            if (v) GAN__NAME(store_part)(v + i, left, t);                                                    \
+            return;                                                                                          \
+        }                                                                                                    \
+        GAN__STORE(p + i, w);                                                                                \
+        if (u) GAN__STORE(u + i, s);                                                                         \
+        if (v) GAN__STORE(v + i, t);                                                                         \
     }
 
-// d = g + wd p; buf = first step ? d : momentum buf + (1 - dampening) d; d = nesterov ? d + momentum buf : buf; p -= lr d
-static void GAN__NAME(sgd)(size_t n, gan_real *p, const gan_real *g, gan_real *u, const gan__opt_args *o) {
+// d = g + wd p; buf = first step ? d : momentum buf + (1 - dampening) d; d = nesterov ? d + momentum buf :
+// buf; p -= lr d
+static void GAN__NAME(sgd)(size_t n, gan_real *p, const gan_real *g, gan_real *u, const gan__opt_args *o)
+{
     gan_real *const v = NULL;
     const GAN__VF scale = GAN__SET1(o->scale), decay = GAN__SET1(o->weight_decay), lr = GAN__SET1(o->lr);
     const GAN__VF momentum = GAN__SET1(o->momentum), fresh = GAN__SET1(1 - o->dampening);
     const int first = o->step <= 1, nesterov = o->nesterov > 0;
-    GAN__OPTIMISER(
-        d = GAN__FMA(decay, w, d);
-        if (u) {
-            s = first ? d : GAN__FMA(fresh, d, GAN__MUL(momentum, s));
-            d = nesterov ? GAN__FMA(momentum, s, d) : s;
-        }
-        w = GAN__FNMA(lr, d, w);
-    )
+    GAN__OPTIMISER(d = GAN__FMA(decay, w, d); if (u) {
+        s = first ? d : GAN__FMA(fresh, d, GAN__MUL(momentum, s));
+        d = nesterov ? GAN__FMA(momentum, s, d) : s;
+    } w = GAN__FNMA(lr, d, w);)
 }
 
-// d = g + wd p; sq = alpha sq + (1 - alpha) d^2; d = d / (sqrt(sq) + eps); buf = momentum buf + d; p -= lr (buf or d)
+// d = g + wd p; sq = alpha sq + (1 - alpha) d^2; d = d / (sqrt(sq) + eps); buf = momentum buf + d; p -= lr
+// (buf or d)
 static void GAN__NAME(rmsprop)(size_t n, gan_real *p, const gan_real *g, gan_real *u, gan_real *v,
-                               const gan__opt_args *o) {
+                               const gan__opt_args *o)
+{
     const GAN__VF scale = GAN__SET1(o->scale), decay = GAN__SET1(o->weight_decay), lr = GAN__SET1(o->lr);
     const GAN__VF alpha = GAN__SET1(o->alpha), fresh = GAN__SET1(1 - o->alpha), eps = GAN__SET1(o->eps);
     const GAN__VF momentum = GAN__SET1(o->momentum);
-    GAN__OPTIMISER(
-        d = GAN__FMA(decay, w, d);
-        s = GAN__FMA(fresh, GAN__MUL(d, d), GAN__MUL(alpha, s));
-        d = GAN__DIV(d, GAN__ADD(GAN__SQRT(s), eps));
-        if (v) {
-            t = GAN__FMA(momentum, t, d);
-            d = t;
-        }
-        w = GAN__FNMA(lr, d, w);
-    )
+    GAN__OPTIMISER(d = GAN__FMA(decay, w, d); s = GAN__FMA(fresh, GAN__MUL(d, d), GAN__MUL(alpha, s));
+                   d = GAN__DIV(d, GAN__ADD(GAN__SQRT(s), eps)); if (v) {
+                       t = GAN__FMA(momentum, t, d);
+                       d = t;
+                   } w = GAN__FNMA(lr, d, w);)
 }
 
 // d = g + wd p (Adam) or p *= 1 - lr wd (AdamW); m = beta1 m + (1 - beta1) d; v = beta2 v + (1 - beta2) d^2;
 // p -= lr / bias1 * m / (sqrt(v) / sqrt(bias2) + eps)
-static void GAN__NAME(adam)(size_t n, gan_real *p, const gan_real *g, gan_real *u, gan_real *v, const gan__opt_args *o) {
+static void GAN__NAME(adam)(size_t n, gan_real *p, const gan_real *g, gan_real *u, gan_real *v,
+                            const gan__opt_args *o)
+{
     const int decoupled = o->decoupled > 0;
     const GAN__VF scale = GAN__SET1(o->scale), decay = GAN__SET1(decoupled ? 0 : o->weight_decay);
     const GAN__VF shrink = GAN__SET1(decoupled ? 1 - o->lr * o->weight_decay : 1);
@@ -2310,19 +2536,17 @@ static void GAN__NAME(adam)(size_t n, gan_real *p, const gan_real *g, gan_real *
     const GAN__VF beta2 = GAN__SET1(o->beta2), fresh2 = GAN__SET1(1 - o->beta2);
     const GAN__VF rate = GAN__SET1(o->lr / o->bias1), eps = GAN__SET1(o->eps);
     const GAN__VF root2 = GAN__SET1(sqrt((double)o->bias2));
-    GAN__OPTIMISER(
-        d = GAN__FMA(decay, w, d);
-        w = GAN__MUL(w, shrink);
-        s = GAN__FMA(fresh1, d, GAN__MUL(beta1, s));
-        t = GAN__FMA(fresh2, GAN__MUL(d, d), GAN__MUL(beta2, t));
-        w = GAN__FNMA(rate, GAN__DIV(s, GAN__ADD(GAN__DIV(GAN__SQRT(t), root2), eps)), w);
-    )
+    GAN__OPTIMISER(d = GAN__FMA(decay, w, d); w = GAN__MUL(w, shrink);
+                   s = GAN__FMA(fresh1, d, GAN__MUL(beta1, s));
+                   t = GAN__FMA(fresh2, GAN__MUL(d, d), GAN__MUL(beta2, t));
+                   w = GAN__FNMA(rate, GAN__DIV(s, GAN__ADD(GAN__DIV(GAN__SQRT(t), root2), eps)), w);)
 }
 
 #undef GAN__OPTIMISER
 
 // avg = decay avg + (1 - decay) p
-static void GAN__NAME(ema)(size_t n, gan_real *avg, const gan_real *p, gan_real decay) {
+static void GAN__NAME(ema)(size_t n, gan_real *avg, const gan_real *p, gan_real decay)
+{
     const GAN__VF keep = GAN__SET1(decay), fresh = GAN__SET1(1 - decay);
     size_t i = 0;
     for (; i + GAN__LANES <= n; i += GAN__LANES)
@@ -2332,25 +2556,35 @@ static void GAN__NAME(ema)(size_t n, gan_real *avg, const gan_real *p, gan_real 
     GAN__NAME(store_part)(avg + i, n - i, GAN__FMA(fresh, w, GAN__MUL(keep, s)));
 }
 
-static void GAN__NAME(clip)(size_t n, gan_real *p, gan_real lo, gan_real hi) {
+static void GAN__NAME(clip)(size_t n, gan_real *p, gan_real lo, gan_real hi)
+{
     GAN__NAME(map_clamp)(n, p, p, 1, NULL, 0, NULL, 0, lo, hi);
 }
 
-// Micro tiles. The accumulators are named variables, one row of them per entry of GAN__ROWS, so that -O2 keeps all of them
-// in registers.
+// Micro tiles. The accumulators are named variables, one row of them per entry of GAN__ROWS, so that -O2
+// keeps all of them in registers.
 #define GAN__COUNT(i) +1
 #define GAN__TILE_M (0 GAN__ROWS(GAN__COUNT))
 #define GAN__OPEN1(i) GAN__VF c##i##0 = GAN__ZERO;
 #define GAN__OPEN2(i) GAN__OPEN1(i) GAN__VF c##i##1 = GAN__ZERO;
 #define GAN__OPEN3(i) GAN__OPEN2(i) GAN__VF c##i##2 = GAN__ZERO;
-#define GAN__ACC1(i) const GAN__VF a##i = GAN__SET1(a[i]); c##i##0 = GAN__FMA(a##i, b0, c##i##0);
+#define GAN__ACC1(i)                                                                                         \
+    const GAN__VF a##i = GAN__SET1(a[i]);                                                                    \
+    c##i##0 = GAN__FMA(a##i, b0, c##i##0);
 #define GAN__ACC2(i) GAN__ACC1(i) c##i##1 = GAN__FMA(a##i, b1, c##i##1);
 #define GAN__ACC3(i) GAN__ACC2(i) c##i##2 = GAN__FMA(a##i, b2, c##i##2);
-#define GAN__OUT1(i) GAN__STORE(t, c##i##0); t += GAN__LANES;
-#define GAN__OUT2(i) GAN__OUT1(i) GAN__STORE(t, c##i##1); t += GAN__LANES;
-#define GAN__OUT3(i) GAN__OUT2(i) GAN__STORE(t, c##i##2); t += GAN__LANES;
+#define GAN__OUT1(i)                                                                                         \
+    GAN__STORE(t, c##i##0);                                                                                  \
+    t += GAN__LANES;
+#define GAN__OUT2(i)                                                                                         \
+    GAN__OUT1(i) GAN__STORE(t, c##i##1);                                                                     \
+    t += GAN__LANES;
+#define GAN__OUT3(i)                                                                                         \
+    GAN__OUT2(i) GAN__STORE(t, c##i##2);                                                                     \
+    t += GAN__LANES;
 
-static void GAN__NAME(gemm1)(int64_t depth, const gan_real *a, const gan_real *b, gan_real *t) {
+static void GAN__NAME(gemm1)(int64_t depth, const gan_real *a, const gan_real *b, gan_real *t)
+{
     GAN__ROWS(GAN__OPEN1)
     for (; depth > 0; depth--, a += GAN__TILE_M, b += GAN__LANES) {
         const GAN__VF b0 = GAN__LOAD(b);
@@ -2359,7 +2593,8 @@ static void GAN__NAME(gemm1)(int64_t depth, const gan_real *a, const gan_real *b
     GAN__ROWS(GAN__OUT1)
 }
 
-static void GAN__NAME(gemm2)(int64_t depth, const gan_real *a, const gan_real *b, gan_real *t) {
+static void GAN__NAME(gemm2)(int64_t depth, const gan_real *a, const gan_real *b, gan_real *t)
+{
     GAN__ROWS(GAN__OPEN2)
     for (; depth > 0; depth--, a += GAN__TILE_M, b += 2 * GAN__LANES) {
         const GAN__VF b0 = GAN__LOAD(b), b1 = GAN__LOAD(b + GAN__LANES);
@@ -2368,7 +2603,8 @@ static void GAN__NAME(gemm2)(int64_t depth, const gan_real *a, const gan_real *b
     GAN__ROWS(GAN__OUT2)
 }
 
-static void GAN__NAME(gemm3)(int64_t depth, const gan_real *a, const gan_real *b, gan_real *t) {
+static void GAN__NAME(gemm3)(int64_t depth, const gan_real *a, const gan_real *b, gan_real *t)
+{
     GAN__ROWS(GAN__OPEN3)
     for (; depth > 0; depth--, a += GAN__TILE_M, b += 3 * GAN__LANES) {
         const GAN__VF b0 = GAN__LOAD(b), b1 = GAN__LOAD(b + GAN__LANES), b2 = GAN__LOAD(b + 2 * GAN__LANES);
@@ -2378,17 +2614,21 @@ static void GAN__NAME(gemm3)(int64_t depth, const gan_real *a, const gan_real *b
 }
 
 // Packing into panels of `width` columns.
-static void GAN__NAME(pack_copy)(int64_t depth, int count, int width, const gan_real *src, int64_t ld, gan_real *dst) {
+static void GAN__NAME(pack_copy)(int64_t depth, int count, int width, const gan_real *src, int64_t ld,
+                                 gan_real *dst)
+{
     for (int64_t d = 0; d < depth; d++, src += ld, dst += width) {
         int i = 0;
-        for (int q = 0; q < count; q += 16) GAN__PREFETCH(src + 8 * ld + q);   // rows are often a page apart
+        for (int q = 0; q < count; q += 16) GAN__PREFETCH(src + 8 * ld + q); // rows are often a page apart
         for (; i + GAN__LANES <= count; i += GAN__LANES) GAN__STORE(dst + i, GAN__LOAD(src + i));
         for (; i < count; i++) dst[i] = src[i];
         for (; i < width; i++) dst[i] = 0;
     }
 }
 
-static void GAN__NAME(pack_trans)(int64_t depth, int count, int width, const gan_real *src, int64_t ld, gan_real *dst) {
+static void GAN__NAME(pack_trans)(int64_t depth, int count, int width, const gan_real *src, int64_t ld,
+                                  gan_real *dst)
+{
     int step = 1;
     for (int i = 0; i < width; i += step) {
         const gan_real *const row = src + i * ld;
@@ -2398,13 +2638,14 @@ static void GAN__NAME(pack_trans)(int64_t depth, int count, int width, const gan
         if (i < count && width - i >= GAN__BLOCK) {
             step = GAN__BLOCK;
             for (; d + step <= depth; d += step) {
-                if (d % 16 == 0)   // the next rows, which the next group or panel reads
+                if (d % 16 == 0) // the next rows, which the next group or panel reads
                     for (int q = step; q < 2 * step; q++) GAN__PREFETCH(row + q * ld + d);
                 GAN__TRANSPOSE(count - i, row + d, ld, dst + d * width + i, width);
             }
         } else if (i < count && width - i >= GAN__SMALL_BLOCK) {
             step = GAN__SMALL_BLOCK;
-            for (; d + step <= depth; d += step) GAN__SMALL_TRANSPOSE(count - i, row + d, ld, dst + d * width + i, width);
+            for (; d + step <= depth; d += step)
+                GAN__SMALL_TRANSPOSE(count - i, row + d, ld, dst + d * width + i, width);
         } else if (i == 0 && width == 3 && GAN__SMALL_BLOCK == 4) {
             // each store runs one element into its successor's, so the last block is left to the loop below
             step = 3;
@@ -2417,7 +2658,8 @@ static void GAN__NAME(pack_trans)(int64_t depth, int count, int width, const gan
 }
 
 // The pixels i of a piece (x + i step, i < count) that lie in 0 .. w: from <= i < to.
-GAN__INLINE void GAN__NAME(piece_range)(int64_t x, int64_t step, int64_t w, int64_t count, int *from, int *to) {
+GAN__INLINE void GAN__NAME(piece_range)(int64_t x, int64_t step, int64_t w, int64_t count, int *from, int *to)
+{
     int64_t lo = x < 0 ? -x : 0, hi = x < w ? w - x : 0;
     if (step == 2) {
         lo = (lo + 1) >> 1;
@@ -2431,7 +2673,9 @@ GAN__INLINE void GAN__NAME(piece_range)(int64_t x, int64_t step, int64_t w, int6
 }
 
 // A whole vector is written: src[i step] in from <= i < to, 0 elsewhere.
-GAN__INLINE void GAN__NAME(pack_piece)(const gan_real *src, int64_t step, int from, int to, int count, gan_real *dst) {
+GAN__INLINE void GAN__NAME(pack_piece)(const gan_real *src, int64_t step, int from, int to, int count,
+                                       gan_real *dst)
+{
     if (step == 1) GAN__STORE(dst, GAN__RANGE(src, from, to));
     else if (step == 2) GAN__STORE(dst, GAN__EVEN(src, from, to));
     else
@@ -2439,15 +2683,18 @@ GAN__INLINE void GAN__NAME(pack_piece)(const gan_real *src, int64_t step, int fr
 }
 
 // 1 when first + tap lies in 0 .. size for first = lo, hi and tap = 0, d, .. (taps - 1) d
-GAN__INLINE int GAN__NAME(all_inside)(int64_t lo, int64_t hi, int64_t d, int64_t taps, int64_t size) {
+GAN__INLINE int GAN__NAME(all_inside)(int64_t lo, int64_t hi, int64_t d, int64_t taps, int64_t size)
+{
     const int64_t reach = d * (taps - 1);
     return lo + (reach < 0 ? reach : 0) >= 0 && hi + (reach > 0 ? reach : 0) < size;
 }
 
-// Pieces are runs of pixels in one grid row, one vector long at most; `inside` when no tap takes one out of its image.
-static void GAN__NAME(pack_pixels)(const gan__patches *p, int64_t at, int count, int width, int64_t d0, int64_t depth,
-                                   gan_real *dst) {
-    enum { NEAR = 8 };   // taps whose ranges are worked out once
+// Pieces are runs of pixels in one grid row, one vector long at most; `inside` when no tap takes one out of
+// its image.
+static void GAN__NAME(pack_pixels)(const gan__patches *p, int64_t at, int count, int width, int64_t d0,
+                                   int64_t depth, gan_real *dst)
+{
+    enum { NEAR = 8 }; // taps whose ranges are worked out once
     struct {
         const gan_real *src;
         int64_t y, x;
@@ -2477,14 +2724,18 @@ static void GAN__NAME(pack_pixels)(const gan__patches *p, int64_t at, int count,
         u += len;
         if (u < p->grid_w) continue;
         u = 0;
-        if (++t == p->grid_h) { t = 0; image++; }
+        if (++t == p->grid_h) {
+            t = 0;
+            image++;
+        }
     }
     int64_t c = d0 / (p->taps_y * p->taps_x), i = d0 / p->taps_x % p->taps_y, j = d0 % p->taps_x;
     for (int64_t d = 0; d < depth; d++, dst += width) {
         const int64_t plane = c * p->plane, ty = i * p->dy, tx = j * p->dx, tap = plane + ty * p->w + tx;
         for (int r = 0; r < pieces; r++) {
             if (piece[r].inside) {
-                GAN__NAME(pack_piece)(piece[r].src + tap, p->step_x, 0, piece[r].count, piece[r].count, dst + piece[r].at);
+                GAN__NAME(pack_piece)
+                (piece[r].src + tap, p->step_x, 0, piece[r].count, piece[r].count, dst + piece[r].at);
                 continue;
             }
             const int64_t y = piece[r].y + ty;
@@ -2497,23 +2748,30 @@ static void GAN__NAME(pack_pixels)(const gan__patches *p, int64_t at, int count,
                     GAN__NAME(piece_range)(piece[r].x + tx, p->step_x, p->w, piece[r].count, &from, &to);
                 }
             }
-            GAN__NAME(pack_piece)(piece[r].src + (to ? plane + y * p->w + piece[r].x + tx : 0), p->step_x, from, to,
-                                  piece[r].count, dst + piece[r].at);
+            GAN__NAME(pack_piece)
+            (piece[r].src + (to ? plane + y * p->w + piece[r].x + tx : 0), p->step_x, from, to,
+             piece[r].count, dst + piece[r].at);
         }
         for (int q = count; q < width; q++) dst[q] = 0;
         if (++j == p->taps_x) {
             j = 0;
-            if (++i == p->taps_y) { i = 0; c++; }
+            if (++i == p->taps_y) {
+                i = 0;
+                c++;
+            }
         }
     }
 }
 
 // Rows of up to 64 pixels, one a tap, are gathered, then transposed into the panel.
-static void GAN__NAME(pack_taps)(const gan__patches *p, int64_t at, int count, int width, int64_t d0, int64_t depth,
-                                 gan_real *dst) {
+static void GAN__NAME(pack_taps)(const gan__patches *p, int64_t at, int count, int width, int64_t d0,
+                                 int64_t depth, gan_real *dst)
+{
     enum { CHUNK = 64, PITCH = CHUNK + 16, LINES = 3 * GAN__LANES + GAN__TILE_M };
     gan_real rows[LINES * PITCH];
-    struct { int64_t y, x, offset; } tap[LINES];
+    struct {
+        int64_t y, x, offset;
+    } tap[LINES];
     int64_t c = at / (p->taps_y * p->taps_x), i = at / p->taps_x % p->taps_y, j = at % p->taps_x;
     for (int q = 0; q < count; q++) {
         tap[q].y = i * p->dy;
@@ -2521,11 +2779,14 @@ static void GAN__NAME(pack_taps)(const gan__patches *p, int64_t at, int count, i
         tap[q].offset = c * p->plane + tap[q].y * p->w + tap[q].x;
         if (++j < p->taps_x) continue;
         j = 0;
-        if (++i == p->taps_y) { i = 0; c++; }
+        if (++i == p->taps_y) {
+            i = 0;
+            c++;
+        }
     }
     int64_t image = d0 / (p->grid_h * p->grid_w), t = d0 / p->grid_w % p->grid_h, u = d0 % p->grid_w;
     for (int64_t d = 0; d < depth; d += CHUNK) {
-        const int64_t chunk = depth - d < CHUNK ? depth - d : CHUNK;
+        const int64_t chunk = depth - d < CHUNK ? depth - d : (int64_t)CHUNK;
         for (int64_t e = 0; e < chunk;) {
             int64_t len = p->grid_w - u < chunk - e ? p->grid_w - u : chunk - e;
             if (len > GAN__LANES) len = GAN__LANES;
@@ -2534,62 +2795,97 @@ static void GAN__NAME(pack_taps)(const gan__patches *p, int64_t at, int count, i
             if (GAN__NAME(all_inside)(y0, y0, p->dy, p->taps_y, p->h) &&
                 GAN__NAME(all_inside)(x0, x0 + (len - 1) * p->step_x, p->dx, p->taps_x, p->w)) {
                 const gan_real *const base = src + y0 * p->w + x0;
-                for (int q = 0; q < count; q++)
-                    GAN__NAME(pack_piece)(base + tap[q].offset, p->step_x, 0, (int)len, (int)len, rows + q * PITCH + e);
+                for (int q = 0; q < count; q++) GAN__NAME(pack_piece)
+                (base + tap[q].offset, p->step_x, 0, (int)len, (int)len, rows + q * PITCH + e);
             } else {
                 for (int q = 0; q < count; q++) {
                     const int64_t y = y0 + tap[q].y;
                     int from = 0, to = 0;
                     if (y >= 0 && y < p->h)
                         GAN__NAME(piece_range)(x0 + tap[q].x, p->step_x, p->w, len, &from, &to);
-                    GAN__NAME(pack_piece)(src + (to ? tap[q].offset + y0 * p->w + x0 : 0), p->step_x, from, to, (int)len,
-                                          rows + q * PITCH + e);
+                    GAN__NAME(pack_piece)
+                    (src + (to ? tap[q].offset + y0 * p->w + x0 : 0), p->step_x, from, to, (int)len,
+                     rows + q * PITCH + e);
                 }
             }
             e += len;
             u += len;
             if (u < p->grid_w) continue;
             u = 0;
-            if (++t == p->grid_h) { t = 0; image++; }
+            if (++t == p->grid_h) {
+                t = 0;
+                image++;
+            }
         }
         GAN__NAME(pack_trans)(chunk, count, width, rows, PITCH, dst + d * width);
     }
 }
 
-static void GAN__NAME(scatter_add)(int64_t rows, int64_t n, gan_real *dst, int64_t ldd, int64_t step, const gan_real *src,
-                                   int64_t lds) {
-    for (int64_t r = 0; r < rows; r++, dst += ldd, src += lds) {
-        int64_t i = 0;
-        if (step == 1) {
-            for (; i + GAN__LANES <= n; i += GAN__LANES)
-                GAN__STORE(dst + i, GAN__ADD(GAN__LOAD(dst + i), GAN__LOAD(src + i)));
-            if (i < n) {
-                const int left = (int)(n - i);
-                GAN__STORE_FIRST(dst + i, GAN__ADD(GAN__RANGE(dst + i, 0, left), GAN__RANGE(src + i, 0, left)), left);
+// With columns one apart, a vector of dx gathers its taps in a register: adding tap after tap to memory
+// stalled on stores that the next load overlapped (2.5 times slower).
+static void GAN__NAME(fold)(const gan__conv *v, gan_real start, const gan_real *cols, int64_t ld,
+                            gan_real *dx)
+{
+    enum { NEAR = 16 };
+    int from[NEAR], to[NEAR];
+    if (v->sw == 1 && v->kw <= NEAR) {
+        for (int64_t x = 0; x < v->w; x += GAN__LANES) {
+            const int count = (int)(v->w - x < GAN__LANES ? v->w - x : GAN__LANES);
+            for (int64_t kx = 0; kx < v->kw; kx++)
+                GAN__NAME(piece_range)(x + v->pw - kx * v->dw, 1, v->ow, count, &from[kx], &to[kx]);
+            for (int64_t y = 0; y < v->h; y++) {
+                GAN__VF s = GAN__SET1(start);
+                for (int64_t ky = 0; ky < v->kh; ky++) {
+                    const int64_t t = y + v->ph - ky * v->dh;
+                    if (t < 0 || t >= v->oh * v->sh || (v->sh > 1 && t % v->sh != 0)) continue;
+                    const gan_real *row = cols + ky * v->kw * ld + t / v->sh * v->ow;
+                    for (int64_t kx = 0; kx < v->kw; kx++, row += ld)
+                        if (from[kx] < to[kx])
+                            s = GAN__ADD(s, GAN__RANGE(row + (x + v->pw - kx * v->dw), from[kx], to[kx]));
+                }
+                if (count == GAN__LANES) GAN__STORE(dx + y * v->w + x, s);
+                else GAN__STORE_FIRST(dx + y * v->w + x, s, count);
             }
-        } else {
-            for (; i < n; i++) dst[i * step] += src[i];
         }
+        return;
     }
+    for (int64_t i = 0; i < v->h * v->w; i++) dx[i] = start;
+    for (int64_t ky = 0; ky < v->kh; ky++)
+        for (int64_t kx = 0; kx < v->kw; kx++, cols += ld) {
+            const int64_t x = kx * v->dw - v->pw;
+            const int64_t lo = x < 0 ? (v->sw - 1 - x) / v->sw : 0;
+            const int64_t hi = x >= v->w                                ? 0
+                               : (v->w - x + v->sw - 1) / v->sw < v->ow ? (v->w - x + v->sw - 1) / v->sw
+                                                                        : v->ow;
+            for (int64_t oy = 0; oy < v->oh; oy++) {
+                const int64_t y = oy * v->sh + ky * v->dh - v->ph;
+                if (y < 0 || y >= v->h) continue;
+                gan_real *const row = dx + y * v->w + x;
+                for (int64_t ox = lo; ox < hi; ox++) row[ox * v->sw] += cols[oy * v->ow + ox];
+            }
+        }
 }
 
 // One vector of the tile writer: v + beta c + bias
-GAN__INLINE GAN__VF GAN__NAME(tile_step)(GAN__VF v, GAN__VF alpha, GAN__VF row, const gan_real *c, gan_real beta,
-                                         const gan_real *bias) {
+GAN__INLINE GAN__VF GAN__NAME(tile_step)(GAN__VF v, GAN__VF alpha, GAN__VF row, const gan_real *c,
+                                         gan_real beta, const gan_real *bias)
+{
     v = GAN__FMA(alpha, v, row);
     if (bias) v = GAN__ADD(v, GAN__LOAD(bias));
     if (beta != 0) v = GAN__FMA(GAN__SET1(beta), GAN__LOAD(c), v);
     return v;
 }
 
-static void GAN__NAME(tile)(int m, int n, const gan_real *t, int64_t ldt, gan_real *c, int64_t ldc, gan_real alpha,
-                            gan_real beta, const gan_real *bias_row, const gan_real *bias_col) {
+static void GAN__NAME(tile)(int m, int n, const gan_real *t, int64_t ldt, gan_real *c, int64_t ldc,
+                            gan_real alpha, gan_real beta, const gan_real *bias_row, const gan_real *bias_col)
+{
     const GAN__VF va = GAN__SET1(alpha);
     const int body = n / GAN__LANES * GAN__LANES, left = n - body;
     for (int i = 0; i < m; i++, t += ldt, c += ldc) {
         const GAN__VF row = GAN__SET1(bias_row ? bias_row[i] : 0);
         for (int j = 0; j < body; j += GAN__LANES)
-            GAN__STORE(c + j, GAN__NAME(tile_step)(GAN__LOAD(t + j), va, row, c + j, beta, bias_col ? bias_col + j : NULL));
+            GAN__STORE(c + j, GAN__NAME(tile_step)(GAN__LOAD(t + j), va, row, c + j, beta,
+                                                   bias_col ? bias_col + j : NULL));
         if (left) {
             gan_real tt[GAN__LANES], tc[GAN__LANES], tb[GAN__LANES];
             const size_t r = (size_t)left;
@@ -2607,12 +2903,30 @@ static void GAN__NAME(tile)(int m, int n, const gan_real *t, int64_t ldt, gan_re
 #define GAN__X(map, inputs, expression) GAN__NAME(map_##map),
 
 static const gan__kernels GAN__NAME(kernels) = {
-    GAN__STR(GAN__ISA), GAN__ISA_ID, GAN__LANES, GAN__TILE_M, 3 * GAN__LANES,
+    GAN__STR(GAN__ISA),
+    GAN__ISA_ID,
+    GAN__LANES,
+    GAN__TILE_M,
+    3 * GAN__LANES,
     {GAN__MAPS(GAN__X)},
-    GAN__NAME(sum), GAN__NAME(dot), GAN__NAME(sumsq), GAN__NAME(sumsq_dev), GAN__NAME(max), GAN__NAME(finite),
-    GAN__NAME(norm_backward), GAN__NAME(sgd), GAN__NAME(rmsprop), GAN__NAME(adam), GAN__NAME(ema), GAN__NAME(clip),
+    GAN__NAME(sum),
+    GAN__NAME(dot),
+    GAN__NAME(sumsq),
+    GAN__NAME(sumsq_dev),
+    GAN__NAME(max),
+    GAN__NAME(finite),
+    GAN__NAME(norm_backward),
+    GAN__NAME(sgd),
+    GAN__NAME(rmsprop),
+    GAN__NAME(adam),
+    GAN__NAME(ema),
+    GAN__NAME(clip),
     {GAN__NAME(gemm1), GAN__NAME(gemm2), GAN__NAME(gemm3)},
-    GAN__NAME(pack_copy), GAN__NAME(pack_trans), GAN__NAME(pack_pixels), GAN__NAME(pack_taps), GAN__NAME(scatter_add),
+    GAN__NAME(pack_copy),
+    GAN__NAME(pack_trans),
+    GAN__NAME(pack_pixels),
+    GAN__NAME(pack_taps),
+    GAN__NAME(fold),
     GAN__NAME(tile),
 };
 
@@ -2687,15 +3001,15 @@ static const gan__kernels GAN__NAME(kernels) = {
 #undef GAN__VU
 #undef GAN__ZERO
 
-#endif   // GAN__PASS
+#endif // GAN__PASS
 #ifdef GAN_IDE
 #undef GAN__PASS
 #endif
-// >>isa: compiles floor 1 once per instruction set and chooses among the tables; may use floors 0-1; tests/test_isa.c
+// >>isa: compiles floor 1 once per ISA and chooses among the tables; may use floors 0-1; tests/test_isa.c
 
 #ifndef GAN__PASS
 
-#ifndef GAN_IDE   // an editor parses floor 1 once, scalar, and never sees the header include itself
+#ifndef GAN_IDE // an editor parses floor 1 once, scalar, and never sees the header include itself
 
 
 #define GAN__PASS 1
@@ -2759,11 +3073,14 @@ static const gan__kernels GAN__NAME(kernels) = {
 #undef GAN__PASS
 #endif
 
-#endif   // GAN_IDE
+#endif // GAN_IDE
 
-// The table of one ISA, or the best of all (GAN_ISA_AUTO). NULL when this build or this machine lacks the one asked for.
-static const gan__kernels *gan__isa_choose(gan_isa wanted) {
-    static const gan__kernels *const built[] = {   // best first
+// The table of one ISA, or the best of all (GAN_ISA_AUTO). NULL when this build or this machine lacks the one
+// asked for.
+static const gan__kernels *gan__isa_choose(gan_isa wanted)
+{
+    static const gan__kernels *const built[] = {
+    // best first
 #ifdef GAN__HAVE_AVX512
         &gan__kernels_avx512,
 #endif
@@ -2787,13 +3104,13 @@ static const gan__kernels *gan__isa_choose(gan_isa wanted) {
 }
 // >>gemm: blocked matrix products over operands that pack themselves; may use floors 0-2; tests/test_gemm.c
 
-// C (m x n) = A (m x depth) B (depth x n). A line is a row of A or a column of B. A packer writes lines at .. at + count - 1,
-// depths d0 .. d0 + depth - 1, as dst[d * width + line], zero from count to width. A writer takes a tile of C: rows
-// i0 .. i0 + m - 1, columns j0 .. j0 + n - 1; `first` says that nothing was written there before (else it adds), `last` that
-// the sum over the depth is now complete. With t NULL it only fetches that tile of C into the cache, or does nothing. Both may
-// be called from any thread.
-typedef void gan__pack_fn(const gan__kernels *k, const void *operand, int64_t at, int count, int width, int64_t d0,
-                          int64_t depth, gan_real *dst);
+// C (m x n) = A (m x depth) B (depth x n). A line is a row of A or a column of B. A packer writes lines at ..
+// at + count - 1, depths d0 .. d0 + depth - 1, as dst[d * width + line], zero from count to width. A writer
+// takes a tile of C: rows i0 .. i0 + m - 1, columns j0 .. j0 + n - 1; `first` says that nothing was written
+// there before (else it adds), `last` that the sum over the depth is now complete. With t NULL it only
+// fetches that tile of C into the cache, or does nothing. Both may be called from any thread.
+typedef void gan__pack_fn(const gan__kernels *k, const void *operand, int64_t at, int count, int width,
+                          int64_t d0, int64_t depth, gan_real *dst);
 typedef void gan__write_fn(const gan__kernels *k, const void *out, int64_t i0, int m, int64_t j0, int n,
                            const gan_real *t, int64_t ldt, int first, int last);
 
@@ -2805,8 +3122,8 @@ typedef struct {
     const void *out;
 } gan__product;
 
-// Block sizes in elements. A panel of B (depth_block x tile_n) is to stay in the first-level cache while the panels of A pass
-// by from the second: rows_block x depth_block and depth_block x cols_block share it.
+// Block sizes in elements. A panel of B (depth_block x tile_n) is to stay in the first-level cache while the
+// panels of A pass by from the second: rows_block x depth_block and depth_block x cols_block share it.
 #define GAN__DEPTH_BLOCK 512
 #define GAN__ROWS_BLOCK 192
 #define GAN__COLS_BLOCK 480
@@ -2815,11 +3132,11 @@ typedef struct {
 typedef struct {
     const gan__kernels *k;
     gan__product p;
-    int swapped;                       // A and B have changed places; tiles are transposed before they are written
-    int64_t grid_m, grid_n, pieces;    // C is split for the threads, the depth by shape alone
-    int64_t workers, blocks;           // worker w takes blocks w, w + workers, ...
+    int swapped; // A and B have changed places; tiles are transposed before they are written
+    int64_t grid_m, grid_n, pieces; // C is split for the threads, the depth by shape alone
+    int64_t workers, blocks;        // worker w takes blocks w, w + workers, ...
     int64_t depth_block, rows_block, cols_block;
-    gan_real *room, *parts;            // work space of each worker; pieces x (m x n) partial sums
+    gan_real *room, *parts; // work space of each worker; pieces x (m x n) partial sums
     int64_t room_size;
 } gan__gemm_plan;
 
@@ -2827,10 +3144,14 @@ static int64_t gan__gemm_min(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t gan__gemm_round(int64_t a, int64_t unit) { return (a + unit - 1) / unit * unit; }
 
 // Where piece i of `pieces` of `count` units begins.
-static int64_t gan__gemm_cut(int64_t count, int64_t pieces, int64_t i) { return count / pieces * i + gan__gemm_min(i, count % pieces); }
+static int64_t gan__gemm_cut(int64_t count, int64_t pieces, int64_t i)
+{
+    return count / pieces * i + gan__gemm_min(i, count % pieces);
+}
 
-static void gan__gemm_emit(const gan__gemm_plan *g, int64_t piece, int64_t i0, int m, int64_t j0, int n, const gan_real *t,
-                           int64_t ldt, gan_real *turned, int first, int last) {
+static void gan__gemm_emit(const gan__gemm_plan *g, int64_t piece, int64_t i0, int m, int64_t j0, int n,
+                           const gan_real *t, int64_t ldt, gan_real *turned, int first, int last)
+{
     if (g->pieces > 1) {
         gan_real *const c = g->parts + piece * g->p.m * g->p.n + i0 * g->p.n + j0;
         g->k->tile(m, n, t, ldt, c, g->p.n, 1, first ? 0 : (gan_real)1, NULL, NULL);
@@ -2844,12 +3165,13 @@ static void gan__gemm_emit(const gan__gemm_plan *g, int64_t piece, int64_t i0, i
 }
 
 // Rows i_lo .. i_hi, columns j_lo .. j_hi, depths d_lo .. d_hi of C by one thread.
-static void gan__gemm_region(const gan__gemm_plan *g, gan_real *room, int64_t piece, int64_t i_lo, int64_t i_hi,
-                             int64_t j_lo, int64_t j_hi, int64_t d_lo, int64_t d_hi) {
+static void gan__gemm_region(const gan__gemm_plan *g, gan_real *room, int64_t piece, int64_t i_lo,
+                             int64_t i_hi, int64_t j_lo, int64_t j_hi, int64_t d_lo, int64_t d_hi)
+{
     const gan__kernels *const k = g->k;
     const int64_t mr = k->tile_m, nr = k->tile_n;
     gan_real *const tile = room, *const turned = tile + mr * nr, *const pa = turned + mr * nr;
-    gan_real *const pb = pa + g->rows_block * g->depth_block + 16;   // packers may write 16 elements too far
+    gan_real *const pb = pa + g->rows_block * g->depth_block + 16; // packers may write 16 elements too far
     int64_t packed_i = -1, packed_d = -1;
     for (int64_t jc = j_lo; jc < j_hi; jc += g->cols_block) {
         const int64_t nc = gan__gemm_min(g->cols_block, j_hi - jc);
@@ -2865,7 +3187,8 @@ static void gan__gemm_region(const gan__gemm_plan *g, gan_real *room, int64_t pi
                 const int64_t mc = gan__gemm_min(g->rows_block, i_hi - ic);
                 if (depth > 0 && (packed_i != ic || packed_d != dc))
                     for (int64_t i = 0; i < mc; i += mr)
-                        g->p.pack_a(k, g->p.a, ic + i, (int)gan__gemm_min(mr, mc - i), (int)mr, dc, depth, pa + i * depth);
+                        g->p.pack_a(k, g->p.a, ic + i, (int)gan__gemm_min(mr, mc - i), (int)mr, dc, depth,
+                                    pa + i * depth);
                 packed_i = ic;
                 packed_d = dc;
                 for (int64_t j = 0; j < nc; j += nr) {
@@ -2876,7 +3199,8 @@ static void gan__gemm_region(const gan__gemm_plan *g, gan_real *room, int64_t pi
                         if (!first && !g->swapped && g->pieces == 1)
                             g->p.write(k, g->p.out, ic + i, m, jc + j, n, NULL, 0, first, last);
                         k->gemm[vectors - 1](depth, pa + i * depth, pb + j * depth, tile);
-                        gan__gemm_emit(g, piece, ic + i, m, jc + j, n, tile, vectors * k->lanes, turned, first, last);
+                        gan__gemm_emit(g, piece, ic + i, m, jc + j, n, tile, vectors * k->lanes, turned,
+                                       first, last);
                     }
                 }
             }
@@ -2884,23 +3208,26 @@ static void gan__gemm_region(const gan__gemm_plan *g, gan_real *room, int64_t pi
     }
 }
 
-static void gan__gemm_task(void *arg, int64_t worker) {
+static void gan__gemm_task(void *arg, int64_t worker)
+{
     const gan__gemm_plan *const g = (const gan__gemm_plan *)arg;
     const int64_t mr = g->k->tile_m, nr = g->k->tile_n;
     const int64_t rows = (g->p.m + mr - 1) / mr, cols = (g->p.n + nr - 1) / nr;
     const int64_t unit = g->depth_block, depths = (g->p.depth + unit - 1) / unit;
     for (int64_t b = worker; b < g->blocks; b += g->workers) {
         const int64_t piece = b / (g->grid_m * g->grid_n), bm = b / g->grid_n % g->grid_m, bn = b % g->grid_n;
-        gan__gemm_region(g, g->room + worker * g->room_size, piece,
-                         gan__gemm_cut(rows, g->grid_m, bm) * mr, gan__gemm_min(g->p.m, gan__gemm_cut(rows, g->grid_m, bm + 1) * mr),
-                         gan__gemm_cut(cols, g->grid_n, bn) * nr, gan__gemm_min(g->p.n, gan__gemm_cut(cols, g->grid_n, bn + 1) * nr),
+        gan__gemm_region(g, g->room + worker * g->room_size, piece, gan__gemm_cut(rows, g->grid_m, bm) * mr,
+                         gan__gemm_min(g->p.m, gan__gemm_cut(rows, g->grid_m, bm + 1) * mr),
+                         gan__gemm_cut(cols, g->grid_n, bn) * nr,
+                         gan__gemm_min(g->p.n, gan__gemm_cut(cols, g->grid_n, bn + 1) * nr),
                          gan__gemm_cut(depths, g->pieces, piece) * unit,
                          gan__gemm_min(g->p.depth, gan__gemm_cut(depths, g->pieces, piece + 1) * unit));
     }
 }
 
 // The pieces are added in order, then written as one tile.
-static void gan__gemm_join(const gan__gemm_plan *g) {
+static void gan__gemm_join(const gan__gemm_plan *g)
+{
     const int64_t size = g->p.m * g->p.n;
     for (int64_t i = 1; i < g->pieces; i++)
         g->k->map[GAN__MAP_add]((size_t)size, g->parts, g->parts, 1, g->parts + i * size, 1, NULL, 0, 0, 0);
@@ -2914,15 +3241,17 @@ static void gan__gemm_join(const gan__gemm_plan *g) {
     g->p.write(g->k, g->p.out, 0, (int)g->p.n, 0, (int)g->p.m, turned, g->p.m, 1, 1);
 }
 
-// The split of C over t threads that costs least: each multiplies rows x cols and packs rows + cols (a packed element costs
-// about as much as 32 multiply-adds).
-static void gan__gemm_grid(gan__gemm_plan *g, int64_t t) {
+// The split of C over t threads that costs least: each multiplies rows x cols and packs rows + cols (a packed
+// element costs about as much as 32 multiply-adds).
+static void gan__gemm_grid(gan__gemm_plan *g, int64_t t)
+{
     const int64_t mr = g->k->tile_m, nr = g->k->tile_n;
     const int64_t rows = (g->p.m + mr - 1) / mr, cols = (g->p.n + nr - 1) / nr;
     int64_t best = -1;
     for (int64_t gm = 1; gm <= t && gm <= rows; gm++) {
         const int64_t gn = gan__gemm_min(t / gm, cols);
-        const int64_t r = (rows + gm - 1) / gm * mr, c = (cols + gn - 1) / gn * nr, cost = r * c + 32 * (r + c);
+        const int64_t r = (rows + gm - 1) / gm * mr, c = (cols + gn - 1) / gn * nr,
+                      cost = r * c + 32 * (r + c);
         if (best >= 0 && cost >= best) continue;
         best = cost;
         g->grid_m = gm;
@@ -2931,7 +3260,8 @@ static void gan__gemm_grid(gan__gemm_plan *g, int64_t t) {
 }
 
 // Runs a product. 0, or 1 when the scratch memory ran out.
-static int gan__gemm_run(gan_context *ctx, const gan__product *p) {
+static int gan__gemm_run(gan_context *ctx, const gan__product *p)
+{
     if (p->m <= 0 || p->n <= 0) return 0;
     gan__gemm_plan g;
     memset(&g, 0, sizeof g);
@@ -2982,15 +3312,17 @@ static int gan__gemm_run(gan_context *ctx, const gan__product *p) {
     return 0;
 }
 
-// A matrix in memory as an operand: element (line, d) is p[line * ld + d] (along = 1) or p[d * ld + line] (along = 0).
+// A matrix in memory as an operand: element (line, d) is p[line * ld + d] (along = 1) or p[d * ld + line]
+// (along = 0).
 typedef struct {
     const gan_real *p;
     int64_t ld;
     int along;
 } gan__gemm_matrix;
 
-static void gan__gemm_pack(const gan__kernels *k, const void *operand, int64_t at, int count, int width, int64_t d0,
-                           int64_t depth, gan_real *dst) {
+static void gan__gemm_pack(const gan__kernels *k, const void *operand, int64_t at, int count, int width,
+                           int64_t d0, int64_t depth, gan_real *dst)
+{
     const gan__gemm_matrix *const m = (const gan__gemm_matrix *)operand;
     if (m->along) k->pack_trans(depth, count, width, m->p + at * m->ld + d0, m->ld, dst);
     else k->pack_copy(depth, count, width, m->p + d0 * m->ld + at, m->ld, dst);
@@ -2999,9 +3331,9 @@ static void gan__gemm_pack(const gan__kernels *k, const void *operand, int64_t a
 enum { GAN__ACT_NONE, GAN__ACT_RELU, GAN__ACT_LEAKY_RELU, GAN__ACT_TANH, GAN__ACT_SIGMOID };
 
 typedef struct {
-    const gan_real *bias_row, *bias_col;   // m, n values, or NULL
-    int act;                               // GAN__ACT_*
-    gan_real slope;                        // of leaky_relu
+    const gan_real *bias_row, *bias_col; // m, n values, or NULL
+    int act;                             // GAN__ACT_*
+    gan_real slope;                      // of leaky_relu
 } gan__epilogue;
 
 typedef struct {
@@ -3012,7 +3344,8 @@ typedef struct {
 } gan__gemm_out;
 
 static void gan__gemm_write(const gan__kernels *k, const void *out, int64_t i0, int m, int64_t j0, int n,
-                            const gan_real *t, int64_t ldt, int first, int last) {
+                            const gan_real *t, int64_t ldt, int first, int last)
+{
     static const int maps[] = {0, GAN__MAP_relu, GAN__MAP_leaky_relu, GAN__MAP_tanh, GAN__MAP_sigmoid};
     const gan__gemm_out *const o = (const gan__gemm_out *)out;
     gan_real *const c = o->c + i0 * o->ldc + j0;
@@ -3022,92 +3355,101 @@ static void gan__gemm_write(const gan__kernels *k, const void *out, int64_t i0, 
         return;
     }
     k->tile(m, n, t, ldt, c, o->ldc, o->alpha, first ? o->beta : (gan_real)1,
-            last && o->e.bias_row ? o->e.bias_row + i0 : NULL, last && o->e.bias_col ? o->e.bias_col + j0 : NULL);
+            last && o->e.bias_row ? o->e.bias_row + i0 : NULL,
+            last && o->e.bias_col ? o->e.bias_col + j0 : NULL);
     if (last && o->e.act != GAN__ACT_NONE)
         for (int64_t i = 0; i < m; i++)
-            k->map[maps[o->e.act]]((size_t)n, c + i * o->ldc, c + i * o->ldc, 1, NULL, 0, NULL, 0, o->e.slope, 0);
+            k->map[maps[o->e.act]]((size_t)n, c + i * o->ldc, c + i * o->ldc, 1, NULL, 0, NULL, 0, o->e.slope,
+                                   0);
 }
 
-// C = act(alpha op(A) op(B) + beta C + bias_row[i] + bias_col[j]), row-major; op is the transpose where ta, tb are set. With
-// beta 0 C is not read. e may be NULL. 0, or 1 when the scratch memory ran out.
-static int gan__gemm(gan_context *ctx, int ta, int tb, int64_t m, int64_t n, int64_t k, gan_real alpha, const gan_real *a,
-                     int64_t lda, const gan_real *b, int64_t ldb, gan_real beta, gan_real *c, int64_t ldc,
-                     const gan__epilogue *e) {
+// C = act(alpha op(A) op(B) + beta C + bias_row[i] + bias_col[j]), row-major; op is the transpose where ta,
+// tb are set. With beta 0 C is not read. e may be NULL. 0, or 1 when the scratch memory ran out.
+static int gan__gemm(gan_context *ctx, int ta, int tb, int64_t m, int64_t n, int64_t k, gan_real alpha,
+                     const gan_real *a, int64_t lda, const gan_real *b, int64_t ldb, gan_real beta,
+                     gan_real *c, int64_t ldc, const gan__epilogue *e)
+{
     const gan__epilogue none = {NULL, NULL, GAN__ACT_NONE, 0};
     const gan__gemm_matrix ma = {a, lda, !ta}, mb = {b, ldb, tb != 0};
     const gan__gemm_out out = {c, ldc, alpha, beta, e ? *e : none};
     const gan__product p = {m, n, k, gan__gemm_pack, gan__gemm_pack, &ma, &mb, gan__gemm_write, &out};
     return gan__gemm_run(ctx, &p);
 }
-// >>conv: 2-D convolution, its input gradient and its weight gradient as products over patches that are packed panel by
-// panel and never materialised; may use floors 0-3; tests/test_conv.c
+// >>conv: 2-D convolution and its two gradients, implicit im2col; may use floors 0-3; tests/test_conv.c
 
-// x (n, ci, h, w), weight (co, ci / groups, kh, kw), y (n, co, oh, ow); stride s, padding p, dilation d.
-typedef struct {
-    int64_t n, ci, h, w, co, kh, kw, oh, ow, sh, sw, ph, pw, dh, dw, groups;
-} gan__conv;
-
-static void gan__conv_pack_pixels(const gan__kernels *k, const void *operand, int64_t at, int count, int width, int64_t d0,
-                                  int64_t depth, gan_real *dst) {
+static void gan__conv_pack_pixels(const gan__kernels *k, const void *operand, int64_t at, int count,
+                                  int width, int64_t d0, int64_t depth, gan_real *dst)
+{
     k->pack_pixels((const gan__patches *)operand, at, count, width, d0, depth, dst);
 }
 
-static void gan__conv_pack_taps(const gan__kernels *k, const void *operand, int64_t at, int count, int width, int64_t d0,
-                                int64_t depth, gan_real *dst) {
+static void gan__conv_pack_taps(const gan__kernels *k, const void *operand, int64_t at, int count, int width,
+                                int64_t d0, int64_t depth, gan_real *dst)
+{
     k->pack_taps((const gan__patches *)operand, at, count, width, d0, depth, dst);
 }
 
-// Images (n, channels, pixels) as an operand: lines are channels, the depth runs over the pixels of all images.
+// Images (n, channels, pixels) as an operand: lines are channels, the depth runs over the pixels of all
+// images.
 typedef struct {
     const gan_real *p;
     int64_t image, pixels;
 } gan__conv_images;
 
-static void gan__conv_pack_images(const gan__kernels *k, const void *operand, int64_t at, int count, int width, int64_t d0,
-                                  int64_t depth, gan_real *dst) {
+static void gan__conv_pack_images(const gan__kernels *k, const void *operand, int64_t at, int count,
+                                  int width, int64_t d0, int64_t depth, gan_real *dst)
+{
     const gan__conv_images *const o = (const gan__conv_images *)operand;
     for (int64_t d = 0; d < depth;) {
         const int64_t image = (d0 + d) / o->pixels, pixel = (d0 + d) % o->pixels;
         const int64_t len = gan__gemm_min(o->pixels - pixel, depth - d);
-        k->pack_trans(len, count, width, o->p + image * o->image + at * o->pixels + pixel, o->pixels, dst + d * width);
+        k->pack_trans(len, count, width, o->p + image * o->image + at * o->pixels + pixel, o->pixels,
+                      dst + d * width);
         d += len;
     }
 }
 
-// The taps of a weight that meet one phase of the input gradient: lines are input channels, the depth is (co, i, j) with
-// ky = ky0 + i * step_y, kx = kx0 + j * step_x.
+// The taps of a weight that meet one phase of the input gradient: lines are input channels, the depth is (co,
+// i, j) with ky = ky0 + i * step_y, kx = kx0 + j * step_x.
 typedef struct {
     const gan_real *p;
-    int64_t filter, kernel, kw;   // elements from output channel to output channel and from input channel to input channel
+    int64_t filter, kernel,
+        kw; // elements from output channel to output channel and from input channel to input channel
     int64_t ky0, kx0, step_y, step_x, taps_y, taps_x;
 } gan__conv_taps;
 
-static void gan__conv_pack_weight(const gan__kernels *k, const void *operand, int64_t at, int count, int width, int64_t d0,
-                                  int64_t depth, gan_real *dst) {
+static void gan__conv_pack_weight(const gan__kernels *k, const void *operand, int64_t at, int count,
+                                  int width, int64_t d0, int64_t depth, gan_real *dst)
+{
     const gan__conv_taps *const o = (const gan__conv_taps *)operand;
     (void)k;
     int64_t c = d0 / (o->taps_y * o->taps_x), i = d0 / o->taps_x % o->taps_y, j = d0 % o->taps_x;
     for (int64_t d = 0; d < depth; d++, dst += width) {
-        const gan_real *const src = o->p + c * o->filter + (o->ky0 + i * o->step_y) * o->kw + o->kx0 + j * o->step_x;
+        const gan_real *const src =
+            o->p + c * o->filter + (o->ky0 + i * o->step_y) * o->kw + o->kx0 + j * o->step_x;
         for (int q = 0; q < width; q++) dst[q] = q < count ? src[(at + q) * o->kernel] : 0;
         if (++j == o->taps_x) {
             j = 0;
-            if (++i == o->taps_y) { i = 0; c++; }
+            if (++i == o->taps_y) {
+                i = 0;
+                c++;
+            }
         }
     }
 }
 
-// Rows of C are channels, columns are the pixels of a grid in all images: pixel (image, t, u) stands at row y0 + t * step_y
-// and column x0 + u * step_x of its channel.
+// Rows of C are channels, columns are the pixels of a grid in all images: pixel (image, t, u) stands at row
+// y0 + t * step_y and column x0 + u * step_x of its channel.
 typedef struct {
     gan_real *p;
-    const gan_real *bias;   // one a channel, or NULL
+    const gan_real *bias; // one a channel, or NULL
     int64_t image, plane, w;
     int64_t grid_h, grid_w, y0, x0, step_y, step_x;
 } gan__conv_out;
 
 static void gan__conv_write(const gan__kernels *k, const void *out, int64_t i0, int m, int64_t j0, int n,
-                            const gan_real *t, int64_t ldt, int first, int last) {
+                            const gan_real *t, int64_t ldt, int first, int last)
+{
     const gan__conv_out *const o = (const gan__conv_out *)out;
     if (!t) return;
     const gan_real *const bias = last && o->bias ? o->bias + i0 : NULL;
@@ -3117,52 +3459,80 @@ static void gan__conv_write(const gan__kernels *k, const void *out, int64_t i0, 
     int64_t image = j0 / (grid_h * grid_w), row = j0 / grid_w % grid_h, col = j0 % grid_w;
     for (int j = 0; j < n;) {
         const int len = (int)gan__gemm_min(grid_w - col, n - j);
-        gan_real *const y = o->p + image * o->image + i0 * o->plane + (o->y0 + row * o->step_y) * o->w + o->x0 + col * o->step_x;
+        gan_real *const y = o->p + image * o->image + i0 * o->plane + (o->y0 + row * o->step_y) * o->w +
+                            o->x0 + col * o->step_x;
         if (o->step_x == 1) {
             k->tile(m, len, t + j, ldt, y, o->plane, 1, first ? 0 : (gan_real)1, bias, NULL);
         } else {
             for (int i = 0; i < m; i++) {
                 const gan_real b = bias ? bias[i] : 0;
                 gan_real *const z = y + i * o->plane;
-                for (int q = 0; q < len; q++)
-                    z[q * o->step_x] = (first ? 0 : z[q * o->step_x]) + t[i * ldt + j + q] + b;
+                if (first)
+                    for (int q = 0; q < len; q++) z[q * o->step_x] = t[i * ldt + j + q] + b;
+                else
+                    for (int q = 0; q < len; q++) z[q * o->step_x] += t[i * ldt + j + q] + b;
             }
         }
         j += len;
         col = 0;
-        if (++row == grid_h) { row = 0; image++; }
+        if (++row == grid_h) {
+            row = 0;
+            image++;
+        }
     }
 }
 
-static gan__patches gan__conv_patches(const gan__conv *v, const gan_real *x) {
-    const gan__patches p = {x, v->ci * v->h * v->w, v->h * v->w, v->h, v->w, v->oh, v->ow, v->sh, v->sw,
-                            v->kh, v->kw, -v->ph, -v->pw, v->dh, v->dw};
+static gan__patches gan__conv_patches(const gan__conv *v, const gan_real *x)
+{
+    const gan__patches p = {x,           v->ci * v->h * v->w,
+                            v->h * v->w, v->h,
+                            v->w,        v->oh,
+                            v->ow,       v->sh,
+                            v->sw,       v->kh,
+                            v->kw,       -v->ph,
+                            -v->pw,      v->dh,
+                            v->dw};
     return p;
 }
 
 // y = x * w + bias. Every function of this room: 0, or 1 when the scratch memory ran out.
 static int gan__conv_forward(gan_context *ctx, const gan__conv *v, const gan_real *x, const gan_real *w,
-                             const gan_real *bias, gan_real *y) {
-    const int64_t ci = v->ci / v->groups, co = v->co / v->groups, taps = ci * v->kh * v->kw, plane = v->oh * v->ow;
+                             const gan_real *bias, gan_real *y)
+{
+    const int64_t ci = v->ci / v->groups, co = v->co / v->groups, taps = ci * v->kh * v->kw,
+                  plane = v->oh * v->ow;
     for (int64_t g = 0; g < v->groups; g++) {
         const gan__gemm_matrix weight = {w + g * co * taps, taps, 1};
         const gan__patches patches = gan__conv_patches(v, x + g * ci * v->h * v->w);
-        const gan__conv_out out = {y + g * co * plane, bias ? bias + g * co : NULL, v->co * plane, plane, v->ow,
-                                   v->oh, v->ow, 0, 0, 1, 1};
-        const gan__product p = {co, v->n * plane, taps, gan__gemm_pack, gan__conv_pack_pixels, &weight, &patches,
-                                gan__conv_write, &out};
+        const gan__conv_out out = {y + g * co * plane,
+                                   bias ? bias + g * co : NULL,
+                                   v->co * plane,
+                                   plane,
+                                   v->ow,
+                                   v->oh,
+                                   v->ow,
+                                   0,
+                                   0,
+                                   1,
+                                   1};
+        const gan__product p = {
+            co,       v->n * plane,    taps, gan__gemm_pack, gan__conv_pack_pixels, &weight,
+            &patches, gan__conv_write, &out};
         if (gan__gemm_run(ctx, &p)) return 1;
     }
     return 0;
 }
 
-// The taps of one axis that meet phase a of the input: a + pad - tap * dilation is divisible by the stride for the taps
-// first, first + step, ...; the output row of input row a + stride * t and tap first + i * step is t + at - i * back.
+// The taps of one axis that meet phase a of the input: a + pad - tap * dilation is divisible by the stride
+// for the taps first, first + step, ...; the output row of input row a + stride * t and tap first + i * step
+// is t + at - i * back.
 typedef struct {
     int64_t first, step, count, at, back;
 } gan__conv_phase;
 
-static gan__conv_phase gan__conv_find_phase(int64_t a, int64_t pad, int64_t kernel, int64_t stride, int64_t dilation) {
+static gan__conv_phase gan__conv_find_phase(int64_t a, int64_t pad, int64_t kernel, int64_t stride,
+                                            int64_t dilation)
+{
     gan__conv_phase f = {0, 1, 0, 0, 0};
     while (f.first < kernel && f.first < stride && (a + pad - f.first * dilation) % stride != 0) f.first++;
     if (f.first >= kernel || (a + pad - f.first * dilation) % stride != 0) return f;
@@ -3173,10 +3543,11 @@ static gan__conv_phase gan__conv_find_phase(int64_t a, int64_t pad, int64_t kern
     return f;
 }
 
-// dx by phases: for each phase (a, b) of the stride, the pixels (a + sh t, b + sw u) of dx are a convolution of g of stride 1
-// with the taps that meet them. Nothing is multiplied by inserted zeros.
+// dx by phases: for each phase (a, b) of the stride, the pixels (a + sh t, b + sw u) of dx are a convolution
+// of g of stride 1 with the taps that meet them. Nothing is multiplied by inserted zeros.
 static int gan__conv_input_phases(gan_context *ctx, const gan__conv *v, const gan_real *g, const gan_real *w,
-                                  const gan_real *bias, gan_real *dx) {
+                                  const gan_real *bias, gan_real *dx)
+{
     const int64_t ci = v->ci / v->groups, co = v->co / v->groups, taps = v->kh * v->kw;
     const int64_t plane = v->h * v->w, gplane = v->oh * v->ow;
     for (int64_t group = 0; group < v->groups; group++)
@@ -3184,59 +3555,84 @@ static int gan__conv_input_phases(gan_context *ctx, const gan__conv *v, const ga
             for (int64_t b = 0; b < v->sw && b < v->w; b++) {
                 const gan__conv_phase y = gan__conv_find_phase(a, v->ph, v->kh, v->sh, v->dh);
                 const gan__conv_phase x = gan__conv_find_phase(b, v->pw, v->kw, v->sw, v->dw);
-                const int64_t grid_h = (v->h - a + v->sh - 1) / v->sh, grid_w = (v->w - b + v->sw - 1) / v->sw;
-                const gan__conv_taps weight = {w + group * co * ci * taps, ci * taps, taps, v->kw,
-                                               y.first, x.first, y.step, x.step, y.count, x.count};
-                const gan__patches patches = {g + group * co * gplane, v->co * gplane, gplane, v->oh, v->ow, grid_h, grid_w,
-                                              1, 1, y.count, x.count, y.at, x.at, -y.back, -x.back};
-                const gan__conv_out out = {dx + group * ci * plane, bias ? bias + group * ci : NULL, v->ci * plane, plane,
-                                           v->w, grid_h, grid_w, a, b, v->sh, v->sw};
-                const gan__product p = {ci, v->n * grid_h * grid_w, co * y.count * x.count, gan__conv_pack_weight,
-                                        gan__conv_pack_pixels, &weight, &patches, gan__conv_write, &out};
+                const int64_t grid_h = (v->h - a + v->sh - 1) / v->sh,
+                              grid_w = (v->w - b + v->sw - 1) / v->sw;
+                const gan__conv_taps weight = {w + group * co * ci * taps,
+                                               ci * taps,
+                                               taps,
+                                               v->kw,
+                                               y.first,
+                                               x.first,
+                                               y.step,
+                                               x.step,
+                                               y.count,
+                                               x.count};
+                const gan__patches patches = {g + group * co * gplane,
+                                              v->co * gplane,
+                                              gplane,
+                                              v->oh,
+                                              v->ow,
+                                              grid_h,
+                                              grid_w,
+                                              1,
+                                              1,
+                                              y.count,
+                                              x.count,
+                                              y.at,
+                                              x.at,
+                                              -y.back,
+                                              -x.back};
+                const gan__conv_out out = {dx + group * ci * plane,
+                                           bias ? bias + group * ci : NULL,
+                                           v->ci * plane,
+                                           plane,
+                                           v->w,
+                                           grid_h,
+                                           grid_w,
+                                           a,
+                                           b,
+                                           v->sh,
+                                           v->sw};
+                const gan__product p = {ci,
+                                        v->n * grid_h * grid_w,
+                                        co * y.count * x.count,
+                                        gan__conv_pack_weight,
+                                        gan__conv_pack_pixels,
+                                        &weight,
+                                        &patches,
+                                        gan__conv_write,
+                                        &out};
                 if (gan__gemm_run(ctx, &p)) return 1;
             }
     return 0;
 }
 
-// The other way, by columns: (taps of a pixel of g) = w^T g as a plain product, added up where the taps meet dx. A few images
-// at a time, so that their columns stay in the cache; each image is added up by one thread, tap after tap.
+// The other way, by columns: (taps of a pixel of g) = w^T g as a plain product, added up where the taps meet
+// dx. A few images at a time, so that their columns stay in the cache; each image is added up by one thread,
+// tap after tap.
 typedef struct {
     const gan__kernels *k;
     const gan__conv *v;
     const gan_real *cols, *bias;
     gan_real *dx;
-    int64_t ci, ld;   // channels of the group, columns of `cols`
+    int64_t ci, ld; // channels of the group, columns of `cols`
 } gan__conv_fold;
 
-static void gan__conv_fold_task(void *arg, int64_t image) {
+static void gan__conv_fold_task(void *arg, int64_t image)
+{
     const gan__conv_fold *const f = (const gan__conv_fold *)arg;
-    const gan__conv *const v = f->v;
-    const int64_t plane = v->h * v->w;
-    gan_real *const dx = f->dx + image * v->ci * plane;
-    for (int64_t c = 0; c < f->ci; c++) {
-        const gan_real start = f->bias ? f->bias[c] : 0;
-        for (int64_t i = 0; i < plane; i++) dx[c * plane + i] = start;
-        for (int64_t ky = 0; ky < v->kh; ky++)
-            for (int64_t kx = 0; kx < v->kw; kx++) {
-                const gan_real *const src = f->cols + ((c * v->kh + ky) * v->kw + kx) * f->ld + image * v->oh * v->ow;
-                const int64_t x = kx * v->dw - v->pw;
-                const int64_t lo = x < 0 ? (v->sw - 1 - x) / v->sw : 0;
-                const int64_t hi = x >= v->w ? 0 : gan__gemm_min(v->ow, (v->w - x + v->sw - 1) / v->sw);
-                const int64_t y = ky * v->dh - v->ph;
-                const int64_t top = y < 0 ? (v->sh - 1 - y) / v->sh : 0;
-                const int64_t end = y >= v->h ? 0 : gan__gemm_min(v->oh, (v->h - y + v->sh - 1) / v->sh);
-                if (lo >= hi || top >= end) continue;
-                f->k->scatter_add(end - top, hi - lo, dx + c * plane + (y + top * v->sh) * v->w + x + lo * v->sw,
-                                  v->sh * v->w, v->sw, src + top * v->ow + lo, v->ow);
-            }
-    }
+    const int64_t plane = f->v->h * f->v->w, gplane = f->v->oh * f->v->ow, taps = f->v->kh * f->v->kw;
+    for (int64_t c = 0; c < f->ci; c++)
+        f->k->fold(f->v, f->bias ? f->bias[c] : 0, f->cols + c * taps * f->ld + image * gplane, f->ld,
+                   f->dx + (image * f->v->ci + c) * plane);
 }
 
 static int gan__conv_input_columns(gan_context *ctx, const gan__conv *v, const gan_real *g, const gan_real *w,
-                                   const gan_real *bias, gan_real *dx) {
+                                   const gan_real *bias, gan_real *dx)
+{
     const int64_t ci = v->ci / v->groups, co = v->co / v->groups, taps = ci * v->kh * v->kw;
     const int64_t plane = v->h * v->w, gplane = v->oh * v->ow;
-    int64_t images = 393216 / (taps * gplane);   // 1.5 MB of columns
+    int64_t images = 393216 / (taps * gplane); // 1.5 MB of columns
     images = images < 1 ? 1 : gan__gemm_min(images, v->n);
     gan_real *const cols = (gan_real *)gan__scratch(ctx, (size_t)(taps * images * gplane) * sizeof(gan_real));
     int failed = !cols;
@@ -3244,31 +3640,49 @@ static int gan__conv_input_columns(gan_context *ctx, const gan__conv *v, const g
         for (int64_t n = 0; n < v->n && !failed; n += images) {
             const int64_t some = gan__gemm_min(images, v->n - n), columns = some * gplane;
             const gan__gemm_matrix weight = {w + group * co * taps, taps, 0};
-            const gan__patches grad = {g + (n * v->co + group * co) * gplane, v->co * gplane, gplane, 1, gplane, 1, gplane,
-                                       1, 1, 1, 1, 0, 0, 1, 1};
+            const gan__patches grad = {g + (n * v->co + group * co) * gplane,
+                                       v->co * gplane,
+                                       gplane,
+                                       1,
+                                       gplane,
+                                       1,
+                                       gplane,
+                                       1,
+                                       1,
+                                       1,
+                                       1,
+                                       0,
+                                       0,
+                                       1,
+                                       1};
             const gan__gemm_out out = {cols, columns, 1, 0, {NULL, NULL, GAN__ACT_NONE, 0}};
-            const gan__product p = {taps, columns, co, gan__gemm_pack, gan__conv_pack_pixels, &weight, &grad,
-                                    gan__gemm_write, &out};
+            const gan__product p = {
+                taps,  columns,         co,  gan__gemm_pack, gan__conv_pack_pixels, &weight,
+                &grad, gan__gemm_write, &out};
             failed = gan__gemm_run(ctx, &p);
             if (failed) break;
-            gan__conv_fold fold = {ctx->k, v, cols, bias ? bias + group * ci : NULL,
-                                   dx + (n * v->ci + group * ci) * plane, ci, columns};
+            gan__conv_fold fold = {
+                ctx->k, v,      cols, bias ? bias + group * ci : NULL, dx + (n * v->ci + group * ci) * plane,
+                ci,     columns};
             gan__par(ctx, some, gan__conv_fold_task, &fold);
         }
     gan__scratch_free(ctx, cols);
     return failed;
 }
 
-// dx = the gradient of x for the gradient g of y, plus bias (which makes it conv_transpose2d). The way is chosen by the shape
-// alone, by estimated cycles: 1/32 a multiply-add, 1 a packed element, 2 a folded one. Phases multiply at every pixel of dx,
-// columns at every pixel of g; measured, columns win for few channels and for unpadded kernels.
-static int gan__conv_input(gan_context *ctx, const gan__conv *v, const gan_real *g, const gan_real *w, const gan_real *bias,
-                           gan_real *dx) {
+// dx = the gradient of x for the gradient g of y, plus bias (which makes it conv_transpose2d). The way is
+// chosen by the shape alone, by estimated cycles: 1/32 a multiply-add, 1 a packed element, 2 a folded one.
+// Phases multiply at every pixel of dx, columns at every pixel of g; measured, columns win for few channels
+// and for unpadded kernels.
+static int gan__conv_input(gan_context *ctx, const gan__conv *v, const gan_real *g, const gan_real *w,
+                           const gan_real *bias, gan_real *dx)
+{
     if (v->n <= 0 || v->ci <= 0 || v->groups <= 0) return 0;
-    const double ci = (double)(v->ci / v->groups), co = (double)(v->co / v->groups), taps = (double)(v->kh * v->kw);
+    const double ci = (double)(v->ci / v->groups), co = (double)(v->co / v->groups),
+                 taps = (double)(v->kh * v->kw);
     const double pixels = (double)(v->h * v->w), gpixels = (double)(v->oh * v->ow);
-    const double met = taps / (double)(v->sh * v->sw);   // taps that meet one pixel of dx
-    const double rows = ci < 8 ? 8 : ci;                 // a micro tile has about eight rows
+    const double met = taps / (double)(v->sh * v->sw); // taps that meet one pixel of dx
+    const double rows = ci < 8 ? 8 : ci;               // a micro tile has about eight rows
     const double phases = pixels * co * met * (rows / 32 + 1);
     const double columns = gpixels * taps * ci * (co / 32 + 2) + gpixels * co;
     return columns < phases ? gan__conv_input_columns(ctx, v, g, w, bias, dx)
@@ -3276,14 +3690,24 @@ static int gan__conv_input(gan_context *ctx, const gan__conv *v, const gan_real 
 }
 
 // dw = the gradient of w for the gradient g of y: the depth runs over the pixels of all images.
-static int gan__conv_weight(gan_context *ctx, const gan__conv *v, const gan_real *x, const gan_real *g, gan_real *dw) {
-    const int64_t ci = v->ci / v->groups, co = v->co / v->groups, taps = ci * v->kh * v->kw, plane = v->oh * v->ow;
+static int gan__conv_weight(gan_context *ctx, const gan__conv *v, const gan_real *x, const gan_real *g,
+                            gan_real *dw)
+{
+    const int64_t ci = v->ci / v->groups, co = v->co / v->groups, taps = ci * v->kh * v->kw,
+                  plane = v->oh * v->ow;
     for (int64_t group = 0; group < v->groups; group++) {
         const gan__conv_images grad = {g + group * co * plane, v->co * plane, plane};
         const gan__patches patches = gan__conv_patches(v, x + group * ci * v->h * v->w);
         const gan__gemm_out out = {dw + group * co * taps, taps, 1, 0, {NULL, NULL, GAN__ACT_NONE, 0}};
-        const gan__product p = {co, taps, v->n * plane, gan__conv_pack_images, gan__conv_pack_taps, &grad, &patches,
-                                gan__gemm_write, &out};
+        const gan__product p = {co,
+                                taps,
+                                v->n * plane,
+                                gan__conv_pack_images,
+                                gan__conv_pack_taps,
+                                &grad,
+                                &patches,
+                                gan__gemm_write,
+                                &out};
         if (gan__gemm_run(ctx, &p)) return 1;
     }
     return 0;
@@ -3293,8 +3717,8 @@ static int gan__conv_weight(gan_context *ctx, const gan__conv *v, const gan_real
 
 static int gan__is_poison(const gan_tensor *t) { return !t || t == t->ctx->poison; }
 
-// Tensor structs come from slabs that are never used for anything else and are reused oldest first, so that a handle kept too
-// long is recognised (gan__inputs) rather than followed.
+// Tensor structs come from slabs that are never used for anything else and are reused oldest first, so that a
+// handle kept too long is recognised (gan__inputs) rather than followed.
 static gan_tensor *gan__struct_new(gan_context *ctx)
 {
     enum { SLAB = 16 };
@@ -3343,9 +3767,11 @@ static gan_tensor *gan__shaped(gan_context *ctx, int ndim, const int *dim)
     size_t n;
     int i;
     if (ndim < 0 || ndim > GAN_MAX_DIMS)
-        return gan__fail(ctx, GAN_ERROR_SHAPE, "a tensor of %d dimensions: 0 to %d are possible", ndim, (int)GAN_MAX_DIMS);
+        return gan__fail(ctx, GAN_ERROR_SHAPE, "a tensor of %d dimensions: 0 to %d are possible", ndim,
+                         (int)GAN_MAX_DIMS);
     if (gan__count(ndim, dim, &n) || n > (size_t)-1 / sizeof(gan_real))
-        return gan__fail(ctx, GAN_ERROR_SHAPE, "shape %h has a negative dimension or too many elements", ndim, dim);
+        return gan__fail(ctx, GAN_ERROR_SHAPE, "shape %h has a negative dimension or too many elements", ndim,
+                         dim);
     t = gan__struct_new(ctx);
     if (!t) return ctx->poison;
     t->size = n;
@@ -3418,7 +3844,8 @@ static void gan__step_release(gan_context *ctx)
     gan__mark_release(ctx, &ctx->scope[0]);
 }
 
-// Whether every input can be used. If so their context is returned; else NULL, with what the caller shall return in *out.
+// Whether every input can be used. If so their context is returned; else NULL, with what the caller shall
+// return in *out.
 static gan_context *gan__inputs(gan_op op, int n, gan_tensor *const *in, gan_tensor **out)
 {
     gan_context *ctx = NULL;
@@ -3437,13 +3864,15 @@ static gan_context *gan__inputs(gan_op op, int n, gan_tensor *const *in, gan_ten
         }
     }
     for (i = 0; i < n; ++i) {
-        if (in[i] == ctx->poison) {                         // a no-op, unless the error was cleared in between
+        if (in[i] == ctx->poison) { // a no-op, unless the error was cleared in between
             gan__fail(ctx, GAN_ERROR_STATE, "%o: input %d comes from a call that failed", op, i + 1);
             return NULL;
         }
         if (!in[i]->alive) {
             gan__fail(ctx, GAN_ERROR_STATE,
-                      "%o: input %d was released with its step; keep it with gan_keep, or open a scope around its use", op, i + 1);
+                      "%o: input %d was released with its step; keep it with gan_keep, or open a scope "
+                      "around its use",
+                      op, i + 1);
             return NULL;
         }
     }
@@ -3463,8 +3892,10 @@ static int gan__broadcast(gan_op op, int n, gan_tensor *const *in, int *ndim, in
             const int e = in[k]->dim[i];
             if (*d == e || e == 1) continue;
             if (*d != 1) {
-                gan__fail(in[0]->ctx, GAN_ERROR_SHAPE,
-                          "%o: shapes %t and %t do not broadcast; counted from the right, sizes must be equal or 1", op, in[0], in[k]);
+                gan__fail(
+                    in[0]->ctx, GAN_ERROR_SHAPE,
+                    "%o: shapes %t and %t do not broadcast; counted from the right, sizes must be equal or 1",
+                    op, in[0], in[k]);
                 return 1;
             }
             *d = e;
@@ -3473,10 +3904,11 @@ static int gan__broadcast(gan_op op, int n, gan_tensor *const *in, int *ndim, in
     return 0;
 }
 
-// Up to three inputs walked together with an output: dimensions joined wherever all of them allow it, sizes of 1 dropped.
+// Up to three inputs walked together with an output: dimensions joined wherever all of them allow it, sizes
+// of 1 dropped.
 typedef struct gan__walk {
     int ndim;
-    int64_t dim[GAN_MAX_DIMS], stride[3][GAN_MAX_DIMS];     // in elements; 0 where broadcast
+    int64_t dim[GAN_MAX_DIMS], stride[3][GAN_MAX_DIMS]; // in elements; 0 where broadcast
 } gan__walk;
 
 static void gan__walk_make(gan__walk *w, int ndim, const int *dim, int n, gan_tensor *const *in)
@@ -3484,7 +3916,7 @@ static void gan__walk_make(gan__walk *w, int ndim, const int *dim, int n, gan_te
     int i, k, joined;
     int64_t step[3] = {1, 1, 1}, stride[3];
     w->ndim = 0;
-    for (i = ndim - 1; i >= 0; --i) {                       // innermost first; reversed below
+    for (i = ndim - 1; i >= 0; --i) { // innermost first; reversed below
         for (k = 0; k < 3; ++k) {
             const int at = k < n ? i - (ndim - in[k]->ndim) : -1;
             const int64_t d = at >= 0 ? in[k]->dim[at] : 1;
@@ -3512,11 +3944,12 @@ static void gan__walk_make(gan__walk *w, int ndim, const int *dim, int n, gan_te
 
 typedef struct gan__map_job {
     gan__map_fn *fn;
-    gan__walk w;                        // dimension 0 is the innermost
+    gan__walk w; // dimension 0 is the innermost
     gan_real *y;
     const gan_real *x[3];
     gan_real p, q;
-    int64_t rows, per;                  // rows of the innermost dimension, and how many a task does; or, with one row, its piece
+    int64_t rows,
+        per; // rows of the innermost dimension, and how many a task does; or, with one row, its piece
 } gan__map_job;
 
 static void gan__map_task(void *arg, int64_t index)
@@ -3547,7 +3980,8 @@ static void gan__map_task(void *arg, int64_t index)
 }
 
 // y = fn(in...) over the broadcast shape of y.
-static void gan__map(gan_context *ctx, int map, gan_tensor *y, int n, gan_tensor *const *in, gan_real p, gan_real q)
+static void gan__map(gan_context *ctx, int map, gan_tensor *y, int n, gan_tensor *const *in, gan_real p,
+                     gan_real q)
 {
     gan__map_job j;
     int64_t tasks, total = (int64_t)y->size;
@@ -3571,7 +4005,7 @@ static void gan__map(gan_context *ctx, int map, gan_tensor *y, int n, gan_tensor
 }
 
 typedef struct gan__copy_job {
-    int ndim;                           // dimension 0 is the innermost
+    int ndim; // dimension 0 is the innermost
     int64_t dim[GAN_MAX_DIMS], from[GAN_MAX_DIMS], to[GAN_MAX_DIMS], rows, per;
     const gan_real *x;
     gan_real *y;
@@ -3593,12 +4027,15 @@ static void gan__copy_task(void *arg, int64_t index)
             y += c * j->to[d];
         }
         if (sx == 1 && sy == 1) memcpy(y, x, (size_t)n * sizeof *y);
-        else for (i = 0; i < n; ++i) y[i * sy] = x[i * sx];
+        else
+            for (i = 0; i < n; ++i) y[i * sy] = x[i * sx];
     }
 }
 
-// Copies a box of the given shape (outermost first) between two strided places. What permute, slice, pad, concat and expand are.
-static void gan__copy(gan_context *ctx, int ndim, const int *dim, const gan_real *x, const int64_t *from, gan_real *y, const int64_t *to)
+// Copies a box of the given shape (outermost first) between two strided places. What permute, slice, pad,
+// concat and expand are.
+static void gan__copy(gan_context *ctx, int ndim, const int *dim, const gan_real *x, const int64_t *from,
+                      gan_real *y, const int64_t *to)
 {
     gan__copy_job j;
     int64_t total = 1;
@@ -3675,7 +4112,8 @@ static void gan__sum_columns(void *arg, int64_t index)
     }
 }
 
-// y[a][b] = sum_r x[a][r][b], in pieces whose number depends on the shape only, the partial sums then summed alike. 1: no memory.
+// y[a][b] = sum_r x[a][r][b], in pieces whose number depends on the shape only, the partial sums then summed
+// alike. 1: no memory.
 static int gan__reduce(gan_context *ctx, int64_t a, int64_t r, int64_t b, const gan_real *x, gan_real *y)
 {
     gan__sum_job j;
@@ -3722,20 +4160,21 @@ static gan_context *gan__live_context(gan_context *ctx, const char *name, int nd
 {
     if (!ctx) return NULL;
     if (ndim < 0 || ndim > GAN_MAX_DIMS) {
-        gan__fail(ctx, GAN_ERROR_SHAPE, "%s: %d dimensions; 0 to %d are possible", name, ndim, (int)GAN_MAX_DIMS);
+        gan__fail(ctx, GAN_ERROR_SHAPE, "%s: %d dimensions; 0 to %d are possible", name, ndim,
+                  (int)GAN_MAX_DIMS);
         return NULL;
     }
     return ctx;
 }
 
 // Reads a variadic shape into dim.
-#define GAN__SHAPE(ndim, dim)                                   \
-    do {                                                        \
-        va_list args;                                           \
-        int at;                                                 \
-        va_start(args, ndim);                                   \
-        for (at = 0; at < (ndim); ++at) (dim)[at] = va_arg(args, int); \
-        va_end(args);                                           \
+#define GAN__SHAPE(ndim, dim)                                                                                \
+    do {                                                                                                     \
+        va_list args;                                                                                        \
+        int at;                                                                                              \
+        va_start(args, ndim);                                                                                \
+        for (at = 0; at < (ndim); ++at) (dim)[at] = va_arg(args, int);                                       \
+        va_end(args);                                                                                        \
     } while (0)
 
 GAN_API gan_tensor *gan_tensor_create(gan_context *ctx, int ndim, const int *dims)
@@ -3772,7 +4211,10 @@ GAN_API gan_tensor *gan_full(gan_context *ctx, gan_real value, int ndim, ...)
     return gan__full(ctx, value, ndim, dim);
 }
 
-GAN_API gan_tensor *gan_scalar(gan_context *ctx, gan_real value) { return ctx ? gan__full(ctx, value, 0, NULL) : NULL; }
+GAN_API gan_tensor *gan_scalar(gan_context *ctx, gan_real value)
+{
+    return ctx ? gan__full(ctx, value, 0, NULL) : NULL;
+}
 
 GAN_API gan_tensor *gan_linspace(gan_context *ctx, gan_real first, gan_real last, int n)
 {
@@ -3782,7 +4224,8 @@ GAN_API gan_tensor *gan_linspace(gan_context *ctx, gan_real first, gan_real last
     t = gan__tensor_new(ctx, 1, &n);
     if (!gan__is_poison(t))
         for (i = 0; i < n; ++i)
-            t->data[i] = n == 1 ? first : (gan_real)(first + (last - first) * ((gan_real)i / (gan_real)(n - 1)));
+            t->data[i] =
+                n == 1 ? first : (gan_real)(first + (last - first) * ((gan_real)i / (gan_real)(n - 1)));
     return t;
 }
 
@@ -3835,7 +4278,10 @@ GAN_API int gan_dim(const gan_tensor *t, int i)
 
 GAN_API size_t gan_numel(const gan_tensor *t) { return gan__is_poison(t) ? 0 : t->size; }
 GAN_API gan_real *gan_data(gan_tensor *t) { return gan__is_poison(t) || !t->alive ? NULL : t->data; }
-GAN_API gan_real gan_item(const gan_tensor *t) { return gan__is_poison(t) || !t->alive || !t->size ? 0 : t->data[0]; }
+GAN_API gan_real gan_item(const gan_tensor *t)
+{
+    return gan__is_poison(t) || !t->alive || !t->size ? 0 : t->data[0];
+}
 
 GAN_API int gan_read(const gan_tensor *t, gan_real *out, size_t n)
 {
@@ -3845,8 +4291,8 @@ GAN_API int gan_read(const gan_tensor *t, gan_real *out, size_t n)
     ctx = gan__inputs(GAN_OP_NONE, 1, in, &bad);
     if (!ctx) return t ? t->ctx->error : (int)GAN_ERROR_ARGUMENT;
     if (!out || n != t->size)
-        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_read: room for %l values was given, the tensor %t has %l", out ? (int64_t)n : (int64_t)0, t,
-                  (int64_t)t->size);
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_read: room for %l values was given, the tensor %t has %l",
+                  out ? (int64_t)n : (int64_t)0, t, (int64_t)t->size);
     else memcpy(out, t->data, n * sizeof *out);
     return ctx->error;
 }
@@ -3856,7 +4302,8 @@ GAN_API void gan_scope_open(gan_context *ctx)
     if (!ctx) return;
     if (ctx->depth + 1 == GAN__SCOPES) {
         ctx->skipped++;
-        gan__fail(ctx, GAN_ERROR_STATE, "gan_scope_open: %d scopes are open already; close some", GAN__SCOPES - 1);
+        gan__fail(ctx, GAN_ERROR_STATE, "gan_scope_open: %d scopes are open already; close some",
+                  GAN__SCOPES - 1);
         return;
     }
     gan__mark_set(ctx, &ctx->scope[ctx->depth + 1]);
@@ -3891,12 +4338,12 @@ typedef struct gan__state {
     struct gan__state *next;
     const char *name;
     gan__state_kind kind;
-    void *data;                         // gan_real or int64_t
+    void *data; // gan_real or int64_t
     int ndim, dim[GAN_MAX_DIMS];
     size_t count;
-    gan_tensor *tensor;                 // the parameter over data, which follows it when it moves
-    int borrowed;                       // data is read-only memory of gan_load_memory
-    int loaded;                         // came from a checkpoint
+    gan_tensor *tensor; // the parameter over data, which follows it when it moves
+    int borrowed;       // data is read-only memory of gan_load_memory
+    int loaded;         // came from a checkpoint
 } gan__state;
 
 typedef enum gan__dtype { GAN__F32, GAN__F64, GAN__F16, GAN__BF16, GAN__I64, GAN__I32, GAN__U8 } gan__dtype;
@@ -3908,8 +4355,8 @@ typedef struct gan__entry {
     gan__dtype dtype;
     int ndim, dim[GAN_MAX_DIMS];
     size_t count;
-    const unsigned char *bytes;         // little endian
-    int borrowable;                     // may be pointed to for ever
+    const unsigned char *bytes; // little endian
+    int borrowable;             // may be pointed to for ever
 } gan__entry;
 
 static uint64_t gan__little(const unsigned char *p, int n)
@@ -3919,7 +4366,7 @@ static uint64_t gan__little(const unsigned char *p, int n)
     return u;
 }
 
-static double gan__half(uint32_t h)                         // IEEE 754 binary16
+static double gan__half(uint32_t h) // IEEE 754 binary16
 {
     const double sign = h & 0x8000 ? -1 : 1;
     const int e = (int)(h >> 10 & 31), m = (int)(h & 1023);
@@ -3963,14 +4410,16 @@ static void gan__state_move(gan__state *s, void *data, int borrowed)
     if (s->tensor) s->tensor->data = (gan_real *)data;
 }
 
-// The entry's values into the state, converted, or (where that is allowed) the state made to point at them. 1 on error.
+// The entry's values into the state, converted, or (where that is allowed) the state made to point at them. 1
+// on error.
 static int gan__state_apply(gan_context *ctx, gan__state *s, const gan__entry *e)
 {
     const gan__dtype own = s->kind == GAN__STATE_I64 ? GAN__I64 : sizeof(gan_real) == 4 ? GAN__F32 : GAN__F64;
     size_t i;
     int64_t whole;
     if (s->ndim != e->ndim || memcmp(s->dim, e->dim, (size_t)s->ndim * sizeof *s->dim)) {
-        gan__fail(ctx, GAN_ERROR_SHAPE, "checkpoint: %s is %h in the file and %h in the model", e->name, e->ndim, e->dim, s->ndim, s->dim);
+        gan__fail(ctx, GAN_ERROR_SHAPE, "checkpoint: %s is %h in the file and %h in the model", e->name,
+                  e->ndim, e->dim, s->ndim, s->dim);
         return 1;
     }
     if ((s->kind == GAN__STATE_I64) != (e->dtype == GAN__I64) && s->kind == GAN__STATE_I64) {
@@ -4016,7 +4465,8 @@ static gan__state *gan__state_find(gan_context *ctx, const char *name)
     return s;
 }
 
-// A text that lives for ever, put together from parts; NULL on error. Names go into files: printable ASCII, no quotes.
+// A text that lives for ever, put together from parts; NULL on error. Names go into files: printable ASCII,
+// no quotes.
 static const char *gan__name(gan_context *ctx, const char *a, const char *b, const char *c)
 {
     const char *part[3];
@@ -4034,12 +4484,14 @@ static const char *gan__name(gan_context *ctx, const char *a, const char *b, con
         }
         for (; *p; ++p, ++n)
             if (*p < ' ' || *p > '~' || *p == '"' || *p == '\\') {
-                gan__fail(ctx, GAN_ERROR_NAME, "name %s: only printable ASCII without quotes and backslashes", part[i]);
+                gan__fail(ctx, GAN_ERROR_NAME, "name %s: only printable ASCII without quotes and backslashes",
+                          part[i]);
                 return NULL;
             }
     }
     if (!n || n > GAN_MAX_NAME) {
-        gan__fail(ctx, GAN_ERROR_NAME, "name %s%s%s: names have 1 to %d characters", a, b, c, (int)GAN_MAX_NAME);
+        gan__fail(ctx, GAN_ERROR_NAME, "name %s%s%s: names have 1 to %d characters", a, b, c,
+                  (int)GAN_MAX_NAME);
         return NULL;
     }
     text = (char *)gan__persist(ctx, n + 1);
@@ -4051,9 +4503,10 @@ static const char *gan__name(gan_context *ctx, const char *a, const char *b, con
     return text;
 }
 
-// Registers a state over `data`, or (NULL) over zeroed memory of its own; with what a checkpoint holds under its name, if it
-// does (then ->loaded). name must live for ever. NULL on error.
-static gan__state *gan__state_over(gan_context *ctx, const char *name, gan__state_kind kind, int ndim, const int *dim, void *data)
+// Registers a state over `data`, or (NULL) over zeroed memory of its own; with what a checkpoint holds under
+// its name, if it does (then ->loaded). name must live for ever. NULL on error.
+static gan__state *gan__state_over(gan_context *ctx, const char *name, gan__state_kind kind, int ndim,
+                                   const int *dim, void *data)
 {
     const size_t width = kind == GAN__STATE_I64 ? sizeof(int64_t) : sizeof(gan_real);
     gan__state *s;
@@ -4090,7 +4543,8 @@ static gan__state *gan__state_over(gan_context *ctx, const char *name, gan__stat
     return s;
 }
 
-static gan__state *gan__state_add(gan_context *ctx, const char *name, gan__state_kind kind, int ndim, const int *dim)
+static gan__state *gan__state_add(gan_context *ctx, const char *name, gan__state_kind kind, int ndim,
+                                  const int *dim)
 {
     return gan__state_over(ctx, name, kind, ndim, dim, NULL);
 }
@@ -4115,7 +4569,8 @@ GAN_API gan_tensor *gan_keep(gan_context *ctx, const char *name, gan_tensor *t)
     for (k = ctx->kept; k && strcmp(k->name, name); k = k->next) {}
     if (k) {
         if (k->tensor.ndim != t->ndim || memcmp(k->tensor.dim, t->dim, (size_t)t->ndim * sizeof *t->dim))
-            return gan__fail(ctx, GAN_ERROR_SHAPE, "gan_keep: %s was kept as %t and is %t now", name, &k->tensor, t);
+            return gan__fail(ctx, GAN_ERROR_SHAPE, "gan_keep: %s was kept as %t and is %t now", name,
+                             &k->tensor, t);
         memmove(k->tensor.data, t->data, t->size * sizeof *t->data);
         return &k->tensor;
     }
@@ -4138,11 +4593,12 @@ GAN_API gan_tensor *gan_keep(gan_context *ctx, const char *name, gan_tensor *t)
 
 // >>op: the differentiable operations, forward and backward side by side; may use floors 0-4; tests/test_op.c
 //
-// Every backward is written in the library's own operations, called by their public names, so that a backward pass can be
-// recorded and differentiated in turn. b->gin[i] is set where b->in[i] wants a gradient; left NULL it means zero.
+// Every backward is written in the library's own operations, called by their public names, so that a backward
+// pass can be recorded and differentiated in turn. b->gin[i] is set where b->in[i] wants a gradient; left
+// NULL it means zero.
 
 typedef struct gan__back {
-    gan_tensor *y, *g;                  // the node, and the gradient that arrived
+    gan_tensor *y, *g; // the node, and the gradient that arrived
     gan_tensor **in, **gin;
     uint64_t epoch;
 } gan__back;
@@ -4267,28 +4723,40 @@ static gan_tensor *gan__sum_to(gan_tensor *g, const gan_tensor *x)
 
 // arithmetic
 
-GAN_API gan_tensor *gan_add(gan_tensor *a, gan_tensor *b) { return gan__map2(GAN_OP_ADD, GAN__MAP_add, a, b, 0, 0); }
+GAN_API gan_tensor *gan_add(gan_tensor *a, gan_tensor *b)
+{
+    return gan__map2(GAN_OP_ADD, GAN__MAP_add, a, b, 0, 0);
+}
 static void gan__op_add_backward(gan__back *b)
 {
     if (GAN__WANT(0)) b->gin[0] = gan__sum_to(b->g, b->in[0]);
     if (GAN__WANT(1)) b->gin[1] = gan__sum_to(b->g, b->in[1]);
 }
 
-GAN_API gan_tensor *gan_sub(gan_tensor *a, gan_tensor *b) { return gan__map2(GAN_OP_SUB, GAN__MAP_sub, a, b, 0, 0); }
+GAN_API gan_tensor *gan_sub(gan_tensor *a, gan_tensor *b)
+{
+    return gan__map2(GAN_OP_SUB, GAN__MAP_sub, a, b, 0, 0);
+}
 static void gan__op_sub_backward(gan__back *b)
 {
     if (GAN__WANT(0)) b->gin[0] = gan__sum_to(b->g, b->in[0]);
     if (GAN__WANT(1)) b->gin[1] = gan_neg(gan__sum_to(b->g, b->in[1]));
 }
 
-GAN_API gan_tensor *gan_mul(gan_tensor *a, gan_tensor *b) { return gan__map2(GAN_OP_MUL, GAN__MAP_mul, a, b, 0, 0); }
+GAN_API gan_tensor *gan_mul(gan_tensor *a, gan_tensor *b)
+{
+    return gan__map2(GAN_OP_MUL, GAN__MAP_mul, a, b, 0, 0);
+}
 static void gan__op_mul_backward(gan__back *b)
 {
     if (GAN__WANT(0)) b->gin[0] = gan__sum_to(gan_mul(b->g, b->in[1]), b->in[0]);
     if (GAN__WANT(1)) b->gin[1] = gan__sum_to(gan_mul(b->g, b->in[0]), b->in[1]);
 }
 
-GAN_API gan_tensor *gan_div(gan_tensor *a, gan_tensor *b) { return gan__map2(GAN_OP_DIV, GAN__MAP_div, a, b, 0, 0); }
+GAN_API gan_tensor *gan_div(gan_tensor *a, gan_tensor *b)
+{
+    return gan__map2(GAN_OP_DIV, GAN__MAP_div, a, b, 0, 0);
+}
 static void gan__op_div_backward(gan__back *b)
 {
     gan_tensor *g = gan_div(b->g, b->in[1]);
@@ -4297,18 +4765,28 @@ static void gan__op_div_backward(gan__back *b)
 }
 
 // d(a^c)/da = c a^(c-1), d/dc = a^c log a
-GAN_API gan_tensor *gan_pow(gan_tensor *a, gan_tensor *b) { return gan__map2(GAN_OP_POW, GAN__MAP_pow, a, b, 0, 0); }
+GAN_API gan_tensor *gan_pow(gan_tensor *a, gan_tensor *b)
+{
+    return gan__map2(GAN_OP_POW, GAN__MAP_pow, a, b, 0, 0);
+}
 static void gan__op_pow_backward(gan__back *b)
 {
     gan_tensor *a = b->in[0], *c = b->in[1];
-    if (GAN__WANT(0)) b->gin[0] = gan__sum_to(gan_mul(b->g, gan_mul(c, gan_pow(a, gan_add_scalar(c, -1)))), a);
+    if (GAN__WANT(0))
+        b->gin[0] = gan__sum_to(gan_mul(b->g, gan_mul(c, gan_pow(a, gan_add_scalar(c, -1)))), a);
     if (GAN__WANT(1)) b->gin[1] = gan__sum_to(gan_mul(gan_mul(b->g, b->y), gan_log(a)), c);
 }
 
 // The share of the gradient that a gets where it wins (1), ties (1/2) or loses (0).
-static gan_tensor *gan__share(gan_tensor *win, gan_tensor *tie) { return gan_add(win, gan_mul_scalar(tie, (gan_real)0.5)); }
+static gan_tensor *gan__share(gan_tensor *win, gan_tensor *tie)
+{
+    return gan_add(win, gan_mul_scalar(tie, (gan_real)0.5));
+}
 
-GAN_API gan_tensor *gan_maximum(gan_tensor *a, gan_tensor *b) { return gan__map2(GAN_OP_MAXIMUM, GAN__MAP_maximum, a, b, 0, 0); }
+GAN_API gan_tensor *gan_maximum(gan_tensor *a, gan_tensor *b)
+{
+    return gan__map2(GAN_OP_MAXIMUM, GAN__MAP_maximum, a, b, 0, 0);
+}
 static void gan__op_maximum_backward(gan__back *b)
 {
     gan_tensor *x = b->in[0], *z = b->in[1], *tie = gan_eq(x, z);
@@ -4316,7 +4794,10 @@ static void gan__op_maximum_backward(gan__back *b)
     if (GAN__WANT(1)) b->gin[1] = gan__sum_to(gan_mul(b->g, gan__share(gan_lt(x, z), tie)), z);
 }
 
-GAN_API gan_tensor *gan_minimum(gan_tensor *a, gan_tensor *b) { return gan__map2(GAN_OP_MINIMUM, GAN__MAP_minimum, a, b, 0, 0); }
+GAN_API gan_tensor *gan_minimum(gan_tensor *a, gan_tensor *b)
+{
+    return gan__map2(GAN_OP_MINIMUM, GAN__MAP_minimum, a, b, 0, 0);
+}
 static void gan__op_minimum_backward(gan__back *b)
 {
     gan_tensor *x = b->in[0], *z = b->in[1], *tie = gan_eq(x, z);
@@ -4333,7 +4814,10 @@ static void gan__op_affine_backward(gan__back *b)
     if (GAN__WANT(0)) b->gin[0] = gan_mul_scalar(b->g, b->y->p);
 }
 
-GAN_API gan_tensor *gan_addcmul(gan_tensor *a, gan_tensor *b, gan_tensor *c) { return gan__map3(GAN_OP_ADDCMUL, GAN__MAP_fma, a, b, c); }
+GAN_API gan_tensor *gan_addcmul(gan_tensor *a, gan_tensor *b, gan_tensor *c)
+{
+    return gan__map3(GAN_OP_ADDCMUL, GAN__MAP_fma, a, b, c);
+}
 static void gan__op_addcmul_backward(gan__back *b)
 {
     if (GAN__WANT(0)) b->gin[0] = gan__sum_to(gan_mul(b->g, b->in[1]), b->in[0]);
@@ -4372,7 +4856,10 @@ static void gan__op_square_backward(gan__back *b)
     if (GAN__WANT(0)) b->gin[0] = gan_mul(b->g, gan_mul_scalar(b->in[0], 2));
 }
 
-GAN_API gan_tensor *gan_reciprocal(gan_tensor *x) { return gan__map1(GAN_OP_RECIPROCAL, GAN__MAP_reciprocal, x, 0, 0); }
+GAN_API gan_tensor *gan_reciprocal(gan_tensor *x)
+{
+    return gan__map1(GAN_OP_RECIPROCAL, GAN__MAP_reciprocal, x, 0, 0);
+}
 static void gan__op_reciprocal_backward(gan__back *b)
 {
     if (GAN__WANT(0)) b->gin[0] = gan_neg(gan_mul(b->g, gan_square(b->y)));
@@ -4413,7 +4900,10 @@ static gan_tensor *gan__sigmoid_backward(gan_tensor *g, gan_tensor *y)
 {
     return gan__map2(GAN_OP_SIGMOID_BACKWARD, GAN__MAP_sigmoid_backward, g, y, 0, 0);
 }
-GAN_API gan_tensor *gan_sigmoid(gan_tensor *x) { return gan__map1(GAN_OP_SIGMOID, GAN__MAP_sigmoid, x, 0, 0); }
+GAN_API gan_tensor *gan_sigmoid(gan_tensor *x)
+{
+    return gan__map1(GAN_OP_SIGMOID, GAN__MAP_sigmoid, x, 0, 0);
+}
 static void gan__op_sigmoid_backward(gan__back *b)
 {
     if (GAN__WANT(0)) b->gin[0] = gan__sigmoid_backward(b->g, b->y);
@@ -4424,7 +4914,10 @@ static void gan__op_sigmoid_backward_backward(gan__back *b)
     if (GAN__WANT(1)) b->gin[1] = gan_mul(gan_mul(b->g, b->in[0]), gan_affine(b->in[1], -2, 1));
 }
 
-GAN_API gan_tensor *gan_softplus(gan_tensor *x) { return gan__map1(GAN_OP_SOFTPLUS, GAN__MAP_softplus, x, 0, 0); }
+GAN_API gan_tensor *gan_softplus(gan_tensor *x)
+{
+    return gan__map1(GAN_OP_SOFTPLUS, GAN__MAP_softplus, x, 0, 0);
+}
 static void gan__op_softplus_backward(gan__back *b)
 {
     if (GAN__WANT(0)) b->gin[0] = gan_mul(b->g, gan_sigmoid(b->in[0]));
@@ -4477,7 +4970,10 @@ static void gan__op_elu_backward_backward(gan__back *b)
     b->gin[1] = gan_mul(gan_mul(b->g, b->in[0]), bend);
 }
 
-GAN_API gan_tensor *gan_elu(gan_tensor *x, gan_real alpha) { return gan__map1(GAN_OP_ELU, GAN__MAP_elu, x, alpha, 1); }
+GAN_API gan_tensor *gan_elu(gan_tensor *x, gan_real alpha)
+{
+    return gan__map1(GAN_OP_ELU, GAN__MAP_elu, x, alpha, 1);
+}
 static void gan__op_elu_backward(gan__back *b)
 {
     if (GAN__WANT(0)) b->gin[0] = gan__elu_backward(b->g, b->in[0], b->y->p, b->y->q);
@@ -4493,8 +4989,10 @@ GAN_API gan_tensor *gan_gelu(gan_tensor *x) { return gan__map1(GAN_OP_GELU, GAN_
 static void gan__op_gelu_backward(gan__back *b)
 {
     gan_tensor *x = b->in[0];
-    gan_tensor *cdf = gan_affine(gan_erf(gan_mul_scalar(x, (gan_real)0.7071067811865476)), (gan_real)0.5, (gan_real)0.5);
-    gan_tensor *pdf = gan_mul_scalar(gan_exp(gan_mul_scalar(gan_square(x), (gan_real)-0.5)), (gan_real)0.3989422804014327);
+    gan_tensor *cdf =
+        gan_affine(gan_erf(gan_mul_scalar(x, (gan_real)0.7071067811865476)), (gan_real)0.5, (gan_real)0.5);
+    gan_tensor *pdf =
+        gan_mul_scalar(gan_exp(gan_mul_scalar(gan_square(x), (gan_real)-0.5)), (gan_real)0.3989422804014327);
     if (GAN__WANT(0)) b->gin[0] = gan_mul(b->g, gan_addcmul(x, pdf, cdf));
 }
 
@@ -4503,10 +5001,14 @@ GAN_API gan_tensor *gan_silu(gan_tensor *x) { return gan__map1(GAN_OP_SILU, GAN_
 static void gan__op_silu_backward(gan__back *b)
 {
     gan_tensor *x = b->in[0], *s = gan_sigmoid(x);
-    if (GAN__WANT(0)) b->gin[0] = gan_mul(b->g, gan_mul(s, gan_add_scalar(gan_mul(x, gan_affine(s, -1, 1)), 1)));
+    if (GAN__WANT(0))
+        b->gin[0] = gan_mul(b->g, gan_mul(s, gan_add_scalar(gan_mul(x, gan_affine(s, -1, 1)), 1)));
 }
 
-GAN_API gan_tensor *gan_clamp(gan_tensor *x, gan_real lo, gan_real hi) { return gan__map1(GAN_OP_CLAMP, GAN__MAP_clamp, x, lo, hi); }
+GAN_API gan_tensor *gan_clamp(gan_tensor *x, gan_real lo, gan_real hi)
+{
+    return gan__map1(GAN_OP_CLAMP, GAN__MAP_clamp, x, lo, hi);
+}
 static void gan__op_clamp_backward(gan__back *b)
 {
     gan_tensor *x = b->in[0], *lo = gan_scalar(x->ctx, b->y->p), *hi = gan_scalar(x->ctx, b->y->q);
@@ -4515,12 +5017,30 @@ static void gan__op_clamp_backward(gan__back *b)
 
 // comparisons and selection
 
-GAN_API gan_tensor *gan_lt(gan_tensor *a, gan_tensor *b) { return gan__map2(GAN_OP_COMPARE, GAN__MAP_lt, a, b, 0, 0); }
-GAN_API gan_tensor *gan_le(gan_tensor *a, gan_tensor *b) { return gan__map2(GAN_OP_COMPARE, GAN__MAP_le, a, b, 0, 0); }
-GAN_API gan_tensor *gan_gt(gan_tensor *a, gan_tensor *b) { return gan__map2(GAN_OP_COMPARE, GAN__MAP_lt, b, a, 0, 0); }
-GAN_API gan_tensor *gan_ge(gan_tensor *a, gan_tensor *b) { return gan__map2(GAN_OP_COMPARE, GAN__MAP_le, b, a, 0, 0); }
-GAN_API gan_tensor *gan_eq(gan_tensor *a, gan_tensor *b) { return gan__map2(GAN_OP_COMPARE, GAN__MAP_eq, a, b, 0, 0); }
-GAN_API gan_tensor *gan_ne(gan_tensor *a, gan_tensor *b) { return gan__map2(GAN_OP_COMPARE, GAN__MAP_ne, a, b, 0, 0); }
+GAN_API gan_tensor *gan_lt(gan_tensor *a, gan_tensor *b)
+{
+    return gan__map2(GAN_OP_COMPARE, GAN__MAP_lt, a, b, 0, 0);
+}
+GAN_API gan_tensor *gan_le(gan_tensor *a, gan_tensor *b)
+{
+    return gan__map2(GAN_OP_COMPARE, GAN__MAP_le, a, b, 0, 0);
+}
+GAN_API gan_tensor *gan_gt(gan_tensor *a, gan_tensor *b)
+{
+    return gan__map2(GAN_OP_COMPARE, GAN__MAP_lt, b, a, 0, 0);
+}
+GAN_API gan_tensor *gan_ge(gan_tensor *a, gan_tensor *b)
+{
+    return gan__map2(GAN_OP_COMPARE, GAN__MAP_le, b, a, 0, 0);
+}
+GAN_API gan_tensor *gan_eq(gan_tensor *a, gan_tensor *b)
+{
+    return gan__map2(GAN_OP_COMPARE, GAN__MAP_eq, a, b, 0, 0);
+}
+GAN_API gan_tensor *gan_ne(gan_tensor *a, gan_tensor *b)
+{
+    return gan__map2(GAN_OP_COMPARE, GAN__MAP_ne, a, b, 0, 0);
+}
 static void gan__op_compare_backward(gan__back *b) { (void)b; }
 
 GAN_API gan_tensor *gan_where(gan_tensor *condition, gan_tensor *a, gan_tensor *b)
@@ -4554,7 +5074,8 @@ GAN_API gan_tensor *gan_reshape(gan_tensor *x, int ndim, ...)
         n = x->size;
     }
     if (hole == -2 || n != x->size || (hole >= 0 && dim[hole] < 0))
-        return gan__fail(x->ctx, GAN_ERROR_SHAPE, "reshape: %t cannot become %h: %l values must stay that many", x, ndim, dim,
+        return gan__fail(x->ctx, GAN_ERROR_SHAPE,
+                         "reshape: %t cannot become %h: %l values must stay that many", x, ndim, dim,
                          (int64_t)x->size);
     return gan__reshape_to(x, ndim, dim);
 }
@@ -4606,7 +5127,9 @@ static gan_tensor *gan__permute(gan_tensor *x, int ndim, const int *axis)
         ok = axis[i] >= 0 && axis[i] < ndim && !(seen & GAN_AXIS(axis[i]));
         if (ok) seen |= GAN_AXIS(axis[i]);
     }
-    if (!ok) return gan__fail(ctx, GAN_ERROR_ARGUMENT, "permute: %h is not an order of the %d axes of %t", ndim, axis, x->ndim, x);
+    if (!ok)
+        return gan__fail(ctx, GAN_ERROR_ARGUMENT, "permute: %h is not an order of the %d axes of %t", ndim,
+                         axis, x->ndim, x);
     gan__strides(ndim, x->dim, stride);
     for (i = 0; i < ndim; ++i) {
         dim[i] = x->dim[axis[i]];
@@ -4695,8 +5218,10 @@ GAN_API gan_tensor *gan_pad(gan_tensor *x, int axis, int before, int after, gan_
     if (!ctx) return y;
     axis = gan__axis(GAN_OP_PAD, x, axis);
     if (axis < 0) return ctx->poison;
-    if (before < 0 || after < 0 || before > 0x3fffffff || after > 0x3fffffff || x->dim[axis] > 0x7fffffff - before - after)
-        return gan__fail(ctx, GAN_ERROR_ARGUMENT, "pad: %d before and %d after axis %d of %t", before, after, axis, x);
+    if (before < 0 || after < 0 || before > 0x3fffffff || after > 0x3fffffff ||
+        x->dim[axis] > 0x7fffffff - before - after)
+        return gan__fail(ctx, GAN_ERROR_ARGUMENT, "pad: %d before and %d after axis %d of %t", before, after,
+                         axis, x);
     memcpy(dim, x->dim, sizeof dim);
     dim[axis] += before + after;
     y = gan__result(GAN_OP_PAD, x->ndim, dim, 1, &x);
@@ -4729,7 +5254,8 @@ static gan_tensor *gan__concat(int axis, int n, gan_tensor **in)
         int fits = in[k]->ndim == in[0]->ndim;
         for (i = 0; i < in[0]->ndim && fits; ++i) fits = i == axis || in[k]->dim[i] == dim[i];
         if (!fits || in[k]->dim[axis] > 0x7fffffff - dim[axis])
-            return gan__fail(ctx, GAN_ERROR_SHAPE, "concat: %t and %t may differ along axis %d only", in[0], in[k], axis);
+            return gan__fail(ctx, GAN_ERROR_SHAPE, "concat: %t and %t may differ along axis %d only", in[0],
+                             in[k], axis);
         dim[axis] += in[k]->dim[axis];
     }
     y = gan__result(GAN_OP_CONCAT, in[0]->ndim, dim, n, in);
@@ -4766,7 +5292,8 @@ GAN_API gan_tensor *gan_concat(int axis, int count, ...)
     for (i = 0; i < count && i < GAN__CONCAT_MAX; ++i) in[i] = va_arg(args, gan_tensor *);
     va_end(args);
     if (count > GAN__CONCAT_MAX && in[0])
-        return gan__fail(in[0]->ctx, GAN_ERROR_ARGUMENT, "concat: %d tensors; at most %d at once", count, (int)GAN__CONCAT_MAX);
+        return gan__fail(in[0]->ctx, GAN_ERROR_ARGUMENT, "concat: %d tensors; at most %d at once", count,
+                         (int)GAN__CONCAT_MAX);
     return gan__concat(axis, count, in);
 }
 
@@ -4782,7 +5309,8 @@ GAN_API gan_tensor *gan_stack(int axis, int count, ...)
     if (gan__is_poison(in[0])) return in[0];
     if (axis < 0) axis += in[0]->ndim + 1;
     if (count > GAN__CONCAT_MAX || axis < 0 || axis > in[0]->ndim || in[0]->ndim == GAN_MAX_DIMS)
-        return gan__fail(in[0]->ctx, GAN_ERROR_ARGUMENT, "stack: %d tensors of shape %t along new axis %d; at most %d", count, in[0], axis,
+        return gan__fail(in[0]->ctx, GAN_ERROR_ARGUMENT,
+                         "stack: %d tensors of shape %t along new axis %d; at most %d", count, in[0], axis,
                          (int)GAN__CONCAT_MAX);
     for (k = 0; k < count; ++k) {
         if (gan__is_poison(in[k])) return in[0]->ctx->poison;
@@ -4815,7 +5343,8 @@ GAN_API gan_tensor *gan_sum(gan_tensor *x, unsigned axes, int keep)
     if (y == ctx->poison) return y;
     y->i[0] = (int)(axes & ((1u << x->ndim) - 1));
     from = x->data;
-    for (i = x->ndim - 1; i >= 0 && !failed; i = j) {       // one run of neighbouring axes after the other, from the last
+    for (i = x->ndim - 1; i >= 0 && !failed;
+         i = j) { // one run of neighbouring axes after the other, from the last
         int64_t inner = 1;
         if (!(axes & GAN_AXIS(i))) {
             j = i - 1;
@@ -4885,14 +5414,16 @@ static int gan__take_check(gan_op op, const gan_tensor *x, const gan_tensor *ind
     size_t k;
     for (i = 0; i < index->ndim - 1 && fits; ++i) fits = index->dim[i] == x->dim[i];
     if (!fits || (op == GAN_OP_PUT && index->dim[index->ndim - 1] != x->dim[x->ndim - 2])) {
-        gan__fail(x->ctx, GAN_ERROR_SHAPE, "%o: values %t and index %t: want (B.., rows, D) and (B.., n)", op, x, index);
+        gan__fail(x->ctx, GAN_ERROR_SHAPE, "%o: values %t and index %t: want (B.., rows, D) and (B.., n)", op,
+                  x, index);
         return 1;
     }
     for (k = 0; k < index->size; ++k) {
         const gan_real v = index->data[k];
         if (!(v >= 0 && v < (gan_real)rows) || v != (gan_real)(int)v) {
-            gan__fail(x->ctx, GAN_ERROR_ARGUMENT, "%o: index %f at position %l is not a whole number from 0 to %d", op, (double)v, (int64_t)k,
-                      rows - 1);
+            gan__fail(x->ctx, GAN_ERROR_ARGUMENT,
+                      "%o: index %f at position %l is not a whole number from 0 to %d", op, (double)v,
+                      (int64_t)k, rows - 1);
             return 1;
         }
     }
@@ -4928,13 +5459,19 @@ static gan_tensor *gan__take_or_put(gan_op op, gan_tensor *x, gan_tensor *index,
     return y;
 }
 
-GAN_API gan_tensor *gan_take(gan_tensor *x, gan_tensor *index) { return gan__take_or_put(GAN_OP_TAKE, x, index, 0); }
+GAN_API gan_tensor *gan_take(gan_tensor *x, gan_tensor *index)
+{
+    return gan__take_or_put(GAN_OP_TAKE, x, index, 0);
+}
 static void gan__op_take_backward(gan__back *b)
 {
     if (GAN__WANT(0)) b->gin[0] = gan_put(b->g, b->in[1], b->in[0]->dim[b->in[0]->ndim - 2]);
 }
 
-GAN_API gan_tensor *gan_put(gan_tensor *g, gan_tensor *index, int rows) { return gan__take_or_put(GAN_OP_PUT, g, index, rows); }
+GAN_API gan_tensor *gan_put(gan_tensor *g, gan_tensor *index, int rows)
+{
+    return gan__take_or_put(GAN_OP_PUT, g, index, rows);
+}
 static void gan__op_put_backward(gan__back *b)
 {
     if (GAN__WANT(0)) b->gin[0] = gan_take(b->g, b->in[1]);
@@ -4949,9 +5486,15 @@ static gan_tensor *gan__with_unit(gan_tensor *x)
     dim[x->ndim] = 1;
     return gan__reshape_to(x, x->ndim + 1, dim);
 }
-static gan_tensor *gan__without_unit(gan_tensor *x) { return gan__is_poison(x) ? x : gan__reshape_to(x, x->ndim - 1, x->dim); }
+static gan_tensor *gan__without_unit(gan_tensor *x)
+{
+    return gan__is_poison(x) ? x : gan__reshape_to(x, x->ndim - 1, x->dim);
+}
 
-GAN_API gan_tensor *gan_gather(gan_tensor *x, gan_tensor *index) { return gan__without_unit(gan_take(gan__with_unit(x), index)); }
+GAN_API gan_tensor *gan_gather(gan_tensor *x, gan_tensor *index)
+{
+    return gan__without_unit(gan_take(gan__with_unit(x), index));
+}
 
 // The maxima of the rows of x (A.., R) -> (A.., 1) and where they stand, the first of equals; NaN wins.
 static gan_tensor *gan__row_argmax(gan_tensor *x)
@@ -4989,7 +5532,8 @@ static gan_tensor *gan__amax_last(gan_tensor *x)
 static void gan__op_amax_backward(gan__back *b)
 {
     const gan_tensor *x = b->in[0];
-    if (GAN__WANT(0)) b->gin[0] = gan__without_unit(gan_put(gan__with_unit(b->g), b->in[1], x->dim[x->ndim - 1]));
+    if (GAN__WANT(0))
+        b->gin[0] = gan__without_unit(gan_put(gan__with_unit(b->g), b->in[1], x->dim[x->ndim - 1]));
 }
 
 // f over the last axis, applied to any axis.
@@ -5009,8 +5553,14 @@ static gan_tensor *gan__along(gan_tensor *x, int axis, int keep, gan_tensor *(*f
     return gan__reshape_to(axis == x->ndim - 1 ? y : gan_transpose(y, axis, -1), n, dim);
 }
 
-GAN_API gan_tensor *gan_amax(gan_tensor *x, int axis, int keep) { return gan__along(x, axis, keep, gan__amax_last); }
-GAN_API gan_tensor *gan_argmax(gan_tensor *x, int axis, int keep) { return gan__along(x, axis, keep, gan__row_argmax); }
+GAN_API gan_tensor *gan_amax(gan_tensor *x, int axis, int keep)
+{
+    return gan__along(x, axis, keep, gan__amax_last);
+}
+GAN_API gan_tensor *gan_argmax(gan_tensor *x, int axis, int keep)
+{
+    return gan__along(x, axis, keep, gan__row_argmax);
+}
 
 // products
 
@@ -5031,13 +5581,16 @@ GAN_API gan_tensor *gan_matmul_t(gan_tensor *a, int ta, gan_tensor *b, int tb)
     k = a->dim[a->ndim - (ta ? 2 : 1)];
     n = b->dim[b->ndim - (tb ? 2 : 1)];
     if (b->dim[b->ndim - (tb ? 1 : 2)] != k)
-        return gan__fail(ctx, GAN_ERROR_SHAPE, "matmul: %t%s and %t%s: the inner sizes %d and %d differ", a, ta ? " transposed" : "", b,
-                         tb ? " transposed" : "", k, b->dim[b->ndim - (tb ? 1 : 2)]);
+        return gan__fail(ctx, GAN_ERROR_SHAPE, "matmul: %t%s and %t%s: the inner sizes %d and %d differ", a,
+                         ta ? " transposed" : "", b, tb ? " transposed" : "", k,
+                         b->dim[b->ndim - (tb ? 1 : 2)]);
     ndim = GAN__MOST(a->ndim, b->ndim);
     for (i = 0; i < ndim - 2; ++i) {
-        const int p = i - (ndim - a->ndim), q = i - (ndim - b->ndim), da = p < 0 ? 1 : a->dim[p], db = q < 0 ? 1 : b->dim[q];
+        const int p = i - (ndim - a->ndim), q = i - (ndim - b->ndim), da = p < 0 ? 1 : a->dim[p],
+                  db = q < 0 ? 1 : b->dim[q];
         if (da != db && da != 1 && db != 1)
-            return gan__fail(ctx, GAN_ERROR_SHAPE, "matmul: the batch axes of %t and %t do not broadcast", a, b);
+            return gan__fail(ctx, GAN_ERROR_SHAPE, "matmul: the batch axes of %t and %t do not broadcast", a,
+                             b);
         dim[i] = da == 1 ? db : da;
         batch *= dim[i];
     }
@@ -5047,8 +5600,9 @@ GAN_API gan_tensor *gan_matmul_t(gan_tensor *a, int ta, gan_tensor *b, int tb)
     if (y == ctx->poison) return y;
     y->i[0] = ta;
     y->i[1] = tb;
-    if (b->ndim == 2 && !ta) {                              // one tall product
-        if (gan__gemm(ctx, 0, tb, batch * m, n, k, 1, a->data, k, b->data, tb ? k : n, 0, y->data, n, NULL)) return ctx->poison;
+    if (b->ndim == 2 && !ta) { // one tall product
+        if (gan__gemm(ctx, 0, tb, batch * m, n, k, 1, a->data, k, b->data, tb ? k : n, 0, y->data, n, NULL))
+            return ctx->poison;
         return y;
     }
     for (at = 0; at < batch; ++at) {
@@ -5101,16 +5655,20 @@ GAN_API gan_tensor *gan_f_linear(gan_tensor *x, gan_tensor *weight, gan_tensor *
     if (!ctx) return y;
     if (x->ndim < 1 || weight->ndim != 2 || x->dim[x->ndim - 1] != weight->dim[1] ||
         (bias && (bias->ndim != 1 || bias->dim[0] != weight->dim[0])))
-        return bias ? gan__fail(ctx, GAN_ERROR_SHAPE, "linear: x %t, weight %t, bias %t: want (.., in), (out, in), (out)", x, weight, bias)
-                    : gan__fail(ctx, GAN_ERROR_SHAPE, "linear: x %t, weight %t: want (.., in), (out, in)", x, weight);
+        return bias ? gan__fail(ctx, GAN_ERROR_SHAPE,
+                                "linear: x %t, weight %t, bias %t: want (.., in), (out, in), (out)", x,
+                                weight, bias)
+                    : gan__fail(ctx, GAN_ERROR_SHAPE, "linear: x %t, weight %t: want (.., in), (out, in)", x,
+                                weight);
     memcpy(dim, x->dim, sizeof dim);
     dim[x->ndim - 1] = weight->dim[0];
     y = gan__result(GAN_OP_LINEAR, x->ndim, dim, bias ? 3 : 2, in);
     if (y == ctx->poison) return y;
     memset(&e, 0, sizeof e);
     e.bias_col = bias ? bias->data : NULL;
-    if (gan__gemm(ctx, 0, 1, weight->dim[0] ? (int64_t)y->size / weight->dim[0] : 0, weight->dim[0], weight->dim[1], 1, x->data, weight->dim[1],
-                  weight->data, weight->dim[1], 0, y->data, weight->dim[0], bias ? &e : NULL))
+    if (gan__gemm(ctx, 0, 1, weight->dim[0] ? (int64_t)y->size / weight->dim[0] : 0, weight->dim[0],
+                  weight->dim[1], 1, x->data, weight->dim[1], weight->data, weight->dim[1], 0, y->data,
+                  weight->dim[0], bias ? &e : NULL))
         return ctx->poison;
     return y;
 }
@@ -5122,8 +5680,8 @@ static void gan__op_linear_backward(gan__back *b)
     if (b->y->nin > 2 && GAN__WANT(2)) b->gin[2] = gan_sum(gan__rows(b->g), GAN_AXIS(0), 0);
 }
 
-// The convolution trio. A geometry g links x (n, ci, h, w), weight (co, ci / groups, kh, kw) and y (n, co, oh, ow); each of
-// y(x, w), x(y, w) and w(x, y) is bilinear, and each one's gradients are the other two.
+// The convolution trio. A geometry g links x (n, ci, h, w), weight (co, ci / groups, kh, kw) and y (n, co,
+// oh, ow); each of y(x, w), x(y, w) and w(x, y) is bilinear, and each one's gradients are the other two.
 
 static void gan__conv_keep(gan_tensor *t, const gan__conv *g)
 {
@@ -5190,7 +5748,8 @@ static gan_tensor *gan__conv2d(gan_tensor *x, gan_tensor *w, gan_tensor *bias, g
     ctx = gan__inputs(GAN_OP_CONV2D, bias ? 3 : 2, in, &y);
     if (!ctx) return y;
     if (x->ndim != 4 || w->ndim != 4)
-        return gan__fail(ctx, GAN_ERROR_SHAPE, "conv2d: x %t, weight %t: want (N, C, H, W) and (O, C / groups, kh, kw)", x, w);
+        return gan__fail(ctx, GAN_ERROR_SHAPE,
+                         "conv2d: x %t, weight %t: want (N, C, H, W) and (O, C / groups, kh, kw)", x, w);
     g.n = x->dim[0];
     g.ci = x->dim[1];
     g.h = x->dim[2];
@@ -5198,16 +5757,21 @@ static gan_tensor *gan__conv2d(gan_tensor *x, gan_tensor *w, gan_tensor *bias, g
     g.co = w->dim[0];
     g.kh = w->dim[2];
     g.kw = w->dim[3];
-    if (g.groups < 1 || g.co % g.groups || g.ci != w->dim[1] * g.groups || (bias && (bias->ndim != 1 || bias->dim[0] != g.co)))
-        return gan__fail(ctx, GAN_ERROR_SHAPE, "conv2d: x %t, weight %t, %d groups, bias of %d: want (N, C, H, W), (O, C / groups, kh, kw), (O)", x, w,
-                         (int)g.groups, bias ? bias->dim[0] : 0);
+    if (g.groups < 1 || g.co % g.groups || g.ci != w->dim[1] * g.groups ||
+        (bias && (bias->ndim != 1 || bias->dim[0] != g.co)))
+        return gan__fail(
+            ctx, GAN_ERROR_SHAPE,
+            "conv2d: x %t, weight %t, %d groups, bias of %d: want (N, C, H, W), (O, C / groups, kh, kw), (O)",
+            x, w, (int)g.groups, bias ? bias->dim[0] : 0);
     if (g.sh < 1 || g.sw < 1 || g.ph < 0 || g.pw < 0 || g.dh < 1 || g.dw < 1 || g.kh < 1 || g.kw < 1)
-        return gan__fail(ctx, GAN_ERROR_ARGUMENT, "conv2d: kernel, stride and dilation must be at least 1, padding at least 0");
+        return gan__fail(ctx, GAN_ERROR_ARGUMENT,
+                         "conv2d: kernel, stride and dilation must be at least 1, padding at least 0");
     g.oh = gan__conv_length(g.h, g.kh, g.sh, g.ph, g.dh);
     g.ow = gan__conv_length(g.w, g.kw, g.sw, g.pw, g.dw);
     if (!g.oh || !g.ow)
-        return gan__fail(ctx, GAN_ERROR_SHAPE, "conv2d: x %t is smaller than the kernel %dx%d with padding %dx%d", x, (int)g.kh, (int)g.kw, (int)g.ph,
-                         (int)g.pw);
+        return gan__fail(ctx, GAN_ERROR_SHAPE,
+                         "conv2d: x %t is smaller than the kernel %dx%d with padding %dx%d", x, (int)g.kh,
+                         (int)g.kw, (int)g.ph, (int)g.pw);
     dim[0] = (int)g.n;
     dim[1] = (int)g.co;
     dim[2] = (int)g.oh;
@@ -5218,7 +5782,8 @@ static gan_tensor *gan__conv2d(gan_tensor *x, gan_tensor *w, gan_tensor *bias, g
     return gan__conv_forward(ctx, &g, x->data, w->data, bias ? bias->data : NULL, y->data) ? ctx->poison : y;
 }
 
-// x from y (n, co, oh, ow) and w (co, ci / groups, kh, kw), of height and width g.h, g.w: the adjoint of conv2d.
+// x from y (n, co, oh, ow) and w (co, ci / groups, kh, kw), of height and width g.h, g.w: the adjoint of
+// conv2d.
 static gan_tensor *gan__conv_transpose2d(gan_tensor *y, gan_tensor *w, gan_tensor *bias, gan__conv g)
 {
     gan_tensor *in[3], *x;
@@ -5232,8 +5797,9 @@ static gan_tensor *gan__conv_transpose2d(gan_tensor *y, gan_tensor *w, gan_tenso
     if (y->ndim != 4 || w->ndim != 4 || g.groups < 1 || y->dim[1] != w->dim[0] || y->dim[1] % g.groups ||
         (bias && (bias->ndim != 1 || bias->dim[0] != w->dim[1] * g.groups)))
         return gan__fail(ctx, GAN_ERROR_SHAPE,
-                         "conv_transpose2d: x %t, weight %t, %d groups, bias of %d: want (N, C, H, W), (C, O / groups, kh, kw), (O)", y, w, (int)g.groups,
-                         bias && bias->ndim ? bias->dim[0] : 0);
+                         "conv_transpose2d: x %t, weight %t, %d groups, bias of %d: want (N, C, H, W), (C, O "
+                         "/ groups, kh, kw), (O)",
+                         y, w, (int)g.groups, bias && bias->ndim ? bias->dim[0] : 0);
     g.n = y->dim[0];
     g.co = y->dim[1];
     g.oh = y->dim[2];
@@ -5278,7 +5844,10 @@ static gan_tensor *gan__conv2d_weight(gan_tensor *x, gan_tensor *y, gan__conv g)
     return gan__conv_weight(ctx, &g, x->data, y->data, w->data) ? ctx->poison : w;
 }
 
-static gan_tensor *gan__sum_channels(gan_tensor *g) { return gan_sum(g, GAN_AXIS(0) | GAN_AXIS(2) | GAN_AXIS(3), 0); }
+static gan_tensor *gan__sum_channels(gan_tensor *g)
+{
+    return gan_sum(g, GAN_AXIS(0) | GAN_AXIS(2) | GAN_AXIS(3), 0);
+}
 
 static void gan__op_conv2d_backward(gan__back *b)
 {
@@ -5303,14 +5872,16 @@ static void gan__op_conv2d_weight_backward(gan__back *b)
     if (GAN__WANT(1)) b->gin[1] = gan__conv2d(b->in[0], b->g, NULL, g);
 }
 
-GAN_API gan_tensor *gan_f_conv2d(gan_tensor *x, gan_tensor *weight, gan_tensor *bias, const gan_conv2d_desc *desc)
+GAN_API gan_tensor *gan_f_conv2d(gan_tensor *x, gan_tensor *weight, gan_tensor *bias,
+                                 const gan_conv2d_desc *desc)
 {
     gan_conv2d_desc none;
     memset(&none, 0, sizeof none);
     return gan__conv2d(x, weight, bias, gan__conv_from(desc ? desc : &none));
 }
 
-GAN_API gan_tensor *gan_f_conv_transpose2d(gan_tensor *x, gan_tensor *weight, gan_tensor *bias, const gan_conv2d_desc *desc)
+GAN_API gan_tensor *gan_f_conv_transpose2d(gan_tensor *x, gan_tensor *weight, gan_tensor *bias,
+                                           const gan_conv2d_desc *desc)
 {
     gan_conv2d_desc none;
     gan__conv g;
@@ -5320,17 +5891,22 @@ GAN_API gan_tensor *gan_f_conv_transpose2d(gan_tensor *x, gan_tensor *weight, ga
     g = gan__conv_from(desc);
     if (gan__is_poison(x) || gan__is_poison(weight)) return x ? x->ctx->poison : NULL;
     if (x->ndim != 4 || weight->ndim != 4)
-        return gan__fail(x->ctx, GAN_ERROR_SHAPE, "conv_transpose2d: x %t, weight %t: want (N, C, H, W) and (C, O / groups, kh, kw)", x, weight);
+        return gan__fail(x->ctx, GAN_ERROR_SHAPE,
+                         "conv_transpose2d: x %t, weight %t: want (N, C, H, W) and (C, O / groups, kh, kw)",
+                         x, weight);
     eh = desc->output_padding[0];
     ew = desc->output_padding[1] ? desc->output_padding[1] : eh;
-    if (g.sh < 1 || g.sw < 1 || g.ph < 0 || g.pw < 0 || g.dh < 1 || g.dw < 1 || eh < 0 || ew < 0 || eh >= GAN__MOST(g.sh, g.dh) ||
-        ew >= GAN__MOST(g.sw, g.dw))
+    if (g.sh < 1 || g.sw < 1 || g.ph < 0 || g.pw < 0 || g.dh < 1 || g.dw < 1 || eh < 0 || ew < 0 ||
+        eh >= GAN__MOST(g.sh, g.dh) || ew >= GAN__MOST(g.sw, g.dw))
         return gan__fail(x->ctx, GAN_ERROR_ARGUMENT,
-                         "conv_transpose2d: stride and dilation must be at least 1, padding at least 0, output_padding below stride or dilation");
+                         "conv_transpose2d: stride and dilation must be at least 1, padding at least 0, "
+                         "output_padding below stride or dilation");
     g.h = (x->dim[2] - 1) * g.sh - 2 * g.ph + g.dh * (weight->dim[2] - 1) + eh + 1;
     g.w = (x->dim[3] - 1) * g.sw - 2 * g.pw + g.dw * (weight->dim[3] - 1) + ew + 1;
     if (g.h < 1 || g.w < 1 || g.h > 0x7fffffff || g.w > 0x7fffffff)
-        return gan__fail(x->ctx, GAN_ERROR_SHAPE, "conv_transpose2d: x %t, weight %t and padding %dx%d leave no output", x, weight, (int)g.ph, (int)g.pw);
+        return gan__fail(x->ctx, GAN_ERROR_SHAPE,
+                         "conv_transpose2d: x %t, weight %t and padding %dx%d leave no output", x, weight,
+                         (int)g.ph, (int)g.pw);
     return gan__conv_transpose2d(x, weight, bias, g);
 }
 
@@ -5369,7 +5945,8 @@ static void gan__max_pool_task(void *arg, int64_t plane)
                 for (kx = 0; kx < j->k; ++kx) {
                     const int at = (oy * j->s + ky) * j->w + ox * j->s + kx;
                     const gan_real v = x[at], top = x[best];
-                    best += (at - best) & -((v > top) | (v != v));  // in integers: a branch here is a coin toss
+                    best +=
+                        (at - best) & -((v > top) | (v != v)); // in integers: a branch here is a coin toss
                 }
             *y++ = x[best];
             *index++ = (gan_real)best;
@@ -5380,7 +5957,9 @@ static void gan__max_pool_task(void *arg, int64_t plane)
 static int gan__pool_shape(gan_op op, const gan_tensor *x, int k, int s, int *dim)
 {
     if (x->ndim != 4 || k < 1 || s < 1 || k > x->dim[2] || k > x->dim[3]) {
-        gan__fail(x->ctx, GAN_ERROR_SHAPE, "%o: a window of %d with stride %d on %t: want (N, C, H, W) no smaller than the window", op, k, s, x);
+        gan__fail(x->ctx, GAN_ERROR_SHAPE,
+                  "%o: a window of %d with stride %d on %t: want (N, C, H, W) no smaller than the window", op,
+                  k, s, x);
         return 1;
     }
     dim[0] = x->dim[0];
@@ -5419,7 +5998,8 @@ static void gan__op_max_pool2d_backward(gan__back *b)
     flat[1] = y->dim[2] * y->dim[3];
     flat[2] = 1;
     index = gan__reshape_to(b->in[1], 2, flat);
-    b->gin[0] = gan__reshape_to(gan_put(gan__reshape_to(b->g, 3, flat), index, x->dim[2] * x->dim[3]), 4, x->dim);
+    b->gin[0] =
+        gan__reshape_to(gan_put(gan__reshape_to(b->g, 3, flat), index, x->dim[2] * x->dim[3]), 4, x->dim);
 }
 
 static void gan__avg_pool_task(void *arg, int64_t plane)
@@ -5492,14 +6072,16 @@ static gan_tensor *gan__avg_pool2d_backward(gan_tensor *g, int h, int w, int ker
 static void gan__op_avg_pool2d_backward(gan__back *b)
 {
     const gan_tensor *x = b->in[0];
-    if (GAN__WANT(0)) b->gin[0] = gan__avg_pool2d_backward(b->g, x->dim[2], x->dim[3], b->y->i[0], b->y->i[1]);
+    if (GAN__WANT(0))
+        b->gin[0] = gan__avg_pool2d_backward(b->g, x->dim[2], x->dim[3], b->y->i[0], b->y->i[1]);
 }
 static void gan__op_avg_pool2d_backward_backward(gan__back *b)
 {
     if (GAN__WANT(0)) b->gin[0] = gan_avg_pool2d(b->g, b->y->i[0], b->y->i[1]);
 }
 
-// Bilinear as PyTorch with align_corners false: output row i looks at (i + 1/2) / factor - 1/2, clamped at the border.
+// Bilinear as PyTorch with align_corners false: output row i looks at (i + 1/2) / factor - 1/2, clamped at
+// the border.
 static void gan__tap(int i, int factor, int n, int *lo, int *hi, gan_real *share)
 {
     gan_real at = ((gan_real)i + (gan_real)0.5) / (gan_real)factor - (gan_real)0.5;
@@ -5513,7 +6095,8 @@ static void gan__tap(int i, int factor, int n, int *lo, int *hi, gan_real *share
 static void gan__upsample_task(void *arg, int64_t plane)
 {
     const gan__plane_job *j = (const gan__plane_job *)arg;
-    const int adjoint = j->s, h = adjoint ? j->oh : j->h, w = adjoint ? j->ow : j->w, oh = h * j->k, ow = w * j->k;
+    const int adjoint = j->s, h = adjoint ? j->oh : j->h, w = adjoint ? j->ow : j->w, oh = h * j->k,
+              ow = w * j->k;
     const gan_real *in = j->x + plane * j->h * j->w;
     gan_real *out = j->y + plane * j->oh * j->ow, a, b;
     int y, x, y0, y1, x0, x1;
@@ -5549,7 +6132,9 @@ static gan_tensor *gan__upsample(gan_op op, gan_tensor *x, int factor, int mode)
     if (!ctx) return y;
     if (x->ndim != 4 || factor < 1 || (mode != GAN_NEAREST && mode != GAN_BILINEAR) ||
         (!adjoint && (x->dim[2] > 0x7fffffff / factor || x->dim[3] > 0x7fffffff / factor)))
-        return gan__fail(ctx, GAN_ERROR_ARGUMENT, "upsample: factor %d, mode %d on %t: want (N, C, H, W), factor >= 1, a known mode", factor, mode, x);
+        return gan__fail(ctx, GAN_ERROR_ARGUMENT,
+                         "upsample: factor %d, mode %d on %t: want (N, C, H, W), factor >= 1, a known mode",
+                         factor, mode, x);
     for (i = 0; i < 4; ++i) dim[i] = i < 2 ? x->dim[i] : adjoint ? x->dim[i] / factor : x->dim[i] * factor;
     y = gan__result(op, 4, dim, 1, &x);
     if (y == ctx->poison) return y;
@@ -5560,7 +6145,10 @@ static gan_tensor *gan__upsample(gan_op op, gan_tensor *x, int factor, int mode)
     gan__par(ctx, (int64_t)dim[0] * dim[1], gan__upsample_task, &j);
     return y;
 }
-GAN_API gan_tensor *gan_upsample(gan_tensor *x, int factor, gan_upsample_mode mode) { return gan__upsample(GAN_OP_UPSAMPLE, x, factor, (int)mode); }
+GAN_API gan_tensor *gan_upsample(gan_tensor *x, int factor, gan_upsample_mode mode)
+{
+    return gan__upsample(GAN_OP_UPSAMPLE, x, factor, (int)mode);
+}
 static void gan__op_upsample_backward(gan__back *b)
 {
     if (GAN__WANT(0)) b->gin[0] = gan__upsample(GAN_OP_UPSAMPLE_BACKWARD, b->g, b->y->i[0], b->y->i[1]);
@@ -5579,8 +6167,10 @@ typedef struct gan__norm_job {
     int64_t c, b, rows;
 } gan__norm_job;
 
-// Rows (a, c) of B when B > 1; rows (a) of C when B is 1: either way a stride of 0 or 1 for the channel's numbers.
-static void gan__norm_row(const gan__norm_job *j, int64_t row, size_t *n, size_t *stride, int64_t *at, int64_t *channel)
+// Rows (a, c) of B when B > 1; rows (a) of C when B is 1: either way a stride of 0 or 1 for the channel's
+// numbers.
+static void gan__norm_row(const gan__norm_job *j, int64_t row, size_t *n, size_t *stride, int64_t *at,
+                          int64_t *channel)
 {
     *stride = j->b == 1;
     *n = (size_t)(j->b == 1 ? j->c : j->b);
@@ -5612,7 +6202,8 @@ static void gan__normalize_backward_task(void *arg, int64_t index)
     }
 }
 
-// Per channel sums over A and B of x (what 0), (x - mean)^2 (1) or x h (2): by rows when B > 1, by columns when B is 1.
+// Per channel sums over A and B of x (what 0), (x - mean)^2 (1) or x h (2): by rows when B > 1, by columns
+// when B is 1.
 typedef struct gan__moment_job {
     const struct gan__kernels *k;
     const gan_real *x, *h, *mean;
@@ -5650,7 +6241,8 @@ static void gan__moment_task(void *arg, int64_t index)
     }
 }
 
-static void gan__moment(gan_context *ctx, int what, const gan_real *x, const gan_real *h, const gan_real *mean, gan_real *sum, int a, int c, int b)
+static void gan__moment(gan_context *ctx, int what, const gan_real *x, const gan_real *h,
+                        const gan_real *mean, gan_real *sum, int a, int c, int b)
 {
     gan__moment_job j;
     j.k = ctx->k;
@@ -5663,7 +6255,8 @@ static void gan__moment(gan_context *ctx, int what, const gan_real *x, const gan
     j.b = b;
     j.what = what;
     gan__par(ctx, b > 1 ? c : (c + GAN__MOMENT_COLUMNS - 1) / GAN__MOMENT_COLUMNS, gan__moment_task, &j);
-    ctx->k->map[GAN__MAP_affine]((size_t)c, sum, sum, 1, NULL, 0, NULL, 0, (gan_real)(1 / ((double)a * b)), 0);
+    ctx->k->map[GAN__MAP_affine]((size_t)c, sum, sum, 1, NULL, 0, NULL, 0, (gan_real)(1 / ((double)a * b)),
+                                 0);
 }
 
 static void gan__norm_run(gan_context *ctx, gan__norm_job *j, gan_task *task, int a, int c, int b)
@@ -5676,7 +6269,8 @@ static void gan__norm_run(gan_context *ctx, gan__norm_job *j, gan_task *task, in
     gan__par(ctx, (j->rows + per - 1) / per, task, j);
 }
 
-// in = {x, mean (C), s (C)}; the last two are by-products without gradients of their own, handed out where `stats` is given.
+// in = {x, mean (C), s (C)}; the last two are by-products without gradients of their own, handed out where
+// `stats` is given.
 static gan_tensor *gan__normalize(gan_tensor *x, int a, int c, int b, gan_real eps, gan_tensor **stats)
 {
     gan_tensor *in[3], *y;
@@ -5698,7 +6292,8 @@ static gan_tensor *gan__normalize(gan_tensor *x, int a, int c, int b, gan_real e
     y->p = eps;
     gan__moment(ctx, 0, x->data, NULL, NULL, in[1]->data, a, c, b);
     gan__moment(ctx, 1, x->data, NULL, in[1]->data, in[2]->data, a, c, b);
-    for (i = 0; i < (size_t)c; ++i) in[2]->data[i] = (gan_real)(1 / sqrt((double)in[2]->data[i] + (double)eps));
+    for (i = 0; i < (size_t)c; ++i)
+        in[2]->data[i] = (gan_real)(1 / sqrt((double)in[2]->data[i] + (double)eps));
     memset(&j, 0, sizeof j);
     j.x = x->data;
     j.y = y->data;
@@ -5711,10 +6306,15 @@ static gan_tensor *gan__normalize(gan_tensor *x, int a, int c, int b, gan_real e
     }
     return y;
 }
-GAN_API gan_tensor *gan_normalize(gan_tensor *x, int a, int c, int b, gan_real eps) { return gan__normalize(x, a, c, b, eps, NULL); }
+GAN_API gan_tensor *gan_normalize(gan_tensor *x, int a, int c, int b, gan_real eps)
+{
+    return gan__normalize(x, a, c, b, eps, NULL);
+}
 
-// s (g - mean(g) - h mean(g h)): the derivative of normalize, self-adjoint in g. in = {g, x, h, s}; g and x have gradients.
-static gan_tensor *gan__normalize_backward(gan_tensor *g, gan_tensor *x, gan_tensor *h, gan_tensor *s, const int *acb, gan_real eps)
+// s (g - mean(g) - h mean(g h)): the derivative of normalize, self-adjoint in g. in = {g, x, h, s}; g and x
+// have gradients.
+static gan_tensor *gan__normalize_backward(gan_tensor *g, gan_tensor *x, gan_tensor *h, gan_tensor *s,
+                                           const int *acb, gan_real eps)
 {
     gan_tensor *in[4], *y;
     gan_context *ctx;
@@ -5753,7 +6353,8 @@ static void gan__op_normalize_backward(gan__back *b)
 }
 
 // With M = mean over a channel, P(g) = NB(g, x) and v the gradient that arrives:
-//     by g: NB(v, x);  by x: NB(q, x) - s^2 K h,  q = -s (v M(g h) + g M(v h)),  K = M(v g) - M(v) M(g) - M(v h) M(g h)
+//     by g: NB(v, x);  by x: NB(q, x) - s^2 K h,  q = -s (v M(g h) + g M(v h)),  K = M(v g) - M(v) M(g) - M(v
+//     h) M(g h)
 // (from dh = NB(dx) and ds = -s^2 M(h dx)).
 static void gan__op_normalize_backward_backward(gan__back *b)
 {
@@ -5772,7 +6373,8 @@ static void gan__op_normalize_backward_backward(gan__back *b)
     vg = gan_mean(gan_mul(v, g), axes, GAN_KEEPDIM);
     vh = gan_mean(gan_mul(v, h), axes, GAN_KEEPDIM);
     gh = gan_mean(gan_mul(g, h), axes, GAN_KEEPDIM);
-    k = gan_sub(gan_sub(vg, gan_mul(gan_mean(v, axes, GAN_KEEPDIM), gan_mean(g, axes, GAN_KEEPDIM))), gan_mul(vh, gh));
+    k = gan_sub(gan_sub(vg, gan_mul(gan_mean(v, axes, GAN_KEEPDIM), gan_mean(g, axes, GAN_KEEPDIM))),
+                gan_mul(vh, gh));
     q = gan_neg(gan_mul(s, gan_addcmul(v, gh, gan_mul(g, vh))));
     q = gan__normalize_backward(gan__reshape_to(q, x->ndim, x->dim), x, b->in[2], b->in[3], acb, eps);
     b->gin[1] = gan_sub(q, gan__reshape_to(gan_mul(gan_mul(gan_square(s), k), h), x->ndim, x->dim));
@@ -5783,8 +6385,14 @@ static void gan__op_normalize_backward_backward(gan__back *b)
 GAN_API gan_tensor *gan_neg(gan_tensor *x) { return gan_affine(x, -1, 0); }
 GAN_API gan_tensor *gan_add_scalar(gan_tensor *x, gan_real s) { return gan_affine(x, 1, s); }
 GAN_API gan_tensor *gan_mul_scalar(gan_tensor *x, gan_real s) { return gan_affine(x, s, 0); }
-GAN_API gan_tensor *gan_pow_scalar(gan_tensor *x, gan_real p) { return x ? gan_pow(x, gan_scalar(x->ctx, p)) : NULL; }
-GAN_API gan_tensor *gan_lerp(gan_tensor *a, gan_tensor *b, gan_tensor *w) { return gan_addcmul(w, gan_sub(b, a), a); }
+GAN_API gan_tensor *gan_pow_scalar(gan_tensor *x, gan_real p)
+{
+    return x ? gan_pow(x, gan_scalar(x->ctx, p)) : NULL;
+}
+GAN_API gan_tensor *gan_lerp(gan_tensor *a, gan_tensor *b, gan_tensor *w)
+{
+    return gan_addcmul(w, gan_sub(b, a), a);
+}
 
 static size_t gan__reduced(const gan_tensor *x, unsigned axes)
 {
@@ -5833,9 +6441,15 @@ GAN_API gan_tensor *gan_logsumexp(gan_tensor *x, int axis, int keep)
     return gan_sum(s, GAN_AXIS(axis), 0);
 }
 
-GAN_API gan_tensor *gan_log_softmax(gan_tensor *x, int axis) { return gan_sub(x, gan_logsumexp(x, axis, GAN_KEEPDIM)); }
+GAN_API gan_tensor *gan_log_softmax(gan_tensor *x, int axis)
+{
+    return gan_sub(x, gan_logsumexp(x, axis, GAN_KEEPDIM));
+}
 GAN_API gan_tensor *gan_softmax(gan_tensor *x, int axis) { return gan_exp(gan_log_softmax(x, axis)); }
-GAN_API gan_tensor *gan_mse_loss(gan_tensor *x, gan_tensor *target) { return gan_mean_all(gan_square(gan_sub(x, target))); }
+GAN_API gan_tensor *gan_mse_loss(gan_tensor *x, gan_tensor *target)
+{
+    return gan_mean_all(gan_square(gan_sub(x, target)));
+}
 
 GAN_API gan_tensor *gan_bce_with_logits(gan_tensor *logits, gan_tensor *target)
 {
@@ -5854,7 +6468,8 @@ static gan_tensor *gan__shuffle(gan_tensor *x, int f, int up)
     int dim[6], c, h, w;
     if (gan__is_poison(x)) return x;
     if (x->ndim != 4 || f < 1 || (up ? x->dim[1] % (f * f) : x->dim[2] % f || x->dim[3] % f))
-        return gan__fail(x->ctx, GAN_ERROR_SHAPE, "pixel_%s: factor %d does not divide %t", up ? "shuffle" : "unshuffle", f, x);
+        return gan__fail(x->ctx, GAN_ERROR_SHAPE, "pixel_%s: factor %d does not divide %t",
+                         up ? "shuffle" : "unshuffle", f, x);
     c = up ? x->dim[1] / (f * f) : x->dim[1];
     h = up ? x->dim[2] : x->dim[2] / f;
     w = up ? x->dim[3] : x->dim[3] / f;
@@ -5879,16 +6494,16 @@ GAN_API gan_tensor *gan_pixel_unshuffle(gan_tensor *x, int factor) { return gan_
 
 // >>tape: backward passes, gradients of gradients, gradcheck; may use floors 0-5; tests/test_tape.c
 //
-// The step's tensors stand in the order of their creation, so a walk from y to older ones meets every node after all that use
-// it. Three walks: mark what y depends on, find what leads to a wanted tensor, and propagate along that alone. Without
-// GAN_CREATE_GRAPH nothing is recorded, gradients are added up in place, and every temporary is freed when it has been used.
+// The step's tensors stand in the order of their creation, so a walk from y to older ones meets every node
+// after all that use it. Three walks: mark what y depends on, find what leads to a wanted tensor, and
+// propagate along that alone. Without GAN_CREATE_GRAPH nothing is recorded, gradients are added up in place,
+// and every temporary is freed when it has been used.
 
 typedef void gan__backward_fn(gan__back *b);
 
-static gan__backward_fn *const gan__backward_of[] = {
-    NULL,
+static gan__backward_fn *const gan__backward_of[] = {NULL,
 #define GAN__ROW(id, name) gan__op_##name##_backward,
-    GAN_OPERATIONS(GAN__ROW)
+                                                     GAN_OPERATIONS(GAN__ROW)
 #undef GAN__ROW
 };
 
@@ -5896,7 +6511,8 @@ static void gan__add_task(void *arg, int64_t index)
 {
     const gan__map_job *j = (const gan__map_job *)arg;
     const int64_t from = index * GAN__GRAIN;
-    j->fn((size_t)GAN__LEAST(GAN__GRAIN, j->rows - from), j->y + from, j->y + from, 1, j->x[0] + from, 1, NULL, 0, 0, 0);
+    j->fn((size_t)GAN__LEAST(GAN__GRAIN, j->rows - from), j->y + from, j->y + from, 1, j->x[0] + from, 1,
+          NULL, 0, 0, 0);
 }
 
 static void gan__release_gradient(gan_context *ctx, gan_tensor *g)
@@ -5915,7 +6531,8 @@ static void gan__accumulate(gan_tensor *in, gan_tensor *g)
         g->holds++;
         return;
     }
-    if (ctx->born && old->born == ctx->born && old->holds == 1 && old->block && old->block->refs == 1 && old->size == g->size) {
+    if (ctx->born && old->born == ctx->born && old->holds == 1 && old->block && old->block->refs == 1 &&
+        old->size == g->size) {
         j.fn = ctx->k->map[GAN__MAP_add];
         j.y = old->data;
         j.x[0] = g->data;
@@ -5941,7 +6558,10 @@ static void gan__sweep(gan_context *ctx, gan_tensor *mark)
 }
 
 // The operation in whose backward a non-finite number first appears, for the error message.
-typedef struct gan__trace { gan_op op; const gan_tensor *node; } gan__trace;
+typedef struct gan__trace {
+    gan_op op;
+    const gan_tensor *node;
+} gan__trace;
 
 static int gan__all_finite(const gan_tensor *t) { return t->ctx->k->finite(t->size, t->data); }
 
@@ -5985,7 +6605,9 @@ static int gan__backward(gan_tensor *y, int n, gan_tensor *const *x, int create,
     gan_tensor *t, *oldest = y, *seed;
     int i;
     if (y->size != 1) {
-        gan__fail(ctx, GAN_ERROR_SHAPE, "gradient of a tensor of shape %t: reduce it to one value first (gan_mean_all, gan_sum_all)", y);
+        gan__fail(
+            ctx, GAN_ERROR_SHAPE,
+            "gradient of a tensor of shape %t: reduce it to one value first (gan_mean_all, gan_sum_all)", y);
         return 1;
     }
     for (i = 0; i < n; ++i) {
@@ -6041,7 +6663,7 @@ GAN_API int gan_grads(gan_tensor *y, int n, gan_tensor **x, gan_tensor **dx, int
     gan_tensor *bad;
     int i, failed;
     for (i = 0; i < n; ++i) dx[i] = y ? y->ctx->poison : NULL;
-    for (i = 0; i < n && !y; ++i)                           // no y: complain in the context of an x
+    for (i = 0; i < n && !y; ++i) // no y: complain in the context of an x
         if (x[i]) {
             gan__fail(x[i]->ctx, GAN_ERROR_ARGUMENT, "gradient of a NULL tensor");
             dx[i] = x[i]->ctx->poison;
@@ -6089,7 +6711,8 @@ static gan_tensor *gan__weigh(gan_tensor *t, uint64_t stream)
 }
 
 // What gradcheck differentiates: order 1, sum(w f(x)); order 2, the weighted sum of its gradients.
-static gan_tensor *gan__checked(gan_context *ctx, gan_function *f, void *user, int n, gan_tensor **x, int order)
+static gan_tensor *gan__checked(gan_context *ctx, gan_function *f, void *user, int n, gan_tensor **x,
+                                int order)
 {
     gan_tensor *s = gan__weigh(f(ctx, x, user), 1), *sum = NULL, *dx[16];
     int i;
@@ -6102,10 +6725,12 @@ static gan_tensor *gan__checked(gan_context *ctx, gan_function *f, void *user, i
     return sum;
 }
 
-GAN_API int gan_gradcheck(gan_context *ctx, gan_function *f, void *user, int n, gan_tensor **x, int order, gan_gradcheck_report *report)
+GAN_API int gan_gradcheck(gan_context *ctx, gan_function *f, void *user, int n, gan_tensor **x, int order,
+                          gan_gradcheck_report *report)
 {
     const int real_double = sizeof(gan_real) == sizeof(double);
-    const double eps = real_double ? 1e-6 : 1e-2, atol = real_double ? 1e-5 : 1e-2, rtol = real_double ? 1e-3 : 2e-2;
+    const double eps = real_double ? 1e-6 : 1e-2, atol = real_double ? 1e-5 : 1e-2,
+                 rtol = real_double ? 1e-3 : 2e-2;
     gan_gradcheck_report r;
     gan_tensor *y, *dx[16], *bad;
     int i;
@@ -6115,7 +6740,8 @@ GAN_API int gan_gradcheck(gan_context *ctx, gan_function *f, void *user, int n, 
     if (report) *report = r;
     if (!ctx || !f || !x) return 0;
     if (n < 1 || n > 16 || order < 1 || order > 2) {
-        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gradcheck: %d inputs and order %d; 1 to 16 and 1 or 2 are possible", n, order);
+        gan__fail(ctx, GAN_ERROR_ARGUMENT,
+                  "gradcheck: %d inputs and order %d; 1 to 16 and 1 or 2 are possible", n, order);
         return 0;
     }
     if (!gan__inputs(GAN_OP_NONE, n, x, &bad)) return 0;
@@ -6125,7 +6751,8 @@ GAN_API int gan_gradcheck(gan_context *ctx, gan_function *f, void *user, int n, 
     if (!gan__is_poison(y) && !gan_grads(y, n, x, dx, 0)) {
         for (i = 0; i < n; ++i)
             for (k = 0; k < x[i]->size; ++k) {
-                const gan_real old = x[i]->data[k], up = (gan_real)((double)old + eps), down = (gan_real)((double)old - eps);
+                const gan_real old = x[i]->data[k], up = (gan_real)((double)old + eps),
+                               down = (gan_real)((double)old - eps);
                 double value[2], numeric, analytic = (double)dx[i]->data[k], error, ratio;
                 int side;
                 for (side = 0; side < 2; ++side) {
@@ -6137,7 +6764,8 @@ GAN_API int gan_gradcheck(gan_context *ctx, gan_function *f, void *user, int n, 
                 x[i]->data[k] = old;
                 numeric = (value[1] - value[0]) / ((double)up - (double)down);
                 error = fabs(analytic - numeric);
-                if (!gan__is_finite((gan_real)error)) error = HUGE_VAL;       // a NaN must not be overtaken by a later entry
+                if (!gan__is_finite((gan_real)error))
+                    error = HUGE_VAL; // a NaN must not be overtaken by a later entry
                 ratio = error < HUGE_VAL ? error / (atol + rtol * fabs(numeric)) : HUGE_VAL;
                 if (error > r.error) r.error = error;
                 if (ratio > r.worst) {
@@ -6160,16 +6788,17 @@ GAN_API int gan_gradcheck(gan_context *ctx, gan_function *f, void *user, int n, 
 
 typedef struct gan__param {
     struct gan__param *next;
-    const char *name;                   // within the model
+    const char *name; // within the model
     gan_tensor *tensor;
     gan__state *state;
     int trainable, frozen;
 } gan__param;
 
-// What gan_model_freeze said, in order; the last word on a name counts, for parameters that are yet to come too.
+// What gan_model_freeze said, in order; the last word on a name counts, for parameters that are yet to come
+// too.
 typedef struct gan__freeze {
     struct gan__freeze *next;
-    const char *prefix;                 // "" is everything
+    const char *prefix; // "" is everything
     int frozen;
 } gan__freeze;
 
@@ -6181,17 +6810,19 @@ struct gan_model {
     void *user;
     gan_mode mode;
     gan_init init;
-    gan__param *params, *params_end, *hint;     // hint: where the next look-up will most likely succeed
+    gan__param *params, *params_end, *hint; // hint: where the next look-up will most likely succeed
     gan__freeze *freezes;
     int count, optimizers;
 };
 
-GAN_API gan_model *gan_model_create(gan_context *ctx, const char *name, gan_model_function *forward, void *user)
+GAN_API gan_model *gan_model_create(gan_context *ctx, const char *name, gan_model_function *forward,
+                                    void *user)
 {
     gan_model *m, **link;
     if (!ctx) return NULL;
     if (!forward) {
-        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_model_create: %s has no forward function", name ? name : "the model");
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_model_create: %s has no forward function",
+                  name ? name : "the model");
         return NULL;
     }
     name = gan__name(ctx, name, "", "");
@@ -6285,7 +6916,7 @@ GAN_API void gan_model_freeze(gan_model *m, const char *prefix, int frozen)
     gan__param *p;
     if (!m) return;
     if (!prefix) prefix = "";
-    for (link = &m->freezes; *link; link = &(*link)->next)  // said before: it moves to the end
+    for (link = &m->freezes; *link; link = &(*link)->next) // said before: it moves to the end
         if (!strcmp((*link)->prefix, prefix)) {
             f = *link;
             *link = f->next;
@@ -6319,9 +6950,15 @@ static gan_init gan__init(gan_init_kind kind, gan_real a, gan_real b)
 GAN_API gan_init gan_init_default(void) { return gan__init(GAN_INIT_DEFAULT, 0, 0); }
 GAN_API gan_init gan_init_zeros(void) { return gan__init(GAN_INIT_ZEROS, 0, 0); }
 GAN_API gan_init gan_init_constant(gan_real value) { return gan__init(GAN_INIT_CONSTANT, value, 0); }
-GAN_API gan_init gan_init_normal(gan_real mean, gan_real std) { return gan__init(GAN_INIT_NORMAL, mean, std); }
+GAN_API gan_init gan_init_normal(gan_real mean, gan_real std)
+{
+    return gan__init(GAN_INIT_NORMAL, mean, std);
+}
 GAN_API gan_init gan_init_uniform(gan_real lo, gan_real hi) { return gan__init(GAN_INIT_UNIFORM, lo, hi); }
-GAN_API gan_init gan_init_xavier_uniform(gan_real gain) { return gan__init(GAN_INIT_XAVIER_UNIFORM, gain, 0); }
+GAN_API gan_init gan_init_xavier_uniform(gan_real gain)
+{
+    return gan__init(GAN_INIT_XAVIER_UNIFORM, gain, 0);
+}
 GAN_API gan_init gan_init_xavier_normal(gan_real gain) { return gan__init(GAN_INIT_XAVIER_NORMAL, gain, 0); }
 GAN_API gan_init gan_init_he_uniform(gan_real slope) { return gan__init(GAN_INIT_HE_UNIFORM, slope, 0); }
 GAN_API gan_init gan_init_he_normal(gan_real slope) { return gan__init(GAN_INIT_HE_NORMAL, slope, 0); }
@@ -6335,7 +6972,7 @@ GAN_API void gan_model_init(gan_model *m, gan_init weights)
 typedef struct gan__fill {
     gan_real *data;
     size_t n;
-    int rows, columns;                  // of the parameter as a matrix (dim 0, the rest)
+    int rows, columns; // of the parameter as a matrix (dim 0, the rest)
     double fan_in, fan_out, a, b;
     gan__rng rng;
 } gan__fill;
@@ -6354,7 +6991,10 @@ static void gan__fill_normal(gan__fill *f, double mean, double std)
     for (i = 0; i < f->n; ++i) f->data[i] = (gan_real)(mean + std * (double)f->data[i]);
 }
 
-static void gan__init_default(gan__fill *f) { gan__fill_uniform(f, -1 / sqrt(f->fan_in), 1 / sqrt(f->fan_in)); }
+static void gan__init_default(gan__fill *f)
+{
+    gan__fill_uniform(f, -1 / sqrt(f->fan_in), 1 / sqrt(f->fan_in));
+}
 static void gan__init_zeros(gan__fill *f) { memset(f->data, 0, f->n * sizeof *f->data); }
 static void gan__init_constant(gan__fill *f)
 {
@@ -6368,13 +7008,19 @@ static void gan__init_xavier_uniform(gan__fill *f)
     const double limit = f->a * sqrt(6 / (f->fan_in + f->fan_out));
     gan__fill_uniform(f, -limit, limit);
 }
-static void gan__init_xavier_normal(gan__fill *f) { gan__fill_normal(f, 0, f->a * sqrt(2 / (f->fan_in + f->fan_out))); }
+static void gan__init_xavier_normal(gan__fill *f)
+{
+    gan__fill_normal(f, 0, f->a * sqrt(2 / (f->fan_in + f->fan_out)));
+}
 static void gan__init_he_uniform(gan__fill *f)
 {
     const double limit = sqrt(6 / ((1 + f->a * f->a) * f->fan_in));
     gan__fill_uniform(f, -limit, limit);
 }
-static void gan__init_he_normal(gan__fill *f) { gan__fill_normal(f, 0, sqrt(2 / ((1 + f->a * f->a) * f->fan_in))); }
+static void gan__init_he_normal(gan__fill *f)
+{
+    gan__fill_normal(f, 0, sqrt(2 / ((1 + f->a * f->a) * f->fan_in)));
+}
 
 // Gram and Schmidt, twice over for accuracy, on the rows or the columns, whichever are fewer.
 static void gan__init_orthogonal(gan__fill *f)
@@ -6393,7 +7039,8 @@ static void gan__init_orthogonal(gan__fill *f)
                 const gan_real *u = f->data + j * next;
                 for (s = 0, k = 0; k < len; ++k) s += (double)u[k * step] * (double)v[k * step];
                 s /= f->a * f->a;
-                for (k = 0; k < len; ++k) v[k * step] = (gan_real)((double)v[k * step] - s * (double)u[k * step]);
+                for (k = 0; k < len; ++k)
+                    v[k * step] = (gan_real)((double)v[k * step] - s * (double)u[k * step]);
             }
         for (s = 0, k = 0; k < len; ++k) s += (double)v[k * step] * (double)v[k * step];
         s = f->a / sqrt(s);
@@ -6401,8 +7048,10 @@ static void gan__init_orthogonal(gan__fill *f)
     }
 }
 
-// Fans as PyTorch counts them: (out, in, k...) has fan_in in k and fan_out out k; one dimension counts as its own fan.
-static void gan__initialise(gan_context *ctx, const char *name, gan_init init, double fan_in, const gan_tensor *t)
+// Fans as PyTorch counts them: (out, in, k...) has fan_in in k and fan_out out k; one dimension counts as its
+// own fan.
+static void gan__initialise(gan_context *ctx, const char *name, gan_init init, double fan_in,
+                            const gan_tensor *t)
 {
     static void (*const fill[])(gan__fill *) = {
 #define GAN__ROW(id, name) gan__init_##name,
@@ -6424,8 +7073,8 @@ static void gan__initialise(gan_context *ctx, const char *name, gan_init init, d
 }
 
 // The parameter of that name: found, or made (its values drawn, or a checkpoint's). fan_in 0: from the shape.
-static gan_tensor *gan__parameter(gan_model *m, const char *layer, const char *part, int trainable, gan_init init, double fan_in, int ndim,
-                                  const int *dim)
+static gan_tensor *gan__parameter(gan_model *m, const char *layer, const char *part, int trainable,
+                                  gan_init init, double fan_in, int ndim, const int *dim)
 {
     gan_context *ctx = m->ctx;
     gan__param *p = m->hint;
@@ -6434,17 +7083,22 @@ static gan_tensor *gan__parameter(gan_model *m, const char *layer, const char *p
     int again;
     if (!n) return gan__fail(ctx, GAN_ERROR_NAME, "%s: a parameter needs a name", m->name);
     if ((int)init.kind < 0 || init.kind >= GAN_INIT_COUNT)
-        return gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s.%s: initialiser %d is unknown; take one of gan_init_...", m->name, layer, (int)init.kind);
-    for (again = 0; again < 2; ++again) {                   // from the hint first, then from the start
+        return gan__fail(ctx, GAN_ERROR_ARGUMENT,
+                         "%s.%s: initialiser %d is unknown; take one of gan_init_...", m->name, layer,
+                         (int)init.kind);
+    for (again = 0; again < 2; ++again) { // from the hint first, then from the start
         for (; p; p = p->next)
-            if (!strncmp(p->name, layer, n) && (*part ? p->name[n] == '.' && !strcmp(p->name + n + 1, part) : !p->name[n])) break;
+            if (!strncmp(p->name, layer, n) &&
+                (*part ? p->name[n] == '.' && !strcmp(p->name + n + 1, part) : !p->name[n]))
+                break;
         if (p) break;
         p = again ? NULL : m->params;
     }
     if (p) {
         m->hint = p;
         if (p->tensor->ndim != ndim || memcmp(p->tensor->dim, dim, (size_t)ndim * sizeof *dim))
-            return gan__fail(ctx, GAN_ERROR_SHAPE, "%s.%s has shape %t; this input would need %h", m->name, p->name, p->tensor, ndim, dim);
+            return gan__fail(ctx, GAN_ERROR_SHAPE, "%s.%s has shape %t; this input would need %h", m->name,
+                             p->name, p->tensor, ndim, dim);
         return p->tensor;
     }
     p = (gan__param *)gan__persist(ctx, sizeof *p);
@@ -6487,9 +7141,13 @@ GAN_API gan_tensor *gan_buffer(gan_model *m, const char *name, gan_real value, i
 
 // layers
 
-static gan_init gan__bias_init(const gan_model *m) { return m->init.kind == GAN_INIT_DEFAULT ? m->init : gan_init_zeros(); }
+static gan_init gan__bias_init(const gan_model *m)
+{
+    return m->init.kind == GAN_INIT_DEFAULT ? m->init : gan_init_zeros();
+}
 
-// Opens a layer: whether it can go on with this input; *out is what it returns otherwise. Errors name it until gan__leave.
+// Opens a layer: whether it can go on with this input; *out is what it returns otherwise. Errors name it
+// until gan__leave.
 static int gan__enter(gan_model *m, const char *name, gan_tensor *x, int ndim, gan_tensor **out)
 {
     gan_tensor *bad;
@@ -6505,7 +7163,9 @@ static int gan__enter(gan_model *m, const char *name, gan_tensor *x, int ndim, g
     else if (!name || !*name) gan__fail(m->ctx, GAN_ERROR_NAME, "a layer needs a name");
     else if (gan__inputs(GAN_OP_NONE, 1, &x, &bad)) {
         fits = x->ndim >= ndim;
-        if (!fits) gan__fail(m->ctx, GAN_ERROR_SHAPE, "the input has shape %t; at least %d dimensions are needed", x, ndim);
+        if (!fits)
+            gan__fail(m->ctx, GAN_ERROR_SHAPE, "the input has shape %t; at least %d dimensions are needed", x,
+                      ndim);
     }
     if (!fits) m->ctx->layer = NULL;
     return fits;
@@ -6524,16 +7184,24 @@ static gan_tensor *gan__linear(gan_model *m, const char *name, gan_tensor *x, in
     if (!gan__enter(m, name, x, 1, &bad)) return bad;
     dim[0] = out;
     dim[1] = x->dim[x->ndim - 1];
-    if (out < 1) return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "%d outputs; at least 1 is needed", out));
+    if (out < 1)
+        return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "%d outputs; at least 1 is needed", out));
     w = gan__parameter(m, name, "weight", 1, m->init, 0, 2, dim);
     if (with_bias) b = gan__parameter(m, name, "bias", 1, gan__bias_init(m), dim[1], 1, dim);
     return gan__leave(m, gan_f_linear(x, w, b));
 }
 
-GAN_API gan_tensor *gan_linear(gan_model *m, const char *name, gan_tensor *x, int out) { return gan__linear(m, name, x, out, 1); }
-GAN_API gan_tensor *gan_linear_no_bias(gan_model *m, const char *name, gan_tensor *x, int out) { return gan__linear(m, name, x, out, 0); }
+GAN_API gan_tensor *gan_linear(gan_model *m, const char *name, gan_tensor *x, int out)
+{
+    return gan__linear(m, name, x, out, 1);
+}
+GAN_API gan_tensor *gan_linear_no_bias(gan_model *m, const char *name, gan_tensor *x, int out)
+{
+    return gan__linear(m, name, x, out, 0);
+}
 
-static gan_tensor *gan__conv_layer(gan_model *m, const char *name, gan_tensor *x, const gan_conv2d_desc *desc, int transpose)
+static gan_tensor *gan__conv_layer(gan_model *m, const char *name, gan_tensor *x, const gan_conv2d_desc *desc,
+                                   int transpose)
 {
     gan_tensor *w, *b = NULL, *bad;
     int dim[4], groups, in;
@@ -6542,16 +7210,20 @@ static gan_tensor *gan__conv_layer(gan_model *m, const char *name, gan_tensor *x
     if (!desc) return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "desc is NULL"));
     groups = desc->groups ? desc->groups : 1;
     in = x->dim[1];
-    if (groups < 1 || desc->out_channels < 1 || desc->kernel[0] < 1 || desc->kernel[1] < 0 || in % groups || desc->out_channels % groups)
-        return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "%d channels to %d in %d groups with a kernel of %d: groups must divide both, all be positive",
-                         in, desc->out_channels, groups, desc->kernel[0]));
+    if (groups < 1 || desc->out_channels < 1 || desc->kernel[0] < 1 || desc->kernel[1] < 0 || in % groups ||
+        desc->out_channels % groups)
+        return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT,
+                                       "%d channels to %d in %d groups with a kernel of %d: groups must "
+                                       "divide both, all be positive",
+                                       in, desc->out_channels, groups, desc->kernel[0]));
     dim[0] = transpose ? in : desc->out_channels;
     dim[1] = (transpose ? desc->out_channels : in) / groups;
     dim[2] = desc->kernel[0];
     dim[3] = desc->kernel[1] ? desc->kernel[1] : desc->kernel[0];
-    fan_in = (double)dim[1] * dim[2] * dim[3];              // PyTorch takes dimension 1, for the transposed one too
+    fan_in = (double)dim[1] * dim[2] * dim[3]; // PyTorch takes dimension 1, for the transposed one too
     w = gan__parameter(m, name, "weight", 1, m->init, 0, 4, dim);
-    if (!desc->no_bias) b = gan__parameter(m, name, "bias", 1, gan__bias_init(m), fan_in, 1, &desc->out_channels);
+    if (!desc->no_bias)
+        b = gan__parameter(m, name, "bias", 1, gan__bias_init(m), fan_in, 1, &desc->out_channels);
     return gan__leave(m, transpose ? gan_f_conv_transpose2d(x, w, b, desc) : gan_f_conv2d(x, w, b, desc));
 }
 
@@ -6571,18 +7243,21 @@ GAN_API gan_tensor *gan_conv2d_ex(gan_model *m, const char *name, gan_tensor *x,
     return gan__conv_layer(m, name, x, desc, 0);
 }
 
-GAN_API gan_tensor *gan_conv_transpose2d_ex(gan_model *m, const char *name, gan_tensor *x, const gan_conv2d_desc *desc)
+GAN_API gan_tensor *gan_conv_transpose2d_ex(gan_model *m, const char *name, gan_tensor *x,
+                                            const gan_conv2d_desc *desc)
 {
     return gan__conv_layer(m, name, x, desc, 1);
 }
 
-GAN_API gan_tensor *gan_conv2d(gan_model *m, const char *name, gan_tensor *x, int out_channels, int kernel, int stride, int padding)
+GAN_API gan_tensor *gan_conv2d(gan_model *m, const char *name, gan_tensor *x, int out_channels, int kernel,
+                               int stride, int padding)
 {
     const gan_conv2d_desc d = gan__conv_desc(out_channels, kernel, stride, padding);
     return gan__conv_layer(m, name, x, &d, 0);
 }
 
-GAN_API gan_tensor *gan_conv_transpose2d(gan_model *m, const char *name, gan_tensor *x, int out_channels, int kernel, int stride, int padding)
+GAN_API gan_tensor *gan_conv_transpose2d(gan_model *m, const char *name, gan_tensor *x, int out_channels,
+                                         int kernel, int stride, int padding)
 {
     const gan_conv2d_desc d = gan__conv_desc(out_channels, kernel, stride, padding);
     return gan__conv_layer(m, name, x, &d, 1);
@@ -6597,7 +7272,7 @@ static gan_tensor *gan__scale_shift(gan_tensor *h, gan_tensor *w, gan_tensor *b)
     return gan_addcmul(h, gan__reshape_to(w, h->ndim, dim), gan__reshape_to(b, h->ndim, dim));
 }
 
-static gan_real gan__norm_eps(void) { return (gan_real)1e-5; }     // everywhere, as in PyTorch
+static gan_real gan__norm_eps(void) { return (gan_real)1e-5; } // everywhere, as in PyTorch
 
 GAN_API gan_tensor *gan_batch_norm(gan_model *m, const char *name, gan_tensor *x)
 {
@@ -6614,21 +7289,26 @@ GAN_API gan_tensor *gan_batch_norm(gan_model *m, const char *name, gan_tensor *x
     b = gan__parameter(m, name, "bias", 1, gan_init_zeros(), 0, 1, &c);
     mean = gan__parameter(m, name, "running_mean", 0, gan_init_zeros(), 0, 1, &c);
     var = gan__parameter(m, name, "running_var", 0, gan_init_constant(1), 0, 1, &c);
-    if (gan__is_poison(w) || gan__is_poison(b) || gan__is_poison(mean) || gan__is_poison(var)) return gan__leave(m, m->ctx->poison);
+    if (gan__is_poison(w) || gan__is_poison(b) || gan__is_poison(mean) || gan__is_poison(var))
+        return gan__leave(m, m->ctx->poison);
     if (m->mode == GAN_EVAL) {
         gan_tensor *s = gan_reciprocal(gan_sqrt(gan_add_scalar(var, gan__norm_eps())));
         h = gan_mul(gan_sub(x, gan__reshape_to(mean, x->ndim, unit)), gan__reshape_to(s, x->ndim, unit));
         return gan__leave(m, gan__scale_shift(h, w, b));
     }
     if ((int64_t)x->dim[0] * n < 2)
-        return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_SHAPE, "batch norm in GAN_TRAIN needs more than one value per channel; the input is %t", x));
+        return gan__leave(
+            m,
+            gan__fail(m->ctx, GAN_ERROR_SHAPE,
+                      "batch norm in GAN_TRAIN needs more than one value per channel; the input is %t", x));
     h = gan__normalize(x, x->dim[0], c, n, gan__norm_eps(), of_batch);
     if (gan__is_poison(h)) return gan__leave(m, h);
     for (p = m->params; p; p = p->next)
-        if ((p->tensor == mean || p->tensor == var) && gan__state_own(m->ctx, p->state)) return gan__leave(m, m->ctx->poison);
-    count = (double)x->dim[0] * n;                          // a batch with a NaN leaves no trace in what is kept
+        if ((p->tensor == mean || p->tensor == var) && gan__state_own(m->ctx, p->state))
+            return gan__leave(m, m->ctx->poison);
+    count = (double)x->dim[0] * n; // a batch with a NaN leaves no trace in what is kept
     if (!gan__all_finite(of_batch[0]) || !gan__all_finite(of_batch[1])) c = 0;
-    for (i = 0; i < c; ++i) {                               // the running variance is the unbiased one
+    for (i = 0; i < c; ++i) { // the running variance is the unbiased one
         const double s = (double)of_batch[1]->data[i], biased = 1 / (s * s) - (double)gan__norm_eps();
         mean->data[i] += momentum * (of_batch[0]->data[i] - mean->data[i]);
         var->data[i] += momentum * ((gan_real)(biased * count / (count - 1)) - var->data[i]);
@@ -6655,10 +7335,14 @@ GAN_API gan_tensor *gan_group_norm(gan_model *m, const char *name, gan_tensor *x
     if (!gan__enter(m, name, x, 2, &bad)) return bad;
     c = x->dim[1];
     if (groups < 1 || c % groups || !x->size)
-        return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "%d groups do not divide the %d channels", groups, c));
+        return gan__leave(
+            m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "%d groups do not divide the %d channels", groups, c));
     w = gan__parameter(m, name, "weight", 1, gan_init_constant(1), 0, 1, &c);
     b = gan__parameter(m, name, "bias", 1, gan_init_zeros(), 0, 1, &c);
-    return gan__leave(m, gan__scale_shift(gan_normalize(x, 1, x->dim[0] * groups, (int)(x->size / (size_t)x->dim[0]) / groups, gan__norm_eps()), w, b));
+    return gan__leave(
+        m, gan__scale_shift(gan_normalize(x, 1, x->dim[0] * groups,
+                                          (int)(x->size / (size_t)x->dim[0]) / groups, gan__norm_eps()),
+                            w, b));
 }
 
 GAN_API gan_tensor *gan_instance_norm(gan_model *m, const char *name, gan_tensor *x)
@@ -6673,10 +7357,13 @@ GAN_API gan_tensor *gan_embedding(gan_model *m, const char *name, gan_tensor *in
     gan_tensor *w, *y, *bad;
     int shape[GAN_MAX_DIMS + 1], table[2], flat;
     if (!gan__enter(m, name, index, 0, &bad)) return bad;
-    if (rows < 1 || dim < 1) return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "%d rows of %d; at least 1 of each", rows, dim));
+    if (rows < 1 || dim < 1)
+        return gan__leave(
+            m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "%d rows of %d; at least 1 of each", rows, dim));
     table[0] = rows;
     table[1] = dim;
-    w = gan__parameter(m, name, "weight", 1, m->init.kind == GAN_INIT_DEFAULT ? gan_init_normal(0, 1) : m->init, 0, 2, table);
+    w = gan__parameter(m, name, "weight", 1,
+                       m->init.kind == GAN_INIT_DEFAULT ? gan_init_normal(0, 1) : m->init, 0, 2, table);
     flat = (int)index->size;
     y = gan_take(w, gan__reshape_to(index, 1, &flat));
     memcpy(shape, index->dim, sizeof index->dim);
@@ -6689,7 +7376,9 @@ GAN_API gan_tensor *gan_dropout(gan_model *m, gan_tensor *x, gan_real p)
     gan_tensor *mask, *bad;
     size_t i;
     if (!gan__enter(m, "dropout", x, 0, &bad)) return bad;
-    if (!(p >= 0 && p < 1)) return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "probability %f; from 0 to below 1", (double)p));
+    if (!(p >= 0 && p < 1))
+        return gan__leave(
+            m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "probability %f; from 0 to below 1", (double)p));
     if (m->mode == GAN_EVAL || p == 0) return gan__leave(m, x);
     mask = gan__tensor_new(m->ctx, x->ndim, x->dim);
     if (gan__is_poison(mask)) return gan__leave(m, mask);
@@ -6698,12 +7387,14 @@ GAN_API gan_tensor *gan_dropout(gan_model *m, gan_tensor *x, gan_real p)
     return gan__leave(m, gan_mul(x, mask));
 }
 
-// >>loss: adversarial losses and penalties, one row of a table and its functions each; uses layer; tests/test_loss.c
+// >>loss: adversarial losses and penalties, a table row each; uses layer; tests/test_loss.c
 //
-// A loss row NAME is gan__loss_NAME_d(r, f, s) and gan__loss_NAME_g(f) with logits r = D(x), f = D(G(z)) and smoothing s. A
-// penalty row NAME is gan__penalty_NAME(model, real, fake, label, weight), a term or NULL, and gan__penalty_NAME_after.
+// A loss row NAME is gan__loss_NAME_d(r, f, s) and gan__loss_NAME_g(f) with logits r = D(x), f = D(G(z)) and
+// smoothing s. A penalty row NAME is gan__penalty_NAME(model, real, fake, label, weight), a term or NULL, and
+// gan__penalty_NAME_after.
 
-// sp(-r) (1 - s) + sp(r) s + sp(f): cross-entropy with targets 1 - s and 0; sp(-r) + s r is the same and cheaper
+// sp(-r) (1 - s) + sp(r) s + sp(f): cross-entropy with targets 1 - s and 0; sp(-r) + s r is the same and
+// cheaper
 static gan_tensor *gan__loss_minimax_d(gan_tensor *r, gan_tensor *f, gan_real s)
 {
     gan_tensor *real = gan_mean_all(gan_softplus(gan_neg(r)));
@@ -6712,8 +7403,14 @@ static gan_tensor *gan__loss_minimax_d(gan_tensor *r, gan_tensor *f, gan_real s)
 }
 static gan_tensor *gan__loss_minimax_g(gan_tensor *f) { return gan_neg(gan_mean_all(gan_softplus(f))); }
 
-static gan_tensor *gan__loss_non_saturating_d(gan_tensor *r, gan_tensor *f, gan_real s) { return gan__loss_minimax_d(r, f, s); }
-static gan_tensor *gan__loss_non_saturating_g(gan_tensor *f) { return gan_mean_all(gan_softplus(gan_neg(f))); }
+static gan_tensor *gan__loss_non_saturating_d(gan_tensor *r, gan_tensor *f, gan_real s)
+{
+    return gan__loss_minimax_d(r, f, s);
+}
+static gan_tensor *gan__loss_non_saturating_g(gan_tensor *f)
+{
+    return gan_mean_all(gan_softplus(gan_neg(f)));
+}
 
 static gan_tensor *gan__half_square(gan_tensor *x, gan_real target)
 {
@@ -6735,7 +7432,8 @@ static gan_tensor *gan__loss_wasserstein_g(gan_tensor *f) { return gan_neg(gan_m
 static gan_tensor *gan__loss_hinge_d(gan_tensor *r, gan_tensor *f, gan_real s)
 {
     (void)s;
-    return gan_add(gan_mean_all(gan_relu(gan_affine(r, -1, 1))), gan_mean_all(gan_relu(gan_add_scalar(f, 1))));
+    return gan_add(gan_mean_all(gan_relu(gan_affine(r, -1, 1))),
+                   gan_mean_all(gan_relu(gan_add_scalar(f, 1))));
 }
 static gan_tensor *gan__loss_hinge_g(gan_tensor *f) { return gan_neg(gan_mean_all(f)); }
 
@@ -6777,7 +7475,10 @@ GAN_API gan_tensor *gan_loss_g(gan_loss loss, gan_tensor *fake)
     return gan__loss_known(ctx, loss) ? gan__losses[loss].g(fake) : ctx->poison;
 }
 
-GAN_API const char *gan_loss_name(gan_loss loss) { return (int)loss >= 0 && loss < GAN_LOSS_COUNT ? gan__losses[loss].name : "unknown"; }
+GAN_API const char *gan_loss_name(gan_loss loss)
+{
+    return (int)loss >= 0 && loss < GAN_LOSS_COUNT ? gan__losses[loss].name : "unknown";
+}
 
 // penalties
 
@@ -6831,7 +7532,8 @@ static void gan__penalty_weight_clip_after(gan_model *d, gan_real weight)
 {
     gan__param *p;
     for (p = d->params; p; p = p->next)
-        if (p->trainable && !p->frozen && !p->state->borrowed) d->ctx->k->clip(p->tensor->size, p->tensor->data, -weight, weight);
+        if (p->trainable && !p->frozen && !p->state->borrowed)
+            d->ctx->k->clip(p->tensor->size, p->tensor->data, -weight, weight);
 }
 
 typedef struct gan__penalty_row {
@@ -6854,11 +7556,13 @@ static gan_real gan__penalty_weight(gan_penalty_kind kind, gan_real weight)
 static int gan__penalty_known(gan_context *ctx, gan_penalty_kind kind)
 {
     if ((int)kind >= 0 && kind < GAN_PENALTY_COUNT) return 1;
-    gan__fail(ctx, GAN_ERROR_ARGUMENT, "penalty %d is unknown; take one of the gan_penalty_kind enumeration", (int)kind);
+    gan__fail(ctx, GAN_ERROR_ARGUMENT, "penalty %d is unknown; take one of the gan_penalty_kind enumeration",
+              (int)kind);
     return 0;
 }
 
-GAN_API gan_tensor *gan_penalty(gan_penalty_kind kind, gan_real weight, gan_model *d, gan_tensor *real, gan_tensor *fake, gan_tensor *label)
+GAN_API gan_tensor *gan_penalty(gan_penalty_kind kind, gan_real weight, gan_model *d, gan_tensor *real,
+                                gan_tensor *fake, gan_tensor *label)
 {
     gan__penalty_in p;
     gan_tensor *in[2], *bad, *term;
@@ -6870,9 +7574,12 @@ GAN_API gan_tensor *gan_penalty(gan_penalty_kind kind, gan_real weight, gan_mode
         if (!real) gan__fail(d->ctx, GAN_ERROR_ARGUMENT, "gan_penalty: real is NULL");
         return d->ctx->poison;
     }
-    if (kind == GAN_PENALTY_WGAN_GP && !fake) return gan__fail(d->ctx, GAN_ERROR_ARGUMENT, "wgan_gp: fake is NULL");
-    if (kind == GAN_PENALTY_WGAN_GP && ( fake->ndim != real->ndim || memcmp(fake->dim, real->dim, (size_t)real->ndim * sizeof *real->dim)))
-        return gan__fail(d->ctx, GAN_ERROR_SHAPE, "wgan_gp: real %t and fake %t must have the same shape", real, in[1]);
+    if (kind == GAN_PENALTY_WGAN_GP && !fake)
+        return gan__fail(d->ctx, GAN_ERROR_ARGUMENT, "wgan_gp: fake is NULL");
+    if (kind == GAN_PENALTY_WGAN_GP &&
+        (fake->ndim != real->ndim || memcmp(fake->dim, real->dim, (size_t)real->ndim * sizeof *real->dim)))
+        return gan__fail(d->ctx, GAN_ERROR_SHAPE, "wgan_gp: real %t and fake %t must have the same shape",
+                         real, in[1]);
     p.d = d;
     p.real = real;
     p.fake = fake;
@@ -6884,7 +7591,8 @@ GAN_API gan_tensor *gan_penalty(gan_penalty_kind kind, gan_real weight, gan_mode
 
 GAN_API void gan_penalty_after(gan_penalty_kind kind, gan_real weight, gan_model *d)
 {
-    if (d && gan__penalty_known(d->ctx, kind)) gan__penalties[kind].after(d, gan__penalty_weight(kind, weight));
+    if (d && gan__penalty_known(d->ctx, kind))
+        gan__penalties[kind].after(d, gan__penalty_weight(kind, weight));
 }
 
 GAN_API const char *gan_penalty_name(gan_penalty_kind kind)
@@ -6894,22 +7602,23 @@ GAN_API const char *gan_penalty_name(gan_penalty_kind kind)
 
 // >>optim: optimisers and the guarded update; uses layer; tests/test_optim.c
 //
-// A row (NAME, states) of GAN_OPTIMIZERS is gan__optim_NAME, which updates n numbers with that many state arrays.
+// A row (NAME, states) of GAN_OPTIMIZERS is gan__optim_NAME, which updates n numbers with that many state
+// arrays.
 
-typedef struct gan__slot {              // one parameter
+typedef struct gan__slot { // one parameter
     struct gan__slot *next;
     gan__param *param;
     gan__state *state[2];
-    gan_tensor *grad;                   // of the update that is being made
+    gan_tensor *grad; // of the update that is being made
 } gan__slot;
 
 struct gan_optimizer {
     gan_model *model;
     gan_optimizer_desc desc;
-    int number;                         // of this model's optimisers
+    int number; // of this model's optimisers
     gan__slot *slots, *slots_end;
     int count;
-    gan_tensor **want;                  // room for the trainable parameters
+    gan_tensor **want; // room for the trainable parameters
     gan_real norm;
     int64_t step;
 };
@@ -6930,7 +7639,8 @@ static void gan__optim_sgd(const gan__update *u, int64_t at, size_t n)
 
 static void gan__optim_rmsprop(const gan__update *u, int64_t at, size_t n)
 {
-    u->ctx->k->rmsprop(n, u->p + at, u->g + at, u->state[0] + at, u->args.momentum != 0 ? u->state[1] + at : NULL, &u->args);
+    u->ctx->k->rmsprop(n, u->p + at, u->g + at, u->state[0] + at,
+                       u->args.momentum != 0 ? u->state[1] + at : NULL, &u->args);
 }
 
 static void gan__optim_adam(const gan__update *u, int64_t at, size_t n)
@@ -6987,8 +7697,9 @@ GAN_API gan_optimizer *gan_optimizer_create(gan_model *m, gan_optimizer_desc des
     gan_optimizer *o;
     if (!m) return NULL;
     if ((int)desc.kind < 0 || desc.kind >= GAN_OPTIMIZER_COUNT || !(desc.lr >= 0) || !(desc.eps >= 0)) {
-        gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "optimizer of %s: kind %d, learning rate %f: start from gan_adam, gan_sgd or gan_rmsprop", m->name,
-                  (int)desc.kind, (double)desc.lr);
+        gan__fail(m->ctx, GAN_ERROR_ARGUMENT,
+                  "optimizer of %s: kind %d, learning rate %f: start from gan_adam, gan_sgd or gan_rmsprop",
+                  m->name, (int)desc.kind, (double)desc.lr);
         return NULL;
     }
     o = (gan_optimizer *)gan__persist(m->ctx, sizeof *o);
@@ -6996,8 +7707,9 @@ GAN_API gan_optimizer *gan_optimizer_create(gan_model *m, gan_optimizer_desc des
     o->model = m;
     o->desc = desc;
     o->number = ++m->optimizers;
-    if (!gan__state_over(m->ctx, gan__name(m->ctx, o->number > 1 ? "optimizer2." : "optimizer.", m->name, ".step"), GAN__STATE_I64, 0, NULL,
-                         &o->step))
+    if (!gan__state_over(m->ctx,
+                         gan__name(m->ctx, o->number > 1 ? "optimizer2." : "optimizer.", m->name, ".step"),
+                         GAN__STATE_I64, 0, NULL, &o->step))
         return NULL;
     return o;
 }
@@ -7022,7 +7734,8 @@ static int gan__optimizer_catch_up(gan_optimizer *o)
         if (!s) return 1;
         s->param = p;
         for (i = 0; i < row->states && p->trainable; ++i) {
-            const char *name = gan__name(ctx, o->number > 1 ? "optimizer2." : "optimizer.", p->state->name, part[i]);
+            const char *name =
+                gan__name(ctx, o->number > 1 ? "optimizer2." : "optimizer.", p->state->name, part[i]);
             s->state[i] = gan__state_add(ctx, name, GAN__STATE_REAL, p->tensor->ndim, p->tensor->dim);
             if (!s->state[i]) return 1;
         }
@@ -7057,7 +7770,8 @@ static void gan__squares_task(void *arg, int64_t index)
     s->sum[index] = s->k->sumsq((size_t)GAN__LEAST(GAN__GRAIN, s->n - at), s->g + at);
 }
 
-// The sum of squares of t, in double where float overflows; a NaN or infinity only when t holds one. Negative: no memory.
+// The sum of squares of t, in double where float overflows; a NaN or infinity only when t holds one.
+// Negative: no memory.
 static double gan__sum_of_squares(const gan_tensor *t)
 {
     gan__norm_squares s;
@@ -7085,16 +7799,20 @@ static int gan__blame_tape(gan_context *ctx, const char *model)
         if (!gan__all_finite(t)) first = t;
     if (!first) return 0;
     if (first->op == GAN_OP_NONE)
-        gan__fail(ctx, GAN_ERROR_NONFINITE, "NaN or infinity in an input of shape %t of the step of %s: no weight was changed; check the data",
+        gan__fail(ctx, GAN_ERROR_NONFINITE,
+                  "NaN or infinity in an input of shape %t of the step of %s: no weight was changed; check "
+                  "the data",
                   first, model);
     else
         gan__fail(ctx, GAN_ERROR_NONFINITE,
-                  "NaN or infinity first made by %o, shape %t, in the step of %s: no weight was changed; lower the learning rate", first->op,
-                  first, model);
+                  "NaN or infinity first made by %o, shape %t, in the step of %s: no weight was changed; "
+                  "lower the learning rate",
+                  first->op, first, model);
     return 1;
 }
 
-// Names where it began: a parameter, the tape, else the first backward that makes one (the pass is run again to see).
+// Names where it began: a parameter, the tape, else the first backward that makes one (the pass is run again
+// to see).
 static void gan__blame(gan_optimizer *o, gan_tensor *loss, int n)
 {
     gan_context *ctx = loss->ctx;
@@ -7102,7 +7820,8 @@ static void gan__blame(gan_optimizer *o, gan_tensor *loss, int n)
     int i;
     for (i = 0; i < n; ++i)
         if (!gan__all_finite(o->want[i])) {
-            gan__fail(ctx, GAN_ERROR_NONFINITE, "NaN or infinity in a parameter of %s, shape %t: no update was made; load a checkpoint",
+            gan__fail(ctx, GAN_ERROR_NONFINITE,
+                      "NaN or infinity in a parameter of %s, shape %t: no update was made; load a checkpoint",
                       o->model->name, o->want[i]);
             return;
         }
@@ -7111,8 +7830,9 @@ static void gan__blame(gan_optimizer *o, gan_tensor *loss, int n)
     trace.node = NULL;
     gan__backward(loss, n, o->want, 0, &trace);
     gan__fail(ctx, GAN_ERROR_NONFINITE,
-              "NaN or infinity first made by the backward of %o, in the step of %s: no weight was changed; lower the learning rate", trace.op,
-              o->model->name);
+              "NaN or infinity first made by the backward of %o, in the step of %s: no weight was changed; "
+              "lower the learning rate",
+              trace.op, o->model->name);
 }
 
 static void gan__update_slot(gan_optimizer *o, const gan__slot *s)
@@ -7159,8 +7879,10 @@ static void gan__minimize(gan_optimizer *o, gan_tensor *loss)
             if (gan__state_own(ctx, s->param->state)) return;
             o->want[n++] = s->param->tensor;
         }
-    if (!o->count) gan__fail(ctx, GAN_ERROR_STATE, "gan_minimize: %s has no parameters yet; run gan_forward on it first", o->model->name);
-    if (!n) return;                                         // all are frozen: nothing to do
+    if (!o->count)
+        gan__fail(ctx, GAN_ERROR_STATE, "gan_minimize: %s has no parameters yet; run gan_forward on it first",
+                  o->model->name);
+    if (!n) return; // all are frozen: nothing to do
     if (!gan__is_finite(loss->data[0])) {
         gan__blame(o, loss, n);
         return;
@@ -7194,8 +7916,10 @@ GAN_API gan_real gan_minimize(gan_optimizer *o, gan_tensor *loss)
     if (gan__inputs(GAN_OP_NONE, 1, &loss, &bad)) {
         value = loss->size ? loss->data[0] : 0;
         if (loss->size != 1)
-            gan__fail(ctx, GAN_ERROR_SHAPE, "gan_minimize: the loss has shape %t; reduce it to one value (gan_mean_all)", loss);
-        if (loss->ctx != ctx) gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_minimize: the loss belongs to another context");
+            gan__fail(ctx, GAN_ERROR_SHAPE,
+                      "gan_minimize: the loss has shape %t; reduce it to one value (gan_mean_all)", loss);
+        if (loss->ctx != ctx)
+            gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_minimize: the loss belongs to another context");
         if (!ctx->error) gan__minimize(o, loss);
     } else if (!loss) {
         gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_minimize: the loss is NULL");
@@ -8778,11 +9502,11 @@ GAN_API int gan_load(gan_context *ctx, const char *path)
 
 // >>train: Goodfellow 2014, algorithm 1, with its statistics; may use all floors; tests/test_train.c
 
-typedef struct gan__average {           // one parameter of the averaged generator
+typedef struct gan__average { // one parameter of the averaged generator
     struct gan__average *next;
     gan__param *param;
     gan__state *state;
-    gan_real *own;                      // the parameter's own values while the average stands in for them
+    gan_real *own; // the parameter's own values while the average stands in for them
 } gan__average;
 
 struct gan_trainer {
@@ -8791,8 +9515,8 @@ struct gan_trainer {
     gan_optimizer *g, *d;
     gan__average *averages, *averages_end;
     int64_t steps;
-    int classes;                        // of the data's labels, 0 without labels
-    gan_real *labels;                   // of the last batch: the generator is asked for the same ones
+    int classes;      // of the data's labels, 0 without labels
+    gan_real *labels; // of the last batch: the generator is asked for the same ones
     gan_trainer_stats stats;
 };
 
@@ -8811,7 +9535,8 @@ GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc
     gan_trainer *t;
     if (!ctx) return NULL;
     if (!desc || !desc->generator || !desc->discriminator || !desc->data) {
-        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_trainer_create: generator, discriminator and data must be given%s",
+        gan__fail(ctx, GAN_ERROR_ARGUMENT,
+                  "gan_trainer_create: generator, discriminator and data must be given%s",
                   desc && desc->generator && desc->discriminator ? "; data is NULL" : "");
         return NULL;
     }
@@ -8822,7 +9547,9 @@ GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc
     if (!gan__loss_known(ctx, desc->loss) || !gan__penalty_known(ctx, desc->penalty)) return NULL;
     if (desc->batch < 0 || desc->latent < 0 || desc->d_steps < 0 || !(desc->ema >= 0 && desc->ema < 1) ||
         !(desc->label_smoothing >= 0 && desc->label_smoothing < 1)) {
-        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_trainer_create: batch %d, latent %d, d_steps %d must not be negative; ema and label_smoothing lie in [0, 1)",
+        gan__fail(ctx, GAN_ERROR_ARGUMENT,
+                  "gan_trainer_create: batch %d, latent %d, d_steps %d must not be negative; ema and "
+                  "label_smoothing lie in [0, 1)",
                   desc->batch, desc->latent, desc->d_steps);
         return NULL;
     }
@@ -8833,12 +9560,16 @@ GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc
     if (!t->desc.batch) t->desc.batch = 64;
     if (!t->desc.latent) t->desc.latent = 100;
     if (!t->desc.d_steps) t->desc.d_steps = 1;
-    if (t->desc.g_optimizer.lr == 0) t->desc.g_optimizer = gan_adam((gan_real)2e-4, (gan_real)0.5, (gan_real)0.999);
-    if (t->desc.d_optimizer.lr == 0) t->desc.d_optimizer = gan_adam((gan_real)2e-4, (gan_real)0.5, (gan_real)0.999);
+    if (t->desc.g_optimizer.lr == 0)
+        t->desc.g_optimizer = gan_adam((gan_real)2e-4, (gan_real)0.5, (gan_real)0.999);
+    if (t->desc.d_optimizer.lr == 0)
+        t->desc.d_optimizer = gan_adam((gan_real)2e-4, (gan_real)0.5, (gan_real)0.999);
     t->g = gan_optimizer_create(desc->generator, t->desc.g_optimizer);
     t->d = t->g ? gan_optimizer_create(desc->discriminator, t->desc.d_optimizer) : NULL;
     if (!t->d) return NULL;
-    if (!gan__state_over(ctx, gan__name(ctx, "trainer.", desc->generator->name, ".steps"), GAN__STATE_I64, 0, NULL, &t->steps)) return NULL;
+    if (!gan__state_over(ctx, gan__name(ctx, "trainer.", desc->generator->name, ".steps"), GAN__STATE_I64, 0,
+                         NULL, &t->steps))
+        return NULL;
     t->stats.step = t->steps;
     t->classes = gan__data_classes(desc->data);
     t->labels = t->classes ? (gan_real *)gan__persist(ctx, (size_t)t->desc.batch * sizeof *t->labels) : NULL;
@@ -8874,7 +9605,8 @@ static int gan__average_catch_up(gan_trainer *t)
         gan__average *a = (gan__average *)gan__persist(ctx, sizeof *a);
         if (!a) return 1;
         a->param = p;
-        a->state = gan__state_add(ctx, gan__name(ctx, "ema.", p->state->name, ""), GAN__STATE_REAL, p->tensor->ndim, p->tensor->dim);
+        a->state = gan__state_add(ctx, gan__name(ctx, "ema.", p->state->name, ""), GAN__STATE_REAL,
+                                  p->tensor->ndim, p->tensor->dim);
         if (!a->state || gan__state_own(ctx, a->state)) return 1;
         if (!a->state->loaded) memcpy(a->state->data, p->tensor->data, p->tensor->size * sizeof(gan_real));
         if (t->averages_end) t->averages_end->next = a;
@@ -8884,8 +9616,8 @@ static int gan__average_catch_up(gan_trainer *t)
     return 0;
 }
 
-// A checkpoint that holds averages was loaded and no step made since: they are claimed, after a forward pass that makes the
-// parameters where there are none.
+// A checkpoint that holds averages was loaded and no step made since: they are claimed, after a forward pass
+// that makes the parameters where there are none.
 static void gan__average_claim(gan_trainer *t, gan_tensor *z, gan_tensor *label)
 {
     const gan__entry *e = t->ctx->pending;
@@ -8904,7 +9636,8 @@ static void gan__average_update(gan_trainer *t)
     gan__average *a;
     if (t->desc.ema == 0 || gan__average_catch_up(t)) return;
     for (a = t->averages; a; a = a->next)
-        t->ctx->k->ema(a->param->tensor->size, (gan_real *)a->state->data, a->param->tensor->data, t->desc.ema);
+        t->ctx->k->ema(a->param->tensor->size, (gan_real *)a->state->data, a->param->tensor->data,
+                       t->desc.ema);
 }
 
 static void gan__average_swap(gan_trainer *t, int in)
@@ -8944,7 +9677,8 @@ static void gan__trainer_d_step(gan_trainer *t)
     made = gan_forward(desc->generator, gan__latent(t, &ctx->rng, desc->batch), label);
     gan_record(ctx, recording);
     if (!gan__is_poison(made)) {
-        if (made->size != real->size || made->ndim != real->ndim || memcmp(made->dim, real->dim, (size_t)real->ndim * sizeof *real->dim))
+        if (made->size != real->size || made->ndim != real->ndim ||
+            memcmp(made->dim, real->dim, (size_t)real->ndim * sizeof *real->dim))
             gan__fail(ctx, GAN_ERROR_SHAPE, "trainer: the generator makes %t, the data are %t", made, real);
         else if (!gan__all_finite(made)) gan__blame_tape(ctx, desc->generator->name);
         else memcpy(fake->data, made->data, fake->size * sizeof *fake->data);
@@ -9047,7 +9781,7 @@ GAN_API gan_tensor *gan_trainer_sample(gan_trainer *t, int n)
     if (!t) return NULL;
     if (n < 1) return gan__fail(t->ctx, GAN_ERROR_ARGUMENT, "gan_trainer_sample: %d samples", n);
     r = gan__rng_stream(t->ctx, "sample");
-    if (t->classes) {                                       // the labels 0, 1, 2 ... of the data in turn
+    if (t->classes) { // the labels 0, 1, 2 ... of the data in turn
         label = gan__tensor_new(t->ctx, 1, &n);
         if (gan__is_poison(label)) return label;
         for (i = 0; i < n; ++i) label->data[i] = (gan_real)(i % t->classes);
@@ -9107,7 +9841,8 @@ GAN_API gan_context *gan_create(const gan_desc *desc)
     start.k = gan__isa_choose(desc->isa);
     ctx = start.chunks ? (gan_context *)gan__persist_quiet(&start, sizeof *ctx) : NULL;
     if (!ctx || !start.k) {
-        if (start.chunks && !start.fixed) start.allocator.release(start.chunks->base, start.chunks->bytes, start.allocator.user);
+        if (start.chunks && !start.fixed)
+            start.allocator.release(start.chunks->base, start.chunks->bytes, start.allocator.user);
         return NULL;
     }
     *ctx = start;
@@ -9135,7 +9870,7 @@ GAN_API void gan_destroy(gan_context *ctx)
     gan_allocator a;
     if (!ctx || ctx->fixed) return;
     a = ctx->allocator;
-    for (c = ctx->chunks; c; c = next) {                    // the context itself lies in one of them
+    for (c = ctx->chunks; c; c = next) { // the context itself lies in one of them
         next = c->next;
         a.release(c->base, c->bytes, a.user);
     }
@@ -9145,7 +9880,9 @@ GAN_API int gan_error(const gan_context *ctx) { return ctx ? ctx->error : (int)G
 
 GAN_API const char *gan_error_message(const gan_context *ctx)
 {
-    return ctx ? ctx->message : "there is no context: gan_create found no memory, or not the instruction set that was asked for";
+    return ctx ? ctx->message
+               : "there is no context: gan_create found no memory, or not the instruction set that was asked "
+                 "for";
 }
 
 GAN_API void gan_error_clear(gan_context *ctx)
@@ -9193,6 +9930,7 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed)
 #undef GAN__MOMENT_COLUMNS
 #undef GAN__MOST
 #undef GAN__PIECES
+#undef GAN__PREFETCH
 #undef GAN__REGIONS
 #undef GAN__RESTRICT
 #undef GAN__ROWS_BLOCK

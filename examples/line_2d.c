@@ -30,7 +30,6 @@ int main(int argc, char **argv)
     enum { BATCH = 256, SAMPLES = 2000 };
     const ex_options o = ex_start(argc, argv, "line_2d", "points on a line", 5000, "out/line_2d", "freeze");
     const int frozen = o.freeze_generator;
-    const char *picture = ex_path(&o, frozen ? "frozen.png" : "line_2d.png");
     gan_context *ctx = ex_context(&o);
     gan_model *g = gan_model_create(ctx, "generator", generator, NULL);
     gan_model *d = gan_model_create(ctx, "discriminator", discriminator, NULL);
@@ -72,7 +71,7 @@ int main(int argc, char **argv)
     ex_plot_points(&p, fake, 3, EX_BLUE);
     ex_plot_legend(&p, "data", EX_GREY);
     ex_plot_legend(&p, "G(z)", EX_BLUE);
-    ex_plot_write(&p, ctx, picture);
-    printf("picture: %s\n", picture);
+    ex_plot_write(&p, ctx, ex_path(&o, frozen ? "frozen.png" : "line_2d.png"));
+    printf("the picture is in %s\n", o.out);
     return ex_finish(ctx);
 }

@@ -52,6 +52,6 @@ int main(int argc, char **argv)
     gan_image_write(gan_trainer_sample(t, 64), 8, ex_path(&o, "mnist.png"));
     gan_save(ctx, ex_path(&o, "mnist.safetensors")); // PyTorch opens it; --resume goes on from it
     ex_samples(ctx, &o, &desc, t);
-    printf("64 digits: %s; the weights: %s\n", ex_path(&o, "mnist.png"), ex_path(&o, "mnist.safetensors"));
+    if (!gan_error(ctx)) printf("the digits and the weights are in %s\n", o.out);
     return ex_finish(ctx);
 }

@@ -85,6 +85,6 @@ int main(int argc, char **argv)
     ex_plot_legend(&p, "G(z)", EX_BLUE);
     ex_plot_legend(&p, "N(4, 1.25^2)", EX_RED);
     ex_plot_write(&p, ctx, ex_path(&o, "normal_1d.png"));
-    printf("picture: %s\n", ex_path(&o, "normal_1d.png"));
+    printf("the picture is in %s\n", o.out);
     return ex_finish(ctx);
 }

@@ -96,6 +96,6 @@ int main(int argc, char **argv)
     ex_plot_legend(&p, "modes", EX_RED);
     ex_plot_legend(&p, "G(z)", EX_BLUE);
     ex_plot_write(&p, ctx, ex_path(&o, "ring.png"));
-    printf("picture: %s\n", ex_path(&o, "ring.png"));
+    printf("the picture is in %s\n", o.out);
     return ex_finish(ctx);
 }

@@ -117,6 +117,6 @@ int main(int argc, char **argv)
     generator_arrives(ctx, &plot, o.steps);
     parallel_lines(ctx, &plot);
     ex_plot_write(&plot, ctx, ex_path(&o, "theory.png"));
-    printf("\npicture: %s\n", ex_path(&o, "theory.png"));
+    printf("\nthe picture is in %s\n", o.out);
     return ex_finish(ctx);
 }

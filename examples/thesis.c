@@ -84,6 +84,7 @@ int main(int argc, char **argv)
     plot(ctx, &o, &history);
     ex_samples(ctx, &o, &desc, t);
 
+    if (gan_error(ctx)) return ex_finish(ctx);
     last = history.rows < 1000 ? history.rows / 2 : 500;
     for (i = history.rows - last; i < history.rows; ++i) {
         inside += fabs(ex_table_at(&history, i, 4) - .5) <= .05;

@@ -73,6 +73,6 @@ int main(int argc, char **argv)
     ex_plot_column(&p, &t, 4, 2, EX_BLUE);
     ex_plot_write(&p, ctx, ex_path(&o, "toy_shift.png"));
     ex_table_free(&t);
-    printf("picture: %s\n", ex_path(&o, "toy_shift.png"));
+    printf("the picture is in %s\n", o.out);
     return ex_finish(ctx);
 }

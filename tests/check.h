@@ -1,5 +1,5 @@
-// Shared by the tests of rooms: reference arrays in double, random inputs from a line of shapes, comparison, finite
-// differences of our own. Include after gan.h (with its implementation) and test.h.
+// Shared by the tests of rooms: reference arrays in double, random inputs from a line of shapes, comparison,
+// finite differences of our own. Include after gan.h (with its implementation) and test.h.
 #ifndef CHECK_H
 #define CHECK_H
 
@@ -20,12 +20,12 @@ enum { MAX_IN = 6 };
 typedef struct params {
     int i[16];
     double r[4];
-    double lo, hi;      // inputs are uniform in [lo, hi); default -2 .. 2
-    double tol;         // multiplies the tolerance of the forward
-    int seeds;          // random inputs tried; default 2
-    int no_grad;        // forward only
-    int no_order2;      // no gradient of gradient
-    int n;              // number of inputs: filled in
+    double lo, hi; // inputs are uniform in [lo, hi); default -2 .. 2
+    double tol;    // multiplies the tolerance of the forward
+    int seeds;     // random inputs tried; default 2, ten times as many in the GAN_DOUBLE build
+    int no_grad;   // forward only
+    int no_order2; // no gradient of gradient
+    int n;         // number of inputs: filled in
 } params;
 
 // A dense row-major array of doubles from the pool; the pool is emptied for each sample.
@@ -121,7 +121,7 @@ static inline void check_seed(uint64_t seed)
     check_state = seed * UINT64_C(0x9E3779B97F4A7C15) + UINT64_C(0xD1B54A32D192ED03);
 }
 
-static inline double check_uniform(double lo, double hi)   // splitmix64 of our own
+static inline double check_uniform(double lo, double hi) // splitmix64 of our own
 {
     uint64_t z = (check_state += UINT64_C(0x9E3779B97F4A7C15));
     z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
@@ -130,9 +130,9 @@ static inline double check_uniform(double lo, double hi)   // splitmix64 of our 
     return lo + (hi - lo) * ((double)(z >> 11) / 9007199254740992.0);
 }
 
-// Inputs from a line such as "2,3; p:3,1; i5:2,4; b:4; ()": shapes apart by ';', "()" a scalar; before a ':' the letter p
-// means values in .3 .. 2, i5 whole numbers 0 .. 4 and b zeros and ones (these two without a gradient).
-// Values are rounded to gan_real, so that the reference sees what gan.h sees.
+// Inputs from a line such as "2,3; p:3,1; i5:2,4; b:4; ()": shapes apart by ';', "()" a scalar; before a ':'
+// the letter p means values in .3 .. 2, i5 whole numbers 0 .. 4 and b zeros and ones (these two without a
+// gradient). Values are rounded to gan_real, so that the reference sees what gan.h sees.
 static inline int make_inputs(const char *line, const params *p, nd *x, int *has_grad)
 {
     int count = 0;
@@ -200,7 +200,8 @@ static inline void check_tensor(gan_tensor *got, const nd *want, double tol, con
     CHECK(gan_ndim(got) == want->ndim, "%s: %d dimensions, not %d", what, gan_ndim(got), want->ndim);
     if (gan_ndim(got) != want->ndim) return;
     for (i = 0; i < want->ndim; ++i) {
-        CHECK(gan_dim(got, i) == want->dim[i], "%s: axis %d has size %d, not %d", what, i, gan_dim(got, i), want->dim[i]);
+        CHECK(gan_dim(got, i) == want->dim[i], "%s: axis %d has size %d, not %d", what, i, gan_dim(got, i),
+              want->dim[i]);
         if (gan_dim(got, i) != want->dim[i]) return;
     }
     for (size_t k = 0; k < want->n; ++k) {
@@ -209,8 +210,8 @@ static inline void check_tensor(gan_tensor *got, const nd *want, double tol, con
         if (worst != worst) break;
     }
     if (want->n)
-        CHECK(worst <= 1, "%s: entry %d is %.9g, not %.9g (%.2g of the tolerance)", what, (int)at, (double)v[at],
-              want->v[at], worst);
+        CHECK(worst <= 1, "%s: entry %d is %.9g, not %.9g (%.2g of the tolerance)", what, (int)at,
+              (double)v[at], want->v[at], worst);
 }
 
 static inline int same_bits(gan_tensor *a, gan_tensor *b)
@@ -235,7 +236,8 @@ static int gradchecks;
 
 static inline double fixed_weight(size_t k, int stream)
 {
-    uint64_t z = (k + 1) * UINT64_C(0x9E3779B97F4A7C15) + (uint64_t)(stream + 1) * UINT64_C(0xBF58476D1CE4E5B9);
+    uint64_t z =
+        (k + 1) * UINT64_C(0x9E3779B97F4A7C15) + (uint64_t)(stream + 1) * UINT64_C(0xBF58476D1CE4E5B9);
     z = (z ^ (z >> 30)) * UINT64_C(0x94D049BB133111EB);
     z ^= z >> 29;
     return .5 + (double)(z >> 11) / 9007199254740992.0 * (z & 1 ? 1 : -1) * .5;
@@ -255,12 +257,14 @@ static inline gan_tensor *weighted_sum(gan_context *ctx, gan_tensor *y, int stre
 }
 
 // order 1: sum(w f(x)); order 2: the sum over i of sum(v_i dS/dx_i) with S of order 1; and so on.
-static inline gan_tensor *fd_scalar(gan_context *ctx, gan_function *f, void *user, int n, gan_tensor **x, int order)
+static inline gan_tensor *fd_scalar(gan_context *ctx, gan_function *f, void *user, int n, gan_tensor **x,
+                                    int order)
 {
     gan_tensor *dx[16], *y = NULL;
     int i;
     if (order == 1) return weighted_sum(ctx, f(ctx, x, user), 0);
-    if (gan_grads(fd_scalar(ctx, f, user, n, x, order - 1), n, x, dx, GAN_CREATE_GRAPH)) return gan_scalar(ctx, 0);
+    if (gan_grads(fd_scalar(ctx, f, user, n, x, order - 1), n, x, dx, GAN_CREATE_GRAPH))
+        return gan_scalar(ctx, 0);
     for (i = 0; i < n; ++i) {
         gan_tensor *s = weighted_sum(ctx, dx[i], order * 16 + i);
         y = y ? gan_add(y, s) : s;
@@ -273,8 +277,10 @@ typedef struct fd_report {
     int input, entry;
 } fd_report;
 
-// Returns 1 when every entry agrees: |analytic - numeric| < atol + rtol |numeric|. The x are changed and put back.
-static inline int fd_check(gan_context *ctx, gan_function *f, void *user, int n, gan_tensor **x, int order, fd_report *out)
+// Returns 1 when every entry agrees: |analytic - numeric| < atol + rtol |numeric|. The x are changed and put
+// back.
+static inline int fd_check(gan_context *ctx, gan_function *f, void *user, int n, gan_tensor **x, int order,
+                           fd_report *out)
 {
     const double eps = 1e-6, atol = 1e-5, rtol = 1e-3;
     fd_report r;
@@ -330,20 +336,21 @@ static inline int fd_check(gan_context *ctx, gan_function *f, void *user, int n,
 }
 
 // fd_check and gan_gradcheck, both as facts of the running TEST.
-static inline void check_gradient(gan_context *ctx, gan_function *f, void *user, int n, gan_tensor **x, int order,
-                           const char *what)
+static inline void check_gradient(gan_context *ctx, gan_function *f, void *user, int n, gan_tensor **x,
+                                  int order, const char *what)
 {
     fd_report r;
     gan_gradcheck_report g;
     int ok = fd_check(ctx, f, user, n, x, order, &r);
-    CHECK(ok, "%s: order %d: input %d entry %d: tape %.9g, finite difference %.9g (%.3g of the tolerance) %s", what, order,
-          r.input, r.entry, r.analytic, r.numeric, r.worst, gan_error(ctx) ? gan_error_message(ctx) : "");
+    CHECK(ok, "%s: order %d: input %d entry %d: tape %.9g, finite difference %.9g (%.3g of the tolerance) %s",
+          what, order, r.input, r.entry, r.analytic, r.numeric, r.worst,
+          gan_error(ctx) ? gan_error_message(ctx) : "");
     if (ok && r.worst > worst_gradcheck) worst_gradcheck = r.worst;
     if (ok && r.error > worst_gradcheck_error) worst_gradcheck_error = r.error;
     memset(&g, 0, sizeof g);
     ok = gan_gradcheck(ctx, f, user, n, x, order, &g);
-    CHECK(ok, "%s: gan_gradcheck order %d: input %d entry %d: %.9g, %.9g (%.3g) %s", what, order, g.input, g.entry,
-          g.analytic, g.numeric, g.worst, gan_error(ctx) ? gan_error_message(ctx) : "");
+    CHECK(ok, "%s: gan_gradcheck order %d: input %d entry %d: %.9g, %.9g (%.3g) %s", what, order, g.input,
+          g.entry, g.analytic, g.numeric, g.worst, gan_error(ctx) ? gan_error_message(ctx) : "");
     ++gradchecks;
 }
 

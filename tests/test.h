@@ -39,7 +39,7 @@
 #define TEST_PRINTF(text, first)
 #endif
 
-enum { TEST_SHOWN = 8 };                    // failures of one TEST that are printed
+enum { TEST_SHOWN = 8 }; // failures of one TEST that are printed
 
 typedef struct test_state {
     int passed, failed, skipped;
@@ -58,7 +58,11 @@ static test_state test;
 #define TESTF_MUST_FAIL(...) for (test_begin(__FILE__, __LINE__, 1, __VA_ARGS__); test.open; test_end())
 // Leaves the TEST in whose outermost braces it stands, for a reason of the machine (an instruction set, a
 // file); counted neither way.
-#define TEST_SKIP(reason) { test_skip(reason); continue; }
+#define TEST_SKIP(reason)                                                                                    \
+    {                                                                                                        \
+        test_skip(reason);                                                                                   \
+        continue;                                                                                            \
+    }
 
 // The condition, then a printf text with the numbers (always given).
 #define CHECK(condition, ...)                                                                                \
@@ -71,7 +75,7 @@ static test_state test;
 // |got[i] - want[i]| <= atol + rtol |want[i]| for i < n; any two number types. Reports the worst element.
 #define CHECK_ARRAY(n, got, want, atol, rtol, what)                                                          \
     do {                                                                                                     \
-        test_array test_worst = { 0, 0, 0, 0, 0 };                                                           \
+        test_array test_worst = {0, 0, 0, 0, 0};                                                             \
         for (size_t test_i = 0; test_i < (size_t)(n); ++test_i)                                              \
             test_array_next(&test_worst, test_i, (double)(got)[test_i], (double)(want)[test_i],              \
                             (double)(atol), (double)(rtol));                                                 \
@@ -109,7 +113,7 @@ TEST_PRINTF(4, 5) static void test_begin(const char *file, int line, int must_fa
 {
     const char *only = getenv("TEST_ONLY");
     va_list arguments;
-    if (test.open) test_end();                              // a break left the TEST before
+    if (test.open) test_end(); // a break left the TEST before
     va_start(arguments, format);
     vsnprintf(test.fact, sizeof test.fact, format, arguments);
     va_end(arguments);
@@ -117,7 +121,7 @@ TEST_PRINTF(4, 5) static void test_begin(const char *file, int line, int must_fa
     test.line = line;
     test.must_fail = must_fail;
     test.skip = test.checks = test.wrong = 0;
-    test.random = UINT64_C(0x9E3779B97F4A7C15);             // every TEST draws the same numbers
+    test.random = UINT64_C(0x9E3779B97F4A7C15); // every TEST draws the same numbers
     test.begun = clock();
     test.open = !only || strstr(test.fact, only);
 }
@@ -157,10 +161,12 @@ static inline void test_near(const char *file, int line, double got, double want
                     tol);
 }
 
-typedef struct test_array { size_t at; double got, want, allowed, ratio; } test_array;
+typedef struct test_array {
+    size_t at;
+    double got, want, allowed, ratio;
+} test_array;
 
-static inline void test_array_next(test_array *w, size_t i, double got, double want, double atol,
-                                   double rtol)
+static inline void test_array_next(test_array *w, size_t i, double got, double want, double atol, double rtol)
 {
     double allowed = atol + rtol * fabs(want), off = got == want ? 0 : fabs(got - want), ratio;
     if (got == want) ratio = 0;
@@ -209,17 +215,17 @@ static inline uint64_t test_random(void)
     return x * UINT64_C(0x2545F4914F6CDD1D);
 }
 
-static inline double test_uniform(double lo, double hi)             // [lo, hi)
+static inline double test_uniform(double lo, double hi) // [lo, hi)
 {
     return lo + (hi - lo) * ((double)(test_random() >> 11) / 9007199254740992.);
 }
 
-static inline int test_int(int lo, int hi)                          // lo .. hi, both included
+static inline int test_int(int lo, int hi) // lo .. hi, both included
 {
     return lo + (int)(test_random() >> 33) % (hi - lo + 1);
 }
 
-static inline double test_normal(void)                              // N(0, 1), Box and Muller
+static inline double test_normal(void) // N(0, 1), Box and Muller
 {
     double u = 1 - test_uniform(0, 1), v = test_uniform(0, 1);
     return sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
@@ -252,7 +258,7 @@ static inline const char *test_path(const char *name)
     return path;
 }
 
-static inline long test_file_size(const char *path)                 // -1 when it is not there
+static inline long test_file_size(const char *path) // -1 when it is not there
 {
     FILE *f = fopen(path, "rb");
     long size = -1;

@@ -1,5 +1,5 @@
-// Errors: the first one sticks, poison passes through every call, messages name the operation and the shapes, NULL is
-// tolerated everywhere; a table of bad calls for every family of public functions.
+// Errors: the first one sticks, poison passes through every call, messages name the operation and the shapes,
+// NULL is tolerated everywhere; a table of bad calls for every family of public functions.
 #define GAN_IMPLEMENTATION
 #include "../gan.h"
 
@@ -49,161 +49,189 @@ static gan_conv2d_desc conv_outpad(int s, int o)
 }
 
 // X(name, code or -1 for any, words that the message must have, apart by '&', the call).
-#define BAD_CALLS(X)                                                                                                   \
-    X(add, GAN_ERROR_SHAPE, "add&(2, 3)&(2, 4)", gan_add(Z2(2, 3), Z2(2, 4)))                                          \
-    X(sub, GAN_ERROR_SHAPE, "sub&(5)&(4)", gan_sub(Z1(5), Z1(4)))                                                      \
-    X(mul, GAN_ERROR_SHAPE, "mul&(2, 3)&(3, 2)", gan_mul(Z2(2, 3), Z2(3, 2)))                                          \
-    X(div, GAN_ERROR_SHAPE, "div&(2, 3)&(2)", gan_div(Z2(2, 3), Z1(2)))                                                \
-    X(pow, GAN_ERROR_SHAPE, "pow&(2)&(3)", gan_pow(Z1(2), Z1(3)))                                                      \
-    X(maximum, GAN_ERROR_SHAPE, "maximum&(2)&(3)", gan_maximum(Z1(2), Z1(3)))                                          \
-    X(minimum, GAN_ERROR_SHAPE, "minimum&(2)&(3)", gan_minimum(Z1(2), Z1(3)))                                          \
-    X(lt, GAN_ERROR_SHAPE, "(2)&(3)", gan_lt(Z1(2), Z1(3)))                                                            \
-    X(ge, GAN_ERROR_SHAPE, "(2)&(3)", gan_ge(Z1(2), Z1(3)))                                                            \
-    X(eq, GAN_ERROR_SHAPE, "(2)&(3)", gan_eq(Z1(2), Z1(3)))                                                            \
-    X(where, GAN_ERROR_SHAPE, "where&(2)&(3)", gan_where(Z1(2), Z1(3), Z1(3)))                                         \
-    X(addcmul, GAN_ERROR_SHAPE, "addcmul&(2)&(3)", gan_addcmul(Z1(2), Z1(3), Z1(3)))                                   \
-    X(lerp, GAN_ERROR_SHAPE, "(2)&(3)", gan_lerp(Z1(2), Z1(3), Z1(3)))                                                 \
-    X(reshape_size, GAN_ERROR_SHAPE, "reshape&(2, 3)&4", gan_reshape(Z2(2, 3), 2, 4, 2))                               \
-    X(reshape_minus, GAN_ERROR_SHAPE, "reshape&(2, 3)", gan_reshape(Z2(2, 3), 2, 4, -1))                               \
-    X(reshape_two, -1, "reshape", gan_reshape(Z2(2, 3), 2, -1, -1))                                                    \
-    X(reshape_negative, -1, "reshape", gan_reshape(Z2(2, 3), 2, -2, -3))                                               \
-    X(reshape_many, -1, "reshape", gan_reshape(Z2(2, 3), 9, 1, 1, 1, 1, 1, 1, 1, 2, 3))                                \
-    X(flatten, -1, "", gan_add(gan_flatten(Z2(2, 3)), Z2(2, 2)))                                                       \
-    X(expand, GAN_ERROR_SHAPE, "expand&(2, 3)&4", gan_expand(Z2(2, 3), 2, 4, 3))                                       \
-    X(expand_fewer, GAN_ERROR_SHAPE, "expand&(2, 3)", gan_expand(Z2(2, 3), 1, 3))                                      \
-    X(expand_as, GAN_ERROR_SHAPE, "expand&(2, 3)&(4, 3)", gan_expand_as(Z2(2, 3), Z2(4, 3)))                           \
-    X(permute_twice, GAN_ERROR_ARGUMENT, "permute", gan_permute(Z2(2, 3), 2, 0, 0))                                    \
-    X(permute_range, GAN_ERROR_ARGUMENT, "permute", gan_permute(Z2(2, 3), 2, 0, 2))                                    \
-    X(permute_count, -1, "permute&(2, 3)", gan_permute(Z2(2, 3), 3, 0, 1, 2))                                          \
-    X(transpose, GAN_ERROR_ARGUMENT, "2&(2, 3)", gan_transpose(Z2(2, 3), 0, 2))                                        \
-    X(slice_axis, GAN_ERROR_ARGUMENT, "slice&(2, 3)", gan_slice(Z2(2, 3), 2, 0, 1))                                    \
-    X(slice_stop, GAN_ERROR_ARGUMENT, "slice&(2, 3)", gan_slice(Z2(2, 3), 1, 0, 4))                                    \
-    X(slice_order, GAN_ERROR_ARGUMENT, "slice", gan_slice(Z2(2, 3), 1, 2, 1))                                          \
-    X(slice_start, GAN_ERROR_ARGUMENT, "slice", gan_slice(Z2(2, 3), 1, -4, 2))                                         \
-    X(pad_axis, GAN_ERROR_ARGUMENT, "pad", gan_pad(Z2(2, 3), 2, 0, 1, 0))                                              \
-    X(pad_negative, GAN_ERROR_ARGUMENT, "pad", gan_pad(Z2(2, 3), 1, -1, 0, 0))                                         \
-    X(concat, GAN_ERROR_SHAPE, "concat&(2, 3)&(3, 2)", gan_concat(0, 2, Z2(2, 3), Z2(3, 2)))                           \
-    X(concat_ndim, GAN_ERROR_SHAPE, "concat&(2, 3)&(3)", gan_concat(0, 2, Z2(2, 3), Z1(3)))                            \
-    X(concat_axis, GAN_ERROR_ARGUMENT, "concat", gan_concat(2, 2, Z2(2, 3), Z2(2, 3)))                                 \
-    X(stack, GAN_ERROR_SHAPE, "2, 3)&2, 4)", gan_stack(0, 2, Z2(2, 3), Z2(2, 4)))                                    \
-    X(take_range, GAN_ERROR_ARGUMENT, "take&5", gan_take(Z2(4, 3), gan_full(ctx, 5, 1, 2)))                            \
-    X(take_negative, GAN_ERROR_ARGUMENT, "take", gan_take(Z2(4, 3), gan_full(ctx, -1, 1, 2)))                          \
-    X(take_fraction, GAN_ERROR_ARGUMENT, "take", gan_take(Z2(4, 3), gan_full(ctx, (gan_real)1.5, 1, 2)))               \
-    X(take_nan, GAN_ERROR_ARGUMENT, "take", gan_take(Z2(4, 3), gan_full(ctx, (gan_real)NAN, 1, 2)))                    \
-    X(take_shape, GAN_ERROR_SHAPE, "take&(4, 3)", gan_take(Z2(4, 3), Z2(2, 2)))                                        \
-    X(put_range, GAN_ERROR_ARGUMENT, "put", gan_put(Z2(4, 3), gan_full(ctx, 7, 1, 4), 7))                              \
-    X(put_rows, GAN_ERROR_ARGUMENT, "put", gan_put(Z2(4, 3), Z1(4), 0))                                                \
-    X(put_shape, GAN_ERROR_SHAPE, "put&(4, 3)", gan_put(Z2(4, 3), Z1(5), 9))                                           \
-    X(gather_range, GAN_ERROR_ARGUMENT, "", gan_gather(Z2(2, 3), gan_full(ctx, 3, 2, 2, 1)))                           \
-    X(gather_shape, GAN_ERROR_SHAPE, "", gan_gather(Z2(2, 3), Z2(3, 1)))                                               \
-    X(pixel_shuffle, GAN_ERROR_SHAPE, "pixel_shuffle&(1, 3, 2, 2)", gan_pixel_shuffle(Z4(1, 3, 2, 2), 2))              \
-    X(pixel_shuffle_ndim, GAN_ERROR_SHAPE, "pixel_shuffle", gan_pixel_shuffle(Z2(4, 4), 2))                            \
-    X(pixel_shuffle_factor, -1, "pixel_shuffle", gan_pixel_shuffle(Z4(1, 4, 2, 2), 0))                 \
-    X(pixel_unshuffle, GAN_ERROR_SHAPE, "pixel_unshuffle&(1, 3, 3, 2)", gan_pixel_unshuffle(Z4(1, 3, 3, 2), 2))        \
-    X(sum_axis, GAN_ERROR_ARGUMENT, "sum&(2, 3)", gan_sum(Z2(2, 3), GAN_AXIS(2), 0))                                   \
-    X(mean_axis, GAN_ERROR_ARGUMENT, "(2, 3)", gan_mean(Z2(2, 3), GAN_AXIS(5), 0))                                     \
-    X(var_axis, GAN_ERROR_ARGUMENT, "(2, 3)", gan_var(Z2(2, 3), GAN_AXIS(3), 0))                                       \
-    X(norm_axis, GAN_ERROR_ARGUMENT, "(2, 3)", gan_norm(Z2(2, 3), GAN_AXIS(3), 0))                                     \
-    X(amax_axis, GAN_ERROR_ARGUMENT, "amax&(2, 3)", gan_amax(Z2(2, 3), 2, 0))                                          \
-    X(argmax_axis, GAN_ERROR_ARGUMENT, "max&(2, 3)", gan_argmax(Z2(2, 3), -3, 0))                                   \
-    X(logsumexp_axis, GAN_ERROR_ARGUMENT, "", gan_logsumexp(Z2(2, 3), 2, 0))                                           \
-    X(softmax_axis, GAN_ERROR_ARGUMENT, "", gan_softmax(Z2(2, 3), 2))                                                  \
-    X(log_softmax_axis, GAN_ERROR_ARGUMENT, "", gan_log_softmax(Z2(2, 3), -4))                                         \
-    X(matmul, GAN_ERROR_SHAPE, "matmul&(2, 3)&(4, 2)", gan_matmul(Z2(2, 3), Z2(4, 2)))                                 \
-    X(matmul_batch, GAN_ERROR_SHAPE, "matmul&(2, 2, 3)&(3, 3, 2)", gan_matmul(Z3(2, 2, 3), Z3(3, 3, 2)))               \
-    X(matmul_vector, GAN_ERROR_SHAPE, "matmul&(3)&(3, 2)", gan_matmul(Z1(3), Z2(3, 2)))                                \
-    X(matmul_t, GAN_ERROR_SHAPE, "matmul&(2, 3)&(3, 2)", gan_matmul_t(Z2(2, 3), 1, Z2(3, 2), 0))                       \
-    X(f_linear, GAN_ERROR_SHAPE, "linear&(4, 3)&(5, 2)", gan_f_linear(Z2(4, 3), Z2(5, 2), NULL))                       \
-    X(f_linear_bias, GAN_ERROR_SHAPE, "linear&(4)", gan_f_linear(Z2(4, 3), Z2(5, 3), Z1(4)))                           \
-    X(f_conv_channels, GAN_ERROR_SHAPE, "conv2d&(1, 2, 5, 5)&(3, 4, 3, 3)", gan_f_conv2d(Z4(1, 2, 5, 5), Z4(3, 4, 3, 3), NULL, NULL))  \
-    X(f_conv_ndim, GAN_ERROR_SHAPE, "conv2d&(2, 5)", gan_f_conv2d(Z2(2, 5), Z4(3, 4, 3, 3), NULL, NULL))               \
-    X(f_conv_large, GAN_ERROR_SHAPE, "conv2d&(1, 1, 3, 3)&4", gan_f_conv2d(Z4(1, 1, 3, 3), Z4(1, 1, 4, 4), NULL, NULL))     \
-    X(f_conv_bias, GAN_ERROR_SHAPE, "conv2d&bias", gan_f_conv2d(Z4(1, 1, 5, 5), Z4(3, 1, 3, 3), Z1(2), NULL))           \
-    X(f_conv_groups, -1, "conv2d", (conv = conv_groups(2), gan_f_conv2d(Z4(1, 3, 5, 5), Z4(2, 1, 3, 3), NULL, &conv))) \
-    X(f_conv_groups_negative, -1, "conv2d", (conv = conv_groups(-1), gan_f_conv2d(Z4(1, 3, 5, 5), Z4(2, 3, 3, 3), NULL, &conv)))       \
-    X(f_conv_stride, GAN_ERROR_ARGUMENT, "conv2d", (conv = conv_stride(-1), gan_f_conv2d(Z4(1, 1, 5, 5), Z4(2, 1, 3, 3), NULL, &conv))) \
-    X(f_convt_channels, GAN_ERROR_SHAPE, "conv_transpose2d&(1, 2, 5, 5)&(3, 4, 3, 3)",                                 \
-      gan_f_conv_transpose2d(Z4(1, 2, 5, 5), Z4(3, 4, 3, 3), NULL, NULL))                                              \
-    X(f_convt_outpad, GAN_ERROR_ARGUMENT, "conv_transpose2d", (conv = conv_outpad(2, 2),                               \
-      gan_f_conv_transpose2d(Z4(1, 2, 5, 5), Z4(2, 4, 3, 3), NULL, &conv)))                                            \
-    X(max_pool, -1, "max_pool2d&(1, 1, 3, 3)", gan_max_pool2d(Z4(1, 1, 3, 3), 4, 1))                                   \
-    X(max_pool_zero, -1, "max_pool2d", gan_max_pool2d(Z4(1, 1, 3, 3), 0, 1))                           \
-    X(max_pool_ndim, GAN_ERROR_SHAPE, "max_pool2d&(3, 3)", gan_max_pool2d(Z2(3, 3), 2, 1))                             \
-    X(avg_pool, -1, "avg_pool2d&(1, 1, 3, 3)", gan_avg_pool2d(Z4(1, 1, 3, 3), 4, 1))                                   \
-    X(avg_pool_stride, -1, "avg_pool2d", gan_avg_pool2d(Z4(1, 1, 3, 3), 2, -1))                        \
-    X(upsample, GAN_ERROR_ARGUMENT, "upsample", gan_upsample(Z4(1, 1, 3, 3), 0, GAN_NEAREST))                          \
-    X(upsample_mode, GAN_ERROR_ARGUMENT, "upsample", gan_upsample(Z4(1, 1, 3, 3), 2, (gan_upsample_mode)7))            \
-    X(upsample_ndim, -1, "upsample&(3)", gan_upsample(Z1(3), 2, GAN_NEAREST))                             \
-    X(normalize, -1, "normalize&(2, 3)", gan_normalize(Z2(2, 3), 2, 4, 1, (gan_real)1e-5))                             \
-    X(mse, GAN_ERROR_SHAPE, "(2)&(3)", gan_mse_loss(Z1(2), Z1(3)))                                                     \
-    X(bce, GAN_ERROR_SHAPE, "(2)&(3)", gan_bce_with_logits(Z1(2), Z1(3)))                                              \
-    X(grad_y, -1, "grad&(2)", (keep = Z1(2), gan_grad(gan_square(keep), keep, 0)))                                     \
-    X(zeros_many, -1, "", gan_zeros(ctx, 9, 1, 1, 1, 1, 1, 1, 1, 1, 1))                                                \
-    X(zeros_negative, -1, "-2", gan_zeros(ctx, 2, 3, -2))                                                              \
-    X(zeros_ndim, -1, "", gan_zeros(ctx, -1))                                                                          \
-    X(from_null, GAN_ERROR_ARGUMENT, "", gan_from(ctx, NULL, 1, 3))                                                    \
-    X(linspace, -1, "-1", gan_linspace(ctx, 0, 1, -1))                                           \
-    X(keep_name, -1, "", gan_keep(ctx, "", Z1(2)))                                                                     \
-    X(keep_null, -1, "", gan_keep(ctx, NULL, Z1(2)))                                                                   \
-    X(linear_out, GAN_ERROR_ARGUMENT, "fc", gan_linear(MODEL, "fc", Z2(2, 3), 0))                                      \
-    X(linear_scalar, -1, "fc", gan_linear(MODEL, "fc", gan_scalar(ctx, 1), 3))                                         \
-    X(layer_name, GAN_ERROR_NAME, "", gan_linear(MODEL, NULL, Z2(2, 3), 4))                                            \
-    X(layer_name_empty, GAN_ERROR_NAME, "", gan_linear(MODEL, "", Z2(2, 3), 4))                                        \
-    X(conv_layer, -1, "c1&(2, 3)", gan_conv2d(MODEL, "c1", Z2(2, 3), 4, 3, 1, 0))                                      \
-    X(conv_layer_kernel, GAN_ERROR_ARGUMENT, "c1", gan_conv2d(MODEL, "c1", Z4(1, 1, 5, 5), 4, 0, 1, 0))                \
-    X(conv_layer_stride, GAN_ERROR_ARGUMENT, "c1", gan_conv2d(MODEL, "c1", Z4(1, 1, 5, 5), 4, 3, -1, 0))               \
-    X(conv_layer_groups, -1, "c1", (conv = conv_groups(2), conv.kernel[0] = 3, conv.out_channels = 3, gan_conv2d_ex(MODEL, "c1", Z4(1, 2, 5, 5), &conv))) \
-    X(conv_layer_desc, GAN_ERROR_ARGUMENT, "c1", gan_conv2d_ex(MODEL, "c1", Z4(1, 2, 5, 5), NULL))                     \
-    X(convt_layer, -1, "up", gan_conv_transpose2d(MODEL, "up", Z2(2, 3), 4, 3, 1, 0))                                  \
-    X(batch_norm, -1, "bn", gan_batch_norm(MODEL, "bn", Z1(4)))                                                        \
-    X(layer_norm, -1, "ln", gan_layer_norm(MODEL, "ln", gan_scalar(ctx, 1)))                                           \
-    X(instance_norm, -1, "in", gan_instance_norm(MODEL, "in", Z2(2, 3)))                                               \
-    X(group_norm, -1, "gn", gan_group_norm(MODEL, "gn", Z4(1, 3, 2, 2), 2))                                            \
-    X(group_norm_zero, -1, "gn", gan_group_norm(MODEL, "gn", Z4(1, 3, 2, 2), 0))                                       \
-    X(embedding, GAN_ERROR_ARGUMENT, "9", gan_embedding(MODEL, "emb", gan_full(ctx, 9, 1, 1), 4, 3))                 \
-    X(embedding_rows, GAN_ERROR_ARGUMENT, "emb", gan_embedding(MODEL, "emb", Z1(1), 0, 3))                             \
-    X(dropout, GAN_ERROR_ARGUMENT, "dropout", gan_dropout(MODEL, Z1(4), (gan_real)1.5))                                \
-    X(param_name, GAN_ERROR_NAME, "", gan_param(MODEL, NULL, gan_init_zeros(), 1, 3))                                  \
-    X(param_shape, -1, "w", gan_param(MODEL, "w", gan_init_zeros(), 2, 3, -1))                                         \
-    X(param_twice, GAN_ERROR_SHAPE, "w&(3)&(4)", (model = MODEL, gan_param(model, "w", gan_init_zeros(), 1, 3), gan_param(model, "w", gan_init_zeros(), 1, 4))) \
-    X(param_init, GAN_ERROR_ARGUMENT, "w", (init.kind = (gan_init_kind)99, gan_param(MODEL, "w", init, 1, 3)))         \
-    X(buffer_shape, -1, "b", gan_buffer(MODEL, "b", 0, 1, -3))                                                         \
-    X(forward_null, -1, "m", gan_forward(gan_model_create(ctx, "m", returns_null, NULL), Z1(3), NULL))                 \
-    X(loss_d, GAN_ERROR_ARGUMENT, "loss", gan_loss_d((gan_loss)99, Z2(3, 1), Z2(3, 1), 0))                             \
-    X(loss_g, GAN_ERROR_ARGUMENT, "loss", gan_loss_g((gan_loss)-1, Z2(3, 1)))                                          \
-    X(penalty, GAN_ERROR_ARGUMENT, "penalty", gan_penalty((gan_penalty_kind)99, 1, MODEL, Z2(3, 1), Z2(3, 1), NULL))   \
-    X(penalty_shapes, -1, "(3, 1)&(4, 1)", gan_penalty(GAN_PENALTY_WGAN_GP, 1, MODEL, Z2(3, 1), Z2(4, 1), NULL))       \
-    X(penalty_fake, GAN_ERROR_ARGUMENT, "", gan_penalty(GAN_PENALTY_WGAN_GP, 1, MODEL, Z2(3, 1), NULL, NULL))
+// clang-format off
+#define BAD_CALLS(X)                                                                                         \
+    X(add, GAN_ERROR_SHAPE, "add&(2, 3)&(2, 4)", gan_add(Z2(2, 3), Z2(2, 4)))                                \
+    X(sub, GAN_ERROR_SHAPE, "sub&(5)&(4)", gan_sub(Z1(5), Z1(4)))                                            \
+    X(mul, GAN_ERROR_SHAPE, "mul&(2, 3)&(3, 2)", gan_mul(Z2(2, 3), Z2(3, 2)))                                \
+    X(div, GAN_ERROR_SHAPE, "div&(2, 3)&(2)", gan_div(Z2(2, 3), Z1(2)))                                      \
+    X(pow, GAN_ERROR_SHAPE, "pow&(2)&(3)", gan_pow(Z1(2), Z1(3)))                                            \
+    X(maximum, GAN_ERROR_SHAPE, "maximum&(2)&(3)", gan_maximum(Z1(2), Z1(3)))                                \
+    X(minimum, GAN_ERROR_SHAPE, "minimum&(2)&(3)", gan_minimum(Z1(2), Z1(3)))                                \
+    X(lt, GAN_ERROR_SHAPE, "(2)&(3)", gan_lt(Z1(2), Z1(3)))                                                  \
+    X(ge, GAN_ERROR_SHAPE, "(2)&(3)", gan_ge(Z1(2), Z1(3)))                                                  \
+    X(eq, GAN_ERROR_SHAPE, "(2)&(3)", gan_eq(Z1(2), Z1(3)))                                                  \
+    X(where, GAN_ERROR_SHAPE, "where&(2)&(3)", gan_where(Z1(2), Z1(3), Z1(3)))                               \
+    X(addcmul, GAN_ERROR_SHAPE, "addcmul&(2)&(3)", gan_addcmul(Z1(2), Z1(3), Z1(3)))                         \
+    X(lerp, GAN_ERROR_SHAPE, "(2)&(3)", gan_lerp(Z1(2), Z1(3), Z1(3)))                                       \
+    X(reshape_size, GAN_ERROR_SHAPE, "reshape&(2, 3)&4", gan_reshape(Z2(2, 3), 2, 4, 2))                     \
+    X(reshape_minus, GAN_ERROR_SHAPE, "reshape&(2, 3)", gan_reshape(Z2(2, 3), 2, 4, -1))                     \
+    X(reshape_two, -1, "reshape", gan_reshape(Z2(2, 3), 2, -1, -1))                                          \
+    X(reshape_negative, -1, "reshape", gan_reshape(Z2(2, 3), 2, -2, -3))                                     \
+    X(reshape_many, -1, "reshape", gan_reshape(Z2(2, 3), 9, 1, 1, 1, 1, 1, 1, 1, 2, 3))                      \
+    X(flatten, -1, "", gan_add(gan_flatten(Z2(2, 3)), Z2(2, 2)))                                             \
+    X(expand, GAN_ERROR_SHAPE, "expand&(2, 3)&4", gan_expand(Z2(2, 3), 2, 4, 3))                             \
+    X(expand_fewer, GAN_ERROR_SHAPE, "expand&(2, 3)", gan_expand(Z2(2, 3), 1, 3))                            \
+    X(expand_as, GAN_ERROR_SHAPE, "expand&(2, 3)&(4, 3)", gan_expand_as(Z2(2, 3), Z2(4, 3)))                 \
+    X(permute_twice, GAN_ERROR_ARGUMENT, "permute", gan_permute(Z2(2, 3), 2, 0, 0))                          \
+    X(permute_range, GAN_ERROR_ARGUMENT, "permute", gan_permute(Z2(2, 3), 2, 0, 2))                          \
+    X(permute_count, -1, "permute&(2, 3)", gan_permute(Z2(2, 3), 3, 0, 1, 2))                                \
+    X(transpose, GAN_ERROR_ARGUMENT, "2&(2, 3)", gan_transpose(Z2(2, 3), 0, 2))                              \
+    X(slice_axis, GAN_ERROR_ARGUMENT, "slice&(2, 3)", gan_slice(Z2(2, 3), 2, 0, 1))                          \
+    X(slice_stop, GAN_ERROR_ARGUMENT, "slice&(2, 3)", gan_slice(Z2(2, 3), 1, 0, 4))                          \
+    X(slice_order, GAN_ERROR_ARGUMENT, "slice", gan_slice(Z2(2, 3), 1, 2, 1))                                \
+    X(slice_start, GAN_ERROR_ARGUMENT, "slice", gan_slice(Z2(2, 3), 1, -4, 2))                               \
+    X(pad_axis, GAN_ERROR_ARGUMENT, "pad", gan_pad(Z2(2, 3), 2, 0, 1, 0))                                    \
+    X(pad_negative, GAN_ERROR_ARGUMENT, "pad", gan_pad(Z2(2, 3), 1, -1, 0, 0))                               \
+    X(concat, GAN_ERROR_SHAPE, "concat&(2, 3)&(3, 2)", gan_concat(0, 2, Z2(2, 3), Z2(3, 2)))                 \
+    X(concat_ndim, GAN_ERROR_SHAPE, "concat&(2, 3)&(3)", gan_concat(0, 2, Z2(2, 3), Z1(3)))                  \
+    X(concat_axis, GAN_ERROR_ARGUMENT, "concat", gan_concat(2, 2, Z2(2, 3), Z2(2, 3)))                       \
+    X(stack, GAN_ERROR_SHAPE, "2, 3)&2, 4)", gan_stack(0, 2, Z2(2, 3), Z2(2, 4)))                            \
+    X(take_range, GAN_ERROR_ARGUMENT, "take&5", gan_take(Z2(4, 3), gan_full(ctx, 5, 1, 2)))                  \
+    X(take_negative, GAN_ERROR_ARGUMENT, "take", gan_take(Z2(4, 3), gan_full(ctx, -1, 1, 2)))                \
+    X(take_fraction, GAN_ERROR_ARGUMENT, "take", gan_take(Z2(4, 3), gan_full(ctx, (gan_real)1.5, 1, 2)))     \
+    X(take_nan, GAN_ERROR_ARGUMENT, "take", gan_take(Z2(4, 3), gan_full(ctx, (gan_real)NAN, 1, 2)))          \
+    X(take_shape, GAN_ERROR_SHAPE, "take&(4, 3)", gan_take(Z2(4, 3), Z2(2, 2)))                              \
+    X(put_range, GAN_ERROR_ARGUMENT, "put", gan_put(Z2(4, 3), gan_full(ctx, 7, 1, 4), 7))                    \
+    X(put_rows, GAN_ERROR_ARGUMENT, "put", gan_put(Z2(4, 3), Z1(4), 0))                                      \
+    X(put_shape, GAN_ERROR_SHAPE, "put&(4, 3)", gan_put(Z2(4, 3), Z1(5), 9))                                 \
+    X(gather_range, GAN_ERROR_ARGUMENT, "", gan_gather(Z2(2, 3), gan_full(ctx, 3, 2, 2, 1)))                 \
+    X(gather_shape, GAN_ERROR_SHAPE, "", gan_gather(Z2(2, 3), Z2(3, 1)))                                     \
+    X(pixel_shuffle, GAN_ERROR_SHAPE, "pixel_shuffle&(1, 3, 2, 2)", gan_pixel_shuffle(Z4(1, 3, 2, 2), 2))    \
+    X(pixel_shuffle_ndim, GAN_ERROR_SHAPE, "pixel_shuffle", gan_pixel_shuffle(Z2(4, 4), 2))                  \
+    X(pixel_shuffle_factor, -1, "pixel_shuffle", gan_pixel_shuffle(Z4(1, 4, 2, 2), 0))                       \
+    X(pixel_unshuffle, GAN_ERROR_SHAPE, "pixel_unshuffle&(1, 3, 3, 2)",                                      \
+      gan_pixel_unshuffle(Z4(1, 3, 3, 2), 2))                                                                \
+    X(sum_axis, GAN_ERROR_ARGUMENT, "sum&(2, 3)", gan_sum(Z2(2, 3), GAN_AXIS(2), 0))                         \
+    X(mean_axis, GAN_ERROR_ARGUMENT, "(2, 3)", gan_mean(Z2(2, 3), GAN_AXIS(5), 0))                           \
+    X(var_axis, GAN_ERROR_ARGUMENT, "(2, 3)", gan_var(Z2(2, 3), GAN_AXIS(3), 0))                             \
+    X(norm_axis, GAN_ERROR_ARGUMENT, "(2, 3)", gan_norm(Z2(2, 3), GAN_AXIS(3), 0))                           \
+    X(amax_axis, GAN_ERROR_ARGUMENT, "amax&(2, 3)", gan_amax(Z2(2, 3), 2, 0))                                \
+    X(argmax_axis, GAN_ERROR_ARGUMENT, "max&(2, 3)", gan_argmax(Z2(2, 3), -3, 0))                            \
+    X(logsumexp_axis, GAN_ERROR_ARGUMENT, "", gan_logsumexp(Z2(2, 3), 2, 0))                                 \
+    X(softmax_axis, GAN_ERROR_ARGUMENT, "", gan_softmax(Z2(2, 3), 2))                                        \
+    X(log_softmax_axis, GAN_ERROR_ARGUMENT, "", gan_log_softmax(Z2(2, 3), -4))                               \
+    X(matmul, GAN_ERROR_SHAPE, "matmul&(2, 3)&(4, 2)", gan_matmul(Z2(2, 3), Z2(4, 2)))                       \
+    X(matmul_batch, GAN_ERROR_SHAPE, "matmul&(2, 2, 3)&(3, 3, 2)", gan_matmul(Z3(2, 2, 3), Z3(3, 3, 2)))     \
+    X(matmul_vector, GAN_ERROR_SHAPE, "matmul&(3)&(3, 2)", gan_matmul(Z1(3), Z2(3, 2)))                      \
+    X(matmul_t, GAN_ERROR_SHAPE, "matmul&(2, 3)&(3, 2)", gan_matmul_t(Z2(2, 3), 1, Z2(3, 2), 0))             \
+    X(f_linear, GAN_ERROR_SHAPE, "linear&(4, 3)&(5, 2)", gan_f_linear(Z2(4, 3), Z2(5, 2), NULL))             \
+    X(f_linear_bias, GAN_ERROR_SHAPE, "linear&(4)", gan_f_linear(Z2(4, 3), Z2(5, 3), Z1(4)))                 \
+    X(f_conv_channels, GAN_ERROR_SHAPE, "conv2d&(1, 2, 5, 5)&(3, 4, 3, 3)",                                  \
+      gan_f_conv2d(Z4(1, 2, 5, 5), Z4(3, 4, 3, 3), NULL, NULL))                                              \
+    X(f_conv_ndim, GAN_ERROR_SHAPE, "conv2d&(2, 5)", gan_f_conv2d(Z2(2, 5), Z4(3, 4, 3, 3), NULL, NULL))     \
+    X(f_conv_large, GAN_ERROR_SHAPE, "conv2d&(1, 1, 3, 3)&4",                                                \
+      gan_f_conv2d(Z4(1, 1, 3, 3), Z4(1, 1, 4, 4), NULL, NULL))                                              \
+    X(f_conv_bias, GAN_ERROR_SHAPE, "conv2d&bias",                                                           \
+      gan_f_conv2d(Z4(1, 1, 5, 5), Z4(3, 1, 3, 3), Z1(2), NULL))                                             \
+    X(f_conv_groups, -1, "conv2d",                                                                           \
+      (conv = conv_groups(2), gan_f_conv2d(Z4(1, 3, 5, 5), Z4(2, 1, 3, 3), NULL, &conv)))                    \
+    X(f_conv_groups_negative, -1, "conv2d",                                                                  \
+      (conv = conv_groups(-1), gan_f_conv2d(Z4(1, 3, 5, 5), Z4(2, 3, 3, 3), NULL, &conv)))                   \
+    X(f_conv_stride, GAN_ERROR_ARGUMENT, "conv2d",                                                           \
+      (conv = conv_stride(-1), gan_f_conv2d(Z4(1, 1, 5, 5), Z4(2, 1, 3, 3), NULL, &conv)))                   \
+    X(f_convt_channels, GAN_ERROR_SHAPE, "conv_transpose2d&(1, 2, 5, 5)&(3, 4, 3, 3)",                       \
+      gan_f_conv_transpose2d(Z4(1, 2, 5, 5), Z4(3, 4, 3, 3), NULL, NULL))                                    \
+    X(f_convt_outpad, GAN_ERROR_ARGUMENT, "conv_transpose2d",                                                \
+      (conv = conv_outpad(2, 2), gan_f_conv_transpose2d(Z4(1, 2, 5, 5), Z4(2, 4, 3, 3), NULL, &conv)))       \
+    X(max_pool, -1, "max_pool2d&(1, 1, 3, 3)", gan_max_pool2d(Z4(1, 1, 3, 3), 4, 1))                         \
+    X(max_pool_zero, -1, "max_pool2d", gan_max_pool2d(Z4(1, 1, 3, 3), 0, 1))                                 \
+    X(max_pool_ndim, GAN_ERROR_SHAPE, "max_pool2d&(3, 3)", gan_max_pool2d(Z2(3, 3), 2, 1))                   \
+    X(avg_pool, -1, "avg_pool2d&(1, 1, 3, 3)", gan_avg_pool2d(Z4(1, 1, 3, 3), 4, 1))                         \
+    X(avg_pool_stride, -1, "avg_pool2d", gan_avg_pool2d(Z4(1, 1, 3, 3), 2, -1))                              \
+    X(upsample, GAN_ERROR_ARGUMENT, "upsample", gan_upsample(Z4(1, 1, 3, 3), 0, GAN_NEAREST))                \
+    X(upsample_mode, GAN_ERROR_ARGUMENT, "upsample", gan_upsample(Z4(1, 1, 3, 3), 2, (gan_upsample_mode)7))  \
+    X(upsample_ndim, -1, "upsample&(3)", gan_upsample(Z1(3), 2, GAN_NEAREST))                                \
+    X(normalize, -1, "normalize&(2, 3)", gan_normalize(Z2(2, 3), 2, 4, 1, (gan_real)1e-5))                   \
+    X(mse, GAN_ERROR_SHAPE, "(2)&(3)", gan_mse_loss(Z1(2), Z1(3)))                                           \
+    X(bce, GAN_ERROR_SHAPE, "(2)&(3)", gan_bce_with_logits(Z1(2), Z1(3)))                                    \
+    X(grad_y, -1, "grad&(2)", (keep = Z1(2), gan_grad(gan_square(keep), keep, 0)))                           \
+    X(zeros_many, -1, "", gan_zeros(ctx, 9, 1, 1, 1, 1, 1, 1, 1, 1, 1))                                      \
+    X(zeros_negative, -1, "-2", gan_zeros(ctx, 2, 3, -2))                                                    \
+    X(zeros_ndim, -1, "", gan_zeros(ctx, -1))                                                                \
+    X(from_null, GAN_ERROR_ARGUMENT, "", gan_from(ctx, NULL, 1, 3))                                          \
+    X(linspace, -1, "-1", gan_linspace(ctx, 0, 1, -1))                                                       \
+    X(keep_name, -1, "", gan_keep(ctx, "", Z1(2)))                                                           \
+    X(keep_null, -1, "", gan_keep(ctx, NULL, Z1(2)))                                                         \
+    X(linear_out, GAN_ERROR_ARGUMENT, "fc", gan_linear(MODEL, "fc", Z2(2, 3), 0))                            \
+    X(linear_scalar, -1, "fc", gan_linear(MODEL, "fc", gan_scalar(ctx, 1), 3))                               \
+    X(layer_name, GAN_ERROR_NAME, "", gan_linear(MODEL, NULL, Z2(2, 3), 4))                                  \
+    X(layer_name_empty, GAN_ERROR_NAME, "", gan_linear(MODEL, "", Z2(2, 3), 4))                              \
+    X(conv_layer, -1, "c1&(2, 3)", gan_conv2d(MODEL, "c1", Z2(2, 3), 4, 3, 1, 0))                            \
+    X(conv_layer_kernel, GAN_ERROR_ARGUMENT, "c1", gan_conv2d(MODEL, "c1", Z4(1, 1, 5, 5), 4, 0, 1, 0))      \
+    X(conv_layer_stride, GAN_ERROR_ARGUMENT, "c1", gan_conv2d(MODEL, "c1", Z4(1, 1, 5, 5), 4, 3, -1, 0))     \
+    X(conv_layer_groups, -1, "c1",                                                                           \
+      (conv = conv_groups(2), conv.kernel[0] = 3, conv.out_channels = 3, gan_conv2d_ex(MODEL, "c1",          \
+        Z4(1, 2, 5, 5), &conv)))                                                                             \
+    X(conv_layer_desc, GAN_ERROR_ARGUMENT, "c1", gan_conv2d_ex(MODEL, "c1", Z4(1, 2, 5, 5), NULL))           \
+    X(convt_layer, -1, "up", gan_conv_transpose2d(MODEL, "up", Z2(2, 3), 4, 3, 1, 0))                        \
+    X(batch_norm, -1, "bn", gan_batch_norm(MODEL, "bn", Z1(4)))                                              \
+    X(layer_norm, -1, "ln", gan_layer_norm(MODEL, "ln", gan_scalar(ctx, 1)))                                 \
+    X(instance_norm, -1, "in", gan_instance_norm(MODEL, "in", Z2(2, 3)))                                     \
+    X(group_norm, -1, "gn", gan_group_norm(MODEL, "gn", Z4(1, 3, 2, 2), 2))                                  \
+    X(group_norm_zero, -1, "gn", gan_group_norm(MODEL, "gn", Z4(1, 3, 2, 2), 0))                             \
+    X(embedding, GAN_ERROR_ARGUMENT, "9", gan_embedding(MODEL, "emb", gan_full(ctx, 9, 1, 1), 4, 3))         \
+    X(embedding_rows, GAN_ERROR_ARGUMENT, "emb", gan_embedding(MODEL, "emb", Z1(1), 0, 3))                   \
+    X(dropout, GAN_ERROR_ARGUMENT, "dropout", gan_dropout(MODEL, Z1(4), (gan_real)1.5))                      \
+    X(param_name, GAN_ERROR_NAME, "", gan_param(MODEL, NULL, gan_init_zeros(), 1, 3))                        \
+    X(param_shape, -1, "w", gan_param(MODEL, "w", gan_init_zeros(), 2, 3, -1))                               \
+    X(param_twice, GAN_ERROR_SHAPE, "w&(3)&(4)",                                                             \
+      (model = MODEL, gan_param(model, "w", gan_init_zeros(), 1, 3), gan_param(model, "w",                   \
+        gan_init_zeros(), 1, 4)))                                                                            \
+    X(param_init, GAN_ERROR_ARGUMENT, "w",                                                                   \
+      (init.kind = (gan_init_kind)99, gan_param(MODEL, "w", init, 1, 3)))                                    \
+    X(buffer_shape, -1, "b", gan_buffer(MODEL, "b", 0, 1, -3))                                               \
+    X(forward_null, -1, "m", gan_forward(gan_model_create(ctx, "m", returns_null, NULL), Z1(3), NULL))       \
+    X(loss_d, GAN_ERROR_ARGUMENT, "loss", gan_loss_d((gan_loss)99, Z2(3, 1), Z2(3, 1), 0))                   \
+    X(loss_g, GAN_ERROR_ARGUMENT, "loss", gan_loss_g((gan_loss)-1, Z2(3, 1)))                                \
+    X(penalty, GAN_ERROR_ARGUMENT, "penalty",                                                                \
+      gan_penalty((gan_penalty_kind)99, 1, MODEL, Z2(3, 1), Z2(3, 1), NULL))                                 \
+    X(penalty_shapes, -1, "(3, 1)&(4, 1)",                                                                   \
+      gan_penalty(GAN_PENALTY_WGAN_GP, 1, MODEL, Z2(3, 1), Z2(4, 1), NULL))                                  \
+    X(penalty_fake, GAN_ERROR_ARGUMENT, "",                                                                  \
+      gan_penalty(GAN_PENALTY_WGAN_GP, 1, MODEL, Z2(3, 1), NULL, NULL))
+// clang-format on
 
 // The same for calls that return no tensor. They return non-zero when they report the error themselves.
-#define OTHER_BAD_CALLS(X)                                                                                             \
-    X(model_name, GAN_ERROR_NAME, "", gan_model_create(ctx, NULL, identity, NULL) == NULL)                             \
-    X(model_name_empty, GAN_ERROR_NAME, "", gan_model_create(ctx, "", identity, NULL) == NULL)                         \
-    X(model_twice, GAN_ERROR_NAME, "m", (MODEL, MODEL == NULL))                                                        \
-    X(model_function, GAN_ERROR_ARGUMENT, "m", gan_model_create(ctx, "m", NULL, NULL) == NULL)                         \
-    X(optimizer_model, GAN_ERROR_ARGUMENT, "", (trainer = trainer_of(ctx, 0), gan_trainer_create(ctx, &trainer) == NULL))       \
-    X(optimizer_kind, GAN_ERROR_ARGUMENT, "", (optimizer.kind = (gan_optimizer_kind)99, gan_optimizer_create(MODEL, optimizer) == NULL))  \
-    X(minimize_shape, -1, "(2)", (gan_minimize(gan_optimizer_create(MODEL, gan_sgd(1, 0)), Z1(2)), 1))                 \
-    X(minimize_null, -1, "", (gan_minimize(gan_optimizer_create(MODEL, gan_sgd(1, 0)), NULL), 1))                      \
-    X(read_size, -1, "(2, 3)", gan_read(Z2(2, 3), buffer, 5) != 0)                                                     \
-    X(grads_shape, -1, "(2)", (keep = Z1(2), gan_grads(gan_square(keep), 1, &keep, &keep2, 0) != 0))                   \
-    X(gradcheck_order, -1, "gradcheck", (keep = Z1(2), !gan_gradcheck(ctx, square_of, NULL, 1, &keep, 7, NULL)))       \
-    X(trainer_null, GAN_ERROR_ARGUMENT, "", gan_trainer_create(ctx, NULL) == NULL)                                     \
-    X(trainer_batch, GAN_ERROR_ARGUMENT, "", (trainer = trainer_of(ctx, 1), trainer.batch = -1, gan_trainer_create(ctx, &trainer) == NULL)) \
-    X(trainer_ema, GAN_ERROR_ARGUMENT, "", (trainer = trainer_of(ctx, 1), trainer.ema = 2, gan_trainer_create(ctx, &trainer) == NULL)) \
-    X(trainer_loss, GAN_ERROR_ARGUMENT, "", (trainer = trainer_of(ctx, 1), trainer.loss = (gan_loss)77, gan_trainer_create(ctx, &trainer) == NULL)) \
-    X(trainer_penalty, GAN_ERROR_ARGUMENT, "", (trainer = trainer_of(ctx, 1), trainer.penalty = (gan_penalty_kind)77, gan_trainer_create(ctx, &trainer) == NULL)) \
-    X(toy, GAN_ERROR_ARGUMENT, "", gan_dataset_toy(ctx, (gan_toy)99) == NULL)                                          \
-    X(dataset_null, GAN_ERROR_ARGUMENT, "", gan_dataset_memory(ctx, NULL, NULL, 3, 1, 2) == NULL)                      \
-    X(dataset_empty, GAN_ERROR_ARGUMENT, "", gan_dataset_memory(ctx, buffer, NULL, 0, 1, 2) == NULL)                   \
-    X(dataset_file, GAN_ERROR_FILE, "nowhere/at/all", gan_dataset_idx(ctx, "nowhere/at/all") == NULL)                  \
-    X(load_file, GAN_ERROR_FILE, "nowhere/at/all", gan_load(ctx, "nowhere/at/all") != 0)                               \
-    X(save_file, GAN_ERROR_FILE, "nowhere/at/all", gan_save(ctx, "nowhere/at/all") != 0)                               \
-    X(load_garbage, GAN_ERROR_FORMAT, "", gan_load_memory(ctx, "this is not a checkpoint", 24) != 0)                   \
-    X(load_short, GAN_ERROR_FORMAT, "", gan_load_memory(ctx, "abc", 3) != 0)                                           \
-    X(image_shape, -1, "(2, 3)", gan_image_write(Z2(2, 3), 0, "out/test/never.ppm") != 0)                              \
-    X(image_path, -1, "", gan_image_write(Z4(1, 1, 2, 2), 0, "nowhere/at/all.pgm") != 0)                               \
+// clang-format off
+#define OTHER_BAD_CALLS(X)                                                                                   \
+    X(model_name, GAN_ERROR_NAME, "", gan_model_create(ctx, NULL, identity, NULL) == NULL)                   \
+    X(model_name_empty, GAN_ERROR_NAME, "", gan_model_create(ctx, "", identity, NULL) == NULL)               \
+    X(model_twice, GAN_ERROR_NAME, "m", (MODEL, MODEL == NULL))                                              \
+    X(model_function, GAN_ERROR_ARGUMENT, "m", gan_model_create(ctx, "m", NULL, NULL) == NULL)               \
+    X(optimizer_model, GAN_ERROR_ARGUMENT, "",                                                               \
+      (trainer = trainer_of(ctx, 0), gan_trainer_create(ctx, &trainer) == NULL))                             \
+    X(optimizer_kind, GAN_ERROR_ARGUMENT, "",                                                                \
+      (optimizer.kind = (gan_optimizer_kind)99, gan_optimizer_create(MODEL, optimizer) == NULL))             \
+    X(minimize_shape, -1, "(2)", (gan_minimize(gan_optimizer_create(MODEL, gan_sgd(1, 0)), Z1(2)), 1))       \
+    X(minimize_null, -1, "", (gan_minimize(gan_optimizer_create(MODEL, gan_sgd(1, 0)), NULL), 1))            \
+    X(read_size, -1, "(2, 3)", gan_read(Z2(2, 3), buffer, 5) != 0)                                           \
+    X(grads_shape, -1, "(2)", (keep = Z1(2), gan_grads(gan_square(keep), 1, &keep, &keep2, 0) != 0))         \
+    X(gradcheck_order, -1, "gradcheck",                                                                      \
+      (keep = Z1(2), !gan_gradcheck(ctx, square_of, NULL, 1, &keep, 7, NULL)))                               \
+    X(trainer_null, GAN_ERROR_ARGUMENT, "", gan_trainer_create(ctx, NULL) == NULL)                           \
+    X(trainer_batch, GAN_ERROR_ARGUMENT, "",                                                                 \
+      (trainer = trainer_of(ctx, 1), trainer.batch = -1, gan_trainer_create(ctx, &trainer) == NULL))         \
+    X(trainer_ema, GAN_ERROR_ARGUMENT, "",                                                                   \
+      (trainer = trainer_of(ctx, 1), trainer.ema = 2, gan_trainer_create(ctx, &trainer) == NULL))            \
+    X(trainer_loss, GAN_ERROR_ARGUMENT, "",                                                                  \
+      (trainer = trainer_of(ctx, 1), trainer.loss = (gan_loss)77, gan_trainer_create(ctx,                    \
+        &trainer) == NULL))                                                                                  \
+    X(trainer_penalty, GAN_ERROR_ARGUMENT, "",                                                               \
+      (trainer = trainer_of(ctx, 1), trainer.penalty = (gan_penalty_kind)77, gan_trainer_create(ctx,         \
+        &trainer) == NULL))                                                                                  \
+    X(toy, GAN_ERROR_ARGUMENT, "", gan_dataset_toy(ctx, (gan_toy)99) == NULL)                                \
+    X(dataset_null, GAN_ERROR_ARGUMENT, "", gan_dataset_memory(ctx, NULL, NULL, 3, 1, 2) == NULL)            \
+    X(dataset_empty, GAN_ERROR_ARGUMENT, "", gan_dataset_memory(ctx, buffer, NULL, 0, 1, 2) == NULL)         \
+    X(dataset_file, GAN_ERROR_FILE, "nowhere/at/all", gan_dataset_idx(ctx, "nowhere/at/all") == NULL)        \
+    X(load_file, GAN_ERROR_FILE, "nowhere/at/all", gan_load(ctx, "nowhere/at/all") != 0)                     \
+    X(save_file, GAN_ERROR_FILE, "nowhere/at/all", gan_save(ctx, "nowhere/at/all") != 0)                     \
+    X(load_garbage, GAN_ERROR_FORMAT, "", gan_load_memory(ctx, "this is not a checkpoint", 24) != 0)         \
+    X(load_short, GAN_ERROR_FORMAT, "", gan_load_memory(ctx, "abc", 3) != 0)                                 \
+    X(image_shape, -1, "(2, 3)", gan_image_write(Z2(2, 3), 0, "out/test/never.ppm") != 0)                    \
+    X(image_path, -1, "", gan_image_write(Z4(1, 1, 2, 2), 0, "nowhere/at/all.pgm") != 0)                     \
     X(idx_shape, -1, "(3)", gan_idx_write(Z1(3), "out/test/never.idx") != 0)
+// clang-format on
 
 static gan_tensor *square_of(gan_context *ctx, gan_tensor **x, void *user)
 {
@@ -222,31 +250,31 @@ static gan_trainer_desc trainer_of(gan_context *ctx, int with_models)
     return d;
 }
 
-#define LOCALS                                                                                                         \
-    gan_conv2d_desc conv;                                                                                              \
-    gan_tensor *keep = NULL, *keep2 = NULL;                                                                            \
-    gan_model *model = NULL;                                                                                           \
-    gan_init init = gan_init_zeros();                                                                                  \
-    gan_optimizer_desc optimizer = gan_sgd(1, 0);                                                                      \
-    gan_trainer_desc trainer;                                                                                          \
-    gan_real buffer[8] = { 0 };                                                                                        \
-    memset(&conv, 0, sizeof conv);                                                                                     \
-    memset(&trainer, 0, sizeof trainer);                                                                               \
+#define LOCALS                                                                                               \
+    gan_conv2d_desc conv;                                                                                    \
+    gan_tensor *keep = NULL, *keep2 = NULL;                                                                  \
+    gan_model *model = NULL;                                                                                 \
+    gan_init init = gan_init_zeros();                                                                        \
+    gan_optimizer_desc optimizer = gan_sgd(1, 0);                                                            \
+    gan_trainer_desc trainer;                                                                                \
+    gan_real buffer[8] = {0};                                                                                \
+    memset(&conv, 0, sizeof conv);                                                                           \
+    memset(&trainer, 0, sizeof trainer);                                                                     \
     (void)conv, (void)keep, (void)keep2, (void)model, (void)init, (void)optimizer, (void)trainer, (void)buffer
 
-#define X(name, code, words, call)                                                                                     \
-    static gan_tensor *bad_##name(gan_context *ctx)                                                                    \
-    {                                                                                                                  \
-        LOCALS;                                                                                                        \
-        return call;                                                                                                   \
+#define X(name, code, words, call)                                                                           \
+    static gan_tensor *bad_##name(gan_context *ctx)                                                          \
+    {                                                                                                        \
+        LOCALS;                                                                                              \
+        return call;                                                                                         \
     }
 BAD_CALLS(X)
 #undef X
-#define X(name, code, words, call)                                                                                     \
-    static int other_##name(gan_context *ctx)                                                                          \
-    {                                                                                                                  \
-        LOCALS;                                                                                                        \
-        return call;                                                                                                   \
+#define X(name, code, words, call)                                                                           \
+    static int other_##name(gan_context *ctx)                                                                \
+    {                                                                                                        \
+        LOCALS;                                                                                              \
+        return call;                                                                                         \
     }
 OTHER_BAD_CALLS(X)
 #undef X
@@ -265,24 +293,35 @@ static void has_words(const char *message, const char *words)
 
 static void bad_calls(void)
 {
-    static const struct { const char *name; int code; const char *words; gan_tensor *(*call)(gan_context *); } bad[] = {
-#define X(name, code, words, call) { #name, code, words, bad_##name },
+    static const struct {
+        const char *name;
+        int code;
+        const char *words;
+        gan_tensor *(*call)(gan_context *);
+    } bad[] = {
+#define X(name, code, words, call) {#name, code, words, bad_##name},
         BAD_CALLS(X)
 #undef X
     };
-    static const struct { const char *name; int code; const char *words; int (*call)(gan_context *); } other[] = {
-#define X(name, code, words, call) { #name, code, words, other_##name },
+    static const struct {
+        const char *name;
+        int code;
+        const char *words;
+        int (*call)(gan_context *);
+    } other[] = {
+#define X(name, code, words, call) {#name, code, words, other_##name},
         OTHER_BAD_CALLS(X)
 #undef X
     };
     size_t i;
-    for (i = 0; i < COUNT(bad); ++i)
-        TESTF("a bad call: %s", bad[i].name) {
+    for (i = 0; i < COUNT(bad); ++i) TESTF("a bad call: %s", bad[i].name)
+        {
             gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
             gan_tensor *t = bad[i].call(ctx);
             char first[600];
             CHECK(gan_error(ctx) != 0, "no error");
-            CHECK(bad[i].code < 0 || gan_error(ctx) == bad[i].code, "code %d, not %d: %s", gan_error(ctx), bad[i].code, gan_error_message(ctx));
+            CHECK(bad[i].code < 0 || gan_error(ctx) == bad[i].code, "code %d, not %d: %s", gan_error(ctx),
+                  bad[i].code, gan_error_message(ctx));
             CHECK(gan_data(t) == NULL, "it returned a good tensor");
             CHECK(strlen(gan_error_message(ctx)) > 10, "the message is \"%s\"", gan_error_message(ctx));
             has_words(gan_error_message(ctx), bad[i].words);
@@ -291,50 +330,68 @@ static void bad_calls(void)
             CHECK(strcmp(first, gan_error_message(ctx)) == 0, "the first error did not stick");
             gan_error_clear(ctx);
             CHECK(gan_error(ctx) == 0 && gan_error_message(ctx)[0] == 0, "cleared");
-            CHECK(gan_data(gan_add(gan_full(ctx, 1, 1, 2), gan_full(ctx, 2, 1, 2))) && gan_error(ctx) == 0, "not usable afterwards: %s", gan_error_message(ctx));
+            CHECK(gan_data(gan_add(gan_full(ctx, 1, 1, 2), gan_full(ctx, 2, 1, 2))) && gan_error(ctx) == 0,
+                  "not usable afterwards: %s", gan_error_message(ctx));
             gan_destroy(ctx);
         }
-    for (i = 0; i < COUNT(other); ++i)
-        TESTF("a bad call: %s", other[i].name) {
+    for (i = 0; i < COUNT(other); ++i) TESTF("a bad call: %s", other[i].name)
+        {
             gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
             int refused = other[i].call(ctx);
             CHECK(refused, "it returned success");
             CHECK(gan_error(ctx) != 0, "no error");
-            CHECK(other[i].code < 0 || gan_error(ctx) == other[i].code, "code %d, not %d: %s", gan_error(ctx), other[i].code, gan_error_message(ctx));
+            CHECK(other[i].code < 0 || gan_error(ctx) == other[i].code, "code %d, not %d: %s", gan_error(ctx),
+                  other[i].code, gan_error_message(ctx));
             has_words(gan_error_message(ctx), other[i].words);
             gan_error_clear(ctx);
-            CHECK(gan_data(gan_add(gan_full(ctx, 1, 1, 2), gan_full(ctx, 2, 1, 2))) && gan_error(ctx) == 0, "not usable afterwards");
+            CHECK(gan_data(gan_add(gan_full(ctx, 1, 1, 2), gan_full(ctx, 2, 1, 2))) && gan_error(ctx) == 0,
+                  "not usable afterwards");
             gan_destroy(ctx);
         }
     printf("%d bad calls\n", (int)(COUNT(bad) + COUNT(other)));
 }
 
-// Every function that takes a tensor, as an expression in t (poison or NULL) and z (a good one of shape (2, 3)).
-#define CALLS_WITH(X)                                                                                                  \
-    X(gan_add(t, z)) X(gan_add(z, t)) X(gan_sub(z, t)) X(gan_mul(t, z)) X(gan_div(z, t)) X(gan_pow(t, t)) X(gan_maximum(t, z)) X(gan_minimum(z, t)) \
-    X(gan_affine(t, 1, 0)) X(gan_abs(t)) X(gan_exp(t)) X(gan_log(t)) X(gan_sqrt(t)) X(gan_square(t)) X(gan_reciprocal(t)) X(gan_sin(t)) X(gan_cos(t)) \
-    X(gan_tanh(t)) X(gan_sigmoid(t)) X(gan_softplus(t)) X(gan_erf(t)) X(gan_relu(t)) X(gan_leaky_relu(t, 1)) X(gan_elu(t, 1)) X(gan_selu(t)) \
-    X(gan_gelu(t)) X(gan_silu(t)) X(gan_clamp(t, 0, 1)) X(gan_where(t, z, z)) X(gan_where(z, t, z)) X(gan_where(z, z, t)) X(gan_addcmul(t, z, z)) \
-    X(gan_addcmul(z, z, t)) X(gan_lt(t, z)) X(gan_le(z, t)) X(gan_gt(t, z)) X(gan_ge(t, z)) X(gan_eq(t, z)) X(gan_ne(z, t)) X(gan_reshape(t, 1, -1)) \
-    X(gan_flatten(t)) X(gan_expand(t, 2, 2, 3)) X(gan_expand_as(t, z)) X(gan_expand_as(z, t)) X(gan_permute(t, 2, 1, 0)) X(gan_transpose(t, 0, 1)) \
-    X(gan_slice(t, 0, 0, 1)) X(gan_pad(t, 0, 1, 1, 0)) X(gan_concat(0, 2, z, t)) X(gan_concat(0, 2, t, z)) X(gan_stack(0, 2, t, z)) X(gan_take(t, z)) \
-    X(gan_take(z, t)) X(gan_put(t, z, 3)) X(gan_gather(t, z)) X(gan_gather(z, t)) X(gan_pixel_shuffle(t, 2)) X(gan_pixel_unshuffle(t, 2)) \
-    X(gan_sum(t, GAN_ALL, 0)) X(gan_mean(t, GAN_ALL, 0)) X(gan_var(t, 1, 0)) X(gan_amax(t, 0, 0)) X(gan_argmax(t, 0, 0)) X(gan_norm(t, GAN_ALL, 0)) \
-    X(gan_logsumexp(t, 0, 0)) X(gan_sum_all(t)) X(gan_mean_all(t)) X(gan_norm_per_sample(t)) X(gan_matmul(t, z)) X(gan_matmul(z, t)) \
-    X(gan_matmul_t(z, 0, t, 1)) X(gan_f_linear(t, z, NULL)) X(gan_f_linear(z, t, NULL)) X(gan_f_conv2d(t, z, NULL, NULL)) X(gan_f_conv2d(z, t, NULL, NULL)) \
-    X(gan_f_conv_transpose2d(t, z, NULL, NULL)) X(gan_max_pool2d(t, 2, 2)) X(gan_avg_pool2d(t, 2, 2)) X(gan_upsample(t, 2, GAN_NEAREST)) \
-    X(gan_normalize(t, 1, 1, 1, 1)) X(gan_neg(t)) X(gan_add_scalar(t, 1)) X(gan_mul_scalar(t, 1)) X(gan_pow_scalar(t, 2)) X(gan_lerp(t, z, z)) \
-    X(gan_lerp(z, z, t)) X(gan_softmax(t, 0)) X(gan_log_softmax(t, 0)) X(gan_mse_loss(t, z)) X(gan_mse_loss(z, t)) X(gan_bce_with_logits(z, t)) \
-    X(gan_detach(t)) X(gan_grad(t, z, 0)) X(gan_grad(gan_sum_all(z), t, 0)) X(gan_grad(t, t, 1)) X(gan_keep(ctx, "k", t)) X(gan_forward(m, t, NULL)) \
-    X(gan_linear(m, "a", t, 2)) X(gan_linear_no_bias(m, "b", t, 2)) X(gan_conv2d(m, "c", t, 2, 3, 1, 0)) X(gan_conv_transpose2d(m, "d", t, 2, 3, 1, 0)) \
-    X(gan_batch_norm(m, "e", t)) X(gan_layer_norm(m, "f", t)) X(gan_instance_norm(m, "g", t)) X(gan_group_norm(m, "h", t, 1)) \
-    X(gan_embedding(m, "i", t, 2, 2)) X(gan_dropout(m, t, (gan_real).5)) X(gan_loss_d(GAN_LOSS_HINGE, t, z, 0)) X(gan_loss_d(GAN_LOSS_HINGE, z, t, 0)) \
-    X(gan_loss_g(GAN_LOSS_MINIMAX, t)) X(gan_penalty(GAN_PENALTY_WGAN_GP, 1, m, t, z, NULL)) X(gan_penalty(GAN_PENALTY_WGAN_GP, 1, m, z, t, NULL)) \
+// Every function that takes a tensor, as an expression in t (poison or NULL) and z (a good one of shape (2,
+// 3)).
+// clang-format off
+#define CALLS_WITH(X)                                                                                        \
+    X(gan_add(t, z)) X(gan_add(z, t)) X(gan_sub(z, t)) X(gan_mul(t, z)) X(gan_div(z, t)) X(gan_pow(t, t))    \
+    X(gan_maximum(t, z)) X(gan_minimum(z, t)) X(gan_affine(t, 1, 0)) X(gan_abs(t)) X(gan_exp(t))             \
+    X(gan_log(t)) X(gan_sqrt(t)) X(gan_square(t)) X(gan_reciprocal(t)) X(gan_sin(t)) X(gan_cos(t))           \
+    X(gan_tanh(t)) X(gan_sigmoid(t)) X(gan_softplus(t)) X(gan_erf(t)) X(gan_relu(t))                         \
+    X(gan_leaky_relu(t, 1)) X(gan_elu(t, 1)) X(gan_selu(t)) X(gan_gelu(t)) X(gan_silu(t))                    \
+    X(gan_clamp(t, 0, 1)) X(gan_where(t, z, z)) X(gan_where(z, t, z)) X(gan_where(z, z, t))                  \
+    X(gan_addcmul(t, z, z)) X(gan_addcmul(z, z, t)) X(gan_lt(t, z)) X(gan_le(z, t)) X(gan_gt(t, z))          \
+    X(gan_ge(t, z)) X(gan_eq(t, z)) X(gan_ne(z, t)) X(gan_reshape(t, 1, -1)) X(gan_flatten(t))               \
+    X(gan_expand(t, 2, 2, 3)) X(gan_expand_as(t, z)) X(gan_expand_as(z, t)) X(gan_permute(t, 2, 1, 0))       \
+    X(gan_transpose(t, 0, 1)) X(gan_slice(t, 0, 0, 1)) X(gan_pad(t, 0, 1, 1, 0)) X(gan_concat(0, 2, z, t))   \
+    X(gan_concat(0, 2, t, z)) X(gan_stack(0, 2, t, z)) X(gan_take(t, z)) X(gan_take(z, t))                   \
+    X(gan_put(t, z, 3)) X(gan_gather(t, z)) X(gan_gather(z, t)) X(gan_pixel_shuffle(t, 2))                   \
+    X(gan_pixel_unshuffle(t, 2)) X(gan_sum(t, GAN_ALL, 0)) X(gan_mean(t, GAN_ALL, 0)) X(gan_var(t, 1, 0))    \
+    X(gan_amax(t, 0, 0)) X(gan_argmax(t, 0, 0)) X(gan_norm(t, GAN_ALL, 0)) X(gan_logsumexp(t, 0, 0))         \
+    X(gan_sum_all(t)) X(gan_mean_all(t)) X(gan_norm_per_sample(t)) X(gan_matmul(t, z)) X(gan_matmul(z, t))   \
+    X(gan_matmul_t(z, 0, t, 1)) X(gan_f_linear(t, z, NULL)) X(gan_f_linear(z, t, NULL))                      \
+    X(gan_f_conv2d(t, z, NULL, NULL)) X(gan_f_conv2d(z, t, NULL, NULL))                                      \
+    X(gan_f_conv_transpose2d(t, z, NULL, NULL)) X(gan_max_pool2d(t, 2, 2)) X(gan_avg_pool2d(t, 2, 2))        \
+    X(gan_upsample(t, 2, GAN_NEAREST)) X(gan_normalize(t, 1, 1, 1, 1)) X(gan_neg(t))                         \
+    X(gan_add_scalar(t, 1)) X(gan_mul_scalar(t, 1)) X(gan_pow_scalar(t, 2)) X(gan_lerp(t, z, z))             \
+    X(gan_lerp(z, z, t)) X(gan_softmax(t, 0)) X(gan_log_softmax(t, 0)) X(gan_mse_loss(t, z))                 \
+    X(gan_mse_loss(z, t)) X(gan_bce_with_logits(z, t)) X(gan_detach(t)) X(gan_grad(t, z, 0))                 \
+    X(gan_grad(gan_sum_all(z), t, 0)) X(gan_grad(t, t, 1)) X(gan_keep(ctx, "k", t))                          \
+    X(gan_forward(m, t, NULL)) X(gan_linear(m, "a", t, 2)) X(gan_linear_no_bias(m, "b", t, 2))               \
+    X(gan_conv2d(m, "c", t, 2, 3, 1, 0)) X(gan_conv_transpose2d(m, "d", t, 2, 3, 1, 0))                      \
+    X(gan_batch_norm(m, "e", t)) X(gan_layer_norm(m, "f", t)) X(gan_instance_norm(m, "g", t))                \
+    X(gan_group_norm(m, "h", t, 1)) X(gan_embedding(m, "i", t, 2, 2)) X(gan_dropout(m, t, (gan_real).5))     \
+    X(gan_loss_d(GAN_LOSS_HINGE, t, z, 0)) X(gan_loss_d(GAN_LOSS_HINGE, z, t, 0))                            \
+    X(gan_loss_g(GAN_LOSS_MINIMAX, t)) X(gan_penalty(GAN_PENALTY_WGAN_GP, 1, m, t, z, NULL))                 \
+    X(gan_penalty(GAN_PENALTY_WGAN_GP, 1, m, z, t, NULL))                                                    \
     X(gan_penalty(GAN_PENALTY_R1, 1, m, t, NULL, NULL))
+// clang-format on
 
 static void poison_and_null(void)
 {
-    TEST("poison passes through every call and the first error stays") {
+    TEST("poison passes through every call and the first error stays")
+    {
         gan_context *ctx = gan_create(NULL);
         gan_model *m = gan_model_create(ctx, "m", identity, NULL);
         gan_tensor *z = gan_full(ctx, 1, 2, 2, 3), *t = gan_add(z, gan_zeros(ctx, 1, 5)), *r;
@@ -342,10 +399,12 @@ static void poison_and_null(void)
         int calls = 0;
         snprintf(first, sizeof first, "%s", gan_error_message(ctx));
         CHECK(gan_error(ctx) == GAN_ERROR_SHAPE, "the poison");
-#define X(call)                                                                                                        \
-    r = call;                                                                                                          \
-    CHECK(r != NULL && gan_data(r) == NULL && gan_numel(r) == 0 && gan_item(r) == 0, "%s gave something good", #call); \
-    CHECK(strcmp(first, gan_error_message(ctx)) == 0, "%s changed the message to \"%s\"", #call, gan_error_message(ctx)); \
+#define X(call)                                                                                              \
+    r = call;                                                                                                \
+    CHECK(r != NULL && gan_data(r) == NULL && gan_numel(r) == 0 && gan_item(r) == 0,                         \
+          "%s gave something good", #call);                                                                  \
+    CHECK(strcmp(first, gan_error_message(ctx)) == 0, "%s changed the message to \"%s\"", #call,             \
+          gan_error_message(ctx));                                                                           \
     ++calls;
         CALLS_WITH(X)
 #undef X
@@ -353,7 +412,8 @@ static void poison_and_null(void)
         printf("%d calls with poison, as many with NULL\n", calls);
         gan_destroy(ctx);
     }
-    TEST("a cleared error does not bring poison back to life: used again it is an error again") {
+    TEST("a cleared error does not bring poison back to life: used again it is an error again")
+    {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *t = gan_add(gan_zeros(ctx, 1, 2), gan_zeros(ctx, 1, 3));
         gan_error_clear(ctx);
@@ -362,23 +422,25 @@ static void poison_and_null(void)
         CHECK(gan_error(ctx) != 0, "no error from poison after gan_error_clear");
         gan_destroy(ctx);
     }
-    TEST("NULL tensors lead to errors in every call, not to crashes") {
+    TEST("NULL tensors lead to errors in every call, not to crashes")
+    {
         gan_context *ctx;
         gan_model *m;
         gan_tensor *z, *t = NULL, *r;
-#define X(call)                                                                                                        \
-    ctx = gan_create(NULL);                                                                                            \
-    m = gan_model_create(ctx, "m", identity, NULL);                                                                    \
-    z = gan_full(ctx, 1, 2, 2, 3);                                                                                     \
-    (void)m, (void)z;                                                                                                  \
-    r = call;                                                                                                          \
-    CHECK(gan_data(r) == NULL, "%s gave a good tensor", #call);                                                        \
-    CHECK(r == NULL || gan_error(ctx) != 0, "%s gave poison without an error", #call);                                 \
+#define X(call)                                                                                              \
+    ctx = gan_create(NULL);                                                                                  \
+    m = gan_model_create(ctx, "m", identity, NULL);                                                          \
+    z = gan_full(ctx, 1, 2, 2, 3);                                                                           \
+    (void)m, (void)z;                                                                                        \
+    r = call;                                                                                                \
+    CHECK(gan_data(r) == NULL, "%s gave a good tensor", #call);                                              \
+    CHECK(r == NULL || gan_error(ctx) != 0, "%s gave poison without an error", #call);                       \
     gan_destroy(ctx);
         CALLS_WITH(X)
 #undef X
     }
-    TEST("a good tensor beside a NULL one: the error is in its context and names the operation") {
+    TEST("a good tensor beside a NULL one: the error is in its context and names the operation")
+    {
         gan_context *ctx = gan_create(NULL);
         (void)gan_mul(gan_zeros(ctx, 1, 2), NULL);
         CHECK(gan_error(ctx) == GAN_ERROR_ARGUMENT, "code %d", gan_error(ctx));
@@ -386,9 +448,10 @@ static void poison_and_null(void)
         CHECK_TEXT(gan_error_message(ctx), "NULL");
         gan_destroy(ctx);
     }
-    TEST("NULL contexts, models, optimisers, datasets and trainers are tolerated everywhere") {
-        gan_real v[4] = { 0 };
-        int dims[1] = { 2 };
+    TEST("NULL contexts, models, optimisers, datasets and trainers are tolerated everywhere")
+    {
+        gan_real v[4] = {0};
+        int dims[1] = {2};
         gan_tensor *x = NULL, *dx = NULL;
         gan_trainer_desc td;
         gan_conv2d_desc cd;
@@ -402,48 +465,74 @@ static void poison_and_null(void)
         CHECK(gan_memory(NULL).current == 0, "gan_memory");
         CHECK(gan_isa_name(NULL) != NULL && gan_threads(NULL) == 0, "gan_isa_name, gan_threads");
         gan_seed(NULL, 1);
-        CHECK(!gan_zeros(NULL, 1, 2) && !gan_full(NULL, 1, 1, 2) && !gan_scalar(NULL, 1) && !gan_linspace(NULL, 0, 1, 2) && !gan_from(NULL, v, 1, 2) &&
-                  !gan_rand_uniform(NULL, 1, 2) && !gan_rand_normal(NULL, 1, 2) && !gan_tensor_create(NULL, 1, dims) && !gan_keep(NULL, "a", NULL),
+        CHECK(!gan_zeros(NULL, 1, 2) && !gan_full(NULL, 1, 1, 2) && !gan_scalar(NULL, 1) &&
+                  !gan_linspace(NULL, 0, 1, 2) && !gan_from(NULL, v, 1, 2) && !gan_rand_uniform(NULL, 1, 2) &&
+                  !gan_rand_normal(NULL, 1, 2) && !gan_tensor_create(NULL, 1, dims) &&
+                  !gan_keep(NULL, "a", NULL),
               "makers of tensors");
-        CHECK(gan_context_of(NULL) == NULL && gan_ndim(NULL) == 0 && gan_dim(NULL, 0) == 0 && gan_numel(NULL) == 0 && !gan_data(NULL) && gan_item(NULL) == 0,
+        CHECK(gan_context_of(NULL) == NULL && gan_ndim(NULL) == 0 && gan_dim(NULL, 0) == 0 &&
+                  gan_numel(NULL) == 0 && !gan_data(NULL) && gan_item(NULL) == 0,
               "readers of tensors");
         CHECK(gan_read(NULL, v, 4) != 0, "gan_read");
         CHECK(gan_concat(0, 0) == NULL || gan_data(gan_concat(0, 0)) == NULL, "gan_concat of nothing");
         CHECK(gan_grads(NULL, 1, &x, &dx, 0) != 0 && gan_grad(NULL, NULL, 0) == NULL, "gan_grads");
         (void)gan_record(NULL, 1);
         CHECK(!gan_gradcheck(NULL, square_of, NULL, 1, &x, 1, NULL), "gan_gradcheck");
-        CHECK(!gan_model_create(NULL, "m", identity, NULL) && !gan_forward(NULL, NULL, NULL) && !gan_model_user(NULL) && !gan_model_context(NULL), "models");
+        CHECK(!gan_model_create(NULL, "m", identity, NULL) && !gan_forward(NULL, NULL, NULL) &&
+                  !gan_model_user(NULL) && !gan_model_context(NULL),
+              "models");
         gan_model_mode(NULL, GAN_EVAL);
-        CHECK(gan_model_count(NULL) == 0 && !gan_model_tensor(NULL, 0) && !gan_model_find(NULL, "a") && gan_model_parameters(NULL) == 0, "models' lists");
+        CHECK(gan_model_count(NULL) == 0 && !gan_model_tensor(NULL, 0) && !gan_model_find(NULL, "a") &&
+                  gan_model_parameters(NULL) == 0,
+              "models' lists");
         (void)gan_model_name(NULL, 0);
         gan_model_freeze(NULL, NULL, 1);
         gan_model_init(NULL, gan_init_default());
         CHECK(!gan_param(NULL, "a", gan_init_zeros(), 1, 2) && !gan_buffer(NULL, "a", 0, 1, 2), "parameters");
-        CHECK(!gan_linear(NULL, "a", NULL, 2) && !gan_conv2d(NULL, "a", NULL, 1, 1, 1, 0) && !gan_conv2d_ex(NULL, "a", NULL, &cd) &&
-                  !gan_conv_transpose2d(NULL, "a", NULL, 1, 1, 1, 0) && !gan_conv_transpose2d_ex(NULL, "a", NULL, &cd) && !gan_batch_norm(NULL, "a", NULL) &&
-                  !gan_layer_norm(NULL, "a", NULL) && !gan_instance_norm(NULL, "a", NULL) && !gan_group_norm(NULL, "a", NULL, 1) &&
-                  !gan_embedding(NULL, "a", NULL, 1, 1) && !gan_dropout(NULL, NULL, 0), "layers");
-        CHECK(!gan_loss_d(GAN_LOSS_HINGE, NULL, NULL, 0) && !gan_loss_g(GAN_LOSS_HINGE, NULL) && !gan_penalty(GAN_PENALTY_R1, 1, NULL, NULL, NULL, NULL), "losses");
+        CHECK(!gan_linear(NULL, "a", NULL, 2) && !gan_conv2d(NULL, "a", NULL, 1, 1, 1, 0) &&
+                  !gan_conv2d_ex(NULL, "a", NULL, &cd) &&
+                  !gan_conv_transpose2d(NULL, "a", NULL, 1, 1, 1, 0) &&
+                  !gan_conv_transpose2d_ex(NULL, "a", NULL, &cd) && !gan_batch_norm(NULL, "a", NULL) &&
+                  !gan_layer_norm(NULL, "a", NULL) && !gan_instance_norm(NULL, "a", NULL) &&
+                  !gan_group_norm(NULL, "a", NULL, 1) && !gan_embedding(NULL, "a", NULL, 1, 1) &&
+                  !gan_dropout(NULL, NULL, 0),
+              "layers");
+        CHECK(!gan_loss_d(GAN_LOSS_HINGE, NULL, NULL, 0) && !gan_loss_g(GAN_LOSS_HINGE, NULL) &&
+                  !gan_penalty(GAN_PENALTY_R1, 1, NULL, NULL, NULL, NULL),
+              "losses");
         gan_penalty_after(GAN_PENALTY_WEIGHT_CLIP, 1, NULL);
         CHECK(gan_loss_name((gan_loss)99) != NULL && gan_penalty_name((gan_penalty_kind)-5) != NULL, "names");
-        CHECK(!gan_optimizer_create(NULL, gan_sgd(1, 0)) && gan_minimize(NULL, NULL) == 0 && gan_optimizer_norm(NULL) == 0, "optimisers");
+        CHECK(!gan_optimizer_create(NULL, gan_sgd(1, 0)) && gan_minimize(NULL, NULL) == 0 &&
+                  gan_optimizer_norm(NULL) == 0,
+              "optimisers");
         gan_optimizer_lr(NULL, 1);
-        CHECK(!gan_dataset_idx(NULL, "a") && !gan_dataset_memory(NULL, v, NULL, 2, 1, 2) && !gan_dataset_toy(NULL, GAN_TOY_RING) &&
-                  !gan_dataset_batch(NULL, 2, NULL) && gan_dataset_size(NULL) == 0, "datasets");
-        CHECK(gan_idx_write(NULL, "a") != 0 && gan_image_write(NULL, 0, "a") != 0 && gan_image_write_png(NULL, 0, "a") != 0 &&
-                  gan_image_write_bytes(NULL, NULL, 1, 1, 1, "a") != 0, "images");
-        CHECK(gan_save(NULL, "a") != 0 && gan_load(NULL, "a") != 0 && gan_load_memory(NULL, v, 4) != 0, "checkpoints");
-        CHECK(!gan_trainer_create(NULL, &td) && gan_trainer_step(NULL).step == 0 && gan_trainer_run(NULL, 3).step == 0 && !gan_trainer_sample(NULL, 1) &&
-                  !gan_trainer_generate(NULL, NULL, NULL) && gan_trainer_steps(NULL) == 0, "trainers");
+        CHECK(!gan_dataset_idx(NULL, "a") && !gan_dataset_memory(NULL, v, NULL, 2, 1, 2) &&
+                  !gan_dataset_toy(NULL, GAN_TOY_RING) && !gan_dataset_batch(NULL, 2, NULL) &&
+                  gan_dataset_size(NULL) == 0,
+              "datasets");
+        CHECK(gan_idx_write(NULL, "a") != 0 && gan_image_write(NULL, 0, "a") != 0 &&
+                  gan_image_write_png(NULL, 0, "a") != 0 &&
+                  gan_image_write_bytes(NULL, NULL, 1, 1, 1, "a") != 0,
+              "images");
+        CHECK(gan_save(NULL, "a") != 0 && gan_load(NULL, "a") != 0 && gan_load_memory(NULL, v, 4) != 0,
+              "checkpoints");
+        CHECK(!gan_trainer_create(NULL, &td) && gan_trainer_step(NULL).step == 0 &&
+                  gan_trainer_run(NULL, 3).step == 0 && !gan_trainer_sample(NULL, 1) &&
+                  !gan_trainer_generate(NULL, NULL, NULL) && gan_trainer_steps(NULL) == 0,
+              "trainers");
     }
-    TEST("a model that lives in the call of a NULL tensor: a good model with NULL x puts the error into its context") {
+    TEST("a model that lives in the call of a NULL tensor: a good model with NULL x puts the error into its "
+         "context")
+    {
         gan_context *ctx = gan_create(NULL);
         gan_model *m = gan_model_create(ctx, "m", identity, NULL);
-        CHECK(gan_data(gan_linear(m, "fc", NULL, 3)) == NULL && gan_error(ctx) == GAN_ERROR_ARGUMENT, "code %d", gan_error(ctx));
+        CHECK(gan_data(gan_linear(m, "fc", NULL, 3)) == NULL && gan_error(ctx) == GAN_ERROR_ARGUMENT,
+              "code %d", gan_error(ctx));
         CHECK_TEXT(gan_error_message(ctx), "fc");
         gan_destroy(ctx);
     }
-    TEST("a message is of printable ASCII and ends, whatever the names in it") {
+    TEST("a message is of printable ASCII and ends, whatever the names in it")
+    {
         gan_context *ctx = gan_create(NULL);
         char name[600];
         size_t i;
@@ -458,7 +547,8 @@ static void poison_and_null(void)
             if (text[i] < 32 || text[i] > 126) CHECK(0, "character %d", text[i]);
         gan_destroy(ctx);
     }
-    TEST("an instruction set that is not there gives no context") {
+    TEST("an instruction set that is not there gives no context")
+    {
         int isa, missing = 0;
         gan_desc d;
         memset(&d, 0, sizeof d);
@@ -480,7 +570,10 @@ static void poison_and_null(void)
             gan_destroy(ctx);
         }
     }
-    TEST_MUST_FAIL("a message without the second shape is caught") { has_words("add: (2, 3)", "add&(2, 3)&(2, 4)"); }
+    TEST_MUST_FAIL("a message without the second shape is caught")
+    {
+        has_words("add: (2, 3)", "add&(2, 3)&(2, 4)");
+    }
 }
 
 int main(void)

@@ -1,5 +1,5 @@
-// Layers, their parameters' names, shapes, initial values and gradients (train and eval), and models. A layer or an
-// initialiser without a test function does not compile.
+// Layers, their parameters' names, shapes, initial values and gradients (train and eval), and models. A layer
+// or an initialiser without a test function does not compile.
 #define GAN_IMPLEMENTATION
 #include "../gan.h"
 
@@ -19,7 +19,7 @@ typedef gan_tensor *build(gan_model *m, gan_tensor *x, const int *i);
 typedef struct plan {
     build *make;
     int i[8];
-    uint64_t seed;      // restarts the random numbers in each forward (dropout)
+    uint64_t seed; // restarts the random numbers in each forward (dropout)
 } plan;
 
 static gan_tensor *model_forward(gan_model *m, gan_tensor *x, gan_tensor *label)
@@ -42,7 +42,10 @@ static gan_tensor *gradient_fg(gan_context *ctx, gan_tensor **x, void *user)
     return gan_mul(x[1], gan_forward((gan_model *)user, x[0], NULL));
 }
 
-static int is_running(const char *name) { return strstr(name, "running") != NULL || strstr(name, "num_batches") != NULL; }
+static int is_running(const char *name)
+{
+    return strstr(name, "running") != NULL || strstr(name, "num_batches") != NULL;
+}
 #endif
 
 // Gives every parameter values away from its initial ones, so that weights of 1 and biases of 0 hide nothing.
@@ -80,7 +83,8 @@ static void layer_gradients(gan_context *ctx, gan_model *m, gan_tensor *x, const
 
 typedef nd layer_reference(gan_model *m, const nd *x, const int *i);
 
-static const double *values(gan_model *m, const char *name)     // of a parameter, as doubles; zeros when it is not there
+static const double *values(gan_model *m,
+                            const char *name) // of a parameter, as doubles; zeros when it is not there
 {
     static double v[8][20000];
     static int turn;
@@ -97,7 +101,8 @@ static void layer_sample(const char *what, build *make, layer_reference *ref, co
 {
     int mode, seed;
     for (mode = GAN_TRAIN; mode <= GAN_EVAL; ++mode)
-        TESTF("%s (%s), %s", what, line, mode == GAN_TRAIN ? "train" : "eval") {
+        TESTF("%s (%s), %s", what, line, mode == GAN_TRAIN ? "train" : "eval")
+        {
             for (seed = 1; seed <= 2; ++seed) {
                 gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
                 params p;
@@ -131,8 +136,14 @@ static void layer_sample(const char *what, build *make, layer_reference *ref, co
 
 // ---- linear and convolutions
 
-static gan_tensor *make_linear(gan_model *m, gan_tensor *x, const int *i) { return gan_linear(m, "fc", x, i[0]); }
-static gan_tensor *make_linear_no_bias(gan_model *m, gan_tensor *x, const int *i) { return gan_linear_no_bias(m, "fc", x, i[0]); }
+static gan_tensor *make_linear(gan_model *m, gan_tensor *x, const int *i)
+{
+    return gan_linear(m, "fc", x, i[0]);
+}
+static gan_tensor *make_linear_no_bias(gan_model *m, gan_tensor *x, const int *i)
+{
+    return gan_linear_no_bias(m, "fc", x, i[0]);
+}
 static nd linear_by(gan_model *m, const nd *x, const int *i, int bias)
 {
     const double *w = values(m, "fc.weight"), *b = bias ? values(m, "fc.bias") : NULL;
@@ -179,22 +190,27 @@ static gan_model *one_forward(gan_context *ctx, plan *q, int ndim, const int *di
 
 static void test_linear(void)
 {
-    layer_sample("linear", make_linear, ref_linear, "4,3", (int[8]){ 5 });
-    layer_sample("linear to one", make_linear, ref_linear, "1,1", (int[8]){ 1 });
-    layer_sample("linear over leading axes", make_linear, ref_linear, "2,3,4", (int[8]){ 2 });
-    layer_sample("linear without bias", make_linear_no_bias, ref_linear_no_bias, "4,3", (int[8]){ 2 });
-    TEST("linear has PyTorch's names and shapes: weight (out, in), bias (out)") {
+    layer_sample("linear", make_linear, ref_linear, "4,3", (int[8]){5});
+    layer_sample("linear to one", make_linear, ref_linear, "1,1", (int[8]){1});
+    layer_sample("linear over leading axes", make_linear, ref_linear, "2,3,4", (int[8]){2});
+    layer_sample("linear without bias", make_linear_no_bias, ref_linear_no_bias, "4,3", (int[8]){2});
+    TEST("linear has PyTorch's names and shapes: weight (out, in), bias (out)")
+    {
         gan_context *ctx = gan_create(NULL);
-        plan q = { make_linear, { 5 }, 0 };
-        gan_model *m = one_forward(ctx, &q, 2, (int[]){ 4, 3 });
+        plan q = {make_linear, {5}, 0};
+        gan_model *m = one_forward(ctx, &q, 2, (int[]){4, 3});
         shape_of(m, "fc.weight", 2, 5, 3);
         shape_of(m, "fc.bias", 1, 5);
-        CHECK(gan_model_count(m) == 2 && gan_model_parameters(m) == 20, "%d, %d", gan_model_count(m), (int)gan_model_parameters(m));
+        CHECK(gan_model_count(m) == 2 && gan_model_parameters(m) == 20, "%d, %d", gan_model_count(m),
+              (int)gan_model_parameters(m));
         gan_destroy(ctx);
     }
 }
 
-static gan_tensor *make_conv(gan_model *m, gan_tensor *x, const int *i) { return gan_conv2d(m, "conv", x, i[0], i[1], i[2], i[3]); }
+static gan_tensor *make_conv(gan_model *m, gan_tensor *x, const int *i)
+{
+    return gan_conv2d(m, "conv", x, i[0], i[1], i[2], i[3]);
+}
 static gan_tensor *make_conv_ex(gan_model *m, gan_tensor *x, const int *i)
 {
     gan_conv2d_desc d;
@@ -210,7 +226,8 @@ static gan_tensor *make_conv_ex(gan_model *m, gan_tensor *x, const int *i)
 static nd conv_by(gan_model *m, const nd *x, int out, int kh, int kw, int s, int pad, int groups, int bias)
 {
     const double *w = values(m, "conv.weight"), *b = bias ? values(m, "conv.bias") : NULL;
-    int C = x->dim[1], H = x->dim[2], W = x->dim[3], cg = C / groups, oh = (H + 2 * pad - kh) / s + 1, ow = (W + 2 * pad - kw) / s + 1, c, u, v;
+    int C = x->dim[1], H = x->dim[2], W = x->dim[3], cg = C / groups, oh = (H + 2 * pad - kh) / s + 1,
+        ow = (W + 2 * pad - kw) / s + 1, c, u, v;
     nd y = nd_new4(x->dim[0], out, oh, ow);
     for (size_t e = 0; e < y.n; ++e) {
         int at[4];
@@ -220,37 +237,48 @@ static nd conv_by(gan_model *m, const nd *x, int out, int kh, int kw, int s, int
         for (c = 0; c < cg; ++c)
             for (u = 0; u < kh; ++u)
                 for (v = 0; v < kw; ++v) {
-                    int yy = at[2] * s - pad + u, xx = at[3] * s - pad + v, channel = at[1] / (out / groups) * cg + c;
+                    int yy = at[2] * s - pad + u, xx = at[3] * s - pad + v,
+                        channel = at[1] / (out / groups) * cg + c;
                     if (yy >= 0 && yy < H && xx >= 0 && xx < W)
-                        sum += x->v[((at[0] * C + channel) * H + yy) * W + xx] * w[((at[1] * cg + c) * kh + u) * kw + v];
+                        sum += x->v[((at[0] * C + channel) * H + yy) * W + xx] *
+                               w[((at[1] * cg + c) * kh + u) * kw + v];
                 }
         y.v[e] = sum;
     }
     return y;
 }
-static nd ref_conv(gan_model *m, const nd *x, const int *i) { return conv_by(m, x, i[0], i[1], i[1], i[2], i[3], 1, 1); }
+static nd ref_conv(gan_model *m, const nd *x, const int *i)
+{
+    return conv_by(m, x, i[0], i[1], i[1], i[2], i[3], 1, 1);
+}
 static nd ref_conv_ex(gan_model *m, const nd *x, const int *i)
 {
     return conv_by(m, x, i[0], i[1], i[2] ? i[2] : i[1], i[3] ? i[3] : 1, i[4], i[5] ? i[5] : 1, !i[6]);
 }
 static void test_conv2d(void)
 {
-    layer_sample("conv2d", make_conv, ref_conv, "2,2,5,4", (int[8]){ 3, 3, 1, 0 });
-    layer_sample("conv2d, stride 2, padding 1", make_conv, ref_conv, "1,2,5,5", (int[8]){ 2, 4, 2, 1 });
-    layer_sample("conv2d 1x1 of size 1", make_conv, ref_conv, "1,1,1,1", (int[8]){ 1, 1, 1, 0 });
-    layer_sample("conv2d_ex with groups, not square", make_conv_ex, ref_conv_ex, "1,4,4,5", (int[8]){ 4, 3, 2, 1, 1, 2, 0 });
-    layer_sample("conv2d_ex with defaults and no bias", make_conv_ex, ref_conv_ex, "1,2,4,4", (int[8]){ 3, 2, 0, 0, 0, 0, 1 });
-    TEST("conv2d has PyTorch's names and shapes: weight (out, in / groups, kh, kw)") {
+    layer_sample("conv2d", make_conv, ref_conv, "2,2,5,4", (int[8]){3, 3, 1, 0});
+    layer_sample("conv2d, stride 2, padding 1", make_conv, ref_conv, "1,2,5,5", (int[8]){2, 4, 2, 1});
+    layer_sample("conv2d 1x1 of size 1", make_conv, ref_conv, "1,1,1,1", (int[8]){1, 1, 1, 0});
+    layer_sample("conv2d_ex with groups, not square", make_conv_ex, ref_conv_ex, "1,4,4,5",
+                 (int[8]){4, 3, 2, 1, 1, 2, 0});
+    layer_sample("conv2d_ex with defaults and no bias", make_conv_ex, ref_conv_ex, "1,2,4,4",
+                 (int[8]){3, 2, 0, 0, 0, 0, 1});
+    TEST("conv2d has PyTorch's names and shapes: weight (out, in / groups, kh, kw)")
+    {
         gan_context *ctx = gan_create(NULL);
-        plan q = { make_conv_ex, { 6, 3, 2, 1, 1, 2, 0 }, 0 };
-        gan_model *m = one_forward(ctx, &q, 4, (int[]){ 1, 4, 5, 5 });
+        plan q = {make_conv_ex, {6, 3, 2, 1, 1, 2, 0}, 0};
+        gan_model *m = one_forward(ctx, &q, 4, (int[]){1, 4, 5, 5});
         shape_of(m, "conv.weight", 4, 6, 2, 3, 2);
         shape_of(m, "conv.bias", 1, 6);
         gan_destroy(ctx);
     }
 }
 
-static gan_tensor *make_up(gan_model *m, gan_tensor *x, const int *i) { return gan_conv_transpose2d(m, "up", x, i[0], i[1], i[2], i[3]); }
+static gan_tensor *make_up(gan_model *m, gan_tensor *x, const int *i)
+{
+    return gan_conv_transpose2d(m, "up", x, i[0], i[1], i[2], i[3]);
+}
 static gan_tensor *make_up_ex(gan_model *m, gan_tensor *x, const int *i)
 {
     gan_conv2d_desc d;
@@ -266,7 +294,8 @@ static gan_tensor *make_up_ex(gan_model *m, gan_tensor *x, const int *i)
 static nd ref_up_ex(gan_model *m, const nd *x, const int *i)
 {
     const double *w = values(m, "up.weight"), *b = values(m, "up.bias");
-    int O = i[0], k = i[1], s = i[2] ? i[2] : 1, pad = i[3], g = i[5] ? i[5] : 1, C = x->dim[1], H = x->dim[2], W = x->dim[3], og = O / g;
+    int O = i[0], k = i[1], s = i[2] ? i[2] : 1, pad = i[3], g = i[5] ? i[5] : 1, C = x->dim[1],
+        H = x->dim[2], W = x->dim[3], og = O / g;
     int oh = (H - 1) * s - 2 * pad + k + i[4], ow = (W - 1) * s - 2 * pad + k + i[4], o, u, v;
     nd y = nd_new4(x->dim[0], O, oh, ow);
     for (size_t e = 0; e < y.n; ++e) y.v[e] = b[e / (size_t)(oh * ow) % (size_t)O];
@@ -278,27 +307,32 @@ static nd ref_up_ex(gan_model *m, const nd *x, const int *i)
                 for (v = 0; v < k; ++v) {
                     int yy = at[2] * s - pad + u, xx = at[3] * s - pad + v;
                     if (yy >= 0 && yy < oh && xx >= 0 && xx < ow)
-                        y.v[((at[0] * O + at[1] / (C / g) * og + o) * oh + yy) * ow + xx] += x->v[e] * w[((at[1] * og + o) * k + u) * k + v];
+                        y.v[((at[0] * O + at[1] / (C / g) * og + o) * oh + yy) * ow + xx] +=
+                            x->v[e] * w[((at[1] * og + o) * k + u) * k + v];
                 }
     }
     return y;
 }
 static nd ref_up(gan_model *m, const nd *x, const int *i)
 {
-    int j[8] = { 0 };
+    int j[8] = {0};
     memcpy(j, i, 4 * sizeof *j);
     return ref_up_ex(m, x, j);
 }
 static void test_conv_transpose2d(void)
 {
-    layer_sample("conv_transpose2d, kernel 4, stride 2, padding 1", make_up, ref_up, "2,2,3,2", (int[8]){ 3, 4, 2, 1 });
-    layer_sample("conv_transpose2d of size 1", make_up, ref_up, "1,1,1,1", (int[8]){ 1, 1, 1, 0 });
-    layer_sample("conv_transpose2d_ex with output padding", make_up_ex, ref_up_ex, "1,2,3,3", (int[8]){ 2, 3, 2, 1, 1, 0 });
-    layer_sample("conv_transpose2d_ex with groups", make_up_ex, ref_up_ex, "1,4,2,2", (int[8]){ 2, 3, 2, 0, 0, 2 });
-    TEST("conv_transpose2d has PyTorch's shapes: weight (in, out / groups, kh, kw)") {
+    layer_sample("conv_transpose2d, kernel 4, stride 2, padding 1", make_up, ref_up, "2,2,3,2",
+                 (int[8]){3, 4, 2, 1});
+    layer_sample("conv_transpose2d of size 1", make_up, ref_up, "1,1,1,1", (int[8]){1, 1, 1, 0});
+    layer_sample("conv_transpose2d_ex with output padding", make_up_ex, ref_up_ex, "1,2,3,3",
+                 (int[8]){2, 3, 2, 1, 1, 0});
+    layer_sample("conv_transpose2d_ex with groups", make_up_ex, ref_up_ex, "1,4,2,2",
+                 (int[8]){2, 3, 2, 0, 0, 2});
+    TEST("conv_transpose2d has PyTorch's shapes: weight (in, out / groups, kh, kw)")
+    {
         gan_context *ctx = gan_create(NULL);
-        plan q = { make_up_ex, { 6, 3, 2, 1, 0, 2 }, 0 };
-        gan_model *m = one_forward(ctx, &q, 4, (int[]){ 1, 4, 5, 5 });
+        plan q = {make_up_ex, {6, 3, 2, 1, 0, 2}, 0};
+        gan_model *m = one_forward(ctx, &q, 4, (int[]){1, 4, 5, 5});
         shape_of(m, "up.weight", 4, 4, 3, 3, 3);
         shape_of(m, "up.bias", 1, 6);
         gan_destroy(ctx);
@@ -307,16 +341,21 @@ static void test_conv_transpose2d(void)
 
 // ---- norms
 
-// ((x - mean) / sqrt(var + 1e-5)) weight + bias where entry e belongs to group group[e] and has affine number affine[e].
-static nd norm_by(const nd *x, const int *group, int groups, const int *affine, const double *w, const double *b, double *mean_out, double *var_out)
+// ((x - mean) / sqrt(var + 1e-5)) weight + bias where entry e belongs to group group[e] and has affine number
+// affine[e].
+static nd norm_by(const nd *x, const int *group, int groups, const int *affine, const double *w,
+                  const double *b, double *mean_out, double *var_out)
 {
     nd y = nd_new(x->ndim, x->dim);
-    double *mean = (double *)calloc((size_t)groups, sizeof *mean), *var = (double *)calloc((size_t)groups, sizeof *var);
+    double *mean = (double *)calloc((size_t)groups, sizeof *mean),
+           *var = (double *)calloc((size_t)groups, sizeof *var);
     int *n = (int *)calloc((size_t)groups, sizeof *n), g;
     for (size_t e = 0; e < x->n; ++e) mean[group[e]] += x->v[e], ++n[group[e]];
     for (g = 0; g < groups; ++g) mean[g] /= n[g];
-    for (size_t e = 0; e < x->n; ++e) var[group[e]] += (x->v[e] - mean[group[e]]) * (x->v[e] - mean[group[e]]) / n[group[e]];
-    for (size_t e = 0; e < x->n; ++e) y.v[e] = (x->v[e] - mean[group[e]]) / sqrt(var[group[e]] + 1e-5) * w[affine[e]] + b[affine[e]];
+    for (size_t e = 0; e < x->n; ++e)
+        var[group[e]] += (x->v[e] - mean[group[e]]) * (x->v[e] - mean[group[e]]) / n[group[e]];
+    for (size_t e = 0; e < x->n; ++e)
+        y.v[e] = (x->v[e] - mean[group[e]]) / sqrt(var[group[e]] + 1e-5) * w[affine[e]] + b[affine[e]];
     for (g = 0; g < groups && mean_out; ++g) mean_out[g] = mean[g], var_out[g] = var[g];
     free(mean);
     free(var);
@@ -326,7 +365,11 @@ static nd norm_by(const nd *x, const int *group, int groups, const int *affine, 
 enum { MAX_ENTRIES = 4096 };
 static int group_of[MAX_ENTRIES], affine_of[MAX_ENTRIES];
 
-static gan_tensor *make_batch_norm(gan_model *m, gan_tensor *x, const int *i) { (void)i; return gan_batch_norm(m, "bn", x); }
+static gan_tensor *make_batch_norm(gan_model *m, gan_tensor *x, const int *i)
+{
+    (void)i;
+    return gan_batch_norm(m, "bn", x);
+}
 
 static void channel_groups(const nd *x)
 {
@@ -338,12 +381,14 @@ static nd ref_batch_train(gan_model *m, const nd *x, const int *i)
 {
     (void)i;
     channel_groups(x);
-    return norm_by(x, group_of, x->dim[1], affine_of, values(m, "bn.weight"), values(m, "bn.bias"), NULL, NULL);
+    return norm_by(x, group_of, x->dim[1], affine_of, values(m, "bn.weight"), values(m, "bn.bias"), NULL,
+                   NULL);
 }
 static nd ref_batch_eval(gan_model *m, const nd *x, const int *i)
 {
     nd y = nd_new(x->ndim, x->dim);
-    const double *w = values(m, "bn.weight"), *b = values(m, "bn.bias"), *mu = values(m, "bn.running_mean"), *v = values(m, "bn.running_var");
+    const double *w = values(m, "bn.weight"), *b = values(m, "bn.bias"), *mu = values(m, "bn.running_mean"),
+                 *v = values(m, "bn.running_var");
     (void)i;
     channel_groups(x);
     for (size_t e = 0; e < x->n; ++e) {
@@ -353,9 +398,11 @@ static nd ref_batch_eval(gan_model *m, const nd *x, const int *i)
     return y;
 }
 // layer_sample in one mode only.
-static void norm_sample(const char *what, build *make, layer_reference *ref, const char *line, const int *i, gan_mode mode)
+static void norm_sample(const char *what, build *make, layer_reference *ref, const char *line, const int *i,
+                        gan_mode mode)
 {
-    TESTF("%s (%s), %s", what, line, mode == GAN_TRAIN ? "train" : "eval") {
+    TESTF("%s (%s), %s", what, line, mode == GAN_TRAIN ? "train" : "eval")
+    {
         gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
         params p;
         plan q;
@@ -383,7 +430,8 @@ static void norm_sample(const char *what, build *make, layer_reference *ref, con
     }
 }
 
-static nd ref_batch_catseye(gan_model *m, const nd *x, const int *i)    // batch x HW seen as one channel (fault 9)
+static nd ref_batch_catseye(gan_model *m, const nd *x,
+                            const int *i) // batch x HW seen as one channel (fault 9)
 {
     (void)i;
     channel_groups(x);
@@ -391,13 +439,14 @@ static nd ref_batch_catseye(gan_model *m, const nd *x, const int *i)    // batch
     return norm_by(x, group_of, 1, affine_of, values(m, "bn.weight"), values(m, "bn.bias"), NULL, NULL);
 }
 
-// Three training forwards of different data; running statistics by PyTorch's rule, with the variance divided by n - `less`.
+// Three training forwards of different data; running statistics by PyTorch's rule, with the variance divided
+// by n - `less`.
 static void running_statistics(int less, const int *dims, int ndim)
 {
     gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
-    plan q = { make_batch_norm, { 0 }, 0 };
+    plan q = {make_batch_norm, {0}, 0};
     gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
-    double mean[8] = { 0 }, var[8] = { 1, 1, 1, 1, 1, 1, 1, 1 };
+    double mean[8] = {0}, var[8] = {1, 1, 1, 1, 1, 1, 1, 1};
     int step, c;
     check_seed(5);
     for (step = 0; step < 3; ++step) {
@@ -407,7 +456,7 @@ static void running_statistics(int less, const int *dims, int ndim)
         for (size_t e = 0; e < x.n; ++e) x.v[e] = (double)(gan_real)check_uniform(-1, 3 + step);
         channel_groups(&x);
         {
-            const double ones[8] = { 1, 1, 1, 1, 1, 1, 1, 1 }, zeros[8] = { 0 };
+            const double ones[8] = {1, 1, 1, 1, 1, 1, 1, 1}, zeros[8] = {0};
             (void)norm_by(&x, group_of, dims[1], affine_of, ones, zeros, mu, v);
         }
         for (c = 0; c < dims[1]; ++c) {
@@ -424,21 +473,26 @@ static void running_statistics(int less, const int *dims, int ndim)
 
 static void test_batch_norm(void)
 {
-    static const char *const lines[] = { "5,3", "3,2,4", "4,3,2,3", "2,1,1,1", "7,1" };
+    static const char *const lines[] = {"5,3", "3,2,4", "4,3,2,3", "2,1,1,1", "7,1"};
     size_t k;
     for (k = 0; k < COUNT(lines); ++k) {
         norm_sample("batch_norm", make_batch_norm, ref_batch_train, lines[k], NULL, GAN_TRAIN);
         norm_sample("batch_norm", make_batch_norm, ref_batch_eval, lines[k], NULL, GAN_EVAL);
     }
     norm_sample("batch_norm of one sample", make_batch_norm, ref_batch_eval, "1,3", NULL, GAN_EVAL);
-    TEST("running statistics follow PyTorch's rule: momentum .1, unbiased variance, over N, H and W") {
-        running_statistics(1, (int[]){ 3, 2, 2, 3 }, 4);
-        running_statistics(1, (int[]){ 4, 3 }, 2);
+    TEST("running statistics follow PyTorch's rule: momentum .1, unbiased variance, over N, H and W")
+    {
+        running_statistics(1, (int[]){3, 2, 2, 3}, 4);
+        running_statistics(1, (int[]){4, 3}, 2);
     }
-    TEST_MUST_FAIL("a running variance that is biased is caught") { running_statistics(0, (int[]){ 3, 2, 2, 3 }, 4); }
-    TEST_MUST_FAIL("batch norm with batch x HW as one channel is caught") {
+    TEST_MUST_FAIL("a running variance that is biased is caught")
+    {
+        running_statistics(0, (int[]){3, 2, 2, 3}, 4);
+    }
+    TEST_MUST_FAIL("batch norm with batch x HW as one channel is caught")
+    {
         gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
-        plan q = { make_batch_norm, { 0 }, 0 };
+        plan q = {make_batch_norm, {0}, 0};
         gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
         params p;
         nd x[MAX_IN], want;
@@ -452,9 +506,10 @@ static void test_batch_norm(void)
         check_tensor(gan_forward(m, to_tensor(ctx, &x[0]), NULL), &want, TOL * 10, "catseye");
         gan_destroy(ctx);
     }
-    TEST("eval leaves the running statistics alone; a fresh layer has weight 1, bias 0, mean 0, variance 1") {
+    TEST("eval leaves the running statistics alone; a fresh layer has weight 1, bias 0, mean 0, variance 1")
+    {
         gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
-        plan q = { make_batch_norm, { 0 }, 0 };
+        plan q = {make_batch_norm, {0}, 0};
         gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
         gan_model_mode(m, GAN_EVAL);
         (void)gan_forward(m, gan_rand_normal(ctx, 2, 4, 2), NULL);
@@ -465,46 +520,59 @@ static void test_batch_norm(void)
         CHECK(gan_model_parameters(m) == 4, "buffers do not train: %d", (int)gan_model_parameters(m));
         gan_destroy(ctx);
     }
-    TEST("one value per channel in train (N 1) makes no NaN: an error, or finite statistics") {
+    TEST("one value per channel in train (N 1) makes no NaN: an error, or finite statistics")
+    {
         gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
-        plan q = { make_batch_norm, { 0 }, 0 };
+        plan q = {make_batch_norm, {0}, 0};
         gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
         (void)gan_forward(m, gan_rand_normal(ctx, 2, 1, 2), NULL);
-        CHECK(gan_error(ctx) || isfinite(values(m, "bn.running_var")[0]), "running_var %g", values(m, "bn.running_var")[0]);
+        CHECK(gan_error(ctx) || isfinite(values(m, "bn.running_var")[0]), "running_var %g",
+              values(m, "bn.running_var")[0]);
         gan_destroy(ctx);
     }
 }
 
-static gan_tensor *make_layer_norm(gan_model *m, gan_tensor *x, const int *i) { (void)i; return gan_layer_norm(m, "ln", x); }
+static gan_tensor *make_layer_norm(gan_model *m, gan_tensor *x, const int *i)
+{
+    (void)i;
+    return gan_layer_norm(m, "ln", x);
+}
 static nd ref_layer_norm(gan_model *m, const nd *x, const int *i)
 {
     int rest = (int)x->n / x->dim[0];
     (void)i;
     for (size_t e = 0; e < x->n; ++e) group_of[e] = (int)e / rest, affine_of[e] = (int)e % rest;
-    return norm_by(x, group_of, x->dim[0], affine_of, values(m, "ln.weight"), values(m, "ln.bias"), NULL, NULL);
+    return norm_by(x, group_of, x->dim[0], affine_of, values(m, "ln.weight"), values(m, "ln.bias"), NULL,
+                   NULL);
 }
 static void test_layer_norm(void)
 {
     layer_sample("layer_norm", make_layer_norm, ref_layer_norm, "3,5", NULL);
     layer_sample("layer_norm of images", make_layer_norm, ref_layer_norm, "2,2,3,2", NULL);
     layer_sample("layer_norm of one sample", make_layer_norm, ref_layer_norm, "1,7", NULL);
-    TEST("layer_norm's weight has the shape of a sample, as PyTorch's with normalized_shape x.shape[1:]") {
+    TEST("layer_norm's weight has the shape of a sample, as PyTorch's with normalized_shape x.shape[1:]")
+    {
         gan_context *ctx = gan_create(NULL);
-        plan q = { make_layer_norm, { 0 }, 0 };
-        gan_model *m = one_forward(ctx, &q, 4, (int[]){ 2, 3, 4, 5 });
+        plan q = {make_layer_norm, {0}, 0};
+        gan_model *m = one_forward(ctx, &q, 4, (int[]){2, 3, 4, 5});
         shape_of(m, "ln.weight", 3, 3, 4, 5);
         shape_of(m, "ln.bias", 3, 3, 4, 5);
         gan_destroy(ctx);
     }
 }
 
-static gan_tensor *make_instance_norm(gan_model *m, gan_tensor *x, const int *i) { (void)i; return gan_instance_norm(m, "in", x); }
+static gan_tensor *make_instance_norm(gan_model *m, gan_tensor *x, const int *i)
+{
+    (void)i;
+    return gan_instance_norm(m, "in", x);
+}
 static nd ref_instance_norm(gan_model *m, const nd *x, const int *i)
 {
     int hw = x->dim[2] * x->dim[3];
     (void)i;
     for (size_t e = 0; e < x->n; ++e) group_of[e] = (int)e / hw, affine_of[e] = (int)e / hw % x->dim[1];
-    return norm_by(x, group_of, x->dim[0] * x->dim[1], affine_of, values(m, "in.weight"), values(m, "in.bias"), NULL, NULL);
+    return norm_by(x, group_of, x->dim[0] * x->dim[1], affine_of, values(m, "in.weight"),
+                   values(m, "in.bias"), NULL, NULL);
 }
 static void test_instance_norm(void)
 {
@@ -512,24 +580,30 @@ static void test_instance_norm(void)
     layer_sample("instance_norm of one image", make_instance_norm, ref_instance_norm, "1,1,3,3", NULL);
 }
 
-static gan_tensor *make_group_norm(gan_model *m, gan_tensor *x, const int *i) { return gan_group_norm(m, "gn", x, i[0]); }
+static gan_tensor *make_group_norm(gan_model *m, gan_tensor *x, const int *i)
+{
+    return gan_group_norm(m, "gn", x, i[0]);
+}
 static nd ref_group_norm(gan_model *m, const nd *x, const int *i)
 {
     int hw = 1, k, per;
     for (k = 2; k < x->ndim; ++k) hw *= x->dim[k];
     per = x->dim[1] / i[0] * hw;
     for (size_t e = 0; e < x->n; ++e) group_of[e] = (int)e / per, affine_of[e] = (int)e / hw % x->dim[1];
-    return norm_by(x, group_of, x->dim[0] * i[0], affine_of, values(m, "gn.weight"), values(m, "gn.bias"), NULL, NULL);
+    return norm_by(x, group_of, x->dim[0] * i[0], affine_of, values(m, "gn.weight"), values(m, "gn.bias"),
+                   NULL, NULL);
 }
 static void test_group_norm(void)
 {
-    layer_sample("group_norm, 2 groups", make_group_norm, ref_group_norm, "2,4,2,3", (int[8]){ 2 });
-    layer_sample("group_norm, 1 group", make_group_norm, ref_group_norm, "2,3,2,2", (int[8]){ 1 });
-    layer_sample("group_norm, as many groups as channels", make_group_norm, ref_group_norm, "2,3,2,2", (int[8]){ 3 });
-    layer_sample("group_norm of (N, C)", make_group_norm, ref_group_norm, "3,6", (int[8]){ 2 });
-    TEST("groups that do not divide the channels are an error that names the layer") {
+    layer_sample("group_norm, 2 groups", make_group_norm, ref_group_norm, "2,4,2,3", (int[8]){2});
+    layer_sample("group_norm, 1 group", make_group_norm, ref_group_norm, "2,3,2,2", (int[8]){1});
+    layer_sample("group_norm, as many groups as channels", make_group_norm, ref_group_norm, "2,3,2,2",
+                 (int[8]){3});
+    layer_sample("group_norm of (N, C)", make_group_norm, ref_group_norm, "3,6", (int[8]){2});
+    TEST("groups that do not divide the channels are an error that names the layer")
+    {
         gan_context *ctx = gan_create(NULL);
-        plan q = { make_group_norm, { 2 }, 0 };
+        plan q = {make_group_norm, {2}, 0};
         gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
         (void)gan_forward(m, gan_zeros(ctx, 4, 1, 3, 2, 2), NULL);
         CHECK(gan_error(ctx) != 0, "no error");
@@ -541,7 +615,10 @@ static void test_group_norm(void)
 
 // ---- embedding, dropout
 
-static gan_tensor *make_embedding(gan_model *m, gan_tensor *x, const int *i) { return gan_embedding(m, "emb", x, i[0], i[1]); }
+static gan_tensor *make_embedding(gan_model *m, gan_tensor *x, const int *i)
+{
+    return gan_embedding(m, "emb", x, i[0], i[1]);
+}
 #ifdef GAN_DOUBLE
 static gan_tensor *embedding_f(gan_context *ctx, gan_tensor **x, void *user)
 {
@@ -556,24 +633,27 @@ static gan_tensor *embedding_f(gan_context *ctx, gan_tensor **x, void *user)
 #endif
 static void test_embedding(void)
 {
-    TEST("embedding (rows, dim) takes rows by index, of any shape, and names its weight") {
+    TEST("embedding (rows, dim) takes rows by index, of any shape, and names its weight")
+    {
         gan_context *ctx = gan_create(NULL);
-        plan q = { make_embedding, { 5, 3 }, 0 };
+        plan q = {make_embedding, {5, 3}, 0};
         gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
-        const gan_real v[6] = { 4, 0, 1, 1, 3, 2 };
+        const gan_real v[6] = {4, 0, 1, 1, 3, 2};
         gan_tensor *index = gan_from(ctx, v, 2, 2, 3), *y = gan_forward(m, index, NULL);
         int k, j;
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         shape_of(m, "emb.weight", 2, 5, 3);
         CHECK(gan_ndim(y) == 3 && gan_dim(y, 0) == 2 && gan_dim(y, 1) == 3 && gan_dim(y, 2) == 3, "shape");
         for (k = 0; gan_data(y) && k < 6; ++k)
-            for (j = 0; j < 3; ++j) CHECK_NEAR(gan_data(y)[k * 3 + j], values(m, "emb.weight")[(int)v[k] * 3 + j], 0, "row");
+            for (j = 0; j < 3; ++j)
+                CHECK_NEAR(gan_data(y)[k * 3 + j], values(m, "emb.weight")[(int)v[k] * 3 + j], 0, "row");
         gan_destroy(ctx);
     }
 #ifdef GAN_DOUBLE
-    TEST("embedding: the gradient by its weight; rows met twice get both") {
+    TEST("embedding: the gradient by its weight; rows met twice get both")
+    {
         gan_context *ctx = gan_create(NULL);
-        plan q = { make_embedding, { 4, 3, 6 }, 0 };
+        plan q = {make_embedding, {4, 3, 6}, 0};
         gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
         gan_tensor *w;
         (void)embedding_f(ctx, NULL, m);
@@ -583,12 +663,13 @@ static void test_embedding(void)
         gan_destroy(ctx);
     }
 #endif
-    TEST("an index out of range is an error, not a read out of bounds") {
-        static const gan_real bad[] = { 5, -1, (gan_real)1.5, (gan_real)NAN, (gan_real)1e30 };
+    TEST("an index out of range is an error, not a read out of bounds")
+    {
+        static const gan_real bad[] = {5, -1, (gan_real)1.5, (gan_real)NAN, (gan_real)1e30};
         size_t k;
         for (k = 0; k < COUNT(bad); ++k) {
             gan_context *ctx = gan_create(NULL);
-            plan q = { make_embedding, { 5, 3 }, 0 };
+            plan q = {make_embedding, {5, 3}, 0};
             gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
             (void)gan_forward(m, gan_full(ctx, bad[k], 1, 2), NULL);
             CHECK(gan_error(ctx) != 0, "index %g", (double)bad[k]);
@@ -597,14 +678,19 @@ static void test_embedding(void)
     }
 }
 
-static gan_tensor *make_dropout(gan_model *m, gan_tensor *x, const int *i) { return gan_dropout(m, x, (gan_real)i[0] / 100); }
+static gan_tensor *make_dropout(gan_model *m, gan_tensor *x, const int *i)
+{
+    return gan_dropout(m, x, (gan_real)i[0] / 100);
+}
 static void test_dropout(void)
 {
-    TEST("dropout zeroes a fraction p, scales the rest by 1 / (1 - p), differs from call to call") {
+    TEST("dropout zeroes a fraction p, scales the rest by 1 / (1 - p), differs from call to call")
+    {
         gan_context *ctx = gan_create(NULL);
-        plan q = { make_dropout, { 30 }, 0 };
+        plan q = {make_dropout, {30}, 0};
         gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
-        gan_tensor *x = gan_full(ctx, 1, 2, 100, 1000), *y = gan_forward(m, x, NULL), *z = gan_forward(m, x, NULL);
+        gan_tensor *x = gan_full(ctx, 1, 2, 100, 1000), *y = gan_forward(m, x, NULL),
+                   *z = gan_forward(m, x, NULL);
         size_t zeros = 0, same = 0, wrong = 0, k;
         for (k = 0; k < 100000; ++k) {
             zeros += gan_data(y)[k] == 0;
@@ -612,22 +698,26 @@ static void test_dropout(void)
             wrong += gan_data(y)[k] != 0 && fabs((double)gan_data(y)[k] - 1 / .7) > 1e-6;
         }
         CHECK(wrong == 0, "%lu entries are neither 0 nor 1 / .7", (unsigned long)wrong);
-        CHECK_NEAR((double)zeros / 1e5, .3, .3 * .01 * 2.5, "fraction dropped");       // 5 standard deviations: .0072
+        CHECK_NEAR((double)zeros / 1e5, .3, .3 * .01 * 2.5,
+                   "fraction dropped"); // 5 standard deviations: .0072
         CHECK_NEAR((double)same / 1e5, .58, .01, "masks are independent");
         gan_destroy(ctx);
     }
-    TEST("dropout's gradient is its mask") {
+    TEST("dropout's gradient is its mask")
+    {
         gan_context *ctx = gan_create(NULL);
-        plan q = { make_dropout, { 40 }, 0 };
+        plan q = {make_dropout, {40}, 0};
         gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
-        gan_tensor *x = gan_full(ctx, 2, 1, 50), *y = gan_forward(m, x, NULL), *g = gan_grad(gan_sum_all(y), x, 0);
+        gan_tensor *x = gan_full(ctx, 2, 1, 50), *y = gan_forward(m, x, NULL),
+                   *g = gan_grad(gan_sum_all(y), x, 0);
         int k;
         for (k = 0; k < 50; ++k) CHECK_NEAR(gan_data(g)[k], (double)gan_data(y)[k] / 2, 1e-6, "gradient");
         gan_destroy(ctx);
     }
-    TEST("dropout is the identity in GAN_EVAL and for p 0") {
+    TEST("dropout is the identity in GAN_EVAL and for p 0")
+    {
         gan_context *ctx = gan_create(NULL);
-        plan q = { make_dropout, { 50 }, 0 };
+        plan q = {make_dropout, {50}, 0};
         gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
         gan_tensor *x = gan_rand_normal(ctx, 1, 33);
         gan_model_mode(m, GAN_EVAL);
@@ -639,9 +729,10 @@ static void test_dropout(void)
         gan_destroy(ctx);
     }
 #ifdef GAN_DOUBLE
-    TEST("dropout with the same random numbers: gradients, train and eval") {
+    TEST("dropout with the same random numbers: gradients, train and eval")
+    {
         gan_context *ctx = gan_create(NULL);
-        plan q = { make_dropout, { 30 }, 9 };
+        plan q = {make_dropout, {30}, 9};
         gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
         layer_gradients(ctx, m, gan_rand_normal(ctx, 2, 3, 5), "dropout");
         gan_model_mode(m, GAN_EVAL);
@@ -649,12 +740,13 @@ static void test_dropout(void)
         gan_destroy(ctx);
     }
 #endif
-    TEST("a p that is no probability is an error") {
-        static const int bad[] = { -10, 101 };
+    TEST("a p that is no probability is an error")
+    {
+        static const int bad[] = {-10, 101};
         int k;
         for (k = 0; k < 2; ++k) {
             gan_context *ctx = gan_create(NULL);
-            plan q = { make_dropout, { 0 }, 0 };
+            plan q = {make_dropout, {0}, 0};
             gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
             q.i[0] = bad[k];
             (void)gan_forward(m, gan_zeros(ctx, 1, 3), NULL);
@@ -666,10 +758,12 @@ static void test_dropout(void)
 
 // ---- initialisers: moments, bounds, orthogonality
 
-typedef struct moments { double mean, std, min, max; } moments;
+typedef struct moments {
+    double mean, std, min, max;
+} moments;
 static moments moments_of(gan_tensor *t)
 {
-    moments m = { 0, 0, HUGE_VAL, -HUGE_VAL };
+    moments m = {0, 0, HUGE_VAL, -HUGE_VAL};
     size_t n = gan_numel(t), k;
     for (k = 0; k < n; ++k) {
         double v = (double)gan_data(t)[k];
@@ -677,11 +771,15 @@ static moments moments_of(gan_tensor *t)
         if (v < m.min) m.min = v;
         if (v > m.max) m.max = v;
     }
-    for (k = 0; k < n; ++k) m.std += ((double)gan_data(t)[k] - m.mean) * ((double)gan_data(t)[k] - m.mean) / (double)n;
+    for (k = 0; k < n; ++k)
+        m.std += ((double)gan_data(t)[k] - m.mean) * ((double)gan_data(t)[k] - m.mean) / (double)n;
     m.std = sqrt(m.std);
     return m;
 }
-typedef struct init_plan { gan_init init; int conv; } init_plan;
+typedef struct init_plan {
+    gan_init init;
+    int conv;
+} init_plan;
 static gan_tensor *init_forward(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
     init_plan *p = (init_plan *)gan_model_user(m);
@@ -689,9 +787,10 @@ static gan_tensor *init_forward(gan_model *m, gan_tensor *x, gan_tensor *label)
     gan_model_init(m, p->init);
     return p->conv ? gan_conv2d(m, "w", x, 64, 3, 1, 1) : gan_linear(m, "w", x, 200);
 }
-enum { LINEAR_IN = 300, CONV_IN = 48 };     // linear 200 x 300, conv 64 x 48 x 3 x 3
+enum { LINEAR_IN = 300, CONV_IN = 48 }; // linear 200 x 300, conv 64 x 48 x 3 x 3
 
-// The weight that `init` gives a linear layer (fan in 300, out 200) or a convolution (432, 576); the bias in *bias.
+// The weight that `init` gives a linear layer (fan in 300, out 200) or a convolution (432, 576); the bias in
+// *bias.
 static gan_tensor *init_weight(gan_context *ctx, gan_init init, int conv, gan_tensor **bias)
 {
     static init_plan p;
@@ -709,7 +808,8 @@ static void is_uniform(gan_tensor *t, double lo, double hi)
     moments m = moments_of(t);
     double n = (double)gan_numel(t), w = hi - lo;
     CHECK(m.min >= lo - 1e-6 && m.max <= hi + 1e-6, "[%g, %g] is not within [%g, %g]", m.min, m.max, lo, hi);
-    CHECK(m.min < lo + .01 * w && m.max > hi - .01 * w, "[%g, %g] does not fill [%g, %g]", m.min, m.max, lo, hi);
+    CHECK(m.min < lo + .01 * w && m.max > hi - .01 * w, "[%g, %g] does not fill [%g, %g]", m.min, m.max, lo,
+          hi);
     CHECK_NEAR(m.mean, (lo + hi) / 2, 5 * w / sqrt(12 * n), "mean");
     CHECK_NEAR(m.std, w / sqrt(12.), .02 * w / sqrt(12.), "standard deviation");
 }
@@ -727,21 +827,22 @@ static void is_all(gan_tensor *t, double value)
     CHECK(m.min == value && m.max == value, "[%g, %g], not %g", m.min, m.max, value);
 }
 // For the initialisers that are not the default one the bias is 0.
-#define BOTH(init, check_linear, check_conv)                                                                           \
-    do {                                                                                                               \
-        gan_context *ctx = gan_create(NULL);                                                                           \
-        gan_tensor *b, *t = init_weight(ctx, init, 0, &b);                                                             \
-        check_linear;                                                                                                  \
-        is_all(b, 0);                                                                                                  \
-        t = init_weight(ctx, init, 1, &b);                                                                             \
-        check_conv;                                                                                                    \
-        is_all(b, 0);                                                                                                  \
-        gan_destroy(ctx);                                                                                              \
+#define BOTH(init, check_linear, check_conv)                                                                 \
+    do {                                                                                                     \
+        gan_context *ctx = gan_create(NULL);                                                                 \
+        gan_tensor *b, *t = init_weight(ctx, init, 0, &b);                                                   \
+        check_linear;                                                                                        \
+        is_all(b, 0);                                                                                        \
+        t = init_weight(ctx, init, 1, &b);                                                                   \
+        check_conv;                                                                                          \
+        is_all(b, 0);                                                                                        \
+        gan_destroy(ctx);                                                                                    \
     } while (0)
 
 static void init_default(void)
 {
-    TEST("default: U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for weight and bias, as PyTorch's linear and conv") {
+    TEST("default: U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for weight and bias, as PyTorch's linear and conv")
+    {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *b, *t = init_weight(ctx, gan_init_default(), 0, &b);
         double r = 1 / sqrt(300.);
@@ -755,37 +856,51 @@ static void init_default(void)
     }
 }
 static void init_zeros(void) { TEST("zeros") BOTH(gan_init_zeros(), is_all(t, 0), is_all(t, 0)); }
-static void init_constant(void) { TEST("constant") BOTH(gan_init_constant((gan_real).25), is_all(t, .25), is_all(t, .25)); }
-static void init_normal(void) { TEST("normal") BOTH(gan_init_normal(1, (gan_real).02), is_normal(t, 1, .02), is_normal(t, 1, .02)); }
-static void init_uniform(void) { TEST("uniform") BOTH(gan_init_uniform(-1, 3), is_uniform(t, -1, 3), is_uniform(t, -1, 3)); }
+static void init_constant(void)
+{
+    TEST("constant") BOTH(gan_init_constant((gan_real).25), is_all(t, .25), is_all(t, .25));
+}
+static void init_normal(void)
+{
+    TEST("normal") BOTH(gan_init_normal(1, (gan_real).02), is_normal(t, 1, .02), is_normal(t, 1, .02));
+}
+static void init_uniform(void)
+{
+    TEST("uniform") BOTH(gan_init_uniform(-1, 3), is_uniform(t, -1, 3), is_uniform(t, -1, 3));
+}
 static void init_xavier_uniform(void)
 {
     double a = 2 * sqrt(6 / 500.), c = 2 * sqrt(6 / (432. + 576));
-    TEST("xavier_uniform: gain sqrt(6 / (fan_in + fan_out))") BOTH(gan_init_xavier_uniform(2), is_uniform(t, -a, a), is_uniform(t, -c, c));
+    TEST("xavier_uniform: gain sqrt(6 / (fan_in + fan_out))")
+    BOTH(gan_init_xavier_uniform(2), is_uniform(t, -a, a), is_uniform(t, -c, c));
 }
 static void init_xavier_normal(void)
 {
     double a = 1.5 * sqrt(2 / 500.), c = 1.5 * sqrt(2 / (432. + 576));
-    TEST("xavier_normal: gain sqrt(2 / (fan_in + fan_out))") BOTH(gan_init_xavier_normal((gan_real)1.5), is_normal(t, 0, a), is_normal(t, 0, c));
+    TEST("xavier_normal: gain sqrt(2 / (fan_in + fan_out))")
+    BOTH(gan_init_xavier_normal((gan_real)1.5), is_normal(t, 0, a), is_normal(t, 0, c));
 }
 static void init_he_uniform(void)
 {
     double g = sqrt(2 / 1.04), a = g * sqrt(3 / 300.), c = g * sqrt(3 / 432.);
-    TEST("he_uniform: sqrt(2 / (1 + slope^2)) sqrt(3 / fan_in)") BOTH(gan_init_he_uniform((gan_real).2), is_uniform(t, -a, a), is_uniform(t, -c, c));
+    TEST("he_uniform: sqrt(2 / (1 + slope^2)) sqrt(3 / fan_in)")
+    BOTH(gan_init_he_uniform((gan_real).2), is_uniform(t, -a, a), is_uniform(t, -c, c));
 }
 static void init_he_normal(void)
 {
     double a = sqrt(2 / 300.), c = sqrt(2 / 432.);
-    TEST("he_normal: sqrt(2 / (1 + slope^2)) / sqrt(fan_in)") BOTH(gan_init_he_normal(0), is_normal(t, 0, a), is_normal(t, 0, c));
+    TEST("he_normal: sqrt(2 / (1 + slope^2)) / sqrt(fan_in)")
+    BOTH(gan_init_he_normal(0), is_normal(t, 0, a), is_normal(t, 0, c));
 }
-static void is_orthogonal(gan_tensor *t, int rows, int cols, double gain)  // rows <= cols: W W' = gain^2 I
+static void is_orthogonal(gan_tensor *t, int rows, int cols, double gain) // rows <= cols: W W' = gain^2 I
 {
     double worst = 0, off, sum = 0;
     int i, j, k;
     for (i = 0; i < rows; ++i)
         for (j = 0; j <= i; ++j) {
             double s = 0;
-            for (k = 0; k < cols; ++k) s += (double)gan_data(t)[i * cols + k] * (double)gan_data(t)[j * cols + k];
+            for (k = 0; k < cols; ++k)
+                s += (double)gan_data(t)[i * cols + k] * (double)gan_data(t)[j * cols + k];
             off = fabs(s - (i == j ? gain * gain : 0));
             if (!(off <= worst)) worst = off;
         }
@@ -795,8 +910,10 @@ static void is_orthogonal(gan_tensor *t, int rows, int cols, double gain)  // ro
 }
 static void init_orthogonal(void)
 {
-    TEST("orthogonal: W W' = gain^2 I over the flattened rest") BOTH(gan_init_orthogonal(2), is_orthogonal(t, 200, 300, 2), is_orthogonal(t, 64, 432, 2));
-    TEST("orthogonal, more rows than columns: W' W = gain^2 I") {
+    TEST("orthogonal: W W' = gain^2 I over the flattened rest")
+    BOTH(gan_init_orthogonal(2), is_orthogonal(t, 200, 300, 2), is_orthogonal(t, 64, 432, 2));
+    TEST("orthogonal, more rows than columns: W' W = gain^2 I")
+    {
         gan_context *ctx = gan_create(NULL);
         gan_model *m = gan_model_create(ctx, "m", model_forward, NULL);
         gan_tensor *t = gan_param(m, "w", gan_init_orthogonal(1), 2, 30, 7);
@@ -821,20 +938,23 @@ static void inits(void)
     size_t i;
     for (i = 0; i < COUNT(all); ++i) all[i]();
     TEST("every initialiser has a test") { CHECK(COUNT(all) == GAN_INIT_COUNT, "%d", (int)COUNT(all)); }
-    TEST_MUST_FAIL("he instead of xavier is caught") {
+    TEST_MUST_FAIL("he instead of xavier is caught")
+    {
         gan_context *ctx = gan_create(NULL);
         is_normal(init_weight(ctx, gan_init_he_normal(0), 0, NULL), 0, sqrt(2 / 500.));
         gan_destroy(ctx);
     }
-    TEST_MUST_FAIL("a normal initialiser that is not orthogonal is caught") {
+    TEST_MUST_FAIL("a normal initialiser that is not orthogonal is caught")
+    {
         gan_context *ctx = gan_create(NULL);
         is_orthogonal(init_weight(ctx, gan_init_normal(0, (gan_real)(1 / sqrt(300.))), 0, NULL), 200, 300, 1);
         gan_destroy(ctx);
     }
-    TEST("conv_transpose2d's fan_in is PyTorch's: weight (in, out, k, k) has fan_in out k k") {
+    TEST("conv_transpose2d's fan_in is PyTorch's: weight (in, out, k, k) has fan_in out k k")
+    {
         gan_context *ctx = gan_create(NULL);
-        plan q = { make_up, { 5, 4, 2, 1 }, 0 };
-        gan_model *m = one_forward(ctx, &q, 4, (int[]){ 1, 300, 2, 2 });
+        plan q = {make_up, {5, 4, 2, 1}, 0};
+        gan_model *m = one_forward(ctx, &q, 4, (int[]){1, 300, 2, 2});
         gan_tensor *t = gan_model_find(m, "up.weight");
         double r = 1 / sqrt(5 * 16.);
         if (t) is_uniform(t, -r, r);
@@ -861,10 +981,12 @@ static gan_tensor *with_own(gan_model *m, gan_tensor *x, const int *i)
 
 static void models(void)
 {
-    TEST("values depend on the seed and the full name, not on the order of creation") {
+    TEST("values depend on the seed and the full name, not on the order of creation")
+    {
         gan_context *a = gan_create(NULL), *b = gan_create(NULL), *c;
-        plan p = { two_layers, { 0 }, 0 }, q = { two_layers, { 1 }, 0 };
-        gan_model *m = one_forward(a, &p, 2, (int[]){ 1, 5 }), *n = (gan_rand_normal(b, 1, 11), one_forward(b, &q, 2, (int[]){ 1, 5 })), *o;
+        plan p = {two_layers, {0}, 0}, q = {two_layers, {1}, 0};
+        gan_model *m = one_forward(a, &p, 2, (int[]){1, 5}),
+                  *n = (gan_rand_normal(b, 1, 11), one_forward(b, &q, 2, (int[]){1, 5})), *o;
         gan_desc d;
         CHECK(same_bits(gan_model_find(m, "a.weight"), gan_model_find(n, "a.weight")), "a.weight");
         CHECK(same_bits(gan_model_find(m, "b.weight"), gan_model_find(n, "b.weight")), "b.weight");
@@ -872,52 +994,62 @@ static void models(void)
         memset(&d, 0, sizeof d);
         d.seed = 1;
         c = gan_create(&d);
-        o = one_forward(c, &p, 2, (int[]){ 1, 5 });
-        CHECK(!same_bits(gan_model_find(m, "a.weight"), gan_model_find(o, "a.weight")), "another seed, the same values");
-        CHECK(memcmp(gan_data(gan_model_find(m, "a.bias")), gan_data(gan_model_find(m, "b.bias")), 3 * sizeof(gan_real)) != 0, "two names, the same values");
+        o = one_forward(c, &p, 2, (int[]){1, 5});
+        CHECK(!same_bits(gan_model_find(m, "a.weight"), gan_model_find(o, "a.weight")),
+              "another seed, the same values");
+        CHECK(memcmp(gan_data(gan_model_find(m, "a.bias")), gan_data(gan_model_find(m, "b.bias")),
+                     3 * sizeof(gan_real)) != 0,
+              "two names, the same values");
         gan_destroy(a);
         gan_destroy(b);
         gan_destroy(c);
     }
-    TEST("two models of one context may use the same layer names, with other values") {
+    TEST("two models of one context may use the same layer names, with other values")
+    {
         gan_context *ctx = gan_create(NULL);
-        plan p = { two_layers, { 0 }, 0 };
-        gan_model *m = gan_model_create(ctx, "first", model_forward, &p), *n = gan_model_create(ctx, "second", model_forward, &p);
+        plan p = {two_layers, {0}, 0};
+        gan_model *m = gan_model_create(ctx, "first", model_forward, &p),
+                  *n = gan_model_create(ctx, "second", model_forward, &p);
         (void)gan_forward(m, gan_zeros(ctx, 2, 1, 5), NULL);
         (void)gan_forward(n, gan_zeros(ctx, 2, 1, 5), NULL);
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         CHECK(!same_bits(gan_model_find(m, "a.weight"), gan_model_find(n, "a.weight")), "the same values");
         gan_destroy(ctx);
     }
-    TEST("the second forward meets the same parameters; count, names and parameters are right") {
+    TEST("the second forward meets the same parameters; count, names and parameters are right")
+    {
         gan_context *ctx = gan_create(NULL);
-        plan p = { two_layers, { 0 }, 0 };
-        gan_model *m = one_forward(ctx, &p, 2, (int[]){ 1, 5 });
+        plan p = {two_layers, {0}, 0};
+        gan_model *m = one_forward(ctx, &p, 2, (int[]){1, 5});
         gan_tensor *w = gan_model_find(m, "a.weight");
         int i;
         (void)gan_forward(m, gan_zeros(ctx, 2, 9, 5), NULL);
         CHECK(gan_model_find(m, "a.weight") == w && gan_model_count(m) == 4, "count %d", gan_model_count(m));
-        CHECK(gan_model_parameters(m) == 7 * 5 + 7 + 3 * 7 + 3, "parameters %d", (int)gan_model_parameters(m));
+        CHECK(gan_model_parameters(m) == 7 * 5 + 7 + 3 * 7 + 3, "parameters %d",
+              (int)gan_model_parameters(m));
         for (i = 0; i < gan_model_count(m); ++i)
-            CHECK(gan_model_find(m, gan_model_name(m, i)) == gan_model_tensor(m, i), "%s", gan_model_name(m, i));
+            CHECK(gan_model_find(m, gan_model_name(m, i)) == gan_model_tensor(m, i), "%s",
+                  gan_model_name(m, i));
         CHECK(strcmp(gan_model_name(m, 0), "a.weight") == 0, "first is %s", gan_model_name(m, 0));
         CHECK(gan_model_find(m, "c.weight") == NULL && gan_error(ctx) == 0, "not found is no error");
         gan_destroy(ctx);
     }
-    TEST("a parameter and a buffer of one's own: the buffer is not counted as trainable") {
+    TEST("a parameter and a buffer of one's own: the buffer is not counted as trainable")
+    {
         gan_context *ctx = gan_create(NULL);
-        plan p = { with_own, { 0 }, 0 };
-        gan_model *m = one_forward(ctx, &p, 2, (int[]){ 2, 3 });
+        plan p = {with_own, {0}, 0};
+        gan_model *m = one_forward(ctx, &p, 2, (int[]){2, 3});
         CHECK(gan_model_parameters(m) == 1 + 9 + 3, "%d", (int)gan_model_parameters(m));
         CHECK(gan_model_count(m) == 4, "%d", gan_model_count(m));
         CHECK_NEAR(gan_item(gan_model_find(m, "scale")), 2, 0, "scale");
         CHECK_NEAR(gan_item(gan_model_find(m, "seen")), 5, 0, "seen");
         gan_destroy(ctx);
     }
-    TEST("a layer met again with another shape is an error that names it and both shapes") {
+    TEST("a layer met again with another shape is an error that names it and both shapes")
+    {
         gan_context *ctx = gan_create(NULL);
-        plan p = { make_linear, { 5 }, 0 };
-        gan_model *m = one_forward(ctx, &p, 2, (int[]){ 1, 7 });
+        plan p = {make_linear, {5}, 0};
+        gan_model *m = one_forward(ctx, &p, 2, (int[]){1, 7});
         gan_tensor *y = gan_forward(m, gan_zeros(ctx, 2, 1, 11), NULL);
         CHECK(gan_data(y) == NULL, "poison");
         CHECK(gan_error(ctx) == GAN_ERROR_SHAPE, "code %d", gan_error(ctx));
@@ -926,10 +1058,11 @@ static void models(void)
         CHECK_TEXT(gan_error_message(ctx), "11");
         gan_destroy(ctx);
     }
-    TEST("freeze by prefix: optimisers leave those alone, and take them up again") {
+    TEST("freeze by prefix: optimisers leave those alone, and take them up again")
+    {
         gan_context *ctx = gan_create(NULL);
-        plan p = { two_layers, { 0 }, 0 };
-        gan_model *m = one_forward(ctx, &p, 2, (int[]){ 1, 5 });
+        plan p = {two_layers, {0}, 0};
+        gan_model *m = one_forward(ctx, &p, 2, (int[]){1, 5});
         gan_optimizer *o = gan_optimizer_create(m, gan_sgd((gan_real).1, 0));
         gan_real a[35], b[21];
         memcpy(a, gan_data(gan_model_find(m, "a.weight")), sizeof a);
@@ -946,8 +1079,11 @@ static void models(void)
     }
 }
 
-static const struct { const char *name; void (*run)(void); } layers[] = {
-#define ROW(id, name) { #name, test_##name },
+static const struct {
+    const char *name;
+    void (*run)(void);
+} layers[] = {
+#define ROW(id, name) {#name, test_##name},
     GAN_LAYERS(ROW)
 #undef ROW
 };
@@ -960,7 +1096,8 @@ int main(void)
     models();
     printf("%d layers\n", (int)COUNT(layers));
 #ifdef GAN_DOUBLE
-    printf("%d gradient checks: worst error %.3g, at most %.3g of the tolerance\n", gradchecks, worst_gradcheck_error, worst_gradcheck);
+    printf("%d gradient checks: worst error %.3g, at most %.3g of the tolerance\n", gradchecks,
+           worst_gradcheck_error, worst_gradcheck);
 #endif
     return test_done();
 }

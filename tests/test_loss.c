@@ -1,5 +1,5 @@
-// Every loss for both players and every penalty: values against formulas written here in double, gradients against finite
-// differences and closed forms. A loss or penalty without a test function does not compile.
+// Every loss for both players and every penalty: values against formulas written here in double, gradients
+// against finite differences and closed forms. A loss or penalty without a test function does not compile.
 #define GAN_IMPLEMENTATION
 #include "../gan.h"
 
@@ -37,24 +37,52 @@ static double ls_fake(double f) { return f * f / 2; }
 static double ls_fake_d(double f) { return f; }
 static double ls_gen(double f) { return (f - 1) * (f - 1) / 2; }
 static double ls_gen_d(double f) { return f - 1; }
-static double w_real(double r, double s) { (void)s; return -r; }
-static double w_real_d(double r, double s) { (void)r, (void)s; return -1; }
+static double w_real(double r, double s)
+{
+    (void)s;
+    return -r;
+}
+static double w_real_d(double r, double s)
+{
+    (void)r, (void)s;
+    return -1;
+}
 static double w_fake(double f) { return f; }
-static double w_fake_d(double f) { (void)f; return 1; }
+static double w_fake_d(double f)
+{
+    (void)f;
+    return 1;
+}
 static double w_gen(double f) { return -f; }
-static double w_gen_d(double f) { (void)f; return -1; }
-static double h_real(double r, double s) { (void)s; return hinge(1 - r); }
-static double h_real_d(double r, double s) { (void)s; return 1 - r > 0 ? -1 : 0; }
+static double w_gen_d(double f)
+{
+    (void)f;
+    return -1;
+}
+static double h_real(double r, double s)
+{
+    (void)s;
+    return hinge(1 - r);
+}
+static double h_real_d(double r, double s)
+{
+    (void)s;
+    return 1 - r > 0 ? -1 : 0;
+}
 static double h_fake(double f) { return hinge(1 + f); }
 static double h_fake_d(double f) { return 1 + f > 0 ? 1 : 0; }
 
-static const formula formula_non_saturating = { bce_real, sp, ns_gen, bce_real_d, sg, ns_gen_d, 1 };
-static const formula formula_minimax = { bce_real, sp, mm_gen, bce_real_d, sg, mm_gen_d, 1 };
-static const formula formula_least_squares = { ls_real, ls_fake, ls_gen, ls_real_d, ls_fake_d, ls_gen_d, 1 };
-static const formula formula_wasserstein = { w_real, w_fake, w_gen, w_real_d, w_fake_d, w_gen_d, 0 };
-static const formula formula_hinge = { h_real, h_fake, w_gen, h_real_d, h_fake_d, w_gen_d, 0 };
+static const formula formula_non_saturating = {bce_real, sp, ns_gen, bce_real_d, sg, ns_gen_d, 1};
+static const formula formula_minimax = {bce_real, sp, mm_gen, bce_real_d, sg, mm_gen_d, 1};
+static const formula formula_least_squares = {ls_real, ls_fake, ls_gen, ls_real_d, ls_fake_d, ls_gen_d, 1};
+static const formula formula_wasserstein = {w_real, w_fake, w_gen, w_real_d, w_fake_d, w_gen_d, 0};
+static const formula formula_hinge = {h_real, h_fake, w_gen, h_real_d, h_fake_d, w_gen_d, 0};
 
-typedef struct loss_args { gan_loss loss; gan_real smoothing; int player; } loss_args;
+typedef struct loss_args {
+    gan_loss loss;
+    gan_real smoothing;
+    int player;
+} loss_args;
 
 static gan_tensor *loss_f(gan_context *ctx, gan_tensor **x, void *user)
 {
@@ -63,7 +91,8 @@ static gan_tensor *loss_f(gan_context *ctx, gan_tensor **x, void *user)
     return a->player ? gan_loss_g(a->loss, x[1]) : gan_loss_d(a->loss, x[0], x[1], a->smoothing);
 }
 
-static void check_loss(gan_loss loss, const formula *q, double smoothing, double scale, int n, int m, int check_fd)
+static void check_loss(gan_loss loss, const formula *q, double smoothing, double scale, int n, int m,
+                       int check_fd)
 {
     gan_context *ctx = gan_create(NULL);
     gan_tensor *x[2], *dx[2];
@@ -74,22 +103,28 @@ static void check_loss(gan_loss loss, const formula *q, double smoothing, double
     for (i = 0; i < n; ++i) gan_data(x[0])[i] = (gan_real)check_uniform(-scale, scale);
     for (i = 0; i < m; ++i) gan_data(x[1])[i] = (gan_real)check_uniform(-scale, scale);
     for (i = 0; i < n; ++i) want_d += q->real((double)gan_data(x[0])[i], s) / n;
-    for (i = 0; i < m; ++i) want_d += q->fake((double)gan_data(x[1])[i]) / m, want_g += q->gen((double)gan_data(x[1])[i]) / m;
+    for (i = 0; i < m; ++i)
+        want_d += q->fake((double)gan_data(x[1])[i]) / m, want_g += q->gen((double)gan_data(x[1])[i]) / m;
     args.loss = loss;
     args.smoothing = (gan_real)smoothing;
     for (args.player = 0; args.player < 2; ++args.player) {
         gan_tensor *y = loss_f(ctx, x, &args);
         double want = args.player ? want_g : want_d;
         CHECK(gan_numel(y) == 1 && gan_ndim(y) == 0, "not a scalar: %s", gan_error_message(ctx));
-        CHECK_NEAR(gan_item(y), want, TOL * (1 + fabs(want)), args.player ? "generator's loss" : "discriminator's loss");
+        CHECK_NEAR(gan_item(y), want, TOL * (1 + fabs(want)),
+                   args.player ? "generator's loss" : "discriminator's loss");
         if (gan_grads(y, 2, x, dx, 0)) {
             CHECK(0, "%s", gan_error_message(ctx));
             continue;
         }
         for (i = 0; i < n; ++i)
-            CHECK_NEAR((double)gan_data(dx[0])[i] * n, args.player ? 0 : q->real_d((double)gan_data(x[0])[i], s), TOL * (1 + scale), "by a real logit");
+            CHECK_NEAR((double)gan_data(dx[0])[i] * n,
+                       args.player ? 0 : q->real_d((double)gan_data(x[0])[i], s), TOL * (1 + scale),
+                       "by a real logit");
         for (i = 0; i < m; ++i)
-            CHECK_NEAR((double)gan_data(dx[1])[i] * m, args.player ? q->gen_d((double)gan_data(x[1])[i]) : q->fake_d((double)gan_data(x[1])[i]),
+            CHECK_NEAR((double)gan_data(dx[1])[i] * m,
+                       args.player ? q->gen_d((double)gan_data(x[1])[i])
+                                   : q->fake_d((double)gan_data(x[1])[i]),
                        TOL * (1 + scale), "by a fake logit");
 #ifdef GAN_DOUBLE
         if (check_fd) {
@@ -106,9 +141,10 @@ static void check_loss(gan_loss loss, const formula *q, double smoothing, double
 
 static void test_loss(gan_loss loss, const formula *q, const char *name)
 {
-    static const double smoothings[] = { 0, .1, .3 };
+    static const double smoothings[] = {0, .1, .3};
     size_t i;
-    TESTF("%s: both players, batches of 1, 3 and 7, smoothing 0 .1 .3", name) {
+    TESTF("%s: both players, batches of 1, 3 and 7, smoothing 0 .1 .3", name)
+    {
         for (i = 0; i < COUNT(smoothings); ++i) {
             check_seed(i + 11);
             check_loss(loss, q, smoothings[i], 3, 7, 7, 1);
@@ -116,24 +152,30 @@ static void test_loss(gan_loss loss, const formula *q, const char *name)
             check_loss(loss, q, smoothings[i], 3, 7, 3, 1);
         }
     }
-    TESTF("%s stays finite and right far out: logits to 88 and 10000", name) {
+    TESTF("%s stays finite and right far out: logits to 88 and 10000", name)
+    {
         check_seed(5);
         check_loss(loss, q, .1, 88, 7, 7, 0);
         check_loss(loss, q, 0, 10000, 7, 7, 0);
     }
-    TESTF("%s has its name", name) { CHECK(strcmp(gan_loss_name(loss), name) == 0, "\"%s\"", gan_loss_name(loss)); }
-    if (!q->smooths)
-        TESTF("%s has no target: smoothing changes nothing", name) {
+    TESTF("%s has its name", name)
+    {
+        CHECK(strcmp(gan_loss_name(loss), name) == 0, "\"%s\"", gan_loss_name(loss));
+    }
+    if (!q->smooths) TESTF("%s has no target: smoothing changes nothing", name)
+        {
             gan_context *ctx = gan_create(NULL);
             gan_tensor *r = gan_rand_normal(ctx, 2, 5, 1), *f = gan_rand_normal(ctx, 2, 5, 1);
-            CHECK(gan_item(gan_loss_d(loss, r, f, 0)) == gan_item(gan_loss_d(loss, r, f, (gan_real).3)), "it does");
+            CHECK(gan_item(gan_loss_d(loss, r, f, 0)) == gan_item(gan_loss_d(loss, r, f, (gan_real).3)),
+                  "it does");
             gan_destroy(ctx);
         }
 }
 
 static void loss_theory(void)
 {
-    TEST("at D = 1/2 everywhere (logits 0) the minimax value is log 4") {
+    TEST("at D = 1/2 everywhere (logits 0) the minimax value is log 4")
+    {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *z = gan_zeros(ctx, 2, 8, 1);
         CHECK_NEAR(gan_item(gan_loss_d(GAN_LOSS_MINIMAX, z, z, 0)), log(4.), TOL, "-V");
@@ -141,33 +183,54 @@ static void loss_theory(void)
         CHECK_NEAR(gan_item(gan_loss_g(GAN_LOSS_NON_SATURATING, z)), log(2.), TOL, "non-saturating");
         gan_destroy(ctx);
     }
-    TEST("a sure discriminator (logit -20 on fakes): minimax's generator gradient vanishes, the non-saturating one does not") {
+    TEST("a sure discriminator (logit -20 on fakes): minimax's generator gradient vanishes, the "
+         "non-saturating one does not")
+    {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *f = gan_full(ctx, -20, 2, 1, 1);
         CHECK(fabs((double)gan_item(gan_grad(gan_loss_g(GAN_LOSS_MINIMAX, f), f, 0))) < 1e-8, "minimax");
-        CHECK_NEAR(gan_item(gan_grad(gan_loss_g(GAN_LOSS_NON_SATURATING, f), f, 0)), -1, 1e-6, "non-saturating");
+        CHECK_NEAR(gan_item(gan_grad(gan_loss_g(GAN_LOSS_NON_SATURATING, f), f, 0)), -1, 1e-6,
+                   "non-saturating");
         gan_destroy(ctx);
     }
 }
 
 static void loss_controls(void)
 {
-    static const formula saturating_twin = { bce_real, sp, mm_gen, bce_real_d, sg, mm_gen_d, 1 };
-    static const formula unhalved = { ls_real, ls_fake, w_gen, ls_real_d, ls_fake_d, w_gen_d, 1 };
-    TEST_MUST_FAIL("the saturating generator in place of the other is caught") { check_seed(1); check_loss(GAN_LOSS_NON_SATURATING, &saturating_twin, 0, 3, 7, 7, 0); }
-    TEST_MUST_FAIL("another generator's loss is caught") { check_seed(1); check_loss(GAN_LOSS_LEAST_SQUARES, &unhalved, 0, 3, 7, 7, 0); }
-    TEST_MUST_FAIL("smoothing of the fakes too is caught") { check_seed(1); check_loss(GAN_LOSS_WASSERSTEIN, &formula_minimax, .1, 3, 7, 7, 0); }
+    static const formula saturating_twin = {bce_real, sp, mm_gen, bce_real_d, sg, mm_gen_d, 1};
+    static const formula unhalved = {ls_real, ls_fake, w_gen, ls_real_d, ls_fake_d, w_gen_d, 1};
+    TEST_MUST_FAIL("the saturating generator in place of the other is caught")
+    {
+        check_seed(1);
+        check_loss(GAN_LOSS_NON_SATURATING, &saturating_twin, 0, 3, 7, 7, 0);
+    }
+    TEST_MUST_FAIL("another generator's loss is caught")
+    {
+        check_seed(1);
+        check_loss(GAN_LOSS_LEAST_SQUARES, &unhalved, 0, 3, 7, 7, 0);
+    }
+    TEST_MUST_FAIL("smoothing of the fakes too is caught")
+    {
+        check_seed(1);
+        check_loss(GAN_LOSS_WASSERSTEIN, &formula_minimax, .1, 3, 7, 7, 0);
+    }
 }
 
 // ---- penalties
 
-// Critics: linear (w in the parameter), half the square (gradient x), a smooth two-layer network, and one that also remembers its x.
-static gan_tensor *linear_critic(gan_model *m, gan_tensor *x, gan_tensor *label) { (void)label; return gan_linear(m, "w", gan_flatten(x), 1); }
+// Critics: linear (w in the parameter), half the square (gradient x), a smooth two-layer network, and one
+// that also remembers its x.
+static gan_tensor *linear_critic(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    return gan_linear(m, "w", gan_flatten(x), 1);
+}
 static gan_tensor *square_critic(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
     gan_tensor *a = gan_param(m, "a", gan_init_constant(1), 0);
     (void)label;
-    return gan_mul(a, gan_mul_scalar(gan_sum(gan_square(gan_flatten(x)), GAN_AXIS(1), GAN_KEEPDIM), (gan_real).5));
+    return gan_mul(
+        a, gan_mul_scalar(gan_sum(gan_square(gan_flatten(x)), GAN_AXIS(1), GAN_KEEPDIM), (gan_real).5));
 }
 static gan_tensor *smooth_critic(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
@@ -190,8 +253,9 @@ static gan_tensor *memory_critic(gan_model *m, gan_tensor *x, gan_tensor *label)
 }
 static gan_tensor *label_critic(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
-    if (!label) return gan_forward(m, NULL, NULL);      // an error: the label must arrive
-    return gan_mul(gan_expand_as(gan_reshape(label, 2, -1, 1), gan_sum(x, GAN_AXIS(1), GAN_KEEPDIM)), gan_linear(m, "w", x, 1));
+    if (!label) return gan_forward(m, NULL, NULL); // an error: the label must arrive
+    return gan_mul(gan_expand_as(gan_reshape(label, 2, -1, 1), gan_sum(x, GAN_AXIS(1), GAN_KEEPDIM)),
+                   gan_linear(m, "w", x, 1));
 }
 
 static double norm_of(gan_tensor *t)
@@ -202,22 +266,29 @@ static double norm_of(gan_tensor *t)
 }
 
 #ifdef GAN_DOUBLE
-typedef struct penalty_args { gan_penalty_kind kind; gan_model *d; gan_tensor *real, *fake; } penalty_args;
+typedef struct penalty_args {
+    gan_penalty_kind kind;
+    gan_model *d;
+    gan_tensor *real, *fake;
+} penalty_args;
 static gan_tensor *penalty_f(gan_context *ctx, gan_tensor **x, void *user)
 {
     penalty_args *a = (penalty_args *)user;
     (void)x;
-    gan_seed(ctx, 3);       // the same interpolates every time
+    gan_seed(ctx, 3); // the same interpolates every time
     return gan_penalty(a->kind, (gan_real)2.5, a->d, a->real, a->fake, NULL);
 }
 
 #endif
 
-// The penalty's gradient by every parameter of D against finite differences: it must flow through the gradient of D.
-static void penalty_gradients(gan_penalty_kind kind, gan_model_function *critic, int ndim, const int *dims, const char *what)
+// The penalty's gradient by every parameter of D against finite differences: it must flow through the
+// gradient of D.
+static void penalty_gradients(gan_penalty_kind kind, gan_model_function *critic, int ndim, const int *dims,
+                              const char *what)
 {
 #ifdef GAN_DOUBLE
-    TESTF("%s: the gradient by the parameters of a %s, orders 1 and 2", gan_penalty_name(kind), what) {
+    TESTF("%s: the gradient by the parameters of a %s, orders 1 and 2", gan_penalty_name(kind), what)
+    {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *all[16];
         penalty_args a;
@@ -226,7 +297,9 @@ static void penalty_gradients(gan_penalty_kind kind, gan_model_function *critic,
         a.d = gan_model_create(ctx, "d", critic, NULL);
         a.real = gan_tensor_create(ctx, ndim, dims), a.fake = gan_tensor_create(ctx, ndim, dims);
         check_seed(9);
-        for (size_t k = 0; k < gan_numel(a.real); ++k) gan_data(a.real)[k] = (gan_real)check_uniform(-1, 1), gan_data(a.fake)[k] = (gan_real)check_uniform(-1, 1);
+        for (size_t k = 0; k < gan_numel(a.real); ++k)
+            gan_data(a.real)[k] = (gan_real)check_uniform(-1, 1),
+            gan_data(a.fake)[k] = (gan_real)check_uniform(-1, 1);
         (void)gan_forward(a.d, a.real, NULL);
         n = gan_model_count(a.d);
         for (i = 0; i < n; ++i) all[i] = gan_model_tensor(a.d, i);
@@ -242,13 +315,15 @@ static void penalty_gradients(gan_penalty_kind kind, gan_model_function *critic,
 
 static void test_none(void)
 {
-    TEST("the penalty none is 0 and changes nothing") {
+    TEST("the penalty none is 0 and changes nothing")
+    {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", linear_critic, NULL);
         gan_tensor *x = gan_rand_normal(ctx, 2, 4, 3), *p;
         (void)gan_forward(d, x, NULL);
         p = gan_penalty(GAN_PENALTY_NONE, 1, d, x, x, NULL);
-        CHECK(gan_error(ctx) == 0 && gan_numel(p) == 1 && gan_item(p) == 0, "%g %s", (double)gan_item(p), gan_error_message(ctx));
+        CHECK(gan_error(ctx) == 0 && gan_numel(p) == 1 && gan_item(p) == 0, "%g %s", (double)gan_item(p),
+              gan_error_message(ctx));
         gan_penalty_after(GAN_PENALTY_NONE, 1, d);
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         gan_destroy(ctx);
@@ -257,13 +332,17 @@ static void test_none(void)
 
 static void test_wgan_gp(void)
 {
-    penalty_gradients(GAN_PENALTY_WGAN_GP, smooth_critic, 2, (int[]){ 3, 2 }, "smooth critic");
-    penalty_gradients(GAN_PENALTY_WGAN_GP, smooth_critic, 2, (int[]){ 1, 1 }, "smooth critic of one number");
-    penalty_gradients(GAN_PENALTY_WGAN_GP, conv_critic, 4, (int[]){ 2, 1, 5, 4 }, "convolutional critic with layer norm");
-    TEST("on a linear critic WGAN-GP is weight (|w| - 1)^2 with gradient 2 weight (|w| - 1) w / |w|, and none for the bias") {
+    penalty_gradients(GAN_PENALTY_WGAN_GP, smooth_critic, 2, (int[]){3, 2}, "smooth critic");
+    penalty_gradients(GAN_PENALTY_WGAN_GP, smooth_critic, 2, (int[]){1, 1}, "smooth critic of one number");
+    penalty_gradients(GAN_PENALTY_WGAN_GP, conv_critic, 4, (int[]){2, 1, 5, 4},
+                      "convolutional critic with layer norm");
+    TEST("on a linear critic WGAN-GP is weight (|w| - 1)^2 with gradient 2 weight (|w| - 1) w / |w|, and "
+         "none for the bias")
+    {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", linear_critic, NULL);
-        gan_tensor *real = gan_rand_normal(ctx, 4, 5, 1, 2, 3), *fake = gan_rand_normal(ctx, 4, 5, 1, 2, 3), *in[2], *g[2], *p;
+        gan_tensor *real = gan_rand_normal(ctx, 4, 5, 1, 2, 3), *fake = gan_rand_normal(ctx, 4, 5, 1, 2, 3),
+                   *in[2], *g[2], *p;
         double n;
         int k;
         (void)gan_forward(d, real, NULL);
@@ -273,11 +352,14 @@ static void test_wgan_gp(void)
         p = gan_penalty(GAN_PENALTY_WGAN_GP, 10, d, real, fake, NULL);
         CHECK_NEAR(gan_item(p), 10 * (n - 1) * (n - 1), TOL * 10, "value");
         CHECK(gan_grads(p, 2, in, g, 0) == 0, "%s", gan_error_message(ctx));
-        for (k = 0; k < 6; ++k) CHECK_NEAR(gan_data(g[0])[k], 20 * (n - 1) * (double)gan_data(in[0])[k] / n, TOL * 20, "by w");
+        for (k = 0; k < 6; ++k)
+            CHECK_NEAR(gan_data(g[0])[k], 20 * (n - 1) * (double)gan_data(in[0])[k] / n, TOL * 20, "by w");
         CHECK_NEAR(gan_item(g[1]), 0, 0, "by the bias");
         gan_destroy(ctx);
     }
-    TEST("the norm is each sample's own: with D = |x|^2 / 2 and real = fake the penalty is weight mean (|x_i| - 1)^2") {
+    TEST("the norm is each sample's own: with D = |x|^2 / 2 and real = fake the penalty is weight mean "
+         "(|x_i| - 1)^2")
+    {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", square_critic, NULL);
         gan_tensor *x = gan_rand_normal(ctx, 4, 6, 2, 1, 2);
@@ -288,18 +370,22 @@ static void test_wgan_gp(void)
             for (k = 0; k < 4; ++k) s += (double)gan_data(x)[i * 4 + k] * (double)gan_data(x)[i * 4 + k];
             want += 10 * (sqrt(s) - 1) * (sqrt(s) - 1) / 6;
         }
-        CHECK_NEAR(gan_item(gan_penalty(GAN_PENALTY_WGAN_GP, 10, d, x, x, NULL)), want, TOL * 10 * (1 + want), "value");
+        CHECK_NEAR(gan_item(gan_penalty(GAN_PENALTY_WGAN_GP, 10, d, x, x, NULL)), want, TOL * 10 * (1 + want),
+                   "value");
         gan_destroy(ctx);
     }
-    TEST_MUST_FAIL("a norm over the whole batch (torchgan) is caught by that check") {
+    TEST_MUST_FAIL("a norm over the whole batch (torchgan) is caught by that check")
+    {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", square_critic, NULL);
         gan_tensor *x = gan_rand_normal(ctx, 4, 6, 2, 1, 2);
         double n = norm_of(x);
-        CHECK_NEAR(gan_item(gan_penalty(GAN_PENALTY_WGAN_GP, 10, d, x, x, NULL)), 10 * (n - 1) * (n - 1), 1e-3, "value");
+        CHECK_NEAR(gan_item(gan_penalty(GAN_PENALTY_WGAN_GP, 10, d, x, x, NULL)), 10 * (n - 1) * (n - 1),
+                   1e-3, "value");
         gan_destroy(ctx);
     }
-    TEST("the interpolates: one weight per sample, uniform in [0, 1], between fake and real") {
+    TEST("the interpolates: one weight per sample, uniform in [0, 1], between fake and real")
+    {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", memory_critic, NULL);
         gan_tensor *real, *fake;
@@ -311,7 +397,8 @@ static void test_wgan_gp(void)
         CHECK(remembered_size == 3000, "%d numbers reached the critic", (int)remembered_size);
         for (i = 0; i < 1000; ++i) {
             double e = ((double)remembered[i * 3] + 1) / 2;
-            for (k = 1; k < 3; ++k) wrong += fabs((double)remembered[i * 3 + k] - (double)remembered[i * 3]) > 1e-6;
+            for (k = 1; k < 3; ++k)
+                wrong += fabs((double)remembered[i * 3 + k] - (double)remembered[i * 3]) > 1e-6;
             outside += e < 0 || e > 1;
             mean += e / 1000;
             square += e * e / 1000;
@@ -321,7 +408,8 @@ static void test_wgan_gp(void)
         CHECK_NEAR(square - mean * mean, 1 / 12., .015, "variance of the weight");
         gan_destroy(ctx);
     }
-    TEST("the label reaches the discriminator") {
+    TEST("the label reaches the discriminator")
+    {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", label_critic, NULL);
         gan_tensor *x = gan_rand_normal(ctx, 2, 4, 3), *label = gan_linspace(ctx, 1, 4, 4), *p;
@@ -335,7 +423,8 @@ static void test_wgan_gp(void)
         CHECK_NEAR(gan_item(p), want, TOL * 10 * (1 + want), "value");
         gan_destroy(ctx);
     }
-    TEST("a zero gradient does not make a NaN: at x = 0 of |x|^2 / 2") {
+    TEST("a zero gradient does not make a NaN: at x = 0 of |x|^2 / 2")
+    {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", square_critic, NULL);
         gan_tensor *x = gan_zeros(ctx, 2, 3, 2), *p, *g;
@@ -346,7 +435,8 @@ static void test_wgan_gp(void)
         CHECK(isfinite((double)gan_item(g)), "gradient %g", (double)gan_item(g));
         gan_destroy(ctx);
     }
-    TEST_MUST_FAIL("a penalty whose value is re-wrapped as a constant loses its gradient, and that is caught") {
+    TEST_MUST_FAIL("a penalty whose value is re-wrapped as a constant loses its gradient, and that is caught")
+    {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", linear_critic, NULL);
         gan_tensor *x = gan_rand_normal(ctx, 2, 5, 3), *g, *w;
@@ -362,9 +452,11 @@ static void test_wgan_gp(void)
 
 static void test_r1(void)
 {
-    penalty_gradients(GAN_PENALTY_R1, smooth_critic, 2, (int[]){ 3, 2 }, "smooth critic");
-    penalty_gradients(GAN_PENALTY_R1, conv_critic, 4, (int[]){ 2, 1, 5, 4 }, "convolutional critic with layer norm");
-    TEST("on a linear critic R1 is weight / 2 |w|^2 with gradient weight w") {
+    penalty_gradients(GAN_PENALTY_R1, smooth_critic, 2, (int[]){3, 2}, "smooth critic");
+    penalty_gradients(GAN_PENALTY_R1, conv_critic, 4, (int[]){2, 1, 5, 4},
+                      "convolutional critic with layer norm");
+    TEST("on a linear critic R1 is weight / 2 |w|^2 with gradient weight w")
+    {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", linear_critic, NULL);
         gan_tensor *x = gan_rand_normal(ctx, 2, 5, 3), *w, *g, *p;
@@ -379,17 +471,21 @@ static void test_r1(void)
         for (k = 0; k < 3; ++k) CHECK_NEAR(gan_data(g)[k], 7 * (double)gan_data(w)[k], TOL * 10, "by w");
         gan_destroy(ctx);
     }
-    TEST("R1 looks at real data: with D = |x|^2 / 2 it is weight / 2 mean |x_i|^2, whatever the fakes") {
+    TEST("R1 looks at real data: with D = |x|^2 / 2 it is weight / 2 mean |x_i|^2, whatever the fakes")
+    {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", square_critic, NULL);
         gan_tensor *x = gan_rand_normal(ctx, 2, 6, 4), *fake = gan_full(ctx, 100, 2, 6, 4);
         double n = norm_of(x);
-        CHECK_NEAR(gan_item(gan_penalty(GAN_PENALTY_R1, 10, d, x, fake, NULL)), 5 * n * n / 6, TOL * 10 * (1 + n * n), "value");
-        CHECK_NEAR(gan_item(gan_penalty(GAN_PENALTY_R1, 10, d, x, NULL, NULL)), 5 * n * n / 6, TOL * 10 * (1 + n * n), "without fakes");
+        CHECK_NEAR(gan_item(gan_penalty(GAN_PENALTY_R1, 10, d, x, fake, NULL)), 5 * n * n / 6,
+                   TOL * 10 * (1 + n * n), "value");
+        CHECK_NEAR(gan_item(gan_penalty(GAN_PENALTY_R1, 10, d, x, NULL, NULL)), 5 * n * n / 6,
+                   TOL * 10 * (1 + n * n), "without fakes");
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         gan_destroy(ctx);
     }
-    TEST_MUST_FAIL("R1 without its half is caught") {
+    TEST_MUST_FAIL("R1 without its half is caught")
+    {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", square_critic, NULL);
         gan_tensor *x = gan_rand_normal(ctx, 2, 6, 4);
@@ -401,7 +497,8 @@ static void test_r1(void)
 
 static void test_weight_clip(void)
 {
-    TEST("the clip adds nothing to the loss and brings every parameter into [-weight, weight]") {
+    TEST("the clip adds nothing to the loss and brings every parameter into [-weight, weight]")
+    {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", smooth_critic, NULL);
         gan_tensor *x = gan_rand_normal(ctx, 2, 6, 4), *p, *w;
@@ -414,15 +511,19 @@ static void test_weight_clip(void)
         CHECK(gan_error(ctx) == 0 && gan_item(p) == 0, "%g %s", (double)gan_item(p), gan_error_message(ctx));
         gan_penalty_after(GAN_PENALTY_WEIGHT_CLIP, (gan_real).1, d);
         for (i = 0; i < 16; ++i) {
-            double want = (double)before[i] < -(double)(gan_real).1 ? -.1 : (double)before[i] > (double)(gan_real).1 ? .1 : (double)before[i];
+            double want = (double)before[i] < -(double)(gan_real).1  ? -.1
+                          : (double)before[i] > (double)(gan_real).1 ? .1
+                                                                     : (double)before[i];
             CHECK_NEAR(gan_data(w)[i], want, 1e-7, "weight");
         }
         for (i = 0; i < gan_model_count(d); ++i)
             for (size_t k = 0; k < gan_numel(gan_model_tensor(d, i)); ++k)
-                CHECK(fabs((double)gan_data(gan_model_tensor(d, i))[k]) <= .1 + 1e-7, "%s", gan_model_name(d, i));
+                CHECK(fabs((double)gan_data(gan_model_tensor(d, i))[k]) <= .1 + 1e-7, "%s",
+                      gan_model_name(d, i));
         gan_destroy(ctx);
     }
-    TEST("after changes nothing for the other penalties") {
+    TEST("after changes nothing for the other penalties")
+    {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", linear_critic, NULL);
         gan_real w;
@@ -436,13 +537,21 @@ static void test_weight_clip(void)
     }
 }
 
-static const struct { gan_loss loss; const formula *q; const char *name; } losses[] = {
-#define ROW(id, name) { GAN_LOSS_##id, &formula_##name, #name },
+static const struct {
+    gan_loss loss;
+    const formula *q;
+    const char *name;
+} losses[] = {
+#define ROW(id, name) {GAN_LOSS_##id, &formula_##name, #name},
     GAN_LOSSES(ROW)
 #undef ROW
 };
-static const struct { gan_penalty_kind kind; const char *name; void (*run)(void); } penalties[] = {
-#define ROW(id, name) { GAN_PENALTY_##id, #name, test_##name },
+static const struct {
+    gan_penalty_kind kind;
+    const char *name;
+    void (*run)(void);
+} penalties[] = {
+#define ROW(id, name) {GAN_PENALTY_##id, #name, test_##name},
     GAN_PENALTIES(ROW)
 #undef ROW
 };
@@ -455,16 +564,21 @@ int main(void)
     loss_controls();
     for (i = 0; i < COUNT(penalties); ++i) {
         penalties[i].run();
-        TESTF("the penalty %s has its name", penalties[i].name) {
-            CHECK(strcmp(gan_penalty_name(penalties[i].kind), penalties[i].name) == 0, "\"%s\"", gan_penalty_name(penalties[i].kind));
+        TESTF("the penalty %s has its name", penalties[i].name)
+        {
+            CHECK(strcmp(gan_penalty_name(penalties[i].kind), penalties[i].name) == 0, "\"%s\"",
+                  gan_penalty_name(penalties[i].kind));
         }
     }
-    TEST("every loss and penalty has a test") {
-        CHECK(COUNT(losses) == GAN_LOSS_COUNT && COUNT(penalties) == GAN_PENALTY_COUNT, "%d %d", (int)COUNT(losses), (int)COUNT(penalties));
+    TEST("every loss and penalty has a test")
+    {
+        CHECK(COUNT(losses) == GAN_LOSS_COUNT && COUNT(penalties) == GAN_PENALTY_COUNT, "%d %d",
+              (int)COUNT(losses), (int)COUNT(penalties));
     }
     printf("%d losses, %d penalties\n", (int)COUNT(losses), (int)COUNT(penalties));
 #ifdef GAN_DOUBLE
-    printf("%d gradient checks: worst error %.3g, at most %.3g of the tolerance\n", gradchecks, worst_gradcheck_error, worst_gradcheck);
+    printf("%d gradient checks: worst error %.3g, at most %.3g of the tolerance\n", gradchecks,
+           worst_gradcheck_error, worst_gradcheck);
 #endif
     return test_done();
 }

@@ -1,4 +1,5 @@
-// Memory: the user's allocator, a fixed block, scopes, kept tensors, the steady state, and every allocation failing in turn.
+// Memory: the user's allocator, a fixed block, scopes, kept tensors, the steady state, and every allocation
+// failing in turn.
 #include <stdlib.h>
 
 // Whoever calls malloc in this file is counted.
@@ -23,8 +24,8 @@ static void *counted_malloc(size_t bytes)
 typedef struct counter {
     int calls, live, wrong;
     size_t bytes;
-    int fail_at;        // this call fails; 0: none
-    int for_ever;       // and all after it
+    int fail_at;  // this call fails; 0: none
+    int for_ever; // and all after it
 } counter;
 
 static void *count_alloc(size_t bytes, void *user)
@@ -48,7 +49,8 @@ static void count_release(void *p, size_t bytes, void *user)
     char *base = (char *)p - 16;
     memcpy(&had, base, sizeof had);
     c->wrong += had != bytes;
-    for (int i = 0; i < 16; ++i) c->wrong += (unsigned char)base[16 + had + (size_t)i] != 0xa5;     // written past the end
+    for (int i = 0; i < 16; ++i)
+        c->wrong += (unsigned char)base[16 + had + (size_t)i] != 0xa5; // written past the end
     --c->live;
     c->bytes -= bytes;
     free(base);
@@ -66,7 +68,8 @@ static gan_desc counting(counter *c)
 
 static gan_tensor *generator(gan_model *g, gan_tensor *z, gan_tensor *label)
 {
-    gan_tensor *h = gan_reshape(gan_relu(gan_batch_norm(g, "bn", gan_linear(g, "fc", z, 4 * 3 * 3))), 4, -1, 4, 3, 3);
+    gan_tensor *h =
+        gan_reshape(gan_relu(gan_batch_norm(g, "bn", gan_linear(g, "fc", z, 4 * 3 * 3))), 4, -1, 4, 3, 3);
     (void)label;
     return gan_tanh(gan_conv_transpose2d(g, "up", h, 1, 4, 2, 1));
 }
@@ -76,7 +79,10 @@ static gan_tensor *discriminator(gan_model *d, gan_tensor *x, gan_tensor *label)
     (void)label;
     return gan_linear(d, "fc", gan_flatten(gan_max_pool2d(h, 2, 2)), 1);
 }
-typedef struct pair { gan_model *g, *d; gan_optimizer *og, *od; } pair;
+typedef struct pair {
+    gan_model *g, *d;
+    gan_optimizer *og, *od;
+} pair;
 static pair make_pair(gan_context *ctx)
 {
     pair p;
@@ -89,8 +95,10 @@ static pair make_pair(gan_context *ctx)
 // One step with a gradient penalty, so that gradients of gradients are among what allocates.
 static void train_step(gan_context *ctx, pair p)
 {
-    gan_tensor *real = gan_rand_normal(ctx, 4, 8, 1, 6, 6), *fake = gan_detach(gan_forward(p.g, gan_rand_normal(ctx, 2, 8, 5), NULL));
-    gan_tensor *loss = gan_loss_d(GAN_LOSS_NON_SATURATING, gan_forward(p.d, real, NULL), gan_forward(p.d, fake, NULL), 0);
+    gan_tensor *real = gan_rand_normal(ctx, 4, 8, 1, 6, 6),
+               *fake = gan_detach(gan_forward(p.g, gan_rand_normal(ctx, 2, 8, 5), NULL));
+    gan_tensor *loss =
+        gan_loss_d(GAN_LOSS_NON_SATURATING, gan_forward(p.d, real, NULL), gan_forward(p.d, fake, NULL), 0);
     (void)gan_minimize(p.od, gan_add(loss, gan_penalty(GAN_PENALTY_WGAN_GP, 1, p.d, real, fake, NULL)));
     fake = gan_forward(p.g, gan_rand_normal(ctx, 2, 8, 5), NULL);
     (void)gan_minimize(p.og, gan_loss_g(GAN_LOSS_NON_SATURATING, gan_forward(p.d, fake, NULL)));
@@ -98,7 +106,9 @@ static void train_step(gan_context *ctx, pair p)
 
 static void allocators(void)
 {
-    TEST("with an allocator malloc is never called; all that was taken is given back, with its size, and nothing written beside it") {
+    TEST("with an allocator malloc is never called; all that was taken is given back, with its size, and "
+         "nothing written beside it")
+    {
         counter c;
         gan_desc d = counting(&c);
         gan_context *ctx = gan_create(&d);
@@ -109,14 +119,20 @@ static void allocators(void)
         (void)gan_zeros(ctx, 1, 3000000);
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         CHECK(malloc_calls == 0, "malloc was called %d times", malloc_calls);
-        CHECK((int)gan_memory(ctx).heap_calls == c.calls, "heap_calls %d, the allocator saw %d", (int)gan_memory(ctx).heap_calls, c.calls);
-        CHECK(gan_memory(ctx).reserved == c.bytes, "reserved %lu, the allocator gave %lu", (unsigned long)gan_memory(ctx).reserved, (unsigned long)c.bytes);
-        CHECK(gan_memory(ctx).peak <= gan_memory(ctx).reserved && gan_memory(ctx).current <= gan_memory(ctx).peak, "current, peak and reserved are out of order");
+        CHECK((int)gan_memory(ctx).heap_calls == c.calls, "heap_calls %d, the allocator saw %d",
+              (int)gan_memory(ctx).heap_calls, c.calls);
+        CHECK(gan_memory(ctx).reserved == c.bytes, "reserved %lu, the allocator gave %lu",
+              (unsigned long)gan_memory(ctx).reserved, (unsigned long)c.bytes);
+        CHECK(gan_memory(ctx).peak <= gan_memory(ctx).reserved &&
+                  gan_memory(ctx).current <= gan_memory(ctx).peak,
+              "current, peak and reserved are out of order");
         gan_destroy(ctx);
-        CHECK(c.live == 0 && c.bytes == 0, "%d blocks, %lu bytes were not given back", c.live, (unsigned long)c.bytes);
+        CHECK(c.live == 0 && c.bytes == 0, "%d blocks, %lu bytes were not given back", c.live,
+              (unsigned long)c.bytes);
         CHECK(c.wrong == 0, "%d wrong sizes or overruns", c.wrong);
     }
-    TEST("the steady state of a training loop makes no heap call and its memory does not grow") {
+    TEST("the steady state of a training loop makes no heap call and its memory does not grow")
+    {
         gan_context *ctx = gan_create(NULL);
         pair p = make_pair(ctx);
         gan_memory_stats before, after;
@@ -125,13 +141,16 @@ static void allocators(void)
         before = gan_memory(ctx);
         for (i = 0; i < 20; ++i) train_step(ctx, p);
         after = gan_memory(ctx);
-        CHECK(after.heap_calls == before.heap_calls, "%d heap calls in 20 steps", (int)(after.heap_calls - before.heap_calls));
-        CHECK(after.current == before.current && after.peak == before.peak, "current %lu -> %lu, peak %lu -> %lu", (unsigned long)before.current,
+        CHECK(after.heap_calls == before.heap_calls, "%d heap calls in 20 steps",
+              (int)(after.heap_calls - before.heap_calls));
+        CHECK(after.current == before.current && after.peak == before.peak,
+              "current %lu -> %lu, peak %lu -> %lu", (unsigned long)before.current,
               (unsigned long)after.current, (unsigned long)before.peak, (unsigned long)after.peak);
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         gan_destroy(ctx);
     }
-    TEST("rubbish in the allocator's memory changes no bit") {
+    TEST("rubbish in the allocator's memory changes no bit")
+    {
         counter c;
         gan_desc d = counting(&c);
         gan_context *a = gan_create(&d), *b = gan_create(NULL);
@@ -139,7 +158,8 @@ static void allocators(void)
         int i;
         for (i = 0; i < 3; ++i) train_step(a, p), train_step(b, q);
         for (i = 0; i < gan_model_count(p.d); ++i)
-            CHECK(same_bits(gan_model_tensor(p.d, i), gan_model_tensor(q.d, i)), "%s differs", gan_model_name(p.d, i));
+            CHECK(same_bits(gan_model_tensor(p.d, i), gan_model_tensor(q.d, i)), "%s differs",
+                  gan_model_name(p.d, i));
         gan_destroy(a);
         gan_destroy(b);
     }
@@ -160,8 +180,10 @@ static gan_context *in_block(size_t offset, size_t bytes)
 
 static void fixed_block(void)
 {
-    TEST("with a fixed block, aligned or not, training never calls malloc, makes no heap call and writes nowhere else") {
-        static const size_t offsets[] = { 0, 1, 7, 64, 100 };
+    TEST("with a fixed block, aligned or not, training never calls malloc, makes no heap call and writes "
+         "nowhere else")
+    {
+        static const size_t offsets[] = {0, 1, 7, 64, 100};
         size_t i, k, wrong;
         for (i = 0; i < 5; ++i) {
             gan_context *ctx;
@@ -173,15 +195,20 @@ static void fixed_block(void)
             p = make_pair(ctx);
             for (k = 0; k < 4; ++k) train_step(ctx, p);
             CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
-            CHECK(malloc_calls == 0 && gan_memory(ctx).heap_calls == 0, "%d malloc, %d heap calls", malloc_calls, (int)gan_memory(ctx).heap_calls);
-            CHECK(gan_memory(ctx).reserved <= BLOCK && gan_memory(ctx).peak <= BLOCK, "reserved %lu, peak %lu", (unsigned long)gan_memory(ctx).reserved,
+            CHECK(malloc_calls == 0 && gan_memory(ctx).heap_calls == 0, "%d malloc, %d heap calls",
+                  malloc_calls, (int)gan_memory(ctx).heap_calls);
+            CHECK(gan_memory(ctx).reserved <= BLOCK && gan_memory(ctx).peak <= BLOCK,
+                  "reserved %lu, peak %lu", (unsigned long)gan_memory(ctx).reserved,
                   (unsigned long)gan_memory(ctx).peak);
             gan_destroy(ctx);
-            for (k = wrong = 0; k < sizeof block; ++k) wrong += (k < offsets[i] || k >= offsets[i] + BLOCK) && block[k] != 0x5a;
+            for (k = wrong = 0; k < sizeof block; ++k)
+                wrong += (k < offsets[i] || k >= offsets[i] + BLOCK) && block[k] != 0x5a;
             CHECK(wrong == 0, "%d bytes written outside the block at offset %d", (int)wrong, (int)offsets[i]);
         }
     }
-    TEST("a block of any size up to too little gives no context or a context with an error, and no write outside") {
+    TEST("a block of any size up to too little gives no context or a context with an error, and no write "
+         "outside")
+    {
         size_t bytes, k, wrong, contexts = 0, complete = 0;
         for (bytes = 0; bytes < 300000; bytes = bytes < 1024 ? bytes + 61 : bytes + bytes / 7 + 13) {
             gan_context *ctx = in_block(64, bytes);
@@ -190,25 +217,32 @@ static void fixed_block(void)
                 ++contexts;
                 train_step(ctx, p);
                 complete += gan_error(ctx) == 0;
-                CHECK(gan_error(ctx) == 0 || gan_error(ctx) == GAN_ERROR_MEMORY, "%lu bytes: %s", (unsigned long)bytes, gan_error_message(ctx));
-                if (gan_error(ctx)) CHECK(strstr(gan_error_message(ctx), "memory") != NULL, "message: %s", gan_error_message(ctx));
+                CHECK(gan_error(ctx) == 0 || gan_error(ctx) == GAN_ERROR_MEMORY, "%lu bytes: %s",
+                      (unsigned long)bytes, gan_error_message(ctx));
+                if (gan_error(ctx))
+                    CHECK(strstr(gan_error_message(ctx), "memory") != NULL, "message: %s",
+                          gan_error_message(ctx));
                 gan_destroy(ctx);
             }
-            for (k = wrong = 0; k < sizeof block; ++k) wrong += (k < 64 || k >= 64 + bytes) && block[k] != 0x5a;
+            for (k = wrong = 0; k < sizeof block; ++k)
+                wrong += (k < 64 || k >= 64 + bytes) && block[k] != 0x5a;
             CHECK(wrong == 0, "%lu bytes: %d written outside", (unsigned long)bytes, (int)wrong);
         }
         CHECK(contexts > 0 && complete > 0, "%d contexts, %d complete steps", (int)contexts, (int)complete);
     }
-    TEST("a fixed block trains to the same bits as malloc") {
+    TEST("a fixed block trains to the same bits as malloc")
+    {
         gan_context *a = in_block(0, BLOCK), *b = gan_create(NULL);
         pair p = make_pair(a), q = make_pair(b);
         int i;
         for (i = 0; i < 3; ++i) train_step(a, p), train_step(b, q);
         for (i = 0; i < gan_model_count(p.g); ++i)
-            CHECK(same_bits(gan_model_tensor(p.g, i), gan_model_tensor(q.g, i)), "%s differs", gan_model_name(p.g, i));
+            CHECK(same_bits(gan_model_tensor(p.g, i), gan_model_tensor(q.g, i)), "%s differs",
+                  gan_model_name(p.g, i));
         gan_destroy(b);
     }
-    TEST("when the block is full the error says what to give, and after clearing the context still works") {
+    TEST("when the block is full the error says what to give, and after clearing the context still works")
+    {
         gan_context *ctx = in_block(0, 200000);
         gan_tensor *t;
         CHECK(ctx != NULL, "no context in 200000 bytes");
@@ -225,7 +259,8 @@ static void fixed_block(void)
 
 static void scopes(void)
 {
-    TEST("scopes nest: what an inner one made goes, what the outer one made stays") {
+    TEST("scopes nest: what an inner one made goes, what the outer one made stays")
+    {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *a, *b;
         size_t start, outer;
@@ -242,13 +277,16 @@ static void scopes(void)
             gan_scope_close(ctx);
         }
         CHECK_NEAR(gan_data(a)[999], 3, 0, "outer");
-        CHECK(gan_memory(ctx).current <= outer + 65536, "grew from %lu to %lu", (unsigned long)outer, (unsigned long)gan_memory(ctx).current);
+        CHECK(gan_memory(ctx).current <= outer + 65536, "grew from %lu to %lu", (unsigned long)outer,
+              (unsigned long)gan_memory(ctx).current);
         gan_scope_close(ctx);
-        CHECK(gan_memory(ctx).current <= start + 65536, "grew from %lu to %lu", (unsigned long)start, (unsigned long)gan_memory(ctx).current);
+        CHECK(gan_memory(ctx).current <= start + 65536, "grew from %lu to %lu", (unsigned long)start,
+              (unsigned long)gan_memory(ctx).current);
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         gan_destroy(ctx);
     }
-    TEST("a gradient through tensors of an outer scope, taken in an inner one") {
+    TEST("a gradient through tensors of an outer scope, taken in an inner one")
+    {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = gan_scalar(ctx, 3), *y = gan_square(x);
         gan_scope_open(ctx);
@@ -258,7 +296,8 @@ static void scopes(void)
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         gan_destroy(ctx);
     }
-    TEST("gan_minimize in a scope keeps the step's tensors until the scope closes") {
+    TEST("gan_minimize in a scope keeps the step's tensors until the scope closes")
+    {
         gan_context *ctx = gan_create(NULL);
         pair p = make_pair(ctx);
         gan_tensor *x, *y;
@@ -266,12 +305,14 @@ static void scopes(void)
         x = gan_rand_normal(ctx, 4, 8, 1, 6, 6);
         y = gan_forward(p.d, x, NULL);
         (void)gan_minimize(p.od, gan_mean_all(gan_square(y)));
-        CHECK(gan_data(y) && gan_numel(y) == 8 && isfinite((double)gan_item(gan_sum_all(y))), "y is gone: %s", gan_error_message(ctx));
+        CHECK(gan_data(y) && gan_numel(y) == 8 && isfinite((double)gan_item(gan_sum_all(y))), "y is gone: %s",
+              gan_error_message(ctx));
         gan_scope_close(ctx);
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         gan_destroy(ctx);
     }
-    TEST("a hundred open scopes, a close too many: no crash, and the context works afterwards") {
+    TEST("a hundred open scopes, a close too many: no crash, and the context works afterwards")
+    {
         gan_context *ctx = gan_create(NULL);
         int i;
         for (i = 0; i < 100; ++i) {
@@ -284,7 +325,8 @@ static void scopes(void)
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         gan_destroy(ctx);
     }
-    TEST("tensors are zeroed or fully written, also in memory that was used before") {
+    TEST("tensors are zeroed or fully written, also in memory that was used before")
+    {
         gan_context *ctx = gan_create(NULL);
         int i;
         size_t k, wrong = 0;
@@ -299,7 +341,8 @@ static void scopes(void)
         CHECK(wrong == 0, "%d values are not zero", (int)wrong);
         gan_destroy(ctx);
     }
-    TEST("every tensor's values are aligned to 64 bytes") {
+    TEST("every tensor's values are aligned to 64 bytes")
+    {
         gan_context *ctx = gan_create(NULL);
         int i;
         for (i = 1; i < 40; ++i) CHECK(((uintptr_t)gan_data(gan_zeros(ctx, 1, i)) & 63) == 0, "size %d", i);
@@ -309,7 +352,8 @@ static void scopes(void)
 
 static void keeping(void)
 {
-    TEST("a kept tensor survives its step; the same name overwrites it in place; it is off the tape") {
+    TEST("a kept tensor survives its step; the same name overwrites it in place; it is off the tape")
+    {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x, *k, *k2;
         size_t after;
@@ -328,7 +372,8 @@ static void keeping(void)
             gan_scope_close(ctx);
             CHECK(k2 == k && gan_item(k) == (gan_real)i, "overwritten: %g", (double)gan_item(k));
         }
-        CHECK(gan_memory(ctx).current <= after + 16384, "ten keeps took %lu bytes", (unsigned long)(gan_memory(ctx).current - after));
+        CHECK(gan_memory(ctx).current <= after + 16384, "ten keeps took %lu bytes",
+              (unsigned long)(gan_memory(ctx).current - after));
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         (void)gan_keep(ctx, "z", gan_zeros(ctx, 1, 2));
         CHECK(gan_error(ctx) == GAN_ERROR_SHAPE, "another shape: code %d", gan_error(ctx));
@@ -336,7 +381,8 @@ static void keeping(void)
         CHECK(gan_item(k) == 9, "and its value is what it was: %g", (double)gan_item(k));
         gan_destroy(ctx);
     }
-    TEST("a tensor used after its step ended is an error, not a crash (as long as nothing took its place)") {
+    TEST("a tensor used after its step ended is an error, not a crash (as long as nothing took its place)")
+    {
         gan_context *ctx = gan_create(NULL);
         pair p = make_pair(ctx);
         gan_tensor *old = gan_rand_normal(ctx, 4, 8, 1, 6, 6), *y;
@@ -349,7 +395,8 @@ static void keeping(void)
     }
 }
 
-// Everything that allocates: models, training with a penalty, keep, sampling, scopes. The last error code.
+// Everything that allocates: models, training with a penalty, saving, loading, the trainer, sampling,
+// keeping, scopes. The last error code.
 static int story(const gan_desc *d, int steps)
 {
     gan_context *ctx = gan_create(d);
@@ -358,13 +405,34 @@ static int story(const gan_desc *d, int steps)
     if (!ctx) return GAN_ERROR_MEMORY;
     p = make_pair(ctx);
     for (i = 0; i < steps; ++i) train_step(ctx, p);
+    {
+        const char *path = test_path("mem.safetensors");
+        gan_real data[6 * 36] = {0};
+        gan_trainer_desc t;
+        gan_trainer *trainer;
+        memset(&t, 0, sizeof t);
+        t.generator = p.g, t.discriminator = p.d;
+        t.data = gan_dataset_memory(ctx, data, NULL, 6, 3, 1, 6, 6);
+        t.batch = 3, t.latent = 5;
+        t.penalty = GAN_PENALTY_R1;
+        t.ema = (gan_real).9;
+        (void)gan_save(ctx, path);
+        (void)gan_load(ctx, path);
+        t.generator = gan_model_create(ctx, "g2", generator, NULL),
+        t.discriminator = gan_model_create(ctx, "d2", discriminator, NULL);
+        trainer = gan_trainer_create(ctx, &t);
+        (void)gan_trainer_run(trainer, 2);
+        gan_scope_open(ctx);
+        (void)gan_trainer_sample(trainer, 4);
+        gan_scope_close(ctx);
+    }
     (void)gan_keep(ctx, "kept", gan_zeros(ctx, 2, 100, 100));
     gan_scope_open(ctx);
     (void)gan_matmul(gan_rand_normal(ctx, 2, 300, 300), gan_rand_normal(ctx, 2, 300, 300));
     (void)gan_zeros(ctx, 1, 2000000);
     gan_scope_close(ctx);
     code = gan_error(ctx);
-    if (code == GAN_ERROR_MEMORY) {             // the context is still usable for what fits
+    if (code == GAN_ERROR_MEMORY) { // the context is still usable for what fits
         gan_error_clear(ctx);
         gan_scope_open(ctx);
         (void)gan_add(gan_zeros(ctx, 1, 3), gan_zeros(ctx, 1, 3));
@@ -379,7 +447,9 @@ static void failures(void)
 {
     int mode;
     for (mode = 0; mode < 2; ++mode)
-        TESTF("each allocation fails in turn, %s: an error, no crash, everything given back", mode ? "and all after it" : "once") {
+        TESTF("each allocation fails in turn, %s: an error, no crash, everything given back",
+              mode ? "and all after it" : "once")
+        {
             counter c;
             int n, total, failed = 0;
             gan_desc d = counting(&c);
@@ -394,12 +464,14 @@ static void failures(void)
                 code = story(&d, 2);
                 failed += code == GAN_ERROR_MEMORY;
                 CHECK(code == 0 || code == GAN_ERROR_MEMORY, "allocation %d of %d: code %d", n, total, code);
-                CHECK(c.live == 0 && c.wrong == 0, "allocation %d of %d: %d blocks left, %d wrong", n, total, c.live, c.wrong);
+                CHECK(c.live == 0 && c.wrong == 0, "allocation %d of %d: %d blocks left, %d wrong", n, total,
+                      c.live, c.wrong);
             }
             if (mode) CHECK(failed == total, "only %d of %d failures were seen", failed, total);
         }
     // A block of every size is a failure at every site, for the chunk's user rather than its maker.
-    TEST("memory that ends at each point of a training step: an error, no crash, weights finite") {
+    TEST("memory that ends at each point of a training step: an error, no crash, weights finite")
+    {
         size_t bytes;
         int complete = 0, failed = 0;
         for (bytes = 40000; bytes < 400000; bytes += 1856) {
@@ -410,18 +482,21 @@ static void failures(void)
             p = make_pair(ctx);
             train_step(ctx, p);
             train_step(ctx, p);
-            CHECK(gan_error(ctx) == 0 || gan_error(ctx) == GAN_ERROR_MEMORY, "%lu bytes: %s", (unsigned long)bytes, gan_error_message(ctx));
+            CHECK(gan_error(ctx) == 0 || gan_error(ctx) == GAN_ERROR_MEMORY, "%lu bytes: %s",
+                  (unsigned long)bytes, gan_error_message(ctx));
             complete += gan_error(ctx) == 0;
             failed += gan_error(ctx) != 0;
             for (i = 0; i < gan_model_count(p.d); ++i) {
                 gan_tensor *t = gan_model_tensor(p.d, i);
                 for (size_t k = 0; gan_data(t) && k < gan_numel(t); ++k)
-                    if (!isfinite((double)gan_data(t)[k])) CHECK(0, "%lu bytes: %s is not finite", (unsigned long)bytes, gan_model_name(p.d, i));
+                    if (!isfinite((double)gan_data(t)[k]))
+                        CHECK(0, "%lu bytes: %s is not finite", (unsigned long)bytes, gan_model_name(p.d, i));
             }
         }
         CHECK(complete > 0 && failed > 0, "%d complete, %d failed", complete, failed);
     }
-    TEST_MUST_FAIL("an allocator that forgets a block is seen") {
+    TEST_MUST_FAIL("an allocator that forgets a block is seen")
+    {
         counter c;
         gan_desc d = counting(&c);
         gan_context *ctx = gan_create(&d);

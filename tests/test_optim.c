@@ -1,5 +1,6 @@
-// Optimisers: trajectories of 20 steps against loops written here in double from the formulas of PyTorch's documentation;
-// gan_minimize: what it returns, what it leaves alone, NaN and infinity. An optimiser without a test does not compile.
+// Optimisers: trajectories of 20 steps against loops written here in double from the formulas of PyTorch's
+// documentation; gan_minimize: what it returns, what it leaves alone, NaN and infinity. An optimiser without
+// a test does not compile.
 #define GAN_IMPLEMENTATION
 #include "../gan.h"
 
@@ -14,7 +15,7 @@
 #define TOL 1e-4
 #endif
 
-enum { N = 37, STEPS = 20 };    // an odd size, so that vector loops have a tail
+enum { N = 37, STEPS = 20 }; // an odd size, so that vector loops have a tail
 
 static gan_tensor *one_parameter(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
@@ -42,7 +43,8 @@ enum { NO_BIAS_CORRECTION = 1, EPS_INSIDE = 2, NO_DECAY = 4, FIRST_DAMPED = 8, P
 static double reference(const gan_optimizer_desc *d, int k, int flaws, int steps)
 {
     double w = start(k), buf = 0, v = 0, m = 0;
-    double lr = (double)d->lr, wd = flaws & NO_DECAY ? 0 : (double)d->weight_decay, mu = (double)d->momentum, tau = (double)d->dampening;
+    double lr = (double)d->lr, wd = flaws & NO_DECAY ? 0 : (double)d->weight_decay, mu = (double)d->momentum,
+           tau = (double)d->dampening;
     double b1 = (double)d->beta1, b2 = (double)d->beta2, al = (double)d->alpha, eps = (double)d->eps;
     int t;
     for (t = 1; t <= steps; ++t) {
@@ -99,7 +101,7 @@ static void run(gan_context *ctx, gan_optimizer_desc d, int steps, double *out)
 
 static void trajectory(const char *what, gan_optimizer_desc d, int flaws, double tol)
 {
-    static const int steps[] = { 1, 2, STEPS };
+    static const int steps[] = {1, 2, STEPS};
     gan_context *ctx;
     double got[N], want[N];
     size_t s;
@@ -113,7 +115,8 @@ static void trajectory(const char *what, gan_optimizer_desc d, int flaws, double
     }
 }
 
-static gan_optimizer_desc with(gan_optimizer_desc d, double momentum, double dampening, int nesterov, double decay)
+static gan_optimizer_desc with(gan_optimizer_desc d, double momentum, double dampening, int nesterov,
+                               double decay)
 {
     d.momentum = (gan_real)momentum;
     d.dampening = (gan_real)dampening;
@@ -128,11 +131,15 @@ static void test_sgd(void)
     TEST("sgd") trajectory("plain", d, 0, TOL);
     TEST("sgd with weight decay") trajectory("decay", with(d, 0, 0, 0, .3), 0, TOL);
     TEST("sgd with momentum") trajectory("momentum", gan_sgd((gan_real).05, (gan_real).9), 0, TOL);
-    TEST("sgd with momentum and dampening: the first step is not damped") trajectory("dampening", with(d, .9, .4, 0, 0), 0, TOL);
+    TEST("sgd with momentum and dampening: the first step is not damped")
+    trajectory("dampening", with(d, .9, .4, 0, 0), 0, TOL);
     TEST("sgd with Nesterov momentum and weight decay") trajectory("nesterov", with(d, .8, 0, 1, .1), 0, TOL);
-    TEST_MUST_FAIL("a first step that is damped is caught") trajectory("dampening", with(d, .9, .4, 0, 0), FIRST_DAMPED, TOL);
-    TEST_MUST_FAIL("plain momentum for Nesterov's is caught") trajectory("nesterov", with(d, .8, 0, 1, .1), PLAIN_MOMENTUM, TOL);
-    TEST_MUST_FAIL("a missing weight decay is caught") trajectory("decay", with(d, 0, 0, 0, .3), NO_DECAY, TOL);
+    TEST_MUST_FAIL("a first step that is damped is caught")
+    trajectory("dampening", with(d, .9, .4, 0, 0), FIRST_DAMPED, TOL);
+    TEST_MUST_FAIL("plain momentum for Nesterov's is caught")
+    trajectory("nesterov", with(d, .8, 0, 1, .1), PLAIN_MOMENTUM, TOL);
+    TEST_MUST_FAIL("a missing weight decay is caught")
+    trajectory("decay", with(d, 0, 0, 0, .3), NO_DECAY, TOL);
 }
 
 static void test_rmsprop(void)
@@ -140,7 +147,8 @@ static void test_rmsprop(void)
     gan_optimizer_desc d = gan_rmsprop((gan_real).01);
     gan_optimizer_desc e = d;
     e.eps = (gan_real).1;
-    TEST("rmsprop, with alpha .99 and eps 1e-8 by default") {
+    TEST("rmsprop, with alpha .99 and eps 1e-8 by default")
+    {
         CHECK_NEAR(d.alpha, .99, 1e-7, "alpha");
         CHECK_NEAR(d.eps, 1e-8, 1e-14, "eps");
         trajectory("plain", d, 0, TOL);
@@ -155,17 +163,21 @@ static void test_adam(void)
     gan_optimizer_desc d = gan_adam((gan_real).02, (gan_real).9, (gan_real).999);
     gan_optimizer_desc e = d;
     e.eps = (gan_real).1;
-    TEST("adam, with eps 1e-8 by default") {
+    TEST("adam, with eps 1e-8 by default")
+    {
         CHECK_NEAR(d.eps, 1e-8, 1e-14, "eps");
         trajectory("plain", d, 0, TOL);
     }
-    TEST("adam with the betas of GANs: .5 and .999") trajectory("gan", gan_adam((gan_real).02, (gan_real).5, (gan_real).999), 0, TOL);
+    TEST("adam with the betas of GANs: .5 and .999")
+    trajectory("gan", gan_adam((gan_real).02, (gan_real).5, (gan_real).999), 0, TOL);
     TEST("adam with beta1 0") trajectory("beta1 0", gan_adam((gan_real).02, 0, (gan_real).9), 0, TOL);
     TEST("adam with weight decay in the gradient") trajectory("decay", with(d, 0, 0, 0, .3), 0, TOL);
-    TEST("adam with a large eps: it is added to the root of the corrected moment") trajectory("eps", e, 0, TOL);
+    TEST("adam with a large eps: it is added to the root of the corrected moment")
+    trajectory("eps", e, 0, TOL);
     TEST_MUST_FAIL("adam without bias correction is caught") trajectory("plain", d, NO_BIAS_CORRECTION, TOL);
     TEST_MUST_FAIL("eps under the root is caught") trajectory("eps", e, EPS_INSIDE, TOL);
-    TEST("adam's first step is lr times the sign of the gradient") {
+    TEST("adam's first step is lr times the sign of the gradient")
+    {
         gan_context *ctx = gan_create(NULL);
         double got[N];
         int k;
@@ -181,7 +193,8 @@ static void test_adam(void)
 static gan_tensor *two_parameters(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
     (void)label;
-    return gan_add(gan_mul(x, gan_param(m, "used", gan_init_constant(1), 1, N)), gan_mul_scalar(gan_sum_all(gan_buffer(m, "kept", 2, 1, 3)), 0));
+    return gan_add(gan_mul(x, gan_param(m, "used", gan_init_constant(1), 1, N)),
+                   gan_mul_scalar(gan_sum_all(gan_buffer(m, "kept", 2, 1, 3)), 0));
 }
 static gan_tensor *poisonous(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
@@ -192,7 +205,8 @@ static gan_tensor *poisonous(gan_model *m, gan_tensor *x, gan_tensor *label)
 
 static void minimize(void)
 {
-    TEST("gan_minimize returns the loss; the norm is that of the gradient; a new learning rate holds at once") {
+    TEST("gan_minimize returns the loss; the norm is that of the gradient; a new learning rate holds at once")
+    {
         gan_context *ctx = gan_create(NULL);
         gan_model *m = gan_model_create(ctx, "m", one_parameter, NULL);
         gan_optimizer *o;
@@ -203,7 +217,8 @@ static void minimize(void)
         (void)gan_forward(m, gan_zeros(ctx, 1, N), NULL);
         gan_scope_close(ctx);
         w = gan_model_find(m, "w");
-        for (k = 0; k < N; ++k) gan_data(w)[k] = (gan_real)start(k), norm += pow(coefficient(k) * start(k) + slope(k, 1), 2);
+        for (k = 0; k < N; ++k)
+            gan_data(w)[k] = (gan_real)start(k), norm += pow(coefficient(k) * start(k) + slope(k, 1), 2);
         o = gan_optimizer_create(m, gan_sgd(0, 0));
         {
             double want = 0;
@@ -219,7 +234,8 @@ static void minimize(void)
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         gan_destroy(ctx);
     }
-    TEST("buffers are not trained; a parameter of which the loss does not depend has gradient 0") {
+    TEST("buffers are not trained; a parameter of which the loss does not depend has gradient 0")
+    {
         gan_context *ctx = gan_create(NULL);
         gan_model *m = gan_model_create(ctx, "m", two_parameters, NULL);
         gan_optimizer *o = gan_optimizer_create(m, gan_sgd((gan_real).1, 0));
@@ -230,7 +246,8 @@ static void minimize(void)
         CHECK_NEAR(gan_item(gan_model_find(m, "used")), .9, 1e-6, "not in the loss");
         gan_destroy(ctx);
     }
-    TEST("an optimiser made before the first forward trains what appears later") {
+    TEST("an optimiser made before the first forward trains what appears later")
+    {
         gan_context *ctx = gan_create(NULL);
         gan_model *m = gan_model_create(ctx, "m", one_parameter, NULL);
         gan_optimizer *o = gan_optimizer_create(m, gan_adam((gan_real).1, (gan_real).9, (gan_real).999));
@@ -239,8 +256,10 @@ static void minimize(void)
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         gan_destroy(ctx);
     }
-    TEST("a NaN in the loss stops the update before any weight changes and names the operation where it began") {
-        static const gan_real bad[] = { -1, 0 };        // log(-1) = NaN, log(0) = -inf
+    TEST(
+        "a NaN in the loss stops the update before any weight changes and names the operation where it began")
+    {
+        static const gan_real bad[] = {-1, 0}; // log(-1) = NaN, log(0) = -inf
         size_t i;
         for (i = 0; i < COUNT(bad); ++i) {
             gan_context *ctx = gan_create(NULL);
@@ -250,7 +269,8 @@ static void minimize(void)
             (void)gan_minimize(o, gan_sum_all(gan_forward(m, gan_full(ctx, 2, 1, 4), NULL)));
             CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
             memcpy(before, gan_data(gan_model_find(m, "w")), sizeof before);
-            (void)gan_minimize(o, gan_square(gan_mean_all(gan_forward(m, gan_full(ctx, bad[i], 1, 4), NULL))));
+            (void)gan_minimize(o,
+                               gan_square(gan_mean_all(gan_forward(m, gan_full(ctx, bad[i], 1, 4), NULL))));
             CHECK(gan_error(ctx) == GAN_ERROR_NONFINITE, "code %d", gan_error(ctx));
             CHECK_TEXT(gan_error_message(ctx), "log");
             CHECK_BYTES(before, gan_data(gan_model_find(m, "w")), sizeof before, "weights");
@@ -261,7 +281,8 @@ static void minimize(void)
             gan_destroy(ctx);
         }
     }
-    TEST("an infinity in a gradient alone (sqrt at 0) stops the update, too") {
+    TEST("an infinity in a gradient alone (sqrt at 0) stops the update, too")
+    {
         gan_context *ctx = gan_create(NULL);
         gan_model *m = gan_model_create(ctx, "m", one_parameter, NULL);
         gan_optimizer *o = gan_optimizer_create(m, gan_sgd((gan_real).1, 0));
@@ -277,7 +298,8 @@ static void minimize(void)
         CHECK(moved == 0, "%d weights moved", moved);
         gan_destroy(ctx);
     }
-    TEST("a poison loss leaves the weights alone and the first error stands") {
+    TEST("a poison loss leaves the weights alone and the first error stands")
+    {
         gan_context *ctx = gan_create(NULL);
         gan_model *m = gan_model_create(ctx, "m", one_parameter, NULL);
         gan_optimizer *o = gan_optimizer_create(m, gan_sgd((gan_real).1, 0));
@@ -291,9 +313,10 @@ static void minimize(void)
         CHECK(gan_item(gan_model_find(m, "w")) == 0, "moved");
         gan_destroy(ctx);
     }
-    TEST("the same bits after 20 steps with 1, 2, 3 and 7 threads and on a large parameter") {
-        static const int counts[] = { 1, 2, 3, 7 };
-        double first[N] = { 0 }, got[N];
+    TEST("the same bits after 20 steps with 1, 2, 3 and 7 threads and on a large parameter")
+    {
+        static const int counts[] = {1, 2, 3, 7};
+        double first[N] = {0}, got[N];
         size_t i;
         for (i = 0; i < COUNT(counts); ++i) {
             gan_context *ctx = context_with(GAN_ISA_AUTO, counts[i]);
@@ -304,7 +327,8 @@ static void minimize(void)
         }
     }
 #ifndef GAN_DOUBLE
-    TEST("every instruction set gives the trajectory of the formulas") {
+    TEST("every instruction set gives the trajectory of the formulas")
+    {
         int isa;
         for (isa = GAN_ISA_AUTO + 1; isa < GAN_ISA_COUNT; ++isa) {
             gan_optimizer_desc d = gan_adam((gan_real).02, (gan_real).9, (gan_real).999);
@@ -321,8 +345,12 @@ static void minimize(void)
 #endif
 }
 
-static const struct { const char *name; int states; void (*run)(void); } optimizers[] = {
-#define ROW(id, name, states) { #name, states, test_##name },
+static const struct {
+    const char *name;
+    int states;
+    void (*run)(void);
+} optimizers[] = {
+#define ROW(id, name, states) {#name, states, test_##name},
     GAN_OPTIMIZERS(ROW)
 #undef ROW
 };

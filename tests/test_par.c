@@ -1,4 +1,5 @@
-// Parallel for: the user's callback runs every task once, in any order, with the same bits; OpenMP's thread counts.
+// Parallel for: the user's callback runs every task once, in any order, with the same bits; OpenMP's thread
+// counts.
 #define GAN_IMPLEMENTATION
 #include "../gan.h"
 
@@ -6,9 +7,15 @@
 
 #include "check.h"
 
-typedef struct runner { int order, loops, most; int64_t tasks, missed, twice; } runner;
+typedef struct runner {
+    int order, loops, most;
+    int64_t tasks, missed, twice;
+} runner;
 static int seen[100000];
-typedef struct spy { gan_task *task; void *arg; } spy;
+typedef struct spy {
+    gan_task *task;
+    void *arg;
+} spy;
 
 static void spy_run(spy *s, int64_t i)
 {
@@ -49,11 +56,13 @@ static void user_for(int64_t n, gan_task *task, void *arg, void *user)
 
 static gan_tensor *work(gan_context *ctx)
 {
-    gan_tensor *x = gan_rand_normal(ctx, 4, 16, 8, 20, 20), *w = gan_rand_normal(ctx, 4, 16, 8, 3, 3), *y, *in[2], *g[2];
+    gan_tensor *x = gan_rand_normal(ctx, 4, 16, 8, 20, 20), *w = gan_rand_normal(ctx, 4, 16, 8, 3, 3), *y,
+               *in[2], *g[2];
     gan_conv2d_desc d;
     memset(&d, 0, sizeof d);
     d.padding[0] = 1;
-    y = gan_normalize(gan_leaky_relu(gan_f_conv2d(x, w, NULL, &d), (gan_real).1), 16, 16, 400, (gan_real)1e-5);
+    y = gan_normalize(gan_leaky_relu(gan_f_conv2d(x, w, NULL, &d), (gan_real).1), 16, 16, 400,
+                      (gan_real)1e-5);
     y = gan_max_pool2d(y, 2, 2);
     in[0] = x, in[1] = w;
     if (gan_grads(gan_sum_all(gan_mul(y, gan_tanh(y))), 2, in, g, 0)) return NULL;
@@ -62,7 +71,8 @@ static gan_tensor *work(gan_context *ctx)
 
 int main(void)
 {
-    TEST("gan_desc.parallel_for gets every task once, and any order gives the bits of one thread") {
+    TEST("gan_desc.parallel_for gets every task once, and any order gives the bits of one thread")
+    {
         gan_context *one = context_with(GAN_ISA_AUTO, 1);
         gan_tensor *want = work(one);
         int order, threads;
@@ -79,15 +89,19 @@ int main(void)
                 d.parallel_user = &r;
                 d.threads = threads;
                 ctx = gan_create(&d);
-                CHECK(same_bits(want, work(ctx)), "order %d, %d threads: other bits: %s", order, threads, gan_error_message(ctx));
-                CHECK(r.loops > 0 && r.most > 1, "the callback was not used: %d loops, at most %d tasks", r.loops, r.most);
-                CHECK(r.missed == 0 && r.twice == 0, "%d tasks missed, %d twice", (int)r.missed, (int)r.twice);
+                CHECK(same_bits(want, work(ctx)), "order %d, %d threads: other bits: %s", order, threads,
+                      gan_error_message(ctx));
+                CHECK(r.loops > 0 && r.most > 1, "the callback was not used: %d loops, at most %d tasks",
+                      r.loops, r.most);
+                CHECK(r.missed == 0 && r.twice == 0, "%d tasks missed, %d twice", (int)r.missed,
+                      (int)r.twice);
                 CHECK(gan_threads(ctx) == threads, "gan_threads %d, not %d", gan_threads(ctx), threads);
                 gan_destroy(ctx);
             }
         gan_destroy(one);
     }
-    TEST("the thread count is what was asked for, and at least one by default") {
+    TEST("the thread count is what was asked for, and at least one by default")
+    {
         gan_context *a = gan_create(NULL), *b = context_with(GAN_ISA_AUTO, 3);
         CHECK(gan_threads(a) >= 1, "%d", gan_threads(a));
 #ifdef _OPENMP
@@ -98,8 +112,9 @@ int main(void)
         gan_destroy(a);
         gan_destroy(b);
     }
-    TEST("1, 2, 3, 4, 7 and 16 threads give the same bits") {
-        static const int counts[] = { 2, 3, 4, 7, 16 };
+    TEST("1, 2, 3, 4, 7 and 16 threads give the same bits")
+    {
+        static const int counts[] = {2, 3, 4, 7, 16};
         gan_context *one = context_with(GAN_ISA_AUTO, 1);
         gan_tensor *want = work(one);
         size_t i;
@@ -110,7 +125,8 @@ int main(void)
         }
         gan_destroy(one);
     }
-    TEST("a second run in the same context, too") {
+    TEST("a second run in the same context, too")
+    {
         gan_context *ctx = context_with(GAN_ISA_AUTO, 3);
         gan_tensor *a = work(ctx), *b;
         gan_seed(ctx, 0);
@@ -118,8 +134,10 @@ int main(void)
         CHECK(same_bits(a, b), "other bits");
         gan_destroy(ctx);
     }
-    TEST("contexts are independent: two interleaved runs give each the bits it has alone") {
-        gan_context *a = context_with(GAN_ISA_AUTO, 2), *b = context_with(GAN_ISA_AUTO, 3), *c = context_with(GAN_ISA_AUTO, 1);
+    TEST("contexts are independent: two interleaved runs give each the bits it has alone")
+    {
+        gan_context *a = context_with(GAN_ISA_AUTO, 2), *b = context_with(GAN_ISA_AUTO, 3),
+                    *c = context_with(GAN_ISA_AUTO, 1);
         gan_tensor *x = gan_rand_normal(a, 2, 50, 50), *y, *z;
         gan_seed(b, 5);
         y = gan_rand_normal(b, 2, 50, 50);
@@ -134,7 +152,8 @@ int main(void)
         gan_destroy(b);
         gan_destroy(c);
     }
-    TEST("tensors of two contexts do not mix: an error in the first one's context, no crash") {
+    TEST("tensors of two contexts do not mix: an error in the first one's context, no crash")
+    {
         gan_context *a = gan_create(NULL), *b = gan_create(NULL);
         gan_tensor *t = gan_add(gan_zeros(a, 1, 3), gan_zeros(b, 1, 3));
         CHECK(gan_error(a) != 0 || gan_error(b) != 0, "no error");

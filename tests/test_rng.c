@@ -12,7 +12,8 @@ static int by_size(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-// sqrt(n) times the largest distance between the empirical and the wanted distribution; above 1.95 once in a thousand.
+// sqrt(n) times the largest distance between the empirical and the wanted distribution; above 1.95 once in a
+// thousand.
 static double kolmogorov(const gan_real *v, size_t n, double (*cdf)(double))
 {
     double *s = (double *)malloc(n * sizeof *s), d = 0;
@@ -55,26 +56,32 @@ enum { N = 200000 };
 
 int main(void)
 {
-    TEST("Philox4x32-10 gives Random123's known answers") {
+    TEST("Philox4x32-10 gives Random123's known answers")
+    {
         static const uint32_t kat[3][10] = {
-            { 0, 0, 0, 0, 0, 0, 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8 },
-            { 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd },
-            { 0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1 },
+            {0, 0, 0, 0, 0, 0, 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8},
+            {0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0x408f276d, 0x41c83b0e,
+             0xa20bc7c6, 0x6d5451fd},
+            {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0xd16cfe09, 0x94fdcceb,
+             0x5001e420, 0x24126ea1},
         };
         int i, j;
         for (i = 0; i < 3; ++i) {
             uint32_t out[4];
             gan__philox(kat[i], kat[i] + 4, out);
-            for (j = 0; j < 4; ++j) CHECK(out[j] == kat[i][6 + j], "vector %d word %d: %08lx", i, j, (unsigned long)out[j]);
+            for (j = 0; j < 4; ++j)
+                CHECK(out[j] == kat[i][6 + j], "vector %d word %d: %08lx", i, j, (unsigned long)out[j]);
         }
     }
-    TEST_MUST_FAIL("one flipped bit of the counter is seen") {
-        const uint32_t counter[4] = { 1, 0, 0, 0 }, key[2] = { 0, 0 };
+    TEST_MUST_FAIL("one flipped bit of the counter is seen")
+    {
+        const uint32_t counter[4] = {1, 0, 0, 0}, key[2] = {0, 0};
         uint32_t out[4];
         gan__philox(counter, key, out);
         CHECK(out[0] == 0x6627e8d5, "seen");
     }
-    TEST("uniform numbers: in [0, 1), moments, Kolmogorov and Smirnov, for five seeds") {
+    TEST("uniform numbers: in [0, 1), moments, Kolmogorov and Smirnov, for five seeds")
+    {
         uint64_t seed;
         for (seed = 0; seed < 5; ++seed) {
             gan_context *ctx = seeded(seed);
@@ -91,17 +98,20 @@ int main(void)
             CHECK_NEAR(mean, .5, 5 / sqrt(12. * N), "mean");
             CHECK_NEAR(square - mean * mean, 1 / 12., .001, "variance");
             CHECK(k < 1.95, "seed %d: Kolmogorov's statistic %g", (int)seed, k);
-            CHECK(fabs(correlation(v, v + 1, N - 1)) < 5 / sqrt((double)N), "lag 1: %g", correlation(v, v + 1, N - 1));
-            CHECK(fabs(correlation(v, v + 4, N - 4)) < 5 / sqrt((double)N), "lag 4: %g", correlation(v, v + 4, N - 4));
+            CHECK(fabs(correlation(v, v + 1, N - 1)) < 5 / sqrt((double)N), "lag 1: %g",
+                  correlation(v, v + 1, N - 1));
+            CHECK(fabs(correlation(v, v + 4, N - 4)) < 5 / sqrt((double)N), "lag 4: %g",
+                  correlation(v, v + 4, N - 4));
             gan_destroy(ctx);
         }
     }
-    TEST("normal numbers: finite, four moments, Kolmogorov and Smirnov, tails, for five seeds") {
+    TEST("normal numbers: finite, four moments, Kolmogorov and Smirnov, tails, for five seeds")
+    {
         uint64_t seed;
         for (seed = 0; seed < 5; ++seed) {
             gan_context *ctx = seeded(seed);
             gan_real *v = gan_data(gan_rand_normal(ctx, 1, N));
-            double m[5] = { 0 }, k;
+            double m[5] = {0}, k;
             int i, beyond = 0, bad = 0;
             for (i = 0; i < N; ++i) {
                 double x = (double)v[i];
@@ -117,28 +127,35 @@ int main(void)
             CHECK_NEAR(m[4], 3, 5 * sqrt(96. / N), "fourth moment");
             CHECK_NEAR(beyond, .0026998 * N, 5 * sqrt(.0027 * N), "beyond three standard deviations");
             CHECK(k < 1.95, "seed %d: Kolmogorov's statistic %g", (int)seed, k);
-            for (i = 1; i <= 4; ++i) CHECK(fabs(correlation(v, v + i, N - 4)) < 5 / sqrt((double)N), "lag %d", i);
+            for (i = 1; i <= 4; ++i)
+                CHECK(fabs(correlation(v, v + i, N - 4)) < 5 / sqrt((double)N), "lag %d", i);
             gan_destroy(ctx);
         }
     }
-    TEST_MUST_FAIL("a standard deviation that is 3 % wrong is caught") {
+    TEST_MUST_FAIL("a standard deviation that is 3 % wrong is caught")
+    {
         gan_context *ctx = seeded(1);
         CHECK(kolmogorov(gan_data(gan_rand_normal(ctx, 1, N)), N, wide_cdf) < 1.95, "caught");
         gan_destroy(ctx);
     }
-    TEST_MUST_FAIL("uniform numbers in place of normal ones are caught") {
+    TEST_MUST_FAIL("uniform numbers in place of normal ones are caught")
+    {
         gan_context *ctx = seeded(1);
         CHECK(kolmogorov(gan_data(gan_rand_uniform(ctx, 1, N)), N, normal_cdf) < 1.95, "caught");
         gan_destroy(ctx);
     }
-    TEST("the squares of neighbouring normal numbers are independent, too") {
+    TEST("the squares of neighbouring normal numbers are independent, too")
+    {
         gan_context *ctx = seeded(3);
         gan_tensor *v = gan_rand_normal(ctx, 1, N), *s = gan_square(v);
         int i;
-        for (i = 1; i <= 4; ++i) CHECK(fabs(correlation(gan_data(s), gan_data(s) + i, N - 4)) < 5 / sqrt((double)N), "lag %d: %g", i, correlation(gan_data(s), gan_data(s) + i, N - 4));
+        for (i = 1; i <= 4; ++i)
+            CHECK(fabs(correlation(gan_data(s), gan_data(s) + i, N - 4)) < 5 / sqrt((double)N), "lag %d: %g",
+                  i, correlation(gan_data(s), gan_data(s) + i, N - 4));
         gan_destroy(ctx);
     }
-    TEST("the same seed gives the same numbers, on any number of threads; gan_seed starts them anew") {
+    TEST("the same seed gives the same numbers, on any number of threads; gan_seed starts them anew")
+    {
         gan_context *a = seeded(42), *b = seeded(42), *c = context_with(GAN_ISA_AUTO, 7);
         gan_tensor *first = gan_rand_normal(a, 1, 1003);
         CHECK(same_bits(first, gan_rand_normal(b, 1, 1003)), "two contexts");
@@ -151,8 +168,10 @@ int main(void)
         gan_destroy(b);
         gan_destroy(c);
     }
-    TEST("other seeds, also such that differ in their upper half, are other streams without correlation") {
-        static const uint64_t seeds[] = { 0, 1, 2, UINT64_C(1) << 32, UINT64_C(1) << 63, UINT64_C(0xffffffffffffffff) };
+    TEST("other seeds, also such that differ in their upper half, are other streams without correlation")
+    {
+        static const uint64_t seeds[] = {
+            0, 1, 2, UINT64_C(1) << 32, UINT64_C(1) << 63, UINT64_C(0xffffffffffffffff)};
         static gan_real v[6][N / 4];
         int i, j;
         for (i = 0; i < 6; ++i) {
@@ -161,25 +180,31 @@ int main(void)
             gan_destroy(ctx);
         }
         for (i = 0; i < 6; ++i)
-            for (j = 0; j < i; ++j) CHECK(fabs(correlation(v[i], v[j], N / 4)) < 5 / sqrt(N / 4.), "seeds %d and %d: %g", i, j, correlation(v[i], v[j], N / 4));
+            for (j = 0; j < i; ++j)
+                CHECK(fabs(correlation(v[i], v[j], N / 4)) < 5 / sqrt(N / 4.), "seeds %d and %d: %g", i, j,
+                      correlation(v[i], v[j], N / 4));
     }
-    TEST("successive draws of one context are without correlation, and never repeat a value in a row") {
+    TEST("successive draws of one context are without correlation, and never repeat a value in a row")
+    {
         static gan_real v[8][5000];
         gan_context *ctx = seeded(9);
         int i, j;
         for (i = 0; i < 8; ++i) gan_read(gan_rand_uniform(ctx, 1, 5000), v[i], 5000);
         for (i = 0; i < 8; ++i)
-            for (j = 0; j < i; ++j) CHECK(fabs(correlation(v[i], v[j], 5000)) < 5 / sqrt(5000.), "draws %d and %d", i, j);
+            for (j = 0; j < i; ++j)
+                CHECK(fabs(correlation(v[i], v[j], 5000)) < 5 / sqrt(5000.), "draws %d and %d", i, j);
         gan_destroy(ctx);
     }
-    TEST("odd sizes: draws of 1, 2, 3 and 5 are finite and differ") {
+    TEST("odd sizes: draws of 1, 2, 3 and 5 are finite and differ")
+    {
         gan_context *ctx = seeded(0);
         gan_real last = -100;
         int n, i;
         for (i = 0; i < 50; ++i)
             for (n = 1; n < 6; n += n == 3 ? 2 : 1) {
                 gan_tensor *t = gan_rand_normal(ctx, 1, n);
-                CHECK(isfinite((double)gan_data(t)[n - 1]) && gan_data(t)[n - 1] != last, "size %d: %g", n, (double)gan_data(t)[n - 1]);
+                CHECK(isfinite((double)gan_data(t)[n - 1]) && gan_data(t)[n - 1] != last, "size %d: %g", n,
+                      (double)gan_data(t)[n - 1]);
                 last = gan_data(t)[n - 1];
             }
         gan_destroy(ctx);

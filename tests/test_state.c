@@ -1,4 +1,5 @@
-// Named state: everything that a checkpoint holds, what meets it before and after it is created, and resuming.
+// Named state: everything that a checkpoint holds, what meets it before and after it is created, and
+// resuming.
 #define GAN_IMPLEMENTATION
 #include "../gan.h"
 
@@ -13,13 +14,19 @@ static gan_tensor *net(gan_model *m, gan_tensor *x, gan_tensor *label)
     return gan_linear(m, "b", gan_batch_norm(m, "n", gan_linear(m, "a", x, wide)), 2);
 }
 
-typedef struct run { gan_context *ctx; gan_model *m; gan_optimizer *o; } run;
+typedef struct run {
+    gan_context *ctx;
+    gan_model *m;
+    gan_optimizer *o;
+} run;
 
 static run begin(uint64_t seed, int kind)
 {
     run r;
     gan_desc d;
-    gan_optimizer_desc o = kind == 0 ? gan_sgd((gan_real).1, (gan_real).9) : kind == 1 ? gan_rmsprop((gan_real).01) : gan_adam((gan_real).01, (gan_real).5, (gan_real).99);
+    gan_optimizer_desc o = kind == 0   ? gan_sgd((gan_real).1, (gan_real).9)
+                           : kind == 1 ? gan_rmsprop((gan_real).01)
+                                       : gan_adam((gan_real).01, (gan_real).5, (gan_real).99);
     memset(&d, 0, sizeof d);
     d.seed = seed;
     r.ctx = gan_create(&d);
@@ -30,12 +37,16 @@ static run begin(uint64_t seed, int kind)
 }
 static void steps(run r, int n)
 {
-    while (n--) (void)gan_minimize(r.o, gan_mean_all(gan_square(gan_sub(gan_forward(r.m, gan_rand_normal(r.ctx, 2, 8, 3), NULL), gan_rand_normal(r.ctx, 2, 8, 2)))));
+    while (n--)
+        (void)gan_minimize(
+            r.o, gan_mean_all(gan_square(gan_sub(gan_forward(r.m, gan_rand_normal(r.ctx, 2, 8, 3), NULL),
+                                                 gan_rand_normal(r.ctx, 2, 8, 2)))));
 }
 static void same_model(gan_model *a, gan_model *b)
 {
     int i;
-    CHECK(gan_model_count(a) == gan_model_count(b) && gan_model_count(a) > 0, "%d and %d tensors", gan_model_count(a), gan_model_count(b));
+    CHECK(gan_model_count(a) == gan_model_count(b) && gan_model_count(a) > 0, "%d and %d tensors",
+          gan_model_count(a), gan_model_count(b));
     for (i = 0; i < gan_model_count(a); ++i) {
         gan_tensor *t = gan_model_find(b, gan_model_name(a, i));
         CHECK(t && same_bits(gan_model_tensor(a, i), t), "%s differs", gan_model_name(a, i));
@@ -56,7 +67,10 @@ int main(void)
 {
     int kind;
     for (kind = 0; kind < 3; ++kind)
-        TESTF("saved at each step k of 6 and resumed equals the uninterrupted run, optimiser %d: loaded before the first forward", kind) {
+        TESTF("saved at each step k of 6 and resumed equals the uninterrupted run, optimiser %d: loaded "
+              "before the first forward",
+              kind)
+        {
             const char *path = test_path("state.safetensors");
             int k;
             for (k = 0; k <= 6; ++k) {
@@ -67,12 +81,14 @@ int main(void)
                 CHECK(gan_load(b.ctx, path) == 0, "load: %s", gan_error_message(b.ctx));
                 steps(b, 6 - k);
                 if (k < 6) same_model(a.m, b.m);
-                CHECK(gan_error(a.ctx) == 0 && gan_error(b.ctx) == 0, "%s %s", gan_error_message(a.ctx), gan_error_message(b.ctx));
+                CHECK(gan_error(a.ctx) == 0 && gan_error(b.ctx) == 0, "%s %s", gan_error_message(a.ctx),
+                      gan_error_message(b.ctx));
                 gan_destroy(a.ctx);
                 gan_destroy(b.ctx);
             }
         }
-    TEST("the same into a run that already went its own way for some steps") {
+    TEST("the same into a run that already went its own way for some steps")
+    {
         const char *path = test_path("state2.safetensors");
         run a = begin(3, 2), b = begin(99, 2);
         steps(a, 3);
@@ -85,7 +101,8 @@ int main(void)
         gan_destroy(a.ctx);
         gan_destroy(b.ctx);
     }
-    TEST("from memory the same; the bytes are left alone") {
+    TEST("from memory the same; the bytes are left alone")
+    {
         const char *path = test_path("state3.safetensors");
         run a = begin(3, 2), b = begin(99, 2);
         size_t n;
@@ -105,7 +122,8 @@ int main(void)
         free(bytes);
         free(copy);
     }
-    TEST("saving twice gives the same bytes; saving disturbs nothing") {
+    TEST("saving twice gives the same bytes; saving disturbs nothing")
+    {
         const char *p = test_path("state4.safetensors"), *q = test_path("state5.safetensors");
         run a = begin(3, 2), b = begin(3, 2);
         size_t n, m;
@@ -123,7 +141,8 @@ int main(void)
         gan_destroy(a.ctx);
         gan_destroy(b.ctx);
     }
-    TEST("a tensor of another shape is an error that names it and both shapes, and changes nothing") {
+    TEST("a tensor of another shape is an error that names it and both shapes, and changes nothing")
+    {
         const char *path = test_path("state6.safetensors");
         run a = begin(3, 2);
         int wide = 7;
@@ -144,36 +163,43 @@ int main(void)
         gan_destroy(a.ctx);
         gan_destroy(ctx);
     }
-    TEST("a name in the file that nothing claims is no error; a model under another name keeps its own values") {
+    TEST(
+        "a name in the file that nothing claims is no error; a model under another name keeps its own values")
+    {
         const char *path = test_path("state7.safetensors");
         run a = begin(3, 2);
         gan_context *ctx = gan_create(NULL), *own = gan_create(NULL);
-        gan_model *m = gan_model_create(ctx, "other", net, NULL), *n = gan_model_create(own, "other", net, NULL);
+        gan_model *m = gan_model_create(ctx, "other", net, NULL),
+                  *n = gan_model_create(own, "other", net, NULL);
         steps(a, 1);
         CHECK(gan_save(a.ctx, path) == 0, "save");
         CHECK(gan_load(ctx, path) == 0, "load: %s", gan_error_message(ctx));
         (void)gan_forward(m, gan_zeros(ctx, 2, 4, 3), NULL);
         (void)gan_forward(n, gan_zeros(own, 2, 4, 3), NULL);
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
-        CHECK(!same_bits(gan_model_find(m, "a.weight"), gan_model_find(a.m, "a.weight")), "taken from another model");
+        CHECK(!same_bits(gan_model_find(m, "a.weight"), gan_model_find(a.m, "a.weight")),
+              "taken from another model");
         gan_destroy(a.ctx);
         gan_destroy(ctx);
         gan_destroy(own);
     }
-    TEST_MUST_FAIL("a resume without the optimiser's state is seen (fault 6)") {
+    TEST_MUST_FAIL("a resume without the optimiser's state is seen (fault 6)")
+    {
         const char *path = test_path("state8.safetensors");
         run a = begin(3, 2), b = begin(99, 2);
         steps(a, 3);
         CHECK(gan_save(a.ctx, path) == 0, "save");
         steps(a, 2);
-        b.o = gan_optimizer_create(gan_model_create(b.ctx, "elsewhere", net, NULL), gan_adam((gan_real).01, (gan_real).5, (gan_real).99));
+        b.o = gan_optimizer_create(gan_model_create(b.ctx, "elsewhere", net, NULL),
+                                   gan_adam((gan_real).01, (gan_real).5, (gan_real).99));
         (void)gan_load(b.ctx, path);
         steps(b, 2);
         same_model(a.m, b.m);
         gan_destroy(a.ctx);
         gan_destroy(b.ctx);
     }
-    TEST("random numbers go on after a load where they stood at the save") {
+    TEST("random numbers go on after a load where they stood at the save")
+    {
         const char *path = test_path("state9.safetensors");
         run a = begin(3, 2), b = begin(4, 2);
         gan_tensor *x, *y;

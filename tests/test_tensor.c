@@ -15,7 +15,8 @@ static void is_shape(const gan_tensor *t, int ndim, ...)
     va_start(list, ndim);
     for (i = 0; i < ndim; ++i) {
         int want = va_arg(list, int);
-        CHECK(gan_dim(t, i) == want && gan_dim(t, i - ndim) == want, "axis %d: %d and from the end %d, not %d", i, gan_dim(t, i), gan_dim(t, i - ndim), want);
+        CHECK(gan_dim(t, i) == want && gan_dim(t, i - ndim) == want,
+              "axis %d: %d and from the end %d, not %d", i, gan_dim(t, i), gan_dim(t, i - ndim), want);
         n *= (size_t)want;
     }
     va_end(list);
@@ -24,9 +25,10 @@ static void is_shape(const gan_tensor *t, int ndim, ...)
 
 static void makers(gan_context *ctx)
 {
-    TEST("zeros, full, scalar, linspace, from, tensor_create: shapes and values") {
-        const gan_real v[6] = { 1, 2, 3, 4, 5, 6 };
-        const int dims[3] = { 2, 1, 3 };
+    TEST("zeros, full, scalar, linspace, from, tensor_create: shapes and values")
+    {
+        const gan_real v[6] = {1, 2, 3, 4, 5, 6};
+        const int dims[3] = {2, 1, 3};
         gan_tensor *t;
         int i;
         t = gan_zeros(ctx, 3, 2, 3, 4);
@@ -54,18 +56,21 @@ static void makers(gan_context *ctx)
         is_shape(gan_rand_normal(ctx, 0), 0);
         CHECK(gan_context_of(t) == ctx, "context");
     }
-    TEST("reading: item, read, dim out of range") {
-        const gan_real v[3] = { 3, 2, 1 };
+    TEST("reading: item, read, dim out of range")
+    {
+        const gan_real v[3] = {3, 2, 1};
         gan_tensor *t = gan_from(ctx, v, 1, 3);
-        gan_real out[4] = { 9, 9, 9, 9 };
+        gan_real out[4] = {9, 9, 9, 9};
         CHECK(gan_item(t) == 3, "item is the first value");
         CHECK(gan_read(t, out, 3) == 0 && out[0] == 3 && out[2] == 1 && out[3] == 9, "read");
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
-        CHECK(gan_dim(t, 1) == 0 && gan_dim(t, -2) == 0 && gan_dim(t, 100) == 0, "out of range: %d %d", gan_dim(t, 1), gan_dim(t, -2));
+        CHECK(gan_dim(t, 1) == 0 && gan_dim(t, -2) == 0 && gan_dim(t, 100) == 0, "out of range: %d %d",
+              gan_dim(t, 1), gan_dim(t, -2));
         CHECK(gan_error(ctx) == GAN_ERROR_ARGUMENT, "an axis that is not there: code %d", gan_error(ctx));
         gan_error_clear(ctx);
     }
-    TEST("data can be filled: what is written is what is computed with") {
+    TEST("data can be filled: what is written is what is computed with")
+    {
         gan_tensor *t = gan_zeros(ctx, 1, 4);
         int i;
         for (i = 0; i < 4; ++i) gan_data(t)[i] = (gan_real)i;
@@ -76,7 +81,8 @@ static void makers(gan_context *ctx)
 
 static void shapes(gan_context *ctx)
 {
-    TEST("reshape and flatten make no copy; expand and permute give what NumPy gives") {
+    TEST("reshape and flatten make no copy; expand and permute give what NumPy gives")
+    {
         gan_tensor *x = gan_linspace(ctx, 0, 23, 24), *r = gan_reshape(x, 3, 2, -1, 4), *p;
         is_shape(r, 3, 2, 3, 4);
         CHECK(gan_data(r) == gan_data(x), "reshape copied");
@@ -84,7 +90,8 @@ static void shapes(gan_context *ctx)
         is_shape(gan_flatten(r), 2, 2, 12);
         p = gan_permute(r, 3, 2, 0, 1);
         is_shape(p, 3, 4, 2, 3);
-        CHECK(gan_data(p)[(1 * 2 + 1) * 3 + 2] == 12 + 8 + 1, "entry (1, 1, 2) of the permuted is (1, 2, 1) of the first: %g", (double)gan_data(p)[11]);
+        CHECK(gan_data(p)[(1 * 2 + 1) * 3 + 2] == 12 + 8 + 1,
+              "entry (1, 1, 2) of the permuted is (1, 2, 1) of the first: %g", (double)gan_data(p)[11]);
         is_shape(gan_transpose(r, 0, -1), 3, 4, 3, 2);
         is_shape(gan_sum(r, GAN_AXIS(1), 0), 2, 2, 4);
         is_shape(gan_sum(r, GAN_AXIS(1), GAN_KEEPDIM), 3, 2, 1, 4);
@@ -93,27 +100,33 @@ static void shapes(gan_context *ctx)
         is_shape(gan_stack(1, 2, r, r), 4, 2, 2, 3, 4);
         is_shape(gan_norm_per_sample(r), 1, 2);
     }
-    TEST("every pair of shapes of up to three axes of 1 and 2 broadcasts as NumPy does, or is an error when it does not") {
+    TEST("every pair of shapes of up to three axes of 1 and 2 broadcasts as NumPy does, or is an error when "
+         "it does not")
+    {
         int da[3], db[3], na, nb, a, b, i;
         int good = 0;
         for (na = 0; na <= 3; ++na)
-            for (a = 0; a < 1 << (2 * na); ++a)             // two bits an axis: sizes 1, 2, 3, 1
+            for (a = 0; a < 1 << (2 * na); ++a) // two bits an axis: sizes 1, 2, 3, 1
                 for (nb = 0; nb <= 3; ++nb)
                     for (b = 0; b < 1 << (2 * nb); ++b) {
                         gan_tensor *x, *y, *z;
                         int n = na > nb ? na : nb, fits = 1;
-                        if ((a * 7 + b * 13 + na + nb) % 5) continue;   // a fifth of them
+                        if ((a * 7 + b * 13 + na + nb) % 5) continue; // a fifth of them
                         for (i = 0; i < na; ++i) da[i] = ((a >> (2 * i)) & 3) % 3 + 1;
                         for (i = 0; i < nb; ++i) db[i] = ((b >> (2 * i)) & 3) % 3 + 1;
-                        for (i = 1; i <= na && i <= nb; ++i) fits = fits && (da[na - i] == db[nb - i] || da[na - i] == 1 || db[nb - i] == 1);
+                        for (i = 1; i <= na && i <= nb; ++i)
+                            fits = fits && (da[na - i] == db[nb - i] || da[na - i] == 1 || db[nb - i] == 1);
                         gan_scope_open(ctx);
                         x = gan_tensor_create(ctx, na, da);
                         y = gan_tensor_create(ctx, nb, db);
                         z = gan_add(x, y);
-                        if ((gan_error(ctx) == 0) != fits) CHECK(0, "%d and %d axes, cases %d %d: %s", na, nb, a, b, gan_error_message(ctx));
+                        if ((gan_error(ctx) == 0) != fits)
+                            CHECK(0, "%d and %d axes, cases %d %d: %s", na, nb, a, b, gan_error_message(ctx));
                         for (i = 1; fits && i <= n; ++i) {
-                            int u = i <= na ? da[na - i] : 1, v = i <= nb ? db[nb - i] : 1, want = u > v ? u : v;
-                            if (gan_dim(z, -i) != want) CHECK(0, "axis %d from the end: %d, not %d", i, gan_dim(z, -i), want);
+                            int u = i <= na ? da[na - i] : 1, v = i <= nb ? db[nb - i] : 1,
+                                want = u > v ? u : v;
+                            if (gan_dim(z, -i) != want)
+                                CHECK(0, "axis %d from the end: %d, not %d", i, gan_dim(z, -i), want);
                         }
                         if (fits && gan_ndim(z) != n) CHECK(0, "%d axes, not %d", gan_ndim(z), n);
                         good += fits;
@@ -122,7 +135,8 @@ static void shapes(gan_context *ctx)
                     }
         CHECK(good > 100, "%d pairs fit", good);
     }
-    TEST("values of a broadcast in eight axes") {
+    TEST("values of a broadcast in eight axes")
+    {
         gan_tensor *a = gan_linspace(ctx, 0, 3, 4), *b = gan_linspace(ctx, 0, 5, 6), *c;
         int i, j, k, l, wrong = 0;
         a = gan_reshape(a, 8, 1, 2, 1, 1, 1, 2, 1, 1);
@@ -132,10 +146,13 @@ static void shapes(gan_context *ctx)
         for (i = 0; i < 2; ++i)
             for (j = 0; j < 3; ++j)
                 for (k = 0; k < 2; ++k)
-                    for (l = 0; l < 2; ++l) wrong += gan_data(c)[((i * 3 + j) * 2 + k) * 2 + l] != (gan_real)(100 * (i * 2 + k) + j * 2 + l);
+                    for (l = 0; l < 2; ++l)
+                        wrong += gan_data(c)[((i * 3 + j) * 2 + k) * 2 + l] !=
+                                 (gan_real)(100 * (i * 2 + k) + j * 2 + l);
         CHECK(wrong == 0, "%d entries", wrong);
     }
-    TEST("operations do not change their inputs") {
+    TEST("operations do not change their inputs")
+    {
         gan_tensor *x = gan_rand_normal(ctx, 2, 3, 4), *y = gan_from(ctx, gan_data(x), 2, 3, 4);
         (void)gan_relu(x);
         (void)gan_add(x, x);
@@ -144,12 +161,14 @@ static void shapes(gan_context *ctx)
         (void)gan_clamp(x, 0, 1);
         CHECK(same_bits(x, y), "x changed");
     }
-    TEST("detach shares its values with x; a reshape does, too: writing into x shows") {
+    TEST("detach shares its values with x; a reshape does, too: writing into x shows")
+    {
         gan_tensor *x = gan_zeros(ctx, 1, 3), *d = gan_detach(x);
         gan_data(x)[1] = 5;
         CHECK(gan_data(d)[1] == 5, "detach");
     }
-    TEST("empty tensors are either right or an error, never a crash") {
+    TEST("empty tensors are either right or an error, never a crash")
+    {
         gan_tensor *x = gan_zeros(ctx, 2, 0, 3), *s;
         if (!gan_error(ctx)) {
             CHECK(gan_numel(x) == 0, "%d", (int)gan_numel(x));

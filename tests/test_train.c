@@ -1,4 +1,5 @@
-// The trainer: algorithm 1, its statistics, EMA, smoothing, resuming, cancelling, NaN, threads, every combination.
+// The trainer: algorithm 1, its statistics, EMA, smoothing, resuming, cancelling, NaN, threads, every
+// combination.
 #define GAN_IMPLEMENTATION
 #include "../gan.h"
 
@@ -24,7 +25,7 @@ static gan_tensor *linear_critic(gan_model *d, gan_tensor *x, gan_tensor *label)
     (void)label;
     return gan_linear(d, "fc", x, 1);
 }
-static gan_tensor *point_generator(gan_model *g, gan_tensor *z, gan_tensor *label)      // theta, whatever z is
+static gan_tensor *point_generator(gan_model *g, gan_tensor *z, gan_tensor *label) // theta, whatever z is
 {
     return shift_generator(g, gan_mul_scalar(z, 0), label);
 }
@@ -37,13 +38,15 @@ static gan_tensor *mlp_generator(gan_model *g, gan_tensor *z, gan_tensor *label)
 static gan_tensor *mlp_critic(gan_model *d, gan_tensor *x, gan_tensor *label)
 {
     (void)label;
-    return gan_linear(d, "out", gan_dropout(d, gan_leaky_relu(gan_linear(d, "in", x, 16), (gan_real).2), (gan_real).25), 1);
+    return gan_linear(
+        d, "out", gan_dropout(d, gan_leaky_relu(gan_linear(d, "in", x, 16), (gan_real).2), (gan_real).25), 1);
 }
 static gan_tensor *conv_generator(gan_model *g, gan_tensor *z, gan_tensor *label)
 {
     gan_tensor *h = gan_relu(gan_batch_norm(g, "bn1", gan_linear(g, "fc", z, 16 * 4 * 4)));
     (void)label;
-    h = gan_relu(gan_batch_norm(g, "bn2", gan_conv_transpose2d(g, "up1", gan_reshape(h, 4, -1, 16, 4, 4), 8, 4, 2, 1)));
+    h = gan_relu(gan_batch_norm(g, "bn2",
+                                gan_conv_transpose2d(g, "up1", gan_reshape(h, 4, -1, 16, 4, 4), 8, 4, 2, 1)));
     return gan_tanh(gan_conv_transpose2d(g, "up2", h, 1, 4, 2, 1));
 }
 static gan_tensor *conv_critic(gan_model *d, gan_tensor *x, gan_tensor *label)
@@ -54,7 +57,12 @@ static gan_tensor *conv_critic(gan_model *d, gan_tensor *x, gan_tensor *label)
     return gan_linear(d, "fc", gan_flatten(h), 1);
 }
 
-typedef struct rig { gan_context *ctx; gan_model *g, *d; gan_trainer_desc desc; gan_trainer *t; } rig;
+typedef struct rig {
+    gan_context *ctx;
+    gan_model *g, *d;
+    gan_trainer_desc desc;
+    gan_trainer *t;
+} rig;
 
 static rig make(int threads, gan_model_function *g, gan_model_function *d, int latent)
 {
@@ -82,7 +90,8 @@ static void fine(const rig *r) { CHECK(gan_error(r->ctx) == 0, "%s", gan_error_m
 static void same_weights(gan_model *a, gan_model *b)
 {
     int i;
-    CHECK(gan_model_count(a) == gan_model_count(b) && gan_model_count(a) > 0, "%d and %d tensors", gan_model_count(a), gan_model_count(b));
+    CHECK(gan_model_count(a) == gan_model_count(b) && gan_model_count(a) > 0, "%d and %d tensors",
+          gan_model_count(a), gan_model_count(b));
     for (i = 0; i < gan_model_count(a); ++i) {
         gan_tensor *t = gan_model_find(b, gan_model_name(a, i));
         CHECK(t && same_bits(gan_model_tensor(a, i), t), "%s differs", gan_model_name(a, i));
@@ -90,7 +99,10 @@ static void same_weights(gan_model *a, gan_model *b)
 }
 
 // All of a model's tensors, one after another, to compare later.
-typedef struct copy { gan_real v[8192]; size_t n; } copy;
+typedef struct copy {
+    gan_real v[8192];
+    size_t n;
+} copy;
 static void take_copy(copy *c, gan_model *m, int parameters_only)
 {
     int i;
@@ -120,14 +132,16 @@ static gan_tensor *noting_critic(gan_model *d, gan_tensor *x, gan_tensor *label)
 
 static void algorithm_one(void)
 {
-    TEST("a step is k updates of D, then one of G: sgd on linear models follows the formulas") {
-        static const int ks[] = { 1, 3 };
+    TEST("a step is k updates of D, then one of G: sgd on linear models follows the formulas")
+    {
+        static const int ks[] = {1, 3};
         size_t q;
         for (q = 0; q < COUNT(ks); ++q) {
-            // The data are one point x and the fakes another, theta: Wasserstein's d/dw of f - r is theta - x, d/dtheta of -f is -w.
-            const gan_real x[2] = { 3, -1 };
+            // The data are one point x and the fakes another, theta: Wasserstein's d/dw of f - r is theta -
+            // x, d/dtheta of -f is -w.
+            const gan_real x[2] = {3, -1};
             rig r = make(1, point_generator, linear_critic, 2);
-            double theta[2] = { .5, .5 }, w[2], b;
+            double theta[2] = {.5, .5}, w[2], b;
             int step, i, k;
             r.desc.data = gan_dataset_memory(r.ctx, x, NULL, 1, 1, 2);
             r.desc.batch = 1;
@@ -146,7 +160,8 @@ static void algorithm_one(void)
                 gan_trainer_stats s = gan_trainer_step(r.t);
                 double fake = b, real = b, norm = 0;
                 for (k = 0; k < ks[q]; ++k) {
-                    for (i = 0, fake = real = b; i < 2; ++i) fake += w[i] * theta[i], real += w[i] * (double)x[i];
+                    for (i = 0, fake = real = b; i < 2; ++i)
+                        fake += w[i] * theta[i], real += w[i] * (double)x[i];
                     for (i = 0; i < 2; ++i) w[i] -= .125 * (theta[i] - (double)x[i]);
                 }
                 for (i = 0; i < 2; ++i) norm += (theta[i] - (double)x[i]) * (theta[i] - (double)x[i]);
@@ -154,21 +169,24 @@ static void algorithm_one(void)
                 CHECK_NEAR(s.d_real, real, TOL, "D(x)");
                 CHECK_NEAR(s.d_fake, fake, TOL, "D(G(z))");
                 CHECK_NEAR(s.d_grad_norm, sqrt(norm), TOL, "D's gradient norm is |theta - x|");
-                CHECK_NEAR(s.g_loss, -(w[0] * theta[0] + w[1] * theta[1] + b), TOL, "g_loss, by the updated D");
+                CHECK_NEAR(s.g_loss, -(w[0] * theta[0] + w[1] * theta[1] + b), TOL,
+                           "g_loss, by the updated D");
                 CHECK_NEAR(s.g_grad_norm, sqrt(w[0] * w[0] + w[1] * w[1]), TOL, "G's gradient norm is |w|");
                 for (i = 0; i < 2; ++i) {
                     theta[i] += .25 * w[i];
                     CHECK_NEAR(gan_data(gan_model_find(r.d, "fc.weight"))[i], w[i], TOL, "w");
                     CHECK_NEAR(gan_data(gan_model_find(r.g, "theta"))[i], theta[i], TOL, "theta");
                 }
-                CHECK_NEAR(gan_item(gan_model_find(r.d, "fc.bias")), b, TOL, "the bias has no gradient: f - r");
+                CHECK_NEAR(gan_item(gan_model_find(r.d, "fc.bias")), b, TOL,
+                           "the bias has no gradient: f - r");
                 CHECK(s.step == step && gan_trainer_steps(r.t) == step, "step %d", (int)s.step);
             }
             fine(&r);
             gan_destroy(r.ctx);
         }
     }
-    TEST("the order of calls with k = 2: twice (G makes fakes, D sees real and fake), then G through D") {
+    TEST("the order of calls with k = 2: twice (G makes fakes, D sees real and fake), then G through D")
+    {
         rig r = make(1, noting_generator, noting_critic, 2);
         char text[65];
         int i;
@@ -182,12 +200,14 @@ static void algorithm_one(void)
         CHECK(strcmp(text, "gddgddgd") == 0, "%s", text);
         gan_destroy(r.ctx);
     }
-    TEST("G = z + theta against logistic regression: theta finds the mean of the data and D(x) goes to 1/2") {
+    TEST("G = z + theta against logistic regression: theta finds the mean of the data and D(x) goes to 1/2")
+    {
         rig r = make(1, shift_generator, linear_critic, 2);
-        double d_real = 0, d_fake = 0, mean[2] = { 0, 0 };
+        double d_real = 0, d_fake = 0, mean[2] = {0, 0};
         gan_real data[512];
         int i;
-        for (i = 0; i < 512; ++i) data[i] = (gan_real)(test_normal() + (i % 2 ? -1 : 2)), mean[i % 2] += (double)data[i] / 256;
+        for (i = 0; i < 512; ++i)
+            data[i] = (gan_real)(test_normal() + (i % 2 ? -1 : 2)), mean[i % 2] += (double)data[i] / 256;
         r.desc.data = gan_dataset_memory(r.ctx, data, NULL, 256, 1, 2);
         r.desc.batch = 64;
         r.desc.g_optimizer = r.desc.d_optimizer = gan_sgd((gan_real).2, 0);
@@ -202,7 +222,8 @@ static void algorithm_one(void)
         fine(&r);
         gan_destroy(r.ctx);
     }
-    TEST("defaults: batch 64, latent 100, Adam 2e-4 (.5, .999)") {
+    TEST("defaults: batch 64, latent 100, Adam 2e-4 (.5, .999)")
+    {
         rig r = make(1, shift_generator, linear_critic, 0);
         gan_tensor *before;
         double moved;
@@ -216,7 +237,8 @@ static void algorithm_one(void)
         (void)moved;
         gan_data(before)[0] = 1;
         (void)gan_trainer_step(r.t);
-        CHECK(fabs((double)gan_data(before)[0] - 1) < 5e-4 && gan_data(before)[0] != 1, "a step of Adam with lr 2e-4 moved it to %g", (double)gan_data(before)[0]);
+        CHECK(fabs((double)gan_data(before)[0] - 1) < 5e-4 && gan_data(before)[0] != 1,
+              "a step of Adam with lr 2e-4 moved it to %g", (double)gan_data(before)[0]);
         fine(&r);
         gan_destroy(r.ctx);
     }
@@ -235,10 +257,11 @@ static int note_progress(const gan_trainer_stats *s, void *user)
 
 static void statistics(void)
 {
-    TEST("losses and D(x), D(G(z)) are those of the formulas for every loss (a critic that does not move)") {
+    TEST("losses and D(x), D(G(z)) are those of the formulas for every loss (a critic that does not move)")
+    {
         int loss;
         for (loss = 0; loss < GAN_LOSS_COUNT; ++loss) {
-            const gan_real point[4] = { 3, -1, 2, 2 };
+            const gan_real point[4] = {3, -1, 2, 2};
             rig r = make(1, shift_generator, linear_critic, 2);
             gan_trainer_stats s;
             double f = 0, w[2], b, x0, x1;
@@ -254,18 +277,23 @@ static void statistics(void)
             b = (double)gan_item(gan_model_find(r.d, "fc.bias"));
             x0 = w[0] * 3 - w[1] + b, x1 = w[0] * 2 + w[1] * 2 + b;
             if (loss == GAN_LOSS_NON_SATURATING || loss == GAN_LOSS_MINIMAX)
-                CHECK_NEAR(s.d_real, (1 / (1 + exp(-x0)) + 1 / (1 + exp(-x1))) / 2, TOL, "D(x) is a probability");
-            else
-                CHECK_NEAR(s.d_real, (x0 + x1) / 2, TOL, "D(x) is the raw output");
-            if (loss == GAN_LOSS_WASSERSTEIN) CHECK_NEAR(s.d_loss, s.d_fake - s.d_real, TOL, "d_loss is f - r");
-            CHECK(isfinite((double)s.d_loss) && isfinite((double)s.g_loss) && s.penalty == 0, "%g %g %g", (double)s.d_loss, (double)s.g_loss, (double)s.penalty);
-            CHECK(s.d_grad_norm > 0 && s.g_grad_norm > 0, "norms %g %g", (double)s.d_grad_norm, (double)s.g_grad_norm);
+                CHECK_NEAR(s.d_real, (1 / (1 + exp(-x0)) + 1 / (1 + exp(-x1))) / 2, TOL,
+                           "D(x) is a probability");
+            else CHECK_NEAR(s.d_real, (x0 + x1) / 2, TOL, "D(x) is the raw output");
+            if (loss == GAN_LOSS_WASSERSTEIN)
+                CHECK_NEAR(s.d_loss, s.d_fake - s.d_real, TOL, "d_loss is f - r");
+            CHECK(isfinite((double)s.d_loss) && isfinite((double)s.g_loss) && s.penalty == 0, "%g %g %g",
+                  (double)s.d_loss, (double)s.g_loss, (double)s.penalty);
+            CHECK(s.d_grad_norm > 0 && s.g_grad_norm > 0, "norms %g %g", (double)s.d_grad_norm,
+                  (double)s.g_grad_norm);
             fine(&r);
             gan_destroy(r.ctx);
         }
     }
-    TEST("the penalty is reported apart, weighted, with its own default weight: (|w| - 1)^2 times 10 on a linear critic") {
-        static const double weights[] = { 0, 3 };
+    TEST("the penalty is reported apart, weighted, with its own default weight: (|w| - 1)^2 times 10 on a "
+         "linear critic")
+    {
+        static const double weights[] = {0, 3};
         size_t i;
         for (i = 0; i < 2; ++i) {
             rig r = make(1, shift_generator, linear_critic, 2);
@@ -279,13 +307,15 @@ static void statistics(void)
             go(&r);
             s = gan_trainer_step(r.t);
             w = gan_model_find(r.d, "fc.weight");
-            n = sqrt((double)gan_data(w)[0] * (double)gan_data(w)[0] + (double)gan_data(w)[1] * (double)gan_data(w)[1]);
+            n = sqrt((double)gan_data(w)[0] * (double)gan_data(w)[0] +
+                     (double)gan_data(w)[1] * (double)gan_data(w)[1]);
             CHECK_NEAR(s.penalty, (i ? 3 : 10) * (n - 1) * (n - 1), TOL * 10, "penalty");
             CHECK_NEAR(s.d_loss, s.d_fake - s.d_real, TOL, "d_loss is without it");
             gan_destroy(r.ctx);
         }
     }
-    TEST("the weight clip holds D's parameters in [-.01, .01] by default") {
+    TEST("the weight clip holds D's parameters in [-.01, .01] by default")
+    {
         rig r = make(1, shift_generator, mlp_critic, 2);
         copy c;
         size_t i;
@@ -300,27 +330,34 @@ static void statistics(void)
         fine(&r);
         gan_destroy(r.ctx);
     }
-    TEST("label smoothing changes D's loss on real data: at logits 0 not, else by s (sp(r) - sp(-r))") {
+    TEST("label smoothing changes D's loss on real data: at logits 0 not, else by s (sp(r) - sp(-r))")
+    {
         gan_trainer_stats a, b;
         rig r = make(1, shift_generator, linear_critic, 2), q = make(1, shift_generator, linear_critic, 2);
-        const gan_real point[2] = { 3, -1 };
+        const gan_real point[2] = {3, -1};
         double logit;
         r.desc.data = gan_dataset_memory(r.ctx, point, NULL, 1, 1, 2);
         q.desc.data = gan_dataset_memory(q.ctx, point, NULL, 1, 1, 2);
         r.desc.batch = q.desc.batch = 1;
         q.desc.label_smoothing = (gan_real).3;
-        r.desc.g_optimizer = r.desc.d_optimizer = q.desc.g_optimizer = q.desc.d_optimizer = gan_sgd((gan_real)1e-14, 0);
+        r.desc.g_optimizer = r.desc.d_optimizer = q.desc.g_optimizer = q.desc.d_optimizer =
+            gan_sgd((gan_real)1e-14, 0);
         go(&r);
         go(&q);
         a = gan_trainer_step(r.t);
         b = gan_trainer_step(q.t);
-        logit = 3 * (double)gan_data(gan_model_find(r.d, "fc.weight"))[0] - (double)gan_data(gan_model_find(r.d, "fc.weight"))[1] + (double)gan_item(gan_model_find(r.d, "fc.bias"));
-        CHECK_NEAR((double)b.d_loss - (double)a.d_loss, .3 * (log1p(exp(logit)) - log1p(exp(-logit))), TOL, "difference");
+        logit = 3 * (double)gan_data(gan_model_find(r.d, "fc.weight"))[0] -
+                (double)gan_data(gan_model_find(r.d, "fc.weight"))[1] +
+                (double)gan_item(gan_model_find(r.d, "fc.bias"));
+        CHECK_NEAR((double)b.d_loss - (double)a.d_loss, .3 * (log1p(exp(logit)) - log1p(exp(-logit))), TOL,
+                   "difference");
         CHECK_NEAR(b.g_loss, a.g_loss, TOL, "the generator's loss knows nothing of it");
         gan_destroy(r.ctx);
         gan_destroy(q.ctx);
     }
-    TEST("progress is called after each step with its statistics; a non-zero return cancels the run, and it can go on") {
+    TEST("progress is called after each step with its statistics; a non-zero return cancels the run, and it "
+         "can go on")
+    {
         int64_t stop = 4;
         rig r = make(1, shift_generator, linear_critic, 2);
         gan_trainer_stats s;
@@ -329,11 +366,13 @@ static void statistics(void)
         go(&r);
         calls = 0;
         s = gan_trainer_run(r.t, 100);
-        CHECK(calls == 4 && s.step == 4 && s.cancelled, "%d calls, step %d, cancelled %d", calls, (int)s.step, s.cancelled);
+        CHECK(calls == 4 && s.step == 4 && s.cancelled, "%d calls, step %d, cancelled %d", calls, (int)s.step,
+              s.cancelled);
         CHECK(last_stats.step == 4 && last_stats.d_loss == s.d_loss, "the statistics that the callback saw");
         stop = 1000;
         s = gan_trainer_run(r.t, 3);
-        CHECK(calls == 7 && s.step == 7 && !s.cancelled, "%d calls, step %d, cancelled %d", calls, (int)s.step, s.cancelled);
+        CHECK(calls == 7 && s.step == 7 && !s.cancelled, "%d calls, step %d, cancelled %d", calls,
+              (int)s.step, s.cancelled);
         CHECK(gan_error(r.ctx) == 0, "cancelling is no error: %s", gan_error_message(r.ctx));
         gan_destroy(r.ctx);
     }
@@ -344,9 +383,10 @@ static void statistics(void)
 static void averaging(void)
 {
     // The average starts as a copy after the first step; G(0) of the averaged generator is its theta.
-    TEST("the averaged generator is the hand-computed average: e = ema e + (1 - ema) theta") {
+    TEST("the averaged generator is the hand-computed average: e = ema e + (1 - ema) theta")
+    {
         rig r = make(1, shift_generator, linear_critic, 2);
-        double e[2] = { 0, 0 };
+        double e[2] = {0, 0};
         int step, i;
         r.desc.ema = (gan_real).75;
         r.desc.g_optimizer = r.desc.d_optimizer = gan_sgd((gan_real).3, 0);
@@ -355,17 +395,20 @@ static void averaging(void)
             gan_tensor *y, *theta;
             (void)gan_trainer_step(r.t);
             theta = gan_model_find(r.g, "theta");
-            for (i = 0; i < 2; ++i) e[i] = step == 1 ? (double)gan_data(theta)[i] : .75 * e[i] + .25 * (double)gan_data(theta)[i];
+            for (i = 0; i < 2; ++i)
+                e[i] = step == 1 ? (double)gan_data(theta)[i] : .75 * e[i] + .25 * (double)gan_data(theta)[i];
             gan_scope_open(r.ctx);
             y = gan_trainer_generate(r.t, gan_zeros(r.ctx, 2, 1, 2), NULL);
             for (i = 0; i < 2; ++i) CHECK_NEAR(gan_data(y)[i], e[i], TOL, "average");
             gan_scope_close(r.ctx);
         }
-        CHECK(fabs(e[0] - (double)gan_item(gan_model_find(r.g, "theta"))) > 1e-4, "the average and theta are apart");
+        CHECK(fabs(e[0] - (double)gan_item(gan_model_find(r.g, "theta"))) > 1e-4,
+              "the average and theta are apart");
         fine(&r);
         gan_destroy(r.ctx);
     }
-    TEST("sampling is always from the same z, in GAN_EVAL, and does not disturb the training") {
+    TEST("sampling is always from the same z, in GAN_EVAL, and does not disturb the training")
+    {
         rig a = make(1, mlp_generator, mlp_critic, 3), b = make(1, mlp_generator, mlp_critic, 3);
         gan_tensor *x, *y;
         int i;
@@ -388,7 +431,33 @@ static void averaging(void)
         gan_destroy(a.ctx);
         gan_destroy(b.ctx);
     }
-    TEST("a sample before the first step works and takes the generator as it is") {
+    TEST("samples taken between steps are released by the next step: memory does not grow")
+    {
+        rig r = make(1, mlp_generator, mlp_critic, 3);
+        gan_memory_stats a, b;
+        int i;
+        go(&r);
+        for (i = 0; i < 3; ++i) {
+            (void)gan_trainer_step(r.t);
+            (void)gan_trainer_sample(r.t, 1000);
+        }
+        a = gan_memory(r.ctx);
+        for (i = 0; i < 20; ++i) {
+            gan_tensor *x;
+            (void)gan_trainer_step(r.t);
+            x = gan_trainer_sample(r.t, 1000);
+            CHECK(gan_data(x) && isfinite((double)gan_item(gan_sum_all(x))),
+                  "a sample is good until the next step");
+        }
+        b = gan_memory(r.ctx);
+        CHECK(b.current <= a.current + 4096 && b.heap_calls == a.heap_calls,
+              "current %lu -> %lu, %d heap calls", (unsigned long)a.current, (unsigned long)b.current,
+              (int)(b.heap_calls - a.heap_calls));
+        fine(&r);
+        gan_destroy(r.ctx);
+    }
+    TEST("a sample before the first step works and takes the generator as it is")
+    {
         rig r = make(1, shift_generator, linear_critic, 2);
         gan_tensor *y;
         r.desc.ema = (gan_real).9;
@@ -422,7 +491,9 @@ static rig resumable(int kind)
     r.desc.penalty = kind ? GAN_PENALTY_WGAN_GP : GAN_PENALTY_R1;
     r.desc.d_steps = 2;
     r.desc.batch = 8;
-    if (kind) r.desc.g_optimizer = gan_rmsprop((gan_real)1e-3), r.desc.d_optimizer = gan_sgd((gan_real)1e-2, (gan_real).9);
+    if (kind)
+        r.desc.g_optimizer = gan_rmsprop((gan_real)1e-3),
+        r.desc.d_optimizer = gan_sgd((gan_real)1e-2, (gan_real).9);
     go(&r);
     return r;
 }
@@ -430,9 +501,12 @@ static void resuming(void)
 {
     int kind;
     for (kind = 0; kind < 2; ++kind)
-        TESTF("saved at each step of 5 and resumed, the checkpoints after step 5 are the same byte for byte (%s)",
-              kind ? "samples in memory, WGAN-GP, rmsprop and sgd" : "toy data, R1, adam") {
-            const char *half = test_path("train_half.safetensors"), *p = test_path("train_a.safetensors"), *q = test_path("train_b.safetensors");
+        TESTF("saved at each step of 5 and resumed, the checkpoints after step 5 are the same byte for byte "
+              "(%s)",
+              kind ? "samples in memory, WGAN-GP, rmsprop and sgd" : "toy data, R1, adam")
+        {
+            const char *half = test_path("train_half.safetensors"), *p = test_path("train_a.safetensors"),
+                       *q = test_path("train_b.safetensors");
             int k;
             for (k = 0; k <= 5; ++k) {
                 rig a = resumable(kind), b;
@@ -445,7 +519,8 @@ static void resuming(void)
                 b = resumable(kind);
                 gan_seed(b.ctx, 999);
                 CHECK(gan_load(b.ctx, half) == 0, "load: %s", gan_error_message(b.ctx));
-                CHECK(gan_trainer_steps(b.t) == k, "%d steps after loading, not %d", (int)gan_trainer_steps(b.t), k);
+                CHECK(gan_trainer_steps(b.t) == k, "%d steps after loading, not %d",
+                      (int)gan_trainer_steps(b.t), k);
                 (void)gan_trainer_run(b.t, 5 - k);
                 CHECK(gan_save(b.ctx, q) == 0, "save: %s", gan_error_message(b.ctx));
                 x = read_all(p, &n);
@@ -462,7 +537,8 @@ static void resuming(void)
                 gan_destroy(b.ctx);
             }
         }
-    TEST("loaded before the trainer is created: the same") {
+    TEST("loaded before the trainer is created: the same")
+    {
         const char *half = test_path("train_half2.safetensors");
         rig a = resumable(0), b;
         (void)gan_trainer_run(a.t, 3);
@@ -482,7 +558,9 @@ static void resuming(void)
         gan_destroy(a.ctx);
         gan_destroy(b.ctx);
     }
-    TEST("right after a load, without a step, the sample is that of the saved run: from the averaged generator") {
+    TEST("right after a load, without a step, the sample is that of the saved run: from the averaged "
+         "generator")
+    {
         const char *half = test_path("train_half3.safetensors");
         rig a = resumable(0), b = resumable(0);
         gan_tensor *x, *y;
@@ -496,7 +574,8 @@ static void resuming(void)
         gan_destroy(a.ctx);
         gan_destroy(b.ctx);
     }
-    TEST_MUST_FAIL("a run of another seed is not the same: the comparison sees it") {
+    TEST_MUST_FAIL("a run of another seed is not the same: the comparison sees it")
+    {
         rig a = resumable(0), b = resumable(0);
         gan_seed(b.ctx, 5);
         (void)gan_trainer_run(a.t, 2);
@@ -518,8 +597,9 @@ static gan_tensor *logging_generator(gan_model *g, gan_tensor *z, gan_tensor *la
 
 static void nonfinite(void)
 {
-    TEST("a NaN, or an infinity, in the data stops the update: weights bit-identical, GAN_ERROR_NONFINITE") {
-        static const double bad[] = { (double)NAN, HUGE_VAL };
+    TEST("a NaN, or an infinity, in the data stops the update: weights bit-identical, GAN_ERROR_NONFINITE")
+    {
+        static const double bad[] = {(double)NAN, HUGE_VAL};
         size_t q;
         for (q = 0; q < COUNT(bad); ++q) {
             gan_real data[64];
@@ -530,7 +610,7 @@ static void nonfinite(void)
             for (i = 0; i < 64; ++i) data[i] = (gan_real)cos(i);
             data[37] = (gan_real)bad[q];
             r.desc.data = gan_dataset_memory(r.ctx, data, NULL, 32, 1, 2);
-            r.desc.batch = 32;                          // the whole set: the NaN is in the first batch
+            r.desc.batch = 32; // the whole set: the NaN is in the first batch
             gan_scope_open(r.ctx);
             (void)gan_forward(r.g, gan_zeros(r.ctx, 2, 2, 3), NULL);
             (void)gan_forward(r.d, gan_zeros(r.ctx, 2, 2, 2), NULL);
@@ -539,7 +619,8 @@ static void nonfinite(void)
             take_copy(&g, r.g, 1);
             take_copy(&d, r.d, 1);
             s = gan_trainer_step(r.t);
-            CHECK(gan_error(r.ctx) == GAN_ERROR_NONFINITE, "code %d: %s", gan_error(r.ctx), gan_error_message(r.ctx));
+            CHECK(gan_error(r.ctx) == GAN_ERROR_NONFINITE, "code %d: %s", gan_error(r.ctx),
+                  gan_error_message(r.ctx));
             take_copy(&g2, r.g, 1);
             take_copy(&d2, r.d, 1);
             CHECK_BYTES(g.v, g2.v, g.n * sizeof(gan_real), "G's weights");
@@ -551,7 +632,9 @@ static void nonfinite(void)
             gan_destroy(r.ctx);
         }
     }
-    TEST("a NaN born in the generator names its operation (log) and leaves all weights; after clearing the training goes on") {
+    TEST("a NaN born in the generator names its operation (log) and leaves all weights; after clearing the "
+         "training goes on")
+    {
         rig r = make(1, logging_generator, mlp_critic, 3);
         copy g, d, g2, d2;
         poison_factor = 0;
@@ -576,9 +659,10 @@ static void nonfinite(void)
         CHECK(gan_trainer_steps(r.t) == 4, "%d steps", (int)gan_trainer_steps(r.t));
         gan_destroy(r.ctx);
     }
-    TEST("a NaN in the data does not stay behind in batch norm's running statistics of a discriminator") {
+    TEST("a NaN in the data does not stay behind in batch norm's running statistics of a discriminator")
+    {
         gan_real data[64];
-        rig r = make(1, shift_generator, mlp_generator, 2);     // the network with batch norm as D
+        rig r = make(1, shift_generator, mlp_generator, 2); // the network with batch norm as D
         gan_tensor *mean;
         int i, bad = 0;
         for (i = 0; i < 64; ++i) data[i] = (gan_real)cos(i);
@@ -593,7 +677,8 @@ static void nonfinite(void)
         CHECK(bad == 0, "%d running means are not finite", bad);
         gan_destroy(r.ctx);
     }
-    TEST("NaN in a weight is seen within one step") {
+    TEST("NaN in a weight is seen within one step")
+    {
         rig r = make(1, mlp_generator, mlp_critic, 3);
         go(&r);
         (void)gan_trainer_step(r.t);
@@ -608,9 +693,10 @@ static void nonfinite(void)
 
 static void determinism(void)
 {
-    TEST("a convolutional pair has the same bits after 5 steps with 1, 2, 3 and 7 threads") {
-        static const int counts[] = { 1, 2, 3, 7 };
-        rig first = make(1, conv_generator, conv_critic, 8);
+    TEST("a convolutional pair has the same bits after 5 steps with 1, 2, 3 and 7 threads")
+    {
+        static const int counts[] = {1, 2, 3, 7};
+        rig first;
         gan_real data[40 * 256];
         size_t i;
         memset(&first, 0, sizeof first);
@@ -633,9 +719,10 @@ static void determinism(void)
         }
         gan_destroy(first.ctx);
     }
-    TEST("a step in its steady state makes no heap call and its memory does not grow") {
+    TEST("a step in its steady state makes no heap call and its memory does not grow")
+    {
         rig r = make(1, conv_generator, conv_critic, 8);
-        gan_real data[20 * 256] = { 0 };
+        gan_real data[20 * 256] = {0};
         gan_memory_stats a, b;
         r.desc.data = gan_dataset_memory(r.ctx, data, NULL, 20, 3, 1, 16, 16);
         r.desc.penalty = GAN_PENALTY_WGAN_GP;
@@ -646,8 +733,9 @@ static void determinism(void)
         (void)gan_trainer_run(r.t, 10);
         b = gan_memory(r.ctx);
         CHECK(a.heap_calls == b.heap_calls, "%d heap calls in 10 steps", (int)(b.heap_calls - a.heap_calls));
-        CHECK(a.current == b.current && a.peak == b.peak, "current %lu -> %lu, peak %lu -> %lu", (unsigned long)a.current, (unsigned long)b.current,
-              (unsigned long)a.peak, (unsigned long)b.peak);
+        CHECK(a.current == b.current && a.peak == b.peak, "current %lu -> %lu, peak %lu -> %lu",
+              (unsigned long)a.current, (unsigned long)b.current, (unsigned long)a.peak,
+              (unsigned long)b.peak);
         fine(&r);
         gan_destroy(r.ctx);
     }
@@ -661,16 +749,22 @@ static gan_tensor *label_generator(gan_model *g, gan_tensor *z, gan_tensor *labe
 }
 static gan_tensor *label_critic(gan_model *d, gan_tensor *x, gan_tensor *label)
 {
-    return gan_linear(d, "out", gan_leaky_relu(gan_linear(d, "in", gan_concat(1, 2, x, gan_embedding(d, "class", label, 3, 4)), 8), (gan_real).2), 1);
+    return gan_linear(
+        d, "out",
+        gan_leaky_relu(gan_linear(d, "in", gan_concat(1, 2, x, gan_embedding(d, "class", label, 3, 4)), 8),
+                       (gan_real).2),
+        1);
 }
 static void labels(void)
 {
-    TEST("labels of the data reach both players, and sampling goes through the classes") {
+    TEST("labels of the data reach both players, and sampling goes through the classes")
+    {
         gan_real data[24], label[12];
         rig r = make(1, label_generator, label_critic, 3);
         gan_tensor *y;
         int i;
-        for (i = 0; i < 12; ++i) label[i] = (gan_real)(i % 3), data[2 * i] = (gan_real)(i % 3), data[2 * i + 1] = (gan_real).1;
+        for (i = 0; i < 12; ++i)
+            label[i] = (gan_real)(i % 3), data[2 * i] = (gan_real)(i % 3), data[2 * i + 1] = (gan_real).1;
         r.desc.data = gan_dataset_memory(r.ctx, data, label, 12, 1, 2);
         r.desc.batch = 6;
         r.desc.penalty = GAN_PENALTY_WGAN_GP;
@@ -685,7 +779,9 @@ static void labels(void)
 
 static void combinations(void)
 {
-    TEST("every loss with every penalty and every optimiser runs 3 steps, with EMA, smoothing and both priors") {
+    TEST(
+        "every loss with every penalty and every optimiser runs 3 steps, with EMA, smoothing and both priors")
+    {
         int loss, penalty, optimizer, done = 0;
         for (loss = 0; loss < GAN_LOSS_COUNT; ++loss)
             for (penalty = 0; penalty < GAN_PENALTY_COUNT; ++penalty)
@@ -707,11 +803,16 @@ static void combinations(void)
                     take_copy(&a, r.g, 1);
                     s = gan_trainer_run(r.t, 2);
                     take_copy(&b, r.g, 1);
-                    CHECK(gan_error(r.ctx) == 0 && s.step == 3, "%s, %s, optimiser %d: %s", gan_loss_name((gan_loss)loss), gan_penalty_name((gan_penalty_kind)penalty),
+                    CHECK(gan_error(r.ctx) == 0 && s.step == 3, "%s, %s, optimiser %d: %s",
+                          gan_loss_name((gan_loss)loss), gan_penalty_name((gan_penalty_kind)penalty),
                           optimizer, gan_error_message(r.ctx));
-                    CHECK(isfinite((double)s.d_loss) && isfinite((double)s.g_loss) && isfinite((double)s.penalty) && s.d_grad_norm > 0 && s.g_grad_norm > 0,
-                          "%s, %s: %g %g %g", gan_loss_name((gan_loss)loss), gan_penalty_name((gan_penalty_kind)penalty), (double)s.d_loss, (double)s.g_loss, (double)s.penalty);
-                    CHECK((s.penalty > 0) == (penalty == GAN_PENALTY_WGAN_GP || penalty == GAN_PENALTY_R1), "%s reports %g", gan_penalty_name((gan_penalty_kind)penalty), (double)s.penalty);
+                    CHECK(isfinite((double)s.d_loss) && isfinite((double)s.g_loss) &&
+                              isfinite((double)s.penalty) && s.d_grad_norm > 0 && s.g_grad_norm > 0,
+                          "%s, %s: %g %g %g", gan_loss_name((gan_loss)loss),
+                          gan_penalty_name((gan_penalty_kind)penalty), (double)s.d_loss, (double)s.g_loss,
+                          (double)s.penalty);
+                    CHECK((s.penalty > 0) == (penalty == GAN_PENALTY_WGAN_GP || penalty == GAN_PENALTY_R1),
+                          "%s reports %g", gan_penalty_name((gan_penalty_kind)penalty), (double)s.penalty);
                     CHECK(memcmp(a.v, b.v, a.n * sizeof *a.v) != 0, "G stands still");
                     ++done;
                     gan_destroy(r.ctx);
@@ -719,7 +820,8 @@ static void combinations(void)
         CHECK(done == GAN_LOSS_COUNT * GAN_PENALTY_COUNT * GAN_OPTIMIZER_COUNT, "%d", done);
         printf("%d combinations of loss, penalty and optimiser\n", done);
     }
-    TEST("a generator whose samples have another shape than the data is an error with both shapes") {
+    TEST("a generator whose samples have another shape than the data is an error with both shapes")
+    {
         rig r = make(1, shift_generator, linear_critic, 2);
         r.desc.data = gan_dataset_toy(r.ctx, GAN_TOY_NORMAL);
         go(&r);

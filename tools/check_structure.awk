@@ -71,7 +71,7 @@ function enumerator(text) {
 }
 
 # length and characters of the line as it stands
-columns && length > columns { bad(NR, "a line of " length " columns, more than " columns) }
+columns && length > columns && (++long <= 5 || all) { bad(NR, "a line of " length " columns, more than " columns) }
 /[^ -~\t]/ { bad(NR, "not ASCII") }
 /[ \t]$/ { bad(NR, "blanks at the end of a line") }
 /\t/ { bad(NR, "a tab") }
@@ -186,6 +186,7 @@ continued { continued = $0 ~ /\\$/; next }
 END {
     for (i = 1; i <= listed; ++i)
         if (!(contents[i] in room_line)) bad(NR, ">>" contents[i] ": in the contents, but no room")
+    if (long > 5 && !all) bad(NR, "and " long - 5 " more lines of too many columns")
     if (!listed) bad(NR, "no contents")
     if (depth) bad(NR, "braces do not close (or this check misreads them)")
     for (name in defined)
