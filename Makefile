@@ -23,7 +23,7 @@ endif
 export CC OPENMP
 
 COMPILE = @echo "$(CC) $(CFLAGS) $(OPENMP) $< -o $@"; rm -f $@; \
-    $(CC) $(CFLAGS) $(WARN) $(OPENMP) -I. -Idata/include
+    $(CC) $(CFLAGS) $(WARN) $(OPENMP) -I. -isystem data/include
 SUBMAKE = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
 
 TESTS := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))

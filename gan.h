@@ -654,6 +654,8 @@ GAN_API gan_trainer_stats gan_trainer_run(gan_trainer *t, int64_t steps); // unt
 // not disturbed.
 GAN_API gan_tensor *gan_trainer_sample(gan_trainer *t, int n);
 GAN_API gan_tensor *gan_trainer_generate(gan_trainer *t, gan_tensor *z, gan_tensor *label); // from your own z
+GAN_API gan_optimizer *gan_trainer_g_optimizer(gan_trainer *t);        // for schedules: gan_optimizer_lr
+GAN_API gan_optimizer *gan_trainer_d_optimizer(gan_trainer *t);
 GAN_API int64_t gan_trainer_steps(const gan_trainer *t); // done so far, those before a checkpoint included
 
 #endif // GAN_H
@@ -9577,6 +9579,8 @@ GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc
 }
 
 GAN_API int64_t gan_trainer_steps(const gan_trainer *t) { return t ? t->steps : 0; }
+GAN_API gan_optimizer *gan_trainer_g_optimizer(gan_trainer *t) { return t ? t->g : NULL; }
+GAN_API gan_optimizer *gan_trainer_d_optimizer(gan_trainer *t) { return t ? t->d : NULL; }
 
 static gan_tensor *gan__latent(gan_trainer *t, gan__rng *r, int n)
 {
