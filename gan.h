@@ -67,10 +67,10 @@
 //     Sizes        Dimensions are int, 1 to 8 of them or none (a scalar); variadic shapes are `int ndim`
 //                  followed by ndim ints.
 //     Ownership    A context owns everything. Models, parameters, optimisers, datasets and trainers live
-//                  until gan_destroy. Tensors live until their step ends: a gan_trainer_step and a
-//                  gan_minimize outside any scope release all that was recorded; inside gan_scope_open ...
-//                  gan_scope_close, the closing does. gan_keep keeps one by name. There is no free function
-//                  to forget. A step in its steady state makes no heap call.
+//                  until gan_destroy. Tensors live until their step ends: outside any scope gan_minimize
+//                  when it is done, and gan_trainer_step when it begins, release all that was recorded;
+//                  inside gan_scope_open ... gan_scope_close, the closing does. gan_keep keeps one by name.
+//                  There is no free function to forget. A step in its steady state makes no heap call.
 //     Errors       Sticky. A failed call returns a "poison" tensor that later calls pass on; ask
 //                  gan_error(ctx) once, when it suits you; gan_error_message(ctx) names the operation, the
 //                  shapes and the fix. Nothing aborts or prints. While an error stands no weight changes and
@@ -83,7 +83,7 @@
 //     threads.
 //     Precision    float; GAN_DOUBLE makes everything double (scalar code), for checking derivatives.
 
-// clang-format off: the interface is laid out by hand
+// clang-format off
 #ifndef GAN_H
 #define GAN_H
 
@@ -158,24 +158,24 @@ typedef enum gan_isa {
 #define GAN__ROW(id, name) GAN_ISA_##id,
     GAN_ISAS(GAN__ROW)
 #undef GAN__ROW
-        GAN_ISA_COUNT
+    GAN_ISA_COUNT
 } gan_isa;
 
 typedef struct gan_allocator {
-    void *(*alloc)(size_t bytes, void *user); // any alignment; NULL when there is none
+    void *(*alloc)(size_t bytes, void *user);           // any alignment; NULL when there is none
     void (*release)(void *p, size_t bytes, void *user);
     void *user;
 } gan_allocator;
 
 typedef void gan_task(void *arg, int64_t index);
 
-typedef struct gan_desc {    // zero everywhere means the default
-    uint64_t seed;           // of every random number of this context
-    int threads;             // 0: all that OpenMP offers; with parallel_for: how many it runs
-    gan_isa isa;             // GAN_ISA_AUTO
-    void *memory;            // a fixed block: malloc is never called
-    size_t memory_size;      // its bytes
-    gan_allocator allocator; // malloc and free
+typedef struct gan_desc {                               // zero everywhere means the default
+    uint64_t seed;                                      // of every random number of this context
+    int threads;                             // 0: all that OpenMP offers; with parallel_for: how many it runs
+    gan_isa isa;                                        // GAN_ISA_AUTO
+    void *memory;                                       // a fixed block: malloc is never called
+    size_t memory_size;                                 // its bytes
+    gan_allocator allocator;                            // malloc and free
     // runs task(arg, 0 .. n-1), returns when all are done
     void (*parallel_for)(int64_t n, gan_task *task, void *arg, void *user);
     void *parallel_user;
@@ -193,9 +193,9 @@ GAN_API const char *gan_error_message(const gan_context *ctx);
 GAN_API void gan_error_clear(gan_context *ctx);
 
 typedef struct gan_memory_stats {
-    size_t current, peak; // bytes in use now and at most: parameters and step together
-    size_t reserved;      // bytes taken from the allocator or given as the fixed block
-    uint64_t heap_calls;  // calls to the allocator so far
+    size_t current, peak;                        // bytes in use now and at most: parameters and step together
+    size_t reserved;                             // bytes taken from the allocator or given as the fixed block
+    uint64_t heap_calls;                                // calls to the allocator so far
 } gan_memory_stats;
 GAN_API gan_memory_stats gan_memory(const gan_context *ctx);
 
@@ -215,19 +215,19 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed);
 
 GAN_API gan_tensor *gan_zeros(gan_context *ctx, int ndim, ...);
 GAN_API gan_tensor *gan_full(gan_context *ctx, gan_real value, int ndim, ...);
-GAN_API gan_tensor *gan_scalar(gan_context *ctx, gan_real value);                         // shape ()
-GAN_API gan_tensor *gan_linspace(gan_context *ctx, gan_real first, gan_real last, int n); // (n)
-GAN_API gan_tensor *gan_from(gan_context *ctx, const gan_real *data, int ndim, ...);      // copies data
-GAN_API gan_tensor *gan_rand_uniform(gan_context *ctx, int ndim, ...);                    // [0, 1)
-GAN_API gan_tensor *gan_rand_normal(gan_context *ctx, int ndim, ...);                     // N(0, 1)
+GAN_API gan_tensor *gan_scalar(gan_context *ctx, gan_real value);                              // shape ()
+GAN_API gan_tensor *gan_linspace(gan_context *ctx, gan_real first, gan_real last, int n);      // (n)
+GAN_API gan_tensor *gan_from(gan_context *ctx, const gan_real *data, int ndim, ...);           // copies data
+GAN_API gan_tensor *gan_rand_uniform(gan_context *ctx, int ndim, ...);                         // [0, 1)
+GAN_API gan_tensor *gan_rand_normal(gan_context *ctx, int ndim, ...);                          // N(0, 1)
 GAN_API gan_tensor *gan_tensor_create(gan_context *ctx, int ndim, const int *dims); // zeros; a computed shape
 
 GAN_API gan_context *gan_context_of(const gan_tensor *t);
 GAN_API int gan_ndim(const gan_tensor *t);
-GAN_API int gan_dim(const gan_tensor *t, int i); // i < 0 counts from the end
+GAN_API int gan_dim(const gan_tensor *t, int i);                    // i < 0 counts from the end
 GAN_API size_t gan_numel(const gan_tensor *t);
-GAN_API gan_real *gan_data(gan_tensor *t);      // its values, to read or to fill; NULL for poison
-GAN_API gan_real gan_item(const gan_tensor *t); // the first value; 0 for poison
+GAN_API gan_real *gan_data(gan_tensor *t);                  // its values, to read or to fill; NULL for poison
+GAN_API gan_real gan_item(const gan_tensor *t);                     // the first value; 0 for poison
 // copies n = numel values; returns the error code
 GAN_API int gan_read(const gan_tensor *t, gan_real *out, size_t n);
 
@@ -236,34 +236,29 @@ GAN_API int gan_read(const gan_tensor *t, gan_real *out, size_t n);
 // Every operation is recorded. What the tape knows is this table, one row an operation (its backward stands
 // beside it in the room >>op); the functions under "composed" below are made of these.
 #define GAN_OPERATIONS(X)                                                                                    \
-    X(ADD, add)                                                                                              \
-    X(SUB, sub)                                                                                              \
-    X(MUL, mul) X(DIV, div) X(POW, pow) X(MAXIMUM, maximum) X(MINIMUM, minimum) X(AFFINE, affine)            \
-        X(ABS, abs) X(EXP, exp) X(LOG, log) X(SQRT, sqrt) X(SQUARE, square) X(RECIPROCAL, reciprocal)        \
-            X(SIN, sin) X(COS, cos) X(TANH, tanh) X(TANH_BACKWARD, tanh_backward) X(SIGMOID, sigmoid)        \
-                X(SIGMOID_BACKWARD, sigmoid_backward) X(SOFTPLUS, softplus) X(ERF, erf) X(RELU, relu)        \
-                    X(LEAKY_RELU, leaky_relu) X(LEAKY_RELU_BACKWARD, leaky_relu_backward) X(ELU, elu)        \
-                        X(ELU_BACKWARD, elu_backward) X(GELU, gelu) X(SILU, silu) X(CLAMP, clamp)            \
-                            X(COMPARE, compare) X(WHERE, where) X(ADDCMUL, addcmul) X(SUM, sum)              \
-                                X(AMAX, amax) X(EXPAND, expand) X(RESHAPE, reshape) X(PERMUTE, permute)      \
-                                    X(SLICE, slice) X(PAD, pad) X(CONCAT, concat) X(TAKE, take) X(PUT, put)  \
-                                        X(MATMUL, matmul) X(LINEAR, linear) X(CONV2D, conv2d)                \
-                                            X(CONV_TRANSPOSE2D, conv_transpose2d)                            \
-                                                X(CONV2D_WEIGHT, conv2d_weight) X(MAX_POOL2D, max_pool2d)    \
-                                                    X(AVG_POOL2D, avg_pool2d)                                \
-                                                        X(AVG_POOL2D_BACKWARD, avg_pool2d_backward)          \
-                                                            X(UPSAMPLE, upsample)                            \
-                                                                X(UPSAMPLE_BACKWARD, upsample_backward)      \
-                                                                    X(NORMALIZE, normalize)                  \
-                                                                        X(NORMALIZE_BACKWARD,                \
-                                                                          normalize_backward)
+    X(ADD, add) X(SUB, sub) X(MUL, mul) X(DIV, div) X(POW, pow) X(MAXIMUM, maximum) X(MINIMUM, minimum)      \
+    X(AFFINE, affine) X(ABS, abs) X(EXP, exp) X(LOG, log) X(SQRT, sqrt) X(SQUARE, square)                    \
+    X(RECIPROCAL, reciprocal)                                                                                \
+    X(SIN, sin) X(COS, cos) X(TANH, tanh) X(TANH_BACKWARD, tanh_backward)                                    \
+    X(SIGMOID, sigmoid) X(SIGMOID_BACKWARD, sigmoid_backward) X(SOFTPLUS, softplus) X(ERF, erf)              \
+    X(RELU, relu) X(LEAKY_RELU, leaky_relu) X(LEAKY_RELU_BACKWARD, leaky_relu_backward)                      \
+    X(ELU, elu) X(ELU_BACKWARD, elu_backward) X(GELU, gelu) X(SILU, silu) X(CLAMP, clamp)                    \
+    X(COMPARE, compare) X(WHERE, where) X(ADDCMUL, addcmul)                                                  \
+    X(SUM, sum) X(AMAX, amax) X(EXPAND, expand) X(RESHAPE, reshape) X(PERMUTE, permute) X(SLICE, slice)      \
+    X(PAD, pad)                                                                                              \
+    X(CONCAT, concat) X(TAKE, take) X(PUT, put)                                                              \
+    X(MATMUL, matmul) X(LINEAR, linear)                                                                      \
+    X(CONV2D, conv2d) X(CONV_TRANSPOSE2D, conv_transpose2d) X(CONV2D_WEIGHT, conv2d_weight)                  \
+    X(MAX_POOL2D, max_pool2d) X(AVG_POOL2D, avg_pool2d) X(AVG_POOL2D_BACKWARD, avg_pool2d_backward)          \
+    X(UPSAMPLE, upsample) X(UPSAMPLE_BACKWARD, upsample_backward)                                            \
+    X(NORMALIZE, normalize) X(NORMALIZE_BACKWARD, normalize_backward)
 
 typedef enum gan_op {
     GAN_OP_NONE = 0,
 #define GAN__ROW(id, name) GAN_OP_##id,
     GAN_OPERATIONS(GAN__ROW)
 #undef GAN__ROW
-        GAN_OP_COUNT
+    GAN_OP_COUNT
 } gan_op;
 
 // arithmetic, element by element, broadcasting
@@ -271,11 +266,11 @@ GAN_API gan_tensor *gan_add(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_sub(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_mul(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_div(gan_tensor *a, gan_tensor *b);
-GAN_API gan_tensor *gan_pow(gan_tensor *a, gan_tensor *b); // a^b, a > 0 for the gradient of b
+GAN_API gan_tensor *gan_pow(gan_tensor *a, gan_tensor *b);              // a^b, a > 0 for the gradient of b
 // where equal, the gradient is shared half and half
 GAN_API gan_tensor *gan_maximum(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_minimum(gan_tensor *a, gan_tensor *b);
-GAN_API gan_tensor *gan_affine(gan_tensor *x, gan_real scale, gan_real shift); // scale x + shift
+GAN_API gan_tensor *gan_affine(gan_tensor *x, gan_real scale, gan_real shift);      // scale x + shift
 GAN_API gan_tensor *gan_abs(gan_tensor *x);
 GAN_API gan_tensor *gan_exp(gan_tensor *x);
 GAN_API gan_tensor *gan_log(gan_tensor *x);
@@ -286,17 +281,17 @@ GAN_API gan_tensor *gan_sin(gan_tensor *x);
 GAN_API gan_tensor *gan_cos(gan_tensor *x);
 GAN_API gan_tensor *gan_tanh(gan_tensor *x);
 GAN_API gan_tensor *gan_sigmoid(gan_tensor *x);
-GAN_API gan_tensor *gan_softplus(gan_tensor *x); // log(1 + e^x), stable
+GAN_API gan_tensor *gan_softplus(gan_tensor *x);                        // log(1 + e^x), stable
 GAN_API gan_tensor *gan_erf(gan_tensor *x);
 GAN_API gan_tensor *gan_relu(gan_tensor *x);
 GAN_API gan_tensor *gan_leaky_relu(gan_tensor *x, gan_real slope);
 GAN_API gan_tensor *gan_elu(gan_tensor *x, gan_real alpha);
-GAN_API gan_tensor *gan_selu(gan_tensor *x); // Klambauer 2017
-GAN_API gan_tensor *gan_gelu(gan_tensor *x); // x Phi(x), exact
-GAN_API gan_tensor *gan_silu(gan_tensor *x); // x sigmoid(x)
+GAN_API gan_tensor *gan_selu(gan_tensor *x);                            // Klambauer 2017
+GAN_API gan_tensor *gan_gelu(gan_tensor *x);                            // x Phi(x), exact
+GAN_API gan_tensor *gan_silu(gan_tensor *x);                            // x sigmoid(x)
 GAN_API gan_tensor *gan_clamp(gan_tensor *x, gan_real lo, gan_real hi);
-GAN_API gan_tensor *gan_where(gan_tensor *condition, gan_tensor *a, gan_tensor *b); // condition != 0 ? a : b
-GAN_API gan_tensor *gan_addcmul(gan_tensor *a, gan_tensor *b, gan_tensor *c);       // a b + c in one pass
+GAN_API gan_tensor *gan_where(gan_tensor *condition, gan_tensor *a, gan_tensor *b);  // condition != 0 ? a : b
+GAN_API gan_tensor *gan_addcmul(gan_tensor *a, gan_tensor *b, gan_tensor *c);           // a b + c in one pass
 // comparisons give 1 or 0, without gradient
 GAN_API gan_tensor *gan_lt(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_le(gan_tensor *a, gan_tensor *b);
@@ -306,40 +301,40 @@ GAN_API gan_tensor *gan_eq(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_ne(gan_tensor *a, gan_tensor *b);
 
 // shape
-GAN_API gan_tensor *gan_reshape(gan_tensor *x, int ndim, ...); // one dimension may be -1; no copy
-GAN_API gan_tensor *gan_flatten(gan_tensor *x);                // (N, ...) -> (N, rest); no copy
-GAN_API gan_tensor *gan_expand(gan_tensor *x, int ndim, ...);  // broadcast to this shape
+GAN_API gan_tensor *gan_reshape(gan_tensor *x, int ndim, ...);          // one dimension may be -1; no copy
+GAN_API gan_tensor *gan_flatten(gan_tensor *x);                         // (N, ...) -> (N, rest); no copy
+GAN_API gan_tensor *gan_expand(gan_tensor *x, int ndim, ...);           // broadcast to this shape
 GAN_API gan_tensor *gan_expand_as(gan_tensor *x, const gan_tensor *like);
-GAN_API gan_tensor *gan_permute(gan_tensor *x, int ndim, ...); // output axis i is input axis p[i]
+GAN_API gan_tensor *gan_permute(gan_tensor *x, int ndim, ...);          // output axis i is input axis p[i]
 GAN_API gan_tensor *gan_transpose(gan_tensor *x, int i, int j);
 // [start, stop); negative counts from the end
 GAN_API gan_tensor *gan_slice(gan_tensor *x, int axis, int start, int stop);
 GAN_API gan_tensor *gan_pad(gan_tensor *x, int axis, int before, int after, gan_real value);
-GAN_API gan_tensor *gan_concat(int axis, int count, ...); // `count` tensors
-GAN_API gan_tensor *gan_stack(int axis, int count, ...);  // along a new axis
+GAN_API gan_tensor *gan_concat(int axis, int count, ...);               // `count` tensors
+GAN_API gan_tensor *gan_stack(int axis, int count, ...);                // along a new axis
 // x (B.., R, D), index (B.., n) of whole numbers 0 .. R-1 -> (B.., n, D): out[b][i][:] = x[b][index[b][i]][:]
 GAN_API gan_tensor *gan_take(gan_tensor *x, gan_tensor *index);
 // the adjoint of take: rows are summed
 GAN_API gan_tensor *gan_put(gan_tensor *g, gan_tensor *index, int rows);
 // along the last axis; x (B.., R), index (B.., n)
 GAN_API gan_tensor *gan_gather(gan_tensor *x, gan_tensor *index);
-GAN_API gan_tensor *gan_pixel_shuffle(gan_tensor *x, int factor); // (N, C f f, H, W) -> (N, C, H f, W f)
+GAN_API gan_tensor *gan_pixel_shuffle(gan_tensor *x, int factor);      // (N, C f f, H, W) -> (N, C, H f, W f)
 GAN_API gan_tensor *gan_pixel_unshuffle(gan_tensor *x, int factor);
 
 // reductions; axes is a bit mask made with GAN_AXIS(i) | GAN_AXIS(j), or GAN_ALL
 #define GAN_AXIS(i) (1u << (i))
 #define GAN_ALL 0xffffffffu
-enum { GAN_KEEPDIM = 1 }; // keep: reduced axes stay with size 1, else they go
+enum { GAN_KEEPDIM = 1 };                                 // keep: reduced axes stay with size 1, else they go
 GAN_API gan_tensor *gan_sum(gan_tensor *x, unsigned axes, int keep);
 GAN_API gan_tensor *gan_mean(gan_tensor *x, unsigned axes, int keep);
-GAN_API gan_tensor *gan_var(gan_tensor *x, unsigned axes, int keep); // biased (divides by n)
+GAN_API gan_tensor *gan_var(gan_tensor *x, unsigned axes, int keep);    // biased (divides by n)
 GAN_API gan_tensor *gan_amax(gan_tensor *x, int axis, int keep);     // the gradient goes to the first maximum
-GAN_API gan_tensor *gan_argmax(gan_tensor *x, int axis, int keep);   // index as a number; no gradient
-GAN_API gan_tensor *gan_norm(gan_tensor *x, unsigned axes, int keep); // Euclidean; gradient 0 at 0
+GAN_API gan_tensor *gan_argmax(gan_tensor *x, int axis, int keep);      // index as a number; no gradient
+GAN_API gan_tensor *gan_norm(gan_tensor *x, unsigned axes, int keep);   // Euclidean; gradient 0 at 0
 GAN_API gan_tensor *gan_logsumexp(gan_tensor *x, int axis, int keep);
-GAN_API gan_tensor *gan_sum_all(gan_tensor *x); // to a scalar
+GAN_API gan_tensor *gan_sum_all(gan_tensor *x);                         // to a scalar
 GAN_API gan_tensor *gan_mean_all(gan_tensor *x);
-GAN_API gan_tensor *gan_norm_per_sample(gan_tensor *x); // (N, ...) -> (N)
+GAN_API gan_tensor *gan_norm_per_sample(gan_tensor *x);                 // (N, ...) -> (N)
 
 // products and images
 // (.., m, k) (.., k, n) -> (.., m, n), batch broadcasts
@@ -348,12 +343,12 @@ GAN_API gan_tensor *gan_matmul_t(gan_tensor *a, int transpose_a, gan_tensor *b, 
 // x (.., in) -> (.., out); bias may be NULL
 GAN_API gan_tensor *gan_f_linear(gan_tensor *x, gan_tensor *weight, gan_tensor *bias);
 
-typedef struct gan_conv2d_desc {            // zero means the default
-    int out_channels;                       // for the layers; the operations read it off the weight
-    int kernel[2];                          // height, width; width 0: the height
-    int stride[2], padding[2], dilation[2]; // default 1, 0, 1; a second 0 means "as the first"
-    int output_padding[2];                  // conv_transpose2d only
-    int groups;                             // default 1
+typedef struct gan_conv2d_desc {                        // zero means the default
+    int out_channels;                                 // for the layers; the operations read it off the weight
+    int kernel[2];                                      // height, width; width 0: the height
+    int stride[2], padding[2], dilation[2];             // default 1, 0, 1; a second 0 means "as the first"
+    int output_padding[2];                              // conv_transpose2d only
+    int groups;                                         // default 1
     int no_bias;
 } gan_conv2d_desc;
 // x (N, C, H, W), weight (O, C / groups, kh, kw), bias (O) or NULL -> (N, O, H', W'), H' = (H + 2 p - d (kh -
@@ -378,16 +373,16 @@ GAN_API gan_tensor *gan_neg(gan_tensor *x);
 GAN_API gan_tensor *gan_add_scalar(gan_tensor *x, gan_real s);
 GAN_API gan_tensor *gan_mul_scalar(gan_tensor *x, gan_real s);
 GAN_API gan_tensor *gan_pow_scalar(gan_tensor *x, gan_real p);
-GAN_API gan_tensor *gan_lerp(gan_tensor *a, gan_tensor *b, gan_tensor *w); // a + w (b - a)
+GAN_API gan_tensor *gan_lerp(gan_tensor *a, gan_tensor *b, gan_tensor *w);         // a + w (b - a)
 GAN_API gan_tensor *gan_softmax(gan_tensor *x, int axis);
 GAN_API gan_tensor *gan_log_softmax(gan_tensor *x, int axis);
-GAN_API gan_tensor *gan_mse_loss(gan_tensor *x, gan_tensor *target);             // mean
-GAN_API gan_tensor *gan_bce_with_logits(gan_tensor *logits, gan_tensor *target); // mean; softplus(l) - t l
-GAN_API gan_tensor *gan_detach(gan_tensor *x); // the same values, off the tape; no copy
+GAN_API gan_tensor *gan_mse_loss(gan_tensor *x, gan_tensor *target);               // mean
+GAN_API gan_tensor *gan_bce_with_logits(gan_tensor *logits, gan_tensor *target);   // mean; softplus(l) - t l
+GAN_API gan_tensor *gan_detach(gan_tensor *x);                       // the same values, off the tape; no copy
 
 // >>gradients: y must be a scalar (one value)
 
-enum { GAN_CREATE_GRAPH = 1 }; // record the backward pass too, so that its result can be differentiated
+enum { GAN_CREATE_GRAPH = 1 };       // record the backward pass too, so that its result can be differentiated
 // dy/dx, of x's shape; zeros when y does not depend on x.
 GAN_API gan_tensor *gan_grad(gan_tensor *y, gan_tensor *x, int flags);
 // fills dx[0 .. n-1]; error code
@@ -397,10 +392,10 @@ GAN_API int gan_record(gan_context *ctx, int on);
 
 typedef gan_tensor *gan_function(gan_context *ctx, gan_tensor **x, void *user);
 typedef struct gan_gradcheck_report {
-    double worst;     // max over entries of |analytic - numeric| / (atol + rtol |numeric|): passes below 1
-    double error;     // the largest |analytic - numeric| itself
-    int input, entry; // where
-    double analytic, numeric; // what stood there
+    double worst;        // max over entries of |analytic - numeric| / (atol + rtol |numeric|): passes below 1
+    double error;                       // the largest |analytic - numeric| itself
+    int input, entry;                   // where
+    double analytic, numeric;           // what stood there
 } gan_gradcheck_report;
 // Central differences of sum(w f(x)) with fixed random weights w against the tape. order 1 checks gradients,
 // order 2 gradients of gradients (of the sum of first gradients with random weights). Returns 1 when worst <
@@ -415,15 +410,15 @@ typedef enum gan_mode { GAN_TRAIN = 0, GAN_EVAL = 1 } gan_mode;
 
 GAN_API gan_model *gan_model_create(gan_context *ctx, const char *name, gan_model_function *forward,
                                     void *user);
-GAN_API gan_tensor *gan_forward(gan_model *m, gan_tensor *x, gan_tensor *label); // label may be NULL
+GAN_API gan_tensor *gan_forward(gan_model *m, gan_tensor *x, gan_tensor *label);   // label may be NULL
 GAN_API void *gan_model_user(const gan_model *m);
 GAN_API gan_context *gan_model_context(const gan_model *m);
 GAN_API void gan_model_mode(gan_model *m, gan_mode mode);
-GAN_API int gan_model_count(const gan_model *m);               // parameters and buffers so far
-GAN_API const char *gan_model_name(const gan_model *m, int i); // "fc1.weight"
+GAN_API int gan_model_count(const gan_model *m);                        // parameters and buffers so far
+GAN_API const char *gan_model_name(const gan_model *m, int i);          // "fc1.weight"
 GAN_API gan_tensor *gan_model_tensor(const gan_model *m, int i);
-GAN_API gan_tensor *gan_model_find(const gan_model *m, const char *name); // NULL when there is none
-GAN_API size_t gan_model_parameters(const gan_model *m);                  // trainable numbers so far
+GAN_API gan_tensor *gan_model_find(const gan_model *m, const char *name);           // NULL when there is none
+GAN_API size_t gan_model_parameters(const gan_model *m);                // trainable numbers so far
 // Frozen parameters are left alone by optimisers. prefix NULL means all; "conv1" covers "conv1.weight" and
 // "conv1.bias". It holds for parameters that do not exist yet too; the last call about a name counts.
 GAN_API void gan_model_freeze(gan_model *m, const char *prefix, int frozen);
@@ -431,31 +426,26 @@ GAN_API void gan_model_freeze(gan_model *m, const char *prefix, int frozen);
 // Initialisers. Fans as in PyTorch. Values depend on the seed and the parameter's full name, not on the order
 // of creation.
 #define GAN_INITS(X)                                                                                         \
-    X(DEFAULT, default)                                                                                      \
-    X(ZEROS, zeros)                                                                                          \
-    X(CONSTANT, constant) X(NORMAL, normal) X(UNIFORM, uniform) X(XAVIER_UNIFORM, xavier_uniform)            \
-        X(XAVIER_NORMAL, xavier_normal) X(HE_UNIFORM, he_uniform) X(HE_NORMAL, he_normal)                    \
-            X(ORTHOGONAL, orthogonal)
+    X(DEFAULT, default) X(ZEROS, zeros) X(CONSTANT, constant) X(NORMAL, normal) X(UNIFORM, uniform)          \
+    X(XAVIER_UNIFORM, xavier_uniform) X(XAVIER_NORMAL, xavier_normal) X(HE_UNIFORM, he_uniform)              \
+    X(HE_NORMAL, he_normal) X(ORTHOGONAL, orthogonal)
 typedef enum gan_init_kind {
 #define GAN__ROW(id, name) GAN_INIT_##id,
     GAN_INITS(GAN__ROW)
 #undef GAN__ROW
-        GAN_INIT_COUNT
+    GAN_INIT_COUNT
 } gan_init_kind;
-typedef struct gan_init {
-    gan_init_kind kind;
-    gan_real a, b;
-} gan_init;
-GAN_API gan_init gan_init_default(void); // U(-1/sqrt(fan_in), 1/sqrt(fan_in)): PyTorch's linear and conv
+typedef struct gan_init { gan_init_kind kind; gan_real a, b; } gan_init;
+GAN_API gan_init gan_init_default(void);      // U(-1/sqrt(fan_in), 1/sqrt(fan_in)): PyTorch's linear and conv
 GAN_API gan_init gan_init_zeros(void);
 GAN_API gan_init gan_init_constant(gan_real value);
 GAN_API gan_init gan_init_normal(gan_real mean, gan_real std);
 GAN_API gan_init gan_init_uniform(gan_real lo, gan_real hi);
-GAN_API gan_init gan_init_xavier_uniform(gan_real gain); // Glorot 2010
+GAN_API gan_init gan_init_xavier_uniform(gan_real gain);                // Glorot 2010
 GAN_API gan_init gan_init_xavier_normal(gan_real gain);
-GAN_API gan_init gan_init_he_uniform(gan_real slope); // He 2015, for leaky ReLU of that slope (0: ReLU)
+GAN_API gan_init gan_init_he_uniform(gan_real slope);       // He 2015, for leaky ReLU of that slope (0: ReLU)
 GAN_API gan_init gan_init_he_normal(gan_real slope);
-GAN_API gan_init gan_init_orthogonal(gan_real gain); // Saxe 2014
+GAN_API gan_init gan_init_orthogonal(gan_real gain);                    // Saxe 2014
 // The weight initialiser of the layers that this model creates from now on (biases: zeros unless it is the
 // default one).
 GAN_API void gan_model_init(gan_model *m, gan_init weights);
@@ -465,11 +455,10 @@ GAN_API gan_tensor *gan_param(gan_model *m, const char *name, gan_init init, int
 GAN_API gan_tensor *gan_buffer(gan_model *m, const char *name, gan_real value, int ndim, ...);
 
 #define GAN_LAYERS(X)                                                                                        \
-    X(LINEAR, linear)                                                                                        \
-    X(CONV2D, conv2d)                                                                                        \
-    X(CONV_TRANSPOSE2D, conv_transpose2d) X(BATCH_NORM, batch_norm) X(LAYER_NORM, layer_norm)                \
-        X(INSTANCE_NORM, instance_norm) X(GROUP_NORM, group_norm) X(EMBEDDING, embedding)                    \
-            X(DROPOUT, dropout)
+    X(LINEAR, linear) X(CONV2D, conv2d) X(CONV_TRANSPOSE2D, conv_transpose2d) X(BATCH_NORM, batch_norm)      \
+    X(LAYER_NORM, layer_norm) X(INSTANCE_NORM, instance_norm) X(GROUP_NORM, group_norm)                      \
+    X(EMBEDDING, embedding)                                                                                  \
+    X(DROPOUT, dropout)
 // (.., in) -> (.., out)
 GAN_API gan_tensor *gan_linear(gan_model *m, const char *name, gan_tensor *x, int out);
 GAN_API gan_tensor *gan_linear_no_bias(gan_model *m, const char *name, gan_tensor *x, int out);
@@ -490,7 +479,7 @@ GAN_API gan_tensor *gan_instance_norm(gan_model *m, const char *name, gan_tensor
 GAN_API gan_tensor *gan_group_norm(gan_model *m, const char *name, gan_tensor *x, int groups);
 // (..) -> (.., dim)
 GAN_API gan_tensor *gan_embedding(gan_model *m, const char *name, gan_tensor *index, int rows, int dim);
-GAN_API gan_tensor *gan_dropout(gan_model *m, gan_tensor *x, gan_real p); // only in GAN_TRAIN
+GAN_API gan_tensor *gan_dropout(gan_model *m, gan_tensor *x, gan_real p);                 // only in GAN_TRAIN
 
 // >>losses: r = D(x), f = D(G(z)) are logits (before any sigmoid); every row is minimised by its player
 //
@@ -501,13 +490,13 @@ GAN_API gan_tensor *gan_dropout(gan_model *m, gan_tensor *x, gan_real p); // onl
 //     WASSERSTEIN       f - r                       -f                  Arjovsky 2017
 //     HINGE             relu(1-r) + relu(1+f)       -f                  Lim and Ye 2017
 #define GAN_LOSSES(X)                                                                                        \
-    X(NON_SATURATING, non_saturating)                                                                        \
-    X(MINIMAX, minimax) X(LEAST_SQUARES, least_squares) X(WASSERSTEIN, wasserstein) X(HINGE, hinge)
+    X(NON_SATURATING, non_saturating) X(MINIMAX, minimax) X(LEAST_SQUARES, least_squares)                    \
+    X(WASSERSTEIN, wasserstein) X(HINGE, hinge)
 typedef enum gan_loss {
 #define GAN__ROW(id, name) GAN_LOSS_##id,
     GAN_LOSSES(GAN__ROW)
 #undef GAN__ROW
-        GAN_LOSS_COUNT
+    GAN_LOSS_COUNT
 } gan_loss;
 // Batch means, scalars. smoothing s: the target of real data is 1 - s (one-sided label smoothing, Salimans
 // 2016); losses with a target use it.
@@ -525,7 +514,7 @@ typedef enum gan_penalty_kind {
 #define GAN__ROW(id, name) GAN_PENALTY_##id,
     GAN_PENALTIES(GAN__ROW)
 #undef GAN__ROW
-        GAN_PENALTY_COUNT
+    GAN_PENALTY_COUNT
 } gan_penalty_kind;
 GAN_API gan_tensor *gan_penalty(gan_penalty_kind kind, gan_real weight, gan_model *d, gan_tensor *real,
                                 gan_tensor *fake, gan_tensor *label);
@@ -540,18 +529,18 @@ typedef enum gan_optimizer_kind {
 #define GAN__ROW(id, name, states) GAN_OPTIMIZER_##id,
     GAN_OPTIMIZERS(GAN__ROW)
 #undef GAN__ROW
-        GAN_OPTIMIZER_COUNT
+    GAN_OPTIMIZER_COUNT
 } gan_optimizer_kind;
-typedef struct gan_optimizer_desc { // start from a function below and change fields
+typedef struct gan_optimizer_desc {     // start from a function below and change fields
     gan_optimizer_kind kind;
-    gan_real lr, weight_decay;         // weight decay is L2, added to the gradient
-    gan_real momentum, dampening;      // SGD, RMSProp
-    int nesterov;                      // SGD
-    gan_real beta1, beta2, alpha, eps; // Adam's betas, RMSProp's alpha
+    gan_real lr, weight_decay;          // weight decay is L2, added to the gradient
+    gan_real momentum, dampening;       // SGD, RMSProp
+    int nesterov;                       // SGD
+    gan_real beta1, beta2, alpha, eps;  // Adam's betas, RMSProp's alpha
 } gan_optimizer_desc;
 GAN_API gan_optimizer_desc gan_sgd(gan_real lr, gan_real momentum);
-GAN_API gan_optimizer_desc gan_rmsprop(gan_real lr);                              // alpha .99, eps 1e-8
-GAN_API gan_optimizer_desc gan_adam(gan_real lr, gan_real beta1, gan_real beta2); // eps 1e-8; Kingma 2014
+GAN_API gan_optimizer_desc gan_rmsprop(gan_real lr);                    // alpha .99, eps 1e-8
+GAN_API gan_optimizer_desc gan_adam(gan_real lr, gan_real beta1, gan_real beta2);     // eps 1e-8; Kingma 2014
 
 GAN_API gan_optimizer *gan_optimizer_create(gan_model *m, gan_optimizer_desc desc);
 // One update of the model's parameters that are not frozen; gradients are computed for these alone. Returns
@@ -560,7 +549,7 @@ GAN_API gan_optimizer *gan_optimizer_create(gan_model *m, gan_optimizer_desc des
 // tensor recorded since the last step is released.
 GAN_API gan_real gan_minimize(gan_optimizer *o, gan_tensor *loss);
 GAN_API void gan_optimizer_lr(gan_optimizer *o, gan_real lr);
-GAN_API gan_real gan_optimizer_norm(const gan_optimizer *o); // Euclidean norm of the last gradient
+GAN_API gan_real gan_optimizer_norm(const gan_optimizer *o);            // Euclidean norm of the last gradient
 
 // >>datasets: batches in shuffled epochs
 
@@ -572,18 +561,18 @@ GAN_API gan_dataset *gan_dataset_memory(gan_context *ctx, const gan_real *data, 
 //     circle, sigma .01 - GRID (2) 25 modes on {-4, -2, 0, 2, 4}^2, sigma .05 - MOONS (2) two half circles,
 //     noise .05 - SWISS_ROLL (2) noise .05, scaled to about 1
 #define GAN_TOYS(X)                                                                                          \
-    X(NORMAL, normal, 1)                                                                                     \
-    X(LINE, line, 2) X(RING, ring, 2) X(GRID, grid, 2) X(MOONS, moons, 2) X(SWISS_ROLL, swiss_roll, 2)
+    X(NORMAL, normal, 1) X(LINE, line, 2) X(RING, ring, 2) X(GRID, grid, 2) X(MOONS, moons, 2)               \
+    X(SWISS_ROLL, swiss_roll, 2)
 typedef enum gan_toy {
 #define GAN__ROW(id, name, dim) GAN_TOY_##id,
     GAN_TOYS(GAN__ROW)
 #undef GAN__ROW
-        GAN_TOY_COUNT
+    GAN_TOY_COUNT
 } gan_toy;
 GAN_API gan_dataset *gan_dataset_toy(gan_context *ctx, gan_toy kind);
 // (n, ...); labels (n) or NULL
 GAN_API gan_tensor *gan_dataset_batch(gan_dataset *d, int n, gan_tensor **labels);
-GAN_API int64_t gan_dataset_size(const gan_dataset *d); // 0: endless
+GAN_API int64_t gan_dataset_size(const gan_dataset *d);                 // 0: endless
 #ifndef GAN_NO_STDIO
 // IDX files (MNIST, Fashion-MNIST). path: an images file, or a folder with train-images-idx3-ubyte (and, when
 // present, its labels). Pixels 0 .. 255 become -1 .. 1, shape (1, H, W).
@@ -617,30 +606,30 @@ GAN_API int gan_load_memory(gan_context *ctx, const void *bytes, size_t size);
 
 // >>trainer: Goodfellow 2014, algorithm 1
 
-typedef enum gan_prior { GAN_PRIOR_NORMAL = 0, GAN_PRIOR_UNIFORM = 1 } gan_prior; // N(0, 1), U(-1, 1)
+typedef enum gan_prior { GAN_PRIOR_NORMAL = 0, GAN_PRIOR_UNIFORM = 1 } gan_prior;         // N(0, 1), U(-1, 1)
 
 typedef struct gan_trainer_stats {
-    int64_t step;            // 1 after the first
-    gan_real d_loss, g_loss; // as minimised; d_loss without the penalty
-    gan_real penalty;        // its weighted value
+    int64_t step;                       // 1 after the first
+    gan_real d_loss, g_loss;            // as minimised; d_loss without the penalty
+    gan_real penalty;                   // its weighted value
     // mean D(x), D(G(z)): probabilities for MINIMAX and NON_SATURATING, raw outputs for the others
     gan_real d_real, d_fake;
     gan_real d_grad_norm, g_grad_norm;
-    int cancelled; // the callback asked to stop
+    int cancelled;                      // the callback asked to stop
 } gan_trainer_stats;
 
-typedef struct gan_trainer_desc { // zero means the default
+typedef struct gan_trainer_desc {       // zero means the default
     gan_model *generator, *discriminator;
     gan_dataset *data;
-    int batch;  // 64
-    int latent; // size of z; 100
+    int batch;                          // 64
+    int latent;                         // size of z; 100
     gan_prior prior;
     gan_loss loss;
     gan_penalty_kind penalty;
-    gan_real penalty_weight;                     // the penalty's own default
-    gan_optimizer_desc g_optimizer, d_optimizer; // Adam 2e-4 (.5, .999)
-    int d_steps;                                 // k of algorithm 1; 1
-    gan_real ema;                                // decay of an averaged generator, used for sampling; 0: none
+    gan_real penalty_weight;            // the penalty's own default
+    gan_optimizer_desc g_optimizer, d_optimizer;        // Adam 2e-4 (.5, .999)
+    int d_steps;                        // k of algorithm 1; 1
+    gan_real ema;                       // decay of an averaged generator, used for sampling; 0: none
     gan_real label_smoothing;
     // after each step; non-zero cancels gan_trainer_run
     int (*progress)(const gan_trainer_stats *stats, void *user);
@@ -648,15 +637,15 @@ typedef struct gan_trainer_desc { // zero means the default
 } gan_trainer_desc;
 
 GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc *desc);
-GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t); // d_steps updates of D, then one of G
-GAN_API gan_trainer_stats gan_trainer_run(gan_trainer *t, int64_t steps); // until done, cancelled or failed
+GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t);             // d_steps updates of D, then one of G
+GAN_API gan_trainer_stats gan_trainer_run(gan_trainer *t, int64_t steps);   // until done, cancelled or failed
 // n samples of the (averaged) generator in GAN_EVAL, always from the same z for the same n; the training is
 // not disturbed.
 GAN_API gan_tensor *gan_trainer_sample(gan_trainer *t, int n);
 GAN_API gan_tensor *gan_trainer_generate(gan_trainer *t, gan_tensor *z, gan_tensor *label); // from your own z
 GAN_API gan_optimizer *gan_trainer_g_optimizer(gan_trainer *t);        // for schedules: gan_optimizer_lr
 GAN_API gan_optimizer *gan_trainer_d_optimizer(gan_trainer *t);
-GAN_API int64_t gan_trainer_steps(const gan_trainer *t); // done so far, those before a checkpoint included
+GAN_API int64_t gan_trainer_steps(const gan_trainer *t);    // done so far, those before a checkpoint included
 
 #endif // GAN_H
 // clang-format on
@@ -1520,12 +1509,13 @@ typedef struct gan__kernels {
 
 #endif // GAN__PASS
 
+// clang-format off
 // >>vec: one vector of gan_real on one instruction set, as macros; may use base, cpu; tests/test_vec.c
 
 #if defined(GAN_IDE) && !defined(GAN__PASS)
 #define GAN__PASS 1
 #endif
-#ifdef GAN__PASS // floor 1: included once per instruction set by room isa
+#ifdef GAN__PASS   // floor 1: included once per instruction set by room isa
 
 #define GAN__CAT_(a, b) a##b
 #define GAN__CAT(a, b) GAN__CAT_(a, b)
@@ -1539,7 +1529,7 @@ typedef struct gan__kernels {
 // MIN(a, b) = a < b ? a : b and MAX(a, b) = a > b ? a : b, so b when one is NaN. CVT_I rounds to nearest; NaN
 // gives anything.
 
-#if GAN__PASS == 1 // scalar: one lane; the oracle of the others
+#if GAN__PASS == 1   // scalar: one lane; the oracle of the others
 
 #define GAN__ISA scalar
 #define GAN__ISA_ID GAN_ISA_SCALAR
@@ -1614,7 +1604,7 @@ GAN__INLINE GAN__VI gan__nearest_scalar(gan_real v)
     return (GAN__VI)(v < 0 ? v - (gan_real)0.5 : v + (gan_real)0.5);
 }
 
-#elif GAN__PASS == 2 // SSE2
+#elif GAN__PASS == 2   // SSE2
 
 #define GAN__ISA sse2
 #define GAN__ISA_ID GAN_ISA_SSE2
@@ -1670,7 +1660,7 @@ GAN__INLINE __m128 gan__select_sse2(__m128 m, __m128 a, __m128 b)
     return _mm_or_ps(_mm_and_ps(m, a), _mm_andnot_ps(m, b));
 }
 
-#elif GAN__PASS == 3 // AVX2 + FMA
+#elif GAN__PASS == 3   // AVX2 + FMA
 
 #define GAN__ISA avx2
 #define GAN__ISA_ID GAN_ISA_AVX2
@@ -1738,11 +1728,11 @@ GAN__INLINE __m256 gan__even_avx2(const float *p, int lo, int hi)
 {
     const __m256 a = _mm256_maskload_ps(p, gan__lanes_avx2(2 * lo, 2 * hi - 1));
     const __m256 b = _mm256_maskload_ps(p + 8, gan__lanes_avx2(2 * lo - 8, 2 * hi - 9));
-    const __m256 t = _mm256_shuffle_ps(a, b, 0x88); // a 0 2, b 0 2, a 4 6, b 4 6
+    const __m256 t = _mm256_shuffle_ps(a, b, 0x88);   // a 0 2, b 0 2, a 4 6, b 4 6
     return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(t), 0xd8));
 }
 
-#elif GAN__PASS == 4 // AVX-512F
+#elif GAN__PASS == 4   // AVX-512F
 
 #define GAN__ISA avx512
 #define GAN__ISA_ID GAN_ISA_AVX512
@@ -1807,7 +1797,7 @@ GAN__INLINE __m512 gan__even_avx512(const float *p, int lo, int hi)
         a, _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), b);
 }
 
-#elif GAN__PASS == 5 // NEON (AArch64)
+#elif GAN__PASS == 5   // NEON (AArch64)
 
 #define GAN__ISA neon
 #define GAN__ISA_ID GAN_ISA_NEON
@@ -1867,7 +1857,7 @@ GAN__INLINE float32x4_t gan__max2_neon(float32x4_t a, float32x4_t b)
     return vbslq_f32(vcgtq_f32(a, b), a, b);
 }
 
-#endif // a WASM SIMD128 block (wasm_f32x4_*, 4 lanes, GAN__PASS == 6) goes here
+#endif   // a WASM SIMD128 block (wasm_f32x4_*, 4 lanes, GAN__PASS == 6) goes here
 
 #define GAN__ZERO GAN__SET1(0)
 #define GAN__ONE GAN__SET1(1)
@@ -1906,11 +1896,10 @@ GAN__INLINE void GAN__NAME(transpose8)(int count, const float *src, int64_t ld, 
 #define GAN__OUT(c)                                                                                          \
     _mm256_storeu_ps(dst + c * ldd, _mm256_permute2f128_ps(u0##c, u4##c, 0x20));                             \
     _mm256_storeu_ps(dst + (4 + c) * ldd, _mm256_permute2f128_ps(u0##c, u4##c, 0x31));
-    GAN__ROW(0)
-    GAN__ROW(1)
-    GAN__ROW(2) GAN__ROW(3) GAN__ROW(4) GAN__ROW(5) GAN__ROW(6) GAN__ROW(7) GAN__PAIR(0, 1) GAN__PAIR(2, 3)
-        GAN__PAIR(4, 5) GAN__PAIR(6, 7) GAN__FOUR(0, 2) GAN__FOUR(4, 6) GAN__OUT(0) GAN__OUT(1) GAN__OUT(2)
-            GAN__OUT(3)
+    GAN__ROW(0) GAN__ROW(1) GAN__ROW(2) GAN__ROW(3) GAN__ROW(4) GAN__ROW(5) GAN__ROW(6) GAN__ROW(7)
+    GAN__PAIR(0, 1) GAN__PAIR(2, 3) GAN__PAIR(4, 5) GAN__PAIR(6, 7)
+    GAN__FOUR(0, 2) GAN__FOUR(4, 6)
+    GAN__OUT(0) GAN__OUT(1) GAN__OUT(2) GAN__OUT(3)
 #undef GAN__ROW
 #undef GAN__PAIR
 #undef GAN__FOUR
@@ -1940,13 +1929,12 @@ GAN__INLINE void gan__transpose16_avx512(int count, const float *src, int64_t ld
     _mm512_storeu_ps(dst + (4 + c) * ldd, GAN__MIX(w##c, y##c, 0x88));                                       \
     _mm512_storeu_ps(dst + (8 + c) * ldd, GAN__MIX(v##c, x##c, 0xdd));                                       \
     _mm512_storeu_ps(dst + (12 + c) * ldd, GAN__MIX(w##c, y##c, 0xdd));
-    GAN__ROW(0)
-    GAN__ROW(1)
-    GAN__ROW(2) GAN__ROW(3) GAN__ROW(4) GAN__ROW(5) GAN__ROW(6) GAN__ROW(7) GAN__ROW(8) GAN__ROW(9)
-        GAN__ROW(10) GAN__ROW(11) GAN__ROW(12) GAN__ROW(13) GAN__ROW(14) GAN__ROW(15) GAN__PAIR(0, 1)
-            GAN__PAIR(2, 3) GAN__PAIR(4, 5) GAN__PAIR(6, 7) GAN__PAIR(8, 9) GAN__PAIR(10, 11)
-                GAN__PAIR(12, 13) GAN__PAIR(14, 15) GAN__FOUR(0, 2) GAN__FOUR(4, 6) GAN__FOUR(8, 10)
-                    GAN__FOUR(12, 14) GAN__OUT(0) GAN__OUT(1) GAN__OUT(2) GAN__OUT(3)
+    GAN__ROW(0) GAN__ROW(1) GAN__ROW(2) GAN__ROW(3) GAN__ROW(4) GAN__ROW(5) GAN__ROW(6) GAN__ROW(7)
+    GAN__ROW(8) GAN__ROW(9) GAN__ROW(10) GAN__ROW(11) GAN__ROW(12) GAN__ROW(13) GAN__ROW(14) GAN__ROW(15)
+    GAN__PAIR(0, 1) GAN__PAIR(2, 3) GAN__PAIR(4, 5) GAN__PAIR(6, 7)
+    GAN__PAIR(8, 9) GAN__PAIR(10, 11) GAN__PAIR(12, 13) GAN__PAIR(14, 15)
+    GAN__FOUR(0, 2) GAN__FOUR(4, 6) GAN__FOUR(8, 10) GAN__FOUR(12, 14)
+    GAN__OUT(0) GAN__OUT(1) GAN__OUT(2) GAN__OUT(3)
 #undef GAN__ROW
 #undef GAN__PAIR
 #undef GAN__FOUR
@@ -2101,7 +2089,7 @@ GAN__INLINE GAN__VF GAN__NAME(log)(GAN__VF x0)
     s = GAN__FMA(GAN__MUL(f, z), s, GAN__MUL(e, GAN__SET1(1.42860677e-6f)));
     s = GAN__ADD(f, GAN__FNMA(z, GAN__SET1(0.5f), s));
     s = GAN__FMA(e, GAN__SET1(0.693145752f), s);
-    s = GAN__SEL(GAN__LT(x0, GAN__INF), s, x0); // +inf and NaN
+    s = GAN__SEL(GAN__LT(x0, GAN__INF), s, x0);                                   // +inf and NaN
     s = GAN__SEL(GAN__LT(x0, GAN__ZERO), GAN__NAN, s);
     return GAN__SEL(GAN__EQ(x0, GAN__ZERO), GAN__SUB(GAN__ZERO, GAN__INF), s);
 }
@@ -2229,69 +2217,33 @@ GAN__INLINE GAN__VF GAN__NAME(silu)(GAN__VF x) { return GAN__MUL(x, GAN__NAME(si
 // Maps. One loop for every stride: a single value stands in a buffer of one vector that is read again and
 // again, and the tail passes through the same buffers (its spare lanes repeat its first element).
 #define GAN__X(map, inputs, expression)                                                                      \
-    GAN__INLINE GAN__VF GAN__NAME(op_##map)(GAN__VF a, GAN__VF b, GAN__VF c, GAN__VF p, GAN__VF q)           \
-    {                                                                                                        \
-        (void)a;                                                                                             \
-        (void)b;                                                                                             \
-        (void)c;                                                                                             \
-        (void)p;                                                                                             \
-        (void)q;                                                                                             \
+    GAN__INLINE GAN__VF GAN__NAME(op_##map)(GAN__VF a, GAN__VF b, GAN__VF c, GAN__VF p, GAN__VF q) {         \
+        (void)a; (void)b; (void)c; (void)p; (void)q;                                                         \
         return expression;                                                                                   \
     }                                                                                                        \
-    static void GAN__NAME(map_##map)(size_t n, gan_real * y, const gan_real *a, size_t sa,                   \
-                                     const gan_real *b, size_t sb, const gan_real *c, size_t sc, gan_real p, \
-                                     gan_real q)                                                             \
-    {                                                                                                        \
+    static void GAN__NAME(map_##map)(size_t n, gan_real *y, const gan_real *a, size_t sa, const gan_real *b, \
+                                     size_t sb, const gan_real *c, size_t sc, gan_real p, gan_real q) {      \
         gan_real ta[GAN__LANES], tb[GAN__LANES], tc[GAN__LANES];                                             \
         const GAN__VF vp = GAN__SET1(p), vq = GAN__SET1(q);                                                  \
         const gan_real *pa = a, *pb = b, *pc = c;                                                            \
         GAN__VF va = GAN__ZERO, vb = GAN__ZERO, vc = GAN__ZERO;                                              \
-        (void)sa;                                                                                            \
-        (void)sb;                                                                                            \
-        (void)sc;                                                                                            \
-        (void)ta;                                                                                            \
-        (void)tb;                                                                                            \
-        (void)tc;                                                                                            \
-        (void)pa;                                                                                            \
-        (void)pb;                                                                                            \
-        (void)pc;                                                                                            \
+        (void)sa; (void)sb; (void)sc; (void)ta; (void)tb; (void)tc; (void)pa; (void)pb; (void)pc;            \
         if (n == 0) return;                                                                                  \
-        if (inputs > 0 && !sa) {                                                                             \
-            GAN__NAME(fill)(ta, a, 0, 0);                                                                    \
-            pa = ta;                                                                                         \
-        }                                                                                                    \
-        if (inputs > 1 && !sb) {                                                                             \
-            GAN__NAME(fill)(tb, b, 0, 0);                                                                    \
-            pb = tb;                                                                                         \
-        }                                                                                                    \
-        if (inputs > 2 && !sc) {                                                                             \
-            GAN__NAME(fill)(tc, c, 0, 0);                                                                    \
-            pc = tc;                                                                                         \
-        }                                                                                                    \
+        if (inputs > 0 && !sa) { GAN__NAME(fill)(ta, a, 0, 0); pa = ta; }                                    \
+        if (inputs > 1 && !sb) { GAN__NAME(fill)(tb, b, 0, 0); pb = tb; }                                    \
+        if (inputs > 2 && !sc) { GAN__NAME(fill)(tc, c, 0, 0); pc = tc; }                                    \
         for (size_t i = 0; i < n; i += GAN__LANES) {                                                         \
             const size_t left = n - i;                                                                       \
             if (left < GAN__LANES) {                                                                         \
-                if (inputs > 0 && sa) {                                                                      \
-                    GAN__NAME(fill)(ta, a + i, 1, left);                                                     \
-                    pa = ta;                                                                                 \
-                }                                                                                            \
-                if (inputs > 1 && sb) {                                                                      \
-                    GAN__NAME(fill)(tb, b + i, 1, left);                                                     \
-                    pb = tb;                                                                                 \
-                }                                                                                            \
-                if (inputs > 2 && sc) {                                                                      \
-                    GAN__NAME(fill)(tc, c + i, 1, left);                                                     \
-                    pc = tc;                                                                                 \
-                }                                                                                            \
+                if (inputs > 0 && sa) { GAN__NAME(fill)(ta, a + i, 1, left); pa = ta; }                      \
+                if (inputs > 1 && sb) { GAN__NAME(fill)(tb, b + i, 1, left); pb = tb; }                      \
+                if (inputs > 2 && sc) { GAN__NAME(fill)(tc, c + i, 1, left); pc = tc; }                      \
             }                                                                                                \
             if (inputs > 0) va = GAN__LOAD(pa);                                                              \
             if (inputs > 1) vb = GAN__LOAD(pb);                                                              \
             if (inputs > 2) vc = GAN__LOAD(pc);                                                              \
             const GAN__VF v = GAN__NAME(op_##map)(va, vb, vc, vp, vq);                                       \
-            if (left < GAN__LANES) {                                                                         \
-                GAN__NAME(store_part)(y + i, left, v);                                                       \
-                return;                                                                                      \
-            }                                                                                                \
+            if (left < GAN__LANES) { GAN__NAME(store_part)(y + i, left, v); return; }                        \
             GAN__STORE(y + i, v);                                                                            \
             if (inputs > 0) pa += sa * GAN__LANES;                                                           \
             if (inputs > 1) pb += sb * GAN__LANES;                                                           \
@@ -2374,7 +2326,7 @@ static gan_real GAN__NAME(sumsq_dev)(size_t n, const gan_real *a, gan_real mean)
 static gan_real GAN__NAME(max)(size_t n, const gan_real *a)
 {
     const gan_real lowest = -(gan_real)HUGE_VAL;
-    GAN__VF m = GAN__SET1(lowest), odd = GAN__ZERO; // odd keeps any NaN
+    GAN__VF m = GAN__SET1(lowest), odd = GAN__ZERO;   // odd keeps any NaN
     for (size_t i = 0; i < n; i += GAN__LANES) {
         const GAN__VF v = n - i < GAN__LANES ? GAN__NAME(load_part)(a + i, n - i, lowest) : GAN__LOAD(a + i);
         m = GAN__MAX(m, v);
@@ -2428,45 +2380,24 @@ static void GAN__NAME(norm_backward)(size_t n, gan_real *y, const gan_real *g, c
     gan_real tg[GAN__LANES], th[GAN__LANES], t1[GAN__LANES], t2[GAN__LANES], ts[GAN__LANES];
     const gan_real *p1 = m1, *p2 = m2, *ps = s;
     if (n == 0) return;
-    if (!s1) {
-        GAN__NAME(fill)(t1, m1, 0, 0);
-        p1 = t1;
-    }
-    if (!s2) {
-        GAN__NAME(fill)(t2, m2, 0, 0);
-        p2 = t2;
-    }
-    if (!ss) {
-        GAN__NAME(fill)(ts, s, 0, 0);
-        ps = ts;
-    }
+    if (!s1) { GAN__NAME(fill)(t1, m1, 0, 0); p1 = t1; }
+    if (!s2) { GAN__NAME(fill)(t2, m2, 0, 0); p2 = t2; }
+    if (!ss) { GAN__NAME(fill)(ts, s, 0, 0); ps = ts; }
     for (size_t i = 0; i < n; i += GAN__LANES) {
         const size_t left = n - i;
         const gan_real *pg = g + i, *ph = h + i;
         if (left < GAN__LANES) {
             GAN__NAME(fill)(tg, pg, 1, left);
             GAN__NAME(fill)(th, ph, 1, left);
-            if (s1) {
-                GAN__NAME(fill)(t1, m1 + i, 1, left);
-                p1 = t1;
-            }
-            if (s2) {
-                GAN__NAME(fill)(t2, m2 + i, 1, left);
-                p2 = t2;
-            }
-            if (ss) {
-                GAN__NAME(fill)(ts, s + i, 1, left);
-                ps = ts;
-            }
+            if (s1) { GAN__NAME(fill)(t1, m1 + i, 1, left); p1 = t1; }
+            if (s2) { GAN__NAME(fill)(t2, m2 + i, 1, left); p2 = t2; }
+            if (ss) { GAN__NAME(fill)(ts, s + i, 1, left); ps = ts; }
             pg = tg;
             ph = th;
         }
         const GAN__VF d = GAN__SUB(GAN__LOAD(pg), GAN__LOAD(p1));
         const GAN__VF v = GAN__MUL(GAN__LOAD(ps), GAN__FNMA(GAN__LOAD(ph), GAN__LOAD(p2), d));
-        if (left < GAN__LANES) {
-            GAN__NAME(store_part)(y + i, left, v);
-            return;
-        }
+        if (left < GAN__LANES) { GAN__NAME(store_part)(y + i, left, v); return; }
         GAN__STORE(y + i, v);
         p1 += s1 * GAN__LANES;
         p2 += s2 * GAN__LANES;
@@ -2485,8 +2416,8 @@ static void GAN__NAME(norm_backward)(size_t n, gan_real *y, const gan_real *g, c
         GAN__VF s = !u ? GAN__ZERO : part ? GAN__NAME(load_part)(u + i, left, 0) : GAN__LOAD(u + i);         \
         GAN__VF t = !v ? GAN__ZERO : part ? GAN__NAME(load_part)(v + i, left, 0) : GAN__LOAD(v + i);         \
         GAN__VF d = GAN__MUL(grad, scale);                                                                   \
-        BODY if (part)                                                                                       \
-        {                                                                                                    \
+        BODY                                                                                                 \
+        if (part) {                                                                                          \
             GAN__NAME(store_part)(p + i, left, w);                                                           \
             if (u) GAN__NAME(store_part)(u + i, left, s);                                                    \
             if (v) GAN__NAME(store_part)(v + i, left, t);                                                    \
@@ -2505,10 +2436,14 @@ static void GAN__NAME(sgd)(size_t n, gan_real *p, const gan_real *g, gan_real *u
     const GAN__VF scale = GAN__SET1(o->scale), decay = GAN__SET1(o->weight_decay), lr = GAN__SET1(o->lr);
     const GAN__VF momentum = GAN__SET1(o->momentum), fresh = GAN__SET1(1 - o->dampening);
     const int first = o->step <= 1, nesterov = o->nesterov > 0;
-    GAN__OPTIMISER(d = GAN__FMA(decay, w, d); if (u) {
-        s = first ? d : GAN__FMA(fresh, d, GAN__MUL(momentum, s));
-        d = nesterov ? GAN__FMA(momentum, s, d) : s;
-    } w = GAN__FNMA(lr, d, w);)
+    GAN__OPTIMISER(
+        d = GAN__FMA(decay, w, d);
+        if (u) {
+            s = first ? d : GAN__FMA(fresh, d, GAN__MUL(momentum, s));
+            d = nesterov ? GAN__FMA(momentum, s, d) : s;
+        }
+        w = GAN__FNMA(lr, d, w);
+    )
 }
 
 // d = g + wd p; sq = alpha sq + (1 - alpha) d^2; d = d / (sqrt(sq) + eps); buf = momentum buf + d; p -= lr
@@ -2519,11 +2454,16 @@ static void GAN__NAME(rmsprop)(size_t n, gan_real *p, const gan_real *g, gan_rea
     const GAN__VF scale = GAN__SET1(o->scale), decay = GAN__SET1(o->weight_decay), lr = GAN__SET1(o->lr);
     const GAN__VF alpha = GAN__SET1(o->alpha), fresh = GAN__SET1(1 - o->alpha), eps = GAN__SET1(o->eps);
     const GAN__VF momentum = GAN__SET1(o->momentum);
-    GAN__OPTIMISER(d = GAN__FMA(decay, w, d); s = GAN__FMA(fresh, GAN__MUL(d, d), GAN__MUL(alpha, s));
-                   d = GAN__DIV(d, GAN__ADD(GAN__SQRT(s), eps)); if (v) {
-                       t = GAN__FMA(momentum, t, d);
-                       d = t;
-                   } w = GAN__FNMA(lr, d, w);)
+    GAN__OPTIMISER(
+        d = GAN__FMA(decay, w, d);
+        s = GAN__FMA(fresh, GAN__MUL(d, d), GAN__MUL(alpha, s));
+        d = GAN__DIV(d, GAN__ADD(GAN__SQRT(s), eps));
+        if (v) {
+            t = GAN__FMA(momentum, t, d);
+            d = t;
+        }
+        w = GAN__FNMA(lr, d, w);
+    )
 }
 
 // d = g + wd p (Adam) or p *= 1 - lr wd (AdamW); m = beta1 m + (1 - beta1) d; v = beta2 v + (1 - beta2) d^2;
@@ -2538,10 +2478,13 @@ static void GAN__NAME(adam)(size_t n, gan_real *p, const gan_real *g, gan_real *
     const GAN__VF beta2 = GAN__SET1(o->beta2), fresh2 = GAN__SET1(1 - o->beta2);
     const GAN__VF rate = GAN__SET1(o->lr / o->bias1), eps = GAN__SET1(o->eps);
     const GAN__VF root2 = GAN__SET1(sqrt((double)o->bias2));
-    GAN__OPTIMISER(d = GAN__FMA(decay, w, d); w = GAN__MUL(w, shrink);
-                   s = GAN__FMA(fresh1, d, GAN__MUL(beta1, s));
-                   t = GAN__FMA(fresh2, GAN__MUL(d, d), GAN__MUL(beta2, t));
-                   w = GAN__FNMA(rate, GAN__DIV(s, GAN__ADD(GAN__DIV(GAN__SQRT(t), root2), eps)), w);)
+    GAN__OPTIMISER(
+        d = GAN__FMA(decay, w, d);
+        w = GAN__MUL(w, shrink);
+        s = GAN__FMA(fresh1, d, GAN__MUL(beta1, s));
+        t = GAN__FMA(fresh2, GAN__MUL(d, d), GAN__MUL(beta2, t));
+        w = GAN__FNMA(rate, GAN__DIV(s, GAN__ADD(GAN__DIV(GAN__SQRT(t), root2), eps)), w);
+    )
 }
 
 #undef GAN__OPTIMISER
@@ -2570,20 +2513,12 @@ static void GAN__NAME(clip)(size_t n, gan_real *p, gan_real lo, gan_real hi)
 #define GAN__OPEN1(i) GAN__VF c##i##0 = GAN__ZERO;
 #define GAN__OPEN2(i) GAN__OPEN1(i) GAN__VF c##i##1 = GAN__ZERO;
 #define GAN__OPEN3(i) GAN__OPEN2(i) GAN__VF c##i##2 = GAN__ZERO;
-#define GAN__ACC1(i)                                                                                         \
-    const GAN__VF a##i = GAN__SET1(a[i]);                                                                    \
-    c##i##0 = GAN__FMA(a##i, b0, c##i##0);
+#define GAN__ACC1(i) const GAN__VF a##i = GAN__SET1(a[i]); c##i##0 = GAN__FMA(a##i, b0, c##i##0);
 #define GAN__ACC2(i) GAN__ACC1(i) c##i##1 = GAN__FMA(a##i, b1, c##i##1);
 #define GAN__ACC3(i) GAN__ACC2(i) c##i##2 = GAN__FMA(a##i, b2, c##i##2);
-#define GAN__OUT1(i)                                                                                         \
-    GAN__STORE(t, c##i##0);                                                                                  \
-    t += GAN__LANES;
-#define GAN__OUT2(i)                                                                                         \
-    GAN__OUT1(i) GAN__STORE(t, c##i##1);                                                                     \
-    t += GAN__LANES;
-#define GAN__OUT3(i)                                                                                         \
-    GAN__OUT2(i) GAN__STORE(t, c##i##2);                                                                     \
-    t += GAN__LANES;
+#define GAN__OUT1(i) GAN__STORE(t, c##i##0); t += GAN__LANES;
+#define GAN__OUT2(i) GAN__OUT1(i) GAN__STORE(t, c##i##1); t += GAN__LANES;
+#define GAN__OUT3(i) GAN__OUT2(i) GAN__STORE(t, c##i##2); t += GAN__LANES;
 
 static void GAN__NAME(gemm1)(int64_t depth, const gan_real *a, const gan_real *b, gan_real *t)
 {
@@ -2621,7 +2556,7 @@ static void GAN__NAME(pack_copy)(int64_t depth, int count, int width, const gan_
 {
     for (int64_t d = 0; d < depth; d++, src += ld, dst += width) {
         int i = 0;
-        for (int q = 0; q < count; q += 16) GAN__PREFETCH(src + 8 * ld + q); // rows are often a page apart
+        for (int q = 0; q < count; q += 16) GAN__PREFETCH(src + 8 * ld + q);   // rows are often a page apart
         for (; i + GAN__LANES <= count; i += GAN__LANES) GAN__STORE(dst + i, GAN__LOAD(src + i));
         for (; i < count; i++) dst[i] = src[i];
         for (; i < width; i++) dst[i] = 0;
@@ -2640,7 +2575,7 @@ static void GAN__NAME(pack_trans)(int64_t depth, int count, int width, const gan
         if (i < count && width - i >= GAN__BLOCK) {
             step = GAN__BLOCK;
             for (; d + step <= depth; d += step) {
-                if (d % 16 == 0) // the next rows, which the next group or panel reads
+                if (d % 16 == 0)   // the next rows, which the next group or panel reads
                     for (int q = step; q < 2 * step; q++) GAN__PREFETCH(row + q * ld + d);
                 GAN__TRANSPOSE(count - i, row + d, ld, dst + d * width + i, width);
             }
@@ -2660,7 +2595,8 @@ static void GAN__NAME(pack_trans)(int64_t depth, int count, int width, const gan
 }
 
 // The pixels i of a piece (x + i step, i < count) that lie in 0 .. w: from <= i < to.
-GAN__INLINE void GAN__NAME(piece_range)(int64_t x, int64_t step, int64_t w, int64_t count, int *from, int *to)
+GAN__INLINE void GAN__NAME(piece_range)(int64_t x, int64_t step, int64_t w, int64_t count, int *from,
+                                        int *to)
 {
     int64_t lo = x < 0 ? -x : 0, hi = x < w ? w - x : 0;
     if (step == 2) {
@@ -2696,7 +2632,7 @@ GAN__INLINE int GAN__NAME(all_inside)(int64_t lo, int64_t hi, int64_t d, int64_t
 static void GAN__NAME(pack_pixels)(const gan__patches *p, int64_t at, int count, int width, int64_t d0,
                                    int64_t depth, gan_real *dst)
 {
-    enum { NEAR = 8 }; // taps whose ranges are worked out once
+    enum { NEAR = 8 };   // taps whose ranges are worked out once
     struct {
         const gan_real *src;
         int64_t y, x;
@@ -2726,10 +2662,7 @@ static void GAN__NAME(pack_pixels)(const gan__patches *p, int64_t at, int count,
         u += len;
         if (u < p->grid_w) continue;
         u = 0;
-        if (++t == p->grid_h) {
-            t = 0;
-            image++;
-        }
+        if (++t == p->grid_h) { t = 0; image++; }
     }
     int64_t c = d0 / (p->taps_y * p->taps_x), i = d0 / p->taps_x % p->taps_y, j = d0 % p->taps_x;
     for (int64_t d = 0; d < depth; d++, dst += width) {
@@ -2757,10 +2690,7 @@ static void GAN__NAME(pack_pixels)(const gan__patches *p, int64_t at, int count,
         for (int q = count; q < width; q++) dst[q] = 0;
         if (++j == p->taps_x) {
             j = 0;
-            if (++i == p->taps_y) {
-                i = 0;
-                c++;
-            }
+            if (++i == p->taps_y) { i = 0; c++; }
         }
     }
 }
@@ -2771,9 +2701,7 @@ static void GAN__NAME(pack_taps)(const gan__patches *p, int64_t at, int count, i
 {
     enum { CHUNK = 64, PITCH = CHUNK + 16, LINES = 3 * GAN__LANES + GAN__TILE_M };
     gan_real rows[LINES * PITCH];
-    struct {
-        int64_t y, x, offset;
-    } tap[LINES];
+    struct { int64_t y, x, offset; } tap[LINES];
     int64_t c = at / (p->taps_y * p->taps_x), i = at / p->taps_x % p->taps_y, j = at % p->taps_x;
     for (int q = 0; q < count; q++) {
         tap[q].y = i * p->dy;
@@ -2781,10 +2709,7 @@ static void GAN__NAME(pack_taps)(const gan__patches *p, int64_t at, int count, i
         tap[q].offset = c * p->plane + tap[q].y * p->w + tap[q].x;
         if (++j < p->taps_x) continue;
         j = 0;
-        if (++i == p->taps_y) {
-            i = 0;
-            c++;
-        }
+        if (++i == p->taps_y) { i = 0; c++; }
     }
     int64_t image = d0 / (p->grid_h * p->grid_w), t = d0 / p->grid_w % p->grid_h, u = d0 % p->grid_w;
     for (int64_t d = 0; d < depth; d += CHUNK) {
@@ -2797,8 +2722,9 @@ static void GAN__NAME(pack_taps)(const gan__patches *p, int64_t at, int count, i
             if (GAN__NAME(all_inside)(y0, y0, p->dy, p->taps_y, p->h) &&
                 GAN__NAME(all_inside)(x0, x0 + (len - 1) * p->step_x, p->dx, p->taps_x, p->w)) {
                 const gan_real *const base = src + y0 * p->w + x0;
-                for (int q = 0; q < count; q++) GAN__NAME(pack_piece)
-                (base + tap[q].offset, p->step_x, 0, (int)len, (int)len, rows + q * PITCH + e);
+                for (int q = 0; q < count; q++)
+                    GAN__NAME(pack_piece)
+                    (base + tap[q].offset, p->step_x, 0, (int)len, (int)len, rows + q * PITCH + e);
             } else {
                 for (int q = 0; q < count; q++) {
                     const int64_t y = y0 + tap[q].y;
@@ -2814,10 +2740,7 @@ static void GAN__NAME(pack_taps)(const gan__patches *p, int64_t at, int count, i
             u += len;
             if (u < p->grid_w) continue;
             u = 0;
-            if (++t == p->grid_h) {
-                t = 0;
-                image++;
-            }
+            if (++t == p->grid_h) { t = 0; image++; }
         }
         GAN__NAME(pack_trans)(chunk, count, width, rows, PITCH, dst + d * width);
     }
@@ -2879,7 +2802,8 @@ GAN__INLINE GAN__VF GAN__NAME(tile_step)(GAN__VF v, GAN__VF alpha, GAN__VF row, 
 }
 
 static void GAN__NAME(tile)(int m, int n, const gan_real *t, int64_t ldt, gan_real *c, int64_t ldc,
-                            gan_real alpha, gan_real beta, const gan_real *bias_row, const gan_real *bias_col)
+                            gan_real alpha, gan_real beta, const gan_real *bias_row,
+                            const gan_real *bias_col)
 {
     const GAN__VF va = GAN__SET1(alpha);
     const int body = n / GAN__LANES * GAN__LANES, left = n - body;
@@ -3003,10 +2927,12 @@ static const gan__kernels GAN__NAME(kernels) = {
 #undef GAN__VU
 #undef GAN__ZERO
 
-#endif // GAN__PASS
+#endif   // GAN__PASS
 #ifdef GAN_IDE
 #undef GAN__PASS
 #endif
+// clang-format on
+
 // >>isa: compiles floor 1 once per ISA and chooses among the tables; may use floors 0-1; tests/test_isa.c
 
 #ifndef GAN__PASS
@@ -7694,14 +7620,20 @@ GAN_API gan_optimizer_desc gan_adam(gan_real lr, gan_real beta1, gan_real beta2)
     return d;
 }
 
+static int gan__is_decay(gan_real b) { return b >= 0 && b < 1; }
+
 GAN_API gan_optimizer *gan_optimizer_create(gan_model *m, gan_optimizer_desc desc)
 {
     gan_optimizer *o;
     if (!m) return NULL;
-    if ((int)desc.kind < 0 || desc.kind >= GAN_OPTIMIZER_COUNT || !(desc.lr >= 0) || !(desc.eps >= 0)) {
-        gan__fail(m->ctx, GAN_ERROR_ARGUMENT,
-                  "optimizer of %s: kind %d, learning rate %f: start from gan_adam, gan_sgd or gan_rmsprop",
-                  m->name, (int)desc.kind, (double)desc.lr);
+    if ((int)desc.kind < 0 || desc.kind >= GAN_OPTIMIZER_COUNT || !(desc.lr >= 0) || !(desc.eps >= 0) ||
+        !gan__is_decay(desc.beta1) || !gan__is_decay(desc.beta2) || !gan__is_decay(desc.alpha)) {
+        gan__fail(
+            m->ctx, GAN_ERROR_ARGUMENT,
+            "optimizer of %s: kind %d, learning rate %f, beta1 %f, beta2 %f, alpha %f: rates must not be "
+            "negative, decays lie in [0, 1); start from gan_adam, gan_sgd or gan_rmsprop",
+            m->name, (int)desc.kind, (double)desc.lr, (double)desc.beta1, (double)desc.beta2,
+            (double)desc.alpha);
         return NULL;
     }
     o = (gan_optimizer *)gan__persist(m->ctx, sizeof *o);
@@ -9528,7 +9460,9 @@ static int gan__data_classes(const gan_dataset *d)
     int most = -1;
     size_t i;
     for (i = 0; i < d->n && d->byte_labels; ++i) most = GAN__MOST(most, (int)d->byte_labels[i]);
-    for (i = 0; i < d->n && d->real_labels; ++i) most = GAN__MOST(most, (int)d->real_labels[i]);
+    for (i = 0; i < d->n && d->real_labels; ++i)
+        if (d->real_labels[i] >= 0 && d->real_labels[i] < 65536)
+            most = GAN__MOST(most, (int)d->real_labels[i]);
     return most + 1;
 }
 
@@ -9729,6 +9663,8 @@ GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t)
     memset(&none, 0, sizeof none);
     if (!t) return none;
     ctx = t->ctx;
+    if (!ctx->depth)
+        gan__step_release(ctx); // at the start: what was sampled after the last step lived until now
     for (i = 0; i < t->desc.d_steps && !ctx->error; ++i) {
         gan_scope_open(ctx);
         gan__trainer_d_step(t);

@@ -663,6 +663,25 @@ static void test_embedding(void)
         gan_destroy(ctx);
     }
 #endif
+    TEST("embedding's default initial values are N(0, 1), as PyTorch's; gan_model_init changes them")
+    {
+        gan_context *ctx = gan_create(NULL);
+        plan q = {make_embedding, {500, 40}, 0};
+        gan_model *m = one_forward(ctx, &q, 1, (int[]){1}),
+                  *n = gan_model_create(ctx, "other", model_forward, &q);
+        double mean = 0, square = 0;
+        gan_tensor *w = gan_model_find(m, "emb.weight");
+        for (size_t k = 0; k < 20000; ++k) {
+            mean += (double)gan_data(w)[k] / 20000;
+            square += (double)gan_data(w)[k] * (double)gan_data(w)[k] / 20000;
+        }
+        CHECK_NEAR(mean, 0, 5 / sqrt(20000.), "mean");
+        CHECK_NEAR(square, 1, 5 * sqrt(2 / 20000.), "variance");
+        gan_model_init(n, gan_init_constant(3));
+        (void)gan_forward(n, gan_zeros(ctx, 1, 1), NULL);
+        CHECK_NEAR(gan_item(gan_model_find(n, "emb.weight")), 3, 0, "by gan_model_init");
+        gan_destroy(ctx);
+    }
     TEST("an index out of range is an error, not a read out of bounds")
     {
         static const gan_real bad[] = {5, -1, (gan_real)1.5, (gan_real)NAN, (gan_real)1e30};

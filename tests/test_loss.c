@@ -495,6 +495,12 @@ static void test_r1(void)
     }
 }
 
+static gan_tensor *norm_critic(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    return gan_linear(m, "w", gan_batch_norm(m, "n", x), 1);
+}
+
 static void test_weight_clip(void)
 {
     TEST("the clip adds nothing to the loss and brings every parameter into [-weight, weight]")
@@ -520,6 +526,17 @@ static void test_weight_clip(void)
             for (size_t k = 0; k < gan_numel(gan_model_tensor(d, i)); ++k)
                 CHECK(fabs((double)gan_data(gan_model_tensor(d, i))[k]) <= .1 + 1e-7, "%s",
                       gan_model_name(d, i));
+        gan_destroy(ctx);
+    }
+    TEST("the clip leaves buffers alone: a running variance of 1 is not a weight")
+    {
+        gan_context *ctx = gan_create(NULL);
+        gan_model *d = gan_model_create(ctx, "d", norm_critic, NULL);
+        (void)gan_forward(d, gan_rand_normal(ctx, 2, 6, 4), NULL);
+        gan_data(gan_model_find(d, "n.running_var"))[0] = 5;
+        gan_penalty_after(GAN_PENALTY_WEIGHT_CLIP, (gan_real).1, d);
+        CHECK_NEAR(gan_item(gan_model_find(d, "n.running_var")), 5, 0, "running_var");
+        CHECK_NEAR(gan_item(gan_model_find(d, "n.weight")), .1, 1e-7, "weight");
         gan_destroy(ctx);
     }
     TEST("after changes nothing for the other penalties")

@@ -313,7 +313,19 @@ static void minimize(void)
         CHECK(gan_item(gan_model_find(m, "w")) == 0, "moved");
         gan_destroy(ctx);
     }
-    TEST("the same bits after 20 steps with 1, 2, 3 and 7 threads and on a large parameter")
+    TEST("large gradients whose squares overflow are no infinity: their norm is right")
+    {
+        gan_context *ctx = gan_create(NULL);
+        gan_model *m = gan_model_create(ctx, "m", one_parameter, NULL);
+        gan_optimizer *o = gan_optimizer_create(m, gan_sgd((gan_real)1e-25, 0));
+        (void)gan_minimize(
+            o, gan_mul_scalar(gan_sum_all(gan_forward(m, gan_zeros(ctx, 1, N), NULL)), (gan_real)1e25));
+        CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+        CHECK_NEAR((double)gan_optimizer_norm(o) / 1e25, sqrt((double)N), 1e-5, "norm / 1e25");
+        CHECK_NEAR(gan_item(gan_model_find(m, "w")), -1, 1e-5, "w");
+        gan_destroy(ctx);
+    }
+    TEST("the same bits after 20 steps with 1, 2, 3 and 7 threads")
     {
         static const int counts[] = {1, 2, 3, 7};
         double first[N] = {0}, got[N];
@@ -345,6 +357,61 @@ static void minimize(void)
 #endif
 }
 
+// A parameter that is worth several threads, of odd size.
+enum { LARGE = 50021 };
+
+static gan_tensor *large_parameter(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    return gan_add(x, gan_param(m, "w", gan_init_zeros(), 1, LARGE));
+}
+static void large(const char *name, gan_optimizer_desc d)
+{
+    static const int counts[] = {1, 2, 3, 7};
+    static gan_real first[LARGE];
+    size_t i;
+    TESTF("%s on a parameter of %d: the formulas in every entry, the same bits on 1, 2, 3 and 7 threads",
+          name, LARGE)
+    {
+        for (i = 0; i < COUNT(counts); ++i) {
+            gan_context *ctx = context_with(GAN_ISA_AUTO, counts[i]);
+            gan_model *m = gan_model_create(ctx, "m", large_parameter, NULL);
+            gan_optimizer *o = gan_optimizer_create(m, d);
+            gan_tensor *w;
+            double norm = 0;
+            int k, t;
+            gan_scope_open(ctx);
+            (void)gan_forward(m, gan_zeros(ctx, 1, LARGE), NULL);
+            gan_scope_close(ctx);
+            w = gan_model_find(m, "w");
+            for (k = 0; k < LARGE; ++k) gan_data(w)[k] = (gan_real)start(k % N);
+            for (t = 1; t <= 3; ++t) {
+                gan_tensor *a = gan_zeros(ctx, 1, LARGE), *b = gan_zeros(ctx, 1, LARGE);
+                for (k = 0; k < LARGE; ++k) {
+                    gan_data(a)[k] = (gan_real)coefficient(k % N);
+                    gan_data(b)[k] = (gan_real)slope(k % N, t);
+                    if (t == 1) norm += pow(coefficient(k % N) * start(k % N) + slope(k % N, 1), 2);
+                }
+                (void)gan_minimize(
+                    o, gan_sum_all(
+                           gan_add(gan_mul_scalar(gan_mul(a, gan_square(w)), (gan_real).5), gan_mul(b, w))));
+                if (t == 1) CHECK_NEAR(gan_optimizer_norm(o), sqrt(norm), 1e-4 * sqrt(norm), "norm");
+            }
+            if (i == 0) {
+                static double want[LARGE];
+                double of[N];
+                for (k = 0; k < N; ++k) of[k] = reference(&d, k, 0, 3);
+                for (k = 0; k < LARGE; ++k) want[k] = of[k % N];
+                CHECK_ARRAY(LARGE, gan_data(w), want, TOL, TOL, name);
+                memcpy(first, gan_data(w), sizeof first);
+            }
+            CHECK_BYTES(first, gan_data(w), sizeof first, "weights");
+            CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+            gan_destroy(ctx);
+        }
+    }
+}
+
 static const struct {
     const char *name;
     int states;
@@ -360,6 +427,10 @@ int main(void)
     size_t i;
     for (i = 0; i < COUNT(optimizers); ++i) optimizers[i].run();
     minimize();
+    large("sgd with momentum", gan_sgd((gan_real).05, (gan_real).9));
+    large("sgd", gan_sgd((gan_real).05, 0));
+    large("rmsprop with momentum", with(gan_rmsprop((gan_real).01), .7, 0, 0, 0));
+    large("adam", gan_adam((gan_real).02, (gan_real).5, (gan_real).999));
     printf("%d optimisers\n", (int)COUNT(optimizers));
     return test_done();
 }

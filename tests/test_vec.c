@@ -1,0 +1,105 @@
+// One vector: NaN through MIN and MAX in every lane, rounding step by step, fused multiply-add, sums by
+// halves. The macros live only inside a pass of gan.h, so they are seen here through kernels that are little
+// more than one of them.
+#include "test.h"
+#define GAN_IMPLEMENTATION
+#include "../gan.h"
+
+#include "kernels.h"
+
+enum { N = 37, M = 64 };
+
+// y must be NaN exactly where `at` says
+static void nan_at(const gan__kernels *k, const char *what, const gan_real *y, int at)
+{
+    int i;
+    for (i = 0; i < N; ++i)
+        CHECK((y[i] != y[i]) == (i == at), "%s %s: element %d of NaN at %d", k->name, what, i, at);
+}
+
+static void map2(const gan__kernels *k, int map, gan_real *y, const gan_real *a, const gan_real *b)
+{
+    k->map[map](M, y, a, 1, b, 1, NULL, 0, 0, 0);
+}
+
+int main(void)
+{
+    const gan__kernels *k;
+    for (k = next_isa(NULL); k; k = next_isa(k)) {
+        gan_real a[M], b[M], c[M], t[M], y[M], z[M];
+        TESTF("%s: MIN and MAX give their second argument when one is NaN: relu and clamp pass it on",
+              k->name)
+        {
+            for (int at = 0; at < N; ++at) {
+                fill(a, N);
+                a[at] = not_a_number();
+                k->map[GAN__MAP_relu](N, y, a, 1, NULL, 0, NULL, 0, 0, 0);
+                nan_at(k, "relu", y, at);
+                k->map[GAN__MAP_clamp](N, y, a, 1, NULL, 0, NULL, 0, (gan_real)-.5, (gan_real).5);
+                nan_at(k, "clamp", y, at);
+            }
+        }
+        TESTF("%s: products of differences are rounded step by step, as the maps they are made of", k->name)
+        {
+            gan_real one[M];
+            fill(a, M);
+            fill(b, M);
+            fill(c, M);
+            map2(k, GAN__MAP_sub, t, a, b);
+            map2(k, GAN__MAP_mul, y, t, c);
+            k->map[GAN__MAP_sub_mul](M, z, a, 1, b, 1, c, 1, 0, 0);
+            CHECK_BYTES(y, z, sizeof y, "sub_mul");
+            // g (y (1 - y)): a fused y - y y would differ
+            for (int i = 0; i < M; ++i) one[i] = 1;
+            map2(k, GAN__MAP_sub, t, one, b);
+            map2(k, GAN__MAP_mul, t, b, t);
+            map2(k, GAN__MAP_mul, y, a, t);
+            map2(k, GAN__MAP_sigmoid_backward, z, a, b);
+            CHECK_BYTES(y, z, sizeof y, "sigmoid_backward");
+        }
+        TESTF("%s: fma has one rounding where there is an instruction for it", k->name)
+        {
+            const double tiny = sizeof(gan_real) == 4 ? 3.5762787e-7 : 6.661338147750939e-16;
+            const gan_real x = (gan_real)(1 + tiny), minus = -1;
+            const int fused = k->isa == GAN_ISA_AVX2 || k->isa == GAN_ISA_AVX512 || k->isa == GAN_ISA_NEON;
+            const double over = (double)x - 1, want = 2 * over + over * over;
+            gan_real got;
+            k->map[GAN__MAP_fma](1, &got, &x, 1, &x, 1, &minus, 1, 0, 0);
+            CHECK(got == (gan_real)want || (!fused && fabs((double)got - want) <= 2.1 * REAL_EPS),
+                  "got %.9g, exact %.9g", (double)got, want);
+        }
+        TESTF("%s: sums of few whole numbers are exact at every length", k->name)
+        {
+            for (int i = 0; i < M; ++i) a[i] = (gan_real)(i + 1);
+            for (int n = 0; n <= M; ++n)
+                CHECK_NEAR(k->sum((size_t)n, a), n * (n + 1) / 2, 0, "the sum of 1 .. n");
+        }
+        TESTF("%s: the sum of one vector is a tree over halves", k->name)
+        {
+            gan_real half[M];
+            fill(a, M);
+            memcpy(half, a, sizeof half);
+            for (int w = k->lanes / 2; w > 0; w /= 2)
+                for (int i = 0; i < w; ++i) half[i] += half[i + w];
+            CHECK_NEAR(k->sum((size_t)k->lanes, a), half[0], 0, "one vector");
+        }
+    }
+    TEST_MUST_FAIL("a NaN that moved is caught")
+    {
+        gan_real y[N] = {0};
+        y[3] = not_a_number();
+        nan_at(gan__isa_choose(GAN_ISA_SCALAR), "moved", y, 4);
+    }
+    TEST_MUST_FAIL("a fused y - y y is caught by the comparison of bits")
+    {
+        const gan__kernels *scalar = gan__isa_choose(GAN_ISA_SCALAR);
+        gan_real b[M], z[M], y[M];
+        fill(b, M);
+        for (int i = 0; i < M; ++i)
+            y[i] = (gan_real)((double)b[i] * (1 - (double)b[i])) * (i == 7 ? (gan_real)1.000001 : 1);
+        for (int i = 0; i < M; ++i) z[i] = 1;
+        map2(scalar, GAN__MAP_sigmoid_backward, z, z, b);
+        CHECK_BYTES(y, z, sizeof y, "sigmoid_backward");
+    }
+    return test_done();
+}
