@@ -5,7 +5,7 @@
 #
 # Neither needs anything but a C compiler; without a network make demo draws its own digits. Also:
 #
-#     make examples   every example into build/        make bench    the seven training workloads, timed
+#     make examples   every example into build/        make bench    the kernels and seven workloads, timed
 #     make score      how good are generated digits    make clean    forgets build/ and out/, keeps data/
 #     make format     clang-format on our C files, make format-check only looks
 #
@@ -51,9 +51,9 @@ $(addprefix run_,$(TESTS) $(DOUBLES)): run_%:
 $(addprefix run_,$(CHECKS)): run_%:
 	@sh tools/run_test $* sh tools/$(patsubst %_self,% --self-test,$*)
 
-$(addprefix build/,$(TESTS)): build/%: tests/%.c tests/test.h $(HEADERS) | build
+$(addprefix build/,$(TESTS)): build/%: tests/%.c $(wildcard tests/*.h) $(HEADERS) | build
 	$(COMPILE) $< -o $@ -lm
-$(addprefix build/,$(DOUBLES)): build/%_double: tests/%.c tests/test.h $(HEADERS) | build
+$(addprefix build/,$(DOUBLES)): build/%_double: tests/%.c $(wildcard tests/*.h) $(HEADERS) | build
 	$(COMPILE) -DGAN_DOUBLE $< -o $@ -lm
 $(addprefix build/,$(EXAMPLES)): build/%: examples/%.c $(HEADERS) | build
 	$(COMPILE) $< -o $@ -lm
@@ -74,6 +74,9 @@ demo:
 examples: $(addprefix build/,$(EXAMPLES))
 
 bench: $(addprefix build/,$(BENCHES))
+	build/bench_map
+	build/bench_gemm
+	build/bench_conv
 	build/bench_steps
 
 score: build/score

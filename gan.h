@@ -163,7 +163,7 @@ typedef enum gan_isa {
 
 typedef struct gan_allocator {
     void *(*alloc)(size_t bytes, void *user);           // any alignment; NULL when there is none
-    void (*release)(void *p, size_t bytes, void *user);
+    void (*release)(void *p, size_t bytes, void *user); // NULL: nothing is given back
     void *user;
 } gan_allocator;
 
@@ -346,7 +346,8 @@ GAN_API gan_tensor *gan_f_linear(gan_tensor *x, gan_tensor *weight, gan_tensor *
 typedef struct gan_conv2d_desc {                        // zero means the default
     int out_channels;                                 // for the layers; the operations read it off the weight
     int kernel[2];                                      // height, width; width 0: the height
-    int stride[2], padding[2], dilation[2];             // default 1, 0, 1; a second 0 means "as the first"
+    // stride, dilation default 1, padding 0; a second 0 means "as the first", so padding {1, -1} is 1 and 0
+    int stride[2], padding[2], dilation[2];
     int output_padding[2];                              // conv_transpose2d only
     int groups;                                         // default 1
     int no_bias;
@@ -383,7 +384,8 @@ GAN_API gan_tensor *gan_detach(gan_tensor *x);                       // the same
 // >>gradients: y must be a scalar (one value)
 
 enum { GAN_CREATE_GRAPH = 1 };       // record the backward pass too, so that its result can be differentiated
-// dy/dx, of x's shape; zeros when y does not depend on x.
+// dy/dx, of x's shape; zeros when y does not depend on x. Read it, do not write to it: two gradients may
+// share their values.
 GAN_API gan_tensor *gan_grad(gan_tensor *y, gan_tensor *x, int flags);
 // fills dx[0 .. n-1]; error code
 GAN_API int gan_grads(gan_tensor *y, int n, gan_tensor **x, gan_tensor **dx, int flags);
@@ -547,6 +549,8 @@ GAN_API gan_optimizer *gan_optimizer_create(gan_model *m, gan_optimizer_desc des
 // the loss. A NaN or infinity in the loss or a gradient stops it before any weight changes
 // (GAN_ERROR_NONFINITE names the operation where it began). Outside any scope this ends the step: every
 // tensor recorded since the last step is released.
+// Build each loss after the update before it: activations made with the old weights give no gradient of the
+// new.
 GAN_API gan_real gan_minimize(gan_optimizer *o, gan_tensor *loss);
 GAN_API void gan_optimizer_lr(gan_optimizer *o, gan_real lr);
 GAN_API gan_real gan_optimizer_norm(const gan_optimizer *o);            // Euclidean norm of the last gradient
@@ -704,11 +708,14 @@ static int gan__add_size(size_t a, size_t b, size_t *out)
 // The number of elements of a shape; 1 on overflow or a negative dimension.
 static int gan__count(int ndim, const int *dim, size_t *out)
 {
-    size_t n = 1;
+    size_t n = 1, zeros = 0;
     int i;
-    for (i = 0; i < ndim; ++i)
-        if (dim[i] < 0 || gan__mul_size(n, (size_t)dim[i], &n)) return 1;
-    *out = n;
+    for (i = 0; i < ndim; ++i) {
+        if (dim[i] < 0) return 1;
+        if (dim[i] == 0) zeros = 1; // the others must not overflow either: strides are made of them
+        else if (gan__mul_size(n, (size_t)dim[i], &n) || n > (size_t)-1 >> 1) return 1;
+    }
+    *out = zeros ? 0 : n;
     return 0;
 }
 
@@ -793,6 +800,7 @@ struct gan_context {
     int recording;
     int error;
     char message[512];
+    uint64_t failures;         // calls that failed, the first and the later ones
     const char *model, *layer; // the layer that is being built, for the message; NULL outside
     gan_allocator allocator;
     void (*parallel_for)(int64_t n, gan_task *task, void *arg, void *user);
@@ -809,8 +817,9 @@ struct gan_context {
     gan_tensor *last;            // the newest step tensor
     gan_tensor *pool, *pool_end; // dead tensor structs, first out is the oldest
     gan_tensor *poison;
-    uint64_t epoch; // of backward passes
-    uint64_t born;  // the epoch of the pass that is making temporaries now, or 0
+    uint64_t epoch;   // of backward passes
+    uint64_t born;    // the epoch of the pass that is making temporaries now, or 0
+    gan_tensor *mark; // backward pass: the newest tensor from before the node that is at work
     struct gan__state *states, *states_end;
     struct gan__entry *pending;
     gan_model *models;
@@ -1093,7 +1102,7 @@ static void gan__say_shape(gan_context *ctx, size_t *at, int ndim, const int *di
 // layer its name comes first.
 static gan_tensor *gan__fail(gan_context *ctx, gan_error_code code, const char *format, ...)
 {
-    static const char *const op_names[] = {"tensor",
+    static const char *const op_names[] = {"this call",
 #define GAN__ROW(id, name) #name,
                                            GAN_OPERATIONS(GAN__ROW)
 #undef GAN__ROW
@@ -1101,6 +1110,7 @@ static gan_tensor *gan__fail(gan_context *ctx, gan_error_code code, const char *
     va_list args;
     size_t at = 0;
     char letter[2] = {0, 0};
+    ctx->failures++;
     if (ctx->error) return ctx->poison;
     ctx->error = (int)code;
     if (ctx->layer) {
@@ -3645,8 +3655,9 @@ static int gan__conv_weight(gan_context *ctx, const gan__conv *v, const gan_real
 
 static int gan__is_poison(const gan_tensor *t) { return !t || t == t->ctx->poison; }
 
-// Tensor structs come from slabs that are never used for anything else and are reused oldest first, so that a
-// handle kept too long is recognised (gan__inputs) rather than followed.
+// Tensor structs come from slabs that are never used for anything else and are reused oldest first: a handle
+// that is kept past its step is mostly recognised (gan__inputs, gan__readable) and never leads outside these
+// slabs.
 static gan_tensor *gan__struct_new(gan_context *ctx)
 {
     enum { SLAB = 16 };
@@ -3746,6 +3757,7 @@ static gan_tensor *gan__tensor_over(gan_context *ctx, gan_real *data, int ndim, 
 static void gan__tensor_free(gan_tensor *t)
 {
     gan_context *ctx = t->ctx;
+    if (t == ctx->mark) ctx->mark = t->older;
     if (t->newer) t->newer->older = t->older;
     else ctx->last = t->older;
     if (t->older) t->older->newer = t->newer;
@@ -3997,11 +4009,11 @@ static void gan__copy(gan_context *ctx, int ndim, const int *dim, const gan_real
 
 static void gan__strides(int ndim, const int *dim, int64_t *stride)
 {
-    int64_t s = 1;
+    uint64_t s = 1; // may wrap in an empty tensor, where no stride is used
     int i;
     for (i = ndim - 1; i >= 0; --i) {
-        stride[i] = s;
-        s *= dim[i];
+        stride[i] = (int64_t)s;
+        s *= (uint64_t)dim[i];
     }
 }
 
@@ -4109,6 +4121,7 @@ GAN_API gan_tensor *gan_tensor_create(gan_context *ctx, int ndim, const int *dim
 {
     gan_tensor *t;
     if (!gan__live_context(ctx, "gan_tensor_create", ndim)) return ctx ? ctx->poison : NULL;
+    if (ndim && !dims) return gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_tensor_create: dims is NULL");
     t = gan__tensor_new(ctx, ndim, dims);
     if (!gan__is_poison(t) && t->size) memset(t->data, 0, t->size * sizeof *t->data);
     return t;
@@ -4192,11 +4205,22 @@ GAN_API gan_tensor *gan_rand_normal(gan_context *ctx, int ndim, ...)
 }
 
 GAN_API gan_context *gan_context_of(const gan_tensor *t) { return t ? t->ctx : NULL; }
-GAN_API int gan_ndim(const gan_tensor *t) { return t ? t->ndim : 0; }
+
+// Whether t holds values; a tensor that died with its step is an error that names the caller.
+static int gan__readable(const gan_tensor *t, const char *who)
+{
+    if (gan__is_poison(t)) return 0;
+    if (!t->alive)
+        gan__fail(t->ctx, GAN_ERROR_STATE,
+                  "%s: the tensor was released with its step; read it before, or gan_keep it", who);
+    return t->alive;
+}
+
+GAN_API int gan_ndim(const gan_tensor *t) { return gan__readable(t, "gan_ndim") ? t->ndim : 0; }
 
 GAN_API int gan_dim(const gan_tensor *t, int i)
 {
-    if (!t || t == t->ctx->poison) return 0;
+    if (!gan__readable(t, "gan_dim")) return 0;
     if (i < -t->ndim || i >= t->ndim) {
         gan__fail(t->ctx, GAN_ERROR_ARGUMENT, "gan_dim: axis %d of a tensor of shape %t", i, t);
         return 0;
@@ -4204,11 +4228,11 @@ GAN_API int gan_dim(const gan_tensor *t, int i)
     return t->dim[i < 0 ? i + t->ndim : i];
 }
 
-GAN_API size_t gan_numel(const gan_tensor *t) { return gan__is_poison(t) ? 0 : t->size; }
-GAN_API gan_real *gan_data(gan_tensor *t) { return gan__is_poison(t) || !t->alive ? NULL : t->data; }
+GAN_API size_t gan_numel(const gan_tensor *t) { return gan__readable(t, "gan_numel") ? t->size : 0; }
+GAN_API gan_real *gan_data(gan_tensor *t) { return gan__readable(t, "gan_data") ? t->data : NULL; }
 GAN_API gan_real gan_item(const gan_tensor *t)
 {
-    return gan__is_poison(t) || !t->alive || !t->size ? 0 : t->data[0];
+    return gan__readable(t, "gan_item") && t->size ? t->data[0] : 0;
 }
 
 GAN_API int gan_read(const gan_tensor *t, gan_real *out, size_t n)
@@ -4533,7 +4557,7 @@ typedef struct gan__back {
 
 #define GAN__WANT(n) (b->in[n]->wanted == b->epoch)
 
-// A recorded result: op applied to in[0 .. n-1], of the given shape, its values still to be computed.
+// Records in t that it is op applied to in[0 .. n-1].
 static void gan__link(gan_tensor *t, gan_op op, int n, gan_tensor *const *in)
 {
     int i;
@@ -4551,6 +4575,7 @@ static void gan__link(gan_tensor *t, gan_op op, int n, gan_tensor *const *in)
     for (i = 0; i < n; ++i) t->in[i] = in[i];
 }
 
+// A result to be filled: op applied to in[0 .. n-1], of the given shape.
 static gan_tensor *gan__result(gan_op op, int ndim, const int *dim, int n, gan_tensor *const *in)
 {
     gan_context *ctx = in[0]->ctx;
@@ -4607,7 +4632,12 @@ static gan_tensor *gan__reshape_to(gan_tensor *x, int ndim, const int *dim)
 {
     gan_tensor *bad;
     gan_context *ctx = gan__inputs(GAN_OP_RESHAPE, 1, &x, &bad);
-    return ctx ? gan__result_view(GAN_OP_RESHAPE, ndim, dim, x) : bad;
+    size_t n;
+    if (!ctx) return bad;
+    if (gan__count(ndim, dim, &n) || n != x->size)
+        return gan__fail(ctx, GAN_ERROR_SHAPE, "reshape: %t cannot become %h: %l values must stay that many",
+                         x, ndim, dim, (int64_t)x->size);
+    return gan__result_view(GAN_OP_RESHAPE, ndim, dim, x);
 }
 
 static gan_tensor *gan__expand_to(gan_tensor *x, int ndim, const int *dim)
@@ -4699,9 +4729,11 @@ GAN_API gan_tensor *gan_pow(gan_tensor *a, gan_tensor *b)
 }
 static void gan__op_pow_backward(gan__back *b)
 {
-    gan_tensor *a = b->in[0], *c = b->in[1];
-    if (GAN__WANT(0))
-        b->gin[0] = gan__sum_to(gan_mul(b->g, gan_mul(c, gan_pow(a, gan_add_scalar(c, -1)))), a);
+    gan_tensor *a = b->in[0], *c = b->in[1], *zero = gan_scalar(a->ctx, 0), *slope;
+    if (GAN__WANT(0)) { // a^0 is flat, at a = 0 too
+        slope = gan_where(gan_eq(c, zero), zero, gan_mul(c, gan_pow(a, gan_add_scalar(c, -1))));
+        b->gin[0] = gan__sum_to(gan_mul(b->g, slope), a);
+    }
     if (GAN__WANT(1)) b->gin[1] = gan__sum_to(gan_mul(gan_mul(b->g, b->y), gan_log(a)), c);
 }
 
@@ -5014,10 +5046,10 @@ static void gan__op_reshape_backward(gan__back *b)
 
 GAN_API gan_tensor *gan_flatten(gan_tensor *x)
 {
-    int dim[2];
+    int dim[2], i;
     if (gan__is_poison(x)) return x;
     dim[0] = x->ndim ? x->dim[0] : 1;
-    dim[1] = dim[0] ? (int)(x->size / (size_t)dim[0]) : 0;
+    for (dim[1] = 1, i = 1; i < x->ndim; ++i) dim[1] *= x->dim[i];
     return gan__reshape_to(x, 2, dim);
 }
 
@@ -5212,39 +5244,42 @@ enum { GAN__CONCAT_MAX = 64 };
 
 GAN_API gan_tensor *gan_concat(int axis, int count, ...)
 {
-    gan_tensor *in[GAN__CONCAT_MAX];
+    gan_tensor *in[GAN__CONCAT_MAX], *first = NULL;
     va_list args;
     int i;
-    if (count < 1) return NULL;
     va_start(args, count);
-    for (i = 0; i < count && i < GAN__CONCAT_MAX; ++i) in[i] = va_arg(args, gan_tensor *);
+    for (i = 0; i < count && i < GAN__CONCAT_MAX; ++i) {
+        in[i] = va_arg(args, gan_tensor *);
+        if (!first) first = in[i];
+    }
     va_end(args);
-    if (count > GAN__CONCAT_MAX && in[0])
-        return gan__fail(in[0]->ctx, GAN_ERROR_ARGUMENT, "concat: %d tensors; at most %d at once", count,
+    if (!first) return NULL;
+    if (count > GAN__CONCAT_MAX)
+        return gan__fail(first->ctx, GAN_ERROR_ARGUMENT, "concat: %d tensors; at most %d at once", count,
                          (int)GAN__CONCAT_MAX);
     return gan__concat(axis, count, in);
 }
 
 GAN_API gan_tensor *gan_stack(int axis, int count, ...)
 {
-    gan_tensor *in[GAN__CONCAT_MAX];
+    gan_tensor *in[GAN__CONCAT_MAX], *bad;
     va_list args;
     int i, k, dim[GAN_MAX_DIMS + 1];
     if (count < 1) return NULL;
     va_start(args, count);
     for (i = 0; i < count && i < GAN__CONCAT_MAX; ++i) in[i] = va_arg(args, gan_tensor *);
     va_end(args);
-    if (gan__is_poison(in[0])) return in[0];
+    if (!gan__inputs(GAN_OP_CONCAT, GAN__LEAST(count, (int)GAN__CONCAT_MAX), in, &bad)) return bad;
     if (axis < 0) axis += in[0]->ndim + 1;
     if (count > GAN__CONCAT_MAX || axis < 0 || axis > in[0]->ndim || in[0]->ndim == GAN_MAX_DIMS)
         return gan__fail(in[0]->ctx, GAN_ERROR_ARGUMENT,
                          "stack: %d tensors of shape %t along new axis %d; at most %d", count, in[0], axis,
                          (int)GAN__CONCAT_MAX);
     for (k = 0; k < count; ++k) {
-        if (gan__is_poison(in[k])) return in[0]->ctx->poison;
         for (i = 0; i < in[k]->ndim; ++i) dim[i + (i >= axis)] = in[k]->dim[i];
         dim[axis] = 1;
         in[k] = gan__reshape_to(in[k], in[k]->ndim + 1, dim);
+        if (gan__is_poison(in[k])) return in[k];
     }
     return gan__concat(axis, count, in);
 }
@@ -5424,6 +5459,9 @@ GAN_API gan_tensor *gan_gather(gan_tensor *x, gan_tensor *index)
     return gan__without_unit(gan_take(gan__with_unit(x), index));
 }
 
+// Indices are kept as numbers: float holds whole ones exactly up to 2^24.
+static int gan__too_long(size_t n) { return sizeof(gan_real) == 4 && n > (size_t)1 << 24; }
+
 // The maxima of the rows of x (A.., R) -> (A.., 1) and where they stand, the first of equals; NaN wins.
 static gan_tensor *gan__row_argmax(gan_tensor *x)
 {
@@ -5433,7 +5471,9 @@ static gan_tensor *gan__row_argmax(gan_tensor *x)
     memcpy(dim, x->dim, sizeof dim);
     n = (size_t)dim[x->ndim - 1];
     dim[x->ndim - 1] = 1;
-    if (!n) return gan__fail(x->ctx, GAN_ERROR_SHAPE, "amax: an axis of size 0 in %t has no maximum", x);
+    if (!n || gan__too_long(n))
+        return gan__fail(x->ctx, GAN_ERROR_SHAPE, "amax: an axis of %l in %t; from 1 to 2^24 can be indexed",
+                         (int64_t)n, x);
     t = gan__tensor_new(x->ctx, x->ndim, dim);
     if (t == x->ctx->poison) return t;
     for (a = 0; a < t->size; ++a) {
@@ -5460,8 +5500,13 @@ static gan_tensor *gan__amax_last(gan_tensor *x)
 static void gan__op_amax_backward(gan__back *b)
 {
     const gan_tensor *x = b->in[0];
-    if (GAN__WANT(0))
-        b->gin[0] = gan__without_unit(gan_put(gan__with_unit(b->g), b->in[1], x->dim[x->ndim - 1]));
+    int dim[3];
+    dim[0] = (int)b->y->size;
+    dim[1] = dim[2] = 1;
+    if (!GAN__WANT(0)) return;
+    b->gin[0] =
+        gan_put(gan__reshape_to(b->g, 3, dim), gan__reshape_to(b->in[1], 2, dim), x->dim[x->ndim - 1]);
+    b->gin[0] = gan__reshape_to(b->gin[0], x->ndim, x->dim);
 }
 
 // f over the last axis, applied to any axis.
@@ -5563,10 +5608,10 @@ static void gan__op_matmul_backward(gan__back *b)
 // (.., n) as (rows, n)
 static gan_tensor *gan__rows(gan_tensor *x)
 {
-    int dim[2];
+    int dim[2], i;
     if (gan__is_poison(x)) return x;
+    for (dim[0] = 1, i = 0; i + 1 < x->ndim; ++i) dim[0] *= x->dim[i];
     dim[1] = x->ndim ? x->dim[x->ndim - 1] : 1;
-    dim[0] = dim[1] ? (int)(x->size / (size_t)dim[1]) : 0;
     return gan__reshape_to(x, 2, dim);
 }
 
@@ -5651,20 +5696,21 @@ static gan__conv gan__conv_from(const gan_conv2d_desc *d)
     g.sh = d->stride[0] ? d->stride[0] : 1;
     g.sw = d->stride[1] ? d->stride[1] : g.sh;
     g.ph = d->padding[0];
-    g.pw = d->padding[1] ? d->padding[1] : d->padding[0];
+    g.pw = d->padding[1] ? GAN__MOST(d->padding[1], 0) : d->padding[0];
     g.dh = d->dilation[0] ? d->dilation[0] : 1;
     g.dw = d->dilation[1] ? d->dilation[1] : g.dh;
     g.groups = d->groups ? d->groups : 1;
     return g;
 }
 
-static int gan__conv_length(int64_t h, int64_t k, int64_t s, int64_t p, int64_t d)
+static int64_t gan__conv_length(int64_t h, int64_t k, int64_t s, int64_t p, int64_t d)
 {
     const int64_t reach = h + 2 * p - d * (k - 1) - 1;
-    return reach < 0 ? 0 : (int)(reach / s + 1);
+    return reach < 0 ? 0 : reach / s + 1;
 }
 
-// y = conv(x, w) + bias with the stride, padding, dilation and groups of g.
+// y = conv(x, w) + bias with the stride, padding, dilation and groups of g; g.oh, g.ow 0: as large as that
+// gives.
 static gan_tensor *gan__conv2d(gan_tensor *x, gan_tensor *w, gan_tensor *bias, gan__conv g)
 {
     gan_tensor *in[3], *y;
@@ -5694,8 +5740,13 @@ static gan_tensor *gan__conv2d(gan_tensor *x, gan_tensor *w, gan_tensor *bias, g
     if (g.sh < 1 || g.sw < 1 || g.ph < 0 || g.pw < 0 || g.dh < 1 || g.dw < 1 || g.kh < 1 || g.kw < 1)
         return gan__fail(ctx, GAN_ERROR_ARGUMENT,
                          "conv2d: kernel, stride and dilation must be at least 1, padding at least 0");
-    g.oh = gan__conv_length(g.h, g.kh, g.sh, g.ph, g.dh);
-    g.ow = gan__conv_length(g.w, g.kw, g.sw, g.pw, g.dw);
+    if (!g.oh) {
+        g.oh = gan__conv_length(g.h, g.kh, g.sh, g.ph, g.dh);
+        g.ow = gan__conv_length(g.w, g.kw, g.sw, g.pw, g.dw);
+    }
+    if (g.oh > 0x7fffffff || g.ow > 0x7fffffff)
+        return gan__fail(ctx, GAN_ERROR_SHAPE, "conv2d: padding %dx%d on x %t is too much", (int)g.ph,
+                         (int)g.pw, x);
     if (!g.oh || !g.ow)
         return gan__fail(ctx, GAN_ERROR_SHAPE,
                          "conv2d: x %t is smaller than the kernel %dx%d with padding %dx%d", x, (int)g.kh,
@@ -5787,7 +5838,9 @@ static void gan__op_conv2d_backward(gan__back *b)
 
 static void gan__op_conv_transpose2d_backward(gan__back *b)
 {
-    const gan__conv g = gan__conv_kept(b->y);
+    gan__conv g = gan__conv_kept(b->y);
+    g.oh = b->in[0]->dim[2]; // output_padding at or above the stride leaves room for more than x has
+    g.ow = b->in[0]->dim[3];
     if (GAN__WANT(0)) b->gin[0] = gan__conv2d(b->g, b->in[1], NULL, g);
     if (GAN__WANT(1)) b->gin[1] = gan__conv2d_weight(b->g, b->in[0], g);
     if (b->y->nin > 2 && GAN__WANT(2)) b->gin[2] = gan__sum_channels(b->g);
@@ -5795,7 +5848,9 @@ static void gan__op_conv_transpose2d_backward(gan__back *b)
 
 static void gan__op_conv2d_weight_backward(gan__back *b)
 {
-    const gan__conv g = gan__conv_kept(b->y);
+    gan__conv g = gan__conv_kept(b->y);
+    g.oh = b->in[1]->dim[2];
+    g.ow = b->in[1]->dim[3];
     if (GAN__WANT(0)) b->gin[0] = gan__conv_transpose2d(b->in[1], b->g, NULL, g);
     if (GAN__WANT(1)) b->gin[1] = gan__conv2d(b->in[0], b->g, NULL, g);
 }
@@ -5811,19 +5866,26 @@ GAN_API gan_tensor *gan_f_conv2d(gan_tensor *x, gan_tensor *weight, gan_tensor *
 GAN_API gan_tensor *gan_f_conv_transpose2d(gan_tensor *x, gan_tensor *weight, gan_tensor *bias,
                                            const gan_conv2d_desc *desc)
 {
+    gan_tensor *in[2], *bad;
     gan_conv2d_desc none;
     gan__conv g;
     int64_t eh, ew;
     memset(&none, 0, sizeof none);
     if (!desc) desc = &none;
     g = gan__conv_from(desc);
-    if (gan__is_poison(x) || gan__is_poison(weight)) return x ? x->ctx->poison : NULL;
+    in[0] = x;
+    in[1] = weight;
+    if (!gan__inputs(GAN_OP_CONV_TRANSPOSE2D, 2, in, &bad)) return bad;
     if (x->ndim != 4 || weight->ndim != 4)
         return gan__fail(x->ctx, GAN_ERROR_SHAPE,
                          "conv_transpose2d: x %t, weight %t: want (N, C, H, W) and (C, O / groups, kh, kw)",
                          x, weight);
+    if (x->dim[2] < 1 || x->dim[3] < 1 || weight->dim[2] < 1 || weight->dim[3] < 1)
+        return gan__fail(x->ctx, GAN_ERROR_SHAPE,
+                         "conv_transpose2d: x %t, weight %t: heights and widths must be at least 1", x,
+                         weight);
     eh = desc->output_padding[0];
-    ew = desc->output_padding[1] ? desc->output_padding[1] : eh;
+    ew = desc->output_padding[1] ? GAN__MOST(desc->output_padding[1], 0) : eh;
     if (g.sh < 1 || g.sw < 1 || g.ph < 0 || g.pw < 0 || g.dh < 1 || g.dw < 1 || eh < 0 || ew < 0 ||
         eh >= GAN__MOST(g.sh, g.dh) || ew >= GAN__MOST(g.sw, g.dw))
         return gan__fail(x->ctx, GAN_ERROR_ARGUMENT,
@@ -5888,6 +5950,10 @@ static int gan__pool_shape(gan_op op, const gan_tensor *x, int k, int s, int *di
         gan__fail(x->ctx, GAN_ERROR_SHAPE,
                   "%o: a window of %d with stride %d on %t: want (N, C, H, W) no smaller than the window", op,
                   k, s, x);
+        return 1;
+    }
+    if (gan__too_long((size_t)x->dim[2] * (size_t)x->dim[3])) {
+        gan__fail(x->ctx, GAN_ERROR_SHAPE, "%o: planes of more than 2^24 pixels in %t", op, x);
         return 1;
     }
     dim[0] = x->dim[0];
@@ -6359,11 +6425,13 @@ GAN_API gan_tensor *gan_norm_per_sample(gan_tensor *x) { return gan_norm(gan_fla
 // m + log sum exp(x - m) with m the maximum, a constant as far as the derivative goes
 GAN_API gan_tensor *gan_logsumexp(gan_tensor *x, int axis, int keep)
 {
-    gan_tensor *m, *s;
+    gan_tensor *m, *s, *zero;
     if (gan__is_poison(x)) return x;
     axis = gan__axis(GAN_OP_SUM, x, axis);
     if (axis < 0) return x->ctx->poison;
     m = gan_detach(gan_amax(x, axis, GAN_KEEPDIM));
+    zero = gan_scalar(x->ctx, 0);
+    m = gan_where(gan_lt(gan_abs(m), gan_scalar(x->ctx, (gan_real)HUGE_VAL)), m, zero); // inf - inf is NaN
     s = gan_add(m, gan_log(gan_sum(gan_exp(gan_sub(x, m)), GAN_AXIS(axis), GAN_KEEPDIM)));
     if (keep || gan__is_poison(s)) return s;
     return gan_sum(s, GAN_AXIS(axis), 0);
@@ -6454,6 +6522,11 @@ static void gan__accumulate(gan_tensor *in, gan_tensor *g)
     gan_context *ctx = in->ctx;
     gan_tensor *old = in->grad;
     gan__map_job j;
+    if (g->size != in->size) {
+        gan__fail(ctx, GAN_ERROR_STATE, "a backward made a gradient of shape %t for a tensor of shape %t", g,
+                  in);
+        return;
+    }
     if (!old) {
         in->grad = g;
         g->holds++;
@@ -6475,11 +6548,12 @@ static void gan__accumulate(gan_tensor *in, gan_tensor *g)
     gan__release_gradient(ctx, old);
 }
 
-// Temporaries made since `mark` that nothing holds are freed.
-static void gan__sweep(gan_context *ctx, gan_tensor *mark)
+// Temporaries newer than the mark that nothing holds are freed. (The mark may itself be freed meanwhile: a
+// gradient that was replaced by a sum. It then moves on, in gan__tensor_free.)
+static void gan__sweep(gan_context *ctx)
 {
     gan_tensor *t, *older;
-    for (t = ctx->last; t != mark; t = older) {
+    for (t = ctx->last; t != ctx->mark; t = older) {
         older = t->older;
         if (!t->holds) gan__tensor_free(t);
     }
@@ -6496,7 +6570,7 @@ static int gan__all_finite(const gan_tensor *t) { return t->ctx->k->finite(t->si
 static void gan__backward_node(gan_tensor *t, uint64_t epoch, int create, gan__trace *trace)
 {
     gan_context *ctx = t->ctx;
-    gan_tensor *few[8], **gin = few, *mark = ctx->last;
+    gan_tensor *few[8], **gin = few;
     gan__back b;
     int i;
     void *many = NULL;
@@ -6506,6 +6580,7 @@ static void gan__backward_node(gan_tensor *t, uint64_t epoch, int create, gan__t
         gin = (gan_tensor **)many;
     }
     memset(gin, 0, (size_t)t->nin * sizeof *gin);
+    ctx->mark = ctx->last;
     b.y = t;
     b.g = t->grad;
     b.in = t->in;
@@ -6520,7 +6595,8 @@ static void gan__backward_node(gan_tensor *t, uint64_t epoch, int create, gan__t
         }
         gan__accumulate(t->in[i], gin[i]);
     }
-    if (!create) gan__sweep(ctx, mark);
+    if (!create) gan__sweep(ctx);
+    ctx->mark = NULL;
     gan__scratch_free(ctx, many);
 }
 
@@ -6529,7 +6605,8 @@ static int gan__backward(gan_tensor *y, int n, gan_tensor *const *x, int create,
 {
     gan_context *ctx = y->ctx;
     const uint64_t epoch = ++ctx->epoch;
-    const int was_recording = ctx->recording, error = ctx->error;
+    const uint64_t failures = ctx->failures;
+    const int was_recording = ctx->recording;
     gan_tensor *t, *oldest = y, *seed;
     int i;
     if (y->size != 1) {
@@ -6565,7 +6642,7 @@ static int gan__backward(gan_tensor *y, int n, gan_tensor *const *x, int create,
     for (t = y; t; t = t == oldest ? NULL : t->older) {
         int target = 0;
         if (t->wanted != epoch || !t->grad) continue;
-        if (t->through == epoch && !(ctx->error && !error)) gan__backward_node(t, epoch, create, trace);
+        if (t->through == epoch && ctx->failures == failures) gan__backward_node(t, epoch, create, trace);
         for (i = 0; i < n && !target; ++i) target = x[i] == t;
         if (target) continue;
         gan__release_gradient(ctx, t->grad);
@@ -6573,7 +6650,7 @@ static int gan__backward(gan_tensor *y, int n, gan_tensor *const *x, int create,
     }
     ctx->recording = was_recording;
     ctx->born = 0;
-    return ctx->error && !error;
+    return ctx->failures != failures;
 }
 
 GAN_API int gan_record(gan_context *ctx, int on)
@@ -6601,6 +6678,8 @@ GAN_API int gan_grads(gan_tensor *y, int n, gan_tensor **x, gan_tensor **dx, int
     for (i = 0; i < n; ++i)
         if (!x[i]) gan__fail(ctx, GAN_ERROR_ARGUMENT, "gradient by a NULL tensor (number %d)", i + 1);
     if (n < 1 || !gan__inputs(GAN_OP_NONE, n, x, &bad)) return ctx->error;
+    if (x[0]->ctx != ctx) gan__fail(ctx, GAN_ERROR_ARGUMENT, "gradient by a tensor of another context");
+    if (x[0]->ctx != ctx) return ctx->error;
     failed = gan__backward(y, n, x, flags & GAN_CREATE_GRAPH, NULL);
     for (i = 0; i < n; ++i) {
         gan_tensor *g = x[i]->grad;
@@ -6661,7 +6740,8 @@ GAN_API int gan_gradcheck(gan_context *ctx, gan_function *f, void *user, int n, 
                  rtol = real_double ? 1e-3 : 2e-2;
     gan_gradcheck_report r;
     gan_tensor *y, *dx[16], *bad;
-    int i;
+    uint64_t failures;
+    int i, recording;
     size_t k;
     memset(&r, 0, sizeof r);
     r.worst = HUGE_VAL;
@@ -6674,6 +6754,8 @@ GAN_API int gan_gradcheck(gan_context *ctx, gan_function *f, void *user, int n, 
     }
     if (!gan__inputs(GAN_OP_NONE, n, x, &bad)) return 0;
     r.worst = 0;
+    failures = ctx->failures;
+    recording = gan_record(ctx, 1);
     gan_scope_open(ctx);
     y = gan__checked(ctx, f, user, n, x, order);
     if (!gan__is_poison(y) && !gan_grads(y, n, x, dx, 0)) {
@@ -6708,6 +6790,8 @@ GAN_API int gan_gradcheck(gan_context *ctx, gan_function *f, void *user, int n, 
         r.worst = HUGE_VAL;
     }
     gan_scope_close(ctx);
+    gan_record(ctx, recording);
+    if (ctx->failures != failures) r.worst = HUGE_VAL;
     if (report) *report = r;
     return r.worst < 1;
 }
@@ -6773,7 +6857,7 @@ GAN_API gan_model *gan_model_create(gan_context *ctx, const char *name, gan_mode
 GAN_API gan_tensor *gan_forward(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
     gan_tensor *bad, *y;
-    if (!m) return x ? x->ctx->poison : NULL;
+    if (!m) return x ? gan__fail(x->ctx, GAN_ERROR_ARGUMENT, "gan_forward: the model is NULL") : NULL;
     if (!gan__inputs(GAN_OP_NONE, 1, &x, &bad)) {
         if (!x) gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "gan_forward: the input of %s is NULL", m->name);
         return m->ctx->poison;
@@ -6966,14 +7050,14 @@ static void gan__init_orthogonal(gan__fill *f)
             for (j = 0; j < i; ++j) {
                 const gan_real *u = f->data + j * next;
                 for (s = 0, k = 0; k < len; ++k) s += (double)u[k * step] * (double)v[k * step];
-                s /= f->a * f->a;
                 for (k = 0; k < len; ++k)
                     v[k * step] = (gan_real)((double)v[k * step] - s * (double)u[k * step]);
             }
         for (s = 0, k = 0; k < len; ++k) s += (double)v[k * step] * (double)v[k * step];
-        s = f->a / sqrt(s);
+        s = 1 / sqrt(s);
         for (k = 0; k < len; ++k) v[k * step] = (gan_real)((double)v[k * step] * s);
     }
+    for (i = 0; i < f->n; ++i) f->data[i] = (gan_real)(f->a * (double)f->data[i]);
 }
 
 // Fans as PyTorch counts them: (out, in, k...) has fan_in in k and fan_out out k; one dimension counts as its
@@ -7008,8 +7092,11 @@ static gan_tensor *gan__parameter(gan_model *m, const char *layer, const char *p
     gan__param *p = m->hint;
     const gan__freeze *f;
     const size_t n = layer ? strlen(layer) : 0;
+    size_t size;
     int again;
     if (!n) return gan__fail(ctx, GAN_ERROR_NAME, "%s: a parameter needs a name", m->name);
+    if (gan__count(ndim, dim, &size))
+        return gan__fail(ctx, GAN_ERROR_SHAPE, "%s.%s: shape %h is not possible", m->name, layer, ndim, dim);
     if ((int)init.kind < 0 || init.kind >= GAN_INIT_COUNT)
         return gan__fail(ctx, GAN_ERROR_ARGUMENT,
                          "%s.%s: initialiser %d is unknown; take one of gan_init_...", m->name, layer,
@@ -7033,10 +7120,11 @@ static gan_tensor *gan__parameter(gan_model *m, const char *layer, const char *p
     if (!p) return ctx->poison;
     p->name = gan__name(ctx, layer, *part ? "." : "", part);
     if (!p->name) return ctx->poison;
+    p->tensor = gan__tensor_over(ctx, NULL, ndim, dim);
+    if (gan__is_poison(p->tensor)) return ctx->poison;
     p->state = gan__state_add(ctx, gan__name(ctx, m->name, ".", p->name), GAN__STATE_REAL, ndim, dim);
     if (!p->state) return ctx->poison;
-    p->tensor = gan__tensor_over(ctx, (gan_real *)p->state->data, ndim, dim);
-    if (gan__is_poison(p->tensor)) return ctx->poison;
+    p->tensor->data = (gan_real *)p->state->data;
     p->state->tensor = p->tensor;
     p->trainable = trainable;
     for (f = m->freezes; f; f = f->next)
@@ -7494,7 +7582,7 @@ GAN_API gan_tensor *gan_penalty(gan_penalty_kind kind, gan_real weight, gan_mode
 {
     gan__penalty_in p;
     gan_tensor *in[2], *bad, *term;
-    if (!d) return real ? real->ctx->poison : NULL;
+    if (!d) return real ? gan__fail(real->ctx, GAN_ERROR_ARGUMENT, "gan_penalty: the model is NULL") : NULL;
     if (!gan__penalty_known(d->ctx, kind)) return d->ctx->poison;
     in[0] = real;
     in[1] = fake ? fake : real;
@@ -7543,7 +7631,7 @@ typedef struct gan__slot { // one parameter
 struct gan_optimizer {
     gan_model *model;
     gan_optimizer_desc desc;
-    int number; // of this model's optimisers
+    char prefix[24]; // "optimizer." or, for a model's second, "optimizer2." ...
     gan__slot *slots, *slots_end;
     int count;
     gan_tensor **want; // room for the trainable parameters
@@ -7621,13 +7709,29 @@ GAN_API gan_optimizer_desc gan_adam(gan_real lr, gan_real beta1, gan_real beta2)
 }
 
 static int gan__is_decay(gan_real b) { return b >= 0 && b < 1; }
+static int gan__is_rate(gan_real r) { return r >= 0 && gan__is_finite(r); }
+
+// "word." for the first, "word2." and so on for the others.
+static void gan__numbered(char *to, const char *word, int number)
+{
+    char digits[12];
+    int n = 0;
+    while (*word) *to++ = *word++;
+    for (; number > 0; number /= 10) digits[n++] = (char)('0' + number % 10);
+    if (n > 1 || digits[0] != '1')
+        while (n) *to++ = digits[--n];
+    *to++ = '.';
+    *to = 0;
+}
 
 GAN_API gan_optimizer *gan_optimizer_create(gan_model *m, gan_optimizer_desc desc)
 {
     gan_optimizer *o;
     if (!m) return NULL;
-    if ((int)desc.kind < 0 || desc.kind >= GAN_OPTIMIZER_COUNT || !(desc.lr >= 0) || !(desc.eps >= 0) ||
-        !gan__is_decay(desc.beta1) || !gan__is_decay(desc.beta2) || !gan__is_decay(desc.alpha)) {
+    if ((int)desc.kind < 0 || desc.kind >= GAN_OPTIMIZER_COUNT || !gan__is_rate(desc.lr) ||
+        !gan__is_rate(desc.eps) || !gan__is_finite(desc.momentum) || !gan__is_rate(desc.weight_decay) ||
+        !gan__is_decay(desc.dampening) || !gan__is_decay(desc.beta1) || !gan__is_decay(desc.beta2) ||
+        !gan__is_decay(desc.alpha)) {
         gan__fail(
             m->ctx, GAN_ERROR_ARGUMENT,
             "optimizer of %s: kind %d, learning rate %f, beta1 %f, beta2 %f, alpha %f: rates must not be "
@@ -7640,17 +7744,19 @@ GAN_API gan_optimizer *gan_optimizer_create(gan_model *m, gan_optimizer_desc des
     if (!o) return NULL;
     o->model = m;
     o->desc = desc;
-    o->number = ++m->optimizers;
-    if (!gan__state_over(m->ctx,
-                         gan__name(m->ctx, o->number > 1 ? "optimizer2." : "optimizer.", m->name, ".step"),
-                         GAN__STATE_I64, 0, NULL, &o->step))
+    gan__numbered(o->prefix, "optimizer", ++m->optimizers);
+    if (!gan__state_over(m->ctx, gan__name(m->ctx, o->prefix, m->name, ".step"), GAN__STATE_I64, 0, NULL,
+                         &o->step))
         return NULL;
     return o;
 }
 
 GAN_API void gan_optimizer_lr(gan_optimizer *o, gan_real lr)
 {
-    if (o) o->desc.lr = lr;
+    if (!o) return;
+    if (!gan__is_rate(lr))
+        gan__fail(o->model->ctx, GAN_ERROR_ARGUMENT, "gan_optimizer_lr: a learning rate of %f", (double)lr);
+    else o->desc.lr = lr;
 }
 
 GAN_API gan_real gan_optimizer_norm(const gan_optimizer *o) { return o ? o->norm : 0; }
@@ -7668,9 +7774,10 @@ static int gan__optimizer_catch_up(gan_optimizer *o)
         if (!s) return 1;
         s->param = p;
         for (i = 0; i < row->states && p->trainable; ++i) {
-            const char *name =
-                gan__name(ctx, o->number > 1 ? "optimizer2." : "optimizer.", p->state->name, part[i]);
-            s->state[i] = gan__state_add(ctx, name, GAN__STATE_REAL, p->tensor->ndim, p->tensor->dim);
+            const char *name = gan__name(ctx, o->prefix, p->state->name, part[i]);
+            s->state[i] = name ? gan__state_find(ctx, name) : NULL; // there after a failure half way
+            if (!s->state[i])
+                s->state[i] = gan__state_add(ctx, name, GAN__STATE_REAL, p->tensor->ndim, p->tensor->dim);
             if (!s->state[i]) return 1;
         }
         if (o->slots_end) o->slots_end->next = s;
@@ -7764,9 +7871,9 @@ static void gan__blame(gan_optimizer *o, gan_tensor *loss, int n)
     trace.node = NULL;
     gan__backward(loss, n, o->want, 0, &trace);
     gan__fail(ctx, GAN_ERROR_NONFINITE,
-              "NaN or infinity first made by the backward of %o, in the step of %s: no weight was changed; "
-              "lower the learning rate",
-              trace.op, o->model->name);
+              "NaN or infinity first made by %s%o, in the step of %s: no weight was changed; lower the "
+              "learning rate",
+              trace.node ? "the backward of " : "the sum of gradients in ", trace.op, o->model->name);
 }
 
 static void gan__update_slot(gan_optimizer *o, const gan__slot *s)
@@ -7804,7 +7911,7 @@ static void gan__minimize(gan_optimizer *o, gan_tensor *loss)
     gan_context *ctx = o->model->ctx;
     gan__slot *s;
     double squares = 0, part;
-    int i, n = 0;
+    int i, n = 0, found = 0;
     if (gan__optimizer_catch_up(o)) return;
     for (s = o->slots; s; s = s->next)
         if (s->param->trainable && !s->param->frozen) {
@@ -7826,6 +7933,7 @@ static void gan__minimize(gan_optimizer *o, gan_tensor *loss)
         s->grad = s->param->tensor->grad;
         s->param->tensor->grad = NULL;
         if (!s->grad) continue;
+        found = 1;
         part = gan__sum_of_squares(s->grad);
         if (part < 0) return;
         squares += part;
@@ -7834,10 +7942,22 @@ static void gan__minimize(gan_optimizer *o, gan_tensor *loss)
         gan__blame(o, loss, n);
         return;
     }
+    if (!found) {
+        gan__fail(ctx, GAN_ERROR_STATE,
+                  "gan_minimize: the loss does not depend on any parameter of %s that is not frozen; is "
+                  "recording off "
+                  "(gan_record), the input detached, or the optimizer another model's?",
+                  o->model->name);
+        return;
+    }
     o->norm = (gan_real)sqrt(squares);
     o->step++;
-    for (s = o->slots; s; s = s->next)
-        if (s->grad) gan__update_slot(o, s);
+    for (s = o->slots; s; s = s->next) {
+        if (!s->grad) continue;
+        gan__update_slot(o, s);
+        if (--s->grad->holds == 0) gan__tensor_free(s->grad);
+        s->grad = NULL;
+    }
 }
 
 GAN_API gan_real gan_minimize(gan_optimizer *o, gan_tensor *loss)
@@ -9608,7 +9728,7 @@ static void gan__trainer_d_step(gan_trainer *t)
     real = gan_dataset_batch(desc->data, desc->batch, &label);
     if (gan__is_poison(real)) return;
     if (t->labels) memcpy(t->labels, label->data, label->size * sizeof *t->labels);
-    fake = gan__tensor_new(ctx, real->ndim, real->dim);
+    fake = gan_tensor_create(ctx, real->ndim, real->dim);
     if (gan__is_poison(fake)) return;
     gan_scope_open(ctx);
     recording = gan_record(ctx, 0);
@@ -9697,11 +9817,13 @@ GAN_API gan_tensor *gan_trainer_generate(gan_trainer *t, gan_tensor *z, gan_tens
 {
     gan_model *g;
     gan_tensor *x;
+    gan__rng was;
     gan_mode mode;
     int recording;
     if (!t) return z ? z->ctx->poison : NULL;
     g = t->desc.generator;
     mode = g->mode;
+    was = t->ctx->rng;
     recording = gan_record(t->ctx, 0);
     g->mode = GAN_EVAL;
     gan__average_claim(t, z, label);
@@ -9710,23 +9832,28 @@ GAN_API gan_tensor *gan_trainer_generate(gan_trainer *t, gan_tensor *z, gan_tens
     g->mode = mode;
     gan__average_swap(t, 0);
     gan_record(t->ctx, recording);
+    t->ctx->rng = was;
     return x;
 }
 
 GAN_API gan_tensor *gan_trainer_sample(gan_trainer *t, int n)
 {
-    gan__rng r;
-    gan_tensor *label = NULL;
+    gan__rng was;
+    gan_tensor *label = NULL, *z, *x;
     int i;
     if (!t) return NULL;
     if (n < 1) return gan__fail(t->ctx, GAN_ERROR_ARGUMENT, "gan_trainer_sample: %d samples", n);
-    r = gan__rng_stream(t->ctx, "sample");
     if (t->classes) { // the labels 0, 1, 2 ... of the data in turn
         label = gan__tensor_new(t->ctx, 1, &n);
         if (gan__is_poison(label)) return label;
         for (i = 0; i < n; ++i) label->data[i] = (gan_real)(i % t->classes);
     }
-    return gan_trainer_generate(t, gan__latent(t, &r, n), label);
+    was = t->ctx->rng;
+    t->ctx->rng = gan__rng_stream(t->ctx, "sample"); // for z, and for noise that the generator itself draws
+    z = gan__latent(t, &t->ctx->rng, n);
+    x = gan_trainer_generate(t, z, label);
+    t->ctx->rng = was;
+    return x;
 }
 
 // >>public: contexts are made and destroyed here; the private macros end; tests/test_public.c
@@ -9748,11 +9875,13 @@ static void gan__free(void *p, size_t bytes, void *user)
 
 static int gan__thread_count(const gan_desc *desc)
 {
-    if (desc->threads > 0) return desc->threads;
+    int most = desc->threads > 0 ? desc->threads : 1;
 #ifdef _OPENMP
-    if (!desc->parallel_for) return omp_get_max_threads();
+    if (desc->threads <= 0 && !desc->parallel_for) most = omp_get_max_threads();
+#else
+    if (!desc->parallel_for) most = 1;
 #endif
-    return 1;
+    return most;
 }
 
 GAN_API gan_context *gan_create(const gan_desc *desc)
@@ -9766,7 +9895,7 @@ GAN_API gan_context *gan_create(const gan_desc *desc)
     if (!desc) desc = &none;
     start.allocator = desc->allocator;
 #ifndef GAN_NO_MALLOC
-    if (!start.allocator.alloc || !start.allocator.release) {
+    if (!start.allocator.alloc) {
         start.allocator.alloc = gan__malloc;
         start.allocator.release = gan__free;
     }
@@ -9808,7 +9937,7 @@ GAN_API void gan_destroy(gan_context *ctx)
 {
     gan__chunk *c, *next;
     gan_allocator a;
-    if (!ctx || ctx->fixed) return;
+    if (!ctx || ctx->fixed || !ctx->allocator.release) return;
     a = ctx->allocator;
     for (c = ctx->chunks; c; c = next) { // the context itself lies in one of them
         next = c->next;

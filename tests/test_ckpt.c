@@ -1,5 +1,5 @@
-// Room ckpt: safetensors written and read, what a damaged or hostile file does (nothing), and that a save is all
-// or nothing.
+// Room ckpt: safetensors written and read, what a damaged or hostile file does (nothing), and that a save is
+// all or nothing.
 #include "test.h"
 
 #define GAN_IMPLEMENTATION

@@ -194,6 +194,9 @@ static void fixed_block(void)
             if (!ctx) continue;
             p = make_pair(ctx);
             for (k = 0; k < 4; ++k) train_step(ctx, p);
+            CHECK(((uintptr_t)gan_data(gan_model_tensor(p.d, 0)) & 63) == 0 &&
+                      ((uintptr_t)gan_data(gan_zeros(ctx, 1, 3)) & 63) == 0,
+                  "values are not aligned to 64 bytes at offset %d", (int)offsets[i]);
             CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
             CHECK(malloc_calls == 0 && gan_memory(ctx).heap_calls == 0, "%d malloc, %d heap calls",
                   malloc_calls, (int)gan_memory(ctx).heap_calls);
@@ -350,8 +353,82 @@ static void scopes(void)
     }
 }
 
+// Random scopes, tensors of random sizes filled with their own number, and gradients that free their
+// temporaries in between: whatever lives must keep its values.
+enum { LIVE = 400 };
+static void random_scopes(uint64_t seed, gan_context *ctx)
+{
+    static gan_tensor *live[LIVE];
+    static gan_real value[LIVE];
+    int count = 0, depth = 0, mark[16], step, i, wrong = 0;
+    check_seed(seed);
+    for (step = 0; step < 600; ++step) {
+        int what = (int)check_uniform(0, 10);
+        if (what == 0 && depth < 12) {
+            gan_scope_open(ctx);
+            mark[depth++] = count;
+        } else if (what == 1 && depth) {
+            gan_scope_close(ctx);
+            count = mark[--depth];
+        } else if (what < 7 && count < LIVE) {
+            int n = (int)exp(check_uniform(0, 9.5));
+            value[count] = (gan_real)(step + 1);
+            live[count] = gan_full(ctx, value[count], 1, n);
+            ++count;
+        } else if (count) {
+            gan_tensor *x = live[(int)check_uniform(0, count)], *g;
+            double want = 3 * (double)gan_item(x) * (double)gan_item(x);
+            gan_scope_open(ctx);
+            g = gan_grad(gan_sum_all(gan_mul(x, gan_mul(x, x))), x, what == 9 ? GAN_CREATE_GRAPH : 0);
+            wrong += fabs((double)gan_item(g) - want) > 1e-3 * want;
+            gan_scope_close(ctx);
+            if (what == 7 && count < LIVE) { // the same outside a scope: what it leaves lives on
+                value[count] = gan_item(x) + 1;
+                live[count] =
+                    gan_detach(gan_add_scalar(gan_grad(gan_sum_all(gan_mul(x, gan_detach(x))), x, 0), 1));
+                ++count;
+            }
+        }
+        for (i = 0; i < count && step % 5 == 0; ++i) {
+            gan_real *v = gan_data(live[i]);
+            size_t k, n = gan_numel(live[i]);
+            for (k = 0; v && k < n; k += k + 97 < n ? 97 : 1) wrong += v[k] != value[i];
+            wrong += !v;
+        }
+    }
+    while (depth--) gan_scope_close(ctx);
+    CHECK(wrong == 0 && gan_error(ctx) == 0, "seed %d: %d values changed: %s", (int)seed, wrong,
+          gan_error_message(ctx));
+}
+
 static void keeping(void)
 {
+    TEST(
+        "random scopes and gradients: what lives keeps its values, the memory of closed scopes is used again")
+    {
+        uint64_t seed;
+        for (seed = 1; seed <= 20; ++seed) {
+            counter c;
+            gan_desc d = counting(&c);
+            gan_context *ctx = gan_create(&d);
+            size_t reserved;
+            random_scopes(seed, ctx);
+            gan_destroy(ctx);
+            CHECK(c.live == 0 && c.wrong == 0, "%d blocks left, %d wrong", c.live, c.wrong);
+            d = counting(&c);
+            ctx = gan_create(&d);
+            gan_scope_open(ctx);
+            random_scopes(seed, ctx);
+            gan_scope_close(ctx);
+            reserved = gan_memory(ctx).reserved;
+            gan_scope_open(ctx);
+            random_scopes(seed, ctx);
+            gan_scope_close(ctx);
+            CHECK(gan_memory(ctx).reserved == reserved, "the second time took more: %lu, then %lu",
+                  (unsigned long)reserved, (unsigned long)gan_memory(ctx).reserved);
+            gan_destroy(ctx);
+        }
+    }
     TEST("a kept tensor survives its step; the same name overwrites it in place; it is off the tape")
     {
         gan_context *ctx = gan_create(NULL);

@@ -239,6 +239,31 @@ static gan_tensor *wide_discriminator(gan_model *m, gan_tensor *x, gan_tensor *l
 
 static void only_what_is_asked(void)
 {
+    TEST("a backward pass without GAN_CREATE_GRAPH frees its temporaries as it goes: a chain of 60 needs a "
+         "few, not 60")
+    {
+        gan_context *ctx = gan_create(NULL);
+        gan_tensor *x = gan_rand_normal(ctx, 1, 100000), *y = x, *g;
+        const size_t one = 100000 * sizeof(gan_real);
+        size_t before, plain, graph;
+        int i;
+        for (i = 0; i < 20; ++i) y = gan_add(gan_mul(gan_tanh(y), x), y);
+        y = gan_sum_all(y);
+        before = gan_memory(ctx).current;
+        gan_scope_open(ctx);
+        g = gan_grad(y, x, 0);
+        CHECK(gan_data(g) != NULL, "%s", gan_error_message(ctx));
+        plain = gan_memory(ctx).peak - before;
+        gan_scope_close(ctx);
+        gan_scope_open(ctx);
+        (void)gan_grad(y, x, GAN_CREATE_GRAPH);
+        graph = gan_memory(ctx).peak - before;
+        gan_scope_close(ctx);
+        CHECK(plain < 10 * one, "%.1f tensors", (double)plain / (double)one);
+        CHECK(graph > 30 * one, "with a graph only %.1f tensors: the measure does not measure",
+              (double)graph / (double)one);
+        gan_destroy(ctx);
+    }
     TEST("a generator step leaves the discriminator's weights alone and computes no gradient of them")
     {
         gan_context *ctx = gan_create(NULL);
@@ -402,8 +427,44 @@ static gan_tensor *nan_first(gan_context *ctx, gan_tensor **x, void *user)
     return gan_log(x[0]);
 }
 
+// Inputs of 3 and 4 entries, of which one, entry `*user` of all 7, is hidden from the tape.
+static gan_tensor *hides_one(gan_context *ctx, gan_tensor **x, void *user)
+{
+    gan_tensor *all = gan_concat(0, 2, x[0], x[1]);
+    int k = *(int *)user;
+    (void)ctx;
+    if (k < 0) return gan_square(all);
+    return gan_square(gan_concat(0, 3, gan_slice(all, 0, 0, k), gan_detach(gan_slice(all, 0, k, k + 1)),
+                                 gan_slice(all, 0, k + 1, 7)));
+}
+
 static void gradcheck_itself(void)
 {
+    TEST("gan_gradcheck looks at every entry of every input: any one that is hidden is found, and none is "
+         "accused wrongly")
+    {
+        int k, order;
+        for (k = -1; k < 7; ++k)
+            for (order = 1; order <= 2; ++order) {
+                gan_context *ctx = gan_create(NULL);
+                gan_gradcheck_report r;
+                fd_report q;
+                gan_tensor *x[2];
+                int own, library;
+                x[0] = vector(ctx, 3, .5, -1., 2.), x[1] = vector(ctx, 4, 1., .3, -.7, 1.5);
+                library = gan_gradcheck(ctx, hides_one, &k, 2, x, order, &r);
+                own = fd_check(ctx, hides_one, &k, 2, x, order, &q);
+                CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+                CHECK(own == library, "entry %d, order %d: gan_gradcheck %d, the tests %d", k, order, library,
+                      own);
+                if (order == 1) {
+                    CHECK(library == (k < 0), "entry %d: %d", k, library);
+                    CHECK(k < 0 || (r.input == (k >= 3) && r.entry == (k < 3 ? k : k - 3)),
+                          "entry %d is reported as input %d entry %d", k, r.input, r.entry);
+                }
+                gan_destroy(ctx);
+            }
+    }
     TEST_MUST_FAIL("a NaN in the first of two entries fails gan_gradcheck: it is not forgotten at the second")
     {
         gan_context *ctx = gan_create(NULL);

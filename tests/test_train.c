@@ -130,6 +130,17 @@ static gan_tensor *noting_critic(gan_model *d, gan_tensor *x, gan_tensor *label)
     return linear_critic(d, x, label);
 }
 
+static gan_real spy[16000];
+static size_t spied;
+static gan_tensor *spying_generator(gan_model *g, gan_tensor *z, gan_tensor *label)
+{
+    if (spied + gan_numel(z) <= COUNT(spy)) {
+        gan_read(z, spy + spied, gan_numel(z));
+        spied += gan_numel(z);
+    }
+    return shift_generator(g, z, label);
+}
+
 static void algorithm_one(void)
 {
     TEST("a step is k updates of D, then one of G: sgd on linear models follows the formulas")
@@ -181,6 +192,73 @@ static void algorithm_one(void)
                            "the bias has no gradient: f - r");
                 CHECK(s.step == step && gan_trainer_steps(r.t) == step, "step %d", (int)s.step);
             }
+            fine(&r);
+            gan_destroy(r.ctx);
+        }
+    }
+    TEST("the penalty's gradient is added to D's: WGAN-GP and R1 on a linear critic, by hand")
+    {
+        int gp;
+        for (gp = 0; gp < 2; ++gp) {
+            const gan_real x[2] = {3, -1};
+            rig r = make(1, point_generator, linear_critic, 2);
+            double theta[2] = {.5, .5}, w[2];
+            int step, i;
+            r.desc.data = gan_dataset_memory(r.ctx, x, NULL, 1, 1, 2);
+            r.desc.batch = 1;
+            r.desc.loss = GAN_LOSS_WASSERSTEIN;
+            r.desc.penalty = gp ? GAN_PENALTY_WGAN_GP : GAN_PENALTY_R1;
+            r.desc.penalty_weight = 2;
+            r.desc.g_optimizer = r.desc.d_optimizer = gan_sgd((gan_real).0625, 0);
+            gan_scope_open(r.ctx);
+            (void)gan_forward(r.d, gan_zeros(r.ctx, 2, 1, 2), NULL);
+            gan_scope_close(r.ctx);
+            for (i = 0; i < 2; ++i) w[i] = (double)gan_data(gan_model_find(r.d, "fc.weight"))[i];
+            go(&r);
+            for (step = 1; step <= 4; ++step) {
+                gan_trainer_stats s = gan_trainer_step(r.t);
+                double n = sqrt(w[0] * w[0] + w[1] * w[1]), g[2];
+                // WGAN-GP: 2 (|w| - 1)^2 with gradient 4 (|w| - 1) w / |w|; R1: |w|^2 with gradient 2 w.
+                CHECK_NEAR(s.penalty, gp ? 2 * (n - 1) * (n - 1) : n * n, TOL, "penalty");
+                for (i = 0; i < 2; ++i) {
+                    g[i] = theta[i] - (double)x[i] + (gp ? 4 * (n - 1) * w[i] / n : 2 * w[i]);
+                    w[i] -= .0625 * g[i];
+                }
+                CHECK_NEAR(s.d_grad_norm, sqrt(g[0] * g[0] + g[1] * g[1]), TOL, "D's gradient norm");
+                for (i = 0; i < 2; ++i) {
+                    theta[i] += .0625 * w[i];
+                    CHECK_NEAR(gan_data(gan_model_find(r.d, "fc.weight"))[i], w[i], TOL, "w");
+                    CHECK_NEAR(gan_data(gan_model_find(r.g, "theta"))[i], theta[i], TOL, "theta");
+                }
+            }
+            fine(&r);
+            gan_destroy(r.ctx);
+        }
+    }
+    TEST("the prior: N(0, 1) or U(-1, 1), fresh in every update of either player")
+    {
+        int uniform;
+        for (uniform = 0; uniform < 2; ++uniform) {
+            rig r = make(1, spying_generator, linear_critic, 2);
+            double mean = 0, square = 0, most = 0;
+            size_t i, same = 0;
+            r.desc.prior = uniform ? GAN_PRIOR_UNIFORM : GAN_PRIOR_NORMAL;
+            r.desc.batch = 500;
+            go(&r);
+            spied = 0;
+            (void)gan_trainer_run(r.t, 4); // two latent batches a step of 1000 numbers
+            CHECK(spied == 8000, "%d numbers", (int)spied);
+            for (i = 0; i < 8000; ++i) {
+                double v = (double)spy[i];
+                mean += v / 8000;
+                square += v * v / 8000;
+                most = fabs(v) > most ? fabs(v) : most;
+                same += i >= 1000 && spy[i] == spy[i - 1000];
+            }
+            CHECK_NEAR(mean, 0, .06, "mean");
+            CHECK_NEAR(square, uniform ? 1 / 3. : 1, uniform ? .02 : .08, "variance");
+            CHECK(uniform ? most <= 1 && most > .99 : most > 3, "largest %g", most);
+            CHECK(same < 10, "%d numbers came again in the next batch", (int)same);
             fine(&r);
             gan_destroy(r.ctx);
         }

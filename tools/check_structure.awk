@@ -59,7 +59,8 @@ function declaration(text, ender, private, name, is_function) {
     prefix(name, private)
     if (is_function && ender == ";" && (private || name ~ /^gan__/ || name ~ /^GAN__/) && text !~ /=/)
         bad(NR, name ": a private function is declared before it is defined")
-    if (!is_function && ender != "{" && text !~ /(^|[^A-Za-z_])const([^A-Za-z_]|$)/ && text !~ /^(struct|union|enum) /)
+    if (!is_function && ender != "{" && text !~ /(^|[^A-Za-z_])const([^A-Za-z_]|$)/ &&
+        text !~ /^(struct|union|enum) /)
         bad(NR, name ": a mutable variable at file level")
 }
 
@@ -71,7 +72,9 @@ function enumerator(text) {
 }
 
 # length and characters of the line as it stands
-columns && length > columns && (++long <= 5 || all) { bad(NR, "a line of " length " columns, more than " columns) }
+columns && length > columns && (++long <= 5 || all) {
+    bad(NR, "a line of " length " columns, more than " columns)
+}
 /[^ -~\t]/ { bad(NR, "not ASCII") }
 /[ \t]$/ { bad(NR, "blanks at the end of a line") }
 /\t/ { bad(NR, "a tab") }

@@ -1,0 +1,735 @@
+// The kernels of every instruction set of this machine against double and libm: maps, their specials and
+// largest errors in ulps (printed), reductions, optimisers, packing, folding, micro tiles. GAN_TEST_SLOW=1
+// tries every float there is.
+#include "test.h"
+#define GAN_IMPLEMENTATION
+#include "../gan.h"
+
+#include "kernels.h"
+
+// Every map by name and number of inputs. One that is missing here does not compile.
+#define MAPS(X)                                                                                              \
+    X(affine, 1)                                                                                             \
+    X(abs, 1)                                                                                                \
+    X(sign, 1)                                                                                               \
+    X(exp, 1) X(log, 1) X(sqrt, 1) X(square, 1) X(reciprocal, 1) X(sin, 1) X(cos, 1) X(tanh, 1)              \
+        X(sigmoid, 1) X(softplus, 1) X(erf, 1) X(relu, 1) X(leaky_relu, 1) X(elu, 1) X(gelu, 1) X(silu, 1)   \
+            X(clamp, 1) X(add, 2) X(sub, 2) X(mul, 2) X(div, 2) X(maximum, 2) X(minimum, 2) X(pow, 2)        \
+                X(lt, 2) X(le, 2) X(eq, 2) X(ne, 2) X(tanh_backward, 2) X(sigmoid_backward, 2)               \
+                    X(leaky_relu_backward, 2) X(elu_backward, 2) X(axpy, 2) X(where, 3) X(fma, 3) X(lerp, 3) \
+                        X(sub_mul, 3) X(sqdev_add, 3)
+#define ROW(name, inputs) {#name, inputs, GAN__MAP_##name},
+static const struct {
+    const char *name;
+    int inputs, map;
+} rows[] = {MAPS(ROW)};
+#undef ROW
+#define ONE(name, inputs) +1
+typedef char every_map_has_a_row[(0 MAPS(ONE)) == GAN__MAP_COUNT ? 1 : -1];
+#undef ONE
+
+// ---- the definitions, in double
+
+static double want_sigmoid(double x) { return x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x)); }
+
+static double want_pick(double a, double b, int a_wins)
+{
+    if (a != a || b != b) return a != a ? a : b;
+    return a_wins ? a : b;
+}
+
+static double want(int map, double a, double b, double c, double p, double q)
+{
+    switch (map) {
+    case GAN__MAP_affine: return a * p + q;
+    case GAN__MAP_abs: return fabs(a);
+    case GAN__MAP_sign: return a > 0 ? 1 : a < 0 ? -1 : a;
+    case GAN__MAP_exp: return exp(a);
+    case GAN__MAP_log: return log(a);
+    case GAN__MAP_sqrt: return sqrt(a);
+    case GAN__MAP_square: return a * a;
+    case GAN__MAP_reciprocal: return 1 / a;
+    case GAN__MAP_sin: return sin(a);
+    case GAN__MAP_cos: return cos(a);
+    case GAN__MAP_tanh: return tanh(a);
+    case GAN__MAP_sigmoid: return want_sigmoid(a);
+    case GAN__MAP_softplus: return (a != a || a > 0 ? a : 0) + log1p(exp(-fabs(a)));
+    case GAN__MAP_erf: return erf(a);
+    case GAN__MAP_relu: return a > 0 || a != a ? a : 0;
+    case GAN__MAP_leaky_relu: return a > 0 ? a : p * a;
+    case GAN__MAP_elu: return q * (a > 0 ? a : p * expm1(a));
+    case GAN__MAP_gelu: return a * .5 * (1 + erf(a / sqrt(2.)));
+    case GAN__MAP_silu: return a * want_sigmoid(a);
+    case GAN__MAP_clamp: return a < p ? p : a > q ? q : a;
+    case GAN__MAP_add: return a + b;
+    case GAN__MAP_sub: return a - b;
+    case GAN__MAP_mul: return a * b;
+    case GAN__MAP_div: return a / b;
+    case GAN__MAP_maximum: return want_pick(a, b, a > b);
+    case GAN__MAP_minimum: return want_pick(a, b, a < b);
+    case GAN__MAP_pow: return pow(a, b);
+    case GAN__MAP_lt: return a < b;
+    case GAN__MAP_le: return a <= b;
+    case GAN__MAP_eq: return a == b;
+    case GAN__MAP_ne: return a != b;
+    case GAN__MAP_tanh_backward: return a * (1 - b * b);
+    case GAN__MAP_sigmoid_backward: return a * b * (1 - b);
+    case GAN__MAP_leaky_relu_backward: return b > 0 ? a : p * a;
+    case GAN__MAP_elu_backward: return q * (b > 0 ? a : a * p * exp(b));
+    case GAN__MAP_axpy: return a + p * b;
+    case GAN__MAP_where: return a != 0 ? b : c;
+    case GAN__MAP_fma: return a * b + c;
+    case GAN__MAP_lerp: return a + c * (b - a);
+    case GAN__MAP_sub_mul: return (a - b) * c;
+    case GAN__MAP_sqdev_add: return a + (b - c) * (b - c);
+    default: return HUGE_VAL - HUGE_VAL;
+    }
+}
+
+// ---- maps
+
+typedef struct map_case {
+    const gan__kernels *k;
+    int row, n;
+    size_t sa, sb, sc; // strides, 0 or 1
+    int alias;         // y is 1: a, 2: b, 3: c
+    int as;            // the map that the result is compared with; -1: the same
+} map_case;
+
+enum { MAP_MOST = 80 };
+
+// The largest error of a map in eps of the size of its terms.
+static double map_error(const map_case *m)
+{
+    const int map = rows[m->row].map, inputs = rows[m->row].inputs, n = m->n;
+    const gan_real p = (gan_real)-.3, q = (gan_real).45;
+    gan_real a[MAP_MOST], b[MAP_MOST], c[MAP_MOST], y[MAP_MOST], *out = y;
+    double w[MAP_MOST], s[MAP_MOST];
+    int i, terms = inputs > 1 || map == GAN__MAP_affine || map == GAN__MAP_gelu;
+    fill(a, n + 1);
+    fill(b, n + 1);
+    fill(c, n + 1);
+    if (n > 4 && m->sb) b[1] = a[1]; // a tie
+    for (i = 0; i <= n; ++i) {
+        if (map == GAN__MAP_log || map == GAN__MAP_sqrt || map == GAN__MAP_pow)
+            a[i] = (gan_real)(fabs((double)a[i]) + .01);
+        if (map == GAN__MAP_where && i % 3 == 0) a[i] = 0;
+    }
+    for (i = 0; i < n; ++i) {
+        const size_t j = (size_t)i;
+        w[i] = want(m->as < 0 ? map : m->as, (double)a[j * m->sa], (double)b[j * m->sb], (double)c[j * m->sc],
+                    (double)p, (double)q);
+        s[i] = fabs(w[i]) + (terms ? 2 : 1e-30);
+    }
+    if (m->alias == 1 && m->sa) out = a;
+    if (m->alias == 2 && m->sb && inputs > 1) out = b;
+    if (m->alias == 3 && m->sc && inputs > 2) out = c;
+    out[n] = 77;
+    m->k->map[map]((size_t)n, out, a, m->sa, inputs > 1 ? b : NULL, m->sb, inputs > 2 ? c : NULL, m->sc, p,
+                   q);
+    CHECK(out[n] == 77, "%s n %d: wrote beyond its end", rows[m->row].name, n);
+    return worst(n, out, w, s);
+}
+
+static void test_maps(const gan__kernels *k)
+{
+    TESTF("%s: every map equals its formula at any length, stride and alias", k->name)
+    {
+        map_case m = {k, 0, 0, 0, 0, 0, 0, -1};
+        for (m.row = 0; m.row < (int)COUNT(rows); ++m.row)
+            for (m.n = 0; m.n < 70; m.n += m.n < 18 ? 1 : 17)
+                for (int s = 0; s < 8; ++s)
+                    for (m.alias = 0; m.alias < 4; ++m.alias) {
+                        double e;
+                        m.sa = s & 1, m.sb = s >> 1 & 1, m.sc = s >> 2 & 1;
+                        e = map_error(&m);
+                        CHECK(e < 8, "%s n %d strides %d alias %d: %g eps", rows[m.row].name, m.n, s, m.alias,
+                              e);
+                    }
+    }
+    TESTF("%s: tails equal vectors bit for bit", k->name)
+    {
+        gan_real a[64], b[64], c[64], y[64], z[64];
+        fill(a, 64);
+        fill(b, 64);
+        fill(c, 64);
+        for (int r = 0; r < (int)COUNT(rows); ++r) {
+            gan__map_fn *map = k->map[rows[r].map];
+            map(64, y, a, 1, b, 1, c, 1, (gan_real).2, (gan_real)1.5);
+            for (int i = 0; i < 64; ++i)
+                map(1, z + i, a + i, 1, b + i, 1, c + i, 1, (gan_real).2, (gan_real)1.5);
+            CHECK_BYTES(y, z, sizeof y, rows[r].name);
+        }
+    }
+}
+
+// ---- elementary functions
+
+// The largest error in ulps of a map of one input over the floats of lo .. hi, `step` bit patterns apart.
+static double sweep(const gan__kernels *k, int map, uint32_t step, double lo, double hi, double *at)
+{
+    enum { N = 1024 };
+    gan_real x[N], y[N];
+    double most = 0;
+    uint32_t bits = 1;
+    int n = 0, i, end = 0;
+    while (!end) {
+        for (n = 0; n < N && !end;) {
+            float f;
+            memcpy(&f, &bits, sizeof f);
+            end = bits + step < bits;
+            bits += step;
+            if ((double)f >= lo && (double)f <= hi) x[n++] = (gan_real)f;
+        }
+        k->map[map]((size_t)n, y, x, 1, NULL, 0, NULL, 0, 1, 1);
+        for (i = 0; i < n; ++i) {
+            const double u = ulps(y[i], want(map, (double)x[i], 0, 0, 1, 1));
+            if (u > most) most = u, *at = (double)x[i];
+        }
+    }
+    return most;
+}
+
+static void test_ulps(const gan__kernels *k)
+{
+#define F(name, lo, hi)                                                                                      \
+    {                                                                                                        \
+#name, GAN__MAP_##name, lo, hi                                                                       \
+    }
+    const double inf = HUGE_VAL;
+    const struct {
+        const char *name;
+        int map;
+        double lo, hi;
+    } f[] = {F(exp, -200, 200),      F(log, 0, inf),    F(tanh, -inf, inf),        F(sigmoid, -inf, inf),
+             F(softplus, -inf, inf), F(erf, -inf, inf), F(sin, -1e9, 1e9),         F(cos, -1e9, 1e9),
+             F(elu, -inf, inf),      F(sqrt, 0, inf),   F(reciprocal, -1e38, 1e38)};
+#undef F
+    const char *slow = getenv("GAN_TEST_SLOW");
+    TESTF("%s: the elementary functions are within 4 ulp of libm everywhere", k->name)
+    {
+        for (size_t i = 0; i < COUNT(f); ++i) {
+            double at = 0, u = sweep(k, f[i].map, slow && *slow ? 1 : 4099, f[i].lo, f[i].hi, &at);
+            printf("    %-7s %-10s %.3f ulp at %.9g\n", k->name, f[i].name, u, at);
+            CHECK(u <= 4, "%s: %g ulp at %.9g", f[i].name, u, at);
+        }
+    }
+}
+
+#define SPECIAL(map, x, expected) special(k, #map, GAN__MAP_##map, x, expected)
+static void special(const gan__kernels *k, const char *name, int map, double x, double expected)
+{
+    gan_real a[3], y[3]; // among others
+    int i;
+    a[0] = a[2] = 1;
+    a[1] = (gan_real)x;
+    k->map[map](3, y, a, 1, NULL, 0, NULL, 0, 1, 1);
+    i = ulps(y[1], expected) <= 4;
+    CHECK(i, "%s(%g) = %g, not %g", name, x, (double)y[1], expected);
+}
+
+static void test_specials(const gan__kernels *k)
+{
+    const double inf = HUGE_VAL, nan = inf - inf, tiny = (double)(gan_real)REAL_TINY;
+    static const int pass[] = {
+        GAN__MAP_exp,  GAN__MAP_log,   GAN__MAP_tanh, GAN__MAP_sigmoid,    GAN__MAP_softplus, GAN__MAP_erf,
+        GAN__MAP_sin,  GAN__MAP_cos,   GAN__MAP_relu, GAN__MAP_leaky_relu, GAN__MAP_elu,      GAN__MAP_gelu,
+        GAN__MAP_silu, GAN__MAP_clamp, GAN__MAP_abs,  GAN__MAP_sqrt,       GAN__MAP_square,   GAN__MAP_sign};
+    TESTF("%s: NaN passes through every function", k->name)
+    {
+        for (size_t i = 0; i < COUNT(pass); ++i) special(k, rows[pass[i]].name, pass[i], nan, nan);
+        for (int m = GAN__MAP_maximum; m <= GAN__MAP_minimum; ++m)
+            for (int side = 0; side < 2; ++side) {
+                gan_real v[2], y;
+                v[0] = 1;
+                v[1] = not_a_number();
+                k->map[m](1, &y, v + side, 1, v + 1 - side, 1, NULL, 0, 0, 0);
+                CHECK(y != y, "%s loses a NaN on side %d", rows[m].name, side);
+            }
+    }
+    TESTF("%s: infinities, zeros and subnormals", k->name)
+    {
+        SPECIAL(exp, inf, inf);
+        SPECIAL(exp, -inf, 0);
+        SPECIAL(exp, 1000, inf);
+        SPECIAL(exp, 0, 1);
+        SPECIAL(log, 0, -inf);
+        SPECIAL(log, -1, nan);
+        SPECIAL(log, inf, inf);
+        SPECIAL(log, -inf, nan);
+        SPECIAL(log, tiny, log(tiny));
+        SPECIAL(log, 1, 0);
+        SPECIAL(tanh, inf, 1);
+        SPECIAL(tanh, -inf, -1);
+        SPECIAL(tanh, tiny, tiny);
+        SPECIAL(sigmoid, inf, 1);
+        SPECIAL(sigmoid, -inf, 0);
+        SPECIAL(softplus, inf, inf);
+        SPECIAL(softplus, -inf, 0);
+        SPECIAL(erf, inf, 1);
+        SPECIAL(erf, -inf, -1);
+        SPECIAL(sin, inf, nan);
+        SPECIAL(cos, -inf, nan);
+        SPECIAL(sin, tiny, tiny);
+        SPECIAL(relu, -inf, 0);
+        SPECIAL(relu, inf, inf);
+        SPECIAL(elu, -inf, -1);
+    }
+}
+
+// ---- reductions
+
+static void test_reductions(const gan__kernels *k)
+{
+    const double limit = sizeof(gan_real) == 4 ? 4 : 200; // the reference is no better than double
+    TESTF("%s: reductions equal sums in double, wherever the array begins", k->name)
+    {
+        for (int64_t n = 0; n < 5000; n = n < 40 ? n + 1 : n * 3) {
+            gan_real *a = filled(n), *b = filled(n), *c = reals(n + 3), got[4], top = (gan_real)-HUGE_VAL;
+            double w[4] = {0, 0, 0, 0}, scale[4], size = 1e-30, e;
+            for (int64_t i = 0; i < n; ++i) {
+                const double x = (double)a[i];
+                w[0] += x;
+                w[1] += x * (double)b[i];
+                w[2] += x * x;
+                w[3] += (x - .25) * (x - .25);
+                size += fabs(x) + 1;
+                if (a[i] > top) top = a[i];
+            }
+            for (int i = 0; i < 4; ++i) scale[i] = size;
+            for (int moved = 0; moved < 3; ++moved) {
+                gan_real *p = moved ? c + moved : a;
+                const gan_real first = k->sum((size_t)n, a);
+                if (moved) memcpy(p, a, (size_t)n * sizeof *a);
+                got[0] = k->sum((size_t)n, p);
+                got[1] = k->dot((size_t)n, p, b);
+                got[2] = k->sumsq((size_t)n, p);
+                got[3] = k->sumsq_dev((size_t)n, p, (gan_real).25);
+                e = worst(4, got, w, scale);
+                CHECK(e < limit, "n %d: %g eps", (int)n, e);
+                CHECK(got[0] == first, "the sum depends on the alignment");
+                CHECK(k->max((size_t)n, p) == top, "max of %d", (int)n);
+                CHECK(k->finite((size_t)n, p), "%d are finite", (int)n);
+            }
+            free(a);
+            free(b);
+            free(c);
+        }
+    }
+    TESTF("%s: max and finite find one NaN or infinity anywhere", k->name)
+    {
+        for (int64_t n = 0; n < 5000; n = n < 40 ? n + 1 : n * 3) {
+            gan_real *a = filled(n);
+            for (int64_t i = 0; i < n; i += 1 + n / 50) {
+                const gan_real keep = a[i];
+                gan_real m;
+                a[i] = not_a_number();
+                m = k->max((size_t)n, a);
+                CHECK(m != m, "max of NaN at %d of %d", (int)i, (int)n);
+                CHECK(!k->finite((size_t)n, a), "finite with NaN at %d of %d", (int)i, (int)n);
+                a[i] = (gan_real)-HUGE_VAL;
+                CHECK(!k->finite((size_t)n, a), "finite with -inf at %d of %d", (int)i, (int)n);
+                a[i] = (gan_real)(sizeof(gan_real) == 4 ? 3.4028234e38 : 1e308);
+                CHECK(k->finite((size_t)n, a), "the largest number is finite");
+                a[i] = keep;
+            }
+            CHECK(k->finite((size_t)n, a), "restored");
+            free(a);
+        }
+    }
+    TESTF("%s: norm_backward is s (g - m1 - h m2) for every stride", k->name)
+    {
+        for (int n = 0; n < 40; ++n)
+            for (int s = 0; s < 8; ++s) {
+                const size_t s1 = s & 1, s2 = s >> 1 & 1, ss = s >> 2 & 1;
+                gan_real g[40], h[40], m1[40], m2[40], sc[40], y[41];
+                double w[40], u[40], e;
+                fill(g, 40);
+                fill(h, 40);
+                fill(m1, 40);
+                fill(m2, 40);
+                fill(sc, 40);
+                for (int i = 0; i < n; ++i) {
+                    const size_t j = (size_t)i;
+                    w[i] = (double)sc[j * ss] *
+                           ((double)g[i] - (double)m1[j * s1] - (double)h[i] * (double)m2[j * s2]);
+                    u[i] = 3;
+                }
+                y[n] = 5;
+                k->norm_backward((size_t)n, y, g, h, m1, s1, m2, s2, sc, ss);
+                e = worst(n, y, w, u);
+                CHECK(y[n] == 5, "n %d: wrote beyond its end", n);
+                CHECK(e < 4, "n %d strides %d: %g eps", n, s, e);
+            }
+    }
+}
+
+// ---- optimisers
+
+enum {
+    SGD,
+    SGD_DAMPENED_DECAY,
+    SGD_NESTEROV,
+    SGD_PLAIN_DECAY,
+    RMSPROP,
+    RMSPROP_MOMENTUM_DECAY,
+    ADAM,
+    ADAMW,
+    RULES
+};
+enum { WEIGHTS = 40 };
+static const char *const rule_names[] = {
+    "sgd with momentum", "sgd, dampening, decay",    "nesterov", "plain sgd, decay",
+    "rmsprop",           "rmsprop, momentum, decay", "adam",     "adamw"};
+
+typedef struct exact {
+    double p[WEIGHTS], u[WEIGHTS], v[WEIGHTS], average[WEIGHTS];
+} exact;
+
+static gan__opt_args options(int rule)
+{
+    gan__opt_args o;
+    memset(&o, 0, sizeof o);
+    o.lr = (gan_real).125;
+    o.weight_decay = (gan_real)(rule & 1 ? .0625 : 0);
+    o.beta1 = (gan_real).5;
+    o.beta2 = (gan_real).75;
+    o.eps = (gan_real).0009765625;
+    o.alpha = (gan_real).875;
+    o.momentum = (gan_real).5;
+    o.dampening = (gan_real)(rule == SGD_DAMPENED_DECAY ? .25 : 0);
+    o.nesterov = rule == SGD_NESTEROV;
+    o.scale = (gan_real).5;
+    o.decoupled = rule == ADAMW;
+    return o;
+}
+
+// One step of one weight: torch.optim's formulas with the options above.
+static void exact_step(exact *x, int i, int rule, int t, double g)
+{
+    const double lr = .125, decay = rule & 1 ? .0625 : 0, eps = .0009765625;
+    double d = .5 * g, *p = &x->p[i], *u = &x->u[i], *v = &x->v[i];
+    if (rule == ADAMW) *p -= lr * decay * *p;
+    else d += decay * *p;
+    switch (rule) {
+    case SGD_PLAIN_DECAY: *p -= lr * d; break;
+    case RMSPROP:
+    case RMSPROP_MOMENTUM_DECAY:
+        *u = .875 * *u + .125 * d * d;
+        d /= sqrt(*u) + eps;
+        *v = .5 * *v + d;
+        *p -= lr * (rule == RMSPROP ? d : *v);
+        break;
+    case ADAM:
+    case ADAMW:
+        *u = .5 * *u + .5 * d;
+        *v = .75 * *v + .25 * d * d;
+        *p -= lr / (1 - pow(.5, t)) * *u / (sqrt(*v) / sqrt(1 - pow(.75, t)) + eps);
+        break;
+    default:
+        *u = t == 1 ? d : .5 * *u + (rule == SGD_DAMPENED_DECAY ? .75 : 1) * d;
+        *p -= lr * (rule == SGD_NESTEROV ? d + .5 * *u : *u);
+    }
+    x->average[i] = .75 * x->average[i] + .25 * *p;
+}
+
+// Five steps of a kernel beside five exact ones; `as` is the rule of the latter.
+static void five_steps(const gan__kernels *k, int rule, int as, int n)
+{
+    gan_real p[WEIGHTS + 1], g[WEIGHTS], u[WEIGHTS] = {0}, v[WEIGHTS] = {0}, average[WEIGHTS] = {0};
+    gan__opt_args o = options(rule);
+    double scale[WEIGHTS], e;
+    exact x;
+    int i, t;
+    memset(&x, 0, sizeof x);
+    fill(p, WEIGHTS);
+    p[n] = 7;
+    for (i = 0; i < WEIGHTS; ++i) x.p[i] = (double)p[i], scale[i] = 8;
+    for (t = 1; t <= 5; ++t) {
+        fill(g, WEIGHTS);
+        o.step = t;
+        o.bias1 = (gan_real)(1 - pow(.5, t));
+        o.bias2 = (gan_real)(1 - pow(.75, t));
+        if (rule < RMSPROP) k->sgd((size_t)n, p, g, rule == SGD_PLAIN_DECAY ? NULL : u, &o);
+        else if (rule < ADAM) k->rmsprop((size_t)n, p, g, u, rule == RMSPROP ? NULL : v, &o);
+        else k->adam((size_t)n, p, g, u, v, &o);
+        k->ema((size_t)n, average, p, (gan_real).75);
+        for (i = 0; i < n; ++i) exact_step(&x, i, as, t, (double)g[i]);
+        e = worst(n, p, x.p, scale);
+        CHECK(e < 30, "%s, step %d of %d weights: %g eps", rule_names[rule], t, n, e);
+        e = worst(n, average, x.average, scale);
+        CHECK(e < 30, "%s, the average at step %d: %g eps", rule_names[rule], t, e);
+    }
+    CHECK(p[n] == 7, "%s: wrote beyond its end", rule_names[rule]);
+    k->clip((size_t)n, p, (gan_real)-.01, (gan_real).01);
+    for (i = 0; i < n; ++i) CHECK(fabs((double)p[i]) <= .0100001, "clip: %g", (double)p[i]);
+    CHECK(p[n] == 7, "clip wrote beyond its end");
+}
+
+// ---- packing and tiles
+
+static void test_pack(const gan__kernels *k, int wrong)
+{
+    const int widths[] = {k->lanes, 2 * k->lanes, 3 * k->lanes, k->tile_m};
+    for (size_t v = 0; v < COUNT(widths); ++v)
+        for (int depth = 0; depth < 40; depth += depth < 3 ? 1 : 13)
+            for (int count = 1; count <= widths[v]; ++count)
+                for (int trans = 0; trans < 2; ++trans) {
+                    const int width = widths[v], ld = trans ? depth + 5 : width + 3;
+                    const int lines = trans ? count : depth, along = trans ? depth : count;
+                    gan_real *src = filled(lines * ld + along), *dst = reals(depth * width);
+                    int off = 0;
+                    dst[depth * width] = 9;
+                    (trans ? k->pack_trans : k->pack_copy)(depth, count, width, src, ld, dst);
+                    CHECK(dst[depth * width] == 9, "pack %d wrote beyond its end", trans);
+                    for (int d = 0; d < depth; ++d)
+                        for (int i = 0; i < width; ++i) {
+                            const gan_real x =
+                                i >= count ? 0 : src[trans ? i * ld + d : (d + wrong) % depth * ld + i];
+                            off += dst[d * width + i] != x;
+                        }
+                    CHECK(!off, "pack %d width %d count %d depth %d: %d differ", trans, width, count, depth,
+                          off);
+                    free(src);
+                    free(dst);
+                }
+}
+
+// Pixel `pixel` and tap `tap` of patches meet at this element, or outside (0).
+static gan_real patch(const gan__patches *p, int64_t pixel, int64_t tap)
+{
+    const int64_t image = pixel / (p->grid_h * p->grid_w), t = pixel / p->grid_w % p->grid_h,
+                  u = pixel % p->grid_w;
+    const int64_t c = tap / (p->taps_y * p->taps_x), i = tap / p->taps_x % p->taps_y, j = tap % p->taps_x;
+    const int64_t y = t * p->step_y + p->y0 + i * p->dy, x = u * p->step_x + p->x0 + j * p->dx;
+    if (y < 0 || y >= p->h || x < 0 || x >= p->w) return 0;
+    return p->src[image * p->image + c * p->plane + y * p->w + x];
+}
+
+static void test_patches(const gan__kernels *k, int wrong)
+{
+    enum { BEYOND = 16 };
+    for (int trial = 0; trial < 150; ++trial) {
+        gan__patches p;
+        int64_t images = test_int(1, 3), channels = test_int(1, 3), pixels, taps;
+        gan_real *src, *dst;
+        p.h = test_int(1, 12);
+        p.w = test_int(1, 20);
+        p.plane = p.h * p.w;
+        p.image = channels * p.plane;
+        p.grid_h = test_int(1, 12);
+        p.grid_w = test_int(1, 20);
+        p.step_y = test_int(1, 3);
+        p.step_x = test_int(1, 3);
+        p.taps_y = test_int(1, 5);
+        p.taps_x = test_int(1, trial % 7 ? 5 : 12);
+        p.y0 = test_int(-4, 4);
+        p.x0 = test_int(-4, 4);
+        p.dy = test_int(-2, 2);
+        p.dx = test_int(-2, 2);
+        src = filled(images * p.image);
+        p.src = src;
+        pixels = images * p.grid_h * p.grid_w;
+        taps = channels * p.taps_y * p.taps_x;
+        for (int kind = 0; kind < 8; ++kind) {
+            const int by_taps = kind & 1, width = kind < 6 ? (1 + kind / 2) * k->lanes : k->tile_m;
+            const int64_t lines = by_taps ? taps : pixels, depths = by_taps ? pixels : taps;
+            const int64_t at = test_int(0, (int)lines - 1), d0 = test_int(0, (int)depths - 1);
+            const int64_t depth = test_int(1, (int)(depths - d0));
+            const int count = test_int(1, (int)(lines - at < width ? lines - at : width));
+            int off = 0;
+            dst = reals(depth * width + BEYOND);
+            dst[depth * width + BEYOND] = 9;
+            (by_taps ? k->pack_taps : k->pack_pixels)(&p, at, count, width, d0, depth, dst);
+            CHECK(dst[depth * width + BEYOND] == 9, "wrote more than 16 elements too far");
+            for (int64_t d = 0; d < depth; ++d)
+                for (int i = 0; i < width; ++i) {
+                    const int64_t line = at + i, deep = d0 + (d + wrong) % depth;
+                    gan_real x = 0;
+                    if (i < count) x = by_taps ? patch(&p, deep, line) : patch(&p, line, deep);
+                    off += dst[d * width + i] != x;
+                }
+            CHECK(!off, "trial %d kind %d width %d count %d: %d differ", trial, kind, width, count, off);
+            free(dst);
+        }
+        free(src);
+    }
+}
+
+static void test_fold(const gan__kernels *k, int wrong)
+{
+    for (int trial = 0; trial < 300; ++trial) {
+        gan__conv v;
+        gan_real *cols, *dx;
+        double *w, *s, e;
+        int64_t ld;
+        memset(&v, 0, sizeof v);
+        v.h = test_int(1, 12);
+        v.w = test_int(1, 40);
+        v.kh = test_int(1, 4);
+        v.kw = test_int(1, trial % 9 ? 5 : 20);
+        v.sh = test_int(1, 3);
+        v.sw = trial & 1 ? 1 : test_int(1, 3);
+        v.ph = test_int(0, 3);
+        v.pw = test_int(0, 3);
+        v.dh = test_int(1, 2);
+        v.dw = test_int(1, 2);
+        if (v.h + 2 * v.ph < v.dh * (v.kh - 1) + 1 || v.w + 2 * v.pw < v.dw * (v.kw - 1) + 1) continue;
+        v.oh = (v.h + 2 * v.ph - v.dh * (v.kh - 1) - 1) / v.sh + 1;
+        v.ow = (v.w + 2 * v.pw - v.dw * (v.kw - 1) - 1) / v.sw + 1;
+        ld = v.oh * v.ow + test_int(0, 5);
+        cols = filled(v.kh * v.kw * ld);
+        dx = reals(v.h * v.w);
+        w = doubles(v.h * v.w);
+        s = doubles(v.h * v.w);
+        for (int64_t i = 0; i < v.h * v.w; ++i) w[i] = (double)(gan_real).7, s[i] = 2;
+        for (int64_t ky = 0; ky < v.kh; ++ky)
+            for (int64_t kx = 0; kx < v.kw; ++kx)
+                for (int64_t oy = 0; oy < v.oh; ++oy)
+                    for (int64_t ox = 0; ox < v.ow; ++ox) {
+                        const int64_t y = oy * v.sh - v.ph + ky * v.dh, x = ox * v.sw - v.pw + kx * v.dw;
+                        const double c = (double)cols[(ky * v.kw + kx) * ld + oy * v.ow + ox];
+                        if (y < 0 || y >= v.h || x < 0 || x >= v.w) continue;
+                        w[y * v.w + x] += c;
+                        s[y * v.w + x] += fabs(c);
+                    }
+        if (wrong) w[v.h * v.w / 2] += 1e-3;
+        dx[v.h * v.w] = 9;
+        k->fold(&v, (gan_real).7, cols, ld, dx);
+        e = worst(v.h * v.w, dx, w, s);
+        CHECK(dx[v.h * v.w] == 9, "trial %d: wrote beyond its end", trial);
+        CHECK(e < 20, "trial %d: %g eps", trial, e);
+        free(cols);
+        free(dx);
+        free(w);
+        free(s);
+    }
+}
+
+static void test_tiles(const gan__kernels *k)
+{
+    for (int v = 1; v <= 3; ++v)
+        for (int depth = 0; depth < 40; depth += depth < 3 ? 1 : 13) {
+            const int n = v * k->lanes, m = k->tile_m;
+            gan_real *a = filled(depth * m), *b = filled(depth * n), *t = reals(m * n);
+            double *w = doubles(m * n), *s = doubles(m * n), e;
+            for (int i = 0; i < m; ++i)
+                for (int j = 0; j < n; ++j) {
+                    s[i * n + j] = 1e-30;
+                    for (int d = 0; d < depth; ++d) {
+                        const double x = (double)a[d * m + i] * (double)b[d * n + j];
+                        w[i * n + j] += x;
+                        s[i * n + j] += fabs(x);
+                    }
+                }
+            t[m * n] = 9;
+            k->gemm[v - 1](depth, a, b, t);
+            e = worst(m * n, t, w, s);
+            CHECK(t[m * n] == 9, "tile of %d vectors: wrote beyond its end", v);
+            CHECK(e < 1 + depth, "tile of %d vectors, depth %d: %g eps", v, depth, e);
+            free(a);
+            free(b);
+            free(t);
+            free(w);
+            free(s);
+        }
+}
+
+// c = alpha t + beta c + the biases, at every part of a tile; beyond the tile nothing changes.
+static void test_tile_writer(const gan__kernels *k)
+{
+    const int most = k->tile_n;
+    for (int m = 1; m <= k->tile_m; m += m < 3 ? 1 : k->tile_m - m > 0 ? k->tile_m - m : 1)
+        for (int n = 1; n <= most; ++n)
+            for (int kind = 0; kind < 8; ++kind) {
+                const int ldt = most, ldc = n + 2;
+                const gan_real alpha = (gan_real)(n % 2 ? 1 : -.7), beta = (gan_real)(kind & 4 ? .6 : 0);
+                gan_real *t = filled(m * ldt), *c = filled(m * ldc), *row = filled(m), *col = filled(n);
+                double *w = doubles(m * ldc), *s = doubles(m * ldc), e;
+                for (int i = 0; i < m; ++i)
+                    for (int j = 0; j < ldc; ++j) {
+                        double *x = &w[i * ldc + j];
+                        *x = (double)c[i * ldc + j];
+                        s[i * ldc + j] = j < n ? 4 : 1e-30;
+                        if (j >= n) continue;
+                        *x = (double)alpha * (double)t[i * ldt + j] + (double)beta * *x;
+                        if (kind & 1) *x += (double)row[i];
+                        if (kind & 2) *x += (double)col[j];
+                        if (!(kind & 4)) c[i * ldc + j] = not_a_number(); // it must not be read
+                    }
+                k->tile(m, n, t, ldt, c, ldc, alpha, beta, kind & 1 ? row : NULL, kind & 2 ? col : NULL);
+                e = worst(m * ldc, c, w, s);
+                CHECK(e < 4, "%d x %d kind %d: %g eps", m, n, kind, e);
+                free(t);
+                free(c);
+                free(row);
+                free(col);
+                free(w);
+                free(s);
+            }
+}
+
+static void test_controls(void)
+{
+    const gan__kernels *k = gan__isa_choose(GAN_ISA_AUTO);
+    TEST_MUST_FAIL("a map with another map's formula is caught")
+    {
+        map_case m = {k, GAN__MAP_tanh, 33, 1, 1, 1, 0, GAN__MAP_erf};
+        CHECK(map_error(&m) < 8, "tanh is not erf");
+    }
+    TEST_MUST_FAIL("a relative error of 1e-5 is caught")
+    {
+        gan_real a[4] = {1, 2, 3, 4}, y[4];
+        double w[4], s[4];
+        k->map[GAN__MAP_square](4, y, a, 1, NULL, 0, NULL, 0, 0, 0);
+        for (int i = 0; i < 4; ++i) s[i] = w[i] = (double)(a[i] * a[i]) * (i == 2 ? 1.00001 : 1);
+        CHECK(worst(4, y, w, s) < 8, "one of four");
+    }
+    TEST_MUST_FAIL("a NaN among right numbers is caught")
+    {
+        gan_real y[4] = {1, 2, 3, 4};
+        double w[4] = {1, 2, 3, 4};
+        y[1] = not_a_number();
+        CHECK(worst(4, y, w, w) < 8, "one of four");
+    }
+    TEST_MUST_FAIL("five units in the last place are too many")
+    {
+        const gan_real y = (gan_real)(1 + 10 * 2 * REAL_EPS);
+        CHECK(ulps(y, 1) <= 4, "%g ulp", ulps(y, 1));
+    }
+    TEST_MUST_FAIL("a finite number for an infinity is caught") { CHECK(ulps(1, HUGE_VAL) <= 4, "inf"); }
+    TEST_MUST_FAIL("Nesterov's momentum is not the plain one") { five_steps(k, SGD, SGD_NESTEROV, 37); }
+    TEST_MUST_FAIL("decoupled decay is not the coupled one") { five_steps(k, ADAM, ADAMW, 37); }
+    TEST_MUST_FAIL("a row that is packed for the next one is caught") { test_pack(k, 1); }
+    TEST_MUST_FAIL("a tap that is packed for the next one is caught") { test_patches(k, 1); }
+    TEST_MUST_FAIL("a fold that is off by 1e-3 in one pixel is caught") { test_fold(k, 1); }
+}
+
+int main(void)
+{
+    const gan__kernels *k;
+    TEST("the rows of this test stand in the order of the maps")
+    {
+        for (int i = 0; i < (int)COUNT(rows); ++i) CHECK(rows[i].map == i, "%s", rows[i].name);
+        CHECK(sizeof(every_map_has_a_row) == 1, "rows");
+        CHECK(GAN__MAP_affine == 0, "the first is affine");
+    }
+    for (k = next_isa(NULL); k; k = next_isa(k)) {
+        test_maps(k);
+        test_ulps(k);
+        test_specials(k);
+        test_reductions(k);
+        TESTF("%s: sgd, rmsprop, adam, ema and clip follow PyTorch's formulas for five steps", k->name)
+        {
+            for (int rule = 0; rule < RULES; ++rule)
+                for (int n = 0; n < WEIGHTS; n = n < 3 ? n + 1 : n + 6) five_steps(k, rule, rule, n);
+        }
+        TESTF("%s: panels are packed from rows and from columns", k->name) { test_pack(k, 0); }
+        TESTF("%s: panels are packed from patches, by pixels and by taps", k->name) { test_patches(k, 0); }
+        TESTF("%s: columns are folded into an input gradient", k->name) { test_fold(k, 0); }
+        TESTF("%s: micro tiles of one, two and three vectors", k->name) { test_tiles(k); }
+        TESTF("%s: tiles are written with alpha, beta and biases", k->name) { test_tile_writer(k); }
+    }
+    test_controls();
+    return test_done();
+}
