@@ -195,6 +195,30 @@ int main(void)
                 CHECK(fabs(correlation(v[i], v[j], 5000)) < 5 / sqrt(5000.), "draws %d and %d", i, j);
         gan_destroy(ctx);
     }
+    TEST("each place of a short draw is uniform, or normal, over many seeds: the first and the last, too")
+    {
+        enum { SEEDS = 5000, PLACES = 7 };
+        static gan_real u[PLACES][SEEDS], n[PLACES][SEEDS];
+        gan_context *ctx = seeded(0);
+        int i, k;
+        for (i = 0; i < SEEDS; ++i) {
+            gan_real v[PLACES];
+            gan_scope_open(ctx);
+            gan_seed(ctx, (uint64_t)i);
+            gan_read(gan_rand_uniform(ctx, 1, PLACES), v, PLACES);
+            for (k = 0; k < PLACES; ++k) u[k][i] = v[k];
+            gan_read(gan_rand_normal(ctx, 1, PLACES), v, PLACES);
+            for (k = 0; k < PLACES; ++k) n[k][i] = v[k];
+            gan_scope_close(ctx);
+        }
+        for (k = 0; k < PLACES; ++k) {
+            CHECK(kolmogorov(u[k], SEEDS, uniform_cdf) < 2.2, "uniform, place %d: %g", k,
+                  kolmogorov(u[k], SEEDS, uniform_cdf));
+            CHECK(kolmogorov(n[k], SEEDS, normal_cdf) < 2.2, "normal, place %d: %g", k,
+                  kolmogorov(n[k], SEEDS, normal_cdf));
+        }
+        gan_destroy(ctx);
+    }
     TEST("odd sizes: draws of 1, 2, 3 and 5 are finite and differ")
     {
         gan_context *ctx = seeded(0);

@@ -726,9 +726,46 @@ static void random_graphs(void)
 #endif
 }
 
+// Two contributions to one gradient of which the older is a view: the sum replaces it in the middle of the pass.
+static void replaced_gradients(void)
+{
+    const gan_real v[4] = {1, 2, 3, 4};
+    int i, late;
+    for (late = 0; late < 2; ++late) {
+        gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
+        gan_tensor *x = gan_from(ctx, v, 2, 2, 2), *bystander = gan_exp(x), *r, *w, *dx;
+        w = late ? NULL : gan_square(x);
+        r = gan_reshape(x, 2, 2, 2);
+        if (late) w = gan_square(x);
+        dx = gan_grad(gan_sum_all(gan_add(r, w)), x, 0);
+        TESTF("x + x^2 through a view, the square %s", late ? "after it" : "before it")
+        {
+            CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+            for (i = 0; i < 4 && gan_data(dx); ++i)
+                CHECK_NEAR((double)gan_data(dx)[i], (double)(1 + 2 * v[i]), 1e-6, "1 + 2 x");
+            CHECK_NEAR((double)gan_item(bystander), 2.718281828, 1e-6,
+                       "a tensor that has nothing to do with it");
+        }
+        gan_destroy(ctx);
+    }
+    TEST("output_padding above the stride, with dilation: the gradient has x's shape")
+    {
+        gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
+        gan_tensor *x = gan_rand_normal(ctx, 4, 1, 1, 4, 4), *w = gan_rand_normal(ctx, 4, 1, 1, 3, 3), *dx;
+        gan_conv2d_desc d;
+        memset(&d, 0, sizeof d);
+        d.dilation[0] = 2;
+        d.output_padding[0] = 1;
+        dx = gan_grad(gan_sum_all(gan_f_conv_transpose2d(x, w, NULL, &d)), x, 0);
+        CHECK(gan_numel(dx) == 16, "%d values", (int)gan_numel(dx));
+        gan_destroy(ctx);
+    }
+}
+
 int main(void)
 {
     orders();
+    replaced_gradients();
     flow();
     only_what_is_asked();
     closed_forms();
