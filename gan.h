@@ -1278,28 +1278,31 @@ static uint32_t gan__rng_below(gan__rng *r, uint32_t n)
 
 // >>par: parallel for; uses mem; tests/test_par.c
 
-// fn(arg, 0 .. tasks-1) in any order on any threads. What a task computes must not depend on how many there
-// are.
-static void gan__par(gan_context *ctx, int64_t tasks, gan_task *fn, void *arg)
+// Element-wise work is cut into grains for tasks; fewer elements than GAN__ALONE are not worth waking a
+// thread for (some 5 microseconds when the machine is idle, a scheduler's slice when it is not).
+#define GAN__GRAIN ((int64_t)16384)
+#define GAN__ALONE (4 * GAN__GRAIN)
+
+// fn(arg, 0 .. tasks-1) in any order on any threads; work is about how many elements that is in all. What a
+// task computes must not depend on how many threads there are.
+static void gan__par(gan_context *ctx, int64_t tasks, int64_t work, gan_task *fn, void *arg)
 {
+    const int alone = tasks < 2 || work < GAN__ALONE;
     int64_t i;
-    if (tasks > 1 && ctx->parallel_for) {
+    if (!alone && ctx->parallel_for) {
         ctx->parallel_for(tasks, fn, arg, ctx->parallel_user);
         return;
     }
 #ifdef _OPENMP
-    if (tasks > 1 && ctx->threads > 1) {
-        const int n = ctx->threads;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(n)
+    if (!alone && ctx->threads > 1) {
+        const int n = ctx->threads, piece = (int)GAN__LEAST(tasks / (8 * n) + 1, 1 << 20);
+#pragma omp parallel for schedule(dynamic, piece) num_threads(n)
         for (i = 0; i < tasks; ++i) fn(arg, i);
         return;
     }
 #endif
     for (i = 0; i < tasks; ++i) fn(arg, i);
 }
-
-// Steps of a size that is worth a thread's while, for element-wise work.
-#define GAN__GRAIN ((int64_t)16384)
 // >>cpu: the instruction sets of this build and machine; the table of kernels; may use base; tests/test_cpu.c
 
 #if !defined(GAN_NO_SIMD) && !defined(GAN_DOUBLE) && !defined(GAN_IDE)
@@ -3227,7 +3230,8 @@ static int gan__gemm_run(gan_context *ctx, const gan__product *p)
     if (g.pieces < 1) g.pieces = 1;
 
     int64_t threads = ctx->threads < 1 ? 1 : ctx->threads;
-    threads = gan__gemm_min(threads, 1 + p->m * p->n / 1000 * p->depth / 200);
+    threads = gan__gemm_min(threads,
+                            1 + p->m * p->n / 1000 * p->depth / 1000); // a thread for each million products
     gan__gemm_grid(&g, g.pieces > 1 ? 1 : threads);
     g.blocks = g.grid_m * g.grid_n * g.pieces;
     g.workers = gan__gemm_min(threads, g.blocks);
@@ -3243,7 +3247,7 @@ static int gan__gemm_run(gan_context *ctx, const gan__product *p)
             return 1;
         }
     }
-    gan__par(ctx, g.workers, gan__gemm_task, &g);
+    gan__par(ctx, g.workers, INT64_MAX, gan__gemm_task, &g);
     if (g.pieces > 1) gan__gemm_join(&g);
     gan__scratch_free(ctx, g.parts);
     gan__scratch_free(ctx, g.room);
@@ -3602,7 +3606,7 @@ static int gan__conv_input_columns(gan_context *ctx, const gan__conv *v, const g
             gan__conv_fold fold = {
                 ctx->k, v,      cols, bias ? bias + group * ci : NULL, dx + (n * v->ci + group * ci) * plane,
                 ci,     columns};
-            gan__par(ctx, some, gan__conv_fold_task, &fold);
+            gan__par(ctx, some, INT64_MAX, gan__conv_fold_task, &fold);
         }
     gan__scratch_free(ctx, cols);
     return failed;
@@ -3941,7 +3945,7 @@ static void gan__map(gan_context *ctx, int map, gan_tensor *y, int n, gan_tensor
         j.per = GAN__MOST(1, GAN__GRAIN / j.w.dim[0]);
         tasks = (j.rows + j.per - 1) / j.per;
     }
-    gan__par(ctx, tasks, gan__map_task, &j);
+    gan__par(ctx, tasks, total, gan__map_task, &j);
 }
 
 typedef struct gan__copy_job {
@@ -4004,7 +4008,7 @@ static void gan__copy(gan_context *ctx, int ndim, const int *dim, const gan_real
     }
     j.rows = total / j.dim[0];
     j.per = GAN__MOST(1, GAN__GRAIN / j.dim[0]);
-    gan__par(ctx, (j.rows + j.per - 1) / j.per, gan__copy_task, &j);
+    gan__par(ctx, (j.rows + j.per - 1) / j.per, total, gan__copy_task, &j);
 }
 
 static void gan__strides(int ndim, const int *dim, int64_t *stride)
@@ -4083,10 +4087,11 @@ static int gan__reduce(gan_context *ctx, int64_t a, int64_t r, int64_t b, const 
         }
         if (b == 1) {
             j.columns = GAN__MOST(1, GAN__GRAIN / GAN__LEAST(j.per, j.r));
-            gan__par(ctx, (a * j.pieces + j.columns - 1) / j.columns, gan__sum_rows, &j);
+            gan__par(ctx, (a * j.pieces + j.columns - 1) / j.columns, a * j.r, gan__sum_rows, &j);
         } else {
             j.columns = GAN__GRAIN / 8;
-            gan__par(ctx, a * j.pieces * ((b + j.columns - 1) / j.columns), gan__sum_columns, &j);
+            gan__par(ctx, a * j.pieces * ((b + j.columns - 1) / j.columns), a * j.r * b, gan__sum_columns,
+                     &j);
         }
         gan__scratch_free(ctx, old);
         if (j.pieces == 1) return 0;
@@ -5418,7 +5423,8 @@ static gan_tensor *gan__take_or_put(gan_op op, gan_tensor *x, gan_tensor *index,
     j.n = index->dim[n - 2];
     j.d = x->dim[n - 1];
     for (n = 0; n < x->ndim - 2; ++n) groups *= x->dim[n];
-    gan__par(ctx, groups, op == GAN_OP_TAKE ? gan__take_task : gan__put_task, &j);
+    gan__par(ctx, groups, (int64_t)GAN__MOST(x->size, y->size),
+             op == GAN_OP_TAKE ? gan__take_task : gan__put_task, &j);
     return y;
 }
 
@@ -5979,7 +5985,7 @@ GAN_API gan_tensor *gan_max_pool2d(gan_tensor *x, int kernel, int stride)
     if (y == ctx->poison) return y;
     gan__plane(&j, x, y, kernel, stride);
     j.index = in[1]->data;
-    gan__par(ctx, (int64_t)dim[0] * dim[1], gan__max_pool_task, &j);
+    gan__par(ctx, (int64_t)dim[0] * dim[1], (int64_t)GAN__MOST(x->size, y->size), gan__max_pool_task, &j);
     return y;
 }
 static void gan__op_max_pool2d_backward(gan__back *b)
@@ -6040,7 +6046,7 @@ GAN_API gan_tensor *gan_avg_pool2d(gan_tensor *x, int kernel, int stride)
     y->i[0] = kernel;
     y->i[1] = stride;
     gan__plane(&j, x, y, kernel, stride);
-    gan__par(ctx, (int64_t)dim[0] * dim[1], gan__avg_pool_task, &j);
+    gan__par(ctx, (int64_t)dim[0] * dim[1], (int64_t)GAN__MOST(x->size, y->size), gan__avg_pool_task, &j);
     return y;
 }
 // The adjoint of avg_pool2d: g (N, C, oh, ow) spread over windows of an h x w plane.
@@ -6060,7 +6066,7 @@ static gan_tensor *gan__avg_pool2d_backward(gan_tensor *g, int h, int w, int ker
     y->i[0] = kernel;
     y->i[1] = stride;
     gan__plane(&j, g, y, kernel, stride);
-    gan__par(ctx, (int64_t)dim[0] * dim[1], gan__avg_unpool_task, &j);
+    gan__par(ctx, (int64_t)dim[0] * dim[1], (int64_t)GAN__MOST(g->size, y->size), gan__avg_unpool_task, &j);
     return y;
 }
 static void gan__op_avg_pool2d_backward(gan__back *b)
@@ -6136,7 +6142,7 @@ static gan_tensor *gan__upsample(gan_op op, gan_tensor *x, int factor, int mode)
     y->i[1] = mode;
     gan__plane(&j, x, y, factor, adjoint);
     j.mode = mode;
-    gan__par(ctx, (int64_t)dim[0] * dim[1], gan__upsample_task, &j);
+    gan__par(ctx, (int64_t)dim[0] * dim[1], (int64_t)GAN__MOST(x->size, y->size), gan__upsample_task, &j);
     return y;
 }
 GAN_API gan_tensor *gan_upsample(gan_tensor *x, int factor, gan_upsample_mode mode)
@@ -6248,7 +6254,8 @@ static void gan__moment(gan_context *ctx, int what, const gan_real *x, const gan
     j.c = c;
     j.b = b;
     j.what = what;
-    gan__par(ctx, b > 1 ? c : (c + GAN__MOMENT_COLUMNS - 1) / GAN__MOMENT_COLUMNS, gan__moment_task, &j);
+    gan__par(ctx, b > 1 ? c : (c + GAN__MOMENT_COLUMNS - 1) / GAN__MOMENT_COLUMNS, (int64_t)a * c * b,
+             gan__moment_task, &j);
     ctx->k->map[GAN__MAP_affine]((size_t)c, sum, sum, 1, NULL, 0, NULL, 0, (gan_real)(1 / ((double)a * b)),
                                  0);
 }
@@ -6260,7 +6267,7 @@ static void gan__norm_run(gan_context *ctx, gan__norm_job *j, gan_task *task, in
     j->c = c;
     j->b = b;
     j->rows = b == 1 ? a : (int64_t)a * c;
-    gan__par(ctx, (j->rows + per - 1) / per, task, j);
+    gan__par(ctx, (j->rows + per - 1) / per, (int64_t)a * c * b, task, j);
 }
 
 // in = {x, mean (C), s (C)}; the last two are by-products without gradients of their own, handed out where
@@ -6538,7 +6545,7 @@ static void gan__accumulate(gan_tensor *in, gan_tensor *g)
         j.y = old->data;
         j.x[0] = g->data;
         j.rows = (int64_t)old->size;
-        gan__par(ctx, (j.rows + GAN__GRAIN - 1) / GAN__GRAIN, gan__add_task, &j);
+        gan__par(ctx, (j.rows + GAN__GRAIN - 1) / GAN__GRAIN, j.rows, gan__add_task, &j);
         return;
     }
     g = gan_add(old, g);
@@ -7824,7 +7831,7 @@ static double gan__sum_of_squares(const gan_tensor *t)
     s.n = (int64_t)t->size;
     s.sum = (gan_real *)gan__scratch(t->ctx, (size_t)tasks * sizeof *s.sum);
     if (!s.sum) return -1;
-    gan__par(t->ctx, tasks, gan__squares_task, &s);
+    gan__par(t->ctx, tasks, s.n, gan__squares_task, &s);
     for (i = 0; i < tasks; ++i) sum += (double)s.sum[i];
     gan__scratch_free(t->ctx, s.sum);
     if (gan__is_finite((gan_real)sum)) return sum;
@@ -7902,7 +7909,7 @@ static void gan__update_slot(gan_optimizer *o, const gan__slot *s)
     u.args.step = o->step;
     u.args.bias1 = (gan_real)(1 - pow((double)d->beta1, (double)o->step));
     u.args.bias2 = (gan_real)(1 - pow((double)d->beta2, (double)o->step));
-    gan__par(ctx, (u.n + GAN__GRAIN - 1) / GAN__GRAIN, gan__update_task, &u);
+    gan__par(ctx, (u.n + GAN__GRAIN - 1) / GAN__GRAIN, u.n, gan__update_task, &u);
 }
 
 // Gradients, their check, the update: everything but the end of the step.
@@ -9984,6 +9991,7 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed)
 }
 
 #undef GAN__ALIGN
+#undef GAN__ALONE
 #undef GAN__ARM64
 #undef GAN__COLS_BLOCK
 #undef GAN__DATA_POSIX

@@ -107,7 +107,7 @@ static double peak(gan_context *ctx) // GFLOP/s of all threads together
     p.k = ctx->k;
     for (r = 0; r < 3; ++r) {
         t = now();
-        gan__par(ctx, threads, run_peak, &p);
+        gan__par(ctx, threads, INT64_MAX, run_peak, &p);
         t = now() - t;
         for (sum = 0, i = 0; i < threads; ++i) sum += p.flops[i];
         if (sum / t > best) best = sum / t;

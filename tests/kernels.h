@@ -36,7 +36,15 @@ static inline void backwards(int64_t n, gan_task *task, void *arg, void *user)
     while (n-- > 0) task(arg, n);
 }
 
-// A context that computes with k. With `reversed` its tasks run one by one, the last first.
+static inline void forwards(int64_t n, gan_task *task, void *arg, void *user)
+{
+    int64_t i;
+    (void)user;
+    for (i = 0; i < n; ++i) task(arg, i);
+}
+
+// A context that computes with k and splits its work for that many threads: OpenMP's, or one by one without
+// OpenMP, or, with `reversed`, one by one with the last first.
 static inline gan_context *context_on(const gan__kernels *k, int threads, int reversed)
 {
     gan_context *ctx;
@@ -44,10 +52,14 @@ static inline gan_context *context_on(const gan__kernels *k, int threads, int re
     memset(&d, 0, sizeof d);
     d.isa = k->isa;
     d.threads = threads;
+#ifndef _OPENMP
+    d.parallel_for = forwards;
+#endif
     if (reversed) d.parallel_for = backwards;
     ctx = gan_create(&d);
-    CHECK(ctx && ctx->k == k && gan_threads(ctx) == threads, "no context on %s with %d threads", k->name,
-          threads);
+    CHECK(ctx && ctx->k == k && gan_threads(ctx) == threads, "%s with %d threads: not what was asked for",
+          k->name, threads);
+    if (!ctx) exit(3);
     return ctx;
 }
 

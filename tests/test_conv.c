@@ -275,6 +275,7 @@ static void test_memory(int pass, const gan__conv *v, int threads, size_t step)
         desc.memory = block;
         desc.memory_size = size;
         desc.threads = threads;
+        desc.parallel_for = forwards;
         ctx = block ? gan_create(&desc) : NULL;
         if (ctx) {
             e = conv_error(ctx, pass, v, 1, 0);

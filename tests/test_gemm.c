@@ -180,6 +180,7 @@ static void test_memory(const product *p, int threads, size_t step)
         desc.memory = block;
         desc.memory_size = size;
         desc.threads = threads;
+        desc.parallel_for = forwards;
         ctx = block ? gan_create(&desc) : NULL;
         if (ctx) {
             ++made;
