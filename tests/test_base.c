@@ -15,8 +15,7 @@
 int main(void)
 {
     const size_t most = (size_t)-1;
-    TEST("the checked product: what fits is exact, what does not is refused")
-    {
+    TEST ("the checked product: what fits is exact, what does not is refused") {
         static const size_t small[] = {0, 1, 2, 3, 7, 64, 1000, 65535, 65536};
         size_t i, j, out;
         for (i = 0; i < sizeof small / sizeof *small; ++i)
@@ -39,8 +38,7 @@ int main(void)
             CHECK(gan__mul_size(i, most / i + 1, &out) != 0, "%lu just not", (unsigned long)i);
         }
     }
-    TEST("the checked sum")
-    {
+    TEST ("the checked sum") {
         size_t out;
         CHECK(gan__add_size(2, 3, &out) == 0 && out == 5, "2 + 3");
         CHECK(gan__add_size(most, 0, &out) == 0 && out == most, "max + 0");
@@ -48,8 +46,7 @@ int main(void)
         CHECK(gan__add_size(most, 1, &out) != 0, "max + 1");
         CHECK(gan__add_size(most / 2 + 1, most / 2 + 1, &out) != 0, "two halves too many");
     }
-    TEST("shapes whose size overflows are an error, not a small tensor")
-    {
+    TEST ("shapes whose size overflows are an error, not a small tensor") {
         static const int dims[][4] = {{2147483647, 2147483647, 2147483647, 4},
                                       {1 << 30, 1 << 30, 16, 1},
                                       {65536, 65536, 65536, 65536},
@@ -66,8 +63,7 @@ int main(void)
             gan_destroy(ctx);
         }
     }
-    TEST("operations whose result overflows are an error")
-    {
+    TEST ("operations whose result overflows are an error") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = gan_zeros(ctx, 1, 1);
         (void)gan_expand(x, 4, 2147483647, 2147483647, 2147483647, 1);
@@ -86,8 +82,7 @@ int main(void)
         CHECK(gan_error(ctx) != 0, "reshape");
         gan_destroy(ctx);
     }
-    TEST("NaN and infinity are known by their bits, subnormals and the largest numbers are finite")
-    {
+    TEST ("NaN and infinity are known by their bits, subnormals and the largest numbers are finite") {
         static const double bad[] = {(double)NAN, HUGE_VAL, -HUGE_VAL};
         static const double good[] = {0,     -0.,   1, -1, (double)FLT_MAX, -(double)FLT_MAX, (double)FLT_MIN,
                                       1e-45, -1e-45};
@@ -96,14 +91,12 @@ int main(void)
         for (i = 0; i < sizeof good / sizeof *good; ++i)
             CHECK(gan__is_finite((gan_real)good[i]), "%g", good[i]);
     }
-    TEST("the version's text is its numbers")
-    {
+    TEST ("the version's text is its numbers") {
         char text[32];
         snprintf(text, sizeof text, "%d.%d.%d", GAN_VERSION_MAJOR, GAN_VERSION_MINOR, GAN_VERSION_PATCH);
         CHECK(strcmp(text, GAN_VERSION) == 0, "%s is not %s", GAN_VERSION, text);
     }
-    TEST("gan_real is what the build says")
-    {
+    TEST ("gan_real is what the build says") {
         CHECK(sizeof(gan_real) == REAL_SIZE, "%d bytes", (int)sizeof(gan_real));
     }
     return test_done();

@@ -150,8 +150,7 @@ static void test_written(void)
 {
     char path[512];
     snprintf(path, sizeof path, "%s", test_path("written.safetensors"));
-    TEST("the file is safetensors to the letter: header, order, offsets, little-endian values, digest")
-    {
+    TEST ("the file is safetensors to the letter: header, order, offsets, little-endian values, digest") {
         world o = make(NULL, 3);
         entry e[32];
         unsigned long at = 0, header;
@@ -205,8 +204,7 @@ static void test_written(void)
         CHECK_TEXT((const char *)file + 8, "\"format\":\"gan.h\",\"schema\":\"1\"");
         gan_destroy(o.ctx);
     }
-    TEST("the same values give the same bytes, in whatever order they were made")
-    {
+    TEST ("the same values give the same bytes, in whatever order they were made") {
         static unsigned char other[1 << 12];
         world a = make(NULL, 3), b = make(NULL, 0);
         size_t n, m;
@@ -231,8 +229,7 @@ static void test_read(void)
 {
     char path[512];
     snprintf(path, sizeof path, "%s", test_path("read.safetensors"));
-    TEST("values come back to the bit, into parameters that exist and into those made later")
-    {
+    TEST ("values come back to the bit, into parameters that exist and into those made later") {
         world a = make(NULL, .1), b = make(NULL, 9), c = make(NULL, 0);
         CHECK(gan_save(a.ctx, path) == 0, "%s", gan_error_message(a.ctx));
         CHECK(gan_load(b.ctx, path) == 0 && holds(&b, .1), "%s", gan_error_message(b.ctx));
@@ -243,8 +240,7 @@ static void test_read(void)
         gan_destroy(b.ctx);
         gan_destroy(c.ctx);
     }
-    TEST_MUST_FAIL("a value that did not come back is caught")
-    {
+    TEST_MUST_FAIL ("a value that did not come back is caught") {
         world a = make(NULL, .1);
         gan_save(a.ctx, path);
         gan_load(a.ctx, path);
@@ -252,8 +248,7 @@ static void test_read(void)
         CHECK(holds(&a, .1), "%s", "changed");
         gan_destroy(a.ctx);
     }
-    TEST("the random numbers go on where the saved ones would have")
-    {
+    TEST ("the random numbers go on where the saved ones would have") {
         world a = make(NULL, 1), b = make(NULL, 1);
         gan_real x[5], y[5];
         gan_seed(a.ctx, 77);
@@ -265,8 +260,7 @@ static void test_read(void)
         gan_destroy(a.ctx);
         gan_destroy(b.ctx);
     }
-    TEST("what was loaded and not yet claimed is not lost by a save, and a second load overrules it")
-    {
+    TEST ("what was loaded and not yet claimed is not lost by a save, and a second load overrules it") {
         world a = make(NULL, 1), b = make(NULL, 0), c = make(NULL, 0), d = make(NULL, 2);
         const char *second = test_path("second.safetensors");
         gan_save(a.ctx, path);
@@ -284,8 +278,7 @@ static void test_read(void)
         gan_destroy(c.ctx);
         gan_destroy(d.ctx);
     }
-    TEST("a missing file, a folder and NULL are errors that say so")
-    {
+    TEST ("a missing file, a folder and NULL are errors that say so") {
         world a = make(NULL, 1);
         CHECK(gan_load(a.ctx, test_path("nowhere.safetensors")) == GAN_ERROR_FILE, "error %d",
               gan_error(a.ctx));
@@ -303,8 +296,7 @@ static void test_read(void)
         CHECK(holds(&a, 1), "%s", "values changed");
         gan_destroy(a.ctx);
     }
-    TEST("a tensor of another shape: the message has both, and nothing of the file was loaded")
-    {
+    TEST ("a tensor of another shape: the message has both, and nothing of the file was loaded") {
         world a = make(NULL, 1), b = make(NULL, 0);
         gan_param(b.g, "b", gan_init_constant(5), 1, 3);
         b.w = gan_param(b.g, "w", gan_init_constant(7), 2, 3, 2);
@@ -327,8 +319,7 @@ static void test_memory(void)
     } block;
     char path[512];
     snprintf(path, sizeof path, "%s", test_path("memory.safetensors"));
-    TEST("parameters point into aligned memory, and are copied out of crooked memory")
-    {
+    TEST ("parameters point into aligned memory, and are copied out of crooked memory") {
         world a = make(NULL, 4);
         size_t n, shift;
         gan_save(a.ctx, path);
@@ -349,8 +340,7 @@ static void test_memory(void)
         }
         gan_destroy(a.ctx);
     }
-    TEST("training and later loads write to memory of their own, not to that which was lent")
-    {
+    TEST ("training and later loads write to memory of their own, not to that which was lent") {
         static unsigned char before[2048];
         world a = make(NULL, 4), b = make(NULL, 0), c = make(NULL, 8);
         const char *second = test_path("second.safetensors");
@@ -408,8 +398,7 @@ static void test_types(void)
         double a, b;
     } want[] = {{"d", 1.5, -2.5}, {"l", -2, 7},     {"f", 1.5, -2.5}, {"i", -1, 65536},
                 {"h", 1.5, -2.5}, {"b", 1.5, -2.5}, {"u", 3, 255}};
-    TEST("another program's file, of every type and in any order, is converted")
-    {
+    TEST ("another program's file, of every type and in any order, is converted") {
         world o = make(NULL, 0);
         size_t i, n = build(file, json, values, sizeof values);
         CHECK(gan_load_memory(o.ctx, file, n) == 0, "%s", gan_error_message(o.ctx));
@@ -420,8 +409,7 @@ static void test_types(void)
         }
         gan_destroy(o.ctx);
     }
-    TEST("whole-number states take whole numbers only")
-    {
+    TEST ("whole-number states take whole numbers only") {
         world o = make(NULL, 1);
         size_t n =
             build(file, "{\"rng\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,12]}}", values, 12);
@@ -544,26 +532,23 @@ static void test_faults(void)
     static const unsigned char zeros[512];
     size_t i;
     for (i = 0; i < sizeof faults / sizeof faults[0]; ++i)
-        TESTF("refused, and nothing changes: %s", faults[i].what)
-        {
+        TESTF ("refused, and nothing changes: %s", faults[i].what) {
             const size_t n = build(file, faults[i].json, zeros, (size_t)faults[i].bytes);
             refused(file, n, GAN_ERROR_FORMAT, faults[i].word, faults[i].what);
         }
-    for (i = 0; i < sizeof sound / sizeof sound[0]; ++i) TESTF("accepted: %s", sound[i].what)
-        {
+    for (i = 0; i < sizeof sound / sizeof sound[0]; ++i)
+        TESTF ("accepted: %s", sound[i].what) {
             world o = make(NULL, 1);
             const size_t n = build(file, sound[i].json, zeros, (size_t)sound[i].bytes);
             CHECK(gan_load_memory(o.ctx, file, n) == 0 && holds(&o, 1), "%s", gan_error_message(o.ctx));
             gan_destroy(o.ctx);
         }
-    TEST("a schema of the future is told apart from damage")
-    {
+    TEST ("a schema of the future is told apart from damage") {
         const size_t n =
             build(file, "{\"__metadata__\":{\"format\":\"gan.h\",\"schema\":\"2\"}," LATER "}", zeros, 4);
         refused(file, n, GAN_ERROR_UNSUPPORTED, "version", "schema 2");
     }
-    TEST("a header's length beyond the file, beyond 100 MB and beyond 2^63 takes no memory")
-    {
+    TEST ("a header's length beyond the file, beyond 100 MB and beyond 2^63 takes no memory") {
         static const uint64_t lengths[] = {
             3, 100, 99999999, 100000001, 0x7fffffffffffffffu, 0xffffffffffffffffu, 0xfffffffffffffff8u};
         const size_t n = build(file, "{}", zeros, 0);
@@ -577,8 +562,7 @@ static void test_faults(void)
             gan_destroy(o.ctx);
         }
     }
-    TEST("gzip, zip and NumPy files are named as what they are")
-    {
+    TEST ("gzip, zip and NumPy files are named as what they are") {
         refused((const unsigned char *)"\x1f\x8b\x08", 3, GAN_ERROR_FORMAT, "gunzip", "gzip");
         refused((const unsigned char *)"PK\3\4 and so on", 14, GAN_ERROR_FORMAT, "torch.save", "zip");
         refused((const unsigned char *)"\x93NUMPY\1", 8, GAN_ERROR_FORMAT, "NumPy", "npy");
@@ -587,8 +571,8 @@ static void test_faults(void)
         refused((const unsigned char *)"plain text of some length", 25, GAN_ERROR_FORMAT, "no safetensors",
                 "text");
     }
-    TEST("a hundred thousand brackets, and thirty thousand tensors, are read without recursion in their time")
-    {
+    TEST ("a hundred thousand brackets, and thirty thousand tensors, are read without recursion in their "
+          "time") {
         enum { DEEP = 100000, MANY = 30000 };
         unsigned char *big = (unsigned char *)malloc(MANY * 80 + 64), *p = big + 8;
         world o = make(NULL, 0);
@@ -622,15 +606,13 @@ static void test_damage(void)
     gan_save(a.ctx, path);
     gan_destroy(a.ctx);
     n = get_file(path);
-    TEST("the whole file is accepted (the control of what follows)")
-    {
+    TEST ("the whole file is accepted (the control of what follows)") {
         world o = make(NULL, 1);
         CHECK(n > 100 && n < sizeof bad, "%lu bytes", (unsigned long)n);
         CHECK(gan_load_memory(o.ctx, file, n) == 0 && holds(&o, 5), "%s", gan_error_message(o.ctx));
         gan_destroy(o.ctx);
     }
-    TEST("cut at every length it is refused, from memory and from disk")
-    {
+    TEST ("cut at every length it is refused, from memory and from disk") {
         for (i = 0; i < n; ++i) refused(file, i, GAN_ERROR_FORMAT, NULL, "cut");
         for (i = 0; i < n; i += 37) {
             world o = make(NULL, 1);
@@ -641,8 +623,7 @@ static void test_damage(void)
             gan_destroy(o.ctx);
         }
     }
-    TEST("every byte xor 01, 80, FF: refused without a change, or the values are the same")
-    {
+    TEST ("every byte xor 01, 80, FF: refused without a change, or the values are the same") {
         static const unsigned char masks[] = {0x01, 0x80, 0xff};
         size_t k;
         for (i = 0; i < n; ++i)
@@ -657,8 +638,7 @@ static void test_damage(void)
                 gan_destroy(o.ctx);
             }
     }
-    TEST_MUST_FAIL("without the digest a flipped value would pass")
-    {
+    TEST_MUST_FAIL ("without the digest a flipped value would pass") {
         world o = make(NULL, 1);
         char *at;
         memcpy(bad, file, n);
@@ -693,8 +673,7 @@ static void test_save_fails(void)
 {
     char path[512];
     snprintf(path, sizeof path, "%s", test_path("fails.safetensors"));
-    TEST("a save into no folder, or over a folder, is an error that names the path")
-    {
+    TEST ("a save into no folder, or over a folder, is an error that names the path") {
         world o = make(NULL, 1);
         CHECK(gan_save(o.ctx, test_path("no such folder/x.safetensors")) == GAN_ERROR_FILE, "error %d",
               gan_error(o.ctx));
@@ -705,8 +684,7 @@ static void test_save_fails(void)
         CHECK(temporaries("") == 0, "%d temporary files left", temporaries(""));
         gan_destroy(o.ctx);
     }
-    TEST("after an error nothing is saved: the good file of the last run stays")
-    {
+    TEST ("after an error nothing is saved: the good file of the last run stays") {
         world a = make(NULL, 1), b = make(NULL, 2);
         gan_save(a.ctx, path);
         gan_reshape(gan_zeros(b.ctx, 1, 4), 1, 5);
@@ -718,9 +696,8 @@ static void test_save_fails(void)
         gan_destroy(b.ctx);
     }
 #ifdef POSIX
-    TEST("a disk that is full at any byte: an error, the old file whole, no temporary, and the next save "
-         "works")
-    {
+    TEST ("a disk that is full at any byte: an error, the old file whole, no temporary, and the next save "
+          "works") {
         world a = make(NULL, 1), b = make(NULL, 2), c = make(NULL, 0);
         struct rlimit old, limit;
         size_t n, at, m;
@@ -753,8 +730,7 @@ static void test_save_fails(void)
         gan_destroy(c.ctx);
     }
 #endif
-    TEST("memory that ends anywhere: saving and loading give an error, change nothing, and lose nothing")
-    {
+    TEST ("memory that ends anywhere: saving and loading give an error, change nothing, and lose nothing") {
         static unsigned char before[1 << 12];
         static union {
             double align;

@@ -167,8 +167,7 @@ static int random_geometry(gan__conv *v, int trial)
 
 static void test_convolutions(const gan__kernels *k)
 {
-    TESTF("%s: random strides, paddings, dilations, groups, output paddings", k->name)
-    {
+    TESTF ("%s: random strides, paddings, dilations, groups, output paddings", k->name) {
         gan_context *ctx[3];
         gan__conv v;
         for (int t = 0; t < 3; ++t) ctx[t] = context_on(k, 1 + t, t == 2);
@@ -177,8 +176,7 @@ static void test_convolutions(const gan__kernels *k)
                 for (int pass = 0; pass < PASSES; ++pass) right(ctx[trial % 3], pass, &v, trial & 1, 0);
         for (int t = 0; t < 3; ++t) gan_destroy(ctx[t]);
     }
-    TESTF("%s: both ways to an input gradient, whichever is chosen", k->name)
-    {
+    TESTF ("%s: both ways to an input gradient, whichever is chosen", k->name) {
         gan_context *ctx = context_on(k, 2, 0);
         gan__conv v;
         for (int trial = 0; trial < 100; ++trial)
@@ -204,8 +202,7 @@ static void test_convolutions(const gan__kernels *k)
             }
         gan_destroy(ctx);
     }
-    TESTF("%s: the layers of real networks", k->name)
-    {
+    TESTF ("%s: the layers of real networks", k->name) {
         gan__conv v[9];
         gan_context *ctx = context_on(k, 2, 0);
         v[0] = layer(5, 1, 28, 32, 5, 1, 0);
@@ -222,8 +219,7 @@ static void test_convolutions(const gan__kernels *k)
             for (int pass = 0; pass < PASSES; ++pass) right(ctx, pass, &v[q], q & 1, 0);
         gan_destroy(ctx);
     }
-    TESTF("%s: no image at all, one pixel, one tap", k->name)
-    {
+    TESTF ("%s: no image at all, one pixel, one tap", k->name) {
         gan_context *ctx = context_on(k, 1, 0);
         gan__conv v = layer(1, 1, 1, 1, 1, 1, 0);
         for (int pass = 0; pass < PASSES; ++pass) right(ctx, pass, &v, 1, 0);
@@ -233,8 +229,7 @@ static void test_convolutions(const gan__kernels *k)
         for (int pass = 0; pass < PASSES; ++pass) right(ctx, pass, &v, 1, 0);
         gan_destroy(ctx);
     }
-    TESTF("%s: the bits are the same for 1, 2, 3 and 7 threads, whichever task is the first", k->name)
-    {
+    TESTF ("%s: the bits are the same for 1, 2, 3 and 7 threads, whichever task is the first", k->name) {
         static const int threads[] = {1, 2, 3, 7};
         gan__conv v[3];
         v[0] = layer(16, 1, 28, 32, 5, 1, 0);
@@ -294,8 +289,7 @@ int main(void)
 {
     const gan__kernels *k;
     for (k = next_isa(NULL); k; k = next_isa(k)) test_convolutions(k);
-    TEST("without work space every pass is an error, not a crash; with just enough it is right")
-    {
+    TEST ("without work space every pass is an error, not a crash; with just enough it is right") {
         gan__conv v[3];
         v[0] = layer(1, 1, 4, 1, 3, 1, 1);
         v[1] = layer(2, 9, 12, 20, 4, 2, 1);
@@ -305,15 +299,13 @@ int main(void)
             for (int pass = 0; pass < PASSES; ++pass) test_memory(pass, &v[q], 1 + q, q ? 8192 : 256);
     }
     for (int pass = 0; pass < PASSES; ++pass)
-        TESTF_MUST_FAIL("%s: a reference that is wrong by 1e-3 in one element is caught", passes[pass])
-        {
+        TESTF_MUST_FAIL ("%s: a reference that is wrong by 1e-3 in one element is caught", passes[pass]) {
             gan_context *ctx = context_on(gan__isa_choose(GAN_ISA_AUTO), 1, 0);
             const gan__conv v = layer(2, 3, 9, 4, 3, 2, 1);
             right(ctx, pass, &v, 0, 1);
             gan_destroy(ctx);
         }
-    TEST_MUST_FAIL("a pass with another padding is caught")
-    {
+    TEST_MUST_FAIL ("a pass with another padding is caught") {
         gan_context *ctx = context_on(gan__isa_choose(GAN_ISA_AUTO), 1, 0);
         gan__conv v = layer(1, 2, 9, 3, 3, 1, 1), other = v;
         const lengths l = lengths_of(&v, FORWARD);

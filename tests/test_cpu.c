@@ -45,13 +45,11 @@ int main(void)
 {
     const uint32_t set = gan__cpu_isas();
     const char *flags = ON_X86 ? cpu_flags() : NULL;
-    TEST("scalar code runs everywhere, and no instruction set is found that has no name")
-    {
+    TEST ("scalar code runs everywhere, and no instruction set is found that has no name") {
         CHECK(has(set, GAN_ISA_SCALAR), "no scalar");
         CHECK(!has(set, GAN_ISA_AUTO) && set >> GAN_ISA_COUNT == 0, "set %lx", (unsigned long)set);
     }
-    TEST("no two architectures are found at once, none under another's name")
-    {
+    TEST ("no two architectures are found at once, none under another's name") {
         CHECK(!(has(set, GAN_ISA_NEON) && has(set, GAN_ISA_SSE2)), "set %lx", (unsigned long)set);
         CHECK(ON_X86 || !has(set, GAN_ISA_SSE2), "sse2 without x86");
 #if defined(__aarch64__) && !defined(GAN_DOUBLE) && !defined(GAN_NO_SIMD)
@@ -59,17 +57,14 @@ int main(void)
 #endif
         CHECK(!has(set, GAN_ISA_AVX512) || has(set, GAN_ISA_AVX2), "avx512 without avx2");
     }
-    TEST("the instruction sets found agree with /proc/cpuinfo")
-    {
+    TEST ("the instruction sets found agree with /proc/cpuinfo") {
         if (!flags) TEST_SKIP("no flags of an x86 in /proc/cpuinfo");
         agrees(set, flags);
     }
-    TEST_MUST_FAIL("an instruction set that the machine does not have is caught")
-    {
+    TEST_MUST_FAIL ("an instruction set that the machine does not have is caught") {
         agrees(1u << GAN_ISA_SCALAR | 1u << GAN_ISA_AVX512, " fpu sse2 avx2 fma ");
     }
-    TEST("scalar is given when it is asked for, whatever else there is")
-    {
+    TEST ("scalar is given when it is asked for, whatever else there is") {
         const gan__kernels *k = gan__isa_choose(GAN_ISA_SCALAR);
         CHECK(k && k->isa == GAN_ISA_SCALAR && k->lanes == 1, "no scalar table");
     }

@@ -91,8 +91,7 @@ static void check_permutation(const int *v, int n)
 
 static void test_idx(void)
 {
-    TEST("an IDX folder gives every image with its own label, pixels 0 .. 255 as -1 .. 1")
-    {
+    TEST ("an IDX folder gives every image with its own label, pixels 0 .. 255 as -1 .. 1") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x, *y = NULL;
         gan_dataset *d;
@@ -118,8 +117,7 @@ static void test_idx(void)
         for (i = 0; i < IMAGES; ++i) CHECK(seen[i] == 1, "image %d came %d times", i, seen[i]);
         gan_destroy(ctx);
     }
-    TEST("black is exactly -1 and white exactly 1")
-    {
+    TEST ("black is exactly -1 and white exactly 1") {
         unsigned char file[HEAD + 256];
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x;
@@ -138,8 +136,7 @@ static void test_idx(void)
         CHECK(lo == -1 && hi == 1, "from %.9g to %.9g", lo, hi);
         gan_destroy(ctx);
     }
-    TEST("an images file by its own name finds its labels, and does without them")
-    {
+    TEST ("an images file by its own name finds its labels, and does without them") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *y = NULL;
         gan_dataset *d;
@@ -153,8 +150,7 @@ static void test_idx(void)
         CHECK(y == NULL && !gan_error(ctx), "%s", gan_error_message(ctx));
         gan_destroy(ctx);
     }
-    TEST("what gan_idx_write writes is read back, to the bit")
-    {
+    TEST ("what gan_idx_write writes is read back, to the bit") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = gan_zeros(ctx, 4, 5, 1, 2, 3), *y;
         const char *path = test_path("written-idx3-ubyte");
@@ -182,8 +178,7 @@ static void test_idx(void)
 static void test_damage(void)
 {
     unsigned char bad[sizeof images + 1];
-    TEST("a missing file names what was looked for")
-    {
+    TEST ("a missing file names what was looked for") {
         gan_context *ctx = gan_create(NULL);
         CHECK(gan_dataset_idx(ctx, test_path("nowhere")) == NULL, "a dataset from nothing");
         CHECK(gan_error(ctx) == GAN_ERROR_FILE, "error %d", gan_error(ctx));
@@ -191,8 +186,7 @@ static void test_damage(void)
         CHECK_TEXT(gan_error_message(ctx), "train-images-idx3-ubyte");
         gan_destroy(ctx);
     }
-    TEST("gzip and zip are recognised, with the way out")
-    {
+    TEST ("gzip and zip are recognised, with the way out") {
         CHECK_TEXT(
             opening("images-idx3-ubyte.gz", "\x1f\x8b\x08 and more than sixteen bytes", 30, GAN_ERROR_FORMAT),
             "gunzip");
@@ -200,8 +194,7 @@ static void test_damage(void)
                    "unzip");
         CHECK_TEXT(opening("two", "\x1f\x8b", 2, GAN_ERROR_FORMAT), "gunzip");
     }
-    TEST("a folder with nothing but train-images-idx3-ubyte.gz says gunzip too")
-    {
+    TEST ("a folder with nothing but train-images-idx3-ubyte.gz says gunzip too") {
         gan_context *ctx = gan_create(NULL);
         const char *folder = test_path("");
         remove(test_path("train-images-idx3-ubyte"));
@@ -211,8 +204,7 @@ static void test_damage(void)
         remove(test_path("train-images-idx3-ubyte.gz"));
         gan_destroy(ctx);
     }
-    TEST("an empty file, labels for images, another type, another rank: each is told apart")
-    {
+    TEST ("an empty file, labels for images, another type, another rank: each is told apart") {
         CHECK_TEXT(opening("empty", "", 0, GAN_ERROR_FORMAT), "0 bytes");
         CHECK_TEXT(opening("l", labels, sizeof labels, GAN_ERROR_FORMAT), "labels");
         CHECK_TEXT(opening("text", "P5 3 4 255 and some pixels here", 31, GAN_ERROR_FORMAT), "no IDX");
@@ -227,8 +219,7 @@ static void test_damage(void)
         bad[3] = 255;
         CHECK_TEXT(opening("rank", bad, sizeof images, GAN_ERROR_FORMAT), "rank");
     }
-    TEST("the file cut at every length is refused, and so is one byte too many")
-    {
+    TEST ("the file cut at every length is refused, and so is one byte too many") {
         char want[40];
         size_t n;
         for (n = 0; n < sizeof images; ++n) {
@@ -241,8 +232,7 @@ static void test_damage(void)
         CHECK_TEXT(opening("long", bad, sizeof bad, GAN_ERROR_FORMAT), "too long");
         opening("whole", images, sizeof images, 0);
     }
-    TEST("dimensions of 0, above INT_MAX and with products that wrap are refused before memory is taken")
-    {
+    TEST ("dimensions of 0, above INT_MAX and with products that wrap are refused before memory is taken") {
         static const uint32_t dims[][3] = {{0, 3, 4},
                                            {23, 0, 4},
                                            {23, 3, 0},
@@ -263,8 +253,7 @@ static void test_damage(void)
             opening("dims", bad, sizeof images, GAN_ERROR_FORMAT);
         }
     }
-    TEST("every bit of the header flipped is refused")
-    {
+    TEST ("every bit of the header flipped is refused") {
         int bit;
         for (bit = 0; bit < 8 * HEAD; ++bit) {
             memcpy(bad, images, sizeof images);
@@ -272,8 +261,7 @@ static void test_damage(void)
             opening("bit", bad, sizeof images, GAN_ERROR_FORMAT);
         }
     }
-    TEST("labels that belong to other images are refused, and so are damaged ones")
-    {
+    TEST ("labels that belong to other images are refused, and so are damaged ones") {
         unsigned char other[sizeof labels];
         memcpy(other, labels, sizeof labels);
         put32(other + 4, IMAGES - 1);
@@ -287,8 +275,7 @@ static void test_damage(void)
         put_file("m-labels-idx1-ubyte", labels, sizeof labels);
         opening("m-images-idx3-ubyte", images, sizeof images, 0);
     }
-    TEST("a path that is a folder, and NULL, are errors")
-    {
+    TEST ("a path that is a folder, and NULL, are errors") {
         gan_context *ctx = gan_create(NULL);
         CHECK(!gan_dataset_idx(ctx, "tests") && gan_error(ctx) == GAN_ERROR_FILE, "%s",
               gan_error_message(ctx));
@@ -299,8 +286,7 @@ static void test_damage(void)
               "NULL context");
         gan_destroy(ctx);
     }
-    TEST("a write that cannot be finished leaves what was there, and no temporary file")
-    {
+    TEST ("a write that cannot be finished leaves what was there, and no temporary file") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = gan_zeros(ctx, 3, 1, 2, 2);
         CHECK(gan_idx_write(x, test_path("no such folder/x")) == GAN_ERROR_FILE, "%s",
@@ -316,8 +302,7 @@ static void test_damage(void)
 
 static void test_epochs(void)
 {
-    TEST("each epoch visits each sample exactly once, in an order of its own")
-    {
+    TEST ("each epoch visits each sample exactly once, in an order of its own") {
         gan_context *ctx = context(3);
         gan_dataset *d = numbers(ctx, 100);
         int v[4][100], e, i, same = 0;
@@ -330,14 +315,12 @@ static void test_epochs(void)
         CHECK(same < 30, "%d of 400 places agree, 4 expected", same);
         gan_destroy(ctx);
     }
-    TEST_MUST_FAIL("a sample that comes twice is caught")
-    {
+    TEST_MUST_FAIL ("a sample that comes twice is caught") {
         int v[100], i;
         for (i = 0; i < 100; ++i) v[i] = i == 7 ? 8 : i;
         check_permutation(v, 100);
     }
-    TEST("the sequence depends on the seed alone, not on the batch size")
-    {
+    TEST ("the sequence depends on the seed alone, not on the batch size") {
         gan_context *a = context(5), *b = context(5), *c = context(6);
         gan_dataset *da = numbers(a, 37), *db = numbers(b, 37), *dc = numbers(c, 37);
         int va[210], vb[210], vc[210], i, same = 0;
@@ -352,8 +335,7 @@ static void test_epochs(void)
         gan_destroy(b);
         gan_destroy(c);
     }
-    TEST("the shuffle is uniform: every sample is as often first, in the middle and last (chi-square)")
-    {
+    TEST ("the shuffle is uniform: every sample is as often first, in the middle and last (chi-square)") {
         enum { N = 10, EPOCHS = 4000 };
         gan_context *ctx = context(11);
         gan_dataset *d = numbers(ctx, N);
@@ -373,8 +355,7 @@ static void test_epochs(void)
         }
         gan_destroy(ctx);
     }
-    TEST("gan_seed with another seed starts the data anew; the first seed's data come back")
-    {
+    TEST ("gan_seed with another seed starts the data anew; the first seed's data come back") {
         gan_context *ctx = context(1);
         gan_dataset *d = numbers(ctx, 20), *toy = gan_dataset_toy(ctx, GAN_TOY_RING);
         int v[3][12];
@@ -390,8 +371,7 @@ static void test_epochs(void)
         CHECK(x[0] == x[2] && x[0] != x[1], "%g %g %g", (double)x[0], (double)x[1], (double)x[2]);
         gan_destroy(ctx);
     }
-    TEST("a dataset saved after k batches goes on as if it had not been, for every k")
-    {
+    TEST ("a dataset saved after k batches goes on as if it had not been, for every k") {
         const char *path = test_path("data.safetensors");
         int k, i, v[24][5], w[5];
         gan_real x[24][8], y[8];
@@ -431,8 +411,7 @@ static void test_epochs(void)
         }
         gan_destroy(a);
     }
-    TEST("a position from a strange file is no way out of the samples")
-    {
+    TEST ("a position from a strange file is no way out of the samples") {
         static const int64_t strange[] = {-1, 17, 18, INT64_MAX, INT64_MIN};
         size_t i, k;
         for (i = 0; i < 5; ++i)
@@ -453,8 +432,7 @@ static void test_epochs(void)
 
 static void test_memory(void)
 {
-    TEST("a memory dataset is copied, keeps its shape, and each sample its label")
-    {
+    TEST ("a memory dataset is copied, keeps its shape, and each sample its label") {
         gan_context *ctx = gan_create(NULL);
         gan_real v[12], l[2] = {5, 6};
         gan_tensor *x, *y;
@@ -473,8 +451,7 @@ static void test_memory(void)
         CHECK(gan_dataset_size(d) == 2, "size %d", (int)gan_dataset_size(d));
         gan_destroy(ctx);
     }
-    TEST("wrong arguments are errors that say so, and draw nothing")
-    {
+    TEST ("wrong arguments are errors that say so, and draw nothing") {
         gan_context *ctx = gan_create(NULL);
         gan_real v[4] = {0, 1, 2, 3};
         gan_dataset *d;
@@ -579,8 +556,7 @@ static void test_toys(void)
     const double pi = 4 * atan(1);
     double mode[25][2];
     int i, k;
-    TEST("NORMAL is N(4, 1.25^2): its first four moments")
-    {
+    TEST ("NORMAL is N(4, 1.25^2): its first four moments") {
         double m[5] = {0};
         fill(GAN_TOY_NORMAL, 1);
         for (i = 0; i < DRAWN; ++i)
@@ -590,8 +566,7 @@ static void test_toys(void)
         CHECK_NEAR(m[3], 0, .08, "skewness");
         CHECK_NEAR(m[4], 3, .2, "kurtosis");
     }
-    TEST("LINE is y = 2 x + 1 with x ~ U(-1, 1) and noise .05")
-    {
+    TEST ("LINE is y = 2 x + 1 with x ~ U(-1, 1) and noise .05") {
         double mean = 0, square = 0, off = 0, noise = 0, lo = 9, hi = -9;
         fill(GAN_TOY_LINE, 2);
         for (i = 0; i < DRAWN; ++i) {
@@ -609,8 +584,7 @@ static void test_toys(void)
         CHECK_NEAR(off, 0, .002, "mean of the noise");
         CHECK_NEAR(sqrt(noise), .05, .001, "sigma of the noise");
     }
-    TEST("RING has 8 distinct modes on the unit circle, equally often, sigma .01")
-    {
+    TEST ("RING has 8 distinct modes on the unit circle, equally often, sigma .01") {
         ring_modes(mode);
         for (i = 0; i < 8; ++i)
             for (k = 0; k < i; ++k)
@@ -618,16 +592,14 @@ static void test_toys(void)
         fill(GAN_TOY_RING, 2);
         check_modes(8, (const double(*)[2])mode, .01);
     }
-    TEST_MUST_FAIL("a ring that has lost one of its modes is caught")
-    {
+    TEST_MUST_FAIL ("a ring that has lost one of its modes is caught") {
         ring_modes(mode);
         fill(GAN_TOY_RING, 2);
         for (i = 0; i < DRAWN; ++i)
             if ((double)points[2 * i] < -.99) points[2 * i] = -points[2 * i];
         check_modes(8, (const double(*)[2])mode, .01);
     }
-    TEST("GRID has 25 modes on {-4, -2, 0, 2, 4}^2, equally often, sigma .05")
-    {
+    TEST ("GRID has 25 modes on {-4, -2, 0, 2, 4}^2, equally often, sigma .05") {
         for (k = 0; k < 25; ++k) {
             mode[k][0] = k / 5 * 2 - 4;
             mode[k][1] = k % 5 * 2 - 4;
@@ -635,8 +607,7 @@ static void test_toys(void)
         fill(GAN_TOY_GRID, 2);
         check_modes(25, (const double(*)[2])mode, .05);
     }
-    TEST("MOONS are two half circles, equally often, noise .05")
-    {
+    TEST ("MOONS are two half circles, equally often, noise .05") {
         int upper = 0, stray = 0;
         double noise = 0;
         fill(GAN_TOY_MOONS, 2);
@@ -653,8 +624,7 @@ static void test_toys(void)
         CHECK(stray == 0, "%d samples are more than 6 sigma off", stray);
         CHECK_NEAR(sqrt(noise), .05, .003, "sigma across the arc");
     }
-    TEST("SWISS_ROLL is t (cos t, sin t), t from 1.5 pi to 4.5 pi, scaled to 1, noise .05")
-    {
+    TEST ("SWISS_ROLL is t (cos t, sin t), t from 1.5 pi to 4.5 pi, scaled to 1, noise .05") {
         double outer = 0;
         int stray = 0, turn[2] = {0};
         fill(GAN_TOY_SWISS_ROLL, 2);
@@ -677,8 +647,7 @@ static void test_toys(void)
         // t is uniform: from 1.5 pi one turn is 2/3 of it; noise moves a few across
         CHECK_NEAR(turn[0] / (double)DRAWN, 2 / 3., .05, "share of the inner turn");
     }
-    TEST("batches follow one another without a repeat; the same seed gives the same")
-    {
+    TEST ("batches follow one another without a repeat; the same seed gives the same") {
         gan_context *a = context(4), *b = context(4);
         gan_dataset *da = gan_dataset_toy(a, GAN_TOY_NORMAL), *db = gan_dataset_toy(b, GAN_TOY_NORMAL);
         gan_dataset *other = gan_dataset_toy(b, GAN_TOY_NORMAL);
@@ -698,8 +667,7 @@ static void test_toys(void)
 
 static void test_mnist(void)
 {
-    TEST("MNIST, where it is: 60000 images of 28 x 28, ten digits, mean brightness .1307")
-    {
+    TEST ("MNIST, where it is: 60000 images of 28 x 28, ten digits, mean brightness .1307") {
         gan_context *ctx;
         gan_tensor *x, *y = NULL;
         int count[10] = {0}, i, n;

@@ -314,8 +314,8 @@ static void bad_calls(void)
 #undef X
     };
     size_t i;
-    for (i = 0; i < COUNT(bad); ++i) TESTF("a bad call: %s", bad[i].name)
-        {
+    for (i = 0; i < COUNT(bad); ++i)
+        TESTF ("a bad call: %s", bad[i].name) {
             gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
             gan_tensor *t = bad[i].call(ctx);
             char first[600];
@@ -334,8 +334,8 @@ static void bad_calls(void)
                   "not usable afterwards: %s", gan_error_message(ctx));
             gan_destroy(ctx);
         }
-    for (i = 0; i < COUNT(other); ++i) TESTF("a bad call: %s", other[i].name)
-        {
+    for (i = 0; i < COUNT(other); ++i)
+        TESTF ("a bad call: %s", other[i].name) {
             gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
             int refused = other[i].call(ctx);
             CHECK(refused, "it returned success");
@@ -390,8 +390,7 @@ static void bad_calls(void)
 
 static void poison_and_null(void)
 {
-    TEST("poison passes through every call and the first error stays")
-    {
+    TEST ("poison passes through every call and the first error stays") {
         gan_context *ctx = gan_create(NULL);
         gan_model *m = gan_model_create(ctx, "m", identity, NULL);
         gan_tensor *z = gan_full(ctx, 1, 2, 2, 3), *t = gan_add(z, gan_zeros(ctx, 1, 5)), *r;
@@ -412,8 +411,7 @@ static void poison_and_null(void)
         printf("%d calls with poison, as many with NULL\n", calls);
         gan_destroy(ctx);
     }
-    TEST("a cleared error does not bring poison back to life: used again it is an error again")
-    {
+    TEST ("a cleared error does not bring poison back to life: used again it is an error again") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *t = gan_add(gan_zeros(ctx, 1, 2), gan_zeros(ctx, 1, 3));
         gan_error_clear(ctx);
@@ -422,8 +420,7 @@ static void poison_and_null(void)
         CHECK(gan_error(ctx) != 0, "no error from poison after gan_error_clear");
         gan_destroy(ctx);
     }
-    TEST("NULL tensors lead to errors in every call, not to crashes")
-    {
+    TEST ("NULL tensors lead to errors in every call, not to crashes") {
         gan_context *ctx;
         gan_model *m;
         gan_tensor *z, *t = NULL, *r;
@@ -439,8 +436,7 @@ static void poison_and_null(void)
         CALLS_WITH(X)
 #undef X
     }
-    TEST("a good tensor beside a NULL one: the error is in its context and names the operation")
-    {
+    TEST ("a good tensor beside a NULL one: the error is in its context and names the operation") {
         gan_context *ctx = gan_create(NULL);
         (void)gan_mul(gan_zeros(ctx, 1, 2), NULL);
         CHECK(gan_error(ctx) == GAN_ERROR_ARGUMENT, "code %d", gan_error(ctx));
@@ -448,8 +444,7 @@ static void poison_and_null(void)
         CHECK_TEXT(gan_error_message(ctx), "NULL");
         gan_destroy(ctx);
     }
-    TEST("NULL contexts, models, optimisers, datasets and trainers are tolerated everywhere")
-    {
+    TEST ("NULL contexts, models, optimisers, datasets and trainers are tolerated everywhere") {
         gan_real v[4] = {0};
         int dims[1] = {2};
         gan_tensor *x = NULL, *dx = NULL;
@@ -521,9 +516,8 @@ static void poison_and_null(void)
                   !gan_trainer_generate(NULL, NULL, NULL) && gan_trainer_steps(NULL) == 0,
               "trainers");
     }
-    TEST("a model that lives in the call of a NULL tensor: a good model with NULL x puts the error into its "
-         "context")
-    {
+    TEST ("a model that lives in the call of a NULL tensor: a good model with NULL x puts the error into its "
+          "context") {
         gan_context *ctx = gan_create(NULL);
         gan_model *m = gan_model_create(ctx, "m", identity, NULL);
         CHECK(gan_data(gan_linear(m, "fc", NULL, 3)) == NULL && gan_error(ctx) == GAN_ERROR_ARGUMENT,
@@ -531,8 +525,7 @@ static void poison_and_null(void)
         CHECK_TEXT(gan_error_message(ctx), "fc");
         gan_destroy(ctx);
     }
-    TEST("a message is of printable ASCII and ends, whatever the names in it")
-    {
+    TEST ("a message is of printable ASCII and ends, whatever the names in it") {
         gan_context *ctx = gan_create(NULL);
         char name[600];
         size_t i;
@@ -547,8 +540,7 @@ static void poison_and_null(void)
             if (text[i] < 32 || text[i] > 126) CHECK(0, "character %d", text[i]);
         gan_destroy(ctx);
     }
-    TEST("an instruction set that is not there gives no context")
-    {
+    TEST ("an instruction set that is not there gives no context") {
         int isa, missing = 0;
         gan_desc d;
         memset(&d, 0, sizeof d);
@@ -570,8 +562,7 @@ static void poison_and_null(void)
             gan_destroy(ctx);
         }
     }
-    TEST_MUST_FAIL("a message without the second shape is caught")
-    {
+    TEST_MUST_FAIL ("a message without the second shape is caught") {
         has_words("add: (2, 3)", "add&(2, 3)&(2, 4)");
     }
 }

@@ -96,8 +96,7 @@ static product plain(int ta, int tb, int m, int n, int d)
 static void test_products(const gan__kernels *k)
 {
     static const int sizes[] = {0, 1, 2, 3, 5, 8, 15, 17, 33, 49, 97};
-    TESTF("%s: products of any size, transposed or not, equal three loops", k->name)
-    {
+    TESTF ("%s: products of any size, transposed or not, equal three loops", k->name) {
         gan_context *ctx = context_on(k, 1, 0);
         for (size_t i = 0; i < COUNT(sizes); ++i)
             for (size_t j = 0; j < COUNT(sizes); ++j)
@@ -109,8 +108,7 @@ static void test_products(const gan__kernels *k)
                     }
         gan_destroy(ctx);
     }
-    TESTF("%s: alpha, beta, biases and activations", k->name)
-    {
+    TESTF ("%s: alpha, beta, biases and activations", k->name) {
         static const int m[] = {7, 1, 50, 3, 130, 5}, n[] = {50, 61, 1, 5, 11, 7},
                          d[] = {20, 9, 300, 0, 600, 4000};
         gan_context *ctx = context_on(k, 1, 0);
@@ -127,8 +125,7 @@ static void test_products(const gan__kernels *k)
                 }
         gan_destroy(ctx);
     }
-    TESTF("%s: shapes beyond every block size", k->name)
-    {
+    TESTF ("%s: shapes beyond every block size", k->name) {
         static const int m[] = {201, 400, 5, 1030, 33, 1}, n[] = {500, 70, 1100, 3, 25, 700},
                          d[] = {300, 520, 257, 270, 9000, 1100};
         gan_context *ctx = context_on(k, 2, 0);
@@ -141,8 +138,7 @@ static void test_products(const gan__kernels *k)
         }
         gan_destroy(ctx);
     }
-    TESTF("%s: the bits are the same for 1, 2, 3 and 7 threads, whichever task is the first", k->name)
-    {
+    TESTF ("%s: the bits are the same for 1, 2, 3 and 7 threads, whichever task is the first", k->name) {
         static const int64_t m[] = {130, 32, 301, 1, 64}, n[] = {200, 40, 120, 3000, 16},
                              d[] = {300, 9000, 100, 1000, 5000};
         static const int threads[] = {1, 2, 3, 7};
@@ -214,23 +210,20 @@ int main(void)
 {
     const gan__kernels *k;
     for (k = next_isa(NULL); k; k = next_isa(k)) test_products(k);
-    TEST("without work space a product is an error, not a crash; with just enough it is right")
-    {
+    TEST ("without work space a product is an error, not a crash; with just enough it is right") {
         product p = plain(0, 0, 8, 8, 8);
         test_memory(&p, 1, 256);
         p = plain(1, 1, 61, 33, 700);
         test_memory(&p, 1, 8192);
         test_memory(&p, 3, 8192);
     }
-    TEST("the same where the depth is cut into pieces, which need more")
-    {
+    TEST ("the same where the depth is cut into pieces, which need more") {
         product p = plain(0, 1, 20, 30, 9000);
         test_memory(&p, 1, 8192);
         p.m = 40, p.n = 3; // and turned round
         test_memory(&p, 2, 8192);
     }
-    TEST("an allocator that has no more is an error, and the context goes on")
-    {
+    TEST ("an allocator that has no more is an error, and the context goes on") {
         int left = 1;
         gan_desc desc;
         gan_context *ctx;
@@ -250,16 +243,14 @@ int main(void)
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         gan_destroy(ctx);
     }
-    TEST_MUST_FAIL("a reference that is wrong by 1e-3 in one element is caught")
-    {
+    TEST_MUST_FAIL ("a reference that is wrong by 1e-3 in one element is caught") {
         gan_context *ctx = context_on(gan__isa_choose(GAN_ISA_AUTO), 1, 0);
         product p = plain(0, 1, 60, 70, 80);
         p.wrong = 1;
         right(ctx, &p);
         gan_destroy(ctx);
     }
-    TEST_MUST_FAIL("a product of another operand's transpose is caught")
-    {
+    TEST_MUST_FAIL ("a product of another operand's transpose is caught") {
         gan_context *ctx = context_on(gan__isa_choose(GAN_ISA_AUTO), 1, 0);
         gan_real *a = filled(16 * 16), *c = reals(16 * 16), *turned = reals(16 * 16);
         if (!gan__gemm(ctx, 0, 0, 16, 16, 16, 1, a, 16, a, 16, 0, c, 16, NULL) &&
@@ -270,8 +261,7 @@ int main(void)
         free(turned);
         gan_destroy(ctx);
     }
-    TEST_MUST_FAIL("a product that ran out of memory does not pass for a right one")
-    {
+    TEST_MUST_FAIL ("a product that ran out of memory does not pass for a right one") {
         static char block[1 << 15];
         gan_desc desc;
         gan_context *ctx;

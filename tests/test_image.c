@@ -86,9 +86,8 @@ static void test_grid(void)
     size_t s;
     for (s = 0; s < sizeof sizes / sizeof sizes[0]; ++s) {
         const int n = sizes[s][0], c = sizes[s][1], h = sizes[s][2], w = sizes[s][3];
-        TESTF("a grid of %d pictures of %d x %d x %d in 1, 2, 3 and more columns, borders of 2 grey pixels",
-              n, c, h, w)
-        {
+        TESTF ("a grid of %d pictures of %d x %d x %d in 1, 2, 3 and more columns, borders of 2 grey pixels",
+               n, c, h, w) {
             gan_context *ctx = gan_create(NULL);
             gan_tensor *x = numbered(ctx, n, c, h, w);
             const char *path = test_path(c == 1 ? "grid.pgm" : "grid.ppm");
@@ -102,8 +101,7 @@ static void test_grid(void)
             gan_destroy(ctx);
         }
     }
-    TEST("0 columns make the smallest square that holds all")
-    {
+    TEST ("0 columns make the smallest square that holds all") {
         static const int columns[][2] = {{1, 1}, {2, 2}, {4, 2}, {5, 3}, {9, 3}, {10, 4}};
         gan_context *ctx = gan_create(NULL);
         for (s = 0; s < 6; ++s) {
@@ -116,8 +114,7 @@ static void test_grid(void)
         }
         gan_destroy(ctx);
     }
-    TEST_MUST_FAIL("a grid with one wrong pixel is caught")
-    {
+    TEST_MUST_FAIL ("a grid with one wrong pixel is caught") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = numbered(ctx, 5, 1, 2, 3);
         picture p;
@@ -131,8 +128,7 @@ static void test_grid(void)
 
 static void test_pixels(void)
 {
-    TEST("-1 .. 1 are rounded to 0 .. 255; beyond is clamped; NaN is black")
-    {
+    TEST ("-1 .. 1 are rounded to 0 .. 255; beyond is clamped; NaN is black") {
         const double in[] = {-1,
                              1,
                              0,
@@ -164,8 +160,7 @@ static void test_pixels(void)
         CHECK(p.pixels[N] == 0, "NaN became %d", p.pixels[N]);
         gan_destroy(ctx);
     }
-    TEST("every byte survives the way to -1 .. 1 and back")
-    {
+    TEST ("every byte survives the way to -1 .. 1 and back") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = gan_zeros(ctx, 4, 1, 1, 16, 16);
         picture p;
@@ -177,8 +172,7 @@ static void test_pixels(void)
         CHECK(p.bytes == 256 && wrong == 0, "%d bytes changed", wrong);
         gan_destroy(ctx);
     }
-    TEST("bytes are written as they are, grey and colour")
-    {
+    TEST ("bytes are written as they are, grey and colour") {
         static const unsigned char pixels[] = {0, 1, 2, 10, 13, 32, 250, 255, 35, 3, 4, 5};
         gan_context *ctx = gan_create(NULL);
         picture p;
@@ -200,8 +194,7 @@ static void test_errors(void)
 {
     static const unsigned char pixels[3] = {1, 2, 3};
     gan_context *ctx = gan_create(NULL);
-    TEST("wrong pictures, names and numbers are errors that say so")
-    {
+    TEST ("wrong pictures, names and numbers are errors that say so") {
 #define REFUSED(call, code, word)                                                                            \
     do {                                                                                                     \
         int got = (call);                                                                                    \
@@ -231,8 +224,7 @@ static void test_errors(void)
         REFUSED(gan_image_write_bytes(ctx, pixels, 1, 1, 2, test_path("x.pgm")), GAN_ERROR_ARGUMENT,
                 "2 channels");
     }
-    TEST("sizes that overflow an int are refused, of bytes and of grids")
-    {
+    TEST ("sizes that overflow an int are refused, of bytes and of grids") {
         const int big = 0x7fffffff;
         REFUSED(gan_image_write_bytes(ctx, pixels, big, big, 3, test_path("x.ppm")), GAN_ERROR_SHAPE,
                 "too many");
@@ -245,8 +237,7 @@ static void test_errors(void)
         REFUSED(gan_image_write_bytes(ctx, pixels, 1, big, 1, test_path("x.png")), GAN_ERROR_SHAPE,
                 "too many");
     }
-    TEST("NULL tensors and poison are passed on without a picture")
-    {
+    TEST ("NULL tensors and poison are passed on without a picture") {
         gan_tensor *poison = gan_reshape(gan_zeros(ctx, 1, 4), 1, 5);
         remove(test_path("none.pgm"));
         CHECK(gan_image_write(poison, 0, test_path("none.pgm")) == gan_error(ctx) && gan_error(ctx) != 0,
@@ -256,8 +247,7 @@ static void test_errors(void)
         CHECK(test_file_size(test_path("none.pgm")) == -1, "%s", "a file was written");
         gan_error_clear(ctx);
     }
-    TEST("a smaller picture replaces a larger one whole")
-    {
+    TEST ("a smaller picture replaces a larger one whole") {
         const char *path = test_path("again.pgm");
         CHECK(gan_image_write(gan_zeros(ctx, 4, 9, 1, 9, 9), 0, path) == 0, "%s", gan_error_message(ctx));
         CHECK(gan_image_write(gan_zeros(ctx, 4, 1, 1, 3, 3), 0, path) == 0, "%s", gan_error_message(ctx));
@@ -283,8 +273,7 @@ static uint32_t crc(const unsigned char *p, size_t n)
 
 static void test_png(void)
 {
-    TEST("a PNG has its signature, its size and colour, and chunks that check")
-    {
+    TEST ("a PNG has its signature, its size and colour, and chunks that check") {
         gan_context *ctx = gan_create(NULL);
         int c;
         for (c = 1; c <= 3; c += 2) {
@@ -317,8 +306,7 @@ static void test_png(void)
 #else
 static void test_png(void)
 {
-    TEST("without stb_image_write.h a .png is written beside its name as .pgm or .ppm")
-    {
+    TEST ("without stb_image_write.h a .png is written beside its name as .pgm or .ppm") {
         gan_context *ctx = gan_create(NULL);
         int c;
         for (c = 1; c <= 3; c += 2) {

@@ -28,20 +28,17 @@ int main(void)
 #undef ROW
     const gan__kernels *best = gan__isa_choose(GAN_ISA_AUTO), *k;
     const uint32_t runs = gan__cpu_isas();
-    TEST("AUTO gives a table that this machine runs, and there is always the scalar one")
-    {
+    TEST ("AUTO gives a table that this machine runs, and there is always the scalar one") {
         CHECK(best && (runs >> best->isa & 1u), "AUTO");
         CHECK(gan__isa_choose(GAN_ISA_SCALAR) != NULL, "scalar");
         printf("    best: %s\n", best ? best->name : "none");
     }
-    TEST("AUTO gives the best that can be forced")
-    {
+    TEST ("AUTO gives the best that can be forced") {
         for (k = next_isa(NULL); k; k = next_isa(k))
             CHECK(best && k->lanes <= best->lanes, "%s has %d lanes, the best %s %d", k->name, k->lanes,
                   best ? best->name : "none", best ? best->lanes : 0);
     }
-    TEST("a forced table is itself, with its name; one that the machine lacks is NULL")
-    {
+    TEST ("a forced table is itself, with its name; one that the machine lacks is NULL") {
         for (int i = 1; i < (int)GAN_ISA_COUNT; ++i) {
             k = gan__isa_choose((gan_isa)i);
             if (k) {
@@ -52,8 +49,7 @@ int main(void)
         CHECK(!gan__isa_choose(GAN_ISA_NEON) || !gan__isa_choose(GAN_ISA_SSE2), "two architectures at once");
         CHECK(!gan__isa_choose(GAN_ISA_COUNT), "one beyond the last");
     }
-    TEST("a context computes with the table that gan_desc.isa names, or does not exist")
-    {
+    TEST ("a context computes with the table that gan_desc.isa names, or does not exist") {
         for (int i = 0; i <= (int)GAN_ISA_COUNT; ++i) {
             gan_desc d;
             gan_context *ctx;
@@ -66,18 +62,14 @@ int main(void)
             gan_destroy(ctx);
         }
     }
-    for (k = next_isa(NULL); k; k = next_isa(k)) TESTF("%s: no kernel is missing from the table", k->name)
-        {
-            complete(k);
-        }
-    TEST_MUST_FAIL("a hole in a table is caught")
-    {
+    for (k = next_isa(NULL); k; k = next_isa(k))
+        TESTF ("%s: no kernel is missing from the table", k->name) { complete(k); }
+    TEST_MUST_FAIL ("a hole in a table is caught") {
         gan__kernels broken = *gan__isa_choose(GAN_ISA_SCALAR);
         broken.map[GAN__MAP_COUNT - 1] = NULL;
         complete(&broken);
     }
-    TEST_MUST_FAIL("a tile whose columns are not three vectors is caught")
-    {
+    TEST_MUST_FAIL ("a tile whose columns are not three vectors is caught") {
         gan__kernels broken = *gan__isa_choose(GAN_ISA_SCALAR);
         broken.tile_n = 2 * broken.lanes;
         complete(&broken);

@@ -8,7 +8,8 @@
 #include "kernels.h"
 
 // Every map by name and number of inputs. One that is missing here does not compile.
-// clang-format off: it would move this table at every run
+// (clang-format would move this table at every run.)
+// clang-format off
 #define MAPS(X)                                                                                              \
     X(affine, 1) X(abs, 1) X(sign, 1) X(exp, 1) X(log, 1) X(sqrt, 1) X(square, 1) X(reciprocal, 1) X(sin, 1) \
     X(cos, 1) X(tanh, 1) X(sigmoid, 1) X(softplus, 1) X(erf, 1) X(relu, 1) X(leaky_relu, 1) X(elu, 1)        \
@@ -132,8 +133,7 @@ static double map_error(const map_case *m)
 
 static void test_maps(const gan__kernels *k)
 {
-    TESTF("%s: every map equals its formula at any length, stride and alias", k->name)
-    {
+    TESTF ("%s: every map equals its formula at any length, stride and alias", k->name) {
         map_case m = {k, 0, 0, 0, 0, 0, 0, -1};
         for (m.row = 0; m.row < (int)COUNT(rows); ++m.row)
             for (m.n = 0; m.n < 70; m.n += m.n < 18 ? 1 : 17)
@@ -146,8 +146,7 @@ static void test_maps(const gan__kernels *k)
                               e);
                     }
     }
-    TESTF("%s: tails equal vectors bit for bit", k->name)
-    {
+    TESTF ("%s: tails equal vectors bit for bit", k->name) {
         gan_real a[64], b[64], c[64], y[64], z[64];
         fill(a, 64);
         fill(b, 64);
@@ -205,8 +204,7 @@ static void test_ulps(const gan__kernels *k)
              F(elu, -inf, inf),      F(sqrt, 0, inf),   F(reciprocal, -1e38, 1e38)};
 #undef F
     const char *slow = getenv("GAN_TEST_SLOW");
-    TESTF("%s: the elementary functions are within 4 ulp of libm everywhere", k->name)
-    {
+    TESTF ("%s: the elementary functions are within 4 ulp of libm everywhere", k->name) {
         for (size_t i = 0; i < COUNT(f); ++i) {
             double at = 0, u = sweep(k, f[i].map, slow && *slow ? 1 : 4099, f[i].lo, f[i].hi, &at);
             printf("    %-7s %-10s %.3f ulp at %.9g\n", k->name, f[i].name, u, at);
@@ -234,8 +232,7 @@ static void test_specials(const gan__kernels *k)
         GAN__MAP_exp,  GAN__MAP_log,   GAN__MAP_tanh, GAN__MAP_sigmoid,    GAN__MAP_softplus, GAN__MAP_erf,
         GAN__MAP_sin,  GAN__MAP_cos,   GAN__MAP_relu, GAN__MAP_leaky_relu, GAN__MAP_elu,      GAN__MAP_gelu,
         GAN__MAP_silu, GAN__MAP_clamp, GAN__MAP_abs,  GAN__MAP_sqrt,       GAN__MAP_square,   GAN__MAP_sign};
-    TESTF("%s: NaN passes through every function", k->name)
-    {
+    TESTF ("%s: NaN passes through every function", k->name) {
         for (size_t i = 0; i < COUNT(pass); ++i) special(k, rows[pass[i]].name, pass[i], nan, nan);
         for (int m = GAN__MAP_maximum; m <= GAN__MAP_minimum; ++m)
             for (int side = 0; side < 2; ++side) {
@@ -246,8 +243,7 @@ static void test_specials(const gan__kernels *k)
                 CHECK(y != y, "%s loses a NaN on side %d", rows[m].name, side);
             }
     }
-    TESTF("%s: infinities, zeros and subnormals", k->name)
-    {
+    TESTF ("%s: infinities, zeros and subnormals", k->name) {
         SPECIAL(exp, inf, inf);
         SPECIAL(exp, -inf, 0);
         SPECIAL(exp, 1000, inf);
@@ -281,8 +277,7 @@ static void test_specials(const gan__kernels *k)
 static void test_reductions(const gan__kernels *k)
 {
     const double limit = sizeof(gan_real) == 4 ? 4 : 200; // the reference is no better than double
-    TESTF("%s: reductions equal sums in double, wherever the array begins", k->name)
-    {
+    TESTF ("%s: reductions equal sums in double, wherever the array begins", k->name) {
         for (int64_t n = 0; n < 5000; n = n < 40 ? n + 1 : n * 3) {
             gan_real *a = filled(n), *b = filled(n), *c = reals(n + 3), got[4], top = (gan_real)-HUGE_VAL;
             double w[4] = {0, 0, 0, 0}, scale[4], size = 1e-30, e;
@@ -315,8 +310,7 @@ static void test_reductions(const gan__kernels *k)
             free(c);
         }
     }
-    TESTF("%s: max and finite find one NaN or infinity anywhere", k->name)
-    {
+    TESTF ("%s: max and finite find one NaN or infinity anywhere", k->name) {
         for (int64_t n = 0; n < 5000; n = n < 40 ? n + 1 : n * 3) {
             gan_real *a = filled(n);
             for (int64_t i = 0; i < n; i += 1 + n / 50) {
@@ -336,8 +330,7 @@ static void test_reductions(const gan__kernels *k)
             free(a);
         }
     }
-    TESTF("%s: norm_backward is s (g - m1 - h m2) for every stride", k->name)
-    {
+    TESTF ("%s: norm_backward is s (g - m1 - h m2) for every stride", k->name) {
         for (int n = 0; n < 40; ++n)
             for (int s = 0; s < 8; ++s) {
                 const size_t s1 = s & 1, s2 = s >> 1 & 1, ss = s >> 2 & 1;
@@ -671,44 +664,39 @@ static void test_tile_writer(const gan__kernels *k)
 static void test_controls(void)
 {
     const gan__kernels *k = gan__isa_choose(GAN_ISA_AUTO);
-    TEST_MUST_FAIL("a map with another map's formula is caught")
-    {
+    TEST_MUST_FAIL ("a map with another map's formula is caught") {
         map_case m = {k, GAN__MAP_tanh, 33, 1, 1, 1, 0, GAN__MAP_erf};
         CHECK(map_error(&m) < 8, "tanh is not erf");
     }
-    TEST_MUST_FAIL("a relative error of 1e-5 is caught")
-    {
+    TEST_MUST_FAIL ("a relative error of 1e-5 is caught") {
         gan_real a[4] = {1, 2, 3, 4}, y[4];
         double w[4], s[4];
         k->map[GAN__MAP_square](4, y, a, 1, NULL, 0, NULL, 0, 0, 0);
         for (int i = 0; i < 4; ++i) s[i] = w[i] = (double)(a[i] * a[i]) * (i == 2 ? 1.00001 : 1);
         CHECK(worst(4, y, w, s) < 8, "one of four");
     }
-    TEST_MUST_FAIL("a NaN among right numbers is caught")
-    {
+    TEST_MUST_FAIL ("a NaN among right numbers is caught") {
         gan_real y[4] = {1, 2, 3, 4};
         double w[4] = {1, 2, 3, 4};
         y[1] = not_a_number();
         CHECK(worst(4, y, w, w) < 8, "one of four");
     }
-    TEST_MUST_FAIL("five units in the last place are too many")
-    {
+    TEST_MUST_FAIL ("five units in the last place are too many") {
         const gan_real y = (gan_real)(1 + 10 * 2 * REAL_EPS);
         CHECK(ulps(y, 1) <= 4, "%g ulp", ulps(y, 1));
     }
-    TEST_MUST_FAIL("a finite number for an infinity is caught") { CHECK(ulps(1, HUGE_VAL) <= 4, "inf"); }
-    TEST_MUST_FAIL("Nesterov's momentum is not the plain one") { five_steps(k, SGD, SGD_NESTEROV, 37); }
-    TEST_MUST_FAIL("decoupled decay is not the coupled one") { five_steps(k, ADAM, ADAMW, 37); }
-    TEST_MUST_FAIL("a row that is packed for the next one is caught") { test_pack(k, 1); }
-    TEST_MUST_FAIL("a tap that is packed for the next one is caught") { test_patches(k, 1); }
-    TEST_MUST_FAIL("a fold that is off by 1e-3 in one pixel is caught") { test_fold(k, 1); }
+    TEST_MUST_FAIL ("a finite number for an infinity is caught") { CHECK(ulps(1, HUGE_VAL) <= 4, "inf"); }
+    TEST_MUST_FAIL ("Nesterov's momentum is not the plain one") { five_steps(k, SGD, SGD_NESTEROV, 37); }
+    TEST_MUST_FAIL ("decoupled decay is not the coupled one") { five_steps(k, ADAM, ADAMW, 37); }
+    TEST_MUST_FAIL ("a row that is packed for the next one is caught") { test_pack(k, 1); }
+    TEST_MUST_FAIL ("a tap that is packed for the next one is caught") { test_patches(k, 1); }
+    TEST_MUST_FAIL ("a fold that is off by 1e-3 in one pixel is caught") { test_fold(k, 1); }
 }
 
 int main(void)
 {
     const gan__kernels *k;
-    TEST("the rows of this test stand in the order of the maps")
-    {
+    TEST ("the rows of this test stand in the order of the maps") {
         for (int i = 0; i < (int)COUNT(rows); ++i) CHECK(rows[i].map == i, "%s", rows[i].name);
         CHECK(sizeof(every_map_has_a_row) == 1, "rows");
         CHECK(GAN__MAP_affine == 0, "the first is affine");
@@ -718,16 +706,15 @@ int main(void)
         test_ulps(k);
         test_specials(k);
         test_reductions(k);
-        TESTF("%s: sgd, rmsprop, adam, ema and clip follow PyTorch's formulas for five steps", k->name)
-        {
+        TESTF ("%s: sgd, rmsprop, adam, ema and clip follow PyTorch's formulas for five steps", k->name) {
             for (int rule = 0; rule < RULES; ++rule)
                 for (int n = 0; n < WEIGHTS; n = n < 3 ? n + 1 : n + 6) five_steps(k, rule, rule, n);
         }
-        TESTF("%s: panels are packed from rows and from columns", k->name) { test_pack(k, 0); }
-        TESTF("%s: panels are packed from patches, by pixels and by taps", k->name) { test_patches(k, 0); }
-        TESTF("%s: columns are folded into an input gradient", k->name) { test_fold(k, 0); }
-        TESTF("%s: micro tiles of one, two and three vectors", k->name) { test_tiles(k); }
-        TESTF("%s: tiles are written with alpha, beta and biases", k->name) { test_tile_writer(k); }
+        TESTF ("%s: panels are packed from rows and from columns", k->name) { test_pack(k, 0); }
+        TESTF ("%s: panels are packed from patches, by pixels and by taps", k->name) { test_patches(k, 0); }
+        TESTF ("%s: columns are folded into an input gradient", k->name) { test_fold(k, 0); }
+        TESTF ("%s: micro tiles of one, two and three vectors", k->name) { test_tiles(k); }
+        TESTF ("%s: tiles are written with alpha, beta and biases", k->name) { test_tile_writer(k); }
     }
     test_controls();
     return test_done();

@@ -101,8 +101,7 @@ static void layer_sample(const char *what, build *make, layer_reference *ref, co
 {
     int mode, seed;
     for (mode = GAN_TRAIN; mode <= GAN_EVAL; ++mode)
-        TESTF("%s (%s), %s", what, line, mode == GAN_TRAIN ? "train" : "eval")
-        {
+        TESTF ("%s (%s), %s", what, line, mode == GAN_TRAIN ? "train" : "eval") {
             for (seed = 1; seed <= 2; ++seed) {
                 gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
                 params p;
@@ -194,8 +193,7 @@ static void test_linear(void)
     layer_sample("linear to one", make_linear, ref_linear, "1,1", (int[8]){1});
     layer_sample("linear over leading axes", make_linear, ref_linear, "2,3,4", (int[8]){2});
     layer_sample("linear without bias", make_linear_no_bias, ref_linear_no_bias, "4,3", (int[8]){2});
-    TEST("linear has PyTorch's names and shapes: weight (out, in), bias (out)")
-    {
+    TEST ("linear has PyTorch's names and shapes: weight (out, in), bias (out)") {
         gan_context *ctx = gan_create(NULL);
         plan q = {make_linear, {5}, 0};
         gan_model *m = one_forward(ctx, &q, 2, (int[]){4, 3});
@@ -264,8 +262,7 @@ static void test_conv2d(void)
                  (int[8]){4, 3, 2, 1, 1, 2, 0});
     layer_sample("conv2d_ex with defaults and no bias", make_conv_ex, ref_conv_ex, "1,2,4,4",
                  (int[8]){3, 2, 0, 0, 0, 0, 1});
-    TEST("conv2d has PyTorch's names and shapes: weight (out, in / groups, kh, kw)")
-    {
+    TEST ("conv2d has PyTorch's names and shapes: weight (out, in / groups, kh, kw)") {
         gan_context *ctx = gan_create(NULL);
         plan q = {make_conv_ex, {6, 3, 2, 1, 1, 2, 0}, 0};
         gan_model *m = one_forward(ctx, &q, 4, (int[]){1, 4, 5, 5});
@@ -328,8 +325,7 @@ static void test_conv_transpose2d(void)
                  (int[8]){2, 3, 2, 1, 1, 0});
     layer_sample("conv_transpose2d_ex with groups", make_up_ex, ref_up_ex, "1,4,2,2",
                  (int[8]){2, 3, 2, 0, 0, 2});
-    TEST("conv_transpose2d has PyTorch's shapes: weight (in, out / groups, kh, kw)")
-    {
+    TEST ("conv_transpose2d has PyTorch's shapes: weight (in, out / groups, kh, kw)") {
         gan_context *ctx = gan_create(NULL);
         plan q = {make_up_ex, {6, 3, 2, 1, 0, 2}, 0};
         gan_model *m = one_forward(ctx, &q, 4, (int[]){1, 4, 5, 5});
@@ -401,8 +397,7 @@ static nd ref_batch_eval(gan_model *m, const nd *x, const int *i)
 static void norm_sample(const char *what, build *make, layer_reference *ref, const char *line, const int *i,
                         gan_mode mode)
 {
-    TESTF("%s (%s), %s", what, line, mode == GAN_TRAIN ? "train" : "eval")
-    {
+    TESTF ("%s (%s), %s", what, line, mode == GAN_TRAIN ? "train" : "eval") {
         gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
         params p;
         plan q;
@@ -480,17 +475,14 @@ static void test_batch_norm(void)
         norm_sample("batch_norm", make_batch_norm, ref_batch_eval, lines[k], NULL, GAN_EVAL);
     }
     norm_sample("batch_norm of one sample", make_batch_norm, ref_batch_eval, "1,3", NULL, GAN_EVAL);
-    TEST("running statistics follow PyTorch's rule: momentum .1, unbiased variance, over N, H and W")
-    {
+    TEST ("running statistics follow PyTorch's rule: momentum .1, unbiased variance, over N, H and W") {
         running_statistics(1, (int[]){3, 2, 2, 3}, 4);
         running_statistics(1, (int[]){4, 3}, 2);
     }
-    TEST_MUST_FAIL("a running variance that is biased is caught")
-    {
+    TEST_MUST_FAIL ("a running variance that is biased is caught") {
         running_statistics(0, (int[]){3, 2, 2, 3}, 4);
     }
-    TEST_MUST_FAIL("batch norm with batch x HW as one channel is caught")
-    {
+    TEST_MUST_FAIL ("batch norm with batch x HW as one channel is caught") {
         gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
         plan q = {make_batch_norm, {0}, 0};
         gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
@@ -506,8 +498,8 @@ static void test_batch_norm(void)
         check_tensor(gan_forward(m, to_tensor(ctx, &x[0]), NULL), &want, TOL * 10, "catseye");
         gan_destroy(ctx);
     }
-    TEST("eval leaves the running statistics alone; a fresh layer has weight 1, bias 0, mean 0, variance 1")
-    {
+    TEST (
+        "eval leaves the running statistics alone; a fresh layer has weight 1, bias 0, mean 0, variance 1") {
         gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
         plan q = {make_batch_norm, {0}, 0};
         gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
@@ -520,8 +512,7 @@ static void test_batch_norm(void)
         CHECK(gan_model_parameters(m) == 4, "buffers do not train: %d", (int)gan_model_parameters(m));
         gan_destroy(ctx);
     }
-    TEST("one value per channel in train (N 1) makes no NaN: an error, or finite statistics")
-    {
+    TEST ("one value per channel in train (N 1) makes no NaN: an error, or finite statistics") {
         gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
         plan q = {make_batch_norm, {0}, 0};
         gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
@@ -550,8 +541,7 @@ static void test_layer_norm(void)
     layer_sample("layer_norm", make_layer_norm, ref_layer_norm, "3,5", NULL);
     layer_sample("layer_norm of images", make_layer_norm, ref_layer_norm, "2,2,3,2", NULL);
     layer_sample("layer_norm of one sample", make_layer_norm, ref_layer_norm, "1,7", NULL);
-    TEST("layer_norm's weight has the shape of a sample, as PyTorch's with normalized_shape x.shape[1:]")
-    {
+    TEST ("layer_norm's weight has the shape of a sample, as PyTorch's with normalized_shape x.shape[1:]") {
         gan_context *ctx = gan_create(NULL);
         plan q = {make_layer_norm, {0}, 0};
         gan_model *m = one_forward(ctx, &q, 4, (int[]){2, 3, 4, 5});
@@ -600,8 +590,7 @@ static void test_group_norm(void)
     layer_sample("group_norm, as many groups as channels", make_group_norm, ref_group_norm, "2,3,2,2",
                  (int[8]){3});
     layer_sample("group_norm of (N, C)", make_group_norm, ref_group_norm, "3,6", (int[8]){2});
-    TEST("groups that do not divide the channels are an error that names the layer")
-    {
+    TEST ("groups that do not divide the channels are an error that names the layer") {
         gan_context *ctx = gan_create(NULL);
         plan q = {make_group_norm, {2}, 0};
         gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
@@ -633,8 +622,7 @@ static gan_tensor *embedding_f(gan_context *ctx, gan_tensor **x, void *user)
 #endif
 static void test_embedding(void)
 {
-    TEST("embedding (rows, dim) takes rows by index, of any shape, and names its weight")
-    {
+    TEST ("embedding (rows, dim) takes rows by index, of any shape, and names its weight") {
         gan_context *ctx = gan_create(NULL);
         plan q = {make_embedding, {5, 3}, 0};
         gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
@@ -650,8 +638,7 @@ static void test_embedding(void)
         gan_destroy(ctx);
     }
 #ifdef GAN_DOUBLE
-    TEST("embedding: the gradient by its weight; rows met twice get both")
-    {
+    TEST ("embedding: the gradient by its weight; rows met twice get both") {
         gan_context *ctx = gan_create(NULL);
         plan q = {make_embedding, {4, 3, 6}, 0};
         gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
@@ -663,8 +650,7 @@ static void test_embedding(void)
         gan_destroy(ctx);
     }
 #endif
-    TEST("embedding's default initial values are N(0, 1), as PyTorch's; gan_model_init changes them")
-    {
+    TEST ("embedding's default initial values are N(0, 1), as PyTorch's; gan_model_init changes them") {
         gan_context *ctx = gan_create(NULL);
         plan q = {make_embedding, {500, 40}, 0};
         gan_model *m = one_forward(ctx, &q, 1, (int[]){1}),
@@ -682,8 +668,7 @@ static void test_embedding(void)
         CHECK_NEAR(gan_item(gan_model_find(n, "emb.weight")), 3, 0, "by gan_model_init");
         gan_destroy(ctx);
     }
-    TEST("an index out of range is an error, not a read out of bounds")
-    {
+    TEST ("an index out of range is an error, not a read out of bounds") {
         static const gan_real bad[] = {5, -1, (gan_real)1.5, (gan_real)NAN, (gan_real)1e30};
         size_t k;
         for (k = 0; k < COUNT(bad); ++k) {
@@ -703,8 +688,7 @@ static gan_tensor *make_dropout(gan_model *m, gan_tensor *x, const int *i)
 }
 static void test_dropout(void)
 {
-    TEST("dropout zeroes a fraction p, scales the rest by 1 / (1 - p), differs from call to call")
-    {
+    TEST ("dropout zeroes a fraction p, scales the rest by 1 / (1 - p), differs from call to call") {
         gan_context *ctx = gan_create(NULL);
         plan q = {make_dropout, {30}, 0};
         gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
@@ -722,8 +706,7 @@ static void test_dropout(void)
         CHECK_NEAR((double)same / 1e5, .58, .01, "masks are independent");
         gan_destroy(ctx);
     }
-    TEST("dropout's gradient is its mask")
-    {
+    TEST ("dropout's gradient is its mask") {
         gan_context *ctx = gan_create(NULL);
         plan q = {make_dropout, {40}, 0};
         gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
@@ -733,8 +716,7 @@ static void test_dropout(void)
         for (k = 0; k < 50; ++k) CHECK_NEAR(gan_data(g)[k], (double)gan_data(y)[k] / 2, 1e-6, "gradient");
         gan_destroy(ctx);
     }
-    TEST("dropout is the identity in GAN_EVAL and for p 0")
-    {
+    TEST ("dropout is the identity in GAN_EVAL and for p 0") {
         gan_context *ctx = gan_create(NULL);
         plan q = {make_dropout, {50}, 0};
         gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
@@ -748,8 +730,7 @@ static void test_dropout(void)
         gan_destroy(ctx);
     }
 #ifdef GAN_DOUBLE
-    TEST("dropout with the same random numbers: gradients, train and eval")
-    {
+    TEST ("dropout with the same random numbers: gradients, train and eval") {
         gan_context *ctx = gan_create(NULL);
         plan q = {make_dropout, {30}, 9};
         gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
@@ -759,8 +740,7 @@ static void test_dropout(void)
         gan_destroy(ctx);
     }
 #endif
-    TEST("a p that is no probability is an error")
-    {
+    TEST ("a p that is no probability is an error") {
         static const int bad[] = {-10, 101};
         int k;
         for (k = 0; k < 2; ++k) {
@@ -860,8 +840,7 @@ static void is_all(gan_tensor *t, double value)
 
 static void init_default(void)
 {
-    TEST("default: U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for weight and bias, as PyTorch's linear and conv")
-    {
+    TEST ("default: U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for weight and bias, as PyTorch's linear and conv") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *b, *t = init_weight(ctx, gan_init_default(), 0, &b);
         double r = 1 / sqrt(300.);
@@ -874,42 +853,45 @@ static void init_default(void)
         gan_destroy(ctx);
     }
 }
-static void init_zeros(void) { TEST("zeros") BOTH(gan_init_zeros(), is_all(t, 0), is_all(t, 0)); }
+static void init_zeros(void)
+{
+    TEST ("zeros") BOTH(gan_init_zeros(), is_all(t, 0), is_all(t, 0));
+}
 static void init_constant(void)
 {
-    TEST("constant") BOTH(gan_init_constant((gan_real).25), is_all(t, .25), is_all(t, .25));
+    TEST ("constant") BOTH(gan_init_constant((gan_real).25), is_all(t, .25), is_all(t, .25));
 }
 static void init_normal(void)
 {
-    TEST("normal") BOTH(gan_init_normal(1, (gan_real).02), is_normal(t, 1, .02), is_normal(t, 1, .02));
+    TEST ("normal") BOTH(gan_init_normal(1, (gan_real).02), is_normal(t, 1, .02), is_normal(t, 1, .02));
 }
 static void init_uniform(void)
 {
-    TEST("uniform") BOTH(gan_init_uniform(-1, 3), is_uniform(t, -1, 3), is_uniform(t, -1, 3));
+    TEST ("uniform") BOTH(gan_init_uniform(-1, 3), is_uniform(t, -1, 3), is_uniform(t, -1, 3));
 }
 static void init_xavier_uniform(void)
 {
     double a = 2 * sqrt(6 / 500.), c = 2 * sqrt(6 / (432. + 576));
-    TEST("xavier_uniform: gain sqrt(6 / (fan_in + fan_out))")
-    BOTH(gan_init_xavier_uniform(2), is_uniform(t, -a, a), is_uniform(t, -c, c));
+    TEST ("xavier_uniform: gain sqrt(6 / (fan_in + fan_out))")
+        BOTH(gan_init_xavier_uniform(2), is_uniform(t, -a, a), is_uniform(t, -c, c));
 }
 static void init_xavier_normal(void)
 {
     double a = 1.5 * sqrt(2 / 500.), c = 1.5 * sqrt(2 / (432. + 576));
-    TEST("xavier_normal: gain sqrt(2 / (fan_in + fan_out))")
-    BOTH(gan_init_xavier_normal((gan_real)1.5), is_normal(t, 0, a), is_normal(t, 0, c));
+    TEST ("xavier_normal: gain sqrt(2 / (fan_in + fan_out))")
+        BOTH(gan_init_xavier_normal((gan_real)1.5), is_normal(t, 0, a), is_normal(t, 0, c));
 }
 static void init_he_uniform(void)
 {
     double g = sqrt(2 / 1.04), a = g * sqrt(3 / 300.), c = g * sqrt(3 / 432.);
-    TEST("he_uniform: sqrt(2 / (1 + slope^2)) sqrt(3 / fan_in)")
-    BOTH(gan_init_he_uniform((gan_real).2), is_uniform(t, -a, a), is_uniform(t, -c, c));
+    TEST ("he_uniform: sqrt(2 / (1 + slope^2)) sqrt(3 / fan_in)")
+        BOTH(gan_init_he_uniform((gan_real).2), is_uniform(t, -a, a), is_uniform(t, -c, c));
 }
 static void init_he_normal(void)
 {
     double a = sqrt(2 / 300.), c = sqrt(2 / 432.);
-    TEST("he_normal: sqrt(2 / (1 + slope^2)) / sqrt(fan_in)")
-    BOTH(gan_init_he_normal(0), is_normal(t, 0, a), is_normal(t, 0, c));
+    TEST ("he_normal: sqrt(2 / (1 + slope^2)) / sqrt(fan_in)")
+        BOTH(gan_init_he_normal(0), is_normal(t, 0, a), is_normal(t, 0, c));
 }
 static void is_orthogonal(gan_tensor *t, int rows, int cols, double gain) // rows <= cols: W W' = gain^2 I
 {
@@ -929,10 +911,9 @@ static void is_orthogonal(gan_tensor *t, int rows, int cols, double gain) // row
 }
 static void init_orthogonal(void)
 {
-    TEST("orthogonal: W W' = gain^2 I over the flattened rest")
-    BOTH(gan_init_orthogonal(2), is_orthogonal(t, 200, 300, 2), is_orthogonal(t, 64, 432, 2));
-    TEST("orthogonal, more rows than columns: W' W = gain^2 I")
-    {
+    TEST ("orthogonal: W W' = gain^2 I over the flattened rest")
+        BOTH(gan_init_orthogonal(2), is_orthogonal(t, 200, 300, 2), is_orthogonal(t, 64, 432, 2));
+    TEST ("orthogonal, more rows than columns: W' W = gain^2 I") {
         gan_context *ctx = gan_create(NULL);
         gan_model *m = gan_model_create(ctx, "m", model_forward, NULL);
         gan_tensor *t = gan_param(m, "w", gan_init_orthogonal(1), 2, 30, 7);
@@ -956,21 +937,18 @@ static void inits(void)
     };
     size_t i;
     for (i = 0; i < COUNT(all); ++i) all[i]();
-    TEST("every initialiser has a test") { CHECK(COUNT(all) == GAN_INIT_COUNT, "%d", (int)COUNT(all)); }
-    TEST_MUST_FAIL("he instead of xavier is caught")
-    {
+    TEST ("every initialiser has a test") { CHECK(COUNT(all) == GAN_INIT_COUNT, "%d", (int)COUNT(all)); }
+    TEST_MUST_FAIL ("he instead of xavier is caught") {
         gan_context *ctx = gan_create(NULL);
         is_normal(init_weight(ctx, gan_init_he_normal(0), 0, NULL), 0, sqrt(2 / 500.));
         gan_destroy(ctx);
     }
-    TEST_MUST_FAIL("a normal initialiser that is not orthogonal is caught")
-    {
+    TEST_MUST_FAIL ("a normal initialiser that is not orthogonal is caught") {
         gan_context *ctx = gan_create(NULL);
         is_orthogonal(init_weight(ctx, gan_init_normal(0, (gan_real)(1 / sqrt(300.))), 0, NULL), 200, 300, 1);
         gan_destroy(ctx);
     }
-    TEST("conv_transpose2d's fan_in is PyTorch's: weight (in, out, k, k) has fan_in out k k")
-    {
+    TEST ("conv_transpose2d's fan_in is PyTorch's: weight (in, out, k, k) has fan_in out k k") {
         gan_context *ctx = gan_create(NULL);
         plan q = {make_up, {5, 4, 2, 1}, 0};
         gan_model *m = one_forward(ctx, &q, 4, (int[]){1, 300, 2, 2});
@@ -1000,8 +978,7 @@ static gan_tensor *with_own(gan_model *m, gan_tensor *x, const int *i)
 
 static void models(void)
 {
-    TEST("values depend on the seed and the full name, not on the order of creation")
-    {
+    TEST ("values depend on the seed and the full name, not on the order of creation") {
         gan_context *a = gan_create(NULL), *b = gan_create(NULL), *c;
         plan p = {two_layers, {0}, 0}, q = {two_layers, {1}, 0};
         gan_model *m = one_forward(a, &p, 2, (int[]){1, 5}),
@@ -1023,8 +1000,7 @@ static void models(void)
         gan_destroy(b);
         gan_destroy(c);
     }
-    TEST("two models of one context may use the same layer names, with other values")
-    {
+    TEST ("two models of one context may use the same layer names, with other values") {
         gan_context *ctx = gan_create(NULL);
         plan p = {two_layers, {0}, 0};
         gan_model *m = gan_model_create(ctx, "first", model_forward, &p),
@@ -1035,8 +1011,7 @@ static void models(void)
         CHECK(!same_bits(gan_model_find(m, "a.weight"), gan_model_find(n, "a.weight")), "the same values");
         gan_destroy(ctx);
     }
-    TEST("the second forward meets the same parameters; count, names and parameters are right")
-    {
+    TEST ("the second forward meets the same parameters; count, names and parameters are right") {
         gan_context *ctx = gan_create(NULL);
         plan p = {two_layers, {0}, 0};
         gan_model *m = one_forward(ctx, &p, 2, (int[]){1, 5});
@@ -1053,8 +1028,7 @@ static void models(void)
         CHECK(gan_model_find(m, "c.weight") == NULL && gan_error(ctx) == 0, "not found is no error");
         gan_destroy(ctx);
     }
-    TEST("a parameter and a buffer of one's own: the buffer is not counted as trainable")
-    {
+    TEST ("a parameter and a buffer of one's own: the buffer is not counted as trainable") {
         gan_context *ctx = gan_create(NULL);
         plan p = {with_own, {0}, 0};
         gan_model *m = one_forward(ctx, &p, 2, (int[]){2, 3});
@@ -1064,8 +1038,7 @@ static void models(void)
         CHECK_NEAR(gan_item(gan_model_find(m, "seen")), 5, 0, "seen");
         gan_destroy(ctx);
     }
-    TEST("a layer met again with another shape is an error that names it and both shapes")
-    {
+    TEST ("a layer met again with another shape is an error that names it and both shapes") {
         gan_context *ctx = gan_create(NULL);
         plan p = {make_linear, {5}, 0};
         gan_model *m = one_forward(ctx, &p, 2, (int[]){1, 7});
@@ -1077,8 +1050,7 @@ static void models(void)
         CHECK_TEXT(gan_error_message(ctx), "11");
         gan_destroy(ctx);
     }
-    TEST("freeze by prefix: optimisers leave those alone, and take them up again")
-    {
+    TEST ("freeze by prefix: optimisers leave those alone, and take them up again") {
         gan_context *ctx = gan_create(NULL);
         plan p = {two_layers, {0}, 0};
         gan_model *m = one_forward(ctx, &p, 2, (int[]){1, 5});

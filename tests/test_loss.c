@@ -143,8 +143,7 @@ static void test_loss(gan_loss loss, const formula *q, const char *name)
 {
     static const double smoothings[] = {0, .1, .3};
     size_t i;
-    TESTF("%s: both players, batches of 1, 3 and 7, smoothing 0 .1 .3", name)
-    {
+    TESTF ("%s: both players, batches of 1, 3 and 7, smoothing 0 .1 .3", name) {
         for (i = 0; i < COUNT(smoothings); ++i) {
             check_seed(i + 11);
             check_loss(loss, q, smoothings[i], 3, 7, 7, 1);
@@ -152,18 +151,16 @@ static void test_loss(gan_loss loss, const formula *q, const char *name)
             check_loss(loss, q, smoothings[i], 3, 7, 3, 1);
         }
     }
-    TESTF("%s stays finite and right far out: logits to 88 and 10000", name)
-    {
+    TESTF ("%s stays finite and right far out: logits to 88 and 10000", name) {
         check_seed(5);
         check_loss(loss, q, .1, 88, 7, 7, 0);
         check_loss(loss, q, 0, 10000, 7, 7, 0);
     }
-    TESTF("%s has its name", name)
-    {
+    TESTF ("%s has its name", name) {
         CHECK(strcmp(gan_loss_name(loss), name) == 0, "\"%s\"", gan_loss_name(loss));
     }
-    if (!q->smooths) TESTF("%s has no target: smoothing changes nothing", name)
-        {
+    if (!q->smooths)
+        TESTF ("%s has no target: smoothing changes nothing", name) {
             gan_context *ctx = gan_create(NULL);
             gan_tensor *r = gan_rand_normal(ctx, 2, 5, 1), *f = gan_rand_normal(ctx, 2, 5, 1);
             CHECK(gan_item(gan_loss_d(loss, r, f, 0)) == gan_item(gan_loss_d(loss, r, f, (gan_real).3)),
@@ -174,8 +171,7 @@ static void test_loss(gan_loss loss, const formula *q, const char *name)
 
 static void loss_theory(void)
 {
-    TEST("at D = 1/2 everywhere (logits 0) the minimax value is log 4")
-    {
+    TEST ("at D = 1/2 everywhere (logits 0) the minimax value is log 4") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *z = gan_zeros(ctx, 2, 8, 1);
         CHECK_NEAR(gan_item(gan_loss_d(GAN_LOSS_MINIMAX, z, z, 0)), log(4.), TOL, "-V");
@@ -183,9 +179,8 @@ static void loss_theory(void)
         CHECK_NEAR(gan_item(gan_loss_g(GAN_LOSS_NON_SATURATING, z)), log(2.), TOL, "non-saturating");
         gan_destroy(ctx);
     }
-    TEST("a sure discriminator (logit -20 on fakes): minimax's generator gradient vanishes, the "
-         "non-saturating one does not")
-    {
+    TEST ("a sure discriminator (logit -20 on fakes): minimax's generator gradient vanishes, the "
+          "non-saturating one does not") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *f = gan_full(ctx, -20, 2, 1, 1);
         CHECK(fabs((double)gan_item(gan_grad(gan_loss_g(GAN_LOSS_MINIMAX, f), f, 0))) < 1e-8, "minimax");
@@ -199,18 +194,15 @@ static void loss_controls(void)
 {
     static const formula saturating_twin = {bce_real, sp, mm_gen, bce_real_d, sg, mm_gen_d, 1};
     static const formula unhalved = {ls_real, ls_fake, w_gen, ls_real_d, ls_fake_d, w_gen_d, 1};
-    TEST_MUST_FAIL("the saturating generator in place of the other is caught")
-    {
+    TEST_MUST_FAIL ("the saturating generator in place of the other is caught") {
         check_seed(1);
         check_loss(GAN_LOSS_NON_SATURATING, &saturating_twin, 0, 3, 7, 7, 0);
     }
-    TEST_MUST_FAIL("another generator's loss is caught")
-    {
+    TEST_MUST_FAIL ("another generator's loss is caught") {
         check_seed(1);
         check_loss(GAN_LOSS_LEAST_SQUARES, &unhalved, 0, 3, 7, 7, 0);
     }
-    TEST_MUST_FAIL("smoothing of the fakes too is caught")
-    {
+    TEST_MUST_FAIL ("smoothing of the fakes too is caught") {
         check_seed(1);
         check_loss(GAN_LOSS_WASSERSTEIN, &formula_minimax, .1, 3, 7, 7, 0);
     }
@@ -287,8 +279,7 @@ static void penalty_gradients(gan_penalty_kind kind, gan_model_function *critic,
                               const char *what)
 {
 #ifdef GAN_DOUBLE
-    TESTF("%s: the gradient by the parameters of a %s, orders 1 and 2", gan_penalty_name(kind), what)
-    {
+    TESTF ("%s: the gradient by the parameters of a %s, orders 1 and 2", gan_penalty_name(kind), what) {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *all[16];
         penalty_args a;
@@ -315,8 +306,7 @@ static void penalty_gradients(gan_penalty_kind kind, gan_model_function *critic,
 
 static void test_none(void)
 {
-    TEST("the penalty none is 0 and changes nothing")
-    {
+    TEST ("the penalty none is 0 and changes nothing") {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", linear_critic, NULL);
         gan_tensor *x = gan_rand_normal(ctx, 2, 4, 3), *p;
@@ -336,9 +326,8 @@ static void test_wgan_gp(void)
     penalty_gradients(GAN_PENALTY_WGAN_GP, smooth_critic, 2, (int[]){1, 1}, "smooth critic of one number");
     penalty_gradients(GAN_PENALTY_WGAN_GP, conv_critic, 4, (int[]){2, 1, 5, 4},
                       "convolutional critic with layer norm");
-    TEST("on a linear critic WGAN-GP is weight (|w| - 1)^2 with gradient 2 weight (|w| - 1) w / |w|, and "
-         "none for the bias")
-    {
+    TEST ("on a linear critic WGAN-GP is weight (|w| - 1)^2 with gradient 2 weight (|w| - 1) w / |w|, and "
+          "none for the bias") {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", linear_critic, NULL);
         gan_tensor *real = gan_rand_normal(ctx, 4, 5, 1, 2, 3), *fake = gan_rand_normal(ctx, 4, 5, 1, 2, 3),
@@ -357,9 +346,8 @@ static void test_wgan_gp(void)
         CHECK_NEAR(gan_item(g[1]), 0, 0, "by the bias");
         gan_destroy(ctx);
     }
-    TEST("the norm is each sample's own: with D = |x|^2 / 2 and real = fake the penalty is weight mean "
-         "(|x_i| - 1)^2")
-    {
+    TEST ("the norm is each sample's own: with D = |x|^2 / 2 and real = fake the penalty is weight mean "
+          "(|x_i| - 1)^2") {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", square_critic, NULL);
         gan_tensor *x = gan_rand_normal(ctx, 4, 6, 2, 1, 2);
@@ -374,8 +362,7 @@ static void test_wgan_gp(void)
                    "value");
         gan_destroy(ctx);
     }
-    TEST_MUST_FAIL("a norm over the whole batch (torchgan) is caught by that check")
-    {
+    TEST_MUST_FAIL ("a norm over the whole batch (torchgan) is caught by that check") {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", square_critic, NULL);
         gan_tensor *x = gan_rand_normal(ctx, 4, 6, 2, 1, 2);
@@ -384,8 +371,7 @@ static void test_wgan_gp(void)
                    1e-3, "value");
         gan_destroy(ctx);
     }
-    TEST("the interpolates: one weight per sample, uniform in [0, 1], between fake and real")
-    {
+    TEST ("the interpolates: one weight per sample, uniform in [0, 1], between fake and real") {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", memory_critic, NULL);
         gan_tensor *real, *fake;
@@ -408,8 +394,7 @@ static void test_wgan_gp(void)
         CHECK_NEAR(square - mean * mean, 1 / 12., .015, "variance of the weight");
         gan_destroy(ctx);
     }
-    TEST("the label reaches the discriminator")
-    {
+    TEST ("the label reaches the discriminator") {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", label_critic, NULL);
         gan_tensor *x = gan_rand_normal(ctx, 2, 4, 3), *label = gan_linspace(ctx, 1, 4, 4), *p;
@@ -423,8 +408,7 @@ static void test_wgan_gp(void)
         CHECK_NEAR(gan_item(p), want, TOL * 10 * (1 + want), "value");
         gan_destroy(ctx);
     }
-    TEST("a zero gradient does not make a NaN: at x = 0 of |x|^2 / 2")
-    {
+    TEST ("a zero gradient does not make a NaN: at x = 0 of |x|^2 / 2") {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", square_critic, NULL);
         gan_tensor *x = gan_zeros(ctx, 2, 3, 2), *p, *g;
@@ -435,8 +419,8 @@ static void test_wgan_gp(void)
         CHECK(isfinite((double)gan_item(g)), "gradient %g", (double)gan_item(g));
         gan_destroy(ctx);
     }
-    TEST_MUST_FAIL("a penalty whose value is re-wrapped as a constant loses its gradient, and that is caught")
-    {
+    TEST_MUST_FAIL (
+        "a penalty whose value is re-wrapped as a constant loses its gradient, and that is caught") {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", linear_critic, NULL);
         gan_tensor *x = gan_rand_normal(ctx, 2, 5, 3), *g, *w;
@@ -455,8 +439,7 @@ static void test_r1(void)
     penalty_gradients(GAN_PENALTY_R1, smooth_critic, 2, (int[]){3, 2}, "smooth critic");
     penalty_gradients(GAN_PENALTY_R1, conv_critic, 4, (int[]){2, 1, 5, 4},
                       "convolutional critic with layer norm");
-    TEST("on a linear critic R1 is weight / 2 |w|^2 with gradient weight w")
-    {
+    TEST ("on a linear critic R1 is weight / 2 |w|^2 with gradient weight w") {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", linear_critic, NULL);
         gan_tensor *x = gan_rand_normal(ctx, 2, 5, 3), *w, *g, *p;
@@ -471,8 +454,7 @@ static void test_r1(void)
         for (k = 0; k < 3; ++k) CHECK_NEAR(gan_data(g)[k], 7 * (double)gan_data(w)[k], TOL * 10, "by w");
         gan_destroy(ctx);
     }
-    TEST("R1 looks at real data: with D = |x|^2 / 2 it is weight / 2 mean |x_i|^2, whatever the fakes")
-    {
+    TEST ("R1 looks at real data: with D = |x|^2 / 2 it is weight / 2 mean |x_i|^2, whatever the fakes") {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", square_critic, NULL);
         gan_tensor *x = gan_rand_normal(ctx, 2, 6, 4), *fake = gan_full(ctx, 100, 2, 6, 4);
@@ -484,8 +466,7 @@ static void test_r1(void)
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         gan_destroy(ctx);
     }
-    TEST_MUST_FAIL("R1 without its half is caught")
-    {
+    TEST_MUST_FAIL ("R1 without its half is caught") {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", square_critic, NULL);
         gan_tensor *x = gan_rand_normal(ctx, 2, 6, 4);
@@ -503,8 +484,7 @@ static gan_tensor *norm_critic(gan_model *m, gan_tensor *x, gan_tensor *label)
 
 static void test_weight_clip(void)
 {
-    TEST("the clip adds nothing to the loss and brings every parameter into [-weight, weight]")
-    {
+    TEST ("the clip adds nothing to the loss and brings every parameter into [-weight, weight]") {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", smooth_critic, NULL);
         gan_tensor *x = gan_rand_normal(ctx, 2, 6, 4), *p, *w;
@@ -528,8 +508,7 @@ static void test_weight_clip(void)
                       gan_model_name(d, i));
         gan_destroy(ctx);
     }
-    TEST("the clip leaves buffers alone: a running variance of 1 is not a weight")
-    {
+    TEST ("the clip leaves buffers alone: a running variance of 1 is not a weight") {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", norm_critic, NULL);
         (void)gan_forward(d, gan_rand_normal(ctx, 2, 6, 4), NULL);
@@ -539,8 +518,7 @@ static void test_weight_clip(void)
         CHECK_NEAR(gan_item(gan_model_find(d, "n.weight")), .1, 1e-7, "weight");
         gan_destroy(ctx);
     }
-    TEST("after changes nothing for the other penalties")
-    {
+    TEST ("after changes nothing for the other penalties") {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", linear_critic, NULL);
         gan_real w;
@@ -581,14 +559,12 @@ int main(void)
     loss_controls();
     for (i = 0; i < COUNT(penalties); ++i) {
         penalties[i].run();
-        TESTF("the penalty %s has its name", penalties[i].name)
-        {
+        TESTF ("the penalty %s has its name", penalties[i].name) {
             CHECK(strcmp(gan_penalty_name(penalties[i].kind), penalties[i].name) == 0, "\"%s\"",
                   gan_penalty_name(penalties[i].kind));
         }
     }
-    TEST("every loss and penalty has a test")
-    {
+    TEST ("every loss and penalty has a test") {
         CHECK(COUNT(losses) == GAN_LOSS_COUNT && COUNT(penalties) == GAN_PENALTY_COUNT, "%d %d",
               (int)COUNT(losses), (int)COUNT(penalties));
     }

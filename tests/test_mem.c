@@ -106,9 +106,8 @@ static void train_step(gan_context *ctx, pair p)
 
 static void allocators(void)
 {
-    TEST("with an allocator malloc is never called; all that was taken is given back, with its size, and "
-         "nothing written beside it")
-    {
+    TEST ("with an allocator malloc is never called; all that was taken is given back, with its size, and "
+          "nothing written beside it") {
         counter c;
         gan_desc d = counting(&c);
         gan_context *ctx = gan_create(&d);
@@ -131,8 +130,7 @@ static void allocators(void)
               (unsigned long)c.bytes);
         CHECK(c.wrong == 0, "%d wrong sizes or overruns", c.wrong);
     }
-    TEST("the steady state of a training loop makes no heap call and its memory does not grow")
-    {
+    TEST ("the steady state of a training loop makes no heap call and its memory does not grow") {
         gan_context *ctx = gan_create(NULL);
         pair p = make_pair(ctx);
         gan_memory_stats before, after;
@@ -149,8 +147,7 @@ static void allocators(void)
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         gan_destroy(ctx);
     }
-    TEST("rubbish in the allocator's memory changes no bit")
-    {
+    TEST ("rubbish in the allocator's memory changes no bit") {
         counter c;
         gan_desc d = counting(&c);
         gan_context *a = gan_create(&d), *b = gan_create(NULL);
@@ -180,9 +177,8 @@ static gan_context *in_block(size_t offset, size_t bytes)
 
 static void fixed_block(void)
 {
-    TEST("with a fixed block, aligned or not, training never calls malloc, makes no heap call and writes "
-         "nowhere else")
-    {
+    TEST ("with a fixed block, aligned or not, training never calls malloc, makes no heap call and writes "
+          "nowhere else") {
         static const size_t offsets[] = {0, 1, 7, 64, 100};
         size_t i, k, wrong;
         for (i = 0; i < 5; ++i) {
@@ -209,9 +205,8 @@ static void fixed_block(void)
             CHECK(wrong == 0, "%d bytes written outside the block at offset %d", (int)wrong, (int)offsets[i]);
         }
     }
-    TEST("a block of any size up to too little gives no context or a context with an error, and no write "
-         "outside")
-    {
+    TEST ("a block of any size up to too little gives no context or a context with an error, and no write "
+          "outside") {
         size_t bytes, k, wrong, contexts = 0, complete = 0;
         for (bytes = 0; bytes < 300000; bytes = bytes < 1024 ? bytes + 61 : bytes + bytes / 7 + 13) {
             gan_context *ctx = in_block(64, bytes);
@@ -233,8 +228,7 @@ static void fixed_block(void)
         }
         CHECK(contexts > 0 && complete > 0, "%d contexts, %d complete steps", (int)contexts, (int)complete);
     }
-    TEST("a fixed block trains to the same bits as malloc")
-    {
+    TEST ("a fixed block trains to the same bits as malloc") {
         gan_context *a = in_block(0, BLOCK), *b = gan_create(NULL);
         pair p = make_pair(a), q = make_pair(b);
         int i;
@@ -244,8 +238,7 @@ static void fixed_block(void)
                   gan_model_name(p.g, i));
         gan_destroy(b);
     }
-    TEST("when the block is full the error says what to give, and after clearing the context still works")
-    {
+    TEST ("when the block is full the error says what to give, and after clearing the context still works") {
         gan_context *ctx = in_block(0, 200000);
         gan_tensor *t;
         CHECK(ctx != NULL, "no context in 200000 bytes");
@@ -262,8 +255,7 @@ static void fixed_block(void)
 
 static void scopes(void)
 {
-    TEST("scopes nest: what an inner one made goes, what the outer one made stays")
-    {
+    TEST ("scopes nest: what an inner one made goes, what the outer one made stays") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *a, *b;
         size_t start, outer;
@@ -288,8 +280,7 @@ static void scopes(void)
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         gan_destroy(ctx);
     }
-    TEST("a gradient through tensors of an outer scope, taken in an inner one")
-    {
+    TEST ("a gradient through tensors of an outer scope, taken in an inner one") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = gan_scalar(ctx, 3), *y = gan_square(x);
         gan_scope_open(ctx);
@@ -299,8 +290,7 @@ static void scopes(void)
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         gan_destroy(ctx);
     }
-    TEST("gan_minimize in a scope keeps the step's tensors until the scope closes")
-    {
+    TEST ("gan_minimize in a scope keeps the step's tensors until the scope closes") {
         gan_context *ctx = gan_create(NULL);
         pair p = make_pair(ctx);
         gan_tensor *x, *y;
@@ -314,8 +304,7 @@ static void scopes(void)
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         gan_destroy(ctx);
     }
-    TEST("a hundred open scopes, a close too many: no crash, and the context works afterwards")
-    {
+    TEST ("a hundred open scopes, a close too many: no crash, and the context works afterwards") {
         gan_context *ctx = gan_create(NULL);
         int i;
         for (i = 0; i < 100; ++i) {
@@ -328,8 +317,7 @@ static void scopes(void)
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         gan_destroy(ctx);
     }
-    TEST("tensors are zeroed or fully written, also in memory that was used before")
-    {
+    TEST ("tensors are zeroed or fully written, also in memory that was used before") {
         gan_context *ctx = gan_create(NULL);
         int i;
         size_t k, wrong = 0;
@@ -344,8 +332,7 @@ static void scopes(void)
         CHECK(wrong == 0, "%d values are not zero", (int)wrong);
         gan_destroy(ctx);
     }
-    TEST("every tensor's values are aligned to 64 bytes")
-    {
+    TEST ("every tensor's values are aligned to 64 bytes") {
         gan_context *ctx = gan_create(NULL);
         int i;
         for (i = 1; i < 40; ++i) CHECK(((uintptr_t)gan_data(gan_zeros(ctx, 1, i)) & 63) == 0, "size %d", i);
@@ -403,9 +390,8 @@ static void random_scopes(uint64_t seed, gan_context *ctx)
 
 static void keeping(void)
 {
-    TEST(
-        "random scopes and gradients: what lives keeps its values, the memory of closed scopes is used again")
-    {
+    TEST ("random scopes and gradients: what lives keeps its values, the memory of closed scopes is used "
+          "again") {
         uint64_t seed;
         for (seed = 1; seed <= 20; ++seed) {
             counter c;
@@ -429,8 +415,7 @@ static void keeping(void)
             gan_destroy(ctx);
         }
     }
-    TEST("a kept tensor survives its step; the same name overwrites it in place; it is off the tape")
-    {
+    TEST ("a kept tensor survives its step; the same name overwrites it in place; it is off the tape") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x, *k, *k2;
         size_t after;
@@ -458,8 +443,7 @@ static void keeping(void)
         CHECK(gan_item(k) == 9, "and its value is what it was: %g", (double)gan_item(k));
         gan_destroy(ctx);
     }
-    TEST("a tensor used after its step ended is an error, not a crash (as long as nothing took its place)")
-    {
+    TEST ("a tensor used after its step ended is an error, not a crash (as long as nothing took its place)") {
         gan_context *ctx = gan_create(NULL);
         pair p = make_pair(ctx);
         gan_tensor *old = gan_rand_normal(ctx, 4, 8, 1, 6, 6), *y;
@@ -524,9 +508,8 @@ static void failures(void)
 {
     int mode;
     for (mode = 0; mode < 2; ++mode)
-        TESTF("each allocation fails in turn, %s: an error, no crash, everything given back",
-              mode ? "and all after it" : "once")
-        {
+        TESTF ("each allocation fails in turn, %s: an error, no crash, everything given back",
+               mode ? "and all after it" : "once") {
             counter c;
             int n, total, failed = 0;
             gan_desc d = counting(&c);
@@ -547,8 +530,7 @@ static void failures(void)
             if (mode) CHECK(failed == total, "only %d of %d failures were seen", failed, total);
         }
     // A block of every size is a failure at every site, for the chunk's user rather than its maker.
-    TEST("memory that ends at each point of a training step: an error, no crash, weights finite")
-    {
+    TEST ("memory that ends at each point of a training step: an error, no crash, weights finite") {
         size_t bytes;
         int complete = 0, failed = 0;
         for (bytes = 40000; bytes < 400000; bytes += 1856) {
@@ -572,8 +554,7 @@ static void failures(void)
         }
         CHECK(complete > 0 && failed > 0, "%d complete, %d failed", complete, failed);
     }
-    TEST_MUST_FAIL("an allocator that forgets a block is seen")
-    {
+    TEST_MUST_FAIL ("an allocator that forgets a block is seen") {
         counter c;
         gan_desc d = counting(&c);
         gan_context *ctx = gan_create(&d);

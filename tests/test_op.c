@@ -66,8 +66,7 @@ static void op_sample(const char *what, gan_function *f, reference *ref, const c
     seeds *= 10;
 #endif
     double tol = REAL_TOL * (p.tol > 0 ? p.tol : 1);
-    TESTF("%s (%s)", what, line)
-    {
+    TESTF ("%s (%s)", what, line) {
         for (seed = 0; seed < seeds; ++seed) {
             gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
             nd x[MAX_IN], want;
@@ -1600,8 +1599,7 @@ static void test_detach(void)
 static void test_special(void)
 {
     gan_context *ctx = gan_create(NULL);
-    TEST("where equal, maximum and minimum share the gradient half and half")
-    {
+    TEST ("where equal, maximum and minimum share the gradient half and half") {
         const gan_real two[2] = {1, 3};
         gan_tensor *a = gan_from(ctx, two, 1, 2), *b = gan_from(ctx, two, 1, 2);
         CHECK_NEAR(gan_data(gan_grad(gan_sum_all(gan_maximum(a, b)), a, 0))[0], .5, 0, "maximum by a");
@@ -1609,8 +1607,7 @@ static void test_special(void)
         CHECK_NEAR(gan_data(gan_grad(gan_sum_all(gan_minimum(a, b)), a, 0))[0], .5, 0, "minimum by a");
         CHECK_NEAR(gan_data(gan_grad(gan_sum_all(gan_minimum(a, b)), b, 0))[1], .5, 0, "minimum by b");
     }
-    TEST("of equal maxima amax's gradient goes to the first")
-    {
+    TEST ("of equal maxima amax's gradient goes to the first") {
         const gan_real v[4] = {1, 7, 7, 0};
         gan_tensor *x = gan_from(ctx, v, 1, 4);
         gan_real *g = gan_data(gan_grad(gan_amax(x, 0, 0), x, 0));
@@ -1618,8 +1615,7 @@ static void test_special(void)
               (double)g[1], (double)g[2], (double)g[3]);
         CHECK_NEAR(gan_item(gan_argmax(x, 0, 0)), 1, 0, "argmax");
     }
-    TEST("the norm's gradient is x / |x|, and 0 at 0")
-    {
+    TEST ("the norm's gradient is x / |x|, and 0 at 0") {
         const gan_real v[3] = {2, -1, 2};
         gan_tensor *x = gan_from(ctx, v, 1, 3), *zero = gan_zeros(ctx, 1, 3);
         gan_real *g = gan_data(gan_grad(gan_norm(x, GAN_ALL, 0), x, 0)),
@@ -1630,22 +1626,19 @@ static void test_special(void)
             CHECK(z[i] == 0, "gradient %g at 0", (double)z[i]);
         }
     }
-    TEST("the gradient at a kink: relu'(0) = 0, |x|'(0) = 0, leaky_relu'(0) = slope (PyTorch's)")
-    {
+    TEST ("the gradient at a kink: relu'(0) = 0, |x|'(0) = 0, leaky_relu'(0) = slope (PyTorch's)") {
         gan_tensor *x = gan_zeros(ctx, 1, 1);
         CHECK_NEAR(gan_item(gan_grad(gan_sum_all(gan_relu(x)), x, 0)), 0, 0, "relu");
         CHECK_NEAR(gan_item(gan_grad(gan_sum_all(gan_abs(x)), x, 0)), 0, 0, "abs");
         CHECK_NEAR(gan_item(gan_grad(gan_sum_all(gan_leaky_relu(x, (gan_real).25)), x, 0)), .25, 0,
                    "leaky_relu");
     }
-    TEST("clamp with its bounds the wrong way round gives the upper one, as PyTorch's")
-    {
+    TEST ("clamp with its bounds the wrong way round gives the upper one, as PyTorch's") {
         gan_real *v = gan_data(gan_clamp(gan_linspace(ctx, -2, 2, 5), 1, -1));
         int i;
         for (i = 0; i < 5; ++i) CHECK_NEAR(v[i], -1, 0, "clamp(x, 1, -1)");
     }
-    TEST("NaN and infinity pass through")
-    {
+    TEST ("NaN and infinity pass through") {
         const gan_real v[4] = {(gan_real)NAN, (gan_real)HUGE_VAL, (gan_real)-HUGE_VAL, 0};
         gan_tensor *x = gan_from(ctx, v, 1, 4);
         gan_real *r;
@@ -1671,8 +1664,7 @@ static void test_special(void)
         CHECK(isnan((double)r[0]) && isinf((double)r[1]) && isnan((double)r[2]) && isinf((double)r[3]),
               "log");
     }
-    TEST("losses of logits stay finite, with their gradients, at 0, +-88 and +-1e4")
-    {
+    TEST ("losses of logits stay finite, with their gradients, at 0, +-88 and +-1e4") {
         const gan_real v[5] = {0, 88, -88, 10000, -10000};
         gan_tensor *x = gan_from(ctx, v, 1, 5);
         gan_real *g = gan_data(gan_grad(gan_sum_all(gan_softplus(x)), x, 0)), *y = gan_data(gan_softplus(x));
@@ -1683,16 +1675,14 @@ static void test_special(void)
         g = gan_data(gan_grad(gan_bce_with_logits(x, gan_full(ctx, 1, 1, 5)), x, 0));
         for (i = 0; i < 5; ++i) CHECK(isfinite((double)g[i]), "bce gradient at %g", (double)v[i]);
     }
-    TEST("a tensor used several times gets the sum of its gradients")
-    {
+    TEST ("a tensor used several times gets the sum of its gradients") {
         gan_tensor *x = gan_scalar(ctx, 3);
         CHECK_NEAR(gan_item(gan_grad(gan_mul(x, gan_mul(x, x)), x, 0)), 27, 1e-5, "d x^3");
         CHECK_NEAR(gan_item(gan_grad(gan_add(x, x), x, 0)), 2, 0, "d (x + x)");
         CHECK_NEAR(gan_item(gan_grad(gan_div(x, x), x, 0)), 0, 1e-6, "d (x / x)");
         CHECK_NEAR(gan_item(gan_grad(gan_sub(x, x), x, 0)), 0, 0, "d (x - x)");
     }
-    TEST("no error came up among the special values")
-    {
+    TEST ("no error came up among the special values") {
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
     }
     gan_destroy(ctx);
@@ -1748,8 +1738,7 @@ static nd r_wrong_transpose(const params *q, const nd *x)
 }
 static void control_forward(const char *what, gan_function *f, reference *wrong, const char *line, params p)
 {
-    TESTF_MUST_FAIL("%s: a wrong reference is caught", what)
-    {
+    TESTF_MUST_FAIL ("%s: a wrong reference is caught", what) {
         gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
         nd x[MAX_IN], want;
         gan_tensor *in[MAX_IN];
@@ -1781,9 +1770,8 @@ CALL(wrong_second, gan_sub(gan_mul_scalar(gan_mul(x[0], gan_detach(x[0])), 2), g
 
 static void control_gradient(const char *what, gan_function *f, const char *line, int order, int own)
 {
-    TESTF_MUST_FAIL("%s is caught by %s, order %d", what,
-                    own ? "the finite differences of the tests" : "gan_gradcheck", order)
-    {
+    TESTF_MUST_FAIL ("%s is caught by %s, order %d", what,
+                     own ? "the finite differences of the tests" : "gan_gradcheck", order) {
         gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
         params p = NONE;
         nd x[MAX_IN];
@@ -1823,8 +1811,7 @@ static void negative_controls(void)
             control_gradient("an error of one percent", f_one_percent, "5", 1, own);
             control_gradient("a wrong second derivative", f_wrong_second, "5", 2, own);
         }
-        TEST("the wrong second derivative has a right first one")
-        {
+        TEST ("the wrong second derivative has a right first one") {
             gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
             const gan_real v[2] = {1.5, -.5};
             gan_tensor *x = gan_from(ctx, v, 1, 2);
@@ -1859,9 +1846,10 @@ static const struct {
 
 #define COMPOSED(X)                                                                                          \
     X(selu)                                                                                                  \
-    X(gt_ge_lt_le_eq_ne) X(flatten) X(expand_as) X(transpose) X(stack) X(gather) X(pixel_shuffle) X(mean)    \
-        X(var) X(argmax) X(norm) X(logsumexp) X(all) X(norm_per_sample) X(scalars) X(lerp) X(softmax)        \
-            X(simple_losses) X(detach)
+    X(gt_ge_lt_le_eq_ne)                                                                                     \
+    X(flatten) X(expand_as) X(transpose) X(stack) X(gather) X(pixel_shuffle) X(mean) X(var) X(argmax)        \
+        X(norm) X(logsumexp) X(all) X(norm_per_sample) X(scalars) X(lerp) X(softmax) X(simple_losses)        \
+            X(detach)
 static const struct {
     const char *name;
     void (*run)(void);
@@ -1879,8 +1867,7 @@ int main(void)
     for (i = 0; i < COUNT(composed); ++i) composed[i].run();
     test_special();
     negative_controls();
-    TEST("every operation has a test")
-    {
+    TEST ("every operation has a test") {
         CHECK(COUNT(operations) == GAN_OP_COUNT - 1, "%d tests for %d operations", (int)COUNT(operations),
               GAN_OP_COUNT - 1);
     }

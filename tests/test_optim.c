@@ -128,18 +128,19 @@ static gan_optimizer_desc with(gan_optimizer_desc d, double momentum, double dam
 static void test_sgd(void)
 {
     gan_optimizer_desc d = gan_sgd((gan_real).05, 0);
-    TEST("sgd") trajectory("plain", d, 0, TOL);
-    TEST("sgd with weight decay") trajectory("decay", with(d, 0, 0, 0, .3), 0, TOL);
-    TEST("sgd with momentum") trajectory("momentum", gan_sgd((gan_real).05, (gan_real).9), 0, TOL);
-    TEST("sgd with momentum and dampening: the first step is not damped")
-    trajectory("dampening", with(d, .9, .4, 0, 0), 0, TOL);
-    TEST("sgd with Nesterov momentum and weight decay") trajectory("nesterov", with(d, .8, 0, 1, .1), 0, TOL);
-    TEST_MUST_FAIL("a first step that is damped is caught")
-    trajectory("dampening", with(d, .9, .4, 0, 0), FIRST_DAMPED, TOL);
-    TEST_MUST_FAIL("plain momentum for Nesterov's is caught")
-    trajectory("nesterov", with(d, .8, 0, 1, .1), PLAIN_MOMENTUM, TOL);
-    TEST_MUST_FAIL("a missing weight decay is caught")
-    trajectory("decay", with(d, 0, 0, 0, .3), NO_DECAY, TOL);
+    TEST ("sgd") trajectory("plain", d, 0, TOL);
+    TEST ("sgd with weight decay") trajectory("decay", with(d, 0, 0, 0, .3), 0, TOL);
+    TEST ("sgd with momentum") trajectory("momentum", gan_sgd((gan_real).05, (gan_real).9), 0, TOL);
+    TEST ("sgd with momentum and dampening: the first step is not damped")
+        trajectory("dampening", with(d, .9, .4, 0, 0), 0, TOL);
+    TEST ("sgd with Nesterov momentum and weight decay")
+        trajectory("nesterov", with(d, .8, 0, 1, .1), 0, TOL);
+    TEST_MUST_FAIL ("a first step that is damped is caught")
+        trajectory("dampening", with(d, .9, .4, 0, 0), FIRST_DAMPED, TOL);
+    TEST_MUST_FAIL ("plain momentum for Nesterov's is caught")
+        trajectory("nesterov", with(d, .8, 0, 1, .1), PLAIN_MOMENTUM, TOL);
+    TEST_MUST_FAIL ("a missing weight decay is caught")
+        trajectory("decay", with(d, 0, 0, 0, .3), NO_DECAY, TOL);
 }
 
 static void test_rmsprop(void)
@@ -147,15 +148,14 @@ static void test_rmsprop(void)
     gan_optimizer_desc d = gan_rmsprop((gan_real).01);
     gan_optimizer_desc e = d;
     e.eps = (gan_real).1;
-    TEST("rmsprop, with alpha .99 and eps 1e-8 by default")
-    {
+    TEST ("rmsprop, with alpha .99 and eps 1e-8 by default") {
         CHECK_NEAR(d.alpha, .99, 1e-7, "alpha");
         CHECK_NEAR(d.eps, 1e-8, 1e-14, "eps");
         trajectory("plain", d, 0, TOL);
     }
-    TEST("rmsprop with momentum and weight decay") trajectory("momentum", with(d, .7, 0, 0, .2), 0, TOL);
-    TEST("rmsprop with a large eps: it is added to the root") trajectory("eps", e, 0, TOL);
-    TEST_MUST_FAIL("eps under the root is caught") trajectory("eps", e, EPS_INSIDE, TOL);
+    TEST ("rmsprop with momentum and weight decay") trajectory("momentum", with(d, .7, 0, 0, .2), 0, TOL);
+    TEST ("rmsprop with a large eps: it is added to the root") trajectory("eps", e, 0, TOL);
+    TEST_MUST_FAIL ("eps under the root is caught") trajectory("eps", e, EPS_INSIDE, TOL);
 }
 
 static void test_adam(void)
@@ -163,21 +163,19 @@ static void test_adam(void)
     gan_optimizer_desc d = gan_adam((gan_real).02, (gan_real).9, (gan_real).999);
     gan_optimizer_desc e = d;
     e.eps = (gan_real).1;
-    TEST("adam, with eps 1e-8 by default")
-    {
+    TEST ("adam, with eps 1e-8 by default") {
         CHECK_NEAR(d.eps, 1e-8, 1e-14, "eps");
         trajectory("plain", d, 0, TOL);
     }
-    TEST("adam with the betas of GANs: .5 and .999")
-    trajectory("gan", gan_adam((gan_real).02, (gan_real).5, (gan_real).999), 0, TOL);
-    TEST("adam with beta1 0") trajectory("beta1 0", gan_adam((gan_real).02, 0, (gan_real).9), 0, TOL);
-    TEST("adam with weight decay in the gradient") trajectory("decay", with(d, 0, 0, 0, .3), 0, TOL);
-    TEST("adam with a large eps: it is added to the root of the corrected moment")
-    trajectory("eps", e, 0, TOL);
-    TEST_MUST_FAIL("adam without bias correction is caught") trajectory("plain", d, NO_BIAS_CORRECTION, TOL);
-    TEST_MUST_FAIL("eps under the root is caught") trajectory("eps", e, EPS_INSIDE, TOL);
-    TEST("adam's first step is lr times the sign of the gradient")
-    {
+    TEST ("adam with the betas of GANs: .5 and .999")
+        trajectory("gan", gan_adam((gan_real).02, (gan_real).5, (gan_real).999), 0, TOL);
+    TEST ("adam with beta1 0") trajectory("beta1 0", gan_adam((gan_real).02, 0, (gan_real).9), 0, TOL);
+    TEST ("adam with weight decay in the gradient") trajectory("decay", with(d, 0, 0, 0, .3), 0, TOL);
+    TEST ("adam with a large eps: it is added to the root of the corrected moment")
+        trajectory("eps", e, 0, TOL);
+    TEST_MUST_FAIL ("adam without bias correction is caught") trajectory("plain", d, NO_BIAS_CORRECTION, TOL);
+    TEST_MUST_FAIL ("eps under the root is caught") trajectory("eps", e, EPS_INSIDE, TOL);
+    TEST ("adam's first step is lr times the sign of the gradient") {
         gan_context *ctx = gan_create(NULL);
         double got[N];
         int k;
@@ -205,8 +203,8 @@ static gan_tensor *poisonous(gan_model *m, gan_tensor *x, gan_tensor *label)
 
 static void minimize(void)
 {
-    TEST("gan_minimize returns the loss; the norm is that of the gradient; a new learning rate holds at once")
-    {
+    TEST ("gan_minimize returns the loss; the norm is that of the gradient; a new learning rate holds at "
+          "once") {
         gan_context *ctx = gan_create(NULL);
         gan_model *m = gan_model_create(ctx, "m", one_parameter, NULL);
         gan_optimizer *o;
@@ -234,8 +232,7 @@ static void minimize(void)
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         gan_destroy(ctx);
     }
-    TEST("buffers are not trained; a parameter of which the loss does not depend has gradient 0")
-    {
+    TEST ("buffers are not trained; a parameter of which the loss does not depend has gradient 0") {
         gan_context *ctx = gan_create(NULL);
         gan_model *m = gan_model_create(ctx, "m", two_parameters, NULL);
         gan_optimizer *o = gan_optimizer_create(m, gan_sgd((gan_real).1, 0));
@@ -246,8 +243,7 @@ static void minimize(void)
         CHECK_NEAR(gan_item(gan_model_find(m, "used")), .9, 1e-6, "not in the loss");
         gan_destroy(ctx);
     }
-    TEST("an optimiser made before the first forward trains what appears later")
-    {
+    TEST ("an optimiser made before the first forward trains what appears later") {
         gan_context *ctx = gan_create(NULL);
         gan_model *m = gan_model_create(ctx, "m", one_parameter, NULL);
         gan_optimizer *o = gan_optimizer_create(m, gan_adam((gan_real).1, (gan_real).9, (gan_real).999));
@@ -256,9 +252,8 @@ static void minimize(void)
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         gan_destroy(ctx);
     }
-    TEST(
-        "a NaN in the loss stops the update before any weight changes and names the operation where it began")
-    {
+    TEST ("a NaN in the loss stops the update before any weight changes and names the operation where it "
+          "began") {
         static const gan_real bad[] = {-1, 0}; // log(-1) = NaN, log(0) = -inf
         size_t i;
         for (i = 0; i < COUNT(bad); ++i) {
@@ -281,8 +276,7 @@ static void minimize(void)
             gan_destroy(ctx);
         }
     }
-    TEST("an infinity in a gradient alone (sqrt at 0) stops the update, too")
-    {
+    TEST ("an infinity in a gradient alone (sqrt at 0) stops the update, too") {
         gan_context *ctx = gan_create(NULL);
         gan_model *m = gan_model_create(ctx, "m", one_parameter, NULL);
         gan_optimizer *o = gan_optimizer_create(m, gan_sgd((gan_real).1, 0));
@@ -298,8 +292,7 @@ static void minimize(void)
         CHECK(moved == 0, "%d weights moved", moved);
         gan_destroy(ctx);
     }
-    TEST("a poison loss leaves the weights alone and the first error stands")
-    {
+    TEST ("a poison loss leaves the weights alone and the first error stands") {
         gan_context *ctx = gan_create(NULL);
         gan_model *m = gan_model_create(ctx, "m", one_parameter, NULL);
         gan_optimizer *o = gan_optimizer_create(m, gan_sgd((gan_real).1, 0));
@@ -313,8 +306,7 @@ static void minimize(void)
         CHECK(gan_item(gan_model_find(m, "w")) == 0, "moved");
         gan_destroy(ctx);
     }
-    TEST("large gradients whose squares overflow are no infinity: their norm is right")
-    {
+    TEST ("large gradients whose squares overflow are no infinity: their norm is right") {
         gan_context *ctx = gan_create(NULL);
         gan_model *m = gan_model_create(ctx, "m", one_parameter, NULL);
         gan_optimizer *o = gan_optimizer_create(m, gan_sgd((gan_real)1e-25, 0));
@@ -325,8 +317,7 @@ static void minimize(void)
         CHECK_NEAR(gan_item(gan_model_find(m, "w")), -1, 1e-5, "w");
         gan_destroy(ctx);
     }
-    TEST("the same bits after 20 steps with 1, 2, 3 and 7 threads")
-    {
+    TEST ("the same bits after 20 steps with 1, 2, 3 and 7 threads") {
         static const int counts[] = {1, 2, 3, 7};
         double first[N] = {0}, got[N];
         size_t i;
@@ -339,8 +330,7 @@ static void minimize(void)
         }
     }
 #ifndef GAN_DOUBLE
-    TEST("every instruction set gives the trajectory of the formulas")
-    {
+    TEST ("every instruction set gives the trajectory of the formulas") {
         int isa;
         for (isa = GAN_ISA_AUTO + 1; isa < GAN_ISA_COUNT; ++isa) {
             gan_optimizer_desc d = gan_adam((gan_real).02, (gan_real).9, (gan_real).999);
@@ -370,9 +360,8 @@ static void large(const char *name, gan_optimizer_desc d)
     static const int counts[] = {1, 2, 3, 7};
     static gan_real first[LARGE];
     size_t i;
-    TESTF("%s on a parameter of %d: the formulas in every entry, the same bits on 1, 2, 3 and 7 threads",
-          name, LARGE)
-    {
+    TESTF ("%s on a parameter of %d: the formulas in every entry, the same bits on 1, 2, 3 and 7 threads",
+           name, LARGE) {
         for (i = 0; i < COUNT(counts); ++i) {
             gan_context *ctx = context_with(GAN_ISA_AUTO, counts[i]);
             gan_model *m = gan_model_create(ctx, "m", large_parameter, NULL);

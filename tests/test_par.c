@@ -71,8 +71,7 @@ static gan_tensor *work(gan_context *ctx)
 
 int main(void)
 {
-    TEST("gan_desc.parallel_for gets every task once, and any order gives the bits of one thread")
-    {
+    TEST ("gan_desc.parallel_for gets every task once, and any order gives the bits of one thread") {
         gan_context *one = context_with(GAN_ISA_AUTO, 1);
         gan_tensor *want = work(one);
         int order, threads;
@@ -100,8 +99,7 @@ int main(void)
             }
         gan_destroy(one);
     }
-    TEST("the thread count is what was asked for, and at least one by default")
-    {
+    TEST ("the thread count is what was asked for, and at least one by default") {
         gan_context *a = gan_create(NULL), *b = context_with(GAN_ISA_AUTO, 3);
         CHECK(gan_threads(a) >= 1, "%d", gan_threads(a));
 #ifdef _OPENMP
@@ -112,8 +110,7 @@ int main(void)
         gan_destroy(a);
         gan_destroy(b);
     }
-    TEST("1, 2, 3, 4, 7 and 16 threads give the same bits")
-    {
+    TEST ("1, 2, 3, 4, 7 and 16 threads give the same bits") {
         static const int counts[] = {2, 3, 4, 7, 16};
         gan_context *one = context_with(GAN_ISA_AUTO, 1);
         gan_tensor *want = work(one);
@@ -125,8 +122,7 @@ int main(void)
         }
         gan_destroy(one);
     }
-    TEST("a second run in the same context, too")
-    {
+    TEST ("a second run in the same context, too") {
         gan_context *ctx = context_with(GAN_ISA_AUTO, 3);
         gan_tensor *a = work(ctx), *b;
         gan_seed(ctx, 0);
@@ -134,8 +130,7 @@ int main(void)
         CHECK(same_bits(a, b), "other bits");
         gan_destroy(ctx);
     }
-    TEST("contexts are independent: two interleaved runs give each the bits it has alone")
-    {
+    TEST ("contexts are independent: two interleaved runs give each the bits it has alone") {
         gan_context *a = context_with(GAN_ISA_AUTO, 2), *b = context_with(GAN_ISA_AUTO, 3),
                     *c = context_with(GAN_ISA_AUTO, 1);
         gan_tensor *x = gan_rand_normal(a, 2, 50, 50), *y, *z;
@@ -152,8 +147,7 @@ int main(void)
         gan_destroy(b);
         gan_destroy(c);
     }
-    TEST("tensors of two contexts do not mix: an error in the first one's context, no crash")
-    {
+    TEST ("tensors of two contexts do not mix: an error in the first one's context, no crash") {
         gan_context *a = gan_create(NULL), *b = gan_create(NULL);
         gan_tensor *t = gan_add(gan_zeros(a, 1, 3), gan_zeros(b, 1, 3));
         CHECK(gan_error(a) != 0 || gan_error(b) != 0, "no error");

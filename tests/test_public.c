@@ -35,8 +35,7 @@ static gan_tensor *logistic(gan_model *d, gan_tensor *x, gan_tensor *label)
 
 static void first_page(void)
 {
-    TEST("the program on the facade's first page finds theta = 4")
-    {
+    TEST ("the program on the facade's first page finds theta = 4") {
         gan_context *ctx = gan_create(NULL);
         gan_model *g = gan_model_create(ctx, "generator", shift, NULL);
         gan_model *d = gan_model_create(ctx, "discriminator", logistic, NULL);
@@ -80,9 +79,8 @@ static gan_tensor *picture_critic(gan_model *d, gan_tensor *x, gan_tensor *label
 
 static void by_hand(void)
 {
-    TEST("the gradient penalty by hand (northstar/penalty.c) is the library's: same interpolates, same "
-         "value, same update")
-    {
+    TEST ("the gradient penalty by hand (northstar/penalty.c) is the library's: same interpolates, same "
+          "value, same update") {
         gan_context *a = gan_create(NULL), *b = gan_create(NULL);
         gan_model *p = gan_model_create(a, "critic", picture_critic, NULL),
                   *q = gan_model_create(b, "critic", picture_critic, NULL);
@@ -121,9 +119,8 @@ static gan_tensor *digit_generator(gan_model *g, gan_tensor *z, gan_tensor *labe
 
 static void embedded(void)
 {
-    TEST("a generator on a device (northstar/embedded.c): weights in read-only memory, a fixed block, the "
-         "picture that the host draws")
-    {
+    TEST ("a generator on a device (northstar/embedded.c): weights in read-only memory, a fixed block, the "
+          "picture that the host draws") {
         static unsigned char memory[192 * 1024 * sizeof(gan_real) / sizeof(float)];
         const char *path = test_path("public_digits.safetensors");
         gan_context *host = gan_create(NULL), *device;
@@ -172,8 +169,7 @@ static void embedded(void)
 
 static void contexts(void)
 {
-    TEST("defaults: seed 0, the best instruction set, no error, an empty message")
-    {
+    TEST ("defaults: seed 0, the best instruction set, no error, an empty message") {
         gan_context *a = gan_create(NULL), *b;
         gan_desc d;
         memset(&d, 0, sizeof d);
@@ -186,8 +182,7 @@ static void contexts(void)
         gan_destroy(a);
         gan_destroy(b);
     }
-    TEST("AUTO takes an instruction set that can also be forced, and the result is the same bits")
-    {
+    TEST ("AUTO takes an instruction set that can also be forced, and the result is the same bits") {
         gan_context *a = gan_create(NULL), *b;
         int isa, found = 0;
         for (isa = 1; isa < GAN_ISA_COUNT; ++isa) {
@@ -202,8 +197,7 @@ static void contexts(void)
         CHECK(found == 1, "%d sets of that name", found);
         gan_destroy(a);
     }
-    TEST("a hundred contexts come and go")
-    {
+    TEST ("a hundred contexts come and go") {
         int i;
         for (i = 0; i < 100; ++i) {
             gan_context *ctx = gan_create(NULL);
@@ -211,8 +205,7 @@ static void contexts(void)
             gan_destroy(ctx);
         }
     }
-    TEST("the names of losses, penalties and operations are those of the tables")
-    {
+    TEST ("the names of losses, penalties and operations are those of the tables") {
         CHECK(strcmp(gan_loss_name(GAN_LOSS_LEAST_SQUARES), "least_squares") == 0, "%s",
               gan_loss_name(GAN_LOSS_LEAST_SQUARES));
         CHECK(strcmp(gan_penalty_name(GAN_PENALTY_R1), "r1") == 0, "%s", gan_penalty_name(GAN_PENALTY_R1));

@@ -56,8 +56,7 @@ enum { N = 200000 };
 
 int main(void)
 {
-    TEST("Philox4x32-10 gives Random123's known answers")
-    {
+    TEST ("Philox4x32-10 gives Random123's known answers") {
         static const uint32_t kat[3][10] = {
             {0, 0, 0, 0, 0, 0, 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8},
             {0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0x408f276d, 0x41c83b0e,
@@ -73,15 +72,13 @@ int main(void)
                 CHECK(out[j] == kat[i][6 + j], "vector %d word %d: %08lx", i, j, (unsigned long)out[j]);
         }
     }
-    TEST_MUST_FAIL("one flipped bit of the counter is seen")
-    {
+    TEST_MUST_FAIL ("one flipped bit of the counter is seen") {
         const uint32_t counter[4] = {1, 0, 0, 0}, key[2] = {0, 0};
         uint32_t out[4];
         gan__philox(counter, key, out);
         CHECK(out[0] == 0x6627e8d5, "seen");
     }
-    TEST("uniform numbers: in [0, 1), moments, Kolmogorov and Smirnov, for five seeds")
-    {
+    TEST ("uniform numbers: in [0, 1), moments, Kolmogorov and Smirnov, for five seeds") {
         uint64_t seed;
         for (seed = 0; seed < 5; ++seed) {
             gan_context *ctx = seeded(seed);
@@ -105,8 +102,7 @@ int main(void)
             gan_destroy(ctx);
         }
     }
-    TEST("normal numbers: finite, four moments, Kolmogorov and Smirnov, tails, for five seeds")
-    {
+    TEST ("normal numbers: finite, four moments, Kolmogorov and Smirnov, tails, for five seeds") {
         uint64_t seed;
         for (seed = 0; seed < 5; ++seed) {
             gan_context *ctx = seeded(seed);
@@ -132,20 +128,17 @@ int main(void)
             gan_destroy(ctx);
         }
     }
-    TEST_MUST_FAIL("a standard deviation that is 3 % wrong is caught")
-    {
+    TEST_MUST_FAIL ("a standard deviation that is 3 % wrong is caught") {
         gan_context *ctx = seeded(1);
         CHECK(kolmogorov(gan_data(gan_rand_normal(ctx, 1, N)), N, wide_cdf) < 1.95, "caught");
         gan_destroy(ctx);
     }
-    TEST_MUST_FAIL("uniform numbers in place of normal ones are caught")
-    {
+    TEST_MUST_FAIL ("uniform numbers in place of normal ones are caught") {
         gan_context *ctx = seeded(1);
         CHECK(kolmogorov(gan_data(gan_rand_uniform(ctx, 1, N)), N, normal_cdf) < 1.95, "caught");
         gan_destroy(ctx);
     }
-    TEST("the squares of neighbouring normal numbers are independent, too")
-    {
+    TEST ("the squares of neighbouring normal numbers are independent, too") {
         gan_context *ctx = seeded(3);
         gan_tensor *v = gan_rand_normal(ctx, 1, N), *s = gan_square(v);
         int i;
@@ -154,8 +147,7 @@ int main(void)
                   i, correlation(gan_data(s), gan_data(s) + i, N - 4));
         gan_destroy(ctx);
     }
-    TEST("the same seed gives the same numbers, on any number of threads; gan_seed starts them anew")
-    {
+    TEST ("the same seed gives the same numbers, on any number of threads; gan_seed starts them anew") {
         gan_context *a = seeded(42), *b = seeded(42), *c = context_with(GAN_ISA_AUTO, 7);
         gan_tensor *first = gan_rand_normal(a, 1, 1003);
         CHECK(same_bits(first, gan_rand_normal(b, 1, 1003)), "two contexts");
@@ -168,8 +160,7 @@ int main(void)
         gan_destroy(b);
         gan_destroy(c);
     }
-    TEST("other seeds, also such that differ in their upper half, are other streams without correlation")
-    {
+    TEST ("other seeds, also such that differ in their upper half, are other streams without correlation") {
         static const uint64_t seeds[] = {
             0, 1, 2, UINT64_C(1) << 32, UINT64_C(1) << 63, UINT64_C(0xffffffffffffffff)};
         static gan_real v[6][N / 4];
@@ -184,8 +175,7 @@ int main(void)
                 CHECK(fabs(correlation(v[i], v[j], N / 4)) < 5 / sqrt(N / 4.), "seeds %d and %d: %g", i, j,
                       correlation(v[i], v[j], N / 4));
     }
-    TEST("successive draws of one context are without correlation, and never repeat a value in a row")
-    {
+    TEST ("successive draws of one context are without correlation, and never repeat a value in a row") {
         static gan_real v[8][5000];
         gan_context *ctx = seeded(9);
         int i, j;
@@ -195,8 +185,7 @@ int main(void)
                 CHECK(fabs(correlation(v[i], v[j], 5000)) < 5 / sqrt(5000.), "draws %d and %d", i, j);
         gan_destroy(ctx);
     }
-    TEST("each place of a short draw is uniform, or normal, over many seeds: the first and the last, too")
-    {
+    TEST ("each place of a short draw is uniform, or normal, over many seeds: the first and the last, too") {
         enum { SEEDS = 5000, PLACES = 7 };
         static gan_real u[PLACES][SEEDS], n[PLACES][SEEDS];
         gan_context *ctx = seeded(0);
@@ -219,8 +208,7 @@ int main(void)
         }
         gan_destroy(ctx);
     }
-    TEST("odd sizes: draws of 1, 2, 3 and 5 are finite and differ")
-    {
+    TEST ("odd sizes: draws of 1, 2, 3 and 5 are finite and differ") {
         gan_context *ctx = seeded(0);
         gan_real last = -100;
         int n, i;

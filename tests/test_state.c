@@ -67,10 +67,9 @@ int main(void)
 {
     int kind;
     for (kind = 0; kind < 3; ++kind)
-        TESTF("saved at each step k of 6 and resumed equals the uninterrupted run, optimiser %d: loaded "
-              "before the first forward",
-              kind)
-        {
+        TESTF ("saved at each step k of 6 and resumed equals the uninterrupted run, optimiser %d: loaded "
+               "before the first forward",
+               kind) {
             const char *path = test_path("state.safetensors");
             int k;
             for (k = 0; k <= 6; ++k) {
@@ -87,8 +86,7 @@ int main(void)
                 gan_destroy(b.ctx);
             }
         }
-    TEST("the same into a run that already went its own way for some steps")
-    {
+    TEST ("the same into a run that already went its own way for some steps") {
         const char *path = test_path("state2.safetensors");
         run a = begin(3, 2), b = begin(99, 2);
         steps(a, 3);
@@ -101,8 +99,7 @@ int main(void)
         gan_destroy(a.ctx);
         gan_destroy(b.ctx);
     }
-    TEST("from memory the same; the bytes are left alone")
-    {
+    TEST ("from memory the same; the bytes are left alone") {
         const char *path = test_path("state3.safetensors");
         run a = begin(3, 2), b = begin(99, 2);
         size_t n;
@@ -122,8 +119,7 @@ int main(void)
         free(bytes);
         free(copy);
     }
-    TEST("saving twice gives the same bytes; saving disturbs nothing")
-    {
+    TEST ("saving twice gives the same bytes; saving disturbs nothing") {
         const char *p = test_path("state4.safetensors"), *q = test_path("state5.safetensors");
         run a = begin(3, 2), b = begin(3, 2);
         size_t n, m;
@@ -141,8 +137,7 @@ int main(void)
         gan_destroy(a.ctx);
         gan_destroy(b.ctx);
     }
-    TEST("a tensor of another shape is an error that names it and both shapes, and changes nothing")
-    {
+    TEST ("a tensor of another shape is an error that names it and both shapes, and changes nothing") {
         const char *path = test_path("state6.safetensors");
         run a = begin(3, 2);
         int wide = 7;
@@ -163,9 +158,8 @@ int main(void)
         gan_destroy(a.ctx);
         gan_destroy(ctx);
     }
-    TEST(
-        "a name in the file that nothing claims is no error; a model under another name keeps its own values")
-    {
+    TEST ("a name in the file that nothing claims is no error; a model under another name keeps its own "
+          "values") {
         const char *path = test_path("state7.safetensors");
         run a = begin(3, 2);
         gan_context *ctx = gan_create(NULL), *own = gan_create(NULL);
@@ -183,8 +177,7 @@ int main(void)
         gan_destroy(ctx);
         gan_destroy(own);
     }
-    TEST_MUST_FAIL("a resume without the optimiser's state is seen (fault 6)")
-    {
+    TEST_MUST_FAIL ("a resume without the optimiser's state is seen (fault 6)") {
         const char *path = test_path("state8.safetensors");
         run a = begin(3, 2), b = begin(99, 2);
         steps(a, 3);
@@ -198,8 +191,7 @@ int main(void)
         gan_destroy(a.ctx);
         gan_destroy(b.ctx);
     }
-    TEST("random numbers go on after a load where they stood at the save")
-    {
+    TEST ("random numbers go on after a load where they stood at the save") {
         const char *path = test_path("state9.safetensors");
         run a = begin(3, 2), b = begin(4, 2);
         gan_tensor *x, *y;

@@ -30,8 +30,7 @@ static void no_error(gan_context *ctx) { CHECK(gan_error(ctx) == 0, "%s", gan_er
 
 static void orders(void)
 {
-    TEST("x^5 to its fifth derivative: 5x^4, 20x^3, 60x^2, 120x, 120, then 0")
-    {
+    TEST ("x^5 to its fifth derivative: 5x^4, 20x^3, 60x^2, 120x, 120, then 0") {
         gan_context *ctx = gan_create(NULL);
         static const double want[] = {
             5 * 1.5 * 1.5 * 1.5 * 1.5, 20 * 1.5 * 1.5 * 1.5, 60 * 1.5 * 1.5, 120 * 1.5, 120, 0};
@@ -45,8 +44,7 @@ static void orders(void)
         no_error(ctx);
         gan_destroy(ctx);
     }
-    TEST("the derivatives of sin go round: cos, -sin, -cos, sin, cos, -sin")
-    {
+    TEST ("the derivatives of sin go round: cos, -sin, -cos, sin, cos, -sin") {
         gan_context *ctx = gan_create(NULL);
         const double want[] = {cos(.7), -sin(.7), -cos(.7), sin(.7), cos(.7), -sin(.7)};
         gan_tensor *x = gan_scalar(ctx, (gan_real).7), *y = gan_sin(x);
@@ -58,8 +56,7 @@ static void orders(void)
         no_error(ctx);
         gan_destroy(ctx);
     }
-    TEST("every derivative of exp is exp")
-    {
+    TEST ("every derivative of exp is exp") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = gan_scalar(ctx, (gan_real)-.3), *y = gan_exp(x);
         int i;
@@ -69,8 +66,7 @@ static void orders(void)
         }
         gan_destroy(ctx);
     }
-    TEST("tanh to its third derivative")
-    {
+    TEST ("tanh to its third derivative") {
         gan_context *ctx = gan_create(NULL);
         double t = tanh(.4), s = 1 - t * t, want[3];
         gan_tensor *x = gan_scalar(ctx, (gan_real).4), *y = gan_tanh(x);
@@ -82,8 +78,7 @@ static void orders(void)
         }
         gan_destroy(ctx);
     }
-    TEST("a mixed derivative: d/dy d/dx of x^2 y^3 is 6 x y^2")
-    {
+    TEST ("a mixed derivative: d/dy d/dx of x^2 y^3 is 6 x y^2") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = gan_scalar(ctx, 2), *y = gan_scalar(ctx, 3);
         gan_tensor *f = gan_mul(gan_square(x), gan_mul(y, gan_square(y)));
@@ -92,8 +87,7 @@ static void orders(void)
         CHECK_NEAR(gan_item(gan_grad(fx, y, 0)), 6 * 2 * 9, TOL * 100, "d2f/dxdy");
         gan_destroy(ctx);
     }
-    TEST("a Hessian by rows: of (x'Ax)/2 it is (A + A')/2")
-    {
+    TEST ("a Hessian by rows: of (x'Ax)/2 it is (A + A')/2") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *a = gan_rand_normal(ctx, 2, 3, 3), *x = gan_rand_normal(ctx, 1, 3),
                    *c = gan_reshape(x, 2, 3, 1);
@@ -109,8 +103,7 @@ static void orders(void)
         no_error(ctx);
         gan_destroy(ctx);
     }
-    TEST("without GAN_CREATE_GRAPH the gradient is a constant: its own gradient is 0")
-    {
+    TEST ("without GAN_CREATE_GRAPH the gradient is a constant: its own gradient is 0") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = gan_scalar(ctx, 2), *g = gan_grad(gan_mul(x, gan_square(x)), x, 0);
         CHECK_NEAR(gan_item(g), 12, TOL * 10, "3 x^2");
@@ -121,8 +114,7 @@ static void orders(void)
 
 static void flow(void)
 {
-    TEST("gan_grads gives the right gradient for each and zeros for what y does not depend on")
-    {
+    TEST ("gan_grads gives the right gradient for each and zeros for what y does not depend on") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x[4], *dx[4];
         int code;
@@ -138,16 +130,14 @@ static void flow(void)
         no_error(ctx);
         gan_destroy(ctx);
     }
-    TEST("dy/dy is 1")
-    {
+    TEST ("dy/dy is 1") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = gan_scalar(ctx, 2), *y = gan_square(x);
         CHECK_NEAR(gan_item(gan_grad(y, y, 0)), 1, 0, "dy/dy");
         CHECK_NEAR(gan_item(gan_grad(x, x, 0)), 1, 0, "dx/dx");
         gan_destroy(ctx);
     }
-    TEST("the gradient of an inner tensor: y = sin(u), u = x^2")
-    {
+    TEST ("the gradient of an inner tensor: y = sin(u), u = x^2") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = gan_scalar(ctx, (gan_real)1.2), *u = gan_square(x), *y = gan_sin(u), *in[2], *d[2];
         in[0] = u, in[1] = x;
@@ -156,8 +146,7 @@ static void flow(void)
         CHECK_NEAR(gan_item(d[1]), cos(1.44) * 2.4, TOL, "by x");
         gan_destroy(ctx);
     }
-    TEST("detach stops the gradient and shares the values")
-    {
+    TEST ("detach stops the gradient and shares the values") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = gan_scalar(ctx, 3), *d = gan_detach(gan_square(x));
         CHECK_NEAR(gan_item(d), 9, 0, "value");
@@ -167,8 +156,7 @@ static void flow(void)
         CHECK(gan_data(gan_detach(x)) == gan_data(x), "no copy");
         gan_destroy(ctx);
     }
-    TEST("with recording off there is no gradient; gan_record returns what it was")
-    {
+    TEST ("with recording off there is no gradient; gan_record returns what it was") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = gan_scalar(ctx, 3), *y;
         CHECK(gan_record(ctx, 0) == 1, "it was on");
@@ -180,8 +168,7 @@ static void flow(void)
         no_error(ctx);
         gan_destroy(ctx);
     }
-    TEST("the gradient can be taken twice from one graph and of two losses that share a part")
-    {
+    TEST ("the gradient can be taken twice from one graph and of two losses that share a part") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = gan_scalar(ctx, 2), *u = gan_exp(x), *a = gan_square(u), *b = gan_mul_scalar(u, 3);
         CHECK_NEAR(gan_item(gan_grad(a, x, 0)), 2 * exp(4.), TOL * 200, "first");
@@ -190,8 +177,7 @@ static void flow(void)
         no_error(ctx);
         gan_destroy(ctx);
     }
-    TEST("changed inputs do not change what was recorded: a graph of depth 2000")
-    {
+    TEST ("changed inputs do not change what was recorded: a graph of depth 2000") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = gan_scalar(ctx, 1), *y = x;
         int i;
@@ -200,8 +186,7 @@ static void flow(void)
         no_error(ctx);
         gan_destroy(ctx);
     }
-    TEST("a diamond of 40 floors costs 40 floors, not 2^40")
-    {
+    TEST ("a diamond of 40 floors costs 40 floors, not 2^40") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = gan_scalar(ctx, 1), *y = x;
         int i;
@@ -209,8 +194,7 @@ static void flow(void)
         CHECK_NEAR(gan_item(gan_grad(y, x, 0)), 1, 1e-5, "1");
         gan_destroy(ctx);
     }
-    TEST("a y that is not one value is an error with its shape")
-    {
+    TEST ("a y that is not one value is an error with its shape") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = gan_zeros(ctx, 2, 2, 3);
         gan_tensor *g = gan_grad(gan_square(x), x, 0);
@@ -239,9 +223,8 @@ static gan_tensor *wide_discriminator(gan_model *m, gan_tensor *x, gan_tensor *l
 
 static void only_what_is_asked(void)
 {
-    TEST("a backward pass without GAN_CREATE_GRAPH frees its temporaries as it goes: a chain of 60 needs a "
-         "few, not 60")
-    {
+    TEST ("a backward pass without GAN_CREATE_GRAPH frees its temporaries as it goes: a chain of 60 needs a "
+          "few, not 60") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = gan_rand_normal(ctx, 1, 100000), *y = x, *g;
         const size_t one = 100000 * sizeof(gan_real);
@@ -264,8 +247,7 @@ static void only_what_is_asked(void)
               (double)graph / (double)one);
         gan_destroy(ctx);
     }
-    TEST("a generator step leaves the discriminator's weights alone and computes no gradient of them")
-    {
+    TEST ("a generator step leaves the discriminator's weights alone and computes no gradient of them") {
         gan_context *ctx = gan_create(NULL);
         gan_model *g = gan_model_create(ctx, "g", tiny_generator, NULL),
                   *d = gan_model_create(ctx, "d", wide_discriminator, NULL);
@@ -295,8 +277,7 @@ static void only_what_is_asked(void)
         free(copy);
         gan_destroy(ctx);
     }
-    TEST_MUST_FAIL("the same measure sees a discriminator step, which does compute that gradient")
-    {
+    TEST_MUST_FAIL ("the same measure sees a discriminator step, which does compute that gradient") {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", wide_discriminator, NULL);
         gan_optimizer *o;
@@ -310,8 +291,8 @@ static void only_what_is_asked(void)
         CHECK(gan_memory(ctx).peak - before < weight / 2, "seen");
         gan_destroy(ctx);
     }
-    TEST("the same with backward through a convolution: conv2d's input gradient alone, without its weight's")
-    {
+    TEST (
+        "the same with backward through a convolution: conv2d's input gradient alone, without its weight's") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *w = gan_rand_normal(ctx, 4, 512, 512, 3, 3), *x = gan_rand_normal(ctx, 4, 1, 512, 3, 3),
                    *y, *dx;
@@ -331,8 +312,7 @@ static void only_what_is_asked(void)
 
 static void closed_forms(void)
 {
-    TEST("d softplus = sigmoid, d log = 1/x, d sqrt = 1/(2 sqrt x), d erf = 2/sqrt(pi) exp(-x^2)")
-    {
+    TEST ("d softplus = sigmoid, d log = 1/x, d sqrt = 1/(2 sqrt x), d erf = 2/sqrt(pi) exp(-x^2)") {
         gan_context *ctx = gan_create(NULL);
         double v;
         for (v = .1; v < 3; v += .37) {
@@ -348,8 +328,7 @@ static void closed_forms(void)
         }
         gan_destroy(ctx);
     }
-    TEST("the gradient of log-sum-exp is the softmax, its Hessian diag(p) - p p'")
-    {
+    TEST ("the gradient of log-sum-exp is the softmax, its Hessian diag(p) - p p'") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = vector(ctx, 4, .1, -1., 2., .7),
                    *g = gan_grad(gan_logsumexp(x, 0, 0), x, GAN_CREATE_GRAPH);
@@ -364,8 +343,7 @@ static void closed_forms(void)
         }
         gan_destroy(ctx);
     }
-    TEST("the gradient of sum(A B) is ones B' and A' ones")
-    {
+    TEST ("the gradient of sum(A B) is ones B' and A' ones") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *in[2], *d[2];
         int i, j;
@@ -383,8 +361,7 @@ static void closed_forms(void)
         }
         gan_destroy(ctx);
     }
-    TEST("the gradient of |grad|^2 of a quadratic: f = x'Sx/2 has |Sx|^2 and 2 S'S x")
-    {
+    TEST ("the gradient of |grad|^2 of a quadratic: f = x'Sx/2 has |Sx|^2 and 2 S'S x") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = vector(ctx, 2, 1., -2.), *s = vector(ctx, 2, 3., 5.); // S diagonal
         gan_tensor *f = gan_mul_scalar(sum(gan_mul(s, gan_square(x))), (gan_real).5),
@@ -440,9 +417,8 @@ static gan_tensor *hides_one(gan_context *ctx, gan_tensor **x, void *user)
 
 static void gradcheck_itself(void)
 {
-    TEST("gan_gradcheck looks at every entry of every input: any one that is hidden is found, and none is "
-         "accused wrongly")
-    {
+    TEST ("gan_gradcheck looks at every entry of every input: any one that is hidden is found, and none is "
+          "accused wrongly") {
         int k, order;
         for (k = -1; k < 7; ++k)
             for (order = 1; order <= 2; ++order) {
@@ -465,23 +441,21 @@ static void gradcheck_itself(void)
                 gan_destroy(ctx);
             }
     }
-    TEST_MUST_FAIL("a NaN in the first of two entries fails gan_gradcheck: it is not forgotten at the second")
-    {
+    TEST_MUST_FAIL (
+        "a NaN in the first of two entries fails gan_gradcheck: it is not forgotten at the second") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = vector(ctx, 2, -1., 2.);
         CHECK(gan_gradcheck(ctx, nan_first, NULL, 1, &x, 1, NULL), "caught");
         gan_destroy(ctx);
     }
-    TEST_MUST_FAIL("a NaN fails the finite differences of the tests")
-    {
+    TEST_MUST_FAIL ("a NaN fails the finite differences of the tests") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = vector(ctx, 2, -1., 2.);
         CHECK(fd_check(ctx, nan_first, NULL, 1, &x, 1, NULL), "caught");
         gan_destroy(ctx);
     }
-    TEST("gan_gradcheck passes a composed function at orders 1 and 2, as do the finite differences of the "
-         "tests")
-    {
+    TEST ("gan_gradcheck passes a composed function at orders 1 and 2, as do the finite differences of the "
+          "tests") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x[3];
         int order;
@@ -492,8 +466,7 @@ static void gradcheck_itself(void)
         no_error(ctx);
         gan_destroy(ctx);
     }
-    TEST("gan_gradcheck leaves its inputs as they were, and no memory")
-    {
+    TEST ("gan_gradcheck leaves its inputs as they were, and no memory") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x[3];
         gan_real copy[12];
@@ -509,30 +482,26 @@ static void gradcheck_itself(void)
               (unsigned long)(gan_memory(ctx).current - before));
         gan_destroy(ctx);
     }
-    TEST_MUST_FAIL("a hidden factor fails gan_gradcheck")
-    {
+    TEST_MUST_FAIL ("a hidden factor fails gan_gradcheck") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x[2];
         x[0] = vector(ctx, 2, 1., 2.), x[1] = vector(ctx, 2, .5, -1.);
         CHECK(gan_gradcheck(ctx, double_first, NULL, 2, x, 1, NULL), "caught");
         gan_destroy(ctx);
     }
-    TEST_MUST_FAIL("a gradient whose graph was lost fails gan_gradcheck")
-    {
+    TEST_MUST_FAIL ("a gradient whose graph was lost fails gan_gradcheck") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = vector(ctx, 2, 1., 2.);
         CHECK(gan_gradcheck(ctx, needs_order_two, NULL, 1, &x, 1, NULL), "caught");
         gan_destroy(ctx);
     }
-    TEST_MUST_FAIL("a gradient whose graph was lost fails the finite differences of the tests")
-    {
+    TEST_MUST_FAIL ("a gradient whose graph was lost fails the finite differences of the tests") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = vector(ctx, 2, 1., 2.);
         CHECK(fd_check(ctx, needs_order_two, NULL, 1, &x, 1, NULL), "caught");
         gan_destroy(ctx);
     }
-    TEST("the report of a failed gan_gradcheck says where and what")
-    {
+    TEST ("the report of a failed gan_gradcheck says where and what") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x[2];
         gan_gradcheck_report r;
@@ -568,9 +537,9 @@ static gan_tensor *deep(gan_context *ctx)
 
 static void threads(void)
 {
-    TEST("a gradient of a gradient through conv2d, normalize and linear has the same bits with 1, 2, 3 and 7 "
-         "threads")
-    {
+    TEST (
+        "a gradient of a gradient through conv2d, normalize and linear has the same bits with 1, 2, 3 and 7 "
+        "threads") {
         static const int counts[] = {2, 3, 7};
         gan_context *one = context_with(GAN_ISA_AUTO, 1);
         gan_tensor *want = deep(one);
@@ -587,8 +556,7 @@ static void threads(void)
         }
         gan_destroy(one);
     }
-    TEST_MUST_FAIL("bits that differ are seen: another seed")
-    {
+    TEST_MUST_FAIL ("bits that differ are seen: another seed") {
         gan_context *a = context_with(GAN_ISA_AUTO, 1), *b = context_with(GAN_ISA_AUTO, 1);
         gan_seed(b, 77);
         CHECK(same_bits(deep(a), deep(b)), "seen");
@@ -659,9 +627,8 @@ static gan_tensor *random_graph(gan_context *ctx, gan_tensor **x, void *user)
 static void random_graphs(void)
 {
     enum { GRAPHS = 300 };
-    TEST("300 random graphs: the gradients are the same with and without GAN_CREATE_GRAPH, taken again, and "
-         "in an inner scope")
-    {
+    TEST ("300 random graphs: the gradients are the same with and without GAN_CREATE_GRAPH, taken again, and "
+          "in an inner scope") {
         uint64_t seed;
         int used = 0;
         for (seed = 1; seed <= GRAPHS; ++seed) {
@@ -691,8 +658,7 @@ static void random_graphs(void)
         CHECK(used > GRAPHS * LEAVES * ROWS * COLUMNS / 2, "only %d gradients are not 0", used);
     }
 #ifdef GAN_DOUBLE
-    TEST("60 random graphs against finite differences, orders 1 and 2")
-    {
+    TEST ("60 random graphs against finite differences, orders 1 and 2") {
         uint64_t seed;
         for (seed = WITHOUT_DETACH + 1; seed <= WITHOUT_DETACH + 60; ++seed) {
             gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
@@ -711,8 +677,7 @@ static void random_graphs(void)
             gan_destroy(ctx);
         }
     }
-    TEST_MUST_FAIL("random graphs with a detach in them are caught by finite differences")
-    {
+    TEST_MUST_FAIL ("random graphs with a detach in them are caught by finite differences") {
         uint64_t seed;
         for (seed = 1; seed <= 20; ++seed) {
             gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
@@ -726,7 +691,7 @@ static void random_graphs(void)
 #endif
 }
 
-// Two contributions to one gradient of which the older is a view: the sum replaces it in the middle of the pass.
+// Two contributions to one gradient of which the older is a view: the sum replaces it in the midst of a pass.
 static void replaced_gradients(void)
 {
     const gan_real v[4] = {1, 2, 3, 4};
@@ -738,8 +703,7 @@ static void replaced_gradients(void)
         r = gan_reshape(x, 2, 2, 2);
         if (late) w = gan_square(x);
         dx = gan_grad(gan_sum_all(gan_add(r, w)), x, 0);
-        TESTF("x + x^2 through a view, the square %s", late ? "after it" : "before it")
-        {
+        TESTF ("x + x^2 through a view, the square %s", late ? "after it" : "before it") {
             CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
             for (i = 0; i < 4 && gan_data(dx); ++i)
                 CHECK_NEAR((double)gan_data(dx)[i], (double)(1 + 2 * v[i]), 1e-6, "1 + 2 x");
@@ -748,8 +712,7 @@ static void replaced_gradients(void)
         }
         gan_destroy(ctx);
     }
-    TEST("output_padding above the stride, with dilation: the gradient has x's shape")
-    {
+    TEST ("output_padding above the stride, with dilation: the gradient has x's shape") {
         gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
         gan_tensor *x = gan_rand_normal(ctx, 4, 1, 1, 4, 4), *w = gan_rand_normal(ctx, 4, 1, 1, 3, 3), *dx;
         gan_conv2d_desc d;

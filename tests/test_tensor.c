@@ -25,8 +25,7 @@ static void is_shape(const gan_tensor *t, int ndim, ...)
 
 static void makers(gan_context *ctx)
 {
-    TEST("zeros, full, scalar, linspace, from, tensor_create: shapes and values")
-    {
+    TEST ("zeros, full, scalar, linspace, from, tensor_create: shapes and values") {
         const gan_real v[6] = {1, 2, 3, 4, 5, 6};
         const int dims[3] = {2, 1, 3};
         gan_tensor *t;
@@ -56,8 +55,7 @@ static void makers(gan_context *ctx)
         is_shape(gan_rand_normal(ctx, 0), 0);
         CHECK(gan_context_of(t) == ctx, "context");
     }
-    TEST("reading: item, read, dim out of range")
-    {
+    TEST ("reading: item, read, dim out of range") {
         const gan_real v[3] = {3, 2, 1};
         gan_tensor *t = gan_from(ctx, v, 1, 3);
         gan_real out[4] = {9, 9, 9, 9};
@@ -69,20 +67,18 @@ static void makers(gan_context *ctx)
         CHECK(gan_error(ctx) == GAN_ERROR_ARGUMENT, "an axis that is not there: code %d", gan_error(ctx));
         gan_error_clear(ctx);
     }
-    TEST("data can be filled: what is written is what is computed with")
-    {
+    TEST ("data can be filled: what is written is what is computed with") {
         gan_tensor *t = gan_zeros(ctx, 1, 4);
         int i;
         for (i = 0; i < 4; ++i) gan_data(t)[i] = (gan_real)i;
         CHECK_NEAR(gan_item(gan_sum_all(t)), 6, 0, "sum");
     }
-    TEST("no error so far") { CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx)); }
+    TEST ("no error so far") { CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx)); }
 }
 
 static void shapes(gan_context *ctx)
 {
-    TEST("reshape and flatten make no copy; expand and permute give what NumPy gives")
-    {
+    TEST ("reshape and flatten make no copy; expand and permute give what NumPy gives") {
         gan_tensor *x = gan_linspace(ctx, 0, 23, 24), *r = gan_reshape(x, 3, 2, -1, 4), *p;
         is_shape(r, 3, 2, 3, 4);
         CHECK(gan_data(r) == gan_data(x), "reshape copied");
@@ -100,9 +96,8 @@ static void shapes(gan_context *ctx)
         is_shape(gan_stack(1, 2, r, r), 4, 2, 2, 3, 4);
         is_shape(gan_norm_per_sample(r), 1, 2);
     }
-    TEST("every pair of shapes of up to three axes of 1 and 2 broadcasts as NumPy does, or is an error when "
-         "it does not")
-    {
+    TEST ("every pair of shapes of up to three axes of 1 and 2 broadcasts as NumPy does, or is an error when "
+          "it does not") {
         int da[3], db[3], na, nb, a, b, i;
         int good = 0;
         for (na = 0; na <= 3; ++na)
@@ -135,8 +130,7 @@ static void shapes(gan_context *ctx)
                     }
         CHECK(good > 100, "%d pairs fit", good);
     }
-    TEST("values of a broadcast in eight axes")
-    {
+    TEST ("values of a broadcast in eight axes") {
         gan_tensor *a = gan_linspace(ctx, 0, 3, 4), *b = gan_linspace(ctx, 0, 5, 6), *c;
         int i, j, k, l, wrong = 0;
         a = gan_reshape(a, 8, 1, 2, 1, 1, 1, 2, 1, 1);
@@ -151,8 +145,7 @@ static void shapes(gan_context *ctx)
                                  (gan_real)(100 * (i * 2 + k) + j * 2 + l);
         CHECK(wrong == 0, "%d entries", wrong);
     }
-    TEST("operations do not change their inputs")
-    {
+    TEST ("operations do not change their inputs") {
         gan_tensor *x = gan_rand_normal(ctx, 2, 3, 4), *y = gan_from(ctx, gan_data(x), 2, 3, 4);
         (void)gan_relu(x);
         (void)gan_add(x, x);
@@ -161,14 +154,12 @@ static void shapes(gan_context *ctx)
         (void)gan_clamp(x, 0, 1);
         CHECK(same_bits(x, y), "x changed");
     }
-    TEST("detach shares its values with x; a reshape does, too: writing into x shows")
-    {
+    TEST ("detach shares its values with x; a reshape does, too: writing into x shows") {
         gan_tensor *x = gan_zeros(ctx, 1, 3), *d = gan_detach(x);
         gan_data(x)[1] = 5;
         CHECK(gan_data(d)[1] == 5, "detach");
     }
-    TEST("empty tensors are either right or an error, never a crash")
-    {
+    TEST ("empty tensors are either right or an error, never a crash") {
         gan_tensor *x = gan_zeros(ctx, 2, 0, 3), *s;
         if (!gan_error(ctx)) {
             CHECK(gan_numel(x) == 0, "%d", (int)gan_numel(x));
@@ -188,7 +179,7 @@ static void shapes(gan_context *ctx)
         }
         gan_error_clear(ctx);
     }
-    TEST_MUST_FAIL("a wrong shape is caught") { is_shape(gan_zeros(ctx, 2, 3, 4), 2, 4, 3); }
+    TEST_MUST_FAIL ("a wrong shape is caught") { is_shape(gan_zeros(ctx, 2, 3, 4), 2, 4, 3); }
 }
 
 int main(void)
@@ -196,7 +187,7 @@ int main(void)
     gan_context *ctx = gan_create(NULL);
     makers(ctx);
     shapes(ctx);
-    TEST("no error at the end") { CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx)); }
+    TEST ("no error at the end") { CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx)); }
     gan_destroy(ctx);
     return test_done();
 }

@@ -143,8 +143,7 @@ static gan_tensor *spying_generator(gan_model *g, gan_tensor *z, gan_tensor *lab
 
 static void algorithm_one(void)
 {
-    TEST("a step is k updates of D, then one of G: sgd on linear models follows the formulas")
-    {
+    TEST ("a step is k updates of D, then one of G: sgd on linear models follows the formulas") {
         static const int ks[] = {1, 3};
         size_t q;
         for (q = 0; q < COUNT(ks); ++q) {
@@ -196,8 +195,7 @@ static void algorithm_one(void)
             gan_destroy(r.ctx);
         }
     }
-    TEST("the penalty's gradient is added to D's: WGAN-GP and R1 on a linear critic, by hand")
-    {
+    TEST ("the penalty's gradient is added to D's: WGAN-GP and R1 on a linear critic, by hand") {
         int gp;
         for (gp = 0; gp < 2; ++gp) {
             const gan_real x[2] = {3, -1};
@@ -235,8 +233,7 @@ static void algorithm_one(void)
             gan_destroy(r.ctx);
         }
     }
-    TEST("the prior: N(0, 1) or U(-1, 1), fresh in every update of either player")
-    {
+    TEST ("the prior: N(0, 1) or U(-1, 1), fresh in every update of either player") {
         int uniform;
         for (uniform = 0; uniform < 2; ++uniform) {
             rig r = make(1, spying_generator, linear_critic, 2);
@@ -263,8 +260,7 @@ static void algorithm_one(void)
             gan_destroy(r.ctx);
         }
     }
-    TEST("the order of calls with k = 2: twice (G makes fakes, D sees real and fake), then G through D")
-    {
+    TEST ("the order of calls with k = 2: twice (G makes fakes, D sees real and fake), then G through D") {
         rig r = make(1, noting_generator, noting_critic, 2);
         char text[65];
         int i;
@@ -278,8 +274,8 @@ static void algorithm_one(void)
         CHECK(strcmp(text, "gddgddgd") == 0, "%s", text);
         gan_destroy(r.ctx);
     }
-    TEST("G = z + theta against logistic regression: theta finds the mean of the data and D(x) goes to 1/2")
-    {
+    TEST (
+        "G = z + theta against logistic regression: theta finds the mean of the data and D(x) goes to 1/2") {
         rig r = make(1, shift_generator, linear_critic, 2);
         double d_real = 0, d_fake = 0, mean[2] = {0, 0};
         gan_real data[512];
@@ -300,8 +296,7 @@ static void algorithm_one(void)
         fine(&r);
         gan_destroy(r.ctx);
     }
-    TEST("defaults: batch 64, latent 100, Adam 2e-4 (.5, .999)")
-    {
+    TEST ("defaults: batch 64, latent 100, Adam 2e-4 (.5, .999)") {
         rig r = make(1, shift_generator, linear_critic, 0);
         gan_tensor *before;
         double moved;
@@ -335,8 +330,7 @@ static int note_progress(const gan_trainer_stats *s, void *user)
 
 static void statistics(void)
 {
-    TEST("losses and D(x), D(G(z)) are those of the formulas for every loss (a critic that does not move)")
-    {
+    TEST ("losses and D(x), D(G(z)) are those of the formulas for every loss (a critic that does not move)") {
         int loss;
         for (loss = 0; loss < GAN_LOSS_COUNT; ++loss) {
             const gan_real point[4] = {3, -1, 2, 2};
@@ -368,9 +362,8 @@ static void statistics(void)
             gan_destroy(r.ctx);
         }
     }
-    TEST("the penalty is reported apart, weighted, with its own default weight: (|w| - 1)^2 times 10 on a "
-         "linear critic")
-    {
+    TEST ("the penalty is reported apart, weighted, with its own default weight: (|w| - 1)^2 times 10 on a "
+          "linear critic") {
         static const double weights[] = {0, 3};
         size_t i;
         for (i = 0; i < 2; ++i) {
@@ -392,8 +385,7 @@ static void statistics(void)
             gan_destroy(r.ctx);
         }
     }
-    TEST("the weight clip holds D's parameters in [-.01, .01] by default")
-    {
+    TEST ("the weight clip holds D's parameters in [-.01, .01] by default") {
         rig r = make(1, shift_generator, mlp_critic, 2);
         copy c;
         size_t i;
@@ -408,8 +400,7 @@ static void statistics(void)
         fine(&r);
         gan_destroy(r.ctx);
     }
-    TEST("label smoothing changes D's loss on real data: at logits 0 not, else by s (sp(r) - sp(-r))")
-    {
+    TEST ("label smoothing changes D's loss on real data: at logits 0 not, else by s (sp(r) - sp(-r))") {
         gan_trainer_stats a, b;
         rig r = make(1, shift_generator, linear_critic, 2), q = make(1, shift_generator, linear_critic, 2);
         const gan_real point[2] = {3, -1};
@@ -433,9 +424,8 @@ static void statistics(void)
         gan_destroy(r.ctx);
         gan_destroy(q.ctx);
     }
-    TEST("progress is called after each step with its statistics; a non-zero return cancels the run, and it "
-         "can go on")
-    {
+    TEST ("progress is called after each step with its statistics; a non-zero return cancels the run, and it "
+          "can go on") {
         int64_t stop = 4;
         rig r = make(1, shift_generator, linear_critic, 2);
         gan_trainer_stats s;
@@ -461,8 +451,7 @@ static void statistics(void)
 static void averaging(void)
 {
     // The average starts as a copy after the first step; G(0) of the averaged generator is its theta.
-    TEST("the averaged generator is the hand-computed average: e = ema e + (1 - ema) theta")
-    {
+    TEST ("the averaged generator is the hand-computed average: e = ema e + (1 - ema) theta") {
         rig r = make(1, shift_generator, linear_critic, 2);
         double e[2] = {0, 0};
         int step, i;
@@ -485,8 +474,7 @@ static void averaging(void)
         fine(&r);
         gan_destroy(r.ctx);
     }
-    TEST("sampling is always from the same z, in GAN_EVAL, and does not disturb the training")
-    {
+    TEST ("sampling is always from the same z, in GAN_EVAL, and does not disturb the training") {
         rig a = make(1, mlp_generator, mlp_critic, 3), b = make(1, mlp_generator, mlp_critic, 3);
         gan_tensor *x, *y;
         int i;
@@ -509,8 +497,7 @@ static void averaging(void)
         gan_destroy(a.ctx);
         gan_destroy(b.ctx);
     }
-    TEST("samples taken between steps are released by the next step: memory does not grow")
-    {
+    TEST ("samples taken between steps are released by the next step: memory does not grow") {
         rig r = make(1, mlp_generator, mlp_critic, 3);
         gan_memory_stats a, b;
         int i;
@@ -534,8 +521,7 @@ static void averaging(void)
         fine(&r);
         gan_destroy(r.ctx);
     }
-    TEST("a sample before the first step works and takes the generator as it is")
-    {
+    TEST ("a sample before the first step works and takes the generator as it is") {
         rig r = make(1, shift_generator, linear_critic, 2);
         gan_tensor *y;
         r.desc.ema = (gan_real).9;
@@ -579,10 +565,9 @@ static void resuming(void)
 {
     int kind;
     for (kind = 0; kind < 2; ++kind)
-        TESTF("saved at each step of 5 and resumed, the checkpoints after step 5 are the same byte for byte "
-              "(%s)",
-              kind ? "samples in memory, WGAN-GP, rmsprop and sgd" : "toy data, R1, adam")
-        {
+        TESTF ("saved at each step of 5 and resumed, the checkpoints after step 5 are the same byte for byte "
+               "(%s)",
+               kind ? "samples in memory, WGAN-GP, rmsprop and sgd" : "toy data, R1, adam") {
             const char *half = test_path("train_half.safetensors"), *p = test_path("train_a.safetensors"),
                        *q = test_path("train_b.safetensors");
             int k;
@@ -615,8 +600,7 @@ static void resuming(void)
                 gan_destroy(b.ctx);
             }
         }
-    TEST("loaded before the trainer is created: the same")
-    {
+    TEST ("loaded before the trainer is created: the same") {
         const char *half = test_path("train_half2.safetensors");
         rig a = resumable(0), b;
         (void)gan_trainer_run(a.t, 3);
@@ -636,9 +620,8 @@ static void resuming(void)
         gan_destroy(a.ctx);
         gan_destroy(b.ctx);
     }
-    TEST("right after a load, without a step, the sample is that of the saved run: from the averaged "
-         "generator")
-    {
+    TEST ("right after a load, without a step, the sample is that of the saved run: from the averaged "
+          "generator") {
         const char *half = test_path("train_half3.safetensors");
         rig a = resumable(0), b = resumable(0);
         gan_tensor *x, *y;
@@ -652,8 +635,7 @@ static void resuming(void)
         gan_destroy(a.ctx);
         gan_destroy(b.ctx);
     }
-    TEST_MUST_FAIL("a run of another seed is not the same: the comparison sees it")
-    {
+    TEST_MUST_FAIL ("a run of another seed is not the same: the comparison sees it") {
         rig a = resumable(0), b = resumable(0);
         gan_seed(b.ctx, 5);
         (void)gan_trainer_run(a.t, 2);
@@ -675,8 +657,7 @@ static gan_tensor *logging_generator(gan_model *g, gan_tensor *z, gan_tensor *la
 
 static void nonfinite(void)
 {
-    TEST("a NaN, or an infinity, in the data stops the update: weights bit-identical, GAN_ERROR_NONFINITE")
-    {
+    TEST ("a NaN, or an infinity, in the data stops the update: weights bit-identical, GAN_ERROR_NONFINITE") {
         static const double bad[] = {(double)NAN, HUGE_VAL};
         size_t q;
         for (q = 0; q < COUNT(bad); ++q) {
@@ -710,9 +691,8 @@ static void nonfinite(void)
             gan_destroy(r.ctx);
         }
     }
-    TEST("a NaN born in the generator names its operation (log) and leaves all weights; after clearing the "
-         "training goes on")
-    {
+    TEST ("a NaN born in the generator names its operation (log) and leaves all weights; after clearing the "
+          "training goes on") {
         rig r = make(1, logging_generator, mlp_critic, 3);
         copy g, d, g2, d2;
         poison_factor = 0;
@@ -737,8 +717,7 @@ static void nonfinite(void)
         CHECK(gan_trainer_steps(r.t) == 4, "%d steps", (int)gan_trainer_steps(r.t));
         gan_destroy(r.ctx);
     }
-    TEST("a NaN in the data does not stay behind in batch norm's running statistics of a discriminator")
-    {
+    TEST ("a NaN in the data does not stay behind in batch norm's running statistics of a discriminator") {
         gan_real data[64];
         rig r = make(1, shift_generator, mlp_generator, 2); // the network with batch norm as D
         gan_tensor *mean;
@@ -755,8 +734,7 @@ static void nonfinite(void)
         CHECK(bad == 0, "%d running means are not finite", bad);
         gan_destroy(r.ctx);
     }
-    TEST("NaN in a weight is seen within one step")
-    {
+    TEST ("NaN in a weight is seen within one step") {
         rig r = make(1, mlp_generator, mlp_critic, 3);
         go(&r);
         (void)gan_trainer_step(r.t);
@@ -771,8 +749,7 @@ static void nonfinite(void)
 
 static void determinism(void)
 {
-    TEST("a convolutional pair has the same bits after 5 steps with 1, 2, 3 and 7 threads")
-    {
+    TEST ("a convolutional pair has the same bits after 5 steps with 1, 2, 3 and 7 threads") {
         static const int counts[] = {1, 2, 3, 7};
         rig first;
         gan_real data[40 * 256];
@@ -797,8 +774,7 @@ static void determinism(void)
         }
         gan_destroy(first.ctx);
     }
-    TEST("a step in its steady state makes no heap call and its memory does not grow")
-    {
+    TEST ("a step in its steady state makes no heap call and its memory does not grow") {
         rig r = make(1, conv_generator, conv_critic, 8);
         gan_real data[20 * 256] = {0};
         gan_memory_stats a, b;
@@ -835,8 +811,7 @@ static gan_tensor *label_critic(gan_model *d, gan_tensor *x, gan_tensor *label)
 }
 static void labels(void)
 {
-    TEST("labels of the data reach both players, and sampling goes through the classes")
-    {
+    TEST ("labels of the data reach both players, and sampling goes through the classes") {
         gan_real data[24], label[12];
         rig r = make(1, label_generator, label_critic, 3);
         gan_tensor *y;
@@ -857,9 +832,8 @@ static void labels(void)
 
 static void combinations(void)
 {
-    TEST(
-        "every loss with every penalty and every optimiser runs 3 steps, with EMA, smoothing and both priors")
-    {
+    TEST ("every loss with every penalty and every optimiser runs 3 steps, with EMA, smoothing and both "
+          "priors") {
         int loss, penalty, optimizer, done = 0;
         for (loss = 0; loss < GAN_LOSS_COUNT; ++loss)
             for (penalty = 0; penalty < GAN_PENALTY_COUNT; ++penalty)
@@ -898,8 +872,7 @@ static void combinations(void)
         CHECK(done == GAN_LOSS_COUNT * GAN_PENALTY_COUNT * GAN_OPTIMIZER_COUNT, "%d", done);
         printf("%d combinations of loss, penalty and optimiser\n", done);
     }
-    TEST("a generator whose samples have another shape than the data is an error with both shapes")
-    {
+    TEST ("a generator whose samples have another shape than the data is an error with both shapes") {
         rig r = make(1, shift_generator, linear_critic, 2);
         r.desc.data = gan_dataset_toy(r.ctx, GAN_TOY_NORMAL);
         go(&r);

@@ -27,9 +27,8 @@ int main(void)
     const gan__kernels *k;
     for (k = next_isa(NULL); k; k = next_isa(k)) {
         gan_real a[M], b[M], c[M], t[M], y[M], z[M];
-        TESTF("%s: MIN and MAX give their second argument when one is NaN: relu and clamp pass it on",
-              k->name)
-        {
+        TESTF ("%s: MIN and MAX give their second argument when one is NaN: relu and clamp pass it on",
+               k->name) {
             for (int at = 0; at < N; ++at) {
                 fill(a, N);
                 a[at] = not_a_number();
@@ -39,8 +38,8 @@ int main(void)
                 nan_at(k, "clamp", y, at);
             }
         }
-        TESTF("%s: products of differences are rounded step by step, as the maps they are made of", k->name)
-        {
+        TESTF ("%s: products of differences are rounded step by step, as the maps they are made of",
+               k->name) {
             gan_real one[M];
             fill(a, M);
             fill(b, M);
@@ -57,8 +56,7 @@ int main(void)
             map2(k, GAN__MAP_sigmoid_backward, z, a, b);
             CHECK_BYTES(y, z, sizeof y, "sigmoid_backward");
         }
-        TESTF("%s: fma has one rounding where there is an instruction for it", k->name)
-        {
+        TESTF ("%s: fma has one rounding where there is an instruction for it", k->name) {
             const double tiny = sizeof(gan_real) == 4 ? 3.5762787e-7 : 6.661338147750939e-16;
             const gan_real x = (gan_real)(1 + tiny), minus = -1;
             const int fused = k->isa == GAN_ISA_AVX2 || k->isa == GAN_ISA_AVX512 || k->isa == GAN_ISA_NEON;
@@ -68,14 +66,12 @@ int main(void)
             CHECK(got == (gan_real)want || (!fused && fabs((double)got - want) <= 2.1 * REAL_EPS),
                   "got %.9g, exact %.9g", (double)got, want);
         }
-        TESTF("%s: sums of few whole numbers are exact at every length", k->name)
-        {
+        TESTF ("%s: sums of few whole numbers are exact at every length", k->name) {
             for (int i = 0; i < M; ++i) a[i] = (gan_real)(i + 1);
             for (int n = 0; n <= M; ++n)
                 CHECK_NEAR(k->sum((size_t)n, a), n * (n + 1) / 2, 0, "the sum of 1 .. n");
         }
-        TESTF("%s: the sum of one vector is a tree over halves", k->name)
-        {
+        TESTF ("%s: the sum of one vector is a tree over halves", k->name) {
             gan_real half[M];
             fill(a, M);
             memcpy(half, a, sizeof half);
@@ -84,14 +80,12 @@ int main(void)
             CHECK_NEAR(k->sum((size_t)k->lanes, a), half[0], 0, "one vector");
         }
     }
-    TEST_MUST_FAIL("a NaN that moved is caught")
-    {
+    TEST_MUST_FAIL ("a NaN that moved is caught") {
         gan_real y[N] = {0};
         y[3] = not_a_number();
         nan_at(gan__isa_choose(GAN_ISA_SCALAR), "moved", y, 4);
     }
-    TEST_MUST_FAIL("a sigmoid_backward that computes y - y y is caught")
-    {
+    TEST_MUST_FAIL ("a sigmoid_backward that computes y - y y is caught") {
         gan_real b[M], minus[M], one[M], y[M], z[M];
         k = gan__isa_choose(GAN_ISA_AUTO);
         fill(b, M);
