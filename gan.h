@@ -787,11 +787,11 @@ struct gan_tensor {
     gan__block *block; // step memory that the values are in; NULL: they live for ever
     gan_tensor *older, *newer;
     gan_tensor *grad; // during a backward pass: the gradient so far
-    uint64_t wanted, through,
-        reached;   // epoch of the pass that wants its gradient; wants one of its inputs'; that it is part of
-    uint64_t born; // epoch of the pass that made it as a temporary, or 0
-    int holds;     // backward pass: places that keep it
-    int alive;     // 0 after its step ended
+    // Epochs of backward passes: the one that wants its gradient, that wants one of its inputs', that it is
+    // part of, that made it as a temporary (or 0).
+    uint64_t wanted, through, reached, born;
+    int holds; // backward pass: places that keep it
+    int alive; // 0 after its step ended
 };
 
 struct gan_context {
@@ -1097,16 +1097,20 @@ static void gan__say_shape(gan_context *ctx, size_t *at, int ndim, const int *di
     gan__say(ctx, at, ")");
 }
 
+// clang-format off
+static const char *const gan__op_names[] = {
+    "this call",
+#define GAN__ROW(id, name) #name,
+    GAN_OPERATIONS(GAN__ROW)
+#undef GAN__ROW
+};
+// clang-format on
+
 // Sets the sticky error (the first one stays) and returns the poison tensor. %s text, %d int, %l int64_t, %f
 // double, %t const gan_tensor * (its shape), %h int, const int * (a shape), %o gan_op (its name). Inside a
 // layer its name comes first.
 static gan_tensor *gan__fail(gan_context *ctx, gan_error_code code, const char *format, ...)
 {
-    static const char *const op_names[] = {"this call",
-#define GAN__ROW(id, name) #name,
-                                           GAN_OPERATIONS(GAN__ROW)
-#undef GAN__ROW
-    };
     va_list args;
     size_t at = 0;
     char letter[2] = {0, 0};
@@ -1131,7 +1135,7 @@ static gan_tensor *gan__fail(gan_context *ctx, gan_error_code code, const char *
         case 'd': gan__say_int(ctx, &at, va_arg(args, int)); break;
         case 'l': gan__say_int(ctx, &at, va_arg(args, int64_t)); break;
         case 'f': gan__say_real(ctx, &at, va_arg(args, double)); break;
-        case 'o': gan__say(ctx, &at, op_names[va_arg(args, int)]); break;
+        case 'o': gan__say(ctx, &at, gan__op_names[va_arg(args, int)]); break;
         case 't': {
             const gan_tensor *t = va_arg(args, const gan_tensor *);
             gan__say_shape(ctx, &at, t->ndim, t->dim);
@@ -6504,11 +6508,14 @@ GAN_API gan_tensor *gan_pixel_unshuffle(gan_tensor *x, int factor) { return gan_
 
 typedef void gan__backward_fn(gan__back *b);
 
-static gan__backward_fn *const gan__backward_of[] = {NULL,
+// clang-format off
+static gan__backward_fn *const gan__backward_of[] = {
+    NULL,
 #define GAN__ROW(id, name) gan__op_##name##_backward,
-                                                     GAN_OPERATIONS(GAN__ROW)
+    GAN_OPERATIONS(GAN__ROW)
 #undef GAN__ROW
 };
+// clang-format on
 
 static void gan__add_task(void *arg, int64_t index)
 {
