@@ -171,7 +171,7 @@ typedef void gan_task(void *arg, int64_t index);
 
 typedef struct gan_desc {                               // zero everywhere means the default
     uint64_t seed;                                      // of every random number of this context
-    int threads;                             // 0: all that OpenMP offers; with parallel_for: how many it runs
+    int threads;                             // 0: all of OpenMP's; with parallel_for: how many it runs, needed
     gan_isa isa;                                        // GAN_ISA_AUTO
     void *memory;                                       // a fixed block: malloc is never called
     size_t memory_size;                                 // its bytes
@@ -194,12 +194,14 @@ GAN_API void gan_error_clear(gan_context *ctx);
 
 typedef struct gan_memory_stats {
     size_t current, peak;                        // bytes in use now and at most: parameters and step together
-    size_t reserved;                             // bytes taken from the allocator or given as the fixed block
+    // bytes taken from the allocator or given as the fixed block; a fixed block needs more than peak, some 20
+    // %
+    size_t reserved;
     uint64_t heap_calls;                                // calls to the allocator so far
 } gan_memory_stats;
 GAN_API gan_memory_stats gan_memory(const gan_context *ctx);
 
-// Tensors made between open and close are released by close; scopes nest.
+// Tensors made between open and close are released by close; scopes nest, up to 31 deep.
 GAN_API void gan_scope_open(gan_context *ctx);
 GAN_API void gan_scope_close(gan_context *ctx);
 // A copy of t that lives until gan_destroy, off the tape. The same name again overwrites it (the shape must
@@ -643,8 +645,8 @@ typedef struct gan_trainer_desc {       // zero means the default
 GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc *desc);
 GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t);             // d_steps updates of D, then one of G
 GAN_API gan_trainer_stats gan_trainer_run(gan_trainer *t, int64_t steps);   // until done, cancelled or failed
-// n samples of the (averaged) generator in GAN_EVAL, always from the same z for the same n; the training is
-// not disturbed.
+// n samples of the (averaged) generator in GAN_EVAL, always from the same z for the same n; with labelled
+// data for the labels 0, 1, 2 ... in turn. The training is not disturbed.
 GAN_API gan_tensor *gan_trainer_sample(gan_trainer *t, int n);
 GAN_API gan_tensor *gan_trainer_generate(gan_trainer *t, gan_tensor *z, gan_tensor *label); // from your own z
 GAN_API gan_optimizer *gan_trainer_g_optimizer(gan_trainer *t);        // for schedules: gan_optimizer_lr
@@ -1155,6 +1157,7 @@ static gan_tensor *gan__fail(gan_context *ctx, gan_error_code code, const char *
 
 static gan_tensor *gan__fail_memory(gan_context *ctx, size_t bytes)
 {
+    bytes = GAN__LEAST(bytes, (size_t)-1 >> 1);
     if (ctx->fixed)
         return gan__fail(ctx, GAN_ERROR_MEMORY,
                          "out of memory: %l more bytes do not fit into the fixed block of %l; give "
@@ -6453,13 +6456,32 @@ GAN_API gan_tensor *gan_log_softmax(gan_tensor *x, int axis)
     return gan_sub(x, gan_logsumexp(x, axis, GAN_KEEPDIM));
 }
 GAN_API gan_tensor *gan_softmax(gan_tensor *x, int axis) { return gan_exp(gan_log_softmax(x, axis)); }
+// Whether a target fits: of the same shape, or one number for all. (n) against (n, 1) would silently become
+// (n, n).
+static int gan__target_fits(gan_tensor *x, gan_tensor *target, gan_tensor **bad)
+{
+    gan_tensor *in[2];
+    in[0] = x;
+    in[1] = target;
+    if (!gan__inputs(GAN_OP_NONE, 2, in, bad)) return 0;
+    if (target->size == 1 ||
+        (x->ndim == target->ndim && !memcmp(x->dim, target->dim, (size_t)x->ndim * sizeof *x->dim)))
+        return 1;
+    gan__fail(x->ctx, GAN_ERROR_SHAPE,
+              "loss: values %t and target %t must have one shape, or the target one value", x, target);
+    return 0;
+}
+
 GAN_API gan_tensor *gan_mse_loss(gan_tensor *x, gan_tensor *target)
 {
-    return gan_mean_all(gan_square(gan_sub(x, target)));
+    gan_tensor *bad;
+    return gan__target_fits(x, target, &bad) ? gan_mean_all(gan_square(gan_sub(x, target))) : bad;
 }
 
 GAN_API gan_tensor *gan_bce_with_logits(gan_tensor *logits, gan_tensor *target)
 {
+    gan_tensor *bad;
+    if (!gan__target_fits(logits, target, &bad)) return bad;
     return gan_mean_all(gan_sub(gan_softplus(logits), gan_mul(target, logits)));
 }
 
@@ -6474,7 +6496,7 @@ static gan_tensor *gan__shuffle(gan_tensor *x, int f, int up)
 {
     int dim[6], c, h, w;
     if (gan__is_poison(x)) return x;
-    if (x->ndim != 4 || f < 1 || (up ? x->dim[1] % (f * f) : x->dim[2] % f || x->dim[3] % f))
+    if (x->ndim != 4 || f < 1 || f > 32768 || (up ? x->dim[1] % (f * f) : x->dim[2] % f || x->dim[3] % f))
         return gan__fail(x->ctx, GAN_ERROR_SHAPE, "pixel_%s: factor %d does not divide %t",
                          up ? "shuffle" : "unshuffle", f, x);
     c = up ? x->dim[1] / (f * f) : x->dim[1];
@@ -6681,6 +6703,12 @@ GAN_API int gan_grads(gan_tensor *y, int n, gan_tensor **x, gan_tensor **dx, int
     gan_context *ctx;
     gan_tensor *bad;
     int i, failed;
+    if (!x || !dx) {
+        if (y)
+            gan__fail(y->ctx, GAN_ERROR_ARGUMENT, "gan_grads: the list of %s is NULL",
+                      x ? "results" : "inputs");
+        return (int)GAN_ERROR_ARGUMENT;
+    }
     for (i = 0; i < n; ++i) dx[i] = y ? y->ctx->poison : NULL;
     for (i = 0; i < n && !y; ++i) // no y: complain in the context of an x
         if (x[i]) {
@@ -6876,6 +6904,9 @@ GAN_API gan_tensor *gan_forward(gan_model *m, gan_tensor *x, gan_tensor *label)
         if (!x) gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "gan_forward: the input of %s is NULL", m->name);
         return m->ctx->poison;
     }
+    if (x->ctx != m->ctx)
+        return gan__fail(m->ctx, GAN_ERROR_ARGUMENT,
+                         "gan_forward: the input of %s belongs to another context", m->name);
     y = m->forward(m, x, label);
     if (!y) return gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "gan_forward: %s returned NULL", m->name);
     return y;
@@ -7125,6 +7156,9 @@ static gan_tensor *gan__parameter(gan_model *m, const char *layer, const char *p
     }
     if (p) {
         m->hint = p;
+        if (p->trainable != trainable)
+            return gan__fail(ctx, GAN_ERROR_NAME, "%s.%s is a parameter and a buffer: take two names",
+                             m->name, p->name);
         if (p->tensor->ndim != ndim || memcmp(p->tensor->dim, dim, (size_t)ndim * sizeof *dim))
             return gan__fail(ctx, GAN_ERROR_SHAPE, "%s.%s has shape %t; this input would need %h", m->name,
                              p->name, p->tensor, ndim, dim);
@@ -7846,11 +7880,11 @@ static double gan__sum_of_squares(const gan_tensor *t)
     return sum;
 }
 
-// Names the oldest tensor of the step that holds a NaN or infinity; 0 when there is none.
-static int gan__blame_tape(gan_context *ctx, const char *model)
+// Names the oldest tensor of the step, up to `newest`, that holds a NaN or infinity; 0 when there is none.
+static int gan__blame_tape(gan_context *ctx, const gan_tensor *newest, const char *model)
 {
     const gan_tensor *t, *first = NULL;
-    for (t = ctx->last; t; t = t->older)
+    for (t = newest; t; t = t->older)
         if (!gan__all_finite(t)) first = t;
     if (!first) return 0;
     if (first->op == GAN_OP_NONE)
@@ -7880,7 +7914,7 @@ static void gan__blame(gan_optimizer *o, gan_tensor *loss, int n)
                       o->model->name, o->want[i]);
             return;
         }
-    if (gan__blame_tape(ctx, o->model->name)) return;
+    if (gan__blame_tape(ctx, loss, o->model->name)) return;
     trace.op = GAN_OP_NONE;
     trace.node = NULL;
     gan__backward(loss, n, o->want, 0, &trace);
@@ -7981,13 +8015,15 @@ GAN_API gan_real gan_minimize(gan_optimizer *o, gan_tensor *loss)
     gan_real value = 0;
     if (!o) return 0;
     ctx = o->model->ctx;
+    if (loss && loss->ctx != ctx) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_minimize: the loss belongs to another context");
+        return 0;
+    }
     if (gan__inputs(GAN_OP_NONE, 1, &loss, &bad)) {
         value = loss->size ? loss->data[0] : 0;
         if (loss->size != 1)
             gan__fail(ctx, GAN_ERROR_SHAPE,
                       "gan_minimize: the loss has shape %t; reduce it to one value (gan_mean_all)", loss);
-        if (loss->ctx != ctx)
-            gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_minimize: the loss belongs to another context");
         if (!ctx->error) gan__minimize(o, loss);
     } else if (!loss) {
         gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_minimize: the loss is NULL");
@@ -9614,6 +9650,12 @@ GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc
         gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_trainer_create: the models belong to another context");
         return NULL;
     }
+    if (desc->data->ctx != ctx || desc->generator == desc->discriminator) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_trainer_create: %s",
+                  desc->data->ctx != ctx ? "the data belong to another context"
+                                         : "generator and discriminator are one model");
+        return NULL;
+    }
     if (!gan__loss_known(ctx, desc->loss) || !gan__penalty_known(ctx, desc->penalty)) return NULL;
     if (desc->batch < 0 || desc->latent < 0 || desc->d_steps < 0 || !(desc->ema >= 0 && desc->ema < 1) ||
         !(desc->label_smoothing >= 0 && desc->label_smoothing < 1)) {
@@ -9752,7 +9794,7 @@ static void gan__trainer_d_step(gan_trainer *t)
         if (made->size != real->size || made->ndim != real->ndim ||
             memcmp(made->dim, real->dim, (size_t)real->ndim * sizeof *real->dim))
             gan__fail(ctx, GAN_ERROR_SHAPE, "trainer: the generator makes %t, the data are %t", made, real);
-        else if (!gan__all_finite(made)) gan__blame_tape(ctx, desc->generator->name);
+        else if (!gan__all_finite(made)) gan__blame_tape(ctx, made, desc->generator->name);
         else memcpy(fake->data, made->data, fake->size * sizeof *fake->data);
     }
     gan_scope_close(ctx);
