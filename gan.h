@@ -171,7 +171,7 @@ typedef void gan_task(void *arg, int64_t index);
 
 typedef struct gan_desc {                               // zero everywhere means the default
     uint64_t seed;                                      // of every random number of this context
-    int threads;                             // 0: all of OpenMP's; with parallel_for: how many it runs, needed
+    int threads;                             // 0: all of OpenMP's; needed with parallel_for: how many it runs
     gan_isa isa;                                        // GAN_ISA_AUTO
     void *memory;                                       // a fixed block: malloc is never called
     size_t memory_size;                                 // its bytes
