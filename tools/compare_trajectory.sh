@@ -1,6 +1,6 @@
 #!/bin/sh
-# compare_trajectory.sh [STEPS]: the thesis's network trained by gan.h and by PyTorch from the same weights, batches
-# and z. Columns: iteration, D's and G's loss of gan.h; the same of PyTorch. They part only as rounding grows.
+# compare_trajectory.sh [STEPS]: the thesis's network trained by gan.h and by PyTorch from the same weights,
+# batches and z. Columns: iteration, D's and G's loss of gan.h; the same of PyTorch. They part only as rounding grows.
 steps=${1:-10}
 sh tools/fetch_mnist.sh || exit 1
 python=
@@ -13,5 +13,6 @@ ${CC:-cc} -O2 -I. tools/trajectory.c -o build/trajectory -lm || exit 1
 cd out/trajectory || exit 1
 PYTHONPATH=../../tools "$python" ../../tools/peer_trajectory.py make input "$steps" --data ../../data/mnist &&
     ../../build/trajectory input "$steps" weights.safetensors >ours &&
-    PYTHONPATH=../../tools "$python" ../../tools/peer_trajectory.py run input "$steps" weights.safetensors >torch &&
+    PYTHONPATH=../../tools "$python" ../../tools/peer_trajectory.py run input "$steps" weights.safetensors \
+        >torch &&
     paste ours torch

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Retraces tools/trajectory.c in PyTorch, from the same weights, batches and z; see tools/compare_trajectory.sh.
+"""Retraces tools/trajectory.c in PyTorch, from the same weights, batches and z (compare_trajectory.sh).
 
 usage: peer_trajectory.py make INPUT STEPS [--data data/mnist]     writes the batches and z
        peer_trajectory.py run INPUT STEPS WEIGHTS                  prints both losses of every iteration
