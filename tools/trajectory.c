@@ -1,6 +1,5 @@
 // The thesis's network from given batches and given z: prints both losses of every iteration and leaves the
-// weights it began with, so that tools/peer_trajectory.py can retrace it in PyTorch. compare_trajectory.sh runs
-// both.
+// weights it began with, so that tools/peer_trajectory.py can retrace it in PyTorch (compare_trajectory.sh).
 //     trajectory INPUT STEPS WEIGHTS
 // INPUT holds, for each iteration, float32: images (128, 1, 28, 28), z (128, 96) for D, z (128, 96) for G.
 #define GAN_IMPLEMENTATION
