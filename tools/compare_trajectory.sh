@@ -1,7 +1,7 @@
 #!/bin/sh
 # compare_trajectory.sh [STEPS]: the thesis's network trained by gan.h and by PyTorch from the same weights,
-# batches and z. Columns: iteration, D's and G's loss of gan.h; the same of PyTorch. They part only as rounding
-# grows.
+# batches and z. Columns: iteration, losses of D and G by gan.h; the same by PyTorch. They part only as
+# rounding grows.
 steps=${1:-10}
 sh tools/fetch_mnist.sh || exit 1
 python=
