@@ -72,11 +72,23 @@ static double chains_neon(float *sink) { CHAINS(float32x4_t, vdupq_n_f32, NEON_F
 
 static double tiles(const gan__kernels *k, float *sink)
 {
-    gan_real a[8 * PANEL], b[48 * PANEL], t[8 * 48];
+    static const int64_t start[1] = {0};
+    gan_real a[GAN__TILE_ROWS * PANEL], b[48 * PANEL], t[GAN__TILE_ROWS * 48];
+    gan__strip s;
     int i;
-    for (i = 0; i < 8 * PANEL; ++i) a[i] = (gan_real).5;
+    for (i = 0; i < GAN__TILE_ROWS * PANEL; ++i) a[i] = (gan_real).5;
     for (i = 0; i < 48 * PANEL; ++i) b[i] = (gan_real).25;
-    for (i = 0; i < TILES; ++i) k->gemm[2](PANEL, a, b, t);
+    for (i = 0; i < GAN__TILE_ROWS; ++i) {
+        s.a[i] = a + i * PANEL;
+        s.c[i] = t + i * k->tile_n;
+    }
+    s.plus[0] = NULL;
+    s.b = b;
+    s.a_step = s.runs = 1;
+    s.b_step = k->tile_n;
+    s.len = PANEL;
+    s.a_run = s.b_run = start;
+    for (i = 0; i < TILES; ++i) k->gemm[2](&s);
     *sink = (float)t[0];
     return 2. * k->tile_m * k->tile_n * (double)(PANEL * TILES);
 }
@@ -142,7 +154,7 @@ static double measure(gan_context *ctx, const shape *s, const gan_real *a, const
         }
         t = now();
         for (i = 0; i < calls; ++i)
-            if (gan__gemm(ctx, ta, tb, s->m, s->n, s->k, 1, a, ta ? s->m : s->k, b, tb ? s->k : s->n, 0, c,
+            if (gan__gemm(ctx, ta, tb, s->m, s->n, s->k, a, ta ? s->m : s->k, b, tb ? s->k : s->n, 0, c,
                           s->n, NULL))
                 return 0;
         t = (now() - t) / calls;

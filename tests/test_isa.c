@@ -5,8 +5,8 @@
 
 #include "kernels.h"
 
-// The largest tile that gan__gemm makes room for on the stack of no one: rows x columns.
-enum { MOST_TILE = 384 };
+// The largest panel that gan__conv_job_pack makes room for.
+enum { MOST_PANEL = 48 };
 
 static void complete(const gan__kernels *k)
 {
@@ -15,9 +15,9 @@ static void complete(const gan__kernels *k)
     for (i = 0; i < 3; ++i) CHECK(k->gemm[i] != NULL, "%s: gemm %d", k->name, i);
     CHECK(k->sum && k->dot && k->sumsq && k->sumsq_dev && k->max && k->finite, "%s: reductions", k->name);
     CHECK(k->norm_backward && k->sgd && k->rmsprop && k->adam && k->ema && k->clip, "%s: updates", k->name);
-    CHECK(k->pack_copy && k->pack_trans && k->pack_pixels && k->pack_taps, "%s: packers", k->name);
-    CHECK(k->fold && k->tile, "%s: fold, tile", k->name);
-    CHECK(k->lanes >= 1 && k->tile_n == 3 * k->lanes && k->tile_m * k->tile_n <= MOST_TILE,
+    CHECK(k->pack && k->turn && k->fold, "%s: pack, turn, fold", k->name);
+    CHECK(k->lanes >= 1 && k->tile_n == 3 * k->lanes && k->tile_m <= GAN__TILE_ROWS &&
+              k->tile_n <= MOST_PANEL,
           "%s: %d lanes, tile %d x %d", k->name, k->lanes, k->tile_m, k->tile_n);
 }
 

@@ -460,92 +460,49 @@ static void five_steps(const gan__kernels *k, int rule, int as, int n)
 
 // ---- packing and tiles
 
+// Panel by panel: row d of the panel that begins at column j.
 static void test_pack(const gan__kernels *k, int wrong)
 {
-    const int widths[] = {k->lanes, 2 * k->lanes, 3 * k->lanes, k->tile_m};
-    for (size_t v = 0; v < COUNT(widths); ++v)
-        for (int depth = 0; depth < 40; depth += depth < 3 ? 1 : 13)
-            for (int count = 1; count <= widths[v]; ++count)
-                for (int trans = 0; trans < 2; ++trans) {
-                    const int width = widths[v], ld = trans ? depth + 5 : width + 3;
-                    const int lines = trans ? count : depth, along = trans ? depth : count;
-                    gan_real *src = filled(lines * ld + along), *dst = reals(depth * width);
-                    int off = 0;
-                    dst[depth * width] = 9;
-                    (trans ? k->pack_trans : k->pack_copy)(depth, count, width, src, ld, dst);
-                    CHECK(dst[depth * width] == 9, "pack %d wrote beyond its end", trans);
-                    for (int d = 0; d < depth; ++d)
-                        for (int i = 0; i < width; ++i) {
-                            const gan_real x =
-                                i >= count ? 0 : src[trans ? i * ld + d : (d + wrong) % depth * ld + i];
-                            off += dst[d * width + i] != x;
-                        }
-                    CHECK(!off, "pack %d width %d count %d depth %d: %d differ", trans, width, count, depth,
-                          off);
-                    free(src);
-                    free(dst);
-                }
-}
-
-// Pixel `pixel` and tap `tap` of patches meet at this element, or outside (0).
-static gan_real patch(const gan__patches *p, int64_t pixel, int64_t tap)
-{
-    const int64_t image = pixel / (p->grid_h * p->grid_w), t = pixel / p->grid_w % p->grid_h,
-                  u = pixel % p->grid_w;
-    const int64_t c = tap / (p->taps_y * p->taps_x), i = tap / p->taps_x % p->taps_y, j = tap % p->taps_x;
-    const int64_t y = t * p->step_y + p->y0 + i * p->dy, x = u * p->step_x + p->x0 + j * p->dx;
-    if (y < 0 || y >= p->h || x < 0 || x >= p->w) return 0;
-    return p->src[image * p->image + c * p->plane + y * p->w + x];
-}
-
-static void test_patches(const gan__kernels *k, int wrong)
-{
-    enum { BEYOND = 16 };
-    for (int trial = 0; trial < 150; ++trial) {
-        gan__patches p;
-        int64_t images = test_int(1, 3), channels = test_int(1, 3), pixels, taps;
-        gan_real *src, *dst;
-        p.h = test_int(1, 12);
-        p.w = test_int(1, 20);
-        p.plane = p.h * p.w;
-        p.image = channels * p.plane;
-        p.grid_h = test_int(1, 12);
-        p.grid_w = test_int(1, 20);
-        p.step_y = test_int(1, 3);
-        p.step_x = test_int(1, 3);
-        p.taps_y = test_int(1, 5);
-        p.taps_x = test_int(1, trial % 7 ? 5 : 12);
-        p.y0 = test_int(-4, 4);
-        p.x0 = test_int(-4, 4);
-        p.dy = test_int(-2, 2);
-        p.dx = test_int(-2, 2);
-        src = filled(images * p.image);
-        p.src = src;
-        pixels = images * p.grid_h * p.grid_w;
-        taps = channels * p.taps_y * p.taps_x;
-        for (int kind = 0; kind < 8; ++kind) {
-            const int by_taps = kind & 1, width = kind < 6 ? (1 + kind / 2) * k->lanes : k->tile_m;
-            const int64_t lines = by_taps ? taps : pixels, depths = by_taps ? pixels : taps;
-            const int64_t at = test_int(0, (int)lines - 1), d0 = test_int(0, (int)depths - 1);
-            const int64_t depth = test_int(1, (int)(depths - d0));
-            const int count = test_int(1, (int)(lines - at < width ? lines - at : width));
+    const int most = 7 * k->lanes + 1;
+    for (int depth = 0; depth < 20; depth += depth < 3 ? 1 : 8)
+        for (int count = 1; count <= most; ++count) {
+            const int ld = count + 3, room = (count + k->lanes - 1) / k->lanes * k->lanes * depth;
+            gan_real *src = filled(depth * ld + count), *dst = reals(room);
             int off = 0;
-            dst = reals(depth * width + BEYOND);
-            dst[depth * width + BEYOND] = 9;
-            (by_taps ? k->pack_taps : k->pack_pixels)(&p, at, count, width, d0, depth, dst);
-            CHECK(dst[depth * width + BEYOND] == 9, "wrote more than 16 elements too far");
-            for (int64_t d = 0; d < depth; ++d)
-                for (int i = 0; i < width; ++i) {
-                    const int64_t line = at + i, deep = d0 + (d + wrong) % depth;
-                    gan_real x = 0;
-                    if (i < count) x = by_taps ? patch(&p, deep, line) : patch(&p, line, deep);
-                    off += dst[d * width + i] != x;
-                }
-            CHECK(!off, "trial %d kind %d width %d count %d: %d differ", trial, kind, width, count, off);
+            dst[room] = 9;
+            k->pack(depth, count, src, ld, dst);
+            CHECK(dst[room] == 9, "pack wrote beyond its end");
+            for (int j = 0, width; j < count; j += width) {
+                width = (int)gan__panel(count - j, k->lanes);
+                for (int d = 0; d < depth; ++d)
+                    for (int i = 0; i < width; ++i)
+                        off += dst[j * depth + d * width + i] !=
+                               (j + i < count ? src[(d + wrong) % depth * ld + j + i] : 0);
+            }
+            CHECK(!off, "pack of %d columns, depth %d: %d differ", count, depth, off);
+            free(src);
             free(dst);
         }
-        free(src);
-    }
+}
+
+// Nothing but the turned elements changes.
+static void test_turn(const gan__kernels *k, int wrong)
+{
+    for (int rows = 1; rows < 3 * k->lanes + 2; ++rows)
+        for (int cols = 1; cols < 3 * k->lanes + 2; cols += cols < 20 ? 1 : 3) {
+            const int ld = cols + rows % 3, ldd = rows + cols % 3;
+            gan_real *src = filled(rows * ld), *dst = reals(cols * ldd);
+            int off = 0;
+            for (int i = 0; i < cols * ldd + 1; ++i) dst[i] = 9;
+            k->turn(rows, cols, src, ld, dst, ldd);
+            for (int j = 0; j < cols; ++j)
+                for (int i = 0; i < ldd; ++i)
+                    off += dst[j * ldd + i] !=
+                           (i < rows ? src[i * ld + (wrong && j + 1 < cols ? j + 1 : j)] : 9);
+            CHECK(!off && dst[cols * ldd] == 9, "%d x %d turned: %d differ", rows, cols, off);
+            free(src);
+            free(dst);
+        }
 }
 
 static void test_fold(const gan__kernels *k, int wrong)
@@ -598,67 +555,56 @@ static void test_fold(const gan__kernels *k, int wrong)
     }
 }
 
-static void test_tiles(const gan__kernels *k)
+// A tile over a few runs, with steps of its own, on top of what stands in C, of a bias, or of nothing.
+static void test_tiles(const gan__kernels *k, int wrong)
 {
+    enum { RUNS = 3, LEN = 11 };
     for (int v = 1; v <= 3; ++v)
-        for (int depth = 0; depth < 40; depth += depth < 3 ? 1 : 13) {
-            const int n = v * k->lanes, m = k->tile_m;
-            gan_real *a = filled(depth * m), *b = filled(depth * n), *t = reals(m * n);
+        for (int kind = 0; kind < 36; ++kind) {
+            const int n = v * k->lanes, m = k->tile_m, runs = kind % 3 + 1,
+                      len = kind / 3 % 4 ? LEN - kind % 5 : 0;
+            const int64_t a_step = 1 + kind % 4, b_step = n + kind % 2, size = RUNS * LEN;
+            const int64_t a_run[RUNS] = {7, 60, 31}, b_run[RUNS] = {2 * n, 0, 15 * n};
+            gan_real *a = filled((int)(m * 4 * size + 100)), *b = filled((int)(size * (n + 1) + 20 * n)),
+                     *c = filled(m * n), *bias = filled(n);
             double *w = doubles(m * n), *s = doubles(m * n), e;
-            for (int i = 0; i < m; ++i)
+            gan__strip strip;
+            for (int i = 0; i < m; ++i) {
+                strip.a[i] = a + (i * 5) % m * 4 * size; // rows in any order
+                strip.c[i] = c + i * n;
+                strip.plus[i] = kind / 12 == 1 ? c + i * n : kind / 12 == 2 ? bias : NULL;
                 for (int j = 0; j < n; ++j) {
-                    s[i * n + j] = 1e-30;
-                    for (int d = 0; d < depth; ++d) {
-                        const double x = (double)a[d * m + i] * (double)b[d * n + j];
-                        w[i * n + j] += x;
-                        s[i * n + j] += fabs(x);
-                    }
+                    double *x = &w[i * n + j];
+                    s[i * n + j] = 4;
+                    *x = kind / 12 == 1 ? (double)c[i * n + j] : kind / 12 == 2 ? (double)bias[j] : 0;
+                    for (int r = 0; r < runs; ++r)
+                        for (int d = 0; d < len; ++d)
+                            *x += (double)strip.a[i][a_run[r] + d * a_step] *
+                                  (double)b[b_run[r] + d * b_step + j];
+                    if (wrong && i == m / 2 && j == n / 2) *x += 1e-3;
                 }
-            t[m * n] = 9;
-            k->gemm[v - 1](depth, a, b, t);
-            e = worst(m * n, t, w, s);
-            CHECK(t[m * n] == 9, "tile of %d vectors: wrote beyond its end", v);
-            CHECK(e < 1 + depth, "tile of %d vectors, depth %d: %g eps", v, depth, e);
+            }
+            strip.b = b;
+            strip.a_step = a_step;
+            strip.b_step = b_step;
+            strip.len = len;
+            strip.runs = runs;
+            strip.a_run = a_run;
+            strip.b_run = b_run;
+            if (kind / 12 != 1)
+                for (int i = 0; i < m * n; ++i) c[i] = not_a_number(); // it must not be read
+            c[m * n] = 9;
+            k->gemm[v - 1](&strip);
+            e = worst(m * n, c, w, s);
+            CHECK(c[m * n] == 9, "tile of %d vectors: wrote beyond its end", v);
+            CHECK(e < 40, "tile of %d vectors, kind %d: %g eps", v, kind, e);
             free(a);
             free(b);
-            free(t);
+            free(c);
+            free(bias);
             free(w);
             free(s);
         }
-}
-
-// c = alpha t + beta c + the biases, at every part of a tile; beyond the tile nothing changes.
-static void test_tile_writer(const gan__kernels *k)
-{
-    const int most = k->tile_n;
-    for (int m = 1; m <= k->tile_m; m += m < 3 ? 1 : k->tile_m - m > 0 ? k->tile_m - m : 1)
-        for (int n = 1; n <= most; ++n)
-            for (int kind = 0; kind < 8; ++kind) {
-                const int ldt = most, ldc = n + 2;
-                const gan_real alpha = (gan_real)(n % 2 ? 1 : -.7), beta = (gan_real)(kind & 4 ? .6 : 0);
-                gan_real *t = filled(m * ldt), *c = filled(m * ldc), *row = filled(m), *col = filled(n);
-                double *w = doubles(m * ldc), *s = doubles(m * ldc), e;
-                for (int i = 0; i < m; ++i)
-                    for (int j = 0; j < ldc; ++j) {
-                        double *x = &w[i * ldc + j];
-                        *x = (double)c[i * ldc + j];
-                        s[i * ldc + j] = j < n ? 4 : 1e-30;
-                        if (j >= n) continue;
-                        *x = (double)alpha * (double)t[i * ldt + j] + (double)beta * *x;
-                        if (kind & 1) *x += (double)row[i];
-                        if (kind & 2) *x += (double)col[j];
-                        if (!(kind & 4)) c[i * ldc + j] = not_a_number(); // it must not be read
-                    }
-                k->tile(m, n, t, ldt, c, ldc, alpha, beta, kind & 1 ? row : NULL, kind & 2 ? col : NULL);
-                e = worst(m * ldc, c, w, s);
-                CHECK(e < 4, "%d x %d kind %d: %g eps", m, n, kind, e);
-                free(t);
-                free(c);
-                free(row);
-                free(col);
-                free(w);
-                free(s);
-            }
 }
 
 static void test_controls(void)
@@ -689,7 +635,8 @@ static void test_controls(void)
     TEST_MUST_FAIL ("Nesterov's momentum is not the plain one") { five_steps(k, SGD, SGD_NESTEROV, 37); }
     TEST_MUST_FAIL ("decoupled decay is not the coupled one") { five_steps(k, ADAM, ADAMW, 37); }
     TEST_MUST_FAIL ("a row that is packed for the next one is caught") { test_pack(k, 1); }
-    TEST_MUST_FAIL ("a tap that is packed for the next one is caught") { test_patches(k, 1); }
+    TEST_MUST_FAIL ("a column that is turned for the next one is caught") { test_turn(k, 1); }
+    TEST_MUST_FAIL ("a tile that is off by 1e-3 in one element is caught") { test_tiles(k, 1); }
     TEST_MUST_FAIL ("a fold that is off by 1e-3 in one pixel is caught") { test_fold(k, 1); }
 }
 
@@ -710,11 +657,10 @@ int main(void)
             for (int rule = 0; rule < RULES; ++rule)
                 for (int n = 0; n < WEIGHTS; n = n < 3 ? n + 1 : n + 6) five_steps(k, rule, rule, n);
         }
-        TESTF ("%s: panels are packed from rows and from columns", k->name) { test_pack(k, 0); }
-        TESTF ("%s: panels are packed from patches, by pixels and by taps", k->name) { test_patches(k, 0); }
+        TESTF ("%s: panels are packed", k->name) { test_pack(k, 0); }
+        TESTF ("%s: matrices are turned", k->name) { test_turn(k, 0); }
         TESTF ("%s: columns are folded into an input gradient", k->name) { test_fold(k, 0); }
-        TESTF ("%s: micro tiles of one, two and three vectors", k->name) { test_tiles(k); }
-        TESTF ("%s: tiles are written with alpha, beta and biases", k->name) { test_tile_writer(k); }
+        TESTF ("%s: micro tiles of one, two and three vectors", k->name) { test_tiles(k, 0); }
     }
     test_controls();
     return test_done();

@@ -1847,9 +1847,9 @@ static const struct {
 #define COMPOSED(X)                                                                                          \
     X(selu)                                                                                                  \
     X(gt_ge_lt_le_eq_ne)                                                                                     \
-    X(flatten) X(expand_as) X(transpose) X(stack) X(gather) X(pixel_shuffle) X(mean) X(var) X(argmax)        \
-        X(norm) X(logsumexp) X(all) X(norm_per_sample) X(scalars) X(lerp) X(softmax) X(simple_losses)        \
-            X(detach)
+    X(flatten)                                                                                               \
+    X(expand_as) X(transpose) X(stack) X(gather) X(pixel_shuffle) X(mean) X(var) X(argmax) X(norm)           \
+        X(logsumexp) X(all) X(norm_per_sample) X(scalars) X(lerp) X(softmax) X(simple_losses) X(detach)
 static const struct {
     const char *name;
     void (*run)(void);
