@@ -1472,9 +1472,8 @@ typedef struct {
     int64_t n, ci, h, w, co, kh, kw, oh, ow, sh, sw, ph, pw, dh, dw, groups;
 } gan__conv;
 
-// A tile of C: c[i][j] = plus[i][j] + the sum over runs r and d < len of
-// a[i][a_run[r] + d a_step] * b[b_run[r] + d b_step + j]; plus[0] NULL: nothing is added. A row of C and of plus
-// may be the same.
+// A tile of C: c[i][j] = plus[i][j] + the sum over runs r and d < len of a[i][a_run[r] + d a_step] * b[b_run[r]
+// + d b_step + j]; plus[0] NULL: nothing is added. A row of C and of plus may be the same.
 enum { GAN__TILE_ROWS = 8 };
 typedef struct {
     const gan_real *a[GAN__TILE_ROWS], *plus[GAN__TILE_ROWS];
@@ -1517,8 +1516,8 @@ typedef struct gan__kernels {
     void (*clip)(size_t n, gan_real *p, gan_real lo, gan_real hi);
 
     void (*gemm[3])(const gan__strip *s); // tile_m x (v * lanes)
-    // Columns 0 .. count - 1 of src (depth x ld) as panels: panel j .. of some width begins at dst + j * depth,
-    // its row d is src[d * ld + j ..]. The last is filled up with zeros.
+    // Columns 0 .. count - 1 of src (depth x ld) as panels: panel j .. of some width begins at dst + j *
+    // depth, its row d is src[d * ld + j ..]. The last is filled up with zeros.
     void (*pack)(int64_t depth, int64_t count, const gan_real *src, int64_t ld, gan_real *dst);
     // dst[j * ldd + i] = src[i * ld + j], i < rows, j < cols
     void (*turn)(int64_t rows, int64_t cols, const gan_real *src, int64_t ld, gan_real *dst, int64_t ldd);
@@ -2970,21 +2969,24 @@ static void gan__gemm_aside(const gan__gemm_plan *g, gan__strip *s, int64_t i0, 
     const gan__kernels *const k = g->k;
     const int ld = k->tile_n, mr = k->tile_m;
     gan_real *const c = g->swapped ? g->c + j0 * g->ldc + i0 : g->c + i0 * g->ldc + j0;
-    const gan_real *const bias = fresh ? g->e.bias : NULL;
     int i, j;
     if (!fresh && g->swapped) k->turn(n, m, c, g->ldc, t, ld);
     for (i = 0; i < mr; ++i) {
         if (!fresh && !g->swapped)
             for (j = 0; j < n; ++j) t[i * ld + j] = i < m ? c[i * g->ldc + j] : 0;
-        if (bias)
-            for (j = 0; j < n; ++j) t[i * ld + j] = g->swapped ? i < m ? bias[i0 + i] : 0 : bias[j0 + j];
-        for (j = i < m ? n : 0; j < width; ++j) t[i * ld + j] = 0;
+        for (j = i < m ? n : 0; !fresh && j < width; ++j) t[i * ld + j] = 0;
         s->c[i] = t + i * ld;
-        s->plus[i] = fresh && !bias ? NULL : t + i * ld;
+        s->plus[i] = fresh ? NULL : t + i * ld;
     }
     k->gemm[width / k->lanes - 1](s);
-    if (last && g->e.act)
-        for (i = 0; i < m; ++i) gan__gemm_act(k, &g->e, n, t + i * ld);
+    // where a tile without a detour adds it, too: the cut for the threads must not show
+    for (i = 0; i < m && fresh && g->e.bias; ++i) {
+        gan_real *const row = t + i * ld;
+        if (g->swapped)
+            k->map[GAN__MAP_affine]((size_t)n, row, row, 1, NULL, 0, NULL, 0, 1, g->e.bias[i0 + i]);
+        else k->map[GAN__MAP_add]((size_t)n, row, row, 1, g->e.bias + j0, 1, NULL, 0, 0, 0);
+    }
+    for (i = 0; i < m && last; ++i) gan__gemm_act(k, &g->e, n, t + i * ld);
     if (g->swapped) k->turn(m, n, t, ld, c, g->ldc);
     else
         for (i = 0; i < m; ++i) memcpy(c + i * g->ldc, t + i * ld, (size_t)n * sizeof(gan_real));
@@ -3246,9 +3248,11 @@ static gan__conv_phase gan__conv_find_phase(int64_t a, int64_t length, int64_t p
     return f;
 }
 
-// Elements of scratch memory: of a group of images there and back, which is to stay in the second-level cache;
-// and of the images whose sums one weight gradient is made of at a time.
-#define GAN__CONV_ROOM 393216
+// Elements of scratch memory: least and most of a group of images there and back, which is to stay in the
+// second-level cache, though large weights want many images; and of the images whose sums one weight gradient
+// is made of at a time.
+#define GAN__CONV_LEAST 131072
+#define GAN__CONV_MOST 393216
 #define GAN__CONV_IMAGES 4194304
 
 // Channels-last images, and the NCHW planes that they come from or go to.
@@ -3265,6 +3269,7 @@ typedef struct {
     int64_t room_size;
     // one correlation for each phase (forward: a single one)
     int64_t phases_y, phases_x;
+    gan__conv_phase *y_phase, *x_phase;
     int forward;
     gan_real *bias; // padded
 } gan__conv_job;
@@ -3406,7 +3411,7 @@ static void gan__conv_job_images(const gan__conv_job *o, int64_t first, int64_t 
         k->turn(c, pixels, o->x + (first + i) * o->from_image, pixels, from + i * pixels * c, c);
     for (int64_t a = 0; a < o->phases_y; a++)
         for (int64_t b = 0; b < o->phases_x; b++) {
-            const gan__conv_phase y = gan__conv_job_axis(o, 1, a), x = gan__conv_job_axis(o, 0, b);
+            const gan__conv_phase y = o->y_phase[a], x = o->x_phase[b];
             const int64_t rows = y.axis.taps * x.axis.taps * c;
             for (int64_t j = 0, width; j < o->to_pad; j += width) {
                 width = gan__panel(o->to_pad - j, k->lanes);
@@ -3442,18 +3447,22 @@ static int gan__conv_job_run(gan_context *ctx, gan__conv_job *o)
     const int64_t each = o->from_h * o->from_w * o->from_channels + o->to_h * o->to_w * o->to_pad;
     const int64_t threads = ctx->threads < 1 ? 1 : ctx->threads;
     const int64_t weights = taps * o->from_channels * o->to_pad;
-    o->images = gan__gemm_min(GAN__CONV_ROOM / each + 1, (o->v->n + threads - 1) / threads);
+    int64_t room = gan__gemm_min(weights, GAN__CONV_MOST);
+    if (room < GAN__CONV_LEAST) room = GAN__CONV_LEAST;
+    o->images = gan__gemm_min(room / each + 1, (o->v->n + threads - 1) / threads);
     o->workers = gan__gemm_min(threads, (o->v->n + o->images - 1) / o->images);
     o->room_size = gan__gemm_round(2 * taps * (int64_t)(sizeof(int64_t) / sizeof(gan_real)), 16) +
                    o->k->tile_n + o->images * each;
     o->room_size = gan__gemm_round(o->room_size, 16);
-    o->packed = (gan_real *)gan__scratch(ctx, (size_t)(weights + o->to_pad) * sizeof(gan_real));
-    if (!o->packed) return 1;
-    o->room = (gan_real *)gan__scratch(ctx, (size_t)(o->workers * o->room_size) * sizeof(gan_real));
-    if (!o->room) {
-        gan__scratch_free(ctx, o->packed);
-        return 1;
-    }
+    const size_t phases = (size_t)(o->phases_y + o->phases_x) * sizeof(gan__conv_phase);
+    o->y_phase = (gan__conv_phase *)gan__scratch(
+        ctx, phases + (size_t)(weights + o->to_pad + o->workers * o->room_size + 32) * sizeof(gan_real));
+    if (!o->y_phase) return 1;
+    o->x_phase = o->y_phase + o->phases_y;
+    for (int64_t a = 0; a < o->phases_y; a++) o->y_phase[a] = gan__conv_job_axis(o, 1, a);
+    for (int64_t b = 0; b < o->phases_x; b++) o->x_phase[b] = gan__conv_job_axis(o, 0, b);
+    o->room = (gan_real *)(void *)((char *)o->y_phase + gan__gemm_round((int64_t)phases, 64));
+    o->packed = o->room + o->workers * o->room_size;
     o->bias = NULL;
     if (o->e.bias) {
         o->bias = o->packed + weights;
@@ -3462,8 +3471,7 @@ static int gan__conv_job_run(gan_context *ctx, gan__conv_job *o)
     gan__par(ctx, (o->from_channels + GAN__CONV_CHANNELS - 1) / GAN__CONV_CHANNELS, weights * 2,
              gan__conv_job_pack, o);
     gan__par(ctx, o->workers, INT64_MAX, gan__conv_job_task, o);
-    gan__scratch_free(ctx, o->room);
-    gan__scratch_free(ctx, o->packed);
+    gan__scratch_free(ctx, o->y_phase);
     return 0;
 }
 
@@ -3568,8 +3576,8 @@ static int gan__conv_input_columns(gan_context *ctx, const gan__conv *v, const g
     return 0;
 }
 
-// dx by phases: for each phase (a, b) of the stride the pixels (a + sh t, b + sw u) of dx are a correlation of
-// g, of stride 1, with the taps that meet them.
+// dx by phases: for each phase (a, b) of the stride the pixels (a + sh t, b + sw u) of dx are a correlation
+// of g, of stride 1, with the taps that meet them.
 static int gan__conv_input_phases(gan_context *ctx, const gan__conv *v, const gan_real *g, const gan_real *w,
                                   const gan__epilogue *e, gan_real *dx)
 {
@@ -3601,7 +3609,7 @@ static int gan__conv_input_phases(gan_context *ctx, const gan__conv *v, const ga
 }
 
 // dx = act(the gradient of x for the gradient g of y + bias), which is conv_transpose2d. The way is chosen by
-// the shape alone, by estimated cycles: phases multiply whole vectors of channels, columns fold every product.
+// the shape alone, by estimated cycles: phases multiply whole vectors of channels, columns fold each product.
 static int gan__conv_input(gan_context *ctx, const gan__conv *v, const gan_real *g, const gan_real *w,
                            const gan__epilogue *e, gan_real *dx)
 {
@@ -3626,7 +3634,7 @@ static int gan__conv_input(gan_context *ctx, const gan__conv *v, const gan_real 
 }
 
 // dw: rows (tap, channel of x), columns channels of y, the depth runs over the pixels of y; both operands lie
-// ready: x in blocks of tile_m channels, g in panels of channels, in both the channels of a pixel side by side.
+// ready: x in blocks of tile_m channels, g in panels of channels, both with a pixel's channels side by side.
 // (With all channels of a pixel side by side, strides of 2 kB met in the same cache sets: half the speed.) A
 // task makes all taps of a block of channels for one panel of columns.
 typedef struct {
@@ -10197,7 +10205,8 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed)
 #undef GAN__ARM64
 #undef GAN__COLS_BLOCK
 #undef GAN__CONV_IMAGES
-#undef GAN__CONV_ROOM
+#undef GAN__CONV_LEAST
+#undef GAN__CONV_MOST
 #undef GAN__DATA_POSIX
 #undef GAN__DEPTH_BLOCK
 #undef GAN__GRAIN
