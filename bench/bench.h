@@ -15,6 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#if defined(__unix__) || defined(__APPLE__)
+#include <sys/resource.h>
+#endif
 
 typedef struct bench_options {
     gan_desc desc;  // threads and isa as asked for
@@ -23,7 +26,7 @@ typedef struct bench_options {
     int first;      // argv[first .. argc - 1] are names
 } bench_options;
 
-// --threads T, --seconds S, --isa NAME (or all), --alone, then names. 0, or 2 after a line of usage.
+// --threads T, --seconds S, --isa NAME (or all), --alone, then words of `names`. 0, or 2 after the usage.
 static inline int read_options(bench_options *o, int argc, char **argv, double seconds, const char *names)
 {
 #define ROW(id, name) #name,
@@ -50,12 +53,17 @@ static inline int read_options(bench_options *o, int argc, char **argv, double s
             bad = 1;
         }
     }
-    o->first = i;
+    for (o->first = i; i < argc && !bad; ++i) {
+        const char *at = strstr(names, argv[i]);
+        const size_t n = strlen(argv[i]);
+        while (at && ((at > names && at[-1] != ' ') || (at[n] && at[n] != ' '))) at = strstr(at + 1, argv[i]);
+        bad = !at || !n;
+    }
     if (bad)
-        fprintf(stderr,
-                "%s [--threads T] [--seconds S] [--isa scalar|sse2|avx2|avx512|neon] [--alone] [NAME ...]\n"
-                "names: %s\n",
-                argv[0], names);
+        fprintf(
+            stderr,
+            "%s [--threads T] [--seconds S] [--isa scalar|sse2|avx2|avx512|neon] [--alone] [NAME ...]%s%s\n",
+            argv[0], *names ? "\nnames: " : "", names);
     return bad ? 2 : 0;
 }
 
@@ -85,6 +93,21 @@ static inline double median(double *v, int n) // sorts v; 0 of nothing
 {
     qsort(v, (size_t)n, sizeof *v, by_size);
     return n ? (v[n / 2] + v[(n - 1) / 2]) / 2 : 0;
+}
+
+static inline long resident(void) // MiB, the most of this process so far
+{
+#if defined(__unix__) || defined(__APPLE__)
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage)) return 0;
+#ifdef __APPLE__
+    return (long)usage.ru_maxrss / (1024 * 1024);
+#else
+    return (long)usage.ru_maxrss / 1024;
+#endif
+#else
+    return 0;
+#endif
 }
 
 // The peak: 12 independent chains of multiply-adds in registers, twice as many as two units of latency 4 need
