@@ -77,8 +77,9 @@ examples: $(addprefix build/,$(EXAMPLES))
 
 bench: $(addprefix build/,$(BENCHES))
 	build/bench_map
-	build/bench_gemm
-	build/bench_conv
+	build/bench_gemm --alone
+	build/bench_conv --alone
+	build/bench_small
 	build/bench_steps
 
 score: build/score

@@ -270,7 +270,7 @@ int main(int argc, char **argv)
     bench_options o;
     double sum[CONTENDERS] = {0}, logs[CONTENDERS] = {0}, lo = 1e30, hi = 0;
     int i, k, who, have_peer, compared = 0, code = 0;
-    if (read_options(&o, argc, argv, .2, "thesis dcgan32 dcgan64 wgangp_mnist")) return 2;
+    if (read_options(&o, argc, argv, .2, WORKLOAD_NAMES)) return 2;
     ctx = gan_create(&o.desc);
     if (!ctx) return fputs("no memory, or no such instruction set here\n", stderr), 1;
     have_peer = !o.alone && peer_ready(gan_threads(ctx));
