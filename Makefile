@@ -33,6 +33,8 @@ DOUBLES := $(addsuffix _double,$(filter $(TWICE),$(TESTS)))
 CHECKS := check_structure check_structure_self check_hygiene check_isa check_examples check_readme
 EXAMPLES := $(patsubst examples/%.c,%,$(wildcard examples/*.c))
 BENCHES := $(patsubst bench/%.c,bench_%,$(wildcard bench/*.c))
+# The benchmarks look for other libraries while they run; older C libraries keep that function apart.
+DL := $(if $(filter Linux,$(shell uname -s 2>/dev/null)),-ldl)
 HEADERS := gan.h $(wildcard examples/*.h data/include/stb/*.h)
 
 all: examples
@@ -57,8 +59,8 @@ $(addprefix build/,$(DOUBLES)): build/%_double: tests/%.c $(wildcard tests/*.h) 
 	$(COMPILE) -DGAN_DOUBLE $< -o $@ -lm
 $(addprefix build/,$(EXAMPLES)): build/%: examples/%.c $(HEADERS) | build
 	$(COMPILE) $< -o $@ -lm
-$(addprefix build/,$(BENCHES)): build/bench_%: bench/%.c $(HEADERS) | build
-	$(COMPILE) $< -o $@ -lm
+$(addprefix build/,$(BENCHES)): build/bench_%: bench/%.c $(wildcard bench/*.h) $(HEADERS) | build
+	$(COMPILE) $< -o $@ -lm $(DL)
 build/score: tools/score.c $(HEADERS) | build
 	$(COMPILE) $< -o $@ -lm
 build:
@@ -75,15 +77,16 @@ examples: $(addprefix build/,$(EXAMPLES))
 
 bench: $(addprefix build/,$(BENCHES))
 	build/bench_map
-	build/bench_gemm
-	build/bench_conv
+	build/bench_gemm --alone
+	build/bench_conv --alone
+	build/bench_small
 	build/bench_steps
 
 score: build/score
 	@sh tools/fetch_mnist.sh || true
 	build/score --data data/mnist $(FILES)
 
-FORMATTED = $(wildcard gan.h examples/*.[ch] tests/*.[ch] bench/*.c tools/*.c)
+FORMATTED = $(wildcard gan.h examples/*.[ch] tests/*.[ch] bench/*.[ch] tools/*.c)
 format:
 	clang-format -i $(FORMATTED)
 format-check:

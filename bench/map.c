@@ -4,23 +4,7 @@
 //
 // A line is `kernel GB/s GB/s x`: arrays that stay in the second-level cache, arrays that do not fit in any,
 // and the latter as a part of memcpy's. Counted are the bytes that must be read and written once.
-#ifndef _POSIX_C_SOURCE
-#define _POSIX_C_SOURCE 200112L
-#endif
-#define GAN_IMPLEMENTATION
-#include "gan.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
+#include "bench.h"
 
 // kernels beyond the maps
 enum { COPY = GAN__MAP_COUNT, SUM, DOT, SUMSQ, MAXIMUM, FINITE, EMA, CLIP, MOMENTUM, ADAM };
@@ -124,17 +108,11 @@ static double rate(const gan__kernels *k, int row, size_t n, int calls)
 
 int main(int argc, char **argv)
 {
-#define ROW(id, name) #name,
-    static const char *const isas[] = {"auto", GAN_ISAS(ROW)};
-#undef ROW
-    int i, isa, first = 0, last = 0;
-    if (argc == 3 && !strcmp(argv[1], "--isa")) {
-        for (i = 0; i < (int)GAN_ISA_COUNT && strcmp(argv[2], isas[i]); ++i) {}
-        first = last = i;
-        if (!strcmp(argv[2], "all")) first = 1, last = (int)GAN_ISA_COUNT - 1;
-    }
-    if (first == (int)GAN_ISA_COUNT || (argc != 1 && argc != 3))
-        return fputs("bench_map [--isa NAME, or all]\n", stderr), 2;
+    bench_options chosen;
+    int i, isa, last;
+    if (read_options(&chosen, argc, argv, 0, "")) return 2;
+    isa = last = (int)chosen.desc.isa;
+    if (isa == (int)GAN_ISA_COUNT) isa = GAN_ISA_SCALAR, last = (int)GAN_ISA_COUNT - 1;
     a = (gan_real *)malloc(BIG * sizeof *a);
     b = (gan_real *)malloc(BIG * sizeof *b);
     c = (gan_real *)malloc(BIG * sizeof *c);
@@ -152,11 +130,11 @@ int main(int argc, char **argv)
     o.eps = (gan_real)1e-8;
     o.scale = 1;
     o.step = 2;
-    for (isa = first; isa <= last; ++isa) {
+    for (; isa <= last; ++isa) {
         const gan__kernels *k = gan__isa_choose((gan_isa)isa);
         double copy = 0;
         if (!k) {
-            printf("%s: not on this machine\n", isas[isa]);
+            if (chosen.desc.isa != GAN_ISA_COUNT) fputs("no such instruction set here\n", stderr);
             continue;
         }
         printf("%s, one thread, GB/s: in the cache, in memory, part of memcpy's\n", k->name);

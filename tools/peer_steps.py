@@ -105,9 +105,9 @@ def wgangp(nets, real, latent, critic_steps=5):
             with torch.no_grad():
                 fake = g(torch.randn(n, latent))
             e = torch.rand([n] + [1] * (real.dim() - 1))
-            between = torch.lerp(fake, real, e).requires_grad_(True)
+            between = (e * real + (1 - e) * fake).requires_grad_(True)
             slope, = torch.autograd.grad(d(between).sum(), between, create_graph=True)
-            penalty = (slope.flatten(1).norm(dim=1) - 1).square().mean()
+            penalty = ((slope.flatten(1).norm(2, 1) - 1) ** 2).mean()
             (d(fake).mean() - d(real).mean() + 10 * penalty).backward()
             od.step()
         og.zero_grad()
@@ -159,4 +159,5 @@ def main():
               flush=True)
 
 
-main()
+if __name__ == '__main__':
+    main()
