@@ -1472,8 +1472,8 @@ typedef struct {
     int64_t n, ci, h, w, co, kh, kw, oh, ow, sh, sw, ph, pw, dh, dw, groups;
 } gan__conv;
 
-// A tile of C: c[i][j] = plus[i][j] + the sum over runs r and d < len of a[i][a_run[r] + d a_step] * b[b_run[r]
-// + d b_step + j]; plus[0] NULL: nothing is added. A row of C and of plus may be the same.
+// A tile of C: c[i][j] = plus[i][j] + the sum over runs r and d < len of a[i][a_run[r] + d a_step] *
+// b[b_run[r] + d b_step + j]; plus[0] NULL: nothing is added. A row of C and of plus may be the same.
 enum { GAN__TILE_ROWS = 8 };
 typedef struct {
     const gan_real *a[GAN__TILE_ROWS], *plus[GAN__TILE_ROWS];
