@@ -7,7 +7,7 @@
 #include "bench.h"
 
 // kernels beyond the maps
-enum { COPY = GAN__MAP_COUNT, SUM, DOT, SUMSQ, MAXIMUM, FINITE, EMA, CLIP, MOMENTUM, ADAM };
+enum { COPY = GAN__MAP_COUNT, SUM, DOT, SUMSQ, MAXIMUM, FINITE, EMA, MOMENTUM, ADAM };
 
 #define MAP(name, inputs)                                                                                    \
     {                                                                                                        \
@@ -65,7 +65,6 @@ static const struct {
     {"max", MAXIMUM, 1},
     {"finite", FINITE, 1},
     {"ema", EMA, 3},
-    {"clip", CLIP, 2},
     {"sgd, momentum", MOMENTUM, 5},
     {"adam", ADAM, 7},
 };
@@ -85,10 +84,9 @@ static void run(const gan__kernels *k, int what, size_t n)
     case MAXIMUM: sink += (double)k->max(n, a); break;
     case FINITE: sink += k->finite(n, a); break;
     case EMA: k->ema(n, y, a, (gan_real).999); break;
-    case CLIP: k->clip(n, y, -1, 1); break;
     case MOMENTUM: k->sgd(n, y, a, b, &o); break;
     case ADAM: k->adam(n, y, a, b, c, &o); break;
-    default: k->map[what](n, y, a, 1, b, 1, c, 1, (gan_real).2, (gan_real)1.5);
+    default: gan__isa_map(k, what, n, y, a, 1, b, 1, c, 1, (gan_real).2, (gan_real)1.5);
     }
 }
 
