@@ -7,7 +7,20 @@
 #include "bench.h"
 
 // kernels beyond the maps
-enum { COPY = GAN__MAP_COUNT, SUM, DOT, SUMSQ, MAXIMUM, FINITE, EMA, CLIP, MOMENTUM, ADAM };
+enum {
+    COPY = GAN__MAP_COUNT,
+    SUM,
+    DOT,
+    SUMSQ,
+    MAXIMUM,
+    FINITE,
+    MAX_POOL,
+    MAX_UNPOOL,
+    EMA,
+    CLIP,
+    MOMENTUM,
+    ADAM
+};
 
 #define MAP(name, inputs)                                                                                    \
     {                                                                                                        \
@@ -64,6 +77,8 @@ static const struct {
     {"sumsq", SUMSQ, 1},
     {"max", MAXIMUM, 1},
     {"finite", FINITE, 1},
+    {"max_pool, inputs", MAX_POOL, 1}, // and a quarter of that written
+    {"max_unpool, outputs", MAX_UNPOOL, 1},
     {"ema", EMA, 3},
     {"clip", CLIP, 2},
     {"sgd, momentum", MOMENTUM, 5},
@@ -72,6 +87,7 @@ static const struct {
 enum { ROWS = sizeof rows / sizeof rows[0], BIG = 1 << 22, SMALL = 1 << 14 };
 
 static gan_real *a, *b, *c, *y;
+static unsigned char places[BIG / 4];
 static gan__opt_args o;
 static double sink; // so that no compiler leaves the work out
 
@@ -84,6 +100,8 @@ static void run(const gan__kernels *k, int what, size_t n)
     case SUMSQ: sink += (double)k->sumsq(n, a); break;
     case MAXIMUM: sink += (double)k->max(n, a); break;
     case FINITE: sink += k->finite(n, a); break;
+    case MAX_POOL: k->max_pool((int)n / 128, 32, 64, a, y, places); break;
+    case MAX_UNPOOL: k->max_unpool((int)n / 128, 32, (int)n / 64, 64, a, places, y); break;
     case EMA: k->ema(n, y, a, (gan_real).999); break;
     case CLIP: k->clip(n, y, -1, 1); break;
     case MOMENTUM: k->sgd(n, y, a, b, &o); break;

@@ -356,6 +356,46 @@ static void test_reductions(const gan__kernels *k)
     }
 }
 
+// Windows of 2 x 2 against their definition, with ties and, in some, a NaN; `wrong`: the last of equals.
+static void test_pools(const gan__kernels *k, int wrong)
+{
+    for (int oh = 1; oh < 4; ++oh)
+        for (int ow = 1; ow < 40; ow += ow < 20 ? 1 : 19)
+            for (int kind = 0; kind < 4; ++kind) {
+                const int h = 2 * oh + (kind & 1), w = 2 * ow + (kind & 1), n = oh * ow;
+                gan_real *x = filled(h * w), *y = reals(n), *g = filled(n), *back = filled(h * w);
+                unsigned char *at = (unsigned char *)zeros(n, 1);
+                int off = 0, gone = 0;
+                for (int i = 0; i < h * w; ++i) x[i] = (gan_real)((int)(x[i] * 4)); // many ties
+                if (kind & 2) x[test_int(0, h * w - 1)] = not_a_number();
+                y[n] = back[h * w] = 9;
+                at[n] = 9;
+                k->max_pool(oh, ow, w, x, y, at);
+                k->max_unpool(oh, ow, h, w, g, at, back);
+                CHECK(y[n] == 9 && at[n] == 9 && back[h * w] == 9, "%d x %d: wrote beyond its end", oh, ow);
+                for (int i = 0; i < n; ++i) {
+                    const gan_real *from = x + i / ow * 2 * w + i % ow * 2;
+                    gan_real *to = back + i / ow * 2 * w + i % ow * 2;
+                    int best = 0;
+                    for (int u = 1; u < 4; ++u) {
+                        const gan_real v = from[u / 2 * w + u % 2], top = from[best / 2 * w + best % 2];
+                        if (v > top || v != v || (wrong && v >= top)) best = u;
+                    }
+                    off += at[i] != best || memcmp(&y[i], &from[best / 2 * w + best % 2], sizeof *y);
+                    gone += to[at[i] / 2 * w + at[i] % 2] != g[i];
+                    to[at[i] / 2 * w + at[i] % 2] = 0;
+                }
+                for (int i = 0; i < h * w; ++i) gone += back[i] != 0;
+                CHECK(!off, "max_pool %d x %d of rows of %d: %d differ", oh, ow, w, off);
+                CHECK(!gone, "max_unpool %d x %d of rows of %d: %d differ", oh, ow, w, gone);
+                free(x);
+                free(y);
+                free(g);
+                free(back);
+                free(at);
+            }
+}
+
 // ---- optimisers
 
 enum {
@@ -634,6 +674,7 @@ static void test_controls(void)
     TEST_MUST_FAIL ("a finite number for an infinity is caught") { CHECK(ulps(1, HUGE_VAL) <= 4, "inf"); }
     TEST_MUST_FAIL ("Nesterov's momentum is not the plain one") { five_steps(k, SGD, SGD_NESTEROV, 37); }
     TEST_MUST_FAIL ("decoupled decay is not the coupled one") { five_steps(k, ADAM, ADAMW, 37); }
+    TEST_MUST_FAIL ("the last of equal maxima instead of the first is caught") { test_pools(k, 1); }
     TEST_MUST_FAIL ("a row that is packed for the next one is caught") { test_pack(k, 1); }
     TEST_MUST_FAIL ("a column that is turned for the next one is caught") { test_turn(k, 1); }
     TEST_MUST_FAIL ("a tile that is off by 1e-3 in one element is caught") { test_tiles(k, 1); }
@@ -659,6 +700,7 @@ int main(void)
         }
         TESTF ("%s: panels are packed", k->name) { test_pack(k, 0); }
         TESTF ("%s: matrices are turned", k->name) { test_turn(k, 0); }
+        TESTF ("%s: maxima of 2 x 2, their places, and the way back", k->name) { test_pools(k, 0); }
         TESTF ("%s: columns are folded into an input gradient", k->name) { test_fold(k, 0); }
         TESTF ("%s: micro tiles of one, two and three vectors", k->name) { test_tiles(k, 0); }
     }

@@ -1243,6 +1243,35 @@ static nd pool(const params *q, const nd *x, int maximum)
     return y;
 }
 static nd r_max_pool2d(const params *q, const nd *x) { return pool(q, x, 1); }
+// x[0] the input of max_pool2d; the first of equal maxima of the window of entry e stands here.
+static size_t pool_place(const params *q, const nd *x, const int *ydim, size_t e)
+{
+    int k = q->i[0], s = q->i[1] ? q->i[1] : k, h = x->dim[2], w = x->dim[3], at[4], u;
+    size_t best = 0;
+    double top = -HUGE_VAL;
+    unravel(e, 4, ydim, at);
+    for (u = 0; u < k * k; ++u) {
+        size_t place =
+            (size_t)(((at[0] * x->dim[1] + at[1]) * h + at[2] * s + u / k) * w + at[3] * s + u % k);
+        if (x->v[place] > top) top = x->v[place], best = place;
+    }
+    return best;
+}
+CALL(max_unpool2d, pull(gan_max_pool2d(x[0], q->i[0], q->i[1]), x[1], x[0]))
+static nd r_max_unpool2d(const params *q, const nd *x)
+{
+    nd y = nd_new(4, x->dim);
+    for (size_t e = 0; e < x[1].n; ++e) y.v[pool_place(q, x, x[1].dim, e)] += x[1].v[e];
+    return y;
+}
+// The gradient of sum(x[2] max_unpool2d(x[1])) by x[1].
+CALL(max_repool2d, pull(pull(gan_max_pool2d(x[0], q->i[0], q->i[1]), x[1], x[0]), x[2], x[1]))
+static nd r_max_repool2d(const params *q, const nd *x)
+{
+    nd y = nd_new(4, x[1].dim);
+    for (size_t e = 0; e < y.n; ++e) y.v[e] = x[2].v[pool_place(q, x, y.dim, e)];
+    return y;
+}
 static nd r_avg_pool2d(const params *q, const nd *x) { return pool(q, x, 0); }
 CALL(avg_pool2d_backward, pull(gan_avg_pool2d(x[0], q->i[0], q->i[1]), x[1], x[0]))
 static nd r_avg_pool2d_backward(const params *q, const nd *x)
@@ -1260,8 +1289,9 @@ static nd r_avg_pool2d_backward(const params *q, const nd *x)
     return y;
 }
 static const conv_case pool_cases[] = {
-    {"2,3,4,4", {2, 2}}, {"1,2,5,7", {2, 0}}, {"1,2,5,7", {3, 1}}, {"1,1,7,5", {3, 2}},
-    {"1,1,6,6", {2, 3}}, {"1,3,3,3", {1, 1}}, {"1,1,1,1", {1, 0}}, {"2,1,4,3", {3, 3}},
+    {"2,3,4,4", {2, 2}}, {"1,2,5,7", {2, 0}}, {"1,2,5,7", {3, 1}},
+    {"1,1,7,5", {3, 2}}, {"1,1,6,6", {2, 3}}, {"1,3,3,3", {1, 1}},
+    {"1,1,1,1", {1, 0}}, {"2,1,4,3", {3, 3}}, {"1,1,13,14", {12, 1}},
 };
 static const conv_case pool_backward_cases[] = {
     {"2,2,4,4; 2,2,2,2", {2, 2}},
@@ -1274,6 +1304,22 @@ static void test_max_pool2d(void)
     OVER_CONV(pool_cases, max_pool2d);
     LARGE(max_pool2d, "16,33,24,24", P(.i = {2, 2}));
     LARGE(max_pool2d, "4,33,24,25", P(.i = {3, 2}));
+}
+static void test_max_unpool2d(void)
+{
+    OVER_CONV(pool_backward_cases, max_unpool2d);
+    op_sample("max_unpool2d of a wide window", f_max_unpool2d, r_max_unpool2d, "1,1,13,14; 1,1,2,3",
+              P(.i = {12, 1}, .seeds = 1));
+    LARGE(max_unpool2d, "16,33,24,24; 16,33,12,12", P(.i = {2, 2}));
+    LARGE(max_unpool2d, "4,33,25,37; 4,33,12,18", P(.i = {2, 2}));
+    LARGE(max_unpool2d, "4,33,24,25; 4,33,11,12", P(.i = {3, 2}));
+}
+static void test_max_repool2d(void)
+{
+    op_sample("max_repool2d", f_max_repool2d, r_max_repool2d, "1,2,5,7; 1,2,2,3; 1,2,5,7", P(.i = {2, 2}));
+    op_sample("max_repool2d, overlapping", f_max_repool2d, r_max_repool2d, "1,2,5,7; 1,2,3,5; 1,2,5,7",
+              P(.i = {3, 1}));
+    LARGE(max_repool2d, "4,33,24,24; 4,33,12,12; 4,33,24,24", P(.i = {2, 2}));
 }
 static void test_avg_pool2d(void)
 {
