@@ -2560,7 +2560,8 @@ static void GAN__NAME(rmsprop)(size_t n, gan_real *p, const gan_real *g, gan_rea
 }
 
 // d = g + wd p (Adam) or p *= 1 - lr wd (AdamW); m = beta1 m + (1 - beta1) d; v = beta2 v + (1 - beta2) d^2;
-// p -= lr / bias1 * m / (sqrt(v) / sqrt(bias2) + eps)
+// p -= lr / bias1 * m / (sqrt(v) / sqrt(bias2) + eps); by 1 / sqrt(bias2), since a second division made it
+// slower by half.
 static void GAN__NAME(adam)(size_t n, gan_real *p, const gan_real *g, gan_real *u, gan_real *v,
                             const gan__opt_args *o)
 {
@@ -2570,13 +2571,13 @@ static void GAN__NAME(adam)(size_t n, gan_real *p, const gan_real *g, gan_real *
     const GAN__VF beta1 = GAN__SET1(o->beta1), fresh1 = GAN__SET1(1 - o->beta1);
     const GAN__VF beta2 = GAN__SET1(o->beta2), fresh2 = GAN__SET1(1 - o->beta2);
     const GAN__VF rate = GAN__SET1(o->lr / o->bias1), eps = GAN__SET1(o->eps);
-    const GAN__VF root2 = GAN__SET1(sqrt((double)o->bias2));
+    const GAN__VF root2 = GAN__SET1(1 / sqrt((double)o->bias2));
     GAN__OPTIMISER(
         d = GAN__FMA(decay, w, d);
         w = GAN__MUL(w, shrink);
         s = GAN__FMA(fresh1, d, GAN__MUL(beta1, s));
         t = GAN__FMA(fresh2, GAN__MUL(d, d), GAN__MUL(beta2, t));
-        w = GAN__FNMA(rate, GAN__DIV(s, GAN__ADD(GAN__DIV(GAN__SQRT(t), root2), eps)), w);
+        w = GAN__FNMA(rate, GAN__DIV(s, GAN__FMA(GAN__SQRT(t), root2, eps)), w);
     )
 }
 
