@@ -7,7 +7,22 @@
 #include "bench.h"
 
 // kernels beyond the maps
-enum { COPY = GAN__MAP_COUNT, SUM, DOT, SUMSQ, MAXIMUM, FINITE, EMA, MOMENTUM, ADAM };
+enum {
+    COPY = GAN__MAP_COUNT,
+    SUM,
+    DOT,
+    SUMSQ,
+    MAXIMUM,
+    FINITE,
+    NORM_SUMS,
+    NORM_APPLY,
+    NORM_BACK,
+    MAX_POOL,
+    MAX_UNPOOL,
+    EMA,
+    MOMENTUM,
+    ADAM
+};
 
 #define MAP(name, inputs)                                                                                    \
     {                                                                                                        \
@@ -57,13 +72,16 @@ static const struct {
     MAP(where, 3),
     MAP(fma, 3),
     MAP(lerp, 3),
-    MAP(sub_mul, 3),
-    MAP(sqdev_add, 3),
     {"sum", SUM, 1},
     {"dot", DOT, 2},
     {"sumsq", SUMSQ, 1},
     {"max", MAXIMUM, 1},
     {"finite", FINITE, 1},
+    {"norm_sums", NORM_SUMS, 1}, // of 32 channels of 8 x 8 pixels
+    {"norm_apply", NORM_APPLY, 2},
+    {"norm_apply, back", NORM_BACK, 3},
+    {"max_pool, inputs", MAX_POOL, 1}, // and a quarter of that written
+    {"max_unpool, outputs", MAX_UNPOOL, 1},
     {"ema", EMA, 3},
     {"sgd, momentum", MOMENTUM, 5},
     {"adam", ADAM, 7},
@@ -71,6 +89,8 @@ static const struct {
 enum { ROWS = sizeof rows / sizeof rows[0], BIG = 1 << 22, SMALL = 1 << 14 };
 
 static gan_real *a, *b, *c, *y;
+static gan_real sums[64];
+static unsigned char places[BIG / 4];
 static gan__opt_args o;
 static double sink; // so that no compiler leaves the work out
 
@@ -83,6 +103,11 @@ static void run(const gan__kernels *k, int what, size_t n)
     case SUMSQ: sink += (double)k->sumsq(n, a); break;
     case MAXIMUM: sink += (double)k->max(n, a); break;
     case FINITE: sink += k->finite(n, a); break;
+    case NORM_SUMS: k->norm_sums((int64_t)n / 2048, 2048, 32, 64, a, NULL, b, sums, sums + 32); break;
+    case NORM_APPLY: k->norm_apply((int64_t)n / 2048, 2048, 32, 64, a, NULL, b, b, b, NULL, y); break;
+    case NORM_BACK: k->norm_apply((int64_t)n / 2048, 2048, 32, 64, a, c, b, b, b, b, y); break;
+    case MAX_POOL: k->max_pool((int)n / 128, 32, 64, a, y, places); break;
+    case MAX_UNPOOL: k->max_unpool((int)n / 128, 32, (int)n / 64, 64, a, places, y); break;
     case EMA: k->ema(n, y, a, (gan_real).999); break;
     case MOMENTUM: k->sgd(n, y, a, b, &o); break;
     case ADAM: k->adam(n, y, a, b, c, &o); break;

@@ -15,8 +15,7 @@
     X(cos, 1) X(tanh, 1) X(sigmoid, 1) X(softplus, 1) X(erf, 1) X(relu, 1) X(leaky_relu, 1) X(elu, 1)        \
     X(gelu, 1) X(silu, 1) X(clamp, 1) X(add, 2) X(sub, 2) X(mul, 2) X(div, 2) X(maximum, 2) X(minimum, 2)    \
     X(pow, 2) X(lt, 2) X(le, 2) X(eq, 2) X(ne, 2) X(tanh_backward, 2) X(sigmoid_backward, 2)                 \
-    X(leaky_relu_backward, 2) X(elu_backward, 2) X(axpy, 2) X(where, 3) X(fma, 3) X(lerp, 3) X(sub_mul, 3)   \
-    X(sqdev_add, 3)
+    X(leaky_relu_backward, 2) X(elu_backward, 2) X(axpy, 2) X(where, 3) X(fma, 3) X(lerp, 3)
 // clang-format on
 #define ROW(name, inputs) {#name, inputs, GAN__MAP_##name},
 static const struct {
@@ -80,8 +79,6 @@ static double want(int map, double a, double b, double c, double p, double q)
     case GAN__MAP_where: return a != 0 ? b : c;
     case GAN__MAP_fma: return a * b + c;
     case GAN__MAP_lerp: return a + c * (b - a);
-    case GAN__MAP_sub_mul: return (a - b) * c;
-    case GAN__MAP_sqdev_add: return a + (b - c) * (b - c);
     default: return HUGE_VAL - HUGE_VAL;
     }
 }
@@ -279,18 +276,17 @@ static void test_reductions(const gan__kernels *k)
     const double limit = sizeof(gan_real) == 4 ? 4 : 200; // the reference is no better than double
     TESTF ("%s: reductions equal sums in double, wherever the array begins", k->name) {
         for (int64_t n = 0; n < 5000; n = n < 40 ? n + 1 : n * 3) {
-            gan_real *a = filled(n), *b = filled(n), *c = reals(n + 3), got[4], top = (gan_real)-HUGE_VAL;
-            double w[4] = {0, 0, 0, 0}, scale[4], size = 1e-30, e;
+            gan_real *a = filled(n), *b = filled(n), *c = reals(n + 3), got[3], top = (gan_real)-HUGE_VAL;
+            double w[3] = {0, 0, 0}, scale[3], size = 1e-30, e;
             for (int64_t i = 0; i < n; ++i) {
                 const double x = (double)a[i];
                 w[0] += x;
                 w[1] += x * (double)b[i];
                 w[2] += x * x;
-                w[3] += (x - .25) * (x - .25);
                 size += fabs(x) + 1;
                 if (a[i] > top) top = a[i];
             }
-            for (int i = 0; i < 4; ++i) scale[i] = size;
+            for (int i = 0; i < 3; ++i) scale[i] = size;
             for (int moved = 0; moved < 3; ++moved) {
                 gan_real *p = moved ? c + moved : a;
                 const gan_real first = k->sum((size_t)n, a);
@@ -298,8 +294,7 @@ static void test_reductions(const gan__kernels *k)
                 got[0] = k->sum((size_t)n, p);
                 got[1] = k->dot((size_t)n, p, b);
                 got[2] = k->sumsq((size_t)n, p);
-                got[3] = k->sumsq_dev((size_t)n, p, (gan_real).25);
-                e = worst(4, got, w, scale);
+                e = worst(3, got, w, scale);
                 CHECK(e < limit, "n %d: %g eps", (int)n, e);
                 CHECK(got[0] == first, "the sum depends on the alignment");
                 CHECK(k->max((size_t)n, p) == top, "max of %d", (int)n);
@@ -330,30 +325,96 @@ static void test_reductions(const gan__kernels *k)
             free(a);
         }
     }
-    TESTF ("%s: norm_backward is s (g - m1 - h m2) for every stride", k->name) {
-        for (int n = 0; n < 40; ++n)
-            for (int s = 0; s < 8; ++s) {
-                const size_t s1 = s & 1, s2 = s >> 1 & 1, ss = s >> 2 & 1;
-                gan_real g[40], h[40], m1[40], m2[40], sc[40], y[41];
-                double w[40], u[40], e;
-                fill(g, 40);
-                fill(h, 40);
-                fill(m1, 40);
-                fill(m2, 40);
-                fill(sc, 40);
-                for (int i = 0; i < n; ++i) {
-                    const size_t j = (size_t)i;
-                    w[i] = (double)sc[j * ss] *
-                           ((double)g[i] - (double)m1[j * s1] - (double)h[i] * (double)m2[j * s2]);
-                    u[i] = 3;
+}
+
+// Sums and the affine map by channel, with a gradient and without; `wrong`: of the next channel.
+static void test_norms(const gan__kernels *k, int wrong)
+{
+    static const int channels[] = {1, 3, 16, 37, 64}, lengths[] = {1, 2, 7, 16, 49, 100};
+    for (size_t u = 0; u < COUNT(channels); ++u)
+        for (size_t v = 0; v < COUNT(lengths); ++v)
+            for (int with_g = 0; with_g < 2; ++with_g) {
+                const int c = channels[u], b = lengths[v], images = 3, gap = 5, image = c * b + gap;
+                gan_real *x = filled(images * image), *g = filled(images * image),
+                         *y = filled(images * image);
+                gan_real *m = filled(c), *p = filled(c), *q = filled(c), *s = filled(c), *sum = reals(2 * c);
+                double *w = doubles(images * image), *size = doubles(images * image);
+                double *ws = doubles(2 * c), *sizes = doubles(2 * c), e;
+                sum[2 * c] = 9;
+                for (int i = 0; i < images * image; ++i) {
+                    const int n = i % image, ch = (n / b + (wrong && n % b == 0)) % c;
+                    const double d = (double)x[i] - (double)m[ch], t = with_g ? (double)g[i] : d;
+                    w[i] = (double)y[i];
+                    size[i] = 1e-30;
+                    if (n >= c * b) continue;
+                    ws[ch] += t;
+                    ws[c + ch] += t * d;
+                    sizes[ch] += 2;
+                    sizes[c + ch] += 4;
+                    w[i] = (double)p[ch] * d + (double)q[ch] + (with_g ? (double)s[ch] * t : 0);
+                    size[i] = 6;
                 }
-                y[n] = 5;
-                k->norm_backward((size_t)n, y, g, h, m1, s1, m2, s2, sc, ss);
-                e = worst(n, y, w, u);
-                CHECK(y[n] == 5, "n %d: wrote beyond its end", n);
-                CHECK(e < 4, "n %d strides %d: %g eps", n, s, e);
+                k->norm_sums(images, image, c, b, x, with_g ? g : NULL, m, sum, sum + c);
+                k->norm_apply(images, image, c, b, x, with_g ? g : NULL, m, p, q, with_g ? s : NULL, y);
+                CHECK(sum[2 * c] == 9, "%d channels of %d: wrote beyond its end", c, b);
+                e = worst(2 * c, sum, ws, sizes);
+                CHECK(e < 8 || (sizeof(gan_real) == 8 && e < 200), "sums of %d channels of %d: %g eps", c, b,
+                      e);
+                e = worst(images * image, y, w, size);
+                CHECK(e < 4, "%d channels of %d: %g eps", c, b, e);
+                free(x);
+                free(g);
+                free(y);
+                free(m);
+                free(p);
+                free(q);
+                free(s);
+                free(sum);
+                free(w);
+                free(size);
+                free(ws);
+                free(sizes);
             }
-    }
+}
+
+// Windows of 2 x 2 against their definition, with ties and, in some, a NaN; `wrong`: the last of equals.
+static void test_pools(const gan__kernels *k, int wrong)
+{
+    for (int oh = 1; oh < 4; ++oh)
+        for (int ow = 1; ow < 40; ow += ow < 20 ? 1 : 19)
+            for (int kind = 0; kind < 4; ++kind) {
+                const int h = 2 * oh + (kind & 1), w = 2 * ow + (kind & 1), n = oh * ow;
+                gan_real *x = filled(h * w), *y = reals(n), *g = filled(n), *back = filled(h * w);
+                unsigned char *at = (unsigned char *)zeros(n, 1);
+                int off = 0, gone = 0;
+                for (int i = 0; i < h * w; ++i) x[i] = (gan_real)((int)(x[i] * 4)); // many ties
+                if (kind & 2) x[test_int(0, h * w - 1)] = not_a_number();
+                y[n] = back[h * w] = 9;
+                at[n] = 9;
+                k->max_pool(oh, ow, w, x, y, at);
+                k->max_unpool(oh, ow, h, w, g, at, back);
+                CHECK(y[n] == 9 && at[n] == 9 && back[h * w] == 9, "%d x %d: wrote beyond its end", oh, ow);
+                for (int i = 0; i < n; ++i) {
+                    const gan_real *from = x + i / ow * 2 * w + i % ow * 2;
+                    gan_real *to = back + i / ow * 2 * w + i % ow * 2;
+                    int best = 0;
+                    for (int u = 1; u < 4; ++u) {
+                        const gan_real v = from[u / 2 * w + u % 2], top = from[best / 2 * w + best % 2];
+                        if (v > top || v != v || (wrong && v >= top)) best = u;
+                    }
+                    off += at[i] != best || memcmp(&y[i], &from[best / 2 * w + best % 2], sizeof *y);
+                    gone += to[at[i] / 2 * w + at[i] % 2] != g[i];
+                    to[at[i] / 2 * w + at[i] % 2] = 0;
+                }
+                for (int i = 0; i < h * w; ++i) gone += back[i] != 0;
+                CHECK(!off, "max_pool %d x %d of rows of %d: %d differ", oh, ow, w, off);
+                CHECK(!gone, "max_unpool %d x %d of rows of %d: %d differ", oh, ow, w, gone);
+                free(x);
+                free(y);
+                free(g);
+                free(back);
+                free(at);
+            }
 }
 
 // ---- optimisers
@@ -631,6 +692,8 @@ static void test_controls(void)
     TEST_MUST_FAIL ("a finite number for an infinity is caught") { CHECK(ulps(1, HUGE_VAL) <= 4, "inf"); }
     TEST_MUST_FAIL ("Nesterov's momentum is not the plain one") { five_steps(k, SGD, SGD_NESTEROV, 37); }
     TEST_MUST_FAIL ("decoupled decay is not the coupled one") { five_steps(k, ADAM, ADAMW, 37); }
+    TEST_MUST_FAIL ("a value that is taken for the next channel's is caught") { test_norms(k, 1); }
+    TEST_MUST_FAIL ("the last of equal maxima instead of the first is caught") { test_pools(k, 1); }
     TEST_MUST_FAIL ("a row that is packed for the next one is caught") { test_pack(k, 1); }
     TEST_MUST_FAIL ("a column that is turned for the next one is caught") { test_turn(k, 1); }
     TEST_MUST_FAIL ("a tile that is off by 1e-3 in one element is caught") { test_tiles(k, 1); }
@@ -656,6 +719,8 @@ int main(void)
         }
         TESTF ("%s: panels are packed", k->name) { test_pack(k, 0); }
         TESTF ("%s: matrices are turned", k->name) { test_turn(k, 0); }
+        TESTF ("%s: sums and affine maps by channel", k->name) { test_norms(k, 0); }
+        TESTF ("%s: maxima of 2 x 2, their places, and the way back", k->name) { test_pools(k, 0); }
         TESTF ("%s: columns are folded into an input gradient", k->name) { test_fold(k, 0); }
         TESTF ("%s: micro tiles of one, two and three vectors", k->name) { test_tiles(k, 0); }
     }

@@ -1243,6 +1243,35 @@ static nd pool(const params *q, const nd *x, int maximum)
     return y;
 }
 static nd r_max_pool2d(const params *q, const nd *x) { return pool(q, x, 1); }
+// x[0] the input of max_pool2d; the first of equal maxima of the window of entry e stands here.
+static size_t pool_place(const params *q, const nd *x, const int *ydim, size_t e)
+{
+    int k = q->i[0], s = q->i[1] ? q->i[1] : k, h = x->dim[2], w = x->dim[3], at[4], u;
+    size_t best = 0;
+    double top = -HUGE_VAL;
+    unravel(e, 4, ydim, at);
+    for (u = 0; u < k * k; ++u) {
+        size_t place =
+            (size_t)(((at[0] * x->dim[1] + at[1]) * h + at[2] * s + u / k) * w + at[3] * s + u % k);
+        if (x->v[place] > top) top = x->v[place], best = place;
+    }
+    return best;
+}
+CALL(max_unpool2d, pull(gan_max_pool2d(x[0], q->i[0], q->i[1]), x[1], x[0]))
+static nd r_max_unpool2d(const params *q, const nd *x)
+{
+    nd y = nd_new(4, x->dim);
+    for (size_t e = 0; e < x[1].n; ++e) y.v[pool_place(q, x, x[1].dim, e)] += x[1].v[e];
+    return y;
+}
+// The gradient of sum(x[2] max_unpool2d(x[1])) by x[1].
+CALL(max_repool2d, pull(pull(gan_max_pool2d(x[0], q->i[0], q->i[1]), x[1], x[0]), x[2], x[1]))
+static nd r_max_repool2d(const params *q, const nd *x)
+{
+    nd y = nd_new(4, x[1].dim);
+    for (size_t e = 0; e < y.n; ++e) y.v[e] = x[2].v[pool_place(q, x, y.dim, e)];
+    return y;
+}
 static nd r_avg_pool2d(const params *q, const nd *x) { return pool(q, x, 0); }
 CALL(avg_pool2d_backward, pull(gan_avg_pool2d(x[0], q->i[0], q->i[1]), x[1], x[0]))
 static nd r_avg_pool2d_backward(const params *q, const nd *x)
@@ -1260,8 +1289,9 @@ static nd r_avg_pool2d_backward(const params *q, const nd *x)
     return y;
 }
 static const conv_case pool_cases[] = {
-    {"2,3,4,4", {2, 2}}, {"1,2,5,7", {2, 0}}, {"1,2,5,7", {3, 1}}, {"1,1,7,5", {3, 2}},
-    {"1,1,6,6", {2, 3}}, {"1,3,3,3", {1, 1}}, {"1,1,1,1", {1, 0}}, {"2,1,4,3", {3, 3}},
+    {"2,3,4,4", {2, 2}}, {"1,2,5,7", {2, 0}}, {"1,2,5,7", {3, 1}},
+    {"1,1,7,5", {3, 2}}, {"1,1,6,6", {2, 3}}, {"1,3,3,3", {1, 1}},
+    {"1,1,1,1", {1, 0}}, {"2,1,4,3", {3, 3}}, {"1,1,13,14", {12, 1}},
 };
 static const conv_case pool_backward_cases[] = {
     {"2,2,4,4; 2,2,2,2", {2, 2}},
@@ -1274,6 +1304,22 @@ static void test_max_pool2d(void)
     OVER_CONV(pool_cases, max_pool2d);
     LARGE(max_pool2d, "16,33,24,24", P(.i = {2, 2}));
     LARGE(max_pool2d, "4,33,24,25", P(.i = {3, 2}));
+}
+static void test_max_unpool2d(void)
+{
+    OVER_CONV(pool_backward_cases, max_unpool2d);
+    op_sample("max_unpool2d of a wide window", f_max_unpool2d, r_max_unpool2d, "1,1,13,14; 1,1,2,3",
+              P(.i = {12, 1}, .seeds = 1));
+    LARGE(max_unpool2d, "16,33,24,24; 16,33,12,12", P(.i = {2, 2}));
+    LARGE(max_unpool2d, "4,33,25,37; 4,33,12,18", P(.i = {2, 2}));
+    LARGE(max_unpool2d, "4,33,24,25; 4,33,11,12", P(.i = {3, 2}));
+}
+static void test_max_repool2d(void)
+{
+    op_sample("max_repool2d", f_max_repool2d, r_max_repool2d, "1,2,5,7; 1,2,2,3; 1,2,5,7", P(.i = {2, 2}));
+    op_sample("max_repool2d, overlapping", f_max_repool2d, r_max_repool2d, "1,2,5,7; 1,2,3,5; 1,2,5,7",
+              P(.i = {3, 1}));
+    LARGE(max_repool2d, "4,33,24,24; 4,33,12,12; 4,33,24,24", P(.i = {2, 2}));
 }
 static void test_avg_pool2d(void)
 {
@@ -1402,8 +1448,69 @@ static nd r_normalize_backward(const params *q, const nd *x)
     }
     return y;
 }
+// With a weight x[1] and a bias x[2] by channel, as batch norm has them.
+CALL(normalize_affine, gan__normalize(x[0], x[1], x[2], q->i[0], q->i[1], q->i[2], (gan_real)q->r[0], NULL))
+static nd r_normalize_affine(const params *q, const nd *x)
+{
+    nd y = r_normalize(q, x);
+    for (size_t e = 0; e < y.n; ++e) {
+        const size_t c = e / (size_t)q->i[2] % (size_t)q->i[1];
+        y.v[e] = y.v[e] * x[1].v[c] + x[2].v[c];
+    }
+    return y;
+}
+// How far the gradients of two passes are from `scale` times those of recorded operations.
+static gan_tensor *two_ways(const params *q, gan_tensor **x, gan_real scale)
+{
+    gan_tensor *y = f_normalize_affine(gan_context_of(x[0]), x, (void *)(uintptr_t)q), *fast[3], *slow[3], *s;
+    gan_tensor *loss = gan_sum_all(gan_mul(y, gan_sin(gan_mul_scalar(y, 3)))), *all = NULL;
+    int i;
+    gan_grads(loss, 3, x, fast, 0);
+    gan_grads(loss, 3, x, slow, GAN_CREATE_GRAPH);
+    for (i = 0; i < 3; ++i) {
+        s = gan_sum_all(gan_abs(gan_sub(gan_detach(fast[i]), gan_mul_scalar(gan_detach(slow[i]), scale))));
+        all = all ? gan_add(all, s) : s;
+    }
+    return all;
+}
+static void both_ways(gan_real scale)
+{
+    static const params q[] = {{.i = {4, 3, 6}, .r = {1e-5}}, {.i = {9, 5, 1}, .r = {.1}}};
+    for (size_t i = 0; i < COUNT(q); ++i) {
+        gan_context *ctx = gan_create(NULL);
+        const int c = q[i].i[1];
+        gan_tensor *x[3] = {gan_rand_normal(ctx, 3, q[i].i[0], c, q[i].i[2]), gan_rand_normal(ctx, 1, c),
+                            gan_rand_normal(ctx, 1, c)};
+        const double off = (double)gan_item(two_ways(&q[i], x, scale));
+        CHECK(off < 1e3 * REAL_TOL, "they differ by %g", off);
+        CHECK(gan_error(ctx) == 0, "error: %s", gan_error_message(ctx));
+        gan_destroy(ctx);
+    }
+}
 static void test_normalize(void)
 {
+    op_sample("normalize with weight and bias", f_normalize_affine, r_normalize_affine, "4,3,2,2; 3; 3",
+              P(.i = {4, 3, 4}, .r = {1e-5}, .tol = 8));
+    op_sample("normalize of (N, C) with weight and bias", f_normalize_affine, r_normalize_affine, "7,3; 3; 3",
+              P(.i = {7, 3, 1}, .r = {1e-5}, .tol = 8));
+    LARGE(normalize_affine, "65,33,7,7; 33; 33", P(.i = {65, 33, 49}, .r = {1e-5}, .tol = 40));
+    LARGE(normalize_affine, "65,1001; 1001; 1001", P(.i = {65, 1001, 1}, .r = {1e-5}, .tol = 40));
+    LARGE(normalize_affine, "3,70,50,50; 70; 70", P(.i = {3, 70, 2500}, .r = {1e-5}, .tol = 40));
+    TEST ("the gradients of normalize in two passes equal the recorded ones") { both_ways(1); }
+    TEST_MUST_FAIL ("gradients that are a thousandth too large are caught") { both_ways((gan_real)1.001); }
+    TEST ("normalize far from 0: mean 1000, deviation 1") {
+        gan_context *ctx = gan_create(NULL);
+        gan_tensor *x = gan_add_scalar(gan_rand_normal(ctx, 3, 50, 3, 20), 1000);
+        gan_tensor *y = gan_normalize(x, 50, 3, 20, 0);
+        double mean = 0, square = 0;
+        for (int a = 0; a < 50; ++a)
+            for (int b = 0; b < 20; ++b) {
+                const double v = (double)gan_data(y)[(a * 3 + 1) * 20 + b];
+                mean += v / 1000, square += v * v / 1000;
+            }
+        CHECK(fabs(mean) < 1e-4 && fabs(square - 1) < 1e-4, "mean %g, mean square %g", mean, square);
+        gan_destroy(ctx);
+    }
     op_sample("normalize, batch norm's axes", f_normalize, r_normalize, "4,3,2,2",
               P(.i = {4, 3, 4}, .r = {1e-5}, .tol = 4));
     op_sample("normalize, batch norm of (N, C)", f_normalize, r_normalize, "7,3",
@@ -1848,8 +1955,10 @@ static const struct {
     X(selu)                                                                                                  \
     X(gt_ge_lt_le_eq_ne)                                                                                     \
     X(flatten)                                                                                               \
-    X(expand_as) X(transpose) X(stack) X(gather) X(pixel_shuffle) X(mean) X(var) X(argmax) X(norm)           \
-        X(logsumexp) X(all) X(norm_per_sample) X(scalars) X(lerp) X(softmax) X(simple_losses) X(detach)
+    X(expand_as)                                                                                             \
+    X(transpose)                                                                                             \
+    X(stack) X(gather) X(pixel_shuffle) X(mean) X(var) X(argmax) X(norm) X(logsumexp) X(all)                 \
+        X(norm_per_sample) X(scalars) X(lerp) X(softmax) X(simple_losses) X(detach)
 static const struct {
     const char *name;
     void (*run)(void);
