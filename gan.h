@@ -1510,7 +1510,10 @@ typedef struct gan__kernels {
     void (*adam)(size_t n, gan_real *p, const gan_real *g, gan_real *m, gan_real *v, const gan__opt_args *o);
     void (*ema)(size_t n, gan_real *avg, const gan_real *p, gan_real decay);
 
-    void (*gemm[3])(const gan__strip *s); // tile_m x (v * lanes)
+    void (*gemm[3])(const gan__strip *s);   // tile_m x (v * lanes)
+    void (*gemm_wide)(const gan__strip *s); // 2 x (6 * lanes), one run
+    // out[i] = the sum over d of a[i][d] b[d], i < 8
+    void (*inner)(int64_t depth, const gan_real *const *a, const gan_real *b, gan_real *out);
     // Columns 0 .. count - 1 of src (depth x ld) as panels: panel j .. of some width begins at dst + j *
     // depth, its row d is src[d * ld + j ..]. The last is filled up with zeros.
     void (*pack)(int64_t depth, int64_t count, const gan_real *src, int64_t ld, gan_real *dst);
@@ -2719,6 +2722,66 @@ static void GAN__NAME(turn)(int64_t rows, int64_t cols, const gan_real *src, int
             for (int64_t j = 0; j < cols; j++) dst[j * ldd + i] = src[i * ld + j];
 }
 
+// Two rows of six vectors, for products of few rows or little depth.
+#define GAN__WIDE(X) X(0) X(1) X(2) X(3) X(4) X(5)
+#define GAN__WIDE_OPEN(v) GAN__VF c##v = GAN__ZERO, e##v = GAN__ZERO;
+#define GAN__WIDE_ACC(v)                                                                                     \
+    const GAN__VF b##v = GAN__LOAD(b + v * GAN__LANES);                                                      \
+    c##v = GAN__FMA(x, b##v, c##v);                                                                          \
+    e##v = GAN__FMA(y, b##v, e##v);
+#define GAN__WIDE_PLUS(v)                                                                                    \
+    c##v = GAN__ADD(c##v, GAN__LOAD(s->plus[0] + v * GAN__LANES));                                           \
+    e##v = GAN__ADD(e##v, GAN__LOAD(s->plus[1] + v * GAN__LANES));
+#define GAN__WIDE_C(v) GAN__STORE(s->c[0] + v * GAN__LANES, c##v);
+#define GAN__WIDE_E(v) GAN__STORE(s->c[1] + v * GAN__LANES, e##v);
+static void GAN__NAME(gemm_wide)(const gan__strip *s)
+{
+    const gan_real *b = s->b, *p = s->a[0], *q = s->a[1];
+    GAN__WIDE(GAN__WIDE_OPEN)
+    for (int64_t n = s->len; n > 0; n--, p += s->a_step, q += s->a_step, b += s->b_step) {
+        const GAN__VF x = GAN__SET1(*p), y = GAN__SET1(*q);
+        GAN__WIDE(GAN__WIDE_ACC)
+    }
+    if (s->plus[0]) { GAN__WIDE(GAN__WIDE_PLUS) }
+    GAN__WIDE(GAN__WIDE_C)
+    GAN__WIDE(GAN__WIDE_E)
+}
+
+// Inner products of eight lines with one: the lanes' sums are turned, so that all eight are added at once.
+#define GAN__EIGHT(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
+#define GAN__INNER_OPEN(i) GAN__VF s##i = GAN__ZERO; const gan_real *const p##i = a[i];
+#define GAN__INNER_ACC(i) s##i = GAN__FMA(GAN__LOAD(p##i + d), x, s##i);
+#define GAN__INNER_REST(i) s##i = GAN__FMA(GAN__NAME(load_part)(p##i + d, rest, 0), x, s##i);
+#define GAN__INNER_OUT(i) GAN__STORE(t + i * GAN__LANES, s##i);
+#define GAN__INNER_SUM(i) u = GAN__ADD(u, GAN__LOAD(turned + i * GAN__LANES));
+static void GAN__NAME(inner)(int64_t depth, const gan_real *const *a, const gan_real *b, gan_real *out)
+{
+    gan_real t[8 * GAN__LANES], turned[8 * GAN__LANES];
+    int64_t d = 0;
+    GAN__EIGHT(GAN__INNER_OPEN)
+    for (; d + GAN__LANES <= depth; d += GAN__LANES) {
+        const GAN__VF x = GAN__LOAD(b + d);
+        GAN__EIGHT(GAN__INNER_ACC)
+    }
+    if (d < depth) {
+        const size_t rest = (size_t)(depth - d);
+        const GAN__VF x = GAN__NAME(load_part)(b + d, rest, 0);
+        GAN__EIGHT(GAN__INNER_REST)
+    }
+    GAN__EIGHT(GAN__INNER_OUT)
+    GAN__NAME(turn)(8, GAN__LANES, t, GAN__LANES, turned, 8);
+#if GAN__LANES >= 8
+    GAN__VF u = GAN__ZERO;
+    GAN__EIGHT(GAN__INNER_SUM)
+    GAN__STORE(t, u);
+    for (int i = 0; i < 8; i++) out[i] = t[i];
+    for (int i = 8; i < GAN__LANES; i++) out[i % 8] += t[i];
+#else
+    for (int i = 0; i < 8; i++) out[i] = turned[i];
+    for (int i = 8; i < 8 * GAN__LANES; i++) out[i % 8] += turned[i];
+#endif
+}
+
 // The pixels i of a piece (x + i, i < count) that lie in 0 .. w: from <= i < to.
 GAN__INLINE void GAN__NAME(piece_range)(int64_t x, int64_t w, int64_t count, int *from, int *to)
 {
@@ -2798,6 +2861,8 @@ static const gan__kernels GAN__NAME(kernels) = {
     GAN__NAME(adam),
     GAN__NAME(ema),
     {GAN__NAME(gemm1), GAN__NAME(gemm2), GAN__NAME(gemm3)},
+    GAN__NAME(gemm_wide),
+    GAN__NAME(inner),
     GAN__NAME(pack),
     GAN__NAME(turn),
     GAN__NAME(fold),
@@ -2824,6 +2889,18 @@ static const gan__kernels GAN__NAME(kernels) = {
 #undef GAN__RUNS
 #undef GAN__LOADS2
 #undef GAN__LOADS3
+#undef GAN__WIDE
+#undef GAN__WIDE_OPEN
+#undef GAN__WIDE_ACC
+#undef GAN__WIDE_PLUS
+#undef GAN__WIDE_C
+#undef GAN__WIDE_E
+#undef GAN__EIGHT
+#undef GAN__INNER_OPEN
+#undef GAN__INNER_ACC
+#undef GAN__INNER_REST
+#undef GAN__INNER_OUT
+#undef GAN__INNER_SUM
 #undef GAN__POW2
 #undef GAN__INF
 #undef GAN__NAN
@@ -3050,6 +3127,7 @@ static void gan__gemm_act(const gan__kernels *k, const gan__epilogue *e, int64_t
 #define GAN__DEPTH_BLOCK 512
 #define GAN__ROWS_BLOCK 192
 #define GAN__COLS_BLOCK 480
+#define GAN__SMALL 8192 // a B of so many elements stays in the first-level cache where it lies
 
 typedef struct {
     const gan__kernels *k;
@@ -3060,6 +3138,7 @@ typedef struct {
     int add;     // to what stands in C
     int swapped; // A and B have changed places: tiles are turned on their way to C
     int turn;    // blocks of A, so that its lines lie along the depth
+    int thin;    // few rows or little depth: tiles of two rows and six vectors
     int pack;    // all of B; otherwise only the panel that ends within a vector
     gan__epilogue e;
     int64_t depth_block, cols_block, packed_size;
@@ -3095,34 +3174,73 @@ static void gan__gemm_pack(const gan__kernels *k, const gan__matrix *b, int64_t 
     }
 }
 
-// A tile that ends within a vector, or lies across C, is made in `t` (tile_m x tile_n).
+static void gan__gemm_tile(const gan__kernels *k, const gan__strip *s, int64_t width)
+{
+    if (width == 6 * k->lanes) k->gemm_wide(s);
+    else k->gemm[width / k->lanes - 1](s);
+}
+
+// A tile that ends within a vector, or lies across C, is made in `t`.
 static void gan__gemm_aside(const gan__gemm_plan *g, gan__strip *s, int64_t i0, int m, int64_t j0, int n,
                             int width, gan_real *t, int fresh, int last)
 {
     const gan__kernels *const k = g->k;
-    const int ld = k->tile_n, mr = k->tile_m;
     gan_real *const c = g->swapped ? g->c + j0 * g->ldc + i0 : g->c + i0 * g->ldc + j0;
     int i, j;
-    if (!fresh && g->swapped) k->turn(n, m, c, g->ldc, t, ld);
-    for (i = 0; i < mr; ++i) {
-        if (!fresh && !g->swapped)
-            for (j = 0; j < n; ++j) t[i * ld + j] = i < m ? c[i * g->ldc + j] : 0;
-        for (j = i < m ? n : 0; !fresh && j < width; ++j) t[i * ld + j] = 0;
-        s->c[i] = t + i * ld;
-        s->plus[i] = fresh ? NULL : t + i * ld;
+    if (!fresh) {
+        if (g->swapped) k->turn(n, m, c, g->ldc, t, width);
+        for (i = 0; i < m; ++i) {
+            for (j = 0; !g->swapped && j < n; ++j) t[i * width + j] = c[i * g->ldc + j];
+            for (j = n; j < width; ++j) t[i * width + j] = 0;
+        }
+        memset(t + m * width, 0, (size_t)((k->tile_m - m) * width) * sizeof(gan_real));
     }
-    k->gemm[width / k->lanes - 1](s);
+    for (i = 0; i < k->tile_m; ++i) {
+        s->c[i] = t + i * width;
+        s->plus[i] = fresh ? NULL : t + i * width;
+    }
+    gan__gemm_tile(k, s, width);
     // where a tile without a detour adds it, too: the cut for the threads must not show
     for (i = 0; i < m && fresh && g->e.bias; ++i) {
-        gan_real *const row = t + i * ld;
+        gan_real *const row = t + i * width;
         if (g->swapped)
             gan__isa_map(k, GAN__MAP_affine, (size_t)n, row, row, 1, NULL, 0, NULL, 0, 1, g->e.bias[i0 + i]);
         else gan__isa_map(k, GAN__MAP_add, (size_t)n, row, row, 1, g->e.bias + j0, 1, NULL, 0, 0, 0);
     }
-    for (i = 0; i < m && last; ++i) gan__gemm_act(k, &g->e, n, t + i * ld);
-    if (g->swapped) k->turn(m, n, t, ld, c, g->ldc);
+    for (i = 0; i < m && last; ++i) gan__gemm_act(k, &g->e, n, t + i * width);
+    if (g->swapped) k->turn(m, n, t, width, c, g->ldc);
     else
-        for (i = 0; i < m; ++i) memcpy(c + i * g->ldc, t + i * ld, (size_t)n * sizeof(gan_real));
+        for (i = 0; i < m; ++i) memcpy(c + i * g->ldc, t + i * width, (size_t)n * sizeof(gan_real));
+}
+
+// A block of C: rows i_lo .. i_hi - 1 of a panel of `width` columns, n of them in C, from j on; s has the
+// panel and the depth.
+static void gan__gemm_block(const gan__gemm_plan *g, gan__strip *s, gan__matrix a, int64_t i_lo, int64_t i_hi,
+                            int64_t j, int n, int width, gan_real *tile, gan_real *dump, int fresh, int last)
+{
+    const gan__kernels *const k = g->k;
+    const int rows = k->tile_m, step = width == 6 * k->lanes ? 2 : rows;
+    const int aside = g->swapped || n < width;
+    const int64_t line = a.along ? a.ld : 1;
+    const gan_real *const bias = fresh && g->e.bias ? g->e.bias + j : NULL;
+    s->a_step = a.along ? 1 : a.ld;
+    for (int64_t i = i_lo; i < i_hi; i += step) {
+        const int m = (int)gan__gemm_min(step, i_hi - i);
+        const gan_real *const from = a.p + (i - i_lo) * line;
+        gan_real *const c = g->c + i * g->ldc + j;
+        for (int q = 0; q < rows; ++q) s->a[q] = from + (q < m ? q : m - 1) * line;
+        if (aside) {
+            gan__gemm_aside(g, s, i, m, j, n, width, tile, fresh, last);
+            continue;
+        }
+        for (int q = 0; q < rows; ++q) {
+            s->c[q] = q < m ? c + q * g->ldc : dump;
+            s->plus[q] = fresh ? bias : q < m ? s->c[q] : c;
+        }
+        gan__gemm_tile(k, s, width);
+        if (last && g->e.act)
+            for (int q = 0; q < m; ++q) gan__gemm_act(k, &g->e, n, s->c[q]);
+    }
 }
 
 // Rows i_lo .. i_hi - 1 and columns j_lo .. j_hi - 1 of C by one thread.
@@ -3131,13 +3249,11 @@ static void gan__gemm_region(const gan__gemm_plan *g, gan_real *room, int64_t i_
 {
     static const int64_t start[1] = {0};
     const gan__kernels *const k = g->k;
-    const int mr = k->tile_m;
-    gan_real *const tile = room, *const dump = tile + mr * k->tile_n, *const packed = dump + k->tile_n;
-    gan_real *const turned = packed + g->packed_size;
+    gan_real *const tile = room, *const dump = tile + GAN__TILE_ROWS * k->tile_n;
+    gan_real *const packed = dump + 6 * k->lanes, *const turned = packed + g->packed_size;
     gan__strip s;
     s.runs = 1;
     s.a_run = s.b_run = start;
-    s.a_step = g->a.along || g->turn ? 1 : g->a.ld;
     for (int64_t jc = j_lo; jc < j_hi; jc += g->cols_block) {
         const int64_t nc = gan__gemm_min(g->cols_block, j_hi - jc);
         for (int64_t dc = 0; dc == 0 || dc < g->depth; dc += g->depth_block) {
@@ -3147,41 +3263,25 @@ static void gan__gemm_region(const gan__gemm_plan *g, gan_real *room, int64_t i_
             s.len = depth;
             for (int64_t ic = i_lo; ic < i_hi; ic += GAN__ROWS_BLOCK) {
                 const int64_t i_end = gan__gemm_min(ic + GAN__ROWS_BLOCK, i_hi);
-                if (g->turn)
-                    k->turn(depth, i_end - ic, g->a.p + dc * g->a.ld + ic, g->a.ld, turned, g->depth_block);
+                gan__matrix a = {g->a.p + (g->a.along ? ic * g->a.ld + dc : dc * g->a.ld + ic), g->a.ld,
+                                 g->a.along};
+                if (g->turn) {
+                    k->turn(depth, i_end - ic, a.p, a.ld, turned, g->depth_block + 16);
+                    a.p = turned;
+                    a.ld = g->depth_block + 16;
+                    a.along = 1;
+                }
                 for (int64_t j = 0, width; j < nc; j += width) {
-                    width = gan__panel(nc - j, k->lanes);
+                    width = g->thin && nc - j >= 6 * k->lanes ? 6 * k->lanes : gan__panel(nc - j, k->lanes);
                     const int n = (int)gan__gemm_min(width, nc - j);
+                    s.b = g->b.p + dc * g->b.ld + jc + j;
+                    s.b_step = g->b.ld;
                     if (g->pack || n < width) {
                         if (!g->pack && ic == i_lo) gan__gemm_pack(k, &g->b, jc + j, n, dc, depth, packed);
                         s.b = packed + (g->pack ? j * depth : 0);
                         s.b_step = width;
-                    } else {
-                        s.b = g->b.p + dc * g->b.ld + jc + j;
-                        s.b_step = g->b.ld;
                     }
-                    const int aside = g->swapped || n < width;
-                    const gan_real *const bias = fresh && g->e.bias ? g->e.bias + jc + j : NULL;
-                    for (int64_t i = ic; i < i_end; i += mr) {
-                        const int m = (int)gan__gemm_min(mr, i_end - i);
-                        gan_real *const c = g->c + i * g->ldc + jc + j;
-                        for (int q = 0; q < mr; ++q) {
-                            const int64_t line = i + (q < m ? q : m - 1);
-                            s.a[q] = g->turn      ? turned + (line - ic) * g->depth_block
-                                     : g->a.along ? g->a.p + line * g->a.ld + dc
-                                                  : g->a.p + dc * g->a.ld + line;
-                            if (aside) continue;
-                            s.c[q] = q < m ? c + q * g->ldc : dump;
-                            s.plus[q] = !fresh ? (q < m ? s.c[q] : s.c[0]) : bias;
-                        }
-                        if (aside) {
-                            gan__gemm_aside(g, &s, i, m, jc + j, n, (int)width, tile, fresh, last);
-                            continue;
-                        }
-                        k->gemm[width / k->lanes - 1](&s);
-                        if (last && g->e.act)
-                            for (int q = 0; q < m; ++q) gan__gemm_act(k, &g->e, n, s.c[q]);
-                    }
+                    gan__gemm_block(g, &s, a, ic, i_end, jc + j, n, (int)width, tile, dump, fresh, last);
                 }
             }
         }
@@ -3220,11 +3320,17 @@ static void gan__gemm_grid(gan__gemm_plan *g, int64_t t)
     }
 }
 
+static int gan__gemm_thin(const gan__kernels *k, int64_t m, int64_t n, int64_t depth, const gan__matrix *b)
+{
+    return (m <= 2 || depth <= 4) && !b->along && n >= 6 * k->lanes;
+}
+
 // Cycles, roughly, of a product whose vectors run along the n columns of B.
 static double gan__gemm_cost(const gan__kernels *k, int64_t m, int64_t n, int64_t depth, const gan__matrix *a,
                              const gan__matrix *b, int swapped)
 {
-    const double tiles = (double)gan__gemm_round(m, k->tile_m) * (double)gan__gemm_round(n, k->lanes);
+    const int rows = gan__gemm_thin(k, m, n, depth, b) ? 2 : k->tile_m;
+    const double tiles = (double)gan__gemm_round(m, rows) * (double)gan__gemm_round(n, k->lanes);
     const double ma = (double)m * (double)depth, nb = (double)n * (double)depth;
     return tiles * (double)(depth + 16) / (2 * k->lanes) + (a->along ? 0 : ma * .5) +
            (b->along            ? nb
@@ -3248,38 +3354,69 @@ static gan__gemm_plan gan__gemm_shape(const gan__kernels *k, const gan__matrix *
     g.depth = depth;
     g.c = c;
     g.ldc = ldc;
-    g.pack = g.b.along || g.m > 4 * k->tile_m;
-    g.turn = !g.a.along && g.n > 2 * k->tile_n;
+    g.thin = gan__gemm_thin(k, g.m, g.n, depth, &g.b);
+    g.pack = g.b.along || (!g.thin && g.m > 4 * k->tile_m && (g.n * depth > GAN__SMALL || g.b.ld > 512));
+    g.turn = !g.thin && !g.a.along && g.n > 2 * k->tile_n;
     // equal depth blocks
     const int64_t steps = (depth + GAN__DEPTH_BLOCK - 1) / GAN__DEPTH_BLOCK;
     g.depth_block = steps ? gan__gemm_round((depth + steps - 1) / steps, 8) : 8;
     g.cols_block =
         gan__gemm_min(gan__gemm_round(GAN__COLS_BLOCK, k->tile_n), gan__gemm_round(g.n, k->tile_n));
     g.packed_size = g.depth_block * (g.pack ? g.cols_block : k->tile_n);
-    g.room_size = k->tile_m * k->tile_n + k->tile_n + g.packed_size;
-    if (g.turn) g.room_size += g.depth_block * gan__gemm_min(GAN__ROWS_BLOCK, g.m);
+    g.room_size = GAN__TILE_ROWS * k->tile_n + 6 * k->lanes + g.packed_size;
+    if (g.turn) g.room_size += (g.depth_block + 16) * gan__gemm_min(GAN__ROWS_BLOCK, g.m);
     g.room_size = gan__gemm_round(g.room_size, 16);
     return g;
 }
 
-// C's single column or row as inner products of lines along the depth.
+// Few columns (or rows) of C as inner products along the depth: eight of the many lines with one of the few.
 typedef struct {
-    const gan__gemm_plan *g;
-    int64_t count, step, piece; // results, elements of C from one to the next, results of a task
-} gan__gemm_dots;
+    const gan__kernels *k;
+    gan__matrix many, few;
+    int64_t lines, fews, depth;
+    gan_real *c;
+    int64_t many_step, few_step; // in C
+    int add;
+    gan__epilogue e;
+} gan__gemm_inner;
 
-static void gan__gemm_dot_task(void *arg, int64_t task)
+enum { GAN__INNER_LINES = 64, GAN__INNER_FEW = 4 };
+
+static void gan__gemm_inner_task(void *arg, int64_t task)
 {
-    const gan__gemm_dots *const o = (const gan__gemm_dots *)arg;
-    const gan__gemm_plan *const g = o->g;
-    for (int64_t i = task * o->piece; i < gan__gemm_min(o->count, (task + 1) * o->piece); i++) {
-        const int64_t row = g->n == 1 ? i : 0, col = g->n == 1 ? 0 : i;
-        gan_real *const c = g->c + i * o->step;
-        gan_real sum = g->k->dot((size_t)g->depth, g->a.p + row * g->a.ld, g->b.p + col * g->b.ld);
-        if (g->e.bias) sum += g->e.bias[g->swapped ? row : col];
-        *c = g->add ? *c + sum : sum;
-        gan__gemm_act(g->k, &g->e, 1, c);
+    const gan__gemm_inner *const o = (const gan__gemm_inner *)arg;
+    const int64_t end = gan__gemm_min(o->lines, (task + 1) * GAN__INNER_LINES);
+    const gan_real *a[8];
+    gan_real out[8];
+    for (int64_t i = task * GAN__INNER_LINES; i < end; i += 8) {
+        const int64_t count = gan__gemm_min(8, end - i);
+        for (int64_t q = 0; q < 8; q++) a[q] = o->many.p + (i + gan__gemm_min(q, count - 1)) * o->many.ld;
+        for (int64_t f = 0; f < o->fews; f++) {
+            o->k->inner(o->depth, a, o->few.p + f * o->few.ld, out);
+            for (int64_t q = 0; q < count; q++) {
+                gan_real *const c = o->c + (i + q) * o->many_step + f * o->few_step;
+                if (o->e.bias) out[q] += o->e.bias[o->few_step == 1 ? f : i + q];
+                *c = o->add ? *c + out[q] : out[q];
+                gan__gemm_act(o->k, &o->e, 1, c);
+            }
+        }
     }
+}
+
+static int gan__gemm_inner_run(gan_context *ctx, gan__gemm_inner *o)
+{
+    gan_real *turned = NULL;
+    if (!o->few.along && o->depth > 0) {
+        turned = (gan_real *)gan__scratch(ctx, (size_t)(o->fews * o->depth) * sizeof(gan_real));
+        if (!turned) return 1;
+        o->k->turn(o->depth, o->fews, o->few.p, o->few.ld, turned, o->depth);
+        o->few.p = turned;
+        o->few.ld = o->depth;
+    }
+    gan__par(ctx, (o->lines + GAN__INNER_LINES - 1) / GAN__INNER_LINES, o->lines * o->fews * o->depth,
+             gan__gemm_inner_task, o);
+    gan__scratch_free(ctx, turned);
+    return 0;
 }
 
 // C = act(op(A) op(B) + bias[column]), row-major; op is the transpose where ta, tb are set. With `add` C +=
@@ -3290,15 +3427,25 @@ static int gan__gemm(gan_context *ctx, int ta, int tb, int64_t m, int64_t n, int
 {
     const gan__matrix ma = {a, lda, !ta}, mb = {b, ldb, tb != 0};
     if (m <= 0 || n <= 0) return 0;
+    if ((n <= GAN__INNER_FEW && ma.along) || (m <= GAN__INNER_FEW && mb.along)) {
+        const int few_columns = n <= GAN__INNER_FEW && ma.along;
+        gan__gemm_inner o = {ctx->k,
+                             few_columns ? ma : mb,
+                             few_columns ? mb : ma,
+                             few_columns ? m : n,
+                             few_columns ? n : m,
+                             depth,
+                             c,
+                             few_columns ? ldc : 1,
+                             few_columns ? 1 : ldc,
+                             add,
+                             {NULL, GAN__ACT_NONE, 0}};
+        if (e) o.e = *e;
+        return gan__gemm_inner_run(ctx, &o);
+    }
     gan__gemm_plan g = gan__gemm_shape(ctx->k, &ma, &mb, m, n, depth, c, ldc);
     g.add = add;
     if (e) g.e = *e;
-    if ((m == 1 || n == 1) && ma.along && mb.along) {
-        gan__gemm_dots dots = {&g, m * n, n == 1 ? ldc : 1, 1 + 32768 / (depth + 1)};
-        gan__par(ctx, (dots.count + dots.piece - 1) / dots.piece, dots.count * depth, gan__gemm_dot_task,
-                 &dots);
-        return 0;
-    }
     // a thread for each million products
     const int64_t threads =
         gan__gemm_min(ctx->threads < 1 ? 1 : ctx->threads, 1 + m * n / 1000 * depth / 1000);
@@ -10534,6 +10681,7 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed)
 #undef GAN__ALONE
 #undef GAN__ARM64
 #undef GAN__COLS_BLOCK
+#undef GAN__SMALL
 #undef GAN__CONV_IMAGES
 #undef GAN__CONV_LEAST
 #undef GAN__CONV_MOST
