@@ -1312,16 +1312,21 @@ GAN__APART void gan__par(gan_context *ctx, int64_t tasks, int64_t work, gan_task
 
 // Which passes this build contains. GCC and clang compile every one whatever the flags (target regions); MSVC
 // those that /arch allows. Where the base flags already promise an ISA, the vector passes below it could
-// never be chosen.
+// never be chosen. GAN__EMULATED names a header that stands in for <immintrin.h>: then every pass compiles
+// for the base flags and runs on machines without that ISA (tools/check_isa proves AVX-512 so).
 #if defined(GAN__X86)
+#if defined(GAN__EMULATED)
+#include GAN__EMULATED
+#else
 #include <immintrin.h>
 #if defined(__GNUC__) || defined(__clang__)
 #define GAN__REGIONS 1
 #endif
-#if defined(GAN__REGIONS) || defined(__AVX512F__)
+#endif
+#if defined(GAN__REGIONS) || defined(GAN__EMULATED) || defined(__AVX512F__)
 #define GAN__HAVE_AVX512 1
 #endif
-#if !defined(__AVX512F__) && (defined(GAN__REGIONS) || defined(__AVX2__))
+#if !defined(__AVX512F__) && (defined(GAN__REGIONS) || defined(GAN__EMULATED) || defined(__AVX2__))
 #define GAN__HAVE_AVX2 1
 #endif
 #if !defined(__AVX512F__) && !(defined(__AVX2__) && defined(__FMA__))
@@ -1366,7 +1371,9 @@ static uint32_t gan__cpu_xcr0(void)
 static uint32_t gan__cpu_isas(void)
 {
     uint32_t set = 1u << GAN_ISA_SCALAR;
-#if defined(GAN__X86)
+#if defined(GAN__EMULATED)
+    set |= 1u << GAN_ISA_SSE2 | 1u << GAN_ISA_AVX2 | 1u << GAN_ISA_AVX512;
+#elif defined(GAN__X86)
     uint32_t r[4];
     gan__cpu_id(0, r);
     const uint32_t top = r[0];
@@ -2905,7 +2912,7 @@ static const gan__kernels GAN__NAME(kernels) = {
 #undef GAN__PASS
 
 #ifdef GAN__HAVE_SSE2
-#if defined(__clang__)
+#if defined(__clang__) && defined(GAN__REGIONS)
 #pragma clang attribute push(__attribute__((target("sse2"))), apply_to = function)
 #elif defined(GAN__REGIONS)
 #pragma GCC push_options
@@ -2914,7 +2921,7 @@ static const gan__kernels GAN__NAME(kernels) = {
 #define GAN__PASS 2
 #include GAN_HEADER_FILENAME
 #undef GAN__PASS
-#if defined(__clang__)
+#if defined(__clang__) && defined(GAN__REGIONS)
 #pragma clang attribute pop
 #elif defined(GAN__REGIONS)
 #pragma GCC pop_options
@@ -2922,7 +2929,7 @@ static const gan__kernels GAN__NAME(kernels) = {
 #endif
 
 #ifdef GAN__HAVE_AVX2
-#if defined(__clang__)
+#if defined(__clang__) && defined(GAN__REGIONS)
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #elif defined(GAN__REGIONS)
 #pragma GCC push_options
@@ -2931,7 +2938,7 @@ static const gan__kernels GAN__NAME(kernels) = {
 #define GAN__PASS 3
 #include GAN_HEADER_FILENAME
 #undef GAN__PASS
-#if defined(__clang__)
+#if defined(__clang__) && defined(GAN__REGIONS)
 #pragma clang attribute pop
 #elif defined(GAN__REGIONS)
 #pragma GCC pop_options
@@ -2939,7 +2946,7 @@ static const gan__kernels GAN__NAME(kernels) = {
 #endif
 
 #ifdef GAN__HAVE_AVX512
-#if defined(__clang__)
+#if defined(__clang__) && defined(GAN__REGIONS)
 #pragma clang attribute push(__attribute__((target("avx512f,avx2,fma"))), apply_to = function)
 #elif defined(GAN__REGIONS)
 #pragma GCC push_options
@@ -2948,7 +2955,7 @@ static const gan__kernels GAN__NAME(kernels) = {
 #define GAN__PASS 4
 #include GAN_HEADER_FILENAME
 #undef GAN__PASS
-#if defined(__clang__)
+#if defined(__clang__) && defined(GAN__REGIONS)
 #pragma clang attribute pop
 #elif defined(GAN__REGIONS)
 #pragma GCC pop_options
