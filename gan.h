@@ -679,14 +679,18 @@ GAN_API int64_t gan_trainer_steps(const gan_trainer *t);    // done so far, thos
 #define GAN_HEADER_FILENAME "gan.h"
 #endif
 
+// GAN__APART: called from so many places that its copies would be 3 % of the library.
 #if defined(_MSC_VER)
 #define GAN__INLINE static __forceinline
+#define GAN__APART static __declspec(noinline)
 #define GAN__RESTRICT __restrict
 #elif defined(__GNUC__)
 #define GAN__INLINE static inline __attribute__((always_inline))
+#define GAN__APART static __attribute__((noinline))
 #define GAN__RESTRICT __restrict__
 #else
 #define GAN__INLINE static inline
+#define GAN__APART static
 #define GAN__RESTRICT
 #endif
 
@@ -1278,7 +1282,7 @@ static uint32_t gan__rng_below(gan__rng *r, uint32_t n)
 
 // fn(arg, 0 .. tasks-1) in any order on any threads; work is about how many elements that is in all. What a
 // task computes must not depend on how many threads there are.
-static void gan__par(gan_context *ctx, int64_t tasks, int64_t work, gan_task *fn, void *arg)
+GAN__APART void gan__par(gan_context *ctx, int64_t tasks, int64_t work, gan_task *fn, void *arg)
 {
     const int alone = tasks < 2 || work < GAN__ALONE;
     int64_t i;
@@ -1308,16 +1312,21 @@ static void gan__par(gan_context *ctx, int64_t tasks, int64_t work, gan_task *fn
 
 // Which passes this build contains. GCC and clang compile every one whatever the flags (target regions); MSVC
 // those that /arch allows. Where the base flags already promise an ISA, the vector passes below it could
-// never be chosen.
+// never be chosen. GAN__EMULATED names a header that stands in for <immintrin.h>: then every pass compiles
+// for the base flags and runs on machines without that ISA (tools/check_isa proves AVX-512 so).
 #if defined(GAN__X86)
+#if defined(GAN__EMULATED)
+#include GAN__EMULATED
+#else
 #include <immintrin.h>
 #if defined(__GNUC__) || defined(__clang__)
 #define GAN__REGIONS 1
 #endif
-#if defined(GAN__REGIONS) || defined(__AVX512F__)
+#endif
+#if defined(GAN__REGIONS) || defined(GAN__EMULATED) || defined(__AVX512F__)
 #define GAN__HAVE_AVX512 1
 #endif
-#if !defined(__AVX512F__) && (defined(GAN__REGIONS) || defined(__AVX2__))
+#if !defined(__AVX512F__) && (defined(GAN__REGIONS) || defined(GAN__EMULATED) || defined(__AVX2__))
 #define GAN__HAVE_AVX2 1
 #endif
 #if !defined(__AVX512F__) && !(defined(__AVX2__) && defined(__FMA__))
@@ -1362,7 +1371,9 @@ static uint32_t gan__cpu_xcr0(void)
 static uint32_t gan__cpu_isas(void)
 {
     uint32_t set = 1u << GAN_ISA_SCALAR;
-#if defined(GAN__X86)
+#if defined(GAN__EMULATED)
+    set |= 1u << GAN_ISA_SSE2 | 1u << GAN_ISA_AVX2 | 1u << GAN_ISA_AVX512;
+#elif defined(GAN__X86)
     uint32_t r[4];
     gan__cpu_id(0, r);
     const uint32_t top = r[0];
@@ -2978,7 +2989,7 @@ static const gan__kernels GAN__NAME(kernels) = {
 #undef GAN__PASS
 
 #ifdef GAN__HAVE_SSE2
-#if defined(__clang__)
+#if defined(__clang__) && defined(GAN__REGIONS)
 #pragma clang attribute push(__attribute__((target("sse2"))), apply_to = function)
 #elif defined(GAN__REGIONS)
 #pragma GCC push_options
@@ -2987,7 +2998,7 @@ static const gan__kernels GAN__NAME(kernels) = {
 #define GAN__PASS 2
 #include GAN_HEADER_FILENAME
 #undef GAN__PASS
-#if defined(__clang__)
+#if defined(__clang__) && defined(GAN__REGIONS)
 #pragma clang attribute pop
 #elif defined(GAN__REGIONS)
 #pragma GCC pop_options
@@ -2995,7 +3006,7 @@ static const gan__kernels GAN__NAME(kernels) = {
 #endif
 
 #ifdef GAN__HAVE_AVX2
-#if defined(__clang__)
+#if defined(__clang__) && defined(GAN__REGIONS)
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #elif defined(GAN__REGIONS)
 #pragma GCC push_options
@@ -3004,7 +3015,7 @@ static const gan__kernels GAN__NAME(kernels) = {
 #define GAN__PASS 3
 #include GAN_HEADER_FILENAME
 #undef GAN__PASS
-#if defined(__clang__)
+#if defined(__clang__) && defined(GAN__REGIONS)
 #pragma clang attribute pop
 #elif defined(GAN__REGIONS)
 #pragma GCC pop_options
@@ -3012,7 +3023,7 @@ static const gan__kernels GAN__NAME(kernels) = {
 #endif
 
 #ifdef GAN__HAVE_AVX512
-#if defined(__clang__)
+#if defined(__clang__) && defined(GAN__REGIONS)
 #pragma clang attribute push(__attribute__((target("avx512f,avx2,fma"))), apply_to = function)
 #elif defined(GAN__REGIONS)
 #pragma GCC push_options
@@ -3021,7 +3032,7 @@ static const gan__kernels GAN__NAME(kernels) = {
 #define GAN__PASS 4
 #include GAN_HEADER_FILENAME
 #undef GAN__PASS
-#if defined(__clang__)
+#if defined(__clang__) && defined(GAN__REGIONS)
 #pragma clang attribute pop
 #elif defined(GAN__REGIONS)
 #pragma GCC pop_options
@@ -3065,7 +3076,8 @@ static const gan__kernels *gan__isa_choose(gan_isa wanted)
 }
 
 // A vector for the map of one table: x's first `count` elements, then the first of them again.
-static const gan_real *gan__isa_vector(const gan__kernels *k, const gan_real *x, size_t count, gan_real *t)
+GAN__APART const gan_real *gan__isa_vector(const gan__kernels *k, const gan_real *x, size_t count,
+                                           gan_real *t)
 {
     for (size_t i = 0; i < (size_t)k->lanes; i++) t[i] = x[i < count ? i : 0];
     return t;
@@ -5085,12 +5097,12 @@ static gan_tensor *gan__elementwise(gan_op op, int map, int n, gan_tensor *const
     return y;
 }
 
-static gan_tensor *gan__map1(gan_op op, int map, gan_tensor *x, gan_real p, gan_real q)
+GAN__APART gan_tensor *gan__map1(gan_op op, int map, gan_tensor *x, gan_real p, gan_real q)
 {
     return gan__elementwise(op, map, 1, &x, p, q);
 }
 
-static gan_tensor *gan__map2(gan_op op, int map, gan_tensor *a, gan_tensor *b, gan_real p, gan_real q)
+GAN__APART gan_tensor *gan__map2(gan_op op, int map, gan_tensor *a, gan_tensor *b, gan_real p, gan_real q)
 {
     gan_tensor *in[2];
     in[0] = a;
@@ -5098,7 +5110,7 @@ static gan_tensor *gan__map2(gan_op op, int map, gan_tensor *a, gan_tensor *b, g
     return gan__elementwise(op, map, 2, in, p, q);
 }
 
-static gan_tensor *gan__map3(gan_op op, int map, gan_tensor *a, gan_tensor *b, gan_tensor *c)
+GAN__APART gan_tensor *gan__map3(gan_op op, int map, gan_tensor *a, gan_tensor *b, gan_tensor *c)
 {
     gan_tensor *in[3];
     in[0] = a;
@@ -10678,6 +10690,7 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed)
 }
 
 #undef GAN__ALIGN
+#undef GAN__APART
 #undef GAN__ALONE
 #undef GAN__ARM64
 #undef GAN__COLS_BLOCK
