@@ -327,6 +327,30 @@ static void test_reductions(const gan__kernels *k)
     }
 }
 
+static void test_columns(const gan__kernels *k, int wrong)
+{
+    for (int n = 1; n < 200; n += n < 20 ? 1 : 15)
+        for (int rows = 1; rows < 40; rows += rows < 3 ? 1 : 12) {
+            const int ld = n + 3;
+            gan_real *x = filled(rows * ld), *y = reals(n);
+            double *w = doubles(n), *size = doubles(n), e;
+            y[n] = 9;
+            for (int i = 0; i < rows * ld; ++i)
+                if (i % ld < n) {
+                    w[i % ld] += (double)x[i] * (wrong && i % ld == n / 2 ? 1.001 : 1);
+                    size[i % ld] += 1;
+                }
+            k->sum_columns(rows, ld, n, x, y);
+            e = worst(n, y, w, size);
+            CHECK(y[n] == 9, "%d columns: wrote beyond its end", n);
+            CHECK(e < rows, "%d rows, %d columns: %g eps", rows, n, e);
+            free(x);
+            free(y);
+            free(w);
+            free(size);
+        }
+}
+
 // Sums and the affine map by channel, with a gradient and without; `wrong`: of the next channel.
 static void test_norms(const gan__kernels *k, int wrong)
 {
@@ -692,6 +716,7 @@ static void test_controls(void)
     TEST_MUST_FAIL ("a finite number for an infinity is caught") { CHECK(ulps(1, HUGE_VAL) <= 4, "inf"); }
     TEST_MUST_FAIL ("Nesterov's momentum is not the plain one") { five_steps(k, SGD, SGD_NESTEROV, 37); }
     TEST_MUST_FAIL ("decoupled decay is not the coupled one") { five_steps(k, ADAM, ADAMW, 37); }
+    TEST_MUST_FAIL ("a column that is a thousandth too large is caught") { test_columns(k, 1); }
     TEST_MUST_FAIL ("a value that is taken for the next channel's is caught") { test_norms(k, 1); }
     TEST_MUST_FAIL ("the last of equal maxima instead of the first is caught") { test_pools(k, 1); }
     TEST_MUST_FAIL ("a row that is packed for the next one is caught") { test_pack(k, 1); }
@@ -719,6 +744,7 @@ int main(void)
         }
         TESTF ("%s: panels are packed", k->name) { test_pack(k, 0); }
         TESTF ("%s: matrices are turned", k->name) { test_turn(k, 0); }
+        TESTF ("%s: sums of columns", k->name) { test_columns(k, 0); }
         TESTF ("%s: sums and affine maps by channel", k->name) { test_norms(k, 0); }
         TESTF ("%s: maxima of 2 x 2, their places, and the way back", k->name) { test_pools(k, 0); }
         TESTF ("%s: columns are folded into an input gradient", k->name) { test_fold(k, 0); }
