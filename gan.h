@@ -1434,8 +1434,7 @@ typedef void gan__map_fn(size_t n, gan_real *y, const gan_real *a, size_t sa, co
     X(tanh_backward, 2, GAN__MUL(a, GAN__FNMA(b, b, GAN__ONE)))                                              \
     X(sigmoid_backward, 2, GAN__MUL(a, GAN__MUL(b, GAN__SUB(GAN__ONE, b))))                                  \
     X(leaky_relu_backward, 2, GAN__SEL(GAN__LT(GAN__ZERO, b), a, GAN__MUL(p, a)))                            \
-    X(elu_backward, 2,                                                                                       \
-      GAN__MUL(q, GAN__SEL(GAN__LT(GAN__ZERO, b), a, GAN__MUL(a, GAN__MUL(p, GAN__NAME(exp)(b))))))          \
+    X(elu_backward, 2, GAN__MUL(a, GAN__SEL(GAN__LT(GAN__ZERO, b), q, GAN__FMA(p, q, b))))                   \
     X(axpy, 2, GAN__FMA(p, b, a))                                                                            \
     X(where, 3, GAN__SEL(GAN__NE(a, GAN__ZERO), b, c))                                                       \
     X(fma, 3, GAN__FMA(a, b, c))                                                                             \
@@ -5276,18 +5275,17 @@ static void gan__op_leaky_relu_backward(gan__back *b)
     if (GAN__WANT(0)) b->gin[0] = gan__leaky_relu_backward(b->g, b->in[0], b->y->p);
 }
 
-// scale (x > 0 ? g : alpha e^x g); its derivative by x is x > 0 ? 0 : scale alpha e^x g
-static gan_tensor *gan__elu_backward(gan_tensor *g, gan_tensor *x, gan_real alpha, gan_real scale)
+// From the result y, without an exponential: y > 0 ? scale g : (y + scale alpha) g, for alpha from 0; its
+// derivative by y is y > 0 ? 0 : g.
+static gan_tensor *gan__elu_backward(gan_tensor *g, gan_tensor *y, gan_real alpha, gan_real scale)
 {
-    return gan__map2(GAN_OP_ELU_BACKWARD, GAN__MAP_elu_backward, g, x, alpha, scale);
+    return gan__map2(GAN_OP_ELU_BACKWARD, GAN__MAP_elu_backward, g, y, alpha, scale);
 }
 static void gan__op_elu_backward_backward(gan__back *b)
 {
-    gan_tensor *x = b->in[1], *zero = gan_scalar(x->ctx, 0), *bend;
-    if (GAN__WANT(0)) b->gin[0] = gan__elu_backward(b->g, x, b->y->p, b->y->q);
-    if (!GAN__WANT(1)) return;
-    bend = gan_mul_scalar(gan_mul(gan_le(x, zero), gan_exp(gan_minimum(x, zero))), b->y->p * b->y->q);
-    b->gin[1] = gan_mul(gan_mul(b->g, b->in[0]), bend);
+    gan_tensor *y = b->in[1];
+    if (GAN__WANT(0)) b->gin[0] = gan__elu_backward(b->g, y, b->y->p, b->y->q);
+    if (GAN__WANT(1)) b->gin[1] = gan_mul(gan_mul(b->g, b->in[0]), gan_le(y, gan_scalar(y->ctx, 0)));
 }
 
 GAN_API gan_tensor *gan_elu(gan_tensor *x, gan_real alpha)
@@ -5296,7 +5294,14 @@ GAN_API gan_tensor *gan_elu(gan_tensor *x, gan_real alpha)
 }
 static void gan__op_elu_backward(gan__back *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__elu_backward(b->g, b->in[0], b->y->p, b->y->q);
+    gan_tensor *x = b->in[0], *zero = gan_scalar(x->ctx, 0), *slope;
+    if (!GAN__WANT(0)) return;
+    if (b->y->p >= 0) {
+        b->gin[0] = gan__elu_backward(b->g, b->y, b->y->p, b->y->q);
+        return;
+    }
+    slope = gan_mul_scalar(gan_exp(gan_minimum(x, zero)), b->y->p * b->y->q); // y does not tell the sign of x
+    b->gin[0] = gan_mul(b->g, gan_where(gan_gt(x, zero), gan_scalar(x->ctx, b->y->q), slope));
 }
 
 GAN_API gan_tensor *gan_selu(gan_tensor *x)

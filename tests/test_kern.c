@@ -74,7 +74,7 @@ static double want(int map, double a, double b, double c, double p, double q)
     case GAN__MAP_tanh_backward: return a * (1 - b * b);
     case GAN__MAP_sigmoid_backward: return a * b * (1 - b);
     case GAN__MAP_leaky_relu_backward: return b > 0 ? a : p * a;
-    case GAN__MAP_elu_backward: return q * (b > 0 ? a : a * p * exp(b));
+    case GAN__MAP_elu_backward: return a * (b > 0 ? q : b + p * q);
     case GAN__MAP_axpy: return a + p * b;
     case GAN__MAP_where: return a != 0 ? b : c;
     case GAN__MAP_fma: return a * b + c;
