@@ -1445,8 +1445,7 @@ typedef void gan__map_fn(size_t n, gan_real *y, const gan_real *a, size_t sa, co
     X(tanh_backward, 2, GAN__MUL(a, GAN__FNMA(b, b, GAN__ONE)))                                              \
     X(sigmoid_backward, 2, GAN__MUL(a, GAN__MUL(b, GAN__SUB(GAN__ONE, b))))                                  \
     X(leaky_relu_backward, 2, GAN__SEL(GAN__LT(GAN__ZERO, b), a, GAN__MUL(p, a)))                            \
-    X(elu_backward, 2,                                                                                       \
-      GAN__MUL(q, GAN__SEL(GAN__LT(GAN__ZERO, b), a, GAN__MUL(a, GAN__MUL(p, GAN__NAME(exp)(b))))))          \
+    X(elu_backward, 2, GAN__MUL(a, GAN__SEL(GAN__LT(GAN__ZERO, b), q, GAN__FMA(p, q, b))))                   \
     X(axpy, 2, GAN__FMA(p, b, a))                                                                            \
     X(where, 3, GAN__SEL(GAN__NE(a, GAN__ZERO), b, c))                                                       \
     X(fma, 3, GAN__FMA(a, b, c))                                                                             \
@@ -1502,6 +1501,8 @@ typedef struct gan__kernels {
     gan_real (*sumsq)(size_t n, const gan_real *a);
     gan_real (*max)(size_t n, const gan_real *a); // NaN if there is one; -inf for n = 0
     int (*finite)(size_t n, const gan_real *a);
+    // y[i] = the sum of x[r * ld + i] over r = 0 .. rows - 1, one after another; rows >= 1
+    void (*sum_columns)(int64_t rows, int64_t ld, int64_t n, const gan_real *x, gan_real *y);
 
     // Normalisation of `images`, `image` elements apart, of c channels of b elements. With v = x - m:
     // s0 = sum v and s1 = sum v^2, or, where g is given, s0 = sum g and s1 = sum g v, by channel; c is at
@@ -2407,6 +2408,38 @@ GAN__INLINE void GAN__NAME(set_first)(gan_real *p, GAN__VF v, int r)
     else GAN__STORE_FIRST(p, v, r);
 }
 
+// Four vectors of columns at a time stay in registers while the rows go by.
+static void GAN__NAME(sum_columns)(int64_t rows, int64_t ld, int64_t n, const gan_real *x, gan_real *y)
+{
+    int64_t i = 0;
+    for (; i + 4 * GAN__LANES <= n; i += 4 * GAN__LANES) {
+        const gan_real *p = x + i;
+        GAN__VF s0 = GAN__LOAD(p), s1 = GAN__LOAD(p + GAN__LANES);
+        GAN__VF s2 = GAN__LOAD(p + 2 * GAN__LANES), s3 = GAN__LOAD(p + 3 * GAN__LANES);
+        for (int64_t r = 1; r < rows; r++) {
+            p += ld;
+            s0 = GAN__ADD(s0, GAN__LOAD(p));
+            s1 = GAN__ADD(s1, GAN__LOAD(p + GAN__LANES));
+            s2 = GAN__ADD(s2, GAN__LOAD(p + 2 * GAN__LANES));
+            s3 = GAN__ADD(s3, GAN__LOAD(p + 3 * GAN__LANES));
+        }
+        GAN__STORE(y + i, s0);
+        GAN__STORE(y + i + GAN__LANES, s1);
+        GAN__STORE(y + i + 2 * GAN__LANES, s2);
+        GAN__STORE(y + i + 3 * GAN__LANES, s3);
+    }
+    for (; i < n; i += GAN__LANES) {
+        const int left = n - i < GAN__LANES ? (int)(n - i) : GAN__LANES;
+        const gan_real *p = x + i;
+        GAN__VF s = GAN__NAME(first)(p, left);
+        for (int64_t r = 1; r < rows; r++) {
+            p += ld;
+            s = GAN__ADD(s, GAN__NAME(first)(p, left));
+        }
+        GAN__NAME(set_first)(y + i, s, left);
+    }
+}
+
 static void GAN__NAME(norm_sums)(int64_t images, int64_t image, int c, int64_t b, const gan_real *x,
                                  const gan_real *g, const gan_real *m, gan_real *s0, gan_real *s1)
 {
@@ -2863,6 +2896,7 @@ static const gan__kernels GAN__NAME(kernels) = {
     GAN__NAME(sumsq),
     GAN__NAME(max),
     GAN__NAME(finite),
+    GAN__NAME(sum_columns),
     GAN__NAME(norm_sums),
     GAN__NAME(norm_apply),
     GAN__NAME(max_pool),
@@ -4505,14 +4539,7 @@ static void gan__sum_columns(void *arg, int64_t index)
     const int64_t at = index % blocks * j->columns, row = index / blocks;
     const int64_t a = row / j->pieces, from = row % j->pieces * j->per, n = GAN__LEAST(j->columns, j->b - at);
     const int64_t end = GAN__LEAST(j->r, from + j->per);
-    const gan_real *x = j->x + (a * j->r + from) * j->b + at;
-    gan_real *y = j->y + row * j->b + at;
-    int64_t r;
-    memcpy(y, x, (size_t)n * sizeof *y);
-    for (r = from + 1; r < end; ++r) {
-        x += j->b;
-        gan__isa_map(j->k, GAN__MAP_add, (size_t)n, y, y, 1, x, 1, NULL, 0, 0, 0);
-    }
+    j->k->sum_columns(end - from, j->b, n, j->x + (a * j->r + from) * j->b + at, j->y + row * j->b + at);
 }
 
 // y[a][b] = sum_r x[a][r][b], in pieces whose number depends on the shape only, the partial sums then summed
@@ -5407,18 +5434,17 @@ static void gan__op_leaky_relu_backward(gan__back *b)
     if (GAN__WANT(0)) b->gin[0] = gan__leaky_relu_backward(b->g, b->in[0], b->y->p);
 }
 
-// scale (x > 0 ? g : alpha e^x g); its derivative by x is x > 0 ? 0 : scale alpha e^x g
-static gan_tensor *gan__elu_backward(gan_tensor *g, gan_tensor *x, gan_real alpha, gan_real scale)
+// From the result y, without an exponential: y > 0 ? scale g : (y + scale alpha) g, for alpha from 0; its
+// derivative by y is y > 0 ? 0 : g.
+static gan_tensor *gan__elu_backward(gan_tensor *g, gan_tensor *y, gan_real alpha, gan_real scale)
 {
-    return gan__map2(GAN_OP_ELU_BACKWARD, GAN__MAP_elu_backward, g, x, alpha, scale);
+    return gan__map2(GAN_OP_ELU_BACKWARD, GAN__MAP_elu_backward, g, y, alpha, scale);
 }
 static void gan__op_elu_backward_backward(gan__back *b)
 {
-    gan_tensor *x = b->in[1], *zero = gan_scalar(x->ctx, 0), *bend;
-    if (GAN__WANT(0)) b->gin[0] = gan__elu_backward(b->g, x, b->y->p, b->y->q);
-    if (!GAN__WANT(1)) return;
-    bend = gan_mul_scalar(gan_mul(gan_le(x, zero), gan_exp(gan_minimum(x, zero))), b->y->p * b->y->q);
-    b->gin[1] = gan_mul(gan_mul(b->g, b->in[0]), bend);
+    gan_tensor *y = b->in[1];
+    if (GAN__WANT(0)) b->gin[0] = gan__elu_backward(b->g, y, b->y->p, b->y->q);
+    if (GAN__WANT(1)) b->gin[1] = gan_mul(gan_mul(b->g, b->in[0]), gan_le(y, gan_scalar(y->ctx, 0)));
 }
 
 GAN_API gan_tensor *gan_elu(gan_tensor *x, gan_real alpha)
@@ -5427,7 +5453,14 @@ GAN_API gan_tensor *gan_elu(gan_tensor *x, gan_real alpha)
 }
 static void gan__op_elu_backward(gan__back *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__elu_backward(b->g, b->in[0], b->y->p, b->y->q);
+    gan_tensor *x = b->in[0], *zero = gan_scalar(x->ctx, 0), *slope;
+    if (!GAN__WANT(0)) return;
+    if (b->y->p >= 0) {
+        b->gin[0] = gan__elu_backward(b->g, b->y, b->y->p, b->y->q);
+        return;
+    }
+    slope = gan_mul_scalar(gan_exp(gan_minimum(x, zero)), b->y->p * b->y->q); // y does not tell the sign of x
+    b->gin[0] = gan_mul(b->g, gan_where(gan_gt(x, zero), gan_scalar(x->ctx, b->y->q), slope));
 }
 
 GAN_API gan_tensor *gan_selu(gan_tensor *x)

@@ -14,6 +14,7 @@ enum {
     SUMSQ,
     MAXIMUM,
     FINITE,
+    COLUMNS,
     NORM_SUMS,
     NORM_APPLY,
     NORM_BACK,
@@ -77,6 +78,7 @@ static const struct {
     {"sumsq", SUMSQ, 1},
     {"max", MAXIMUM, 1},
     {"finite", FINITE, 1},
+    {"sum_columns", COLUMNS, 1}, // of 64
     {"norm_sums", NORM_SUMS, 1}, // of 32 channels of 8 x 8 pixels
     {"norm_apply", NORM_APPLY, 2},
     {"norm_apply, back", NORM_BACK, 3},
@@ -103,6 +105,7 @@ static void run(const gan__kernels *k, int what, size_t n)
     case SUMSQ: sink += (double)k->sumsq(n, a); break;
     case MAXIMUM: sink += (double)k->max(n, a); break;
     case FINITE: sink += k->finite(n, a); break;
+    case COLUMNS: k->sum_columns((int64_t)n / 64, 64, 64, a, sums); break;
     case NORM_SUMS: k->norm_sums((int64_t)n / 2048, 2048, 32, 64, a, NULL, b, sums, sums + 32); break;
     case NORM_APPLY: k->norm_apply((int64_t)n / 2048, 2048, 32, 64, a, NULL, b, b, b, NULL, y); break;
     case NORM_BACK: k->norm_apply((int64_t)n / 2048, 2048, 32, 64, a, c, b, b, b, b, y); break;

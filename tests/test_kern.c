@@ -74,7 +74,7 @@ static double want(int map, double a, double b, double c, double p, double q)
     case GAN__MAP_tanh_backward: return a * (1 - b * b);
     case GAN__MAP_sigmoid_backward: return a * b * (1 - b);
     case GAN__MAP_leaky_relu_backward: return b > 0 ? a : p * a;
-    case GAN__MAP_elu_backward: return q * (b > 0 ? a : a * p * exp(b));
+    case GAN__MAP_elu_backward: return a * (b > 0 ? q : b + p * q);
     case GAN__MAP_axpy: return a + p * b;
     case GAN__MAP_where: return a != 0 ? b : c;
     case GAN__MAP_fma: return a * b + c;
@@ -325,6 +325,30 @@ static void test_reductions(const gan__kernels *k)
             free(a);
         }
     }
+}
+
+static void test_columns(const gan__kernels *k, int wrong)
+{
+    for (int n = 1; n < 200; n += n < 20 ? 1 : 15)
+        for (int rows = 1; rows < 40; rows += rows < 3 ? 1 : 12) {
+            const int ld = n + 3;
+            gan_real *x = filled(rows * ld), *y = reals(n);
+            double *w = doubles(n), *size = doubles(n), e;
+            y[n] = 9;
+            for (int i = 0; i < rows * ld; ++i)
+                if (i % ld < n) {
+                    w[i % ld] += (double)x[i] * (wrong && i % ld == n / 2 ? 1.001 : 1);
+                    size[i % ld] += 1;
+                }
+            k->sum_columns(rows, ld, n, x, y);
+            e = worst(n, y, w, size);
+            CHECK(y[n] == 9, "%d columns: wrote beyond its end", n);
+            CHECK(e < rows, "%d rows, %d columns: %g eps", rows, n, e);
+            free(x);
+            free(y);
+            free(w);
+            free(size);
+        }
 }
 
 // Sums and the affine map by channel, with a gradient and without; `wrong`: of the next channel.
@@ -692,6 +716,7 @@ static void test_controls(void)
     TEST_MUST_FAIL ("a finite number for an infinity is caught") { CHECK(ulps(1, HUGE_VAL) <= 4, "inf"); }
     TEST_MUST_FAIL ("Nesterov's momentum is not the plain one") { five_steps(k, SGD, SGD_NESTEROV, 37); }
     TEST_MUST_FAIL ("decoupled decay is not the coupled one") { five_steps(k, ADAM, ADAMW, 37); }
+    TEST_MUST_FAIL ("a column that is a thousandth too large is caught") { test_columns(k, 1); }
     TEST_MUST_FAIL ("a value that is taken for the next channel's is caught") { test_norms(k, 1); }
     TEST_MUST_FAIL ("the last of equal maxima instead of the first is caught") { test_pools(k, 1); }
     TEST_MUST_FAIL ("a row that is packed for the next one is caught") { test_pack(k, 1); }
@@ -719,6 +744,7 @@ int main(void)
         }
         TESTF ("%s: panels are packed", k->name) { test_pack(k, 0); }
         TESTF ("%s: matrices are turned", k->name) { test_turn(k, 0); }
+        TESTF ("%s: sums of columns", k->name) { test_columns(k, 0); }
         TESTF ("%s: sums and affine maps by channel", k->name) { test_norms(k, 0); }
         TESTF ("%s: maxima of 2 x 2, their places, and the way back", k->name) { test_pools(k, 0); }
         TESTF ("%s: columns are folded into an input gradient", k->name) { test_fold(k, 0); }

@@ -353,6 +353,7 @@ static void test_elu(void)
 {
     OVER(unary_shapes, elu, P(.r = {1}));
     op_sample("elu, alpha .4", f_elu, r_elu, "3,5", P(.r = {.4}));
+    op_sample("elu, alpha -.4", f_elu, r_elu, "3,5", P(.r = {-.4}));
     op_sample("elu near 0", f_elu, r_elu, "64", P(.r = {1}, .lo = -1e-2, .hi = -1e-3));
     LARGE(elu, "100003", P(.r = {1}));
 }
@@ -1957,8 +1958,9 @@ static const struct {
     X(flatten)                                                                                               \
     X(expand_as)                                                                                             \
     X(transpose)                                                                                             \
-    X(stack) X(gather) X(pixel_shuffle) X(mean) X(var) X(argmax) X(norm) X(logsumexp) X(all)                 \
-        X(norm_per_sample) X(scalars) X(lerp) X(softmax) X(simple_losses) X(detach)
+    X(stack)                                                                                                 \
+    X(gather) X(pixel_shuffle) X(mean) X(var) X(argmax) X(norm) X(logsumexp) X(all) X(norm_per_sample)       \
+        X(scalars) X(lerp) X(softmax) X(simple_losses) X(detach)
 static const struct {
     const char *name;
     void (*run)(void);
