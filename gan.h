@@ -7016,7 +7016,9 @@ GAN_API gan_tensor *gan_pixel_unshuffle(gan_tensor *x, int factor) { return gan_
 // The step's tensors stand in the order of their creation, so a walk from y to older ones meets every node
 // after all that use it. Three walks: mark what y depends on, find what leads to a wanted tensor, and
 // propagate along that alone. Without GAN_CREATE_GRAPH nothing is recorded, gradients are added up in place,
-// and every temporary is freed when it has been used.
+// and every temporary is freed when it has been used. Where nobody reads the tape afterwards the pass spends
+// it: what y does not depend on is freed before it begins, and each node behind it, since only newer ones
+// ever look at a tensor.
 
 typedef void gan__backward_fn(gan__back *b);
 
@@ -7085,13 +7087,59 @@ static void gan__sweep(gan_context *ctx)
     }
 }
 
-// The operation in whose backward a non-finite number first appears, for the error message.
+// For the error message: the operation in whose backward a non-finite number first appears (NONE: in no one),
+// and the oldest tensor with one at that moment, if `made`: as much of it as says operation and shape.
 typedef struct gan__trace {
     gan_op op;
-    const gan_tensor *node;
+    int made;
+    gan_tensor tensor;
 } gan__trace;
 
 static int gan__all_finite(const gan_tensor *t) { return t->ctx->k->finite(t->size, t->data); }
+
+// The oldest tensor of the step, up to `newest`, that holds a NaN or infinity; NULL when there is none.
+static const gan_tensor *gan__first_bad(const gan_tensor *newest)
+{
+    const gan_tensor *t, *first = NULL;
+    for (t = newest; t; t = t->older)
+        if (!gan__all_finite(t)) first = t;
+    return first;
+}
+
+// What comes out of node t's backward for its input i is looked at once, while it is in the cache, and only
+// where it can be worse than what went in: moved or shrunk numbers stay finite, and those of a weight, which
+// meet the others in the norm, can only overflow.
+static void gan__trace_node(gan__trace *trace, const gan_tensor *t, int i, const gan_tensor *gin)
+{
+    const gan_tensor *first;
+    if (trace->op != GAN_OP_NONE) return;
+    switch (t->op) {
+    case GAN_OP_RESHAPE:
+    case GAN_OP_PERMUTE:
+    case GAN_OP_SLICE:
+    case GAN_OP_PAD:
+    case GAN_OP_CONCAT:
+    case GAN_OP_RELU:
+    case GAN_OP_TANH:
+    case GAN_OP_SIGMOID:
+    case GAN_OP_MAX_POOL2D: return;
+    case GAN_OP_LEAKY_RELU:
+        if (t->p >= -1 && t->p <= 1) return;
+        break;
+    case GAN_OP_MATMUL:
+    case GAN_OP_LINEAR:
+    case GAN_OP_CONV2D:
+    case GAN_OP_CONV_TRANSPOSE2D:
+        if (i && !t->in[i]->nin) return;
+        break;
+    default: break;
+    }
+    if (gan__all_finite(gin)) return;
+    trace->op = t->op;
+    first = gan__first_bad(t);
+    trace->made = first != NULL;
+    if (first) trace->tensor = *first;
+}
 
 static void gan__backward_node(gan_tensor *t, uint64_t epoch, int create, gan__trace *trace)
 {
@@ -7115,10 +7163,7 @@ static void gan__backward_node(gan_tensor *t, uint64_t epoch, int create, gan__t
     gan__backward_of[t->op](&b);
     for (i = 0; i < t->nin; ++i) {
         if (gan__is_poison(gin[i]) || t->in[i]->wanted != epoch) continue;
-        if (trace && !trace->node && gan__all_finite(t->grad) && !gan__all_finite(gin[i])) {
-            trace->op = t->op;
-            trace->node = t;
-        }
+        if (trace) gan__trace_node(trace, t, i, gin[i]);
         gan__accumulate(t->in[i], gin[i]);
     }
     if (!create) gan__sweep(ctx);
@@ -7126,15 +7171,20 @@ static void gan__backward_node(gan_tensor *t, uint64_t epoch, int create, gan__t
     gan__scratch_free(ctx, many);
 }
 
-// The gradients of scalar y by x[0 .. n-1] into x[i]->grad (NULL: y does not depend on it). 1 on error.
-static int gan__backward(gan_tensor *y, int n, gan_tensor *const *x, int create, gan__trace *trace)
+typedef enum gan__pass { GAN__PASS_PLAIN, GAN__PASS_CREATE, GAN__PASS_SPEND } gan__pass;
+
+// The gradients of scalar y by x[0 .. n-1] into x[i]->grad (NULL: y does not depend on it). To spend the tape
+// frees it down to where the innermost scope began, x and their gradients excepted. 1 on error.
+static int gan__backward(gan_tensor *y, int n, gan_tensor *const *x, gan__pass pass, gan__trace *trace)
 {
+    const int create = pass == GAN__PASS_CREATE;
     gan_context *ctx = y->ctx;
     const uint64_t epoch = ++ctx->epoch;
     const uint64_t failures = ctx->failures;
     const int was_recording = ctx->recording;
-    gan_tensor *t, *oldest = y, *seed;
-    int i;
+    gan_tensor *t, *older, *oldest = y, *seed;
+    const gan_tensor *const begin = ctx->scope[ctx->depth].last;
+    int i, spend = pass == GAN__PASS_SPEND;
     if (y->size != 1) {
         gan__fail(
             ctx, GAN_ERROR_SHAPE,
@@ -7158,6 +7208,10 @@ static int gan__backward(gan_tensor *y, int n, gan_tensor *const *x, int create,
         if (t->wanted == epoch) t->grad = NULL;
     }
     if (y->wanted != epoch) return 0;
+    for (t = ctx->last; spend && t != begin; t = older) {
+        older = t->older;
+        if (t->reached != epoch && t->wanted != epoch) gan__tensor_free(t);
+    }
     ctx->recording = create;
     ctx->born = create ? 0 : epoch;
     seed = gan__full(ctx, 1, y->ndim, y->dim);
@@ -7165,14 +7219,18 @@ static int gan__backward(gan_tensor *y, int n, gan_tensor *const *x, int create,
         seed->holds++;
         y->grad = seed;
     }
-    for (t = y; t; t = t == oldest ? NULL : t->older) {
+    for (t = y; t; t = older) {
         int target = 0;
-        if (t->wanted != epoch || !t->grad) continue;
-        if (t->through == epoch && ctx->failures == failures) gan__backward_node(t, epoch, create, trace);
-        for (i = 0; i < n && !target; ++i) target = x[i] == t;
-        if (target) continue;
-        gan__release_gradient(ctx, t->grad);
-        t->grad = NULL;
+        older = t == oldest ? NULL : t->older;
+        spend = spend && t != begin;
+        if (t->wanted == epoch && t->grad) {
+            if (t->through == epoch && ctx->failures == failures) gan__backward_node(t, epoch, create, trace);
+            for (i = 0; i < n && !target; ++i) target = x[i] == t;
+            if (target) continue;
+            gan__release_gradient(ctx, t->grad);
+            t->grad = NULL;
+        }
+        if (spend) gan__tensor_free(t);
     }
     ctx->recording = was_recording;
     ctx->born = 0;
@@ -7212,7 +7270,7 @@ GAN_API int gan_grads(gan_tensor *y, int n, gan_tensor **x, gan_tensor **dx, int
     if (n < 1 || !gan__inputs(GAN_OP_NONE, n, x, &bad)) return ctx->error;
     if (x[0]->ctx != ctx) gan__fail(ctx, GAN_ERROR_ARGUMENT, "gradient by a tensor of another context");
     if (x[0]->ctx != ctx) return ctx->error;
-    failed = gan__backward(y, n, x, flags & GAN_CREATE_GRAPH, NULL);
+    failed = gan__backward(y, n, x, flags & GAN_CREATE_GRAPH ? GAN__PASS_CREATE : GAN__PASS_PLAIN, NULL);
     for (i = 0; i < n; ++i) {
         gan_tensor *g = x[i]->grad;
         if (failed) continue;
@@ -8371,13 +8429,9 @@ static double gan__sum_of_squares(const gan_tensor *t)
     return sum;
 }
 
-// Names the oldest tensor of the step, up to `newest`, that holds a NaN or infinity; 0 when there is none.
-static int gan__blame_tape(gan_context *ctx, const gan_tensor *newest, const char *model)
+// Names the first tensor of the step that held a NaN or infinity.
+static void gan__blame_tensor(gan_context *ctx, const gan_tensor *first, const char *model)
 {
-    const gan_tensor *t, *first = NULL;
-    for (t = newest; t; t = t->older)
-        if (!gan__all_finite(t)) first = t;
-    if (!first) return 0;
     if (first->op == GAN_OP_NONE)
         gan__fail(ctx, GAN_ERROR_NONFINITE,
                   "NaN or infinity in an input of shape %t of the step of %s: no weight was changed; check "
@@ -8388,15 +8442,12 @@ static int gan__blame_tape(gan_context *ctx, const gan_tensor *newest, const cha
                   "NaN or infinity first made by %o, shape %t, in the step of %s: no weight was changed; "
                   "lower the learning rate",
                   first->op, first, model);
-    return 1;
 }
 
-// Names where it began: a parameter, the tape, else the first backward that makes one (the pass is run again
-// to see).
-static void gan__blame(gan_optimizer *o, gan_tensor *loss, int n)
+// Names where it began: a parameter, the tape, else the first backward that made one.
+static void gan__blame(const gan_optimizer *o, int n, const gan__trace *trace)
 {
-    gan_context *ctx = loss->ctx;
-    gan__trace trace;
+    gan_context *ctx = o->model->ctx;
     int i;
     for (i = 0; i < n; ++i)
         if (!gan__all_finite(o->want[i])) {
@@ -8405,14 +8456,15 @@ static void gan__blame(gan_optimizer *o, gan_tensor *loss, int n)
                       o->model->name, o->want[i]);
             return;
         }
-    if (gan__blame_tape(ctx, loss, o->model->name)) return;
-    trace.op = GAN_OP_NONE;
-    trace.node = NULL;
-    gan__backward(loss, n, o->want, 0, &trace);
+    if (trace->made) {
+        gan__blame_tensor(ctx, &trace->tensor, o->model->name);
+        return;
+    }
     gan__fail(ctx, GAN_ERROR_NONFINITE,
               "NaN or infinity first made by %s%o, in the step of %s: no weight was changed; lower the "
               "learning rate",
-              trace.node ? "the backward of " : "the sum of gradients in ", trace.op, o->model->name);
+              trace->op != GAN_OP_NONE ? "the backward of " : "the sum of gradients in ", trace->op,
+              o->model->name);
 }
 
 static void gan__update_slot(gan_optimizer *o, const gan__slot *s)
@@ -8444,10 +8496,13 @@ static void gan__update_slot(gan_optimizer *o, const gan__slot *s)
     gan__par(ctx, (u.n + GAN__GRAIN - 1) / GAN__GRAIN, u.n, gan__update_task, &u);
 }
 
-// Gradients, their check, the update: everything but the end of the step.
-static void gan__minimize(gan_optimizer *o, gan_tensor *loss)
+// Gradients, their check, the update: everything but the end of the step. The tape is spent where nobody can
+// look at it any more.
+static void gan__minimize(gan_optimizer *o, gan_tensor *loss, int spend)
 {
     gan_context *ctx = o->model->ctx;
+    const gan_tensor *first;
+    gan__trace trace;
     gan__slot *s;
     double squares = 0, part;
     int i, n = 0, found = 0;
@@ -8463,11 +8518,15 @@ static void gan__minimize(gan_optimizer *o, gan_tensor *loss)
         gan__fail(ctx, GAN_ERROR_STATE, "gan_minimize: %s has no parameters yet; run gan_forward on it first",
                   o->model->name);
     if (!n) return; // all are frozen: nothing to do
+    memset(&trace, 0, sizeof trace);
     if (!gan__is_finite(loss->data[0])) {
-        gan__blame(o, loss, n);
+        first = gan__first_bad(loss);
+        trace.made = first != NULL;
+        if (first) trace.tensor = *first;
+        gan__blame(o, n, &trace);
         return;
     }
-    if (gan__backward(loss, n, o->want, 0, NULL)) return;
+    if (gan__backward(loss, n, o->want, spend ? GAN__PASS_SPEND : GAN__PASS_PLAIN, &trace)) return;
     for (s = o->slots; s; s = s->next) {
         s->grad = s->param->tensor->grad;
         s->param->tensor->grad = NULL;
@@ -8478,7 +8537,7 @@ static void gan__minimize(gan_optimizer *o, gan_tensor *loss)
         squares += part;
     }
     if (!gan__is_finite((gan_real)sqrt(squares))) {
-        gan__blame(o, loss, n);
+        gan__blame(o, n, &trace);
         return;
     }
     if (!found) {
@@ -8499,29 +8558,39 @@ static void gan__minimize(gan_optimizer *o, gan_tensor *loss)
     }
 }
 
+// The value of the loss, after an update where that is possible.
+static gan_real gan__minimize_checked(gan_optimizer *o, gan_tensor *loss, int spend)
+{
+    gan_context *ctx = o->model->ctx;
+    gan_tensor *bad;
+    gan_real value = 0;
+    if (gan__inputs(GAN_OP_NONE, 1, &loss, &bad)) {
+        value = loss->size ? loss->data[0] : 0;
+        if (loss->size != 1)
+            gan__fail(ctx, GAN_ERROR_SHAPE,
+                      "gan_minimize: the loss has shape %t; reduce it to one value (gan_mean_all)", loss);
+        if (!ctx->error) gan__minimize(o, loss, spend);
+    } else if (!loss) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_minimize: the loss is NULL");
+    }
+    return value;
+}
+
 GAN_API gan_real gan_minimize(gan_optimizer *o, gan_tensor *loss)
 {
     gan_context *ctx;
-    gan_tensor *bad;
-    gan_real value = 0;
+    gan_real value;
     if (!o) return 0;
     ctx = o->model->ctx;
     if (loss && loss->ctx != ctx) {
         gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_minimize: the loss belongs to another context");
         return 0;
     }
-    if (gan__inputs(GAN_OP_NONE, 1, &loss, &bad)) {
-        value = loss->size ? loss->data[0] : 0;
-        if (loss->size != 1)
-            gan__fail(ctx, GAN_ERROR_SHAPE,
-                      "gan_minimize: the loss has shape %t; reduce it to one value (gan_mean_all)", loss);
-        if (!ctx->error) gan__minimize(o, loss);
-    } else if (!loss) {
-        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_minimize: the loss is NULL");
-    }
+    value = gan__minimize_checked(o, loss, !ctx->depth);
     if (!ctx->depth) gan__step_release(ctx);
     return value;
 }
+
 // >>data: files, shuffled datasets, IDX, toy distributions; may use floors 0 to 7; tests/test_data.c
 
 #include <limits.h>
@@ -10285,7 +10354,7 @@ static void gan__trainer_d_step(gan_trainer *t)
         if (made->size != real->size || made->ndim != real->ndim ||
             memcmp(made->dim, real->dim, (size_t)real->ndim * sizeof *real->dim))
             gan__fail(ctx, GAN_ERROR_SHAPE, "trainer: the generator makes %t, the data are %t", made, real);
-        else if (!gan__all_finite(made)) gan__blame_tape(ctx, made, desc->generator->name);
+        else if (!gan__all_finite(made)) gan__blame_tensor(ctx, gan__first_bad(made), desc->generator->name);
         else memcpy(fake->data, made->data, fake->size * sizeof *fake->data);
     }
     gan_scope_close(ctx);
@@ -10302,7 +10371,7 @@ static void gan__trainer_d_step(gan_trainer *t)
         t->stats.penalty = gan_item(penalty);
         loss = gan_add(loss, penalty);
     }
-    gan_minimize(t->d, loss);
+    gan__minimize_checked(t->d, loss, 1); // in a scope of the trainer's own
     t->stats.d_grad_norm = gan_optimizer_norm(t->d);
     if (!ctx->error) gan_penalty_after(desc->penalty, desc->penalty_weight, desc->discriminator);
 }
@@ -10318,7 +10387,7 @@ static void gan__trainer_g_step(gan_trainer *t)
     loss = gan_forward(t->desc.generator, gan__latent(t, &t->ctx->rng, t->desc.batch), label);
     loss = gan_loss_g(t->desc.loss, gan_forward(t->desc.discriminator, loss, label));
     t->stats.g_loss = gan_item(loss);
-    gan_minimize(t->g, loss);
+    gan__minimize_checked(t->g, loss, 1);
     t->stats.g_grad_norm = gan_optimizer_norm(t->g);
 }
 
