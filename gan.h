@@ -392,7 +392,8 @@ enum { GAN_CREATE_GRAPH = 1 };       // record the backward pass too, so that it
 GAN_API gan_tensor *gan_grad(gan_tensor *y, gan_tensor *x, int flags);
 // fills dx[0 .. n-1]; error code
 GAN_API int gan_grads(gan_tensor *y, int n, gan_tensor **x, gan_tensor **dx, int flags);
-// Recording on (1, the start) or off (0); returns what it was. Off saves memory where no gradient is wanted.
+// Recording on (1, the start) or off (0); returns what it was. Off saves memory where no gradient is wanted:
+// of all that a model makes, gan_forward then leaves its result alone alive (and what was given to gan_keep).
 GAN_API int gan_record(gan_context *ctx, int on);
 
 typedef gan_tensor *gan_function(gan_context *ctx, gan_tensor **x, void *user);
@@ -4066,6 +4067,16 @@ static void gan__tensor_free(gan_tensor *t)
     gan__struct_free(ctx, t);
 }
 
+// Gives back the step tensors newer than `mark`, but for one.
+static void gan__free_newer(gan_context *ctx, const gan_tensor *mark, const gan_tensor *but)
+{
+    gan_tensor *t, *older;
+    for (t = ctx->last; t && t != mark; t = older) {
+        older = t->older;
+        if (t != but) gan__tensor_free(t);
+    }
+}
+
 // All step tensors newer than `mark` die; their memory is released by the scope.
 static void gan__list_release(gan_context *ctx, gan_tensor *mark)
 {
@@ -7444,7 +7455,8 @@ GAN_API gan_model *gan_model_create(gan_context *ctx, const char *name, gan_mode
     return m;
 }
 
-GAN_API gan_tensor *gan_forward(gan_model *m, gan_tensor *x, gan_tensor *label)
+// gan_forward that leaves alive what the model made on its way, recorded or not.
+static gan_tensor *gan__forward(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
     gan_tensor *bad, *y;
     if (!m) return x ? gan__fail(x->ctx, GAN_ERROR_ARGUMENT, "gan_forward: the model is NULL") : NULL;
@@ -7457,6 +7469,15 @@ GAN_API gan_tensor *gan_forward(gan_model *m, gan_tensor *x, gan_tensor *label)
                          "gan_forward: the input of %s belongs to another context", m->name);
     y = m->forward(m, x, label);
     if (!y) return gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "gan_forward: %s returned NULL", m->name);
+    return y;
+}
+
+GAN_API gan_tensor *gan_forward(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    const gan_tensor *before = m ? m->ctx->last : NULL;
+    const int depth = m ? m->ctx->depth : 0;
+    gan_tensor *y = gan__forward(m, x, label);
+    if (m && !m->ctx->recording && m->ctx->depth == depth) gan__free_newer(m->ctx, before, y);
     return y;
 }
 
@@ -10348,7 +10369,7 @@ static void gan__trainer_d_step(gan_trainer *t)
     if (gan__is_poison(fake)) return;
     gan_scope_open(ctx);
     recording = gan_record(ctx, 0);
-    made = gan_forward(desc->generator, gan__latent(t, &ctx->rng, desc->batch), label);
+    made = gan__forward(desc->generator, gan__latent(t, &ctx->rng, desc->batch), label);
     gan_record(ctx, recording);
     if (!gan__is_poison(made)) {
         if (made->size != real->size || made->ndim != real->ndim ||

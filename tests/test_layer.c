@@ -1079,12 +1079,63 @@ static const struct {
 #undef ROW
 };
 
+// Six layers; what the second made is handed out.
+static gan_tensor *handed_out;
+
+static gan_tensor *six(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    char name[8];
+    int i;
+    (void)label;
+    for (i = 0; i < 6; ++i) {
+        snprintf(name, sizeof name, "fc%d", i);
+        x = gan_tanh(gan_linear(m, name, x, 64));
+        if (i == 1) handed_out = x;
+    }
+    return gan_reshape(x, 3, -1, 8, 8);
+}
+
+static void unrecorded(void)
+{
+    enum { ROWS = 256 };
+    const size_t tensor = (size_t)ROWS * 64 * sizeof(gan_real);
+    gan_context *ctx = gan_create(NULL);
+    gan_model *m = gan_model_create(ctx, "m", six, NULL);
+    gan_tensor *x = gan_rand_normal(ctx, 2, ROWS, 64), *a, *b;
+    size_t before, used;
+    (void)gan_forward(m, x, NULL);
+    TEST ("with recording off gan_forward leaves its result alone, of the same bits, and what was there") {
+        a = gan_forward(m, x, NULL);
+        before = gan_memory(ctx).current;
+        (void)gan_record(ctx, 0);
+        b = gan_forward(m, x, NULL);
+        (void)gan_record(ctx, 1);
+        used = gan_memory(ctx).current - before;
+        CHECK(used >= tensor && used < 2 * tensor, "%lu bytes; a tensor has %lu", (unsigned long)used,
+              (unsigned long)tensor);
+        CHECK(gan_ndim(b) == 3, "%d dimensions", gan_ndim(b));
+        CHECK_BYTES(gan_data(a), gan_data(b), tensor, "the result");
+        CHECK_NEAR(gan_item(gan_sum_all(gan_sub(gan_mul_scalar(x, 2), gan_add(x, x)))), 0, 0, "the input");
+        CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+        CHECK(gan_data(handed_out) == NULL && gan_error(ctx) == GAN_ERROR_STATE, "code %d", gan_error(ctx));
+        CHECK_TEXT(gan_error_message(ctx), "gan_keep");
+        gan_error_clear(ctx);
+    }
+    TEST_MUST_FAIL ("with recording on all are left") {
+        before = gan_memory(ctx).current;
+        (void)gan_forward(m, x, NULL);
+        CHECK(gan_memory(ctx).current - before < 2 * tensor, "all of them");
+    }
+    gan_destroy(ctx);
+}
+
 int main(void)
 {
     size_t i;
     for (i = 0; i < COUNT(layers); ++i) layers[i].run();
     inits();
     models();
+    unrecorded();
     printf("%d layers\n", (int)COUNT(layers));
 #ifdef GAN_DOUBLE
     printf("%d gradient checks: worst error %.3g, at most %.3g of the tolerance\n", gradchecks,
