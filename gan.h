@@ -4934,6 +4934,35 @@ static gan_tensor *gan__result_view(gan_op op, int ndim, const int *dim, gan_ten
     return t;
 }
 
+// The result of a backward's last use of the gradient that arrived, of that one's shape: in its memory when
+// nobody else looks there. in[0] is the gradient.
+static gan_tensor *gan__result_over(gan__back *b, gan_op op, int n, gan_tensor *const *in)
+{
+    gan_tensor *const g = b->g, *t;
+    int i, taken = in[0] != g || !g->born || g->born != g->ctx->born || g->holds != 1 || g->block->refs != 1;
+    for (i = 0; i < b->y->nin && !taken; ++i) taken = b->gin[i] == g;
+    if (taken) return gan__result(op, in[0]->ndim, in[0]->dim, n, in);
+    t = gan__view(g, g->ndim, g->dim);
+    if (t != g->ctx->poison) gan__link(t, op, n, in);
+    return t;
+}
+
+// map(g, x) with x that broadcasts to g or is NULL, the last use of g = b->g.
+static gan_tensor *gan__map_gradient(gan__back *b, gan_op op, int map, gan_tensor *x, gan_real p, gan_real q)
+{
+    gan_tensor *in[2], *y;
+    const int n = x ? 2 : 1;
+    in[0] = b->g;
+    in[1] = x;
+    if (!gan__inputs(op, n, in, &y)) return y;
+    y = gan__result_over(b, op, n, in);
+    if (gan__is_poison(y)) return y;
+    y->p = p;
+    y->q = q;
+    gan__map(y->ctx, map, y, n, in, p, q);
+    return y;
+}
+
 // An element-wise operation of n broadcasting inputs.
 static gan_tensor *gan__elementwise(gan_op op, int map, int n, gan_tensor *const *in, gan_real p, gan_real q)
 {
@@ -5048,10 +5077,15 @@ GAN_API gan_tensor *gan_mul(gan_tensor *a, gan_tensor *b)
 {
     return gan__map2(GAN_OP_MUL, GAN__MAP_mul, a, b, 0, 0);
 }
+// g x, the last use of g = b->g; x broadcasts to it.
+static gan_tensor *gan__times_gradient(gan__back *b, gan_tensor *x)
+{
+    return gan__map_gradient(b, GAN_OP_MUL, GAN__MAP_mul, x, 0, 0);
+}
 static void gan__op_mul_backward(gan__back *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__sum_to(gan_mul(b->g, b->in[1]), b->in[0]);
     if (GAN__WANT(1)) b->gin[1] = gan__sum_to(gan_mul(b->g, b->in[0]), b->in[1]);
+    if (GAN__WANT(0)) b->gin[0] = gan__sum_to(gan__times_gradient(b, b->in[1]), b->in[0]);
 }
 
 GAN_API gan_tensor *gan_div(gan_tensor *a, gan_tensor *b)
@@ -5114,7 +5148,7 @@ GAN_API gan_tensor *gan_affine(gan_tensor *x, gan_real scale, gan_real shift)
 }
 static void gan__op_affine_backward(gan__back *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan_mul_scalar(b->g, b->y->p);
+    if (GAN__WANT(0)) b->gin[0] = gan__map_gradient(b, GAN_OP_AFFINE, GAN__MAP_affine, NULL, b->y->p, 0);
 }
 
 GAN_API gan_tensor *gan_addcmul(gan_tensor *a, gan_tensor *b, gan_tensor *c)
@@ -5123,9 +5157,9 @@ GAN_API gan_tensor *gan_addcmul(gan_tensor *a, gan_tensor *b, gan_tensor *c)
 }
 static void gan__op_addcmul_backward(gan__back *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__sum_to(gan_mul(b->g, b->in[1]), b->in[0]);
-    if (GAN__WANT(1)) b->gin[1] = gan__sum_to(gan_mul(b->g, b->in[0]), b->in[1]);
     if (GAN__WANT(2)) b->gin[2] = gan__sum_to(b->g, b->in[2]);
+    if (GAN__WANT(1)) b->gin[1] = gan__sum_to(gan_mul(b->g, b->in[0]), b->in[1]);
+    if (GAN__WANT(0)) b->gin[0] = gan__sum_to(gan__times_gradient(b, b->in[1]), b->in[0]);
 }
 
 GAN_API gan_tensor *gan_abs(gan_tensor *x) { return gan__map1(GAN_OP_ABS, GAN__MAP_abs, x, 0, 0); }
@@ -5183,25 +5217,25 @@ static void gan__op_cos_backward(gan__back *b)
 // activations; those of the hot paths have a fused backward that is an operation itself
 
 // g (1 - y^2); its derivative by y is -2 g y
-static gan_tensor *gan__tanh_backward(gan_tensor *g, gan_tensor *y)
+static gan_tensor *gan__tanh_backward(gan__back *b, gan_tensor *y)
 {
-    return gan__map2(GAN_OP_TANH_BACKWARD, GAN__MAP_tanh_backward, g, y, 0, 0);
+    return gan__map_gradient(b, GAN_OP_TANH_BACKWARD, GAN__MAP_tanh_backward, y, 0, 0);
 }
 GAN_API gan_tensor *gan_tanh(gan_tensor *x) { return gan__map1(GAN_OP_TANH, GAN__MAP_tanh, x, 0, 0); }
 static void gan__op_tanh_backward(gan__back *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__tanh_backward(b->g, b->y);
+    if (GAN__WANT(0)) b->gin[0] = gan__tanh_backward(b, b->y);
 }
 static void gan__op_tanh_backward_backward(gan__back *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__tanh_backward(b->g, b->in[1]);
     if (GAN__WANT(1)) b->gin[1] = gan_mul_scalar(gan_mul(gan_mul(b->g, b->in[0]), b->in[1]), -2);
+    if (GAN__WANT(0)) b->gin[0] = gan__tanh_backward(b, b->in[1]);
 }
 
 // g y (1 - y); its derivative by y is g (1 - 2 y)
-static gan_tensor *gan__sigmoid_backward(gan_tensor *g, gan_tensor *y)
+static gan_tensor *gan__sigmoid_backward(gan__back *b, gan_tensor *y)
 {
-    return gan__map2(GAN_OP_SIGMOID_BACKWARD, GAN__MAP_sigmoid_backward, g, y, 0, 0);
+    return gan__map_gradient(b, GAN_OP_SIGMOID_BACKWARD, GAN__MAP_sigmoid_backward, y, 0, 0);
 }
 GAN_API gan_tensor *gan_sigmoid(gan_tensor *x)
 {
@@ -5209,12 +5243,12 @@ GAN_API gan_tensor *gan_sigmoid(gan_tensor *x)
 }
 static void gan__op_sigmoid_backward(gan__back *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__sigmoid_backward(b->g, b->y);
+    if (GAN__WANT(0)) b->gin[0] = gan__sigmoid_backward(b, b->y);
 }
 static void gan__op_sigmoid_backward_backward(gan__back *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__sigmoid_backward(b->g, b->in[1]);
     if (GAN__WANT(1)) b->gin[1] = gan_mul(gan_mul(b->g, b->in[0]), gan_affine(b->in[1], -2, 1));
+    if (GAN__WANT(0)) b->gin[0] = gan__sigmoid_backward(b, b->in[1]);
 }
 
 GAN_API gan_tensor *gan_softplus(gan_tensor *x)
@@ -5235,19 +5269,19 @@ static void gan__op_erf_backward(gan__back *b)
 }
 
 // x > 0 ? g : slope g: linear in g, constant in x
-static gan_tensor *gan__leaky_relu_backward(gan_tensor *g, gan_tensor *x, gan_real slope)
+static gan_tensor *gan__leaky_relu_backward(gan__back *b, gan_tensor *x, gan_real slope)
 {
-    return gan__map2(GAN_OP_LEAKY_RELU_BACKWARD, GAN__MAP_leaky_relu_backward, g, x, slope, 0);
+    return gan__map_gradient(b, GAN_OP_LEAKY_RELU_BACKWARD, GAN__MAP_leaky_relu_backward, x, slope, 0);
 }
 static void gan__op_leaky_relu_backward_backward(gan__back *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__leaky_relu_backward(b->g, b->in[1], b->y->p);
+    if (GAN__WANT(0)) b->gin[0] = gan__leaky_relu_backward(b, b->in[1], b->y->p);
 }
 
 GAN_API gan_tensor *gan_relu(gan_tensor *x) { return gan__map1(GAN_OP_RELU, GAN__MAP_relu, x, 0, 0); }
 static void gan__op_relu_backward(gan__back *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__leaky_relu_backward(b->g, b->in[0], 0);
+    if (GAN__WANT(0)) b->gin[0] = gan__leaky_relu_backward(b, b->in[0], 0);
 }
 
 GAN_API gan_tensor *gan_leaky_relu(gan_tensor *x, gan_real slope)
@@ -5256,21 +5290,22 @@ GAN_API gan_tensor *gan_leaky_relu(gan_tensor *x, gan_real slope)
 }
 static void gan__op_leaky_relu_backward(gan__back *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__leaky_relu_backward(b->g, b->in[0], b->y->p);
+    if (GAN__WANT(0)) b->gin[0] = gan__leaky_relu_backward(b, b->in[0], b->y->p);
 }
 
 // scale (x > 0 ? g : alpha e^x g); its derivative by x is x > 0 ? 0 : scale alpha e^x g
-static gan_tensor *gan__elu_backward(gan_tensor *g, gan_tensor *x, gan_real alpha, gan_real scale)
+static gan_tensor *gan__elu_backward(gan__back *b, gan_tensor *x, gan_real alpha, gan_real scale)
 {
-    return gan__map2(GAN_OP_ELU_BACKWARD, GAN__MAP_elu_backward, g, x, alpha, scale);
+    return gan__map_gradient(b, GAN_OP_ELU_BACKWARD, GAN__MAP_elu_backward, x, alpha, scale);
 }
 static void gan__op_elu_backward_backward(gan__back *b)
 {
     gan_tensor *x = b->in[1], *zero = gan_scalar(x->ctx, 0), *bend;
-    if (GAN__WANT(0)) b->gin[0] = gan__elu_backward(b->g, x, b->y->p, b->y->q);
-    if (!GAN__WANT(1)) return;
-    bend = gan_mul_scalar(gan_mul(gan_le(x, zero), gan_exp(gan_minimum(x, zero))), b->y->p * b->y->q);
-    b->gin[1] = gan_mul(gan_mul(b->g, b->in[0]), bend);
+    if (GAN__WANT(1)) {
+        bend = gan_mul_scalar(gan_mul(gan_le(x, zero), gan_exp(gan_minimum(x, zero))), b->y->p * b->y->q);
+        b->gin[1] = gan_mul(gan_mul(b->g, b->in[0]), bend);
+    }
+    if (GAN__WANT(0)) b->gin[0] = gan__elu_backward(b, x, b->y->p, b->y->q);
 }
 
 GAN_API gan_tensor *gan_elu(gan_tensor *x, gan_real alpha)
@@ -5279,7 +5314,7 @@ GAN_API gan_tensor *gan_elu(gan_tensor *x, gan_real alpha)
 }
 static void gan__op_elu_backward(gan__back *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__elu_backward(b->g, b->in[0], b->y->p, b->y->q);
+    if (GAN__WANT(0)) b->gin[0] = gan__elu_backward(b, b->in[0], b->y->p, b->y->q);
 }
 
 GAN_API gan_tensor *gan_selu(gan_tensor *x)
@@ -7235,8 +7270,10 @@ static int gan__backward(gan_tensor *y, int n, gan_tensor *const *x, gan__pass p
         older = t == oldest ? NULL : t->older;
         spend = spend && t != begin;
         if (t->wanted == epoch && t->grad) {
-            if (t->through == epoch && ctx->failures == failures) gan__backward_node(t, epoch, create, trace);
             for (i = 0; i < n && !target; ++i) target = x[i] == t;
+            t->grad->holds += target; // it is not to be written over
+            if (t->through == epoch && ctx->failures == failures) gan__backward_node(t, epoch, create, trace);
+            t->grad->holds -= target;
             if (target) continue;
             gan__release_gradient(ctx, t->grad);
             t->grad = NULL;
