@@ -416,7 +416,10 @@ typedef enum gan_mode { GAN_TRAIN = 0, GAN_EVAL = 1 } gan_mode;
 
 GAN_API gan_model *gan_model_create(gan_context *ctx, const char *name, gan_model_function *forward,
                                     void *user);
-GAN_API gan_tensor *gan_forward(gan_model *m, gan_tensor *x, gan_tensor *label);   // label may be NULL
+// The model's output; label may be NULL. Inside it a layer and the activation that follows at once (relu,
+// leaky_relu, tanh, sigmoid) are made in one pass: what is between them is not stored, and made again if it
+// is read.
+GAN_API gan_tensor *gan_forward(gan_model *m, gan_tensor *x, gan_tensor *label);
 GAN_API void *gan_model_user(const gan_model *m);
 GAN_API gan_context *gan_model_context(const gan_model *m);
 GAN_API void gan_model_mode(gan_model *m, gan_mode mode);
@@ -764,6 +767,10 @@ typedef struct gan__chunk {
     void *base;
 } gan__chunk;
 
+// How a tensor that is not stored is computed: into `out`, with an activation (GAN__ACT_*) over it. 1 on
+// error.
+typedef int gan__make_fn(gan_tensor *t, gan_real *out, int act, gan_real slope);
+
 typedef struct gan__mark {
     gan__chunk *chunk;
     char *hi;
@@ -796,6 +803,11 @@ struct gan_tensor {
     uint64_t wanted, through, reached, born;
     int holds; // backward pass: places that keep it
     int alive; // 0 after its step ended
+    // Of one that is not stored until it is looked at (data NULL): how it is made, the depth of its scope,
+    // the deeper one that its values are in, the state of the weights that it was defined with.
+    gan__make_fn *make;
+    int depth, lent;
+    uint64_t weights;
 };
 
 struct gan_context {
@@ -821,9 +833,13 @@ struct gan_context {
     gan_tensor *last;            // the newest step tensor
     gan_tensor *pool, *pool_end; // dead tensor structs, first out is the oldest
     gan_tensor *poison;
-    uint64_t epoch;   // of backward passes
-    uint64_t born;    // the epoch of the pass that is making temporaries now, or 0
-    gan_tensor *mark; // backward pass: the newest tensor from before the node that is at work
+    uint64_t epoch;      // of backward passes
+    uint64_t born;       // the epoch of the pass that is making temporaries now, or 0
+    gan_tensor *mark;    // backward pass: the newest tensor from before the node that is at work
+    gan_tensor *waiting; // a result that is not made yet: an activation that comes next is made with it
+    int forwards;        // calls of gan_forward that are open
+    int lent;            // tensors whose values are in a deeper scope than they
+    uint64_t weights;    // goes up whenever a weight may have changed
     struct gan__state *states, *states_end;
     struct gan__entry *pending;
     gan_model *models;
@@ -3031,6 +3047,7 @@ typedef struct {
 } gan__matrix;
 
 enum { GAN__ACT_NONE, GAN__ACT_RELU, GAN__ACT_LEAKY_RELU, GAN__ACT_TANH, GAN__ACT_SIGMOID };
+static const int gan__act_maps[] = {0, GAN__MAP_relu, GAN__MAP_leaky_relu, GAN__MAP_tanh, GAN__MAP_sigmoid};
 
 // What is done to C as soon as it is complete: act(C + bias[column]).
 typedef struct {
@@ -3041,8 +3058,7 @@ typedef struct {
 
 static void gan__gemm_act(const gan__kernels *k, const gan__epilogue *e, int64_t n, gan_real *c)
 {
-    static const int maps[] = {0, GAN__MAP_relu, GAN__MAP_leaky_relu, GAN__MAP_tanh, GAN__MAP_sigmoid};
-    if (e->act) gan__isa_map(k, maps[e->act], (size_t)n, c, c, 1, NULL, 0, NULL, 0, e->slope, 0);
+    if (e->act) gan__isa_map(k, gan__act_maps[e->act], (size_t)n, c, c, 1, NULL, 0, NULL, 0, e->slope, 0);
 }
 
 // Block sizes in elements: a panel of B (depth_block x tile_n) streams from the second-level cache while
@@ -4058,6 +4074,8 @@ static gan_tensor *gan__tensor_over(gan_context *ctx, gan_real *data, int ndim, 
 static void gan__tensor_free(gan_tensor *t)
 {
     gan_context *ctx = t->ctx;
+    if (t == ctx->waiting) ctx->waiting = NULL;
+    ctx->lent -= t->lent != 0;
     if (t == ctx->mark) ctx->mark = t->older;
     if (t->newer) t->newer->older = t->older;
     else ctx->last = t->older;
@@ -4081,8 +4099,10 @@ static void gan__free_newer(gan_context *ctx, const gan_tensor *mark, const gan_
 static void gan__list_release(gan_context *ctx, gan_tensor *mark)
 {
     gan_tensor *t = ctx->last, *older;
+    ctx->waiting = NULL;
     for (; t != mark; t = older) {
         older = t->older;
+        ctx->lent -= t->lent != 0;
         gan__struct_free(ctx, t);
     }
     ctx->last = mark;
@@ -4095,8 +4115,66 @@ static void gan__step_release(gan_context *ctx)
     gan__mark_release(ctx, &ctx->scope[0]);
 }
 
-// Whether every input can be used. If so their context is returned; else NULL, with what the caller shall
-// return in *out.
+// Fusion. Inside gan_forward linear, the convolutions and the scaling after a norm define their result
+// (gan__later) and leave it waiting. If the next call is an activation of it (gan__activate), both are made
+// in one pass and what came before the activation is never stored; any other call makes it first. Should it
+// be looked at after all it is made again from its inputs. There is one door to values: gan__inputs for
+// operations, gan__readable for the user; both make what is not stored.
+
+// A step tensor whose values are made by `make` when they are needed.
+static gan_tensor *gan__unmade(gan_context *ctx, int ndim, const int *dim, gan__make_fn *make)
+{
+    gan_tensor *t = gan__shaped(ctx, ndim, dim);
+    if (t == ctx->poison) return t;
+    gan__list_add(ctx, t);
+    t->make = make;
+    t->depth = ctx->depth;
+    t->weights = ctx->weights;
+    return t;
+}
+
+// The values of t, if they are not there. 1 on error.
+static int gan__made(gan_tensor *t)
+{
+    gan_context *ctx = t->ctx;
+    if (t->data || !t->make) return 0;
+    if (t == ctx->waiting) ctx->waiting = NULL;
+    if (t->weights != ctx->weights) {
+        gan__fail(ctx, GAN_ERROR_STATE,
+                  "%o, %t: its values were used by the activation alone and not stored, and weights changed "
+                  "since; read them before the update, or gan_keep them",
+                  t->op, t);
+        return 1;
+    }
+    t->block = gan__block_new(ctx, t->size * sizeof(gan_real));
+    if (!t->block) {
+        gan__fail_memory(ctx, t->size * sizeof(gan_real));
+        return 1;
+    }
+    t->data = (gan_real *)gan__block_data(t->block);
+    t->lent = ctx->depth > t->depth ? ctx->depth : 0;
+    ctx->lent += t->lent != 0;
+    return t->make(t, t->data, GAN__ACT_NONE, 0);
+}
+
+static int gan__settle(gan_context *ctx) { return ctx->waiting ? gan__made(ctx->waiting) : 0; }
+
+// Values that were made in the innermost scope for tensors of outer ones end with it.
+static void gan__take_back(gan_context *ctx)
+{
+    gan_tensor *t;
+    if (!ctx->lent) return;
+    for (t = ctx->last; t; t = t->older)
+        if (t->lent == ctx->depth) {
+            t->data = NULL;
+            t->block = NULL;
+            t->lent = 0;
+            ctx->lent--;
+        }
+}
+
+// Whether every input can be used. If so their context is returned, and their values are there; else NULL,
+// with what the caller shall return in *out.
 static gan_context *gan__inputs(gan_op op, int n, gan_tensor *const *in, gan_tensor **out)
 {
     gan_context *ctx = NULL;
@@ -4127,6 +4205,9 @@ static gan_context *gan__inputs(gan_op op, int n, gan_tensor *const *in, gan_ten
             return NULL;
         }
     }
+    if (gan__settle(ctx)) return NULL;
+    for (i = 0; i < n; ++i)
+        if (gan__made(in[i])) return NULL;
     return ctx;
 }
 
@@ -4572,10 +4653,15 @@ GAN_API int gan_dim(const gan_tensor *t, int i)
 }
 
 GAN_API size_t gan_numel(const gan_tensor *t) { return gan__readable(t, "gan_numel") ? t->size : 0; }
-GAN_API gan_real *gan_data(gan_tensor *t) { return gan__readable(t, "gan_data") ? t->data : NULL; }
+GAN_API gan_real *gan_data(gan_tensor *t)
+{
+    if (!gan__readable(t, "gan_data") || gan__settle(t->ctx) || gan__made(t)) return NULL;
+    return t->data;
+}
 GAN_API gan_real gan_item(const gan_tensor *t)
 {
-    return gan__readable(t, "gan_item") && t->size ? t->data[0] : 0;
+    const gan_real *data = t && t->size ? gan_data((gan_tensor *)(uintptr_t)t) : NULL;
+    return data ? *data : 0;
 }
 
 GAN_API int gan_read(const gan_tensor *t, gan_real *out, size_t n)
@@ -4601,6 +4687,7 @@ GAN_API void gan_scope_open(gan_context *ctx)
                   GAN__SCOPES - 1);
         return;
     }
+    gan__settle(ctx);
     gan__mark_set(ctx, &ctx->scope[ctx->depth + 1]);
     ctx->depth++;
 }
@@ -4619,6 +4706,7 @@ GAN_API void gan_scope_close(gan_context *ctx)
     }
     m = &ctx->scope[ctx->depth];
     gan__list_release(ctx, m->last);
+    gan__take_back(ctx);
     gan__mark_release(ctx, m);
     ctx->depth--;
     m->chunk->newest = m->newest;
@@ -4722,6 +4810,7 @@ static int gan__state_apply(gan_context *ctx, gan__state *s, const gan__entry *e
         return 1;
     }
     s->loaded = 1;
+    ctx->weights++;
     if (e->borrowable && e->dtype == own && s->kind == GAN__STATE_REAL && gan__little_endian() &&
         (uintptr_t)e->bytes % sizeof(gan_real) == 0) {
         gan__state_move(s, (void *)(uintptr_t)e->bytes, 1);
@@ -4934,6 +5023,45 @@ static gan_tensor *gan__result_view(gan_op op, int ndim, const int *dim, gan_ten
     return t;
 }
 
+// A result that is made later: op applied to in[0 .. n-1], at most five of them.
+static gan_tensor *gan__later(gan_op op, int ndim, const int *dim, int n, gan_tensor *const *in,
+                              gan__make_fn *make)
+{
+    gan_tensor *t = gan__unmade(in[0]->ctx, ndim, dim, make);
+    int i;
+    if (t == in[0]->ctx->poison) return t;
+    gan__link(t, op, n, in);
+    for (i = 0; i < n; ++i) t->inline_in[i] = in[i];
+    return t;
+}
+
+// The end of the call that defined t: where nothing can come in between it waits for an activation.
+static gan_tensor *gan__wait(gan_tensor *t)
+{
+    gan_context *ctx = t->ctx;
+    if (ctx->forwards && !ctx->born) ctx->waiting = t;
+    else if (gan__made(t)) return ctx->poison;
+    return t;
+}
+
+// y = act(y), n values
+static void gan__act_over(gan_context *ctx, gan_real *y, size_t n, int act, gan_real slope)
+{
+    gan__map_job j;
+    if (act == GAN__ACT_NONE) return;
+    memset(&j, 0, sizeof j);
+    j.kernels = ctx->k;
+    j.map = gan__act_maps[act];
+    j.w.ndim = 1;
+    j.w.dim[0] = (int64_t)n;
+    j.w.stride[0][0] = 1;
+    j.x[0] = j.y = y;
+    j.p = slope;
+    j.rows = 1;
+    j.per = GAN__GRAIN;
+    gan__par(ctx, (j.w.dim[0] + j.per - 1) / j.per, j.w.dim[0], gan__map_task, &j);
+}
+
 // The result of a backward's last use of the gradient that arrived, of that one's shape: in its memory when
 // nobody else looks there. in[0] is the gradient.
 static gan_tensor *gan__result_over(gan__back *b, gan_op op, int n, gan_tensor *const *in)
@@ -5051,6 +5179,19 @@ static gan_tensor *gan__sum_to(gan_tensor *g, const gan_tensor *x)
     return g->ndim == x->ndim ? g : gan__reshape_to(g, x->ndim, x->dim);
 }
 
+// act(x), with x in one pass if it is waiting. Its backward looks at y alone.
+static gan_tensor *gan__activate(gan_op op, int act, gan_tensor *x, gan_real slope)
+{
+    gan_tensor *y;
+    if (gan__is_poison(x) || x != x->ctx->waiting) return gan__map1(op, gan__act_maps[act], x, slope, 0);
+    x->ctx->waiting = NULL;
+    y = gan__result(op, x->ndim, x->dim, 1, &x);
+    if (gan__is_poison(y)) return y;
+    y->p = slope;
+    y->inline_in[0] = x;
+    return x->make(x, y->data, act, slope) ? y->ctx->poison : y;
+}
+
 // arithmetic
 
 GAN_API gan_tensor *gan_add(gan_tensor *a, gan_tensor *b)
@@ -5162,6 +5303,27 @@ static void gan__op_addcmul_backward(gan__back *b)
     if (GAN__WANT(0)) b->gin[0] = gan__sum_to(gan__times_gradient(b, b->in[1]), b->in[0]);
 }
 
+static int gan__make_scaled(gan_tensor *t, gan_real *out, int act, gan_real slope)
+{
+    gan_tensor y = *t;
+    y.data = out;
+    gan__map(t->ctx, GAN__MAP_fma, &y, 3, t->inline_in, 0, 0);
+    gan__act_over(t->ctx, out, t->size, act, slope);
+    return 0;
+}
+
+// addcmul of h and what broadcasts to it, the end of a norm: one pass with an activation that comes next.
+static gan_tensor *gan__scaled(gan_tensor *h, gan_tensor *w, gan_tensor *b)
+{
+    gan_tensor *in[3], *y;
+    in[0] = h;
+    in[1] = w;
+    in[2] = b;
+    if (!gan__inputs(GAN_OP_ADDCMUL, 3, in, &y)) return y;
+    y = gan__later(GAN_OP_ADDCMUL, h->ndim, h->dim, 3, in, gan__make_scaled);
+    return gan__is_poison(y) ? y : gan__wait(y);
+}
+
 GAN_API gan_tensor *gan_abs(gan_tensor *x) { return gan__map1(GAN_OP_ABS, GAN__MAP_abs, x, 0, 0); }
 static void gan__op_abs_backward(gan__back *b)
 {
@@ -5221,7 +5383,7 @@ static gan_tensor *gan__tanh_backward(gan__back *b, gan_tensor *y)
 {
     return gan__map_gradient(b, GAN_OP_TANH_BACKWARD, GAN__MAP_tanh_backward, y, 0, 0);
 }
-GAN_API gan_tensor *gan_tanh(gan_tensor *x) { return gan__map1(GAN_OP_TANH, GAN__MAP_tanh, x, 0, 0); }
+GAN_API gan_tensor *gan_tanh(gan_tensor *x) { return gan__activate(GAN_OP_TANH, GAN__ACT_TANH, x, 0); }
 static void gan__op_tanh_backward(gan__back *b)
 {
     if (GAN__WANT(0)) b->gin[0] = gan__tanh_backward(b, b->y);
@@ -5239,7 +5401,7 @@ static gan_tensor *gan__sigmoid_backward(gan__back *b, gan_tensor *y)
 }
 GAN_API gan_tensor *gan_sigmoid(gan_tensor *x)
 {
-    return gan__map1(GAN_OP_SIGMOID, GAN__MAP_sigmoid, x, 0, 0);
+    return gan__activate(GAN_OP_SIGMOID, GAN__ACT_SIGMOID, x, 0);
 }
 static void gan__op_sigmoid_backward(gan__back *b)
 {
@@ -5278,19 +5440,22 @@ static void gan__op_leaky_relu_backward_backward(gan__back *b)
     if (GAN__WANT(0)) b->gin[0] = gan__leaky_relu_backward(b, b->in[1], b->y->p);
 }
 
-GAN_API gan_tensor *gan_relu(gan_tensor *x) { return gan__map1(GAN_OP_RELU, GAN__MAP_relu, x, 0, 0); }
+// y > 0 where x > 0, for slopes from 0: the backward has no need of x.
+GAN_API gan_tensor *gan_relu(gan_tensor *x) { return gan__activate(GAN_OP_RELU, GAN__ACT_RELU, x, 0); }
 static void gan__op_relu_backward(gan__back *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__leaky_relu_backward(b, b->in[0], 0);
+    if (GAN__WANT(0)) b->gin[0] = gan__leaky_relu_backward(b, b->y, 0);
 }
 
 GAN_API gan_tensor *gan_leaky_relu(gan_tensor *x, gan_real slope)
 {
+    if (slope >= 0) return gan__activate(GAN_OP_LEAKY_RELU, GAN__ACT_LEAKY_RELU, x, slope);
     return gan__map1(GAN_OP_LEAKY_RELU, GAN__MAP_leaky_relu, x, slope, 0);
 }
 static void gan__op_leaky_relu_backward(gan__back *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__leaky_relu_backward(b, b->in[0], b->y->p);
+    const gan_real slope = b->y->p;
+    if (GAN__WANT(0)) b->gin[0] = gan__leaky_relu_backward(b, slope >= 0 ? b->y : b->in[0], slope);
 }
 
 // scale (x > 0 ? g : alpha e^x g); its derivative by x is x > 0 ? 0 : scale alpha e^x g
@@ -5994,11 +6159,23 @@ static gan_tensor *gan__rows(gan_tensor *x)
     return gan__reshape_to(x, 2, dim);
 }
 
+static int gan__make_linear(gan_tensor *y, gan_real *out, int act, gan_real slope)
+{
+    gan_tensor *const *in = y->inline_in;
+    const int64_t n = in[1]->dim[0], k = in[1]->dim[1];
+    gan__epilogue e;
+    memset(&e, 0, sizeof e);
+    e.bias = in[2] ? in[2]->data : NULL;
+    e.act = act;
+    e.slope = slope;
+    return gan__gemm(y->ctx, 0, 1, n ? (int64_t)y->size / n : 0, n, k, in[0]->data, k, in[1]->data, k, 0, out,
+                     n, &e);
+}
+
 GAN_API gan_tensor *gan_f_linear(gan_tensor *x, gan_tensor *weight, gan_tensor *bias)
 {
     gan_tensor *in[3], *y;
     gan_context *ctx;
-    gan__epilogue e;
     int dim[GAN_MAX_DIMS];
     in[0] = x;
     in[1] = weight;
@@ -6014,15 +6191,8 @@ GAN_API gan_tensor *gan_f_linear(gan_tensor *x, gan_tensor *weight, gan_tensor *
                                 weight);
     memcpy(dim, x->dim, sizeof dim);
     dim[x->ndim - 1] = weight->dim[0];
-    y = gan__result(GAN_OP_LINEAR, x->ndim, dim, bias ? 3 : 2, in);
-    if (y == ctx->poison) return y;
-    memset(&e, 0, sizeof e);
-    e.bias = bias ? bias->data : NULL;
-    if (gan__gemm(ctx, 0, 1, weight->dim[0] ? (int64_t)y->size / weight->dim[0] : 0, weight->dim[0],
-                  weight->dim[1], x->data, weight->dim[1], weight->data, weight->dim[1], 0, y->data,
-                  weight->dim[0], bias ? &e : NULL))
-        return ctx->poison;
-    return y;
+    y = gan__later(GAN_OP_LINEAR, x->ndim, dim, bias ? 3 : 2, in, gan__make_linear);
+    return y == ctx->poison ? y : gan__wait(y);
 }
 static void gan__op_linear_backward(gan__back *b)
 {
@@ -6082,6 +6252,35 @@ static gan__conv gan__conv_from(const gan_conv2d_desc *d)
     return g;
 }
 
+// The whole geometry of a conv2d node (x, w, bias) or a conv_transpose2d node (y, w, bias).
+static gan__conv gan__conv_of(const gan_tensor *t)
+{
+    gan__conv g = gan__conv_kept(t);
+    const int transpose = t->op == GAN_OP_CONV_TRANSPOSE2D;
+    const gan_tensor *x = transpose ? t : t->inline_in[0], *y = transpose ? t->inline_in[0] : t;
+    g.n = x->dim[0];
+    g.ci = x->dim[1];
+    g.h = x->dim[2];
+    g.w = x->dim[3];
+    g.co = y->dim[1];
+    g.oh = y->dim[2];
+    g.ow = y->dim[3];
+    return g;
+}
+
+static int gan__make_conv(gan_tensor *t, gan_real *out, int act, gan_real slope)
+{
+    gan_tensor *const *in = t->inline_in;
+    const gan__conv g = gan__conv_of(t);
+    gan__epilogue e;
+    memset(&e, 0, sizeof e);
+    e.bias = in[2] ? in[2]->data : NULL;
+    e.act = act;
+    e.slope = slope;
+    return (t->op == GAN_OP_CONV2D ? gan__conv_forward : gan__conv_input)(t->ctx, &g, in[0]->data,
+                                                                          in[1]->data, &e, out);
+}
+
 static int64_t gan__conv_length(int64_t h, int64_t k, int64_t s, int64_t p, int64_t d)
 {
     const int64_t reach = h + 2 * p - d * (k - 1) - 1;
@@ -6094,7 +6293,6 @@ static gan_tensor *gan__conv2d(gan_tensor *x, gan_tensor *w, gan_tensor *bias, g
 {
     gan_tensor *in[3], *y;
     gan_context *ctx;
-    gan__epilogue e;
     int dim[4];
     in[0] = x;
     in[1] = w;
@@ -6135,12 +6333,10 @@ static gan_tensor *gan__conv2d(gan_tensor *x, gan_tensor *w, gan_tensor *bias, g
     dim[1] = (int)g.co;
     dim[2] = (int)g.oh;
     dim[3] = (int)g.ow;
-    y = gan__result(GAN_OP_CONV2D, 4, dim, bias ? 3 : 2, in);
+    y = gan__later(GAN_OP_CONV2D, 4, dim, bias ? 3 : 2, in, gan__make_conv);
     if (y == ctx->poison) return y;
     gan__conv_keep(y, &g);
-    memset(&e, 0, sizeof e);
-    e.bias = bias ? bias->data : NULL;
-    return gan__conv_forward(ctx, &g, x->data, w->data, &e, y->data) ? ctx->poison : y;
+    return gan__wait(y);
 }
 
 // x from y (n, co, oh, ow) and w (co, ci / groups, kh, kw), of height and width g.h, g.w: the adjoint of
@@ -6149,7 +6345,6 @@ static gan_tensor *gan__conv_transpose2d(gan_tensor *y, gan_tensor *w, gan_tenso
 {
     gan_tensor *in[3], *x;
     gan_context *ctx;
-    gan__epilogue e;
     int dim[4];
     in[0] = y;
     in[1] = w;
@@ -6173,12 +6368,10 @@ static gan_tensor *gan__conv_transpose2d(gan_tensor *y, gan_tensor *w, gan_tenso
     dim[1] = (int)g.ci;
     dim[2] = (int)g.h;
     dim[3] = (int)g.w;
-    x = gan__result(GAN_OP_CONV_TRANSPOSE2D, 4, dim, bias ? 3 : 2, in);
+    x = gan__later(GAN_OP_CONV_TRANSPOSE2D, 4, dim, bias ? 3 : 2, in, gan__make_conv);
     if (x == ctx->poison) return x;
     gan__conv_keep(x, &g);
-    memset(&e, 0, sizeof e);
-    e.bias = bias ? bias->data : NULL;
-    return gan__conv_input(ctx, &g, y->data, w->data, &e, x->data) ? ctx->poison : x;
+    return gan__wait(x);
 }
 
 // w (co, ci / groups, kh, kw) from x (n, ci, h, w) and y (n, co, oh, ow), of the kernel size g.kh, g.kw.
@@ -7141,7 +7334,7 @@ typedef struct gan__trace {
     gan_tensor tensor;
 } gan__trace;
 
-static int gan__all_finite(const gan_tensor *t) { return t->ctx->k->finite(t->size, t->data); }
+static int gan__all_finite(const gan_tensor *t) { return !t->data || t->ctx->k->finite(t->size, t->data); }
 
 // The oldest tensor of the step, up to `newest`, that holds a NaN or infinity; NULL when there is none.
 static const gan_tensor *gan__first_bad(const gan_tensor *newest)
@@ -7149,6 +7342,8 @@ static const gan_tensor *gan__first_bad(const gan_tensor *newest)
     const gan_tensor *t, *first = NULL;
     for (t = newest; t; t = t->older)
         if (!gan__all_finite(t)) first = t;
+    if (first && first->inline_in[0] && !first->inline_in[0]->data)
+        return first->inline_in[0]; // made with it
     return first;
 }
 
@@ -7504,7 +7699,10 @@ static gan_tensor *gan__forward(gan_model *m, gan_tensor *x, gan_tensor *label)
     if (x->ctx != m->ctx)
         return gan__fail(m->ctx, GAN_ERROR_ARGUMENT,
                          "gan_forward: the input of %s belongs to another context", m->name);
+    m->ctx->forwards++;
     y = m->forward(m, x, label);
+    m->ctx->forwards--;
+    if (gan__settle(m->ctx)) return m->ctx->poison;
     if (!y) return gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "gan_forward: %s returned NULL", m->name);
     return y;
 }
@@ -7941,7 +8139,7 @@ static gan_tensor *gan__scale_shift(gan_tensor *h, gan_tensor *w, gan_tensor *b)
     int dim[GAN_MAX_DIMS], i;
     if (gan__is_poison(h) || gan__is_poison(w) || gan__is_poison(b)) return h ? h->ctx->poison : NULL;
     for (i = 0; i < h->ndim; ++i) dim[i] = i == 1 ? h->dim[1] : 1;
-    return gan_addcmul(h, gan__reshape_to(w, h->ndim, dim), gan__reshape_to(b, h->ndim, dim));
+    return gan__scaled(h, gan__reshape_to(w, h->ndim, dim), gan__reshape_to(b, h->ndim, dim));
 }
 
 static gan_real gan__norm_eps(void) { return (gan_real)1e-5; } // everywhere, as in PyTorch
@@ -7995,7 +8193,7 @@ GAN_API gan_tensor *gan_layer_norm(gan_model *m, const char *name, gan_tensor *x
     w = gan__parameter(m, name, "weight", 1, gan_init_constant(1), 0, x->ndim - 1, x->dim + 1);
     b = gan__parameter(m, name, "bias", 1, gan_init_zeros(), 0, x->ndim - 1, x->dim + 1);
     h = gan_normalize(x, 1, x->dim[0], n, gan__norm_eps());
-    return gan__leave(m, gan_addcmul(h, w, b));
+    return gan__leave(m, gan__scaled(h, w, b));
 }
 
 GAN_API gan_tensor *gan_group_norm(gan_model *m, const char *name, gan_tensor *x, int groups)
@@ -8262,6 +8460,7 @@ GAN_API gan_tensor *gan_penalty(gan_penalty_kind kind, gan_real weight, gan_mode
 
 GAN_API void gan_penalty_after(gan_penalty_kind kind, gan_real weight, gan_model *d)
 {
+    if (d) d->ctx->weights++;
     if (d && gan__penalty_known(d->ctx, kind))
         gan__penalties[kind].after(d, gan__penalty_weight(kind, weight));
 }
@@ -8608,6 +8807,7 @@ static void gan__minimize(gan_optimizer *o, gan_tensor *loss, int spend)
     }
     o->norm = (gan_real)sqrt(squares);
     o->step++;
+    ctx->weights++;
     for (s = o->slots; s; s = s->next) {
         if (!s->grad) continue;
         gan__update_slot(o, s);
@@ -10375,6 +10575,7 @@ static void gan__average_update(gan_trainer *t)
 static void gan__average_swap(gan_trainer *t, int in)
 {
     gan__average *a;
+    t->ctx->weights++;
     for (a = t->averages; a; a = a->next) {
         if (!a->param->trainable) continue;
         if (in) {
