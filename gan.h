@@ -822,7 +822,7 @@ struct gan_context {
     void (*parallel_for)(int64_t n, gan_task *task, void *arg, void *user);
     void *parallel_user;
     int fixed;                 // no more chunks: a fixed block was given
-    gan__chunk *chunks, *step; // all of them in order; where step memory is taken now
+    gan__chunk *chunks, *step; // all of them in order; the last one that holds step memory
     gan__block *free;          // of the innermost scope
     gan__mark scope[GAN__SCOPES];
     int depth;   // innermost scope; 0 is the step itself
@@ -953,6 +953,7 @@ static gan__block *gan__block_new(gan_context *ctx, size_t bytes)
     gan__block *b, *best = NULL;
     gan__chunk *c;
     size_t need;
+    int behind = 0;
     if (bytes > (size_t)-1 - 2 * GAN__ALIGN - head) return NULL;
     bytes = gan__round_up(bytes ? bytes : 1);
     for (b = ctx->free; b; b = b->next)
@@ -975,10 +976,12 @@ static gan__block *gan__block_new(gan_context *ctx, size_t bytes)
         }
     } else {
         need = bytes + head;
-        for (c = ctx->step; c && (size_t)(c->hi - c->lo) < need; c = c->next) {}
+        // the first of this scope's chunks with room; ctx->step stays the last one in use
+        for (c = ctx->scope[ctx->depth].chunk; c && (size_t)(c->hi - c->lo) < need; c = c->next)
+            behind |= c == ctx->step;
         if (!c) c = gan__chunk_new(ctx, need);
         if (!c) return NULL;
-        ctx->step = c;
+        if (behind) ctx->step = c;
         c->hi -= need;
         best = (gan__block *)(void *)c->hi;
         best->size = bytes;
