@@ -6864,6 +6864,7 @@ typedef struct gan__norm_job {
     const gan_real *x, *g, *m, *p, *q, *s;
     gan_real *part, *y;
     int64_t a, c, b, images, channels; // of a block
+    gan__epilogue e;                   // the activation of y
 } gan__norm_job;
 
 static void gan__norm_task(void *arg, int64_t index)
@@ -6874,12 +6875,14 @@ static void gan__norm_task(void *arg, int64_t index)
     const int64_t image = j->c * j->b, at = first * image + from * j->b,
                   n = GAN__LEAST(j->images, j->a - first);
     const gan_real *x = j->x + at, *g = j->g ? j->g + at : NULL;
+    int64_t i;
     if (j->part) {
         gan_real *sum = j->part + index / across * 2 * j->c + from;
         j->k->norm_sums(n, image, (int)c, j->b, x, g, j->m + from, sum, sum + j->c);
     } else {
         j->k->norm_apply(n, image, c, j->b, x, g, j->m + from, j->p + from, j->q + from,
                          j->s ? j->s + from : NULL, j->y + at);
+        for (i = 0; i < n; ++i) gan__gemm_act(j->k, &j->e, c * j->b, j->y + at + i * image);
     }
 }
 
@@ -6917,13 +6920,15 @@ static int gan__norm_sums(gan_context *ctx, const gan_real *x, const gan_real *g
     return 0;
 }
 
-// y = p (x - m) + q, or p (x - m) + s g + q
+// y = act(p (x - m) + q), or p (x - m) + s g + q, which may be g
 static void gan__norm_apply(gan_context *ctx, const gan_real *x, const gan_real *g, const gan_real *m,
                             const gan_real *p, const gan_real *q, const gan_real *s, int a, int c, int b,
-                            gan_real *y)
+                            gan_real *y, int act, gan_real slope)
 {
     gan__norm_job j;
     memset(&j, 0, sizeof j);
+    j.e.act = act;
+    j.e.slope = slope;
     j.k = ctx->k;
     j.x = x;
     j.g = g;
@@ -6965,6 +6970,23 @@ static int gan__norm_moments(gan_context *ctx, const gan_real *x, int a, int c, 
     return 0;
 }
 
+static int gan__make_normalize(gan_tensor *t, gan_real *out, int act, gan_real slope)
+{
+    gan_tensor *const *in = t->inline_in;
+    const int c = t->i[1];
+    gan_real *p = (gan_real *)gan__scratch(t->ctx, 2 * (size_t)c * sizeof *p), *q;
+    int i;
+    if (!p) return 1;
+    q = p + c;
+    for (i = 0; i < c; ++i) {
+        p[i] = in[2]->data[i] * (in[3] ? in[3]->data[i] : 1);
+        q[i] = in[4] ? in[4]->data[i] : 0;
+    }
+    gan__norm_apply(t->ctx, in[0]->data, NULL, in[1]->data, p, q, NULL, t->i[0], c, t->i[2], out, act, slope);
+    gan__scratch_free(t->ctx, p);
+    return 0;
+}
+
 // in = {x, mean (C), s (C)} or, with w and bias (C), {x, mean, s, w, bias}. mean and s are by-products
 // without gradients of their own, handed out where `stats` is given.
 static gan_tensor *gan__normalize(gan_tensor *x, gan_tensor *w, gan_tensor *bias, int a, int c, int b,
@@ -6972,9 +6994,7 @@ static gan_tensor *gan__normalize(gan_tensor *x, gan_tensor *w, gan_tensor *bias
 {
     gan_tensor *in[5], *y;
     gan_context *ctx = gan__inputs(GAN_OP_NORMALIZE, 1, &x, &y);
-    gan_real *p, *q;
     size_t n;
-    int i;
     if (!ctx) return y;
     if (a < 1 || c < 1 || b < 1 || gan__mul_size((size_t)a * (size_t)c, (size_t)b, &n) || n != x->size)
         return gan__fail(ctx, GAN_ERROR_SHAPE, "normalize: %t cannot be seen as (%d, %d, %d)", x, a, c, b);
@@ -6984,26 +7004,18 @@ static gan_tensor *gan__normalize(gan_tensor *x, gan_tensor *w, gan_tensor *bias
     in[3] = w;
     in[4] = bias;
     if (gan__is_poison(in[1]) || gan__is_poison(in[2])) return ctx->poison;
-    y = gan__result(GAN_OP_NORMALIZE, x->ndim, x->dim, w ? 5 : 3, in);
-    p = y == ctx->poison ? NULL : (gan_real *)gan__scratch(ctx, 2 * (size_t)c * sizeof *p);
-    if (!p) return ctx->poison;
-    q = p + c;
+    if (gan__norm_moments(ctx, x->data, a, c, b, eps, in[1]->data, in[2]->data)) return ctx->poison;
+    y = gan__later(GAN_OP_NORMALIZE, x->ndim, x->dim, w ? 5 : 3, in, gan__make_normalize);
+    if (y == ctx->poison) return y;
     y->i[0] = a;
     y->i[1] = c;
     y->i[2] = b;
     y->p = eps;
-    if (gan__norm_moments(ctx, x->data, a, c, b, eps, in[1]->data, in[2]->data)) y = ctx->poison;
-    for (i = 0; i < c; ++i) {
-        p[i] = in[2]->data[i] * (w ? w->data[i] : 1);
-        q[i] = w ? bias->data[i] : 0;
-    }
-    if (y != ctx->poison) gan__norm_apply(ctx, x->data, NULL, in[1]->data, p, q, NULL, a, c, b, y->data);
-    gan__scratch_free(ctx, p);
     if (stats) {
         stats[0] = in[1];
         stats[1] = in[2];
     }
-    return y;
+    return gan__wait(y);
 }
 GAN_API gan_tensor *gan_normalize(gan_tensor *x, int a, int c, int b, gan_real eps)
 {
@@ -7032,7 +7044,8 @@ static int gan__norm_back(const gan_tensor *g, const gan_tensor *x, const gan_te
         if (db) db->data[i] = (gan_real)sum[i];
     }
     if (!failed && y)
-        gan__norm_apply(ctx, x->data, g->data, mean->data, p, p + c, p + 2 * c, a, c, b, y->data);
+        gan__norm_apply(ctx, x->data, g->data, mean->data, p, p + c, p + 2 * c, a, c, b, y->data,
+                        GAN__ACT_NONE, 0);
     gan__scratch_free(ctx, p);
     gan__scratch_free(ctx, sum);
     return failed;
@@ -7069,8 +7082,8 @@ static void gan__op_normalize_backward(gan__back *b)
     int unit[3], c = acb[1], i;
     if (affine && !x->ctx->recording) {
         for (i = 0; i < 5; ++i)
-            if (i != 1 && i != 2 && GAN__WANT(i))
-                b->gin[i] = gan__tensor_new(x->ctx, b->in[i]->ndim, b->in[i]->dim);
+            if (i > 2 && GAN__WANT(i)) b->gin[i] = gan__tensor_new(x->ctx, b->in[i]->ndim, b->in[i]->dim);
+        if (GAN__WANT(0)) b->gin[0] = gan__result_over(b, GAN_OP_NORMALIZE_BACKWARD, 1, &g);
         for (i = 0; i < 5; ++i)
             if (b->gin[i] == x->ctx->poison) return;
         gan__norm_back(g, x, b->in[1], b->in[2], w, acb, b->gin[0], b->gin[3], b->gin[4]);
