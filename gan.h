@@ -392,7 +392,8 @@ enum { GAN_CREATE_GRAPH = 1 };       // record the backward pass too, so that it
 GAN_API gan_tensor *gan_grad(gan_tensor *y, gan_tensor *x, int flags);
 // fills dx[0 .. n-1]; error code
 GAN_API int gan_grads(gan_tensor *y, int n, gan_tensor **x, gan_tensor **dx, int flags);
-// Recording on (1, the start) or off (0); returns what it was. Off saves memory where no gradient is wanted.
+// Recording on (1, the start) or off (0); returns what it was. Off saves memory where no gradient is wanted:
+// of all that a model makes, gan_forward then leaves its result alone alive (and what was given to gan_keep).
 GAN_API int gan_record(gan_context *ctx, int on);
 
 typedef gan_tensor *gan_function(gan_context *ctx, gan_tensor **x, void *user);
@@ -415,7 +416,10 @@ typedef enum gan_mode { GAN_TRAIN = 0, GAN_EVAL = 1 } gan_mode;
 
 GAN_API gan_model *gan_model_create(gan_context *ctx, const char *name, gan_model_function *forward,
                                     void *user);
-GAN_API gan_tensor *gan_forward(gan_model *m, gan_tensor *x, gan_tensor *label);   // label may be NULL
+// The model's output; label may be NULL. Inside it a layer and the activation that follows at once (relu,
+// leaky_relu, tanh, sigmoid) are made in one pass: what is between them is not stored, and made again if it
+// is read.
+GAN_API gan_tensor *gan_forward(gan_model *m, gan_tensor *x, gan_tensor *label);
 GAN_API void *gan_model_user(const gan_model *m);
 GAN_API gan_context *gan_model_context(const gan_model *m);
 GAN_API void gan_model_mode(gan_model *m, gan_mode mode);
@@ -767,6 +771,10 @@ typedef struct gan__chunk {
     void *base;
 } gan__chunk;
 
+// How a tensor that is not stored is computed: into `out`, with an activation (GAN__ACT_*) over it. 1 on
+// error.
+typedef int gan__make_fn(gan_tensor *t, gan_real *out, int act, gan_real slope);
+
 typedef struct gan__mark {
     gan__chunk *chunk;
     char *hi;
@@ -799,6 +807,11 @@ struct gan_tensor {
     uint64_t wanted, through, reached, born;
     int holds; // backward pass: places that keep it
     int alive; // 0 after its step ended
+    // Of one that is not stored until it is looked at (data NULL): how it is made, the depth of its scope,
+    // the deeper one that its values are in, the state of the weights that it was defined with.
+    gan__make_fn *make;
+    int depth, lent;
+    uint64_t weights;
 };
 
 struct gan_context {
@@ -813,7 +826,7 @@ struct gan_context {
     void (*parallel_for)(int64_t n, gan_task *task, void *arg, void *user);
     void *parallel_user;
     int fixed;                 // no more chunks: a fixed block was given
-    gan__chunk *chunks, *step; // all of them in order; where step memory is taken now
+    gan__chunk *chunks, *step; // all of them in order; the last one that holds step memory
     gan__block *free;          // of the innermost scope
     gan__mark scope[GAN__SCOPES];
     int depth;   // innermost scope; 0 is the step itself
@@ -824,9 +837,13 @@ struct gan_context {
     gan_tensor *last;            // the newest step tensor
     gan_tensor *pool, *pool_end; // dead tensor structs, first out is the oldest
     gan_tensor *poison;
-    uint64_t epoch;   // of backward passes
-    uint64_t born;    // the epoch of the pass that is making temporaries now, or 0
-    gan_tensor *mark; // backward pass: the newest tensor from before the node that is at work
+    uint64_t epoch;      // of backward passes
+    uint64_t born;       // the epoch of the pass that is making temporaries now, or 0
+    gan_tensor *mark;    // backward pass: the newest tensor from before the node that is at work
+    gan_tensor *waiting; // a result that is not made yet: an activation that comes next is made with it
+    int forwards;        // calls of gan_forward that are open
+    int lent;            // tensors whose values are in a deeper scope than they
+    uint64_t weights;    // goes up whenever a weight may have changed
     struct gan__state *states, *states_end;
     struct gan__entry *pending;
     gan_model *models;
@@ -940,6 +957,7 @@ static gan__block *gan__block_new(gan_context *ctx, size_t bytes)
     gan__block *b, *best = NULL;
     gan__chunk *c;
     size_t need;
+    int behind = 0;
     if (bytes > (size_t)-1 - 2 * GAN__ALIGN - head) return NULL;
     bytes = gan__round_up(bytes ? bytes : 1);
     for (b = ctx->free; b; b = b->next)
@@ -962,10 +980,12 @@ static gan__block *gan__block_new(gan_context *ctx, size_t bytes)
         }
     } else {
         need = bytes + head;
-        for (c = ctx->step; c && (size_t)(c->hi - c->lo) < need; c = c->next) {}
+        // the first of this scope's chunks with room; ctx->step stays the last one in use
+        for (c = ctx->scope[ctx->depth].chunk; c && (size_t)(c->hi - c->lo) < need; c = c->next)
+            behind |= c == ctx->step;
         if (!c) c = gan__chunk_new(ctx, need);
         if (!c) return NULL;
-        ctx->step = c;
+        if (behind) ctx->step = c;
         c->hi -= need;
         best = (gan__block *)(void *)c->hi;
         best->size = bytes;
@@ -3153,6 +3173,7 @@ typedef struct {
 } gan__matrix;
 
 enum { GAN__ACT_NONE, GAN__ACT_RELU, GAN__ACT_LEAKY_RELU, GAN__ACT_TANH, GAN__ACT_SIGMOID };
+static const int gan__act_maps[] = {0, GAN__MAP_relu, GAN__MAP_leaky_relu, GAN__MAP_tanh, GAN__MAP_sigmoid};
 
 // What is done to C as soon as it is complete: act(C + bias[column]).
 typedef struct {
@@ -3163,8 +3184,7 @@ typedef struct {
 
 static void gan__gemm_act(const gan__kernels *k, const gan__epilogue *e, int64_t n, gan_real *c)
 {
-    static const int maps[] = {0, GAN__MAP_relu, GAN__MAP_leaky_relu, GAN__MAP_tanh, GAN__MAP_sigmoid};
-    if (e->act) gan__isa_map(k, maps[e->act], (size_t)n, c, c, 1, NULL, 0, NULL, 0, e->slope, 0);
+    if (e->act) gan__isa_map(k, gan__act_maps[e->act], (size_t)n, c, c, 1, NULL, 0, NULL, 0, e->slope, 0);
 }
 
 // Block sizes in elements: a panel of B (depth_block x tile_n) streams from the second-level cache while
@@ -4129,17 +4149,17 @@ static int gan__conv_weight(gan_context *ctx, const gan__conv *v, const gan_real
             gan__gemm_round(2 * o.images * v->oh * (int64_t)(sizeof(int64_t) / sizeof(gan_real)), 16) +
             (taps * o.block + mr) * o.panel + taps * o.panel;
         o.room_size = gan__gemm_round(o.room_size, 16);
-        o.from = (gan_real *)gan__scratch(ctx, (size_t)(o.images * each + o.workers * o.room_size) *
+        o.room = (gan_real *)gan__scratch(ctx, (size_t)(o.images * each + o.workers * o.room_size) *
                                                    sizeof(gan_real));
-        if (!o.from) return 1;
+        if (!o.room) return 1;
+        o.from = o.room + o.workers * o.room_size;
         o.grad = o.from + o.images * o.h * o.w * gan__gemm_round(ci, o.block);
-        o.room = o.grad + o.images * plane * o.pad;
         for (; o.first < v->n; o.first += most) {
             o.images = gan__gemm_min(most, v->n - o.first);
             gan__par(ctx, o.images, o.images * each, gan__conv_dw_turn, &o);
             gan__par(ctx, o.workers, INT64_MAX, gan__conv_dw_task, &o);
         }
-        gan__scratch_free(ctx, o.from);
+        gan__scratch_free(ctx, o.room);
     }
     return 0;
 }
@@ -4250,6 +4270,8 @@ static gan_tensor *gan__tensor_over(gan_context *ctx, gan_real *data, int ndim, 
 static void gan__tensor_free(gan_tensor *t)
 {
     gan_context *ctx = t->ctx;
+    if (t == ctx->waiting) ctx->waiting = NULL;
+    ctx->lent -= t->lent != 0;
     if (t == ctx->mark) ctx->mark = t->older;
     if (t->newer) t->newer->older = t->older;
     else ctx->last = t->older;
@@ -4259,12 +4281,24 @@ static void gan__tensor_free(gan_tensor *t)
     gan__struct_free(ctx, t);
 }
 
+// Gives back the step tensors newer than `mark`, but for one.
+static void gan__free_newer(gan_context *ctx, const gan_tensor *mark, const gan_tensor *but)
+{
+    gan_tensor *t, *older;
+    for (t = ctx->last; t && t != mark; t = older) {
+        older = t->older;
+        if (t != but) gan__tensor_free(t);
+    }
+}
+
 // All step tensors newer than `mark` die; their memory is released by the scope.
 static void gan__list_release(gan_context *ctx, gan_tensor *mark)
 {
     gan_tensor *t = ctx->last, *older;
+    ctx->waiting = NULL;
     for (; t != mark; t = older) {
         older = t->older;
+        ctx->lent -= t->lent != 0;
         gan__struct_free(ctx, t);
     }
     ctx->last = mark;
@@ -4277,8 +4311,66 @@ static void gan__step_release(gan_context *ctx)
     gan__mark_release(ctx, &ctx->scope[0]);
 }
 
-// Whether every input can be used. If so their context is returned; else NULL, with what the caller shall
-// return in *out.
+// Fusion. Inside gan_forward linear, the convolutions and the scaling after a norm define their result
+// (gan__later) and leave it waiting. If the next call is an activation of it (gan__activate), both are made
+// in one pass and what came before the activation is never stored; any other call makes it first. Should it
+// be looked at after all it is made again from its inputs. There is one door to values: gan__inputs for
+// operations, gan__readable for the user; both make what is not stored.
+
+// A step tensor whose values are made by `make` when they are needed.
+static gan_tensor *gan__unmade(gan_context *ctx, int ndim, const int *dim, gan__make_fn *make)
+{
+    gan_tensor *t = gan__shaped(ctx, ndim, dim);
+    if (t == ctx->poison) return t;
+    gan__list_add(ctx, t);
+    t->make = make;
+    t->depth = ctx->depth;
+    t->weights = ctx->weights;
+    return t;
+}
+
+// The values of t, if they are not there. 1 on error.
+static int gan__made(gan_tensor *t)
+{
+    gan_context *ctx = t->ctx;
+    if (t->data || !t->make) return 0;
+    if (t == ctx->waiting) ctx->waiting = NULL;
+    if (t->weights != ctx->weights) {
+        gan__fail(ctx, GAN_ERROR_STATE,
+                  "%o, %t: its values were used by the activation alone and not stored, and weights changed "
+                  "since; read them before the update, or gan_keep them",
+                  t->op, t);
+        return 1;
+    }
+    t->block = gan__block_new(ctx, t->size * sizeof(gan_real));
+    if (!t->block) {
+        gan__fail_memory(ctx, t->size * sizeof(gan_real));
+        return 1;
+    }
+    t->data = (gan_real *)gan__block_data(t->block);
+    t->lent = ctx->depth > t->depth ? ctx->depth : 0;
+    ctx->lent += t->lent != 0;
+    return t->make(t, t->data, GAN__ACT_NONE, 0);
+}
+
+static int gan__settle(gan_context *ctx) { return ctx->waiting ? gan__made(ctx->waiting) : 0; }
+
+// Values that were made in the innermost scope for tensors of outer ones end with it.
+static void gan__take_back(gan_context *ctx)
+{
+    gan_tensor *t;
+    if (!ctx->lent) return;
+    for (t = ctx->last; t; t = t->older)
+        if (t->lent == ctx->depth) {
+            t->data = NULL;
+            t->block = NULL;
+            t->lent = 0;
+            ctx->lent--;
+        }
+}
+
+// Whether every input can be used. If so their context is returned, and their values are there; else NULL,
+// with what the caller shall return in *out.
 static gan_context *gan__inputs(gan_op op, int n, gan_tensor *const *in, gan_tensor **out)
 {
     gan_context *ctx = NULL;
@@ -4309,6 +4401,9 @@ static gan_context *gan__inputs(gan_op op, int n, gan_tensor *const *in, gan_ten
             return NULL;
         }
     }
+    if (gan__settle(ctx)) return NULL;
+    for (i = 0; i < n; ++i)
+        if (gan__made(in[i])) return NULL;
     return ctx;
 }
 
@@ -4747,10 +4842,15 @@ GAN_API int gan_dim(const gan_tensor *t, int i)
 }
 
 GAN_API size_t gan_numel(const gan_tensor *t) { return gan__readable(t, "gan_numel") ? t->size : 0; }
-GAN_API gan_real *gan_data(gan_tensor *t) { return gan__readable(t, "gan_data") ? t->data : NULL; }
+GAN_API gan_real *gan_data(gan_tensor *t)
+{
+    if (!gan__readable(t, "gan_data") || gan__settle(t->ctx) || gan__made(t)) return NULL;
+    return t->data;
+}
 GAN_API gan_real gan_item(const gan_tensor *t)
 {
-    return gan__readable(t, "gan_item") && t->size ? t->data[0] : 0;
+    const gan_real *data = t && t->size ? gan_data((gan_tensor *)(uintptr_t)t) : NULL;
+    return data ? *data : 0;
 }
 
 GAN_API int gan_read(const gan_tensor *t, gan_real *out, size_t n)
@@ -4776,6 +4876,7 @@ GAN_API void gan_scope_open(gan_context *ctx)
                   GAN__SCOPES - 1);
         return;
     }
+    gan__settle(ctx);
     gan__mark_set(ctx, &ctx->scope[ctx->depth + 1]);
     ctx->depth++;
 }
@@ -4794,6 +4895,7 @@ GAN_API void gan_scope_close(gan_context *ctx)
     }
     m = &ctx->scope[ctx->depth];
     gan__list_release(ctx, m->last);
+    gan__take_back(ctx);
     gan__mark_release(ctx, m);
     ctx->depth--;
     m->chunk->newest = m->newest;
@@ -4897,6 +4999,7 @@ static int gan__state_apply(gan_context *ctx, gan__state *s, const gan__entry *e
         return 1;
     }
     s->loaded = 1;
+    ctx->weights++;
     if (e->borrowable && e->dtype == own && s->kind == GAN__STATE_REAL && gan__little_endian() &&
         (uintptr_t)e->bytes % sizeof(gan_real) == 0) {
         gan__state_move(s, (void *)(uintptr_t)e->bytes, 1);
@@ -5109,6 +5212,74 @@ static gan_tensor *gan__result_view(gan_op op, int ndim, const int *dim, gan_ten
     return t;
 }
 
+// A result that is made later: op applied to in[0 .. n-1], at most five of them.
+static gan_tensor *gan__later(gan_op op, int ndim, const int *dim, int n, gan_tensor *const *in,
+                              gan__make_fn *make)
+{
+    gan_tensor *t = gan__unmade(in[0]->ctx, ndim, dim, make);
+    int i;
+    if (t == in[0]->ctx->poison) return t;
+    gan__link(t, op, n, in);
+    for (i = 0; i < n; ++i) t->inline_in[i] = in[i];
+    return t;
+}
+
+// The end of the call that defined t: where nothing can come in between it waits for an activation.
+static gan_tensor *gan__wait(gan_tensor *t)
+{
+    gan_context *ctx = t->ctx;
+    if (ctx->forwards && !ctx->born) ctx->waiting = t;
+    else if (gan__made(t)) return ctx->poison;
+    return t;
+}
+
+// y = act(y), n values
+static void gan__act_over(gan_context *ctx, gan_real *y, size_t n, int act, gan_real slope)
+{
+    gan__map_job j;
+    if (act == GAN__ACT_NONE) return;
+    memset(&j, 0, sizeof j);
+    j.kernels = ctx->k;
+    j.map = gan__act_maps[act];
+    j.w.ndim = 1;
+    j.w.dim[0] = (int64_t)n;
+    j.w.stride[0][0] = 1;
+    j.x[0] = j.y = y;
+    j.p = slope;
+    j.rows = 1;
+    j.per = GAN__GRAIN;
+    gan__par(ctx, (j.w.dim[0] + j.per - 1) / j.per, j.w.dim[0], gan__map_task, &j);
+}
+
+// The result of a backward's last use of the gradient that arrived, of that one's shape: in its memory when
+// nobody else looks there. in[0] is the gradient.
+static gan_tensor *gan__result_over(gan__back *b, gan_op op, int n, gan_tensor *const *in)
+{
+    gan_tensor *const g = b->g, *t;
+    int i, taken = in[0] != g || !g->born || g->born != g->ctx->born || g->holds != 1 || g->block->refs != 1;
+    for (i = 0; i < b->y->nin && !taken; ++i) taken = b->gin[i] == g;
+    if (taken) return gan__result(op, in[0]->ndim, in[0]->dim, n, in);
+    t = gan__view(g, g->ndim, g->dim);
+    if (t != g->ctx->poison) gan__link(t, op, n, in);
+    return t;
+}
+
+// map(g, x) with x that broadcasts to g or is NULL, the last use of g = b->g.
+static gan_tensor *gan__map_gradient(gan__back *b, gan_op op, int map, gan_tensor *x, gan_real p, gan_real q)
+{
+    gan_tensor *in[2], *y;
+    const int n = x ? 2 : 1;
+    in[0] = b->g;
+    in[1] = x;
+    if (!gan__inputs(op, n, in, &y)) return y;
+    y = gan__result_over(b, op, n, in);
+    if (gan__is_poison(y)) return y;
+    y->p = p;
+    y->q = q;
+    gan__map(y->ctx, map, y, n, in, p, q);
+    return y;
+}
+
 // An element-wise operation of n broadcasting inputs.
 static gan_tensor *gan__elementwise(gan_op op, int map, int n, gan_tensor *const *in, gan_real p, gan_real q)
 {
@@ -5197,6 +5368,19 @@ static gan_tensor *gan__sum_to(gan_tensor *g, const gan_tensor *x)
     return g->ndim == x->ndim ? g : gan__reshape_to(g, x->ndim, x->dim);
 }
 
+// act(x), with x in one pass if it is waiting. Its backward looks at y alone.
+static gan_tensor *gan__activate(gan_op op, int act, gan_tensor *x, gan_real slope)
+{
+    gan_tensor *y;
+    if (gan__is_poison(x) || x != x->ctx->waiting) return gan__map1(op, gan__act_maps[act], x, slope, 0);
+    x->ctx->waiting = NULL;
+    y = gan__result(op, x->ndim, x->dim, 1, &x);
+    if (gan__is_poison(y)) return y;
+    y->p = slope;
+    y->inline_in[0] = x;
+    return x->make(x, y->data, act, slope) ? y->ctx->poison : y;
+}
+
 // arithmetic
 
 GAN_API gan_tensor *gan_add(gan_tensor *a, gan_tensor *b)
@@ -5223,10 +5407,15 @@ GAN_API gan_tensor *gan_mul(gan_tensor *a, gan_tensor *b)
 {
     return gan__map2(GAN_OP_MUL, GAN__MAP_mul, a, b, 0, 0);
 }
+// g x, the last use of g = b->g; x broadcasts to it.
+static gan_tensor *gan__times_gradient(gan__back *b, gan_tensor *x)
+{
+    return gan__map_gradient(b, GAN_OP_MUL, GAN__MAP_mul, x, 0, 0);
+}
 static void gan__op_mul_backward(gan__back *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__sum_to(gan_mul(b->g, b->in[1]), b->in[0]);
     if (GAN__WANT(1)) b->gin[1] = gan__sum_to(gan_mul(b->g, b->in[0]), b->in[1]);
+    if (GAN__WANT(0)) b->gin[0] = gan__sum_to(gan__times_gradient(b, b->in[1]), b->in[0]);
 }
 
 GAN_API gan_tensor *gan_div(gan_tensor *a, gan_tensor *b)
@@ -5289,7 +5478,7 @@ GAN_API gan_tensor *gan_affine(gan_tensor *x, gan_real scale, gan_real shift)
 }
 static void gan__op_affine_backward(gan__back *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan_mul_scalar(b->g, b->y->p);
+    if (GAN__WANT(0)) b->gin[0] = gan__map_gradient(b, GAN_OP_AFFINE, GAN__MAP_affine, NULL, b->y->p, 0);
 }
 
 GAN_API gan_tensor *gan_addcmul(gan_tensor *a, gan_tensor *b, gan_tensor *c)
@@ -5298,9 +5487,30 @@ GAN_API gan_tensor *gan_addcmul(gan_tensor *a, gan_tensor *b, gan_tensor *c)
 }
 static void gan__op_addcmul_backward(gan__back *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__sum_to(gan_mul(b->g, b->in[1]), b->in[0]);
-    if (GAN__WANT(1)) b->gin[1] = gan__sum_to(gan_mul(b->g, b->in[0]), b->in[1]);
     if (GAN__WANT(2)) b->gin[2] = gan__sum_to(b->g, b->in[2]);
+    if (GAN__WANT(1)) b->gin[1] = gan__sum_to(gan_mul(b->g, b->in[0]), b->in[1]);
+    if (GAN__WANT(0)) b->gin[0] = gan__sum_to(gan__times_gradient(b, b->in[1]), b->in[0]);
+}
+
+static int gan__make_scaled(gan_tensor *t, gan_real *out, int act, gan_real slope)
+{
+    gan_tensor y = *t;
+    y.data = out;
+    gan__map(t->ctx, GAN__MAP_fma, &y, 3, t->inline_in, 0, 0);
+    gan__act_over(t->ctx, out, t->size, act, slope);
+    return 0;
+}
+
+// addcmul of h and what broadcasts to it, the end of a norm: one pass with an activation that comes next.
+static gan_tensor *gan__scaled(gan_tensor *h, gan_tensor *w, gan_tensor *b)
+{
+    gan_tensor *in[3], *y;
+    in[0] = h;
+    in[1] = w;
+    in[2] = b;
+    if (!gan__inputs(GAN_OP_ADDCMUL, 3, in, &y)) return y;
+    y = gan__later(GAN_OP_ADDCMUL, h->ndim, h->dim, 3, in, gan__make_scaled);
+    return gan__is_poison(y) ? y : gan__wait(y);
 }
 
 GAN_API gan_tensor *gan_abs(gan_tensor *x) { return gan__map1(GAN_OP_ABS, GAN__MAP_abs, x, 0, 0); }
@@ -5358,38 +5568,38 @@ static void gan__op_cos_backward(gan__back *b)
 // activations; those of the hot paths have a fused backward that is an operation itself
 
 // g (1 - y^2); its derivative by y is -2 g y
-static gan_tensor *gan__tanh_backward(gan_tensor *g, gan_tensor *y)
+static gan_tensor *gan__tanh_backward(gan__back *b, gan_tensor *y)
 {
-    return gan__map2(GAN_OP_TANH_BACKWARD, GAN__MAP_tanh_backward, g, y, 0, 0);
+    return gan__map_gradient(b, GAN_OP_TANH_BACKWARD, GAN__MAP_tanh_backward, y, 0, 0);
 }
-GAN_API gan_tensor *gan_tanh(gan_tensor *x) { return gan__map1(GAN_OP_TANH, GAN__MAP_tanh, x, 0, 0); }
+GAN_API gan_tensor *gan_tanh(gan_tensor *x) { return gan__activate(GAN_OP_TANH, GAN__ACT_TANH, x, 0); }
 static void gan__op_tanh_backward(gan__back *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__tanh_backward(b->g, b->y);
+    if (GAN__WANT(0)) b->gin[0] = gan__tanh_backward(b, b->y);
 }
 static void gan__op_tanh_backward_backward(gan__back *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__tanh_backward(b->g, b->in[1]);
     if (GAN__WANT(1)) b->gin[1] = gan_mul_scalar(gan_mul(gan_mul(b->g, b->in[0]), b->in[1]), -2);
+    if (GAN__WANT(0)) b->gin[0] = gan__tanh_backward(b, b->in[1]);
 }
 
 // g y (1 - y); its derivative by y is g (1 - 2 y)
-static gan_tensor *gan__sigmoid_backward(gan_tensor *g, gan_tensor *y)
+static gan_tensor *gan__sigmoid_backward(gan__back *b, gan_tensor *y)
 {
-    return gan__map2(GAN_OP_SIGMOID_BACKWARD, GAN__MAP_sigmoid_backward, g, y, 0, 0);
+    return gan__map_gradient(b, GAN_OP_SIGMOID_BACKWARD, GAN__MAP_sigmoid_backward, y, 0, 0);
 }
 GAN_API gan_tensor *gan_sigmoid(gan_tensor *x)
 {
-    return gan__map1(GAN_OP_SIGMOID, GAN__MAP_sigmoid, x, 0, 0);
+    return gan__activate(GAN_OP_SIGMOID, GAN__ACT_SIGMOID, x, 0);
 }
 static void gan__op_sigmoid_backward(gan__back *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__sigmoid_backward(b->g, b->y);
+    if (GAN__WANT(0)) b->gin[0] = gan__sigmoid_backward(b, b->y);
 }
 static void gan__op_sigmoid_backward_backward(gan__back *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__sigmoid_backward(b->g, b->in[1]);
     if (GAN__WANT(1)) b->gin[1] = gan_mul(gan_mul(b->g, b->in[0]), gan_affine(b->in[1], -2, 1));
+    if (GAN__WANT(0)) b->gin[0] = gan__sigmoid_backward(b, b->in[1]);
 }
 
 GAN_API gan_tensor *gan_softplus(gan_tensor *x)
@@ -5410,41 +5620,44 @@ static void gan__op_erf_backward(gan__back *b)
 }
 
 // x > 0 ? g : slope g: linear in g, constant in x
-static gan_tensor *gan__leaky_relu_backward(gan_tensor *g, gan_tensor *x, gan_real slope)
+static gan_tensor *gan__leaky_relu_backward(gan__back *b, gan_tensor *x, gan_real slope)
 {
-    return gan__map2(GAN_OP_LEAKY_RELU_BACKWARD, GAN__MAP_leaky_relu_backward, g, x, slope, 0);
+    return gan__map_gradient(b, GAN_OP_LEAKY_RELU_BACKWARD, GAN__MAP_leaky_relu_backward, x, slope, 0);
 }
 static void gan__op_leaky_relu_backward_backward(gan__back *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__leaky_relu_backward(b->g, b->in[1], b->y->p);
+    if (GAN__WANT(0)) b->gin[0] = gan__leaky_relu_backward(b, b->in[1], b->y->p);
 }
 
-GAN_API gan_tensor *gan_relu(gan_tensor *x) { return gan__map1(GAN_OP_RELU, GAN__MAP_relu, x, 0, 0); }
+// y > 0 where x > 0, for slopes from 0: the backward has no need of x.
+GAN_API gan_tensor *gan_relu(gan_tensor *x) { return gan__activate(GAN_OP_RELU, GAN__ACT_RELU, x, 0); }
 static void gan__op_relu_backward(gan__back *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__leaky_relu_backward(b->g, b->in[0], 0);
+    if (GAN__WANT(0)) b->gin[0] = gan__leaky_relu_backward(b, b->y, 0);
 }
 
 GAN_API gan_tensor *gan_leaky_relu(gan_tensor *x, gan_real slope)
 {
+    if (slope >= 0) return gan__activate(GAN_OP_LEAKY_RELU, GAN__ACT_LEAKY_RELU, x, slope);
     return gan__map1(GAN_OP_LEAKY_RELU, GAN__MAP_leaky_relu, x, slope, 0);
 }
 static void gan__op_leaky_relu_backward(gan__back *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__leaky_relu_backward(b->g, b->in[0], b->y->p);
+    const gan_real slope = b->y->p;
+    if (GAN__WANT(0)) b->gin[0] = gan__leaky_relu_backward(b, slope >= 0 ? b->y : b->in[0], slope);
 }
 
 // From the result y, without an exponential: y > 0 ? scale g : (y + scale alpha) g, for alpha from 0; its
 // derivative by y is y > 0 ? 0 : g.
-static gan_tensor *gan__elu_backward(gan_tensor *g, gan_tensor *y, gan_real alpha, gan_real scale)
+static gan_tensor *gan__elu_backward(gan__back *b, gan_tensor *y, gan_real alpha, gan_real scale)
 {
-    return gan__map2(GAN_OP_ELU_BACKWARD, GAN__MAP_elu_backward, g, y, alpha, scale);
+    return gan__map_gradient(b, GAN_OP_ELU_BACKWARD, GAN__MAP_elu_backward, y, alpha, scale);
 }
 static void gan__op_elu_backward_backward(gan__back *b)
 {
     gan_tensor *y = b->in[1];
-    if (GAN__WANT(0)) b->gin[0] = gan__elu_backward(b->g, y, b->y->p, b->y->q);
     if (GAN__WANT(1)) b->gin[1] = gan_mul(gan_mul(b->g, b->in[0]), gan_le(y, gan_scalar(y->ctx, 0)));
+    if (GAN__WANT(0)) b->gin[0] = gan__elu_backward(b, y, b->y->p, b->y->q);
 }
 
 GAN_API gan_tensor *gan_elu(gan_tensor *x, gan_real alpha)
@@ -5456,7 +5669,7 @@ static void gan__op_elu_backward(gan__back *b)
     gan_tensor *x = b->in[0], *zero = gan_scalar(x->ctx, 0), *slope;
     if (!GAN__WANT(0)) return;
     if (b->y->p >= 0) {
-        b->gin[0] = gan__elu_backward(b->g, b->y, b->y->p, b->y->q);
+        b->gin[0] = gan__elu_backward(b, b->y, b->y->p, b->y->q);
         return;
     }
     slope = gan_mul_scalar(gan_exp(gan_minimum(x, zero)), b->y->p * b->y->q); // y does not tell the sign of x
@@ -6140,11 +6353,23 @@ static gan_tensor *gan__rows(gan_tensor *x)
     return gan__reshape_to(x, 2, dim);
 }
 
+static int gan__make_linear(gan_tensor *y, gan_real *out, int act, gan_real slope)
+{
+    gan_tensor *const *in = y->inline_in;
+    const int64_t n = in[1]->dim[0], k = in[1]->dim[1];
+    gan__epilogue e;
+    memset(&e, 0, sizeof e);
+    e.bias = in[2] ? in[2]->data : NULL;
+    e.act = act;
+    e.slope = slope;
+    return gan__gemm(y->ctx, 0, 1, n ? (int64_t)y->size / n : 0, n, k, in[0]->data, k, in[1]->data, k, 0, out,
+                     n, &e);
+}
+
 GAN_API gan_tensor *gan_f_linear(gan_tensor *x, gan_tensor *weight, gan_tensor *bias)
 {
     gan_tensor *in[3], *y;
     gan_context *ctx;
-    gan__epilogue e;
     int dim[GAN_MAX_DIMS];
     in[0] = x;
     in[1] = weight;
@@ -6160,15 +6385,8 @@ GAN_API gan_tensor *gan_f_linear(gan_tensor *x, gan_tensor *weight, gan_tensor *
                                 weight);
     memcpy(dim, x->dim, sizeof dim);
     dim[x->ndim - 1] = weight->dim[0];
-    y = gan__result(GAN_OP_LINEAR, x->ndim, dim, bias ? 3 : 2, in);
-    if (y == ctx->poison) return y;
-    memset(&e, 0, sizeof e);
-    e.bias = bias ? bias->data : NULL;
-    if (gan__gemm(ctx, 0, 1, weight->dim[0] ? (int64_t)y->size / weight->dim[0] : 0, weight->dim[0],
-                  weight->dim[1], x->data, weight->dim[1], weight->data, weight->dim[1], 0, y->data,
-                  weight->dim[0], bias ? &e : NULL))
-        return ctx->poison;
-    return y;
+    y = gan__later(GAN_OP_LINEAR, x->ndim, dim, bias ? 3 : 2, in, gan__make_linear);
+    return y == ctx->poison ? y : gan__wait(y);
 }
 static void gan__op_linear_backward(gan__back *b)
 {
@@ -6228,6 +6446,35 @@ static gan__conv gan__conv_from(const gan_conv2d_desc *d)
     return g;
 }
 
+// The whole geometry of a conv2d node (x, w, bias) or a conv_transpose2d node (y, w, bias).
+static gan__conv gan__conv_of(const gan_tensor *t)
+{
+    gan__conv g = gan__conv_kept(t);
+    const int transpose = t->op == GAN_OP_CONV_TRANSPOSE2D;
+    const gan_tensor *x = transpose ? t : t->inline_in[0], *y = transpose ? t->inline_in[0] : t;
+    g.n = x->dim[0];
+    g.ci = x->dim[1];
+    g.h = x->dim[2];
+    g.w = x->dim[3];
+    g.co = y->dim[1];
+    g.oh = y->dim[2];
+    g.ow = y->dim[3];
+    return g;
+}
+
+static int gan__make_conv(gan_tensor *t, gan_real *out, int act, gan_real slope)
+{
+    gan_tensor *const *in = t->inline_in;
+    const gan__conv g = gan__conv_of(t);
+    gan__epilogue e;
+    memset(&e, 0, sizeof e);
+    e.bias = in[2] ? in[2]->data : NULL;
+    e.act = act;
+    e.slope = slope;
+    return (t->op == GAN_OP_CONV2D ? gan__conv_forward : gan__conv_input)(t->ctx, &g, in[0]->data,
+                                                                          in[1]->data, &e, out);
+}
+
 static int64_t gan__conv_length(int64_t h, int64_t k, int64_t s, int64_t p, int64_t d)
 {
     const int64_t reach = h + 2 * p - d * (k - 1) - 1;
@@ -6240,7 +6487,6 @@ static gan_tensor *gan__conv2d(gan_tensor *x, gan_tensor *w, gan_tensor *bias, g
 {
     gan_tensor *in[3], *y;
     gan_context *ctx;
-    gan__epilogue e;
     int dim[4];
     in[0] = x;
     in[1] = w;
@@ -6281,12 +6527,10 @@ static gan_tensor *gan__conv2d(gan_tensor *x, gan_tensor *w, gan_tensor *bias, g
     dim[1] = (int)g.co;
     dim[2] = (int)g.oh;
     dim[3] = (int)g.ow;
-    y = gan__result(GAN_OP_CONV2D, 4, dim, bias ? 3 : 2, in);
+    y = gan__later(GAN_OP_CONV2D, 4, dim, bias ? 3 : 2, in, gan__make_conv);
     if (y == ctx->poison) return y;
     gan__conv_keep(y, &g);
-    memset(&e, 0, sizeof e);
-    e.bias = bias ? bias->data : NULL;
-    return gan__conv_forward(ctx, &g, x->data, w->data, &e, y->data) ? ctx->poison : y;
+    return gan__wait(y);
 }
 
 // x from y (n, co, oh, ow) and w (co, ci / groups, kh, kw), of height and width g.h, g.w: the adjoint of
@@ -6295,7 +6539,6 @@ static gan_tensor *gan__conv_transpose2d(gan_tensor *y, gan_tensor *w, gan_tenso
 {
     gan_tensor *in[3], *x;
     gan_context *ctx;
-    gan__epilogue e;
     int dim[4];
     in[0] = y;
     in[1] = w;
@@ -6319,12 +6562,10 @@ static gan_tensor *gan__conv_transpose2d(gan_tensor *y, gan_tensor *w, gan_tenso
     dim[1] = (int)g.ci;
     dim[2] = (int)g.h;
     dim[3] = (int)g.w;
-    x = gan__result(GAN_OP_CONV_TRANSPOSE2D, 4, dim, bias ? 3 : 2, in);
+    x = gan__later(GAN_OP_CONV_TRANSPOSE2D, 4, dim, bias ? 3 : 2, in, gan__make_conv);
     if (x == ctx->poison) return x;
     gan__conv_keep(x, &g);
-    memset(&e, 0, sizeof e);
-    e.bias = bias ? bias->data : NULL;
-    return gan__conv_input(ctx, &g, y->data, w->data, &e, x->data) ? ctx->poison : x;
+    return gan__wait(x);
 }
 
 // w (co, ci / groups, kh, kw) from x (n, ci, h, w) and y (n, co, oh, ow), of the kernel size g.kh, g.kw.
@@ -6814,6 +7055,7 @@ typedef struct gan__norm_job {
     const gan_real *x, *g, *m, *p, *q, *s;
     gan_real *part, *y;
     int64_t a, c, b, images, channels; // of a block
+    gan__epilogue e;                   // the activation of y
 } gan__norm_job;
 
 static void gan__norm_task(void *arg, int64_t index)
@@ -6824,12 +7066,14 @@ static void gan__norm_task(void *arg, int64_t index)
     const int64_t image = j->c * j->b, at = first * image + from * j->b,
                   n = GAN__LEAST(j->images, j->a - first);
     const gan_real *x = j->x + at, *g = j->g ? j->g + at : NULL;
+    int64_t i;
     if (j->part) {
         gan_real *sum = j->part + index / across * 2 * j->c + from;
         j->k->norm_sums(n, image, (int)c, j->b, x, g, j->m + from, sum, sum + j->c);
     } else {
         j->k->norm_apply(n, image, c, j->b, x, g, j->m + from, j->p + from, j->q + from,
                          j->s ? j->s + from : NULL, j->y + at);
+        for (i = 0; i < n; ++i) gan__gemm_act(j->k, &j->e, c * j->b, j->y + at + i * image);
     }
 }
 
@@ -6867,13 +7111,15 @@ static int gan__norm_sums(gan_context *ctx, const gan_real *x, const gan_real *g
     return 0;
 }
 
-// y = p (x - m) + q, or p (x - m) + s g + q
+// y = act(p (x - m) + q), or p (x - m) + s g + q, which may be g
 static void gan__norm_apply(gan_context *ctx, const gan_real *x, const gan_real *g, const gan_real *m,
                             const gan_real *p, const gan_real *q, const gan_real *s, int a, int c, int b,
-                            gan_real *y)
+                            gan_real *y, int act, gan_real slope)
 {
     gan__norm_job j;
     memset(&j, 0, sizeof j);
+    j.e.act = act;
+    j.e.slope = slope;
     j.k = ctx->k;
     j.x = x;
     j.g = g;
@@ -6915,6 +7161,23 @@ static int gan__norm_moments(gan_context *ctx, const gan_real *x, int a, int c, 
     return 0;
 }
 
+static int gan__make_normalize(gan_tensor *t, gan_real *out, int act, gan_real slope)
+{
+    gan_tensor *const *in = t->inline_in;
+    const int c = t->i[1];
+    gan_real *p = (gan_real *)gan__scratch(t->ctx, 2 * (size_t)c * sizeof *p), *q;
+    int i;
+    if (!p) return 1;
+    q = p + c;
+    for (i = 0; i < c; ++i) {
+        p[i] = in[2]->data[i] * (in[3] ? in[3]->data[i] : 1);
+        q[i] = in[4] ? in[4]->data[i] : 0;
+    }
+    gan__norm_apply(t->ctx, in[0]->data, NULL, in[1]->data, p, q, NULL, t->i[0], c, t->i[2], out, act, slope);
+    gan__scratch_free(t->ctx, p);
+    return 0;
+}
+
 // in = {x, mean (C), s (C)} or, with w and bias (C), {x, mean, s, w, bias}. mean and s are by-products
 // without gradients of their own, handed out where `stats` is given.
 static gan_tensor *gan__normalize(gan_tensor *x, gan_tensor *w, gan_tensor *bias, int a, int c, int b,
@@ -6922,9 +7185,7 @@ static gan_tensor *gan__normalize(gan_tensor *x, gan_tensor *w, gan_tensor *bias
 {
     gan_tensor *in[5], *y;
     gan_context *ctx = gan__inputs(GAN_OP_NORMALIZE, 1, &x, &y);
-    gan_real *p, *q;
     size_t n;
-    int i;
     if (!ctx) return y;
     if (a < 1 || c < 1 || b < 1 || gan__mul_size((size_t)a * (size_t)c, (size_t)b, &n) || n != x->size)
         return gan__fail(ctx, GAN_ERROR_SHAPE, "normalize: %t cannot be seen as (%d, %d, %d)", x, a, c, b);
@@ -6934,26 +7195,18 @@ static gan_tensor *gan__normalize(gan_tensor *x, gan_tensor *w, gan_tensor *bias
     in[3] = w;
     in[4] = bias;
     if (gan__is_poison(in[1]) || gan__is_poison(in[2])) return ctx->poison;
-    y = gan__result(GAN_OP_NORMALIZE, x->ndim, x->dim, w ? 5 : 3, in);
-    p = y == ctx->poison ? NULL : (gan_real *)gan__scratch(ctx, 2 * (size_t)c * sizeof *p);
-    if (!p) return ctx->poison;
-    q = p + c;
+    if (gan__norm_moments(ctx, x->data, a, c, b, eps, in[1]->data, in[2]->data)) return ctx->poison;
+    y = gan__later(GAN_OP_NORMALIZE, x->ndim, x->dim, w ? 5 : 3, in, gan__make_normalize);
+    if (y == ctx->poison) return y;
     y->i[0] = a;
     y->i[1] = c;
     y->i[2] = b;
     y->p = eps;
-    if (gan__norm_moments(ctx, x->data, a, c, b, eps, in[1]->data, in[2]->data)) y = ctx->poison;
-    for (i = 0; i < c; ++i) {
-        p[i] = in[2]->data[i] * (w ? w->data[i] : 1);
-        q[i] = w ? bias->data[i] : 0;
-    }
-    if (y != ctx->poison) gan__norm_apply(ctx, x->data, NULL, in[1]->data, p, q, NULL, a, c, b, y->data);
-    gan__scratch_free(ctx, p);
     if (stats) {
         stats[0] = in[1];
         stats[1] = in[2];
     }
-    return y;
+    return gan__wait(y);
 }
 GAN_API gan_tensor *gan_normalize(gan_tensor *x, int a, int c, int b, gan_real eps)
 {
@@ -6982,7 +7235,8 @@ static int gan__norm_back(const gan_tensor *g, const gan_tensor *x, const gan_te
         if (db) db->data[i] = (gan_real)sum[i];
     }
     if (!failed && y)
-        gan__norm_apply(ctx, x->data, g->data, mean->data, p, p + c, p + 2 * c, a, c, b, y->data);
+        gan__norm_apply(ctx, x->data, g->data, mean->data, p, p + c, p + 2 * c, a, c, b, y->data,
+                        GAN__ACT_NONE, 0);
     gan__scratch_free(ctx, p);
     gan__scratch_free(ctx, sum);
     return failed;
@@ -7019,8 +7273,8 @@ static void gan__op_normalize_backward(gan__back *b)
     int unit[3], c = acb[1], i;
     if (affine && !x->ctx->recording) {
         for (i = 0; i < 5; ++i)
-            if (i != 1 && i != 2 && GAN__WANT(i))
-                b->gin[i] = gan__tensor_new(x->ctx, b->in[i]->ndim, b->in[i]->dim);
+            if (i > 2 && GAN__WANT(i)) b->gin[i] = gan__tensor_new(x->ctx, b->in[i]->ndim, b->in[i]->dim);
+        if (GAN__WANT(0)) b->gin[0] = gan__result_over(b, GAN_OP_NORMALIZE_BACKWARD, 1, &g);
         for (i = 0; i < 5; ++i)
             if (b->gin[i] == x->ctx->poison) return;
         gan__norm_back(g, x, b->in[1], b->in[2], w, acb, b->gin[0], b->gin[3], b->gin[4]);
@@ -7208,7 +7462,9 @@ GAN_API gan_tensor *gan_pixel_unshuffle(gan_tensor *x, int factor) { return gan_
 // The step's tensors stand in the order of their creation, so a walk from y to older ones meets every node
 // after all that use it. Three walks: mark what y depends on, find what leads to a wanted tensor, and
 // propagate along that alone. Without GAN_CREATE_GRAPH nothing is recorded, gradients are added up in place,
-// and every temporary is freed when it has been used.
+// and every temporary is freed when it has been used. Where nobody reads the tape afterwards the pass spends
+// it: what y does not depend on is freed before it begins, and each node behind it, since only newer ones
+// ever look at a tensor.
 
 typedef void gan__backward_fn(gan__back *b);
 
@@ -7277,13 +7533,61 @@ static void gan__sweep(gan_context *ctx)
     }
 }
 
-// The operation in whose backward a non-finite number first appears, for the error message.
+// For the error message: the operation in whose backward a non-finite number first appears (NONE: in no one),
+// and the oldest tensor with one at that moment, if `made`: as much of it as says operation and shape.
 typedef struct gan__trace {
     gan_op op;
-    const gan_tensor *node;
+    int made;
+    gan_tensor tensor;
 } gan__trace;
 
-static int gan__all_finite(const gan_tensor *t) { return t->ctx->k->finite(t->size, t->data); }
+static int gan__all_finite(const gan_tensor *t) { return !t->data || t->ctx->k->finite(t->size, t->data); }
+
+// The oldest tensor of the step, up to `newest`, that holds a NaN or infinity; NULL when there is none.
+static const gan_tensor *gan__first_bad(const gan_tensor *newest)
+{
+    const gan_tensor *t, *first = NULL;
+    for (t = newest; t; t = t->older)
+        if (!gan__all_finite(t)) first = t;
+    if (first && first->inline_in[0] && !first->inline_in[0]->data)
+        return first->inline_in[0]; // made with it
+    return first;
+}
+
+// What comes out of node t's backward for its input i is looked at once, while it is in the cache, and only
+// where it can be worse than what went in: moved or shrunk numbers stay finite, and those of a weight, which
+// meet the others in the norm, can only overflow.
+static void gan__trace_node(gan__trace *trace, const gan_tensor *t, int i, const gan_tensor *gin)
+{
+    const gan_tensor *first;
+    if (trace->op != GAN_OP_NONE) return;
+    switch (t->op) {
+    case GAN_OP_RESHAPE:
+    case GAN_OP_PERMUTE:
+    case GAN_OP_SLICE:
+    case GAN_OP_PAD:
+    case GAN_OP_CONCAT:
+    case GAN_OP_RELU:
+    case GAN_OP_TANH:
+    case GAN_OP_SIGMOID:
+    case GAN_OP_MAX_POOL2D: return;
+    case GAN_OP_LEAKY_RELU:
+        if (t->p >= -1 && t->p <= 1) return;
+        break;
+    case GAN_OP_MATMUL:
+    case GAN_OP_LINEAR:
+    case GAN_OP_CONV2D:
+    case GAN_OP_CONV_TRANSPOSE2D:
+        if (i && !t->in[i]->nin) return;
+        break;
+    default: break;
+    }
+    if (gan__all_finite(gin)) return;
+    trace->op = t->op;
+    first = gan__first_bad(t);
+    trace->made = first != NULL;
+    if (first) trace->tensor = *first;
+}
 
 static void gan__backward_node(gan_tensor *t, uint64_t epoch, int create, gan__trace *trace)
 {
@@ -7307,10 +7611,7 @@ static void gan__backward_node(gan_tensor *t, uint64_t epoch, int create, gan__t
     gan__backward_of[t->op](&b);
     for (i = 0; i < t->nin; ++i) {
         if (gan__is_poison(gin[i]) || t->in[i]->wanted != epoch) continue;
-        if (trace && !trace->node && gan__all_finite(t->grad) && !gan__all_finite(gin[i])) {
-            trace->op = t->op;
-            trace->node = t;
-        }
+        if (trace) gan__trace_node(trace, t, i, gin[i]);
         gan__accumulate(t->in[i], gin[i]);
     }
     if (!create) gan__sweep(ctx);
@@ -7318,15 +7619,20 @@ static void gan__backward_node(gan_tensor *t, uint64_t epoch, int create, gan__t
     gan__scratch_free(ctx, many);
 }
 
-// The gradients of scalar y by x[0 .. n-1] into x[i]->grad (NULL: y does not depend on it). 1 on error.
-static int gan__backward(gan_tensor *y, int n, gan_tensor *const *x, int create, gan__trace *trace)
+typedef enum gan__pass { GAN__PASS_PLAIN, GAN__PASS_CREATE, GAN__PASS_SPEND } gan__pass;
+
+// The gradients of scalar y by x[0 .. n-1] into x[i]->grad (NULL: y does not depend on it). To spend the tape
+// frees it down to where the innermost scope began, x and their gradients excepted. 1 on error.
+static int gan__backward(gan_tensor *y, int n, gan_tensor *const *x, gan__pass pass, gan__trace *trace)
 {
+    const int create = pass == GAN__PASS_CREATE;
     gan_context *ctx = y->ctx;
     const uint64_t epoch = ++ctx->epoch;
     const uint64_t failures = ctx->failures;
     const int was_recording = ctx->recording;
-    gan_tensor *t, *oldest = y, *seed;
-    int i;
+    gan_tensor *t, *older, *oldest = y, *seed;
+    const gan_tensor *const begin = ctx->scope[ctx->depth].last;
+    int i, spend = pass == GAN__PASS_SPEND;
     if (y->size != 1) {
         gan__fail(
             ctx, GAN_ERROR_SHAPE,
@@ -7350,6 +7656,10 @@ static int gan__backward(gan_tensor *y, int n, gan_tensor *const *x, int create,
         if (t->wanted == epoch) t->grad = NULL;
     }
     if (y->wanted != epoch) return 0;
+    for (t = ctx->last; spend && t != begin; t = older) {
+        older = t->older;
+        if (t->reached != epoch && t->wanted != epoch) gan__tensor_free(t);
+    }
     ctx->recording = create;
     ctx->born = create ? 0 : epoch;
     seed = gan__full(ctx, 1, y->ndim, y->dim);
@@ -7357,14 +7667,20 @@ static int gan__backward(gan_tensor *y, int n, gan_tensor *const *x, int create,
         seed->holds++;
         y->grad = seed;
     }
-    for (t = y; t; t = t == oldest ? NULL : t->older) {
+    for (t = y; t; t = older) {
         int target = 0;
-        if (t->wanted != epoch || !t->grad) continue;
-        if (t->through == epoch && ctx->failures == failures) gan__backward_node(t, epoch, create, trace);
-        for (i = 0; i < n && !target; ++i) target = x[i] == t;
-        if (target) continue;
-        gan__release_gradient(ctx, t->grad);
-        t->grad = NULL;
+        older = t == oldest ? NULL : t->older;
+        spend = spend && t != begin;
+        if (t->wanted == epoch && t->grad) {
+            for (i = 0; i < n && !target; ++i) target = x[i] == t;
+            t->grad->holds += target; // it is not to be written over
+            if (t->through == epoch && ctx->failures == failures) gan__backward_node(t, epoch, create, trace);
+            t->grad->holds -= target;
+            if (target) continue;
+            gan__release_gradient(ctx, t->grad);
+            t->grad = NULL;
+        }
+        if (spend) gan__tensor_free(t);
     }
     ctx->recording = was_recording;
     ctx->born = 0;
@@ -7404,7 +7720,7 @@ GAN_API int gan_grads(gan_tensor *y, int n, gan_tensor **x, gan_tensor **dx, int
     if (n < 1 || !gan__inputs(GAN_OP_NONE, n, x, &bad)) return ctx->error;
     if (x[0]->ctx != ctx) gan__fail(ctx, GAN_ERROR_ARGUMENT, "gradient by a tensor of another context");
     if (x[0]->ctx != ctx) return ctx->error;
-    failed = gan__backward(y, n, x, flags & GAN_CREATE_GRAPH, NULL);
+    failed = gan__backward(y, n, x, flags & GAN_CREATE_GRAPH ? GAN__PASS_CREATE : GAN__PASS_PLAIN, NULL);
     for (i = 0; i < n; ++i) {
         gan_tensor *g = x[i]->grad;
         if (failed) continue;
@@ -7578,7 +7894,8 @@ GAN_API gan_model *gan_model_create(gan_context *ctx, const char *name, gan_mode
     return m;
 }
 
-GAN_API gan_tensor *gan_forward(gan_model *m, gan_tensor *x, gan_tensor *label)
+// gan_forward that leaves alive what the model made on its way, recorded or not.
+static gan_tensor *gan__forward(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
     gan_tensor *bad, *y;
     if (!m) return x ? gan__fail(x->ctx, GAN_ERROR_ARGUMENT, "gan_forward: the model is NULL") : NULL;
@@ -7589,8 +7906,20 @@ GAN_API gan_tensor *gan_forward(gan_model *m, gan_tensor *x, gan_tensor *label)
     if (x->ctx != m->ctx)
         return gan__fail(m->ctx, GAN_ERROR_ARGUMENT,
                          "gan_forward: the input of %s belongs to another context", m->name);
+    m->ctx->forwards++;
     y = m->forward(m, x, label);
+    m->ctx->forwards--;
+    if (gan__settle(m->ctx)) return m->ctx->poison;
     if (!y) return gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "gan_forward: %s returned NULL", m->name);
+    return y;
+}
+
+GAN_API gan_tensor *gan_forward(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    const gan_tensor *before = m ? m->ctx->last : NULL;
+    const int depth = m ? m->ctx->depth : 0;
+    gan_tensor *y = gan__forward(m, x, label);
+    if (m && !m->ctx->recording && m->ctx->depth == depth) gan__free_newer(m->ctx, before, y);
     return y;
 }
 
@@ -8017,7 +8346,7 @@ static gan_tensor *gan__scale_shift(gan_tensor *h, gan_tensor *w, gan_tensor *b)
     int dim[GAN_MAX_DIMS], i;
     if (gan__is_poison(h) || gan__is_poison(w) || gan__is_poison(b)) return h ? h->ctx->poison : NULL;
     for (i = 0; i < h->ndim; ++i) dim[i] = i == 1 ? h->dim[1] : 1;
-    return gan_addcmul(h, gan__reshape_to(w, h->ndim, dim), gan__reshape_to(b, h->ndim, dim));
+    return gan__scaled(h, gan__reshape_to(w, h->ndim, dim), gan__reshape_to(b, h->ndim, dim));
 }
 
 static gan_real gan__norm_eps(void) { return (gan_real)1e-5; } // everywhere, as in PyTorch
@@ -8071,7 +8400,7 @@ GAN_API gan_tensor *gan_layer_norm(gan_model *m, const char *name, gan_tensor *x
     w = gan__parameter(m, name, "weight", 1, gan_init_constant(1), 0, x->ndim - 1, x->dim + 1);
     b = gan__parameter(m, name, "bias", 1, gan_init_zeros(), 0, x->ndim - 1, x->dim + 1);
     h = gan_normalize(x, 1, x->dim[0], n, gan__norm_eps());
-    return gan__leave(m, gan_addcmul(h, w, b));
+    return gan__leave(m, gan__scaled(h, w, b));
 }
 
 GAN_API gan_tensor *gan_group_norm(gan_model *m, const char *name, gan_tensor *x, int groups)
@@ -8338,6 +8667,7 @@ GAN_API gan_tensor *gan_penalty(gan_penalty_kind kind, gan_real weight, gan_mode
 
 GAN_API void gan_penalty_after(gan_penalty_kind kind, gan_real weight, gan_model *d)
 {
+    if (d) d->ctx->weights++;
     if (d && gan__penalty_known(d->ctx, kind))
         gan__penalties[kind].after(d, gan__penalty_weight(kind, weight));
 }
@@ -8563,13 +8893,9 @@ static double gan__sum_of_squares(const gan_tensor *t)
     return sum;
 }
 
-// Names the oldest tensor of the step, up to `newest`, that holds a NaN or infinity; 0 when there is none.
-static int gan__blame_tape(gan_context *ctx, const gan_tensor *newest, const char *model)
+// Names the first tensor of the step that held a NaN or infinity.
+static void gan__blame_tensor(gan_context *ctx, const gan_tensor *first, const char *model)
 {
-    const gan_tensor *t, *first = NULL;
-    for (t = newest; t; t = t->older)
-        if (!gan__all_finite(t)) first = t;
-    if (!first) return 0;
     if (first->op == GAN_OP_NONE)
         gan__fail(ctx, GAN_ERROR_NONFINITE,
                   "NaN or infinity in an input of shape %t of the step of %s: no weight was changed; check "
@@ -8580,15 +8906,12 @@ static int gan__blame_tape(gan_context *ctx, const gan_tensor *newest, const cha
                   "NaN or infinity first made by %o, shape %t, in the step of %s: no weight was changed; "
                   "lower the learning rate",
                   first->op, first, model);
-    return 1;
 }
 
-// Names where it began: a parameter, the tape, else the first backward that makes one (the pass is run again
-// to see).
-static void gan__blame(gan_optimizer *o, gan_tensor *loss, int n)
+// Names where it began: a parameter, the tape, else the first backward that made one.
+static void gan__blame(const gan_optimizer *o, int n, const gan__trace *trace)
 {
-    gan_context *ctx = loss->ctx;
-    gan__trace trace;
+    gan_context *ctx = o->model->ctx;
     int i;
     for (i = 0; i < n; ++i)
         if (!gan__all_finite(o->want[i])) {
@@ -8597,14 +8920,15 @@ static void gan__blame(gan_optimizer *o, gan_tensor *loss, int n)
                       o->model->name, o->want[i]);
             return;
         }
-    if (gan__blame_tape(ctx, loss, o->model->name)) return;
-    trace.op = GAN_OP_NONE;
-    trace.node = NULL;
-    gan__backward(loss, n, o->want, 0, &trace);
+    if (trace->made) {
+        gan__blame_tensor(ctx, &trace->tensor, o->model->name);
+        return;
+    }
     gan__fail(ctx, GAN_ERROR_NONFINITE,
               "NaN or infinity first made by %s%o, in the step of %s: no weight was changed; lower the "
               "learning rate",
-              trace.node ? "the backward of " : "the sum of gradients in ", trace.op, o->model->name);
+              trace->op != GAN_OP_NONE ? "the backward of " : "the sum of gradients in ", trace->op,
+              o->model->name);
 }
 
 static void gan__update_slot(gan_optimizer *o, const gan__slot *s)
@@ -8636,10 +8960,13 @@ static void gan__update_slot(gan_optimizer *o, const gan__slot *s)
     gan__par(ctx, (u.n + GAN__GRAIN - 1) / GAN__GRAIN, u.n, gan__update_task, &u);
 }
 
-// Gradients, their check, the update: everything but the end of the step.
-static void gan__minimize(gan_optimizer *o, gan_tensor *loss)
+// Gradients, their check, the update: everything but the end of the step. The tape is spent where nobody can
+// look at it any more.
+static void gan__minimize(gan_optimizer *o, gan_tensor *loss, int spend)
 {
     gan_context *ctx = o->model->ctx;
+    const gan_tensor *first;
+    gan__trace trace;
     gan__slot *s;
     double squares = 0, part;
     int i, n = 0, found = 0;
@@ -8655,11 +8982,15 @@ static void gan__minimize(gan_optimizer *o, gan_tensor *loss)
         gan__fail(ctx, GAN_ERROR_STATE, "gan_minimize: %s has no parameters yet; run gan_forward on it first",
                   o->model->name);
     if (!n) return; // all are frozen: nothing to do
+    memset(&trace, 0, sizeof trace);
     if (!gan__is_finite(loss->data[0])) {
-        gan__blame(o, loss, n);
+        first = gan__first_bad(loss);
+        trace.made = first != NULL;
+        if (first) trace.tensor = *first;
+        gan__blame(o, n, &trace);
         return;
     }
-    if (gan__backward(loss, n, o->want, 0, NULL)) return;
+    if (gan__backward(loss, n, o->want, spend ? GAN__PASS_SPEND : GAN__PASS_PLAIN, &trace)) return;
     for (s = o->slots; s; s = s->next) {
         s->grad = s->param->tensor->grad;
         s->param->tensor->grad = NULL;
@@ -8670,7 +9001,7 @@ static void gan__minimize(gan_optimizer *o, gan_tensor *loss)
         squares += part;
     }
     if (!gan__is_finite((gan_real)sqrt(squares))) {
-        gan__blame(o, loss, n);
+        gan__blame(o, n, &trace);
         return;
     }
     if (!found) {
@@ -8683,6 +9014,7 @@ static void gan__minimize(gan_optimizer *o, gan_tensor *loss)
     }
     o->norm = (gan_real)sqrt(squares);
     o->step++;
+    ctx->weights++;
     for (s = o->slots; s; s = s->next) {
         if (!s->grad) continue;
         gan__update_slot(o, s);
@@ -8691,29 +9023,39 @@ static void gan__minimize(gan_optimizer *o, gan_tensor *loss)
     }
 }
 
+// The value of the loss, after an update where that is possible.
+static gan_real gan__minimize_checked(gan_optimizer *o, gan_tensor *loss, int spend)
+{
+    gan_context *ctx = o->model->ctx;
+    gan_tensor *bad;
+    gan_real value = 0;
+    if (gan__inputs(GAN_OP_NONE, 1, &loss, &bad)) {
+        value = loss->size ? loss->data[0] : 0;
+        if (loss->size != 1)
+            gan__fail(ctx, GAN_ERROR_SHAPE,
+                      "gan_minimize: the loss has shape %t; reduce it to one value (gan_mean_all)", loss);
+        if (!ctx->error) gan__minimize(o, loss, spend);
+    } else if (!loss) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_minimize: the loss is NULL");
+    }
+    return value;
+}
+
 GAN_API gan_real gan_minimize(gan_optimizer *o, gan_tensor *loss)
 {
     gan_context *ctx;
-    gan_tensor *bad;
-    gan_real value = 0;
+    gan_real value;
     if (!o) return 0;
     ctx = o->model->ctx;
     if (loss && loss->ctx != ctx) {
         gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_minimize: the loss belongs to another context");
         return 0;
     }
-    if (gan__inputs(GAN_OP_NONE, 1, &loss, &bad)) {
-        value = loss->size ? loss->data[0] : 0;
-        if (loss->size != 1)
-            gan__fail(ctx, GAN_ERROR_SHAPE,
-                      "gan_minimize: the loss has shape %t; reduce it to one value (gan_mean_all)", loss);
-        if (!ctx->error) gan__minimize(o, loss);
-    } else if (!loss) {
-        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_minimize: the loss is NULL");
-    }
+    value = gan__minimize_checked(o, loss, !ctx->depth);
     if (!ctx->depth) gan__step_release(ctx);
     return value;
 }
+
 // >>data: files, shuffled datasets, IDX, toy distributions; may use floors 0 to 7; tests/test_data.c
 
 #include <limits.h>
@@ -10440,6 +10782,7 @@ static void gan__average_update(gan_trainer *t)
 static void gan__average_swap(gan_trainer *t, int in)
 {
     gan__average *a;
+    t->ctx->weights++;
     for (a = t->averages; a; a = a->next) {
         if (!a->param->trainable) continue;
         if (in) {
@@ -10471,13 +10814,13 @@ static void gan__trainer_d_step(gan_trainer *t)
     if (gan__is_poison(fake)) return;
     gan_scope_open(ctx);
     recording = gan_record(ctx, 0);
-    made = gan_forward(desc->generator, gan__latent(t, &ctx->rng, desc->batch), label);
+    made = gan__forward(desc->generator, gan__latent(t, &ctx->rng, desc->batch), label);
     gan_record(ctx, recording);
     if (!gan__is_poison(made)) {
         if (made->size != real->size || made->ndim != real->ndim ||
             memcmp(made->dim, real->dim, (size_t)real->ndim * sizeof *real->dim))
             gan__fail(ctx, GAN_ERROR_SHAPE, "trainer: the generator makes %t, the data are %t", made, real);
-        else if (!gan__all_finite(made)) gan__blame_tape(ctx, made, desc->generator->name);
+        else if (!gan__all_finite(made)) gan__blame_tensor(ctx, gan__first_bad(made), desc->generator->name);
         else memcpy(fake->data, made->data, fake->size * sizeof *fake->data);
     }
     gan_scope_close(ctx);
@@ -10494,7 +10837,7 @@ static void gan__trainer_d_step(gan_trainer *t)
         t->stats.penalty = gan_item(penalty);
         loss = gan_add(loss, penalty);
     }
-    gan_minimize(t->d, loss);
+    gan__minimize_checked(t->d, loss, 1); // in a scope of the trainer's own
     t->stats.d_grad_norm = gan_optimizer_norm(t->d);
     if (!ctx->error) gan_penalty_after(desc->penalty, desc->penalty_weight, desc->discriminator);
 }
@@ -10510,7 +10853,7 @@ static void gan__trainer_g_step(gan_trainer *t)
     loss = gan_forward(t->desc.generator, gan__latent(t, &t->ctx->rng, t->desc.batch), label);
     loss = gan_loss_g(t->desc.loss, gan_forward(t->desc.discriminator, loss, label));
     t->stats.g_loss = gan_item(loss);
-    gan_minimize(t->g, loss);
+    gan__minimize_checked(t->g, loss, 1);
     t->stats.g_grad_norm = gan_optimizer_norm(t->g);
 }
 

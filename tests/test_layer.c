@@ -1079,12 +1079,222 @@ static const struct {
 #undef ROW
 };
 
+// Six layers; what the second made is handed out.
+static gan_tensor *handed_out;
+
+static gan_tensor *six(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    char name[8];
+    int i;
+    (void)label;
+    for (i = 0; i < 6; ++i) {
+        snprintf(name, sizeof name, "fc%d", i);
+        x = gan_tanh(gan_linear(m, name, x, 64));
+        if (i == 1) handed_out = x;
+    }
+    return gan_reshape(x, 3, -1, 8, 8);
+}
+
+static void unrecorded(void)
+{
+    enum { ROWS = 256 };
+    const size_t tensor = (size_t)ROWS * 64 * sizeof(gan_real);
+    gan_context *ctx = gan_create(NULL);
+    gan_model *m = gan_model_create(ctx, "m", six, NULL);
+    gan_tensor *x = gan_rand_normal(ctx, 2, ROWS, 64), *a, *b;
+    size_t before, used;
+    (void)gan_forward(m, x, NULL);
+    TEST ("with recording off gan_forward leaves its result alone, of the same bits, and what was there") {
+        a = gan_forward(m, x, NULL);
+        before = gan_memory(ctx).current;
+        (void)gan_record(ctx, 0);
+        b = gan_forward(m, x, NULL);
+        (void)gan_record(ctx, 1);
+        used = gan_memory(ctx).current - before;
+        CHECK(used >= tensor && used < 2 * tensor, "%lu bytes; a tensor has %lu", (unsigned long)used,
+              (unsigned long)tensor);
+        CHECK(gan_ndim(b) == 3, "%d dimensions", gan_ndim(b));
+        CHECK_BYTES(gan_data(a), gan_data(b), tensor, "the result");
+        CHECK_NEAR(gan_item(gan_sum_all(gan_sub(gan_mul_scalar(x, 2), gan_add(x, x)))), 0, 0, "the input");
+        CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+        CHECK(gan_data(handed_out) == NULL && gan_error(ctx) == GAN_ERROR_STATE, "code %d", gan_error(ctx));
+        CHECK_TEXT(gan_error_message(ctx), "gan_keep");
+        gan_error_clear(ctx);
+    }
+    TEST_MUST_FAIL ("with recording on all are left") {
+        before = gan_memory(ctx).current;
+        (void)gan_forward(m, x, NULL);
+        CHECK(gan_memory(ctx).current - before < 2 * tensor, "all of them");
+    }
+    gan_destroy(ctx);
+}
+
+// A layer and an activation at once, made in one pass; or with a look at what is between them.
+static gan_tensor *between;
+
+static gan_tensor *activated(gan_model *m, gan_tensor *x, const int *i)
+{
+    gan_tensor *h = i[0] == 0   ? gan_linear(m, "l", x, 24)
+                    : i[0] == 1 ? gan_linear_no_bias(m, "l", x, 7)
+                    : i[0] == 2 ? gan_conv2d(m, "l", x, 5, 3, 1, 1)
+                    : i[0] == 3 ? gan_conv_transpose2d(m, "l", x, 3, 4, 2, 1)
+                    : i[0] == 4 ? gan_batch_norm(m, "l", x)
+                                : gan_layer_norm(m, "l", x);
+    between = h;
+    if (i[2]) (void)gan_data(h);
+    h = i[1] == 0   ? gan_relu(h)
+        : i[1] == 1 ? gan_leaky_relu(h, (gan_real).2)
+        : i[1] == 2 ? gan_leaky_relu(h, (gan_real)-.2)
+        : i[1] == 3 ? gan_tanh(h)
+        : i[1] == 4 ? gan_sigmoid(h)
+                    : gan_elu(h, 1);
+    return h;
+}
+
+// The same layer in a scope and as the last call.
+static gan_tensor *waits(gan_model *m, gan_tensor *x, const int *i)
+{
+    gan_context *ctx = gan_model_context(m);
+    (void)i;
+    between = gan_linear(m, "l", x, 3);
+    gan_scope_open(ctx);
+    (void)gan_linear(m, "l", x, 3);
+    gan_scope_close(ctx);
+    return gan_linear(m, "l", x, 3);
+}
+
+enum { FUSED_MOST = 4096 };
+typedef struct fused {
+    size_t n, used;
+    gan_real y[FUSED_MOST], h[FUSED_MOST], dx[FUSED_MOST], dw[FUSED_MOST];
+} fused;
+
+static void fused_run(int layer, int act, int look, fused *f)
+{
+    static const int dim[] = {3, 4, 6, 8};
+    plan p = {activated, {0}, 0};
+    gan_context *ctx = gan_create(NULL);
+    gan_model *m = gan_model_create(ctx, "m", model_forward, &p);
+    gan_tensor *x = layer == 4 ? gan_rand_normal(ctx, 2, 24, 8) : gan_tensor_create(ctx, 4, dim), *y, *in[2],
+               *d[2], *h;
+    size_t k;
+    check_seed(1);
+    for (k = 0; k < gan_numel(x); ++k) gan_data(x)[k] = (gan_real)check_uniform(-1, 1);
+    p.i[0] = layer;
+    p.i[1] = act;
+    p.i[2] = look;
+    (void)gan_forward(m, x, NULL);
+    scramble(m);
+    f->used = gan_memory(ctx).current;
+    y = gan_forward(m, x, NULL);
+    f->used = gan_memory(ctx).current - f->used;
+    h = between;
+    in[0] = x;
+    in[1] = gan_model_find(m, "l.weight");
+    CHECK(!gan_grads(gan_sum_all(gan_square(y)), 2, in, d, 0), "%s", gan_error_message(ctx));
+    f->n = gan_numel(y);
+    memcpy(f->y, gan_data(y), f->n * sizeof(gan_real));
+    memcpy(f->dx, gan_data(d[0]), gan_numel(x) * sizeof(gan_real));
+    memcpy(f->dw, gan_data(d[1]), gan_numel(d[1]) * sizeof(gan_real));
+    gan_scope_open(ctx);
+    memcpy(f->h, gan_data(h), f->n * sizeof(gan_real));
+    gan_scope_close(ctx);
+    (void)gan_exp(gan_rand_normal(ctx, 1, FUSED_MOST)); // over what was given back
+    for (k = 0; k < 2; ++k) CHECK_BYTES(gan_data(h), f->h, f->n * sizeof(gan_real), "h, again");
+    CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+    gan_destroy(ctx);
+}
+
+static void fusion(void)
+{
+    static const char *const layer[] = {"linear",           "linear_no_bias", "conv2d",
+                                        "conv_transpose2d", "batch_norm",     "layer_norm"};
+    static const char *const act[] = {"relu", "leaky_relu", "leaky_relu of slope -.2",
+                                      "tanh", "sigmoid",    "elu"};
+    static fused a, b;
+    int i, k;
+    for (i = 0; i < (int)COUNT(layer); ++i)
+        for (k = 0; k < (int)COUNT(act); ++k)
+            TESTF ("%s and %s in one pass: values, gradients and what is between are those of two", layer[i],
+                   act[k]) {
+                fused_run(i, k, 0, &a);
+                fused_run(i, k, 1, &b);
+                CHECK_BYTES(a.y, b.y, a.n * sizeof(gan_real), "y");
+                CHECK_BYTES(a.h, b.h, a.n * sizeof(gan_real), "h");
+                CHECK_BYTES(a.dx, b.dx, sizeof a.dx, "dx");
+                CHECK_BYTES(a.dw, b.dw, sizeof a.dw, "dw");
+                if (k != 2 && k != 5)
+                    CHECK(a.used + a.n * sizeof(gan_real) <= b.used, "%lu bytes, in two passes %lu",
+                          (unsigned long)a.used, (unsigned long)b.used);
+            }
+    TEST_MUST_FAIL ("elu does not look at its result alone: no memory is saved") {
+        fused_run(0, 5, 0, &a);
+        fused_run(0, 5, 1, &b);
+        CHECK(a.used < b.used, "as much");
+    }
+    TEST_MUST_FAIL ("tanh is not sigmoid") {
+        fused_run(0, 3, 0, &a);
+        fused_run(0, 4, 0, &b);
+        CHECK_BYTES(a.y, b.y, a.n * sizeof(gan_real), "y");
+    }
+    TEST ("what was not stored cannot be made again once weights have changed: an error that says so") {
+        plan p = {activated, {0}, 0};
+        gan_context *ctx = gan_create(NULL);
+        gan_model *m = gan_model_create(ctx, "m", model_forward, &p);
+        gan_optimizer *o = gan_optimizer_create(m, gan_sgd((gan_real).1, 0));
+        gan_tensor *y;
+        gan_scope_open(ctx);
+        y = gan_forward(m, gan_rand_normal(ctx, 2, 4, 8), NULL);
+        (void)gan_minimize(o, gan_mean_all(gan_square(y)));
+        CHECK(gan_data(y) != NULL && gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+        CHECK(gan_ndim(between) == 2 && gan_dim(between, 1) == 24, "its shape");
+        CHECK(gan_data(between) == NULL && gan_error(ctx) == GAN_ERROR_STATE, "code %d", gan_error(ctx));
+        CHECK_TEXT(gan_error_message(ctx), "linear");
+        gan_error_clear(ctx);
+        gan_scope_close(ctx);
+        gan_destroy(ctx);
+    }
+    TEST ("what was looked at before the update stays") {
+        plan p = {activated, {0}, 0};
+        gan_context *ctx = gan_create(NULL);
+        gan_model *m = gan_model_create(ctx, "m", model_forward, &p);
+        gan_optimizer *o = gan_optimizer_create(m, gan_sgd((gan_real).1, 0));
+        gan_tensor *y;
+        gan_scope_open(ctx);
+        y = gan_forward(m, gan_rand_normal(ctx, 2, 4, 8), NULL);
+        CHECK(gan_data(between) != NULL, "%s", gan_error_message(ctx));
+        (void)gan_minimize(o, gan_mean_all(gan_square(y)));
+        CHECK(gan_data(between) != NULL && gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+        gan_scope_close(ctx);
+        gan_destroy(ctx);
+    }
+    TEST ("a result that waits is made when the model returns, and when a scope opens or closes") {
+        plan p = {activated, {0}, 0};
+        gan_context *ctx = gan_create(NULL);
+        gan_model *m = gan_model_create(ctx, "m", model_forward, &p);
+        gan_tensor *x = gan_rand_normal(ctx, 2, 4, 8), *y, *w;
+        gan_real was;
+        p.make = waits;
+        y = gan_forward(m, x, NULL);
+        w = gan_model_find(m, "l.weight");
+        was = gan_item(y);
+        CHECK(was == gan_item(between), "the first layer");
+        y = gan_forward(m, x, NULL);
+        gan_data(w)[0] += 1; // too late for y
+        CHECK(gan_item(y) == was, "%g, was %g", (double)gan_item(y), (double)was);
+        CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+        gan_destroy(ctx);
+    }
+}
+
 int main(void)
 {
     size_t i;
     for (i = 0; i < COUNT(layers); ++i) layers[i].run();
     inits();
     models();
+    unrecorded();
+    fusion();
     printf("%d layers\n", (int)COUNT(layers));
 #ifdef GAN_DOUBLE
     printf("%d gradient checks: worst error %.3g, at most %.3g of the tolerance\n", gradchecks,

@@ -739,7 +739,7 @@ static nd r_pad(const params *q, const nd *x)
     dim[axis] += q->i[1] + q->i[2];
     y = nd_new(x->ndim, dim);
     for (size_t k = 0; k < y.n; ++k) {
-        int at[8];
+        int at[8] = {0};
         unravel(k, y.ndim, y.dim, at);
         at[axis] -= q->i[1];
         y.v[k] = at[axis] < 0 || at[axis] >= x->dim[axis] ? (double)(gan_real)q->r[0]
@@ -789,7 +789,7 @@ static nd r_stack(const params *q, const nd *x)
     for (i = j = 0; i <= x->ndim; ++i) dim[i] = i == axis ? q->n : x->dim[j++];
     y = nd_new(x->ndim + 1, dim);
     for (size_t k = 0; k < y.n; ++k) {
-        int at[8], from[8];
+        int at[8] = {0}, from[8];
         unravel(k, y.ndim, y.dim, at);
         for (i = j = 0; i < y.ndim; ++i)
             if (i != axis) from[j++] = at[i];

@@ -347,6 +347,117 @@ static void minimize(void)
 #endif
 }
 
+// A tape that is spent: twelve layers on a batch whose activations outweigh all else.
+enum { DEEP = 12, WIDTH = 16, BATCH = 512 };
+
+static gan_tensor *deep(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    char name[8];
+    int i;
+    (void)label;
+    for (i = 0; i < DEEP; ++i) {
+        snprintf(name, sizeof name, "fc%d", i);
+        x = gan_add(gan_tanh(gan_linear(m, name, x, WIDTH)), gan_mul_scalar(x, (gan_real).5));
+    }
+    return x;
+}
+
+// Three steps, at the top (where gan_minimize spends the tape) or in scopes; returns the peak of memory.
+static size_t deep_steps(int scoped, int unused, gan_real *weights)
+{
+    gan_context *ctx = gan_create(NULL);
+    gan_model *m = gan_model_create(ctx, "m", deep, NULL);
+    gan_optimizer *o = gan_optimizer_create(m, gan_adam((gan_real).01, (gan_real).5, (gan_real).999));
+    size_t peak;
+    int i, k;
+    for (i = 0; i < 3; ++i) {
+        gan_tensor *x, *y, *loss;
+        if (scoped) gan_scope_open(ctx);
+        x = gan_rand_normal(ctx, 2, BATCH, WIDTH);
+        y = gan_forward(m, x, NULL);
+        loss = gan_mean_all(gan_square(y));
+        for (k = 0; k < unused; ++k) (void)gan_exp(x);
+        (void)gan_minimize(o, loss);
+        if (!scoped) continue;
+        CHECK(gan_numel(y) == BATCH * WIDTH && gan_item(y) == gan_item(y), "alive in its scope");
+        gan_scope_close(ctx);
+    }
+    CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+    peak = gan_memory(ctx).peak;
+    for (i = 0; i < gan_model_count(m); ++i) {
+        gan_tensor *t = gan_model_tensor(m, i);
+        memcpy(weights, gan_data(t), gan_numel(t) * sizeof *weights);
+        weights += gan_numel(t);
+    }
+    gan_destroy(ctx);
+    return peak;
+}
+
+static void spending(void)
+{
+    enum { ALL = DEEP * (WIDTH + 1) * WIDTH };
+    const size_t tensor = (size_t)BATCH * WIDTH * sizeof(gan_real);
+    static gan_real top[ALL], inside[ALL];
+    TEST (
+        "the tape is spent at the top: less memory than in a scope, which leaves all alive; the same bits") {
+        const size_t a = deep_steps(0, 0, top), b = deep_steps(1, 0, inside);
+        CHECK_BYTES(top, inside, sizeof top, "weights");
+        CHECK(a + tensor < b, "a peak of %lu, in scopes %lu; a tensor has %lu", (unsigned long)a,
+              (unsigned long)b, (unsigned long)tensor);
+    }
+    TEST ("what the loss does not depend on is freed before the backward pass") {
+        const size_t a = deep_steps(0, 0, top), b = deep_steps(0, 2, inside);
+        CHECK_BYTES(top, inside, sizeof top, "weights");
+        CHECK(b < a + tensor, "a peak of %lu, with two tensors of %lu more before it %lu", (unsigned long)a,
+              (unsigned long)tensor, (unsigned long)b);
+    }
+    TEST_MUST_FAIL ("in a scope it is not") {
+        CHECK(deep_steps(1, 2, inside) < deep_steps(1, 0, top) + tensor, "freed");
+    }
+}
+
+static void blame(void)
+{
+    int scoped;
+    for (scoped = 0; scoped < 2; ++scoped)
+        TESTF ("an infinity born in a backward names that operation%s", scoped ? ", in a scope" : "") {
+            gan_context *ctx = gan_create(NULL);
+            gan_model *m = gan_model_create(ctx, "m", one_parameter, NULL);
+            gan_optimizer *o = gan_optimizer_create(m, gan_sgd((gan_real).1, 0));
+            gan_tensor *y;
+            if (scoped) gan_scope_open(ctx);
+            y = gan_sqrt(gan_mul_scalar(gan_forward(m, gan_zeros(ctx, 1, N), NULL), 2));
+            (void)gan_minimize(o, gan_mean_all(gan_add_scalar(gan_mul_scalar(y, 3), 1)));
+            CHECK(gan_error(ctx) == GAN_ERROR_NONFINITE, "code %d", gan_error(ctx));
+            CHECK_TEXT(gan_error_message(ctx), "the backward of sqrt,");
+            if (scoped) gan_scope_close(ctx);
+            gan_destroy(ctx);
+        }
+    for (scoped = 0; scoped < 2; ++scoped)
+        TESTF ("an infinity of the forward that the loss does not show is named%s",
+               scoped ? ", in a scope" : "") {
+            gan_context *ctx = gan_create(NULL);
+            gan_model *m = gan_model_create(ctx, "m", one_parameter, NULL);
+            gan_optimizer *o = gan_optimizer_create(m, gan_sgd((gan_real).1, 0));
+            gan_tensor *y;
+            if (scoped) gan_scope_open(ctx);
+            y = gan_exp(gan_add_scalar(gan_forward(m, gan_zeros(ctx, 1, N), NULL), 1000));
+            (void)gan_minimize(o, gan_mean_all(gan_reciprocal(y)));
+            CHECK(gan_error(ctx) == GAN_ERROR_NONFINITE, "code %d", gan_error(ctx));
+            CHECK_TEXT(gan_error_message(ctx), "first made by exp, shape (");
+            if (scoped) gan_scope_close(ctx);
+            gan_destroy(ctx);
+        }
+    TEST_MUST_FAIL ("a finite gradient blames nobody") {
+        gan_context *ctx = gan_create(NULL);
+        gan_model *m = gan_model_create(ctx, "m", one_parameter, NULL);
+        gan_optimizer *o = gan_optimizer_create(m, gan_sgd((gan_real).1, 0));
+        (void)gan_minimize(o, gan_mean_all(gan_sqrt(gan_forward(m, gan_full(ctx, 1, 1, N), NULL))));
+        CHECK(gan_error(ctx) == GAN_ERROR_NONFINITE, "code %d", gan_error(ctx));
+        gan_destroy(ctx);
+    }
+}
+
 // A parameter that is worth several threads, of odd size.
 enum { LARGE = 50021 };
 
@@ -416,6 +527,8 @@ int main(void)
     size_t i;
     for (i = 0; i < COUNT(optimizers); ++i) optimizers[i].run();
     minimize();
+    spending();
+    blame();
     large("sgd with momentum", gan_sgd((gan_real).05, (gan_real).9));
     large("sgd", gan_sgd((gan_real).05, 0));
     large("rmsprop with momentum", with(gan_rmsprop((gan_real).01), .7, 0, 0, 0));

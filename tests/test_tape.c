@@ -725,10 +725,53 @@ static void replaced_gradients(void)
     }
 }
 
+// Gradients that are written over where they were used last: those asked for, those that two nodes share
+// and those that go on elsewhere are not.
+static gan_tensor *overwriting(gan_tensor *x, gan_tensor **middle, int branch)
+{
+    gan_tensor *h = gan_tanh(gan_mul_scalar(x, (gan_real)1.5)), *k;
+    if (middle) *middle = h;
+    k = gan_leaky_relu(gan_sigmoid(gan_mul(h, x)), (gan_real).1);
+    if (branch) k = gan_add(gan_elu(k, 1), gan_addcmul(gan_tanh(k), h, gan_reshape(k, 1, -1)));
+    return gan_sum_all(gan_square(k));
+}
+
+static void overwritten_gradients(void)
+{
+    enum { N = 40 };
+    int branch;
+    for (branch = 0; branch < 2; ++branch)
+        TESTF ("dy/dx and dy/dh at once are those of one at a time%s", branch ? ", with branches" : "") {
+            gan_context *ctx = gan_create(NULL);
+            gan_tensor *x = gan_rand_normal(ctx, 1, N), *h, *y = overwriting(x, &h, branch), *in[2], *d[2];
+            gan_tensor *dx = gan_grad(y, x, 0), *dh = gan_grad(y, h, 0), *both[2], *graph;
+            in[0] = x;
+            in[1] = h;
+            CHECK(!gan_grads(y, 2, in, d, 0), "%s", gan_error_message(ctx));
+            CHECK_BYTES(gan_data(d[0]), gan_data(dx), N * sizeof(gan_real), "dx");
+            CHECK_BYTES(gan_data(d[1]), gan_data(dh), N * sizeof(gan_real), "dh");
+            CHECK(!gan_grads(y, 2, in, both, GAN_CREATE_GRAPH), "%s", gan_error_message(ctx));
+            CHECK_ARRAY(N, gan_data(both[0]), gan_data(dx), TOL, TOL, "dx of a recorded pass");
+            CHECK_ARRAY(N, gan_data(both[1]), gan_data(dh), TOL, TOL, "dh of a recorded pass");
+            graph = gan_grad(gan_sum_all(gan_square(both[0])), x, 0);
+            CHECK(graph && gan_data(graph), "%s", gan_error_message(ctx));
+            CHECK_BYTES(gan_data(d[0]), gan_data(dx), N * sizeof(gan_real), "dx, later");
+            no_error(ctx);
+            gan_destroy(ctx);
+        }
+    TEST_MUST_FAIL ("dy/dh is not dy/dx") {
+        gan_context *ctx = gan_create(NULL);
+        gan_tensor *x = gan_rand_normal(ctx, 1, N), *h, *y = overwriting(x, &h, 1);
+        CHECK_ARRAY(N, gan_data(gan_grad(y, h, 0)), gan_data(gan_grad(y, x, 0)), TOL, TOL, "dh");
+        gan_destroy(ctx);
+    }
+}
+
 int main(void)
 {
     orders();
     replaced_gradients();
+    overwritten_gradients();
     flow();
     only_what_is_asked();
     closed_forms();
