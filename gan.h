@@ -3192,7 +3192,7 @@ static void gan__gemm_act(const gan__kernels *k, const gan__epilogue *e, int64_t
 // with its panel in either cache.
 #define GAN__DEPTH_BLOCK 512
 #define GAN__ROWS_BLOCK 192
-#define GAN__COLS_BLOCK 480
+#define GAN__COLS_BLOCK 528
 #define GAN__SMALL 8192 // a B of so many elements stays in the first-level cache where it lies
 
 typedef struct {
@@ -3280,7 +3280,7 @@ static void gan__gemm_aside(const gan__gemm_plan *g, gan__strip *s, int64_t i0, 
 }
 
 // A block of C: rows i_lo .. i_hi - 1 of a panel of `width` columns, n of them in C, from j on; s has the
-// panel and the depth.
+// panel and the depth. Whole tiles only move their pointers on.
 static void gan__gemm_block(const gan__gemm_plan *g, gan__strip *s, gan__matrix a, int64_t i_lo, int64_t i_hi,
                             int64_t j, int n, int width, gan_real *tile, gan_real *dump, int fresh, int last)
 {
@@ -3292,17 +3292,22 @@ static void gan__gemm_block(const gan__gemm_plan *g, gan__strip *s, gan__matrix 
     s->a_step = a.along ? 1 : a.ld;
     for (int64_t i = i_lo; i < i_hi; i += step) {
         const int m = (int)gan__gemm_min(step, i_hi - i);
-        const gan_real *const from = a.p + (i - i_lo) * line;
-        gan_real *const c = g->c + i * g->ldc + j;
-        for (int q = 0; q < rows; ++q) s->a[q] = from + (q < m ? q : m - 1) * line;
+        if (i > i_lo && m == step) {
+            for (int q = 0; q < step; ++q) s->a[q] += step * line;
+            for (int q = 0; q < step && !aside; ++q) s->c[q] += step * g->ldc;
+        } else {
+            gan_real *const c = g->c + i * g->ldc + j;
+            for (int q = 0; q < rows; ++q) s->a[q] = a.p + (i - i_lo + (q < m ? q : m - 1)) * line;
+            for (int q = 0; q < rows && !aside; ++q) {
+                s->c[q] = q < m ? c + q * g->ldc : dump;
+                s->plus[q] = bias;
+            }
+        }
         if (aside) {
             gan__gemm_aside(g, s, i, m, j, n, width, tile, fresh, last);
             continue;
         }
-        for (int q = 0; q < rows; ++q) {
-            s->c[q] = q < m ? c + q * g->ldc : dump;
-            s->plus[q] = fresh ? bias : q < m ? s->c[q] : c;
-        }
+        for (int q = 0; q < rows && !fresh; ++q) s->plus[q] = s->c[q < m ? q : 0];
         gan__gemm_tile(k, s, width);
         if (last && g->e.act)
             for (int q = 0; q < m; ++q) gan__gemm_act(k, &g->e, n, s->c[q]);
@@ -3402,7 +3407,7 @@ static double gan__gemm_cost(const gan__kernels *k, int64_t m, int64_t n, int64_
            (b->along            ? nb
             : m > 4 * k->tile_m ? nb * .25
                                 : 0) +
-           (swapped ? (double)m * (double)n * .75 : 0);
+           (swapped ? (double)m * (double)n * 1.5 : 0);
 }
 
 // The product of a (m lines) and b (n lines), without the threads.
@@ -3426,8 +3431,8 @@ static gan__gemm_plan gan__gemm_shape(const gan__kernels *k, const gan__matrix *
     // equal depth blocks
     const int64_t steps = (depth + GAN__DEPTH_BLOCK - 1) / GAN__DEPTH_BLOCK;
     g.depth_block = steps ? gan__gemm_round((depth + steps - 1) / steps, 8) : 8;
-    g.cols_block =
-        gan__gemm_min(gan__gemm_round(GAN__COLS_BLOCK, k->tile_n), gan__gemm_round(g.n, k->tile_n));
+    const int64_t blocks = g.n / gan__gemm_round(GAN__COLS_BLOCK, k->tile_n) + 1;
+    g.cols_block = gan__gemm_round((g.n + blocks - 1) / blocks, k->tile_n);
     g.packed_size = g.depth_block * (g.pack ? g.cols_block : k->tile_n);
     g.room_size = GAN__TILE_ROWS * k->tile_n + 6 * k->lanes + g.packed_size;
     if (g.turn) g.room_size += (g.depth_block + 16) * gan__gemm_min(GAN__ROWS_BLOCK, g.m);
