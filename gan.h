@@ -3517,9 +3517,9 @@ static int gan__gemm(gan_context *ctx, int ta, int tb, int64_t m, int64_t n, int
     gan__gemm_plan g = gan__gemm_shape(ctx->k, &ma, &mb, m, n, depth, c, ldc);
     g.add = add;
     if (e) g.e = *e;
-    // a thread for each million products
+    // a thread for each million products; an element written counts as 16
     const int64_t threads =
-        gan__gemm_min(ctx->threads < 1 ? 1 : ctx->threads, 1 + m * n / 1000 * depth / 1000);
+        gan__gemm_min(ctx->threads < 1 ? 1 : ctx->threads, 1 + m * n / 1000 * (depth + 16) / 1000);
     gan__gemm_grid(&g, threads);
     g.workers = gan__gemm_min(threads, g.grid_m * g.grid_n);
     g.room = (gan_real *)gan__scratch(ctx, (size_t)(g.workers * g.room_size) * sizeof(gan_real));
@@ -7546,7 +7546,34 @@ typedef struct gan__trace {
     gan_tensor tensor;
 } gan__trace;
 
-static int gan__all_finite(const gan_tensor *t) { return !t->data || t->ctx->k->finite(t->size, t->data); }
+enum { GAN__FINITE_TASKS = 32 };
+typedef struct gan__finite_job {
+    const struct gan__kernels *k;
+    const gan_real *x;
+    size_t n, per;
+    int good[GAN__FINITE_TASKS];
+} gan__finite_job;
+
+static void gan__finite_task(void *arg, int64_t i)
+{
+    gan__finite_job *j = (gan__finite_job *)arg;
+    const size_t from = GAN__LEAST(j->n, (size_t)i * j->per);
+    j->good[i] = j->k->finite(GAN__LEAST(j->per, j->n - from), j->x + from);
+}
+
+static int gan__all_finite(const gan_tensor *t)
+{
+    gan__finite_job j;
+    int i, good = 1;
+    if (!t->data) return 1;
+    j.k = t->ctx->k;
+    j.x = t->data;
+    j.n = t->size;
+    j.per = t->size / GAN__FINITE_TASKS + 1;
+    gan__par(t->ctx, GAN__FINITE_TASKS, (int64_t)t->size, gan__finite_task, &j);
+    for (i = 0; i < (int)GAN__FINITE_TASKS; ++i) good &= j.good[i];
+    return good;
+}
 
 // The oldest tensor of the step, up to `newest`, that holds a NaN or infinity; NULL when there is none.
 static const gan_tensor *gan__first_bad(const gan_tensor *newest)
