@@ -689,6 +689,60 @@ static void test_tiles(const gan__kernels *k, int wrong)
         }
 }
 
+// Two rows of six vectors, and eight inner products at once, of every depth up to a few vectors.
+static void test_skinny(const gan__kernels *k, int wrong)
+{
+    const int n = 6 * k->lanes;
+    for (int depth = 0; depth < 3 * k->lanes + 3; ++depth)
+        for (int kind = 0; kind < 3; ++kind) {
+            static const int64_t start[1] = {0};
+            const int64_t b_step = n + kind;
+            gan_real *a = filled(8 * (depth + 1)), *b = filled((int)(depth * b_step) + n),
+                     *c = filled(2 * n + 8);
+            double w[8], s[8], e;
+            gan_real out[9];
+            const gan_real *line[8];
+            gan__strip strip;
+            double *exact = doubles(2 * n), *size = doubles(2 * n);
+            for (int i = 0; i < 2; ++i) {
+                strip.a[i] = a + i * (depth + 1);
+                strip.c[i] = c + i * n;
+                strip.plus[i] = kind == 1 ? c + i * n : NULL;
+                for (int j = 0; j < n; ++j) {
+                    double *x = &exact[i * n + j];
+                    size[i * n + j] = 4;
+                    *x = kind == 1 ? (double)c[i * n + j] : 0;
+                    for (int d = 0; d < depth; ++d) *x += (double)strip.a[i][d] * (double)b[d * b_step + j];
+                    if (wrong && i && j == n / 2) *x += 1e-3;
+                }
+            }
+            strip.b = b;
+            strip.a_step = strip.runs = 1;
+            strip.b_step = b_step;
+            strip.len = depth;
+            strip.a_run = strip.b_run = start;
+            c[2 * n] = 9;
+            k->gemm_wide(&strip);
+            e = worst(2 * n, c, exact, size);
+            CHECK(e < 30 && c[2 * n] == 9, "wide tile, depth %d: %g eps", depth, e);
+            out[8] = 9;
+            for (int i = 0; i < 8; ++i) {
+                line[i] = a + (7 - i) * (depth + 1);
+                w[i] = wrong && i == 5 ? 1e-3 : 0;
+                s[i] = 4;
+                for (int d = 0; d < depth; ++d) w[i] += (double)line[i][d] * (double)b[d];
+            }
+            k->inner(depth, line, b, out);
+            e = worst(8, out, w, s);
+            CHECK(e < 30 && out[8] == 9, "inner products, depth %d: %g eps", depth, e);
+            free(a);
+            free(b);
+            free(c);
+            free(exact);
+            free(size);
+        }
+}
+
 static void test_controls(void)
 {
     const gan__kernels *k = gan__isa_choose(GAN_ISA_AUTO);
@@ -722,6 +776,7 @@ static void test_controls(void)
     TEST_MUST_FAIL ("a row that is packed for the next one is caught") { test_pack(k, 1); }
     TEST_MUST_FAIL ("a column that is turned for the next one is caught") { test_turn(k, 1); }
     TEST_MUST_FAIL ("a tile that is off by 1e-3 in one element is caught") { test_tiles(k, 1); }
+    TEST_MUST_FAIL ("an inner product that is off by 1e-3 is caught") { test_skinny(k, 1); }
     TEST_MUST_FAIL ("a fold that is off by 1e-3 in one pixel is caught") { test_fold(k, 1); }
 }
 
@@ -749,6 +804,7 @@ int main(void)
         TESTF ("%s: maxima of 2 x 2, their places, and the way back", k->name) { test_pools(k, 0); }
         TESTF ("%s: columns are folded into an input gradient", k->name) { test_fold(k, 0); }
         TESTF ("%s: micro tiles of one, two and three vectors", k->name) { test_tiles(k, 0); }
+        TESTF ("%s: two rows of six vectors, eight inner products", k->name) { test_skinny(k, 0); }
     }
     test_controls();
     return test_done();
