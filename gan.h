@@ -3800,7 +3800,8 @@ static int gan__conv_job_run(gan_context *ctx, gan__conv_job *o)
     const int64_t weights = taps * o->from_channels * o->to_pad;
     int64_t room = gan__gemm_min(weights, GAN__CONV_MOST);
     if (room < GAN__CONV_LEAST) room = GAN__CONV_LEAST;
-    o->images = gan__gemm_min(room / each + 1, (o->v->n + threads - 1) / threads);
+    const int64_t groups = gan__gemm_round((o->v->n + room / each) / (room / each + 1), threads);
+    o->images = (o->v->n + groups - 1) / groups; // as many groups for each thread
     o->workers = gan__gemm_min(threads, (o->v->n + o->images - 1) / o->images);
     o->room_size = gan__gemm_round(2 * taps * (int64_t)(sizeof(int64_t) / sizeof(gan_real)), 16) +
                    o->k->tile_n + o->images * each;
