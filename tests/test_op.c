@@ -13,8 +13,6 @@ static void test_detach(void)
     op_sample("detach cuts its path only", f_detach_path, r_detach_path, "5; 5", P(.no_grad = 1));
 }
 
-// ---- facts
-
 static void test_facts(void)
 {
     gan_context *ctx = gan_create(NULL);
@@ -24,6 +22,32 @@ static void test_facts(void)
         CHECK_NEAR(gan_item(gan_grad(gan_add(x, x), x, 0)), 2, 0, "d (x + x)");
         CHECK_NEAR(gan_item(gan_grad(gan_div(x, x), x, 0)), 0, 1e-6, "d (x / x)");
         CHECK_NEAR(gan_item(gan_grad(gan_sub(x, x), x, 0)), 0, 0, "d (x - x)");
+    }
+    TEST ("a tensor that was broadcast gets its gradient in its own shape, summed over what it met") {
+        gan_tensor *a = gan_linspace(ctx, 1, 24, 24), *x = gan_reshape(gan_linspace(ctx, 1, 3, 3), 2, 3, 1);
+        gan_tensor *dx = gan_grad(gan_sum_all(gan_mul(gan_reshape(a, 3, 2, 3, 4), x)), x, 0);
+        int i;
+        CHECK(gan_ndim(dx) == 2 && gan_dim(dx, 0) == 3 && gan_dim(dx, 1) == 1, "%d axes", gan_ndim(dx));
+        // rows i and i + 3 of four numbers from 4 i + 1
+        for (i = 0; i < 3; ++i) CHECK_NEAR(gan_data(dx)[i], 32 * i + 68, 0, "the sum of two rows");
+    }
+    TEST ("an operation of more inputs than a tensor has places for gives each its gradient") {
+        gan_tensor *x[7], *dx[7], *w = gan_linspace(ctx, 1, 14, 14);
+        int i;
+        for (i = 0; i < 7; ++i) x[i] = gan_full(ctx, (gan_real)i, 1, 2);
+        gan_grads(gan_sum_all(gan_mul(w, gan_concat(0, 7, x[0], x[1], x[2], x[3], x[4], x[5], x[6]))), 7, x,
+                  dx, 0);
+        for (i = 0; i < 7; ++i) {
+            CHECK_NEAR(gan_data(dx[i])[0], 2 * i + 1, 1e-6, "its first entry");
+            CHECK_NEAR(gan_data(dx[i])[1], 2 * i + 2, 1e-6, "its second entry");
+        }
+    }
+    TEST ("detach copies nothing and has no gradient") {
+        gan_tensor *x = gan_linspace(ctx, 1, 3, 3), *y = gan_detach(x), *dx;
+        CHECK(gan_data(y) == gan_data(x), "another place");
+        dx = gan_grad(gan_sum_all(gan_square(y)), x, 0);
+        CHECK(gan_data(dx)[0] == 0 && gan_data(dx)[2] == 0, "%g %g", (double)gan_data(dx)[0],
+              (double)gan_data(dx)[2]);
     }
     TEST ("no error came up on the way") { CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx)); }
     gan_destroy(ctx);

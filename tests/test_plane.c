@@ -203,8 +203,31 @@ static nd r_wrong_bilinear(const params *q, const nd *x) // align_corners true
     return y;
 }
 
+static nd r_wrong_stride(const params *q,
+                         const nd *x) // windows that begin a pixel too early, but for the first
+{
+    nd y = pool(q, x, 1);
+    const int k = q->i[0], s = q->i[1];
+    for (size_t e = 0; e < y.n; ++e) {
+        int at[4];
+        double top = -HUGE_VAL;
+        unravel(e, 4, y.dim, at);
+        for (int u = 0; u < k * k; ++u) {
+            int left = at[3] ? at[3] * s - 1 : 0;
+            double v = x->v[((at[0] * x->dim[1] + at[1]) * x->dim[2] + at[2] * s + u / k) * x->dim[3] + left +
+                            u % k];
+            if (v > top) top = v;
+        }
+        y.v[e] = top;
+    }
+    return y;
+}
+
 static void negative_controls(void)
 {
+    control_forward("max_pool2d with its columns off by one", f_max_pool2d, r_wrong_stride, "2,2,6,6",
+                    P(.i = {2, 2}));
+    control_forward("the maximum for the mean", f_avg_pool2d, r_max_pool2d, "2,2,4,4", P(.i = {2, 2}));
     control_forward("bilinear with aligned corners", f_upsample, r_wrong_bilinear, "1,1,3,3",
                     P(.i = {2, GAN_BILINEAR}));
 }
