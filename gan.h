@@ -52,7 +52,7 @@
 //     2  the choice         >>isa
 //     3  blocking           >>gemm  >>conv
 //     4  shapes             >>tensor  >>state
-//     5  differentiation    >>op
+//     5  differentiation    >>op  >>arith  >>shape  >>reduce  >>product  >>plane  >>norm
 //     6                     >>tape
 //     7  learning           >>layer  >>loss  >>optim
 //     8  the world          >>data  >>image  >>ckpt
@@ -235,26 +235,31 @@ GAN_API int gan_read(const gan_tensor *t, gan_real *out, size_t n);
 
 // >>operations: differentiable to any order; shapes broadcast as in NumPy. Names and meanings are PyTorch's.
 //
-// Every operation is recorded. What the tape knows is this table, one row an operation (its backward stands
-// beside it in the room >>op); the functions under "composed" below are made of these.
-#define GAN_OPERATIONS(X)                                                                                    \
+// Every operation is recorded. What the tape knows is this table, one row an operation, by the rooms in which
+// they stand with their backwards beside them; the functions under "composed" below are made of these.
+#define GAN_OPERATIONS_ARITH(X)                                                                              \
     X(ADD, add) X(SUB, sub) X(MUL, mul) X(DIV, div) X(POW, pow) X(MAXIMUM, maximum) X(MINIMUM, minimum)      \
     X(AFFINE, affine) X(ABS, abs) X(EXP, exp) X(LOG, log) X(SQRT, sqrt) X(SQUARE, square)                    \
-    X(RECIPROCAL, reciprocal)                                                                                \
-    X(SIN, sin) X(COS, cos) X(TANH, tanh) X(TANH_BACKWARD, tanh_backward)                                    \
+    X(RECIPROCAL, reciprocal) X(SIN, sin) X(COS, cos) X(TANH, tanh) X(TANH_BACKWARD, tanh_backward)          \
     X(SIGMOID, sigmoid) X(SIGMOID_BACKWARD, sigmoid_backward) X(SOFTPLUS, softplus) X(ERF, erf)              \
-    X(RELU, relu) X(LEAKY_RELU, leaky_relu) X(LEAKY_RELU_BACKWARD, leaky_relu_backward)                      \
-    X(ELU, elu) X(ELU_BACKWARD, elu_backward) X(GELU, gelu) X(SILU, silu) X(CLAMP, clamp)                    \
-    X(COMPARE, compare) X(WHERE, where) X(ADDCMUL, addcmul)                                                  \
-    X(SUM, sum) X(AMAX, amax) X(EXPAND, expand) X(RESHAPE, reshape) X(PERMUTE, permute) X(SLICE, slice)      \
-    X(PAD, pad)                                                                                              \
-    X(CONCAT, concat) X(TAKE, take) X(PUT, put)                                                              \
-    X(MATMUL, matmul) X(LINEAR, linear)                                                                      \
-    X(CONV2D, conv2d) X(CONV_TRANSPOSE2D, conv_transpose2d) X(CONV2D_WEIGHT, conv2d_weight)                  \
+    X(RELU, relu) X(LEAKY_RELU, leaky_relu) X(LEAKY_RELU_BACKWARD, leaky_relu_backward) X(ELU, elu)          \
+    X(ELU_BACKWARD, elu_backward) X(GELU, gelu) X(SILU, silu) X(CLAMP, clamp) X(COMPARE, compare)            \
+    X(WHERE, where) X(ADDCMUL, addcmul)
+#define GAN_OPERATIONS_SHAPE(X)                                                                              \
+    X(EXPAND, expand) X(RESHAPE, reshape) X(PERMUTE, permute) X(SLICE, slice) X(PAD, pad)                    \
+    X(CONCAT, concat) X(TAKE, take) X(PUT, put)
+#define GAN_OPERATIONS_REDUCE(X) X(SUM, sum) X(AMAX, amax)
+#define GAN_OPERATIONS_PRODUCT(X)                                                                            \
+    X(MATMUL, matmul) X(LINEAR, linear) X(CONV2D, conv2d) X(CONV_TRANSPOSE2D, conv_transpose2d)              \
+    X(CONV2D_WEIGHT, conv2d_weight)
+#define GAN_OPERATIONS_PLANE(X)                                                                              \
     X(MAX_POOL2D, max_pool2d) X(MAX_UNPOOL2D, max_unpool2d) X(MAX_REPOOL2D, max_repool2d)                    \
-    X(AVG_POOL2D, avg_pool2d) X(AVG_POOL2D_BACKWARD, avg_pool2d_backward)                                    \
-    X(UPSAMPLE, upsample) X(UPSAMPLE_BACKWARD, upsample_backward)                                            \
-    X(NORMALIZE, normalize) X(NORMALIZE_BACKWARD, normalize_backward)
+    X(AVG_POOL2D, avg_pool2d) X(AVG_POOL2D_BACKWARD, avg_pool2d_backward) X(UPSAMPLE, upsample)              \
+    X(UPSAMPLE_BACKWARD, upsample_backward)
+#define GAN_OPERATIONS_NORM(X) X(NORMALIZE, normalize) X(NORMALIZE_BACKWARD, normalize_backward)
+#define GAN_OPERATIONS(X)                                                                                    \
+    GAN_OPERATIONS_ARITH(X) GAN_OPERATIONS_SHAPE(X) GAN_OPERATIONS_REDUCE(X)                                 \
+    GAN_OPERATIONS_PRODUCT(X) GAN_OPERATIONS_PLANE(X) GAN_OPERATIONS_NORM(X)
 
 typedef enum gan_op {
     GAN_OP_NONE = 0,
@@ -355,12 +360,12 @@ typedef struct gan_conv2d_desc {                        // zero means the defaul
     int groups;                                         // default 1
     int no_bias;
 } gan_conv2d_desc;
-// x (N, C, H, W), weight (O, C / groups, kh, kw), bias (O) or NULL -> (N, O, H', W'), H' = (H + 2 p - d (kh -
-// 1) - 1) / s + 1
+// x (N, C, H, W), weight (O, C / groups, kh, kw), bias (O) or NULL -> (N, O, H', W'),
+// H' = (H + 2 p - d (kh - 1) - 1) / s + 1
 GAN_API gan_tensor *gan_f_conv2d(gan_tensor *x, gan_tensor *weight, gan_tensor *bias,
                                  const gan_conv2d_desc *desc);
-// x (N, C, H, W), weight (C, O / groups, kh, kw) -> (N, O, H', W'), H' = (H - 1) s - 2 p + d (kh - 1) +
-// output_padding + 1
+// x (N, C, H, W), weight (C, O / groups, kh, kw), bias (O) or NULL -> (N, O, H', W'),
+// H' = (H - 1) s - 2 p + d (kh - 1) + output_padding + 1
 GAN_API gan_tensor *gan_f_conv_transpose2d(gan_tensor *x, gan_tensor *weight, gan_tensor *bias,
                                            const gan_conv2d_desc *desc);
 GAN_API gan_tensor *gan_max_pool2d(gan_tensor *x, int kernel, int stride); // no padding; stride 0: the kernel
@@ -5170,11 +5175,11 @@ GAN_API gan_tensor *gan_keep(gan_context *ctx, const char *name, gan_tensor *t)
     return &k->tensor;
 }
 
-// >>op: the differentiable operations, forward and backward side by side; may use floors 0-4; tests/test_op.c
+// >>op: what operations are made of: results, recording, broadcasts; may use floors 0-4; tests/test_op.c
 //
-// Every backward is written in the library's own operations, called by their public names, so that a backward
-// pass can be recorded and differentiated in turn. b->gin[i] is set where b->in[i] wants a gradient; left
-// NULL it means zero.
+// The rooms of this floor hold the operations, each with its backward beside it. Every backward is written in
+// the library's own operations, called by their public names, so that a backward pass can be recorded and
+// differentiated in turn. b->gin[i] is set where b->in[i] wants a gradient; left NULL it means zero.
 
 typedef struct gan__back {
     gan_tensor *y, *g; // the node, and the gradient that arrived
@@ -5237,24 +5242,6 @@ static gan_tensor *gan__wait(gan_tensor *t)
     if (ctx->forwards && !ctx->born) ctx->waiting = t;
     else if (gan__made(t)) return ctx->poison;
     return t;
-}
-
-// y = act(y), n values
-static void gan__act_over(gan_context *ctx, gan_real *y, size_t n, int act, gan_real slope)
-{
-    gan__map_job j;
-    if (act == GAN__ACT_NONE) return;
-    memset(&j, 0, sizeof j);
-    j.kernels = ctx->k;
-    j.map = gan__act_maps[act];
-    j.w.ndim = 1;
-    j.w.dim[0] = (int64_t)n;
-    j.w.stride[0][0] = 1;
-    j.x[0] = j.y = y;
-    j.p = slope;
-    j.rows = 1;
-    j.per = GAN__GRAIN;
-    gan__par(ctx, (j.w.dim[0] + j.per - 1) / j.per, j.w.dim[0], gan__map_task, &j);
 }
 
 // The result of a backward's last use of the gradient that arrived, of that one's shape: in its memory when
@@ -5374,20 +5361,21 @@ static gan_tensor *gan__sum_to(gan_tensor *g, const gan_tensor *x)
     return g->ndim == x->ndim ? g : gan__reshape_to(g, x->ndim, x->dim);
 }
 
-// act(x), with x in one pass if it is waiting. Its backward looks at y alone.
-static gan_tensor *gan__activate(gan_op op, int act, gan_tensor *x, gan_real slope)
+// An axis counted from either end as one counted from the start; -1 and an error when there is none such.
+static int gan__axis(gan_op op, const gan_tensor *x, int axis)
 {
-    gan_tensor *y;
-    if (gan__is_poison(x) || x != x->ctx->waiting) return gan__map1(op, gan__act_maps[act], x, slope, 0);
-    x->ctx->waiting = NULL;
-    y = gan__result(op, x->ndim, x->dim, 1, &x);
-    if (gan__is_poison(y)) return y;
-    y->p = slope;
-    y->inline_in[0] = x;
-    return x->make(x, y->data, act, slope) ? y->ctx->poison : y;
+    if (axis >= -x->ndim && axis < x->ndim) return axis < 0 ? axis + x->ndim : axis;
+    gan__fail(x->ctx, GAN_ERROR_ARGUMENT, "%o: axis %d of a tensor of shape %t", op, axis, x);
+    return -1;
 }
 
-// arithmetic
+GAN_API gan_tensor *gan_detach(gan_tensor *x)
+{
+    gan_tensor *bad;
+    return gan__inputs(GAN_OP_NONE, 1, &x, &bad) ? gan__view(x, x->ndim, x->dim) : bad;
+}
+
+// >>arith: arithmetic, activations, comparisons, by element; may use floors 0-4, op; tests/test_arith.c
 
 GAN_API gan_tensor *gan_add(gan_tensor *a, gan_tensor *b)
 {
@@ -5498,6 +5486,24 @@ static void gan__op_addcmul_backward(gan__back *b)
     if (GAN__WANT(0)) b->gin[0] = gan__sum_to(gan__times_gradient(b, b->in[1]), b->in[0]);
 }
 
+// y = act(y), n values
+static void gan__act_over(gan_context *ctx, gan_real *y, size_t n, int act, gan_real slope)
+{
+    gan__map_job j;
+    if (act == GAN__ACT_NONE) return;
+    memset(&j, 0, sizeof j);
+    j.kernels = ctx->k;
+    j.map = gan__act_maps[act];
+    j.w.ndim = 1;
+    j.w.dim[0] = (int64_t)n;
+    j.w.stride[0][0] = 1;
+    j.x[0] = j.y = y;
+    j.p = slope;
+    j.rows = 1;
+    j.per = GAN__GRAIN;
+    gan__par(ctx, (j.w.dim[0] + j.per - 1) / j.per, j.w.dim[0], gan__map_task, &j);
+}
+
 static int gan__make_scaled(gan_tensor *t, gan_real *out, int act, gan_real slope)
 {
     gan_tensor y = *t;
@@ -5572,6 +5578,19 @@ static void gan__op_cos_backward(gan__back *b)
 }
 
 // activations; those of the hot paths have a fused backward that is an operation itself
+
+// act(x), with x in one pass if it is waiting. Its backward looks at y alone.
+static gan_tensor *gan__activate(gan_op op, int act, gan_tensor *x, gan_real slope)
+{
+    gan_tensor *y;
+    if (gan__is_poison(x) || x != x->ctx->waiting) return gan__map1(op, gan__act_maps[act], x, slope, 0);
+    x->ctx->waiting = NULL;
+    y = gan__result(op, x->ndim, x->dim, 1, &x);
+    if (gan__is_poison(y)) return y;
+    y->p = slope;
+    y->inline_in[0] = x;
+    return x->make(x, y->data, act, slope) ? y->ctx->poison : y;
+}
 
 // g (1 - y^2); its derivative by y is -2 g y
 static gan_tensor *gan__tanh_backward(gan__back *b, gan_tensor *y)
@@ -5757,7 +5776,21 @@ static void gan__op_where_backward(gan__back *b)
     if (GAN__WANT(2)) b->gin[2] = gan__sum_to(gan_where(b->in[0], zero, b->g), b->in[2]);
 }
 
-// shape
+// composed
+
+GAN_API gan_tensor *gan_neg(gan_tensor *x) { return gan_affine(x, -1, 0); }
+GAN_API gan_tensor *gan_add_scalar(gan_tensor *x, gan_real s) { return gan_affine(x, 1, s); }
+GAN_API gan_tensor *gan_mul_scalar(gan_tensor *x, gan_real s) { return gan_affine(x, s, 0); }
+GAN_API gan_tensor *gan_pow_scalar(gan_tensor *x, gan_real p)
+{
+    return x ? gan_pow(x, gan_scalar(x->ctx, p)) : NULL;
+}
+GAN_API gan_tensor *gan_lerp(gan_tensor *a, gan_tensor *b, gan_tensor *w)
+{
+    return gan_addcmul(w, gan_sub(b, a), a);
+}
+
+// >>shape: the same values seen or placed otherwise; may use floors 0-4, op; tests/test_shape.c
 
 GAN_API gan_tensor *gan_reshape(gan_tensor *x, int ndim, ...)
 {
@@ -5817,6 +5850,7 @@ GAN_API gan_tensor *gan_expand_as(gan_tensor *x, const gan_tensor *like)
     return gan__inputs(GAN_OP_EXPAND, 2, in, &bad) ? gan__expand_to(x, like->ndim, like->dim) : bad;
 }
 
+// Axis i of y is axis axis[i] of x.
 static gan_tensor *gan__permute(gan_tensor *x, int ndim, const int *axis)
 {
     gan_tensor *y;
@@ -5859,14 +5893,6 @@ GAN_API gan_tensor *gan_permute(gan_tensor *x, int ndim, ...)
     if (!gan__live_context(x->ctx, "gan_permute", ndim)) return x->ctx->poison;
     GAN__SHAPE(ndim, axis);
     return gan__permute(x, ndim, axis);
-}
-
-// An axis counted from either end as one counted from the start; -1 and an error when there is none such.
-static int gan__axis(gan_op op, const gan_tensor *x, int axis)
-{
-    if (axis >= -x->ndim && axis < x->ndim) return axis < 0 ? axis + x->ndim : axis;
-    gan__fail(x->ctx, GAN_ERROR_ARGUMENT, "%o: axis %d of a tensor of shape %t", op, axis, x);
-    return -1;
 }
 
 GAN_API gan_tensor *gan_transpose(gan_tensor *x, int i, int j)
@@ -6027,61 +6053,6 @@ GAN_API gan_tensor *gan_stack(int axis, int count, ...)
     return gan__concat(axis, count, in);
 }
 
-// reductions
-
-GAN_API gan_tensor *gan_sum(gan_tensor *x, unsigned axes, int keep)
-{
-    gan_tensor *y;
-    gan_context *ctx = gan__inputs(GAN_OP_SUM, 1, &x, &y);
-    int dim[GAN_MAX_DIMS], i, j, n = 0, failed = 0;
-    const gan_real *from;
-    gan_real *old = NULL, *to;
-    int64_t a, r, size[GAN_MAX_DIMS];
-    if (!ctx) return y;
-    if (axes != GAN_ALL && axes >> x->ndim)
-        return gan__fail(ctx, GAN_ERROR_ARGUMENT, "sum: an axis beyond those of %t", x);
-    for (i = 0; i < x->ndim; ++i) {
-        size[i] = x->dim[i];
-        if (!(axes & GAN_AXIS(i))) dim[n++] = x->dim[i];
-        else if (keep) dim[n++] = 1;
-    }
-    y = gan__result(GAN_OP_SUM, n, dim, 1, &x);
-    if (y == ctx->poison) return y;
-    y->i[0] = (int)(axes & ((1u << x->ndim) - 1));
-    from = x->data;
-    for (i = x->ndim - 1; i >= 0 && !failed;
-         i = j) { // one run of neighbouring axes after the other, from the last
-        int64_t inner = 1;
-        if (!(axes & GAN_AXIS(i))) {
-            j = i - 1;
-            continue;
-        }
-        for (r = 1, j = i; j >= 0 && (axes & GAN_AXIS(j)); --j) {
-            r *= size[j];
-            size[j] = 1;
-        }
-        for (a = 1, n = 0; n <= j; ++n) a *= size[n];
-        for (n = i + 1; n < x->ndim; ++n) inner *= size[n];
-        for (n = 0; n <= j && !(axes & GAN_AXIS(n)); ++n) {}
-        to = n <= j ? (gan_real *)gan__scratch(ctx, (size_t)(a * inner) * sizeof *to) : y->data;
-        failed = !to || gan__reduce(ctx, a, r, inner, from, to);
-        gan__scratch_free(ctx, old);
-        old = to == y->data ? NULL : to;
-        from = to;
-    }
-    gan__scratch_free(ctx, old);
-    if (failed) return ctx->poison;
-    if (from == x->data && x->size) memcpy(y->data, x->data, x->size * sizeof *y->data);
-    return y;
-}
-static void gan__op_sum_backward(gan__back *b)
-{
-    const gan_tensor *x = b->in[0];
-    int dim[GAN_MAX_DIMS], i;
-    for (i = 0; i < x->ndim; ++i) dim[i] = (unsigned)b->y->i[0] & GAN_AXIS(i) ? 1 : x->dim[i];
-    if (GAN__WANT(0)) b->gin[0] = gan__expand_to(gan__reshape_to(b->g, x->ndim, dim), x->ndim, x->dim);
-}
-
 // x (B, R, D), index (B, n): what take and put walk over, D trailing numbers at a time.
 typedef struct gan__take_job {
     const gan_real *x, *index;
@@ -6113,7 +6084,8 @@ static void gan__put_task(void *arg, int64_t b)
     }
 }
 
-// Checks an index tensor (B.., n) against x (B.., rows, D); `values` is x itself or, for put, (B.., n, D).
+// Whether an index (B.., n) of whole numbers below `rows` fits x: (B.., rows, D) to take from, (B.., n, D) to
+// put. 1 and an error when it does not.
 static int gan__take_check(gan_op op, const gan_tensor *x, const gan_tensor *index, int rows)
 {
     int fits = x->ndim >= 2 && index->ndim == x->ndim - 1 && rows >= 0, i;
@@ -6203,6 +6175,90 @@ GAN_API gan_tensor *gan_gather(gan_tensor *x, gan_tensor *index)
     return gan__without_unit(gan_take(gan__with_unit(x), index));
 }
 
+// (N, C f f, H, W) as (N, C, f, f, H, W), to (N, C, H, f, W, f)
+static gan_tensor *gan__shuffle(gan_tensor *x, int f, int up)
+{
+    int dim[6], c, h, w;
+    if (gan__is_poison(x)) return x;
+    if (x->ndim != 4 || f < 1 || f > 32768 || (up ? x->dim[1] % (f * f) : x->dim[2] % f || x->dim[3] % f))
+        return gan__fail(x->ctx, GAN_ERROR_SHAPE, "pixel_%s: factor %d does not divide %t",
+                         up ? "shuffle" : "unshuffle", f, x);
+    c = up ? x->dim[1] / (f * f) : x->dim[1];
+    h = up ? x->dim[2] : x->dim[2] / f;
+    w = up ? x->dim[3] : x->dim[3] / f;
+    dim[0] = x->dim[0];
+    dim[1] = c;
+    if (up) {
+        dim[2] = dim[3] = f;
+        dim[4] = h;
+        dim[5] = w;
+        x = gan_permute(gan__reshape_to(x, 6, dim), 6, 0, 1, 4, 2, 5, 3);
+        return gan_reshape(x, 4, dim[0], c, h * f, w * f);
+    }
+    dim[2] = h;
+    dim[3] = f;
+    dim[4] = w;
+    dim[5] = f;
+    x = gan_permute(gan__reshape_to(x, 6, dim), 6, 0, 1, 3, 5, 2, 4);
+    return gan_reshape(x, 4, dim[0], c * f * f, h, w);
+}
+GAN_API gan_tensor *gan_pixel_shuffle(gan_tensor *x, int factor) { return gan__shuffle(x, factor, 1); }
+GAN_API gan_tensor *gan_pixel_unshuffle(gan_tensor *x, int factor) { return gan__shuffle(x, factor, 0); }
+
+// >>reduce: sums, maxima and what is made of them; may use floors 0-4, op; tests/test_reduce.c
+
+GAN_API gan_tensor *gan_sum(gan_tensor *x, unsigned axes, int keep)
+{
+    gan_tensor *y;
+    gan_context *ctx = gan__inputs(GAN_OP_SUM, 1, &x, &y);
+    int dim[GAN_MAX_DIMS], i, j, n = 0, failed = 0;
+    const gan_real *from;
+    gan_real *old = NULL, *to;
+    int64_t a, r, size[GAN_MAX_DIMS];
+    if (!ctx) return y;
+    if (axes != GAN_ALL && axes >> x->ndim)
+        return gan__fail(ctx, GAN_ERROR_ARGUMENT, "sum: an axis beyond those of %t", x);
+    for (i = 0; i < x->ndim; ++i) {
+        size[i] = x->dim[i];
+        if (!(axes & GAN_AXIS(i))) dim[n++] = x->dim[i];
+        else if (keep) dim[n++] = 1;
+    }
+    y = gan__result(GAN_OP_SUM, n, dim, 1, &x);
+    if (y == ctx->poison) return y;
+    y->i[0] = (int)(axes & ((1u << x->ndim) - 1));
+    from = x->data;
+    for (i = x->ndim - 1; i >= 0 && !failed; i = j) { // one run of neighbouring axes after the other
+        int64_t inner = 1;
+        if (!(axes & GAN_AXIS(i))) {
+            j = i - 1;
+            continue;
+        }
+        for (r = 1, j = i; j >= 0 && (axes & GAN_AXIS(j)); --j) {
+            r *= size[j];
+            size[j] = 1;
+        }
+        for (a = 1, n = 0; n <= j; ++n) a *= size[n];
+        for (n = i + 1; n < x->ndim; ++n) inner *= size[n];
+        for (n = 0; n <= j && !(axes & GAN_AXIS(n)); ++n) {}
+        to = n <= j ? (gan_real *)gan__scratch(ctx, (size_t)(a * inner) * sizeof *to) : y->data;
+        failed = !to || gan__reduce(ctx, a, r, inner, from, to);
+        gan__scratch_free(ctx, old);
+        old = to == y->data ? NULL : to;
+        from = to;
+    }
+    gan__scratch_free(ctx, old);
+    if (failed) return ctx->poison;
+    if (from == x->data && x->size) memcpy(y->data, x->data, x->size * sizeof *y->data);
+    return y;
+}
+static void gan__op_sum_backward(gan__back *b)
+{
+    const gan_tensor *x = b->in[0];
+    int dim[GAN_MAX_DIMS], i;
+    for (i = 0; i < x->ndim; ++i) dim[i] = (unsigned)b->y->i[0] & GAN_AXIS(i) ? 1 : x->dim[i];
+    if (GAN__WANT(0)) b->gin[0] = gan__expand_to(gan__reshape_to(b->g, x->ndim, dim), x->ndim, x->dim);
+}
+
 // Indices are kept as numbers: float holds whole ones exactly up to 2^24.
 static int gan__too_long(size_t n) { return sizeof(gan_real) == 4 && n > (size_t)1 << 24; }
 
@@ -6279,7 +6335,92 @@ GAN_API gan_tensor *gan_argmax(gan_tensor *x, int axis, int keep)
     return gan__along(x, axis, keep, gan__row_argmax);
 }
 
-// products
+// composed
+
+static size_t gan__reduced(const gan_tensor *x, unsigned axes)
+{
+    size_t n = 1;
+    int i;
+    for (i = 0; i < x->ndim; ++i)
+        if (axes & GAN_AXIS(i)) n *= (size_t)x->dim[i];
+    return n;
+}
+
+GAN_API gan_tensor *gan_mean(gan_tensor *x, unsigned axes, int keep)
+{
+    if (gan__is_poison(x)) return x;
+    return gan_mul_scalar(gan_sum(x, axes, keep), (gan_real)(1.0 / (double)gan__reduced(x, axes)));
+}
+
+GAN_API gan_tensor *gan_sum_all(gan_tensor *x) { return gan_sum(x, GAN_ALL, 0); }
+GAN_API gan_tensor *gan_mean_all(gan_tensor *x) { return gan_mean(x, GAN_ALL, 0); }
+
+GAN_API gan_tensor *gan_var(gan_tensor *x, unsigned axes, int keep)
+{
+    return gan_mean(gan_square(gan_sub(x, gan_mean(x, axes, GAN_KEEPDIM))), axes, keep);
+}
+
+// sqrt(s + [s = 0]) - [s = 0]: the root of the sum of squares s, with slope 0 instead of infinity at 0.
+GAN_API gan_tensor *gan_norm(gan_tensor *x, unsigned axes, int keep)
+{
+    gan_tensor *s = gan_sum(gan_square(x), axes, keep), *zero;
+    if (gan__is_poison(s)) return s;
+    zero = gan_eq(s, gan_scalar(s->ctx, 0));
+    return gan_sub(gan_sqrt(gan_add(s, zero)), zero);
+}
+
+GAN_API gan_tensor *gan_norm_per_sample(gan_tensor *x) { return gan_norm(gan_flatten(x), GAN_AXIS(1), 0); }
+
+// m + log sum exp(x - m) with m the maximum, a constant as far as the derivative goes
+GAN_API gan_tensor *gan_logsumexp(gan_tensor *x, int axis, int keep)
+{
+    gan_tensor *m, *s, *zero;
+    if (gan__is_poison(x)) return x;
+    axis = gan__axis(GAN_OP_SUM, x, axis);
+    if (axis < 0) return x->ctx->poison;
+    m = gan_detach(gan_amax(x, axis, GAN_KEEPDIM));
+    zero = gan_scalar(x->ctx, 0);
+    m = gan_where(gan_lt(gan_abs(m), gan_scalar(x->ctx, (gan_real)HUGE_VAL)), m, zero); // inf - inf is NaN
+    s = gan_add(m, gan_log(gan_sum(gan_exp(gan_sub(x, m)), GAN_AXIS(axis), GAN_KEEPDIM)));
+    if (keep || gan__is_poison(s)) return s;
+    return gan_sum(s, GAN_AXIS(axis), 0);
+}
+
+GAN_API gan_tensor *gan_log_softmax(gan_tensor *x, int axis)
+{
+    return gan_sub(x, gan_logsumexp(x, axis, GAN_KEEPDIM));
+}
+GAN_API gan_tensor *gan_softmax(gan_tensor *x, int axis) { return gan_exp(gan_log_softmax(x, axis)); }
+
+// Whether a target fits: of the same shape, or one number for all. (n) with (n, 1) would broadcast to (n, n).
+static int gan__target_fits(gan_tensor *x, gan_tensor *target, gan_tensor **bad)
+{
+    gan_tensor *in[2];
+    in[0] = x;
+    in[1] = target;
+    if (!gan__inputs(GAN_OP_NONE, 2, in, bad)) return 0;
+    if (target->size == 1 ||
+        (x->ndim == target->ndim && !memcmp(x->dim, target->dim, (size_t)x->ndim * sizeof *x->dim)))
+        return 1;
+    gan__fail(x->ctx, GAN_ERROR_SHAPE,
+              "loss: values %t and target %t must have one shape, or the target one value", x, target);
+    return 0;
+}
+
+GAN_API gan_tensor *gan_mse_loss(gan_tensor *x, gan_tensor *target)
+{
+    gan_tensor *bad;
+    return gan__target_fits(x, target, &bad) ? gan_mean_all(gan_square(gan_sub(x, target))) : bad;
+}
+
+GAN_API gan_tensor *gan_bce_with_logits(gan_tensor *logits, gan_tensor *target)
+{
+    gan_tensor *bad;
+    if (!gan__target_fits(logits, target, &bad)) return bad;
+    return gan_mean_all(gan_sub(gan_softplus(logits), gan_mul(target, logits)));
+}
+
+// >>product: matmul, linear, the convolution trio; may use floors 0-4, op; tests/test_product.c
 
 // C (.., m, n) = op(A) op(B); the batch axes broadcast; one GEMM where B is a single matrix.
 GAN_API gan_tensor *gan_matmul_t(gan_tensor *a, int ta, gan_tensor *b, int tb)
@@ -6341,6 +6482,7 @@ GAN_API gan_tensor *gan_matmul_t(gan_tensor *a, int ta, gan_tensor *b, int tb)
     return y;
 }
 GAN_API gan_tensor *gan_matmul(gan_tensor *a, gan_tensor *b) { return gan_matmul_t(a, 0, b, 0); }
+// C = A B: dA = G B^T, dB = A^T G; of an operand that is transposed, the transpose of that.
 static void gan__op_matmul_backward(gan__back *b)
 {
     gan_tensor *x = b->in[0], *z = b->in[1], *g = b->g;
@@ -6405,6 +6547,7 @@ static void gan__op_linear_backward(gan__back *b)
 // The convolution trio. A geometry g links x (n, ci, h, w), weight (co, ci / groups, kh, kw) and y (n, co,
 // oh, ow); each of y(x, w), x(y, w) and w(x, y) is bilinear, and each one's gradients are the other two.
 
+// What a node keeps of its geometry: all but the sizes that its tensors tell.
 static void gan__conv_keep(gan_tensor *t, const gan__conv *g)
 {
     t->i[0] = (int)g->sh;
@@ -6487,8 +6630,8 @@ static int64_t gan__conv_length(int64_t h, int64_t k, int64_t s, int64_t p, int6
     return reach < 0 ? 0 : reach / s + 1;
 }
 
-// y = conv(x, w) + bias with the stride, padding, dilation and groups of g; g.oh, g.ow 0: as large as that
-// gives.
+// y = conv(x, w) + bias with the stride, padding, dilation and groups of g, of height and width g.oh, g.ow;
+// where g.oh is 0, as large as these make it.
 static gan_tensor *gan__conv2d(gan_tensor *x, gan_tensor *w, gan_tensor *bias, gan__conv g)
 {
     gan_tensor *in[3], *y;
@@ -6539,8 +6682,7 @@ static gan_tensor *gan__conv2d(gan_tensor *x, gan_tensor *w, gan_tensor *bias, g
     return gan__wait(y);
 }
 
-// x from y (n, co, oh, ow) and w (co, ci / groups, kh, kw), of height and width g.h, g.w: the adjoint of
-// conv2d.
+// x from y (n, co, oh, ow) and w (co, ci / groups, kh, kw), of height and width g.h, g.w; conv2d's adjoint.
 static gan_tensor *gan__conv_transpose2d(gan_tensor *y, gan_tensor *w, gan_tensor *bias, gan__conv g)
 {
     gan_tensor *in[3], *x;
@@ -6678,8 +6820,9 @@ GAN_API gan_tensor *gan_f_conv_transpose2d(gan_tensor *x, gan_tensor *weight, ga
     return gan__conv_transpose2d(x, weight, bias, g);
 }
 
-// pooling and resampling: planes (N C) of h x w
+// >>plane: pooling and upsampling, (N C) planes of h x w; may use floors 0-4, op, reduce; tests/test_plane.c
 
+// What a task does to plane number `index`: from x (h, w) to y (oh, ow).
 typedef struct gan__plane_job {
     const gan_real *x;
     gan_real *y;
@@ -6721,8 +6864,8 @@ static int gan__pool_shape(gan_op op, const gan_tensor *x, int k, int s, int *di
 
 // Beside its maxima max_pool2d keeps where in its window each one stands: in a byte (windows beyond 11 x 11:
 // in four), so that the way back reads a sixteenth of what the input is. Bytes up to 120 never look like a
-// NaN to whoever reads them as reals. Windows of 2 x 2, two apart, have kernels; the passes there
-// and back, 8.2 % of a step of the thesis's network when they were loops over an index of reals, take 3.1 %.
+// NaN to whoever reads them as reals. Windows of 2 x 2, two apart, have kernels: there and back they take
+// 3.1 % of a step of the thesis's network; loops over an index of reals take 8.2 %.
 typedef struct gan__pool_job {
     const struct gan__kernels *k;
     gan_real *big, *small; // planes (h, w) and (oh, ow)
@@ -7050,9 +7193,11 @@ static void gan__op_upsample_backward_backward(gan__back *b)
     if (GAN__WANT(0)) b->gin[0] = gan__upsample(GAN_OP_UPSAMPLE, b->g, b->y->i[0], b->y->i[1]);
 }
 
-// normalisation: x seen as (A, C, B), h = (x - mean_c) s_c with s_c = 1 / sqrt(var_c + eps), y = h w_c + b_c.
+// >>norm: normalize, of which all norm layers are made; may use floors 0-4, op; tests/test_norm.c
+//
+// x seen as (A, C, B), h = (x - mean_c) s_c with s_c = 1 / sqrt(var_c + eps), y = h w_c + b_c.
 // x is read twice and nothing but mean and s is kept; the way back reads g and x twice, too. Of a step of
-// DCGAN (32 x 32) that is 3.4 %; as a pass each for sums, squares, scaling, weight and bias it was 11 %.
+// DCGAN (32 x 32) that is 3.4 %; a pass each for sums, squares, scaling, weight and bias makes it 11 %.
 
 // One of two passes over blocks of images and channels: sums of each block into part[block of images][2][C],
 // or y.
@@ -7302,9 +7447,9 @@ static void gan__op_normalize_backward(gan__back *b)
     b->gin[0] = gan__normalize_backward(g, x, b->in[1], b->in[2], acb, b->y->p);
 }
 
-// With M = mean over a channel, P(g) = NB(g, x) and v the gradient that arrives:
-//     by g: NB(v, x);  by x: NB(q, x) - s^2 K h,  q = -s (v M(g h) + g M(v h)),  K = M(v g) - M(v) M(g) - M(v
-//     h) M(g h)
+// With M the mean over a channel, NB(g, x) this operation and v the gradient that arrives:
+//     by g: NB(v, x)
+//     by x: NB(q, x) - s^2 K h,  q = -s (v M(g h) + g M(v h)),  K = M(v g) - M(v) M(g) - M(v h) M(g h)
 // (from dh = NB(dx) and ds = -s^2 M(h dx)).
 static void gan__op_normalize_backward_backward(gan__back *b)
 {
@@ -7329,139 +7474,6 @@ static void gan__op_normalize_backward_backward(gan__back *b)
     q = gan__normalize_backward(gan__reshape_to(q, x->ndim, x->dim), x, b->in[2], b->in[3], acb, eps);
     b->gin[1] = gan_sub(q, gan__reshape_to(gan_mul(gan_mul(gan_square(s), k), h), x->ndim, x->dim));
 }
-
-// composed
-
-GAN_API gan_tensor *gan_neg(gan_tensor *x) { return gan_affine(x, -1, 0); }
-GAN_API gan_tensor *gan_add_scalar(gan_tensor *x, gan_real s) { return gan_affine(x, 1, s); }
-GAN_API gan_tensor *gan_mul_scalar(gan_tensor *x, gan_real s) { return gan_affine(x, s, 0); }
-GAN_API gan_tensor *gan_pow_scalar(gan_tensor *x, gan_real p)
-{
-    return x ? gan_pow(x, gan_scalar(x->ctx, p)) : NULL;
-}
-GAN_API gan_tensor *gan_lerp(gan_tensor *a, gan_tensor *b, gan_tensor *w)
-{
-    return gan_addcmul(w, gan_sub(b, a), a);
-}
-
-static size_t gan__reduced(const gan_tensor *x, unsigned axes)
-{
-    size_t n = 1;
-    int i;
-    for (i = 0; i < x->ndim; ++i)
-        if (axes & GAN_AXIS(i)) n *= (size_t)x->dim[i];
-    return n;
-}
-
-GAN_API gan_tensor *gan_mean(gan_tensor *x, unsigned axes, int keep)
-{
-    if (gan__is_poison(x)) return x;
-    return gan_mul_scalar(gan_sum(x, axes, keep), (gan_real)(1.0 / (double)gan__reduced(x, axes)));
-}
-
-GAN_API gan_tensor *gan_sum_all(gan_tensor *x) { return gan_sum(x, GAN_ALL, 0); }
-GAN_API gan_tensor *gan_mean_all(gan_tensor *x) { return gan_mean(x, GAN_ALL, 0); }
-
-GAN_API gan_tensor *gan_var(gan_tensor *x, unsigned axes, int keep)
-{
-    return gan_mean(gan_square(gan_sub(x, gan_mean(x, axes, GAN_KEEPDIM))), axes, keep);
-}
-
-// sqrt(s + [s = 0]) - [s = 0]: the root of the sum of squares s, with slope 0 instead of infinity at 0.
-GAN_API gan_tensor *gan_norm(gan_tensor *x, unsigned axes, int keep)
-{
-    gan_tensor *s = gan_sum(gan_square(x), axes, keep), *zero;
-    if (gan__is_poison(s)) return s;
-    zero = gan_eq(s, gan_scalar(s->ctx, 0));
-    return gan_sub(gan_sqrt(gan_add(s, zero)), zero);
-}
-
-GAN_API gan_tensor *gan_norm_per_sample(gan_tensor *x) { return gan_norm(gan_flatten(x), GAN_AXIS(1), 0); }
-
-// m + log sum exp(x - m) with m the maximum, a constant as far as the derivative goes
-GAN_API gan_tensor *gan_logsumexp(gan_tensor *x, int axis, int keep)
-{
-    gan_tensor *m, *s, *zero;
-    if (gan__is_poison(x)) return x;
-    axis = gan__axis(GAN_OP_SUM, x, axis);
-    if (axis < 0) return x->ctx->poison;
-    m = gan_detach(gan_amax(x, axis, GAN_KEEPDIM));
-    zero = gan_scalar(x->ctx, 0);
-    m = gan_where(gan_lt(gan_abs(m), gan_scalar(x->ctx, (gan_real)HUGE_VAL)), m, zero); // inf - inf is NaN
-    s = gan_add(m, gan_log(gan_sum(gan_exp(gan_sub(x, m)), GAN_AXIS(axis), GAN_KEEPDIM)));
-    if (keep || gan__is_poison(s)) return s;
-    return gan_sum(s, GAN_AXIS(axis), 0);
-}
-
-GAN_API gan_tensor *gan_log_softmax(gan_tensor *x, int axis)
-{
-    return gan_sub(x, gan_logsumexp(x, axis, GAN_KEEPDIM));
-}
-GAN_API gan_tensor *gan_softmax(gan_tensor *x, int axis) { return gan_exp(gan_log_softmax(x, axis)); }
-// Whether a target fits: of the same shape, or one number for all. (n) against (n, 1) would silently become
-// (n, n).
-static int gan__target_fits(gan_tensor *x, gan_tensor *target, gan_tensor **bad)
-{
-    gan_tensor *in[2];
-    in[0] = x;
-    in[1] = target;
-    if (!gan__inputs(GAN_OP_NONE, 2, in, bad)) return 0;
-    if (target->size == 1 ||
-        (x->ndim == target->ndim && !memcmp(x->dim, target->dim, (size_t)x->ndim * sizeof *x->dim)))
-        return 1;
-    gan__fail(x->ctx, GAN_ERROR_SHAPE,
-              "loss: values %t and target %t must have one shape, or the target one value", x, target);
-    return 0;
-}
-
-GAN_API gan_tensor *gan_mse_loss(gan_tensor *x, gan_tensor *target)
-{
-    gan_tensor *bad;
-    return gan__target_fits(x, target, &bad) ? gan_mean_all(gan_square(gan_sub(x, target))) : bad;
-}
-
-GAN_API gan_tensor *gan_bce_with_logits(gan_tensor *logits, gan_tensor *target)
-{
-    gan_tensor *bad;
-    if (!gan__target_fits(logits, target, &bad)) return bad;
-    return gan_mean_all(gan_sub(gan_softplus(logits), gan_mul(target, logits)));
-}
-
-GAN_API gan_tensor *gan_detach(gan_tensor *x)
-{
-    gan_tensor *bad;
-    return gan__inputs(GAN_OP_NONE, 1, &x, &bad) ? gan__view(x, x->ndim, x->dim) : bad;
-}
-
-// (N, C f f, H, W) as (N, C, f, f, H, W), to (N, C, H, f, W, f)
-static gan_tensor *gan__shuffle(gan_tensor *x, int f, int up)
-{
-    int dim[6], c, h, w;
-    if (gan__is_poison(x)) return x;
-    if (x->ndim != 4 || f < 1 || f > 32768 || (up ? x->dim[1] % (f * f) : x->dim[2] % f || x->dim[3] % f))
-        return gan__fail(x->ctx, GAN_ERROR_SHAPE, "pixel_%s: factor %d does not divide %t",
-                         up ? "shuffle" : "unshuffle", f, x);
-    c = up ? x->dim[1] / (f * f) : x->dim[1];
-    h = up ? x->dim[2] : x->dim[2] / f;
-    w = up ? x->dim[3] : x->dim[3] / f;
-    dim[0] = x->dim[0];
-    dim[1] = c;
-    if (up) {
-        dim[2] = dim[3] = f;
-        dim[4] = h;
-        dim[5] = w;
-        x = gan_permute(gan__reshape_to(x, 6, dim), 6, 0, 1, 4, 2, 5, 3);
-        return gan_reshape(x, 4, dim[0], c, h * f, w * f);
-    }
-    dim[2] = h;
-    dim[3] = f;
-    dim[4] = w;
-    dim[5] = f;
-    x = gan_permute(gan__reshape_to(x, 6, dim), 6, 0, 1, 3, 5, 2, 4);
-    return gan_reshape(x, 4, dim[0], c * f * f, h, w);
-}
-GAN_API gan_tensor *gan_pixel_shuffle(gan_tensor *x, int factor) { return gan__shuffle(x, factor, 1); }
-GAN_API gan_tensor *gan_pixel_unshuffle(gan_tensor *x, int factor) { return gan__shuffle(x, factor, 0); }
 
 // >>tape: backward passes, gradients of gradients, gradcheck; may use floors 0-5; tests/test_tape.c
 //

@@ -1,0 +1,303 @@
+// Sums, maxima, moments, norms, softmax and the plain losses.
+#include "ops.h"
+
+// i[0]: the mask of axes (of amax and its kin the axis), i[1]: keep
+
+static int in_mask(int mask, int axis) { return (mask >> axis) & 1; }
+
+// Each entry of y is the fold of those entries of x that it is made of, in their order.
+static nd reduce(const nd *x, int mask, int keep, double (*fold)(const double *v, size_t n))
+{
+    int dim[8], kept[8], ndim = 0, i;
+    nd y, all;
+    double *buffer;
+    size_t n = 1, k;
+    for (i = 0; i < x->ndim; ++i) {
+        kept[i] = in_mask(mask, i) ? 1 : x->dim[i];
+        if (in_mask(mask, i)) n *= (size_t)x->dim[i];
+        if (!in_mask(mask, i) || keep) dim[ndim++] = kept[i];
+    }
+    y = nd_new(ndim, dim);
+    all = nd_new(1, (int[]){(int)(n * y.n)});
+    buffer = all.v;
+    {
+        size_t *count = (size_t *)calloc(y.n ? y.n : 1, sizeof *count);
+        for (k = 0; k < x->n; ++k) {
+            int index[8];
+            size_t o;
+            unravel(k, x->ndim, x->dim, index);
+            for (i = 0; i < x->ndim; ++i)
+                if (in_mask(mask, i)) index[i] = 0;
+            o = ravel(x->ndim, kept, index);
+            buffer[o * n + count[o]++] = x->v[k];
+        }
+        free(count);
+    }
+    for (k = 0; k < y.n; ++k) y.v[k] = fold(buffer + k * n, n);
+    return y;
+}
+
+static double fold_sum(const double *v, size_t n)
+{
+    double s = 0;
+    for (size_t i = 0; i < n; ++i) s += v[i];
+    return s;
+}
+static double fold_mean(const double *v, size_t n) { return fold_sum(v, n) / (double)n; }
+static double fold_var(const double *v, size_t n)
+{
+    double m = fold_mean(v, n), s = 0;
+    for (size_t i = 0; i < n; ++i) s += (v[i] - m) * (v[i] - m);
+    return s / (double)n;
+}
+static double fold_norm(const double *v, size_t n)
+{
+    double s = 0;
+    for (size_t i = 0; i < n; ++i) s += v[i] * v[i];
+    return sqrt(s);
+}
+static double fold_max(const double *v, size_t n)
+{
+    double m = v[0];
+    for (size_t i = 1; i < n; ++i)
+        if (v[i] > m) m = v[i];
+    return m;
+}
+static double fold_argmax(const double *v, size_t n)
+{
+    size_t at = 0;
+    for (size_t i = 1; i < n; ++i)
+        if (v[i] > v[at]) at = i;
+    return (double)at;
+}
+static double fold_lse(const double *v, size_t n)
+{
+    double m = fold_max(v, n), s = 0;
+    for (size_t i = 0; i < n; ++i) s += exp(v[i] - m);
+    return m + log(s);
+}
+
+#define AXES ((unsigned)q->i[0])
+#define REDUCE(name, call, fold, mask)                                                                       \
+    CALL(name, call)                                                                                         \
+    static nd r_##name(const params *q, const nd *x) { return reduce(x, mask, q->i[1], fold); }
+
+REDUCE(sum, gan_sum(x[0], AXES, q->i[1]), fold_sum, q->i[0])
+REDUCE(mean, gan_mean(x[0], AXES, q->i[1]), fold_mean, q->i[0])
+REDUCE(var, gan_var(x[0], AXES, q->i[1]), fold_var, q->i[0])
+REDUCE(norm, gan_norm(x[0], AXES, q->i[1]), fold_norm, q->i[0])
+REDUCE(amax, gan_amax(x[0], q->i[0], q->i[1]), fold_max, 1 << (q->i[0] < 0 ? q->i[0] + x[0].ndim : q->i[0]))
+REDUCE(argmax, gan_argmax(x[0], q->i[0], q->i[1]), fold_argmax,
+       1 << (q->i[0] < 0 ? q->i[0] + x[0].ndim : q->i[0]))
+REDUCE(logsumexp, gan_logsumexp(x[0], q->i[0], q->i[1]), fold_lse,
+       1 << (q->i[0] < 0 ? q->i[0] + x[0].ndim : q->i[0]))
+REDUCE(sum_all, gan_sum_all(x[0]), fold_sum, -1)
+REDUCE(mean_all, gan_mean_all(x[0]), fold_mean, -1)
+REDUCE(norm_per_sample, gan_norm_per_sample(x[0]), fold_norm, -2)
+
+#define EVERY_AXES(name)                                                                                     \
+    do {                                                                                                     \
+        int mask, keep;                                                                                      \
+        for (mask = 0; mask < 8; ++mask)                                                                     \
+            for (keep = 0; keep < 2; ++keep)                                                                 \
+                op_sample(#name, f_##name, r_##name, "2,3,5", P(.i = {mask, keep}, .seeds = 1));             \
+        op_sample(#name " of all", f_##name, r_##name, "3,4", P(.i = {-1, 0}));                              \
+        op_sample(#name " of all, kept", f_##name, r_##name, "3,4", P(.i = {-1, 1}));                        \
+        op_sample(#name " of a scalar", f_##name, r_##name, "()", P(.i = {-1, 0}));                          \
+        op_sample(#name " of size 1", f_##name, r_##name, "1,1,1", P(.i = {5, 0}));                          \
+        op_sample(#name " of axes 0 2 3", f_##name, r_##name, "2,3,2,3", P(.i = {13, 1}));                   \
+    } while (0)
+#define EVERY_AXIS(name, none)                                                                               \
+    do {                                                                                                     \
+        int axis, keep;                                                                                      \
+        for (axis = -3; axis < 3; ++axis)                                                                    \
+            for (keep = 0; keep < 2; ++keep)                                                                 \
+                op_sample(#name, f_##name, r_##name, "2,3,5",                                                \
+                          P(.i = {axis, keep}, .seeds = 1, .no_grad = none));                                \
+        op_sample(#name " of size 1", f_##name, r_##name, "1", P(.i = {0, 0}, .no_grad = none));             \
+        op_sample(#name " of 17", f_##name, r_##name, "17,1", P(.i = {0, 1}, .no_grad = none));              \
+    } while (0)
+
+static void test_sum(void)
+{
+    EVERY_AXES(sum);
+    LARGE(sum, "37,4099", P(.i = {1, 0}, .tol = 20));
+    LARGE(sum, "37,4099", P(.i = {2, 0}, .tol = 60));
+    LARGE(sum, "37,4099", P(.i = {-1, 0}, .tol = 100));
+    LARGE(sum, "64,16,9,11", P(.i = {13, 0}, .tol = 100));
+}
+static void test_amax(void)
+{
+    EVERY_AXIS(amax, 0);
+    LARGE(amax, "37,4099", P(.i = {1, 0}));
+    LARGE(amax, "37,4099", P(.i = {0, 0}));
+}
+
+// ---- composed functions
+
+static nd softmax_of(const params *q, const nd *x, int take_log)
+{
+    int axis = q->i[0] < 0 ? q->i[0] + x->ndim : q->i[0];
+    nd y = nd_new(x->ndim, x->dim);
+    for (size_t k = 0; k < x->n; ++k) {
+        int at[8], own;
+        double m = -HUGE_VAL, s = 0;
+        unravel(k, x->ndim, x->dim, at);
+        own = at[axis];
+        for (at[axis] = 0; at[axis] < x->dim[axis]; ++at[axis]) {
+            double t = x->v[ravel(x->ndim, x->dim, at)];
+            if (t > m) m = t;
+        }
+        for (at[axis] = 0; at[axis] < x->dim[axis]; ++at[axis])
+            s += exp(x->v[ravel(x->ndim, x->dim, at)] - m);
+        at[axis] = own;
+        y.v[k] = take_log ? x->v[k] - m - log(s) : exp(x->v[k] - m) / s;
+    }
+    return y;
+}
+CALL(softmax, gan_softmax(x[0], q->i[0]))
+CALL(log_softmax, gan_log_softmax(x[0], q->i[0]))
+static nd r_softmax(const params *q, const nd *x) { return softmax_of(q, x, 0); }
+static nd r_log_softmax(const params *q, const nd *x) { return softmax_of(q, x, 1); }
+static nd mean_of(const params *q, const nd *x, double (*e)(const double *v, const params *q))
+{
+    nd all = each(q, x, e), y = nd_new(0, NULL);
+    y.v[0] = fold_mean(all.v, all.n);
+    return y;
+}
+static double e_mse(const double *v, const params *q)
+{
+    (void)q;
+    return (v[0] - v[1]) * (v[0] - v[1]);
+}
+static double e_bce(const double *v, const params *q)
+{
+    (void)q;
+    return splus(v[0]) - v[1] * v[0];
+}
+CALL(mse_loss, gan_mse_loss(x[0], x[1]))
+CALL(bce_with_logits, gan_bce_with_logits(x[0], x[1]))
+static nd r_mse_loss(const params *q, const nd *x) { return mean_of(q, x, e_mse); }
+static nd r_bce_with_logits(const params *q, const nd *x) { return mean_of(q, x, e_bce); }
+
+static void test_mean(void) { EVERY_AXES(mean); }
+static void test_var(void)
+{
+    EVERY_AXES(var);
+    LARGE(var, "65,33,7,7", P(.i = {13, 0}, .tol = 20));
+}
+static void test_argmax(void) { EVERY_AXIS(argmax, 1); }
+static void test_norm(void) { EVERY_AXES(norm); }
+static void test_logsumexp(void)
+{
+    EVERY_AXIS(logsumexp, 0);
+    op_sample("logsumexp of large numbers", f_logsumexp, r_logsumexp, "3,5",
+              P(.i = {1, 0}, .lo = 900, .hi = 905));
+}
+static void test_all(void)
+{
+    op_sample("sum_all", f_sum_all, r_sum_all, "2,3,4", NONE);
+    op_sample("mean_all", f_mean_all, r_mean_all, "2,3,4", NONE);
+    op_sample("sum_all of a scalar", f_sum_all, r_sum_all, "()", NONE);
+    op_sample("mean_all of size 1", f_mean_all, r_mean_all, "1,1", NONE);
+}
+static void test_norm_per_sample(void)
+{
+    op_sample("norm_per_sample", f_norm_per_sample, r_norm_per_sample, "3,2,2,2", NONE);
+    op_sample("norm_per_sample", f_norm_per_sample, r_norm_per_sample, "4,5", NONE);
+    op_sample("norm_per_sample of (N)", f_norm_per_sample, r_norm_per_sample, "4", NONE);
+}
+
+static void test_softmax(void)
+{
+    int axis;
+    for (axis = -2; axis < 2; ++axis) {
+        op_sample("softmax", f_softmax, r_softmax, "3,5", P(.i = {axis}));
+        op_sample("log_softmax", f_log_softmax, r_log_softmax, "3,5", P(.i = {axis}));
+    }
+    op_sample("softmax of the middle axis", f_softmax, r_softmax, "2,3,2", P(.i = {1}));
+    op_sample("softmax of size 1", f_softmax, r_softmax, "1", P(.i = {0}));
+    op_sample("softmax of large numbers", f_softmax, r_softmax, "2,5",
+              P(.i = {1}, .lo = 900, .hi = 904, .tol = 4));
+    op_sample("log_softmax of large numbers", f_log_softmax, r_log_softmax, "2,5",
+              P(.i = {1}, .lo = -904, .hi = -900, .tol = 40));
+}
+static void test_simple_losses(void)
+{
+    op_sample("mse_loss", f_mse_loss, r_mse_loss, "3,4; 3,4", NONE);
+    op_sample("mse_loss of size 1", f_mse_loss, r_mse_loss, "1; 1", NONE);
+    op_sample("bce_with_logits", f_bce_with_logits, r_bce_with_logits, "3,4; p:3,4", NONE);
+    op_sample("bce_with_logits, far out", f_bce_with_logits, r_bce_with_logits, "9; b:9",
+              P(.lo = -60, .hi = 60));
+}
+
+// ---- special values, ties, closed forms
+
+static void test_special(void)
+{
+    gan_context *ctx = gan_create(NULL);
+    TEST ("of equal maxima amax's gradient goes to the first") {
+        const gan_real v[4] = {1, 7, 7, 0};
+        gan_tensor *x = gan_from(ctx, v, 1, 4);
+        gan_real *g = gan_data(gan_grad(gan_amax(x, 0, 0), x, 0));
+        CHECK(g && g[0] == 0 && g[1] == 1 && g[2] == 0 && g[3] == 0, "%g %g %g %g", (double)g[0],
+              (double)g[1], (double)g[2], (double)g[3]);
+        CHECK_NEAR(gan_item(gan_argmax(x, 0, 0)), 1, 0, "argmax");
+    }
+    TEST ("the norm's gradient is x / |x|, and 0 at 0") {
+        const gan_real v[3] = {2, -1, 2};
+        gan_tensor *x = gan_from(ctx, v, 1, 3), *zero = gan_zeros(ctx, 1, 3);
+        gan_real *g = gan_data(gan_grad(gan_norm(x, GAN_ALL, 0), x, 0)),
+                 *z = gan_data(gan_grad(gan_norm(zero, GAN_ALL, 0), zero, 0));
+        int i;
+        for (i = 0; i < 3; ++i) {
+            CHECK_NEAR(g[i], (double)v[i] / 3, 1e-6, "x / |x|");
+            CHECK(z[i] == 0, "gradient %g at 0", (double)z[i]);
+        }
+    }
+    TEST ("a NaN among them is what sum and amax give") {
+        const gan_real v[4] = {(gan_real)NAN, (gan_real)HUGE_VAL, (gan_real)-HUGE_VAL, 0};
+        gan_tensor *x = gan_from(ctx, v, 1, 4);
+        CHECK(isnan((double)gan_item(gan_sum_all(x))), "sum with NaN");
+        CHECK(isnan((double)gan_item(gan_amax(x, 0, 0))), "amax with NaN");
+    }
+    TEST ("losses of logits stay finite, with their gradients, at 0, +-88 and +-1e4") {
+        const gan_real v[5] = {0, 88, -88, 10000, -10000};
+        gan_tensor *x = gan_from(ctx, v, 1, 5);
+        gan_real *g = gan_data(gan_grad(gan_sum_all(gan_softplus(x)), x, 0)), *y = gan_data(gan_softplus(x));
+        int i;
+        for (i = 0; i < 5; ++i)
+            CHECK(isfinite((double)g[i]) && isfinite((double)y[i]), "softplus(%g) = %g, gradient %g",
+                  (double)v[i], (double)y[i], (double)g[i]);
+        g = gan_data(gan_grad(gan_bce_with_logits(x, gan_full(ctx, 1, 1, 5)), x, 0));
+        for (i = 0; i < 5; ++i) CHECK(isfinite((double)g[i]), "bce gradient at %g", (double)v[i]);
+    }
+    TEST ("no error came up among the special values") {
+        CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+    }
+    gan_destroy(ctx);
+}
+
+// ---- negative controls
+
+static void negative_controls(void)
+{
+    control_forward("the sum over the other axis", f_sum, r_mean, "3,3", P(.i = {1, 0}));
+}
+
+int main(void)
+{
+    GAN_OPERATIONS_REDUCE(OPS_TEST)
+    test_mean();
+    test_var();
+    test_argmax();
+    test_norm();
+    test_logsumexp();
+    test_all();
+    test_norm_per_sample();
+    test_softmax();
+    test_simple_losses();
+    test_special();
+    negative_controls();
+    return ops_done();
+}
