@@ -822,6 +822,7 @@ struct gan_tensor {
 struct gan_context {
     const struct gan__kernels *k;
     int threads;
+    int64_t patience; // work to be done by one thread before OpenMP's are started
     int recording;
     int error;
     char message[512];
@@ -907,8 +908,9 @@ static gan__chunk *gan__chunk_new(gan_context *ctx, size_t bytes)
     return c;
 }
 
-// Zeroed memory that lives as long as the context; NULL when there is none (the caller reports it).
-static void *gan__persist_quiet(gan_context *ctx, size_t bytes)
+// Memory that lives as long as the context, its contents anything; NULL when there is none (the caller
+// reports it).
+static void *gan__persist_raw(gan_context *ctx, size_t bytes)
 {
     gan__chunk *c;
     void *p;
@@ -922,7 +924,13 @@ static void *gan__persist_quiet(gan_context *ctx, size_t bytes)
     c->lo += bytes;
     ctx->persistent += bytes;
     gan__note_peak(ctx);
-    memset(p, 0, bytes);
+    return p;
+}
+
+static void *gan__persist_quiet(gan_context *ctx, size_t bytes) // zeroed
+{
+    void *p = gan__persist_raw(ctx, bytes);
+    if (p) memset(p, 0, bytes);
     return p;
 }
 
@@ -1273,17 +1281,6 @@ static void gan__rng_block(gan__rng *r, uint32_t out[4])
     gan__philox(c, k, out);
 }
 
-// [0, 1): the upper 24 bits of each draw, all of them exact in float.
-static void gan__rng_fill_uniform(gan__rng *r, gan_real *out, size_t n)
-{
-    uint32_t u[4];
-    size_t i;
-    for (i = 0; i < n; ++i) {
-        if (i % 4 == 0) gan__rng_block(r, u);
-        out[i] = (gan_real)(u[i % 4] >> 8) * (gan_real)(1.0 / 16777216.0);
-    }
-}
-
 // 0 .. n-1 without bias: draws from the last, incomplete run of n are thrown away.
 static uint32_t gan__rng_below(gan__rng *r, uint32_t n)
 {
@@ -1305,6 +1302,12 @@ static uint32_t gan__rng_below(gan__rng *r, uint32_t n)
 #define GAN__GRAIN ((int64_t)16384)
 #define GAN__ALONE (4 * GAN__GRAIN)
 
+// OpenMP's threads are started only after so much work that they could have shared, some 10 ms of it: their
+// start costs as much where the scheduler is slow to move them (measured on a virtual machine of two
+// processors, Linux 6.18: 1 to 20 ms, median 14), so a process that only draws a sample does without, and
+// waiting costs one that trains at most that much once.
+#define GAN__PATIENCE ((int64_t)1 << 25)
+
 // fn(arg, 0 .. tasks-1) in any order on any threads; work is about how many elements that is in all. What a
 // task computes must not depend on how many threads there are.
 GAN__APART void gan__par(gan_context *ctx, int64_t tasks, int64_t work, gan_task *fn, void *arg)
@@ -1316,7 +1319,9 @@ GAN__APART void gan__par(gan_context *ctx, int64_t tasks, int64_t work, gan_task
         return;
     }
 #ifdef _OPENMP
-    if (!alone && ctx->threads > 1) {
+    if (!alone && ctx->threads > 1 && ctx->patience > 0) {
+        ctx->patience -= GAN__LEAST(work, ctx->patience);
+    } else if (!alone && ctx->threads > 1) {
         const int n = ctx->threads, piece = (int)GAN__LEAST(tasks / (8 * n) + 1, 1 << 20);
 #pragma omp parallel for schedule(dynamic, piece) num_threads(n)
         for (i = 0; i < tasks; ++i) fn(arg, i);
@@ -1521,6 +1526,11 @@ typedef struct gan__kernels {
     int lanes, tile_m, tile_n;
     gan__map_fn *map_whole[GAN__MAP_COUNT];
 
+    // Draws 0 .. n - 1 from r's counter on, whose lower half must not overflow on the way (gan__draw sees to
+    // it): scale (the upper 24 bits - offset), the same bits on every ISA; and N(mean, std^2).
+    void (*uniform)(size_t n, gan_real *y, const gan__rng *r, int32_t offset, gan_real scale);
+    void (*normal)(size_t n, gan_real *y, const gan__rng *r, gan_real mean, gan_real std);
+
     gan_real (*sum)(size_t n, const gan_real *a);
     gan_real (*dot)(size_t n, const gan_real *a, const gan_real *b);
     gan_real (*sumsq)(size_t n, const gan_real *a);
@@ -1581,7 +1591,9 @@ typedef struct gan__kernels {
 // in GNU mode may fuse other products with sums; that cannot part tails from bodies, because both pass
 // through the very same instructions. RANGE(p, lo, hi) reads p[i], EVEN(p, lo, hi) p[2 i], for the lanes lo
 // <= i < hi and nothing else; the other lanes are 0. STORE_FIRST(p, v, r) writes r lanes and nothing else.
-// ZIP_LO(a, b), ZIP_HI(a, b): a0 b0 a1 b1 ... as two vectors.
+// ZIP_LO(a, b), ZIP_HI(a, b): a0 b0 a1 b1 ... as two vectors. Of 32-bit lanes in twos and fours: IMUL_EVEN(i,
+// j) the 64-bit products of the even lanes, low word first; IODD(i) the odd lanes in the even places and 0 in
+// theirs, IEVEN(i) the even ones in the odd places; ITURN(i) i3 i2 i1 i0 of every four.
 // MIN(a, b) = a < b ? a : b and MAX(a, b) = a > b ? a : b, so b when one is NaN. CVT_I rounds to nearest; NaN
 // gives anything.
 
@@ -1709,6 +1721,10 @@ GAN__INLINE GAN__VI gan__nearest_scalar(gan_real v)
 #define GAN__IXOR(i, j) _mm_xor_si128((i), (j))
 #define GAN__ISHL(i, s) _mm_slli_epi32((i), (s))
 #define GAN__ISRA(i, s) _mm_srai_epi32((i), (s))
+#define GAN__IMUL_EVEN(i, j) _mm_mul_epu32((i), (j))
+#define GAN__IODD(i) _mm_srli_epi64((i), 32)
+#define GAN__IEVEN(i) _mm_slli_epi64((i), 32)
+#define GAN__ITURN(i) _mm_shuffle_epi32((i), 0x1b)
 
 #define GAN__BLOCK 4
 #define GAN__SMALL_BLOCK 4
@@ -1767,6 +1783,10 @@ GAN__INLINE __m128 gan__select_sse2(__m128 m, __m128 a, __m128 b)
 #define GAN__IXOR(i, j) _mm256_xor_si256((i), (j))
 #define GAN__ISHL(i, s) _mm256_slli_epi32((i), (s))
 #define GAN__ISRA(i, s) _mm256_srai_epi32((i), (s))
+#define GAN__IMUL_EVEN(i, j) _mm256_mul_epu32((i), (j))
+#define GAN__IODD(i) _mm256_srli_epi64((i), 32)
+#define GAN__IEVEN(i) _mm256_slli_epi64((i), 32)
+#define GAN__ITURN(i) _mm256_shuffle_epi32((i), 0x1b)
 
 #define GAN__BLOCK 8
 #define GAN__SMALL_BLOCK 4
@@ -1841,6 +1861,10 @@ GAN__INLINE __m256 gan__even_avx2(const float *p, int lo, int hi)
 #define GAN__IXOR(i, j) _mm512_xor_si512((i), (j))
 #define GAN__ISHL(i, s) _mm512_maskz_slli_epi32((__mmask16)0xffff, (i), (s))
 #define GAN__ISRA(i, s) _mm512_maskz_srai_epi32((__mmask16)0xffff, (i), (s))
+#define GAN__IMUL_EVEN(i, j) _mm512_maskz_mul_epu32((__mmask8)0xff, (i), (j))
+#define GAN__IODD(i) _mm512_maskz_srli_epi64((__mmask8)0xff, (i), 32)
+#define GAN__IEVEN(i) _mm512_maskz_slli_epi64((__mmask8)0xff, (i), 32)
+#define GAN__ITURN(i) _mm512_maskz_shuffle_epi32((__mmask16)0xffff, (i), _MM_PERM_ABCD)
 
 #define GAN__BLOCK 16
 #define GAN__SMALL_BLOCK 8
@@ -1915,6 +1939,11 @@ GAN__INLINE __m512 gan__zip_avx512(__m512 a, int at, __m512 b)
 #define GAN__IXOR(i, j) veorq_s32((i), (j))
 #define GAN__ISHL(i, s) vshlq_n_s32((i), (s))
 #define GAN__ISRA(i, s) vshrq_n_s32((i), (s))
+#define GAN__IMUL_EVEN(i, j)                                                                                 \
+    vreinterpretq_s32_u64(vmull_u32(vmovn_u64(vreinterpretq_u64_s32(i)), vmovn_u64(vreinterpretq_u64_s32(j))))
+#define GAN__IODD(i) vreinterpretq_s32_u64(vshrq_n_u64(vreinterpretq_u64_s32(i), 32))
+#define GAN__IEVEN(i) vreinterpretq_s32_u64(vshlq_n_u64(vreinterpretq_u64_s32(i), 32))
+#define GAN__ITURN(i) vrev64q_s32(vextq_s32((i), (i), 2))
 
 #define GAN__BLOCK 4
 #define GAN__SMALL_BLOCK 4
@@ -2221,18 +2250,10 @@ GAN__INLINE GAN__VF GAN__NAME(erf)(GAN__VF x)
     return GAN__NAME(with_sign)(GAN__SEL(GAN__LT(a, GAN__SET1(0.96f)), s, h), x);
 }
 
-// x = n pi/2 + r, |r| <= pi/4 (n up to 5216: pi/2 stands in four parts of 11 bits, whose products with n are
-// exact, and a rest); sin r = r + r^3 P(r^2), error 8.9e-9; cos r = 1 - r^2/2 + r^4 Q(r^2), error 1.4e-10.
-// `quarter` 1 gives the cosine. Lanes beyond 8192 go to libm.
-GAN__INLINE GAN__VF GAN__NAME(sine)(GAN__VF x, int quarter)
+// sin(n pi/2 + r), |r| <= pi/4: sin r = r + r^3 P(r^2), error 8.9e-9, or cos r = 1 - r^2/2 + r^4 Q(r^2),
+// error 1.4e-10, and a sign.
+GAN__INLINE GAN__VF GAN__NAME(sine_reduced)(GAN__VI n, GAN__VF r)
 {
-    GAN__VI n = GAN__CVT_I(GAN__MUL(x, GAN__SET1(0.636619772f)));
-    const GAN__VF f = GAN__CVT_F(n);
-    GAN__VF r = GAN__FNMA(f, GAN__SET1(1.5703125f), x);
-    r = GAN__FNMA(f, GAN__SET1(0.000483512878f), r);
-    r = GAN__FNMA(f, GAN__SET1(3.13855708e-07f), r);
-    r = GAN__FNMA(f, GAN__SET1(6.07087713e-11f), r);
-    r = GAN__FNMA(f, GAN__SET1(6.22337197e-14f), r);
     const GAN__VF z = GAN__MUL(r, r);
     GAN__VF s = GAN__SET1(-0.00019514632f);
     s = GAN__FMA(s, z, GAN__SET1(0.00833215564f));
@@ -2242,10 +2263,23 @@ GAN__INLINE GAN__VF GAN__NAME(sine)(GAN__VF x, int quarter)
     c = GAN__FMA(c, z, GAN__SET1(-0.00138873095f));
     c = GAN__FMA(c, z, GAN__SET1(0.0416666456f));
     c = GAN__FMA(GAN__MUL(z, z), c, GAN__FNMA(z, GAN__SET1(0.5f), GAN__ONE));
-    n = GAN__IADD(n, GAN__ISET1(quarter));
     const GAN__VM odd = GAN__LT(GAN__AS_F(GAN__IOR(GAN__ISHL(n, 31), GAN__ISET1(0x3f800000))), GAN__ZERO);
     const GAN__VI sign = GAN__ISHL(GAN__IAND(n, GAN__ISET1(2)), 30);
-    GAN__VF y = GAN__AS_F(GAN__IXOR(GAN__AS_I(GAN__SEL(odd, c, s)), sign));
+    return GAN__AS_F(GAN__IXOR(GAN__AS_I(GAN__SEL(odd, c, s)), sign));
+}
+
+// x = n pi/2 + r (n up to 5216: pi/2 stands in four parts of 11 bits, whose products with n are exact, and a
+// rest). `quarter` 1 gives the cosine. Lanes beyond 8192 go to libm.
+GAN__INLINE GAN__VF GAN__NAME(sine)(GAN__VF x, int quarter)
+{
+    const GAN__VI n = GAN__CVT_I(GAN__MUL(x, GAN__SET1(0.636619772f)));
+    const GAN__VF f = GAN__CVT_F(n);
+    GAN__VF r = GAN__FNMA(f, GAN__SET1(1.5703125f), x);
+    r = GAN__FNMA(f, GAN__SET1(0.000483512878f), r);
+    r = GAN__FNMA(f, GAN__SET1(3.13855708e-07f), r);
+    r = GAN__FNMA(f, GAN__SET1(6.07087713e-11f), r);
+    r = GAN__FNMA(f, GAN__SET1(6.22337197e-14f), r);
+    GAN__VF y = GAN__NAME(sine_reduced)(GAN__IADD(n, GAN__ISET1(quarter)), r);
     if (GAN__ANY(GAN__LT(GAN__SET1(8192), GAN__ABS(x)))) {
         float in[GAN__LANES], out[GAN__LANES];
         GAN__STORE(in, x);
@@ -2286,6 +2320,151 @@ GAN__INLINE GAN__VF GAN__NAME(gelu)(GAN__VF x)
 }
 
 GAN__INLINE GAN__VF GAN__NAME(silu)(GAN__VF x) { return GAN__MUL(x, GAN__NAME(sigmoid)(x)); }
+
+// Two numbers of N(0, 1) from two words u, v of 32 bits, by Box and Muller 1958: with a radius of sqrt(-2 log
+// ((2^32 - u) / 2^32)) and an angle of 2 pi v / 2^32. The logarithm's argument is rounded once, and the
+// angle's quarter of the circle is in v's upper bits: no reduction.
+GAN__INLINE void GAN__NAME(box_muller)(GAN__VI u, GAN__VI v, GAN__VF *x, GAN__VF *y)
+{
+#ifdef GAN_DOUBLE
+    const double turns = (double)(uint32_t)v / 4294967296.0;
+    const double radius = sqrt(-2 * log((4294967296.0 - (double)(uint32_t)u) / 4294967296.0));
+    *x = radius * cos(6.283185307179586 * turns);
+    *y = radius * sin(6.283185307179586 * turns);
+#else
+    const GAN__VI low = GAN__ISET1(0xffff), left = GAN__IXOR(u, GAN__ISET1(-1)); // 2^32 - 1 - u
+    const GAN__VF hi = GAN__CVT_F(GAN__IAND(GAN__ISRA(left, 16), low));
+    const GAN__VF lo = GAN__CVT_F(GAN__IADD(GAN__IAND(left, low), GAN__ISET1(1)));
+    const GAN__VF p = GAN__MUL(GAN__FMA(hi, GAN__SET1(65536), lo), GAN__SET1(2.32830644e-10f));
+    const GAN__VF radius = GAN__SQRT(GAN__MUL(GAN__SET1(-2), GAN__NAME(log)(p)));
+    const GAN__VI n = GAN__ISRA(GAN__IADD(v, GAN__ISET1(1 << 29)), 30);
+    const GAN__VF r = GAN__MUL(GAN__CVT_F(GAN__ISUB(v, GAN__ISHL(n, 30))), GAN__SET1(1.46291808e-9f));
+    *x = GAN__MUL(radius, GAN__NAME(sine_reduced)(GAN__IADD(n, GAN__ISET1(1)), r));
+    *y = GAN__MUL(radius, GAN__NAME(sine_reduced)(n, r));
+#endif
+}
+
+#if GAN__LANES == 1
+
+static void gan__uniform_scalar(size_t n, gan_real *y, const gan__rng *from, int32_t offset, gan_real scale)
+{
+    gan__rng r = *from;
+    uint32_t u[4];
+    for (size_t i = 0; i < n; i++) {
+        if (i % 4 == 0) gan__rng_block(&r, u);
+        y[i] = scale * (gan_real)((int32_t)(u[i % 4] >> 8) - offset);
+    }
+}
+
+static void gan__normal_scalar(size_t n, gan_real *y, const gan__rng *from, gan_real mean, gan_real std)
+{
+    gan__rng r = *from;
+    uint32_t u[4];
+    for (size_t i = 0; i < n; i += 2) {
+        gan_real x0, x1;
+        if (i % 4 == 0) gan__rng_block(&r, u);
+        gan__box_muller_scalar((GAN__VI)u[i % 4], (GAN__VI)u[i % 4 + 1], &x0, &x1);
+        y[i] = mean + std * x0;
+        if (i + 1 < n) y[i + 1] = mean + std * x1;
+    }
+}
+
+#else
+
+// a b c d a b c d ...
+GAN__INLINE GAN__VI GAN__NAME(fours)(uint32_t a, uint32_t b, uint32_t c, uint32_t d)
+{
+    uint32_t t[GAN__LANES];
+    GAN__VI v;
+    for (int i = 0; i < GAN__LANES; i += 4) t[i] = a, t[i + 1] = b, t[i + 2] = c, t[i + 3] = d;
+    memcpy(&v, t, sizeof v);
+    return v;
+}
+
+// Philox with a block in every four lanes, c0 c1 c2 c3 as they lie: one product of the even lanes gives both
+// of a round, so a vector costs five instructions a round, and the words come in the order of the draws.
+struct GAN__NAME(philox) {
+    GAN__VI at, step, many, key[10]; // the next vector's counters; what a vector and what four of them add
+};
+
+GAN__INLINE void GAN__NAME(philox_open)(struct GAN__NAME(philox) *p, const gan__rng *r)
+{
+    const GAN__VI bump = GAN__NAME(fours)(0x9E3779B9u, 0, 0xBB67AE85u, 0);
+    uint32_t block[GAN__LANES] = {0};
+    for (uint32_t i = 0; i < GAN__LANES; i += 4) block[i] = i / 4;
+    memcpy(&p->at, block, sizeof p->at);
+    p->at = GAN__IADD(p->at, GAN__NAME(fours)((uint32_t)r->counter, (uint32_t)(r->counter >> 32),
+                                              (uint32_t)r->stream, (uint32_t)(r->stream >> 32)));
+    p->step = GAN__NAME(fours)(GAN__LANES / 4, 0, 0, 0);
+    p->many = GAN__NAME(fours)(GAN__LANES, 0, 0, 0);
+    p->key[0] = GAN__NAME(fours)((uint32_t)r->seed, 0, (uint32_t)(r->seed >> 32), 0);
+    for (int i = 1; i < 10; i++) p->key[i] = GAN__IADD(p->key[i - 1], bump);
+}
+
+// The next 4 LANES words; four vectors at once hide the products' latency.
+GAN__INLINE void GAN__NAME(philox_next)(struct GAN__NAME(philox) *p, GAN__VI *out)
+{
+    const GAN__VI m = GAN__NAME(fours)(0xD2511F53u, 0, 0xCD9E8D57u, 0);
+    GAN__VI a = p->at, b = GAN__IADD(a, p->step), c = GAN__IADD(b, p->step), d = GAN__IADD(c, p->step);
+#define GAN__ROUND(v) v = GAN__IXOR(GAN__IXOR(GAN__ITURN(GAN__IMUL_EVEN(v, m)), GAN__IODD(v)), k)
+    for (int i = 0; i < 10; i++) {
+        const GAN__VI k = p->key[i];
+        GAN__ROUND(a);
+        GAN__ROUND(b);
+        GAN__ROUND(c);
+        GAN__ROUND(d);
+    }
+#undef GAN__ROUND
+    p->at = GAN__IADD(p->at, p->many);
+    out[0] = a, out[1] = b, out[2] = c, out[3] = d;
+}
+
+static void GAN__NAME(uniform)(size_t n, gan_real *y, const gan__rng *r, int32_t offset, gan_real scale)
+{
+    const GAN__VI from = GAN__ISET1(offset), bits = GAN__ISET1(0xffffff);
+    const GAN__VF by = GAN__SET1(scale);
+    gan_real rest[4 * GAN__LANES];
+    struct GAN__NAME(philox) p;
+    GAN__NAME(philox_open)(&p, r);
+    for (size_t i = 0; i < n; i += 4 * GAN__LANES) {
+        gan_real *const to = n - i < 4 * GAN__LANES ? rest : y + i;
+        GAN__VI w[4];
+        GAN__NAME(philox_next)(&p, w);
+#define GAN__PUT(j)                                                                                          \
+    GAN__STORE(to + j * GAN__LANES,                                                                          \
+               GAN__MUL(by, GAN__CVT_F(GAN__ISUB(GAN__IAND(GAN__ISRA(w[j], 8), bits), from))));
+        GAN__PUT(0) GAN__PUT(1) GAN__PUT(2) GAN__PUT(3)
+#undef GAN__PUT
+        if (to == rest) memcpy(y + i, rest, (n - i) * sizeof *y);
+    }
+}
+
+// Two vectors of words, u v u v ..., become one of u and one of v, and their numbers go back into the words'
+// places.
+static void GAN__NAME(normal)(size_t n, gan_real *y, const gan__rng *r, gan_real mean, gan_real std)
+{
+    const GAN__VI even = GAN__IODD(GAN__ISET1(-1)), odd = GAN__IEVEN(GAN__ISET1(-1));
+    const GAN__VF m = GAN__SET1(mean), s = GAN__SET1(std);
+    gan_real rest[4 * GAN__LANES];
+    struct GAN__NAME(philox) p;
+    GAN__NAME(philox_open)(&p, r);
+    for (size_t i = 0; i < n; i += 4 * GAN__LANES) {
+        gan_real *const to = n - i < 4 * GAN__LANES ? rest : y + i;
+        GAN__VI w[4];
+        GAN__NAME(philox_next)(&p, w);
+        for (int j = 0; j < 4; j += 2) {
+            GAN__VF a, b;
+            GAN__NAME(box_muller)(GAN__IOR(GAN__IAND(w[j], even), GAN__IEVEN(w[j + 1])),
+                                  GAN__IOR(GAN__IODD(w[j]), GAN__IAND(w[j + 1], odd)), &a, &b);
+            const GAN__VI x = GAN__AS_I(GAN__FMA(a, s, m)), z = GAN__AS_I(GAN__FMA(b, s, m));
+            GAN__STORE(to + j * GAN__LANES, GAN__AS_F(GAN__IOR(GAN__IAND(x, even), GAN__IEVEN(z))));
+            GAN__STORE(to + (j + 1) * GAN__LANES, GAN__AS_F(GAN__IOR(GAN__IODD(x), GAN__IAND(z, odd))));
+        }
+        if (to == rest) memcpy(y + i, rest, (n - i) * sizeof *y);
+    }
+}
+
+#endif
 
 // Maps: the plainest of loops, because there are forty for each ISA; gan__isa_map does the rest for all.
 #define GAN__X(map, inputs, expression)                                                                      \
@@ -2916,6 +3095,8 @@ static const gan__kernels GAN__NAME(kernels) = {
     0 GAN__ROWS(GAN__COUNT),
     3 * GAN__LANES,
     {GAN__MAPS(GAN__X)},
+    GAN__NAME(uniform),
+    GAN__NAME(normal),
     GAN__NAME(sum),
     GAN__NAME(dot),
     GAN__NAME(sumsq),
@@ -2992,7 +3173,10 @@ static const gan__kernels GAN__NAME(kernels) = {
 #undef GAN__FNMA
 #undef GAN__IADD
 #undef GAN__IAND
+#undef GAN__IEVEN
 #undef GAN__ILOAD
+#undef GAN__IMUL_EVEN
+#undef GAN__IODD
 #undef GAN__IOR
 #undef GAN__ISA
 #undef GAN__ISA_ID
@@ -3001,6 +3185,7 @@ static const gan__kernels GAN__NAME(kernels) = {
 #undef GAN__ISRA
 #undef GAN__ISTORE
 #undef GAN__ISUB
+#undef GAN__ITURN
 #undef GAN__IXOR
 #undef GAN__LANES
 #undef GAN__LE
@@ -3529,7 +3714,7 @@ static int gan__gemm(gan_context *ctx, int ta, int tb, int64_t m, int64_t n, int
     g.workers = gan__gemm_min(threads, g.grid_m * g.grid_n);
     g.room = (gan_real *)gan__scratch(ctx, (size_t)(g.workers * g.room_size) * sizeof(gan_real));
     if (!g.room) return 1;
-    gan__par(ctx, g.workers, INT64_MAX, gan__gemm_task, &g);
+    gan__par(ctx, g.workers, GAN__MOST(GAN__ALONE, m * n * depth), gan__gemm_task, &g);
     gan__scratch_free(ctx, g.room);
     return 0;
 }
@@ -3827,7 +4012,8 @@ static int gan__conv_job_run(gan_context *ctx, gan__conv_job *o)
     }
     gan__par(ctx, (o->from_channels + GAN__CONV_CHANNELS - 1) / GAN__CONV_CHANNELS, weights * 2,
              gan__conv_job_pack, o);
-    gan__par(ctx, o->workers, INT64_MAX, gan__conv_job_task, o);
+    gan__par(ctx, o->workers, GAN__MOST(GAN__ALONE, o->v->n * o->v->oh * o->v->ow * weights),
+             gan__conv_job_task, o);
     gan__scratch_free(ctx, o->y_phase);
     return 0;
 }
@@ -4779,31 +4965,62 @@ GAN_API gan_tensor *gan_from(gan_context *ctx, const gan_real *data, int ndim, .
     return t;
 }
 
-// N(0, 1) by Box and Muller 1958, two from two: sqrt(-2 log v) (cos, sin)(2 pi u), v in (0, 1]. By an
-// ISA's maps: 2 % of a step of the MLP of bench/steps.c; by libm's functions, in double, it was 6.4 %.
-static void gan__draw_normal(const gan__kernels *k, gan__rng *r, gan_real *out, size_t n)
+typedef struct gan__draw_job {
+    const gan__kernels *k;
+    gan__rng rng;
+    gan_real *out, p, q;
+    size_t n;
+    int normal;
+} gan__draw_job;
+
+// A grain. A kernel counts in 32 bits, so it is called twice where these overflow.
+static void gan__draw_task(void *arg, int64_t i)
 {
-    enum { CHUNK = 128 }; // pairs
-    const double ulp = 1.0 / 4294967296.0, turn = 6.283185307179586 * ulp;
-    gan_real radius[CHUNK], x[CHUNK], y[CHUNK];
-    uint32_t u[4];
-    size_t at, i, j;
-    for (at = 0; at < n; at += 2 * CHUNK) {
-        const size_t m = GAN__LEAST(n - at, (size_t)(2 * CHUNK)), pairs = (m + 1) / 2;
-        for (i = 0; i < pairs; i += 2) {
-            gan__rng_block(r, u);
-            for (j = 0; j < 2; ++j) {
-                radius[i + j] = (gan_real)((4294967296.0 - (double)u[2 * j]) * ulp);
-                x[i + j] = (gan_real)((double)u[2 * j + 1] * turn);
-            }
-        }
-        gan__isa_map(k, GAN__MAP_log, pairs, radius, radius, 1, NULL, 0, NULL, 0, 0, 0);
-        gan__isa_map(k, GAN__MAP_affine, pairs, radius, radius, 1, NULL, 0, NULL, 0, -2, 0);
-        gan__isa_map(k, GAN__MAP_sqrt, pairs, radius, radius, 1, NULL, 0, NULL, 0, 0, 0);
-        gan__isa_map(k, GAN__MAP_sin, pairs, y, x, 1, NULL, 0, NULL, 0, 0, 0);
-        gan__isa_map(k, GAN__MAP_cos, pairs, x, x, 1, NULL, 0, NULL, 0, 0, 0);
-        for (i = 0; i < m; ++i) out[at + i] = radius[i / 2] * (i % 2 ? y[i / 2] : x[i / 2]);
+    const gan__draw_job *j = (const gan__draw_job *)arg;
+    const size_t grain = (size_t)GAN__GRAIN;
+    size_t at = (size_t)i * grain, end = GAN__LEAST(j->n, at + grain), n;
+    gan__rng r = j->rng;
+    for (r.counter += at / 4; at < end; at += n, r.counter += n / 4) {
+        const uint64_t blocks = (UINT64_C(1) << 32) - (uint32_t)r.counter;
+        n = blocks < grain ? GAN__LEAST(end - at, (size_t)blocks * 4) : end - at;
+        if (j->normal) j->k->normal(n, j->out + at, &r, j->p, j->q);
+        else j->k->uniform(n, j->out + at, &r, (int32_t)j->p, j->q);
     }
+}
+
+// The next n draws of r, which any number of threads share by their counters. Uniform: q (u - p), where u is
+// 0 .. 2^24 - 1, all of it exact but the product. Normal: mean p, standard deviation q.
+static void gan__draw(gan_context *ctx, gan__rng *r, int normal, gan_real *out, size_t n, gan_real p,
+                      gan_real q)
+{
+    gan__draw_job j;
+    j.k = ctx->k;
+    j.rng = *r;
+    j.out = out;
+    j.p = p;
+    j.q = q;
+    j.n = n;
+    j.normal = normal;
+    gan__par(ctx, ((int64_t)n + GAN__GRAIN - 1) / GAN__GRAIN, (int64_t)n, gan__draw_task, &j);
+    r->counter += n / 4 + (n % 4 > 0);
+}
+
+static void gan__draw_normal(gan_context *ctx, gan__rng *r, gan_real *out, size_t n)
+{
+    gan__draw(ctx, r, 1, out, n, 0, 1);
+}
+
+static void gan__draw_uniform(gan_context *ctx, gan__rng *r, gan_real *out, size_t n) // [0, 1)
+{
+    gan__draw(ctx, r, 0, out, n, 0, (gan_real)(1.0 / 16777216));
+}
+
+static void gan__draw_between(gan_context *ctx, gan__rng *r, gan_real *out, size_t n, double lo, double hi)
+{
+    const gan_real middle = (gan_real)((lo + hi) / 2);
+    size_t i;
+    gan__draw(ctx, r, 0, out, n, 8388608, (gan_real)((hi - lo) / 16777216));
+    for (i = 0; middle != 0 && i < n; ++i) out[i] += middle;
 }
 
 GAN_API gan_tensor *gan_rand_uniform(gan_context *ctx, int ndim, ...)
@@ -4813,7 +5030,7 @@ GAN_API gan_tensor *gan_rand_uniform(gan_context *ctx, int ndim, ...)
     if (!gan__live_context(ctx, "gan_rand_uniform", ndim)) return ctx ? ctx->poison : NULL;
     GAN__SHAPE(ndim, dim);
     t = gan__tensor_new(ctx, ndim, dim);
-    if (!gan__is_poison(t)) gan__rng_fill_uniform(&ctx->rng, t->data, t->size);
+    if (!gan__is_poison(t)) gan__draw_uniform(ctx, &ctx->rng, t->data, t->size);
     return t;
 }
 
@@ -4824,7 +5041,7 @@ GAN_API gan_tensor *gan_rand_normal(gan_context *ctx, int ndim, ...)
     if (!gan__live_context(ctx, "gan_rand_normal", ndim)) return ctx ? ctx->poison : NULL;
     GAN__SHAPE(ndim, dim);
     t = gan__tensor_new(ctx, ndim, dim);
-    if (!gan__is_poison(t)) gan__draw_normal(ctx->k, &ctx->rng, t->data, t->size);
+    if (!gan__is_poison(t)) gan__draw_normal(ctx, &ctx->rng, t->data, t->size);
     return t;
 }
 
@@ -5087,8 +5304,8 @@ static const char *gan__name(gan_context *ctx, const char *a, const char *b, con
     return text;
 }
 
-// Registers a state over `data`, or (NULL) over zeroed memory of its own; with what a checkpoint holds under
-// its name, if it does (then ->loaded). name must live for ever. NULL on error.
+// Registers a state over `data`, or (NULL) over memory of its own, which the caller fills; with what a
+// checkpoint holds under its name, if it does (then ->loaded). name must live for ever. NULL on error.
 static gan__state *gan__state_over(gan_context *ctx, const char *name, gan__state_kind kind, int ndim,
                                    const int *dim, void *data)
 {
@@ -5118,8 +5335,11 @@ static gan__state *gan__state_over(gan_context *ctx, const char *name, gan__stat
         if (gan__state_apply(ctx, s, *e)) return NULL;
         *e = (*e)->next;
     } else if (!data) {
-        s->data = gan__persist(ctx, bytes);
-        if (!s->data) return NULL;
+        s->data = gan__persist_raw(ctx, bytes);
+        if (!s->data) {
+            gan__fail_memory(ctx, bytes);
+            return NULL;
+        }
     }
     if (ctx->states_end) ctx->states_end->next = s;
     else ctx->states = s;
@@ -5127,10 +5347,14 @@ static gan__state *gan__state_over(gan_context *ctx, const char *name, gan__stat
     return s;
 }
 
+// Over zeroed memory of its own.
 static gan__state *gan__state_add(gan_context *ctx, const char *name, gan__state_kind kind, int ndim,
                                   const int *dim)
 {
-    return gan__state_over(ctx, name, kind, ndim, dim, NULL);
+    const size_t width = kind == GAN__STATE_I64 ? sizeof(int64_t) : sizeof(gan_real);
+    gan__state *s = gan__state_over(ctx, name, kind, ndim, dim, NULL);
+    if (s && !s->loaded) memset(s->data, 0, s->count * width);
+    return s;
 }
 
 typedef struct gan__kept {
@@ -7790,15 +8014,13 @@ static gan_tensor *gan__weigh(gan_tensor *t, uint64_t stream)
 {
     gan_tensor *w;
     gan__rng r;
-    size_t i;
     if (gan__is_poison(t)) return t;
     r.seed = 20140610;
     r.stream = stream;
     r.counter = 0;
     w = gan__tensor_new(t->ctx, t->ndim, t->dim);
     if (gan__is_poison(w)) return w;
-    gan__rng_fill_uniform(&r, w->data, w->size);
-    for (i = 0; i < w->size; ++i) w->data[i] = 2 * w->data[i] - 1;
+    gan__draw_between(t->ctx, &r, w->data, w->size, -1, 1);
     return gan_sum_all(gan_mul(t, w));
 }
 
@@ -8083,7 +8305,7 @@ GAN_API void gan_model_init(gan_model *m, gan_init weights)
 }
 
 typedef struct gan__fill {
-    const gan__kernels *k;
+    gan_context *ctx;
     gan_real *data;
     size_t n;
     int rows, columns; // of the parameter as a matrix (dim 0, the rest)
@@ -8093,16 +8315,12 @@ typedef struct gan__fill {
 
 static void gan__fill_uniform(gan__fill *f, double lo, double hi)
 {
-    size_t i;
-    gan__rng_fill_uniform(&f->rng, f->data, f->n);
-    for (i = 0; i < f->n; ++i) f->data[i] = (gan_real)(lo + (hi - lo) * (double)f->data[i]);
+    gan__draw_between(f->ctx, &f->rng, f->data, f->n, lo, hi);
 }
 
 static void gan__fill_normal(gan__fill *f, double mean, double std)
 {
-    size_t i;
-    gan__draw_normal(f->k, &f->rng, f->data, f->n);
-    for (i = 0; i < f->n; ++i) f->data[i] = (gan_real)(mean + std * (double)f->data[i]);
+    gan__draw(f->ctx, &f->rng, 1, f->data, f->n, (gan_real)mean, (gan_real)std);
 }
 
 static void gan__init_default(gan__fill *f)
@@ -8174,7 +8392,7 @@ static void gan__initialise(gan_context *ctx, const char *name, gan_init init, d
     };
     gan__fill f;
     if (!t->size) return;
-    f.k = ctx->k;
+    f.ctx = ctx;
     f.data = t->data;
     f.n = t->size;
     f.rows = t->ndim ? t->dim[0] : 1;
@@ -8228,7 +8446,7 @@ static gan_tensor *gan__parameter(gan_model *m, const char *layer, const char *p
     if (!p->name) return ctx->poison;
     p->tensor = gan__tensor_over(ctx, NULL, ndim, dim);
     if (gan__is_poison(p->tensor)) return ctx->poison;
-    p->state = gan__state_add(ctx, gan__name(ctx, m->name, ".", p->name), GAN__STATE_REAL, ndim, dim);
+    p->state = gan__state_over(ctx, gan__name(ctx, m->name, ".", p->name), GAN__STATE_REAL, ndim, dim, NULL);
     if (!p->state) return ctx->poison;
     p->tensor->data = (gan_real *)p->state->data;
     p->state->tensor = p->tensor;
@@ -8502,7 +8720,7 @@ GAN_API gan_tensor *gan_dropout(gan_model *m, gan_tensor *x, gan_real p)
     if (m->mode == GAN_EVAL || p == 0) return gan__leave(m, x);
     mask = gan__tensor_new(m->ctx, x->ndim, x->dim);
     if (gan__is_poison(mask)) return gan__leave(m, mask);
-    gan__rng_fill_uniform(&m->ctx->rng, mask->data, mask->size);
+    gan__draw_uniform(m->ctx, &m->ctx->rng, mask->data, mask->size);
     for (i = 0; i < mask->size; ++i) mask->data[i] = mask->data[i] < p ? 0 : 1 / (1 - p);
     return gan__leave(m, gan_mul(x, mask));
 }
@@ -8633,7 +8851,7 @@ static gan_tensor *gan__penalty_wgan_gp(const gan__penalty_in *p)
     for (i = 0; i < p->real->ndim; ++i) dim[i] = i ? 1 : p->real->dim[0];
     e = gan__tensor_new(p->real->ctx, p->real->ndim, dim);
     if (gan__is_poison(e)) return e;
-    gan__rng_fill_uniform(&e->ctx->rng, e->data, e->size);
+    gan__draw_uniform(e->ctx, &e->ctx->rng, e->data, e->size);
     x = gan_detach(gan_lerp(p->fake, p->real, e));
     x = gan_norm_per_sample(gan__input_gradient(p, x));
     return gan_mul_scalar(gan_mean_all(gan_square(gan_add_scalar(x, -1))), p->weight);
@@ -9610,8 +9828,8 @@ static void gan__data_draw(gan_dataset *d, int64_t *s, size_t n, gan_real *x)
     rng.counter = (uint64_t)s[GAN__DATA_POSITION];
     for (; n; n -= m) {
         m = n < (size_t)CHUNK ? n : (size_t)CHUNK;
-        gan__rng_fill_uniform(&rng, u, m);
-        gan__draw_normal(d->ctx->k, &rng, z, m * d->per);
+        gan__draw_uniform(d->ctx, &rng, u, m);
+        gan__draw_normal(d->ctx, &rng, z, m * d->per);
         for (i = 0; i < m; ++i, x += d->per) gan__data_toy(d->toy, (double)u[i], z + i * d->per, x);
     }
     s[GAN__DATA_POSITION] = (int64_t)rng.counter;
@@ -10766,17 +10984,15 @@ static gan_tensor *gan__latent(gan_trainer *t, gan__rng *r, int n)
 {
     gan_tensor *z;
     int dim[2];
-    size_t i;
     dim[0] = n;
     dim[1] = t->desc.latent;
     z = gan__tensor_new(t->ctx, 2, dim);
     if (gan__is_poison(z)) return z;
     if (t->desc.prior == GAN_PRIOR_NORMAL) {
-        gan__draw_normal(t->ctx->k, r, z->data, z->size);
+        gan__draw_normal(t->ctx, r, z->data, z->size);
         return z;
     }
-    gan__rng_fill_uniform(r, z->data, z->size);
-    for (i = 0; i < z->size; ++i) z->data[i] = 2 * z->data[i] - 1;
+    gan__draw_between(t->ctx, r, z->data, z->size, -1, 1);
     return z;
 }
 
@@ -11044,6 +11260,7 @@ GAN_API gan_context *gan_create(const gan_desc *desc)
     *ctx = start;
     ctx->step = ctx->chunks;
     ctx->threads = gan__thread_count(desc);
+    ctx->patience = GAN__PATIENCE;
     ctx->recording = 1;
     ctx->parallel_for = desc->parallel_for;
     ctx->parallel_user = desc->parallel_user;
@@ -11132,6 +11349,7 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed)
 #undef GAN__MAX_LANES
 #undef GAN__MOMENT_COLUMNS
 #undef GAN__MOST
+#undef GAN__PATIENCE
 #undef GAN__PREFETCH
 #undef GAN__REGIONS
 #undef GAN__RESTRICT

@@ -79,6 +79,22 @@ static inline __m512i emulated_srai(__mmask16 m, __m512i a, unsigned s)
     const emulated_i x = emulated_get_i(a);
     EMULATED(int32_t, i, m, x.v[i] < 0 ? ~(~x.v[i] >> (s > 31 ? 31 : s)) : x.v[i] >> (s > 31 ? 31 : s));
 }
+// twos of 32-bit lanes, as 64 bits that move by one lane; the mask is always full
+static inline __m512i emulated_even_up(__mmask8 m, __m512i a, unsigned s)
+{
+    const emulated_i x = emulated_get_i(a);
+    EMULATED(int32_t, i, m == 0xff && s == 32 ? 0xaaaau : 0u, x.v[i - 1]);
+}
+static inline __m512i emulated_odd_down(__mmask8 m, __m512i a, unsigned s)
+{
+    const emulated_i x = emulated_get_i(a);
+    EMULATED(int32_t, i, m == 0xff && s == 32 ? 0x5555u : 0u, x.v[i + 1]);
+}
+static inline __m512i emulated_fours(__mmask16 m, __m512i a, int how)
+{
+    const emulated_i x = emulated_get_i(a);
+    EMULATED(int32_t, i, m, x.v[i / 4 * 4 + (how >> 2 * (i % 4) & 3)]);
+}
 // within each quarter: two of a, then two of b
 static inline __m512 emulated_shuffle(__mmask16 m, __m512 a, __m512 b, int how)
 {
@@ -107,6 +123,12 @@ static inline void emulated_storeu(float *p, __mmask16 m, __m512 a)
 #define _mm512_maskz_cvtepi32_ps emulated_from_int
 #define _mm512_maskz_slli_epi32 emulated_slli
 #define _mm512_maskz_srai_epi32 emulated_srai
+#define _mm512_maskz_slli_epi64 emulated_even_up
+#define _mm512_maskz_srli_epi64 emulated_odd_down
+#define _mm512_maskz_shuffle_epi32 emulated_fours
+#ifndef _MM_PERM_ABCD
+#define _MM_PERM_ABCD 0x1b
+#endif
 #define _mm512_maskz_shuffle_ps emulated_shuffle
 #define _mm512_maskz_shuffle_f32x4 emulated_quarters
 

@@ -60,6 +60,7 @@ static inline gan_context *context_on(const gan__kernels *k, int threads, int re
     CHECK(ctx && ctx->k == k && gan_threads(ctx) == threads, "%s with %d threads: not what was asked for",
           k->name, threads);
     if (!ctx) exit(3);
+    ctx->patience = 0; // the threads start at once
     return ctx;
 }
 

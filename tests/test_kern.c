@@ -743,6 +743,41 @@ static void test_skinny(const gan__kernels *k, int wrong)
         }
 }
 
+// Draws by the scalar Philox: uniform ones bit by bit, normal ones by Box's and Muller's formula in double,
+// the logarithm's argument rounded to a real.
+static void test_draws(const gan__kernels *k, int wrong)
+{
+    static gan_real got[300];
+    static const uint64_t seeds[] = {0, 1, UINT64_C(0xfedcba9876543210)};
+    const gan_real scale = (gan_real)(.37 / 8388608);
+    for (int n = 0; n <= 280; n += n < 8 || n > 250 ? 1 : 7) {
+        gan__rng r = {seeds[n % 3], seeds[(n + 1) % 3], UINT64_C(0x3fffffe00) + (uint64_t)n};
+        gan__rng at = r;
+        uint32_t u[4];
+        for (int normal = 0; normal < 2; ++normal) {
+            for (int i = 0; i < 300; ++i) got[i] = 99;
+            if (normal) k->normal((size_t)n, got, &r, (gan_real).25, 2);
+            else k->uniform((size_t)n, got, &r, 8388608, scale);
+            if (wrong && n == 22) got[n - 1] = got[0];
+            at.counter = r.counter;
+            for (int i = 0; i < n; ++i) {
+                if (i % 4 == 0) gan__rng_block(&at, u);
+                if (normal) {
+                    const gan_real p = (gan_real)((4294967296.0 - u[i % 4 / 2 * 2]) / 4294967296.0);
+                    const double angle = 6.283185307179586 / 4294967296.0 * u[i % 4 / 2 * 2 + 1];
+                    const double w = sqrt(-2 * log((double)p)) * (i % 2 ? sin(angle) : cos(angle));
+                    CHECK_NEAR(got[i], .25 + 2 * w, 16 * REAL_EPS * (1 + fabs(w)), "a normal number");
+                } else {
+                    const gan_real w = scale * (gan_real)((int32_t)(u[i % 4] >> 8) - 8388608);
+                    CHECK(!memcmp(&got[i], &w, sizeof w), "%d of %d: %.9g, not %.9g", i, n, (double)got[i],
+                          (double)w);
+                }
+            }
+            for (int i = n; i < 300; ++i) CHECK(ulps(got[i], 99) <= 0, "%d written beyond %d", i, n);
+        }
+    }
+}
+
 static void test_controls(void)
 {
     const gan__kernels *k = gan__isa_choose(GAN_ISA_AUTO);
@@ -773,6 +808,7 @@ static void test_controls(void)
     TEST_MUST_FAIL ("a column that is a thousandth too large is caught") { test_columns(k, 1); }
     TEST_MUST_FAIL ("a value that is taken for the next channel's is caught") { test_norms(k, 1); }
     TEST_MUST_FAIL ("the last of equal maxima instead of the first is caught") { test_pools(k, 1); }
+    TEST_MUST_FAIL ("a draw that repeats the first is caught") { test_draws(k, 1); }
     TEST_MUST_FAIL ("a row that is packed for the next one is caught") { test_pack(k, 1); }
     TEST_MUST_FAIL ("a column that is turned for the next one is caught") { test_turn(k, 1); }
     TEST_MUST_FAIL ("a tile that is off by 1e-3 in one element is caught") { test_tiles(k, 1); }
@@ -797,6 +833,7 @@ int main(void)
             for (int rule = 0; rule < RULES; ++rule)
                 for (int n = 0; n < WEIGHTS; n = n < 3 ? n + 1 : n + 6) five_steps(k, rule, rule, n);
         }
+        TESTF ("%s: uniform and normal draws, from Philox", k->name) { test_draws(k, 0); }
         TESTF ("%s: panels are packed", k->name) { test_pack(k, 0); }
         TESTF ("%s: matrices are turned", k->name) { test_turn(k, 0); }
         TESTF ("%s: sums of columns", k->name) { test_columns(k, 0); }

@@ -160,6 +160,34 @@ int main(void)
         gan_destroy(b);
         gan_destroy(c);
     }
+    TEST ("a draw is its block's word on every instruction set and thread, also where 32 bits overflow") {
+        enum { DRAWS = 70003 };
+        const uint64_t start = UINT64_C(0x7ffffffff) - 5000;
+        int isa, threads, shift, wrong[2];
+        for (isa = 0; isa < (int)GAN_ISA_COUNT; ++isa)
+            for (threads = 1; threads < 4; threads += 2) {
+                gan_context *ctx = context_with((gan_isa)isa, threads);
+                gan_tensor *t;
+                if (!ctx) continue;
+                ctx->rng.counter = start;
+                t = gan_rand_uniform(ctx, 1, DRAWS);
+                for (shift = 0; shift < 2; ++shift) {
+                    gan__rng r = {ctx->rng.seed, ctx->rng.stream, start + (uint64_t)shift};
+                    uint32_t u[4];
+                    int i;
+                    for (i = 0, wrong[shift] = 0; i < DRAWS; ++i) {
+                        gan_real w;
+                        if (i % 4 == 0) gan__rng_block(&r, u);
+                        w = (gan_real)(u[i % 4] >> 8) / 16777216;
+                        wrong[shift] += memcmp(&w, gan_data(t) + i, sizeof w) != 0;
+                    }
+                }
+                CHECK(wrong[0] == 0, "%s, %d threads: %d wrong", gan_isa_name(ctx), threads, wrong[0]);
+                CHECK(wrong[1] > DRAWS / 2, "one block further the words are others");
+                CHECK(ctx->rng.counter == start + (DRAWS + 3) / 4, "the next draw is a new one");
+                gan_destroy(ctx);
+            }
+    }
     TEST ("other seeds, also such that differ in their upper half, are other streams without correlation") {
         static const uint64_t seeds[] = {
             0, 1, 2, UINT64_C(1) << 32, UINT64_C(1) << 63, UINT64_C(0xffffffffffffffff)};
