@@ -3795,6 +3795,9 @@ static gan__conv_phase gan__conv_find_phase(int64_t a, int64_t length, int64_t p
 #define GAN__CONV_LEAST 131072
 #define GAN__CONV_MOST 393216
 #define GAN__CONV_IMAGES 4194304
+// Elements of both operands that all taps of a weight gradient pass over at a time, so that they stay in the
+// first-level cache: 1.1 to 1.4 times as fast as all images tap after tap; 16384 and 32768 are no better.
+#define GAN__CONV_STEP 8192
 
 // Channels-last images, and the NCHW planes that they come from or go to.
 typedef struct {
@@ -4192,7 +4195,7 @@ typedef struct {
     gan__conv_axis y, across;
     gan_real *from, *grad, *room; // blocks, panels; of each worker
     int64_t h, w, left, top, first, images;
-    int64_t block, panel, panels, tasks, workers, room_size;
+    int64_t block, panel, panels, tasks, workers, room_size, chunk, band, runs; // band: rows of y a piece
 } gan__conv_dw;
 
 static void gan__conv_dw_turn(void *arg, int64_t i)
@@ -4220,48 +4223,62 @@ static void gan__conv_dw_turn(void *arg, int64_t i)
                    from + ((t + o->top) * o->w + o->left) * o->ci, o->ci);
 }
 
-// All taps of channels c0 .. c0 + block - 1, columns j .. j + width - 1, into sums (tap, channel, column).
+// All taps of channels c0 .. c0 + block - 1, columns j .. j + width - 1, into sums (tap, channel, column),
+// for a few images at a time, or a band of rows of one.
 static void gan__conv_dw_sums(const gan__conv_dw *o, int64_t c0, int64_t j, int64_t width, gan_real *sums,
                               int64_t *runs)
 {
     const gan__kernels *const k = o->k;
     const gan__conv *const v = o->v;
-    const int64_t taps = v->kh * v->kw, most = o->images * v->oh, mr = k->tile_m;
+    const int64_t taps = v->kh * v->kw, most = o->chunk * v->oh, mr = k->tile_m;
     const int64_t lines = o->whole ? taps * o->ci : taps * o->block;
     gan__strip s;
     s.a_step = v->sw * o->block;
-    s.b = o->grad + o->images * v->oh * v->ow * j;
     s.b_step = width;
-    s.a_run = runs;
-    s.b_run = runs + most;
-    s.plus[0] = NULL;
     for (int64_t line = 0; line < lines; line += mr) {
         const int64_t tap = line / o->block; // of all lines, unless whole
+        int64_t *a_run = runs + 2 * most * (line / mr), *b_run = a_run + most;
         int64_t tlo = 0, thi = v->oh, ulo = 0, uhi = v->ow;
         if (!o->whole) {
             gan__conv_positions(&o->y, tap / v->kw, &tlo, &thi);
             gan__conv_positions(&o->across, tap % v->kw, &ulo, &uhi);
         }
-        s.len = uhi > ulo ? uhi - ulo : 0;
-        s.runs = 0;
-        if (line == 0 || !o->whole)
-            for (int64_t image = 0; image < o->images; image++)
-                for (int64_t t = tlo; t < thi; t++, s.runs++) {
-                    const int64_t row = t * v->sh + (o->whole ? 0 : o->y.base + tap / v->kw * v->dh);
-                    const int64_t col = ulo * v->sw + (o->whole ? 0 : o->across.base + tap % v->kw * v->dw);
-                    runs[s.runs] = ((image * o->h + row) * o->w + col) * o->block;
-                    runs[most + s.runs] = ((image * v->oh + t) * v->ow + ulo) * width;
-                }
-        else s.runs = most;
-        for (int64_t q = 0; q < mr; q++) {
-            const int64_t here = gan__gemm_min(line + q, lines - 1), at = here / o->block;
-            const int64_t c = gan__gemm_min(here % o->block, o->ci - c0 - 1);
-            const int64_t row = at / v->kw * v->dh, col = at % v->kw * v->dw;
-            s.a[q] = o->from + o->images * o->h * o->w * c0 + c + (o->whole ? (row * o->w + col) * o->ci : 0);
-            s.c[q] = sums + (line + q) * width;
-        }
-        k->gemm[width / k->lanes - 1](&s);
+        for (int64_t image = 0; image < o->chunk; image++)
+            for (int64_t t = tlo; t < thi; t++) {
+                const int64_t row = t * v->sh + (o->whole ? 0 : o->y.base + tap / v->kw * v->dh);
+                const int64_t col = ulo * v->sw + (o->whole ? 0 : o->across.base + tap % v->kw * v->dw);
+                *a_run++ = ((image * o->h + row) * o->w + col) * o->block;
+                *b_run++ = ((image * v->oh + t) * v->ow + ulo) * width;
+            }
     }
+    for (int64_t image = 0; image < o->images; image += o->chunk)
+        for (int64_t t0 = 0; t0 < v->oh; t0 += o->band) {
+            const int64_t now = gan__gemm_min(o->chunk, o->images - image);
+            const gan_real *const from = o->from + (o->images * c0 + image * o->block) * o->h * o->w;
+            s.b = o->grad + (o->images * j + image * width) * v->oh * v->ow;
+            for (int64_t line = 0; line < lines; line += mr) {
+                const int64_t tap = line / o->block;
+                int64_t tlo = 0, thi = v->oh, ulo = 0, uhi = v->ow, skip = 0;
+                if (!o->whole) {
+                    gan__conv_positions(&o->y, tap / v->kw, &tlo, &thi);
+                    gan__conv_positions(&o->across, tap % v->kw, &ulo, &uhi);
+                }
+                if (t0 > tlo) skip = gan__gemm_min(t0, thi) - tlo;
+                s.a_run = runs + 2 * most * (line / mr) + skip;
+                s.b_run = s.a_run + most;
+                s.len = uhi > ulo ? uhi - ulo : 0;
+                s.runs = now * (gan__gemm_min(thi, t0 + o->band) - tlo - skip);
+                for (int64_t q = 0; q < mr; q++) {
+                    const int64_t here = gan__gemm_min(line + q, lines - 1), at = here / o->block;
+                    const int64_t c = gan__gemm_min(here % o->block, o->ci - c0 - 1);
+                    const int64_t row = at / v->kw * v->dh, col = at % v->kw * v->dw;
+                    s.a[q] = from + c + (o->whole ? (row * o->w + col) * o->ci : 0);
+                    s.c[q] = sums + (line + q) * width;
+                    s.plus[q] = image || t0 ? s.c[q] : NULL;
+                }
+                k->gemm[width / k->lanes - 1](&s);
+            }
+        }
 }
 
 static void gan__conv_dw_task(void *arg, int64_t worker)
@@ -4271,8 +4288,7 @@ static void gan__conv_dw_task(void *arg, int64_t worker)
     const int64_t taps = o->v->kh * o->v->kw, filter = o->ci * taps;
     gan_real *const room = o->room + worker * o->room_size;
     int64_t *const runs = (int64_t *)(void *)room;
-    gan_real *const sums =
-        room + gan__gemm_round(2 * o->images * o->v->oh * (int64_t)(sizeof *runs / sizeof *room), 16);
+    gan_real *const sums = room + gan__gemm_round(o->runs * (int64_t)(sizeof *runs / sizeof *room), 16);
     gan_real *const turned = sums + (taps * o->block + k->tile_m) * o->panel;
     for (int64_t task = worker; task < o->tasks; task += o->workers) {
         const int64_t c0 = task / o->panels * o->block, j = task % o->panels * o->panel;
@@ -4342,9 +4358,12 @@ static int gan__conv_weight(gan_context *ctx, const gan__conv *v, const gan_real
         o.tasks = (ci + o.block - 1) / o.block * o.panels;
         o.workers = gan__gemm_min(threads, o.tasks);
         o.images = gan__gemm_min(most, v->n);
-        o.room_size =
-            gan__gemm_round(2 * o.images * v->oh * (int64_t)(sizeof(int64_t) / sizeof(gan_real)), 16) +
-            (taps * o.block + mr) * o.panel + taps * o.panel;
+        const int64_t piece = o.h * o.w * o.block + plane * gan__panel(o.pad, lanes);
+        o.chunk = gan__gemm_min(o.images, GAN__CONV_STEP / piece + 1);
+        o.band = o.chunk > 1 ? v->oh : (v->oh * GAN__CONV_STEP + piece - 1) / piece;
+        o.runs = (taps * o.block + mr - 1) / mr * 2 * o.chunk * v->oh;
+        o.room_size = gan__gemm_round(o.runs * (int64_t)(sizeof(int64_t) / sizeof(gan_real)), 16) +
+                      (taps * o.block + mr) * o.panel + taps * o.panel;
         o.room_size = gan__gemm_round(o.room_size, 16);
         o.room = (gan_real *)gan__scratch(ctx, (size_t)(o.images * each + o.workers * o.room_size) *
                                                    sizeof(gan_real));
@@ -11336,6 +11355,7 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed)
 #undef GAN__CONV_IMAGES
 #undef GAN__CONV_LEAST
 #undef GAN__CONV_MOST
+#undef GAN__CONV_STEP
 #undef GAN__DATA_POSIX
 #undef GAN__DEPTH_BLOCK
 #undef GAN__GRAIN
