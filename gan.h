@@ -1557,8 +1557,10 @@ typedef struct gan__kernels {
     void (*adam)(size_t n, gan_real *p, const gan_real *g, gan_real *m, gan_real *v, const gan__opt_args *o);
     void (*ema)(size_t n, gan_real *avg, const gan_real *p, gan_real decay);
 
-    void (*gemm[3])(const gan__strip *s);   // tile_m x (v * lanes)
-    void (*gemm_wide)(const gan__strip *s); // 2 x (6 * lanes), one run
+    void (*gemm[3])(const gan__strip *s); // tile_m x (v * lanes)
+    // y[j] = from[j] + the sum over d < depth (at least 1) of a[d a_step] b[d ld + j], j < n; from: or NULL, or y
+    void (*row)(int64_t depth, int64_t n, const gan_real *a, int64_t a_step, const gan_real *b, int64_t ld,
+                const gan_real *from, gan_real *y);
     // out[i] = the sum over d of a[i][d] b[d], i < 8
     void (*inner)(int64_t depth, const gan_real *const *a, const gan_real *b, gan_real *out);
     // Columns 0 .. count - 1 of src (depth x ld) as panels: panel j .. of some width begins at dst + j *
@@ -2970,33 +2972,38 @@ static void GAN__NAME(turn)(int64_t rows, int64_t cols, const gan_real *src, int
             for (int64_t j = 0; j < cols; j++) dst[j * ldd + i] = src[i * ld + j];
 }
 
-// Two rows of six vectors, for products of few rows or little depth.
-#define GAN__WIDE(X) X(0) X(1) X(2) X(3) X(4) X(5)
-#define GAN__WIDE_OPEN(v) GAN__VF c##v = GAN__ZERO, e##v = GAN__ZERO;
-#define GAN__WIDE_ACC(v)                                                                                     \
-    const GAN__VF b##v = GAN__LOAD(b + v * GAN__LANES);                                                      \
-    c##v = GAN__FMA(x, b##v, c##v);                                                                          \
-    e##v = GAN__FMA(y, b##v, e##v);
-#define GAN__WIDE_PLUS(v)                                                                                    \
-    c##v = GAN__ADD(c##v, GAN__LOAD(s->plus[0] + v * GAN__LANES));                                           \
-    e##v = GAN__ADD(e##v, GAN__LOAD(s->plus[1] + v * GAN__LANES));
-#define GAN__WIDE_C(v) GAN__STORE(s->c[0] + v * GAN__LANES, c##v);
-#define GAN__WIDE_E(v) GAN__STORE(s->c[1] + v * GAN__LANES, e##v);
-static void GAN__NAME(gemm_wide)(const gan__strip *s)
-{
-    const gan_real *b = s->b, *p = s->a[0], *q = s->a[1];
-    GAN__WIDE(GAN__WIDE_OPEN)
-    for (int64_t n = s->len; n > 0; n--, p += s->a_step, q += s->a_step, b += s->b_step) {
-        const GAN__VF x = GAN__SET1(*p), y = GAN__SET1(*q);
-        GAN__WIDE(GAN__WIDE_ACC)
+// A row of a product whose B lies row by row: eight rows of B at a time, read as they lie. (Tiles down the
+// columns read 384 bytes a row: a third of the speed, because nothing foresees the next row.)
+#define GAN__EIGHT(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
+#define GAN__ROW_A(i) const GAN__VF x##i = GAN__SET1(a[i * a_step]);
+#define GAN__ROW_ACC(i) v = GAN__FMA(x##i, GAN__LOAD(b + i * ld + j), v);
+#define GAN__ROW_REST(i) v = GAN__FMA(x##i, GAN__NAME(load_part)(b + i * ld + j, rest, 0), v);
+#define GAN__ROW_PASS(rows, from)                                                                            \
+    {                                                                                                        \
+        const gan_real *const y0 = from;                                                                     \
+        int64_t j = 0;                                                                                       \
+        rows(GAN__ROW_A)                                                                                     \
+        for (; j + GAN__LANES <= n; j += GAN__LANES) {                                                       \
+            GAN__VF v = y0 ? GAN__LOAD(y0 + j) : GAN__ZERO;                                                  \
+            rows(GAN__ROW_ACC)                                                                               \
+            GAN__STORE(y + j, v);                                                                            \
+        }                                                                                                    \
+        if (j < n) {                                                                                         \
+            const size_t rest = (size_t)(n - j);                                                             \
+            GAN__VF v = y0 ? GAN__NAME(load_part)(y0 + j, rest, 0) : GAN__ZERO;                              \
+            rows(GAN__ROW_REST)                                                                              \
+            GAN__NAME(store_part)(y + j, rest, v);                                                           \
+        }                                                                                                    \
     }
-    if (s->plus[0]) { GAN__WIDE(GAN__WIDE_PLUS) }
-    GAN__WIDE(GAN__WIDE_C)
-    GAN__WIDE(GAN__WIDE_E)
+#define GAN__ONE_ROW(X) X(0)
+static void GAN__NAME(row)(int64_t depth, int64_t n, const gan_real *a, int64_t a_step, const gan_real *b,
+                           int64_t ld, const gan_real *from, gan_real *y)
+{
+    for (; depth >= 8; depth -= 8, a += 8 * a_step, b += 8 * ld, from = y) GAN__ROW_PASS(GAN__EIGHT, from)
+    for (; depth > 0; depth--, a += a_step, b += ld, from = y) GAN__ROW_PASS(GAN__ONE_ROW, from)
 }
 
 // Inner products of eight lines with one: the lanes' sums are turned, so that all eight are added at once.
-#define GAN__EIGHT(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
 #define GAN__INNER_OPEN(i) GAN__VF s##i = GAN__ZERO; const gan_real *const p##i = a[i];
 #define GAN__INNER_ACC(i) s##i = GAN__FMA(GAN__LOAD(p##i + d), x, s##i);
 #define GAN__INNER_REST(i) s##i = GAN__FMA(GAN__NAME(load_part)(p##i + d, rest, 0), x, s##i);
@@ -3112,7 +3119,7 @@ static const gan__kernels GAN__NAME(kernels) = {
     GAN__NAME(adam),
     GAN__NAME(ema),
     {GAN__NAME(gemm1), GAN__NAME(gemm2), GAN__NAME(gemm3)},
-    GAN__NAME(gemm_wide),
+    GAN__NAME(row),
     GAN__NAME(inner),
     GAN__NAME(pack),
     GAN__NAME(turn),
@@ -3140,13 +3147,12 @@ static const gan__kernels GAN__NAME(kernels) = {
 #undef GAN__RUNS
 #undef GAN__LOADS2
 #undef GAN__LOADS3
-#undef GAN__WIDE
-#undef GAN__WIDE_OPEN
-#undef GAN__WIDE_ACC
-#undef GAN__WIDE_PLUS
-#undef GAN__WIDE_C
-#undef GAN__WIDE_E
 #undef GAN__EIGHT
+#undef GAN__ROW_A
+#undef GAN__ROW_ACC
+#undef GAN__ROW_REST
+#undef GAN__ROW_PASS
+#undef GAN__ONE_ROW
 #undef GAN__INNER_OPEN
 #undef GAN__INNER_ACC
 #undef GAN__INNER_REST
@@ -3394,7 +3400,6 @@ typedef struct {
     int add;     // to what stands in C
     int swapped; // A and B have changed places: tiles are turned on their way to C
     int turn;    // blocks of A, so that its lines lie along the depth
-    int thin;    // few rows or little depth: tiles of two rows and six vectors
     int pack;    // all of B; otherwise only the panel that ends within a vector
     gan__epilogue e;
     int64_t depth_block, cols_block, packed_size;
@@ -3430,12 +3435,6 @@ static void gan__gemm_pack(const gan__kernels *k, const gan__matrix *b, int64_t 
     }
 }
 
-static void gan__gemm_tile(const gan__kernels *k, const gan__strip *s, int64_t width)
-{
-    if (width == 6 * k->lanes) k->gemm_wide(s);
-    else k->gemm[width / k->lanes - 1](s);
-}
-
 // A tile that ends within a vector, or lies across C, is made in `t`.
 static void gan__gemm_aside(const gan__gemm_plan *g, gan__strip *s, int64_t i0, int m, int64_t j0, int n,
                             int width, gan_real *t, int fresh, int last)
@@ -3455,7 +3454,7 @@ static void gan__gemm_aside(const gan__gemm_plan *g, gan__strip *s, int64_t i0, 
         s->c[i] = t + i * width;
         s->plus[i] = fresh ? NULL : t + i * width;
     }
-    gan__gemm_tile(k, s, width);
+    k->gemm[width / k->lanes - 1](s);
     // where a tile without a detour adds it, too: the cut for the threads must not show
     for (i = 0; i < m && fresh && g->e.bias; ++i) {
         gan_real *const row = t + i * width;
@@ -3475,7 +3474,7 @@ static void gan__gemm_block(const gan__gemm_plan *g, gan__strip *s, gan__matrix 
                             int64_t j, int n, int width, gan_real *tile, gan_real *dump, int fresh, int last)
 {
     const gan__kernels *const k = g->k;
-    const int rows = k->tile_m, step = width == 6 * k->lanes ? 2 : rows;
+    const int step = k->tile_m;
     const int aside = g->swapped || n < width;
     const int64_t line = a.along ? a.ld : 1;
     const gan_real *const bias = fresh && g->e.bias ? g->e.bias + j : NULL;
@@ -3487,8 +3486,8 @@ static void gan__gemm_block(const gan__gemm_plan *g, gan__strip *s, gan__matrix 
             for (int q = 0; q < step && !aside; ++q) s->c[q] += step * g->ldc;
         } else {
             gan_real *const c = g->c + i * g->ldc + j;
-            for (int q = 0; q < rows; ++q) s->a[q] = a.p + (i - i_lo + (q < m ? q : m - 1)) * line;
-            for (int q = 0; q < rows && !aside; ++q) {
+            for (int q = 0; q < step; ++q) s->a[q] = a.p + (i - i_lo + (q < m ? q : m - 1)) * line;
+            for (int q = 0; q < step && !aside; ++q) {
                 s->c[q] = q < m ? c + q * g->ldc : dump;
                 s->plus[q] = bias;
             }
@@ -3497,8 +3496,8 @@ static void gan__gemm_block(const gan__gemm_plan *g, gan__strip *s, gan__matrix 
             gan__gemm_aside(g, s, i, m, j, n, width, tile, fresh, last);
             continue;
         }
-        for (int q = 0; q < rows && !fresh; ++q) s->plus[q] = s->c[q < m ? q : 0];
-        gan__gemm_tile(k, s, width);
+        for (int q = 0; q < step && !fresh; ++q) s->plus[q] = s->c[q < m ? q : 0];
+        k->gemm[width / k->lanes - 1](s);
         if (last && g->e.act)
             for (int q = 0; q < m; ++q) gan__gemm_act(k, &g->e, n, s->c[q]);
     }
@@ -3511,7 +3510,7 @@ static void gan__gemm_region(const gan__gemm_plan *g, gan_real *room, int64_t i_
     static const int64_t start[1] = {0};
     const gan__kernels *const k = g->k;
     gan_real *const tile = room, *const dump = tile + GAN__TILE_ROWS * k->tile_n;
-    gan_real *const packed = dump + 6 * k->lanes, *const turned = packed + g->packed_size;
+    gan_real *const packed = dump + k->tile_n, *const turned = packed + g->packed_size;
     gan__strip s;
     s.runs = 1;
     s.a_run = s.b_run = start;
@@ -3533,7 +3532,7 @@ static void gan__gemm_region(const gan__gemm_plan *g, gan_real *room, int64_t i_
                     a.along = 1;
                 }
                 for (int64_t j = 0, width; j < nc; j += width) {
-                    width = g->thin && nc - j >= 6 * k->lanes ? 6 * k->lanes : gan__panel(nc - j, k->lanes);
+                    width = gan__panel(nc - j, k->lanes);
                     const int n = (int)gan__gemm_min(width, nc - j);
                     s.b = g->b.p + dc * g->b.ld + jc + j;
                     s.b_step = g->b.ld;
@@ -3581,17 +3580,11 @@ static void gan__gemm_grid(gan__gemm_plan *g, int64_t t)
     }
 }
 
-static int gan__gemm_thin(const gan__kernels *k, int64_t m, int64_t n, int64_t depth, const gan__matrix *b)
-{
-    return (m <= 2 || depth <= 4) && !b->along && n >= 6 * k->lanes;
-}
-
 // Cycles, roughly, of a product whose vectors run along the n columns of B.
 static double gan__gemm_cost(const gan__kernels *k, int64_t m, int64_t n, int64_t depth, const gan__matrix *a,
                              const gan__matrix *b, int swapped)
 {
-    const int rows = gan__gemm_thin(k, m, n, depth, b) ? 2 : k->tile_m;
-    const double tiles = (double)gan__gemm_round(m, rows) * (double)gan__gemm_round(n, k->lanes);
+    const double tiles = (double)gan__gemm_round(m, k->tile_m) * (double)gan__gemm_round(n, k->lanes);
     const double ma = (double)m * (double)depth, nb = (double)n * (double)depth;
     return tiles * (double)(depth + 16) / (2 * k->lanes) + (a->along ? 0 : ma * .5) +
            (b->along            ? nb
@@ -3615,16 +3608,15 @@ static gan__gemm_plan gan__gemm_shape(const gan__kernels *k, const gan__matrix *
     g.depth = depth;
     g.c = c;
     g.ldc = ldc;
-    g.thin = gan__gemm_thin(k, g.m, g.n, depth, &g.b);
-    g.pack = g.b.along || (!g.thin && g.m > 4 * k->tile_m && (g.n * depth > GAN__SMALL || g.b.ld > 512));
-    g.turn = !g.thin && !g.a.along && g.n > 2 * k->tile_n;
+    g.pack = g.b.along || (g.m > 4 * k->tile_m && (g.n * depth > GAN__SMALL || g.b.ld > 512));
+    g.turn = !g.a.along && g.n > 2 * k->tile_n;
     // equal depth blocks
     const int64_t steps = (depth + GAN__DEPTH_BLOCK - 1) / GAN__DEPTH_BLOCK;
     g.depth_block = steps ? gan__gemm_round((depth + steps - 1) / steps, 8) : 8;
     const int64_t blocks = g.n / gan__gemm_round(GAN__COLS_BLOCK, k->tile_n) + 1;
     g.cols_block = gan__gemm_round((g.n + blocks - 1) / blocks, k->tile_n);
     g.packed_size = g.depth_block * (g.pack ? g.cols_block : k->tile_n);
-    g.room_size = GAN__TILE_ROWS * k->tile_n + 6 * k->lanes + g.packed_size;
+    g.room_size = GAN__TILE_ROWS * k->tile_n + k->tile_n + g.packed_size;
     if (g.turn) g.room_size += (g.depth_block + 16) * gan__gemm_min(GAN__ROWS_BLOCK, g.m);
     g.room_size = gan__gemm_round(g.room_size, 16);
     return g;
@@ -3680,6 +3672,63 @@ static int gan__gemm_inner_run(gan_context *ctx, gan__gemm_inner *o)
     return 0;
 }
 
+// Few rows, or little depth: C row by row over a B that lies row by row. With `across` these are C's columns.
+typedef struct {
+    const gan__kernels *k;
+    gan__matrix a, b;
+    int64_t rows, cols, depth, per_row, per_col; // of a task
+    gan_real *c, *room;                          // room: rows x cols, for `across`
+    int64_t ldc;
+    int add, across;
+    gan__epilogue e;
+} gan__gemm_rows;
+
+enum { GAN__ROWS_FEW = 2, GAN__ROWS_DEPTH = 4, GAN__ROWS_COLS = 2048 };
+
+static void gan__gemm_rows_task(void *arg, int64_t task)
+{
+    const gan__gemm_rows *const o = (const gan__gemm_rows *)arg;
+    const int64_t across = (o->cols + o->per_col - 1) / o->per_col, j = task % across * o->per_col;
+    const int64_t n = gan__gemm_min(o->per_col, o->cols - j), first = task / across * o->per_row;
+    for (int64_t i = first; i < gan__gemm_min(o->rows, first + o->per_row); i++) {
+        const gan_real *const a = o->a.p + i * (o->a.along ? o->a.ld : 1);
+        gan_real *const y = o->across ? o->room + i * o->cols + j : o->c + i * o->ldc + j;
+        const gan_real *const from = o->across ? NULL : o->add ? y : o->e.bias ? o->e.bias + j : NULL;
+        o->k->row(o->depth, n, a, o->a.along ? 1 : o->a.ld, o->b.p + j, o->b.ld, from, y);
+        if (!o->across) {
+            gan__gemm_act(o->k, &o->e, n, y);
+            continue;
+        }
+        for (int64_t q = 0; q < n; q++) {
+            gan_real *const c = o->c + (j + q) * o->ldc + i;
+            *c = (o->add ? *c : o->e.bias ? o->e.bias[i] : 0) + y[q];
+            gan__gemm_act(o->k, &o->e, 1, c);
+        }
+    }
+}
+
+static int gan__gemm_rows_run(gan_context *ctx, gan__gemm_rows *o)
+{
+    const int64_t turned = o->b.along ? o->cols * o->depth : 0;
+    gan_real *room = NULL;
+    if (turned || o->across) {
+        room = (gan_real *)gan__scratch(ctx, (size_t)(turned + o->rows * o->cols) * sizeof(gan_real));
+        if (!room) return 1;
+        o->room = room + turned;
+        if (turned) {
+            o->k->turn(o->cols, o->depth, o->b.p, o->b.ld, room, o->cols);
+            o->b.p = room;
+            o->b.ld = o->cols;
+        }
+    }
+    o->per_row = 1 + GAN__GRAIN / o->cols;
+    o->per_col = o->rows <= GAN__ROWS_FEW ? GAN__ROWS_COLS : o->cols;
+    gan__par(ctx, (o->rows + o->per_row - 1) / o->per_row * ((o->cols + o->per_col - 1) / o->per_col),
+             o->rows * o->cols * (o->depth < 4 ? 1 : o->depth / 4), gan__gemm_rows_task, o);
+    gan__scratch_free(ctx, room);
+    return 0;
+}
+
 // C = act(op(A) op(B) + bias[column]), row-major; op is the transpose where ta, tb are set. With `add` C +=
 // op(A) op(B), and no epilogue. e may be NULL. 0, or 1 when the scratch memory ran out.
 static int gan__gemm(gan_context *ctx, int ta, int tb, int64_t m, int64_t n, int64_t depth, const gan_real *a,
@@ -3703,6 +3752,24 @@ static int gan__gemm(gan_context *ctx, int ta, int tb, int64_t m, int64_t n, int
                              {NULL, GAN__ACT_NONE, 0}};
         if (e) o.e = *e;
         return gan__gemm_inner_run(ctx, &o);
+    }
+    if (depth > 0 && (depth <= GAN__ROWS_DEPTH || (m <= GAN__ROWS_FEW && !mb.along) ||
+                      (n <= GAN__ROWS_FEW && !ma.along))) {
+        const int across = depth > GAN__ROWS_DEPTH && !(m <= GAN__ROWS_FEW && !mb.along);
+        gan__gemm_rows o;
+        memset(&o, 0, sizeof o);
+        o.k = ctx->k;
+        o.a = across ? mb : ma;
+        o.b = across ? ma : mb;
+        o.rows = across ? n : m;
+        o.cols = across ? m : n;
+        o.depth = depth;
+        o.c = c;
+        o.ldc = ldc;
+        o.add = add;
+        o.across = across;
+        if (e) o.e = *e;
+        return gan__gemm_rows_run(ctx, &o);
     }
     gan__gemm_plan g = gan__gemm_shape(ctx->k, &ma, &mb, m, n, depth, c, ldc);
     g.add = add;

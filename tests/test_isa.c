@@ -16,7 +16,7 @@ static void complete(const gan__kernels *k)
     CHECK(k->sum && k->dot && k->sumsq && k->max && k->finite && k->sum_columns, "%s: reductions", k->name);
     CHECK(k->norm_sums && k->norm_apply && k->max_pool && k->max_unpool, "%s: norms, pools", k->name);
     CHECK(k->sgd && k->rmsprop && k->adam && k->ema, "%s: updates", k->name);
-    CHECK(k->gemm_wide && k->inner, "%s: skinny products", k->name);
+    CHECK(k->row && k->inner, "%s: skinny products", k->name);
     CHECK(k->pack && k->turn && k->fold, "%s: pack, turn, fold", k->name);
     CHECK(k->lanes >= 1 && k->tile_n == 3 * k->lanes && k->tile_m <= GAN__TILE_ROWS &&
               k->tile_n <= MOST_PANEL,

@@ -689,42 +689,27 @@ static void test_tiles(const gan__kernels *k, int wrong)
         }
 }
 
-// Two rows of six vectors, and eight inner products at once, of every depth up to a few vectors.
+// A row over a B that lies row by row, and eight inner products at once, of every depth up to a few vectors.
 static void test_skinny(const gan__kernels *k, int wrong)
 {
-    const int n = 6 * k->lanes;
-    for (int depth = 0; depth < 3 * k->lanes + 3; ++depth)
-        for (int kind = 0; kind < 3; ++kind) {
-            static const int64_t start[1] = {0};
-            const int64_t b_step = n + kind;
-            gan_real *a = filled(8 * (depth + 1)), *b = filled((int)(depth * b_step) + n),
-                     *c = filled(2 * n + 8);
-            double w[8], s[8], e;
-            gan_real out[9];
-            const gan_real *line[8];
-            gan__strip strip;
-            double *exact = doubles(2 * n), *size = doubles(2 * n);
-            for (int i = 0; i < 2; ++i) {
-                strip.a[i] = a + i * (depth + 1);
-                strip.c[i] = c + i * n;
-                strip.plus[i] = kind == 1 ? c + i * n : NULL;
-                for (int j = 0; j < n; ++j) {
-                    double *x = &exact[i * n + j];
-                    size[i * n + j] = 4;
-                    *x = kind == 1 ? (double)c[i * n + j] : 0;
-                    for (int d = 0; d < depth; ++d) *x += (double)strip.a[i][d] * (double)b[d * b_step + j];
-                    if (wrong && i && j == n / 2) *x += 1e-3;
-                }
+    for (int depth = 1; depth < 3 * k->lanes + 3; ++depth)
+        for (int kind = 0; kind < 9; ++kind) {
+            const int n = kind / 3 * k->lanes + (depth + kind) % (k->lanes + 1) + 1, ld = n + kind % 2;
+            const int a_step = 1 + kind % 2;
+            gan_real *a = filled(8 * (depth + 1)), *b = filled(depth * ld + depth), *y = filled(n);
+            gan_real *from = filled(n), out[9];
+            double *exact = doubles(n), *size = doubles(n), w[8], s[8], e;
+            const gan_real *line[8], *start = kind % 3 == 0 ? NULL : kind % 3 == 1 ? y : from;
+            for (int j = 0; j < n; ++j) {
+                size[j] = 4;
+                exact[j] = start ? (double)start[j] : 0;
+                for (int d = 0; d < depth; ++d) exact[j] += (double)a[d * a_step] * (double)b[d * ld + j];
+                if (wrong && j == n / 2) exact[j] += 1e-3;
             }
-            strip.b = b;
-            strip.a_step = strip.runs = 1;
-            strip.b_step = b_step;
-            strip.len = depth;
-            strip.a_run = strip.b_run = start;
-            c[2 * n] = 9;
-            k->gemm_wide(&strip);
-            e = worst(2 * n, c, exact, size);
-            CHECK(e < 30 && c[2 * n] == 9, "wide tile, depth %d: %g eps", depth, e);
+            y[n] = 9;
+            k->row(depth, n, a, a_step, b, ld, start, y);
+            e = worst(n, y, exact, size);
+            CHECK(e < 30 && y[n] == 9, "row of %d, depth %d: %g eps", n, depth, e);
             out[8] = 9;
             for (int i = 0; i < 8; ++i) {
                 line[i] = a + (7 - i) * (depth + 1);
@@ -737,7 +722,8 @@ static void test_skinny(const gan__kernels *k, int wrong)
             CHECK(e < 30 && out[8] == 9, "inner products, depth %d: %g eps", depth, e);
             free(a);
             free(b);
-            free(c);
+            free(y);
+            free(from);
             free(exact);
             free(size);
         }
@@ -841,7 +827,7 @@ int main(void)
         TESTF ("%s: maxima of 2 x 2, their places, and the way back", k->name) { test_pools(k, 0); }
         TESTF ("%s: columns are folded into an input gradient", k->name) { test_fold(k, 0); }
         TESTF ("%s: micro tiles of one, two and three vectors", k->name) { test_tiles(k, 0); }
-        TESTF ("%s: two rows of six vectors, eight inner products", k->name) { test_skinny(k, 0); }
+        TESTF ("%s: rows and inner products of skinny matrices", k->name) { test_skinny(k, 0); }
     }
     test_controls();
     return test_done();
