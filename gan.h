@@ -1303,9 +1303,9 @@ static uint32_t gan__rng_below(gan__rng *r, uint32_t n)
 #define GAN__ALONE (4 * GAN__GRAIN)
 
 // OpenMP's threads are started only after so much work that they could have shared, some 10 ms of it: their
-// start costs as much where the scheduler is slow to move them (measured on a virtual machine of two
-// processors, Linux 6.18: 1 to 20 ms, median 14), so a process that only draws a sample does without, and
-// waiting costs one that trains at most that much once.
+// start costs up to as much where the scheduler is slow to move them (a virtual machine of two processors,
+// Linux 6.18: the first loop of an otherwise empty program took 0.1 to 11 ms), so a process that only draws a
+// sample does without: the mlp's median went from 14 ms to 2. One that trains loses that much once.
 #define GAN__PATIENCE ((int64_t)1 << 25)
 
 // fn(arg, 0 .. tasks-1) in any order on any threads; work is about how many elements that is in all. What a
