@@ -1303,9 +1303,9 @@ static uint32_t gan__rng_below(gan__rng *r, uint32_t n)
 #define GAN__ALONE (4 * GAN__GRAIN)
 
 // OpenMP's threads are started only after so much work that they could have shared, some 10 ms of it: their
-// start costs as much where the scheduler is slow to move them (measured on a virtual machine of two
-// processors, Linux 6.18: 1 to 20 ms, median 14), so a process that only draws a sample does without, and
-// waiting costs one that trains at most that much once.
+// start costs up to as much where the scheduler is slow to move them (a virtual machine of two processors,
+// Linux 6.18: the first loop of an otherwise empty program took 0.1 to 11 ms), so a process that only draws a
+// sample does without: the mlp's median went from 14 ms to 2. One that trains loses that much once.
 #define GAN__PATIENCE ((int64_t)1 << 25)
 
 // fn(arg, 0 .. tasks-1) in any order on any threads; work is about how many elements that is in all. What a
@@ -11288,10 +11288,30 @@ GAN_API gan_tensor *gan_trainer_sample(gan_trainer *t, int n)
 // >>public: contexts are made and destroyed here; the private macros end; tests/test_public.c
 
 #ifndef GAN_NO_MALLOC
+#ifdef __linux__
+#include <sys/mman.h>
+#if !defined(MADV_HUGEPAGE) && !defined(__cplusplus)
+extern int madvise(void *, size_t, int); // -std=c99 hides it
+#endif
+#endif
+
+// Linux is asked for huge pages where whole ones fit: one fault instead of 512, and fewer translations. The
+// thesis's generator drew its first sample after 11 ms instead of 18, and its training step and dcgan64's
+// came 1 to 7 points nearer to the peak, for 3 MiB more resident memory.
 static void *gan__malloc(size_t bytes, void *user)
 {
+    void *p = malloc(bytes);
     (void)user;
-    return malloc(bytes);
+#ifdef __linux__
+    const uintptr_t page = (uintptr_t)1 << 21;
+    enum { HUGE_PAGES = 14 }; // MADV_HUGEPAGE
+    if (p && bytes >= 2 * page) {
+        const uintptr_t from = ((uintptr_t)p + page - 1) & ~(page - 1);
+        const uintptr_t to = ((uintptr_t)p + bytes) & ~(page - 1);
+        (void)madvise((void *)from, to - from, HUGE_PAGES); // a refusal costs nothing
+    }
+#endif
+    return p;
 }
 
 static void gan__free(void *p, size_t bytes, void *user)
