@@ -15,7 +15,7 @@ static void complete(const gan__kernels *k)
     for (i = 0; i < 3; ++i) CHECK(k->gemm[i] != NULL, "%s: gemm %d", k->name, i);
     CHECK(k->sum && k->dot && k->sumsq && k->sumsq_dev && k->max && k->finite, "%s: reductions", k->name);
     CHECK(k->norm_backward && k->sgd && k->rmsprop && k->adam && k->ema, "%s: updates", k->name);
-    CHECK(k->pack && k->turn && k->fold, "%s: pack, turn, fold", k->name);
+    CHECK(k->pack && k->turn && k->fold && k->pick && k->dots[0] && k->dots[1], "%s: pack to dots", k->name);
     CHECK(k->lanes >= 1 && k->tile_n == 3 * k->lanes && k->tile_m <= GAN__TILE_ROWS &&
               k->tile_n <= MOST_PANEL,
           "%s: %d lanes, tile %d x %d", k->name, k->lanes, k->tile_m, k->tile_n);
