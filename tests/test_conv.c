@@ -214,7 +214,7 @@ static void test_convolutions(const gan__kernels *k)
         gan_destroy(ctx);
     }
     TESTF ("%s: the layers of real networks", k->name) {
-        gan__conv v[9];
+        gan__conv v[11];
         gan_context *ctx = context_on(k, 2, 0);
         v[0] = layer(5, 1, 28, 32, 5, 1, 0);
         v[1] = layer(2, 32, 12, 64, 5, 1, 0);
@@ -226,7 +226,9 @@ static void test_convolutions(const gan__kernels *k)
         v[7] = layer(2, 12, 9, 12, 3, 1, 1);
         v[7].groups = 12;
         v[8] = layer(2, 50, 8, 20, 1, 1, 0);
-        for (int q = 0; q < 9; ++q)
+        v[9] = layer(2, 3, 70, 5, 4, 2, 1); // in bands of rows
+        v[10] = layer(2, 9, 40, 20, 3, 1, 1);
+        for (int q = 0; q < 11; ++q)
             for (int pass = 0; pass < PASSES; ++pass) right(ctx, pass, &v[q], q & 1, 0);
         gan_destroy(ctx);
     }

@@ -17,7 +17,8 @@ static void complete(const gan__kernels *k)
     CHECK(k->norm_sums && k->norm_apply && k->max_pool && k->max_unpool, "%s: norms, pools", k->name);
     CHECK(k->sgd && k->rmsprop && k->adam && k->ema, "%s: updates", k->name);
     CHECK(k->gemm_wide && k->inner, "%s: skinny products", k->name);
-    CHECK(k->pack && k->turn && k->fold, "%s: pack, turn, fold", k->name);
+    CHECK(k->pack && k->turn && k->fold && k->pick, "%s: pack, turn, fold, pick", k->name);
+    CHECK(k->dots[0] && k->dots[1] && k->dots_cols <= GAN__DOTS_COLS, "%s: sums of products", k->name);
     CHECK(k->lanes >= 1 && k->tile_n == 3 * k->lanes && k->tile_m <= GAN__TILE_ROWS &&
               k->tile_n <= MOST_PANEL,
           "%s: %d lanes, tile %d x %d", k->name, k->lanes, k->tile_m, k->tile_n);

@@ -637,6 +637,80 @@ static void test_fold(const gan__kernels *k, int wrong)
     }
 }
 
+static void test_pick(const gan__kernels *k, int wrong)
+{
+    for (int rows = 1; rows < 4; ++rows)
+        for (int n = 1; n < 40; ++n)
+            for (int step = 1; step < 4; ++step) {
+                const int64_t ld = n * step + 3, ldd = n + rows % 2;
+                gan_real *src = filled(rows * ld), *dst = reals(rows * ldd);
+                for (int64_t i = 0; i <= rows * ldd; ++i) dst[i] = 9;
+                k->pick(rows, n, src, ld, step, dst, ldd);
+                if (wrong) dst[n - 1] = 9;
+                for (int i = 0; i < rows; ++i)
+                    for (int j = 0; j < ldd; ++j) {
+                        const gan_real want = j < n ? src[i * ld + j * step] : 9;
+                        CHECK_BYTES(&dst[i * ldd + j], &want, sizeof want, "one place");
+                    }
+                CHECK(dst[rows * ldd] == 9, "%d x %d, step %d: wrote beyond its end", rows, n, step);
+                free(src);
+                free(dst);
+            }
+}
+
+// On top of what stands in the sums; beyond their ends the lines of a hold nothing to be read as a number.
+static void test_dots(const gan__kernels *k, int wrong)
+{
+    enum { RUNS = 3 };
+    for (int less = 0; less < 2; ++less)
+        for (int depth = 1; depth < 40; ++depth) {
+            const int cols = k->dots_cols - less, lanes = k->lanes, next = cols * lanes + 5;
+            const int64_t a_run = depth + 1, b_run = depth + 16;
+            gan_real *a = filled(4 * RUNS * a_run), *b = filled(cols * RUNS * b_run),
+                     *sums = filled(4 * next);
+            double *start = doubles(24), *size = doubles(24);
+            gan__dots s;
+            s.depth = depth;
+            s.runs = depth % (RUNS + 1);
+            s.a_run = a_run;
+            s.b_run = b_run;
+            s.next = next;
+            s.sums = sums;
+            for (int i = 0; i < 4 * RUNS; ++i) a[i * a_run + depth] = not_a_number();
+            for (int i = 0; i < cols * RUNS; ++i)
+                for (int64_t d = depth; d < b_run; ++d) b[i * b_run + d] = 0;
+            for (int i = 0; i < 4; ++i) s.a[i] = a + i * RUNS * a_run;
+            for (int j = 0; j < cols; ++j) s.b[j] = b + j * RUNS * b_run;
+            for (int i = 0; i < 4; ++i)
+                for (int j = 0; j < cols; ++j) {
+                    for (int l = 0; l < lanes; ++l) {
+                        start[i * 6 + j] += (double)sums[i * next + j * lanes + l];
+                        size[i * 6 + j] += fabs((double)sums[i * next + j * lanes + l]);
+                    }
+                    for (int64_t r = 0; r < s.runs; ++r)
+                        for (int d = 0; d < depth; ++d) {
+                            const double c = (double)s.a[i][r * a_run + d] * (double)s.b[j][r * b_run + d];
+                            start[i * 6 + j] += c;
+                            size[i * 6 + j] += fabs(c);
+                        }
+                }
+            if (wrong) start[6] += 1e-3;
+            k->dots[!less](&s);
+            for (int i = 0; i < 4; ++i)
+                for (int j = 0; j < cols; ++j) {
+                    double sum = 0;
+                    for (int l = 0; l < lanes; ++l) sum += (double)sums[i * next + j * lanes + l];
+                    CHECK(fabs(sum - start[i * 6 + j]) <= 20 * REAL_EPS * (size[i * 6 + j] + 1),
+                          "%d x %d: %g, not %g", i, j, sum, start[i * 6 + j]);
+                }
+            free(a);
+            free(b);
+            free(sums);
+            free(start);
+            free(size);
+        }
+}
+
 // A tile over a few runs, with steps of its own, on top of what stands in C, of a bias, or of nothing.
 static void test_tiles(const gan__kernels *k, int wrong)
 {
@@ -813,6 +887,8 @@ static void test_controls(void)
     TEST_MUST_FAIL ("a column that is turned for the next one is caught") { test_turn(k, 1); }
     TEST_MUST_FAIL ("a tile that is off by 1e-3 in one element is caught") { test_tiles(k, 1); }
     TEST_MUST_FAIL ("an inner product that is off by 1e-3 is caught") { test_skinny(k, 1); }
+    TEST_MUST_FAIL ("a pick that leaves an element out is caught") { test_pick(k, 1); }
+    TEST_MUST_FAIL ("sums of products that are off by 1e-3 are caught") { test_dots(k, 1); }
     TEST_MUST_FAIL ("a fold that is off by 1e-3 in one pixel is caught") { test_fold(k, 1); }
 }
 
@@ -839,6 +915,8 @@ int main(void)
         TESTF ("%s: sums of columns", k->name) { test_columns(k, 0); }
         TESTF ("%s: sums and affine maps by channel", k->name) { test_norms(k, 0); }
         TESTF ("%s: maxima of 2 x 2, their places, and the way back", k->name) { test_pools(k, 0); }
+        TESTF ("%s: elements are picked one, two, three apart", k->name) { test_pick(k, 0); }
+        TESTF ("%s: sums of products along lines", k->name) { test_dots(k, 0); }
         TESTF ("%s: columns are folded into an input gradient", k->name) { test_fold(k, 0); }
         TESTF ("%s: micro tiles of one, two and three vectors", k->name) { test_tiles(k, 0); }
         TESTF ("%s: two rows of six vectors, eight inner products", k->name) { test_skinny(k, 0); }
