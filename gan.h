@@ -3807,7 +3807,8 @@ static int gan__gemm_rows_run(gan_context *ctx, gan__gemm_rows *o)
         }
     }
     o->per_row = 1 + GAN__GRAIN / o->cols;
-    o->per_col = o->rows <= GAN__ROWS_FEW ? GAN__ROWS_COLS : o->cols;
+    o->per_col = o->cols;
+    if (o->rows <= GAN__ROWS_FEW) o->per_col = GAN__ROWS_COLS;
     gan__par(ctx, (o->rows + o->per_row - 1) / o->per_row * ((o->cols + o->per_col - 1) / o->per_col),
              o->rows * o->cols * (o->depth < 4 ? 1 : o->depth / 4), gan__gemm_rows_task, o);
     gan__scratch_free(ctx, room);

@@ -18,6 +18,7 @@ static void complete(const gan__kernels *k)
     CHECK(k->sgd && k->rmsprop && k->adam && k->ema, "%s: updates", k->name);
     CHECK(k->row && k->inner, "%s: skinny products", k->name);
     CHECK(k->pack && k->turn && k->fold && k->pick && k->dots[0] && k->dots[1], "%s: pack to dots", k->name);
+    CHECK(k->dots_cols <= GAN__DOTS_COLS, "%s: %d columns of dots", k->name, (int)k->dots_cols);
     CHECK(k->lanes >= 1 && k->tile_n == 3 * k->lanes && k->tile_m <= GAN__TILE_ROWS &&
               k->tile_n <= MOST_PANEL,
           "%s: %d lanes, tile %d x %d", k->name, k->lanes, k->tile_m, k->tile_n);
