@@ -3860,9 +3860,9 @@ static int gan__gemm(gan_context *ctx, int ta, int tb, int64_t m, int64_t n, int
     gan__gemm_plan g = gan__gemm_shape(ctx->k, &ma, &mb, m, n, depth, c, ldc);
     g.add = add;
     if (e) g.e = *e;
-    // a thread for each million products; an element written counts as 16
+    // a thread for each 2.5 million products, 20 microseconds or so; an element written counts as 16
     const int64_t threads =
-        gan__gemm_min(ctx->threads < 1 ? 1 : ctx->threads, 1 + m * n / 1000 * (depth + 16) / 1000);
+        gan__gemm_min(ctx->threads < 1 ? 1 : ctx->threads, 1 + m * n / 1000 * (depth + 16) / 2500);
     gan__gemm_grid(&g, threads);
     g.workers = gan__gemm_min(threads, g.grid_m * g.grid_n);
     g.room = (gan_real *)gan__scratch(ctx, (size_t)(g.workers * g.room_size) * sizeof(gan_real));
