@@ -10,7 +10,6 @@
 enum {
     COPY = GAN__MAP_COUNT,
     SUM,
-    DOT,
     SUMSQ,
     MAXIMUM,
     FINITE,
@@ -74,7 +73,6 @@ static const struct {
     MAP(fma, 3),
     MAP(lerp, 3),
     {"sum", SUM, 1},
-    {"dot", DOT, 2},
     {"sumsq", SUMSQ, 1},
     {"max", MAXIMUM, 1},
     {"finite", FINITE, 1},
@@ -101,7 +99,6 @@ static void run(const gan__kernels *k, int what, size_t n)
     switch (what) {
     case COPY: memcpy(y, a, n * sizeof *y); break;
     case SUM: sink += (double)k->sum(n, a); break;
-    case DOT: sink += (double)k->dot(n, a, b); break;
     case SUMSQ: sink += (double)k->sumsq(n, a); break;
     case MAXIMUM: sink += (double)k->max(n, a); break;
     case FINITE: sink += k->finite(n, a); break;
