@@ -46,7 +46,8 @@
 // CONTENTS (search for the marker, for example ">>tape")
 //
 //     The facade            >>configuration  >>context  >>tensors  >>operations  >>gradients  >>layers
-//                           >>losses  >>optimizers  >>datasets  >>images  >>checkpoints  >>trainer
+//                           >>losses  >>penalties  >>optimizers  >>datasets  >>images  >>checkpoints
+//                           >>trainer
 //     0  ground             >>base  >>mem  >>err  >>rng  >>par  >>cpu
 //     1  once per ISA       >>vec  >>kern
 //     2  the choice         >>isa
@@ -54,7 +55,7 @@
 //     4  shapes             >>tensor  >>state
 //     5  differentiation    >>op  >>arith  >>shape  >>reduce  >>product  >>plane  >>norm
 //     6                     >>tape
-//     7  learning           >>layer  >>loss  >>optim
+//     7  learning           >>layer  >>loss  >>penalty  >>optim
 //     8  the world          >>data  >>image  >>ckpt
 //     9  the adversary      >>train
 //     roof                  >>public
@@ -518,7 +519,8 @@ GAN_API gan_tensor *gan_loss_d(gan_loss loss, gan_tensor *real, gan_tensor *fake
 GAN_API gan_tensor *gan_loss_g(gan_loss loss, gan_tensor *fake);
 GAN_API const char *gan_loss_name(gan_loss loss);
 
-// Penalties on the discriminator, added to its loss (or, for the clip, applied after its update).
+// >>penalties: terms on the discriminator, added to its loss (or, for the clip, applied after its update)
+//
 //     WGAN_GP       weight mean_i (|grad_x D(x_i)| - 1)^2 on random interpolates    Gulrajani 2017; 10
 //     R1            weight / 2 mean_i |grad_x D(x_i)|^2 on real data                Mescheder 2018; 10
 //     WEIGHT_CLIP   every parameter of D into [-weight, weight] after each update   Arjovsky 2017; .01
@@ -9058,11 +9060,10 @@ GAN_API gan_tensor *gan_dropout(gan_model *m, gan_tensor *x, gan_real p)
     return gan__leave(m, gan_mul(x, mask));
 }
 
-// >>loss: adversarial losses and penalties, a table row each; uses layer; tests/test_loss.c
+// >>loss: adversarial losses, a table row each; uses layer; tests/test_loss.c
 //
 // A loss row NAME is gan__loss_NAME_d(r, f, s) and gan__loss_NAME_g(f) with logits r = D(x), f = D(G(z)) and
-// smoothing s. A penalty row NAME is gan__penalty_NAME(model, real, fake, label, weight), a term or NULL, and
-// gan__penalty_NAME_after.
+// smoothing s.
 
 // sp(-r) (1 - s) + sp(r) s + sp(f): cross-entropy with targets 1 - s and 0; sp(-r) + s r is the same and
 // cheaper
@@ -9151,7 +9152,9 @@ GAN_API const char *gan_loss_name(gan_loss loss)
     return (int)loss >= 0 && loss < GAN_LOSS_COUNT ? gan__losses[loss].name : "unknown";
 }
 
-// penalties
+// >>penalty: terms on gradients and weights, a table row each; uses layer; tests/test_penalty.c
+//
+// A row NAME is gan__penalty_NAME, a term or NULL, and gan__penalty_NAME_after, which follows the update.
 
 typedef struct gan__penalty_in {
     gan_model *d;
