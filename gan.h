@@ -496,28 +496,136 @@ GAN_API gan_tensor *gan_group_norm(gan_model *m, const char *name, gan_tensor *x
 GAN_API gan_tensor *gan_embedding(gan_model *m, const char *name, gan_tensor *index, int rows, int dim);
 GAN_API gan_tensor *gan_dropout(gan_model *m, gan_tensor *x, gan_real p);                 // only in GAN_TRAIN
 
-// >>losses: r = D(x), f = D(G(z)) are logits (before any sigmoid); every row is minimised by its player
+// >>losses: r = D(x), f = D(G(z)) are D's outputs, before any sigmoid; each row is minimised by its player
 //
-//                       discriminator               generator
-//     MINIMAX           sp(-r) + sp(f)              -sp(f)              Goodfellow 2014, eq. 1
-//     NON_SATURATING    sp(-r) + sp(f)              sp(-f)              Goodfellow 2014, section 3
-//     LEAST_SQUARES     ((r-1)^2 + f^2) / 2         (f-1)^2 / 2         Mao 2017
-//     WASSERSTEIN       f - r                       -f                  Arjovsky 2017
-//     HINGE             relu(1-r) + relu(1+f)       -f                  Lim and Ye 2017
+// High is real; only EBGAN, BEGAN and MAGAN take errors of reconstruction, one per sample (an autoencoder is
+// their D), where low is real, and the last five take features (N, F), (M, F) of whole batches. Means over
+// the batch, sums where it says so; sp(t) = log(1 + e^t); p is the parameter, with the value that 0 stands
+// for. Batches may differ in size.
+//
+//                             discriminator              generator      p
+//     NON_SATURATING          sp(-r) + sp(f)             sp(-f)              Goodfellow 2014, section 3
+//     MINIMAX                 sp(-r) + sp(f)             -sp(f)              Goodfellow 2014, eq. 1
+//     LEAST_SQUARES           ((r-1)^2 + f^2) / 2        (f-1)^2 / 2         Mao 2017, (a, b, c) = (0, 1, 1)
+//     WASSERSTEIN             f - r                      -f                  Arjovsky 2017
+//     HINGE                   relu(1-r) + relu(1+f)      -f                  Lim and Ye 2017
+//     LEAST_SQUARES_PEARSON   ((r-1)^2 + (f+1)^2) / 2    f^2 / 2             Mao 2017, (a, b, c) = (-1, 1, 0)
+//     MAXIMUM_LIKELIHOOD      sp(-r) + sp(f)             -e^f                Goodfellow 2014, criteria
+//     BOUNDARY_SEEKING        sp(-r) + sp(f)             f^2 / 2             Hjelm 2017: (log D/(1-D))^2 / 2
+//     SOFTMAX                 log Z - r                  log Z - mean(r, f)  Lin 2017, its mu is -logit; the
+//                             Z = sum e^r + sum e^f                          mean is over both batches
+//     DUAL_CONTRASTIVE        log(1 + sum_j e^(f_j - r)) the same with r     Yu 2021
+//                             + log(1 + sum_i e^(f-r_i)) and f exchanged
+//     EBGAN                   r + relu(p - f)            f              10   Zhao 2016, p the margin
+//     BEGAN                   r - k f                    f              .75  Berthelot 2017, p its gamma
+//     MAGAN                   r + relu(m - f)            f              .01  Wang 2017
+//     F_KL ... F_ALPHA        -T(r) + f*(T(f))           -T(f)               Nowozin 2016: T = g_f(v),
+//       F_KL                  T v           f*(T) e^(v-1)                    increasing; minus D's loss is a
+//       F_REVERSE_KL          -e^-v         v - 1                            variational bound, at the best D
+//       F_PEARSON             v             v^2/4 + v                        the divergence itself
+//       F_NEYMAN              1 - e^-v      2 - 2 e^(-v/2)
+//       F_SQUARED_HELLINGER   1 - e^-v      e^v - 1
+//       F_JENSEN_SHANNON      log 2 - sp(-v)  sp(v) - log 2                  twice the usual JSD
+//       F_GAN                 -sp(-v)       sp(v)                            2 JSD - log 4
+//       F_TOTAL_VARIATION     tanh(v)/2     tanh(v)/2
+//       F_ALPHA               1/(1-p) - sp(-v), where p > 1: v         .5   f*(T) = (b^(p/(p-1)) - 1) / p,
+//                                                                           b = relu(1 + (p-1) T); p is not 1
+//     MMD_RBF                 -MMD^2                     MMD^2          1    Li 2017: gan_mmd_rbf(r/p, f/p)
+//     MMD_RATIONAL_QUADRATIC  -MMD^2                     MMD^2          1    Binkowski 2018; likewise
+//     ENERGY                  -distance                  distance            gan_energy_distance
+//     CRAMER                  h(f) - h(r)                2 |r-f| - |f-f'|    Bellemare 2017, algorithm 1; f'
+//                             h(y) = |y-f'| - |y|                            are the fakes other than y
+//     SINKHORN                -divergence                divergence     .1   Genevay 2018; gan_sinkhorn of
+//                                                                            epsilon p, 20 iterations
+// Far out everything stays finite: finite logits beyond +-1e15 count as +-1e15, and the exponentials of the
+// rows that have one go on linearly above the exponent 30. NaN and infinity are passed on.
+//
+// Columns: parameter; what D returns; whether the generator's loss needs the real batch too.
 #define GAN_LOSSES(X)                                                                                        \
-    X(NON_SATURATING, non_saturating) X(MINIMAX, minimax) X(LEAST_SQUARES, least_squares)                    \
-    X(WASSERSTEIN, wasserstein) X(HINGE, hinge)
+    X(NON_SATURATING, non_saturating, 0, PROBABILITY, 0) X(MINIMAX, minimax, 0, PROBABILITY, 0)              \
+    X(LEAST_SQUARES, least_squares, 0, SCORE, 0) X(WASSERSTEIN, wasserstein, 0, SCORE, 0)                    \
+    X(HINGE, hinge, 0, SCORE, 0) X(LEAST_SQUARES_PEARSON, least_squares_pearson, 0, SCORE, 0)                \
+    X(MAXIMUM_LIKELIHOOD, maximum_likelihood, 0, PROBABILITY, 0)                                             \
+    X(BOUNDARY_SEEKING, boundary_seeking, 0, PROBABILITY, 0) X(SOFTMAX, softmax, 0, SCORE, 1)                \
+    X(DUAL_CONTRASTIVE, dual_contrastive, 0, SCORE, 1) X(EBGAN, ebgan, 10, ERROR, 0)                         \
+    X(BEGAN, began, 0.75, ERROR, 0) X(MAGAN, magan, 0.01, ERROR, 0) X(F_KL, f_kl, 0, SCORE, 0)               \
+    X(F_REVERSE_KL, f_reverse_kl, 0, SCORE, 0) X(F_PEARSON, f_pearson, 0, SCORE, 0)                          \
+    X(F_NEYMAN, f_neyman, 0, SCORE, 0) X(F_SQUARED_HELLINGER, f_squared_hellinger, 0, SCORE, 0)              \
+    X(F_JENSEN_SHANNON, f_jensen_shannon, 0, PROBABILITY, 0) X(F_GAN, f_gan, 0, PROBABILITY, 0)              \
+    X(F_TOTAL_VARIATION, f_total_variation, 0, SCORE, 0) X(F_ALPHA, f_alpha, 0.5, SCORE, 0)                  \
+    X(MMD_RBF, mmd_rbf, 1, FEATURES, 1) X(MMD_RATIONAL_QUADRATIC, mmd_rational_quadratic, 1, FEATURES, 1)    \
+    X(ENERGY, energy, 0, FEATURES, 1) X(CRAMER, cramer, 0, FEATURES, 1)                                      \
+    X(SINKHORN, sinkhorn, 0.1, FEATURES, 1)
 typedef enum gan_loss {
-#define GAN__ROW(id, name) GAN_LOSS_##id,
+#define GAN__ROW(id, name, parameter, critic, joint) GAN_LOSS_##id,
     GAN_LOSSES(GAN__ROW)
 #undef GAN__ROW
     GAN_LOSS_COUNT
 } gan_loss;
+// What D returns: a logit of which sigmoid is D(x), a probability; any number, high for real; an error per
+// sample, low for real; features per sample.
+typedef enum gan_critic {
+    GAN_CRITIC_PROBABILITY, GAN_CRITIC_SCORE, GAN_CRITIC_ERROR, GAN_CRITIC_FEATURES
+} gan_critic;
+// Which logits meet, whatever the loss (Jolicoeur-Martineau 2018; not for features). D's loss on r', f':
+//     RELATIVISTIC           r' = r - f, f' = f - r in pairs, and half the loss, so that a loss with
+//                            F(-t) = R(t), such as sp(-r) + sp(f), is R(r - f); batches of one shape
+//     RELATIVISTIC_AVERAGE   r' = r - mean f, f' = f - mean r
+// The generator's is the same with the roles of r' and f' exchanged; for MINIMAX, and where `saturating` is
+// set, it is minus D's.
+typedef enum gan_pairing { GAN_PLAIN = 0, GAN_RELATIVISTIC = 1, GAN_RELATIVISTIC_AVERAGE = 2 } gan_pairing;
+typedef struct gan_loss_desc {      // zero means the default
+    gan_loss kind;
+    gan_pairing pairing;
+    int saturating;                 // the generator minimises minus D's loss (its part): the game's value
+    // Only in D's loss, of those with targets (BCE, least squares): 1 - s for real, s' for fakes, on a scale
+    // from the target of fakes to that of real data (Salimans 2016; s' alone 0 is one-sided).
+    gan_real smoothing, fake_smoothing;
+    gan_real parameter;             // p of the table; 0: its default
+    // What gan_loss_control remembers; begins at zero. BEGAN: k, the convergence M. MAGAN: the margin m, -,
+    // the running means of real and fake errors.
+    gan_real state[4];
+} gan_loss_desc;
 // Batch means, scalars. smoothing s: the target of real data is 1 - s (one-sided label smoothing, Salimans
-// 2016); losses with a target use it.
+// 2016); losses with a target use it. gan_loss_g is for the losses whose generator needs no real batch.
 GAN_API gan_tensor *gan_loss_d(gan_loss loss, gan_tensor *real, gan_tensor *fake, gan_real smoothing);
 GAN_API gan_tensor *gan_loss_g(gan_loss loss, gan_tensor *fake);
+// The same with everything; desc NULL means all defaults. real may be NULL for the generator unless
+// gan_loss_needs_real.
+GAN_API gan_tensor *gan_loss_d_ex(const gan_loss_desc *desc, gan_tensor *real, gan_tensor *fake);
+GAN_API gan_tensor *gan_loss_g_ex(const gan_loss_desc *desc, gan_tensor *real, gan_tensor *fake);
+GAN_API int gan_loss_needs_real(const gan_loss_desc *desc);
+// After each update of D, with the means of r and f that it saw; nothing but for these two.
+//     BEGAN   k += .001 (p r - f), within 0 .. 1; M = r + |p r - f|                         Berthelot 2017
+//     MAGAN   running means of weight p of both errors, in the place of the paper's means over epochs; m is
+//             first that of real data, and becomes it again whenever it is lower than m and than that of
+//             fakes, while that of fakes does not fall                          Wang 2017, algorithm 1
+GAN_API void gan_loss_control(gan_loss_desc *desc, gan_real real_mean, gan_real fake_mean);
 GAN_API const char *gan_loss_name(gan_loss loss);
+GAN_API gan_critic gan_loss_critic(gan_loss loss);
+GAN_API int gan_loss_is_probability(gan_loss loss);     // GAN_CRITIC_PROBABILITY
+
+// Distances between two batches x (N, ...), y (M, ...), each sample flattened: scalars, 0 for equal batches,
+// losses of a generator without a discriminator too. Memory N M F for F numbers a sample.
+//
+// The squared maximum mean discrepancy (Gretton 2012), mean k(x, x') + mean k(y, y') - 2 mean k(x, y) over
+// all pairs, a sample with itself too, of a sum of `count` kernels:
+//     rbf                  exp(-|x - y|^2 / (2 sigma^2))        sigma NULL: 1, 2, 4, 8, 16    Li 2017
+//     rational quadratic   (1 + |x - y|^2 / (2 alpha))^-alpha   alpha NULL: .2, .5, 1, 2, 5   Binkowski 2018
+GAN_API gan_tensor *gan_mmd_rbf(gan_tensor *x, gan_tensor *y, int count, const gan_real *sigma);
+GAN_API gan_tensor *gan_mmd_rational_quadratic(gan_tensor *x, gan_tensor *y, int count,
+                                               const gan_real *alpha);
+// 2 mean |x - y| - mean |x - x'| - mean |y - y'| over all pairs (Szekely 2013)
+GAN_API gan_tensor *gan_energy_distance(gan_tensor *x, gan_tensor *y);
+// W(x, y) - W(x, x) / 2 - W(y, y) / 2 (Genevay 2018) with the entropic optimal transport W of cost |x - y|^2,
+// in its dual form (Feydy 2019): never negative once converged. epsilon in units of the cost (0: .1),
+// iterations of Sinkhorn's algorithm in the log domain (0: 20); small epsilon wants many.
+GAN_API gan_tensor *gan_sinkhorn(gan_tensor *x, gan_tensor *y, gan_real epsilon, int iterations);
+// For a D that is an autoencoder: |x - y| of each sample, (N), of batches of one shape (Zhao 2016).
+GAN_API gan_tensor *gan_reconstruction_error(gan_tensor *x, gan_tensor *y);
+// EBGAN's repelling term for its generator, weight .1 there: the mean over pairs i != j of the squared cosine
+// between codes s_i, s_j; code (N, ...), N from 2 (Zhao 2016, section 2.4).
+GAN_API gan_tensor *gan_pull_away(gan_tensor *code);
 
 // >>penalties: terms on the discriminator, added to its loss (or, for the clip, applied after its update)
 //
@@ -9060,63 +9168,493 @@ GAN_API gan_tensor *gan_dropout(gan_model *m, gan_tensor *x, gan_real p)
     return gan__leave(m, gan_mul(x, mask));
 }
 
-// >>loss: adversarial losses, a table row each; uses layer; tests/test_loss.c
+// >>loss: adversarial losses, a table row each; distances of batches; uses layer; tests/test_loss.c
 //
-// A loss row NAME is gan__loss_NAME_d(r, f, s) and gan__loss_NAME_g(f) with logits r = D(x), f = D(G(z)) and
-// smoothing s.
+// A loss row NAME is gan__loss_NAME_d(in) and gan__loss_NAME_g(in). Where it is not joint, D's loss is
+// a sum of a term of r and one of f: r is NULL where the latter alone is wanted, and NULL goes through
+// operations.
 
-// sp(-r) (1 - s) + sp(r) s + sp(f): cross-entropy with targets 1 - s and 0; sp(-r) + s r is the same and
-// cheaper
-static gan_tensor *gan__loss_minimax_d(gan_tensor *r, gan_tensor *f, gan_real s)
-{
-    gan_tensor *real = gan_mean_all(gan_softplus(gan_neg(r)));
-    if (s != 0) real = gan_add(real, gan_mul_scalar(gan_mean_all(r), s));
-    return gan_add(real, gan_mean_all(gan_softplus(f)));
-}
-static gan_tensor *gan__loss_minimax_g(gan_tensor *f) { return gan_neg(gan_mean_all(gan_softplus(f))); }
+typedef struct gan__loss_in {
+    gan_tensor *r, *f; // D(x), D(G(z)), or what pairing made of them
+    gan_real p, s, t;  // the parameter; the smoothings of the real and of the fake target
+    const gan_real *state;
+} gan__loss_in;
 
-static gan_tensor *gan__loss_non_saturating_d(gan_tensor *r, gan_tensor *f, gan_real s)
+// ---- what rows are made of
+
+// x with finite values beyond +-1e15 brought there, so that squares and sums stay finite; x itself when there
+// are none, or when it holds a NaN or infinity, which the guarded update shall see.
+static gan_tensor *gan__loss_bounded(gan_tensor *x)
 {
-    return gan__loss_minimax_d(r, f, s);
+    const gan_real bound = (gan_real)1e15;
+    size_t i;
+    int far = 0;
+    if (gan__is_poison(x)) return x;
+    for (i = 0; i < x->size; ++i) far |= !(x->data[i] <= bound && x->data[i] >= -bound);
+    return far && gan__all_finite(x) ? gan_clamp(x, -bound, bound) : x;
 }
-static gan_tensor *gan__loss_non_saturating_g(gan_tensor *f)
+
+// e^x, above 30 its tangent there: e^30 (x - 29). Value and slope are continuous, and finite for |x| to 1e15.
+static gan_tensor *gan__loss_exp(gan_tensor *x)
 {
-    return gan_mean_all(gan_softplus(gan_neg(f)));
+    gan_tensor *c = gan_clamp(x, (gan_real)-HUGE_VAL, 30);
+    return gan_mul(gan_exp(c), gan_add_scalar(gan_sub(x, c), 1));
 }
+
+// -mean x
+static gan_tensor *gan__minus_mean(gan_tensor *x)
+{
+    if (gan__is_poison(x)) return x;
+    return gan_mul_scalar(gan_sum_all(x), -(gan_real)(1.0 / (double)x->size));
+}
+
+// R + F, or F alone
+static gan_tensor *gan__loss_terms(gan_tensor *r, gan_tensor *f) { return r ? gan_add(r, f) : f; }
 
 static gan_tensor *gan__half_square(gan_tensor *x, gan_real target)
 {
     return gan_mul_scalar(gan_mean_all(gan_square(gan_add_scalar(x, -target))), (gan_real)0.5);
 }
-static gan_tensor *gan__loss_least_squares_d(gan_tensor *r, gan_tensor *f, gan_real s)
-{
-    return gan_add(gan__half_square(r, 1 - s), gan__half_square(f, 0));
-}
-static gan_tensor *gan__loss_least_squares_g(gan_tensor *f) { return gan__half_square(f, 1); }
 
-static gan_tensor *gan__loss_wasserstein_d(gan_tensor *r, gan_tensor *f, gan_real s)
+// Cross-entropy with targets 1 - s and t: sp(-r) (1 - s) + sp(r) s = sp(-r) + s r, and likewise sp(f) - t f.
+static gan_tensor *gan__loss_bce(const gan__loss_in *a)
 {
-    (void)s;
-    return gan_sub(gan_mean_all(f), gan_mean_all(r));
+    gan_tensor *real = gan_mean_all(gan_softplus(gan_neg(a->r))), *fake;
+    if (a->s != 0) real = gan_add(real, gan_mul_scalar(gan_mean_all(a->r), a->s));
+    fake = gan_mean_all(gan_softplus(a->f));
+    if (a->t != 0) fake = gan_sub(fake, gan_mul_scalar(gan_mean_all(a->f), a->t));
+    return gan__loss_terms(real, fake);
 }
-static gan_tensor *gan__loss_wasserstein_g(gan_tensor *f) { return gan_neg(gan_mean_all(f)); }
 
-static gan_tensor *gan__loss_hinge_d(gan_tensor *r, gan_tensor *f, gan_real s)
+// ---- rows: a term of r and one of f
+
+static gan_tensor *gan__loss_non_saturating_d(const gan__loss_in *a) { return gan__loss_bce(a); }
+static gan_tensor *gan__loss_non_saturating_g(const gan__loss_in *a)
 {
-    (void)s;
-    return gan_add(gan_mean_all(gan_relu(gan_affine(r, -1, 1))),
-                   gan_mean_all(gan_relu(gan_add_scalar(f, 1))));
+    return gan_mean_all(gan_softplus(gan_neg(a->f)));
 }
-static gan_tensor *gan__loss_hinge_g(gan_tensor *f) { return gan_neg(gan_mean_all(f)); }
+
+static gan_tensor *gan__loss_minimax_d(const gan__loss_in *a) { return gan__loss_bce(a); }
+static gan_tensor *gan__loss_minimax_g(const gan__loss_in *a)
+{
+    return gan_neg(gan_mean_all(gan_softplus(a->f)));
+}
+
+static gan_tensor *gan__loss_least_squares_d(const gan__loss_in *a)
+{
+    return gan__loss_terms(gan__half_square(a->r, 1 - a->s), gan__half_square(a->f, a->t));
+}
+static gan_tensor *gan__loss_least_squares_g(const gan__loss_in *a) { return gan__half_square(a->f, 1); }
+
+static gan_tensor *gan__loss_wasserstein_d(const gan__loss_in *a)
+{
+    return gan__loss_terms(gan__minus_mean(a->r), gan_mean_all(a->f));
+}
+static gan_tensor *gan__loss_wasserstein_g(const gan__loss_in *a) { return gan__minus_mean(a->f); }
+
+static gan_tensor *gan__loss_hinge_d(const gan__loss_in *a)
+{
+    return gan__loss_terms(gan_mean_all(gan_relu(gan_affine(a->r, -1, 1))),
+                           gan_mean_all(gan_relu(gan_add_scalar(a->f, 1))));
+}
+static gan_tensor *gan__loss_hinge_g(const gan__loss_in *a) { return gan__minus_mean(a->f); }
+
+static gan_tensor *gan__loss_least_squares_pearson_d(const gan__loss_in *a)
+{
+    return gan__loss_terms(gan__half_square(a->r, 1 - 2 * a->s), gan__half_square(a->f, 2 * a->t - 1));
+}
+static gan_tensor *gan__loss_least_squares_pearson_g(const gan__loss_in *a)
+{
+    return gan__half_square(a->f, 0);
+}
+
+static gan_tensor *gan__loss_maximum_likelihood_d(const gan__loss_in *a) { return gan__loss_bce(a); }
+static gan_tensor *gan__loss_maximum_likelihood_g(const gan__loss_in *a)
+{
+    return gan__minus_mean(gan__loss_exp(a->f));
+}
+
+static gan_tensor *gan__loss_boundary_seeking_d(const gan__loss_in *a) { return gan__loss_bce(a); }
+static gan_tensor *gan__loss_boundary_seeking_g(const gan__loss_in *a) { return gan__half_square(a->f, 0); }
+
+static gan_tensor *gan__loss_margin(const gan__loss_in *a, gan_real margin)
+{
+    return gan__loss_terms(gan_mean_all(a->r), gan_mean_all(gan_relu(gan_affine(a->f, -1, margin))));
+}
+static gan_tensor *gan__loss_ebgan_d(const gan__loss_in *a) { return gan__loss_margin(a, a->p); }
+static gan_tensor *gan__loss_ebgan_g(const gan__loss_in *a) { return gan_mean_all(a->f); }
+
+static gan_tensor *gan__loss_magan_d(const gan__loss_in *a) { return gan__loss_margin(a, a->state[0]); }
+static gan_tensor *gan__loss_magan_g(const gan__loss_in *a) { return gan_mean_all(a->f); }
+
+static gan_tensor *gan__loss_began_d(const gan__loss_in *a)
+{
+    return gan__loss_terms(gan_mean_all(a->r), gan_mul_scalar(gan_mean_all(a->f), -a->state[0]));
+}
+static gan_tensor *gan__loss_began_g(const gan__loss_in *a) { return gan_mean_all(a->f); }
+
+// ---- rows: f-divergences. NAME_t(v, p) is T = g_f(v), NAME_c(v, p) is f*(T).
+
+static gan_tensor *gan__f_kl_t(gan_tensor *v, gan_real p) { return (void)p, v; }
+static gan_tensor *gan__f_kl_c(gan_tensor *v, gan_real p)
+{
+    return (void)p, gan__loss_exp(gan_add_scalar(v, -1));
+}
+
+static gan_tensor *gan__f_reverse_kl_t(gan_tensor *v, gan_real p)
+{
+    return (void)p, gan_neg(gan__loss_exp(gan_neg(v)));
+}
+static gan_tensor *gan__f_reverse_kl_c(gan_tensor *v, gan_real p) { return (void)p, gan_add_scalar(v, -1); }
+
+static gan_tensor *gan__f_pearson_t(gan_tensor *v, gan_real p) { return (void)p, v; }
+static gan_tensor *gan__f_pearson_c(gan_tensor *v, gan_real p)
+{
+    return (void)p, gan_mul(v, gan_affine(v, (gan_real)0.25, 1));
+}
+
+// 1 - e^-v
+static gan_tensor *gan__f_neyman_t(gan_tensor *v, gan_real p)
+{
+    return (void)p, gan_affine(gan__loss_exp(gan_neg(v)), -1, 1);
+}
+static gan_tensor *gan__f_neyman_c(gan_tensor *v, gan_real p)
+{
+    return (void)p, gan_affine(gan__loss_exp(gan_mul_scalar(v, (gan_real)-0.5)), -2, 2);
+}
+
+static gan_tensor *gan__f_squared_hellinger_t(gan_tensor *v, gan_real p) { return gan__f_neyman_t(v, p); }
+static gan_tensor *gan__f_squared_hellinger_c(gan_tensor *v, gan_real p)
+{
+    return (void)p, gan_add_scalar(gan__loss_exp(v), -1);
+}
+
+static gan_tensor *gan__f_jensen_shannon_t(gan_tensor *v, gan_real p)
+{
+    return (void)p, gan_affine(gan_softplus(gan_neg(v)), -1, (gan_real)0.6931471805599453);
+}
+static gan_tensor *gan__f_jensen_shannon_c(gan_tensor *v, gan_real p)
+{
+    return (void)p, gan_add_scalar(gan_softplus(v), (gan_real)-0.6931471805599453);
+}
+
+static gan_tensor *gan__f_gan_t(gan_tensor *v, gan_real p)
+{
+    return (void)p, gan_neg(gan_softplus(gan_neg(v)));
+}
+static gan_tensor *gan__f_gan_c(gan_tensor *v, gan_real p) { return (void)p, gan_softplus(v); }
+
+static gan_tensor *gan__f_total_variation_t(gan_tensor *v, gan_real p)
+{
+    return (void)p, gan_mul_scalar(gan_tanh(v), (gan_real)0.5);
+}
+static gan_tensor *gan__f_total_variation_c(gan_tensor *v, gan_real p)
+{
+    return gan__f_total_variation_t(v, p);
+}
+
+// log sp(-v), which is -v to 7e-12 above 25, where sp(-v) would vanish
+static gan_tensor *gan__log_softplus_neg(gan_tensor *v)
+{
+    gan_tensor *c = gan_clamp(v, (gan_real)-HUGE_VAL, 25);
+    return gan_sub(gan_log(gan_softplus(gan_neg(c))), gan_sub(v, c));
+}
+
+// max(b, 1e-12)^q, q > 1, above B, where it is e^30, its tangent there
+static gan_tensor *gan__loss_pow(gan_tensor *b, gan_real q)
+{
+    const gan_real top = (gan_real)exp(30 / (double)q);
+    gan_tensor *more = gan_relu(gan_add_scalar(b, -top));
+    return gan_mul(gan_pow_scalar(gan_clamp(b, (gan_real)1e-12, top), q), gan_affine(more, q / top, 1));
+}
+
+static gan_tensor *gan__f_alpha_t(gan_tensor *v, gan_real p)
+{
+    return p > 1 ? v : gan_affine(gan_softplus(gan_neg(v)), -1, 1 / (1 - p));
+}
+// b = 1 + (p - 1) T is (1 - p) sp(-v) where p < 1
+static gan_tensor *gan__f_alpha_c(gan_tensor *v, gan_real p)
+{
+    const gan_real q = p / (p - 1);
+    gan_tensor *y;
+    if (p > 1) y = gan__loss_pow(gan_affine(v, p - 1, 1), q);
+    else y = gan__loss_exp(gan_affine(gan__log_softplus_neg(v), q, q * (gan_real)log(1 - (double)p)));
+    return gan_affine(y, 1 / p, -1 / p);
+}
+
+#define GAN__F_GAN(name)                                                                                     \
+    static gan_tensor *gan__loss_##name##_d(const gan__loss_in *a)                                           \
+    {                                                                                                        \
+        return gan__loss_terms(gan__minus_mean(gan__##name##_t(a->r, a->p)),                                 \
+                               gan_mean_all(gan__##name##_c(a->f, a->p)));                                   \
+    }                                                                                                        \
+    static gan_tensor *gan__loss_##name##_g(const gan__loss_in *a)                                           \
+    {                                                                                                        \
+        return gan__minus_mean(gan__##name##_t(a->f, a->p));                                                 \
+    }
+GAN__F_GAN(f_kl)
+GAN__F_GAN(f_reverse_kl)
+GAN__F_GAN(f_pearson)
+GAN__F_GAN(f_neyman)
+GAN__F_GAN(f_squared_hellinger)
+GAN__F_GAN(f_jensen_shannon)
+GAN__F_GAN(f_gan)
+GAN__F_GAN(f_total_variation)
+GAN__F_GAN(f_alpha)
+
+// ---- rows: both batches in one term
+
+static gan_tensor *gan__loss_softmax_d(const gan__loss_in *a)
+{
+    gan_tensor *all = gan_concat(0, 2, gan_reshape(a->r, 1, -1), gan_reshape(a->f, 1, -1));
+    return gan_sub(gan_logsumexp(all, 0, 0), gan_mean_all(a->r));
+}
+static gan_tensor *gan__loss_softmax_g(const gan__loss_in *a)
+{
+    gan_tensor *all = gan_concat(0, 2, gan_reshape(a->r, 1, -1), gan_reshape(a->f, 1, -1));
+    return gan_sub(gan_logsumexp(all, 0, 0), gan_mean_all(all));
+}
+
+// log(1 + sum e^t) = sp(log sum e^t)
+static gan_tensor *gan__loss_contrast(gan_tensor *t, int axis)
+{
+    return gan_mean_all(gan_softplus(gan_logsumexp(t, axis, 0)));
+}
+static gan_tensor *gan__loss_dual_contrastive(gan_tensor *r, gan_tensor *f)
+{
+    gan_tensor *t = gan_sub(gan_reshape(f, 2, 1, -1), gan_reshape(r, 2, -1, 1)); // f_j - r_i at (i, j)
+    return gan_add(gan__loss_contrast(t, 1), gan__loss_contrast(t, 0));
+}
+static gan_tensor *gan__loss_dual_contrastive_d(const gan__loss_in *a)
+{
+    return gan__loss_dual_contrastive(a->r, a->f);
+}
+static gan_tensor *gan__loss_dual_contrastive_g(const gan__loss_in *a)
+{
+    return gan__loss_dual_contrastive(a->f, a->r);
+}
+
+// ---- distances between batches, and their rows
+
+// x (N, ...) and y (M, ...) as bounded features (N, F), (M, F). Where they are none: NULL, and xy[0] is what
+// the caller shall return.
+static gan_context *gan__features(const char *name, gan_tensor *x, gan_tensor *y, gan_tensor **xy)
+{
+    gan_context *ctx;
+    xy[0] = x;
+    xy[1] = y;
+    ctx = gan__inputs(GAN_OP_NONE, 2, xy, &x);
+    if (ctx && xy[0]->ndim && y->ndim) {
+        xy[0] = gan__loss_bounded(gan_flatten(xy[0]));
+        xy[1] = gan__loss_bounded(gan_flatten(y));
+        if (gan__is_poison(xy[0]) || gan__is_poison(xy[1])) x = ctx->poison;
+        else if (xy[0]->dim[1] == xy[1]->dim[1] && xy[0]->size && xy[1]->size) return ctx;
+    }
+    if (ctx && !ctx->error)
+        x = gan__fail(ctx, GAN_ERROR_SHAPE,
+                      "%s: batches %t and %t; (N, ...) and (M, ...) with as many numbers a sample", name,
+                      xy[0], y);
+    xy[0] = x;
+    return NULL;
+}
+
+// x_i - y_j at (i, j) of (N, M, F)
+static gan_tensor *gan__differences(gan_tensor *x, gan_tensor *y)
+{
+    if (gan__is_poison(x) || gan__is_poison(y)) return gan__is_poison(x) ? x : y;
+    return gan_sub(gan_reshape(x, 3, x->dim[0], 1, x->dim[1]), gan_reshape(y, 3, 1, y->dim[0], y->dim[1]));
+}
+static gan_tensor *gan__square_distances(gan_tensor *x, gan_tensor *y)
+{
+    return gan_sum(gan_square(gan__differences(x, y)), GAN_AXIS(2), 0);
+}
+static gan_tensor *gan__mean_distance(gan_tensor *x, gan_tensor *y)
+{
+    return gan_mean_all(gan_norm(gan__differences(x, y), GAN_AXIS(2), 0));
+}
+
+// A likeness of two batches, or a cost, with what it is computed by.
+typedef struct gan__likeness {
+    gan_tensor *(*between)(const struct gan__likeness *k, gan_tensor *x, gan_tensor *y);
+    gan_tensor *(*kernel)(gan_tensor *square_distance, gan_real width);
+    int count; // of widths; iterations
+    const gan_real *widths;
+    gan_real epsilon;
+} gan__likeness;
+
+// K(x, x) + K(y, y) - 2 K(x, y)
+static gan_tensor *gan__unlike(const gan__likeness *k, gan_tensor *x, gan_tensor *y)
+{
+    gan_tensor *own = gan_add(k->between(k, x, x), k->between(k, y, y));
+    return gan_sub(own, gan_mul_scalar(k->between(k, x, y), 2));
+}
+
+static gan_tensor *gan__mean_kernel(const gan__likeness *k, gan_tensor *x, gan_tensor *y)
+{
+    gan_tensor *d = gan__square_distances(x, y), *sum = k->kernel(d, k->widths[0]);
+    int i;
+    for (i = 1; i < k->count; ++i) sum = gan_add(sum, k->kernel(d, k->widths[i]));
+    return gan_mean_all(sum);
+}
+
+static gan_tensor *gan__rbf(gan_tensor *d, gan_real sigma)
+{
+    return gan_exp(gan_mul_scalar(d, (gan_real)(-0.5 / ((double)sigma * (double)sigma))));
+}
+static gan_tensor *gan__rational_quadratic(gan_tensor *d, gan_real alpha)
+{
+    return gan_pow_scalar(gan_affine(d, (gan_real)(0.5 / (double)alpha), 1), -alpha);
+}
+
+static gan_tensor *gan__mmd(const char *name, gan_tensor *x, gan_tensor *y, int count, const gan_real *widths,
+                            gan_tensor *(*kernel)(gan_tensor *, gan_real))
+{
+    gan_tensor *xy[2];
+    gan__likeness k;
+    gan_context *ctx = gan__features(name, x, y, xy);
+    int i;
+    if (!ctx) return xy[0];
+    for (i = 0; i < count && widths[i] > 0; ++i) {}
+    if (i < count || count < 1)
+        return gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: kernel %d of %d; widths must be given and positive",
+                         name, i + 1, count);
+    memset(&k, 0, sizeof k);
+    k.between = gan__mean_kernel;
+    k.kernel = kernel;
+    k.count = count;
+    k.widths = widths;
+    return gan__unlike(&k, xy[0], xy[1]);
+}
+
+GAN_API gan_tensor *gan_mmd_rbf(gan_tensor *x, gan_tensor *y, int count, const gan_real *sigma)
+{
+    static const gan_real sigmas[] = {1, 2, 4, 8, 16};
+    return gan__mmd("mmd_rbf", x, y, sigma ? count : 5, sigma ? sigma : sigmas, gan__rbf);
+}
+GAN_API gan_tensor *gan_mmd_rational_quadratic(gan_tensor *x, gan_tensor *y, int count, const gan_real *alpha)
+{
+    static const gan_real alphas[] = {(gan_real)0.2, (gan_real)0.5, 1, 2, 5};
+    return gan__mmd("mmd_rational_quadratic", x, y, alpha ? count : 5, alpha ? alpha : alphas,
+                    gan__rational_quadratic);
+}
+
+static gan_tensor *gan__between_distance(const gan__likeness *k, gan_tensor *x, gan_tensor *y)
+{
+    return (void)k, gan__mean_distance(x, y);
+}
+
+GAN_API gan_tensor *gan_energy_distance(gan_tensor *x, gan_tensor *y)
+{
+    gan_tensor *xy[2];
+    gan__likeness k;
+    if (!gan__features("energy_distance", x, y, xy)) return xy[0];
+    memset(&k, 0, sizeof k);
+    k.between = gan__between_distance;
+    return gan_neg(gan__unlike(&k, xy[0], xy[1]));
+}
+
+// With A = -|x_i - y_j|^2 / epsilon, (N, M), and the potentials u (N, 1), w (1, M) in units of epsilon:
+// u = log M - lse_j(w + A), w = log N - lse_i(u + A), W = epsilon (mean u + mean w). After an update of w the
+// plan has mass 1, so that this is the dual's value and never more than W.
+static gan_tensor *gan__transport(const gan__likeness *k, gan_tensor *x, gan_tensor *y)
+{
+    gan_tensor *a = gan_mul_scalar(gan__square_distances(x, y), -1 / k->epsilon), *u = NULL, *w = NULL;
+    int i;
+    if (gan__is_poison(a)) return a;
+    for (i = 0; i < k->count; ++i) {
+        u = gan_logsumexp(w ? gan_add(w, a) : a, 1, GAN_KEEPDIM);
+        u = gan_affine(u, -1, (gan_real)log((double)y->dim[0]));
+        w = gan_affine(gan_logsumexp(gan_add(u, a), 0, GAN_KEEPDIM), -1, (gan_real)log((double)x->dim[0]));
+    }
+    return gan_mul_scalar(gan_add(gan_mean_all(u), gan_mean_all(w)), k->epsilon);
+}
+
+GAN_API gan_tensor *gan_sinkhorn(gan_tensor *x, gan_tensor *y, gan_real epsilon, int iterations)
+{
+    gan_tensor *xy[2];
+    gan__likeness k;
+    gan_context *ctx = gan__features("sinkhorn", x, y, xy);
+    if (!ctx) return xy[0];
+    if (!(epsilon >= 0) || iterations < 0)
+        return gan__fail(ctx, GAN_ERROR_ARGUMENT, "sinkhorn: epsilon %f, iterations %d must not be negative",
+                         (double)epsilon, iterations);
+    memset(&k, 0, sizeof k);
+    k.between = gan__transport;
+    k.count = iterations ? iterations : 20;
+    k.epsilon = epsilon > 0 ? epsilon : (gan_real)0.1;
+    return gan_mul_scalar(gan__unlike(&k, xy[0], xy[1]), (gan_real)-0.5);
+}
+
+// The features in units of p; distances of batches do not tell who is real, so D's loss is minus G's.
+static gan_tensor *gan__loss_mmd_rbf_g(const gan__loss_in *a)
+{
+    return gan_mmd_rbf(gan_mul_scalar(a->r, 1 / a->p), gan_mul_scalar(a->f, 1 / a->p), 0, NULL);
+}
+static gan_tensor *gan__loss_mmd_rbf_d(const gan__loss_in *a) { return gan_neg(gan__loss_mmd_rbf_g(a)); }
+
+static gan_tensor *gan__loss_mmd_rational_quadratic_g(const gan__loss_in *a)
+{
+    return gan_mmd_rational_quadratic(gan_mul_scalar(a->r, 1 / a->p), gan_mul_scalar(a->f, 1 / a->p), 0,
+                                      NULL);
+}
+static gan_tensor *gan__loss_mmd_rational_quadratic_d(const gan__loss_in *a)
+{
+    return gan_neg(gan__loss_mmd_rational_quadratic_g(a));
+}
+
+static gan_tensor *gan__loss_energy_g(const gan__loss_in *a) { return gan_energy_distance(a->r, a->f); }
+static gan_tensor *gan__loss_energy_d(const gan__loss_in *a) { return gan_neg(gan__loss_energy_g(a)); }
+
+static gan_tensor *gan__loss_sinkhorn_g(const gan__loss_in *a) { return gan_sinkhorn(a->r, a->f, a->p, 0); }
+static gan_tensor *gan__loss_sinkhorn_d(const gan__loss_in *a) { return gan_neg(gan__loss_sinkhorn_g(a)); }
+
+// mean |r - f| and the mean of |f - f'| over pairs of different fakes, an unbiased estimate. 0 on error.
+static int gan__cramer(const gan__loss_in *a, gan_tensor **rf, gan_tensor **apart, gan_tensor **ff)
+{
+    gan_context *ctx = gan__features("cramer", a->r, a->f, rf);
+    double m;
+    if (!ctx) return 0;
+    m = (double)rf[1]->dim[0];
+    if (m < 2) {
+        rf[0] = gan__fail(ctx, GAN_ERROR_SHAPE,
+                          "cramer: fakes %t; a batch of at least 2 is needed, since each "
+                          "is compared with others",
+                          a->f);
+        return 0;
+    }
+    *apart = gan__mean_distance(rf[0], rf[1]);
+    *ff = gan_mul_scalar(gan__mean_distance(rf[1], rf[1]), (gan_real)(m / (m - 1)));
+    return 1;
+}
+static gan_tensor *gan__loss_cramer_d(const gan__loss_in *a)
+{
+    gan_tensor *rf[2], *apart, *ff;
+    if (!gan__cramer(a, rf, &apart, &ff)) return rf[0];
+    rf[0] = gan_mean_all(gan_norm_per_sample(rf[0]));
+    rf[1] = gan_mean_all(gan_norm_per_sample(rf[1]));
+    return gan_sub(gan_sub(ff, rf[1]), gan_sub(apart, rf[0]));
+}
+static gan_tensor *gan__loss_cramer_g(const gan__loss_in *a)
+{
+    gan_tensor *rf[2], *apart, *ff;
+    if (!gan__cramer(a, rf, &apart, &ff)) return rf[0];
+    return gan_sub(gan_mul_scalar(apart, 2), ff);
+}
+
+// ---- the table and what calls it
 
 typedef struct gan__loss_row {
     const char *name;
-    gan_tensor *(*d)(gan_tensor *r, gan_tensor *f, gan_real s);
-    gan_tensor *(*g)(gan_tensor *f);
+    gan_real parameter;
+    gan_critic critic;
+    int joint;
+    gan_tensor *(*d)(const gan__loss_in *a);
+    gan_tensor *(*g)(const gan__loss_in *a);
 } gan__loss_row;
 
 static const gan__loss_row gan__losses[] = {
-#define GAN__ROW(id, name) {#name, gan__loss_##name##_d, gan__loss_##name##_g},
+#define GAN__ROW(id, name, parameter, critic, joint)                                                         \
+    {#name, (gan_real)parameter, GAN_CRITIC_##critic, joint, gan__loss_##name##_d, gan__loss_##name##_g},
     GAN_LOSSES(GAN__ROW)
 #undef GAN__ROW
 };
@@ -9128,28 +9666,208 @@ static int gan__loss_known(gan_context *ctx, gan_loss loss)
     return 0;
 }
 
-GAN_API gan_tensor *gan_loss_d(gan_loss loss, gan_tensor *real, gan_tensor *fake, gan_real smoothing)
+// Whether the description is one that can be computed.
+static int gan__loss_fits(gan_context *ctx, const gan_loss_desc *desc)
+{
+    const gan__loss_row *row = &gan__losses[0];
+    if (!gan__loss_known(ctx, desc->kind)) return 0;
+    row += desc->kind;
+    if ((int)desc->pairing < 0 || desc->pairing > GAN_RELATIVISTIC_AVERAGE)
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "loss %s: pairing %d is unknown; take one of gan_pairing",
+                  row->name, (int)desc->pairing);
+    else if (desc->pairing != GAN_PLAIN && row->critic == GAN_CRITIC_FEATURES)
+        gan__fail(ctx, GAN_ERROR_ARGUMENT,
+                  "loss %s compares whole batches of features, which cannot be paired; use GAN_PLAIN",
+                  row->name);
+    else if (desc->kind == GAN_LOSS_F_ALPHA && desc->parameter == 1)
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "loss f_alpha: alpha 1 is GAN_LOSS_F_KL");
+    else if (row->critic == GAN_CRITIC_FEATURES && !(desc->parameter >= 0))
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "loss %s: parameter %f must be positive, or 0 for its default",
+                  row->name, (double)desc->parameter);
+    else return 1;
+    return 0;
+}
+
+// What a row is given: bounded logits, the parameter, the state; no smoothing.
+static gan__loss_in gan__loss_open(const gan_loss_desc *desc, gan_tensor *real, gan_tensor *fake)
+{
+    gan__loss_in a;
+    memset(&a, 0, sizeof a);
+    a.r = gan__loss_bounded(real);
+    a.f = gan__loss_bounded(fake);
+    a.p = desc->parameter != 0 ? desc->parameter : gan__losses[desc->kind].parameter;
+    a.state = desc->state;
+    return a;
+}
+
+// D's loss of paired logits, those of a changed to that; the roles exchanged for the generator.
+static gan_tensor *gan__loss_paired(const gan_loss_desc *desc, gan__loss_in *a, int exchanged)
+{
+    gan_tensor *r = a->r, *f = a->f, *loss;
+    const int pairs = desc->pairing == GAN_RELATIVISTIC;
+    if (gan__is_poison(r) || gan__is_poison(f)) return gan__is_poison(r) ? r : f;
+    if (pairs && (r->ndim != f->ndim || memcmp(r->dim, f->dim, (size_t)r->ndim * sizeof *r->dim)))
+        return gan__fail(r->ctx, GAN_ERROR_SHAPE,
+                         "loss %s: relativistic pairs need outputs of one shape, not %t and %t; "
+                         "GAN_RELATIVISTIC_AVERAGE takes any",
+                         gan__losses[desc->kind].name, r, f);
+    if (desc->pairing != GAN_PLAIN) {
+        a->r = gan_sub(r, pairs ? f : gan_mean_all(f));
+        a->f = gan_sub(f, pairs ? r : gan_mean_all(r));
+    }
+    if (exchanged) {
+        r = a->r;
+        a->r = a->f;
+        a->f = r;
+    }
+    loss = gan__losses[desc->kind].d(a);
+    return pairs ? gan_mul_scalar(loss, (gan_real)0.5) : loss;
+}
+
+GAN_API gan_tensor *gan_loss_d_ex(const gan_loss_desc *desc, gan_tensor *real, gan_tensor *fake)
 {
     gan_tensor *in[2], *bad;
+    gan_loss_desc plain;
+    gan__loss_in a;
     gan_context *ctx;
+    memset(&plain, 0, sizeof plain);
+    if (!desc) desc = &plain;
     in[0] = real;
     in[1] = fake;
     ctx = gan__inputs(GAN_OP_NONE, 2, in, &bad);
     if (!ctx) return bad;
-    return gan__loss_known(ctx, loss) ? gan__losses[loss].d(real, fake, smoothing) : ctx->poison;
+    if (!gan__loss_fits(ctx, desc)) return ctx->poison;
+    a = gan__loss_open(desc, real, fake);
+    a.s = desc->smoothing;
+    a.t = desc->fake_smoothing;
+    return gan__loss_paired(desc, &a, 0);
+}
+
+GAN_API gan_tensor *gan_loss_g_ex(const gan_loss_desc *desc, gan_tensor *real, gan_tensor *fake)
+{
+    gan_tensor *in[2], *bad;
+    gan_loss_desc plain;
+    gan__loss_in a;
+    gan_context *ctx;
+    int minus;
+    memset(&plain, 0, sizeof plain);
+    if (!desc) desc = &plain;
+    in[0] = fake;
+    in[1] = real;
+    ctx = gan__inputs(GAN_OP_NONE, real ? 2 : 1, in, &bad);
+    if (!ctx) return bad;
+    if (!gan__loss_fits(ctx, desc)) return ctx->poison;
+    if (!real && gan_loss_needs_real(desc))
+        return gan__fail(ctx, GAN_ERROR_ARGUMENT,
+                         "loss %s: the generator's loss needs D's output on real data too, unless plain and "
+                         "not joint: call gan_loss_g_ex with it",
+                         gan__losses[desc->kind].name);
+    a = gan__loss_open(desc, real, fake);
+    minus = desc->saturating || (desc->kind == GAN_LOSS_MINIMAX && desc->pairing != GAN_PLAIN);
+    if (desc->pairing == GAN_PLAIN && !minus) return gan__losses[desc->kind].g(&a);
+    if (gan_loss_needs_real(desc)) bad = gan__loss_paired(desc, &a, !minus);
+    else {
+        a.r = NULL;
+        bad = gan__losses[desc->kind].d(&a);
+    }
+    return minus ? gan_neg(bad) : bad;
+}
+
+GAN_API gan_tensor *gan_loss_d(gan_loss loss, gan_tensor *real, gan_tensor *fake, gan_real smoothing)
+{
+    gan_loss_desc desc;
+    memset(&desc, 0, sizeof desc);
+    desc.kind = loss;
+    desc.smoothing = smoothing;
+    return gan_loss_d_ex(&desc, real, fake);
 }
 
 GAN_API gan_tensor *gan_loss_g(gan_loss loss, gan_tensor *fake)
 {
-    gan_tensor *bad;
-    gan_context *ctx = gan__inputs(GAN_OP_NONE, 1, &fake, &bad);
-    if (!ctx) return bad;
-    return gan__loss_known(ctx, loss) ? gan__losses[loss].g(fake) : ctx->poison;
+    gan_loss_desc desc;
+    memset(&desc, 0, sizeof desc);
+    desc.kind = loss;
+    return gan_loss_g_ex(&desc, NULL, fake);
+}
+
+GAN_API int gan_loss_needs_real(const gan_loss_desc *desc)
+{
+    if (!desc || (int)desc->kind < 0 || desc->kind >= GAN_LOSS_COUNT) return 0;
+    return desc->pairing != GAN_PLAIN || gan__losses[desc->kind].joint;
+}
+
+// Berthelot 2017, section 3.3 and 3.4.1
+static void gan__began_control(gan_real *state, gan_real gamma, gan_real r, gan_real f)
+{
+    const gan_real lambda = (gan_real)0.001, more = gamma * r - f, k = state[0] + lambda * more;
+    state[0] = k < 0 ? 0 : k > 1 ? 1 : k;
+    state[1] = r + (more < 0 ? -more : more);
+}
+
+static void gan__magan_control(gan_real *state, gan_real rate, gan_real r, gan_real f)
+{
+    const gan_real before = state[3];
+    if (state[0] == 0) {
+        state[0] = state[2] = r;
+        state[3] = f;
+        return;
+    }
+    state[2] += rate * (r - state[2]);
+    state[3] += rate * (f - state[3]);
+    if (state[2] < state[0] && state[2] < state[3] && state[3] >= before) state[0] = state[2];
+}
+
+GAN_API void gan_loss_control(gan_loss_desc *desc, gan_real real_mean, gan_real fake_mean)
+{
+    gan_real p;
+    if (!desc || !gan__is_finite(real_mean) || !gan__is_finite(fake_mean)) return;
+    if (desc->kind != GAN_LOSS_BEGAN && desc->kind != GAN_LOSS_MAGAN) return;
+    p = desc->parameter != 0 ? desc->parameter : gan__losses[desc->kind].parameter;
+    if (desc->kind == GAN_LOSS_BEGAN) gan__began_control(desc->state, p, real_mean, fake_mean);
+    else gan__magan_control(desc->state, p, real_mean, fake_mean);
 }
 
 GAN_API const char *gan_loss_name(gan_loss loss)
 {
     return (int)loss >= 0 && loss < GAN_LOSS_COUNT ? gan__losses[loss].name : "unknown";
+}
+
+GAN_API gan_critic gan_loss_critic(gan_loss loss)
+{
+    return (int)loss >= 0 && loss < GAN_LOSS_COUNT ? gan__losses[loss].critic : GAN_CRITIC_SCORE;
+}
+
+GAN_API int gan_loss_is_probability(gan_loss loss) { return gan_loss_critic(loss) == GAN_CRITIC_PROBABILITY; }
+
+GAN_API gan_tensor *gan_reconstruction_error(gan_tensor *x, gan_tensor *y)
+{
+    gan_tensor *in[2], *bad;
+    in[0] = x;
+    in[1] = y;
+    if (!gan__inputs(GAN_OP_NONE, 2, in, &bad)) return bad;
+    if (x->ndim < 1 || x->ndim != y->ndim || memcmp(x->dim, y->dim, (size_t)x->ndim * sizeof *x->dim))
+        return gan__fail(x->ctx, GAN_ERROR_SHAPE,
+                         "reconstruction_error: %t and %t; two batches of one shape (N, ...) are needed", x,
+                         y);
+    return gan_norm_per_sample(gan_sub(gan__loss_bounded(x), gan__loss_bounded(y)));
+}
+
+// The sum over all pairs of the squared cosine, less that of each code with itself.
+GAN_API gan_tensor *gan_pull_away(gan_tensor *code)
+{
+    gan_tensor *bad, *own;
+    gan_context *ctx = gan__inputs(GAN_OP_NONE, 1, &code, &bad);
+    double n;
+    if (!ctx) return bad;
+    if (code->ndim < 1 || code->dim[0] < 2)
+        return gan__fail(ctx, GAN_ERROR_SHAPE, "pull_away: codes %t; (N, ...) with N from 2 is needed", code);
+    n = (double)code->dim[0];
+    code = gan__loss_bounded(gan_flatten(code));
+    own = gan_norm(code, GAN_AXIS(1), GAN_KEEPDIM);
+    code = gan_div(code, gan_maximum(own, gan_scalar(ctx, (gan_real)1e-12)));
+    own = gan_sum_all(gan_square(gan_sum(gan_square(code), GAN_AXIS(1), 0)));
+    return gan_mul_scalar(gan_sub(gan_sum_all(gan_square(gan_matmul_t(code, 0, code, 1))), own),
+                          (gan_real)(1 / (n * (n - 1))));
 }
 
 // >>penalty: terms on gradients and weights, a table row each; uses layer; tests/test_penalty.c
@@ -11695,6 +12413,7 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed)
 #undef GAN__CONV_WINDOWS
 #undef GAN__DATA_POSIX
 #undef GAN__DEPTH_BLOCK
+#undef GAN__F_GAN
 #undef GAN__GRAIN
 #undef GAN__HAVE_AVX2
 #undef GAN__HAVE_AVX512
