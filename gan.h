@@ -465,6 +465,38 @@ GAN_API gan_init gan_init_orthogonal(gan_real gain);                    // Saxe 
 // default one).
 GAN_API void gan_model_init(gan_model *m, gan_init weights);
 
+// Reparametrised weights: what a layer uses is computed in each forward from what is trained.
+//
+//     SPECTRAL_NORM   W / sigma, sigma = u' W v after one power iteration a forward in GAN_TRAIN (15 more at the
+//                     start), u and v constants; W as (out, rest), a vector by its own norm; eps 1e-12; a zero
+//                     weight stays zero                                                           Miyato 2018
+//     WEIGHT_NORM     g V / |V|, one norm for each index of dimension 0       Salimans and Kingma 2016, eq. 2
+//     EQUALIZED_LR    gain lr / sqrt(fan_in) W with W drawn from N(0, 1 / lr^2) (unless the initialiser is zeros),
+//                     biases lr b, 0 at first: steps lr times as large        Karras 2018, 4.1; 2019, appendix C
+//
+// Parameters have PyTorch's names (torch.nn.utils.parametrizations): for "fc.weight"
+// "fc.parametrizations.weight.original" with the buffers "...weight.0._u" and "...weight.0._v", or
+// "...weight.original0" (g) and "...weight.original1" (V); equalised weights keep theirs, as in StyleGAN2-ADA.
+#define GAN_PARAMETRIZATIONS(X)                                                                              \
+    X(NONE, none) X(SPECTRAL_NORM, spectral_norm) X(WEIGHT_NORM, weight_norm) X(EQUALIZED_LR, equalized_lr)
+typedef enum gan_parametrization {
+#define GAN__ROW(id, name) GAN_PARAMETRIZATION_##id,
+    GAN_PARAMETRIZATIONS(GAN__ROW)
+#undef GAN__ROW
+    GAN_PARAMETRIZATION_COUNT
+} gan_parametrization;
+GAN_API const char *gan_parametrization_name(gan_parametrization kind);
+// For the weights of linear, conv2d, conv_transpose2d, embedding and gan_weight that are yet to be made: prefix
+// NULL means all, "conv1" covers "conv1.weight"; the last call about a weight counts. An error for a weight
+// that is there and has another parametrisation. gain (0: sqrt(2), He's for ReLU) and lr (0: 1) are
+// EQUALIZED_LR's. fan_in is the number of inputs of an output: for conv_transpose2d in / groups kh kw, for an
+// embedding 1.
+GAN_API void gan_model_parametrize(gan_model *m, const char *prefix, gan_parametrization kind, gan_real gain,
+                                   gan_real lr);
+// For layers of your own: gan_param, and then the parametrisation that was asked for. Dimension 0 is that of
+// the outputs.
+GAN_API gan_tensor *gan_weight(gan_model *m, const char *name, gan_init init, int ndim, ...);
+
 // Your own parameter, and a buffer (saved, not trained).
 GAN_API gan_tensor *gan_param(gan_model *m, const char *name, gan_init init, int ndim, ...);
 GAN_API gan_tensor *gan_buffer(gan_model *m, const char *name, gan_real value, int ndim, ...);
@@ -8446,15 +8478,18 @@ typedef struct gan__param {
     gan_tensor *tensor;
     gan__state *state;
     int trainable, frozen;
+    const char *weight; // the name of the weight that it is, or that is made of it; NULL: of none
+    int how;            // its gan_parametrization
 } gan__param;
 
-// What gan_model_freeze said, in order; the last word on a name counts, for parameters that are yet to come
-// too.
-typedef struct gan__freeze {
-    struct gan__freeze *next;
+// What gan_model_freeze or gan_model_parametrize said, in order; the last word on a name counts, for
+// parameters that are yet to come too.
+typedef struct gan__rule {
+    struct gan__rule *next;
     const char *prefix; // "" is everything
-    int frozen;
-} gan__freeze;
+    int what;           // frozen, or a gan_parametrization
+    gan_real gain, lr;
+} gan__rule;
 
 struct gan_model {
     gan_context *ctx;
@@ -8465,7 +8500,7 @@ struct gan_model {
     gan_mode mode;
     gan_init init;
     gan__param *params, *params_end, *hint; // hint: where the next look-up will most likely succeed
-    gan__freeze *freezes;
+    gan__rule *freezes, *rules;             // rules: parametrisations
     int count, optimizers;
 };
 
@@ -8574,36 +8609,54 @@ GAN_API size_t gan_model_parameters(const gan_model *m)
     return n;
 }
 
-static int gan__covers(const char *prefix, const char *name)
+// Whether prefix covers the parameter layer.part, or layer when part is "".
+static int gan__covers(const char *prefix, const char *layer, const char *part)
 {
-    const size_t n = strlen(prefix);
-    return !n || (!strncmp(name, prefix, n) && (!name[n] || name[n] == '.'));
+    const size_t n = strlen(prefix), k = strlen(layer);
+    if (n <= k) return !n || (!strncmp(layer, prefix, n) && (!layer[n] || layer[n] == '.'));
+    return *part && !strncmp(layer, prefix, k) && prefix[k] == '.' && gan__covers(prefix + k + 1, part, "");
+}
+
+// The last word on layer.part; NULL when nothing was said.
+static const gan__rule *gan__rule_for(const gan__rule *r, const char *layer, const char *part)
+{
+    const gan__rule *last = NULL;
+    for (; r; r = r->next)
+        if (gan__covers(r->prefix, layer, part)) last = r;
+    return last;
+}
+
+// The rule about a prefix (NULL: everything), new or said before, at the end of the list. NULL: no memory.
+static gan__rule *gan__rule_say(gan_context *ctx, gan__rule **list, const char *prefix)
+{
+    gan__rule *r = NULL, **link;
+    if (!prefix) prefix = "";
+    for (link = list; *link; link = &(*link)->next)
+        if (!strcmp((*link)->prefix, prefix)) {
+            r = *link;
+            *link = r->next;
+            break;
+        }
+    if (!r) {
+        r = (gan__rule *)gan__persist(ctx, sizeof *r);
+        if (!r) return NULL;
+        r->prefix = *prefix ? gan__name(ctx, prefix, "", "") : "";
+        if (!r->prefix) return NULL;
+    }
+    r->next = NULL;
+    for (link = list; *link; link = &(*link)->next) {}
+    *link = r;
+    return r;
 }
 
 GAN_API void gan_model_freeze(gan_model *m, const char *prefix, int frozen)
 {
-    gan__freeze *f = NULL, **link;
+    gan__rule *r = m ? gan__rule_say(m->ctx, &m->freezes, prefix) : NULL;
     gan__param *p;
-    if (!m) return;
-    if (!prefix) prefix = "";
-    for (link = &m->freezes; *link; link = &(*link)->next) // said before: it moves to the end
-        if (!strcmp((*link)->prefix, prefix)) {
-            f = *link;
-            *link = f->next;
-            break;
-        }
-    if (!f) {
-        f = (gan__freeze *)gan__persist(m->ctx, sizeof *f);
-        if (!f) return;
-        f->prefix = *prefix ? gan__name(m->ctx, prefix, "", "") : "";
-        if (!f->prefix) return;
-    }
-    f->frozen = frozen != 0;
-    f->next = NULL;
-    for (link = &m->freezes; *link; link = &(*link)->next) {}
-    *link = f;
+    if (!r) return;
+    r->what = frozen != 0;
     for (p = m->params; p; p = p->next)
-        if (gan__covers(f->prefix, p->name)) p->frozen = f->frozen;
+        if (gan__covers(r->prefix, p->name, "")) p->frozen = r->what;
 }
 
 // initialisers
@@ -8746,7 +8799,7 @@ static gan_tensor *gan__parameter(gan_model *m, const char *layer, const char *p
 {
     gan_context *ctx = m->ctx;
     gan__param *p = m->hint;
-    const gan__freeze *f;
+    const gan__rule *f;
     const size_t n = layer ? strlen(layer) : 0;
     size_t size;
     int again;
@@ -8786,8 +8839,8 @@ static gan_tensor *gan__parameter(gan_model *m, const char *layer, const char *p
     p->tensor->data = (gan_real *)p->state->data;
     p->state->tensor = p->tensor;
     p->trainable = trainable;
-    for (f = m->freezes; f; f = f->next)
-        if (gan__covers(f->prefix, p->name)) p->frozen = f->frozen;
+    f = gan__rule_for(m->freezes, p->name, "");
+    p->frozen = f && f->what;
     if (!p->state->loaded) gan__initialise(ctx, p->state->name, init, fan_in, p->tensor);
     if (m->params_end) m->params_end->next = p;
     else m->params = p;
@@ -8814,11 +8867,252 @@ GAN_API gan_tensor *gan_buffer(gan_model *m, const char *name, gan_real value, i
     return gan__parameter(m, name, "", 0, gan_init_constant(value), 0, ndim, dim);
 }
 
+// The record of gan__parameter(..., fan_in 0, ...), NULL on error. *fresh: its values were set just now,
+// neither found nor loaded.
+static gan__param *gan__param_of(gan_model *m, const char *layer, const char *part, int trainable,
+                                 gan_init init, int ndim, const int *dim, int *fresh)
+{
+    const int count = m->count;
+    if (gan__is_poison(gan__parameter(m, layer, part, trainable, init, 0, ndim, dim))) return NULL;
+    *fresh = m->count > count && !m->hint->state->loaded;
+    return m->hint;
+}
+
+// reparametrised weights: a row NAME is gan__weight_NAME, which makes the weight that is used
+
+typedef struct gan__weight_args {
+    gan_model *m;
+    const char *layer, *part; // its name; part may be ""
+    gan_init init;
+    int axis;      // of the outputs
+    double fan_in; // numbers that an output is made of
+    int ndim;
+    const int *dim;
+    gan_real gain, lr;
+} gan__weight_args;
+
+// What stands behind the weight: "fc.weight" with tail ".original" is "fc.parametrizations.weight.original".
+static gan__param *gan__weight_part(const gan__weight_args *w, const char *tail, int trainable, gan_init init,
+                                    int ndim, const int *dim, int *fresh)
+{
+    const char *const dot = *w->part ? NULL : strrchr(w->layer, '.'), *piece[4];
+    char name[GAN_MAX_NAME + 1];
+    size_t length[4], n = 0;
+    int i;
+    piece[0] = w->layer;
+    piece[1] = "parametrizations.";
+    piece[2] = *w->part ? w->part : dot ? dot + 1 : w->layer;
+    piece[3] = tail;
+    for (i = 0; i < 4; ++i) length[i] = strlen(piece[i]);
+    if (!*w->part) length[0] = dot ? (size_t)(dot - w->layer) : 0;
+    if (length[0] + length[1] + length[2] + length[3] + 1 > GAN_MAX_NAME) {
+        gan__fail(w->m->ctx, GAN_ERROR_NAME, "name %s%s%s: too long for a parametrised weight", w->layer,
+                  *w->part ? "." : "", w->part);
+        return NULL;
+    }
+    for (i = 0; i < 4; n += length[i++]) {
+        if (i == 1 && n) name[n++] = '.';
+        memcpy(name + n, piece[i], length[i]);
+    }
+    name[n] = 0;
+    return gan__param_of(w->m, name, "", trainable, init, ndim, dim, fresh);
+}
+
+// The trained tensor of the weight: it remembers whose it is.
+static gan_tensor *gan__weight_trained(const gan__weight_args *w, const char *tail, gan_init init,
+                                       gan_parametrization how)
+{
+    int fresh;
+    gan__param *p = *tail ? gan__weight_part(w, tail, 1, init, w->ndim, w->dim, &fresh) : NULL;
+    if (!*tail && !gan__is_poison(gan__parameter(w->m, w->layer, w->part, 1, init, 0, w->ndim, w->dim)))
+        p = w->m->hint;
+    if (!p) return w->m->ctx->poison;
+    if (!p->weight) {
+        p->weight = *tail ? gan__name(w->m->ctx, w->layer, *w->part ? "." : "", w->part) : p->name;
+        if (!p->weight) return w->m->ctx->poison;
+        p->how = (int)how;
+    }
+    return p->tensor;
+}
+
+static gan_tensor *gan__weight_none(const gan__weight_args *w)
+{
+    return gan__weight_trained(w, "", w->init, GAN_PARAMETRIZATION_NONE);
+}
+
+// to = mat from / |mat from|, or of mat's transpose; left alone when that is 0 or not finite.
+static void gan__power_step(gan_tensor *mat, int transpose, gan_tensor *from, gan__param *to)
+{
+    gan_context *ctx = mat->ctx;
+    gan_tensor *y;
+    double norm = 0;
+    size_t i;
+    gan_scope_open(ctx);
+    y = gan_matmul_t(mat, transpose, gan_reshape(from, 2, -1, 1), 0);
+    if (!gan__is_poison(y) && !gan__state_own(ctx, to->state)) {
+        for (i = 0; i < y->size; ++i) norm += (double)y->data[i] * (double)y->data[i];
+        norm = sqrt(norm);
+        if (norm > 0 && gan__is_finite((gan_real)norm))
+            for (i = 0; i < y->size; ++i)
+                to->tensor->data[i] = (gan_real)((double)y->data[i] / GAN__MOST(norm, 1e-12));
+    }
+    gan_scope_close(ctx);
+}
+
+static void gan__power_iterate(gan_tensor *mat, gan__param *u, gan__param *v, int times)
+{
+    const int recording = gan_record(mat->ctx, 0);
+    for (; times > 0; --times) {
+        gan__power_step(mat, 0, v->tensor, u);
+        gan__power_step(mat, 1, u->tensor, v);
+    }
+    gan_record(mat->ctx, recording);
+}
+
+// The values of t now, as a column off the tape: t itself moves on.
+static gan_tensor *gan__column_of(const gan_tensor *t)
+{
+    gan_tensor *y;
+    int dim[2];
+    dim[0] = (int)t->size;
+    dim[1] = 1;
+    y = gan__tensor_new(t->ctx, 2, dim);
+    if (!gan__is_poison(y)) memcpy(y->data, t->data, t->size * sizeof *t->data);
+    return y;
+}
+
+static gan_tensor *gan__weight_spectral_norm(const gan__weight_args *w)
+{
+    gan_tensor *x = gan__weight_trained(w, ".original", w->init, GAN_PARAMETRIZATION_SPECTRAL_NORM), *mat, *s;
+    gan_context *ctx = w->m->ctx;
+    gan__param *u, *v;
+    int fresh[2], size[2];
+    if (gan__is_poison(x)) return x;
+    if (!x->ndim || !x->size)
+        return gan__fail(ctx, GAN_ERROR_SHAPE, "%s: a weight of shape %t has no spectral norm", w->layer, x);
+    if (x->ndim == 1)
+        return gan_div(x, gan_maximum(gan_norm(x, GAN_ALL, 0), gan_scalar(ctx, (gan_real)1e-12)));
+    size[0] = x->dim[w->axis];
+    size[1] = (int)(x->size / (size_t)size[0]);
+    mat = gan__reshape_to(w->axis ? gan_transpose(x, 0, w->axis) : x, 2, size);
+    u = gan__weight_part(w, ".0._u", 0, gan_init_normal(0, 1), 1, &size[0], &fresh[0]);
+    v = gan__weight_part(w, ".0._v", 0, gan_init_normal(0, 1), 1, &size[1], &fresh[1]);
+    if (gan__is_poison(mat) || !u || !v) return ctx->poison;
+    gan__power_iterate(mat, u, v, (fresh[0] || fresh[1] ? 15 : 0) + (w->m->mode == GAN_TRAIN));
+    s = gan_sum_all(gan_mul(gan__column_of(u->tensor), gan_matmul(mat, gan__column_of(v->tensor))));
+    return gan_item(s) == 0 ? x : gan_div(x, s);
+}
+
+static gan_tensor *gan__weight_weight_norm(const gan__weight_args *w)
+{
+    const unsigned rest = w->ndim ? ((1u << w->ndim) - 1) & ~GAN_AXIS(0) : 0;
+    gan_tensor *x, *n;
+    gan__param *g;
+    int dim[GAN_MAX_DIMS], fresh, i;
+    for (i = 0; i < w->ndim; ++i) dim[i] = i ? 1 : w->dim[0];
+    g = gan__weight_part(w, ".original0", 1, gan_init_constant(1), w->ndim, dim, &fresh);
+    x = gan__weight_trained(w, ".original1", w->init, GAN_PARAMETRIZATION_WEIGHT_NORM);
+    n = gan_norm(x, rest, GAN_KEEPDIM);
+    if (!g || gan__is_poison(n)) return w->m->ctx->poison;
+    if (fresh) memcpy(g->tensor->data, n->data, n->size * sizeof *n->data); // what is used is what was drawn
+    return gan_mul(x, gan_div(g->tensor, gan_add(n, gan_eq(n, gan_scalar(n->ctx, 0)))));
+}
+
+static gan_tensor *gan__weight_equalized_lr(const gan__weight_args *w)
+{
+    const gan_init init = w->init.kind == GAN_INIT_ZEROS ? w->init : gan_init_normal(0, 1 / w->lr);
+    gan_tensor *x = gan__weight_trained(w, "", init, GAN_PARAMETRIZATION_EQUALIZED_LR);
+    return gan_mul_scalar(x, (gan_real)((double)w->gain * (double)w->lr / sqrt(w->fan_in)));
+}
+
+typedef struct gan__parametrization_row {
+    const char *name;
+    gan_tensor *(*make)(const gan__weight_args *w);
+} gan__parametrization_row;
+
+static const gan__parametrization_row gan__parametrizations[] = {
+#define GAN__ROW(id, name) {#name, gan__weight_##name},
+    GAN_PARAMETRIZATIONS(GAN__ROW)
+#undef GAN__ROW
+};
+
+GAN_API const char *gan_parametrization_name(gan_parametrization kind)
+{
+    return (int)kind >= 0 && kind < GAN_PARAMETRIZATION_COUNT ? gan__parametrizations[kind].name : "unknown";
+}
+
+GAN_API void gan_model_parametrize(gan_model *m, const char *prefix, gan_parametrization kind, gan_real gain,
+                                   gan_real lr)
+{
+    const gan__param *p;
+    gan__rule *r;
+    if (!m) return;
+    if ((int)kind < 0 || kind >= GAN_PARAMETRIZATION_COUNT || !(gain >= 0) || !(lr >= 0) ||
+        !gan__is_finite(gain) || !gan__is_finite(lr)) {
+        gan__fail(m->ctx, GAN_ERROR_ARGUMENT,
+                  "gan_model_parametrize: kind %d of the gan_parametrization enumeration, gain %f and lr %f, "
+                  "which must not be negative",
+                  (int)kind, (double)gain, (double)lr);
+        return;
+    }
+    for (p = m->params; p; p = p->next)
+        if (p->weight && p->how != (int)kind && gan__covers(prefix ? prefix : "", p->weight, "")) {
+            gan__fail(m->ctx, GAN_ERROR_STATE,
+                      "gan_model_parametrize: %s.%s is there already, with the parametrisation %s; say it "
+                      "before the first gan_forward",
+                      m->name, p->weight, gan_parametrization_name((gan_parametrization)p->how));
+            return;
+        }
+    r = gan__rule_say(m->ctx, &m->rules, prefix);
+    if (!r) return;
+    r->what = (int)kind;
+    r->gain = gain > 0 ? gain : (gan_real)sqrt(2.0);
+    r->lr = lr > 0 ? lr : 1;
+}
+
+// The weight layer.part under the parametrisation that was asked for. axis is that of the outputs, fan_in 0
+// the numbers in one of them.
+static gan_tensor *gan__weight(gan_model *m, const char *layer, const char *part, gan_init init, int axis,
+                               double fan_in, int ndim, const int *dim)
+{
+    const gan__rule *r = m->rules && layer ? gan__rule_for(m->rules, layer, part) : NULL;
+    gan__weight_args w;
+    size_t size;
+    w.m = m;
+    w.layer = layer;
+    w.part = part;
+    w.init = init;
+    w.axis = axis;
+    w.fan_in = fan_in;
+    w.ndim = ndim;
+    w.dim = dim;
+    if (!r) return gan__weight_none(&w);
+    if (fan_in <= 0) w.fan_in = ndim && !gan__count(ndim - 1, dim + 1, &size) && size ? (double)size : 1;
+    w.gain = r->gain;
+    w.lr = r->lr;
+    return gan__parametrizations[r->what].make(&w);
+}
+
+GAN_API gan_tensor *gan_weight(gan_model *m, const char *name, gan_init init, int ndim, ...)
+{
+    int dim[GAN_MAX_DIMS];
+    if (!m) return NULL;
+    if (!gan__live_context(m->ctx, "gan_weight", ndim)) return m->ctx->poison;
+    GAN__SHAPE(ndim, dim);
+    return gan__weight(m, name, "", init, 0, 0, ndim, dim);
+}
+
 // layers
 
-static gan_init gan__bias_init(const gan_model *m)
+// The bias of n numbers of a layer whose outputs are made of fan_in each.
+static gan_tensor *gan__bias(gan_model *m, const char *name, double fan_in, int n)
 {
-    return m->init.kind == GAN_INIT_DEFAULT ? m->init : gan_init_zeros();
+    const gan__rule *r = gan__rule_for(m->rules, name, "bias");
+    const int equalized = r && r->what == (int)GAN_PARAMETRIZATION_EQUALIZED_LR;
+    gan_tensor *b = gan__parameter(
+        m, name, "bias", 1, m->init.kind == GAN_INIT_DEFAULT && !equalized ? m->init : gan_init_zeros(),
+        fan_in, 1, &n);
+    return equalized && r->lr != 1 ? gan_mul_scalar(b, r->lr) : b;
 }
 
 // Opens a layer: whether it can go on with this input; *out is what it returns otherwise. Errors name it
@@ -8861,8 +9155,8 @@ static gan_tensor *gan__linear(gan_model *m, const char *name, gan_tensor *x, in
     dim[1] = x->dim[x->ndim - 1];
     if (out < 1)
         return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "%d outputs; at least 1 is needed", out));
-    w = gan__parameter(m, name, "weight", 1, m->init, 0, 2, dim);
-    if (with_bias) b = gan__parameter(m, name, "bias", 1, gan__bias_init(m), dim[1], 1, dim);
+    w = gan__weight(m, name, "weight", m->init, 0, 0, 2, dim);
+    if (with_bias) b = gan__bias(m, name, dim[1], out);
     return gan__leave(m, gan_f_linear(x, w, b));
 }
 
@@ -8896,9 +9190,8 @@ static gan_tensor *gan__conv_layer(gan_model *m, const char *name, gan_tensor *x
     dim[2] = desc->kernel[0];
     dim[3] = desc->kernel[1] ? desc->kernel[1] : desc->kernel[0];
     fan_in = (double)dim[1] * dim[2] * dim[3]; // PyTorch takes dimension 1, for the transposed one too
-    w = gan__parameter(m, name, "weight", 1, m->init, 0, 4, dim);
-    if (!desc->no_bias)
-        b = gan__parameter(m, name, "bias", 1, gan__bias_init(m), fan_in, 1, &desc->out_channels);
+    w = gan__weight(m, name, "weight", m->init, transpose, (double)(in / groups) * dim[2] * dim[3], 4, dim);
+    if (!desc->no_bias) b = gan__bias(m, name, fan_in, desc->out_channels);
     return gan__leave(m, transpose ? gan_f_conv_transpose2d(x, w, b, desc) : gan_f_conv2d(x, w, b, desc));
 }
 
@@ -9035,8 +9328,8 @@ GAN_API gan_tensor *gan_embedding(gan_model *m, const char *name, gan_tensor *in
             m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "%d rows of %d; at least 1 of each", rows, dim));
     table[0] = rows;
     table[1] = dim;
-    w = gan__parameter(m, name, "weight", 1,
-                       m->init.kind == GAN_INIT_DEFAULT ? gan_init_normal(0, 1) : m->init, 0, 2, table);
+    w = gan__weight(m, name, "weight", m->init.kind == GAN_INIT_DEFAULT ? gan_init_normal(0, 1) : m->init, 0,
+                    1, 2, table);
     flat = (int)index->size;
     y = gan_take(w, gan__reshape_to(index, 1, &flat));
     memcpy(shape, index->dim, sizeof index->dim);
