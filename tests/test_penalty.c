@@ -341,7 +341,7 @@ static const struct {
     const char *name;
     void (*run)(void);
 } penalties[] = {
-#define ROW(id, name) {GAN_PENALTY_##id, #name, test_##name},
+#define ROW(id, name, player, weight, target, parameter, needs) {GAN_PENALTY_##id, #name, test_##name},
     GAN_PENALTIES(ROW)
 #undef ROW
 };
