@@ -465,6 +465,40 @@ GAN_API gan_init gan_init_orthogonal(gan_real gain);                    // Saxe 
 // default one).
 GAN_API void gan_model_init(gan_model *m, gan_init weights);
 
+// Reparametrised weights: what a layer uses is computed in each forward from what is trained.
+//
+//     SPECTRAL_NORM   W / sigma, sigma = u' W v with W as (out, rest); one power iteration for u and v in
+//                     each forward in GAN_TRAIN (15 at the start), then they are constants; eps 1e-12; a
+//                     vector by its norm; a zero weight stays zero                   Miyato 2018, algorithm 1
+//     WEIGHT_NORM     g V / |V|, one norm for each index of dimension 0       Salimans and Kingma 2016, eq. 2
+//     EQUALIZED_LR    gain lr / sqrt(fan_in) W, W drawn from N(0, 1 / lr^2) unless the initialiser is zeros;
+//                     biases lr b, 0 at first: the effective steps are lr times as large
+//                                                                   Karras 2018, 4.1; Karras 2019, appendix C
+//
+// Parameters have PyTorch's names (torch.nn.utils.parametrizations): for "fc.weight"
+// "fc.parametrizations.weight.original" with the buffers "fc.parametrizations.weight.0._u" and "...0._v", or
+// "fc.parametrizations.weight.original0" (g) and "...original1" (V); equalised weights keep theirs, as in
+// StyleGAN2-ADA.
+#define GAN_PARAMETRIZATIONS(X)                                                                              \
+    X(NONE, none) X(SPECTRAL_NORM, spectral_norm) X(WEIGHT_NORM, weight_norm) X(EQUALIZED_LR, equalized_lr)
+typedef enum gan_parametrization {
+#define GAN__ROW(id, name) GAN_PARAMETRIZATION_##id,
+    GAN_PARAMETRIZATIONS(GAN__ROW)
+#undef GAN__ROW
+    GAN_PARAMETRIZATION_COUNT
+} gan_parametrization;
+GAN_API const char *gan_parametrization_name(gan_parametrization kind);
+// For weights of linear, conv2d, conv_transpose2d, embedding and gan_weight that are yet to be made: prefix
+// NULL means all, "conv1" covers "conv1.weight"; the last call about a weight counts. An error for a weight
+// that is there with another parametrisation. gain (0: sqrt(2), He's for ReLU) and lr (0: 1) are
+// EQUALIZED_LR's, whose fan_in is that of an output: for conv_transpose2d in / groups kh kw, for an embedding
+// 1.
+GAN_API void gan_model_parametrize(gan_model *m, const char *prefix, gan_parametrization kind, gan_real gain,
+                                   gan_real lr);
+// For layers of your own: gan_param, and then the parametrisation that was asked for. Dimension 0 is that of
+// the outputs.
+GAN_API gan_tensor *gan_weight(gan_model *m, const char *name, gan_init init, int ndim, ...);
+
 // Your own parameter, and a buffer (saved, not trained).
 GAN_API gan_tensor *gan_param(gan_model *m, const char *name, gan_init init, int ndim, ...);
 GAN_API gan_tensor *gan_buffer(gan_model *m, const char *name, gan_real value, int ndim, ...);
@@ -627,22 +661,116 @@ GAN_API gan_tensor *gan_reconstruction_error(gan_tensor *x, gan_tensor *y);
 // between codes s_i, s_j; code (N, ...), N from 2 (Zhao 2016, section 2.4).
 GAN_API gan_tensor *gan_pull_away(gan_tensor *code);
 
-// >>penalties: terms on the discriminator, added to its loss (or, for the clip, applied after its update)
+// >>penalties: terms added to a player's loss, and constraints applied after its update
 //
-//     WGAN_GP       weight mean_i (|grad_x D(x_i)| - 1)^2 on random interpolates    Gulrajani 2017; 10
-//     R1            weight / 2 mean_i |grad_x D(x_i)|^2 on real data                Mescheder 2018; 10
-//     WEIGHT_CLIP   every parameter of D into [-weight, weight] after each update   Arjovsky 2017; .01
-// The last column is the weight that 0 stands for.
-#define GAN_PENALTIES(X) X(NONE, none) X(WGAN_GP, wgan_gp) X(R1, r1) X(WEIGHT_CLIP, weight_clip)
+// r = D(x), f = D(G(z)); x^ = e x + (1 - e) G(z) with e ~ U(0, 1) for each sample; grad D(x_i) is a sample's
+// own gradient, by all its numbers, |.| Euclidean; w weight, t target, p parameter.
+//
+//     WGAN_GP         w / t^2 mean (|grad D(x^)| - t)^2                      Gulrajani 2017; t: Karras 2018
+//     R1              w / 2 mean |grad D(x)|^2                               Mescheder 2018
+//     WEIGHT_CLIP     every parameter into [-w, w] after each update         Arjovsky 2017
+//     WGAN_LP         w / t^2 mean relu(|grad D(x^)| - t)^2, one-sided       Petzka 2018
+//     DRAGAN          WGAN_GP around data: at x + e p std(x) u, each number
+//                     of u ~ U(0, 1)                                         Kodali 2017
+//     R2              w / 2 mean |grad D(G(z))|^2                            Mescheder 2018
+//     ZERO_CENTERED   w mean |grad D(x^)|^2                                  Thanh-Tung 2019
+//     MAX_GP          w max |grad D(x^)|^2                                   Zhou 2019
+//     WGAN_DIV        w mean |grad D(x^)|^p                                  Wu 2018 (k is w)
+//     GAN_QP          w mean (r - f)^2 / (2 p d), d the mean of |x - G(z)|
+//                     over the pair's numbers                                Su 2018 (lambda is p)
+//     FISHER          l (O - 1) + w / 2 (O - 1)^2, then l += w (O - 1), with
+//                     O = mean (r^2 + f^2) / 2                               Mroueh 2017 (rho is w)
+//     SOBOLEV         the same with
+//                     O = mean (|grad D(x)|^2 + |grad D(G(z))|^2) / 2        Mroueh 2018
+//     DRIFT           w mean r^2                                             Karras 2018
+//     JSD_REGULARIZER w / 2 (mean s(-r)^2 |grad D(x)|^2 +
+//                     mean s(f)^2 |grad D(G(z))|^2), s the sigmoid           Roth 2017
+//     LECAM           w (mean (r - mf)^2 + mean (f - mr)^2) from step 1000
+//                     on; mr, mf moving averages of r, f with decay p, before
+//                     that step the last means                               Tseng 2021
+//     CR              w mean (D(x) - D(T(x)))^2, T the augmentation          Zhang 2020
+//     BCR             CR + p mean (D(G(z)) - D(T(G(z))))^2                   Zhao 2021
+//     ZCR             w mean (D(G(z)) - D(G(z + n)))^2, n ~ N(0, p^2)        Zhao 2021
+//     ZCR_GENERATOR   -w mean (G(z) - G(z + n))^2                            Zhao 2021
+//     PATH_LENGTH     w mean (|J' y| - a)^2, J = dG/dz, y ~ N(0, 1 / (H W)),
+//                     a += .01 (mean |J' y| - a); on the first 1 / p of z    Karras 2020
+//     MODE_SEEKING    w / (q + 1e-5), q = mean |G(z) - G(z')| / mean |z - z'|,
+//                     z' the batch moved on by one                           Mao 2019
+//     ORTHOGONAL      w sum of |W W' - diag(W W')|^2, W as (out, rest)       Brock 2019
+//     L2              w / 2 sum of |W|^2
+//     HISTORICAL_AVERAGE  w |theta - mean of past thetas|^2                  Salimans 2016
+//
+// ORTHOGONAL and L2 take the weights of layers and of gan_weight (no biases, no gains of norms); they and
+// HISTORICAL_AVERAGE leave out what is frozen. What a row keeps (l, mr, mf, a, past means) are buffers of the
+// model, "penalty.lecam.real" ...: saved with it, updated by finite numbers alone, and in GAN_TRAIN alone.
+//
+// A row: name, whose loss, what 0 stands for (weight, target, parameter), what it needs.
+enum { // by gan_penalty_in's fields
+    GAN_NEEDS_REAL = 1, GAN_NEEDS_FAKE = 2, GAN_NEEDS_REAL_AUG = 4, GAN_NEEDS_FAKE_AUG = 8,
+    GAN_NEEDS_Z = 16,                                   // and g
+    GAN_NEEDS_REAL_OUT = 32, GAN_NEEDS_FAKE_OUT = 64,   // or else real, fake
+    GAN_NEEDS_PAIR = 3 | 128                            // real and fake of one shape
+};
+#define GAN_PENALTIES(X)                                                                                     \
+    X(NONE, none, EITHER, 0, 0, 0, 0)                                                                        \
+    X(WGAN_GP, wgan_gp, DISCRIMINATOR, 10, 1, 0, GAN_NEEDS_PAIR)                                             \
+    X(R1, r1, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_REAL)                                                       \
+    X(WEIGHT_CLIP, weight_clip, DISCRIMINATOR, .01, 0, 0, 0)                                                 \
+    X(WGAN_LP, wgan_lp, DISCRIMINATOR, 10, 1, 0, GAN_NEEDS_PAIR)                                             \
+    X(DRAGAN, dragan, DISCRIMINATOR, 10, 1, .5, GAN_NEEDS_REAL)                                              \
+    X(R2, r2, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_FAKE)                                                       \
+    X(ZERO_CENTERED, zero_centered, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_PAIR)                                 \
+    X(MAX_GP, max_gp, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_PAIR)                                               \
+    X(WGAN_DIV, wgan_div, DISCRIMINATOR, 2, 0, 6, GAN_NEEDS_PAIR)                                            \
+    X(GAN_QP, gan_qp, DISCRIMINATOR, 1, 0, 10, GAN_NEEDS_PAIR)                                               \
+    X(FISHER, fisher, DISCRIMINATOR, 1e-6, 0, 0, GAN_NEEDS_REAL_OUT | GAN_NEEDS_FAKE_OUT)                    \
+    X(SOBOLEV, sobolev, DISCRIMINATOR, 1e-5, 0, 0, GAN_NEEDS_REAL | GAN_NEEDS_FAKE)                          \
+    X(DRIFT, drift, DISCRIMINATOR, .001, 0, 0, GAN_NEEDS_REAL_OUT)                                           \
+    X(JSD_REGULARIZER, jsd_regularizer, DISCRIMINATOR, .1, 0, 0, GAN_NEEDS_REAL | GAN_NEEDS_FAKE)            \
+    X(LECAM, lecam, DISCRIMINATOR, .3, 0, .99, GAN_NEEDS_REAL_OUT | GAN_NEEDS_FAKE_OUT)                      \
+    X(CR, cr, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_REAL_OUT | GAN_NEEDS_REAL_AUG)                              \
+    X(BCR, bcr, DISCRIMINATOR, 10, 0, 10,                                                                    \
+      GAN_NEEDS_REAL_OUT | GAN_NEEDS_REAL_AUG | GAN_NEEDS_FAKE_OUT | GAN_NEEDS_FAKE_AUG)                     \
+    X(ZCR, zcr, DISCRIMINATOR, 20, 0, .05, GAN_NEEDS_FAKE_OUT | GAN_NEEDS_Z)                                 \
+    X(ZCR_GENERATOR, zcr_generator, GENERATOR, .5, 0, .05, GAN_NEEDS_Z)                                      \
+    X(PATH_LENGTH, path_length, GENERATOR, 2, 0, 2, GAN_NEEDS_Z)                                             \
+    X(MODE_SEEKING, mode_seeking, GENERATOR, 1, 0, 0, GAN_NEEDS_Z)                                           \
+    X(ORTHOGONAL, orthogonal, EITHER, 1e-4, 0, 0, 0)                                                         \
+    X(L2, l2, EITHER, 2.5e-5, 0, 0, 0)                                                                       \
+    X(HISTORICAL_AVERAGE, historical_average, EITHER, 1, 0, 0, 0)
 typedef enum gan_penalty_kind {
-#define GAN__ROW(id, name) GAN_PENALTY_##id,
+#define GAN__ROW(id, name, player, weight, target, parameter, needs) GAN_PENALTY_##id,
     GAN_PENALTIES(GAN__ROW)
 #undef GAN__ROW
     GAN_PENALTY_COUNT
 } gan_penalty_kind;
+typedef enum gan_player { GAN_PLAYER_EITHER, GAN_PLAYER_DISCRIMINATOR, GAN_PLAYER_GENERATOR } gan_player;
+
+typedef struct gan_penalty_desc {       // zero means the row's default
+    gan_penalty_kind kind;
+    gan_real weight, target, parameter;
+    // lazy (Karras 2020): the trainer applies it each that many steps, `every` times as strong; 0: each step.
+    // gan_penalty_ex does not multiply by it.
+    int every;
+} gan_penalty_desc;
+typedef struct gan_penalty_in {         // what a penalty may look at
+    gan_model *d, *g;                   // a row of either player is about d, or g where d is NULL
+    gan_tensor *real, *fake, *label;    // samples; for rows of the generator fake = G(z) on the tape, or NULL
+    gan_tensor *real_out, *fake_out;    // D(real), D(fake) where they are there; NULL: made when needed
+    gan_tensor *real_aug, *fake_aug;    // augmented copies
+    gan_tensor *z;                      // what fake was made from
+    int64_t step;
+} gan_penalty_in;
+// The weighted term, a scalar (0 for constraints), to be differentiated by the parameters of its player. What
+// is needed and NULL is an error that names it.
+GAN_API gan_tensor *gan_penalty_ex(const gan_penalty_desc *desc, const gan_penalty_in *in);
+// The same with the defaults of everything else.
 GAN_API gan_tensor *gan_penalty(gan_penalty_kind kind, gan_real weight, gan_model *d, gan_tensor *real,
                                 gan_tensor *fake, gan_tensor *label);
-GAN_API void gan_penalty_after(gan_penalty_kind kind, gan_real weight, gan_model *d);
+// After each update of m: WEIGHT_CLIP clips, HISTORICAL_AVERAGE takes m's parameters into its means.
+GAN_API void gan_penalty_after(gan_penalty_kind kind, gan_real weight, gan_model *m);
+GAN_API gan_player gan_penalty_player(gan_penalty_kind kind);
+GAN_API unsigned gan_penalty_needs(gan_penalty_kind kind);              // GAN_NEEDS_...
 GAN_API const char *gan_penalty_name(gan_penalty_kind kind);
 
 // >>optimizers: PyTorch's formulas and defaults
@@ -8554,15 +8682,18 @@ typedef struct gan__param {
     gan_tensor *tensor;
     gan__state *state;
     int trainable, frozen;
+    const char *weight; // the name of the weight that it is, or that is made of it; NULL: of none
+    int how;            // its gan_parametrization
 } gan__param;
 
-// What gan_model_freeze said, in order; the last word on a name counts, for parameters that are yet to come
-// too.
-typedef struct gan__freeze {
-    struct gan__freeze *next;
+// What gan_model_freeze or gan_model_parametrize said, in order; the last word on a name counts, for
+// parameters that are yet to come too.
+typedef struct gan__rule {
+    struct gan__rule *next;
     const char *prefix; // "" is everything
-    int frozen;
-} gan__freeze;
+    int what;           // frozen, or a gan_parametrization
+    gan_real gain, lr;
+} gan__rule;
 
 struct gan_model {
     gan_context *ctx;
@@ -8573,7 +8704,7 @@ struct gan_model {
     gan_mode mode;
     gan_init init;
     gan__param *params, *params_end, *hint; // hint: where the next look-up will most likely succeed
-    gan__freeze *freezes;
+    gan__rule *freezes, *rules;             // rules: parametrisations
     int count, optimizers;
 };
 
@@ -8682,36 +8813,54 @@ GAN_API size_t gan_model_parameters(const gan_model *m)
     return n;
 }
 
-static int gan__covers(const char *prefix, const char *name)
+// Whether prefix covers the parameter layer.part, or layer when part is "".
+static int gan__covers(const char *prefix, const char *layer, const char *part)
 {
-    const size_t n = strlen(prefix);
-    return !n || (!strncmp(name, prefix, n) && (!name[n] || name[n] == '.'));
+    const size_t n = strlen(prefix), k = strlen(layer);
+    if (n <= k) return !n || (!strncmp(layer, prefix, n) && (!layer[n] || layer[n] == '.'));
+    return *part && !strncmp(layer, prefix, k) && prefix[k] == '.' && gan__covers(prefix + k + 1, part, "");
+}
+
+// The last word on layer.part; NULL when nothing was said.
+static const gan__rule *gan__rule_for(const gan__rule *r, const char *layer, const char *part)
+{
+    const gan__rule *last = NULL;
+    for (; r; r = r->next)
+        if (gan__covers(r->prefix, layer, part)) last = r;
+    return last;
+}
+
+// The rule about a prefix (NULL: everything), new or said before, at the end of the list. NULL: no memory.
+static gan__rule *gan__rule_say(gan_context *ctx, gan__rule **list, const char *prefix)
+{
+    gan__rule *r = NULL, **link;
+    if (!prefix) prefix = "";
+    for (link = list; *link; link = &(*link)->next)
+        if (!strcmp((*link)->prefix, prefix)) {
+            r = *link;
+            *link = r->next;
+            break;
+        }
+    if (!r) {
+        r = (gan__rule *)gan__persist(ctx, sizeof *r);
+        if (!r) return NULL;
+        r->prefix = *prefix ? gan__name(ctx, prefix, "", "") : "";
+        if (!r->prefix) return NULL;
+    }
+    r->next = NULL;
+    for (link = list; *link; link = &(*link)->next) {}
+    *link = r;
+    return r;
 }
 
 GAN_API void gan_model_freeze(gan_model *m, const char *prefix, int frozen)
 {
-    gan__freeze *f = NULL, **link;
+    gan__rule *r = m ? gan__rule_say(m->ctx, &m->freezes, prefix) : NULL;
     gan__param *p;
-    if (!m) return;
-    if (!prefix) prefix = "";
-    for (link = &m->freezes; *link; link = &(*link)->next) // said before: it moves to the end
-        if (!strcmp((*link)->prefix, prefix)) {
-            f = *link;
-            *link = f->next;
-            break;
-        }
-    if (!f) {
-        f = (gan__freeze *)gan__persist(m->ctx, sizeof *f);
-        if (!f) return;
-        f->prefix = *prefix ? gan__name(m->ctx, prefix, "", "") : "";
-        if (!f->prefix) return;
-    }
-    f->frozen = frozen != 0;
-    f->next = NULL;
-    for (link = &m->freezes; *link; link = &(*link)->next) {}
-    *link = f;
+    if (!r) return;
+    r->what = frozen != 0;
     for (p = m->params; p; p = p->next)
-        if (gan__covers(f->prefix, p->name)) p->frozen = f->frozen;
+        if (gan__covers(r->prefix, p->name, "")) p->frozen = r->what;
 }
 
 // initialisers
@@ -8854,7 +9003,7 @@ static gan_tensor *gan__parameter(gan_model *m, const char *layer, const char *p
 {
     gan_context *ctx = m->ctx;
     gan__param *p = m->hint;
-    const gan__freeze *f;
+    const gan__rule *f;
     const size_t n = layer ? strlen(layer) : 0;
     size_t size;
     int again;
@@ -8894,8 +9043,8 @@ static gan_tensor *gan__parameter(gan_model *m, const char *layer, const char *p
     p->tensor->data = (gan_real *)p->state->data;
     p->state->tensor = p->tensor;
     p->trainable = trainable;
-    for (f = m->freezes; f; f = f->next)
-        if (gan__covers(f->prefix, p->name)) p->frozen = f->frozen;
+    f = gan__rule_for(m->freezes, p->name, "");
+    p->frozen = f && f->what;
     if (!p->state->loaded) gan__initialise(ctx, p->state->name, init, fan_in, p->tensor);
     if (m->params_end) m->params_end->next = p;
     else m->params = p;
@@ -8922,11 +9071,252 @@ GAN_API gan_tensor *gan_buffer(gan_model *m, const char *name, gan_real value, i
     return gan__parameter(m, name, "", 0, gan_init_constant(value), 0, ndim, dim);
 }
 
+// The record of gan__parameter(..., fan_in 0, ...), NULL on error. *fresh: its values were set just now,
+// neither found nor loaded.
+static gan__param *gan__param_of(gan_model *m, const char *layer, const char *part, int trainable,
+                                 gan_init init, int ndim, const int *dim, int *fresh)
+{
+    const int count = m->count;
+    if (gan__is_poison(gan__parameter(m, layer, part, trainable, init, 0, ndim, dim))) return NULL;
+    *fresh = m->count > count && !m->hint->state->loaded;
+    return m->hint;
+}
+
+// reparametrised weights: a row NAME is gan__weight_NAME, which makes the weight that is used
+
+typedef struct gan__weight_args {
+    gan_model *m;
+    const char *layer, *part; // its name; part may be ""
+    gan_init init;
+    int axis;      // of the outputs
+    double fan_in; // numbers that an output is made of
+    int ndim;
+    const int *dim;
+    gan_real gain, lr;
+} gan__weight_args;
+
+// What stands behind the weight: "fc.weight" with tail ".original" is "fc.parametrizations.weight.original".
+static gan__param *gan__weight_part(const gan__weight_args *w, const char *tail, int trainable, gan_init init,
+                                    int ndim, const int *dim, int *fresh)
+{
+    const char *const dot = *w->part ? NULL : strrchr(w->layer, '.'), *piece[4];
+    char name[GAN_MAX_NAME + 1];
+    size_t length[4], n = 0;
+    int i;
+    piece[0] = w->layer;
+    piece[1] = "parametrizations.";
+    piece[2] = *w->part ? w->part : dot ? dot + 1 : w->layer;
+    piece[3] = tail;
+    for (i = 0; i < 4; ++i) length[i] = strlen(piece[i]);
+    if (!*w->part) length[0] = dot ? (size_t)(dot - w->layer) : 0;
+    if (length[0] + length[1] + length[2] + length[3] + 1 > GAN_MAX_NAME) {
+        gan__fail(w->m->ctx, GAN_ERROR_NAME, "name %s%s%s: too long for a parametrised weight", w->layer,
+                  *w->part ? "." : "", w->part);
+        return NULL;
+    }
+    for (i = 0; i < 4; n += length[i++]) {
+        if (i == 1 && n) name[n++] = '.';
+        memcpy(name + n, piece[i], length[i]);
+    }
+    name[n] = 0;
+    return gan__param_of(w->m, name, "", trainable, init, ndim, dim, fresh);
+}
+
+// The trained tensor of the weight: it remembers whose it is.
+static gan_tensor *gan__weight_trained(const gan__weight_args *w, const char *tail, gan_init init,
+                                       gan_parametrization how)
+{
+    int fresh;
+    gan__param *p = *tail ? gan__weight_part(w, tail, 1, init, w->ndim, w->dim, &fresh) : NULL;
+    if (!*tail && !gan__is_poison(gan__parameter(w->m, w->layer, w->part, 1, init, 0, w->ndim, w->dim)))
+        p = w->m->hint;
+    if (!p) return w->m->ctx->poison;
+    if (!p->weight) {
+        p->weight = *tail ? gan__name(w->m->ctx, w->layer, *w->part ? "." : "", w->part) : p->name;
+        if (!p->weight) return w->m->ctx->poison;
+        p->how = (int)how;
+    }
+    return p->tensor;
+}
+
+static gan_tensor *gan__weight_none(const gan__weight_args *w)
+{
+    return gan__weight_trained(w, "", w->init, GAN_PARAMETRIZATION_NONE);
+}
+
+// to = mat from / |mat from|, or of mat's transpose; left alone when that is 0 or not finite.
+static void gan__power_step(gan_tensor *mat, int transpose, gan_tensor *from, gan__param *to)
+{
+    gan_context *ctx = mat->ctx;
+    gan_tensor *y;
+    double norm = 0;
+    size_t i;
+    gan_scope_open(ctx);
+    y = gan_matmul_t(mat, transpose, gan_reshape(from, 2, -1, 1), 0);
+    if (!gan__is_poison(y) && !gan__state_own(ctx, to->state)) {
+        for (i = 0; i < y->size; ++i) norm += (double)y->data[i] * (double)y->data[i];
+        norm = sqrt(norm);
+        if (norm > 0 && gan__is_finite((gan_real)norm))
+            for (i = 0; i < y->size; ++i)
+                to->tensor->data[i] = (gan_real)((double)y->data[i] / GAN__MOST(norm, 1e-12));
+    }
+    gan_scope_close(ctx);
+}
+
+static void gan__power_iterate(gan_tensor *mat, gan__param *u, gan__param *v, int times)
+{
+    const int recording = gan_record(mat->ctx, 0);
+    for (; times > 0; --times) {
+        gan__power_step(mat, 0, v->tensor, u);
+        gan__power_step(mat, 1, u->tensor, v);
+    }
+    gan_record(mat->ctx, recording);
+}
+
+// The values of t now, as a column off the tape: t itself moves on.
+static gan_tensor *gan__column_of(const gan_tensor *t)
+{
+    gan_tensor *y;
+    int dim[2];
+    dim[0] = (int)t->size;
+    dim[1] = 1;
+    y = gan__tensor_new(t->ctx, 2, dim);
+    if (!gan__is_poison(y)) memcpy(y->data, t->data, t->size * sizeof *t->data);
+    return y;
+}
+
+static gan_tensor *gan__weight_spectral_norm(const gan__weight_args *w)
+{
+    gan_tensor *x = gan__weight_trained(w, ".original", w->init, GAN_PARAMETRIZATION_SPECTRAL_NORM), *mat, *s;
+    gan_context *ctx = w->m->ctx;
+    gan__param *u, *v;
+    int fresh[2], size[2];
+    if (gan__is_poison(x)) return x;
+    if (!x->ndim || !x->size)
+        return gan__fail(ctx, GAN_ERROR_SHAPE, "%s: a weight of shape %t has no spectral norm", w->layer, x);
+    if (x->ndim == 1)
+        return gan_div(x, gan_maximum(gan_norm(x, GAN_ALL, 0), gan_scalar(ctx, (gan_real)1e-12)));
+    size[0] = x->dim[w->axis];
+    size[1] = (int)(x->size / (size_t)size[0]);
+    mat = gan__reshape_to(w->axis ? gan_transpose(x, 0, w->axis) : x, 2, size);
+    u = gan__weight_part(w, ".0._u", 0, gan_init_normal(0, 1), 1, &size[0], &fresh[0]);
+    v = gan__weight_part(w, ".0._v", 0, gan_init_normal(0, 1), 1, &size[1], &fresh[1]);
+    if (gan__is_poison(mat) || !u || !v) return ctx->poison;
+    gan__power_iterate(mat, u, v, (fresh[0] || fresh[1] ? 15 : 0) + (w->m->mode == GAN_TRAIN));
+    s = gan_sum_all(gan_mul(gan__column_of(u->tensor), gan_matmul(mat, gan__column_of(v->tensor))));
+    return gan_item(s) == 0 ? x : gan_div(x, s);
+}
+
+static gan_tensor *gan__weight_weight_norm(const gan__weight_args *w)
+{
+    const unsigned rest = w->ndim ? ((1u << w->ndim) - 1) & ~GAN_AXIS(0) : 0;
+    gan_tensor *x, *n;
+    gan__param *g;
+    int dim[GAN_MAX_DIMS], fresh, i;
+    for (i = 0; i < w->ndim; ++i) dim[i] = i ? 1 : w->dim[0];
+    g = gan__weight_part(w, ".original0", 1, gan_init_constant(1), w->ndim, dim, &fresh);
+    x = gan__weight_trained(w, ".original1", w->init, GAN_PARAMETRIZATION_WEIGHT_NORM);
+    n = gan_norm(x, rest, GAN_KEEPDIM);
+    if (!g || gan__is_poison(n)) return w->m->ctx->poison;
+    if (fresh) memcpy(g->tensor->data, n->data, n->size * sizeof *n->data); // what is used is what was drawn
+    return gan_mul(x, gan_div(g->tensor, gan_add(n, gan_eq(n, gan_scalar(n->ctx, 0)))));
+}
+
+static gan_tensor *gan__weight_equalized_lr(const gan__weight_args *w)
+{
+    const gan_init init = w->init.kind == GAN_INIT_ZEROS ? w->init : gan_init_normal(0, 1 / w->lr);
+    gan_tensor *x = gan__weight_trained(w, "", init, GAN_PARAMETRIZATION_EQUALIZED_LR);
+    return gan_mul_scalar(x, (gan_real)((double)w->gain * (double)w->lr / sqrt(w->fan_in)));
+}
+
+typedef struct gan__parametrization_row {
+    const char *name;
+    gan_tensor *(*make)(const gan__weight_args *w);
+} gan__parametrization_row;
+
+static const gan__parametrization_row gan__parametrizations[] = {
+#define GAN__ROW(id, name) {#name, gan__weight_##name},
+    GAN_PARAMETRIZATIONS(GAN__ROW)
+#undef GAN__ROW
+};
+
+GAN_API const char *gan_parametrization_name(gan_parametrization kind)
+{
+    return (int)kind >= 0 && kind < GAN_PARAMETRIZATION_COUNT ? gan__parametrizations[kind].name : "unknown";
+}
+
+GAN_API void gan_model_parametrize(gan_model *m, const char *prefix, gan_parametrization kind, gan_real gain,
+                                   gan_real lr)
+{
+    const gan__param *p;
+    gan__rule *r;
+    if (!m) return;
+    if ((int)kind < 0 || kind >= GAN_PARAMETRIZATION_COUNT || !(gain >= 0) || !(lr >= 0) ||
+        !gan__is_finite(gain) || !gan__is_finite(lr)) {
+        gan__fail(m->ctx, GAN_ERROR_ARGUMENT,
+                  "gan_model_parametrize: kind %d of the gan_parametrization enumeration, gain %f and lr %f, "
+                  "which must not be negative",
+                  (int)kind, (double)gain, (double)lr);
+        return;
+    }
+    for (p = m->params; p; p = p->next)
+        if (p->weight && p->how != (int)kind && gan__covers(prefix ? prefix : "", p->weight, "")) {
+            gan__fail(m->ctx, GAN_ERROR_STATE,
+                      "gan_model_parametrize: %s.%s is there already, with the parametrisation %s; say it "
+                      "before the first gan_forward",
+                      m->name, p->weight, gan_parametrization_name((gan_parametrization)p->how));
+            return;
+        }
+    r = gan__rule_say(m->ctx, &m->rules, prefix);
+    if (!r) return;
+    r->what = (int)kind;
+    r->gain = gain > 0 ? gain : (gan_real)sqrt(2.0);
+    r->lr = lr > 0 ? lr : 1;
+}
+
+// The weight layer.part under the parametrisation that was asked for. axis is that of the outputs, fan_in 0
+// the numbers in one of them.
+static gan_tensor *gan__weight(gan_model *m, const char *layer, const char *part, gan_init init, int axis,
+                               double fan_in, int ndim, const int *dim)
+{
+    const gan__rule *r = m->rules && layer ? gan__rule_for(m->rules, layer, part) : NULL;
+    gan__weight_args w;
+    size_t size;
+    w.m = m;
+    w.layer = layer;
+    w.part = part;
+    w.init = init;
+    w.axis = axis;
+    w.fan_in = fan_in;
+    w.ndim = ndim;
+    w.dim = dim;
+    if (!r) return gan__weight_none(&w);
+    if (fan_in <= 0) w.fan_in = ndim && !gan__count(ndim - 1, dim + 1, &size) && size ? (double)size : 1;
+    w.gain = r->gain;
+    w.lr = r->lr;
+    return gan__parametrizations[r->what].make(&w);
+}
+
+GAN_API gan_tensor *gan_weight(gan_model *m, const char *name, gan_init init, int ndim, ...)
+{
+    int dim[GAN_MAX_DIMS];
+    if (!m) return NULL;
+    if (!gan__live_context(m->ctx, "gan_weight", ndim)) return m->ctx->poison;
+    GAN__SHAPE(ndim, dim);
+    return gan__weight(m, name, "", init, 0, 0, ndim, dim);
+}
+
 // layers
 
-static gan_init gan__bias_init(const gan_model *m)
+// The bias of n numbers of a layer whose outputs are made of fan_in each.
+static gan_tensor *gan__bias(gan_model *m, const char *name, double fan_in, int n)
 {
-    return m->init.kind == GAN_INIT_DEFAULT ? m->init : gan_init_zeros();
+    const gan__rule *r = gan__rule_for(m->rules, name, "bias");
+    const int equalized = r && r->what == (int)GAN_PARAMETRIZATION_EQUALIZED_LR;
+    gan_tensor *b = gan__parameter(
+        m, name, "bias", 1, m->init.kind == GAN_INIT_DEFAULT && !equalized ? m->init : gan_init_zeros(),
+        fan_in, 1, &n);
+    return equalized && r->lr != 1 ? gan_mul_scalar(b, r->lr) : b;
 }
 
 // Opens a layer: whether it can go on with this input; *out is what it returns otherwise. Errors name it
@@ -8969,8 +9359,8 @@ static gan_tensor *gan__linear(gan_model *m, const char *name, gan_tensor *x, in
     dim[1] = x->dim[x->ndim - 1];
     if (out < 1)
         return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "%d outputs; at least 1 is needed", out));
-    w = gan__parameter(m, name, "weight", 1, m->init, 0, 2, dim);
-    if (with_bias) b = gan__parameter(m, name, "bias", 1, gan__bias_init(m), dim[1], 1, dim);
+    w = gan__weight(m, name, "weight", m->init, 0, 0, 2, dim);
+    if (with_bias) b = gan__bias(m, name, dim[1], out);
     return gan__leave(m, gan_f_linear(x, w, b));
 }
 
@@ -9004,9 +9394,8 @@ static gan_tensor *gan__conv_layer(gan_model *m, const char *name, gan_tensor *x
     dim[2] = desc->kernel[0];
     dim[3] = desc->kernel[1] ? desc->kernel[1] : desc->kernel[0];
     fan_in = (double)dim[1] * dim[2] * dim[3]; // PyTorch takes dimension 1, for the transposed one too
-    w = gan__parameter(m, name, "weight", 1, m->init, 0, 4, dim);
-    if (!desc->no_bias)
-        b = gan__parameter(m, name, "bias", 1, gan__bias_init(m), fan_in, 1, &desc->out_channels);
+    w = gan__weight(m, name, "weight", m->init, transpose, (double)(in / groups) * dim[2] * dim[3], 4, dim);
+    if (!desc->no_bias) b = gan__bias(m, name, fan_in, desc->out_channels);
     return gan__leave(m, transpose ? gan_f_conv_transpose2d(x, w, b, desc) : gan_f_conv2d(x, w, b, desc));
 }
 
@@ -9143,8 +9532,8 @@ GAN_API gan_tensor *gan_embedding(gan_model *m, const char *name, gan_tensor *in
             m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "%d rows of %d; at least 1 of each", rows, dim));
     table[0] = rows;
     table[1] = dim;
-    w = gan__parameter(m, name, "weight", 1,
-                       m->init.kind == GAN_INIT_DEFAULT ? gan_init_normal(0, 1) : m->init, 0, 2, table);
+    w = gan__weight(m, name, "weight", m->init.kind == GAN_INIT_DEFAULT ? gan_init_normal(0, 1) : m->init, 0,
+                    1, 2, table);
     flat = (int)index->size;
     y = gan_take(w, gan__reshape_to(index, 1, &flat));
     memcpy(shape, index->dim, sizeof index->dim);
@@ -9870,81 +10259,417 @@ GAN_API gan_tensor *gan_pull_away(gan_tensor *code)
                           (gan_real)(1 / (n * (n - 1))));
 }
 
-// >>penalty: terms on gradients and weights, a table row each; uses layer; tests/test_penalty.c
+// >>penalty: terms on gradients, outputs and weights, a row each; uses layer; tests/test_penalty.c
 //
-// A row NAME is gan__penalty_NAME, a term or NULL, and gan__penalty_NAME_after, which follows the update.
+// A row NAME is gan__penalty_NAME, a term or NULL for none.
 
-typedef struct gan__penalty_in {
-    gan_model *d;
-    gan_tensor *real, *fake, *label;
-    gan_real weight;
-} gan__penalty_in;
+typedef struct gan__penalty_args {
+    const gan_penalty_in *in;
+    gan_model *m; // that it is about
+    gan_real weight, target, parameter;
+} gan__penalty_args;
 
-// The gradient of sum D(x) by x, recorded: one row per sample, since samples do not see each other.
-static gan_tensor *gan__input_gradient(const gan__penalty_in *p, gan_tensor *x)
-{
-    return gan_grad(gan_sum_all(gan_forward(p->d, x, p->label)), x, GAN_CREATE_GRAPH);
-}
-
-static gan_tensor *gan__penalty_none(const gan__penalty_in *p)
+static gan_tensor *gan__penalty_none(const gan__penalty_args *p)
 {
     (void)p;
     return NULL;
 }
-static void gan__penalty_none_after(gan_model *d, gan_real weight)
+
+// what D makes of samples
+
+static gan_tensor *gan__score(const gan__penalty_args *p, gan_tensor *x)
 {
-    (void)d;
-    (void)weight;
+    return gan_forward(p->in->d, x, p->in->label);
+}
+static gan_tensor *gan__score_real(const gan__penalty_args *p)
+{
+    return p->in->real_out ? p->in->real_out : gan__score(p, p->in->real);
+}
+static gan_tensor *gan__score_fake(const gan__penalty_args *p)
+{
+    return p->in->fake_out ? p->in->fake_out : gan__score(p, gan_detach(p->in->fake));
 }
 
-// Algorithm 1 of Gulrajani 2017: x^ = e x + (1 - e) x~ with one e per sample.
-static gan_tensor *gan__penalty_wgan_gp(const gan__penalty_in *p)
+// (N, ...) -> (N): one number of each sample
+static gan_tensor *gan__per_sample(gan_tensor *out) { return gan_mean(gan_flatten(out), GAN_AXIS(1), 0); }
+
+static gan_tensor *gan__mean_square(gan_tensor *x) { return gan_mean_all(gan_square(x)); }
+
+// gradients by samples
+
+// The gradient of sum D(x) by x, recorded: one row per sample, since samples do not see each other.
+static gan_tensor *gan__input_gradient(const gan__penalty_args *p, gan_tensor *x)
 {
-    gan_tensor *e, *x;
+    return gan_grad(gan_sum_all(gan__score(p, x)), x, GAN_CREATE_GRAPH);
+}
+
+// (N): |grad D(x_i)|^2
+static gan_tensor *gan__square_norms(const gan__penalty_args *p, gan_tensor *x)
+{
+    return gan_sum(gan_square(gan_flatten(gan__input_gradient(p, x))), GAN_AXIS(1), 0);
+}
+
+// One number of U(0, 1) per sample of x.
+static gan_tensor *gan__uniform_per_sample(const gan_tensor *x)
+{
+    gan_tensor *e;
     int dim[GAN_MAX_DIMS], i;
-    for (i = 0; i < p->real->ndim; ++i) dim[i] = i ? 1 : p->real->dim[0];
-    e = gan__tensor_new(p->real->ctx, p->real->ndim, dim);
-    if (gan__is_poison(e)) return e;
-    gan__draw_uniform(e->ctx, &e->ctx->rng, e->data, e->size);
-    x = gan_detach(gan_lerp(p->fake, p->real, e));
-    x = gan_norm_per_sample(gan__input_gradient(p, x));
-    return gan_mul_scalar(gan_mean_all(gan_square(gan_add_scalar(x, -1))), p->weight);
+    for (i = 0; i < x->ndim; ++i) dim[i] = i ? 1 : x->dim[0];
+    e = gan__tensor_new(x->ctx, x->ndim, dim);
+    if (!gan__is_poison(e)) gan__draw_uniform(e->ctx, &e->ctx->rng, e->data, e->size);
+    return e;
 }
-static void gan__penalty_wgan_gp_after(gan_model *d, gan_real weight) { gan__penalty_none_after(d, weight); }
 
-static gan_tensor *gan__penalty_r1(const gan__penalty_in *p)
+// Algorithm 1 of Gulrajani 2017: x^ = e x + (1 - e) x~.
+static gan_tensor *gan__interpolate(const gan__penalty_args *p)
 {
-    gan_tensor *x = gan_flatten(gan__input_gradient(p, gan_detach(p->real)));
-    return gan_mul_scalar(gan_mean_all(gan_sum(gan_square(x), GAN_AXIS(1), 0)), p->weight / 2);
+    return gan_detach(gan_lerp(p->in->fake, p->in->real, gan__uniform_per_sample(p->in->real)));
 }
-static void gan__penalty_r1_after(gan_model *d, gan_real weight) { gan__penalty_none_after(d, weight); }
 
-static gan_tensor *gan__penalty_weight_clip(const gan__penalty_in *p) { return gan__penalty_none(p); }
-static void gan__penalty_weight_clip_after(gan_model *d, gan_real weight)
+static gan_tensor *gan__norm_term(const gan__penalty_args *p, gan_tensor *x, int one_sided)
+{
+    gan_tensor *off = gan_add_scalar(gan_norm_per_sample(gan__input_gradient(p, x)), -p->target);
+    if (one_sided) off = gan_relu(off);
+    return gan_mul_scalar(gan__mean_square(off), p->weight / (p->target * p->target));
+}
+
+static gan_tensor *gan__penalty_wgan_gp(const gan__penalty_args *p)
+{
+    return gan__norm_term(p, gan__interpolate(p), 0);
+}
+static gan_tensor *gan__penalty_wgan_lp(const gan__penalty_args *p)
+{
+    return gan__norm_term(p, gan__interpolate(p), 1);
+}
+
+// std is one number, of the whole batch, as in the authors' code.
+static gan_tensor *gan__penalty_dragan(const gan__penalty_args *p)
+{
+    gan_tensor *x = gan_detach(p->in->real), *std = gan_sqrt(gan_var(x, GAN_ALL, 0));
+    gan_tensor *u = gan__tensor_new(x->ctx, x->ndim, x->dim);
+    if (gan__is_poison(u)) return u;
+    gan__draw_uniform(u->ctx, &u->ctx->rng, u->data, u->size);
+    u = gan_mul(gan_mul(u, gan_mul_scalar(std, p->parameter)), gan__uniform_per_sample(x));
+    return gan__norm_term(p, gan_detach(gan_add(x, u)), 0);
+}
+
+static gan_tensor *gan__mean_square_norm(const gan__penalty_args *p, gan_tensor *x, gan_real scale)
+{
+    return gan_mul_scalar(gan_mean_all(gan__square_norms(p, gan_detach(x))), scale);
+}
+
+static gan_tensor *gan__penalty_r1(const gan__penalty_args *p)
+{
+    return gan__mean_square_norm(p, p->in->real, p->weight / 2);
+}
+static gan_tensor *gan__penalty_r2(const gan__penalty_args *p)
+{
+    return gan__mean_square_norm(p, p->in->fake, p->weight / 2);
+}
+static gan_tensor *gan__penalty_zero_centered(const gan__penalty_args *p)
+{
+    return gan__mean_square_norm(p, gan__interpolate(p), p->weight);
+}
+
+static gan_tensor *gan__penalty_max_gp(const gan__penalty_args *p)
+{
+    return gan_mul_scalar(gan_amax(gan__square_norms(p, gan__interpolate(p)), 0, 0), p->weight);
+}
+
+static gan_tensor *gan__penalty_wgan_div(const gan__penalty_args *p)
+{
+    gan_tensor *n = gan__square_norms(p, gan__interpolate(p));
+    return gan_mul_scalar(gan_mean_all(gan_pow_scalar(n, p->parameter / 2)), p->weight);
+}
+
+// s(sign D(x))^2 |grad D(x)|^2, in the mean
+static gan_tensor *gan__jsd_side(const gan__penalty_args *p, gan_tensor *x, gan_real sign)
+{
+    gan_tensor *phi, *g;
+    x = gan_detach(x);
+    phi = gan__per_sample(gan__score(p, x));
+    g = gan_flatten(gan_grad(gan_sum_all(phi), x, GAN_CREATE_GRAPH));
+    phi = gan_square(gan_sigmoid(gan_mul_scalar(phi, sign)));
+    return gan_mean_all(gan_mul(phi, gan_sum(gan_square(g), GAN_AXIS(1), 0)));
+}
+static gan_tensor *gan__penalty_jsd_regularizer(const gan__penalty_args *p)
+{
+    return gan_mul_scalar(gan_add(gan__jsd_side(p, p->in->real, -1), gan__jsd_side(p, p->in->fake, 1)),
+                          p->weight / 2);
+}
+
+// outputs
+
+static gan_tensor *gan__penalty_gan_qp(const gan__penalty_args *p)
+{
+    const gan_real tiny = (gan_real)1e-8; // where a fake is the real one
+    gan_tensor *d = gan__per_sample(gan_abs(gan_sub(gan_detach(p->in->real), gan_detach(p->in->fake))));
+    gan_tensor *off = gan_sub(gan__per_sample(gan__score_real(p)), gan__per_sample(gan__score_fake(p)));
+    d = gan_affine(d, 2 * p->parameter, tiny);
+    return gan_mul_scalar(gan_mean_all(gan_div(gan_square(off), d)), p->weight);
+}
+
+static gan_tensor *gan__penalty_drift(const gan__penalty_args *p)
+{
+    return gan_mul_scalar(gan__mean_square(gan__score_real(p)), p->weight);
+}
+
+// What a penalty keeps in its model, layer.part: 0 at first. NULL on error.
+static gan__param *gan__penalty_state(gan_model *m, const char *layer, const char *part, int ndim,
+                                      const int *dim, int *fresh)
+{
+    gan__param *s = gan__param_of(m, layer, part, 0, gan_init_zeros(), ndim, dim, fresh);
+    return s && !gan__state_own(m->ctx, s->state) ? s : NULL;
+}
+
+// The augmented Lagrangian of omega = 1 (Mroueh 2017, eq. 9) as D minimises it; its multiplier makes a step.
+static gan_tensor *gan__constrain(const gan__penalty_args *p, const char *layer, gan_tensor *omega)
+{
+    int fresh;
+    gan__param *l = gan__penalty_state(p->m, layer, "multiplier", 0, NULL, &fresh);
+    gan_tensor *off = gan_add_scalar(omega, -1), *term;
+    if (!l || gan__is_poison(off)) return p->m->ctx->poison;
+    term = gan_add(gan_mul_scalar(off, l->tensor->data[0]), gan_mul_scalar(gan_square(off), p->weight / 2));
+    if (p->m->mode == GAN_TRAIN && gan__is_finite(gan_item(term)))
+        l->tensor->data[0] += p->weight * gan_item(off);
+    return term;
+}
+
+static gan_tensor *gan__half_sum(gan_tensor *a, gan_tensor *b)
+{
+    return gan_mul_scalar(gan_add(a, b), (gan_real)0.5);
+}
+
+static gan_tensor *gan__penalty_fisher(const gan__penalty_args *p)
+{
+    return gan__constrain(
+        p, "penalty.fisher",
+        gan__half_sum(gan__mean_square(gan__score_real(p)), gan__mean_square(gan__score_fake(p))));
+}
+static gan_tensor *gan__penalty_sobolev(const gan__penalty_args *p)
+{
+    return gan__constrain(
+        p, "penalty.sobolev",
+        gan__half_sum(gan__mean_square_norm(p, p->in->real, 1), gan__mean_square_norm(p, p->in->fake, 1)));
+}
+
+// a = decay a + (1 - decay) x in GAN_TRAIN
+static void gan__follow(const gan_model *m, gan__param *a, gan_real decay, gan_real x)
+{
+    if (m->mode == GAN_TRAIN && gan__is_finite(x))
+        a->tensor->data[0] += (1 - decay) * (x - a->tensor->data[0]);
+}
+
+static gan_tensor *gan__penalty_lecam(const gan__penalty_args *p)
+{
+    enum { START = 1000 };
+    gan_tensor *r = gan__score_real(p), *f = gan__score_fake(p);
+    const gan_real mean_r = gan_item(gan_mean_all(r)), mean_f = gan_item(gan_mean_all(f));
+    int fresh[2];
+    gan__param *mr = gan__penalty_state(p->m, "penalty.lecam", "real", 0, NULL, &fresh[0]);
+    gan__param *mf = gan__penalty_state(p->m, "penalty.lecam", "fake", 0, NULL, &fresh[1]);
+    if (!mr || !mf) return p->m->ctx->poison;
+    if (gan__is_finite(mean_r) && gan__is_finite(mean_f)) { // both or none
+        const gan_real decay = p->in->step < START || fresh[0] || fresh[1] ? 0 : p->parameter;
+        gan__follow(p->m, mr, decay, mean_r);
+        gan__follow(p->m, mf, decay, mean_f);
+    }
+    if (p->in->step < START) return NULL;
+    return gan_mul_scalar(gan_add(gan__mean_square(gan_add_scalar(r, -mf->tensor->data[0])),
+                                  gan__mean_square(gan_add_scalar(f, -mr->tensor->data[0]))),
+                          p->weight);
+}
+
+// consistency
+
+static gan_tensor *gan__penalty_cr(const gan__penalty_args *p)
+{
+    return gan_mul_scalar(gan_mse_loss(gan__score(p, p->in->real_aug), gan__score_real(p)), p->weight);
+}
+static gan_tensor *gan__penalty_bcr(const gan__penalty_args *p)
+{
+    gan_tensor *f = gan_mse_loss(gan__score(p, gan_detach(p->in->fake_aug)), gan__score_fake(p));
+    return gan_add(gan__penalty_cr(p), gan_mul_scalar(f, p->parameter));
+}
+
+// G(z + n)
+static gan_tensor *gan__generate_near(const gan__penalty_args *p)
+{
+    gan_tensor *z = gan_detach(p->in->z), *n = gan__tensor_new(z->ctx, z->ndim, z->dim);
+    if (gan__is_poison(n)) return n;
+    gan__draw(n->ctx, &n->ctx->rng, 1, n->data, n->size, 0, p->parameter);
+    return gan_forward(p->in->g, gan_add(z, n), p->in->label);
+}
+static gan_tensor *gan__generated(const gan__penalty_args *p)
+{
+    return p->in->fake ? p->in->fake : gan_forward(p->in->g, gan_detach(p->in->z), p->in->label);
+}
+
+static gan_tensor *gan__penalty_zcr(const gan__penalty_args *p)
+{
+    const int recording = gan_record(p->m->ctx, 0);
+    gan_tensor *near_fake = gan__generate_near(p);
+    gan_record(p->m->ctx, recording);
+    return gan_mul_scalar(gan_mse_loss(gan__score(p, near_fake), gan__score_fake(p)), p->weight);
+}
+static gan_tensor *gan__penalty_zcr_generator(const gan__penalty_args *p)
+{
+    return gan_mul_scalar(gan_mse_loss(gan__generate_near(p), gan__generated(p)), -p->weight);
+}
+
+// the generator's
+
+static gan_tensor *gan__penalty_path_length(const gan__penalty_args *p)
+{
+    const gan_real decay = (gan_real)0.99;
+    gan_tensor *label = p->in->label, *z = gan_detach(p->in->z), *x, *y, *length;
+    const int n = z->ndim ? GAN__MOST(1, (int)((double)z->dim[0] / (double)p->parameter)) : 1;
+    gan__param *a;
+    double plane = 1;
+    int fresh, i;
+    z = gan_detach(gan_slice(z, 0, 0, n));
+    if (label) label = gan_slice(label, 0, 0, n);
+    x = gan_forward(p->in->g, z, label);
+    a = gan__penalty_state(p->m, "penalty.path_length", "mean", 0, NULL, &fresh);
+    if (gan__is_poison(x) || !a) return p->m->ctx->poison;
+    for (i = 2; i < x->ndim; ++i) plane *= x->dim[i];
+    y = gan__tensor_new(x->ctx, x->ndim, x->dim);
+    if (gan__is_poison(y)) return y;
+    gan__draw(y->ctx, &y->ctx->rng, 1, y->data, y->size, 0, (gan_real)(1 / sqrt(plane)));
+    length = gan_norm_per_sample(gan_grad(gan_sum_all(gan_mul(x, y)), z, GAN_CREATE_GRAPH));
+    gan__follow(p->m, a, decay, gan_item(gan_mean_all(length)));
+    return gan_mul_scalar(gan__mean_square(gan_add_scalar(length, -a->tensor->data[0])), p->weight);
+}
+
+// The authors' ratio, of means over the batch; z' of a sample is the next one's z, under its own label.
+static gan_tensor *gan__penalty_mode_seeking(const gan__penalty_args *p)
+{
+    gan_tensor *z = gan_detach(p->in->z), *x = gan__generated(p), *other, *far, *apart;
+    const int n = z->ndim ? z->dim[0] : 0;
+    if (n < 2)
+        return gan__fail(z->ctx, GAN_ERROR_SHAPE,
+                         "mode_seeking: z has shape %t; it compares two rows and more", z);
+    other = gan_concat(0, 2, gan_slice(z, 0, 1, n), gan_slice(z, 0, 0, 1));
+    far = gan_mean_all(gan_abs(gan_sub(gan_forward(p->in->g, other, p->in->label), x)));
+    apart = gan_maximum(gan_mean_all(gan_abs(gan_sub(other, z))), gan_scalar(z->ctx, (gan_real)1e-8));
+    return gan_mul_scalar(gan_reciprocal(gan_add_scalar(gan_div(far, apart), (gan_real)1e-5)), p->weight);
+}
+
+// parameters
+
+static gan_tensor *gan__sum_up(gan_tensor *sum, gan_tensor *more) { return sum ? gan_add(sum, more) : more; }
+
+static int gan__learns(const gan__param *p) { return p->trainable && !p->frozen; }
+
+// Sum of f over the weights; NULL when there is none.
+static gan_tensor *gan__over_weights(const gan__penalty_args *p, gan_tensor *(*f)(gan_tensor *))
+{
+    gan_tensor *sum = NULL;
+    const gan__param *w;
+    for (w = p->m->params; w; w = w->next)
+        if (w->weight && gan__learns(w)) sum = gan__sum_up(sum, f(w->tensor));
+    return sum ? gan_mul_scalar(sum, p->weight) : NULL;
+}
+
+static gan_tensor *gan__off_diagonal(gan_tensor *w)
+{
+    gan_tensor *mask, *rows = gan_flatten(w);
+    const int n = w->ndim ? w->dim[0] : 1;
+    int i;
+    mask = gan_full(w->ctx, 1, 2, n, n);
+    if (gan__is_poison(mask)) return mask;
+    for (i = 0; i < n; ++i) mask->data[(size_t)i * (size_t)n + (size_t)i] = 0;
+    return gan_sum_all(gan_square(gan_mul(gan_matmul_t(rows, 0, rows, 1), mask)));
+}
+static gan_tensor *gan__half_squares(gan_tensor *w)
+{
+    return gan_mul_scalar(gan_sum_all(gan_square(w)), (gan_real)0.5);
+}
+
+static gan_tensor *gan__penalty_orthogonal(const gan__penalty_args *p)
+{
+    return gan__over_weights(p, gan__off_diagonal);
+}
+static gan_tensor *gan__penalty_l2(const gan__penalty_args *p)
+{
+    return gan__over_weights(p, gan__half_squares);
+}
+
+static gan_tensor *gan__penalty_historical_average(const gan__penalty_args *p)
+{
+    static const char prefix[] = "penalty.historical_average.";
+    gan_tensor *sum = NULL;
+    const gan__param *past = p->m->params, *w;
+    for (; past; past = past->next) {
+        if (strncmp(past->name, prefix, sizeof prefix - 1)) continue;
+        w = gan__param_find(p->m, past->name + sizeof prefix - 1);
+        if (!w || !gan__learns(w)) continue;
+        sum = gan__sum_up(sum, gan_sum_all(gan_square(gan_sub(w->tensor, past->tensor))));
+    }
+    return sum ? gan_mul_scalar(sum, p->weight) : NULL;
+}
+
+// mean += (theta - mean) / n
+static void gan__penalty_remember(gan_model *m, gan_real weight)
+{
+    gan__param *const last = m->params_end, *p = m->params, *mean, *n;
+    int fresh;
+    size_t i;
+    (void)weight;
+    for (; p; p = p == last ? NULL : p->next)
+        if (p->trainable && !gan__all_finite(p->tensor)) return;
+    n = gan__penalty_state(m, "penalty.historical_steps", "", 0, NULL, &fresh);
+    if (!n) return;
+    n->tensor->data[0] += 1;
+    for (p = m->params; p; p = p == last ? NULL : p->next) {
+        gan_real own;
+        if (!p->trainable) continue;
+        mean = gan__penalty_state(m, "penalty.historical_average", p->name, p->tensor->ndim, p->tensor->dim,
+                                  &fresh);
+        if (!mean) return;
+        own = fresh ? 1 : 1 / n->tensor->data[0]; // a parameter that came later starts from itself
+        for (i = 0; i < p->tensor->size; ++i)
+            mean->tensor->data[i] += own * (p->tensor->data[i] - mean->tensor->data[i]);
+    }
+}
+
+static gan_tensor *gan__penalty_weight_clip(const gan__penalty_args *p) { return gan__penalty_none(p); }
+
+static void gan__penalty_clip(gan_model *m, gan_real weight)
 {
     gan__param *p;
-    for (p = d->params; p; p = p->next)
-        if (p->trainable && !p->frozen && !p->state->borrowed)
-            gan__isa_map(d->ctx->k, GAN__MAP_clamp, p->tensor->size, p->tensor->data, p->tensor->data, 1,
+    m->ctx->weights++;
+    for (p = m->params; p; p = p->next)
+        if (gan__learns(p) && !p->state->borrowed)
+            gan__isa_map(m->ctx->k, GAN__MAP_clamp, p->tensor->size, p->tensor->data, p->tensor->data, 1,
                          NULL, 0, NULL, 0, -weight, weight);
 }
 
 typedef struct gan__penalty_row {
     const char *name;
-    gan_tensor *(*term)(const gan__penalty_in *p);
-    void (*after)(gan_model *d, gan_real weight);
+    gan_tensor *(*term)(const gan__penalty_args *p);
+    gan_player player;
+    double weight, target, parameter;
+    unsigned needs;
 } gan__penalty_row;
 
 static const gan__penalty_row gan__penalties[] = {
-#define GAN__ROW(id, name) {#name, gan__penalty_##name, gan__penalty_##name##_after},
+#define GAN__ROW(id, name, player, weight, target, parameter, needs)                                         \
+    {#name, gan__penalty_##name, GAN_PLAYER_##player, weight, target, parameter, needs},
     GAN_PENALTIES(GAN__ROW)
 #undef GAN__ROW
 };
 
-static gan_real gan__penalty_weight(gan_penalty_kind kind, gan_real weight)
-{
-    return weight != 0 ? weight : kind == GAN_PENALTY_WEIGHT_CLIP ? (gan_real)0.01 : 10;
-}
+// What follows the update.
+static const struct {
+    gan_penalty_kind kind;
+    void (*after)(gan_model *m, gan_real weight);
+} gan__penalties_after[] = {
+    {GAN_PENALTY_WEIGHT_CLIP, gan__penalty_clip},
+    {GAN_PENALTY_HISTORICAL_AVERAGE, gan__penalty_remember},
+};
+
+static gan_real gan__or_default(gan_real x, double otherwise) { return x != 0 ? x : (gan_real)otherwise; }
 
 static int gan__penalty_known(gan_context *ctx, gan_penalty_kind kind)
 {
@@ -9954,44 +10679,119 @@ static int gan__penalty_known(gan_context *ctx, gan_penalty_kind kind)
     return 0;
 }
 
+// Whether everything is there that the row needs, alive and of fitting shape.
+static int gan__penalty_ready(gan_context *ctx, const gan__penalty_row *row, const gan_penalty_in *in)
+{
+    static const char *const names[] = {"real", "fake", "real_aug", "fake_aug", "z", "real", "fake"};
+    gan_tensor *given[10], *bad;
+    const uint64_t failures = ctx->failures;
+    unsigned needs = row->needs;
+    int i, n = 0;
+    if (needs & GAN_NEEDS_Z && !in->g)
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: the model g is NULL", row->name);
+    if (row->player == GAN_PLAYER_DISCRIMINATOR && !in->d)
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: the model d is NULL", row->name);
+    if (in->d && in->g && in->d->ctx != in->g->ctx)
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: d and g belong to two contexts", row->name);
+    if (in->real_out) needs &= ~(unsigned)GAN_NEEDS_REAL_OUT;
+    if (in->fake_out) needs &= ~(unsigned)GAN_NEEDS_FAKE_OUT;
+    given[0] = given[5] = in->real;
+    given[1] = given[6] = in->fake;
+    given[2] = in->real_aug;
+    given[3] = in->fake_aug;
+    given[4] = in->z;
+    for (i = 0; i < 7; ++i)
+        if (needs >> i & 1 && !given[i])
+            gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: %s is NULL", row->name, names[i]);
+    given[5] = in->real_out;
+    given[6] = in->fake_out;
+    given[7] = in->label;
+    for (i = 0; i < 8; ++i)
+        if (given[i]) given[n++] = given[i];
+    if (ctx->failures != failures || (n && !gan__inputs(GAN_OP_NONE, n, given, &bad))) return 0;
+    if (n && given[0]->ctx != ctx)
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: the samples belong to another context", row->name);
+    if ((row->needs & GAN_NEEDS_PAIR) == GAN_NEEDS_PAIR &&
+        (in->fake->ndim != in->real->ndim ||
+         memcmp(in->fake->dim, in->real->dim, (size_t)in->real->ndim * sizeof *in->real->dim)))
+        gan__fail(ctx, GAN_ERROR_SHAPE, "%s: real %t and fake %t must have the same shape", row->name,
+                  in->real, in->fake);
+    return ctx->failures == failures;
+}
+
+GAN_API gan_tensor *gan_penalty_ex(const gan_penalty_desc *desc, const gan_penalty_in *in)
+{
+    const gan__penalty_row *row;
+    gan__penalty_args p;
+    gan_context *ctx;
+    gan_tensor *term;
+    if (!in) return NULL;
+    p.in = in;
+    p.m = in->d ? in->d : in->g;
+    if (!p.m)
+        return in->real ? gan__fail(in->real->ctx, GAN_ERROR_ARGUMENT, "gan_penalty: the model is NULL")
+                        : NULL;
+    ctx = p.m->ctx;
+    if (!desc) return gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_penalty_ex: desc is NULL");
+    if (!gan__penalty_known(ctx, desc->kind)) return ctx->poison;
+    row = &gan__penalties[desc->kind];
+    if (!gan__is_finite(desc->weight) || !gan__is_finite(desc->target) || !gan__is_finite(desc->parameter))
+        return gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: weight, target or parameter is not finite", row->name);
+    if (!gan__penalty_ready(ctx, row, in)) return ctx->poison;
+    if (row->player == GAN_PLAYER_GENERATOR) p.m = in->g;
+    p.weight = gan__or_default(desc->weight, row->weight);
+    p.target = gan__or_default(desc->target, row->target);
+    p.parameter = gan__or_default(desc->parameter, row->parameter);
+    term = row->term(&p);
+    return term ? term : gan_scalar(ctx, 0);
+}
+
 GAN_API gan_tensor *gan_penalty(gan_penalty_kind kind, gan_real weight, gan_model *d, gan_tensor *real,
                                 gan_tensor *fake, gan_tensor *label)
 {
-    gan__penalty_in p;
-    gan_tensor *in[2], *bad, *term;
-    if (!d) return real ? gan__fail(real->ctx, GAN_ERROR_ARGUMENT, "gan_penalty: the model is NULL") : NULL;
-    if (!gan__penalty_known(d->ctx, kind)) return d->ctx->poison;
-    in[0] = real;
-    in[1] = fake ? fake : real;
-    if (!gan__inputs(GAN_OP_NONE, 2, in, &bad)) {
-        if (!real) gan__fail(d->ctx, GAN_ERROR_ARGUMENT, "gan_penalty: real is NULL");
-        return d->ctx->poison;
-    }
-    if (kind == GAN_PENALTY_WGAN_GP && !fake)
-        return gan__fail(d->ctx, GAN_ERROR_ARGUMENT, "wgan_gp: fake is NULL");
-    if (kind == GAN_PENALTY_WGAN_GP &&
-        (fake->ndim != real->ndim || memcmp(fake->dim, real->dim, (size_t)real->ndim * sizeof *real->dim)))
-        return gan__fail(d->ctx, GAN_ERROR_SHAPE, "wgan_gp: real %t and fake %t must have the same shape",
-                         real, in[1]);
-    p.d = d;
-    p.real = real;
-    p.fake = fake;
-    p.label = label;
-    p.weight = gan__penalty_weight(kind, weight);
-    term = gan__penalties[kind].term(&p);
-    return term ? term : gan_scalar(d->ctx, 0);
+    gan_penalty_desc desc;
+    gan_penalty_in in;
+    memset(&desc, 0, sizeof desc);
+    memset(&in, 0, sizeof in);
+    desc.kind = kind;
+    desc.weight = weight;
+    in.d = d;
+    in.real = real;
+    in.fake = fake;
+    in.label = label;
+    return gan_penalty_ex(&desc, &in);
 }
 
-GAN_API void gan_penalty_after(gan_penalty_kind kind, gan_real weight, gan_model *d)
+GAN_API void gan_penalty_after(gan_penalty_kind kind, gan_real weight, gan_model *m)
 {
-    if (d) d->ctx->weights++;
-    if (d && gan__penalty_known(d->ctx, kind))
-        gan__penalties[kind].after(d, gan__penalty_weight(kind, weight));
+    size_t i;
+    if (!m || !gan__penalty_known(m->ctx, kind)) return;
+    for (i = 0; i < sizeof gan__penalties_after / sizeof *gan__penalties_after; ++i)
+        if (gan__penalties_after[i].kind == kind)
+            gan__penalties_after[i].after(m, gan__or_default(weight, gan__penalties[kind].weight));
+}
+
+static const gan__penalty_row *gan__penalty_of(gan_penalty_kind kind)
+{
+    return (int)kind >= 0 && kind < GAN_PENALTY_COUNT ? &gan__penalties[kind] : NULL;
+}
+
+GAN_API gan_player gan_penalty_player(gan_penalty_kind kind)
+{
+    const gan__penalty_row *row = gan__penalty_of(kind);
+    return row ? row->player : GAN_PLAYER_EITHER;
+}
+
+GAN_API unsigned gan_penalty_needs(gan_penalty_kind kind)
+{
+    const gan__penalty_row *row = gan__penalty_of(kind);
+    return row ? row->needs : 0;
 }
 
 GAN_API const char *gan_penalty_name(gan_penalty_kind kind)
 {
-    return (int)kind >= 0 && kind < GAN_PENALTY_COUNT ? gan__penalties[kind].name : "unknown";
+    const gan__penalty_row *row = gan__penalty_of(kind);
+    return row ? row->name : "unknown";
 }
 
 // >>optim: optimisers and the guarded update; uses layer; tests/test_optim.c
