@@ -10597,70 +10597,71 @@ GAN_API gan_real gan_optimizer_best(gan_optimizer *o)
 
 // >>schedule: numbers that change with the step; uses base; tests/test_schedule.c
 //
-// A row NAME is gan__schedule_NAME(s, base, t), t steps after its start.
+// A row NAME is gan__schedule_NAME(s, base, t, part): t steps after its start, part of its steps done, 0 .. 1.
 
 static double gan__schedule_or(gan_real value, double otherwise)
 {
     return value != 0 ? (double)value : otherwise;
 }
 
-// How much of the steps is done, 0 .. 1
-static double gan__schedule_part(const gan_schedule *s, double t)
-{
-    return t < (double)s->steps ? t / (double)s->steps : 1;
-}
-
 static double gan__schedule_every(const gan_schedule *s) { return s->every > 0 ? (double)s->every : 1; }
 
-static double gan__schedule_constant(const gan_schedule *s, double base, double t)
+static double gan__schedule_constant(const gan_schedule *s, double base, double t, double part)
 {
     (void)s;
     (void)t;
+    (void)part;
     return base;
 }
 
-static double gan__schedule_linear(const gan_schedule *s, double base, double t)
+static double gan__schedule_linear(const gan_schedule *s, double base, double t, double part)
 {
-    return base + ((double)s->end - base) * gan__schedule_part(s, t);
+    (void)t;
+    return base + ((double)s->end - base) * part;
 }
 
-static double gan__schedule_step(const gan_schedule *s, double base, double t)
+static double gan__schedule_step(const gan_schedule *s, double base, double t, double part)
 {
+    (void)part;
     return base * pow(gan__schedule_or(s->factor, .1), floor(t / gan__schedule_every(s)));
 }
 
-static double gan__schedule_exponential(const gan_schedule *s, double base, double t)
+static double gan__schedule_exponential(const gan_schedule *s, double base, double t, double part)
 {
+    (void)part;
     return base * pow(gan__schedule_or(s->factor, .1), t / gan__schedule_every(s));
 }
 
-static double gan__schedule_cosine(const gan_schedule *s, double base, double t)
+static double gan__schedule_cosine(const gan_schedule *s, double base, double t, double part)
 {
     const double pi = 3.14159265358979323846, every = (double)s->every;
-    const double part = every > 0 ? fmod(t, every) / every : gan__schedule_part(s, t);
+    if (every > 0) part = fmod(t, every) / every;
     return (double)s->end + (base - (double)s->end) * (1 + cos(pi * part)) / 2;
 }
 
-static double gan__schedule_warm_up(const gan_schedule *s, double base, double t)
+static double gan__schedule_warm_up(const gan_schedule *s, double base, double t, double part)
 {
+    (void)t;
     const double from = (double)s->factor;
-    return base * (from + (1 - from) * gan__schedule_part(s, t));
+    return base * (from + (1 - from) * part);
 }
 
-static double gan__schedule_plateau(const gan_schedule *s, double base, double t)
+static double gan__schedule_plateau(const gan_schedule *s, double base, double t, double part)
 {
+    (void)part;
     const double v = base * pow(gan__schedule_or(s->factor, .2), t), end = (double)s->end;
     return end > 0 && v < end ? end : v;
 }
 
-static double gan__schedule_ramp(const gan_schedule *s, double base, double t)
+static double gan__schedule_ramp(const gan_schedule *s, double base, double t, double part)
 {
-    return base * (2 / (1 + exp(-gan__schedule_or(s->factor, 10) * gan__schedule_part(s, t))) - 1);
+    (void)t;
+    return base * (2 / (1 + exp(-gan__schedule_or(s->factor, 10) * part)) - 1);
 }
 
 typedef struct gan__schedule_row {
     const char *name;
-    double (*at)(const gan_schedule *s, double base, double t);
+    double (*at)(const gan_schedule *s, double base, double t, double part);
 } gan__schedule_row;
 
 static const gan__schedule_row gan__schedules[] = {
@@ -10719,11 +10720,11 @@ GAN_API gan_schedule gan_schedule_ramp(int64_t steps)
 
 GAN_API gan_real gan_schedule_at(const gan_schedule *s, gan_real base, int64_t step)
 {
-    double t;
+    double t, part;
     if (!s || (int)s->kind <= 0 || s->kind >= GAN_SCHEDULE_COUNT) return base;
     t = step > s->start ? (double)step - (double)s->start : 0;
-    if (step < s->start && s->steps <= 0) t = -1; // a step of no length is still to come
-    return (gan_real)gan__schedules[s->kind].at(s, (double)base, t);
+    part = s->steps <= 0 ? step >= s->start : t < (double)s->steps ? t / (double)s->steps : 1;
+    return (gan_real)gan__schedules[s->kind].at(s, (double)base, t, part);
 }
 
 GAN_API const char *gan_schedule_name(gan_schedule_kind kind)
