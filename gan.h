@@ -46,8 +46,8 @@
 // CONTENTS (search for the marker, for example ">>tape")
 //
 //     The facade            >>configuration  >>context  >>tensors  >>operations  >>gradients  >>layers
-//                           >>losses  >>penalties  >>optimizers  >>datasets  >>images  >>checkpoints
-//                           >>trainer
+//                           >>losses  >>penalties  >>optimizers  >>schedules  >>games  >>datasets
+//                           >>images  >>checkpoints  >>trainer
 //     0  ground             >>base  >>mem  >>err  >>rng  >>par  >>cpu
 //     1  once per ISA       >>vec  >>kern
 //     2  the choice         >>isa
@@ -55,7 +55,7 @@
 //     4  shapes             >>tensor  >>state
 //     5  differentiation    >>op  >>arith  >>shape  >>reduce  >>product  >>plane  >>norm
 //     6                     >>tape
-//     7  learning           >>layer  >>loss  >>penalty  >>optim
+//     7  learning           >>layer  >>loss  >>penalty  >>optim  >>schedule  >>game
 //     8  the world          >>data  >>image  >>ckpt
 //     9  the adversary      >>train
 //     roof                  >>public
@@ -773,37 +773,193 @@ GAN_API gan_player gan_penalty_player(gan_penalty_kind kind);
 GAN_API unsigned gan_penalty_needs(gan_penalty_kind kind);              // GAN_NEEDS_...
 GAN_API const char *gan_penalty_name(gan_penalty_kind kind);
 
-// >>optimizers: PyTorch's formulas and defaults
+// >>optimizers: PyTorch's formulas and defaults; what PyTorch lacks, the paper's
+//
+// w weights, g gradient, d = g + weight_decay w; m, v running means of d and d^2 by beta1 and beta2, m^ and
+// v^ with Adam's bias correction; e is eps. Rows with a * shrink w by lr weight_decay instead (decoupled).
+//
+//     SGD              u = momentum u + (1 - dampening) d; w -= lr u              Polyak 1964; Nesterov 1983
+//     RMSPROP          s = alpha s + (1 - alpha) d^2; w -= lr d / (sqrt s + e)    Tieleman and Hinton 2012
+//     ADAM             w -= lr m^ / (sqrt v^ + e)                                 Kingma and Ba 2014
+//     ADAMW *          Adam                                                       Loshchilov and Hutter 2017
+//     ADAGRAD          s += d^2; w -= lr / (1 + t lr_decay) d / (sqrt s + e)      Duchi 2011
+//     ADADELTA         x = d sqrt((a + e) / (s + e)), a mean x^2; w -= lr x       Zeiler 2012
+//     AMSGRAD          Adam with the largest v so far                             Reddi 2018
+//     ADAMAX           u = max(beta2 u, |d| + e); w -= lr m^ / u                  Kingma and Ba 2014
+//     NADAM            Adam with Nesterov's look ahead in m^                      Dozat 2016
+//     RADAM            Adam, its rate rectified by the variance of v^             Liu 2019
+//     ADABELIEF        Adam with v the mean of (d - m)^2, + e each time           Zhuang 2020
+//     YOGI             Adam with v -= (1 - beta2) sign(v - d^2) d^2               Zaheer 2018
+//     LION *           w -= lr sign(beta1 m + (1 - beta1) g), then m by beta2     Chen 2023
+//     LAMB *           w -= lr |w| / |u| u, u = m^ / (sqrt v^ + e) + decay w      You 2019; per parameter
+//     OPTIMISTIC_SGD   w -= lr (2 d_t - d_t-1)                                    Daskalakis 2018, OMD
+//     OPTIMISTIC_ADAM  w -= lr (2 u_t - u_t-1), u = m^ / (sqrt v^ + e)            Daskalakis 2018, algorithm 1
+//     SUBGRADIENT      w -= a_k g_k, a_k by step_rule; the best w is kept         Shor 1962; Boyd 2003
+// ExtraAdam (Gidel 2019) is Adam with gan_extrapolate. Negative momentum (Gidel 2019b) is momentum or beta1
+// below 0.
 
 // A row: name, state arrays per parameter.
-#define GAN_OPTIMIZERS(X) X(SGD, sgd, 1) X(RMSPROP, rmsprop, 2) X(ADAM, adam, 2)
+#define GAN_OPTIMIZERS(X)                                                                                    \
+    X(SGD, sgd, 1) X(RMSPROP, rmsprop, 2) X(ADAM, adam, 2) X(ADAMW, adamw, 2) X(ADAGRAD, adagrad, 1)         \
+    X(ADADELTA, adadelta, 2) X(AMSGRAD, amsgrad, 3) X(ADAMAX, adamax, 2) X(NADAM, nadam, 2)                  \
+    X(RADAM, radam, 2) X(ADABELIEF, adabelief, 2) X(YOGI, yogi, 2) X(LION, lion, 1) X(LAMB, lamb, 2)         \
+    X(OPTIMISTIC_SGD, optimistic_sgd, 1) X(OPTIMISTIC_ADAM, optimistic_adam, 3)                              \
+    X(SUBGRADIENT, subgradient, 1)
 typedef enum gan_optimizer_kind {
 #define GAN__ROW(id, name, states) GAN_OPTIMIZER_##id,
     GAN_OPTIMIZERS(GAN__ROW)
 #undef GAN__ROW
     GAN_OPTIMIZER_COUNT
 } gan_optimizer_kind;
+// The step sizes of the subgradient method: lr, lr / |g_k|, lr / sqrt(k). For a convex f of |g| <= G, R from
+// its minimum at the start, best f - min f <= (R^2 + G^2 sum a_k^2) / (2 sum a_k).
+#define GAN_STEP_RULES(X) X(CONSTANT, constant) X(LENGTH, length) X(ROOT, root)
+typedef enum gan_step_rule {
+#define GAN__ROW(id, name) GAN_STEP_##id,
+    GAN_STEP_RULES(GAN__ROW)
+#undef GAN__ROW
+    GAN_STEP_COUNT
+} gan_step_rule;
 typedef struct gan_optimizer_desc {     // start from a function below and change fields
     gan_optimizer_kind kind;
-    gan_real lr, weight_decay;          // weight decay is L2, added to the gradient
-    gan_real momentum, dampening;       // SGD, RMSProp
+    gan_real lr, weight_decay;          // weight decay is L2, added to the gradient, but for rows with a *
+    gan_real momentum, dampening;       // SGD, RMSProp; momentum may be negative
     int nesterov;                       // SGD
-    gan_real beta1, beta2, alpha, eps;  // Adam's betas, RMSProp's alpha
+    gan_real beta1, beta2, alpha, eps;  // beta1 may be negative; alpha is RMSProp's and Adadelta's (rho)
+    gan_real lr_decay, initial;         // Adagrad's; the first sum of squares: Adagrad's, Yogi's
+    gan_real momentum_decay;            // NAdam's psi
+    gan_step_rule step_rule;            // the subgradient method's
+    // Gradients are clipped, 0: not: each number to -clip_value .. clip_value, then all of a model's together
+    // to Euclidean norm clip_norm (by clip_norm / (norm + 1e-6) where that is below 1).
+    gan_real clip_value, clip_norm;
 } gan_optimizer_desc;
 GAN_API gan_optimizer_desc gan_sgd(gan_real lr, gan_real momentum);
 GAN_API gan_optimizer_desc gan_rmsprop(gan_real lr);                    // alpha .99, eps 1e-8
-GAN_API gan_optimizer_desc gan_adam(gan_real lr, gan_real beta1, gan_real beta2);     // eps 1e-8; Kingma 2014
+GAN_API gan_optimizer_desc gan_adam(gan_real lr, gan_real beta1, gan_real beta2);     // eps 1e-8
+GAN_API gan_optimizer_desc gan_adamw(gan_real lr, gan_real beta1, gan_real beta2, gan_real decay);
+GAN_API gan_optimizer_desc gan_adagrad(gan_real lr);                    // eps 1e-10
+GAN_API gan_optimizer_desc gan_adadelta(gan_real lr);                   // alpha .9, eps 1e-6; lr 1 is usual
+GAN_API gan_optimizer_desc gan_amsgrad(gan_real lr, gan_real beta1, gan_real beta2);
+GAN_API gan_optimizer_desc gan_adamax(gan_real lr, gan_real beta1, gan_real beta2);
+GAN_API gan_optimizer_desc gan_nadam(gan_real lr, gan_real beta1, gan_real beta2);    // momentum_decay .004
+GAN_API gan_optimizer_desc gan_radam(gan_real lr, gan_real beta1, gan_real beta2);
+GAN_API gan_optimizer_desc gan_adabelief(gan_real lr, gan_real beta1, gan_real beta2);      // eps 1e-16
+GAN_API gan_optimizer_desc gan_yogi(gan_real lr, gan_real beta1, gan_real beta2);  // eps 1e-3, initial 1e-6
+GAN_API gan_optimizer_desc gan_lion(gan_real lr, gan_real beta1, gan_real beta2, gan_real decay);  // .9, .99
+GAN_API gan_optimizer_desc gan_lamb(gan_real lr, gan_real beta1, gan_real beta2, gan_real decay);  // eps 1e-6
+GAN_API gan_optimizer_desc gan_optimistic_sgd(gan_real lr);
+GAN_API gan_optimizer_desc gan_optimistic_adam(gan_real lr, gan_real beta1, gan_real beta2);
+GAN_API gan_optimizer_desc gan_subgradient(gan_real lr, gan_step_rule rule);
+GAN_API const char *gan_optimizer_name(gan_optimizer_kind kind);
 
 GAN_API gan_optimizer *gan_optimizer_create(gan_model *m, gan_optimizer_desc desc);
 // One update of the model's parameters that are not frozen; gradients are computed for these alone. Returns
-// the loss. A NaN or infinity in the loss or a gradient stops it before any weight changes
+// the loss. A NaN or infinity in the loss or a gradient stops it before any weight or state changes
 // (GAN_ERROR_NONFINITE names the operation where it began). Outside any scope this ends the step: every
 // tensor recorded since the last step is released.
 // Build each loss after the update before it: activations made with the old weights give no gradient of the
 // new.
 GAN_API gan_real gan_minimize(gan_optimizer *o, gan_tensor *loss);
-GAN_API void gan_optimizer_lr(gan_optimizer *o, gan_real lr);
-GAN_API gan_real gan_optimizer_norm(const gan_optimizer *o);            // Euclidean norm of the last gradient
+// Adds the loss's gradient to the one that the next gan_minimize applies (the sum: divide the losses by their
+// number for a mean). Returns the loss; a step ends as by gan_minimize.
+GAN_API gan_real gan_accumulate(gan_optimizer *o, gan_tensor *loss);
+// A step like gan_minimize's, but the next gan_minimize goes back to where it began and applies there the
+// gradient found here (Korpelevich 1976, extragradient; Gidel 2019, whose ExtraAdam counts both as steps).
+GAN_API gan_real gan_extrapolate(gan_optimizer *o, gan_tensor *loss);
+// slow += alpha (fast - slow), fast = slow: call it every k steps (Zhang 2019, Lookahead), for both players
+// together (Chavdarova 2021, Lookahead-minmax). The first call only remembers the weights.
+GAN_API void gan_lookahead(gan_optimizer *o, gan_real alpha);
+// SUBGRADIENT: the weights become the best that a gan_minimize has seen; returns the loss there.
+GAN_API gan_real gan_optimizer_best(gan_optimizer *o);
+// Euclidean norm of the last gradient, before clipping
+GAN_API gan_real gan_optimizer_norm(const gan_optimizer *o);
+
+// What may be changed while it trains: name, field, its values: [least, below).
+#define GAN_HYPERS(X)                                                                                        \
+    X(LR, lr, 0, 1e30) X(WEIGHT_DECAY, weight_decay, 0, 1e30) X(MOMENTUM, momentum, -1e30, 1e30)             \
+    X(DAMPENING, dampening, 0, 1) X(BETA1, beta1, -.9999, 1) X(BETA2, beta2, 0, 1) X(ALPHA, alpha, 0, 1)     \
+    X(EPS, eps, 0, 1e30) X(LR_DECAY, lr_decay, 0, 1e30) X(INITIAL, initial, 0, 1e30)                         \
+    X(MOMENTUM_DECAY, momentum_decay, 0, 1e30) X(CLIP_VALUE, clip_value, 0, 1e30)                            \
+    X(CLIP_NORM, clip_norm, 0, 1e30)
+typedef enum gan_hyper {
+#define GAN__ROW(id, name, least, below) GAN_HYPER_##id,
+    GAN_HYPERS(GAN__ROW)
+#undef GAN__ROW
+    GAN_HYPER_COUNT
+} gan_hyper;
+GAN_API void gan_optimizer_set(gan_optimizer *o, gan_hyper what, gan_real value);
+GAN_API gan_real gan_optimizer_get(const gan_optimizer *o, gan_hyper what);
+GAN_API void gan_optimizer_lr(gan_optimizer *o, gan_real lr);           // gan_optimizer_set of GAN_HYPER_LR
+
+// >>schedules: a number that changes with the step: a learning rate, beta2, a penalty's weight, a probability
+//
+// base is the number itself, t = step - start (0 before), p = t / steps up to 1.
+//
+//     CONSTANT      base
+//     LINEAR        from base to end over steps
+//     STEP          base factor^floor(t / every)                                factor .1, every 1
+//     EXPONENTIAL   base factor^(t / every)                                     factor .1, every 1
+//     COSINE        from base to end over half a wave; every: anew each time    Loshchilov and Hutter 2016
+//     WARM_UP       from base factor to base over steps
+//     PLATEAU       base factor^drops, not below end; see gan_plateau           factor .2, every (patience) 5
+//     RAMP          base (2 / (1 + e^(-factor p)) - 1)                          Ganin 2016; factor 10
+// The numbers on the right stand for 0. Schedules combine: what one gives can be the base of another.
+#define GAN_SCHEDULES(X)                                                                                     \
+    X(CONSTANT, constant) X(LINEAR, linear) X(STEP, step) X(EXPONENTIAL, exponential) X(COSINE, cosine)      \
+    X(WARM_UP, warm_up) X(PLATEAU, plateau) X(RAMP, ramp)
+typedef enum gan_schedule_kind {
+#define GAN__ROW(id, name) GAN_SCHEDULE_##id,
+    GAN_SCHEDULES(GAN__ROW)
+#undef GAN__ROW
+    GAN_SCHEDULE_COUNT
+} gan_schedule_kind;
+typedef struct gan_schedule {           // all zero: constant
+    gan_schedule_kind kind;
+    int64_t start, steps, every;
+    gan_real end, factor;
+} gan_schedule;
+GAN_API gan_schedule gan_schedule_linear(int64_t start, int64_t steps, gan_real end);
+GAN_API gan_schedule gan_schedule_step(int64_t every, gan_real factor);
+GAN_API gan_schedule gan_schedule_exponential(gan_real factor);
+GAN_API gan_schedule gan_schedule_cosine(int64_t start, int64_t steps, gan_real end);
+GAN_API gan_schedule gan_schedule_warm_up(int64_t steps);
+GAN_API gan_schedule gan_schedule_plateau(gan_real factor, int64_t patience);
+GAN_API gan_schedule gan_schedule_ramp(int64_t steps);
+GAN_API gan_real gan_schedule_at(const gan_schedule *s, gan_real base, int64_t step);   // s NULL: base
+GAN_API const char *gan_schedule_name(gan_schedule_kind kind);
+// A metric that should fall, watched: after more than `every` values in a row that are not below the best one
+// comes a drop. Returns the drops so far; with them as the step gan_schedule_at gives a PLATEAU's value.
+typedef struct gan_plateau {            // starts all zero
+    int64_t seen, bad, drops;           // values, bad ones in a row, drops
+    gan_real best;
+} gan_plateau;
+GAN_API int64_t gan_plateau_step(gan_plateau *p, const gan_schedule *s, gan_real metric);
+
+// >>games: players that move at once, each loss a function of all weights
+//
+// xi is the gradient of each loss by its own player's weights, J its Jacobian by all, H = |xi|^2 / 2, A =
+// (J - J^T) / 2. The optimisers are given, instead of xi:
+//
+//     SIMULTANEOUS         xi
+//     CONSENSUS            xi + strength grad H                            Mescheder 2017; 10
+//     SYMPLECTIC           xi + strength A^T xi                            Balduzzi 2018, SGA; 1
+//     SYMPLECTIC_ALIGNED   the same, its sign that of <xi, grad H> <A^T xi, grad H> / size + .1  there; 1
+// The last column is the strength that 0 stands for.
+#define GAN_GAMES(X)                                                                                         \
+    X(SIMULTANEOUS, simultaneous) X(CONSENSUS, consensus) X(SYMPLECTIC, symplectic)                          \
+    X(SYMPLECTIC_ALIGNED, symplectic_aligned)
+typedef enum gan_game {
+#define GAN__ROW(id, name) GAN_GAME_##id,
+    GAN_GAMES(GAN__ROW)
+#undef GAN__ROW
+    GAN_GAME_COUNT
+} gan_game;
+// gan_minimize and gan_extrapolate of n players, loss[i] that of o[i]: all gradients are known before a weight
+// moves, and nothing moves when one is not finite.
+GAN_API void gan_minimize_game(gan_game kind, gan_real strength, int n, gan_optimizer **o, gan_tensor **loss);
+GAN_API void gan_extrapolate_game(gan_game kind, gan_real strength, int n, gan_optimizer **o,
+                                  gan_tensor **loss);
+GAN_API const char *gan_game_name(gan_game kind);
 
 // >>datasets: batches in shuffled epochs
 
@@ -10797,12 +10953,15 @@ GAN_API const char *gan_penalty_name(gan_penalty_kind kind)
 // >>optim: optimisers and the guarded update; uses layer; tests/test_optim.c
 //
 // A row (NAME, states) of GAN_OPTIMIZERS is gan__optim_NAME, which updates n numbers with that many state
-// arrays.
+// arrays. The first four have kernels for each instruction set; the others work through gan__piece.
+
+// What a parameter carries beside the state arrays of its rule.
+enum { GAN__SLOT_SUM = 3, GAN__SLOT_FROM, GAN__SLOT_SLOW, GAN__SLOT_STATES };
 
 typedef struct gan__slot { // one parameter
     struct gan__slot *next;
     gan__param *param;
-    gan__state *state[2];
+    gan__state *state[GAN__SLOT_STATES];
     gan_tensor *grad; // of the update that is being made
 } gan__slot;
 
@@ -10813,16 +10972,26 @@ struct gan_optimizer {
     gan__slot *slots, *slots_end;
     int count;
     gan_tensor **want; // room for the trainable parameters
+    double *room;      // and for two sums of every grain of the largest
     gan_real norm;
+    // Of the update that is being made: the factor of its gradients, their norm with it, the L2 decay that is
+    // still to be added.
+    gan_real scale, length, decay;
     int64_t step;
+    // Losses accumulated; whether the weights are extrapolated; whether slow weights are known.
+    int64_t open[GAN__SLOT_STATES - GAN__SLOT_SUM];
+    gan__state *best; // SUBGRADIENT: the best loss, the accumulated losses
 };
+
+#define GAN__OPEN(o, what) (o)->open[GAN__SLOT_##what - GAN__SLOT_SUM]
 
 typedef struct gan__update {
     const gan_context *ctx;
-    gan_real *p, *state[2];
+    const gan_optimizer_desc *desc;
+    gan_real *p, *state[GAN__SLOT_SUM];
     const gan_real *g;
     int64_t n;
-    gan_optimizer_kind kind;
+    double *room;
     gan__opt_args args;
 } gan__update;
 
@@ -10842,6 +11011,321 @@ static void gan__optim_adam(const gan__update *u, int64_t at, size_t n)
     u->ctx->k->adam(n, u->p + at, u->g + at, u->state[0] + at, u->state[1] + at, &u->args);
 }
 
+static void gan__optim_adamw(const gan__update *u, int64_t at, size_t n) { gan__optim_adam(u, at, n); }
+
+// Numbers on their way through a rule, in arrays of one length, so that compilers make vectors of its loops:
+// the weights w (already shrunk), the gradient d (with its L2 decay), the state arrays x, y, z, and r, for
+// roots, which the kernels take.
+enum { GAN__PIECE = 256 };
+typedef struct gan__piece {
+    const gan__update *u;
+    int64_t at;
+    size_t n, left; // of this piece, behind it
+    gan_real w[GAN__PIECE], d[GAN__PIECE], r[GAN__PIECE], x[GAN__PIECE], y[GAN__PIECE], z[GAN__PIECE];
+} gan__piece;
+
+static void gan__piece_load(gan__piece *q)
+{
+    const gan__update *u = q->u;
+    const gan__opt_args *o = &u->args;
+    const gan_real decay = o->decoupled > 0 ? 0 : o->weight_decay, scale = o->scale;
+    const gan_real shrink = o->decoupled > 0 ? 1 - o->lr * o->weight_decay : 1;
+    gan_real *const part[GAN__SLOT_SUM] = {q->x, q->y, q->z};
+    size_t i;
+    q->n = GAN__LEAST((size_t)GAN__PIECE, q->left);
+    q->left -= q->n;
+    memcpy(q->w, u->p + q->at, q->n * sizeof *q->w);
+    memcpy(q->d, u->g + q->at, q->n * sizeof *q->d);
+    for (i = 0; i < GAN__SLOT_SUM; ++i)
+        if (u->state[i]) memcpy(part[i], u->state[i] + q->at, q->n * sizeof *q->w);
+    for (i = 0; i < GAN__PIECE; ++i) {
+        q->d[i] = scale * q->d[i] + decay * q->w[i];
+        q->w[i] *= shrink;
+    }
+}
+
+static void gan__piece_begin(gan__piece *q, const gan__update *u, int64_t at, size_t n)
+{
+    memset(q, 0, sizeof *q);
+    q->u = u;
+    q->at = at;
+    q->left = n;
+    gan__piece_load(q);
+}
+
+static void gan__piece_next(gan__piece *q)
+{
+    const gan__update *u = q->u;
+    const gan_real *const part[GAN__SLOT_SUM] = {q->x, q->y, q->z};
+    int i;
+    memcpy(u->p + q->at, q->w, q->n * sizeof *q->w);
+    for (i = 0; i < GAN__SLOT_SUM; ++i)
+        if (u->state[i]) memcpy(u->state[i] + q->at, part[i], q->n * sizeof *q->w);
+    q->at += (int64_t)q->n;
+    gan__piece_load(q);
+}
+
+static void gan__piece_root(gan__piece *q) // r = sqrt(r)
+{
+    gan__isa_map(q->u->ctx->k, GAN__MAP_sqrt, q->n, q->r, q->r, 1, NULL, 0, NULL, 0, 0, 0);
+}
+
+// m into x and v into y (and r), as Adam has them.
+static void gan__piece_moments(gan__piece *q)
+{
+    const gan_real b1 = q->u->args.beta1, f1 = 1 - b1, b2 = q->u->args.beta2, f2 = 1 - b2;
+    size_t i;
+    for (i = 0; i < GAN__PIECE; ++i) {
+        const gan_real d = q->d[i];
+        q->x[i] = b1 * q->x[i] + f1 * d;
+        q->r[i] = q->y[i] = b2 * q->y[i] + f2 * d * d;
+    }
+}
+
+// w -= rate x / (sqrt(r / bias2) + eps), the end of Adam
+static void gan__piece_adam(gan__piece *q)
+{
+    const gan__opt_args *o = &q->u->args;
+    const gan_real rate = o->lr / o->bias1, root = (gan_real)(1 / sqrt((double)o->bias2)), eps = o->eps;
+    size_t i;
+    gan__piece_root(q);
+    for (i = 0; i < GAN__PIECE; ++i) q->w[i] -= rate * q->x[i] / (q->r[i] * root + eps);
+}
+
+static void gan__optim_adagrad(const gan__update *u, int64_t at, size_t n)
+{
+    const gan_real eps = u->args.eps, initial = u->desc->initial;
+    const gan_real rate =
+        (gan_real)((double)u->args.lr / (1 + (double)(u->args.step - 1) * (double)u->desc->lr_decay));
+    gan__piece q;
+    size_t i;
+    for (gan__piece_begin(&q, u, at, n); q.n; gan__piece_next(&q)) {
+        for (i = 0; i < GAN__PIECE; ++i) {
+            q.x[i] += q.d[i] * q.d[i];
+            q.r[i] = q.x[i] + initial;
+        }
+        gan__piece_root(&q);
+        for (i = 0; i < GAN__PIECE; ++i) q.w[i] -= rate * q.d[i] / (q.r[i] + eps);
+    }
+}
+
+static void gan__optim_adadelta(const gan__update *u, int64_t at, size_t n)
+{
+    const gan_real eps = u->args.eps, lr = u->args.lr, keep = u->args.alpha, fresh = 1 - keep;
+    gan__piece q;
+    size_t i;
+    for (gan__piece_begin(&q, u, at, n); q.n; gan__piece_next(&q)) {
+        for (i = 0; i < GAN__PIECE; ++i) {
+            q.x[i] = keep * q.x[i] + fresh * q.d[i] * q.d[i];
+            q.r[i] = (q.y[i] + eps) / (q.x[i] + eps);
+        }
+        gan__piece_root(&q);
+        for (i = 0; i < GAN__PIECE; ++i) {
+            const gan_real move = q.r[i] * q.d[i];
+            q.y[i] = keep * q.y[i] + fresh * move * move;
+            q.w[i] -= lr * move;
+        }
+    }
+}
+
+static void gan__optim_amsgrad(const gan__update *u, int64_t at, size_t n)
+{
+    gan__piece q;
+    size_t i;
+    for (gan__piece_begin(&q, u, at, n); q.n; gan__piece_next(&q)) {
+        gan__piece_moments(&q);
+        for (i = 0; i < GAN__PIECE; ++i) q.r[i] = q.z[i] = q.z[i] > q.y[i] ? q.z[i] : q.y[i];
+        gan__piece_adam(&q);
+    }
+}
+
+static void gan__optim_adamax(const gan__update *u, int64_t at, size_t n)
+{
+    const gan_real b1 = u->args.beta1, f1 = 1 - b1, b2 = u->args.beta2, eps = u->args.eps;
+    const gan_real rate = u->args.lr / u->args.bias1;
+    gan__piece q;
+    size_t i;
+    for (gan__piece_begin(&q, u, at, n); q.n; gan__piece_next(&q))
+        for (i = 0; i < GAN__PIECE; ++i) {
+            const gan_real d = q.d[i], size = (d < 0 ? -d : d) + eps, old = b2 * q.y[i];
+            q.x[i] = b1 * q.x[i] + f1 * d;
+            q.y[i] = old > size ? old : size;
+            q.w[i] -= rate * q.x[i] / q.y[i];
+        }
+}
+
+// mu_t = beta1 (1 - .96^(t psi) / 2); w -= lr (mu_t+1 m / (1 - prod_1..t+1 mu) + (1 - mu_t) d / (1 -
+// prod_1..t mu)) / (sqrt(v^) + eps). The product ends where it is nothing beside 1.
+static void gan__optim_nadam(const gan__update *u, int64_t at, size_t n)
+{
+    const double b1 = (double)u->args.beta1, psi = (double)u->desc->momentum_decay, t = (double)u->args.step;
+    const double mu = b1 * (1 - .5 * pow(.96, t * psi)), next = b1 * (1 - .5 * pow(.96, (t + 1) * psi));
+    const double fall = pow(.96, psi), root2 = 1 / sqrt((double)u->args.bias2);
+    const gan_real eps = u->args.eps, root = (gan_real)root2;
+    gan_real of_d, of_m;
+    double product = 1, power = 1;
+    int64_t k;
+    gan__piece q;
+    size_t i;
+    for (k = 1; k <= u->args.step && fabs(product) > 1e-20; ++k) {
+        power *= fall;
+        product *= b1 * (1 - .5 * power);
+    }
+    of_d = (gan_real)((double)u->args.lr * (1 - mu) / (1 - product));
+    of_m = (gan_real)((double)u->args.lr * next / (1 - product * next));
+    for (gan__piece_begin(&q, u, at, n); q.n; gan__piece_next(&q)) {
+        gan__piece_moments(&q);
+        gan__piece_root(&q);
+        for (i = 0; i < GAN__PIECE; ++i) q.w[i] -= (of_d * q.d[i] + of_m * q.x[i]) / (q.r[i] * root + eps);
+    }
+}
+
+// rho_t = rho - 2 t beta2^t / (1 - beta2^t), rho = 2 / (1 - beta2) - 1; up to 5 the variance of v^ is not
+// tractable and the step is lr m^.
+static void gan__optim_radam(const gan__update *u, int64_t at, size_t n)
+{
+    const double rho = 2 / (1 - (double)u->args.beta2) - 1, bias2 = (double)u->args.bias2;
+    const double now = rho - 2 * (double)u->args.step * (1 - bias2) / bias2;
+    const double rate = (double)u->args.lr / (double)u->args.bias1;
+    const gan_real eps = u->args.eps, plain = (gan_real)rate;
+    gan_real rectified = 0;
+    gan__piece q;
+    size_t i;
+    if (now > 5)
+        rectified =
+            (gan_real)(rate * sqrt(bias2 * (now - 4) * (now - 2) * rho / ((rho - 4) * (rho - 2) * now)));
+    for (gan__piece_begin(&q, u, at, n); q.n; gan__piece_next(&q)) {
+        gan__piece_moments(&q);
+        gan__piece_root(&q);
+        if (now > 5)
+            for (i = 0; i < GAN__PIECE; ++i) q.w[i] -= rectified * q.x[i] / (q.r[i] + eps);
+        else
+            for (i = 0; i < GAN__PIECE; ++i) q.w[i] -= plain * q.x[i];
+    }
+}
+
+static void gan__optim_adabelief(const gan__update *u, int64_t at, size_t n)
+{
+    const gan_real b1 = u->args.beta1, f1 = 1 - b1, b2 = u->args.beta2, f2 = 1 - b2, eps = u->args.eps;
+    gan__piece q;
+    size_t i;
+    for (gan__piece_begin(&q, u, at, n); q.n; gan__piece_next(&q)) {
+        for (i = 0; i < GAN__PIECE; ++i) {
+            const gan_real m = b1 * q.x[i] + f1 * q.d[i], off = q.d[i] - m;
+            q.x[i] = m;
+            q.r[i] = q.y[i] = b2 * q.y[i] + f2 * off * off + eps;
+        }
+        gan__piece_adam(&q);
+    }
+}
+
+static void gan__optim_yogi(const gan__update *u, int64_t at, size_t n)
+{
+    const gan_real b1 = u->args.beta1, f1 = 1 - b1, f2 = 1 - u->args.beta2;
+    const gan_real initial = u->args.step == 1 ? u->desc->initial : 0;
+    gan__piece q;
+    size_t i;
+    for (gan__piece_begin(&q, u, at, n); q.n; gan__piece_next(&q)) {
+        for (i = 0; i < GAN__PIECE; ++i) {
+            const gan_real d = q.d[i], square = d * d, v = q.y[i] + initial;
+            q.x[i] = b1 * q.x[i] + f1 * d;
+            q.r[i] = q.y[i] = v > square ? v - f2 * square : v < square ? v + f2 * square : v;
+        }
+        gan__piece_adam(&q);
+    }
+}
+
+static void gan__optim_lion(const gan__update *u, int64_t at, size_t n)
+{
+    const gan_real b1 = u->args.beta1, f1 = 1 - b1, b2 = u->args.beta2, f2 = 1 - b2, lr = u->args.lr;
+    gan__piece q;
+    size_t i;
+    for (gan__piece_begin(&q, u, at, n); q.n; gan__piece_next(&q))
+        for (i = 0; i < GAN__PIECE; ++i) {
+            const gan_real c = b1 * q.x[i] + f1 * q.d[i];
+            q.x[i] = b2 * q.x[i] + f2 * q.d[i];
+            q.w[i] -= c > 0 ? lr : c < 0 ? -lr : 0;
+        }
+}
+
+// u = m^ / (sqrt(v^) + eps) + decay w, of what has its moments, into r
+static void gan__lamb_direction(gan__piece *q)
+{
+    const gan__opt_args *o = &q->u->args;
+    const gan_real root = (gan_real)(1 / sqrt((double)o->bias2)), bias1 = o->bias1, eps = o->eps;
+    const gan_real decay = q->u->desc->weight_decay;
+    size_t i;
+    memcpy(q->r, q->y, sizeof q->r);
+    gan__piece_root(q);
+    for (i = 0; i < GAN__PIECE; ++i) q->r[i] = q->x[i] / bias1 / (q->r[i] * root + eps) + decay * q->w[i];
+}
+
+// The first of two passes: the moments, and the squares of w and u summed up for their norms. (LAMB's decay
+// is part of its direction: w is not shrunk.)
+static void gan__optim_lamb(const gan__update *u, int64_t at, size_t n)
+{
+    double *const sum = u->room + 2 * (at / GAN__GRAIN);
+    gan__piece q;
+    sum[0] = sum[1] = 0;
+    for (gan__piece_begin(&q, u, at, n); q.n; gan__piece_next(&q)) {
+        gan__piece_moments(&q);
+        gan__lamb_direction(&q);
+        sum[0] += (double)u->ctx->k->sumsq(q.n, q.w);
+        sum[1] += (double)u->ctx->k->sumsq(q.n, q.r);
+    }
+}
+
+// The second: w -= lr u; lr holds the ratio of the norms.
+static void gan__lamb_task(void *arg, int64_t index)
+{
+    const gan__update *u = (const gan__update *)arg;
+    const int64_t at = index * GAN__GRAIN;
+    gan__piece q;
+    size_t i;
+    for (gan__piece_begin(&q, u, at, (size_t)GAN__LEAST(GAN__GRAIN, u->n - at)); q.n; gan__piece_next(&q)) {
+        gan__lamb_direction(&q);
+        for (i = 0; i < GAN__PIECE; ++i) q.w[i] -= u->args.lr * q.r[i];
+    }
+}
+
+static void gan__optim_optimistic_sgd(const gan__update *u, int64_t at, size_t n)
+{
+    const gan_real lr = u->args.lr;
+    gan__piece q;
+    size_t i;
+    for (gan__piece_begin(&q, u, at, n); q.n; gan__piece_next(&q))
+        for (i = 0; i < GAN__PIECE; ++i) {
+            q.w[i] -= lr * (2 * q.d[i] - q.x[i]);
+            q.x[i] = q.d[i];
+        }
+}
+
+static void gan__optim_optimistic_adam(const gan__update *u, int64_t at, size_t n)
+{
+    const gan_real root = (gan_real)(1 / sqrt((double)u->args.bias2)), bias1 = u->args.bias1;
+    const gan_real lr = u->args.lr, eps = u->args.eps;
+    gan__piece q;
+    size_t i;
+    for (gan__piece_begin(&q, u, at, n); q.n; gan__piece_next(&q)) {
+        gan__piece_moments(&q);
+        gan__piece_root(&q);
+        for (i = 0; i < GAN__PIECE; ++i) {
+            const gan_real move = q.x[i] / bias1 / (q.r[i] * root + eps);
+            q.w[i] -= lr * (2 * move - q.z[i]);
+            q.z[i] = move;
+        }
+    }
+}
+
+// lr is a_k, x the best weights, which were put there before.
+static void gan__optim_subgradient(const gan__update *u, int64_t at, size_t n)
+{
+    gan__piece q;
+    size_t i;
+    for (gan__piece_begin(&q, u, at, n); q.n; gan__piece_next(&q))
+        for (i = 0; i < GAN__PIECE; ++i) q.w[i] -= u->args.lr * q.d[i];
+}
+
 typedef struct gan__optim_row {
     const char *name;
     int states;
@@ -10854,6 +11338,13 @@ static const gan__optim_row gan__optimizers[] = {
 #undef GAN__ROW
 };
 
+GAN_API const char *gan_optimizer_name(gan_optimizer_kind kind)
+{
+    return (int)kind >= 0 && kind < GAN_OPTIMIZER_COUNT ? gan__optimizers[kind].name : "unknown";
+}
+
+// The constructors
+
 static gan_optimizer_desc gan__optimizer(gan_optimizer_kind kind, gan_real lr)
 {
     gan_optimizer_desc d;
@@ -10861,6 +11352,15 @@ static gan_optimizer_desc gan__optimizer(gan_optimizer_kind kind, gan_real lr)
     d.kind = kind;
     d.lr = lr;
     d.eps = (gan_real)1e-8;
+    return d;
+}
+
+static gan_optimizer_desc gan__optimizer_betas(gan_optimizer_kind kind, gan_real lr, gan_real beta1,
+                                               gan_real beta2)
+{
+    gan_optimizer_desc d = gan__optimizer(kind, lr);
+    d.beta1 = beta1;
+    d.beta2 = beta2;
     return d;
 }
 
@@ -10880,14 +11380,147 @@ GAN_API gan_optimizer_desc gan_rmsprop(gan_real lr)
 
 GAN_API gan_optimizer_desc gan_adam(gan_real lr, gan_real beta1, gan_real beta2)
 {
-    gan_optimizer_desc d = gan__optimizer(GAN_OPTIMIZER_ADAM, lr);
-    d.beta1 = beta1;
-    d.beta2 = beta2;
+    return gan__optimizer_betas(GAN_OPTIMIZER_ADAM, lr, beta1, beta2);
+}
+
+GAN_API gan_optimizer_desc gan_adamw(gan_real lr, gan_real beta1, gan_real beta2, gan_real decay)
+{
+    gan_optimizer_desc d = gan__optimizer_betas(GAN_OPTIMIZER_ADAMW, lr, beta1, beta2);
+    d.weight_decay = decay;
     return d;
 }
 
-static int gan__is_decay(gan_real b) { return b >= 0 && b < 1; }
-static int gan__is_rate(gan_real r) { return r >= 0 && gan__is_finite(r); }
+GAN_API gan_optimizer_desc gan_adagrad(gan_real lr)
+{
+    gan_optimizer_desc d = gan__optimizer(GAN_OPTIMIZER_ADAGRAD, lr);
+    d.eps = (gan_real)1e-10;
+    return d;
+}
+
+GAN_API gan_optimizer_desc gan_adadelta(gan_real lr)
+{
+    gan_optimizer_desc d = gan__optimizer(GAN_OPTIMIZER_ADADELTA, lr);
+    d.alpha = (gan_real)0.9;
+    d.eps = (gan_real)1e-6;
+    return d;
+}
+
+GAN_API gan_optimizer_desc gan_amsgrad(gan_real lr, gan_real beta1, gan_real beta2)
+{
+    return gan__optimizer_betas(GAN_OPTIMIZER_AMSGRAD, lr, beta1, beta2);
+}
+
+GAN_API gan_optimizer_desc gan_adamax(gan_real lr, gan_real beta1, gan_real beta2)
+{
+    return gan__optimizer_betas(GAN_OPTIMIZER_ADAMAX, lr, beta1, beta2);
+}
+
+GAN_API gan_optimizer_desc gan_nadam(gan_real lr, gan_real beta1, gan_real beta2)
+{
+    gan_optimizer_desc d = gan__optimizer_betas(GAN_OPTIMIZER_NADAM, lr, beta1, beta2);
+    d.momentum_decay = (gan_real)0.004;
+    return d;
+}
+
+GAN_API gan_optimizer_desc gan_radam(gan_real lr, gan_real beta1, gan_real beta2)
+{
+    return gan__optimizer_betas(GAN_OPTIMIZER_RADAM, lr, beta1, beta2);
+}
+
+GAN_API gan_optimizer_desc gan_adabelief(gan_real lr, gan_real beta1, gan_real beta2)
+{
+    gan_optimizer_desc d = gan__optimizer_betas(GAN_OPTIMIZER_ADABELIEF, lr, beta1, beta2);
+    d.eps = (gan_real)1e-16;
+    return d;
+}
+
+GAN_API gan_optimizer_desc gan_yogi(gan_real lr, gan_real beta1, gan_real beta2)
+{
+    gan_optimizer_desc d = gan__optimizer_betas(GAN_OPTIMIZER_YOGI, lr, beta1, beta2);
+    d.eps = (gan_real)1e-3;
+    d.initial = (gan_real)1e-6;
+    return d;
+}
+
+GAN_API gan_optimizer_desc gan_lion(gan_real lr, gan_real beta1, gan_real beta2, gan_real decay)
+{
+    gan_optimizer_desc d = gan__optimizer_betas(GAN_OPTIMIZER_LION, lr, beta1, beta2);
+    d.weight_decay = decay;
+    return d;
+}
+
+GAN_API gan_optimizer_desc gan_lamb(gan_real lr, gan_real beta1, gan_real beta2, gan_real decay)
+{
+    gan_optimizer_desc d = gan__optimizer_betas(GAN_OPTIMIZER_LAMB, lr, beta1, beta2);
+    d.weight_decay = decay;
+    d.eps = (gan_real)1e-6;
+    return d;
+}
+
+GAN_API gan_optimizer_desc gan_optimistic_sgd(gan_real lr)
+{
+    return gan__optimizer(GAN_OPTIMIZER_OPTIMISTIC_SGD, lr);
+}
+
+GAN_API gan_optimizer_desc gan_optimistic_adam(gan_real lr, gan_real beta1, gan_real beta2)
+{
+    return gan__optimizer_betas(GAN_OPTIMIZER_OPTIMISTIC_ADAM, lr, beta1, beta2);
+}
+
+GAN_API gan_optimizer_desc gan_subgradient(gan_real lr, gan_step_rule rule)
+{
+    gan_optimizer_desc d = gan__optimizer(GAN_OPTIMIZER_SUBGRADIENT, lr);
+    d.step_rule = rule;
+    return d;
+}
+
+// Hyperparameters
+
+typedef struct gan__hyper_row {
+    const char *name;
+    size_t at;
+    double least, below;
+} gan__hyper_row;
+
+static const gan__hyper_row gan__hypers[] = {
+#define GAN__ROW(id, name, least, below) {#name, offsetof(gan_optimizer_desc, name), least, below},
+    GAN_HYPERS(GAN__ROW)
+#undef GAN__ROW
+};
+
+static gan_real gan__hyper_value(const gan_optimizer_desc *d, int what)
+{
+    gan_real v;
+    memcpy(&v, (const char *)d + gan__hypers[what].at, sizeof v);
+    return v;
+}
+
+// Says what is wrong with a description, if anything is. 1 on error.
+static int gan__optimizer_check(const gan_model *m, const gan_optimizer_desc *d)
+{
+    int i;
+    if ((int)d->kind < 0 || d->kind >= GAN_OPTIMIZER_COUNT || (int)d->step_rule < 0 ||
+        d->step_rule >= GAN_STEP_COUNT) {
+        gan__fail(m->ctx, GAN_ERROR_ARGUMENT,
+                  "optimizer of %s: kind %d, step rule %d; start from gan_adam, gan_sgd or another of these",
+                  m->name, (int)d->kind, (int)d->step_rule);
+        return 1;
+    }
+    for (i = 0; i < (int)GAN_HYPER_COUNT; ++i) {
+        const gan__hyper_row *h = &gan__hypers[i];
+        const double v = (double)gan__hyper_value(d, i);
+        if (v >= h->least && v < h->below) continue;
+        gan__fail(m->ctx, GAN_ERROR_ARGUMENT,
+                  "optimizer of %s: %s is %f; rates must not be negative, decays lie in [0, 1)", m->name,
+                  h->name, v);
+        return 1;
+    }
+    if (d->kind != GAN_OPTIMIZER_SUBGRADIENT || d->weight_decay == 0) return 0;
+    gan__fail(m->ctx, GAN_ERROR_ARGUMENT,
+              "optimizer of %s: the subgradient method has no weight decay; add the term to the loss",
+              m->name);
+    return 1;
+}
 
 // "word." for the first, "word2." and so on for the others.
 static void gan__numbered(char *to, const char *word, int number)
@@ -10904,60 +11537,86 @@ static void gan__numbered(char *to, const char *word, int number)
 
 GAN_API gan_optimizer *gan_optimizer_create(gan_model *m, gan_optimizer_desc desc)
 {
+    static const int opens = GAN__SLOT_STATES - GAN__SLOT_SUM, losses = 2;
     gan_optimizer *o;
-    if (!m) return NULL;
-    if ((int)desc.kind < 0 || desc.kind >= GAN_OPTIMIZER_COUNT || !gan__is_rate(desc.lr) ||
-        !gan__is_rate(desc.eps) || !gan__is_finite(desc.momentum) || !gan__is_rate(desc.weight_decay) ||
-        !gan__is_decay(desc.dampening) || !gan__is_decay(desc.beta1) || !gan__is_decay(desc.beta2) ||
-        !gan__is_decay(desc.alpha)) {
-        gan__fail(
-            m->ctx, GAN_ERROR_ARGUMENT,
-            "optimizer of %s: kind %d, learning rate %f, beta1 %f, beta2 %f, alpha %f: rates must not be "
-            "negative, decays lie in [0, 1); start from gan_adam, gan_sgd or gan_rmsprop",
-            m->name, (int)desc.kind, (double)desc.lr, (double)desc.beta1, (double)desc.beta2,
-            (double)desc.alpha);
-        return NULL;
-    }
+    if (!m || gan__optimizer_check(m, &desc)) return NULL;
     o = (gan_optimizer *)gan__persist(m->ctx, sizeof *o);
     if (!o) return NULL;
     o->model = m;
     o->desc = desc;
     gan__numbered(o->prefix, "optimizer", ++m->optimizers);
     if (!gan__state_over(m->ctx, gan__name(m->ctx, o->prefix, m->name, ".step"), GAN__STATE_I64, 0, NULL,
-                         &o->step))
+                         &o->step) ||
+        !gan__state_over(m->ctx, gan__name(m->ctx, o->prefix, m->name, ".open"), GAN__STATE_I64, 1, &opens,
+                         o->open))
         return NULL;
-    return o;
+    if (desc.kind != GAN_OPTIMIZER_SUBGRADIENT) return o;
+    o->best =
+        gan__state_add(m->ctx, gan__name(m->ctx, o->prefix, m->name, ".best"), GAN__STATE_REAL, 1, &losses);
+    return o->best ? o : NULL;
 }
 
-GAN_API void gan_optimizer_lr(gan_optimizer *o, gan_real lr)
+GAN_API void gan_optimizer_set(gan_optimizer *o, gan_hyper what, gan_real value)
 {
+    gan_optimizer_desc d;
     if (!o) return;
-    if (!gan__is_rate(lr))
-        gan__fail(o->model->ctx, GAN_ERROR_ARGUMENT, "gan_optimizer_lr: a learning rate of %f", (double)lr);
-    else o->desc.lr = lr;
+    if ((int)what < 0 || what >= GAN_HYPER_COUNT) {
+        gan__fail(o->model->ctx, GAN_ERROR_ARGUMENT,
+                  "gan_optimizer_set: hyperparameter %d is unknown; take one of the gan_hyper enumeration",
+                  (int)what);
+        return;
+    }
+    d = o->desc;
+    memcpy((char *)&d + gan__hypers[what].at, &value, sizeof value);
+    if (!gan__optimizer_check(o->model, &d)) o->desc = d;
 }
+
+GAN_API gan_real gan_optimizer_get(const gan_optimizer *o, gan_hyper what)
+{
+    return o && (int)what >= 0 && what < GAN_HYPER_COUNT ? gan__hyper_value(&o->desc, (int)what) : 0;
+}
+
+GAN_API void gan_optimizer_lr(gan_optimizer *o, gan_real lr) { gan_optimizer_set(o, GAN_HYPER_LR, lr); }
 
 GAN_API gan_real gan_optimizer_norm(const gan_optimizer *o) { return o ? o->norm : 0; }
+
+// Slots
+
+static int gan__slot_active(const gan__slot *s) { return s->param->trainable && !s->param->frozen; }
+
+// State array i of a slot, made where it is not there: the weights where it remembers such, else zeros. 1: no
+// memory.
+static int gan__slot_state(const gan_optimizer *o, gan__slot *s, int i)
+{
+    static const char *const part[GAN__SLOT_STATES] = {".0", ".1", ".2", ".sum", ".from", ".slow"};
+    const int weights = i > GAN__SLOT_SUM || (i == 0 && o->desc.kind == GAN_OPTIMIZER_SUBGRADIENT);
+    gan_context *ctx = o->model->ctx;
+    const gan_tensor *p = s->param->tensor;
+    const char *name;
+    if (s->state[i]) return 0;
+    name = gan__name(ctx, o->prefix, s->param->state->name, part[i]);
+    s->state[i] = name ? gan__state_find(ctx, name) : NULL; // there after a failure half way
+    if (s->state[i]) return 0;
+    s->state[i] = gan__state_add(ctx, name, GAN__STATE_REAL, p->ndim, p->dim);
+    if (!s->state[i]) return 1;
+    if (weights && !s->state[i]->loaded) memcpy(s->state[i]->data, p->data, p->size * sizeof *p->data);
+    return 0;
+}
 
 // Slots for the parameters that appeared since last time, with their state arrays. 1: no memory.
 static int gan__optimizer_catch_up(gan_optimizer *o)
 {
-    static const char *const part[] = {".0", ".1"};
     gan_context *ctx = o->model->ctx;
-    const gan__optim_row *row = &gan__optimizers[o->desc.kind];
     gan__param *p = o->slots_end ? o->slots_end->param->next : o->model->params;
+    const gan__slot *t;
+    size_t largest = 0;
     int i, old = o->count;
     for (; p; p = p->next) {
         gan__slot *s = (gan__slot *)gan__persist(ctx, sizeof *s);
         if (!s) return 1;
         s->param = p;
-        for (i = 0; i < row->states && p->trainable; ++i) {
-            const char *name = gan__name(ctx, o->prefix, p->state->name, part[i]);
-            s->state[i] = name ? gan__state_find(ctx, name) : NULL; // there after a failure half way
-            if (!s->state[i])
-                s->state[i] = gan__state_add(ctx, name, GAN__STATE_REAL, p->tensor->ndim, p->tensor->dim);
-            if (!s->state[i]) return 1;
-        }
+        for (i = 0; i < gan__optimizers[o->desc.kind].states && p->trainable; ++i)
+            if (gan__slot_state(o, s, i)) return 1;
         if (o->slots_end) o->slots_end->next = s;
         else o->slots = s;
         o->slots_end = s;
@@ -10965,14 +11624,105 @@ static int gan__optimizer_catch_up(gan_optimizer *o)
     }
     if (o->count == old && o->want) return 0;
     o->want = (gan_tensor **)gan__persist(ctx, (size_t)o->count * sizeof *o->want);
-    return !o->want;
+    if (!o->want || o->desc.kind != GAN_OPTIMIZER_LAMB) return !o->want;
+    for (t = o->slots; t; t = t->next) largest = GAN__MOST(largest, t->param->tensor->size);
+    o->room = (double *)gan__persist(ctx, 2 * (largest / (size_t)GAN__GRAIN + 1) * sizeof *o->room);
+    return !o->room;
+}
+
+// Makes ready what an update writes to, state array `also` (or 0) included, and fills o->want; how many that
+// are, or -1 on an error.
+static int gan__gather(gan_optimizer *o, int also)
+{
+    gan_context *ctx = o->model->ctx;
+    gan__slot *s;
+    int i, n = 0;
+    if (gan__optimizer_catch_up(o) || (o->best && gan__state_own(ctx, o->best))) return -1;
+    for (s = o->slots; s; s = s->next) {
+        if (!gan__slot_active(s)) continue;
+        for (i = GAN__SLOT_SUM; i < GAN__SLOT_STATES; ++i)
+            if ((o->open[i - GAN__SLOT_SUM] || i == also) && gan__slot_state(o, s, i)) return -1;
+        for (i = 0; i < GAN__SLOT_STATES; ++i)
+            if (s->state[i] && gan__state_own(ctx, s->state[i])) return -1;
+        if (gan__state_own(ctx, s->param->state)) return -1;
+        o->want[n++] = s->param->tensor;
+    }
+    return n;
+}
+
+static void gan__slot_release(gan__slot *s)
+{
+    if (s->grad && --s->grad->holds == 0) gan__tensor_free(s->grad);
+    s->grad = NULL;
+}
+
+// y = map(a, b, p, q) of n numbers each, b may be NULL
+typedef struct gan__whole {
+    const struct gan__kernels *k;
+    int map;
+    int64_t n;
+    gan_real *y;
+    const gan_real *a, *b;
+    gan_real p, q;
+} gan__whole;
+
+static void gan__whole_task(void *arg, int64_t index)
+{
+    const gan__whole *w = (const gan__whole *)arg;
+    const int64_t at = index * GAN__GRAIN;
+    gan__isa_map(w->k, w->map, (size_t)GAN__LEAST(GAN__GRAIN, w->n - at), w->y + at, w->a + at, 1,
+                 w->b ? w->b + at : NULL, w->b ? 1 : 0, NULL, 0, w->p, w->q);
+}
+
+static void gan__whole_map(gan_context *ctx, int map, size_t n, gan_real *y, const gan_real *a,
+                           const gan_real *b, gan_real p, gan_real q)
+{
+    gan__whole w;
+    w.k = ctx->k;
+    w.map = map;
+    w.n = (int64_t)n;
+    w.y = y;
+    w.a = a;
+    w.b = b;
+    w.p = p;
+    w.q = q;
+    gan__par(ctx, (w.n + GAN__GRAIN - 1) / GAN__GRAIN, w.n, gan__whole_task, &w);
+}
+
+// The slot's gradient becomes map(it, b, p, q), in memory of its own. 1: there is none.
+static int gan__slot_map(gan__slot *s, int map, const gan_real *b, gan_real p, gan_real q)
+{
+    const gan_tensor *g = s->grad;
+    gan_tensor *t = gan__tensor_new(g->ctx, g->ndim, g->dim);
+    if (gan__is_poison(t)) return 1;
+    gan__whole_map(t->ctx, map, t->size, t->data, g->data, b, p, q);
+    gan__slot_release(s);
+    s->grad = t;
+    t->holds = 1;
+    return 0;
+}
+
+// The slot's gradient with what was accumulated before. 1: no memory.
+static int gan__slot_total(gan__slot *s)
+{
+    const gan_tensor *p = s->param->tensor;
+    const gan_real *sum = (const gan_real *)s->state[GAN__SLOT_SUM]->data;
+    if (s->grad) return gan__slot_map(s, GAN__MAP_add, sum, 0, 0);
+    s->grad = gan__tensor_new(p->ctx, p->ndim, p->dim);
+    if (gan__is_poison(s->grad)) {
+        s->grad = NULL;
+        return 1;
+    }
+    memcpy(s->grad->data, sum, p->size * sizeof *sum);
+    s->grad->holds = 1;
+    return 0;
 }
 
 static void gan__update_task(void *arg, int64_t index)
 {
     const gan__update *u = (const gan__update *)arg;
     const int64_t at = index * GAN__GRAIN;
-    gan__optimizers[u->kind].update(u, at, (size_t)GAN__LEAST(GAN__GRAIN, u->n - at));
+    gan__optimizers[u->desc->kind].update(u, at, (size_t)GAN__LEAST(GAN__GRAIN, u->n - at));
 }
 
 typedef struct gan__norm_squares {
@@ -11048,129 +11798,679 @@ static void gan__blame(const gan_optimizer *o, int n, const gan__trace *trace)
               o->model->name);
 }
 
+// a_k of the subgradient method, the k-th step
+static double gan__step_size(const gan_optimizer *o)
+{
+    const double lr = (double)o->desc.lr;
+    if (o->desc.step_rule == GAN_STEP_ROOT) return lr / sqrt((double)o->step);
+    if (o->desc.step_rule == GAN_STEP_LENGTH) return o->length > 0 ? lr / (double)o->length : 0;
+    return lr;
+}
+
 static void gan__update_slot(gan_optimizer *o, const gan__slot *s)
 {
     gan_context *ctx = o->model->ctx;
     const gan_optimizer_desc *d = &o->desc;
     gan__update u;
-    int i;
+    int64_t i, tasks;
+    double w = 0, move = 0;
     memset(&u, 0, sizeof u);
     u.ctx = ctx;
+    u.desc = d;
     u.p = s->param->tensor->data;
     u.g = s->grad->data;
-    for (i = 0; i < 2; ++i) u.state[i] = s->state[i] ? (gan_real *)s->state[i]->data : NULL;
+    for (i = 0; i < gan__optimizers[d->kind].states; ++i) u.state[i] = (gan_real *)s->state[i]->data;
     u.n = (int64_t)s->grad->size;
-    u.kind = d->kind;
-    u.args.lr = d->lr;
+    u.room = o->room;
+    u.args.lr = d->kind == GAN_OPTIMIZER_SUBGRADIENT ? (gan_real)gan__step_size(o) : d->lr;
     u.args.momentum = d->momentum;
     u.args.dampening = d->dampening;
-    u.args.weight_decay = d->weight_decay;
+    u.args.weight_decay = o->decay;
+    u.args.decoupled = d->kind == GAN_OPTIMIZER_ADAMW || d->kind == GAN_OPTIMIZER_LION;
     u.args.nesterov = d->nesterov ? 1 : 0;
     u.args.beta1 = d->beta1;
     u.args.beta2 = d->beta2;
     u.args.eps = d->eps;
     u.args.alpha = d->alpha;
-    u.args.scale = 1;
+    u.args.scale = o->scale;
     u.args.step = o->step;
     u.args.bias1 = (gan_real)(1 - pow((double)d->beta1, (double)o->step));
     u.args.bias2 = (gan_real)(1 - pow((double)d->beta2, (double)o->step));
-    gan__par(ctx, (u.n + GAN__GRAIN - 1) / GAN__GRAIN, u.n, gan__update_task, &u);
+    tasks = (u.n + GAN__GRAIN - 1) / GAN__GRAIN;
+    gan__par(ctx, tasks, u.n, gan__update_task, &u);
+    if (d->kind != GAN_OPTIMIZER_LAMB) return;
+    for (i = 0; i < tasks; ++i) w += u.room[2 * i], move += u.room[2 * i + 1];
+    if (w > 0 && move > 0 && gan__is_finite((gan_real)sqrt(w / move))) u.args.lr *= (gan_real)sqrt(w / move);
+    gan__par(ctx, tasks, u.n, gan__lamb_task, &u);
+}
+
+typedef enum gan__move { GAN__MINIMIZE, GAN__ACCUMULATE, GAN__EXTRAPOLATE } gan__move;
+static const char *const gan__move_names[] = {"gan_minimize", "gan_accumulate", "gan_extrapolate"};
+static const int gan__move_opens[] = {0, GAN__SLOT_SUM, GAN__SLOT_FROM}; // the state arrays that they fill
+
+// The gradients of the loss by the n tensors of o->want, into the slots. 1 on error.
+static int gan__gradients(gan_optimizer *o, gan_tensor *loss, int n, gan__pass pass, gan__trace *trace)
+{
+    const gan_tensor *first;
+    gan__slot *s;
+    memset(trace, 0, sizeof *trace);
+    if (!gan__is_finite(loss->data[0])) {
+        first = gan__first_bad(loss);
+        trace->made = first != NULL;
+        if (first) trace->tensor = *first;
+        gan__blame(o, n, trace);
+        return 1;
+    }
+    if (gan__backward(loss, n, o->want, pass, trace)) return 1;
+    for (s = o->slots; s; s = s->next) {
+        s->grad = s->param->tensor->grad;
+        s->param->tensor->grad = NULL;
+    }
+    return 0;
+}
+
+// The Euclidean norm of all gradients, by which they are checked. Negative: an error, said here.
+static double gan__gradients_norm(const gan_optimizer *o, int n, const gan__trace *trace)
+{
+    const gan__slot *s;
+    double squares = 0, part;
+    for (s = o->slots; s; s = s->next) {
+        part = s->grad ? gan__sum_of_squares(s->grad) : 0;
+        if (part < 0) return -1;
+        squares += part;
+    }
+    squares = sqrt(squares);
+    if (gan__is_finite((gan_real)squares)) return squares;
+    gan__blame(o, n, trace);
+    return -1;
+}
+
+// What was accumulated is added, the norm taken and checked, the clipping made ready: then an update may
+// follow. 1 on error.
+static int gan__gradients_finish(gan_optimizer *o, int n, const gan__trace *trace, gan__move move)
+{
+    const gan_optimizer_desc *d = &o->desc;
+    const int coupled =
+        d->kind != GAN_OPTIMIZER_ADAMW && d->kind != GAN_OPTIMIZER_LION && d->kind != GAN_OPTIMIZER_LAMB;
+    gan__slot *s;
+    double norm;
+    int found = 0;
+    for (s = o->slots; s; s = s->next) found |= s->grad != NULL;
+    if (!found && !GAN__OPEN(o, SUM)) {
+        gan__fail(o->model->ctx, GAN_ERROR_STATE,
+                  "%s: the loss does not depend on any parameter of %s that is not frozen; is recording off "
+                  "(gan_record), the input detached, or the optimizer another model's?",
+                  gan__move_names[move], o->model->name);
+        return 1;
+    }
+    norm = gan__gradients_norm(o, n, trace);
+    if (norm >= 0 && move != GAN__ACCUMULATE && GAN__OPEN(o, SUM)) {
+        for (s = o->slots; s; s = s->next)
+            if (gan__slot_active(s) && gan__slot_total(s)) return 1;
+        norm = gan__gradients_norm(o, n, trace);
+    }
+    if (norm < 0) return 1;
+    o->norm = (gan_real)norm;
+    if (move == GAN__ACCUMULATE) return 0;
+    if (d->clip_value > 0) {
+        for (s = o->slots; s; s = s->next)
+            if (s->grad && gan__slot_map(s, GAN__MAP_clamp, NULL, -d->clip_value, d->clip_value)) return 1;
+        norm = gan__gradients_norm(o, n, trace);
+    }
+    o->scale = 1;
+    if (d->clip_norm > 0 && norm + 1e-6 > (double)d->clip_norm)
+        o->scale = (gan_real)((double)d->clip_norm / (norm + 1e-6));
+    o->length = (gan_real)(norm * (double)o->scale);
+    o->decay = d->kind == GAN_OPTIMIZER_LAMB ? 0 : d->weight_decay;
+    if (move == GAN__EXTRAPOLATE || !GAN__OPEN(o, FROM) || !coupled || o->decay == 0) return 0;
+    for (s = o->slots; s;
+         s = s->next) // L2 decay is part of the gradient: of the weights where that was found
+        if (s->grad && (gan__slot_map(s, GAN__MAP_affine, NULL, o->scale, 0) ||
+                        gan__slot_map(s, GAN__MAP_axpy, s->param->tensor->data, o->decay, 0)))
+            return 1;
+    o->scale = 1;
+    o->decay = 0;
+    return 0;
+}
+
+// A loss at the weights as they are: they are the best of the subgradient method, or they are not.
+static void gan__keep_best(gan_optimizer *o, gan_real value)
+{
+    gan_real *best = o->best ? (gan_real *)o->best->data : NULL;
+    gan__slot *s;
+    if (!best) return;
+    value += best[1];
+    best[1] = 0;
+    if (o->step && !(value < best[0])) return;
+    best[0] = value;
+    for (s = o->slots; s; s = s->next)
+        if (gan__slot_active(s))
+            memcpy(s->state[0]->data, s->param->tensor->data, s->param->tensor->size * sizeof(gan_real));
+}
+
+// The update by the gradients in the slots.
+static void gan__update_all(gan_optimizer *o, gan_real value, int extrapolate)
+{
+    const int back = GAN__OPEN(o, FROM) && !extrapolate, begin = extrapolate && !GAN__OPEN(o, FROM);
+    gan__slot *s;
+    gan__keep_best(o, value);
+    o->step++;
+    o->model->ctx->weights++;
+    for (s = o->slots; s; s = s->next) {
+        gan_tensor *p = s->param->tensor;
+        if (!gan__slot_active(s)) continue;
+        if (begin) memcpy(s->state[GAN__SLOT_FROM]->data, p->data, p->size * sizeof *p->data);
+        if (back) memcpy(p->data, s->state[GAN__SLOT_FROM]->data, p->size * sizeof *p->data);
+        if (s->grad) gan__update_slot(o, s);
+        gan__slot_release(s);
+    }
+    GAN__OPEN(o, SUM) = 0;
+    GAN__OPEN(o, FROM) = extrapolate;
+}
+
+// The gradients in the slots are added to what was accumulated.
+static void gan__accumulate_all(gan_optimizer *o, gan_real value)
+{
+    const int first = !GAN__OPEN(o, SUM);
+    gan__slot *s;
+    for (s = o->slots; s; s = s->next) {
+        const size_t n = s->param->tensor->size;
+        gan_real *sum;
+        if (!gan__slot_active(s)) continue;
+        sum = (gan_real *)s->state[GAN__SLOT_SUM]->data;
+        if (first && s->grad) memcpy(sum, s->grad->data, n * sizeof *sum);
+        else if (first) memset(sum, 0, n * sizeof *sum);
+        else if (s->grad) gan__whole_map(o->model->ctx, GAN__MAP_add, n, sum, sum, s->grad->data, 0, 0);
+        gan__slot_release(s);
+    }
+    if (o->best) ((gan_real *)o->best->data)[1] += value;
+    GAN__OPEN(o, SUM)++;
 }
 
 // Gradients, their check, the update: everything but the end of the step. The tape is spent where nobody can
 // look at it any more.
-static void gan__minimize(gan_optimizer *o, gan_tensor *loss, int spend)
+static void gan__minimize(gan_optimizer *o, gan_tensor *loss, gan__move move, int spend)
 {
-    gan_context *ctx = o->model->ctx;
-    const gan_tensor *first;
+    const gan_real value = loss->data[0];
+    const int n = gan__gather(o, gan__move_opens[move]);
     gan__trace trace;
-    gan__slot *s;
-    double squares = 0, part;
-    int i, n = 0, found = 0;
-    if (gan__optimizer_catch_up(o)) return;
-    for (s = o->slots; s; s = s->next)
-        if (s->param->trainable && !s->param->frozen) {
-            for (i = 0; i < 2; ++i)
-                if (s->state[i] && gan__state_own(ctx, s->state[i])) return;
-            if (gan__state_own(ctx, s->param->state)) return;
-            o->want[n++] = s->param->tensor;
-        }
+    if (n < 0) return;
     if (!o->count)
-        gan__fail(ctx, GAN_ERROR_STATE, "gan_minimize: %s has no parameters yet; run gan_forward on it first",
-                  o->model->name);
+        gan__fail(o->model->ctx, GAN_ERROR_STATE, "%s: %s has no parameters yet; run gan_forward on it first",
+                  gan__move_names[move], o->model->name);
     if (!n) return; // all are frozen: nothing to do
-    memset(&trace, 0, sizeof trace);
-    if (!gan__is_finite(loss->data[0])) {
-        first = gan__first_bad(loss);
-        trace.made = first != NULL;
-        if (first) trace.tensor = *first;
-        gan__blame(o, n, &trace);
-        return;
-    }
-    if (gan__backward(loss, n, o->want, spend ? GAN__PASS_SPEND : GAN__PASS_PLAIN, &trace)) return;
-    for (s = o->slots; s; s = s->next) {
-        s->grad = s->param->tensor->grad;
-        s->param->tensor->grad = NULL;
-        if (!s->grad) continue;
-        found = 1;
-        part = gan__sum_of_squares(s->grad);
-        if (part < 0) return;
-        squares += part;
-    }
-    if (!gan__is_finite((gan_real)sqrt(squares))) {
-        gan__blame(o, n, &trace);
-        return;
-    }
-    if (!found) {
-        gan__fail(ctx, GAN_ERROR_STATE,
-                  "gan_minimize: the loss does not depend on any parameter of %s that is not frozen; is "
-                  "recording off "
-                  "(gan_record), the input detached, or the optimizer another model's?",
-                  o->model->name);
-        return;
-    }
-    o->norm = (gan_real)sqrt(squares);
-    o->step++;
-    ctx->weights++;
-    for (s = o->slots; s; s = s->next) {
-        if (!s->grad) continue;
-        gan__update_slot(o, s);
-        if (--s->grad->holds == 0) gan__tensor_free(s->grad);
-        s->grad = NULL;
-    }
+    if (gan__gradients(o, loss, n, spend ? GAN__PASS_SPEND : GAN__PASS_PLAIN, &trace)) return;
+    if (gan__gradients_finish(o, n, &trace, move)) return;
+    if (move == GAN__ACCUMULATE) gan__accumulate_all(o, value);
+    else gan__update_all(o, value, move == GAN__EXTRAPOLATE);
 }
 
-// The value of the loss, after an update where that is possible.
-static gan_real gan__minimize_checked(gan_optimizer *o, gan_tensor *loss, int spend)
+// Whether the loss is one number; if not, says so.
+static int gan__loss_good(gan_context *ctx, gan_tensor *loss, gan__move move)
+{
+    gan_tensor *bad;
+    if (!loss) gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: the loss is NULL", gan__move_names[move]);
+    else if (loss->ctx != ctx)
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: the loss belongs to another context", gan__move_names[move]);
+    if (!loss || loss->ctx != ctx || !gan__inputs(GAN_OP_NONE, 1, &loss, &bad)) return 0;
+    if (loss->size == 1) return 1;
+    gan__fail(ctx, GAN_ERROR_SHAPE, "%s: the loss has shape %t; reduce it to one value (gan_mean_all)",
+              gan__move_names[move], loss);
+    return 0;
+}
+
+// The value of the loss, after the update (or what `move` asks for) where that is possible.
+static gan_real gan__move_checked(gan_optimizer *o, gan_tensor *loss, gan__move move, int spend)
 {
     gan_context *ctx = o->model->ctx;
-    gan_tensor *bad;
-    gan_real value = 0;
-    if (gan__inputs(GAN_OP_NONE, 1, &loss, &bad)) {
-        value = loss->size ? loss->data[0] : 0;
-        if (loss->size != 1)
-            gan__fail(ctx, GAN_ERROR_SHAPE,
-                      "gan_minimize: the loss has shape %t; reduce it to one value (gan_mean_all)", loss);
-        if (!ctx->error) gan__minimize(o, loss, spend);
-    } else if (!loss) {
-        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_minimize: the loss is NULL");
-    }
+    gan_real value;
+    if (!gan__loss_good(ctx, loss, move)) return 0;
+    value = loss->data[0];
+    if (!ctx->error) gan__minimize(o, loss, move, spend);
     return value;
 }
 
-GAN_API gan_real gan_minimize(gan_optimizer *o, gan_tensor *loss)
+static gan_real gan__minimize_checked(gan_optimizer *o, gan_tensor *loss, int spend)
+{
+    return gan__move_checked(o, loss, GAN__MINIMIZE, spend);
+}
+
+static gan_real gan__move_step(gan_optimizer *o, gan_tensor *loss, gan__move move)
 {
     gan_context *ctx;
     gan_real value;
     if (!o) return 0;
     ctx = o->model->ctx;
-    if (loss && loss->ctx != ctx) {
-        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_minimize: the loss belongs to another context");
-        return 0;
-    }
-    value = gan__minimize_checked(o, loss, !ctx->depth);
+    value = gan__move_checked(o, loss, move, !ctx->depth);
     if (!ctx->depth) gan__step_release(ctx);
     return value;
+}
+
+GAN_API gan_real gan_minimize(gan_optimizer *o, gan_tensor *loss)
+{
+    return gan__move_step(o, loss, GAN__MINIMIZE);
+}
+
+GAN_API gan_real gan_accumulate(gan_optimizer *o, gan_tensor *loss)
+{
+    return gan__move_step(o, loss, GAN__ACCUMULATE);
+}
+
+GAN_API gan_real gan_extrapolate(gan_optimizer *o, gan_tensor *loss)
+{
+    return gan__move_step(o, loss, GAN__EXTRAPOLATE);
+}
+
+GAN_API void gan_lookahead(gan_optimizer *o, gan_real alpha)
+{
+    gan_context *ctx = o ? o->model->ctx : NULL;
+    gan__slot *s;
+    int known;
+    if (!o || ctx->error) return;
+    if (!(alpha >= 0 && alpha <= 1)) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_lookahead: alpha is %f; it lies in [0, 1]", (double)alpha);
+        return;
+    }
+    if (GAN__OPEN(o, FROM)) {
+        gan__fail(ctx, GAN_ERROR_STATE,
+                  "gan_lookahead: the weights of %s are extrapolated; call gan_minimize before",
+                  o->model->name);
+        return;
+    }
+    if (gan__gather(o, GAN__SLOT_SLOW) < 0) return;
+    known = GAN__OPEN(o, SLOW) != 0;
+    ctx->weights++;
+    for (s = o->slots; s; s = s->next) {
+        gan_tensor *p = s->param->tensor;
+        gan_real *slow;
+        if (!gan__slot_active(s)) continue;
+        slow = (gan_real *)s->state[GAN__SLOT_SLOW]->data;
+        if (known) {
+            ctx->k->ema(p->size, slow, p->data, 1 - alpha);
+            memcpy(p->data, slow, p->size * sizeof *slow);
+        } else {
+            memcpy(slow, p->data, p->size * sizeof *slow);
+        }
+    }
+    GAN__OPEN(o, SLOW) = o->count > 0;
+}
+
+GAN_API gan_real gan_optimizer_best(gan_optimizer *o)
+{
+    gan_context *ctx = o ? o->model->ctx : NULL;
+    gan__slot *s;
+    if (!o || ctx->error) return 0;
+    if (!o->best || !o->step) {
+        gan__fail(ctx, GAN_ERROR_STATE, "gan_optimizer_best: %s",
+                  o->best ? "no step was made yet" : "only the subgradient method keeps the best weights");
+        return 0;
+    }
+    if (gan__gather(o, 0) < 0) return 0;
+    ctx->weights++;
+    for (s = o->slots; s; s = s->next)
+        if (gan__slot_active(s))
+            memcpy(s->param->tensor->data, s->state[0]->data, s->param->tensor->size * sizeof(gan_real));
+    return ((const gan_real *)o->best->data)[0];
+}
+
+// >>schedule: numbers that change with the step; uses base; tests/test_schedule.c
+//
+// A row NAME is gan__schedule_NAME(s, base, t, part): t steps after its start, part of its steps done, 0 .. 1.
+
+static double gan__schedule_or(gan_real value, double otherwise)
+{
+    return value != 0 ? (double)value : otherwise;
+}
+
+static double gan__schedule_every(const gan_schedule *s) { return s->every > 0 ? (double)s->every : 1; }
+
+static double gan__schedule_constant(const gan_schedule *s, double base, double t, double part)
+{
+    (void)s;
+    (void)t;
+    (void)part;
+    return base;
+}
+
+static double gan__schedule_linear(const gan_schedule *s, double base, double t, double part)
+{
+    (void)t;
+    return base + ((double)s->end - base) * part;
+}
+
+static double gan__schedule_step(const gan_schedule *s, double base, double t, double part)
+{
+    (void)part;
+    return base * pow(gan__schedule_or(s->factor, .1), floor(t / gan__schedule_every(s)));
+}
+
+static double gan__schedule_exponential(const gan_schedule *s, double base, double t, double part)
+{
+    (void)part;
+    return base * pow(gan__schedule_or(s->factor, .1), t / gan__schedule_every(s));
+}
+
+static double gan__schedule_cosine(const gan_schedule *s, double base, double t, double part)
+{
+    const double pi = 3.14159265358979323846, every = (double)s->every;
+    if (every > 0) part = fmod(t, every) / every;
+    return (double)s->end + (base - (double)s->end) * (1 + cos(pi * part)) / 2;
+}
+
+static double gan__schedule_warm_up(const gan_schedule *s, double base, double t, double part)
+{
+    (void)t;
+    const double from = (double)s->factor;
+    return base * (from + (1 - from) * part);
+}
+
+static double gan__schedule_plateau(const gan_schedule *s, double base, double t, double part)
+{
+    (void)part;
+    const double v = base * pow(gan__schedule_or(s->factor, .2), t), end = (double)s->end;
+    return end > 0 && v < end ? end : v;
+}
+
+static double gan__schedule_ramp(const gan_schedule *s, double base, double t, double part)
+{
+    (void)t;
+    return base * (2 / (1 + exp(-gan__schedule_or(s->factor, 10) * part)) - 1);
+}
+
+typedef struct gan__schedule_row {
+    const char *name;
+    double (*at)(const gan_schedule *s, double base, double t, double part);
+} gan__schedule_row;
+
+static const gan__schedule_row gan__schedules[] = {
+#define GAN__ROW(id, name) {#name, gan__schedule_##name},
+    GAN_SCHEDULES(GAN__ROW)
+#undef GAN__ROW
+};
+
+static gan_schedule gan__schedule_new(gan_schedule_kind kind, int64_t start, int64_t steps, int64_t every,
+                                      gan_real end, gan_real factor)
+{
+    gan_schedule s;
+    s.kind = kind;
+    s.start = start;
+    s.steps = steps;
+    s.every = every;
+    s.end = end;
+    s.factor = factor;
+    return s;
+}
+
+GAN_API gan_schedule gan_schedule_linear(int64_t start, int64_t steps, gan_real end)
+{
+    return gan__schedule_new(GAN_SCHEDULE_LINEAR, start, steps, 0, end, 0);
+}
+
+GAN_API gan_schedule gan_schedule_step(int64_t every, gan_real factor)
+{
+    return gan__schedule_new(GAN_SCHEDULE_STEP, 0, 0, every, 0, factor);
+}
+
+GAN_API gan_schedule gan_schedule_exponential(gan_real factor)
+{
+    return gan__schedule_new(GAN_SCHEDULE_EXPONENTIAL, 0, 0, 0, 0, factor);
+}
+
+GAN_API gan_schedule gan_schedule_cosine(int64_t start, int64_t steps, gan_real end)
+{
+    return gan__schedule_new(GAN_SCHEDULE_COSINE, start, steps, 0, end, 0);
+}
+
+GAN_API gan_schedule gan_schedule_warm_up(int64_t steps)
+{
+    return gan__schedule_new(GAN_SCHEDULE_WARM_UP, 0, steps, 0, 0, 0);
+}
+
+GAN_API gan_schedule gan_schedule_plateau(gan_real factor, int64_t patience)
+{
+    return gan__schedule_new(GAN_SCHEDULE_PLATEAU, 0, 0, patience, 0, factor);
+}
+
+GAN_API gan_schedule gan_schedule_ramp(int64_t steps)
+{
+    return gan__schedule_new(GAN_SCHEDULE_RAMP, 0, steps, 0, 0, 0);
+}
+
+GAN_API gan_real gan_schedule_at(const gan_schedule *s, gan_real base, int64_t step)
+{
+    double t, part;
+    if (!s || (int)s->kind <= 0 || s->kind >= GAN_SCHEDULE_COUNT) return base;
+    t = step > s->start ? (double)step - (double)s->start : 0;
+    part = s->steps <= 0 ? step >= s->start : t < (double)s->steps ? t / (double)s->steps : 1;
+    return (gan_real)gan__schedules[s->kind].at(s, (double)base, t, part);
+}
+
+GAN_API const char *gan_schedule_name(gan_schedule_kind kind)
+{
+    return (int)kind >= 0 && kind < GAN_SCHEDULE_COUNT ? gan__schedules[kind].name : "unknown";
+}
+
+GAN_API int64_t gan_plateau_step(gan_plateau *p, const gan_schedule *s, gan_real metric)
+{
+    const int64_t patience = s && s->every > 0 ? s->every : 5;
+    if (!p) return 0;
+    if (p->seen++ == 0 || metric < p->best) {
+        p->best = metric;
+        p->bad = 0;
+    } else if (++p->bad > patience) {
+        p->bad = 0;
+        p->drops++;
+    }
+    return p->drops;
+}
+
+// >>game: updates of several players at once; uses layer, optim; tests/test_game.c
+//
+// A row NAME is gan__game_NAME, which adds its term to the gradients that stand in the players' slots.
+
+typedef struct gan__game {
+    gan_context *ctx;
+    double strength;
+    int count;         // weights of all players
+    gan_tensor **w;    // these
+    gan_tensor **xi;   // each one's gradient of its own player's loss, on the tape
+    gan_tensor **part; // room for three times as many
+    gan_tensor **term; // to be filled: what xi is changed by
+} gan__game;
+
+// sum_k <a_k, b_k>
+static gan_tensor *gan__game_inner(const gan__game *q, gan_tensor **a, gan_tensor **b)
+{
+    gan_tensor *sum = NULL;
+    int k;
+    for (k = 0; k < q->count; ++k) {
+        gan_tensor *one = gan_sum_all(gan_mul(a[k], b[k]));
+        sum = sum ? gan_add(sum, one) : one;
+    }
+    return sum;
+}
+
+static void gan__game_simultaneous(gan__game *q) { q->count = 0; }
+
+static void gan__game_consensus(gan__game *q)
+{
+    int k;
+    if (gan_grads(gan_mul_scalar(gan__game_inner(q, q->xi, q->xi), (gan_real)0.5), q->count, q->w, q->term,
+                  0))
+        return;
+    for (k = 0; k < q->count; ++k) q->term[k] = gan_mul_scalar(q->term[k], (gan_real)q->strength);
+}
+
+// strength A^T xi = strength / 2 (J^T xi - J xi). J^T u is the gradient of <xi, u> by the weights, for any
+// constant u; it is linear in u, so J v is that of <J^T u, v> by u. Both with the values of xi for u and v.
+// aligned: Balduzzi 2018, algorithm 1.
+static void gan__game_adjust(gan__game *q, int aligned)
+{
+    gan_tensor **const u = q->part, **const v = u + q->count, **const jt = v + q->count;
+    double sign = 1;
+    int k, was;
+    for (k = 0; k < q->count; ++k) {
+        u[k] = gan_detach(q->xi[k]);
+        v[k] = gan_detach(q->xi[k]);
+    }
+    if (gan_grads(gan__game_inner(q, q->xi, u), q->count, q->w, jt, GAN_CREATE_GRAPH) ||
+        gan_grads(gan__game_inner(q, jt, v), q->count, u, q->term, 0))
+        return;
+    was = gan_record(q->ctx, 0);
+    for (k = 0; k < q->count; ++k) q->term[k] = gan_sub(jt[k], q->term[k]);
+    if (aligned) {
+        const double slope = (double)gan_item(gan__game_inner(q, v, jt)),
+                     turn = (double)gan_item(gan__game_inner(q, q->term, jt)) / 2;
+        double size = 0;
+        for (k = 0; k < q->count; ++k) size += (double)q->w[k]->size;
+        if (slope * turn / size + .1 < 0) sign = -1;
+    }
+    for (k = 0; k < q->count; ++k)
+        q->term[k] = gan_mul_scalar(q->term[k], (gan_real)(sign * q->strength / 2));
+    gan_record(q->ctx, was);
+}
+
+static void gan__game_symplectic(gan__game *q) { gan__game_adjust(q, 0); }
+static void gan__game_symplectic_aligned(gan__game *q) { gan__game_adjust(q, 1); }
+
+typedef struct gan__game_row {
+    const char *name;
+    void (*term)(gan__game *q);
+} gan__game_row;
+
+static const gan__game_row gan__games[] = {
+#define GAN__ROW(id, name) {#name, gan__game_##name},
+    GAN_GAMES(GAN__ROW)
+#undef GAN__ROW
+};
+
+GAN_API const char *gan_game_name(gan_game kind)
+{
+    return (int)kind >= 0 && kind < GAN_GAME_COUNT ? gan__games[kind].name : "unknown";
+}
+
+// Whether n players with these optimisers and losses can play; if not, says why.
+static int gan__game_good(gan_context *ctx, gan_game kind, gan_real strength, int n, gan_optimizer **o,
+                          gan_tensor **loss, gan__move move)
+{
+    int i, k;
+    if ((int)kind < 0 || kind >= GAN_GAME_COUNT || !gan__is_finite(strength)) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT,
+                  "%s_game: kind %d, strength %f; take one of the gan_game enumeration",
+                  gan__move_names[move], (int)kind, (double)strength);
+        return 0;
+    }
+    for (i = 0; i < n; ++i) {
+        if (!o[i] || o[i]->model->ctx != ctx) {
+            gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s_game: optimizer %d is %s", gan__move_names[move], i + 1,
+                      o[i] ? "another context's" : "NULL");
+            return 0;
+        }
+        for (k = 0; k < i; ++k)
+            if (o[k]->model == o[i]->model) {
+                gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s_game: %s is two players", gan__move_names[move],
+                          o[i]->model->name);
+                return 0;
+            }
+        if (!gan__loss_good(ctx, loss[i], move)) return 0;
+    }
+    return !ctx->error;
+}
+
+// The gradients with their term, into the slots. n[i] weights of player i. 1 on error.
+static int gan__game_gradients(gan__game *q, gan_game kind, int players, const int *n, gan_optimizer **o,
+                               gan_tensor **loss, gan__trace *trace)
+{
+    const gan__pass pass = kind == GAN_GAME_SIMULTANEOUS ? GAN__PASS_PLAIN : GAN__PASS_CREATE;
+    const uint64_t failures = q->ctx->failures;
+    gan__slot *s;
+    int i, k = 0;
+    for (i = 0; i < players; ++i) {
+        if (gan__gradients(o[i], loss[i], n[i], pass, &trace[i])) return 1;
+        for (s = o[i]->slots; s; s = s->next) {
+            if (pass == GAN__PASS_PLAIN || !gan__slot_active(s)) continue;
+            q->w[k] = s->param->tensor;
+            q->xi[k] = s->grad ? s->grad : gan_tensor_create(q->ctx, q->w[k]->ndim, q->w[k]->dim);
+            k++;
+        }
+    }
+    gan__games[kind].term(q);
+    if (q->ctx->failures != failures) return 1;
+    for (i = k = 0; i < players && q->count; ++i)
+        for (s = o[i]->slots; s; s = s->next) {
+            if (!gan__slot_active(s)) continue;
+            if (!s->grad) {
+                s->grad = q->xi[k];
+                s->grad->holds++;
+            }
+            if (gan__slot_map(s, GAN__MAP_add, q->term[k++]->data, 0, 0)) return 1;
+        }
+    return 0;
+}
+
+static void gan__game_play(gan_context *ctx, gan_game kind, gan_real strength, int players, gan_optimizer **o,
+                           gan_tensor **loss, gan__move move)
+{
+    const double usual = kind == GAN_GAME_CONSENSUS ? 10 : 1;
+    gan_real *value = (gan_real *)gan__scratch(ctx, (size_t)players * sizeof *value);
+    gan__trace *trace = (gan__trace *)gan__scratch(ctx, (size_t)players * sizeof *trace);
+    int *n = (int *)gan__scratch(ctx, (size_t)players * sizeof *n);
+    gan__game q;
+    int i, good = value && trace && n;
+    memset(&q, 0, sizeof q);
+    q.ctx = ctx;
+    q.strength = strength != 0 ? (double)strength : usual;
+    for (i = 0; i < players && good; ++i) {
+        n[i] = gan__gather(o[i], gan__move_opens[move]);
+        value[i] = loss[i]->data[0];
+        good = n[i] >= 0;
+        q.count += n[i];
+        if (good && !o[i]->count)
+            gan__fail(ctx, GAN_ERROR_STATE, "%s_game: %s has no parameters yet; run gan_forward on it first",
+                      gan__move_names[move], o[i]->model->name);
+    }
+    good = good && !ctx->error && q.count;
+    if (good) q.w = (gan_tensor **)gan__scratch(ctx, 6 * (size_t)q.count * sizeof *q.w);
+    good = good && q.w;
+    if (good) {
+        q.xi = q.w + q.count;
+        q.term = q.xi + q.count;
+        q.part = q.term + q.count;
+        good = !gan__game_gradients(&q, kind, players, n, o, loss, trace);
+    }
+    for (i = 0; i < players && good; ++i)
+        if (n[i]) good = !gan__gradients_finish(o[i], n[i], &trace[i], move);
+    for (i = 0; i < players && good; ++i)
+        if (n[i]) gan__update_all(o[i], value[i], move == GAN__EXTRAPOLATE);
+}
+
+static void gan__game_step(gan_game kind, gan_real strength, int n, gan_optimizer **o, gan_tensor **loss,
+                           gan__move move)
+{
+    gan_context *ctx = NULL;
+    int i, recording;
+    for (i = 0; o && i < n && !ctx; ++i) ctx = o[i] ? o[i]->model->ctx : NULL;
+    if (!ctx) return;
+    if (!loss) gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s_game: the losses are NULL", gan__move_names[move]);
+    else if (gan__game_good(ctx, kind, strength, n, o, loss, move)) {
+        recording = gan_record(ctx, 1);
+        gan_scope_open(ctx);
+        gan__game_play(ctx, kind, strength, n, o, loss, move);
+        gan_scope_close(ctx);
+        gan_record(ctx, recording);
+    }
+    if (!ctx->depth) gan__step_release(ctx);
+}
+
+GAN_API void gan_minimize_game(gan_game kind, gan_real strength, int n, gan_optimizer **o, gan_tensor **loss)
+{
+    gan__game_step(kind, strength, n, o, loss, GAN__MINIMIZE);
+}
+
+GAN_API void gan_extrapolate_game(gan_game kind, gan_real strength, int n, gan_optimizer **o,
+                                  gan_tensor **loss)
+{
+    gan__game_step(kind, strength, n, o, loss, GAN__EXTRAPOLATE);
 }
 
 // >>data: files, shuffled datasets, IDX, toy distributions; may use floors 0 to 7; tests/test_data.c
@@ -13225,6 +14525,7 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed)
 #undef GAN__MAX_LANES
 #undef GAN__MOMENT_COLUMNS
 #undef GAN__MOST
+#undef GAN__OPEN
 #undef GAN__PATIENCE
 #undef GAN__PREFETCH
 #undef GAN__REGIONS
