@@ -46,8 +46,8 @@
 // CONTENTS (search for the marker, for example ">>tape")
 //
 //     The facade            >>configuration  >>context  >>tensors  >>operations  >>gradients  >>layers
-//                           >>losses  >>penalties  >>optimizers  >>schedules  >>games  >>datasets
-//                           >>images  >>checkpoints  >>trainer
+//                           >>losses  >>penalties  >>augmentation  >>optimizers  >>schedules  >>games
+//                           >>datasets  >>images  >>checkpoints  >>trainer
 //     0  ground             >>base  >>mem  >>err  >>rng  >>par  >>cpu
 //     1  once per ISA       >>vec  >>kern
 //     2  the choice         >>isa
@@ -55,7 +55,8 @@
 //     4  shapes             >>tensor  >>state
 //     5  differentiation    >>op  >>arith  >>shape  >>reduce  >>product  >>plane  >>norm
 //     6                     >>tape
-//     7  learning           >>layer  >>loss  >>penalty  >>optim  >>schedule  >>game
+//     7  learning           >>layer  >>loss  >>penalty  >>augment  >>optim  >>schedule
+//                           >>game
 //     8  the world          >>data  >>image  >>ckpt
 //     9  the adversary      >>train
 //     roof                  >>public
@@ -256,7 +257,8 @@ GAN_API int gan_read(const gan_tensor *t, gan_real *out, size_t n);
 #define GAN_OPERATIONS_PLANE(X)                                                                              \
     X(MAX_POOL2D, max_pool2d) X(MAX_UNPOOL2D, max_unpool2d) X(MAX_REPOOL2D, max_repool2d)                    \
     X(AVG_POOL2D, avg_pool2d) X(AVG_POOL2D_BACKWARD, avg_pool2d_backward) X(UPSAMPLE, upsample)              \
-    X(UPSAMPLE_BACKWARD, upsample_backward)
+    X(UPSAMPLE_BACKWARD, upsample_backward) X(AFFINE_SAMPLE, affine_sample)                                  \
+    X(AFFINE_SAMPLE_BACKWARD, affine_sample_backward)
 #define GAN_OPERATIONS_NORM(X) X(NORMALIZE, normalize) X(NORMALIZE_BACKWARD, normalize_backward)
 #define GAN_OPERATIONS(X)                                                                                    \
     GAN_OPERATIONS_ARITH(X) GAN_OPERATIONS_SHAPE(X) GAN_OPERATIONS_REDUCE(X)                                 \
@@ -374,6 +376,11 @@ GAN_API gan_tensor *gan_avg_pool2d(gan_tensor *x, int kernel, int stride);
 // bilinear: align_corners false
 typedef enum gan_upsample_mode { GAN_NEAREST = 0, GAN_BILINEAR = 1 } gan_upsample_mode;
 GAN_API gan_tensor *gan_upsample(gan_tensor *x, int factor, gan_upsample_mode mode);
+// What lies beyond an image: zeros, or its mirror image with the border pixel repeated (.. b a | a b ..).
+typedef enum gan_border { GAN_BORDER_ZEROS = 0, GAN_BORDER_REFLECT = 1 } gan_border;
+// x (N, C, H, W) sampled bilinearly along an affine map for each sample: map (N, 2, 3), y[i][j] = x[v][u]
+// with (u, v) = map (j, i, 1) in pixels, whole numbers at their centres. Linear in x; map gets no gradient.
+GAN_API gan_tensor *gan_affine_sample(gan_tensor *x, gan_tensor *map, gan_border border);
 // x seen as (A, C, B): to mean 0 and variance 1 per channel c over A and B, (x - mean) / sqrt(var + eps) with
 // the biased variance. What batch, instance, layer and group norm are made of.
 GAN_API gan_tensor *gan_normalize(gan_tensor *x, int a, int c, int b, gan_real eps);
@@ -772,6 +779,95 @@ GAN_API void gan_penalty_after(gan_penalty_kind kind, gan_real weight, gan_model
 GAN_API gan_player gan_penalty_player(gan_penalty_kind kind);
 GAN_API unsigned gan_penalty_needs(gan_penalty_kind kind);              // GAN_NEEDS_...
 GAN_API const char *gan_penalty_name(gan_penalty_kind kind);
+
+// >>augmentation: differentiable changes to what the discriminator sees, drawn anew for each sample
+//
+// Shown to D, real and generated samples are augmented alike; gradients flow through to the generator. Two
+// families, a bit for each transform, s its strength, for pixels of -1 .. 1. ADA (Karras 2020, "Training GANs
+// with limited data", appendix B), each with probability p; well below 1 none leaks into what is generated:
+//
+//     FLIP, ROTATE90, SHIFT      left-right; quarter turns; whole pixels, up to s of the size
+//     SCALE, ROTATE              2^N(0, s^2); up to s half turns, before and behind ANISO
+//     ANISO, FRACTION            width by 2^N(0, s^2), height by its inverse; N(0, s^2) of the size
+//     BRIGHTNESS, CONTRAST       + N(0, s^2); times 2^N(0, s^2)
+//     LUMA_FLIP, HUE             the grey axis mirrored; turned about it by up to s half turns
+//     SATURATION                 the distance to the grey axis times 2^N(0, s^2)
+//     BAND0 .. BAND3             an octave, the lowest first, times 2^N(0, s^2), the expected power kept
+//     NOISE, CUTOUT              white, of sigma |N(0, s^2)|; 0 in a rectangle of s of each side
+//
+// DiffAugment (Zhao 2020):
+//
+//     DIFF_BRIGHTNESS            + U(-s, s)
+//     DIFF_SATURATION            the distance to the mean of the channels times U(1 - s, 1 + s)
+//     DIFF_CONTRAST              the distance to the mean of the sample times U(1 - s, 1 + s)
+//     DIFF_TRANSLATION           whole pixels, up to s of the size; zeros come in
+//     DIFF_CUTOUT                0 in a rectangle of s of each side
+//
+// Whatever the bits the order is: blit and geometry (in one bilinear sampling with reflecting borders,
+// without the paper's twofold upsampling), color with DIFF's behind ADA's, filter, noise, DIFF_TRANSLATION,
+// cutouts. Any number C of channels: the grey axis is that of equal channels; HUE turns three of them and
+// leaves other numbers alone. x (N, ...) that is no image can have NOISE alone.
+#define GAN_AUGMENTS_BLIT(X) X(FLIP, flip, 1) X(ROTATE90, rotate90, 1) X(SHIFT, shift, .125)
+#define GAN_AUGMENTS_GEOMETRY(X)                                                                             \
+    X(SCALE, scale, .2) X(ROTATE, rotate, 1) X(ANISO, aniso, .2) X(FRACTION, fraction, .125)
+#define GAN_AUGMENTS_COLOR(X)                                                                                \
+    X(BRIGHTNESS, brightness, .2) X(CONTRAST, contrast, .5) X(LUMA_FLIP, luma_flip, 1) X(HUE, hue, 1)        \
+    X(SATURATION, saturation, 1)
+#define GAN_AUGMENTS_FILTER(X)                                                                               \
+    X(BAND0, band0, 1) X(BAND1, band1, 1) X(BAND2, band2, 1) X(BAND3, band3, 1)
+#define GAN_AUGMENTS_DIFF(X)                                                                                 \
+    X(DIFF_BRIGHTNESS, diff_brightness, .5) X(DIFF_SATURATION, diff_saturation, 1)                           \
+    X(DIFF_CONTRAST, diff_contrast, .5) X(DIFF_TRANSLATION, diff_translation, .125)                          \
+    X(DIFF_CUTOUT, diff_cutout, .5)
+// A row: name, default strength (1 where it has none).
+#define GAN_AUGMENTS(X)                                                                                      \
+    GAN_AUGMENTS_BLIT(X) GAN_AUGMENTS_GEOMETRY(X) GAN_AUGMENTS_COLOR(X) GAN_AUGMENTS_FILTER(X)               \
+    X(NOISE, noise, .1) X(CUTOUT, cutout, .5) GAN_AUGMENTS_DIFF(X)
+enum {
+#define GAN__ROW(id, name, strength) GAN_AUGMENT_AT_##id,
+    GAN_AUGMENTS(GAN__ROW)
+#undef GAN__ROW
+    GAN_AUGMENT_COUNT
+};
+typedef enum gan_augmentation {
+    GAN_AUGMENT_NONE = 0,
+#define GAN__ROW(id, name, strength) GAN_AUGMENT_##id = 1 << GAN_AUGMENT_AT_##id,
+    GAN_AUGMENTS(GAN__ROW)
+#undef GAN__ROW
+#define GAN__ROW(id, name, strength) | GAN_AUGMENT_##id
+    GAN_AUGMENT_BLIT = 0 GAN_AUGMENTS_BLIT(GAN__ROW),
+    GAN_AUGMENT_GEOMETRY = 0 GAN_AUGMENTS_GEOMETRY(GAN__ROW),
+    GAN_AUGMENT_COLOR = 0 GAN_AUGMENTS_COLOR(GAN__ROW),
+    GAN_AUGMENT_FILTER = 0 GAN_AUGMENTS_FILTER(GAN__ROW),
+    GAN_AUGMENT_DIFF = 0 GAN_AUGMENTS_DIFF(GAN__ROW),   // Zhao's "color, translation, cutout"
+#undef GAN__ROW
+    GAN_AUGMENT_ADA = GAN_AUGMENT_BLIT | GAN_AUGMENT_GEOMETRY | GAN_AUGMENT_COLOR       // the paper's "bgc"
+} gan_augmentation;
+typedef struct gan_augment_desc {       // zero everywhere: nothing is done
+    unsigned policy;                    // GAN_AUGMENT_FLIP | GAN_AUGMENT_COLOR ...
+    // of each transform on each sample, 0 .. 1. At 0, where ADA begins, ADA's are never done and the result
+    // is x itself; DIFF's are then always done, as published.
+    gan_real p;
+    gan_real strength;                  // multiplies every default strength; 0: 1
+} gan_augment_desc;
+// x changed at random, of the same shape; each call draws anew. desc may be NULL: nothing is done.
+GAN_API gan_tensor *gan_augment(gan_tensor *x, const gan_augment_desc *desc);
+GAN_API const char *gan_augment_name(unsigned transform);       // of one bit
+// ADA's controller, called every `every` steps: the next p, by batch every / (1000 kimg) towards whichever
+// side brings sign_mean, the mean over those steps of sign(D(x)) of real x, to the target; within 0 .. 1.
+// 0 means the paper's target .6, every 4, kimg 500 (real images in which p can go from 0 to 1).
+GAN_API gan_real gan_augment_adapt(gan_real p, gan_real sign_mean, gan_real target, int batch, int every,
+                                   gan_real kimg);
+// x + sigma N(0, 1), fresh for every number (Sonderby 2017, Arjovsky and Bottou 2017); sigma 0: x itself
+GAN_API gan_tensor *gan_instance_noise(gan_tensor *x, gan_real sigma);
+
+// Past generated samples for D (Shrivastava 2017, CycleGAN): up to capacity of them (0: 50).
+typedef struct gan_pool gan_pool;
+GAN_API gan_pool *gan_pool_create(gan_context *ctx, const char *name, int capacity);
+// x (N, ...) sample by sample: until the pool is full each is stored and given back; then, with probability
+// p (Zhu 2017: .5), it takes the place of a random one, which is given back instead of it. The result is off
+// the tape. What is stored is state "pool.name" of checkpoints; its shape is that of the first x.
+GAN_API gan_tensor *gan_pool_query(gan_pool *pool, gan_tensor *x, gan_real p);
 
 // >>optimizers: PyTorch's formulas and defaults; what PyTorch lacks, the paper's
 //
@@ -7789,7 +7885,7 @@ GAN_API gan_tensor *gan_f_conv_transpose2d(gan_tensor *x, gan_tensor *weight, ga
     return gan__conv_transpose2d(x, weight, bias, g);
 }
 
-// >>plane: pooling and upsampling, (N C) planes of h x w; may use floors 0-4, op, reduce; tests/test_plane.c
+// >>plane: pooling, upsampling, affine sampling of planes; may use floors 0-4, op, reduce; tests/test_plane.c
 
 // What a task does to plane number `index`: from x (h, w) to y (oh, ow).
 typedef struct gan__plane_job {
@@ -8142,6 +8238,160 @@ static void gan__op_upsample_backward(gan__back *b)
 static void gan__op_upsample_backward_backward(gan__back *b)
 {
     if (GAN__WANT(0)) b->gin[0] = gan__upsample(GAN_OP_UPSAMPLE, b->g, b->y->i[0], b->y->i[1]);
+}
+
+// Affine sampling. A sample is a task: its channels share their taps, which are made for a piece of a row at
+// a time, and the adjoint writes to its own planes alone.
+enum { GAN__TAPS = 64 };
+
+typedef struct gan__affine_job {
+    const gan_real *x, *map;
+    gan_real *y;
+    int channels, h, w, border, adjoint;
+} gan__affine_job;
+
+typedef struct gan__taps { // four pixels and their weights for each of up to GAN__TAPS places
+    int at[4][GAN__TAPS];
+    gan_real share[4][GAN__TAPS];
+} gan__taps;
+
+// The pixel of 0 .. n-1 that stands at place i, or -1 for none.
+static int gan__border_at(int i, int n, int border)
+{
+    const int64_t turn = 2 * (int64_t)n;
+    int64_t k;
+    if (i >= 0 && i < n) return i;
+    if (border == GAN_BORDER_ZEROS) return -1;
+    k = ((int64_t)i % turn + turn) % turn;
+    return (int)(k < n ? k : turn - 1 - k);
+}
+
+// The whole part, downwards, of a place that may be anything, and what remains.
+static int gan__border_floor(double *at)
+{
+    const double most = 1 << 30;
+    int i;
+    if (!(*at > -most)) *at = -most;
+    if (*at > most) *at = most;
+    i = (int)*at;
+    i -= *at < i;
+    *at -= i;
+    return i;
+}
+
+// Row `row` of the output, places `from` .. `from + n - 1`.
+static void gan__affine_taps(const gan__affine_job *j, const gan_real *map, int row, int from, int n,
+                             gan__taps *t)
+{
+    const double u0 = (double)map[1] * row + (double)map[2], v0 = (double)map[4] * row + (double)map[5];
+    const int h = j->h, w = j->w;
+    int k, q;
+    for (k = 0; k < n; ++k) {
+        double u = (double)map[0] * (from + k) + u0, v = (double)map[3] * (from + k) + v0;
+        const int left = gan__border_floor(&u), top = gan__border_floor(&v);
+        t->share[0][k] = (gan_real)((1 - v) * (1 - u));
+        t->share[1][k] = (gan_real)((1 - v) * u);
+        t->share[2][k] = (gan_real)(v * (1 - u));
+        t->share[3][k] = (gan_real)(v * u);
+        if (left >= 0 && left < w - 1 && top >= 0 && top < h - 1) {
+            t->at[0][k] = top * w + left;
+            t->at[1][k] = top * w + left + 1;
+            t->at[2][k] = (top + 1) * w + left;
+            t->at[3][k] = (top + 1) * w + left + 1;
+            continue;
+        }
+        for (q = 0; q < 4; ++q) {
+            const int x = gan__border_at(left + (q & 1), w, j->border);
+            const int y = gan__border_at(top + (q >> 1), h, j->border);
+            t->at[q][k] = x < 0 || y < 0 ? 0 : y * w + x;
+            if (x < 0 || y < 0) t->share[q][k] = 0;
+        }
+    }
+}
+
+static void gan__affine_gather(const gan__taps *t, int n, const gan_real *x, gan_real *y)
+{
+    int k;
+    for (k = 0; k < n; ++k)
+        y[k] = t->share[0][k] * x[t->at[0][k]] + t->share[1][k] * x[t->at[1][k]] +
+               (t->share[2][k] * x[t->at[2][k]] + t->share[3][k] * x[t->at[3][k]]);
+}
+
+static void gan__affine_scatter(const gan__taps *t, int n, const gan_real *g, gan_real *x)
+{
+    int k, q;
+    for (k = 0; k < n; ++k)
+        for (q = 0; q < 4; ++q) x[t->at[q][k]] += t->share[q][k] * g[k];
+}
+
+static void gan__affine_task(void *arg, int64_t sample)
+{
+    const gan__affine_job *j = (const gan__affine_job *)arg;
+    const int64_t plane = (int64_t)j->h * j->w, all = plane * j->channels;
+    const gan_real *map = j->map + sample * 6, *x = j->x + sample * all;
+    gan_real *y = j->y + sample * all;
+    gan__taps t;
+    int row, from, c;
+    if (map[0] == 1 && map[1] == 0 && map[2] == 0 && map[3] == 0 && map[4] == 1 && map[5] == 0) {
+        memcpy(y, x, (size_t)all * sizeof *y);
+        return;
+    }
+    if (j->adjoint) memset(y, 0, (size_t)all * sizeof *y);
+    for (row = 0; row < j->h; ++row)
+        for (from = 0; from < j->w; from += GAN__TAPS) {
+            const int n = GAN__LEAST(j->w - from, (int)GAN__TAPS);
+            const int64_t at = (int64_t)row * j->w + from;
+            gan__affine_taps(j, map, row, from, n, &t);
+            for (c = 0; c < j->channels; ++c) {
+                if (j->adjoint) gan__affine_scatter(&t, n, x + c * plane + at, y + c * plane);
+                else gan__affine_gather(&t, n, x + c * plane, y + c * plane + at);
+            }
+        }
+}
+
+static gan_tensor *gan__affine_sample(gan_op op, gan_tensor *x, gan_tensor *map, int border)
+{
+    gan_tensor *in[2], *y;
+    gan_context *ctx;
+    gan__affine_job j;
+    in[0] = x;
+    in[1] = map;
+    ctx = gan__inputs(op, 2, in, &y);
+    if (!ctx) return y;
+    if (x->ndim != 4 || map->ndim != 3 || map->dim[0] != x->dim[0] || map->dim[1] != 2 || map->dim[2] != 3)
+        return gan__fail(ctx, GAN_ERROR_SHAPE, "%o: x %t with map %t: want (N, C, H, W) and (N, 2, 3)", op, x,
+                         map);
+    if (x->dim[2] && x->dim[3] > 0x7fffffff / x->dim[2])
+        return gan__fail(ctx, GAN_ERROR_SHAPE, "%o: planes of more than 2^31 pixels in %t", op, x);
+    if (border != GAN_BORDER_ZEROS && border != GAN_BORDER_REFLECT)
+        return gan__fail(ctx, GAN_ERROR_ARGUMENT, "%o: border %d is unknown; take one of gan_border", op,
+                         border);
+    y = gan__result(op, 4, x->dim, 2, in);
+    if (y == ctx->poison) return y;
+    y->i[0] = border;
+    j.x = x->data;
+    j.map = map->data;
+    j.y = y->data;
+    j.channels = x->dim[1];
+    j.h = x->dim[2];
+    j.w = x->dim[3];
+    j.border = border;
+    j.adjoint = op == GAN_OP_AFFINE_SAMPLE_BACKWARD;
+    if (x->size) gan__par(ctx, x->dim[0], (int64_t)x->size, gan__affine_task, &j);
+    return y;
+}
+GAN_API gan_tensor *gan_affine_sample(gan_tensor *x, gan_tensor *map, gan_border border)
+{
+    return gan__affine_sample(GAN_OP_AFFINE_SAMPLE, x, map, (int)border);
+}
+static void gan__op_affine_sample_backward(gan__back *b)
+{
+    if (GAN__WANT(0))
+        b->gin[0] = gan__affine_sample(GAN_OP_AFFINE_SAMPLE_BACKWARD, b->g, b->in[1], b->y->i[0]);
+}
+static void gan__op_affine_sample_backward_backward(gan__back *b)
+{
+    if (GAN__WANT(0)) b->gin[0] = gan__affine_sample(GAN_OP_AFFINE_SAMPLE, b->g, b->in[1], b->y->i[0]);
 }
 
 // >>norm: normalize, of which all norm layers are made; may use floors 0-4, op; tests/test_norm.c
@@ -10948,6 +11198,625 @@ GAN_API const char *gan_penalty_name(gan_penalty_kind kind)
 {
     const gan__penalty_row *row = gan__penalty_of(kind);
     return row ? row->name : "unknown";
+}
+
+// >>augment: differentiable augmentation, the image pool; may use floors 0-6; tests/test_augment.c
+//
+// A row NAME of GAN_AUGMENTS is gan__augment_NAME(a, s, u): what it adds, with strength s, to the plan `a` of
+// one sample. u[0] < p let it happen; u[1 .. 3] are uniform in [0, 1). Plans are then carried out for the
+// whole batch in few operations: what all rows of a group do to a sample is one map, one matrix, one filter.
+
+enum { GAN__BANDS = 4 };
+
+typedef struct gan__plan {
+    double p;
+    int size[2]; // width, height
+    // From output to input about the centre: the map so far, behind which stand a turn and a move.
+    double map[2][3], turn, move[2];
+    // x becomes grey P x + chroma R (1 - P) x + offset + mean m(x): P projects on the grey axis, R turns
+    // about it by hue, m is the mean of the sample. All of these commute.
+    double grey, chroma, hue, offset, mean;
+    double gain[GAN__BANDS], sigma;
+    int step[2];    // whole pixels, zeros come in
+    int hole[2][4]; // left, right, top, bottom of what becomes 0, right and bottom excluded
+} gan__plan;
+
+static gan__plan gan__plan_none(int h, int w, double p)
+{
+    gan__plan a;
+    int i;
+    memset(&a, 0, sizeof a);
+    a.p = p;
+    a.size[0] = w;
+    a.size[1] = h;
+    a.map[0][0] = a.map[1][1] = a.grey = a.chroma = 1;
+    for (i = 0; i < GAN__BANDS; ++i) a.gain[i] = 1;
+    return a;
+}
+
+// map := map m, where m is xx xy x1, yx yy y1
+static void gan__plan_map(gan__plan *a, double xx, double xy, double x1, double yx, double yy, double y1)
+{
+    int r;
+    for (r = 0; r < 2; ++r) {
+        double *m = a->map[r];
+        const double x = m[0], y = m[1];
+        m[0] = x * xx + y * yx;
+        m[1] = x * xy + y * yy;
+        m[2] += x * x1 + y * y1;
+    }
+}
+
+static void gan__plan_rotate(gan__plan *a, double angle)
+{
+    const double c = cos(angle), s = sin(angle);
+    if (angle != 0) gan__plan_map(a, c, -s, 0, s, c, 0);
+}
+
+static double gan__plan_normal(const double *u) // N(0, 1) from two uniform numbers, Box and Muller
+{
+    return sqrt(-2 * log(1 - u[0])) * cos(6.283185307179586 * u[1]);
+}
+
+// exp2 of N(0, s^2)
+static double gan__plan_factor(double s, const double *u) { return exp2(s * gan__plan_normal(u)); }
+
+static double gan__plan_angle(double s, double u) { return s * (2 * u - 1) * 3.141592653589793; }
+
+static void gan__augment_flip(gan__plan *a, double s, const double *u)
+{
+    (void)s;
+    if (u[1] < .5) gan__plan_map(a, -1, 0, 0, 0, 1, 0);
+}
+
+static void gan__augment_rotate90(gan__plan *a, double s, const double *u)
+{
+    static const double cosine[] = {1, 0, -1, 0};
+    const int quarter = (int)(4 * u[1]) & 3;
+    const double c = cosine[quarter], sine = cosine[(quarter + 3) & 3];
+    (void)s;
+    gan__plan_map(a, c, -sine, 0, sine, c, 0);
+}
+
+static void gan__augment_shift(gan__plan *a, double s, const double *u)
+{
+    gan__plan_map(a, 1, 0, -floor((2 * u[1] - 1) * s * a->size[0] + .5), 0, 1,
+                  -floor((2 * u[2] - 1) * s * a->size[1] + .5));
+}
+
+static void gan__augment_scale(gan__plan *a, double s, const double *u)
+{
+    const double zoom = 1 / gan__plan_factor(s, u + 1);
+    gan__plan_map(a, zoom, 0, 0, 0, zoom, 0);
+}
+
+// Before and behind the anisotropic scale with probability q each, 1 - (1 - q)^2 = p: the first where
+// u[0] < q, the second where p - q <= u[0] < p, which are independent.
+static void gan__augment_rotate(gan__plan *a, double s, const double *u)
+{
+    const double q = 1 - sqrt(1 - a->p);
+    if (u[0] < q) gan__plan_rotate(a, gan__plan_angle(s, u[1]));
+    if (u[0] >= a->p - q) a->turn = gan__plan_angle(s, u[2]);
+}
+
+static void gan__augment_aniso(gan__plan *a, double s, const double *u)
+{
+    const double stretch = gan__plan_factor(s, u + 1);
+    gan__plan_map(a, 1 / stretch, 0, 0, 0, stretch, 0);
+}
+
+// Both numbers of Box and Muller: one for each axis.
+static void gan__augment_fraction(gan__plan *a, double s, const double *u)
+{
+    const double radius = s * sqrt(-2 * log(1 - u[1])), angle = 6.283185307179586 * u[2];
+    a->move[0] = radius * cos(angle) * a->size[0];
+    a->move[1] = radius * sin(angle) * a->size[1];
+}
+
+static void gan__augment_brightness(gan__plan *a, double s, const double *u)
+{
+    a->offset += s * gan__plan_normal(u + 1);
+}
+
+static void gan__augment_contrast(gan__plan *a, double s, const double *u)
+{
+    const double c = gan__plan_factor(s, u + 1);
+    a->grey *= c;
+    a->chroma *= c;
+    a->offset *= c;
+}
+
+static void gan__augment_luma_flip(gan__plan *a, double s, const double *u)
+{
+    (void)s;
+    if (u[1] >= .5) return;
+    a->grey = -a->grey;
+    a->offset = -a->offset;
+}
+
+static void gan__augment_hue(gan__plan *a, double s, const double *u) { a->hue = gan__plan_angle(s, u[1]); }
+
+static void gan__augment_saturation(gan__plan *a, double s, const double *u)
+{
+    a->chroma *= gan__plan_factor(s, u + 1);
+}
+
+// The expected power of natural images, 10 : 1 : 1 : 1 over the octaves, stays what it was.
+static void gan__plan_band(gan__plan *a, int band, double s, const double *u)
+{
+    static const double power[GAN__BANDS] = {10. / 13, 1. / 13, 1. / 13, 1. / 13};
+    const double t = gan__plan_factor(s, u + 1), all = sqrt(1 + power[band] * (t * t - 1));
+    int i;
+    for (i = 0; i < GAN__BANDS; ++i) a->gain[i] *= (i == band ? t : 1) / all;
+}
+static void gan__augment_band0(gan__plan *a, double s, const double *u) { gan__plan_band(a, 0, s, u); }
+static void gan__augment_band1(gan__plan *a, double s, const double *u) { gan__plan_band(a, 1, s, u); }
+static void gan__augment_band2(gan__plan *a, double s, const double *u) { gan__plan_band(a, 2, s, u); }
+static void gan__augment_band3(gan__plan *a, double s, const double *u) { gan__plan_band(a, 3, s, u); }
+
+static void gan__augment_noise(gan__plan *a, double s, const double *u)
+{
+    a->sigma = s * fabs(gan__plan_normal(u + 1));
+}
+
+// Pixels whose centres are nearer to u of the side than s / 2 of it.
+static void gan__augment_cutout(gan__plan *a, double s, const double *u)
+{
+    int axis, i;
+    for (axis = 0; axis < 2; ++axis) {
+        int *span = a->hole[0] + 2 * axis;
+        for (i = 0; i < a->size[axis]; ++i) {
+            if (fabs((i + .5) / a->size[axis] - u[1 + axis]) >= s / 2) continue;
+            if (!span[1]) span[0] = i;
+            span[1] = i + 1;
+        }
+    }
+}
+
+static void gan__augment_diff_brightness(gan__plan *a, double s, const double *u)
+{
+    a->offset += s * (2 * u[1] - 1);
+}
+
+static void gan__augment_diff_saturation(gan__plan *a, double s, const double *u)
+{
+    a->chroma *= 1 + s * (2 * u[1] - 1);
+}
+
+// c (y - m(y)) + m(y) with m(y) = (grey + mean) m(x) + offset
+static void gan__augment_diff_contrast(gan__plan *a, double s, const double *u)
+{
+    const double c = 1 + s * (2 * u[1] - 1);
+    a->mean = c * a->mean + (1 - c) * (a->grey + a->mean);
+    a->grey *= c;
+    a->chroma *= c;
+}
+
+// That share of n pixels, rounded, at most all of them.
+static int gan__plan_pixels(double share, int n)
+{
+    const double pixels = share * n + .5;
+    return pixels < n ? (int)pixels : n;
+}
+
+static void gan__augment_diff_translation(gan__plan *a, double s, const double *u)
+{
+    int axis;
+    for (axis = 0; axis < 2; ++axis) {
+        const double most = gan__plan_pixels(s, a->size[axis]);
+        a->step[axis] = (int)(floor(u[1 + axis] * (2 * most + 1)) - most);
+    }
+}
+
+static void gan__augment_diff_cutout(gan__plan *a, double s, const double *u)
+{
+    int axis;
+    for (axis = 0; axis < 2; ++axis) {
+        const int n = a->size[axis], size = gan__plan_pixels(s, n);
+        const int from = (int)(u[1 + axis] * (n + 1. - size % 2)) - size / 2;
+        a->hole[1][2 * axis] = GAN__MOST(from, 0);
+        a->hole[1][2 * axis + 1] = GAN__LEAST(from + size, n);
+    }
+}
+
+typedef struct gan__augment_row {
+    const char *name;
+    double strength;
+    void (*change)(gan__plan *a, double s, const double *u);
+} gan__augment_row;
+
+static const gan__augment_row gan__augments[] = {
+#define GAN__ROW(id, name, strength) {#name, strength, gan__augment_##name},
+    GAN_AUGMENTS(GAN__ROW)
+#undef GAN__ROW
+};
+
+// A block of four random numbers for each transform of each sample, done or not.
+static void gan__plan_draw(gan__rng *r, const gan_augment_desc *desc, gan__plan *a)
+{
+    const double strength = desc->strength != 0 ? (double)desc->strength : 1;
+    uint32_t word[4];
+    double u[4];
+    int row, i;
+    for (row = 0; row < GAN_AUGMENT_COUNT; ++row) {
+        const int always = ((unsigned)GAN_AUGMENT_DIFF >> row & 1) && desc->p == 0;
+        if (!(desc->policy >> row & 1)) continue;
+        gan__rng_block(r, word);
+        for (i = 0; i < 4; ++i) u[i] = word[i] / 4294967296.;
+        if (always || u[0] < a->p) gan__augments[row].change(a, strength * gan__augments[row].strength, u);
+    }
+}
+
+// One number for each sample of x, at `field` of its plan, as (N, 1, ...); NULL where all are `neutral`.
+static gan_tensor *gan__plan_column(const gan_tensor *x, const gan__plan *a, size_t field, double neutral)
+{
+    int dim[GAN_MAX_DIMS], i, same = 1;
+    gan_tensor *t;
+    for (i = 0; i < x->ndim; ++i) dim[i] = i ? 1 : x->dim[0];
+    t = gan__tensor_new(x->ctx, x->ndim, dim);
+    for (i = 0; i < dim[0] && !gan__is_poison(t); ++i) {
+        double v;
+        memcpy(&v, (const char *)(a + i) + field, sizeof v);
+        t->data[i] = (gan_real)v;
+        same &= v == neutral;
+    }
+    if (gan__is_poison(t) || !same) return t;
+    gan__tensor_free(t);
+    return NULL;
+}
+
+// A plan's map from output to input pixels: DIFF's translation, or blit and geometry. 1 where nothing moves.
+static int gan__plan_write(const gan__plan *a, int translation, gan_real *out)
+{
+    gan__plan b = *a;
+    int r, still = 1;
+    if (translation) {
+        b = gan__plan_none(a->size[1], a->size[0], 0);
+        gan__plan_map(&b, 1, 0, a->step[0], 0, 1, a->step[1]);
+    }
+    gan__plan_rotate(&b, b.turn);
+    gan__plan_map(&b, 1, 0, -b.move[0], 0, 1, -b.move[1]);
+    for (r = 0; r < 2; ++r, out += 3) {
+        const double *m = b.map[r], cx = (a->size[0] - 1) / 2., cy = (a->size[1] - 1) / 2.;
+        out[0] = (gan_real)m[0];
+        out[1] = (gan_real)m[1];
+        out[2] = (gan_real)(m[2] + (r ? cy : cx) - m[0] * cx - m[1] * cy);
+        still &= out[r] == 1 && out[1 - r] == 0 && out[2] == 0;
+    }
+    return still;
+}
+
+// x itself where no sample moves.
+static gan_tensor *gan__augment_move(gan_tensor *x, const gan__plan *a, int translation)
+{
+    gan_tensor *map;
+    int dim[3], i, still = 1;
+    dim[0] = x->dim[0];
+    dim[1] = 2;
+    dim[2] = 3;
+    map = gan__tensor_new(x->ctx, 3, dim);
+    if (gan__is_poison(map)) return map;
+    for (i = 0; i < dim[0]; ++i) still &= gan__plan_write(a + i, translation, map->data + 6 * i);
+    if (!still) return gan_affine_sample(x, map, translation ? GAN_BORDER_ZEROS : GAN_BORDER_REFLECT);
+    gan__tensor_free(map);
+    return x;
+}
+
+// A plan's matrix (c, c), with P = 1 / c in every place. Of three channels, v = (1, 1, 1) / sqrt(3),
+// R (1 - P) is cos(hue) (1 - P) + sin(hue) [v]x. Returns 1 for the unit matrix.
+static int gan__plan_mix(const gan__plan *a, int c, gan_real *out)
+{
+    const double hue = c == 3 ? a->hue : 0, cosine = a->chroma * cos(hue), sine = a->chroma * sin(hue);
+    int i, k, still = 1;
+    for (i = 0; i < c; ++i)
+        for (k = 0; k < c; ++k, ++out) {
+            const double cross = c == 3 && i != k ? ((i + 1) % 3 == k ? -1 : 1) / sqrt(3.) : 0;
+            *out = (gan_real)((i == k) * cosine + (a->grey - cosine) / c + cross * sine);
+            still &= *out == (i == k);
+        }
+    return still;
+}
+
+static gan_tensor *gan__augment_mix(gan_tensor *x, const gan__plan *a)
+{
+    gan_tensor *mix, *y;
+    int dim[3], i, still = 1;
+    dim[0] = x->dim[0];
+    dim[1] = dim[2] = x->dim[1];
+    mix = gan__tensor_new(x->ctx, 3, dim);
+    if (gan__is_poison(mix)) return mix;
+    for (i = 0; i < dim[0]; ++i)
+        still &= gan__plan_mix(a + i, dim[1], mix->data + (size_t)i * (size_t)dim[1] * (size_t)dim[1]);
+    if (still) {
+        gan__tensor_free(mix);
+        return x;
+    }
+    if (dim[1] == 1) return gan_mul(x, gan_reshape(mix, 4, dim[0], 1, 1, 1));
+    y = gan_matmul(mix, gan_reshape(x, 3, dim[0], dim[1], -1));
+    return gan__is_poison(y) ? y : gan__reshape_to(y, 4, x->dim);
+}
+
+static gan_tensor *gan__augment_color(gan_tensor *x, const gan__plan *a)
+{
+    gan_tensor *offset = gan__plan_column(x, a, offsetof(gan__plan, offset), 0);
+    gan_tensor *mean = gan__plan_column(x, a, offsetof(gan__plan, mean), 0), *y = gan__augment_mix(x, a);
+    if (mean) mean = gan_mul(mean, gan_mean(x, GAN_AXIS(1) | GAN_AXIS(2) | GAN_AXIS(3), GAN_KEEPDIM));
+    if (mean) offset = offset ? gan_add(offset, mean) : mean;
+    return offset ? gan_add(y, offset) : y;
+}
+
+// The bands are those of Karras 2020: with the half-band filter L = (-1 0 9 16 9 0 -1) / 32, which is the
+// autocorrelation of the wavelet sym2, L1 = L(z), L2 = L(z^2) L1 and L3 = L(z^4) L2 keep the lower half,
+// quarter and eighth; the bands are L3, L2 - L3, L1 - L2, 1 - L1 and add up to 1.
+enum { GAN__REACH = 21 }; // of L3, to either side
+
+typedef struct gan__bands {
+    double lower[GAN__BANDS][2 * GAN__REACH + 1]; // L3, L2, L1, 1
+} gan__bands;
+
+static gan__bands gan__bands_make(void)
+{
+    static const double half[] = {16. / 32, 9. / 32, 0, -1. / 32};
+    gan__bands b;
+    int level, i, k;
+    memset(&b, 0, sizeof b);
+    b.lower[GAN__BANDS - 1][GAN__REACH] = 1;
+    for (level = GAN__BANDS - 1; level > 0; --level)
+        for (i = 0; i <= 2 * GAN__REACH; ++i)
+            for (k = -3; k <= 3; ++k) {
+                const int from = i - k * (1 << (GAN__BANDS - 1 - level));
+                if (from >= 0 && from <= 2 * GAN__REACH)
+                    b.lower[level - 1][i] += half[k < 0 ? -k : k] * b.lower[level][from];
+            }
+    return b;
+}
+
+// The filters of all samples along an axis of n pixels as matrices (N, 1, n, n). Borders reflect, so they are
+// symmetric: a filter is its own adjoint. Every row of a matrix adds up to the filter's gain of a constant.
+static gan_tensor *gan__augment_filters(const gan_tensor *x, const gan__plan *a, int n)
+{
+    const gan__bands b = gan__bands_make();
+    gan_tensor *t;
+    int dim[4], sample, band, i, k;
+    dim[0] = x->dim[0];
+    dim[1] = 1;
+    dim[2] = dim[3] = n;
+    t = gan__tensor_new(x->ctx, 4, dim);
+    if (gan__is_poison(t)) return t;
+    memset(t->data, 0, t->size * sizeof *t->data);
+    for (sample = 0; sample < dim[0]; ++sample) {
+        double tap[2 * GAN__REACH + 1];
+        for (k = 0; k <= 2 * GAN__REACH; ++k)
+            for (tap[k] = 0, band = 0; band < GAN__BANDS; ++band)
+                tap[k] += a[sample].gain[band] * (b.lower[band][k] - (band ? b.lower[band - 1][k] : 0));
+        for (i = 0; i < n; ++i) {
+            gan_real *row = t->data + ((size_t)sample * (size_t)n + (size_t)i) * (size_t)n;
+            for (k = 0; k <= 2 * GAN__REACH; ++k)
+                row[gan__border_at(i + k - GAN__REACH, n, GAN_BORDER_REFLECT)] += (gan_real)tap[k];
+        }
+    }
+    return t;
+}
+
+static gan_tensor *gan__augment_filter(gan_tensor *x, const gan__plan *a)
+{
+    gan_tensor *across, *down;
+    int i, k, still = 1;
+    for (i = 0; i < x->dim[0]; ++i)
+        for (k = 0; k < GAN__BANDS; ++k) still &= a[i].gain[k] == 1;
+    if (still) return x;
+    across = down = gan__augment_filters(x, a, x->dim[3]);
+    if (x->dim[2] != x->dim[3]) down = gan__augment_filters(x, a, x->dim[2]);
+    return gan_matmul(down, gan_matmul(x, across));
+}
+
+// x + sigma N(0, 1) with a sigma for each sample, or (NULL) none.
+static gan_tensor *gan__augment_grain(gan_tensor *x, gan_tensor *sigma)
+{
+    gan_tensor *noise;
+    if (!sigma || gan__is_poison(sigma)) return sigma ? sigma : x;
+    noise = gan__tensor_new(x->ctx, x->ndim, x->dim);
+    if (gan__is_poison(noise)) return noise;
+    gan__draw_normal(x->ctx, &x->ctx->rng, noise->data, noise->size);
+    return gan_addcmul(noise, sigma, x);
+}
+
+static gan_tensor *gan__augment_cut(gan_tensor *x, const gan__plan *a)
+{
+    const int h = x->dim[2], w = x->dim[3];
+    gan_tensor *mask;
+    int dim[4], i, k, row, column, still = 1;
+    dim[0] = x->dim[0];
+    dim[1] = 1;
+    dim[2] = h;
+    dim[3] = w;
+    for (i = 0; i < 2 * dim[0]; ++i) still &= a[i / 2].hole[i % 2][1] <= a[i / 2].hole[i % 2][0];
+    if (still) return x;
+    mask = gan__full(x->ctx, 1, 4, dim);
+    for (i = 0; i < dim[0] && !gan__is_poison(mask); ++i)
+        for (k = 0; k < 2; ++k) {
+            const int *hole = a[i].hole[k];
+            for (row = hole[2]; row < hole[3]; ++row)
+                for (column = hole[0]; column < hole[1]; ++column)
+                    mask->data[((size_t)i * (size_t)h + (size_t)row) * (size_t)w + (size_t)column] = 0;
+        }
+    return gan_mul(x, mask);
+}
+
+// What the plans of all samples say, done to x (N, C, H, W), or, to any other x, their noise.
+static gan_tensor *gan__augment_apply(gan_tensor *x, const gan__plan *a)
+{
+    const int image = x->ndim == 4;
+    gan_tensor *y = x;
+    if (image) y = gan__augment_move(y, a, 0);
+    if (image && !gan__is_poison(y)) y = gan__augment_color(y, a);
+    if (image && !gan__is_poison(y)) y = gan__augment_filter(y, a);
+    if (!gan__is_poison(y)) y = gan__augment_grain(y, gan__plan_column(y, a, offsetof(gan__plan, sigma), 0));
+    if (image && !gan__is_poison(y)) y = gan__augment_move(y, a, 1);
+    if (image && !gan__is_poison(y)) y = gan__augment_cut(y, a);
+    return y;
+}
+
+// Whether a description can be carried out on x; an error where it cannot.
+static int gan__augment_fits(const gan_tensor *x, const gan_augment_desc *desc)
+{
+    gan_context *ctx = x->ctx;
+    const unsigned image = desc->policy & ~(unsigned)GAN_AUGMENT_NOISE;
+    if (desc->policy >> GAN_AUGMENT_COUNT)
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "augment: policy %l has unknown bits; take those of GAN_AUGMENTS",
+                  (int64_t)desc->policy);
+    else if (!(desc->p >= 0 && desc->p <= 1))
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "augment: p %f is no probability; want 0 to 1", (double)desc->p);
+    else if (!(desc->strength >= 0) || !gan__is_finite(desc->strength))
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "augment: strength %f; want a number of 0 (for 1) or more",
+                  (double)desc->strength);
+    else if (x->ndim < 1 || (image && x->ndim != 4))
+        gan__fail(ctx, GAN_ERROR_SHAPE,
+                  "augment: x %t; want images (N, C, H, W), or GAN_AUGMENT_NOISE alone for (N, ...)", x);
+    else return 1;
+    return 0;
+}
+
+GAN_API gan_tensor *gan_augment(gan_tensor *x, const gan_augment_desc *desc)
+{
+    gan_tensor *y;
+    gan_context *ctx = gan__inputs(GAN_OP_NONE, 1, &x, &y);
+    gan__plan *a;
+    size_t bytes;
+    int i;
+    if (!ctx) return y;
+    if (!desc || !desc->policy) return x;
+    if (!gan__augment_fits(x, desc)) return ctx->poison;
+    if (!x->size || (desc->p == 0 && !(desc->policy & GAN_AUGMENT_DIFF))) return x;
+    if (gan__mul_size((size_t)x->dim[0], sizeof *a, &bytes)) return gan__fail_memory(ctx, (size_t)-1);
+    a = (gan__plan *)gan__scratch(ctx, bytes);
+    if (!a) return ctx->poison;
+    for (i = 0; i < x->dim[0]; ++i) {
+        a[i] = gan__plan_none(x->ndim == 4 ? x->dim[2] : 1, x->ndim == 4 ? x->dim[3] : 1, (double)desc->p);
+        gan__plan_draw(&ctx->rng, desc, a + i);
+    }
+    y = gan__augment_apply(x, a);
+    gan__scratch_free(ctx, a);
+    return y;
+}
+
+GAN_API const char *gan_augment_name(unsigned transform)
+{
+    int i;
+    for (i = 0; i < GAN_AUGMENT_COUNT; ++i)
+        if (transform == 1u << i) return gan__augments[i].name;
+    return "unknown";
+}
+
+GAN_API gan_real gan_augment_adapt(gan_real p, gan_real sign_mean, gan_real target, int batch, int every,
+                                   gan_real kimg)
+{
+    const double aim = target != 0 ? (double)target : .6, images = 1000 * (kimg > 0 ? (double)kimg : 500);
+    const double step = (double)GAN__MOST(batch, 0) * (every > 0 ? every : 4) / images;
+    const double next = (double)p + step * (((double)sign_mean > aim) - ((double)sign_mean < aim));
+    return (gan_real)(next > 0 ? GAN__LEAST(next, 1) : 0);
+}
+
+GAN_API gan_tensor *gan_instance_noise(gan_tensor *x, gan_real sigma)
+{
+    gan_tensor *bad;
+    gan_context *ctx = gan__inputs(GAN_OP_NONE, 1, &x, &bad);
+    if (!ctx) return bad;
+    if (!(sigma >= 0) || !gan__is_finite(sigma))
+        return gan__fail(ctx, GAN_ERROR_ARGUMENT, "instance_noise: sigma %f; want a number of 0 or more",
+                         (double)sigma);
+    return sigma == 0 ? x : gan__augment_grain(x, gan_scalar(ctx, sigma));
+}
+
+struct gan_pool {
+    gan_context *ctx;
+    const char *name;
+    int capacity;
+    int64_t count;
+    gan__state *store; // (capacity, ...), from the first query on
+};
+
+GAN_API gan_pool *gan_pool_create(gan_context *ctx, const char *name, int capacity)
+{
+    gan_pool *pool;
+    if (!ctx) return NULL;
+    if (capacity < 0) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "pool: a capacity of %d; want 1 or more, or 0 for 50", capacity);
+        return NULL;
+    }
+    name = gan__name(ctx, "pool.", name, "");
+    pool = name ? (gan_pool *)gan__persist(ctx, sizeof *pool) : NULL;
+    if (!pool) return NULL;
+    pool->ctx = ctx;
+    pool->name = name;
+    pool->capacity = capacity ? capacity : 50;
+    return gan__state_over(ctx, gan__name(ctx, name, ".count", ""), GAN__STATE_I64, 0, NULL, &pool->count)
+               ? pool
+               : NULL;
+}
+
+// The pool has room for samples of x, and holds as many as it says. 1 on error.
+static int gan__pool_ready(gan_pool *pool, const gan_tensor *x)
+{
+    gan_context *ctx = pool->ctx;
+    const gan__state *s = pool->store;
+    int dim[GAN_MAX_DIMS];
+    if (x->ctx != ctx) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: x belongs to another context", pool->name);
+        return 1;
+    }
+    if (x->ndim < 1) {
+        gan__fail(ctx, GAN_ERROR_SHAPE, "%s: x %t; want (N, ...)", pool->name, x);
+        return 1;
+    }
+    memcpy(dim, x->dim, sizeof dim);
+    dim[0] = pool->capacity;
+    if (!s) {
+        s = pool->store = gan__state_add(ctx, pool->name, GAN__STATE_REAL, x->ndim, dim);
+        if (!s) return 1;
+        if (!s->loaded) pool->count = 0;
+    }
+    if (s->ndim != x->ndim || memcmp(s->dim, dim, (size_t)x->ndim * sizeof *dim)) {
+        gan__fail(ctx, GAN_ERROR_SHAPE, "%s: x %t in a pool of %h; samples must keep the shape of the first",
+                  pool->name, x, s->ndim, s->dim);
+        return 1;
+    }
+    if (pool->count < 0 || pool->count > pool->capacity) {
+        gan__fail(ctx, GAN_ERROR_FORMAT, "%s: %l samples in a pool of %d; the checkpoint does not fit",
+                  pool->name, pool->count, pool->capacity);
+        return 1;
+    }
+    return gan__state_own(ctx, pool->store);
+}
+
+GAN_API gan_tensor *gan_pool_query(gan_pool *pool, gan_tensor *x, gan_real p)
+{
+    gan_tensor *y;
+    gan_context *ctx = gan__inputs(GAN_OP_NONE, 1, &x, &y);
+    int i;
+    if (!pool) return x ? gan__fail(x->ctx, GAN_ERROR_ARGUMENT, "gan_pool_query: the pool is NULL") : NULL;
+    if (!x) gan__fail(pool->ctx, GAN_ERROR_ARGUMENT, "%s: x is NULL", pool->name);
+    if (!ctx || gan__pool_ready(pool, x)) return pool->ctx->poison;
+    if (!(p >= 0 && p <= 1))
+        return gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: p %f is no probability; want 0 to 1", pool->name,
+                         (double)p);
+    y = gan__tensor_new(ctx, x->ndim, x->dim);
+    if (y == ctx->poison) return y;
+    for (i = 0; i < x->dim[0]; ++i) {
+        const size_t n = x->size / (size_t)x->dim[0], bytes = n * sizeof *x->data;
+        const gan_real *from = x->data + (size_t)i * n;
+        gan_real *out = y->data + (size_t)i * n, *old = (gan_real *)pool->store->data;
+        uint32_t word[4];
+        gan__rng_block(&ctx->rng, word);
+        memcpy(out, from, bytes);
+        if (pool->count < pool->capacity) old += (size_t)pool->count++ * n;
+        else if (word[0] / 4294967296. < (double)p) {
+            old += gan__rng_below(&ctx->rng, (uint32_t)pool->capacity) * n;
+            memcpy(out, old, bytes);
+        } else continue;
+        memcpy(old, from, bytes);
+    }
+    return y;
 }
 
 // >>optim: optimisers and the guarded update; uses layer; tests/test_optim.c
