@@ -46,7 +46,7 @@
 // CONTENTS (search for the marker, for example ">>tape")
 //
 //     The facade            >>configuration  >>context  >>tensors  >>operations  >>gradients  >>layers
-//                           >>losses  >>penalties  >>augmentation  >>optimizers  >>schedules  >>games
+//                           >>losses  >>objectives  >>penalties  >>augmentation  >>optimizers  >>schedules  >>games
 //                           >>datasets  >>images  >>checkpoints  >>trainer
 //     0  ground             >>base  >>mem  >>err  >>rng  >>par  >>cpu
 //     1  once per ISA       >>vec  >>kern
@@ -55,7 +55,7 @@
 //     4  shapes             >>tensor  >>state
 //     5  differentiation    >>op  >>arith  >>shape  >>reduce  >>product  >>plane  >>norm
 //     6                     >>tape
-//     7  learning           >>layer  >>loss  >>penalty  >>augment  >>optim  >>schedule
+//     7  learning           >>layer  >>loss  >>objective  >>penalty  >>augment  >>optim  >>schedule
 //                           >>game
 //     8  the world          >>data  >>image  >>ckpt
 //     9  the adversary      >>train
@@ -667,6 +667,167 @@ GAN_API gan_tensor *gan_reconstruction_error(gan_tensor *x, gan_tensor *y);
 // EBGAN's repelling term for its generator, weight .1 there: the mean over pairs i != j of the squared cosine
 // between codes s_i, s_j; code (N, ...), N from 2 (Zhao 2016, section 2.4).
 GAN_API gan_tensor *gan_pull_away(gan_tensor *code);
+
+// >>objectives: every other loss; scalars, means over the batch, minimised; weight them with gan_mul_scalar
+//
+// Logits are (N, K), labels (N) whole numbers 0 .. K-1, embeddings (N, D); mean is over the N rows. What the
+// field multiplies a term with is its last column. A batch is never empty; where a shape, a label or a number
+// does not fit the message names it.
+//
+//     cross_entropy           mean -log softmax(l)_y                                                      1
+//     cross_entropy_smooth    (1-s) cross_entropy + s/K mean sum_k -log softmax(l)_k      Szegedy 2016    .1
+//     nll_loss                mean -p_y of log-probabilities p                                            1
+//     l1_loss                 mean |x - t| over all values; the pixel loss of pix2pix     Isola 2017      100
+//     smooth_l1_loss          d^2 / (2 beta) where |d| < beta, else |d| - beta/2          Girshick 2015   1
+//     huber_loss              delta smooth_l1(delta)                                      Huber 1964      1
+//     multi_margin_loss       mean 1/K sum_{k != y} relu(m - l_y + l_k)                   Weston 1999     1
+//     crammer_singer          mean relu(1 + max_{k != y} l_k - l_y)                       Crammer 2001    1
+//     ac_gan_d, _g            CE(r, y) + CE(f, y);  CE(f, y)                              Odena 2017      1
+//     tac_gan_d, _g           CE(r, y) + CE(twin(f), y);  CE(f, y) - CE(twin(f), y)       Gong 2019       1
+//     adc_gan_d, _g           CE(r, y) + CE(f, K + y);  CE(f, y) - CE(f, K + y)           Hou 2022        1
+//     multi_hinge_d, _g       CS(r, y) + CS(f, K);  CS(f, y), CS crammer_singer           Kavalerov 2021  .05
+//     semi_supervised         CE(l, y) + (sp(-Z(u)) + sp(Z(f))) / 2                       Salimans 2016   1
+//     semi_supervised_logit   Z = log sum_k exp(l_k), the logit of D = Z' / (Z' + 1), Z' = exp(Z)
+//     projection              psi(h) + <embedding of y, h>                                Miyato 2018
+//     contrastive_2c          -log (e(p_i) + sum_same e(s_ij)) / (e(p_i) + sum_j e(s_ij)) Kang 2020       1
+//     d2d_ce                  -log e(a_i) / (e(a_i) + sum_other e(b_ij))                  Kang 2021       .5
+//     gaussian_nll            mean sum ((c - mu)/sigma)^2 / 2 + log sigma + log(2 pi) / 2 Chen 2016       1
+//     info_gan                cross_entropy + gaussian_nll of the codes                   Chen 2016       1
+//     rotations               0, 1, 2, 3 quarter turns of a batch                         Chen 2019
+//     rotation_loss           cross_entropy of the turns; .2 for G, 1 for D               Chen 2019       1
+//     info_nce                -log e(q_i k_i) / sum_j e(q_i k_j)                          Oord 2018       .2
+//     n_pair                  info_nce of temperature 1 + l2 mean(|a|^2 + |p|^2)          Sohn 2016       1
+//     nt_xent                 info_nce of cosines, both views against all 2N              Chen T. 2020    1
+//     feature_matching        mean over features of (mean real - mean fake)^2             Salimans 2016   1
+//     feature_matching_l1     mean over features of |mean real - mean fake|               Kavalerov 2021  1
+//     feature_matching_layers sum over layers of l1_loss                                  Wang 2018       10
+//     cycle_loss              |a' - a| + |b' - b|, means                                  Zhu 2017        10
+//     identity_loss           |a' - a| + |b' - b|, means                                  Zhu 2017        5
+//     total_variation         sum |dx| + |dy|, over the number of values                  Rudin 1992      .1
+//     total_variation_squared sum dx^2 + dy^2, over the number of values                  Mahendran 2015
+//     gram_matrix             F F^T / (C H W) of the C x (H W) features                   Gatys 2016
+//     style_loss              mean 1/4 sum (gram - gram of target)^2                      Gatys 2016      120
+//     content_loss            mean 1/2 sum (features - target)^2                          Gatys 2016      1
+//     ssim                    structural similarity, 1 for equal pictures                 Wang 2004
+//     dssim                   (1 - ssim) / 2                                              Loza 2006       10
+//     kl_normal               mean 1/2 sum mu^2 + e^v - v - 1: KL(N(mu, e^v) | N(0, 1))   Kingma 2014     .05
+//     gradient_reversal       x; its gradient times -alpha                                Ganin 2016
+//     gradient_reversal_alpha 2 / (1 + e^(-10 p)) - 1, p the progress 0 .. 1              Ganin 2016
+#define GAN_OBJECTIVES(X)                                                                                    \
+    X(CROSS_ENTROPY, cross_entropy) X(CROSS_ENTROPY_SMOOTH, cross_entropy_smooth) X(NLL_LOSS, nll_loss)      \
+    X(L1_LOSS, l1_loss) X(SMOOTH_L1_LOSS, smooth_l1_loss) X(HUBER_LOSS, huber_loss)                          \
+    X(MULTI_MARGIN_LOSS, multi_margin_loss) X(CRAMMER_SINGER, crammer_singer)                                \
+    X(AC_GAN_D, ac_gan_d) X(AC_GAN_G, ac_gan_g) X(TAC_GAN_D, tac_gan_d) X(TAC_GAN_G, tac_gan_g)              \
+    X(ADC_GAN_D, adc_gan_d) X(ADC_GAN_G, adc_gan_g) X(MULTI_HINGE_D, multi_hinge_d)                          \
+    X(MULTI_HINGE_G, multi_hinge_g) X(SEMI_SUPERVISED, semi_supervised)                                      \
+    X(SEMI_SUPERVISED_LOGIT, semi_supervised_logit) X(PROJECTION, projection)                                \
+    X(CONTRASTIVE_2C, contrastive_2c) X(D2D_CE, d2d_ce) X(GAUSSIAN_NLL, gaussian_nll)                        \
+    X(INFO_GAN, info_gan) X(ROTATIONS, rotations) X(ROTATION_LOSS, rotation_loss) X(INFO_NCE, info_nce)      \
+    X(N_PAIR, n_pair) X(NT_XENT, nt_xent) X(FEATURE_MATCHING, feature_matching)                              \
+    X(FEATURE_MATCHING_L1, feature_matching_l1) X(FEATURE_MATCHING_LAYERS, feature_matching_layers)          \
+    X(CYCLE_LOSS, cycle_loss) X(IDENTITY_LOSS, identity_loss) X(TOTAL_VARIATION, total_variation)            \
+    X(TOTAL_VARIATION_SQUARED, total_variation_squared) X(GRAM_MATRIX, gram_matrix)                          \
+    X(STYLE_LOSS, style_loss) X(CONTENT_LOSS, content_loss) X(SSIM, ssim) X(DSSIM, dssim)                    \
+    X(KL_NORMAL, kl_normal) X(GRADIENT_REVERSAL, gradient_reversal)                                          \
+    X(GRADIENT_REVERSAL_ALPHA, gradient_reversal_alpha)
+typedef enum gan_objective { // each names its function: gan_cross_entropy ...
+#define GAN__ROW(id, name) GAN_OBJECTIVE_##id,
+    GAN_OBJECTIVES(GAN__ROW)
+#undef GAN__ROW
+    GAN_OBJECTIVE_COUNT
+} gan_objective;
+GAN_API const char *gan_objective_name(gan_objective objective);
+
+// supervised. Values and targets of the regressions have one shape, or the target one value.
+GAN_API gan_tensor *gan_cross_entropy(gan_tensor *logits, gan_tensor *labels);
+GAN_API gan_tensor *gan_cross_entropy_smooth(gan_tensor *logits, gan_tensor *labels, gan_real smoothing);
+GAN_API gan_tensor *gan_nll_loss(gan_tensor *log_probs, gan_tensor *labels);
+GAN_API gan_tensor *gan_l1_loss(gan_tensor *x, gan_tensor *target);
+GAN_API gan_tensor *gan_smooth_l1_loss(gan_tensor *x, gan_tensor *target, gan_real beta);  // beta 0: l1_loss
+GAN_API gan_tensor *gan_huber_loss(gan_tensor *x, gan_tensor *target, gan_real delta);
+GAN_API gan_tensor *gan_multi_margin_loss(gan_tensor *logits, gan_tensor *labels, gan_real margin);
+GAN_API gan_tensor *gan_crammer_singer(gan_tensor *logits, gan_tensor *labels);
+
+// class-conditional heads of a discriminator: the class logits of real and fake pictures, and the labels that
+// the real ones have and the fake ones were made for
+GAN_API gan_tensor *gan_ac_gan_d(gan_tensor *real, gan_tensor *real_labels, gan_tensor *fake,
+                                 gan_tensor *fake_labels);
+GAN_API gan_tensor *gan_ac_gan_g(gan_tensor *fake, gan_tensor *labels);
+// twin: the logits of a second head, which sees fake pictures only
+GAN_API gan_tensor *gan_tac_gan_d(gan_tensor *real, gan_tensor *real_labels, gan_tensor *fake_twin,
+                                  gan_tensor *fake_labels);
+GAN_API gan_tensor *gan_tac_gan_g(gan_tensor *fake, gan_tensor *fake_twin, gan_tensor *labels);
+// logits (N, 2K): column y says "real and y", column K + y "fake and y"
+GAN_API gan_tensor *gan_adc_gan_d(gan_tensor *real, gan_tensor *real_labels, gan_tensor *fake,
+                                  gan_tensor *fake_labels);
+GAN_API gan_tensor *gan_adc_gan_g(gan_tensor *fake, gan_tensor *labels);
+// logits (N, K + 1): the last column says "fake"
+GAN_API gan_tensor *gan_multi_hinge_d(gan_tensor *real, gan_tensor *real_labels, gan_tensor *fake);
+GAN_API gan_tensor *gan_multi_hinge_g(gan_tensor *fake, gan_tensor *labels);
+// K + 1 classes of which "fake" has logit 0: logits (., K) of labelled, unlabelled and fake pictures, for the
+// discriminator. The generator's part is gan_feature_matching, or any gan_loss of the logit.
+GAN_API gan_tensor *gan_semi_supervised(gan_tensor *labelled, gan_tensor *labels, gan_tensor *unlabelled,
+                                        gan_tensor *fake);
+GAN_API gan_tensor *gan_semi_supervised_logit(gan_tensor *logits);                     // (N, K) -> (N, 1)
+// The last layer of a projection discriminator: h (N, D) -> (N, 1). Parameters name.weight (1, D), name.bias
+// (1) and name.embedding (classes, D).
+GAN_API gan_tensor *gan_projection(gan_model *m, const char *name, gan_tensor *h, gan_tensor *labels,
+                                   int classes);
+// embed (N, D); proxy (N, D): gan_embedding(m, name, labels, classes, D). With cosines e(s) = exp(s /
+// temperature), s_ij between embeddings i != j, p_i between an embedding and its proxy; "same" means the same
+// label. Temperature 1.
+GAN_API gan_tensor *gan_contrastive_2c(gan_tensor *embed, gan_tensor *proxy, gan_tensor *labels,
+                                       gan_real temperature);
+// a_i = min(p_i - margin, 0), b_ij = max(s_ij - (1 - margin), 0), "other" means another label. Margin .98,
+// temperature .5.
+GAN_API gan_tensor *gan_d2d_ce(gan_tensor *embed, gan_tensor *proxy, gan_tensor *labels, gan_real margin,
+                               gan_real temperature);
+
+// InfoGAN: what Q says of the codes that a picture was made from; both players minimise it. mean (N, D),
+// log_std broadcasts to it (a scalar is a fixed one, NULL is 0), code (N, D); a category is a label of
+// logits.
+GAN_API gan_tensor *gan_gaussian_nll(gan_tensor *mean, gan_tensor *log_std, gan_tensor *code);
+GAN_API gan_tensor *gan_info_gan(gan_tensor *logits, gan_tensor *category, gan_tensor *mean,
+                                 gan_tensor *log_std, gan_tensor *code);
+
+// self-supervised
+// (N, C, H, H) -> (4N, C, H, H): as it is, then turned left once, twice, three times.
+GAN_API gan_tensor *gan_rotations(gan_tensor *x);
+GAN_API gan_tensor *gan_rotation_loss(gan_tensor *logits);              // (4N, 4), of gan_rotations' rows
+// query (N, D), N at least 2; key (N, D), or (N, L, D): L local features each, every one of them the positive
+// in turn, against those of the other samples (InfoMax-GAN). e(s) = exp(s / temperature) of inner products.
+// log N - info_nce is a lower bound of the mutual information of query and key.
+GAN_API gan_tensor *gan_info_nce(gan_tensor *query, gan_tensor *key, gan_real temperature);
+GAN_API gan_tensor *gan_n_pair(gan_tensor *anchor, gan_tensor *positive, gan_real l2);
+GAN_API gan_tensor *gan_nt_xent(gan_tensor *a, gan_tensor *b, gan_real temperature);        // SimCLR's: .5
+
+// feature matching: features (N, ...) of a discriminator's layer
+GAN_API gan_tensor *gan_feature_matching(gan_tensor *real, gan_tensor *fake);   // the batches may differ in N
+GAN_API gan_tensor *gan_feature_matching_l1(gan_tensor *real, gan_tensor *fake);
+// n layers, pairs of one shape
+GAN_API gan_tensor *gan_feature_matching_layers(int n, gan_tensor **real, gan_tensor **fake);
+
+// translation and restoration of pictures (N, C, H, W)
+// a again after the way to the other domain and back, and b
+GAN_API gan_tensor *gan_cycle_loss(gan_tensor *a, gan_tensor *a_again, gan_tensor *b, gan_tensor *b_again);
+// a through the generator that makes such as a, and b
+GAN_API gan_tensor *gan_identity_loss(gan_tensor *a, gan_tensor *a_same, gan_tensor *b, gan_tensor *b_same);
+GAN_API gan_tensor *gan_total_variation(gan_tensor *x);
+GAN_API gan_tensor *gan_total_variation_squared(gan_tensor *x);
+GAN_API gan_tensor *gan_gram_matrix(gan_tensor *features);              // (N, C, H, W) -> (N, C, C)
+// Target: features of N styles or of one; its H and W are free.
+GAN_API gan_tensor *gan_style_loss(gan_tensor *features, gan_tensor *target);
+// gan_mse_loss is the same per value (Johnson 2016)
+GAN_API gan_tensor *gan_content_loss(gan_tensor *features, gan_tensor *target);
+// Mean over the batch, channels and positions of a Gaussian window, 11 wide, sigma 1.5, inside the picture;
+// constants (.01 range)^2 and (.03 range)^2. range: highest minus lowest value, 2 for pictures in -1 .. 1.
+GAN_API gan_tensor *gan_ssim(gan_tensor *x, gan_tensor *y, gan_real range);
+GAN_API gan_tensor *gan_dssim(gan_tensor *x, gan_tensor *y, gan_real range);
+GAN_API gan_tensor *gan_kl_normal(gan_tensor *mean, gan_tensor *log_var);       // of one shape (N, ...)
+
+// domain adversarial: the same values, bit for bit and without a copy
+GAN_API gan_tensor *gan_gradient_reversal(gan_tensor *x, gan_real alpha);
+GAN_API gan_real gan_gradient_reversal_alpha(gan_real p);
 
 // >>penalties: terms added to a player's loss, and constraints applied after its update
 //
@@ -10663,6 +10824,801 @@ GAN_API gan_tensor *gan_pull_away(gan_tensor *code)
     own = gan_sum_all(gan_square(gan_sum(gan_square(code), GAN_AXIS(1), 0)));
     return gan_mul_scalar(gan_sub(gan_sum_all(gan_square(gan_matmul_t(code, 0, code, 1))), own),
                           (gan_real)(1 / (n * (n - 1))));
+}
+
+// >>objective: supervised, conditional, contrastive, perceptual losses; uses layer; tests/test_objective.c
+//
+// A row NAME of the table is the public function gan_NAME. Rows (N, ...) are samples; log-probabilities are
+// taken of logits minus their largest one, so that they keep all digits whatever the logits' size.
+
+// Whether the labels give each of n rows one whole number below `classes`; an error when they do not.
+static int gan__labels_fit(const char *who, const gan_tensor *labels, int n, int classes)
+{
+    size_t i;
+    if (labels->ndim != 1 || labels->dim[0] != n) {
+        gan__fail(labels->ctx, GAN_ERROR_SHAPE, "%s: labels %t for %d rows; give one each, shape (%d)", who,
+                  labels, n, n);
+        return 0;
+    }
+    for (i = 0; i < labels->size; ++i) {
+        const gan_real v = labels->data[i];
+        if ((v >= 0 && v < (gan_real)classes) && v == (gan_real)(int)v) continue;
+        gan__fail(labels->ctx, GAN_ERROR_ARGUMENT,
+                  "%s: label %f at position %l is not a whole number from 0 to %d", who, (double)v,
+                  (int64_t)i, classes - 1);
+        return 0;
+    }
+    return 1;
+}
+
+// The context of logits (N, each classes + extra) and labels (N) of these classes; NULL and what to return
+// when they do not fit.
+static gan_context *gan__classified(const char *who, gan_tensor *logits, gan_tensor *labels, int each,
+                                    int extra, gan_tensor **out)
+{
+    gan_tensor *in[2];
+    gan_context *ctx;
+    in[0] = logits;
+    in[1] = labels;
+    ctx = gan__inputs(GAN_OP_NONE, 2, in, out);
+    if (!ctx) return NULL;
+    *out = ctx->poison;
+    if (logits->ndim != 2 || !logits->size || logits->dim[1] - extra < each ||
+        (logits->dim[1] - extra) % each) {
+        gan__fail(ctx, GAN_ERROR_SHAPE, "%s: logits %t; want (N, %s), N and K at least 1", who, logits,
+                  each > 1 ? "2 K"
+                  : extra  ? "K + 1"
+                           : "K");
+        return NULL;
+    }
+    return gan__labels_fit(who, labels, logits->dim[0], (logits->dim[1] - extra) / each) ? ctx : NULL;
+}
+
+// The context of two tensors of one shape, not empty, of `ndim` axes (0: at least one); NULL and what to
+// return when they are not that.
+static gan_context *gan__alike(const char *who, gan_tensor *a, gan_tensor *b, int ndim, gan_tensor **out)
+{
+    gan_tensor *in[2];
+    gan_context *ctx;
+    in[0] = a;
+    in[1] = b;
+    ctx = gan__inputs(GAN_OP_NONE, 2, in, out);
+    if (!ctx) return NULL;
+    *out = ctx->poison;
+    if (a->size && (ndim ? a->ndim == ndim : a->ndim > 0) && a->ndim == b->ndim &&
+        !memcmp(a->dim, b->dim, (size_t)a->ndim * sizeof *a->dim))
+        return ctx;
+    gan__fail(ctx, GAN_ERROR_SHAPE, "%s: %t and %t must have one shape %s, not empty", who, a, b,
+              ndim == 2   ? "(N, D)"
+              : ndim == 4 ? "(N, C, H, W)"
+                          : "(N, ...)");
+    return NULL;
+}
+
+static int gan__positive(gan_context *ctx, const char *who, const char *what, gan_real v)
+{
+    if (v > 0 && v < (gan_real)HUGE_VAL) return 1;
+    gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: %s %f; give a positive number", who, what, (double)v);
+    return 0;
+}
+
+// sum x / N of (N, ...): each value is divided first, so that a sum of large ones stays finite
+static gan_tensor *gan__batch_mean(gan_tensor *x)
+{
+    if (gan__is_poison(x)) return x;
+    return gan_sum_all(gan_mul_scalar(x, (gan_real)(1.0 / (x->ndim ? x->dim[0] : 1))));
+}
+
+// log softmax of the rows of (N, K)
+static gan_tensor *gan__log_probs(gan_tensor *x)
+{
+    x = gan_sub(x, gan_detach(gan_amax(x, 1, GAN_KEEPDIM))); // moving a row changes nothing: no gradient
+    return gan_sub(x, gan_log(gan_sum(gan_exp(x), GAN_AXIS(1), GAN_KEEPDIM)));
+}
+
+// x[i][index[i]] of (N, K) and (N) -> (N)
+static gan_tensor *gan__pick(gan_tensor *x, gan_tensor *index)
+{
+    return gan_reshape(gan_gather(x, gan_reshape(index, 2, -1, 1)), 1, -1);
+}
+
+static gan_tensor *gan__cross_entropy(gan_tensor *logits, gan_tensor *labels)
+{
+    return gan_neg(gan__batch_mean(gan__pick(gan__log_probs(logits), labels)));
+}
+
+// 0, 1 .. n-1, beginning with `first` and going round
+static gan_tensor *gan__counting(gan_context *ctx, int n, int first)
+{
+    gan_tensor *t = gan__tensor_new(ctx, 1, &n);
+    int i;
+    if (!gan__is_poison(t))
+        for (i = 0; i < n; ++i) t->data[i] = (gan_real)(i < n - first ? i + first : i + first - n);
+    return t;
+}
+
+// (N) and (M) -> (N, M): 1 where they are equal, else 0
+static gan_tensor *gan__equal(gan_tensor *a, gan_tensor *b)
+{
+    return gan_eq(gan_reshape(a, 2, -1, 1), gan_reshape(b, 2, 1, -1));
+}
+
+static gan_tensor *gan__label_mask(gan_tensor *logits, gan_tensor *labels)
+{
+    return gan__equal(labels, gan__counting(logits->ctx, logits->dim[1], 0));
+}
+
+// x where the mask is not 0, elsewhere the lowest number: no exponential nor maximum sees it
+static gan_tensor *gan__only(gan_tensor *mask, gan_tensor *x)
+{
+#ifdef GAN_DOUBLE
+    const gan_real lowest = -1.7976931348623157e308;
+#else
+    const gan_real lowest = -3.402823466e38f;
+#endif
+    return gan__is_poison(x) ? x : gan_where(mask, x, gan_scalar(x->ctx, lowest));
+}
+
+// The rows of (N, D) at length 1, a row of zeros as it is. They are brought to a largest value of 1 before,
+// since squares of very large or small ones are not numbers any more.
+static gan_tensor *gan__unit_rows(gan_tensor *x)
+{
+    gan_tensor *one, *n;
+    if (gan__is_poison(x)) return x;
+    one = gan_scalar(x->ctx, 1);
+    n = gan_detach(gan_amax(gan_abs(x), 1, GAN_KEEPDIM));
+    x = gan_div(x, gan_where(n, n, one));
+    n = gan_norm(x, GAN_AXIS(1), GAN_KEEPDIM);
+    return gan_div(x, gan_where(n, n, one));
+}
+
+// <a_i, b_j> / temperature of (N, D) and (M, D) -> (N, M)
+static gan_tensor *gan__products(gan_tensor *a, gan_tensor *b, gan_real temperature)
+{
+    return gan_mul_scalar(gan_matmul_t(a, 0, b, 1), 1 / temperature);
+}
+
+// supervised
+
+GAN_API gan_tensor *gan_cross_entropy(gan_tensor *logits, gan_tensor *labels)
+{
+    gan_tensor *bad;
+    return gan__classified("cross_entropy", logits, labels, 1, 0, &bad) ? gan__cross_entropy(logits, labels)
+                                                                        : bad;
+}
+
+GAN_API gan_tensor *gan_cross_entropy_smooth(gan_tensor *logits, gan_tensor *labels, gan_real smoothing)
+{
+    gan_tensor *p, *all, *bad;
+    gan_context *ctx = gan__classified("cross_entropy_smooth", logits, labels, 1, 0, &bad);
+    if (!ctx) return bad;
+    if (!(smoothing >= 0 && smoothing <= 1))
+        return gan__fail(ctx, GAN_ERROR_ARGUMENT, "cross_entropy_smooth: smoothing %f; from 0 to 1",
+                         (double)smoothing);
+    p = gan__log_probs(logits);
+    all = gan__batch_mean(gan_mul_scalar(p, -smoothing / (gan_real)logits->dim[1]));
+    return gan_add(all, gan__batch_mean(gan_mul_scalar(gan__pick(p, labels), smoothing - 1)));
+}
+
+GAN_API gan_tensor *gan_nll_loss(gan_tensor *log_probs, gan_tensor *labels)
+{
+    gan_tensor *bad;
+    if (!gan__classified("nll_loss", log_probs, labels, 1, 0, &bad)) return bad;
+    return gan_neg(gan__batch_mean(gan__pick(log_probs, labels)));
+}
+
+GAN_API gan_tensor *gan_l1_loss(gan_tensor *x, gan_tensor *target)
+{
+    gan_tensor *bad;
+    return gan__target_fits(x, target, &bad) ? gan_mean_all(gan_abs(gan_sub(x, target))) : bad;
+}
+
+// With c = d clamped to -beta .. beta: c / beta (d - c / 2) is both branches at once.
+static gan_tensor *gan__smooth_l1(gan_tensor *x, gan_tensor *target, gan_real beta)
+{
+    gan_tensor *d = gan_sub(x, target), *c = gan_clamp(d, -beta, beta);
+    return gan_mul(gan_mul_scalar(c, 1 / beta), gan_sub(d, gan_mul_scalar(c, (gan_real)0.5)));
+}
+
+GAN_API gan_tensor *gan_smooth_l1_loss(gan_tensor *x, gan_tensor *target, gan_real beta)
+{
+    gan_tensor *bad;
+    if (beta == 0) return gan_l1_loss(x, target);
+    if (!gan__target_fits(x, target, &bad)) return bad;
+    if (!gan__positive(x->ctx, "smooth_l1_loss", "beta", beta)) return x->ctx->poison;
+    return gan_mean_all(gan__smooth_l1(x, target, beta));
+}
+
+GAN_API gan_tensor *gan_huber_loss(gan_tensor *x, gan_tensor *target, gan_real delta)
+{
+    gan_tensor *bad;
+    if (!gan__target_fits(x, target, &bad)) return bad;
+    if (!gan__positive(x->ctx, "huber_loss", "delta", delta)) return x->ctx->poison;
+    return gan_mean_all(gan_mul_scalar(gan__smooth_l1(x, target, delta), delta));
+}
+
+GAN_API gan_tensor *gan_multi_margin_loss(gan_tensor *logits, gan_tensor *labels, gan_real margin)
+{
+    gan_tensor *x, *bad;
+    gan_context *ctx = gan__classified("multi_margin_loss", logits, labels, 1, 0, &bad);
+    if (!ctx) return bad;
+    x = gan_sub(logits, gan_reshape(gan__pick(logits, labels), 2, -1, 1));
+    x = gan_relu(gan_add_scalar(x, margin));
+    x = gan_where(gan__label_mask(logits, labels), gan_scalar(ctx, 0), x);
+    return gan__batch_mean(gan_mul_scalar(x, 1 / (gan_real)logits->dim[1]));
+}
+
+static gan_tensor *gan__crammer_singer(gan_tensor *logits, gan_tensor *labels)
+{
+    gan_tensor *own, *wrong;
+    if (gan__is_poison(logits) || gan__is_poison(labels)) return logits ? logits->ctx->poison : NULL;
+    own = gan__label_mask(logits, labels);
+    wrong = gan_amax(gan__only(gan_affine(own, -1, 1), logits), 1, 0);
+    return gan__batch_mean(gan_relu(gan_add_scalar(gan_sub(wrong, gan__pick(logits, labels)), 1)));
+}
+
+GAN_API gan_tensor *gan_crammer_singer(gan_tensor *logits, gan_tensor *labels)
+{
+    gan_tensor *bad;
+    return gan__classified("crammer_singer", logits, labels, 1, 0, &bad) ? gan__crammer_singer(logits, labels)
+                                                                         : bad;
+}
+
+// class-conditional heads
+
+// CE(a, la) + sign CE(b, lb), both heads of one kind
+static gan_tensor *gan__two_heads(const char *who, gan_tensor *a, gan_tensor *la, gan_real sign,
+                                  gan_tensor *b, gan_tensor *lb)
+{
+    gan_tensor *bad;
+    if (!gan__classified(who, a, la, 1, 0, &bad) || !gan__classified(who, b, lb, 1, 0, &bad)) return bad;
+    return gan_add(gan__cross_entropy(a, la), gan_mul_scalar(gan__cross_entropy(b, lb), sign));
+}
+
+GAN_API gan_tensor *gan_ac_gan_d(gan_tensor *real, gan_tensor *real_labels, gan_tensor *fake,
+                                 gan_tensor *fake_labels)
+{
+    return gan__two_heads("ac_gan_d", real, real_labels, 1, fake, fake_labels);
+}
+GAN_API gan_tensor *gan_ac_gan_g(gan_tensor *fake, gan_tensor *labels)
+{
+    gan_tensor *bad;
+    return gan__classified("ac_gan_g", fake, labels, 1, 0, &bad) ? gan__cross_entropy(fake, labels) : bad;
+}
+
+GAN_API gan_tensor *gan_tac_gan_d(gan_tensor *real, gan_tensor *real_labels, gan_tensor *fake_twin,
+                                  gan_tensor *fake_labels)
+{
+    return gan__two_heads("tac_gan_d", real, real_labels, 1, fake_twin, fake_labels);
+}
+GAN_API gan_tensor *gan_tac_gan_g(gan_tensor *fake, gan_tensor *fake_twin, gan_tensor *labels)
+{
+    return gan__two_heads("tac_gan_g", fake, labels, -1, fake_twin, labels);
+}
+
+// The labels of the fake half of 2K columns.
+static gan_tensor *gan__fake_half(gan_tensor *logits, gan_tensor *labels)
+{
+    return gan_add_scalar(labels, (gan_real)(logits->dim[1] / 2));
+}
+
+GAN_API gan_tensor *gan_adc_gan_d(gan_tensor *real, gan_tensor *real_labels, gan_tensor *fake,
+                                  gan_tensor *fake_labels)
+{
+    gan_tensor *bad;
+    if (!gan__classified("adc_gan_d", real, real_labels, 2, 0, &bad) ||
+        !gan__classified("adc_gan_d", fake, fake_labels, 2, 0, &bad))
+        return bad;
+    return gan_add(gan__cross_entropy(real, real_labels),
+                   gan__cross_entropy(fake, gan__fake_half(fake, fake_labels)));
+}
+GAN_API gan_tensor *gan_adc_gan_g(gan_tensor *fake, gan_tensor *labels)
+{
+    gan_tensor *bad;
+    if (!gan__classified("adc_gan_g", fake, labels, 2, 0, &bad)) return bad;
+    return gan_sub(gan__cross_entropy(fake, labels), gan__cross_entropy(fake, gan__fake_half(fake, labels)));
+}
+
+GAN_API gan_tensor *gan_multi_hinge_d(gan_tensor *real, gan_tensor *real_labels, gan_tensor *fake)
+{
+    gan_tensor *in[2], *bad;
+    gan_context *ctx = gan__classified("multi_hinge_d", real, real_labels, 1, 1, &bad);
+    if (!ctx) return bad;
+    in[0] = real;
+    in[1] = fake;
+    if (!gan__inputs(GAN_OP_NONE, 2, in, &bad)) return bad;
+    if (fake->ndim != 2 || fake->dim[0] < 1 || fake->dim[1] != real->dim[1])
+        return gan__fail(ctx, GAN_ERROR_SHAPE, "multi_hinge_d: real %t and fake %t must both be (N, K + 1)",
+                         real, fake);
+    bad = gan__full(ctx, (gan_real)(fake->dim[1] - 1), 1, fake->dim);
+    return gan_add(gan__crammer_singer(real, real_labels), gan__crammer_singer(fake, bad));
+}
+GAN_API gan_tensor *gan_multi_hinge_g(gan_tensor *fake, gan_tensor *labels)
+{
+    gan_tensor *bad;
+    return gan__classified("multi_hinge_g", fake, labels, 1, 1, &bad) ? gan__crammer_singer(fake, labels)
+                                                                      : bad;
+}
+
+static gan_tensor *gan__class_logit(const char *who, gan_tensor *logits)
+{
+    gan_tensor *bad;
+    if (!gan__inputs(GAN_OP_NONE, 1, &logits, &bad)) return bad;
+    if (logits->ndim != 2 || !logits->size)
+        return gan__fail(logits->ctx, GAN_ERROR_SHAPE, "%s: logits %t; want (N, K), N and K at least 1", who,
+                         logits);
+    return gan_logsumexp(logits, 1, GAN_KEEPDIM);
+}
+
+GAN_API gan_tensor *gan_semi_supervised_logit(gan_tensor *logits)
+{
+    return gan__class_logit("semi_supervised_logit", logits);
+}
+
+GAN_API gan_tensor *gan_semi_supervised(gan_tensor *labelled, gan_tensor *labels, gan_tensor *unlabelled,
+                                        gan_tensor *fake)
+{
+    gan_tensor *in[2], *real, *bad;
+    gan_context *ctx = gan__classified("semi_supervised", labelled, labels, 1, 0, &bad);
+    if (!ctx) return bad;
+    in[0] = unlabelled;
+    in[1] = fake;
+    if (!gan__inputs(GAN_OP_NONE, 2, in, &bad)) return ctx->poison;
+    real = gan__batch_mean(gan_softplus(gan_neg(gan__class_logit("semi_supervised", unlabelled))));
+    fake = gan__batch_mean(gan_softplus(gan__class_logit("semi_supervised", fake)));
+    return gan_add(gan__cross_entropy(labelled, labels),
+                   gan_add(gan_mul_scalar(real, (gan_real)0.5), gan_mul_scalar(fake, (gan_real)0.5)));
+}
+
+GAN_API gan_tensor *gan_projection(gan_model *m, const char *name, gan_tensor *h, gan_tensor *labels,
+                                   int classes)
+{
+    gan_tensor *psi, *w, *b, *bad;
+    int dim[2];
+    if (!gan__enter(m, name, h, 2, &bad)) return bad;
+    if (!labels)
+        return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "projection: the labels are NULL"));
+    if (!gan__inputs(GAN_OP_NONE, 1, &labels, &bad)) return gan__leave(m, bad);
+    if (h->ndim != 2 || classes < 1)
+        return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_SHAPE,
+                                       "projection: features %t and %d classes; want (N, D) and at least 1",
+                                       h, classes));
+    if (!gan__labels_fit("projection", labels, h->dim[0], classes)) return gan__leave(m, m->ctx->poison);
+    dim[0] = 1;
+    dim[1] = h->dim[1];
+    w = gan__weight(m, name, "weight", m->init, 0, 0, 2, dim);
+    b = gan__bias(m, name, dim[1], 1);
+    psi = gan_f_linear(h, w, b);
+    dim[0] = classes;
+    w = gan__weight(m, name, "embedding", m->init.kind == GAN_INIT_DEFAULT ? gan_init_normal(0, 1) : m->init, 0,
+                    0, 2, dim);
+    return gan__leave(m, gan_add(psi, gan_sum(gan_mul(gan_take(w, labels), h), GAN_AXIS(1), GAN_KEEPDIM)));
+}
+
+// What the contrasts of classes share: embeddings and proxies at length 1, who has whose label.
+typedef struct gan__contrast {
+    gan_context *ctx;
+    gan_tensor *proxy, *pairs; // cosines (N, 1) and (N, N)
+    gan_tensor *same, *self;   // (N, N), ones and zeros
+} gan__contrast;
+
+static int gan__contrast_open(gan__contrast *c, const char *who, gan_tensor *embed, gan_tensor *proxy,
+                              gan_tensor *labels, gan_real temperature, gan_tensor **bad)
+{
+    const int most = 1 << 24; // any whole number that every gan_real holds
+    gan_tensor *unit, *in[2], *count;
+    c->ctx = gan__alike(who, embed, proxy, 2, bad);
+    if (!c->ctx) return 0;
+    in[0] = embed;
+    in[1] = labels;
+    if (!gan__inputs(GAN_OP_NONE, 2, in, bad)) return 0;
+    *bad = c->ctx->poison;
+    if (!gan__labels_fit(who, labels, embed->dim[0], most) ||
+        !gan__positive(c->ctx, who, "temperature", temperature))
+        return 0;
+    unit = gan__unit_rows(embed);
+    c->proxy = gan_sum(gan_mul(unit, gan__unit_rows(proxy)), GAN_AXIS(1), GAN_KEEPDIM);
+    c->pairs = gan_matmul_t(unit, 0, unit, 1);
+    c->same = gan__equal(labels, labels);
+    count = gan__counting(c->ctx, embed->dim[0], 0);
+    c->self = gan__equal(count, count);
+    return 1;
+}
+
+// log (e(p_i) + sum_j e(s_ij)) over the j of the mask -> (N)
+static gan_tensor *gan__contrast_sum(gan_tensor *p, gan_tensor *mask, gan_tensor *s)
+{
+    return gan_logsumexp(gan_concat(1, 2, p, gan__only(mask, s)), 1, 0);
+}
+
+GAN_API gan_tensor *gan_contrastive_2c(gan_tensor *embed, gan_tensor *proxy, gan_tensor *labels,
+                                       gan_real temperature)
+{
+    gan__contrast c;
+    gan_tensor *p, *s, *bad;
+    if (!gan__contrast_open(&c, "contrastive_2c", embed, proxy, labels, temperature, &bad)) return bad;
+    p = gan_mul_scalar(c.proxy, 1 / temperature);
+    s = gan_mul_scalar(c.pairs, 1 / temperature);
+    return gan__batch_mean(gan_sub(gan__contrast_sum(p, gan_affine(c.self, -1, 1), s),
+                                   gan__contrast_sum(p, gan_sub(c.same, c.self), s)));
+}
+
+GAN_API gan_tensor *gan_d2d_ce(gan_tensor *embed, gan_tensor *proxy, gan_tensor *labels, gan_real margin,
+                               gan_real temperature)
+{
+    gan__contrast c;
+    gan_tensor *a, *b, *bad;
+    if (!gan__contrast_open(&c, "d2d_ce", embed, proxy, labels, temperature, &bad)) return bad;
+    if (!(margin >= -1 && margin <= 1))
+        return gan__fail(c.ctx, GAN_ERROR_ARGUMENT, "d2d_ce: margin %f; from -1 to 1, it is a cosine",
+                         (double)margin);
+    a = gan_mul_scalar(gan_relu(gan_affine(c.proxy, -1, margin)), -1 / temperature);
+    b = gan_mul_scalar(gan_relu(gan_add_scalar(c.pairs, margin - 1)), 1 / temperature);
+    b = gan__contrast_sum(a, gan_affine(c.same, -1, 1), b);
+    return gan__batch_mean(gan_sub(b, gan_reshape(a, 1, -1)));
+}
+
+// InfoGAN
+
+GAN_API gan_tensor *gan_gaussian_nll(gan_tensor *mean, gan_tensor *log_std, gan_tensor *code)
+{
+    const gan_real half_log_2pi = (gan_real)0.91893853320467274;
+    gan_tensor *in[2], *z, *s, *bad;
+    gan_context *ctx = gan__alike("gaussian_nll", mean, code, 0, &bad);
+    if (!ctx) return bad;
+    in[0] = mean;
+    in[1] = s = log_std ? log_std : gan_scalar(ctx, 0);
+    if (!gan__inputs(GAN_OP_NONE, 2, in, &bad)) return bad;
+    z = gan_mul(gan_sub(code, mean), gan_exp(gan_neg(s)));
+    z = gan_addcmul(gan_mul_scalar(z, (gan_real)0.5), z, gan_add_scalar(s, half_log_2pi));
+    if (gan__is_poison(z)) return z;
+    if (z->size != mean->size || z->ndim != mean->ndim)
+        return gan__fail(ctx, GAN_ERROR_SHAPE, "gaussian_nll: log_std %t does not broadcast to the mean's %t",
+                         s, mean);
+    return gan__batch_mean(z);
+}
+
+GAN_API gan_tensor *gan_info_gan(gan_tensor *logits, gan_tensor *category, gan_tensor *mean,
+                                 gan_tensor *log_std, gan_tensor *code)
+{
+    gan_tensor *bad;
+    if (!gan__classified("info_gan", logits, category, 1, 0, &bad)) return bad;
+    return gan_add(gan__cross_entropy(logits, category), gan_gaussian_nll(mean, log_std, code));
+}
+
+// self-supervised
+
+// Entry (i, j) of the picture turned left k times is entry (.., ..) of the picture: its number i h + j.
+static void gan__turned(int k, int h, gan_real *index)
+{
+    int i, j;
+    for (i = 0; i < h; ++i)
+        for (j = 0; j < h; ++j) {
+            const int back = k == 0 ? i : k == 1 ? j : k == 2 ? h - 1 - i : h - 1 - j;
+            const int over = k == 0 ? j : k == 1 ? h - 1 - i : k == 2 ? h - 1 - j : i;
+            index[i * h + j] = (gan_real)(back * h + over);
+        }
+}
+
+GAN_API gan_tensor *gan_rotations(gan_tensor *x)
+{
+    gan_tensor *index, *bad;
+    gan_context *ctx = gan__inputs(GAN_OP_NONE, 1, &x, &bad);
+    int n, c, h, k, size;
+    if (!ctx) return bad;
+    if (x->ndim != 4 || !x->size || x->dim[2] != x->dim[3] || x->dim[2] > 4096)
+        return gan__fail(ctx, GAN_ERROR_SHAPE,
+                         "rotations: pictures %t; want square ones (N, C, H, H), H from 1 to 4096", x);
+    n = x->dim[0];
+    c = x->dim[1];
+    h = x->dim[2];
+    size = 4 * h * h;
+    index = gan__tensor_new(ctx, 1, &size);
+    if (gan__is_poison(index)) return index;
+    for (k = 0; k < 4; ++k) gan__turned(k, h, index->data + k * h * h);
+    x = gan_take(gan_transpose(gan_reshape(x, 2, -1, h * h), 0, 1), index); // (4 H H, N C)
+    x = gan_transpose(gan_reshape(x, 3, 4, h * h, -1), 1, 2);
+    return gan_reshape(x, 4, 4 * n, c, h, h);
+}
+
+GAN_API gan_tensor *gan_rotation_loss(gan_tensor *logits)
+{
+    gan_tensor *turns, *bad;
+    gan_context *ctx = gan__inputs(GAN_OP_NONE, 1, &logits, &bad);
+    int n, i;
+    if (!ctx) return bad;
+    n = logits->ndim == 2 ? logits->dim[0] : 0;
+    if (!n || n % 4 || logits->dim[1] != 4)
+        return gan__fail(ctx, GAN_ERROR_SHAPE, "rotation_loss: logits %t; want (4 N, 4), a column a turn",
+                         logits);
+    turns = gan__tensor_new(ctx, 1, &n);
+    if (gan__is_poison(turns)) return turns;
+    for (i = 0; i < n; ++i) turns->data[i] = (gan_real)(i / (n / 4));
+    return gan__cross_entropy(logits, turns);
+}
+
+// With u the scores of the positives (N, L) and v those of the negatives (N, all others' L):
+// -log e(u) / (e(u) + sum e(v)) = sp(log sum e(v) - u)
+GAN_API gan_tensor *gan_info_nce(gan_tensor *query, gan_tensor *key, gan_real temperature)
+{
+    gan_tensor *in[2], *count, *others, *u, *v, *bad;
+    gan_context *ctx;
+    int n, l, d;
+    in[0] = query;
+    in[1] = key;
+    ctx = gan__inputs(GAN_OP_NONE, 2, in, &bad);
+    if (!ctx) return bad;
+    n = query->ndim == 2 ? query->dim[0] : 0;
+    l = key->ndim == 3 ? key->dim[1] : 1;
+    d = query->ndim == 2 ? query->dim[1] : 0;
+    if (n < 2 || d < 1 || l < 1 || key->ndim < 2 || key->ndim > 3 || key->dim[0] != n ||
+        key->dim[key->ndim - 1] != d)
+        return gan__fail(ctx, GAN_ERROR_SHAPE,
+                         "info_nce: query %t and key %t; want (N, D) and (N, D) or (N, L, D), N at least 2, "
+                         "since the others are the negatives",
+                         query, key);
+    if (!gan__positive(ctx, "info_nce", "temperature", temperature)) return ctx->poison;
+    count = gan__counting(ctx, n, 0);
+    others = gan_reshape(gan_affine(gan__equal(count, count), -1, 1), 3, n, n, 1);
+    v = gan_reshape(gan__products(query, gan_reshape(key, 2, n * l, d), temperature), 3, n, n, l);
+    v = gan_logsumexp(gan_reshape(gan__only(others, v), 2, n, n * l), 1, GAN_KEEPDIM);
+    u = gan_matmul(gan_reshape(key, 3, n, l, d), gan_reshape(query, 3, n, d, 1));
+    u = gan_mul_scalar(gan_reshape(u, 2, n, l), 1 / temperature);
+    return gan__batch_mean(gan_mul_scalar(gan_softplus(gan_sub(v, u)), 1 / (gan_real)l));
+}
+
+GAN_API gan_tensor *gan_n_pair(gan_tensor *anchor, gan_tensor *positive, gan_real l2)
+{
+    gan_tensor *lengths, *bad;
+    if (!gan__alike("n_pair", anchor, positive, 2, &bad)) return bad;
+    lengths = gan_add(gan__batch_mean(gan_square(anchor)), gan__batch_mean(gan_square(positive)));
+    return gan_add(gan_info_nce(anchor, positive, 1), gan_mul_scalar(lengths, l2));
+}
+
+GAN_API gan_tensor *gan_nt_xent(gan_tensor *a, gan_tensor *b, gan_real temperature)
+{
+    gan_tensor *unit, *count, *s, *bad;
+    gan_context *ctx = gan__alike("nt_xent", a, b, 2, &bad);
+    int n;
+    if (!ctx) return bad;
+    if (!gan__positive(ctx, "nt_xent", "temperature", temperature)) return ctx->poison;
+    n = a->dim[0];
+    unit = gan__unit_rows(gan_concat(0, 2, a, b));
+    count = gan__counting(ctx, 2 * n, 0);
+    s = gan__only(gan_affine(gan__equal(count, count), -1, 1), gan__products(unit, unit, temperature));
+    return gan__cross_entropy(s, gan__counting(ctx, 2 * n, n)); // row i's partner is row i + n
+}
+
+// feature matching
+
+// The difference of the mean features -> (F); NULL and what to return when they do not fit.
+static gan_tensor *gan__mean_difference(const char *who, gan_tensor *real, gan_tensor *fake, gan_tensor **bad)
+{
+    gan_tensor *in[2];
+    gan_context *ctx;
+    in[0] = real;
+    in[1] = fake;
+    ctx = gan__inputs(GAN_OP_NONE, 2, in, bad);
+    if (!ctx) return NULL;
+    *bad = ctx->poison;
+    if (!real->size || !fake->size || !real->ndim || real->ndim != fake->ndim ||
+        memcmp(real->dim + 1, fake->dim + 1, (size_t)(real->ndim - 1) * sizeof *real->dim)) {
+        gan__fail(ctx, GAN_ERROR_SHAPE, "%s: real %t and fake %t may differ in their first axis only", who,
+                  real, fake);
+        return NULL;
+    }
+    return gan_sub(gan_mean(gan_flatten(real), GAN_AXIS(0), 0), gan_mean(gan_flatten(fake), GAN_AXIS(0), 0));
+}
+
+GAN_API gan_tensor *gan_feature_matching(gan_tensor *real, gan_tensor *fake)
+{
+    gan_tensor *bad, *d = gan__mean_difference("feature_matching", real, fake, &bad);
+    return d ? gan_mean_all(gan_square(d)) : bad;
+}
+
+GAN_API gan_tensor *gan_feature_matching_l1(gan_tensor *real, gan_tensor *fake)
+{
+    gan_tensor *bad, *d = gan__mean_difference("feature_matching_l1", real, fake, &bad);
+    return d ? gan_mean_all(gan_abs(d)) : bad;
+}
+
+static gan_tensor *gan__l1_alike(const char *who, gan_tensor *a, gan_tensor *b)
+{
+    gan_tensor *bad;
+    return gan__alike(who, a, b, 0, &bad) ? gan_mean_all(gan_abs(gan_sub(a, b))) : bad;
+}
+
+GAN_API gan_tensor *gan_feature_matching_layers(int n, gan_tensor **real, gan_tensor **fake)
+{
+    gan_tensor *sum = NULL, *some = real && n > 0 ? real[0] : fake && n > 0 ? fake[0] : NULL;
+    int i;
+    if (!real || !fake || n < 1)
+        return some ? gan__fail(some->ctx, GAN_ERROR_ARGUMENT,
+                                "feature_matching_layers: a list of features is NULL")
+                    : NULL;
+    for (i = 0; i < n; ++i) {
+        some = gan__l1_alike("feature_matching_layers", real[i], fake[i]);
+        sum = i ? gan_add(sum, some) : some;
+    }
+    return sum;
+}
+
+// translation and restoration
+
+static gan_tensor *gan__two_l1(const char *who, gan_tensor *a, gan_tensor *a2, gan_tensor *b, gan_tensor *b2)
+{
+    return gan_add(gan__l1_alike(who, a, a2), gan__l1_alike(who, b, b2));
+}
+
+GAN_API gan_tensor *gan_cycle_loss(gan_tensor *a, gan_tensor *a_again, gan_tensor *b, gan_tensor *b_again)
+{
+    return gan__two_l1("cycle_loss", a, a_again, b, b_again);
+}
+
+GAN_API gan_tensor *gan_identity_loss(gan_tensor *a, gan_tensor *a_same, gan_tensor *b, gan_tensor *b_same)
+{
+    return gan__two_l1("identity_loss", a, a_same, b, b_same);
+}
+
+// The context of pictures (N, C, H, W); NULL and what to return when it is something else.
+static gan_context *gan__pictures(const char *who, gan_tensor *x, gan_tensor **out)
+{
+    gan_context *ctx = gan__inputs(GAN_OP_NONE, 1, &x, out);
+    if (!ctx) return NULL;
+    *out = ctx->poison;
+    if (x->ndim == 4 && x->size) return ctx;
+    gan__fail(ctx, GAN_ERROR_SHAPE, "%s: %t; want (N, C, H, W), not empty", who, x);
+    return NULL;
+}
+
+static gan_tensor *gan__variation(const char *who, gan_tensor *x, gan_tensor *(*of)(gan_tensor *))
+{
+    gan_tensor *step, *sum, *bad;
+    int axis;
+    if (!gan__pictures(who, x, &bad)) return bad;
+    sum = gan_scalar(x->ctx, 0);
+    for (axis = 2; axis < 4; ++axis) {
+        step = gan_sub(gan_slice(x, axis, 1, x->dim[axis]), gan_slice(x, axis, 0, x->dim[axis] - 1));
+        sum = gan_add(sum, gan_sum_all(of(step)));
+    }
+    return gan_mul_scalar(sum, (gan_real)(1.0 / (double)x->size));
+}
+
+GAN_API gan_tensor *gan_total_variation(gan_tensor *x)
+{
+    return gan__variation("total_variation", x, gan_abs);
+}
+GAN_API gan_tensor *gan_total_variation_squared(gan_tensor *x)
+{
+    return gan__variation("total_variation_squared", x, gan_square);
+}
+
+static gan_tensor *gan__gram(gan_tensor *x)
+{
+    const double values = (double)x->size / x->dim[0];
+    x = gan_reshape(x, 3, x->dim[0], x->dim[1], -1);
+    return gan_mul_scalar(gan_matmul_t(x, 0, x, 1), (gan_real)(1 / values));
+}
+
+GAN_API gan_tensor *gan_gram_matrix(gan_tensor *features)
+{
+    gan_tensor *bad;
+    return gan__pictures("gram_matrix", features, &bad) ? gan__gram(features) : bad;
+}
+
+GAN_API gan_tensor *gan_style_loss(gan_tensor *features, gan_tensor *target)
+{
+    gan_tensor *in[2], *d, *bad;
+    in[0] = features;
+    in[1] = target;
+    if (!gan__inputs(GAN_OP_NONE, 2, in, &bad) || !gan__pictures("style_loss", features, &bad) ||
+        !gan__pictures("style_loss", target, &bad))
+        return bad;
+    if (features->dim[1] != target->dim[1] || (target->dim[0] != 1 && target->dim[0] != features->dim[0]))
+        return gan__fail(features->ctx, GAN_ERROR_SHAPE,
+                         "style_loss: features %t and target %t; want as many channels, and as many styles "
+                         "or one",
+                         features, target);
+    d = gan_sub(gan__gram(features), gan__gram(target));
+    return gan__batch_mean(gan_mul_scalar(gan_square(d), (gan_real)0.25));
+}
+
+GAN_API gan_tensor *gan_content_loss(gan_tensor *features, gan_tensor *target)
+{
+    gan_tensor *bad;
+    if (!gan__alike("content_loss", features, target, 0, &bad)) return bad;
+    return gan__batch_mean(gan_mul_scalar(gan_square(gan_sub(features, target)), (gan_real)0.5));
+}
+
+enum { GAN__SSIM_WINDOW = 11 };
+
+// Means under the window, (M, 1, H, W) -> (M, 1, H - 10, W - 10): columns, then rows.
+static gan_tensor *gan__ssim_blur(gan_tensor *x)
+{
+    gan_tensor *w;
+    double sum = 0, g[GAN__SSIM_WINDOW];
+    int i, n = (int)GAN__SSIM_WINDOW;
+    gan_conv2d_desc desc;
+    if (gan__is_poison(x)) return x;
+    w = gan__tensor_new(x->ctx, 1, &n);
+    if (gan__is_poison(w)) return w;
+    for (i = 0; i < n; ++i) sum += g[i] = exp(-(i - n / 2) * (i - n / 2) / (2 * 1.5 * 1.5));
+    for (i = 0; i < n; ++i) w->data[i] = (gan_real)(g[i] / sum);
+    memset(&desc, 0, sizeof desc);
+    x = gan_f_conv2d(x, gan_reshape(w, 4, 1, 1, n, 1), NULL, &desc);
+    return gan_f_conv2d(x, gan_reshape(w, 4, 1, 1, 1, n), NULL, &desc);
+}
+
+// (2 mx my + c1) (2 sxy + c2) / ((mx^2 + my^2 + c1) (sx^2 + sy^2 + c2)), Wang 2004, equation 13
+static gan_tensor *gan__ssim(const char *who, gan_tensor *x, gan_tensor *y, gan_real range)
+{
+    const double l = (double)range;
+    const gan_real c1 = (gan_real)(1e-4 * l * l), c2 = (gan_real)(9e-4 * l * l);
+    gan_tensor *mean[5], *both, *mxx_myy, *mxy, *sxx_syy, *sxy, *bad;
+    gan_context *ctx = gan__alike(who, x, y, 4, &bad);
+    int i, m, h, w;
+    if (!ctx) return bad;
+    h = x->dim[2];
+    w = x->dim[3];
+    if (h < (int)GAN__SSIM_WINDOW || w < (int)GAN__SSIM_WINDOW)
+        return gan__fail(ctx, GAN_ERROR_SHAPE,
+                         "%s: pictures %t; the window needs at least 11 x 11: gan_upsample them", who, x);
+    if (!gan__positive(ctx, who, "range", range)) return ctx->poison;
+    m = x->dim[0] * x->dim[1];
+    both = gan_concat(0, 5, x, y, gan_square(x), gan_square(y), gan_mul(x, y));
+    both = gan__ssim_blur(gan_reshape(both, 4, 5 * m, 1, h, w));
+    for (i = 0; i < 5; ++i) mean[i] = gan_slice(both, 0, i * m, (i + 1) * m);
+    mxy = gan_mul(mean[0], mean[1]);
+    mxx_myy = gan_add(gan_square(mean[0]), gan_square(mean[1])); // of equal pictures exactly 2 mxy
+    sxy = gan_sub(mean[4], mxy);
+    sxx_syy = gan_sub(gan_add(mean[2], mean[3]), mxx_myy);
+    return gan_mean_all(gan_div(gan_mul(gan_affine(mxy, 2, c1), gan_affine(sxy, 2, c2)),
+                                gan_mul(gan_add_scalar(mxx_myy, c1), gan_add_scalar(sxx_syy, c2))));
+}
+
+GAN_API gan_tensor *gan_ssim(gan_tensor *x, gan_tensor *y, gan_real range)
+{
+    return gan__ssim("ssim", x, y, range);
+}
+GAN_API gan_tensor *gan_dssim(gan_tensor *x, gan_tensor *y, gan_real range)
+{
+    return gan_affine(gan__ssim("dssim", x, y, range), (gan_real)-0.5, (gan_real)0.5);
+}
+
+GAN_API gan_tensor *gan_kl_normal(gan_tensor *mean, gan_tensor *log_var)
+{
+    gan_tensor *bad, *v;
+    if (!gan__alike("kl_normal", mean, log_var, 0, &bad)) return bad;
+    v = gan_add_scalar(gan_sub(gan_exp(log_var), log_var), -1);
+    return gan__batch_mean(gan_mul_scalar(gan_addcmul(mean, mean, v), (gan_real)0.5));
+}
+
+// domain adversarial
+
+// A view of x that the tape holds for -alpha x.
+GAN_API gan_tensor *gan_gradient_reversal(gan_tensor *x, gan_real alpha)
+{
+    gan_tensor *y, *bad;
+    gan_context *ctx = gan__inputs(GAN_OP_NONE, 1, &x, &bad);
+    if (!ctx) return bad;
+    y = gan__result_view(GAN_OP_AFFINE, x->ndim, x->dim, x);
+    if (!gan__is_poison(y)) y->p = -alpha;
+    return y;
+}
+
+GAN_API gan_real gan_gradient_reversal_alpha(gan_real p)
+{
+    return (gan_real)(2 / (1 + exp(-10 * (double)p)) - 1);
+}
+
+GAN_API const char *gan_objective_name(gan_objective objective)
+{
+    static const char *const names[] = {
+#define GAN__ROW(id, name) #name,
+        GAN_OBJECTIVES(GAN__ROW)
+#undef GAN__ROW
+    };
+    return (int)objective >= 0 && objective < GAN_OBJECTIVE_COUNT ? names[objective] : "unknown";
 }
 
 // >>penalty: terms on gradients, outputs and weights, a row each; uses layer; tests/test_penalty.c
