@@ -47,7 +47,7 @@
 //
 //     The facade            >>configuration  >>context  >>tensors  >>operations  >>gradients  >>layers
 //                           >>losses  >>objectives  >>penalties  >>augmentation  >>optimizers  >>schedules  >>games
-//                           >>datasets  >>images  >>checkpoints  >>trainer
+//                           >>datasets  >>images  >>checkpoints  >>latents  >>trainer
 //     0  ground             >>base  >>mem  >>err  >>rng  >>par  >>cpu
 //     1  once per ISA       >>vec  >>kern
 //     2  the choice         >>isa
@@ -58,7 +58,7 @@
 //     7  learning           >>layer  >>loss  >>objective  >>penalty  >>augment  >>optim  >>schedule
 //                           >>game
 //     8  the world          >>data  >>image  >>ckpt
-//     9  the adversary      >>train
+//     9  the adversary      >>latent  >>play  >>train  >>sample
 //     roof                  >>public
 //
 // CONVENTIONS
@@ -1271,38 +1271,127 @@ GAN_API int gan_load(gan_context *ctx, const char *path);
 // being copied (so it may be read-only; training copies a parameter before it first writes to it).
 GAN_API int gan_load_memory(gan_context *ctx, const void *bytes, size_t size);
 
-// >>trainer: Goodfellow 2014, algorithm 1
+// >>latents: z after a look at D; g and d are generator and discriminator, z (N, L), label (N) or NULL
+
+// LOGAN (Wu 2019): `steps` times z += alpha g / (beta + |g|^2) for a share of the samples, g the gradient of D(G(z))
+// by z, per sample. Recorded: gradients flow through all of it. Zeros mean the defaults; steps 0 is z itself.
+typedef struct gan_latent_desc {
+    int steps;                          // 0: off
+    gan_real alpha, beta, share;        // .9, .1, .8
+    gan_real bound;                     // z stays within +- bound; 0: free
+} gan_latent_desc;
+GAN_API gan_tensor *gan_latent_optimize(gan_model *g, gan_model *d, gan_tensor *z, gan_tensor *label,
+                                        const gan_latent_desc *desc);
+// Discriminator-driven Langevin dynamics (Che 2020): `steps` times z -= rate / 2 grad E(z) - sqrt(rate) noise,
+// E(z) = |z|^2 / 2 - D(G(z)), so that z moves from the normal prior towards what D takes for real. Not recorded.
+GAN_API gan_tensor *gan_latent_langevin(gan_model *g, gan_model *d, gan_tensor *z, gan_tensor *label, int steps,
+                                        gan_real rate);
+
+// >>trainer: Goodfellow 2014, algorithm 1, and what has been found since to make it work
 
 typedef enum gan_prior { GAN_PRIOR_NORMAL = 0, GAN_PRIOR_UNIFORM = 1 } gan_prior;         // N(0, 1), U(-1, 1)
 
 typedef struct gan_trainer_stats {
     int64_t step;                       // 1 after the first
-    gan_real d_loss, g_loss;            // as minimised; d_loss without the penalty
-    gan_real penalty;                   // its weighted value
-    // mean D(x), D(G(z)): probabilities for MINIMAX and NON_SATURATING, raw outputs for the others
+    gan_real d_loss, g_loss;            // as minimised, without penalties
+    gan_real penalty, g_penalty;        // the weighted values of D's and of G's
+    // mean D(x), D(G(z)): probabilities where the loss has them (gan_loss_is_probability), raw outputs elsewhere
     gan_real d_real, d_fake;
     gan_real d_grad_norm, g_grad_norm;
+    gan_real augment_p;                 // ADA's probability now
+    gan_real metric, best;              // the metric's last value and its least, at step best_step
+    int64_t best_step;
+    int rollbacks;                      // NaNs survived so far
     int cancelled;                      // the callback asked to stop
 } gan_trainer_stats;
 
-typedef struct gan_trainer_desc {       // zero means the default
+// What a schedule can drive: fields of the description, one for each player where both have it.
+#define GAN_SCHEDULED(X)                                                                                     \
+    X(LR, g_optimizer.lr, d_optimizer.lr)                                                                    \
+    X(G_LR, g_optimizer.lr, g_optimizer.lr)                                                                  \
+    X(D_LR, d_optimizer.lr, d_optimizer.lr)                                                                  \
+    X(BETA1, g_optimizer.beta1, d_optimizer.beta1)                                                           \
+    X(BETA2, g_optimizer.beta2, d_optimizer.beta2)                                                           \
+    X(WEIGHT_DECAY, g_optimizer.weight_decay, d_optimizer.weight_decay)                                      \
+    X(PENALTY, penalty[0].weight, penalty[1].weight)                                                         \
+    X(EMA, ema, ema)                                                                                         \
+    X(LABEL_SMOOTHING, label_smoothing, label_smoothing)                                                     \
+    X(LABEL_FLIP, label_flip, label_flip)                                                                    \
+    X(INSTANCE_NOISE, instance_noise, instance_noise)                                                        \
+    X(AUGMENT, augment.p, augment.p)                                                                         \
+    X(TOP_K, top_k, top_k)
+typedef enum gan_scheduled {
+#define GAN__ROW(id, g, d) GAN_SCHEDULED_##id,
+    GAN_SCHEDULED(GAN__ROW)
+#undef GAN__ROW
+    GAN_SCHEDULED_COUNT
+} gan_scheduled;
+typedef struct gan_trainer_schedule { gan_scheduled what; gan_schedule schedule; } gan_trainer_schedule;
+
+// A term of your own for a player's loss, a scalar: class heads, codes, feature matching, cycles. in->real_out and
+// in->fake_out are D's whole outputs; in G's term in->fake is recorded and in->real_out NULL unless the loss needs it.
+typedef gan_tensor *gan_trainer_term(const gan_penalty_in *in, void *user);
+
+enum { GAN_MAX_PENALTIES = 4, GAN_MAX_SCHEDULES = 8 };
+
+typedef struct gan_trainer_desc {       // zero means the default, and off
     gan_model *generator, *discriminator;
     gan_dataset *data;
     int batch;                          // 64
     int latent;                         // size of z; 100
     gan_prior prior;
+    // z of your own, (n, ...), for these labels (or NULL)
+    gan_tensor *(*latents)(gan_context *ctx, int n, gan_tensor *label, void *user);
+    // the game
     gan_loss loss;
-    gan_penalty_kind penalty;
-    gan_real penalty_weight;            // the penalty's own default
-    gan_optimizer_desc g_optimizer, d_optimizer;        // Adam 2e-4 (.5, .999)
+    gan_pairing pairing;
+    int saturating;                     // G minimises minus D's loss
+    gan_real loss_parameter;            // the loss's own number; its default
+    gan_real label_smoothing, fake_smoothing;
+    gan_penalty_desc penalty[GAN_MAX_PENALTIES];        // of either player
+    gan_trainer_term *d_term, *g_term;
+    int d_logits;                       // of D's outputs (N, C), the first so many are the loss's; 0: all
     int d_steps;                        // k of algorithm 1; 1
-    gan_real ema;                       // decay of an averaged generator, used for sampling; 0: none
-    gan_real label_smoothing;
+    // the updates
+    gan_optimizer_desc g_optimizer, d_optimizer;        // Adam 2e-4 (.5, .999); two learning rates are TTUR (Heusel 2017)
+    int accumulate;                     // batches per update; 1
+    int simultaneous;                   // both gradients before either update, of one batch, by the rule of `game`
+    gan_game game;
+    gan_real game_strength;             // its gamma or lambda
+    int extragradient;                  // both players look ahead first (Gidel 2019)
+    int lookahead;                      // every so many steps both return part of the way (Chavdarova 2021)
+    gan_real lookahead_alpha;           // .5
+    gan_trainer_schedule schedule[GAN_MAX_SCHEDULES];
+    // the averaged generator, used for sampling
+    gan_real ema;                       // decay a step; 0: none
+    gan_real ema_half_life;             // instead: in samples seen, and no longer than
+    gan_real ema_ramp;                  // this share of all samples seen so far (Karras 2020; .05)
+    int64_t ema_start;                  // until this step the average is a copy
+    // what D sees
+    int pack;                           // PacGAN: D judges so many samples together, along axis 1; batch counts packs
+    gan_real label_flip;                // share of pairs whose real and fake change places in D's loss
+    gan_real instance_noise;            // deviation of N(0, .) on all that D sees (Sonderby 2017)
+    gan_augment_desc augment;           // real and fake alike, before D (Zhao 2020, Karras 2020)
+    gan_real ada_target;                // adapts augment.p so that E sign(D(x)) is this: .6
+    gan_real ada_kimg;                  // in how many thousand samples p can go from 0 to 1; 500
+    gan_augment_desc consistency;       // of the CR and BCR penalties; DiffAugment's translation and flips
+    int pool;                           // past fakes kept and mixed in at 1/2 (Shrivastava 2017; CycleGAN 50)
+    // G's update
+    gan_real top_k;                     // the share of G's samples, D's favourites, that count (Sinha 2020)
+    int unroll;                         // D's next so many steps, by SGD at its rate, are part of G's loss (Metz 2017)
+    gan_latent_desc optimize;           // z looks at D first, for both players (LOGAN)
+    // safety
+    int rollback;                       // every so many steps all state is copied; a NaN goes back there
+    gan_real (*metric)(gan_trainer *t, void *user);     // less is better
+    int metric_every;                   // steps; 1000
+    const char *best_path;              // a checkpoint is saved here whenever the metric has a new least
     // after each step; non-zero cancels gan_trainer_run
     int (*progress)(const gan_trainer_stats *stats, void *user);
     void *user;
 } gan_trainer_desc;
 
+// Lazy penalties (penalty[i].every) scale their player's learning rate by n / (n + 1) and take its betas to that power
+// (Karras 2020).
 GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc *desc);
 GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t);             // d_steps updates of D, then one of G
 GAN_API gan_trainer_stats gan_trainer_run(gan_trainer *t, int64_t steps);   // until done, cancelled or failed
@@ -1310,7 +1399,15 @@ GAN_API gan_trainer_stats gan_trainer_run(gan_trainer *t, int64_t steps);   // u
 // data for the labels 0, 1, 2 ... in turn. The training is not disturbed.
 GAN_API gan_tensor *gan_trainer_sample(gan_trainer *t, int n);
 GAN_API gan_tensor *gan_trainer_generate(gan_trainer *t, gan_tensor *z, gan_tensor *label); // from your own z
-GAN_API gan_optimizer *gan_trainer_g_optimizer(gan_trainer *t);        // for schedules: gan_optimizer_lr
+typedef struct gan_sampling {           // zero: off
+    gan_real truncation;                // numbers of z beyond +- this are drawn again (Brock 2019)
+    int langevin_steps;                 // of gan_latent_langevin
+    gan_real langevin_rate;             // .01
+    int rejection;                      // rounds of rejection sampling by D at most (Azadi 2019)
+    gan_real rejection_quantile;        // of D's logits, where half is accepted; .8
+} gan_sampling;
+GAN_API gan_tensor *gan_trainer_sample_ex(gan_trainer *t, int n, const gan_sampling *how);
+GAN_API gan_optimizer *gan_trainer_g_optimizer(gan_trainer *t);        // for schedules of your own
 GAN_API gan_optimizer *gan_trainer_d_optimizer(gan_trainer *t);
 GAN_API int64_t gan_trainer_steps(const gan_trainer *t);    // done so far, those before a checkpoint included
 
@@ -6359,6 +6456,15 @@ static gan__state *gan__state_add(gan_context *ctx, const char *name, gan__state
     return s;
 }
 
+// Whether a checkpoint holds something, not claimed yet, of which the name begins with a and then b.
+static int gan__awaits(const gan_context *ctx, const char *a, const char *b)
+{
+    const size_t n = strlen(a);
+    const gan__entry *e = ctx->pending;
+    while (e && (strncmp(e->name, a, n) || strncmp(e->name + n, b, strlen(b)))) e = e->next;
+    return e != NULL;
+}
+
 typedef struct gan__kept {
     gan_tensor tensor;
     struct gan__kept *next;
@@ -11190,8 +11296,8 @@ GAN_API gan_tensor *gan_projection(gan_model *m, const char *name, gan_tensor *h
     b = gan__bias(m, name, dim[1], 1);
     psi = gan_f_linear(h, w, b);
     dim[0] = classes;
-    w = gan__weight(m, name, "embedding", m->init.kind == GAN_INIT_DEFAULT ? gan_init_normal(0, 1) : m->init, 0,
-                    0, 2, dim);
+    w = gan__weight(m, name, "embedding", m->init.kind == GAN_INIT_DEFAULT ? gan_init_normal(0, 1) : m->init,
+                    0, 0, 2, dim);
     return gan__leave(m, gan_add(psi, gan_sum(gan_mul(gan_take(w, labels), h), GAN_AXIS(1), GAN_KEEPDIM)));
 }
 
@@ -11957,12 +12063,30 @@ static gan_tensor *gan__penalty_l2(const gan__penalty_args *p)
     return gan__over_weights(p, gan__half_squares);
 }
 
+// The mean of the past of one parameter; *fresh says that it begins now.
+static gan__param *gan__penalty_past(gan_model *m, const gan__param *p, int *fresh)
+{
+    return gan__penalty_state(m, "penalty.historical_average", p->name, p->tensor->ndim, p->tensor->dim,
+                              fresh);
+}
+
+// The means that a checkpoint holds are claimed.
+static void gan__penalty_past_claim(gan_model *m)
+{
+    gan__param *const last = m->params_end, *p = m->params;
+    int fresh;
+    if (!gan__awaits(m->ctx, m->name, ".penalty.historical_average.")) return;
+    for (; p; p = p == last ? NULL : p->next)
+        if (p->trainable && !gan__penalty_past(m, p, &fresh)) return;
+}
+
 static gan_tensor *gan__penalty_historical_average(const gan__penalty_args *p)
 {
     static const char prefix[] = "penalty.historical_average.";
     gan_tensor *sum = NULL;
-    const gan__param *past = p->m->params, *w;
-    for (; past; past = past->next) {
+    const gan__param *past, *w;
+    gan__penalty_past_claim(p->m);
+    for (past = p->m->params; past; past = past->next) {
         if (strncmp(past->name, prefix, sizeof prefix - 1)) continue;
         w = gan__param_find(p->m, past->name + sizeof prefix - 1);
         if (!w || !gan__learns(w)) continue;
@@ -11986,8 +12110,7 @@ static void gan__penalty_remember(gan_model *m, gan_real weight)
     for (p = m->params; p; p = p == last ? NULL : p->next) {
         gan_real own;
         if (!p->trainable) continue;
-        mean = gan__penalty_state(m, "penalty.historical_average", p->name, p->tensor->ndim, p->tensor->dim,
-                                  &fresh);
+        mean = gan__penalty_past(m, p, &fresh);
         if (!mean) return;
         own = fresh ? 1 : 1 / n->tensor->data[0]; // a parameter that came later starts from itself
         for (i = 0; i < p->tensor->size; ++i)
@@ -15871,7 +15994,131 @@ GAN_API int gan_load(gan_context *ctx, const char *path)
 
 #endif // GAN_NO_STDIO
 
-// >>train: Goodfellow 2014, algorithm 1, with its statistics; may use all floors; tests/test_train.c
+// >>latent: z moved by what D says of G(z); may use floors 0 to 8; tests/test_latent.c
+
+// All axes but the first, those of a sample.
+static unsigned gan__within(const gan_tensor *x) { return ((1u << x->ndim) - 1) & ~1u; }
+
+static int gan__latent_fits(gan_model *g, gan_model *d, gan_tensor *z, const char *who, gan_tensor **out)
+{
+    gan_tensor *bad;
+    *out = z ? z->ctx->poison : g ? g->ctx->poison : d ? d->ctx->poison : NULL;
+    if (!g || !d) {
+        if (*out) gan__fail((*out)->ctx, GAN_ERROR_ARGUMENT, "%s: a model is NULL", who);
+        return 0;
+    }
+    if (!gan__inputs(GAN_OP_NONE, 1, &z, &bad)) {
+        if (!z) gan__fail(g->ctx, GAN_ERROR_ARGUMENT, "%s: z is NULL", who);
+        return 0;
+    }
+    if (z->ndim > 0 && z->size) return 1;
+    gan__fail(z->ctx, GAN_ERROR_SHAPE, "%s: z has shape %t; (N, ...) is needed", who, z);
+    return 0;
+}
+
+// What D says of z's samples, whatever lies between.
+typedef struct gan__judge {
+    gan_tensor *(*score)(const struct gan__judge *j, gan_tensor *z);
+    gan_model *g, *d;
+    gan_tensor *label;
+    void *user;
+} gan__judge;
+
+static gan_tensor *gan__judge_plain(const gan__judge *j, gan_tensor *z)
+{
+    return gan_forward(j->d, gan_forward(j->g, z, j->label), j->label);
+}
+
+static gan__judge gan__judge_of(gan_model *g, gan_model *d, gan_tensor *label)
+{
+    gan__judge j;
+    j.score = gan__judge_plain;
+    j.g = g;
+    j.d = d;
+    j.label = label;
+    j.user = NULL;
+    return j;
+}
+
+// The gradient of D(G(z)) by z, per sample: samples do not see each other.
+static gan_tensor *gan__latent_gradient(const gan__judge *j, gan_tensor *z, int flags)
+{
+    return gan_grad(gan_sum_all(j->score(j, z)), z, flags);
+}
+
+// 1 or 0 for each sample, (N, 1 ...), ones with probability share
+static gan_tensor *gan__latent_share(const gan_tensor *z, gan_real share)
+{
+    gan_tensor *mask;
+    int dim[GAN_MAX_DIMS], i;
+    for (i = 0; i < z->ndim; ++i) dim[i] = i ? 1 : z->dim[0];
+    mask = gan__tensor_new(z->ctx, z->ndim, dim);
+    if (gan__is_poison(mask)) return mask;
+    gan__draw_uniform(z->ctx, &z->ctx->rng, mask->data, mask->size);
+    for (i = 0; i < z->dim[0]; ++i) mask->data[i] = mask->data[i] < share ? 1 : 0;
+    return mask;
+}
+
+static gan_tensor *gan__latent_optimize(const gan__judge *j, gan_tensor *z, gan_latent_desc how)
+{
+    gan_tensor *share;
+    int i, recording;
+    how.alpha = gan__or_default(how.alpha, 0.9);
+    how.beta = gan__or_default(how.beta, 0.1);
+    how.share = gan__or_default(how.share, 0.8);
+    recording =
+        gan_record(z->ctx, 1); // its gradients are needed even where nobody asks for those of the result
+    share = gan__latent_share(z, how.share);
+    for (i = 0; i < how.steps; ++i) {
+        gan_tensor *by = gan__latent_gradient(j, z, recording ? GAN_CREATE_GRAPH : 0);
+        gan_tensor *norm = gan_sum(gan_square(by), gan__within(z), GAN_KEEPDIM);
+        by = gan_div(gan_mul_scalar(by, how.alpha), gan_add_scalar(norm, how.beta));
+        z = gan_addcmul(by, share, z);
+        if (how.bound > 0) z = gan_clamp(z, -how.bound, how.bound);
+    }
+    gan_record(z->ctx, recording);
+    return z;
+}
+
+GAN_API gan_tensor *gan_latent_optimize(gan_model *g, gan_model *d, gan_tensor *z, gan_tensor *label,
+                                        const gan_latent_desc *desc)
+{
+    const gan__judge j = gan__judge_of(g, d, label);
+    gan_tensor *out;
+    if (!gan__latent_fits(g, d, z, "gan_latent_optimize", &out)) return out;
+    return desc && desc->steps > 0 ? gan__latent_optimize(&j, z, *desc) : z;
+}
+
+GAN_API gan_tensor *gan_latent_langevin(gan_model *g, gan_model *d, gan_tensor *z, gan_tensor *label,
+                                        int steps, gan_real rate)
+{
+    const gan__judge j = gan__judge_of(g, d, label);
+    gan_tensor *out, *noise;
+    int i, recording;
+    if (!gan__latent_fits(g, d, z, "gan_latent_langevin", &out)) return out;
+    if (steps < 0 || !(rate >= 0) || !gan__is_finite(rate))
+        return gan__fail(z->ctx, GAN_ERROR_ARGUMENT,
+                         "gan_latent_langevin: %d steps of %f; neither may be negative", steps, (double)rate);
+    out = gan_tensor_create(z->ctx, z->ndim, z->dim);
+    if (gan__is_poison(out)) return out;
+    memcpy(out->data, z->data, z->size * sizeof *z->data);
+    recording = gan_record(z->ctx, 1);
+    for (i = 0; i < steps; ++i) { // E = |z|^2 / 2 - D(G(z)): its gradient is z minus that of D(G(z))
+        gan_tensor *step;
+        gan_scope_open(z->ctx);
+        step = gan_sub(gan_detach(out), gan__latent_gradient(&j, gan_detach(out), 0));
+        noise = gan__tensor_new(z->ctx, z->ndim, z->dim);
+        if (!gan__is_poison(noise)) gan__draw_normal(z->ctx, &z->ctx->rng, noise->data, noise->size);
+        step = gan_sub(gan_mul_scalar(noise, (gan_real)sqrt((double)rate)), gan_mul_scalar(step, rate / 2));
+        step = gan_add(out, step);
+        if (gan_data(step)) memcpy(out->data, step->data, out->size * sizeof *out->data);
+        gan_scope_close(z->ctx);
+    }
+    gan_record(z->ctx, recording);
+    return z->ctx->error ? z->ctx->poison : out;
+}
+
+// >>play: the trainer's description, what each player sees, its loss, its update; uses latent; tests/test_play.c
 
 typedef struct gan__average { // one parameter of the averaged generator
     struct gan__average *next;
@@ -15880,14 +16127,30 @@ typedef struct gan__average { // one parameter of the averaged generator
     gan_real *own; // the parameter's own values while the average stands in for them
 } gan__average;
 
+typedef struct gan__saved { // a state as it was when all was well
+    struct gan__saved *next;
+    gan__state *state;
+    void *data;
+} gan__saved;
+
 struct gan_trainer {
     gan_context *ctx;
-    gan_trainer_desc desc;
+    gan_trainer_desc desc; // as given, with the defaults in
+    gan_trainer_desc now;  // with what the schedules say for this step
     gan_optimizer *g, *d;
+    gan_loss_desc loss;
     gan__average *averages, *averages_end;
-    int64_t steps;
-    int classes;      // of the data's labels, 0 without labels
-    gan_real *labels; // of the last batch: the generator is asked for the same ones
+    gan__saved *copies, *copies_end;
+    int64_t steps, copied; // copied: the step at which the copies were made, or -1
+    int setbacks;          // since then
+    int classes;           // of the data's labels, 0 without labels
+    gan_real *labels;      // of the last batch: the generator is asked for the same ones
+    const char *real_name;
+    gan_tensor *real; // the last batch, kept under that name where G's loss needs it
+    gan_pool *pool;
+    gan_real ada[3]; // p, the sum of signs, how many
+    gan_plateau plateau[GAN_MAX_SCHEDULES];
+    gan_real best[2];
     gan_trainer_stats stats;
 };
 
@@ -15903,55 +16166,170 @@ static int gan__data_classes(const gan_dataset *d)
     return most + 1;
 }
 
-GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc *desc)
+// The fields of the description that are numbers, each with the range it must lie in.
+#define GAN__TRAINER_RANGES(X)                                                                               \
+    X(batch, 0, 1e9)                                                                                         \
+    X(latent, 0, 1e9)                                                                                        \
+    X(d_steps, 0, 1e9)                                                                                       \
+    X(accumulate, 0, 1e9)                                                                                    \
+    X(lookahead, 0, 1e9)                                                                                     \
+    X(pack, 0, 1e6)                                                                                          \
+    X(pool, 0, 1e9) X(unroll, 0, 1e6) X(rollback, 0, 1e9) X(metric_every, 0, 1e9) X(d_logits, 0, 1e9)        \
+        X(label_smoothing, 0, .9999999) X(fake_smoothing, 0, .9999999) X(label_flip, 0, 1)                   \
+            X(ema, 0, .9999999) X(ema_half_life, 0, 1e30) X(ema_ramp, 0, 1e30) X(instance_noise, 0, 1e30)    \
+                X(top_k, 0, 1) X(lookahead_alpha, 0, 1) X(ada_target, 0, 1) X(ada_kimg, 0, 1e30)             \
+                    X(game_strength, -1e30, 1e30) X(loss_parameter, -1e30, 1e30)
+
+// 1 and an error when a number of the description is out of its range.
+static int gan__trainer_ranges(gan_context *ctx, const gan_trainer_desc *desc)
 {
-    gan_trainer *t;
-    if (!ctx) return NULL;
+    static const struct {
+        const char *name;
+        double lo, hi;
+    } range[] = {
+#define GAN__ROW(name, lo, hi) {#name, lo, hi},
+        GAN__TRAINER_RANGES(GAN__ROW)
+#undef GAN__ROW
+    };
+    double value[sizeof range / sizeof *range];
+    int i = 0;
+#define GAN__ROW(name, lo, hi) value[i++] = (double)desc->name;
+    GAN__TRAINER_RANGES(GAN__ROW)
+#undef GAN__ROW
+    for (i = 0; i < (int)(sizeof range / sizeof *range); ++i)
+        if (!(value[i] >= range[i].lo && value[i] <= range[i].hi)) {
+            gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_trainer_create: %s is %f; it must lie in [%f, %f]",
+                      range[i].name, value[i], range[i].lo, range[i].hi);
+            return 1;
+        }
+    return 0;
+}
+
+// 1 and an error when the description cannot be trained by.
+static int gan__trainer_refuses(gan_context *ctx, const gan_trainer_desc *desc)
+{
+    int i;
     if (!desc || !desc->generator || !desc->discriminator || !desc->data) {
         gan__fail(ctx, GAN_ERROR_ARGUMENT,
                   "gan_trainer_create: generator, discriminator and data must be given%s",
                   desc && desc->generator && desc->discriminator ? "; data is NULL" : "");
-        return NULL;
+        return 1;
     }
     if (desc->generator->ctx != ctx || desc->discriminator->ctx != ctx) {
         gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_trainer_create: the models belong to another context");
-        return NULL;
+        return 1;
     }
     if (desc->data->ctx != ctx || desc->generator == desc->discriminator) {
         gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_trainer_create: %s",
                   desc->data->ctx != ctx ? "the data belong to another context"
                                          : "generator and discriminator are one model");
-        return NULL;
+        return 1;
     }
-    if (!gan__loss_known(ctx, desc->loss) || !gan__penalty_known(ctx, desc->penalty)) return NULL;
-    if (desc->batch < 0 || desc->latent < 0 || desc->d_steps < 0 || !(desc->ema >= 0 && desc->ema < 1) ||
-        !(desc->label_smoothing >= 0 && desc->label_smoothing < 1)) {
-        gan__fail(ctx, GAN_ERROR_ARGUMENT,
-                  "gan_trainer_create: batch %d, latent %d, d_steps %d must not be negative; ema and "
-                  "label_smoothing lie in [0, 1)",
-                  desc->batch, desc->latent, desc->d_steps);
-        return NULL;
+    if (!gan__loss_known(ctx, desc->loss)) return 1;
+    for (i = 0; i < (int)GAN_MAX_PENALTIES; ++i)
+        if (!gan__penalty_known(ctx, desc->penalty[i].kind)) return 1;
+    for (i = 0; i < (int)GAN_MAX_SCHEDULES; ++i)
+        if ((int)desc->schedule[i].what < 0 || desc->schedule[i].what >= GAN_SCHEDULED_COUNT) {
+            gan__fail(ctx, GAN_ERROR_ARGUMENT,
+                      "gan_trainer_create: schedule %d drives %d; take one of the gan_scheduled enumeration",
+                      i, (int)desc->schedule[i].what);
+            return 1;
+        }
+    return gan__trainer_ranges(ctx, desc);
+}
+
+// Karras 2020: a player with a term every n steps takes n + 1 gradients where others take n.
+static void gan__lazy(gan_optimizer_desc *o, int every)
+{
+    const double c = every / (every + 1.);
+    o->lr *= (gan_real)c;
+    o->beta1 = (gan_real)pow((double)o->beta1, c);
+    o->beta2 = (gan_real)pow((double)o->beta2, c);
+}
+
+static void gan__trainer_defaults(gan_trainer_desc *desc)
+{
+    const gan_optimizer_desc adam = gan_adam((gan_real)2e-4, (gan_real)0.5, (gan_real)0.999);
+    int i, lazy[2] = {0, 0};
+    if (!desc->batch) desc->batch = 64;
+    if (!desc->latent) desc->latent = 100;
+    if (!desc->d_steps) desc->d_steps = 1;
+    if (!desc->accumulate) desc->accumulate = 1;
+    if (!desc->pack) desc->pack = 1;
+    if (!desc->metric_every) desc->metric_every = 1000;
+    if (desc->lookahead_alpha == 0) desc->lookahead_alpha = (gan_real)0.5;
+    if (desc->ema_ramp == 0) desc->ema_ramp = (gan_real)0.05;
+    if (desc->ada_kimg == 0) desc->ada_kimg = 500;
+    if (desc->g_optimizer.lr == 0) desc->g_optimizer = adam;
+    if (desc->d_optimizer.lr == 0) desc->d_optimizer = adam;
+    for (i = 0; i < (int)GAN_MAX_PENALTIES; ++i) {
+        gan_penalty_desc *p = &desc->penalty[i];
+        const int player = gan_penalty_player(p->kind) == GAN_PLAYER_GENERATOR;
+        p->weight = gan__or_default(p->weight, gan__penalties[p->kind].weight);
+        if (p->every > lazy[player]) lazy[player] = p->every;
     }
+    if (lazy[0] > 1) gan__lazy(&desc->d_optimizer, lazy[0]);
+    if (lazy[1] > 1) gan__lazy(&desc->g_optimizer, lazy[1]);
+}
+
+static const char *gan__trainer_name(const gan_trainer *t, const char *part)
+{
+    return gan__name(t->ctx, "trainer.", t->desc.generator->name, part);
+}
+
+// What of the trainer belongs into a checkpoint. 1 on error.
+static int gan__trainer_states(gan_trainer *t)
+{
+    gan_context *ctx = t->ctx;
+    int n = 4, three = 3, two = 2, i;
+    if (!gan__state_over(ctx, gan__trainer_name(t, ".steps"), GAN__STATE_I64, 0, NULL, &t->steps)) return 1;
+    if ((t->desc.loss == GAN_LOSS_BEGAN || t->desc.loss == GAN_LOSS_MAGAN) &&
+        !gan__state_over(ctx, gan__trainer_name(t, ".loss"), GAN__STATE_REAL, 1, &n, t->loss.state))
+        return 1;
+    if (t->desc.ada_target > 0 &&
+        !gan__state_over(ctx, gan__trainer_name(t, ".augment"), GAN__STATE_REAL, 1, &three, t->ada))
+        return 1;
+    if (t->desc.metric &&
+        !gan__state_over(ctx, gan__trainer_name(t, ".best"), GAN__STATE_REAL, 1, &two, t->best))
+        return 1;
+    for (i = 0; i < (int)GAN_MAX_SCHEDULES; ++i) { // a plateau is three counts and its best value
+        char part[] = ".plateau0", best[] = ".plateau0.best";
+        part[8] = best[8] = (char)('0' + i);
+        if (t->desc.schedule[i].schedule.kind != GAN_SCHEDULE_PLATEAU) continue;
+        if (!gan__state_over(ctx, gan__trainer_name(t, part), GAN__STATE_I64, 1, &three,
+                             &t->plateau[i].seen) ||
+            !gan__state_over(ctx, gan__trainer_name(t, best), GAN__STATE_REAL, 0, NULL, &t->plateau[i].best))
+            return 1;
+    }
+    t->real_name = gan__trainer_name(t, ".real");
+    if (t->desc.pool) t->pool = gan_pool_create(ctx, gan__trainer_name(t, ".pool"), t->desc.pool);
+    return ctx->error;
+}
+
+GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc *desc)
+{
+    gan_trainer *t;
+    if (!ctx || gan__trainer_refuses(ctx, desc)) return NULL;
     t = (gan_trainer *)gan__persist(ctx, sizeof *t);
     if (!t) return NULL;
     t->ctx = ctx;
     t->desc = *desc;
-    if (!t->desc.batch) t->desc.batch = 64;
-    if (!t->desc.latent) t->desc.latent = 100;
-    if (!t->desc.d_steps) t->desc.d_steps = 1;
-    if (t->desc.g_optimizer.lr == 0)
-        t->desc.g_optimizer = gan_adam((gan_real)2e-4, (gan_real)0.5, (gan_real)0.999);
-    if (t->desc.d_optimizer.lr == 0)
-        t->desc.d_optimizer = gan_adam((gan_real)2e-4, (gan_real)0.5, (gan_real)0.999);
+    t->copied = -1;
+    gan__trainer_defaults(&t->desc);
+    t->now = t->desc;
+    t->loss.kind = t->desc.loss;
+    t->loss.pairing = t->desc.pairing;
+    t->loss.saturating = t->desc.saturating;
+    t->loss.parameter = t->desc.loss_parameter;
+    t->loss.fake_smoothing = t->desc.fake_smoothing;
     t->g = gan_optimizer_create(desc->generator, t->desc.g_optimizer);
     t->d = t->g ? gan_optimizer_create(desc->discriminator, t->desc.d_optimizer) : NULL;
-    if (!t->d) return NULL;
-    if (!gan__state_over(ctx, gan__name(ctx, "trainer.", desc->generator->name, ".steps"), GAN__STATE_I64, 0,
-                         NULL, &t->steps))
-        return NULL;
+    if (!t->d || gan__trainer_states(t)) return NULL;
     t->stats.step = t->steps;
     t->classes = gan__data_classes(desc->data);
-    t->labels = t->classes ? (gan_real *)gan__persist(ctx, (size_t)t->desc.batch * sizeof *t->labels) : NULL;
+    if (t->classes)
+        t->labels =
+            (gan_real *)gan__persist(ctx, (size_t)t->desc.batch * (size_t)t->desc.pack * sizeof *t->labels);
     return ctx->error ? NULL : t;
 }
 
@@ -15959,21 +16337,452 @@ GAN_API int64_t gan_trainer_steps(const gan_trainer *t) { return t ? t->steps : 
 GAN_API gan_optimizer *gan_trainer_g_optimizer(gan_trainer *t) { return t ? t->g : NULL; }
 GAN_API gan_optimizer *gan_trainer_d_optimizer(gan_trainer *t) { return t ? t->d : NULL; }
 
-static gan_tensor *gan__latent(gan_trainer *t, gan__rng *r, int n)
+static gan_tensor *gan__latent(gan_trainer *t, gan__rng *r, int n, gan_tensor *label)
 {
     gan_tensor *z;
     int dim[2];
+    if (t->desc.latents) {
+        z = t->desc.latents(t->ctx, n, label, t->desc.user);
+        if (z && z->ctx == t->ctx && !gan__is_poison(z) && z->ndim && z->dim[0] == n) return z;
+        return gan__fail(t->ctx, GAN_ERROR_SHAPE, "trainer: latents must return a tensor (%d, ...)", n);
+    }
     dim[0] = n;
     dim[1] = t->desc.latent;
     z = gan__tensor_new(t->ctx, 2, dim);
     if (gan__is_poison(z)) return z;
-    if (t->desc.prior == GAN_PRIOR_NORMAL) {
-        gan__draw_normal(t->ctx, r, z->data, z->size);
-        return z;
-    }
-    gan__draw_between(t->ctx, r, z->data, z->size, -1, 1);
+    if (t->desc.prior == GAN_PRIOR_NORMAL) gan__draw_normal(t->ctx, r, z->data, z->size);
+    else gan__draw_between(t->ctx, r, z->data, z->size, -1, 1);
     return z;
 }
+
+// what the players see
+
+// As D sees samples: noise, augmentation, packs of m along axis 1.
+static gan_tensor *gan__seen(gan_trainer *t, gan_tensor *x)
+{
+    gan_augment_desc a = t->now.augment;
+    int dim[GAN_MAX_DIMS], i;
+    if (gan__is_poison(x)) return x;
+    if (t->desc.ada_target > 0) a.p = t->ada[0];
+    if (t->now.instance_noise > 0) x = gan_instance_noise(x, t->now.instance_noise);
+    if (a.policy && (a.p > 0 || t->desc.ada_target <= 0)) x = gan_augment(x, &a);
+    if (t->desc.pack == 1 || gan__is_poison(x)) return x;
+    if (x->ndim < 2)
+        return gan__fail(t->ctx, GAN_ERROR_SHAPE,
+                         "trainer: samples of shape %t cannot be packed along axis 1", x);
+    for (i = 0; i < x->ndim; ++i) dim[i] = x->dim[i];
+    dim[0] /= t->desc.pack;
+    dim[1] *= t->desc.pack;
+    return gan__reshape_to(x, x->ndim, dim);
+}
+
+// (N) labels, or (N / m, m) for packs of m
+static gan_tensor *gan__seen_labels(const gan_trainer *t, gan_tensor *label)
+{
+    int dim[2];
+    if (!label || t->desc.pack == 1) return label;
+    dim[0] = t->desc.batch;
+    dim[1] = t->desc.pack;
+    return gan__reshape_to(label, 2, dim);
+}
+
+static gan_tensor *gan__logits(const gan_trainer *t, gan_tensor *out)
+{
+    return t->desc.d_logits ? gan_slice(out, 1, 0, t->desc.d_logits) : out;
+}
+
+static gan_real gan__mean_output(const gan_trainer *t, gan_tensor *out)
+{
+    return gan_item(gan_mean_all(gan_loss_is_probability(t->desc.loss) ? gan_sigmoid(out) : out));
+}
+
+// The real batch and its labels. 1 on error.
+static int gan__trainer_real(gan_trainer *t, gan_penalty_in *in)
+{
+    in->real = gan_dataset_batch(t->desc.data, t->desc.batch * t->desc.pack, &in->label);
+    if (gan__is_poison(in->real)) return 1;
+    if (t->labels) memcpy(t->labels, in->label->data, in->label->size * sizeof *t->labels);
+    return 0;
+}
+
+// Augmented copies for the penalties that compare D's answers to them.
+static void gan__trainer_consistency(gan_trainer *t, gan_penalty_in *in)
+{
+    gan_augment_desc how = t->desc.consistency;
+    unsigned needs = 0;
+    int i;
+    for (i = 0; i < (int)GAN_MAX_PENALTIES; ++i) needs |= gan_penalty_needs(t->now.penalty[i].kind);
+    if (!how.policy) how.policy = GAN_AUGMENT_DIFF_TRANSLATION | GAN_AUGMENT_FLIP;
+    if (needs & GAN_NEEDS_REAL_AUG) in->real_aug = gan__seen(t, gan_augment(in->real, &how));
+    if (needs & GAN_NEEDS_FAKE_AUG) in->fake_aug = gan__seen(t, gan_augment(in->fake, &how));
+}
+
+// D's answer as the trainer asks for it.
+static gan_tensor *gan__judge_seen(const gan__judge *j, gan_tensor *z)
+{
+    gan_trainer *t = (gan_trainer *)j->user;
+    gan_tensor *x = gan__seen(t, gan_forward(j->g, z, j->label));
+    return gan__logits(t, gan_forward(j->d, x, gan__seen_labels(t, j->label)));
+}
+
+// z for a batch; where LOGAN is on it has looked at D.
+static gan_tensor *gan__trainer_z(gan_trainer *t, gan_tensor *label)
+{
+    gan_latent_desc how = t->desc.optimize;
+    gan_tensor *z = gan__latent(t, &t->ctx->rng, t->desc.batch * t->desc.pack, label);
+    gan__judge j = gan__judge_of(t->desc.generator, t->desc.discriminator, label);
+    if (how.steps < 1 || gan__is_poison(z)) return z;
+    j.score = gan__judge_seen;
+    j.user = t;
+    if (t->desc.prior == GAN_PRIOR_UNIFORM) how.bound = gan__or_default(how.bound, 1);
+    return gan__latent_optimize(&j, z, how);
+}
+
+// Fresh fakes of the shape of the data, made without a tape in a scope of their own. 1 on error.
+static int gan__trainer_fakes(gan_trainer *t, gan_penalty_in *in)
+{
+    gan_context *ctx = t->ctx;
+    const gan_tensor *real = in->real;
+    gan_tensor *made;
+    int recording;
+    in->fake = gan_tensor_create(ctx, real->ndim, real->dim);
+    in->z = gan_detach(gan__trainer_z(t, in->label));
+    if (gan__is_poison(in->fake) || gan__is_poison(in->z)) return 1;
+    gan_scope_open(ctx);
+    recording = gan_record(ctx, 0);
+    made = gan__forward(t->desc.generator, in->z, in->label);
+    gan_record(ctx, recording);
+    if (!gan__is_poison(made)) {
+        if (made->size != real->size || made->ndim != real->ndim ||
+            memcmp(made->dim, real->dim, (size_t)real->ndim * sizeof *real->dim))
+            gan__fail(ctx, GAN_ERROR_SHAPE, "trainer: the generator makes %t, the data are %t", made, real);
+        else if (!gan__all_finite(made))
+            gan__blame_tensor(ctx, gan__first_bad(made), t->desc.generator->name);
+        else memcpy(in->fake->data, made->data, made->size * sizeof *made->data);
+    }
+    gan_scope_close(ctx);
+    if (t->pool && !ctx->error) in->fake = gan_pool_query(t->pool, in->fake, (gan_real)0.5);
+    return ctx->error;
+}
+
+// the losses
+
+// A share of the pairs has real and fake change places (noisy labels).
+static void gan__flip_labels(gan_trainer *t, gan_tensor **r, gan_tensor **f)
+{
+    gan_tensor *flip, *was = *r;
+    if (t->now.label_flip <= 0 || gan__is_poison(*r) || gan__is_poison(*f)) return;
+    flip = gan__latent_share(*r, t->now.label_flip);
+    *r = gan_where(flip, *f, *r);
+    *f = gan_where(flip, was, *f);
+}
+
+static int gan__concerns(const gan_penalty_desc *p, gan_player player)
+{
+    const gan_player of = gan_penalty_player(p->kind);
+    return of == player || of == GAN_PLAYER_EITHER;
+}
+
+// The penalties that belong to a player, weighted, each in its interval, and the term of the user's own; NULL when
+// there is none.
+static gan_tensor *gan__trainer_terms(gan_trainer *t, gan_player player, gan_penalty_in *in, gan_real *value)
+{
+    gan_trainer_term *const own = player == GAN_PLAYER_GENERATOR ? t->desc.g_term : t->desc.d_term;
+    gan_tensor *sum = NULL, *term;
+    int i;
+    *value = 0;
+    for (i = 0; i < (int)GAN_MAX_PENALTIES; ++i) {
+        const gan_penalty_desc *p = &t->now.penalty[i];
+        gan_penalty_in about = *in;
+        if (p->kind == GAN_PENALTY_NONE || !gan__concerns(p, player)) continue;
+        if (p->every > 1 && t->steps % p->every) continue;
+        if (player == GAN_PLAYER_GENERATOR && gan_penalty_player(p->kind) == GAN_PLAYER_EITHER)
+            about.d = NULL;
+        term = gan_penalty_ex(p, &about);
+        if (p->every > 1) term = gan_mul_scalar(term, (gan_real)p->every);
+        *value += gan_item(term);
+        sum = sum ? gan_add(sum, term) : term;
+    }
+    if (!own) return sum;
+    term = own(in, t->desc.user);
+    if (!term) return (gan_tensor *)gan__fail(t->ctx, GAN_ERROR_ARGUMENT, "trainer: a term returned NULL");
+    return sum ? gan_add(sum, term) : term;
+}
+
+static void gan__trainer_after(gan_trainer *t, gan_model *m, gan_player player)
+{
+    int i;
+    for (i = 0; i < (int)GAN_MAX_PENALTIES && !t->ctx->error; ++i) {
+        const gan_penalty_desc *p = &t->now.penalty[i];
+        if (gan__concerns(p, player)) gan_penalty_after(p->kind, p->weight, m);
+    }
+}
+
+static gan_tensor *gan__trainer_d_loss(gan_trainer *t, gan_penalty_in *in)
+{
+    gan_tensor *r, *f, *loss, *terms;
+    in->real_out = gan_forward(in->d, in->real, in->label);
+    in->fake_out = gan_forward(in->d, in->fake, in->label);
+    r = gan__logits(t, in->real_out);
+    f = gan__logits(t, in->fake_out);
+    t->stats.d_real = gan__mean_output(t, r);
+    t->stats.d_fake = gan__mean_output(t, f);
+    if (t->desc.ada_target > 0 && gan_data(r)) {
+        size_t i;
+        for (i = 0; i < r->size; ++i) t->ada[1] += r->data[i] > 0 ? 1 : r->data[i] < 0 ? -1 : 0;
+        t->ada[2] += (gan_real)r->size;
+    }
+    gan__flip_labels(t, &r, &f);
+    loss = gan_loss_d_ex(&t->loss, r, f);
+    t->stats.d_loss = gan_item(loss);
+    terms = gan__trainer_terms(t, GAN_PLAYER_DISCRIMINATOR, in, &t->stats.penalty);
+    return terms ? gan_add(loss, terms) : loss;
+}
+
+// How many of v[0 .. n-1] come before v[i], the largest first; where equal, the earlier one.
+static int gan__rank(const gan_real *v, int n, int i)
+{
+    int j, rank = 0;
+    for (j = 0; j < n; ++j) rank += v[j] > v[i] || (!(v[j] < v[i]) && j < i);
+    return rank;
+}
+
+// The largest share of G's logits (Sinha 2020).
+static gan_tensor *gan__top_k(gan_trainer *t, gan_tensor *f)
+{
+    gan_tensor *index;
+    const gan_real *v = gan_data(f);
+    int i, n, keep, to = 0;
+    if (t->now.top_k <= 0 || t->now.top_k >= 1 || !v || f->ndim != 2 || f->dim[1] != 1) return f;
+    n = f->dim[0];
+    keep = GAN__MOST(1, (int)((double)t->now.top_k * n + 0.5));
+    index = gan__tensor_new(t->ctx, 1, &keep);
+    if (gan__is_poison(index)) return index;
+    for (i = 0; i < n; ++i)
+        if (to < keep && gan__rank(v, n, i) < keep) index->data[to++] = (gan_real)i;
+    while (to < keep) index->data[to++] = 0; // NaNs have no rank: the guard will see them
+    return gan_take(f, index);
+}
+
+// Whether G's loss looks at real data: then D judges the last batch once more.
+static int gan__trainer_needs_real(const gan_trainer *t)
+{
+    return gan_loss_needs_real(&t->loss) || t->desc.unroll || t->desc.g_term;
+}
+
+// in->fake is G(z), recorded, as G's penalties see it; D sees it noisy, augmented and packed.
+static gan_tensor *gan__trainer_g_loss(gan_trainer *t, gan_penalty_in *in)
+{
+    gan_tensor *r = NULL, *f, *loss, *terms, *label = gan__seen_labels(t, in->label);
+    in->fake_out = gan_forward(in->d, gan__seen(t, in->fake), label);
+    if (in->real) in->real_out = gan_forward(in->d, gan__seen(t, in->real), label);
+    if (in->real_out) r = gan__logits(t, in->real_out);
+    f = gan__top_k(t, gan__logits(t, in->fake_out));
+    if (r && !gan__is_poison(f) && !gan__is_poison(r) && f->dim[0] < r->dim[0])
+        r = gan_slice(r, 0, 0, f->dim[0]);
+    loss = gan_loss_g_ex(&t->loss, r, f);
+    t->stats.g_loss = gan_item(loss);
+    terms = gan__trainer_terms(t, GAN_PLAYER_GENERATOR, in, &t->stats.g_penalty);
+    return terms ? gan_add(loss, terms) : loss;
+}
+
+// Metz 2017: D's parameters become what `unroll` steps of gradient descent make of them, as functions on the tape, so
+// that G's gradient flows through D's answers. D's running statistics do move.
+static gan_tensor *gan__unrolled_g_loss(gan_trainer *t, gan_penalty_in *in)
+{
+    gan_context *ctx = t->ctx;
+    gan_tensor **own, **at, **by, *loss, *label = gan__seen_labels(t, in->label);
+    gan__param *p;
+    int n = 0, i, k;
+    for (p = in->d->params; p; p = p->next) n += p->trainable && !p->frozen;
+    own = (gan_tensor **)gan__scratch(ctx, 3 * ((size_t)n + 1) * sizeof *own);
+    if (!own) return ctx->poison;
+    at = own + n;
+    by = at + n;
+    for (i = 0, p = in->d->params; p; p = p->next)
+        if (p->trainable && !p->frozen) own[i++] = p->tensor;
+    for (k = 0; k < t->desc.unroll && !ctx->error; ++k) {
+        gan_tensor *r = gan__logits(t, gan_forward(in->d, gan__seen(t, in->real), label));
+        gan_tensor *f = gan__logits(t, gan_forward(in->d, gan__seen(t, in->fake), label));
+        for (i = 0, p = in->d->params; p; p = p->next)
+            if (p->trainable && !p->frozen) at[i++] = p->tensor;
+        if (gan_grads(gan_loss_d_ex(&t->loss, r, f), n, at, by, GAN_CREATE_GRAPH)) break;
+        for (i = 0, p = in->d->params; p; p = p->next)
+            if (p->trainable && !p->frozen) {
+                p->tensor = gan_sub(at[i], gan_mul_scalar(by[i], t->d->desc.lr));
+                ++i;
+            }
+    }
+    loss = gan__trainer_g_loss(t, in);
+    if (gan__settle(ctx)) loss = ctx->poison;
+    for (i = 0, p = in->d->params; p; p = p->next)
+        if (p->trainable && !p->frozen) p->tensor = own[i++];
+    gan__scratch_free(ctx, own);
+    return loss;
+}
+
+// the updates
+
+// ahead: not the update itself but extragradient's look ahead.
+static void gan__trainer_minimize(gan_trainer *t, gan_optimizer *o, gan_tensor *loss, int last, int ahead)
+{
+    if (t->desc.accumulate > 1) loss = gan_mul_scalar(loss, 1 / (gan_real)t->desc.accumulate);
+    if (!last) gan_accumulate(o, loss);
+    else if (ahead) gan_extrapolate(o, loss);
+    else gan__minimize_checked(o, loss, 1); // in a scope of the trainer's own
+}
+
+static gan_penalty_in gan__trainer_in(const gan_trainer *t)
+{
+    gan_penalty_in in;
+    memset(&in, 0, sizeof in);
+    in.d = t->desc.discriminator;
+    in.g = t->desc.generator;
+    in.step = t->steps;
+    return in;
+}
+
+// G's next loss may want what D just saw.
+static void gan__trainer_remember(gan_trainer *t, const gan_penalty_in *in)
+{
+    if (!gan__trainer_needs_real(t) || gan__is_poison(in->real)) return;
+    t->real = gan_keep(t->ctx, t->real_name, in->real);
+}
+
+// One update of D on fresh batches and fresh fakes.
+static void gan__trainer_d_step(gan_trainer *t, int ahead)
+{
+    int i;
+    for (i = 0; i < t->desc.accumulate && !t->ctx->error; ++i) {
+        gan_penalty_in in = gan__trainer_in(t);
+        gan_scope_open(t->ctx);
+        if (!gan__trainer_real(t, &in) && !gan__trainer_fakes(t, &in)) {
+            gan__trainer_remember(t, &in);
+            gan__trainer_consistency(t, &in);
+            in.real = gan__seen(t, in.real);
+            in.fake = gan__seen(t, in.fake);
+            in.label = gan__seen_labels(t, in.label);
+            gan__trainer_minimize(t, t->d, gan__trainer_d_loss(t, &in), i + 1 == t->desc.accumulate, ahead);
+        }
+        gan_scope_close(t->ctx);
+    }
+    t->stats.d_grad_norm = gan_optimizer_norm(t->d);
+    if (t->ctx->error || ahead) return;
+    gan__trainer_after(t, t->desc.discriminator, GAN_PLAYER_DISCRIMINATOR);
+    gan_loss_control(&t->loss, t->stats.d_real, t->stats.d_fake);
+}
+
+static void gan__trainer_g_step(gan_trainer *t, int ahead)
+{
+    gan_context *ctx = t->ctx;
+    const int n = t->desc.batch * t->desc.pack;
+    int i;
+    for (i = 0; i < t->desc.accumulate && !ctx->error; ++i) {
+        gan_penalty_in in = gan__trainer_in(t);
+        gan_tensor *loss;
+        gan_scope_open(ctx);
+        if (t->labels) {
+            in.label = gan__tensor_new(ctx, 1, &n);
+            if (!gan__is_poison(in.label))
+                memcpy(in.label->data, t->labels, in.label->size * sizeof *t->labels);
+        }
+        if (t->real && gan__trainer_needs_real(t)) in.real = gan_detach(t->real);
+        in.z = gan__trainer_z(t, in.label);
+        in.fake = gan_forward(in.g, in.z, in.label);
+        loss = t->desc.unroll ? gan__unrolled_g_loss(t, &in) : gan__trainer_g_loss(t, &in);
+        gan__trainer_minimize(t, t->g, loss, i + 1 == t->desc.accumulate, ahead);
+        gan_scope_close(ctx);
+    }
+    t->stats.g_grad_norm = gan_optimizer_norm(t->g);
+    if (!ctx->error && !ahead) gan__trainer_after(t, t->desc.generator, GAN_PLAYER_GENERATOR);
+}
+
+// Both players on one batch and one tape; their gradients are taken before either moves.
+static void gan__trainer_both(gan_trainer *t, int ahead)
+{
+    gan_penalty_in in = gan__trainer_in(t), of_g;
+    gan_optimizer *o[2];
+    gan_tensor *loss[2];
+    o[0] = t->d;
+    o[1] = t->g;
+    gan_scope_open(t->ctx);
+    if (!gan__trainer_real(t, &in)) {
+        in.z = gan__trainer_z(t, in.label);
+        in.fake = gan_forward(in.g, in.z, in.label);
+        of_g = in;
+        gan__trainer_consistency(t, &in);
+        in.real = gan__seen(t, in.real);
+        in.fake = gan__seen(t, in.fake);
+        in.label = gan__seen_labels(t, in.label);
+        loss[0] = gan__trainer_d_loss(t, &in);
+        loss[1] = gan__trainer_g_loss(t, &of_g);
+        if (ahead) gan_extrapolate_game(t->desc.game, t->desc.game_strength, 2, o, loss);
+        else gan_minimize_game(t->desc.game, t->desc.game_strength, 2, o, loss);
+    }
+    gan_scope_close(t->ctx);
+    t->stats.d_grad_norm = gan_optimizer_norm(t->d);
+    t->stats.g_grad_norm = gan_optimizer_norm(t->g);
+    if (t->ctx->error || ahead) return;
+    gan__trainer_after(t, t->desc.discriminator, GAN_PLAYER_DISCRIMINATOR);
+    gan__trainer_after(t, t->desc.generator, GAN_PLAYER_GENERATOR);
+    gan_loss_control(&t->loss, t->stats.d_real, t->stats.d_fake);
+}
+
+static void gan__trainer_round(gan_trainer *t, int ahead)
+{
+    int i;
+    const int d_steps = ahead ? 1 : t->desc.d_steps;
+    if (t->desc.simultaneous) {
+        gan__trainer_both(t, ahead);
+        return;
+    }
+    for (i = 0; i < d_steps && !t->ctx->error; ++i) gan__trainer_d_step(t, ahead);
+    if (!t->ctx->error) gan__trainer_g_step(t, ahead);
+}
+
+static void gan__trainer_play(gan_trainer *t)
+{
+    if (t->desc.extragradient) gan__trainer_round(t, 1);
+    if (!t->ctx->error) gan__trainer_round(t, 0);
+}
+
+// >>train: a step: schedules, both players, averages, what keeps a run safe; uses play; tests/test_train.c
+
+// The two places of the description that a schedule drives.
+static const size_t gan__scheduled[][2] = {
+#define GAN__ROW(id, g, d) {offsetof(gan_trainer_desc, g), offsetof(gan_trainer_desc, d)},
+    GAN_SCHEDULED(GAN__ROW)
+#undef GAN__ROW
+};
+
+// A scheduled field of an optimizer holds for the optimizer itself; what no schedule drives is the user's.
+static void gan__schedule_optimizer(gan_optimizer *o, size_t field, size_t of, gan_real value)
+{
+    if (field >= of && field < of + sizeof o->desc)
+        *(gan_real *)(void *)((char *)&o->desc + (field - of)) = value;
+}
+
+static void gan__trainer_schedules(gan_trainer *t)
+{
+    int i, k;
+    t->now = t->desc;
+    for (i = 0; i < (int)GAN_MAX_SCHEDULES; ++i) {
+        const gan_trainer_schedule *s = &t->desc.schedule[i];
+        const int drops = s->schedule.kind == GAN_SCHEDULE_PLATEAU;
+        if (s->schedule.kind == GAN_SCHEDULE_CONSTANT) continue;
+        for (k = 0; k < 2 && (!k || gan__scheduled[s->what][0] != gan__scheduled[s->what][1]); ++k) {
+            const size_t at = gan__scheduled[s->what][k];
+            gan_real *field = (gan_real *)(void *)((char *)&t->now + at);
+            const gan_real value =
+                gan_schedule_at(&s->schedule, *field, drops ? t->plateau[i].drops : t->steps);
+            *field = value;
+            gan__schedule_optimizer(t->g, at, offsetof(gan_trainer_desc, g_optimizer), value);
+            gan__schedule_optimizer(t->d, at, offsetof(gan_trainer_desc, d_optimizer), value);
+        }
+    }
+}
+
+// the averaged generator
 
 // Averages for the parameters that have none yet: a checkpoint's, or copies. 1: no memory.
 static int gan__average_catch_up(gan_trainer *t)
@@ -15995,28 +16804,36 @@ static int gan__average_catch_up(gan_trainer *t)
     return 0;
 }
 
+static int gan__averages(const gan_trainer *t) { return t->desc.ema != 0 || t->desc.ema_half_life > 0; }
+
 // A checkpoint that holds averages was loaded and no step made since: they are claimed, after a forward pass
 // that makes the parameters where there are none.
 static void gan__average_claim(gan_trainer *t, gan_tensor *z, gan_tensor *label)
 {
-    const gan__entry *e = t->ctx->pending;
-    if (t->desc.ema == 0 || t->averages) return;
-    while (e && strncmp(e->name, "ema.", 4)) e = e->next;
-    if (!e) return;
+    if (!gan__averages(t) || t->averages || !gan__awaits(t->ctx, "ema.", "")) return;
     gan_scope_open(t->ctx);
     if (!t->desc.generator->params) gan_forward(t->desc.generator, z, label);
     gan_scope_close(t->ctx);
     gan__average_catch_up(t);
 }
 
+// The decay of this step; with a half-life in samples, no longer than a share of those seen (Karras 2020).
+static gan_real gan__average_decay(const gan_trainer *t)
+{
+    const double batch = (double)t->desc.batch * t->desc.pack, seen = batch * (double)(t->steps + 1);
+    const double half = (double)t->desc.ema_half_life, most = (double)t->desc.ema_ramp * seen;
+    if (t->steps < t->desc.ema_start) return 0;
+    return half > 0 ? (gan_real)pow(0.5, batch / GAN__LEAST(half, most)) : t->now.ema;
+}
+
 // avg = ema avg + (1 - ema) p, the first time a copy; buffers (running statistics) are used as they are.
 static void gan__average_update(gan_trainer *t)
 {
     gan__average *a;
-    if (t->desc.ema == 0 || gan__average_catch_up(t)) return;
+    if (!gan__averages(t) || gan__average_catch_up(t)) return;
     for (a = t->averages; a; a = a->next)
         t->ctx->k->ema(a->param->tensor->size, (gan_real *)a->state->data, a->param->tensor->data,
-                       t->desc.ema);
+                       gan__average_decay(t));
 }
 
 static void gan__average_swap(gan_trainer *t, int in)
@@ -16034,92 +16851,117 @@ static void gan__average_swap(gan_trainer *t, int in)
     }
 }
 
-static gan_real gan__mean_output(const gan_trainer *t, gan_tensor *out)
+// safety
+
+static size_t gan__state_bytes(const gan__state *s)
 {
-    const int probability = t->desc.loss == GAN_LOSS_NON_SATURATING || t->desc.loss == GAN_LOSS_MINIMAX;
-    return gan_item(gan_mean_all(probability ? gan_sigmoid(out) : out));
+    return s->count * (s->kind == GAN__STATE_I64 ? sizeof(int64_t) : sizeof(gan_real));
 }
 
-// One update of D on a fresh batch and fresh fakes, which are made without a tape in a scope of their own.
-static void gan__trainer_d_step(gan_trainer *t)
+// The random numbers and the place in the data go on, so that what made the NaN is not met again.
+static int gan__stays(const gan__state *s)
 {
-    gan_context *ctx = t->ctx;
-    const gan_trainer_desc *desc = &t->desc;
-    gan_tensor *label = NULL, *real, *fake, *made, *r, *f, *loss, *penalty;
-    int recording;
-    real = gan_dataset_batch(desc->data, desc->batch, &label);
-    if (gan__is_poison(real)) return;
-    if (t->labels) memcpy(t->labels, label->data, label->size * sizeof *t->labels);
-    fake = gan_tensor_create(ctx, real->ndim, real->dim);
-    if (gan__is_poison(fake)) return;
-    gan_scope_open(ctx);
-    recording = gan_record(ctx, 0);
-    made = gan__forward(desc->generator, gan__latent(t, &ctx->rng, desc->batch), label);
-    gan_record(ctx, recording);
-    if (!gan__is_poison(made)) {
-        if (made->size != real->size || made->ndim != real->ndim ||
-            memcmp(made->dim, real->dim, (size_t)real->ndim * sizeof *real->dim))
-            gan__fail(ctx, GAN_ERROR_SHAPE, "trainer: the generator makes %t, the data are %t", made, real);
-        else if (!gan__all_finite(made)) gan__blame_tensor(ctx, gan__first_bad(made), desc->generator->name);
-        else memcpy(fake->data, made->data, fake->size * sizeof *fake->data);
-    }
-    gan_scope_close(ctx);
-    if (ctx->error) return;
-    r = gan_forward(desc->discriminator, real, label);
-    f = gan_forward(desc->discriminator, fake, label);
-    loss = gan_loss_d(desc->loss, r, f, desc->label_smoothing);
-    t->stats.d_loss = gan_item(loss);
-    t->stats.d_real = gan__mean_output(t, r);
-    t->stats.d_fake = gan__mean_output(t, f);
-    t->stats.penalty = 0;
-    if (desc->penalty != GAN_PENALTY_NONE) {
-        penalty = gan_penalty(desc->penalty, desc->penalty_weight, desc->discriminator, real, fake, label);
-        t->stats.penalty = gan_item(penalty);
-        loss = gan_add(loss, penalty);
-    }
-    gan__minimize_checked(t->d, loss, 1); // in a scope of the trainer's own
-    t->stats.d_grad_norm = gan_optimizer_norm(t->d);
-    if (!ctx->error) gan_penalty_after(desc->penalty, desc->penalty_weight, desc->discriminator);
+    return !strcmp(s->name, "rng") || !strncmp(s->name, "data.", 5);
 }
 
-static void gan__trainer_g_step(gan_trainer *t)
+// All state as it is now, to come back to. Memory is taken once for each.
+static void gan__trainer_copy(gan_trainer *t)
 {
-    gan_tensor *label = NULL, *loss;
-    if (t->labels) {
-        label = gan__tensor_new(t->ctx, 1, &t->desc.batch);
-        if (gan__is_poison(label)) return;
-        memcpy(label->data, t->labels, label->size * sizeof *t->labels);
+    gan__state *s = t->copies_end ? t->copies_end->state->next : t->ctx->states;
+    gan__saved *c;
+    for (; s; s = s->next) {
+        c = (gan__saved *)gan__persist(t->ctx, sizeof *c);
+        if (!c) return;
+        c->state = s;
+        c->data = gan__persist_raw(t->ctx, gan__state_bytes(s));
+        if (!c->data) {
+            gan__fail_memory(t->ctx, gan__state_bytes(s));
+            return;
+        }
+        if (t->copies_end) t->copies_end->next = c;
+        else t->copies = c;
+        t->copies_end = c;
     }
-    loss = gan_forward(t->desc.generator, gan__latent(t, &t->ctx->rng, t->desc.batch), label);
-    loss = gan_loss_g(t->desc.loss, gan_forward(t->desc.discriminator, loss, label));
-    t->stats.g_loss = gan_item(loss);
-    gan__minimize_checked(t->g, loss, 1);
-    t->stats.g_grad_norm = gan_optimizer_norm(t->g);
+    for (c = t->copies; c; c = c->next) memcpy(c->data, c->state->data, gan__state_bytes(c->state));
+    t->copied = t->steps;
+    t->setbacks = 0;
+}
+
+// After a NaN: back to the copies, the error forgotten; ten times at most from the same ones. 1 when that is what was
+// done. States that are younger than the copies begin at zero.
+static int gan__trainer_back(gan_trainer *t)
+{
+    enum { PATIENCE = 10 };
+    gan__state *s;
+    gan__saved *c;
+    if (t->ctx->error != GAN_ERROR_NONFINITE || t->copied < 0 || t->setbacks >= PATIENCE) return 0;
+    for (c = t->copies; c; c = c->next)
+        if (!gan__stays(c->state) && !c->state->borrowed)
+            memcpy(c->state->data, c->data, gan__state_bytes(c->state));
+    for (s = t->copies_end->state->next; s; s = s->next)
+        if (!gan__stays(s) && !s->borrowed) memset(s->data, 0, gan__state_bytes(s));
+    gan_error_clear(t->ctx);
+    t->ctx->weights++;
+    t->setbacks++;
+    t->stats.rollbacks++;
+    return 1;
+}
+
+static void gan__trainer_adapt(gan_trainer *t)
+{
+    enum { EVERY = 4 }; // Karras 2020
+    if (t->desc.ada_target <= 0 || t->steps % EVERY || t->ada[2] <= 0) return;
+    t->ada[0] = gan_augment_adapt(t->ada[0], t->ada[1] / t->ada[2], t->desc.ada_target,
+                                  t->desc.batch * t->desc.pack, EVERY, t->desc.ada_kimg);
+    t->ada[1] = t->ada[2] = 0;
+    t->stats.augment_p = t->ada[0];
+}
+
+static void gan__trainer_judge(gan_trainer *t)
+{
+    int i;
+    if (!t->desc.metric || t->steps % t->desc.metric_every) return;
+    t->stats.metric = t->desc.metric(t, t->desc.user);
+    if (t->ctx->error || !gan__is_finite(t->stats.metric)) return;
+    for (i = 0; i < (int)GAN_MAX_SCHEDULES; ++i)
+        if (t->desc.schedule[i].schedule.kind == GAN_SCHEDULE_PLATEAU)
+            gan_plateau_step(&t->plateau[i], &t->desc.schedule[i].schedule, t->stats.metric);
+    if (t->best[1] > 0 && t->stats.metric >= t->best[0]) return;
+    t->best[0] = t->stats.metric;
+    t->best[1] = (gan_real)t->steps;
+#ifndef GAN_NO_STDIO
+    if (t->desc.best_path) gan_save(t->ctx, t->desc.best_path);
+#endif
 }
 
 GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t)
 {
     gan_trainer_stats none;
     gan_context *ctx;
-    int i;
     memset(&none, 0, sizeof none);
     if (!t) return none;
     ctx = t->ctx;
     if (!ctx->depth)
         gan__step_release(ctx); // at the start: what was sampled after the last step lived until now
-    for (i = 0; i < t->desc.d_steps && !ctx->error; ++i) {
-        gan_scope_open(ctx);
-        gan__trainer_d_step(t);
-        gan_scope_close(ctx);
+    if (t->desc.rollback && !ctx->error && t->steps % t->desc.rollback == 0 && t->steps != t->copied)
+        gan__trainer_copy(t);
+    gan__trainer_schedules(t);
+    t->loss.smoothing = t->now.label_smoothing;
+    if (!ctx->error) gan__trainer_play(t);
+    if (ctx->error) {
+        if (gan__trainer_back(t)) t->stats.step = t->steps;
+        return t->stats;
     }
-    if (!ctx->error) {
-        gan_scope_open(ctx);
-        gan__trainer_g_step(t);
-        gan_scope_close(ctx);
+    if (t->desc.lookahead && (t->steps + 1) % t->desc.lookahead == 0) {
+        gan_lookahead(t->d, t->desc.lookahead_alpha);
+        gan_lookahead(t->g, t->desc.lookahead_alpha);
     }
-    if (ctx->error) return t->stats;
     gan__average_update(t);
     t->stats.step = ++t->steps;
+    gan__trainer_adapt(t);
+    gan__trainer_judge(t);
+    t->stats.best = t->best[0];
+    t->stats.best_step = (int64_t)t->best[1];
     t->stats.cancelled = t->desc.progress ? t->desc.progress(&t->stats, t->desc.user) != 0 : 0;
     return t->stats;
 }
@@ -16135,48 +16977,167 @@ GAN_API gan_trainer_stats gan_trainer_run(gan_trainer *t, int64_t steps)
     return s;
 }
 
-GAN_API gan_tensor *gan_trainer_generate(gan_trainer *t, gan_tensor *z, gan_tensor *label)
-{
-    gan_model *g;
-    gan_tensor *x;
-    gan__rng was;
-    gan_mode mode;
+// >>sample: what a trained generator draws, and how D may choose; uses play, train; tests/test_sample.c
+
+// Sampling leaves no trace: random numbers, modes and recording are as before, the average stands in for G meanwhile.
+typedef struct gan__quiet {
+    gan__rng rng;
+    gan_mode g, d;
     int recording;
-    if (!t) return z ? z->ctx->poison : NULL;
-    g = t->desc.generator;
-    mode = g->mode;
-    was = t->ctx->rng;
-    recording = gan_record(t->ctx, 0);
-    g->mode = GAN_EVAL;
+} gan__quiet;
+
+static gan__quiet gan__quiet_begin(gan_trainer *t)
+{
+    gan__quiet q;
+    q.rng = t->ctx->rng;
+    q.g = t->desc.generator->mode;
+    q.d = t->desc.discriminator->mode;
+    q.recording = gan_record(t->ctx, 0);
+    t->desc.generator->mode = t->desc.discriminator->mode = GAN_EVAL;
+    return q;
+}
+
+static void gan__quiet_end(gan_trainer *t, gan__quiet q)
+{
+    t->desc.generator->mode = q.g;
+    t->desc.discriminator->mode = q.d;
+    gan_record(t->ctx, q.recording);
+    t->ctx->rng = q.rng;
+}
+
+// The averaged G on z.
+static gan_tensor *gan__generate(gan_trainer *t, gan_tensor *z, gan_tensor *label)
+{
+    gan_tensor *x;
     gan__average_claim(t, z, label);
     gan__average_swap(t, 1);
-    x = gan_forward(g, z, label);
-    g->mode = mode;
+    x = gan_forward(t->desc.generator, z, label);
     gan__average_swap(t, 0);
-    gan_record(t->ctx, recording);
-    t->ctx->rng = was;
     return x;
 }
 
-GAN_API gan_tensor *gan_trainer_sample(gan_trainer *t, int n)
+GAN_API gan_tensor *gan_trainer_generate(gan_trainer *t, gan_tensor *z, gan_tensor *label)
 {
-    gan__rng was;
-    gan_tensor *label = NULL, *z, *x;
-    int i;
-    if (!t) return NULL;
-    if (n < 1) return gan__fail(t->ctx, GAN_ERROR_ARGUMENT, "gan_trainer_sample: %d samples", n);
-    if (t->classes) { // the labels 0, 1, 2 ... of the data in turn
-        label = gan__tensor_new(t->ctx, 1, &n);
-        if (gan__is_poison(label)) return label;
-        for (i = 0; i < n; ++i) label->data[i] = (gan_real)(i % t->classes);
-    }
-    was = t->ctx->rng;
-    t->ctx->rng = gan__rng_stream(t->ctx, "sample"); // for z, and for noise that the generator itself draws
-    z = gan__latent(t, &t->ctx->rng, n);
-    x = gan_trainer_generate(t, z, label);
-    t->ctx->rng = was;
+    gan_tensor *x;
+    gan__quiet q;
+    if (!t) return z ? z->ctx->poison : NULL;
+    q = gan__quiet_begin(t);
+    x = gan__generate(t, z, label);
+    gan__quiet_end(t, q);
     return x;
 }
+
+// The labels 0, 1, 2 ... of the data in turn; NULL without labels.
+static gan_tensor *gan__sample_labels(gan_trainer *t, int n)
+{
+    gan_tensor *label;
+    int i;
+    if (!t->classes) return NULL;
+    label = gan__tensor_new(t->ctx, 1, &n);
+    if (gan__is_poison(label)) return label;
+    for (i = 0; i < n; ++i) label->data[i] = (gan_real)(i % t->classes);
+    return label;
+}
+
+// z with numbers beyond +- bound drawn again; a hundred times at most, then cut.
+static void gan__truncate(gan_trainer *t, gan_tensor *z, gan_real bound)
+{
+    size_t i;
+    int again;
+    for (i = 0; i < z->size; ++i) {
+        gan_real *v = &z->data[i];
+        for (again = 0; again < 100 && (*v > bound || *v < -bound); ++again)
+            gan__draw_normal(t->ctx, &t->ctx->rng, v, 1);
+        *v = GAN__LEAST(bound, GAN__MOST(-bound, *v));
+    }
+}
+
+// n samples for these labels; z may be truncated, and moved by D.
+static gan_tensor *gan__sample_round(gan_trainer *t, gan_tensor *label, int n, const gan_sampling *how)
+{
+    gan_tensor *z = gan__latent(t, &t->ctx->rng, n, label);
+    const gan_real rate = how->langevin_rate > 0 ? how->langevin_rate : (gan_real)0.01;
+    if (how->truncation > 0 && gan_data(z)) gan__truncate(t, z, how->truncation);
+    if (how->langevin_steps > 0) {
+        gan__average_claim(t, z, label);
+        gan__average_swap(t, 1);
+        z = gan_latent_langevin(t->desc.generator, t->desc.discriminator, z, label, how->langevin_steps,
+                                rate);
+        gan__average_swap(t, 0);
+    }
+    return gan__generate(t, z, label);
+}
+
+// Azadi 2019: which of x (n, ...) D lets pass (1 or 0, into pass): with probability sigmoid(F - gamma), F = l - m - log(1 -
+// e^(l - m)), l its logit, m the largest so far, gamma the quantile of F where half passes. 1 on error.
+static int gan__rejection_pass(gan_trainer *t, gan_tensor *x, gan_tensor *label, double quantile,
+                               gan_real *most, gan_tensor *pass)
+{
+    const int n = pass->dim[0];
+    const int at = n - 1 - (int)(quantile * (n - 1));
+    gan_tensor *f = gan__logits(t, gan_forward(t->desc.discriminator, x, label));
+    double gamma = 0;
+    int i;
+    if (!gan_data(f) || !f->ndim || f->dim[0] != n) return 1;
+    f = gan_mean(f, gan__within(f), 0);
+    if (!gan_data(f)) return 1;
+    for (i = 0; i < n; ++i) *most = GAN__MOST(*most, f->data[i]);
+    for (i = 0; i < n; ++i) {
+        const double below = GAN__LEAST((double)f->data[i] - (double)*most, -1e-6);
+        f->data[i] = (gan_real)(below - log(1 - exp(below)));
+    }
+    for (i = 0; i < n; ++i)
+        if (gan__rank(f->data, n, i) == at) gamma = (double)f->data[i];
+    gan__draw_uniform(t->ctx, &t->ctx->rng, pass->data, pass->size);
+    for (i = 0; i < n; ++i)
+        pass->data[i] = (double)pass->data[i] < 1 / (1 + exp(gamma - (double)f->data[i])) ? 1 : 0;
+    return 0;
+}
+
+// Rounds of n samples: each row is the first of its row that D lets pass, or the last round's.
+static gan_tensor *gan__rejection(gan_trainer *t, gan_tensor *label, int n, const gan_sampling *how)
+{
+    const double quantile = how->rejection_quantile > 0 ? (double)how->rejection_quantile : 0.8;
+    gan_tensor *out = gan__sample_round(t, label, n, how), *x = out;
+    gan_tensor *pass = gan__tensor_new(t->ctx, 1, &n), *open = gan_full(t->ctx, 1, 1, n);
+    gan_real most = (gan_real)-1e30;
+    size_t width;
+    int i, round;
+    if (!gan_data(out) || gan__is_poison(pass) || gan__is_poison(open)) return t->ctx->poison;
+    width = out->size / (size_t)n * sizeof *out->data;
+    for (round = 0; round < how->rejection && !t->ctx->error; ++round) {
+        gan_scope_open(t->ctx);
+        if (round) x = gan__sample_round(t, label, n, how);
+        if (gan_data(x) && !gan__rejection_pass(t, x, label, quantile, &most, pass))
+            for (i = 0; i < n; ++i) {
+                if (open->data[i] == 0) continue;
+                if (round)
+                    memcpy((char *)out->data + (size_t)i * width, (char *)x->data + (size_t)i * width, width);
+                if (pass->data[i] != 0) open->data[i] = 0;
+            }
+        gan_scope_close(t->ctx);
+    }
+    return t->ctx->error ? t->ctx->poison : out;
+}
+
+GAN_API gan_tensor *gan_trainer_sample_ex(gan_trainer *t, int n, const gan_sampling *how)
+{
+    gan_sampling plain;
+    gan__quiet q;
+    gan_tensor *label, *x;
+    if (!t) return NULL;
+    memset(&plain, 0, sizeof plain);
+    if (!how) how = &plain;
+    if (n < 1) return gan__fail(t->ctx, GAN_ERROR_ARGUMENT, "gan_trainer_sample: %d samples", n);
+    label = gan__sample_labels(t, n);
+    q = gan__quiet_begin(t);
+    t->ctx->rng = gan__rng_stream(t->ctx, "sample"); // for z, and for noise that the generator itself draws
+    x = how->rejection > 0 ? gan__rejection(t, label, n, how) : gan__sample_round(t, label, n, how);
+    gan__quiet_end(t, q);
+    return x;
+}
+
+GAN_API gan_tensor *gan_trainer_sample(gan_trainer *t, int n) { return gan_trainer_sample_ex(t, n, NULL); }
 
 // >>public: contexts are made and destroyed here; the private macros end; tests/test_public.c
 
@@ -16358,6 +17319,7 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed)
 #undef GAN__ROWS_BLOCK
 #undef GAN__SCOPES
 #undef GAN__SHAPE
+#undef GAN__TRAINER_RANGES
 #undef GAN__WANT
 #undef GAN__X86
 

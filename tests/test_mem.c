@@ -475,7 +475,7 @@ static int story(const gan_desc *d, int steps)
         t.generator = p.g, t.discriminator = p.d;
         t.data = gan_dataset_memory(ctx, data, NULL, 6, 3, 1, 6, 6);
         t.batch = 3, t.latent = 5;
-        t.penalty = GAN_PENALTY_R1;
+        t.penalty[0].kind = GAN_PENALTY_R1;
         t.ema = (gan_real).9;
         (void)gan_save(ctx, path);
         (void)gan_load(ctx, path);

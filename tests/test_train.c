@@ -206,8 +206,8 @@ static void algorithm_one(void)
             r.desc.data = gan_dataset_memory(r.ctx, x, NULL, 1, 1, 2);
             r.desc.batch = 1;
             r.desc.loss = GAN_LOSS_WASSERSTEIN;
-            r.desc.penalty = gp ? GAN_PENALTY_WGAN_GP : GAN_PENALTY_R1;
-            r.desc.penalty_weight = 2;
+            r.desc.penalty[0].kind = gp ? GAN_PENALTY_WGAN_GP : GAN_PENALTY_R1;
+            r.desc.penalty[0].weight = 2;
             r.desc.g_optimizer = r.desc.d_optimizer = gan_sgd((gan_real).0625, 0);
             gan_scope_open(r.ctx);
             (void)gan_forward(r.d, gan_zeros(r.ctx, 2, 1, 2), NULL);
@@ -349,7 +349,7 @@ static void statistics(void)
             for (i = 0; i < 2; ++i) w[i] = (double)gan_data(gan_model_find(r.d, "fc.weight"))[i];
             b = (double)gan_item(gan_model_find(r.d, "fc.bias"));
             x0 = w[0] * 3 - w[1] + b, x1 = w[0] * 2 + w[1] * 2 + b;
-            if (loss == GAN_LOSS_NON_SATURATING || loss == GAN_LOSS_MINIMAX)
+            if (gan_loss_is_probability((gan_loss)loss))
                 CHECK_NEAR(s.d_real, (1 / (1 + exp(-x0)) + 1 / (1 + exp(-x1))) / 2, TOL,
                            "D(x) is a probability");
             else CHECK_NEAR(s.d_real, (x0 + x1) / 2, TOL, "D(x) is the raw output");
@@ -372,8 +372,8 @@ static void statistics(void)
             gan_trainer_stats s;
             double n;
             gan_tensor *w;
-            r.desc.penalty = GAN_PENALTY_WGAN_GP;
-            r.desc.penalty_weight = (gan_real)weights[i];
+            r.desc.penalty[0].kind = GAN_PENALTY_WGAN_GP;
+            r.desc.penalty[0].weight = (gan_real)weights[i];
             r.desc.loss = GAN_LOSS_WASSERSTEIN;
             r.desc.g_optimizer = r.desc.d_optimizer = gan_sgd((gan_real)1e-14, 0);
             go(&r);
@@ -391,7 +391,7 @@ static void statistics(void)
         copy c;
         size_t i;
         double most = 0;
-        r.desc.penalty = GAN_PENALTY_WEIGHT_CLIP;
+        r.desc.penalty[0].kind = GAN_PENALTY_WEIGHT_CLIP;
         r.desc.loss = GAN_LOSS_WASSERSTEIN;
         go(&r);
         (void)gan_trainer_run(r.t, 3);
@@ -475,63 +475,6 @@ static void averaging(void)
         fine(&r);
         gan_destroy(r.ctx);
     }
-    TEST ("sampling is always from the same z, in GAN_EVAL, and does not disturb the training") {
-        rig a = make(1, mlp_generator, mlp_critic, 3), b = make(1, mlp_generator, mlp_critic, 3);
-        gan_tensor *x, *y;
-        int i;
-        a.desc.ema = b.desc.ema = (gan_real).9;
-        go(&a);
-        go(&b);
-        for (i = 0; i < 4; ++i) {
-            (void)gan_trainer_step(a.t);
-            (void)gan_trainer_step(b.t);
-            gan_scope_open(a.ctx);
-            x = gan_trainer_sample(a.t, 9);
-            y = gan_trainer_sample(a.t, 9);
-            CHECK(gan_dim(x, 0) == 9 && gan_dim(x, 1) == 2, "shape");
-            CHECK(same_bits(x, y), "two samples in a row differ");
-            gan_scope_close(a.ctx);
-        }
-        same_weights(a.g, b.g);
-        same_weights(a.d, b.d);
-        fine(&a);
-        gan_destroy(a.ctx);
-        gan_destroy(b.ctx);
-    }
-    TEST ("samples taken between steps are released by the next step: memory does not grow") {
-        rig r = make(1, mlp_generator, mlp_critic, 3);
-        gan_memory_stats a, b;
-        int i;
-        go(&r);
-        for (i = 0; i < 3; ++i) {
-            (void)gan_trainer_step(r.t);
-            (void)gan_trainer_sample(r.t, 1000);
-        }
-        a = gan_memory(r.ctx);
-        for (i = 0; i < 20; ++i) {
-            gan_tensor *x;
-            (void)gan_trainer_step(r.t);
-            x = gan_trainer_sample(r.t, 1000);
-            CHECK(gan_data(x) && isfinite((double)gan_item(gan_sum_all(x))),
-                  "a sample is good until the next step");
-        }
-        b = gan_memory(r.ctx);
-        CHECK(b.current <= a.current + 4096 && b.heap_calls == a.heap_calls,
-              "current %lu -> %lu, %d heap calls", (unsigned long)a.current, (unsigned long)b.current,
-              (int)(b.heap_calls - a.heap_calls));
-        fine(&r);
-        gan_destroy(r.ctx);
-    }
-    TEST ("a sample before the first step works and takes the generator as it is") {
-        rig r = make(1, shift_generator, linear_critic, 2);
-        gan_tensor *y;
-        r.desc.ema = (gan_real).9;
-        go(&r);
-        y = gan_trainer_generate(r.t, gan_zeros(r.ctx, 2, 1, 2), NULL);
-        CHECK_NEAR(gan_item(y), .5, 1e-6, "theta at the start");
-        fine(&r);
-        gan_destroy(r.ctx);
-    }
 }
 
 // ---- resuming
@@ -545,18 +488,50 @@ static unsigned char *read_all(const char *path, size_t *size)
     if (f) fclose(f);
     return p;
 }
+// Everything that has state or randomness, at once.
+static gan_real falling_metric(gan_trainer *t, void *user)
+{
+    (void)user;
+    return 1 / (gan_real)(1 + gan_trainer_steps(t) % 3);
+}
+static gan_tensor *normed_critic(gan_model *d, gan_tensor *x, gan_tensor *label)
+{
+    gan_model_parametrize(d, "in", GAN_PARAMETRIZATION_SPECTRAL_NORM, 0, 0);
+    return mlp_critic(d, x, label);
+}
+static void everything(gan_trainer_desc *d)
+{
+    d->loss = GAN_LOSS_NON_SATURATING, d->pairing = GAN_RELATIVISTIC_AVERAGE;
+    d->penalty[0].kind = GAN_PENALTY_R1, d->penalty[0].every = 2;
+    d->penalty[1].kind = GAN_PENALTY_LECAM;
+    d->penalty[2].kind = GAN_PENALTY_HISTORICAL_AVERAGE;
+    d->penalty[3].kind = GAN_PENALTY_PATH_LENGTH;
+    d->g_optimizer = gan_adabelief((gan_real)1e-3, (gan_real).5, (gan_real).9);
+    d->d_optimizer = gan_amsgrad((gan_real)1e-3, (gan_real).5, (gan_real).9);
+    d->g_optimizer.clip_norm = 1;
+    d->accumulate = 2, d->extragradient = 1, d->lookahead = 2;
+    d->schedule[0].what = GAN_SCHEDULED_LR, d->schedule[0].schedule = gan_schedule_cosine(0, 10, 0);
+    d->schedule[1].what = GAN_SCHEDULED_G_LR, d->schedule[1].schedule = gan_schedule_plateau((gan_real).5, 1);
+    d->ema_half_life = 40;
+    d->label_flip = (gan_real).1, d->instance_noise = (gan_real).1, d->pack = 2, d->pool = 12;
+    d->augment.policy = GAN_AUGMENT_NOISE, d->ada_target = (gan_real).3, d->ada_kimg = (gan_real).2;
+    d->top_k = (gan_real).75, d->optimize.steps = 1;
+    d->metric = falling_metric, d->metric_every = 1;
+}
+
 static rig resumable(int kind)
 {
     static gan_real data[20 * 2];
-    rig r = make(1, mlp_generator, mlp_critic, 3);
+    rig r = make(1, mlp_generator, kind == 2 ? normed_critic : mlp_critic, 3);
     int i;
     for (i = 0; i < 40; ++i) data[i] = (gan_real)sin(1.7 * i);
     r.desc.data = kind ? gan_dataset_memory(r.ctx, data, NULL, 20, 1, 2) : r.desc.data;
     r.desc.ema = (gan_real).8;
-    r.desc.penalty = kind ? GAN_PENALTY_WGAN_GP : GAN_PENALTY_R1;
+    r.desc.penalty[0].kind = kind ? GAN_PENALTY_WGAN_GP : GAN_PENALTY_R1;
     r.desc.d_steps = 2;
     r.desc.batch = 8;
-    if (kind)
+    if (kind == 2) everything(&r.desc);
+    else if (kind)
         r.desc.g_optimizer = gan_rmsprop((gan_real)1e-3),
         r.desc.d_optimizer = gan_sgd((gan_real)1e-2, (gan_real).9);
     go(&r);
@@ -564,11 +539,13 @@ static rig resumable(int kind)
 }
 static void resuming(void)
 {
+    static const char *const kinds[] = {"toy data, R1, adam", "samples in memory, WGAN-GP, rmsprop and sgd",
+                                        "everything on at once"};
     int kind;
-    for (kind = 0; kind < 2; ++kind)
+    for (kind = 0; kind < 3; ++kind)
         TESTF ("saved at each step of 5 and resumed, the checkpoints after step 5 are the same byte for byte "
                "(%s)",
-               kind ? "samples in memory, WGAN-GP, rmsprop and sgd" : "toy data, R1, adam") {
+               kinds[kind]) {
             const char *half = test_path("train_half.safetensors"), *p = test_path("train_a.safetensors"),
                        *q = test_path("train_b.safetensors");
             int k;
@@ -610,7 +587,7 @@ static void resuming(void)
         b = make(1, mlp_generator, mlp_critic, 3);
         CHECK(gan_load(b.ctx, half) == 0, "load: %s", gan_error_message(b.ctx));
         b.desc.ema = (gan_real).8;
-        b.desc.penalty = GAN_PENALTY_R1;
+        b.desc.penalty[0].kind = GAN_PENALTY_R1;
         b.desc.d_steps = 2;
         b.desc.batch = 8;
         go(&b);
@@ -633,6 +610,20 @@ static void resuming(void)
         y = gan_trainer_sample(b.t, 5);
         CHECK(same_bits(x, y), "first value %g, not %g", (double)gan_item(y), (double)gan_item(x));
         fine(&b);
+        gan_destroy(a.ctx);
+        gan_destroy(b.ctx);
+    }
+    TEST_MUST_FAIL ("a resumed run that begins again at augmentation p 0 (StyleGAN2-ADA) is caught") {
+        const char *half = test_path("train_half4.safetensors");
+        rig a = resumable(2), b = resumable(2);
+        (void)gan_trainer_run(a.t, 4);
+        CHECK(gan_save(a.ctx, half) == 0 && gan_load(b.ctx, half) == 0, "never mind");
+        if (b.t->ada[0] > 0) {
+            b.t->ada[0] = 0;
+            (void)gan_trainer_run(a.t, 2);
+            (void)gan_trainer_run(b.t, 2);
+            same_weights(a.d, b.d);
+        }
         gan_destroy(a.ctx);
         gan_destroy(b.ctx);
     }
@@ -750,50 +741,60 @@ static void nonfinite(void)
 
 static void determinism(void)
 {
-    TEST ("a convolutional pair has the same bits after 5 steps with 1, 2, 3 and 7 threads") {
-        static const int counts[] = {1, 2, 3, 7};
-        rig first;
-        gan_real data[40 * 256];
-        size_t i;
-        memset(&first, 0, sizeof first);
-        for (i = 0; i < COUNT(data); ++i) data[i] = (gan_real)sin(.01 * (double)i * (double)(i % 17));
-        for (i = 0; i < COUNT(counts); ++i) {
-            rig r = make(counts[i], conv_generator, conv_critic, 8);
-            r.desc.data = gan_dataset_memory(r.ctx, data, NULL, 40, 3, 1, 16, 16);
-            r.desc.batch = 32;
-            r.desc.penalty = GAN_PENALTY_R1;
-            r.desc.ema = (gan_real).9;
-            go(&r);
-            (void)gan_trainer_run(r.t, 5);
-            fine(&r);
-            if (i == 0) first = r;
-            else {
-                same_weights(first.g, r.g);
-                same_weights(first.d, r.d);
-                gan_destroy(r.ctx);
+    int all;
+    for (all = 0; all < 2; ++all)
+        TESTF ("a convolutional pair has the same bits after 5 steps with 1, 2, 3 and 7 threads%s",
+               all ? ", everything on" : "") {
+            static const int counts[] = {1, 2, 3, 7};
+            rig first;
+            gan_real data[40 * 256];
+            size_t i;
+            memset(&first, 0, sizeof first);
+            for (i = 0; i < COUNT(data); ++i) data[i] = (gan_real)sin(.01 * (double)i * (double)(i % 17));
+            for (i = 0; i < COUNT(counts); ++i) {
+                rig r = make(counts[i], conv_generator, conv_critic, 8);
+                r.desc.data = gan_dataset_memory(r.ctx, data, NULL, 40, 3, 1, 16, 16);
+                r.desc.batch = 32;
+                r.desc.penalty[0].kind = GAN_PENALTY_R1;
+                r.desc.ema = (gan_real).9;
+                if (all) everything(&r.desc), r.desc.augment.policy = GAN_AUGMENT_ADA, r.desc.batch = 16;
+                go(&r);
+                (void)gan_trainer_run(r.t, 5);
+                fine(&r);
+                if (i == 0) first = r;
+                else {
+                    same_weights(first.g, r.g);
+                    same_weights(first.d, r.d);
+                    gan_destroy(r.ctx);
+                }
             }
+            gan_destroy(first.ctx);
         }
-        gan_destroy(first.ctx);
-    }
-    TEST ("a step in its steady state makes no heap call and its memory does not grow") {
-        rig r = make(1, conv_generator, conv_critic, 8);
-        gan_real data[20 * 256] = {0};
-        gan_memory_stats a, b;
-        r.desc.data = gan_dataset_memory(r.ctx, data, NULL, 20, 3, 1, 16, 16);
-        r.desc.penalty = GAN_PENALTY_WGAN_GP;
-        r.desc.ema = (gan_real).9;
-        go(&r);
-        (void)gan_trainer_run(r.t, 3);
-        a = gan_memory(r.ctx);
-        (void)gan_trainer_run(r.t, 10);
-        b = gan_memory(r.ctx);
-        CHECK(a.heap_calls == b.heap_calls, "%d heap calls in 10 steps", (int)(b.heap_calls - a.heap_calls));
-        CHECK(a.current == b.current && a.peak == b.peak, "current %lu -> %lu, peak %lu -> %lu",
-              (unsigned long)a.current, (unsigned long)b.current, (unsigned long)a.peak,
-              (unsigned long)b.peak);
-        fine(&r);
-        gan_destroy(r.ctx);
-    }
+    for (all = 0; all < 2; ++all)
+        TESTF ("a step in its steady state makes no heap call and its memory does not grow%s",
+               all ? ", everything on" : "") {
+            rig r = make(1, conv_generator, conv_critic, 8);
+            gan_real data[20 * 256] = {0};
+            gan_memory_stats a, b;
+            r.desc.data = gan_dataset_memory(r.ctx, data, NULL, 20, 3, 1, 16, 16);
+            r.desc.penalty[0].kind = GAN_PENALTY_WGAN_GP;
+            r.desc.ema = (gan_real).9;
+            if (all)
+                everything(&r.desc), r.desc.augment.policy = GAN_AUGMENT_ADA | GAN_AUGMENT_DIFF,
+                                     r.desc.batch = 8;
+            go(&r);
+            (void)gan_trainer_run(r.t, all ? 12 : 3);
+            a = gan_memory(r.ctx);
+            (void)gan_trainer_run(r.t, 12);
+            b = gan_memory(r.ctx);
+            CHECK(a.heap_calls == b.heap_calls, "%d heap calls in 10 steps",
+                  (int)(b.heap_calls - a.heap_calls));
+            CHECK(a.current == b.current && a.peak == b.peak, "current %lu -> %lu, peak %lu -> %lu",
+                  (unsigned long)a.current, (unsigned long)b.current, (unsigned long)a.peak,
+                  (unsigned long)b.peak);
+            fine(&r);
+            gan_destroy(r.ctx);
+        }
 }
 
 // ---- labels
@@ -821,7 +822,7 @@ static void labels(void)
             label[i] = (gan_real)(i % 3), data[2 * i] = (gan_real)(i % 3), data[2 * i + 1] = (gan_real).1;
         r.desc.data = gan_dataset_memory(r.ctx, data, label, 12, 1, 2);
         r.desc.batch = 6;
-        r.desc.penalty = GAN_PENALTY_WGAN_GP;
+        r.desc.penalty[0].kind = GAN_PENALTY_WGAN_GP;
         go(&r);
         (void)gan_trainer_run(r.t, 5);
         y = gan_trainer_sample(r.t, 6);
@@ -831,48 +832,78 @@ static void labels(void)
     }
 }
 
+// Three steps of one combination; what is reported belongs to the penalty's player alone.
+static void combine(gan_loss loss, gan_penalty_kind penalty, gan_optimizer_kind optimizer,
+                    gan_pairing pairing)
+{
+    rig r = make(1, mlp_generator, mlp_critic, 3);
+    const gan_player player = gan_penalty_player(penalty);
+    const char *names = gan_penalty_name(penalty);
+    gan_trainer_stats s;
+    copy a, b;
+    gan_optimizer_desc o = gan_adam((gan_real)1e-3, (gan_real).5, (gan_real).999);
+    o.kind = optimizer;
+    if (optimizer == GAN_OPTIMIZER_RMSPROP || optimizer == GAN_OPTIMIZER_ADADELTA) o.alpha = (gan_real).9;
+    r.desc.loss = loss;
+    r.desc.pairing = pairing;
+    r.desc.penalty[0].kind = penalty;
+    r.desc.g_optimizer = r.desc.d_optimizer = o;
+    r.desc.ema = (gan_real)(loss % 2 ? .9 : 0);
+    r.desc.label_smoothing = (gan_real)(penalty % 2 ? .1 : 0);
+    r.desc.prior = optimizer % 2 ? GAN_PRIOR_UNIFORM : GAN_PRIOR_NORMAL;
+    // images, so that consistency's augmentation has something to do
+    r.desc.consistency.policy = GAN_AUGMENT_NOISE;
+    go(&r);
+    s = gan_trainer_step(r.t);
+    take_copy(&a, r.g, 1);
+    s = gan_trainer_run(r.t, 2);
+    take_copy(&b, r.g, 1);
+    CHECK(gan_error(r.ctx) == 0 && s.step == 3, "%s, %s, %s: %s", gan_loss_name(loss), names,
+          gan_optimizer_name(optimizer), gan_error_message(r.ctx));
+    CHECK(isfinite((double)s.d_loss) && isfinite((double)s.g_loss) && isfinite((double)s.penalty) &&
+              isfinite((double)s.g_penalty) && s.d_grad_norm > 0 && s.g_grad_norm > 0,
+          "%s, %s: %g %g %g", gan_loss_name(loss), names, (double)s.d_loss, (double)s.g_loss,
+          (double)s.penalty);
+    if (player == GAN_PLAYER_GENERATOR)
+        CHECK(s.penalty == 0 && s.g_penalty != 0, "%s: D pays %g", names, (double)s.penalty);
+    if (player == GAN_PLAYER_DISCRIMINATOR)
+        CHECK(s.g_penalty == 0, "%s: G pays %g", names, (double)s.g_penalty);
+    if (penalty == GAN_PENALTY_NONE || penalty == GAN_PENALTY_WEIGHT_CLIP) CHECK(s.penalty == 0, "%s", names);
+    CHECK(memcmp(a.v, b.v, a.n * sizeof *a.v) != 0, "%s, %s, %s: G stands still", gan_loss_name(loss), names,
+          gan_optimizer_name(optimizer));
+    gan_destroy(r.ctx);
+}
+
 static void combinations(void)
 {
-    TEST ("every loss with every penalty and every optimiser runs 3 steps, with EMA, smoothing and both "
-          "priors") {
-        int loss, penalty, optimizer, done = 0;
+    int loss, penalty, k, done = 0;
+    TEST ("every loss with every penalty runs 3 steps, the optimisers, pairings, EMA, smoothing and priors "
+          "in turn")
         for (loss = 0; loss < GAN_LOSS_COUNT; ++loss)
-            for (penalty = 0; penalty < GAN_PENALTY_COUNT; ++penalty)
-                for (optimizer = 0; optimizer < GAN_OPTIMIZER_COUNT; ++optimizer) {
-                    rig r = make(1, mlp_generator, mlp_critic, 3);
-                    gan_trainer_stats s;
-                    copy a, b;
-                    gan_optimizer_desc o = gan_adam((gan_real)1e-3, (gan_real).5, (gan_real).999);
-                    if (optimizer == GAN_OPTIMIZER_SGD) o = gan_sgd((gan_real)1e-3, (gan_real).5);
-                    if (optimizer == GAN_OPTIMIZER_RMSPROP) o = gan_rmsprop((gan_real)1e-3);
-                    r.desc.loss = (gan_loss)loss;
-                    r.desc.penalty = (gan_penalty_kind)penalty;
-                    r.desc.g_optimizer = r.desc.d_optimizer = o;
-                    r.desc.ema = (gan_real)(loss % 2 ? .9 : 0);
-                    r.desc.label_smoothing = (gan_real)(penalty % 2 ? .1 : 0);
-                    r.desc.prior = optimizer % 2 ? GAN_PRIOR_UNIFORM : GAN_PRIOR_NORMAL;
-                    go(&r);
-                    s = gan_trainer_step(r.t);
-                    take_copy(&a, r.g, 1);
-                    s = gan_trainer_run(r.t, 2);
-                    take_copy(&b, r.g, 1);
-                    CHECK(gan_error(r.ctx) == 0 && s.step == 3, "%s, %s, optimiser %d: %s",
-                          gan_loss_name((gan_loss)loss), gan_penalty_name((gan_penalty_kind)penalty),
-                          optimizer, gan_error_message(r.ctx));
-                    CHECK(isfinite((double)s.d_loss) && isfinite((double)s.g_loss) &&
-                              isfinite((double)s.penalty) && s.d_grad_norm > 0 && s.g_grad_norm > 0,
-                          "%s, %s: %g %g %g", gan_loss_name((gan_loss)loss),
-                          gan_penalty_name((gan_penalty_kind)penalty), (double)s.d_loss, (double)s.g_loss,
-                          (double)s.penalty);
-                    CHECK((s.penalty > 0) == (penalty == GAN_PENALTY_WGAN_GP || penalty == GAN_PENALTY_R1),
-                          "%s reports %g", gan_penalty_name((gan_penalty_kind)penalty), (double)s.penalty);
-                    CHECK(memcmp(a.v, b.v, a.n * sizeof *a.v) != 0, "G stands still");
-                    ++done;
-                    gan_destroy(r.ctx);
-                }
-        CHECK(done == GAN_LOSS_COUNT * GAN_PENALTY_COUNT * GAN_OPTIMIZER_COUNT, "%d", done);
-        printf("%d combinations of loss, penalty and optimiser\n", done);
-    }
+            for (penalty = 0; penalty < GAN_PENALTY_COUNT; ++penalty, ++done)
+                combine((gan_loss)loss, (gan_penalty_kind)penalty,
+                        (gan_optimizer_kind)((5 * loss + penalty) % GAN_OPTIMIZER_COUNT),
+                        gan_loss_critic((gan_loss)loss) == GAN_CRITIC_FEATURES ? GAN_PLAIN
+                                                                               : (gan_pairing)(done % 3));
+    TEST ("every optimiser with every game, with and without looking ahead, runs 3 steps")
+        for (k = 0; k < GAN_OPTIMIZER_COUNT * GAN_GAME_COUNT * 2; ++k, ++done) {
+            rig r = make(1, mlp_generator, mlp_critic, 3);
+            gan_trainer_stats s;
+            r.desc.d_optimizer = gan_adam((gan_real)1e-3, (gan_real).5, (gan_real).999);
+            r.desc.d_optimizer.alpha = (gan_real).9;
+            r.desc.d_optimizer.kind = (gan_optimizer_kind)(k % GAN_OPTIMIZER_COUNT);
+            r.desc.g_optimizer = r.desc.d_optimizer;
+            r.desc.simultaneous = 1;
+            r.desc.game = (gan_game)(k / GAN_OPTIMIZER_COUNT % GAN_GAME_COUNT);
+            r.desc.extragradient = k / GAN_OPTIMIZER_COUNT / GAN_GAME_COUNT;
+            go(&r);
+            s = gan_trainer_run(r.t, 3);
+            CHECK(gan_error(r.ctx) == 0 && s.step == 3 && s.d_grad_norm > 0 && s.g_grad_norm > 0,
+                  "%s, %s: %s", gan_optimizer_name(r.desc.g_optimizer.kind), gan_game_name(r.desc.game),
+                  gan_error_message(r.ctx));
+            gan_destroy(r.ctx);
+        }
+    printf("%d combinations of loss, penalty, optimiser and game\n", done);
     TEST ("a generator whose samples have another shape than the data is an error with both shapes") {
         rig r = make(1, shift_generator, linear_critic, 2);
         r.desc.data = gan_dataset_toy(r.ctx, GAN_TOY_NORMAL);
@@ -881,6 +912,224 @@ static void combinations(void)
         CHECK(gan_error(r.ctx) == GAN_ERROR_SHAPE, "code %d", gan_error(r.ctx));
         CHECK_TEXT(gan_error_message(r.ctx), "(16, 2)");
         CHECK_TEXT(gan_error_message(r.ctx), "(16, 1)");
+        gan_destroy(r.ctx);
+    }
+}
+
+// ---- schedules, averages, safety
+
+static void schedules(void)
+{
+    static const struct {
+        const char *name;
+        gan_scheduled what;
+        size_t at[2];
+    } rows[] = {
+#define ROW(id, g, d)                                                                                        \
+    {#id, GAN_SCHEDULED_##id, {offsetof(gan_trainer_desc, g), offsetof(gan_trainer_desc, d)}},
+        GAN_SCHEDULED(ROW)
+#undef ROW
+    };
+    size_t i;
+    int k, n;
+    for (i = 0; i < COUNT(rows); ++i)
+        TESTF ("the schedule of %s: linear from .5 to .1 over 4 steps, in the fields it names and no others",
+               rows[i].name) {
+            rig r = make(1, mlp_generator, mlp_critic, 3);
+            gan_trainer_desc begun;
+            r.desc.d_optimizer = r.desc.g_optimizer = gan_adam((gan_real)1e-3, (gan_real).5, (gan_real).9);
+            r.desc.ema = (gan_real).5, r.desc.augment.policy = GAN_AUGMENT_NOISE;
+            for (k = 0; k < 2; ++k) *(gan_real *)(void *)((char *)&r.desc + rows[i].at[k]) = (gan_real).5;
+            r.desc.schedule[3].what = rows[i].what;
+            r.desc.schedule[3].schedule = gan_schedule_linear(0, 4, (gan_real).1);
+            go(&r);
+            begun = r.t->desc;
+            for (n = 0; n < 7; ++n) {
+                gan_trainer_desc want = begun;
+                const gan_real value = (gan_real)(.5 - .4 * (n < 4 ? n / 4. : 1));
+                (void)gan_trainer_step(r.t);
+                for (k = 0; k < 2; ++k) {
+                    gan_real *field = (gan_real *)(void *)((char *)&want + rows[i].at[k]);
+                    CHECK_NEAR(*(gan_real *)(void *)((char *)&r.t->now + rows[i].at[k]), value, 1e-6, "now");
+                    *field = *(gan_real *)(void *)((char *)&r.t->now + rows[i].at[k]);
+                }
+                CHECK(memcmp(&want, &r.t->now, sizeof want) == 0, "another field moved");
+            }
+            fine(&r);
+            gan_destroy(r.ctx);
+        }
+    TEST ("a schedule of the learning rate reaches the optimisers; what none drives is the user's") {
+        rig r = make(1, mlp_generator, mlp_critic, 3);
+        r.desc.d_optimizer = r.desc.g_optimizer = gan_adam((gan_real)1e-3, (gan_real).5, (gan_real).9);
+        r.desc.schedule[0].what = GAN_SCHEDULED_G_LR,
+        r.desc.schedule[0].schedule = gan_schedule_linear(0, 10, 0);
+        r.desc.schedule[1].what = GAN_SCHEDULED_BETA2,
+        r.desc.schedule[1].schedule = gan_schedule_linear(0, 2, (gan_real).99);
+        go(&r);
+        gan_optimizer_lr(gan_trainer_d_optimizer(r.t), (gan_real).25e-3);
+        (void)gan_trainer_run(r.t, 6);
+        CHECK_NEAR(gan_optimizer_get(gan_trainer_g_optimizer(r.t), GAN_HYPER_LR), .5e-3, 1e-9,
+                   "G's rate at step 5 of 10");
+        CHECK_NEAR(gan_optimizer_get(gan_trainer_d_optimizer(r.t), GAN_HYPER_LR), .25e-3, 1e-9,
+                   "D's, set by hand");
+        for (k = 0; k < 2; ++k)
+            CHECK_NEAR(gan_optimizer_get(k ? gan_trainer_g_optimizer(r.t) : gan_trainer_d_optimizer(r.t),
+                                         GAN_HYPER_BETA2),
+                       .99, 1e-6, "beta2 of both");
+        gan_destroy(r.ctx);
+    }
+    TEST ("two schedules of one field combine: warm-up, then cosine") {
+        rig r = make(1, mlp_generator, mlp_critic, 3);
+        r.desc.schedule[0].what = r.desc.schedule[1].what = GAN_SCHEDULED_LR;
+        r.desc.schedule[0].schedule = gan_schedule_warm_up(4),
+        r.desc.schedule[1].schedule = gan_schedule_cosine(0, 8, 0);
+        go(&r);
+        (void)gan_trainer_run(r.t, 3);
+        CHECK_NEAR(gan_optimizer_get(gan_trainer_g_optimizer(r.t), GAN_HYPER_LR),
+                   2e-4 * .5 * (.5 + .5 * cos(3.14159265 * 2 / 8)), 1e-9, "at step 2");
+        gan_destroy(r.ctx);
+    }
+}
+
+static void averages(void)
+{
+    TEST (
+        "the half-life in samples: decay .5^(batch / min(half life, ramp x seen)), a copy until ema_start") {
+        rig r = make(1, shift_generator, linear_critic, 2);
+        double want = 0, decay;
+        int k;
+        r.desc.ema_half_life = 40, r.desc.ema_ramp = (gan_real).5, r.desc.ema_start = 2, r.desc.batch = 8;
+        r.desc.g_optimizer = gan_sgd((gan_real).5, 0);
+        go(&r);
+        for (k = 0; k < 14; ++k) {
+            const double seen = 8. * (k + 1), half = .5 * seen < 40 ? .5 * seen : 40;
+            gan_tensor *y;
+            (void)gan_trainer_step(r.t);
+            decay = k < 2 ? 0 : pow(.5, 8 / half);
+            want = decay * want + (1 - decay) * (double)gan_item(gan_model_find(r.g, "theta"));
+            y = gan_trainer_generate(r.t, gan_zeros(r.ctx, 2, 1, 2), NULL);
+            CHECK_NEAR(gan_item(y), want, TOL, "the averaged theta");
+        }
+        gan_destroy(r.ctx);
+    }
+}
+
+static gan_real metric_values[8] = {5, 3, 4, 1, 2, 6, (gan_real).5, 9};
+static gan_real scripted(gan_trainer *t, void *user)
+{
+    (void)user;
+    return metric_values[gan_trainer_steps(t) / 2 - 1];
+}
+
+static void safety(void)
+{
+    TEST (
+        "the metric is asked every second step; the checkpoint of its least value is the one that is kept") {
+        const char *path = test_path("train_best.safetensors");
+        rig a = make(1, mlp_generator, mlp_critic, 3), b = make(1, mlp_generator, mlp_critic, 3);
+        gan_trainer_stats s;
+        copy best, loaded;
+        int k;
+        a.desc.metric = scripted, a.desc.metric_every = 2, a.desc.best_path = path;
+        go(&a);
+        for (k = 1; k <= 16; ++k) {
+            s = gan_trainer_step(a.t);
+            if (k == 14) take_copy(&best, a.g, 0);
+            if (k % 2 == 0) CHECK_NEAR(s.metric, metric_values[k / 2 - 1], 0, "metric");
+        }
+        CHECK(s.best_step == 14 && s.best == (gan_real).5, "best %g at %d", (double)s.best, (int)s.best_step);
+        go(&b);
+        CHECK(gan_load(b.ctx, path) == 0, "%s", gan_error_message(b.ctx));
+        CHECK(gan_trainer_steps(b.t) == 14, "%d steps", (int)gan_trainer_steps(b.t));
+        gan_scope_open(b.ctx);
+        (void)gan_forward(b.g, gan_zeros(b.ctx, 2, 4, 3), NULL);
+        gan_scope_close(b.ctx);
+        CHECK(gan_load(b.ctx, path) == 0, "%s", gan_error_message(b.ctx));
+        take_copy(&loaded, b.g, 0);
+        CHECK_BYTES(best.v, loaded.v, best.n * sizeof *best.v, "G of step 14");
+        gan_destroy(a.ctx);
+        gan_destroy(b.ctx);
+    }
+    TEST ("a NaN in the data: the run goes back to the last copy, past it, and ends with finite weights") {
+        rig r = make(1, mlp_generator, mlp_critic, 3);
+        gan_real data[40];
+        gan_trainer_stats s;
+        int i;
+        memset(&s, 0, sizeof s);
+        for (i = 0; i < 40; ++i) data[i] = (gan_real)sin(1.7 * i);
+        data[21] = (gan_real)NAN;
+        r.desc.data = gan_dataset_memory(r.ctx, data, NULL, 20, 1, 2);
+        r.desc.batch = 4, r.desc.rollback = 3;
+        go(&r);
+        for (i = 0; i < 60; ++i) s = gan_trainer_step(r.t);
+        CHECK(gan_error(r.ctx) == 0 && s.rollbacks >= 10, "%d rollbacks: %s", s.rollbacks,
+              gan_error_message(r.ctx));
+        CHECK(gan_trainer_steps(r.t) > 20 && gan_trainer_steps(r.t) < 60, "%d steps",
+              (int)gan_trainer_steps(r.t));
+        for (i = 0; i < gan_model_count(r.g); ++i)
+            CHECK(isfinite((double)gan_item(gan_sum_all(gan_model_tensor(r.g, i)))), "%s",
+                  gan_model_name(r.g, i));
+        gan_destroy(r.ctx);
+    }
+    TEST ("going back restores weights, optimisers and averages bit for bit; random numbers go on") {
+        rig r = make(1, logging_generator, mlp_critic, 3);
+        copy before, after;
+        poison_factor = 0;
+        r.desc.rollback = 2, r.desc.ema = (gan_real).9;
+        go(&r);
+        (void)gan_trainer_run(r.t, 2);
+        take_copy(&before, r.g, 0);
+        (void)gan_trainer_step(r.t);
+        poison_factor = -1;
+        (void)gan_trainer_step(r.t);
+        CHECK(gan_error(r.ctx) == 0 && gan_trainer_steps(r.t) == 2, "at %d: %s", (int)gan_trainer_steps(r.t),
+              gan_error_message(r.ctx));
+        take_copy(&after, r.g, 0);
+        CHECK_BYTES(before.v, after.v, before.n * sizeof *before.v, "G");
+        poison_factor = 0;
+        (void)gan_trainer_run(r.t, 3);
+        CHECK(gan_error(r.ctx) == 0 && gan_trainer_steps(r.t) == 5, "%s", gan_error_message(r.ctx));
+        gan_destroy(r.ctx);
+    }
+    TEST ("a NaN that comes again and again is an error after ten returns to the same copy") {
+        rig r = make(1, logging_generator, mlp_critic, 3);
+        int i;
+        poison_factor = 0;
+        r.desc.rollback = 5;
+        go(&r);
+        (void)gan_trainer_run(r.t, 2);
+        poison_factor = -1;
+        for (i = 0; i < 10; ++i) {
+            (void)gan_trainer_step(r.t);
+            CHECK(gan_error(r.ctx) == 0, "the %dth: %s", i, gan_error_message(r.ctx));
+        }
+        (void)gan_trainer_step(r.t);
+        CHECK(gan_error(r.ctx) == GAN_ERROR_NONFINITE, "code %d", gan_error(r.ctx));
+        CHECK_TEXT(gan_error_message(r.ctx), "log");
+        poison_factor = 0;
+        gan_destroy(r.ctx);
+    }
+    TEST ("ADA: p follows gan_augment_adapt on the signs of D(x), every 4 steps, and D sees augmented "
+          "samples") {
+        rig r = make(1, mlp_generator, mlp_critic, 3);
+        gan_trainer_stats s;
+        gan_real p = 0;
+        int k;
+        r.desc.augment.policy = GAN_AUGMENT_NOISE, r.desc.ada_target = (gan_real).6,
+        r.desc.ada_kimg = (gan_real).5;
+        go(&r);
+        for (k = 1; k <= 24; ++k) {
+            const gan_real sum = r.t->ada[1], count = r.t->ada[2];
+            s = gan_trainer_step(r.t);
+            CHECK(k % 4 == 0 || (r.t->ada[2] == count + 16 && fabs((double)(r.t->ada[1] - sum)) <= 16),
+                  "counts");
+            if (k % 4 == 0) {
+                CHECK(fabs((double)(s.augment_p - p)) <= 4 * 16 / 500. + 1e-6, "p from %g to %g", (double)p,
+                      (double)s.augment_p);
+                p = s.augment_p;
+            }
+        }
+        CHECK(gan_error(r.ctx) == 0, "%s", gan_error_message(r.ctx));
         gan_destroy(r.ctx);
     }
 }
@@ -894,6 +1143,9 @@ int main(void)
     nonfinite();
     determinism();
     labels();
+    schedules();
+    averages();
+    safety();
     combinations();
     return test_done();
 }

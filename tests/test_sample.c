@@ -1,0 +1,242 @@
+// What a trained generator draws: always the same, without a trace, and how D may choose.
+#define GAN_IMPLEMENTATION
+#include "../gan.h"
+
+#include "test.h"
+
+#include "check.h"
+
+// G(z) = a z + theta, D(x) = w x + b.
+static gan_tensor *shift_generator(gan_model *g, gan_tensor *z, gan_tensor *label)
+{
+    (void)label;
+    return gan_add(z, gan_param(g, "theta", gan_init_constant((gan_real).5), 1, 2));
+}
+static gan_tensor *linear_critic(gan_model *d, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    return gan_linear(d, "fc", x, 1);
+}
+// Small networks with everything that has state or randomness: batch norm, dropout.
+static gan_tensor *mlp_generator(gan_model *g, gan_tensor *z, gan_tensor *label)
+{
+    (void)label;
+    return gan_linear(g, "out", gan_relu(gan_batch_norm(g, "bn", gan_linear(g, "in", z, 16))), 2);
+}
+static gan_tensor *mlp_critic(gan_model *d, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    return gan_linear(
+        d, "out", gan_dropout(d, gan_leaky_relu(gan_linear(d, "in", x, 16), (gan_real).2), (gan_real).25), 1);
+}
+typedef struct rig {
+    gan_context *ctx;
+    gan_model *g, *d;
+    gan_trainer_desc desc;
+    gan_trainer *t;
+} rig;
+
+static rig make(int threads, gan_model_function *g, gan_model_function *d, int latent)
+{
+    rig r;
+    gan_desc c;
+    memset(&r, 0, sizeof r);
+    memset(&c, 0, sizeof c);
+    c.threads = threads;
+    c.seed = 11;
+    r.ctx = gan_create(&c);
+    r.ctx->patience = 0;
+    r.g = r.desc.generator = gan_model_create(r.ctx, "g", g, NULL);
+    r.d = r.desc.discriminator = gan_model_create(r.ctx, "d", d, NULL);
+    r.desc.latent = latent;
+    r.desc.batch = 16;
+    r.desc.data = gan_dataset_toy(r.ctx, GAN_TOY_RING);
+    return r;
+}
+static void go(rig *r)
+{
+    r->t = gan_trainer_create(r->ctx, &r->desc);
+    CHECK(r->t != NULL, "no trainer: %s", gan_error_message(r->ctx));
+}
+static void fine(const rig *r) { CHECK(gan_error(r->ctx) == 0, "%s", gan_error_message(r->ctx)); }
+
+static void same_weights(gan_model *a, gan_model *b)
+{
+    int i;
+    CHECK(gan_model_count(a) == gan_model_count(b) && gan_model_count(a) > 0, "%d and %d tensors",
+          gan_model_count(a), gan_model_count(b));
+    for (i = 0; i < gan_model_count(a); ++i) {
+        gan_tensor *t = gan_model_find(b, gan_model_name(a, i));
+        CHECK(t && same_bits(gan_model_tensor(a, i), t), "%s differs", gan_model_name(a, i));
+    }
+}
+
+static gan_real spied[40000];
+static size_t spied_size;
+static gan_tensor *spying_generator(gan_model *g, gan_tensor *z, gan_tensor *label)
+{
+    spied_size = gan_numel(z);
+    if (spied_size <= sizeof spied / sizeof *spied) gan_read(z, spied, spied_size);
+    return shift_generator(g, z, label);
+}
+
+static void plain(void)
+{
+    TEST ("sampling is always from the same z, in GAN_EVAL, and does not disturb the training") {
+        rig a = make(1, mlp_generator, mlp_critic, 3), b = make(1, mlp_generator, mlp_critic, 3);
+        gan_tensor *x, *y;
+        int i;
+        a.desc.ema = b.desc.ema = (gan_real).9;
+        go(&a);
+        go(&b);
+        for (i = 0; i < 4; ++i) {
+            (void)gan_trainer_step(a.t);
+            (void)gan_trainer_step(b.t);
+            gan_scope_open(a.ctx);
+            x = gan_trainer_sample(a.t, 9);
+            y = gan_trainer_sample(a.t, 9);
+            CHECK(gan_dim(x, 0) == 9 && gan_dim(x, 1) == 2, "shape");
+            CHECK(same_bits(x, y), "two samples in a row differ");
+            gan_scope_close(a.ctx);
+        }
+        same_weights(a.g, b.g);
+        same_weights(a.d, b.d);
+        fine(&a);
+        gan_destroy(a.ctx);
+        gan_destroy(b.ctx);
+    }
+    TEST ("samples taken between steps are released by the next step: memory does not grow") {
+        rig r = make(1, mlp_generator, mlp_critic, 3);
+        gan_memory_stats a, b;
+        int i;
+        go(&r);
+        for (i = 0; i < 3; ++i) {
+            (void)gan_trainer_step(r.t);
+            (void)gan_trainer_sample(r.t, 1000);
+        }
+        a = gan_memory(r.ctx);
+        for (i = 0; i < 20; ++i) {
+            gan_tensor *x;
+            (void)gan_trainer_step(r.t);
+            x = gan_trainer_sample(r.t, 1000);
+            CHECK(gan_data(x) && isfinite((double)gan_item(gan_sum_all(x))),
+                  "a sample is good until the next step");
+        }
+        b = gan_memory(r.ctx);
+        CHECK(b.current <= a.current + 4096 && b.heap_calls == a.heap_calls,
+              "current %lu -> %lu, %d heap calls", (unsigned long)a.current, (unsigned long)b.current,
+              (int)(b.heap_calls - a.heap_calls));
+        fine(&r);
+        gan_destroy(r.ctx);
+    }
+    TEST ("a sample before the first step works and takes the generator as it is") {
+        rig r = make(1, shift_generator, linear_critic, 2);
+        gan_tensor *y;
+        r.desc.ema = (gan_real).9;
+        go(&r);
+        y = gan_trainer_generate(r.t, gan_zeros(r.ctx, 2, 1, 2), NULL);
+        CHECK_NEAR(gan_item(y), .5, 1e-6, "theta at the start");
+        fine(&r);
+        gan_destroy(r.ctx);
+    }
+}
+
+// The mean first number of n samples, of a D that likes it large with the slope w.
+static double mean_sample(gan_real w, int n, const gan_sampling *how, double *variance)
+{
+    rig r = make(1, shift_generator, linear_critic, 2);
+    gan_tensor *x;
+    double mean = 0;
+    int i;
+    go(&r);
+    gan_scope_open(r.ctx);
+    (void)gan_forward(r.g, gan_zeros(r.ctx, 2, 1, 2), NULL);
+    (void)gan_forward(r.d, gan_zeros(r.ctx, 2, 1, 2), NULL);
+    gan_scope_close(r.ctx);
+    gan_data(gan_model_find(r.g, "theta"))[0] = 0;
+    gan_data(gan_model_find(r.d, "fc.weight"))[0] = w;
+    gan_data(gan_model_find(r.d, "fc.weight"))[1] = 0;
+    x = gan_trainer_sample_ex(r.t, n, how);
+    CHECK(gan_error(r.ctx) == 0 && gan_dim(x, 0) == n && gan_dim(x, 1) == 2, "%s", gan_error_message(r.ctx));
+    for (i = 0; i < n && gan_data(x); ++i) mean += (double)gan_data(x)[2 * i] / n;
+    for (*variance = 0, i = 0; i < n && gan_data(x); ++i)
+        *variance += pow((double)gan_data(x)[2 * i] - mean, 2) / n;
+    gan_destroy(r.ctx);
+    return mean;
+}
+
+static void chosen(void)
+{
+    gan_sampling how;
+    double plain_mean, mean, variance;
+    memset(&how, 0, sizeof how);
+    TEST ("truncation: no number of z beyond the bound, and none heaped upon it; off without it") {
+        rig r = make(1, spying_generator, linear_critic, 3);
+        int i, at = 0, beyond = 0;
+        go(&r);
+        how.truncation = (gan_real).7;
+        r.desc.latent = 3;
+        gan_scope_open(r.ctx);
+        (void)gan_forward(r.g, gan_zeros(r.ctx, 2, 1, 2), NULL);
+        gan_scope_close(r.ctx);
+        r.t->desc.latent = 2;
+        (void)gan_trainer_sample_ex(r.t, 2000, &how);
+        CHECK(spied_size == 4000, "%d numbers", (int)spied_size);
+        for (i = 0; i < 4000; ++i)
+            beyond += fabs((double)spied[i]) > .7, at += fabs(fabs((double)spied[i]) - .7) < 1e-7;
+        CHECK(beyond == 0 && at == 0, "%d beyond, %d at the bound", beyond, at);
+        (void)gan_trainer_sample(r.t, 2000);
+        for (i = 0; i < 4000; ++i) beyond += fabs((double)spied[i]) > .7;
+        CHECK_NEAR(beyond / 4000., .484, .03, "the share beyond .7 of a normal z");
+        fine(&r);
+        gan_destroy(r.ctx);
+    }
+    memset(&how, 0, sizeof how);
+    plain_mean = 0;
+    TEST ("Langevin sampling moves samples towards what D likes: the mean of N(0, 1) to D's slope") {
+        plain_mean = mean_sample(1, 3000, NULL, &variance);
+        how.langevin_steps = 60, how.langevin_rate = (gan_real).2;
+        mean = mean_sample((gan_real).8, 3000, &how, &variance);
+        CHECK_NEAR(plain_mean, 0, .06, "mean without it");
+        CHECK_NEAR(mean, .8, .08, "mean");
+        CHECK_NEAR(variance, 1 / (1 - .05), .1, "variance");
+    }
+    memset(&how, 0, sizeof how);
+    TEST ("rejection sampling prefers what D prefers: for logits w x of x ~ N(0, 1) the density is tilted by "
+          "e^(w x)") {
+        // Accepted with probability sigmoid(F): below the quantile nearly e^(l - gamma), so that with a high quantile
+        // the accepted are N(w, 1) but for the flattened top.
+        how.rejection = 200, how.rejection_quantile = (gan_real).995;
+        mean = mean_sample(1, 3000, &how, &variance);
+        CHECK(mean > .8 && mean < 1.1, "mean %g; the tilted density has 1", mean);
+        CHECK(variance > .7 && variance < 1.1, "variance %g", variance);
+        mean = mean_sample(0, 3000, &how, &variance);
+        CHECK_NEAR(mean, 0, .06, "a D without preference leaves the mean");
+    }
+    TEST_MUST_FAIL ("samples that D did not choose are caught") {
+        how.rejection = 0;
+        mean = mean_sample(1, 3000, &how, &variance);
+        CHECK(mean > .8 && mean < 1.1, "mean %g", mean);
+    }
+    TEST ("rounds that run out leave every row a sample; the same call gives the same bits") {
+        rig r = make(1, mlp_generator, mlp_critic, 3);
+        gan_tensor *a, *b;
+        go(&r);
+        (void)gan_trainer_run(r.t, 2);
+        how.rejection = 1, how.langevin_steps = 2, how.truncation = 1;
+        a = gan_trainer_sample_ex(r.t, 50, &how);
+        b = gan_trainer_sample_ex(r.t, 50, &how);
+        CHECK(same_bits(a, b) && isfinite((double)gan_item(gan_sum_all(a))), "%s", gan_error_message(r.ctx));
+        (void)gan_trainer_sample_ex(r.t, 0, &how);
+        CHECK_TEXT(gan_error_message(r.ctx), "0 samples");
+        CHECK(gan_trainer_sample_ex(NULL, 3, &how) == NULL, "not NULL");
+        gan_destroy(r.ctx);
+    }
+}
+
+int main(void)
+{
+    plain();
+    chosen();
+    return test_done();
+}
