@@ -200,6 +200,9 @@ static void test_cross_entropy(void)
         gan_cross_entropy(gan_zeros(ctx, 2, 1, 10), gan_full(ctx, (gan_real)NAN, 1, 1));
         CHECK_TEXT(gan_error_message(ctx), "label nan at position 0");
         gan_error_clear(ctx);
+        gan_cross_entropy(gan_zeros(ctx, 2, 1, 10), gan_full(ctx, (gan_real)1.5, 1, 1));
+        CHECK_TEXT(gan_error_message(ctx), "label 1.5 at position 0");
+        gan_error_clear(ctx);
         gan_cross_entropy(gan_zeros(ctx, 2, 1, 10), gan_full(ctx, -1, 1, 1));
         CHECK_TEXT(gan_error_message(ctx), "label -1 at position 0");
         gan_destroy(ctx);
@@ -772,6 +775,24 @@ static nd d2d_no_margin(const params *q, const nd *x)
     p.r[0] = 1;
     return r_d2d_ce(&p, x);
 }
+// As StudioGAN moves exponents for stability: the negatives by their largest, the positive not.
+static nd d2d_half_moved(const params *q, const nd *x)
+{
+    double y = 0, m = (double)(gan_real)q->r[0], t = (double)(gan_real)q->r[1];
+    int i, j, n = x->dim[0], d = x->dim[1];
+    for (i = 0; i < n; ++i) {
+        double a = cosine(x->v + i * d, x[1].v + i * d, d) - m, under, top = -1e300;
+        if (a > 0) a = 0;
+        under = exp(a / t);
+        for (j = 0; j < n; ++j)
+            if (j != i) top = fmax(top, (cosine(x->v + i * d, x->v + j * d, d) - (1 - m)) / t);
+        for (j = 0; j < n; ++j)
+            if (x[2].v[i] != x[2].v[j])
+                under += exp(rel(cosine(x->v + i * d, x->v + j * d, d) - (1 - m)) / t - top);
+        y += (log(under) - a / t) / n;
+    }
+    return scalar(y);
+}
 static void test_d2d_ce(void)
 {
     OBJECTIVE(d2d_ce, "5,3; 5,3; i3:5", P(.r = {.98, .5}));
@@ -780,6 +801,17 @@ static void test_d2d_ce(void)
     wrong("d2d_ce", f_d2d_ce, "5,3; 5,3; i3:5", P(.r = {.98, -1}), "temperature -1");
     control_forward("d2d_ce without its margins", f_d2d_ce, d2d_no_margin, "7,3; 7,3; i3:7",
                     P(.r = {.6, .5}));
+    control_forward("d2d_ce whose negatives alone are moved (StudioGAN)", f_d2d_ce, d2d_half_moved,
+                    "7,3; 7,3; i3:7", P(.r = {.98, .5}));
+    TEST ("d2d_ce and contrastive_2c at temperature .001 are finite, their gradients too") {
+        gan_context *ctx = gan_create(NULL);
+        gan_tensor *e = gan_rand_normal(ctx, 2, 6, 3), *p = gan_rand_normal(ctx, 2, 6, 3), *y;
+        gan_tensor *t = gan_linspace(ctx, 0, 5, 6);
+        y = gan_add(gan_d2d_ce(e, p, t, (gan_real).98, (gan_real).001),
+                    gan_contrastive_2c(e, p, t, (gan_real).001));
+        CHECK(all_finite(y) && all_finite(gan_grad(y, e, 0)), "%g", (double)gan_item(y));
+        gan_destroy(ctx);
+    }
     TEST ("d2d_ce on its proxies, other classes orthogonal: log(1 + others), and no gradient is left") {
         gan_context *ctx = gan_create(NULL);
         const double e[] = {1, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 1}, at[] = {0, 0, 1, 2};
@@ -1662,6 +1694,38 @@ static void test_together(void)
         CHECK(!strcmp(gan_objective_name(GAN_OBJECTIVE_NT_XENT), "nt_xent"), "nt_xent");
         CHECK(!strcmp(gan_objective_name(GAN_OBJECTIVE_COUNT), "unknown"), "beyond");
         CHECK(!strcmp(gan_objective_name((gan_objective)-1), "unknown"), "before");
+    }
+    TEST ("memory that runs out anywhere inside them is an error, not a crash") {
+        static double block[1 << 16];
+        size_t size, done = 0, failed = 0;
+        for (size = 20000; size < sizeof block && done < 3; size += 1000) {
+            gan_desc desc;
+            gan_context *ctx;
+            gan_tensor *e, *t, *p, *y;
+            memset(&desc, 0, sizeof desc);
+            desc.memory = block;
+            desc.memory_size = size;
+            ctx = gan_create(&desc);
+            e = gan_rand_normal(ctx, 2, 4, 4);
+            t = gan_zeros(ctx, 1, 4);
+            p = gan_rand_normal(ctx, 4, 1, 1, 11, 11);
+            y = gan_add(gan_ssim(p, p, 2), gan_style_loss(gan_rotations(p), gan_gradient_reversal(p, 1)));
+            y = gan_add(y, gan_add(gan_nt_xent(e, e, 1), gan_d2d_ce(e, e, t, 1, 1)));
+            y = gan_add(y, gan_add(gan_contrastive_2c(e, e, t, 1), gan_info_nce(e, e, 1)));
+            y = gan_add(y, gan_add(gan_info_gan(e, t, e, NULL, e), gan_multi_hinge_d(e, t, e)));
+            y = gan_add(y, gan_add(gan_semi_supervised(e, t, e, e), gan_adc_gan_d(e, t, e, t)));
+            y = gan_add(y, gan_add(gan_kl_normal(e, e), gan_feature_matching(e, e)));
+            y = gan_add(y, gan_add(gan_total_variation(p), gan_rotation_loss(e)));
+            if (gan_error(ctx) || !ctx) {
+                CHECK(!ctx || gan_error(ctx) == GAN_ERROR_MEMORY, "%s", gan_error_message(ctx));
+                CHECK(!y || !gan_data(y), "%lu bytes: a result", (unsigned long)size);
+                ++failed;
+            } else {
+                ++done;
+            }
+            gan_destroy(ctx);
+        }
+        CHECK(done && failed, "%d enough, %d too small", (int)done, (int)failed);
     }
     TEST ("a training step with them makes no heap call in its steady state") {
         gan_context *ctx = gan_create(NULL);
