@@ -12744,7 +12744,7 @@ static int gan__augment_fits(const gan_tensor *x, const gan_augment_desc *desc)
     if (desc->policy >> GAN_AUGMENT_COUNT)
         gan__fail(ctx, GAN_ERROR_ARGUMENT, "augment: policy %l has unknown bits; take those of GAN_AUGMENTS",
                   (int64_t)desc->policy);
-    else if (!(desc->p >= 0 && desc->p <= 1))
+    else if (!(desc->p >= 0 && desc->p <= 1) || !gan__is_finite(desc->p))
         gan__fail(ctx, GAN_ERROR_ARGUMENT, "augment: p %f is no probability; want 0 to 1", (double)desc->p);
     else if (!(desc->strength >= 0) || !gan__is_finite(desc->strength))
         gan__fail(ctx, GAN_ERROR_ARGUMENT, "augment: strength %f; want a number of 0 (for 1) or more",
@@ -12876,7 +12876,7 @@ GAN_API gan_tensor *gan_pool_query(gan_pool *pool, gan_tensor *x, gan_real p)
     if (!pool) return x ? gan__fail(x->ctx, GAN_ERROR_ARGUMENT, "gan_pool_query: the pool is NULL") : NULL;
     if (!x) gan__fail(pool->ctx, GAN_ERROR_ARGUMENT, "%s: x is NULL", pool->name);
     if (!ctx || gan__pool_ready(pool, x)) return pool->ctx->poison;
-    if (!(p >= 0 && p <= 1))
+    if (!(p >= 0 && p <= 1) || !gan__is_finite(p))
         return gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: p %f is no probability; want 0 to 1", pool->name,
                          (double)p);
     y = gan__tensor_new(ctx, x->ndim, x->dim);

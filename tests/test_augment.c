@@ -999,6 +999,29 @@ static void test_errors(void)
         }
         CHECK(!gan_error(ctx), "%s", gan_error_message(ctx));
     }
+    TEST ("in any block of memory the whole policy and the pool end with a result or with GAN_ERROR_MEMORY") {
+        const size_t most = (size_t)1 << 19;
+        void *block = malloc(most);
+        int good = 0, bad = 0;
+        size_t size;
+        for (size = (size_t)1 << 13; size <= most; size += 1999) {
+            gan_augment_desc d = desc_of(everything, 1, 0);
+            gan_context *small;
+            gan_desc desc;
+            memset(&desc, 0, sizeof desc);
+            desc.memory = block;
+            desc.memory_size = size;
+            small = gan_create(&desc);
+            if (!small) continue;
+            (void)gan_pool_query(gan_pool_create(small, "p", 3),
+                                 gan_augment(gan_rand_normal(small, 4, 4, 3, 7, 9), &d), (gan_real).5);
+            CHECK(!gan_error(small) || gan_error(small) == GAN_ERROR_MEMORY, "%s", gan_error_message(small));
+            good += !gan_error(small), bad += gan_error(small) != 0;
+            gan_destroy(small);
+        }
+        CHECK(good > 10 && bad > 5, "%d and %d", good, bad);
+        free(block);
+    }
     TEST ("every bit has its name; groups share nothing and leave nothing out") {
         const unsigned groups[] = {GAN_AUGMENT_BLIT,   GAN_AUGMENT_GEOMETRY, GAN_AUGMENT_COLOR,
                                    GAN_AUGMENT_FILTER, GAN_AUGMENT_NOISE,    GAN_AUGMENT_CUTOUT,
@@ -1223,7 +1246,8 @@ static void test_resume(void)
         for (k = 0; k <= STEPS; ++k)
             for (when = 0; when < 4; ++when) {
                 run a = begin(3), b = begin(99);
-                unsigned char *bytes = NULL;
+                unsigned char *bytes = NULL, *copy = NULL;
+                long size = 0;
                 memset(resumed, 0, sizeof resumed);
                 steps(a, 0, k, whole);
                 CHECK(gan_save(a.ctx, path) == 0, "save: %s", gan_error_message(a.ctx));
@@ -1236,19 +1260,22 @@ static void test_resume(void)
                     b.pool = gan_pool_create(b.ctx, "fakes", CAPACITY);
                 } else if (when == 3) { // from read-only memory
                     FILE *f = fopen(path, "rb");
-                    long size = test_file_size(path);
-                    bytes = (unsigned char *)malloc((size_t)size);
+                    size = test_file_size(path);
+                    bytes = (unsigned char *)malloc((size_t)size),
+                    copy = (unsigned char *)malloc((size_t)size);
                     CHECK(f && fread(bytes, 1, (size_t)size, f) == (size_t)size, "cannot be read");
                     if (f) fclose(f);
+                    memcpy(copy, bytes, (size_t)size);
                     CHECK(gan_load_memory(b.ctx, bytes, (size_t)size) == 0, "%s", gan_error_message(b.ctx));
                 } else CHECK(gan_load(b.ctx, path) == 0, "load: %s", gan_error_message(b.ctx));
                 steps(b, k, STEPS, resumed);
                 CHECK_BYTES(resumed + k * BATCH * SAMPLE, whole + k * BATCH * SAMPLE,
                             (STEPS - k) * BATCH * SAMPLE * sizeof *whole, "samples");
+                if (bytes) CHECK_BYTES(bytes, copy, size, "memory that was to be read only");
                 CHECK(b.pool->count == a.pool->count, "%d", (int)b.pool->count);
                 CHECK(!gan_error(b.ctx), "%s", gan_error_message(b.ctx));
                 gan_destroy(a.ctx), gan_destroy(b.ctx);
-                free(bytes);
+                free(bytes), free(copy);
             }
     }
     TEST_MUST_FAIL ("a run that resumes without its pool is caught") {

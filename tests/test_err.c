@@ -374,6 +374,8 @@ static void bad_calls(void)
     X(gan_f_conv2d(t, z, NULL, NULL)) X(gan_f_conv2d(z, t, NULL, NULL))                                      \
     X(gan_f_conv_transpose2d(t, z, NULL, NULL)) X(gan_max_pool2d(t, 2, 2)) X(gan_avg_pool2d(t, 2, 2))        \
     X(gan_upsample(t, 2, GAN_NEAREST)) X(gan_normalize(t, 1, 1, 1, 1)) X(gan_neg(t))                         \
+    X(gan_affine_sample(t, z, GAN_BORDER_ZEROS)) X(gan_affine_sample(z, t, GAN_BORDER_REFLECT))              \
+    X(gan_augment(t, NULL)) X(gan_instance_noise(t, 1)) X(gan_pool_query(NULL, t, 1))                        \
     X(gan_add_scalar(t, 1)) X(gan_mul_scalar(t, 1)) X(gan_pow_scalar(t, 2)) X(gan_lerp(t, z, z))             \
     X(gan_lerp(z, z, t)) X(gan_softmax(t, 0)) X(gan_log_softmax(t, 0)) X(gan_mse_loss(t, z))                 \
     X(gan_mse_loss(z, t)) X(gan_bce_with_logits(z, t)) X(gan_detach(t)) X(gan_grad(t, z, 0))                 \
