@@ -1545,7 +1545,7 @@ static void spectral_steps(const struct weighted *w, int wrong_axis)
     gan_destroy(r.ctx);
 }
 
-// dL/dW = (G - <G, W / sigma> u v') / sigma with G = dL/d(W / sigma), for L = sum of W x / sigma the sum of x.
+// dL/dW = (G - <G, W / sigma> u v') / sigma with G = dL/d(W / sigma); L = sum W x / sigma has G = sum x.
 static void spectral_slope(int forget)
 {
     const struct weighted *w = &weighted[0];
