@@ -9700,7 +9700,8 @@ static gan_tensor *gan__penalty_drift(const gan__penalty_args *p)
 static gan__param *gan__penalty_state(gan_model *m, const char *layer, const char *part, int ndim,
                                       const int *dim, int *fresh)
 {
-    gan__param *s = gan__param_of(m, layer, part, 0, gan_init_zeros(), ndim, dim, fresh);
+    static const int scalar[1] = {0}; // no dimensions, but not NULL
+    gan__param *s = gan__param_of(m, layer, part, 0, gan_init_zeros(), ndim, dim ? dim : scalar, fresh);
     return s && !gan__state_own(m->ctx, s->state) ? s : NULL;
 }
 
