@@ -485,7 +485,7 @@ GAN_API void gan_model_init(gan_model *m, gan_init weights);
 // Parameters have PyTorch's names (torch.nn.utils.parametrizations): for "fc.weight"
 // "fc.parametrizations.weight.original" with the buffers "fc.parametrizations.weight.0._u" and "...0._v", or
 // "fc.parametrizations.weight.original0" (g) and "...original1" (V); equalised weights keep theirs, as in
-// StyleGAN2-ADA.
+// StyleGAN2-ADA. gan_model_freeze goes by these names: "fc" covers them all.
 #define GAN_PARAMETRIZATIONS(X)                                                                              \
     X(NONE, none) X(SPECTRAL_NORM, spectral_norm) X(WEIGHT_NORM, weight_norm) X(EQUALIZED_LR, equalized_lr)
 typedef enum gan_parametrization {
@@ -11886,7 +11886,8 @@ static gan_tensor *gan__penalty_drift(const gan__penalty_args *p)
 static gan__param *gan__penalty_state(gan_model *m, const char *layer, const char *part, int ndim,
                                       const int *dim, int *fresh)
 {
-    gan__param *s = gan__param_of(m, layer, part, 0, gan_init_zeros(), ndim, dim, fresh);
+    static const int scalar[1] = {0}; // no dimensions, but not NULL
+    gan__param *s = gan__param_of(m, layer, part, 0, gan_init_zeros(), ndim, dim ? dim : scalar, fresh);
     return s && !gan__state_own(m->ctx, s->state) ? s : NULL;
 }
 
@@ -12220,8 +12221,11 @@ GAN_API gan_tensor *gan_penalty_ex(const gan_penalty_desc *desc, const gan_penal
     if (!desc) return gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_penalty_ex: desc is NULL");
     if (!gan__penalty_known(ctx, desc->kind)) return ctx->poison;
     row = &gan__penalties[desc->kind];
-    if (!gan__is_finite(desc->weight) || !gan__is_finite(desc->target) || !gan__is_finite(desc->parameter))
-        return gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: weight, target or parameter is not finite", row->name);
+    if (!gan__is_finite(desc->weight) || !gan__is_finite(desc->target) || !gan__is_finite(desc->parameter) ||
+        desc->every < 0)
+        return gan__fail(ctx, GAN_ERROR_ARGUMENT,
+                         "%s: weight, target and parameter must be finite, every (%d) not negative",
+                         row->name, desc->every);
     if (!gan__penalty_ready(ctx, row, in)) return ctx->poison;
     if (row->player == GAN_PLAYER_GENERATOR) p.m = in->g;
     p.weight = gan__or_default(desc->weight, row->weight);

@@ -1,5 +1,5 @@
-// Layers, their parameters' names, shapes, initial values and gradients (train and eval), and models. A layer
-// or an initialiser without a test function does not compile.
+// Layers, their parameters' names, shapes, initial values and gradients (train and eval), and models. A
+// layer, an initialiser or a parametrisation without a test function does not compile.
 #define GAN_IMPLEMENTATION
 #include "../gan.h"
 
@@ -1287,6 +1287,642 @@ static void fusion(void)
     }
 }
 
+// ---- reparametrised weights
+
+static gan_tensor *make_weighted_linear(gan_model *m, gan_tensor *x, const int *i)
+{
+    return gan_linear(m, "fc", x, i[0]);
+}
+static gan_tensor *make_weighted_conv(gan_model *m, gan_tensor *x, const int *i)
+{
+    return gan_conv2d(m, "fc", x, i[0], 3, 2, 1);
+}
+static gan_tensor *make_weighted_up(gan_model *m, gan_tensor *x, const int *i)
+{
+    return gan_conv_transpose2d(m, "fc", x, i[0], 4, 2, 1);
+}
+static gan_tensor *make_weighted_embedding(gan_model *m, gan_tensor *x, const int *i)
+{
+    return gan_embedding(m, "fc", x, 6, i[0]);
+}
+
+// Each way to a weight: its layer, an input, the shape of W, the axis of its outputs.
+static const struct weighted {
+    const char *what;
+    build *make;
+    int out, ndim, dims[4], wdims[4], wndim, axis;
+    double fan_in;
+} weighted[] = {
+    {"linear", make_weighted_linear, 4, 2, {3, 5}, {4, 5}, 2, 0, 5},
+    {"conv2d", make_weighted_conv, 4, 4, {2, 3, 5, 5}, {4, 3, 3, 3}, 4, 0, 27},
+    {"conv_transpose2d", make_weighted_up, 4, 4, {2, 3, 3, 3}, {3, 4, 4, 4}, 4, 1, 48},
+    {"embedding", make_weighted_embedding, 4, 1, {3}, {6, 4}, 2, 0, 1},
+};
+
+typedef struct weight_run {
+    gan_context *ctx;
+    gan_model *m;
+    gan_tensor *x;
+    plan q;
+} weight_run;
+
+// Call it with a plan that outlives the run.
+static void weight_begin(weight_run *r, const struct weighted *w, gan_parametrization kind, gan_real gain,
+                         gan_real lr)
+{
+    memset(r, 0, sizeof *r);
+    r->ctx = gan_create(NULL);
+    r->q.make = w->make, r->q.i[0] = w->out;
+    r->m = gan_model_create(r->ctx, "m", model_forward, &r->q);
+    gan_model_parametrize(r->m, NULL, kind, gain, lr);
+    check_seed(5);
+    r->x = gan_tensor_create(r->ctx, w->ndim, w->dims);
+    for (size_t k = 0; k < gan_numel(r->x); ++k)
+        gan_data(r->x)[k] = (gan_real)(w->ndim == 1 ? (double)k : check_uniform(-1, 1));
+}
+
+// The layer's output without any parametrisation, with this weight (and the model's own bias).
+static gan_tensor *plain_output(weight_run *r, const struct weighted *w, const double *weight,
+                                double bias_scale)
+{
+    gan_tensor *t = gan_tensor_create(r->ctx, w->wndim, w->wdims), *b = gan_model_find(r->m, "fc.bias");
+    gan_conv2d_desc d;
+    for (size_t k = 0; k < gan_numel(t); ++k) gan_data(t)[k] = (gan_real)weight[k];
+    if (b) b = gan_mul_scalar(b, (gan_real)bias_scale);
+    memset(&d, 0, sizeof d);
+    d.stride[0] = 2, d.padding[0] = 1;
+    if (w->ndim == 1) return gan_take(t, r->x);
+    if (w->wndim == 2) return gan_f_linear(r->x, t, b);
+    return w->axis ? gan_f_conv_transpose2d(r->x, t, b, &d) : gan_f_conv2d(r->x, t, b, &d);
+}
+
+static void check_output(weight_run *r, const struct weighted *w, const double *weight, double bias_scale)
+{
+    gan_tensor *y = gan_forward(r->m, r->x, NULL), *want = plain_output(r, w, weight, bias_scale);
+    CHECK(gan_error(r->ctx) == 0, "%s", gan_error_message(r->ctx));
+    if (!gan_error(r->ctx))
+        CHECK_ARRAY(gan_numel(want), gan_data(y), gan_data(want), TOL * 10, TOL * 10, "the layer's output");
+}
+
+// Entry (row, column) of a weight as a matrix whose rows are the outputs, and back.
+static size_t weight_at(const struct weighted *w, int row, int column)
+{
+    int inner = 1, i;
+    if (!w->axis) {
+        for (i = 1; i < w->wndim; ++i) inner *= w->wdims[i];
+        return (size_t)(row * inner + column);
+    }
+    for (i = 2; i < w->wndim; ++i) inner *= w->wdims[i];
+    return (size_t)((column / inner * w->wdims[1] + row) * inner + column % inner);
+}
+
+enum { MOST_ROWS = 8, MOST_COLUMNS = 64 };
+
+static int weight_matrix(const struct weighted *w, gan_tensor *t, double mat[MOST_ROWS][MOST_COLUMNS],
+                         int *rows)
+{
+    const int columns = (int)gan_numel(t) / w->wdims[w->axis];
+    *rows = w->wdims[w->axis];
+    for (int i = 0; i < *rows; ++i)
+        for (int j = 0; j < columns; ++j) mat[i][j] = (double)gan_data(t)[weight_at(w, i, j)];
+    return columns;
+}
+
+// The largest singular value: Jacobi's rotations on W W'.
+static double largest_singular(double mat[MOST_ROWS][MOST_COLUMNS], int rows, int columns)
+{
+    double a[MOST_ROWS][MOST_ROWS], most = 0;
+    int i, j, k, p, q, sweep;
+    for (i = 0; i < rows; ++i)
+        for (j = 0; j < rows; ++j)
+            for (a[i][j] = 0, k = 0; k < columns; ++k) a[i][j] += mat[i][k] * mat[j][k];
+    for (sweep = 0; sweep < 30; ++sweep)
+        for (p = 0; p < rows; ++p)
+            for (q = p + 1; q < rows; ++q) {
+                const double angle = .5 * atan2(2 * a[p][q], a[q][q] - a[p][p]), c = cos(angle),
+                             s = sin(angle);
+                for (k = 0; k < rows; ++k) {
+                    const double x = a[k][p], y = a[k][q];
+                    a[k][p] = c * x - s * y, a[k][q] = s * x + c * y;
+                }
+                for (k = 0; k < rows; ++k) {
+                    const double x = a[p][k], y = a[q][k];
+                    a[p][k] = c * x - s * y, a[q][k] = s * x + c * y;
+                }
+            }
+    for (i = 0; i < rows; ++i) most = fmax(most, a[i][i]);
+    return sqrt(most);
+}
+
+// One power iteration on u and v; returns sigma = u' W v.
+static double power_iteration(double mat[MOST_ROWS][MOST_COLUMNS], int rows, int columns, double *u,
+                              double *v)
+{
+    double n = 0, sigma = 0;
+    int i, j;
+    for (i = 0; i < rows; ++i) {
+        for (u[i] = 0, j = 0; j < columns; ++j) u[i] += mat[i][j] * v[j];
+        n += u[i] * u[i];
+    }
+    for (i = 0; i < rows; ++i) u[i] /= sqrt(n);
+    for (n = 0, j = 0; j < columns; ++j) {
+        for (v[j] = 0, i = 0; i < rows; ++i) v[j] += mat[i][j] * u[i];
+        n += v[j] * v[j];
+    }
+    for (j = 0; j < columns; ++j) v[j] /= sqrt(n);
+    for (i = 0; i < rows; ++i)
+        for (j = 0; j < columns; ++j) sigma += u[i] * mat[i][j] * v[j];
+    return sigma;
+}
+
+#ifdef GAN_DOUBLE
+static gan_tensor *weight_f(gan_context *ctx, gan_tensor **x, void *user)
+{
+    weight_run *r = (weight_run *)user;
+    (void)ctx;
+    return gan_mul(x[0], gan_forward(r->m, r->x, NULL));
+}
+#endif
+
+// Gradients by input and parameters with u and v held still, orders 1 and 2.
+static void weight_gradients(const struct weighted *w, gan_parametrization kind)
+{
+#ifdef GAN_DOUBLE
+    TESTF ("%s of %s: gradients, orders 1 and 2", gan_parametrization_name(kind), w->what) {
+        weight_run r;
+        gan_tensor *all[16], *y;
+        int n = 0, i, dim[GAN_MAX_DIMS];
+        weight_begin(&r, w, kind, 0, 2);
+        gan_model_mode(r.m, GAN_EVAL);
+        y = gan_forward(r.m, r.x, NULL);
+        for (i = 0; i < gan_ndim(y); ++i) dim[i] = gan_dim(y, i);
+        all[n++] = w->ndim == 1 ? gan_full(r.ctx, 1, 0) : r.x; // an index has no gradient
+        all[n++] = gan_tensor_create(r.ctx, gan_ndim(y), dim);
+        for (size_t k = 0; k < gan_numel(y); ++k) gan_data(all[1])[k] = (gan_real)check_uniform(-1.5, 1.5);
+        for (i = 0; i < gan_model_count(r.m); ++i)
+            if (!strstr(gan_model_name(r.m, i), ".0._")) all[n++] = gan_model_tensor(r.m, i);
+        if (w->ndim == 1) {
+            check_gradient(r.ctx, weight_f, &r, n - 1, all + 1, 1, w->what);
+            check_gradient(r.ctx, weight_f, &r, n - 1, all + 1, 2, w->what);
+        } else {
+            check_gradient(r.ctx, gradient_f, r.m, n, all, 1, w->what);
+            check_gradient(r.ctx, gradient_fg, r.m, n, all, 2, w->what);
+        }
+        gan_destroy(r.ctx);
+    }
+#else
+    (void)w, (void)kind;
+#endif
+}
+
+static void parametrization_none(void)
+{
+    TEST ("none: the parameter itself, under its own name, to the bit") {
+        weight_run r, plain;
+        gan_tensor *a, *b;
+        weight_begin(&r, &weighted[1], GAN_PARAMETRIZATION_NONE, 0, 0);
+        weight_begin(&plain, &weighted[1], GAN_PARAMETRIZATION_SPECTRAL_NORM, 0, 0);
+        plain.m->rules = NULL; // nothing was said
+        a = gan_forward(r.m, r.x, NULL), b = gan_forward(plain.m, plain.x, NULL);
+        CHECK(same_bits(a, b) && gan_model_count(r.m) == 2, "%d parameters", gan_model_count(r.m));
+        CHECK(gan_model_find(r.m, "fc.weight") != NULL, "fc.weight");
+        gan_destroy(r.ctx);
+        gan_destroy(plain.ctx);
+    }
+}
+
+// sigma_wrong: what a wrong implementation would take.
+static void spectral_steps(const struct weighted *w, int wrong_axis)
+{
+    struct weighted read = *w;
+    double mat[MOST_ROWS][MOST_COLUMNS], u[MOST_ROWS], v[MOST_COLUMNS], weight[256], sigma;
+    weight_run r;
+    gan_tensor *t, *tu, *tv;
+    int rows, columns, i, step;
+    weight_begin(&r, w, GAN_PARAMETRIZATION_SPECTRAL_NORM, 0, 0);
+    gan_model_mode(r.m, GAN_EVAL);
+    (void)gan_forward(r.m, r.x, NULL);
+    t = gan_model_find(r.m, "fc.parametrizations.weight.original");
+    tu = gan_model_find(r.m, "fc.parametrizations.weight.0._u");
+    tv = gan_model_find(r.m, "fc.parametrizations.weight.0._v");
+    CHECK(t && tu && tv && !gan_model_find(r.m, "fc.weight"), "PyTorch's names");
+    if (!t || !tu || !tv) return;
+    if (wrong_axis) read.axis = 0;
+    columns = weight_matrix(&read, t, mat, &rows);
+    CHECK((int)gan_numel(tu) == rows && (int)gan_numel(tv) == columns, "u has %d and v %d numbers",
+          (int)gan_numel(tu), (int)gan_numel(tv));
+    if (wrong_axis) {
+        gan_destroy(r.ctx);
+        return;
+    }
+    for (i = 0; i < rows; ++i) gan_data(tu)[i] = (gan_real)(i == 0);
+    for (i = 0; i < columns; ++i) v[i] = check_uniform(-1, 1), gan_data(tv)[i] = (gan_real)v[i];
+    gan_model_mode(r.m, GAN_TRAIN);
+    for (step = 0; step < 3; ++step) { // one iteration a forward, then W / sigma
+        sigma = power_iteration(mat, rows, columns, u, v);
+        for (size_t k = 0; k < gan_numel(t); ++k) weight[k] = (double)gan_data(t)[k] / sigma;
+        check_output(&r, w, weight, 1);
+        CHECK_ARRAY(rows, gan_data(tu), u, TOL, TOL, "u");
+        CHECK_ARRAY(columns, gan_data(tv), v, TOL, TOL, "v");
+    }
+    for (step = 0; step < 300; ++step) {
+        gan_scope_open(r.ctx);
+        (void)gan_forward(r.m, r.x, NULL);
+        gan_scope_close(r.ctx);
+    }
+    sigma = largest_singular(mat, rows, columns);
+    for (size_t k = 0; k < gan_numel(t); ++k) weight[k] = (double)gan_data(t)[k] / sigma;
+    check_output(&r, w, weight, 1);
+    for (i = 0; i < rows; ++i)
+        for (int j = 0; j < columns; ++j) mat[i][j] = weight[weight_at(w, i, j)];
+    CHECK_NEAR(largest_singular(mat, rows, columns), 1, 1e-10, "the largest singular value of what is used");
+    for (i = 0; i < rows; ++i) u[i] = (double)gan_data(tu)[i];
+    for (i = 0; i < columns; ++i) v[i] = (double)gan_data(tv)[i];
+    gan_model_mode(r.m, GAN_EVAL);
+    (void)gan_forward(r.m, r.x, NULL);
+    CHECK_ARRAY(rows, gan_data(tu), u, 0, 0, "u in GAN_EVAL");
+    CHECK_ARRAY(columns, gan_data(tv), v, 0, 0, "v in GAN_EVAL");
+    gan_destroy(r.ctx);
+}
+
+// dL/dW = (G - <G, W / sigma> u v') / sigma with G = dL/d(W / sigma); L = sum W x / sigma has G = sum x.
+static void spectral_slope(int forget)
+{
+    const struct weighted *w = &weighted[0];
+    weight_run r;
+    gan_tensor *t, *g;
+    double mat[MOST_ROWS][MOST_COLUMNS], sigma = 0, dot = 0, G[5] = {0};
+    const gan_real *u, *v;
+    int rows, columns, i, j;
+    weight_begin(&r, w, GAN_PARAMETRIZATION_SPECTRAL_NORM, 0, 0);
+    gan_model_mode(r.m, GAN_EVAL);
+    g = gan_sum_all(gan_forward(r.m, r.x, NULL));
+    t = gan_model_find(r.m, "fc.parametrizations.weight.original");
+    u = gan_data(gan_model_find(r.m, "fc.parametrizations.weight.0._u"));
+    v = gan_data(gan_model_find(r.m, "fc.parametrizations.weight.0._v"));
+    g = gan_grad(g, t, 0);
+    columns = weight_matrix(w, t, mat, &rows);
+    for (i = 0; i < 3; ++i)
+        for (j = 0; j < columns; ++j) G[j] += (double)gan_data(r.x)[i * columns + j];
+    for (i = 0; i < rows; ++i)
+        for (j = 0; j < columns; ++j) sigma += (double)u[i] * mat[i][j] * (double)v[j];
+    for (i = 0; i < rows; ++i)
+        for (j = 0; j < columns; ++j) dot += G[j] * mat[i][j] / sigma;
+    for (i = 0; i < rows; ++i)
+        for (j = 0; j < columns; ++j)
+            CHECK_NEAR(gan_data(g)[i * columns + j],
+                       (G[j] - (forget ? 0 : dot * (double)u[i] * (double)v[j])) / sigma, TOL * 10, "slope");
+    gan_destroy(r.ctx);
+}
+
+static void parametrization_spectral_norm(void)
+{
+    size_t i;
+    for (i = 0; i < COUNT(weighted); ++i) {
+        TESTF ("spectral_norm of %s: an iteration a forward, W / sigma; in the long run sigma is the largest "
+               "singular value (Jacobi); GAN_EVAL changes nothing",
+               weighted[i].what) {
+            spectral_steps(&weighted[i], 0);
+        }
+        weight_gradients(&weighted[i], GAN_PARAMETRIZATION_SPECTRAL_NORM);
+    }
+    TEST_MUST_FAIL ("conv_transpose2d with its inputs for outputs is caught") {
+        spectral_steps(&weighted[2], 1);
+    }
+    TEST ("spectral_norm's gradient is (G - <G, W / sigma> u v') / sigma: Miyato 2018, eq. 12") {
+        spectral_slope(0);
+    }
+    TEST_MUST_FAIL ("a sigma without a gradient is caught") { spectral_slope(1); }
+    TEST ("spectral_norm starts with 15 iterations: v = W' u / |W' u| at once, sigma near the largest one") {
+        weight_run r;
+        double mat[MOST_ROWS][MOST_COLUMNS], u[MOST_ROWS], v[MOST_COLUMNS], sigma = 0;
+        int rows, columns, k;
+        weight_begin(&r, &weighted[1], GAN_PARAMETRIZATION_SPECTRAL_NORM, 0, 0);
+        gan_model_mode(r.m, GAN_EVAL);
+        (void)gan_forward(r.m, r.x, NULL);
+        columns = weight_matrix(&weighted[1], gan_model_tensor(r.m, 0), mat, &rows);
+        for (k = 0; k < rows; ++k) u[k] = (double)gan_data(gan_model_tensor(r.m, 1))[k];
+        for (k = 0; k < columns; ++k) v[k] = (double)gan_data(gan_model_tensor(r.m, 2))[k];
+        for (k = 0; k < rows * columns; ++k)
+            sigma += u[k / columns] * mat[k / columns][k % columns] * v[k % columns];
+        CHECK_NEAR(sigma / largest_singular(mat, rows, columns), 1, .03, "sigma");
+        CHECK_NEAR(power_iteration(mat, rows, columns, u, v), sigma, .01 * sigma, "one more");
+        gan_destroy(r.ctx);
+    }
+    TEST ("a weight of zeros stays zero, a NaN leaves u and v alone") {
+        weight_run r;
+        gan_tensor *y, *u;
+        gan_real was;
+        weight_begin(&r, &weighted[0], GAN_PARAMETRIZATION_SPECTRAL_NORM, 0, 0);
+        gan_model_init(r.m, gan_init_zeros());
+        y = gan_forward(r.m, r.x, NULL);
+        for (size_t k = 0; k < gan_numel(y); ++k) CHECK_NEAR(gan_data(y)[k], 0, 0, "output");
+        u = gan_model_tensor(r.m, 1);
+        was = gan_item(u);
+        CHECK(isfinite((double)was), "%g", (double)was);
+        gan_data(gan_model_tensor(r.m, 0))[0] = (gan_real)NAN;
+        (void)gan_forward(r.m, r.x, NULL);
+        CHECK(gan_item(u) == was, "%g, was %g", (double)gan_item(u), (double)was);
+        gan_destroy(r.ctx);
+    }
+    TEST ("spectral_norm goes on after gan_save and gan_load to the bit") {
+        const char *path = test_path("spectral.safetensors");
+        weight_run r[3];
+        gan_tensor *y[3];
+        int k, step;
+        for (k = 0; k < 3; ++k) weight_begin(&r[k], &weighted[1], GAN_PARAMETRIZATION_SPECTRAL_NORM, 0, 0);
+        for (step = 0; step < 5; ++step) (void)gan_forward(r[0].m, r[0].x, NULL);
+        for (step = 0; step < 2; ++step) (void)gan_forward(r[1].m, r[1].x, NULL);
+        CHECK(gan_save(r[1].ctx, path) == 0 && gan_load(r[2].ctx, path) == 0, "%s",
+              gan_error_message(r[2].ctx));
+        for (step = 0; step < 3; ++step) (void)gan_forward(r[2].m, r[2].x, NULL);
+        for (k = 0; k < 3; ++k) y[k] = gan_forward(r[k].m, r[k].x, NULL);
+        CHECK(same_bits(y[0], y[2]), "the outputs differ");
+        CHECK(!same_bits(y[0], y[1]), "three iterations make no difference");
+        for (k = 0; k < 3; ++k) gan_destroy(r[k].ctx);
+    }
+}
+
+static void norm_values(int wrong)
+{
+    for (size_t i = 0; i < COUNT(weighted); ++i) {
+        const struct weighted *w = &weighted[i];
+        weight_run r;
+        gan_tensor *g, *v, *dg, *dv, *y;
+        double weight[256], by_g = 0;
+        int rows = w->wdims[0], n, k, j;
+        weight_begin(&r, w, GAN_PARAMETRIZATION_WEIGHT_NORM, 0, 0);
+        (void)gan_forward(r.m, r.x, NULL);
+        g = gan_model_find(r.m, "fc.parametrizations.weight.original0");
+        v = gan_model_find(r.m, "fc.parametrizations.weight.original1");
+        CHECK(g && v && gan_ndim(g) == w->wndim && (int)gan_numel(g) == rows, "PyTorch's names and shapes");
+        if (!g || !v) return;
+        n = (int)gan_numel(v) / rows;
+        for (k = 0; k < rows * n; ++k) weight[k] = (double)gan_data(v)[k];
+        check_output(&r, w, weight, 1); // at first g = |v|
+        scramble(r.m);
+        for (k = 0; k < rows; ++k) {
+            double s = 0;
+            for (j = 0; j < n; ++j) s += pow((double)gan_data(v)[k * n + j], 2);
+            for (j = 0; j < n; ++j)
+                weight[k * n + j] =
+                    (double)gan_data(g)[k] * (double)gan_data(v)[k * n + j] / (wrong ? s : sqrt(s));
+        }
+        check_output(&r, w, weight, 1);
+        y = gan_sum_all(gan_square(gan_forward(r.m, r.x, NULL)));
+        dg = gan_grad(y, g, 0), dv = gan_grad(y, v, 0);
+        for (j = 0; j < n; ++j) by_g += (double)gan_data(dv)[j] * (double)gan_data(v)[j];
+        CHECK_NEAR(by_g, 0, TOL * 1000, "V's gradient is orthogonal to V (Salimans and Kingma 2016, eq. 3)");
+        CHECK(isfinite((double)gan_item(dg)), "by g");
+        gan_destroy(r.ctx);
+    }
+}
+
+static void parametrization_weight_norm(void)
+{
+    for (size_t i = 0; i < COUNT(weighted); ++i)
+        weight_gradients(&weighted[i], GAN_PARAMETRIZATION_WEIGHT_NORM);
+    TEST ("weight_norm is g V / |V|, a norm for each index of dimension 0; at first g = |V|") {
+        norm_values(0);
+    }
+    TEST_MUST_FAIL ("a norm without its root is caught") { norm_values(1); }
+    TEST ("weight_norm of zeros makes no NaN") {
+        weight_run r;
+        gan_tensor *y;
+        weight_begin(&r, &weighted[0], GAN_PARAMETRIZATION_WEIGHT_NORM, 0, 0);
+        gan_model_init(r.m, gan_init_zeros());
+        y = gan_forward(r.m, r.x, NULL);
+        CHECK_NEAR(gan_item(y), 0, 0, "output");
+        y = gan_grad(gan_sum_all(y), gan_model_tensor(r.m, 0), 0);
+        CHECK(isfinite((double)gan_item(y)), "gradient %g", (double)gan_item(y));
+        gan_destroy(r.ctx);
+    }
+}
+
+static void equalized_values(double gain, double lr, double fan_scale)
+{
+    for (size_t i = 0; i < COUNT(weighted); ++i) {
+        const struct weighted *w = &weighted[i];
+        weight_run r;
+        gan_tensor *t, *b;
+        double weight[256];
+        weight_begin(&r, w, GAN_PARAMETRIZATION_EQUALIZED_LR, (gan_real)gain, (gan_real)lr);
+        (void)gan_forward(r.m, r.x, NULL);
+        t = gan_model_find(r.m, "fc.weight"), b = gan_model_find(r.m, "fc.bias");
+        CHECK(t != NULL, "fc.weight");
+        if (!t) return;
+        for (size_t k = 0; b && k < gan_numel(b); ++k) {
+            CHECK_NEAR(gan_data(b)[k], 0, 0, "the bias at first");
+            gan_data(b)[k] = (gan_real)check_uniform(-1, 1);
+        }
+        for (size_t k = 0; k < gan_numel(t); ++k)
+            weight[k] = (double)gan_data(t)[k] * (gain > 0 ? gain : sqrt(2.)) * (lr > 0 ? lr : 1) /
+                        sqrt(w->fan_in * fan_scale);
+        check_output(&r, w, weight, lr > 0 ? lr : 1);
+        gan_destroy(r.ctx);
+    }
+}
+
+static void parametrization_equalized_lr(void)
+{
+    for (size_t i = 0; i < COUNT(weighted); ++i)
+        weight_gradients(&weighted[i], GAN_PARAMETRIZATION_EQUALIZED_LR);
+    TEST ("equalized_lr is gain lr / sqrt(fan_in) W, biases lr b from 0; gain sqrt(2), lr 1") {
+        equalized_values(0, 0, 1);
+    }
+    TEST ("equalized_lr with gain 1 and StyleGAN's lr .01") { equalized_values(1, .01, 1); }
+    TEST_MUST_FAIL ("another fan_in is caught") { equalized_values(0, 0, 2); }
+    for (int mapping = 0; mapping < 2; ++mapping)
+        TESTF ("equalized_lr draws W from N(0, 1 / lr^2), whatever the model's initialiser, lr %g",
+               mapping ? .01 : 1.) {
+            gan_context *ctx = gan_create(NULL);
+            plan q;
+            gan_model *m;
+            memset(&q, 0, sizeof q);
+            q.make = make_weighted_linear, q.i[0] = 100;
+            m = gan_model_create(ctx, "m", model_forward, &q);
+            gan_model_init(m, gan_init_normal(5, (gan_real).02));
+            gan_model_parametrize(m, NULL, GAN_PARAMETRIZATION_EQUALIZED_LR, 0, mapping ? (gan_real).01 : 0);
+            (void)gan_forward(m, gan_zeros(ctx, 2, 1, 100), NULL);
+            is_normal(gan_model_find(m, "fc.weight"), 0, mapping ? 100 : 1);
+            gan_destroy(ctx);
+        }
+    TEST ("equalized_lr leaves zeros zero") {
+        weight_run r;
+        weight_begin(&r, &weighted[0], GAN_PARAMETRIZATION_EQUALIZED_LR, 0, 0);
+        gan_model_init(r.m, gan_init_zeros());
+        (void)gan_forward(r.m, r.x, NULL);
+        is_all(gan_model_find(r.m, "fc.weight"), 0);
+        gan_destroy(r.ctx);
+    }
+}
+
+static gan_tensor *many_weights(gan_model *m, gan_tensor *x, const int *i)
+{
+    gan_tensor *own = gan_weight(m, "own", gan_init_default(), 2, 4, 4), *style, *v;
+    (void)i;
+    style = gan_weight(m, "style.kernel", gan_init_default(), 2, 4, 4);
+    v = gan_weight(m, "v", gan_init_normal(0, 1), 1, 4);
+    x = gan_batch_norm(m, "n", gan_linear(m, "block.a", gan_linear(m, "block.b", x, 4), 4));
+    return gan_mul(v, gan_f_linear(gan_f_linear(x, own, NULL), style, NULL));
+}
+
+static void weights_of_ones_own(void)
+{
+    TEST ("gan_weight takes the parametrisation too, with PyTorch's names; gains of norms and biases are "
+          "left alone") {
+        gan_context *ctx = gan_create(NULL);
+        plan q;
+        gan_model *m;
+        gan_tensor *x = gan_rand_normal(ctx, 2, 5, 4);
+        static const char *const names[] = {"parametrizations.own.original",
+                                            "parametrizations.own.0._u",
+                                            "style.parametrizations.kernel.original",
+                                            "style.parametrizations.kernel.0._v",
+                                            "parametrizations.v.original",
+                                            "block.b.parametrizations.weight.original",
+                                            "block.b.bias",
+                                            "n.weight",
+                                            "n.bias"};
+        memset(&q, 0, sizeof q);
+        q.make = many_weights;
+        m = gan_model_create(ctx, "m", model_forward, &q);
+        gan_model_parametrize(m, NULL, GAN_PARAMETRIZATION_SPECTRAL_NORM, 0, 0);
+        gan_model_parametrize(m, "block.a", GAN_PARAMETRIZATION_NONE, 0, 0);
+        (void)gan_forward(m, x, NULL);
+        CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+        for (size_t k = 0; k < COUNT(names); ++k) CHECK(gan_model_find(m, names[k]) != NULL, "%s", names[k]);
+        CHECK(gan_model_find(m, "block.a.weight") != NULL, "the exception");
+        gan_destroy(ctx);
+    }
+    TEST ("a vector is divided by its norm; without a parametrisation gan_weight is gan_param to the bit") {
+        gan_context *ctx = gan_create(NULL);
+        plan q;
+        gan_model *m, *plain;
+        gan_tensor *w, *v;
+        double s = 0;
+        int k;
+        memset(&q, 0, sizeof q);
+        q.make = many_weights;
+        m = gan_model_create(ctx, "m", model_forward, &q),
+        plain = gan_model_create(ctx, "p", model_forward, &q);
+        gan_model_parametrize(m, NULL, GAN_PARAMETRIZATION_SPECTRAL_NORM, 0, 0);
+        w = gan_weight(m, "v", gan_init_normal(0, 1), 1, 4);
+        v = gan_model_find(m, "parametrizations.v.original");
+        for (k = 0; k < 4; ++k) s += pow((double)gan_data(v)[k], 2);
+        for (k = 0; k < 4; ++k) CHECK_NEAR(gan_data(w)[k], (double)gan_data(v)[k] / sqrt(s), TOL, "v / |v|");
+        w = gan_weight(plain, "v", gan_init_normal(0, 1), 1, 4);
+        CHECK(w == gan_param(plain, "v", gan_init_normal(0, 1), 1, 4), "another tensor");
+        CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+        gan_destroy(ctx);
+    }
+    TEST ("the last word counts for weights that are yet to come; for one that is there it is an error") {
+        static const struct {
+            const char *prefix[3];
+            gan_parametrization kind[3];
+            const char *name;
+        } words[] = {
+            {{NULL, "fc", NULL}, {GAN_PARAMETRIZATION_SPECTRAL_NORM, GAN_PARAMETRIZATION_NONE}, "fc.weight"},
+            {{"fc", NULL, NULL},
+             {GAN_PARAMETRIZATION_NONE, GAN_PARAMETRIZATION_SPECTRAL_NORM},
+             "fc.parametrizations.weight.original"},
+            {{"fc.weight", "f", "fc.weight.x"},
+             {GAN_PARAMETRIZATION_WEIGHT_NORM, GAN_PARAMETRIZATION_NONE, GAN_PARAMETRIZATION_NONE},
+             "fc.parametrizations.weight.original1"},
+            {{"fc.bias", "fc.b", "b"},
+             {GAN_PARAMETRIZATION_SPECTRAL_NORM, GAN_PARAMETRIZATION_SPECTRAL_NORM},
+             "fc.weight"},
+        };
+        for (size_t k = 0; k < COUNT(words); ++k) {
+            weight_run r;
+            memset(&r, 0, sizeof r);
+            r.ctx = gan_create(NULL);
+            r.q.make = make_weighted_linear, r.q.i[0] = 4;
+            r.m = gan_model_create(r.ctx, "m", model_forward, &r.q);
+            for (int j = 0; j < (k == 2 ? 3 : 2); ++j)
+                gan_model_parametrize(r.m, words[k].prefix[j], words[k].kind[j], 0, 0);
+            (void)gan_forward(r.m, gan_zeros(r.ctx, 2, 1, 3), NULL);
+            CHECK(gan_model_find(r.m, words[k].name) != NULL, "%s", words[k].name);
+            gan_model_parametrize(r.m, "other", GAN_PARAMETRIZATION_EQUALIZED_LR, 0, 0);
+            CHECK(gan_error(r.ctx) == 0, "%s", gan_error_message(r.ctx));
+            gan_model_parametrize(r.m, NULL, GAN_PARAMETRIZATION_EQUALIZED_LR, 0, 0);
+            CHECK(gan_error(r.ctx) == GAN_ERROR_STATE, "%d", gan_error(r.ctx));
+            CHECK_TEXT(gan_error_message(r.ctx), "m.fc.weight");
+            gan_destroy(r.ctx);
+        }
+    }
+    TEST ("bad parametrisations are errors, NULL is tolerated, names have a limit") {
+        weight_run r;
+        char name[140];
+        weight_begin(&r, &weighted[0], GAN_PARAMETRIZATION_NONE, 0, 0);
+        gan_model_parametrize(NULL, NULL, GAN_PARAMETRIZATION_NONE, 0, 0);
+        CHECK(gan_weight(NULL, "w", gan_init_zeros(), 1, 3) == NULL, "no model");
+        CHECK(gan_error(r.ctx) == 0, "%s", gan_error_message(r.ctx));
+        gan_model_parametrize(r.m, NULL, (gan_parametrization)9, 0, 0);
+        CHECK(gan_error(r.ctx) == GAN_ERROR_ARGUMENT, "%d", gan_error(r.ctx));
+        gan_error_clear(r.ctx);
+        gan_model_parametrize(r.m, NULL, GAN_PARAMETRIZATION_EQUALIZED_LR, (gan_real)NAN, 0);
+        CHECK(gan_error(r.ctx) == GAN_ERROR_ARGUMENT, "%d", gan_error(r.ctx));
+        gan_error_clear(r.ctx);
+        gan_model_parametrize(r.m, NULL, GAN_PARAMETRIZATION_EQUALIZED_LR, 0, -1);
+        CHECK(gan_error(r.ctx) == GAN_ERROR_ARGUMENT, "%d", gan_error(r.ctx));
+        gan_error_clear(r.ctx);
+        gan_model_parametrize(r.m, NULL, GAN_PARAMETRIZATION_SPECTRAL_NORM, 0, 0);
+        CHECK(gan_data(gan_weight(r.m, NULL, gan_init_zeros(), 1, 3)) == NULL, "no name");
+        CHECK(gan_error(r.ctx) == GAN_ERROR_NAME, "%d", gan_error(r.ctx));
+        gan_error_clear(r.ctx);
+        memset(name, 'a', sizeof name), name[120] = 0;
+        CHECK(gan_data(gan_weight(r.m, name, gan_init_zeros(), 1, 3)) == NULL, "a long name");
+        CHECK(gan_error(r.ctx) == GAN_ERROR_NAME, "%d", gan_error(r.ctx));
+        gan_error_clear(r.ctx);
+        CHECK(gan_data(gan_weight(r.m, "s", gan_init_zeros(), 0)) == NULL, "a scalar");
+        CHECK(gan_error(r.ctx) == GAN_ERROR_SHAPE, "%d", gan_error(r.ctx));
+        CHECK(strcmp(gan_parametrization_name((gan_parametrization)-1), "unknown") == 0, "the name of none");
+        gan_destroy(r.ctx);
+    }
+}
+
+static const struct {
+    gan_parametrization kind;
+    const char *name;
+    void (*run)(void);
+} parametrizations[] = {
+#define ROW(id, name) {GAN_PARAMETRIZATION_##id, #name, parametrization_##name},
+    GAN_PARAMETRIZATIONS(ROW)
+#undef ROW
+};
+
+static void reparametrised(void)
+{
+    for (size_t i = 0; i < COUNT(parametrizations); ++i) {
+        parametrizations[i].run();
+        TESTF ("%s: its name; no heap call in its steady state; the same bits each time",
+               parametrizations[i].name) {
+            weight_run r, again;
+            uint64_t calls = 0;
+            gan_tensor *a, *b;
+            weight_begin(&r, &weighted[1], parametrizations[i].kind, 0, 0);
+            weight_begin(&again, &weighted[1], parametrizations[i].kind, 0, 0);
+            CHECK(strcmp(gan_parametrization_name(parametrizations[i].kind), parametrizations[i].name) == 0,
+                  "%s", gan_parametrization_name(parametrizations[i].kind));
+            for (int k = 0; k < 6; ++k) {
+                gan_scope_open(r.ctx);
+                (void)gan_grad(gan_sum_all(gan_forward(r.m, r.x, NULL)), gan_model_tensor(r.m, 0), 0);
+                gan_scope_close(r.ctx);
+                (void)gan_forward(again.m, again.x, NULL);
+                if (k == 2) calls = gan_memory(r.ctx).heap_calls;
+            }
+            CHECK(gan_memory(r.ctx).heap_calls == calls, "%d more",
+                  (int)(gan_memory(r.ctx).heap_calls - calls));
+            a = gan_forward(r.m, r.x, NULL), b = gan_forward(again.m, again.x, NULL);
+            CHECK(same_bits(a, b), "bits differ");
+            gan_destroy(r.ctx);
+            gan_destroy(again.ctx);
+        }
+    }
+    weights_of_ones_own();
+}
+
 int main(void)
 {
     size_t i;
@@ -1295,6 +1931,7 @@ int main(void)
     models();
     unrecorded();
     fusion();
+    reparametrised();
     printf("%d layers\n", (int)COUNT(layers));
 #ifdef GAN_DOUBLE
     printf("%d gradient checks: worst error %.3g, at most %.3g of the tolerance\n", gradchecks,

@@ -181,6 +181,7 @@ static void penalty_gradients(gan_penalty_kind kind, gan_model_function *player,
         gan_model_mode(s.d, GAN_EVAL), gan_model_mode(s.g, GAN_EVAL);
         for (i = 0; i < gan_model_count(m); ++i) {
             gan_tensor *t = gan_model_tensor(m, i);
+            if (strstr(gan_model_name(m, i), ".0._")) continue; // u and v of a spectral norm
             if (strncmp(gan_model_name(m, i), "penalty.", 8)) all[n++] = t;
             else
                 for (size_t k = 0; k < gan_numel(t); ++k) gan_data(t)[k] += (gan_real)check_uniform(.1, .4);
@@ -198,8 +199,15 @@ static void penalty_gradients(gan_penalty_kind kind, gan_model_function *player,
 #endif
 }
 
+static gan_tensor *spectral_critic(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    if (!gan_model_count(m)) gan_model_parametrize(m, NULL, GAN_PARAMETRIZATION_SPECTRAL_NORM, 0, 0);
+    return smooth_critic(m, x, label);
+}
+
 static void critic_gradients(gan_penalty_kind kind)
 {
+    penalty_gradients(kind, spectral_critic, 2, (int[]){3, 2}, "smooth critic with spectral norm");
     penalty_gradients(kind, smooth_critic, 2, (int[]){3, 2}, "smooth critic");
     penalty_gradients(kind, conv_critic, 4, (int[]){2, 1, 5, 4}, "convolutional critic with layer norm");
 }
@@ -1401,7 +1409,11 @@ static void everywhere(void)
         CHECK_TEXT(gan_error_message(s.ctx), "desc");
         gan_error_clear(s.ctx);
         CHECK(gan_penalty_ex(&s.desc, NULL) == NULL, "no in");
-        s.desc.kind = (gan_penalty_kind)99, s.desc.weight = 0;
+        s.desc.weight = 0, s.desc.every = -1;
+        (void)value_of(&s);
+        CHECK_TEXT(gan_error_message(s.ctx), "every");
+        gan_error_clear(s.ctx);
+        s.desc.kind = (gan_penalty_kind)99;
         (void)value_of(&s);
         CHECK_TEXT(gan_error_message(s.ctx), "99");
         CHECK(gan_penalty_player((gan_penalty_kind)99) == GAN_PLAYER_EITHER &&
