@@ -530,7 +530,7 @@ static void bilinear(void)
     }
     for (k = 0; k < 3; ++k) {
         static const char *const names[] = {"adam", "optimistic adam", "extra adam"};
-        TESTF ("%s on x y: %s", names[k], k ? "it arrives" : "it never comes nearer than it began") {
+        TESTF ("%s on x y: %s", names[k], k ? "it arrives" : "it spirals out") {
             gan_context *ctx = gan_create(NULL);
             const gan_optimizer_desc d = k == 1 ? gan_optimistic_adam((gan_real).05, 0, (gan_real).999)
                                                 : gan_adam((gan_real).05, 0, (gan_real).999);
@@ -543,7 +543,7 @@ static void bilinear(void)
                 if (t >= 2900) most = fmax(most, gm_distance(&g));
                 least = fmin(least, gm_distance(&g));
             }
-            CHECK(k ? most < .1 : least > 1.3, "|(x, y)|: at most %g at the end, at least %g", most, least);
+            CHECK(k ? most < .1 : most > 2 && least > 1, "|(x, y)|: at most %g at the end, at least %g", most, least);
             CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
             gan_destroy(ctx);
         }
