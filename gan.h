@@ -13801,10 +13801,12 @@ static const char *const gan__move_names[] = {"gan_minimize", "gan_accumulate", 
 static const int gan__move_opens[] = {0, GAN__SLOT_SUM, GAN__SLOT_FROM}; // the state arrays that they fill
 
 // The gradients of the loss by the n tensors of o->want, into the slots. 1 on error.
-static int gan__gradients(gan_optimizer *o, gan_tensor *loss, int n, gan__pass pass, gan__trace *trace)
+static int gan__gradients(gan_optimizer *o, gan_tensor *loss, int n, gan__pass pass, gan__move move,
+                          gan__trace *trace)
 {
     const gan_tensor *first;
     gan__slot *s;
+    int found = GAN__OPEN(o, SUM) != 0;
     memset(trace, 0, sizeof *trace);
     if (!gan__is_finite(loss->data[0])) {
         first = gan__first_bad(loss);
@@ -13817,8 +13819,14 @@ static int gan__gradients(gan_optimizer *o, gan_tensor *loss, int n, gan__pass p
     for (s = o->slots; s; s = s->next) {
         s->grad = s->param->tensor->grad;
         s->param->tensor->grad = NULL;
+        found |= s->grad != NULL;
     }
-    return 0;
+    if (!found)
+        gan__fail(o->model->ctx, GAN_ERROR_STATE,
+                  "%s: the loss does not depend on any parameter of %s that is not frozen; is recording off "
+                  "(gan_record), the input detached, or the optimizer another model's?",
+                  gan__move_names[move], o->model->name);
+    return !found;
 }
 
 // The Euclidean norm of all gradients, by which they are checked. Negative: an error, said here.
@@ -13846,15 +13854,6 @@ static int gan__gradients_finish(gan_optimizer *o, int n, const gan__trace *trac
         d->kind != GAN_OPTIMIZER_ADAMW && d->kind != GAN_OPTIMIZER_LION && d->kind != GAN_OPTIMIZER_LAMB;
     gan__slot *s;
     double norm;
-    int found = 0;
-    for (s = o->slots; s; s = s->next) found |= s->grad != NULL;
-    if (!found && !GAN__OPEN(o, SUM)) {
-        gan__fail(o->model->ctx, GAN_ERROR_STATE,
-                  "%s: the loss does not depend on any parameter of %s that is not frozen; is recording off "
-                  "(gan_record), the input detached, or the optimizer another model's?",
-                  gan__move_names[move], o->model->name);
-        return 1;
-    }
     norm = gan__gradients_norm(o, n, trace);
     if (norm >= 0 && move != GAN__ACCUMULATE && GAN__OPEN(o, SUM)) {
         for (s = o->slots; s; s = s->next)
@@ -13951,7 +13950,7 @@ static void gan__minimize(gan_optimizer *o, gan_tensor *loss, gan__move move, in
         gan__fail(o->model->ctx, GAN_ERROR_STATE, "%s: %s has no parameters yet; run gan_forward on it first",
                   gan__move_names[move], o->model->name);
     if (!n) return; // all are frozen: nothing to do
-    if (gan__gradients(o, loss, n, spend ? GAN__PASS_SPEND : GAN__PASS_PLAIN, &trace)) return;
+    if (gan__gradients(o, loss, n, spend ? GAN__PASS_SPEND : GAN__PASS_PLAIN, move, &trace)) return;
     if (gan__gradients_finish(o, n, &trace, move)) return;
     if (move == GAN__ACCUMULATE) gan__accumulate_all(o, value);
     else gan__update_all(o, value, move == GAN__EXTRAPOLATE);
@@ -14331,14 +14330,15 @@ static int gan__game_good(gan_context *ctx, gan_game kind, gan_real strength, in
 
 // The gradients with their term, into the slots. n[i] weights of player i. 1 on error.
 static int gan__game_gradients(gan__game *q, gan_game kind, int players, const int *n, gan_optimizer **o,
-                               gan_tensor **loss, gan__trace *trace)
+                               gan_tensor **loss, gan__move move, gan__trace *trace)
 {
     const gan__pass pass = kind == GAN_GAME_SIMULTANEOUS ? GAN__PASS_PLAIN : GAN__PASS_CREATE;
     const uint64_t failures = q->ctx->failures;
     gan__slot *s;
     int i, k = 0;
     for (i = 0; i < players; ++i) {
-        if (gan__gradients(o[i], loss[i], n[i], pass, &trace[i])) return 1;
+        if (n[i] && gan__gradients(o[i], loss[i], n[i], pass, move, &trace[i])) return 1;
+        if (pass == GAN__PASS_CREATE && gan__gradients_norm(o[i], n[i], &trace[i]) < 0) return 1;
         for (s = o[i]->slots; s; s = s->next) {
             if (pass == GAN__PASS_PLAIN || !gan__slot_active(s)) continue;
             q->w[k] = s->param->tensor;
@@ -14388,7 +14388,7 @@ static void gan__game_play(gan_context *ctx, gan_game kind, gan_real strength, i
         q.xi = q.w + q.count;
         q.term = q.xi + q.count;
         q.part = q.term + q.count;
-        good = !gan__game_gradients(&q, kind, players, n, o, loss, trace);
+        good = !gan__game_gradients(&q, kind, players, n, o, loss, move, trace);
     }
     for (i = 0; i < players && good; ++i)
         if (n[i]) good = !gan__gradients_finish(o[i], n[i], &trace[i], move);
