@@ -31,7 +31,8 @@ TESTS := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
 TWICE := $(addprefix test_,op arith shape reduce product plane norm tape layer loss penalty augment optim \
     kern gemm conv theory objective latent play schedule game)
 DOUBLES := $(addsuffix _double,$(filter $(TWICE),$(TESTS)))
-CHECKS := check_structure check_structure_self check_hygiene check_isa check_examples check_readme
+CHECKS := check_structure check_structure_self check_hygiene check_isa check_examples check_readme \
+    check_tables
 EXAMPLES := $(patsubst examples/%.c,%,$(wildcard examples/*.c))
 BENCHES := $(patsubst bench/%.c,bench_%,$(wildcard bench/*.c))
 # The benchmarks look for other libraries while they run; older C libraries keep that function apart.

@@ -46,8 +46,9 @@
 // CONTENTS (search for the marker, for example ">>tape")
 //
 //     The facade            >>configuration  >>context  >>tensors  >>operations  >>gradients  >>layers
-//                           >>losses  >>objectives  >>penalties  >>augmentation  >>optimizers  >>schedules  >>games
-//                           >>datasets  >>images  >>checkpoints  >>latents  >>trainer
+//                           >>losses  >>objectives  >>penalties  >>augmentation  >>optimizers
+//                           >>schedules  >>games  >>datasets  >>images  >>checkpoints  >>latents
+//                           >>trainer
 //     0  ground             >>base  >>mem  >>err  >>rng  >>par  >>cpu
 //     1  once per ISA       >>vec  >>kern
 //     2  the choice         >>isa
@@ -1050,7 +1051,7 @@ GAN_API gan_tensor *gan_pool_query(gan_pool *pool, gan_tensor *x, gan_real p);
 //     LION *           w -= lr sign(beta1 m + (1 - beta1) g), then m by beta2     Chen 2023
 //     LAMB *           w -= lr |w| / |u| u, u = m^ / (sqrt v^ + e) + decay w      You 2019; per parameter
 //     OPTIMISTIC_SGD   w -= lr (2 d_t - d_t-1)                                    Daskalakis 2018, OMD
-//     OPTIMISTIC_ADAM  w -= lr (2 u_t - u_t-1), u = m^ / (sqrt v^ + e)            Daskalakis 2018, algorithm 1
+//     OPTIMISTIC_ADAM  w -= lr (2 u_t - u_t-1), u = m^ / (sqrt v^ + e)            Daskalakis 2018
 //     SUBGRADIENT      w -= a_k g_k, a_k by step_rule; the best w is kept         Shor 1962; Boyd 2003
 // ExtraAdam (Gidel 2019) is Adam with gan_extrapolate. Negative momentum (Gidel 2019b) is momentum or beta1
 // below 0.
@@ -1211,8 +1212,8 @@ typedef enum gan_game {
 #undef GAN__ROW
     GAN_GAME_COUNT
 } gan_game;
-// gan_minimize and gan_extrapolate of n players, loss[i] that of o[i]: all gradients are known before a weight
-// moves, and nothing moves when one is not finite.
+// gan_minimize and gan_extrapolate of n players, loss[i] that of o[i]: all gradients are known before a
+// weight moves, and nothing moves when one is not finite.
 GAN_API void gan_minimize_game(gan_game kind, gan_real strength, int n, gan_optimizer **o, gan_tensor **loss);
 GAN_API void gan_extrapolate_game(gan_game kind, gan_real strength, int n, gan_optimizer **o,
                                   gan_tensor **loss);
@@ -1273,8 +1274,9 @@ GAN_API int gan_load_memory(gan_context *ctx, const void *bytes, size_t size);
 
 // >>latents: z after a look at D; g and d are generator and discriminator, z (N, L), label (N) or NULL
 
-// LOGAN (Wu 2019): `steps` times z += alpha g / (beta + |g|^2) for a share of the samples, g the gradient of D(G(z))
-// by z, per sample. Recorded: gradients flow through all of it. Zeros mean the defaults; steps 0 is z itself.
+// LOGAN (Wu 2019): `steps` times z += alpha g / (beta + |g|^2) for a share of the samples, g the gradient
+// of D(G(z)) by z, per sample. Recorded: gradients flow through all of it. Zeros mean the defaults; steps
+// 0 is z itself.
 typedef struct gan_latent_desc {
     int steps;                          // 0: off
     gan_real alpha, beta, share;        // .9, .1, .8
@@ -1282,10 +1284,11 @@ typedef struct gan_latent_desc {
 } gan_latent_desc;
 GAN_API gan_tensor *gan_latent_optimize(gan_model *g, gan_model *d, gan_tensor *z, gan_tensor *label,
                                         const gan_latent_desc *desc);
-// Discriminator-driven Langevin dynamics (Che 2020): `steps` times z -= rate / 2 grad E(z) - sqrt(rate) noise,
-// E(z) = |z|^2 / 2 - D(G(z)), so that z moves from the normal prior towards what D takes for real. Not recorded.
-GAN_API gan_tensor *gan_latent_langevin(gan_model *g, gan_model *d, gan_tensor *z, gan_tensor *label, int steps,
-                                        gan_real rate);
+// Discriminator-driven Langevin dynamics (Che 2020): `steps` times z -= rate / 2 grad E(z) - sqrt(rate)
+// noise, E(z) = |z|^2 / 2 - D(G(z)), so that z moves from the normal prior towards what D takes for real.
+// Not recorded.
+GAN_API gan_tensor *gan_latent_langevin(gan_model *g, gan_model *d, gan_tensor *z, gan_tensor *label,
+                                        int steps, gan_real rate);
 
 // >>trainer: Goodfellow 2014, algorithm 1, and what has been found since to make it work
 
@@ -1295,7 +1298,8 @@ typedef struct gan_trainer_stats {
     int64_t step;                       // 1 after the first
     gan_real d_loss, g_loss;            // as minimised, without penalties
     gan_real penalty, g_penalty;        // the weighted values of D's and of G's
-    // mean D(x), D(G(z)): probabilities where the loss has them (gan_loss_is_probability), raw outputs elsewhere
+    // mean D(x), D(G(z)): probabilities where the loss has them (gan_loss_is_probability), raw outputs
+    // elsewhere
     gan_real d_real, d_fake;
     gan_real d_grad_norm, g_grad_norm;
     gan_real augment_p;                 // ADA's probability now
@@ -1328,8 +1332,9 @@ typedef enum gan_scheduled {
 } gan_scheduled;
 typedef struct gan_trainer_schedule { gan_scheduled what; gan_schedule schedule; } gan_trainer_schedule;
 
-// A term of your own for a player's loss, a scalar: class heads, codes, feature matching, cycles. in->real_out and
-// in->fake_out are D's whole outputs; in G's term in->fake is recorded and in->real_out NULL unless the loss needs it.
+// A term of your own for a player's loss, a scalar: class heads, codes, feature matching, cycles.
+// in->real_out and in->fake_out are D's whole outputs; in G's term in->fake is recorded and in->real_out
+// NULL unless the loss needs it.
 typedef gan_tensor *gan_trainer_term(const gan_penalty_in *in, void *user);
 
 enum { GAN_MAX_PENALTIES = 4, GAN_MAX_SCHEDULES = 8 };
@@ -1353,9 +1358,9 @@ typedef struct gan_trainer_desc {       // zero means the default, and off
     int d_logits;                       // of D's outputs (N, C), the first so many are the loss's; 0: all
     int d_steps;                        // k of algorithm 1; 1
     // the updates
-    gan_optimizer_desc g_optimizer, d_optimizer;        // Adam 2e-4 (.5, .999); two learning rates are TTUR (Heusel 2017)
+    gan_optimizer_desc g_optimizer, d_optimizer;        // Adam 2e-4 (.5, .999); two rates: TTUR
     int accumulate;                     // batches per update; 1
-    int simultaneous;                   // both gradients before either update, of one batch, by the rule of `game`
+    int simultaneous;                   // both gradients of one batch before either update, by `game`
     gan_game game;
     gan_real game_strength;             // its gamma or lambda
     int extragradient;                  // both players look ahead first (Gidel 2019)
@@ -1368,7 +1373,7 @@ typedef struct gan_trainer_desc {       // zero means the default, and off
     gan_real ema_ramp;                  // this share of all samples seen so far (Karras 2020; .05)
     int64_t ema_start;                  // until this step the average is a copy
     // what D sees
-    int pack;                           // PacGAN: D judges so many samples together, along axis 1; batch counts packs
+    int pack;                           // PacGAN: D judges so many samples along axis 1 as one; batch packs
     gan_real label_flip;                // share of pairs whose real and fake change places in D's loss
     gan_real instance_noise;            // deviation of N(0, .) on all that D sees (Sonderby 2017)
     gan_augment_desc augment;           // real and fake alike, before D (Zhao 2020, Karras 2020)
@@ -1378,7 +1383,7 @@ typedef struct gan_trainer_desc {       // zero means the default, and off
     int pool;                           // past fakes kept and mixed in at 1/2 (Shrivastava 2017; CycleGAN 50)
     // G's update
     gan_real top_k;                     // the share of G's samples, D's favourites, that count (Sinha 2020)
-    int unroll;                         // D's next so many steps, by SGD at its rate, are part of G's loss (Metz 2017)
+    int unroll;                         // D's next so many steps of SGD are part of G's loss (Metz 2017)
     gan_latent_desc optimize;           // z looks at D first, for both players (LOGAN)
     // safety
     int rollback;                       // every so many steps all state is copied; a NaN goes back there
@@ -1390,8 +1395,8 @@ typedef struct gan_trainer_desc {       // zero means the default, and off
     void *user;
 } gan_trainer_desc;
 
-// Lazy penalties (penalty[i].every) scale their player's learning rate by n / (n + 1) and take its betas to that power
-// (Karras 2020).
+// Lazy penalties (penalty[i].every) scale their player's learning rate by n / (n + 1) and take its betas
+// to that power (Karras 2020).
 GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc *desc);
 GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t);             // d_steps updates of D, then one of G
 GAN_API gan_trainer_stats gan_trainer_run(gan_trainer *t, int64_t steps);   // until done, cancelled or failed
@@ -14066,7 +14071,8 @@ GAN_API gan_real gan_optimizer_best(gan_optimizer *o)
 
 // >>schedule: numbers that change with the step; uses base; tests/test_schedule.c
 //
-// A row NAME is gan__schedule_NAME(s, base, t, part): t steps after its start, part of its steps done, 0 .. 1.
+// A row NAME is gan__schedule_NAME(s, base, t, part): t steps after its start, part of its steps done, 0
+// .. 1.
 
 static double gan__schedule_or(gan_real value, double otherwise)
 {
@@ -16122,7 +16128,7 @@ GAN_API gan_tensor *gan_latent_langevin(gan_model *g, gan_model *d, gan_tensor *
     return z->ctx->error ? z->ctx->poison : out;
 }
 
-// >>play: the trainer's description, what each player sees, its loss, its update; uses latent; tests/test_play.c
+// >>play: the trainer's description; a player's view, loss and update; uses latent; tests/test_play.c
 
 typedef struct gan__average { // one parameter of the averaged generator
     struct gan__average *next;
@@ -16178,7 +16184,8 @@ static int gan__data_classes(const gan_dataset *d)
     X(accumulate, 0, 1e9)                                                                                    \
     X(lookahead, 0, 1e9)                                                                                     \
     X(pack, 0, 1e6)                                                                                          \
-    X(pool, 0, 1e9) X(unroll, 0, 1e6) X(rollback, 0, 1e9) X(metric_every, 0, 1e9) X(d_logits, 0, 1e9)        \
+    X(pool, 0, 1e9)                                                                                          \
+    X(unroll, 0, 1e6) X(rollback, 0, 1e9) X(metric_every, 0, 1e9) X(d_logits, 0, 1e9)                        \
         X(label_smoothing, 0, .9999999) X(fake_smoothing, 0, .9999999) X(label_flip, 0, 1)                   \
             X(ema, 0, .9999999) X(ema_half_life, 0, 1e30) X(ema_ramp, 0, 1e30) X(instance_noise, 0, 1e30)    \
                 X(top_k, 0, 1) X(lookahead_alpha, 0, 1) X(ada_target, 0, 1) X(ada_kimg, 0, 1e30)             \
@@ -16487,8 +16494,8 @@ static int gan__concerns(const gan_penalty_desc *p, gan_player player)
     return of == player || of == GAN_PLAYER_EITHER;
 }
 
-// The penalties that belong to a player, weighted, each in its interval, and the term of the user's own; NULL when
-// there is none.
+// The penalties that belong to a player, weighted, each in its interval, and the term of the user's own;
+// NULL when there is none.
 static gan_tensor *gan__trainer_terms(gan_trainer *t, gan_player player, gan_penalty_in *in, gan_real *value)
 {
     gan_trainer_term *const own = player == GAN_PLAYER_GENERATOR ? t->desc.g_term : t->desc.d_term;
@@ -16590,8 +16597,8 @@ static gan_tensor *gan__trainer_g_loss(gan_trainer *t, gan_penalty_in *in)
     return terms ? gan_add(loss, terms) : loss;
 }
 
-// Metz 2017: D's parameters become what `unroll` steps of gradient descent make of them, as functions on the tape, so
-// that G's gradient flows through D's answers. D's running statistics do move.
+// Metz 2017: D's parameters become what `unroll` steps of gradient descent make of them, as functions on
+// the tape, so that G's gradient flows through D's answers. D's running statistics do move.
 static gan_tensor *gan__unrolled_g_loss(gan_trainer *t, gan_penalty_in *in)
 {
     gan_context *ctx = t->ctx;
@@ -16891,8 +16898,8 @@ static void gan__trainer_copy(gan_trainer *t)
     t->setbacks = 0;
 }
 
-// After a NaN: back to the copies, the error forgotten; ten times at most from the same ones. 1 when that is what was
-// done. States that are younger than the copies begin at zero.
+// After a NaN: back to the copies, the error forgotten; ten times at most from the same ones. 1 when that
+// is what was done. States that are younger than the copies begin at zero.
 static int gan__trainer_back(gan_trainer *t)
 {
     enum { PATIENCE = 10 };
@@ -16983,7 +16990,8 @@ GAN_API gan_trainer_stats gan_trainer_run(gan_trainer *t, int64_t steps)
 
 // >>sample: what a trained generator draws, and how D may choose; uses play, train; tests/test_sample.c
 
-// Sampling leaves no trace: random numbers, modes and recording are as before, the average stands in for G meanwhile.
+// Sampling leaves no trace: random numbers, modes and recording are as before, the average stands in for G
+// meanwhile.
 typedef struct gan__quiet {
     gan__rng rng;
     gan_mode g, d;
@@ -17072,8 +17080,9 @@ static gan_tensor *gan__sample_round(gan_trainer *t, gan_tensor *label, int n, c
     return gan__generate(t, z, label);
 }
 
-// Azadi 2019: which of x (n, ...) D lets pass (1 or 0, into pass): with probability sigmoid(F - gamma), F = l - m - log(1 -
-// e^(l - m)), l its logit, m the largest so far, gamma the quantile of F where half passes. 1 on error.
+// Azadi 2019: which of x (n, ...) D lets pass (1 or 0, into pass): with probability sigmoid(F - gamma), F
+// = l - m - log(1 - e^(l - m)), l its logit, m the largest so far, gamma the quantile of F where half
+// passes. 1 on error.
 static int gan__rejection_pass(gan_trainer *t, gan_tensor *x, gan_tensor *label, double quantile,
                                gan_real *most, gan_tensor *pass)
 {

@@ -46,7 +46,8 @@ typedef struct arg {
 
 typedef struct formula {
     vd (*real)(double r, const arg *a), (*fake)(double f, const arg *a), (*gen)(double f, const arg *a);
-    // rows that are not sums of terms: D's loss (player 0) or G's of whole batches of `width` numbers a sample
+    // rows that are not sums of terms: D's loss (player 0) or G's of whole batches of `width` numbers a
+    // sample
     double (*joint)(int player, int n, const double *r, int m, const double *f, int width, const arg *a);
     int smooths;
     double p, other_p, state; // default parameter, another one to test
