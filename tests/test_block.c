@@ -1,5 +1,5 @@
 // The layers of the GAN literature: each one's forward against loops in double, written from its formula; its
-// gradients by every input and every parameter, orders 1 and 2 (GAN_DOUBLE); its names, shapes and statistics.
+// gradients by every input and parameter, orders 1 and 2 (GAN_DOUBLE); its names, shapes and statistics.
 // A row of GAN_BLOCKS without a test function does not compile.
 #define GAN_IMPLEMENTATION
 #include "../gan.h"
@@ -1058,7 +1058,7 @@ static void test_upfirdn2d(void)
         gan_destroy(ctx);
     }
     block_error("a filter larger than what is left", make_fir, "1,1,4,4; 3", N8(0, 0, -1, -1),
-                GAN_ERROR_SHAPE, "filter of 3");
+                GAN_ERROR_ARGUMENT, "filter of 3");
     block_error("up -1", make_fir, "1,1,4,4; 3", N8(-1), GAN_ERROR_ARGUMENT, "up -1");
     block_error("a filter of three dimensions", make_fir, "1,1,4,4; 3,1,1", N8(0), GAN_ERROR_SHAPE,
                 "the filter");
@@ -1798,7 +1798,7 @@ static void test_gated_conv_transpose2d(void)
 }
 
 MAKE(make_maxout, gan_maxout(m, "max", x[0], i[0], i[1]))
-static nd maxout_by(gan_model *m, const nd *x, const int *i, int interleaved)
+static nd maxout_by(gan_model *m, const nd *x, const int *i, int grouped)
 {
     int dim[8], O = i[0], K = i[1], p, q;
     nd h = linear_of(x, values(m, "max.weight"), values(m, "max.bias"), O * K), y;
@@ -1807,7 +1807,7 @@ static nd maxout_by(gan_model *m, const nd *x, const int *i, int interleaved)
     y = nd_new(x->ndim, dim);
     for (size_t e = 0; e < y.n; ++e)
         for (p = 0, y.v[e] = -HUGE_VAL; p < K; ++p) {
-            q = interleaved ? p * O + (int)e % O : (int)e % O * K + p;
+            q = grouped ? (int)e % O * K + p : p * O + (int)e % O;
             y.v[e] = fmax(y.v[e], h.v[(int)e / O * O * K + q]);
         }
     return y;
@@ -1821,7 +1821,7 @@ static void test_maxout(void)
     block_sample("maxout of one piece is linear", make_maxout, ref_maxout, "3,2", N8(2, 1), TRAIN);
     block_sample("maxout of one", make_maxout, ref_maxout, "1", N8(1, 5), TRAIN);
     block_control("pieces of other outputs", make_maxout, wrong_maxout, "4,3", N8(2, 3), GAN_TRAIN);
-    TEST ("weight (out pieces, in), bias (out pieces)") {
+    TEST ("weight (pieces out, in), bias (pieces out)") {
         bench b;
         bench_open(&b, make_maxout, "4,3", N8(200, 5), 1, 1);
         CHECK(gan_dim(bench_run(&b), 1) == 200, "out");
