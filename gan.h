@@ -1547,7 +1547,7 @@ typedef struct gan_trainer_desc {       // zero means the default, and off
     gan_augment_desc augment;           // real and fake alike, before D (Zhao 2020, Karras 2020)
     gan_real ada_target;                // adapts augment.p so that E sign(D(x)) is this: .6
     gan_real ada_kimg;                  // in how many thousand samples p can go from 0 to 1; 500
-    gan_augment_desc consistency;       // of the CR and BCR penalties; DiffAugment's translation and flips
+    gan_augment_desc consistency;       // of the CR and BCR penalties; translation and flips, each at 1/2
     int pool;                           // past fakes kept and mixed in at 1/2 (Shrivastava 2017; CycleGAN 50)
     // G's update
     gan_real top_k;                     // the share of G's samples, D's favourites, that count (Sinha 2020)
@@ -17453,6 +17453,7 @@ struct gan_trainer {
     gan__saved *copies, *copies_end;
     int64_t steps, copied; // copied: the step at which the copies were made, or -1
     int setbacks;          // since then
+    int played;            // a step was made, so that everything is there
     int classes;           // of the data's labels, 0 without labels
     gan_real *labels;      // of the last batch: the generator is asked for the same ones
     const char *real_name;
@@ -17476,44 +17477,59 @@ static int gan__data_classes(const gan_dataset *d)
     return most + 1;
 }
 
-// The fields of the description that are numbers, each with the range it must lie in.
+// The fields of the description that lie between 0 and a greatest number.
 #define GAN__TRAINER_RANGES(X)                                                                               \
-    X(batch, 0, 1e9)                                                                                         \
-    X(latent, 0, 1e9)                                                                                        \
-    X(d_steps, 0, 1e9)                                                                                       \
-    X(accumulate, 0, 1e9)                                                                                    \
-    X(lookahead, 0, 1e9)                                                                                     \
-    X(pack, 0, 1e6)                                                                                          \
-    X(pool, 0, 1e9)                                                                                          \
-    X(unroll, 0, 1e6) X(rollback, 0, 1e9) X(metric_every, 0, 1e9) X(d_logits, 0, 1e9)                        \
-        X(label_smoothing, 0, .9999999) X(fake_smoothing, 0, .9999999) X(label_flip, 0, 1)                   \
-            X(ema, 0, .9999999) X(ema_half_life, 0, 1e30) X(ema_ramp, 0, 1e30) X(instance_noise, 0, 1e30)    \
-                X(top_k, 0, 1) X(lookahead_alpha, 0, 1) X(ada_target, 0, 1) X(ada_kimg, 0, 1e30)             \
-                    X(game_strength, -1e30, 1e30) X(loss_parameter, -1e30, 1e30)
+    X(batch, 1e9)                                                                                            \
+    X(latent, 1e9)                                                                                           \
+    X(d_steps, 1e9)                                                                                          \
+    X(accumulate, 1e9)                                                                                       \
+    X(lookahead, 1e9)                                                                                        \
+    X(pack, 1e6)                                                                                             \
+    X(pool, 1e9)                                                                                             \
+    X(unroll, 1e6)                                                                                           \
+    X(rollback, 1e9)                                                                                         \
+    X(metric_every, 1e9)                                                                                     \
+    X(d_logits, 1e9)                                                                                         \
+    X(label_smoothing, .9999999)                                                                             \
+    X(fake_smoothing, .9999999)                                                                              \
+    X(label_flip, 1)                                                                                         \
+    X(ema, .9999999)                                                                                         \
+    X(ema_half_life, 1e30)                                                                                   \
+    X(ema_ramp, 1e30)                                                                                        \
+    X(instance_noise, 1e30)                                                                                  \
+    X(top_k, 1)                                                                                              \
+    X(lookahead_alpha, 1)                                                                                    \
+    X(ada_target, 1)                                                                                         \
+    X(ada_kimg, 1e30)
 
 // 1 and an error when a number of the description is out of its range.
 static int gan__trainer_ranges(gan_context *ctx, const gan_trainer_desc *desc)
 {
-    static const struct {
-        const char *name;
-        double lo, hi;
-    } range[] = {
-#define GAN__ROW(name, lo, hi) {#name, lo, hi},
+    static const char *const name[] = {
+#define GAN__ROW(name, most) #name,
         GAN__TRAINER_RANGES(GAN__ROW)
 #undef GAN__ROW
     };
-    double value[sizeof range / sizeof *range];
+    static const double most[] = {
+#define GAN__ROW(name, most) most,
+        GAN__TRAINER_RANGES(GAN__ROW)
+#undef GAN__ROW
+    };
+    double value[sizeof most / sizeof *most];
     int i = 0;
-#define GAN__ROW(name, lo, hi) value[i++] = (double)desc->name;
+#define GAN__ROW(name, most) value[i++] = (double)desc->name;
     GAN__TRAINER_RANGES(GAN__ROW)
 #undef GAN__ROW
-    for (i = 0; i < (int)(sizeof range / sizeof *range); ++i)
-        if (!(value[i] >= range[i].lo && value[i] <= range[i].hi)) {
-            gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_trainer_create: %s is %f; it must lie in [%f, %f]",
-                      range[i].name, value[i], range[i].lo, range[i].hi);
+    for (i = 0; i < (int)(sizeof most / sizeof *most); ++i)
+        if (!(value[i] >= 0 && value[i] <= most[i])) {
+            gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_trainer_create: %s is %f; it must lie in [0, %f]",
+                      name[i], value[i], most[i]);
             return 1;
         }
-    return 0;
+    if ((double)desc->batch * desc->pack <= 1e9) return 0;
+    gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_trainer_create: %d packs of %d samples are too many", desc->batch,
+              desc->pack);
+    return 1;
 }
 
 // 1 and an error when the description cannot be trained by.
@@ -17536,7 +17552,6 @@ static int gan__trainer_refuses(gan_context *ctx, const gan_trainer_desc *desc)
                                          : "generator and discriminator are one model");
         return 1;
     }
-    if (!gan__loss_known(ctx, desc->loss)) return 1;
     for (i = 0; i < (int)GAN_MAX_PENALTIES; ++i)
         if (!gan__penalty_known(ctx, desc->penalty[i].kind)) return 1;
     for (i = 0; i < (int)GAN_MAX_SCHEDULES; ++i)
@@ -17619,20 +17634,24 @@ static int gan__trainer_states(gan_trainer *t)
 
 GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc *desc)
 {
+    gan_loss_desc loss;
     gan_trainer *t;
     if (!ctx || gan__trainer_refuses(ctx, desc)) return NULL;
+    memset(&loss, 0, sizeof loss);
+    loss.kind = desc->loss;
+    loss.pairing = desc->pairing;
+    loss.saturating = desc->saturating;
+    loss.parameter = desc->loss_parameter;
+    loss.fake_smoothing = desc->fake_smoothing;
+    if (!gan__loss_fits(ctx, &loss)) return NULL;
     t = (gan_trainer *)gan__persist(ctx, sizeof *t);
     if (!t) return NULL;
     t->ctx = ctx;
     t->desc = *desc;
+    t->loss = loss;
     t->copied = -1;
     gan__trainer_defaults(&t->desc);
     t->now = t->desc;
-    t->loss.kind = t->desc.loss;
-    t->loss.pairing = t->desc.pairing;
-    t->loss.saturating = t->desc.saturating;
-    t->loss.parameter = t->desc.loss_parameter;
-    t->loss.fake_smoothing = t->desc.fake_smoothing;
     t->g = gan_optimizer_create(desc->generator, t->desc.g_optimizer);
     t->d = t->g ? gan_optimizer_create(desc->discriminator, t->desc.d_optimizer) : NULL;
     if (!t->d || gan__trainer_states(t)) return NULL;
@@ -17723,7 +17742,10 @@ static void gan__trainer_consistency(gan_trainer *t, gan_penalty_in *in)
     unsigned needs = 0;
     int i;
     for (i = 0; i < (int)GAN_MAX_PENALTIES; ++i) needs |= gan_penalty_needs(t->now.penalty[i].kind);
-    if (!how.policy) how.policy = GAN_AUGMENT_DIFF_TRANSLATION | GAN_AUGMENT_FLIP;
+    if (!how.policy) {
+        how.policy = GAN_AUGMENT_DIFF_TRANSLATION | GAN_AUGMENT_FLIP;
+        how.p = (gan_real)0.5;
+    }
     if (needs & GAN_NEEDS_REAL_AUG) in->real_aug = gan__seen(t, gan_augment(in->real, &how));
     if (needs & GAN_NEEDS_FAKE_AUG) in->fake_aug = gan__seen(t, gan_augment(in->fake, &how));
 }
@@ -17816,7 +17838,7 @@ static gan_tensor *gan__trainer_terms(gan_trainer *t, gan_player player, gan_pen
     }
     if (!own) return sum;
     term = own(in, t->desc.user);
-    if (!term) return (gan_tensor *)gan__fail(t->ctx, GAN_ERROR_ARGUMENT, "trainer: a term returned NULL");
+    if (!term) return gan__fail(t->ctx, GAN_ERROR_ARGUMENT, "trainer: a term returned NULL");
     return sum ? gan_add(sum, term) : term;
 }
 
@@ -17905,21 +17927,21 @@ static gan_tensor *gan__unrolled_g_loss(gan_trainer *t, gan_penalty_in *in)
     gan_tensor **own, **at, **by, *loss, *label = gan__seen_labels(t, in->label);
     gan__param *p;
     int n = 0, i, k;
-    for (p = in->d->params; p; p = p->next) n += p->trainable && !p->frozen;
+    for (p = in->d->params; p; p = p->next) n += gan__learns(p);
     own = (gan_tensor **)gan__scratch(ctx, 3 * ((size_t)n + 1) * sizeof *own);
     if (!own) return ctx->poison;
     at = own + n;
     by = at + n;
     for (i = 0, p = in->d->params; p; p = p->next)
-        if (p->trainable && !p->frozen) own[i++] = p->tensor;
+        if (gan__learns(p)) own[i++] = p->tensor;
     for (k = 0; k < t->desc.unroll && !ctx->error; ++k) {
         gan_tensor *r = gan__logits(t, gan_forward(in->d, gan__seen(t, in->real), label));
         gan_tensor *f = gan__logits(t, gan_forward(in->d, gan__seen(t, in->fake), label));
         for (i = 0, p = in->d->params; p; p = p->next)
-            if (p->trainable && !p->frozen) at[i++] = p->tensor;
+            if (gan__learns(p)) at[i++] = p->tensor;
         if (gan_grads(gan_loss_d_ex(&t->loss, r, f), n, at, by, GAN_CREATE_GRAPH)) break;
         for (i = 0, p = in->d->params; p; p = p->next)
-            if (p->trainable && !p->frozen) {
+            if (gan__learns(p)) {
                 p->tensor = gan_sub(at[i], gan_mul_scalar(by[i], t->d->desc.lr));
                 ++i;
             }
@@ -17927,7 +17949,7 @@ static gan_tensor *gan__unrolled_g_loss(gan_trainer *t, gan_penalty_in *in)
     loss = gan__trainer_g_loss(t, in);
     if (gan__settle(ctx)) loss = ctx->poison;
     for (i = 0, p = in->d->params; p; p = p->next)
-        if (p->trainable && !p->frozen) p->tensor = own[i++];
+        if (gan__learns(p)) p->tensor = own[i++];
     gan__scratch_free(ctx, own);
     return loss;
 }
@@ -18021,6 +18043,7 @@ static void gan__trainer_both(gan_trainer *t, int ahead)
         in.z = gan__trainer_z(t, in.label);
         in.fake = gan_forward(in.g, in.z, in.label);
         of_g = in;
+        if (!gan__trainer_needs_real(t)) of_g.real = NULL;
         gan__trainer_consistency(t, &in);
         in.real = gan__seen(t, in.real);
         in.fake = gan__seen(t, in.fake);
@@ -18175,6 +18198,13 @@ static int gan__stays(const gan__state *s)
     return !strcmp(s->name, "rng") || !strncmp(s->name, "data.", 5);
 }
 
+// Whether it is time: every `rollback` steps, and as soon as there are weights.
+static int gan__trainer_copies(const gan_trainer *t)
+{
+    if (!t->desc.rollback || t->ctx->error || t->copied == t->steps) return 0;
+    return t->copied < 0 || t->steps % t->desc.rollback == 0;
+}
+
 // All state as it is now, to come back to. Memory is taken once for each.
 static void gan__trainer_copy(gan_trainer *t)
 {
@@ -18199,18 +18229,15 @@ static void gan__trainer_copy(gan_trainer *t)
 }
 
 // After a NaN: back to the copies, the error forgotten; ten times at most from the same ones. 1 when that
-// is what was done. States that are younger than the copies begin at zero.
+// is what was done. What has no copy yet stays: the guard let no NaN into it.
 static int gan__trainer_back(gan_trainer *t)
 {
     enum { PATIENCE = 10 };
-    gan__state *s;
     gan__saved *c;
-    if (t->ctx->error != GAN_ERROR_NONFINITE || t->copied < 0 || t->setbacks >= PATIENCE) return 0;
+    if (t->ctx->error != GAN_ERROR_NONFINITE || !t->desc.rollback || t->setbacks >= PATIENCE) return 0;
     for (c = t->copies; c; c = c->next)
         if (!gan__stays(c->state) && !c->state->borrowed)
             memcpy(c->state->data, c->data, gan__state_bytes(c->state));
-    for (s = t->copies_end->state->next; s; s = s->next)
-        if (!gan__stays(s) && !s->borrowed) memset(s->data, 0, gan__state_bytes(s));
     gan_error_clear(t->ctx);
     t->ctx->weights++;
     t->setbacks++;
@@ -18254,8 +18281,7 @@ GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t)
     ctx = t->ctx;
     if (!ctx->depth)
         gan__step_release(ctx); // at the start: what was sampled after the last step lived until now
-    if (t->desc.rollback && !ctx->error && t->steps % t->desc.rollback == 0 && t->steps != t->copied)
-        gan__trainer_copy(t);
+    if (t->played && gan__trainer_copies(t)) gan__trainer_copy(t);
     gan__trainer_schedules(t);
     t->loss.smoothing = t->now.label_smoothing;
     if (!ctx->error) gan__trainer_play(t);
@@ -18269,6 +18295,7 @@ GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t)
     }
     gan__average_update(t);
     t->stats.step = ++t->steps;
+    t->played = 1;
     gan__trainer_adapt(t);
     gan__trainer_judge(t);
     t->stats.best = t->best[0];

@@ -1091,6 +1091,27 @@ static void safety(void)
         CHECK(gan_error(r.ctx) == 0 && gan_trainer_steps(r.t) == 5, "%s", gan_error_message(r.ctx));
         gan_destroy(r.ctx);
     }
+    TEST ("with everything on, too: what was extrapolated or accumulated when the NaN came is undone") {
+        rig r = make(1, logging_generator, mlp_critic, 3);
+        copy before, after;
+        int k;
+        everything(&r.desc);
+        r.desc.rollback = 1, r.desc.optimize.steps = 0;
+        poison_factor = 0;
+        go(&r);
+        for (k = 0; k < 4; ++k) {
+            (void)gan_trainer_run(r.t, 2);
+            take_copy(&before, r.g, 0);
+            poison_factor = -1;
+            (void)gan_trainer_step(r.t);
+            poison_factor = 0;
+            CHECK(gan_error(r.ctx) == 0 && gan_trainer_steps(r.t) == 2 * k + 2, "at %d: %s",
+                  (int)gan_trainer_steps(r.t), gan_error_message(r.ctx));
+            take_copy(&after, r.g, 0);
+            CHECK_BYTES(before.v, after.v, before.n * sizeof *before.v, "G");
+        }
+        gan_destroy(r.ctx);
+    }
     TEST ("a NaN that comes again and again is an error after ten returns to the same copy") {
         rig r = make(1, logging_generator, mlp_critic, 3);
         int i;
