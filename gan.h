@@ -9668,9 +9668,9 @@ static int gan__loss_known(gan_context *ctx, gan_loss loss)
 // Whether the description is one that can be computed.
 static int gan__loss_fits(gan_context *ctx, const gan_loss_desc *desc)
 {
-    const gan__loss_row *row = &gan__losses[0];
+    const gan__loss_row *row;
     if (!gan__loss_known(ctx, desc->kind)) return 0;
-    row += desc->kind;
+    row = &gan__losses[desc->kind];
     if ((int)desc->pairing < 0 || desc->pairing > GAN_RELATIVISTIC_AVERAGE)
         gan__fail(ctx, GAN_ERROR_ARGUMENT, "loss %s: pairing %d is unknown; take one of gan_pairing",
                   row->name, (int)desc->pairing);
@@ -9758,8 +9758,8 @@ GAN_API gan_tensor *gan_loss_g_ex(const gan_loss_desc *desc, gan_tensor *real, g
     if (!gan__loss_fits(ctx, desc)) return ctx->poison;
     if (!real && gan_loss_needs_real(desc))
         return gan__fail(ctx, GAN_ERROR_ARGUMENT,
-                         "loss %s: the generator's loss needs D's output on real data too, unless plain and "
-                         "not joint: call gan_loss_g_ex with it",
+                         "loss %s: the generator's loss needs D's output on real data too; give it to "
+                         "gan_loss_g_ex",
                          gan__losses[desc->kind].name);
     a = gan__loss_open(desc, real, fake);
     minus = desc->saturating || (desc->kind == GAN_LOSS_MINIMAX && desc->pairing != GAN_PLAIN);
