@@ -728,18 +728,18 @@ GAN_API gan_tensor *gan_minibatch_discrimination(gan_model *m, const char *name,
 //                             + log(1 + sum_i e^(f-r_i)) and f exchanged
 //     EBGAN                   r + relu(p - f)            f              10   Zhao 2016, p the margin
 //     BEGAN                   r - k f                    f              .75  Berthelot 2017, p its gamma
-//     MAGAN                   r + relu(m - f)            f              .01  Wang 2017
-//     F_KL ... F_ALPHA        -T(r) + f*(T(f))           -T(f)               Nowozin 2016: T = g_f(v),
+//     MAGAN                   r + relu(m - f)            f              .01  Wang 2017, p a mean's rate
+//     F_KL ... F_ALPHA        -T(r) + f*(T(f))           -T(f)               Nowozin 2016; T = g_f(v) is
 //       F_KL                  T v           f*(T) e^(v-1)                    increasing; minus D's loss is a
-//       F_REVERSE_KL          -e^-v         v - 1                            variational bound, at the best D
-//       F_PEARSON             v             v^2/4 + v                        the divergence itself
+//       F_REVERSE_KL          -e^-v         v - 1                            variational bound, at the best
+//       F_PEARSON             v             v^2/4 + v                        D the divergence itself
 //       F_NEYMAN              1 - e^-v      2 - 2 e^(-v/2)
 //       F_SQUARED_HELLINGER   1 - e^-v      e^v - 1
-//       F_JENSEN_SHANNON      log 2 - sp(-v)  sp(v) - log 2                  twice the usual JSD
+//       F_JENSEN_SHANNON      log 2-sp(-v)  sp(v) - log 2                    twice the usual JSD
 //       F_GAN                 -sp(-v)       sp(v)                            2 JSD - log 4
 //       F_TOTAL_VARIATION     tanh(v)/2     tanh(v)/2
-//       F_ALPHA               1/(1-p) - sp(-v), where p > 1: v         .5   f*(T) = (b^(p/(p-1)) - 1) / p,
-//                                                                           b = relu(1 + (p-1) T); p is not 1
+//       F_ALPHA               1/(1-p) - sp(-v), but v for p > 1         .5   f*(T) = (b^(p/(p-1)) - 1) / p,
+//                                                                            b = relu(1 + (p-1) T), p not 1
 //     MMD_RBF                 -MMD^2                     MMD^2          1    Li 2017: gan_mmd_rbf(r/p, f/p)
 //     MMD_RATIONAL_QUADRATIC  -MMD^2                     MMD^2          1    Binkowski 2018; likewise
 //     ENERGY                  -distance                  distance            gan_energy_distance
@@ -807,9 +807,9 @@ GAN_API gan_tensor *gan_loss_g_ex(const gan_loss_desc *desc, gan_tensor *real, g
 GAN_API int gan_loss_needs_real(const gan_loss_desc *desc);
 // After each update of D, with the means of r and f that it saw; nothing but for these two.
 //     BEGAN   k += .001 (p r - f), within 0 .. 1; M = r + |p r - f|                         Berthelot 2017
-//     MAGAN   running means of weight p of both errors, in the place of the paper's means over epochs; m is
-//             first that of real data, and becomes it again whenever it is lower than m and than that of
-//             fakes, while that of fakes does not fall                          Wang 2017, algorithm 1
+//     MAGAN   running means of both errors, a batch with weight p, in the place of the paper's means over
+//             epochs; m is first that of real data, and becomes it again whenever it is lower than m and
+//             than that of fakes, while that of fakes does not fall             Wang 2017, algorithm 1
 GAN_API void gan_loss_control(gan_loss_desc *desc, gan_real real_mean, gan_real fake_mean);
 GAN_API const char *gan_loss_name(gan_loss loss);
 GAN_API gan_critic gan_loss_critic(gan_loss loss);
@@ -11537,9 +11537,8 @@ GAN_API gan_tensor *gan_minibatch_discrimination(gan_model *m, const char *name,
 
 // >>loss: adversarial losses, a table row each; distances of batches; uses layer; tests/test_loss.c
 //
-// A loss row NAME is gan__loss_NAME_d(in) and gan__loss_NAME_g(in). Where it is not joint, D's loss is
-// a sum of a term of r and one of f: r is NULL where the latter alone is wanted, and NULL goes through
-// operations.
+// A loss row NAME is gan__loss_NAME_d(in) and gan__loss_NAME_g(in). Where it is not joint, D's loss is a sum
+// of a term of r and one of f: r is NULL where the latter alone is wanted, and NULL goes through operations.
 
 typedef struct gan__loss_in {
     gan_tensor *r, *f; // D(x), D(G(z)), or what pairing made of them
@@ -11555,10 +11554,10 @@ static gan_tensor *gan__loss_bounded(gan_tensor *x)
 {
     const gan_real bound = (gan_real)1e15;
     size_t i;
-    int far = 0;
+    int beyond = 0;
     if (gan__is_poison(x)) return x;
-    for (i = 0; i < x->size; ++i) far |= !(x->data[i] <= bound && x->data[i] >= -bound);
-    return far && gan__all_finite(x) ? gan_clamp(x, -bound, bound) : x;
+    for (i = 0; i < x->size; ++i) beyond |= !(x->data[i] <= bound && x->data[i] >= -bound);
+    return beyond && gan__all_finite(x) ? gan_clamp(x, -bound, bound) : x;
 }
 
 // e^x, above 30 its tangent there: e^30 (x - 29). Value and slope are continuous, and finite for |x| to 1e15.
@@ -12036,9 +12035,9 @@ static int gan__loss_known(gan_context *ctx, gan_loss loss)
 // Whether the description is one that can be computed.
 static int gan__loss_fits(gan_context *ctx, const gan_loss_desc *desc)
 {
-    const gan__loss_row *row = &gan__losses[0];
+    const gan__loss_row *row;
     if (!gan__loss_known(ctx, desc->kind)) return 0;
-    row += desc->kind;
+    row = &gan__losses[desc->kind];
     if ((int)desc->pairing < 0 || desc->pairing > GAN_RELATIVISTIC_AVERAGE)
         gan__fail(ctx, GAN_ERROR_ARGUMENT, "loss %s: pairing %d is unknown; take one of gan_pairing",
                   row->name, (int)desc->pairing);
@@ -12126,8 +12125,8 @@ GAN_API gan_tensor *gan_loss_g_ex(const gan_loss_desc *desc, gan_tensor *real, g
     if (!gan__loss_fits(ctx, desc)) return ctx->poison;
     if (!real && gan_loss_needs_real(desc))
         return gan__fail(ctx, GAN_ERROR_ARGUMENT,
-                         "loss %s: the generator's loss needs D's output on real data too, unless plain and "
-                         "not joint: call gan_loss_g_ex with it",
+                         "loss %s: the generator's loss needs D's output on real data too; give it to "
+                         "gan_loss_g_ex",
                          gan__losses[desc->kind].name);
     a = gan__loss_open(desc, real, fake);
     minus = desc->saturating || (desc->kind == GAN_LOSS_MINIMAX && desc->pairing != GAN_PLAIN);
