@@ -13317,15 +13317,15 @@ static gan_tensor *gan__penalty_path_length(const gan__penalty_args *p)
 // The authors' ratio, of means over the batch; z' of a sample is the next one's z, under its own label.
 static gan_tensor *gan__penalty_mode_seeking(const gan__penalty_args *p)
 {
-    gan_tensor *z = gan_detach(p->in->z), *x = gan__generated(p), *other, *far, *apart;
+    gan_tensor *z = gan_detach(p->in->z), *x = gan__generated(p), *other, *spread, *apart;
     const int n = z->ndim ? z->dim[0] : 0;
     if (n < 2)
         return gan__fail(z->ctx, GAN_ERROR_SHAPE,
                          "mode_seeking: z has shape %t; it compares two rows and more", z);
     other = gan_concat(0, 2, gan_slice(z, 0, 1, n), gan_slice(z, 0, 0, 1));
-    far = gan_mean_all(gan_abs(gan_sub(gan_forward(p->in->g, other, p->in->label), x)));
+    spread = gan_mean_all(gan_abs(gan_sub(gan_forward(p->in->g, other, p->in->label), x)));
     apart = gan_maximum(gan_mean_all(gan_abs(gan_sub(other, z))), gan_scalar(z->ctx, (gan_real)1e-8));
-    return gan_mul_scalar(gan_reciprocal(gan_add_scalar(gan_div(far, apart), (gan_real)1e-5)), p->weight);
+    return gan_mul_scalar(gan_reciprocal(gan_add_scalar(gan_div(spread, apart), (gan_real)1e-5)), p->weight);
 }
 
 // parameters
