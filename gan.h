@@ -9409,7 +9409,7 @@ GAN_API gan_tensor *gan_reference_batch(gan_model *m, const char *name, gan_tens
     memcpy(dim, x->dim, sizeof dim);
     dim[0] = rows;
     reference = gan__block_buffer(m, name, "reference", gan_init_zeros(), x->ndim, dim);
-    filled = gan__block_buffer(m, name, "filled", gan_init_zeros(), 0, NULL);
+    filled = gan__block_buffer(m, name, "filled", gan_init_zeros(), 0, dim);
     if (gan__is_poison(reference) || gan__is_poison(filled)) return gan__leave(m, m->ctx->poison);
     if (filled->data[0] == 0) {
         if (x->dim[0] < rows)
@@ -9679,8 +9679,8 @@ GAN_API gan_tensor *gan_binomial_filter(gan_context *ctx, int taps)
     return t;
 }
 
-// B (n, out) with f (taps) in its columns: x B is the upfirdn of rows x (.., n), B_ij = f_t where i up = j down
-// + taps - 1 - t - before.
+// B (n, out) with f (taps) in its columns: x B is the upfirdn of rows x (.., n). B_ij = f_t where
+// i up = j down + taps - 1 - t - before.
 static gan_tensor *gan__block_band(gan_tensor *f, int n, int out, int up, int down, int before)
 {
     gan_tensor *index;
@@ -10095,7 +10095,7 @@ GAN_API gan_tensor *gan_self_attention(gan_model *m, const char *name, gan_tenso
     c = x->dim[1];
     few = GAN__MOST(1, c / 8);
     half = GAN__MOST(1, c / 2);
-    gamma = gan__parameter(m, name, "gamma", 1, gan_init_zeros(), 0, 0, NULL);
+    gamma = gan__block_gain(m, name, "gamma", gan_init_zeros(), 0, &c);
     gan__leave(m, NULL);
     theta = gan__block_points(gan__block_conv(m, name, "theta", -1, x, few, 1, 1, 1), 0);
     phi = gan__block_points(gan__block_conv(m, name, "phi", -1, x, few, 1, 1, 1), 1);
@@ -10302,6 +10302,7 @@ GAN_API gan_tensor *gan_unet(gan_model *m, const char *name, gan_tensor *x, int 
         x = gan_conv2d_ex(m, gan__block_part(&text, name, "down", i), x, &d);
         if (i && i < depth - 1) x = gan__unet_norm(m, name, "bn_down", i, x);
         skip[i] = x;
+        gan__settle(m->ctx); // it is looked at twice: not to be made in one pass with its activation
     }
     for (i = depth - 1; i >= 0; --i) {
         d.out_channels = i ? gan__unet_width(base, i - 1) : out_channels;
