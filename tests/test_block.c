@@ -1767,7 +1767,7 @@ static nd wrong_gated(gan_model *m, const nd *x,
     }
     return gated_by(m, &z, &zeros, i);
 }
-// The gate from the features of the deconvolution for its input (or, `first`, from those activated).
+// faulty 1: the gate's deconvolution sees the features; 2: the gate is the sigmoid of the features, activated.
 static nd gated_up_by(gan_model *m, const nd *x, const int *i, int faulty)
 {
     int O = i[0], C = x->dim[1], k = i[1];
@@ -1779,10 +1779,16 @@ static nd gated_up_by(gan_model *m, const nd *x, const int *i, int faulty)
         last.v[e] = w[c * 2 * O * k * k + O * k * k + rest];
     }
     f = up_of(x, first.v, b, O, k, i[2], i[3]);
+    if (faulty == 2) {
+        nd active = nd_map(&f, leaky_of);
+        return gated_of(f, active, i);
+    }
     return gated_of(f, up_of(faulty ? &f : x, last.v, b + O, O, k, i[2], i[3]), i);
 }
 REFERENCE(ref_gated_up, gated_up_by(m, x, i, 0))
 REFERENCE(wrong_gated_up, gated_up_by(m, x, i, 1))
+REFERENCE(upstream_gated_up, gated_up_by(m, x, i, 2))
+REFERENCE(upstream_gated, gated_by(m, x, x, i))
 static void test_gated_conv2d(void)
 {
     block_sample("gated_conv2d", make_gated, ref_gated, "2,2,4,3", N8(2, 3, 1, 1), TRAIN);
@@ -1791,7 +1797,9 @@ static void test_gated_conv2d(void)
     block_sample("gated_conv2d, reflected borders", make_gated, ref_gated, "1,2,4,3", N8(2, 3, 1, 0, 1),
                  TRAIN);
     block_sample("gated_conv2d of SC-FEGAN", make_gated, ref_gated, "1,2,4,4", N8(3, 3, 2, 1, 0, 1), TRAIN);
-    block_control("a gated convolution that pads one tensor and convolves another (fault 5)", make_gated,
+    block_control("a gated convolution that pads a tensor and convolves it unpadded (fault 5)", make_gated,
+                  upstream_gated, "1,2,4,3", N8(2, 3, 1, 0, 1), GAN_TRAIN);
+    block_control("a gated convolution whose gate sees other borders than its features (fault 5)", make_gated,
                   wrong_gated, "1,2,4,3", N8(2, 3, 1, 0, 1), GAN_TRAIN);
     TEST ("one weight of 2 out channels, features first") {
         bench b;
@@ -1808,6 +1816,8 @@ static void test_gated_conv_transpose2d(void)
     block_sample("gated_conv_transpose2d", make_gated_up, ref_gated_up, "2,2,2,3", N8(2, 4, 2, 1), TRAIN);
     block_sample("gated_conv_transpose2d of SC-FEGAN", make_gated_up, ref_gated_up, "1,2,2,2",
                  N8(2, 3, 1, 1, 0, 1), TRAIN);
+    block_control("a gated deconvolution whose gate is its activated features (fault 5)", make_gated_up,
+                  upstream_gated_up, "2,2,2,3", N8(2, 4, 2, 1), GAN_TRAIN);
     block_control("a gated deconvolution whose gate is computed from its own features (fault 5)",
                   make_gated_up, wrong_gated_up, "2,2,3,3", N8(2, 3, 1, 1), GAN_TRAIN);
     TEST ("weight (in, 2 out, k, k)") {
