@@ -558,9 +558,11 @@ GAN_API gan_tensor *gan_dropout(gan_model *m, gan_tensor *x, gan_real p);       
     X(RESIDUAL_BLOCK, residual_block) X(RESIDUAL_BOTTLENECK, residual_bottleneck) X(UNET, unet)              \
     X(MINIBATCH_STDDEV, minibatch_stddev) X(MINIBATCH_DISCRIMINATION, minibatch_discrimination)
 
-// Norms. x (N, C, ...) -> x / (k + alpha / size sum_j x_j^2)^beta over the channels c - size / 2 .. c +
-// (size - 1) / 2 around each, PyTorch's formula (Krizhevsky 2012); k > 0. TensorFlow's with depth_radius r,
-// bias, alpha and beta has size 2 r + 1, alpha (2 r + 1), beta, k = bias: SC-FEGAN's is (11, 11, .5, 5e-5).
+// norms
+
+// x (N, C, ...) -> x / (k + alpha / size sum_j x_j^2)^beta over the channels c - size / 2 .. c + (size - 1)
+// / 2 around each, PyTorch's formula (Krizhevsky 2012); k > 0. TensorFlow's with depth_radius r, bias, alpha
+// and beta has size 2 r + 1, alpha (2 r + 1), beta, k = bias: SC-FEGAN's is (11, 11, .5, 5e-5).
 GAN_API gan_tensor *gan_local_response_norm(gan_tensor *x, int size, gan_real alpha, gan_real beta,
                                             gan_real k);
 // x (N, C, ...) -> x / sqrt(mean over C of x^2 + 1e-8) (Karras 2018)
@@ -591,7 +593,8 @@ GAN_API gan_tensor *gan_adain_features(gan_tensor *x, gan_tensor *y);
 // by its nearest pixels. [mlp_shared.0, mlp_gamma, mlp_beta: .weight, .bias; running_mean, running_var]
 GAN_API gan_tensor *gan_spade(gan_model *m, const char *name, gan_tensor *x, gan_tensor *map, int hidden);
 
-// Planes. Paddings in PyTorch's order: left, right, top, bottom.
+// planes; paddings in PyTorch's order: left, right, top, bottom
+
 GAN_API gan_tensor *gan_reflection_pad2d(gan_tensor *x, int left, int right, int top, int bottom);
 GAN_API gan_tensor *gan_replication_pad2d(gan_tensor *x, int left, int right, int top, int bottom);
 // (N, f f C, H, W) -> (N, C, f H, f W) and back, in TensorFlow's order of channels (ONNX: DCR): pixel (i, j)
@@ -618,7 +621,8 @@ GAN_API gan_tensor *gan_fir_downsample2d(gan_tensor *x, int taps, int factor);
 GAN_API gan_tensor *gan_blur(gan_tensor *x, int taps);
 GAN_API gan_tensor *gan_blur_pool2d(gan_tensor *x, int taps, int stride);
 
-// Style-based generators.
+// style-based generators
+
 typedef struct gan_modulated_conv2d_desc { int out_channels, kernel, up, down, demodulate; }
     gan_modulated_conv2d_desc;
 // A convolution whose weight each sample has for itself: its input channels are multiplied by s = affine
@@ -649,9 +653,11 @@ GAN_API gan_tensor *gan_layer_style(gan_tensor *styles, int layer);     // (N, l
 // (w - w_avg), of the first `cutoff` layers alone (0: all); psi .7 (Karras 2019). [w_avg]
 GAN_API gan_tensor *gan_truncation(gan_model *m, const char *name, gan_tensor *w, gan_real psi, int cutoff);
 
-// Attention, gates, units. x + gamma o(g beta), beta the softmax over places of theta phi: 1x1 convolutions
-// without bias to C / 8, C / 8 (at least 1) and C / 2 channels and back; phi and g max-pooled by 2 where H
-// and W allow. gamma () begins at 0 (SAGAN, Zhang 2019). [theta, phi, g, o: .weight; gamma]
+// attention, gates, units
+
+// x + gamma o(g beta), beta the softmax over places of theta phi: 1x1 convolutions without bias to C / 8, C
+// / 8 (at least 1) and C / 2 channels and back; phi and g max-pooled by 2 where H and W allow. gamma ()
+// begins at 0 (SAGAN, Zhang 2019). [theta, phi, g, o: .weight; gamma]
 GAN_API gan_tensor *gan_self_attention(gan_model *m, const char *name, gan_tensor *x);
 // x sigmoid(fc2 relu(fc1 mean of x)), fc1 to C / reduction channels, at least 1 (Hu 2018) [fc1, fc2]
 GAN_API gan_tensor *gan_squeeze_excitation(gan_model *m, const char *name, gan_tensor *x, int reduction);
@@ -670,7 +676,8 @@ GAN_API gan_tensor *gan_maxout(gan_model *m, const char *name, gan_tensor *x, in
 // x (N, C, ...): max(0, x) + weight min(0, x), one weight or (C), .25 at first (He 2015)
 GAN_API gan_tensor *gan_prelu(gan_model *m, const char *name, gan_tensor *x, int per_channel);
 
-// Blocks of several layers.
+// blocks of several layers
+
 typedef gan_tensor *gan_norm_layer(gan_model *m, const char *name, gan_tensor *x);
 typedef struct gan_residual_desc {                      // zero means the default
     int out_channels;           // as many as x has
@@ -697,9 +704,10 @@ GAN_API gan_tensor *gan_residual_bottleneck(gan_model *m, const char *name, gan_
 GAN_API gan_tensor *gan_unet(gan_model *m, const char *name, gan_tensor *x, int out_channels, int base,
                              int depth);
 
-// Against mode collapse. x (N, C, ...) with one more channel: the standard deviation over groups of `group`
-// samples (0: 4; at most N, which it divides), i with i + N / group, i + 2 N / group ..., averaged over C,
-// H, W (Karras 2018).
+// against mode collapse
+
+// x (N, C, ...) with one more channel: the standard deviation over groups of `group` samples (0: 4; at most
+// N, which it divides), i with i + N / group, i + 2 N / group ..., averaged over C, H, W (Karras 2018).
 GAN_API gan_tensor *gan_minibatch_stddev(gan_tensor *x, int group);
 // x (N, A) -> (N, A + kernels), the new ones sum_j exp(-|M_i - M_j|_1) over all samples, M = x T (Salimans
 // 2016; 16 kernels) [T (A, kernels, dims)]

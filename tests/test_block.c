@@ -159,6 +159,28 @@ static gan_tensor *bench_bits(bench *b)
 }
 #endif
 
+// A model that is loaded before its first forward, which then makes its parameters from what was saved.
+#if !defined(GAN_DOUBLE) && !defined(GAN_NO_STDIO)
+static void resumed(bench *one, build *make, const char *line, const int *i)
+{
+    const char *path = test_path("block.safetensors");
+    bench other;
+    gan_tensor *y, *z;
+    CHECK(gan_save(one->ctx, path) == 0, "%s", gan_error_message(one->ctx));
+    bench_open(&other, make, line, i, 1, 1);
+    CHECK(gan_load(other.ctx, path) == 0, "%s", gan_error_message(other.ctx));
+    y = bench_run(one);
+    z = bench_run(&other);
+    CHECK(same_bits(y, z), "loaded: other bits (%s)", gan_error_message(other.ctx));
+    y = gan_grad(weighted_sum(one->ctx, y, 0), one->p.x[0], 0);
+    z = gan_grad(weighted_sum(other.ctx, z, 0), other.p.x[0], 0);
+    CHECK(same_bits(y, z), "loaded: another gradient (%s)", gan_error_message(other.ctx));
+    gan_destroy(other.ctx);
+}
+#else
+#define resumed(one, make, line, i) ((void)0)
+#endif
+
 enum { BOTH = 3, TRAIN = 1, EVAL = 2, FORWARD = 4 }; // FORWARD: no gradients
 
 // A block against ref in GAN_TRAIN and GAN_EVAL, then its gradients.
@@ -192,6 +214,7 @@ static void block_sample(const char *what, build *make, block_reference *ref, co
                     gan_tensor *bits;
                     bench_open(&one, make, line, i, 1, 1);
                     bits = bench_bits(&one);
+                    resumed(&one, make, line, i);
                     for (size_t t = 0; t < COUNT(threads); ++t) {
                         bench_open(&other, make, line, i, threads[t], 1);
                         CHECK(same_bits(bits, bench_bits(&other)), "%d threads: other bits than one (%s)",
@@ -1744,7 +1767,7 @@ static nd wrong_gated(gan_model *m, const nd *x,
     }
     return gated_by(m, &z, &zeros, i);
 }
-// The gate from the features of the deconvolution for its input (or, `first`, from those activated).
+// faulty 1: the gate's deconvolution sees the features; 2: the gate is the sigmoid of the features, activated.
 static nd gated_up_by(gan_model *m, const nd *x, const int *i, int faulty)
 {
     int O = i[0], C = x->dim[1], k = i[1];
@@ -1756,10 +1779,16 @@ static nd gated_up_by(gan_model *m, const nd *x, const int *i, int faulty)
         last.v[e] = w[c * 2 * O * k * k + O * k * k + rest];
     }
     f = up_of(x, first.v, b, O, k, i[2], i[3]);
+    if (faulty == 2) {
+        nd active = nd_map(&f, leaky_of);
+        return gated_of(f, active, i);
+    }
     return gated_of(f, up_of(faulty ? &f : x, last.v, b + O, O, k, i[2], i[3]), i);
 }
 REFERENCE(ref_gated_up, gated_up_by(m, x, i, 0))
 REFERENCE(wrong_gated_up, gated_up_by(m, x, i, 1))
+REFERENCE(upstream_gated_up, gated_up_by(m, x, i, 2))
+REFERENCE(upstream_gated, gated_by(m, x, x, i))
 static void test_gated_conv2d(void)
 {
     block_sample("gated_conv2d", make_gated, ref_gated, "2,2,4,3", N8(2, 3, 1, 1), TRAIN);
@@ -1768,7 +1797,9 @@ static void test_gated_conv2d(void)
     block_sample("gated_conv2d, reflected borders", make_gated, ref_gated, "1,2,4,3", N8(2, 3, 1, 0, 1),
                  TRAIN);
     block_sample("gated_conv2d of SC-FEGAN", make_gated, ref_gated, "1,2,4,4", N8(3, 3, 2, 1, 0, 1), TRAIN);
-    block_control("a gated convolution that pads one tensor and convolves another (fault 5)", make_gated,
+    block_control("a gated convolution that pads a tensor and convolves it unpadded (fault 5)", make_gated,
+                  upstream_gated, "1,2,4,3", N8(2, 3, 1, 0, 1), GAN_TRAIN);
+    block_control("a gated convolution whose gate sees other borders than its features (fault 5)", make_gated,
                   wrong_gated, "1,2,4,3", N8(2, 3, 1, 0, 1), GAN_TRAIN);
     TEST ("one weight of 2 out channels, features first") {
         bench b;
@@ -1785,6 +1816,8 @@ static void test_gated_conv_transpose2d(void)
     block_sample("gated_conv_transpose2d", make_gated_up, ref_gated_up, "2,2,2,3", N8(2, 4, 2, 1), TRAIN);
     block_sample("gated_conv_transpose2d of SC-FEGAN", make_gated_up, ref_gated_up, "1,2,2,2",
                  N8(2, 3, 1, 1, 0, 1), TRAIN);
+    block_control("a gated deconvolution whose gate is its activated features (fault 5)", make_gated_up,
+                  upstream_gated_up, "2,2,2,3", N8(2, 4, 2, 1), GAN_TRAIN);
     block_control("a gated deconvolution whose gate is computed from its own features (fault 5)",
                   make_gated_up, wrong_gated_up, "2,2,3,3", N8(2, 3, 1, 1), GAN_TRAIN);
     TEST ("weight (in, 2 out, k, k)") {
@@ -2030,7 +2063,7 @@ static nd unet_norm(gan_model *m, const nd *x, const char *part, int level)
 static nd unet_level(gan_model *m, const nd *x, const int *i, int level, int skip_last)
 {
     char name[64];
-    int below = i[1] << (level < 3 ? level : 3), above = i[1] << (level < 4 ? level - 1 : 3);
+    int below = i[1] << (level < 3 ? level : 3), above = i[1] << (level < 4 ? level > 0 ? level - 1 : 0 : 3);
     nd h = level ? nd_map(x, leaky_of) : *x, up;
     snprintf(name, sizeof name, "unet.down%d.weight", level);
     h = conv_of(&h, values(m, name), NULL, below, 4, 2, 1, 1);
@@ -2343,6 +2376,37 @@ static void training(void)
     }
 }
 
+// Every size of a fixed block, from too small for anything to enough.
+static void little_memory(void)
+{
+    TEST ("whatever memory there is: a result or the error that there is none, at any point") {
+        static double block[1 << 18];
+        int good = 0, bad = 0;
+        for (size_t size = 1 << 14; size <= sizeof block; size += size / 24) {
+            gan_desc d;
+            gan_context *ctx;
+            gan_tensor *x, *all[64];
+            gan_model *g, *o;
+            memset(&d, 0, sizeof d);
+            d.memory = block;
+            d.memory_size = size;
+            ctx = gan_create(&d);
+            if (!ctx) continue;
+            g = gan_model_create(ctx, "g", style_g, NULL), o = gan_model_create(ctx, "d", style_d, NULL);
+            x = gan_forward(o, gan_forward(g, gan_rand_normal(ctx, 2, 4, 6), NULL), NULL);
+            (void)gan_grad(gan_sum_all(x), gan_model_find(g, "in.const"), 0);
+            x = gan_rand_normal(ctx, 4, 2, 4, 4, 4);
+            (void)call_all(ctx, o, "layer", x, gan_rand_normal(ctx, 2, 2, 4), all);
+            (void)gan_spade(o, "s", x, x, 0);
+            (void)gan_unet(o, "u", x, 2, 4, 2);
+            (void)gan_residual_bottleneck(o, "b", x, 2, 2, 3);
+            if (gan_error(ctx) == GAN_ERROR_MEMORY) ++bad;
+            else ++good;
+        }
+        CHECK(bad > 20 && good > 5, "%d times too little, %d times enough", bad, good);
+    }
+}
+
 static gan_tensor *with_buffers(gan_model *m, gan_tensor **x, const int *i)
 {
     gan_tensor *h = gan_reference_batch(m, "ref", x[0], 2);
@@ -2400,6 +2464,7 @@ int main(void)
     for (size_t i = 0; i < COUNT(blocks); ++i) blocks[i].run();
     bad_inputs();
     training();
+    little_memory();
 #ifndef GAN_NO_STDIO
     checkpoints();
 #endif
