@@ -557,7 +557,7 @@ GAN_API const char *gan_penalty_name(gan_penalty_kind kind);
 //     LION *           w -= lr sign(beta1 m + (1 - beta1) g), then m by beta2     Chen 2023
 //     LAMB *           w -= lr |w| / |u| u, u = m^ / (sqrt v^ + e) + decay w      You 2019; per parameter
 //     OPTIMISTIC_SGD   w -= lr (2 d_t - d_t-1)                                    Daskalakis 2018, OMD
-//     OPTIMISTIC_ADAM  w -= lr (2 u_t - u_t-1), u = m^ / (sqrt v^ + e)            Daskalakis 2018, algorithm 1
+//     OPTIMISTIC_ADAM  w -= lr (2 u_t - u_t-1), u = m^ / (sqrt v^ + e)            Daskalakis 2018, alg. 1
 //     SUBGRADIENT      w -= a_k g_k, a_k by step_rule; the best w is kept         Shor 1962; Boyd 2003
 // ExtraAdam (Gidel 2019) is Adam with gan_extrapolate. Negative momentum (Gidel 2019b) is momentum or beta1
 // below 0.
@@ -718,8 +718,8 @@ typedef enum gan_game {
 #undef GAN__ROW
     GAN_GAME_COUNT
 } gan_game;
-// gan_minimize and gan_extrapolate of n players, loss[i] that of o[i]: all gradients are known before a weight
-// moves, and nothing moves when one is not finite.
+// gan_minimize and gan_extrapolate of n players, loss[i] that of o[i]: all gradients are known before a
+// weight moves, and nothing moves when one is not finite.
 GAN_API void gan_minimize_game(gan_game kind, gan_real strength, int n, gan_optimizer **o, gan_tensor **loss);
 GAN_API void gan_extrapolate_game(gan_game kind, gan_real strength, int n, gan_optimizer **o,
                                   gan_tensor **loss);
@@ -9711,7 +9711,7 @@ static void gan__optim_yogi(const gan__update *u, int64_t at, size_t n)
         for (i = 0; i < GAN__PIECE; ++i) {
             const gan_real d = q.d[i], square = d * d, v = q.y[i] + initial;
             q.x[i] = b1 * q.x[i] + f1 * d;
-            q.r[i] = q.y[i] = v > square ? v - f2 * square : v < square ? v + f2 * square : v;
+            q.r[i] = q.y[i] = v - f2 * square * (gan_real)((v > square) - (v < square));
         }
         gan__piece_adam(&q);
     }
@@ -9726,7 +9726,7 @@ static void gan__optim_lion(const gan__update *u, int64_t at, size_t n)
         for (i = 0; i < GAN__PIECE; ++i) {
             const gan_real c = b1 * q.x[i] + f1 * q.d[i];
             q.x[i] = b2 * q.x[i] + f2 * q.d[i];
-            q.w[i] -= c > 0 ? lr : c < 0 ? -lr : 0;
+            q.w[i] -= lr * (gan_real)((c > 0) - (c < 0));
         }
 }
 
@@ -10596,7 +10596,8 @@ GAN_API gan_real gan_optimizer_best(gan_optimizer *o)
 
 // >>schedule: numbers that change with the step; uses base; tests/test_schedule.c
 //
-// A row NAME is gan__schedule_NAME(s, base, t, part): t steps after its start, part of its steps done, 0 .. 1.
+// A row NAME is gan__schedule_NAME(s, base, t, part): t steps after its start, part (0 .. 1) of its steps
+// done.
 
 static double gan__schedule_or(gan_real value, double otherwise)
 {
