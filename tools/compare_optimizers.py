@@ -80,7 +80,7 @@ def main(path):
         for line in f:
             name, *ours = line.split()
             if name == 'nadam' and int(torch.__version__.split('.')[0]) < 2:
-                print(f'{name:12} skipped: before 2.0 PyTorch counts mu_t twice, against its own documentation')
+                print(f'{name:12} skipped: PyTorch before 2.0 counts mu_t twice, against its documentation')
                 continue
             theirs = optimizer(name) if name in OPTIMIZERS else schedule(name)
             allowed = 1e-6 if name == 'nadam' else TOLERANCE  # PyTorch keeps the product of mu as a float
