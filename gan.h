@@ -1227,7 +1227,7 @@ GAN_API gan_tensor *gan_pool_query(gan_pool *pool, gan_tensor *x, gan_real p);
 //     LION *           w -= lr sign(beta1 m + (1 - beta1) g), then m by beta2     Chen 2023
 //     LAMB *           w -= lr |w| / |u| u, u = m^ / (sqrt v^ + e) + decay w      You 2019; per parameter
 //     OPTIMISTIC_SGD   w -= lr (2 d_t - d_t-1)                                    Daskalakis 2018, OMD
-//     OPTIMISTIC_ADAM  w -= lr (2 u_t - u_t-1), u = m^ / (sqrt v^ + e)            Daskalakis 2018
+//     OPTIMISTIC_ADAM  w -= lr (2 u_t - u_t-1), u = m^ / (sqrt v^ + e)            Daskalakis 2018, alg. 1
 //     SUBGRADIENT      w -= a_k g_k, a_k by step_rule; the best w is kept         Shor 1962; Boyd 2003
 // ExtraAdam (Gidel 2019) is Adam with gan_extrapolate. Negative momentum (Gidel 2019b) is momentum or beta1
 // below 0.
@@ -14493,7 +14493,7 @@ static void gan__optim_yogi(const gan__update *u, int64_t at, size_t n)
         for (i = 0; i < GAN__PIECE; ++i) {
             const gan_real d = q.d[i], square = d * d, v = q.y[i] + initial;
             q.x[i] = b1 * q.x[i] + f1 * d;
-            q.r[i] = q.y[i] = v > square ? v - f2 * square : v < square ? v + f2 * square : v;
+            q.r[i] = q.y[i] = v - f2 * square * (gan_real)((v > square) - (v < square));
         }
         gan__piece_adam(&q);
     }
@@ -14508,7 +14508,7 @@ static void gan__optim_lion(const gan__update *u, int64_t at, size_t n)
         for (i = 0; i < GAN__PIECE; ++i) {
             const gan_real c = b1 * q.x[i] + f1 * q.d[i];
             q.x[i] = b2 * q.x[i] + f2 * q.d[i];
-            q.w[i] -= c > 0 ? lr : c < 0 ? -lr : 0;
+            q.w[i] -= lr * (gan_real)((c > 0) - (c < 0));
         }
 }
 
@@ -15378,8 +15378,8 @@ GAN_API gan_real gan_optimizer_best(gan_optimizer *o)
 
 // >>schedule: numbers that change with the step; uses base; tests/test_schedule.c
 //
-// A row NAME is gan__schedule_NAME(s, base, t, part): t steps after its start, part of its steps done, 0
-// .. 1.
+// A row NAME is gan__schedule_NAME(s, base, t, part): t steps after its start, part (0 .. 1) of its steps
+// done.
 
 static double gan__schedule_or(gan_real value, double otherwise)
 {
