@@ -12,13 +12,13 @@ typedef struct md_mixture {
     const char *name;
     gan_toy toy;
     int modes;
-    double sigma, half; // the picture goes from -half to half
+    double sigma, extent; // the largest coordinate of a mode
     double mode[MD_MAX][2];
 } md_mixture;
 
 static inline md_mixture md_ring(void)
 {
-    md_mixture m = {"ring", GAN_TOY_RING, 8, .01, 1.5, {{0, 0}}};
+    md_mixture m = {"ring", GAN_TOY_RING, 8, .01, 1, {{0, 0}}};
     int k;
     for (k = 0; k < m.modes; ++k) m.mode[k][0] = cos(k * atan(1.)), m.mode[k][1] = sin(k * atan(1.));
     return m;
@@ -26,7 +26,7 @@ static inline md_mixture md_ring(void)
 
 static inline md_mixture md_grid(void)
 {
-    md_mixture m = {"grid", GAN_TOY_GRID, 25, .05, 5, {{0, 0}}};
+    md_mixture m = {"grid", GAN_TOY_GRID, 25, .05, 4, {{0, 0}}};
     int k;
     for (k = 0; k < m.modes; ++k) m.mode[k][0] = k / 5 * 2 - 4, m.mode[k][1] = k % 5 * 2 - 4;
     return m;
