@@ -884,8 +884,9 @@ static void every_call(subject *s, int from, int to)
     for (k = from; k < to; ++k) one_call(s, k / 7 * 7 + order[k % 7]);
 }
 
-// The ways to go on from call k: into a new context, where what was not claimed yet is saved again (it must be
-// the same file); back, in a run that went elsewhere; from read-only memory; with the weights alone (fault 6).
+// The ways to go on from call k: into a new context, where what was not claimed yet is saved again (it
+// must be the same file); back, in a run that went elsewhere; from read-only memory; with the weights
+// alone (fault 6).
 enum { ANEW, BACK, MEMORY, WEIGHTS };
 
 static subject go_on(gan_context *ctx, gan_optimizer_desc d, int way, int k, const char *path,
