@@ -6424,6 +6424,7 @@ typedef struct gan__state {
     gan_tensor *tensor; // the parameter over data, which follows it when it moves
     int borrowed;       // data is read-only memory of gan_load_memory
     int loaded;         // came from a checkpoint
+    int fixed;          // data is somebody's variable: it does not move
 } gan__state;
 
 typedef enum gan__dtype { GAN__F32, GAN__F64, GAN__F16, GAN__BF16, GAN__I64, GAN__I32, GAN__U8 } gan__dtype;
@@ -6507,8 +6508,8 @@ static int gan__state_apply(gan_context *ctx, gan__state *s, const gan__entry *e
         return 1;
     }
     s->loaded = 1;
-    ctx->weights++;
-    if (e->borrowable && e->dtype == own && s->kind == GAN__STATE_REAL && gan__little_endian() &&
+    if (s->tensor) ctx->weights++; // one that is being made was no weight yet
+    if (e->borrowable && !s->fixed && e->dtype == own && s->kind == GAN__STATE_REAL && gan__little_endian() &&
         (uintptr_t)e->bytes % sizeof(gan_real) == 0) {
         gan__state_move(s, (void *)(uintptr_t)e->bytes, 1);
         return 0;
@@ -6604,6 +6605,7 @@ static gan__state *gan__state_over(gan_context *ctx, const char *name, gan__stat
     s->kind = kind;
     s->ndim = ndim;
     s->data = data;
+    s->fixed = data != NULL;
     if (ndim) memcpy(s->dim, dim, (size_t)ndim * sizeof *dim);
     if (gan__count(ndim, dim, &s->count) || gan__mul_size(s->count, width, &bytes)) {
         gan__fail(ctx, GAN_ERROR_SHAPE, "%s: shape %h is not possible", name, ndim, dim);
@@ -7834,7 +7836,8 @@ static gan_tensor *gan__along(gan_tensor *x, int axis, int keep, gan_tensor *(*f
     for (i = 0; i < x->ndim; ++i)
         if (i != axis) dim[n++] = x->dim[i];
         else if (keep) dim[n++] = 1;
-    y = f(axis == x->ndim - 1 ? x : gan_transpose(x, axis, -1));
+    y = axis == x->ndim - 1 ? x : gan_transpose(x, axis, -1);
+    if (!gan__is_poison(y)) y = f(y);
     if (gan__is_poison(y)) return y;
     return gan__reshape_to(axis == x->ndim - 1 ? y : gan_transpose(y, axis, -1), n, dim);
 }
@@ -10300,44 +10303,52 @@ static gan_tensor *gan__scale_shift(gan_tensor *h, gan_tensor *w, gan_tensor *b)
 
 static gan_real gan__norm_eps(void) { return (gan_real)1e-5; } // everywhere, as in PyTorch
 
-GAN_API gan_tensor *gan_batch_norm(gan_model *m, const char *name, gan_tensor *x)
+// Batch norm with weight w and bias b (C), or both NULL, inside a layer that is entered.
+static gan_tensor *gan__batch_norm(gan_model *m, const char *name, gan_tensor *x, gan_tensor *w,
+                                   gan_tensor *b)
 {
     const gan_real momentum = (gan_real)0.1;
-    gan_tensor *w, *b, *mean, *var, *h, *of_batch[2], *bad;
+    gan_tensor *mean, *var, *h, *of_batch[2];
     gan__param *p;
-    int c, i, n = 1;
+    int c = x->dim[1], i, n = 1;
     double count;
-    if (!gan__enter(m, name, x, 2, &bad)) return bad;
-    c = x->dim[1];
     for (i = 2; i < x->ndim; ++i) n *= x->dim[i];
-    w = gan__parameter(m, name, "weight", 1, gan_init_constant(1), 0, 1, &c);
-    b = gan__parameter(m, name, "bias", 1, gan_init_zeros(), 0, 1, &c);
     mean = gan__parameter(m, name, "running_mean", 0, gan_init_zeros(), 0, 1, &c);
     var = gan__parameter(m, name, "running_var", 0, gan_init_constant(1), 0, 1, &c);
-    if (gan__is_poison(w) || gan__is_poison(b) || gan__is_poison(mean) || gan__is_poison(var))
-        return gan__leave(m, m->ctx->poison);
+    if (gan__is_poison(mean) || gan__is_poison(var)) return m->ctx->poison;
     if (m->mode == GAN_EVAL) {
-        gan_tensor *s = gan_mul(w, gan_reciprocal(gan_sqrt(gan_add_scalar(var, gan__norm_eps()))));
-        return gan__leave(m, gan__scale_shift(x, s, gan_sub(b, gan_mul(mean, s)))); // one pass over x
+        gan_tensor *s = gan_reciprocal(gan_sqrt(gan_add_scalar(var, gan__norm_eps())));
+        if (w) s = gan_mul(w, s);
+        h = gan_mul(mean, s);
+        return gan__scale_shift(x, s, b ? gan_sub(b, h) : gan_neg(h)); // one pass over x
     }
-    if ((int64_t)x->dim[0] * n < 2)
-        return gan__leave(
-            m,
-            gan__fail(m->ctx, GAN_ERROR_SHAPE,
-                      "batch norm in GAN_TRAIN needs more than one value per channel; the input is %t", x));
+    count = (double)x->dim[0] * n;
+    if (count < 2)
+        return gan__fail(m->ctx, GAN_ERROR_SHAPE,
+                         "batch norm in GAN_TRAIN needs more than one value per channel; the input is %t", x);
     h = gan__normalize(x, w, b, x->dim[0], c, n, gan__norm_eps(), of_batch);
-    if (gan__is_poison(h)) return gan__leave(m, h);
+    if (gan__is_poison(h)) return h;
     for (p = m->params; p; p = p->next)
         if ((p->tensor == mean || p->tensor == var) && gan__state_own(m->ctx, p->state))
-            return gan__leave(m, m->ctx->poison);
-    count = (double)x->dim[0] * n; // a batch with a NaN leaves no trace in what is kept
+            return m->ctx->poison;
+    // a batch with a NaN leaves no trace in what is kept
     if (!gan__all_finite(of_batch[0]) || !gan__all_finite(of_batch[1])) c = 0;
     for (i = 0; i < c; ++i) { // the running variance is the unbiased one
         const double s = (double)of_batch[1]->data[i], biased = 1 / (s * s) - (double)gan__norm_eps();
         mean->data[i] += momentum * (of_batch[0]->data[i] - mean->data[i]);
         var->data[i] += momentum * ((gan_real)(biased * count / (count - 1)) - var->data[i]);
     }
-    return gan__leave(m, h);
+    return h;
+}
+
+GAN_API gan_tensor *gan_batch_norm(gan_model *m, const char *name, gan_tensor *x)
+{
+    gan_tensor *w, *b, *bad;
+    if (!gan__enter(m, name, x, 2, &bad)) return bad;
+    w = gan__parameter(m, name, "weight", 1, gan_init_constant(1), 0, 1, &x->dim[1]);
+    b = gan__parameter(m, name, "bias", 1, gan_init_zeros(), 0, 1, &x->dim[1]);
+    if (gan__is_poison(w) || gan__is_poison(b)) return gan__leave(m, m->ctx->poison);
+    return gan__leave(m, gan__batch_norm(m, name, x, w, b));
 }
 
 GAN_API gan_tensor *gan_layer_norm(gan_model *m, const char *name, gan_tensor *x)
@@ -10640,35 +10651,6 @@ GAN_API gan_tensor *gan_virtual_batch_norm(gan_model *m, const char *name, gan_t
     return gan__leave(m, gan__scale_shift(h, w, b));
 }
 
-// Batch norm without weight and bias, inside a layer that is entered.
-static gan_tensor *gan__block_batch_norm(gan_model *m, const char *name, gan_tensor *x)
-{
-    const gan_real momentum = (gan_real)0.1;
-    gan_tensor *mean, *var, *h, *of_batch[2];
-    const double count = (double)x->dim[0] * gan__block_places(x);
-    const int c = x->dim[1];
-    int i;
-    mean = gan__block_buffer(m, name, "running_mean", gan_init_zeros(), 1, &c);
-    var = gan__block_buffer(m, name, "running_var", gan_init_constant(1), 1, &c);
-    if (gan__is_poison(mean) || gan__is_poison(var)) return m->ctx->poison;
-    if (m->mode == GAN_EVAL) {
-        gan_tensor *s = gan__block_rsqrt(var, (double)gan__norm_eps());
-        return gan__scale_shift(x, s, gan_neg(gan_mul(mean, s)));
-    }
-    if (count < 2)
-        return gan__fail(m->ctx, GAN_ERROR_SHAPE,
-                         "batch norm in GAN_TRAIN needs more than one value per channel; the input is %t", x);
-    h = gan__normalize(x, NULL, NULL, x->dim[0], c, gan__block_places(x), gan__norm_eps(), of_batch);
-    if (gan__is_poison(h) || gan__block_own(m, mean) || gan__block_own(m, var)) return m->ctx->poison;
-    if (!gan__all_finite(of_batch[0]) || !gan__all_finite(of_batch[1])) return h;
-    for (i = 0; i < c; ++i) { // the running variance is the unbiased one
-        const double s = (double)of_batch[1]->data[i], biased = 1 / (s * s) - (double)gan__norm_eps();
-        mean->data[i] += momentum * (of_batch[0]->data[i] - mean->data[i]);
-        var->data[i] += momentum * ((gan_real)(biased * count / (count - 1)) - var->data[i]);
-    }
-    return h;
-}
-
 GAN_API gan_tensor *gan_conditional_batch_norm(gan_model *m, const char *name, gan_tensor *x,
                                                gan_tensor *condition, int classes)
 {
@@ -10683,7 +10665,7 @@ GAN_API gan_tensor *gan_conditional_batch_norm(gan_model *m, const char *name, g
                  : gan__block_weight(m, name, "gain.weight", m->init, 2, dim);
     v = by_class ? gan__block_gain(m, name, "bias.weight", gan_init_zeros(), 2, dim)
                  : gan__block_weight(m, name, "bias.weight", m->init, 2, dim);
-    x = gan__block_batch_norm(m, name, x);
+    x = gan__batch_norm(m, name, x, NULL, NULL);
     gain = by_class ? gan_take(w, condition) : gan_add_scalar(gan_f_linear(condition, w, NULL), 1);
     bias = by_class ? gan_take(v, condition) : gan_f_linear(condition, v, NULL);
     return gan__leave(m, gan__block_scaled(x, gain, bias));
@@ -10758,7 +10740,7 @@ GAN_API gan_tensor *gan_spade(gan_model *m, const char *name, gan_tensor *x, gan
         return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_SHAPE,
                                        "%d hidden channels, the input %t: want (N, C, H, W)", hidden, x));
     c = x->dim[1];
-    h = gan__block_batch_norm(m, name, x);
+    h = gan__batch_norm(m, name, x, NULL, NULL);
     map = gan__block_resize(map, x->dim[2], x->dim[3]);
     gan__leave(m, NULL);
     map = gan_relu(gan__block_conv(m, name, "mlp_shared.", 0, map, hidden ? hidden : 128, 3, 1, 0));
@@ -17963,9 +17945,16 @@ static gan_tensor *gan__unrolled_g_loss(gan_trainer *t, gan_penalty_in *in)
 
 // the updates
 
+// Lookahead's slow weights begin where training does.
+static void gan__trainer_slow(const gan_trainer *t, gan_optimizer *o)
+{
+    if (t->desc.lookahead && !o->step) gan_lookahead(o, t->desc.lookahead_alpha);
+}
+
 // ahead: not the update itself but extragradient's look ahead.
 static void gan__trainer_minimize(gan_trainer *t, gan_optimizer *o, gan_tensor *loss, int last, int ahead)
 {
+    gan__trainer_slow(t, o);
     if (t->desc.accumulate > 1) loss = gan_mul_scalar(loss, 1 / (gan_real)t->desc.accumulate);
     if (!last) gan_accumulate(o, loss);
     else if (ahead) gan_extrapolate(o, loss);
@@ -18057,6 +18046,8 @@ static void gan__trainer_both(gan_trainer *t, int ahead)
         in.label = gan__seen_labels(t, in.label);
         loss[0] = gan__trainer_d_loss(t, &in);
         loss[1] = gan__trainer_g_loss(t, &of_g);
+        gan__trainer_slow(t, t->d);
+        gan__trainer_slow(t, t->g);
         if (ahead) gan_extrapolate_game(t->desc.game, t->desc.game_strength, 2, o, loss);
         else gan_minimize_game(t->desc.game, t->desc.game_strength, 2, o, loss);
     }

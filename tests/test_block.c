@@ -1767,8 +1767,7 @@ static nd wrong_gated(gan_model *m, const nd *x,
     }
     return gated_by(m, &z, &zeros, i);
 }
-// faulty 1: the gate's deconvolution sees the features; 2: the gate is the sigmoid of the features,
-// activated.
+// faulty 1: the deconvolution of the gate sees the features; 2: the gate is the sigmoid of those, activated.
 static nd gated_up_by(gan_model *m, const nd *x, const int *i, int faulty)
 {
     int O = i[0], C = x->dim[1], k = i[1];

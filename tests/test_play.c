@@ -179,13 +179,9 @@ static void updates(void)
         start(&r), take(w, theta), take(slow_w, slow_theta);
         for (k = 1; k <= 6; ++k) {
             step(&r), in_turn(w, theta, LR, LR);
-            for (i = 0; i < 2 && k > 2 && k % 2 == 0; ++i) {
+            for (i = 0; i < 2 && k % 2 == 0; ++i) {
                 w[i] = slow_w[i] += .5 * (w[i] - slow_w[i]);
                 theta[i] = slow_theta[i] += .5 * (theta[i] - slow_theta[i]);
-            }
-            if (k == 2) { // the first time there is nothing to return to
-                memcpy(slow_w, w, sizeof w);
-                memcpy(slow_theta, theta, sizeof theta);
             }
             expect(&r, w, theta);
         }
