@@ -1,6 +1,7 @@
 #!/bin/sh
-# compare_optimizers.sh: 20 steps of every optimiser and 60 values of every schedule that PyTorch has, by gan.h
-# and by PyTorch, both in double precision. The last line is `N passed, N failed`; without PyTorch it says so.
+# compare_optimizers.sh: 20 steps of every optimiser and 60 values of every schedule that PyTorch has, by
+# gan.h and by PyTorch, both in double precision. The last line is `N passed, N failed`; without PyTorch it
+# says that it is skipped.
 python=
 for one in "$PYTHON" python3 /usr/bin/python3; do
     [ -n "$one" ] && "$one" -c 'import torch' 2>/dev/null && { python=$one; break; }
