@@ -537,6 +537,8 @@ GAN_API gan_tensor *gan_group_norm(gan_model *m, const char *name, gan_tensor *x
 // (..) -> (.., dim)
 GAN_API gan_tensor *gan_embedding(gan_model *m, const char *name, gan_tensor *index, int rows, int dim);
 GAN_API gan_tensor *gan_dropout(gan_model *m, gan_tensor *x, gan_real p);                 // only in GAN_TRAIN
+// in GAN_EVAL too: the noise of pix2pix (Isola 2017)
+GAN_API gan_tensor *gan_dropout_always(gan_model *m, gan_tensor *x, gan_real p);
 
 // >>blocks: the layers of the GAN literature, made of operations and layers
 //
@@ -10406,7 +10408,7 @@ GAN_API gan_tensor *gan_embedding(gan_model *m, const char *name, gan_tensor *in
     return gan__leave(m, gan__is_poison(y) ? y : gan__reshape_to(y, index->ndim + 1, shape));
 }
 
-GAN_API gan_tensor *gan_dropout(gan_model *m, gan_tensor *x, gan_real p)
+static gan_tensor *gan__dropout(gan_model *m, gan_tensor *x, gan_real p, int off)
 {
     gan_tensor *mask, *bad;
     size_t i;
@@ -10414,12 +10416,21 @@ GAN_API gan_tensor *gan_dropout(gan_model *m, gan_tensor *x, gan_real p)
     if (!(p >= 0 && p < 1))
         return gan__leave(
             m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "probability %f; from 0 to below 1", (double)p));
-    if (m->mode == GAN_EVAL || p == 0) return gan__leave(m, x);
+    if (off || p == 0) return gan__leave(m, x);
     mask = gan__tensor_new(m->ctx, x->ndim, x->dim);
     if (gan__is_poison(mask)) return gan__leave(m, mask);
     gan__draw_uniform(m->ctx, &m->ctx->rng, mask->data, mask->size);
     for (i = 0; i < mask->size; ++i) mask->data[i] = mask->data[i] < p ? 0 : 1 / (1 - p);
     return gan__leave(m, gan_mul(x, mask));
+}
+
+GAN_API gan_tensor *gan_dropout(gan_model *m, gan_tensor *x, gan_real p)
+{
+    return gan__dropout(m, x, p, m && m->mode == GAN_EVAL);
+}
+GAN_API gan_tensor *gan_dropout_always(gan_model *m, gan_tensor *x, gan_real p)
+{
+    return gan__dropout(m, x, p, 0);
 }
 
 // >>block: layers of the GAN literature, composed of operations; uses layer; tests/test_block.c
