@@ -56,8 +56,8 @@
 //     4  shapes             >>tensor  >>state
 //     5  differentiation    >>op  >>arith  >>shape  >>reduce  >>product  >>plane  >>norm
 //     6                     >>tape
-//     7  learning           >>layer  >>block  >>loss  >>objective  >>penalty  >>augment  >>optim
-//                           >>schedule  >>game
+//     7  learning           >>layer  >>block  >>loss  >>objective  >>penalty  >>augment  >>rule
+//                           >>optim  >>schedule  >>game
 //     8  the world          >>data  >>image  >>ckpt
 //     9  the adversary      >>latent  >>play  >>train  >>sample
 //     roof                  >>public
@@ -14207,45 +14207,17 @@ GAN_API gan_tensor *gan_pool_query(gan_pool *pool, gan_tensor *x, gan_real p)
     return y;
 }
 
-// >>optim: optimisers and the guarded update; uses layer; tests/test_optim.c
+// >>rule: what each optimiser does to n numbers; uses layer; tests/test_rule.c
 //
 // A row (NAME, states) of GAN_OPTIMIZERS is gan__optim_NAME, which updates n numbers with that many state
 // arrays. The first four have kernels for each instruction set; the others work through gan__piece.
 
-// What a parameter carries beside the state arrays of its rule.
-enum { GAN__SLOT_SUM = 3, GAN__SLOT_FROM, GAN__SLOT_SLOW, GAN__SLOT_STATES };
-
-typedef struct gan__slot { // one parameter
-    struct gan__slot *next;
-    gan__param *param;
-    gan__state *state[GAN__SLOT_STATES];
-    gan_tensor *grad; // of the update that is being made
-} gan__slot;
-
-struct gan_optimizer {
-    gan_model *model;
-    gan_optimizer_desc desc;
-    char prefix[24]; // "optimizer." or, for a model's second, "optimizer2." ...
-    gan__slot *slots, *slots_end;
-    int count;
-    gan_tensor **want; // room for the trainable parameters
-    double *room;      // and for two sums of every grain of the largest
-    gan_real norm;
-    // Of the update that is being made: the factor of its gradients, their norm with it, the L2 decay that is
-    // still to be added.
-    gan_real scale, length, decay;
-    int64_t step;
-    // Losses accumulated; whether the weights are extrapolated; whether slow weights are known.
-    int64_t open[GAN__SLOT_STATES - GAN__SLOT_SUM];
-    gan__state *best; // SUBGRADIENT: the best loss, the accumulated losses
-};
-
-#define GAN__OPEN(o, what) (o)->open[GAN__SLOT_##what - GAN__SLOT_SUM]
+enum { GAN__RULE_STATES = 3 }; // state arrays of a rule, at most
 
 typedef struct gan__update {
     const gan_context *ctx;
     const gan_optimizer_desc *desc;
-    gan_real *p, *state[GAN__SLOT_SUM];
+    gan_real *p, *state[GAN__RULE_STATES];
     const gan_real *g;
     int64_t n;
     double *room;
@@ -14287,13 +14259,13 @@ static void gan__piece_load(gan__piece *q)
     const gan__opt_args *o = &u->args;
     const gan_real decay = o->decoupled > 0 ? 0 : o->weight_decay, scale = o->scale;
     const gan_real shrink = o->decoupled > 0 ? 1 - o->lr * o->weight_decay : 1;
-    gan_real *const part[GAN__SLOT_SUM] = {q->x, q->y, q->z};
+    gan_real *const part[GAN__RULE_STATES] = {q->x, q->y, q->z};
     size_t i;
     q->n = GAN__LEAST((size_t)GAN__PIECE, q->left);
     q->left -= q->n;
     memcpy(q->w, u->p + q->at, q->n * sizeof *q->w);
     memcpy(q->d, u->g + q->at, q->n * sizeof *q->d);
-    for (i = 0; i < GAN__SLOT_SUM; ++i)
+    for (i = 0; i < GAN__RULE_STATES; ++i)
         if (u->state[i]) memcpy(part[i], u->state[i] + q->at, q->n * sizeof *q->w);
     for (i = 0; i < GAN__PIECE; ++i) {
         q->d[i] = scale * q->d[i] + decay * q->w[i];
@@ -14313,10 +14285,10 @@ static void gan__piece_begin(gan__piece *q, const gan__update *u, int64_t at, si
 static void gan__piece_next(gan__piece *q)
 {
     const gan__update *u = q->u;
-    const gan_real *const part[GAN__SLOT_SUM] = {q->x, q->y, q->z};
+    const gan_real *const part[GAN__RULE_STATES] = {q->x, q->y, q->z};
     int i;
     memcpy(u->p + q->at, q->w, q->n * sizeof *q->w);
-    for (i = 0; i < GAN__SLOT_SUM; ++i)
+    for (i = 0; i < GAN__RULE_STATES; ++i)
         if (u->state[i]) memcpy(u->state[i] + q->at, part[i], q->n * sizeof *q->w);
     q->at += (int64_t)q->n;
     gan__piece_load(q);
@@ -14730,6 +14702,38 @@ GAN_API gan_optimizer_desc gan_subgradient(gan_real lr, gan_step_rule rule)
     d.step_rule = rule;
     return d;
 }
+
+// >>optim: gradients, the guarded update, what goes on from one to the next; uses rule; tests/test_optim.c
+
+// What a parameter carries beside the state arrays of its rule.
+enum { GAN__SLOT_SUM = GAN__RULE_STATES, GAN__SLOT_FROM, GAN__SLOT_SLOW, GAN__SLOT_STATES };
+
+typedef struct gan__slot { // one parameter
+    struct gan__slot *next;
+    gan__param *param;
+    gan__state *state[GAN__SLOT_STATES];
+    gan_tensor *grad; // of the update that is being made
+} gan__slot;
+
+struct gan_optimizer {
+    gan_model *model;
+    gan_optimizer_desc desc;
+    char prefix[24]; // "optimizer." or, for a model's second, "optimizer2." ...
+    gan__slot *slots, *slots_end;
+    int count;
+    gan_tensor **want; // room for the trainable parameters
+    double *room;      // and for two sums of every grain of the largest
+    gan_real norm;
+    // Of the update that is being made: the factor of its gradients, their norm with it, the L2 decay that is
+    // still to be added.
+    gan_real scale, length, decay;
+    int64_t step;
+    // Losses accumulated; whether the weights are extrapolated; whether slow weights are known.
+    int64_t open[GAN__SLOT_STATES - GAN__SLOT_SUM];
+    gan__state *best; // SUBGRADIENT: the best loss, the accumulated losses
+};
+
+#define GAN__OPEN(o, what) (o)->open[GAN__SLOT_##what - GAN__SLOT_SUM]
 
 // Hyperparameters
 
