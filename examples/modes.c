@@ -26,16 +26,15 @@ typedef struct recipe {
 } recipe;
 
 static const recipe recipes[] = {
-    {"R3GAN", GAN_LOSS_NON_SATURATING, GAN_RELATIVISTIC, {GAN_PENALTY_R1, GAN_PENALTY_R2}, {.01f, .01f}, 1},
     {"NS + R1", GAN_LOSS_NON_SATURATING, GAN_PLAIN, {GAN_PENALTY_R1, GAN_PENALTY_NONE}, {.02f, 0}, 1},
-    {"RaLSGAN",
+    {"R3GAN", GAN_LOSS_NON_SATURATING, GAN_RELATIVISTIC, {GAN_PENALTY_R1, GAN_PENALTY_R2}, {.01f, .01f}, 1},
+    {"RaLSGAN + R1",
      GAN_LOSS_LEAST_SQUARES,
      GAN_RELATIVISTIC_AVERAGE,
-     {GAN_PENALTY_R1, GAN_PENALTY_R2},
-     {.01f, .01f},
+     {GAN_PENALTY_R1, GAN_PENALTY_NONE},
+     {.02f, 0},
      1},
-    {"WGAN-GP", GAN_LOSS_WASSERSTEIN, GAN_PLAIN, {GAN_PENALTY_WGAN_GP, GAN_PENALTY_NONE}, {.1f, 0}, 1},
-    {"packed by 2", GAN_LOSS_NON_SATURATING, GAN_PLAIN, {GAN_PENALTY_R1, GAN_PENALTY_R2}, {.01f, .01f}, 2},
+    {"PacGAN2 + R1", GAN_LOSS_NON_SATURATING, GAN_PLAIN, {GAN_PENALTY_R1, GAN_PENALTY_NONE}, {.02f, 0}, 2},
 };
 enum { RECIPES = sizeof recipes / sizeof *recipes };
 
@@ -44,6 +43,8 @@ typedef struct run {
     md_mixture data;
     uint64_t seed;
     int steps;
+    gan_real gain; // of G's layers, now
+    struct progress *progress;
     gan_real xy[2 * SAMPLES];
     md_score score;
     double seconds;
@@ -67,7 +68,7 @@ static gan_tensor *generator(gan_model *g, gan_tensor *z, gan_tensor *label)
 {
     const run *r = (const run *)gan_model_user(g);
     (void)label;
-    return gan_mul_scalar(layers(g, z, 4, 6, 1, 2), (gan_real)r->data.extent);
+    return gan_mul_scalar(layers(g, z, 4, r->gain, 1, 2), (gan_real)r->data.extent);
 }
 
 // What the loss wants of it: a number, features, or the error with which x is rebuilt.
@@ -81,89 +82,65 @@ static gan_tensor *discriminator(gan_model *d, gan_tensor *x, gan_tensor *label)
     return layers(d, h, 3, 3, 0, kind == GAN_CRITIC_FEATURES ? FEATURES : 1);
 }
 
-static gan_tensor *latents(gan_context *ctx, int n)
-{
-    return gan_affine(gan_rand_uniform(ctx, 2, n, 2), 2, -1);
-}
-
-// average = decay average + (1 - decay) g, young averages following faster
-static void average(gan_model *averaged, gan_model *g, int step)
-{
-    const double decay = fmin(.999, step / (step + 9.));
-    size_t k;
-    int i;
-    for (i = 0; i < gan_model_count(g); ++i) {
-        gan_real *to = gan_data(gan_model_tensor(averaged, i)), *from = gan_data(gan_model_tensor(g, i));
-        for (k = 0; to && k < gan_numel(gan_model_tensor(g, i)); ++k)
-            to[k] += (gan_real)((1 - decay) * ((double)from[k] - (double)to[k]));
-    }
-}
-
 typedef struct progress {
-    int done, all;
+    int64_t done, all;
 } progress;
 
-static void report(progress *p, const run *r, int steps)
+static void advance(run *r, int64_t steps)
 {
+    progress *p = r->progress;
 #ifdef _OPENMP
 #pragma omp critical
 #endif
-    ex_progress(p->done += steps, p->all, "%s, %s, seed %d", r->how.name, r->data.name, (int)r->seed);
+    ex_progress((int)(p->done += steps), (int)p->all, "%s, %s, seed %d", r->how.name, r->data.name,
+                (int)r->seed);
 }
 
-static void train(run *r, progress *p)
+static int stepped(const gan_trainer_stats *s, void *user)
 {
-    const int n = BATCH * r->how.pack;
-    const gan_schedule falling = gan_schedule_linear(0, r->steps, 0);
-    const gan_optimizer_desc adam = gan_adam(1e-3f, 0, .99f);
+    run *r = (run *)user;
+    const gan_schedule sharpen = gan_schedule_linear(0, r->steps, 9);
+    r->gain = gan_schedule_at(&sharpen, 3, s->step);
+    advance(r, 1);
+    return ex_stop;
+}
+
+static void train(run *r)
+{
     const double begun = ex_seconds();
-    gan_loss_desc loss;
-    gan_desc desc;
+    gan_desc context;
+    gan_trainer_desc desc;
     gan_context *ctx;
-    gan_model *g, *d, *averaged;
-    gan_optimizer *og, *od;
-    gan_dataset *data;
-    int i, k;
+    gan_trainer *t;
+    int k;
+    memset(&context, 0, sizeof context);
     memset(&desc, 0, sizeof desc);
-    memset(&loss, 0, sizeof loss);
-    desc.seed = r->seed, desc.threads = 1;
-    loss.kind = r->how.loss, loss.pairing = r->how.pairing;
-    ctx = gan_create(&desc);
-    g = gan_model_create(ctx, "generator", generator, r);
-    averaged = gan_model_create(ctx, "averaged", generator, r);
-    d = gan_model_create(ctx, "discriminator", discriminator, r);
-    og = gan_optimizer_create(g, adam), od = gan_optimizer_create(d, adam);
-    data = gan_dataset_toy(ctx, r->data.toy);
-    gan_forward(averaged, latents(ctx, 1), NULL);
-    for (i = 0; i < r->steps && !ex_stop && !gan_error(ctx); ++i) {
-        gan_tensor *real, *fake, *r_out, *f_out, *term;
-        gan_real r_mean, f_mean;
-        gan_optimizer_lr(og, gan_schedule_at(&falling, adam.lr, i));
-        gan_optimizer_lr(od, gan_schedule_at(&falling, adam.lr, i));
-
-        real = gan_reshape(gan_dataset_batch(data, n, NULL), 2, BATCH, 2 * r->how.pack);
-        fake = gan_reshape(gan_forward(g, latents(ctx, n), NULL), 2, BATCH, 2 * r->how.pack);
-        fake = gan_detach(fake);
-        r_out = gan_forward(d, real, NULL), f_out = gan_forward(d, fake, NULL);
-        r_mean = gan_item(gan_mean_all(r_out)), f_mean = gan_item(gan_mean_all(f_out));
-        term = gan_loss_d_ex(&loss, r_out, f_out);
-        for (k = 0; k < 2 && r->how.penalty[k]; ++k)
-            term = gan_add(term, gan_penalty(r->how.penalty[k], r->how.weight[k], d, real, fake, NULL));
-        gan_minimize(od, term);
-        gan_loss_control(&loss, r_mean, f_mean);
-
-        real = gan_reshape(gan_dataset_batch(data, n, NULL), 2, BATCH, 2 * r->how.pack);
-        fake = gan_reshape(gan_forward(g, latents(ctx, n), NULL), 2, BATCH, 2 * r->how.pack);
-        r_out = gan_loss_needs_real(&loss) ? gan_forward(d, real, NULL) : NULL;
-        gan_minimize(og, gan_loss_g_ex(&loss, r_out, gan_forward(d, fake, NULL)));
-        average(averaged, g, i);
-        report(p, r, 1);
-    }
-    report(p, r, r->steps - i);
-    gan_record(ctx, 0);
+    context.seed = r->seed, context.threads = 1;
+    ctx = gan_create(&context);
+    r->gain = 3;
+    desc.generator = gan_model_create(ctx, "generator", generator, r);
+    desc.discriminator = gan_model_create(ctx, "discriminator", discriminator, r);
+    desc.data = gan_dataset_toy(ctx, r->data.toy);
+    desc.batch = BATCH;
+    desc.latent = 2;
+    desc.prior = GAN_PRIOR_UNIFORM;
+    desc.loss = r->how.loss;
+    desc.pairing = r->how.pairing;
+    desc.pack = r->how.pack;
+    for (k = 0; k < 2; ++k)
+        desc.penalty[k].kind = r->how.penalty[k], desc.penalty[k].weight = r->how.weight[k];
+    desc.g_optimizer = desc.d_optimizer = gan_adam(1e-3f, 0, .99f);
+    desc.schedule[0].what = GAN_SCHEDULED_LR;
+    desc.schedule[0].schedule = gan_schedule_linear(0, r->steps, 1e-4f);
+    desc.ema = .999f;
+    desc.progress = stepped;
+    desc.user = r;
+    t = gan_trainer_create(ctx, &desc);
+    gan_trainer_run(t, r->steps);
     r->error = gan_error(ctx);
+    advance(r, r->steps - gan_trainer_steps(t));
     gan_error_clear(ctx);
-    gan_read(gan_forward(averaged, latents(ctx, SAMPLES), NULL), r->xy, 2 * SAMPLES);
+    gan_read(gan_trainer_sample(t, SAMPLES), r->xy, 2 * SAMPLES);
     r->score = md_measure(&r->data, r->xy, SAMPLES);
     r->seconds = ex_seconds() - begun;
     gan_destroy(ctx);
@@ -174,13 +151,13 @@ static void train_all(run *runs, int n, int threads)
 {
     progress p = {0, 0};
     int i;
-    for (i = 0; i < n; ++i) p.all += runs[i].steps;
+    for (i = 0; i < n; ++i) runs[i].progress = &p, p.all += runs[i].steps;
 #ifdef _OPENMP
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
 #else
     (void)threads;
 #endif
-    for (i = 0; i < n; ++i) train(&runs[i], &p);
+    for (i = 0; i < n; ++i) train(&runs[i]);
 }
 
 static void head(void)
@@ -235,7 +212,8 @@ static void panel(ex_plot *p, const run *r, int column, int columns, int line, i
 
 static void prepare(run *r, recipe how, md_mixture data, uint64_t seed, int steps)
 {
-    r->how = how, r->data = data, r->seed = seed, r->steps = steps;
+    r->how = how, r->data = data, r->seed = seed;
+    r->steps = data.toy == GAN_TOY_RING ? (steps + 1) / 2 : steps; // the ring is learnt sooner
 }
 
 // One recipe on both: what the program does unless it is asked for the table.
@@ -268,7 +246,7 @@ static void proof(gan_context *ctx, const ex_options *o)
     if (!runs) exit(1);
     for (i = 0; i < RUNS; ++i)
         prepare(&runs[i], recipes[i / SEEDS / 2], i / SEEDS % 2 ? md_grid() : md_ring(),
-                o->seed + (uint64_t)(i % SEEDS), o->steps);
+                o->seed + (uint64_t)(i % SEEDS), 2 * o->steps);
     for (i = 0; i < 2 * GAN_LOSS_COUNT; ++i) {
         recipe how = {NULL, GAN_LOSS_COUNT, GAN_PLAIN, {GAN_PENALTY_R1, GAN_PENALTY_R2}, {.01f, .01f}, 1};
         how.loss = (gan_loss)(i / 2);
@@ -297,7 +275,7 @@ static void proof(gan_context *ctx, const ex_options *o)
 int main(int argc, char **argv)
 {
     const ex_options o =
-        ex_start(argc, argv, "modes", "how many modes of its data a GAN finds", 5000, "out/modes", "table");
+        ex_start(argc, argv, "modes", "how many modes of its data a GAN finds", 6000, "out/modes", "table");
     gan_context *ctx = ex_context(&o);
     if (o.table) proof(ctx, &o);
     else quick(ctx, &o);

@@ -1,6 +1,6 @@
 // modes.h - how well points cover the modes of a mixture, counted as the PacGAN paper counts (Lin 2018,
-// section 4.1). Used by modes.c, which trains, and by tests/test_modes.c, which counts points placed by hand.
-// Include gan.h first.
+// section 4.1). Used by ring.c and modes.c, which train, and by tests/test_modes.c, which counts points
+// placed by hand. Include gan.h first.
 #ifndef GAN_EXAMPLES_MODES_H
 #define GAN_EXAMPLES_MODES_H
 
@@ -35,16 +35,15 @@ static inline md_mixture md_grid(void)
 typedef struct md_score {
     int modes;      // those to which at least one point of high quality is nearest
     double quality; // share of points within 3 sigma of a mode; the mixture's own is 1 - e^-4.5 = .989
-    double
-        kl; // reverse KL: sum_k q_k log(q_k / p_k), q_k the share of points nearest to mode k, p_k = 1 / modes
+    double kl;      // reverse KL, sum q log(q / p), q the share of points nearest to a mode, p = 1 / modes
 } md_score;
 
-// n points (x, y). One that is NaN or infinite is of no quality and nearest to mode 0.
+// n points (x, y), none where xy is NULL. One that is NaN or infinite has no quality and counts as mode 0's.
 static inline md_score md_measure(const md_mixture *m, const gan_real *xy, int n)
 {
     int nearest[MD_MAX] = {0}, good[MD_MAX] = {0}, i, k;
     md_score s = {0, 0, 0};
-    for (i = 0; i < n; ++i) {
+    for (i = 0; xy && i < n; ++i) {
         double best = HUGE_VAL;
         int at = 0;
         for (k = 0; k < m->modes; ++k) {
