@@ -9,6 +9,8 @@
 #ifndef GAN_EXAMPLES_DIVERGENCE_H
 #define GAN_EXAMPLES_DIVERGENCE_H
 
+#include <stdio.h>
+
 #include "theory.h"
 
 // The integrand of 2 JSD.
@@ -187,19 +189,19 @@ static inline double th_learn_normals(gan_context *ctx, const char *name, gan_lo
 }
 
 // On the points, where a batch has the whole distribution.
-typedef struct th_ended {
+typedef struct th_outcome {
     th_end at;
     double measured, d, g; // what the loss measures; the losses of an equilibrium, at D's outputs
-} th_ended;
+} th_outcome;
 
-static inline th_ended th_learn_points(gan_context *ctx, const char *name, gan_loss kind, const int *p,
-                                       const int *q, int steps)
+static inline th_outcome th_learn_points(gan_context *ctx, const char *name, gan_loss kind, const int *p,
+                                         const int *q, int steps)
 {
     const th_density of_p = th_discrete(p), of_q = th_discrete(q);
     const th_row *row = th_rows[kind];
     gan_loss_desc loss = th_loss(kind);
     gan_model *d = th_critic(ctx, name, kind, 1);
-    th_ended end = {{0, 0, 0}, 0, 0, 0};
+    th_outcome end = {{0, 0, 0}, 0, 0, 0};
     const gan_real *v;
     int k;
     end.at = th_fit(d, &loss, &of_p, &of_q, .1, steps);
@@ -224,7 +226,7 @@ static inline double th_earth_mover(const th_density *p, const th_density *q, do
         f[i] = height;
         ahead += (th_pdf(q, th_cell(i)) - th_pdf(p, th_cell(i))) * cell;
         w += fabs(ahead) * cell;
-        height += ahead < 0 ? -cell : cell;
+        height += ahead < -1e-9 ? -cell : cell;
     }
     return w;
 }
@@ -235,8 +237,8 @@ typedef struct th_lipschitz {
     double value, slope;
 } th_lipschitz;
 
-// The penalty grows to its lambda in the first steps, `warm` of them: to WGAN-GP slope -1 is as good as 1, and
-// where lambda > W / 2 a critic that has it keeps it.
+// The penalty grows to its lambda in the first steps, `warm` of them: to WGAN-GP slope -1 is as good as 1,
+// and where lambda > W / 2 a critic that has it keeps it.
 static inline void th_fit_critic(gan_model *critic, gan_penalty_kind kind, const th_density *p,
                                  const th_density *q, double lambda, int warm, int steps)
 {
@@ -267,7 +269,8 @@ static inline th_lipschitz th_learn_lipschitz(gan_context *ctx, const char *name
     for (i = 0; i < TH_GRID; ++i)
         r.value += (th_pdf(p, th_cell(i)) - th_pdf(q, th_cell(i))) * f[i] * (th_hi - th_lo) / TH_GRID;
     gan_scope_open(ctx);
-    x = gan_lerp(th_sample(ctx, p, N), th_sample(ctx, q, N), gan_rand_uniform(ctx, 2, N, 1));
+    x = th_sample(ctx, p, N), y = th_sample(ctx, q, N);
+    x = gan_lerp(x, y, gan_rand_uniform(ctx, 2, N, 1));
     y = gan_grad(gan_sum_all(gan_forward(critic, x, NULL)), x, 0);
     r.slope = (double)gan_item(gan_mean_all(gan_norm_per_sample(y)));
     gan_scope_close(ctx);

@@ -119,10 +119,10 @@ static void every_divergence(gan_context *ctx, ex_plot *plot, int steps)
     const th_density p = th_normal(0, 1), q = th_normal(.5, 1.1);
     static double x[TH_GRID], logits[GAN_LOSS_COUNT][TH_GRID], best[TH_GRID];
     int i, k;
-    printf("\n4. The loss of the best D is a divergence of p and q; of any other D it says less\n");
-    printf("   N(0, 1) and N(.5, 1.1^2), D learned from samples; (3 2 4 1)/10 and (2 5 1 2)/10\n");
-    printf("                                            two normals              four points\n");
-    printf("   loss                  measures         theory  learned   error    theory   error\n");
+    printf("\n4. The best D's loss gives a divergence of p and q, any other D's less\n");
+    printf("   N(0, 1), N(.5, 1.1^2) by samples; (3 2 4 1)/10, (2 5 1 2)/10 a number a point\n");
+    printf("                                          two normals            four points\n");
+    printf("   loss                  measures       theory  learned   error  theory  error\n");
     for (i = 0; i < GAN_LOSS_COUNT && !ex_stop; ++i) {
         const gan_loss loss = (gan_loss)i;
         double normals, learned, points;
@@ -130,7 +130,7 @@ static void every_divergence(gan_context *ctx, ex_plot *plot, int steps)
         normals = th_between_normals(loss, .5, 1.1);
         learned = th_learn_normals(ctx, "normals", loss, .5, 1.1, steps, logits[i]);
         points = th_between_points(loss, p_points, q_points);
-        printf("   %-21s %-13s %9.4f%9.4f%8.0e %9.4f%8.0e\n", gan_loss_name(loss), th_rows[i]->measures,
+        printf("   %-21s %-13s%8.4f%9.4f%8.0e%8.4f%7.0e\n", gan_loss_name(loss), th_rows[i]->measures,
                normals, learned, learned - normals, points,
                th_learn_points(ctx, "points", loss, p_points, q_points, steps).measured - points);
     }
@@ -169,19 +169,19 @@ static void against_distance(gan_context *ctx, ex_plot *plot, int steps)
     }
 }
 
-// f learned over the best f, whose slope is 1 where Q > P and -1 where P > Q (their distribution functions).
-static void draw_critic(ex_plot *plot, const double *best, const double *f, const char *name, int color)
+// f learned over the best f, whose slope is 1 where Q > P and -1 where P > Q (their distribution functions);
+// a constant is free, and makes both meet at (0, at).
+static void draw_critic(ex_plot *plot, const double *best, const double *f, double at, int color)
 {
-    static double x[TH_GRID], from_0[2][TH_GRID];
+    static double x[TH_GRID], y[2][TH_GRID];
     const int middle = (int)(-th_lo / (th_hi - th_lo) * TH_GRID);
     int k;
     for (k = 0; k < TH_GRID; ++k) {
         x[k] = th_cell(k);
-        from_0[0][k] = best[k] - best[middle], from_0[1][k] = f[k] - f[middle];
+        y[0][k] = best[k] - best[middle] + at, y[1][k] = f[k] - f[middle] + at;
     }
-    ex_plot_curve(plot, x, from_0[0], 1, TH_GRID, 6, EX_LIGHT);
-    ex_plot_curve(plot, x, from_0[1], 1, TH_GRID, 2, color);
-    ex_plot_legend(plot, name, color);
+    ex_plot_curve(plot, x, y[0], 1, TH_GRID, 6, EX_LIGHT);
+    ex_plot_curve(plot, x, y[1], 1, TH_GRID, 2, color);
 }
 
 static void earth_movers(gan_context *ctx, ex_plot *plot, int steps)
@@ -194,9 +194,9 @@ static void earth_movers(gan_context *ctx, ex_plot *plot, int steps)
     static double f[TH_GRID], best[TH_GRID];
     double lambda;
     int i;
-    printf("\n   Wasserstein with WGAN_GP of weight lambda. W is the area between the distribution\n");
-    printf("   functions of p and q; the critic's slope s on interpolates is 1 + W / (2 lambda)\n");
-    printf("   p, q                   lambda        s  theory   E_p f - E_q f     / s       W\n");
+    printf("\n   Wasserstein with WGAN_GP of weight lambda. W is the area between the two\n");
+    printf("   distribution functions, s, the slope on interpolates, 1 + W / (2 lambda)\n");
+    printf("   p, q                   lambda       s  theory  E_p f - E_q f     / s       W\n");
     ex_plot_panel(plot, 0, 2, 1, 2, "critics of WGAN-GP over the best (wide)", -4, 4, -4, 7);
     for (i = 0; i < 3 && !ex_stop; ++i) {
         const double w = th_earth_mover(&p[i], &q[i], best);
@@ -205,10 +205,11 @@ static void earth_movers(gan_context *ctx, ex_plot *plot, int steps)
             char name[32];
             snprintf(name, sizeof name, "critic%d.%g", i, lambda);
             r = th_learn_lipschitz(ctx, name, &p[i], &q[i], lambda, steps / 2, f);
-            printf("   %-22s %6g %8.4f%8.4f %15.4f%8.4f%8.4f\n", names[i], lambda, r.slope,
+            printf("   %-22s %6g%8.4f%8.4f %14.4f%8.4f%8.4f\n", names[i], lambda, r.slope,
                    1 + w / (2 * lambda), r.value, r.value / r.slope, w);
         }
-        draw_critic(plot, best, f, names[i], colors[i]);
+        draw_critic(plot, best, f, i - 1, colors[i]);
+        ex_plot_legend(plot, names[i], colors[i]);
     }
     printf("   A critic w x that begins at w = -1, the first pair, lambda 100\n");
     printf("   WGAN_GP  w = %7.4f   theory: -1 + W / (2 lambda) = -.985, it never leaves\n",
@@ -221,10 +222,10 @@ static void equal_distributions(gan_context *ctx, int steps)
 {
     int i;
     printf("\n5. p = q, (3 2 4 1)/10: where each loss ends (v: any D; m: MAGAN's margin)\n");
-    printf("  loss                       D's, at first, at last         G's                 off\n");
+    printf("  loss             D's: at first, at last               G's                 off\n");
     for (i = 0; i < GAN_LOSS_COUNT && !ex_stop; ++i) {
-        const th_ended e = th_learn_points(ctx, "equal", (gan_loss)i, p_points, p_points, steps);
-        printf("  %-22s%8.3f%9.4f %-11s%8.4f %-12s%6.0e\n", gan_loss_name((gan_loss)i), e.at.first, e.at.d,
+        const th_outcome e = th_learn_points(ctx, "equal", (gan_loss)i, p_points, p_points, steps);
+        printf("  %-22s%7.3f%9.4f %-11s%8.4f %-12s%6.0e\n", gan_loss_name((gan_loss)i), e.at.first, e.at.d,
                th_rows[i]->d_text, e.at.g, th_rows[i]->g_text, fmax(fabs(e.at.d - e.d), fabs(e.at.g - e.g)));
     }
 }
@@ -234,7 +235,7 @@ static void games(gan_context *ctx, ex_plot *plot, int steps)
     static const int colors[GM_COUNT] = {EX_RED, EX_GREY, EX_BLUE, EX_GREEN, EX_ORANGE};
     static double x[301], y[301];
     const double rate = .1, a = .05;
-    const int n = steps < 300 ? steps : 300;
+    const int n = steps < 1 ? 1 : steps < 300 ? steps : 300;
     gan_model *m;
     gan_optimizer *o;
     int i, k;

@@ -144,9 +144,9 @@ static inline th_end th_fit(gan_model *d, gan_loss_desc *loss, const th_density 
         end.d = (double)gan_item(loss_d);
         if (i == 0) end.first = end.d;
         if (i == steps) end.g = (double)gan_item(gan_loss_g_ex(loss, real, fake));
-        gan_optimizer_lr(o, TH_REAL(rate * pow(1 - (double)i / steps, 2)));
+        gan_optimizer_lr(o, TH_REAL(rate * pow(1 - i / (steps + 1.), 2)));
         gan_loss_control(loss, gan_item(gan_mean_all(real)), gan_item(gan_mean_all(fake)));
-        gan_minimize(o, loss_d); // the last time with rate 0
+        gan_minimize(o, loss_d);
     }
     return end;
 }
