@@ -1,10 +1,12 @@
-// The theory of GANs: what it says in closed form beside what came out of samples (theory.h;
-// tests/test_theory.c holds it to tolerances).
+// The theory of GANs: what it says in closed form beside what came out of samples (theory.h, divergence.h,
+// games.h; tests/test_theory.c and tests/test_game.c hold it to tolerances).
 //     cc -O2 -I. examples/theory.c -lm -o theory && ./theory
 #include "common.h"
 #define GAN_IMPLEMENTATION
 #include "gan.h"
 #include "theory.h"
+#include "divergence.h"
+#include "games.h"
 
 static void best_discriminator(gan_context *ctx, ex_plot *plot, int steps)
 {
@@ -107,16 +109,180 @@ static void parallel_lines(gan_context *ctx, ex_plot *plot)
     ex_plot_legend(plot, "minimax (JSD)", EX_ORANGE);
 }
 
+static const int p_points[TH_POINTS] = {3, 2, 4, 1}, q_points[TH_POINTS] = {2, 5, 1, 2};
+
+static void every_divergence(gan_context *ctx, ex_plot *plot, int steps)
+{
+    static const gan_loss drawn[] = {GAN_LOSS_F_PEARSON, GAN_LOSS_F_KL, GAN_LOSS_HINGE,
+                                     GAN_LOSS_LEAST_SQUARES};
+    static const int colors[] = {EX_GREEN, EX_BLUE, EX_RED, EX_GREY};
+    const th_density p = th_normal(0, 1), q = th_normal(.5, 1.1);
+    static double x[TH_GRID], logits[GAN_LOSS_COUNT][TH_GRID], best[TH_GRID];
+    int i, k;
+    printf("\n4. The best D's loss gives a divergence of p and q, any other D's less\n");
+    printf("   N(0, 1), N(.5, 1.1^2) by samples; (3 2 4 1)/10, (2 5 1 2)/10 a number a point\n");
+    printf("                                          two normals            four points\n");
+    printf("   loss                  measures       theory  learned   error  theory  error\n");
+    for (i = 0; i < GAN_LOSS_COUNT && !ex_stop; ++i) {
+        const gan_loss loss = (gan_loss)i;
+        double normals, learned, points;
+        if (!th_rows[i]->measures) continue;
+        normals = th_between_normals(loss, .5, 1.1);
+        learned = th_learn_normals(ctx, "normals", loss, .5, 1.1, steps, logits[i]);
+        points = th_between_points(loss, p_points, q_points);
+        printf("   %-21s %-13s%8.4f%9.4f%8.0e%8.4f%7.0e\n", gan_loss_name(loss), th_rows[i]->measures,
+               normals, learned, learned - normals, points,
+               th_learn_points(ctx, "points", loss, p_points, q_points, steps).measured - points);
+    }
+    ex_plot_panel(plot, 0, 2, 0, 2, "D, learned, over g(p/q) (wide)", -3, 3, -2.5, 4);
+    for (i = 0; i < 4; ++i) {
+        for (k = 0; k < TH_GRID; ++k) {
+            x[k] = th_cell(k);
+            best[k] = th_rows[drawn[i]]->best(th_pdf(&p, x[k]) / th_pdf(&q, x[k]));
+        }
+        ex_plot_curve(plot, x, best, 1, TH_GRID, 6, EX_LIGHT);
+        ex_plot_curve(plot, x, logits[drawn[i]], 1, TH_GRID, 2, colors[i]);
+        ex_plot_legend(plot, gan_loss_name(drawn[i]), colors[i]);
+    }
+}
+
+// What each says of two normals that move apart; only W goes on telling how far.
+static void against_distance(gan_context *ctx, ex_plot *plot, int steps)
+{
+    static const gan_loss drawn[] = {GAN_LOSS_F_KL, GAN_LOSS_F_SQUARED_HELLINGER, GAN_LOSS_F_TOTAL_VARIATION,
+                                     GAN_LOSS_MINIMAX};
+    static const int colors[] = {EX_BLUE, EX_ORANGE, EX_RED, EX_GREY};
+    static double m[61], theory[61], logits[TH_GRID];
+    const double s = 1.0001; // the closed form of TV wants s > 1
+    int i, k;
+    ex_plot_panel(plot, 1, 2, 0, 2, "N(0, 1) against N(m, 1), by m", 0, 3, 0, 3);
+    for (i = 0; i < 4; ++i) {
+        for (k = 0; k <= 60; ++k) m[k] = k / 20., theory[k] = th_between_normals(drawn[i], m[k], s);
+        ex_plot_curve(plot, m, theory, 1, 61, 2, colors[i]);
+        for (k = 1; k < 6 && !ex_stop; ++k) {
+            char name[16];
+            snprintf(name, sizeof name, "apart%d", k);
+            ex_plot_point(plot, k / 2., th_learn_normals(ctx, name, drawn[i], k / 2., s, steps / 2, logits),
+                          9, colors[i]);
+        }
+        ex_plot_legend(plot, th_rows[drawn[i]]->measures, colors[i]);
+    }
+}
+
+// f learned over the best f, whose slope is 1 where Q > P and -1 where P > Q (their distribution functions);
+// a constant is free, and makes both meet at (0, at).
+static void draw_critic(ex_plot *plot, const double *best, const double *f, double at, int color)
+{
+    static double x[TH_GRID], y[2][TH_GRID];
+    const int middle = (int)(-th_lo / (th_hi - th_lo) * TH_GRID);
+    int k;
+    for (k = 0; k < TH_GRID; ++k) {
+        x[k] = th_cell(k);
+        y[0][k] = best[k] - best[middle] + at, y[1][k] = f[k] - f[middle] + at;
+    }
+    ex_plot_curve(plot, x, y[0], 1, TH_GRID, 6, EX_LIGHT);
+    ex_plot_curve(plot, x, y[1], 1, TH_GRID, 2, color);
+}
+
+static void earth_movers(gan_context *ctx, ex_plot *plot, int steps)
+{
+    const th_density p[3] = {th_uniform(1, 3), th_normal(0, 1), th_normals(.5, -2, .7, 2, .7)};
+    const th_density q[3] = {th_uniform(-2, 0), th_normal(.5, 1.1), th_normal(0, 1)};
+    static const char *const names[3] = {"U(1, 3), U(-2, 0)", "N(0, 1), N(.5, 1.1^2)",
+                                         "N(+-2, .7^2), N(0, 1)"};
+    static const int colors[3] = {EX_GREEN, EX_BLUE, EX_ORANGE};
+    static double f[TH_GRID], best[TH_GRID];
+    double lambda;
+    int i;
+    printf("\n   Wasserstein with WGAN_GP of weight lambda. W is the area between the two\n");
+    printf("   distribution functions, s, the slope on interpolates, 1 + W / (2 lambda)\n");
+    printf("   p, q                   lambda       s  theory  E_p f - E_q f     / s       W\n");
+    ex_plot_panel(plot, 0, 2, 1, 2, "critics of WGAN-GP over the best (wide)", -4, 4, -4, 7);
+    for (i = 0; i < 3 && !ex_stop; ++i) {
+        const double w = th_earth_mover(&p[i], &q[i], best);
+        for (lambda = 1; lambda < 101; lambda *= 10) {
+            th_lipschitz r;
+            char name[32];
+            snprintf(name, sizeof name, "critic%d.%g", i, lambda);
+            r = th_learn_lipschitz(ctx, name, &p[i], &q[i], lambda, steps / 2, f);
+            printf("   %-22s %6g%8.4f%8.4f %14.4f%8.4f%8.4f\n", names[i], lambda, r.slope,
+                   1 + w / (2 * lambda), r.value, r.value / r.slope, w);
+        }
+        draw_critic(plot, best, f, i - 1, colors[i]);
+        ex_plot_legend(plot, names[i], colors[i]);
+    }
+    printf("   A critic w x that begins at w = -1, the first pair, lambda 100\n");
+    printf("   WGAN_GP  w = %7.4f   theory: -1 + W / (2 lambda) = -.985, it never leaves\n",
+           th_learn_wrong(ctx, "wrong_gp", GAN_PENALTY_WGAN_GP, steps));
+    printf("   WGAN_LP  w = %7.4f   theory: 1 + W / (2 lambda) = 1.015\n",
+           th_learn_wrong(ctx, "wrong_lp", GAN_PENALTY_WGAN_LP, steps));
+}
+
+static void equal_distributions(gan_context *ctx, int steps)
+{
+    int i;
+    printf("\n5. p = q, (3 2 4 1)/10: where each loss ends (v: any D; m: MAGAN's margin)\n");
+    printf("  loss             D's: at first, at last               G's                 off\n");
+    for (i = 0; i < GAN_LOSS_COUNT && !ex_stop; ++i) {
+        const th_outcome e = th_learn_points(ctx, "equal", (gan_loss)i, p_points, p_points, steps);
+        printf("  %-22s%7.3f%9.4f %-11s%8.4f %-12s%6.0e\n", gan_loss_name((gan_loss)i), e.at.first, e.at.d,
+               th_rows[i]->d_text, e.at.g, th_rows[i]->g_text, fmax(fabs(e.at.d - e.d), fabs(e.at.g - e.g)));
+    }
+}
+
+static void games(gan_context *ctx, ex_plot *plot, int steps)
+{
+    static const int colors[GM_COUNT] = {EX_RED, EX_GREY, EX_BLUE, EX_GREEN, EX_ORANGE};
+    static double x[301], y[301];
+    const double rate = .1, a = .05;
+    const int n = steps < 1 ? 1 : steps < 300 ? steps : 300;
+    gan_model *m;
+    gan_optimizer *o;
+    int i, k;
+    printf("\n6. x y from (1, 1): x goes down, y up, %d steps of rate %g (games.c has more)\n", n, rate);
+    printf("   |(x, y)|                     came out   theory, in the long run\n");
+    ex_plot_panel(plot, 1, 2, 1, 2, "x goes down x y, y up, from (1, 1)", -3, 3, -2, 2.4);
+    for (k = 0; k < (int)GM_COUNT && !ex_stop; ++k) {
+        char name[2][32];
+        gm_game g;
+        if (!strstr("simultaneous extragradient optimistic consensus", gm_methods[k].name)) continue;
+        snprintf(name[0], sizeof name[0], "x.%s", gm_methods[k].name);
+        snprintf(name[1], sizeof name[1], "y.%s", gm_methods[k].name);
+        g = gm_start(ctx, name[0], name[1], gm_optimizer(k, (gan_real)rate));
+        for (i = 0; i <= n; ++i) {
+            x[i] = (double)gan_item(g.w[0]), y[i] = (double)gan_item(g.w[1]);
+            if (i < n) gm_methods[k].step(&g, i);
+        }
+        printf("   %-24s %12.5g %12.5g\n", gm_methods[k].label, gm_distance(&g),
+               sqrt(2) * pow(gm_factor(k, rate), n));
+        ex_plot_curve(plot, x, y, 1, n + 1, 2, colors[k]);
+        ex_plot_legend(plot, gm_methods[k].label, colors[k]);
+    }
+    m = gan_model_create(ctx, "convex", gm_vector, NULL);
+    o = gan_optimizer_create(m, gan_subgradient((gan_real)a, GAN_STEP_CONSTANT));
+    for (i = 0; i < n; ++i)
+        gan_minimize(o, gm_nonsmooth(ctx, gan_forward(m, gan_zeros(ctx, 1, GM_SIZE), NULL)));
+    printf("   f = sum |x_k - q_k| / (k + 1) by subgradients, %d steps of %g:\n", n, a);
+    printf("   best f - min f %16.5f   at most %.5f (theorem 6)\n", (double)gan_optimizer_best(o),
+           gm_bound(a, n));
+}
+
 int main(int argc, char **argv)
 {
     const ex_options o =
         ex_start(argc, argv, "theory", "what the theory says beside what came out", 2000, "out/theory", "");
     gan_context *ctx = ex_context(&o);
-    ex_plot plot = ex_plot_new(1200, 900);
+    ex_plot plot = ex_plot_new(1200, 900), divergences = ex_plot_new(1200, 900);
     best_discriminator(ctx, &plot, o.steps);
     generator_arrives(ctx, &plot, o.steps);
     parallel_lines(ctx, &plot);
     ex_plot_write(&plot, ctx, ex_path(&o, "theory.png"));
-    printf("\nthe picture is in %s\n", o.out);
+    every_divergence(ctx, &divergences, o.steps);
+    against_distance(ctx, &divergences, o.steps);
+    earth_movers(ctx, &divergences, o.steps);
+    equal_distributions(ctx, o.steps);
+    games(ctx, &divergences, o.steps);
+    ex_plot_write(&divergences, ctx, ex_path(&o, "divergences.png"));
+    printf("\nthe pictures are in %s\n", o.out);
     return ex_finish(ctx);
 }

@@ -14,21 +14,23 @@
 #define TH_LOG2 0.69314718055994531
 #define TH_LOG4 1.38629436111989062
 
-// A density on the line: w N(m1, s1^2) + (1 - w) N(m2, s2^2), or, where s1 = 0, uniform over (m1, m2).
+// A density on the line: w N(m1, s1^2) + (1 - w) N(m2, s2^2), or, where s1 = 0, uniform over (m1, m2). Or, by
+// `points`, how many of ten samples are 0, 1, 2 and 3.
 typedef struct th_density {
     double w, m1, s1, m2, s2;
+    const int *points;
 } th_density;
 
 static inline th_density th_normal(double mean, double deviation)
 {
-    th_density d = {1, 0, 1, 0, 1};
+    th_density d = {1, 0, 1, 0, 1, NULL};
     d.m1 = mean, d.s1 = deviation;
     return d;
 }
 
 static inline th_density th_normals(double w, double m1, double s1, double m2, double s2)
 {
-    th_density d = {0, 0, 0, 0, 0};
+    th_density d = {0, 0, 0, 0, 0, NULL};
     d.w = w, d.m1 = m1, d.s1 = s1, d.m2 = m2, d.s2 = s2;
     return d;
 }
@@ -46,10 +48,29 @@ static inline double th_pdf(const th_density *d, double x)
     return d->w * th_bell(x, d->m1, d->s1) + (1 - d->w) * th_bell(x, d->m2, d->s2);
 }
 
-// (n, 1)
+enum { TH_POINTS = 4, TH_TEN = 10 };
+
+static inline th_density th_discrete(const int *points)
+{
+    th_density d = {0, 0, 0, 0, 0, NULL};
+    d.points = points;
+    return d;
+}
+
+static inline gan_tensor *th_all_points(gan_context *ctx, const int *points)
+{
+    gan_real x[TH_TEN];
+    int i, k, n = 0;
+    for (k = 0; k < TH_POINTS; ++k)
+        for (i = 0; i < points[k]; ++i) x[n++] = (gan_real)k;
+    return gan_from(ctx, x, 2, TH_TEN, 1);
+}
+
+// (n, 1); of points (10, 1), always the same
 static inline gan_tensor *th_sample(gan_context *ctx, const th_density *d, int n)
 {
     gan_tensor *z, *first;
+    if (d->points) return th_all_points(ctx, d->points);
     if (d->s1 <= 0) return gan_affine(gan_rand_uniform(ctx, 2, n, 1), TH_REAL(d->m2 - d->m1), TH_REAL(d->m1));
     z = gan_rand_normal(ctx, 2, n, 1);
     first = gan_affine(z, TH_REAL(d->s1), TH_REAL(d->m1));
@@ -94,20 +115,49 @@ static gan_tensor *th_network(gan_model *d, gan_tensor *x, gan_tensor *label)
     return gan_linear(d, "fc3", h, 1);
 }
 
-// D trained between p and q; every name once per context. The falling rate averages the noise of the samples
-// away.
+static inline gan_loss_desc th_loss(gan_loss kind)
+{
+    gan_loss_desc desc;
+    memset(&desc, 0, sizeof desc);
+    desc.kind = kind;
+    return desc;
+}
+
+// D's loss on the first batches; on the last ones that and G's.
+typedef struct th_end {
+    double first, d, g;
+} th_end;
+
+// D trained between p and q. The falling rate averages the noise of the samples away.
+static inline th_end th_fit(gan_model *d, gan_loss_desc *loss, const th_density *p, const th_density *q,
+                            double rate, int steps)
+{
+    enum { N = 256 };
+    gan_context *ctx = gan_model_context(d);
+    gan_optimizer *o = gan_optimizer_create(d, gan_adam(TH_REAL(rate), TH_REAL(.9), TH_REAL(.999)));
+    th_end end = {0, 0, 0};
+    int i;
+    for (i = 0; i <= steps && !gan_error(ctx); ++i) {
+        gan_tensor *real = gan_forward(d, th_sample(ctx, p, N), NULL);
+        gan_tensor *fake = gan_forward(d, th_sample(ctx, q, N), NULL);
+        gan_tensor *loss_d = gan_loss_d_ex(loss, real, fake);
+        end.d = (double)gan_item(loss_d);
+        if (i == 0) end.first = end.d;
+        if (i == steps) end.g = (double)gan_item(gan_loss_g_ex(loss, real, fake));
+        gan_optimizer_lr(o, TH_REAL(rate * pow(1 - i / (steps + 1.), 2)));
+        gan_loss_control(loss, gan_item(gan_mean_all(real)), gan_item(gan_mean_all(fake)));
+        gan_minimize(o, loss_d);
+    }
+    return end;
+}
+
+// Every name once per context.
 static inline gan_model *th_discriminator(gan_context *ctx, const char *name, const th_density *p,
                                           const th_density *q, int steps)
 {
+    gan_loss_desc loss = th_loss(GAN_LOSS_NON_SATURATING);
     gan_model *d = gan_model_create(ctx, name, th_network, NULL);
-    gan_optimizer *o = gan_optimizer_create(d, gan_adam(TH_REAL(.01), TH_REAL(.9), TH_REAL(.999)));
-    int i;
-    for (i = 0; i < steps && !gan_error(ctx); ++i) {
-        gan_tensor *real = gan_forward(d, th_sample(ctx, p, 256), NULL);
-        gan_tensor *fake = gan_forward(d, th_sample(ctx, q, 256), NULL);
-        gan_optimizer_lr(o, TH_REAL(.01 * pow(1 - (double)i / steps, 2)));
-        gan_minimize(o, gan_loss_d(GAN_LOSS_NON_SATURATING, real, fake, 0));
-    }
+    th_fit(d, &loss, p, q, .01, steps);
     return d;
 }
 
