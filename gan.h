@@ -18483,6 +18483,13 @@ GAN_API gan_tensor *gan_trainer_sample_ex(gan_trainer *t, int n, const gan_sampl
     memset(&plain, 0, sizeof plain);
     if (!how) how = &plain;
     if (n < 1) return gan__fail(t->ctx, GAN_ERROR_ARGUMENT, "gan_trainer_sample: %d samples", n);
+    if (!(how->truncation >= 0 && how->langevin_rate >= 0 && how->rejection_quantile >= 0 &&
+          how->rejection_quantile <= 1))
+        return gan__fail(
+            t->ctx, GAN_ERROR_ARGUMENT,
+            "gan_trainer_sample_ex: truncation %f, langevin_rate %f, rejection_quantile %f; none "
+            "may be negative, the quantile lies in [0, 1]",
+            (double)how->truncation, (double)how->langevin_rate, (double)how->rejection_quantile);
     label = gan__sample_labels(t, n);
     q = gan__quiet_begin(t);
     t->ctx->rng = gan__rng_stream(t->ctx, "sample"); // for z, and for noise that the generator itself draws
