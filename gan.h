@@ -1364,9 +1364,9 @@ GAN_API gan_schedule gan_schedule_ramp(int64_t steps);
 GAN_API gan_real gan_schedule_at(const gan_schedule *s, gan_real base, int64_t step);   // s NULL: base
 GAN_API const char *gan_schedule_name(gan_schedule_kind kind);
 // A metric that should fall, watched: after more than `every` values in a row that are not below the best one
-// comes a drop. Returns the drops so far; with them as the step gan_schedule_at gives a PLATEAU's value.
+// (NaN is not) comes a drop. Returns the drops so far; with them as the step gan_schedule_at gives a PLATEAU's value.
 typedef struct gan_plateau {            // starts all zero
-    int64_t seen, bad, drops;           // values, bad ones in a row, drops
+    int64_t seen, bad, drops;           // numbers, bad ones in a row, drops
     gan_real best;
 } gan_plateau;
 GAN_API int64_t gan_plateau_step(gan_plateau *p, const gan_schedule *s, gan_real metric);
@@ -11345,7 +11345,7 @@ GAN_API gan_tensor *gan_maxout(gan_model *m, const char *name, gan_tensor *x, in
     dim[1] = x->dim[x->ndim - 1];
     w = gan__block_weight(m, name, "weight", m->init, 2, dim);
     b = gan__bias(m, name, dim[1], dim[0]);
-    for (i = 0; i < pieces; ++i) {
+    for (i = 0; i < pieces && !(y && gan__is_poison(y)); ++i) {
         const int from = i * out, to = from + out;
         h = gan_f_linear(x, gan_slice(w, 0, from, to), gan_slice(b, 0, from, to));
         y = y ? gan_maximum(y, h) : h;
@@ -15515,13 +15515,14 @@ GAN_API int64_t gan_plateau_step(gan_plateau *p, const gan_schedule *s, gan_real
 {
     const int64_t patience = s && s->every > 0 ? s->every : 5;
     if (!p) return 0;
-    if (p->seen++ == 0 || metric < p->best) {
+    if (metric < p->best || (!p->seen && metric == metric)) { // NaN is a bad one, not the best
         p->best = metric;
         p->bad = 0;
     } else if (++p->bad > patience) {
         p->bad = 0;
         p->drops++;
     }
+    p->seen += metric == metric;
     return p->drops;
 }
 
@@ -18482,6 +18483,13 @@ GAN_API gan_tensor *gan_trainer_sample_ex(gan_trainer *t, int n, const gan_sampl
     memset(&plain, 0, sizeof plain);
     if (!how) how = &plain;
     if (n < 1) return gan__fail(t->ctx, GAN_ERROR_ARGUMENT, "gan_trainer_sample: %d samples", n);
+    if (!(how->truncation >= 0 && how->langevin_rate >= 0 && how->rejection_quantile >= 0 &&
+          how->rejection_quantile <= 1))
+        return gan__fail(
+            t->ctx, GAN_ERROR_ARGUMENT,
+            "gan_trainer_sample_ex: truncation %f, langevin_rate %f, rejection_quantile %f; none "
+            "may be negative, the quantile lies in [0, 1]",
+            (double)how->truncation, (double)how->langevin_rate, (double)how->rejection_quantile);
     label = gan__sample_labels(t, n);
     q = gan__quiet_begin(t);
     t->ctx->rng = gan__rng_stream(t->ctx, "sample"); // for z, and for noise that the generator itself draws

@@ -250,6 +250,9 @@ static void plateau_facts(void)
         CHECK_NEAR(gan_schedule_at(&s, 1, drops), .2, 1e-7, "rate");
         CHECK(gan_plateau_step(NULL, &s, 1) == 0, "NULL");
         CHECK(gan_plateau_step(&p, NULL, 1) == 1, "NULL");
+        memset(&p, 0, sizeof p);
+        for (i = 0; i < 12; ++i) drops = gan_plateau_step(&p, &s, i ? 10 - (gan_real)i : (gan_real)NAN);
+        CHECK(drops == 0, "%d drops of a metric that falls after a first NaN", (int)drops);
     }
 }
 
