@@ -1415,8 +1415,8 @@ GAN_API gan_logger *gan_logger_create(gan_context *ctx, const gan_logger_desc *d
 // double, nan and inf by name. Returns the error code.
 GAN_API int gan_logger_row(gan_logger *log, int64_t step, ...);
 GAN_API int gan_logger_values(gan_logger *log, int64_t step, const double *values);
-// Images (N, C, H, W), always of one shape: a row of the sheet (N up to 16 are shown; of more than 24 rows every other
-// one goes), a picture of TensorBoard's where stb_image_write.h was included.
+// Images (N, C, H, W), always of one shape: a row of the sheet (up to 16 of them; when there are 24 rows every other
+// one goes, the latest stays), a picture of TensorBoard's where stb_image_write.h was included.
 GAN_API int gan_logger_images(gan_logger *log, int64_t step, gan_tensor *x);
 GAN_API int gan_logger_rows(const gan_logger *log);
 GAN_API int gan_logger_columns(const gan_logger *log);                       // the step is column 0
@@ -15748,7 +15748,7 @@ GAN_API int gan_colormap_at(gan_colormap map, double t)
 static const char gan__font[] =
     "000000000000444444044000AAA0000000000AAVAAVAA0004FKKE55U4000PQ2448BJG000CIICCJIID000444000000000"
     "24888884200084222224800004LE4EL400000044V44000000000000CC4800000V00000000000000CC0001122488GG000"
-    "EHJLLPHHE0004CK44444V000EH11248GV000EH11611HE000266AAIV22000VGGU111HE00068GUHHHHE000V11224488000"
+    "4AHHHHHA40004CK44444V000EH11248GV000EH11611HE000266AAIV22000VGGU111HE00068GUHHHHE000V11224488000"
     "EHHHEHHHE000EHHHF112C00000CC000CC00000CC000CC480012484210000000V0V0000000G84248G0000EH1244044000"
     "EHHNLNGGE00044AAHVHHH000UHHHUHHHU000EHGGGGGHE000UHHHHHHHU000VGGGUGGGV000VGGGUGGGG000EHGGNHHHE000"
     "HHHHVHHHH000E4444444E0007222222IC000HHIKOKIHH000GGGGGGGGV000HRRLLHHHH000HPPLLLJJH000EHHHHHHHE000"
@@ -17347,7 +17347,8 @@ struct gan_logger {
     double *v;                        // rows of `columns`
     const char *csv, *events, *sheet; // files, or NULL
     gan__canvas c;                    // of the sheet; rgb is NULL until there are images
-    int c_n, c_dim[4], c_row, c_rows; // pictures a row, their shape, pixels and number of rows
+    int c_n, c_dim[4], c_row;         // pictures in a row, their shape, pixels of a row
+    int c_rows, c_shown;              // rows that stay, and with the latest one
     int64_t seen, every;              // calls of gan_logger_images; each of `every` is a row
 };
 
@@ -17758,9 +17759,11 @@ static int gan__log_sheet_begin(gan_logger *log, gan_tensor *x)
     return 0;
 }
 
-static void gan__log_sheet_row(gan_logger *log, int64_t step, gan_tensor *x)
+// A row behind those that stay; the last one shown may be replaced by the next.
+static void gan__log_sheet_row(gan_logger *log, int64_t step, gan_tensor *x, int stays)
 {
     const size_t strip = 3 * (size_t)log->c.w * (size_t)log->c_row;
+    const int each = (log->c.w - GAN__LOG_MARGIN) / log->c_n;
     char text[24];
     int i, n, top;
     if (log->c_rows == GAN__LOG_ROWS) {
@@ -17769,15 +17772,16 @@ static void gan__log_sheet_row(gan_logger *log, int64_t step, gan_tensor *x)
         log->c_rows = GAN__LOG_ROWS / 2;
         log->every *= 2;
     }
-    top = log->c_row * log->c_rows++;
+    top = log->c_row * log->c_rows;
+    log->c_shown = log->c_rows + 1;
+    log->c_rows += stays;
     gan__canvas_fill(&log->c, 0, top, log->c.w, top + log->c_row, 0xFFFFFF, 1);
     n = (int)(gan__data_decimal(text, step < 0 ? 0 : (uint64_t)step) - text);
     n = GAN__LEAST(n, 11);
     gan__canvas_text(&log->c, GAN__LOG_MARGIN - 6 - gan__text_width(n, 1),
                      top + (log->c_row - GAN__LETTER_CAP) / 2, text, n, GAN_BLACK, 1, 0);
     for (i = 0; i < log->c_n; ++i)
-        gan__canvas_picture(&log->c, x, i, GAN__LOG_MARGIN + i * ((log->c.w - GAN__LOG_MARGIN) / log->c_n),
-                            top, (log->c.w - GAN__LOG_MARGIN) / log->c_n - 2, log->c_row - 2);
+        gan__canvas_picture(&log->c, x, i, GAN__LOG_MARGIN + i * each, top, each - 2, log->c_row - 2);
 }
 
 GAN_API int gan_logger_images(gan_logger *log, int64_t step, gan_tensor *x)
@@ -17786,15 +17790,12 @@ GAN_API int gan_logger_images(gan_logger *log, int64_t step, gan_tensor *x)
     if (!x) gan__fail(log->ctx, GAN_ERROR_ARGUMENT, "gan_logger_images: the images are NULL");
     if (!x || x->ctx != log->ctx || !gan__pictures_fit(x, "gan_logger_images")) return gan_error(log->ctx);
     if (gan__log_sheet_begin(log, x)) return gan_error(log->ctx);
-    if (log->seen++ % log->every == 0) {
-        gan__log_sheet_row(log, step, x);
+    gan__log_sheet_row(log, step, x, log->seen % log->every == 0);
+    log->seen++;
 #ifndef GAN_NO_STDIO
-        if (log->sheet &&
-            gan_image_write_bytes(log->ctx, log->c.rgb, log->c.w, log->c_row * log->c_rows, 3, log->sheet))
-            return gan_error(log->ctx);
-#endif
-    }
-#ifndef GAN_NO_STDIO
+    if (log->sheet &&
+        gan_image_write_bytes(log->ctx, log->c.rgb, log->c.w, log->c_row * log->c_shown, 3, log->sheet))
+        return gan_error(log->ctx);
     if (log->events && gan__log_image(log, step, x)) return gan_error(log->ctx);
 #endif
     return GAN_OK;
@@ -18046,9 +18047,9 @@ static int gan__report_body(gan__data_out *o, const gan_report *r)
         gan__html_table(o, r->metrics, r->metrics_count, r->metrics_columns, 1);
     }
     if (gan__report_curves(o, r) || (r->images && gan__report_samples(o, r))) return 1;
-    if (r->log && r->log->c_rows) {
+    if (r->log && r->log->c_shown) {
         gan__html(o, "<h2>Samples by step</h2>\n<div class=\"wide\">");
-        gan__html_picture(o, r->log->c.rgb, r->log->c.w, r->log->c_row * r->log->c_rows, "samples by step");
+        gan__html_picture(o, r->log->c.rgb, r->log->c.w, r->log->c_row * r->log->c_shown, "samples by step");
         gan__html(o, "</div>\n");
     }
     if (r->configuration_count > 0) {
@@ -19081,7 +19082,8 @@ static int gan__data_classes(const gan_dataset *d)
     X(pack, 0, 1e6)                                                                                          \
     X(pool, 0, 1e9)                                                                                          \
     X(unroll, 0, 1e6)                                                                                        \
-    X(rollback, 0, 1e9) X(metric_every, 0, 1e9) X(d_logits, 0, 1e9) X(label_smoothing, 0, .9999999)          \
+    X(rollback, 0, 1e9)                                                                                      \
+    X(metric_every, 0, 1e9) X(d_logits, 0, 1e9) X(label_smoothing, 0, .9999999)                              \
         X(fake_smoothing, 0, .9999999) X(label_flip, 0, 1) X(ema, 0, .9999999) X(ema_half_life, 0, 1e30)     \
             X(ema_ramp, 0, 1e30) X(instance_noise, 0, 1e30) X(top_k, 0, 1) X(lookahead_alpha, 0, 1)          \
                 X(ada_target, 0, 1) X(ada_kimg, 0, 1e30) X(game_strength, -1e30, 1e30)                       \
