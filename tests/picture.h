@@ -25,20 +25,23 @@ static inline int letter_at(const picture *p, int x, int y, char letter, int uni
             for (v = 0; v < unit; ++v)
                 for (u = 0; u < unit; ++u) {
                     const int along = unit * bit + u, down = unit * row + v;
-                    const int is = pixel(p, turned ? x + down : x + along, turned ? y - along : y + down) == color;
+                    const int is =
+                        pixel(p, turned ? x + down : x + along, turned ? y - along : y + down) == color;
                     if (is != (gan__font_row(letter, row) >> (4 - bit) & 1)) return 0;
                 }
     return 1;
 }
 
 // Looks for a text anywhere; 1 and where its top left (turned: bottom left) is.
-static inline int find_text(const picture *p, const char *text, int unit, int color, int turned, int *fx, int *fy)
+static inline int find_text(const picture *p, const char *text, int unit, int color, int turned, int *fx,
+                            int *fy)
 {
     int x, y, i;
     for (y = 0; y < p->h; ++y)
         for (x = 0; x < p->w; ++x) {
             for (i = 0; text[i]; ++i)
-                if (!letter_at(p, turned ? x : x + 6 * unit * i, turned ? y - 6 * unit * i : y, text[i], unit, color, turned))
+                if (!letter_at(p, turned ? x : x + 6 * unit * i, turned ? y - 6 * unit * i : y, text[i], unit,
+                               color, turned))
                     break;
             if (text[i]) continue;
             if (fx) *fx = x;

@@ -96,8 +96,8 @@ static void test_colors(void)
 {
     TEST ("the sequential map climbs evenly in lightness, from dark to bright") {
         check_ordered(sequential);
-        CHECK(lightness(sequential(0)) < 20 && lightness(sequential(1)) > 85, "%g to %g", lightness(sequential(0)),
-              lightness(sequential(1)));
+        CHECK(lightness(sequential(0)) < 20 && lightness(sequential(1)) > 85, "%g to %g",
+              lightness(sequential(0)), lightness(sequential(1)));
     }
     TEST_MUST_FAIL ("a rainbow is not ordered") { check_ordered(rainbow); }
     TEST ("the diverging map is brightest in the middle and falls alike to blue and to orange") {
@@ -107,13 +107,15 @@ static void test_colors(void)
             const int b = gan_colormap_at(GAN_COLORMAP_DIVERGING, .5 + i / 20.);
             CHECK((a & 255) > (a >> 16) && (b & 255) < (b >> 16), "%06X and %06X", a, b);
             CHECK_NEAR(lightness(a), lightness(b), 6, "the lightness of both arms");
-            CHECK(lightness(a) < lightness(gan_colormap_at(GAN_COLORMAP_DIVERGING, .5 - (i - 1) / 20.)), "at %d", i);
+            CHECK(lightness(a) < lightness(gan_colormap_at(GAN_COLORMAP_DIVERGING, .5 - (i - 1) / 20.)),
+                  "at %d", i);
         }
     }
     TEST ("grey is grey, the ends are clamped, NaN has its own colour, maps have names") {
         const int g = gan_colormap_at(GAN_COLORMAP_GREY, .5);
         CHECK((g & 255) == (g >> 8 & 255) && (g & 255) == g >> 16, "%06X", g);
-        CHECK(gan_colormap_at(GAN_COLORMAP_GREY, -3) == 0 && gan_colormap_at(GAN_COLORMAP_GREY, HUGE_VAL) == 0xFFFFFF,
+        CHECK(gan_colormap_at(GAN_COLORMAP_GREY, -3) == 0 &&
+                  gan_colormap_at(GAN_COLORMAP_GREY, HUGE_VAL) == 0xFFFFFF,
               "%06X", gan_colormap_at(GAN_COLORMAP_GREY, 9));
         CHECK(sequential(-1) == sequential(0) && sequential(2) == sequential(1), "%06X", sequential(2));
         CHECK(sequential(gan__from_bits(UINT64_C(0x7ff8) << 48)) == GAN_GREY, "%s", "NaN");
@@ -127,8 +129,9 @@ static void test_colors(void)
         for (i = 0; i < n; ++i) {
             CHECK(lightness(gan__palette[i]) < 80, "%06X is too bright", gan__palette[i]);
             for (k = 0; k < i; ++k)
-                CHECK(apart_for_dichromats(gan__palette[i], gan__palette[k]) > 8, "%06X and %06X: %.1f", gan__palette[i],
-                      gan__palette[k], apart_for_dichromats(gan__palette[i], gan__palette[k]));
+                CHECK(apart_for_dichromats(gan__palette[i], gan__palette[k]) > 8, "%06X and %06X: %.1f",
+                      gan__palette[i], gan__palette[k],
+                      apart_for_dichromats(gan__palette[i], gan__palette[k]));
         }
     }
 }
@@ -159,9 +162,11 @@ static void test_letters(void)
             for (turned = 0; turned < 2; ++turned) {
                 begin(unit);
                 gan__canvas_text(&f.c, 7, turned ? 55 : 9, "Dg8}", 4, GAN_BLUE, unit, turned);
-                CHECK(find_text(&f.p, "Dg8}", unit, GAN_BLUE, turned, &x, &y), "unit %d, turned %d", unit, turned);
+                CHECK(find_text(&f.p, "Dg8}", unit, GAN_BLUE, turned, &x, &y), "unit %d, turned %d", unit,
+                      turned);
                 CHECK(x == 7 && y == (turned ? 55 : 9), "at %d, %d", x, y);
-                CHECK(!find_text(&f.p, "Dg8{", unit, GAN_BLUE, turned, NULL, NULL), "unit %d: another text", unit);
+                CHECK(!find_text(&f.p, "Dg8{", unit, GAN_BLUE, turned, NULL, NULL), "unit %d: another text",
+                      unit);
             }
     }
     TEST_MUST_FAIL ("a text with one pixel more is not read") {
@@ -230,7 +235,8 @@ static void test_strokes(void)
         gan__canvas_segment(&f.c, 10, 30, 40, 30, 4);
         gan__canvas_segment(&f.c, 40, 30, 70, 30, 4);
         gan__canvas_ink(&f.c, 0, .5);
-        CHECK(pixel(&f.p, 40, 30) == pixel(&f.p, 20, 30), "%06X and %06X", pixel(&f.p, 40, 30), pixel(&f.p, 20, 30));
+        CHECK(pixel(&f.p, 40, 30) == pixel(&f.p, 20, 30), "%06X and %06X", pixel(&f.p, 40, 30),
+              pixel(&f.p, 20, 30));
         CHECK(mask_clear(), "%s", "the mask is not empty");
     }
     TEST ("a box covers its area, fractions of pixels too") {
@@ -264,7 +270,8 @@ static void test_strokes(void)
         CHECK(mask_clear(), "%s", "the mask is not empty");
     }
     TEST ("sizes that no picture has are refused") {
-        CHECK(gan__canvas_bytes(0, 5) == 0 && gan__canvas_bytes(5, -1) == 0 && gan__canvas_bytes(INT_MAX, INT_MAX) == 0,
+        CHECK(gan__canvas_bytes(0, 5) == 0 && gan__canvas_bytes(5, -1) == 0 &&
+                  gan__canvas_bytes(INT_MAX, INT_MAX) == 0,
               "%d", (int)gan__canvas_bytes(0, 5));
         CHECK(gan__canvas_bytes(7, 5) == 140, "%d", (int)gan__canvas_bytes(7, 5));
     }
@@ -272,7 +279,8 @@ static void test_strokes(void)
 
 static void test_pictures(void)
 {
-    TEST ("a picture in a box of its size is itself, in a larger one its pixels enlarged, in a smaller one means") {
+    TEST ("a picture in a box of its size is itself, in a larger one its pixels enlarged, in a smaller one "
+          "means") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = gan_zeros(ctx, 4, 2, 3, 4, 4);
         int i, k, wrong = 0, u, v;
@@ -289,8 +297,8 @@ static void test_pictures(void)
                          pixel(&f.p, 20 + 3 * u + 2, 10 + 2 * v + 1) != want;
             }
         CHECK(wrong == 0, "%d of 16 pixels", wrong);
-        CHECK_NEAR(pixel(&f.p, 60, 40) >> 16, (5 * 48 % 256 + 5 * 49 % 256 + 5 * 52 % 256 + 5 * 53 % 256) / 4., 1,
-                   "the mean of four");
+        CHECK_NEAR(pixel(&f.p, 60, 40) >> 16,
+                   (5 * 48 % 256 + 5 * 49 % 256 + 5 * 52 % 256 + 5 * 53 % 256) / 4., 1, "the mean of four");
         gan_destroy(ctx);
     }
     TEST ("a grey picture is grey, beyond -1 .. 1 it is clamped") {
@@ -299,8 +307,8 @@ static void test_pictures(void)
         gan_tensor *x = gan_from(ctx, v, 4, 1, 1, 2, 2);
         begin(1);
         gan__canvas_picture(&f.c, x, 0, 0, 0, 2, 2);
-        CHECK(pixel(&f.p, 0, 0) == 0 && pixel(&f.p, 1, 1) == 0xFFFFFF && pixel(&f.p, 0, 1) == 0x808080, "%06X",
-              pixel(&f.p, 0, 1));
+        CHECK(pixel(&f.p, 0, 0) == 0 && pixel(&f.p, 1, 1) == 0xFFFFFF && pixel(&f.p, 0, 1) == 0x808080,
+              "%06X", pixel(&f.p, 0, 1));
         gan_destroy(ctx);
     }
 }

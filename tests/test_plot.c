@@ -60,11 +60,14 @@ static void test_texts(void)
             CHECK(q.w == W * unit && q.h == H * unit, "%d x %d", q.w, q.h);
             CHECK(has_text(&q, "Losses {of} both", unit), "%s", "title");
             CHECK(has_text(&q, "step", unit), "%s", "x label");
-            CHECK(find_text(&q, "loss (nats)", unit, GAN_BLACK, 1, &x, &at) && x < 20 * unit, "y label at %d", x);
+            CHECK(find_text(&q, "loss (nats)", unit, GAN_BLACK, 1, &x, &at) && x < 20 * unit, "y label at %d",
+                  x);
             CHECK(has_text(&q, "the loss of D", unit) && has_text(&q, "G", unit), "%s", "legend");
-            CHECK(has_text(&q, "1", unit) && has_text(&q, "2", unit) && has_text(&q, "3", unit), "%s", "ticks");
+            CHECK(has_text(&q, "1", unit) && has_text(&q, "2", unit) && has_text(&q, "3", unit), "%s",
+                  "ticks");
             CHECK(!has_text(&q, "Losses (of) both", unit), "%s", "a title that is not there");
-            CHECK(count_color(&q, 0, 0, q.w, q.h, GAN_BLUE) > 20 && count_color(&q, 0, 0, q.w, q.h, GAN_VERMILION) >= 0,
+            CHECK(count_color(&q, 0, 0, q.w, q.h, GAN_BLUE) > 20 &&
+                      count_color(&q, 0, 0, q.w, q.h, GAN_VERMILION) >= 0,
                   "%d pixels of the first colour", count_color(&q, 0, 0, q.w, q.h, GAN_BLUE));
         }
     TEST ("the legend stands where the curve is not") {
@@ -75,7 +78,8 @@ static void test_texts(void)
         gan_axes a;
         int k, i, x = 0, at = 0;
         for (k = 0; k < 2; ++k) {
-            for (i = 0; i < 100; ++i) y[i] = k ? 100 - i : i; // rising: free at the top left; falling: at the top right
+            for (i = 0; i < 100; ++i)
+                y[i] = k ? 100 - i : i; // rising: free at the top left; falling: at the top right
             s = series(NULL, y, 100, GAN_MARK_LINE, 0);
             s.name = "curve", s.size = 12;
             a = axes_of(&s, 1);
@@ -92,7 +96,8 @@ static void test_texts(void)
         static unsigned char before[3 * W * H];
         gan_plot_panel(p, 1, 2, 0, 1, NULL);
         memcpy(before, q.rgb, sizeof before);
-        a.title = a.x_label = a.y_label = "a title of very many letters that no panel of two hundred pixels can hold";
+        a.title = a.x_label = a.y_label =
+            "a title of very many letters that no panel of two hundred pixels can hold";
         CHECK(gan_plot_panel(p, 0, 2, 0, 1, &a) == GAN_OK, "%s", gan_error_message(ctx));
         for (i = 0; i < 3 * W * H; ++i) differ += i / 3 % W >= W / 2 && before[i] != q.rgb[i];
         CHECK(differ == 0, "%d bytes of the other panel changed", differ);
@@ -107,8 +112,10 @@ static void test_texts(void)
         gan_plot_panel(p, 0, 1, 0, 1, &a);
         CHECK(gan_plot_label(p, 5, 5, "-log 4", GAN_BLUE) == GAN_OK, "%s", gan_error_message(ctx));
         CHECK(find_text(&q, "-log 4", 1, GAN_BLUE, 0, &x, &y), "%s", "not found");
-        CHECK(abs(x - (p->left + p->right) / 2) < 2 && abs(y + 4 - (p->top + p->bottom) / 2) < 2, "at %d, %d", x, y);
-        CHECK(gan_plot_label(p, 9.9, 5, "cut off", 0) == GAN_OK && gan_plot_label(p, 5, nan_value(), "x", 0) == GAN_OK,
+        CHECK(abs(x - (p->left + p->right) / 2) < 2 && abs(y + 4 - (p->top + p->bottom) / 2) < 2, "at %d, %d",
+              x, y);
+        CHECK(gan_plot_label(p, 9.9, 5, "cut off", 0) == GAN_OK &&
+                  gan_plot_label(p, 5, nan_value(), "x", 0) == GAN_OK,
               "%s", gan_error_message(ctx));
         CHECK(!has_text(&q, "cut", 1), "%s", "beyond the frame");
     }
@@ -138,14 +145,17 @@ static void test_axes(void)
         n = tick_rows(p, &q, row);
         CHECK(n >= 5, "%d decades", n);
         for (i = 2; i < n; ++i)
-            CHECK(abs(row[i - 1] - row[i] - (row[0] - row[1])) <= 1, "from %d to %d, at first %d", row[i - 1], row[i],
-                  row[0] - row[1]);
+            CHECK(abs(row[i - 1] - row[i] - (row[0] - row[1])) <= 1, "from %d to %d, at first %d", row[i - 1],
+                  row[i], row[0] - row[1]);
         for (k = p->left; k <= p->right; ++k) {
-            const int want = (int)(p->top + (k - p->left) * (double)(p->bottom - p->top) / (p->right - p->left) + .5);
+            const int want =
+                (int)(p->top + (k - p->left) * (double)(p->bottom - p->top) / (p->right - p->left) + .5);
             on += pixel(&q, k, want) != 0xFFFFFF && pixel(&q, k, want) != GAN__PLOT_GRID;
         }
-        CHECK(on > 95 * (p->right - p->left) / 100, "%d of %d columns are on the straight line", on, p->right - p->left);
-        CHECK(has_text(&q, "10", 1) && find_text(&q, "-3", 1, GAN_BLACK, 0, NULL, NULL), "%s", "10 to the power of -3");
+        CHECK(on > 95 * (p->right - p->left) / 100, "%d of %d columns are on the straight line", on,
+              p->right - p->left);
+        CHECK(has_text(&q, "10", 1) && find_text(&q, "-3", 1, GAN_BLACK, 0, NULL, NULL), "%s",
+              "10 to the power of -3");
     }
     TEST_MUST_FAIL ("on a linear axis powers of ten are no straight line") {
         double y[200];
@@ -158,14 +168,16 @@ static void test_axes(void)
         a.y0 = 1e-3, a.y1 = 1e5;
         gan_plot_panel(p, 0, 1, 0, 1, &a);
         for (k = p->left; k <= p->right; ++k) {
-            const int want = (int)(p->top + (k - p->left) * (double)(p->bottom - p->top) / (p->right - p->left) + .5);
+            const int want =
+                (int)(p->top + (k - p->left) * (double)(p->bottom - p->top) / (p->right - p->left) + .5);
             on += pixel(&q, k, want) != 0xFFFFFF && pixel(&q, k, want) != GAN__PLOT_GRID;
         }
         CHECK(on > 95 * (p->right - p->left) / 100, "%d columns", on);
     }
     TEST ("ticks are at 1, 2 or 5 times a power of ten and their numbers say where they are") {
-        static const double ranges[][2] = {{0, 1},       {-3, 7},      {0, 12345}, {.001, .0017}, {-1e-7, 2e-7}, {1e6, 1.5e6},
-                                           {-1e12, 1e12}, {99.5, 100.5}, {0, 3e-20}, {1e300, 2e300}, {-50, -20}};
+        static const double ranges[][2] = {{0, 1},        {-3, 7},        {0, 12345},    {.001, .0017},
+                                           {-1e-7, 2e-7}, {1e6, 1.5e6},   {-1e12, 1e12}, {99.5, 100.5},
+                                           {0, 3e-20},    {1e300, 2e300}, {-50, -20}};
         size_t k;
         for (k = 0; k < sizeof ranges / sizeof ranges[0]; ++k) {
             gan__scale axis;
@@ -178,8 +190,10 @@ static void test_axes(void)
             for (i = 0; i < t.n; ++i) {
                 const double step = t.at[1] - t.at[0], lead = step / pow(10, floor(log10(step) + 1e-9));
                 CHECK_NEAR(strtod(t.text[i], NULL), t.at[i], 1e-9 * fabs(step), t.text[i]);
-                CHECK(fabs(lead - 1) < 1e-6 || fabs(lead - 2) < 1e-6 || fabs(lead - 5) < 1e-6, "step %g", step);
-                CHECK(t.at[i] > axis.lo - 1e-6 * step && t.at[i] < axis.hi + 1e-6 * step, "%g is outside", t.at[i]);
+                CHECK(fabs(lead - 1) < 1e-6 || fabs(lead - 2) < 1e-6 || fabs(lead - 5) < 1e-6, "step %g",
+                      step);
+                CHECK(t.at[i] > axis.lo - 1e-6 * step && t.at[i] < axis.hi + 1e-6 * step, "%g is outside",
+                      t.at[i]);
                 CHECK(strlen(t.text[i]) < 10, "\"%s\"", t.text[i]);
             }
         }
@@ -201,12 +215,13 @@ static void test_axes(void)
         gan_axes a = axes_of(&s, 1);
         double per_x, per_y;
         gan_plot_panel(p, 0, 1, 0, 1, &a);
-        CHECK(p->x.lo < -3 && p->x.hi > 40 && p->y.lo < -9 && p->y.hi > 4, "%g .. %g, %g .. %g", p->x.lo, p->x.hi,
-              p->y.lo, p->y.hi);
+        CHECK(p->x.lo < -3 && p->x.hi > 40 && p->y.lo < -9 && p->y.hi > 4, "%g .. %g, %g .. %g", p->x.lo,
+              p->x.hi, p->y.lo, p->y.hi);
         CHECK(p->x.lo > -10 && p->x.hi < 50, "%g .. %g", p->x.lo, p->x.hi);
         a.equal = 1;
         gan_plot_panel(p, 0, 1, 0, 1, &a);
-        per_x = (p->right - p->left) / (p->x.hi - p->x.lo), per_y = (p->bottom - p->top) / (p->y.hi - p->y.lo);
+        per_x = (p->right - p->left) / (p->x.hi - p->x.lo),
+        per_y = (p->bottom - p->top) / (p->y.hi - p->y.lo);
         CHECK_NEAR(per_x, per_y, 1e-9 * per_x, "pixels per unit");
         CHECK(p->x.lo < -3 && p->x.hi > 40 && p->y.lo < -9 && p->y.hi > 4, "%s", "equal axes lost points");
     }
@@ -241,12 +256,16 @@ static void test_marks(void)
         for (mark = 0; mark < GAN_MARK_COUNT; ++mark)
             for (log_axes = 0; log_axes < 2; ++log_axes)
                 for (k = 0; k < 4; ++k) {
-                    gan_series s = series(NULL, k == 1 ? none : k == 2 ? &one : NULL, k == 1 ? 3 : k == 2, (gan_mark)mark, 0);
+                    gan_series s = series(NULL,
+                                          k == 1   ? none
+                                          : k == 2 ? &one
+                                                   : NULL,
+                                          k == 1 ? 3 : k == 2, (gan_mark)mark, 0);
                     gan_axes a = axes_of(&s, 1);
                     if (k == 3) s.points = gan_zeros(ctx, 2, 0, 2);
                     a.x_log = a.y_log = log_axes;
-                    CHECK(gan_plot_panel(p, 0, 1, 0, 1, &a) == GAN_OK, "%s, %d: %s", gan_mark_name((gan_mark)mark), k,
-                          gan_error_message(ctx));
+                    CHECK(gan_plot_panel(p, 0, 1, 0, 1, &a) == GAN_OK, "%s, %d: %s",
+                          gan_mark_name((gan_mark)mark), k, gan_error_message(ctx));
                 }
         CHECK(gan_plot_panel(p, 0, 1, 0, 1, NULL) == GAN_OK, "%s", gan_error_message(ctx));
     }
@@ -277,7 +296,8 @@ static void test_marks(void)
                     if (u < p->left || u > p->right || v < p->top || v > p->bottom)
                         outside += memcmp(before + 3 * (v * W + u), q.rgb + 3 * (v * W + u), 3) != 0;
             CHECK(outside == 0, "%s: %d pixels outside", gan_mark_name((gan_mark)mark), outside);
-            CHECK(memcmp(before, q.rgb, sizeof before) != 0, "%s drew nothing", gan_mark_name((gan_mark)mark));
+            CHECK(memcmp(before, q.rgb, sizeof before) != 0, "%s drew nothing",
+                  gan_mark_name((gan_mark)mark));
         }
     }
     TEST ("points are where they belong, of their size") {
@@ -318,7 +338,8 @@ static void test_marks(void)
         s.size = 3;
         gan_plot_panel(p, 0, 1, 0, 1, &a);
         u = (int)(p->left + 2.9 / 4 * (p->right - p->left));
-        CHECK(pixel(&q, u, (int)(p->bottom - 1 * unit + .5)) == GAN_BLUE, "%s", "the step from 2 to 3 is not at -1");
+        CHECK(pixel(&q, u, (int)(p->bottom - 1 * unit + .5)) == GAN_BLUE, "%s",
+              "the step from 2 to 3 is not at -1");
     }
     TEST ("a histogram is a density: its bins integrate to the share that they hold") {
         double v[1000], density[GAN__PLOT_BINS], sum = 0;
@@ -375,7 +396,9 @@ static void test_marks(void)
         memcpy(first, q.rgb, sizeof first);
         for (k = 0; k < 3; ++k) {
             s = series(NULL, NULL, 0, GAN_MARK_LINE, 0);
-            s.points = k == 0 ? gan_from(ctx, v, 2, 3, 2) : k == 1 ? gan_from(ctx, w, 1, 3) : gan_from(ctx, w, 2, 3, 1);
+            s.points = k == 0   ? gan_from(ctx, v, 2, 3, 2)
+                       : k == 1 ? gan_from(ctx, w, 1, 3)
+                                : gan_from(ctx, w, 2, 3, 1);
             CHECK(gan_plot_panel(p, 0, 1, 0, 1, &a) == GAN_OK, "%s", gan_error_message(ctx));
             CHECK_BYTES(first, q.rgb, sizeof first, "the picture");
         }
@@ -387,7 +410,8 @@ static void test_marks(void)
 #undef NAME
         };
         int i;
-        for (i = 0; i < GAN_MARK_COUNT; ++i) CHECK(!strcmp(gan_mark_name((gan_mark)i), names[i]), "%s", names[i]);
+        for (i = 0; i < GAN_MARK_COUNT; ++i)
+            CHECK(!strcmp(gan_mark_name((gan_mark)i), names[i]), "%s", names[i]);
         CHECK_TEXT(gan_mark_name((gan_mark)99), "unknown");
     }
 }
@@ -407,7 +431,8 @@ static void test_heat(void)
             CHECK(gan_plot_panel(p, 0, 1, 0, 1, &a) == GAN_OK, "%s", gan_error_message(ctx));
             for (i = 0; i < 3; ++i)
                 for (j = 0; j < 4; ++j) {
-                    const double u = a.heat_cells ? (j + .5) / 4 : j / 3., w = a.heat_cells ? (i + .5) / 3 : i / 2.;
+                    const double u = a.heat_cells ? (j + .5) / 4 : j / 3.,
+                                 w = a.heat_cells ? (i + .5) / 3 : i / 2.;
                     const int x = (int)(p->left + u * (p->right - p->left) + .5);
                     const int y = (int)(p->bottom - w * (p->bottom - p->top) + .5);
                     const int want = gan_colormap_at(GAN_COLORMAP_SEQUENTIAL, (double)v[4 * i + j] / 11);
@@ -426,7 +451,8 @@ static void test_heat(void)
         a.heat = x, a.heat_cells = 1, a.contours = 3;
         memset(gan_data(x), 0xff, sizeof(gan_real));
         CHECK(gan_plot_panel(p, 0, 1, 0, 1, &a) == GAN_OK, "%s", gan_error_message(ctx));
-        CHECK(pixel(&q, p->left + 3, p->bottom - 3) == 0xFFFFFF, "%06X", pixel(&q, p->left + 3, p->bottom - 3));
+        CHECK(pixel(&q, p->left + 3, p->bottom - 3) == 0xFFFFFF, "%06X",
+              pixel(&q, p->left + 3, p->bottom - 3));
         CHECK(pixel(&q, p->right - 3, p->top + 3) != 0xFFFFFF, "%06X", pixel(&q, p->right - 3, p->top + 3));
         a.heat = gan_full(ctx, 7, 2, 1, 1), a.heat_cells = 0;
         CHECK(gan_plot_panel(p, 0, 1, 0, 1, &a) == GAN_OK, "%s", gan_error_message(ctx));
@@ -459,7 +485,8 @@ static void test_heat(void)
         int i, k;
         for (k = 0; k < 2; ++k) {
             d = gan_density(x, 40, 50, -2, 2, -2, 2, k ? .15 : 0);
-            CHECK(gan_ndim(d) == 2 && gan_dim(d, 0) == 40 && gan_dim(d, 1) == 50, "%s", gan_error_message(ctx));
+            CHECK(gan_ndim(d) == 2 && gan_dim(d, 0) == 40 && gan_dim(d, 1) == 50, "%s",
+                  gan_error_message(ctx));
             for (sum = mean = 0, i = 0; i < 2000; ++i) {
                 sum += (double)gan_data(d)[i] * .08 * .1;
                 mean += (double)gan_data(d)[i] * .08 * .1 * (-2 + (i % 50 + .5) * .08);
@@ -528,15 +555,17 @@ static void test_gan2d(void)
         gan_loss_desc loss;
         memset(&loss, 0, sizeof loss);
         loss.kind = GAN_LOSS_WASSERSTEIN;
-        CHECK(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, d, &loss, gan_rand_normal(ctx, 2, 9, 2), gan_rand_normal(ctx, 2, 300, 2)) ==
-                  GAN_OK,
+        CHECK(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, d, &loss, gan_rand_normal(ctx, 2, 9, 2),
+                             gan_rand_normal(ctx, 2, 300, 2)) == GAN_OK,
               "%s", gan_error_message(ctx));
         loss.pairing = GAN_RELATIVISTIC_AVERAGE;
-        CHECK(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, d, &loss, gan_rand_normal(ctx, 2, 9, 2), gan_rand_normal(ctx, 2, 30, 2)) ==
-                  GAN_OK,
+        CHECK(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, d, &loss, gan_rand_normal(ctx, 2, 9, 2),
+                             gan_rand_normal(ctx, 2, 30, 2)) == GAN_OK,
               "%s", gan_error_message(ctx));
-        CHECK(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, d, NULL, NULL, NULL) == GAN_OK, "%s", gan_error_message(ctx));
-        CHECK(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, d, NULL, gan_zeros(ctx, 2, 0, 2), gan_zeros(ctx, 2, 0, 2)) == GAN_OK,
+        CHECK(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, d, NULL, NULL, NULL) == GAN_OK, "%s",
+              gan_error_message(ctx));
+        CHECK(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, d, NULL, gan_zeros(ctx, 2, 0, 2),
+                             gan_zeros(ctx, 2, 0, 2)) == GAN_OK,
               "%s", gan_error_message(ctx));
     }
 }
@@ -574,18 +603,22 @@ static void test_sheets(void)
         CHECK(pixels != NULL, "%s", gan_error_message(ctx));
         if (!pixels) continue;
         q.rgb = c.rgb, q.w = c.w, q.h = c.h;
-        CHECK(has_text(&q, "Mixing", 1) && has_text(&q, "a - b", 1) && has_text(&q, "coarse", 1), "%s", "names");
+        CHECK(has_text(&q, "Mixing", 1) && has_text(&q, "a - b", 1) && has_text(&q, "coarse", 1), "%s",
+              "names");
         CHECK(find_text(&q, "fine", 1, GAN_BLACK, 0, &x, &y) && x < 60, "row name at %d", x);
         gan__table_layout(&t, &s, 1);
         dx = t.cw + t.gap, dy = t.ch + t.gap;
         CHECK(t.cw == 40 && t.ch == 50, "cells of %d x %d", t.cw, t.ch);
         for (i = 0; i < 6; ++i)
             for (k = 0; k < 20; ++k)
-                wrong += pixel(&q, t.left + i % 3 * dx + k % 4 * 10 + 5, t.top + i / 3 * dy + k / 4 * 10 + 5) !=
-                         gan__picture_cell(s.images, i, k % 4, 4, k / 4, 5);
+                wrong +=
+                    pixel(&q, t.left + i % 3 * dx + k % 4 * 10 + 5, t.top + i / 3 * dy + k / 4 * 10 + 5) !=
+                    gan__picture_cell(s.images, i, k % 4, 4, k / 4, 5);
         CHECK(wrong == 0, "%d of 120 pixels", wrong);
-        CHECK(pixel(&q, t.left + 5, t.top - t.ch - 8 + 5) == gan__picture_cell(s.top, 0, 0, 4, 0, 5), "%s", "above");
-        CHECK(pixel(&q, t.left - t.cw - 8 + 5, t.top + 5) == gan__picture_cell(s.left, 0, 0, 4, 0, 5), "%s", "left");
+        CHECK(pixel(&q, t.left + 5, t.top - t.ch - 8 + 5) == gan__picture_cell(s.top, 0, 0, 4, 0, 5), "%s",
+              "above");
+        CHECK(pixel(&q, t.left - t.cw - 8 + 5, t.top + 5) == gan__picture_cell(s.left, 0, 0, 4, 0, 5), "%s",
+              "left");
         CHECK(t.left + 3 * dx <= q.w + t.gap && t.top + 2 * dy <= q.h + t.gap, "%s", "cells outside");
         gan__scratch_free(ctx, pixels);
         CHECK(gan_sheet_write(&s, test_path("sheet.png")) == GAN_OK, "%s", gan_error_message(ctx));
@@ -595,7 +628,8 @@ static void test_sheets(void)
         picture q = picture_of(p);
         gan_axes a = axes_of(NULL, 0);
         a.images = digits(7, 1, 6, 6), a.title = "samples";
-        CHECK(gan_plot_panel(p, 0, 1, 0, 1, &a) == GAN_OK && has_text(&q, "samples", 1), "%s", gan_error_message(ctx));
+        CHECK(gan_plot_panel(p, 0, 1, 0, 1, &a) == GAN_OK && has_text(&q, "samples", 1), "%s",
+              gan_error_message(ctx));
         CHECK(count_color(&q, 0, 0, W, H, 0xFFFFFF) < 7 * W * H / 10, "%s", "hardly anything was drawn");
         a.images = digits(3, 3, 500, 300), a.columns = 2;
         CHECK(gan_plot_panel(p, 0, 1, 0, 1, &a) == GAN_OK, "%s", gan_error_message(ctx));
@@ -628,8 +662,9 @@ static void test_errors(void)
         gan_axes a = axes_of(NULL, 2);
         int w = 7;
         CHECK(gan_plot_create(NULL, 9, 9, 1) == NULL, "%s", "a plot of no context");
-        CHECK(gan_plot_panel(NULL, 0, 1, 0, 1, &a) && gan_plot_add(NULL, &s) && gan_plot_label(NULL, 0, 0, "x", 0) &&
-                  gan_plot_write(NULL, "x.png") && gan_plot_gan2d(NULL, 0, 1, 0, 1, &a, NULL, NULL, NULL, NULL),
+        CHECK(gan_plot_panel(NULL, 0, 1, 0, 1, &a) && gan_plot_add(NULL, &s) &&
+                  gan_plot_label(NULL, 0, 0, "x", 0) && gan_plot_write(NULL, "x.png") &&
+                  gan_plot_gan2d(NULL, 0, 1, 0, 1, &a, NULL, NULL, NULL, NULL),
               "%s", "a NULL plot is no error");
         CHECK(gan_plot_pixels(NULL, &w, NULL) == NULL && w == 0, "%d", w);
         CHECK(gan_density(NULL, 1, 1, 0, 1, 0, 1, 0) == NULL, "%s", "density");
@@ -637,7 +672,8 @@ static void test_errors(void)
         REFUSED(gan_plot_add(p, NULL), GAN_ERROR_ARGUMENT, "NULL");
         REFUSED(gan_plot_write(p, NULL), GAN_ERROR_ARGUMENT, "NULL");
         REFUSED(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, NULL, NULL, NULL, NULL), GAN_ERROR_ARGUMENT, "NULL");
-        CHECK(gan_plot_label(gan_plot_create(ctx, W, H, 1), 0, 0, "x", 0) == GAN_ERROR_STATE, "%s", "no panel yet");
+        CHECK(gan_plot_label(gan_plot_create(ctx, W, H, 1), 0, 0, "x", 0) == GAN_ERROR_STATE, "%s",
+              "no panel yet");
         gan_error_clear(ctx);
     }
     TEST ("wrong numbers and shapes are errors that say so") {
@@ -645,7 +681,8 @@ static void test_errors(void)
         gan_axes a = axes_of(&s, 1);
         gan_plot *tiny = gan_plot_create(ctx, 30, 30, 1);
         gan_model *wide = gan_model_create(ctx, "wide", d_wide, NULL);
-        CHECK(gan_plot_create(ctx, 0, 9, 1) == NULL && gan_error(ctx) == GAN_ERROR_ARGUMENT, "%s", gan_error_message(ctx));
+        CHECK(gan_plot_create(ctx, 0, 9, 1) == NULL && gan_error(ctx) == GAN_ERROR_ARGUMENT, "%s",
+              gan_error_message(ctx));
         gan_error_clear(ctx);
         CHECK(gan_plot_create(ctx, INT_MAX, INT_MAX, 1) == NULL, "%s", "huge");
         gan_error_clear(ctx);
@@ -671,8 +708,10 @@ static void test_errors(void)
         REFUSED(gan_plot_panel(p, 0, 1, 0, 1, &a), GAN_ERROR_SHAPE, "points");
         s.points = gan_zeros(ctx, 2, 5, 2), s.arrows = gan_zeros(ctx, 2, 4, 2), s.mark = GAN_MARK_ARROWS;
         REFUSED(gan_plot_panel(p, 0, 1, 0, 1, &a), GAN_ERROR_SHAPE, "arrows");
-        REFUSED(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, wide, NULL, gan_zeros(ctx, 2, 5, 2), NULL), GAN_ERROR_SHAPE, "one number");
-        REFUSED(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, wide, NULL, gan_zeros(ctx, 2, 5, 1), NULL), GAN_ERROR_SHAPE, "(5, 1)");
+        REFUSED(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, wide, NULL, gan_zeros(ctx, 2, 5, 2), NULL),
+                GAN_ERROR_SHAPE, "one number");
+        REFUSED(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, wide, NULL, gan_zeros(ctx, 2, 5, 1), NULL),
+                GAN_ERROR_SHAPE, "(5, 1)");
         gan_density(gan_zeros(ctx, 2, 5, 3), 2, 2, 0, 1, 0, 1, 0);
         CHECK(gan_error(ctx) == GAN_ERROR_SHAPE, "%s", gan_error_message(ctx));
         gan_error_clear(ctx);
@@ -686,7 +725,8 @@ static void test_errors(void)
         gan_series s = series(NULL, NULL, 0, GAN_MARK_POINTS, 0);
         gan_axes a = axes_of(&s, 1);
         s.points = poison;
-        CHECK(gan_plot_panel(p, 0, 1, 0, 1, &a) == GAN_ERROR_SHAPE, "%d", gan_error(ctx)); // the error of reshape stays
+        CHECK(gan_plot_panel(p, 0, 1, 0, 1, &a) == GAN_ERROR_SHAPE, "%d",
+              gan_error(ctx)); // the error of reshape stays
         gan_error_clear(ctx);
         CHECK(gan_plot_panel(p, 0, 1, 0, 1, &a) == GAN_ERROR_STATE, "%d", gan_error(ctx));
         gan_error_clear(ctx);

@@ -120,8 +120,18 @@ static void test_shortest(void)
         CHECK(!strcmp(text, "nan") && gan__is_nan(gan__number_read(&at)) && !*at, "%s", text);
     }
     TEST ("foreign texts are read to the last digit that counts, and no further than they go") {
-        static const char *const texts[] = {"1e400", "1E-400", "0.1000000000000000055511151231257827", "12345678901234567890123",
-                                            "1.50,7", ".5;", "5.", "+", "x", "", "1e5000", "000123"};
+        static const char *const texts[] = {"1e400",
+                                            "1E-400",
+                                            "0.1000000000000000055511151231257827",
+                                            "12345678901234567890123",
+                                            "1.50,7",
+                                            ".5;",
+                                            "5.",
+                                            "+",
+                                            "x",
+                                            "",
+                                            "1e5000",
+                                            "000123"};
         size_t i;
         for (i = 0; i < sizeof texts / sizeof texts[0]; ++i) {
             const char *at = texts[i];
@@ -133,7 +143,8 @@ static void test_shortest(void)
             }
             CHECK(at == end, "of \"%s\" %d letters were read, by strtod %d", texts[i], (int)(at - texts[i]),
                   (int)(end - texts[i]));
-            CHECK(got == want || fabs(got - want) < 4e-16 * want, "%s: %.17g, by strtod %.17g", texts[i], got, want);
+            CHECK(got == want || fabs(got - want) < 4e-16 * want, "%s: %.17g, by strtod %.17g", texts[i], got,
+                  want);
         }
     }
     TEST_MUST_FAIL ("a text that lacks a digit is another number") {
