@@ -393,10 +393,12 @@ GAN_API gan_tensor *gan_add_scalar(gan_tensor *x, gan_real s);
 GAN_API gan_tensor *gan_mul_scalar(gan_tensor *x, gan_real s);
 GAN_API gan_tensor *gan_pow_scalar(gan_tensor *x, gan_real p);
 GAN_API gan_tensor *gan_lerp(gan_tensor *a, gan_tensor *b, gan_tensor *w);         // a + w (b - a)
-// spherical: on the arc between a and b, angles theta along the last axis of vectors, sin((1 - t) theta) / sin theta a
-// + sin(t theta) / sin theta b; where they are parallel or opposite as gan_lerp (Shoemake 1985; White 2016)
+// spherical: on the arc between a and b, angles theta along the last axis of vectors, sin((1 - t) theta) /
+// sin theta a + sin(t theta) / sin theta b; where they are parallel or opposite as gan_lerp (Shoemake 1985;
+// White 2016)
 GAN_API gan_tensor *gan_slerp(gan_tensor *a, gan_tensor *b, gan_tensor *t);
-// n steps from each row of a (N, L) to that of b, both included: (N n, L), row by row what a strip of images is made of
+// n steps from each row of a (N, L) to that of b, both included: (N n, L), row by row what a strip of images
+// is made of
 GAN_API gan_tensor *gan_latent_path(gan_tensor *a, gan_tensor *b, int n, int spherical);
 GAN_API gan_tensor *gan_softmax(gan_tensor *x, int axis);
 GAN_API gan_tensor *gan_log_softmax(gan_tensor *x, int axis);
@@ -1267,7 +1269,7 @@ GAN_API int gan_image_write_bytes(gan_context *ctx, const unsigned char *pixels,
 
 #endif
 
-// >>plots: pictures of numbers: panels of curves, points, surfaces and samples; tables of samples; terminal views
+// >>plots: pictures of numbers: panels of curves, points, surfaces, samples; tables; terminal views
 //
 // A plot is a canvas with one or more panels; one call draws a panel from one description. What is not finite
 // leaves a gap, what lies outside the ranges is cut off, and no data at all is an empty panel.
@@ -1288,23 +1290,24 @@ typedef enum gan_colormap {
 #undef GAN__ROW
     GAN_COLORMAP_COUNT
 } gan_colormap;
-GAN_API int gan_colormap_at(gan_colormap map, double t);        // 0 <= t <= 1 (clamped) -> 0xRRGGBB; NaN: grey
+GAN_API int gan_colormap_at(gan_colormap map, double t);    // t 0 .. 1 (clamped) -> 0xRRGGBB; NaN: grey
 GAN_API const char *gan_colormap_name(gan_colormap map);
 
-// How a series is drawn.          size                                    default
-//     LINE        x to x          width of the line                       1.5
-//     STEPS       stays till x    width of the line                       1.5
-//     POINTS                      diameter                                4
-//     BARS        from 0 to y     width as a share of their distance      .9
-//     HISTOGRAM   density of y    number of bins over the x range         50
-//     ARROWS      at each point   length of the longest                   24
-//     LEVELS      y: across all   width; dashed unless dash < 0           1
-//                 (x given and y NULL: upright)
+// How a series is drawn: its row has the defaults of size, alpha and dash. `size` is
+//     LINE        x to x                            the width of the line
+//     STEPS       stays till the next x             the width of the line
+//     POINTS                                        the diameter
+//     BARS        from 0 to y                       the width as a share of their distance
+//     HISTOGRAM   the density of y over the panel   the number of bins
+//     ARROWS      at each point                     the length of the longest
+//     LEVELS      across all at y, or where y is    the width of the line
+//                 NULL upright at x
 #define GAN_MARKS(X)                                                                                         \
-    X(LINE, line) X(STEPS, steps) X(POINTS, points) X(BARS, bars) X(HISTOGRAM, histogram) X(ARROWS, arrows)  \
-    X(LEVELS, levels)
+    X(LINE, line, 1.5, 1, 0) X(STEPS, steps, 1.5, 1, 0) X(POINTS, points, 4, 0.7, 0)                         \
+    X(BARS, bars, 0.9, 0.6, 0) X(HISTOGRAM, histogram, 50, 0.6, 0) X(ARROWS, arrows, 24, 1, 0)               \
+    X(LEVELS, levels, 1, 1, 4)
 typedef enum gan_mark {
-#define GAN__ROW(id, name) GAN_MARK_##id,
+#define GAN__ROW(id, name, size, alpha, dash) GAN_MARK_##id,
     GAN_MARKS(GAN__ROW)
 #undef GAN__ROW
     GAN_MARK_COUNT
@@ -1319,8 +1322,8 @@ typedef struct gan_series {             // zero means the default
     gan_tensor *points;                 // instead of x, y, n: (N) or (N, 1) values y, (N, 2) points
     gan_tensor *arrows;                 // ARROWS: (N, 2), in the units of the axes
     int color;                          // 0xRRGGBB; 0: the next of the palette
-    double size, alpha;                 // alpha: opacity; 1, for points .7, for bars .6
-    int dash;                           // length of dashes and gaps; 0: none
+    double size, alpha;                 // 0: the mark's; alpha is opacity
+    int dash;                           // length of dashes and gaps; 0: the mark's, -1: none
 } gan_series;
 
 typedef struct gan_axes {               // zero means the default
@@ -1332,7 +1335,7 @@ typedef struct gan_axes {               // zero means the default
     int equal;                          // a unit is as long on both axes
     // under the series: (R, C) values over the whole panel, row 0 at y0
     gan_tensor *heat;
-    int heat_cells;                     // each value a cell of one colour; 0: at nodes from border to border, bilinear
+    int heat_cells;                     // each value a cell; 0: at nodes from border to border, bilinear
     double heat0, heat1;                // the colours' range; equal: the data's
     gan_colormap map;
     int contours;                       // so many lines of equal height, evenly within the range
@@ -1341,47 +1344,49 @@ typedef struct gan_axes {               // zero means the default
 } gan_axes;
 
 typedef struct gan_plot gan_plot;
-// White, width x height pixels; scale 2 (0: 1) is the same picture with all sizes doubled, letters too. It lives until
-// gan_destroy, and a panel clears its place first: make a plot once and draw it as often as you like. NULL on errors.
+// White, width x height pixels; scale 2 (0: 1) is the same picture with all sizes doubled, letters too. It
+// lives until gan_destroy, and a panel clears its place first: make a plot once and draw it as often as you
+// like. NULL on errors.
 GAN_API gan_plot *gan_plot_create(gan_context *ctx, int width, int height, int scale);
-// The panel in `column` of `columns` and `row` of `rows` (each panel may divide the plot in its own way). The legend
-// goes to the corner where it hides least. Returns the error code, as all of these do.
+// The panel in `column` of `columns` and `row` of `rows` (each panel may divide the plot in its own way). The
+// legend goes to the corner where it hides least. Returns the error code, as all of these do.
 GAN_API int gan_plot_panel(gan_plot *p, int column, int columns, int row, int rows, const gan_axes *axes);
 // One more series, or a text from (x, y) to the right, in the panel drawn last, in its ranges.
 GAN_API int gan_plot_add(gan_plot *p, const gan_series *series);
 GAN_API int gan_plot_label(gan_plot *p, double x, double y, const char *text, int color);
-// A GAN of points in the plane in one panel: D as the surface (a probability where the loss has them, with the contour
-// where it is 1/2; loss NULL: NON_SATURATING), the data, G's samples, and arrows from the first 128 of them against the
-// gradient of G's loss: where D sends them. real, fake (N, 2) or NULL; axes may be NULL. D is used in GAN_EVAL and the
-// training is not disturbed.
+// A GAN of points in the plane in one panel: D as the surface (a probability where the loss has them, with
+// the contour where it is 1/2; loss NULL: NON_SATURATING), the data, G's samples, and arrows from the first
+// 128 of them against the gradient of G's loss: where D sends them. real, fake (N, 2) or NULL; axes may be
+// NULL. D is used in GAN_EVAL and the training is not disturbed.
 GAN_API int gan_plot_gan2d(gan_plot *p, int column, int columns, int row, int rows, const gan_axes *axes,
                            gan_model *d, const gan_loss_desc *loss, gan_tensor *real, gan_tensor *fake);
-GAN_API unsigned char *gan_plot_pixels(gan_plot *p, int *width, int *height);      // RGB, row by row; NULL on errors
+GAN_API unsigned char *gan_plot_pixels(gan_plot *p, int *width, int *height);      // RGB, row by row
 #ifndef GAN_NO_STDIO
-GAN_API int gan_plot_write(gan_plot *p, const char *path);             // .png or .ppm, as gan_image_write_bytes
+GAN_API int gan_plot_write(gan_plot *p, const char *path);      // .png or .ppm, as gan_image_write_bytes
 #endif
 
-// Points (N, 2) as a density (R, C) over the ranges, for gan_axes.heat: a Gaussian of deviation `bandwidth` for each
-// (0: the share of points in each cell), so that it integrates to the share of points inside. Off the tape.
+// Points (N, 2) as a density (R, C) over the ranges, for gan_axes.heat: a Gaussian of deviation `bandwidth`
+// for each (0: the share of points in each cell), so that it integrates to the share of points inside. Off
+// the tape.
 GAN_API gan_tensor *gan_density(gan_tensor *points, int rows, int columns, double x0, double x1, double y0,
                                 double y1, double bandwidth);
 
-// A table of samples: latent arithmetic (names above the columns), style mixing (sources above and to the left),
-// strips between two latents (gan_latent_path), one row per class ...
+// A table of samples: latent arithmetic (names above the columns), style mixing (sources above and to the
+// left), strips between two latents (gan_latent_path), one row per class ...
 typedef struct gan_sheet {              // zero means: not there
     gan_tensor *images;                 // (R C, ch, H, W), row by row, as in gan_image_write
     int columns;                        // C; 0: the smallest square
     gan_tensor *top, *left;             // (C, ch, H, W), (R, ch, H, W)
     const char *const *column_names, *const *row_names;        // C, R texts; each may be NULL
     const char *title;
-    int zoom;                           // a pixel becomes zoom x zoom; 0: what makes pictures of 48 pixels or more
+    int zoom;                           // a pixel becomes zoom x zoom; 0: so that a picture has 48 or more
 } gan_sheet;
 #ifndef GAN_NO_STDIO
 GAN_API int gan_sheet_write(const gan_sheet *sheet, const char *path);
 #endif
 
-// Text for terminals, into out (always ended by 0, cut between characters). Returns the bytes that the whole text
-// takes, without the 0: more than size - 1 where it was cut. UTF-8, or plain ASCII.
+// Text for terminals, into out (always ended by 0, cut between characters). Returns the bytes that the whole
+// text takes, without the 0: more than size - 1 where it was cut. UTF-8, or plain ASCII.
 #define GAN_TERMINALS(X) X(BRAILLE, braille) X(BLOCKS, blocks) X(ASCII, ascii)
 typedef enum gan_terminal {
 #define GAN__ROW(id, name) GAN_TERMINAL_##id,
@@ -1389,19 +1394,21 @@ typedef enum gan_terminal {
 #undef GAN__ROW
     GAN_TERMINAL_COUNT
 } gan_terminal;
-// A curve of `columns` x `rows` characters (0: 80 x 1), lowest value at the bottom; no newline after the last row.
+// A curve of `columns` x `rows` characters (0: 80 x 1), lowest value at the bottom; no newline after the last
+// row.
 GAN_API size_t gan_terminal_series(const gan_series *s, int columns, int rows, gan_terminal kind, char *out,
                                    size_t size);
-// Images (N, C, H, W), `across` of them beside each other (0: a square), at most `columns` characters wide (0: 80):
-// half blocks in 24-bit colour, or for ASCII a ramp of letters from dark to bright. A newline ends each row.
+// Images (N, C, H, W), `across` of them beside each other (0: a square), at most `columns` characters wide
+// (0: 80): half blocks in 24-bit colour, or for ASCII a ramp of letters from dark to bright. A newline ends
+// each row.
 GAN_API size_t gan_terminal_images(gan_tensor *x, int across, int columns, gan_terminal kind, char *out,
                                    size_t size);
 
 // >>logs: what a run says, by step: kept in memory, as CSV, as TensorBoard events
 
 typedef struct gan_logger gan_logger;
-typedef struct gan_logger_desc {           // zero means the default
-    const char *columns;                // "d_loss,g_loss": names without the step, which comes first by itself
+typedef struct gan_logger_desc {        // zero means the default
+    const char *columns;                // "d_loss,g_loss": names; the step comes first by itself
     const char *csv;                    // a file: header, then a row each, complete after each call
     const char *tensorboard;            // a folder that exists: gets an events.out.tfevents file
     const char *sheet;                  // a picture: the images of gan_logger_images, a row each
@@ -1411,12 +1418,12 @@ typedef struct gan_logger_desc {           // zero means the default
 } gan_logger_desc;
 // Files are opened, appended to and closed by each call: there is nothing to close. NULL on errors.
 GAN_API gan_logger *gan_logger_create(gan_context *ctx, const gan_logger_desc *desc);
-// A row: as many doubles (or gan_reals) as there are columns; CSV has the fewest digits that read back as the same
-// double, nan and inf by name. Returns the error code.
+// A row: as many doubles (or gan_reals) as there are columns; CSV has the fewest digits that read back as the
+// same double, nan and inf by name. Returns the error code.
 GAN_API int gan_logger_row(gan_logger *log, int64_t step, ...);
 GAN_API int gan_logger_values(gan_logger *log, int64_t step, const double *values);
-// Images (N, C, H, W), always of one shape: a row of the sheet (up to 16 of them; when there are 24 rows every other
-// one goes, the latest stays), a picture of TensorBoard's where stb_image_write.h was included.
+// Images (N, C, H, W), always of one shape: a row of the sheet (up to 16 of them; when there are 24 rows
+// every other one goes, the latest stays), a picture of TensorBoard's where stb_image_write.h was included.
 GAN_API int gan_logger_images(gan_logger *log, int64_t step, gan_tensor *x);
 GAN_API int gan_logger_rows(const gan_logger *log);
 GAN_API int gan_logger_columns(const gan_logger *log);                       // the step is column 0
@@ -1437,7 +1444,7 @@ typedef struct gan_report {             // zero means: not there
     int diagnosis_count;
     const gan_axes *plots;              // pictures, two in a row
     int plots_count;
-    gan_logger *log;                       // a curve for each column, and its images
+    gan_logger *log;                    // a curve for each column, and its images
     gan_tensor *images;                 // (N, C, H, W): samples
     int images_columns;
 } gan_report;
@@ -7892,9 +7899,10 @@ GAN_API gan_tensor *gan_norm(gan_tensor *x, unsigned axes, int keep)
 
 GAN_API gan_tensor *gan_norm_per_sample(gan_tensor *x) { return gan_norm(gan_flatten(x), GAN_AXIS(1), 0); }
 
-// The angle between rows of a and b, kept as an axis of 1: the unit vectors' chords p = |u - v| and q = |u + v| give
-// 2 atan2(p, q), accurate at all angles (Kahan). That is found off the tape; two steps theta += p cos(theta / 2) -
-// q sin(theta / 2), which is 2 sin of half the error, then give it its first eight derivatives.
+// The angle between rows of a and b, kept as an axis of 1: the unit vectors' chords p = |u - v| and q = |u +
+// v| give 2 atan2(p, q), accurate at all angles (Kahan). That is found off the tape; two steps theta += p
+// cos(theta / 2) - q sin(theta / 2), which is 2 sin of half the error, then give it its first eight
+// derivatives.
 static gan_tensor *gan__angle(gan_tensor *a, gan_tensor *b)
 {
     const int axis = gan_ndim(a) - 1, axis_b = gan_ndim(b) - 1;
@@ -15524,8 +15532,8 @@ static void gan__big_add(gan__big *a, const gan__big *b, int sign)
     a->n = i;
 }
 
-// The shortest q with v = q 10^exponent nearer to v > 0 than to any other double, by long division (Steele and
-// White 1990): v = r / s; up / s and down / s are half of the ways to its neighbours.
+// The shortest q with v = q 10^exponent nearer to v > 0 than to any other double, by long division (Steele
+// and White 1990): v = r / s; up / s and down / s are half of the ways to its neighbours.
 static uint64_t gan__shortest(double v, int *exponent)
 {
     gan__big r, s, up, down, sum;
@@ -15604,7 +15612,8 @@ static char *gan__decimal(char *to, uint64_t q, int e, int span)
 
 enum { GAN__NUMBER = 32 }; // bytes that a number takes at most, its 0 included
 
-// v in at most `most` digits, rounded, or with 0 in as few as read back as v. Returns the end, where a 0 stands.
+// v in at most `most` digits, rounded, or with 0 in as few as read back as v. Returns the end, where a 0
+// stands.
 static char *gan__number(char *to, double v, int most)
 {
     uint64_t q = 0, rest, bits;
@@ -15633,8 +15642,9 @@ static char *gan__number(char *to, double v, int most)
     return to;
 }
 
-// The number at *text, which moves behind it: exactly what gan__number wrote, else to about 1e-15; NaN when there is
-// none. The double whose shortest text has these digits is near q 10^e.
+#ifndef GAN_NO_STDIO
+// The number at *text, which moves behind it: exactly what gan__number wrote, else to about 1e-15; NaN when
+// there is none. The double whose shortest text has these digits is near q 10^e.
 static double gan__number_read(const char **text)
 {
     const char *p = *text;
@@ -15689,8 +15699,10 @@ static double gan__number_read(const char **text)
     }
     return minus ? -v : v;
 }
+#endif
 
-// >>canvas: RGB bytes, colour maps, letters, smooth strokes, pictures in boxes; uses text; tests/test_canvas.c
+// >>canvas: RGB bytes, colour maps, letters, smooth strokes, pictures in boxes; uses text;
+// tests/test_canvas.c
 
 static int gan__oklab(double l, double chroma, double degrees)
 {
@@ -15743,8 +15755,9 @@ GAN_API int gan_colormap_at(gan_colormap map, double t)
     return gan__colormaps[map].at(fmin(fmax(t, 0), 1));
 }
 
-// Letters of 5 x 12 pixels, ASCII 32 .. 126: a letter is 12 rows from the top, a row one digit in base 32 (0-9, A-V),
-// its bits the pixels. Capitals stand on row 8, small letters reach up to row 3, descenders down to row 11.
+// Letters of 5 x 12 pixels, ASCII 32 .. 126: a letter is 12 rows from the top, a row one digit in base 32
+// (0-9, A-V), its bits the pixels. Capitals stand on row 8, small letters reach up to row 3, descenders down
+// to row 11.
 static const char gan__font[] =
     "000000000000444444044000AAA0000000000AAVAAVAA0004FKKE55U4000PQ2448BJG000CIICCJIID000444000000000"
     "24888884200084222224800004LE4EL400000044V44000000000000CC4800000V00000000000000CC0001122488GG000"
@@ -15767,8 +15780,8 @@ static int gan__font_row(char letter, int row)
     return digit <= '9' ? digit - '0' : digit - 'A' + 10;
 }
 
-// Whole numbers are the centres of pixels. A stroke is first gathered in `mask`, how much of each pixel it covers, and
-// then inked in one go: where its pieces meet nothing is painted twice.
+// Whole numbers are the centres of pixels. A stroke is first gathered in `mask`, how much of each pixel it
+// covers, and then inked in one go: where its pieces meet nothing is painted twice.
 typedef struct gan__canvas {
     gan_context *ctx;
     int w, h, unit;               // unit: pixels that a size of 1 has
@@ -15979,7 +15992,8 @@ static int gan__pictures_fit(gan_tensor *x, const char *who)
     return 0;
 }
 
-// >>plot: panels of axes, marks, surfaces, pictures; a GAN in the plane; tables; uses canvas; tests/test_plot.c
+// >>plot: panels of axes, marks, surfaces, pictures; a GAN in the plane; tables; uses canvas;
+// tests/test_plot.c
 
 enum { GAN__PLOT_GRID = 0xE9E9E9, GAN__PLOT_TICKS = 32, GAN__PLOT_BINS = 512 };
 
@@ -16074,7 +16088,8 @@ static int gan__series_bad(gan_context *ctx, const gan_series *s)
     return 1;
 }
 
-// Marks: a function each, which gathers the series in the mask or inks it. size, alpha and colour are filled in.
+// Marks: a function each, which gathers the series in the mask or inks it. size, alpha and colour are filled
+// in.
 
 static void gan__mark_piece(gan_plot *p, const gan_series *s, double ax, double ay, double bx, double by,
                             double *along)
@@ -16163,7 +16178,7 @@ static void gan__mark_bars(gan_plot *p, const gan_series *s)
 // Densities of a series' y in its bins over lo .. hi; their number. The whole series integrates to 1.
 static int gan__mark_bins(const gan_series *s, double lo, double hi, double *density)
 {
-    const int bins = (int)fmin(fmax(s->size > 0 ? s->size : 50, 1), GAN__PLOT_BINS), n = gan__series_count(s);
+    const int bins = (int)fmin(fmax(s->size, 1), GAN__PLOT_BINS), n = gan__series_count(s);
     double x, y;
     int i, all = 0;
     for (i = 0; i < bins; ++i) density[i] = 0;
@@ -16235,10 +16250,9 @@ static const struct gan__mark_row {
     double size, alpha;
     int dash;
 } gan__marks[] = {
-    {"line", gan__mark_line, 1.5, 1, 0},           {"steps", gan__mark_steps, 1.5, 1, 0},
-    {"points", gan__mark_points, 4, .7, 0},        {"bars", gan__mark_bars, .9, .6, 0},
-    {"histogram", gan__mark_histogram, 50, .6, 0}, {"arrows", gan__mark_arrows, 24, 1, 0},
-    {"levels", gan__mark_levels, 1, 1, 4},
+#define GAN__ROW(id, name, size, alpha, dash) {#name, gan__mark_##name, size, alpha, dash},
+    GAN_MARKS(GAN__ROW)
+#undef GAN__ROW
 };
 
 GAN_API const char *gan_mark_name(gan_mark mark)
@@ -16246,15 +16260,21 @@ GAN_API const char *gan_mark_name(gan_mark mark)
     return (unsigned)mark < GAN_MARK_COUNT ? gan__marks[mark].name : "unknown";
 }
 
-static gan_series gan__series_filled(gan_plot *p, const gan_series *s)
+static gan_series gan__series_sized(const gan_series *s)
 {
     const struct gan__mark_row *row = &gan__marks[s->mark];
     gan_series f = *s;
-    const int colors = (int)(sizeof gan__palette / sizeof gan__palette[0]);
-    if (!f.color) f.color = gan__palette[p->colors++ % colors];
     if (!(f.size > 0)) f.size = row->size;
     if (!(f.alpha > 0)) f.alpha = row->alpha;
     if (!f.dash) f.dash = row->dash;
+    return f;
+}
+
+static gan_series gan__series_filled(gan_plot *p, const gan_series *s)
+{
+    const int colors = (int)(sizeof gan__palette / sizeof gan__palette[0]);
+    gan_series f = gan__series_sized(s);
+    if (!f.color) f.color = gan__palette[p->colors++ % colors];
     return f;
 }
 
@@ -16288,7 +16308,8 @@ static void gan__range_series(gan__range *r, const gan__scale *x, const gan__sca
     int i;
     if (turn && s->mark == GAN_MARK_HISTOGRAM) {
         const double lo = x->log ? pow(10, x->lo) : x->lo, hi = x->log ? pow(10, x->hi) : x->hi;
-        for (i = gan__mark_bins(s, lo, hi, density); i-- > 0;) gan__range_take(r, y, density[i]);
+        const gan_series f = gan__series_sized(s);
+        for (i = gan__mark_bins(&f, lo, hi, density); i-- > 0;) gan__range_take(r, y, density[i]);
     } else
         for (i = 0; i < gan__series_count(s); ++i) {
             gan__series_at(s, i, &u, &v);
@@ -16461,7 +16482,8 @@ static void gan__ticks_minor(gan__canvas *c, const gan__scale *a, const gan_plot
 
 // Surfaces
 
-// The value of a surface at (u, v), 0 .. 1 of the panel's width and height from below; NaN outside of numbers.
+// The value of a surface at (u, v), 0 .. 1 of the panel's width and height from below; NaN outside of
+// numbers.
 static double gan__heat_at(const gan_axes *a, double u, double v)
 {
     const int rows = a->heat->dim[0], columns = a->heat->dim[1];
@@ -16649,7 +16671,8 @@ static int gan__axes_bad(gan_context *ctx, const gan_axes *a)
     return 0;
 }
 
-// The panel's place is cleared and its axes are laid out; the numbers along y decide how wide its left margin is.
+// The panel's place is cleared and its axes are laid out; the numbers along y decide how wide its left margin
+// is.
 static int gan__panel_open(gan_plot *p, int column, int columns, int row, int rows, const gan_axes *a,
                            gan__ticks *tx, gan__ticks *ty)
 {
@@ -17009,12 +17032,6 @@ GAN_API gan_tensor *gan_density(gan_tensor *points, int rows, int columns, doubl
 
 // Tables of samples
 
-typedef struct gan__table {
-    int columns, rows, cw, ch;         // cells and their size in pixels
-    int gap, left, top, width, height; // of the picture; left, top: where the cells begin
-    int name_w, head_h;                // width of the rows' names, height of those of columns
-} gan__table;
-
 // The enlargement that makes small pictures visible.
 static int gan__sheet_zoom(const gan_tensor *x)
 {
@@ -17022,6 +17039,14 @@ static int gan__sheet_zoom(const gan_tensor *x)
     while (zoom * GAN__LEAST(x->dim[2], x->dim[3]) < 48) ++zoom;
     return zoom;
 }
+
+#ifndef GAN_NO_STDIO
+
+typedef struct gan__table {
+    int columns, rows, cw, ch;         // cells and their size in pixels
+    int gap, left, top, width, height; // of the picture; left, top: where the cells begin
+    int name_w, head_h;                // width of the rows' names, height of those of columns
+} gan__table;
 
 static void gan__table_layout(gan__table *t, const gan_sheet *s, int unit)
 {
@@ -17119,7 +17144,6 @@ static unsigned char *gan__sheet_render(gan__canvas *c, const gan_sheet *s)
     return pixels;
 }
 
-#ifndef GAN_NO_STDIO
 GAN_API int gan_sheet_write(const gan_sheet *sheet, const char *path)
 {
     gan__canvas c;
@@ -17132,7 +17156,8 @@ GAN_API int gan_sheet_write(const gan_sheet *sheet, const char *path)
     gan__scratch_free(c.ctx, pixels);
     return code;
 }
-#endif
+
+#endif // GAN_NO_STDIO
 
 // >>terminal: curves and images as characters; uses canvas, plot; tests/test_terminal.c
 
@@ -17213,13 +17238,14 @@ static void gan__terminal_span(const gan_series *s, int k, int wide, const gan__
 static void gan__terminal_cell(gan__writer *w, const gan_series *s, int column, int wide, const gan__range *r,
                                int rows, int row, gan_terminal kind)
 {
+    static const char heights[] = " .:-=+*#@";
     const int base = (rows - 1 - row) * (kind == GAN_TERMINAL_BRAILLE ? 4 : 8);
     int k, i, lo, hi, bits = 0;
     if (kind != GAN_TERMINAL_BRAILLE) {
         gan__terminal_span(s, column, wide, r, rows, 0, &lo, &hi);
         i = GAN__LEAST(GAN__MOST(hi + 1 - base, 0), 8);
         if (kind == GAN_TERMINAL_BLOCKS && i) gan__put_utf8(w, GAN__UTF8_BLOCK + i);
-        else gan__put(w, " .:-=+*#@" + i, 1);
+        else gan__put(w, &heights[i], 1);
         return;
     }
     for (k = 0; k < 2; ++k) {
@@ -17457,8 +17483,8 @@ static unsigned char *gan__log_little(unsigned char *to, uint64_t v, int bytes)
     return to;
 }
 
-// Protocol buffers: a field is a key (number << 3 | type) and a varint (type 0), 8 bytes (1), length and bytes (2) or
-// 4 bytes (5).
+// Protocol buffers: a field is a key (number << 3 | type) and a varint (type 0), 8 bytes (1), length and
+// bytes (2) or 4 bytes (5).
 static unsigned char *gan__proto_varint(unsigned char *to, uint64_t v)
 {
     for (; v > 127; v >>= 7) *to++ = (unsigned char)(v & 127) | 128;
@@ -17480,7 +17506,8 @@ static unsigned char *gan__proto_bytes(unsigned char *to, int field, const void 
 
 enum { GAN__EVENT_EXTRA = 64 }; // bytes around a message, more than enough
 
-// Appends an Event: wall_time = 1, step = 2, and the message of `n` bytes as `field`: file_version = 3, summary = 5.
+// Appends an Event: wall_time = 1, step = 2, and the message of `n` bytes as `field`: file_version = 3,
+// summary = 5.
 static int gan__log_event(gan_logger *log, int64_t step, int field, const void *message, size_t n)
 {
     unsigned char *record = (unsigned char *)gan__scratch(log->ctx, n + GAN__EVENT_EXTRA), *to, *event;
@@ -17536,8 +17563,8 @@ typedef struct gan__log_png {
     int w, h, failed;
 } gan__log_png;
 
-// Summary: value = 1 { tag = 1, image = 4 { height = 1, width = 2, colorspace = 3, encoded_image_string = 4 } }; the
-// whole PNG comes in one call.
+// Summary: value = 1 { tag = 1, image = 4 { height = 1, width = 2, colorspace = 3, encoded_image_string = 4 }
+// }; the whole PNG comes in one call.
 static void gan__log_picture(void *user, void *png, int size)
 {
     gan__log_png *p = (gan__log_png *)user;
@@ -17606,8 +17633,8 @@ static int gan__log_header_is(const gan_logger *log, const char *line)
     return *line == 0;
 }
 
-// Rows of an earlier run up to a step: into memory and into the new file, byte by byte. A row that was cut short by a
-// crash ends them.
+// Rows of an earlier run up to a step: into memory and into the new file, byte by byte. A row that was cut
+// short by a crash ends them.
 static int gan__log_earlier(gan_logger *log, FILE *f, int64_t last, gan__data_out *out, double *values,
                             char *line, int size)
 {
@@ -19083,11 +19110,12 @@ static int gan__data_classes(const gan_dataset *d)
     X(pool, 0, 1e9)                                                                                          \
     X(unroll, 0, 1e6)                                                                                        \
     X(rollback, 0, 1e9)                                                                                      \
-    X(metric_every, 0, 1e9) X(d_logits, 0, 1e9) X(label_smoothing, 0, .9999999)                              \
-        X(fake_smoothing, 0, .9999999) X(label_flip, 0, 1) X(ema, 0, .9999999) X(ema_half_life, 0, 1e30)     \
-            X(ema_ramp, 0, 1e30) X(instance_noise, 0, 1e30) X(top_k, 0, 1) X(lookahead_alpha, 0, 1)          \
-                X(ada_target, 0, 1) X(ada_kimg, 0, 1e30) X(game_strength, -1e30, 1e30)                       \
-                    X(loss_parameter, -1e30, 1e30)
+    X(metric_every, 0, 1e9)                                                                                  \
+    X(d_logits, 0, 1e9)                                                                                      \
+    X(label_smoothing, 0, .9999999) X(fake_smoothing, 0, .9999999) X(label_flip, 0, 1) X(ema, 0, .9999999)   \
+        X(ema_half_life, 0, 1e30) X(ema_ramp, 0, 1e30) X(instance_noise, 0, 1e30) X(top_k, 0, 1)             \
+            X(lookahead_alpha, 0, 1) X(ada_target, 0, 1) X(ada_kimg, 0, 1e30) X(game_strength, -1e30, 1e30)  \
+                X(loss_parameter, -1e30, 1e30)
 
 // 1 and an error when a number of the description is out of its range.
 static int gan__trainer_ranges(gan_context *ctx, const gan_trainer_desc *desc)

@@ -1,4 +1,5 @@
-// Shared by the tests of pictures: pixels, and text read back from them. Include after gan.h (with its implementation).
+// Shared by the tests of pictures: pixels, and text read back from them. Include after gan.h (with its
+// implementation).
 #ifndef PICTURE_H
 #define PICTURE_H
 
@@ -16,7 +17,8 @@ static inline int pixel(const picture *p, int x, int y)
     return at[0] << 16 | at[1] << 8 | at[2];
 }
 
-// Whether exactly the pixels of this letter have the colour in its cell of 5 x 12 at (x, y), `unit` times as large.
+// Whether exactly the pixels of this letter have the colour in its cell of 5 x 12 at (x, y), `unit` times as
+// large.
 static inline int letter_at(const picture *p, int x, int y, char letter, int unit, int color, int turned)
 {
     int row, bit, u, v;

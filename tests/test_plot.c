@@ -1,4 +1,5 @@
-// Room plot: what a panel shows is read back from its pixels: texts, ticks, curves, bars, surfaces, arrows, tables.
+// Room plot: what a panel shows is read back from its pixels: texts, ticks, curves, bars, surfaces, arrows,
+// tables.
 #if !defined(TEST_NO_STB) && defined(__has_include)
 #if __has_include(<stb/stb_image_write.h>)
 #define STB_IMAGE_WRITE_IMPLEMENTATION
@@ -405,7 +406,7 @@ static void test_marks(void)
     }
     TEST ("every mark has its row: name and function") {
         static const char *const names[] = {
-#define NAME(id, name) #name,
+#define NAME(id, name, size, alpha, dash) #name,
             GAN_MARKS(NAME)
 #undef NAME
         };
@@ -497,8 +498,8 @@ static void test_heat(void)
     }
 }
 
-// D whose logit is 3 x: 1/2 at x = 0, its gradient to the right; with a batch norm and dropout, which a picture must
-// leave alone.
+// D whose logit is 3 x: 1/2 at x = 0, its gradient to the right; with a batch norm and dropout, which a
+// picture must leave alone.
 static gan_tensor *d_plane(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
     gan_tensor *s = gan_slice(x, 1, 0, 1);
