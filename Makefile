@@ -28,10 +28,11 @@ SUBMAKE = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS))
 
 TESTS := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
 # These are built and run a second time in double precision, where derivatives can be checked.
-TWICE := $(addprefix test_,op arith shape reduce product plane norm tape layer loss penalty augment optim \
-    kern gemm conv theory objective latent play schedule game)
+TWICE := $(addprefix test_,op arith shape reduce product plane norm tape layer block loss objective penalty \
+    augment rule optim schedule game latent play kern gemm conv theory)
 DOUBLES := $(addsuffix _double,$(filter $(TWICE),$(TESTS)))
-CHECKS := check_structure check_structure_self check_hygiene check_isa check_examples check_readme
+CHECKS := check_structure check_structure_self check_hygiene check_isa check_examples check_readme \
+    check_tables
 EXAMPLES := $(patsubst examples/%.c,%,$(wildcard examples/*.c))
 BENCHES := $(patsubst bench/%.c,bench_%,$(wildcard bench/*.c))
 # The benchmarks look for other libraries while they run; older C libraries keep that function apart.

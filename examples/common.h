@@ -45,7 +45,7 @@
 
 typedef struct ex_options {
     const char *name, *about, *extra;
-    int steps, threads, samples, resume, freeze_generator;
+    int steps, threads, samples, resume, freeze_generator, table;
     uint64_t seed;
     const char *out, *data, *samples_file;
 } ex_options;
@@ -61,6 +61,7 @@ static inline void ex_usage(const ex_options *o)
     if (strstr(o->extra, "samples")) printf("  --samples N FILE    N generated images, as IDX u8\n");
     if (strstr(o->extra, "resume")) printf("  --resume            go on from the checkpoint there\n");
     if (strstr(o->extra, "freeze")) printf("  --freeze-generator  train the discriminator alone\n");
+    if (strstr(o->extra, "table")) printf("  --table             the whole proof, in minutes\n");
     exit(0);
 }
 
@@ -98,7 +99,7 @@ static inline void ex_interrupted(int number)
     signal(number, SIG_DFL);
 }
 
-// extra: which of "samples resume freeze" this example has.
+// extra: which of "samples resume freeze table" this example has.
 static inline ex_options ex_start(int argc, char **argv, const char *name, const char *about, int steps,
                                   const char *out, const char *extra)
 {
@@ -116,6 +117,7 @@ static inline ex_options ex_start(int argc, char **argv, const char *name, const
         else if (!strcmp(a, "--data") && value) o.data = value, ++i;
         else if (!strcmp(a, "--resume") && strstr(extra, "resume")) o.resume = 1;
         else if (!strcmp(a, "--freeze-generator") && strstr(extra, "freeze")) o.freeze_generator = 1;
+        else if (!strcmp(a, "--table") && strstr(extra, "table")) o.table = 1;
         else if (!strcmp(a, "--samples") && strstr(extra, "samples") && i + 2 < argc)
             o.samples = (int)ex_number(a, value), o.samples_file = argv[i + 2], i += 2;
         else fprintf(stderr, "what is '%s'? See %s --help\n", a, name), exit(2);

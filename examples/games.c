@@ -14,7 +14,7 @@ static void play(gan_context *ctx, ex_plot *plot, int steps)
 {
     const double rate = .1;
     static double x[2][1001], step[1001], far[GM_COUNT][1001];
-    int k, t, n = steps < 1000 ? steps : 1000;
+    int k, t, n = steps > 1000 ? 1000 : steps > 0 ? steps : 1;
     printf("\nx y from (1, 1), rate %g: |(x, y)| after %d steps\n", rate, n);
     printf("                            came out       theory    per step, in the long run\n");
     for (k = 0; k < (int)GM_COUNT && !ex_stop; ++k) {
@@ -44,7 +44,7 @@ static void descend(gan_context *ctx, ex_plot *plot, int steps)
     static const double rates[3] = {.2, .05, .01};
     static const int shades[3] = {EX_ORANGE, EX_BLUE, EX_GREEN};
     static double at[3][1001];
-    int i, k, n = steps < 1000 ? steps : 1000;
+    int i, k, n = steps > 1000 ? 1000 : steps > 0 ? steps : 1;
     printf("\nsum |x_k - q_k| / (k + 1) by subgradients: best f - min f after %d constant steps a\n", n);
     ex_plot_panel(plot, 1, 2, 2, 3, "log10 (best f - min f), thin: its bound", 0, n, -3, 1.5);
     printf("        a     came out   at most (theorem 6)\n");

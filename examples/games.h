@@ -182,8 +182,8 @@ static inline double gm_distance(const gm_game *g)
     return hypot((double)gan_item(g->w[0]), (double)gan_item(g->w[1]));
 }
 
-// f(x) = sum_k c_k |x_k - q_k|, c_k = 1 / (k + 1), q_k = +-sqrt(1 + k / 10): convex, not smooth, min f = f(q) = 0. Its
-// subgradients are bounded by G = |c|.
+// f(x) = sum_k c_k |x_k - q_k|, c_k = 1 / (k + 1), q_k = +-sqrt(1 + k / 10): convex, not smooth, min f =
+// f(q) = 0. Its subgradients are bounded by G = |c|.
 enum { GM_SIZE = 10 };
 
 static inline gan_tensor *gm_vector(gan_model *m, gan_tensor *x, gan_tensor *label)

@@ -6,6 +6,7 @@
 #include "common.h"
 #define GAN_IMPLEMENTATION
 #include "gan.h"
+#include "modes.h"
 
 static gan_tensor *layers(gan_model *m, gan_tensor *x, int outputs)
 {
@@ -37,18 +38,9 @@ static gan_tensor *critic_loss(gan_model *d, gan_tensor *real, gan_tensor *fake,
     return gan_add(w, gan_mul_scalar(gp, weight));
 }
 
-// How many of 8 modes have a point within 3 sigma = .03, and the fraction of points within that of any mode.
-static int modes(gan_tensor *x, double *quality)
+static void row(const char *name, md_score s)
 {
-    const gan_real *v = gan_data(x);
-    int hit[8] = {0}, i, k, covered = 0;
-    *quality = 0;
-    for (i = 0; v && i < gan_dim(x, 0); ++i)
-        for (k = 0; k < 8; ++k)
-            if (hypot((double)v[2 * i] - cos(k * .78539816), (double)v[2 * i + 1] - sin(k * .78539816)) < .03)
-                hit[k] = 1, *quality += 1. / gan_dim(x, 0);
-    for (k = 0; k < 8; ++k) covered += hit[k];
-    return covered;
+    printf("%-26s %5d of 8           %4.1f %%\n", name, s.modes, 100 * s.quality);
 }
 
 int main(int argc, char **argv)
@@ -62,9 +54,10 @@ int main(int argc, char **argv)
     gan_optimizer *od = gan_optimizer_create(d, gan_adam(1e-3f, .5f, .9f));
     gan_dataset *ring = gan_dataset_toy(ctx, GAN_TOY_RING);
     gan_tensor *real, *fake;
-    double loss = 0, quality;
+    const md_mixture m = md_ring();
+    double loss = 0;
     ex_plot p = ex_plot_new(700, 700);
-    int i, k, covered;
+    int i, k;
 
     for (i = 1; i <= o.steps && !ex_stop && !gan_error(ctx); ++i) {
         const gan_real lr = (gan_real)(1e-3 * (1 - (i - 1.) / o.steps));
@@ -82,17 +75,14 @@ int main(int argc, char **argv)
     gan_record(ctx, 0); // no gradients from here on
     real = gan_dataset_batch(ring, SAMPLES, NULL);
     fake = gan_forward(g, gan_rand_normal(ctx, 2, SAMPLES, 2), NULL);
-    covered = modes(fake, &quality);
     printf("\nof %d points               modes covered   within 3 sigma\n", SAMPLES);
-    printf("this generator                 %d of 8           %4.1f %%\n", covered, 100 * quality);
-    covered = modes(real, &quality);
-    printf("its data                       %d of 8           %4.1f %%   1 - e^-4.5 = 98.9 %%\n", covered,
-           100 * quality);
+    row("this generator", md_measure(&m, gan_data(fake), gan_dim(fake, 0)));
+    row("its data; 1 - e^-4.5", md_measure(&m, gan_data(real), gan_dim(real, 0)));
     printf("a plain GAN, published       6.3 of 8           98.2 %%   PacGAN, table 1; far longer\n");
 
     ex_plot_panel(&p, 0, 1, 0, 1, "G(z) and the eight modes of its data", -1.5, 1.5, -1.5, 1.5);
     ex_plot_points(&p, fake, 2.5, EX_BLUE);
-    for (k = 0; k < 8; ++k) ex_plot_point(&p, cos(k * .78539816), sin(k * .78539816), 8, EX_RED);
+    for (k = 0; k < 8; ++k) ex_plot_point(&p, m.mode[k][0], m.mode[k][1], 8, EX_RED);
     ex_plot_legend(&p, "modes", EX_RED);
     ex_plot_legend(&p, "G(z)", EX_BLUE);
     ex_plot_write(&p, ctx, ex_path(&o, "ring.png"));

@@ -542,12 +542,31 @@ static void check_modes(int n, const double (*mode)[2], double sigma)
     CHECK_NEAR(cross / (sigma * sigma), 0, .04, "correlation");
 }
 
-static void ring_modes(double (*mode)[2])
+// no two of n modes nearer than that
+static void check_distinct(int n, const double (*mode)[2], double apart)
+{
+    int i, k;
+    for (i = 0; i < n; ++i)
+        for (k = 0; k < i; ++k)
+            CHECK(hypot(mode[i][0] - mode[k][0], mode[i][1] - mode[k][1]) > apart, "modes %d, %d", i, k);
+}
+
+// 8 modes, `parts` to the circle
+static void ring_modes(double (*mode)[2], int parts)
 {
     int k;
     for (k = 0; k < 8; ++k) {
-        mode[k][0] = cos(k * atan(1));
-        mode[k][1] = sin(k * atan(1));
+        mode[k][0] = cos(k * 8 * atan(1) / parts);
+        mode[k][1] = sin(k * 8 * atan(1) / parts);
+    }
+}
+
+static void grid_modes(double (*mode)[2])
+{
+    int k;
+    for (k = 0; k < 25; ++k) {
+        mode[k][0] = k / 5 * 2 - 4;
+        mode[k][1] = k % 5 * 2 - 4;
     }
 }
 
@@ -585,26 +604,45 @@ static void test_toys(void)
         CHECK_NEAR(sqrt(noise), .05, .001, "sigma of the noise");
     }
     TEST ("RING has 8 distinct modes on the unit circle, equally often, sigma .01") {
-        ring_modes(mode);
-        for (i = 0; i < 8; ++i)
-            for (k = 0; k < i; ++k)
-                CHECK(hypot(mode[i][0] - mode[k][0], mode[i][1] - mode[k][1]) > .7, "modes %d, %d", i, k);
+        ring_modes(mode, 8);
+        check_distinct(8, (const double(*)[2])mode, .7);
         fill(GAN_TOY_RING, 2);
         check_modes(8, (const double(*)[2])mode, .01);
     }
+    TEST_MUST_FAIL ("an inclusive linspace makes 7 distinct modes, the first twice (unrolled GAN notebook)") {
+        ring_modes(mode, 7);
+        check_distinct(8, (const double(*)[2])mode, .7);
+    }
+    TEST_MUST_FAIL ("samples of such a ring are not taken for RING") {
+        double seven[25][2];
+        ring_modes(mode, 8);
+        ring_modes(seven, 7);
+        fill(GAN_TOY_RING, 2);
+        for (i = 0; i < 2 * DRAWN; i += 2) {
+            const int at = (int)floor(atan2((double)points[i + 1], (double)points[i]) / atan(1) + 8.5) % 8;
+            points[i] += (gan_real)(seven[at][0] - mode[at][0]);
+            points[i + 1] += (gan_real)(seven[at][1] - mode[at][1]);
+        }
+        check_modes(8, (const double(*)[2])mode, .01);
+    }
     TEST_MUST_FAIL ("a ring that has lost one of its modes is caught") {
-        ring_modes(mode);
+        ring_modes(mode, 8);
         fill(GAN_TOY_RING, 2);
         for (i = 0; i < DRAWN; ++i)
             if ((double)points[2 * i] < -.99) points[2 * i] = -points[2 * i];
         check_modes(8, (const double(*)[2])mode, .01);
     }
-    TEST ("GRID has 25 modes on {-4, -2, 0, 2, 4}^2, equally often, sigma .05") {
-        for (k = 0; k < 25; ++k) {
-            mode[k][0] = k / 5 * 2 - 4;
-            mode[k][1] = k % 5 * 2 - 4;
-        }
+    TEST ("GRID has 25 distinct modes on {-4, -2, 0, 2, 4}^2, equally often, sigma .05") {
+        grid_modes(mode);
+        check_distinct(25, (const double(*)[2])mode, 1.9);
         fill(GAN_TOY_GRID, 2);
+        check_modes(25, (const double(*)[2])mode, .05);
+    }
+    TEST_MUST_FAIL ("a grid whose last column falls on its first, 20 distinct modes, is caught") {
+        grid_modes(mode);
+        fill(GAN_TOY_GRID, 2);
+        for (i = 0; i < DRAWN; ++i)
+            if ((double)points[2 * i] > 3) points[2 * i] -= 8;
         check_modes(25, (const double(*)[2])mode, .05);
     }
     TEST ("MOONS are two half circles, equally often, noise .05") {

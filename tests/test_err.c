@@ -218,8 +218,8 @@ static gan_conv2d_desc conv_outpad(int s, int o)
       (trainer = trainer_of(ctx, 1), trainer.loss = (gan_loss)77, gan_trainer_create(ctx,                    \
         &trainer) == NULL))                                                                                  \
     X(trainer_penalty, GAN_ERROR_ARGUMENT, "",                                                               \
-      (trainer = trainer_of(ctx, 1), trainer.penalty[0].kind = (gan_penalty_kind)77, gan_trainer_create(ctx,         \
-        &trainer) == NULL))                                                                                  \
+      (trainer = trainer_of(ctx, 1), trainer.penalty[0].kind = (gan_penalty_kind)77,                         \
+       gan_trainer_create(ctx, &trainer) == NULL))                                                           \
     X(toy, GAN_ERROR_ARGUMENT, "", gan_dataset_toy(ctx, (gan_toy)99) == NULL)                                \
     X(dataset_null, GAN_ERROR_ARGUMENT, "", gan_dataset_memory(ctx, NULL, NULL, 3, 1, 2) == NULL)            \
     X(dataset_empty, GAN_ERROR_ARGUMENT, "", gan_dataset_memory(ctx, buffer, NULL, 0, 1, 2) == NULL)         \

@@ -543,7 +543,7 @@ static void bilinear(void)
                 if (t >= 2900) most = fmax(most, gm_distance(&g));
                 least = fmin(least, gm_distance(&g));
             }
-            CHECK(k ? most < .1 : most > 2 && least > 1, "|(x, y)|: at most %g at the end, at least %g", most,
+            CHECK(k ? most < .1 : most > 2 && least > 1, "|(x, y)| at most %g at the end, at least %g", most,
                   least);
             CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
             gan_destroy(ctx);

@@ -1,4 +1,5 @@
-// z moved by what D says of G(z): latent optimisation and Langevin dynamics against closed forms on linear models.
+// z moved by what D says of G(z): latent optimisation and Langevin dynamics against closed forms on linear
+// models.
 #define GAN_IMPLEMENTATION
 #include "../gan.h"
 

@@ -730,6 +730,22 @@ static void test_dropout(void)
         gan_destroy(ctx);
     }
 #ifdef GAN_DOUBLE
+    TEST ("dropout_always is dropout in GAN_TRAIN, and goes on in GAN_EVAL with the same bits") {
+        gan_context *ctx = gan_create(NULL);
+        plan q = {make_dropout, {50}, 0};
+        gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
+        gan_tensor *x = gan_rand_normal(ctx, 1, 33), *want, *got;
+        gan_seed(ctx, 4);
+        want = gan_dropout(m, x, (gan_real).5);
+        gan_seed(ctx, 4);
+        CHECK(same_bits(want, gan_dropout_always(m, x, (gan_real).5)), "train");
+        gan_model_mode(m, GAN_EVAL);
+        gan_seed(ctx, 4);
+        got = gan_dropout_always(m, x, (gan_real).5);
+        CHECK(same_bits(want, got) && !same_bits(x, got), "eval");
+        CHECK(gan_dropout_always(NULL, NULL, (gan_real).5) == NULL, "NULL");
+        gan_destroy(ctx);
+    }
     TEST ("dropout with the same random numbers: gradients, train and eval") {
         gan_context *ctx = gan_create(NULL);
         plan q = {make_dropout, {30}, 9};

@@ -46,7 +46,7 @@ typedef struct arg {
 
 typedef struct formula {
     vd (*real)(double r, const arg *a), (*fake)(double f, const arg *a), (*gen)(double f, const arg *a);
-    // rows that are not sums of terms: D's loss (player 0) or G's of whole batches of `width` numbers a sample
+    // rows that are not sums of terms: the loss of D (player 0) or G on whole batches of `width` numbers each
     double (*joint)(int player, int n, const double *r, int m, const double *f, int width, const arg *a);
     int smooths;
     double p, other_p, state; // default parameter, another one to test
@@ -602,7 +602,7 @@ static void test_loss(gan_loss loss, const formula *q, const char *name)
 
 static const double extremes[] = {0, 88, -88, 1e4, -1e4, FLT_MAX, -FLT_MAX};
 
-static void check_finite(const formula *q, gan_loss_desc desc, const batches *values, const char *what)
+static void check_finite(gan_loss_desc desc, const batches *values, const char *what)
 {
     int turn, side;
     size_t i;
@@ -624,7 +624,6 @@ static void check_finite(const formula *q, gan_loss_desc desc, const batches *va
                       what, turn, (int)i, side, (double)gan_data(dx[side])[i]);
         gan_destroy(ctx);
     }
-    (void)q;
 }
 
 static void test_extremes(gan_loss loss, const formula *q, const char *name)
@@ -643,14 +642,14 @@ static void test_extremes(gan_loss loss, const formula *q, const char *name)
                 if (k && parameters[k] == 0) continue;
                 for (i = 0; i < 7 * b.width; ++i)
                     b.r[i] = extremes[i % 7], b.f[i] = extremes[(3 * i + i / 7 + 2) % 7];
-                check_finite(q, d, &b, "mixed");
+                check_finite(d, &b, "mixed");
                 for (i = 0; i < 7 * b.width; ++i) b.f[i] = b.r[i];
-                check_finite(q, d, &b, "equal");
+                check_finite(d, &b, "equal");
                 for (i = 0; i < 49; ++i) {
                     batches one = batches_of(features ? 2 : 1, features ? 2 : 1, b.width, 0, 1);
                     for (j = 0; j < one.n * one.width; ++j)
                         one.r[j] = extremes[i / 7], one.f[j] = extremes[i % 7];
-                    check_finite(q, d, &one, "one against one");
+                    check_finite(d, &one, "one against one");
                 }
             }
         }
@@ -702,6 +701,945 @@ static const loss_row losses[] = {
 #undef ROW
 };
 
+
+// ---- what the losses are at their best
+
+static gan_tensor *values(gan_context *ctx, int n, const double *x)
+{
+    gan_tensor *t = gan_zeros(ctx, 1, n);
+    int i;
+    for (i = 0; i < n; ++i) gan_data(t)[i] = (gan_real)x[i];
+    return t;
+}
+
+// D's loss (player 0), G's (1) or the saturating G's (2) on n and m logits, in a context of its own.
+static double loss_at(int player, gan_loss_desc d, int n, const double *r, int m, const double *f)
+{
+    gan_context *ctx = gan_create(NULL);
+    gan_tensor *x = values(ctx, n, r), *z = values(ctx, m, f);
+    double y;
+    d.saturating = player == 2;
+    y = (double)gan_item(player ? gan_loss_g_ex(&d, x, z) : gan_loss_d_ex(&d, x, z));
+    CHECK(!gan_error(ctx), "%s", gan_error_message(ctx));
+    gan_destroy(ctx);
+    return y;
+}
+
+static gan_loss_desc kind_of(gan_loss loss, double p)
+{
+    gan_loss_desc d;
+    memset(&d, 0, sizeof d);
+    d.kind = loss;
+    d.parameter = (gan_real)p;
+    return d;
+}
+
+// Two distributions on four points, as batches of ten: p = (3 2 4 1) / 10, q = (2 5 1 2) / 10.
+enum { POINTS = 4, TEN = 10 };
+static const int p_of[POINTS] = {3, 2, 4, 1}, q_of[POINTS] = {2, 5, 1, 2};
+
+// The loss when the logit at point k is v[k].
+static double loss_discrete(int player, gan_loss_desc d, const double *v)
+{
+    double r[TEN], f[TEN];
+    int i, k, n = 0, m = 0;
+    for (k = 0; k < POINTS; ++k) {
+        for (i = 0; i < p_of[k]; ++i) r[n++] = v[k];
+        for (i = 0; i < q_of[k]; ++i) f[m++] = v[k];
+    }
+    return loss_at(player, d, n, r, m, f);
+}
+
+// An f-divergence D(p, q) = sum q f(p / q), and the logit of the best critic, g_f^-1(f'(u)).
+typedef struct divergence {
+    gan_loss loss;
+    double p;
+    double (*f)(double u), (*best)(double u);
+    double
+        normals; // in closed form between N(0, 1) and N(.5, 1.1^2); 0: none, the quadrature is held to itself
+} divergence;
+
+static double kl_f(double u) { return u * log(u); }
+static double kl_best(double u) { return 1 + log(u); }
+static double rkl_f(double u) { return -log(u); }
+static double pearson_f(double u) { return (u - 1) * (u - 1); }
+static double pearson_best(double u) { return 2 * (u - 1); }
+static double neyman_f(double u) { return (1 - u) * (1 - u) / u; }
+static double neyman_best(double u) { return 2 * log(u); }
+static double hellinger_f(double u) { return (sqrt(u) - 1) * (sqrt(u) - 1); }
+static double hellinger_best(double u) { return log(u) / 2; }
+static double js_f(double u) { return u * log(u) - (u + 1) * log((u + 1) / 2); }
+static double gan_f(double u) { return u * log(u) - (u + 1) * log(u + 1); }
+static double tv_f(double u) { return fabs(u - 1) / 2; }
+static double tv_best(double u) { return u > 1 ? 20 : -20; }
+static double alpha_f(double u, double a) { return (pow(u, a) - 1 - a * (u - 1)) / (a * (a - 1)); }
+static double log_expm1(double y) { return y > 30 ? y + log1p(-exp(-y)) : log(expm1(y)); }
+static double half_f(double u) { return alpha_f(u, .5); }
+static double half_best(double u) { return -log_expm1(2 / sqrt(u)); }
+static double two_f(double u) { return alpha_f(u, 2); }
+static double two_best(double u) { return u - 1; }
+static double minus_f(double u) { return alpha_f(u, -1); }
+static double minus_best(double u) { return -log_expm1(1 / (2 * u * u)); }
+
+#define S2 1.21 // 1.1^2
+#define MM .25  // .5^2
+static double normal(double x, double mean, double s)
+{
+    return exp(-(x - mean) * (x - mean) / (2 * s * s)) / (s * sqrt(6.283185307179586));
+}
+static double normal_p(double x) { return normal(x, 0, 1); }
+static double normal_q(double x) { return normal(x, .5, 1.1); }
+
+static int divergences_of(divergence *d)
+{
+    const double bc = sqrt(2.2 / (1 + S2)) * exp(-MM / 4 / (1 + S2));
+    const double pearson = S2 / sqrt(2 * S2 - 1) * exp(MM / (2 * S2 - 1)) - 1;
+    const double neyman = 1 / (1.1 * sqrt(2 - S2)) * exp(MM / (2 - S2)) - 1;
+    const divergence all[] = {{GAN_LOSS_F_KL, 0, kl_f, kl_best, log(1.1) + (1 + MM) / (2 * S2) - .5},
+                              {GAN_LOSS_F_REVERSE_KL, 0, rkl_f, log, -log(1.1) + (S2 + MM) / 2 - .5},
+                              {GAN_LOSS_F_PEARSON, 0, pearson_f, pearson_best, pearson},
+                              {GAN_LOSS_F_NEYMAN, 0, neyman_f, neyman_best, neyman},
+                              {GAN_LOSS_F_SQUARED_HELLINGER, 0, hellinger_f, hellinger_best, 2 - 2 * bc},
+                              {GAN_LOSS_F_JENSEN_SHANNON, 0, js_f, log, 0},
+                              {GAN_LOSS_F_GAN, 0, gan_f, log, 0},
+                              {GAN_LOSS_F_TOTAL_VARIATION, 0, tv_f, tv_best, 0},
+                              {GAN_LOSS_F_ALPHA, .5, half_f, half_best, 4 - 4 * bc},
+                              {GAN_LOSS_F_ALPHA, 2, two_f, two_best, pearson / 2},
+                              {GAN_LOSS_F_ALPHA, -1, minus_f, minus_best, neyman / 2}};
+    memcpy(d, all, sizeof all);
+    return (int)COUNT(all);
+}
+
+static double discrete_divergence(double (*f)(double))
+{
+    double sum = 0;
+    int k;
+    for (k = 0; k < POINTS; ++k) sum += q_of[k] / 10. * f((double)p_of[k] / q_of[k]);
+    return sum;
+}
+
+// The bound E_p T - E_q f*(T) between the normals by the trapezoid rule on [-9, 9]: the terms of D's loss are
+// told apart by the saturating generator, whose loss is minus the second. The critic is best + push sin 3x.
+enum { GRID = 181 };
+static double normal_bound(const divergence *d, double push, double *quadrature)
+{
+    double sum = 0;
+    int i;
+    *quadrature = 0;
+    for (i = 0; i < GRID; ++i) {
+        const double x = -9 + 18. * i / (GRID - 1), p = normal_p(x), q = normal_q(x);
+        const double v = d->best(p / q) * (d->best == tv_best && push > 0 ? .05 : 1) + push * sin(3 * x);
+        const double g = loss_at(2, kind_of(d->loss, d->p), 1, &v, 1, &v);
+        const double both = loss_at(0, kind_of(d->loss, d->p), 1, &v, 1, &v);
+        sum += (-(both + g) * p + g * q) * 18 / (GRID - 1);
+        *quadrature += q * d->f(p / q) * 18 / (GRID - 1);
+    }
+    return sum;
+}
+
+static void f_divergences(void)
+{
+    divergence d[16];
+    const int count = divergences_of(d);
+    double worst_discrete = 0, worst_normal = 0;
+    int i, k, turn;
+    TEST (
+        "minus D's loss at the best critic is the f-divergence of two discrete distributions, and any other "
+        "critic gives less")
+        for (i = 0; i < count; ++i) {
+            const double want = discrete_divergence(d[i].f);
+            double v[POINTS], got;
+            for (k = 0; k < POINTS; ++k) v[k] = d[i].best((double)p_of[k] / q_of[k]);
+            got = -loss_discrete(0, kind_of(d[i].loss, d[i].p), v);
+            CHECK_NEAR(got, want, TOL * 5, gan_loss_name(d[i].loss));
+            worst_discrete = fmax(worst_discrete, fabs(got - want));
+            for (turn = 0; turn < 20; ++turn) {
+                double other[POINTS], bound;
+                for (k = 0; k < POINTS; ++k)
+                    other[k] =
+                        v[k] * (d[i].best == tv_best ? .05 : 1) + (turn % 2 ? .1 : 1) * check_uniform(-1, 1);
+                bound = -loss_discrete(0, kind_of(d[i].loss, d[i].p), other);
+                CHECK(bound < want, "%s: %.12g at a critic beside the best, %.12g at the best",
+                      gan_loss_name(d[i].loss), bound, want);
+            }
+        }
+    TEST ("and of two normal distributions, in closed form where there is one")
+        for (i = 0; i < count; ++i) {
+            double quadrature, bound = normal_bound(&d[i], 0, &quadrature), other;
+            CHECK_NEAR(bound, d[i].normals != 0 ? d[i].normals : quadrature, TOL * 10,
+                       gan_loss_name(d[i].loss));
+            worst_normal = fmax(worst_normal, fabs(bound - (d[i].normals != 0 ? d[i].normals : quadrature)));
+            CHECK(normal_bound(&d[i], .1, &other) < quadrature - 1e-4, "%s: a bent critic gives no less",
+                  gan_loss_name(d[i].loss));
+        }
+    printf("%d f-divergences: the bound is off by at most %.2g (discrete), %.2g (normal)\n", count,
+           worst_discrete, worst_normal);
+    TEST_MUST_FAIL ("the best critic of KL is not that of reverse KL") {
+        double v[POINTS];
+        for (k = 0; k < POINTS; ++k) v[k] = kl_best((double)p_of[k] / q_of[k]);
+        CHECK_NEAR(-loss_discrete(0, kind_of(GAN_LOSS_F_REVERSE_KL, 0), v), discrete_divergence(rkl_f), 1e-3,
+                   "reverse KL");
+    }
+    TEST_MUST_FAIL ("KL and reverse KL are told apart")
+        CHECK_NEAR(discrete_divergence(kl_f), discrete_divergence(rkl_f), 1e-3, "KL");
+    TEST_MUST_FAIL ("D's loss in place of minus D's loss is no divergence") {
+        double v[POINTS];
+        for (k = 0; k < POINTS; ++k) v[k] = kl_best((double)p_of[k] / q_of[k]);
+        CHECK_NEAR(loss_discrete(0, kind_of(GAN_LOSS_F_KL, 0), v), discrete_divergence(kl_f), 1e-3, "KL");
+    }
+    TEST ("alpha 1/2 is twice the squared Hellinger distance, alpha 2 half of Pearson's chi2, -1 half of "
+          "Neyman's") {
+        CHECK_NEAR(discrete_divergence(half_f), 2 * discrete_divergence(hellinger_f), 1e-12, "1/2");
+        CHECK_NEAR(discrete_divergence(two_f), discrete_divergence(pearson_f) / 2, 1e-12, "2");
+        CHECK_NEAR(discrete_divergence(minus_f), discrete_divergence(neyman_f) / 2, 1e-12, "-1");
+    }
+}
+
+// The logits u(p, q) at the points.
+static void logits_by(double (*u)(double, double), double *v)
+{
+    int k;
+    for (k = 0; k < POINTS; ++k) v[k] = u(p_of[k] / 10., q_of[k] / 10.);
+}
+static double log_ratio(double p, double q) { return log(p / q); }
+static double share_of(double p, double q) { return p / (p + q); }
+static double difference(double p, double q) { return (p - q) / (p + q); }
+static double sign_of(double p, double q) { return p > q ? 1 : -1; }
+
+// No critic near v has a lower loss of D.
+static void check_best(gan_loss loss, const double *v, double slack)
+{
+    const double at = loss_discrete(0, kind_of(loss, 0), v);
+    double other[POINTS], there;
+    int turn, k;
+    for (turn = 0; turn < 40; ++turn) {
+        for (k = 0; k < POINTS; ++k) other[k] = v[k] + (turn % 2 ? .05 : 1) * check_uniform(-1, 1);
+        there = loss_discrete(0, kind_of(loss, 0), other);
+        CHECK(there > at - slack, "%s: %.12g beside, %.12g at the best", gan_loss_name(loss), there, at);
+    }
+}
+
+static void optimal_critics(void)
+{
+    double v[POINTS], pq = 0, least = 0, chi2 = 0, tv = 0;
+    int k;
+    for (k = 0; k < POINTS; ++k) {
+        const double p = p_of[k] / 10., q = q_of[k] / 10.;
+        pq += p * q / (p + q);
+        least += p < q ? p : q;
+        tv += fabs(p - q) / 2;
+        chi2 += (p + q - 2 * q) * (p + q - 2 * q) / (p + q); // Pearson's chi2(p + q, 2 q) as Mao 2017 has it
+    }
+    TEST ("cross-entropy at D = p / (p + q): log 4 - 2 JSD; the losses with that D agree") {
+        static const gan_loss bce[] = {GAN_LOSS_MINIMAX, GAN_LOSS_NON_SATURATING, GAN_LOSS_MAXIMUM_LIKELIHOOD,
+                                       GAN_LOSS_BOUNDARY_SEEKING, GAN_LOSS_F_GAN};
+        size_t i;
+        logits_by(log_ratio, v);
+        for (i = 0; i < COUNT(bce); ++i) {
+            CHECK_NEAR(loss_discrete(0, kind_of(bce[i], 0), v), log(4.) - discrete_divergence(js_f), TOL * 2,
+                       gan_loss_name(bce[i]));
+            check_best(bce[i], v, TOL);
+        }
+    }
+    TEST ("least squares at D = p / (p + q): sum p q / (p + q) / 2") {
+        logits_by(share_of, v);
+        CHECK_NEAR(loss_discrete(0, kind_of(GAN_LOSS_LEAST_SQUARES, 0), v), pq / 2, TOL, "loss");
+        check_best(GAN_LOSS_LEAST_SQUARES, v, TOL);
+    }
+    TEST (
+        "least squares with (-1, 1, 0) at D = (p - q) / (p + q): D's loss is 1 - chi2 / 2, and the loss of G "
+        "on both batches chi2(p + q, 2 q) / 2") {
+        double r[TEN], f[TEN], on_real;
+        int i, n = 0, m = 0;
+        logits_by(difference, v);
+        CHECK_NEAR(loss_discrete(0, kind_of(GAN_LOSS_LEAST_SQUARES_PEARSON, 0), v), 1 - chi2 / 2, TOL, "D's");
+        check_best(GAN_LOSS_LEAST_SQUARES_PEARSON, v, TOL);
+        for (k = 0; k < POINTS; ++k) {
+            for (i = 0; i < p_of[k]; ++i) r[n++] = v[k];
+            for (i = 0; i < q_of[k]; ++i) f[m++] = v[k];
+        }
+        on_real = loss_at(1, kind_of(GAN_LOSS_LEAST_SQUARES_PEARSON, 0), m, f, n, r);
+        CHECK_NEAR(on_real + loss_at(1, kind_of(GAN_LOSS_LEAST_SQUARES_PEARSON, 0), n, r, m, f), chi2 / 2,
+                   TOL, "G's on both");
+    }
+    TEST ("hinge at D = sign(p - q): 2 sum min(p, q) = 2 - 2 TV") {
+        logits_by(sign_of, v);
+        CHECK_NEAR(loss_discrete(0, kind_of(GAN_LOSS_HINGE, 0), v), 2 * least, TOL, "loss");
+        CHECK_NEAR(2 * least, 2 - 2 * tv, 1e-12, "TV");
+        check_best(GAN_LOSS_HINGE, v, TOL);
+    }
+    TEST ("Wasserstein at the best 1-Lipschitz critic on a line: the earth mover's distance") {
+        static const double at[POINTS] = {-1, 0, .5, 2}; // where the points lie
+        double below = 0, w = 0, other[POINTS];
+        int turn;
+        for (v[0] = 0, k = 0; k + 1 < POINTS; ++k) {
+            below += (p_of[k] - q_of[k]) / 10.; // the difference of the distribution functions
+            w += fabs(below) * (at[k + 1] - at[k]);
+            v[k + 1] = v[k] + (below < 0 ? 1 : -1) * (at[k + 1] - at[k]);
+        }
+        CHECK_NEAR(-loss_discrete(0, kind_of(GAN_LOSS_WASSERSTEIN, 0), v), w, TOL, "W1");
+        for (turn = 0; turn < 20; ++turn) {
+            for (other[0] = 0, k = 0; k + 1 < POINTS; ++k)
+                other[k + 1] = other[k] + check_uniform(-1, 1) * (at[k + 1] - at[k]);
+            CHECK(-loss_discrete(0, kind_of(GAN_LOSS_WASSERSTEIN, 0), other) < w, "a critic beats W1");
+        }
+    }
+    TEST ("maximum likelihood: at D = p / (p + q) its gradient by q is that of KL(p, q)") {
+        double g = 0, kl = 0, change[POINTS] = {.3, -.1, .2, -.4}; // sums to 0
+        logits_by(log_ratio, v);
+        for (k = 0; k < POINTS; ++k) {
+            const double p = p_of[k] / 10., q = q_of[k] / 10.;
+            g += change[k] * loss_at(1, kind_of(GAN_LOSS_MAXIMUM_LIKELIHOOD, 0), 1, &v[k], 1, &v[k]);
+            kl += p * (log(p / (q + 1e-5 * change[k])) - log(p / (q - 1e-5 * change[k]))) / 2e-5;
+        }
+        CHECK_NEAR(g, kl, TOL * 10 + 1e-8, "direction");
+    }
+    TEST ("softmax: D's loss is log |B+| and a KL divergence that a sure D brings to 0") {
+        const double r[3] = {40, 40, 40}, f[2] = {-40, -41};
+        double other[3] = {1, 0, 2};
+        CHECK_NEAR(loss_at(0, kind_of(GAN_LOSS_SOFTMAX, 0), 3, r, 2, f), log(3.), TOL * 10, "a sure D");
+        CHECK(loss_at(0, kind_of(GAN_LOSS_SOFTMAX, 0), 3, other, 2, f) > log(3.) + 1e-3, "another");
+        CHECK(loss_at(1, kind_of(GAN_LOSS_SOFTMAX, 0), 3, r, 2, f) > log(5.),
+              "G's is lowest at equal logits");
+    }
+    TEST ("dual contrastive: only differences of logits count") {
+        const double r[3] = {1, -.5, 2}, f[2] = {.3, -1}, r7[3] = {8, 6.5, 9}, f7[2] = {7.3, 6};
+        for (k = 0; k < 2; ++k)
+            CHECK_NEAR(loss_at(k, kind_of(GAN_LOSS_DUAL_CONTRASTIVE, 0), 3, r, 2, f),
+                       loss_at(k, kind_of(GAN_LOSS_DUAL_CONTRASTIVE, 0), 3, r7, 2, f7), TOL * 10,
+                       "moved by 7");
+    }
+    TEST (
+        "EBGAN at its equilibrium, errors equal anywhere from 0 to the margin, has the value of the margin") {
+        double e;
+        for (e = 0; e <= 10; e += 2.5)
+            CHECK_NEAR(loss_at(0, kind_of(GAN_LOSS_EBGAN, 0), 1, &e, 1, &e), 10, TOL * 10, "V");
+    }
+    TEST ("a sure discriminator (logit -20 on fakes): minimax's generator gradient vanishes, the "
+          "non-saturating one does not") {
+        gan_context *ctx = gan_create(NULL);
+        gan_tensor *f = gan_full(ctx, -20, 2, 1, 1);
+        CHECK(fabs((double)gan_item(gan_grad(gan_loss_g(GAN_LOSS_MINIMAX, f), f, 0))) < 1e-8, "minimax");
+        CHECK_NEAR(gan_item(gan_grad(gan_loss_g(GAN_LOSS_NON_SATURATING, f), f, 0)), -1, 1e-6,
+                   "non-saturating");
+        gan_destroy(ctx);
+    }
+    TEST ("in pairs a loss with F(-t) = R(t) is R(r - f): RpGAN, with any logits moved together") {
+        const double r[3] = {1, -.5, 2}, f[3] = {.3, -1, .7}, r7[3] = {8, 6.5, 9}, f7[3] = {7.3, 6, 7.7};
+        gan_loss_desc d = kind_of(GAN_LOSS_NON_SATURATING, 0);
+        double want = 0, back = 0;
+        d.pairing = GAN_RELATIVISTIC;
+        for (k = 0; k < 3; ++k) want += sp(-(r[k] - f[k])) / 3, back += sp(r[k] - f[k]) / 3;
+        CHECK_NEAR(loss_at(0, d, 3, r, 3, f), want, TOL, "D's");
+        CHECK_NEAR(loss_at(1, d, 3, r, 3, f), back, TOL, "G's");
+        CHECK_NEAR(loss_at(2, d, 3, r, 3, f), -want, TOL, "the saturating G's");
+        CHECK_NEAR(loss_at(0, d, 3, r7, 3, f7), want, TOL * 10, "moved by 7");
+        d.kind = GAN_LOSS_MINIMAX;
+        CHECK_NEAR(loss_at(1, d, 3, r, 3, f), -want, TOL, "G's of minimax is minus D's");
+    }
+}
+
+// ---- distances of batches
+
+static double distance_of(gan_tensor *(*f)(gan_tensor *, gan_tensor *), int n, const double *x, int m,
+                          const double *y, int width)
+{
+    gan_context *ctx = gan_create(NULL);
+    double a[MOST], b[MOST], d;
+    gan_tensor *t, *u;
+    memcpy(a, x, (size_t)(n * width) * sizeof *a);
+    memcpy(b, y, (size_t)(m * width) * sizeof *b);
+    t = tensor_of(ctx, n, width, a), u = tensor_of(ctx, m, width, b);
+    d = (double)gan_item(f(t, u));
+    CHECK(!gan_error(ctx), "%s", gan_error_message(ctx));
+    gan_destroy(ctx);
+    return d;
+}
+
+static gan_tensor *rbf_two(gan_tensor *x, gan_tensor *y)
+{
+    const gan_real sigma[] = {(gan_real).7, 2};
+    return gan_mmd_rbf(x, y, 2, sigma);
+}
+static gan_tensor *rq_two(gan_tensor *x, gan_tensor *y)
+{
+    const gan_real alpha[] = {(gan_real).3, 1};
+    return gan_mmd_rational_quadratic(x, y, 2, alpha);
+}
+static gan_tensor *rbf_default(gan_tensor *x, gan_tensor *y) { return gan_mmd_rbf(x, y, 0, NULL); }
+static gan_tensor *rq_default(gan_tensor *x, gan_tensor *y)
+{
+    return gan_mmd_rational_quadratic(x, y, 0, NULL);
+}
+static gan_tensor *sinkhorn_default(gan_tensor *x, gan_tensor *y) { return gan_sinkhorn(x, y, 0, 0); }
+static gan_tensor *sinkhorn_sharp(gan_tensor *x, gan_tensor *y)
+{
+    return gan_sinkhorn(x, y, (gan_real).02, 1000);
+}
+static gan_tensor *sinkhorn_sharper(gan_tensor *x, gan_tensor *y)
+{
+    return gan_sinkhorn(x, y, (gan_real).005, 1000);
+}
+static gan_tensor *sinkhorn_blunt(gan_tensor *x, gan_tensor *y) { return gan_sinkhorn(x, y, 1e6, 20); }
+
+static double rbf_pair(double d, double p) { return (void)p, exp(-d / (2 * .49)) + exp(-d / 8); }
+static double rq_pair(double d, double p) { return (void)p, pow(1 + d / .6, -.3) + 1 / (1 + d / 2); }
+
+// The least mean of |x_i - y_perm(i)|^2 over all permutations, by trying them.
+static double assignment(int n, const double *x, const double *y, int width, int at, int *perm)
+{
+    double best = HUGE_VAL, c = 0;
+    int i;
+    if (at == n) {
+        for (i = 0; i < n; ++i) c += square_distance(x + i * width, y + perm[i] * width, width) / n;
+        return c;
+    }
+    for (i = at; i < n; ++i) {
+        int was = perm[at];
+        perm[at] = perm[i], perm[i] = was;
+        best = fmin(best, assignment(n, x, y, width, at + 1, perm));
+        was = perm[at], perm[at] = perm[i], perm[i] = was;
+    }
+    return best;
+}
+
+static gan_tensor *distance_f(gan_context *ctx, gan_tensor **x, void *user)
+{
+    static gan_tensor *(*const all[])(gan_tensor *, gan_tensor *) = {
+        rbf_two, rq_two, gan_energy_distance, sinkhorn_default, gan_reconstruction_error};
+    (void)ctx;
+    return *(int *)user < 5 ? all[*(int *)user](x[0], x[1]) : gan_pull_away(x[0]);
+}
+
+static void distances(void)
+{
+    static const double x[8] = {.1, -1, .9, .3, -.7, .8, 1.1, -.2}, y[6] = {.4, .4, -.3, 1.2, -1.1, -.6};
+    double worst[2] = {0, 0};
+    int i, k, turn;
+    TEST ("MMD, energy and Sinkhorn distances are those of naive loops; batches of 4 and 3") {
+        CHECK_NEAR(distance_of(rbf_two, 4, x, 3, y, 2), quadratic(rbf_pair, 4, x, 3, y, 2, 1), TOL, "rbf");
+        CHECK_NEAR(distance_of(rq_two, 4, x, 3, y, 2), quadratic(rq_pair, 4, x, 3, y, 2, 1), TOL, "rq");
+        CHECK_NEAR(distance_of(rbf_default, 4, x, 3, y, 2), quadratic(rbf_mixture, 4, x, 3, y, 2, 1), TOL,
+                   "rbf 1 2 4 8 16");
+        CHECK_NEAR(distance_of(rq_default, 4, x, 3, y, 2), quadratic(rq_mixture, 4, x, 3, y, 2, 1), TOL,
+                   "rq .2 .5 1 2 5");
+        CHECK_NEAR(distance_of(gan_energy_distance, 4, x, 3, y, 2), -quadratic(root, 4, x, 3, y, 2, 0), TOL,
+                   "energy");
+        CHECK_NEAR(distance_of(sinkhorn_default, 4, x, 3, y, 2), sinkhorn(4, x, 3, y, 2, .1, 20), TOL,
+                   "Sinkhorn");
+    }
+    TEST ("each is 0 for the same points in another order, and positive otherwise") {
+        static gan_tensor *(*const all[])(gan_tensor *, gan_tensor *) = {rbf_default, rq_default,
+                                                                         gan_energy_distance, sinkhorn_sharp};
+        static const double turned[8] = {-.7, .8, .1, -1, 1.1, -.2, .9, .3};
+        for (i = 0; i < 4; ++i) {
+            CHECK_NEAR(distance_of(all[i], 4, x, 4, turned, 2), 0, TOL * 5, "equal");
+            for (turn = 0; turn < 10; ++turn) {
+                double z[8];
+                for (k = 0; k < 8; ++k) z[k] = x[k] + check_uniform(-.3, .3);
+                CHECK(distance_of(all[i], 4, x, 4, z, 2) > 1e-5, "%d: moved, yet %g", i,
+                      distance_of(all[i], 4, x, 4, z, 2));
+            }
+        }
+    }
+    TEST ("Sinkhorn at small epsilons approaches the cost of the best assignment, all permutations of 5 "
+          "tried") {
+        for (turn = 0; turn < 4; ++turn) {
+            double a[10], b[10], want, off[2];
+            int perm[5] = {0, 1, 2, 3, 4};
+            for (k = 0; k < 10; ++k) a[k] = check_uniform(-2, 2), b[k] = check_uniform(-2, 2);
+            want = assignment(5, a, b, 2, 0, perm);
+            off[0] = fabs(distance_of(sinkhorn_sharp, 5, a, 5, b, 2) - want);
+            off[1] = fabs(distance_of(sinkhorn_sharper, 5, a, 5, b, 2) - want);
+            CHECK(off[0] < 2e-3 && off[1] < 3e-4, "off by %g and %g", off[0], off[1]);
+            for (k = 0; k < 2; ++k) worst[k] = fmax(worst[k], off[k]);
+        }
+        printf("Sinkhorn off the best assignment by at most %.2g (epsilon .02), %.2g (.005)\n", worst[0],
+               worst[1]);
+    }
+    TEST_MUST_FAIL ("a blunt epsilon is not the assignment") {
+        int perm[3] = {0, 1, 2};
+        CHECK_NEAR(distance_of(sinkhorn_blunt, 3, x, 3, y, 2), assignment(3, x, y, 2, 0, perm), 2e-3, "cost");
+    }
+    TEST ("Sinkhorn at a large epsilon is the squared distance of the means (Genevay 2018, theorem 1)") {
+        double mx[2] = {0, 0}, my[2] = {0, 0};
+        for (i = 0; i < 8; ++i) mx[i % 2] += x[i] / 4;
+        for (i = 0; i < 6; ++i) my[i % 2] += y[i] / 3;
+#ifdef GAN_DOUBLE
+        CHECK_NEAR(distance_of(sinkhorn_blunt, 4, x, 3, y, 2), square_distance(mx, my, 2), 1e-5, "means");
+#else
+        CHECK(square_distance(mx, my, 2) > 0, "in double only");
+#endif
+    }
+    TEST ("the energy distance on a line is 2 integral (F - G)^2 (Szekely 2013)") {
+        static const double at[5] = {-1, 0, .5, 2, 3};
+        const double a[3] = {-1, .5, 2}, b[2] = {0, 3};
+        double sum = 0;
+        for (k = 0; k < 4; ++k) {
+            double da = 0, db = 0;
+            for (i = 0; i < 3; ++i) da += (a[i] <= at[k]) / 3.;
+            for (i = 0; i < 2; ++i) db += (b[i] <= at[k]) / 2.;
+            sum += 2 * (da - db) * (da - db) * (at[k + 1] - at[k]);
+        }
+        CHECK_NEAR(distance_of(gan_energy_distance, 3, a, 2, b, 1), sum, TOL, "2 integral");
+    }
+    TEST (
+        "Cramer's generator is unbiased: its mean over all batches of two fakes is the distance's part that "
+        "moves") {
+        static const double q[3] = {.5, .2, .3}, at[3] = {-1, .4, 2}, real = .7;
+        double mean = 0, want = 0, biased = 0;
+        for (i = 0; i < 3; ++i) {
+            want += 2 * q[i] * fabs(real - at[i]);
+            for (k = 0; k < 3; ++k) {
+                double f[2];
+                f[0] = at[i], f[1] = at[k];
+                want -= q[i] * q[k] * fabs(at[i] - at[k]);
+                mean += q[i] * q[k] * loss_at(1, kind_of(GAN_LOSS_CRAMER, 0), 1, &real, 2, f);
+                biased += q[i] * q[k] * distance_of(gan_energy_distance, 1, &real, 2, f, 1);
+            }
+        }
+        CHECK_NEAR(mean, want, TOL * 5, "mean");
+        CHECK(fabs(biased - want) > .1, "all pairs, a sample with itself too, are biased: %g", biased);
+    }
+    TEST ("the error of a reconstruction is a distance per sample") {
+        gan_context *ctx = gan_create(NULL);
+        double a[8], b[8];
+        gan_tensor *e;
+        memcpy(a, x, sizeof a);
+        for (i = 0; i < 8; ++i) b[i] = check_uniform(-1, 1);
+        e = gan_reconstruction_error(gan_reshape(tensor_of(ctx, 4, 2, a), 3, 2, 2, 2),
+                                     gan_reshape(tensor_of(ctx, 4, 2, b), 3, 2, 2, 2));
+        CHECK(gan_ndim(e) == 1 && gan_dim(e, 0) == 2, "shape");
+        for (i = 0; i < 2; ++i)
+            CHECK_NEAR(gan_data(e)[i], sqrt(square_distance(a + 4 * i, b + 4 * i, 4)), TOL, "error");
+        gan_destroy(ctx);
+    }
+    TEST ("pull-away is the mean squared cosine of pairs: 0 for orthogonal codes, 1 for parallel ones") {
+        gan_context *ctx = gan_create(NULL);
+        double a[8], eye[4] = {2, 0, 0, -3}, same[4] = {1, 2, -2, -4}, want = 0;
+        memcpy(a, x, sizeof a);
+        for (i = 0; i < 4; ++i)
+            for (k = 0; k < 4; ++k) {
+                const double *s = a + 2 * i, *t = a + 2 * k, dot = s[0] * t[0] + s[1] * t[1];
+                if (i != k)
+                    want += dot * dot / (s[0] * s[0] + s[1] * s[1]) / (t[0] * t[0] + t[1] * t[1]) / 12;
+            }
+        CHECK_NEAR(gan_item(gan_pull_away(tensor_of(ctx, 4, 2, a))), want, TOL, "naive loops");
+        CHECK_NEAR(gan_item(gan_pull_away(tensor_of(ctx, 2, 2, eye))), 0, TOL, "orthogonal");
+        CHECK_NEAR(gan_item(gan_pull_away(tensor_of(ctx, 2, 2, same))), 1, TOL, "parallel");
+        CHECK_NEAR(gan_item(gan_pull_away(gan_zeros(ctx, 2, 3, 2))), 0, TOL, "codes of 0");
+        gan_destroy(ctx);
+    }
+    TEST ("far out the distances and their gradients are finite") {
+        int which;
+        for (which = 0; which < 6; ++which) {
+            gan_context *ctx = gan_create(NULL);
+            batches b = batches_of(7, 7, 2, 0, 1);
+            gan_tensor *t[2], *dx[2], *sum;
+            for (i = 0; i < 14; ++i) b.r[i] = extremes[i % 7], b.f[i] = extremes[(3 * i + 2) % 7];
+            t[0] = tensor_of(ctx, 7, 2, b.r), t[1] = tensor_of(ctx, 7, 2, b.f);
+            sum = gan_mean_all(distance_f(ctx, t, &which));
+            CHECK(isfinite((double)gan_item(sum)), "%d is %g", which, (double)gan_item(sum));
+            CHECK(!gan_grads(sum, 2, t, dx, 0), "%s", gan_error_message(ctx));
+            for (i = 0; i < 14; ++i)
+                CHECK(isfinite((double)gan_data(dx[0])[i]) && isfinite((double)gan_data(dx[1])[i]),
+                      "%d: gradients %g %g", which, (double)gan_data(dx[0])[i], (double)gan_data(dx[1])[i]);
+            gan_destroy(ctx);
+        }
+    }
+#ifdef GAN_DOUBLE
+    TEST ("the gradients of distances, and theirs") {
+        int which;
+        for (which = 0; which < 6; ++which) {
+            gan_context *ctx = gan_create(NULL);
+            batches b = batches_of(4, which < 4 ? 3 : 4, 3, -1, 1);
+            gan_tensor *t[2];
+            t[0] = tensor_of(ctx, b.n, 3, b.r), t[1] = tensor_of(ctx, b.m, 3, b.f);
+            check_gradient(ctx, distance_f, &which, which < 5 ? 2 : 1, t, 1, "distance");
+            check_gradient(ctx, distance_f, &which, which < 5 ? 2 : 1, t, 2, "distance");
+            gan_destroy(ctx);
+        }
+    }
+#endif
+}
+
+// The sign that all entries of t have, 0 when they differ.
+static int sign_all(gan_tensor *t)
+{
+    const int first = gan_data(t)[0] > 0 ? 1 : -1;
+    size_t i;
+    for (i = 0; i < gan_numel(t); ++i)
+        if ((double)gan_data(t)[i] * first <= 0) return 0;
+    return first;
+}
+
+static void directions(void)
+{
+    size_t i;
+    int pairing, turn;
+    TEST ("near the equilibrium D wants real data high and fakes low (errors: the other way), and G, "
+          "saturating "
+          "or not, wants what D does not, with every pairing")
+        for (i = 0; i < COUNT(losses); ++i)
+            for (pairing = 0; pairing < 3; ++pairing)
+                for (turn = 0; turn < 3; ++turn) {
+                    const formula *q = losses[i].q;
+                    const int high = gan_loss_critic(losses[i].loss) == GAN_CRITIC_ERROR ? -1 : 1;
+                    gan_context *ctx = gan_create(NULL);
+                    batches b = batches_of(5, 5, 1, q->at - .02, q->at + .02);
+                    gan_tensor *x[2], *dx[2];
+                    loss_args args;
+                    int k;
+                    if (is_features(q)) {
+                        gan_destroy(ctx);
+                        continue;
+                    }
+                    for (k = 0; k < 5; ++k) b.r[k] += .1 * high, b.f[k] -= .1 * high;
+                    args.desc = desc_of(losses[i].loss, q, pairing, turn == 2, 0);
+                    args.player = turn > 0;
+                    x[0] = tensor_of(ctx, 5, 1, b.r), x[1] = tensor_of(ctx, 5, 1, b.f);
+                    CHECK(!gan_grads(loss_f(ctx, x, &args), 2, x, dx, 0), "%s", gan_error_message(ctx));
+                    if (!turn)
+                        CHECK(sign_all(dx[0]) == -high, "%s, %s: D by real data", losses[i].name,
+                              pairings[pairing]);
+                    CHECK(sign_all(dx[1]) == (turn ? -high : high), "%s, %s, turn %d: by fakes",
+                          losses[i].name, pairings[pairing], turn);
+                    gan_destroy(ctx);
+                }
+    TEST ("G of a loss of features brings the fakes to the data, down to its least value")
+        for (i = 0; i < COUNT(losses); ++i) {
+            const gan_loss_desc d = kind_of(losses[i].loss, 0);
+            double r[8], f[8], first = 0, last = 0;
+            int step, k;
+            if (!is_features(losses[i].q)) continue;
+            for (k = 0; k < 8; ++k) r[k] = .5 + .2 * k, f[k] = -1 + .1 * k;
+            for (step = 0; step < 400; ++step) {
+                gan_context *ctx = gan_create(NULL);
+                gan_tensor *x = gan_reshape(values(ctx, 8, r), 2, 8, 1),
+                           *z = gan_reshape(values(ctx, 8, f), 2, 8, 1);
+                gan_tensor *y = gan_loss_g_ex(&d, x, z), *g = gan_grad(y, z, 0);
+                last = (double)gan_item(y);
+                if (!step) first = last;
+                for (k = 0; k < 8; ++k) f[k] -= .4 * (double)gan_data(g)[k];
+                gan_destroy(ctx);
+            }
+            CHECK(last < first - .3 && fabs(mean_of(8, f) - mean_of(8, r)) < .25,
+                  "%s: %g, then %g; means %g, %g", losses[i].name, first, last, mean_of(8, f), mean_of(8, r));
+        }
+}
+
+// ---- controllers, the easy tier, errors
+
+static void controllers(void)
+{
+    TEST ("BEGAN's k follows k += .001 (gamma r - f) within 0 .. 1, and M is r + |gamma r - f|") {
+        gan_loss_desc d = kind_of(GAN_LOSS_BEGAN, 0);
+        double k = 0, m = 0;
+        int i;
+        for (i = 0; i < 3000; ++i) {
+            const double r = 2 + sin(i * .1), f = i < 2000 ? .5 : 5 + cos(i * .2);
+            gan_loss_control(&d, (gan_real)r, (gan_real)f);
+            k += .001 * (.75 * r - f);
+            k = k < 0 ? 0 : k > 1 ? 1 : k;
+            m = r + fabs(.75 * r - f);
+            CHECK_NEAR(d.state[0], k, 1e-4, "k");
+            CHECK_NEAR(d.state[1], m, 1e-5, "M");
+            if (i == 1999) CHECK(k == 1, "k is held at 1, not %g", k);
+        }
+        CHECK(k == 0, "k is held at 0, not %g", k);
+    }
+    TEST ("BEGAN's balance: k rests where f = gamma r, with a gamma of one's own") {
+        gan_loss_desc d = kind_of(GAN_LOSS_BEGAN, .5);
+        d.state[0] = (gan_real).3;
+        gan_loss_control(&d, 4, 2);
+        CHECK((double)d.state[0] == (double)(gan_real).3, "k moved to %g", (double)d.state[0]);
+    }
+    TEST ("MAGAN's margin begins with the error of real data, and falls to it only while it is below the "
+          "margin and below that of fakes, whose own does not fall") {
+        gan_loss_desc d = kind_of(GAN_LOSS_MAGAN, .1);
+        double margin = 0, r = 0, f = 0;
+        int i, lowered = 0;
+        for (i = 0; i < 400; ++i) {
+            const double real = 1 + 2 * exp(-i * .01) + .2 * sin(i * .7), fake = 2.2 + sin(i * .05),
+                         before = f;
+            gan_loss_control(&d, (gan_real)real, (gan_real)fake);
+            if (i == 0) margin = r = real, f = fake;
+            else {
+                r += .1 * (real - r), f += .1 * (fake - f);
+                if (r < margin && r < f && before <= f) margin = r, ++lowered;
+            }
+            CHECK_NEAR(d.state[0], margin, 1e-4, "margin");
+        }
+        CHECK(lowered > 20 && lowered < 300, "lowered %d times", lowered);
+    }
+    TEST ("the others have nothing to control, and a mean that is not finite changes nothing") {
+        size_t i;
+        gan_loss_desc d;
+        for (i = 0; i < COUNT(losses); ++i) {
+            const gan_loss_desc none = kind_of(losses[i].loss, 0);
+            d = none;
+            if (losses[i].loss != GAN_LOSS_BEGAN && losses[i].loss != GAN_LOSS_MAGAN)
+                gan_loss_control(&d, 1, 2);
+            gan_loss_control(&d, (gan_real)NAN, 1);
+            gan_loss_control(&d, 1, (gan_real)HUGE_VAL);
+            CHECK(!memcmp(d.state, none.state, sizeof d.state), "%s", losses[i].name);
+        }
+        gan_loss_control(NULL, 1, 2);
+    }
+}
+
+static size_t recorded(const gan_context *ctx)
+{
+    const gan_tensor *t;
+    size_t n = 0;
+    for (t = ctx->last; t; t = t->older) ++n;
+    return n;
+}
+
+// The first five losses as they were before there were others, in the fewest operations.
+static gan_tensor *plain_d(gan_loss loss, gan_tensor *r, gan_tensor *f, gan_real s)
+{
+    gan_tensor *y;
+    switch (loss) {
+    case GAN_LOSS_LEAST_SQUARES:
+        return gan_add(gan_mul_scalar(gan_mean_all(gan_square(gan_add_scalar(r, -(1 - s)))), (gan_real).5),
+                       gan_mul_scalar(gan_mean_all(gan_square(gan_add_scalar(f, 0))), (gan_real).5));
+    case GAN_LOSS_WASSERSTEIN: return gan_sub(gan_mean_all(f), gan_mean_all(r));
+    case GAN_LOSS_HINGE:
+        return gan_add(gan_mean_all(gan_relu(gan_affine(r, -1, 1))),
+                       gan_mean_all(gan_relu(gan_add_scalar(f, 1))));
+    default: break;
+    }
+    y = gan_mean_all(gan_softplus(gan_neg(r)));
+    if (s != 0) y = gan_add(y, gan_mul_scalar(gan_mean_all(r), s));
+    return gan_add(y, gan_mean_all(gan_softplus(f)));
+}
+static gan_tensor *plain_g(gan_loss loss, gan_tensor *f)
+{
+    switch (loss) {
+    case GAN_LOSS_NON_SATURATING: return gan_mean_all(gan_softplus(gan_neg(f)));
+    case GAN_LOSS_MINIMAX: return gan_neg(gan_mean_all(gan_softplus(f)));
+    case GAN_LOSS_LEAST_SQUARES:
+        return gan_mul_scalar(gan_mean_all(gan_square(gan_add_scalar(f, -1))), (gan_real).5);
+    default: return gan_neg(gan_mean_all(f));
+    }
+}
+
+static gan_tensor *loss_inside(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    return gan_loss_g(GAN_LOSS_HINGE, gan_linear(m, "fc", x, 1)); // not yet made when the loss looks at it
+}
+static gan_tensor *outside(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    return gan_linear(m, "fc", x, 1);
+}
+
+static void easy_tier(void)
+{
+    TEST (
+        "the first five losses give the bits of their plain formulas, gradients too, in no more operations") {
+        int loss, turn;
+        for (loss = GAN_LOSS_NON_SATURATING; loss <= GAN_LOSS_HINGE; ++loss)
+            for (turn = 0; turn < 3; ++turn) {
+                gan_context *ctx = gan_create(NULL);
+                gan_tensor *r = gan_mul_scalar(gan_rand_normal(ctx, 2, 37, 1), 3);
+                gan_tensor *f = gan_mul_scalar(gan_rand_normal(ctx, 2, 23, 1), 3), *y, *z;
+                const gan_real s = (gan_real)(turn == 1 ? .1 : 0);
+                size_t begin = recorded(ctx), ours, theirs;
+                y = turn < 2 ? gan_loss_d((gan_loss)loss, r, f, s) : gan_loss_g((gan_loss)loss, f);
+                ours = recorded(ctx) - begin;
+                z = turn < 2 ? plain_d((gan_loss)loss, r, f, s) : plain_g((gan_loss)loss, f);
+                theirs = recorded(ctx) - begin - ours;
+                CHECK(ours <= theirs, "%s: %d operations, %d before", gan_loss_name((gan_loss)loss),
+                      (int)ours, (int)theirs);
+                CHECK(same_bits(y, z), "%s: %.9g, %.9g", gan_loss_name((gan_loss)loss), (double)gan_item(y),
+                      (double)gan_item(z));
+                CHECK(same_bits(gan_grad(y, f, 0), gan_grad(z, f, 0)), "by f");
+                if (turn < 2) CHECK(same_bits(gan_grad(y, r, 0), gan_grad(z, r, 0)), "by r");
+                gan_destroy(ctx);
+            }
+    }
+    TEST ("the easy tier is the other with defaults, and NULL means defaults") {
+        gan_context *ctx = gan_create(NULL);
+        gan_tensor *r = gan_rand_normal(ctx, 1, 9), *f = gan_rand_normal(ctx, 1, 9);
+        size_t i;
+        for (i = 0; i < COUNT(losses); ++i) {
+            gan_loss_desc d = kind_of(losses[i].loss, 0);
+            if (is_features(losses[i].q)) r = gan_reshape(r, 2, 9, 1);
+            if (is_features(losses[i].q)) f = gan_reshape(f, 2, 9, 1);
+            CHECK(same_bits(gan_loss_d(losses[i].loss, r, f, 0), gan_loss_d_ex(&d, r, f)), "D's");
+            if (!gan_loss_needs_real(&d))
+                CHECK(same_bits(gan_loss_g(losses[i].loss, f), gan_loss_g_ex(&d, NULL, f)), "G's");
+        }
+        CHECK(same_bits(gan_loss_d_ex(NULL, r, f), gan_loss_d(GAN_LOSS_NON_SATURATING, r, f, 0)),
+              "NULL, D's");
+        CHECK(same_bits(gan_loss_g_ex(NULL, NULL, f), gan_loss_g(GAN_LOSS_NON_SATURATING, f)), "NULL, G's");
+        CHECK(!gan_error(ctx), "%s", gan_error_message(ctx));
+        gan_destroy(ctx);
+    }
+    TEST ("logits that wait for an activation are made before they are looked at") {
+        gan_context *ctx = gan_create(NULL);
+        gan_model *a = gan_model_create(ctx, "m", loss_inside, NULL), *b;
+        gan_tensor *x = gan_rand_normal(ctx, 2, 5, 3);
+        double inside = (double)gan_item(gan_forward(a, x, NULL)), after;
+        b = gan_model_create(ctx, "n", outside, NULL);
+        (void)gan_forward(b, x, NULL);
+        memcpy(gan_data(gan_model_find(b, "fc.weight")), gan_data(gan_model_find(a, "fc.weight")),
+               3 * sizeof(gan_real));
+        memcpy(gan_data(gan_model_find(b, "fc.bias")), gan_data(gan_model_find(a, "fc.bias")),
+               sizeof(gan_real));
+        after = (double)gan_item(gan_loss_g(GAN_LOSS_HINGE, gan_forward(b, x, NULL)));
+        CHECK(inside == after && !gan_error(ctx), "%g, %g: %s", inside, after, gan_error_message(ctx));
+        gan_destroy(ctx);
+    }
+    TEST ("probabilities are the losses whose sigmoid of the logit is D(x)") {
+        CHECK(gan_loss_is_probability(GAN_LOSS_NON_SATURATING) && gan_loss_is_probability(GAN_LOSS_MINIMAX) &&
+                  gan_loss_is_probability(GAN_LOSS_MAXIMUM_LIKELIHOOD) &&
+                  gan_loss_is_probability(GAN_LOSS_BOUNDARY_SEEKING) &&
+                  gan_loss_is_probability(GAN_LOSS_F_GAN) &&
+                  gan_loss_is_probability(GAN_LOSS_F_JENSEN_SHANNON),
+              "they are");
+        CHECK(!gan_loss_is_probability(GAN_LOSS_WASSERSTEIN) && !gan_loss_is_probability(GAN_LOSS_EBGAN) &&
+                  !gan_loss_is_probability((gan_loss)99) && !gan_loss_is_probability((gan_loss)-1),
+              "others are not");
+        CHECK(gan_loss_critic(GAN_LOSS_BEGAN) == GAN_CRITIC_ERROR &&
+                  gan_loss_critic(GAN_LOSS_CRAMER) == GAN_CRITIC_FEATURES &&
+                  gan_loss_critic(GAN_LOSS_HINGE) == GAN_CRITIC_SCORE,
+              "what D returns");
+    }
+    TEST ("the gradient of cross-entropy at D = .999999 is -(1 - D), and finite however sure D is: nothing "
+          "is divided by y (1 - y)") {
+        gan_context *ctx = gan_create(NULL);
+        const double y = .999999, far[] = {40, 1000, 1e6};
+        size_t i;
+        gan_tensor *r = gan_full(ctx, (gan_real)log(y / (1 - y)), 2, 1, 1), *f = gan_zeros(ctx, 2, 1, 1);
+        double logit = (double)gan_item(r);
+        CHECK_NEAR(gan_item(gan_grad(gan_loss_d(GAN_LOSS_MINIMAX, r, f, 0), r, 0)), -1 / (1 + exp(logit)),
+                   1e-11, "by the logit");
+        CHECK_NEAR(-1 / (1 + exp(logit)), -(1 - y), 1e-9, "-(1 - D)");
+        for (i = 0; i < COUNT(far); ++i) {
+            r = gan_full(ctx, (gan_real)far[i], 2, 1, 1);
+            CHECK_NEAR(gan_item(gan_grad(gan_loss_d(GAN_LOSS_MINIMAX, r, f, 0), r, 0)), 0, 1e-17, "sure");
+            r = gan_neg(r);
+            CHECK_NEAR(gan_item(gan_grad(gan_loss_d(GAN_LOSS_MINIMAX, r, f, 0), r, 0)), -1, 1e-7,
+                       "sure, wrong");
+        }
+        gan_destroy(ctx);
+    }
+    TEST_MUST_FAIL ("the gradient that is divided by y (1 - y) is caught (catseye)") {
+        const double y = .999999;
+        CHECK_NEAR((y - 1) / (y * (1 - y)), -(1 - y), 1e-9, "by the logit");
+    }
+    TEST_MUST_FAIL ("cross-entropy by the logarithm of a probability is caught far out") {
+        gan_context *ctx = gan_create(NULL);
+        gan_tensor *r = gan_full(ctx, -1000, 2, 1, 1);
+        gan_tensor *g = gan_grad(gan_neg(gan_sum_all(gan_log(gan_sigmoid(r)))), r, 0);
+        CHECK_NEAR(gan_item(g), -1, 1e-6, "by the logit");
+        gan_destroy(ctx);
+    }
+}
+
+#define BAD(code, word, call)                                                                                \
+    do {                                                                                                     \
+        gan_context *ctx = gan_create(NULL);                                                                 \
+        gan_tensor *a = gan_zeros(ctx, 2, 3, 1), *b = gan_zeros(ctx, 2, 2, 1),                               \
+                   *wide = gan_zeros(ctx, 2, 3, 4);                                                          \
+        gan_loss_desc d;                                                                                     \
+        memset(&d, 0, sizeof d);                                                                             \
+        (void)a, (void)b, (void)wide;                                                                        \
+        (void)(call);                                                                                        \
+        CHECK(gan_error(ctx) == (code), "%s: code %d: %s", #call, gan_error(ctx), gan_error_message(ctx));   \
+        CHECK_TEXT(gan_error_message(ctx), word);                                                            \
+        gan_destroy(ctx);                                                                                    \
+    } while (0)
+
+static void errors(void)
+{
+    TEST ("what cannot be computed is an error that says why") {
+        const gan_real none[] = {1, 0};
+        BAD(GAN_ERROR_ARGUMENT, "loss", gan_loss_d((gan_loss)99, a, b, 0));
+        BAD(GAN_ERROR_ARGUMENT, "loss", gan_loss_g((gan_loss)-1, a));
+        BAD(GAN_ERROR_ARGUMENT, "pairing", (d.pairing = (gan_pairing)7, gan_loss_d_ex(&d, a, a)));
+        BAD(GAN_ERROR_SHAPE, "RELATIVISTIC_AVERAGE", (d.pairing = GAN_RELATIVISTIC, gan_loss_d_ex(&d, a, b)));
+        BAD(GAN_ERROR_SHAPE, "(3, 1)", (d.pairing = GAN_RELATIVISTIC, gan_loss_g_ex(&d, b, a)));
+        BAD(GAN_ERROR_SHAPE, "(3)",
+            (d.pairing = GAN_RELATIVISTIC, gan_loss_d_ex(&d, a, gan_reshape(a, 1, 3)))); // would be (3, 3)
+        BAD(GAN_ERROR_ARGUMENT, "real", gan_loss_g(GAN_LOSS_SOFTMAX, a));
+        BAD(GAN_ERROR_ARGUMENT, "real", gan_loss_g(GAN_LOSS_SINKHORN, a));
+        BAD(GAN_ERROR_ARGUMENT, "real", (d.pairing = GAN_RELATIVISTIC_AVERAGE, gan_loss_g_ex(&d, NULL, a)));
+        BAD(GAN_ERROR_ARGUMENT, "GAN_PLAIN",
+            (d.pairing = GAN_RELATIVISTIC, d.kind = GAN_LOSS_MMD_RBF, gan_loss_d_ex(&d, a, a)));
+        BAD(GAN_ERROR_ARGUMENT, "GAN_PLAIN",
+            (d.pairing = GAN_RELATIVISTIC_AVERAGE, d.kind = GAN_LOSS_CRAMER, gan_loss_g_ex(&d, a, a)));
+        BAD(GAN_ERROR_ARGUMENT, "F_KL",
+            (d.kind = GAN_LOSS_F_ALPHA, d.parameter = 1, gan_loss_d_ex(&d, a, a)));
+        BAD(GAN_ERROR_ARGUMENT, "parameter",
+            (d.kind = GAN_LOSS_SINKHORN, d.parameter = -1, gan_loss_d_ex(&d, a, a)));
+        BAD(GAN_ERROR_SHAPE, "at least 2",
+            (d.kind = GAN_LOSS_CRAMER, gan_loss_d_ex(&d, a, gan_zeros(ctx, 2, 1, 1))));
+        BAD(GAN_ERROR_SHAPE, "(3, 4)", (d.kind = GAN_LOSS_ENERGY, gan_loss_d_ex(&d, a, wide)));
+        BAD(GAN_ERROR_SHAPE, "mmd_rbf", gan_mmd_rbf(a, wide, 0, NULL));
+        BAD(GAN_ERROR_SHAPE, "sinkhorn", gan_sinkhorn(gan_scalar(ctx, 1), a, 0, 0));
+        BAD(GAN_ERROR_SHAPE, "energy", gan_energy_distance(gan_zeros(ctx, 2, 0, 1), a));
+        BAD(GAN_ERROR_ARGUMENT, "kernel 2", gan_mmd_rbf(a, b, 2, none));
+        BAD(GAN_ERROR_ARGUMENT, "kernel", gan_mmd_rational_quadratic(a, b, 0, none));
+        BAD(GAN_ERROR_ARGUMENT, "epsilon", gan_sinkhorn(a, b, -1, 0));
+        BAD(GAN_ERROR_ARGUMENT, "epsilon", gan_sinkhorn(a, b, (gan_real)NAN, 0));
+        BAD(GAN_ERROR_ARGUMENT, "iterations", gan_sinkhorn(a, b, 0, -2));
+        BAD(GAN_ERROR_SHAPE, "reconstruction", gan_reconstruction_error(a, wide));
+        BAD(GAN_ERROR_SHAPE, "reconstruction",
+            gan_reconstruction_error(gan_scalar(ctx, 1), gan_scalar(ctx, 2)));
+        BAD(GAN_ERROR_SHAPE, "pull_away", gan_pull_away(gan_zeros(ctx, 2, 1, 5)));
+        BAD(GAN_ERROR_SHAPE, "pull_away", gan_pull_away(gan_scalar(ctx, 1)));
+    }
+    TEST ("NULL is tolerated everywhere, and what comes from a failed call is passed on") {
+        gan_context *ctx = gan_create(NULL);
+        gan_tensor *x = gan_zeros(ctx, 2, 3, 1), *bad;
+        gan_loss_desc d;
+        size_t i;
+        memset(&d, 0, sizeof d);
+        CHECK(!gan_loss_d_ex(NULL, NULL, NULL) && !gan_loss_g_ex(NULL, NULL, NULL) &&
+                  !gan_loss_d_ex(&d, NULL, NULL) && !gan_mmd_rbf(NULL, NULL, 0, NULL) &&
+                  !gan_mmd_rational_quadratic(NULL, NULL, 0, NULL) && !gan_energy_distance(NULL, NULL) &&
+                  !gan_sinkhorn(NULL, NULL, 0, 0) && !gan_reconstruction_error(NULL, NULL) &&
+                  !gan_pull_away(NULL) && !gan_loss_needs_real(NULL),
+              "NULL gives NULL");
+        bad = gan_loss_d((gan_loss)99, x, x, 0);
+        for (i = 0; i < COUNT(losses); ++i) {
+            int turn;
+            d.kind = losses[i].loss;
+            for (turn = 0; turn < 2; ++turn) {
+                gan_tensor *t = turn ? NULL : bad;
+                gan_error_clear(ctx);
+                CHECK(gan_loss_d_ex(&d, t, x) == bad && gan_error(ctx), "%s", losses[i].name);
+                gan_error_clear(ctx);
+                CHECK(gan_loss_d_ex(&d, x, t) == bad && gan_error(ctx), "%s", losses[i].name);
+                gan_error_clear(ctx);
+                CHECK((gan_loss_g_ex(&d, x, t) == bad && gan_error(ctx)), "%s", losses[i].name);
+                gan_error_clear(ctx);
+                if (!turn) CHECK(gan_loss_g_ex(&d, t, x) == bad && gan_error(ctx), "%s", losses[i].name);
+            }
+        }
+        for (i = 0; i < 4; ++i) {
+            gan_tensor *t = i % 2 ? NULL : bad, *a = i < 2 ? t : x, *b = i < 2 ? x : t;
+            gan_error_clear(ctx);
+            CHECK(gan_mmd_rbf(a, b, 0, NULL) == bad && gan_error(ctx), "mmd_rbf");
+            gan_error_clear(ctx);
+            CHECK(gan_mmd_rational_quadratic(a, b, 0, NULL) == bad && gan_error(ctx), "rq");
+            gan_error_clear(ctx);
+            CHECK(gan_energy_distance(a, b) == bad && gan_error(ctx), "energy");
+            gan_error_clear(ctx);
+            CHECK(gan_sinkhorn(a, b, 0, 0) == bad && gan_error(ctx), "sinkhorn");
+            gan_error_clear(ctx);
+            CHECK(gan_reconstruction_error(a, b) == bad && gan_error(ctx), "reconstruction");
+        }
+        gan_error_clear(ctx);
+        CHECK(gan_pull_away(bad) == bad && gan_error(ctx), "pull-away");
+        gan_destroy(ctx);
+    }
+}
 
 #ifdef GAN_DOUBLE
 // The loss of which the real term does not reach the tape.
@@ -769,6 +1707,13 @@ int main(void)
     size_t i;
     for (i = 0; i < COUNT(losses); ++i) test_loss(losses[i].loss, losses[i].q, losses[i].name);
     for (i = 0; i < COUNT(losses); ++i) test_extremes(losses[i].loss, losses[i].q, losses[i].name);
+    f_divergences();
+    optimal_critics();
+    distances();
+    directions();
+    controllers();
+    easy_tier();
+    errors();
     loss_controls();
     TEST ("every loss has a test") { CHECK(COUNT(losses) == GAN_LOSS_COUNT, "%d", (int)COUNT(losses)); }
     printf("%d losses\n", (int)COUNT(losses));

@@ -1,5 +1,6 @@
-// One update of each player and everything that may be switched on for it: on models so simple that the next weights are
-// a formula. D(x) = w x + b, G(z) = theta, one data point: all batches are alike and nothing is random.
+// One update of each player and everything that may be switched on for it: on models so simple that the
+// next weights are a formula. D(x) = w x + b, G(z) = theta, one data point: all batches are alike and
+// nothing is random.
 #define GAN_IMPLEMENTATION
 #include "../gan.h"
 
@@ -148,7 +149,8 @@ static void updates(void)
         gan_destroy(r.ctx);
     }
     TEST ("consensus adds gamma times the gradient of half the squared norm of both gradients") {
-        // xi_w = theta - x, xi_b = 0, xi_theta = -w: 1/2 |xi|^2 has the gradients w by w and theta - x by theta
+        // xi_w = theta - x, xi_b = 0, xi_theta = -w: 1/2 |xi|^2 has the gradients w by w and theta - x by
+        // theta
         rig r = make(point, linear);
         r.desc.simultaneous = 1, r.desc.game = GAN_GAME_CONSENSUS, r.desc.game_strength = (gan_real).5;
         start(&r), step(&r), take(w, theta);
@@ -177,13 +179,9 @@ static void updates(void)
         start(&r), take(w, theta), take(slow_w, slow_theta);
         for (k = 1; k <= 6; ++k) {
             step(&r), in_turn(w, theta, LR, LR);
-            for (i = 0; i < 2 && k > 2 && k % 2 == 0; ++i) {
+            for (i = 0; i < 2 && k % 2 == 0; ++i) {
                 w[i] = slow_w[i] += .5 * (w[i] - slow_w[i]);
                 theta[i] = slow_theta[i] += .5 * (theta[i] - slow_theta[i]);
-            }
-            if (k == 2) { // the first time there is nothing to return to
-                memcpy(slow_w, w, sizeof w);
-                memcpy(slow_theta, theta, sizeof theta);
             }
             expect(&r, w, theta);
         }
@@ -199,7 +197,8 @@ static void updates(void)
 
 static void unrolled(int steps, int through)
 {
-    // D's next w are w + k lr (x - theta), a function of theta: G's loss -w_k theta has the gradient -w_k + k lr theta
+    // D's next w are w + k lr (x - theta), a function of theta: G's loss -w_k theta has the gradient -w_k
+    // + k lr theta
     double w[2], theta[2], next;
     int i;
     rig r = make(point, linear);
@@ -331,8 +330,8 @@ static void losses(void)
         gan_destroy(r.ctx);
     }
     TEST ("top-k: G learns from D's favourites alone") {
-        // D likes large z; of G(z) = z + theta with z ~ U(-1, 1) the gradient is -w for each that counts, so the loss
-        // tells which: -mean of the largest quarter of D's logits.
+        // D likes large z; of G(z) = z + theta with z ~ U(-1, 1) the gradient is -w for each that counts,
+        // so the loss tells which: -mean of the largest quarter of D's logits.
         rig r = make(shift, linear);
         gan_trainer_stats s;
         double favourites = 0, sorted[64], change;

@@ -204,8 +204,8 @@ static void chosen(void)
     memset(&how, 0, sizeof how);
     TEST ("rejection sampling prefers what D prefers: for logits w x of x ~ N(0, 1) the density is tilted by "
           "e^(w x)") {
-        // Accepted with probability sigmoid(F): below the quantile nearly e^(l - gamma), so that with a high quantile
-        // the accepted are N(w, 1) but for the flattened top.
+        // Accepted with probability sigmoid(F): below the quantile nearly e^(l - gamma), so that with a
+        // high quantile the accepted are N(w, 1) but for the flattened top.
         how.rejection = 200, how.rejection_quantile = (gan_real).995;
         mean = mean_sample(1, 3000, &how, &variance);
         CHECK(mean > .8 && mean < 1.1, "mean %g; the tilted density has 1", mean);

@@ -519,9 +519,10 @@ static void everything(gan_trainer_desc *d)
     d->metric = falling_metric, d->metric_every = 1;
 }
 
+static gan_real resumable_data[20 * 2];
 static rig resumable(int kind)
 {
-    static gan_real data[20 * 2];
+    gan_real *data = resumable_data;
     rig r = make(1, mlp_generator, kind == 2 ? normed_critic : mlp_critic, 3);
     int i;
     for (i = 0; i < 40; ++i) data[i] = (gan_real)sin(1.7 * i);
@@ -597,6 +598,31 @@ static void resuming(void)
         same_weights(a.d, b.d);
         gan_destroy(a.ctx);
         gan_destroy(b.ctx);
+    }
+    TEST ("loaded from read-only memory before the trainer is created: the same, everything on") {
+        const char *half = test_path("train_half5.safetensors");
+        rig a = resumable(2), b;
+        unsigned char *memory;
+        size_t n;
+        (void)gan_trainer_run(a.t, 3);
+        CHECK(gan_save(a.ctx, half) == 0, "save");
+        (void)gan_trainer_run(a.t, 3);
+        b = make(1, mlp_generator, normed_critic, 3);
+        memory = read_all(half, &n);
+        CHECK(gan_load_memory(b.ctx, memory, n) == 0, "load: %s", gan_error_message(b.ctx));
+        b.desc = a.desc;
+        b.desc.generator = b.g, b.desc.discriminator = b.d;
+        b.desc.data = gan_dataset_memory(b.ctx, resumable_data, NULL, 20, 1, 2);
+        go(&b);
+        (void)gan_trainer_run(b.t, 3);
+        fine(&b);
+        same_weights(a.g, b.g);
+        same_weights(a.d, b.d);
+        CHECK(a.t->ada[0] == b.t->ada[0] && a.t->best[0] == b.t->best[0] && a.t->best[1] == b.t->best[1],
+              "p %g and %g", (double)a.t->ada[0], (double)b.t->ada[0]);
+        gan_destroy(a.ctx);
+        gan_destroy(b.ctx);
+        free(memory);
     }
     TEST ("right after a load, without a step, the sample is that of the saved run: from the averaged "
           "generator") {
@@ -1089,6 +1115,27 @@ static void safety(void)
         poison_factor = 0;
         (void)gan_trainer_run(r.t, 3);
         CHECK(gan_error(r.ctx) == 0 && gan_trainer_steps(r.t) == 5, "%s", gan_error_message(r.ctx));
+        gan_destroy(r.ctx);
+    }
+    TEST ("with everything on, too: what was extrapolated or accumulated when the NaN came is undone") {
+        rig r = make(1, logging_generator, mlp_critic, 3);
+        copy before, after;
+        int k;
+        everything(&r.desc);
+        r.desc.rollback = 1, r.desc.optimize.steps = 0;
+        poison_factor = 0;
+        go(&r);
+        for (k = 0; k < 4; ++k) {
+            (void)gan_trainer_run(r.t, 2);
+            take_copy(&before, r.g, 0);
+            poison_factor = -1;
+            (void)gan_trainer_step(r.t);
+            poison_factor = 0;
+            CHECK(gan_error(r.ctx) == 0 && gan_trainer_steps(r.t) == 2 * k + 2, "at %d: %s",
+                  (int)gan_trainer_steps(r.t), gan_error_message(r.ctx));
+            take_copy(&after, r.g, 0);
+            CHECK_BYTES(before.v, after.v, before.n * sizeof *before.v, "G");
+        }
         gan_destroy(r.ctx);
     }
     TEST ("a NaN that comes again and again is an error after ten returns to the same copy") {

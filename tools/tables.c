@@ -1,0 +1,53 @@
+// Prints, as Markdown, what gan.h has by its own tables. tools/check_tables holds the README to it.
+#include "gan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+// A cell of names apart by commas.
+static void row(const char *what, int n, const char *const *names)
+{
+    int i;
+    printf("| %s (%d) |", what, n);
+    for (i = 0; i < n; ++i) printf("%s %s", i ? "," : "", names[i]);
+    printf(" |\n");
+}
+
+#define NAME2(id, name) #name,
+#define NAME3(id, name, a) #name,
+#define NAME5(id, name, a, b, c) #name,
+#define NAME7(id, name, a, b, c, d, e) #name,
+#define LISTED(variable, TABLE, NAME) static const char *const variable[] = {TABLE(NAME)};
+LISTED(operations, GAN_OPERATIONS, NAME2)
+LISTED(layers, GAN_LAYERS, NAME2)
+LISTED(blocks, GAN_BLOCKS, NAME2)
+LISTED(inits, GAN_INITS, NAME2)
+LISTED(parametrizations, GAN_PARAMETRIZATIONS, NAME2)
+LISTED(losses, GAN_LOSSES, NAME5)
+LISTED(objectives, GAN_OBJECTIVES, NAME2)
+LISTED(penalties, GAN_PENALTIES, NAME7)
+LISTED(augments, GAN_AUGMENTS, NAME3)
+LISTED(optimizers, GAN_OPTIMIZERS, NAME3)
+LISTED(schedules, GAN_SCHEDULES, NAME2)
+LISTED(games, GAN_GAMES, NAME2)
+LISTED(toys, GAN_TOYS, NAME3)
+#define ROW(what, list) row(what, (int)(sizeof list / sizeof *list), list)
+
+int main(void)
+{
+    puts("| | |\n|---|---|");
+    ROW("Operations, each differentiable again", operations);
+    ROW("Layers", layers);
+    ROW("Blocks", blocks);
+    ROW("Initialisers", inits);
+    ROW("Weights as", parametrizations);
+    ROW("Adversarial losses, each plain, relativistic or relativistic average", losses);
+    ROW("Objectives", objectives);
+    ROW("Penalties and constraints", penalties);
+    ROW("Augmentations, on the tape", augments);
+    ROW("Optimisers", optimizers);
+    ROW("Schedules", schedules);
+    ROW("Games", games);
+    ROW("Toys", toys);
+    return 0;
+}
