@@ -17201,11 +17201,11 @@ static void gan__canvas_segment(gan__canvas *c, double ax, double ay, double bx,
     len = dx * dx + dy * dy;
     slope = fabs(dy) > 1e-9 ? dx / dy : 0;
     reach = fabs(dy) > 1e-9 ? r * sqrt(1 + slope * slope) : fabs(dx) + r; // across, of a row's covered pixels
-    last = (int)ceil(fmax(ay, by) + r);
-    for (y = (int)floor(fmin(ay, by) - r); y <= last; ++y) {
+    last = (int)fmin(ceil(fmax(ay, by) + r), c->bottom - 1);
+    for (y = (int)fmax(floor(fmin(ay, by) - r), c->top); y <= last; ++y) {
         const double middle = ax + (y - ay) * slope;
-        const int end = (int)ceil(fmin(fmax(ax, bx) + r, middle + reach));
-        for (x = (int)floor(fmax(fmin(ax, bx) - r, middle - reach)); x <= end; ++x) {
+        const int end = (int)fmin(ceil(fmin(fmax(ax, bx) + r, middle + reach)), c->right - 1);
+        for (x = (int)fmax(floor(fmax(fmin(ax, bx) - r, middle - reach)), c->left); x <= end; ++x) {
             const double t = len > 0 ? fmin(fmax(((x - ax) * dx + (y - ay) * dy) / len, 0), 1) : 0;
             const double u = x - ax - t * dx, v = y - ay - t * dy;
             gan__canvas_cover(c, x, y, r - sqrt(u * u + v * v));
@@ -17573,8 +17573,8 @@ static gan_series gan__series_sized(const gan_series *s)
 {
     const struct gan__mark_row *row = &gan__marks[s->mark];
     gan_series f = *s;
-    if (!(f.size > 0)) f.size = row->size;
-    if (!(f.alpha > 0)) f.alpha = row->alpha;
+    f.size = f.size > 0 ? fmin(f.size, 1000) : row->size;
+    f.alpha = f.alpha > 0 ? fmin(f.alpha, 1) : row->alpha;
     if (!f.dash) f.dash = row->dash;
     return f;
 }
@@ -17836,23 +17836,22 @@ static void gan__heat_colors(gan_colormap map, int colors[256])
     for (i = 0; i < 256; ++i) colors[i] = gan_colormap_at(map, i / 255.);
 }
 
-// Lines of equal height: a pixel is covered by its distance from one, |h - level| over the slope per pixel.
+// Lines of equal height: a pixel is covered by its distance from the nearest level, |f - level| over the slope
+// per pixel.
 static void gan__heat_contours(gan_plot *p, const gan_axes *a)
 {
     const double w = GAN__MOST(p->right - p->left, 1), h = GAN__MOST(p->bottom - p->top, 1);
-    const double r = .5 * p->c.unit + .5;
-    int x, y, k;
+    const double r = .5 * p->c.unit + .5, step = (a->heat1 - a->heat0) / (a->contours + 1.);
+    int x, y;
     for (y = p->top; y <= p->bottom; ++y)
         for (x = p->left; x <= p->right; ++x) {
-            const double u = (x - p->left) / w, v = (p->bottom - y) / h, f = gan__heat_at(a, u, v);
-            const double dx = (gan__heat_at(a, u + .5 / w, v) - gan__heat_at(a, u - .5 / w, v));
-            const double dy = (gan__heat_at(a, u, v + .5 / h) - gan__heat_at(a, u, v - .5 / h));
-            const double slope = sqrt(dx * dx + dy * dy);
-            if (!gan__finite(f) || !(slope > 1e-9 * fabs(a->heat1 - a->heat0))) continue;
-            for (k = 1; k <= a->contours; ++k)
-                gan__canvas_cover(&p->c, x, y,
-                                  r - fabs(f - a->heat0 - (a->heat1 - a->heat0) * k / (a->contours + 1)) /
-                                          slope);
+            const double u = (x - p->left) / w, v = (p->bottom - y) / h;
+            const double f = (gan__heat_at(a, u, v) - a->heat0) / step; // levels are the whole numbers
+            const double dx = gan__heat_at(a, u + .5 / w, v) - gan__heat_at(a, u - .5 / w, v);
+            const double dy = gan__heat_at(a, u, v + .5 / h) - gan__heat_at(a, u, v - .5 / h);
+            const double slope = sqrt(dx * dx + dy * dy) / fabs(step), level = floor(f + .5);
+            if (gan__finite(f) && level >= 1 && level <= a->contours && slope > 1e-9)
+                gan__canvas_cover(&p->c, x, y, r - fabs(f - level) / slope);
         }
     gan__canvas_ink(&p->c, GAN_BLACK, .55);
 }
@@ -18007,7 +18006,8 @@ static int gan__panel_open(gan_plot *p, int column, int columns, int row, int ro
         if (gan__scale_fit(c->ctx, p, a, 0) || gan__scale_fit(c->ctx, p, a, 1)) return 1;
         gan__ticks_find(ty, &p->y, 36 * u);
         for (i = 0; i < ty->n; ++i) widest = GAN__MOST(widest, gan__ticks_width(ty, i, u));
-        p->left += 8 * u + GAN__MOST(widest, 12 * u) + (a->y_label ? 18 * u : 0);
+        widest = GAN__MOST(widest, gan__text_width(4, u)); // frames of panels above each other are in line
+        p->left += 8 * u + widest + (a->y_label ? 18 * u : 0);
     }
     if (p->right - p->left < 16 * u || p->bottom - p->top < 16 * u) {
         gan__fail(c->ctx, GAN_ERROR_ARGUMENT,
@@ -18389,6 +18389,10 @@ static int gan__sheet_bad(const gan_sheet *s)
     ctx = s->images->ctx;
     if (s->columns < 0 || s->zoom < 0 || s->zoom > 64) {
         gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_sheet: %d columns, zoom %d", s->columns, s->zoom);
+        return 1;
+    }
+    if (s->images->dim[2] > 1 << 20 || s->images->dim[3] > 1 << 20) {
+        gan__fail(ctx, GAN_ERROR_SHAPE, "gan_sheet: %t is too large for one picture", s->images);
         return 1;
     }
     other[0] = s->top, other[1] = s->left;

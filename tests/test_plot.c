@@ -404,6 +404,29 @@ static void test_marks(void)
             CHECK_BYTES(first, q.rgb, sizeof first, "the picture");
         }
     }
+    TEST ("zeros and negatives are gaps on logarithmic axes; absurd sizes and counts are drawn and end") {
+        static const double y[] = {1, 0, -5, 10, 100};
+        gan_plot *p = gan_plot_create(ctx, W, H, 1);
+        picture q = picture_of(p);
+        gan_series s = series(NULL, y, 5, GAN_MARK_LINE, GAN_BLUE);
+        gan_axes a = axes_of(&s, 1);
+        int mark, x;
+        a.y_log = 1;
+        CHECK(gan_plot_panel(p, 0, 1, 0, 1, &a) == GAN_OK && p->y.lo > -.2 && p->y.hi < 2.2, "%g to %g",
+              p->y.lo, p->y.hi);
+        x = (p->left + p->right) / 2;
+        CHECK(count_color(&q, x - 9, p->top, x + 9, p->bottom, GAN_BLUE) == 0, "%s",
+              "a line through the gap");
+        CHECK(count_color(&q, p->right - 60, p->top, p->right, p->bottom, GAN_BLUE) > 20, "%s",
+              "no line after it");
+        a.y_log = 0, a.heat = gan_rand_normal(ctx, 2, 9, 9), a.contours = INT_MAX;
+        for (mark = 0; mark < GAN_MARK_COUNT; ++mark) {
+            s.mark = (gan_mark)mark, s.size = 1e300, s.alpha = 1e300, s.dash = INT_MAX;
+            CHECK(gan_plot_panel(p, 0, 1, 0, 1, &a) == GAN_OK, "%s", gan_error_message(ctx));
+            s.size = s.alpha = nan_value(), s.dash = INT_MIN;
+            CHECK(gan_plot_panel(p, 0, 1, 0, 1, &a) == GAN_OK, "%s", gan_error_message(ctx));
+        }
+    }
     TEST ("every mark has its row: name and function") {
         static const char *const names[] = {
 #define NAME(id, name, size, alpha, dash) #name,
