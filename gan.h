@@ -47,8 +47,8 @@
 //
 //     The facade            >>configuration  >>context  >>tensors  >>operations  >>gradients  >>layers
 //                           >>blocks  >>losses  >>objectives  >>penalties  >>augmentation  >>optimizers
-//                           >>schedules  >>games  >>datasets  >>images  >>checkpoints  >>latents
-//                           >>trainer
+//                           >>schedules  >>games  >>datasets  >>images  >>plots  >>logs  >>reports
+//                           >>checkpoints  >>latents  >>trainer
 //     0  ground             >>base  >>mem  >>err  >>rng  >>par  >>cpu
 //     1  once per ISA       >>vec  >>kern
 //     2  the choice         >>isa
@@ -58,7 +58,8 @@
 //     6                     >>tape
 //     7  learning           >>layer  >>block  >>loss  >>objective  >>penalty  >>augment  >>rule
 //                           >>optim  >>schedule  >>game
-//     8  the world          >>data  >>image  >>ckpt
+//     8  the world          >>data  >>image  >>text  >>canvas  >>plot  >>terminal  >>log  >>report
+//                           >>ckpt
 //     9  the adversary      >>latent  >>play  >>train  >>sample
 //     roof                  >>public
 //
@@ -392,6 +393,13 @@ GAN_API gan_tensor *gan_add_scalar(gan_tensor *x, gan_real s);
 GAN_API gan_tensor *gan_mul_scalar(gan_tensor *x, gan_real s);
 GAN_API gan_tensor *gan_pow_scalar(gan_tensor *x, gan_real p);
 GAN_API gan_tensor *gan_lerp(gan_tensor *a, gan_tensor *b, gan_tensor *w);         // a + w (b - a)
+// spherical: on the arc between a and b, angles theta along the last axis of vectors, sin((1 - t) theta) /
+// sin theta a + sin(t theta) / sin theta b; where they are parallel or opposite as gan_lerp (Shoemake 1985;
+// White 2016)
+GAN_API gan_tensor *gan_slerp(gan_tensor *a, gan_tensor *b, gan_tensor *t);
+// n steps from each row of a (N, L) to that of b, both included: (N n, L), row by row what a strip of images
+// is made of
+GAN_API gan_tensor *gan_latent_path(gan_tensor *a, gan_tensor *b, int n, int spherical);
 GAN_API gan_tensor *gan_softmax(gan_tensor *x, int axis);
 GAN_API gan_tensor *gan_log_softmax(gan_tensor *x, int axis);
 GAN_API gan_tensor *gan_mse_loss(gan_tensor *x, gan_tensor *target);               // mean
@@ -1437,6 +1445,193 @@ GAN_API int gan_image_write_png(gan_tensor *x, int columns, const char *path);
 GAN_API int gan_image_write_bytes(gan_context *ctx, const unsigned char *pixels, int width, int height,
                                   int channels, const char *path);
 
+#endif
+
+// >>plots: pictures of numbers: panels of curves, points, surfaces, samples; tables; terminal views
+//
+// A plot is a canvas with one or more panels; one call draws a panel from one description. What is not finite
+// leaves a gap, what lies outside the ranges is cut off, and no data at all is an empty panel.
+
+// Okabe and Ito 2008: a reader who does not see all colours tells them apart. 0xRRGGBB.
+typedef enum gan_color {
+    GAN_BLUE = 0x0072B2, GAN_VERMILION = 0xD55E00, GAN_GREEN = 0x009E73, GAN_PURPLE = 0xCC79A7,
+    GAN_ORANGE = 0xE69F00, GAN_SKY = 0x56B4E9, GAN_GREY = 0x8A8A8A, GAN_BLACK = 0x1A1A1A
+} gan_color;
+// Paths through OKLab (Ottosson 2020), lightness linear in t:
+//     SEQUENTIAL   L .25 + .68 t, hue 300 - 195 degrees t: violet, blue, green, yellow
+//     DIVERGING    L .96 - .45 |2 t - 1|: blue, white at 1/2, orange
+//     GREY         L t
+#define GAN_COLORMAPS(X) X(SEQUENTIAL, sequential) X(DIVERGING, diverging) X(GREY, grey)
+typedef enum gan_colormap {
+#define GAN__ROW(id, name) GAN_COLORMAP_##id,
+    GAN_COLORMAPS(GAN__ROW)
+#undef GAN__ROW
+    GAN_COLORMAP_COUNT
+} gan_colormap;
+GAN_API int gan_colormap_at(gan_colormap map, double t);    // t 0 .. 1 (clamped) -> 0xRRGGBB; NaN: grey
+GAN_API const char *gan_colormap_name(gan_colormap map);
+
+// How a series is drawn: its row has the defaults of size, alpha and dash. `size` is
+//     LINE        x to x                            the width of the line
+//     STEPS       stays till the next x             the width of the line
+//     POINTS                                        the diameter
+//     BARS        from 0 to y                       the width as a share of their distance
+//     HISTOGRAM   the density of y over the panel   the number of bins
+//     ARROWS      at each point                     the length of the longest
+//     LEVELS      across all at y, or where y is    the width of the line
+//                 NULL upright at x
+#define GAN_MARKS(X)                                                                                         \
+    X(LINE, line, 1.5, 1, 0) X(STEPS, steps, 1.5, 1, 0) X(POINTS, points, 4, 0.7, 0)                         \
+    X(BARS, bars, 0.9, 0.6, 0) X(HISTOGRAM, histogram, 50, 0.6, 0) X(ARROWS, arrows, 24, 1, 0)               \
+    X(LEVELS, levels, 1, 1, 4)
+typedef enum gan_mark {
+#define GAN__ROW(id, name, size, alpha, dash) GAN_MARK_##id,
+    GAN_MARKS(GAN__ROW)
+#undef GAN__ROW
+    GAN_MARK_COUNT
+} gan_mark;
+GAN_API const char *gan_mark_name(gan_mark mark);
+
+typedef struct gan_series {             // zero means the default
+    const char *name;                   // its line in the legend; NULL: none
+    gan_mark mark;
+    const double *x, *y;                // n values each; x NULL: 0, 1, 2 ...
+    int n, stride;                      // stride: doubles from one value to the next; 1
+    gan_tensor *points;                 // instead of x, y, n: (N) or (N, 1) values y, (N, 2) points
+    gan_tensor *arrows;                 // ARROWS: (N, 2), in the units of the axes
+    int color;                          // 0xRRGGBB; 0: the next of the palette
+    double size, alpha;                 // 0: the mark's; alpha is opacity
+    int dash;                           // length of dashes and gaps; 0: the mark's, -1: none
+} gan_series;
+
+typedef struct gan_axes {               // zero means the default
+    const char *title, *x_label, *y_label;
+    const gan_series *series;
+    int count;
+    double x0, x1, y0, y1;              // ranges; two equal numbers: fitted to the data
+    int x_log, y_log;                   // logarithmic axes: values from 0 down are gaps
+    int equal;                          // a unit is as long on both axes
+    // under the series: (R, C) values over the whole panel, row 0 at y0
+    gan_tensor *heat;
+    int heat_cells;                     // each value a cell; 0: at nodes from border to border, bilinear
+    double heat0, heat1;                // the colours' range; equal: the data's
+    gan_colormap map;
+    int contours;                       // so many lines of equal height, evenly within the range
+    gan_tensor *images;                 // instead of axes: (N, C, H, W) as in gan_image_write
+    int columns;                        // of images; 0: as they fill the panel best
+} gan_axes;
+
+typedef struct gan_plot gan_plot;
+// White, width x height pixels; scale 2 (0: 1) is the same picture with all sizes doubled, letters too. It
+// lives until gan_destroy, and a panel clears its place first: make a plot once and draw it as often as you
+// like. NULL on errors.
+GAN_API gan_plot *gan_plot_create(gan_context *ctx, int width, int height, int scale);
+// The panel in `column` of `columns` and `row` of `rows` (each panel may divide the plot in its own way). The
+// legend goes to the corner where it hides least. Returns the error code, as all of these do.
+GAN_API int gan_plot_panel(gan_plot *p, int column, int columns, int row, int rows, const gan_axes *axes);
+// One more series, or a text from (x, y) to the right, in the panel drawn last, in its ranges.
+GAN_API int gan_plot_add(gan_plot *p, const gan_series *series);
+GAN_API int gan_plot_label(gan_plot *p, double x, double y, const char *text, int color);
+// A GAN of points in the plane in one panel: D as the surface (a probability where the loss has them, with
+// the contour where it is 1/2; loss NULL: NON_SATURATING), the data, G's samples, and arrows from the first
+// 128 of them against the gradient of G's loss: where D sends them. real, fake (N, 2) or NULL; axes may be
+// NULL. D is used in GAN_EVAL and the training is not disturbed.
+GAN_API int gan_plot_gan2d(gan_plot *p, int column, int columns, int row, int rows, const gan_axes *axes,
+                           gan_model *d, const gan_loss_desc *loss, gan_tensor *real, gan_tensor *fake);
+GAN_API unsigned char *gan_plot_pixels(gan_plot *p, int *width, int *height);      // RGB, row by row
+#ifndef GAN_NO_STDIO
+GAN_API int gan_plot_write(gan_plot *p, const char *path);      // .png or .ppm, as gan_image_write_bytes
+#endif
+
+// Points (N, 2) as a density (R, C) over the ranges, for gan_axes.heat: a Gaussian of deviation `bandwidth`
+// for each (0: the share of points in each cell), so that it integrates to the share of points inside. Off
+// the tape.
+GAN_API gan_tensor *gan_density(gan_tensor *points, int rows, int columns, double x0, double x1, double y0,
+                                double y1, double bandwidth);
+
+// A table of samples: latent arithmetic (names above the columns), style mixing (sources above and to the
+// left), strips between two latents (gan_latent_path), one row per class ...
+typedef struct gan_sheet {              // zero means: not there
+    gan_tensor *images;                 // (R C, ch, H, W), row by row, as in gan_image_write
+    int columns;                        // C; 0: the smallest square
+    gan_tensor *top, *left;             // (C, ch, H, W), (R, ch, H, W)
+    const char *const *column_names, *const *row_names;        // C, R texts; each may be NULL
+    const char *title;
+    int zoom;                           // a pixel becomes zoom x zoom; 0: so that a picture has 48 or more
+} gan_sheet;
+#ifndef GAN_NO_STDIO
+GAN_API int gan_sheet_write(const gan_sheet *sheet, const char *path);
+#endif
+
+// Text for terminals, into out (always ended by 0, cut between characters). Returns the bytes that the whole
+// text takes, without the 0: more than size - 1 where it was cut. UTF-8, or plain ASCII.
+#define GAN_TERMINALS(X) X(BRAILLE, braille) X(BLOCKS, blocks) X(ASCII, ascii)
+typedef enum gan_terminal {
+#define GAN__ROW(id, name) GAN_TERMINAL_##id,
+    GAN_TERMINALS(GAN__ROW)
+#undef GAN__ROW
+    GAN_TERMINAL_COUNT
+} gan_terminal;
+// A curve of `columns` x `rows` characters (0: 80 x 1), lowest value at the bottom; no newline after the last
+// row.
+GAN_API size_t gan_terminal_series(const gan_series *s, int columns, int rows, gan_terminal kind, char *out,
+                                   size_t size);
+// Images (N, C, H, W), `across` of them beside each other (0: a square), at most `columns` characters wide
+// (0: 80): half blocks in 24-bit colour, or for ASCII a ramp of letters from dark to bright. A newline ends
+// each row.
+GAN_API size_t gan_terminal_images(gan_tensor *x, int across, int columns, gan_terminal kind, char *out,
+                                   size_t size);
+
+// >>logs: what a run says, by step: kept in memory, as CSV, as TensorBoard events
+
+typedef struct gan_logger gan_logger;
+typedef struct gan_logger_desc {        // zero means the default
+    const char *columns;                // "d_loss,g_loss": names; the step comes first by itself
+    const char *csv;                    // a file: header, then a row each, complete after each call
+    const char *tensorboard;            // a folder that exists: gets an events.out.tfevents file
+    const char *sheet;                  // a picture: the images of gan_logger_images, a row each
+    // Of a CSV file that is there the rows up to this step stay and are read; 0 begins a new file.
+    int64_t resume;
+    int rows;                           // rows to reserve memory for at once
+} gan_logger_desc;
+// Files are opened, appended to and closed by each call: there is nothing to close. NULL on errors.
+GAN_API gan_logger *gan_logger_create(gan_context *ctx, const gan_logger_desc *desc);
+// A row: as many doubles (or gan_reals) as there are columns; CSV has the fewest digits that read back as the
+// same double, nan and inf by name. Returns the error code.
+GAN_API int gan_logger_row(gan_logger *log, int64_t step, ...);
+GAN_API int gan_logger_values(gan_logger *log, int64_t step, const double *values);
+// Images (N, C, H, W), always of one shape: a row of the sheet (up to 16 of them; when there are 24 rows
+// every other one goes, the latest stays), a picture of TensorBoard's where stb_image_write.h was included.
+GAN_API int gan_logger_images(gan_logger *log, int64_t step, gan_tensor *x);
+GAN_API int gan_logger_rows(const gan_logger *log);
+GAN_API int gan_logger_columns(const gan_logger *log);                       // the step is column 0
+GAN_API const char *gan_logger_name(const gan_logger *log, int column);
+GAN_API double gan_logger_value(const gan_logger *log, int row, int column);
+// The column of that name by step, as a line: good until the next row. Empty when there is none of that name.
+GAN_API gan_series gan_logger_series(const gan_logger *log, const char *name);
+
+// >>reports: a run as one HTML file that needs no other
+
+typedef struct gan_report {             // zero means: not there
+    const char *title, *summary;
+    const char *const *configuration;   // name, value, name, value ..: configuration_count of them, pairs
+    int configuration_count;
+    const char *const *metrics;         // a table, row by row, the first its header
+    int metrics_count, metrics_columns; // metrics_count: all texts
+    const char *const *diagnosis;       // lines
+    int diagnosis_count;
+    const gan_axes *plots;              // pictures, two in a row
+    int plots_count;
+    gan_logger *log;                    // a curve for each column, and its images
+    gan_tensor *images;                 // (N, C, H, W): samples
+    int images_columns;
+} gan_report;
+#ifndef GAN_NO_STDIO
+// Pictures are PNG, or BMP without stb_image_write.h. Returns the error code.
+GAN_API int gan_report_write(gan_context *ctx, const gan_report *report, const char *path);
+#endif
+
+#ifndef GAN_NO_STDIO
 // >>checkpoints: safetensors; PyTorch reads them
 
 // Every parameter and buffer as "model.name", the state of optimisers ("optimizer.model.name.0"), averages
@@ -7888,6 +8083,72 @@ GAN_API gan_tensor *gan_norm(gan_tensor *x, unsigned axes, int keep)
 }
 
 GAN_API gan_tensor *gan_norm_per_sample(gan_tensor *x) { return gan_norm(gan_flatten(x), GAN_AXIS(1), 0); }
+
+// The angle between rows of a and b, kept as an axis of 1: the unit vectors' chords p = |u - v| and q = |u +
+// v| give 2 atan2(p, q), accurate at all angles (Kahan). That is found off the tape; two steps theta += p
+// cos(theta / 2) - q sin(theta / 2), which is 2 sin of half the error, then give it its first eight
+// derivatives.
+static gan_tensor *gan__angle(gan_tensor *a, gan_tensor *b)
+{
+    const int axis = gan_ndim(a) - 1, axis_b = gan_ndim(b) - 1;
+    gan_tensor *na, *nb, *p, *q, *theta, *zero;
+    size_t i;
+    int k;
+    if (axis < 0 || axis_b < 0) return a->ctx->poison;
+    zero = gan_scalar(a->ctx, 0);
+    na = gan_norm(a, GAN_AXIS(axis), GAN_KEEPDIM);
+    nb = gan_norm(b, GAN_AXIS(axis_b), GAN_KEEPDIM);
+    a = gan_div(a, gan_add(na, gan_eq(na, zero)));
+    b = gan_div(b, gan_add(nb, gan_eq(nb, zero)));
+    q = gan_add(a, b);
+    k = gan_ndim(q) - 1;
+    if (gan__is_poison(q)) return q;
+    p = gan_norm(gan_sub(a, b), GAN_AXIS(k), GAN_KEEPDIM);
+    q = gan_norm(q, GAN_AXIS(k), GAN_KEEPDIM);
+    if (!gan_data(p) || !gan_data(q)) return a->ctx->poison;
+    theta = gan__tensor_new(p->ctx, p->ndim, p->dim);
+    if (gan__is_poison(theta)) return theta;
+    for (i = 0; i < p->size; ++i)
+        theta->data[i] = (gan_real)(2 * atan2((double)p->data[i], (double)q->data[i]));
+    for (k = 0; k < 2; ++k) {
+        gan_tensor *half = gan_mul_scalar(theta, (gan_real)0.5);
+        theta = gan_add(theta, gan_sub(gan_mul(p, gan_cos(half)), gan_mul(q, gan_sin(half))));
+    }
+    return theta;
+}
+
+GAN_API gan_tensor *gan_slerp(gan_tensor *a, gan_tensor *b, gan_tensor *t)
+{
+    gan_tensor *in[3], *bad, *theta, *s, *one, *flat, *u;
+    in[0] = a, in[1] = b, in[2] = t;
+    if (!gan__inputs(GAN_OP_NONE, 3, in, &bad)) return bad;
+    if (!a->ndim || !b->ndim)
+        return gan__fail(a->ctx, GAN_ERROR_SHAPE, "gan_slerp: %t and %t are no vectors", a, b);
+    theta = gan__angle(a, b);
+    one = gan_scalar(a->ctx, 1);
+    s = gan_sin(theta);
+    flat = gan_lt(gan_abs(s), gan_scalar(a->ctx, (gan_real)1e-5)); // 0 and pi: straight on
+    s = gan_where(flat, one, s);
+    u = gan_sub(one, t);
+    a = gan_mul(a, gan_where(flat, u, gan_div(gan_sin(gan_mul(u, theta)), s)));
+    b = gan_mul(b, gan_where(flat, t, gan_div(gan_sin(gan_mul(t, theta)), s)));
+    return gan_add(a, b);
+}
+
+GAN_API gan_tensor *gan_latent_path(gan_tensor *a, gan_tensor *b, int n, int spherical)
+{
+    gan_tensor *in[2], *bad, *t;
+    in[0] = a, in[1] = b;
+    if (!gan__inputs(GAN_OP_NONE, 2, in, &bad)) return bad;
+    if (a->ndim != 2 || b->ndim != 2 || a->dim[0] != b->dim[0] || a->dim[1] != b->dim[1] || n < 1)
+        return gan__fail(a->ctx, GAN_ERROR_SHAPE, "gan_latent_path: %d steps from %t to %t; both are (N, L)",
+                         n, a, b);
+    t = gan_reshape(gan_linspace(a->ctx, 0, 1, n), 2, n, 1);
+    a = gan_reshape(a, 3, in[0]->dim[0], 1, in[0]->dim[1]);
+    b = gan_reshape(b, 3, in[0]->dim[0], 1, in[0]->dim[1]);
+    t = spherical ? gan_slerp(a, b, t) : gan_lerp(a, b, t);
+    return gan_reshape(t, 2, -1, in[0]->dim[1]);
+}
 
 // m + log sum exp(x - m) with m the maximum, a constant as far as the derivative goes
 GAN_API gan_tensor *gan_logsumexp(gan_tensor *x, int axis, int keep)
@@ -15739,6 +16000,17 @@ GAN_API void gan_extrapolate_game(gan_game kind, gan_real strength, int n, gan_o
 // >>data: files, shuffled datasets, IDX, toy distributions; may use floors 0 to 7; tests/test_data.c
 
 #include <limits.h>
+
+// -1 .. 1 to 0 .. 255; NaN, found by its bits because -ffast-math hides it, becomes 0
+static unsigned char gan__data_pixel(gan_real v)
+{
+    const double value = (double)v;
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    if ((bits & 0x7fffffffffffffffu) > 0x7ff0000000000000u) return 0;
+    return (unsigned char)(value <= -1 ? 0 : value >= 1 ? 255 : (int)((value + 1) * 127.5 + .5));
+}
+
 #ifndef GAN_NO_STDIO
 #include <errno.h>
 
@@ -15870,16 +16142,6 @@ static int gan__data_out_close(gan__data_out *o, int durable)
 #endif
     gan__scratch_free(o->ctx, o->temp);
     return o->failed ? GAN_ERROR_FILE : GAN_OK;
-}
-
-// -1 .. 1 to 0 .. 255; NaN, found by its bits because -ffast-math hides it, becomes 0
-static unsigned char gan__data_pixel(gan_real v)
-{
-    const double value = (double)v;
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    if ((bits & 0x7fffffffffffffffu) > 0x7ff0000000000000u) return 0;
-    return (unsigned char)(value <= -1 ? 0 : value >= 1 ? 255 : (int)((value + 1) * 127.5 + .5));
 }
 
 static void gan__data_be32(unsigned char *to, uint32_t v)
@@ -16497,6 +16759,2676 @@ GAN_API int gan_image_write_png(gan_tensor *x, int columns, const char *path)
 }
 
 #endif // GAN_NO_STDIO
+// >>text: doubles as decimal text that reads back exactly, and back; uses data; tests/test_text.c
+//
+// Without printf and strtod, which follow the locale and allocate.
+
+static int gan__finite(double v) // by its bits, so that -ffast-math cannot argue it away
+{
+    uint64_t u;
+    memcpy(&u, &v, sizeof u);
+    return ((u >> 52) & 0x7ff) != 0x7ff;
+}
+
+static int gan__is_nan(double v)
+{
+    uint64_t u;
+    memcpy(&u, &v, sizeof u);
+    return (u & 0x7fffffffffffffffu) > 0x7ff0000000000000u;
+}
+
+static double gan__from_bits(uint64_t u)
+{
+    double v;
+    memcpy(&v, &u, sizeof v);
+    return v;
+}
+
+// A whole number, lowest word first: 2^1077 10^17 and less.
+typedef struct gan__big {
+    uint32_t v[40];
+    int n;
+} gan__big;
+
+static void gan__big_times(gan__big *a, uint32_t m)
+{
+    uint64_t carry = 0;
+    int i;
+    for (i = 0; i < a->n; ++i) {
+        carry += (uint64_t)a->v[i] * m;
+        a->v[i] = (uint32_t)carry;
+        carry >>= 32;
+    }
+    if (carry) a->v[a->n++] = (uint32_t)carry;
+}
+
+static void gan__big_set(gan__big *a, uint64_t v, int shift)
+{
+    memset(a, 0, sizeof *a);
+    a->v[0] = (uint32_t)v;
+    a->v[1] = (uint32_t)(v >> 32);
+    a->n = a->v[1] ? 2 : 1;
+    for (; shift >= 31; shift -= 31) gan__big_times(a, (uint32_t)1 << 31);
+    gan__big_times(a, (uint32_t)1 << shift);
+}
+
+static void gan__big_ten(gan__big *a, int power)
+{
+    for (; power >= 9; power -= 9) gan__big_times(a, 1000000000);
+    for (; power > 0; --power) gan__big_times(a, 10);
+}
+
+static int gan__big_compare(const gan__big *a, const gan__big *b)
+{
+    int i;
+    if (a->n != b->n) return a->n < b->n ? -1 : 1;
+    for (i = a->n - 1; i >= 0; --i)
+        if (a->v[i] != b->v[i]) return a->v[i] < b->v[i] ? -1 : 1;
+    return 0;
+}
+
+// a + sign b, sign 1 or -1; never below zero
+static void gan__big_add(gan__big *a, const gan__big *b, int sign)
+{
+    int64_t carry = 0;
+    int i;
+    for (i = 0; i < a->n || i < b->n; ++i) {
+        carry += (i < a->n ? (int64_t)a->v[i] : 0) + (i < b->n ? sign * (int64_t)b->v[i] : 0);
+        a->v[i] = (uint32_t)carry;
+        carry = carry < 0 ? -1 : carry >> 32;
+    }
+    if (carry > 0) a->v[i++] = (uint32_t)carry;
+    while (i > 1 && !a->v[i - 1]) --i;
+    a->n = i;
+}
+
+// The shortest q with v = q 10^exponent nearer to v > 0 than to any other double, by long division (Steele
+// and White 1990): v = r / s; up / s and down / s are half of the ways to its neighbours.
+static uint64_t gan__shortest(double v, int *exponent)
+{
+    gan__big r, s, up, down, sum;
+    uint64_t bits, f, q = 0;
+    int e, k, digit, low = 0, high = 0, even, edge;
+    memcpy(&bits, &v, sizeof bits);
+    f = bits & 0xfffffffffffffu;
+    e = (int)(bits >> 52 & 2047);
+    edge = e > 1 && f == 0; // the neighbour below is twice as near
+    if (e) f |= (uint64_t)1 << 52;
+    else e = 1;
+    e -= 1075;
+    even = !(f & 1); // then the middle belongs to v
+    gan__big_set(&r, f, 1 + edge + GAN__MOST(e, 0));
+    gan__big_set(&s, 1, 1 + edge + GAN__MOST(-e, 0));
+    gan__big_set(&down, 1, GAN__MOST(e, 0));
+    gan__big_set(&up, 1, GAN__MOST(e, 0) + edge);
+    k = (int)ceil(log10(v) - 1e-10);
+    gan__big_ten(&s, k);
+    gan__big_ten(&r, -k);
+    gan__big_ten(&up, -k);
+    gan__big_ten(&down, -k);
+    sum = r;
+    gan__big_add(&sum, &up, 1);
+    if (gan__big_compare(&sum, &s) >= !even) {
+        gan__big_times(&s, 10);
+        ++k;
+    }
+    while (!low && !high) {
+        gan__big_times(&r, 10);
+        gan__big_times(&up, 10);
+        gan__big_times(&down, 10);
+        for (digit = 0; gan__big_compare(&r, &s) >= 0; ++digit) gan__big_add(&r, &s, -1);
+        sum = r;
+        gan__big_add(&sum, &up, 1);
+        low = gan__big_compare(&r, &down) < even;
+        high = gan__big_compare(&sum, &s) >= !even;
+        q = q * 10 + (uint64_t)digit;
+        --k;
+    }
+    gan__big_times(&r, 2);
+    if (high && (!low || gan__big_compare(&r, &s) >= 0)) ++q;
+    while (q % 10 == 0) {
+        q /= 10;
+        ++k;
+    }
+    *exponent = k;
+    return q;
+}
+
+// q 10^e: plainly from .0001 up to `span` digits before the point, else as 1.5e-7.
+static char *gan__decimal(char *to, uint64_t q, int e, int span)
+{
+    char digits[20];
+    int n = (int)(gan__data_decimal(digits, q) - digits), point = n + e, i;
+    if (!q && e >= 0) point = n = 1, e = 0;
+    if (point > span || point < -3) {
+        while (n > 1 && digits[n - 1] == '0') --n;
+        *to++ = digits[0];
+        if (n > 1) *to++ = '.';
+        for (i = 1; i < n; ++i) *to++ = digits[i];
+        *to++ = 'e';
+        if (point < 1) *to++ = '-';
+        return gan__data_decimal(to, (uint64_t)(point < 1 ? 1 - point : point - 1));
+    }
+    if (point < 1) {
+        *to++ = '0';
+        *to++ = '.';
+    }
+    for (i = GAN__LEAST(point, 0); i < n || i < point; ++i) {
+        if (i > 0 && i == point) *to++ = '.';
+        *to++ = i < 0 || i >= n ? '0' : digits[i];
+    }
+    return to;
+}
+
+enum { GAN__NUMBER = 32 }; // bytes that a number takes at most, its 0 included
+
+// v in at most `most` digits, rounded, or with 0 in as few as read back as v. Returns the end, where a 0
+// stands.
+static char *gan__number(char *to, double v, int most)
+{
+    uint64_t q = 0, rest, bits;
+    int e = 0, n = 0;
+    memcpy(&bits, &v, sizeof bits);
+    if (gan__is_nan(v)) {
+        memcpy(to, "nan", 4);
+        return to + 3;
+    }
+    if (bits >> 63) *to++ = '-';
+    v = fabs(v);
+    if (!gan__finite(v)) {
+        memcpy(to, "inf", 4);
+        return to + 3;
+    }
+    if (v > 0) q = gan__shortest(v, &e);
+    for (rest = q; rest; rest /= 10) ++n;
+    for (; most > 0 && n > most; --n, ++e) {
+        rest = q % 10;
+        q /= 10;
+    }
+    q += rest >= 5;
+    for (; q && q % 10 == 0; ++e) q /= 10;
+    to = gan__decimal(to, q, e, most > 0 ? 6 : 15);
+    *to = 0;
+    return to;
+}
+
+#ifndef GAN_NO_STDIO
+// The number at *text, which moves behind it: exactly what gan__number wrote, else to about 1e-15; NaN when
+// there is none. The double whose shortest text has these digits is near q 10^e.
+static double gan__number_read(const char **text)
+{
+    const char *p = *text;
+    const int minus = *p == '-';
+    uint64_t q = 0, bits, other;
+    int e = 0, digits = 0, point = 0, i;
+    double v;
+    p += minus;
+    if (!strncmp(p, "inf", 3)) {
+        *text = p + 3;
+        return gan__from_bits((minus ? 0xfff0u : 0x7ff0u) * ((uint64_t)1 << 48));
+    }
+    for (; (*p >= '0' && *p <= '9') || (*p == '.' && !point); ++p) {
+        if (*p == '.') {
+            point = 1;
+            continue;
+        }
+        ++digits;
+        if (q < 100000000000000000u) {
+            q = q * 10 + (uint64_t)(*p - '0');
+            e -= point;
+        } else e += !point;
+    }
+    if (!digits) {
+        *text += strncmp(p, "nan", 3) ? 0 : p - *text + 3;
+        return gan__from_bits(0x7ff8u * ((uint64_t)1 << 48));
+    }
+    if (*p == 'e' || *p == 'E') {
+        const char *x = p + 1;
+        const int down = *x == '-';
+        int power = 0;
+        for (x += down || *x == '+'; *x >= '0' && *x <= '9'; p = ++x)
+            if (power < 10000) power = power * 10 + (*x - '0');
+        e += down ? -power : power;
+    }
+    *text = p;
+    while (q && q % 10 == 0) {
+        q /= 10;
+        ++e;
+    }
+    if (!q || e < -400) return minus ? -0. : 0.;
+    if (e > 400) return gan__from_bits((minus ? 0xfff0u : 0x7ff0u) * ((uint64_t)1 << 48));
+    v = e < -290 ? (double)q * pow(10, e + 290) * 1e-290 : (double)q * pow(10, e);
+    memcpy(&bits, &v, sizeof bits);
+    for (i = 0; i < 16; ++i) {
+        int k;
+        other = bits + (uint64_t)(i + 1) / 2 * (i & 1 ? (uint64_t)1 : ~(uint64_t)0);
+        if (other - 1 < 0x7fefffffffffffffu && gan__shortest(gan__from_bits(other), &k) == q && k == e) {
+            v = gan__from_bits(other);
+            break;
+        }
+    }
+    return minus ? -v : v;
+}
+#endif
+
+// >>canvas: RGB bytes, colour maps, letters, smooth strokes, pictures in boxes; uses text;
+// tests/test_canvas.c
+
+static int gan__oklab(double l, double chroma, double degrees)
+{
+    const double a = chroma * cos(degrees * .017453292519943295),
+                 b = chroma * sin(degrees * .017453292519943295);
+    const double p = pow(l + .3963377774 * a + .2158037573 * b, 3);
+    const double q = pow(l - .1055613458 * a - .0638541728 * b, 3);
+    const double r = pow(l - .0894841775 * a - 1.2914855480 * b, 3);
+    double linear[3];
+    int i, rgb = 0;
+    linear[0] = 4.0767416621 * p - 3.3077115913 * q + .2309699292 * r;
+    linear[1] = -1.2684380046 * p + 2.6097574011 * q - .3413193965 * r;
+    linear[2] = -.0041960863 * p - .7034186147 * q + 1.7076147010 * r;
+    for (i = 0; i < 3; ++i) {
+        const double v = fmin(fmax(linear[i], 0), 1);
+        const double s = v <= .0031308 ? 12.92 * v : 1.055 * pow(v, 1 / 2.4) - .055;
+        rgb = rgb << 8 | (int)(255 * s + .5);
+    }
+    return rgb;
+}
+
+static int gan__colormap_sequential(double t)
+{
+    return gan__oklab(.25 + .68 * t, .1 + .07 * t * t, 300 - 195 * t);
+}
+static int gan__colormap_diverging(double t)
+{
+    const double s = fabs(2 * t - 1);
+    return gan__oklab(.96 - .45 * s, .16 * s, t < .5 ? 257 : 48);
+}
+static int gan__colormap_grey(double t) { return gan__oklab(t, 0, 0); }
+
+static const struct gan__colormap {
+    const char *name;
+    int (*at)(double t);
+} gan__colormaps[] = {
+#define GAN__ROW(id, name) {#name, gan__colormap_##name},
+    GAN_COLORMAPS(GAN__ROW)
+#undef GAN__ROW
+};
+
+GAN_API const char *gan_colormap_name(gan_colormap map)
+{
+    return (unsigned)map < GAN_COLORMAP_COUNT ? gan__colormaps[map].name : "unknown";
+}
+
+GAN_API int gan_colormap_at(gan_colormap map, double t)
+{
+    if ((unsigned)map >= GAN_COLORMAP_COUNT || gan__is_nan(t)) return GAN_GREY;
+    return gan__colormaps[map].at(fmin(fmax(t, 0), 1));
+}
+
+// Letters of 5 x 12 pixels, ASCII 32 .. 126: a letter is 12 rows from the top, a row one digit in base 32
+// (0-9, A-V), its bits the pixels. Capitals stand on row 8, small letters reach up to row 3, descenders down
+// to row 11.
+static const char gan__font[] =
+    "000000000000444444044000AAA0000000000AAVAAVAA0004FKKE55U4000PQ2448BJG000CIICCJIID000444000000000"
+    "24888884200084222224800004LE4EL400000044V44000000000000CC4800000V00000000000000CC0001122488GG000"
+    "4AHHHHHA40004CK44444V000EH11248GV000EH11611HE000266AAIV22000VGGU111HE00068GUHHHHE000V11224488000"
+    "EHHHEHHHE000EHHHF112C00000CC000CC00000CC000CC480012484210000000V0V0000000G84248G0000EH1244044000"
+    "EHHNLNGGE00044AAHVHHH000UHHHUHHHU000EHGGGGGHE000UHHHHHHHU000VGGGUGGGV000VGGGUGGGG000EHGGNHHHE000"
+    "HHHHVHHHH000E4444444E0007222222IC000HHIKOKIHH000GGGGGGGGV000HRRLLHHHH000HPPLLLJJH000EHHHHHHHE000"
+    "UHHHUGGGG000EHHHHHLID000UHHHUKIIH000EHGGE11HE000V44444444000HHHHHHHHE000HHHHAAA44000HHHHLLLRH000"
+    "HHAA4AAHH000HHHAA4444000V11248GGV000E88888888E00GG8842211000E22222222E004AH000000000000000000V00"
+    "840000000000000E1FHJD000GGGMPHHPM000000EHGGHE000111DJHHJD000000EHVGHE0006988U8888000000DJHHJD1HE"
+    "GGGMPHHHH000440C4444E0002206222222ICGGGIKOKIH000C4444444E000000QLLLLL000000MPHHHH000000EHHHHE000"
+    "000MPHHPMGGG000DJHHJD111000MPGGGG000000EHC2HE000088U88896000000HHHHJD000000HHAA44000000HHLLLA000"
+    "000HA44AH000000HHHHJD1HE000V248GV0003444C4443000444444444440O4446444O000000DM0000000";
+enum { GAN__LETTER = 6, GAN__LETTER_ROWS = 12, GAN__LETTER_CAP = 9 }; // distance, height, that of capitals
+
+static int gan__font_row(char letter, int row)
+{
+    const int k = letter > 31 && letter < 127 ? letter - 32 : '?' - 32;
+    const char digit = gan__font[k * GAN__LETTER_ROWS + row];
+    return digit <= '9' ? digit - '0' : digit - 'A' + 10;
+}
+
+// Whole numbers are the centres of pixels. A stroke is first gathered in `mask`, how much of each pixel it
+// covers, and then inked in one go: where its pieces meet nothing is painted twice.
+typedef struct gan__canvas {
+    gan_context *ctx;
+    int w, h, unit;               // unit: pixels that a size of 1 has
+    unsigned char *rgb, *mask;    // mask is 0 between strokes
+    int left, top, right, bottom; // the clip, right and bottom outside
+    int x0, y0, x1, y1;           // what of the mask was touched
+} gan__canvas;
+
+static void gan__canvas_clip(gan__canvas *c, int left, int top, int right, int bottom)
+{
+    c->left = GAN__MOST(left, 0);
+    c->top = GAN__MOST(top, 0);
+    c->right = GAN__LEAST(right, c->w);
+    c->bottom = GAN__LEAST(bottom, c->h);
+    c->x0 = c->y0 = INT_MAX;
+    c->x1 = c->y1 = INT_MIN;
+}
+
+// Over caller's memory of 4 w h bytes.
+static void gan__canvas_over(gan__canvas *c, gan_context *ctx, unsigned char *bytes, int w, int h, int unit)
+{
+    const size_t n = (size_t)w * (size_t)h;
+    c->ctx = ctx;
+    c->w = w;
+    c->h = h;
+    c->unit = unit;
+    c->rgb = bytes;
+    c->mask = bytes + 3 * n;
+    memset(c->rgb, 255, 3 * n);
+    memset(c->mask, 0, n);
+    gan__canvas_clip(c, 0, 0, w, h);
+}
+
+// 4 w h, or 0 when no picture can be so large
+static size_t gan__canvas_bytes(int w, int h)
+{
+    size_t n;
+    if (w < 1 || h < 1 || gan__mul_size((size_t)w, (size_t)h, &n) || n > (size_t)INT_MAX / 16) return 0;
+    return 4 * n;
+}
+
+static void gan__canvas_blend(gan__canvas *c, int x, int y, int color, double cover)
+{
+    unsigned char *at = c->rgb + 3 * ((size_t)y * (size_t)c->w + (size_t)x);
+    int i;
+    for (i = 0; i < 3; ++i)
+        at[i] = (unsigned char)(at[i] + cover * ((color >> (16 - 8 * i) & 255) - at[i]) + .5);
+}
+
+static void gan__canvas_fill(gan__canvas *c, int left, int top, int right, int bottom, int color,
+                             double alpha)
+{
+    int x, y;
+    for (y = GAN__MOST(top, c->top); y < bottom && y < c->bottom; ++y)
+        for (x = GAN__MOST(left, c->left); x < right && x < c->right; ++x)
+            gan__canvas_blend(c, x, y, color, alpha);
+}
+
+static void gan__canvas_cover(gan__canvas *c, int x, int y, double cover)
+{
+    unsigned char *at, v;
+    if (x < c->left || x >= c->right || y < c->top || y >= c->bottom || !(cover > 0)) return;
+    at = c->mask + (size_t)y * (size_t)c->w + (size_t)x;
+    v = (unsigned char)(255 * GAN__LEAST(cover, 1) + .5);
+    if (v > *at) *at = v;
+    c->x0 = GAN__LEAST(c->x0, x);
+    c->x1 = GAN__MOST(c->x1, x);
+    c->y0 = GAN__LEAST(c->y0, y);
+    c->y1 = GAN__MOST(c->y1, y);
+}
+
+static void gan__canvas_ink(gan__canvas *c, int color, double alpha)
+{
+    int x, y;
+    for (y = c->y0; y <= c->y1; ++y)
+        for (x = c->x0; x <= c->x1; ++x) {
+            unsigned char *m = c->mask + (size_t)y * (size_t)c->w + (size_t)x;
+            if (*m) gan__canvas_blend(c, x, y, color, alpha * *m / 255);
+            *m = 0;
+        }
+    gan__canvas_clip(c, c->left, c->top, c->right, c->bottom);
+}
+
+// One end of a segment's part within lo .. hi in a coordinate that goes from a by d (Liang and Barsky 1984).
+static int gan__canvas_within(double a, double d, double lo, double hi, double *t0, double *t1)
+{
+    double p, q;
+    if (d == 0) return a >= lo && a <= hi;
+    p = (lo - a) / d;
+    q = (hi - a) / d;
+    *t0 = fmax(*t0, fmin(p, q));
+    *t1 = fmin(*t1, fmax(p, q));
+    return *t0 <= *t1;
+}
+
+// A line with round ends: a pixel is covered by its distance from it.
+static void gan__canvas_segment(gan__canvas *c, double ax, double ay, double bx, double by, double width)
+{
+    const double r = width / 2 + .5;
+    double dx = bx - ax, dy = by - ay, t0 = 0, t1 = 1, len, slope, reach;
+    int x, y, last;
+    if (!gan__canvas_within(ax, dx, c->left - r, c->right + r, &t0, &t1) ||
+        !gan__canvas_within(ay, dy, c->top - r, c->bottom + r, &t0, &t1))
+        return;
+    bx = ax + t1 * dx, by = ay + t1 * dy;
+    ax += t0 * dx, ay += t0 * dy;
+    dx = bx - ax, dy = by - ay;
+    len = dx * dx + dy * dy;
+    slope = fabs(dy) > 1e-9 ? dx / dy : 0;
+    reach = fabs(dy) > 1e-9 ? r * sqrt(1 + slope * slope) : fabs(dx) + r; // across, of a row's covered pixels
+    last = (int)fmin(ceil(fmax(ay, by) + r), c->bottom - 1);
+    for (y = (int)fmax(floor(fmin(ay, by) - r), c->top); y <= last; ++y) {
+        const double middle = ax + (y - ay) * slope;
+        const int end = (int)fmin(ceil(fmin(fmax(ax, bx) + r, middle + reach)), c->right - 1);
+        for (x = (int)fmax(floor(fmax(fmin(ax, bx) - r, middle - reach)), c->left); x <= end; ++x) {
+            const double t = len > 0 ? fmin(fmax(((x - ax) * dx + (y - ay) * dy) / len, 0), 1) : 0;
+            const double u = x - ax - t * dx, v = y - ay - t * dy;
+            gan__canvas_cover(c, x, y, r - sqrt(u * u + v * v));
+        }
+    }
+}
+
+// left .. right and top .. bottom in fractions of pixels
+static void gan__canvas_box(gan__canvas *c, double left, double top, double right, double bottom)
+{
+    int x, y;
+    left = fmax(left, c->left - 1), right = fmin(right, c->right + 1);
+    top = fmax(top, c->top - 1), bottom = fmin(bottom, c->bottom + 1);
+    for (y = (int)floor(top); y <= (int)ceil(bottom); ++y)
+        for (x = (int)floor(left); x <= (int)ceil(right); ++x) {
+            const double u = fmin(right, x + .5) - fmax(left, x - .5),
+                         v = fmin(bottom, y + .5) - fmax(top, y - .5);
+            gan__canvas_cover(c, x, y, u > 0 && v > 0 ? u * v : 0);
+        }
+}
+
+// Letters of `unit` times their size from (x, y), their top left, to the right, or turned, upwards.
+static void gan__canvas_text(gan__canvas *c, int x, int y, const char *text, int n, int color, int unit,
+                             int turned)
+{
+    int i, row, bit;
+    for (i = 0; i < n; ++i)
+        for (row = 0; row < GAN__LETTER_ROWS; ++row)
+            for (bit = 0; bit < 5; ++bit) {
+                const int along = unit * (GAN__LETTER * i + bit), down = unit * row;
+                const int left = turned ? x + down : x + along,
+                          top = turned ? y - along - unit + 1 : y + down;
+                if (gan__font_row(text[i], row) >> (4 - bit) & 1)
+                    gan__canvas_fill(c, left, top, left + unit, top + unit, color, 1);
+            }
+}
+
+static int gan__text_width(int letters, int unit)
+{
+    return letters > 0 ? unit * (GAN__LETTER * letters - 1) : 0;
+}
+
+// As much of a text as fits into `width` pixels, in letters.
+static int gan__text_fit(const char *text, int width, int unit)
+{
+    int n = text ? (int)GAN__LEAST(strlen(text), (size_t)4096) : 0;
+    while (n > 0 && gan__text_width(n, unit) > width) --n;
+    return n;
+}
+
+// The text around x, its top at y, as much of it as fits into `width`.
+static void gan__canvas_centred(gan__canvas *c, int x, int y, const char *text, int width, int color)
+{
+    const int n = gan__text_fit(text, width, c->unit);
+    gan__canvas_text(c, x - gan__text_width(n, c->unit) / 2, y, text, n, color, c->unit, 0);
+}
+
+// The mean colour of picture i of x in cell (column, row) of columns x rows over it.
+static int gan__picture_cell(const gan_tensor *x, int i, int column, int columns, int row, int rows)
+{
+    const int h = x->dim[2], w = x->dim[3];
+    const int x0 = (int)((int64_t)column * w / columns), y0 = (int)((int64_t)row * h / rows);
+    const int x1 = GAN__MOST((int)((int64_t)(column + 1) * w / columns), x0 + 1);
+    const int y1 = GAN__MOST((int)((int64_t)(row + 1) * h / rows), y0 + 1);
+    const int area = (x1 - x0) * (y1 - y0);
+    int k, u, v, rgb = 0;
+    for (k = 0; k < 3; ++k) {
+        const gan_real *plane = x->data + ((size_t)i * (size_t)x->dim[1] + (size_t)(x->dim[1] == 1 ? 0 : k)) *
+                                              (size_t)h * (size_t)w;
+        int64_t sum = 0;
+        for (v = y0; v < y1; ++v)
+            for (u = x0; u < x1; ++u) sum += gan__data_pixel(plane[(size_t)v * (size_t)w + (size_t)u]);
+        rgb = rgb << 8 | (int)((sum + area / 2) / area);
+    }
+    return rgb;
+}
+
+static void gan__canvas_picture(gan__canvas *c, const gan_tensor *x, int i, int left, int top, int w, int h)
+{
+    int u, v;
+    for (v = GAN__MOST(0, c->top - top); v < h && top + v < c->bottom; ++v)
+        for (u = GAN__MOST(0, c->left - left); u < w && left + u < c->right; ++u)
+            gan__canvas_blend(c, left + u, top + v, gan__picture_cell(x, i, u, w, v, h), 1);
+}
+
+// Whether x can be shown as pictures; else the error is set.
+static int gan__pictures_fit(gan_tensor *x, const char *who)
+{
+    gan_tensor *bad;
+    if (!gan__inputs(GAN_OP_NONE, 1, &x, &bad)) return 0;
+    if (x->ndim == 4 && (x->dim[1] == 1 || x->dim[1] == 3) && x->size > 0) return 1;
+    gan__fail(x->ctx, GAN_ERROR_SHAPE, "%s takes images (N, C, H, W) with 1 or 3 channels, not %t", who, x);
+    return 0;
+}
+
+// >>plot: panels of axes, marks, surfaces, pictures; a GAN in the plane; tables; uses canvas;
+// tests/test_plot.c
+
+enum { GAN__PLOT_GRID = 0xE9E9E9, GAN__PLOT_TICKS = 32, GAN__PLOT_BINS = 512 };
+
+typedef struct gan__scale {
+    double lo, hi; // in decades where log
+    int log;
+    double from, to; // their pixels
+} gan__scale;
+
+struct gan_plot {
+    gan__canvas c;
+    gan__scale x, y;
+    int left, top, right, bottom; // of the panel drawn last, inside its axes, right and bottom included
+    int open, colors;             // whether there is one; palette colours used in it
+};
+
+static const int gan__palette[] = {GAN_BLUE,   GAN_VERMILION, GAN_GREEN, GAN_PURPLE,
+                                   GAN_ORANGE, GAN_SKY,       GAN_BLACK};
+
+static double gan__scale_unit(const gan__scale *a, double v)
+{
+    return a->log ? (v > 0 ? log10(v) : -HUGE_VAL) : v;
+}
+
+// The pixel of a value; 0 when there is none. Far out is cut off where no picture reaches.
+static int gan__scale_pixel(const gan__scale *a, double v, double *pixel)
+{
+    const double far_out = 1e7;
+    v = gan__scale_unit(a, v);
+    if (!gan__finite(v)) return 0;
+    v = a->from + (v / 2 - a->lo / 2) / (a->hi / 2 - a->lo / 2) * (a->to - a->from);
+    *pixel = fmin(fmax(v, -far_out), far_out);
+    return !gan__is_nan(v);
+}
+
+static double gan__scale_value(const gan__scale *a, double pixel)
+{
+    const double v = a->lo + (pixel - a->from) / (a->to - a->from) * (a->hi - a->lo);
+    return a->log ? pow(10, v) : v;
+}
+
+static int gan__plot_pixel(const gan_plot *p, double x, double y, double *px, double *py)
+{
+    return gan__scale_pixel(&p->x, x, px) && gan__scale_pixel(&p->y, y, py);
+}
+
+// Series: so many points, and point i; NaN where there is none.
+
+static int gan__series_count(const gan_series *s)
+{
+    if (s->points) return s->points->dim[0];
+    return s->n > 0 && (s->y || s->x) ? s->n : 0;
+}
+
+static void gan__series_at(const gan_series *s, int i, double *x, double *y)
+{
+    const size_t k = (size_t)i * (size_t)(s->stride > 1 ? s->stride : 1);
+    if (s->points) {
+        const int two = s->points->ndim == 2 && s->points->dim[1] == 2;
+        *x = two ? (double)s->points->data[2 * i] : i;
+        *y = (double)s->points->data[two ? 2 * i + 1 : i];
+        return;
+    }
+    *x = s->x ? s->x[k] : i;
+    *y = s->y ? s->y[k] : gan__from_bits(0x7ff8u * ((uint64_t)1 << 48));
+}
+
+// Checks what a series points to: 1, with the error set, when it does not fit.
+static int gan__series_bad(gan_context *ctx, const gan_series *s)
+{
+    gan_tensor *in[2], *bad;
+    const int n = s->arrows ? 2 : 1;
+    in[0] = s->points;
+    in[1] = s->arrows;
+    if ((unsigned)s->mark >= GAN_MARK_COUNT) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "plot: mark %d does not exist", (int)s->mark);
+        return 1;
+    }
+    if (s->n < 0 || s->stride < 0) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "plot: a series of %d values with stride %d", s->n, s->stride);
+        return 1;
+    }
+    if (s->points && !gan__inputs(GAN_OP_NONE, n, in, &bad)) return 1;
+    if (s->points && s->points->ctx == ctx &&
+        (s->points->ndim == 1 || (s->points->ndim == 2 && s->points->dim[1] < 3)) &&
+        (!s->arrows ||
+         (s->arrows->ndim == 2 && s->arrows->dim[1] == 2 && s->arrows->dim[0] == s->points->dim[0])))
+        return 0;
+    if (!s->points && !s->arrows) return 0;
+    gan__fail(ctx, GAN_ERROR_SHAPE,
+              "plot: points are (N), (N, 1) or (N, 2), their arrows (N, 2), of the plot's context");
+    return 1;
+}
+
+// Marks: a function each, which gathers the series in the mask or inks it. size, alpha and colour are filled
+// in.
+
+static void gan__mark_piece(gan_plot *p, const gan_series *s, double ax, double ay, double bx, double by,
+                            double *along)
+{
+    const double width = s->size * p->c.unit, dash = s->dash * p->c.unit;
+    const double len = sqrt((bx - ax) * (bx - ax) + (by - ay) * (by - ay));
+    double at = 0, next;
+    if (!(dash > 0) || len > 1e5) {
+        gan__canvas_segment(&p->c, ax, ay, bx, by, width);
+        return;
+    }
+    for (; at < len; at = next) {
+        const double phase = fmod(*along + at, 2 * dash);
+        next = fmin(len, at + (phase < dash ? dash - phase : 2 * dash - phase) + 1e-6);
+        if (phase < dash)
+            gan__canvas_segment(&p->c, ax + (bx - ax) * at / len, ay + (by - ay) * at / len,
+                                ax + (bx - ax) * next / len, ay + (by - ay) * next / len, width);
+    }
+    *along += len;
+}
+
+static void gan__mark_path(gan_plot *p, const gan_series *s, int steps)
+{
+    double ax = 0, ay = 0, bx, by, x, y, along = 0;
+    int i, last = 0;
+    for (i = 0; i < gan__series_count(s); ++i) {
+        const int here = (gan__series_at(s, i, &x, &y), gan__plot_pixel(p, x, y, &bx, &by));
+        if (here && last) {
+            if (steps) gan__mark_piece(p, s, ax, ay, bx, ay, &along);
+            gan__mark_piece(p, s, steps ? bx : ax, ay, bx, by, &along);
+        } else if (here)
+            gan__canvas_segment(&p->c, bx, by, bx, by, s->size * p->c.unit); // one alone is a dot
+        last = here;
+        if (here) ax = bx, ay = by;
+    }
+}
+
+static void gan__mark_line(gan_plot *p, const gan_series *s) { gan__mark_path(p, s, 0); }
+static void gan__mark_steps(gan_plot *p, const gan_series *s) { gan__mark_path(p, s, 1); }
+
+static void gan__mark_points(gan_plot *p, const gan_series *s)
+{
+    double x, y, px, py;
+    int i;
+    for (i = 0; i < gan__series_count(s); ++i) {
+        gan__series_at(s, i, &x, &y);
+        if (!gan__plot_pixel(p, x, y, &px, &py)) continue;
+        gan__canvas_segment(&p->c, px, py, px, py, s->size * p->c.unit);
+        if (s->alpha < 1) gan__canvas_ink(&p->c, s->color, s->alpha); // where they crowd it grows dark
+    }
+}
+
+// From x0 to x1 and 0 (on a logarithmic axis its end) to y.
+static void gan__mark_box(gan_plot *p, double x0, double x1, double y)
+{
+    double left, right, top, base;
+    if (!gan__plot_pixel(p, x0, y, &left, &top) || !gan__scale_pixel(&p->x, x1, &right)) return;
+    if (!gan__scale_pixel(&p->y, 0, &base)) base = p->y.from;
+    gan__canvas_box(&p->c, fmin(left, right), fmin(top, base), fmax(left, right), fmax(top, base));
+}
+
+// The distance of bars: the least between neighbours, 1 for one bar.
+static double gan__mark_distance(const gan_series *s)
+{
+    double last = 0, x, y, least = HUGE_VAL;
+    int i;
+    for (i = 0; i < gan__series_count(s); ++i) {
+        gan__series_at(s, i, &x, &y);
+        if (i && fabs(x - last) > 0) least = fmin(least, fabs(x - last));
+        last = x;
+    }
+    return gan__finite(least) ? least : 1;
+}
+
+static void gan__mark_bars(gan_plot *p, const gan_series *s)
+{
+    const double half = gan__mark_distance(s) * s->size / 2;
+    double x, y;
+    int i;
+    for (i = 0; i < gan__series_count(s); ++i) {
+        gan__series_at(s, i, &x, &y);
+        gan__mark_box(p, x - half, x + half, y);
+    }
+}
+
+// Densities of a series' y in its bins over lo .. hi; their number. The whole series integrates to 1.
+static int gan__mark_bins(const gan_series *s, double lo, double hi, double *density)
+{
+    const int bins = (int)fmin(fmax(s->size, 1), GAN__PLOT_BINS), n = gan__series_count(s);
+    double x, y;
+    int i, all = 0;
+    for (i = 0; i < bins; ++i) density[i] = 0;
+    for (i = 0; i < n; ++i) {
+        gan__series_at(s, i, &x, &y);
+        if (!gan__finite(y)) continue;
+        ++all;
+        if (y >= lo && y <= hi) ++density[GAN__LEAST((int)((y - lo) / (hi - lo) * bins), bins - 1)];
+    }
+    for (i = 0; i < bins; ++i) density[i] *= all ? bins / (hi - lo) / all : 0;
+    return bins;
+}
+
+static void gan__mark_histogram(gan_plot *p, const gan_series *s)
+{
+    double density[GAN__PLOT_BINS];
+    const double lo = gan__scale_value(&p->x, p->x.from), hi = gan__scale_value(&p->x, p->x.to);
+    const int bins = gan__mark_bins(s, lo, hi, density);
+    int i;
+    for (i = 0; i < bins; ++i)
+        if (density[i] > 0)
+            gan__mark_box(p, lo + (hi - lo) * i / bins, lo + (hi - lo) * (i + 1) / bins, density[i]);
+}
+
+static void gan__mark_arrow(gan_plot *p, double ax, double ay, double dx, double dy, double width)
+{
+    const double len = sqrt(dx * dx + dy * dy), head = fmin(len, 2.5 * p->c.unit + .25 * len) / len;
+    const double bx = ax + dx, by = ay + dy;
+    gan__canvas_segment(&p->c, ax, ay, bx, by, width);
+    gan__canvas_segment(&p->c, bx, by, bx - head * (dx + .5 * dy), by - head * (dy - .5 * dx), width);
+    gan__canvas_segment(&p->c, bx, by, bx - head * (dx - .5 * dy), by - head * (dy + .5 * dx), width);
+}
+
+static void gan__mark_arrows(gan_plot *p, const gan_series *s)
+{
+    const double per_x = (p->x.to - p->x.from) / (p->x.hi - p->x.lo);
+    const double per_y = (p->y.to - p->y.from) / (p->y.hi - p->y.lo);
+    double x, y, px, py, longest = 0;
+    int i, pass;
+    if (!s->arrows) return;
+    for (pass = 0; pass < 2; ++pass)
+        for (i = 0; i < gan__series_count(s); ++i) {
+            const double dx = (double)s->arrows->data[2 * i] * per_x,
+                         dy = (double)s->arrows->data[2 * i + 1] * per_y;
+            const double len = sqrt(dx * dx + dy * dy), k = s->size * p->c.unit / longest;
+            gan__series_at(s, i, &x, &y);
+            if (!gan__finite(len) || !gan__plot_pixel(p, x, y, &px, &py)) continue;
+            if (!pass) longest = fmax(longest, len);
+            else if (len * k >= 1) gan__mark_arrow(p, px, py, dx * k, dy * k, 1.2 * p->c.unit);
+        }
+}
+
+static void gan__mark_levels(gan_plot *p, const gan_series *s)
+{
+    double x, y, at, along = 0;
+    int i;
+    for (i = 0; i < gan__series_count(s); ++i) {
+        gan__series_at(s, i, &x, &y);
+        along = 0;
+        if (gan__scale_pixel(&p->y, y, &at)) gan__mark_piece(p, s, p->left, at, p->right, at, &along);
+        else if (!s->y && !s->points && gan__scale_pixel(&p->x, x, &at))
+            gan__mark_piece(p, s, at, p->bottom, at, p->top, &along);
+    }
+}
+
+static const struct gan__mark_row {
+    const char *name;
+    void (*draw)(gan_plot *p, const gan_series *s);
+    double size, alpha;
+    int dash;
+} gan__marks[] = {
+#define GAN__ROW(id, name, size, alpha, dash) {#name, gan__mark_##name, size, alpha, dash},
+    GAN_MARKS(GAN__ROW)
+#undef GAN__ROW
+};
+
+GAN_API const char *gan_mark_name(gan_mark mark)
+{
+    return (unsigned)mark < GAN_MARK_COUNT ? gan__marks[mark].name : "unknown";
+}
+
+static gan_series gan__series_sized(const gan_series *s)
+{
+    const struct gan__mark_row *row = &gan__marks[s->mark];
+    gan_series f = *s;
+    f.size = f.size > 0 ? fmin(f.size, 1000) : row->size;
+    f.alpha = f.alpha > 0 ? fmin(f.alpha, 1) : row->alpha;
+    if (!f.dash) f.dash = row->dash;
+    return f;
+}
+
+static gan_series gan__series_filled(gan_plot *p, const gan_series *s)
+{
+    const int colors = (int)(sizeof gan__palette / sizeof gan__palette[0]);
+    gan_series f = gan__series_sized(s);
+    if (!f.color) f.color = gan__palette[p->colors++ % colors];
+    return f;
+}
+
+static void gan__series_draw(gan_plot *p, const gan_series *filled)
+{
+    gan__marks[filled->mark].draw(p, filled);
+    gan__canvas_ink(&p->c, filled->color, filled->alpha);
+}
+
+// Ranges
+
+typedef struct gan__range {
+    double lo, hi;
+} gan__range;
+
+static void gan__range_take(gan__range *r, const gan__scale *a, double v)
+{
+    v = gan__scale_unit(a, v);
+    if (!gan__finite(v)) return;
+    r->lo = fmin(r->lo, v);
+    r->hi = fmax(r->hi, v);
+}
+
+// What a series needs of one axis, given x's when it is y's turn.
+static void gan__range_series(gan__range *r, const gan__scale *x, const gan__scale *y, const gan_series *s,
+                              int turn)
+{
+    double u, v, density[GAN__PLOT_BINS];
+    const double half = s->mark == GAN_MARK_BARS ? gan__mark_distance(s) / 2 : 0;
+    const int level = s->mark == GAN_MARK_LEVELS, upright = level && !s->y && !s->points;
+    int i;
+    if (turn && s->mark == GAN_MARK_HISTOGRAM) {
+        const double lo = x->log ? pow(10, x->lo) : x->lo, hi = x->log ? pow(10, x->hi) : x->hi;
+        const gan_series f = gan__series_sized(s);
+        for (i = gan__mark_bins(&f, lo, hi, density); i-- > 0;) gan__range_take(r, y, density[i]);
+    } else
+        for (i = 0; i < gan__series_count(s); ++i) {
+            gan__series_at(s, i, &u, &v);
+            if (!turn && s->mark == GAN_MARK_HISTOGRAM) gan__range_take(r, x, v);
+            else if (!turn && (upright || (!level && !gan__is_nan(v)))) {
+                gan__range_take(r, x, u - half);
+                gan__range_take(r, x, u + half);
+            } else if (turn && (level || (gan__scale_unit(x, u) >= x->lo && gan__scale_unit(x, u) <= x->hi)))
+                gan__range_take(r, y, v);
+        }
+    if (turn && (s->mark == GAN_MARK_BARS || s->mark == GAN_MARK_HISTOGRAM)) gan__range_take(r, y, 0);
+}
+
+// The range of one axis: as given, or fitted, with a margin where points would touch the frame.
+static int gan__scale_fit(gan_context *ctx, gan_plot *p, const gan_axes *a, int turn)
+{
+    gan__scale *axis = turn ? &p->y : &p->x;
+    const double lo = turn ? a->y0 : a->x0, hi = turn ? a->y1 : a->x1;
+    gan__range r = {HUGE_VAL, -HUGE_VAL};
+    double margin = turn ? .05 : 0;
+    int i, bars = 0;
+    axis->log = turn ? a->y_log : a->x_log;
+    if (!gan__finite(lo) || !gan__finite(hi) || lo > hi || (axis->log && lo != hi && !(lo > 0))) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "plot: the %s axis cannot go from %f to %f", turn ? "y" : "x", lo,
+                  hi);
+        return 1;
+    }
+    if (lo != hi) {
+        axis->lo = gan__scale_unit(axis, lo);
+        axis->hi = gan__scale_unit(axis, hi);
+        return 0;
+    }
+    for (i = 0; i < a->count; ++i) {
+        gan__range_series(&r, &p->x, &p->y, &a->series[i], turn);
+        bars |= a->series[i].mark == GAN_MARK_BARS || a->series[i].mark == GAN_MARK_HISTOGRAM;
+        if (a->series[i].mark == GAN_MARK_POINTS || a->series[i].mark == GAN_MARK_ARROWS) margin = .05;
+    }
+    if (r.lo > r.hi) r.lo = 0, r.hi = 1;
+    if (r.hi - r.lo <= 1e-12 * fmax(fabs(r.lo), fabs(r.hi))) {
+        const double around = fmax(fabs(r.lo) * .05, .5);
+        r.lo -= around, r.hi += around;
+    }
+    axis->lo = r.lo - (turn && bars && r.lo == 0 && !axis->log ? 0 : margin * (r.hi - r.lo));
+    axis->hi = r.hi + margin * (r.hi - r.lo);
+    return 0;
+}
+
+// Equal units: the axis that has more pixels for one is given more units.
+static void gan__axes_equal(gan_plot *p)
+{
+    const double per_x = fabs((p->x.to - p->x.from) / (p->x.hi - p->x.lo));
+    const double per_y = fabs((p->y.to - p->y.from) / (p->y.hi - p->y.lo));
+    gan__scale *a = per_x > per_y ? &p->x : &p->y;
+    const double k = fmax(per_x, per_y) / fmin(per_x, per_y), middle = (a->lo + a->hi) / 2;
+    a->lo = middle + k * (a->lo - middle);
+    a->hi = middle + k * (a->hi - middle);
+}
+
+// Ticks at 1, 2 or 5 times a power of ten; on a logarithmic axis at whole decades.
+
+typedef struct gan__ticks {
+    int n, raised;              // raised: the texts are exponents of ten
+    double at[GAN__PLOT_TICKS]; // in the axis's units
+    char text[GAN__PLOT_TICKS][GAN__NUMBER];
+} gan__ticks;
+
+static void gan__ticks_linear(gan__ticks *t, const gan__scale *a, double apart)
+{
+    const double span = a->hi - a->lo, rough = span * apart / fabs(a->to - a->from);
+    int e = (int)floor(log10(rough)), m = 1;
+    double step, k;
+    const double ten = pow(10, e);
+    if (!(rough > 0) || !gan__finite(rough) || !gan__finite(ten) ||
+        fmax(fabs(a->lo), fabs(a->hi)) > 1e15 * rough)
+        return;
+    if (rough > 5 * ten) ++e;
+    else if (rough > ten) m = rough > 2 * ten ? 5 : 2;
+    step = m * pow(10, e);
+    for (k = ceil(a->lo / step - 1e-9); k <= a->hi / step + 1e-9 && t->n < GAN__PLOT_TICKS; ++k) {
+        char *to = t->text[t->n];
+        if (k < 0) *to++ = '-';
+        *gan__decimal(to, (uint64_t)(fabs(k) * m), e, 5) = 0;
+        t->at[t->n++] = k * step;
+    }
+}
+
+static void gan__ticks_log(gan__ticks *t, const gan__scale *a, double apart)
+{
+    static const int fine[] = {1, 2, 5};
+    const int first = (int)ceil(a->lo - 1e-9), last = (int)floor(a->hi + 1e-9);
+    const int room = (int)(fabs(a->to - a->from) / apart) + 1,
+              every = GAN__MOST((last - first) / room + 1, 1);
+    const int finer = last - first < 2;
+    int k, i;
+    t->raised = last > 4 || first < -3;
+    for (k = first - finer; k <= last; k += every)
+        for (i = 0; i < (finer ? 3 : 1) && t->n < GAN__PLOT_TICKS; ++i) {
+            const double at = k + log10(fine[i]);
+            if (at < a->lo - 1e-9 || at > a->hi + 1e-9) continue;
+            if (finer) t->raised = 0;
+            t->at[t->n] = at;
+            if (t->raised) gan__number(t->text[t->n++], k, 0);
+            else *gan__decimal(t->text[t->n++], (uint64_t)fine[i], k, 5) = 0;
+        }
+}
+
+static void gan__ticks_find(gan__ticks *t, const gan__scale *a, double apart)
+{
+    t->n = t->raised = 0;
+    if (a->log) gan__ticks_log(t, a, apart);
+    else gan__ticks_linear(t, a, apart);
+}
+
+static int gan__ticks_width(const gan__ticks *t, int i, int unit)
+{
+    return gan__text_width((int)strlen(t->text[i]) + 2 * t->raised, unit);
+}
+
+static void gan__ticks_text(gan__canvas *c, const gan__ticks *t, int i, int x, int y)
+{
+    const int n = (int)strlen(t->text[i]);
+    if (t->raised) gan__canvas_text(c, x, y, "10", 2, GAN_BLACK, c->unit, 0);
+    gan__canvas_text(c, x + 2 * t->raised * GAN__LETTER * c->unit, y - 4 * t->raised * c->unit, t->text[i], n,
+                     GAN_BLACK, c->unit, 0);
+}
+
+static void gan__frame(gan__canvas *c, int left, int top, int right, int bottom, int color, int sides)
+{
+    const int u = c->unit;
+    if (sides & 1) gan__canvas_fill(c, left - u, top, left, bottom + u, color, 1);
+    if (sides & 2) gan__canvas_fill(c, left - u, bottom, right + u, bottom + u, color, 1);
+    if (sides & 4) gan__canvas_fill(c, right, top - u, right + u, bottom + u, color, 1);
+    if (sides & 8) gan__canvas_fill(c, left - u, top - u, right + u, top, color, 1);
+}
+
+// Ticks and their numbers along the left (side 0), below (1), or right (2) of left .. right, top .. bottom.
+static void gan__ticks_draw(gan__canvas *c, const gan__scale *a, const gan__ticks *t, const gan_plot *p,
+                            int side, int x)
+{
+    const int u = c->unit, cap = GAN__LETTER_CAP * u;
+    int i;
+    for (i = 0; i < t->n; ++i) {
+        const double at = a->from + (t->at[i] - a->lo) / (a->hi - a->lo) * (a->to - a->from);
+        const int k = (int)floor(at + .5) - u / 2, wide = gan__ticks_width(t, i, u);
+        if (side == 1) {
+            gan__canvas_fill(c, k, p->bottom + 1, k + u, p->bottom + 1 + 4 * u, GAN_BLACK, 1);
+            gan__ticks_text(c, t, i, k - wide / 2, p->bottom + 1 + (7 + 3 * t->raised) * u);
+        } else {
+            gan__canvas_fill(c, side ? x : x - 4 * u, k, side ? x + 4 * u : x, k + u, GAN_BLACK, 1);
+            gan__ticks_text(c, t, i, side ? x + 7 * u : x - 7 * u - wide, k - cap / 2 + u / 2);
+        }
+    }
+}
+
+static void gan__ticks_minor(gan__canvas *c, const gan__scale *a, const gan_plot *p, int side)
+{
+    int k, m;
+    if (!a->log || a->hi - a->lo > 12) return;
+    for (k = (int)floor(a->lo); k <= (int)ceil(a->hi); ++k)
+        for (m = 2; m < 10; ++m) {
+            const double v = k + log10(m);
+            const int u = c->unit,
+                      at = (int)floor(a->from + (v - a->lo) / (a->hi - a->lo) * (a->to - a->from) + .5) -
+                           u / 2;
+            if (v < a->lo || v > a->hi) continue;
+            if (side) gan__canvas_fill(c, at, p->bottom + 1, at + u, p->bottom + 1 + 2 * u, GAN_BLACK, 1);
+            else gan__canvas_fill(c, p->left - 2 * u, at, p->left, at + u, GAN_BLACK, 1);
+        }
+}
+
+// Surfaces
+
+// The value of a surface at (u, v), 0 .. 1 of the panel's width and height from below; NaN outside of
+// numbers.
+static double gan__heat_at(const gan_axes *a, double u, double v)
+{
+    const int rows = a->heat->dim[0], columns = a->heat->dim[1];
+    const gan_real *h = a->heat->data;
+    double x, y;
+    int i, j, below, beside;
+    u = fmin(fmax(u, 0), 1);
+    v = fmin(fmax(v, 0), 1);
+    if (a->heat_cells) {
+        i = GAN__LEAST((int)(v * rows), rows - 1);
+        j = GAN__LEAST((int)(u * columns), columns - 1);
+        return (double)h[(size_t)i * (size_t)columns + (size_t)j];
+    }
+    x = u * (columns - 1), y = v * (rows - 1);
+    j = GAN__LEAST((int)x, GAN__MOST(columns - 2, 0));
+    i = GAN__LEAST((int)y, GAN__MOST(rows - 2, 0));
+    x -= j, y -= i;
+    beside = columns > 1, below = rows > 1 ? columns : 0;
+    h += (size_t)i * (size_t)columns + (size_t)j;
+    return (1 - y) * ((1 - x) * (double)h[0] + x * (double)h[beside]) +
+           y * ((1 - x) * (double)h[below] + x * (double)h[below + beside]);
+}
+
+static void gan__heat_range(gan_axes *a)
+{
+    size_t i;
+    double lo = HUGE_VAL, hi = -HUGE_VAL;
+    if (a->heat0 != a->heat1) return;
+    for (i = 0; i < a->heat->size; ++i) {
+        const double v = (double)a->heat->data[i];
+        if (gan__finite(v)) lo = fmin(lo, v), hi = fmax(hi, v);
+    }
+    if (lo > hi) lo = 0, hi = 1;
+    if (lo == hi) lo -= .5, hi += .5;
+    a->heat0 = lo, a->heat1 = hi;
+}
+
+static void gan__heat_colors(gan_colormap map, int colors[256])
+{
+    int i;
+    for (i = 0; i < 256; ++i) colors[i] = gan_colormap_at(map, i / 255.);
+}
+
+// Lines of equal height: a pixel is covered by its distance from the nearest level, |f - level| over the slope
+// per pixel.
+static void gan__heat_contours(gan_plot *p, const gan_axes *a)
+{
+    const double w = GAN__MOST(p->right - p->left, 1), h = GAN__MOST(p->bottom - p->top, 1);
+    const double r = .5 * p->c.unit + .5, step = (a->heat1 - a->heat0) / (a->contours + 1.);
+    int x, y;
+    for (y = p->top; y <= p->bottom; ++y)
+        for (x = p->left; x <= p->right; ++x) {
+            const double u = (x - p->left) / w, v = (p->bottom - y) / h;
+            const double f = (gan__heat_at(a, u, v) - a->heat0) / step; // levels are the whole numbers
+            const double dx = gan__heat_at(a, u + .5 / w, v) - gan__heat_at(a, u - .5 / w, v);
+            const double dy = gan__heat_at(a, u, v + .5 / h) - gan__heat_at(a, u, v - .5 / h);
+            const double slope = sqrt(dx * dx + dy * dy) / fabs(step), level = floor(f + .5);
+            if (gan__finite(f) && level >= 1 && level <= a->contours && slope > 1e-9)
+                gan__canvas_cover(&p->c, x, y, r - fabs(f - level) / slope);
+        }
+    gan__canvas_ink(&p->c, GAN_BLACK, .55);
+}
+
+static void gan__heat_draw(gan_plot *p, const gan_axes *a)
+{
+    const double w = GAN__MOST(p->right - p->left, 1), h = GAN__MOST(p->bottom - p->top, 1);
+    int x, y, colors[256];
+    gan__heat_colors(a->map, colors);
+    for (y = p->top; y <= p->bottom; ++y)
+        for (x = p->left; x <= p->right; ++x) {
+            const double f = gan__heat_at(a, (x - p->left) / w, (p->bottom - y) / h);
+            const double t = (f - a->heat0) / (a->heat1 - a->heat0);
+            if (gan__finite(t))
+                gan__canvas_blend(&p->c, x, y, colors[(int)(255 * fmin(fmax(t, 0), 1) + .5)], 1);
+        }
+    if (a->contours > 0) gan__heat_contours(p, a);
+}
+
+// The bar of colours with its numbers, to the right of the panel.
+static void gan__heat_bar(gan_plot *p, const gan_axes *a)
+{
+    const int u = p->c.unit, left = p->right + 1 + 10 * u, right = left + 10 * u;
+    gan__ticks ticks;
+    gan__scale axis = p->y;
+    int y, colors[256];
+    axis.log = 0, axis.lo = a->heat0, axis.hi = a->heat1;
+    gan__heat_colors(a->map, colors);
+    for (y = p->top; y <= p->bottom; ++y)
+        gan__canvas_fill(&p->c, left, y, right, y + 1,
+                         colors[255 * (p->bottom - y) / GAN__MOST(p->bottom - p->top, 1)], 1);
+    gan__frame(&p->c, left, p->top, right, p->bottom + 1, GAN_BLACK, 15);
+    gan__ticks_find(&ticks, &axis, 40 * u);
+    gan__ticks_draw(&p->c, &axis, &ticks, p, 2, right + u);
+}
+
+// The legend
+
+// How much of a box lies under what was drawn: pixels that are neither white nor the grid's grey.
+static int gan__legend_hides(const gan__canvas *c, int left, int top, int w, int h)
+{
+    int x, y, n = 0;
+    for (y = top; y < top + h; ++y)
+        for (x = left; x < left + w; ++x) {
+            const unsigned char *at = c->rgb + 3 * ((size_t)y * (size_t)c->w + (size_t)x);
+            n += at[0] != at[1] || at[0] != at[2] || at[0] < (GAN__PLOT_GRID & 255);
+        }
+    return n;
+}
+
+static void gan__legend_sample(gan_plot *p, const gan_series *f, int x, int y)
+{
+    const int u = p->c.unit;
+    gan_series s = *f;
+    double along = 0;
+    if (f->mark == GAN_MARK_BARS || f->mark == GAN_MARK_HISTOGRAM)
+        gan__canvas_box(&p->c, x + 4 * u, y - 4 * u, x + 16 * u, y + 4 * u);
+    else if (f->mark == GAN_MARK_POINTS)
+        gan__canvas_segment(&p->c, x + 10 * u, y, x + 10 * u, y, fmin(fmax(s.size, 4), 9) * u);
+    else if (f->mark == GAN_MARK_ARROWS) gan__mark_arrow(p, x + 2 * u, y, 16 * u, 0, 1.2 * u);
+    else {
+        s.size = fmin(fmax(s.size, 1), 6);
+        gan__mark_piece(p, &s, x, y, x + 20 * u, y, &along);
+    }
+    gan__canvas_ink(&p->c, f->color, fmax(f->alpha, .6));
+}
+
+static void gan__legend_draw(gan_plot *p, const gan_axes *a)
+{
+    const int u = p->c.unit, line = 15 * u, pad = 5 * u, key = 26 * u;
+    const int wide = p->right - p->left + 1, high = p->bottom - p->top + 1;
+    int i, n = 0, letters = 0, w, h, k, left = 0, top = 0, best = INT_MAX;
+    for (i = 0; i < a->count; ++i)
+        if (a->series[i].name) {
+            ++n;
+            letters = GAN__MOST(letters, gan__text_fit(a->series[i].name, wide - key - 4 * pad, u));
+        }
+    w = gan__text_width(letters, u) + key + 2 * pad;
+    h = n * line + pad;
+    if (!n || h + 2 * pad > high || w + 2 * pad > wide) return;
+    for (k = 0; k < 4; ++k) { // top right, top left, bottom right, bottom left
+        const int x = k & 1 ? p->left + pad : p->right + 1 - pad - w;
+        const int y = k & 2 ? p->bottom + 1 - pad - h : p->top + pad;
+        const int hides = gan__legend_hides(&p->c, x, y, w, h);
+        if (hides < best) best = hides, left = x, top = y;
+    }
+    gan__canvas_fill(&p->c, left, top, left + w, top + h, 0xFFFFFF, .88);
+    gan__frame(&p->c, left, top, left + w, top + h, 0xC8C8C8, 15);
+    p->colors = 0;
+    for (i = n = 0; i < a->count; ++i) {
+        const gan_series f = gan__series_filled(p, &a->series[i]);
+        const int y = top + pad + line * n;
+        if (!f.name) continue;
+        gan__legend_sample(p, &f, left + pad, y + 4 * u);
+        gan__canvas_text(&p->c, left + pad + key, y, f.name, gan__text_fit(f.name, wide - key - 4 * pad, u),
+                         GAN_BLACK, u, 0);
+        ++n;
+    }
+}
+
+// Panels
+
+static int gan__axes_bad(gan_context *ctx, const gan_axes *a)
+{
+    gan_tensor *bad, *heat = a->heat;
+    int i;
+    if (a->count < 0 || (a->count > 0 && !a->series)) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "plot: %d series, and series is %s", a->count,
+                  a->series ? "given" : "NULL");
+        return 1;
+    }
+    for (i = 0; i < a->count; ++i)
+        if (gan__series_bad(ctx, &a->series[i])) return 1;
+    if (a->images && !gan__pictures_fit(a->images, "gan_axes.images")) return 1;
+    if (heat && !gan__inputs(GAN_OP_NONE, 1, &heat, &bad)) return 1;
+    if (heat && (heat->ndim != 2 || heat->size == 0)) {
+        gan__fail(ctx, GAN_ERROR_SHAPE, "plot: a surface is (R, C), not %t", heat);
+        return 1;
+    }
+    if ((heat && heat->ctx != ctx) || (a->images && a->images->ctx != ctx) || !gan__finite(a->heat0) ||
+        !gan__finite(a->heat1) || a->columns < 0) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "plot: tensors must be of the plot's context, ranges finite");
+        return 1;
+    }
+    return 0;
+}
+
+// The panel's place is cleared and its axes are laid out; the numbers along y decide how wide its left margin
+// is.
+static int gan__panel_open(gan_plot *p, int column, int columns, int row, int rows, const gan_axes *a,
+                           gan__ticks *tx, gan__ticks *ty)
+{
+    gan__canvas *c = &p->c;
+    const int u = c->unit;
+    int i, left, top, right, bottom, widest = 0;
+    p->open = p->colors = 0;
+    if (columns < 1 || rows < 1 || column < 0 || column >= columns || row < 0 || row >= rows) {
+        gan__fail(c->ctx, GAN_ERROR_ARGUMENT, "plot: there is no panel %d of %d, %d of %d", column, columns,
+                  row, rows);
+        return 1;
+    }
+    left = (int)((int64_t)column * c->w / columns), right = (int)((int64_t)(column + 1) * c->w / columns);
+    top = (int)((int64_t)row * c->h / rows), bottom = (int)((int64_t)(row + 1) * c->h / rows);
+    gan__canvas_clip(c, left, top, right, bottom);
+    gan__canvas_fill(c, left, top, right, bottom, 0xFFFFFF, 1);
+    p->top = top + (a->title ? 28 : 12) * u;
+    p->bottom = bottom - 1 - (a->images ? 10 : a->x_label ? 42 : 26) * u;
+    p->right = right - 1 - (a->heat ? 72 : 16) * u;
+    p->left = left + 10 * u;
+    p->y.from = p->bottom, p->y.to = p->top;
+    if (!a->images) {
+        if (gan__scale_fit(c->ctx, p, a, 0) || gan__scale_fit(c->ctx, p, a, 1)) return 1;
+        gan__ticks_find(ty, &p->y, 36 * u);
+        for (i = 0; i < ty->n; ++i) widest = GAN__MOST(widest, gan__ticks_width(ty, i, u));
+        widest = GAN__MOST(widest, gan__text_width(4, u)); // frames of panels above each other are in line
+        p->left += 8 * u + widest + (a->y_label ? 18 * u : 0);
+    }
+    if (p->right - p->left < 16 * u || p->bottom - p->top < 16 * u) {
+        gan__fail(c->ctx, GAN_ERROR_ARGUMENT,
+                  "plot: a panel of %d x %d pixels is too small for its texts; make the plot larger",
+                  right - left, bottom - top);
+        return 1;
+    }
+    p->x.from = p->left, p->x.to = p->right;
+    if (a->equal && !a->images) gan__axes_equal(p);
+    gan__ticks_find(ty, &p->y, 36 * u);
+    gan__ticks_find(tx, &p->x, a->x_log ? 36 * u : 60 * u);
+    if (a->title)
+        gan__canvas_centred(c, (p->left + p->right) / 2, top + 9 * u, a->title, right - left - 8 * u,
+                            GAN_BLACK);
+    if (a->images) return 0;
+    if (a->x_label)
+        gan__canvas_centred(c, (p->left + p->right) / 2, bottom - 17 * u, a->x_label, right - left - 8 * u,
+                            GAN_BLACK);
+    if (a->y_label) {
+        const int n = gan__text_fit(a->y_label, bottom - top - 8 * u, u), half = gan__text_width(n, u) / 2;
+        const int y = GAN__LEAST((p->top + p->bottom) / 2 + half, bottom - 4 * u);
+        gan__canvas_text(c, left + 7 * u, y, a->y_label, n, GAN_BLACK, u, 1);
+    }
+    p->open = 1;
+    return 0;
+}
+
+// A grid of pictures as large as the panel allows, pixels enlarged by whole numbers where there is room.
+static void gan__panel_images(gan_plot *p, const gan_axes *a)
+{
+    const int n = a->images->dim[0], h = a->images->dim[2], w = a->images->dim[3], gap = p->c.unit;
+    const int wide = p->right - p->left + 1, high = p->bottom - p->top + 1;
+    int columns = a->columns, i, rows, left, top, cw, ch;
+    double k, best = 0;
+    for (i = 1; !a->columns && i <= n; ++i) {
+        k = fmin((double)wide / i / w, (double)high / ((n - 1) / i + 1) / h);
+        if (k > best) best = k, columns = i;
+    }
+    columns = GAN__LEAST(columns, n);
+    rows = (n - 1) / columns + 1;
+    k = fmin((wide + gap - (double)gap * columns) / columns / w,
+             (high + gap - (double)gap * rows) / rows / h);
+    if (k >= 1) k = floor(k);
+    cw = (int)fmax(k * w, 1), ch = (int)fmax(k * h, 1);
+    left = p->left + (wide - columns * (cw + gap) + gap) / 2;
+    top = p->top + (high - rows * (ch + gap) + gap) / 2;
+    for (i = 0; i < n; ++i)
+        gan__canvas_picture(&p->c, a->images, i, left + i % columns * (cw + gap),
+                            top + i / columns * (ch + gap), cw, ch);
+}
+
+static void gan__panel_draw(gan_plot *p, const gan_axes *given, const gan__ticks *tx, const gan__ticks *ty)
+{
+    gan__canvas *c = &p->c;
+    gan_axes a = *given;
+    const int u = c->unit, left = c->left, top = c->top, right = c->right, bottom = c->bottom;
+    int i;
+    if (a.images) {
+        gan__panel_images(p, &a);
+        return;
+    }
+    gan__canvas_clip(c, p->left, p->top, p->right + 1, p->bottom + 1);
+    if (a.heat) {
+        gan__heat_range(&a);
+        gan__heat_draw(p, &a);
+    } else {
+        for (i = 0; i < tx->n; ++i) {
+            const int x = (int)floor(
+                p->x.from + (tx->at[i] - p->x.lo) / (p->x.hi - p->x.lo) * (p->x.to - p->x.from) + .5);
+            gan__canvas_fill(c, x - u / 2, p->top, x - u / 2 + u, p->bottom + 1, GAN__PLOT_GRID, 1);
+        }
+        for (i = 0; i < ty->n; ++i) {
+            const int y = (int)floor(
+                p->y.from + (ty->at[i] - p->y.lo) / (p->y.hi - p->y.lo) * (p->y.to - p->y.from) + .5);
+            gan__canvas_fill(c, p->left, y - u / 2, p->right + 1, y - u / 2 + u, GAN__PLOT_GRID, 1);
+        }
+    }
+    for (i = 0; i < a.count; ++i) {
+        const gan_series f = gan__series_filled(p, &a.series[i]);
+        gan__series_draw(p, &f);
+    }
+    gan__legend_draw(p, &a);
+    gan__canvas_clip(c, left, top, right, bottom);
+    gan__frame(c, p->left, p->top, p->right + 1, p->bottom + 1, GAN_BLACK, a.heat ? 15 : 3);
+    gan__ticks_draw(c, &p->y, ty, p, 0, p->left - u);
+    gan__ticks_draw(c, &p->x, tx, p, 1, 0);
+    gan__ticks_minor(c, &p->x, p, 1);
+    gan__ticks_minor(c, &p->y, p, 0);
+    if (a.heat) gan__heat_bar(p, &a);
+}
+
+GAN_API gan_plot *gan_plot_create(gan_context *ctx, int width, int height, int scale)
+{
+    const size_t bytes = gan__canvas_bytes(width, height);
+    unsigned char *pixels;
+    gan_plot *p;
+    if (!ctx) return NULL;
+    if (!bytes || scale < 0 || scale > 16) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_plot_create: %d x %d pixels at scale %d", width, height,
+                  scale);
+        return NULL;
+    }
+    p = (gan_plot *)gan__persist(ctx, sizeof *p);
+    pixels = p ? (unsigned char *)gan__persist(ctx, bytes) : NULL;
+    if (!pixels) return NULL;
+    gan__canvas_over(&p->c, ctx, pixels, width, height, scale ? scale : 1);
+    return p;
+}
+
+GAN_API int gan_plot_panel(gan_plot *p, int column, int columns, int row, int rows, const gan_axes *axes)
+{
+    gan__ticks tx, ty;
+    gan_axes none;
+    if (!p) return gan_error(NULL);
+    memset(&none, 0, sizeof none);
+    if (!axes) axes = &none;
+    if (gan__axes_bad(p->c.ctx, axes) || gan__panel_open(p, column, columns, row, rows, axes, &tx, &ty))
+        return gan_error(p->c.ctx);
+    gan__panel_draw(p, axes, &tx, &ty);
+    return GAN_OK;
+}
+
+// Whether a panel is there to draw into; the clip is then its inside.
+static int gan__panel_again(gan_plot *p, const char *who)
+{
+    if (!p->open) {
+        gan__fail(p->c.ctx, GAN_ERROR_STATE, "%s: there is no panel with axes yet; gan_plot_panel draws one",
+                  who);
+        return 0;
+    }
+    gan__canvas_clip(&p->c, p->left, p->top, p->right + 1, p->bottom + 1);
+    return 1;
+}
+
+GAN_API int gan_plot_add(gan_plot *p, const gan_series *series)
+{
+    gan_series f;
+    if (!p) return gan_error(NULL);
+    if (!series) gan__fail(p->c.ctx, GAN_ERROR_ARGUMENT, "gan_plot_add: the series is NULL");
+    if (!series || !gan__panel_again(p, "gan_plot_add") || gan__series_bad(p->c.ctx, series))
+        return gan_error(p->c.ctx);
+    f = gan__series_filled(p, series);
+    gan__series_draw(p, &f);
+    return GAN_OK;
+}
+
+GAN_API int gan_plot_label(gan_plot *p, double x, double y, const char *text, int color)
+{
+    double px, py;
+    if (!p) return gan_error(NULL);
+    if (!gan__panel_again(p, "gan_plot_label")) return gan_error(p->c.ctx);
+    if (text && gan__plot_pixel(p, x, y, &px, &py))
+        gan__canvas_text(&p->c, (int)px, (int)py - GAN__LETTER_CAP * p->c.unit / 2, text,
+                         gan__text_fit(text, p->c.right - (int)px, p->c.unit), color ? color : GAN_BLACK,
+                         p->c.unit, 0);
+    return GAN_OK;
+}
+
+GAN_API unsigned char *gan_plot_pixels(gan_plot *p, int *width, int *height)
+{
+    if (width) *width = p ? p->c.w : 0;
+    if (height) *height = p ? p->c.h : 0;
+    return p ? p->c.rgb : NULL;
+}
+
+#ifndef GAN_NO_STDIO
+GAN_API int gan_plot_write(gan_plot *p, const char *path)
+{
+    return p ? gan_image_write_bytes(p->c.ctx, p->c.rgb, p->c.w, p->c.h, 3, path) : gan_error(NULL);
+}
+#endif
+
+// A GAN in the plane
+
+enum { GAN__SURFACE = 96, GAN__SURFACE_ARROWS = 128 }; // nodes along a side, arrows at most
+
+// What D says of points (n, 2), one number each, as it is shown; NULL when it says something else.
+static gan_tensor *gan__surface_scores(gan_model *d, const gan_loss_desc *loss, gan_tensor *points)
+{
+    gan_tensor *y = gan_forward(d, points, NULL);
+    if (gan__is_poison(y)) return NULL;
+    if (y->size != (size_t)points->dim[0]) {
+        gan__fail(y->ctx, GAN_ERROR_SHAPE, "gan_plot_gan2d: D must give one number for each point, not %t",
+                  y);
+        return NULL;
+    }
+    if (gan_loss_is_probability(loss->kind)) y = gan_sigmoid(y);
+    return gan__is_poison(y) || !gan_data(y) ? NULL : y;
+}
+
+// D over the panel, (GAN__SURFACE, GAN__SURFACE)
+static gan_tensor *gan__surface(const gan_plot *p, gan_model *d, const gan_loss_desc *loss)
+{
+    const double n = GAN__SURFACE - 1;
+    int i, j, dim[2];
+    gan_tensor *grid, *y;
+    dim[0] = GAN__SURFACE * GAN__SURFACE, dim[1] = 2;
+    grid = gan_tensor_create(d->ctx, 2, dim);
+    if (gan__is_poison(grid)) return NULL;
+    for (i = 0; i < GAN__SURFACE; ++i)
+        for (j = 0; j < GAN__SURFACE; ++j) {
+            gan_real *at = grid->data + 2 * (GAN__SURFACE * i + j);
+            at[0] = (gan_real)gan__scale_value(&p->x, p->x.from + (p->x.to - p->x.from) * j / n);
+            at[1] = (gan_real)gan__scale_value(&p->y, p->y.from + (p->y.to - p->y.from) * i / n);
+        }
+    y = gan__surface_scores(d, loss, grid);
+    return y ? gan_reshape(y, 2, (int)GAN__SURFACE, (int)GAN__SURFACE) : NULL;
+}
+
+// Minus the gradient of G's loss by the first samples, and those.
+static int gan__surface_arrows(gan_model *d, const gan_loss_desc *loss, gan_tensor *real, gan_tensor *fake,
+                               gan_series *s)
+{
+    gan_tensor *x = gan_slice(gan_detach(fake), 0, 0, GAN__LEAST(fake->dim[0], (int)GAN__SURFACE_ARROWS)),
+               *r = NULL;
+    const int recording = gan_record(d->ctx, 1);
+    x = gan_detach(x);
+    if (real && gan_loss_needs_real(loss)) r = gan_forward(d, gan_detach(real), NULL);
+    s->points = x;
+    s->arrows = gan_neg(gan_grad(gan_loss_g_ex(loss, r, gan_forward(d, x, NULL)), x, 0));
+    gan_record(d->ctx, recording);
+    return gan__is_poison(s->arrows) || !gan_data(s->arrows);
+}
+
+// Fills the panel that stands open: surface, data, samples, arrows.
+static void gan__gan2d_draw(gan_plot *p, gan_axes *a, gan_model *d, const gan_loss_desc *loss,
+                            gan_tensor *real, gan_tensor *fake, const gan__ticks *tx, const gan__ticks *ty)
+{
+    gan_series s[3];
+    int n = 0;
+    memset(s, 0, sizeof s);
+    a->heat = gan__surface(p, d, loss);
+    if (!a->heat) return;
+    a->map = GAN_COLORMAP_DIVERGING;
+    if (gan_loss_is_probability(loss->kind)) {
+        if (a->heat0 == a->heat1) a->heat0 = 0, a->heat1 = 1;
+        if (!a->contours) a->contours = 1;
+    }
+    if (real) s[n].name = "data", s[n].points = real, s[n].color = 0x1B6E3A, s[n++].mark = GAN_MARK_POINTS;
+    if (fake) s[n].name = "G(z)", s[n].points = fake, s[n].color = 0x6A2FA0, s[n++].mark = GAN_MARK_POINTS;
+    if (fake && fake->dim[0] > 0) {
+        if (gan__surface_arrows(d, loss, real, fake, &s[n])) return;
+        s[n].mark = GAN_MARK_ARROWS, s[n++].color = 0x6A2FA0;
+    }
+    a->series = s, a->count = n;
+    gan__panel_draw(p, a, tx, ty);
+}
+
+GAN_API int gan_plot_gan2d(gan_plot *p, int column, int columns, int row, int rows, const gan_axes *axes,
+                           gan_model *d, const gan_loss_desc *loss, gan_tensor *real, gan_tensor *fake)
+{
+    gan_loss_desc plain;
+    gan_series fit[2];
+    gan__ticks tx, ty;
+    gan_context *ctx = p ? p->c.ctx : NULL;
+    gan_axes a;
+    gan_tensor shape;
+    int i;
+    if (!p) return gan_error(NULL);
+    memset(&plain, 0, sizeof plain);
+    memset(fit, 0, sizeof fit);
+    memset(&a, 0, sizeof a);
+    if (axes) a = *axes;
+    fit[0].points = real, fit[1].points = fake;
+    fit[0].mark = fit[1].mark = GAN_MARK_POINTS;
+    a.series = fit, a.count = 2, a.equal = !a.x_log && !a.y_log, a.heat = a.images = NULL;
+    if (!d || d->ctx != ctx)
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_plot_gan2d: D is NULL, or of another context");
+    if (!d || d->ctx != ctx || gan__axes_bad(ctx, &a)) return gan_error(ctx);
+    for (i = 0; i < 2; ++i)
+        if (fit[i].points && (fit[i].points->ndim != 2 || fit[i].points->dim[1] != 2)) {
+            gan__fail(ctx, GAN_ERROR_SHAPE, "gan_plot_gan2d: points are (N, 2), not %t", fit[i].points);
+            return gan_error(ctx);
+        }
+    memset(&shape, 0, sizeof shape);
+    a.heat = &shape; // a place for the bar of colours is kept
+    if (!gan__panel_open(p, column, columns, row, rows, &a, &tx, &ty)) {
+        const gan__rng rng = ctx->rng;
+        const gan_mode mode = d->mode;
+        const int recording = gan_record(ctx, 0);
+        d->mode = GAN_EVAL;
+        gan_scope_open(ctx);
+        gan__gan2d_draw(p, &a, d, loss ? loss : &plain, real, fake, &tx, &ty);
+        gan_scope_close(ctx);
+        d->mode = mode;
+        gan_record(ctx, recording);
+        ctx->rng = rng;
+    }
+    return gan_error(ctx);
+}
+
+GAN_API gan_tensor *gan_density(gan_tensor *points, int rows, int columns, double x0, double x1, double y0,
+                                double y1, double bandwidth)
+{
+    gan_tensor *out, *bad;
+    gan_context *ctx = gan__inputs(GAN_OP_NONE, 1, &points, &bad);
+    const double dx = (x1 - x0) / columns, dy = (y1 - y0) / rows;
+    const double sx = bandwidth / dx, sy = bandwidth / dy;
+    int n, k, i, j, dim[2];
+    if (!ctx) return bad;
+    n = points->dim[0];
+    if (points->ndim != 2 || points->dim[1] != 2)
+        return gan__fail(ctx, GAN_ERROR_SHAPE, "gan_density takes points (N, 2), not %t", points);
+    if (rows < 1 || columns < 1 || !gan__finite(dx) || !gan__finite(dy) || !(dx > 0) || !(dy > 0) ||
+        !(bandwidth >= 0) || !gan__finite(bandwidth))
+        return gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_density: %d x %d cells over %f .. %f, %f .. %f", rows,
+                         columns, x0, x1, y0, y1);
+    dim[0] = rows, dim[1] = columns;
+    out = gan_tensor_create(ctx, 2, dim);
+    for (k = 0; k < n && out->data; ++k) {
+        const double x = ((double)points->data[2 * k] - x0) / dx,
+                     y = ((double)points->data[2 * k + 1] - y0) / dy;
+        const double reach_x = 5 * sx, reach_y = 5 * sy, weight = 1 / (n * dx * dy);
+        if (!gan__finite(x) || !gan__finite(y) || x < -reach_x || y < -reach_y || x > columns + reach_x ||
+            y > rows + reach_y)
+            continue;
+        if (!(bandwidth > 0)) {
+            i = GAN__LEAST((int)y, rows - 1), j = GAN__LEAST((int)x, columns - 1);
+            out->data[(size_t)i * (size_t)columns + (size_t)j] += (gan_real)weight;
+            continue;
+        }
+        for (i = (int)fmax(y - reach_y, 0); i < rows && i <= y + reach_y; ++i)
+            for (j = (int)fmax(x - reach_x, 0); j < columns && j <= x + reach_x; ++j) {
+                const double u = (j + .5 - x) / sx, v = (i + .5 - y) / sy;
+                out->data[(size_t)i * (size_t)columns + (size_t)j] +=
+                    (gan_real)(weight * exp(-(u * u + v * v) / 2) / (6.283185307179586 * sx * sy));
+            }
+    }
+    return out;
+}
+
+// Tables of samples
+
+// The enlargement that makes small pictures visible.
+static int gan__sheet_zoom(const gan_tensor *x)
+{
+    int zoom = 1;
+    while (zoom * GAN__LEAST(x->dim[2], x->dim[3]) < 48) ++zoom;
+    return zoom;
+}
+
+#ifndef GAN_NO_STDIO
+
+typedef struct gan__table {
+    int columns, rows, cw, ch;         // cells and their size in pixels
+    int gap, left, top, width, height; // of the picture; left, top: where the cells begin
+    int name_w, head_h;                // width of the rows' names, height of those of columns
+} gan__table;
+
+static void gan__table_layout(gan__table *t, const gan_sheet *s, int unit)
+{
+    const gan_tensor *x = s->images;
+    const int zoom = s->zoom ? s->zoom : gan__sheet_zoom(x);
+    int i;
+    t->columns = s->columns;
+    if (!t->columns)
+        while ((int64_t)t->columns * t->columns < x->dim[0]) ++t->columns;
+    t->rows = (x->dim[0] - 1) / t->columns + 1;
+    t->cw = zoom * x->dim[3], t->ch = zoom * x->dim[2];
+    t->gap = 2 * unit;
+    t->name_w = 0;
+    for (i = 0; s->row_names && i < t->rows; ++i)
+        if (s->row_names[i])
+            t->name_w = GAN__MOST(
+                t->name_w,
+                gan__text_width(gan__text_fit(s->row_names[i], 40 * GAN__LETTER * unit, unit), unit) +
+                    6 * unit);
+    t->head_h = s->column_names ? 16 * unit : 0;
+    t->left = 6 * unit + t->name_w + (s->left ? t->cw + 8 * unit : 0);
+    t->top = 6 * unit + (s->title ? 18 * unit : 0) + t->head_h + (s->top ? t->ch + 8 * unit : 0);
+}
+
+static int gan__sheet_bad(const gan_sheet *s)
+{
+    gan_tensor *other[2];
+    gan_context *ctx;
+    int k;
+    if (!gan__pictures_fit(s->images, "gan_sheet.images")) return 1;
+    ctx = s->images->ctx;
+    if (s->columns < 0 || s->zoom < 0 || s->zoom > 64) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_sheet: %d columns, zoom %d", s->columns, s->zoom);
+        return 1;
+    }
+    if (s->images->dim[2] > 1 << 20 || s->images->dim[3] > 1 << 20) {
+        gan__fail(ctx, GAN_ERROR_SHAPE, "gan_sheet: %t is too large for one picture", s->images);
+        return 1;
+    }
+    other[0] = s->top, other[1] = s->left;
+    for (k = 0; k < 2; ++k) {
+        const gan_tensor *x = other[k];
+        if (!x) continue;
+        if (!gan__pictures_fit(other[k], k ? "gan_sheet.left" : "gan_sheet.top")) return 1;
+        if (x->dim[2] == s->images->dim[2] && x->dim[3] == s->images->dim[3]) continue;
+        gan__fail(ctx, GAN_ERROR_SHAPE, "gan_sheet: sources %t beside images %t", x, s->images);
+        return 1;
+    }
+    return 0;
+}
+
+static void gan__sheet_draw(gan__canvas *c, const gan_sheet *s, const gan__table *t)
+{
+    const int u = c->unit, dx = t->cw + t->gap, dy = t->ch + t->gap;
+    int i;
+    if (s->title) gan__canvas_centred(c, c->w / 2, 6 * u, s->title, c->w - 8 * u, GAN_BLACK);
+    for (i = 0; i < s->images->dim[0]; ++i)
+        gan__canvas_picture(c, s->images, i, t->left + i % t->columns * dx, t->top + i / t->columns * dy,
+                            t->cw, t->ch);
+    for (i = 0; s->top && i < t->columns && i < s->top->dim[0]; ++i)
+        gan__canvas_picture(c, s->top, i, t->left + i * dx, t->top - t->ch - 8 * u, t->cw, t->ch);
+    for (i = 0; s->left && i < t->rows && i < s->left->dim[0]; ++i)
+        gan__canvas_picture(c, s->left, i, t->left - t->cw - 8 * u, t->top + i * dy, t->cw, t->ch);
+    for (i = 0; s->column_names && i < t->columns; ++i)
+        if (s->column_names[i])
+            gan__canvas_centred(c, t->left + i * dx + t->cw / 2,
+                                t->top - (s->top ? t->ch + 8 * u : 0) - 15 * u, s->column_names[i], dx,
+                                GAN_BLACK);
+    for (i = 0; s->row_names && i < t->rows; ++i)
+        if (s->row_names[i]) {
+            const int n = gan__text_fit(s->row_names[i], t->name_w - 6 * u, u);
+            gan__canvas_text(c, t->name_w - gan__text_width(n, u),
+                             t->top + i * dy + (t->ch - GAN__LETTER_CAP * u) / 2, s->row_names[i], n,
+                             GAN_BLACK, u, 0);
+        }
+}
+
+// The table in scratch memory, which the caller frees; NULL with the error set.
+static unsigned char *gan__sheet_render(gan__canvas *c, const gan_sheet *s)
+{
+    gan_context *ctx = s->images->ctx;
+    gan__table t;
+    size_t w, h, bytes = 0;
+    unsigned char *pixels;
+    memset(&t, 0, sizeof t);
+    gan__table_layout(&t, s, 1);
+    if (!gan__mul_size((size_t)t.columns, (size_t)t.cw + (size_t)t.gap, &w) && w < INT_MAX / 2 &&
+        !gan__mul_size((size_t)t.rows, (size_t)t.ch + (size_t)t.gap, &h) && h < INT_MAX / 2) {
+        t.width = t.left + (int)w - t.gap + 6, t.height = t.top + (int)h - t.gap + 6;
+        bytes = gan__canvas_bytes(t.width, t.height);
+    }
+    if (!bytes)
+        gan__fail(ctx, GAN_ERROR_SHAPE, "gan_sheet: %t in %d columns is too large for one picture", s->images,
+                  t.columns);
+    pixels = bytes ? (unsigned char *)gan__scratch(ctx, bytes) : NULL;
+    if (!pixels) return NULL;
+    gan__canvas_over(c, ctx, pixels, t.width, t.height, 1);
+    gan__sheet_draw(c, s, &t);
+    return pixels;
+}
+
+GAN_API int gan_sheet_write(const gan_sheet *sheet, const char *path)
+{
+    gan__canvas c;
+    unsigned char *pixels;
+    int code;
+    if (!sheet) return gan_error(NULL);
+    pixels = gan__sheet_bad(sheet) ? NULL : gan__sheet_render(&c, sheet);
+    if (!pixels) return gan_error(sheet->images ? sheet->images->ctx : NULL);
+    code = gan_image_write_bytes(c.ctx, pixels, c.w, c.h, 3, path);
+    gan__scratch_free(c.ctx, pixels);
+    return code;
+}
+
+#endif // GAN_NO_STDIO
+
+// >>terminal: curves and images as characters; uses canvas, plot; tests/test_terminal.c
+
+typedef struct gan__writer {
+    char *to;
+    size_t size, used, need; // used: bytes written; once something did not fit nothing more is written
+} gan__writer;
+
+static void gan__put(gan__writer *w, const char *text, size_t n)
+{
+    if (w->used == w->need && w->to && w->need + n < w->size) {
+        memcpy(w->to + w->need, text, n);
+        w->used += n;
+    }
+    w->need += n;
+}
+
+static size_t gan__put_end(gan__writer *w)
+{
+    if (w->to && w->size) w->to[w->used] = 0;
+    return w->need;
+}
+
+// The character U+2500 + low, low < 4096: three bytes.
+static void gan__put_utf8(gan__writer *w, int low)
+{
+    char text[3];
+    text[0] = (char)0xE2;
+    text[1] = (char)(0x94 + (low >> 6));
+    text[2] = (char)(0x80 + (low & 63));
+    gan__put(w, text, 3);
+}
+
+enum { GAN__UTF8_BLOCK = 0x80, GAN__UTF8_BRAILLE = 0x300 }; // after U+2500: upper half block, empty Braille
+
+// The least, greatest and mean finite value of column k of `columns`; 0 when there is none.
+static int gan__terminal_column(const gan_series *s, int k, int columns, double *lo, double *hi, double *mean)
+{
+    const int n = gan__series_count(s);
+    const int first = (int)((int64_t)k * n / columns), last = (int)((int64_t)(k + 1) * n / columns);
+    double x, y;
+    int i, count = 0;
+    *lo = HUGE_VAL, *hi = -HUGE_VAL, *mean = 0;
+    for (i = first; i < last; ++i) {
+        gan__series_at(s, i, &x, &y);
+        if (!gan__finite(y)) continue;
+        *lo = fmin(*lo, y);
+        *hi = fmax(*hi, y);
+        *mean += (y - *mean) / ++count;
+    }
+    return count;
+}
+
+// The bits of a Braille cell: dots by columns of 4, the last row apart.
+static int gan__terminal_dot(int column, int row)
+{
+    return row < 3 ? 1 << (3 * column + row) : 0x40 << column;
+}
+
+// Height 0 .. levels - 1 of a value
+static int gan__terminal_level(double v, const gan__range *r, int levels)
+{
+    const double t = r->hi > r->lo ? (v - r->lo) / (r->hi - r->lo) : .5;
+    return GAN__LEAST((int)(t * levels), levels - 1);
+}
+
+// Column k as dots lo .. hi (from below), or a bar of hi eighths, 0 for a gap.
+static void gan__terminal_span(const gan_series *s, int k, int wide, const gan__range *r, int rows,
+                               int braille, int *lo, int *hi)
+{
+    double a, b, mean;
+    *lo = 0, *hi = -1;
+    if (k >= wide || !gan__terminal_column(s, k, wide, &a, &b, &mean)) return;
+    *lo = braille ? gan__terminal_level(a, r, 4 * rows) : 0;
+    *hi = braille ? gan__terminal_level(b, r, 4 * rows) : gan__terminal_level(mean, r, 8 * rows);
+}
+
+static void gan__terminal_cell(gan__writer *w, const gan_series *s, int column, int wide, const gan__range *r,
+                               int rows, int row, gan_terminal kind)
+{
+    static const char heights[] = " .:-=+*#@";
+    const int base = (rows - 1 - row) * (kind == GAN_TERMINAL_BRAILLE ? 4 : 8);
+    int k, i, lo, hi, bits = 0;
+    if (kind != GAN_TERMINAL_BRAILLE) {
+        gan__terminal_span(s, column, wide, r, rows, 0, &lo, &hi);
+        i = GAN__LEAST(GAN__MOST(hi + 1 - base, 0), 8);
+        if (kind == GAN_TERMINAL_BLOCKS && i) gan__put_utf8(w, GAN__UTF8_BLOCK + i);
+        else gan__put(w, &heights[i], 1);
+        return;
+    }
+    for (k = 0; k < 2; ++k) {
+        gan__terminal_span(s, 2 * column + k, wide, r, rows, 1, &lo, &hi);
+        for (i = GAN__MOST(lo, base); i <= hi && i < base + 4; ++i)
+            bits |= gan__terminal_dot(k, 3 - (i - base));
+    }
+    gan__put_utf8(w, GAN__UTF8_BRAILLE + bits);
+}
+
+GAN_API size_t gan_terminal_series(const gan_series *s, int columns, int rows, gan_terminal kind, char *out,
+                                   size_t size)
+{
+    gan__writer w = {out, size, 0, 0};
+    gan__range r = {HUGE_VAL, -HUGE_VAL};
+    gan_tensor *in[1], *bad;
+    double lo, hi, mean;
+    int k, row, wide, n;
+    const int braille = kind == GAN_TERMINAL_BRAILLE;
+    if (!columns) columns = 80;
+    if (!rows) rows = 1;
+    if (!s || columns < 1 || rows < 1 || columns > 10000 || rows > 10000 ||
+        (unsigned)kind >= GAN_TERMINAL_COUNT)
+        return gan__put_end(&w);
+    in[0] = s->points;
+    if (in[0] && (!gan__inputs(GAN_OP_NONE, 1, in, &bad) || gan__series_bad(in[0]->ctx, s)))
+        return gan__put_end(&w);
+    n = s->n < 0 || s->stride < 0 ? 0 : gan__series_count(s);
+    wide = GAN__LEAST(n, braille ? 2 * columns : columns);
+    for (k = 0; k < wide; ++k)
+        if (gan__terminal_column(s, k, wide, &lo, &hi, &mean)) {
+            r.lo = fmin(r.lo, braille ? lo : mean);
+            r.hi = fmax(r.hi, braille ? hi : mean);
+        }
+    for (row = 0; row < rows && wide; ++row) {
+        if (row) gan__put(&w, "\n", 1);
+        for (k = 0; k < (braille ? (wide + 1) / 2 : wide); ++k)
+            gan__terminal_cell(&w, s, k, wide, &r, rows, row, kind);
+    }
+    return gan__put_end(&w);
+}
+
+// ESC [ 38 ; 2 ; r ; g ; b m, or 48 for the background
+static void gan__put_color(gan__writer *w, int ground, int color)
+{
+    char text[32], *to = text;
+    int i;
+    *to++ = 27;
+    *to++ = '[';
+    to = gan__data_decimal(to, (uint64_t)ground);
+    *to++ = ';';
+    *to++ = '2';
+    for (i = 16; i >= 0; i -= 8) {
+        *to++ = ';';
+        to = gan__data_decimal(to, (uint64_t)(color >> i & 255));
+    }
+    *to++ = 'm';
+    gan__put(w, text, (size_t)(to - text));
+}
+
+static void gan__put_ramp(gan__writer *w, int upper, int lower)
+{
+    static const char ramp[] = " .:-=+*#%@";
+    const int levels = (int)sizeof ramp - 1;
+    const int grey = 2126 * (upper >> 16 & 255) + 7152 * (upper >> 8 & 255) + 722 * (upper & 255) +
+                     2126 * (lower >> 16 & 255) + 7152 * (lower >> 8 & 255) + 722 * (lower & 255);
+    gan__put(w, ramp + (int64_t)grey * levels / (20000 * 255 + 1), 1);
+}
+
+// A line of characters: pixel rows 2 line and 2 line + 1 of pictures `first` and on.
+static void gan__terminal_pixels(gan__writer *w, const gan_tensor *x, int first, int count, int wide,
+                                 int high, int line, int ascii)
+{
+    int i, u, up, low, was_up = -1, was_low = -1;
+    for (i = first; i < first + count; ++i) {
+        for (u = 0; u < wide; ++u) {
+            up = gan__picture_cell(x, i, u, wide, 2 * line, high);
+            low = gan__picture_cell(x, i, u, wide, 2 * line + 1, high);
+            if (ascii) {
+                gan__put_ramp(w, up, low);
+                continue;
+            }
+            if (up != was_up) gan__put_color(w, 38, up);
+            if (low != was_low) gan__put_color(w, 48, low);
+            was_up = up, was_low = low;
+            gan__put_utf8(w, GAN__UTF8_BLOCK);
+        }
+        if (!ascii) gan__put(w, "\033[0m", 4);
+        was_up = was_low = -1;
+        if (i + 1 < first + count) gan__put(w, " ", 1);
+    }
+    gan__put(w, "\n", 1);
+}
+
+GAN_API size_t gan_terminal_images(gan_tensor *x, int across, int columns, gan_terminal kind, char *out,
+                                   size_t size)
+{
+    gan__writer w = {out, size, 0, 0};
+    int n, wide, high, i, line;
+    if (!columns) columns = 80;
+    if (across < 0 || columns < 1 || columns > 10000 || (unsigned)kind >= GAN_TERMINAL_COUNT ||
+        !gan__pictures_fit(x, "gan_terminal_images"))
+        return gan__put_end(&w);
+    n = x->dim[0];
+    if (!across)
+        while ((int64_t)across * across < n) ++across;
+    across = GAN__LEAST(GAN__LEAST(across, n), (columns + 1) / 2);
+    wide = GAN__LEAST(x->dim[3], (columns + 1) / across - 1);
+    high = GAN__MOST((int)((int64_t)x->dim[2] * wide / x->dim[3] + 1) / 2 * 2, 2);
+    for (i = 0; i < n; i += across)
+        for (line = 0; line < high / 2; ++line)
+            gan__terminal_pixels(&w, x, i, GAN__LEAST(across, n - i), wide, high, line,
+                                 kind == GAN_TERMINAL_ASCII);
+    return gan__put_end(&w);
+}
+
+// >>log: rows by step in memory and CSV, TensorBoard's event files; uses text, plot; tests/test_log.c
+
+enum { GAN__LOG_ROWS = 24, GAN__LOG_SHOWN = 16 }; // of the sheet, at most
+
+struct gan_logger {
+    gan_context *ctx;
+    int columns, rows, room;
+    const char **name;
+    double *v;                        // rows of `columns`
+    const char *csv, *events, *sheet; // files, or NULL
+    gan__canvas c;                    // of the sheet; rgb is NULL until there are images
+    int c_n, c_dim[4], c_row;         // pictures in a row, their shape, pixels of a row
+    int c_rows, c_shown;              // rows that stay, and with the latest one
+    int64_t seen, every;              // calls of gan_logger_images; each of `every` is a row
+};
+
+static const char *gan__log_copy(gan_context *ctx, const char *text, size_t n)
+{
+    char *to = (char *)gan__persist(ctx, n + 1); // zeroed
+    if (to) memcpy(to, text, n);
+    return to;
+}
+
+// Memory for one more row.
+static int gan__log_grow(gan_logger *log, int rows)
+{
+    size_t bytes;
+    double *v;
+    if (rows <= log->room) return 0;
+    rows = GAN__MOST(rows, log->room < INT_MAX / 2 ? 2 * log->room : rows);
+    if (gan__mul_size((size_t)rows, (size_t)log->columns * sizeof *v, &bytes)) bytes = (size_t)-1 >> 1;
+    v = (double *)gan__persist(log->ctx, bytes);
+    if (!v) return 1;
+    if (log->rows) memcpy(v, log->v, (size_t)log->rows * (size_t)log->columns * sizeof *v);
+    log->v = v;
+    log->room = rows;
+    return 0;
+}
+
+static int gan__log_keep(gan_logger *log, int64_t step, const double *values)
+{
+    double *to;
+    if (log->rows == INT_MAX || gan__log_grow(log, log->rows + 1)) return 1;
+    to = log->v + (size_t)log->rows * (size_t)log->columns;
+    *to = (double)step;
+    if (log->columns > 1) memcpy(to + 1, values, (size_t)(log->columns - 1) * sizeof *to);
+    ++log->rows;
+    return 0;
+}
+
+// "a,b" as names behind "step"; the error is set when one is empty, strange or there twice.
+static int gan__log_names(gan_logger *log, const char *columns)
+{
+    const char *c = columns ? columns : "";
+    int i, k;
+    size_t n;
+    log->columns = 1;
+    for (; *c; c += strcspn(c, ",")) {
+        c += log->columns > 1;
+        ++log->columns;
+        if (*c == 0) break;
+    }
+    log->name = (const char **)gan__persist(log->ctx, (size_t)log->columns * sizeof *log->name);
+    if (!log->name) return 1;
+    log->name[0] = "step";
+    for (c = columns, i = 1; i < log->columns; ++i, c += n + 1) {
+        n = strcspn(c, ",");
+        log->name[i] = gan__log_copy(log->ctx, c, n);
+        if (!log->name[i]) return 1;
+        for (k = 0; k < i; ++k)
+            if (n == 0 || strcspn(log->name[i], "\"\r\n") < n || !strcmp(log->name[k], log->name[i])) {
+                gan__fail(log->ctx, GAN_ERROR_NAME,
+                          "gan_logger: column %d, \"%s\": names are there once, without quotes", i,
+                          log->name[i]);
+                return 1;
+            }
+    }
+    return 0;
+}
+
+#ifndef GAN_NO_STDIO
+#include <time.h>
+
+static int gan__log_append(gan_logger *log, const char *path, const void *bytes, size_t n)
+{
+    FILE *f = fopen(path, "ab");
+    int code = f ? 0 : errno ? errno : -1;
+    errno = 0;
+    if (f && fwrite(bytes, 1, n, f) != n) code = errno ? errno : -1;
+    if (f && fclose(f) != 0 && !code) code = errno ? errno : -1;
+    if (!code) return 0;
+    gan__fail(log->ctx, GAN_ERROR_FILE, "log: cannot write %s: %s", path,
+              code > 0 ? strerror(code) : "writing failed");
+    return 1;
+}
+
+// TensorBoard: TFRecords (length, masked CRC-32C of it, data, masked CRC-32C of it) of Event messages.
+
+// Castagnoli 1993, reflected
+static uint32_t gan__crc32c(const unsigned char *p, size_t n)
+{
+    uint32_t c = 0xffffffffu;
+    int k;
+    while (n--)
+        for (c ^= *p++, k = 0; k < 8; ++k) c = c & 1 ? c >> 1 ^ 0x82f63b78u : c >> 1;
+    return ~c;
+}
+
+static uint32_t gan__crc32c_masked(const unsigned char *p, size_t n)
+{
+    const uint32_t c = gan__crc32c(p, n);
+    return (c >> 15 | c << 17) + 0xa282ead8u;
+}
+
+static unsigned char *gan__log_little(unsigned char *to, uint64_t v, int bytes)
+{
+    int i;
+    for (i = 0; i < bytes; ++i) *to++ = (unsigned char)(v >> 8 * i & 255);
+    return to;
+}
+
+// Protocol buffers: a field is a key (number << 3 | type) and a varint (type 0), 8 bytes (1), length and
+// bytes (2) or 4 bytes (5).
+static unsigned char *gan__proto_varint(unsigned char *to, uint64_t v)
+{
+    for (; v > 127; v >>= 7) *to++ = (unsigned char)(v & 127) | 128;
+    *to++ = (unsigned char)v;
+    return to;
+}
+
+static unsigned char *gan__proto_number(unsigned char *to, int field, uint64_t v)
+{
+    return gan__proto_varint(gan__proto_varint(to, (uint64_t)field << 3), v);
+}
+
+static unsigned char *gan__proto_bytes(unsigned char *to, int field, const void *bytes, size_t n)
+{
+    to = gan__proto_varint(gan__proto_varint(to, (uint64_t)field << 3 | 2), n);
+    if (n) memcpy(to, bytes, n);
+    return to + n;
+}
+
+enum { GAN__EVENT_EXTRA = 64 }; // bytes around a message, more than enough
+
+// Appends an Event: wall_time = 1, step = 2, and the message of `n` bytes as `field`: file_version = 3,
+// summary = 5.
+static int gan__log_event(gan_logger *log, int64_t step, int field, const void *message, size_t n)
+{
+    unsigned char *record = (unsigned char *)gan__scratch(log->ctx, n + GAN__EVENT_EXTRA), *to, *event;
+    const double wall = (double)time(NULL);
+    uint64_t bits;
+    int code;
+    if (!record) return 1;
+    event = record + 12;
+    memcpy(&bits, &wall, sizeof bits);
+    to = gan__log_little(gan__proto_varint(event, 1 << 3 | 1), bits, 8);
+    to = gan__proto_number(to, 2, (uint64_t)step);
+    to = gan__proto_bytes(to, field, message, n);
+    gan__log_little(record, (uint64_t)(to - event), 8);
+    gan__log_little(record + 8, gan__crc32c_masked(record, 8), 4);
+    to = gan__log_little(to, gan__crc32c_masked(event, (size_t)(to - event)), 4);
+    code = gan__log_append(log, log->events, record, (size_t)(to - record));
+    gan__scratch_free(log->ctx, record);
+    return code;
+}
+
+static uint32_t gan__float_bits(double v)
+{
+    const float f = v > 3.4028235e38 ? (float)HUGE_VAL : v < -3.4028235e38 ? -(float)HUGE_VAL : (float)v;
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    return bits;
+}
+
+// Summary: value = 1 { tag = 1, simple_value = 2 } for each column
+static int gan__log_scalars(gan_logger *log, int64_t step, const double *values)
+{
+    size_t bytes = 1, n;
+    unsigned char *summary, *to, *at;
+    int i, code;
+    for (i = 1; i < log->columns; ++i) bytes += strlen(log->name[i]) + GAN__EVENT_EXTRA;
+    summary = (unsigned char *)gan__scratch(log->ctx, 2 * bytes);
+    if (!summary) return 1;
+    for (to = summary, i = 1; i < log->columns; ++i) {
+        at = gan__proto_bytes(summary + bytes, 1, log->name[i], strlen(log->name[i]));
+        at = gan__log_little(gan__proto_varint(at, 2 << 3 | 5), gan__float_bits(values[i - 1]), 4);
+        n = (size_t)(at - (summary + bytes));
+        to = gan__proto_bytes(to, 1, summary + bytes, n);
+    }
+    code = gan__log_event(log, step, 5, summary, (size_t)(to - summary));
+    gan__scratch_free(log->ctx, summary);
+    return code;
+}
+
+#ifdef INCLUDE_STB_IMAGE_WRITE_H
+typedef struct gan__log_png {
+    gan_logger *log;
+    int64_t step;
+    int w, h, failed;
+} gan__log_png;
+
+// Summary: value = 1 { tag = 1, image = 4 { height = 1, width = 2, colorspace = 3, encoded_image_string = 4 }
+// }; the whole PNG comes in one call.
+static void gan__log_picture(void *user, void *png, int size)
+{
+    gan__log_png *p = (gan__log_png *)user;
+    const size_t n = (size_t)size;
+    unsigned char *a = (unsigned char *)gan__scratch(p->log->ctx, 2 * (n + 3 * GAN__EVENT_EXTRA)), *b, *to;
+    p->failed = 1;
+    if (!a) return;
+    b = a + n + 3 * GAN__EVENT_EXTRA;
+    to = gan__proto_number(gan__proto_number(gan__proto_number(a, 1, (uint64_t)p->h), 2, (uint64_t)p->w), 3,
+                           3);
+    to = gan__proto_bytes(to, 4, png, n);
+    b = gan__proto_bytes(gan__proto_bytes(b, 1, "samples", 7), 4, a, (size_t)(to - a));
+    to = gan__proto_bytes(a, 1, a + n + 3 * GAN__EVENT_EXTRA, (size_t)(b - (a + n + 3 * GAN__EVENT_EXTRA)));
+    p->failed = gan__log_event(p->log, p->step, 5, a, (size_t)(to - a));
+    gan__scratch_free(p->log->ctx, a);
+}
+#endif
+
+static int gan__log_image(gan_logger *log, int64_t step, gan_tensor *x)
+{
+#ifdef INCLUDE_STB_IMAGE_WRITE_H
+    gan_sheet sheet;
+    gan__canvas c;
+    gan__log_png png = {log, step, 0, 0, 1};
+    unsigned char *pixels;
+    memset(&sheet, 0, sizeof sheet);
+    sheet.images = x;
+    pixels = gan__sheet_render(&c, &sheet);
+    if (!pixels) return 1;
+    png.w = c.w, png.h = c.h;
+    if (!stbi_write_png_to_func(gan__log_picture, &png, c.w, c.h, 3, pixels, 3 * c.w) && !gan_error(log->ctx))
+        gan__fail(log->ctx, GAN_ERROR_MEMORY, "log: no memory for a PNG of %d x %d", c.w, c.h);
+    gan__scratch_free(log->ctx, pixels);
+    return png.failed;
+#else
+    (void)log, (void)step, (void)x;
+    return 0;
+#endif
+}
+
+static int gan__log_text(gan_logger *log, int64_t step, const double *values)
+{
+    char *line = (char *)gan__scratch(log->ctx, (size_t)log->columns * (GAN__NUMBER + 1) + 1), *to = line;
+    int i, code;
+    if (!line) return 1;
+    if (step < 0) *to++ = '-';
+    to = gan__data_decimal(to, step < 0 ? 0 - (uint64_t)step : (uint64_t)step);
+    for (i = 1; i < log->columns; ++i) {
+        *to++ = ',';
+        to = gan__number(to, values[i - 1], 0);
+    }
+    *to++ = '\n';
+    code = gan__log_append(log, log->csv, line, (size_t)(to - line));
+    gan__scratch_free(log->ctx, line);
+    return code;
+}
+
+static int gan__log_header_is(const gan_logger *log, const char *line)
+{
+    int i;
+    for (i = 0; i < log->columns; ++i) {
+        const size_t n = strlen(log->name[i]);
+        if (strncmp(line, log->name[i], n) || line[n] != (i + 1 < log->columns ? ',' : '\n')) return 0;
+        line += n + 1;
+    }
+    return *line == 0;
+}
+
+// Rows of an earlier run up to a step: into memory and into the new file, byte by byte. A row that was cut
+// short by a crash ends them.
+static int gan__log_earlier(gan_logger *log, FILE *f, int64_t last, gan__data_out *out, double *values,
+                            char *line, int size)
+{
+    int i;
+    if (!fgets(line, size, f)) return 0;
+    if (!gan__log_header_is(log, line)) {
+        gan__fail(log->ctx, GAN_ERROR_FORMAT, "log: %s has other columns than this log; give it another name",
+                  log->csv);
+        return 1;
+    }
+    while (fgets(line, size, f)) {
+        const char *at = line;
+        const double step = gan__number_read(&at);
+        for (i = 1; i < log->columns && *at == ','; ++i) {
+            ++at;
+            values[i - 1] = gan__number_read(&at);
+        }
+        if (i < log->columns || *at != '\n' || !(fabs(step) < 9e15) || (int64_t)step > last) break;
+        if (gan__log_keep(log, (int64_t)step, values)) return 1;
+        gan__data_out_write(out, line, strlen(line));
+    }
+    return 0;
+}
+
+static int gan__log_begin_csv(gan_logger *log, int64_t resume)
+{
+    const size_t size = (size_t)log->columns * (GAN_MAX_NAME + GAN__NUMBER) + 64;
+    gan__data_out out;
+    FILE *f = NULL;
+    double *values;
+    int i, bad = gan__data_out_open(&out, log->ctx, log->csv);
+    if (bad) return 1;
+    for (i = 0; i < log->columns; ++i) {
+        gan__data_out_write(&out, log->name[i], strlen(log->name[i]));
+        gan__data_out_write(&out, i + 1 < log->columns ? "," : "\n", 1);
+    }
+    if (resume > 0) f = fopen(log->csv, "rb");
+    if (f) {
+        values = (double *)gan__scratch(log->ctx, (size_t)log->columns * sizeof *values + size);
+        bad = !values ||
+              gan__log_earlier(log, f, resume, &out, values, (char *)(values + log->columns), (int)size);
+        gan__scratch_free(log->ctx, values);
+        fclose(f);
+    }
+    if (bad && !out.failed) out.failed = -1; // the old file stays
+    return gan__data_out_close(&out, 0) || bad;
+}
+
+static int gan__log_begin_events(gan_logger *log, const char *folder)
+{
+    char *path = (char *)gan__persist(log->ctx, strlen(folder) + 64), *to;
+    if (!path) return 1;
+    to = path + strlen(folder);
+    memcpy(path, folder, strlen(folder));
+    memcpy(to, "/events.out.tfevents.", 21);
+    to = gan__data_decimal(to + 21, (uint64_t)time(NULL));
+    memcpy(to, ".gan", 5);
+    log->events = path;
+    return gan__log_event(log, 0, 3, "brain.Event:2", 13);
+}
+#endif // GAN_NO_STDIO
+
+GAN_API gan_logger *gan_logger_create(gan_context *ctx, const gan_logger_desc *desc)
+{
+    gan_logger *log;
+    if (!ctx) return NULL;
+    if (!desc || desc->rows < 0) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_logger_create: %s",
+                  desc ? "rows is negative" : "the description is NULL");
+        return NULL;
+    }
+    log = (gan_logger *)gan__persist(ctx, sizeof *log);
+    if (!log) return NULL;
+    log->ctx = ctx;
+    log->every = 1;
+    if (gan__log_names(log, desc->columns) || gan__log_grow(log, GAN__MOST(desc->rows, 256))) return NULL;
+#ifndef GAN_NO_STDIO
+    if (desc->sheet && !(log->sheet = gan__log_copy(ctx, desc->sheet, strlen(desc->sheet)))) return NULL;
+    if (desc->csv && (!(log->csv = gan__log_copy(ctx, desc->csv, strlen(desc->csv))) ||
+                      gan__log_begin_csv(log, desc->resume)))
+        return NULL;
+    if (desc->tensorboard && gan__log_begin_events(log, desc->tensorboard)) return NULL;
+#else
+    if (desc->csv || desc->tensorboard || desc->sheet) {
+        gan__fail(ctx, GAN_ERROR_UNSUPPORTED,
+                  "gan_logger_create: built with GAN_NO_STDIO, there are no files");
+        return NULL;
+    }
+#endif
+    return log;
+}
+
+GAN_API int gan_logger_values(gan_logger *log, int64_t step, const double *values)
+{
+    if (!log) return gan_error(NULL);
+    if (log->columns > 1 && !values) {
+        gan__fail(log->ctx, GAN_ERROR_ARGUMENT, "gan_logger_values: the values are NULL");
+        return gan_error(log->ctx);
+    }
+    if (gan__log_keep(log, step, values)) return gan_error(log->ctx);
+#ifndef GAN_NO_STDIO
+    if (log->csv && gan__log_text(log, step, values)) return gan_error(log->ctx);
+    if (log->events && log->columns > 1 && gan__log_scalars(log, step, values)) return gan_error(log->ctx);
+#endif
+    return GAN_OK;
+}
+
+GAN_API int gan_logger_row(gan_logger *log, int64_t step, ...)
+{
+    double *values;
+    va_list args;
+    int i, code;
+    if (!log) return gan_error(NULL);
+    values = (double *)gan__scratch(log->ctx, (size_t)log->columns * sizeof *values);
+    if (!values) return GAN_ERROR_MEMORY;
+    va_start(args, step);
+    for (i = 1; i < log->columns; ++i) values[i - 1] = va_arg(args, double);
+    va_end(args);
+    code = gan_logger_values(log, step, values);
+    gan__scratch_free(log->ctx, values);
+    return code;
+}
+
+// The sheet: a strip of pixels for each row, its step in front.
+
+enum { GAN__LOG_MARGIN = 72 };
+
+static int gan__log_sheet_begin(gan_logger *log, gan_tensor *x)
+{
+    const int n = GAN__LEAST(x->dim[0], (int)GAN__LOG_SHOWN), zoom = gan__sheet_zoom(x);
+    const int64_t w = GAN__LOG_MARGIN + (int64_t)n * (zoom * (int64_t)x->dim[3] + 2),
+                  row = zoom * (int64_t)x->dim[2] + 2;
+    size_t bytes;
+    unsigned char *pixels;
+    if (log->c.rgb) {
+        if (!memcmp(x->dim, log->c_dim, sizeof log->c_dim)) return 0;
+        gan__fail(log->ctx, GAN_ERROR_SHAPE, "gan_logger_images: %t after images %h", x, 4, log->c_dim);
+        return 1;
+    }
+    bytes = w < INT_MAX && row * GAN__LOG_ROWS < INT_MAX ? gan__canvas_bytes((int)w, (int)row * GAN__LOG_ROWS)
+                                                         : 0;
+    if (!bytes) gan__fail(log->ctx, GAN_ERROR_SHAPE, "gan_logger_images: %t is too large for a sheet", x);
+    pixels = bytes ? (unsigned char *)gan__persist(log->ctx, bytes) : NULL;
+    if (!pixels) return 1;
+    gan__canvas_over(&log->c, log->ctx, pixels, (int)w, (int)row * GAN__LOG_ROWS, 1);
+    memcpy(log->c_dim, x->dim, sizeof log->c_dim);
+    log->c_n = n;
+    log->c_row = (int)row;
+    return 0;
+}
+
+// A row behind those that stay; the last one shown may be replaced by the next.
+static void gan__log_sheet_row(gan_logger *log, int64_t step, gan_tensor *x, int stays)
+{
+    const size_t strip = 3 * (size_t)log->c.w * (size_t)log->c_row;
+    const int each = (log->c.w - GAN__LOG_MARGIN) / log->c_n;
+    char text[24];
+    int i, n, top;
+    if (log->c_rows == GAN__LOG_ROWS) {
+        for (i = 1; i < GAN__LOG_ROWS / 2; ++i)
+            memcpy(log->c.rgb + strip * (size_t)i, log->c.rgb + strip * 2 * (size_t)i, strip);
+        log->c_rows = GAN__LOG_ROWS / 2;
+        log->every *= 2;
+    }
+    top = log->c_row * log->c_rows;
+    log->c_shown = log->c_rows + 1;
+    log->c_rows += stays;
+    gan__canvas_fill(&log->c, 0, top, log->c.w, top + log->c_row, 0xFFFFFF, 1);
+    n = (int)(gan__data_decimal(text, step < 0 ? 0 : (uint64_t)step) - text);
+    n = GAN__LEAST(n, 11);
+    gan__canvas_text(&log->c, GAN__LOG_MARGIN - 6 - gan__text_width(n, 1),
+                     top + (log->c_row - GAN__LETTER_CAP) / 2, text, n, GAN_BLACK, 1, 0);
+    for (i = 0; i < log->c_n; ++i)
+        gan__canvas_picture(&log->c, x, i, GAN__LOG_MARGIN + i * each, top, each - 2, log->c_row - 2);
+}
+
+GAN_API int gan_logger_images(gan_logger *log, int64_t step, gan_tensor *x)
+{
+    if (!log) return gan_error(NULL);
+    if (!x) gan__fail(log->ctx, GAN_ERROR_ARGUMENT, "gan_logger_images: the images are NULL");
+    if (!x || x->ctx != log->ctx || !gan__pictures_fit(x, "gan_logger_images")) return gan_error(log->ctx);
+    if (gan__log_sheet_begin(log, x)) return gan_error(log->ctx);
+    gan__log_sheet_row(log, step, x, log->seen % log->every == 0);
+    log->seen++;
+#ifndef GAN_NO_STDIO
+    if (log->sheet &&
+        gan_image_write_bytes(log->ctx, log->c.rgb, log->c.w, log->c_row * log->c_shown, 3, log->sheet))
+        return gan_error(log->ctx);
+    if (log->events && gan__log_image(log, step, x)) return gan_error(log->ctx);
+#endif
+    return GAN_OK;
+}
+
+GAN_API int gan_logger_rows(const gan_logger *log) { return log ? log->rows : 0; }
+GAN_API int gan_logger_columns(const gan_logger *log) { return log ? log->columns : 0; }
+
+GAN_API const char *gan_logger_name(const gan_logger *log, int column)
+{
+    return log && column >= 0 && column < log->columns ? log->name[column] : NULL;
+}
+
+GAN_API double gan_logger_value(const gan_logger *log, int row, int column)
+{
+    if (!log || row < 0 || row >= log->rows || column < 0 || column >= log->columns)
+        return gan__from_bits(0x7ff8u * ((uint64_t)1 << 48));
+    return log->v[(size_t)row * (size_t)log->columns + (size_t)column];
+}
+
+GAN_API gan_series gan_logger_series(const gan_logger *log, const char *name)
+{
+    gan_series s;
+    int i;
+    memset(&s, 0, sizeof s);
+    for (i = 0; log && name && i < log->columns; ++i)
+        if (!strcmp(log->name[i], name)) {
+            s.name = log->name[i];
+            s.x = log->v;
+            s.y = log->v + i;
+            s.n = log->rows;
+            s.stride = log->columns;
+        }
+    return s;
+}
+
+// >>report: a run as one HTML file; uses plot, log; tests/test_report.c
+
+#ifndef GAN_NO_STDIO
+
+static void gan__html(gan__data_out *o, const char *markup)
+{
+    gan__data_out_write(o, markup, strlen(markup));
+}
+
+// Text, its markup made harmless.
+static void gan__html_text(gan__data_out *o, const char *text)
+{
+    for (; text && *text; ++text) switch (*text) {
+        case '<': gan__html(o, "&lt;"); break;
+        case '>': gan__html(o, "&gt;"); break;
+        case '&': gan__html(o, "&amp;"); break;
+        case '"': gan__html(o, "&quot;"); break;
+        default: gan__data_out_write(o, text, 1); break;
+        }
+}
+
+static void gan__html_element(gan__data_out *o, const char *tag, const char *text)
+{
+    gan__html(o, "<");
+    gan__html(o, tag);
+    gan__html(o, ">");
+    gan__html_text(o, text);
+    gan__html(o, "</");
+    gan__html(o, tag);
+    gan__html(o, ">");
+}
+
+typedef struct gan__base64 {
+    gan__data_out *o;
+    unsigned char kept[3];
+    int n;
+} gan__base64;
+
+// The bytes kept, with zeros for those that lack, as four letters, '=' for what would be of zeros alone.
+static void gan__base64_flush(gan__base64 *b)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned v = (unsigned)b->kept[0] << 16 | (unsigned)b->kept[1] << 8 | b->kept[2];
+    char four[4];
+    int i;
+    for (i = 0; i < 4; ++i) four[i] = i > b->n ? '=' : letters[v >> (18 - 6 * i) & 63];
+    if (b->n) gan__data_out_write(b->o, four, 4);
+    memset(b->kept, 0, sizeof b->kept);
+    b->n = 0;
+}
+
+static void gan__base64_put(gan__base64 *b, const unsigned char *bytes, size_t n)
+{
+    while (n--) {
+        b->kept[b->n++] = *bytes++;
+        if (b->n == 3) gan__base64_flush(b);
+    }
+}
+
+#ifdef INCLUDE_STB_IMAGE_WRITE_H
+static void gan__base64_stb(void *user, void *bytes, int n)
+{
+    gan__base64_put((gan__base64 *)user, (const unsigned char *)bytes, n > 0 ? (size_t)n : 0);
+}
+enum { GAN__REPORT_SCALE = 2 };
+#else
+enum { GAN__REPORT_SCALE = 1 };
+
+// BMP: 24 bits, rows from the bottom, blue first, each row filled up to 4 bytes
+static void gan__base64_bmp(gan__base64 *b, const unsigned char *rgb, int w, int h)
+{
+    const size_t row = ((size_t)w * 3 + 3) / 4 * 4;
+    unsigned char head[54] = {'B', 'M'}, bgr[3] = {0, 0, 0};
+    const unsigned words[] = {
+        (unsigned)(54 + row * (size_t)h), 0, 54, 40, (unsigned)w, (unsigned)h, 1 | 24u << 16};
+    int i, x, y;
+    for (i = 0; i < 28; ++i) head[2 + i] = (unsigned char)(words[i / 4] >> 8 * (i % 4) & 255);
+    gan__base64_put(b, head, sizeof head);
+    for (y = h - 1; y >= 0; --y) {
+        const unsigned char *p = rgb + 3 * (size_t)y * (size_t)w;
+        for (x = 0; x < w; ++x, p += 3) {
+            bgr[0] = p[2], bgr[1] = p[1], bgr[2] = p[0];
+            gan__base64_put(b, bgr, 3);
+        }
+        memset(bgr, 0, sizeof bgr);
+        gan__base64_put(b, bgr, row - 3 * (size_t)w);
+    }
+}
+#endif
+
+static void gan__html_picture(gan__data_out *o, const unsigned char *rgb, int w, int h, const char *alt)
+{
+    gan__base64 b;
+    memset(&b, 0, sizeof b);
+    b.o = o;
+#ifdef INCLUDE_STB_IMAGE_WRITE_H
+    gan__html(o, "<img src=\"data:image/png;base64,");
+    if (!stbi_write_png_to_func(gan__base64_stb, &b, w, h, 3, rgb, 3 * w)) o->failed = -1;
+#else
+    gan__html(o, "<img src=\"data:image/bmp;base64,");
+    gan__base64_bmp(&b, rgb, w, h);
+#endif
+    gan__base64_flush(&b);
+    gan__html(o, "\" alt=\"");
+    gan__html_text(o, alt);
+    gan__html(o, "\">\n");
+}
+
+// A table of texts; the first row is its header where `header`, else the first column is.
+static void gan__html_table(gan__data_out *o, const char *const *text, int n, int columns, int header)
+{
+    int i;
+    gan__html(o, "<table>\n");
+    for (i = 0; i < n; ++i) {
+        if (i % columns == 0) gan__html(o, "<tr>");
+        gan__html_element(o, (header ? i < columns : i % columns == 0) ? "th" : "td", text[i]);
+        if (i % columns == columns - 1 || i + 1 == n) gan__html(o, "</tr>\n");
+    }
+    gan__html(o, "</table>\n");
+}
+
+static int gan__report_plot(gan__data_out *o, const gan_axes *axes)
+{
+    const int w = 620 * GAN__REPORT_SCALE, h = 400 * GAN__REPORT_SCALE;
+    unsigned char *pixels = (unsigned char *)gan__scratch(o->ctx, gan__canvas_bytes(w, h));
+    gan_plot p;
+    int code;
+    if (!pixels) return 1;
+    memset(&p, 0, sizeof p);
+    gan__canvas_over(&p.c, o->ctx, pixels, w, h, GAN__REPORT_SCALE);
+    code = gan_plot_panel(&p, 0, 1, 0, 1, axes);
+    if (!code) gan__html_picture(o, pixels, w, h, axes->title ? axes->title : "plot");
+    gan__scratch_free(o->ctx, pixels);
+    return code;
+}
+
+// A column by step; logarithmic where it goes over three decades or more.
+static int gan__report_column(gan__data_out *o, const gan_logger *log, int column)
+{
+    gan_series s = gan_logger_series(log, log->name[column]);
+    gan_axes a;
+    double lo = HUGE_VAL, hi = 0;
+    int i;
+    memset(&a, 0, sizeof a);
+    for (i = 0; i < s.n; ++i) {
+        const double v = gan_logger_value(log, i, column);
+        if (gan__finite(v)) lo = fmin(lo, v), hi = fmax(hi, v);
+    }
+    a.title = s.name, a.x_label = "step", a.series = &s, a.count = 1;
+    a.y_log = lo > 0 && hi > 1000 * lo;
+    s.name = NULL;
+    return gan__report_plot(o, &a);
+}
+
+static int gan__report_samples(gan__data_out *o, const gan_report *r)
+{
+    gan_sheet sheet;
+    gan__canvas c;
+    unsigned char *pixels;
+    memset(&sheet, 0, sizeof sheet);
+    sheet.images = r->images, sheet.columns = r->images_columns;
+    pixels = gan__sheet_bad(&sheet) ? NULL : gan__sheet_render(&c, &sheet);
+    if (!pixels) return 1;
+    gan__html(o, "<h2>Samples</h2>\n<div class=\"wide\">");
+    gan__html_picture(o, pixels, c.w, c.h, "samples");
+    gan__html(o, "</div>\n");
+    gan__scratch_free(o->ctx, pixels);
+    return 0;
+}
+
+static const char gan__report_style[] =
+    "<style>body{margin:0;background:#f6f6f4;color:#1a1a1a;font:16px/1.5 system-ui,sans-serif}"
+    "main{max-width:1280px;margin:0 auto;padding:24px}h1{font-size:28px;margin:0 0 8px}"
+    "h2{font-size:19px;margin:32px 0 10px;border-bottom:1px solid #ccc}"
+    ".plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:14px}"
+    ".plots img{width:100%;background:#fff;border:1px solid #ddd}.wide{overflow-x:auto}"
+    ".wide img{max-width:100%;image-rendering:pixelated;border:1px solid #ddd}"
+    "table{border-collapse:collapse;background:#fff}"
+    "td,th{border:1px solid #ddd;padding:4px 12px;text-align:left;font-variant-numeric:tabular-nums}"
+    "th{background:#eee;font-weight:600}li{margin:4px 0}</style>\n";
+
+static int gan__report_curves(gan__data_out *o, const gan_report *r)
+{
+    int i;
+    if (r->plots_count < 1 && (!r->log || r->log->columns < 2)) return 0;
+    gan__html(o, "<h2>Curves</h2>\n<div class=\"plots\">\n");
+    for (i = 0; i < r->plots_count; ++i)
+        if (gan__report_plot(o, &r->plots[i])) return 1;
+    for (i = 1; r->log && i < r->log->columns; ++i)
+        if (gan__report_column(o, r->log, i)) return 1;
+    gan__html(o, "</div>\n");
+    return 0;
+}
+
+static int gan__report_body(gan__data_out *o, const gan_report *r)
+{
+    int i;
+    gan__html(
+        o, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
+           "content=\"width=device-width,initial-scale=1\">\n");
+    gan__html_element(o, "title", r->title ? r->title : "gan.h: a run");
+    gan__html(o, gan__report_style);
+    gan__html(o, "</head>\n<body><main>\n");
+    gan__html_element(o, "h1", r->title ? r->title : "A run");
+    if (r->summary) gan__html_element(o, "p", r->summary);
+    if (r->diagnosis_count > 0) {
+        gan__html(o, "\n<h2>Diagnosis</h2>\n<ul>\n");
+        for (i = 0; i < r->diagnosis_count; ++i) gan__html_element(o, "li", r->diagnosis[i]);
+        gan__html(o, "</ul>\n");
+    }
+    if (r->metrics_count > 0) {
+        gan__html(o, "\n<h2>Metrics</h2>\n");
+        gan__html_table(o, r->metrics, r->metrics_count, r->metrics_columns, 1);
+    }
+    if (gan__report_curves(o, r) || (r->images && gan__report_samples(o, r))) return 1;
+    if (r->log && r->log->c_shown) {
+        gan__html(o, "<h2>Samples by step</h2>\n<div class=\"wide\">");
+        gan__html_picture(o, r->log->c.rgb, r->log->c.w, r->log->c_row * r->log->c_shown, "samples by step");
+        gan__html(o, "</div>\n");
+    }
+    if (r->configuration_count > 0) {
+        gan__html(o, "<h2>Configuration</h2>\n");
+        gan__html_table(o, r->configuration, r->configuration_count, 2, 0);
+    }
+    gan__html(o, "</main></body>\n</html>\n");
+    return 0;
+}
+
+static int gan__report_bad(gan_context *ctx, const gan_report *r, const char *path)
+{
+    const int missing =
+        (r && ((r->configuration_count > 0 && !r->configuration) ||
+               (r->metrics_count > 0 && (!r->metrics || r->metrics_columns < 1)) ||
+               (r->diagnosis_count > 0 && !r->diagnosis) || (r->plots_count > 0 && !r->plots)));
+    if (r && path && !missing && (!r->log || r->log->ctx == ctx)) return 0;
+    gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_report_write: %s",
+              !r || !path ? "the report or the path is NULL"
+              : missing   ? "a count is given without its array, or metrics without metrics_columns"
+                          : "the log is of another context");
+    return 1;
+}
+
+GAN_API int gan_report_write(gan_context *ctx, const gan_report *report, const char *path)
+{
+    gan__data_out out;
+    int code;
+    if (!ctx || gan__report_bad(ctx, report, path)) return gan_error(ctx);
+    code = gan__data_out_open(&out, ctx, path);
+    if (code) return code;
+    if (gan__report_body(&out, report) && !out.failed) out.failed = -1; // what was there stays
+    code = gan__data_out_close(&out, 0);
+    return gan_error(ctx) && code ? gan_error(ctx) : code;
+}
+
+#endif // GAN_NO_STDIO
+
 // >>ckpt: safetensors, written and read; may use floors 0 to 7, data; tests/test_ckpt.c
 //
 //     [0, 8)      u64 N, little endian

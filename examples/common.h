@@ -2,8 +2,8 @@
 // brings stb_image_write.h where that is installed, which makes gan.h write PNG; without it pictures are PGM
 // and PPM.
 //
-//     >>options    the command line    >>terminal   progress                 >>table    columns of numbers
-//     >>plot       a small canvas      >>digits     MNIST, or drawn digits   >>samples  IDX of generated
+//     >>options    the command line    >>terminal   progress                 >>plot     a small canvas
+//     >>digits     MNIST, or drawn digits            >>samples  IDX of generated
 #ifndef GAN_EXAMPLES_COMMON_H
 #define GAN_EXAMPLES_COMMON_H
 
@@ -235,81 +235,8 @@ static inline void ex_progress_gan(const gan_trainer_stats *s, int steps)
                 (double)s->g_loss, (double)s->d_real, (double)s->d_fake);
 }
 
-// >>table
-
-typedef struct ex_table {
-    const char *header; // "step,loss"
-    int columns, rows, room;
-    double *v;
-} ex_table;
-
-static inline ex_table ex_table_new(const char *header)
-{
-    ex_table t = {0, 1, 0, 0, 0};
-    const char *c;
-    t.header = header;
-    for (c = header; *c; ++c) t.columns += *c == ',';
-    return t;
-}
-
-// as many doubles as there are columns
-static inline void ex_table_row(ex_table *t, ...)
-{
-    int i;
-    va_list args;
-    if (t->rows == t->room) {
-        t->room = t->room ? 2 * t->room : 256;
-        t->v = (double *)realloc(t->v, sizeof(double) * (size_t)t->room * (size_t)t->columns);
-        if (!t->v) exit(1);
-    }
-    va_start(args, t);
-    for (i = 0; i < t->columns; ++i) t->v[t->rows * t->columns + i] = va_arg(args, double);
-    va_end(args);
-    ++t->rows;
-}
-
-static inline double ex_table_at(const ex_table *t, int row, int column)
-{
-    return t->v[row * t->columns + column];
-}
-
-static inline void ex_table_write(const ex_table *t, const char *path)
-{
-    FILE *f = fopen(path, "w");
-    int i;
-    if (!f) {
-        fprintf(stderr, "%s cannot be written\n", path);
-        return;
-    }
-    fprintf(f, "%s\n", t->header);
-    for (i = 0; i < t->rows * t->columns; ++i)
-        fprintf(f, "%.9g%c", t->v[i], (i + 1) % t->columns ? ',' : '\n');
-    fclose(f);
-}
-
-static inline void ex_table_free(ex_table *t)
-{
-    free(t->v);
-    t->v = NULL, t->rows = t->room = 0;
-}
-
-// The rows of an earlier run whose first column is at most `last`.
-static inline void ex_table_read(ex_table *t, const char *path, double last)
-{
-    FILE *f = fopen(path, "r");
-    double v[8] = {0};
-    int i, c;
-    if (!f) return;
-    while ((c = fgetc(f)) != EOF && c != '\n') {}
-    for (;;) {
-        for (i = 0; i < t->columns && i < 8 && fscanf(f, "%lf%*[,\n]", &v[i]) == 1; ++i) {}
-        if (i < t->columns || v[0] > last) break;
-        ex_table_row(t, v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]);
-    }
-    fclose(f);
-}
-
-// >>plot: a canvas of RGB bytes, split into panels with axes
+// >>plot: a canvas of RGB bytes, split into panels with axes; what gan_plot has replaced except in games.c,
+// modes.c and theory.c
 
 enum {
     EX_BLUE = 0x2060B0,
@@ -464,36 +391,10 @@ static inline void ex_plot_curve(ex_plot *p, const double *x, const double *y, i
                         color);
 }
 
-// against column 0
-static inline void ex_plot_column(ex_plot *p, const ex_table *t, int column, double width, int color)
-{
-    ex_plot_curve(p, t->v, t->v + column, t->columns, t->rows, width, color);
-}
-
 static inline void ex_plot_point(ex_plot *p, double x, double y, double size, int color)
 {
     const double px = ex_plot_px(p, x), py = ex_plot_py(p, y);
     if (x >= p->x0 && x <= p->x1 && y >= p->y0 && y <= p->y1) ex_plot_stroke(p, px, py, px, py, size, color);
-}
-
-// xy (n, 2)
-static inline void ex_plot_points(ex_plot *p, gan_tensor *xy, double size, int color)
-{
-    const gan_real *v = gan_data(xy);
-    int i;
-    for (i = 0; v && i < gan_dim(xy, 0); ++i)
-        ex_plot_point(p, (double)v[2 * i], (double)v[2 * i + 1], size, color);
-}
-
-// n bars over [x0, x1]
-static inline void ex_plot_bars(ex_plot *p, const double *height, int n, int color)
-{
-    int i, x, y;
-    for (i = 0; i < n; ++i)
-        for (x = p->left + i * (p->right - p->left) / n + 1; x < p->left + (i + 1) * (p->right - p->left) / n;
-             ++x)
-            for (y = (int)fmax(ex_plot_py(p, height[i]), p->top); y < p->bottom; ++y)
-                ex_plot_dot(p, x, y, color, .6);
 }
 
 static inline void ex_plot_legend(ex_plot *p, const char *text, int color)

@@ -39,7 +39,8 @@ int main(int argc, char **argv)
     gan_tensor *real, *fake, *f;
     const gan_real *v;
     double value = 0, d_real = 0, d_fake = 0, off = 0;
-    ex_plot p = ex_plot_new(700, 700);
+    gan_plot *p = gan_plot_create(ctx, 800, 700, 1);
+    gan_axes axes;
     int i;
 
     gan_model_freeze(g, NULL, frozen);
@@ -66,12 +67,11 @@ int main(int argc, char **argv)
     printf("mean |y - 2 x - 1| of G   %8.3f   %s\n", off,
            frozen ? "(not learned)" : ".05 sqrt(2 / pi) = .040");
 
-    ex_plot_panel(&p, 0, 1, 0, 1, frozen ? "a frozen G and its data" : "G(z) and its data", -2, 2, -2, 4);
-    ex_plot_points(&p, real, 3, EX_GREY);
-    ex_plot_points(&p, fake, 3, EX_BLUE);
-    ex_plot_legend(&p, "data", EX_GREY);
-    ex_plot_legend(&p, "G(z)", EX_BLUE);
-    ex_plot_write(&p, ctx, ex_path(&o, frozen ? "frozen.png" : "line_2d.png"));
+    memset(&axes, 0, sizeof axes);
+    axes.title = frozen ? "D(x), its data, a frozen G" : "D(x), its data, G(z), and where D sends them";
+    axes.x0 = -2, axes.x1 = 2, axes.y0 = -2, axes.y1 = 4;
+    gan_plot_gan2d(p, 0, 1, 0, 1, &axes, d, NULL, gan_slice(real, 0, 0, 500), gan_slice(fake, 0, 0, 500));
+    gan_plot_write(p, ex_path(&o, frozen ? "frozen.png" : "line_2d.png"));
     printf("the picture is in %s\n", o.out);
     return ex_finish(ctx);
 }

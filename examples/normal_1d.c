@@ -43,7 +43,9 @@ int main(int argc, char **argv)
     gan_trainer_stats s;
     const gan_real *v;
     double bins[BINS] = {0}, mean = 0, square = 0, apart = 0, grid[BINS + 1], density[BINS + 1];
-    ex_plot p = ex_plot_new(900, 540);
+    gan_plot *p = gan_plot_create(ctx, 900, 540, 1);
+    gan_series series[2];
+    gan_axes axes;
     int i;
 
     memset(&desc, 0, sizeof desc);
@@ -79,12 +81,15 @@ int main(int argc, char **argv)
     printf("D(G(z))               %8.3f   .5\n", (double)s.d_fake);
     printf("V                     %8.3f   -log 4 = %.3f\n", -(double)s.d_loss, -log(4.));
 
-    ex_plot_panel(&p, 0, 1, 0, 1, "samples of G(z) and the data's density", 0, 8, 0, .4);
-    ex_plot_bars(&p, bins, BINS, EX_BLUE);
-    ex_plot_curve(&p, grid, density, 1, BINS + 1, 2, EX_RED);
-    ex_plot_legend(&p, "G(z)", EX_BLUE);
-    ex_plot_legend(&p, "N(4, 1.25^2)", EX_RED);
-    ex_plot_write(&p, ctx, ex_path(&o, "normal_1d.png"));
+    memset(series, 0, sizeof series);
+    memset(&axes, 0, sizeof axes);
+    series[0].name = "G(z)", series[0].mark = GAN_MARK_HISTOGRAM, series[0].points = x, series[0].size = BINS;
+    series[1].name = "N(4, 1.25^2)", series[1].x = grid, series[1].y = density, series[1].n = BINS + 1;
+    series[1].size = 2;
+    axes.title = "Samples of G(z) and the data's density", axes.x_label = "x", axes.y_label = "density";
+    axes.series = series, axes.count = 2, axes.x1 = 8;
+    gan_plot_panel(p, 0, 1, 0, 1, &axes);
+    gan_plot_write(p, ex_path(&o, "normal_1d.png"));
     printf("the picture is in %s\n", o.out);
     return ex_finish(ctx);
 }

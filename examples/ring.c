@@ -56,7 +56,9 @@ int main(int argc, char **argv)
     gan_tensor *real, *fake;
     const md_mixture m = md_ring();
     double loss = 0;
-    ex_plot p = ex_plot_new(700, 700);
+    gan_plot *p = gan_plot_create(ctx, 800, 700, 1);
+    gan_loss_desc wasserstein;
+    gan_axes axes;
     int i, k;
 
     for (i = 1; i <= o.steps && !ex_stop && !gan_error(ctx); ++i) {
@@ -80,12 +82,13 @@ int main(int argc, char **argv)
     row("its data; 1 - e^-4.5", md_measure(&m, gan_data(real), gan_dim(real, 0)));
     printf("a plain GAN, published       6.3 of 8           98.2 %%   PacGAN, table 1; far longer\n");
 
-    ex_plot_panel(&p, 0, 1, 0, 1, "G(z) and the eight modes of its data", -1.5, 1.5, -1.5, 1.5);
-    ex_plot_points(&p, fake, 2.5, EX_BLUE);
-    for (k = 0; k < 8; ++k) ex_plot_point(&p, m.mode[k][0], m.mode[k][1], 8, EX_RED);
-    ex_plot_legend(&p, "modes", EX_RED);
-    ex_plot_legend(&p, "G(z)", EX_BLUE);
-    ex_plot_write(&p, ctx, ex_path(&o, "ring.png"));
+    memset(&axes, 0, sizeof axes);
+    memset(&wasserstein, 0, sizeof wasserstein);
+    wasserstein.kind = GAN_LOSS_WASSERSTEIN;
+    axes.title = "The critic's score, its data, G(z)", axes.contours = 12;
+    axes.x0 = axes.y0 = -1.5, axes.x1 = axes.y1 = 1.5;
+    gan_plot_gan2d(p, 0, 1, 0, 1, &axes, d, &wasserstein, real, gan_slice(fake, 0, 0, 500));
+    gan_plot_write(p, ex_path(&o, "ring.png"));
     printf("the picture is in %s\n", o.out);
     return ex_finish(ctx);
 }

@@ -28,21 +28,23 @@ static gan_tensor *discriminator(gan_model *d, gan_tensor *x, gan_tensor *label)
     return gan_linear(d, "fc2", h, 1); // a logit
 }
 
-static void plot(gan_context *ctx, const ex_options *o, const ex_table *t)
+static void plot(gan_plot *p, const ex_options *o, const gan_logger *log)
 {
-    ex_plot p = ex_plot_new(1000, 800);
-    ex_plot_panel(&p, 0, 1, 0, 2, "D(G(z)) against the iteration: the theory says 1/2", 0, t->rows, 0, 1);
-    ex_plot_column(&p, t, 4, 1.5, EX_BLUE);
-    ex_plot_line(&p, .5, EX_RED);
-    ex_plot_panel(&p, 0, 1, 1, 2, "the losses", 0, t->rows, 0, 4);
-    ex_plot_column(&p, t, 2, 1.5, EX_ORANGE);
-    ex_plot_column(&p, t, 1, 1.5, EX_BLUE);
-    ex_plot_line(&p, log(4.), EX_RED);
-    ex_plot_line(&p, log(2.), EX_RED);
-    ex_plot_legend(&p, "discriminator", EX_BLUE);
-    ex_plot_legend(&p, "generator", EX_ORANGE);
-    ex_plot_legend(&p, "log 4, log 2: D = 1/2", EX_RED);
-    ex_plot_write(&p, ctx, ex_path(o, "plot.png"));
+    static const double half[] = {.5}, logs[] = {1.386294, .693147};
+    gan_series s[3];
+    gan_axes a;
+    memset(s, 0, sizeof s);
+    memset(&a, 0, sizeof a);
+    s[0] = gan_logger_series(log, "d_fake");
+    s[1].name = "theory", s[1].mark = GAN_MARK_LEVELS, s[1].y = half, s[1].n = 1, s[1].color = GAN_BLACK;
+    a.title = "D(G(z)) against the iteration", a.series = s, a.count = 2, a.y1 = 1;
+    gan_plot_panel(p, 0, 1, 0, 2, &a);
+    s[0] = gan_logger_series(log, "d_loss"), s[1] = gan_logger_series(log, "g_loss");
+    s[2].name = "log 4, log 2: D = 1/2", s[2].mark = GAN_MARK_LEVELS, s[2].y = logs, s[2].n = 2;
+    s[2].color = GAN_BLACK;
+    a.title = "The losses", a.count = 3, a.y1 = 4, a.x_label = "iteration";
+    gan_plot_panel(p, 0, 1, 1, 2, &a);
+    gan_plot_write(p, ex_path(o, "plot.png"));
 }
 
 int main(int argc, char **argv)
@@ -50,11 +52,14 @@ int main(int argc, char **argv)
     const ex_options o = ex_start(argc, argv, "thesis", "a convolutional GAN draws digits", 1000,
                                   "out/thesis", "samples resume");
     gan_context *ctx = ex_context(&o);
-    ex_table history = ex_table_new("step,d_loss,g_loss,d_real,d_fake");
+    gan_plot *p = gan_plot_create(ctx, 1000, 800, 1);
+    gan_logger_desc columns;
+    gan_logger *log;
+    gan_report report;
     gan_trainer_desc desc;
     gan_trainer *t;
     double mean = 0;
-    int i, last, inside = 0;
+    int i, last, rows, inside = 0;
 
     memset(&desc, 0, sizeof desc);
     desc.generator = gan_model_create(ctx, "generator", generator, NULL);
@@ -66,34 +71,41 @@ int main(int argc, char **argv)
     desc.loss = GAN_LOSS_NON_SATURATING;
     desc.g_optimizer = desc.d_optimizer = gan_adam(1e-3f, .5f, .999f);
     t = gan_trainer_create(ctx, &desc);
-    if (o.resume && ex_exists(ex_path(&o, "thesis.safetensors"))) {
+    if (o.resume && ex_exists(ex_path(&o, "thesis.safetensors")))
         gan_load(ctx, ex_path(&o, "thesis.safetensors"));
-        ex_table_read(&history, ex_path(&o, "log.csv"), (double)gan_trainer_steps(t));
-    }
+    memset(&columns, 0, sizeof columns);
+    columns.columns = "d_loss,g_loss,d_real,d_fake", columns.csv = ex_path(&o, "log.csv");
+    columns.sheet = ex_path(&o, "progress.png"), columns.resume = gan_trainer_steps(t);
+    log = gan_logger_create(ctx, &columns);
     for (i = (int)gan_trainer_steps(t) + 1; i <= o.steps && !ex_stop && !gan_error(ctx); ++i) {
         const gan_trainer_stats s = gan_trainer_step(t);
-        ex_table_row(&history, (double)i, (double)s.d_loss, (double)s.g_loss, (double)s.d_real,
-                     (double)s.d_fake);
+        gan_logger_row(log, i, (double)s.d_loss, (double)s.g_loss, (double)s.d_real, (double)s.d_fake);
         ex_progress_gan(&s, o.steps);
         if (i % 100 && i != 10 && i != 50 && i != o.steps && !ex_stop) continue;
         gan_image_write(gan_trainer_sample(t, 64), 8, ex_path(&o, "%05d.png", i));
-        plot(ctx, &o, &history);
+        gan_logger_images(log, i, gan_trainer_sample(t, 16));
+        plot(p, &o, log);
     }
     gan_save(ctx, ex_path(&o, "thesis.safetensors")); // PyTorch opens it
-    ex_table_write(&history, ex_path(&o, "log.csv"));
-    plot(ctx, &o, &history);
+    plot(p, &o, log);
+    memset(&report, 0, sizeof report);
+    report.title = "The thesis's GAN on digits", report.log = log;
+    report.images = gan_trainer_sample(t, 64), report.images_columns = 16;
+    gan_report_write(ctx, &report, ex_path(&o, "report.html"));
     ex_samples(ctx, &o, &desc, t);
 
     if (gan_error(ctx)) return ex_finish(ctx);
-    last = history.rows < 1000 ? history.rows / 2 : 500;
-    for (i = history.rows - last; i < history.rows; ++i) {
-        inside += fabs(ex_table_at(&history, i, 4) - .5) <= .05;
-        mean += ex_table_at(&history, i, 4);
+    rows = gan_logger_rows(log);
+    last = rows < 1000 ? rows / 2 : 500;
+    for (i = rows - last; i < rows; ++i) {
+        inside += fabs(gan_logger_value(log, i, 4) - .5) <= .05;
+        mean += gan_logger_value(log, i, 4);
     }
     printf("\nThe thesis: D(G(z)) settles between .45 and .55 after 500 iterations. Here it was there in\n");
     printf("%d of the last %d, with mean %.3f.\n", inside, last, last ? mean / last : 0);
-    printf("In %s: pictures NNNNN.png, the same 64 z each time; D(G(z)) and the losses,\n", o.out);
-    printf("plot.png and log.csv; the weights, thesis.safetensors (--resume goes on from there).\n");
-    ex_table_free(&history);
+    printf("In %s: all of it in one page, report.html; pictures NNNNN.png, the same 64 z each time,\n",
+           o.out);
+    printf("and in rows, progress.png; D(G(z)) and the losses, plot.png and log.csv; the weights,\n");
+    printf("thesis.safetensors (--resume goes on from there).\n");
     return ex_finish(ctx);
 }

@@ -29,11 +29,16 @@ int main(int argc, char **argv)
     gan_model *d = gan_model_create(ctx, "discriminator", logistic, NULL);
     gan_optimizer *og = gan_optimizer_create(g, gan_sgd(.1f, 0));
     gan_optimizer *od = gan_optimizer_create(d, gan_sgd(.1f, 0));
-    ex_table t = ex_table_new("step,theta,w,b,d_fake,value");
-    ex_plot p = ex_plot_new(900, 600);
+    gan_plot *p = gan_plot_create(ctx, 900, 600, 1);
+    const double theory[2] = {4, .5};
+    gan_logger_desc columns;
+    gan_logger *log;
     double mean = 0, half = 0;
     int i, last;
 
+    memset(&columns, 0, sizeof columns);
+    columns.columns = "theta,w,b,d_fake,value", columns.csv = ex_path(&o, "log.csv");
+    log = gan_logger_create(ctx, &columns);
     printf("\n                            D as trained       optimal D for this theta\n");
     printf("  step    theta   D(G(z))       w       b           w       b\n");
     for (i = 1; i <= o.steps && !ex_stop && !gan_error(ctx); ++i) {
@@ -53,26 +58,31 @@ int main(int argc, char **argv)
         theta = (double)gan_item(gan_model_find(g, "theta"));
         w = (double)gan_item(gan_model_find(d, "fc.weight"));
         b = (double)gan_item(gan_model_find(d, "fc.bias"));
-        ex_table_row(&t, (double)i, theta, w, b, mean_fake, value);
+        gan_logger_row(log, i, theta, w, b, mean_fake, value);
         if (i == 1 || i == 3 || i == 10 || i == 30 || i == 100 || i == 300 || i % 1000 == 0 || i == o.steps)
             printf("%6d %8.3f %9.3f %7.2f %7.2f     %7.2f %7.2f\n", i, theta, mean_fake, w, b, 4 - theta,
                    (theta * theta - 16) / 2);
     }
-    last = t.rows < 500 ? t.rows : 500;
-    for (i = t.rows - last; i < t.rows; ++i) {
-        mean += ex_table_at(&t, i, 1) / last;
-        half += ex_table_at(&t, i, 4) / last;
+    last = gan_logger_rows(log) < 500 ? gan_logger_rows(log) : 500;
+    for (i = gan_logger_rows(log) - last; i < gan_logger_rows(log); ++i) {
+        mean += gan_logger_value(log, i, 1) / last;
+        half += gan_logger_value(log, i, 4) / last;
     }
     printf("\nmeans of the last %d steps: theta %.3f, theory 4; D(G(z)) %.3f, theory .5\n", last, mean, half);
 
-    ex_plot_panel(&p, 0, 1, 0, 2, "theta: the data's mean is 4", 0, o.steps, 0, 6);
-    ex_plot_line(&p, 4, EX_RED);
-    ex_plot_column(&p, &t, 1, 2, EX_BLUE);
-    ex_plot_panel(&p, 0, 1, 1, 2, "D(G(z)): the theory says 1/2", 0, o.steps, 0, 1);
-    ex_plot_line(&p, .5, EX_RED);
-    ex_plot_column(&p, &t, 4, 2, EX_BLUE);
-    ex_plot_write(&p, ctx, ex_path(&o, "toy_shift.png"));
-    ex_table_free(&t);
+    for (i = 0; i < 2; ++i) {
+        gan_series s[2];
+        gan_axes axes;
+        memset(s, 0, sizeof s);
+        memset(&axes, 0, sizeof axes);
+        s[0].name = "theory", s[0].mark = GAN_MARK_LEVELS, s[0].y = &theory[i], s[0].n = 1,
+        s[0].color = GAN_BLACK;
+        s[1] = gan_logger_series(log, i ? "d_fake" : "theta");
+        axes.title = i ? "D(G(z))" : "theta, the mean of G(z)";
+        axes.series = s, axes.count = 2, axes.y1 = i ? 1 : 6;
+        gan_plot_panel(p, 0, 1, i, 2, &axes);
+    }
+    gan_plot_write(p, ex_path(&o, "toy_shift.png"));
     printf("the picture is in %s\n", o.out);
     return ex_finish(ctx);
 }

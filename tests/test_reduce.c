@@ -231,6 +231,97 @@ static void test_simple_losses(void)
               P(.lo = -60, .hi = 60));
 }
 
+// a, b (N, 1, L), t (n, 1) -> (N, n, L), by the angle between a and b
+CALL(slerp, gan_slerp(x[0], x[1], x[2]))
+CALL(slerp_straight, gan_lerp(x[0], x[1], x[2]))
+static nd r_slerp(const params *q, const nd *x)
+{
+    const int n = x[0].dim[0], steps = x[2].dim[0], l = x[0].dim[2];
+    nd y = nd_new(3, (int[]){n, steps, l});
+    int i, j, k;
+    (void)q;
+    for (i = 0; i < n; ++i) {
+        const double *a = x[0].v + i * l, *b = x[1].v + i * l;
+        double aa = 0, bb = 0, ab = 0, theta;
+        for (k = 0; k < l; ++k) aa += a[k] * a[k], bb += b[k] * b[k], ab += a[k] * b[k];
+        theta = acos(ab / sqrt(aa * bb));
+        for (j = 0; j < steps; ++j)
+            for (k = 0; k < l; ++k) {
+                const double t = x[2].v[j];
+                y.v[(i * steps + j) * l + k] =
+                    (sin((1 - t) * theta) * a[k] + sin(t * theta) * b[k]) / sin(theta);
+            }
+    }
+    return y;
+}
+
+static void test_slerp(void)
+{
+    gan_context *ctx = gan_create(NULL);
+    int spherical;
+    op_sample("slerp", f_slerp, r_slerp, "2,1,5; 2,1,5; 4,1", P(.tol = 10));
+    op_sample("slerp, one step in the plane", f_slerp, r_slerp, "3,1,2; 3,1,2; 1,1",
+              P(.lo = .5, .hi = 2, .tol = 10));
+    TEST ("slerp ends in a and b; unit vectors stay unit vectors, at equal angles") {
+        const gan_real a[2] = {1, 0}, b[2] = {(gan_real)cos(2.), (gan_real)sin(2.)};
+        gan_tensor *y = gan_latent_path(gan_from(ctx, a, 2, 1, 2), gan_from(ctx, b, 2, 1, 2), 5, 1);
+        const gan_real *v = gan_data(y);
+        int i;
+        CHECK(gan_ndim(y) == 2 && gan_dim(y, 0) == 5 && gan_dim(y, 1) == 2, "%s", gan_error_message(ctx));
+        for (i = 0; v && i < 5; ++i) {
+            CHECK_NEAR(v[2 * i], cos(.5 * i), 1e-6, "cos");
+            CHECK_NEAR(v[2 * i + 1], sin(.5 * i), 1e-6, "sin");
+        }
+    }
+    TEST ("where vectors are parallel, opposite, zero or a thousandth of a degree apart slerp stays finite, "
+          "and near lerp") {
+        const gan_real a[8] = {3, 4, 3, 4, 0, 0, 1, 0}, b[8] = {6, 8, -3, -4, 2, 1, 1, (gan_real)1e-5};
+        gan_tensor *x = gan_from(ctx, a, 2, 4, 2), *y = gan_from(ctx, b, 2, 4, 2);
+        gan_tensor *s = gan_slerp(x, y, gan_full(ctx, (gan_real).25, 2, 1, 1)),
+                   *g = gan_grad(gan_sum_all(s), x, 0);
+        const gan_real *v = gan_data(s), *d = gan_data(g);
+        int i;
+        for (i = 0; v && d && i < 8; ++i) {
+            CHECK(isfinite((double)v[i]) && isfinite((double)d[i]), "%d: %g, gradient %g", i, (double)v[i],
+                  (double)d[i]);
+            if (i < 4 || i > 5) CHECK_NEAR(v[i], .75 * (double)a[i] + .25 * (double)b[i], 1e-6, "as lerp");
+        }
+    }
+    for (spherical = 0; spherical < 2; ++spherical)
+        TESTF ("a path between rows has n rows for each, the first and the last its ends, %s",
+               spherical ? "round" : "straight") {
+            gan_tensor *a = gan_rand_normal(ctx, 2, 3, 7), *b = gan_rand_normal(ctx, 2, 3, 7);
+            gan_tensor *y = gan_latent_path(a, b, 4, spherical);
+            int i;
+            CHECK(gan_dim(y, 0) == 12 && gan_dim(y, 1) == 7, "%s", gan_error_message(ctx));
+            for (i = 0; i < 3; ++i) {
+                CHECK_ARRAY(7, gan_data(y) + 28 * i, gan_data(a) + 7 * i, 1e-5, 1e-5, "the first");
+                CHECK_ARRAY(7, gan_data(y) + 28 * i + 21, gan_data(b) + 7 * i, 1e-5, 1e-5, "the last");
+            }
+            y = gan_latent_path(a, b, 1, spherical);
+            CHECK_ARRAY(21, gan_data(y), gan_data(a), 1e-5, 1e-5, "one step");
+        }
+    TEST ("slerp and paths of NULL, scalars and other shapes are errors") {
+        gan_tensor *a = gan_zeros(ctx, 2, 2, 3);
+        CHECK(gan_slerp(NULL, NULL, NULL) == NULL && gan_latent_path(NULL, NULL, 3, 1) == NULL, "%s", "NULL");
+        gan_slerp(a, NULL, gan_scalar(ctx, 0));
+        CHECK(gan_error(ctx) == GAN_ERROR_ARGUMENT, "%s", gan_error_message(ctx));
+        gan_error_clear(ctx);
+        gan_slerp(gan_scalar(ctx, 1), a, gan_scalar(ctx, 0));
+        CHECK(gan_error(ctx) == GAN_ERROR_SHAPE, "%s", gan_error_message(ctx));
+        gan_error_clear(ctx);
+        gan_slerp(a, gan_zeros(ctx, 2, 5, 4), gan_scalar(ctx, 0));
+        CHECK(gan_error(ctx) == GAN_ERROR_SHAPE, "%s", gan_error_message(ctx));
+        gan_error_clear(ctx);
+        gan_latent_path(a, gan_zeros(ctx, 2, 2, 4), 3, 0);
+        CHECK(gan_error(ctx) == GAN_ERROR_SHAPE, "%s", gan_error_message(ctx));
+        gan_error_clear(ctx);
+        gan_latent_path(a, a, 0, 0);
+        CHECK(gan_error(ctx) == GAN_ERROR_SHAPE, "%s", gan_error_message(ctx));
+    }
+    gan_destroy(ctx);
+}
+
 // ---- special values, ties, closed forms
 
 static void test_special(void)
@@ -282,6 +373,7 @@ static void test_special(void)
 
 static void negative_controls(void)
 {
+    control_forward("slerp for lerp", f_slerp_straight, r_slerp, "2,1,5; 2,1,5; 4,1", P(.i = {0}));
     control_forward("the sum over the other axis", f_sum, r_mean, "3,3", P(.i = {1, 0}));
 }
 
@@ -297,6 +389,7 @@ int main(void)
     test_norm_per_sample();
     test_softmax();
     test_simple_losses();
+    test_slerp();
     test_special();
     negative_controls();
     return ops_done();
