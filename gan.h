@@ -16380,7 +16380,7 @@ typedef struct gan__tiles {
     int64_t i0, j0, count;
 } gan__tiles;
 
-enum { GAN__TILES_ROWS = 512, GAN__TILES_COLS = 1024 };
+enum { GAN__TILES_ROWS = 1024, GAN__TILES_COLS = 2048 };
 
 static void gan__tiles_task(void *arg, int64_t i)
 {
@@ -18205,7 +18205,7 @@ GAN_API double gan_authenticity(gan_tensor *train, gan_tensor *fake)
 typedef struct gan__means {
     const gan__set *s;
     gan__set centre;
-    double *square; // of each sample, to the nearest centre so far
+    double *square, *sum; // of each sample, to the nearest centre so far; of each bin's samples
     int *at, *count;
     int64_t chosen;
 } gan__means;
@@ -18240,15 +18240,17 @@ static void gan__means_task(void *arg, int64_t task)
     const gan__means *m = (const gan__means *)arg;
     const int64_t f = m->s->f, from = task * GAN__MEAN_COLUMNS, to = GAN__LEAST(f, from + GAN__MEAN_COLUMNS);
     gan_real *centre = (gan_real *)(uintptr_t)m->centre.x;
-    double sum[GAN__MEAN_COLUMNS];
     int64_t c, i, j;
-    for (c = 0; c < m->centre.n; ++c) {
-        if (!m->count[c]) continue; // an empty bin stays where it is
-        for (j = from; j < to; ++j) sum[j - from] = 0;
-        for (i = 0; i < m->s->n; ++i)
-            for (j = from; m->at[i] == (int)c && j < to; ++j) sum[j - from] += (double)m->s->x[i * f + j];
-        for (j = from; j < to; ++j) centre[c * f + j] = (gan_real)(sum[j - from] / m->count[c]);
+    for (c = 0; c < m->centre.n; ++c)
+        for (j = from; j < to; ++j) m->sum[c * f + j] = 0;
+    for (i = 0; i < m->s->n; ++i) {
+        const gan_real *x = m->s->x + i * f;
+        double *sum = m->sum + m->at[i] * f;
+        for (j = from; j < to; ++j) sum[j] += (double)x[j];
     }
+    for (c = 0; c < m->centre.n; ++c) // an empty bin stays where it is
+        for (j = from; m->count[c] && j < to; ++j)
+            centre[c * f + j] = (gan_real)(m->sum[c * f + j] / m->count[c]);
 }
 
 static void gan__tally(int64_t n, const int *at, int64_t bins, int *count)
@@ -18270,9 +18272,10 @@ static int gan__means_make(gan_context *ctx, const gan__frame *frame, const gan_
     m->centre.f = s->f;
     m->centre.x = (gan_real *)gan__work(ctx, bins, s->f, sizeof(gan_real));
     m->square = (double *)gan__work(ctx, s->n, 1, sizeof *m->square);
+    m->sum = (double *)gan__work(ctx, bins, s->f, sizeof *m->sum);
     m->at = (int *)gan__work(ctx, s->n, 1, sizeof *m->at);
     m->count = (int *)gan__work(ctx, bins, 1, sizeof *m->count);
-    if (!m->centre.x || !m->square || !m->at || !m->count) return 1;
+    if (!m->centre.x || !m->square || !m->sum || !m->at || !m->count) return 1;
     gan__means_seed(ctx, m);
     if (gan__set_make(ctx, frame, &m->centre)) return 1;
     for (i = 0; i < s->n; ++i) m->at[i] = -1;
