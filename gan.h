@@ -1436,7 +1436,8 @@ typedef struct gan_path_desc {          // zero, or NULL: the default
 GAN_API gan_estimate gan_perceptual_path_length(gan_model *g, gan_model *features, gan_tensor *z0,
                                                 gan_tensor *z1, gan_tensor *label, const gan_path_desc *desc);
 // Trains F - hidden - 1 (0: 64; below 0: F - 1, logistic regression) on half of as many of both, for `steps`
-// (0: 500) of Adam on batches of 128, and tests it on the other half. At least 4 of each.
+// (0: 500) of Adam on batches of 128, its rate .01 falling to 0, and tests it on the other half. At least 4 of
+// each.
 GAN_API gan_two_sample gan_classifier_test(gan_tensor *real, gan_tensor *fake, int hidden, int steps);
 typedef struct gan_confusion_report {
     int64_t real_as_real, real_as_fake, fake_as_real, fake_as_fake;     // a logit above 0 says "real"
@@ -18917,7 +18918,7 @@ static void gan__critic_take(const gan__critic_test *t, int k, int i, gan_real *
 static void gan__critic_train(gan__critic_test *t, int steps, int half)
 {
     gan_optimizer *o =
-        gan_optimizer_create(t->model, gan_adam((gan_real)1e-3, (gan_real)0.9, (gan_real)0.999));
+        gan_optimizer_create(t->model, gan_adam((gan_real)0.01, (gan_real)0.9, (gan_real)0.999));
     gan__rng rng = gan__rng_stream(t->inner, "classifier_test.batches");
     int step, i, k;
     for (step = 0; step < steps && !t->inner->error; ++step) {
@@ -18929,6 +18930,7 @@ static void gan__critic_train(gan__critic_test *t, int steps, int half)
                                  x->data + (2 * i + k) * t->f);
                 y->data[2 * i + k] = (gan_real)(1 - k);
             }
+        gan_optimizer_lr(o, (gan_real)(0.01 * (1 - step / (double)steps)));
         gan_minimize(o, gan_bce_with_logits(gan_forward(t->model, x, NULL), y));
     }
 }
