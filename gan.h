@@ -48,7 +48,7 @@
 //     The facade            >>configuration  >>context  >>tensors  >>operations  >>gradients  >>layers
 //                           >>blocks  >>losses  >>objectives  >>penalties  >>augmentation  >>optimizers
 //                           >>schedules  >>games  >>datasets  >>images  >>plots  >>logs  >>reports
-//                           >>checkpoints  >>latents  >>trainer
+//                           >>checkpoints  >>metrics  >>latents  >>trainer
 //     0  ground             >>base  >>mem  >>err  >>rng  >>par  >>cpu
 //     1  once per ISA       >>vec  >>kern
 //     2  the choice         >>isa
@@ -59,7 +59,7 @@
 //     7  learning           >>layer  >>block  >>loss  >>objective  >>penalty  >>augment  >>rule
 //                           >>optim  >>schedule  >>game
 //     8  the world          >>data  >>image  >>text  >>canvas  >>plot  >>terminal  >>log  >>report
-//                           >>ckpt
+//                           >>ckpt  >>density  >>transport  >>moment  >>neighbor  >>metric
 //     9  the adversary      >>latent  >>play  >>train  >>sample
 //     roof                  >>public
 //
@@ -1371,8 +1371,9 @@ GAN_API gan_schedule gan_schedule_plateau(gan_real factor, int64_t patience);
 GAN_API gan_schedule gan_schedule_ramp(int64_t steps);
 GAN_API gan_real gan_schedule_at(const gan_schedule *s, gan_real base, int64_t step);   // s NULL: base
 GAN_API const char *gan_schedule_name(gan_schedule_kind kind);
-// A metric that should fall, watched: after more than `every` values in a row that are not below the best one
-// (NaN is not) comes a drop. Returns the drops so far; with them as the step gan_schedule_at gives a PLATEAU's value.
+// A metric that should fall, watched: after more than `every` values in a row that are not below the best
+// one (NaN is not) comes a drop. Returns the drops so far; with them as the step gan_schedule_at gives a
+// PLATEAU's value.
 typedef struct gan_plateau {            // starts all zero
     int64_t seen, bad, drops;           // numbers, bad ones in a row, drops
     gan_real best;
@@ -1644,6 +1645,180 @@ GAN_API int gan_load(gan_context *ctx, const char *path);
 // The same from memory, which must outlive the context: where aligned, parameters point into it instead of
 // being copied (so it may be read-only; training copies a parameter before it first writes to it).
 GAN_API int gan_load_memory(gan_context *ctx, const void *bytes, size_t size);
+
+// >>metrics: how good samples are; nothing is recorded, and the context's random numbers stay as they were
+//
+// A sample is what axis 0 counts, seen as F numbers: x (N, ...) with (M, ...) of as many numbers each;
+// features are a network's output for each sample. real are data, fake are generated. Sums, decisions and
+// solutions are in double. A NaN or an infinity in a sample is an error; after an error numbers are NaN,
+// counts 0 and tensors poison. What is random draws from a stream of its own: the same call, the same number.
+//
+//     histogram               counts in equal bins
+//     kl_divergence           sum p log(p / q), nats; infinite where q alone is 0         Kullback 1951
+//     js_divergence           (KL(p, m) + KL(q, m)) / 2, m = (p + q) / 2: 0 .. log 2      Lin 1991
+//     tv_distance             sum |p - q| / 2: 0 .. 1
+//     wasserstein_histogram   width sum |P - Q| with cumulated P, Q: the earth mover's
+//     wasserstein_1d          W_p of numbers, exact: by their quantiles
+//     wasserstein_sliced      (mean over directions of W_p^p)^(1/p)                       Rabin 2011
+//     wasserstein_pyramid     sliced W_1 of 7 x 7 patches of Laplacian pyramids           Karras 2018
+//     assignment              the least sum of costs, one column for each row             Jonker 1987
+//     wasserstein_exact       (min over pairings of mean |x - y|^p)^(1/p)
+//     sinkhorn_divergence     gan_sinkhorn in double, until it has converged              Genevay 2018
+//     frechet_distance        |m - n|^2 + tr(C + D - 2 (C D)^(1/2)): FID of features      Heusel 2017
+//     kernel_distance         KID: unbiased MMD^2, kernel (x y / F + 1)^3                 Binkowski 2018
+//     mmd_unbiased            unbiased MMD^2, kernel exp(-|x - y|^2 / (2 sigma^2))        Gretton 2012
+//     nearest                 the k nearest samples
+//     precision_recall        share of fake in the real manifold, and the other way       Kynkaanniemi 2019
+//     density_coverage        real balls about a fake over k; share of real balls met     Naeem 2020
+//     neighbor_test           1-nearest-neighbour two-sample test                         Lopez-Paz 2017
+//     birthday                pairs of equal samples, and the support that they tell of   Arora 2018
+//     memorization            nearer to the training data than fresh data are?            Meehan 2020
+//     authenticity            share of fakes that are no copies                           Alaa 2022
+//     bin_difference          NDB: statistically different bins of a k-means partition    Richardson 2018
+//     mode_report             modes found, high-quality share, reverse KL                 Lin 2018, PacGAN
+//     inception_score         exp(mean KL(p(y | x), p(y))): 1 .. K                        Salimans 2016
+//     ms_ssim                 structural similarity at five scales                        Wang 2003
+//     ms_ssim_diversity       its mean over pairs of a batch: low is diverse              Odena 2017
+//     perceptual_path_length  mean d(G(z(t)), G(z(t + e))) / e^2                          Karras 2019
+//     classifier_test         held-out accuracy of a critic: .5 when nothing differs      Lopez-Paz 2017
+//     confusion               a discriminator's counts, accuracy, precision, recall
+#define GAN_METRICS_DENSITY(X)                                                                               \
+    X(HISTOGRAM, histogram) X(KL_DIVERGENCE, kl_divergence) X(JS_DIVERGENCE, js_divergence)                  \
+    X(TV_DISTANCE, tv_distance) X(WASSERSTEIN_HISTOGRAM, wasserstein_histogram)
+#define GAN_METRICS_TRANSPORT(X)                                                                             \
+    X(WASSERSTEIN_1D, wasserstein_1d) X(WASSERSTEIN_SLICED, wasserstein_sliced)                              \
+    X(WASSERSTEIN_PYRAMID, wasserstein_pyramid) X(ASSIGNMENT, assignment)                                    \
+    X(WASSERSTEIN_EXACT, wasserstein_exact) X(SINKHORN_DIVERGENCE, sinkhorn_divergence)
+#define GAN_METRICS_MOMENT(X)                                                                                \
+    X(FRECHET_DISTANCE, frechet_distance) X(KERNEL_DISTANCE, kernel_distance) X(MMD_UNBIASED, mmd_unbiased)
+#define GAN_METRICS_NEIGHBOR(X)                                                                              \
+    X(NEAREST, nearest) X(PRECISION_RECALL, precision_recall) X(DENSITY_COVERAGE, density_coverage)          \
+    X(NEIGHBOR_TEST, neighbor_test) X(BIRTHDAY, birthday) X(MEMORIZATION, memorization)                      \
+    X(AUTHENTICITY, authenticity) X(BIN_DIFFERENCE, bin_difference)
+#define GAN_METRICS_SCORE(X)                                                                                 \
+    X(MODE_REPORT, mode_report) X(INCEPTION_SCORE, inception_score) X(MS_SSIM, ms_ssim)                      \
+    X(MS_SSIM_DIVERSITY, ms_ssim_diversity) X(PERCEPTUAL_PATH_LENGTH, perceptual_path_length)                \
+    X(CLASSIFIER_TEST, classifier_test) X(CONFUSION, confusion)
+#define GAN_METRICS(X)                                                                                       \
+    GAN_METRICS_DENSITY(X) GAN_METRICS_TRANSPORT(X) GAN_METRICS_MOMENT(X) GAN_METRICS_NEIGHBOR(X)            \
+    GAN_METRICS_SCORE(X)
+typedef enum gan_metric { // each names its function: gan_histogram ...
+#define GAN__ROW(id, name) GAN_METRIC_##id,
+    GAN_METRICS(GAN__ROW)
+#undef GAN__ROW
+    GAN_METRIC_COUNT
+} gan_metric;
+GAN_API const char *gan_metric_name(gan_metric metric);
+
+// x (N) or (N, D), D to 3 -> (bins), (bins, bins) ...: how many lie in each of `bins` equal parts of lo .. hi
+// on every axis, hi itself in the last; what lies outside is not counted. As NumPy's histogramdd.
+GAN_API gan_tensor *gan_histogram(gan_tensor *x, gan_real lo, gan_real hi, int bins);
+// p and q are weights, as many of each, none negative; they are divided by their sums here.
+GAN_API double gan_kl_divergence(gan_tensor *p, gan_tensor *q);
+GAN_API double gan_js_divergence(gan_tensor *p, gan_tensor *q);
+GAN_API double gan_tv_distance(gan_tensor *p, gan_tensor *q);
+GAN_API double gan_wasserstein_histogram(gan_tensor *p, gan_tensor *q, gan_real width);        // of a bin
+
+// power is the p of W_p, from 1. Every value of x and of y is one number; their counts may differ.
+GAN_API double gan_wasserstein_1d(gan_tensor *x, gan_tensor *y, gan_real power);
+// directions 0: 128
+GAN_API double gan_wasserstein_sliced(gan_tensor *x, gan_tensor *y, int directions, gan_real power);
+// Pictures (N, C, H, W), H and W divisible by 2^(levels-1), the coarsest at least 7 -> (levels), the finest
+// first; published tables show 1000 times as much. levels 0: while a side is at least 16; patches of each
+// picture 0: 128; directions 0: 512.
+GAN_API gan_tensor *gan_wasserstein_pyramid(gan_tensor *real, gan_tensor *fake, int levels, int patches,
+                                            int directions);
+// cost (N, M), N <= M -> (N): the column of each row, no column twice. Time N^2 M at worst.
+GAN_API gan_tensor *gan_assignment(gan_tensor *cost);
+GAN_API double gan_wasserstein_exact(gan_tensor *x, gan_tensor *y, gan_real power);  // N = M; memory 8 N^2
+// gan_sinkhorn is recorded, in gan_real, and stops after a fixed number of iterations; this stops when the
+// plan's margins are within 1e-7, or after `iterations` (0: 500). epsilon 0: a twentieth of the mean cost
+// |x - y|^2. Memory 8 N M.
+GAN_API double gan_sinkhorn_divergence(gan_tensor *x, gan_tensor *y, gan_real epsilon, int iterations);
+
+typedef struct gan_estimate { // of `count` parts: mean, standard deviation (over count), that of the mean
+    double mean, deviation, error;
+    int count;
+} gan_estimate;
+// Covariances divide by N - 1; N, M from 2.
+GAN_API double gan_frechet_distance(gan_tensor *x, gan_tensor *y);
+// Over consecutive blocks of so many of each (0: 1000, or all there are), or, where subsets is not 0, over so
+// many random ones (as published: 1000, 100). error is deviation / sqrt(count - 1).
+GAN_API gan_estimate gan_kernel_distance(gan_tensor *real, gan_tensor *fake, int block, int subsets);
+// sigma 0: the median distance among the first 500 of both. gan_mmd_rbf is biased, and recorded.
+GAN_API double gan_mmd_unbiased(gan_tensor *x, gan_tensor *y, gan_real sigma);
+
+// Of each of x the k nearest of y -> (N, k), the nearest first, the lower index where equal; distances,
+// unless NULL, gets (N, k) too. y NULL: among the other samples of x.
+GAN_API gan_tensor *gan_nearest(gan_tensor *x, gan_tensor *y, int k, gan_tensor **distances);
+typedef struct gan_fidelity { double precision, recall; } gan_fidelity;
+// A manifold is the balls about its samples that reach to the k-th neighbour (k 0: 3), borders included.
+GAN_API gan_fidelity gan_precision_recall(gan_tensor *real, gan_tensor *fake, int k);
+typedef struct gan_coverage { double density, coverage; } gan_coverage;
+GAN_API gan_coverage gan_density_coverage(gan_tensor *real, gan_tensor *fake, int k); // 0: 5; without borders
+// real and fake: the shares of each that were told right; accuracy: of both. z: (accuracy - 1/2) in standard
+// deviations of that many coin tosses.
+typedef struct gan_two_sample { double accuracy, real, fake, z; } gan_two_sample;
+// Each sample is given the label of its nearest other; ties count half. Of samples of one distribution .5, of
+// distant ones 1, of exact copies 0. Take as many of both.
+GAN_API gan_two_sample gan_neighbor_test(gan_tensor *real, gan_tensor *fake);
+typedef struct gan_duplicates {
+    int64_t pairs;                      // i < j at most `within` apart
+    double support;                     // N (N - 1) / 2 over pairs; infinite when there are none
+    double distance;                    // of the closest pair
+    int first, second;                  // that pair
+} gan_duplicates;
+GAN_API gan_duplicates gan_birthday(gan_tensor *x, gan_real within);
+typedef struct gan_copying {
+    double fake, held;                  // mean distance to the nearest training sample
+    double ratio;                       // fake / held: below 1 means copying
+    double z;                           // Mann and Whitney's: below -2 or so means copying
+} gan_copying;
+// held: data from the same source that was not trained on
+GAN_API gan_copying gan_memorization(gan_tensor *train, gan_tensor *held, gan_tensor *fake);
+// A fake is no copy when the training sample nearest to it has a nearer training sample than it.
+GAN_API double gan_authenticity(gan_tensor *train, gan_tensor *fake);
+typedef struct gan_bins {
+    int different, bins;                // NDB, and among how many
+    double share;                       // different / bins
+    double js;                          // between both proportions
+} gan_bins;
+// k-means of real into bins (0: 100), then a two-proportion z test of each at level .05.
+GAN_API gan_bins gan_bin_difference(gan_tensor *real, gan_tensor *fake, int bins);
+
+typedef struct gan_modes {
+    int modes;                          // those that a sample of high quality is nearest to
+    double quality;                     // share of samples within 3 sigma of their nearest mode
+    double kl;                          // KL(shares of the nearest modes, equal shares)
+    double log_likelihood;              // mean log density of the mixture; sigma^2 is its variance
+} gan_modes;
+// x (N, D), centers (K, D) of K equal normal distributions, standard deviation sigma on every axis.
+GAN_API gan_modes gan_mode_report(gan_tensor *x, gan_tensor *centers, gan_real sigma);
+// Class probabilities (N, K), in `splits` consecutive parts (0: 1; as published 10).
+GAN_API gan_estimate gan_inception_score(gan_tensor *probabilities, int splits);
+// Pictures (N, C, H, W) of at least 16 x 16; range as for gan_ssim. Window 11, or the whole picture where a
+// scale is smaller than that, sigma in proportion; weights of Wang 2003; per picture and channel, their mean.
+GAN_API double gan_ms_ssim(gan_tensor *x, gan_tensor *y, gan_real range);
+GAN_API double gan_ms_ssim_diversity(gan_tensor *x, int pairs, gan_real range);    // 0: all pairs
+typedef struct gan_path_desc {          // zero, or NULL: the default
+    gan_real epsilon;                   // 1e-4
+    int linear;                         // 0: on the sphere (slerp), for z; 1: straight, for StyleGAN's w
+    gan_real trim;                      // share left out at either end; published code: .01
+    int batch;                          // 64
+} gan_path_desc;
+// Between z0 and z1 (N, L) at random t; d is the squared distance of features' outputs for both pictures,
+// NULL: of the pictures. label (N, ...) or NULL. Both models run in GAN_EVAL.
+GAN_API gan_estimate gan_perceptual_path_length(gan_model *g, gan_model *features, gan_tensor *z0,
+                                                gan_tensor *z1, gan_tensor *label, const gan_path_desc *desc);
+// Trains F - hidden - 1 (0: 64; below 0: F - 1, logistic regression) on half of as many of both, for
+// `steps` (0: 500) of Adam on batches of 128, its rate .01 falling to 0, and tests it on the other half.
+// At least 4 of each.
+GAN_API gan_two_sample gan_classifier_test(gan_tensor *real, gan_tensor *fake, int hidden, int steps);
+typedef struct gan_confusion_report {
+    int64_t real_as_real, real_as_fake, fake_as_real, fake_as_fake;     // a logit above 0 says "real"
+    double accuracy, precision, recall;                 // of "real"; 0 where nothing was called real
+} gan_confusion_report;
+GAN_API gan_confusion_report gan_confusion(gan_tensor *real_logits, gan_tensor *fake_logits);
 
 // >>latents: z after a look at D; g and d are generator and discriminator, z (N, L), label (N) or NULL
 
@@ -17011,8 +17186,7 @@ static double gan__number_read(const char **text)
 }
 #endif
 
-// >>canvas: RGB bytes, colour maps, letters, smooth strokes, pictures in boxes; uses text;
-// tests/test_canvas.c
+// >>canvas: RGB bytes, colour maps, letters, strokes, boxes; uses text; tests/test_canvas.c
 
 static int gan__oklab(double l, double chroma, double degrees)
 {
@@ -17302,8 +17476,7 @@ static int gan__pictures_fit(gan_tensor *x, const char *who)
     return 0;
 }
 
-// >>plot: panels of axes, marks, surfaces, pictures; a GAN in the plane; tables; uses canvas;
-// tests/test_plot.c
+// >>plot: panels of axes, marks, surfaces, pictures; tables; uses canvas; tests/test_plot.c
 
 enum { GAN__PLOT_GRID = 0xE9E9E9, GAN__PLOT_TICKS = 32, GAN__PLOT_BINS = 512 };
 
@@ -17746,7 +17919,7 @@ static void gan__ticks_text(gan__canvas *c, const gan__ticks *t, int i, int x, i
                      GAN_BLACK, c->unit, 0);
 }
 
-static void gan__frame(gan__canvas *c, int left, int top, int right, int bottom, int color, int sides)
+static void gan__canvas_frame(gan__canvas *c, int left, int top, int right, int bottom, int color, int sides)
 {
     const int u = c->unit;
     if (sides & 1) gan__canvas_fill(c, left - u, top, left, bottom + u, color, 1);
@@ -17837,8 +18010,8 @@ static void gan__heat_colors(gan_colormap map, int colors[256])
     for (i = 0; i < 256; ++i) colors[i] = gan_colormap_at(map, i / 255.);
 }
 
-// Lines of equal height: a pixel is covered by its distance from the nearest level, |f - level| over the slope
-// per pixel.
+// Lines of equal height: a pixel is covered by its distance from the nearest level, |f - level| over the
+// slope per pixel.
 static void gan__heat_contours(gan_plot *p, const gan_axes *a)
 {
     const double w = GAN__MOST(p->right - p->left, 1), h = GAN__MOST(p->bottom - p->top, 1);
@@ -17884,7 +18057,7 @@ static void gan__heat_bar(gan_plot *p, const gan_axes *a)
     for (y = p->top; y <= p->bottom; ++y)
         gan__canvas_fill(&p->c, left, y, right, y + 1,
                          colors[255 * (p->bottom - y) / GAN__MOST(p->bottom - p->top, 1)], 1);
-    gan__frame(&p->c, left, p->top, right, p->bottom + 1, GAN_BLACK, 15);
+    gan__canvas_frame(&p->c, left, p->top, right, p->bottom + 1, GAN_BLACK, 15);
     gan__ticks_find(&ticks, &axis, 40 * u);
     gan__ticks_draw(&p->c, &axis, &ticks, p, 2, right + u);
 }
@@ -17940,7 +18113,7 @@ static void gan__legend_draw(gan_plot *p, const gan_axes *a)
         if (hides < best) best = hides, left = x, top = y;
     }
     gan__canvas_fill(&p->c, left, top, left + w, top + h, 0xFFFFFF, .88);
-    gan__frame(&p->c, left, top, left + w, top + h, 0xC8C8C8, 15);
+    gan__canvas_frame(&p->c, left, top, left + w, top + h, 0xC8C8C8, 15);
     p->colors = 0;
     for (i = n = 0; i < a->count; ++i) {
         const gan_series f = gan__series_filled(p, &a->series[i]);
@@ -18092,7 +18265,7 @@ static void gan__panel_draw(gan_plot *p, const gan_axes *given, const gan__ticks
     }
     gan__legend_draw(p, &a);
     gan__canvas_clip(c, left, top, right, bottom);
-    gan__frame(c, p->left, p->top, p->right + 1, p->bottom + 1, GAN_BLACK, a.heat ? 15 : 3);
+    gan__canvas_frame(c, p->left, p->top, p->right + 1, p->bottom + 1, GAN_BLACK, a.heat ? 15 : 3);
     gan__ticks_draw(c, &p->y, ty, p, 0, p->left - u);
     gan__ticks_draw(c, &p->x, tx, p, 1, 0);
     gan__ticks_minor(c, &p->x, p, 1);
@@ -20240,6 +20413,2895 @@ GAN_API int gan_load(gan_context *ctx, const char *path)
 }
 
 #endif // GAN_NO_STDIO
+
+// >>density: samples made ready to be measured; histograms; may use floors 0 to 7; tests/test_density.c
+//
+// A measure leaves no trace: it works in a scope of its own, so that all its memory goes at once, draws
+// from a stream of its own, and records nothing. Inner products of samples are made in gan_real by
+// gan__gemm, a tile at a time; what is decided, summed or solved is in double, in an order that no number
+// of threads changes.
+
+static double gan__nan(void) { return (double)NAN; }
+
+// n x m elements of working memory; NULL and an error when there is none.
+static void *gan__work(gan_context *ctx, int64_t n, int64_t m, size_t each)
+{
+    size_t bytes;
+    if (gan__mul_size((size_t)n, (size_t)m, &bytes) || gan__mul_size(bytes, each, &bytes))
+        bytes = (size_t)-1 >> 1;
+    return gan__scratch(ctx, bytes);
+}
+
+// What every measure asks of its inputs: values that are there, and finite with finite squares. NULL
+// otherwise.
+static gan_context *gan__measurable(const char *who, int count, gan_tensor *const *x)
+{
+    gan_tensor *bad;
+    gan_context *ctx = gan__inputs(GAN_OP_NONE, count, x, &bad);
+    int i, far;
+    size_t k;
+    for (i = 0; ctx && i < count; ++i) {
+        const double most = 1e100;
+        if (!x[i]->size) {
+            gan__fail(ctx, GAN_ERROR_SHAPE, "%s: input %d, %t, is empty", who, i + 1, x[i]);
+            return NULL;
+        }
+        for (far = 0, k = 0; k < x[i]->size; ++k)
+            far |= (double)x[i]->data[k] > most || (double)x[i]->data[k] < -most;
+        if (far || !gan__all_finite(x[i])) {
+            gan__fail(
+                ctx, GAN_ERROR_NONFINITE,
+                "%s: input %d, %t, holds a NaN, an infinity or a number beyond 1e100; it cannot be measured",
+                who, i + 1, x[i]);
+            return NULL;
+        }
+    }
+    return ctx;
+}
+
+static int64_t gan__each(const gan_tensor *x) { return (int64_t)x->size / x->dim[0]; } // numbers a sample
+
+// Samples (N, ...), (M, ...) with as many numbers each, at least so many of them.
+static gan_context *gan__samples(const char *who, int count, gan_tensor *const *x, int least)
+{
+    gan_context *ctx = gan__measurable(who, count, x);
+    int i;
+    for (i = 0; ctx && i < count; ++i)
+        if (x[i]->ndim < 1 || x[i]->dim[0] < least || gan__each(x[i]) != gan__each(x[0])) {
+            gan__fail(ctx, GAN_ERROR_SHAPE,
+                      "%s: input %d is %t, the first %t; want samples (N, ...), N from %d, with as many "
+                      "numbers each",
+                      who, i + 1, x[i], x[0], least);
+            return NULL;
+        }
+    return ctx;
+}
+
+static int gan__at_least(gan_context *ctx, const char *who, const char *what, double value, double least)
+{
+    if (value >= least) return 1;
+    gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: %s is %f; it must be at least %f", who, what, value, least);
+    return 0;
+}
+
+// |x - y|^2, the same for (y, x) to the bit; four sums, so that additions need not wait for each other.
+static double gan__square_distance(int64_t f, const gan_real *x, const gan_real *y)
+{
+    double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+    int64_t i;
+    for (i = 0; i + 3 < f; i += 4) {
+        const double a = (double)x[i] - (double)y[i], b = (double)x[i + 1] - (double)y[i + 1];
+        const double c = (double)x[i + 2] - (double)y[i + 2], d = (double)x[i + 3] - (double)y[i + 3];
+        s0 += a * a;
+        s1 += b * b;
+        s2 += c * c;
+        s3 += d * d;
+    }
+    for (; i < f; ++i) s0 += ((double)x[i] - (double)y[i]) * ((double)x[i] - (double)y[i]);
+    return (s0 + s1) + (s2 + s3);
+}
+
+// ---- samples made ready for products
+
+// c = (x - mean) scale, so that products lose nothing to an offset that all samples share, nor overflow.
+typedef struct gan__frame {
+    int64_t f;
+    double *mean, scale; // a power of 2
+} gan__frame;
+
+typedef struct gan__set {
+    int64_t n, f;
+    const gan_real *x; // as they are
+    gan_real *c;       // made ready
+    double *norm;      // |c|^2
+} gan__set;
+
+typedef struct gan__ready {
+    const gan__frame *frame;
+    const gan__set *set;
+} gan__ready;
+
+enum { GAN__MEAN_COLUMNS = 64 };
+
+static void gan__mean_task(void *arg, int64_t task)
+{
+    const gan__ready *r = (const gan__ready *)arg;
+    const int64_t f = r->set->f, from = task * GAN__MEAN_COLUMNS,
+                  to = GAN__LEAST(f, from + GAN__MEAN_COLUMNS);
+    double *mean = r->frame->mean;
+    int64_t i, j;
+    for (j = from; j < to; ++j) mean[j] = 0;
+    for (i = 0; i < r->set->n; ++i)
+        for (j = from; j < to; ++j) mean[j] += (double)r->set->x[i * f + j];
+    for (j = from; j < to; ++j) mean[j] /= (double)r->set->n;
+}
+
+static int gan__set_mean(gan_context *ctx, const gan__set *s, gan__frame *frame)
+{
+    gan__ready r;
+    r.frame = frame;
+    r.set = s;
+    frame->f = s->f;
+    frame->scale = 1;
+    frame->mean = (double *)gan__work(ctx, s->f, 1, sizeof *frame->mean);
+    if (!frame->mean) return 1;
+    gan__par(ctx, (s->f + GAN__MEAN_COLUMNS - 1) / GAN__MEAN_COLUMNS, s->n * s->f, gan__mean_task, &r);
+    return 0;
+}
+
+static gan__set gan__set_over(const gan_tensor *x)
+{
+    gan__set s;
+    s.n = x->dim[0];
+    s.f = gan__each(x);
+    s.x = x->data;
+    s.c = NULL;
+    s.norm = NULL;
+    return s;
+}
+
+static void gan__set_task(void *arg, int64_t i)
+{
+    const gan__ready *r = (const gan__ready *)arg;
+    const int64_t f = r->set->f;
+    const double scale = r->frame->scale, *mean = r->frame->mean;
+    const gan_real *x = r->set->x + i * f;
+    gan_real *c = r->set->c + i * f;
+    double norm = 0;
+    int64_t j;
+    for (j = 0; j < f; ++j) {
+        c[j] = (gan_real)(((double)x[j] - mean[j]) * scale);
+        norm += (double)c[j] * (double)c[j];
+    }
+    r->set->norm[i] = norm;
+}
+
+static void gan__set_fill(gan_context *ctx, const gan__frame *frame, gan__set *s)
+{
+    gan__ready r;
+    r.frame = frame;
+    r.set = s;
+    gan__par(ctx, s->n, s->n * s->f, gan__set_task, &r);
+}
+
+static int gan__set_make(gan_context *ctx, const gan__frame *frame, gan__set *s)
+{
+    s->c = (gan_real *)gan__work(ctx, s->n, s->f, sizeof *s->c);
+    s->norm = (double *)gan__work(ctx, s->n, 1, sizeof *s->norm);
+    if (!s->c || !s->norm) return 1;
+    gan__set_fill(ctx, frame, s);
+    return 0;
+}
+
+// All of them in the frame of the first one's mean and the largest number of any.
+static int gan__sets(gan_context *ctx, int count, gan_tensor *const *x, gan__frame *frame, gan__set *s)
+{
+    double most = 0;
+    int i, e;
+    for (i = 0; i < count; ++i) s[i] = gan__set_over(x[i]);
+    if (gan__set_mean(ctx, &s[0], frame)) return 1;
+    for (i = 0; i < count; ++i) {
+        int64_t k, j;
+        for (k = 0; k < s[i].n; ++k)
+            for (j = 0; j < s[i].f; ++j)
+                most = GAN__MOST(most, fabs((double)s[i].x[k * s[i].f + j] - frame->mean[j]));
+    }
+    (void)frexp(most, &e);
+    frame->scale = most > 0 ? ldexp(1, -e) : 1;
+    for (i = 0; i < count; ++i)
+        if (gan__set_make(ctx, frame, &s[i])) return 1;
+    return 0;
+}
+
+// All inner products of n rows of a with m rows of b, a tile at a time, so that memory is a tile's.
+typedef struct gan__tiles {
+    int64_t n, m, f;
+    const gan_real *a, *b;
+    int upper; // only pairs i < j of a = b are of interest
+    // product[j - j0] = <a_i, b_j> for j0 <= j < j0 + count; each i by itself, its j in order
+    void (*row)(const struct gan__tiles *s, int64_t i, int64_t j0, int64_t count, gan_real *product);
+    void *user;
+    gan_real *tile;
+    int64_t i0, j0, count;
+} gan__tiles;
+
+enum { GAN__TILES_ROWS = 1024, GAN__TILES_COLS = 2048 };
+
+static void gan__tiles_task(void *arg, int64_t i)
+{
+    const gan__tiles *s = (const gan__tiles *)arg;
+    s->row(s, s->i0 + i, s->j0, s->count, s->tile + i * s->count);
+}
+
+static int gan__tiles_run(gan_context *ctx, gan__tiles *s)
+{
+    const int64_t rows = GAN__LEAST(s->n, (int64_t)GAN__TILES_ROWS),
+                  cols = GAN__LEAST(s->m, (int64_t)GAN__TILES_COLS);
+    int error = 0;
+    s->tile = (gan_real *)gan__work(ctx, rows, cols, sizeof *s->tile);
+    for (s->i0 = 0; s->tile && !error && s->i0 < s->n; s->i0 += rows)
+        for (s->j0 = 0; !error && s->j0 < s->m; s->j0 += cols) {
+            const int64_t n = GAN__LEAST(rows, s->n - s->i0);
+            s->count = GAN__LEAST(cols, s->m - s->j0);
+            if (s->upper && s->j0 + s->count <= s->i0) continue;
+            error = gan__gemm(ctx, 0, 1, n, s->count, s->f, s->a + s->i0 * s->f, s->f, s->b + s->j0 * s->f,
+                              s->f, 0, s->tile, s->count, NULL);
+            if (!error) gan__par(ctx, n, n * s->count * 4, gan__tiles_task, s);
+        }
+    if (s->tile) gan__scratch_free(ctx, s->tile);
+    return error || !s->tile;
+}
+
+// ---- histograms
+
+// The bin of x among n equal ones of lo .. hi, -1 outside; by the same edges as NumPy: lo + k (hi - lo) / n.
+static int gan__bin(double x, double lo, double hi, int n)
+{
+    const double width = (hi - lo) / n;
+    int k;
+    if (!(x >= lo && x <= hi)) return -1;
+    k = (int)GAN__LEAST((x - lo) / width, (double)(n - 1));
+    if (k > 0 && x < lo + k * width) --k;
+    if (k < n - 1 && x >= lo + (k + 1) * width) ++k;
+    return k;
+}
+
+GAN_API gan_tensor *gan_histogram(gan_tensor *x, gan_real lo, gan_real hi, int bins)
+{
+    enum { AXES = 3 };
+    gan_context *ctx = gan__samples("histogram", 1, &x, 1);
+    gan_tensor *y;
+    int dim[AXES], d, axes;
+    int64_t i;
+    size_t cells;
+    if (!ctx) return x ? x->ctx->poison : NULL;
+    axes = (int)GAN__LEAST(gan__each(x), AXES + 1);
+    for (d = 0; d < AXES; ++d) dim[d] = bins;
+    if (axes > AXES)
+        return gan__fail(ctx, GAN_ERROR_SHAPE, "histogram: samples %t; want 1 to 3 numbers each", x);
+    if (bins < 1 || gan__count(axes, dim, &cells) || !(hi > lo) || !gan__is_finite(hi - lo))
+        return gan__fail(ctx, GAN_ERROR_ARGUMENT, "histogram: %d bins from %f to %f", bins, (double)lo,
+                         (double)hi);
+    y = gan_tensor_create(ctx, axes, dim);
+    if (gan__is_poison(y)) return y;
+    for (i = 0; i < x->dim[0]; ++i) {
+        int64_t at = 0;
+        for (d = 0; d < axes && at >= 0; ++d) {
+            const int k = gan__bin((double)x->data[i * axes + d], (double)lo, (double)hi, bins);
+            at = k < 0 ? -1 : at * bins + k;
+        }
+        if (at >= 0) y->data[at] += 1; // in float exact up to 2^24
+    }
+    return y;
+}
+
+// Two lists of weights as they are compared: their sums.
+typedef struct gan__weights {
+    const gan_real *p, *q;
+    int64_t n;
+    double p_sum, q_sum;
+} gan__weights;
+
+static gan_context *gan__weights_of(const char *who, gan_tensor *p, gan_tensor *q, gan__weights *w)
+{
+    gan_tensor *in[2];
+    gan_context *ctx;
+    int64_t i;
+    int negative = 0;
+    in[0] = p;
+    in[1] = q;
+    memset(w, 0, sizeof *w);
+    ctx = gan__measurable(who, 2, in);
+    if (!ctx) return NULL;
+    if (p->size != q->size) {
+        gan__fail(ctx, GAN_ERROR_SHAPE, "%s: weights %t and %t; want as many of each", who, p, q);
+        return NULL;
+    }
+    w->p = p->data;
+    w->q = q->data;
+    w->n = (int64_t)p->size;
+    for (i = 0; i < w->n; ++i) {
+        negative |= w->p[i] < 0 || w->q[i] < 0;
+        w->p_sum += (double)w->p[i];
+        w->q_sum += (double)w->q[i];
+    }
+    if (!negative && w->p_sum > 0 && w->q_sum > 0) return ctx;
+    gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: weights must not be negative, nor all be zero", who);
+    return NULL;
+}
+
+// p log(p / q), the term of a Kullback-Leibler divergence
+static double gan__kl_term(double p, double q)
+{
+    if (p <= 0) return 0;
+    return q > 0 ? p * log(p / q) : HUGE_VAL;
+}
+
+GAN_API double gan_kl_divergence(gan_tensor *p, gan_tensor *q)
+{
+    gan__weights w;
+    double sum = 0;
+    int64_t i;
+    if (!gan__weights_of("kl_divergence", p, q, &w)) return gan__nan();
+    for (i = 0; i < w.n; ++i) sum += gan__kl_term((double)w.p[i] / w.p_sum, (double)w.q[i] / w.q_sum);
+    return GAN__MOST(sum, 0);
+}
+
+GAN_API double gan_js_divergence(gan_tensor *p, gan_tensor *q)
+{
+    gan__weights w;
+    double sum = 0;
+    int64_t i;
+    if (!gan__weights_of("js_divergence", p, q, &w)) return gan__nan();
+    for (i = 0; i < w.n; ++i) {
+        const double a = (double)w.p[i] / w.p_sum, b = (double)w.q[i] / w.q_sum;
+        sum += (gan__kl_term(a, (a + b) / 2) + gan__kl_term(b, (a + b) / 2)) / 2;
+    }
+    return GAN__MOST(sum, 0);
+}
+
+GAN_API double gan_tv_distance(gan_tensor *p, gan_tensor *q)
+{
+    gan__weights w;
+    double sum = 0;
+    int64_t i;
+    if (!gan__weights_of("tv_distance", p, q, &w)) return gan__nan();
+    for (i = 0; i < w.n; ++i) sum += fabs((double)w.p[i] / w.p_sum - (double)w.q[i] / w.q_sum) / 2;
+    return sum;
+}
+
+GAN_API double gan_wasserstein_histogram(gan_tensor *p, gan_tensor *q, gan_real width)
+{
+    gan__weights w;
+    gan_context *ctx = gan__weights_of("wasserstein_histogram", p, q, &w);
+    double sum = 0, above = 0; // what p has more than q so far
+    int64_t i;
+    if (!ctx || !gan__at_least(ctx, "wasserstein_histogram", "width", (double)width, 0)) return gan__nan();
+    for (i = 0; i < w.n; ++i) {
+        above += (double)w.p[i] / w.p_sum - (double)w.q[i] / w.q_sum;
+        sum += fabs(above);
+    }
+    return sum * (double)width;
+}
+
+// >>transport: earth mover's distances; may use floors 0 to 7, density; tests/test_transport.c
+
+// ---- on a line
+
+#ifdef GAN_DOUBLE
+typedef uint64_t gan__key;
+#else
+typedef uint32_t gan__key;
+#endif
+
+// Sorts v, by a radix sort of 11 bits at a time over the order of the bits; room for 2 n keys.
+static void gan__sort(int64_t n, gan_real *v, gan__key *room)
+{
+    enum { BITS = 11, BINS = 1 << BITS, TOP = 8 * sizeof(gan__key) - 1 };
+    const gan__key sign = (gan__key)1 << TOP;
+    gan__key *from = room, *to = room + n, *other;
+    int64_t start[BINS], i, at, k;
+    int shift;
+    for (i = 0; i < n; ++i) {
+        gan__key u;
+        memcpy(&u, &v[i], sizeof u);
+        from[i] = u & sign ? ~u : u | sign;
+    }
+    for (shift = 0; shift <= (int)TOP; shift += (int)BITS) {
+        memset(start, 0, sizeof start);
+        for (i = 0; i < n; ++i) start[from[i] >> shift & (gan__key)(BINS - 1)]++;
+        for (at = 0, k = 0; k < BINS; ++k) {
+            const int64_t here = start[k];
+            start[k] = at;
+            at += here;
+        }
+        for (i = 0; i < n; ++i) to[start[from[i] >> shift & (gan__key)(BINS - 1)]++] = from[i];
+        other = from;
+        from = to;
+        to = other;
+    }
+    for (i = 0; i < n; ++i) {
+        const gan__key u = from[i] & sign ? from[i] ^ sign : ~from[i];
+        memcpy(&v[i], &u, sizeof u);
+    }
+}
+
+static double gan__power(double x, double p) { return p == 1 ? x : p == 2 ? x * x : pow(x, p); }
+
+// The integral over t in 0 .. 1 of |x(t) - y(t)|^p of the quantiles of n sorted x and m sorted y; in units of
+// 1 / (n m) x_i reaches to (i + 1) m and y_j to (j + 1) n.
+static double gan__quantiles(int64_t n, const gan_real *x, int64_t m, const gan_real *y, double p)
+{
+    int64_t i = 0, j = 0, at = 0;
+    double sum = 0;
+    while (i < n && j < m) {
+        const int64_t x_end = (i + 1) * m, y_end = (j + 1) * n, end = GAN__LEAST(x_end, y_end);
+        sum += (double)(end - at) * gan__power(fabs((double)x[i] - (double)y[j]), p);
+        at = end;
+        i += end == x_end;
+        j += end == y_end;
+    }
+    return sum / ((double)n * (double)m);
+}
+
+// W_p^p of `lines` pairs of n and m numbers, each pair a task; they are sorted on the way.
+typedef struct gan__lines {
+    int64_t n, m;
+    gan_real *x, *y;
+    gan__key *room; // 2 max(n, m) each
+    double power, *out;
+} gan__lines;
+
+static void gan__lines_task(void *arg, int64_t i)
+{
+    const gan__lines *l = (const gan__lines *)arg;
+    gan_real *x = l->x + i * l->n, *y = l->y + i * l->m;
+    gan__key *room = l->room + i * 2 * GAN__MOST(l->n, l->m);
+    gan__sort(l->n, x, room);
+    gan__sort(l->m, y, room);
+    l->out[i] = gan__quantiles(l->n, x, l->m, y, l->power);
+}
+
+static int gan__lines_make(gan_context *ctx, int64_t count, int64_t n, int64_t m, double power, gan__lines *l)
+{
+    l->n = n;
+    l->m = m;
+    l->power = power;
+    l->x = (gan_real *)gan__work(ctx, count, n, sizeof *l->x);
+    l->y = (gan_real *)gan__work(ctx, count, m, sizeof *l->y);
+    l->room = (gan__key *)gan__work(ctx, 2 * count, GAN__MOST(n, m), sizeof *l->room);
+    l->out = (double *)gan__work(ctx, count, 1, sizeof *l->out);
+    return !l->x || !l->y || !l->room || !l->out;
+}
+
+static double gan__lines_sum(gan_context *ctx, gan__lines *l, int64_t count)
+{
+    double sum = 0;
+    int64_t i;
+    gan__par(ctx, count, count * (l->n + l->m) * 16, gan__lines_task, l);
+    for (i = 0; i < count; ++i) sum += l->out[i];
+    return sum;
+}
+
+GAN_API double gan_wasserstein_1d(gan_tensor *x, gan_tensor *y, gan_real power)
+{
+    gan_tensor *in[2];
+    gan_context *ctx;
+    gan__lines l;
+    double w = gan__nan();
+    in[0] = x;
+    in[1] = y;
+    ctx = gan__measurable("wasserstein_1d", 2, in);
+    if (!ctx || !gan__at_least(ctx, "wasserstein_1d", "power", (double)power, 1)) return w;
+    gan_scope_open(ctx);
+    if (!gan__lines_make(ctx, 1, (int64_t)x->size, (int64_t)y->size, (double)power, &l)) {
+        memcpy(l.x, x->data, x->size * sizeof *l.x);
+        memcpy(l.y, y->data, y->size * sizeof *l.y);
+        w = pow(gan__lines_sum(ctx, &l, 1), 1 / (double)power);
+    }
+    gan_scope_close(ctx);
+    return w;
+}
+
+// `count` unit vectors of f numbers, even on the sphere
+static gan_real *gan__directions(gan_context *ctx, const char *stream, int64_t count, int64_t f)
+{
+    gan_real *d = (gan_real *)gan__work(ctx, count, f, sizeof *d);
+    gan__rng rng = gan__rng_stream(ctx, stream);
+    int64_t i, j;
+    if (!d) return NULL;
+    gan__draw_normal(ctx, &rng, d, (size_t)(count * f));
+    for (i = 0; i < count; ++i) {
+        double norm = 0;
+        for (j = 0; j < f; ++j) norm += (double)d[i * f + j] * (double)d[i * f + j];
+        norm = norm > 0 ? 1 / sqrt(norm) : 0;
+        for (j = 0; j < f; ++j) d[i * f + j] = (gan_real)((double)d[i * f + j] * norm);
+    }
+    return d;
+}
+
+// So many directions are worked at once as fit into this many projections.
+static int64_t gan__directions_at_once(int64_t directions, int64_t n, int64_t m)
+{
+    const int64_t most = ((int64_t)1 << 25) / (n + m);
+    return GAN__LEAST(directions, GAN__MOST(most, 4));
+}
+
+GAN_API double gan_wasserstein_sliced(gan_tensor *x, gan_tensor *y, int directions, gan_real power)
+{
+    gan_tensor *in[2];
+    gan_context *ctx;
+    gan__set s[2];
+    gan__frame frame;
+    gan__lines l;
+    gan_real *d;
+    double sum = 0;
+    int64_t i, step;
+    int error;
+    in[0] = x;
+    in[1] = y;
+    ctx = gan__samples("wasserstein_sliced", 2, in, 1);
+    if (!ctx || !gan__at_least(ctx, "wasserstein_sliced", "power", (double)power, 1) ||
+        !gan__at_least(ctx, "wasserstein_sliced", "directions", directions, 0))
+        return gan__nan();
+    if (!directions) directions = 128;
+    gan_scope_open(ctx);
+    step = gan__directions_at_once(directions, x->dim[0], y->dim[0]);
+    d = gan__directions(ctx, "wasserstein_sliced", directions, gan__each(x));
+    error = !d || gan__sets(ctx, 2, in, &frame, s) ||
+            gan__lines_make(ctx, step, s[0].n, s[1].n, (double)power, &l);
+    for (i = 0; !error && i < directions; i += step) {
+        const int64_t count = GAN__LEAST(step, directions - i), f = s[0].f;
+        error = gan__gemm(ctx, 0, 1, count, l.n, f, d + i * f, f, s[0].c, f, 0, l.x, l.n, NULL) ||
+                gan__gemm(ctx, 0, 1, count, l.m, f, d + i * f, f, s[1].c, f, 0, l.y, l.m, NULL);
+        if (!error) sum += gan__lines_sum(ctx, &l, count);
+    }
+    gan_scope_close(ctx);
+    return error ? gan__nan() : pow(sum / directions, 1 / (double)power) / frame.scale;
+}
+
+// ---- patches of Laplacian pyramids (Karras 2018, section 5)
+
+enum { GAN__PATCH = 7 };
+
+// One set's pictures at one level.
+typedef struct gan__level {
+    int64_t n, patches; // pictures, patches of each
+    int c, h, w;
+    gan_real *image, *next; // (n, c, h, w); the next level, (n, c, h / 2, w / 2)
+    const int *at;          // where patch p of picture i begins, in pixels of a plane
+    double *mean, *scale;   // of all patches, by channel: 1 / standard deviation
+    gan_real *patch;        // of `block` pictures, normalised
+    int64_t first, block;
+} gan__level;
+
+static int gan__mirror(int i, int n) { return i < 0 ? -i : i >= n ? 2 * n - 2 - i : i; }
+
+// At (y, x) of a plane the mean under 1 4 6 4 1 in both directions; the plane goes on as its mirror image.
+// every 2: x holds the even pixels alone, the others are zeros.
+static double gan__binomial(const gan_real *x, int h, int w, int every, int row, int column)
+{
+    static const double weight[5] = {1. / 16, 4. / 16, 6. / 16, 4. / 16, 1. / 16};
+    double sum = 0;
+    int i, j;
+    for (i = 0; i < 5; ++i) {
+        const int y = gan__mirror(row + i - 2, h);
+        if (y % every) continue;
+        for (j = 0; j < 5; ++j) {
+            const int k = gan__mirror(column + j - 2, w);
+            if (k % every == 0) sum += weight[i] * weight[j] * (double)x[y / every * (w / every) + k / every];
+        }
+    }
+    return sum;
+}
+
+// A plane: the next level, and what it leaves of this one.
+static void gan__laplacian_task(void *arg, int64_t plane)
+{
+    const gan__level *l = (const gan__level *)arg;
+    const int h = l->h, w = l->w;
+    gan_real *x = l->image + plane * h * w, *next = l->next + plane * (h / 2) * (w / 2);
+    int i, j;
+    for (i = 0; i < h / 2; ++i)
+        for (j = 0; j < w / 2; ++j) next[i * (w / 2) + j] = (gan_real)gan__binomial(x, h, w, 1, 2 * i, 2 * j);
+    for (i = 0; i < h; ++i)
+        for (j = 0; j < w; ++j)
+            x[i * w + j] = (gan_real)((double)x[i * w + j] - 4 * gan__binomial(next, h, w, 2, i, j));
+}
+
+static void gan__patch_task(void *arg, int64_t i)
+{
+    const gan__level *l = (const gan__level *)arg;
+    const int *at = l->at + (l->first + i) * l->patches;
+    gan_real *out = l->patch + i * l->patches * l->c * GAN__PATCH * GAN__PATCH;
+    int64_t p;
+    int c, row, k;
+    for (p = 0; p < l->patches; ++p)
+        for (c = 0; c < l->c; ++c)
+            for (row = 0; row < GAN__PATCH; ++row, out += GAN__PATCH) {
+                const gan_real *x = l->image + (((l->first + i) * l->c + c) * l->h + row) * l->w + at[p];
+                for (k = 0; k < GAN__PATCH; ++k)
+                    out[k] = (gan_real)(((double)x[k] - l->mean[c]) * l->scale[c]);
+            }
+}
+
+// Mean and deviation of a channel over all patches; `block` tells which channel's sums are wanted.
+static void gan__patch_moments(void *arg, int64_t c)
+{
+    const gan__level *l = (const gan__level *)arg;
+    const double count = (double)l->n * (double)l->patches * GAN__PATCH * GAN__PATCH;
+    double mean = 0, square = 0;
+    int64_t i, p;
+    int pass, row, k;
+    for (pass = 0; pass < 2; ++pass) {
+        double sum = 0;
+        for (i = 0; i < l->n; ++i)
+            for (p = 0; p < l->patches; ++p)
+                for (row = 0; row < GAN__PATCH; ++row) {
+                    const gan_real *x =
+                        l->image + ((i * l->c + c) * l->h + row) * l->w + l->at[i * l->patches + p];
+                    for (k = 0; k < GAN__PATCH; ++k) {
+                        const double d = (double)x[k] - mean;
+                        sum += pass ? d * d : d;
+                    }
+                }
+        if (pass) square = sum / count;
+        else mean = sum / count;
+    }
+    l->mean[c] = mean;
+    l->scale[c] = square > 0 ? 1 / sqrt(square) : 0;
+}
+
+// The projections of all patches of l on `count` directions d: out (count, n patches).
+static int gan__patch_project(gan_context *ctx, gan__level *l, int64_t count, const gan_real *d,
+                              gan_real *out)
+{
+    const int64_t f = (int64_t)l->c * GAN__PATCH * GAN__PATCH, all = l->n * l->patches;
+    for (l->first = 0; l->first < l->n; l->first += l->block) {
+        const int64_t n = GAN__LEAST(l->block, l->n - l->first);
+        gan__par(ctx, n, n * l->patches * f, gan__patch_task, l);
+        if (gan__gemm(ctx, 0, 1, count, n * l->patches, f, d, f, l->patch, f, 0, out + l->first * l->patches,
+                      all, NULL))
+            return 1;
+    }
+    return 0;
+}
+
+// What a set needs for all levels; its pictures are copied.
+static int gan__level_make(gan_context *ctx, const gan_tensor *x, int patches, const int *at, gan__level *l)
+{
+    const int64_t f = (int64_t)x->dim[1] * GAN__PATCH * GAN__PATCH;
+    l->n = x->dim[0];
+    l->c = x->dim[1];
+    l->h = x->dim[2];
+    l->w = x->dim[3];
+    l->patches = patches;
+    l->at = at;
+    l->block = GAN__LEAST(l->n, 1 + 8192 / patches);
+    l->image = (gan_real *)gan__work(ctx, (int64_t)x->size, 1, sizeof *l->image);
+    l->mean = (double *)gan__work(ctx, 2, l->c, sizeof *l->mean);
+    l->patch = (gan_real *)gan__work(ctx, l->block * patches, f, sizeof *l->patch);
+    if (!l->image || !l->mean || !l->patch) return 1;
+    l->scale = l->mean + l->c;
+    memcpy(l->image, x->data, x->size * sizeof *l->image);
+    return 0;
+}
+
+// Sliced W_1 of the patches of both sets at this level.
+static int gan__level_distance(gan_context *ctx, gan__level *l, gan__lines *lines, int64_t step,
+                               int64_t directions, const gan_real *d, double *out)
+{
+    const int64_t f = (int64_t)l[0].c * GAN__PATCH * GAN__PATCH;
+    int64_t i;
+    int k;
+    double sum = 0;
+    for (k = 0; k < 2; ++k) gan__par(ctx, l[k].c, l[k].n * l[k].patches * f, gan__patch_moments, &l[k]);
+    for (i = 0; i < directions; i += step) {
+        const int64_t count = GAN__LEAST(step, directions - i);
+        if (gan__patch_project(ctx, &l[0], count, d + i * f, lines->x) ||
+            gan__patch_project(ctx, &l[1], count, d + i * f, lines->y))
+            return 1;
+        sum += gan__lines_sum(ctx, lines, count);
+    }
+    *out = sum / (double)directions;
+    return 0;
+}
+
+// Where patches begin: drawn anew for each level, the same for both sets.
+static void gan__patch_places(gan__rng *rng, int64_t count, int h, int w, int *at)
+{
+    int64_t i;
+    for (i = 0; i < count; ++i) {
+        const int y = (int)gan__rng_below(rng, (uint32_t)(h - GAN__PATCH + 1));
+        at[i] = y * w + (int)gan__rng_below(rng, (uint32_t)(w - GAN__PATCH + 1));
+    }
+}
+
+static int gan__pyramid(gan_context *ctx, gan_tensor *const *x, int levels, int patches, int directions,
+                        gan_real *out)
+{
+    const int64_t most = GAN__MOST(x[0]->dim[0], x[1]->dim[0]);
+    const int64_t n = (int64_t)x[0]->dim[0] * patches, m = (int64_t)x[1]->dim[0] * patches;
+    const int64_t step = gan__directions_at_once(directions, n, m);
+    int *at = (int *)gan__work(ctx, most, patches, sizeof *at), level, k;
+    gan_real *d = gan__directions(ctx, "wasserstein_pyramid", directions,
+                                  (int64_t)x[0]->dim[1] * GAN__PATCH * GAN__PATCH);
+    gan__rng rng = gan__rng_stream(ctx, "wasserstein_pyramid.places");
+    gan__level l[2];
+    gan__lines lines;
+    double w;
+    if (!at || !d || gan__level_make(ctx, x[0], patches, at, &l[0]) ||
+        gan__level_make(ctx, x[1], patches, at, &l[1]) || gan__lines_make(ctx, step, n, m, 1, &lines))
+        return 1;
+    for (level = 0; level < levels; ++level) {
+        gan__patch_places(&rng, most * patches, l[0].h, l[0].w, at);
+        for (k = 0; k < 2 && level + 1 < levels; ++k) {
+            l[k].next =
+                (gan_real *)gan__work(ctx, l[k].n * l[k].c, (l[k].h / 2) * (l[k].w / 2), sizeof(gan_real));
+            if (!l[k].next) return 1;
+            gan__par(ctx, l[k].n * l[k].c, l[k].n * l[k].c * l[k].h * l[k].w * 16, gan__laplacian_task,
+                     &l[k]);
+        }
+        if (gan__level_distance(ctx, l, &lines, step, directions, d, &w)) return 1;
+        out[level] = (gan_real)w;
+        for (k = 0; k < 2; ++k) {
+            l[k].image = l[k].next;
+            l[k].h /= 2;
+            l[k].w /= 2;
+        }
+    }
+    return 0;
+}
+
+GAN_API gan_tensor *gan_wasserstein_pyramid(gan_tensor *real, gan_tensor *fake, int levels, int patches,
+                                            int directions)
+{
+    gan_tensor *in[2], *y;
+    gan_context *ctx;
+    int side, error, i, fits = 1;
+    in[0] = real;
+    in[1] = fake;
+    ctx = gan__measurable("wasserstein_pyramid", 2, in);
+    if (!ctx) return real ? real->ctx->poison : fake ? fake->ctx->poison : NULL;
+    for (i = 0; i < 2; ++i)
+        fits &= in[i]->ndim == 4 && !memcmp(in[i]->dim + 1, real->dim + 1, 3 * sizeof(int));
+    side = fits ? GAN__LEAST(real->dim[2], real->dim[3]) : 0;
+    if (!levels)
+        for (levels = 1; levels < 16 && side >> levels >= 16; ++levels) {}
+    if (!fits || levels < 1 || levels > 16 || (real->dim[2] | real->dim[3]) % (1 << (levels - 1)) ||
+        side >> (levels - 1) < GAN__PATCH)
+        return gan__fail(
+            ctx, GAN_ERROR_SHAPE,
+            "wasserstein_pyramid: pictures %t and %t, %d levels; want (N, C, H, W), H and W divisible "
+            "by 2^(levels-1), the coarsest at least 7",
+            real, fake, levels);
+    if (!gan__at_least(ctx, "wasserstein_pyramid", "patches", patches, 0) ||
+        !gan__at_least(ctx, "wasserstein_pyramid", "directions", directions, 0))
+        return ctx->poison;
+    y = gan_tensor_create(ctx, 1, &levels);
+    if (gan__is_poison(y)) return y;
+    gan_scope_open(ctx);
+    error = gan__pyramid(ctx, in, levels, patches ? patches : 128, directions ? directions : 512, y->data);
+    gan_scope_close(ctx);
+    return error ? ctx->poison : y;
+}
+
+// ---- between points
+
+// cost[i][j] = |x_i - y_j|^p
+typedef struct gan__costs {
+    int64_t m, f;
+    const gan_real *x, *y;
+    double power, *cost;
+} gan__costs;
+
+static void gan__costs_task(void *arg, int64_t i)
+{
+    const gan__costs *c = (const gan__costs *)arg;
+    int64_t j;
+    for (j = 0; j < c->m; ++j) {
+        const double d = gan__square_distance(c->f, c->x + i * c->f, c->y + j * c->f);
+        c->cost[i * c->m + j] = c->power == 1 ? sqrt(d) : gan__power(d, c->power / 2);
+    }
+}
+
+static double *gan__costs_make(gan_context *ctx, const gan_tensor *x, const gan_tensor *y, double power)
+{
+    gan__costs c;
+    const int64_t n = x->dim[0];
+    c.m = y->dim[0];
+    c.f = gan__each(x);
+    c.x = x->data;
+    c.y = y->data;
+    c.power = power;
+    c.cost = (double *)gan__work(ctx, n, c.m, sizeof *c.cost);
+    if (c.cost) gan__par(ctx, n, n * c.m * c.f, gan__costs_task, &c);
+    return c.cost;
+}
+
+// The assignment problem by shortest augmenting paths (Jonker and Volgenant 1987; Crouse 2016): rows are
+// added one at a time along a path of least reduced cost cost[i][j] - u[i] - v[j], which stays 0 on pairs
+// and never becomes negative.
+typedef struct gan__assign {
+    int64_t n, m;
+    const double *cost;
+    double *u, *v, *length; // potentials; of the shortest path to each column
+    int *column, *row;      // partner of each row, of each column; -1
+    int *before, *open;     // the row before a column on its path; columns not reached for good
+    char *row_done, *column_done;
+} gan__assign;
+
+static int gan__assign_make(gan_context *ctx, int64_t n, int64_t m, const double *cost, gan__assign *a)
+{
+    int64_t i;
+    a->n = n;
+    a->m = m;
+    a->cost = cost;
+    a->u = (double *)gan__work(ctx, n + 2 * m, 1, sizeof *a->u);
+    a->column = (int *)gan__work(ctx, n + 3 * m, 1, sizeof *a->column);
+    a->row_done = (char *)gan__work(ctx, n + m, 1, 1);
+    if (!a->u || !a->column || !a->row_done) return 1;
+    a->v = a->u + n;
+    a->length = a->v + m;
+    a->row = a->column + n;
+    a->before = a->row + m;
+    a->open = a->before + m;
+    a->column_done = a->row_done + n;
+    for (i = 0; i < n + m; ++i) a->u[i] = 0;
+    for (i = 0; i < n + m; ++i) a->column[i] = -1;
+    return 0;
+}
+
+// Paths from row `start` to the first column without a partner, which is returned; *reach is its length.
+static int64_t gan__assign_path(gan__assign *a, int64_t start, double *reach)
+{
+    int64_t i = start, j, k, left = a->m, best;
+    double least = 0;
+    memset(a->row_done, 0, (size_t)(a->n + a->m));
+    for (j = 0; j < a->m; ++j) {
+        a->length[j] = HUGE_VAL;
+        a->open[j] = (int)(a->m - 1 - j);
+    }
+    for (;;) {
+        const double *cost = a->cost + i * a->m, base = least - a->u[i];
+        a->row_done[i] = 1;
+        least = HUGE_VAL;
+        for (best = 0, k = 0; k < left; ++k) {
+            double r;
+            j = a->open[k];
+            r = base + cost[j] - a->v[j];
+            if (r < a->length[j]) {
+                a->length[j] = r;
+                a->before[j] = (int)i;
+            }
+            if (a->length[j] < least || (a->length[j] <= least && a->row[j] < 0)) {
+                least = a->length[j];
+                best = k;
+            }
+        }
+        j = a->open[best];
+        a->open[best] = a->open[--left];
+        a->column_done[j] = 1;
+        if (a->row[j] < 0) break;
+        i = a->row[j];
+    }
+    *reach = least;
+    return j;
+}
+
+static void gan__assign_row(gan__assign *a, int64_t start)
+{
+    double reach;
+    int64_t i, j, end = gan__assign_path(a, start, &reach);
+    a->u[start] += reach;
+    for (i = 0; i < a->n; ++i)
+        if (a->row_done[i] && i != start) a->u[i] += reach - a->length[a->column[i]];
+    for (j = 0; j < a->m; ++j)
+        if (a->column_done[j]) a->v[j] -= reach - a->length[j];
+    for (j = end, i = -1; i != start; j = end) {
+        i = a->before[j];
+        a->row[j] = (int)i;
+        end = a->column[i];
+        a->column[i] = (int)j;
+    }
+}
+
+static int gan__assignment(gan_context *ctx, int64_t n, int64_t m, const double *cost, gan__assign *a)
+{
+    int64_t i;
+    if (gan__assign_make(ctx, n, m, cost, a)) return 1;
+    for (i = 0; i < n; ++i) gan__assign_row(a, i);
+    return 0;
+}
+
+GAN_API gan_tensor *gan_assignment(gan_tensor *cost)
+{
+    gan_context *ctx = gan__measurable("assignment", 1, &cost);
+    gan_tensor *y;
+    gan__assign a;
+    double *c;
+    size_t i;
+    int error, k;
+    if (!ctx) return cost ? cost->ctx->poison : NULL;
+    if (cost->ndim != 2 || cost->dim[0] > cost->dim[1])
+        return gan__fail(ctx, GAN_ERROR_SHAPE, "assignment: costs %t; want (N, M), N at most M", cost);
+    y = gan_tensor_create(ctx, 1, cost->dim);
+    if (gan__is_poison(y)) return y;
+    gan_scope_open(ctx);
+    c = (double *)gan__work(ctx, (int64_t)cost->size, 1, sizeof *c);
+    for (i = 0; c && i < cost->size; ++i) c[i] = (double)cost->data[i];
+    error = !c || gan__assignment(ctx, cost->dim[0], cost->dim[1], c, &a);
+    for (k = 0; !error && k < cost->dim[0]; ++k) y->data[k] = (gan_real)a.column[k];
+    gan_scope_close(ctx);
+    return error ? ctx->poison : y;
+}
+
+GAN_API double gan_wasserstein_exact(gan_tensor *x, gan_tensor *y, gan_real power)
+{
+    gan_tensor *in[2];
+    gan_context *ctx;
+    gan__assign a;
+    double *cost, sum = 0;
+    int64_t i;
+    int error;
+    in[0] = x;
+    in[1] = y;
+    ctx = gan__samples("wasserstein_exact", 2, in, 1);
+    if (!ctx || !gan__at_least(ctx, "wasserstein_exact", "power", (double)power, 1)) return gan__nan();
+    if (x->dim[0] != y->dim[0]) {
+        gan__fail(ctx, GAN_ERROR_SHAPE, "wasserstein_exact: %t and %t; take as many samples of both", x, y);
+        return gan__nan();
+    }
+    gan_scope_open(ctx);
+    cost = gan__costs_make(ctx, x, y, (double)power);
+    error = !cost || gan__assignment(ctx, x->dim[0], x->dim[0], cost, &a);
+    for (i = 0; !error && i < x->dim[0]; ++i) sum += cost[i * x->dim[0] + a.column[i]];
+    sum = error ? gan__nan() : pow(sum / x->dim[0], 1 / (double)power);
+    gan_scope_close(ctx);
+    return sum;
+}
+
+// to[i] = log n_j - log sum_j exp(from[j] - cost[i si + j sj] / epsilon), 64 i's a task
+typedef struct gan__soften {
+    int64_t n, m, si, sj;
+    const double *cost, *from;
+    double *to, each; // 1 / epsilon
+} gan__soften;
+
+enum { GAN__SOFTEN_ROWS = 16 };
+
+static void gan__soften_task(void *arg, int64_t task)
+{
+    const gan__soften *s = (const gan__soften *)arg;
+    int64_t i, j;
+    for (i = task * GAN__SOFTEN_ROWS; i < GAN__LEAST(s->n, (task + 1) * GAN__SOFTEN_ROWS); ++i) {
+        const double *cost = s->cost + i * s->si;
+        double most = -HUGE_VAL, sum = 0;
+        for (j = 0; j < s->m; ++j) most = GAN__MOST(most, s->from[j] - cost[j * s->sj] * s->each);
+        for (j = 0; j < s->m; ++j) sum += exp(s->from[j] - cost[j * s->sj] * s->each - most);
+        s->to[i] = log((double)s->m) - most - log(sum);
+    }
+}
+
+static void gan__soften_run(gan_context *ctx, gan__soften *s)
+{
+    gan__par(ctx, (s->n + GAN__SOFTEN_ROWS - 1) / GAN__SOFTEN_ROWS, s->n * s->m * 16, gan__soften_task, s);
+}
+
+// The entropic transport cost of gan_sinkhorn (gan__transport has its letters), until converged. Within
+// one set (cost symmetric, `same`) both potentials are one, and the mean of old and new converges far
+// sooner (Feydy 2019, section 3.1). The dual's value is as good as the square of the margins' error.
+static int gan__sinkhorn_cost(gan_context *ctx, int64_t n, int64_t m, const double *cost, int same,
+                              double epsilon, int iterations, double *out)
+{
+    double *u = (double *)gan__work(ctx, 2 * n + m, 1, sizeof *u), *next, *w, off = 1, sum = 0;
+    gan__soften row, column;
+    int64_t i;
+    int k;
+    if (!u) return 1;
+    next = u + n;
+    w = next + n;
+    for (i = 0; i < 2 * n + m; ++i) u[i] = 0;
+    row.n = column.m = n;
+    row.m = column.n = m;
+    row.si = column.sj = m;
+    row.sj = column.si = 1;
+    row.cost = column.cost = cost;
+    row.each = column.each = 1 / epsilon;
+    row.from = same ? u : w;
+    column.to = w;
+    row.to = next;
+    column.from = u;
+    for (k = 0; k < iterations && off > 1e-7; ++k) {
+        gan__soften_run(ctx, &row);
+        for (off = 0, i = 0; i < n; ++i) { // the plan's rows have mass e^(u - next) / n
+            off += fabs(exp(u[i] - next[i]) - 1) / (double)n;
+            u[i] = same ? (u[i] + next[i]) / 2 : next[i];
+        }
+        if (!same) gan__soften_run(ctx, &column);
+    }
+    if (same) gan__soften_run(ctx, &column);
+    for (i = 0; i < n; ++i) sum += u[i] / (double)n;
+    for (i = 0; i < m; ++i) sum += w[i] / (double)m;
+    *out = sum * epsilon;
+    return 0;
+}
+
+GAN_API double gan_sinkhorn_divergence(gan_tensor *x, gan_tensor *y, gan_real epsilon, int iterations)
+{
+    gan_tensor *in[2];
+    gan_context *ctx;
+    double *cost, w[3], e = (double)epsilon;
+    int64_t n, m, i;
+    int k, error = 0;
+    in[0] = x;
+    in[1] = y;
+    ctx = gan__samples("sinkhorn_divergence", 2, in, 1);
+    if (!ctx || !gan__at_least(ctx, "sinkhorn_divergence", "epsilon", e, 0) ||
+        !gan__at_least(ctx, "sinkhorn_divergence", "iterations", iterations, 0))
+        return gan__nan();
+    for (k = 0; k < 3 && !error; ++k) { // (x, y), (x, x), (y, y)
+        const gan_tensor *a = k < 2 ? x : y, *b = k == 1 ? x : y;
+        n = a->dim[0];
+        m = b->dim[0];
+        gan_scope_open(ctx);
+        cost = gan__costs_make(ctx, a, b, 2);
+        if (cost && !(e > 0)) {
+            for (e = 0, i = 0; i < n * m; ++i) e += cost[i];
+            e = e > 0 ? e / (20. * (double)n * (double)m) : 1;
+        }
+        error = !cost || gan__sinkhorn_cost(ctx, n, m, cost, k > 0, e, iterations ? iterations : 500, &w[k]);
+        gan_scope_close(ctx);
+    }
+    return error ? gan__nan() : w[0] - (w[1] + w[2]) / 2;
+}
+
+// >>moment: distances by means, covariances, kernels; may use floors 0 to 7, density; tests/test_moment.c
+
+// ---- symmetric matrices in double
+
+enum { GAN__MATRIX_ROWS = 16 }; // of a task
+
+// One step of a matrix product by rows: the rows first .. n - 1 of what `step` makes.
+typedef struct gan__matrix_job {
+    int64_t n, f, first, rank;
+    double *a, *b, *c, *v, *w;
+    double scale;
+    void (*row)(const struct gan__matrix_job *j, int64_t i);
+} gan__matrix_job;
+
+static void gan__matrix_task(void *arg, int64_t task)
+{
+    const gan__matrix_job *j = (const gan__matrix_job *)arg;
+    int64_t i = j->first + task * GAN__MATRIX_ROWS;
+    const int64_t end = GAN__LEAST(j->n, i + GAN__MATRIX_ROWS);
+    for (; i < end; ++i) j->row(j, i);
+}
+
+static void gan__matrix_run(gan_context *ctx, gan__matrix_job *j, int64_t work,
+                            void (*row)(const gan__matrix_job *j, int64_t i))
+{
+    j->row = row;
+    gan__par(ctx, (j->n - j->first + GAN__MATRIX_ROWS - 1) / GAN__MATRIX_ROWS, (j->n - j->first) * work,
+             gan__matrix_task, j);
+}
+
+static double gan__dot(int64_t n, const double *x, const double *y)
+{
+    double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+    int64_t i;
+    for (i = 0; i + 3 < n; i += 4) {
+        s0 += x[i] * y[i];
+        s1 += x[i + 1] * y[i + 1];
+        s2 += x[i + 2] * y[i + 2];
+        s3 += x[i + 3] * y[i + 3];
+    }
+    for (; i < n; ++i) s0 += x[i] * y[i];
+    return (s0 + s1) + (s2 + s3);
+}
+
+// w = scale A v, from row `first` on
+static void gan__times_row(const gan__matrix_job *j, int64_t i)
+{
+    j->w[i] = j->scale * gan__dot(j->n - j->first, j->a + i * j->n + j->first, j->v + j->first);
+}
+
+// A -= v w' + w v'
+static void gan__rank_two_row(const gan__matrix_job *j, int64_t i)
+{
+    double *a = j->a + i * j->n;
+    const double vi = j->v[i], wi = j->w[i];
+    int64_t k;
+    for (k = j->first; k < j->n; ++k) a[k] -= vi * j->w[k] + wi * j->v[k];
+}
+
+// The symmetric a (n, n), overwritten, as a tridiagonal matrix with its eigenvalues, by Householder's
+// reflections I - scale v v': d its diagonal, e[i] between i and i + 1. v and w are n numbers of working
+// memory.
+static void gan__tridiagonal(gan_context *ctx, int64_t n, double *a, double *d, double *e, double *v,
+                             double *w)
+{
+    gan__matrix_job job;
+    int64_t k, i;
+    memset(&job, 0, sizeof job);
+    job.n = n;
+    job.a = a;
+    job.v = v;
+    job.w = w;
+    for (k = 0; k + 2 < n; ++k) {
+        const double *column = a + k * n; // symmetric: the row
+        double norm, half;
+        norm = sqrt(gan__dot(n - k - 1, column + k + 1, column + k + 1));
+        d[k] = column[k];
+        e[k] = column[k + 1] > 0 ? -norm : norm;
+        if (!(norm > 0)) continue;
+        for (i = k + 1; i < n; ++i) v[i] = column[i];
+        v[k + 1] -= e[k];
+        job.first = k + 1;
+        job.scale = 2 / gan__dot(n - k - 1, v + k + 1, v + k + 1);
+        gan__matrix_run(ctx, &job, n - k, gan__times_row);
+        half = job.scale / 2 * gan__dot(n - k - 1, w + k + 1, v + k + 1);
+        for (i = k + 1; i < n; ++i) w[i] -= half * v[i];
+        gan__matrix_run(ctx, &job, n - k, gan__rank_two_row);
+    }
+    for (; k < n; ++k) {
+        d[k] = a[k * n + k];
+        e[k] = k + 1 < n ? a[k * n + k + 1] : 0;
+    }
+}
+
+// One implicit QR sweep over lo .. hi with Wilkinson's shift (Golub and Van Loan, 8.3).
+static void gan__qr_sweep(int64_t lo, int64_t hi, double *d, double *e)
+{
+    const double t = (d[hi - 1] - d[hi]) / 2, last = e[hi - 1];
+    const double r = hypot(t, last), shift = d[hi] - last * last / (t + (t < 0 ? -r : r));
+    double x = d[lo] - shift, z = e[lo];
+    int64_t k;
+    for (k = lo; k < hi; ++k) {
+        const double norm = hypot(x, z), c = norm > 0 ? x / norm : 1, s = norm > 0 ? z / norm : 0;
+        const double a = d[k], b = e[k], g = d[k + 1];
+        if (k > lo) e[k - 1] = norm;
+        d[k] = c * c * a + 2 * c * s * b + s * s * g;
+        d[k + 1] = s * s * a - 2 * c * s * b + c * c * g;
+        e[k] = c * s * (g - a) + (c * c - s * s) * b;
+        if (k + 1 == hi) break;
+        x = e[k];
+        z = s * e[k + 1];
+        e[k + 1] = c * e[k + 1];
+    }
+}
+
+// d becomes the eigenvalues, in no order.
+static void gan__tridiagonal_values(int64_t n, double *d, double *e)
+{
+    const double tiny = 2.220446049250313e-16;
+    int64_t hi = n - 1, lo, sweeps = 60 * n;
+    while (hi > 0 && sweeps > 0) {
+        for (lo = hi; lo > 0; --lo)
+            if (fabs(e[lo - 1]) <= tiny * (fabs(d[lo - 1]) + fabs(d[lo]))) break;
+        if (lo == hi) {
+            --hi;
+            continue;
+        }
+        gan__qr_sweep(lo, hi, d, e);
+        --sweeps;
+    }
+}
+
+// The eigenvalues d of the symmetric a (n, n), which is overwritten. 1: no memory.
+static int gan__eigenvalues(gan_context *ctx, int64_t n, double *a, double *d)
+{
+    double *room = (double *)gan__work(ctx, n, 3, sizeof *room);
+    if (!room) return 1;
+    gan__tridiagonal(ctx, n, a, d, room, room + n, room + 2 * n);
+    gan__tridiagonal_values(n, d, room);
+    return 0;
+}
+
+// ---- covariances
+
+typedef struct gan__covariance {
+    const gan__set *set;
+    const double *mean;
+    double *block, *c; // `rows` centred samples; the sums so far, (f, f), j >= i
+    int64_t first, rows;
+} gan__covariance;
+
+enum { GAN__COVARIANCE_ROWS = 256 };
+
+static void gan__centre_task(void *arg, int64_t i)
+{
+    const gan__covariance *v = (const gan__covariance *)arg;
+    const int64_t f = v->set->f;
+    const gan_real *x = v->set->x + (v->first + i) * f;
+    int64_t j;
+    for (j = 0; j < f; ++j) v->block[i * f + j] = (double)x[j] - v->mean[j];
+}
+
+static void gan__covariance_task(void *arg, int64_t i)
+{
+    const gan__covariance *v = (const gan__covariance *)arg;
+    const int64_t f = v->set->f;
+    double *c = v->c + i * f;
+    int64_t s, j;
+    for (s = 0; s < v->rows; ++s) {
+        const double *x = v->block + s * f, xi = x[i];
+        for (j = i; j < f; ++j) c[j] += xi * x[j];
+    }
+}
+
+// Mean (f) and covariance (f, f) of a set, in working memory; over n - 1. 1: no memory.
+static int gan__moments(gan_context *ctx, const gan_tensor *x, double **mean, double **covariance)
+{
+    const gan__set set = gan__set_over(x);
+    const int64_t f = set.f;
+    gan__covariance v;
+    gan__frame frame;
+    int64_t i, j;
+    v.set = &set;
+    v.c = (double *)gan__work(ctx, f, f, sizeof *v.c);
+    v.block = (double *)gan__work(ctx, GAN__COVARIANCE_ROWS, f, sizeof *v.block);
+    if (!v.c || !v.block || gan__set_mean(ctx, &set, &frame)) return 1;
+    v.mean = frame.mean;
+    for (i = 0; i < f * f; ++i) v.c[i] = 0;
+    for (v.first = 0; v.first < set.n; v.first += v.rows) {
+        v.rows = GAN__LEAST((int64_t)GAN__COVARIANCE_ROWS, set.n - v.first);
+        gan__par(ctx, v.rows, v.rows * f, gan__centre_task, &v);
+        gan__par(ctx, f, v.rows * f * f / 2, gan__covariance_task, &v);
+    }
+    for (i = 0; i < f; ++i)
+        for (j = i; j < f; ++j) v.c[i * f + j] = v.c[j * f + i] = v.c[i * f + j] / (double)(set.n - 1);
+    gan__scratch_free(ctx, v.block);
+    *mean = frame.mean;
+    *covariance = v.c;
+    return 0;
+}
+
+// ---- the Frechet distance
+
+// C = G G' for a covariance, by pivoted Cholesky: g (rank, f) holds G', C's diagonal is overwritten by
+// what is left of it. Stops where that is rounding. A column at a time: its part i is (C[p][i] - sum
+// g[t][p] g[t][i]) / root of the pivot.
+static void gan__factor_row(const gan__matrix_job *j, int64_t task)
+{
+    const int64_t f = j->f, p = j->first, from = task * f / j->n, to = (task + 1) * f / j->n;
+    double *out = j->b + j->rank * f;
+    int64_t t, i;
+    for (i = from; i < to; ++i) out[i] = j->a[p * f + i];
+    for (t = 0; t < j->rank; ++t) {
+        const double *g = j->b + t * f, gp = g[p];
+        for (i = from; i < to; ++i) out[i] -= gp * g[i];
+    }
+    for (i = from; i < to; ++i) out[i] *= j->scale;
+}
+
+static void gan__factor_task(void *arg, int64_t task) { gan__factor_row((const gan__matrix_job *)arg, task); }
+
+static int64_t gan__factor(gan_context *ctx, int64_t f, double *c, double *g, double *left)
+{
+    const double tiny = 2.220446049250313e-16;
+    gan__matrix_job j;
+    double most = 0;
+    int64_t i;
+    memset(&j, 0, sizeof j);
+    j.f = f;
+    j.a = c;
+    j.b = g;
+    j.n = f / 64 + 1; // tasks
+    for (i = 0; i < f; ++i) {
+        left[i] = c[i * f + i];
+        most = GAN__MOST(most, left[i]);
+    }
+    for (; j.rank < f; ++j.rank) {
+        for (j.first = 0, i = 1; i < f; ++i)
+            if (left[i] > left[j.first]) j.first = i;
+        if (!(left[j.first] > (double)f * tiny * most)) break;
+        j.scale = 1 / sqrt(left[j.first]);
+        gan__par(ctx, j.n, f * (j.rank + 1), gan__factor_task, &j);
+        for (i = 0; i < f; ++i) left[i] -= g[j.rank * f + i] * g[j.rank * f + i];
+        left[j.first] = 0;
+    }
+    return j.rank;
+}
+
+// c = b a of rows of length f: c (n, f), b (n, f), a (f, f)
+static void gan__product_row(const gan__matrix_job *j, int64_t i)
+{
+    double *c = j->c + i * j->f;
+    int64_t k, t;
+    for (k = 0; k < j->f; ++k) c[k] = 0;
+    for (t = 0; t < j->f; ++t) {
+        const double *a = j->a + t * j->f, x = j->b[i * j->f + t];
+        for (k = 0; k < j->f; ++k) c[k] += x * a[k];
+    }
+}
+
+// a = c b': a (n, n)
+static void gan__inner_row(const gan__matrix_job *j, int64_t i)
+{
+    int64_t k;
+    for (k = 0; k < j->n; ++k) j->a[i * j->n + k] = gan__dot(j->f, j->c + i * j->f, j->b + k * j->f);
+}
+
+// tr((C D)^(1/2)) of covariances: with C = G G' the eigenvalues of C D are those of the symmetric G' D G (and
+// zeros). c is overwritten. 1: no memory.
+static int gan__trace_root(gan_context *ctx, int64_t f, double *c, double *d, double *out)
+{
+    const double tiny = 2.220446049250313e-16;
+    double *g = (double *)gan__work(ctx, f, f, sizeof *g), *h = (double *)gan__work(ctx, f, f, sizeof *h);
+    double *values = (double *)gan__work(ctx, f, 1, sizeof *values), most = 0;
+    gan__matrix_job j;
+    int64_t i, k;
+    *out = 0;
+    if (!g || !h || !values) return 1;
+    memset(&j, 0, sizeof j);
+    j.f = f;
+    j.n = gan__factor(ctx, f, c, g, values);
+    if (!j.n) return 0;
+    j.b = g;
+    j.a = d;
+    j.c = h;
+    gan__matrix_run(ctx, &j, f * f, gan__product_row);
+    j.a = c;
+    gan__matrix_run(ctx, &j, j.n * f, gan__inner_row);
+    for (i = 0; i < j.n; ++i)
+        for (k = 0; k < i; ++k) c[i * j.n + k] = c[k * j.n + i] = (c[i * j.n + k] + c[k * j.n + i]) / 2;
+    if (gan__eigenvalues(ctx, j.n, c, values)) return 1;
+    for (i = 0; i < j.n; ++i) most = GAN__MOST(most, values[i]);
+    for (i = 0; i < j.n; ++i) // below that is rounding, whose root would not be small
+        if (values[i] > (double)f * tiny * most) *out += sqrt(values[i]);
+    return 0;
+}
+
+GAN_API double gan_frechet_distance(gan_tensor *x, gan_tensor *y)
+{
+    gan_tensor *in[2];
+    gan_context *ctx;
+    double *m, *n, *c, *d, root, distance = 0;
+    int64_t f, i;
+    int error;
+    in[0] = x;
+    in[1] = y;
+    ctx = gan__samples("frechet_distance", 2, in, 2);
+    if (!ctx) return gan__nan();
+    f = gan__each(x);
+    gan_scope_open(ctx);
+    error = gan__moments(ctx, x, &m, &c) || gan__moments(ctx, y, &n, &d);
+    for (i = 0; !error && i < f; ++i) distance += (m[i] - n[i]) * (m[i] - n[i]) + c[i * f + i] + d[i * f + i];
+    error = error || gan__trace_root(ctx, f, c, d, &root);
+    gan_scope_close(ctx);
+    return error ? gan__nan() : GAN__MOST(distance - 2 * root, 0);
+}
+
+// ---- kernels
+
+// Sums of a kernel over pairs, by row: (<a, b> gamma + 1)^3, or exp(-gamma |a - b|^2) where norms are given.
+typedef struct gan__kernel {
+    double gamma, *sum;
+    const double *a_norm, *b_norm;
+} gan__kernel;
+
+static void gan__kernel_row(const gan__tiles *s, int64_t i, int64_t j0, int64_t count, gan_real *product)
+{
+    const gan__kernel *k = (const gan__kernel *)s->user;
+    double sum = 0;
+    int64_t j;
+    for (j = s->upper && i >= j0 ? i + 1 - j0 : 0; j < count; ++j) {
+        const double p = (double)product[j];
+        if (k->a_norm) {
+            const double d = k->a_norm[i] + k->b_norm[j0 + j] - 2 * p;
+            sum += exp(-k->gamma * GAN__MOST(d, 0));
+        } else {
+            const double t = p * k->gamma + 1;
+            sum += t * t * t;
+        }
+    }
+    k->sum[i] += sum;
+}
+
+// The mean over all pairs of different samples: within a where b is NULL, else one of each.
+static int gan__kernel_mean(gan_context *ctx, const gan__set *a, const gan__set *b, double gamma,
+                            double *mean)
+{
+    gan__kernel k;
+    gan__tiles s;
+    double sum = 0;
+    int64_t i;
+    int error;
+    memset(&s, 0, sizeof s);
+    s.upper = !b;
+    if (!b) b = a;
+    k.gamma = gamma;
+    k.a_norm = a->norm;
+    k.b_norm = b->norm;
+    k.sum = (double *)gan__work(ctx, a->n, 1, sizeof *k.sum);
+    if (!k.sum) return 1;
+    for (i = 0; i < a->n; ++i) k.sum[i] = 0;
+    s.n = a->n;
+    s.m = b->n;
+    s.f = a->f;
+    s.a = a->c;
+    s.b = b->c;
+    s.row = gan__kernel_row;
+    s.user = &k;
+    error = gan__tiles_run(ctx, &s);
+    for (i = 0; i < a->n; ++i) sum += k.sum[i];
+    *mean = s.upper ? 2 * sum / ((double)a->n * (double)(a->n - 1)) : sum / ((double)a->n * (double)b->n);
+    gan__scratch_free(ctx, k.sum);
+    return error;
+}
+
+// The unbiased MMD^2 (Gretton 2012, lemma 6)
+static int gan__kernel_distance(gan_context *ctx, const gan__set *x, const gan__set *y, double gamma,
+                                double *out)
+{
+    double xx, yy, xy;
+    if (gan__kernel_mean(ctx, x, NULL, gamma, &xx) || gan__kernel_mean(ctx, y, NULL, gamma, &yy) ||
+        gan__kernel_mean(ctx, x, y, gamma, &xy))
+        return 1;
+    *out = xx + yy - 2 * xy;
+    return 0;
+}
+
+static gan_estimate gan__estimate(int64_t n, const double *x)
+{
+    gan_estimate e;
+    int64_t i;
+    memset(&e, 0, sizeof e);
+    e.count = (int)n;
+    for (i = 0; i < n; ++i) e.mean += x[i] / (double)n;
+    for (i = 0; i < n; ++i) e.deviation += (x[i] - e.mean) * (x[i] - e.mean) / (double)n;
+    e.deviation = sqrt(e.deviation);
+    e.error = n > 1 ? e.deviation / sqrt((double)(n - 1)) : 0;
+    return e;
+}
+
+static gan_estimate gan__no_estimate(void)
+{
+    gan_estimate e;
+    e.mean = e.deviation = e.error = gan__nan();
+    e.count = 0;
+    return e;
+}
+
+// `block` different samples of s at random, into c: the first places of a shuffled order.
+static void gan__subset(gan__rng *rng, const gan__set *s, int64_t block, int *order, gan_real *c)
+{
+    int64_t i;
+    for (i = 0; i < s->n; ++i) order[i] = (int)i;
+    for (i = 0; i < block; ++i) {
+        const int64_t k = i + gan__rng_below(rng, (uint32_t)(s->n - i));
+        const int at = order[k];
+        order[k] = order[i];
+        memcpy(c + i * s->f, s->x + at * s->f, (size_t)s->f * sizeof *c);
+    }
+}
+
+// Part `part` of both sets: the block at its place, or a random subset.
+typedef struct gan__parts {
+    gan__set all[2];
+    int64_t block;
+    int *order; // NULL: consecutive blocks
+    gan_real *room;
+    gan__rng rng;
+} gan__parts;
+
+static void gan__parts_take(gan__parts *p, int64_t part, gan__set *s)
+{
+    int k;
+    for (k = 0; k < 2; ++k) {
+        s[k] = p->all[k];
+        s[k].n = p->block;
+        s[k].c = p->room + k * p->block * s[k].f;
+        if (p->order) gan__subset(&p->rng, &p->all[k], p->block, p->order, s[k].c);
+        else memcpy(s[k].c, s[k].x + part * p->block * s[k].f, (size_t)(p->block * s[k].f) * sizeof *s[k].c);
+    }
+}
+
+GAN_API gan_estimate gan_kernel_distance(gan_tensor *real, gan_tensor *fake, int block, int subsets)
+{
+    gan_tensor *in[2];
+    gan_context *ctx;
+    gan_estimate e = gan__no_estimate();
+    gan__parts p;
+    gan__set s[2];
+    double *values;
+    int64_t least, count, i;
+    int error = 0;
+    in[0] = real;
+    in[1] = fake;
+    ctx = gan__samples("kernel_distance", 2, in, 2);
+    if (!ctx) return e;
+    least = GAN__LEAST(real->dim[0], fake->dim[0]);
+    if (!block) block = (int)GAN__LEAST(least, 1000);
+    if (block < 2 || block > least || subsets < 0) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT,
+                  "kernel_distance: %d subsets, blocks of %d; 2 to %d are possible here", subsets, block,
+                  (int)least);
+        return e;
+    }
+    gan_scope_open(ctx);
+    count = subsets ? subsets : least / block;
+    memset(&p, 0, sizeof p);
+    p.all[0] = gan__set_over(real);
+    p.all[1] = gan__set_over(fake);
+    p.block = block;
+    p.rng = gan__rng_stream(ctx, "kernel_distance");
+    p.room = (gan_real *)gan__work(ctx, 2 * p.block, p.all[0].f, sizeof *p.room);
+    values = (double *)gan__work(ctx, count, 1, sizeof *values);
+    error = !p.room || !values;
+    if (subsets && !error) {
+        p.order = (int *)gan__work(ctx, GAN__MOST(real->dim[0], fake->dim[0]), 1, sizeof *p.order);
+        error = !p.order;
+    }
+    for (i = 0; i < count && !error; ++i) {
+        gan__parts_take(&p, i, s);
+        error = gan__kernel_distance(ctx, &s[0], &s[1], 1 / (double)s[0].f, &values[i]);
+    }
+    if (!error) e = gan__estimate(count, values);
+    gan_scope_close(ctx);
+    return e;
+}
+
+// The median distance of pairs among the first 500 of both sets; 1 where that is 0, 0 when there is no
+// memory.
+static double gan__median_distance(gan_context *ctx, const gan__set *s)
+{
+    enum { MOST = 500 };
+    const int64_t n = GAN__LEAST(s[0].n, (int64_t)MOST), all = n + GAN__LEAST(s[1].n, (int64_t)MOST),
+                  pairs = all * (all - 1) / 2;
+    gan_real *d = (gan_real *)gan__work(ctx, pairs, 1, sizeof *d);
+    gan__key *room = (gan__key *)gan__work(ctx, 2, pairs, sizeof *room);
+    int64_t i, j, at = 0;
+    double median;
+    if (!d || !room) return 0;
+    for (i = 0; i < all; ++i)
+        for (j = 0; j < i; ++j) {
+            const gan_real *x = i < n ? s[0].c + i * s[0].f : s[1].c + (i - n) * s[0].f;
+            const gan_real *y = j < n ? s[0].c + j * s[0].f : s[1].c + (j - n) * s[0].f;
+            d[at++] = (gan_real)sqrt(gan__square_distance(s[0].f, x, y));
+        }
+    gan__sort(pairs, d, room);
+    median = ((double)d[pairs / 2] + (double)d[(pairs - 1) / 2]) / 2;
+    return median > 0 ? median : 1;
+}
+
+GAN_API double gan_mmd_unbiased(gan_tensor *x, gan_tensor *y, gan_real sigma)
+{
+    gan_tensor *in[2];
+    gan_context *ctx;
+    gan__set s[2];
+    gan__frame frame;
+    double width, mmd = 0;
+    int error;
+    in[0] = x;
+    in[1] = y;
+    ctx = gan__samples("mmd_unbiased", 2, in, 2);
+    if (!ctx || !gan__at_least(ctx, "mmd_unbiased", "sigma", (double)sigma, 0)) return gan__nan();
+    gan_scope_open(ctx);
+    error = gan__sets(ctx, 2, in, &frame, s);
+    if (!error) {
+        width = sigma > 0 ? (double)sigma * frame.scale : gan__median_distance(ctx, s);
+        error = !(width > 0) || gan__kernel_distance(ctx, &s[0], &s[1], 1 / (2 * width * width), &mmd);
+    }
+    gan_scope_close(ctx);
+    return error ? gan__nan() : mmd;
+}
+
+// >>neighbor: measures by nearest samples; may use floors 0 to 7, density, moment; tests/test_neighbor.c
+//
+// Distances are screened and decided. |a - b|^2 = |a|^2 + |b|^2 - 2 <a, b> of products in gan_real is
+// wrong by at most (3 F + 16) u (|a|^2 + |b|^2), u the unit of rounding: where that settles a comparison
+// it is done; else the distance is made anew from the samples in double. So every answer is that of double
+// throughout.
+
+static double gan__screen_slack(int64_t f)
+{
+    return (3 * (double)f + 16) * (sizeof(gan_real) == 4 ? 6e-8 : 1.2e-16);
+}
+
+static double gan__pair(const gan__set *a, int64_t i, const gan__set *b, int64_t j)
+{
+    return gan__square_distance(a->f, a->x + i * a->f, b->x + j * b->f);
+}
+
+static gan__tiles gan__tiles_of(const gan__set *a, const gan__set *b, void *user)
+{
+    gan__tiles s;
+    memset(&s, 0, sizeof s);
+    s.n = a->n;
+    s.m = b->n;
+    s.f = a->f;
+    s.a = a->c;
+    s.b = b->c;
+    s.user = user;
+    return s;
+}
+
+// The k nearest in b of each of a, by (distance, index).
+typedef struct gan__near {
+    const gan__set *a, *b;
+    int k, same;        // same: a is b, and no sample is its own neighbour
+    double slack, unit; // unit: squared distances in the frame over true ones
+    double *square;     // (n, k) ascending
+    int *at;            // (n, k)
+} gan__near;
+
+static void gan__near_row(const gan__tiles *s, int64_t i, int64_t j0, int64_t count, gan_real *product)
+{
+    const gan__near *q = (const gan__near *)s->user;
+    double *square = q->square + i * q->k, *last = square + q->k - 1;
+    int *at = q->at + i * q->k, p;
+    const double keep = 1 - q->slack, a = q->a->norm[i] * keep, *norm = q->b->norm + j0;
+    double limit = *last * q->unit;
+    int64_t j;
+    for (j = 0; j < count; ++j) {
+        double d;
+        if (a + norm[j] * keep - 2 * (double)product[j] > limit) continue;
+        if (q->same && j0 + j == i) continue;
+        d = gan__pair(q->a, i, q->b, j0 + j);
+        if (!(d < *last)) continue;
+        for (p = q->k - 1; p > 0 && square[p - 1] > d; --p) {
+            square[p] = square[p - 1];
+            at[p] = at[p - 1];
+        }
+        square[p] = d;
+        at[p] = (int)(j0 + j);
+        limit = *last * q->unit;
+    }
+}
+
+// Fills q->square and q->at in working memory. 1: no memory.
+static int gan__near_make(gan_context *ctx, const gan__frame *frame, const gan__set *a, const gan__set *b,
+                          int k, gan__near *q)
+{
+    gan__tiles s = gan__tiles_of(a, b, q);
+    int64_t i;
+    q->a = a;
+    q->b = b;
+    q->k = k;
+    q->same = a == b;
+    q->slack = gan__screen_slack(a->f);
+    q->unit = frame->scale * frame->scale;
+    q->square = (double *)gan__work(ctx, a->n, k, sizeof *q->square);
+    q->at = (int *)gan__work(ctx, a->n, k, sizeof *q->at);
+    if (!q->square || !q->at) return 1;
+    for (i = 0; i < a->n * k; ++i) {
+        q->square[i] = HUGE_VAL;
+        q->at[i] = 0;
+    }
+    s.row = gan__near_row;
+    return gan__tiles_run(ctx, &s);
+}
+
+static int gan__near_free(gan_context *ctx, gan__near *q)
+{
+    gan__scratch_free(ctx, q->square);
+    gan__scratch_free(ctx, q->at);
+    return 0;
+}
+
+static int gan__enough(gan_context *ctx, const char *who, int k, int64_t others)
+{
+    if (k >= 1 && k <= others) return 1;
+    gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: %d nearest of %d other samples; take more samples, or a lower k",
+              who, k, (int)others);
+    return 0;
+}
+
+GAN_API gan_tensor *gan_nearest(gan_tensor *x, gan_tensor *y, int k, gan_tensor **distances)
+{
+    gan_tensor *in[2], *index, *d;
+    gan_context *ctx;
+    gan__set s[2];
+    gan__frame frame;
+    gan__near q;
+    int dim[2], error;
+    size_t i;
+    in[0] = x;
+    in[1] = y ? y : x;
+    ctx = gan__samples("nearest", 2, in, 1);
+    if (distances) *distances = x ? x->ctx->poison : NULL;
+    if (!ctx) return x ? x->ctx->poison : y ? y->ctx->poison : NULL;
+    if (!gan__enough(ctx, "nearest", k, in[1]->dim[0] - !y)) return ctx->poison;
+    dim[0] = x->dim[0];
+    dim[1] = k;
+    index = gan_tensor_create(ctx, 2, dim);
+    d = distances ? gan_tensor_create(ctx, 2, dim) : index;
+    if (gan__is_poison(index) || gan__is_poison(d)) return ctx->poison;
+    gan_scope_open(ctx);
+    error =
+        gan__sets(ctx, y ? 2 : 1, in, &frame, s) || gan__near_make(ctx, &frame, s, s + (y != NULL), k, &q);
+    for (i = 0; !error && i < index->size; ++i) {
+        if (distances) d->data[i] = (gan_real)sqrt(q.square[i]);
+        index->data[i] = (gan_real)q.at[i];
+    }
+    gan_scope_close(ctx);
+    if (error) return ctx->poison;
+    if (distances) *distances = d;
+    return index;
+}
+
+// ---- balls about samples
+
+// For each of a: about how many of b it lies nearer than (or, with `border`, not farther than) that one's
+// squared radius.
+typedef struct gan__balls {
+    const gan__set *a, *b;
+    const double *square;
+    int border;
+    double slack, unit;
+    int *inside;
+} gan__balls;
+
+static void gan__balls_row(const gan__tiles *s, int64_t i, int64_t j0, int64_t count, gan_real *product)
+{
+    const gan__balls *q = (const gan__balls *)s->user;
+    const double a = q->a->norm[i];
+    int64_t j;
+    int inside = 0;
+    for (j = 0; j < count; ++j) {
+        const double norms = a + q->b->norm[j0 + j], d = norms - 2 * (double)product[j],
+                     slack = norms * q->slack;
+        const double radius = q->square[j0 + j], limit = radius * q->unit;
+        if (d - slack > limit) continue;
+        if (d + slack < limit) {
+            ++inside;
+        } else {
+            const double exact = gan__pair(q->a, i, q->b, j0 + j);
+            inside += q->border ? exact <= radius : exact < radius;
+        }
+    }
+    q->inside[i] += inside;
+}
+
+// radius: (m, k) of gan__near_make on b; the last of each counts.
+static int *gan__balls_make(gan_context *ctx, const gan__frame *frame, const gan__set *a, const gan__set *b,
+                            const gan__near *radius, int border)
+{
+    gan__balls q;
+    gan__tiles s = gan__tiles_of(a, b, &q);
+    double *square = (double *)gan__work(ctx, b->n, 1, sizeof *square);
+    int64_t i;
+    q.inside = (int *)gan__work(ctx, a->n, 1, sizeof *q.inside);
+    if (!square || !q.inside) return NULL;
+    for (i = 0; i < b->n; ++i) square[i] = radius->square[i * radius->k + radius->k - 1];
+    for (i = 0; i < a->n; ++i) q.inside[i] = 0;
+    q.a = a;
+    q.b = b;
+    q.square = square;
+    q.border = border;
+    q.slack = gan__screen_slack(a->f);
+    q.unit = frame->scale * frame->scale;
+    s.row = gan__balls_row;
+    return gan__tiles_run(ctx, &s) ? NULL : q.inside;
+}
+
+// The share of a that lies in b's manifold; negative when there is no memory.
+static double gan__manifold_share(gan_context *ctx, const gan__frame *frame, const gan__set *a,
+                                  const gan__set *b, int k)
+{
+    gan__near radius;
+    const int *inside;
+    int64_t i, n = 0;
+    if (gan__near_make(ctx, frame, b, b, k, &radius)) return -1;
+    inside = gan__balls_make(ctx, frame, a, b, &radius, 1);
+    if (!inside) return -1;
+    for (i = 0; i < a->n; ++i) n += inside[i] > 0;
+    return (double)n / (double)a->n;
+}
+
+GAN_API gan_fidelity gan_precision_recall(gan_tensor *real, gan_tensor *fake, int k)
+{
+    gan_tensor *in[2];
+    gan_context *ctx;
+    gan__set s[2];
+    gan__frame frame;
+    gan_fidelity r;
+    double precision, recall = -1;
+    r.precision = r.recall = gan__nan();
+    in[0] = real;
+    in[1] = fake;
+    ctx = gan__samples("precision_recall", 2, in, 2);
+    if (!k) k = 3;
+    if (!ctx || !gan__enough(ctx, "precision_recall", k, GAN__LEAST(real->dim[0], fake->dim[0]) - 1))
+        return r;
+    gan_scope_open(ctx);
+    if (!gan__sets(ctx, 2, in, &frame, s)) {
+        precision = gan__manifold_share(ctx, &frame, &s[1], &s[0], k);
+        if (precision >= 0) recall = gan__manifold_share(ctx, &frame, &s[0], &s[1], k);
+        if (recall >= 0) {
+            r.precision = precision;
+            r.recall = recall;
+        }
+    }
+    gan_scope_close(ctx);
+    return r;
+}
+
+GAN_API gan_coverage gan_density_coverage(gan_tensor *real, gan_tensor *fake, int k)
+{
+    gan_tensor *in[2];
+    gan_context *ctx;
+    gan__set s[2];
+    gan__frame frame;
+    gan__near radius, near;
+    gan_coverage r;
+    const int *inside = NULL;
+    double balls = 0, met = 0;
+    int64_t i;
+    r.density = r.coverage = gan__nan();
+    in[0] = real;
+    in[1] = fake;
+    ctx = gan__samples("density_coverage", 2, in, 1);
+    if (!k) k = 5;
+    if (!ctx || !gan__enough(ctx, "density_coverage", k, real->dim[0] - 1)) return r;
+    gan_scope_open(ctx);
+    if (!gan__sets(ctx, 2, in, &frame, s) && !gan__near_make(ctx, &frame, &s[0], &s[0], k, &radius) &&
+        !gan__near_make(ctx, &frame, &s[0], &s[1], 1, &near))
+        inside = gan__balls_make(ctx, &frame, &s[1], &s[0], &radius, 0);
+    if (inside) {
+        for (i = 0; i < s[1].n; ++i) balls += inside[i];
+        for (i = 0; i < s[0].n; ++i) met += near.square[i] < radius.square[i * k + k - 1];
+        r.density = balls / ((double)k * (double)s[1].n);
+        r.coverage = met / (double)s[0].n;
+    }
+    gan_scope_close(ctx);
+    return r;
+}
+
+// ---- tests
+
+static gan_two_sample gan__no_two_sample(void)
+{
+    gan_two_sample t;
+    t.accuracy = t.real = t.fake = t.z = gan__nan();
+    return t;
+}
+
+// Of n real and m fake ones the right ones.
+static gan_two_sample gan__two_sample(double real, int64_t n, double fake, int64_t m)
+{
+    gan_two_sample t;
+    t.real = real / (double)n;
+    t.fake = fake / (double)m;
+    t.accuracy = (real + fake) / (double)(n + m);
+    t.z = (t.accuracy - 0.5) * 2 * sqrt((double)(n + m));
+    return t;
+}
+
+// How many of a have their nearest neighbour in a rather than in b; negative when there is no memory.
+static double gan__at_home(gan_context *ctx, const gan__frame *frame, const gan__set *a, const gan__set *b)
+{
+    gan__near own, other;
+    double n = 0;
+    int64_t i;
+    if (gan__near_make(ctx, frame, a, a, 1, &own) || gan__near_make(ctx, frame, a, b, 1, &other)) return -1;
+    for (i = 0; i < a->n; ++i)
+        n += own.square[i] < other.square[i] ? 1 : own.square[i] > other.square[i] ? 0 : 0.5;
+    return n;
+}
+
+GAN_API gan_two_sample gan_neighbor_test(gan_tensor *real, gan_tensor *fake)
+{
+    gan_tensor *in[2];
+    gan_context *ctx;
+    gan__set s[2];
+    gan__frame frame;
+    gan_two_sample t = gan__no_two_sample();
+    double r = -1, f = -1;
+    in[0] = real;
+    in[1] = fake;
+    ctx = gan__samples("neighbor_test", 2, in, 2);
+    if (!ctx) return t;
+    gan_scope_open(ctx);
+    if (!gan__sets(ctx, 2, in, &frame, s)) {
+        r = gan__at_home(ctx, &frame, &s[0], &s[1]);
+        if (r >= 0) f = gan__at_home(ctx, &frame, &s[1], &s[0]);
+        if (f >= 0) t = gan__two_sample(r, s[0].n, f, s[1].n);
+    }
+    gan_scope_close(ctx);
+    return t;
+}
+
+// Pairs i < j: how many are within, and the closest of each i.
+typedef struct gan__twins {
+    const gan__set *a;
+    double within, slack, unit; // squared
+    double *square;
+    int *at;
+    int64_t *pairs;
+} gan__twins;
+
+static void gan__twins_row(const gan__tiles *s, int64_t i, int64_t j0, int64_t count, gan_real *product)
+{
+    const gan__twins *q = (const gan__twins *)s->user;
+    const double a = q->a->norm[i], within = q->within * q->unit;
+    int64_t j;
+    for (j = i >= j0 ? i + 1 - j0 : 0; j < count; ++j) {
+        const double norms = a + q->a->norm[j0 + j], d = norms - 2 * (double)product[j],
+                     slack = norms * q->slack;
+        double exact;
+        if (d - slack > within && d - slack > q->square[i] * q->unit) continue;
+        exact = gan__pair(q->a, i, q->a, j0 + j);
+        q->pairs[i] += exact <= q->within;
+        if (exact < q->square[i]) {
+            q->square[i] = exact;
+            q->at[i] = (int)(j0 + j);
+        }
+    }
+}
+
+GAN_API gan_duplicates gan_birthday(gan_tensor *x, gan_real within)
+{
+    gan_context *ctx = gan__samples("birthday", 1, &x, 2);
+    gan_duplicates r;
+    gan__set set;
+    gan__frame frame;
+    gan__twins q;
+    gan__tiles s;
+    int64_t i, n, best = 0;
+    memset(&r, 0, sizeof r);
+    r.support = r.distance = gan__nan();
+    if (!ctx || !gan__at_least(ctx, "birthday", "within", (double)within, 0)) return r;
+    gan_scope_open(ctx);
+    n = x->dim[0];
+    q.square = (double *)gan__work(ctx, n, 1, sizeof *q.square);
+    q.at = (int *)gan__work(ctx, n, 1, sizeof *q.at);
+    q.pairs = (int64_t *)gan__work(ctx, n, 1, sizeof *q.pairs);
+    if (q.square && q.at && q.pairs && !gan__sets(ctx, 1, &x, &frame, &set)) {
+        for (i = 0; i < n; ++i) {
+            q.square[i] = HUGE_VAL;
+            q.pairs[i] = q.at[i] = 0;
+        }
+        q.a = &set;
+        q.within = (double)within * (double)within;
+        q.slack = gan__screen_slack(set.f);
+        q.unit = frame.scale * frame.scale;
+        s = gan__tiles_of(&set, &set, &q);
+        s.upper = 1;
+        s.row = gan__twins_row;
+        if (!gan__tiles_run(ctx, &s)) {
+            for (i = 0; i < n; ++i) {
+                r.pairs += q.pairs[i];
+                if (q.square[i] < q.square[best]) best = i;
+            }
+            r.support = r.pairs ? (double)n * (double)(n - 1) / 2 / (double)r.pairs : HUGE_VAL;
+            r.distance = sqrt(q.square[best]);
+            r.first = (int)best;
+            r.second = q.at[best];
+        }
+    }
+    gan_scope_close(ctx);
+    return r;
+}
+
+// Mann and Whitney's U of x over y in standard deviations: pairs with x > y, and half of the equal ones.
+static double gan__rank_sum(int64_t n, const double *x, int64_t m, const double *y)
+{
+    const double pairs = (double)n * (double)m;
+    double u = 0;
+    int64_t i, j;
+    for (i = 0; i < n; ++i) {
+        int64_t twice = 0;
+        for (j = 0; j < m; ++j) twice += (x[i] > y[j]) + (x[i] >= y[j]);
+        u += (double)twice / 2;
+    }
+    return (u - pairs / 2) / sqrt(pairs * (double)(n + m + 1) / 12);
+}
+
+static double gan__mean_root(int64_t n, const double *x)
+{
+    double sum = 0;
+    int64_t i;
+    for (i = 0; i < n; ++i) sum += sqrt(x[i]);
+    return sum / (double)n;
+}
+
+GAN_API gan_copying gan_memorization(gan_tensor *train, gan_tensor *held, gan_tensor *fake)
+{
+    gan_tensor *in[3];
+    gan_context *ctx;
+    gan__set s[3];
+    gan__frame frame;
+    gan__near h, f;
+    gan_copying r;
+    r.fake = r.held = r.ratio = r.z = gan__nan();
+    in[0] = train;
+    in[1] = held;
+    in[2] = fake;
+    ctx = gan__samples("memorization", 3, in, 1);
+    if (!ctx) return r;
+    gan_scope_open(ctx);
+    if (!gan__sets(ctx, 3, in, &frame, s) && !gan__near_make(ctx, &frame, &s[1], &s[0], 1, &h) &&
+        !gan__near_make(ctx, &frame, &s[2], &s[0], 1, &f)) {
+        r.held = gan__mean_root(s[1].n, h.square);
+        r.fake = gan__mean_root(s[2].n, f.square);
+        r.ratio = r.held > 0 ? r.fake / r.held : r.fake > 0 ? HUGE_VAL : 1;
+        r.z = gan__rank_sum(s[2].n, f.square, s[1].n, h.square);
+    }
+    gan_scope_close(ctx);
+    return r;
+}
+
+GAN_API double gan_authenticity(gan_tensor *train, gan_tensor *fake)
+{
+    gan_tensor *in[2];
+    gan_context *ctx;
+    gan__set s[2];
+    gan__frame frame;
+    gan__near t, f;
+    double share = gan__nan(), n = 0;
+    int64_t i;
+    in[0] = train;
+    in[1] = fake;
+    ctx = gan__samples("authenticity", 2, in, 1);
+    if (!ctx || !gan__enough(ctx, "authenticity", 1, train->dim[0] - 1)) return share;
+    gan_scope_open(ctx);
+    if (!gan__sets(ctx, 2, in, &frame, s) && !gan__near_make(ctx, &frame, &s[0], &s[0], 1, &t) &&
+        !gan__near_make(ctx, &frame, &s[1], &s[0], 1, &f)) {
+        for (i = 0; i < s[1].n; ++i) n += t.square[f.at[i]] < f.square[i];
+        share = n / (double)s[1].n;
+    }
+    gan_scope_close(ctx);
+    return share;
+}
+
+// ---- bins of k-means
+
+// Cluster centres of a set, and where each sample belongs.
+typedef struct gan__means {
+    const gan__set *s;
+    gan__set centre;
+    double *square, *sum; // of each sample, to the nearest centre so far; of each bin's samples
+    int *at, *count;
+    int64_t chosen;
+} gan__means;
+
+static void gan__seed_task(void *arg, int64_t i)
+{
+    const gan__means *m = (const gan__means *)arg;
+    const double d = gan__pair(m->s, i, &m->centre, m->chosen);
+    if (d < m->square[i]) m->square[i] = d;
+}
+
+// k-means++ (Arthur 2007): the next centre is a sample, likely in proportion to its squared distance.
+static void gan__means_seed(gan_context *ctx, gan__means *m)
+{
+    const gan__set *s = m->s;
+    gan__rng rng = gan__rng_stream(ctx, "bin_difference");
+    int64_t i = gan__rng_below(&rng, (uint32_t)s->n), k;
+    gan_real *x = (gan_real *)(uintptr_t)m->centre.x;
+    for (k = 0; k < s->n; ++k) m->square[k] = HUGE_VAL;
+    for (m->chosen = 0; m->chosen < m->centre.n; ++m->chosen) {
+        double sum = 0, u;
+        memcpy(x + m->chosen * s->f, s->x + i * s->f, (size_t)s->f * sizeof *x);
+        gan__par(ctx, s->n, s->n * s->f, gan__seed_task, m);
+        for (k = 0; k < s->n; ++k) sum += m->square[k];
+        u = ((double)gan__rng_below(&rng, 0x7fffffffu) + 0.5) / 2147483647. * sum;
+        for (i = 0; i < s->n - 1 && u >= m->square[i]; ++i) u -= m->square[i];
+    }
+}
+
+static void gan__means_task(void *arg, int64_t task)
+{
+    const gan__means *m = (const gan__means *)arg;
+    const int64_t f = m->s->f, from = task * GAN__MEAN_COLUMNS, to = GAN__LEAST(f, from + GAN__MEAN_COLUMNS);
+    gan_real *centre = (gan_real *)(uintptr_t)m->centre.x;
+    int64_t c, i, j;
+    for (c = 0; c < m->centre.n; ++c)
+        for (j = from; j < to; ++j) m->sum[c * f + j] = 0;
+    for (i = 0; i < m->s->n; ++i) {
+        const gan_real *x = m->s->x + i * f;
+        double *sum = m->sum + m->at[i] * f;
+        for (j = from; j < to; ++j) sum[j] += (double)x[j];
+    }
+    for (c = 0; c < m->centre.n; ++c) // an empty bin stays where it is
+        for (j = from; m->count[c] && j < to; ++j)
+            centre[c * f + j] = (gan_real)(m->sum[c * f + j] / m->count[c]);
+}
+
+static void gan__tally(int64_t n, const int *at, int64_t bins, int *count)
+{
+    int64_t i;
+    for (i = 0; i < bins; ++i) count[i] = 0;
+    for (i = 0; i < n; ++i) count[at[i]]++;
+}
+
+// Lloyd's iterations until nothing moves, or 50.
+static int gan__means_make(gan_context *ctx, const gan__frame *frame, const gan__set *s, int64_t bins,
+                           gan__means *m)
+{
+    gan__near near;
+    int64_t i, moved;
+    int round;
+    m->s = s;
+    m->centre.n = bins;
+    m->centre.f = s->f;
+    m->centre.x = (gan_real *)gan__work(ctx, bins, s->f, sizeof(gan_real));
+    m->square = (double *)gan__work(ctx, s->n, 1, sizeof *m->square);
+    m->sum = (double *)gan__work(ctx, bins, s->f, sizeof *m->sum);
+    m->at = (int *)gan__work(ctx, s->n, 1, sizeof *m->at);
+    m->count = (int *)gan__work(ctx, bins, 1, sizeof *m->count);
+    if (!m->centre.x || !m->square || !m->sum || !m->at || !m->count) return 1;
+    gan__means_seed(ctx, m);
+    if (gan__set_make(ctx, frame, &m->centre)) return 1;
+    for (i = 0; i < s->n; ++i) m->at[i] = -1;
+    for (round = 0;; ++round) {
+        if (gan__near_make(ctx, frame, s, &m->centre, 1, &near)) return 1;
+        for (moved = 0, i = 0; i < s->n; ++i) {
+            moved += m->at[i] != near.at[i];
+            m->at[i] = near.at[i];
+        }
+        gan__near_free(ctx, &near);
+        gan__tally(s->n, m->at, bins, m->count);
+        if (!moved || round == 50) return 0;
+        gan__par(ctx, (s->f + GAN__MEAN_COLUMNS - 1) / GAN__MEAN_COLUMNS, s->n * s->f, gan__means_task, m);
+        gan__set_fill(ctx, frame, &m->centre);
+    }
+}
+
+// |p - q| is at least 1.96 of its standard deviations, the shares pooled.
+static int gan__differ(double p, int64_t n, double q, int64_t m)
+{
+    const double pooled = (p * (double)n + q * (double)m) / (double)(n + m);
+    const double variance = pooled * (1 - pooled) * (1 / (double)n + 1 / (double)m);
+    return variance > 0 && fabs(p - q) > 1.959963984540054 * sqrt(variance);
+}
+
+// p and q: the shares of n and m samples in each bin
+static gan_bins gan__bins_compare(int64_t bins, const int *real, int64_t n, const int *fake, int64_t m)
+{
+    gan_bins r;
+    int64_t i;
+    memset(&r, 0, sizeof r);
+    r.bins = (int)bins;
+    for (i = 0; i < bins; ++i) {
+        const double p = real[i] / (double)n, q = fake[i] / (double)m;
+        r.different += gan__differ(p, n, q, m);
+        r.js += (gan__kl_term(p, (p + q) / 2) + gan__kl_term(q, (p + q) / 2)) / 2;
+    }
+    r.share = r.different / (double)bins;
+    return r;
+}
+
+GAN_API gan_bins gan_bin_difference(gan_tensor *real, gan_tensor *fake, int bins)
+{
+    gan_tensor *in[2];
+    gan_context *ctx;
+    gan__set s[2];
+    gan__frame frame;
+    gan__means m;
+    gan__near near;
+    gan_bins r;
+    int *fakes;
+    memset(&r, 0, sizeof r);
+    r.share = r.js = gan__nan();
+    in[0] = real;
+    in[1] = fake;
+    ctx = gan__samples("bin_difference", 2, in, 1);
+    if (!ctx) return r;
+    if (!bins) bins = 100;
+    if (bins < 1 || bins > real->dim[0]) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "bin_difference: %d bins of %d real samples", bins, real->dim[0]);
+        return r;
+    }
+    gan_scope_open(ctx);
+    fakes = (int *)gan__work(ctx, bins, 1, sizeof *fakes);
+    if (fakes && !gan__sets(ctx, 2, in, &frame, s) && !gan__means_make(ctx, &frame, &s[0], bins, &m) &&
+        !gan__near_make(ctx, &frame, &s[1], &m.centre, 1, &near)) {
+        gan__tally(s[1].n, near.at, bins, fakes);
+        r = gan__bins_compare(bins, m.count, s[0].n, fakes, s[1].n);
+    }
+    gan_scope_close(ctx);
+    return r;
+}
+
+// >>metric: scores of modes, classes, pictures, paths, critics; uses moment; tests/test_metric.c
+
+GAN_API const char *gan_metric_name(gan_metric metric)
+{
+    static const char *const names[] = {
+#define GAN__ROW(id, name) #name,
+        GAN_METRICS(GAN__ROW)
+#undef GAN__ROW
+    };
+    return (int)metric >= 0 && metric < GAN_METRIC_COUNT ? names[metric] : "unknown";
+}
+
+// ---- modes (Lin 2018, PacGAN, section 4.1)
+
+typedef struct gan__mode_job {
+    const gan_real *x, *centre;
+    int64_t d, modes;
+    double variance;
+    int *at;
+    double *square, *density; // of each sample: to its mode; the log of the mixture there
+} gan__mode_job;
+
+static void gan__mode_task(void *arg, int64_t i)
+{
+    const gan__mode_job *j = (const gan__mode_job *)arg;
+    double best = HUGE_VAL, sum = 0;
+    int64_t k;
+    for (k = 0; k < j->modes; ++k) {
+        const double d = gan__square_distance(j->d, j->x + i * j->d, j->centre + k * j->d);
+        if (d < best) {
+            sum = sum * exp((d - best) / (2 * j->variance)) + 1;
+            best = d;
+            j->at[i] = (int)k;
+        } else sum += exp((best - d) / (2 * j->variance));
+    }
+    j->square[i] = best;
+    j->density[i] = log(sum / (double)j->modes) - best / (2 * j->variance) -
+                    (double)j->d / 2 * log(6.283185307179586 * j->variance);
+}
+
+static gan_modes gan__mode_summary(const gan__mode_job *j, int64_t n, int *nearest, int *good)
+{
+    const double high = 9 * j->variance; // (3 sigma)^2
+    gan_modes r;
+    int64_t i, k;
+    memset(&r, 0, sizeof r);
+    for (k = 0; k < j->modes; ++k) nearest[k] = good[k] = 0;
+    for (i = 0; i < n; ++i) {
+        nearest[j->at[i]]++;
+        good[j->at[i]] += j->square[i] < high;
+        r.log_likelihood += j->density[i] / (double)n;
+    }
+    for (k = 0; k < j->modes; ++k) {
+        r.modes += good[k] > 0;
+        r.quality += good[k] / (double)n;
+        r.kl += gan__kl_term(nearest[k] / (double)n, 1 / (double)j->modes);
+    }
+    r.kl = GAN__MOST(r.kl, 0);
+    return r;
+}
+
+GAN_API gan_modes gan_mode_report(gan_tensor *x, gan_tensor *centers, gan_real sigma)
+{
+    gan_tensor *in[2];
+    gan_context *ctx;
+    gan__mode_job j;
+    gan_modes r;
+    int64_t n;
+    int *counts;
+    memset(&r, 0, sizeof r);
+    r.quality = r.kl = r.log_likelihood = gan__nan();
+    in[0] = x;
+    in[1] = centers;
+    ctx = gan__samples("mode_report", 2, in, 1);
+    if (!ctx) return r;
+    j.variance = (double)sigma * (double)sigma;
+    if (!(sigma > 0) || !(j.variance > 0)) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "mode_report: sigma %f must be positive", (double)sigma);
+        return r;
+    }
+    gan_scope_open(ctx);
+    n = x->dim[0];
+    j.modes = centers->dim[0];
+    j.d = gan__each(x);
+    j.x = x->data;
+    j.centre = centers->data;
+    j.at = (int *)gan__work(ctx, n, 1, sizeof *j.at);
+    j.square = (double *)gan__work(ctx, n, 1, sizeof *j.square);
+    j.density = (double *)gan__work(ctx, n, 1, sizeof *j.density);
+    counts = (int *)gan__work(ctx, j.modes, 2, sizeof *counts);
+    if (j.at && j.square && j.density && counts) {
+        gan__par(ctx, n, n * j.modes * (j.d + 16), gan__mode_task, &j);
+        r = gan__mode_summary(&j, n, counts, counts + j.modes);
+    }
+    gan_scope_close(ctx);
+    return r;
+}
+
+// ---- class probabilities
+
+// exp of the mean KL between the rows first .. end - 1 and their mean; rows are divided by their sums.
+static double gan__inception(const gan_real *p, int64_t first, int64_t end, int64_t classes, double *mean)
+{
+    double kl = 0;
+    int64_t i, k;
+    for (k = 0; k < classes; ++k) mean[k] = 0;
+    for (i = first; i < end; ++i) {
+        double sum = 0;
+        for (k = 0; k < classes; ++k) sum += (double)p[i * classes + k];
+        for (k = 0; k < classes; ++k) {
+            const double q = (double)p[i * classes + k] / sum;
+            mean[k] += q / (double)(end - first);
+            if (q > 0) kl += q * log(q) / (double)(end - first);
+        }
+    }
+    for (k = 0; k < classes; ++k)
+        if (mean[k] > 0) kl -= mean[k] * log(mean[k]);
+    return exp(GAN__MOST(kl, 0));
+}
+
+static int gan__are_probabilities(gan_context *ctx, const gan_tensor *p)
+{
+    const int64_t classes = p->dim[1];
+    int64_t i, k;
+    for (i = 0; i < p->dim[0]; ++i) {
+        double sum = 0;
+        int negative = 0;
+        for (k = 0; k < classes; ++k) {
+            sum += (double)p->data[i * classes + k];
+            negative |= p->data[i * classes + k] < 0;
+        }
+        if (!negative && fabs(sum - 1) < 1e-3) continue;
+        gan__fail(ctx, GAN_ERROR_ARGUMENT,
+                  "inception_score: row %d is no distribution, its sum is %f; give gan_softmax of the logits",
+                  (int)i, sum);
+        return 0;
+    }
+    return 1;
+}
+
+GAN_API gan_estimate gan_inception_score(gan_tensor *probabilities, int splits)
+{
+    gan_tensor *const p = probabilities;
+    gan_context *ctx = gan__samples("inception_score", 1, &probabilities, 1);
+    gan_estimate e = gan__no_estimate();
+    double *mean, *score;
+    int64_t i, n;
+    if (!ctx) return e;
+    if (!splits) splits = 1;
+    if (p->ndim != 2 || splits < 1 || splits > p->dim[0]) {
+        gan__fail(ctx, GAN_ERROR_SHAPE,
+                  "inception_score: probabilities %t in %d parts; want (N, K), N from that many", p, splits);
+        return e;
+    }
+    if (!gan__are_probabilities(ctx, p)) return e;
+    gan_scope_open(ctx);
+    n = p->dim[0];
+    mean = (double *)gan__work(ctx, p->dim[1], 1, sizeof *mean);
+    score = (double *)gan__work(ctx, splits, 1, sizeof *score);
+    if (mean && score) {
+        for (i = 0; i < splits; ++i)
+            score[i] = gan__inception(p->data, i * n / splits, (i + 1) * n / splits, p->dim[1], mean);
+        e = gan__estimate(splits, score);
+    }
+    gan_scope_close(ctx);
+    return e;
+}
+
+// ---- structural similarity at several scales (Wang 2003)
+
+enum { GAN__SCALES = 5 };
+
+// A pair of planes to be compared, and room for it: 8 h w numbers.
+typedef struct gan__similar {
+    const gan_real *x, *y;
+    const int *pair; // of pictures; NULL: picture i with picture i
+    int64_t c, h, w;
+    double c1, c2;
+    int64_t first;
+    double *room, *out;
+} gan__similar;
+
+// The mean under a Gaussian of `size` pixels, rows first: x (h, w) -> out (h - size + 1, w - size + 1).
+static void gan__blur(int h, int w, int size, const double *g, const double *x, double *rows, double *out)
+{
+    const int oh = h - size + 1, ow = w - size + 1;
+    int i, j, k;
+    for (i = 0; i < h; ++i)
+        for (j = 0; j < ow; ++j) {
+            double sum = 0;
+            for (k = 0; k < size; ++k) sum += g[k] * x[i * w + j + k];
+            rows[i * ow + j] = sum;
+        }
+    for (i = 0; i < oh; ++i)
+        for (j = 0; j < ow; ++j) {
+            double sum = 0;
+            for (k = 0; k < size; ++k) sum += g[k] * rows[(i + k) * ow + j];
+            out[i * ow + j] = sum;
+        }
+}
+
+// Means over a plane of the contrast and structure terms, and of these times the luminance term.
+static void gan__similarity(const gan__similar *s, int h, int w, const double *x, const double *y,
+                            double *room, double *contrast, double *all)
+{
+    const int size = GAN__LEAST((int)GAN__SSIM_WINDOW, GAN__LEAST(h, w)), n = (h - size + 1) * (w - size + 1);
+    const double sigma = 1.5 * size / GAN__SSIM_WINDOW;
+    double g[GAN__SSIM_WINDOW], sum = 0, *rows = room, *product = room + h * w, *mean[4];
+    int i, k;
+    for (i = 0; i < size; ++i) {
+        const double at = i - (size - 1) / 2.;
+        sum += g[i] = exp(-at * at / (2 * sigma * sigma));
+    }
+    for (i = 0; i < size; ++i) g[i] /= sum;
+    for (k = 0; k < 4; ++k) { // x, y, x^2 + y^2, x y
+        const double *of = k == 0 ? x : k == 1 ? y : product;
+        mean[k] = room + (2 + k) * h * w;
+        for (i = 0; k > 1 && i < h * w; ++i) product[i] = k == 2 ? x[i] * x[i] + y[i] * y[i] : x[i] * y[i];
+        gan__blur(h, w, size, g, of, rows, mean[k]);
+    }
+    for (*contrast = *all = 0, i = 0; i < n; ++i) {
+        const double mxy = mean[0][i] * mean[1][i], mxx = mean[0][i] * mean[0][i] + mean[1][i] * mean[1][i];
+        const double cs = (2 * (mean[3][i] - mxy) + s->c2) / (mean[2][i] - mxx + s->c2);
+        *contrast += cs / n;
+        *all += cs * (2 * mxy + s->c1) / (mxx + s->c1) / n;
+    }
+}
+
+static void gan__halve(int h, int w, double *x)
+{
+    int i, j;
+    for (i = 0; i < h / 2; ++i)
+        for (j = 0; j < w / 2; ++j) {
+            const double *p = x + 2 * i * w + 2 * j;
+            x[i * (w / 2) + j] = (p[0] + p[1] + p[w] + p[w + 1]) / 4;
+        }
+}
+
+static void gan__similar_task(void *arg, int64_t task)
+{
+    static const double weight[GAN__SCALES] = {0.0448, 0.2856, 0.3001, 0.2363, 0.1333};
+    const gan__similar *s = (const gan__similar *)arg;
+    const int64_t plane = s->first + task, picture = plane / s->c, size = s->h * s->w;
+    const int64_t a = s->pair ? s->pair[2 * picture] : picture,
+                  b = s->pair ? s->pair[2 * picture + 1] : picture;
+    double *x = s->room + task * 8 * size, *y = x + size, similar = 1, contrast, all;
+    int h = (int)s->h, w = (int)s->w, scale;
+    int64_t i;
+    for (i = 0; i < size; ++i) {
+        x[i] = (double)s->x[(a * s->c + plane % s->c) * size + i];
+        y[i] = (double)s->y[(b * s->c + plane % s->c) * size + i];
+    }
+    for (scale = 0; scale < GAN__SCALES; ++scale) {
+        gan__similarity(s, h, w, x, y, y + size, &contrast, &all);
+        if (scale + 1 == GAN__SCALES) contrast = all;
+        similar *= contrast > 0 ? pow(contrast, weight[scale]) : 0;
+        gan__halve(h, w, x);
+        gan__halve(h, w, y);
+        h /= 2;
+        w /= 2;
+    }
+    s->out[task] = similar;
+}
+
+// The mean of `pairs` pairs of pictures of x and y.
+static double gan__similar_mean(gan_context *ctx, const gan_tensor *x, const gan_tensor *y, int64_t pairs,
+                                const int *pair, double range)
+{
+    gan__similar s;
+    const int64_t planes = pairs * x->dim[1], plane = (int64_t)x->dim[2] * x->dim[3];
+    const int64_t wave = GAN__LEAST(planes, GAN__MOST(16, GAN__LEAST(256, ((int64_t)1 << 20) / plane)));
+    double sum = 0;
+    int64_t i;
+    s.x = x->data;
+    s.y = y->data;
+    s.pair = pair;
+    s.c = x->dim[1];
+    s.h = x->dim[2];
+    s.w = x->dim[3];
+    s.c1 = 1e-4 * range * range;
+    s.c2 = 9e-4 * range * range;
+    s.room = (double *)gan__work(ctx, wave * 8, plane, sizeof *s.room);
+    s.out = (double *)gan__work(ctx, wave, 1, sizeof *s.out);
+    if (!s.room || !s.out) return gan__nan();
+    for (s.first = 0; s.first < planes; s.first += wave) {
+        const int64_t n = GAN__LEAST(wave, planes - s.first);
+        gan__par(ctx, n, n * plane * 128, gan__similar_task, &s);
+        for (i = 0; i < n; ++i) sum += s.out[i];
+    }
+    return sum / (double)planes;
+}
+
+static gan_context *gan__comparable(const char *who, gan_tensor *x, gan_tensor *y, gan_real range)
+{
+    gan_tensor *in[2];
+    gan_context *ctx;
+    in[0] = x;
+    in[1] = y;
+    ctx = gan__measurable(who, 2, in);
+    if (!ctx) return NULL;
+    if (x->ndim != 4 || y->ndim != 4 || memcmp(x->dim, y->dim, 4 * sizeof *x->dim) || x->dim[2] < 16 ||
+        x->dim[3] < 16)
+        gan__fail(ctx, GAN_ERROR_SHAPE,
+                  "%s: pictures %t and %t; five scales need (N, C, H, W) of one shape, at least 16 x 16", who,
+                  x, y);
+    else if (!(range > 0))
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: range %f must be positive", who, (double)range);
+    else return ctx;
+    return NULL;
+}
+
+GAN_API double gan_ms_ssim(gan_tensor *x, gan_tensor *y, gan_real range)
+{
+    gan_context *ctx = gan__comparable("ms_ssim", x, y, range);
+    double mean;
+    if (!ctx) return gan__nan();
+    gan_scope_open(ctx);
+    mean = gan__similar_mean(ctx, x, y, x->dim[0], NULL, (double)range);
+    gan_scope_close(ctx);
+    return mean;
+}
+
+// Pairs of different pictures of n: all of them, or `count` at random.
+static void gan__pairs(gan_context *ctx, int n, int64_t count, int all, int *pair)
+{
+    gan__rng rng = gan__rng_stream(ctx, "ms_ssim_diversity");
+    int64_t k;
+    int i = 0, j = 1;
+    for (k = 0; k < count; ++k, ++j) {
+        if (j == n) {
+            ++i;
+            j = i + 1;
+        }
+        pair[2 * k] = all ? i : (int)gan__rng_below(&rng, (uint32_t)n);
+        pair[2 * k + 1] = all ? j : (pair[2 * k] + 1 + (int)gan__rng_below(&rng, (uint32_t)n - 1)) % n;
+    }
+}
+
+GAN_API double gan_ms_ssim_diversity(gan_tensor *x, int pairs, gan_real range)
+{
+    gan_context *ctx = gan__comparable("ms_ssim_diversity", x, x, range);
+    double mean = gan__nan();
+    int64_t count;
+    int *pair;
+    if (!ctx) return mean;
+    if (x->dim[0] < 2 || pairs < 0) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "ms_ssim_diversity: %d pairs of %t; two pictures are needed",
+                  pairs, x);
+        return mean;
+    }
+    count = pairs ? pairs : (int64_t)x->dim[0] * (x->dim[0] - 1) / 2;
+    gan_scope_open(ctx);
+    pair = (int *)gan__work(ctx, 2, count, sizeof *pair);
+    if (pair) {
+        gan__pairs(ctx, x->dim[0], count, !pairs, pair);
+        mean = gan__similar_mean(ctx, x, x, count, pair, (double)range);
+    }
+    gan_scope_close(ctx);
+    return mean;
+}
+
+// ---- perceptual path length (Karras 2019, section 4.1)
+
+// out = the point at t between a and b: straight, or along the arc of their directions (Shoemake 1985).
+static void gan__between(int64_t n, const gan_real *a, const gan_real *b, double t, int linear, gan_real *out)
+{
+    double aa = 0, bb = 0, ab = 0, angle, p = 1 - t, q = t;
+    int64_t i;
+    for (i = 0; i < n; ++i) {
+        aa += (double)a[i] * (double)a[i];
+        bb += (double)b[i] * (double)b[i];
+        ab += (double)a[i] * (double)b[i];
+    }
+    ab = aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : 1;
+    angle = acos(ab < -1 ? -1 : ab > 1 ? 1 : ab);
+    if (!linear && sin(angle) > 1e-6) {
+        p = sin((1 - t) * angle) / sin(angle);
+        q = sin(t * angle) / sin(angle);
+    }
+    for (i = 0; i < n; ++i) out[i] = (gan_real)(p * (double)a[i] + q * (double)b[i]);
+}
+
+// Rows first .. first + n - 1 of x as a tensor of their own; NULL stays NULL.
+static gan_tensor *gan__rows_of(gan_tensor *x, int first, int n)
+{
+    int dim[GAN_MAX_DIMS];
+    gan_tensor *y;
+    if (!x) return NULL;
+    memcpy(dim, x->dim, sizeof dim);
+    dim[0] = n;
+    y = gan_tensor_create(x->ctx, x->ndim, dim);
+    if (!gan__is_poison(y)) memcpy(y->data, x->data + first * gan__each(x), y->size * sizeof *y->data);
+    return y;
+}
+
+typedef struct gan__path {
+    gan_model *g, *features;
+    gan_tensor *z0, *z1, *label;
+    gan_path_desc how;
+    gan__rng rng;
+    gan_real *square; // of each pair: the squared distance over epsilon^2
+} gan__path;
+
+// What the pictures of both ends are judged by.
+static gan_tensor *gan__path_end(const gan__path *p, gan_tensor *z, gan_tensor *label)
+{
+    gan_tensor *y = gan_forward(p->g, z, label);
+    return p->features ? gan_forward(p->features, y, NULL) : y;
+}
+
+static void gan__path_batch(gan_context *ctx, gan__path *p, int first, int n)
+{
+    const double epsilon = (double)p->how.epsilon;
+    gan_tensor *z[2], *y[2], *label = gan__rows_of(p->label, first, n);
+    const int64_t width = gan__each(p->z0);
+    int i, k;
+    for (k = 0; k < 2; ++k) z[k] = gan__rows_of(p->z0, first, n);
+    if (gan__is_poison(z[0]) || gan__is_poison(z[1])) return;
+    for (i = 0; i < n; ++i) {
+        const double t = ((double)gan__rng_below(&p->rng, 1u << 30) + 0.5) / (double)(1u << 30);
+        for (k = 0; k < 2; ++k)
+            gan__between(width, p->z0->data + (first + i) * width, p->z1->data + (first + i) * width,
+                         t + k * epsilon, p->how.linear, z[k]->data + i * width);
+    }
+    for (k = 0; k < 2; ++k) y[k] = gan__path_end(p, z[k], label);
+    if (!gan_data(y[0]) || !gan_data(y[1]) || ctx->error) return;
+    if (y[0]->ndim < 1 || y[0]->dim[0] != n || y[0]->size != y[1]->size) {
+        gan__fail(ctx, GAN_ERROR_SHAPE, "perceptual_path_length: %d latents gave %t; want one row each", n,
+                  y[0]);
+        return;
+    }
+    for (i = 0; i < n; ++i)
+        p->square[first + i] =
+            (gan_real)(gan__square_distance(gan__each(y[0]), y[0]->data + i * gan__each(y[0]),
+                                            y[1]->data + i * gan__each(y[0])) /
+                       (epsilon * epsilon));
+}
+
+// Of the sorted lengths those between the trimmed ends.
+static gan_estimate gan__path_summary(gan_context *ctx, const gan__path *p, int64_t n)
+{
+    gan__key *room = (gan__key *)gan__work(ctx, 2, n, sizeof *room);
+    double *kept = (double *)gan__work(ctx, n, 1, sizeof *kept);
+    const int64_t out = (int64_t)((double)p->how.trim * (double)n), left = n - 2 * out;
+    int64_t i;
+    if (!room || !kept) return gan__no_estimate();
+    gan__sort(n, p->square, room);
+    for (i = 0; i < left; ++i) kept[i] = (double)p->square[out + i];
+    return gan__estimate(left, kept);
+}
+
+static int gan__path_fits(gan_context *ctx, const gan__path *p)
+{
+    const gan_path_desc *h = &p->how;
+    if (!p->g || p->g->ctx != ctx || (p->features && p->features->ctx != ctx))
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "perceptual_path_length: a generator of this context is needed");
+    else if (p->z0->dim[0] != p->z1->dim[0] || (p->label && p->label->dim[0] != p->z0->dim[0]))
+        gan__fail(ctx, GAN_ERROR_SHAPE,
+                  "perceptual_path_length: ends %t and %t; want pairs, and a label for each", p->z0, p->z1);
+    else if (!(h->epsilon > 0) || !(h->trim >= 0) || !((double)h->trim < 0.5) || h->batch < 1)
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "perceptual_path_length: epsilon %f, trim %f, batches of %d",
+                  (double)h->epsilon, (double)h->trim, h->batch);
+    else return 1;
+    return 0;
+}
+
+GAN_API gan_estimate gan_perceptual_path_length(gan_model *g, gan_model *features, gan_tensor *z0,
+                                                gan_tensor *z1, gan_tensor *label, const gan_path_desc *desc)
+{
+    gan_estimate e = gan__no_estimate();
+    gan_tensor *in[3];
+    gan_context *ctx;
+    gan__path p;
+    gan_mode modes[2];
+    gan__rng rng;
+    int first, n, was;
+    memset(&p, 0, sizeof p);
+    if (desc) p.how = *desc;
+    if (p.how.epsilon == 0) p.how.epsilon = (gan_real)1e-4;
+    if (p.how.batch == 0) p.how.batch = 64;
+    p.g = g;
+    p.features = features;
+    in[0] = p.z0 = z0;
+    in[1] = p.z1 = z1;
+    in[2] = p.label = label;
+    ctx = gan__samples("perceptual_path_length", 2, in, 1);
+    if (ctx && label && !gan__samples("perceptual_path_length", 1, in + 2, 1)) return e;
+    if (!ctx || !gan__path_fits(ctx, &p)) return e;
+    gan_scope_open(ctx);
+    p.rng = gan__rng_stream(ctx, "perceptual_path_length");
+    p.square = (gan_real *)gan__work(ctx, z0->dim[0], 1, sizeof *p.square);
+    modes[0] = g->mode;
+    modes[1] = features ? features->mode : GAN_EVAL;
+    g->mode = GAN_EVAL;
+    if (features) features->mode = GAN_EVAL;
+    was = gan_record(ctx, 0);
+    rng = ctx->rng;
+    for (first = 0; p.square && !ctx->error && first < z0->dim[0]; first += n) {
+        n = GAN__LEAST(p.how.batch, z0->dim[0] - first);
+        gan_scope_open(ctx);
+        gan__path_batch(ctx, &p, first, n);
+        gan_scope_close(ctx);
+    }
+    ctx->rng = rng;
+    gan_record(ctx, was);
+    g->mode = modes[0];
+    if (features) features->mode = modes[1];
+    if (p.square && !ctx->error) e = gan__path_summary(ctx, &p, z0->dim[0]);
+    gan_scope_close(ctx);
+    return e;
+}
+
+// ---- classifier two-sample test (Lopez-Paz 2017)
+
+// Both sets in one order, standardised; the first `train` of each are learned from, the rest tested on. The
+// critic lives in a context of its own, in working memory.
+typedef struct gan__critic_test {
+    gan_context *inner;
+    gan_model *model;
+    const gan_tensor *x[2];
+    int *order[2], n, train, hidden;
+    int64_t f;
+    double *mean, *scale;
+} gan__critic_test;
+
+static gan_tensor *gan__critic_forward(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    const gan__critic_test *t = (const gan__critic_test *)gan_model_user(m);
+    (void)label;
+    if (t->hidden > 0) x = gan_relu(gan_linear(m, "hidden", x, t->hidden));
+    return gan_linear(m, "logit", x, 1);
+}
+
+static void gan__critic_standard(gan__critic_test *t)
+{
+    const double count = 2. * t->train;
+    int64_t j;
+    int k, i, pass;
+    for (j = 0; j < t->f; ++j) t->mean[j] = t->scale[j] = 0;
+    for (pass = 0; pass < 2; ++pass)
+        for (k = 0; k < 2; ++k)
+            for (i = 0; i < t->train; ++i) {
+                const gan_real *x = t->x[k]->data + t->order[k][i] * t->f;
+                for (j = 0; j < t->f; ++j) {
+                    const double d = (double)x[j] - t->mean[j];
+                    if (pass) t->scale[j] += d * d / count;
+                    else t->scale[j] += d / count;
+                }
+                if (!pass && k == 1 && i == t->train - 1)
+                    for (j = 0; j < t->f; ++j) {
+                        t->mean[j] = t->scale[j];
+                        t->scale[j] = 0;
+                    }
+            }
+    for (j = 0; j < t->f; ++j) t->scale[j] = t->scale[j] > 0 ? 1 / sqrt(t->scale[j]) : 0;
+}
+
+// Sample i of set k, in the shuffled order.
+static void gan__critic_take(const gan__critic_test *t, int k, int i, gan_real *out)
+{
+    const gan_real *x = t->x[k]->data + t->order[k][i] * t->f;
+    int64_t j;
+    for (j = 0; j < t->f; ++j) out[j] = (gan_real)(((double)x[j] - t->mean[j]) * t->scale[j]);
+}
+
+static void gan__critic_train(gan__critic_test *t, int steps, int half)
+{
+    gan_optimizer *o =
+        gan_optimizer_create(t->model, gan_adam((gan_real)0.01, (gan_real)0.9, (gan_real)0.999));
+    gan__rng rng = gan__rng_stream(t->inner, "classifier_test.batches");
+    int step, i, k;
+    for (step = 0; step < steps && !t->inner->error; ++step) {
+        gan_tensor *x = gan_zeros(t->inner, 2, 2 * half, (int)t->f), *y = gan_zeros(t->inner, 2, 2 * half, 1);
+        if (gan__is_poison(x) || gan__is_poison(y)) return;
+        for (i = 0; i < half; ++i)
+            for (k = 0; k < 2; ++k) {
+                gan__critic_take(t, k, (int)gan__rng_below(&rng, (uint32_t)t->train),
+                                 x->data + (2 * i + k) * t->f);
+                y->data[2 * i + k] = (gan_real)(1 - k);
+            }
+        gan_optimizer_lr(o, (gan_real)(0.01 * (1 - step / (double)steps)));
+        gan_minimize(o, gan_bce_with_logits(gan_forward(t->model, x, NULL), y));
+    }
+}
+
+// How many of set k's test samples get the right sign; a logit of 0 counts half.
+static double gan__critic_right(gan__critic_test *t, int k)
+{
+    enum { BATCH = 256 };
+    double right = 0;
+    int i, j, n;
+    for (i = t->train; i < t->n && !t->inner->error; i += n) {
+        gan_tensor *x, *y;
+        n = GAN__LEAST((int)BATCH, t->n - i);
+        gan_scope_open(t->inner);
+        x = gan_zeros(t->inner, 2, n, (int)t->f);
+        for (j = 0; j < n && !gan__is_poison(x); ++j) gan__critic_take(t, k, i + j, x->data + j * t->f);
+        y = gan_forward(t->model, x, NULL);
+        for (j = 0; j < n && gan_data(y); ++j) {
+            const gan_real l = y->data[j];
+            right += l > 0 || l < 0 ? (l > 0) == (k == 0) : 0.5;
+        }
+        gan_scope_close(t->inner);
+    }
+    return right;
+}
+
+static void gan__shuffled(gan__rng *rng, int n, int *order)
+{
+    int i;
+    for (i = 0; i < n; ++i) order[i] = i;
+    for (i = n - 1; i > 0; --i) {
+        const int k = (int)gan__rng_below(rng, (uint32_t)i + 1), at = order[k];
+        order[k] = order[i];
+        order[i] = at;
+    }
+}
+
+static int gan__critic_begin(gan_context *ctx, gan__critic_test *t)
+{
+    gan__rng rng = gan__rng_stream(ctx, "classifier_test.order");
+    const size_t row = (size_t)GAN__MOST(t->f, 1) + 4 * (size_t)GAN__MOST(t->hidden, 1);
+    const size_t weights = (size_t)(t->f + 2) * (size_t)GAN__MOST(t->hidden, 1) + (size_t)t->f;
+    gan_desc desc;
+    int k;
+    memset(&desc, 0, sizeof desc);
+    desc.seed = ctx->rng.seed;
+    desc.threads = ctx->threads;
+    desc.isa = ctx->k->isa;
+    desc.parallel_for = ctx->parallel_for;
+    desc.parallel_user = ctx->parallel_user;
+    desc.memory_size = ((size_t)1 << 20) + (8 * weights + 8 * 256 * row) * sizeof(gan_real) +
+                       (size_t)ctx->threads * ((size_t)1 << 22);
+    desc.memory = gan__scratch(ctx, desc.memory_size);
+    t->mean = (double *)gan__work(ctx, 2, t->f, sizeof *t->mean);
+    for (k = 0; k < 2; ++k) t->order[k] = (int *)gan__work(ctx, t->x[k]->dim[0], 1, sizeof(int));
+    if (!desc.memory || !t->mean || !t->order[0] || !t->order[1]) return 1;
+    t->scale = t->mean + t->f;
+    for (k = 0; k < 2; ++k) gan__shuffled(&rng, t->x[k]->dim[0], t->order[k]);
+    gan__critic_standard(t);
+    t->inner = gan_create(&desc);
+    if (!t->inner) return 1;
+    t->inner->patience = ctx->patience;
+    t->model = gan_model_create(t->inner, "critic", gan__critic_forward, t);
+    return 0;
+}
+
+GAN_API gan_two_sample gan_classifier_test(gan_tensor *real, gan_tensor *fake, int hidden, int steps)
+{
+    gan_two_sample r = gan__no_two_sample();
+    gan_tensor *in[2];
+    gan_context *ctx;
+    gan__critic_test t;
+    in[0] = real;
+    in[1] = fake;
+    ctx = gan__samples("classifier_test", 2, in, 4);
+    if (!ctx || !gan__at_least(ctx, "classifier_test", "steps", steps, 0)) return r;
+    memset(&t, 0, sizeof t);
+    t.x[0] = real;
+    t.x[1] = fake;
+    t.f = gan__each(real);
+    t.n = GAN__LEAST(real->dim[0], fake->dim[0]);
+    t.train = t.n / 2;
+    t.hidden = hidden ? hidden : 64;
+    gan_scope_open(ctx);
+    if (!gan__critic_begin(ctx, &t)) {
+        double right[2];
+        gan__critic_train(&t, steps ? steps : 500, GAN__LEAST(64, t.train));
+        gan_model_mode(t.model, GAN_EVAL);
+        gan_record(t.inner, 0);
+        right[0] = gan__critic_right(&t, 0);
+        right[1] = gan__critic_right(&t, 1);
+        if (t.inner->error)
+            gan__fail(ctx, (gan_error_code)t.inner->error, "classifier_test: %s", t.inner->message);
+        else r = gan__two_sample(right[0], t.n - t.train, right[1], t.n - t.train);
+        gan_destroy(t.inner);
+    }
+    gan_scope_close(ctx);
+    return r;
+}
+
+// ---- the discriminator
+
+GAN_API gan_confusion_report gan_confusion(gan_tensor *real_logits, gan_tensor *fake_logits)
+{
+    gan_confusion_report r;
+    gan_tensor *in[2];
+    size_t i;
+    double called;
+    memset(&r, 0, sizeof r);
+    r.accuracy = r.precision = r.recall = gan__nan();
+    in[0] = real_logits;
+    in[1] = fake_logits;
+    if (!gan__measurable("confusion", 2, in)) return r;
+    for (i = 0; i < real_logits->size; ++i) r.real_as_real += real_logits->data[i] > 0;
+    for (i = 0; i < fake_logits->size; ++i) r.fake_as_real += fake_logits->data[i] > 0;
+    r.real_as_fake = (int64_t)real_logits->size - r.real_as_real;
+    r.fake_as_fake = (int64_t)fake_logits->size - r.fake_as_real;
+    called = (double)(r.real_as_real + r.fake_as_real);
+    r.accuracy =
+        (double)(r.real_as_real + r.fake_as_fake) / ((double)real_logits->size + (double)fake_logits->size);
+    r.precision = called > 0 ? (double)r.real_as_real / called : 0;
+    r.recall = (double)r.real_as_real / (double)real_logits->size;
+    return r;
+}
 
 // >>latent: z moved by what D says of G(z); may use floors 0 to 8; tests/test_latent.c
 
