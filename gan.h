@@ -48,7 +48,7 @@
 //     The facade            >>configuration  >>context  >>tensors  >>operations  >>gradients  >>layers
 //                           >>blocks  >>losses  >>objectives  >>penalties  >>augmentation  >>optimizers
 //                           >>schedules  >>games  >>datasets  >>images  >>plots  >>logs  >>reports
-//                           >>checkpoints  >>metrics  >>latents  >>trainer
+//                           >>checkpoints  >>metrics  >>latents  >>trainer  >>diagnoses
 //     0  ground             >>base  >>mem  >>err  >>rng  >>par  >>cpu
 //     1  once per ISA       >>vec  >>kern
 //     2  the choice         >>isa
@@ -60,7 +60,7 @@
 //                           >>optim  >>schedule  >>game
 //     8  the world          >>data  >>image  >>text  >>canvas  >>plot  >>terminal  >>log  >>report
 //                           >>ckpt  >>density  >>transport  >>moment  >>neighbor  >>metric
-//     9  the adversary      >>latent  >>play  >>train  >>sample
+//     9  the adversary      >>latent  >>play  >>train  >>sample  >>health
 //     roof                  >>public
 //
 // CONVENTIONS
@@ -1963,6 +1963,136 @@ GAN_API gan_tensor *gan_trainer_sample_ex(gan_trainer *t, int n, const gan_sampl
 GAN_API gan_optimizer *gan_trainer_g_optimizer(gan_trainer *t);        // for schedules of your own
 GAN_API gan_optimizer *gan_trainer_d_optimizer(gan_trainer *t);
 GAN_API int64_t gan_trainer_steps(const gan_trainer *t);    // done so far, those before a checkpoint included
+
+// >>diagnoses: is it converging, has it collapsed, when to stop; a run is looked at and never changed
+//
+// gan_health_watch after every step costs about a microsecond and wants no samples; gan_health_look now and
+// then compares a batch of samples with one of the data. All numbers are free of scale: against what the loss
+// allows, against the data, or against the run's own earlier level.
+//
+// What is read, with its unit. D's lead is (t - d_loss) / (t - m), t the least loss of a D that gives all
+// samples one answer, m the least there is: 0 when D can only guess, 1 when it is sure of every sample. For
+// NON_SATURATING, MINIMAX it is bounded by JSD / log 2 (Goodfellow 2014, theorem 1). Where the loss has no
+// least (WASSERSTEIN, most f-divergences, distances) it is t - d_loss; BEGAN and MAGAN have none.
+#define GAN_VITALS(X)                                                                                        \
+    X(D_REAL, "D(x)", "")                                                                                    \
+    X(D_FAKE, "D(G(z))", "")                                                                                 \
+    X(D_LOSS, "D's loss", "")                                                                                \
+    X(LEAD, "D's lead", "of all it could know")                                                              \
+    X(MARGIN, "D's lead", "in units of its loss")                                                            \
+    X(BEHIND, "D's loss worse than guessing", "of the steps")                                                \
+    X(G_GRADIENT, "G's gradient", "of its greatest")                                                         \
+    X(D_GRADIENT, "D's gradient", "times its least")                                                         \
+    X(SWING, "a swing", "of the scale, top to bottom")                                                       \
+    X(PERIOD, "every", "steps")                                                                              \
+    X(DIVERSITY, "distance between samples", "of that between data")                                         \
+    X(DUPLICATES, "near-duplicates", "of the samples")                                                       \
+    X(MODES, "modes found", "of those of the data")                                                          \
+    X(DISTANCE, "energy distance to the data", "of the greatest")                                            \
+    X(COPIES, "near-copies of data", "of the samples")                                                       \
+    X(ROLLBACKS, "overflows", "of late")
+typedef enum gan_vital {
+#define GAN__ROW(id, name, unit) GAN_VITAL_##id,
+    GAN_VITALS(GAN__ROW)
+#undef GAN__ROW
+    GAN_VITAL_COUNT
+} gan_vital;
+
+// From mild to grave; of all rows that hold, the last one is the diagnosis. Columns: name; how long its sign
+// must last (HOLDS at once, STEPS persistence, LOOKS two looks); what it means; what to try; the three vitals
+// it rests on. HEALTHY always holds, BALANCED means |lead| < .05 or a twentieth of its greatest in the mean
+// of the last 500 steps: what the optimum looks like, D(x) = D(G(z)) = 1/2 (but COLLAPSE can look so too, to
+// one who takes no look at samples).
+#define GAN_SICKNESSES(X)                                                                                    \
+    X(HEALTHY, healthy, HOLDS, "both players hold their ground", "go on", D_REAL, D_FAKE, LEAD)              \
+    X(BALANCED, balanced, STEPS, "D cannot tell samples from data any more, as at the optimum",              \
+      "stop when the samples please, or let the learning rates fall to 0", D_REAL, D_FAKE, LEAD)             \
+    X(MEMORISING, memorising, LOOKS, "G repeats training samples instead of making new ones",                \
+      "more data, augmentation, a smaller G, an earlier checkpoint", COPIES, DISTANCE, DIVERSITY)            \
+    X(DISCRIMINATOR_WEAK, discriminator_weak, LOOKS,                                                         \
+      "D cannot tell, and yet samples are not like data: it sees too little",                                \
+      "a larger D, more d_steps, a higher learning rate of D, less noise and augmentation", LEAD, DISTANCE,  \
+      DIVERSITY)                                                                                             \
+    X(OSCILLATION, oscillation, HOLDS, "the players chase each other in circles that do not shrink",         \
+      "R1, lower or falling learning rates, beta1 0 or negative momentum, extragradient, an average (ema)",  \
+      SWING, PERIOD, LEAD)                                                                                   \
+    X(COLLAPSE, collapse, LOOKS, "mode collapse: G makes a few things over and over",                        \
+      "pack 2 to 4, minibatch stddev, WGAN_GP or R1, a relativistic pairing, unroll; a lower lr of G",       \
+      MODES, DIVERSITY, DUPLICATES)                                                                          \
+    X(GENERATOR_WON, generator_won, STEPS, "G has won: D takes samples for data and is worse than guessing", \
+      "a higher learning rate of D, more d_steps, a lower one of G; is D frozen?", D_FAKE, LEAD, BEHIND)     \
+    X(DISCRIMINATOR_WON, discriminator_won, STEPS,                                                           \
+      "D has won: it tells every sample from data, and G learns nothing from it",                            \
+      "NON_SATURATING for MINIMAX, R1, instance noise, smoothing, a lower learning rate of D", LEAD, D_FAKE, \
+      G_GRADIENT)                                                                                            \
+    X(WARMING_UP, warming_up, HOLDS, "too early to say", "go on", D_REAL, D_FAKE, LEAD)                      \
+    X(DIVERGENCE, divergence, STEPS, "losses and gradients grow without bound",                              \
+      "lower learning rates, WGAN_GP or R1 (a Wasserstein critic needs a constraint), rollback", D_LOSS,     \
+      D_GRADIENT, ROLLBACKS)
+typedef enum gan_sickness {
+#define GAN__ROW(id, name, clock, sentence, advice, a, b, c) GAN_SICKNESS_##id,
+    GAN_SICKNESSES(GAN__ROW)
+#undef GAN__ROW
+    GAN_SICKNESS_COUNT
+} gan_sickness;
+
+typedef struct gan_health_desc {        // zero means the default
+    int warm_up;                        // steps in which only overflow counts; 300
+    int persistence;                    // steps that a sign must outlast, and then be gone, to count; 200
+    // the signs, in the units of GAN_VITALS
+    gan_real won;                       // D has won above this lead; .9. Or where G's gradient is below
+    gan_real vanished;                  // this, and D's lead above half its greatest; .001
+    gan_real lost;                      // G has won below minus this lead (or share of its greatest); .25
+    gan_real weak, distance;            // D is weak below this lead (of all it could know) while the energy
+                                        // distance is above that; .1, .2
+    gan_real swing;                     // swings of this size count, when some 7 periods are alike; .1
+    gan_real growth;                    // a loss without a least diverges where D's gradient has grown by
+                                        // this; 30. One with a least, where the lead is below -8
+    gan_real diversity;                 // collapsed below this, or
+    gan_real duplicates;                // from this share on within a tenth of the data's usual nearest
+                                        // distance, or
+    gan_real modes;                     // below this share of the modes; .5, .9, .8
+    gan_real copies;                    // memorising from this share on; .5
+    gan_tensor *centres;                // (K, ...) the data's modes, kept by you; NULL: where the data fall
+                                        // into clusters, these
+    // when to stop
+    int patience;                       // more metrics than this in a row that are not below the best; 0: off
+    int sick_patience;                  // steps of any sickness; 0: off
+} gan_health_desc;
+
+typedef struct gan_diagnosis {
+    gan_sickness kind;
+    const char *name, *sentence, *advice;
+    int sick;                           // from MEMORISING on, but for WARMING_UP
+    int64_t step, since;                // now; the first step at which its signs were there
+    unsigned signs;                     // all rows that hold: 1 << kind
+    gan_vital evidence[3];              // what it rests on, if known
+    unsigned known;                     // 1 << vital
+    gan_real vital[GAN_VITAL_COUNT];    // now; 0 when not known
+} gan_diagnosis;
+
+typedef struct gan_health gan_health;
+// Of a trainer's run, one a trainer. What it remembers ("trainer.NAME.health") is saved with checkpoints and
+// goes back with a roll-back. desc may be NULL.
+GAN_API gan_health *gan_health_create(gan_trainer *t, const gan_health_desc *desc);
+// Of a loop of your own: what you fill of gan_trainer_stats is step, d_loss, d_real, d_fake, d_grad_norm,
+// g_grad_norm (see gan_optimizer_norm); D's loss is of `outputs` numbers a batch. name is for checkpoints.
+GAN_API gan_health *gan_health_create_loop(gan_context *ctx, const char *name, const gan_loss_desc *loss,
+                                           int outputs, const gan_health_desc *desc);
+// After each step, for example in gan_trainer_desc.progress; the trainer's metric is judged with it.
+GAN_API void gan_health_watch(gan_health *h, const gan_trainer_stats *stats);
+// samples (N, ...) of G, real (M, ...) of the data, in batches from about 100 on; the first 256 count. O(N M).
+GAN_API void gan_health_look(gan_health *h, gan_tensor *samples, gan_tensor *real);
+GAN_API void gan_health_judge(gan_health *h, gan_real metric);  // a metric of your own; less is better
+GAN_API gan_diagnosis gan_health_diagnose(const gan_health *h);
+// 1: the metric has not improved for `patience` values; 2: sick for sick_patience steps, or numbers overflow;
+// 0: go on.
+GAN_API int gan_health_should_stop(const gan_health *h);
+// The diagnosis in a line, what to try in a second when it is sick; as snprintf: cut to size - 1 characters
+// and a 0, and the length that it would have had is returned.
+GAN_API int gan_health_say(const gan_health *h, char *text, size_t size);
+GAN_API const char *gan_sickness_name(gan_sickness kind);
+GAN_API const char *gan_vital_name(gan_vital vital);
 
 #endif // GAN_H
 // clang-format on
@@ -24493,6 +24623,860 @@ GAN_API gan_tensor *gan_trainer_sample_ex(gan_trainer *t, int n, const gan_sampl
 }
 
 GAN_API gan_tensor *gan_trainer_sample(gan_trainer *t, int n) { return gan_trainer_sample_ex(t, n, NULL); }
+
+// >>health: signs of sickness in a run's numbers and samples; uses play, train, sample; tests/test_health.c
+
+enum {
+    GAN__HEALTH_FAST = 50, // steps of the running means, and
+    GAN__HEALTH_SLOW = 500,
+    GAN__HEALTH_YOUNG = 20, // before this many steps a running mean sets no record
+    GAN__LEAD = 2,          // watched for swings: D(x), D(G(z)) where they are probabilities, the lead
+    GAN__CHANNELS = 3,
+    GAN__LEVELS = 10, // windows of GAN__BINS bins of 1, 2, 4 ... steps
+    GAN__BINS = 64,
+    GAN__SHIFT = 16, // bins by which a window moves between two looks at it
+    GAN__SEEN = 256, // samples of a batch that are looked at
+    GAN__CLUSTERS = 32
+};
+
+typedef struct gan__vitals {                  // nothing but gan_real: one state
+    gan_real lead[2], d_real, d_fake, d_loss; // running means, [0] fast and [1] slow
+    gan_real size;                            // of |lead|, slow
+    gan_real behind;                          // share of steps with a lead below 0
+    gan_real g_log[2], d_log[2];              // of the logarithms of gradient norms
+    gan_real lead_most, g_most, d_least;      // records of |lead[0]|, g_log[1], d_log[1]
+    gan_real diversity, duplicates, modes, distance, copies;
+    gan_real spread, covered; // diversity in the mean, and modes, before the last look
+    gan_real best;
+    gan_real half[GAN__CHANNELS][GAN__LEVELS]; // the first of the two values that make the next level's bin
+    gan_real bin[GAN__CHANNELS][GAN__LEVELS][GAN__BINS];
+    gan_real power[GAN__CHANNELS][GAN__LEVELS]; // variance at the first hit
+    gan_real period[GAN__CHANNELS][GAN__LEVELS];
+} gan__vitals;
+
+typedef struct gan__history { // nothing but int64_t: another
+    int64_t step, seen, looks, modes;
+    int64_t rolled, rolled_at, overflows; // roll-backs at that step, from which they are counted
+    int64_t judged, bad, drops, sick;     // the plateau; since when sick, 0: not
+    int64_t count[GAN_SICKNESS_COUNT], since[GAN_SICKNESS_COUNT], on[GAN_SICKNESS_COUNT];
+    int64_t pushed[GAN__LEVELS];
+    int64_t hit[GAN__CHANNELS][GAN__LEVELS];
+} gan__history;
+
+struct gan_health {
+    gan_context *ctx;
+    gan_trainer *t; // or NULL
+    gan_health_desc desc;
+    double tie, range; // of D's loss; range 0: it has no least
+    int leads;         // whether there is a lead
+    int probability;   // D(x) is one
+    gan__vitals v;
+    gan__history c;
+};
+
+// creation
+
+// The least D's loss over these outputs; `free`: which of the two varies (3: both alike).
+static double gan__health_least(const gan_loss_desc *loss, gan_tensor *r, gan_tensor *f, int vary, int count,
+                                double *at)
+{
+    static const double tried[] = {0, .25, .5, 1, 2, 4, 8, 16, 32};
+    const int errors = gan_loss_critic(loss->kind) == GAN_CRITIC_ERROR;
+    double least = 0;
+    int i, first = 1;
+    size_t k;
+    for (i = 0; i < 2 * count; ++i) {
+        const double x = i % 2 ? -tried[i / 2] : tried[i / 2];
+        double y;
+        if (errors && x < 0) continue;
+        for (k = 0; k < r->size; ++k) {
+            if (vary & 1) r->data[k] = (gan_real)x;
+            if (vary & 2) f->data[k] = (gan_real)x;
+        }
+        y = (double)gan_item(gan_loss_d_ex(loss, r, f));
+        if (!first && y >= least) continue;
+        first = 0;
+        least = y;
+        *at = x;
+    }
+    return least;
+}
+
+// tie and range of a loss: D's best with one answer for all, and how much better than that it can be.
+static void gan__health_scale(gan_health *h, const gan_loss_desc *loss, int outputs)
+{
+    enum { SOME = 8, ALL = 9 }; // of the outputs tried
+    gan_context *ctx = h->ctx;
+    const gan_critic critic = gan_loss_critic(loss->kind);
+    gan_tensor *r, *f;
+    double at = 0, low[2];
+    int i, recording;
+    h->probability = critic == GAN_CRITIC_PROBABILITY && loss->pairing == GAN_PLAIN;
+    h->leads = loss->kind != GAN_LOSS_BEGAN && loss->kind != GAN_LOSS_MAGAN;
+    if (critic == GAN_CRITIC_FEATURES || !h->leads) return;
+    gan_scope_open(ctx);
+    recording = gan_record(ctx, 0);
+    r = gan_zeros(ctx, 2, outputs, 1);
+    f = gan_zeros(ctx, 2, outputs, 1);
+    if (gan_data(r) && gan_data(f)) {
+        h->tie = gan__health_least(loss, r, f, 3, SOME, &at);
+        for (i = 0; i < 2; ++i) {
+            size_t k;
+            gan__health_least(loss, r, f, 1, i ? ALL : SOME, &at);
+            for (k = 0; k < r->size; ++k) r->data[k] = (gan_real)at;
+            low[i] = gan__health_least(loss, r, f, 2, i ? ALL : SOME, &at);
+        }
+        if (low[0] - low[1] < .02 * (h->tie - low[1])) h->range = h->tie - low[1];
+    }
+    gan_record(ctx, recording);
+    gan_scope_close(ctx);
+}
+
+static void gan__health_defaults(gan_health_desc *d)
+{
+    if (d->warm_up <= 0) d->warm_up = 300;
+    if (d->persistence <= 0) d->persistence = 200;
+    d->won = gan__or_default(d->won, .9);
+    d->vanished = gan__or_default(d->vanished, .001);
+    d->lost = gan__or_default(d->lost, .25);
+    d->weak = gan__or_default(d->weak, .1);
+    d->distance = gan__or_default(d->distance, .2);
+    d->swing = gan__or_default(d->swing, .1);
+    d->growth = gan__or_default(d->growth, 30);
+    d->diversity = gan__or_default(d->diversity, .5);
+    d->duplicates = gan__or_default(d->duplicates, .9);
+    d->modes = gan__or_default(d->modes, .8);
+    d->copies = gan__or_default(d->copies, .5);
+}
+
+static gan_health *gan__health_new(gan_context *ctx, gan_trainer *t, const char *name,
+                                   const gan_loss_desc *loss, int outputs, const gan_health_desc *desc)
+{
+    const int reals = (int)(sizeof(gan__vitals) / sizeof(gan_real));
+    const int wholes = (int)(sizeof(gan__history) / sizeof(int64_t));
+    gan_health *h = name ? (gan_health *)gan__persist(ctx, sizeof *h) : NULL;
+    const char *vitals = h ? gan__name(ctx, name, ".vitals", "") : NULL;
+    const char *history = vitals ? gan__name(ctx, name, ".history", "") : NULL;
+    if (!history) return NULL;
+    h->ctx = ctx;
+    h->t = t;
+    if (desc) h->desc = *desc;
+    gan__health_defaults(&h->desc);
+    gan__health_scale(h, loss, outputs);
+    if (!gan__state_over(ctx, vitals, GAN__STATE_REAL, 1, &reals, &h->v) ||
+        !gan__state_over(ctx, history, GAN__STATE_I64, 1, &wholes, &h->c))
+        return NULL;
+    return ctx->error ? NULL : h;
+}
+
+GAN_API gan_health *gan_health_create(gan_trainer *t, const gan_health_desc *desc)
+{
+    gan_loss_desc loss;
+    if (!t || t->ctx->error) return NULL;
+    loss = t->loss;
+    loss.smoothing = t->desc.label_smoothing;
+    return gan__health_new(t->ctx, t, gan__trainer_name(t, ".health"), &loss, t->desc.batch, desc);
+}
+
+GAN_API gan_health *gan_health_create_loop(gan_context *ctx, const char *name, const gan_loss_desc *loss,
+                                           int outputs, const gan_health_desc *desc)
+{
+    if (!ctx || ctx->error) return NULL;
+    if (!loss || outputs < 1) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_health_create_loop: %s",
+                  loss ? "outputs must be at least 1" : "the loss is NULL");
+        return NULL;
+    }
+    if (!gan__loss_fits(ctx, loss)) return NULL;
+    return gan__health_new(ctx, NULL, gan__name(ctx, name, "", ""), loss, outputs, desc);
+}
+
+// what each step says
+
+static double gan__toward(gan_real *mean, double x, int64_t n, double most)
+{
+    *mean += (gan_real)((x - (double)*mean) / GAN__LEAST((double)n, most));
+    return (double)*mean;
+}
+
+static void gan__toward_two(gan_real *mean, double x, int64_t n)
+{
+    gan__toward(&mean[0], x, n, GAN__HEALTH_FAST);
+    gan__toward(&mean[1], x, n, GAN__HEALTH_SLOW);
+}
+
+static double gan__health_log(gan_real norm) { return log(GAN__MOST((double)norm, 1e-30)); }
+
+// The scale of a lead: all that D can know, or the most that it ever led by.
+static double gan__lead_scale(const gan_health *h)
+{
+    return h->range > 0 ? 1 : GAN__MOST((double)h->v.lead_most, 1e-30);
+}
+
+static void gan__health_measure(gan_health *h, const gan_trainer_stats *s, double lead)
+{
+    gan__vitals *v = &h->v;
+    const int64_t n = h->c.seen;
+    gan__toward_two(v->lead, lead, n);
+    gan__toward(&v->size, fabs(lead), n, GAN__HEALTH_SLOW);
+    gan__toward(&v->d_real, (double)s->d_real, n, GAN__HEALTH_FAST);
+    gan__toward(&v->d_fake, (double)s->d_fake, n, GAN__HEALTH_FAST);
+    gan__toward(&v->d_loss, (double)s->d_loss, n, GAN__HEALTH_FAST);
+    gan__toward(&v->behind, lead < 0, n, GAN__HEALTH_FAST);
+    gan__toward_two(v->g_log, gan__health_log(s->g_grad_norm), n);
+    gan__toward_two(v->d_log, gan__health_log(s->d_grad_norm), n);
+    if (n < GAN__HEALTH_YOUNG) return;
+    v->lead_most = (gan_real)GAN__MOST((double)v->lead_most, fabs((double)v->lead[0]));
+    if (n == GAN__HEALTH_YOUNG || v->g_log[1] > v->g_most) v->g_most = v->g_log[1];
+    if (n == GAN__HEALTH_YOUNG || v->d_log[1] < v->d_least) v->d_least = v->d_log[1];
+}
+
+// swings
+
+// The mean of the window's values weighted by their place: y = bins without their line. Returns its variance.
+static double gan__detrend(const gan_real *bin, int64_t pushed, double *y)
+{
+    const double middle = (GAN__BINS - 1) / 2., spread = GAN__BINS * (GAN__BINS * (double)GAN__BINS - 1) / 12;
+    double mean = 0, slope = 0, power = 0;
+    int i;
+    for (i = 0; i < GAN__BINS; ++i) {
+        y[i] = (double)bin[(pushed + i) % GAN__BINS];
+        mean += y[i] / GAN__BINS;
+        slope += (i - middle) * y[i] / spread;
+    }
+    for (i = 0; i < GAN__BINS; ++i) {
+        y[i] -= mean + slope * (i - middle);
+        power += y[i] * y[i] / GAN__BINS;
+    }
+    return power;
+}
+
+static double gan__lagged(const double *y, int lag)
+{
+    double sum = 0;
+    int i;
+    for (i = lag; i < GAN__BINS; ++i) sum += y[i] * y[i - lag];
+    return sum / (GAN__BINS - lag);
+}
+
+// The period, in bins, of a rhythm: half of it later the values are opposite, a whole later alike, twice
+// later still. 0: none.
+static int gan__rhythm(const double *y, double power)
+{
+    enum { SHORTEST = 6, LONGEST = 20 };
+    int lag, best = 0;
+    double most = .5;
+    for (lag = SHORTEST; lag <= LONGEST; ++lag) {
+        const double r = gan__lagged(y, lag) / power;
+        if (r < most) continue;
+        most = r;
+        best = lag;
+    }
+    if (!best || gan__lagged(y, best / 2) > -.4 * power || gan__lagged(y, 2 * best) < .3 * power) return 0;
+    return best;
+}
+
+static void gan__health_window(gan_health *h, int channel, int level)
+{
+    enum { MOST_HITS = 7 };
+    double y[GAN__BINS], late = 0;
+    const double power = gan__detrend(h->v.bin[channel][level], h->c.pushed[level], y);
+    const double scale = channel == GAN__LEAD ? gan__lead_scale(h) : 1;
+    const double size = 2 * sqrt(2 * power);
+    gan_real *first = &h->v.power[channel][level];
+    int64_t *hit = &h->c.hit[channel][level];
+    int i, period = 0;
+    for (i = GAN__BINS / 2; i < GAN__BINS; ++i) late += y[i] * y[i] / (GAN__BINS / 2);
+    if (size >= (double)h->desc.swing * scale && size > 0 && late >= .8 * power)
+        period = gan__rhythm(y, power);
+    if (!period || (*hit && power < .7 * (double)*first)) {
+        *hit /= 2;
+        return;
+    }
+    if (!*hit) *first = (gan_real)power;
+    h->v.period[channel][level] = (gan_real)((double)period * pow(2, level));
+    *hit = GAN__LEAST(*hit + 1, MOST_HITS);
+}
+
+// One step's values go into the bins of level 0, every two bins' mean into one of the next level.
+static void gan__health_push(gan_health *h, const double *x)
+{
+    double now[GAN__CHANNELS];
+    int level, k;
+    memcpy(now, x, sizeof now);
+    for (level = 0; level < GAN__LEVELS; ++level) {
+        const int64_t n = h->c.pushed[level]++;
+        for (k = 0; k < GAN__CHANNELS; ++k) {
+            gan_real *half = &h->v.half[k][level];
+            h->v.bin[k][level][n % GAN__BINS] = (gan_real)now[k];
+            if (n >= GAN__BINS && (n + 1) % GAN__SHIFT == 0 && (k == GAN__LEAD || h->probability))
+                gan__health_window(h, k, level);
+            if (n % 2 == 0) *half = (gan_real)now[k];
+            else now[k] = ((double)*half + now[k]) / 2;
+        }
+        if (n % 2 == 0) return;
+    }
+}
+
+// The channel and level whose rhythm has been there longest; the number of its hits.
+static int64_t gan__health_beat(const gan_health *h, int *channel, int *level)
+{
+    int64_t most = 0;
+    int k, l;
+    *channel = *level = 0;
+    for (k = 0; k < GAN__CHANNELS; ++k)
+        for (l = 0; l < GAN__LEVELS; ++l)
+            if (h->c.hit[k][l] > most) {
+                most = h->c.hit[k][l];
+                *channel = k;
+                *level = l;
+            }
+    return most;
+}
+
+// the signs, one function a row
+
+static int gan__sign_healthy(const gan_health *h) { return h != NULL; }
+static int gan__sign_warming_up(const gan_health *h) { return h->c.seen < h->desc.warm_up; }
+
+static int gan__sign_balanced(const gan_health *h)
+{
+    return h->leads && (double)h->v.size < .05 * gan__lead_scale(h);
+}
+
+static int gan__sign_memorising(const gan_health *h) { return h->v.copies >= h->desc.copies; }
+
+static int gan__sign_discriminator_weak(const gan_health *h)
+{
+    return h->range > 0 && h->v.distance > h->desc.distance && h->v.size < h->desc.weak;
+}
+
+static int gan__sign_oscillation(const gan_health *h)
+{
+    int channel, level;
+    return gan__health_beat(h, &channel, &level) >= 4;
+}
+
+// Undecided while samples still spread.
+static int gan__sign_collapse(const gan_health *h)
+{
+    const gan__vitals *v = &h->v;
+    if (!(v->diversity < h->desc.diversity || v->duplicates >= h->desc.duplicates ||
+          (h->c.modes && v->modes < h->desc.modes)))
+        return 0;
+    return (double)v->diversity > 1.1 * (double)v->spread || v->modes > v->covered ? -1 : 1;
+}
+
+static int gan__sign_generator_won(const gan_health *h)
+{
+    return h->leads && (double)h->v.behind > .95 &&
+           (double)h->v.lead[0] < -(double)h->desc.lost * gan__lead_scale(h);
+}
+
+static int gan__sign_discriminator_won(const gan_health *h)
+{
+    const double lead = (double)h->v.lead[0];
+    if (!h->leads) return 0;
+    if (h->range > 0 && lead > (double)h->desc.won) return 1;
+    return lead > .5 * (double)h->v.lead_most &&
+           (double)h->v.g_log[0] < (double)h->v.g_most + log((double)h->desc.vanished);
+}
+
+// What grows because G runs away from a D that stands still is told by the row above.
+static int gan__sign_divergence(const gan_health *h)
+{
+    if (gan__sign_generator_won(h)) return 0;
+    if (h->range > 0) return (double)h->v.lead[0] < -8;
+    return (double)h->v.d_log[0] > (double)h->v.d_least + log((double)h->desc.growth);
+}
+
+typedef enum gan__clock { GAN__CLOCK_HOLDS, GAN__CLOCK_STEPS, GAN__CLOCK_LOOKS } gan__clock;
+
+typedef struct gan__sickness {
+    const char *name, *sentence, *advice;
+    int (*sign)(const gan_health *h);
+    gan__clock clock;
+    gan_vital evidence[3];
+} gan__sickness;
+
+static const gan__sickness gan__sicknesses[] = {
+#define GAN__ROW(id, name, clock, sentence, advice, a, b, c)                                                 \
+    {#name,                                                                                                  \
+     sentence,                                                                                               \
+     advice,                                                                                                 \
+     gan__sign_##name,                                                                                       \
+     GAN__CLOCK_##clock,                                                                                     \
+     {GAN_VITAL_##a, GAN_VITAL_##b, GAN_VITAL_##c}},
+    GAN_SICKNESSES(GAN__ROW)
+#undef GAN__ROW
+};
+
+static const char *const gan__vital_names[][2] = {
+#define GAN__ROW(id, name, unit) {name, unit},
+    GAN_VITALS(GAN__ROW)
+#undef GAN__ROW
+};
+
+static int gan__is_sick(int kind)
+{
+    return kind >= GAN_SICKNESS_MEMORISING && kind != GAN_SICKNESS_WARMING_UP;
+}
+
+// The last row that holds.
+static gan_sickness gan__health_kind(const gan_health *h)
+{
+    int kind = GAN_SICKNESS_COUNT - 1;
+    while (kind > 0 && !h->c.on[kind]) --kind;
+    return (gan_sickness)kind;
+}
+
+// A sign seen (1), not seen (0) or undecided (-1): it counts once it was there `need` times more often than
+// not, until it was gone as often.
+static void gan__health_note(gan_health *h, int kind, int seen, int64_t need)
+{
+    int64_t *count = &h->c.count[kind];
+    if (seen < 0) return;
+    if (seen && !*count) h->c.since[kind] = h->c.step;
+    *count = seen ? GAN__LEAST(*count + 1, need) : GAN__MOST(*count - 1, 0);
+    if (*count == need) h->c.on[kind] = 1;
+    if (*count == 0) h->c.on[kind] = 0;
+}
+
+static void gan__health_notes(gan_health *h, gan__clock clock)
+{
+    enum { LOOKS = 2 };
+    const int early = gan__sign_warming_up(h);
+    int kind;
+    for (kind = 0; kind < GAN_SICKNESS_COUNT; ++kind) {
+        const gan__sickness *row = &gan__sicknesses[kind];
+        if (row->clock != clock || (early && gan__is_sick(kind))) continue;
+        gan__health_note(h, kind, row->sign(h),
+                         clock == GAN__CLOCK_STEPS   ? h->desc.persistence
+                         : clock == GAN__CLOCK_LOOKS ? LOOKS
+                                                     : 1);
+    }
+    kind = gan__health_kind(h);
+    if (!gan__is_sick(kind)) h->c.sick = 0;
+    else if (!h->c.sick) h->c.sick = h->c.step;
+}
+
+// No number is finite any more, or the trainer had to go back three times within a thousand steps.
+static int gan__health_overflow(gan_health *h, const gan_trainer_stats *s)
+{
+    enum { WITHIN = 1000, TIMES = 3 };
+    const gan_real number[] = {s->d_loss, s->g_loss, s->d_real, s->d_fake, s->d_grad_norm, s->g_grad_norm};
+    int i, bad = h->ctx->error == GAN_ERROR_NONFINITE;
+    for (i = 0; i < (int)(sizeof number / sizeof *number); ++i)
+        bad |= !gan__is_finite(number[i]) && !s->rollbacks;
+    if (bad) {
+        h->c.overflows = 1;
+        return 1;
+    }
+    if (s->rollbacks < h->c.rolled || s->step >= h->c.rolled_at + WITHIN) {
+        h->c.rolled = s->rollbacks;
+        h->c.rolled_at = s->step;
+    }
+    h->c.overflows = s->rollbacks - h->c.rolled;
+    return h->c.overflows >= TIMES;
+}
+
+GAN_API void gan_health_judge(gan_health *h, gan_real metric)
+{
+    gan_schedule s;
+    gan_plateau p;
+    if (!h || h->desc.patience <= 0 || !gan__is_finite(metric)) return;
+    s = gan_schedule_plateau(1, h->desc.patience);
+    p.seen = h->c.judged;
+    p.bad = h->c.bad;
+    p.drops = h->c.drops;
+    p.best = h->v.best;
+    gan_plateau_step(&p, &s, metric);
+    h->c.judged = p.seen;
+    h->c.bad = p.bad;
+    h->c.drops = p.drops;
+    h->v.best = p.best;
+}
+
+GAN_API void gan_health_watch(gan_health *h, const gan_trainer_stats *s)
+{
+    enum { LIMIT = 1000000000 }; // a lead's square stays finite
+    double x[GAN__CHANNELS], lead;
+    if (!h || !s) return;
+    if (gan__health_overflow(h, s)) {
+        if (!h->c.on[GAN_SICKNESS_DIVERGENCE]) h->c.since[GAN_SICKNESS_DIVERGENCE] = h->c.step;
+        h->c.on[GAN_SICKNESS_DIVERGENCE] = 1;
+        h->c.count[GAN_SICKNESS_DIVERGENCE] = h->desc.persistence;
+        if (!h->c.sick) h->c.sick = h->c.step;
+        return;
+    }
+    if (s->step <= h->c.step) return;
+    h->c.step = s->step;
+    h->c.seen++;
+    x[0] = (double)s->d_real;
+    x[1] = (double)s->d_fake;
+    lead = h->leads ? (h->tie - (double)s->d_loss) / (h->range > 0 ? h->range : 1) : 0;
+    x[GAN__LEAD] = GAN__MOST(-LIMIT, GAN__LEAST(lead, LIMIT));
+    gan__health_measure(h, s, x[GAN__LEAD]);
+    gan__health_push(h, x);
+    gan__health_notes(h, GAN__CLOCK_HOLDS);
+    gan__health_notes(h, GAN__CLOCK_STEPS);
+    if (h->t && h->t->desc.metric && s->step % h->t->desc.metric_every == 0) gan_health_judge(h, s->metric);
+}
+
+// what samples say
+
+typedef struct gan__crowd {
+    const gan_real *v;
+    int n;
+    size_t width;
+} gan__crowd;
+
+// Four sums, so that none waits for the one before it.
+static double gan__apart(const gan__crowd *a, int i, const gan__crowd *b, int j)
+{
+    const gan_real *x = a->v + (size_t)i * a->width, *y = b->v + (size_t)j * b->width;
+    double sum[4] = {0, 0, 0, 0};
+    size_t k;
+    for (k = 0; k < a->width; ++k) {
+        const double d = (double)x[k] - (double)y[k];
+        sum[k % 4] += d * d;
+    }
+    return sqrt(sum[0] + sum[1] + sum[2] + sum[3]);
+}
+
+// The mean distance of pairs, and of each of a to its nearest in b; not to itself, when b is a.
+static double gan__mean_apart(const gan__crowd *a, const gan__crowd *b, gan_real *nearest)
+{
+    const int same = a->v == b->v;
+    double sum = 0;
+    int i, j;
+    for (i = 0; i < a->n; ++i) {
+        double least = -1;
+        for (j = 0; j < b->n; ++j) {
+            const double d = gan__apart(a, i, b, j);
+            if (same && i == j) continue;
+            sum += d;
+            if (least < 0 || d < least) least = d;
+        }
+        nearest[i] = (gan_real)GAN__MOST(least, 0);
+    }
+    return sum / ((double)a->n * (b->n - same));
+}
+
+static gan_real gan__median(const gan_real *v, int n)
+{
+    int i;
+    for (i = 0; i < n; ++i)
+        if (gan__rank(v, n, i) == n / 2) return v[i];
+    return 0;
+}
+
+static gan_real gan__share_below(const gan_real *v, int n, double limit)
+{
+    int i, below = 0;
+    for (i = 0; i < n; ++i) below += (double)v[i] < limit;
+    return (gan_real)below / (gan_real)n;
+}
+
+// Gonzalez 1985: centres among the points, each the farthest from those before it; reach[k] is how far the
+// farthest point is from the first k + 1. Where reach falls to a third or less, there are clusters: returns
+// how many, 0 when there is no such fall.
+static int gan__clusters(const gan__crowd *a, gan_real *least, int *centre)
+{
+    double reach[GAN__CLUSTERS + 1], fall = 3;
+    int k, i, next = 0, found = 0;
+    for (k = 0; k <= GAN__CLUSTERS && k < a->n; ++k) {
+        centre[k] = next;
+        for (i = 0; i < a->n; ++i) {
+            const gan_real d = (gan_real)gan__apart(a, i, a, centre[k]);
+            if (!k || d < least[i]) least[i] = d;
+        }
+        for (next = 0, i = 1; i < a->n; ++i)
+            if (least[i] > least[next]) next = i;
+        reach[k] = (double)least[next];
+        if (!k || reach[k - 1] < fall * reach[k]) continue;
+        found = k + 1;
+        if (reach[k] <= 0) break;
+        fall = reach[k - 1] / reach[k];
+    }
+    return found;
+}
+
+// How many of a are nearest to each of k points of b.
+static void gan__nearest_counts(const gan__crowd *a, const gan__crowd *b, const int *point, int k, int *count)
+{
+    int i, j;
+    for (j = 0; j < k; ++j) count[j] = 0;
+    for (i = 0; i < a->n; ++i) {
+        double least = 0;
+        int at = 0;
+        for (j = 0; j < k; ++j) {
+            const double d = gan__apart(a, i, b, point[j]);
+            if (j && d >= least) continue;
+            least = d;
+            at = j;
+        }
+        count[at]++;
+    }
+}
+
+// The share of the data's modes to which a fifth of their share of samples, or more, is nearest; clusters
+// with hardly any data are none. 0 modes: the data have no clusters.
+static void gan__health_modes(gan_health *h, const gan__crowd *f, const gan__crowd *r, gan_real *least)
+{
+    gan_tensor *given = h->desc.centres;
+    gan__crowd c = *r;
+    int point[GAN__SEEN], of_r[GAN__SEEN], of_f[GAN__SEEN], k, i, all = 0, found = 0;
+    if (gan_data(given) && given->ndim && given->size / (size_t)given->dim[0] == r->width) {
+        c.v = given->data;
+        c.n = k = GAN__LEAST(given->dim[0], GAN__SEEN);
+        for (i = 0; i < k; ++i) point[i] = i;
+    } else {
+        k = gan__clusters(r, least, point);
+    }
+    gan__nearest_counts(r, &c, point, k, of_r);
+    gan__nearest_counts(f, &c, point, k, of_f);
+    for (i = 0; i < k; ++i) {
+        const double share = (double)of_r[i] / r->n;
+        if (share < .25 / k) continue;
+        ++all;
+        found += of_f[i] > 0 && (double)of_f[i] / f->n >= share / 5;
+    }
+    h->c.modes = all > 1 ? all : 0;
+    h->v.modes = all > 1 ? (gan_real)found / (gan_real)all : 0;
+}
+
+// What distances within and between the two say (Szekely 2013), and how it was before this look.
+static void gan__health_crowds(gan_health *h, const gan__crowd *f, const gan__crowd *r, gan_real *nearest)
+{
+    gan__vitals *v = &h->v;
+    const double within_r = gan__mean_apart(r, r, nearest), usual = (double)gan__median(nearest, r->n);
+    const double within_f = gan__mean_apart(f, f, nearest);
+    double between;
+    v->duplicates = gan__share_below(nearest, f->n, usual / 10);
+    between = gan__mean_apart(f, r, nearest);
+    v->copies = gan__share_below(nearest, f->n, usual / 10);
+    v->covered = v->modes;
+    if (h->c.looks) gan__toward(&v->spread, (double)v->diversity, h->c.looks, 2);
+    v->diversity = (gan_real)(within_r > 0 ? within_f / within_r : 1);
+    v->distance = (gan_real)(between > 0 ? 1 - (within_f + within_r) / (2 * between) : 0);
+    gan__health_modes(h, f, r, nearest);
+    if (h->c.looks++) return;
+    v->spread = v->diversity;
+    v->covered = v->modes;
+}
+
+static int gan__crowd_of(gan_health *h, gan__crowd *c, const gan_tensor *x)
+{
+    if (x->ctx != h->ctx || x->ndim < 1 || x->dim[0] < 8) {
+        gan__fail(h->ctx, GAN_ERROR_SHAPE,
+                  "gan_health_look: a batch is %t; give at least 8 samples, better 100, of this context", x);
+        return 1;
+    }
+    c->v = x->data;
+    c->width = x->size / (size_t)x->dim[0];
+    c->n = GAN__LEAST(x->dim[0], (int)GAN__SEEN);
+    return 0;
+}
+
+GAN_API void gan_health_look(gan_health *h, gan_tensor *samples, gan_tensor *real)
+{
+    gan__crowd f, r;
+    gan_real *nearest;
+    if (!h || h->ctx->error) return;
+    if (!gan_data(samples) || !gan_data(real)) {
+        gan__fail(h->ctx, GAN_ERROR_ARGUMENT, "gan_health_look: samples and real data must be given");
+        return;
+    }
+    if (gan__crowd_of(h, &f, samples) || gan__crowd_of(h, &r, real)) return;
+    if (f.width != r.width) {
+        gan__fail(h->ctx, GAN_ERROR_SHAPE, "gan_health_look: samples are %t, data %t", samples, real);
+        return;
+    }
+    nearest = (gan_real *)gan__scratch(h->ctx, GAN__SEEN * sizeof *nearest);
+    if (!nearest) return;
+    gan__health_crowds(h, &f, &r, nearest);
+    gan__scratch_free(h->ctx, nearest);
+    gan__health_notes(h, GAN__CLOCK_LOOKS);
+}
+
+// the diagnosis
+
+static void gan__vital(gan_diagnosis *d, gan_vital vital, int known, double value)
+{
+    if (!known) return;
+    d->known |= 1u << vital;
+    d->vital[vital] = (gan_real)value;
+}
+
+static void gan__diagnose_vitals(const gan_health *h, gan_diagnosis *d)
+{
+    const gan__vitals *v = &h->v;
+    const int seen = h->c.seen > 0, looked = h->c.looks > 0, grown = h->c.seen >= GAN__HEALTH_YOUNG;
+    double y[GAN__BINS];
+    int channel, level;
+    const int beats = gan__health_beat(h, &channel, &level) > 0;
+    gan__vital(d, GAN_VITAL_D_REAL, seen, (double)v->d_real);
+    gan__vital(d, GAN_VITAL_D_FAKE, seen, (double)v->d_fake);
+    gan__vital(d, GAN_VITAL_D_LOSS, seen, (double)v->d_loss);
+    gan__vital(d, GAN_VITAL_LEAD, seen && h->leads && h->range > 0, (double)v->lead[0]);
+    gan__vital(d, GAN_VITAL_MARGIN, seen && h->leads && h->range <= 0, (double)v->lead[0]);
+    gan__vital(d, GAN_VITAL_BEHIND, seen && h->leads, (double)v->behind);
+    gan__vital(d, GAN_VITAL_G_GRADIENT, grown, exp(GAN__LEAST(60, (double)v->g_log[0] - (double)v->g_most)));
+    gan__vital(d, GAN_VITAL_D_GRADIENT, grown, exp(GAN__LEAST(60, (double)v->d_log[0] - (double)v->d_least)));
+    gan__vital(d, GAN_VITAL_PERIOD, beats, (double)v->period[channel][level]);
+    if (beats) {
+        const double power = gan__detrend(v->bin[channel][level], h->c.pushed[level], y);
+        const double scale = channel == GAN__LEAD ? gan__lead_scale(h) : 1;
+        gan__vital(d, GAN_VITAL_SWING, 1, 2 * sqrt(2 * power) / scale);
+    }
+    gan__vital(d, GAN_VITAL_DIVERSITY, looked, (double)v->diversity);
+    gan__vital(d, GAN_VITAL_DUPLICATES, looked, (double)v->duplicates);
+    gan__vital(d, GAN_VITAL_MODES, looked && h->c.modes, (double)v->modes);
+    gan__vital(d, GAN_VITAL_DISTANCE, looked, (double)v->distance);
+    gan__vital(d, GAN_VITAL_COPIES, looked, (double)v->copies);
+    gan__vital(d, GAN_VITAL_ROLLBACKS, h->c.overflows > 0, (double)h->c.overflows);
+}
+
+GAN_API gan_diagnosis gan_health_diagnose(const gan_health *h)
+{
+    gan_diagnosis d;
+    const gan__sickness *row;
+    int i;
+    memset(&d, 0, sizeof d);
+    d.kind = GAN_SICKNESS_WARMING_UP;
+    if (h && (h->c.seen || h->c.on[GAN_SICKNESS_DIVERGENCE])) d.kind = gan__health_kind(h);
+    row = &gan__sicknesses[d.kind];
+    d.name = row->name;
+    d.sentence = row->sentence;
+    d.advice = row->advice;
+    d.sick = gan__is_sick(d.kind);
+    memcpy(d.evidence, row->evidence, sizeof d.evidence);
+    if (!h) return d;
+    for (i = 0; i < 3; ++i)
+        if (d.evidence[i] == GAN_VITAL_LEAD && h->range <= 0) d.evidence[i] = GAN_VITAL_MARGIN;
+    d.step = h->c.step;
+    d.since = h->c.since[d.kind];
+    for (i = 0; i < GAN_SICKNESS_COUNT; ++i) d.signs |= (unsigned)(h->c.on[i] != 0) << i;
+    gan__diagnose_vitals(h, &d);
+    return d;
+}
+
+GAN_API int gan_health_should_stop(const gan_health *h)
+{
+    if (!h) return 0;
+    if (h->desc.patience > 0 && h->c.drops > 0) return 1;
+    if (h->ctx->error == GAN_ERROR_NONFINITE || (h->c.overflows > 0 && h->c.on[GAN_SICKNESS_DIVERGENCE]))
+        return 2;
+    return h->desc.sick_patience > 0 && h->c.sick && h->c.step - h->c.sick >= h->desc.sick_patience ? 2 : 0;
+}
+
+GAN_API const char *gan_sickness_name(gan_sickness kind)
+{
+    return (int)kind >= 0 && kind < GAN_SICKNESS_COUNT ? gan__sicknesses[kind].name : "unknown";
+}
+
+GAN_API const char *gan_vital_name(gan_vital vital)
+{
+    return (int)vital >= 0 && vital < GAN_VITAL_COUNT ? gan__vital_names[vital][0] : "unknown";
+}
+
+// words
+
+typedef struct gan__words {
+    char *text;
+    size_t size, length;
+} gan__words;
+
+static void gan__words_add(gan__words *w, const char *text)
+{
+    for (; *text; ++text, ++w->length)
+        if (w->length + 1 < w->size) w->text[w->length] = *text;
+}
+
+static void gan__words_whole(gan__words *w, int64_t v)
+{
+    char digits[24];
+    int i = (int)sizeof digits - 1;
+    uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    digits[i] = 0;
+    do {
+        digits[--i] = (char)('0' + (int)(u % 10));
+        u /= 10;
+    } while (u);
+    if (v < 0) digits[--i] = '-';
+    gan__words_add(w, digits + i);
+}
+
+// Two digits after the point below 100, none above; as a power of ten where that says nothing.
+static void gan__words_real(gan__words *w, double v)
+{
+    const double size = fabs(v);
+    char digits[3] = {0, 0, 0};
+    int64_t hundredths;
+    if (v < 0) gan__words_add(w, "-");
+    if (size > 0 && (size < .005 || size >= 1e6)) {
+        gan__words_add(w, "1e");
+        gan__words_whole(w, (int64_t)floor(log10(size) + .5));
+        return;
+    }
+    hundredths = (int64_t)(size * 100 + .5);
+    gan__words_whole(w, size < 100 ? hundredths / 100 : (int64_t)(size + .5));
+    if (size >= 100) return;
+    digits[0] = (char)('0' + (int)(hundredths / 10 % 10));
+    digits[1] = (char)('0' + (int)(hundredths % 10));
+    gan__words_add(w, ".");
+    gan__words_add(w, digits);
+}
+
+static void gan__words_evidence(gan__words *w, const gan_health *h, const gan_diagnosis *d)
+{
+    const char *between = ": ";
+    int i;
+    for (i = 0; i < 3; ++i) {
+        const gan_vital vital = d->evidence[i];
+        if (!(d->known >> vital & 1)) continue;
+        gan__words_add(w, between);
+        gan__words_add(w, gan__vital_names[vital][0]);
+        gan__words_add(w, " ");
+        if (vital == GAN_VITAL_MODES) {
+            gan__words_whole(w, (int64_t)((double)d->vital[vital] * (double)h->c.modes + .5));
+            gan__words_add(w, " of ");
+            gan__words_whole(w, h->c.modes);
+        } else {
+            gan__words_real(w, (double)d->vital[vital]);
+            if (*gan__vital_names[vital][1]) gan__words_add(w, " ");
+            gan__words_add(w, gan__vital_names[vital][1]);
+        }
+        between = ", ";
+    }
+}
+
+GAN_API int gan_health_say(const gan_health *h, char *text, size_t size)
+{
+    const gan_diagnosis d = gan_health_diagnose(h);
+    gan__words w;
+    w.text = text;
+    w.size = text ? size : 0;
+    w.length = 0;
+    gan__words_add(&w, "step ");
+    gan__words_whole(&w, d.step);
+    gan__words_add(&w, ", ");
+    gan__words_add(&w, d.name);
+    if (d.sick) {
+        gan__words_add(&w, " since ");
+        gan__words_whole(&w, d.since);
+    }
+    gan__words_add(&w, ": ");
+    gan__words_add(&w, d.sentence);
+    if (h) gan__words_evidence(&w, h, &d);
+    if (d.sick) {
+        gan__words_add(&w, "\ntry: ");
+        gan__words_add(&w, d.advice);
+    }
+    if (w.size) w.text[GAN__LEAST(w.length, w.size - 1)] = 0;
+    return (int)w.length;
+}
 
 // >>public: contexts are made and destroyed here; the private macros end; tests/test_public.c
 
