@@ -2081,7 +2081,8 @@ GAN_API gan_health *gan_health_create_loop(gan_context *ctx, const char *name, c
                                            int outputs, const gan_health_desc *desc);
 // After each step, for example in gan_trainer_desc.progress; the trainer's metric is judged with it.
 GAN_API void gan_health_watch(gan_health *h, const gan_trainer_stats *stats);
-// samples (N, ...) of G, real (M, ...) of the data, in batches from about 100 on; the first 256 count. O(N M).
+// samples (N, ...) of G, real (M, ...) of the data, in batches from about 100 on; the first 256 count. O(N
+// M).
 GAN_API void gan_health_look(gan_health *h, gan_tensor *samples, gan_tensor *real);
 GAN_API void gan_health_judge(gan_health *h, gan_real metric);  // a metric of your own; less is better
 GAN_API gan_diagnosis gan_health_diagnose(const gan_health *h);
