@@ -29,7 +29,7 @@ SUBMAKE = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS))
 TESTS := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
 # These are built and run a second time in double precision, where derivatives can be checked.
 TWICE := $(addprefix test_,op arith shape reduce product plane norm tape layer loss penalty augment optim \
-    kern gemm conv theory objective latent play schedule game)
+    kern gemm conv theory objective latent play schedule game density transport moment neighbor metric)
 DOUBLES := $(addsuffix _double,$(filter $(TWICE),$(TESTS)))
 CHECKS := check_structure check_structure_self check_hygiene check_isa check_examples check_readme
 EXAMPLES := $(patsubst examples/%.c,%,$(wildcard examples/*.c))
@@ -82,6 +82,7 @@ bench: $(addprefix build/,$(BENCHES))
 	build/bench_conv --alone
 	build/bench_small
 	build/bench_steps
+	build/bench_metric
 
 score: build/score
 	@sh tools/fetch_mnist.sh || true
