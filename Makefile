@@ -29,7 +29,7 @@ SUBMAKE = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS))
 TESTS := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
 # These are built and run a second time in double precision, where derivatives can be checked.
 TWICE := $(addprefix test_,op arith shape reduce product plane norm tape layer block loss objective penalty \
-    augment rule optim schedule game latent play kern gemm conv)
+    augment rule optim schedule game density transport moment neighbor metric latent play kern gemm conv)
 DOUBLES := $(addsuffix _double,$(filter $(TWICE),$(TESTS)))
 CHECKS := check_structure check_structure_self check_hygiene check_isa check_examples check_readme \
     check_tables
@@ -83,6 +83,7 @@ bench: $(addprefix build/,$(BENCHES))
 	build/bench_conv --alone
 	build/bench_small
 	build/bench_steps
+	build/bench_metric
 
 score: build/score
 	@sh tools/fetch_mnist.sh || true

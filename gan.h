@@ -20925,28 +20925,31 @@ typedef uint64_t gan__key;
 typedef uint32_t gan__key;
 #endif
 
-// Sorts v, by a radix sort of 11 bits at a time over the order of the bits; room for 2 n keys.
+// Sorts v (fewer than 2^32 numbers), by a radix sort of 11 bits at a time over the order of the bits; room for
+// 2 n keys.
 static void gan__sort(int64_t n, gan_real *v, gan__key *room)
 {
-    enum { BITS = 11, BINS = 1 << BITS, TOP = 8 * sizeof(gan__key) - 1 };
-    const gan__key sign = (gan__key)1 << TOP;
+    enum { BITS = 11, BINS = 1 << BITS, TOP = 8 * sizeof(gan__key) - 1, PASSES = TOP / BITS + 1 };
+    const gan__key sign = (gan__key)1 << TOP, digit = BINS - 1;
     gan__key *from = room, *to = room + n, *other;
-    int64_t start[BINS], i, at, k;
-    int shift;
+    uint32_t start[PASSES][BINS];
+    int64_t i;
+    int p, k;
+    memset(start, 0, sizeof start);
     for (i = 0; i < n; ++i) {
         gan__key u;
         memcpy(&u, &v[i], sizeof u);
-        from[i] = u & sign ? ~u : u | sign;
+        u = from[i] = u & sign ? ~u : u | sign;
+        for (p = 0; p < (int)PASSES; ++p) start[p][u >> p * (int)BITS & digit]++;
     }
-    for (shift = 0; shift <= (int)TOP; shift += (int)BITS) {
-        memset(start, 0, sizeof start);
-        for (i = 0; i < n; ++i) start[from[i] >> shift & (gan__key)(BINS - 1)]++;
-        for (at = 0, k = 0; k < BINS; ++k) {
-            const int64_t here = start[k];
-            start[k] = at;
+    for (p = 0; p < (int)PASSES; ++p) {
+        uint32_t at = 0;
+        for (k = 0; k < (int)BINS; ++k) {
+            const uint32_t here = start[p][k];
+            start[p][k] = at;
             at += here;
         }
-        for (i = 0; i < n; ++i) to[start[from[i] >> shift & (gan__key)(BINS - 1)]++] = from[i];
+        for (i = 0; i < n; ++i) to[start[p][from[i] >> p * (int)BITS & digit]++] = from[i];
         other = from;
         from = to;
         to = other;
@@ -21208,7 +21211,7 @@ static int gan__level_make(gan_context *ctx, const gan_tensor *x, int patches, c
     l->w = x->dim[3];
     l->patches = patches;
     l->at = at;
-    l->block = GAN__LEAST(l->n, 1 + 8192 / patches);
+    l->block = GAN__LEAST(l->n, 1 + 65536 / patches);
     l->image = (gan_real *)gan__work(ctx, (int64_t)x->size, 1, sizeof *l->image);
     l->mean = (double *)gan__work(ctx, 2, l->c, sizeof *l->mean);
     l->patch = (gan_real *)gan__work(ctx, l->block * patches, f, sizeof *l->patch);

@@ -105,158 +105,55 @@ static void train(gan_context *ctx, gan_model *m, const char *data)
     }
 }
 
-// What is known of a set of images: sums over it of the class probabilities and of the features.
+// What is known of a set of images: class probabilities (n, 10) and features (n, 64), kept until the end.
 typedef struct facts {
     int n;
-    double sure, kl, share[CLASSES], mean[FEATURES], covariance[FEATURES * FEATURES];
+    gan_tensor *probability, *feature;
     unsigned char *guess;
 } facts;
 
 static void judge(gan_context *ctx, gan_model *m, const images *x, facts *f)
 {
-    static double probability[CLASSES];
-    double entropy = 0;
-    int begin, n, i, j, k;
-    memset(f, 0, sizeof *f);
+    int begin, n, i, k;
     f->n = x->n;
+    f->probability = gan_zeros(ctx, 2, x->n, CLASSES);
+    f->feature = gan_zeros(ctx, 2, x->n, FEATURES);
     f->guess = (unsigned char *)calloc((size_t)x->n + 1, 1);
-    for (begin = 0; begin < x->n && f->guess; begin += n) {
+    if (!gan_data(f->probability) || !gan_data(f->feature) || !f->guess) return;
+    for (begin = 0; begin < x->n; begin += n) {
         gan_tensor *h, *p;
-        const gan_real *feature, *prob;
+        gan_real *prob = gan_data(f->probability) + (size_t)begin * CLASSES;
         n = x->n - begin < BATCH ? x->n - begin : BATCH;
         gan_scope_open(ctx);
         h = features(m, batch(ctx, x, begin, n), NULL);
         p = gan_softmax(gan_linear(m, "fc2", h, CLASSES), 1);
-        feature = gan_data(h);
-        prob = gan_data(p);
-        for (i = 0; i < n && feature && prob; ++i, feature += FEATURES, prob += CLASSES) {
-            int best = 0;
-            for (k = 0; k < CLASSES; ++k) {
-                probability[k] = (double)prob[k];
-                if (prob[k] > prob[best]) best = k;
-                f->share[k] += probability[k];
-                if (probability[k] > 0) entropy -= probability[k] * log(probability[k]);
-            }
-            f->sure += probability[best];
-            f->guess[begin + i] = (unsigned char)best;
-            for (j = 0; j < FEATURES; ++j) {
-                f->mean[j] += (double)feature[j];
-                for (k = 0; k <= j; ++k)
-                    f->covariance[j * FEATURES + k] += (double)feature[j] * (double)feature[k];
-            }
-        }
+        gan_read(h, gan_data(f->feature) + (size_t)begin * FEATURES, (size_t)n * FEATURES);
+        gan_read(p, prob, (size_t)n * CLASSES);
         gan_scope_close(ctx);
-    }
-    f->sure /= f->n;
-    f->kl = -entropy / f->n;
-    for (k = 0; k < CLASSES; ++k) {
-        f->share[k] /= f->n;
-        if (f->share[k] > 0) f->kl -= f->share[k] * log(f->share[k]);
-    }
-    for (j = 0; j < FEATURES; ++j) f->mean[j] /= f->n;
-    for (j = 0; j < FEATURES; ++j)
-        for (k = 0; k <= j; ++k) {
-            double c = f->covariance[j * FEATURES + k] / f->n - f->mean[j] * f->mean[k];
-            if (f->n > 1) c *= (double)f->n / (f->n - 1);
-            f->covariance[j * FEATURES + k] = f->covariance[k * FEATURES + j] = c;
+        for (i = 0; i < n; ++i, prob += CLASSES) {
+            int best = 0;
+            for (k = 0; k < CLASSES; ++k)
+                if (prob[k] > prob[best]) best = k;
+            f->guess[begin + i] = (unsigned char)best;
         }
-}
-
-// Jacobi's method: the symmetric a becomes diagonal, its eigenvalues; v, when given, gets the eigenvectors as
-// columns.
-static void eigen(double *a, double *v)
-{
-    const int n = FEATURES;
-    int sweep, p, q, i;
-    for (i = 0; v && i < n * n; ++i) v[i] = i % (n + 1) == 0;
-    for (sweep = 0; sweep < 60; ++sweep) {
-        double off = 0, scale = 0;
-        for (p = 0; p < n; ++p) {
-            scale += a[p * n + p] * a[p * n + p];
-            for (q = 0; q < p; ++q) off += a[p * n + q] * a[p * n + q];
-        }
-        if (off <= 1e-28 * scale) return;
-        for (p = 0; p < n; ++p)
-            for (q = p + 1; q < n; ++q) {
-                double theta, t, c, s;
-                if (fabs(a[p * n + q]) < 1e-300) continue;
-                theta = (a[q * n + q] - a[p * n + p]) / (2 * a[p * n + q]);
-                t = (theta < 0 ? -1 : 1) / (fabs(theta) + sqrt(theta * theta + 1));
-                c = 1 / sqrt(t * t + 1);
-                s = t * c;
-                for (i = 0; i < n; ++i) {
-                    const double x = a[i * n + p], y = a[i * n + q];
-                    a[i * n + p] = c * x - s * y;
-                    a[i * n + q] = s * x + c * y;
-                }
-                for (i = 0; i < n; ++i) {
-                    const double x = a[p * n + i], y = a[q * n + i];
-                    a[p * n + i] = c * x - s * y;
-                    a[q * n + i] = s * x + c * y;
-                }
-                for (i = 0; v && i < n; ++i) {
-                    const double x = v[i * n + p], y = v[i * n + q];
-                    v[i * n + p] = c * x - s * y;
-                    v[i * n + q] = s * x + c * y;
-                }
-            }
     }
-}
-
-static void multiply(const double *a, const double *b, double *c)
-{
-    const int n = FEATURES;
-    int i, j, k;
-    for (i = 0; i < n; ++i)
-        for (j = 0; j < n; ++j) {
-            double sum = 0;
-            for (k = 0; k < n; ++k) sum += a[i * n + k] * b[k * n + j];
-            c[i * n + j] = sum;
-        }
-}
-
-// tr((C D)^(1/2)) = tr((S D S)^(1/2)) with S = C^(1/2): of a symmetric matrix, so real eigenvalues do.
-static double frechet(const facts *x, const facts *y)
-{
-    static double a[FEATURES * FEATURES], v[FEATURES * FEATURES], s[FEATURES * FEATURES],
-        t[FEATURES * FEATURES];
-    const int n = FEATURES;
-    double distance = 0;
-    int i, j, k;
-    for (i = 0; i < n; ++i) {
-        const double d = x->mean[i] - y->mean[i];
-        distance += d * d + x->covariance[i * n + i] + y->covariance[i * n + i];
-    }
-    memcpy(a, x->covariance, sizeof a);
-    eigen(a, v);
-    for (i = 0; i < n; ++i)
-        for (j = 0; j < n; ++j) {
-            s[i * n + j] = 0;
-            for (k = 0; k < n; ++k) {
-                const double root = a[k * n + k] > 0 ? sqrt(a[k * n + k]) : 0;
-                s[i * n + j] += v[i * n + k] * root * v[j * n + k];
-            }
-        }
-    multiply(s, y->covariance, t);
-    multiply(t, s, a);
-    for (i = 0; i < n; ++i)
-        for (j = 0; j < i; ++j) a[i * n + j] = a[j * n + i] = (a[i * n + j] + a[j * n + i]) / 2;
-    eigen(a, NULL);
-    for (i = 0; i < n; ++i)
-        if (a[i * n + i] > 0) distance -= 2 * sqrt(a[i * n + i]);
-    return distance;
 }
 
 static void print(const char *name, const facts *x, const facts *test)
 {
-    double entropy = 0, least = 1;
-    int k;
-    for (k = 0; k < CLASSES; ++k) {
-        if (x->share[k] > 0) entropy -= x->share[k] * log(x->share[k]);
-        if (x->share[k] < least) least = x->share[k];
+    const gan_real *prob = gan_data(x->probability);
+    double share[CLASSES] = {0}, sure = 0, entropy = 0, least = 1;
+    int i, k;
+    for (i = 0; i < x->n && prob; ++i, prob += CLASSES) {
+        sure += (double)prob[x->guess[i]] / x->n;
+        for (k = 0; k < CLASSES; ++k) share[k] += (double)prob[k] / x->n;
     }
-    printf("%-32s %7d %7.3f %8.2f %6.1f%% %7.2f %9.2f\n", name, x->n, x->sure, exp(entropy), 100 * least,
-           exp(x->kl), frechet(x, test));
+    for (k = 0; k < CLASSES; ++k) {
+        if (share[k] > 0) entropy -= share[k] * log(share[k]);
+        if (share[k] < least) least = share[k];
+    }
+    printf("%-32s %7d %7.3f %8.2f %6.1f%% %7.2f %9.2f\n", name, x->n, sure, exp(entropy), 100 * least,
+           gan_inception_score(x->probability, 0).mean, gan_frechet_distance(x->feature, test->feature));
     fflush(stdout);
 }
 
