@@ -20925,8 +20925,8 @@ typedef uint64_t gan__key;
 typedef uint32_t gan__key;
 #endif
 
-// Sorts v (fewer than 2^32 numbers), by a radix sort of 11 bits at a time over the order of the bits; room for
-// 2 n keys.
+// Sorts v (fewer than 2^32 numbers), by a radix sort of 11 bits at a time over the order of the bits; room
+// for 2 n keys.
 static void gan__sort(int64_t n, gan_real *v, gan__key *room)
 {
     enum { BITS = 11, BINS = 1 << BITS, TOP = 8 * sizeof(gan__key) - 1, PASSES = TOP / BITS + 1 };

@@ -14,23 +14,23 @@ static void row(const char *what, int n, const char *const *names)
 }
 
 #define NAME2(id, name) #name,
-#define NAME3(id, name, a) #name,
-#define NAME5(id, name, a, b, c) #name,
-#define NAME7(id, name, a, b, c, d, e) #name,
+#define NAME3(id, name, ...) #name,
 #define LISTED(variable, TABLE, NAME) static const char *const variable[] = {TABLE(NAME)};
 LISTED(operations, GAN_OPERATIONS, NAME2)
 LISTED(layers, GAN_LAYERS, NAME2)
 LISTED(blocks, GAN_BLOCKS, NAME2)
 LISTED(inits, GAN_INITS, NAME2)
 LISTED(parametrizations, GAN_PARAMETRIZATIONS, NAME2)
-LISTED(losses, GAN_LOSSES, NAME5)
+LISTED(losses, GAN_LOSSES, NAME3)
 LISTED(objectives, GAN_OBJECTIVES, NAME2)
-LISTED(penalties, GAN_PENALTIES, NAME7)
+LISTED(penalties, GAN_PENALTIES, NAME3)
 LISTED(augments, GAN_AUGMENTS, NAME3)
 LISTED(optimizers, GAN_OPTIMIZERS, NAME3)
 LISTED(schedules, GAN_SCHEDULES, NAME2)
 LISTED(games, GAN_GAMES, NAME2)
 LISTED(toys, GAN_TOYS, NAME3)
+LISTED(metrics, GAN_METRICS, NAME2)
+LISTED(sicknesses, GAN_SICKNESSES, NAME3)
 #define ROW(what, list) row(what, (int)(sizeof list / sizeof *list), list)
 
 int main(void)
@@ -49,5 +49,7 @@ int main(void)
     ROW("Schedules", schedules);
     ROW("Games", games);
     ROW("Toys", toys);
+    ROW("Measures", metrics);
+    ROW("Diagnoses of a run", sicknesses);
     return 0;
 }
