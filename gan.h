@@ -20569,7 +20569,7 @@ static gan_context *gan__measurable(const char *who, int count, gan_tensor *cons
 {
     gan_tensor *bad;
     gan_context *ctx = gan__inputs(GAN_OP_NONE, count, x, &bad);
-    int i, far;
+    int i, wild;
     size_t k;
     for (i = 0; ctx && i < count; ++i) {
         const double most = 1e100;
@@ -20577,9 +20577,9 @@ static gan_context *gan__measurable(const char *who, int count, gan_tensor *cons
             gan__fail(ctx, GAN_ERROR_SHAPE, "%s: input %d, %t, is empty", who, i + 1, x[i]);
             return NULL;
         }
-        for (far = 0, k = 0; k < x[i]->size; ++k)
-            far |= (double)x[i]->data[k] > most || (double)x[i]->data[k] < -most;
-        if (far || !gan__all_finite(x[i])) {
+        for (wild = 0, k = 0; k < x[i]->size; ++k)
+            wild |= (double)x[i]->data[k] > most || (double)x[i]->data[k] < -most;
+        if (wild || !gan__all_finite(x[i])) {
             gan__fail(
                 ctx, GAN_ERROR_NONFINITE,
                 "%s: input %d, %t, holds a NaN, an infinity or a number beyond 1e100; it cannot be measured",
@@ -21163,7 +21163,7 @@ static void gan__patch_task(void *arg, int64_t i)
 static void gan__patch_moments(void *arg, int64_t c)
 {
     const gan__level *l = (const gan__level *)arg;
-    const double count = (double)l->n * (double)l->patches * GAN__PATCH * GAN__PATCH;
+    const double count = (double)l->n * (double)l->patches * (double)(GAN__PATCH * GAN__PATCH);
     double mean = 0, square = 0;
     int64_t i, p;
     int pass, row, k;
@@ -22359,7 +22359,7 @@ GAN_API gan_coverage gan_density_coverage(gan_tensor *real, gan_tensor *fake, in
     gan_context *ctx;
     gan__set s[2];
     gan__frame frame;
-    gan__near radius, near;
+    gan__near radius, close;
     gan_coverage r;
     const int *inside = NULL;
     double balls = 0, met = 0;
@@ -22372,11 +22372,11 @@ GAN_API gan_coverage gan_density_coverage(gan_tensor *real, gan_tensor *fake, in
     if (!ctx || !gan__enough(ctx, "density_coverage", k, real->dim[0] - 1)) return r;
     gan_scope_open(ctx);
     if (!gan__sets(ctx, 2, in, &frame, s) && !gan__near_make(ctx, &frame, &s[0], &s[0], k, &radius) &&
-        !gan__near_make(ctx, &frame, &s[0], &s[1], 1, &near))
+        !gan__near_make(ctx, &frame, &s[0], &s[1], 1, &close))
         inside = gan__balls_make(ctx, &frame, &s[1], &s[0], &radius, 0);
     if (inside) {
         for (i = 0; i < s[1].n; ++i) balls += inside[i];
-        for (i = 0; i < s[0].n; ++i) met += near.square[i] < radius.square[i * k + k - 1];
+        for (i = 0; i < s[0].n; ++i) met += close.square[i] < radius.square[i * k + k - 1];
         r.density = balls / ((double)k * (double)s[1].n);
         r.coverage = met / (double)s[0].n;
     }
@@ -22646,7 +22646,7 @@ static void gan__tally(int64_t n, const int *at, int64_t bins, int *count)
 static int gan__means_make(gan_context *ctx, const gan__frame *frame, const gan__set *s, int64_t bins,
                            gan__means *m)
 {
-    gan__near near;
+    gan__near close;
     int64_t i, moved;
     int round;
     m->s = s;
@@ -22662,12 +22662,12 @@ static int gan__means_make(gan_context *ctx, const gan__frame *frame, const gan_
     if (gan__set_make(ctx, frame, &m->centre)) return 1;
     for (i = 0; i < s->n; ++i) m->at[i] = -1;
     for (round = 0;; ++round) {
-        if (gan__near_make(ctx, frame, s, &m->centre, 1, &near)) return 1;
+        if (gan__near_make(ctx, frame, s, &m->centre, 1, &close)) return 1;
         for (moved = 0, i = 0; i < s->n; ++i) {
-            moved += m->at[i] != near.at[i];
-            m->at[i] = near.at[i];
+            moved += m->at[i] != close.at[i];
+            m->at[i] = close.at[i];
         }
-        gan__near_free(ctx, &near);
+        gan__near_free(ctx, &close);
         gan__tally(s->n, m->at, bins, m->count);
         if (!moved || round == 50) return 0;
         gan__par(ctx, (s->f + GAN__MEAN_COLUMNS - 1) / GAN__MEAN_COLUMNS, s->n * s->f, gan__means_task, m);
@@ -22706,7 +22706,7 @@ GAN_API gan_bins gan_bin_difference(gan_tensor *real, gan_tensor *fake, int bins
     gan__set s[2];
     gan__frame frame;
     gan__means m;
-    gan__near near;
+    gan__near close;
     gan_bins r;
     int *fakes;
     memset(&r, 0, sizeof r);
@@ -22723,8 +22723,8 @@ GAN_API gan_bins gan_bin_difference(gan_tensor *real, gan_tensor *fake, int bins
     gan_scope_open(ctx);
     fakes = (int *)gan__work(ctx, bins, 1, sizeof *fakes);
     if (fakes && !gan__sets(ctx, 2, in, &frame, s) && !gan__means_make(ctx, &frame, &s[0], bins, &m) &&
-        !gan__near_make(ctx, &frame, &s[1], &m.centre, 1, &near)) {
-        gan__tally(s[1].n, near.at, bins, fakes);
+        !gan__near_make(ctx, &frame, &s[1], &m.centre, 1, &close)) {
+        gan__tally(s[1].n, close.at, bins, fakes);
         r = gan__bins_compare(bins, m.count, s[0].n, fakes, s[1].n);
     }
     gan_scope_close(ctx);
@@ -22937,7 +22937,7 @@ static void gan__similarity(const gan__similar *s, int h, int w, const double *x
                             double *room, double *contrast, double *all)
 {
     const int size = GAN__LEAST((int)GAN__SSIM_WINDOW, GAN__LEAST(h, w)), n = (h - size + 1) * (w - size + 1);
-    const double sigma = 1.5 * size / GAN__SSIM_WINDOW;
+    const double sigma = 1.5 * size / (int)GAN__SSIM_WINDOW;
     double g[GAN__SSIM_WINDOW], sum = 0, *rows = room, *product = room + h * w, *mean[4];
     int i, k;
     for (i = 0; i < size; ++i) {
@@ -24840,17 +24840,17 @@ static void gan__health_measure(gan_health *h, const gan_trainer_stats *s, doubl
 // The mean of the window's values weighted by their place: y = bins without their line. Returns its variance.
 static double gan__detrend(const gan_real *bin, int64_t pushed, double *y)
 {
-    const double middle = (GAN__BINS - 1) / 2., spread = GAN__BINS * (GAN__BINS * (double)GAN__BINS - 1) / 12;
+    const double bins = (int)GAN__BINS, middle = (bins - 1) / 2, spread = bins * (bins * bins - 1) / 12;
     double mean = 0, slope = 0, power = 0;
     int i;
     for (i = 0; i < GAN__BINS; ++i) {
         y[i] = (double)bin[(pushed + i) % GAN__BINS];
-        mean += y[i] / GAN__BINS;
+        mean += y[i] / bins;
         slope += (i - middle) * y[i] / spread;
     }
     for (i = 0; i < GAN__BINS; ++i) {
         y[i] -= mean + slope * (i - middle);
-        power += y[i] * y[i] / GAN__BINS;
+        power += y[i] * y[i] / bins;
     }
     return power;
 }
@@ -24899,7 +24899,7 @@ static void gan__health_window(gan_health *h, int channel, int level)
     }
     if (!*hit) *first = (gan_real)power;
     h->v.period[channel][level] = (gan_real)((double)period * pow(2, level));
-    *hit = GAN__LEAST(*hit + 1, MOST_HITS);
+    *hit = GAN__LEAST(*hit + 1, (int)MOST_HITS);
 }
 
 // One step's values go into the bins of level 0, every two bins' mean into one of the next level.
@@ -25059,7 +25059,7 @@ static void gan__health_notes(gan_health *h, gan__clock clock)
                          : clock == GAN__CLOCK_LOOKS ? LOOKS
                                                      : 1);
     }
-    kind = gan__health_kind(h);
+    kind = (int)gan__health_kind(h);
     if (!gan__is_sick(kind)) h->c.sick = 0;
     else if (!h->c.sick) h->c.sick = h->c.step;
 }
@@ -25119,7 +25119,7 @@ GAN_API void gan_health_watch(gan_health *h, const gan_trainer_stats *s)
     x[0] = (double)s->d_real;
     x[1] = (double)s->d_fake;
     lead = h->leads ? (h->tie - (double)s->d_loss) / (h->range > 0 ? h->range : 1) : 0;
-    x[GAN__LEAD] = GAN__MOST(-LIMIT, GAN__LEAST(lead, LIMIT));
+    x[GAN__LEAD] = GAN__MOST(-(double)LIMIT, GAN__LEAST(lead, (double)LIMIT));
     gan__health_measure(h, s, x[GAN__LEAD]);
     gan__health_push(h, x);
     gan__health_notes(h, GAN__CLOCK_HOLDS);
@@ -25354,7 +25354,7 @@ GAN_API gan_diagnosis gan_health_diagnose(const gan_health *h)
     d.name = row->name;
     d.sentence = row->sentence;
     d.advice = row->advice;
-    d.sick = gan__is_sick(d.kind);
+    d.sick = gan__is_sick((int)d.kind);
     memcpy(d.evidence, row->evidence, sizeof d.evidence);
     if (!h) return d;
     for (i = 0; i < 3; ++i)
