@@ -58,8 +58,8 @@
 //     6                     >>tape
 //     7  learning           >>layer  >>block  >>loss  >>objective  >>penalty  >>augment  >>rule
 //                           >>optim  >>schedule  >>game
-//     8  the world          >>data  >>image  >>text  >>canvas  >>plot  >>terminal  >>log  >>report
-//                           >>ckpt  >>density  >>transport  >>moment  >>neighbor  >>metric
+//     8  the world          >>data  >>image  >>text  >>canvas  >>plot  >>sheet  >>terminal  >>log
+//                           >>report  >>ckpt  >>density  >>transport  >>moment  >>neighbor  >>metric
 //     9  the adversary      >>latent  >>play  >>train  >>sample  >>health
 //     roof                  >>public
 //
@@ -17607,7 +17607,7 @@ static int gan__pictures_fit(gan_tensor *x, const char *who)
     return 0;
 }
 
-// >>plot: panels of axes, marks, surfaces, pictures; tables; uses canvas; tests/test_plot.c
+// >>plot: panels of axes, marks, surfaces, pictures; uses canvas; tests/test_plot.c
 
 enum { GAN__PLOT_GRID = 0xE9E9E9, GAN__PLOT_TICKS = 32, GAN__PLOT_BINS = 512 };
 
@@ -18485,7 +18485,7 @@ GAN_API int gan_plot_write(gan_plot *p, const char *path)
 }
 #endif
 
-// A GAN in the plane
+// >>sheet: D over the plane with G's samples; densities; tables of samples; uses plot; tests/test_sheet.c
 
 enum { GAN__SURFACE = 96, GAN__SURFACE_ARROWS = 128 }; // nodes along a side, arrows at most
 
@@ -18980,7 +18980,7 @@ GAN_API size_t gan_terminal_images(gan_tensor *x, int across, int columns, gan_t
     return gan__put_end(&w);
 }
 
-// >>log: rows by step in memory and CSV, TensorBoard's event files; uses text, plot; tests/test_log.c
+// >>log: rows by step in memory and CSV, TensorBoard's event files; uses text, sheet; tests/test_log.c
 
 enum { GAN__LOG_ROWS = 24, GAN__LOG_SHOWN = 16 }; // of the sheet, at most
 
@@ -19477,7 +19477,7 @@ GAN_API gan_series gan_logger_series(const gan_logger *log, const char *name)
     return s;
 }
 
-// >>report: a run as one HTML file; uses plot, log; tests/test_report.c
+// >>report: a run as one HTML file; uses plot, sheet, log; tests/test_report.c
 
 #ifndef GAN_NO_STDIO
 
