@@ -17263,6 +17263,7 @@ static char *gan__number(char *to, double v, int most)
 // there is none. The double whose shortest text has these digits is near q 10^e.
 static double gan__number_read(const char **text)
 {
+    static const double tens[] = {1e1, 1e2, 1e4, 1e8, 1e16, 1e32, 1e64, 1e128, 1e256};
     const char *p = *text;
     const int minus = *p == '-';
     uint64_t q = 0, bits, other;
@@ -17303,9 +17304,11 @@ static double gan__number_read(const char **text)
     }
     if (!q || e < -400) return minus ? -0. : 0.;
     if (e > 400) return gan__from_bits((minus ? 0xfff0u : 0x7ff0u) * ((uint64_t)1 << 48));
-    v = e < -290 ? (double)q * pow(10, e + 290) * 1e-290 : (double)q * pow(10, e);
+    v = (double)q; // pow is not that near with -ffast-math
+    for (i = 8; i >= 0; --i)
+        if ((e < 0 ? -e : e) >> i & 1) v = e < 0 ? v / tens[i] : v * tens[i];
     memcpy(&bits, &v, sizeof bits);
-    for (i = 0; i < 16; ++i) {
+    for (i = 0; i < 64; ++i) {
         int k;
         other = bits + (uint64_t)(i + 1) / 2 * (i & 1 ? (uint64_t)1 : ~(uint64_t)0);
         if (other - 1 < 0x7fefffffffffffffu && gan__shortest(gan__from_bits(other), &k) == q && k == e) {
