@@ -58,8 +58,8 @@
 //     6                     >>tape
 //     7  learning           >>layer  >>block  >>loss  >>objective  >>penalty  >>augment  >>rule
 //                           >>optim  >>schedule  >>game
-//     8  the world          >>data  >>image  >>text  >>canvas  >>plot  >>terminal  >>log  >>report
-//                           >>ckpt  >>density  >>transport  >>moment  >>neighbor  >>metric
+//     8  the world          >>data  >>image  >>text  >>canvas  >>plot  >>sheet  >>terminal  >>log
+//                           >>report  >>ckpt  >>density  >>transport  >>moment  >>neighbor  >>metric
 //     9  the adversary      >>latent  >>play  >>train  >>sample  >>health
 //     roof                  >>public
 //
@@ -17263,6 +17263,7 @@ static char *gan__number(char *to, double v, int most)
 // there is none. The double whose shortest text has these digits is near q 10^e.
 static double gan__number_read(const char **text)
 {
+    static const double tens[] = {1e1, 1e2, 1e4, 1e8, 1e16, 1e32, 1e64, 1e128, 1e256};
     const char *p = *text;
     const int minus = *p == '-';
     uint64_t q = 0, bits, other;
@@ -17303,9 +17304,11 @@ static double gan__number_read(const char **text)
     }
     if (!q || e < -400) return minus ? -0. : 0.;
     if (e > 400) return gan__from_bits((minus ? 0xfff0u : 0x7ff0u) * ((uint64_t)1 << 48));
-    v = e < -290 ? (double)q * pow(10, e + 290) * 1e-290 : (double)q * pow(10, e);
+    v = (double)q; // pow is not that near with -ffast-math
+    for (i = 8; i >= 0; --i)
+        if ((e < 0 ? -e : e) >> i & 1) v = e < 0 ? v / tens[i] : v * tens[i];
     memcpy(&bits, &v, sizeof bits);
-    for (i = 0; i < 16; ++i) {
+    for (i = 0; i < 64; ++i) {
         int k;
         other = bits + (uint64_t)(i + 1) / 2 * (i & 1 ? (uint64_t)1 : ~(uint64_t)0);
         if (other - 1 < 0x7fefffffffffffffu && gan__shortest(gan__from_bits(other), &k) == q && k == e) {
@@ -17607,7 +17610,7 @@ static int gan__pictures_fit(gan_tensor *x, const char *who)
     return 0;
 }
 
-// >>plot: panels of axes, marks, surfaces, pictures; tables; uses canvas; tests/test_plot.c
+// >>plot: panels of axes, marks, surfaces, pictures; uses canvas; tests/test_plot.c
 
 enum { GAN__PLOT_GRID = 0xE9E9E9, GAN__PLOT_TICKS = 32, GAN__PLOT_BINS = 512 };
 
@@ -18485,7 +18488,7 @@ GAN_API int gan_plot_write(gan_plot *p, const char *path)
 }
 #endif
 
-// A GAN in the plane
+// >>sheet: D over the plane with G's samples; densities; tables of samples; uses plot; tests/test_sheet.c
 
 enum { GAN__SURFACE = 96, GAN__SURFACE_ARROWS = 128 }; // nodes along a side, arrows at most
 
@@ -18980,7 +18983,7 @@ GAN_API size_t gan_terminal_images(gan_tensor *x, int across, int columns, gan_t
     return gan__put_end(&w);
 }
 
-// >>log: rows by step in memory and CSV, TensorBoard's event files; uses text, plot; tests/test_log.c
+// >>log: rows by step in memory and CSV, TensorBoard's event files; uses text, sheet; tests/test_log.c
 
 enum { GAN__LOG_ROWS = 24, GAN__LOG_SHOWN = 16 }; // of the sheet, at most
 
@@ -19477,7 +19480,7 @@ GAN_API gan_series gan_logger_series(const gan_logger *log, const char *name)
     return s;
 }
 
-// >>report: a run as one HTML file; uses plot, log; tests/test_report.c
+// >>report: a run as one HTML file; uses plot, sheet, log; tests/test_report.c
 
 #ifndef GAN_NO_STDIO
 

@@ -66,4 +66,29 @@ static inline int count_color(const picture *p, int left, int top, int right, in
     return n;
 }
 
+static inline picture picture_of(gan_plot *p)
+{
+    picture q = {NULL, 0, 0};
+    q.rgb = gan_plot_pixels(p, &q.w, &q.h);
+    return q;
+}
+
+static inline gan_axes axes_of(const gan_series *s, int count)
+{
+    gan_axes a;
+    memset(&a, 0, sizeof a);
+    a.series = s, a.count = count;
+    return a;
+}
+
+// The call fails with this code, and the message, which has the word in it, is of the context `ctx`.
+#define REFUSED(call, code, word)                                                                            \
+    do {                                                                                                     \
+        int got = (call);                                                                                    \
+        CHECK(got == (int)code && gan_error(ctx) == (int)code, "%d, error %d, expected %d", got,             \
+              gan_error(ctx), (int)code);                                                                    \
+        CHECK_TEXT(gan_error_message(ctx), word);                                                            \
+        gan_error_clear(ctx);                                                                                \
+    } while (0)
+
 #endif // PICTURE_H

@@ -190,30 +190,30 @@ static void test_errors(void)
         long before;
         memset(&r, 0, sizeof r), memset(&a, 0, sizeof a);
         CHECK(gan_report_write(NULL, &r, "x.html") != 0, "%s", "no context");
-#define REFUSED(call, code)                                                                                  \
+#define REFUSES(call, code)                                                                                  \
     do {                                                                                                     \
         const int got = (call);                                                                              \
         CHECK(got == (int)code, "%d, expected %d: %s", got, (int)code, gan_error_message(ctx));              \
         gan_error_clear(ctx);                                                                                \
     } while (0)
-        REFUSED(gan_report_write(ctx, NULL, test_path("r.html")), GAN_ERROR_ARGUMENT);
-        REFUSED(gan_report_write(ctx, &r, NULL), GAN_ERROR_ARGUMENT);
-        REFUSED(gan_report_write(ctx, &r, test_path("nowhere/r.html")), GAN_ERROR_FILE);
+        REFUSES(gan_report_write(ctx, NULL, test_path("r.html")), GAN_ERROR_ARGUMENT);
+        REFUSES(gan_report_write(ctx, &r, NULL), GAN_ERROR_ARGUMENT);
+        REFUSES(gan_report_write(ctx, &r, test_path("nowhere/r.html")), GAN_ERROR_FILE);
         r.metrics = one, r.metrics_count = 1;
-        REFUSED(gan_report_write(ctx, &r, test_path("r.html")), GAN_ERROR_ARGUMENT);
+        REFUSES(gan_report_write(ctx, &r, test_path("r.html")), GAN_ERROR_ARGUMENT);
         r.metrics_count = 0, r.diagnosis_count = 3;
-        REFUSED(gan_report_write(ctx, &r, test_path("r.html")), GAN_ERROR_ARGUMENT);
+        REFUSES(gan_report_write(ctx, &r, test_path("r.html")), GAN_ERROR_ARGUMENT);
         r.diagnosis_count = 0, r.configuration_count = 1;
-        REFUSED(gan_report_write(ctx, &r, test_path("r.html")), GAN_ERROR_ARGUMENT);
+        REFUSES(gan_report_write(ctx, &r, test_path("r.html")), GAN_ERROR_ARGUMENT);
         r.configuration_count = 0, r.plots_count = 1;
-        REFUSED(gan_report_write(ctx, &r, test_path("r.html")), GAN_ERROR_ARGUMENT);
+        REFUSES(gan_report_write(ctx, &r, test_path("r.html")), GAN_ERROR_ARGUMENT);
         r.plots_count = 0;
         CHECK(gan_report_write(ctx, &r, test_path("r.html")) == GAN_OK, "%s", gan_error_message(ctx));
         before = test_file_size(test_path("r.html"));
         r.plots = &a, r.plots_count = 1, a.count = 2;
-        REFUSED(gan_report_write(ctx, &r, test_path("r.html")), GAN_ERROR_ARGUMENT);
+        REFUSES(gan_report_write(ctx, &r, test_path("r.html")), GAN_ERROR_ARGUMENT);
         r.plots_count = 0, r.images = gan_zeros(ctx, 2, 3, 3);
-        REFUSED(gan_report_write(ctx, &r, test_path("r.html")), GAN_ERROR_SHAPE);
+        REFUSES(gan_report_write(ctx, &r, test_path("r.html")), GAN_ERROR_SHAPE);
         CHECK(test_file_size(test_path("r.html")) == before, "%ld bytes",
               test_file_size(test_path("r.html")));
     }
