@@ -1564,7 +1564,7 @@ typedef struct gan_trainer_desc {       // zero means the default, and off
     int unroll;                         // D's next so many steps of SGD are part of G's loss (Metz 2017)
     gan_latent_desc optimize;           // z looks at D first, for both players (LOGAN)
     // safety
-    int rollback;                       // every so many steps all state is copied; a NaN goes back there
+    int rollback;       // every so many steps all state is copied (not into checkpoints); a NaN goes back there
     gan_real (*metric)(gan_trainer *t, void *user);     // less is better
     int metric_every;                   // steps; 1000
     const char *best_path;              // a checkpoint is saved here whenever the metric has a new least

@@ -695,6 +695,15 @@ static gan_trainer_desc description(int hostile)
         d.optimize.steps = 1, d.optimize.alpha = ABSURD ? R() : 0, d.optimize.bound = ABSURD ? R() : 0;
     WHOLE(rollback, 2);
     WHOLE(metric_every, 2);
+    if (!hostile) { // what would never happen is refused
+        if (!d.metric) {
+            d.best_path = NULL;
+            memset(d.schedule, 0, sizeof d.schedule);
+        }
+        if (d.game) d.simultaneous = 1;
+        if (d.simultaneous) d.d_steps = d.accumulate = d.pool = d.unroll = 0;
+        if (!d.augment.policy) d.ada_target = 0;
+    }
     return d;
 }
 
@@ -881,7 +890,7 @@ static void resuming(void)
             if (d.metric) d.metric = steady_metric;
             if (d.d_term) d.d_term = steady_term;
             if (d.g_term) d.g_term = steady_term;
-            if (d.d_steps < 0) d.d_steps = 2;
+            if (d.d_steps < 0) d.d_steps = 2; // and other numbers in their ranges
             if (d.accumulate < 0) d.accumulate = 2;
             if (d.unroll < 0) d.unroll = 1;
             if (gan_loss_critic(d.loss) == GAN_CRITIC_FEATURES) d.pairing = GAN_PLAIN;
@@ -897,7 +906,7 @@ static void resuming(void)
             CHECK(gan_error(x) || a, "no trainer");
             if (getenv("HOSTILE_TRACE") && gan_error(x))
                 fprintf(stderr, "resuming: %s\n", gan_error_message(x));
-            if (!gan_error(x)) {
+            if (!gan_error(x) && !a->stats.rollbacks) { // where a NaN goes back to is not in checkpoints
                 y = create(&cb, (uint64_t)seed + 99);
                 if (early) (void)gan_load(y, half);
                 b = resumed_run(y, d, seed);
