@@ -1364,7 +1364,8 @@ GAN_API gan_schedule gan_schedule_ramp(int64_t steps);
 GAN_API gan_real gan_schedule_at(const gan_schedule *s, gan_real base, int64_t step);   // s NULL: base
 GAN_API const char *gan_schedule_name(gan_schedule_kind kind);
 // A metric that should fall, watched: after more than `every` values in a row that are not below the best one
-// (NaN is not) comes a drop. Returns the drops so far; with them as the step gan_schedule_at gives a PLATEAU's value.
+// (a NaN never is) comes a drop. Returns the drops so far; with them as the step gan_schedule_at gives a
+// PLATEAU's value.
 typedef struct gan_plateau {            // starts all zero
     int64_t seen, bad, drops;           // numbers, bad ones in a row, drops
     gan_real best;
@@ -1564,7 +1565,8 @@ typedef struct gan_trainer_desc {       // zero means the default, and off
     int unroll;                         // D's next so many steps of SGD are part of G's loss (Metz 2017)
     gan_latent_desc optimize;           // z looks at D first, for both players (LOGAN)
     // safety
-    int rollback;       // every so many steps all state is copied (not into checkpoints); a NaN goes back there
+    // every so many steps all state is copied (checkpoints do not hold the copies); a NaN goes back there
+    int rollback;
     gan_real (*metric)(gan_trainer *t, void *user);     // less is better
     int metric_every;                   // steps; 1000
     const char *best_path;              // a checkpoint is saved here whenever the metric has a new least

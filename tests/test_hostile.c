@@ -333,14 +333,16 @@ static gan_real sigma[3] = {1, 2, (gan_real)NAN};
     X(gan_pow_scalar(T(), R())) X(gan_lerp(T(), T(), T())) X(gan_softmax(T(), I()))                          \
     X(gan_log_softmax(T(), I())) X(gan_mse_loss(T(), T())) X(gan_bce_with_logits(T(), T()))                  \
     X(gan_grad(T(), T(), test_int(0, 1))) X(gan_grad(gan_sum_all(T()), T(), 1)) X(gan_keep(ctx, N(), T()))   \
-    X(gan_forward(M(), T(), T())) X(gan_linear(M(), N(), T(), I())) X(gan_linear_no_bias(M(), N(), T(), I())) \
+    X(gan_forward(M(), T(), T())) X(gan_linear(M(), N(), T(), I()))                                          \
+    X(gan_linear_no_bias(M(), N(), T(), I()))                                                                \
     X(gan_weight(M(), N(), gan_init_orthogonal(R()), test_int(-1, 3), C(), C(), C()))                        \
     X(gan_param(M(), N(), gan_init_uniform(R(), R()), test_int(-1, 3), I(), C(), C()))                       \
     X(gan_buffer(M(), N(), R(), test_int(-1, 3), I(), C(), C()))                                             \
     X(gan_conv2d(M(), N(), T(), I(), I(), I(), I())) X(gan_conv2d_ex(M(), N(), T(), CONV()))                 \
     X(gan_conv_transpose2d(M(), N(), T(), I(), I(), I(), I()))                                               \
     X(gan_conv_transpose2d_ex(M(), N(), T(), CONV())) X(gan_batch_norm(M(), N(), T()))                       \
-    X(gan_layer_norm(M(), N(), T())) X(gan_instance_norm(M(), N(), T())) X(gan_group_norm(M(), N(), T(), I())) \
+    X(gan_layer_norm(M(), N(), T())) X(gan_instance_norm(M(), N(), T()))                                     \
+    X(gan_group_norm(M(), N(), T(), I()))                                                                    \
     X(gan_embedding(M(), N(), T(), I(), I())) X(gan_dropout(M(), T(), R()))                                  \
     X(gan_dropout_always(M(), T(), R())) X(gan_local_response_norm(T(), I(), R(), R(), R()))                 \
     X(gan_pixel_norm(T())) X(gan_reference_batch(M(), N(), T(), I()))                                        \
@@ -361,12 +363,14 @@ static gan_real sigma[3] = {1, 2, (gan_real)NAN};
     X(gan_prelu(M(), N(), T(), I())) X(gan_residual_block(M(), N(), T(), RES()))                             \
     X(gan_residual_bottleneck(M(), N(), T(), I(), I(), I())) X(gan_unet(M(), N(), T(), I(), I(), I()))       \
     X(gan_unet(M(), N(), T(), 1, 2, 1)) X(gan_minibatch_stddev(T(), I()))                                    \
-    X(gan_minibatch_discrimination(M(), N(), T(), I(), I())) X(gan_minibatch_discrimination(M(), N(), T(), 2, 2)) \
+    X(gan_minibatch_discrimination(M(), N(), T(), I(), I()))                                                 \
+    X(gan_minibatch_discrimination(M(), N(), T(), 2, 2))                                                     \
     X(gan_loss_d((gan_loss)test_int(-1, GAN_LOSS_COUNT), T(), T(), R()))                                     \
     X(gan_loss_g((gan_loss)test_int(-1, GAN_LOSS_COUNT), T())) X(gan_loss_d_ex(LOSS(), T(), T()))            \
     X(gan_loss_g_ex(LOSS(), T(), T())) X(gan_mmd_rbf(T(), T(), test_int(-1, 3), sigma))                      \
     X(gan_mmd_rbf(T(), T(), I(), NULL)) X(gan_mmd_rational_quadratic(T(), T(), test_int(-1, 3), sigma))      \
-    X(gan_energy_distance(T(), T())) X(gan_sinkhorn(T(), T(), R(), C())) X(gan_reconstruction_error(T(), T())) \
+    X(gan_energy_distance(T(), T())) X(gan_sinkhorn(T(), T(), R(), C()))                                     \
+    X(gan_reconstruction_error(T(), T()))                                                                    \
     X(gan_pull_away(T())) X(gan_cross_entropy(T(), T())) X(gan_cross_entropy_smooth(T(), T(), R()))          \
     X(gan_nll_loss(T(), T())) X(gan_l1_loss(T(), T())) X(gan_smooth_l1_loss(T(), T(), R()))                  \
     X(gan_huber_loss(T(), T(), R())) X(gan_multi_margin_loss(T(), T(), R())) X(gan_crammer_singer(T(), T())) \
@@ -379,7 +383,8 @@ static gan_real sigma[3] = {1, 2, (gan_real)NAN};
     X(gan_info_gan(T(), T(), T(), T(), T())) X(gan_rotations(T())) X(gan_rotation_loss(T()))                 \
     X(gan_info_nce(T(), T(), R())) X(gan_n_pair(T(), T(), R())) X(gan_nt_xent(T(), T(), R()))                \
     X(gan_feature_matching(T(), T())) X(gan_feature_matching_l1(T(), T())) X(lists())                        \
-    X(gan_cycle_loss(T(), T(), T(), T())) X(gan_identity_loss(T(), T(), T(), T())) X(gan_total_variation(T())) \
+    X(gan_cycle_loss(T(), T(), T(), T())) X(gan_identity_loss(T(), T(), T(), T()))                           \
+    X(gan_total_variation(T()))                                                                              \
     X(gan_total_variation_squared(T())) X(gan_gram_matrix(T())) X(gan_style_loss(T(), T()))                  \
     X(gan_content_loss(T(), T())) X(gan_ssim(T(), T(), R())) X(gan_dssim(T(), T(), R()))                     \
     X(gan_kl_normal(T(), T())) X(gan_gradient_reversal(T(), R())) X(penalty_ex())                            \
@@ -400,10 +405,12 @@ static gan_real sigma[3] = {1, 2, (gan_real)NAN};
     X((void)gan_augment_adapt(R(), R(), R(), I(), I(), R())) X(spare(gan_optimizer_create(M(), OPT())))      \
     X((void)gan_minimize(O(), good_loss())) X((void)gan_accumulate(O(), good_loss()))                        \
     X((void)gan_extrapolate(O(), good_loss())) X(gan_lookahead(O(), R())) X((void)gan_optimizer_best(O()))   \
-    X((void)gan_optimizer_norm(O())) X(gan_optimizer_set(O(), (gan_hyper)test_int(-1, GAN_HYPER_COUNT), R())) \
+    X((void)gan_optimizer_norm(O()))                                                                         \
+    X(gan_optimizer_set(O(), (gan_hyper)test_int(-1, GAN_HYPER_COUNT), R()))                                 \
     X((void)gan_optimizer_get(O(), (gan_hyper)I())) X(gan_optimizer_lr(O(), R())) X(games())                 \
     X(gan_model_freeze(M(), N(), I())) X(gan_model_mode(M(), (gan_mode)I()))                                 \
-    X(gan_model_parametrize(M(), N(), (gan_parametrization)test_int(-1, GAN_PARAMETRIZATION_COUNT), R(), R())) \
+                                                                                                             \
+    X(gan_model_parametrize(M(), N(), (gan_parametrization)test_int(-1, GAN_PARAMETRIZATION_COUNT), R(), R()))\
     X((void)gan_model_name(M(), I())) X((void)gan_model_tensor(M(), I())) X((void)gan_model_find(M(), N()))  \
     X((void)gan_dataset_batch(S(), I(), NULL)) X((void)gan_dim(T(), I())) X((void)gan_read(T(), NULL, 3))    \
     X((void)gan_image_write_bytes(ctx, NULL, I(), I(), I(), "nowhere/at/all.ppm"))                           \
@@ -411,7 +418,8 @@ static gan_real sigma[3] = {1, 2, (gan_real)NAN};
     X((void)gan_load_memory(ctx, "0123456789abcdef", (size_t)test_int(0, 16))) X((void)gan_load(ctx, NULL))  \
     X((void)gan_save(ctx, NULL)) X((void)gan_zeros(ctx, test_int(-1, 9), I(), I(), I(), I(), I(), I(), I(),  \
         I(), I())) X((void)gan_linspace(ctx, R(), R(), I())) X((void)gan_tensor_create(ctx, I(), NULL))      \
-    X((void)gan_dataset_memory(ctx, sigma, NULL, test_int(-1, 3), test_int(-1, 1), 1, 1))                           \
+                                                                                                             \
+    X((void)gan_dataset_memory(ctx, sigma, NULL, test_int(-1, 3), test_int(-1, 1), 1, 1))                    \
     X((void)gan_dataset_toy(ctx, (gan_toy)I()))
 // clang-format on
 

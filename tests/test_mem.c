@@ -511,7 +511,8 @@ static gan_real story_metric(gan_trainer *t, void *user)
 }
 
 // A trainer with everything on that takes memory: pool, ADA, lookahead, extragradient, roll-back, metric,
-// plateau, lazy path length, LeCam, historical average, an averaged generator, LOGAN, unrolling, accumulation.
+// plateau, lazy path length, LeCam, historical average, an averaged generator, LOGAN, unrolling,
+// accumulation.
 static int rich_story(const gan_desc *d, int steps)
 {
     gan_context *ctx = gan_create(d);
