@@ -409,8 +409,8 @@ static gan_real sigma[3] = {1, 2, (gan_real)NAN};
     X(gan_optimizer_set(O(), (gan_hyper)test_int(-1, GAN_HYPER_COUNT), R()))                                 \
     X((void)gan_optimizer_get(O(), (gan_hyper)I())) X(gan_optimizer_lr(O(), R())) X(games())                 \
     X(gan_model_freeze(M(), N(), I())) X(gan_model_mode(M(), (gan_mode)I()))                                 \
-                                                                                                             \
-    X(gan_model_parametrize(M(), N(), (gan_parametrization)test_int(-1, GAN_PARAMETRIZATION_COUNT), R(), R()))\
+    X(gan_model_parametrize(M(), N(), (gan_parametrization)test_int(-1, GAN_PARAMETRIZATION_COUNT),          \
+                            R(), R()))                                                                       \
     X((void)gan_model_name(M(), I())) X((void)gan_model_tensor(M(), I())) X((void)gan_model_find(M(), N()))  \
     X((void)gan_dataset_batch(S(), I(), NULL)) X((void)gan_dim(T(), I())) X((void)gan_read(T(), NULL, 3))    \
     X((void)gan_image_write_bytes(ctx, NULL, I(), I(), I(), "nowhere/at/all.ppm"))                           \
@@ -418,7 +418,6 @@ static gan_real sigma[3] = {1, 2, (gan_real)NAN};
     X((void)gan_load_memory(ctx, "0123456789abcdef", (size_t)test_int(0, 16))) X((void)gan_load(ctx, NULL))  \
     X((void)gan_save(ctx, NULL)) X((void)gan_zeros(ctx, test_int(-1, 9), I(), I(), I(), I(), I(), I(), I(),  \
         I(), I())) X((void)gan_linspace(ctx, R(), R(), I())) X((void)gan_tensor_create(ctx, I(), NULL))      \
-                                                                                                             \
     X((void)gan_dataset_memory(ctx, sigma, NULL, test_int(-1, 3), test_int(-1, 1), 1, 1))                    \
     X((void)gan_dataset_toy(ctx, (gan_toy)I()))
 // clang-format on
