@@ -1371,8 +1371,8 @@ GAN_API gan_schedule gan_schedule_plateau(gan_real factor, int64_t patience);
 GAN_API gan_schedule gan_schedule_ramp(int64_t steps);
 GAN_API gan_real gan_schedule_at(const gan_schedule *s, gan_real base, int64_t step);   // s NULL: base
 GAN_API const char *gan_schedule_name(gan_schedule_kind kind);
-// A metric that should fall, watched: after more than `every` values in a row that are not below the best
-// one (NaN is not) comes a drop. Returns the drops so far; with them as the step gan_schedule_at gives a
+// A metric that should fall, watched: after more than `every` values in a row that are not below the best one
+// (a NaN never is) comes a drop. Returns the drops so far; with them as the step gan_schedule_at gives a
 // PLATEAU's value.
 typedef struct gan_plateau {            // starts all zero
     int64_t seen, bad, drops;           // numbers, bad ones in a row, drops
@@ -1850,7 +1850,7 @@ typedef struct gan_trainer_stats {
     // elsewhere
     gan_real d_real, d_fake;
     gan_real d_grad_norm, g_grad_norm;
-    gan_real augment_p;                 // ADA's probability now
+    gan_real augment_p;                 // of the augmentation now: ADA's, or the description's
     gan_real metric, best;              // the metric's last value and its least, at step best_step
     int64_t best_step;
     int rollbacks;                      // NaNs survived so far
@@ -1925,7 +1925,7 @@ typedef struct gan_trainer_desc {       // zero means the default, and off
     gan_real label_flip;                // share of pairs whose real and fake change places in D's loss
     gan_real instance_noise;            // deviation of N(0, .) on all that D sees (Sonderby 2017)
     gan_augment_desc augment;           // real and fake alike, before D (Zhao 2020, Karras 2020)
-    gan_real ada_target;                // adapts augment.p so that E sign(D(x)) is this: .6
+    gan_real ada_target;                // adapts augment.p, from there, so that E sign(D(x)) is this: .6
     gan_real ada_kimg;                  // in how many thousand samples p can go from 0 to 1; 500
     gan_augment_desc consistency;       // of the CR and BCR penalties; translation and flips, each at 1/2
     int pool;                           // past fakes kept and mixed in at 1/2 (Shrivastava 2017; CycleGAN 50)
@@ -1934,7 +1934,8 @@ typedef struct gan_trainer_desc {       // zero means the default, and off
     int unroll;                         // D's next so many steps of SGD are part of G's loss (Metz 2017)
     gan_latent_desc optimize;           // z looks at D first, for both players (LOGAN)
     // safety
-    int rollback;                       // every so many steps all state is copied; a NaN goes back there
+    // every so many steps all state is copied (checkpoints do not hold the copies); a NaN goes back there
+    int rollback;
     gan_real (*metric)(gan_trainer *t, void *user);     // less is better
     int metric_every;                   // steps; 1000
     const char *best_path;              // a checkpoint is saved here whenever the metric has a new least
@@ -23705,7 +23706,7 @@ static void gan__lazy(gan_optimizer_desc *o, int every)
 {
     const double c = every / (every + 1.);
     o->lr *= (gan_real)c;
-    o->beta1 = (gan_real)pow((double)o->beta1, c);
+    o->beta1 = (gan_real)(o->beta1 < 0 ? -pow(-(double)o->beta1, c) : pow((double)o->beta1, c));
     o->beta2 = (gan_real)pow((double)o->beta2, c);
 }
 
@@ -23734,9 +23735,40 @@ static void gan__trainer_defaults(gan_trainer_desc *desc)
     if (lazy[1] > 1) gan__lazy(&desc->g_optimizer, lazy[1]);
 }
 
+// What is asked for and would never happen; NULL when there is no such thing.
+static const char *gan__trainer_idle(const gan_trainer_desc *desc)
+{
+    int i;
+    if ((int)desc->prior < 0 || desc->prior > GAN_PRIOR_UNIFORM)
+        return "prior is unknown; take one of gan_prior";
+    if ((int)desc->game < 0 || desc->game >= GAN_GAME_COUNT) return "game is unknown; take one of gan_game";
+    if (desc->game != GAN_GAME_SIMULTANEOUS && !desc->simultaneous)
+        return "game is for players that move at once; set simultaneous to 1";
+    if (desc->simultaneous && (desc->d_steps > 1 || desc->accumulate > 1 || desc->pool || desc->unroll))
+        return "simultaneous players share one batch; d_steps, accumulate, pool and unroll must be off";
+    for (i = 0; i < (int)GAN_MAX_SCHEDULES; ++i)
+        if (desc->schedule[i].schedule.kind == GAN_SCHEDULE_PLATEAU && !desc->metric)
+            return "a PLATEAU schedule follows metric, which is NULL";
+    if (desc->best_path && !desc->metric) return "best_path is about the least metric, which is NULL";
+    if (desc->ada_target > 0 && !desc->augment.policy) return "ada_target adapts augment, whose policy is 0";
+    return NULL;
+}
+
 static const char *gan__trainer_name(const gan_trainer *t, const char *part)
 {
     return gan__name(t->ctx, "trainer.", t->desc.generator->name, part);
+}
+
+// 1 and an error when the generator has a trainer, whose states bear the same names.
+static int gan__trainer_taken(const gan_trainer *t)
+{
+    const char *name = gan__trainer_name(t, ".steps");
+    if (name && gan__state_find(t->ctx, name))
+        gan__fail(t->ctx, GAN_ERROR_STATE,
+                  "gan_trainer_create: %s has a trainer already; change that one by schedules and "
+                  "gan_optimizer_set, or save, and load into a new context",
+                  t->desc.generator->name);
+    return t->ctx->error;
 }
 
 // What of the trainer belongs into a checkpoint. 1 on error.
@@ -23771,8 +23803,14 @@ static int gan__trainer_states(gan_trainer *t)
 GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc *desc)
 {
     gan_loss_desc loss;
+    const char *idle;
     gan_trainer *t;
     if (!ctx || gan__trainer_refuses(ctx, desc)) return NULL;
+    idle = gan__trainer_idle(desc);
+    if (idle) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_trainer_create: %s", idle);
+        return NULL;
+    }
     memset(&loss, 0, sizeof loss);
     loss.kind = desc->loss;
     loss.pairing = desc->pairing;
@@ -23786,8 +23824,10 @@ GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc
     t->desc = *desc;
     t->loss = loss;
     t->copied = -1;
+    t->ada[0] = desc->augment.p;
     gan__trainer_defaults(&t->desc);
     t->now = t->desc;
+    if (gan__trainer_taken(t)) return NULL;
     t->g = gan_optimizer_create(desc->generator, t->desc.g_optimizer);
     t->d = t->g ? gan_optimizer_create(desc->discriminator, t->desc.d_optimizer) : NULL;
     if (!t->d || gan__trainer_states(t)) return NULL;
@@ -24016,13 +24056,18 @@ static int gan__rank(const gan_real *v, int n, int i)
     return rank;
 }
 
-// The largest share of G's logits (Sinha 2020).
+// The share of G's outputs that D takes for real most of all (Sinha 2020): the largest, the least of errors.
 static gan_tensor *gan__top_k(gan_trainer *t, gan_tensor *f)
 {
     gan_tensor *index;
-    const gan_real *v = gan_data(f);
+    const gan_real *v;
     int i, n, keep, to = 0;
-    if (t->now.top_k <= 0 || t->now.top_k >= 1 || !v || f->ndim != 2 || f->dim[1] != 1) return f;
+    if (t->now.top_k <= 0 || t->now.top_k >= 1 || gan__is_poison(f)) return f;
+    if (f->ndim < 1 || f->ndim > 2 || f->size != (size_t)f->dim[0])
+        return gan__fail(t->ctx, GAN_ERROR_SHAPE,
+                         "trainer: top_k chooses by one output a sample, (N) or (N, 1); D's are %t", f);
+    v = gan_data(gan_loss_critic(t->desc.loss) == GAN_CRITIC_ERROR ? gan_neg(gan_detach(f)) : f);
+    if (!v) return t->ctx->poison;
     n = f->dim[0];
     keep = GAN__MOST(1, (int)((double)t->now.top_k * n + 0.5));
     index = gan__tensor_new(t->ctx, 1, &keep);
@@ -24030,7 +24075,7 @@ static gan_tensor *gan__top_k(gan_trainer *t, gan_tensor *f)
     for (i = 0; i < n; ++i)
         if (to < keep && gan__rank(v, n, i) < keep) index->data[to++] = (gan_real)i;
     while (to < keep) index->data[to++] = 0; // NaNs have no rank: the guard will see them
-    return gan_take(f, index);
+    return f->ndim == 1 ? gan_gather(f, index) : gan_take(f, index);
 }
 
 // Whether G's loss looks at real data: then D judges the last batch once more.
@@ -24337,7 +24382,8 @@ static size_t gan__state_bytes(const gan__state *s)
     return s->count * (s->kind == GAN__STATE_I64 ? sizeof(int64_t) : sizeof(gan_real));
 }
 
-// The random numbers and the place in the data go on, so that what made the NaN is not met again.
+// The random numbers and the place in the data go on, so that what made the NaN is not met again; the best
+// metric stays too, for the checkpoint that it is about stays.
 static int gan__stays(const gan__state *s)
 {
     return !strcmp(s->name, "rng") || !strncmp(s->name, "data.", 5);
@@ -24381,7 +24427,7 @@ static int gan__trainer_back(gan_trainer *t)
     gan__saved *c;
     if (t->ctx->error != GAN_ERROR_NONFINITE || !t->desc.rollback || t->setbacks >= PATIENCE) return 0;
     for (c = t->copies; c; c = c->next)
-        if (!gan__stays(c->state) && !c->state->borrowed)
+        if (!gan__stays(c->state) && !c->state->borrowed && c->state->data != (void *)t->best)
             memcpy(c->state->data, c->data, gan__state_bytes(c->state));
     gan_error_clear(t->ctx);
     t->ctx->weights++;
@@ -24397,7 +24443,6 @@ static void gan__trainer_adapt(gan_trainer *t)
     t->ada[0] = gan_augment_adapt(t->ada[0], t->ada[1] / t->ada[2], t->desc.ada_target,
                                   t->desc.batch * t->desc.pack, EVERY, t->desc.ada_kimg);
     t->ada[1] = t->ada[2] = 0;
-    t->stats.augment_p = t->ada[0];
 }
 
 static void gan__trainer_judge(gan_trainer *t)
@@ -24442,6 +24487,7 @@ GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t)
     t->stats.step = ++t->steps;
     t->played = 1;
     gan__trainer_adapt(t);
+    t->stats.augment_p = t->desc.ada_target > 0 ? t->ada[0] : t->now.augment.p;
     gan__trainer_judge(t);
     t->stats.best = t->best[0];
     t->stats.best_step = (int64_t)t->best[1];

@@ -409,9 +409,8 @@ static gan_real sigma[3] = {1, 2, (gan_real)NAN};
     X(gan_optimizer_set(O(), (gan_hyper)test_int(-1, GAN_HYPER_COUNT), R()))                                 \
     X((void)gan_optimizer_get(O(), (gan_hyper)I())) X(gan_optimizer_lr(O(), R())) X(games())                 \
     X(gan_model_freeze(M(), N(), I())) X(gan_model_mode(M(), (gan_mode)I()))                                 \
-                                                                                                             \
-    X(gan_model_parametrize(M(), N(), (gan_parametrization)test_int(-1, GAN_PARAMETRIZATION_COUNT), R(),     \
-                            R()))                                                                            \
+    X(gan_model_parametrize(M(), N(), (gan_parametrization)test_int(-1, GAN_PARAMETRIZATION_COUNT),          \
+                            R(), R()))                                                                       \
     X((void)gan_model_name(M(), I())) X((void)gan_model_tensor(M(), I())) X((void)gan_model_find(M(), N()))  \
     X((void)gan_dataset_batch(S(), I(), NULL)) X((void)gan_dim(T(), I())) X((void)gan_read(T(), NULL, 3))    \
     X((void)gan_image_write_bytes(ctx, NULL, I(), I(), I(), "nowhere/at/all.ppm"))                           \
@@ -703,6 +702,15 @@ static gan_trainer_desc description(int hostile)
         d.optimize.steps = 1, d.optimize.alpha = ABSURD ? R() : 0, d.optimize.bound = ABSURD ? R() : 0;
     WHOLE(rollback, 2);
     WHOLE(metric_every, 2);
+    if (!hostile) { // what would never happen is refused
+        if (!d.metric) {
+            d.best_path = NULL;
+            memset(d.schedule, 0, sizeof d.schedule);
+        }
+        if (d.game) d.simultaneous = 1;
+        if (d.simultaneous) d.d_steps = d.accumulate = d.pool = d.unroll = 0;
+        if (!d.augment.policy) d.ada_target = 0;
+    }
     return d;
 }
 
@@ -818,11 +826,118 @@ static void sequences(int hostile)
     printf("%d training steps, %d errors\n", trained, troubles);
 }
 
+// ---- checkpoints: whatever the description, a run that was saved and resumed is the run that was not
+
+static gan_tensor *stateful_generator(gan_model *m, gan_tensor *z, gan_tensor *label)
+{
+    gan_tensor *w = gan_truncation(m, "trunc", gan_mapping_network(m, "map", z, 6, 1, 0), (gan_real).7, 0);
+    gan_tensor *h = gan_reference_batch(m, "ref", w, 3);
+    (void)label;
+    h = gan_relu(gan_virtual_batch_norm(m, "vbn", gan_linear(m, "in", h, 16), 3));
+    h = gan_batch_norm(m, "bn", gan_slice(h, 0, 3, gan_dim(h, 0)));
+    h = gan_noise_injection(m, "noise", gan_reshape(gan_linear(m, "mid", h, 16), 4, -1, 1, 4, 4), 1);
+    return gan_conv2d(m, "out", h, 1, 3, 1, 1);
+}
+static gan_real steady_metric(gan_trainer *t, void *user)
+{
+    (void)user;
+    return gan_item(gan_mean_all(gan_square(gan_trainer_sample(t, 3))));
+}
+static gan_tensor *steady_term(const gan_penalty_in *in, void *user)
+{
+    (void)user;
+    return gan_mean_all(gan_square(in->fake_out));
+}
+
+static const gan_real *resumed_data;
+static gan_trainer *resumed_run(gan_context *c, gan_trainer_desc d, int kind)
+{
+    static const gan_parametrization ways[] = {GAN_PARAMETRIZATION_SPECTRAL_NORM,
+                                               GAN_PARAMETRIZATION_WEIGHT_NORM,
+                                               GAN_PARAMETRIZATION_EQUALIZED_LR, GAN_PARAMETRIZATION_NONE};
+    d.generator = gan_model_create(c, "g", stateful_generator, NULL);
+    d.discriminator = gan_model_create(c, "d", small_critic, NULL);
+    gan_model_parametrize(d.generator, "in", ways[(kind + 1) % 4], 0, 0);
+    gan_model_parametrize(d.discriminator, NULL, ways[kind % 4], 0, 0);
+    d.data = gan_dataset_memory(c, resumed_data, NULL, 12, 3, 1, 4, 4);
+    return gan_trainer_create(c, &d);
+}
+
+static int same_files(const char *a, const char *b)
+{
+    const long n = test_file_size(a);
+    FILE *f = fopen(a, "rb"), *g = fopen(b, "rb");
+    long i, same = n > 0 && n == test_file_size(b) && f && g;
+    for (i = 0; i < n && same; ++i) same = fgetc(f) == fgetc(g);
+    if (f) fclose(f);
+    if (g) fclose(g);
+    return (int)same;
+}
+
+static void resuming(void)
+{
+    static gan_real data[12 * 16];
+    const char *const half = test_path("hostile_half.safetensors"),
+                      *const one = test_path("hostile_one.safetensors"),
+                      *const two = test_path("hostile_two.safetensors");
+    enum { SEEDS = 120, STEPS = 7 };
+    int seed, i, complete = 0;
+    resumed_data = data;
+    for (seed = 1; seed <= SEEDS; ++seed)
+        TESTF ("whatever is on, a run saved and resumed is the run that was not: seed %d", seed) {
+            counter ca, cb;
+            gan_trainer_desc d;
+            gan_trainer *a, *b;
+            gan_context *x, *y;
+            int at, early;
+            test.random += (uint64_t)seed * 7654321;
+            for (i = 0; i < 12 * 16; ++i) data[i] = (gan_real)test_uniform(-1, 1);
+            d = description(0);
+            d.progress = NULL, d.latents = NULL, d.best_path = NULL;
+            if (d.metric) d.metric = steady_metric;
+            if (d.d_term) d.d_term = steady_term;
+            if (d.g_term) d.g_term = steady_term;
+            if (d.d_steps < 0) d.d_steps = 2; // and other numbers in their ranges
+            if (d.accumulate < 0) d.accumulate = 2;
+            if (d.unroll < 0) d.unroll = 1;
+            if (gan_loss_critic(d.loss) == GAN_CRITIC_FEATURES) d.pairing = GAN_PLAIN;
+            at = test_int(1, STEPS - 1);
+            early = test_int(0, 2);
+            x = create(&ca, (uint64_t)seed);
+            a = resumed_run(x, d, seed);
+            (void)gan_trainer_run(a, at);
+            if (test_int(0, 1)) (void)gan_trainer_sample(a, 3);
+            (void)gan_save(x, half);
+            (void)gan_trainer_run(a, STEPS - at);
+            (void)gan_save(x, one);
+            CHECK(gan_error(x) || a, "no trainer");
+            if (getenv("HOSTILE_TRACE") && gan_error(x))
+                fprintf(stderr, "resuming: %s\n", gan_error_message(x));
+            if (!gan_error(x) && !a->stats.rollbacks) { // where a NaN goes back to is not in checkpoints
+                y = create(&cb, (uint64_t)seed + 99);
+                if (early) (void)gan_load(y, half);
+                b = resumed_run(y, d, seed);
+                if (early == 2) (void)gan_trainer_sample(b, 3);
+                if (!early) (void)gan_load(y, half);
+                (void)gan_trainer_run(b, STEPS - at);
+                (void)gan_save(y, two);
+                CHECK(!gan_error(y), "resumed at %d, %d: %s", at, early, gan_error_message(y));
+                CHECK(same_files(one, two), "resumed at %d, %d: another run: loss %s, pairing %d", at, early,
+                      gan_loss_name(d.loss), (int)d.pairing);
+                ++complete;
+                destroy(y, &cb);
+            }
+            destroy(x, &ca);
+        }
+    printf("%d runs resumed\n", complete);
+}
+
 int main(void)
 {
     every_call();
     ended();
     sequences(0);
     sequences(1);
+    resuming();
     return test_done();
 }

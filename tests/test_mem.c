@@ -504,6 +504,101 @@ static int story(const gan_desc *d, int steps)
     return code;
 }
 
+static gan_real story_metric(gan_trainer *t, void *user)
+{
+    (void)user;
+    return gan_item(gan_mean_all(gan_trainer_sample(t, 2)));
+}
+
+// A trainer with everything on that takes memory: pool, ADA, lookahead, extragradient, roll-back, metric,
+// plateau, lazy path length, LeCam, historical average, an averaged generator, LOGAN, unrolling,
+// accumulation.
+static int rich_story(const gan_desc *d, int steps)
+{
+    gan_context *ctx = gan_create(d);
+    gan_trainer_desc t;
+    gan_trainer *trainer;
+    gan_real data[6 * 36] = {0};
+    int code, i;
+    if (!ctx) return GAN_ERROR_MEMORY;
+    memset(&t, 0, sizeof t);
+    t.generator = gan_model_create(ctx, "g", generator, NULL);
+    t.discriminator = gan_model_create(ctx, "d", discriminator, NULL);
+    t.data = gan_dataset_memory(ctx, data, NULL, 6, 3, 1, 6, 6);
+    t.batch = 3, t.latent = 5;
+    t.g_optimizer = t.d_optimizer = gan_amsgrad((gan_real)1e-4, (gan_real).5, (gan_real).9);
+    t.penalty[0].kind = GAN_PENALTY_LECAM;
+    t.penalty[1].kind = GAN_PENALTY_PATH_LENGTH;
+    t.penalty[1].every = 2, t.penalty[1].parameter = 1;
+    t.penalty[2].kind = GAN_PENALTY_HISTORICAL_AVERAGE;
+    t.penalty[3].kind = GAN_PENALTY_FISHER;
+    t.pool = 4;
+    t.augment.policy = GAN_AUGMENT_ADA;
+    t.augment.p = (gan_real).5;
+    t.ada_target = (gan_real).6;
+    t.lookahead = t.extragradient = t.rollback = t.metric_every = t.unroll = 1;
+    t.accumulate = 2;
+    t.optimize.steps = 1;
+    t.metric = story_metric;
+    t.schedule[0].schedule = gan_schedule_plateau((gan_real).5, 1);
+    t.best_path = test_path("mem_best.safetensors");
+    t.ema = (gan_real).9;
+    trainer = gan_trainer_create(ctx, &t);
+    (void)gan_trainer_run(trainer, steps);
+    code = gan_error(ctx);
+    gan_error_clear(ctx); // and on, with what there is
+    (void)gan_trainer_run(trainer, 1);
+    if (!code) code = gan_error(ctx);
+    for (i = 0; i < gan_model_count(t.discriminator); ++i) {
+        gan_tensor *p = gan_model_tensor(t.discriminator, i);
+        for (size_t k = 0; gan_data(p) && k < gan_numel(p); ++k)
+            if (!isfinite((double)gan_data(p)[k])) code = GAN_ERROR_NONFINITE;
+    }
+    gan_destroy(ctx);
+    return code;
+}
+
+// Memory that ends after each number of bytes in turn: chunks hide single tensors from a counting allocator.
+static void rich_failures(void)
+{
+    int mode;
+    for (mode = 0; mode < 2; ++mode)
+        TESTF ("each allocation of a trainer with everything on fails in turn, %s: an error, no crash",
+               mode ? "and all after it" : "once") {
+            counter c;
+            gan_desc d = counting(&c);
+            int n, total, code = rich_story(&d, 2);
+            CHECK(code == 0, "without failures: code %d", code);
+            for (n = 1, total = c.calls; n <= total; ++n) {
+                d = counting(&c);
+                c.fail_at = n;
+                c.for_ever = mode;
+                code = rich_story(&d, 2);
+                CHECK(code == 0 || code == GAN_ERROR_MEMORY, "allocation %d of %d: code %d", n, total, code);
+                CHECK(c.live == 0 && c.wrong == 0, "allocation %d of %d: %d blocks left, %d wrong", n, total,
+                      c.live, c.wrong);
+            }
+        }
+    TEST ("memory that ends at each point of a trainer with everything on: an error, weights finite") {
+        const size_t size = 1 << 20;
+        char *block = (char *)malloc(size);
+        size_t bytes;
+        int complete = 0, failed = 0, code = GAN_ERROR_MEMORY;
+        for (bytes = 40000; block && bytes < size; bytes += code ? 1408 : 99968) {
+            gan_desc d;
+            memset(&d, 0, sizeof d);
+            d.memory = block;
+            d.memory_size = bytes;
+            code = rich_story(&d, 1);
+            CHECK(code == 0 || code == GAN_ERROR_MEMORY, "%lu bytes: code %d", (unsigned long)bytes, code);
+            complete += code == 0;
+            failed += code != 0;
+        }
+        free(block);
+        CHECK(complete > 0 && failed > 0, "%d complete, %d failed", complete, failed);
+    }
+}
+
 static void failures(void)
 {
     int mode;
@@ -572,5 +667,6 @@ int main(void)
     scopes();
     keeping();
     failures();
+    rich_failures();
     return test_done();
 }

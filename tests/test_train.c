@@ -1181,6 +1181,142 @@ static void safety(void)
     }
 }
 
+// ---- what a user gets wrong
+
+#define IDLE(X)                                                                                              \
+    X("game", "simultaneous", d.game = GAN_GAME_CONSENSUS)                                                   \
+    X("game", "unknown", (d.game = (gan_game)9, d.simultaneous = 1))                                         \
+    X("prior", "unknown", d.prior = (gan_prior)9)                                                            \
+    X("d_steps of simultaneous play", "share one batch", (d.simultaneous = 1, d.d_steps = 5))                \
+    X("accumulation in simultaneous play", "share one batch", (d.simultaneous = 1, d.accumulate = 2))        \
+    X("a pool in simultaneous play", "share one batch", (d.simultaneous = 1, d.pool = 5))                    \
+    X("unrolling in simultaneous play", "share one batch", (d.simultaneous = 1, d.unroll = 1))               \
+    X("a plateau without a metric", "metric", d.schedule[0].schedule = gan_schedule_plateau(0, 1))           \
+    X("a best path without a metric", "metric", d.best_path = "out/test/never")                              \
+    X("ADA without a policy", "policy", d.ada_target = (gan_real).6)
+
+static gan_real seen_errors[64];
+static size_t seen_count;
+static int flat_errors;
+static gan_tensor *error_critic(gan_model *d, gan_tensor *x, gan_tensor *label) // |x|^2, low is real
+{
+    gan_tensor *y = gan_sum(gan_square(x), GAN_AXIS(1), flat_errors ? 0 : GAN_KEEPDIM);
+    (void)label;
+    y = gan_add(y, gan_mul_scalar(gan_reshape(gan_param(d, "b", gan_init_zeros(), 1, 1), 0), 0));
+    seen_count = gan_numel(y);
+    (void)gan_read(y, seen_errors, seen_count);
+    return y;
+}
+static gan_tensor *two_outputs(gan_model *d, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    return gan_linear(d, "fc", x, 2);
+}
+static int by_size(const void *a, const void *b)
+{
+    const gan_real x = *(const gan_real *)a, y = *(const gan_real *)b;
+    return (x > y) - (x < y);
+}
+static gan_real falls_then_rises(gan_trainer *t, void *user)
+{
+    (void)user;
+    return (gan_real)(gan_trainer_steps(t) == 2 ? .1 : .5);
+}
+
+static void mistakes(void)
+{
+#define X(what, word, set)                                                                                   \
+    TESTF ("what would never happen is refused: %s", what) {                                                 \
+        rig r = make(1, mlp_generator, mlp_critic, 3);                                                       \
+        gan_trainer_desc d = r.desc;                                                                         \
+        set;                                                                                                 \
+        CHECK(!gan_trainer_create(r.ctx, &d) && gan_error(r.ctx) == GAN_ERROR_ARGUMENT, "code %d",           \
+              gan_error(r.ctx));                                                                             \
+        CHECK_TEXT(gan_error_message(r.ctx), word);                                                          \
+        gan_error_clear(r.ctx);                                                                              \
+        go(&r);                                                                                              \
+        (void)gan_trainer_run(r.t, 2);                                                                       \
+        fine(&r);                                                                                            \
+        gan_destroy(r.ctx);                                                                                  \
+    }
+    IDLE(X)
+#undef X
+    TEST ("a generator's second trainer is refused by its name, and the first goes on") {
+        rig r = make(1, mlp_generator, mlp_critic, 3);
+        go(&r);
+        (void)gan_trainer_run(r.t, 2);
+        CHECK(!gan_trainer_create(r.ctx, &r.desc) && gan_error(r.ctx) == GAN_ERROR_STATE, "code %d",
+              gan_error(r.ctx));
+        CHECK_TEXT(gan_error_message(r.ctx), "g has a trainer already");
+        gan_error_clear(r.ctx);
+        (void)gan_trainer_run(r.t, 2);
+        CHECK(gan_trainer_steps(r.t) == 4, "%d steps", (int)gan_trainer_steps(r.t));
+        fine(&r);
+        gan_destroy(r.ctx);
+    }
+    TEST ("a lazy penalty takes a negative beta1 to its power with its sign") {
+        rig r = make(1, mlp_generator, mlp_critic, 3);
+        r.desc.d_optimizer = gan_adam((gan_real)1e-3, (gan_real)-.5, (gan_real).9);
+        r.desc.penalty[0].kind = GAN_PENALTY_R1, r.desc.penalty[0].every = 4;
+        go(&r);
+        CHECK_NEAR(gan_optimizer_get(gan_trainer_d_optimizer(r.t), GAN_HYPER_BETA1), -pow(.5, .8), 1e-6,
+                   "beta1");
+        gan_destroy(r.ctx);
+    }
+    TEST ("ADA begins at the description's probability") {
+        rig r = make(1, mlp_generator, mlp_critic, 3);
+        r.desc.augment.policy = GAN_AUGMENT_NOISE, r.desc.augment.p = (gan_real).25;
+        r.desc.ada_target = (gan_real).6;
+        go(&r);
+        CHECK_NEAR(gan_trainer_step(r.t).augment_p, .25, 1e-6, "p of the first step");
+        fine(&r);
+        gan_destroy(r.ctx);
+    }
+    for (flat_errors = 0; flat_errors < 2; ++flat_errors)
+        TESTF ("top-k of a critic of errors, %s, takes the least: they are its favourites",
+               flat_errors ? "(N)" : "(N, 1)") {
+            rig r = make(1, shift_generator, error_critic, 2);
+            gan_trainer_stats s;
+            double mean = 0;
+            int i;
+            r.desc.loss = GAN_LOSS_EBGAN, r.desc.top_k = (gan_real).25;
+            go(&r);
+            s = gan_trainer_step(r.t);
+            qsort(seen_errors, seen_count, sizeof *seen_errors, by_size);
+            for (i = 0; i < 4; ++i) mean += (double)seen_errors[i] / 4;
+            CHECK(seen_count == 16, "%d outputs", (int)seen_count);
+            CHECK_NEAR(s.g_loss, mean, TOL, "G's loss is the mean of the 4 least of 16");
+            fine(&r);
+            gan_destroy(r.ctx);
+        }
+    TEST ("top-k of several outputs a sample is refused with their shape") {
+        rig r = make(1, shift_generator, two_outputs, 2);
+        r.desc.top_k = (gan_real).25;
+        go(&r);
+        (void)gan_trainer_step(r.t);
+        CHECK(gan_error(r.ctx) == GAN_ERROR_SHAPE, "code %d", gan_error(r.ctx));
+        CHECK_TEXT(gan_error_message(r.ctx), "top_k");
+        CHECK_TEXT(gan_error_message(r.ctx), "(16, 2)");
+        gan_destroy(r.ctx);
+    }
+    TEST ("the least metric outlives a roll-back: its checkpoint is not written over by a worse one") {
+        rig r = make(1, mlp_generator, mlp_critic, 3);
+        gan_trainer_stats s;
+        r.desc.metric = falls_then_rises, r.desc.metric_every = 1, r.desc.rollback = 1000;
+        go(&r);
+        (void)gan_trainer_run(r.t, 2); // copied at 1
+        gan_data(gan_model_find(r.d, "in.weight"))[0] = (gan_real)NAN;
+        s = gan_trainer_step(r.t);
+        CHECK(s.rollbacks == 1 && gan_trainer_steps(r.t) == 1, "%d roll-backs, step %d", s.rollbacks,
+              (int)gan_trainer_steps(r.t));
+        r.t->steps = 5; // the metric is .5 there
+        s = gan_trainer_step(r.t);
+        CHECK_NEAR(s.best, .1, 1e-6, "the best");
+        fine(&r);
+        gan_destroy(r.ctx);
+    }
+}
+
 int main(void)
 {
     algorithm_one();
@@ -1193,6 +1329,7 @@ int main(void)
     schedules();
     averages();
     safety();
+    mistakes();
     combinations();
     return test_done();
 }
