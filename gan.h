@@ -18974,9 +18974,10 @@ static int gan__sign_discriminator_won(const gan_health *h)
            (double)h->v.g_log[0] < (double)h->v.g_most + log((double)h->desc.vanished);
 }
 
-// What grows because G runs away from a D that stands still is told by the row above.
+// What grows because G runs away from a D that stands still is told by GENERATOR_WON, within reason.
 static int gan__sign_divergence(const gan_health *h)
 {
+    if (h->range > 0 && h->v.lead[0] < -1000) return 1;
     if (gan__sign_generator_won(h)) return 0;
     if (h->range > 0) return (double)h->v.lead[0] < -8;
     return (double)h->v.d_log[0] > (double)h->v.d_least + log((double)h->desc.growth);
