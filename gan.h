@@ -48,7 +48,7 @@
 //     The facade            >>configuration  >>context  >>tensors  >>operations  >>gradients  >>layers
 //                           >>blocks  >>losses  >>objectives  >>penalties  >>augmentation  >>optimizers
 //                           >>schedules  >>games  >>datasets  >>images  >>plots  >>logs  >>reports
-//                           >>checkpoints  >>metrics  >>latents  >>trainer  >>diagnoses
+//                           >>checkpoints  >>metrics  >>latents  >>trainer  >>diagnosis
 //     0  ground             >>base  >>mem  >>err  >>rng  >>par  >>cpu
 //     1  once per ISA       >>vec  >>kern
 //     2  the choice         >>isa
@@ -1965,7 +1965,7 @@ GAN_API gan_optimizer *gan_trainer_g_optimizer(gan_trainer *t);        // for sc
 GAN_API gan_optimizer *gan_trainer_d_optimizer(gan_trainer *t);
 GAN_API int64_t gan_trainer_steps(const gan_trainer *t);    // done so far, those before a checkpoint included
 
-// >>diagnoses: is it converging, has it collapsed, when to stop; a run is looked at and never changed
+// >>diagnosis: is it converging, has it collapsed, when to stop; a run is looked at and never changed
 //
 // gan_health_watch after every step costs about a microsecond and wants no samples; gan_health_look now and
 // then compares a batch of samples with one of the data. All numbers are free of scale: against what the loss
@@ -2051,7 +2051,7 @@ typedef struct gan_health_desc {        // zero means the default
                                         // this; 30. One with a least, where the lead is below -8
     gan_real diversity;                 // collapsed below this, or
     gan_real duplicates;                // from this share on within a tenth of the data's usual nearest
-                                        // distance, or
+                                        // distance, or, where the data have modes,
     gan_real modes;                     // below this share of the modes; .5, .9, .8
     gan_real copies;                    // memorising from this share on; .5
     gan_tensor *centres;                // (K, ...) the data's modes, kept by you; NULL: where the data fall
@@ -2082,8 +2082,7 @@ GAN_API gan_health *gan_health_create_loop(gan_context *ctx, const char *name, c
                                            int outputs, const gan_health_desc *desc);
 // After each step, for example in gan_trainer_desc.progress; the trainer's metric is judged with it.
 GAN_API void gan_health_watch(gan_health *h, const gan_trainer_stats *stats);
-// samples (N, ...) of G, real (M, ...) of the data, in batches from about 100 on; the first 256 count. O(N
-// M).
+// samples (N, ...) of G, real (M, ...) of the data, in batches from about 100 on; the first 256 count.
 GAN_API void gan_health_look(gan_health *h, gan_tensor *samples, gan_tensor *real);
 GAN_API void gan_health_judge(gan_health *h, gan_real metric);  // a metric of your own; less is better
 GAN_API gan_diagnosis gan_health_diagnose(const gan_health *h);
@@ -24916,7 +24915,7 @@ static double gan__lagged(const double *y, int lag)
 // later still. 0: none.
 static int gan__rhythm(const double *y, double power)
 {
-    enum { SHORTEST = 6, LONGEST = 20 };
+    enum { SHORTEST = 8, LONGEST = 20 };
     int lag, best = 0;
     double most = .5;
     for (lag = SHORTEST; lag <= LONGEST; ++lag) {
@@ -24931,7 +24930,7 @@ static int gan__rhythm(const double *y, double power)
 
 static void gan__health_window(gan_health *h, int channel, int level)
 {
-    enum { MOST_HITS = 7 };
+    const int64_t most = 7;
     double y[GAN__BINS], late = 0;
     const double power = gan__detrend(h->v.bin[channel][level], h->c.pushed[level], y);
     const double scale = channel == GAN__LEAD ? gan__lead_scale(h) : 1;
@@ -24948,7 +24947,7 @@ static void gan__health_window(gan_health *h, int channel, int level)
     }
     if (!*hit) *first = (gan_real)power;
     h->v.period[channel][level] = (gan_real)((double)period * pow(2, level));
-    *hit = GAN__LEAST(*hit + 1, (int)MOST_HITS);
+    *hit = GAN__LEAST(*hit + 1, most);
 }
 
 // One step's values go into the bins of level 0, every two bins' mean into one of the next level.
@@ -25010,13 +25009,13 @@ static int gan__sign_oscillation(const gan_health *h)
     return gan__health_beat(h, &channel, &level) >= 4;
 }
 
-// Undecided while samples still spread.
+// Undecided while samples still spread. Where the data have modes these are counted, and duplicates are not:
+// a G that finds all the modes may well be too narrow in each.
 static int gan__sign_collapse(const gan_health *h)
 {
     const gan__vitals *v = &h->v;
-    if (!(v->diversity < h->desc.diversity || v->duplicates >= h->desc.duplicates ||
-          (h->c.modes && v->modes < h->desc.modes)))
-        return 0;
+    const int few = h->c.modes ? v->modes < h->desc.modes : v->duplicates >= h->desc.duplicates;
+    if (!few && !(v->diversity < h->desc.diversity)) return 0;
     return (double)v->diversity > 1.1 * (double)v->spread || v->modes > v->covered ? -1 : 1;
 }
 
@@ -25035,9 +25034,10 @@ static int gan__sign_discriminator_won(const gan_health *h)
            (double)h->v.g_log[0] < (double)h->v.g_most + log((double)h->desc.vanished);
 }
 
-// What grows because G runs away from a D that stands still is told by the row above.
+// What grows because G runs away from a D that stands still is told by GENERATOR_WON, within reason.
 static int gan__sign_divergence(const gan_health *h)
 {
+    if (h->range > 0 && h->v.lead[0] < -1000) return 1;
     if (gan__sign_generator_won(h)) return 0;
     if (h->range > 0) return (double)h->v.lead[0] < -8;
     return (double)h->v.d_log[0] > (double)h->v.d_least + log((double)h->desc.growth);
@@ -25152,7 +25152,7 @@ GAN_API void gan_health_judge(gan_health *h, gan_real metric)
 
 GAN_API void gan_health_watch(gan_health *h, const gan_trainer_stats *s)
 {
-    enum { LIMIT = 1000000000 }; // a lead's square stays finite
+    const double limit = 1e9; // so that a lead's square stays finite
     double x[GAN__CHANNELS], lead;
     if (!h || !s) return;
     if (gan__health_overflow(h, s)) {
@@ -25168,7 +25168,7 @@ GAN_API void gan_health_watch(gan_health *h, const gan_trainer_stats *s)
     x[0] = (double)s->d_real;
     x[1] = (double)s->d_fake;
     lead = h->leads ? (h->tie - (double)s->d_loss) / (h->range > 0 ? h->range : 1) : 0;
-    x[GAN__LEAD] = GAN__MOST(-(double)LIMIT, GAN__LEAST(lead, (double)LIMIT));
+    x[GAN__LEAD] = GAN__MOST(-limit, GAN__LEAST(lead, limit));
     gan__health_measure(h, s, x[GAN__LEAD]);
     gan__health_push(h, x);
     gan__health_notes(h, GAN__CLOCK_HOLDS);
