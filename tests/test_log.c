@@ -483,6 +483,7 @@ static void test_errors(void)
             else good += gan_error(tight) == GAN_OK;
             CHECK(gan_error(tight) == GAN_OK || gan_error(tight) == GAN_ERROR_MEMORY, "%s",
                   gan_error_message(tight));
+            if (log) remove(log->events);
             gan_destroy(tight);
         }
         CHECK(good > 5 && bad > 5, "%d went well, %d ran out", good, bad);
