@@ -1436,8 +1436,8 @@ typedef struct gan_path_desc {          // zero, or NULL: the default
 GAN_API gan_estimate gan_perceptual_path_length(gan_model *g, gan_model *features, gan_tensor *z0,
                                                 gan_tensor *z1, gan_tensor *label, const gan_path_desc *desc);
 // Trains F - hidden - 1 (0: 64; below 0: F - 1, logistic regression) on half of as many of both, for `steps`
-// (0: 500) of Adam on batches of 128, its rate .01 falling to 0, and tests it on the other half. At least 4 of
-// each.
+// (0: 500) of Adam on batches of 128, its rate .01 falling to 0, and tests it on the other half. At least
+// 4 of each.
 GAN_API gan_two_sample gan_classifier_test(gan_tensor *real, gan_tensor *fake, int hidden, int steps);
 typedef struct gan_confusion_report {
     int64_t real_as_real, real_as_fake, fake_as_real, fake_as_fake;     // a logit above 0 says "real"
@@ -16174,9 +16174,10 @@ GAN_API int gan_load(gan_context *ctx, const char *path)
 
 // >>density: samples made ready to be measured; histograms; may use floors 0 to 7; tests/test_density.c
 //
-// A measure leaves no trace: it works in a scope of its own, so that all its memory goes at once, draws from a
-// stream of its own, and records nothing. Inner products of samples are made in gan_real by gan__gemm, a tile at
-// a time; what is decided, summed or solved is in double, in an order that no number of threads changes.
+// A measure leaves no trace: it works in a scope of its own, so that all its memory goes at once, draws
+// from a stream of its own, and records nothing. Inner products of samples are made in gan_real by
+// gan__gemm, a tile at a time; what is decided, summed or solved is in double, in an order that no number
+// of threads changes.
 
 static double gan__nan(void) { return (double)NAN; }
 
@@ -16189,7 +16190,8 @@ static void *gan__work(gan_context *ctx, int64_t n, int64_t m, size_t each)
     return gan__scratch(ctx, bytes);
 }
 
-// What every measure asks of its inputs: values that are there, and finite with finite squares. NULL otherwise.
+// What every measure asks of its inputs: values that are there, and finite with finite squares. NULL
+// otherwise.
 static gan_context *gan__measurable(const char *who, int count, gan_tensor *const *x)
 {
     gan_tensor *bad;
@@ -16550,8 +16552,8 @@ typedef uint64_t gan__key;
 typedef uint32_t gan__key;
 #endif
 
-// Sorts v (fewer than 2^32 numbers), by a radix sort of 11 bits at a time over the order of the bits; room for
-// 2 n keys.
+// Sorts v (fewer than 2^32 numbers), by a radix sort of 11 bits at a time over the order of the bits;
+// room for 2 n keys.
 static void gan__sort(int64_t n, gan_real *v, gan__key *room)
 {
     enum { BITS = 11, BINS = 1 << BITS, TOP = 8 * sizeof(gan__key) - 1, PASSES = TOP / BITS + 1 };
@@ -16736,8 +16738,8 @@ typedef struct gan__level {
 
 static int gan__mirror(int i, int n) { return i < 0 ? -i : i >= n ? 2 * n - 2 - i : i; }
 
-// At (y, x) of a plane the mean under 1 4 6 4 1 in both directions; the plane goes on as its mirror image. every
-// 2: x holds the even pixels alone, the others are zeros.
+// At (y, x) of a plane the mean under 1 4 6 4 1 in both directions; the plane goes on as its mirror
+// image. every 2: x holds the even pixels alone, the others are zeros.
 static double gan__binomial(const gan_real *x, int h, int w, int every, int row, int column)
 {
     static const double weight[5] = {1. / 16, 4. / 16, 6. / 16, 4. / 16, 1. / 16};
@@ -16784,7 +16786,7 @@ static void gan__patch_task(void *arg, int64_t i)
             }
 }
 
-// Mean and deviation of a channel over all patches; `block` tells which channel's sums are wanted.
+// Mean and deviation of channel c over all patches.
 static void gan__patch_moments(void *arg, int64_t c)
 {
     const gan__level *l = (const gan__level *)arg;
@@ -16978,9 +16980,9 @@ static double *gan__costs_make(gan_context *ctx, const gan_tensor *x, const gan_
     return c.cost;
 }
 
-// The assignment problem by shortest augmenting paths (Jonker and Volgenant 1987; Crouse 2016): rows are added
-// one at a time along a path of least reduced cost cost[i][j] - u[i] - v[j], which stays 0 on pairs and never
-// becomes negative.
+// The assignment problem by shortest augmenting paths (Jonker and Volgenant 1987; Crouse 2016): rows are
+// added one at a time along a path of least reduced cost cost[i][j] - u[i] - v[j], which stays 0 on pairs
+// and never becomes negative.
 typedef struct gan__assign {
     int64_t n, m;
     const double *cost;
@@ -17120,7 +17122,7 @@ GAN_API double gan_wasserstein_exact(gan_tensor *x, gan_tensor *y, gan_real powe
     return sum;
 }
 
-// to[i] = log n_j - log sum_j exp(from[j] - cost[i si + j sj] / epsilon), 64 i's a task
+// to[i] = log n_j - log sum_j exp(from[j] - cost[i si + j sj] / epsilon)
 typedef struct gan__soften {
     int64_t n, m, si, sj;
     const double *cost, *from;
@@ -17147,9 +17149,9 @@ static void gan__soften_run(gan_context *ctx, gan__soften *s)
     gan__par(ctx, (s->n + GAN__SOFTEN_ROWS - 1) / GAN__SOFTEN_ROWS, s->n * s->m * 16, gan__soften_task, s);
 }
 
-// The entropic transport cost of gan_sinkhorn (gan__transport has its letters), until converged. Within one set
-// (cost symmetric, `same`) both potentials are one, and the mean of old and new converges far sooner (Feydy
-// 2019, section 3.1). The dual's value is as good as the square of the margins' error.
+// The entropic transport cost of gan_sinkhorn (gan__transport has its letters), until converged. Within
+// one set (cost symmetric, `same`) both potentials are one, and the mean of old and new converges far
+// sooner (Feydy 2019, section 3.1). The dual's value is as good as the square of the margins' error.
 static int gan__sinkhorn_cost(gan_context *ctx, int64_t n, int64_t m, const double *cost, int same,
                               double epsilon, int iterations, double *out)
 {
@@ -17275,7 +17277,8 @@ static void gan__rank_two_row(const gan__matrix_job *j, int64_t i)
 }
 
 // The symmetric a (n, n), overwritten, as a tridiagonal matrix with its eigenvalues, by Householder's
-// reflections I - scale v v': d its diagonal, e[i] between i and i + 1. v and w are n numbers of working memory.
+// reflections I - scale v v': d its diagonal, e[i] between i and i + 1. v and w are n numbers of working
+// memory.
 static void gan__tridiagonal(gan_context *ctx, int64_t n, double *a, double *d, double *e, double *v,
                              double *w)
 {
@@ -17417,9 +17420,9 @@ static int gan__moments(gan_context *ctx, const gan_tensor *x, double **mean, do
 
 // ---- the Frechet distance
 
-// C = G G' for a covariance, by pivoted Cholesky: g (rank, f) holds G', C's diagonal is overwritten by what is
-// left of it. Stops where that is rounding. A column at a time: its part i is (C[p][i] - sum g[t][p] g[t][i]) /
-// root of the pivot.
+// C = G G' for a covariance, by pivoted Cholesky: g (rank, f) holds G'; `left` is what is not
+// explained yet of C's diagonal. Stops where that is rounding. A column at a time: its part i is (C[p][i] - sum
+// g[t][p] g[t][i]) / root of the pivot.
 static void gan__factor_row(const gan__matrix_job *j, int64_t task)
 {
     const int64_t f = j->f, p = j->first, from = task * f / j->n, to = (task + 1) * f / j->n;
@@ -17701,7 +17704,8 @@ GAN_API gan_estimate gan_kernel_distance(gan_tensor *real, gan_tensor *fake, int
     return e;
 }
 
-// The median distance of pairs among the first 500 of both sets; 1 where that is 0, 0 when there is no memory.
+// The median distance of pairs among the first 500 of both sets; 1 where that is 0, 0 when there is no
+// memory.
 static double gan__median_distance(gan_context *ctx, const gan__set *s)
 {
     enum { MOST = 500 };
@@ -17747,9 +17751,10 @@ GAN_API double gan_mmd_unbiased(gan_tensor *x, gan_tensor *y, gan_real sigma)
 
 // >>neighbor: measures by nearest samples; may use floors 0 to 7, density, moment; tests/test_neighbor.c
 //
-// Distances are screened and decided. |a - b|^2 = |a|^2 + |b|^2 - 2 <a, b> of products in gan_real is wrong by
-// at most (3 F + 16) u (|a|^2 + |b|^2), u the unit of rounding: where that settles a comparison it is done; else
-// the distance is made anew from the samples in double. So every answer is that of double throughout.
+// Distances are screened and decided. |a - b|^2 = |a|^2 + |b|^2 - 2 <a, b> of products in gan_real is
+// wrong by at most (3 F + 16) u (|a|^2 + |b|^2), u the unit of rounding: where that settles a comparison
+// it is done; else the distance is made anew from the samples in double. So every answer is that of
+// double throughout.
 
 static double gan__screen_slack(int64_t f)
 {
@@ -18353,7 +18358,7 @@ GAN_API gan_bins gan_bin_difference(gan_tensor *real, gan_tensor *fake, int bins
     return r;
 }
 
-// >>metric: scores of modes, classes, pictures, paths, critics; may use floors 0 to 7, moment; tests/test_metric.c
+// >>metric: scores of modes, classes, pictures, paths, critics; uses layer, moment; tests/test_metric.c
 
 GAN_API const char *gan_metric_name(gan_metric metric)
 {

@@ -2,10 +2,10 @@
 //
 //     build/bench_metric [--threads T] [--isa scalar|sse2|avx2|avx512|neon] [NAME ...]
 //
-// A line is measure, seconds, value, on how many of what. The pictures are strokes of a soft pen, those called
-// fake a little thicker; features are 64 numbers of a fixed random layer. What needs a matrix of all pairs in
-// memory (assignment, wasserstein_exact, sinkhorn_divergence) takes the first 1,000. The aim: below 60 s in all
-// on two cores. NAMEs are those of gan_metric_name.
+// A line is measure, seconds, value, on how many of what. The pictures are strokes of a soft pen, those
+// called fake a little thicker; features are 64 numbers of a fixed random layer. What needs a matrix of all
+// pairs in memory (assignment, wasserstein_exact, sinkhorn_divergence) takes the first 1,000. The aim:
+// below 60 s in all on two cores. NAMEs are those of gan_metric_name.
 #include "bench.h"
 
 enum { N = 10000, FEW = 1000, SIDE = 28, PIXELS = SIDE * SIDE, FEATURES = 64, CLASSES = 10, LATENT = 64 };

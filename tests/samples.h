@@ -46,7 +46,7 @@ static inline gan_tensor *normals(gan_context *ctx, int n, int f, double mean, d
 static inline gan_tensor *copy_of(gan_tensor *x)
 {
     gan_tensor *t;
-    int dim[GAN_MAX_DIMS], i;
+    int dim[GAN_MAX_DIMS] = {0}, i;
     for (i = 0; i < gan_ndim(x); ++i) dim[i] = gan_dim(x, i);
     t = gan_tensor_create(gan_context_of(x), gan_ndim(x), dim);
     if (gan_data(t)) memcpy(gan_data(t), gan_data(x), gan_numel(x) * sizeof(gan_real));
@@ -109,7 +109,8 @@ static inline void trace_end(gan_context *ctx, const trace *t, int made)
 
 static inline double not_a_number(void) { return (double)NAN; }
 
-// PROBE(name, x', y', tensors made, out[...] = ...): the inputs are made ready, then the call leaves no trace.
+// PROBE(name, x', y', tensors made, out[...] = ...): the inputs are made ready, then the call leaves no
+// trace.
 #define PROBE(name, ready_x, ready_y, made, ...)                                                             \
     static int probe_##name(gan_context *ctx, gan_tensor *x, gan_tensor *y, double *out)                     \
     {                                                                                                        \

@@ -12,8 +12,8 @@ static double total(gan_tensor *h)
     return s;
 }
 
-// GAN Lab's fault: splice, which takes the values out, stands where slice, which copies them, is meant, so that
-// of every so many only some are left to be counted.
+// GAN Lab's fault: splice, which takes the values out, stands where slice, which copies them, is meant, so
+// that of every so many only some are left to be counted.
 static void spliced_histogram(const double *v, int n, int bins, double *count)
 {
     int left = n, i, batch = 3;

@@ -1,4 +1,5 @@
-// Scores of modes, classes, pictures, paths and critics: by hand, against loops, on models with a closed form.
+// Scores of modes, classes, pictures, paths and critics: by hand, against loops, on models with a closed
+// form.
 #include "samples.h"
 
 // ---- modes
@@ -34,7 +35,8 @@ static void test_mode_report(void)
 {
     TEST ("points placed by hand: modes, quality, reverse KL") {
         gan_context *ctx = gan_create(NULL);
-        // four at mode 0, two at mode 2 of which one is 2.9 sigma off, one nearest to mode 3 and 3.1 sigma off
+        // four at mode 0, two at mode 2 of which one is 2.9 sigma off, one nearest to mode 3 and 3.1 sigma
+        // off
         static const double v[] = {1, 0, 1, 0, 1.01, 0, 1, .01, 0, 1, 0, 1.029, -.7071068 + .031, .7071068};
         const gan_modes r = gan_mode_report(of(ctx, v, 7, 2), ring(ctx), (gan_real).01);
         const double q[] = {4 / 7., 2 / 7., 1 / 7.};

@@ -101,8 +101,8 @@ static void solver(void)
 PROBE(frechet_distance, gan_reshape(x, 2, -1, 40), gan_reshape(y, 2, -1, 40), 0,
       OUT(gan_frechet_distance(x, y)))
 
-// Samples whose mean and covariance (over n - 1) are exactly these: +-sqrt((n - 1) / 2) times the columns of a
-// factor of the covariance about the mean; n = 2 f.
+// Samples whose mean and covariance (over n - 1) are exactly these: +-sqrt((n - 1) / 2) times the columns
+// of a factor of the covariance about the mean; n = 2 f.
 static gan_tensor *exactly(gan_context *ctx, int f, const double *mean, const double *factor)
 {
     gan_tensor *x = gan_zeros(ctx, 2, 2 * f, f);

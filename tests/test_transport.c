@@ -216,8 +216,8 @@ static double mirrored(const double *x, int h, int w, int y, int k)
     return x[y * w + k];
 }
 
-// The published code in its own terms: convolve, take every second; put zeros between, convolve with four times
-// the filter.
+// The published code in its own terms: convolve, take every second; put zeros between, convolve with four
+// times the filter.
 static void naive_blur(const double *x, int h, int w, double scale, double *out)
 {
     static const double g[5] = {1, 4, 6, 4, 1};

@@ -1,5 +1,5 @@
-// Prints every measure of two sets of numbers, one a line: `name value`. tools/check_metrics holds them against
-// NumPy, SciPy and scikit-learn.
+// Prints every measure of two sets of numbers, one a line: `name value`. tools/check_metrics holds them
+// against NumPy, SciPy and scikit-learn.
 //
 //     build/metrics N F X Y PX PY
 //
