@@ -21162,7 +21162,7 @@ static void gan__patch_task(void *arg, int64_t i)
             }
 }
 
-// Mean and deviation of a channel over all patches; `block` tells which channel's sums are wanted.
+// Mean and deviation of channel c over all patches.
 static void gan__patch_moments(void *arg, int64_t c)
 {
     const gan__level *l = (const gan__level *)arg;
@@ -21498,7 +21498,7 @@ GAN_API double gan_wasserstein_exact(gan_tensor *x, gan_tensor *y, gan_real powe
     return sum;
 }
 
-// to[i] = log n_j - log sum_j exp(from[j] - cost[i si + j sj] / epsilon), 64 i's a task
+// to[i] = log n_j - log sum_j exp(from[j] - cost[i si + j sj] / epsilon)
 typedef struct gan__soften {
     int64_t n, m, si, sj;
     const double *cost, *from;

@@ -46,7 +46,7 @@ static inline gan_tensor *normals(gan_context *ctx, int n, int f, double mean, d
 static inline gan_tensor *copy_of(gan_tensor *x)
 {
     gan_tensor *t;
-    int dim[GAN_MAX_DIMS], i;
+    int dim[GAN_MAX_DIMS] = {0}, i;
     for (i = 0; i < gan_ndim(x); ++i) dim[i] = gan_dim(x, i);
     t = gan_tensor_create(gan_context_of(x), gan_ndim(x), dim);
     if (gan_data(t)) memcpy(gan_data(t), gan_data(x), gan_numel(x) * sizeof(gan_real));
