@@ -1900,13 +1900,14 @@ typedef struct gan_trainer_desc {       // zero means the default, and off
     gan_pairing pairing;
     int saturating;                     // G minimises minus D's loss
     gan_real loss_parameter;            // the loss's own number; its default
-    gan_real label_smoothing, fake_smoothing;
+    gan_real label_smoothing, fake_smoothing;           // losses without targets ignore them
     gan_penalty_desc penalty[GAN_MAX_PENALTIES];        // of either player
     gan_trainer_term *d_term, *g_term;
     int d_logits;                       // of D's outputs (N, C), the first so many are the loss's; 0: all
     int d_steps;                        // k of algorithm 1; 1
     // the updates
-    gan_optimizer_desc g_optimizer, d_optimizer;        // Adam 2e-4 (.5, .999); two rates: TTUR
+    // all zero: Adam 2e-4 (.5, .999). Else start from gan_adam, gan_sgd ...: kind 0 is SGD. Two rates: TTUR
+    gan_optimizer_desc g_optimizer, d_optimizer;
     int accumulate;                     // batches per update; 1
     int simultaneous;                   // both gradients of one batch before either update, by `game`
     gan_game game;
@@ -1921,13 +1922,15 @@ typedef struct gan_trainer_desc {       // zero means the default, and off
     gan_real ema_ramp;                  // this share of all samples seen so far (Karras 2020; .05)
     int64_t ema_start;                  // until this step the average is a copy
     // what D sees
-    int pack;                           // PacGAN: D judges so many samples along axis 1 as one; batch packs
+    // PacGAN: D judges so many samples along axis 1 as one, batch of these; labels as (batch, pack)
+    int pack;
     gan_real label_flip;                // share of pairs whose real and fake change places in D's loss
     gan_real instance_noise;            // deviation of N(0, .) on all that D sees (Sonderby 2017)
     gan_augment_desc augment;           // real and fake alike, before D (Zhao 2020, Karras 2020)
     gan_real ada_target;                // adapts augment.p, from there, so that E sign(D(x)) is this: .6
     gan_real ada_kimg;                  // in how many thousand samples p can go from 0 to 1; 500
-    gan_augment_desc consistency;       // of the CR and BCR penalties; translation and flips, each at 1/2
+    // of the CR and BCR penalties: translation and flips, each at 1/2; points (N, F) want GAN_AUGMENT_NOISE
+    gan_augment_desc consistency;
     int pool;                           // past fakes kept and mixed in at 1/2 (Shrivastava 2017; CycleGAN 50)
     // G's update
     gan_real top_k;                     // the share of G's samples, D's favourites, that count (Sinha 2020)
