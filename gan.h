@@ -59,7 +59,8 @@
 //     7  learning           >>layer  >>block  >>loss  >>objective  >>penalty  >>augment  >>rule
 //                           >>optim  >>schedule  >>game
 //     8  the world          >>data  >>image  >>text  >>canvas  >>plot  >>sheet  >>terminal  >>log
-//                           >>report  >>ckpt  >>density  >>transport  >>moment  >>neighbor  >>metric
+//                           >>report  >>archive  >>ckpt  >>density  >>transport  >>moment  >>neighbor
+//                           >>metric
 //     9  the adversary      >>latent  >>play  >>train  >>sample  >>health
 //     roof                  >>public
 //
@@ -1632,19 +1633,50 @@ typedef struct gan_report {             // zero means: not there
 GAN_API int gan_report_write(gan_context *ctx, const gan_report *report, const char *path);
 #endif
 
-#ifndef GAN_NO_STDIO
 // >>checkpoints: safetensors; PyTorch reads them
 
+enum { GAN_CONFIGURATION = 1024 };
+enum { GAN_LOAD_PARTIAL = 1 };          // names may be missing on either side
+
+typedef struct gan_checkpoint {         // what a file says of itself; "" and -1 where it does not
+    int64_t step;                       // of the trainer, or of the optimisers
+    int tensors;
+    size_t bytes;
+    char format[16];                    // "gan.h", "pt" ...
+    char digest[24];                    // FNV-1a over everything, 16 hexadecimal digits
+    char model[GAN_MAX_NAME + 1];       // whose weights alone these are
+    char configuration[GAN_CONFIGURATION];      // of the trainers: "loss=HINGE batch=64 ..."
+} gan_checkpoint;
+
+#ifndef GAN_NO_STDIO
 // Every parameter and buffer as "model.name", the state of optimisers ("optimizer.model.name.0"), averages
-// ("ema.model.name"), steps, data position and random numbers (I64), with a digest in __metadata__. The old
-// file survives any failure (written beside it, then renamed). Returns the error code.
+// ("ema.model.name"), steps, data position and random numbers (I64), with a digest in __metadata__: what makes
+// the run go on as if it had never stopped. The same state gives the same bytes. Durable: the old file
+// survives any failure (written beside it, flushed to the disk, then renamed). Returns the error code.
 GAN_API int gan_save(gan_context *ctx, const char *path);
+// gan_save that keeps the `keep` - 1 files before it: path.1 (the newest of them), path.2 ...
+GAN_API int gan_save_rolling(gan_context *ctx, const char *path, int keep);
 // Everything that the file holds: into what exists, and into what will be created later under the same name.
 GAN_API int gan_load(gan_context *ctx, const char *path);
+// The first of path, path.1, path.2 ... that is whole. Returns its number (0: path itself), or -1: there is
+// none, which is no error (a run begins), or all are damaged, which is one.
+GAN_API int gan_resume(gan_context *ctx, const char *path);
+// What a file says of itself; it is read and checked as a whole, nothing is loaded. Returns the error code.
+GAN_API int gan_inspect(gan_context *ctx, const char *path, gan_checkpoint *out);
+// One model's parameters and buffers alone, for exchange and for shipping, under the names and in the layouts
+// of PyTorch's state_dict ("fc1.weight", "bn1.running_mean"). It must have run once. Returns the error code.
+GAN_API int gan_model_save(gan_model *m, const char *path);
+// Such a file, PyTorch's (safetensors.torch.save_file of a state_dict), or this model's part of a checkpoint.
+// F16, BF16 and F64 are converted. Without GAN_LOAD_PARTIAL a name that the model has and the file has not is
+// an error, also when a later forward pass first asks for it; and, in a model that has run, the reverse.
+GAN_API int gan_model_load(gan_model *m, const char *path, unsigned flags);
 #endif
 // The same from memory, which must outlive the context: where aligned, parameters point into it instead of
 // being copied (so it may be read-only; training copies a parameter before it first writes to it).
 GAN_API int gan_load_memory(gan_context *ctx, const void *bytes, size_t size);
+GAN_API int gan_model_load_memory(gan_model *m, const void *bytes, size_t size, unsigned flags);
+// How many tensors were loaded that nothing has asked for yet, and the first one's name (NULL: not wanted).
+GAN_API int gan_unclaimed(const gan_context *ctx, const char **first);
 
 // >>metrics: how good samples are; nothing is recorded, and the context's random numbers stay as they were
 //
@@ -1942,6 +1974,9 @@ typedef struct gan_trainer_desc {       // zero means the default, and off
     gan_real (*metric)(gan_trainer *t, void *user);     // less is better
     int metric_every;                   // steps; 1000
     const char *best_path;              // a checkpoint is saved here whenever the metric has a new least
+    const char *checkpoint;             // a checkpoint is saved here, and at the end of gan_trainer_run;
+    int checkpoint_every;               // every so many steps; 1000
+    int checkpoint_keep;                // so many are kept (gan_save_rolling); 2. gan_resume goes on from them
     // after each step; non-zero cancels gan_trainer_run
     int (*progress)(const gan_trainer_stats *stats, void *user);
     void *user;
@@ -1966,6 +2001,10 @@ typedef struct gan_sampling {           // zero: off
 GAN_API gan_tensor *gan_trainer_sample_ex(gan_trainer *t, int n, const gan_sampling *how);
 GAN_API gan_optimizer *gan_trainer_g_optimizer(gan_trainer *t);        // for schedules of your own
 GAN_API gan_optimizer *gan_trainer_d_optimizer(gan_trainer *t);
+#ifndef GAN_NO_STDIO
+// The (averaged) generator alone, as gan_model_save. After a step. Returns the error code.
+GAN_API int gan_trainer_save(gan_trainer *t, const char *path);
+#endif
 GAN_API int64_t gan_trainer_steps(const gan_trainer *t);    // done so far, those before a checkpoint included
 
 // >>diagnosis: is it converging, has it collapsed, when to stop; a run is looked at and never changed
@@ -2287,6 +2326,7 @@ struct gan_context {
     uint64_t weights;    // goes up whenever a weight may have changed
     struct gan__state *states, *states_end;
     struct gan__entry *pending;
+    const char *configuration; // of the trainers, for checkpoints; NULL
     gan_model *models;
     struct gan__kept *kept;
     int datasets;
@@ -7145,12 +7185,14 @@ static gan__state *gan__state_add(gan_context *ctx, const char *name, gan__state
     return s;
 }
 
-// Whether a checkpoint holds something, not claimed yet, of which the name begins with a and then b.
-static int gan__awaits(const gan_context *ctx, const char *a, const char *b)
+// Whether a checkpoint holds something, not claimed yet, of which the name is a and then b (and then c, or,
+// where that is NULL, anything).
+static int gan__awaits(const gan_context *ctx, const char *a, const char *b, const char *c)
 {
-    const size_t n = strlen(a);
+    const size_t n = strlen(a), k = strlen(b);
     const gan__entry *e = ctx->pending;
-    while (e && (strncmp(e->name, a, n) || strncmp(e->name + n, b, strlen(b)))) e = e->next;
+    while (e && (strncmp(e->name, a, n) || strncmp(e->name + n, b, k) || (c && strcmp(e->name + n + k, c))))
+        e = e->next;
     return e != NULL;
 }
 
@@ -10135,6 +10177,7 @@ struct gan_model {
     gan__param *params, *params_end, *hint; // hint: where the next look-up will most likely succeed
     gan__rule *freezes, *rules;             // rules: parametrisations
     int count, optimizers;
+    int strict; // its weights were loaded: what is made later must have been in the file
 };
 
 GAN_API gan_model *gan_model_create(gan_context *ctx, const char *name, gan_model_function *forward,
@@ -10465,6 +10508,10 @@ static gan_tensor *gan__parameter(gan_model *m, const char *layer, const char *p
     if (!p) return ctx->poison;
     p->name = gan__name(ctx, layer, *part ? "." : "", part);
     if (!p->name) return ctx->poison;
+    if (m->strict && !gan__awaits(ctx, m->name, ".", p->name))
+        return gan__fail(ctx, GAN_ERROR_NAME,
+                         "%s was loaded from a file without %s; GAN_LOAD_PARTIAL lets it begin afresh",
+                         m->name, p->name);
     p->tensor = gan__tensor_over(ctx, NULL, ndim, dim);
     if (gan__is_poison(p->tensor)) return ctx->poison;
     p->state = gan__state_over(ctx, gan__name(ctx, m->name, ".", p->name), GAN__STATE_REAL, ndim, dim, NULL);
@@ -13951,7 +13998,7 @@ static void gan__penalty_past_claim(gan_model *m)
 {
     gan__param *const last = m->params_end, *p = m->params;
     int fresh;
-    if (!gan__awaits(m->ctx, m->name, ".penalty.historical_average.")) return;
+    if (!gan__awaits(m->ctx, m->name, ".penalty.historical_average.", NULL)) return;
     for (; p; p = p == last ? NULL : p->next)
         if (p->trainable && !gan__penalty_past(m, p, &fresh)) return;
 }
@@ -16310,6 +16357,16 @@ GAN_API void gan_extrapolate_game(gan_game kind, gan_real strength, int n, gan_o
 
 #include <limits.h>
 
+static char *gan__data_decimal(char *to, uint64_t v)
+{
+    char digits[20];
+    int n = 0;
+    do digits[n++] = (char)('0' + v % 10);
+    while ((v /= 10) != 0);
+    while (n) *to++ = digits[--n];
+    return to;
+}
+
 // -1 .. 1 to 0 .. 255; NaN, found by its bits because -ffast-math hides it, becomes 0
 static unsigned char gan__data_pixel(gan_real v)
 {
@@ -16352,6 +16409,7 @@ typedef struct gan__data_out {
     char *temp;
     FILE *file;
     int failed;
+    int keep; // more than 1: so many files, the ones before as path.1, path.2 ...
 } gan__data_out;
 
 // The file at path, from its start, and its size; NULL when it is missing, a folder or no regular file.
@@ -16421,6 +16479,43 @@ static void gan__data_sync_folder(char *path) // cut to its folder
 }
 #endif
 
+static int gan__data_move(const char *from, const char *to) // over what is there; 0 or an error number
+{
+#ifdef _WIN32
+    return MoveFileExA(from, to, 1 | 8) ? 0 : -1; // replace, write through
+#else
+    return rename(from, to) ? (errno ? errno : -1) : 0;
+#endif
+}
+
+// path for copy 0, else path.N in scratch memory; NULL: no memory
+static char *gan__data_copy_name(gan_context *ctx, const char *path, int copy)
+{
+    char tail[24] = ".";
+    if (copy) *gan__data_decimal(tail + 1, (uint64_t)copy) = 0;
+    return gan__data_join(ctx, path, copy ? tail : "");
+}
+
+// path.2 becomes path.3, path.1 path.2, and path also path.1. Where a second name for a file is possible the
+// first stays until the new file takes it. What fails here fails without harm: an older copy is missing.
+static void gan__data_rotate(gan__data_out *o)
+{
+    char *newer, *older = gan__data_copy_name(o->ctx, o->path, o->keep - 1);
+    int i;
+    for (i = o->keep - 2; i >= 0 && older; --i) {
+        newer = gan__data_copy_name(o->ctx, o->path, i);
+        if (!newer) break;
+#ifdef GAN__DATA_POSIX
+        if (!i) (void)remove(older);
+        if (i || link(newer, older) != 0)
+#endif
+            (void)gan__data_move(newer, older);
+        gan__scratch_free(o->ctx, older);
+        older = newer;
+    }
+    gan__scratch_free(o->ctx, older);
+}
+
 // Gives the file its name; durable: only when the disk holds it, so that a power cut leaves old or new.
 static int gan__data_out_close(gan__data_out *o, int durable)
 {
@@ -16435,11 +16530,8 @@ static int gan__data_out_close(gan__data_out *o, int durable)
     (void)durable;
 #endif
     if (fclose(o->file) != 0 && !o->failed) o->failed = errno ? errno : -1;
-#ifdef _WIN32
-    if (!o->failed && !MoveFileExA(o->temp, o->path, 1 | 8)) o->failed = -1; // replace, write through
-#else
-    if (!o->failed && rename(o->temp, o->path) != 0) o->failed = errno ? errno : -1;
-#endif
+    if (!o->failed && o->keep > 1) gan__data_rotate(o);
+    if (!o->failed) o->failed = gan__data_move(o->temp, o->path);
     if (o->failed) {
         remove(o->temp);
         gan__fail(o->ctx, GAN_ERROR_FILE, "cannot write %s: %s; what was there is untouched", o->path,
@@ -16516,16 +16608,6 @@ struct gan_dataset {
     uint32_t *order;     // the samples of the epoch that `shuffled` names
     int64_t shuffled[2]; // seed, epoch
 };
-
-static char *gan__data_decimal(char *to, uint64_t v)
-{
-    char digits[20];
-    int n = 0;
-    do digits[n++] = (char)('0' + v % 10);
-    while ((v /= 10) != 0);
-    while (n) *to++ = digits[--n];
-    return to;
-}
 
 // A dataset of n samples of shape (dim[0], .. dim[ndim - 1]); NULL on an error, which is set.
 static gan_dataset *gan__data_new(gan_context *ctx, gan__data_kind kind, int n, int ndim, const int *dim)
@@ -19739,55 +19821,62 @@ GAN_API int gan_report_write(gan_context *ctx, const gan_report *report, const c
 
 #endif // GAN_NO_STDIO
 
-// >>ckpt: safetensors, written and read; may use floors 0 to 7, data; tests/test_ckpt.c
+// >>archive: a safetensors file as bytes, made and checked; may use floors 0 to 7, data; tests/test_archive.c
 //
 //     [0, 8)      u64 N, little endian
 //     [8, 8+N)    JSON {"name":{"dtype":"F32","shape":[..],"data_offsets":[begin,end]}, "__metadata__":{..}}
 //     [8+N, ..)   values, little endian, in the order of begin, without holes
 //
 // Files of ours: tensors by falling size of element, then by name; the header ends in spaces so that values
-// begin at a multiple of 8; in the metadata stand format "gan.h", schema "1" and digest: FNV-1a, 64 bits, of
-// the tensors by name, each as name 00 dtype 00 ndim(1 byte) dims(u64 each) values.
+// begin at a multiple of 8. In the metadata stand format "gan.h", schema "1", what gan__archive_meta names,
+// and digest: FNV-1a, 64 bits, of the metadata other than those three and itself, each as key 00 value 00,
+// and then of the tensors by name, each as name 00 dtype 00 ndim(1 byte) dims(u64 each) values.
 
-enum { GAN__CKPT_HEADER_MAX = 100000000 }; // the reference reader's limit
+enum { GAN__ARCHIVE_HEADER_MAX = 100000000 }; // the reference reader's limit
 
 // in the order of gan__dtype
-static const struct gan__ckpt_type {
+static const struct gan__archive_type {
     const char *name;
     size_t bytes;
-} gan__ckpt_types[] = {{"F32", 4}, {"F64", 8}, {"F16", 2}, {"BF16", 2}, {"I64", 8}, {"I32", 4}, {"U8", 1}};
-enum { GAN__CKPT_TYPES = sizeof gan__ckpt_types / sizeof gan__ckpt_types[0] };
+} gan__archive_types[] = {{"F32", 4}, {"F64", 8}, {"F16", 2}, {"BF16", 2}, {"I64", 8}, {"I32", 4}, {"U8", 1}};
+enum { GAN__ARCHIVE_TYPES = sizeof gan__archive_types / sizeof gan__archive_types[0] };
 
 // A tensor of a file, or one on its way into a file.
-typedef struct gan__ckpt_record {
+typedef struct gan__archive_record {
     gan__entry e;
     uint64_t begin, end;
     gan__state *state; // that it fills; when writing: that it is, values in host order
-} gan__ckpt_record;
+} gan__archive_record;
 
-typedef struct gan__ckpt_meta {
+// What the metadata say. Texts are "" when absent and cut when longer, which no right value is.
+typedef struct gan__archive_meta {
     int seen;
-    char format[16], schema[16], digest[24]; // "" when absent; cut when longer, which no right value is
-} gan__ckpt_meta;
+    uint64_t said; // the digest of what is none of format, schema, digest
+    char format[16], schema[16], digest[24];
+    char model[GAN_MAX_NAME + 1]; // whose weights alone these are; names stand without it
+    char step[24];
+    char configuration[GAN_CONFIGURATION];
+} gan__archive_meta;
 
-typedef int gan__ckpt_order(const gan__ckpt_record *a, const gan__ckpt_record *b); // < 0: a comes first
+typedef int gan__archive_order(const gan__archive_record *a,
+                               const gan__archive_record *b); // < 0: a comes first
 
-static int gan__ckpt_by_name(const gan__ckpt_record *a, const gan__ckpt_record *b)
+static int gan__archive_by_name(const gan__archive_record *a, const gan__archive_record *b)
 {
     return strcmp(a->e.name, b->e.name);
 }
 
-static int gan__ckpt_by_offset(const gan__ckpt_record *a, const gan__ckpt_record *b)
+static int gan__archive_by_offset(const gan__archive_record *a, const gan__archive_record *b)
 {
     if (a->begin != b->begin) return a->begin < b->begin ? -1 : 1;
     return a->end == b->end ? 0 : a->end < b->end ? -1 : 1;
 }
 
 // Heapsort: in place, n log n for any input, no recursion.
-static void gan__ckpt_sort(gan__ckpt_record **v, size_t n, gan__ckpt_order *order)
+static void gan__archive_sort(gan__archive_record **v, size_t n, gan__archive_order *order)
 {
     size_t root = n / 2, end = n, parent, child;
-    gan__ckpt_record *x;
+    gan__archive_record *x;
     while (end > 1) {
         if (root > 0) x = v[--root];
         else {
@@ -19803,7 +19892,7 @@ static void gan__ckpt_sort(gan__ckpt_record **v, size_t n, gan__ckpt_order *orde
     }
 }
 
-static gan__ckpt_record *gan__ckpt_find(gan__ckpt_record **by_name, size_t n, const char *name)
+static gan__archive_record *gan__archive_find(gan__archive_record **by_name, size_t n, const char *name)
 {
     size_t lo = 0, hi = n;
     while (lo < hi) {
@@ -19816,35 +19905,37 @@ static gan__ckpt_record *gan__ckpt_find(gan__ckpt_record **by_name, size_t n, co
     return NULL;
 }
 
-static void gan__ckpt_put64(unsigned char *p, uint64_t v)
+static void gan__archive_put64(unsigned char *p, uint64_t v)
 {
     int i;
     for (i = 0; i < 8; ++i) p[i] = (unsigned char)(v >> 8 * i & 255);
 }
 
-static size_t gan__ckpt_bytes(const gan__ckpt_record *r)
+static size_t gan__archive_bytes(const gan__archive_record *r)
 {
-    return r->e.count * gan__ckpt_types[r->e.dtype].bytes;
+    return r->e.count * gan__archive_types[r->e.dtype].bytes;
 }
 
-enum { GAN__CKPT_CHUNK = 4096 };
+enum { GAN__ARCHIVE_CHUNK = 4096 };
 
 // The values of r from byte `at` on, little endian, in as long a piece as stands ready: *n bytes.
-static const unsigned char *gan__ckpt_piece(const gan__ckpt_record *r, size_t at,
-                                            unsigned char chunk[GAN__CKPT_CHUNK], size_t *n)
+static const unsigned char *gan__archive_piece(const gan__archive_record *r, size_t at,
+                                               unsigned char chunk[GAN__ARCHIVE_CHUNK], size_t *n)
 {
     const unsigned char *from = r->e.bytes + at;
-    const size_t width = gan__ckpt_types[r->e.dtype].bytes;
+    const size_t width = gan__archive_types[r->e.dtype].bytes;
     size_t i, k;
-    *n = gan__ckpt_bytes(r) - at;
+    *n = gan__archive_bytes(r) - at;
     if (!r->state || gan__little_endian()) return from;
-    if (*n > GAN__CKPT_CHUNK) *n = GAN__CKPT_CHUNK;
+    if (*n > GAN__ARCHIVE_CHUNK) *n = GAN__ARCHIVE_CHUNK;
     for (i = 0; i < *n; i += width)
         for (k = 0; k < width; ++k) chunk[i + k] = from[i + width - 1 - k];
     return chunk;
 }
 
-static uint64_t gan__ckpt_fnv(uint64_t h, const void *bytes, size_t n)
+#define GAN__ARCHIVE_FNV UINT64_C(0xcbf29ce484222325) // where it begins
+
+static uint64_t gan__archive_fnv(uint64_t h, const void *bytes, size_t n)
 {
     const unsigned char *p = (const unsigned char *)bytes;
     size_t i;
@@ -19852,34 +19943,40 @@ static uint64_t gan__ckpt_fnv(uint64_t h, const void *bytes, size_t n)
     return h;
 }
 
-static void gan__ckpt_digest(gan__ckpt_record *const *by_name, size_t n, char hex[17])
+static void gan__archive_digest(uint64_t h, gan__archive_record *const *by_name, size_t n, char hex[17])
 {
-    uint64_t h = 0xcbf29ce484222325u;
-    unsigned char chunk[GAN__CKPT_CHUNK], number[8];
+    unsigned char chunk[GAN__ARCHIVE_CHUNK], number[8];
     const unsigned char *piece;
     size_t i, at, m;
     int k;
     for (i = 0; i < n; ++i) {
-        const gan__ckpt_record *r = by_name[i];
-        const char *type = gan__ckpt_types[r->e.dtype].name;
-        h = gan__ckpt_fnv(h, r->e.name, strlen(r->e.name) + 1);
-        h = gan__ckpt_fnv(h, type, strlen(type) + 1);
+        const gan__archive_record *r = by_name[i];
+        const char *type = gan__archive_types[r->e.dtype].name;
+        h = gan__archive_fnv(h, r->e.name, strlen(r->e.name) + 1);
+        h = gan__archive_fnv(h, type, strlen(type) + 1);
         number[0] = (unsigned char)r->e.ndim;
-        h = gan__ckpt_fnv(h, number, 1);
+        h = gan__archive_fnv(h, number, 1);
         for (k = 0; k < r->e.ndim; ++k) {
-            gan__ckpt_put64(number, (uint64_t)r->e.dim[k]);
-            h = gan__ckpt_fnv(h, number, 8);
+            gan__archive_put64(number, (uint64_t)r->e.dim[k]);
+            h = gan__archive_fnv(h, number, 8);
         }
-        for (at = 0; at < gan__ckpt_bytes(r); at += m) {
-            piece = gan__ckpt_piece(r, at, chunk, &m);
-            h = gan__ckpt_fnv(h, piece, m);
+        for (at = 0; at < gan__archive_bytes(r); at += m) {
+            piece = gan__archive_piece(r, at, chunk, &m);
+            h = gan__archive_fnv(h, piece, m);
         }
     }
     for (k = 0; k < 16; ++k) hex[k] = "0123456789abcdef"[h >> (60 - 4 * k) & 15];
     hex[16] = 0;
 }
 
-static int gan__ckpt_name_ok(const char *name, size_t length)
+static char *gan__archive_text(char *to, const char *text)
+{
+    const size_t n = strlen(text);
+    memcpy(to, text, n);
+    return to + n;
+}
+
+static int gan__archive_name_ok(const char *name, size_t length)
 {
     size_t i;
     for (i = 0; i < length; ++i)
@@ -19889,140 +19986,121 @@ static int gan__ckpt_name_ok(const char *name, size_t length)
 
 #ifndef GAN_NO_STDIO
 
-static int gan__ckpt_by_layout(const gan__ckpt_record *a, const gan__ckpt_record *b)
+static int gan__archive_by_layout(const gan__archive_record *a, const gan__archive_record *b)
 {
-    const size_t x = gan__ckpt_types[a->e.dtype].bytes, y = gan__ckpt_types[b->e.dtype].bytes;
+    const size_t x = gan__archive_types[a->e.dtype].bytes, y = gan__archive_types[b->e.dtype].bytes;
     return x != y ? (x > y ? -1 : 1) : strcmp(a->e.name, b->e.name);
 }
 
-// What a file must hold: every state, and what was loaded for states that do not exist yet. NULL on an error.
-static gan__ckpt_record *gan__ckpt_collect(gan_context *ctx, size_t *count)
+// The metadata in the order of their names; the digest's 16 letters are zeros at *digest.
+static char *gan__archive_put_meta(char *to, gan__archive_meta *m, char **digest)
 {
-    gan__ckpt_record *all, *r;
-    const gan__entry *e;
-    gan__state *s;
-    size_t n = 0;
-    int i;
-    for (s = ctx->states; s; s = s->next) ++n;
-    for (e = ctx->pending; e; e = e->next) ++n;
-    *count = n;
-    all = r = (gan__ckpt_record *)gan__scratch(ctx, (n + 1) * sizeof *all);
-    if (!all) return NULL;
-    for (s = ctx->states; s; s = s->next, ++r) {
-        memset(r, 0, sizeof *r);
-        r->state = s;
-        r->e.name = s->name;
-        r->e.dtype = s->kind == GAN__STATE_I64 ? GAN__I64 : sizeof(gan_real) == 8 ? GAN__F64 : GAN__F32;
-        r->e.ndim = s->ndim;
-        for (i = 0; i < s->ndim; ++i) r->e.dim[i] = s->dim[i];
-        r->e.count = s->count;
-        r->e.bytes = (const unsigned char *)s->data;
+    const char *key[6], *value[6];
+    int i, n = 0;
+    key[n] = "configuration", value[n++] = m->configuration;
+    key[n] = "digest", value[n++] = "0000000000000000";
+    key[n] = "format", value[n++] = "gan.h";
+    key[n] = "model", value[n++] = m->model;
+    key[n] = "schema", value[n++] = "1";
+    key[n] = "step", value[n++] = m->step;
+    m->said = GAN__ARCHIVE_FNV;
+    to = gan__archive_text(to, "{\"__metadata__\":{");
+    for (i = 0; i < n; ++i) {
+        const int fixed = i == 1 || i == 2 || i == 4;
+        if (!*value[i]) continue;
+        if (to[-1] != '{') *to++ = ',';
+        *to++ = '"';
+        to = gan__archive_text(to, key[i]);
+        to = gan__archive_text(to, "\":\"");
+        if (i == 1) *digest = to;
+        to = gan__archive_text(to, value[i]);
+        *to++ = '"';
+        if (fixed) continue;
+        m->said = gan__archive_fnv(m->said, key[i], strlen(key[i]) + 1);
+        m->said = gan__archive_fnv(m->said, value[i], strlen(value[i]) + 1);
     }
-    for (e = ctx->pending; e; e = e->next, ++r) {
-        memset(r, 0, sizeof *r);
-        r->e = *e;
-    }
-    for (r = all; r < all + n; ++r)
-        if (!gan__ckpt_name_ok(r->e.name, strlen(r->e.name))) {
-            gan__fail(ctx, GAN_ERROR_NAME,
-                      "gan_save: a name must be 1 to %d printable ASCII characters, no quotes",
-                      (int)GAN_MAX_NAME);
-            gan__scratch_free(ctx, all);
-            return NULL;
-        }
-    return all;
-}
-
-static char *gan__ckpt_text(char *to, const char *text)
-{
-    const size_t n = strlen(text);
-    memcpy(to, text, n);
-    return to + n;
+    *to++ = '}';
+    return to;
 }
 
 // {"__metadata__":{..},"name":{..},..} and spaces; the records stand in the order of the file
-static size_t gan__ckpt_header(char *to, gan__ckpt_record *const *v, size_t n, const char *digest)
+static size_t gan__archive_header(char *to, gan__archive_record *const *v, size_t n, gan__archive_meta *m,
+                                  char **digest)
 {
     const char *start = to;
     size_t i;
     int k;
-    to = gan__ckpt_text(to, "{\"__metadata__\":{\"digest\":\"");
-    to = gan__ckpt_text(to, digest);
-    to = gan__ckpt_text(to, "\",\"format\":\"gan.h\",\"schema\":\"1\"}");
+    to = gan__archive_put_meta(to, m, digest);
     for (i = 0; i < n; ++i) {
-        const gan__ckpt_record *r = v[i];
-        to = gan__ckpt_text(to, ",\"");
-        to = gan__ckpt_text(to, r->e.name);
-        to = gan__ckpt_text(to, "\":{\"dtype\":\"");
-        to = gan__ckpt_text(to, gan__ckpt_types[r->e.dtype].name);
-        to = gan__ckpt_text(to, "\",\"shape\":[");
+        const gan__archive_record *r = v[i];
+        to = gan__archive_text(to, ",\"");
+        to = gan__archive_text(to, r->e.name);
+        to = gan__archive_text(to, "\":{\"dtype\":\"");
+        to = gan__archive_text(to, gan__archive_types[r->e.dtype].name);
+        to = gan__archive_text(to, "\",\"shape\":[");
         for (k = 0; k < r->e.ndim; ++k) {
             if (k) *to++ = ',';
             to = gan__data_decimal(to, (uint64_t)r->e.dim[k]);
         }
-        to = gan__ckpt_text(to, "],\"data_offsets\":[");
+        to = gan__archive_text(to, "],\"data_offsets\":[");
         to = gan__data_decimal(to, r->begin);
         *to++ = ',';
         to = gan__data_decimal(to, r->end);
-        to = gan__ckpt_text(to, "]}");
+        to = gan__archive_text(to, "]}");
     }
     *to++ = '}';
     while ((to - start) % 8) *to++ = ' ';
     return (size_t)(to - start);
 }
 
-static int gan__ckpt_write(gan_context *ctx, const char *path, gan__ckpt_record *const *v, size_t n,
-                           const char *head, size_t header)
+static int gan__archive_put(gan_context *ctx, const char *path, int keep, gan__archive_record *const *v,
+                            size_t n, const char *head, size_t header)
 {
-    unsigned char chunk[GAN__CKPT_CHUNK];
+    unsigned char chunk[GAN__ARCHIVE_CHUNK];
     const unsigned char *piece;
     gan__data_out out;
     size_t i, at, m;
     const int code = gan__data_out_open(&out, ctx, path);
     if (code) return code;
-    gan__ckpt_put64(chunk, header);
+    out.keep = keep;
+    gan__archive_put64(chunk, header);
     gan__data_out_write(&out, chunk, 8);
     gan__data_out_write(&out, head, header);
     for (i = 0; i < n; ++i)
-        for (at = 0; at < gan__ckpt_bytes(v[i]); at += m) {
-            piece = gan__ckpt_piece(v[i], at, chunk, &m);
+        for (at = 0; at < gan__archive_bytes(v[i]); at += m) {
+            piece = gan__archive_piece(v[i], at, chunk, &m);
             gan__data_out_write(&out, piece, m);
         }
     return gan__data_out_close(&out, 1);
 }
 
-// After an error nothing is written: what stands at path may be better than what is left in the context.
-GAN_API int gan_save(gan_context *ctx, const char *path)
+// A file of n records, whose names are good and differ, durably; the `keep` - 1 files before it stay as
+// path.1, path.2 ... Returns the error code.
+static int gan__archive_write(gan_context *ctx, const char *path, int keep, gan__archive_record *all,
+                              size_t n, gan__archive_meta *meta)
 {
-    enum { FIXED = 160, EACH = GAN_MAX_NAME + 12 * GAN_MAX_DIMS + 100 };
-    gan__ckpt_record *all, **v = NULL;
-    char digest[17], *head = NULL;
-    size_t i, n;
+    enum { FIXED = 256 + GAN_CONFIGURATION + GAN_MAX_NAME, EACH = GAN_MAX_NAME + 12 * GAN_MAX_DIMS + 100 };
+    gan__archive_record **v = (gan__archive_record **)gan__scratch(ctx, (n + 1) * sizeof *v);
+    char *head = (char *)gan__scratch(ctx, FIXED + n * EACH), *digest = NULL, hex[17];
+    size_t i, header;
     uint64_t at = 0;
     int code = GAN_ERROR_MEMORY;
-    if (!ctx || ctx->error) return gan_error(ctx);
-    if (!path) {
-        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_save: the path is NULL");
-        return GAN_ERROR_ARGUMENT;
-    }
-    all = gan__ckpt_collect(ctx, &n);
-    if (!all) return gan_error(ctx);
-    v = (gan__ckpt_record **)gan__scratch(ctx, (n + 1) * sizeof *v);
-    head = (char *)gan__scratch(ctx, FIXED + n * EACH);
     if (v && head) {
         for (i = 0; i < n; ++i) v[i] = all + i;
-        gan__ckpt_sort(v, n, gan__ckpt_by_name);
-        gan__ckpt_digest(v, n, digest);
-        gan__ckpt_sort(v, n, gan__ckpt_by_layout);
+        gan__archive_sort(v, n, gan__archive_by_layout);
         for (i = 0; i < n; ++i) {
             v[i]->begin = at;
-            v[i]->end = at += gan__ckpt_bytes(v[i]);
+            v[i]->end = at += gan__archive_bytes(v[i]);
         }
-        code = gan__ckpt_write(ctx, path, v, n, head, gan__ckpt_header(head, v, n, digest));
+        header = gan__archive_header(head, v, n, meta, &digest);
+        gan__archive_sort(v, n, gan__archive_by_name);
+        gan__archive_digest(meta->said, v, n, hex);
+        memcpy(digest, hex, 16);
+        gan__archive_sort(v, n, gan__archive_by_layout);
+        code = gan__archive_put(ctx, path, keep, v, n, head, header);
     }
     gan__scratch_free(ctx, head);
     gan__scratch_free(ctx, v);
-    gan__scratch_free(ctx, all);
     return code;
 }
 
@@ -20030,37 +20108,37 @@ GAN_API int gan_save(gan_context *ctx, const char *path)
 
 // Reading JSON, of the one form that the header has: no recursion, nothing read twice, no byte believed.
 
-typedef struct gan__ckpt_json {
+typedef struct gan__archive_json {
     const unsigned char *start, *at, *end;
     const char *problem; // what is wrong at `at`; NULL while nothing is
-} gan__ckpt_json;
+} gan__archive_json;
 
-static int gan__ckpt_wrong(gan__ckpt_json *j, const char *problem)
+static int gan__archive_wrong(gan__archive_json *j, const char *problem)
 {
     if (!j->problem) j->problem = problem;
     return 0;
 }
 
-static int gan__ckpt_peek(gan__ckpt_json *j) // the next byte that is no space; -1 at the end
+static int gan__archive_peek(gan__archive_json *j) // the next byte that is no space; -1 at the end
 {
     while (j->at < j->end && (*j->at == ' ' || *j->at == '\n' || *j->at == '\r' || *j->at == '\t')) ++j->at;
     return j->at < j->end ? *j->at : -1;
 }
 
-static int gan__ckpt_take(gan__ckpt_json *j, int c)
+static int gan__archive_take(gan__archive_json *j, int c)
 {
-    if (gan__ckpt_peek(j) != c) return 0;
+    if (gan__archive_peek(j) != c) return 0;
     ++j->at;
     return 1;
 }
 
-static int gan__ckpt_need(gan__ckpt_json *j, int c, const char *problem)
+static int gan__archive_need(gan__archive_json *j, int c, const char *problem)
 {
-    return gan__ckpt_take(j, c) || gan__ckpt_wrong(j, problem);
+    return gan__archive_take(j, c) || gan__archive_wrong(j, problem);
 }
 
 // Four hexadecimal digits of a \u escape; -1 when they are not.
-static int gan__ckpt_hex4(gan__ckpt_json *j)
+static int gan__archive_hex4(gan__archive_json *j)
 {
     static const char digits[] = "0123456789abcdef0123456789ABCDEF";
     int i, v = 0;
@@ -20074,7 +20152,7 @@ static int gan__ckpt_hex4(gan__ckpt_json *j)
 }
 
 // The bytes of the UTF-8 character that begins at p, before end; 0 when it is none.
-static int gan__ckpt_utf8(const unsigned char *p, const unsigned char *end)
+static int gan__archive_utf8(const unsigned char *p, const unsigned char *end)
 {
     const int n = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
     int i;
@@ -20090,18 +20168,18 @@ static int gan__ckpt_utf8(const unsigned char *p, const unsigned char *end)
 
 // The character of an escape whose backslash was read. What is not ASCII, and 0, counts as a byte FF: no text
 // that is looked for has it.
-static int gan__ckpt_escape(gan__ckpt_json *j)
+static int gan__archive_escape(gan__archive_json *j)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
     const int c = j->at < j->end ? *j->at++ : 0;
     const char *p = c ? strchr(from, c) : NULL;
     int v;
     if (p) return to[p - from];
-    v = c == 'u' ? gan__ckpt_hex4(j) : -1;
+    v = c == 'u' ? gan__archive_hex4(j) : -1;
     if (v >= 0xd800 && v < 0xdc00) { // the first of a pair
         if (j->end - j->at < 2 || j->at[0] != '\\' || j->at[1] != 'u') return -1;
         j->at += 2;
-        v = gan__ckpt_hex4(j);
+        v = gan__archive_hex4(j);
         return v >= 0xdc00 && v < 0xe000 ? 0xff : -1;
     }
     if (v >= 0xdc00 && v < 0xe000) return -1;
@@ -20109,25 +20187,25 @@ static int gan__ckpt_escape(gan__ckpt_json *j)
 }
 
 // A string, without its escapes, into out of `size` bytes, cut where it is longer; *length: all of it.
-static int gan__ckpt_string(gan__ckpt_json *j, char *out, size_t size, size_t *length)
+static int gan__archive_string(gan__archive_json *j, char *out, size_t size, size_t *length)
 {
     size_t n = 0;
     int c, i, bytes;
-    if (!gan__ckpt_need(j, '"', "a text in quotes is missing")) return 0;
+    if (!gan__archive_need(j, '"', "a text in quotes is missing")) return 0;
     for (;;) {
-        if (j->at >= j->end) return gan__ckpt_wrong(j, "a text does not end");
+        if (j->at >= j->end) return gan__archive_wrong(j, "a text does not end");
         if (*j->at == '"') break;
-        if (*j->at < 0x20) return gan__ckpt_wrong(j, "a text holds a control character");
+        if (*j->at < 0x20) return gan__archive_wrong(j, "a text holds a control character");
         if (*j->at == '\\') {
             ++j->at;
-            c = gan__ckpt_escape(j);
-            if (c < 0) return gan__ckpt_wrong(j, "a text holds a wrong escape");
+            c = gan__archive_escape(j);
+            if (c < 0) return gan__archive_wrong(j, "a text holds a wrong escape");
             if (n + 1 < size) out[n] = (char)c;
             ++n;
             continue;
         }
-        bytes = gan__ckpt_utf8(j->at, j->end);
-        if (!bytes) return gan__ckpt_wrong(j, "a text is not UTF-8");
+        bytes = gan__archive_utf8(j->at, j->end);
+        if (!bytes) return gan__archive_wrong(j, "a text is not UTF-8");
         for (i = 0; i < bytes; ++i, ++n, ++j->at)
             if (n + 1 < size) out[n] = (char)*j->at;
     }
@@ -20137,315 +20215,532 @@ static int gan__ckpt_string(gan__ckpt_json *j, char *out, size_t size, size_t *l
     return 1;
 }
 
-static int gan__ckpt_number(gan__ckpt_json *j, uint64_t *v)
+static int gan__archive_number(gan__archive_json *j, uint64_t *v)
 {
-    const int first = gan__ckpt_peek(j);
+    const int first = gan__archive_peek(j);
     unsigned digit;
     *v = 0;
-    if (first < '0' || first > '9') return gan__ckpt_wrong(j, "a whole number from 0 on is missing");
+    if (first < '0' || first > '9') return gan__archive_wrong(j, "a whole number from 0 on is missing");
     while (j->at < j->end && *j->at >= '0' && *j->at <= '9') {
         digit = (unsigned)(*j->at - '0');
-        if (*v > (UINT64_MAX - digit) / 10) return gan__ckpt_wrong(j, "a number is too large");
-        if (first == '0' && *v == 0 && j->at[-1] == '0') return gan__ckpt_wrong(j, "a number begins with 0");
+        if (*v > (UINT64_MAX - digit) / 10) return gan__archive_wrong(j, "a number is too large");
+        if (first == '0' && *v == 0 && j->at[-1] == '0')
+            return gan__archive_wrong(j, "a number begins with 0");
         *v = *v * 10 + digit;
         ++j->at;
     }
     if (j->at < j->end && (*j->at == '.' || *j->at == 'e' || *j->at == 'E'))
-        return gan__ckpt_wrong(j, "a number is not whole");
+        return gan__archive_wrong(j, "a number is not whole");
     return 1;
 }
 
-static int gan__ckpt_dtype(gan__ckpt_json *j, gan__ckpt_record *r)
+static int gan__archive_dtype(gan__archive_json *j, gan__archive_record *r)
 {
     char text[8];
     size_t length;
     int i;
-    if (!gan__ckpt_string(j, text, sizeof text, &length)) return 0;
-    for (i = 0; i < GAN__CKPT_TYPES; ++i)
-        if (length < sizeof text && !strcmp(text, gan__ckpt_types[i].name)) {
+    if (!gan__archive_string(j, text, sizeof text, &length)) return 0;
+    for (i = 0; i < GAN__ARCHIVE_TYPES; ++i)
+        if (length < sizeof text && !strcmp(text, gan__archive_types[i].name)) {
             r->e.dtype = (gan__dtype)i;
             return 1;
         }
-    return gan__ckpt_wrong(j, "its dtype is none of F32 F64 F16 BF16 I64 I32 U8: convert it");
+    return gan__archive_wrong(j, "its dtype is none of F32 F64 F16 BF16 I64 I32 U8: convert it");
 }
 
-static int gan__ckpt_shape(gan__ckpt_json *j, gan__ckpt_record *r)
+static int gan__archive_shape(gan__archive_json *j, gan__archive_record *r)
 {
     uint64_t v;
-    if (!gan__ckpt_need(j, '[', "a shape is missing")) return 0;
-    if (gan__ckpt_take(j, ']')) return 1;
+    if (!gan__archive_need(j, '[', "a shape is missing")) return 0;
+    if (gan__archive_take(j, ']')) return 1;
     do {
-        if (!gan__ckpt_number(j, &v)) return 0;
-        if (r->e.ndim == GAN_MAX_DIMS) return gan__ckpt_wrong(j, "it has more than 8 dimensions");
-        if (v > (uint64_t)INT_MAX) return gan__ckpt_wrong(j, "a dimension is too large");
+        if (!gan__archive_number(j, &v)) return 0;
+        if (r->e.ndim == GAN_MAX_DIMS) return gan__archive_wrong(j, "it has more than 8 dimensions");
+        if (v > (uint64_t)INT_MAX) return gan__archive_wrong(j, "a dimension is too large");
         r->e.dim[r->e.ndim++] = (int)v;
-    } while (gan__ckpt_take(j, ','));
-    return gan__ckpt_need(j, ']', "a shape does not end");
+    } while (gan__archive_take(j, ','));
+    return gan__archive_need(j, ']', "a shape does not end");
 }
 
-static int gan__ckpt_offsets(gan__ckpt_json *j, gan__ckpt_record *r)
+static int gan__archive_offsets(gan__archive_json *j, gan__archive_record *r)
 {
-    return gan__ckpt_need(j, '[', "data_offsets are missing") && gan__ckpt_number(j, &r->begin) &&
-           gan__ckpt_need(j, ',', "data_offsets are not two numbers") && gan__ckpt_number(j, &r->end) &&
-           gan__ckpt_need(j, ']', "data_offsets are not two numbers");
+    return gan__archive_need(j, '[', "data_offsets are missing") && gan__archive_number(j, &r->begin) &&
+           gan__archive_need(j, ',', "data_offsets are not two numbers") && gan__archive_number(j, &r->end) &&
+           gan__archive_need(j, ']', "data_offsets are not two numbers");
 }
 
-static int gan__ckpt_tensor(gan__ckpt_json *j, gan__ckpt_record *r)
+static int gan__archive_tensor(gan__archive_json *j, gan__archive_record *r)
 {
     enum { DTYPE = 1, SHAPE = 2, OFFSETS = 4 };
     size_t count = 1, length;
     int i, key, seen = 0;
     char name[16];
-    if (!gan__ckpt_need(j, '{', "a tensor's {...} is missing")) return 0;
+    if (!gan__archive_need(j, '{', "a tensor's {...} is missing")) return 0;
     do {
-        if (!gan__ckpt_string(j, name, sizeof name, &length) || !gan__ckpt_need(j, ':', "a colon is missing"))
+        if (!gan__archive_string(j, name, sizeof name, &length) ||
+            !gan__archive_need(j, ':', "a colon is missing"))
             return 0;
         key = 0;
         if (!strcmp(name, "dtype")) key = DTYPE;
         if (!strcmp(name, "shape")) key = SHAPE;
         if (!strcmp(name, "data_offsets")) key = OFFSETS;
         if (!key || length >= sizeof name)
-            return gan__ckpt_wrong(j, "a key is none of dtype, shape, data_offsets");
-        if (seen & key) return gan__ckpt_wrong(j, "a key stands twice");
+            return gan__archive_wrong(j, "a key is none of dtype, shape, data_offsets");
+        if (seen & key) return gan__archive_wrong(j, "a key stands twice");
         seen |= key;
-        if (!(key == DTYPE   ? gan__ckpt_dtype(j, r)
-              : key == SHAPE ? gan__ckpt_shape(j, r)
-                             : gan__ckpt_offsets(j, r)))
+        if (!(key == DTYPE   ? gan__archive_dtype(j, r)
+              : key == SHAPE ? gan__archive_shape(j, r)
+                             : gan__archive_offsets(j, r)))
             return 0;
-    } while (gan__ckpt_take(j, ','));
-    if (!gan__ckpt_need(j, '}', "a tensor's {...} does not end")) return 0;
+    } while (gan__archive_take(j, ','));
+    if (!gan__archive_need(j, '}', "a tensor's {...} does not end")) return 0;
     if (seen != (DTYPE | SHAPE | OFFSETS))
-        return gan__ckpt_wrong(j, "dtype, shape or data_offsets is missing");
+        return gan__archive_wrong(j, "dtype, shape or data_offsets is missing");
     for (i = 0; i < r->e.ndim; ++i)
         if (gan__mul_size(count, (size_t)r->e.dim[i], &count))
-            return gan__ckpt_wrong(j, "its shape is too large");
+            return gan__archive_wrong(j, "its shape is too large");
     r->e.count = count;
-    if (gan__mul_size(count, gan__ckpt_types[r->e.dtype].bytes, &count))
-        return gan__ckpt_wrong(j, "its shape is too large");
+    if (gan__mul_size(count, gan__archive_types[r->e.dtype].bytes, &count))
+        return gan__archive_wrong(j, "its shape is too large");
     if (r->end < r->begin || r->end - r->begin != count)
-        return gan__ckpt_wrong(j, "its data_offsets do not fit its dtype and shape");
+        return gan__archive_wrong(j, "its data_offsets do not fit its dtype and shape");
     return 1;
 }
 
-static int gan__ckpt_metadata(gan__ckpt_json *j, gan__ckpt_meta *meta)
+// The place of that key's value, and its size; of a key that nothing here knows, a place to forget it in.
+static char *gan__archive_meta_at(gan__archive_meta *m, const char *key, char *other, size_t *size)
 {
-    char name[16], other[8];
+    *size = sizeof m->format;
+    if (!strcmp(key, "format")) return m->format;
+    if (!strcmp(key, "schema")) return m->schema;
+    *size = sizeof m->digest;
+    if (!strcmp(key, "digest")) return m->digest;
+    if (!strcmp(key, "step")) return m->step;
+    *size = sizeof m->model;
+    if (!strcmp(key, "model")) return m->model;
+    *size = sizeof m->configuration;
+    if (!strcmp(key, "configuration")) return m->configuration;
+    *size = 1;
+    return other;
+}
+
+static int gan__archive_metadata(gan__archive_json *j, gan__archive_meta *m)
+{
+    char key[16], other[1];
+    const unsigned char *from, *between;
     size_t length, size;
-    if (meta->seen++) return gan__ckpt_wrong(j, "__metadata__ stands twice");
-    if (!gan__ckpt_need(j, '{', "__metadata__ is no {...}")) return 0;
-    if (gan__ckpt_take(j, '}')) return 1;
+    if (m->seen++) return gan__archive_wrong(j, "__metadata__ stands twice");
+    if (!gan__archive_need(j, '{', "__metadata__ is no {...}")) return 0;
+    if (gan__archive_take(j, '}')) return 1;
     do {
-        char *out = other;
-        size = sizeof other;
-        if (!gan__ckpt_string(j, name, sizeof name, &length) || !gan__ckpt_need(j, ':', "a colon is missing"))
-            return 0;
-        if (!strcmp(name, "format")) out = meta->format, size = sizeof meta->format;
-        if (!strcmp(name, "schema")) out = meta->schema, size = sizeof meta->schema;
-        if (!strcmp(name, "digest")) out = meta->digest, size = sizeof meta->digest;
-        if (out != other && *out) return gan__ckpt_wrong(j, "a key stands twice");
-        if (!gan__ckpt_string(j, out, size, &length)) return 0;
-    } while (gan__ckpt_take(j, ','));
-    return gan__ckpt_need(j, '}', "__metadata__ does not end");
+        char *out;
+        gan__archive_peek(j);
+        from = j->at + 1;
+        if (!gan__archive_string(j, key, sizeof key, &length)) return 0;
+        between = j->at - 1;
+        if (!gan__archive_need(j, ':', "a colon is missing")) return 0;
+        out = gan__archive_meta_at(m, length < sizeof key ? key : "", other, &size);
+        if (out != other && *out) return gan__archive_wrong(j, "a key stands twice");
+        if (out != m->format && out != m->schema && out != m->digest) // as it stands, escapes and all
+            m->said = gan__archive_fnv(gan__archive_fnv(m->said, from, (size_t)(between - from)), "", 1);
+        gan__archive_peek(j);
+        from = j->at + 1;
+        if (!gan__archive_string(j, out, size, &length)) return 0;
+        if (out != m->format && out != m->schema && out != m->digest)
+            m->said = gan__archive_fnv(gan__archive_fnv(m->said, from, (size_t)(j->at - 1 - from)), "", 1);
+    } while (gan__archive_take(j, ','));
+    return gan__archive_need(j, '}', "__metadata__ does not end");
 }
 
 // The header's entries into r and their names into `names`; with r NULL they are only checked and counted.
 // name: the entry that is being read.
-static int gan__ckpt_parse(gan__ckpt_json *j, gan__ckpt_record *r, char *names, size_t *count,
-                           gan__ckpt_meta *meta, char *name)
+static int gan__archive_parse(gan__archive_json *j, gan__archive_record *r, char *names, size_t *count,
+                              gan__archive_meta *meta, char *name)
 {
-    gan__ckpt_record one;
+    gan__archive_record one;
     size_t length;
     *count = 0;
     memset(meta, 0, sizeof *meta);
-    if (j->at == j->end || *j->at != '{') return gan__ckpt_wrong(j, "it does not begin with {");
+    meta->said = GAN__ARCHIVE_FNV;
+    if (j->at == j->end || *j->at != '{') return gan__archive_wrong(j, "it does not begin with {");
     ++j->at;
-    if (!gan__ckpt_take(j, '}')) {
+    if (!gan__archive_take(j, '}')) {
         do {
             name[0] = 0;
-            if (!gan__ckpt_string(j, name, GAN_MAX_NAME + 1, &length)) return 0;
-            if (!gan__ckpt_name_ok(name, length)) {
+            if (!gan__archive_string(j, name, GAN_MAX_NAME + 1, &length)) return 0;
+            if (!gan__archive_name_ok(name, length)) {
                 name[0] = 0;
-                return gan__ckpt_wrong(j, "a name is not 1 to 128 printable ASCII characters without quotes");
+                return gan__archive_wrong(j,
+                                          "a name is not 1 to 128 printable ASCII characters without quotes");
             }
-            if (!gan__ckpt_need(j, ':', "a colon is missing")) return 0;
+            if (!gan__archive_need(j, ':', "a colon is missing")) return 0;
             if (!strcmp(name, "__metadata__")) {
-                if (!gan__ckpt_metadata(j, meta)) return 0;
+                if (!gan__archive_metadata(j, meta)) return 0;
                 continue;
             }
             memset(&one, 0, sizeof one);
-            if (!gan__ckpt_tensor(j, &one)) return 0;
+            if (!gan__archive_tensor(j, &one)) return 0;
             if (r) {
                 one.e.name = (const char *)memcpy(names, name, length + 1);
                 names += length + 1;
                 r[*count] = one;
             }
             ++*count;
-        } while (gan__ckpt_take(j, ','));
+        } while (gan__archive_take(j, ','));
         name[0] = 0;
-        if (!gan__ckpt_need(j, '}', "its {...} does not end")) return 0;
+        if (!gan__archive_need(j, '}', "its {...} does not end")) return 0;
     }
-    return gan__ckpt_peek(j) == -1 || gan__ckpt_wrong(j, "something follows its {...}");
+    return gan__archive_peek(j) == -1 || gan__archive_wrong(j, "something follows its {...}");
 }
 
 // A file in memory, being read. Everything but `bytes` is scratch.
-typedef struct gan__ckpt_file {
+typedef struct gan__archive {
     gan_context *ctx;
     const char *path; // as errors call it
     const unsigned char *bytes;
     size_t size, header, data; // of the JSON; where the values begin
-    gan__ckpt_record *records, **by_name;
+    gan__archive_record *records, **by_name;
     size_t count;
-    char *names;
-    gan__ckpt_meta meta;
-} gan__ckpt_file;
+    char *names, *renamed; // renamed: NULL while names are the file's
+    gan__archive_meta meta;
+} gan__archive;
 
-static int gan__ckpt_bad(gan__ckpt_file *f, const char *what)
+static int gan__archive_bad(gan__archive *a, const char *what)
 {
-    gan__fail(f->ctx, GAN_ERROR_FORMAT, "%s %s", f->path, what);
+    gan__fail(a->ctx, GAN_ERROR_FORMAT, "%s %s", a->path, what);
     return GAN_ERROR_FORMAT;
 }
 
-static int gan__ckpt_open(gan__ckpt_file *f)
+static int gan__archive_begin(gan__archive *a)
 {
-    const unsigned char *p = f->bytes;
+    const unsigned char *p = a->bytes;
     uint64_t n;
-    if (f->size >= 2 && p[0] == 0x1f && p[1] == 0x8b)
-        return gan__ckpt_bad(f, "is gzip-compressed: gunzip it first");
-    if (f->size >= 4 && !memcmp(p, "PK\3\4", 4))
-        return gan__ckpt_bad(
-            f, "is a zip archive, as torch.save writes it: write it with safetensors.torch.save_file");
-    if (f->size >= 6 && !memcmp(p, "\x93NUMPY", 6))
-        return gan__ckpt_bad(f, "is a NumPy file, not safetensors");
-    if (f->size < 8) {
-        gan__fail(f->ctx, GAN_ERROR_FORMAT, "%s is short: %l bytes found, 8 needed to begin", f->path,
-                  (int64_t)f->size);
+    if (a->size >= 2 && p[0] == 0x1f && p[1] == 0x8b)
+        return gan__archive_bad(a, "is gzip-compressed: gunzip it first");
+    if (a->size >= 4 && !memcmp(p, "PK\3\4", 4))
+        return gan__archive_bad(
+            a, "is a zip archive, as torch.save writes it: write it with safetensors.torch.save_file");
+    if (a->size >= 6 && !memcmp(p, "\x93NUMPY", 6))
+        return gan__archive_bad(a, "is a NumPy file, not safetensors");
+    if (a->size < 8) {
+        gan__fail(a->ctx, GAN_ERROR_FORMAT, "%s is short: %l bytes found, 8 needed to begin", a->path,
+                  (int64_t)a->size);
         return GAN_ERROR_FORMAT;
     }
     n = gan__little(p, 8);
-    if (n > GAN__CKPT_HEADER_MAX || (f->size > 8 && n > 0 && p[8] != '{'))
-        return gan__ckpt_bad(f, "is no safetensors file: it does not begin with a header's length and {");
-    if (n > f->size - 8) {
-        gan__fail(f->ctx, GAN_ERROR_FORMAT, "%s is short: %l bytes found, %l needed for the header alone",
-                  f->path, (int64_t)f->size, (int64_t)n + 8);
+    if (n > GAN__ARCHIVE_HEADER_MAX || (a->size > 8 && n > 0 && p[8] != '{'))
+        return gan__archive_bad(a, "is no safetensors file: it does not begin with a header's length and {");
+    if (n > a->size - 8) {
+        gan__fail(a->ctx, GAN_ERROR_FORMAT, "%s is short: %l bytes found, %l needed for the header alone",
+                  a->path, (int64_t)a->size, (int64_t)n + 8);
         return GAN_ERROR_FORMAT;
     }
-    f->header = (size_t)n;
-    f->data = 8 + f->header;
+    a->header = (size_t)n;
+    a->data = 8 + a->header;
     return GAN_OK;
 }
 
 // Twice over the header: once to check and count, once to keep.
-static int gan__ckpt_read_header(gan__ckpt_file *f)
+static int gan__archive_read_header(gan__archive *a)
 {
     char name[GAN_MAX_NAME + 1] = "";
-    gan__ckpt_json j;
+    gan__archive_json j;
     size_t i;
     int pass;
     for (pass = 0; pass < 2; ++pass) {
         memset(&j, 0, sizeof j);
-        j.start = j.at = f->bytes + 8;
-        j.end = j.start + f->header;
-        if (!gan__ckpt_parse(&j, f->records, f->names, &f->count, &f->meta, name)) {
-            gan__fail(f->ctx, GAN_ERROR_FORMAT,
-                      "%s is no valid safetensors file: byte %l of its header: %s%s%s", f->path,
+        j.start = j.at = a->bytes + 8;
+        j.end = j.start + a->header;
+        if (!gan__archive_parse(&j, a->records, a->names, &a->count, &a->meta, name)) {
+            gan__fail(a->ctx, GAN_ERROR_FORMAT,
+                      "%s is no valid safetensors file: byte %l of its header: %s%s%s", a->path,
                       (int64_t)(j.at - j.start), *name ? name : "", *name ? ": " : "", j.problem);
             return GAN_ERROR_FORMAT;
         }
         if (pass) break;
-        f->records = (gan__ckpt_record *)gan__scratch(f->ctx, (f->count + 1) * sizeof *f->records);
-        f->by_name = (gan__ckpt_record **)gan__scratch(f->ctx, (f->count + 1) * sizeof *f->by_name);
-        f->names = (char *)gan__scratch(f->ctx, f->header + 1);
-        if (!f->records || !f->by_name || !f->names) return GAN_ERROR_MEMORY;
+        a->records = (gan__archive_record *)gan__scratch(a->ctx, (a->count + 1) * sizeof *a->records);
+        a->by_name = (gan__archive_record **)gan__scratch(a->ctx, (a->count + 1) * sizeof *a->by_name);
+        a->names = (char *)gan__scratch(a->ctx, a->header + 1);
+        if (!a->records || !a->by_name || !a->names) return GAN_ERROR_MEMORY;
     }
-    for (i = 0; i < f->count; ++i) f->by_name[i] = f->records + i;
+    for (i = 0; i < a->count; ++i) a->by_name[i] = a->records + i;
     return GAN_OK;
 }
 
 // The values lie one behind the other, from the header to the end of the file.
-static int gan__ckpt_check_layout(gan__ckpt_file *f)
+static int gan__archive_check_layout(gan__archive *a)
 {
-    const uint64_t have = f->size - f->data;
+    const uint64_t have = a->size - a->data;
     uint64_t at = 0;
     size_t i;
-    gan__ckpt_sort(f->by_name, f->count, gan__ckpt_by_offset);
-    for (i = 0; i < f->count; ++i) {
-        gan__ckpt_record *r = f->by_name[i];
+    gan__archive_sort(a->by_name, a->count, gan__archive_by_offset);
+    for (i = 0; i < a->count; ++i) {
+        gan__archive_record *r = a->by_name[i];
         if (r->begin != at) {
-            gan__fail(f->ctx, GAN_ERROR_FORMAT, "%s is no valid safetensors file: %s before the values of %s",
-                      f->path, r->begin > at ? "a hole" : "an overlap", r->e.name);
+            gan__fail(a->ctx, GAN_ERROR_FORMAT, "%s is no valid safetensors file: %s before the values of %s",
+                      a->path, r->begin > at ? "a hole" : "an overlap", r->e.name);
             return GAN_ERROR_FORMAT;
         }
         at = r->end;
         if (at > have) break;
-        r->e.bytes = f->bytes + f->data + (size_t)r->begin;
+        r->e.bytes = a->bytes + a->data + (size_t)r->begin;
     }
     if (at == have) return GAN_OK;
-    gan__fail(f->ctx, GAN_ERROR_FORMAT, "%s is %s: %l bytes found, %l needed", f->path,
-              at > have ? "short" : "too long", (int64_t)f->size,
-              at > (uint64_t)INT64_MAX - f->data ? INT64_MAX : (int64_t)(at + f->data));
+    gan__fail(a->ctx, GAN_ERROR_FORMAT, "%s is %s: %l bytes found, %l needed", a->path,
+              at > have ? "short" : "too long", (int64_t)a->size,
+              at > (uint64_t)INT64_MAX - a->data ? INT64_MAX : (int64_t)(at + a->data));
     return GAN_ERROR_FORMAT;
 }
 
-static int gan__ckpt_check_digest(gan__ckpt_file *f)
+static int gan__archive_check_digest(gan__archive *a)
 {
-    const int ours = !strcmp(f->meta.format, "gan.h");
+    const int ours = !strcmp(a->meta.format, "gan.h");
     char digest[17];
-    if (ours && strcmp(f->meta.schema, "1") != 0) {
-        gan__fail(f->ctx, GAN_ERROR_UNSUPPORTED,
-                  "%s was written by another version of gan.h: schema 1 is read here", f->path);
+    if (ours && strcmp(a->meta.schema, "1") != 0) {
+        gan__fail(a->ctx, GAN_ERROR_UNSUPPORTED,
+                  "%s was written by another version of gan.h: schema 1 is read here", a->path);
         return GAN_ERROR_UNSUPPORTED;
     }
-    if (!f->meta.digest[0]) return ours ? gan__ckpt_bad(f, "is damaged: its digest is missing") : GAN_OK;
-    gan__ckpt_digest(f->by_name, f->count, digest);
-    if (!strcmp(digest, f->meta.digest)) return GAN_OK;
-    return gan__ckpt_bad(
-        f, "is damaged: its digest does not fit (a program that changes values must drop __metadata__)");
+    if (!a->meta.digest[0]) return ours ? gan__archive_bad(a, "is damaged: its digest is missing") : GAN_OK;
+    gan__archive_digest(a->meta.said, a->by_name, a->count, digest);
+    if (!strcmp(digest, a->meta.digest)) return GAN_OK;
+    return gan__archive_bad(
+        a, "is damaged: its digest does not fit (a program that changes values must drop __metadata__)");
+}
+
+// Everything that can be wrong with the bytes is asked. Returns the error code; gan__archive_close after it.
+static int gan__archive_open(gan__archive *a, gan_context *ctx, const char *path, const unsigned char *bytes,
+                             size_t size)
+{
+    size_t i;
+    int code;
+    memset(a, 0, sizeof *a);
+    a->ctx = ctx;
+    a->path = path;
+    a->bytes = bytes;
+    a->size = size;
+    code = gan__archive_begin(a);
+    if (!code) code = gan__archive_read_header(a);
+    if (!code) code = gan__archive_check_layout(a);
+    if (code) return code;
+    gan__archive_sort(a->by_name, a->count, gan__archive_by_name);
+    for (i = 1; i < a->count; ++i)
+        if (!strcmp(a->by_name[i - 1]->e.name, a->by_name[i]->e.name)) {
+            gan__fail(ctx, GAN_ERROR_FORMAT, "%s is no valid safetensors file: it holds %s twice", path,
+                      a->by_name[i]->e.name);
+            return GAN_ERROR_FORMAT;
+        }
+    return gan__archive_check_digest(a);
+}
+
+static void gan__archive_close(gan__archive *a)
+{
+    gan__scratch_free(a->ctx, a->renamed);
+    gan__scratch_free(a->ctx, a->names);
+    gan__scratch_free(a->ctx, a->by_name);
+    gan__scratch_free(a->ctx, a->records);
+}
+
+// >>ckpt: the context's state saved and loaded, weights exchanged; uses archive, state; tests/test_ckpt.c
+
+#ifndef GAN_NO_STDIO
+
+static void gan__ckpt_entry_of(gan__archive_record *r, gan__state *s)
+{
+    int i;
+    r->state = s;
+    r->e.name = s->name;
+    r->e.dtype = s->kind == GAN__STATE_I64 ? GAN__I64 : sizeof(gan_real) == 8 ? GAN__F64 : GAN__F32;
+    r->e.ndim = s->ndim;
+    for (i = 0; i < s->ndim; ++i) r->e.dim[i] = s->dim[i];
+    r->e.count = s->count;
+    r->e.bytes = (const unsigned char *)(s->tensor ? s->tensor->data : s->data);
+}
+
+// Every state, and what was loaded for states that do not exist yet, of which the name begins with a and then
+// b; those stand in the names no more. NULL on an error.
+static gan__archive_record *gan__ckpt_collect(gan_context *ctx, const char *a, const char *b, size_t *count)
+{
+    const size_t na = strlen(a), nb = strlen(b);
+    gan__archive_record *all, *r;
+    const gan__entry *e;
+    gan__state *s;
+    size_t n = 0;
+    for (s = ctx->states; s; s = s->next) ++n;
+    for (e = ctx->pending; e; e = e->next) ++n;
+    all = r = (gan__archive_record *)gan__scratch(ctx, (n + 1) * sizeof *all);
+    if (!all) return NULL;
+    memset(all, 0, (n + 1) * sizeof *all);
+    for (s = ctx->states; s; s = s->next)
+        if (!strncmp(s->name, a, na) && !strncmp(s->name + na, b, nb)) gan__ckpt_entry_of(r++, s);
+    for (e = ctx->pending; e; e = e->next)
+        if (!strncmp(e->name, a, na) && !strncmp(e->name + na, b, nb)) r++->e = *e;
+    *count = (size_t)(r - all);
+    for (r = all; r < all + *count; ++r) {
+        r->e.name += na + nb;
+        if (gan__archive_name_ok(r->e.name, strlen(r->e.name))) continue;
+        gan__fail(ctx, GAN_ERROR_NAME,
+                  "gan_save: a name must be 1 to %d printable ASCII characters, no quotes",
+                  (int)GAN_MAX_NAME);
+        gan__scratch_free(ctx, all);
+        return NULL;
+    }
+    return all;
+}
+
+// The most steps that a trainer made; without a trainer, that an optimiser made; -1: there is neither.
+static int64_t gan__ckpt_steps(const gan_context *ctx)
+{
+    static const char *const first[] = {"trainer.", "optimizer."}, *const last[] = {".steps", ".step"};
+    int64_t most = -1;
+    int i;
+    for (i = 0; i < 2 && most < 0; ++i) {
+        const gan__state *s;
+        for (s = ctx->states; s; s = s->next) {
+            const size_t n = strlen(s->name), k = strlen(last[i]);
+            if (s->kind != GAN__STATE_I64 || s->ndim || strncmp(s->name, first[i], strlen(first[i])) ||
+                n < k || strcmp(s->name + n - k, last[i]))
+                continue;
+            most = GAN__MOST(most, *(const int64_t *)s->data);
+        }
+    }
+    return most;
+}
+
+// After an error nothing is written: what stands at path may be better than what is left in the context.
+static int gan__ckpt_may_save(gan_context *ctx, const char *call, const char *path)
+{
+    if (!ctx || ctx->error) return gan_error(ctx);
+    if (path) return GAN_OK;
+    gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: the path is NULL", call);
+    return GAN_ERROR_ARGUMENT;
+}
+
+GAN_API int gan_save_rolling(gan_context *ctx, const char *path, int keep)
+{
+    gan__archive_record *all;
+    gan__archive_meta meta;
+    int64_t steps;
+    size_t n;
+    int code = gan__ckpt_may_save(ctx, "gan_save", path);
+    if (code || !ctx) return code;
+    if (keep < 1 || keep > 1000) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_save_rolling: %d files cannot be kept; take 1 to 1000", keep);
+        return GAN_ERROR_ARGUMENT;
+    }
+    all = gan__ckpt_collect(ctx, "", "", &n);
+    if (!all) return gan_error(ctx);
+    memset(&meta, 0, sizeof meta);
+    steps = gan__ckpt_steps(ctx);
+    if (steps >= 0) *gan__data_decimal(meta.step, (uint64_t)steps) = 0;
+    if (ctx->configuration) memcpy(meta.configuration, ctx->configuration, strlen(ctx->configuration) + 1);
+    code = gan__archive_write(ctx, path, keep, all, n, &meta);
+    gan__scratch_free(ctx, all);
+    return code;
+}
+
+GAN_API int gan_save(gan_context *ctx, const char *path) { return gan_save_rolling(ctx, path, 1); }
+
+GAN_API int gan_model_save(gan_model *m, const char *path)
+{
+    gan_context *ctx = m ? m->ctx : NULL;
+    gan__archive_record *all;
+    gan__archive_meta meta;
+    size_t n;
+    int code = m ? gan__ckpt_may_save(ctx, "gan_model_save", path) : GAN_ERROR_ARGUMENT;
+    if (code) return code;
+    all = gan__ckpt_collect(ctx, m->name, ".", &n);
+    if (!all) return gan_error(ctx);
+    memset(&meta, 0, sizeof meta);
+    memcpy(meta.model, m->name, strlen(m->name) + 1);
+    code = GAN_ERROR_STATE;
+    if (n) code = gan__archive_write(ctx, path, 1, all, n, &meta);
+    else
+        gan__fail(ctx, GAN_ERROR_STATE,
+                  "gan_model_save: %s has no parameters yet; they are made when it first runs", m->name);
+    gan__scratch_free(ctx, all);
+    return code;
+}
+
+#endif // GAN_NO_STDIO
+
+// Only the records named from... stay, as the names to...; those of `without` go. 1: no memory, or a name that
+// would be too long.
+static int gan__ckpt_rename(gan__archive *a, const char *from, const char *to, const char *without)
+{
+    const size_t cut = strlen(from), more = strlen(to), tail = strlen(without);
+    size_t i, n = 0, bytes = 1;
+    char *name;
+    for (i = 0; i < a->count; ++i) {
+        gan__archive_record *r = a->by_name[i];
+        const size_t length = strlen(r->e.name);
+        if (length <= cut || strncmp(r->e.name, from, cut)) continue;
+        if (tail && length >= tail && !strcmp(r->e.name + length - tail, without)) continue;
+        if (length - cut + more > GAN_MAX_NAME) {
+            gan__fail(a->ctx, GAN_ERROR_NAME, "%s: the name %s%s is longer than %d", a->path, to,
+                      r->e.name + cut, (int)GAN_MAX_NAME);
+            return 1;
+        }
+        bytes += length - cut + more + 1;
+        a->by_name[n++] = r;
+    }
+    a->count = n;
+    a->renamed = name = (char *)gan__scratch(a->ctx, bytes);
+    if (!name) return 1;
+    for (i = 0; i < n; ++i) {
+        gan__archive_record *r = a->by_name[i];
+        const size_t length = strlen(r->e.name) - cut;
+        memcpy(name, to, more);
+        r->e.name = (const char *)memcpy(name + more, r->e.name + cut, length + 1) - more;
+        name += more + length + 1;
+    }
+    return 0;
 }
 
 // Finds the state of each record; shapes and kinds must fit. States that borrowed their memory get their own.
-static int gan__ckpt_check_states(gan__ckpt_file *f)
+static int gan__ckpt_check_states(gan__archive *a)
 {
     gan__state *s;
-    for (s = f->ctx->states; s; s = s->next) {
-        gan__ckpt_record *r = gan__ckpt_find(f->by_name, f->count, s->name);
+    for (s = a->ctx->states; s; s = s->next) {
+        gan__archive_record *r = gan__archive_find(a->by_name, a->count, s->name);
         if (!r) continue;
         if (r->e.ndim != s->ndim || memcmp(r->e.dim, s->dim, (size_t)s->ndim * sizeof s->dim[0]) != 0) {
-            gan__fail(f->ctx, GAN_ERROR_SHAPE,
-                      "%s: %s has the shape %h in the file, %h here; nothing was loaded", f->path, s->name,
+            gan__fail(a->ctx, GAN_ERROR_SHAPE,
+                      "%s: %s has the shape %h in the file, %h here; nothing was loaded", a->path, s->name,
                       r->e.ndim, r->e.dim, s->ndim, s->dim);
             return GAN_ERROR_SHAPE;
         }
         if (s->kind == GAN__STATE_I64 && r->e.dtype != GAN__I64) {
-            gan__fail(f->ctx, GAN_ERROR_FORMAT, "%s: %s is %s in the file, I64 here; nothing was loaded",
-                      f->path, s->name, gan__ckpt_types[r->e.dtype].name);
+            gan__fail(a->ctx, GAN_ERROR_FORMAT, "%s: %s is %s in the file, I64 here; nothing was loaded",
+                      a->path, s->name, gan__archive_types[r->e.dtype].name);
             return GAN_ERROR_FORMAT;
         }
-        if (gan__state_own(f->ctx, s)) return GAN_ERROR_MEMORY;
+        if (gan__state_own(a->ctx, s)) return GAN_ERROR_MEMORY;
         r->state = s;
     }
     return GAN_OK;
 }
 
 // A chain, in persistent memory, of what has no state yet. keep: the bytes live for ever and are not copied.
-static int gan__ckpt_pend(gan__ckpt_file *f, int keep, gan__entry **first)
+static int gan__ckpt_pend(gan__archive *a, int keep, gan__entry **first)
 {
     const gan__dtype real = sizeof(gan_real) == 8 ? GAN__F64 : GAN__F32;
     size_t i;
-    for (i = f->count; i-- > 0;) {
-        const gan__ckpt_record *r = f->by_name[i];
-        const size_t length = strlen(r->e.name) + 1, bytes = gan__ckpt_bytes(r), copy = keep ? 0 : bytes;
+    for (i = a->count; i-- > 0;) {
+        const gan__archive_record *r = a->by_name[i];
+        const size_t length = strlen(r->e.name) + 1, bytes = gan__archive_bytes(r), copy = keep ? 0 : bytes;
         gan__entry *e;
         char *tail;
         if (r->state) continue;
-        e = (gan__entry *)gan__persist(f->ctx, sizeof *e);
-        tail = (char *)gan__persist(f->ctx, length);
+        e = (gan__entry *)gan__persist(a->ctx, sizeof *e);
+        tail = (char *)gan__persist(a->ctx, length);
         if (!e || !tail) return GAN_ERROR_MEMORY;
         *e = r->e;
         e->name = (const char *)memcpy(tail, r->e.name, length);
         e->borrowable = keep && r->e.dtype == real && gan__little_endian() &&
                         (uintptr_t)r->e.bytes % sizeof(gan_real) == 0;
         if (copy) {
-            unsigned char *own = (unsigned char *)gan__persist(f->ctx, copy);
+            unsigned char *own = (unsigned char *)gan__persist(a->ctx, copy);
             if (!own) return GAN_ERROR_MEMORY;
             e->bytes = (const unsigned char *)memcpy(own, r->e.bytes, copy);
         }
@@ -20456,56 +20751,91 @@ static int gan__ckpt_pend(gan__ckpt_file *f, int keep, gan__entry **first)
 }
 
 // Nothing that the file holds fails here: states are filled, older pending entries of the same names dropped.
-static int gan__ckpt_apply(gan__ckpt_file *f, gan__entry *pending)
+static int gan__ckpt_apply(gan__archive *a, gan__entry *pending)
 {
-    gan__entry **p = &f->ctx->pending;
+    gan__entry **p = &a->ctx->pending;
     size_t i;
     while (*p) {
-        if (gan__ckpt_find(f->by_name, f->count, (*p)->name)) *p = (*p)->next;
+        if (gan__archive_find(a->by_name, a->count, (*p)->name)) *p = (*p)->next;
         else p = &(*p)->next;
     }
     *p = pending;
-    for (i = 0; i < f->count; ++i)
-        if (f->by_name[i]->state && gan__state_apply(f->ctx, f->by_name[i]->state, &f->by_name[i]->e))
-            return gan_error(f->ctx);
+    for (i = 0; i < a->count; ++i)
+        if (a->by_name[i]->state && gan__state_apply(a->ctx, a->by_name[i]->state, &a->by_name[i]->e))
+            return gan_error(a->ctx);
     return GAN_OK;
 }
 
-static int gan__ckpt_check(gan__ckpt_file *f)
+// What the file holds becomes the context's. keep: its bytes outlive the context.
+static int gan__ckpt_take(gan__archive *a, int keep)
 {
-    size_t i;
-    int code = gan__ckpt_open(f);
-    if (!code) code = gan__ckpt_read_header(f);
-    if (!code) code = gan__ckpt_check_layout(f);
-    if (code) return code;
-    gan__ckpt_sort(f->by_name, f->count, gan__ckpt_by_name);
-    for (i = 1; i < f->count; ++i)
-        if (!strcmp(f->by_name[i - 1]->e.name, f->by_name[i]->e.name)) {
-            gan__fail(f->ctx, GAN_ERROR_FORMAT, "%s is no valid safetensors file: it holds %s twice", f->path,
-                      f->by_name[i]->e.name);
-            return GAN_ERROR_FORMAT;
-        }
-    code = gan__ckpt_check_digest(f);
-    return code ? code : gan__ckpt_check_states(f);
+    gan__entry *pending = NULL;
+    int code = gan__ckpt_check_states(a);
+    if (!code) code = gan__ckpt_pend(a, keep, &pending);
+    return code ? code : gan__ckpt_apply(a, pending);
 }
 
 static int gan__ckpt_load(gan_context *ctx, const char *path, const unsigned char *bytes, size_t size,
                           int keep)
 {
-    gan__entry *pending = NULL;
-    gan__ckpt_file f;
-    int code;
-    memset(&f, 0, sizeof f);
-    f.ctx = ctx;
-    f.path = path;
-    f.bytes = bytes;
-    f.size = size;
-    code = gan__ckpt_check(&f);
-    if (!code) code = gan__ckpt_pend(&f, keep, &pending);
-    if (!code) code = gan__ckpt_apply(&f, pending);
-    gan__scratch_free(ctx, f.names);
-    gan__scratch_free(ctx, f.by_name);
-    gan__scratch_free(ctx, f.records);
+    char prefix[GAN_MAX_NAME + 2];
+    gan__archive a;
+    int code = gan__archive_open(&a, ctx, path, bytes, size);
+    if (!code && a.meta.model[0]) { // the weights of one model
+        *gan__archive_text(gan__archive_text(prefix, a.meta.model), ".") = 0;
+        if (gan__ckpt_rename(&a, "", prefix, "")) code = gan_error(ctx);
+    }
+    if (!code) code = gan__ckpt_take(&a, keep);
+    gan__archive_close(&a);
+    return code;
+}
+
+// Unless `partial`, each parameter that the model has must be in the file, and each of the file's in a model
+// that has parameters.
+static int gan__ckpt_check_model(gan__archive *a, gan_model *m, int partial)
+{
+    const gan__param *p;
+    size_t i;
+    if (!a->count) {
+        gan__fail(a->ctx, GAN_ERROR_NAME, "%s holds nothing of %s; its first tensor is %s", a->path, m->name,
+                  a->records && a->records->e.name ? a->records->e.name : "none");
+        return GAN_ERROR_NAME;
+    }
+    for (p = partial ? NULL : m->params; p; p = p->next)
+        if (!gan__archive_find(a->by_name, a->count, p->state->name)) {
+            gan__fail(a->ctx, GAN_ERROR_NAME,
+                      "%s has no %s, which %s has; nothing was loaded (GAN_LOAD_PARTIAL would)", a->path,
+                      p->name, m->name);
+            return GAN_ERROR_NAME;
+        }
+    for (i = 0; !partial && m->params && i < a->count; ++i)
+        if (!gan__state_find(a->ctx, a->by_name[i]->e.name)) {
+            gan__fail(a->ctx, GAN_ERROR_NAME,
+                      "%s holds %s, which %s does not have; nothing was loaded (GAN_LOAD_PARTIAL would)",
+                      a->path, a->by_name[i]->e.name + strlen(m->name) + 1, m->name);
+            return GAN_ERROR_NAME;
+        }
+    return GAN_OK;
+}
+
+static int gan__ckpt_load_model(gan_model *m, const char *path, const unsigned char *bytes, size_t size,
+                                unsigned flags, int keep)
+{
+    const int partial = (flags & GAN_LOAD_PARTIAL) != 0;
+    char prefix[GAN_MAX_NAME + 2];
+    gan_context *ctx = m->ctx;
+    gan__archive a;
+    int code = gan__archive_open(&a, ctx, path, bytes, size);
+    if (!code) {
+        const int whole = !strcmp(a.meta.format, "gan.h") && !a.meta.model[0];
+        *gan__archive_text(gan__archive_text(prefix, m->name), ".") = 0;
+        if (gan__ckpt_rename(&a, whole ? prefix : "", prefix, whole ? "" : "num_batches_tracked"))
+            code = gan_error(ctx);
+    }
+    if (!code) code = gan__ckpt_check_model(&a, m, partial);
+    if (!code) code = gan__ckpt_take(&a, keep);
+    if (!code) m->strict = !partial;
+    gan__archive_close(&a);
     return code;
 }
 
@@ -20517,34 +20847,152 @@ GAN_API int gan_load_memory(gan_context *ctx, const void *bytes, size_t size)
     return GAN_ERROR_ARGUMENT;
 }
 
+GAN_API int gan_model_load_memory(gan_model *m, const void *bytes, size_t size, unsigned flags)
+{
+    if (!m || m->ctx->error) return m ? m->ctx->error : GAN_ERROR_ARGUMENT;
+    if (bytes)
+        return gan__ckpt_load_model(m, "gan_model_load_memory: the file", (const unsigned char *)bytes, size,
+                                    flags, 1);
+    gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "gan_model_load_memory: the bytes are NULL");
+    return GAN_ERROR_ARGUMENT;
+}
+
+GAN_API int gan_unclaimed(const gan_context *ctx, const char **first)
+{
+    const gan__entry *e;
+    int n = 0;
+    if (first) *first = ctx && ctx->pending ? ctx->pending->name : NULL;
+    for (e = ctx ? ctx->pending : NULL; e; e = e->next) ++n;
+    return n;
+}
+
 #ifndef GAN_NO_STDIO
+
+// The whole file in scratch memory, or NULL and an error. A file that is missing is none when `quiet`.
+static unsigned char *gan__ckpt_read(gan_context *ctx, const char *call, const char *path, size_t *size,
+                                     int quiet)
+{
+    unsigned char *bytes;
+    FILE *file;
+    if (!path) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: the path is NULL", call);
+        return NULL;
+    }
+    errno = 0;
+    file = gan__data_open(path, size);
+    if (!file) {
+        if (!quiet || errno != ENOENT)
+            gan__fail(ctx, GAN_ERROR_FILE, "%s cannot be read: %s", path,
+                      errno ? strerror(errno) : "it is no file");
+        return NULL;
+    }
+    bytes = (unsigned char *)gan__scratch(ctx, *size + 1);
+    errno = 0;
+    if (bytes && fread(bytes, 1, *size, file) != *size) {
+        gan__fail(ctx, GAN_ERROR_FILE, "%s cannot be read to its end: %s", path,
+                  errno ? strerror(errno) : "it became shorter");
+        gan__scratch_free(ctx, bytes);
+        bytes = NULL;
+    }
+    fclose(file);
+    return bytes;
+}
 
 GAN_API int gan_load(gan_context *ctx, const char *path)
 {
     unsigned char *bytes;
     size_t size;
     int code;
-    FILE *file;
     if (!ctx || ctx->error) return gan_error(ctx);
+    bytes = gan__ckpt_read(ctx, "gan_load", path, &size, 0);
+    if (!bytes) return ctx->error;
+    code = gan__ckpt_load(ctx, path, bytes, size, 0);
+    gan__scratch_free(ctx, bytes);
+    return code;
+}
+
+GAN_API int gan_model_load(gan_model *m, const char *path, unsigned flags)
+{
+    unsigned char *bytes;
+    size_t size;
+    int code;
+    if (!m || m->ctx->error) return m ? m->ctx->error : GAN_ERROR_ARGUMENT;
+    bytes = gan__ckpt_read(m->ctx, "gan_model_load", path, &size, 0);
+    if (!bytes) return m->ctx->error;
+    code = gan__ckpt_load_model(m, path, bytes, size, flags, 0);
+    gan__scratch_free(m->ctx, bytes);
+    return code;
+}
+
+enum { GAN__CKPT_MISSING = -1 };
+
+// One copy: 0 loaded, -1 not there, else the error code, the error standing.
+static int gan__ckpt_try(gan_context *ctx, const char *path)
+{
+    size_t size;
+    unsigned char *bytes = gan__ckpt_read(ctx, "gan_resume", path, &size, 1);
+    int code;
+    if (!bytes) return ctx->error ? ctx->error : GAN__CKPT_MISSING;
+    code = gan__ckpt_load(ctx, path, bytes, size, 0);
+    gan__scratch_free(ctx, bytes);
+    return code;
+}
+
+GAN_API int gan_resume(gan_context *ctx, const char *path)
+{
+    enum { COPIES = 1000 };
+    char message[sizeof ctx->message];
+    int i, code, first = GAN_OK, missing = 0;
+    if (!ctx || ctx->error) return -1;
     if (!path) {
-        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_load: the path is NULL");
-        return GAN_ERROR_ARGUMENT;
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_resume: the path is NULL");
+        return -1;
     }
-    errno = 0;
-    file = gan__data_open(path, &size);
-    if (!file) {
-        gan__fail(ctx, GAN_ERROR_FILE, "%s cannot be read: %s", path,
-                  errno ? strerror(errno) : "it is no file");
-        return GAN_ERROR_FILE;
+    // a missing copy may be one that a crash left between two renames; two mean the end
+    for (i = 0; i < COPIES && missing < 2; ++i) {
+        char *copy = gan__data_copy_name(ctx, path, i);
+        if (!copy) return -1;
+        code = gan__ckpt_try(ctx, copy);
+        gan__scratch_free(ctx, copy);
+        if (code == GAN_OK) return i;
+        if (code == GAN__CKPT_MISSING) {
+            ++missing;
+            continue;
+        }
+        if (code != GAN_ERROR_FILE && code != GAN_ERROR_FORMAT) return -1;
+        if (!first) memcpy(message, ctx->message, sizeof message);
+        if (!first) first = code;
+        gan_error_clear(ctx);
     }
-    bytes = (unsigned char *)gan__scratch(ctx, size + 1);
-    if (!bytes) code = GAN_ERROR_MEMORY;
-    else if (fread(bytes, 1, size, file) == size) code = gan__ckpt_load(ctx, path, bytes, size, 0);
-    else {
-        gan__fail(ctx, GAN_ERROR_FILE, "%s cannot be read to its end: %s", path, strerror(errno));
-        code = GAN_ERROR_FILE;
+    if (first) gan__fail(ctx, (gan_error_code)first, "gan_resume: no copy is whole: %s", message);
+    return -1;
+}
+
+GAN_API int gan_inspect(gan_context *ctx, const char *path, gan_checkpoint *out)
+{
+    unsigned char *bytes;
+    gan__archive a;
+    const char *p;
+    size_t size;
+    int code;
+    if (!out) return GAN_ERROR_ARGUMENT;
+    memset(out, 0, sizeof *out);
+    out->step = -1;
+    if (!ctx || ctx->error) return gan_error(ctx);
+    bytes = gan__ckpt_read(ctx, "gan_inspect", path, &size, 0);
+    if (!bytes) return ctx->error;
+    code = gan__archive_open(&a, ctx, path, bytes, size);
+    if (!code) {
+        out->bytes = size;
+        out->tensors = (int)GAN__LEAST(a.count, (size_t)INT_MAX);
+        memcpy(out->format, a.meta.format, sizeof out->format);
+        memcpy(out->digest, a.meta.digest, sizeof out->digest);
+        memcpy(out->model, a.meta.model, sizeof out->model);
+        memcpy(out->configuration, a.meta.configuration, sizeof out->configuration);
+        for (p = a.meta.step; *p >= '0' && *p <= '9' && out->step < INT64_MAX / 10 - 1; ++p)
+            out->step = (out->step < 0 ? 0 : out->step) * 10 + (*p - '0');
     }
-    fclose(file);
+    gan__archive_close(&a);
     gan__scratch_free(ctx, bytes);
     return code;
 }
@@ -23591,6 +24039,7 @@ struct gan_trainer {
     gan__average *averages, *averages_end;
     gan__saved *copies, *copies_end;
     int64_t steps, copied; // copied: the step at which the copies were made, or -1
+    int64_t saved;         // that of the last checkpoint of this session
     int setbacks;          // since then
     int played;            // a step was made, so that everything is there
     int classes;           // of the data's labels, 0 without labels
@@ -23628,6 +24077,8 @@ static int gan__data_classes(const gan_dataset *d)
     X(unroll, 1e6)                                                                                           \
     X(rollback, 1e9)                                                                                         \
     X(metric_every, 1e9)                                                                                     \
+    X(checkpoint_every, 1e9)                                                                                 \
+    X(checkpoint_keep, 1e3)                                                                                  \
     X(d_logits, 1e9)                                                                                         \
     X(label_smoothing, .9999999)                                                                             \
     X(fake_smoothing, .9999999)                                                                              \
@@ -23722,6 +24173,8 @@ static void gan__trainer_defaults(gan_trainer_desc *desc)
     if (!desc->accumulate) desc->accumulate = 1;
     if (!desc->pack) desc->pack = 1;
     if (!desc->metric_every) desc->metric_every = 1000;
+    if (!desc->checkpoint_every) desc->checkpoint_every = 1000;
+    if (!desc->checkpoint_keep) desc->checkpoint_keep = 2;
     if (desc->lookahead_alpha == 0) desc->lookahead_alpha = (gan_real)0.5;
     if (desc->ema_ramp == 0) desc->ema_ramp = (gan_real)0.05;
     if (desc->ada_kimg == 0) desc->ada_kimg = 500;
@@ -23802,6 +24255,72 @@ static int gan__trainer_states(gan_trainer *t)
     return ctx->error;
 }
 
+// " key=value" where the text is not empty; 1: it does not fit below `end`.
+static int gan__trainer_tell(char **to, const char *end, const char *key, const char *value)
+{
+    const size_t k = strlen(key), v = strlen(value);
+    if (!v) return 0;
+    if (k + v + 2 >= (size_t)(end - *to)) return 1;
+    *(*to)++ = ' ';
+    memcpy(*to, key, k);
+    (*to)[k] = '=';
+    memcpy(*to + k + 1, value, v);
+    *to += k + 1 + v;
+    return 0;
+}
+
+static int gan__trainer_tell_number(char **to, const char *end, const char *key, gan_real value)
+{
+    char text[GAN__NUMBER];
+    if (value == 0) return 0;
+    gan__number(text, (double)value, 7);
+    return gan__trainer_tell(to, end, key, text);
+}
+
+// What the trainer does, in one line for checkpoints: the names, and what is not zero. A text that would be too
+// long ends early.
+static void gan__trainer_tells(gan_trainer *t)
+{
+    enum { ROOM = GAN_CONFIGURATION - 1 };
+    const gan_trainer_desc *d = &t->desc;
+    const gan_optimizer_desc *const o[] = {&d->g_optimizer, &d->d_optimizer};
+    static const char *const key[][4] = {{"g_optimizer", "g_lr", "g_beta1", "g_beta2"},
+                                         {"d_optimizer", "d_lr", "d_beta1", "d_beta2"}};
+    const char *old = t->ctx->configuration;
+    char text[ROOM + 1], *to = text, *kept;
+    const char *const end = text + ROOM;
+    int full, i;
+    *to = 0;
+    if (old) {
+        memcpy(to, old, strlen(old));
+        to += strlen(old);
+        full = gan__trainer_tell(&to, end, "next", d->generator->name);
+    } else full = gan__trainer_tell(&to, end, "generator", d->generator->name);
+    full = full || gan__trainer_tell(&to, end, "discriminator", d->discriminator->name);
+    full = full || gan__trainer_tell(&to, end, "loss", gan_loss_name(d->loss));
+    full = full || gan__trainer_tell(&to, end, "game", gan_game_name(d->game));
+    for (i = 0; i < 2; ++i) {
+        full = full || gan__trainer_tell(&to, end, key[i][0], gan_optimizer_name(o[i]->kind));
+        full = full || gan__trainer_tell_number(&to, end, key[i][1], o[i]->lr);
+        full = full || gan__trainer_tell_number(&to, end, key[i][2], o[i]->beta1);
+        full = full || gan__trainer_tell_number(&to, end, key[i][3], o[i]->beta2);
+    }
+    for (i = 0; i < (int)GAN_MAX_PENALTIES; ++i)
+        if (d->penalty[i].kind) {
+            full = full || gan__trainer_tell(&to, end, "penalty", gan_penalty_name(d->penalty[i].kind));
+            full = full || gan__trainer_tell_number(&to, end, "weight", d->penalty[i].weight);
+        }
+#define GAN__ROW(name, most)                                                                                 \
+    full = full || (strncmp(#name, "checkpoint", 10) &&                                                      \
+                    gan__trainer_tell_number(&to, end, #name, (gan_real)d->name));
+    GAN__TRAINER_RANGES(GAN__ROW)
+#undef GAN__ROW
+    *to = 0;
+    kept = (char *)gan__persist(t->ctx, (size_t)(to - text) + 1);
+    if (kept) t->ctx->configuration = (const char *)memcpy(kept, text, (size_t)(to - text) + 1);
+    if (kept && *kept == ' ') t->ctx->configuration++;
+}
+
 GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc *desc)
 {
     gan_loss_desc loss;
@@ -23833,6 +24352,7 @@ GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc
     t->g = gan_optimizer_create(desc->generator, t->desc.g_optimizer);
     t->d = t->g ? gan_optimizer_create(desc->discriminator, t->desc.d_optimizer) : NULL;
     if (!t->d || gan__trainer_states(t)) return NULL;
+    gan__trainer_tells(t);
     t->stats.step = t->steps;
     t->classes = gan__data_classes(desc->data);
     if (t->classes)
@@ -24336,7 +24856,7 @@ static int gan__averages(const gan_trainer *t) { return t->desc.ema != 0 || t->d
 // that makes the parameters where there are none.
 static void gan__average_claim(gan_trainer *t, gan_tensor *z, gan_tensor *label)
 {
-    if (!gan__averages(t) || t->averages || !gan__awaits(t->ctx, "ema.", "")) return;
+    if (!gan__averages(t) || t->averages || !gan__awaits(t->ctx, "ema.", "", NULL)) return;
     gan_scope_open(t->ctx);
     if (!t->desc.generator->params) gan_forward(t->desc.generator, z, label);
     gan_scope_close(t->ctx);
@@ -24464,6 +24984,17 @@ static void gan__trainer_judge(gan_trainer *t)
 #endif
 }
 
+// The state after this step where a checkpoint was asked for; not twice.
+static void gan__trainer_save(gan_trainer *t)
+{
+#ifndef GAN_NO_STDIO
+    if (!t->desc.checkpoint || t->saved == t->steps) return;
+    if (!gan_save_rolling(t->ctx, t->desc.checkpoint, t->desc.checkpoint_keep)) t->saved = t->steps;
+#else
+    (void)t;
+#endif
+}
+
 GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t)
 {
     gan_trainer_stats none;
@@ -24493,6 +25024,7 @@ GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t)
     gan__trainer_judge(t);
     t->stats.best = t->best[0];
     t->stats.best_step = (int64_t)t->best[1];
+    if (t->steps % t->desc.checkpoint_every == 0) gan__trainer_save(t);
     t->stats.cancelled = t->desc.progress ? t->desc.progress(&t->stats, t->desc.user) != 0 : 0;
     return t->stats;
 }
@@ -24505,8 +25037,21 @@ GAN_API gan_trainer_stats gan_trainer_run(gan_trainer *t, int64_t steps)
         s = gan_trainer_step(t);
         if (s.cancelled) break;
     }
+    if (t && t->played) gan__trainer_save(t);
     return s;
 }
+
+#ifndef GAN_NO_STDIO
+GAN_API int gan_trainer_save(gan_trainer *t, const char *path)
+{
+    int code;
+    if (!t) return GAN_ERROR_ARGUMENT;
+    gan__average_swap(t, 1);
+    code = gan_model_save(t->desc.generator, path);
+    gan__average_swap(t, 0);
+    return code;
+}
+#endif
 
 // >>sample: what a trained generator draws, and how D may choose; uses play, train; tests/test_sample.c
 
