@@ -10,9 +10,9 @@
 // Required: an error changes nothing; scratch memory comes back; what was loaded can be used.
 #include "fuzz.h"
 
-enum { MOST = 1 << 16 };
+enum { CKPT_MOST = 1 << 16 };
 
-static void use(fuzz_world *w, int kind)
+static void ckpt_use(fuzz_world *w, int kind)
 {
     gan_context *c = w->ctx;
     gan_scope_open(c);
@@ -37,7 +37,7 @@ static void use(fuzz_world *w, int kind)
 }
 
 // The greatest END among the texts "data_offsets":[BEGIN,END].
-static size_t values(const uint8_t *json, size_t n)
+static size_t ckpt_values(const uint8_t *json, size_t n)
 {
     static const char key[] = "\"data_offsets\":[";
     size_t i, most = 0;
@@ -45,18 +45,18 @@ static size_t values(const uint8_t *json, size_t n)
         size_t k, v = 0;
         if (json[i] != '"' || json[i + 1] != 'd' || memcmp(json + i, key, sizeof key - 1)) continue;
         for (k = i + sizeof key - 1; k < n && json[k] != ','; ++k) {}
-        for (++k; k < n && json[k] >= '0' && json[k] <= '9' && v < MOST; ++k) v = 10 * v + json[k] - '0';
+        for (++k; k < n && json[k] >= '0' && json[k] <= '9' && v < CKPT_MOST; ++k) v = 10 * v + json[k] - '0';
         if (v > most) most = v;
     }
     return most;
 }
 
-static size_t build(const uint8_t *bytes, size_t size, uint8_t *to)
+static size_t ckpt_build(const uint8_t *bytes, size_t size, uint8_t *to)
 {
     const uint8_t *zero = (const uint8_t *)memchr(bytes, 0, size);
     const size_t n = zero ? (size_t)(zero - bytes) : size;
-    size_t rest = zero ? size - n - 1 : 0, want = values(bytes, n), i;
-    if (want > MOST - 8 - n) want = MOST - 8 - n;
+    size_t rest = zero ? size - n - 1 : 0, want = ckpt_values(bytes, n), i;
+    if (want > CKPT_MOST - 8 - n) want = CKPT_MOST - 8 - n;
     if (rest > want) rest = want;
     for (i = 0; i < 8; ++i) to[i] = (uint8_t)((uint64_t)n >> 8 * i);
     memcpy(to + 8, bytes, n);
@@ -69,18 +69,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     static fuzz_world worlds[3];
     static unsigned turn;
-    static uint8_t built[MOST];
+    static uint8_t built[CKPT_MOST];
     const unsigned ways = size ? bytes[0] : 0;
     const int kind = (int)(ways & 3) % 3;
     fuzz_world was, *const w = worlds + kind;
     uint8_t *copy, *file;
     size_t used;
     int code;
-    if (size < 1 || size > MOST / 2) return 0;
-    if (!w->ctx) fuzz_world_open(w, kind, kind == 2 ? 1 << 19 : 1 << 18);
+    if (size < 1 || size > CKPT_MOST / 2) return 0;
+    if (!w->ctx) {
+        fuzz_world_open(w, kind == 2 ? 1 << 19 : 1 << 18);
+        gan_scope_open(w->ctx);
+        fuzz_world_fill(w, kind);
+        gan_scope_close(w->ctx);
+        fuzz_world_ready(w);
+    }
     ++bytes, --size;
     if (ways & 8) {
-        size = build(bytes, size, built);
+        size = ckpt_build(bytes, size, built);
         bytes = built;
     }
     copy = (uint8_t *)malloc(size + 4); // a block of its own, so that a byte too far is seen
@@ -100,7 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     } else {
         if (ways & 16) (void)gan_load_memory(w->ctx, file, size);
         fuzz_require(gan_error(w->ctx) == 0, "what was loaded is not loaded again", w->ctx);
-        if (!(ways & 32)) use(w, kind);
+        if (!(ways & 32)) ckpt_use(w, kind);
         *w = was;
         fuzz_world_reset(w);
     }

@@ -1,4 +1,5 @@
-// Makes the seed corpora of the fuzz targets: seeds FOLDER writes FOLDER/ckpt, FOLDER/data and FOLDER/calls.
+// Makes the seed corpora of the fuzz targets: `seeds FOLDER` writes FOLDER/ckpt,
+// FOLDER/data and FOLDER/calls.
 #include "fuzz.h"
 
 #include <sys/stat.h>
@@ -56,9 +57,9 @@ static void ckpt(const char *root)
         "\"data_offsets\":[16,48]}}",
     };
     static const unsigned char ways[] = {8, 9, 10, 8 | 4 | 1, 8 | 16 | 1, 8 | 16 | 4 | 2};
-    static unsigned char file[1 << 16];
+    static unsigned char file[1 << 16], built[1 << 16];
     char path[1200], values[257];
-    size_t i, k, n;
+    size_t i, k, n, header, from, at;
     open_folder(root, "ckpt");
     for (i = 0; i < sizeof values; ++i) values[i] = (char)(i ? 37 * i : 0);
     for (i = 0; i < sizeof headers / sizeof headers[0]; ++i)
@@ -88,24 +89,17 @@ static void ckpt(const char *root)
             way[0] = (unsigned char)(k == 0 ? i : k == 1 ? 0 : k == 2 ? 16 | 4 | i : 16 | i);
             put(way, 1, file, n);
         }
-        {
-            const size_t header = (size_t)file[0] | (size_t)file[1] << 8, skip = 12;
-            const char *text = (const char *)file + 8, *end = strchr(text, '}');
-            static char built[1 << 16];
-            // {"__metadata__":{..},"name".. becomes {"name"..; only that form is written
-            size_t at = 0, from = (size_t)(end - text) + 2;
-            (void)skip;
-            for (k = 0; k < 2; ++k) {
-                at = 0;
-                built[at++] = (char)(8 | (k ? 16 | 4 : 0) | i);
-                built[at++] = '{';
-                memcpy(built + at, text + from, header - from);
-                at += header - from;
-                built[at++] = 0;
-                memcpy(built + at, text + header, n - 8 - header);
-                at += n - 8 - header;
-                put(built, at, "", 0);
-            }
+        // {"__metadata__":{..},"name".. becomes {"name"..: no digest stands in the way of changed values
+        header = (size_t)file[0] | (size_t)file[1] << 8;
+        from = (size_t)(strchr((const char *)file + 8, '}') - (const char *)file) + 2;
+        for (k = 0; k < 2; ++k) {
+            built[0] = (unsigned char)(8 | (k ? 16 | 4 : 0) | i);
+            built[1] = '{';
+            memcpy(built + 2, file + from, 8 + header - from);
+            at = 2 + 8 + header - from;
+            built[at++] = 0;
+            memcpy(built + at, file + 8 + header, n - 8 - header);
+            put(built, at + n - 8 - header, "", 0);
         }
     }
     put("\0\x1f\x8b\0\0\0\0\0\0", 9, "", 0);
@@ -115,12 +109,73 @@ static void ckpt(const char *root)
     put("\0", 1, "", 0);
 }
 
-int main(int count, char **argument)
+static void idx(int way, int rank, const unsigned *dim, size_t values, const char *labels, size_t label_bytes)
 {
-    if (count != 2) {
-        puts("seeds FOLDER");
-        return 1;
+    unsigned char file[512];
+    size_t n = 0, i;
+    file[n++] = 0;                  // the format
+    file[n++] = (unsigned char)way; // which folder or file
+    file[n++] = (unsigned char)label_bytes;
+    memcpy(file + n, labels, label_bytes);
+    n += label_bytes;
+    file[n++] = 0, file[n++] = 0, file[n++] = 8, file[n++] = (unsigned char)rank;
+    for (i = 0; i < 4 * (size_t)rank; ++i) file[n++] = (unsigned char)(dim[i / 4] >> (24 - 8 * (i % 4)));
+    for (i = 0; i < values; ++i) file[n++] = (unsigned char)(31 * i);
+    put(file, n, "", 0);
+}
+
+static void data(const char *root)
+{
+    static const unsigned d[] = {3, 4, 5}, one[] = {1, 1, 1}, huge[] = {65536, 65536, 1}, none[] = {3, 0, 5},
+                          wraps[] = {0x80000000u, 2, 4};
+    static const char labels[] = "\0\0\10\1\0\0\0\3\0\1\2", few[] = "\0\0\10\1\0\0\0\2\0\1";
+    int way;
+    open_folder(root, "data");
+    for (way = 0; way < 3; ++way) {
+        idx(way, 3, d, 60, labels, 0);
+        idx(way, 3, d, 60, labels, 11);
+        idx(way, 3, d, 60, few, 10);
+        idx(way, 3, d, 59, labels, 11);
+        idx(way, 3, one, 1, labels, 0);
+        idx(way, 3, huge, 10, labels, 0);
+        idx(way, 3, none, 0, labels, 0);
+        idx(way, 3, wraps, 9, labels, 0);
+        idx(way, 1, d, 3, labels, 0);
+        idx(way, 2, d, 12, labels, 0);
     }
-    ckpt(argument[1]);
+    put("\0\1\0\x1f\x8b\10", 6, "", 0);
+    put("\0\1\0PK\3\4", 7, "", 0);
+    put("\0\1\0", 3, "", 0);
+}
+
+static void calls(const char *root)
+{
+    unsigned char bytes[400];
+    uint64_t z = 1;
+    size_t i, k;
+    open_folder(root, "calls");
+    for (k = 0; k < 48; ++k) {
+        for (i = 0; i < sizeof bytes; ++i) {
+            z = z * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+            bytes[i] = (unsigned char)(z >> 56);
+        }
+        put(bytes, 20 + 8 * k, "", 0);
+    }
+}
+
+static int seeds(const char *root)
+{
+    ckpt(root);
+    data(root);
+    calls(root);
     return 0;
 }
+
+#ifndef FUZZ_REPLAY
+int main(int count, char **argument)
+{
+    if (count == 2) return seeds(argument[1]);
+    puts("seeds FOLDER");
+    return 1;
+}
+#endif

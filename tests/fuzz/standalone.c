@@ -15,6 +15,7 @@
 #include <time.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+typedef int target(const uint8_t *bytes, size_t size);
 
 typedef struct input {
     uint8_t *bytes;
@@ -25,6 +26,7 @@ enum { MOST_FILES = 4096, MOST_BYTES = 1 << 16 };
 static input corpus[MOST_FILES];
 static size_t files;
 static const char *keep;
+static target *one;
 
 static void run(const uint8_t *bytes, size_t size)
 {
@@ -35,7 +37,7 @@ static void run(const uint8_t *bytes, size_t size)
         FILE *f = fopen(keep, "wb");
         if (f) (void)fwrite(copy, 1, size, f), fclose(f);
     }
-    (void)LLVMFuzzerTestOneInput(copy, size);
+    (void)one(copy, size);
     free(copy);
 }
 
@@ -207,13 +209,14 @@ static size_t mutate(uint8_t *v, size_t n)
 __AFL_FUZZ_INIT();
 #endif
 
-int main(int count, char **argument)
+static int standalone(int count, char **argument, target *what)
 {
     static uint8_t buffer[MOST_BYTES];
     unsigned long mutations = 0, n = 0;
     uint64_t seed = 1;
     int i, failed = 0;
     clock_t from;
+    one = what;
 #ifdef __AFL_FUZZ_TESTCASE_LEN
     if (count == 1) {
         __AFL_INIT();
@@ -251,3 +254,7 @@ int main(int count, char **argument)
     for (i = 0; i < (int)files; ++i) free(corpus[i].bytes);
     return failed != 0;
 }
+
+#ifndef FUZZ_REPLAY
+int main(int count, char **argument) { return standalone(count, argument, LLVMFuzzerTestOneInput); }
+#endif
