@@ -1650,8 +1650,8 @@ typedef struct gan_checkpoint {         // what a file says of itself; "" and -1
 
 #ifndef GAN_NO_STDIO
 // Every parameter and buffer as "model.name", the state of optimisers ("optimizer.model.name.0"), averages
-// ("ema.model.name"), steps, data position and random numbers (I64), with a digest in __metadata__: what makes
-// the run go on as if it had never stopped. The same state gives the same bytes. Durable: the old file
+// ("ema.model.name"), steps, data position and random numbers (I64), with a digest in __metadata__: the run
+// goes on as if it had never stopped. The same state gives the same bytes. Durable: the old file
 // survives any failure (written beside it, flushed to the disk, then renamed). Returns the error code.
 GAN_API int gan_save(gan_context *ctx, const char *path);
 // gan_save that keeps the `keep` - 1 files before it: path.1 (the newest of them), path.2 ...
@@ -1976,7 +1976,7 @@ typedef struct gan_trainer_desc {       // zero means the default, and off
     const char *best_path;              // a checkpoint is saved here whenever the metric has a new least
     const char *checkpoint;             // a checkpoint is saved here, and at the end of gan_trainer_run;
     int checkpoint_every;               // every so many steps; 1000
-    int checkpoint_keep;                // so many are kept (gan_save_rolling); 2. gan_resume goes on from them
+    int checkpoint_keep;                // so many files are kept (gan_save_rolling); 2
     // after each step; non-zero cancels gan_trainer_run
     int (*progress)(const gan_trainer_stats *stats, void *user);
     void *user;
@@ -4708,6 +4708,7 @@ static const gan__kernels GAN__NAME(kernels) = {
 #undef GAN__NAME
 #undef GAN__ABS
 #undef GAN__ADD
+#undef GAN__ARCHIVE_FNV
 #undef GAN__ANY
 #undef GAN__AS_F
 #undef GAN__AS_I
@@ -6958,13 +6959,15 @@ GAN_API void gan_scope_close(gan_context *ctx)
 
 // >>state: everything that a checkpoint holds, by name; uses tensor; tests/test_state.c
 
-typedef enum gan__state_kind { GAN__STATE_REAL, GAN__STATE_I64 } gan__state_kind;
+// A count is an I64 of 0 .. GAN__COUNT_MAX: no file makes a step overflow.
+typedef enum gan__state_kind { GAN__STATE_REAL, GAN__STATE_I64, GAN__STATE_COUNT } gan__state_kind;
+#define GAN__COUNT_MAX ((int64_t)1 << 53)
 
 typedef struct gan__state {
     struct gan__state *next;
     const char *name;
     gan__state_kind kind;
-    void *data; // gan_real or int64_t
+    void *data; // gan_real; I64 and COUNT: int64_t
     int ndim, dim[GAN_MAX_DIMS];
     size_t count;
     gan_tensor *tensor; // the parameter over data, which follows it when it moves
@@ -7030,6 +7033,31 @@ static int gan__little_endian(void)
     return first == 1;
 }
 
+static size_t gan__state_width(gan__state_kind kind)
+{
+    return kind == GAN__STATE_REAL ? sizeof(gan_real) : sizeof(int64_t);
+}
+
+// Whether the entry's values can be the state's, apart from the shape; else an error is set.
+static int gan__state_takes(gan_context *ctx, const gan__state *s, const gan__entry *e, const char *file)
+{
+    int64_t whole;
+    size_t i;
+    if (s->kind == GAN__STATE_REAL) return 1;
+    if (e->dtype != GAN__I64) {
+        gan__fail(ctx, GAN_ERROR_FORMAT, "%s: %s must hold I64 numbers", file, s->name);
+        return 0;
+    }
+    for (i = 0; i < e->count && s->kind == GAN__STATE_COUNT; ++i) {
+        (void)gan__entry_value(e, i, &whole);
+        if (whole >= 0 && whole <= GAN__COUNT_MAX) continue;
+        gan__fail(ctx, GAN_ERROR_FORMAT, "%s: %s holds %l where a count from 0 to 2^53 belongs", file,
+                  s->name, whole);
+        return 0;
+    }
+    return 1;
+}
+
 static void gan__state_move(gan__state *s, void *data, int borrowed)
 {
     s->data = data;
@@ -7041,7 +7069,7 @@ static void gan__state_move(gan__state *s, void *data, int borrowed)
 // on error.
 static int gan__state_apply(gan_context *ctx, gan__state *s, const gan__entry *e)
 {
-    const gan__dtype own = s->kind == GAN__STATE_I64 ? GAN__I64 : sizeof(gan_real) == 4 ? GAN__F32 : GAN__F64;
+    const gan__dtype own = sizeof(gan_real) == 4 ? GAN__F32 : GAN__F64;
     size_t i;
     int64_t whole;
     if (s->ndim != e->ndim || memcmp(s->dim, e->dim, (size_t)s->ndim * sizeof *s->dim)) {
@@ -7049,10 +7077,7 @@ static int gan__state_apply(gan_context *ctx, gan__state *s, const gan__entry *e
                   e->ndim, e->dim, s->ndim, s->dim);
         return 1;
     }
-    if ((s->kind == GAN__STATE_I64) != (e->dtype == GAN__I64) && s->kind == GAN__STATE_I64) {
-        gan__fail(ctx, GAN_ERROR_FORMAT, "checkpoint: %s must hold I64 numbers", e->name);
-        return 1;
-    }
+    if (!gan__state_takes(ctx, s, e, "checkpoint")) return 1;
     s->loaded = 1;
     if (s->tensor) ctx->weights++; // one that is being made was no weight yet
     if (e->borrowable && !s->fixed && e->dtype == own && s->kind == GAN__STATE_REAL && gan__little_endian() &&
@@ -7061,15 +7086,14 @@ static int gan__state_apply(gan_context *ctx, gan__state *s, const gan__entry *e
         return 0;
     }
     if (s->borrowed || !s->data) {
-        const size_t width = s->kind == GAN__STATE_I64 ? sizeof(int64_t) : sizeof(gan_real);
-        void *p = gan__persist(ctx, s->count * width);
+        void *p = gan__persist(ctx, s->count * gan__state_width(s->kind));
         if (!p) return 1;
         gan__state_move(s, p, 0);
     }
     for (i = 0; i < s->count; ++i) {
         const double v = gan__entry_value(e, i, &whole);
-        if (s->kind == GAN__STATE_I64) ((int64_t *)s->data)[i] = whole;
-        else ((gan_real *)s->data)[i] = (gan_real)v;
+        if (s->kind == GAN__STATE_REAL) ((gan_real *)s->data)[i] = (gan_real)v;
+        else ((int64_t *)s->data)[i] = whole;
     }
     return 0;
 }
@@ -7136,7 +7160,6 @@ static const char *gan__name(gan_context *ctx, const char *a, const char *b, con
 static gan__state *gan__state_over(gan_context *ctx, const char *name, gan__state_kind kind, int ndim,
                                    const int *dim, void *data)
 {
-    const size_t width = kind == GAN__STATE_I64 ? sizeof(int64_t) : sizeof(gan_real);
     gan__state *s;
     gan__entry **e;
     size_t bytes;
@@ -7153,7 +7176,7 @@ static gan__state *gan__state_over(gan_context *ctx, const char *name, gan__stat
     s->data = data;
     s->fixed = data != NULL;
     if (ndim) memcpy(s->dim, dim, (size_t)ndim * sizeof *dim);
-    if (gan__count(ndim, dim, &s->count) || gan__mul_size(s->count, width, &bytes)) {
+    if (gan__count(ndim, dim, &s->count) || gan__mul_size(s->count, gan__state_width(kind), &bytes)) {
         gan__fail(ctx, GAN_ERROR_SHAPE, "%s: shape %h is not possible", name, ndim, dim);
         return NULL;
     }
@@ -7179,9 +7202,8 @@ static gan__state *gan__state_over(gan_context *ctx, const char *name, gan__stat
 static gan__state *gan__state_add(gan_context *ctx, const char *name, gan__state_kind kind, int ndim,
                                   const int *dim)
 {
-    const size_t width = kind == GAN__STATE_I64 ? sizeof(int64_t) : sizeof(gan_real);
     gan__state *s = gan__state_over(ctx, name, kind, ndim, dim, NULL);
-    if (s && !s->loaded) memset(s->data, 0, s->count * width);
+    if (s && !s->loaded) memset(s->data, 0, s->count * gan__state_width(kind));
     return s;
 }
 
@@ -14755,7 +14777,7 @@ GAN_API gan_pool *gan_pool_create(gan_context *ctx, const char *name, int capaci
     pool->ctx = ctx;
     pool->name = name;
     pool->capacity = capacity ? capacity : 50;
-    return gan__state_over(ctx, gan__name(ctx, name, ".count", ""), GAN__STATE_I64, 0, NULL, &pool->count)
+    return gan__state_over(ctx, gan__name(ctx, name, ".count", ""), GAN__STATE_COUNT, 0, NULL, &pool->count)
                ? pool
                : NULL;
 }
@@ -15423,9 +15445,9 @@ GAN_API gan_optimizer *gan_optimizer_create(gan_model *m, gan_optimizer_desc des
     o->model = m;
     o->desc = desc;
     gan__numbered(o->prefix, "optimizer", ++m->optimizers);
-    if (!gan__state_over(m->ctx, gan__name(m->ctx, o->prefix, m->name, ".step"), GAN__STATE_I64, 0, NULL,
+    if (!gan__state_over(m->ctx, gan__name(m->ctx, o->prefix, m->name, ".step"), GAN__STATE_COUNT, 0, NULL,
                          &o->step) ||
-        !gan__state_over(m->ctx, gan__name(m->ctx, o->prefix, m->name, ".open"), GAN__STATE_I64, 1, &opens,
+        !gan__state_over(m->ctx, gan__name(m->ctx, o->prefix, m->name, ".open"), GAN__STATE_COUNT, 1, &opens,
                          o->open))
         return NULL;
     if (desc.kind != GAN_OPTIMIZER_SUBGRADIENT) return o;
@@ -20550,7 +20572,7 @@ static void gan__ckpt_entry_of(gan__archive_record *r, gan__state *s)
     int i;
     r->state = s;
     r->e.name = s->name;
-    r->e.dtype = s->kind == GAN__STATE_I64 ? GAN__I64 : sizeof(gan_real) == 8 ? GAN__F64 : GAN__F32;
+    r->e.dtype = s->kind != GAN__STATE_REAL ? GAN__I64 : sizeof(gan_real) == 8 ? GAN__F64 : GAN__F32;
     r->e.ndim = s->ndim;
     for (i = 0; i < s->ndim; ++i) r->e.dim[i] = s->dim[i];
     r->e.count = s->count;
@@ -20598,7 +20620,7 @@ static int64_t gan__ckpt_steps(const gan_context *ctx)
         const gan__state *s;
         for (s = ctx->states; s; s = s->next) {
             const size_t n = strlen(s->name), k = strlen(last[i]);
-            if (s->kind != GAN__STATE_I64 || s->ndim || strncmp(s->name, first[i], strlen(first[i])) ||
+            if (s->kind == GAN__STATE_REAL || s->ndim || strncmp(s->name, first[i], strlen(first[i])) ||
                 n < k || strcmp(s->name + n - k, last[i]))
                 continue;
             most = GAN__MOST(most, *(const int64_t *)s->data);
@@ -20664,7 +20686,7 @@ GAN_API int gan_model_save(gan_model *m, const char *path)
 
 #endif // GAN_NO_STDIO
 
-// Only the records named from... stay, as the names to...; those of `without` go. 1: no memory, or a name that
+// Only the records named from... stay, as to...; those that end in `without` go. 1: no memory, or a name that
 // would be too long.
 static int gan__ckpt_rename(gan__archive *a, const char *from, const char *to, const char *without)
 {
@@ -20710,11 +20732,7 @@ static int gan__ckpt_check_states(gan__archive *a)
                       r->e.ndim, r->e.dim, s->ndim, s->dim);
             return GAN_ERROR_SHAPE;
         }
-        if (s->kind == GAN__STATE_I64 && r->e.dtype != GAN__I64) {
-            gan__fail(a->ctx, GAN_ERROR_FORMAT, "%s: %s is %s in the file, I64 here; nothing was loaded",
-                      a->path, s->name, gan__archive_types[r->e.dtype].name);
-            return GAN_ERROR_FORMAT;
-        }
+        if (!gan__state_takes(a->ctx, s, &r->e, a->path)) return GAN_ERROR_FORMAT;
         if (gan__state_own(a->ctx, s)) return GAN_ERROR_MEMORY;
         r->state = s;
     }
@@ -24231,7 +24249,7 @@ static int gan__trainer_states(gan_trainer *t)
 {
     gan_context *ctx = t->ctx;
     int n = 4, three = 3, two = 2, i;
-    if (!gan__state_over(ctx, gan__trainer_name(t, ".steps"), GAN__STATE_I64, 0, NULL, &t->steps)) return 1;
+    if (!gan__state_over(ctx, gan__trainer_name(t, ".steps"), GAN__STATE_COUNT, 0, NULL, &t->steps)) return 1;
     if ((t->desc.loss == GAN_LOSS_BEGAN || t->desc.loss == GAN_LOSS_MAGAN) &&
         !gan__state_over(ctx, gan__trainer_name(t, ".loss"), GAN__STATE_REAL, 1, &n, t->loss.state))
         return 1;
@@ -24245,7 +24263,7 @@ static int gan__trainer_states(gan_trainer *t)
         char part[] = ".plateau0", best[] = ".plateau0.best";
         part[8] = best[8] = (char)('0' + i);
         if (t->desc.schedule[i].schedule.kind != GAN_SCHEDULE_PLATEAU) continue;
-        if (!gan__state_over(ctx, gan__trainer_name(t, part), GAN__STATE_I64, 1, &three,
+        if (!gan__state_over(ctx, gan__trainer_name(t, part), GAN__STATE_COUNT, 1, &three,
                              &t->plateau[i].seen) ||
             !gan__state_over(ctx, gan__trainer_name(t, best), GAN__STATE_REAL, 0, NULL, &t->plateau[i].best))
             return 1;
@@ -24277,8 +24295,8 @@ static int gan__trainer_tell_number(char **to, const char *end, const char *key,
     return gan__trainer_tell(to, end, key, text);
 }
 
-// What the trainer does, in one line for checkpoints: the names, and what is not zero. A text that would be too
-// long ends early.
+// What the trainer does, in one line for checkpoints: the names, and what is not zero. A text that would be
+// too long ends early.
 static void gan__trainer_tells(gan_trainer *t)
 {
     enum { ROOM = GAN_CONFIGURATION - 1 };
@@ -24899,10 +24917,7 @@ static void gan__average_swap(gan_trainer *t, int in)
 
 // safety
 
-static size_t gan__state_bytes(const gan__state *s)
-{
-    return s->count * (s->kind == GAN__STATE_I64 ? sizeof(int64_t) : sizeof(gan_real));
-}
+static size_t gan__state_bytes(const gan__state *s) { return s->count * gan__state_width(s->kind); }
 
 // The random numbers and the place in the data go on, so that what made the NaN is not met again; the best
 // metric stays too, for the checkpoint that it is about stays.
@@ -25023,6 +25038,8 @@ GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t)
     t->stats.augment_p = t->desc.ada_target > 0 ? t->ada[0] : t->now.augment.p;
     gan__trainer_judge(t);
     t->stats.best = t->best[0];
+    if (!gan__is_finite(t->best[1]) || t->best[1] < 0 || (double)t->best[1] > (double)GAN__COUNT_MAX)
+        t->best[1] = 0; // from a strange file
     t->stats.best_step = (int64_t)t->best[1];
     if (t->steps % t->desc.checkpoint_every == 0) gan__trainer_save(t);
     t->stats.cancelled = t->desc.progress ? t->desc.progress(&t->stats, t->desc.user) != 0 : 0;
@@ -25364,7 +25381,7 @@ static gan_health *gan__health_new(gan_context *ctx, gan_trainer *t, const char 
     gan__health_defaults(&h->desc);
     gan__health_scale(h, loss, outputs);
     if (!gan__state_over(ctx, vitals, GAN__STATE_REAL, 1, &reals, &h->v) ||
-        !gan__state_over(ctx, history, GAN__STATE_I64, 1, &wholes, &h->c))
+        !gan__state_over(ctx, history, GAN__STATE_COUNT, 1, &wholes, &h->c))
         return NULL;
     return ctx->error ? NULL : h;
 }
@@ -26230,6 +26247,7 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed)
 #undef GAN__APART
 #undef GAN__ALONE
 #undef GAN__ARM64
+#undef GAN__ARCHIVE_FNV
 #undef GAN__COLS_BLOCK
 #undef GAN__SMALL
 #undef GAN__CONV_IMAGES
@@ -26237,6 +26255,7 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed)
 #undef GAN__CONV_MOST
 #undef GAN__CONV_STEP
 #undef GAN__CONV_WINDOWS
+#undef GAN__COUNT_MAX
 #undef GAN__DATA_POSIX
 #undef GAN__DEPTH_BLOCK
 #undef GAN__F_GAN

@@ -344,6 +344,29 @@ static void test_types(void)
         CHECK_TEXT(gan_error_message(o.ctx), "rng");
         gan_destroy(o.ctx);
     }
+    {
+        static const unsigned char counts[][9] = {{0, 0, 0, 0, 0, 0, 32, 0, GAN_OK}, // 2^53
+                                                  {1, 0, 0, 0, 0, 0, 32, 0, GAN_ERROR_FORMAT},
+                                                  {255, 255, 255, 255, 255, 255, 255, 127, GAN_ERROR_FORMAT},
+                                                  {255, 255, 255, 255, 255, 255, 255, 255, GAN_ERROR_FORMAT},
+                                                  {0, 0, 0, 0, 0, 0, 0, 128, GAN_ERROR_FORMAT}};
+        int i;
+        for (i = 0; i < 10; ++i)
+            TESTF ("a step of an optimiser is 0 to 2^53, whoever wrote the file: case %d", i) {
+                const unsigned char *const c = counts[i / 2];
+                world o = make(NULL, 1);
+                const size_t n = build(
+                    file, "{\"optimizer.g.step\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[0,8]}}", c,
+                    8);
+                if (i % 2) (void)gan_load_memory(o.ctx, file, n); // before the optimiser is there, or after
+                (void)gan_optimizer_create(o.g, gan_sgd((gan_real).1, 0));
+                if (i % 2 == 0) (void)gan_load_memory(o.ctx, file, n);
+                CHECK(gan_error(o.ctx) == c[8], "error %d, not %d: %s", gan_error(o.ctx), c[8],
+                      gan_error_message(o.ctx));
+                if (c[8]) CHECK_TEXT(gan_error_message(o.ctx), "optimizer.g.step");
+                gan_destroy(o.ctx);
+            }
+    }
 }
 
 // Files in out/test whose name begins so and ends in .tmp

@@ -1252,6 +1252,19 @@ static void mistakes(void)
         fine(&r);
         gan_destroy(r.ctx);
     }
+    TEST ("a best step that no run can have, from a strange file, is none") {
+        static const double strange[] = {-1, 1e26, -1e26, NAN, INFINITY};
+        size_t i;
+        rig r = make(1, mlp_generator, mlp_critic, 3);
+        r.desc.metric = falls_then_rises, r.desc.metric_every = 100;
+        go(&r);
+        for (i = 0; i < sizeof strange / sizeof strange[0]; ++i) {
+            r.t->best[1] = (gan_real)strange[i];
+            CHECK(gan_trainer_step(r.t).best_step == 0, "%g", strange[i]);
+        }
+        fine(&r);
+        gan_destroy(r.ctx);
+    }
 }
 
 int main(void)
