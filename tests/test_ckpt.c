@@ -12,6 +12,9 @@
 #include <dirent.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #endif
 
 // A reader of our own files that shares nothing with gan.h's, for files that are right.
@@ -847,6 +850,59 @@ static void test_run(void)
     }
 }
 
+// A process saves 1, 2, 1, 2 ... or 2, 1 ... into path until it is killed.
+#ifdef POSIX
+static void saves(const char *path, int begins)
+{
+    world o = make(NULL, begins), p = make(NULL, 3 - begins);
+    while (!gan_save_rolling(o.ctx, path, 2) && !gan_save(p.ctx, path)) {}
+    _exit(1);
+}
+
+static void test_killed(void)
+{
+    const char *wanted = getenv("TEST_KILLS");
+    const int kills = wanted ? atoi(wanted) : 100;
+    int i, whole = 0, ones = 0, left;
+    char path[512], name[600];
+    DIR *d;
+    struct dirent *e;
+    uint32_t random = 1;
+    snprintf(path, sizeof path, "%s", test_path("killed.safetensors"));
+    TESTF ("%d processes killed while they save: each time the old file or the new one loads", kills) {
+        world a = make(NULL, 1);
+        CHECK(gan_save(a.ctx, path) == 0, "%s", gan_error_message(a.ctx));
+        gan_destroy(a.ctx);
+        for (i = 0; i < kills; ++i) {
+            const pid_t child = fork();
+            world o;
+            if (!child) saves(path, 1 + i % 2);
+            random = random * 1664525u + 1013904223u;
+            usleep(500 + (random >> 8) % 10000);
+            kill(child, SIGKILL);
+            waitpid(child, NULL, 0);
+            o = make(NULL, 7);
+            if (!gan_load(o.ctx, path) && (holds(&o, 1) || holds(&o, 2))) ++whole;
+            ones += holds(&o, 1);
+            gan_destroy(o.ctx);
+        }
+        left = temporaries("killed");
+        printf("%d of %d kills survived; %d times the one file, %d temporaries of the dead\n", whole, kills,
+               ones, left);
+        CHECK(whole == kills, "%d of %d", whole, kills);
+        CHECK(kills < 50 || (ones > 0 && ones < kills), "%d of %d times the one file", ones, kills);
+        CHECK(kills < 100 || left > 0, "%s", "no process was killed within a save");
+    }
+    d = opendir(test_path("")); // what the dead left behind
+    while (d && (e = readdir(d)) != NULL)
+        if (!strncmp(e->d_name, "killed.", 7)) {
+            snprintf(name, sizeof name, "%s", test_path(e->d_name));
+            remove(name);
+        }
+    if (d) closedir(d);
+}
+#endif
+
 int main(void)
 {
     test_written();
@@ -858,5 +914,8 @@ int main(void)
     test_says();
     test_weights();
     test_run();
+#ifdef POSIX
+    test_killed();
+#endif
     return test_done();
 }

@@ -3,9 +3,8 @@
 //
 //     exchange load|save generator|discriminator|encoder WEIGHTS INPUT OUTPUT
 //
-// INPUT and OUTPUT are raw floats. `load` reads WEIGHTS; `save` initialises, runs the model twice in GAN_TRAIN
-// (so that running statistics and singular vectors have moved) and writes them. OUTPUT is the model's in
-// GAN_EVAL.
+// INPUT and OUTPUT are raw floats. `load` reads WEIGHTS; `save` initialises, runs the model twice in training
+// (so that running statistics and singular vectors have moved) and writes them. OUTPUT is made in GAN_EVAL.
 #define GAN_IMPLEMENTATION
 #include "gan.h"
 
