@@ -53,13 +53,11 @@ static int usage(void)
 
 static gan_tensor *features(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
-    gan_tensor *h = gan_batch_norm(m, "bn1", gan_conv2d(m, "conv1", x, 32, 5, 1, 2));
+    gan_tensor *h = gan_batch_norm(m, "bn1", gan_conv2d(m, "conv1", x, 32, 5, 2, 2)); // 14 x 14
     (void)label;
-    h = gan_max_pool2d(gan_leaky_relu(h, .1f), 2, 2); // 14 x 14
-    h = gan_batch_norm(m, "bn2", gan_conv2d(m, "conv2", h, 64, 3, 1, 1));
-    h = gan_max_pool2d(gan_leaky_relu(h, .1f), 2, 2); // 7 x 7
-    h = gan_dropout(m, gan_flatten(h), .3f);
-    return gan_leaky_relu(gan_linear(m, "fc1", h, FEATURES), .1f);
+    h = gan_batch_norm(m, "bn2", gan_conv2d(m, "conv2", gan_leaky_relu(h, .1f), 64, 3, 1, 1));
+    h = gan_dropout(m, gan_flatten(gan_max_pool2d(gan_leaky_relu(h, .1f), 2, 2)), .3f);
+    return gan_leaky_relu(gan_batch_norm(m, "bn3", gan_linear(m, "fc1", h, FEATURES)), .1f);
 }
 
 static gan_tensor *logits(gan_model *m, gan_tensor *x, gan_tensor *label)
