@@ -37,7 +37,7 @@ static const struct set {
     const char *name, *data;
     double asked;       // per cent of the test pictures
     int epochs, mirror; // mirror: a picture turned left to right is still of its class
-} sets[] = {{"mnist", "data/mnist", 98.5, 3, 0}, {"fashion", "data/fashion", 91, 6, 1}};
+} sets[] = {{"mnist", "data/mnist", 98.5, 3, 0}, {"fashion", "data/fashion", 91, 10, 1}};
 
 // Pictures as the classifier sees them, kept until the end.
 typedef struct facts {
