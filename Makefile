@@ -8,6 +8,7 @@
 #     make examples   every example into build/        make bench    the kernels and seven workloads, timed
 #     make score      how good are generated digits    make clean    forgets build/ and out/, keeps data/
 #     make format     clang-format on our C files, make format-check only looks
+#     make fuzz       libFuzzer (clang): FUZZ=ckpt, data or calls, for SECONDS=60
 #
 # Variables: CC, CFLAGS (-O2), OPENMP (-fopenmp when the compiler has it; empty: one thread), JOBS, STEPS;
 # of make score: SET (mnist, or fashion), FILES (IDX files of pictures).
@@ -34,7 +35,7 @@ TWICE := $(addprefix test_,op arith shape reduce product plane norm tape layer b
     augment rule optim schedule game density transport moment neighbor metric latent play kern gemm conv)
 DOUBLES := $(addsuffix _double,$(filter $(TWICE),$(TESTS)))
 CHECKS := check_structure check_structure_self check_hygiene check_isa check_examples check_readme \
-    check_tables
+    check_tables check_fuzz check_platforms check_sanitizers
 EXAMPLES := $(patsubst examples/%.c,%,$(wildcard examples/*.c))
 BENCHES := $(patsubst bench/%.c,bench_%,$(wildcard bench/*.c))
 # The benchmarks look for other libraries while they run; older C libraries keep that function apart.
@@ -92,7 +93,10 @@ score: build/score
 	@mkdir -p out/score
 	build/score --set $(SET) --classifier out/score/$(SET).safetensors $(FILES)
 
-FORMATTED = $(wildcard gan.h examples/*.[ch] tests/*.[ch] bench/*.[ch] tools/*.c)
+fuzz:
+	@sh tools/check_fuzz --run $(or $(FUZZ),ckpt) $(or $(SECONDS),60)
+
+FORMATTED = $(wildcard gan.h examples/*.[ch] tests/*.[ch] tests/fuzz/*.[ch] bench/*.[ch] tools/*.c)
 format:
 	clang-format -i $(FORMATTED)
 format-check:
@@ -101,5 +105,5 @@ format-check:
 clean:
 	rm -rf build out
 
-.PHONY: all test built demo examples bench score format format-check clean
+.PHONY: all test built demo examples bench score fuzz format format-check clean
 .PHONY: $(addprefix run_,$(CHECKS) $(TESTS) $(DOUBLES))

@@ -7025,6 +7025,14 @@ static double gan__entry_value(const gan__entry *e, size_t i, int64_t *whole)
     return d;
 }
 
+static void gan__state_bits(gan_real *to, const unsigned char *little)
+{
+    const uint64_t u = gan__little(little, (int)sizeof *to);
+    const uint32_t w = (uint32_t)u;
+    if (sizeof *to == sizeof u) memcpy(to, &u, sizeof *to);
+    else memcpy(to, &w, sizeof w);
+}
+
 static int gan__little_endian(void)
 {
     const uint16_t one = 1;
@@ -7090,9 +7098,15 @@ static int gan__state_apply(gan_context *ctx, gan__state *s, const gan__entry *e
         if (!p) return 1;
         gan__state_move(s, p, 0);
     }
+    if (s->count && gan__little_endian() && e->dtype == (s->kind == GAN__STATE_REAL ? own : GAN__I64)) {
+        memcpy(s->data, e->bytes, s->count * gan__state_width(s->kind));
+        return 0;
+    }
     for (i = 0; i < s->count; ++i) {
         const double v = gan__entry_value(e, i, &whole);
-        if (s->kind == GAN__STATE_REAL) ((gan_real *)s->data)[i] = (gan_real)v;
+        if (s->kind == GAN__STATE_REAL && e->dtype == own) // to the bit: a conversion changes some NaNs
+            gan__state_bits((gan_real *)s->data + i, e->bytes + i * sizeof(gan_real));
+        else if (s->kind == GAN__STATE_REAL) ((gan_real *)s->data)[i] = (gan_real)v;
         else ((int64_t *)s->data)[i] = whole;
     }
     return 0;
@@ -11622,9 +11636,9 @@ static int gan__block_factor(gan_tensor *x, const char *what, int factor, gan_te
 GAN_API gan_tensor *gan_fir_upsample2d(gan_tensor *x, int taps, int factor)
 {
     gan_tensor *bad;
-    const int before = (int)(((int64_t)taps + factor - 1) / 2);
+    const int64_t before = ((int64_t)taps + factor - 1) / 2;
     if (!gan__block_factor(x, "fir_upsample2d: x", factor, &bad)) return bad;
-    return gan__block_binomial(x, taps, factor, 1, before, taps - 1 - before);
+    return gan__block_binomial(x, taps, factor, 1, (int)before, (int)(taps - before - 1));
 }
 
 GAN_API gan_tensor *gan_fir_downsample2d(gan_tensor *x, int taps, int factor)

@@ -8,6 +8,8 @@
 
 #include "check.h"
 
+#include <limits.h>
+
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 #ifdef GAN_DOUBLE
 #define TOL 1e-10
@@ -1122,6 +1124,8 @@ static void test_fir_upsample2d(void)
     }
     block_error("factor 0", make_fir_up, "1,1,3,3", N8(4, 0), GAN_ERROR_ARGUMENT, "factor 0");
     block_error("no taps", make_fir_up, "1,1,3,3", N8(0, 2), GAN_ERROR_ARGUMENT, "taps");
+    block_error("INT_MIN taps", make_fir_up, "1,1,3,3", N8(INT_MIN, 2), GAN_ERROR_ARGUMENT, "taps");
+    block_error("INT_MAX taps", make_fir_up, "1,1,3,3", N8(INT_MAX, 3), GAN_ERROR_ARGUMENT, "taps");
 }
 
 MAKE(make_fir_down, gan_fir_downsample2d(x[0], i[0], i[1]))

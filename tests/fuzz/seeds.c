@@ -32,6 +32,9 @@ static void ckpt(const char *root)
 {
     static const char *const headers[] = {
         "{}",
+        "{\"s.w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",
+        "{\"a\":{\"dtype\":\"F32\",\"shape\":[2147483647,2147483647,2147483647],\"data_offsets\":[0,8]}}",
+        "{\"a\":{\"dtype\":\"F64\",\"shape\":[1073741824,2147483647,2],\"data_offsets\":[0,8]}}",
         "{\"__metadata__\":{}}",
         "{\"__metadata__\":{\"format\":\"pt\",\"a\":\"b\\n\\u00e9\\ud83d\\ude00\"}}",
         "{\"s.w\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,12]}}",
