@@ -1436,7 +1436,7 @@ typedef enum gan_fit {
 } gan_fit;
 
 typedef struct gan_dataset_desc {       // zero means the default
-    const char *path;                   // a file, or a folder: of MNIST (train-images-idx3-ubyte), of CIFAR-10
+    const char *path;                   // a file, or a folder: of MNIST (train-images-idx3-ubyte), CIFAR-10
                                         // (data_batch_1.bin .. _5.bin), or of pictures, where sub-folders,
                                         // sorted by name, are the labels 0, 1, ..
     const void *bytes;                  // instead of path: a file in memory, which must outlive the context

@@ -1,4 +1,4 @@
-// Room file: reading whole and by pieces, mapping, folders in order. Durable writing is in test_data, test_ckpt.
+// Room file: reading whole and by pieces, mapping, folders. Durable writing is in test_data and test_ckpt.
 #include "files.h"
 
 #define GAN_IMPLEMENTATION
