@@ -16742,10 +16742,12 @@ static int gan__source_open(gan_context *ctx, gan__source *s, const char *path)
     return 1;
 }
 
+#endif // GAN_NO_STDIO
+
 // n bytes from position `at`; 1 on an error, which is set
 static int gan__source_read(gan_context *ctx, gan__source *s, size_t at, void *to, size_t n)
 {
-    size_t done = 0, all;
+    size_t all;
     if (gan__add_size(at, n, &all) || all > s->size) {
         gan__fail(ctx, GAN_ERROR_FORMAT, "%s ends at byte %l, where %l more were to be read from byte %l",
                   s->name, (int64_t)s->size, (int64_t)n, (int64_t)at);
@@ -16755,6 +16757,8 @@ static int gan__source_read(gan_context *ctx, gan__source *s, size_t at, void *t
         memcpy(to, s->bytes + at, n);
         return 0;
     }
+#ifndef GAN_NO_STDIO
+    size_t done = 0;
     errno = 0;
 #ifdef GAN__DATA_POSIX
     if (s->open && lseek(s->file, (off_t)at, SEEK_SET) >= 0)
@@ -16774,8 +16778,11 @@ static int gan__source_read(gan_context *ctx, gan__source *s, size_t at, void *t
     if (done == n) return 0;
     gan__fail(ctx, GAN_ERROR_FILE, "%s cannot be read to its end: %s at byte %l", s->name,
               errno ? strerror(errno) : "it became shorter", (int64_t)(at + done));
+#endif
     return 1;
 }
+
+#ifndef GAN_NO_STDIO
 
 // The whole file as bytes: mapped, or where that is not possible and it is no larger than `most`, read into
 // memory that lives as long as the context. Larger ones stay to be read by pieces. 1 on an error.
@@ -17994,6 +18001,7 @@ static int gan__picture_open(gan_dataset *d, size_t i, gan__picture *p)
         return bad || gan__picture_decode(d->ctx, p, d->picture[i], (const unsigned char *)p->file, s.size);
     }
 #else
+    (void)i;
     return 1;
 #endif
 }
