@@ -334,6 +334,7 @@ static void test_cifar(void)
         refused((f.p[2 * 3073] = 10, &f), "CIFAR");
         CHECK_TEXT(said, "byte 6146 is 10");
     }
+#ifdef FILES_FOLDERS
     TEST ("a folder of data_batch_1 .. 5.bin is one dataset; without the fourth it is none") {
         gan_context *ctx = gan_create(NULL);
         gan_dataset_desc desc = at_path(test_path("cifar"));
@@ -362,6 +363,7 @@ static void test_cifar(void)
         CHECK_TEXT(gan_error_message(ctx), "no data_batch_4.bin");
         gan_destroy(ctx);
     }
+#endif
 }
 
 static void test_pnm(void)
@@ -397,8 +399,272 @@ static void test_pnm(void)
     }
 }
 
+#ifdef FILES_FOLDERS
+static void put_pgm(const char *name, int h, int w, int level)
+{
+    char head[60];
+    int i;
+    f.n = 0;
+    snprintf(head, sizeof head, "P5 %d %d 255\n", w, h);
+    add_text(&f, head);
+    for (i = 0; i < h * w; ++i) add_number(&f, 'u', 1, 0, level);
+    put_file(name, f.p, f.n);
+}
+
+static void put_stb(const char *name, int h, int w, int c, int wrong)
+{
+    int i;
+    f.n = 0;
+    add(&f, "\x89PNG\r\n\x1a\n", 8);
+    add_number(&f, 'u', 1, 0, w);
+    add_number(&f, 'u', 1, 0, h);
+    add_number(&f, 'u', 1, 0, c);
+    add_number(&f, 'u', 1, 0, wrong);
+    for (i = 0; i < w * h * c; ++i) add_number(&f, 'u', 1, 0, 10 * i);
+    put_file(name, f.p, f.n);
+}
+
+static void test_folder(void)
+{
+    int way, i;
+    TEST ("sub-folders are classes by sorted name, pictures sorted within; kept, streamed, with little "
+          "memory") {
+        put_folder("tree");
+        put_folder("tree/b");
+        put_folder("tree/a");
+        put_folder("tree/empty");
+        put_pgm("tree/b/1.pgm", 2, 3, 40);
+        put_pgm("tree/b/0.pgm", 2, 3, 30);
+        put_pgm("tree/a/2.PGM", 2, 3, 20);
+        put_pgm("tree/a/1.pgm", 2, 3, 10);
+        put_file("tree/b/notes.txt", "not a picture", 13);
+        put_file("tree/README", "x", 1);
+        for (way = 0; way < 3; ++way) {
+            gan_context *ctx = gan_create(NULL);
+            gan_dataset_desc desc = at_path(test_path("tree"));
+            gan_dataset *d;
+            desc.stream = way == 1;
+            desc.memory = way == 2;
+            d = gan_dataset_open(ctx, &desc);
+            check_shape(d, "1x2x3");
+            CHECK(gan_dataset_size(d) == 4, "%d pictures", (int)gan_dataset_size(d));
+            CHECK(in_order(ctx, d) == 6, "%s", gan_error_message(ctx));
+            for (i = 0; i < 4; ++i) {
+                CHECK_NEAR(all[6 * i + 5], (10 + 10 * i) / 127.5 - 1, 1e-6, "pixel");
+                CHECK(all_labels[i] == i / 2, "label %g of picture %d", all_labels[i], i);
+            }
+            gan_destroy(ctx);
+        }
+    }
+    TEST ("a picture of another size is an error that names it, and none when a size is asked for") {
+        gan_dataset_desc desc = at_path(test_path("tree"));
+        put_pgm("tree/b/2.pgm", 5, 7, 50);
+        CHECK(opening(&desc) == GAN_ERROR_SHAPE, "%s", said);
+        CHECK_TEXT(said, "b/2.pgm");
+        desc.height = desc.width = 4;
+        CHECK(opening(&desc) == 0, "%s", said);
+        remove(test_path("tree/b/2.pgm"));
+        put_pgm("tree/loose.pgm", 2, 3, 50);
+        desc = at_path(test_path("tree"));
+        CHECK(opening(&desc) == GAN_ERROR_FORMAT, "%s", said);
+        CHECK_TEXT(said, "1 pictures beside 2 folders");
+        remove(test_path("tree/loose.pgm"));
+    }
+    TEST ("a folder without pictures, no folder, and one damaged picture") {
+        gan_dataset_desc desc = at_path(test_path("tree/empty"));
+        CHECK(opening(&desc) == GAN_ERROR_FILE, "%s", said);
+        CHECK_TEXT(said, "pictures");
+        desc = at_path(test_path("no such tree"));
+        CHECK(opening(&desc) == GAN_ERROR_FILE, "%s", said);
+        desc = at_path(test_path("tree"));
+        put_file("tree/a/3.pgm", "P5 3 2 255\nxx", 13);
+        CHECK(opening(&desc) == GAN_ERROR_FORMAT, "%s", said);
+        CHECK_TEXT(said, "a/3.pgm is short");
+        remove(test_path("tree/a/3.pgm"));
+    }
+    TEST ("stb_image decodes what it knows; what it refuses, lies about or cannot do is an error, nothing "
+          "leaks") {
+        static const char *const word[] = {
+            "", "does not know", "cannot be in", "cannot be in", "cannot decode", "cannot decode"};
+        put_folder("stb");
+        for (i = 0; i < 6; ++i) {
+            gan_context *ctx = gan_create(NULL);
+            gan_dataset_desc desc = at_path(test_path("stb"));
+            gan_dataset *d;
+            put_stb("stb/a.png", 2, 2, 3, i);
+            d = gan_dataset_open(ctx, &desc);
+            CHECK((d != NULL) == (i == STB_GOOD), "%d: %s", i, gan_error_message(ctx));
+            if (i) {
+                CHECK(gan_error(ctx) == GAN_ERROR_FORMAT, "error %d", gan_error(ctx));
+                CHECK_TEXT(gan_error_message(ctx), word[i]);
+            } else {
+                int k;
+                check_shape(d, "3x2x2");
+                in_order(ctx, d);
+                for (k = 0; k < 12; ++k)
+                    CHECK_NEAR(all[k % 3 * 4 + k / 3], 10 * k / 127.5 - 1, 1e-6, "pixel");
+                for (k = 0; k < 12; ++k) all[k] = 0;
+            }
+            gan_destroy(ctx);
+            CHECK(stb_living == 0, "%d pictures of stb_image are left", stb_living);
+        }
+    }
+    TEST ("batches in their steady state call the heap for nothing: mapped, streamed, decoded, fitted") {
+        cifar(&g, 8, 0);
+        put_file("heap.bin", g.p, g.n);
+        for (way = 0; way < 4; ++way) {
+            gan_context *ctx = gan_create(NULL);
+            gan_dataset_desc desc = at_path(test_path(way < 3 ? "heap.bin" : "tree"));
+            gan_dataset *d;
+            uint64_t calls = 0;
+            desc.stream = way > 0;
+            if (way > 1) desc.height = desc.width = 9;
+            desc.flip = 1;
+            d = gan_dataset_open(ctx, &desc);
+            for (i = 0; i < 40; ++i) {
+                gan_scope_open(ctx);
+                gan_dataset_batch(d, 4, NULL);
+                gan_scope_close(ctx);
+                if (i == 8) calls = gan_memory(ctx).heap_calls;
+            }
+            CHECK(!gan_error(ctx) && gan_memory(ctx).heap_calls == calls, "%d calls: %s",
+                  (int)(gan_memory(ctx).heap_calls - calls), gan_error_message(ctx));
+            gan_destroy(ctx);
+        }
+    }
+    TEST (
+        "a picture that goes away while it is streamed is an error, and no sample is lost when it is back") {
+        gan_context *ctx = gan_create(NULL);
+        gan_dataset_desc desc = at_path(test_path("tree"));
+        gan_dataset *d;
+        int64_t *state;
+        desc.stream = 1;
+        d = gan_dataset_open(ctx, &desc);
+        remove(test_path("tree/a/1.pgm"));
+        gan_dataset_batch(d, 4, NULL);
+        CHECK(gan_error(ctx) == GAN_ERROR_FILE, "%s", gan_error_message(ctx));
+        state = (int64_t *)gan__state_find(ctx, "data.0.position")->data;
+        CHECK(state[2] == 0, "position %d", (int)state[2]);
+        put_pgm("tree/a/1.pgm", 2, 3, 10);
+        gan_error_clear(ctx);
+        CHECK(in_order(ctx, d) == 6, "%s", gan_error_message(ctx));
+        gan_destroy(ctx);
+    }
+}
+#endif
+
+static void test_flip(void)
+{
+    enum { N = 64, ROUNDS = 20 };
+    int i, k;
+    npy_of(&g, 1, "|u1", 0, "(64, 1, 2)");
+    for (i = 0; i < N; ++i) { // (dark, light); mirrored: (light, dark)
+        add_number(&g, 'u', 1, 0, i);
+        add_number(&g, 'u', 1, 0, 200);
+    }
+    TEST ("half of the pictures are mirrored, anew in each epoch, whatever the batch; others stay whole") {
+        gan_context *a = gan_create(NULL), *b = gan_create(NULL);
+        gan_dataset_desc desc = in_memory(&g);
+        gan_dataset *da, *db;
+        int mirrored = 0, changed = 0, last[N];
+        desc.flip = 1;
+        da = gan_dataset_open(a, &desc);
+        db = gan_dataset_open(b, &desc);
+        memset(last, 0, sizeof last);
+        for (k = 0; k < ROUNDS; ++k) {
+            gan_tensor *x = gan_dataset_batch(da, N, NULL);
+            gan_real v[2 * N];
+            for (i = 0; i < N; i += 4) gan_read(gan_dataset_batch(db, 4, NULL), v + 2 * i, 8);
+            CHECK_BYTES(v, gan_data(x), sizeof v, "batches of 4");
+            for (i = 0; i < N; ++i) {
+                const int flipped = v[2 * i] > v[2 * i + 1], id = (int)da->order[i];
+                CHECK_NEAR(v[2 * i + (flipped != 0)], id / 127.5 - 1, 1e-6, "dark");
+                mirrored += flipped;
+                changed += k > 0 && flipped != last[id];
+                last[id] = flipped;
+            }
+        }
+        CHECK(abs(mirrored - N * ROUNDS / 2) < 72, "%d of %d mirrored", mirrored, N * ROUNDS); // 4 sigma
+        CHECK(abs(changed - N * (ROUNDS - 1) / 2) < 72, "%d changed", changed);
+        gan_destroy(a);
+        gan_destroy(b);
+    }
+    TEST ("a run saved after any batch is mirrored as if it had not been") {
+        const char *path = test_path("flip.safetensors");
+        gan_context *a = gan_create(NULL);
+        gan_dataset_desc desc = in_memory(&g);
+        gan_dataset *da;
+        gan_real v[40], w[40];
+        desc.flip = 1;
+        da = gan_dataset_open(a, &desc);
+        for (k = 0; k < 8; ++k) {
+            gan_context *b = gan_create(NULL);
+            gan_dataset *db;
+            CHECK(gan_save(a, path) == 0 && gan_load(b, path) == 0, "%s", gan_error_message(b));
+            db = gan_dataset_open(b, &desc);
+            gan_read(gan_dataset_batch(da, 20, NULL), v, 40);
+            gan_read(gan_dataset_batch(db, 20, NULL), w, 40);
+            CHECK_BYTES(v, w, sizeof v, "the next batch");
+            gan_destroy(b);
+        }
+        gan_destroy(a);
+    }
+}
+
+static void test_csv(void)
+{
+    static const double xy[] = {1, 2, 3, 4, 5, 6}, label[] = {0, 1, 1};
+    TEST ("CSV with a label column, from the front and from the back") {
+        gan_dataset_desc desc;
+        f.n = 0;
+        add_text(&f, "x,class,y\n1,0,2\n3,1,4\n5,1,6\n");
+        desc = in_memory(&f);
+        desc.label_column = 2;
+        check_ways("a.csv", &desc, 3, 2, xy, label);
+        desc.label_column = -2;
+        check_ways("a.csv", &desc, 3, 2, xy, label);
+        desc.label_column = 4;
+        CHECK(opening(&desc) == GAN_ERROR_ARGUMENT, "%s", said);
+        desc.label_column = -4;
+        CHECK(opening(&desc) == GAN_ERROR_ARGUMENT, "%s", said);
+    }
+    TEST ("descriptions that cannot be are errors") {
+        gan_context *ctx = gan_create(NULL);
+        gan_dataset_desc desc = in_memory(&f);
+        CHECK(!gan_dataset_open(ctx, NULL) && gan_error(ctx) == GAN_ERROR_ARGUMENT, "NULL");
+        gan_destroy(ctx);
+        CHECK(!gan_dataset_open(NULL, &desc), "no context");
+        desc.path = "both";
+        CHECK(opening(&desc) == GAN_ERROR_ARGUMENT, "%s", said);
+        desc = in_memory(&f);
+        desc.height = -1;
+        CHECK(opening(&desc) == GAN_ERROR_ARGUMENT, "%s", said);
+        desc.height = 3;
+        CHECK(opening(&desc) == GAN_ERROR_SHAPE, "%s", said);
+        desc = in_memory(&f);
+        desc.fit = GAN_FIT_COUNT;
+        CHECK(opening(&desc) == GAN_ERROR_ARGUMENT, "%s", said);
+        desc = in_memory(&f);
+        desc.low = 2;
+        CHECK(opening(&desc) == GAN_ERROR_ARGUMENT, "%s", said);
+        desc = in_memory(&f);
+        desc.flip = 1;
+        CHECK(opening(&desc) == GAN_ERROR_SHAPE, "%s", said);
+    }
+    TEST_MUST_FAIL ("another label column is seen") {
+        gan_dataset_desc desc = in_memory(&f);
+        desc.label_column = 1;
+        check_ways("a.csv", &desc, 3, 2, xy, label);
+    }
+}
+
 int main(void)
 {
+#ifdef FILES_FOLDERS
+    test_folder();
+#endif
+    test_flip();
+    test_csv();
     test_idx();
     test_npy();
     test_cifar();
