@@ -58,9 +58,9 @@
 //     6                     >>tape
 //     7  learning           >>layer  >>block  >>loss  >>objective  >>penalty  >>augment  >>rule
 //                           >>optim  >>schedule  >>game
-//     8  the world          >>data  >>image  >>text  >>canvas  >>plot  >>sheet  >>terminal  >>log
-//                           >>report  >>archive  >>ckpt  >>density  >>transport  >>moment  >>neighbor
-//                           >>metric
+//     8  the world          >>file  >>format  >>fit  >>data  >>reader  >>image  >>text  >>canvas  >>plot
+//                           >>sheet  >>terminal  >>log  >>report  >>archive  >>ckpt  >>density  >>transport
+//                           >>moment  >>neighbor  >>metric
 //     9  the adversary      >>latent  >>play  >>train  >>sample  >>health
 //     roof                  >>public
 //
@@ -108,6 +108,7 @@
 //     GAN_DOUBLE             gan_real is double; scalar kernels
 //     GAN_NO_SIMD            scalar kernels only
 //     GAN_NO_STDIO           no files: nothing of <stdio.h>; loading from memory stays
+//     GAN_NO_MMAP            files are read, not mapped
 //     GAN_NO_MALLOC          no malloc: gan_desc.memory or gan_desc.allocator must be given
 //     GAN_HEADER_FILENAME    the name by which gan.h can include itself; default "gan.h"
 //     GAN_IDE                for code browsers: parse the kernels once, without self-inclusion
@@ -1409,6 +1410,66 @@ GAN_API const char *gan_game_name(gan_game kind);
 
 // >>datasets: batches in shuffled epochs
 
+// What gan_dataset_open reads, told apart by content:
+//     IDX (MNIST, Fashion-MNIST; all six element types) - NPY .npy versions 1 and 2 of f4 f8 i4 i8 u1 i1 b1,
+//     either byte order, C or Fortran order - PNM binary PGM and PPM of 8 and 16 bits (rounded to 8) - STB
+//     PNG, JPEG, BMP, GIF when stb_image.h was included before the implementation - CIFAR the binary version
+//     of CIFAR-10 and of CIFAR-100 (fine labels) - CSV numbers apart by comma, semicolon, tab or blanks
+#define GAN_FORMATS(X) X(IDX, idx) X(NPY, npy) X(PNM, pnm) X(STB, stb_image) X(CIFAR, cifar) X(CSV, csv)
+typedef enum gan_format {
+    GAN_FORMAT_AUTO = 0,
+#define GAN__ROW(id, name) GAN_FORMAT_##id,
+    GAN_FORMATS(GAN__ROW)
+#undef GAN__ROW
+    GAN_FORMAT_COUNT
+} gan_format;
+
+// How a picture becomes height x width: COVER keeps its proportions and cuts evenly what is too much; STRETCH
+// shows all of it; CROP cuts the middle out, unscaled. Scaling is bilinear, with the triangle widened when it
+// shrinks, so that every pixel counts.
+#define GAN_FITS(X) X(COVER, cover) X(STRETCH, stretch) X(CROP, crop)
+typedef enum gan_fit {
+#define GAN__ROW(id, name) GAN_FIT_##id,
+    GAN_FITS(GAN__ROW)
+#undef GAN__ROW
+    GAN_FIT_COUNT
+} gan_fit;
+
+typedef struct gan_dataset_desc {       // zero means the default
+    const char *path;                   // a file, or a folder: of MNIST (train-images-idx3-ubyte), CIFAR-10
+                                        // (data_batch_1.bin .. _5.bin), or of pictures, where sub-folders,
+                                        // sorted by name, are the labels 0, 1, ..
+    const void *bytes;                  // instead of path: a file in memory, which must outlive the context
+    size_t size;                        // its bytes
+    const char *labels;                 // a file of one number a sample: IDX, .npy or CSV; NULL: those in the
+                                        // data, or an IDX file's labels-idx1 for images-idx3
+    const void *label_bytes;            // the same in memory
+    size_t label_size;
+    gan_format format;                  // GAN_FORMAT_AUTO: by content
+    int channels, height, width;        // of a sample; 0: as the data are. 3 channels become 1 by .299 R +
+                                        // .587 G + .114 B, 1 becomes 3 by repetition, alpha is left out; rows
+                                        // of an (N, D) array take the shape when it has D values
+    int channels_last;                  // 1: 4-dimensional arrays are (N, H, W, C)
+    gan_fit fit;                        // GAN_FIT_COVER
+    int flip;                           // 1: a picture is mirrored left to right with probability 1/2, drawn
+                                        // anew each time that it comes
+    gan_real low, high;                 // what 0 and 255 become; both 0: -1 and 1 for bytes, while numbers of
+                                        // other types stay as they are
+    int label_column;                   // CSV: the column that is the label, from 1 on, or from -1 backwards
+    int stream;                         // 1: keep no samples in memory, read those of each batch
+    size_t memory;                      // bytes to keep samples in where they are not mapped; 256 MiB. What
+                                        // needs more is read by batch
+} gan_dataset_desc;
+
+// Samples (C, H, W) of pictures, (D) of rows of numbers, else what stands behind the first dimension. Files
+// are mapped where the system can, and must not change while the context lives; bytes stay bytes in memory.
+// Everything is checked before memory is taken, which is never more than the file's size or desc.memory, 4
+// bytes a sample for the order, and for CSV a number for each 2 bytes. NULL on an error.
+GAN_API gan_dataset *gan_dataset_open(gan_context *ctx, const gan_dataset_desc *desc);
+#ifndef GAN_NO_STDIO
+// gan_dataset_open of an IDX file or folder: MNIST in one word. Pixels become -1 .. 1, shape (1, H, W).
+GAN_API gan_dataset *gan_dataset_idx(gan_context *ctx, const char *path);
+#endif
 // n samples of the given shape, copied; labels (n numbers) may be NULL.
 GAN_API gan_dataset *gan_dataset_memory(gan_context *ctx, const gan_real *data, const gan_real *labels, int n,
                                         int ndim, ...);
@@ -1430,9 +1491,6 @@ GAN_API gan_dataset *gan_dataset_toy(gan_context *ctx, gan_toy kind);
 GAN_API gan_tensor *gan_dataset_batch(gan_dataset *d, int n, gan_tensor **labels);
 GAN_API int64_t gan_dataset_size(const gan_dataset *d);                 // 0: endless
 #ifndef GAN_NO_STDIO
-// IDX files (MNIST, Fashion-MNIST). path: an images file, or a folder with train-images-idx3-ubyte (and, when
-// present, its labels). Pixels 0 .. 255 become -1 .. 1, shape (1, H, W).
-GAN_API gan_dataset *gan_dataset_idx(gan_context *ctx, const char *path);
 // (N, C, H, W) or (N, H, W) with values -1 .. 1 as IDX u8, C = 1. Returns the error code.
 GAN_API int gan_idx_write(gan_tensor *x, const char *path);
 
@@ -2330,6 +2388,7 @@ struct gan_context {
     gan_model *models;
     struct gan__kept *kept;
     int datasets;
+    struct gan__source *sources; // files that are open or mapped
 };
 
 static size_t gan__round_up(size_t n) { return (n + (GAN__ALIGN - 1)) & ~(size_t)(GAN__ALIGN - 1); }
@@ -16389,11 +16448,11 @@ GAN_API void gan_extrapolate_game(gan_game kind, gan_real strength, int n, gan_o
     gan__game_step(kind, strength, n, o, loss, GAN__EXTRAPOLATE);
 }
 
-// >>data: files, shuffled datasets, IDX, toy distributions; may use floors 0 to 7; tests/test_data.c
+// >>file: files written durably, read, mapped; folders listed; may use floors 0 to 7; tests/test_file.c
 
 #include <limits.h>
 
-static char *gan__data_decimal(char *to, uint64_t v)
+static char *gan__file_decimal(char *to, uint64_t v)
 {
     char digits[20];
     int n = 0;
@@ -16403,24 +16462,20 @@ static char *gan__data_decimal(char *to, uint64_t v)
     return to;
 }
 
-// -1 .. 1 to 0 .. 255; NaN, found by its bits because -ffast-math hides it, becomes 0
-static unsigned char gan__data_pixel(gan_real v)
-{
-    const double value = (double)v;
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    if ((bits & 0x7fffffffffffffffu) > 0x7ff0000000000000u) return 0;
-    return (unsigned char)(value <= -1 ? 0 : value >= 1 ? 255 : (int)((value + 1) * 127.5 + .5));
-}
-
 #ifndef GAN_NO_STDIO
 #include <errno.h>
 
 // Files. What is written has a temporary name until it is whole; a reader sees the old file or the new one.
 
 #if defined(__unix__) || (defined(__APPLE__) && defined(__MACH__))
-#define GAN__DATA_POSIX 1
+#define GAN__FILE_POSIX 1
+#include <dirent.h>
 #include <fcntl.h>
+#ifndef GAN_NO_MMAP
+#include <sys/mman.h>
+#endif
+#include <sys/stat.h>
+#include <sys/types.h>
 #include <unistd.h>
 #if !defined(__cplusplus) && defined(__STRICT_ANSI__)
 #ifndef fileno
@@ -16439,17 +16494,17 @@ extern __declspec(dllimport) int __stdcall MoveFileExA(const char *, const char 
 #endif
 #endif
 
-typedef struct gan__data_out {
+typedef struct gan__file_out {
     gan_context *ctx;
     const char *path;
     char *temp;
     FILE *file;
     int failed;
     int keep; // more than 1: so many files, the ones before as path.1, path.2 ...
-} gan__data_out;
+} gan__file_out;
 
 // The file at path, from its start, and its size; NULL when it is missing, a folder or no regular file.
-static FILE *gan__data_open(const char *path, size_t *size)
+static FILE *gan__file_open(const char *path, size_t *size)
 {
     FILE *f = fopen(path, "rb");
     long end;
@@ -16465,7 +16520,7 @@ static FILE *gan__data_open(const char *path, size_t *size)
 }
 
 // path + tail in scratch memory
-static char *gan__data_join(gan_context *ctx, const char *path, const char *tail)
+static char *gan__file_join(gan_context *ctx, const char *path, const char *tail)
 {
     size_t a = strlen(path), b = strlen(tail);
     char *s = (char *)gan__scratch(ctx, a + b + 1);
@@ -16475,7 +16530,7 @@ static char *gan__data_join(gan_context *ctx, const char *path, const char *tail
     return s;
 }
 
-static int gan__data_out_open(gan__data_out *o, gan_context *ctx, const char *path)
+static int gan__file_out_open(gan__file_out *o, gan_context *ctx, const char *path)
 {
     char tail[] = ".0123456789abcdef.tmp";
     uint64_t id = (uint64_t)(uintptr_t)ctx;
@@ -16483,12 +16538,12 @@ static int gan__data_out_open(gan__data_out *o, gan_context *ctx, const char *pa
     memset(o, 0, sizeof *o);
     o->ctx = ctx;
     o->path = path;
-#ifdef GAN__DATA_POSIX
+#ifdef GAN__FILE_POSIX
     id ^= (uint64_t)getpid() << 40;
 #endif
     id *= 0x9e3779b97f4a7c15u; // processes and contexts that write the same path keep apart
     for (i = 0; i < 16; ++i) tail[1 + i] = "0123456789abcdef"[id >> (60 - 4 * i) & 15];
-    o->temp = gan__data_join(ctx, path, tail);
+    o->temp = gan__file_join(ctx, path, tail);
     if (!o->temp) return GAN_ERROR_MEMORY;
     o->file = fopen(o->temp, "wb");
     if (o->file) return GAN_OK;
@@ -16497,13 +16552,13 @@ static int gan__data_out_open(gan__data_out *o, gan_context *ctx, const char *pa
     return GAN_ERROR_FILE;
 }
 
-static void gan__data_out_write(gan__data_out *o, const void *bytes, size_t n)
+static void gan__file_out_write(gan__file_out *o, const void *bytes, size_t n)
 {
     if (n && !o->failed && fwrite(bytes, 1, n, o->file) != n) o->failed = errno ? errno : -1;
 }
 
-#ifdef GAN__DATA_POSIX
-static void gan__data_sync_folder(char *path) // cut to its folder
+#ifdef GAN__FILE_POSIX
+static void gan__file_sync_folder(char *path) // cut to its folder
 {
     char *slash = strrchr(path, '/');
     int folder;
@@ -16515,7 +16570,7 @@ static void gan__data_sync_folder(char *path) // cut to its folder
 }
 #endif
 
-static int gan__data_move(const char *from, const char *to) // over what is there; 0 or an error number
+static int gan__file_move(const char *from, const char *to) // over what is there; 0 or an error number
 {
 #ifdef _WIN32
     return MoveFileExA(from, to, 1 | 8) ? 0 : -1; // replace, write through
@@ -16525,27 +16580,27 @@ static int gan__data_move(const char *from, const char *to) // over what is ther
 }
 
 // path for copy 0, else path.N in scratch memory; NULL: no memory
-static char *gan__data_copy_name(gan_context *ctx, const char *path, int copy)
+static char *gan__file_copy_name(gan_context *ctx, const char *path, int copy)
 {
     char tail[24] = ".";
-    if (copy) *gan__data_decimal(tail + 1, (uint64_t)copy) = 0;
-    return gan__data_join(ctx, path, copy ? tail : "");
+    if (copy) *gan__file_decimal(tail + 1, (uint64_t)copy) = 0;
+    return gan__file_join(ctx, path, copy ? tail : "");
 }
 
 // path.2 becomes path.3, path.1 path.2, and path also path.1. Where a second name for a file is possible the
 // first stays until the new file takes it. What fails here fails without harm: an older copy is missing.
-static void gan__data_rotate(gan__data_out *o)
+static void gan__file_rotate(gan__file_out *o)
 {
-    char *newer, *older = gan__data_copy_name(o->ctx, o->path, o->keep - 1);
+    char *newer, *older = gan__file_copy_name(o->ctx, o->path, o->keep - 1);
     int i;
     for (i = o->keep - 2; i >= 0 && older; --i) {
-        newer = gan__data_copy_name(o->ctx, o->path, i);
+        newer = gan__file_copy_name(o->ctx, o->path, i);
         if (!newer) break;
-#ifdef GAN__DATA_POSIX
+#ifdef GAN__FILE_POSIX
         if (!i) (void)remove(older);
         if (i || link(newer, older) != 0)
 #endif
-            (void)gan__data_move(newer, older);
+            (void)gan__file_move(newer, older);
         gan__scratch_free(o->ctx, older);
         older = newer;
     }
@@ -16553,11 +16608,11 @@ static void gan__data_rotate(gan__data_out *o)
 }
 
 // Gives the file its name; durable: only when the disk holds it, so that a power cut leaves old or new.
-static int gan__data_out_close(gan__data_out *o, int durable)
+static int gan__file_out_close(gan__file_out *o, int durable)
 {
     errno = 0;
     if (fflush(o->file) != 0 && !o->failed) o->failed = errno ? errno : -1;
-#if defined(GAN__DATA_POSIX)
+#if defined(GAN__FILE_POSIX)
     if (durable && !o->failed && fsync(fileno(o->file)) != 0 && errno != EINVAL && errno != EROFS)
         o->failed = errno;
 #elif defined(_WIN32)
@@ -16566,20 +16621,1207 @@ static int gan__data_out_close(gan__data_out *o, int durable)
     (void)durable;
 #endif
     if (fclose(o->file) != 0 && !o->failed) o->failed = errno ? errno : -1;
-    if (!o->failed && o->keep > 1) gan__data_rotate(o);
-    if (!o->failed) o->failed = gan__data_move(o->temp, o->path);
+    if (!o->failed && o->keep > 1) gan__file_rotate(o);
+    if (!o->failed) o->failed = gan__file_move(o->temp, o->path);
     if (o->failed) {
         remove(o->temp);
         gan__fail(o->ctx, GAN_ERROR_FILE, "cannot write %s: %s; what was there is untouched", o->path,
                   o->failed > 0 ? strerror(o->failed) : "writing failed");
     }
-#ifdef GAN__DATA_POSIX
+#ifdef GAN__FILE_POSIX
     else if (durable)
-        gan__data_sync_folder(o->temp);
+        gan__file_sync_folder(o->temp);
 #endif
     gan__scratch_free(o->ctx, o->temp);
     return o->failed ? GAN_ERROR_FILE : GAN_OK;
 }
+
+// Folders, and what a path leads to.
+
+enum { GAN__PATH_NOTHING, GAN__PATH_FILE, GAN__PATH_FOLDER };
+
+typedef struct gan__folder {
+#if defined(GAN__FILE_POSIX)
+    DIR *at;
+#elif defined(_WIN32)
+    intptr_t at;
+    struct __finddata64_t found;
+    int fresh;
+#endif
+    int open;
+} gan__folder;
+
+// 1: opened
+static int gan__folder_open(gan_context *ctx, gan__folder *f, const char *path)
+{
+    memset(f, 0, sizeof *f);
+#if defined(GAN__FILE_POSIX)
+    (void)ctx;
+    f->at = opendir(path);
+    f->open = f->at != NULL;
+#elif defined(_WIN32)
+    {
+        char *all = gan__file_join(ctx, path, "/*");
+        if (!all) return 0;
+        f->at = _findfirst64(all, &f->found);
+        f->fresh = f->open = f->at != -1;
+        gan__scratch_free(ctx, all);
+    }
+#else
+    gan__fail(ctx, GAN_ERROR_UNSUPPORTED,
+              "%s: folders cannot be listed on this system; give one file of all samples", path);
+#endif
+    return f->open;
+}
+
+// The next name that does not begin with a dot; NULL when there are no more.
+static const char *gan__folder_next(gan__folder *f)
+{
+#if defined(GAN__FILE_POSIX)
+    const struct dirent *e;
+    while (f->open && (e = readdir(f->at)) != NULL)
+        if (e->d_name[0] != '.') return e->d_name;
+#elif defined(_WIN32)
+    while (f->open && (f->fresh || _findnext64(f->at, &f->found) == 0)) {
+        f->fresh = 0;
+        if (f->found.name[0] != '.') return f->found.name;
+    }
+#endif
+    return NULL;
+}
+
+static void gan__folder_close(gan__folder *f)
+{
+#if defined(GAN__FILE_POSIX)
+    if (f->open) closedir(f->at);
+#elif defined(_WIN32)
+    if (f->open) _findclose(f->at);
+#endif
+    f->open = 0;
+}
+
+static int gan__path_kind(gan_context *ctx, const char *path)
+{
+#if defined(GAN__FILE_POSIX)
+    struct stat s;
+    (void)ctx;
+    if (stat(path, &s) != 0) return GAN__PATH_NOTHING;
+    return S_ISREG(s.st_mode) ? GAN__PATH_FILE : S_ISDIR(s.st_mode) ? GAN__PATH_FOLDER : GAN__PATH_NOTHING;
+#else
+    FILE *f = fopen(path, "rb");
+    if (f) {
+        fclose(f);
+        return GAN__PATH_FILE;
+    }
+#ifdef _WIN32
+    {
+        gan__folder folder;
+        const int open = gan__folder_open(ctx, &folder, path);
+        gan__folder_close(&folder);
+        return open ? GAN__PATH_FOLDER : GAN__PATH_NOTHING;
+    }
+#else
+    (void)ctx;
+    return GAN__PATH_NOTHING;
+#endif
+#endif
+}
+
+// Sifts name[at] down the heap of n names.
+static void gan__names_sift(char **name, size_t at, size_t n)
+{
+    char *v = name[at];
+    size_t child;
+    for (; (child = 2 * at + 1) < n; at = child) {
+        if (child + 1 < n && strcmp(name[child], name[child + 1]) < 0) ++child;
+        if (strcmp(v, name[child]) >= 0) break;
+        name[at] = name[child];
+    }
+    name[at] = v;
+}
+
+static void gan__names_sort(char **name, size_t n)
+{
+    size_t i;
+    for (i = n / 2; i > 0; --i) gan__names_sift(name, i - 1, n);
+    for (i = n; i > 1; --i) {
+        char *last = name[i - 1];
+        name[i - 1] = name[0];
+        name[0] = last;
+        gan__names_sift(name, 0, i - 1);
+    }
+}
+
+// The n names in a folder that do not begin with a dot, sorted by their bytes, in scratch memory; NULL on an
+// error, which is set. What the folder gains while it is read is left out.
+static char **gan__folder_names(gan_context *ctx, const char *path, size_t *n)
+{
+    gan__folder f;
+    const char *name;
+    char **names, *to;
+    size_t bytes = 0, count = 0, len, left, head;
+    *n = 0;
+    if (!gan__folder_open(ctx, &f, path)) {
+        gan__fail(ctx, GAN_ERROR_FILE, "%s cannot be listed: %s", path, strerror(errno));
+        return NULL;
+    }
+    for (; (name = gan__folder_next(&f)) != NULL; ++count) bytes += strlen(name) + 1;
+    gan__folder_close(&f);
+    head = (count + 1) * sizeof *names;
+    names = (char **)gan__scratch(ctx, head + bytes);
+    if (!names || !gan__folder_open(ctx, &f, path)) {
+        if (names) gan__fail(ctx, GAN_ERROR_FILE, "%s cannot be listed: %s", path, strerror(errno));
+        gan__scratch_free(ctx, names);
+        return NULL;
+    }
+    to = (char *)names + head;
+    for (left = bytes; *n < count && (name = gan__folder_next(&f)) != NULL; left -= len, to += len) {
+        len = strlen(name) + 1;
+        if (len > left) break;
+        memcpy(to, name, len);
+        names[(*n)++] = to;
+    }
+    gan__folder_close(&f);
+    gan__names_sort(names, *n);
+    return names;
+}
+
+#endif // GAN_NO_STDIO
+
+// Bytes to read from: the caller's, a file that is mapped or was read, or (bytes NULL) one that is read piece
+// by piece.
+typedef struct gan__source {
+    struct gan__source *next; // of those that the context closes
+    const char *name;         // for messages
+    const unsigned char *bytes;
+    size_t size;
+    int mapped, open;
+#ifndef GAN_NO_STDIO
+#ifdef GAN__FILE_POSIX
+    int file;
+#else
+    FILE *file;
+#endif
+#endif
+} gan__source;
+
+static void gan__source_close(gan__source *s)
+{
+#ifndef GAN_NO_STDIO
+#ifdef GAN__FILE_POSIX
+    if (s->open) close(s->file);
+#ifndef GAN_NO_MMAP
+    if (s->mapped) munmap((void *)(uintptr_t)s->bytes, s->size);
+#endif
+#else
+    if (s->open) fclose(s->file);
+#endif
+#endif
+    if (s->mapped) s->bytes = NULL;
+    s->open = s->mapped = 0;
+}
+
+static void gan__sources_close(gan_context *ctx)
+{
+    gan__source *s;
+    for (s = ctx->sources; s; s = s->next) gan__source_close(s);
+    ctx->sources = NULL;
+}
+
+#ifndef GAN_NO_STDIO
+
+// The regular file at path; 1 on an error, which is set. name must outlive s.
+static int gan__source_open(gan_context *ctx, gan__source *s, const char *path)
+{
+    memset(s, 0, sizeof *s);
+    s->name = path;
+    errno = 0;
+#ifdef GAN__FILE_POSIX
+    {
+        struct stat st;
+        const int kind = gan__path_kind(ctx, path); // opening a pipe would wait for its other end
+        s->file = kind == GAN__PATH_FILE ? open(path, O_RDONLY) : -1;
+        s->open = s->file >= 0;
+        if (s->open && fstat(s->file, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= 0 &&
+            (uintmax_t)st.st_size < (size_t)-1) {
+            s->size = (size_t)st.st_size;
+            return 0;
+        }
+        if (!errno && kind == GAN__PATH_FOLDER) errno = EISDIR;
+    }
+#else
+    s->file = fopen(path, "rb");
+    s->open = s->file != NULL;
+    if (s->open) {
+#ifdef _WIN32
+        const int64_t size = _fseeki64(s->file, 0, SEEK_END) == 0 ? _ftelli64(s->file) : -1;
+#else
+        const int64_t size = fseek(s->file, 0, SEEK_END) == 0 ? ftell(s->file) : -1;
+#endif
+        if (size >= 0 && (uint64_t)size < (size_t)-1) {
+            s->size = (size_t)size;
+            return 0;
+        }
+    }
+#endif
+    gan__fail(ctx, GAN_ERROR_FILE, "%s cannot be read: %s", path, errno ? strerror(errno) : "it is no file");
+    gan__source_close(s);
+    return 1;
+}
+
+#endif // GAN_NO_STDIO
+
+// n bytes from position `at`; 1 on an error, which is set
+static int gan__source_read(gan_context *ctx, gan__source *s, size_t at, void *to, size_t n)
+{
+    size_t all;
+    if (gan__add_size(at, n, &all) || all > s->size) {
+        gan__fail(ctx, GAN_ERROR_FORMAT, "%s ends at byte %l, where %l more were to be read from byte %l",
+                  s->name, (int64_t)s->size, (int64_t)n, (int64_t)at);
+        return 1;
+    }
+    if (s->bytes) {
+        memcpy(to, s->bytes + at, n);
+        return 0;
+    }
+#ifndef GAN_NO_STDIO
+    size_t done = 0;
+    errno = 0;
+#ifdef GAN__FILE_POSIX
+    if (s->open && lseek(s->file, (off_t)at, SEEK_SET) >= 0)
+        while (done < n) {
+            const ssize_t got = read(s->file, (char *)to + done, n - done);
+            if (got > 0) done += (size_t)got;
+            else if (got == 0 || errno != EINTR) break;
+        }
+#else
+#ifdef _WIN32
+    if (s->open && _fseeki64(s->file, (int64_t)at, SEEK_SET) == 0)
+#else
+    if (s->open && at <= LONG_MAX && fseek(s->file, (long)at, SEEK_SET) == 0)
+#endif
+        done = fread(to, 1, n, s->file);
+#endif
+    if (done == n) return 0;
+    gan__fail(ctx, GAN_ERROR_FILE, "%s cannot be read to its end: %s at byte %l", s->name,
+              errno ? strerror(errno) : "it became shorter", (int64_t)(at + done));
+#endif
+    return 1;
+}
+
+#ifndef GAN_NO_STDIO
+
+// The whole file as bytes: mapped, or where that is not possible and it is no larger than `most`, read into
+// memory that lives as long as the context. Larger ones stay to be read by pieces. 1 on an error.
+static int gan__source_hold(gan_context *ctx, gan__source *s, size_t most)
+{
+    unsigned char *p;
+    if (s->bytes || !s->size) return 0;
+#if defined(GAN__FILE_POSIX) && !defined(GAN_NO_MMAP)
+    {
+        void *map = mmap(NULL, s->size, PROT_READ, MAP_PRIVATE, s->file, 0);
+        if (map != MAP_FAILED) {
+            close(s->file);
+            s->open = 0;
+            s->mapped = 1;
+            s->bytes = (const unsigned char *)map;
+            return 0;
+        }
+    }
+#endif
+    if (s->size > most) return 0;
+    p = (unsigned char *)gan__persist(ctx, s->size);
+    if (!p || gan__source_read(ctx, s, 0, p, s->size)) return 1;
+    gan__source_close(s);
+    s->bytes = p;
+    return 0;
+}
+
+#endif // GAN_NO_STDIO
+
+// >>format: IDX, CIFAR, .npy, PNM and CSV, told apart and described; uses file; tests/test_format.c
+//
+// A description says where in a file the samples lie; nothing is copied but the numbers of CSV. `p` has the
+// first `have` bytes of `size`. Every dimension is tested for zero by itself; a size is what the header says,
+// to the byte. Functions return 1 on an error, which is set.
+
+#define GAN__ELEMENTS(X) X(U8, 1) X(I8, 1) X(I16, 2) X(I32, 4) X(I64, 8) X(F32, 4) X(F64, 8)
+
+typedef enum gan__element {
+#define GAN__ROW(id, width) GAN__ELEMENT_##id,
+    GAN__ELEMENTS(GAN__ROW)
+#undef GAN__ROW
+} gan__element;
+
+#define GAN__ROW(id, width) width,
+static const unsigned char gan__element_width[] = {GAN__ELEMENTS(GAN__ROW)};
+#undef GAN__ROW
+
+// Elements with the samples as their first dimension.
+typedef struct gan__layout {
+    gan__element type;
+    int big; // big endian
+    int ndim, dim[GAN_MAX_DIMS];
+    size_t stride[GAN_MAX_DIMS]; // bytes from one to the next
+    size_t at;                   // the first, in its file
+    int labels;                  // CIFAR: bytes of labels before each sample, the last is the finest
+} gan__layout;
+
+enum { GAN__NPY_MOST = 10000, GAN__FORMAT_HEAD = 12 + GAN__NPY_MOST }; // bytes that describe a file
+
+static double gan__element_value(gan__element type, int big, const unsigned char *p)
+{
+    const int width = gan__element_width[type];
+    uint64_t u = 0;
+    double d;
+    float f;
+    uint32_t w;
+    int i;
+    for (i = 0; i < width; ++i) u = u << 8 | p[big ? i : width - 1 - i];
+    w = (uint32_t)u;
+    switch (type) {
+    case GAN__ELEMENT_U8: return (double)u;
+    case GAN__ELEMENT_I8: return u < 0x80 ? (double)u : (double)u - 256;
+    case GAN__ELEMENT_I16: return u < 0x8000 ? (double)u : (double)u - 65536;
+    case GAN__ELEMENT_I32: return u < 0x80000000u ? (double)u : (double)u - 4294967296.0;
+    case GAN__ELEMENT_I64: return u >> 63 ? -(double)(0 - u) : (double)u;
+    case GAN__ELEMENT_F32: memcpy(&f, &w, sizeof f); return (double)f;
+    case GAN__ELEMENT_F64: memcpy(&d, &u, sizeof d); return d;
+    }
+    return 0;
+}
+
+// 1 where `found` bytes are not `need`
+static int gan__format_size(gan_context *ctx, const char *name, size_t found, size_t need)
+{
+    if (found == need) return 0;
+    gan__fail(ctx, GAN_ERROR_FORMAT, "%s is %s: %l bytes found, %l needed; fetch it again", name,
+              found < need ? "short" : "too long", (int64_t)found,
+              (int64_t)GAN__LEAST(need, (size_t)-1 >> 1));
+    return 1;
+}
+
+// Dimension i of a file, at byte `at` of it, times the elements before it.
+static int gan__format_dim(gan_context *ctx, const char *name, gan__layout *l, int i, uint64_t v, size_t at,
+                           size_t *count)
+{
+    if (v == 0) {
+        gan__fail(ctx, GAN_ERROR_FORMAT, "%s is empty: its dimension %d, at byte %l, is 0", name, i,
+                  (int64_t)at);
+        return 1;
+    }
+    if (v > (uint64_t)INT_MAX || gan__mul_size(*count, (size_t)v, count)) {
+        gan__fail(ctx, GAN_ERROR_FORMAT, "%s is damaged: its dimension %d, at byte %l, is too large: %l",
+                  name, i, (int64_t)at, (int64_t)GAN__LEAST(v, (uint64_t)INT64_MAX));
+        return 1;
+    }
+    l->dim[i] = (int)v;
+    return 0;
+}
+
+// Strides of dense elements, the last dimension (or with `fortran` the first) the fastest. They do not
+// overflow: the whole file was found to be as large.
+static void gan__format_strides(gan__layout *l, int fortran)
+{
+    size_t step = gan__element_width[l->type];
+    int i;
+    for (i = 0; i < l->ndim; ++i) {
+        const int k = fortran ? i : l->ndim - 1 - i;
+        l->stride[k] = step;
+        step *= (size_t)l->dim[k];
+    }
+}
+
+// What stands at the start of files that must be unpacked first, and of such as hold no samples; or NULL.
+static const char *gan__format_packed(const unsigned char *p, size_t have)
+{
+    if (have >= 2 && p[0] == 0x1f && p[1] == 0x8b) return "is gzip-compressed: gunzip it first";
+    if (have >= 4 && p[0] == 'P' && p[1] == 'K' && p[2] < 9 && p[3] < 9)
+        return "is a zip archive (.npz is one too): unzip it first";
+    if (have >= 6 && !memcmp(p,
+                             "\xfd"
+                             "7zXZ",
+                             5))
+        return "is xz-compressed: unxz it first";
+    if (have >= 262 && !memcmp(p + 257, "ustar", 5)) return "is a tar archive: unpack it first";
+    return NULL;
+}
+
+static int gan__format_packed_fail(gan_context *ctx, const char *name, const unsigned char *p, size_t have)
+{
+    const char *what = gan__format_packed(p, have);
+    if (!have) what = "is empty: 0 bytes; fetch it again";
+    if (what) gan__fail(ctx, GAN_ERROR_FORMAT, "%s %s", name, what);
+    return what != NULL;
+}
+
+// IDX: 00 00 type rank, dimensions as u32, elements, all big endian (LeCun's MNIST page).
+
+static int gan__idx_type(unsigned char code)
+{
+    static const signed char type[] = {GAN__ELEMENT_U8,  GAN__ELEMENT_I8,  -1,
+                                       GAN__ELEMENT_I16, GAN__ELEMENT_I32, GAN__ELEMENT_F32,
+                                       GAN__ELEMENT_F64};
+    return code >= 8 && code <= 14 ? type[code - 8] : -1;
+}
+
+static int gan__format_idx(gan_context *ctx, const char *name, const unsigned char *p, size_t have,
+                           size_t size, gan__layout *l)
+{
+    size_t count = 1, header;
+    int i;
+    memset(l, 0, sizeof *l);
+    if (gan__format_packed_fail(ctx, name, p, have)) return 1;
+    if (have < 4) {
+        gan__fail(ctx, GAN_ERROR_FORMAT, "%s is too short for an IDX file: %l bytes; fetch it again", name,
+                  (int64_t)size);
+        return 1;
+    }
+    if (p[0] || p[1]) {
+        gan__fail(ctx, GAN_ERROR_FORMAT, "%s is no IDX file: it does not begin with two zero bytes", name);
+        return 1;
+    }
+    if (gan__idx_type(p[2]) < 0) {
+        gan__fail(ctx, GAN_ERROR_FORMAT, "%s is no IDX file: its element type, %d at byte 2, does not exist",
+                  name, (int)p[2]);
+        return 1;
+    }
+    if (p[3] < 1 || p[3] > GAN_MAX_DIMS) {
+        gan__fail(ctx, GAN_ERROR_FORMAT, "%s has the wrong rank: %d at byte 3, 1 to %d expected", name,
+                  (int)p[3], (int)GAN_MAX_DIMS);
+        return 1;
+    }
+    l->type = (gan__element)gan__idx_type(p[2]);
+    l->big = 1;
+    l->ndim = p[3];
+    header = 4 + 4 * (size_t)l->ndim;
+    if (size <= header || have < header) return gan__format_size(ctx, name, size, header + 1);
+    for (i = 0; i < l->ndim; ++i) {
+        const size_t at = 4 + 4 * (size_t)i;
+        const uint32_t v =
+            (uint32_t)p[at] << 24 | (uint32_t)p[at + 1] << 16 | (uint32_t)p[at + 2] << 8 | p[at + 3];
+        if (gan__format_dim(ctx, name, l, i, v, at, &count)) return 1;
+    }
+    if (gan__mul_size(count, gan__element_width[l->type], &count) || gan__add_size(count, header, &count))
+        count = (size_t)-1;
+    if (gan__format_size(ctx, name, size, count)) return 1;
+    l->at = header;
+    gan__format_strides(l, 0);
+    return 0;
+}
+
+// CIFAR: records of a label (CIFAR-100: two) and 3 planes of 32 x 32, without a header.
+
+enum { GAN__CIFAR_PIXELS = 3072 };
+
+static int gan__format_cifar(gan_context *ctx, const char *name, const unsigned char *p, size_t have,
+                             size_t size, gan__layout *l)
+{
+    const size_t records = size / (GAN__CIFAR_PIXELS + 1);
+    memset(l, 0, sizeof *l);
+    if (gan__format_packed_fail(ctx, name, p, have)) return 1;
+    if (size % (GAN__CIFAR_PIXELS + 1) == 0) l->labels = 1;
+    else if (size % (GAN__CIFAR_PIXELS + 2) == 0) l->labels = 2;
+    else return gan__format_size(ctx, name, size, (records + 1) * (GAN__CIFAR_PIXELS + 1));
+    l->type = GAN__ELEMENT_U8;
+    l->at = (size_t)l->labels;
+    l->ndim = 4;
+    if (size / (GAN__CIFAR_PIXELS + l->at) > (size_t)INT_MAX) return gan__format_size(ctx, name, size, 0);
+    l->dim[0] = (int)(size / (GAN__CIFAR_PIXELS + l->at));
+    l->dim[1] = 3;
+    l->dim[2] = l->dim[3] = 32;
+    gan__format_strides(l, 0);
+    l->stride[0] = GAN__CIFAR_PIXELS + l->at;
+    return 0;
+}
+
+// The labels of record i, which begins with p.
+static int gan__cifar_label(gan_context *ctx, const char *name, const unsigned char *p, int labels, size_t i,
+                            unsigned char *label)
+{
+    static const unsigned char most[2][2] = {{9, 0}, {19, 99}};
+    int k;
+    for (k = 0; k < labels; ++k)
+        if (p[k] > most[labels - 1][k]) {
+            gan__fail(ctx, GAN_ERROR_FORMAT,
+                      "%s is no CIFAR file: byte %l is %d, where a label 0 to %d belongs", name,
+                      (int64_t)(i * (GAN__CIFAR_PIXELS + (size_t)labels) + (size_t)k), (int)p[k],
+                      (int)most[labels - 1][k]);
+            return 1;
+        }
+    *label = p[labels - 1];
+    return 0;
+}
+
+// .npy (NumPy's format versions 1 and 2): a magic, a header's length, a Python dictionary in ASCII, elements.
+
+typedef struct gan__npy {
+    gan_context *ctx;
+    const char *name;
+    const unsigned char *p;
+    size_t at, end;
+} gan__npy;
+
+static int gan__npy_fail(const gan__npy *n, const char *what)
+{
+    gan__fail(n->ctx, GAN_ERROR_FORMAT, "%s is no .npy file of numbers: byte %l: %s", n->name, (int64_t)n->at,
+              what);
+    return 1;
+}
+
+static int gan__npy_peek(gan__npy *n) // past blanks; -1 at the end
+{
+    while (n->at < n->end && (n->p[n->at] == ' ' || n->p[n->at] == '\t')) ++n->at;
+    return n->at < n->end ? n->p[n->at] : -1;
+}
+
+static int gan__npy_take(gan__npy *n, int c)
+{
+    if (gan__npy_peek(n) != c) return 0;
+    ++n->at;
+    return 1;
+}
+
+// A text in quotes of at most 15 characters; 1 when there is none.
+static int gan__npy_text(gan__npy *n, char text[16])
+{
+    const int quote = gan__npy_peek(n);
+    int i = 0;
+    if (quote != '\'' && quote != '"') return 1;
+    for (++n->at; n->at < n->end && n->p[n->at] != quote; ++n->at) {
+        if (i == 15) return 1;
+        text[i++] = (char)n->p[n->at];
+    }
+    text[i] = 0;
+    return n->at++ >= n->end;
+}
+
+static int gan__npy_descr(gan__npy *n, gan__layout *l)
+{
+    static const struct {
+        char text[3];
+        unsigned char type, order; // order: 1 where < or > must tell it
+    } known[] = {{"f4", GAN__ELEMENT_F32, 1}, {"f8", GAN__ELEMENT_F64, 1}, {"i4", GAN__ELEMENT_I32, 1},
+                 {"i8", GAN__ELEMENT_I64, 1}, {"u1", GAN__ELEMENT_U8, 0},  {"i1", GAN__ELEMENT_I8, 0},
+                 {"b1", GAN__ELEMENT_U8, 0}};
+    char text[16];
+    size_t i;
+    if (gan__npy_peek(n) == '[') return gan__npy_fail(n, "a structured type; save one plain array");
+    if (gan__npy_text(n, text)) return gan__npy_fail(n, "'descr' is no short text");
+    for (i = 0; i < sizeof known / sizeof *known; ++i)
+        if (text[0] && !strcmp(text + 1, known[i].text) &&
+            (text[0] == '<' || text[0] == '>' || (text[0] == '|' && !known[i].order))) {
+            l->type = (gan__element)known[i].type;
+            l->big = text[0] == '>';
+            return 0;
+        }
+    gan__fail(n->ctx, GAN_ERROR_FORMAT,
+              "%s holds elements of type %s, at byte %l; save it with astype as one of f4 f8 i4 i8 u1 i1 b1",
+              n->name, text, (int64_t)n->at);
+    return 1;
+}
+
+static int gan__npy_shape(gan__npy *n, gan__layout *l, size_t *count)
+{
+    if (!gan__npy_take(n, '(')) return gan__npy_fail(n, "'shape' is no tuple");
+    while (gan__npy_peek(n) != ')') {
+        uint64_t v = 0;
+        size_t start;
+        if (l->ndim == GAN_MAX_DIMS) return gan__npy_fail(n, "more than 8 dimensions");
+        for (start = n->at; n->at < n->end && n->p[n->at] >= '0' && n->p[n->at] <= '9'; ++n->at)
+            if (v < (uint64_t)1 << 59) v = v * 10 + (uint64_t)(n->p[n->at] - '0');
+        if (n->at == start) return gan__npy_fail(n, "a dimension that is no number from 1 on");
+        if (gan__format_dim(n->ctx, n->name, l, l->ndim, v, start, count)) return 1;
+        ++l->ndim;
+        if (!gan__npy_take(n, ',') && gan__npy_peek(n) != ')')
+            return gan__npy_fail(n, "no , or ) in 'shape'");
+    }
+    ++n->at;
+    return l->ndim ? 0 : gan__npy_fail(n, "a single number; the first dimension counts the samples");
+}
+
+// { 'descr': .., 'fortran_order': .., 'shape': .., } in any order, each once
+static int gan__npy_header(gan__npy *n, gan__layout *l, int *fortran, size_t *count)
+{
+    static const char *const keys[] = {"descr", "fortran_order", "shape"};
+    unsigned seen = 0;
+    if (!gan__npy_take(n, '{')) return gan__npy_fail(n, "no {");
+    while (!gan__npy_take(n, '}')) {
+        char key[16];
+        int k, bad;
+        if (gan__npy_text(n, key)) return gan__npy_fail(n, "no key where one belongs");
+        for (k = 0; k < 3 && strcmp(key, keys[k]); ++k) {}
+        if (k == 3) return gan__npy_fail(n, "a key other than descr, fortran_order and shape");
+        if (seen >> k & 1) return gan__npy_fail(n, "a key that stands twice");
+        seen |= 1u << k;
+        if (!gan__npy_take(n, ':')) return gan__npy_fail(n, "no : after a key");
+        (void)gan__npy_peek(n);
+        if (k == 0) bad = gan__npy_descr(n, l);
+        else if (k == 2) bad = gan__npy_shape(n, l, count);
+        else {
+            *fortran = n->end - n->at >= 4 && !memcmp(n->p + n->at, "True", 4);
+            bad = !*fortran && !(n->end - n->at >= 5 && !memcmp(n->p + n->at, "False", 5));
+            if (bad) gan__npy_fail(n, "'fortran_order' is neither True nor False");
+            n->at += *fortran ? 4 : 5;
+        }
+        if (bad) return 1;
+        if (!gan__npy_take(n, ',') && gan__npy_peek(n) != '}')
+            return gan__npy_fail(n, "no , or } after a value");
+    }
+    if (seen != 7) return gan__npy_fail(n, "descr, fortran_order or shape is missing");
+    while (gan__npy_peek(n) == '\n') ++n->at;
+    return n->at == n->end ? 0 : gan__npy_fail(n, "more after the }");
+}
+
+static int gan__format_npy(gan_context *ctx, const char *name, const unsigned char *p, size_t have,
+                           size_t size, gan__layout *l)
+{
+    gan__npy n;
+    size_t count = 1, length, head;
+    int fortran = 0, i;
+    memset(l, 0, sizeof *l);
+    memset(&n, 0, sizeof n);
+    n.ctx = ctx;
+    n.name = name;
+    n.p = p;
+    if (gan__format_packed_fail(ctx, name, p, have)) return 1;
+    for (i = 0; i < 6 && n.at < have; ++i, ++n.at)
+        if (p[i] != (unsigned char)"\x93NUMPY"[i])
+            return gan__npy_fail(&n, "it does not begin with \\x93NUMPY");
+    if (have < 12) return gan__format_size(ctx, name, size, 13);
+    if ((p[6] != 1 && p[6] != 2) || p[7] != 0) return gan__npy_fail(&n, "a version other than 1.0 and 2.0");
+    head = p[6] == 1 ? 10 : 12;
+    n.at = 8;
+    length = (size_t)p[8] | (size_t)p[9] << 8;
+    if (p[6] == 2) length |= (size_t)p[10] << 16 | (size_t)p[11] << 24;
+    if (length > GAN__NPY_MOST) return gan__npy_fail(&n, "a header of more than 10000 bytes");
+    if (size - head <= length || have - head < length)
+        return gan__format_size(ctx, name, size, head + length + 1);
+    n.at = head;
+    n.end = head + length;
+    if (gan__npy_header(&n, l, &fortran, &count)) return 1;
+    if (gan__mul_size(count, gan__element_width[l->type], &count) || gan__add_size(count, n.end, &count))
+        count = (size_t)-1;
+    if (gan__format_size(ctx, name, size, count)) return 1;
+    l->at = n.end;
+    gan__format_strides(l, fortran);
+    return 0;
+}
+
+// PNM (Netpbm's pgm and ppm): P5 or P6, width, height, maxval in decimal, one blank, the raster.
+
+typedef struct gan__pnm {
+    int c, h, w, most;
+    size_t at, width; // the raster; bytes of a sample in it
+} gan__pnm;
+
+static int gan__is_blank(int c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+// The number after blanks and comments, from 1 to `most`.
+static int gan__pnm_number(gan_context *ctx, const char *name, const unsigned char *p, size_t size,
+                           size_t *at, const char *what, int64_t most, int *out)
+{
+    int64_t v = 0;
+    size_t start;
+    while (*at < size && (gan__is_blank(p[*at]) || p[*at] == '#'))
+        if (p[(*at)++] == '#')
+            while (*at < size && p[*at] != '\n' && p[*at] != '\r') ++*at;
+    for (start = *at; *at < size && p[*at] >= '0' && p[*at] <= '9'; ++*at)
+        if (v <= INT_MAX) v = v * 10 + (p[*at] - '0');
+    if (*at > start && v >= 1 && v <= most) {
+        *out = (int)v;
+        return 0;
+    }
+    if (*at == size)
+        gan__fail(ctx, GAN_ERROR_FORMAT, "%s is short: it ends at byte %l, in its header", name,
+                  (int64_t)size);
+    else if (*at == start)
+        gan__fail(ctx, GAN_ERROR_FORMAT, "%s is damaged: byte %l: no number where the %s belongs", name,
+                  (int64_t)start, what);
+    else
+        gan__fail(ctx, GAN_ERROR_FORMAT, "%s is damaged: byte %l: a %s of %l, 1 to %l expected", name,
+                  (int64_t)start, what, v, most);
+    return 1;
+}
+
+static int gan__format_pnm(gan_context *ctx, const char *name, const unsigned char *p, size_t size,
+                           gan__pnm *out)
+{
+    size_t at = 2, bytes;
+    memset(out, 0, sizeof *out);
+    if (gan__format_packed_fail(ctx, name, p, size)) return 1;
+    if (size < 3 || p[0] != 'P' || (p[1] != '5' && p[1] != '6') || !(gan__is_blank(p[2]) || p[2] == '#')) {
+        gan__fail(ctx, GAN_ERROR_FORMAT,
+                  "%s is no binary PGM or PPM: it does not begin with P5 or P6 (%l bytes)", name,
+                  (int64_t)size);
+        return 1;
+    }
+    out->c = p[1] == '5' ? 1 : 3;
+    if (gan__pnm_number(ctx, name, p, size, &at, "width", INT_MAX, &out->w) ||
+        gan__pnm_number(ctx, name, p, size, &at, "height", INT_MAX, &out->h) ||
+        gan__pnm_number(ctx, name, p, size, &at, "greatest value", 65535, &out->most))
+        return 1;
+    if (at >= size) return gan__format_size(ctx, name, size, size + 2);
+    if (!gan__is_blank(p[at])) {
+        gan__fail(ctx, GAN_ERROR_FORMAT, "%s is damaged: byte %l: no blank before the pixels", name,
+                  (int64_t)at);
+        return 1;
+    }
+    out->at = at + 1;
+    out->width = out->most > 255 ? 2 : 1;
+    if (gan__mul_size((size_t)out->w, (size_t)out->h, &bytes) ||
+        gan__mul_size(bytes, (size_t)out->c, &bytes) || gan__mul_size(bytes, out->width, &bytes) ||
+        gan__add_size(bytes, out->at, &bytes))
+        bytes = (size_t)-1;
+    return gan__format_size(ctx, name, size, bytes);
+}
+
+// n values 0 .. most as bytes 0 .. 255, rounded; larger ones count as most
+static void gan__pnm_bytes(const gan__pnm *pnm, const unsigned char *from, unsigned char *to, size_t n)
+{
+    const unsigned most = (unsigned)pnm->most;
+    size_t i;
+    for (i = 0; i < n; ++i, from += pnm->width) {
+        const unsigned v = pnm->width == 2 ? (unsigned)from[0] << 8 | from[1] : from[0];
+        to[i] = (unsigned char)((GAN__LEAST(v, most) * 510 + most) / (2 * most));
+    }
+}
+
+// CSV: lines of decimal numbers apart by commas, semicolons, tabs or blanks; # begins a comment line. A first
+// line with anything else in it is a header.
+
+typedef struct gan__csv {
+    const unsigned char *p, *end; // what is left
+    unsigned char apart;
+    int64_t line, first; // of the line; that of the header or 0
+    int columns;
+    size_t rows;
+} gan__csv;
+
+// The number that p .. end is, blanks and quotes around it aside; 1 when it is none or not finite. Exact to
+// about 1e-15; correctly rounded up to 15 digits with |exponent| <= 22.
+static int gan__csv_number(const unsigned char *p, const unsigned char *end, double *out)
+{
+    static const double tens[] = {1e1, 1e2, 1e4, 1e8, 1e16, 1e32, 1e64, 1e128, 1e256};
+    uint64_t q = 0;
+    double v, scale = 1;
+    int e = 0, power = 0, down, minus, point = 0, digits = 0, i;
+    while (p < end && (gan__is_blank(*p) || *p == '"')) ++p;
+    while (p < end && (gan__is_blank(end[-1]) || end[-1] == '"')) --end;
+    minus = p < end && *p == '-';
+    if (p < end && (*p == '-' || *p == '+')) ++p;
+    for (; p < end && ((*p >= '0' && *p <= '9') || (*p == '.' && !point)); ++p) {
+        if (*p == '.') point = 1;
+        else {
+            digits = 1;
+            if (q < 100000000000000000u) {
+                q = q * 10 + (uint64_t)(*p - '0');
+                e -= point;
+            } else if (e < 100000) e += !point;
+        }
+    }
+    if (!digits) return 1;
+    if (p < end && (*p == 'e' || *p == 'E')) {
+        down = ++p < end && *p == '-';
+        if (p < end && (*p == '-' || *p == '+')) ++p;
+        if (p == end) return 1;
+        for (; p < end && *p >= '0' && *p <= '9'; ++p)
+            if (power < 100000) power = power * 10 + (*p - '0');
+        e += down ? -power : power;
+    }
+    if (p != end) return 1;
+    for (; q && q % 10 == 0; q /= 10) ++e;
+    v = (double)q;
+    if (q && e > 308) return 1;
+    if (e < -400) v = 0;
+    for (i = 0; v > 0 && i < 9; ++i)
+        if ((e < 0 ? -e : e) >> i & 1) {
+            if (e < -300) v /= tens[i]; // the scale itself would overflow
+            else scale *= tens[i];
+        }
+    v = e < 0 ? v / scale : v * scale;
+    if (v > 1.7976931348623157e308) return 1;
+    *out = minus ? -v : v;
+    return 0;
+}
+
+// The next line that is neither blank nor a comment, as begin .. *end; NULL when there is none.
+static const unsigned char *gan__csv_line(gan__csv *c, const unsigned char **end)
+{
+    while (c->p < c->end) {
+        const unsigned char *begin = c->p, *q = begin, *stop;
+        while (q < c->end && *q != '\n' && *q != '\r') ++q;
+        stop = q;
+        if (q < c->end && *q == '\r' && q + 1 < c->end && q[1] == '\n') ++q;
+        c->p = q < c->end ? q + 1 : q;
+        ++c->line;
+        while (begin < stop && (*begin == ' ' || (*begin == '\t' && c->apart != '\t'))) ++begin;
+        if (begin == stop || *begin == '#') continue;
+        *end = stop;
+        return begin;
+    }
+    return NULL;
+}
+
+// The next field of a line, which moves on; 0 when there is none.
+static int gan__csv_field(const gan__csv *c, const unsigned char **at, const unsigned char *end,
+                          const unsigned char **from, const unsigned char **to)
+{
+    const unsigned char *p = *at;
+    if (!p) return 0;
+    if (c->apart == ' ')
+        while (p < end && gan__is_blank(*p)) ++p;
+    if (p == end && c->apart == ' ') return 0;
+    *from = p;
+    while (p < end && *p != c->apart && !(c->apart == ' ' && gan__is_blank(*p))) ++p;
+    *to = p;
+    *at = p < end ? p + 1 : NULL;
+    return 1;
+}
+
+// Goes over all lines; into `out`, when it is not NULL, go the numbers.
+static int gan__csv_walk(gan_context *ctx, const char *name, gan__csv *c, gan_real *out)
+{
+    const unsigned char *begin, *end, *from, *to;
+    size_t n = 0;
+    c->rows = 0;
+    while ((begin = gan__csv_line(c, &end)) != NULL) {
+        int column = 0, bad = 0;
+        if (c->line == c->first) continue;
+        while (gan__csv_field(c, &begin, end, &from, &to)) {
+            double v = 0;
+            if (gan__csv_number(from, to, &v) && !bad) bad = column + 1;
+            if (column == INT_MAX - 1) return 1;
+            ++column;
+            if (out && !bad) {
+                out[n++] = (gan_real)v;
+                if (!gan__is_finite(out[n - 1])) bad = column;
+            }
+        }
+        if (bad && !c->rows && !c->first && !out) {
+            c->first = c->line;
+            continue;
+        }
+        if (bad) {
+            gan__fail(ctx, GAN_ERROR_FORMAT, "%s: line %l, field %d is no finite number", name, c->line, bad);
+            return 1;
+        }
+        if (c->rows && column != c->columns) {
+            gan__fail(ctx, GAN_ERROR_FORMAT, "%s: line %l has %d fields, the lines before it %d", name,
+                      c->line, column, c->columns);
+            return 1;
+        }
+        c->columns = column;
+        ++c->rows;
+    }
+    return 0;
+}
+
+// The numbers of a text in memory that lives as long as the context: no more than one for each two bytes.
+static int gan__format_csv(gan_context *ctx, const char *name, const unsigned char *p, size_t size,
+                           gan__layout *l, const gan_real **values)
+{
+    gan__csv start, c;
+    const unsigned char *begin, *end, *q;
+    gan_real *out;
+    size_t bytes;
+    memset(l, 0, sizeof *l);
+    memset(&start, 0, sizeof start);
+    if (gan__format_packed_fail(ctx, name, p, size)) return 1;
+    if (size >= 3 && !memcmp(p, "\xef\xbb\xbf", 3)) p += 3, size -= 3;
+    start.p = p;
+    start.end = p + size;
+    c = start;
+    start.apart = ' ';
+    begin = gan__csv_line(&c, &end);
+    for (q = begin; q && q < end; ++q)
+        if (*q == ',' || (*q == ';' && start.apart != ',') || (*q == '\t' && start.apart == ' '))
+            start.apart = *q;
+    c = start;
+    if (gan__csv_walk(ctx, name, &c, NULL)) return 1;
+    if (!c.rows || c.rows > (size_t)INT_MAX) {
+        gan__fail(ctx, GAN_ERROR_FORMAT, "%s has %s lines of numbers", name, c.rows ? "too many" : "no");
+        return 1;
+    }
+    if (gan__mul_size(c.rows, (size_t)c.columns, &bytes) || bytes > size ||
+        gan__mul_size(bytes, sizeof *out, &bytes)) {
+        gan__fail(ctx, GAN_ERROR_FORMAT, "%s: too many numbers", name);
+        return 1;
+    }
+    l->type = sizeof *out == 4 ? GAN__ELEMENT_F32 : GAN__ELEMENT_F64;
+    l->big = !gan__little_endian();
+    l->ndim = 2;
+    l->dim[0] = (int)c.rows;
+    l->dim[1] = c.columns;
+    gan__format_strides(l, 0);
+    out = (gan_real *)gan__persist(ctx, bytes);
+    if (!out) return 1;
+    start.first = c.first;
+    *values = out;
+    return gan__csv_walk(ctx, name, &start, out);
+}
+
+// A picture that stb_image may know, by its first bytes: PNG, JPEG, BMP, GIF.
+static int gan__format_stb(const unsigned char *p, size_t have)
+{
+    return (have >= 8 && !memcmp(p, "\x89PNG\r\n\x1a\n", 8)) ||
+           (have >= 3 && !memcmp(p, "\xff\xd8\xff", 3)) ||
+           (have >= 26 && p[0] == 'B' && p[1] == 'M' && !p[6] && !p[7] && !p[8] && !p[9]) ||
+           (have >= 6 && (!memcmp(p, "GIF87a", 6) || !memcmp(p, "GIF89a", 6)));
+}
+
+// Text that may be CSV: blanks and printable letters, a digit among them.
+static int gan__format_text(const unsigned char *p, size_t have)
+{
+    const size_t n = GAN__LEAST(have, (size_t)4096);
+    size_t i = have >= 3 && !memcmp(p, "\xef\xbb\xbf", 3) ? 3 : 0;
+    int digit = 0;
+    for (; i < n; ++i) {
+        if (!(gan__is_blank(p[i]) || (p[i] >= ' ' && p[i] <= '~'))) return 0;
+        digit |= p[i] >= '0' && p[i] <= '9';
+    }
+    return digit;
+}
+
+// What a file holds, by its first bytes, and CIFAR, which has no mark of its own, by its size.
+static gan_format gan__format_of(const unsigned char *p, size_t have, size_t size)
+{
+    const int cifar = size && (size % (GAN__CIFAR_PIXELS + 1) == 0 || size % (GAN__CIFAR_PIXELS + 2) == 0);
+    if (have >= 6 && !memcmp(p, "\x93NUMPY", 6)) return GAN_FORMAT_NPY;
+    if (have >= 3 && p[0] == 'P' && (p[1] == '5' || p[1] == '6') && (gan__is_blank(p[2]) || p[2] == '#'))
+        return GAN_FORMAT_PNM;
+    if (gan__format_stb(p, have)) return GAN_FORMAT_STB;
+    if (have >= 8 && !p[0] && !p[1] && gan__idx_type(p[2]) >= 0 && p[3] >= 1 && p[3] <= GAN_MAX_DIMS) {
+        size_t need = gan__element_width[gan__idx_type(p[2])], i;
+        for (i = 4; i < 4 + 4 * (size_t)p[3] && i + 3 < have; i += 4)
+            if (gan__mul_size(need,
+                              (size_t)p[i] << 24 | (size_t)p[i + 1] << 16 | (size_t)p[i + 2] << 8 | p[i + 3],
+                              &need))
+                need = 0;
+        if (!cifar || need == size - 4 - 4 * (size_t)p[3]) return GAN_FORMAT_IDX;
+    }
+    if (gan__format_text(p, have)) return GAN_FORMAT_CSV;
+    return cifar ? GAN_FORMAT_CIFAR : GAN_FORMAT_AUTO;
+}
+
+// >>fit: elements as numbers; pictures cut and resampled to a shape; uses format; tests/test_fit.c
+
+// One sample, where it lies.
+typedef struct gan__place {
+    const char *name; // of its file, for messages
+    const unsigned char *bytes;
+    gan__element type;
+    int big, ndim, dim[GAN_MAX_DIMS];
+    size_t stride[GAN_MAX_DIMS]; // bytes
+} gan__place;
+
+// Whether the elements lie one behind the other, in the order of a tensor.
+static int gan__place_dense(const gan__place *v)
+{
+    size_t step = gan__element_width[v->type];
+    int i;
+    for (i = v->ndim - 1; i >= 0; --i) {
+        if (v->dim[i] > 1 && v->stride[i] != step) return 0;
+        step *= (size_t)v->dim[i];
+    }
+    return 1;
+}
+
+static int gan__place_native(const gan__place *v)
+{
+    return v->type == (sizeof(gan_real) == 4 ? GAN__ELEMENT_F32 : GAN__ELEMENT_F64) &&
+           v->big == !gan__little_endian();
+}
+
+// All elements of a view in the order of a tensor.
+static void gan__place_read(const gan__place *v, gan_real *out)
+{
+    int at[GAN_MAX_DIMS] = {0}, i;
+    const unsigned char *p = v->bytes;
+    size_t n = 1, k;
+    for (i = 0; i < v->ndim; ++i) n *= (size_t)v->dim[i];
+    if (gan__place_dense(v) && gan__place_native(v)) {
+        memcpy(out, p, n * sizeof *out);
+        return;
+    }
+    for (k = 0; k < n; ++k) {
+        out[k] = (gan_real)gan__element_value(v->type, v->big, p);
+        for (i = v->ndim - 1; i >= 0; --i) {
+            p += v->stride[i];
+            if (++at[i] < v->dim[i]) break;
+            p -= (size_t)v->dim[i] * v->stride[i];
+            at[i] = 0;
+        }
+    }
+}
+
+// Resampling along an axis of `size` pixels to n, from the window that begins at `start`: pixel i of the
+// result has its centre at x = start + (i + 1/2) step, and is the mean of the pixels k with the weights
+// max(0, 1 - |k + 1/2 - x| / max(step, 1)): between neighbours when it grows, over all that fall on it when
+// it shrinks. At an edge the weights that are left make up 1.
+typedef struct gan__side {
+    int size, n;
+    double start, step;
+} gan__side;
+
+// The first and, returned, the number of pixels that pixel i of the result is made of; their weights.
+static int gan__side_weights(const gan__side *a, int i, int *first, double *weight)
+{
+    const double x = a->start + (i + .5) * a->step, reach = GAN__MOST(a->step, 1.);
+    double sum = 0;
+    int from = (int)ceil(x - reach - .5), to = (int)floor(x + reach - .5), k;
+    from = GAN__MOST(from, 0);
+    to = GAN__LEAST(to, a->size - 1);
+    *first = from;
+    if (!weight) return to - from + 1;
+    for (k = from; k <= to; ++k) {
+        weight[k - from] = GAN__MOST(0., 1 - fabs(k + .5 - x) / reach);
+        sum += weight[k - from];
+    }
+    for (k = from; k <= to; ++k) weight[k - from] /= sum;
+    return to - from + 1;
+}
+
+// The window of a picture of H x W that becomes h x w.
+static void gan__fit_axes(gan_fit how, int H, int W, int h, int w, gan__side *y, gan__side *x)
+{
+    double high = H, wide = W;
+    if (how == GAN_FIT_COVER) {
+        high = GAN__LEAST((double)H, (double)W * h / w);
+        wide = GAN__LEAST((double)W, (double)H * w / h);
+    } else if (how == GAN_FIT_CROP) {
+        high = h;
+        wide = w;
+    }
+    y->size = H;
+    x->size = W;
+    y->n = h;
+    x->n = w;
+    y->step = high / h;
+    x->step = wide / w;
+    y->start = (H - high) / 2;
+    x->start = (W - wide) / 2;
+    if (how == GAN_FIT_CROP) { // whole pixels
+        y->start = floor(y->start);
+        x->start = floor(x->start);
+    }
+}
+
+// What channel k of c is made of, out of `from`: up to three channels with weights. 0 when that is not known.
+static int gan__fit_channels(int from, int c, int k, int *first, double *weight)
+{
+    static const double luma[3] = {.299, .587, .114}; // ITU-R BT.601
+    *first = c > from ? 0 : k;
+    weight[0] = 1;
+    if (c == from || (c == 1 && from == 2) || (c == 3 && (from == 1 || from == 4))) return 1; // without alpha
+    if (c != 1 || (from != 3 && from != 4)) return 0;
+    memcpy(weight, luma, sizeof luma);
+    return 3;
+}
+
+// 1, and an error, when a picture of dim (C, H, W) cannot be made one of shape (c, h, w).
+static int gan__fit_check(gan_context *ctx, const char *name, gan_fit how, const int *dim, const int *shape)
+{
+    double weight[3];
+    int first;
+    if (!gan__fit_channels(dim[0], shape[0], 0, &first, weight)) {
+        gan__fail(ctx, GAN_ERROR_SHAPE, "%s: pictures of %d channels cannot become %d", name, dim[0],
+                  shape[0]);
+        return 1;
+    }
+    if (how == GAN_FIT_CROP && (dim[1] < shape[1] || dim[2] < shape[2])) {
+        gan__fail(ctx, GAN_ERROR_SHAPE, "%s: no %d x %d can be cropped from %d x %d; take GAN_FIT_COVER",
+                  name, shape[1], shape[2], dim[1], dim[2]);
+        return 1;
+    }
+    return 0;
+}
+
+// A row of a channel, resampled: added to `row`, times `scale`.
+static void gan__fit_row(const gan__place *v, const unsigned char *p, const gan__side *x, const int *first,
+                         const double *weight, int most, double scale, double *row)
+{
+    const size_t step = v->stride[2];
+    int i, k;
+    for (i = 0; i < x->n; ++i, weight += most) {
+        const unsigned char *q = p + (size_t)first[2 * i] * step;
+        double sum = 0;
+        if (v->type == GAN__ELEMENT_U8)
+            for (k = 0; k < first[2 * i + 1]; ++k, q += step) sum += weight[k] * *q;
+        else
+            for (k = 0; k < first[2 * i + 1]; ++k, q += step)
+                sum += weight[k] * gan__element_value(v->type, v->big, q);
+        row[i] += scale * sum;
+    }
+}
+
+// The picture v (C, H, W) with the given shape (c, h, w), in its own units. 1 on an error, which is set.
+// Scratch memory: w of weights, rows of w by the pixels that one row of the result is made of.
+static int gan__fit(gan_context *ctx, const gan__place *v, gan_fit how, const int *shape, gan_real *out)
+{
+    const int c = shape[0], h = shape[1], w = shape[2];
+    gan__side y, x;
+    double *weights, *rows, *down;
+    int *first, most, tall, i, k, ch, top;
+    size_t wide, deep, bytes, total;
+    if (gan__fit_check(ctx, v->name, how, v->dim, shape)) return 1;
+    gan__fit_axes(how, v->dim[1], v->dim[2], h, w, &y, &x);
+    most = (int)GAN__LEAST(GAN__LEAST(2 * GAN__MOST(x.step, 1.) + 2, 2e9), x.size + 1.);
+    tall = (int)GAN__LEAST(GAN__LEAST(2 * GAN__MOST(y.step, 1.) + 2, 2e9), y.size + 1.);
+    if (gan__mul_size((size_t)w, (size_t)most + (size_t)tall, &total) ||
+        gan__add_size(total, (size_t)tall + (size_t)w, &total) ||
+        gan__mul_size(total, sizeof(double), &bytes)) {
+        gan__fail(ctx, GAN_ERROR_MEMORY, "%s: %d x %d pixels are too many", v->name, h, w);
+        return 1;
+    }
+    wide = (size_t)w * (size_t)most;
+    deep = (size_t)w * (size_t)tall;
+    weights = (double *)gan__scratch(ctx, bytes);
+    if (!weights) return 1;
+    rows = weights + wide; // row j of the source, once made, is at j % tall
+    down = rows + deep;
+    first = (int *)(void *)(down + tall);
+    for (i = 0; i < w; ++i)
+        first[2 * i + 1] = gan__side_weights(&x, i, &first[2 * i], weights + (size_t)i * (size_t)most);
+    for (ch = 0; ch < c; ++ch) {
+        int made = -1;
+        for (i = 0; i < h; ++i) {
+            const int n = gan__side_weights(&y, i, &top, down);
+            for (made = GAN__MOST(made, top - 1); made < top + n - 1;) {
+                double mix[3], *row = rows + (size_t)(++made % tall) * (size_t)w;
+                int from, parts = gan__fit_channels(v->dim[0], c, ch, &from, mix);
+                memset(row, 0, (size_t)w * sizeof *row);
+                for (k = 0; k < parts; ++k)
+                    gan__fit_row(v,
+                                 v->bytes + (size_t)(from + k) * v->stride[0] + (size_t)made * v->stride[1],
+                                 &x, first, weights, most, mix[k], row);
+            }
+            for (k = 0; k < w; ++k) {
+                double sum = 0;
+                int j;
+                for (j = 0; j < n; ++j)
+                    sum += down[j] * rows[(size_t)((top + j) % tall) * (size_t)w + (size_t)k];
+                *out++ = (gan_real)sum;
+            }
+        }
+    }
+    gan__scratch_free(ctx, weights);
+    return 0;
+}
+
+// >>data: shuffled datasets of files, folders and memory, toys; uses file, format, fit; tests/test_data.c
+
+// -1 .. 1 to 0 .. 255; NaN, found by its bits because -ffast-math hides it, becomes 0
+static unsigned char gan__data_pixel(gan_real v)
+{
+    const double value = (double)v;
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    if ((bits & 0x7fffffffffffffffu) > 0x7ff0000000000000u) return 0;
+    return (unsigned char)(value <= -1 ? 0 : value >= 1 ? 255 : (int)((value + 1) * 127.5 + .5));
+}
+
+#ifndef GAN_NO_STDIO
 
 static void gan__data_be32(unsigned char *to, uint32_t v)
 {
@@ -16591,7 +17833,7 @@ static void gan__data_be32(unsigned char *to, uint32_t v)
 
 GAN_API int gan_idx_write(gan_tensor *x, const char *path)
 {
-    gan__data_out out;
+    gan__file_out out;
     unsigned char head[16], chunk[1024];
     size_t i, n = 0;
     gan_tensor *bad;
@@ -16609,17 +17851,17 @@ GAN_API int gan_idx_write(gan_tensor *x, const char *path)
     gan__data_be32(head + 4, (uint32_t)x->dim[0]);
     gan__data_be32(head + 8, (uint32_t)x->dim[x->ndim - 2]);
     gan__data_be32(head + 12, (uint32_t)x->dim[x->ndim - 1]);
-    code = gan__data_out_open(&out, x->ctx, path);
+    code = gan__file_out_open(&out, x->ctx, path);
     if (code) return code;
-    gan__data_out_write(&out, head, sizeof head);
+    gan__file_out_write(&out, head, sizeof head);
     for (i = 0; i < x->size; ++i) {
         chunk[n++] = gan__data_pixel(x->data[i]);
         if (n == sizeof chunk || i + 1 == x->size) {
-            gan__data_out_write(&out, chunk, n);
+            gan__file_out_write(&out, chunk, n);
             n = 0;
         }
     }
-    return gan__data_out_close(&out, 0);
+    return gan__file_out_close(&out, 0);
 }
 
 #endif // GAN_NO_STDIO
@@ -16627,17 +17869,34 @@ GAN_API int gan_idx_write(gan_tensor *x, const char *path)
 // Datasets. Which samples come next is a function of three numbers that checkpoints hold, so that a resumed
 // run is the run. A toy's position is its random counter.
 
-typedef enum gan__data_kind { GAN__DATA_BYTES, GAN__DATA_REALS, GAN__DATA_TOY } gan__data_kind;
+typedef enum gan__data_kind { GAN__DATA_VALUES, GAN__DATA_PICTURES, GAN__DATA_TOY } gan__data_kind;
 enum { GAN__DATA_SEED, GAN__DATA_EPOCH, GAN__DATA_POSITION, GAN__DATA_STATES };
+
+// Samples that lie in one file, or in memory (source NULL).
+typedef struct gan__data_part {
+    gan__source *source;
+    const unsigned char *bytes;
+    size_t first, count;
+} gan__data_part;
 
 struct gan_dataset {
     gan_context *ctx;
     gan__data_kind kind;
     gan_toy toy;
-    int ndim, dim[GAN_MAX_DIMS];              // of a batch; dim[0] is filled in by each
-    size_t n, per;                            // samples (0: endless), values of one
-    const unsigned char *bytes, *byte_labels; // labels are NULL, or of the same kind as the data
-    const gan_real *reals, *real_labels;
+    int ndim, dim[GAN_MAX_DIMS]; // of a batch; dim[0] is filled in by each
+    size_t n, per;               // samples (0: endless), values of one
+    gan__layout from;            // of the samples in their parts
+    gan__data_part *part;
+    int parts;
+    size_t raw;     // bytes that a sample spans, where it is read piece by piece
+    char **picture; // paths of pictures that are files of their own
+    const unsigned char *label;
+    gan__element label_type;
+    int label_big;
+    size_t label_stride;
+    int fitted, flip; // whether samples must be given their shape; whether they are mirrored
+    gan_fit fit;
+    double low, high;
     gan_real *level; // of the bytes 0 .. 255: a table is twice as fast as dividing
     gan__state *state;
     char name[32];       // "data.0.position"
@@ -16645,30 +17904,37 @@ struct gan_dataset {
     int64_t shuffled[2]; // seed, epoch
 };
 
-// A dataset of n samples of shape (dim[0], .. dim[ndim - 1]); NULL on an error, which is set.
-static gan_dataset *gan__data_new(gan_context *ctx, gan__data_kind kind, int n, int ndim, const int *dim)
+// A dataset of samples in so many parts; NULL on an error, which is set.
+static gan_dataset *gan__data_new(gan_context *ctx, gan__data_kind kind, int parts)
 {
     gan_dataset *d = (gan_dataset *)gan__persist(ctx, sizeof *d);
-    int i;
     if (!d) return NULL;
     d->ctx = ctx;
     d->kind = kind;
+    d->parts = parts;
+    d->shuffled[GAN__DATA_EPOCH] = -1;
+    if (parts) d->part = (gan__data_part *)gan__persist(ctx, (size_t)parts * sizeof *d->part);
+    return parts && !d->part ? NULL : d;
+}
+
+// n samples of shape (dim[0], .. dim[ndim - 1]); 1 on an error, which is set.
+static int gan__data_sized(gan_dataset *d, int n, int ndim, const int *dim)
+{
+    size_t bytes;
+    int i;
     d->n = (size_t)n;
     d->ndim = ndim + 1;
     d->per = 1;
     for (i = 0; i < ndim; ++i) {
         d->dim[i + 1] = dim[i];
         if (dim[i] < 1 || gan__mul_size(d->per, (size_t)dim[i], &d->per)) {
-            gan__fail(ctx, GAN_ERROR_SHAPE, "dataset: dimension %d of a sample is %d", i, dim[i]);
-            return NULL;
+            gan__fail(d->ctx, GAN_ERROR_SHAPE, "dataset: dimension %d of a sample is %d", i, dim[i]);
+            return 1;
         }
     }
-    d->shuffled[GAN__DATA_EPOCH] = -1;
-    if (n) {
-        d->order = (uint32_t *)gan__persist(ctx, d->n * sizeof *d->order);
-        if (!d->order) return NULL;
-    }
-    return d;
+    if (!n) return 0;
+    d->order = gan__mul_size(d->n, sizeof *d->order, &bytes) ? NULL : (uint32_t *)gan__persist(d->ctx, bytes);
+    return !d->order;
 }
 
 // Datasets are numbered in the order of their creation.
@@ -16676,11 +17942,29 @@ static gan_dataset *gan__data_ready(gan_dataset *d)
 {
     const int dim = GAN__DATA_STATES;
     memcpy(d->name, "data.", 5);
-    memcpy(gan__data_decimal(d->name + 5, (uint64_t)d->ctx->datasets), ".position", 10);
+    memcpy(gan__file_decimal(d->name + 5, (uint64_t)d->ctx->datasets), ".position", 10);
     d->state = gan__state_add(d->ctx, d->name, GAN__STATE_I64, 1, &dim);
     if (!d->state) return NULL;
     d->ctx->datasets++;
     return d;
+}
+
+// Values of the context's own type in memory, one behind the other.
+static void gan__data_reals(gan_dataset *d, const gan_real *values)
+{
+    d->from.type = sizeof(gan_real) == 4 ? GAN__ELEMENT_F32 : GAN__ELEMENT_F64;
+    d->from.big = !gan__little_endian();
+    d->from.ndim = d->ndim;
+    memcpy(d->from.dim, d->dim, sizeof d->dim);
+    d->from.dim[0] = (int)d->n;
+    gan__format_strides(&d->from, 0);
+    d->part->bytes = (const unsigned char *)values;
+    d->part->count = d->n;
+}
+
+static double gan__data_label(const gan_dataset *d, size_t i)
+{
+    return gan__element_value(d->label_type, d->label_big, d->label + i * d->label_stride);
 }
 
 GAN_API gan_dataset *gan_dataset_memory(gan_context *ctx, const gan_real *data, const gan_real *labels, int n,
@@ -16704,8 +17988,8 @@ GAN_API gan_dataset *gan_dataset_memory(gan_context *ctx, const gan_real *data, 
     va_start(args, ndim);
     for (i = 0; i < ndim; ++i) dim[i] = va_arg(args, int);
     va_end(args);
-    d = gan__data_new(ctx, GAN__DATA_REALS, n, ndim, dim);
-    if (!d) return NULL;
+    d = gan__data_new(ctx, GAN__DATA_VALUES, 1);
+    if (!d || gan__data_sized(d, n, ndim, dim)) return NULL;
     if (gan__mul_size(d->per, d->n, &count) || gan__mul_size(count, sizeof *copy, &bytes)) {
         gan__fail(ctx, GAN_ERROR_MEMORY, "gan_dataset_memory: %d samples of %l values are too many", n,
                   (int64_t)d->per);
@@ -16714,161 +17998,231 @@ GAN_API gan_dataset *gan_dataset_memory(gan_context *ctx, const gan_real *data, 
     copy = (gan_real *)gan__persist(ctx, bytes);
     if (!copy) return NULL;
     memcpy(copy, data, bytes);
-    d->reals = copy;
+    gan__data_reals(d, copy);
     if (labels) {
         copy = (gan_real *)gan__persist(ctx, d->n * sizeof *copy);
         if (!copy) return NULL;
         memcpy(copy, labels, d->n * sizeof *copy);
-        d->real_labels = copy;
+        d->label = (const unsigned char *)copy;
+        d->label_type = d->from.type;
+        d->label_big = d->from.big;
+        d->label_stride = sizeof *copy;
     }
     return gan__data_ready(d);
 }
 
-#ifndef GAN_NO_STDIO
+// Samples of a file or of files: values that lie somewhere, or pictures to be decoded.
 
-static uint32_t gan__data_get_be32(const unsigned char *p)
+// A picture made ready to be looked at; gan__picture_close gives its memory back.
+typedef struct gan__picture {
+    gan__place view;
+    void *file, *pixels, *stb;
+} gan__picture;
+
+static void gan__picture_close(gan_context *ctx, gan__picture *p)
 {
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+#ifdef STBI_INCLUDE_STB_IMAGE_H
+    if (p->stb) stbi_image_free(p->stb);
+#endif
+    gan__scratch_free(ctx, p->pixels);
+    gan__scratch_free(ctx, p->file);
+    memset(p, 0, sizeof *p);
 }
 
-// Why a file of `size` bytes that begins so is no IDX file of u8 of that rank; NULL when it is one.
-static const char *gan__data_idx_problem(const unsigned char *head, size_t size, int ndim)
+static void gan__picture_view(gan__picture *p, const unsigned char *pixels, int c, int h, int w)
 {
-    if (size >= 2 && head[0] == 0x1f && head[1] == 0x8b) return "is gzip-compressed: gunzip it first";
-    if (size >= 2 && head[0] == 'P' && head[1] == 'K') return "is a zip archive: unzip it first";
-    if (size == 0) return "is empty: 0 bytes; fetch it again";
-    if (size < 4) return "is too short for an IDX file; fetch it again";
-    if (head[0] || head[1]) return "is no IDX file: it does not begin with two zero bytes";
-    if (head[2] != 8)
-        return head[2] >= 9 && head[2] <= 14 && head[2] != 10
-                   ? "is an IDX file of another type than unsigned bytes (08): convert it"
-                   : "is no IDX file: its element type does not exist";
-    if (head[3] == ndim) return NULL;
-    if (ndim == 3 && head[3] == 1) return "holds labels (IDX magic 0x801): give the images (0x803)";
-    if (ndim == 1 && head[3] == 3) return "holds images (IDX magic 0x803) where labels (0x801) belong";
-    return ndim == 3 ? "has the wrong rank: images are 3-dimensional (IDX magic 0x803)"
-                     : "has the wrong rank: labels are 1-dimensional (IDX magic 0x801)";
+    p->view.bytes = pixels;
+    p->view.type = GAN__ELEMENT_U8;
+    p->view.ndim = 3;
+    p->view.dim[0] = c;
+    p->view.dim[1] = h;
+    p->view.dim[2] = w;
+    p->view.stride[0] = 1;
+    p->view.stride[1] = (size_t)c * (size_t)w;
+    p->view.stride[2] = (size_t)c;
 }
 
-// The values of an IDX file of ndim dimensions, in persistent memory. All is checked before it is allocated.
-static const unsigned char *gan__data_idx_values(gan_context *ctx, FILE *f, size_t size, const char *path,
-                                                 int ndim, int *dim)
+static int gan__picture_pnm(gan_context *ctx, gan__picture *p, const unsigned char *bytes, size_t size)
 {
-    unsigned char head[16], *values;
-    const size_t header = 4 + 4 * (size_t)ndim, have = size < header ? size : header;
-    const char *problem;
-    size_t count = 1, need = (size_t)-1;
-    int i;
-    if (fread(head, 1, have, f) != have) {
-        gan__fail(ctx, GAN_ERROR_FILE, "%s cannot be read: %s", path, strerror(errno));
-        return NULL;
+    gan__pnm pnm;
+    size_t n;
+    if (gan__format_pnm(ctx, p->view.name, bytes, size, &pnm)) return 1;
+    if (pnm.most != 255) {
+        n = (size - pnm.at) / pnm.width;
+        p->pixels = gan__scratch(ctx, n);
+        if (!p->pixels) return 1;
+        gan__pnm_bytes(&pnm, bytes + pnm.at, (unsigned char *)p->pixels, n);
     }
-    problem = gan__data_idx_problem(head, size, ndim);
-    if (problem) {
-        gan__fail(ctx, GAN_ERROR_FORMAT, "%s %s", path, problem);
-        return NULL;
-    }
-    for (i = 0; i < ndim && have == header; ++i) {
-        const uint32_t v = gan__data_get_be32(head + 4 + 4 * i);
-        if (v == 0) {
-            gan__fail(ctx, GAN_ERROR_FORMAT, "%s is empty: its dimension %d is 0", path, i);
-            return NULL;
-        }
-        if (v > (uint32_t)INT_MAX || gan__mul_size(count, v, &count)) {
-            gan__fail(ctx, GAN_ERROR_FORMAT, "%s is damaged: its dimension %d, %l, is too large", path, i,
-                      (int64_t)v);
-            return NULL;
-        }
-        dim[i] = (int)v;
-    }
-    if (gan__add_size(header, have == header ? count : 1, &need) || size != need) {
-        gan__fail(ctx, GAN_ERROR_FORMAT, "%s is %s: %l bytes found, %l needed; fetch it again", path,
-                  size < need ? "short" : "too long", (int64_t)size, (int64_t)need);
-        return NULL;
-    }
-    values = (unsigned char *)gan__persist(ctx, count);
-    if (values && fread(values, 1, count, f) != count) {
-        gan__fail(ctx, GAN_ERROR_FILE, "%s cannot be read to its end: %s", path, strerror(errno));
-        return NULL;
-    }
-    return values;
-}
-
-// The labels beside the images: the same path with labels-idx1 for images-idx3. No such file is no error.
-static int gan__data_idx_labels(gan_dataset *d, char *path)
-{
-    char *at = NULL, *next = path;
-    size_t size;
-    FILE *f;
-    int n = 0;
-    while ((next = strstr(next, "images-idx3")) != NULL) at = next++;
-    if (!at) return 1;
-    memcpy(at, "labels-idx1", 11);
-    f = gan__data_open(path, &size);
-    if (!f) return 1;
-    d->byte_labels = gan__data_idx_values(d->ctx, f, size, path, 1, &n);
-    fclose(f);
-    if (!d->byte_labels) return 0;
-    if ((size_t)n == d->n) return 1;
-    gan__fail(d->ctx, GAN_ERROR_FORMAT,
-              "%s holds %d labels for %d images: the two files belong to different sets", path, n, (int)d->n);
+    gan__picture_view(p, p->pixels ? (unsigned char *)p->pixels : bytes + pnm.at, pnm.c, pnm.h, pnm.w);
     return 0;
 }
 
-// path: the images, or their folder; file: scratch text with the images' full name
-static gan_dataset *gan__data_idx(gan_context *ctx, const char *path, char *file)
+// stb_image counts in int and trusts the header's size: that is looked at first. No file of its formats holds
+// more than some thousand bytes a byte.
+static int gan__picture_stb(gan_context *ctx, gan__picture *p, const unsigned char *bytes, size_t size)
 {
-    int dim[3], chw[3], i;
-    const unsigned char *values;
-    gan_dataset *d;
-    size_t size;
-    FILE *f = gan__data_open(file, &size);
-    if (!f) { // no folder with images: path itself
-        strcpy(file, path);
-        f = gan__data_open(file, &size);
+#ifdef STBI_INCLUDE_STB_IMAGE_H
+    enum { MOST = 4096 };
+    int w = 0, h = 0, c = 0, w2 = 0, h2 = 0, c2 = 0;
+    size_t n;
+    if (size > (size_t)INT_MAX || !stbi_info_from_memory(bytes, (int)size, &w, &h, &c)) {
+        gan__fail(ctx, GAN_ERROR_FORMAT, "%s: stb_image does not know this picture of %l bytes", p->view.name,
+                  (int64_t)size);
+        return 1;
     }
-    if (!f) {
-        strcat(file, "/train-images-idx3-ubyte.gz");
-        f = gan__data_open(file, &size);
+    if (w < 1 || h < 1 || c < 1 || c > 4 || gan__mul_size((size_t)w, (size_t)h, &n) ||
+        gan__mul_size(n, (size_t)c, &n) || n > (size_t)INT_MAX / 4 || n / MOST > size) {
+        gan__fail(ctx, GAN_ERROR_FORMAT, "%s: %d x %d pixels of %d channels cannot be in %l bytes",
+                  p->view.name, h, w, c, (int64_t)size);
+        return 1;
     }
-    if (!f) {
-        gan__fail(ctx, GAN_ERROR_FILE,
-                  "%s: no IDX images there, and no folder that holds train-images-idx3-ubyte", path);
-        return NULL;
+    p->stb = stbi_load_from_memory(bytes, (int)size, &w2, &h2, &c2, c);
+    if (!p->stb || w2 != w || h2 != h) {
+        gan__fail(ctx, GAN_ERROR_FORMAT, "%s: stb_image cannot decode it, or has no memory", p->view.name);
+        return 1;
     }
-    values = gan__data_idx_values(ctx, f, size, file, 3, dim);
-    fclose(f);
-    if (!values) return NULL;
-    chw[0] = 1;
-    chw[1] = dim[1];
-    chw[2] = dim[2];
-    d = gan__data_new(ctx, GAN__DATA_BYTES, dim[0], 3, chw);
-    if (!d) return NULL;
-    d->bytes = values;
-    d->level = (gan_real *)gan__persist(ctx, 256 * sizeof *d->level);
-    if (!d->level) return NULL;
-    for (i = 0; i < 256; ++i) d->level[i] = (gan_real)(2 * i - 255) / 255;
-    return gan__data_idx_labels(d, file) ? gan__data_ready(d) : NULL;
+    gan__picture_view(p, (const unsigned char *)p->stb, c, h, w);
+    return 0;
+#else
+    (void)bytes;
+    (void)size;
+    gan__fail(ctx, GAN_ERROR_UNSUPPORTED,
+              "%s is no PGM or PPM: include stb_image.h before the implementation of gan.h to read it",
+              p->view.name);
+    return 1;
+#endif
 }
 
-GAN_API gan_dataset *gan_dataset_idx(gan_context *ctx, const char *path)
+static int gan__picture_decode(gan_context *ctx, gan__picture *p, const char *name,
+                               const unsigned char *bytes, size_t size)
 {
-    gan_dataset *d;
-    char *file;
-    if (!ctx) return NULL;
-    if (!path) {
-        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_dataset_idx: the path is NULL");
-        return NULL;
-    }
-    file = gan__data_join(ctx, path, "/train-images-idx3-ubyte.gz");
-    if (!file) return NULL;
-    file[strlen(file) - 3] = 0; // .gz is looked for last, for its message
-    d = gan__data_idx(ctx, path, file);
-    gan__scratch_free(ctx, file);
-    return d;
+    p->view.name = name;
+    if (gan__format_stb(bytes, size)) return gan__picture_stb(ctx, p, bytes, size);
+    return gan__picture_pnm(ctx, p, bytes, size);
 }
 
-#endif // GAN_NO_STDIO
+static int gan__picture_open(gan_dataset *d, size_t i, gan__picture *p)
+{
+    memset(p, 0, sizeof *p);
+    if (!d->picture)
+        return gan__picture_decode(d->ctx, p, d->part->source->name, d->part->source->bytes,
+                                   d->part->source->size);
+#ifndef GAN_NO_STDIO
+    {
+        gan__source s;
+        int bad = gan__source_open(d->ctx, &s, d->picture[i]);
+        if (bad) return 1;
+        p->file = gan__scratch(d->ctx, s.size + 1);
+        bad = !p->file || gan__source_read(d->ctx, &s, 0, p->file, s.size);
+        gan__source_close(&s);
+        return bad || gan__picture_decode(d->ctx, p, d->picture[i], (const unsigned char *)p->file, s.size);
+    }
+#else
+    (void)i;
+    return 1;
+#endif
+}
+
+// Sample i of values; raw is memory for one that must be read.
+static int gan__data_view(gan_dataset *d, size_t i, unsigned char *raw, gan__place *v)
+{
+    const gan__layout *l = &d->from;
+    const gan__data_part *part = d->part;
+    size_t at;
+    while (i >= part->first + part->count) ++part;
+    at = l->at + (i - part->first) * l->stride[0];
+    v->name = part->source ? part->source->name : "dataset";
+    v->bytes = raw;
+    v->type = l->type;
+    v->big = l->big;
+    v->ndim = l->ndim - 1;
+    memcpy(v->dim, l->dim + 1, (size_t)v->ndim * sizeof *v->dim);
+    memcpy(v->stride, l->stride + 1, (size_t)v->ndim * sizeof *v->stride);
+    if (!raw) v->bytes = (part->source ? part->source->bytes : part->bytes) + at;
+    else return gan__source_read(d->ctx, part->source, at, raw, d->raw);
+    return 0;
+}
+
+// Numbers from a file in the units that were asked for.
+static void gan__data_scale(const gan_dataset *d, gan_real *x)
+{
+    size_t k;
+    if (d->from.type == GAN__ELEMENT_U8)
+        for (k = 0; k < d->per; ++k) x[k] = d->level[(int)(x[k] + (gan_real).5)];
+    else if (d->low != 0 || d->high != 0)
+        for (k = 0; k < d->per; ++k)
+            x[k] = (gan_real)(((255 - (double)x[k]) * d->low + (double)x[k] * d->high) / 255);
+}
+
+// Sample i with the dataset's shape, in the file's units (bytes not rounded yet).
+static int gan__data_fetch(gan_dataset *d, size_t i, unsigned char *raw, gan_real *x)
+{
+    gan__picture p;
+    gan__place v;
+    int bad;
+    if (d->kind == GAN__DATA_VALUES) {
+        if (gan__data_view(d, i, raw, &v)) return 1;
+        if (d->fitted) return gan__fit(d->ctx, &v, d->fit, d->dim + 1, x);
+        gan__place_read(&v, x);
+        return 0;
+    }
+    bad = gan__picture_open(d, i, &p);
+    if (!bad && !d->fitted && memcmp(p.view.dim, d->dim + 1, 3 * sizeof(int))) {
+        gan__fail(d->ctx, GAN_ERROR_SHAPE,
+                  "%s is a picture of %h where the first is %h: ask for channels, height and width",
+                  p.view.name, 3, p.view.dim, 3, d->dim + 1);
+        bad = 1;
+    }
+    if (!bad && !memcmp(p.view.dim, d->dim + 1, 3 * sizeof(int))) gan__place_read(&p.view, x);
+    else if (!bad) bad = gan__fit(d->ctx, &p.view, d->fit, d->dim + 1, x);
+    gan__picture_close(d->ctx, &p);
+    return bad;
+}
+
+// All samples, fitted, into memory of the context, where they need no more than `most` bytes.
+static int gan__data_keep(gan_dataset *d, size_t most)
+{
+    const int u8 = d->from.type == GAN__ELEMENT_U8;
+    const size_t width = u8 ? 1 : sizeof(gan_real);
+    unsigned char *to, *raw = NULL;
+    gan_real *x;
+    size_t bytes, one, i, k;
+    int bad = 0;
+    if (gan__mul_size(d->n, d->per, &bytes) || gan__mul_size(bytes, width, &bytes) || bytes > most) return 0;
+    if (gan__mul_size(d->per, sizeof *x, &one)) return 1;
+    to = (unsigned char *)gan__persist(d->ctx, bytes);
+    x = to ? (gan_real *)gan__scratch(d->ctx, one) : NULL;
+    if (!x) return 1;
+    if (d->raw) raw = (unsigned char *)gan__scratch(d->ctx, d->raw);
+    bad = d->raw && !raw;
+    for (i = 0; i < d->n && !bad; ++i) {
+        bad = gan__data_fetch(d, i, raw, x);
+        if (bad) break;
+        if (u8)
+            for (k = 0; k < d->per; ++k) to[i * d->per + k] = (unsigned char)(int)(x[k] + (gan_real).5);
+        else memcpy(to + i * one, x, one);
+    }
+    gan__scratch_free(d->ctx, raw);
+    gan__scratch_free(d->ctx, x);
+    for (i = 0; i < (size_t)d->parts; ++i)
+        if (d->part[i].source) gan__source_close(d->part[i].source);
+    if (!u8) d->from.type = sizeof(gan_real) == 4 ? GAN__ELEMENT_F32 : GAN__ELEMENT_F64;
+    d->from.big = !gan__little_endian();
+    d->from.ndim = d->ndim;
+    d->from.at = 0;
+    d->from.dim[0] = (int)d->n;
+    memcpy(d->from.dim + 1, d->dim + 1, (size_t)(d->ndim - 1) * sizeof *d->dim);
+    gan__format_strides(&d->from, 0);
+    d->kind = GAN__DATA_VALUES;
+    d->part[0].source = NULL;
+    d->part[0].bytes = to;
+    d->part[0].first = 0;
+    d->part[0].count = d->n;
+    d->parts = 1;
+    d->fitted = 0;
+    d->raw = 0;
+    return bad;
+}
 
 GAN_API gan_dataset *gan_dataset_toy(gan_context *ctx, gan_toy kind)
 {
@@ -16881,8 +18235,8 @@ GAN_API gan_dataset *gan_dataset_toy(gan_context *ctx, gan_toy kind)
         gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_dataset_toy: there is no toy distribution %d", (int)kind);
         return NULL;
     }
-    d = gan__data_new(ctx, GAN__DATA_TOY, 0, 1, &dims[kind]);
-    if (!d) return NULL;
+    d = gan__data_new(ctx, GAN__DATA_TOY, 0);
+    if (!d || gan__data_sized(d, 0, 1, &dims[kind])) return NULL;
     d->toy = kind;
     return gan__data_ready(d);
 }
@@ -16972,32 +18326,77 @@ static size_t gan__data_next(gan_dataset *d, int64_t *s)
     return d->order[s[GAN__DATA_POSITION]++];
 }
 
-static void gan__data_gather(gan_dataset *d, int64_t *s, size_t n, gan_real *x, gan_real *y)
+// Whether the sample at a position of an epoch is mirrored: a function of both, so nothing is to be saved.
+static int gan__data_mirrored(const gan_dataset *d, int64_t epoch, int64_t position)
 {
-    size_t i, k, at;
-    for (i = 0; i < n; ++i, x += d->per) {
-        at = gan__data_next(d, s);
-        if (d->kind == GAN__DATA_BYTES) {
-            const unsigned char *p = d->bytes + at * d->per;
-            for (k = 0; k < d->per; ++k) x[k] = d->level[p[k]];
-            if (y) y[i] = (gan_real)d->byte_labels[at];
-        } else {
-            memcpy(x, d->reals + at * d->per, d->per * sizeof *x);
-            if (y) y[i] = d->real_labels[at];
+    gan__rng rng = gan__rng_stream(d->ctx, d->name);
+    uint32_t u[4];
+    rng.stream = ~rng.stream + (uint64_t)(epoch + 1) * 0x9e3779b97f4a7c15u;
+    rng.counter = (uint64_t)position;
+    gan__rng_block(&rng, u);
+    return (int)(u[0] & 1);
+}
+
+static void gan__data_mirror(const gan_dataset *d, gan_real *x)
+{
+    const size_t w = (size_t)d->dim[d->ndim - 1];
+    size_t row, i;
+    for (row = 0; row < d->per; row += w, x += w)
+        for (i = 0; i < w / 2; ++i) {
+            const gan_real v = x[i];
+            x[i] = x[w - 1 - i];
+            x[w - 1 - i] = v;
         }
+}
+
+// Sample i, scaled.
+static int gan__data_sample(gan_dataset *d, size_t i, unsigned char *raw, gan_real *x)
+{
+    if (d->kind == GAN__DATA_VALUES && !d->fitted && d->from.type == GAN__ELEMENT_U8) {
+        gan__place v;
+        size_t k;
+        if (gan__data_view(d, i, raw, &v)) return 1;
+        if (gan__place_dense(&v)) {
+            for (k = 0; k < d->per; ++k) x[k] = d->level[v.bytes[k]];
+            return 0;
+        }
+        gan__place_read(&v, x);
+    } else if (gan__data_fetch(d, i, raw, x)) return 1;
+    gan__data_scale(d, x);
+    return 0;
+}
+
+// 1 on an error, which is set
+static int gan__data_gather(gan_dataset *d, int64_t *s, size_t n, gan_real *x, gan_real *y)
+{
+    unsigned char *raw = NULL;
+    size_t i, at;
+    int bad = 0;
+    if (d->raw) {
+        raw = (unsigned char *)gan__scratch(d->ctx, d->raw);
+        if (!raw) return 1;
     }
+    for (i = 0; i < n && !bad; ++i, x += d->per) {
+        at = gan__data_next(d, s);
+        bad = gan__data_sample(d, at, raw, x);
+        if (!bad && d->flip && gan__data_mirrored(d, s[GAN__DATA_EPOCH], s[GAN__DATA_POSITION]))
+            gan__data_mirror(d, x);
+        if (y) y[i] = (gan_real)gan__data_label(d, at);
+    }
+    gan__scratch_free(d->ctx, raw);
+    return bad;
 }
 
 GAN_API gan_tensor *gan_dataset_batch(gan_dataset *d, int n, gan_tensor **labels)
 {
     gan_tensor *x, *y = NULL;
-    int64_t *s, seed;
+    int64_t *s, seed, was[GAN__DATA_STATES];
     if (labels) *labels = NULL;
     if (!d) return NULL;
     if (n < 1) return gan__fail(d->ctx, GAN_ERROR_ARGUMENT, "gan_dataset_batch: a batch of %d", n);
     d->dim[0] = n;
     x = gan__tensor_new(d->ctx, d->ndim, d->dim);
-    if (labels && (d->byte_labels || d->real_labels)) *labels = y = gan__tensor_new(d->ctx, 1, &n);
+    if (labels && d->label) *labels = y = gan__tensor_new(d->ctx, 1, &n);
     if (gan__is_poison(x) || (y && gan__is_poison(y))) return gan__is_poison(x) ? x : y;
     s = (int64_t *)d->state->data;
     seed = (int64_t)gan__rng_stream(d->ctx, d->name).seed;
@@ -17006,11 +18405,640 @@ GAN_API gan_tensor *gan_dataset_batch(gan_dataset *d, int n, gan_tensor **labels
         s[GAN__DATA_EPOCH] = s[GAN__DATA_POSITION] = 0;
     }
     if (d->kind == GAN__DATA_TOY) gan__data_draw(d, s, (size_t)n, x->data);
-    else gan__data_gather(d, s, (size_t)n, x->data, y ? y->data : NULL);
+    else {
+        memcpy(was, s, sizeof was);
+        if (gan__data_gather(d, s, (size_t)n, x->data, y ? y->data : NULL)) { // no sample is lost
+            memcpy(s, was, sizeof was);
+            if (labels) *labels = NULL;
+            return d->ctx->poison;
+        }
+    }
     return x;
 }
 
 GAN_API int64_t gan_dataset_size(const gan_dataset *d) { return d ? (int64_t)d->n : 0; }
+
+// >>reader: a description becomes a dataset: one file, several, a folder; uses data; tests/test_reader.c
+
+// What is being opened.
+typedef struct gan__opening {
+    gan_context *ctx;
+    const gan_dataset_desc *desc;
+    size_t most; // bytes to keep in memory
+} gan__opening;
+
+static int gan__data_source(const gan__opening *o, gan__source **out, const char *path, const void *bytes,
+                            size_t size, int hold)
+{
+    gan__source *s = (gan__source *)gan__persist(o->ctx, sizeof *s);
+    if (!s) return 1;
+    *out = s;
+    if (bytes) {
+        s->name = "the file in memory";
+        s->bytes = (const unsigned char *)bytes;
+        s->size = size;
+        return 0;
+    }
+#ifndef GAN_NO_STDIO
+    {
+        const size_t n = strlen(path) + 1;
+        char *name = (char *)gan__persist(o->ctx, n);
+        if (!name || gan__source_open(o->ctx, s, (const char *)memcpy(name, path, n))) return 1;
+        s->next = o->ctx->sources;
+        o->ctx->sources = s;
+        return hold && gan__source_hold(o->ctx, s, o->most);
+    }
+#else
+    (void)path;
+    (void)hold;
+    gan__fail(o->ctx, GAN_ERROR_UNSUPPORTED,
+              "gan_dataset_open: this build reads no files; give bytes and size");
+    return 1;
+#endif
+}
+
+// What a file holds and where. PNM and STB are only recognised. For CSV *values are its numbers.
+static int gan__data_describe(const gan__opening *o, gan__source *s, gan_format wanted, gan_format *format,
+                              gan__layout *l, const gan_real **values)
+{
+    const size_t have = s->bytes ? s->size : GAN__LEAST(s->size, (size_t)GAN__FORMAT_HEAD);
+    unsigned char *head = NULL, *all = NULL;
+    const unsigned char *p = s->bytes;
+    int bad = 0;
+    *values = NULL;
+    if (!p) {
+        head = (unsigned char *)gan__scratch(o->ctx, have + 1);
+        if (!head || gan__source_read(o->ctx, s, 0, head, have)) {
+            gan__scratch_free(o->ctx, head);
+            return 1;
+        }
+        p = head;
+    }
+    *format = wanted != GAN_FORMAT_AUTO ? wanted : gan__format_of(p, have, s->size);
+    switch (*format) {
+    case GAN_FORMAT_IDX: bad = gan__format_idx(o->ctx, s->name, p, have, s->size, l); break;
+    case GAN_FORMAT_NPY: bad = gan__format_npy(o->ctx, s->name, p, have, s->size, l); break;
+    case GAN_FORMAT_CIFAR: bad = gan__format_cifar(o->ctx, s->name, p, have, s->size, l); break;
+    case GAN_FORMAT_CSV:
+        if (!s->bytes) {
+            all = (unsigned char *)gan__scratch(o->ctx, s->size + 1);
+            bad = !all || gan__source_read(o->ctx, s, 0, all, s->size);
+            p = all;
+        }
+        bad = bad || gan__format_csv(o->ctx, s->name, p, s->size, l, values);
+        break;
+    case GAN_FORMAT_PNM:
+    case GAN_FORMAT_STB: break;
+    case GAN_FORMAT_AUTO:
+    case GAN_FORMAT_COUNT:
+        bad = 1;
+        if (!gan__format_packed_fail(o->ctx, s->name, p, have))
+            gan__fail(o->ctx, GAN_ERROR_FORMAT, "%s (%l bytes) is neither IDX, .npy, PGM, PPM, CIFAR nor CSV",
+                      s->name, (int64_t)s->size);
+        break;
+    }
+    gan__scratch_free(o->ctx, all);
+    gan__scratch_free(o->ctx, head);
+    return bad;
+}
+
+// One number a sample from a file of its own.
+static int gan__data_labels(const gan__opening *o, gan_dataset *d, const char *path, const void *bytes,
+                            size_t size)
+{
+    gan__opening whole = *o;
+    gan__source *s;
+    gan__layout l;
+    gan_format format;
+    const gan_real *values;
+    size_t per = 1;
+    int i;
+    whole.most = (size_t)-1;
+    if (gan__data_source(&whole, &s, path, bytes, size, 1) ||
+        gan__data_describe(&whole, s, GAN_FORMAT_AUTO, &format, &l, &values))
+        return 1;
+    if (format == GAN_FORMAT_PNM || format == GAN_FORMAT_STB || l.labels) {
+        gan__fail(o->ctx, GAN_ERROR_FORMAT, "%s holds images where labels belong: IDX, .npy or CSV", s->name);
+        return 1;
+    }
+    for (i = 1; i < l.ndim; ++i) per *= (size_t)l.dim[i];
+    if (per != 1) {
+        gan__fail(o->ctx, GAN_ERROR_FORMAT, "%s holds %s, shape %h, where labels belong: one number a sample",
+                  s->name, l.ndim > 2 ? "images" : "rows", l.ndim, l.dim);
+        return 1;
+    }
+    if ((size_t)l.dim[0] != d->n) {
+        gan__fail(o->ctx, GAN_ERROR_FORMAT,
+                  "%s holds %d labels for %d images: the two files belong to different sets", s->name,
+                  l.dim[0], (int)d->n);
+        return 1;
+    }
+    d->label = values ? (const unsigned char *)values : s->bytes + l.at;
+    d->label_type = l.type;
+    d->label_big = l.big;
+    d->label_stride = l.stride[0];
+    return 0;
+}
+
+// The labels of CIFAR's records.
+static int gan__data_cifar_labels(gan_dataset *d)
+{
+    unsigned char *label = (unsigned char *)gan__persist(d->ctx, d->n), head[2];
+    size_t i, k;
+    int p;
+    if (!label) return 1;
+    for (p = 0, k = 0; p < d->parts; ++p)
+        for (i = 0; i < d->part[p].count; ++i, ++k) {
+            gan__source *s = d->part[p].source;
+            if (gan__source_read(d->ctx, s, i * d->from.stride[0], head, (size_t)d->from.labels) ||
+                gan__cifar_label(d->ctx, s->name, head, d->from.labels, i, &label[k]))
+                return 1;
+        }
+    d->label = label;
+    d->label_stride = 1;
+    return 0;
+}
+
+// Takes a column of rows of numbers for the labels.
+static int gan__data_column(const gan__opening *o, gan_dataset *d, const gan_real *values)
+{
+    gan__layout *l = &d->from;
+    const size_t row = l->stride[0];
+    const int columns = l->dim[1], wanted = o->desc->label_column;
+    const int at = wanted > 0 ? wanted - 1 : columns + wanted;
+    gan_real *v = (gan_real *)(uintptr_t)values, *label;
+    size_t i;
+    if (!wanted) return 0;
+    if (at < 0 || at >= columns || columns < 2) {
+        gan__fail(o->ctx, GAN_ERROR_ARGUMENT, "%s has %d columns: label_column %d leaves no samples",
+                  d->part->source->name, columns, wanted);
+        return 1;
+    }
+    label = (gan_real *)gan__persist(o->ctx, d->n * sizeof *label);
+    if (!label) return 1;
+    for (i = 0; i < d->n; ++i, v += columns) { // the others close up before it
+        label[i] = v[at];
+        memmove(v + at, v + at + 1, (size_t)(columns - 1 - at) * sizeof *v);
+    }
+    l->dim[1] = columns - 1;
+    l->stride[0] = row;
+    d->label = (const unsigned char *)label;
+    d->label_type = l->type;
+    d->label_big = l->big;
+    d->label_stride = sizeof *label;
+    return 0;
+}
+
+// From the dimensions of a file to those of pictures (N, C, H, W), where it holds such.
+static void gan__data_dims(const gan_dataset_desc *desc, gan__layout *l)
+{
+    const int c = desc->channels ? desc->channels : 1;
+    const gan__layout was = *l;
+    int i;
+    if (l->ndim == 1) {
+        l->ndim = 2;
+        l->dim[1] = 1;
+        l->stride[1] = gan__element_width[l->type];
+    } else if (l->ndim == 3) { // (N, H, W)
+        l->ndim = 4;
+        for (i = 2; i < 4; ++i) {
+            l->dim[i] = was.dim[i - 1];
+            l->stride[i] = was.stride[i - 1];
+        }
+        l->dim[1] = 1;
+        l->stride[1] = gan__element_width[l->type];
+    } else if (l->ndim == 4 && desc->channels_last && !l->labels) {
+        for (i = 1; i < 4; ++i) {
+            const int from = i == 1 ? 3 : i - 1;
+            l->dim[i] = was.dim[from];
+            l->stride[i] = was.stride[from];
+        }
+    } else if (l->ndim == 2 && desc->height && desc->width &&
+               (int64_t)desc->height * desc->width <= l->dim[1] &&
+               l->dim[1] / c == desc->height * desc->width && l->dim[1] % c == 0) {
+        const size_t step = was.stride[1];
+        l->ndim = 4;
+        l->dim[1] = c;
+        l->dim[2] = desc->height;
+        l->dim[3] = desc->width;
+        l->stride[3] = step;
+        l->stride[2] = step * (size_t)desc->width;
+        l->stride[1] = l->stride[2] * (size_t)desc->height;
+    }
+}
+
+// The shape of the samples from that of the data, dim of ndim, and the description; memory for the order.
+static int gan__data_shape(const gan__opening *o, gan_dataset *d, const char *name, int ndim, const int *dim)
+{
+    const gan_dataset_desc *desc = o->desc;
+    int i, shape[GAN_MAX_DIMS];
+    memcpy(shape, dim, (size_t)ndim * sizeof *dim);
+    if (ndim != 3 && (desc->channels || desc->height || desc->width || desc->flip)) {
+        gan__fail(
+            o->ctx, GAN_ERROR_SHAPE,
+            "%s: samples of shape %h are no pictures: channels %d, height %d, width %d, flip %d do not fit",
+            name, ndim, dim, desc->channels, desc->height, desc->width, desc->flip);
+        return 1;
+    }
+    if (ndim == 3) {
+        if (desc->channels) shape[0] = desc->channels;
+        if (desc->height) shape[1] = desc->height;
+        if (desc->width) shape[2] = desc->width;
+        d->fitted = memcmp(shape, dim, 3 * sizeof *dim) != 0;
+        if (d->fitted && gan__fit_check(o->ctx, name, desc->fit, dim, shape)) return 1;
+        if (d->kind == GAN__DATA_PICTURES && (desc->channels || desc->height || desc->width)) d->fitted = 1;
+    }
+    d->fit = desc->fit;
+    d->flip = desc->flip;
+    d->low = (double)desc->low;
+    d->high = (double)desc->high;
+    if (gan__data_sized(d, (int)d->n, ndim, shape)) return 1;
+    if (d->from.type != GAN__ELEMENT_U8) return 0;
+    d->level = (gan_real *)gan__persist(o->ctx, 256 * sizeof *d->level);
+    if (!d->level) return 1;
+    if (d->low == 0 && d->high == 0) {
+        d->low = -1;
+        d->high = 1;
+    }
+    for (i = 0; i < 256; ++i) d->level[i] = (gan_real)(((255 - i) * d->low + i * d->high) / 255);
+    return 0;
+}
+
+// The last steps of opening: fitted or decoded samples are kept where there is room for them.
+static gan_dataset *gan__data_finish(const gan__opening *o, gan_dataset *d)
+{
+    const gan_dataset_desc *desc = o->desc;
+    if ((desc->labels || desc->label_bytes) &&
+        gan__data_labels(o, d, desc->labels, desc->label_bytes, desc->label_size))
+        return NULL;
+    if ((d->kind == GAN__DATA_PICTURES || d->fitted) && o->most && gan__data_keep(d, o->most)) return NULL;
+    return gan__data_ready(d);
+}
+
+// One picture, or n of a folder by name.
+static gan_dataset *gan__data_pictures(const gan__opening *o, gan_dataset *d)
+{
+    gan__picture first;
+    int dim[3], bad;
+    d->kind = GAN__DATA_PICTURES;
+    d->from.type = GAN__ELEMENT_U8;
+    bad = gan__picture_open(d, 0, &first);
+    memcpy(dim, first.view.dim, sizeof dim);
+    if (!bad) bad = gan__data_shape(o, d, first.view.name, 3, dim);
+    gan__picture_close(o->ctx, &first);
+    return bad ? NULL : gan__data_finish(o, d);
+}
+
+// The labels beside IDX images: the same path with labels-idx1 for images-idx3. No such file is no error.
+static int gan__data_beside(const gan__opening *o, gan_dataset *d, const char *path)
+{
+#ifndef GAN_NO_STDIO
+    const char *at = NULL, *next = path;
+    char *labels;
+    int bad = 0;
+    if (!path || o->desc->labels || o->desc->label_bytes) return 0;
+    while ((next = strstr(next, "images-idx3")) != NULL) at = next++;
+    if (!at) return 0;
+    labels = gan__file_join(o->ctx, path, "");
+    if (!labels) return 1;
+    memcpy(labels + (at - path), "labels-idx1", 11);
+    if (gan__path_kind(o->ctx, labels) == GAN__PATH_FILE) bad = gan__data_labels(o, d, labels, NULL, 0);
+    gan__scratch_free(o->ctx, labels);
+    return bad;
+#else
+    (void)o;
+    (void)d;
+    (void)path;
+    return 0;
+#endif
+}
+
+// Whether a file must be read piece by piece.
+static int gan__data_pieces(const gan_dataset *d)
+{
+    int i;
+    for (i = 0; i < d->parts; ++i)
+        if (!d->part[i].source->bytes) return 1;
+    return 0;
+}
+
+// The samples of n files of one kind, or of the description's bytes (path NULL).
+static gan_dataset *gan__data_files(const gan__opening *o, char *const *path, int n)
+{
+    gan_dataset *d = gan__data_new(o->ctx, GAN__DATA_VALUES, n);
+    const gan_dataset_desc *desc = o->desc;
+    gan_format format = GAN_FORMAT_AUTO;
+    const gan_real *values = NULL;
+    size_t total = 0;
+    int i;
+    if (!d) return NULL;
+    for (i = 0; i < n; ++i) {
+        gan__source **s = &d->part[i].source;
+        if (gan__data_source(o, s, path ? path[i] : NULL, desc->bytes, desc->size, !desc->stream) ||
+            gan__data_describe(o, *s, n > 1 ? GAN_FORMAT_CIFAR : desc->format, &format, &d->from, &values))
+            return NULL;
+        if (format == GAN_FORMAT_PNM || format == GAN_FORMAT_STB) {
+            d->n = d->part[i].count = 1;
+#ifndef GAN_NO_STDIO
+            if (!(*s)->bytes) {
+                d->picture = (char **)gan__persist(o->ctx, sizeof *d->picture);
+                if (!d->picture) return NULL;
+                d->picture[0] = (char *)(uintptr_t)(*s)->name;
+                gan__source_close(*s);
+            }
+#endif
+            return gan__data_pictures(o, d);
+        }
+        d->part[i].first = total;
+        d->part[i].count = (size_t)d->from.dim[0];
+        if (values) d->part[i].bytes = (const unsigned char *)values;
+        if (gan__add_size(total, d->part[i].count, &total) || total > (size_t)INT_MAX) {
+            gan__fail(o->ctx, GAN_ERROR_FORMAT, "%s: too many samples", (*s)->name);
+            return NULL;
+        }
+    }
+    d->n = total;
+    if (format == GAN_FORMAT_IDX && d->from.ndim == 1) {
+        gan__fail(o->ctx, GAN_ERROR_FORMAT, "%s holds labels (IDX magic 0x801): give the images (0x803)",
+                  d->part->source->name);
+        return NULL;
+    }
+    if (desc->label_column && format != GAN_FORMAT_CSV) {
+        gan__fail(o->ctx, GAN_ERROR_ARGUMENT, "%s is no CSV: label_column %d does not apply",
+                  d->part->source->name, desc->label_column);
+        return NULL;
+    }
+    if (d->from.labels && gan__data_cifar_labels(d)) return NULL;
+    if (format == GAN_FORMAT_CSV && gan__data_column(o, d, values)) return NULL;
+    gan__data_dims(desc, &d->from);
+    if (gan__data_shape(o, d, d->part->source->name, d->from.ndim - 1, d->from.dim + 1)) return NULL;
+    if (format == GAN_FORMAT_IDX && gan__data_beside(o, d, path ? d->part->source->name : NULL)) return NULL;
+    if (values) { // from here on they are all there is
+        gan__source_close(d->part->source);
+        d->part->source = NULL;
+    } else if (gan__data_pieces(d)) {
+        gan__place v;
+        int k;
+        d->raw = gan__element_width[d->from.type];
+        v.type = d->from.type;
+        v.ndim = d->from.ndim - 1;
+        for (k = 0; k < v.ndim; ++k) {
+            v.dim[k] = d->from.dim[k + 1];
+            v.stride[k] = d->from.stride[k + 1];
+            d->raw += (size_t)(v.dim[k] - 1) * v.stride[k];
+        }
+        if (d->raw > d->from.stride[0]) {
+            gan__fail(o->ctx, GAN_ERROR_UNSUPPORTED,
+                      "%s is in Fortran order and cannot be read sample by sample: save it in C order, or "
+                      "give more "
+                      "memory",
+                      d->part->source->name);
+            return NULL;
+        }
+    }
+    return gan__data_finish(o, d);
+}
+
+#ifndef GAN_NO_STDIO
+
+// Whether a name ends as those of pictures do.
+static int gan__data_is_picture(const char *name)
+{
+    static const char *const ends[] = {"pgm", "ppm", "pnm", "png", "jpg", "jpeg", "bmp", "gif"};
+    const char *dot = strrchr(name, '.');
+    size_t i, k;
+    for (i = 0; dot && i < sizeof ends / sizeof *ends; ++i) {
+        for (k = 0; dot[k + 1] && (dot[k + 1] | 32) == ends[i][k]; ++k) {}
+        if (!dot[k + 1] && !ends[i][k]) return 1;
+    }
+    return 0;
+}
+
+// The pictures of a folder and of its sub-folders, with or without (to NULL) writing them down.
+typedef struct gan__listing {
+    size_t n, bytes, most_n, most; // found; room for
+    char **path, *text;
+    int32_t *label;
+    int classes; // sub-folders with pictures
+    size_t loose;
+} gan__listing;
+
+static void gan__listing_add(gan__listing *to, const char *folder, const char *name, int label)
+{
+    const size_t a = strlen(folder), b = strlen(name) + 1;
+    if (to->path) {
+        char *text = to->text + to->bytes;
+        if (to->n == to->most_n || a + 1 + b > to->most - to->bytes) return; // it came since the counting
+        memcpy(text, folder, a);
+        text[a] = '/';
+        memcpy(text + a + 1, name, b);
+        to->path[to->n] = text;
+        to->label[to->n] = label;
+    }
+    to->n++;
+    to->bytes += a + 1 + b;
+}
+
+static int gan__listing_folder(gan_context *ctx, gan__listing *to, const char *folder, int label, int deeper)
+{
+    size_t n, i;
+    char **names = gan__folder_names(ctx, folder, &n);
+    int bad = !names;
+    for (i = 0; i < n && !bad; ++i) {
+        char *tail, *path;
+        const size_t before = to->n;
+        if (gan__data_is_picture(names[i])) gan__listing_add(to, folder, names[i], label);
+        else if (deeper) {
+            tail = gan__file_join(ctx, "/", names[i]);
+            path = tail ? gan__file_join(ctx, folder, tail) : NULL;
+            bad = !path;
+            if (path && gan__path_kind(ctx, path) == GAN__PATH_FOLDER)
+                bad = gan__listing_folder(ctx, to, path, to->classes, 0);
+            gan__scratch_free(ctx, path);
+            gan__scratch_free(ctx, tail);
+            to->classes += to->n > before;
+        } else continue;
+        if (deeper && to->n > before && gan__data_is_picture(names[i])) to->loose++;
+    }
+    gan__scratch_free(ctx, names);
+    return bad;
+}
+
+static gan_dataset *gan__data_listed(const gan__opening *o, const char *path)
+{
+    gan__listing count, all;
+    gan_dataset *d;
+    size_t bytes;
+    memset(&count, 0, sizeof count);
+    if (gan__listing_folder(o->ctx, &count, path, 0, 1)) return NULL;
+    if (!count.n) {
+        gan__fail(
+            o->ctx, GAN_ERROR_FILE,
+            "%s holds neither train-images-idx3-ubyte, nor data_batch_1.bin, nor pictures, nor folders of "
+            "pictures",
+            path);
+        return NULL;
+    }
+    if (count.loose && count.classes) {
+        gan__fail(o->ctx, GAN_ERROR_FORMAT,
+                  "%s holds %l pictures beside %d folders of pictures: which are the classes is not clear",
+                  path, (int64_t)count.loose, count.classes);
+        return NULL;
+    }
+    all = count;
+    d = gan__data_new(o->ctx, GAN__DATA_PICTURES, 1);
+    if (!d || count.n > (size_t)INT_MAX || gan__mul_size(count.n, sizeof *all.path, &bytes)) return NULL;
+    all.most_n = count.n;
+    all.most = count.bytes;
+    all.n = all.bytes = 0;
+    all.classes = 0;
+    all.path = (char **)gan__persist(o->ctx, bytes);
+    all.text = all.path ? (char *)gan__persist(o->ctx, count.bytes) : NULL;
+    all.label = all.text ? (int32_t *)gan__persist(o->ctx, count.n * sizeof *all.label) : NULL;
+    if (!all.label || gan__listing_folder(o->ctx, &all, path, 0, 1)) return NULL;
+    if (!all.n) {
+        gan__fail(o->ctx, GAN_ERROR_FILE, "%s lost its pictures while it was read", path);
+        return NULL;
+    }
+    d->n = d->part->count = all.n;
+    d->picture = all.path;
+    if (count.classes) {
+        d->label = (const unsigned char *)all.label;
+        d->label_type = GAN__ELEMENT_I32;
+        d->label_big = !gan__little_endian();
+        d->label_stride = sizeof *all.label;
+    }
+    return gan__data_pictures(o, d);
+}
+
+// path + tail, where a regular file is; NULL otherwise, which is no error. Scratch memory.
+static char *gan__data_inside(gan_context *ctx, const char *path, const char *tail)
+{
+    char *file = gan__file_join(ctx, path, tail);
+    if (file && gan__path_kind(ctx, file) == GAN__PATH_FILE) return file;
+    gan__scratch_free(ctx, file);
+    return NULL;
+}
+
+// The five files of CIFAR-10's training set; *found is 0 when there is not the first of them.
+static gan_dataset *gan__data_cifar(const gan__opening *o, const char *path, int *found)
+{
+    char tail[] = "/data_batch_1.bin", *file[5];
+    gan_dataset *d = NULL;
+    int i, n;
+    for (n = 0; n < 5; ++n) {
+        tail[12] = (char)('1' + n);
+        file[n] = gan__data_inside(o->ctx, path, tail);
+        if (!file[n]) break;
+    }
+    *found = n > 0;
+    if (n == 5) d = gan__data_files(o, file, 5);
+    else if (n)
+        gan__fail(o->ctx, GAN_ERROR_FILE,
+                  "%s holds data_batch_1.bin, but no %s: fetch CIFAR-10 again, or give one file", path,
+                  tail + 1);
+    for (i = 0; i < n; ++i) gan__scratch_free(o->ctx, file[i]);
+    return d;
+}
+
+static gan_dataset *gan__data_path(const gan__opening *o)
+{
+    const char *path = o->desc->path;
+    const gan_format format = o->desc->format;
+    const int kind = gan__path_kind(o->ctx, path);
+    gan_dataset *d;
+    char *file;
+    int found = 0;
+    if (kind == GAN__PATH_FILE) {
+        file = gan__file_join(o->ctx, path, "");
+        d = file ? gan__data_files(o, &file, 1) : NULL;
+        gan__scratch_free(o->ctx, file);
+        return d;
+    }
+    if (kind == GAN__PATH_FOLDER && (format == GAN_FORMAT_AUTO || format == GAN_FORMAT_IDX)) {
+        file = gan__data_inside(o->ctx, path, "/train-images-idx3-ubyte");
+        if (!file) file = gan__data_inside(o->ctx, path, "/train-images-idx3-ubyte.gz"); // for its message
+        if (file) {
+            gan__opening idx = *o;
+            gan_dataset_desc desc = *o->desc;
+            desc.format = GAN_FORMAT_IDX;
+            idx.desc = &desc;
+            d = gan__data_files(&idx, &file, 1);
+            gan__scratch_free(o->ctx, file);
+            return d;
+        }
+    }
+    if (kind == GAN__PATH_FOLDER && (format == GAN_FORMAT_AUTO || format == GAN_FORMAT_CIFAR)) {
+        d = gan__data_cifar(o, path, &found);
+        if (found) return d;
+    }
+    if (kind == GAN__PATH_FOLDER && format != GAN_FORMAT_IDX && format != GAN_FORMAT_CIFAR)
+        return gan__data_listed(o, path);
+    if (format == GAN_FORMAT_IDX)
+        gan__fail(o->ctx, GAN_ERROR_FILE,
+                  "%s: no IDX images there, and no folder that holds train-images-idx3-ubyte", path);
+    else if (format == GAN_FORMAT_CIFAR)
+        gan__fail(o->ctx, GAN_ERROR_FILE, "%s: no CIFAR file, and no folder that holds data_batch_1.bin",
+                  path);
+    else gan__fail(o->ctx, GAN_ERROR_FILE, "%s: no such file or folder", path);
+    return NULL;
+}
+
+#endif // GAN_NO_STDIO
+
+// Why a description cannot be; NULL when it can.
+static const char *gan__data_problem(const gan_dataset_desc *desc)
+{
+    if (!desc) return "the description is NULL";
+    if (!desc->path == !desc->bytes) return "give either path or bytes";
+    if (desc->labels && desc->label_bytes) return "labels come from a file or from label_bytes, not both";
+    if (desc->channels < 0 || desc->height < 0 || desc->width < 0)
+        return "channels, height and width are 1 or more, or 0: as the data are";
+    if ((int)desc->format < 0 || desc->format >= GAN_FORMAT_COUNT) return "there is no such format";
+    if ((int)desc->fit < 0 || desc->fit >= GAN_FIT_COUNT) return "there is no such fit";
+    if (!gan__is_finite(desc->low) || !gan__is_finite(desc->high)) return "low and high must be finite";
+    if ((desc->low != 0 || desc->high != 0) && !(desc->low < desc->high)) return "low must be below high";
+    return NULL;
+}
+
+GAN_API gan_dataset *gan_dataset_open(gan_context *ctx, const gan_dataset_desc *desc)
+{
+    const char *problem = gan__data_problem(desc);
+    gan__opening o;
+    if (!ctx) return NULL;
+    if (problem) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_dataset_open: %s", problem);
+        return NULL;
+    }
+    o.ctx = ctx;
+    o.desc = desc;
+    o.most = desc->stream ? 0 : desc->memory ? desc->memory : (size_t)1 << 28;
+    if (desc->bytes) return gan__data_files(&o, NULL, 1);
+#ifndef GAN_NO_STDIO
+    return gan__data_path(&o);
+#else
+    gan__fail(ctx, GAN_ERROR_UNSUPPORTED, "gan_dataset_open: this build reads no files; give bytes and size");
+    return NULL;
+#endif
+}
+
+#ifndef GAN_NO_STDIO
+GAN_API gan_dataset *gan_dataset_idx(gan_context *ctx, const char *path)
+{
+    gan_dataset_desc desc;
+    if (!ctx) return NULL;
+    if (!path) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_dataset_idx: the path is NULL");
+        return NULL;
+    }
+    memset(&desc, 0, sizeof desc);
+    desc.path = path;
+    desc.format = GAN_FORMAT_IDX;
+    return gan_dataset_open(ctx, &desc);
+}
+#endif
+
+
 // >>image: grids of pictures, PNM, PNG by stb_image_write; may use floors 0 to 7, data; tests/test_image.c
 
 #ifndef GAN_NO_STDIO
@@ -17032,43 +19060,43 @@ static gan__image_kind gan__image_kind_of(const char *path)
 }
 
 // P5 or P6 W H 255, one newline, the raster
-static void gan__image_pnm(gan__data_out *out, const unsigned char *pixels, int w, int h, int c)
+static void gan__image_pnm(gan__file_out *out, const unsigned char *pixels, int w, int h, int c)
 {
     char head[48], *to = head;
     *to++ = 'P';
     *to++ = c == 1 ? '5' : '6';
     *to++ = '\n';
-    to = gan__data_decimal(to, (uint64_t)w);
+    to = gan__file_decimal(to, (uint64_t)w);
     *to++ = ' ';
-    to = gan__data_decimal(to, (uint64_t)h);
+    to = gan__file_decimal(to, (uint64_t)h);
     memcpy(to, "\n255\n", 5);
-    gan__data_out_write(out, head, (size_t)(to + 5 - head));
-    gan__data_out_write(out, pixels, (size_t)w * (size_t)h * (size_t)c);
+    gan__file_out_write(out, head, (size_t)(to + 5 - head));
+    gan__file_out_write(out, pixels, (size_t)w * (size_t)h * (size_t)c);
 }
 
 #ifdef INCLUDE_STB_IMAGE_WRITE_H
 static void gan__image_stb(void *out, void *bytes, int n)
 {
-    gan__data_out_write((gan__data_out *)out, bytes, n > 0 ? (size_t)n : 0);
+    gan__file_out_write((gan__file_out *)out, bytes, n > 0 ? (size_t)n : 0);
 }
 #endif
 
 static int gan__image_save(gan_context *ctx, const unsigned char *pixels, int w, int h, int c,
                            const char *path, int png)
 {
-    gan__data_out out;
-    const int code = gan__data_out_open(&out, ctx, path);
+    gan__file_out out;
+    const int code = gan__file_out_open(&out, ctx, path);
     if (code) return code;
 #ifdef INCLUDE_STB_IMAGE_WRITE_H
     if (png) {
         if (!stbi_write_png_to_func(gan__image_stb, &out, w, h, c, pixels, w * c) && !out.failed)
             out.failed = -1;
-        return gan__data_out_close(&out, 0);
+        return gan__file_out_close(&out, 0);
     }
 #endif
     (void)png;
     gan__image_pnm(&out, pixels, w, h, c);
-    return gan__data_out_close(&out, 0);
+    return gan__file_out_close(&out, 0);
 }
 
 GAN_API int gan_image_write_bytes(gan_context *ctx, const unsigned char *pixels, int width, int height,
@@ -17106,7 +19134,7 @@ GAN_API int gan_image_write_bytes(gan_context *ctx, const unsigned char *pixels,
 #endif
     if (kind == GAN__IMAGE_PNM || png)
         return gan__image_save(ctx, pixels, width, height, channels, path, png);
-    other = gan__data_join(ctx, path, "");
+    other = gan__file_join(ctx, path, "");
     if (!other) return GAN_ERROR_MEMORY;
     memcpy(strrchr(other, '.'), channels == 1 ? ".pgm" : ".ppm", 4);
     code = gan__image_save(ctx, pixels, width, height, channels, other, 0);
@@ -17325,7 +19353,7 @@ static uint64_t gan__shortest(double v, int *exponent)
 static char *gan__decimal(char *to, uint64_t q, int e, int span)
 {
     char digits[20];
-    int n = (int)(gan__data_decimal(digits, q) - digits), point = n + e, i;
+    int n = (int)(gan__file_decimal(digits, q) - digits), point = n + e, i;
     if (!q && e >= 0) point = n = 1, e = 0;
     if (point > span || point < -3) {
         while (n > 1 && digits[n - 1] == '0') --n;
@@ -17334,7 +19362,7 @@ static char *gan__decimal(char *to, uint64_t q, int e, int span)
         for (i = 1; i < n; ++i) *to++ = digits[i];
         *to++ = 'e';
         if (point < 1) *to++ = '-';
-        return gan__data_decimal(to, (uint64_t)(point < 1 ? 1 - point : point - 1));
+        return gan__file_decimal(to, (uint64_t)(point < 1 ? 1 - point : point - 1));
     }
     if (point < 1) {
         *to++ = '0';
@@ -19037,12 +21065,12 @@ static void gan__put_color(gan__writer *w, int ground, int color)
     int i;
     *to++ = 27;
     *to++ = '[';
-    to = gan__data_decimal(to, (uint64_t)ground);
+    to = gan__file_decimal(to, (uint64_t)ground);
     *to++ = ';';
     *to++ = '2';
     for (i = 16; i >= 0; i -= 8) {
         *to++ = ';';
-        to = gan__data_decimal(to, (uint64_t)(color >> i & 255));
+        to = gan__file_decimal(to, (uint64_t)(color >> i & 255));
     }
     *to++ = 'm';
     gan__put(w, text, (size_t)(to - text));
@@ -19353,7 +21381,7 @@ static int gan__log_text(gan_logger *log, int64_t step, const double *values)
     int i, code;
     if (!line) return 1;
     if (step < 0) *to++ = '-';
-    to = gan__data_decimal(to, step < 0 ? 0 - (uint64_t)step : (uint64_t)step);
+    to = gan__file_decimal(to, step < 0 ? 0 - (uint64_t)step : (uint64_t)step);
     for (i = 1; i < log->columns; ++i) {
         *to++ = ',';
         to = gan__number(to, values[i - 1], 0);
@@ -19377,7 +21405,7 @@ static int gan__log_header_is(const gan_logger *log, const char *line)
 
 // Rows of an earlier run up to a step: into memory and into the new file, byte by byte. A row that was cut
 // short by a crash ends them.
-static int gan__log_earlier(gan_logger *log, FILE *f, int64_t last, gan__data_out *out, double *values,
+static int gan__log_earlier(gan_logger *log, FILE *f, int64_t last, gan__file_out *out, double *values,
                             char *line, int size)
 {
     int i;
@@ -19396,7 +21424,7 @@ static int gan__log_earlier(gan_logger *log, FILE *f, int64_t last, gan__data_ou
         }
         if (i < log->columns || *at != '\n' || !(fabs(step) < 9e15) || (int64_t)step > last) break;
         if (gan__log_keep(log, (int64_t)step, values)) return 1;
-        gan__data_out_write(out, line, strlen(line));
+        gan__file_out_write(out, line, strlen(line));
     }
     return 0;
 }
@@ -19404,14 +21432,14 @@ static int gan__log_earlier(gan_logger *log, FILE *f, int64_t last, gan__data_ou
 static int gan__log_begin_csv(gan_logger *log, int64_t resume)
 {
     const size_t size = (size_t)log->columns * (GAN_MAX_NAME + GAN__NUMBER) + 64;
-    gan__data_out out;
+    gan__file_out out;
     FILE *f = NULL;
     double *values;
-    int i, bad = gan__data_out_open(&out, log->ctx, log->csv);
+    int i, bad = gan__file_out_open(&out, log->ctx, log->csv);
     if (bad) return 1;
     for (i = 0; i < log->columns; ++i) {
-        gan__data_out_write(&out, log->name[i], strlen(log->name[i]));
-        gan__data_out_write(&out, i + 1 < log->columns ? "," : "\n", 1);
+        gan__file_out_write(&out, log->name[i], strlen(log->name[i]));
+        gan__file_out_write(&out, i + 1 < log->columns ? "," : "\n", 1);
     }
     if (resume > 0) f = fopen(log->csv, "rb");
     if (f) {
@@ -19422,7 +21450,7 @@ static int gan__log_begin_csv(gan_logger *log, int64_t resume)
         fclose(f);
     }
     if (bad && !out.failed) out.failed = -1; // the old file stays
-    return gan__data_out_close(&out, 0) || bad;
+    return gan__file_out_close(&out, 0) || bad;
 }
 
 static int gan__log_begin_events(gan_logger *log, const char *folder)
@@ -19432,7 +21460,7 @@ static int gan__log_begin_events(gan_logger *log, const char *folder)
     to = path + strlen(folder);
     memcpy(path, folder, strlen(folder));
     memcpy(to, "/events.out.tfevents.", 21);
-    to = gan__data_decimal(to + 21, (uint64_t)time(NULL));
+    to = gan__file_decimal(to + 21, (uint64_t)time(NULL));
     memcpy(to, ".gan", 5);
     log->events = path;
     return gan__log_event(log, 0, 3, "brain.Event:2", 13);
@@ -19545,7 +21573,7 @@ static void gan__log_sheet_row(gan_logger *log, int64_t step, gan_tensor *x, int
     log->c_shown = log->c_rows + 1;
     log->c_rows += stays;
     gan__canvas_fill(&log->c, 0, top, log->c.w, top + log->c_row, 0xFFFFFF, 1);
-    n = (int)(gan__data_decimal(text, step < 0 ? 0 : (uint64_t)step) - text);
+    n = (int)(gan__file_decimal(text, step < 0 ? 0 : (uint64_t)step) - text);
     n = GAN__LEAST(n, 11);
     gan__canvas_text(&log->c, GAN__LOG_MARGIN - 6 - gan__text_width(n, 1),
                      top + (log->c_row - GAN__LETTER_CAP) / 2, text, n, GAN_BLACK, 1, 0);
@@ -19605,24 +21633,24 @@ GAN_API gan_series gan_logger_series(const gan_logger *log, const char *name)
 
 #ifndef GAN_NO_STDIO
 
-static void gan__html(gan__data_out *o, const char *markup)
+static void gan__html(gan__file_out *o, const char *markup)
 {
-    gan__data_out_write(o, markup, strlen(markup));
+    gan__file_out_write(o, markup, strlen(markup));
 }
 
 // Text, its markup made harmless.
-static void gan__html_text(gan__data_out *o, const char *text)
+static void gan__html_text(gan__file_out *o, const char *text)
 {
     for (; text && *text; ++text) switch (*text) {
         case '<': gan__html(o, "&lt;"); break;
         case '>': gan__html(o, "&gt;"); break;
         case '&': gan__html(o, "&amp;"); break;
         case '"': gan__html(o, "&quot;"); break;
-        default: gan__data_out_write(o, text, 1); break;
+        default: gan__file_out_write(o, text, 1); break;
         }
 }
 
-static void gan__html_element(gan__data_out *o, const char *tag, const char *text)
+static void gan__html_element(gan__file_out *o, const char *tag, const char *text)
 {
     gan__html(o, "<");
     gan__html(o, tag);
@@ -19634,7 +21662,7 @@ static void gan__html_element(gan__data_out *o, const char *tag, const char *tex
 }
 
 typedef struct gan__base64 {
-    gan__data_out *o;
+    gan__file_out *o;
     unsigned char kept[3];
     int n;
 } gan__base64;
@@ -19647,7 +21675,7 @@ static void gan__base64_flush(gan__base64 *b)
     char four[4];
     int i;
     for (i = 0; i < 4; ++i) four[i] = i > b->n ? '=' : letters[v >> (18 - 6 * i) & 63];
-    if (b->n) gan__data_out_write(b->o, four, 4);
+    if (b->n) gan__file_out_write(b->o, four, 4);
     memset(b->kept, 0, sizeof b->kept);
     b->n = 0;
 }
@@ -19691,7 +21719,7 @@ static void gan__base64_bmp(gan__base64 *b, const unsigned char *rgb, int w, int
 }
 #endif
 
-static void gan__html_picture(gan__data_out *o, const unsigned char *rgb, int w, int h, const char *alt)
+static void gan__html_picture(gan__file_out *o, const unsigned char *rgb, int w, int h, const char *alt)
 {
     gan__base64 b;
     memset(&b, 0, sizeof b);
@@ -19710,7 +21738,7 @@ static void gan__html_picture(gan__data_out *o, const unsigned char *rgb, int w,
 }
 
 // A table of texts; the first row is its header where `header`, else the first column is.
-static void gan__html_table(gan__data_out *o, const char *const *text, int n, int columns, int header)
+static void gan__html_table(gan__file_out *o, const char *const *text, int n, int columns, int header)
 {
     int i;
     gan__html(o, "<table>\n");
@@ -19722,7 +21750,7 @@ static void gan__html_table(gan__data_out *o, const char *const *text, int n, in
     gan__html(o, "</table>\n");
 }
 
-static int gan__report_plot(gan__data_out *o, const gan_axes *axes)
+static int gan__report_plot(gan__file_out *o, const gan_axes *axes)
 {
     const int w = 620 * GAN__REPORT_SCALE, h = 400 * GAN__REPORT_SCALE;
     unsigned char *pixels = (unsigned char *)gan__scratch(o->ctx, gan__canvas_bytes(w, h));
@@ -19738,7 +21766,7 @@ static int gan__report_plot(gan__data_out *o, const gan_axes *axes)
 }
 
 // A column by step; logarithmic where it goes over three decades or more.
-static int gan__report_column(gan__data_out *o, const gan_logger *log, int column)
+static int gan__report_column(gan__file_out *o, const gan_logger *log, int column)
 {
     gan_series s = gan_logger_series(log, log->name[column]);
     gan_axes a;
@@ -19755,7 +21783,7 @@ static int gan__report_column(gan__data_out *o, const gan_logger *log, int colum
     return gan__report_plot(o, &a);
 }
 
-static int gan__report_samples(gan__data_out *o, const gan_report *r)
+static int gan__report_samples(gan__file_out *o, const gan_report *r)
 {
     gan_sheet sheet;
     gan__canvas c;
@@ -19782,7 +21810,7 @@ static const char gan__report_style[] =
     "td,th{border:1px solid #ddd;padding:4px 12px;text-align:left;font-variant-numeric:tabular-nums}"
     "th{background:#eee;font-weight:600}li{margin:4px 0}</style>\n";
 
-static int gan__report_curves(gan__data_out *o, const gan_report *r)
+static int gan__report_curves(gan__file_out *o, const gan_report *r)
 {
     int i;
     if (r->plots_count < 1 && (!r->log || r->log->columns < 2)) return 0;
@@ -19795,7 +21823,7 @@ static int gan__report_curves(gan__data_out *o, const gan_report *r)
     return 0;
 }
 
-static int gan__report_body(gan__data_out *o, const gan_report *r)
+static int gan__report_body(gan__file_out *o, const gan_report *r)
 {
     int i;
     gan__html(
@@ -19845,13 +21873,13 @@ static int gan__report_bad(gan_context *ctx, const gan_report *r, const char *pa
 
 GAN_API int gan_report_write(gan_context *ctx, const gan_report *report, const char *path)
 {
-    gan__data_out out;
+    gan__file_out out;
     int code;
     if (!ctx || gan__report_bad(ctx, report, path)) return gan_error(ctx);
-    code = gan__data_out_open(&out, ctx, path);
+    code = gan__file_out_open(&out, ctx, path);
     if (code) return code;
     if (gan__report_body(&out, report) && !out.failed) out.failed = -1; // what was there stays
-    code = gan__data_out_close(&out, 0);
+    code = gan__file_out_close(&out, 0);
     return gan_error(ctx) && code ? gan_error(ctx) : code;
 }
 
@@ -20076,12 +22104,12 @@ static size_t gan__archive_header(char *to, gan__archive_record *const *v, size_
         to = gan__archive_text(to, "\",\"shape\":[");
         for (k = 0; k < r->e.ndim; ++k) {
             if (k) *to++ = ',';
-            to = gan__data_decimal(to, (uint64_t)r->e.dim[k]);
+            to = gan__file_decimal(to, (uint64_t)r->e.dim[k]);
         }
         to = gan__archive_text(to, "],\"data_offsets\":[");
-        to = gan__data_decimal(to, r->begin);
+        to = gan__file_decimal(to, r->begin);
         *to++ = ',';
-        to = gan__data_decimal(to, r->end);
+        to = gan__file_decimal(to, r->end);
         to = gan__archive_text(to, "]}");
     }
     *to++ = '}';
@@ -20094,20 +22122,20 @@ static int gan__archive_put(gan_context *ctx, const char *path, int keep, gan__a
 {
     unsigned char chunk[GAN__ARCHIVE_CHUNK];
     const unsigned char *piece;
-    gan__data_out out;
+    gan__file_out out;
     size_t i, at, m;
-    const int code = gan__data_out_open(&out, ctx, path);
+    const int code = gan__file_out_open(&out, ctx, path);
     if (code) return code;
     out.keep = keep;
     gan__archive_put64(chunk, header);
-    gan__data_out_write(&out, chunk, 8);
-    gan__data_out_write(&out, head, header);
+    gan__file_out_write(&out, chunk, 8);
+    gan__file_out_write(&out, head, header);
     for (i = 0; i < n; ++i)
         for (at = 0; at < gan__archive_bytes(v[i]); at += m) {
             piece = gan__archive_piece(v[i], at, chunk, &m);
-            gan__data_out_write(&out, piece, m);
+            gan__file_out_write(&out, piece, m);
         }
-    return gan__data_out_close(&out, 1);
+    return gan__file_out_close(&out, 1);
 }
 
 // A file of n records, whose names are good and differ, durably; the `keep` - 1 files before it stay as
@@ -20668,7 +22696,7 @@ GAN_API int gan_save_rolling(gan_context *ctx, const char *path, int keep)
     if (!all) return gan_error(ctx);
     memset(&meta, 0, sizeof meta);
     steps = gan__ckpt_steps(ctx);
-    if (steps >= 0) *gan__data_decimal(meta.step, (uint64_t)steps) = 0;
+    if (steps >= 0) *gan__file_decimal(meta.step, (uint64_t)steps) = 0;
     if (ctx->configuration) memcpy(meta.configuration, ctx->configuration, strlen(ctx->configuration) + 1);
     code = gan__archive_write(ctx, path, keep, all, n, &meta);
     gan__scratch_free(ctx, all);
@@ -20911,7 +22939,7 @@ static unsigned char *gan__ckpt_read(gan_context *ctx, const char *call, const c
         return NULL;
     }
     errno = 0;
-    file = gan__data_open(path, size);
+    file = gan__file_open(path, size);
     if (!file) {
         if (!quiet || errno != ENOENT)
             gan__fail(ctx, GAN_ERROR_FILE, "%s cannot be read: %s", path,
@@ -20982,7 +23010,7 @@ GAN_API int gan_resume(gan_context *ctx, const char *path)
     }
     // a missing copy may be one that a crash left between two renames; two mean the end
     for (i = 0; i < COPIES && missing < 2; ++i) {
-        char *copy = gan__data_copy_name(ctx, path, i);
+        char *copy = gan__file_copy_name(ctx, path, i);
         if (!copy) return -1;
         code = gan__ckpt_try(ctx, copy);
         gan__scratch_free(ctx, copy);
@@ -24090,10 +26118,10 @@ static int gan__data_classes(const gan_dataset *d)
 {
     int most = -1;
     size_t i;
-    for (i = 0; i < d->n && d->byte_labels; ++i) most = GAN__MOST(most, (int)d->byte_labels[i]);
-    for (i = 0; i < d->n && d->real_labels; ++i)
-        if (d->real_labels[i] >= 0 && d->real_labels[i] < 65536)
-            most = GAN__MOST(most, (int)d->real_labels[i]);
+    for (i = 0; i < d->n && d->label; ++i) {
+        const double v = gan__data_label(d, i);
+        if (v >= 0 && v < 65536) most = GAN__MOST(most, (int)v);
+    }
     return most + 1;
 }
 
@@ -26211,6 +28239,7 @@ GAN_API void gan_destroy(gan_context *ctx)
 {
     gan__chunk *c, *next;
     gan_allocator a;
+    if (ctx) gan__sources_close(ctx);
     if (!ctx || ctx->fixed || !ctx->allocator.release) return;
     a = ctx->allocator;
     for (c = ctx->chunks; c; c = next) { // the context itself lies in one of them
@@ -26270,8 +28299,9 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed)
 #undef GAN__CONV_STEP
 #undef GAN__CONV_WINDOWS
 #undef GAN__COUNT_MAX
-#undef GAN__DATA_POSIX
+#undef GAN__FILE_POSIX
 #undef GAN__DEPTH_BLOCK
+#undef GAN__ELEMENTS
 #undef GAN__F_GAN
 #undef GAN__GRAIN
 #undef GAN__HAVE_AVX2

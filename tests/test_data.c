@@ -209,12 +209,12 @@ static void test_damage(void)
         CHECK_TEXT(opening("l", labels, sizeof labels, GAN_ERROR_FORMAT), "labels");
         CHECK_TEXT(opening("text", "P5 3 4 255 and some pixels here", 31, GAN_ERROR_FORMAT), "no IDX");
         memcpy(bad, images, sizeof images);
-        bad[2] = 0x0d;
-        CHECK_TEXT(opening("float", bad, sizeof images, GAN_ERROR_FORMAT), "type");
+        bad[2] = 0x0d; // f32: four times as many bytes
+        CHECK_TEXT(opening("float", bad, sizeof images, GAN_ERROR_FORMAT), "1120 needed");
         bad[2] = 0x0a;
         CHECK_TEXT(opening("type", bad, sizeof images, GAN_ERROR_FORMAT), "type");
         bad[2] = 8;
-        bad[3] = 4;
+        bad[3] = 0;
         CHECK_TEXT(opening("rank", bad, sizeof images, GAN_ERROR_FORMAT), "rank");
         bad[3] = 255;
         CHECK_TEXT(opening("rank", bad, sizeof images, GAN_ERROR_FORMAT), "rank");
@@ -253,12 +253,12 @@ static void test_damage(void)
             opening("dims", bad, sizeof images, GAN_ERROR_FORMAT);
         }
     }
-    TEST ("every bit of the header flipped is refused") {
+    TEST ("every bit of the header flipped is refused, but for the one that makes u8 i8") {
         int bit;
         for (bit = 0; bit < 8 * HEAD; ++bit) {
             memcpy(bad, images, sizeof images);
             bad[bit / 8] ^= (unsigned char)(1 << bit % 8);
-            opening("bit", bad, sizeof images, GAN_ERROR_FORMAT);
+            opening("bit", bad, sizeof images, bit == 16 ? 0 : GAN_ERROR_FORMAT);
         }
     }
     TEST ("labels that belong to other images are refused, and so are damaged ones") {

@@ -29,6 +29,7 @@ LISTED(optimizers, GAN_OPTIMIZERS, NAME3)
 LISTED(schedules, GAN_SCHEDULES, NAME2)
 LISTED(games, GAN_GAMES, NAME2)
 LISTED(toys, GAN_TOYS, NAME3)
+LISTED(formats, GAN_FORMATS, NAME2)
 LISTED(metrics, GAN_METRICS, NAME2)
 LISTED(sicknesses, GAN_SICKNESSES, NAME3)
 #define ROW(what, list) row(what, (int)(sizeof list / sizeof *list), list)
@@ -49,6 +50,7 @@ int main(void)
     ROW("Schedules", schedules);
     ROW("Games", games);
     ROW("Toys", toys);
+    ROW("Data read", formats);
     ROW("Measures", metrics);
     ROW("Diagnoses of a run", sicknesses);
     return 0;

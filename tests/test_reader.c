@@ -1,0 +1,673 @@
+// Room reader: files and folders of every format, from disk, mapped, streamed and from memory; damaged files.
+#include "files.h"
+
+// A stand-in for stb_image, so that what gan.h does with it is tested everywhere: a picture is "\x89PNG..",
+// width, height, channels in a byte each, a byte of what it does wrong, then pixels.
+#define STBI_INCLUDE_STB_IMAGE_H
+typedef unsigned char stbi_uc;
+enum { STB_GOOD, STB_REFUSES, STB_HUGE, STB_ZERO, STB_LIES, STB_FAILS };
+static int stb_living;
+
+static int stbi_info_from_memory(const stbi_uc *p, int n, int *w, int *h, int *c)
+{
+    if (n < 12 || p[11] == STB_REFUSES) return 0;
+    *w = p[11] == STB_HUGE ? 30000 : p[11] == STB_ZERO ? 0 : p[8];
+    *h = p[11] == STB_HUGE ? 30000 : p[9];
+    *c = p[10];
+    return 1;
+}
+
+static stbi_uc *stbi_load_from_memory(const stbi_uc *p, int n, int *w, int *h, int *c, int wanted)
+{
+    const int bytes = p[8] * p[9] * p[10];
+    stbi_uc *out;
+    *w = p[8];
+    *h = p[9] + (p[11] == STB_LIES);
+    *c = p[10];
+    if (p[11] == STB_FAILS || n != 12 + bytes || wanted != p[10]) return NULL;
+    out = (stbi_uc *)malloc((size_t)bytes + 1);
+    if (out) memcpy(out, p + 12, (size_t)bytes);
+    stb_living += out != NULL;
+    return out;
+}
+
+static void stbi_image_free(void *p)
+{
+    stb_living -= p != NULL;
+    free(p);
+}
+
+#define GAN_IMPLEMENTATION
+#include "../gan.h"
+
+static file_bytes f, g;
+
+static gan_dataset_desc in_memory(const file_bytes *b)
+{
+    gan_dataset_desc d;
+    memset(&d, 0, sizeof d);
+    d.bytes = b->p;
+    d.size = b->n;
+    return d;
+}
+
+static gan_dataset_desc at_path(const char *path)
+{
+    gan_dataset_desc d;
+    memset(&d, 0, sizeof d);
+    d.path = path;
+    return d;
+}
+
+// All samples of a dataset in the order of the file, as each was drawn once; and labels.
+static double all[20000], all_labels[2000];
+
+static int in_order(gan_context *ctx, gan_dataset *d)
+{
+    const int n = (int)gan_dataset_size(d);
+    gan_tensor *y = NULL, *x;
+    size_t i, k, per;
+    CHECK(d && !gan_error(ctx), "%s", gan_error_message(ctx));
+    if (!d || gan_error(ctx)) return 0;
+    x = gan_dataset_batch(d, n, &y);
+    CHECK(!gan_error(ctx), "%s", gan_error_message(ctx));
+    if (gan_error(ctx)) return 0;
+    per = gan_numel(x) / (size_t)n;
+    if (gan_numel(x) > 20000 || n > 2000) return 0;
+    for (i = 0; i < (size_t)n; ++i) {
+        for (k = 0; k < per; ++k) all[d->order[i] * per + k] = (double)gan_data(x)[i * per + k];
+        all_labels[d->order[i]] = y ? (double)gan_data(y)[i] : -1;
+    }
+    return (int)per;
+}
+
+static void check_shape(gan_dataset *d, const char *want)
+{
+    char got[100];
+    int at = 0, i;
+    got[0] = 0;
+    for (i = 1; d && i < d->ndim; ++i)
+        at += snprintf(got + at, sizeof got - (size_t)at, "%s%d", i > 1 ? "x" : "", d->dim[i]);
+    CHECK(!strcmp(got, want), "samples of %s, %s expected", got, want);
+}
+
+static char said[600];
+
+// Opens and draws from it; the error code, the message in `said`.
+static int opening(const gan_dataset_desc *desc)
+{
+    gan_context *ctx = gan_create(NULL);
+    gan_dataset *d = gan_dataset_open(ctx, desc);
+    int code;
+    CHECK((d == NULL) == (gan_error(ctx) != 0), "dataset %p with error %d", (void *)d, gan_error(ctx));
+    if (d) gan_dataset_batch(d, 3, NULL);
+    code = gan_error(ctx);
+    snprintf(said, sizeof said, "%s", gan_error_message(ctx));
+    gan_destroy(ctx);
+    return code;
+}
+
+static void refused(const file_bytes *b, const char *word)
+{
+    const gan_dataset_desc desc = in_memory(b);
+    const int code = opening(&desc);
+    CHECK(code == GAN_ERROR_FORMAT, "error %d: %s", code, said);
+    CHECK_TEXT(said, word);
+}
+
+// The four ways to the same bytes: memory, a file, a file by batch, a file with little memory.
+static void check_ways(const char *name, const gan_dataset_desc *how, int n, int per, const double *want,
+                       const double *labels)
+{
+    int way, i;
+    for (way = 0; way < 4; ++way) {
+        gan_context *ctx = gan_create(NULL);
+        gan_dataset_desc desc = *how;
+        gan_dataset *d;
+        int got;
+        if (way) {
+            desc.path = put_file(name, desc.bytes, desc.size);
+            desc.bytes = NULL;
+            desc.size = 0;
+        }
+        desc.stream = way == 2;
+        desc.memory = way == 3;
+        d = gan_dataset_open(ctx, &desc);
+        got = in_order(ctx, d);
+        CHECK(gan_dataset_size(d) == n && got == per, "way %d: %d samples of %d, expected %d of %d", way,
+              (int)gan_dataset_size(d), got, n, per);
+        if (got == per) CHECK_ARRAY(n * per, all, want, 1e-6, 1e-6, "values");
+        for (i = 0; got == per && labels && i < n; ++i)
+            CHECK(all_labels[i] == labels[i], "way %d: label %d is %g, expected %g", way, i, all_labels[i],
+                  labels[i]);
+        gan_destroy(ctx);
+    }
+}
+
+static void test_idx(void)
+{
+    static const struct {
+        unsigned char code;
+        char kind;
+        int width;
+    } types[] = {{8, 'u', 1}, {9, 'i', 1}, {11, 'i', 2}, {12, 'i', 4}, {13, 'f', 4}, {14, 'f', 8}};
+    size_t t;
+    int i;
+    double v[24];
+    TEST ("IDX of every element type, big endian; bytes are scaled, others stay") {
+        for (t = 0; t < 6; ++t) {
+            unsigned char magic[4] = {0, 0, 0, 3};
+            gan_dataset_desc desc;
+            magic[2] = types[t].code;
+            f.n = 0;
+            add(&f, magic, 4);
+            add_be32(&f, 2);
+            add_be32(&f, 3);
+            add_be32(&f, 4);
+            for (i = 0; i < 24; ++i) {
+                v[i] = types[t].kind == 'u'  ? 10 * i + 7
+                       : types[t].width == 1 ? 5 * i - 60
+                                             : 1111 * i - 13001.;
+                if (types[t].kind == 'f') v[i] += .25;
+                add_number(&f, types[t].kind, types[t].width, 1, v[i]);
+                if (types[t].kind == 'u') v[i] = v[i] / 127.5 - 1;
+            }
+            desc = in_memory(&f);
+            check_ways("types-idx3", &desc, 2, 12, v, NULL);
+        }
+    }
+    TEST ("IDX of ranks 2 and 4: rows of numbers, and pictures of channels") {
+        gan_context *ctx = gan_create(NULL);
+        gan_dataset_desc desc;
+        f.n = 0;
+        add(&f, "\0\0\x09\2", 4);
+        add_be32(&f, 5);
+        add_be32(&f, 2);
+        for (i = 0; i < 10; ++i) add_number(&f, 'i', 1, 1, -i);
+        desc = in_memory(&f);
+        check_shape(gan_dataset_open(ctx, &desc), "2");
+        f.n = 0;
+        add(&f, "\0\0\x08\4", 4);
+        for (i = 0; i < 4; ++i) add_be32(&f, (uint32_t)(2 + i));
+        for (i = 0; i < 120; ++i) add_number(&f, 'u', 1, 1, i);
+        desc = in_memory(&f);
+        check_shape(gan_dataset_open(ctx, &desc), "3x4x5");
+        desc.channels_last = 1;
+        check_shape(gan_dataset_open(ctx, &desc), "5x3x4");
+        CHECK(!gan_error(ctx), "%s", gan_error_message(ctx));
+        gan_destroy(ctx);
+    }
+}
+
+static void test_npy(void)
+{
+    static const char *const descr[] = {"<f4", "<f8", "<i4", "<i8", "|u1", "|i1",
+                                        "|b1", ">f4", ">f8", ">i4", ">i8"};
+    size_t t;
+    int i, j, version;
+    double v[24], labels[6];
+    TEST (".npy of every element type, both byte orders, both versions, C and Fortran order") {
+        for (t = 0; t < sizeof descr / sizeof *descr; ++t)
+            for (version = 1; version <= 2; ++version)
+                for (j = 0; j < 2; ++j) {
+                    gan_dataset_desc desc;
+                    const char kind = descr[t][1], scaled = kind == 'u' || kind == 'b';
+                    const int width = descr[t][2] - '0';
+                    npy_of(&f, version, descr[t], j, "(4, 6)");
+                    CHECK(f.n % 64 == 0, "a header of %d bytes", (int)f.n);
+                    for (i = 0; i < 24; ++i) {
+                        const int at = j ? i % 4 * 6 + i / 4 : i; // Fortran order: rows are the fastest
+                        v[at] = kind == 'b'   ? i % 3 == 0
+                                : kind == 'u' ? 10 * i
+                                              : 5 * i - 60 + (kind == 'f') * .5;
+                        add_number(&f, kind == 'b' ? 'u' : kind, width, descr[t][0] == '>', v[at]);
+                        if (scaled) v[at] = v[at] / 127.5 - 1;
+                    }
+                    desc = in_memory(&f);
+                    if (j) { // cannot be streamed
+                        gan_context *ctx = gan_create(NULL);
+                        CHECK(in_order(ctx, gan_dataset_open(ctx, &desc)) == 6, "%s", gan_error_message(ctx));
+                        CHECK_ARRAY(24, all, v, 1e-6, 1e-6, "values");
+                        gan_destroy(ctx);
+                    } else check_ways("types.npy", &desc, 4, 6, v, NULL);
+                }
+    }
+    TEST ("int64 to the bit where a double holds it: -2^63, 2^53, -1") {
+        static const double want[] = {-9223372036854775808., 9007199254740992., -1, 0};
+        gan_dataset_desc desc;
+        npy_of(&f, 1, "<i8", 0, "(4,)");
+        for (i = 0; i < 4; ++i) add_number(&f, 'i', 8, 0, want[i]);
+        desc = in_memory(&f);
+        check_ways("long.npy", &desc, 4, 1, want, NULL);
+    }
+    TEST ("labels from a second .npy, in memory and by path, of shape (N) and (N, 1)") {
+        gan_dataset_desc desc;
+        for (j = 0; j < 2; ++j) {
+            npy_of(&f, 1, "<f4", 0, "(6, 2)");
+            npy_of(&g, 1, "<i8", 0, j ? "(6, 1)" : "(6,)");
+            for (i = 0; i < 12; ++i) {
+                v[i] = i / 2.;
+                add_number(&f, 'f', 4, 0, v[i]);
+            }
+            for (i = 0; i < 6; ++i) {
+                labels[i] = 9 - i;
+                add_number(&g, 'i', 8, 0, labels[i]);
+            }
+            desc = in_memory(&f);
+            desc.label_bytes = g.p;
+            desc.label_size = g.n;
+            check_ways("points.npy", &desc, 6, 2, v, labels);
+            desc.label_bytes = NULL;
+            desc.labels = put_file("labels.npy", g.p, g.n);
+            check_ways("points.npy", &desc, 6, 2, v, labels);
+        }
+        npy_of(&g, 1, "<i8", 0, "(5,)");
+        for (i = 0; i < 5; ++i) add_number(&g, 'i', 8, 0, i);
+        desc.labels = NULL;
+        desc.label_bytes = g.p;
+        desc.label_size = g.n;
+        CHECK(opening(&desc) == GAN_ERROR_FORMAT, "5 labels for 6 samples: %s", said);
+        CHECK_TEXT(said, "5 labels for 6");
+        desc.label_bytes = f.p;
+        desc.label_size = f.n;
+        CHECK(opening(&desc) == GAN_ERROR_FORMAT, "rows as labels: %s", said);
+    }
+    TEST ("(N, H, W, C) with channels_last, (N, D) as pictures, (N, H, W)") {
+        gan_context *ctx = gan_create(NULL);
+        gan_dataset_desc desc;
+        gan_dataset *d;
+        npy_of(&f, 1, "<f4", 0, "(2, 2, 3, 2)");
+        for (i = 0; i < 24; ++i) {
+            add_number(&f, 'f', 4, 0, i);
+            v[i / 12 * 12 + i % 2 * 6 + i % 12 / 2] = i;
+        }
+        desc = in_memory(&f);
+        desc.channels_last = 1;
+        d = gan_dataset_open(ctx, &desc);
+        check_shape(d, "2x2x3");
+        in_order(ctx, d);
+        CHECK_ARRAY(24, all, v, 0, 0, "values");
+        npy_of(&f, 1, "|u1", 0, "(2, 12)");
+        for (i = 0; i < 24; ++i) add_number(&f, 'u', 1, 0, i);
+        desc = in_memory(&f);
+        desc.channels = 3;
+        desc.height = desc.width = 2;
+        d = gan_dataset_open(ctx, &desc);
+        check_shape(d, "3x2x2");
+        in_order(ctx, d);
+        for (i = 0; i < 24; ++i) CHECK_NEAR(all[i], i / 127.5 - 1, 1e-6, "pixel");
+        npy_of(&f, 1, "|u1", 0, "(2, 3, 4)");
+        for (i = 0; i < 24; ++i) add_number(&f, 'u', 1, 0, i);
+        desc = in_memory(&f);
+        check_shape(gan_dataset_open(ctx, &desc), "1x3x4");
+        desc.low = 0;
+        desc.high = 1;
+        in_order(ctx, gan_dataset_open(ctx, &desc));
+        for (i = 0; i < 24; ++i) CHECK_NEAR(all[i], i / 255., 1e-7, "pixel of 0 .. 1");
+        gan_destroy(ctx);
+    }
+}
+
+static void cifar(file_bytes *b, int n, int first)
+{
+    int i, k;
+    b->n = 0;
+    for (i = 0; i < n; ++i) {
+        add_number(b, 'u', 1, 0, (first + i) % 10);
+        for (k = 0; k < 3072; ++k) add_number(b, 'u', 1, 0, (first * 5 + i + k * 7) % 256);
+    }
+}
+
+static void test_cifar(void)
+{
+    static double v[5 * 3072], labels[5];
+    int i, k;
+    TEST ("CIFAR-10: planes of 32 x 32 in -1 .. 1, each record's label") {
+        gan_dataset_desc desc;
+        cifar(&f, 5, 3);
+        for (i = 0; i < 5; ++i) {
+            labels[i] = (3 + i) % 10;
+            for (k = 0; k < 3072; ++k) v[i * 3072 + k] = (15 + i + k * 7) % 256 / 127.5 - 1;
+        }
+        desc = in_memory(&f);
+        check_ways("batch.bin", &desc, 5, 3072, v, labels);
+        refused((f.p[2 * 3073] = 10, &f), "CIFAR");
+        CHECK_TEXT(said, "byte 6146 is 10");
+    }
+#ifdef FILES_FOLDERS
+    TEST ("a folder of data_batch_1 .. 5.bin is one dataset; without the fourth it is none") {
+        gan_context *ctx = gan_create(NULL);
+        gan_dataset_desc desc = at_path(test_path("cifar"));
+        int way;
+        mkdir(desc.path, 0777);
+        for (i = 0; i < 5; ++i) {
+            char name[40];
+            snprintf(name, sizeof name, "cifar/data_batch_%d.bin", i + 1);
+            cifar(&f, 1, i);
+            put_file(name, f.p, f.n);
+        }
+        for (way = 0; way < 2; ++way) {
+            gan_dataset *d;
+            desc.stream = way;
+            d = gan_dataset_open(ctx, &desc);
+            check_shape(d, "3x32x32");
+            CHECK(gan_dataset_size(d) == 5, "%d samples", (int)gan_dataset_size(d));
+            in_order(ctx, d);
+            for (i = 0; i < 5; ++i) {
+                CHECK(all_labels[i] == i, "label %g of batch %d", all_labels[i], i + 1);
+                CHECK_NEAR(all[i * 3072 + 100], (5 * i + 700) % 256 / 127.5 - 1, 1e-6, "pixel 100");
+            }
+        }
+        remove(test_path("cifar/data_batch_4.bin"));
+        CHECK(!gan_dataset_open(ctx, &desc), "a dataset of three batches");
+        CHECK_TEXT(gan_error_message(ctx), "no data_batch_4.bin");
+        gan_destroy(ctx);
+    }
+#endif
+}
+
+static void test_pnm(void)
+{
+    int i;
+    double v[12];
+    TEST ("PGM and PPM of 8 and 16 bits, comments in the header, planes from pixels") {
+        gan_dataset_desc desc;
+        f.n = 0;
+        add_text(&f, "P5 # grey\n#another\n 3\t2\n255\n");
+        for (i = 0; i < 6; ++i) {
+            add_number(&f, 'u', 1, 0, 40 * i);
+            v[i] = 40 * i / 127.5 - 1;
+        }
+        desc = in_memory(&f);
+        check_ways("a.pgm", &desc, 1, 6, v, NULL);
+        f.n = 0;
+        add_text(&f, "P6\n2 2\n1000\n"); // 16 bits, to the nearest of 256
+        for (i = 0; i < 12; ++i) {
+            add_number(&f, 'u', 2, 1, 90 * i);
+            v[i % 3 * 4 + i / 3] = floor(90 * i * 255 / 1000. + .5) / 127.5 - 1;
+        }
+        desc = in_memory(&f);
+        check_ways("b.ppm", &desc, 1, 12, v, NULL);
+        f.n = 0;
+        add_text(&f, "P5\n4 1\n3 ");
+        for (i = 0; i < 4; ++i) {
+            add_number(&f, 'u', 1, 0, i);
+            v[i] = i * 85 / 127.5 - 1;
+        }
+        desc = in_memory(&f);
+        check_ways("c.pgm", &desc, 1, 4, v, NULL);
+    }
+}
+
+#ifdef FILES_FOLDERS
+static void put_pgm(const char *name, int h, int w, int level)
+{
+    char head[60];
+    int i;
+    f.n = 0;
+    snprintf(head, sizeof head, "P5 %d %d 255\n", w, h);
+    add_text(&f, head);
+    for (i = 0; i < h * w; ++i) add_number(&f, 'u', 1, 0, level);
+    put_file(name, f.p, f.n);
+}
+
+static void put_stb(const char *name, int h, int w, int c, int wrong)
+{
+    int i;
+    f.n = 0;
+    add(&f, "\x89PNG\r\n\x1a\n", 8);
+    add_number(&f, 'u', 1, 0, w);
+    add_number(&f, 'u', 1, 0, h);
+    add_number(&f, 'u', 1, 0, c);
+    add_number(&f, 'u', 1, 0, wrong);
+    for (i = 0; i < w * h * c; ++i) add_number(&f, 'u', 1, 0, 10 * i);
+    put_file(name, f.p, f.n);
+}
+
+static void test_folder(void)
+{
+    int way, i;
+    TEST ("sub-folders are classes by sorted name, pictures sorted within; kept, streamed, with little "
+          "memory") {
+        put_folder("tree");
+        put_folder("tree/b");
+        put_folder("tree/a");
+        put_folder("tree/empty");
+        put_pgm("tree/b/1.pgm", 2, 3, 40);
+        put_pgm("tree/b/0.pgm", 2, 3, 30);
+        put_pgm("tree/a/2.PGM", 2, 3, 20);
+        put_pgm("tree/a/1.pgm", 2, 3, 10);
+        put_file("tree/b/notes.txt", "not a picture", 13);
+        put_file("tree/README", "x", 1);
+        for (way = 0; way < 3; ++way) {
+            gan_context *ctx = gan_create(NULL);
+            gan_dataset_desc desc = at_path(test_path("tree"));
+            gan_dataset *d;
+            desc.stream = way == 1;
+            desc.memory = way == 2;
+            d = gan_dataset_open(ctx, &desc);
+            check_shape(d, "1x2x3");
+            CHECK(gan_dataset_size(d) == 4, "%d pictures", (int)gan_dataset_size(d));
+            CHECK(in_order(ctx, d) == 6, "%s", gan_error_message(ctx));
+            for (i = 0; i < 4; ++i) {
+                CHECK_NEAR(all[6 * i + 5], (10 + 10 * i) / 127.5 - 1, 1e-6, "pixel");
+                CHECK(all_labels[i] == i / 2, "label %g of picture %d", all_labels[i], i);
+            }
+            gan_destroy(ctx);
+        }
+    }
+    TEST ("a picture of another size is an error that names it, and none when a size is asked for") {
+        gan_dataset_desc desc = at_path(test_path("tree"));
+        put_pgm("tree/b/2.pgm", 5, 7, 50);
+        CHECK(opening(&desc) == GAN_ERROR_SHAPE, "%s", said);
+        CHECK_TEXT(said, "b/2.pgm");
+        desc.height = desc.width = 4;
+        CHECK(opening(&desc) == 0, "%s", said);
+        remove(test_path("tree/b/2.pgm"));
+        put_pgm("tree/loose.pgm", 2, 3, 50);
+        desc = at_path(test_path("tree"));
+        CHECK(opening(&desc) == GAN_ERROR_FORMAT, "%s", said);
+        CHECK_TEXT(said, "1 pictures beside 2 folders");
+        remove(test_path("tree/loose.pgm"));
+    }
+    TEST ("a folder without pictures, no folder, and one damaged picture") {
+        gan_dataset_desc desc = at_path(test_path("tree/empty"));
+        CHECK(opening(&desc) == GAN_ERROR_FILE, "%s", said);
+        CHECK_TEXT(said, "pictures");
+        desc = at_path(test_path("no such tree"));
+        CHECK(opening(&desc) == GAN_ERROR_FILE, "%s", said);
+        desc = at_path(test_path("tree"));
+        put_file("tree/a/3.pgm", "P5 3 2 255\nxx", 13);
+        CHECK(opening(&desc) == GAN_ERROR_FORMAT, "%s", said);
+        CHECK_TEXT(said, "a/3.pgm is short");
+        remove(test_path("tree/a/3.pgm"));
+    }
+    TEST ("stb_image decodes what it knows; what it refuses, lies about or cannot do is an error, nothing "
+          "leaks") {
+        static const char *const word[] = {
+            "", "does not know", "cannot be in", "cannot be in", "cannot decode", "cannot decode"};
+        put_folder("stb");
+        for (i = 0; i < 6; ++i) {
+            gan_context *ctx = gan_create(NULL);
+            gan_dataset_desc desc = at_path(test_path("stb"));
+            gan_dataset *d;
+            put_stb("stb/a.png", 2, 2, 3, i);
+            d = gan_dataset_open(ctx, &desc);
+            CHECK((d != NULL) == (i == STB_GOOD), "%d: %s", i, gan_error_message(ctx));
+            if (i) {
+                CHECK(gan_error(ctx) == GAN_ERROR_FORMAT, "error %d", gan_error(ctx));
+                CHECK_TEXT(gan_error_message(ctx), word[i]);
+            } else {
+                int k;
+                check_shape(d, "3x2x2");
+                in_order(ctx, d);
+                for (k = 0; k < 12; ++k)
+                    CHECK_NEAR(all[k % 3 * 4 + k / 3], 10 * k / 127.5 - 1, 1e-6, "pixel");
+                for (k = 0; k < 12; ++k) all[k] = 0;
+            }
+            gan_destroy(ctx);
+            CHECK(stb_living == 0, "%d pictures of stb_image are left", stb_living);
+        }
+    }
+    TEST ("batches in their steady state call the heap for nothing: mapped, streamed, decoded, fitted") {
+        cifar(&g, 8, 0);
+        put_file("heap.bin", g.p, g.n);
+        for (way = 0; way < 4; ++way) {
+            gan_context *ctx = gan_create(NULL);
+            gan_dataset_desc desc = at_path(test_path(way < 3 ? "heap.bin" : "tree"));
+            gan_dataset *d;
+            uint64_t calls = 0;
+            desc.stream = way > 0;
+            if (way > 1) desc.height = desc.width = 9;
+            desc.flip = 1;
+            d = gan_dataset_open(ctx, &desc);
+            for (i = 0; i < 40; ++i) {
+                gan_scope_open(ctx);
+                gan_dataset_batch(d, 4, NULL);
+                gan_scope_close(ctx);
+                if (i == 8) calls = gan_memory(ctx).heap_calls;
+            }
+            CHECK(!gan_error(ctx) && gan_memory(ctx).heap_calls == calls, "%d calls: %s",
+                  (int)(gan_memory(ctx).heap_calls - calls), gan_error_message(ctx));
+            gan_destroy(ctx);
+        }
+    }
+    TEST (
+        "a picture that goes away while it is streamed is an error, and no sample is lost when it is back") {
+        gan_context *ctx = gan_create(NULL);
+        gan_dataset_desc desc = at_path(test_path("tree"));
+        gan_dataset *d;
+        int64_t *state;
+        desc.stream = 1;
+        d = gan_dataset_open(ctx, &desc);
+        remove(test_path("tree/a/1.pgm"));
+        gan_dataset_batch(d, 4, NULL);
+        CHECK(gan_error(ctx) == GAN_ERROR_FILE, "%s", gan_error_message(ctx));
+        state = (int64_t *)gan__state_find(ctx, "data.0.position")->data;
+        CHECK(state[2] == 0, "position %d", (int)state[2]);
+        put_pgm("tree/a/1.pgm", 2, 3, 10);
+        gan_error_clear(ctx);
+        CHECK(in_order(ctx, d) == 6, "%s", gan_error_message(ctx));
+        gan_destroy(ctx);
+    }
+}
+#endif
+
+static void test_flip(void)
+{
+    enum { N = 64, ROUNDS = 20 };
+    int i, k;
+    npy_of(&g, 1, "|u1", 0, "(64, 1, 2)");
+    for (i = 0; i < N; ++i) { // (dark, light); mirrored: (light, dark)
+        add_number(&g, 'u', 1, 0, i);
+        add_number(&g, 'u', 1, 0, 200);
+    }
+    TEST ("half of the pictures are mirrored, anew in each epoch, whatever the batch; others stay whole") {
+        gan_context *a = gan_create(NULL), *b = gan_create(NULL);
+        gan_dataset_desc desc = in_memory(&g);
+        gan_dataset *da, *db;
+        int mirrored = 0, changed = 0, last[N];
+        desc.flip = 1;
+        da = gan_dataset_open(a, &desc);
+        db = gan_dataset_open(b, &desc);
+        memset(last, 0, sizeof last);
+        for (k = 0; k < ROUNDS; ++k) {
+            gan_tensor *x = gan_dataset_batch(da, N, NULL);
+            gan_real v[2 * N];
+            for (i = 0; i < N; i += 4) gan_read(gan_dataset_batch(db, 4, NULL), v + 2 * i, 8);
+            CHECK_BYTES(v, gan_data(x), sizeof v, "batches of 4");
+            for (i = 0; i < N; ++i) {
+                const int flipped = v[2 * i] > v[2 * i + 1], id = (int)da->order[i];
+                CHECK_NEAR(v[2 * i + (flipped != 0)], id / 127.5 - 1, 1e-6, "dark");
+                mirrored += flipped;
+                changed += k > 0 && flipped != last[id];
+                last[id] = flipped;
+            }
+        }
+        CHECK(abs(mirrored - N * ROUNDS / 2) < 72, "%d of %d mirrored", mirrored, N * ROUNDS); // 4 sigma
+        CHECK(abs(changed - N * (ROUNDS - 1) / 2) < 72, "%d changed", changed);
+        gan_destroy(a);
+        gan_destroy(b);
+    }
+    TEST ("a run saved after any batch is mirrored as if it had not been") {
+        const char *path = test_path("flip.safetensors");
+        gan_context *a = gan_create(NULL);
+        gan_dataset_desc desc = in_memory(&g);
+        gan_dataset *da;
+        gan_real v[40], w[40];
+        desc.flip = 1;
+        da = gan_dataset_open(a, &desc);
+        for (k = 0; k < 8; ++k) {
+            gan_context *b = gan_create(NULL);
+            gan_dataset *db;
+            CHECK(gan_save(a, path) == 0 && gan_load(b, path) == 0, "%s", gan_error_message(b));
+            db = gan_dataset_open(b, &desc);
+            gan_read(gan_dataset_batch(da, 20, NULL), v, 40);
+            gan_read(gan_dataset_batch(db, 20, NULL), w, 40);
+            CHECK_BYTES(v, w, sizeof v, "the next batch");
+            gan_destroy(b);
+        }
+        gan_destroy(a);
+    }
+}
+
+static void test_csv(void)
+{
+    static const double xy[] = {1, 2, 3, 4, 5, 6}, label[] = {0, 1, 1};
+    TEST ("CSV with a label column, from the front and from the back") {
+        gan_dataset_desc desc;
+        f.n = 0;
+        add_text(&f, "x,class,y\n1,0,2\n3,1,4\n5,1,6\n");
+        desc = in_memory(&f);
+        desc.label_column = 2;
+        check_ways("a.csv", &desc, 3, 2, xy, label);
+        desc.label_column = -2;
+        check_ways("a.csv", &desc, 3, 2, xy, label);
+        desc.label_column = 4;
+        CHECK(opening(&desc) == GAN_ERROR_ARGUMENT, "%s", said);
+        desc.label_column = -4;
+        CHECK(opening(&desc) == GAN_ERROR_ARGUMENT, "%s", said);
+    }
+    TEST ("descriptions that cannot be are errors") {
+        gan_context *ctx = gan_create(NULL);
+        gan_dataset_desc desc = in_memory(&f);
+        CHECK(!gan_dataset_open(ctx, NULL) && gan_error(ctx) == GAN_ERROR_ARGUMENT, "NULL");
+        gan_destroy(ctx);
+        CHECK(!gan_dataset_open(NULL, &desc), "no context");
+        desc.path = "both";
+        CHECK(opening(&desc) == GAN_ERROR_ARGUMENT, "%s", said);
+        desc = in_memory(&f);
+        desc.height = -1;
+        CHECK(opening(&desc) == GAN_ERROR_ARGUMENT, "%s", said);
+        desc.height = 3;
+        CHECK(opening(&desc) == GAN_ERROR_SHAPE, "%s", said);
+        desc = in_memory(&f);
+        desc.fit = GAN_FIT_COUNT;
+        CHECK(opening(&desc) == GAN_ERROR_ARGUMENT, "%s", said);
+        desc = in_memory(&f);
+        desc.low = 2;
+        CHECK(opening(&desc) == GAN_ERROR_ARGUMENT, "%s", said);
+        desc = in_memory(&f);
+        desc.flip = 1;
+        CHECK(opening(&desc) == GAN_ERROR_SHAPE, "%s", said);
+    }
+    TEST_MUST_FAIL ("another label column is seen") {
+        gan_dataset_desc desc = in_memory(&f);
+        desc.label_column = 1;
+        check_ways("a.csv", &desc, 3, 2, xy, label);
+    }
+}
+
+int main(void)
+{
+#ifdef FILES_FOLDERS
+    test_folder();
+#endif
+    test_flip();
+    test_csv();
+    test_idx();
+    test_npy();
+    test_cifar();
+    test_pnm();
+    return test_done();
+}
