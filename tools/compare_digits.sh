@@ -4,7 +4,7 @@
 # a half, three quarters and the whole of STEPS (2000) iterations.
 #
 # SEEDS ('1 2 3') says which; SAMPLES (10000) how many pictures; THREADS (all) for both. Trainings whose
-# pictures lie in out/score are not repeated: rm -r out/score begins anew. PyTorch is left out where it is not.
+# pictures lie in out/score are not repeated: rm -r out/score begins anew. Without PyTorch it is left out.
 steps=${STEPS:-2000} seeds=${SEEDS:-1 2 3} samples=${SAMPLES:-10000}
 threads=${THREADS:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}
 cd "$(dirname "$0")/.." || exit 1
