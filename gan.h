@@ -26489,6 +26489,11 @@ static int gan__trainer_real(gan_trainer *t, gan_penalty_in *in)
 {
     in->real = gan_dataset_batch(t->desc.data, t->desc.batch * t->desc.pack, &in->label);
     if (gan__is_poison(in->real)) return 1;
+    if (!gan__all_finite(in->real) || (in->label && !gan__all_finite(in->label))) {
+        gan__fail(t->ctx, GAN_ERROR_NONFINITE, "trainer: the data of step %l hold a NaN or an infinity",
+                  t->steps + 1);
+        return 1;
+    }
     if (t->labels) memcpy(t->labels, in->label->data, in->label->size * sizeof *t->labels);
     return 0;
 }

@@ -3,8 +3,8 @@
 //
 //     portable train OUT        trains 6 steps and writes a checkpoint; it must be that of 3 steps, saved,
 //                               loaded and 3 steps more
-//     portable again IN OUT     loads IN and writes what it loaded: twice, with the trainer there and without;
-//                               both must be IN byte for byte
+//     portable again IN OUT     loads IN and writes what it loaded: twice, with the trainer there and
+//                               without; both must be IN byte for byte
 //
 // Prints `values X`, a number made of all values whatever the machine's byte order; ends with 1 on a failure.
 #define GAN_NO_SIMD

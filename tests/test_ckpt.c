@@ -339,6 +339,21 @@ static void test_types(void)
         }
         gan_destroy(o.ctx);
     }
+    TEST ("values of the model's own type come back to the bit where they are copied, signalling NaNs too") {
+        static const unsigned char bits[13] = {0, 1, 0, 128, 127, 1, 0, 160, 255, 0, 0, 0, 128};
+        world o = make(NULL, 1);
+        size_t n =
+            build(file, "{\"g.b\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,12]}}", bits + 1, 12);
+        uint32_t got[3];
+        memmove(file + 1, file, n); // crooked: nothing can be pointed to
+        CHECK(gan_load_memory(o.ctx, file + 1, n) == 0, "%s", gan_error_message(o.ctx));
+        if (sizeof(gan_real) == sizeof got[0]) {
+            memcpy(got, gan_data(o.b), sizeof got);
+            CHECK(got[0] == 0x7f800001u && got[1] == 0xffa00001u && got[2] == 0x80000000u, "%lx %lx %lx",
+                  (unsigned long)got[0], (unsigned long)got[1], (unsigned long)got[2]);
+        }
+        gan_destroy(o.ctx);
+    }
     TEST ("whole-number states take whole numbers only") {
         world o = make(NULL, 1);
         size_t n =

@@ -89,8 +89,8 @@ static gan_real fuzz_metric(gan_trainer *t, void *user)
     return gan_item(gan_mean_all(gan_square(gan_trainer_sample(t, 2))));
 }
 
-// In a scope of its own. kind 0: nothing; 1: the model "s" with w (3) and an optimiser; 2: a trainer with
-// everything that has state
+// In a scope of its own. kind 0: nothing; 1: the model "s" with w (3) and an optimiser;
+// 2: a trainer with everything that has state
 static inline void fuzz_world_fill(fuzz_world *w, int kind)
 {
     gan_trainer_desc d;
