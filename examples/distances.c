@@ -2,8 +2,8 @@
 // Jensen-Shannon, total variation, and the earth mover's (Wasserstein-1).
 //     cc -O2 -I. examples/distances.c -lm -o distances && ./distances
 // First (0, U), (theta, U), U ~ U(0, 1): parallel lines, which never meet; only the earth mover's distance
-// says how far apart they are (Arjovsky 2017, example 1). Then N(0, 1), N(theta, 1), which overlap. KL, JS, TV
-// are those of histograms; an empty cell makes KL infinite, so the normals' cells begin at half a sample.
+// says how far apart they are (Arjovsky 2017, example 1). Then N(0, 1), N(theta, 1), which overlap. KL, JS
+// and TV are those of histograms; an empty cell makes KL infinite, so the normals' begin at half a sample.
 #include "common.h"
 #define GAN_IMPLEMENTATION
 #include "gan.h"
