@@ -33,6 +33,8 @@ TESTS := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
 # These are built and run a second time in double precision, where derivatives can be checked.
 TWICE := $(addprefix test_,op arith shape reduce product plane norm tape layer block loss objective penalty \
     augment rule optim schedule game density transport moment neighbor metric latent play kern gemm conv)
+# And this one with -ffast-math, where a NaN is not seen by comparing.
+FASTS := test_nonfinite_fast
 DOUBLES := $(addsuffix _double,$(filter $(TWICE),$(TESTS)))
 CHECKS := check_structure check_structure_self check_hygiene check_isa check_examples check_readme \
     check_tables check_fuzz check_platforms check_sanitizers
@@ -48,12 +50,12 @@ all: examples
 test:
 	@rm -rf build/log && mkdir -p build/log out/test
 	@$(SUBMAKE) -k built || true
-	@$(SUBMAKE) $(addprefix run_,$(CHECKS) $(TESTS) $(DOUBLES))
+	@$(SUBMAKE) $(addprefix run_,$(CHECKS) $(TESTS) $(DOUBLES) $(FASTS))
 	@sh tools/run_test --total
 
-built: $(addprefix build/,$(TESTS) $(DOUBLES))
+built: $(addprefix build/,$(TESTS) $(DOUBLES) $(FASTS))
 
-$(addprefix run_,$(TESTS) $(DOUBLES)): run_%:
+$(addprefix run_,$(TESTS) $(DOUBLES) $(FASTS)): run_%:
 	@sh tools/run_test $* build/$*
 $(addprefix run_,$(CHECKS)): run_%:
 	@sh tools/run_test $* sh tools/$(patsubst %_self,% --self-test,$*)
@@ -62,6 +64,8 @@ $(addprefix build/,$(TESTS)): build/%: tests/%.c $(wildcard tests/*.h) $(HEADERS
 	$(COMPILE) $< -o $@ -lm
 $(addprefix build/,$(DOUBLES)): build/%_double: tests/%.c $(wildcard tests/*.h) $(HEADERS) | build
 	$(COMPILE) -DGAN_DOUBLE $< -o $@ -lm
+$(addprefix build/,$(FASTS)): build/%_fast: tests/%.c $(wildcard tests/*.h) $(HEADERS) | build
+	$(COMPILE) -ffast-math $< -o $@ -lm
 $(addprefix build/,$(EXAMPLES)): build/%: examples/%.c $(HEADERS) | build
 	$(COMPILE) $< -o $@ -lm
 $(addprefix build/,$(BENCHES)): build/bench_%: bench/%.c $(wildcard bench/*.h) $(HEADERS) | build
@@ -106,4 +110,4 @@ clean:
 	rm -rf build out
 
 .PHONY: all test built demo examples bench score fuzz format format-check clean
-.PHONY: $(addprefix run_,$(CHECKS) $(TESTS) $(DOUBLES))
+.PHONY: $(addprefix run_,$(CHECKS) $(TESTS) $(DOUBLES) $(FASTS))
