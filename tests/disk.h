@@ -1,8 +1,8 @@
 // A disk in memory that stands in for the C library's files: calls fail when told to, space ends, and the power
 // can go at any call, after which only what was flushed is certain. Include it before the implementation.
 //
-//     disk_format(); disk.fail_at = 3; gan_save(...);      the third call fails, once or (for_ever) from there on
-//     disk.cut_at = 5; gan_save(...); disk_after_cut(k);   what may stand on the disk afterwards, one case each k
+//     disk_format(); disk.fail_at = 3; gan_save(...);      the third call fails (for_ever: and all after it)
+//     disk.cut_at = 5; gan_save(...); disk_after_cut(k);   case k of what may then stand on the disk
 #ifndef DISK_H
 #define DISK_H
 
