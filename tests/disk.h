@@ -1,5 +1,5 @@
-// A disk in memory that stands in for the C library's files: calls fail when told to, space ends, and the power
-// can go at any call, after which only what was flushed is certain. Include it before the implementation.
+// A disk in memory that stands in for the C library's files: calls fail when told to, space ends, and the
+// power can go at any call, after which only what was flushed is certain. Include before the implementation.
 //
 //     disk_format(); disk.fail_at = 3; gan_save(...);      the third call fails (for_ever: and all after it)
 //     disk.cut_at = 5; gan_save(...); disk_after_cut(k);   case k of what may then stand on the disk
