@@ -40,8 +40,7 @@ int main(int argc, char **argv)
     desc.data = ex_digits(ctx, &o);
     desc.latent = 100;
     t = gan_trainer_create(ctx, &desc);
-    if (o.resume && ex_exists(ex_path(&o, "mnist.safetensors")))
-        gan_load(ctx, ex_path(&o, "mnist.safetensors"));
+    if (o.resume) gan_resume(ctx, ex_path(&o, "mnist.safetensors"));
 
     for (i = (int)gan_trainer_steps(t) + 1; i <= o.steps && !ex_stop && !gan_error(ctx); ++i) {
         s = gan_trainer_step(t);

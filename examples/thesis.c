@@ -58,6 +58,9 @@ int main(int argc, char **argv)
     gan_report report;
     gan_trainer_desc desc;
     gan_trainer *t;
+    gan_health *h;
+    char says[512] = "";
+    const char *diagnosis = says;
     double mean = 0;
     int i, last, rows, inside = 0;
 
@@ -71,14 +74,15 @@ int main(int argc, char **argv)
     desc.loss = GAN_LOSS_NON_SATURATING;
     desc.g_optimizer = desc.d_optimizer = gan_adam(1e-3f, .5f, .999f);
     t = gan_trainer_create(ctx, &desc);
-    if (o.resume && ex_exists(ex_path(&o, "thesis.safetensors")))
-        gan_load(ctx, ex_path(&o, "thesis.safetensors"));
+    h = gan_health_create(t, NULL);
+    if (o.resume) gan_resume(ctx, ex_path(&o, "thesis.safetensors"));
     memset(&columns, 0, sizeof columns);
     columns.columns = "d_loss,g_loss,d_real,d_fake", columns.csv = ex_path(&o, "log.csv");
     columns.sheet = ex_path(&o, "progress.png"), columns.resume = gan_trainer_steps(t);
     log = gan_logger_create(ctx, &columns);
     for (i = (int)gan_trainer_steps(t) + 1; i <= o.steps && !ex_stop && !gan_error(ctx); ++i) {
         const gan_trainer_stats s = gan_trainer_step(t);
+        gan_health_watch(h, &s);
         gan_logger_row(log, i, (double)s.d_loss, (double)s.g_loss, (double)s.d_real, (double)s.d_fake);
         ex_progress_gan(&s, o.steps);
         if (i % 100 && i != 10 && i != 50 && i != o.steps && !ex_stop) continue;
@@ -89,7 +93,9 @@ int main(int argc, char **argv)
     gan_save(ctx, ex_path(&o, "thesis.safetensors")); // PyTorch opens it
     plot(p, &o, log);
     memset(&report, 0, sizeof report);
+    gan_health_say(h, says, sizeof says);
     report.title = "The thesis's GAN on digits", report.log = log;
+    report.diagnosis = &diagnosis, report.diagnosis_count = 1;
     report.images = gan_trainer_sample(t, 64), report.images_columns = 16;
     gan_report_write(ctx, &report, ex_path(&o, "report.html"));
     ex_samples(ctx, &o, &desc, t);
@@ -103,6 +109,7 @@ int main(int argc, char **argv)
     }
     printf("\nThe thesis: D(G(z)) settles between .45 and .55 after 500 iterations. Here it was there in\n");
     printf("%d of the last %d, with mean %.3f.\n", inside, last, last ? mean / last : 0);
+    printf("The diagnosis: %s\n", says);
     printf("In %s: all of it in one page, report.html; pictures NNNNN.png, the same 64 z each time,\n",
            o.out);
     printf("and in rows, progress.png; D(G(z)) and the losses, plot.png and log.csv; the weights,\n");

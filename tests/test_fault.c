@@ -15,7 +15,7 @@ static gan_tensor *identity(gan_model *m, gan_tensor *x, gan_tensor *label)
     return x;
 }
 
-// A context in memory of its own, so that a process that dies leaks nothing; with the model "g", w (4) = first.
+// A context in memory of its own, so that one that dies leaks nothing; the model "g" with w (4) = first.
 typedef struct world {
     gan_context *ctx;
     gan_model *g;
@@ -43,7 +43,7 @@ static world make(double first)
 
 static double first_of(const world *o) { return gan_data(o->w) ? (double)gan_data(o->w)[0] : -1; }
 
-// What stands on the disk, by gan_resume with no failure: its first weight; -1 with an error; -2: nothing there.
+// What stands on the disk, by gan_resume with no failure: its first weight; -1: an error; -2: nothing there.
 static double stands(const char *path)
 {
     world o = make(77);
