@@ -6,6 +6,7 @@
 //               continued with zeros to where the greatest data_offsets end
 //     bit 4     it is loaded a second time
 //     bit 5     no use is made of what was loaded
+//     bit 6     in worlds 1 and 2: the file is for the model alone; bit 7: in part
 //
 // Required: an error changes nothing; scratch memory comes back; what was loaded can be used.
 #include "fuzz.h"
@@ -25,8 +26,8 @@ static void ckpt_use(fuzz_world *w, int kind)
         (void)gan_item(gan_sum_all(gan_trainer_sample(w->t, 2)));
         break;
     default: // models that are made after their file was loaded
-        if (gan__awaits(c, "optimizer.", "s.")) fuzz_world_fill(w, 1);
-        else if (gan__awaits(c, "trainer", "")) fuzz_world_fill(w, 2);
+        if (gan__awaits(c, "optimizer.", "s.", NULL)) fuzz_world_fill(w, 1);
+        else if (gan__awaits(c, "trainer", "", NULL)) fuzz_world_fill(w, 2);
         else {
             w->g = gan_model_create(c, "s", fuzz_small, NULL);
             (void)gan_item(gan_sum_all(gan_forward(w->g, gan_full(c, 1, 1, 3), NULL)));
@@ -49,6 +50,12 @@ static size_t ckpt_values(const uint8_t *json, size_t n)
         if (v > most) most = v;
     }
     return most;
+}
+
+static int ckpt_load(fuzz_world *w, unsigned ways, const uint8_t *file, size_t size)
+{
+    if (!(ways & 64) || !w->g) return gan_load_memory(w->ctx, file, size);
+    return gan_model_load_memory(w->g, file, size, ways & 128 ? GAN_LOAD_PARTIAL : 0);
 }
 
 static size_t ckpt_build(const uint8_t *bytes, size_t size, uint8_t *to)
@@ -95,7 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     memcpy(file, bytes, size);
     was = *w;
     used = w->ctx->used;
-    code = gan_load_memory(w->ctx, file, size);
+    code = ckpt_load(w, ways, file, size);
     fuzz_require(code == gan_error(w->ctx), "another code than gan_error's", w->ctx);
     fuzz_require_sane(w->ctx, "an error without a message");
     fuzz_require(w->ctx->used == used, "scratch memory did not come back", w->ctx);
@@ -104,7 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
             fuzz_require(fuzz_world_same(w), "a refused file has changed something", w->ctx);
         fuzz_world_forgive(w);
     } else {
-        if (ways & 16) (void)gan_load_memory(w->ctx, file, size);
+        if (ways & 16) (void)ckpt_load(w, ways, file, size);
         fuzz_require(gan_error(w->ctx) == 0, "what was loaded is not loaded again", w->ctx);
         if (!(ways & 32)) ckpt_use(w, kind);
         *w = was;

@@ -59,7 +59,8 @@ static void ckpt(const char *root)
         "4],"
         "\"data_offsets\":[16,48]}}",
     };
-    static const unsigned char ways[] = {8, 9, 10, 8 | 4 | 1, 8 | 16 | 1, 8 | 16 | 4 | 2};
+    static const unsigned char ways[] = {8,          9,          10, 8 | 4 | 1, 8 | 16 | 1, 8 | 16 | 4 | 2,
+                                         64 | 8 | 1, 192 | 8 | 1};
     static unsigned char file[1 << 16], built[1 << 16];
     char path[1200], values[257];
     size_t i, k, n, header, from, at;
@@ -88,8 +89,9 @@ static void ckpt(const char *root)
         if (f) fclose(f);
         (void)remove(path);
         gan_destroy(ctx);
-        for (k = 0; k < 4; ++k) {
-            way[0] = (unsigned char)(k == 0 ? i : k == 1 ? 0 : k == 2 ? 16 | 4 | i : 16 | i);
+        for (k = 0; k < 6; ++k) {
+            static const unsigned char more[] = {0, 0, 16 | 4, 16, 64, 64 | 128};
+            way[0] = (unsigned char)(k == 1 ? 0 : more[k] | i);
             put(way, 1, file, n);
         }
         // {"__metadata__":{..},"name".. becomes {"name"..: no digest stands in the way of changed values
@@ -112,19 +114,37 @@ static void ckpt(const char *root)
     put("\0", 1, "", 0);
 }
 
-static void idx(int way, int rank, const unsigned *dim, size_t values, const char *labels, size_t label_bytes)
+// A file of data under a description: format, ways, channels, height, width, column, and a labels' file.
+static void described(const unsigned char d[6], const char *labels, size_t label_bytes, const void *bytes,
+                      size_t n)
 {
-    unsigned char file[512];
+    static unsigned char file[1 << 13];
+    memcpy(file, d, 6);
+    file[6] = (unsigned char)label_bytes;
+    memcpy(file + 7, labels, label_bytes);
+    memcpy(file + 7 + label_bytes, bytes, n);
+    put(file, 7 + label_bytes + n, "", 0);
+}
+
+static size_t idx(unsigned char *file, int type, int rank, const unsigned *dim, size_t values)
+{
     size_t n = 0, i;
-    file[n++] = 0;                  // the format
-    file[n++] = (unsigned char)way; // which folder or file
-    file[n++] = (unsigned char)label_bytes;
-    memcpy(file + n, labels, label_bytes);
-    n += label_bytes;
-    file[n++] = 0, file[n++] = 0, file[n++] = 8, file[n++] = (unsigned char)rank;
+    file[n++] = 0, file[n++] = 0, file[n++] = (unsigned char)type, file[n++] = (unsigned char)rank;
     for (i = 0; i < 4 * (size_t)rank; ++i) file[n++] = (unsigned char)(dim[i / 4] >> (24 - 8 * (i % 4)));
     for (i = 0; i < values; ++i) file[n++] = (unsigned char)(31 * i);
-    put(file, n, "", 0);
+    return n;
+}
+
+static size_t npy(unsigned char *file, int version, const char *dictionary, size_t values)
+{
+    const size_t n = strlen(dictionary), at = version == 1 ? 10 : 12;
+    size_t i;
+    memcpy(file, "\x93NUMPY", 6);
+    file[6] = (unsigned char)version, file[7] = 0, file[8] = (unsigned char)n, file[9] = 0;
+    if (version > 1) file[10] = file[11] = 0;
+    memcpy(file + at, dictionary, n);
+    for (i = 0; i < values; ++i) file[at + n + i] = (unsigned char)(29 * i);
+    return at + n + values;
 }
 
 static void data(const char *root)
@@ -132,23 +152,55 @@ static void data(const char *root)
     static const unsigned d[] = {3, 4, 5}, one[] = {1, 1, 1}, huge[] = {65536, 65536, 1}, none[] = {3, 0, 5},
                           wraps[] = {0x80000000u, 2, 4};
     static const char labels[] = "\0\0\10\1\0\0\0\3\0\1\2", few[] = "\0\0\10\1\0\0\0\2\0\1";
-    int way;
+    static const char *const text[] = {
+        "P5 4 3 255\n0123456789ab",
+        "P6\n# a comment\n2 2\n255\n0123456789ab",
+        "P5 2 2 65535\n01234567",
+        "P5 0 3 255\n",
+        "P5 99999999999 3 255\n",
+        "P2 1 1 255 0",
+        "x,y,label\n1,2,0\n3,4.5e-3,1\n-5,6,0\n",
+        "1 2\n3 4\n5 6\n",
+        "1;2;3\n4;5\n",
+        "1e999,nan\n-inf,2\n",
+    };
+    static const char *const dictionaries[] = {
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }\n",
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (3, 4, 4), }\n",
+        "{'descr': '>f8', 'fortran_order': True, 'shape': (3, 2), }\n",
+        "{'descr': '<i8', 'fortran_order': False, 'shape': (6,), }\n",
+        "{'descr': '|O', 'fortran_order': False, 'shape': (3,), }\n",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (99999999, 99999999, 99999999), }\n",
+    };
+    static const unsigned char as_it_is[6] = {0}, fitted[6] = {0, 1 | 8, 3, 7, 9, 0},
+                               last[6] = {0, 2 | 4, 0, 8, 8, 1}, limited[6] = {0, 32 | 16, 1, 2, 2, 255};
+    static const unsigned char *const ways[] = {as_it_is, fitted, last, limited};
+    static const int types[] = {8, 9, 11, 12, 13, 14}, widths[] = {1, 1, 2, 4, 4, 8};
+    unsigned char file[1 << 12];
+    size_t i, k, n;
     open_folder(root, "data");
-    for (way = 0; way < 3; ++way) {
-        idx(way, 3, d, 60, labels, 0);
-        idx(way, 3, d, 60, labels, 11);
-        idx(way, 3, d, 60, few, 10);
-        idx(way, 3, d, 59, labels, 11);
-        idx(way, 3, one, 1, labels, 0);
-        idx(way, 3, huge, 10, labels, 0);
-        idx(way, 3, none, 0, labels, 0);
-        idx(way, 3, wraps, 9, labels, 0);
-        idx(way, 1, d, 3, labels, 0);
-        idx(way, 2, d, 12, labels, 0);
+    for (k = 0; k < 4; ++k) {
+        for (i = 0; i < 6; ++i)
+            described(ways[k], labels, i & 1 ? 0 : 11, file,
+                      idx(file, types[i], 3, d, 60 * (size_t)widths[i]));
+        described(ways[k], few, 10, file, idx(file, 8, 3, d, 60));
+        described(ways[k], labels, 11, file, idx(file, 8, 3, d, 59));
+        described(ways[k], labels, 0, file, idx(file, 8, 3, one, 1));
+        described(ways[k], labels, 0, file, idx(file, 8, 3, huge, 10));
+        described(ways[k], labels, 0, file, idx(file, 8, 3, none, 0));
+        described(ways[k], labels, 0, file, idx(file, 8, 3, wraps, 9));
+        described(ways[k], labels, 0, file, idx(file, 8, 1, d, 3));
+        for (i = 0; i < sizeof dictionaries / sizeof *dictionaries; ++i)
+            described(ways[k], labels, 0, file, npy(file, 1 + (int)(i & 1), dictionaries[i], 48));
+        for (i = 0; i < sizeof text / sizeof *text; ++i)
+            described(ways[k], labels, 0, text[i], strlen(text[i]));
+        for (n = 0; n < 3073; ++n) file[n] = (unsigned char)(n % 10);
+        described(ways[k], labels, 0, file, 3073);
+        described(ways[k], labels, 0, file, 3074);
+        described(ways[k], labels, 0, "\x1f\x8b\10", 3);
+        described(ways[k], labels, 0, "PK\3\4", 4);
+        described(ways[k], labels, 0, "", 0);
     }
-    put("\0\1\0\x1f\x8b\10", 6, "", 0);
-    put("\0\1\0PK\3\4", 7, "", 0);
-    put("\0\1\0", 3, "", 0);
 }
 
 static void calls(const char *root)
