@@ -98,7 +98,7 @@ static void arithmetic(const ex_options *o, gan_trainer *t, gan_model *judge, ga
         }
         printf("\n");
     }
-    printf("expected: s = 1 far above before and above random; about the rest theory is silent\n");
+    printf("expected: s = 1 above before and above random; about the rest theory is silent\n");
     if (row)
         sheet(o, gan_trainer_generate(t, row, NULL), MOVES, names, "1 to 7, 4 to 9, 3 to 8, 0 to 6, 7 to 2",
               "arithmetic.png");

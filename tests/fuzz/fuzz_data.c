@@ -1,8 +1,8 @@
 // Fuzz target: the readers of data, from memory. An input is what a description says and a file:
 //
-//     format (one beyond the last: told by content), ways (1 flip, 2 channels last, 4 stream, 8 and 16 the
-//     fit, 32 a small limit of memory), channels, height, width (0: as the data are), the column of labels, n,
-//     n bytes of a labels' file (0: there is none), the data's file
+//     format (one beyond the last: told by content), ways (1 flip, 2 channels last, 4 stream, 8 and 16 fit,
+//     32 a small limit of memory), channels, height, width (0: as the data are), the column of labels, n, n
+//     bytes of a labels' file (0: there is none), the data's file
 //
 // Required: a dataset or an error; scratch memory comes back; batches can be read to their last value.
 #include <stdio.h>
