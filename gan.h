@@ -19004,8 +19004,11 @@ static const char *gan__data_problem(const gan_dataset_desc *desc)
 GAN_API gan_dataset *gan_dataset_open(gan_context *ctx, const gan_dataset_desc *desc)
 {
     const char *problem = gan__data_problem(desc);
+    const gan__source *before;
+    gan_dataset *d = NULL;
     gan__opening o;
     if (!ctx) return NULL;
+    before = ctx->sources;
     if (problem) {
         gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_dataset_open: %s", problem);
         return NULL;
@@ -19013,13 +19016,17 @@ GAN_API gan_dataset *gan_dataset_open(gan_context *ctx, const gan_dataset_desc *
     o.ctx = ctx;
     o.desc = desc;
     o.most = desc->stream ? 0 : desc->memory ? desc->memory : (size_t)1 << 28;
-    if (desc->bytes) return gan__data_files(&o, NULL, 1);
+    if (desc->bytes) d = gan__data_files(&o, NULL, 1);
 #ifndef GAN_NO_STDIO
-    return gan__data_path(&o);
+    else
+        d = gan__data_path(&o);
 #else
-    gan__fail(ctx, GAN_ERROR_UNSUPPORTED, "gan_dataset_open: this build reads no files; give bytes and size");
-    return NULL;
+    else
+        gan__fail(ctx, GAN_ERROR_UNSUPPORTED,
+                  "gan_dataset_open: this build reads no files; give bytes and size");
 #endif
+    for (; !d && ctx->sources != before; ctx->sources = ctx->sources->next) gan__source_close(ctx->sources);
+    return d;
 }
 
 #ifndef GAN_NO_STDIO

@@ -14,6 +14,7 @@
 
 #if defined(__unix__) || (defined(__APPLE__) && defined(__MACH__))
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #endif
 
@@ -81,6 +82,13 @@ static disk_name *disk_find(disk_name *names, const char *name)
     return NULL;
 }
 
+static void disk_text(char to[120], const char *text) // cut where it is longer
+{
+    size_t i;
+    for (i = 0; i < 119 && text[i]; ++i) to[i] = text[i];
+    to[i] = 0;
+}
+
 static void disk_put(disk_name *names, const char *name, int file)
 {
     disk_name *n = disk_find(names, name);
@@ -88,7 +96,7 @@ static void disk_put(disk_name *names, const char *name, int file)
     for (i = 0; !n && i < DISK_NAMES; ++i)
         if (!names[i].name[0]) n = names + i;
     if (!n) return;
-    strncpy(n->name, name, sizeof n->name - 1);
+    disk_text(n->name, name);
     n->file = file;
 }
 
@@ -106,8 +114,8 @@ static void disk_change(int is_rename, int is_remove, const char *from, const ch
     e.rename = is_rename;
     e.remove = is_remove;
     e.file = file;
-    strncpy(e.from, from, sizeof e.from - 1);
-    strncpy(e.to, to, sizeof e.to - 1);
+    disk_text(e.from, from);
+    disk_text(e.to, to);
     disk_apply(disk.name, &e);
     if (disk.pendings < DISK_PENDING) disk.pending[disk.pendings++] = e;
 }
@@ -204,17 +212,69 @@ enum { DISK_FOLDER = 99 };
 
 static int disk_fileno(FILE *f) { return (int)(disk_handle_of(f) - disk.handle); }
 
-static int disk_open_folder(const char *path)
+// Descriptors: of files the handle's number, of any folder DISK_FOLDER.
+static int disk_open(const char *path)
 {
-    (void)path;
-    return disk_fails(EACCES) ? -1 : (int)DISK_FOLDER;
+    const disk_name *n = disk_find(disk.name, path);
+    int i;
+    if (disk_fails(EACCES)) return -1;
+    if (!n) return (int)DISK_FOLDER;
+    for (i = 0; i < DISK_OPEN && disk.handle[i].open; ++i) {}
+    if (i == DISK_OPEN) return errno = EMFILE, -1;
+    disk.handle[i].open = 1;
+    disk.handle[i].file = n->file;
+    disk.handle[i].at = 0;
+    return i;
 }
 
 static int disk_close(int fd)
 {
-    (void)fd;
+    if (fd < DISK_OPEN) disk.handle[fd].open = 0;
     return disk_fails(EIO) ? -1 : 0;
 }
+
+#if defined(__unix__) || (defined(__APPLE__) && defined(__MACH__))
+static int disk_stat(const char *path, struct stat *to)
+{
+    const disk_name *n = disk_find(disk.name, path);
+    memset(to, 0, sizeof *to);
+    if (disk_fails(EIO)) return -1;
+    if (!n) return errno = ENOENT, -1;
+    to->st_mode = S_IFREG;
+    to->st_size = (off_t)disk.file[n->file].n;
+    return 0;
+}
+
+static int disk_fstat(int fd, struct stat *to)
+{
+    memset(to, 0, sizeof *to);
+    if (disk_fails(EIO)) return -1;
+    to->st_mode = S_IFREG;
+    to->st_size = (off_t)disk.file[disk.handle[fd].file].n;
+    return 0;
+}
+
+static ssize_t disk_read(int fd, void *bytes, size_t n)
+{
+    disk_handle *h = &disk.handle[fd];
+    const disk_file *file = &disk.file[h->file];
+    if (disk_fails(EIO)) {
+        if (!disk.half || n < 2) return -1;
+        n /= 2;
+    }
+    if (n > file->n - h->at) n = file->n - h->at;
+    memcpy(bytes, file->now + h->at, n);
+    h->at += n;
+    return (ssize_t)n;
+}
+
+static off_t disk_lseek(int fd, off_t to, int from)
+{
+    if (disk_fails(ESPIPE) || from != SEEK_SET) return -1;
+    disk.handle[fd].at = (size_t)to;
+    return to;
+}
+#endif
 
 static int disk_fsync(int fd)
 {
@@ -314,7 +374,11 @@ static int disk_temporaries(void)
 #define rename(from, to) disk_rename(from, to)
 #define remove(path) disk_remove(path)
 #define link(from, to) disk_link(from, to)
-#define open(path, how) disk_open_folder(path)
+#define open(path, how) disk_open(path)
+#define stat(path, to) disk_stat(path, to)
+#define fstat(fd, to) disk_fstat(fd, to)
+#define read(fd, to, n) disk_read(fd, to, n)
+#define lseek(fd, to, from) disk_lseek(fd, to, from)
 #define close(fd) disk_close(fd)
 
 #endif

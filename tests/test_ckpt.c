@@ -524,7 +524,7 @@ static int loaded_from(const char *path, double *first)
 static void spoil(const char *path)
 {
     const size_t n = get_file(path);
-    file[n - 1] ^= 1;
+    if (n) file[n - 1] ^= 1;
     put_file(path, file, n);
 }
 
@@ -718,7 +718,7 @@ static void names_of(const char *path, char *names, size_t size)
 static void test_weights(void)
 {
     char path[512], whole[512], names[512];
-    const char *first;
+    const char *first = NULL;
     size_t n;
     world a;
     snprintf(path, sizeof path, "%s", test_path("weights.safetensors"));
