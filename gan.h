@@ -2384,7 +2384,7 @@ struct gan_context {
     uint64_t weights;    // goes up whenever a weight may have changed
     struct gan__state *states, *states_end;
     struct gan__entry *pending;
-    const char *configuration; // of the trainers, for checkpoints; NULL
+    const char *configuration, *loaded_configuration; // of the trainers, for checkpoints, and a file's; NULL
     gan_model *models;
     struct gan__kept *kept;
     int datasets;
@@ -19018,8 +19018,7 @@ GAN_API gan_dataset *gan_dataset_open(gan_context *ctx, const gan_dataset_desc *
     o.most = desc->stream ? 0 : desc->memory ? desc->memory : (size_t)1 << 28;
     if (desc->bytes) d = gan__data_files(&o, NULL, 1);
 #ifndef GAN_NO_STDIO
-    else
-        d = gan__data_path(&o);
+    else d = gan__data_path(&o);
 #else
     else
         gan__fail(ctx, GAN_ERROR_UNSUPPORTED,
@@ -22047,12 +22046,16 @@ static char *gan__archive_text(char *to, const char *text)
     return to + n;
 }
 
+static int gan__archive_plain(const char *text) // printable ASCII that needs no escapes
+{
+    for (; *text; ++text)
+        if (*text < ' ' || *text > '~' || *text == '"' || *text == '\\') return 0;
+    return 1;
+}
+
 static int gan__archive_name_ok(const char *name, size_t length)
 {
-    size_t i;
-    for (i = 0; i < length; ++i)
-        if (name[i] < ' ' || name[i] > '~' || name[i] == '"' || name[i] == '\\') return 0;
-    return length >= 1 && length <= GAN_MAX_NAME;
+    return length >= 1 && length <= GAN_MAX_NAME && strlen(name) == length && gan__archive_plain(name);
 }
 
 #ifndef GAN_NO_STDIO
@@ -22659,21 +22662,31 @@ static gan__archive_record *gan__ckpt_collect(gan_context *ctx, const char *a, c
     return all;
 }
 
-// The most steps that a trainer made; without a trainer, that an optimiser made; -1: there is neither.
+// Whether `name` is FIRST...LAST.
+static int gan__ckpt_named(const char *name, const char *first, const char *last)
+{
+    const size_t n = strlen(name), k = strlen(last);
+    return n >= k && !strncmp(name, first, strlen(first)) && !strcmp(name + n - k, last);
+}
+
+// The most steps that a trainer made, one that waits for its checkpoint's too; without any, that an optimiser
+// made; -1: there is neither.
 static int64_t gan__ckpt_steps(const gan_context *ctx)
 {
     static const char *const first[] = {"trainer.", "optimizer."}, *const last[] = {".steps", ".step"};
-    int64_t most = -1;
+    int64_t most = -1, steps;
     int i;
     for (i = 0; i < 2 && most < 0; ++i) {
+        const gan__entry *e;
         const gan__state *s;
-        for (s = ctx->states; s; s = s->next) {
-            const size_t n = strlen(s->name), k = strlen(last[i]);
-            if (s->kind == GAN__STATE_REAL || s->ndim || strncmp(s->name, first[i], strlen(first[i])) ||
-                n < k || strcmp(s->name + n - k, last[i]))
-                continue;
-            most = GAN__MOST(most, *(const int64_t *)s->data);
-        }
+        for (s = ctx->states; s; s = s->next)
+            if (s->kind != GAN__STATE_REAL && !s->ndim && gan__ckpt_named(s->name, first[i], last[i]))
+                most = GAN__MOST(most, *(const int64_t *)s->data);
+        for (e = ctx->pending; e; e = e->next)
+            if (e->dtype == GAN__I64 && !e->ndim && gan__ckpt_named(e->name, first[i], last[i])) {
+                (void)gan__entry_value(e, 0, &steps);
+                most = GAN__MOST(most, steps);
+            }
     }
     return most;
 }
@@ -22690,11 +22703,13 @@ static int gan__ckpt_may_save(gan_context *ctx, const char *call, const char *pa
 GAN_API int gan_save_rolling(gan_context *ctx, const char *path, int keep)
 {
     gan__archive_record *all;
+    const char *configuration;
     gan__archive_meta meta;
     int64_t steps;
     size_t n;
     int code = gan__ckpt_may_save(ctx, "gan_save", path);
     if (code || !ctx) return code;
+    configuration = ctx->configuration;
     if (keep < 1 || keep > 1000) {
         gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_save_rolling: %d files cannot be kept; take 1 to 1000", keep);
         return GAN_ERROR_ARGUMENT;
@@ -22704,7 +22719,8 @@ GAN_API int gan_save_rolling(gan_context *ctx, const char *path, int keep)
     memset(&meta, 0, sizeof meta);
     steps = gan__ckpt_steps(ctx);
     if (steps >= 0) *gan__file_decimal(meta.step, (uint64_t)steps) = 0;
-    if (ctx->configuration) memcpy(meta.configuration, ctx->configuration, strlen(ctx->configuration) + 1);
+    if (!configuration) configuration = ctx->loaded_configuration;
+    if (configuration) memcpy(meta.configuration, configuration, strlen(configuration) + 1);
     code = gan__archive_write(ctx, path, keep, all, n, &meta);
     gan__scratch_free(ctx, all);
     return code;
@@ -22853,6 +22869,11 @@ static int gan__ckpt_load(gan_context *ctx, const char *path, const unsigned cha
         if (gan__ckpt_rename(&a, "", prefix, "")) code = gan_error(ctx);
     }
     if (!code) code = gan__ckpt_take(&a, keep);
+    if (!code && a.meta.configuration[0] && gan__archive_plain(a.meta.configuration)) {
+        const size_t n = strlen(a.meta.configuration) + 1;
+        char *text = (char *)gan__persist_quiet(ctx, n); // without it the next file says less
+        if (text) ctx->loaded_configuration = (const char *)memcpy(text, a.meta.configuration, n);
+    }
     gan__archive_close(&a);
     return code;
 }
