@@ -2060,7 +2060,7 @@ GAN_API gan_tensor *gan_trainer_sample_ex(gan_trainer *t, int n, const gan_sampl
 GAN_API gan_optimizer *gan_trainer_g_optimizer(gan_trainer *t);        // for schedules of your own
 GAN_API gan_optimizer *gan_trainer_d_optimizer(gan_trainer *t);
 #ifndef GAN_NO_STDIO
-// The (averaged) generator alone, as gan_model_save. After a step. Returns the error code.
+// The (averaged) generator alone, as gan_model_save. Returns the error code.
 GAN_API int gan_trainer_save(gan_trainer *t, const char *path);
 #endif
 GAN_API int64_t gan_trainer_steps(const gan_trainer *t);    // done so far, those before a checkpoint included
@@ -22869,7 +22869,8 @@ static int gan__ckpt_load(gan_context *ctx, const char *path, const unsigned cha
         if (gan__ckpt_rename(&a, "", prefix, "")) code = gan_error(ctx);
     }
     if (!code) code = gan__ckpt_take(&a, keep);
-    if (!code && a.meta.configuration[0] && gan__archive_plain(a.meta.configuration)) {
+    if (!code && a.meta.configuration[0] && gan__archive_plain(a.meta.configuration) &&
+        (!ctx->loaded_configuration || strcmp(ctx->loaded_configuration, a.meta.configuration))) {
         const size_t n = strlen(a.meta.configuration) + 1;
         char *text = (char *)gan__persist_quiet(ctx, n); // without it the next file says less
         if (text) ctx->loaded_configuration = (const char *)memcpy(text, a.meta.configuration, n);
@@ -27133,18 +27134,6 @@ GAN_API gan_trainer_stats gan_trainer_run(gan_trainer *t, int64_t steps)
     return s;
 }
 
-#ifndef GAN_NO_STDIO
-GAN_API int gan_trainer_save(gan_trainer *t, const char *path)
-{
-    int code;
-    if (!t) return GAN_ERROR_ARGUMENT;
-    gan__average_swap(t, 1);
-    code = gan_model_save(t->desc.generator, path);
-    gan__average_swap(t, 0);
-    return code;
-}
-#endif
-
 // >>sample: what a trained generator draws, and how D may choose; uses play, train; tests/test_sample.c
 
 // Sampling leaves no trace: random numbers, modes and recording are as before, the average stands in for G
@@ -27315,6 +27304,21 @@ GAN_API gan_tensor *gan_trainer_sample_ex(gan_trainer *t, int n, const gan_sampl
 }
 
 GAN_API gan_tensor *gan_trainer_sample(gan_trainer *t, int n) { return gan_trainer_sample_ex(t, n, NULL); }
+
+#ifndef GAN_NO_STDIO
+GAN_API int gan_trainer_save(gan_trainer *t, const char *path)
+{
+    int code;
+    if (!t) return GAN_ERROR_ARGUMENT;
+    gan_scope_open(t->ctx);
+    (void)gan_trainer_sample(t, 1); // after a load nothing of it has been claimed yet
+    gan_scope_close(t->ctx);
+    gan__average_swap(t, 1);
+    code = gan_model_save(t->desc.generator, path);
+    gan__average_swap(t, 0);
+    return code;
+}
+#endif
 
 // >>health: signs of sickness in a run's numbers and samples; uses play, train, sample; tests/test_health.c
 

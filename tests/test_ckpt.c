@@ -846,7 +846,7 @@ static void test_run(void)
         gan_destroy(c.ctx);
     }
     TEST ("a trainer's generator leaves with its averages; its own weights stay") {
-        run a = train(NULL, 0);
+        run a = train(NULL, 0), b;
         gan_context *ctx = gan_create(NULL);
         gan_model *g = gan_model_create(ctx, "shipped", shift, NULL);
         double before, shipped, drawn, z = .25;
@@ -860,6 +860,13 @@ static void test_run(void)
         drawn = (double)gan_item(gan_trainer_generate(a.t, gan_from(a.ctx, &zero, 2, 1, 1), NULL));
         CHECK(shipped == drawn && shipped != z + before, "shipped %g, drawn %g, own %g", shipped, drawn,
               z + before);
+        gan_save(a.ctx, path); // and so it is right after a load
+        b = train(NULL, 0);
+        CHECK(gan_load(b.ctx, path) == 0 && gan_trainer_save(b.t, one) == 0, "%s", gan_error_message(b.ctx));
+        CHECK(gan_model_load(g, one, 0) == 0, "%s", gan_error_message(ctx));
+        drawn = (double)gan_item(gan_forward(g, gan_from(ctx, &zero, 2, 1, 1), NULL));
+        CHECK(shipped == drawn, "shipped %g, after a load %g", shipped, drawn);
+        gan_destroy(b.ctx);
         gan_destroy(a.ctx);
         gan_destroy(ctx);
     }

@@ -198,7 +198,7 @@ int main(int argc, char **argv)
     m = gan_model_create(ctx, "classifier", logits, NULL);
     fresh = !classifier || !exists(classifier);
     if (fresh) train(ctx, m, set, data);
-    else gan_load(ctx, classifier);
+    else gan_model_load(m, classifier, 0);
     gan_model_mode(m, GAN_EVAL);
     gan_record(ctx, 0);
     snprintf(path, sizeof path, "%s/t10k-images-idx3-ubyte", data);
@@ -217,7 +217,7 @@ int main(int argc, char **argv)
                 set->asked);
         return gan_destroy(ctx), 1;
     }
-    if (fresh && classifier) gan_save(ctx, classifier);
+    if (fresh && classifier) gan_model_save(m, classifier);
     printf("%-18s %6s %5s %7s %5s %6s %8s %7s %5s %5s\n", "pictures", "number", "sure", "classes", "least",
            "score", "frechet", "kernel", "prec", "rec");
     for (; i < argc; ++i) {
