@@ -84,8 +84,9 @@
 //     Threads      One context is used by one thread at a time; different contexts are independent. Inside,
 //                  work is spread by OpenMP when compiled with it, by gan_desc.parallel_for when given, else
 //                  not at all.
-//     Determinism  Same seed, same build, same instruction set: the same bits, whatever the number of
-//     threads.
+//     Determinism  Same seed, same instruction set (gan_isa): the same bits, whatever the number of threads,
+//                  and from gcc and clang at any -O. Where the base target has a fused multiply-add (aarch64,
+//                  -march=native) add -ffp-contract=off for that; not with -ffast-math, not on the x87.
 //     Precision    float; GAN_DOUBLE makes everything double (scalar code), for checking derivatives.
 
 // clang-format off
