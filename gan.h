@@ -17302,7 +17302,7 @@ static int gan__format_npy(gan_context *ctx, const char *name, const unsigned ch
     length = (size_t)p[8] | (size_t)p[9] << 8;
     if (p[6] == 2) length |= (size_t)p[10] << 16 | (size_t)p[11] << 24;
     if (length > GAN__NPY_MOST) return gan__npy_fail(&n, "a header of more than 10000 bytes");
-    if (size - head <= length || have - head < length)
+    if (size - head < length || have - head < length)
         return gan__format_size(ctx, name, size, head + length + 1);
     n.at = head;
     n.end = head + length;
@@ -17720,7 +17720,7 @@ static int gan__fit_channels(int from, int c, int k, int *first, double *weight)
     static const double luma[3] = {.299, .587, .114}; // ITU-R BT.601
     *first = c > from ? 0 : k;
     weight[0] = 1;
-    if (c == from || (c == 1 && from == 2) || (c == 3 && (from == 1 || from == 4))) return 1; // without alpha
+    if (c == from || (c == 1 && from == 2) || (c == 3 && from != 3 && from <= 4)) return 1; // without alpha
     if (c != 1 || (from != 3 && from != 4)) return 0;
     memcpy(weight, luma, sizeof luma);
     return 3;
