@@ -16489,8 +16489,10 @@ extern int fsync(int);
 #include <io.h>
 #ifdef __cplusplus
 extern "C" __declspec(dllimport) int __stdcall MoveFileExA(const char *, const char *, unsigned long);
+extern "C" __declspec(dllimport) unsigned long __stdcall GetFileAttributesA(const char *);
 #else
 extern __declspec(dllimport) int __stdcall MoveFileExA(const char *, const char *, unsigned long);
+extern __declspec(dllimport) unsigned long __stdcall GetFileAttributesA(const char *);
 #endif
 #endif
 
@@ -16707,30 +16709,21 @@ static void gan__folder_close(gan__folder *f)
     f->open = 0;
 }
 
-static int gan__path_kind(gan_context *ctx, const char *path)
+static int gan__path_kind(const char *path)
 {
 #if defined(GAN__FILE_POSIX)
     struct stat s;
-    (void)ctx;
     if (stat(path, &s) != 0) return GAN__PATH_NOTHING;
     return S_ISREG(s.st_mode) ? GAN__PATH_FILE : S_ISDIR(s.st_mode) ? GAN__PATH_FOLDER : GAN__PATH_NOTHING;
+#elif defined(_WIN32)
+    enum { FOLDER = 16 }; // FILE_ATTRIBUTE_DIRECTORY
+    const unsigned long is = GetFileAttributesA(path);
+    return is == (unsigned long)-1 ? GAN__PATH_NOTHING : is & FOLDER ? GAN__PATH_FOLDER : GAN__PATH_FILE;
 #else
     FILE *f = fopen(path, "rb");
-    if (f) {
-        fclose(f);
-        return GAN__PATH_FILE;
-    }
-#ifdef _WIN32
-    {
-        gan__folder folder;
-        const int open = gan__folder_open(ctx, &folder, path);
-        gan__folder_close(&folder);
-        return open ? GAN__PATH_FOLDER : GAN__PATH_NOTHING;
-    }
-#else
-    (void)ctx;
-    return GAN__PATH_NOTHING;
-#endif
+    if (!f) return GAN__PATH_NOTHING;
+    fclose(f);
+    return GAN__PATH_FILE;
 #endif
 }
 
@@ -16846,7 +16839,7 @@ static int gan__source_open(gan_context *ctx, gan__source *s, const char *path)
 #ifdef GAN__FILE_POSIX
     {
         struct stat st;
-        const int kind = gan__path_kind(ctx, path); // opening a pipe would wait for its other end
+        const int kind = gan__path_kind(path); // opening a pipe would wait for its other end
         s->file = kind == GAN__PATH_FILE ? open(path, O_RDONLY) : -1;
         s->open = s->file >= 0;
         if (s->open && fstat(s->file, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= 0 &&
@@ -18709,7 +18702,7 @@ static int gan__data_beside(const gan__opening *o, gan_dataset *d, const char *p
     labels = gan__file_join(o->ctx, path, "");
     if (!labels) return 1;
     memcpy(labels + (at - path), "labels-idx1", 11);
-    if (gan__path_kind(o->ctx, labels) == GAN__PATH_FILE) bad = gan__data_labels(o, d, labels, NULL, 0);
+    if (gan__path_kind(labels) == GAN__PATH_FILE) bad = gan__data_labels(o, d, labels, NULL, 0);
     gan__scratch_free(o->ctx, labels);
     return bad;
 #else
@@ -18859,7 +18852,7 @@ static int gan__listing_folder(gan_context *ctx, gan__listing *to, const char *f
             tail = gan__file_join(ctx, "/", names[i]);
             path = tail ? gan__file_join(ctx, folder, tail) : NULL;
             bad = !path;
-            if (path && gan__path_kind(ctx, path) == GAN__PATH_FOLDER)
+            if (path && gan__path_kind(path) == GAN__PATH_FOLDER)
                 bad = gan__listing_folder(ctx, to, path, to->classes, 0);
             gan__scratch_free(ctx, path);
             gan__scratch_free(ctx, tail);
@@ -18923,7 +18916,7 @@ static int gan__data_inside(gan_context *ctx, const char *path, const char *tail
 {
     *file = gan__file_join(ctx, path, tail);
     if (!*file) return 1;
-    if (gan__path_kind(ctx, *file) == GAN__PATH_FILE) return 0;
+    if (gan__path_kind(*file) == GAN__PATH_FILE) return 0;
     gan__scratch_free(ctx, *file);
     *file = NULL;
     return 0;
@@ -18954,7 +18947,7 @@ static gan_dataset *gan__data_path(const gan__opening *o)
 {
     const char *path = o->desc->path;
     const gan_format format = o->desc->format;
-    const int kind = gan__path_kind(o->ctx, path);
+    const int kind = gan__path_kind(path);
     gan_dataset *d;
     char *file;
     int found = 0;

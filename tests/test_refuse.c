@@ -3,7 +3,7 @@
 // gan_error_clear the same call does what it does without a failure. Files that fail: test_fault.
 #include "files.h"
 
-#ifdef FILES_FOLDERS
+#ifdef FILES_POSIX
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -126,7 +126,7 @@ static void mix_file(scene *s, const char *path)
 static int files_open(void)
 {
     int n = 0;
-#ifdef FILES_FOLDERS
+#ifdef FILES_POSIX
     int i;
     for (i = 0; i < 64; ++i) n += fcntl(i, F_GETFD) != -1;
     n += folders;
@@ -137,7 +137,7 @@ static int files_open(void)
 static int temporaries(void)
 {
     int n = 0;
-#ifdef FILES_FOLDERS
+#ifdef FILES_POSIX
     DIR *d = opendir(test_path(""));
     const struct dirent *e;
     while (d && (e = readdir(d)) != NULL)
@@ -581,7 +581,7 @@ static void put_data(scene *s)
 #endif
     default: break;
     }
-#ifdef FILES_FOLDERS
+#ifdef FILES_POSIX
     no_map = way == WAY_HELD || way == WAY_LITTLE;
 #endif
 }
@@ -699,7 +699,7 @@ static int one(const job *j, int at, int mode, uint64_t want, int *tolerated)
     CHECK(s.c.live == 0 && s.c.bytes == 0 && s.c.wrong == 0, "allocation %d: %d blocks left, %d wrong", at,
           s.c.live, s.c.wrong);
     CHECK(files_open() == idle, "allocation %d: %d files left open at the end", at, files_open() - idle);
-#ifdef FILES_FOLDERS
+#ifdef FILES_POSIX
     CHECK(maps == 0, "allocation %d: %d maps left", at, maps);
 #endif
     return failures;
