@@ -16492,8 +16492,10 @@ extern int fsync(int);
 #include <io.h>
 #ifdef __cplusplus
 extern "C" __declspec(dllimport) int __stdcall MoveFileExA(const char *, const char *, unsigned long);
+extern "C" __declspec(dllimport) unsigned long __stdcall GetFileAttributesA(const char *);
 #else
 extern __declspec(dllimport) int __stdcall MoveFileExA(const char *, const char *, unsigned long);
+extern __declspec(dllimport) unsigned long __stdcall GetFileAttributesA(const char *);
 #endif
 #endif
 
@@ -16582,32 +16584,39 @@ static int gan__file_move(const char *from, const char *to) // over what is ther
 #endif
 }
 
-// path for copy 0, else path.N in scratch memory; NULL: no memory
-static char *gan__file_copy_name(gan_context *ctx, const char *path, int copy)
+enum { GAN__FILE_COPY = 24 }; // bytes that the name of a copy has more, the 0 among them
+
+// path for copy 0, else path.N
+static void gan__file_copy_name(char *to, const char *path, int copy)
 {
-    char tail[24] = ".";
-    if (copy) *gan__file_decimal(tail + 1, (uint64_t)copy) = 0;
-    return gan__file_join(ctx, path, copy ? tail : "");
+    const size_t n = strlen(path);
+    memcpy(to, path, n + 1);
+    if (!copy) return;
+    to[n] = '.';
+    *gan__file_decimal(to + n + 1, (uint64_t)copy) = 0;
 }
 
 // path.2 becomes path.3, path.1 path.2, and path also path.1. Where a second name for a file is possible the
-// first stays until the new file takes it. What fails here fails without harm: an older copy is missing.
-static void gan__file_rotate(gan__file_out *o)
+// first stays until the new file takes it. What a file refuses here does no harm: an older copy is missing.
+// 1: no memory, and nothing has moved.
+static int gan__file_rotate(gan__file_out *o)
 {
-    char *newer, *older = gan__file_copy_name(o->ctx, o->path, o->keep - 1);
+    const size_t room = strlen(o->path) + GAN__FILE_COPY;
+    char *newer = (char *)gan__scratch(o->ctx, 2 * room), *older;
     int i;
-    for (i = o->keep - 2; i >= 0 && older; --i) {
-        newer = gan__file_copy_name(o->ctx, o->path, i);
-        if (!newer) break;
+    if (!newer) return 1;
+    older = newer + room;
+    for (i = o->keep - 2; i >= 0; --i) {
+        gan__file_copy_name(older, o->path, i + 1);
+        gan__file_copy_name(newer, o->path, i);
 #ifdef GAN__FILE_POSIX
         if (!i) (void)remove(older);
         if (i || link(newer, older) != 0)
 #endif
             (void)gan__file_move(newer, older);
-        gan__scratch_free(o->ctx, older);
-        older = newer;
     }
-    gan__scratch_free(o->ctx, older);
+    gan__scratch_free(o->ctx, newer);
+    return 0;
 }
 
 // Gives the file its name; durable: only when the disk holds it, so that a power cut leaves old or new.
@@ -16624,7 +16633,7 @@ static int gan__file_out_close(gan__file_out *o, int durable)
     (void)durable;
 #endif
     if (fclose(o->file) != 0 && !o->failed) o->failed = errno ? errno : -1;
-    if (!o->failed && o->keep > 1) gan__file_rotate(o);
+    if (!o->failed && o->keep > 1 && gan__file_rotate(o)) o->failed = -1;
     if (!o->failed) o->failed = gan__file_move(o->temp, o->path);
     if (o->failed) {
         remove(o->temp);
@@ -16636,7 +16645,7 @@ static int gan__file_out_close(gan__file_out *o, int durable)
         gan__file_sync_folder(o->temp);
 #endif
     gan__scratch_free(o->ctx, o->temp);
-    return o->failed ? GAN_ERROR_FILE : GAN_OK;
+    return o->failed ? gan_error(o->ctx) : GAN_OK;
 }
 
 // Folders, and what a path leads to.
@@ -16703,30 +16712,21 @@ static void gan__folder_close(gan__folder *f)
     f->open = 0;
 }
 
-static int gan__path_kind(gan_context *ctx, const char *path)
+static int gan__path_kind(const char *path)
 {
 #if defined(GAN__FILE_POSIX)
     struct stat s;
-    (void)ctx;
     if (stat(path, &s) != 0) return GAN__PATH_NOTHING;
     return S_ISREG(s.st_mode) ? GAN__PATH_FILE : S_ISDIR(s.st_mode) ? GAN__PATH_FOLDER : GAN__PATH_NOTHING;
+#elif defined(_WIN32)
+    enum { FOLDER = 16 }; // FILE_ATTRIBUTE_DIRECTORY
+    const unsigned long is = GetFileAttributesA(path);
+    return is == (unsigned long)-1 ? GAN__PATH_NOTHING : is & FOLDER ? GAN__PATH_FOLDER : GAN__PATH_FILE;
 #else
     FILE *f = fopen(path, "rb");
-    if (f) {
-        fclose(f);
-        return GAN__PATH_FILE;
-    }
-#ifdef _WIN32
-    {
-        gan__folder folder;
-        const int open = gan__folder_open(ctx, &folder, path);
-        gan__folder_close(&folder);
-        return open ? GAN__PATH_FOLDER : GAN__PATH_NOTHING;
-    }
-#else
-    (void)ctx;
-    return GAN__PATH_NOTHING;
-#endif
+    if (!f) return GAN__PATH_NOTHING;
+    fclose(f);
+    return GAN__PATH_FILE;
 #endif
 }
 
@@ -16842,7 +16842,7 @@ static int gan__source_open(gan_context *ctx, gan__source *s, const char *path)
 #ifdef GAN__FILE_POSIX
     {
         struct stat st;
-        const int kind = gan__path_kind(ctx, path); // opening a pipe would wait for its other end
+        const int kind = gan__path_kind(path); // opening a pipe would wait for its other end
         s->file = kind == GAN__PATH_FILE ? open(path, O_RDONLY) : -1;
         s->open = s->file >= 0;
         if (s->open && fstat(s->file, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= 0 &&
@@ -17298,7 +17298,7 @@ static int gan__format_npy(gan_context *ctx, const char *name, const unsigned ch
     length = (size_t)p[8] | (size_t)p[9] << 8;
     if (p[6] == 2) length |= (size_t)p[10] << 16 | (size_t)p[11] << 24;
     if (length > GAN__NPY_MOST) return gan__npy_fail(&n, "a header of more than 10000 bytes");
-    if (size - head <= length || have - head < length)
+    if (size - head < length || have - head < length)
         return gan__format_size(ctx, name, size, head + length + 1);
     n.at = head;
     n.end = head + length;
@@ -17716,7 +17716,7 @@ static int gan__fit_channels(int from, int c, int k, int *first, double *weight)
     static const double luma[3] = {.299, .587, .114}; // ITU-R BT.601
     *first = c > from ? 0 : k;
     weight[0] = 1;
-    if (c == from || (c == 1 && from == 2) || (c == 3 && (from == 1 || from == 4))) return 1; // without alpha
+    if (c == from || (c == 1 && from == 2) || (c == 3 && from != 3 && from <= 4)) return 1; // without alpha
     if (c != 1 || (from != 3 && from != 4)) return 0;
     memcpy(weight, luma, sizeof luma);
     return 3;
@@ -18705,7 +18705,7 @@ static int gan__data_beside(const gan__opening *o, gan_dataset *d, const char *p
     labels = gan__file_join(o->ctx, path, "");
     if (!labels) return 1;
     memcpy(labels + (at - path), "labels-idx1", 11);
-    if (gan__path_kind(o->ctx, labels) == GAN__PATH_FILE) bad = gan__data_labels(o, d, labels, NULL, 0);
+    if (gan__path_kind(labels) == GAN__PATH_FILE) bad = gan__data_labels(o, d, labels, NULL, 0);
     gan__scratch_free(o->ctx, labels);
     return bad;
 #else
@@ -18855,7 +18855,7 @@ static int gan__listing_folder(gan_context *ctx, gan__listing *to, const char *f
             tail = gan__file_join(ctx, "/", names[i]);
             path = tail ? gan__file_join(ctx, folder, tail) : NULL;
             bad = !path;
-            if (path && gan__path_kind(ctx, path) == GAN__PATH_FOLDER)
+            if (path && gan__path_kind(path) == GAN__PATH_FOLDER)
                 bad = gan__listing_folder(ctx, to, path, to->classes, 0);
             gan__scratch_free(ctx, path);
             gan__scratch_free(ctx, tail);
@@ -18914,13 +18914,15 @@ static gan_dataset *gan__data_listed(const gan__opening *o, const char *path)
     return gan__data_pictures(o, d);
 }
 
-// path + tail, where a regular file is; NULL otherwise, which is no error. Scratch memory.
-static char *gan__data_inside(gan_context *ctx, const char *path, const char *tail)
+// path + tail, where a regular file is, else NULL, in scratch memory. 1: no memory.
+static int gan__data_inside(gan_context *ctx, const char *path, const char *tail, char **file)
 {
-    char *file = gan__file_join(ctx, path, tail);
-    if (file && gan__path_kind(ctx, file) == GAN__PATH_FILE) return file;
-    gan__scratch_free(ctx, file);
-    return NULL;
+    *file = gan__file_join(ctx, path, tail);
+    if (!*file) return 1;
+    if (gan__path_kind(*file) == GAN__PATH_FILE) return 0;
+    gan__scratch_free(ctx, *file);
+    *file = NULL;
+    return 0;
 }
 
 // The five files of CIFAR-10's training set; *found is 0 when there is not the first of them.
@@ -18928,15 +18930,15 @@ static gan_dataset *gan__data_cifar(const gan__opening *o, const char *path, int
 {
     char tail[] = "/data_batch_1.bin", *file[5];
     gan_dataset *d = NULL;
-    int i, n;
+    int i, n, bad = 0;
     for (n = 0; n < 5; ++n) {
         tail[12] = (char)('1' + n);
-        file[n] = gan__data_inside(o->ctx, path, tail);
+        bad = gan__data_inside(o->ctx, path, tail, &file[n]);
         if (!file[n]) break;
     }
-    *found = n > 0;
+    *found = n > 0 || bad;
     if (n == 5) d = gan__data_files(o, file, 5);
-    else if (n)
+    else if (n && !bad)
         gan__fail(o->ctx, GAN_ERROR_FILE,
                   "%s holds data_batch_1.bin, but no %s: fetch CIFAR-10 again, or give one file", path,
                   tail + 1);
@@ -18948,7 +18950,7 @@ static gan_dataset *gan__data_path(const gan__opening *o)
 {
     const char *path = o->desc->path;
     const gan_format format = o->desc->format;
-    const int kind = gan__path_kind(o->ctx, path);
+    const int kind = gan__path_kind(path);
     gan_dataset *d;
     char *file;
     int found = 0;
@@ -18959,8 +18961,9 @@ static gan_dataset *gan__data_path(const gan__opening *o)
         return d;
     }
     if (kind == GAN__PATH_FOLDER && (format == GAN_FORMAT_AUTO || format == GAN_FORMAT_IDX)) {
-        file = gan__data_inside(o->ctx, path, "/train-images-idx3-ubyte");
-        if (!file) file = gan__data_inside(o->ctx, path, "/train-images-idx3-ubyte.gz"); // for its message
+        if (gan__data_inside(o->ctx, path, "/train-images-idx3-ubyte", &file)) return NULL;
+        if (!file && gan__data_inside(o->ctx, path, "/train-images-idx3-ubyte.gz", &file)) // for its message
+            return NULL;
         if (file) {
             gan__opening idx = *o;
             gan_dataset_desc desc = *o->desc;
@@ -21286,15 +21289,13 @@ static unsigned char *gan__proto_bytes(unsigned char *to, int field, const void 
 enum { GAN__EVENT_EXTRA = 64 }; // bytes around a message, more than enough
 
 // Appends an Event: wall_time = 1, step = 2, and the message of `n` bytes as `field`: file_version = 3,
-// summary = 5.
-static int gan__log_event(gan_logger *log, int64_t step, int field, const void *message, size_t n)
+// summary = 5. record: n + GAN__EVENT_EXTRA bytes to make it in.
+static int gan__log_event(gan_logger *log, int64_t step, int field, const void *message, size_t n,
+                          unsigned char *record)
 {
-    unsigned char *record = (unsigned char *)gan__scratch(log->ctx, n + GAN__EVENT_EXTRA), *to, *event;
+    unsigned char *const event = record + 12, *to;
     const double wall = (double)time(NULL);
     uint64_t bits;
-    int code;
-    if (!record) return 1;
-    event = record + 12;
     memcpy(&bits, &wall, sizeof bits);
     to = gan__log_little(gan__proto_varint(event, 1 << 3 | 1), bits, 8);
     to = gan__proto_number(to, 2, (uint64_t)step);
@@ -21302,9 +21303,7 @@ static int gan__log_event(gan_logger *log, int64_t step, int field, const void *
     gan__log_little(record, (uint64_t)(to - event), 8);
     gan__log_little(record + 8, gan__crc32c_masked(record, 8), 4);
     to = gan__log_little(to, gan__crc32c_masked(event, (size_t)(to - event)), 4);
-    code = gan__log_append(log, log->events, record, (size_t)(to - record));
-    gan__scratch_free(log->ctx, record);
-    return code;
+    return gan__log_append(log, log->events, record, (size_t)(to - record));
 }
 
 static uint32_t gan__float_bits(double v)
@@ -21315,24 +21314,28 @@ static uint32_t gan__float_bits(double v)
     return bits;
 }
 
-// Summary: value = 1 { tag = 1, simple_value = 2 } for each column
-static int gan__log_scalars(gan_logger *log, int64_t step, const double *values)
+static size_t gan__log_summary(const gan_logger *log) // bytes, at most
 {
-    size_t bytes = 1, n;
-    unsigned char *summary, *to, *at;
-    int i, code;
+    size_t bytes = GAN__EVENT_EXTRA;
+    int i;
     for (i = 1; i < log->columns; ++i) bytes += strlen(log->name[i]) + GAN__EVENT_EXTRA;
-    summary = (unsigned char *)gan__scratch(log->ctx, 2 * bytes);
-    if (!summary) return 1;
+    return bytes;
+}
+
+// Summary: value = 1 { tag = 1, simple_value = 2 } for each column. summary: room for two, and the record.
+static int gan__log_scalars(gan_logger *log, int64_t step, const double *values, unsigned char *summary)
+{
+    const size_t bytes = gan__log_summary(log);
+    unsigned char *to, *at;
+    size_t n;
+    int i;
     for (to = summary, i = 1; i < log->columns; ++i) {
         at = gan__proto_bytes(summary + bytes, 1, log->name[i], strlen(log->name[i]));
         at = gan__log_little(gan__proto_varint(at, 2 << 3 | 5), gan__float_bits(values[i - 1]), 4);
         n = (size_t)(at - (summary + bytes));
         to = gan__proto_bytes(to, 1, summary + bytes, n);
     }
-    code = gan__log_event(log, step, 5, summary, (size_t)(to - summary));
-    gan__scratch_free(log->ctx, summary);
-    return code;
+    return gan__log_event(log, step, 5, summary, (size_t)(to - summary), summary + bytes);
 }
 
 #ifdef INCLUDE_STB_IMAGE_WRITE_H
@@ -21347,17 +21350,17 @@ typedef struct gan__log_png {
 static void gan__log_picture(void *user, void *png, int size)
 {
     gan__log_png *p = (gan__log_png *)user;
-    const size_t n = (size_t)size;
-    unsigned char *a = (unsigned char *)gan__scratch(p->log->ctx, 2 * (n + 3 * GAN__EVENT_EXTRA)), *b, *to;
+    const size_t n = (size_t)size, room = n + 3 * GAN__EVENT_EXTRA;
+    unsigned char *a = (unsigned char *)gan__scratch(p->log->ctx, 2 * room + GAN__EVENT_EXTRA), *b, *to;
     p->failed = 1;
     if (!a) return;
-    b = a + n + 3 * GAN__EVENT_EXTRA;
+    b = a + room;
     to = gan__proto_number(gan__proto_number(gan__proto_number(a, 1, (uint64_t)p->h), 2, (uint64_t)p->w), 3,
                            3);
     to = gan__proto_bytes(to, 4, png, n);
     b = gan__proto_bytes(gan__proto_bytes(b, 1, "samples", 7), 4, a, (size_t)(to - a));
-    to = gan__proto_bytes(a, 1, a + n + 3 * GAN__EVENT_EXTRA, (size_t)(b - (a + n + 3 * GAN__EVENT_EXTRA)));
-    p->failed = gan__log_event(p->log, p->step, 5, a, (size_t)(to - a));
+    to = gan__proto_bytes(a, 1, a + room, (size_t)(b - (a + room)));
+    p->failed = gan__log_event(p->log, p->step, 5, a, (size_t)(to - a), a + room);
     gan__scratch_free(p->log->ctx, a);
 }
 #endif
@@ -21384,11 +21387,10 @@ static int gan__log_image(gan_logger *log, int64_t step, gan_tensor *x)
 #endif
 }
 
-static int gan__log_text(gan_logger *log, int64_t step, const double *values)
+static int gan__log_text(gan_logger *log, int64_t step, const double *values, char *line)
 {
-    char *line = (char *)gan__scratch(log->ctx, (size_t)log->columns * (GAN__NUMBER + 1) + 1), *to = line;
-    int i, code;
-    if (!line) return 1;
+    char *to = line;
+    int i;
     if (step < 0) *to++ = '-';
     to = gan__file_decimal(to, step < 0 ? 0 - (uint64_t)step : (uint64_t)step);
     for (i = 1; i < log->columns; ++i) {
@@ -21396,9 +21398,20 @@ static int gan__log_text(gan_logger *log, int64_t step, const double *values)
         to = gan__number(to, values[i - 1], 0);
     }
     *to++ = '\n';
-    code = gan__log_append(log, log->csv, line, (size_t)(to - line));
-    gan__scratch_free(log->ctx, line);
-    return code;
+    return gan__log_append(log, log->csv, line, (size_t)(to - line));
+}
+
+// A row, with all its memory taken before any of it is there; 1 on an error.
+static int gan__log_row(gan_logger *log, int64_t step, const double *values)
+{
+    const size_t line = (size_t)log->columns * (GAN__NUMBER + 1) + 1, record = 3 * gan__log_summary(log);
+    void *room = gan__scratch(log->ctx, GAN__MOST(line, record));
+    int bad = !room || gan__log_keep(log, step, values);
+    if (log->csv) bad = bad || gan__log_text(log, step, values, (char *)room);
+    if (log->events && log->columns > 1)
+        bad = bad || gan__log_scalars(log, step, values, (unsigned char *)room);
+    gan__scratch_free(log->ctx, room);
+    return bad;
 }
 
 static int gan__log_header_is(const gan_logger *log, const char *line)
@@ -21462,17 +21475,23 @@ static int gan__log_begin_csv(gan_logger *log, int64_t resume)
     return gan__file_out_close(&out, 0) || bad;
 }
 
-static int gan__log_begin_events(gan_logger *log, const char *folder)
+static const char *gan__log_events_path(gan_context *ctx, const char *folder)
 {
-    char *path = (char *)gan__persist(log->ctx, strlen(folder) + 64), *to;
-    if (!path) return 1;
+    char *path = (char *)gan__persist(ctx, strlen(folder) + 64), *to;
+    if (!path) return NULL;
     to = path + strlen(folder);
     memcpy(path, folder, strlen(folder));
     memcpy(to, "/events.out.tfevents.", 21);
     to = gan__file_decimal(to + 21, (uint64_t)time(NULL));
     memcpy(to, ".gan", 5);
-    log->events = path;
-    return gan__log_event(log, 0, 3, "brain.Event:2", 13);
+    return path;
+}
+
+static int gan__log_begin_events(gan_logger *log)
+{
+    static const char version[] = "brain.Event:2";
+    unsigned char record[sizeof version + GAN__EVENT_EXTRA];
+    return gan__log_event(log, 0, 3, version, sizeof version - 1, record);
 }
 #endif // GAN_NO_STDIO
 
@@ -21492,10 +21511,10 @@ GAN_API gan_logger *gan_logger_create(gan_context *ctx, const gan_logger_desc *d
     if (gan__log_names(log, desc->columns) || gan__log_grow(log, GAN__MOST(desc->rows, 256))) return NULL;
 #ifndef GAN_NO_STDIO
     if (desc->sheet && !(log->sheet = gan__log_copy(ctx, desc->sheet, strlen(desc->sheet)))) return NULL;
-    if (desc->csv && (!(log->csv = gan__log_copy(ctx, desc->csv, strlen(desc->csv))) ||
-                      gan__log_begin_csv(log, desc->resume)))
-        return NULL;
-    if (desc->tensorboard && gan__log_begin_events(log, desc->tensorboard)) return NULL;
+    if (desc->csv && !(log->csv = gan__log_copy(ctx, desc->csv, strlen(desc->csv)))) return NULL;
+    if (desc->tensorboard && !(log->events = gan__log_events_path(ctx, desc->tensorboard))) return NULL;
+    if (log->csv && gan__log_begin_csv(log, desc->resume)) return NULL;
+    if (log->events && gan__log_begin_events(log)) return NULL;
 #else
     if (desc->csv || desc->tensorboard || desc->sheet) {
         gan__fail(ctx, GAN_ERROR_UNSUPPORTED,
@@ -21513,12 +21532,11 @@ GAN_API int gan_logger_values(gan_logger *log, int64_t step, const double *value
         gan__fail(log->ctx, GAN_ERROR_ARGUMENT, "gan_logger_values: the values are NULL");
         return gan_error(log->ctx);
     }
-    if (gan__log_keep(log, step, values)) return gan_error(log->ctx);
 #ifndef GAN_NO_STDIO
-    if (log->csv && gan__log_text(log, step, values)) return gan_error(log->ctx);
-    if (log->events && log->columns > 1 && gan__log_scalars(log, step, values)) return gan_error(log->ctx);
+    return gan__log_row(log, step, values) ? gan_error(log->ctx) : GAN_OK;
+#else
+    return gan__log_keep(log, step, values) ? gan_error(log->ctx) : GAN_OK;
 #endif
-    return GAN_OK;
 }
 
 GAN_API int gan_logger_row(gan_logger *log, int64_t step, ...)
@@ -21565,19 +21583,23 @@ static int gan__log_sheet_begin(gan_logger *log, gan_tensor *x)
     return 0;
 }
 
+// Of a full sheet every other row goes.
+static void gan__log_sheet_thin(gan_logger *log)
+{
+    const size_t strip = 3 * (size_t)log->c.w * (size_t)log->c_row;
+    size_t i;
+    if (log->c_rows < GAN__LOG_ROWS) return;
+    for (i = 1; i < GAN__LOG_ROWS / 2; ++i) memcpy(log->c.rgb + strip * i, log->c.rgb + strip * 2 * i, strip);
+    log->c_rows = GAN__LOG_ROWS / 2;
+    log->every *= 2;
+}
+
 // A row behind those that stay; the last one shown may be replaced by the next.
 static void gan__log_sheet_row(gan_logger *log, int64_t step, gan_tensor *x, int stays)
 {
-    const size_t strip = 3 * (size_t)log->c.w * (size_t)log->c_row;
     const int each = (log->c.w - GAN__LOG_MARGIN) / log->c_n;
     char text[24];
     int i, n, top;
-    if (log->c_rows == GAN__LOG_ROWS) {
-        for (i = 1; i < GAN__LOG_ROWS / 2; ++i)
-            memcpy(log->c.rgb + strip * (size_t)i, log->c.rgb + strip * 2 * (size_t)i, strip);
-        log->c_rows = GAN__LOG_ROWS / 2;
-        log->every *= 2;
-    }
     top = log->c_row * log->c_rows;
     log->c_shown = log->c_rows + 1;
     log->c_rows += stays;
@@ -21592,18 +21614,23 @@ static void gan__log_sheet_row(gan_logger *log, int64_t step, gan_tensor *x, int
 
 GAN_API int gan_logger_images(gan_logger *log, int64_t step, gan_tensor *x)
 {
+    int stay;
     if (!log) return gan_error(NULL);
     if (!x) gan__fail(log->ctx, GAN_ERROR_ARGUMENT, "gan_logger_images: the images are NULL");
     if (!x || x->ctx != log->ctx || !gan__pictures_fit(x, "gan_logger_images")) return gan_error(log->ctx);
     if (gan__log_sheet_begin(log, x)) return gan_error(log->ctx);
+    gan__log_sheet_thin(log);
+    stay = log->c_rows;
     gan__log_sheet_row(log, step, x, log->seen % log->every == 0);
-    log->seen++;
 #ifndef GAN_NO_STDIO
-    if (log->sheet &&
-        gan_image_write_bytes(log->ctx, log->c.rgb, log->c.w, log->c_row * log->c_shown, 3, log->sheet))
+    if ((log->sheet &&
+         gan_image_write_bytes(log->ctx, log->c.rgb, log->c.w, log->c_row * log->c_shown, 3, log->sheet)) ||
+        (log->events && gan__log_image(log, step, x))) {
+        log->c_rows = log->c_shown = stay;
         return gan_error(log->ctx);
-    if (log->events && gan__log_image(log, step, x)) return gan_error(log->ctx);
+    }
 #endif
+    log->seen++;
     return GAN_OK;
 }
 
@@ -21888,8 +21915,7 @@ GAN_API int gan_report_write(gan_context *ctx, const gan_report *report, const c
     code = gan__file_out_open(&out, ctx, path);
     if (code) return code;
     if (gan__report_body(&out, report) && !out.failed) out.failed = -1; // what was there stays
-    code = gan__file_out_close(&out, 0);
-    return gan_error(ctx) && code ? gan_error(ctx) : code;
+    return gan__file_out_close(&out, 0);
 }
 
 #endif // GAN_NO_STDIO
@@ -23033,31 +23059,32 @@ static int gan__ckpt_try(gan_context *ctx, const char *path)
 GAN_API int gan_resume(gan_context *ctx, const char *path)
 {
     enum { COPIES = 1000 };
-    char message[sizeof ctx->message];
-    int i, code, first = GAN_OK, missing = 0;
+    char message[sizeof ctx->message], *copy;
+    int i, code, first = GAN_OK, missing = 0, whole = -1;
     if (!ctx || ctx->error) return -1;
     if (!path) {
         gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_resume: the path is NULL");
         return -1;
     }
+    copy = (char *)gan__scratch(ctx, strlen(path) + GAN__FILE_COPY);
+    if (!copy) return -1;
     // a missing copy may be one that a crash left between two renames; two mean the end
-    for (i = 0; i < COPIES && missing < 2; ++i) {
-        char *copy = gan__file_copy_name(ctx, path, i);
-        if (!copy) return -1;
+    for (i = 0; i < COPIES && missing < 2 && whole < 0; ++i) {
+        gan__file_copy_name(copy, path, i);
         code = gan__ckpt_try(ctx, copy);
-        gan__scratch_free(ctx, copy);
-        if (code == GAN_OK) return i;
-        if (code == GAN__CKPT_MISSING) {
-            ++missing;
-            continue;
+        if (code == GAN_OK) whole = i;
+        else if (code == GAN__CKPT_MISSING) ++missing;
+        else if (code != GAN_ERROR_FILE && code != GAN_ERROR_FORMAT) break;
+        else {
+            if (!first) memcpy(message, ctx->message, sizeof message);
+            if (!first) first = code;
+            gan_error_clear(ctx);
         }
-        if (code != GAN_ERROR_FILE && code != GAN_ERROR_FORMAT) return -1;
-        if (!first) memcpy(message, ctx->message, sizeof message);
-        if (!first) first = code;
-        gan_error_clear(ctx);
     }
-    if (first) gan__fail(ctx, (gan_error_code)first, "gan_resume: no copy is whole: %s", message);
-    return -1;
+    if (first && whole < 0 && !ctx->error)
+        gan__fail(ctx, (gan_error_code)first, "gan_resume: no copy is whole: %s", message);
+    gan__scratch_free(ctx, copy);
+    return whole;
 }
 
 GAN_API int gan_inspect(gan_context *ctx, const char *path, gan_checkpoint *out)

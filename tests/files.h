@@ -6,9 +6,13 @@
 
 #if defined(__unix__) || (defined(__APPLE__) && defined(__MACH__))
 #define FILES_FOLDERS 1
+#define FILES_POSIX 1
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
+#elif defined(_WIN32)
+#define FILES_FOLDERS 1
+#include <direct.h>
 #endif
 
 typedef struct file_bytes {
@@ -83,7 +87,11 @@ static inline const char *put_file(const char *name, const void *bytes, size_t n
 static inline const char *put_folder(const char *name)
 {
     const char *path = test_path(name);
+#ifdef FILES_POSIX
     mkdir(path, 0777);
+#else
+    _mkdir(path);
+#endif
     return path;
 }
 #endif

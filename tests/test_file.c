@@ -47,7 +47,7 @@ static void test_sources(void)
         gan__source_close(&s);
         gan_destroy(ctx);
     }
-#ifdef FILES_FOLDERS
+#ifdef FILES_POSIX
     TEST ("a file that becomes shorter while it is read by pieces is an error that says where") {
         gan_context *ctx = gan_create(NULL);
         const char *path = put_file("shrinks", bytes, 1000);
@@ -85,15 +85,15 @@ static void test_folders(void)
         gan_context *ctx = gan_create(NULL);
         size_t n;
         char **names;
-        put_folder("listed");
-        put_file("listed/b", "", 0);
-        put_file("listed/.a", "", 0);
-        put_file("listed/a", "", 0);
-        put_file("listed/B", "", 0);
-        names = gan__folder_names(ctx, test_path("listed"), &n);
+        put_folder("names");
+        put_file("names/b", "", 0);
+        put_file("names/.a", "", 0);
+        put_file("names/a", "", 0);
+        put_file("names/Z", "", 0);
+        names = gan__folder_names(ctx, test_path("names"), &n);
         CHECK(names && n == 3, "%d names: %s", (int)n, gan_error_message(ctx));
         if (names && n == 3)
-            CHECK(!strcmp(names[0], "B") && !strcmp(names[1], "a") && !strcmp(names[2], "b"), "%s %s %s",
+            CHECK(!strcmp(names[0], "Z") && !strcmp(names[1], "a") && !strcmp(names[2], "b"), "%s %s %s",
                   names[0], names[1], names[2]);
         CHECK(!gan__folder_names(ctx, test_path("no such folder"), &n) && gan_error(ctx) == GAN_ERROR_FILE,
               "listed");

@@ -81,7 +81,7 @@ static void check_fit(gan_context *ctx, const gan__place *v, int how, int c, int
 
 static void test_fits(void)
 {
-    static const int channels[][2] = {{1, 1}, {3, 3}, {3, 1}, {1, 3}, {4, 3}, {4, 1}, {2, 1}};
+    static const int channels[][2] = {{1, 1}, {3, 3}, {3, 1}, {1, 3}, {4, 3}, {4, 1}, {2, 1}, {2, 3}};
     gan_context *ctx = gan_create(NULL);
     size_t i;
     int round, how;
@@ -89,7 +89,7 @@ static void test_fits(void)
         for (i = 0; i < sizeof picture; ++i) picture[i] = (unsigned char)test_int(0, 255);
         for (round = 0; round < 60; ++round)
             for (how = 0; how < GAN_FIT_COUNT; ++how) {
-                const int *c = channels[round % 7];
+                const int *c = channels[round % 8];
                 int H = test_int(1, 30), W = test_int(1, 30), h = test_int(1, 30), w = test_int(1, 30);
                 gan__place v;
                 if (how == GAN_FIT_CROP) {
