@@ -9,6 +9,17 @@
 
 #include "fuzz.h"
 
+// How many inputs each format had, told at the end.
+static unsigned long data_count[GAN_FORMAT_COUNT + 1];
+static void data_tell(void)
+{
+#define ROW(id, name) , #name
+    static const char *const name[] = {"auto" GAN_FORMATS(ROW)};
+#undef ROW
+    int i;
+    for (i = 0; i < GAN_FORMAT_COUNT; ++i) fprintf(stderr, "fuzz: %-9s %lu inputs\n", name[i], data_count[i]);
+}
+
 static gan_dataset *data_open(gan_context *ctx, fuzz_in *in)
 {
     gan_dataset_desc d;
@@ -16,6 +27,7 @@ static gan_dataset *data_open(gan_context *ctx, fuzz_in *in)
     memset(&d, 0, sizeof d);
     d.format = (gan_format)(fuzz_byte(in) % (GAN_FORMAT_COUNT + 1));
     if (d.format == GAN_FORMAT_COUNT) d.format = GAN_FORMAT_AUTO;
+    ++data_count[d.format];
     ways = fuzz_byte(in);
     d.flip = ways & 1;
     d.channels_last = ways >> 1 & 1;
@@ -47,6 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if (!w.ctx) {
         fuzz_world_open(&w, 1 << 18);
         fuzz_world_ready(&w);
+        (void)atexit(data_tell);
     }
     used = w.ctx->used;
     set = data_open(w.ctx, &in);
