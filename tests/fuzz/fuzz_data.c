@@ -9,12 +9,12 @@
 
 #include "fuzz.h"
 
-// How many inputs each format had, told at the end.
+// How many inputs went to the reader of each format, told at the end.
 static unsigned long data_count[GAN_FORMAT_COUNT + 1];
 static void data_tell(void)
 {
 #define ROW(id, name) , #name
-    static const char *const name[] = {"auto" GAN_FORMATS(ROW)};
+    static const char *const name[] = {"none" GAN_FORMATS(ROW)};
 #undef ROW
     int i;
     for (i = 0; i < GAN_FORMAT_COUNT; ++i) fprintf(stderr, "fuzz: %-9s %lu inputs\n", name[i], data_count[i]);
@@ -27,7 +27,6 @@ static gan_dataset *data_open(gan_context *ctx, fuzz_in *in)
     memset(&d, 0, sizeof d);
     d.format = (gan_format)(fuzz_byte(in) % (GAN_FORMAT_COUNT + 1));
     if (d.format == GAN_FORMAT_COUNT) d.format = GAN_FORMAT_AUTO;
-    ++data_count[d.format];
     ways = fuzz_byte(in);
     d.flip = ways & 1;
     d.channels_last = ways >> 1 & 1;
@@ -43,6 +42,7 @@ static gan_dataset *data_open(gan_context *ctx, fuzz_in *in)
     if (d.label_size) d.label_bytes = in->at;
     d.bytes = in->at + d.label_size;
     d.size = (size_t)(in->end - (const uint8_t *)d.bytes);
+    ++data_count[d.format ? d.format : gan__format_of((const unsigned char *)d.bytes, d.size, d.size)];
     return gan_dataset_open(ctx, &d);
 }
 
