@@ -22566,6 +22566,7 @@ static int gan__archive_read_header(gan__archive *a)
         a->by_name = (gan__archive_record **)gan__scratch(a->ctx, (a->count + 1) * sizeof *a->by_name);
         a->names = (char *)gan__scratch(a->ctx, a->header + 1);
         if (!a->records || !a->by_name || !a->names) return GAN_ERROR_MEMORY;
+        memset(a->records + a->count, 0, sizeof *a->records); // the first of a file without tensors
     }
     for (i = 0; i < a->count; ++i) a->by_name[i] = a->records + i;
     return GAN_OK;
