@@ -361,8 +361,8 @@ static inline gan_dataset *ex_digits(gan_context *ctx, const ex_options *o)
     return ex_drawn(ctx, o->seed);
 }
 
-// Digits not trained on: MNIST's test images beside o->data, or other drawn ones. NULL, and a line that says so,
-// where the test images are missing.
+// Digits not trained on: MNIST's test images from o->data, or other drawn ones. NULL, and a line that says
+// so, where they are missing.
 static inline gan_dataset *ex_test_digits(gan_context *ctx, const ex_options *o)
 {
     char path[600];

@@ -57,7 +57,7 @@ static gan_tensor *seen(gan_trainer *t, gan_model *judge, gan_tensor *z)
     return gan_eq(logits, gan_amax(logits, 1, GAN_KEEPDIM));
 }
 
-// (2) z of samples judged one digit, moved towards another and back to |z| = sqrt(32), where N(0, I) has its mass
+// (2) z of samples judged one digit, moved towards another and back to |z| = sqrt(32), where the prior's mass is
 static void arithmetic(const ex_options *o, gan_trainer *t, gan_model *judge, gan_tensor *z,
                        gan_tensor *fresh)
 {
@@ -90,7 +90,7 @@ static void arithmetic(const ex_options *o, gan_trainer *t, gan_model *judge, ga
     sheet(ex_path(o, "arithmetic.png"), "1 to 7, 4 to 9, 3 to 8, 0 to 6, 7 to 2", MOVES, names, y);
 }
 
-// (3) the nearest training picture of each sample; distances beside those of data not trained on, if there are
+// (3) the nearest training picture of each sample; distances beside those of data not trained on, if any
 static void copies(const ex_options *o, gan_tensor *train, gan_tensor *held, gan_tensor *fake)
 {
     gan_tensor *x = gan_slice(fake, 0, 0, 36), *y = gan_reshape(gan_nearest(x, train, 1, NULL), 1, 36);
