@@ -1740,8 +1740,9 @@ GAN_API int gan_unclaimed(const gan_context *ctx, const char **first);
 //
 // A sample is what axis 0 counts, seen as F numbers: x (N, ...) with (M, ...) of as many numbers each;
 // features are a network's output for each sample. real are data, fake are generated. Sums, decisions and
-// solutions are in double. A NaN or an infinity in a sample is an error, but in mode_report's x; after an
-// error numbers are NaN, counts 0 and tensors poison. What is random draws from a stream of its own: the same call, the same number.
+// solutions are in double. A NaN or an infinity in a sample is an error, but for mode_report, which counts
+// it; after an error numbers are NaN, counts 0 and tensors poison. What is random draws from a stream of its
+// own: the same call, the same number.
 //
 //     histogram               counts in equal bins
 //     kl_divergence           sum p log(p / q), nats; infinite where q alone is 0         Kullback 1951
