@@ -322,32 +322,55 @@ static inline void ex_draw_digit(gan_real *pixel, int digit, uint64_t *random)
     }
 }
 
-// MNIST from o->data, or 10,000 digits drawn here.
-static inline gan_dataset *ex_digits(gan_context *ctx, const ex_options *o)
+enum { EX_DRAWN = 10000 };
+
+static inline gan_dataset *ex_drawn(gan_context *ctx, uint64_t seed)
 {
-    const int n = 10000;
-    char path[600];
-    gan_real *pixels, *labels;
+    gan_real *pixels = (gan_real *)malloc(sizeof(gan_real) * EX_DRAWN * 784);
+    gan_real *labels = (gan_real *)malloc(sizeof(gan_real) * EX_DRAWN);
     gan_dataset *digits;
-    uint64_t random = o->seed + 1;
+    uint64_t random = seed + 1;
     int i;
-    snprintf(path, sizeof path, "%s/train-images-idx3-ubyte", o->data);
-    if (ex_exists(path) || ex_exists(o->data)) {
-        printf("training on the digits in %s\n", o->data);
-        return gan_dataset_idx(ctx, o->data);
-    }
-    printf("no %s: training on %d digits that this program draws itself.\n", path, n);
-    pixels = (gan_real *)malloc(sizeof(gan_real) * (size_t)n * 784);
-    labels = (gan_real *)malloc(sizeof(gan_real) * (size_t)n);
     if (!pixels || !labels) exit(1);
-    for (i = 0; i < n; ++i) {
+    for (i = 0; i < EX_DRAWN; ++i) {
         ex_draw_digit(pixels + 784 * (size_t)i, i % 10, &random);
         labels[i] = (gan_real)(i % 10);
     }
-    digits = gan_dataset_memory(ctx, pixels, labels, n, 3, 1, 28, 28);
+    digits = gan_dataset_memory(ctx, pixels, labels, EX_DRAWN, 3, 1, 28, 28);
     free(pixels);
     free(labels);
     return digits;
+}
+
+// Whether o->data is a file, or a folder with MNIST.
+static inline int ex_has_digits(const ex_options *o)
+{
+    char path[600];
+    snprintf(path, sizeof path, "%s/train-images-idx3-ubyte", o->data);
+    return ex_exists(path) || ex_exists(o->data);
+}
+
+// MNIST from o->data, or digits drawn here.
+static inline gan_dataset *ex_digits(gan_context *ctx, const ex_options *o)
+{
+    if (ex_has_digits(o)) {
+        printf("training on the digits in %s\n", o->data);
+        return gan_dataset_idx(ctx, o->data);
+    }
+    printf("no %s/train-images-idx3-ubyte: drawing %d digits instead\n", o->data, EX_DRAWN);
+    return ex_drawn(ctx, o->seed);
+}
+
+// Digits not trained on: MNIST's test images from o->data, or other drawn ones. NULL, and a line that says
+// so, where they are missing.
+static inline gan_dataset *ex_test_digits(gan_context *ctx, const ex_options *o)
+{
+    char path[600];
+    snprintf(path, sizeof path, "%s/t10k-images-idx3-ubyte", o->data);
+    if (!ex_has_digits(o)) return ex_drawn(ctx, o->seed + 1000);
+    if (ex_exists(path)) return gan_dataset_idx(ctx, path);
+    printf("--data lacks t10k-images-idx3-ubyte: not compared; tools/fetch_mnist.sh gets it\n");
+    return NULL;
 }
 
 // >>samples

@@ -15,159 +15,140 @@ static gan_tensor *generator(gan_model *g, gan_tensor *z, gan_tensor *label)
     h = gan_conv_transpose2d(g, "up1", gan_reshape(h, 4, -1, 64, 7, 7), 32, 4, 2, 1);
     return gan_tanh(gan_conv_transpose2d(g, "up2", gan_batch_norm(g, "bn3", gan_relu(h)), 1, 4, 2, 1));
 }
-static gan_tensor *discriminator(gan_model *d, gan_tensor *x, gan_tensor *label)
+static gan_tensor *network(gan_model *m, gan_tensor *x, gan_tensor *label) // D: 1 output; the judge: 10
 {
-    gan_tensor *h = gan_leaky_relu(gan_conv2d(d, "conv1", x, 32, 4, 2, 1), .2f);
+    gan_tensor *h = gan_leaky_relu(gan_conv2d(m, "conv1", x, 32, 4, 2, 1), .2f);
     (void)label;
-    h = gan_flatten(gan_leaky_relu(gan_conv2d(d, "conv2", h, 64, 4, 2, 1), .2f));
-    return gan_linear(d, "fc2", gan_leaky_relu(gan_linear(d, "fc1", h, 256), .2f), 1);
-}
-static gan_tensor *classifier(gan_model *m, gan_tensor *x, gan_tensor *label)
-{
-    (void)label;
-    return gan_linear(m, "fc2", gan_relu(gan_linear(m, "fc1", gan_flatten(x), 256)), 10);
+    h = gan_flatten(gan_leaky_relu(gan_conv2d(m, "conv2", h, 64, 4, 2, 1), .2f));
+    return gan_linear(m, "fc2", gan_leaky_relu(gan_linear(m, "fc1", h, 256), .2f), *(int *)gan_model_user(m));
 }
 
-static void sheet(const ex_options *o, gan_tensor *x, int columns, const char *const *names,
-                  const char *title, const char *file)
+static void sheet(const char *path, const char *title, int columns, const char *const *names,
+                  gan_tensor *images)
 {
     gan_sheet s;
     memset(&s, 0, sizeof s);
-    s.images = x, s.columns = columns, s.column_names = names, s.title = title;
-    gan_sheet_write(&s, ex_path(o, "%s", file));
+    s.images = images, s.columns = columns, s.column_names = names, s.title = title;
+    gan_sheet_write(&s, path);
 }
 
-// (1) |z| half way between samples; and rows of pictures, each straight, then on the sphere
+// (1) |z| half way between samples; pictures of four paths, each straight, then on the sphere
 static void paths(const ex_options *o, gan_trainer *t, gan_tensor *a, gan_tensor *b)
 {
+    static const char *const names[2] = {"straight (lerp)", "on the sphere (slerp)"};
     gan_tensor *p[2], *n;
     int i;
     printf("\n(1) |z| half way between samples, over |z| at the ends   measured   expected\n");
     for (i = 0; i < 2; ++i) {
-        n = gan_mean(gan_reshape(gan_norm(gan_latent_path(a, b, 3, i), GAN_AXIS(1), 0), 2, -1, 3),
-                     GAN_AXIS(0), 0);
-        p[i] = gan_latent_path(gan_slice(a, 0, 0, 4), gan_slice(b, 0, 0, 4), 10, i);
-        if (gan_data(n))
-            printf("%-56s %8.3f   %8.3f\n", i ? "on the sphere (slerp)" : "straight (lerp)",
-                   (double)(gan_data(n)[1] / gan_data(n)[0]), i ? 1 : sqrt(.5));
+        p[i] = gan_reshape(gan_latent_path(a, b, 11, i), 3, Z, 11, LATENT);
+        n = gan_mean(gan_norm(p[i], GAN_AXIS(2), 0), GAN_AXIS(0), 0);
+        n = gan_div(gan_slice(n, 0, 5, 6), gan_slice(n, 0, 0, 1));
+        printf("%-56s %8.3f      %5.3f\n", names[i], (double)gan_item(n), i ? 1 : sqrt(.5));
     }
-    p[0] = gan_stack(1, 2, gan_reshape(p[0], 3, 4, 10, LATENT), gan_reshape(p[1], 3, 4, 10, LATENT));
-    sheet(o, gan_trainer_generate(t, gan_reshape(p[0], 2, 80, LATENT), NULL), 10, NULL,
-          "Paths: straight, below it on the sphere", "paths.png");
+    a = gan_reshape(gan_slice(gan_stack(1, 2, p[0], p[1]), 0, 0, 4), 2, 88, LATENT);
+    sheet(ex_path(o, "paths.png"), "Paths: straight, below it on the sphere", 11, NULL,
+          gan_trainer_generate(t, a, NULL));
 }
 
-// the digit that the judge sees in each sample
-static gan_tensor *digits(gan_trainer *t, gan_model *judge, gan_tensor *z)
+// (n, 10): 1 at the digit that the judge sees in each sample, else 0
+static gan_tensor *seen(gan_trainer *t, gan_model *judge, gan_tensor *z)
 {
-    return gan_argmax(gan_forward(judge, gan_trainer_generate(t, z, NULL), NULL), 1, 0);
-}
-static gan_tensor *share(gan_tensor *of, gan_tensor *among) // both (n) of 0 and 1
-{
-    return gan_div(gan_sum_all(gan_mul(of, among)), gan_add_scalar(gan_sum_all(among), 1e-6f));
+    gan_tensor *logits = gan_forward(judge, gan_trainer_generate(t, z, NULL), NULL);
+    return gan_eq(logits, gan_amax(logits, 1, GAN_KEEPDIM));
 }
 
-// (2) z of samples judged `from`, moved towards `to` and back to their own |z|, where the prior has its mass
+// (2) z of samples judged one digit, moved towards another and back to |z| = sqrt(32), as the prior has it
 static void arithmetic(const ex_options *o, gan_trainer *t, gan_model *judge, gan_tensor *z,
                        gan_tensor *fresh)
 {
     static const int from[PAIRS] = {1, 4, 3, 0, 7}, to[PAIRS] = {7, 9, 8, 6, 2};
     static const char *const names[MOVES] = {"sample", "s = 1", "s = 2", "s = 3", "random"};
-    gan_context *ctx = gan_context_of(z);
-    gan_tensor *was = digits(t, judge, z), *is = digits(t, judge, fresh), *row = NULL, *c[2], *a, *y, *by;
+    gan_tensor *was = gan_transpose(seen(t, judge, z), 0, 1), *now = seen(t, judge, fresh), *rows = NULL;
+    gan_tensor *c = gan_div(gan_matmul(was, z), gan_add_scalar(gan_sum(was, GAN_AXIS(1), 1), 1e-6f)), *of,
+               *by, *y;
     int i, k;
     printf("\n(2) Samples moved by s (centroid - own centroid); how many are judged the target\n");
     printf("     samples      before   s = 1   s = 2   s = 3   random, as long as 3\n");
-    for (i = 0; i < PAIRS && !gan_error(ctx); ++i) {
-        for (k = 0; k < 2; ++k) {
-            a = gan_eq(was, gan_scalar(ctx, (gan_real)(k ? to : from)[i]));
-            c[k] = gan_matmul(gan_reshape(a, 2, 1, Z), z);
-            c[k] = gan_div(c[k], gan_add_scalar(gan_sum_all(a), 1e-6f));
-        }
-        a = gan_eq(is, gan_scalar(ctx, (gan_real)from[i]));
-        printf("%d to %d %5.0f", from[i], to[i], (double)gan_item(gan_sum_all(a)));
+    for (i = 0; i < PAIRS; ++i) {
+        const int p = from[i], q = to[i];
+        const double n = (double)gan_item(gan_sum_all(of = gan_slice(now, 1, p, p + 1)));
+        printf("%d to %d %5.0f", p, q, n);
         for (k = 0; k < MOVES; ++k) {
-            by = gan_mul_scalar(gan_sub(c[1], c[0]), (gan_real)(k < 4 ? k : 3));
-            y = gan_rand_normal(ctx, 2, Z, LATENT);
-            y = gan_mul(gan_div(y, gan_norm(y, GAN_AXIS(1), 1)), gan_norm(by, GAN_AXIS(1), 1));
-            y = gan_add(fresh, k < 4 ? by : y);
-            y = gan_mul(y, gan_div(gan_norm(fresh, GAN_AXIS(1), 1), gan_norm(y, GAN_AXIS(1), 1)));
-            by = gan_eq(digits(t, judge, y), gan_scalar(ctx, (gan_real)to[i]));
-            printf("%*.0f %%", k == 4 ? 13 : k ? 6 : 11, 100 * (double)gan_item(share(by, a)));
-            y = gan_take(y, gan_reshape(gan_argmax(a, 0, 0), 1, 1)); // the first of its class
-            row = row ? gan_concat(0, 2, row, y) : y;
+            by = gan_sub(gan_slice(c, 0, q, q + 1), gan_slice(c, 0, p, p + 1));
+            y = gan_pixel_norm(gan_rand_normal(gan_context_of(z), 2, Z, LATENT));
+            y = gan_mul(y, gan_div(gan_norm(by, GAN_ALL, 0), gan_norm(gan_slice(y, 0, 0, 1), GAN_ALL, 0)));
+            y = gan_pixel_norm(gan_add(fresh, gan_mul_scalar(k < 4 ? by : y, (gan_real)(k < 4 ? k : 3))));
+            by = gan_sum_all(gan_mul(of, gan_slice(seen(t, judge, y), 1, q, q + 1))); // who became q
+            printf("%*.0f %%", k == 4 ? 13 : k ? 6 : 11, 100 * (double)gan_item(by) / fmax(n, 1));
+            y = gan_take(y, gan_reshape(gan_argmax(of, 0, 0), 1, 1)); // the first of its class
+            rows = rows ? gan_concat(0, 2, rows, y) : y;
         }
         printf("\n");
     }
     printf("expected: s = 1 above before and above random; about the rest theory is silent\n");
-    if (row)
-        sheet(o, gan_trainer_generate(t, row, NULL), MOVES, names, "1 to 7, 4 to 9, 3 to 8, 0 to 6, 7 to 2",
-              "arithmetic.png");
+    y = gan_trainer_generate(t, rows, NULL);
+    sheet(ex_path(o, "arithmetic.png"), "1 to 7, 4 to 9, 3 to 8, 0 to 6, 7 to 2", MOVES, names, y);
 }
 
-// (3) the nearest training picture of each sample; distances beside those of data not trained on
+// (3) the nearest training picture of each sample; distances beside those of data not trained on, if any
 static void copies(const ex_options *o, gan_tensor *train, gan_tensor *held, gan_tensor *fake)
 {
-    gan_context *ctx = gan_context_of(train);
-    gan_tensor *noise = gan_mul_scalar(gan_rand_normal(ctx, 4, HELD, 1, 28, 28), .1f);
-    gan_tensor *known = gan_add(gan_slice(train, 0, 0, HELD), noise);
-    const gan_copying g = gan_memorization(train, held, fake), copy = gan_memorization(train, held, known);
-    gan_tensor *x = gan_reshape(gan_slice(fake, 0, 0, 36), 3, 3, 12, 784), *y;
+    gan_tensor *x = gan_slice(fake, 0, 0, 36), *y = gan_reshape(gan_nearest(x, train, 1, NULL), 1, 36);
+    gan_copying g, c;
+    y = gan_reshape(gan_take(gan_flatten(train), y), 3, 3, 12, 784);
+    x = gan_reshape(gan_stack(1, 2, gan_reshape(x, 3, 3, 12, 784), y), 4, 72, 1, 28, 28);
+    sheet(ex_path(o, "nearest.png"), "Samples, below each its nearest training picture", 12, NULL, x);
+    if (!held) return;
+    y = gan_mul_scalar(gan_rand_normal(gan_context_of(x), 4, HELD, 1, 28, 28), .1f);
+    c = gan_memorization(train, held, gan_add(gan_slice(train, 0, 0, HELD), y));
+    g = gan_memorization(train, held, fake);
     printf("\n(3) Distance to the nearest of %d training pictures\n", gan_dim(train, 0));
     printf("pictures not trained on  %6.2f\n", g.held);
-    printf("samples                  %6.2f   ratio %.2f, z %.1f; expected: ratio near 1 or above\n", g.fake,
-           g.ratio, g.z);
-    printf("training data and noise  %6.2f   ratio %.2f, z %.1f; expected: below 1, z below -2\n", copy.fake,
-           copy.ratio, copy.z);
-    y = gan_reshape(gan_nearest(gan_slice(fake, 0, 0, 36), train, 1, NULL), 1, 36);
-    y = gan_reshape(gan_take(gan_flatten(train), y), 3, 3, 12, 784);
-    sheet(o, gan_reshape(gan_stack(1, 2, x, y), 4, 72, 1, 28, 28), 12, NULL,
-          "Samples, below each its nearest training picture", "nearest.png");
+    printf("samples                  %6.2f   ratio %.2f, z %.1f; near 1 or above\n", g.fake, g.ratio, g.z);
+    printf("training data and noise  %6.2f   ratio %.2f, z %.1f; below 1, z below -2\n", c.fake, c.ratio,
+           c.z);
 }
 
 int main(int argc, char **argv)
 {
+    static int outputs[2] = {1, 10};
     const ex_options o = ex_start(argc, argv, "latent", "paths and directions in z", 1500, "out/latent", "");
     gan_context *ctx = ex_context(&o);
-    gan_model *judge = gan_model_create(ctx, "judge", classifier, NULL);
+    gan_model *judge = gan_model_create(ctx, "judge", network, &outputs[1]);
     gan_optimizer *adam = gan_optimizer_create(judge, gan_adam(1e-3f, .9f, .999f));
-    ex_options other = o;
-    gan_dataset_desc test;
-    gan_dataset *held;
+    gan_tensor *x, *label, *held = NULL;
+    gan_dataset *test;
     gan_trainer_desc desc;
-    gan_trainer_stats s;
     gan_trainer *t;
-    gan_tensor *x, *label;
-    char path[600];
     int i;
-
     memset(&desc, 0, sizeof desc);
-    memset(&test, 0, sizeof test);
     desc.generator = gan_model_create(ctx, "generator", generator, NULL);
-    desc.discriminator = gan_model_create(ctx, "discriminator", discriminator, NULL);
-    desc.data = ex_digits(ctx, &o);
+    desc.discriminator = gan_model_create(ctx, "discriminator", network, &outputs[0]);
+    desc.data = ex_digits(ctx, &o), test = ex_test_digits(ctx, &o);
     desc.latent = LATENT, desc.g_optimizer = desc.d_optimizer = gan_adam(5e-4f, .5f, .999f);
-    snprintf(path, sizeof path, "%s/t10k-images-idx3-ubyte", o.data);
-    test.path = path, other.seed += 1000, other.data = "";
-    held = ex_exists(path) ? gan_dataset_open(ctx, &test) : ex_digits(ctx, &other);
     t = gan_trainer_create(ctx, &desc);
     for (i = 1; i <= o.steps && !ex_stop && !gan_error(ctx); ++i) {
-        s = gan_trainer_step(t);
+        const gan_trainer_stats s = gan_trainer_step(t);
         ex_progress_gan(&s, o.steps);
     }
     for (i = 0; i < 500 && !gan_error(ctx); ++i) {
         x = gan_dataset_batch(desc.data, 128, &label);
         gan_minimize(adam, gan_cross_entropy(gan_forward(judge, x, NULL), label));
     }
+    if (gan_error(ctx)) return ex_finish(ctx);
     gan_record(ctx, 0); // no gradients from here on
-    x = gan_dataset_batch(held, HELD, &label);
-    label = gan_eq(gan_argmax(gan_forward(judge, x, NULL), 1, 0), label);
-    printf("\nThe judge is right about %.1f %% of %d digits not trained on.\n",
-           100 * (double)gan_item(gan_mean(label, GAN_ALL, 0)), HELD);
+    if (test) {
+        held = gan_dataset_batch(test, HELD, &label);
+        label = gan_eq(gan_argmax(gan_forward(judge, held, NULL), 1, 0), label);
+        printf("\nThe judge is right about %.1f %% of %d digits not trained on.\n",
+               100 * (double)gan_item(gan_mean(label, GAN_ALL, 0)), HELD);
+    }
     paths(&o, t, gan_rand_normal(ctx, 2, Z, LATENT), gan_rand_normal(ctx, 2, Z, LATENT));
-    arithmetic(&o, t, judge, gan_rand_normal(ctx, 2, Z, LATENT), gan_rand_normal(ctx, 2, Z, LATENT));
+    x = gan_pixel_norm(gan_rand_normal(ctx, 2, Z, LATENT));
+    arithmetic(&o, t, judge, gan_rand_normal(ctx, 2, Z, LATENT), x);
     i = (int)gan_dataset_size(desc.data);
-    copies(&o, gan_dataset_batch(desc.data, i < DATA ? i : DATA, NULL), x,
-           gan_trainer_generate(t, gan_rand_normal(ctx, 2, HELD, LATENT), NULL));
-    if (!gan_error(ctx)) printf("paths.png, arithmetic.png and nearest.png are in %s\n", o.out);
+    x = gan_trainer_generate(t, gan_rand_normal(ctx, 2, HELD, LATENT), NULL);
+    copies(&o, gan_dataset_batch(desc.data, i < DATA ? i : DATA, NULL), held, x);
+    printf("paths.png, arithmetic.png and nearest.png are in %s\n", o.out);
     return ex_finish(ctx);
 }
