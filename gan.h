@@ -18675,6 +18675,14 @@ static gan_dataset *gan__data_finish(const gan__opening *o, gan_dataset *d)
     return gan__data_ready(d);
 }
 
+static int gan__data_no_column(const gan__opening *o, const char *name)
+{
+    if (!o->desc->label_column) return 0;
+    gan__fail(o->ctx, GAN_ERROR_ARGUMENT, "%s is no CSV: label_column %d does not apply", name,
+              o->desc->label_column);
+    return 1;
+}
+
 // One picture, or n of a folder by name.
 static gan_dataset *gan__data_pictures(const gan__opening *o, gan_dataset *d)
 {
@@ -18684,7 +18692,7 @@ static gan_dataset *gan__data_pictures(const gan__opening *o, gan_dataset *d)
     d->from.type = GAN__ELEMENT_U8;
     bad = gan__picture_open(d, 0, &first);
     memcpy(dim, first.view.dim, sizeof dim);
-    if (!bad) bad = gan__data_shape(o, d, first.view.name, 3, dim);
+    if (!bad) bad = gan__data_no_column(o, first.view.name) || gan__data_shape(o, d, first.view.name, 3, dim);
     gan__picture_close(o->ctx, &first);
     return bad ? NULL : gan__data_finish(o, d);
 }
@@ -18763,11 +18771,7 @@ static gan_dataset *gan__data_files(const gan__opening *o, char *const *path, in
                   d->part->source->name);
         return NULL;
     }
-    if (desc->label_column && format != GAN_FORMAT_CSV) {
-        gan__fail(o->ctx, GAN_ERROR_ARGUMENT, "%s is no CSV: label_column %d does not apply",
-                  d->part->source->name, desc->label_column);
-        return NULL;
-    }
+    if (format != GAN_FORMAT_CSV && gan__data_no_column(o, d->part->source->name)) return NULL;
     if (d->from.labels && gan__data_cifar_labels(d)) return NULL;
     if (format == GAN_FORMAT_CSV && gan__data_column(o, d, values)) return NULL;
     gan__data_dims(desc, &d->from);
@@ -21611,19 +21615,17 @@ static void gan__log_sheet_row(gan_logger *log, int64_t step, gan_tensor *x, int
 
 GAN_API int gan_logger_images(gan_logger *log, int64_t step, gan_tensor *x)
 {
-    int stay;
     if (!log) return gan_error(NULL);
     if (!x) gan__fail(log->ctx, GAN_ERROR_ARGUMENT, "gan_logger_images: the images are NULL");
     if (!x || x->ctx != log->ctx || !gan__pictures_fit(x, "gan_logger_images")) return gan_error(log->ctx);
     if (gan__log_sheet_begin(log, x)) return gan_error(log->ctx);
     gan__log_sheet_thin(log);
-    stay = log->c_rows;
     gan__log_sheet_row(log, step, x, log->seen % log->every == 0);
 #ifndef GAN_NO_STDIO
     if ((log->sheet &&
          gan_image_write_bytes(log->ctx, log->c.rgb, log->c.w, log->c_row * log->c_shown, 3, log->sheet)) ||
         (log->events && gan__log_image(log, step, x))) {
-        log->c_rows = log->c_shown = stay;
+        log->c_rows = --log->c_shown; // it is not there
         return gan_error(log->ctx);
     }
 #endif
