@@ -7033,10 +7033,11 @@ typedef struct gan__state {
     void *data; // gan_real; I64 and COUNT: int64_t
     int ndim, dim[GAN_MAX_DIMS];
     size_t count;
-    gan_tensor *tensor; // the parameter over data, which follows it when it moves
-    int borrowed;       // data is read-only memory of gan_load_memory
-    int loaded;         // came from a checkpoint
-    int fixed;          // data is somebody's variable: it does not move
+    gan_tensor *tensor;         // the parameter over data, which follows it when it moves
+    int borrowed;               // data is read-only memory of gan_load_memory
+    int loaded;                 // came from a checkpoint
+    int fixed;                  // data is somebody's variable: it does not move
+    struct gan__entry *claimed; // what a checkpoint held for it when it was registered
 } gan__state;
 
 typedef enum gan__dtype { GAN__F32, GAN__F64, GAN__F16, GAN__BF16, GAN__I64, GAN__I32, GAN__U8 } gan__dtype;
@@ -7261,6 +7262,7 @@ static gan__state *gan__state_over(gan_context *ctx, const char *name, gan__stat
         if (!strcmp((*e)->name, name)) break;
     if (*e) {
         if (gan__state_apply(ctx, s, *e)) return NULL;
+        s->claimed = *e;
         *e = (*e)->next;
     } else if (!data) {
         s->data = gan__persist_raw(ctx, bytes);
@@ -7273,6 +7275,19 @@ static gan__state *gan__state_over(gan_context *ctx, const char *name, gan__stat
     else ctx->states = s;
     ctx->states_end = s;
     return s;
+}
+
+// Takes back the states that were registered after `last`; what they claimed waits again.
+static void gan__state_forget(gan_context *ctx, gan__state *last)
+{
+    const gan__state *s;
+    for (s = last->next; s; s = s->next)
+        if (s->claimed) {
+            s->claimed->next = ctx->pending;
+            ctx->pending = s->claimed;
+        }
+    last->next = NULL;
+    ctx->states_end = last;
 }
 
 // Over zeroed memory of its own.
@@ -15515,22 +15530,30 @@ static void gan__numbered(char *to, const char *word, int number)
 GAN_API gan_optimizer *gan_optimizer_create(gan_model *m, gan_optimizer_desc desc)
 {
     static const int opens = GAN__SLOT_STATES - GAN__SLOT_SUM, losses = 2;
+    gan_context *ctx = m ? m->ctx : NULL;
+    gan__state *last;
     gan_optimizer *o;
+    int good;
     if (!m || gan__optimizer_check(m, &desc)) return NULL;
-    o = (gan_optimizer *)gan__persist(m->ctx, sizeof *o);
+    o = (gan_optimizer *)gan__persist(ctx, sizeof *o);
     if (!o) return NULL;
     o->model = m;
     o->desc = desc;
-    gan__numbered(o->prefix, "optimizer", ++m->optimizers);
-    if (!gan__state_over(m->ctx, gan__name(m->ctx, o->prefix, m->name, ".step"), GAN__STATE_COUNT, 0, NULL,
-                         &o->step) ||
-        !gan__state_over(m->ctx, gan__name(m->ctx, o->prefix, m->name, ".open"), GAN__STATE_COUNT, 1, &opens,
-                         o->open))
-        return NULL;
-    if (desc.kind != GAN_OPTIMIZER_SUBGRADIENT) return o;
-    o->best =
-        gan__state_add(m->ctx, gan__name(m->ctx, o->prefix, m->name, ".best"), GAN__STATE_REAL, 1, &losses);
-    return o->best ? o : NULL;
+    last = ctx->states_end;
+    gan__numbered(o->prefix, "optimizer", m->optimizers + 1);
+    good = gan__state_over(ctx, gan__name(ctx, o->prefix, m->name, ".step"), GAN__STATE_COUNT, 0, NULL,
+                           &o->step) &&
+           gan__state_over(ctx, gan__name(ctx, o->prefix, m->name, ".open"), GAN__STATE_COUNT, 1, &opens,
+                           o->open);
+    if (good && desc.kind == GAN_OPTIMIZER_SUBGRADIENT) {
+        o->best =
+            gan__state_add(ctx, gan__name(ctx, o->prefix, m->name, ".best"), GAN__STATE_REAL, 1, &losses);
+        good = o->best != NULL;
+    }
+    m->optimizers += good;
+    if (good) return o;
+    gan__state_forget(ctx, last);
+    return NULL;
 }
 
 GAN_API void gan_optimizer_set(gan_optimizer *o, gan_hyper what, gan_real value)
@@ -18679,6 +18702,14 @@ static gan_dataset *gan__data_finish(const gan__opening *o, gan_dataset *d)
     return gan__data_ready(d);
 }
 
+static int gan__data_no_column(const gan__opening *o, const char *name)
+{
+    if (!o->desc->label_column) return 0;
+    gan__fail(o->ctx, GAN_ERROR_ARGUMENT, "%s is no CSV: label_column %d does not apply", name,
+              o->desc->label_column);
+    return 1;
+}
+
 // One picture, or n of a folder by name.
 static gan_dataset *gan__data_pictures(const gan__opening *o, gan_dataset *d)
 {
@@ -18688,7 +18719,7 @@ static gan_dataset *gan__data_pictures(const gan__opening *o, gan_dataset *d)
     d->from.type = GAN__ELEMENT_U8;
     bad = gan__picture_open(d, 0, &first);
     memcpy(dim, first.view.dim, sizeof dim);
-    if (!bad) bad = gan__data_shape(o, d, first.view.name, 3, dim);
+    if (!bad) bad = gan__data_no_column(o, first.view.name) || gan__data_shape(o, d, first.view.name, 3, dim);
     gan__picture_close(o->ctx, &first);
     return bad ? NULL : gan__data_finish(o, d);
 }
@@ -18767,11 +18798,7 @@ static gan_dataset *gan__data_files(const gan__opening *o, char *const *path, in
                   d->part->source->name);
         return NULL;
     }
-    if (desc->label_column && format != GAN_FORMAT_CSV) {
-        gan__fail(o->ctx, GAN_ERROR_ARGUMENT, "%s is no CSV: label_column %d does not apply",
-                  d->part->source->name, desc->label_column);
-        return NULL;
-    }
+    if (format != GAN_FORMAT_CSV && gan__data_no_column(o, d->part->source->name)) return NULL;
     if (d->from.labels && gan__data_cifar_labels(d)) return NULL;
     if (format == GAN_FORMAT_CSV && gan__data_column(o, d, values)) return NULL;
     gan__data_dims(desc, &d->from);
@@ -21615,19 +21642,17 @@ static void gan__log_sheet_row(gan_logger *log, int64_t step, gan_tensor *x, int
 
 GAN_API int gan_logger_images(gan_logger *log, int64_t step, gan_tensor *x)
 {
-    int stay;
     if (!log) return gan_error(NULL);
     if (!x) gan__fail(log->ctx, GAN_ERROR_ARGUMENT, "gan_logger_images: the images are NULL");
     if (!x || x->ctx != log->ctx || !gan__pictures_fit(x, "gan_logger_images")) return gan_error(log->ctx);
     if (gan__log_sheet_begin(log, x)) return gan_error(log->ctx);
     gan__log_sheet_thin(log);
-    stay = log->c_rows;
     gan__log_sheet_row(log, step, x, log->seen % log->every == 0);
 #ifndef GAN_NO_STDIO
     if ((log->sheet &&
          gan_image_write_bytes(log->ctx, log->c.rgb, log->c.w, log->c_row * log->c_shown, 3, log->sheet)) ||
         (log->events && gan__log_image(log, step, x))) {
-        log->c_rows = log->c_shown = stay;
+        log->c_rows = --log->c_shown; // it is not there
         return gan_error(log->ctx);
     }
 #endif
@@ -26470,7 +26495,9 @@ GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc
 {
     gan_loss_desc loss;
     const char *idle;
+    gan__state *last;
     gan_trainer *t;
+    int optimizers[2];
     if (!ctx || gan__trainer_refuses(ctx, desc)) return NULL;
     idle = gan__trainer_idle(desc);
     if (idle) {
@@ -26494,16 +26521,22 @@ GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc
     gan__trainer_defaults(&t->desc);
     t->now = t->desc;
     if (gan__trainer_taken(t)) return NULL;
-    t->g = gan_optimizer_create(desc->generator, t->desc.g_optimizer);
-    t->d = t->g ? gan_optimizer_create(desc->discriminator, t->desc.d_optimizer) : NULL;
-    if (!t->d || gan__trainer_states(t)) return NULL;
-    gan__trainer_tells(t);
-    t->stats.step = t->steps;
+    last = ctx->states_end;
+    optimizers[0] = desc->generator->optimizers;
+    optimizers[1] = desc->discriminator->optimizers;
     t->classes = gan__data_classes(desc->data);
     if (t->classes)
         t->labels =
             (gan_real *)gan__persist(ctx, (size_t)t->desc.batch * (size_t)t->desc.pack * sizeof *t->labels);
-    return ctx->error ? NULL : t;
+    t->g = t->classes && !t->labels ? NULL : gan_optimizer_create(desc->generator, t->desc.g_optimizer);
+    t->d = t->g ? gan_optimizer_create(desc->discriminator, t->desc.d_optimizer) : NULL;
+    if (t->d && !gan__trainer_states(t)) gan__trainer_tells(t);
+    t->stats.step = t->steps;
+    if (!ctx->error) return t;
+    gan__state_forget(ctx, last);
+    desc->generator->optimizers = optimizers[0];
+    desc->discriminator->optimizers = optimizers[1];
+    return NULL;
 }
 
 GAN_API int64_t gan_trainer_steps(const gan_trainer *t) { return t ? t->steps : 0; }

@@ -237,6 +237,77 @@ static void losses_control(void)
     (void)gan_loss_needs_real(d);
     (void)gan_loss_d_ex(d, T(), T());
 }
+static const char *PATH(void) // none that can be written
+{
+    static char far_too_long[5000];
+    static const char *const odd[] = {NULL,        "", "nowhere/at/all", "nowhere/", "nowhere/\"\n\x80%s%d",
+                                      far_too_long};
+    memset(far_too_long, 'x', sizeof far_too_long - 1);
+    return PICK(odd);
+}
+#define FILES(X)                                                                                             \
+    X("\0\0\10\3\0\0\0\1\0\0\0\2\0\0\0\2\1\2\3\4")                                                           \
+    X("\0\0\10\1\0\0\0\2\0\1")                                                                               \
+    X("P5 2 2 255\n\1\2\3\4")                                                                                \
+    X("P6 1 1 65535\n\1\2\3\4\5\6") X("1,2,0\n3,4,1\n") X("1\n2\n3\n")                                       \
+        X("\x93NUMPY\1\0\x38\0{'descr': '<f4', 'fortran_order': True, 'shape': (1,2)}\n\0\0\0\0\0\0\0\0")    \
+            X("\x44\0\0\0\0\0\0\0{\"dense.zz.weight\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0," \
+              "4]}}\0\0\0\0")
+// A small file of some format, as a rule whole.
+static const char *FILE_BYTES(size_t *size)
+{
+#define X(text) text,
+    static const char *const bytes[] = {FILES(X)};
+#undef X
+#define X(text) sizeof text - 1,
+    static const size_t sizes[] = {FILES(X)};
+#undef X
+    const int i = test_int(0, (int)COUNT(bytes) - 1);
+    *size = test_int(0, 3) ? sizes[i] : (size_t)test_int(0, (int)sizes[i]);
+    return test_int(0, 19) ? bytes[i] : NULL;
+}
+static void opening(void)
+{
+    gan_dataset_desc d;
+    gan_dataset *made;
+    memset(&d, 0, sizeof d);
+    if (test_int(0, 7)) d.bytes = FILE_BYTES(&d.size);
+    else d.path = PATH();
+    if (test_int(0, 3) == 0) d.label_bytes = FILE_BYTES(&d.label_size);
+    if (test_int(0, 9) == 0) d.labels = PATH();
+    if (test_int(0, 3) == 0) d.format = (gan_format)test_int(-1, GAN_FORMAT_COUNT);
+    if (test_int(0, 2) == 0) d.channels = I(), d.height = I(), d.width = I();
+    if (test_int(0, 2) == 0) d.fit = (gan_fit)test_int(-1, GAN_FIT_COUNT);
+    if (test_int(0, 3) == 0) d.low = R(), d.high = R();
+    d.flip = test_int(0, 1), d.stream = test_int(0, 1), d.channels_last = test_int(0, 1);
+    if (test_int(0, 3) == 0) d.label_column = I();
+    if (test_int(0, 3) == 0) d.memory = (size_t)(unsigned)I();
+    made = gan_dataset_open(test_int(0, 19) ? ctx : NULL, test_int(0, 19) ? &d : NULL);
+    if (made) datasets[3] = made;
+}
+static void checkpoints(void)
+{
+    static gan_checkpoint says;
+    const char *first, *bytes;
+    size_t size;
+    switch (test_int(0, 8)) {
+    case 0: (void)gan_save_rolling(ctx, PATH(), I()); break;
+    case 1: (void)gan_resume(ctx, PATH()); break;
+    case 2: (void)gan_inspect(test_int(0, 9) ? ctx : NULL, PATH(), test_int(0, 9) ? &says : NULL); break;
+    case 3: (void)gan_model_save(M(), PATH()); break;
+    case 4: (void)gan_model_load(M(), PATH(), (unsigned)I()); break;
+    case 5:
+        bytes = FILE_BYTES(&size);
+        (void)gan_model_load_memory(M(), bytes, size, GAN_LOAD_PARTIAL); // a strict one stops new layers
+        break;
+    case 6:
+        bytes = FILE_BYTES(&size);
+        (void)gan_load_memory(ctx, bytes, size);
+        break;
+    case 7: (void)gan_trainer_save(NULL, PATH()); break;
+    default: (void)gan_unclaimed(test_int(0, 9) ? ctx : NULL, test_int(0, 9) ? &first : NULL);
+    }
+}
 static void spare(gan_optimizer *o) { optimizers[test_int(1, 3)] = o; }
 static gan_real sigma[3] = {1, 2, (gan_real)NAN};
 
@@ -351,7 +422,7 @@ static gan_real sigma[3] = {1, 2, (gan_real)NAN};
     X((void)gan_save(ctx, NULL)) X((void)gan_zeros(ctx, test_int(-1, 9), I(), I(), I(), I(), I(), I(), I(),  \
         I(), I())) X((void)gan_linspace(ctx, R(), R(), I())) X((void)gan_tensor_create(ctx, I(), NULL))      \
     X((void)gan_dataset_memory(ctx, sigma, NULL, test_int(-1, 3), test_int(-1, 1), 1, 1))                    \
-    X((void)gan_dataset_toy(ctx, (gan_toy)I()))
+    X((void)gan_dataset_toy(ctx, (gan_toy)I())) X(opening()) X(checkpoints()) X(opening()) X(checkpoints())
 // clang-format on
 
 static const char *const call_names[] = {

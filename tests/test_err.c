@@ -228,6 +228,55 @@ static gan_conv2d_desc conv_outpad(int s, int o)
     X(save_file, GAN_ERROR_FILE, "nowhere/at/all", gan_save(ctx, "nowhere/at/all") != 0)                     \
     X(load_garbage, GAN_ERROR_FORMAT, "", gan_load_memory(ctx, "this is not a checkpoint", 24) != 0)         \
     X(load_short, GAN_ERROR_FORMAT, "", gan_load_memory(ctx, "abc", 3) != 0)                                 \
+    X(load_null, GAN_ERROR_ARGUMENT, "gan_load&NULL", gan_load(ctx, NULL) != 0)                              \
+    X(load_bytes_null, GAN_ERROR_ARGUMENT, "gan_load_memory&NULL", gan_load_memory(ctx, NULL, 8) != 0)       \
+    X(save_null, GAN_ERROR_ARGUMENT, "gan_save&NULL", gan_save(ctx, NULL) != 0)                              \
+    X(rolling_null, GAN_ERROR_ARGUMENT, "NULL", gan_save_rolling(ctx, NULL, 3) != 0)                         \
+    X(rolling_none, GAN_ERROR_ARGUMENT, "0 files", gan_save_rolling(ctx, "nowhere/at/all", 0) != 0)          \
+    X(rolling_many, GAN_ERROR_ARGUMENT, "2147483647", gan_save_rolling(ctx, "nowhere/at/all", INT_MAX) != 0) \
+    X(rolling_file, GAN_ERROR_FILE, "nowhere/at/all", gan_save_rolling(ctx, "nowhere/at/all", 3) != 0)       \
+    X(resume_null, GAN_ERROR_ARGUMENT, "gan_resume&NULL", gan_resume(ctx, NULL) < 0)                         \
+    X(resume_folder, GAN_ERROR_FILE, "tests", gan_resume(ctx, "tests") < 0)                                  \
+    X(inspect_null, GAN_ERROR_ARGUMENT, "gan_inspect&NULL", gan_inspect(ctx, NULL, &says) != 0)              \
+    X(inspect_file, GAN_ERROR_FILE, "nowhere/at/all", gan_inspect(ctx, "nowhere/at/all", &says) != 0)        \
+    X(model_save_null, GAN_ERROR_ARGUMENT, "gan_model_save&NULL", gan_model_save(MODEL, NULL) != 0)          \
+    X(model_save_early, GAN_ERROR_STATE, "m has no", gan_model_save(MODEL, "nowhere/at/all") != 0)           \
+    X(model_save_file, GAN_ERROR_FILE, "nowhere/at/all",                                                     \
+      (model = MODEL, gan_param(model, "w", init, 1, 3), gan_model_save(model, "nowhere/at/all") != 0))      \
+    X(model_load_null, GAN_ERROR_ARGUMENT, "gan_model_load&NULL", gan_model_load(MODEL, NULL, 0) != 0)       \
+    X(model_load_file, GAN_ERROR_FILE, "nowhere/at/all", gan_model_load(MODEL, "nowhere/at/all", 1) != 0)    \
+    X(model_load_bytes, GAN_ERROR_ARGUMENT, "NULL", gan_model_load_memory(MODEL, NULL, 8, 0) != 0)           \
+    X(model_load_garbage, GAN_ERROR_FORMAT, "", gan_model_load_memory(MODEL, "no checkpoint", 13, 1) != 0)   \
+    X(trainer_save_null, GAN_ERROR_ARGUMENT, "NULL",                                                         \
+      gan_trainer_save(trainer_with_parameter(ctx), NULL) != 0)                                              \
+    X(trainer_save_file, GAN_ERROR_FILE, "nowhere/at/all",                                                   \
+      gan_trainer_save(trainer_with_parameter(ctx), "nowhere/at/all") != 0)                                  \
+    X(open_null, GAN_ERROR_ARGUMENT, "gan_dataset_open&NULL", gan_dataset_open(ctx, NULL) == NULL)           \
+    X(open_nothing, GAN_ERROR_ARGUMENT, "path or bytes", gan_dataset_open(ctx, &data) == NULL)               \
+    X(open_both, GAN_ERROR_ARGUMENT, "either", BYTES(csv, data.path = "nowhere"))                            \
+    X(open_file, GAN_ERROR_FILE, "nowhere/at/all", PATH("nowhere/at/all"))                                   \
+    X(open_empty_path, GAN_ERROR_FILE, "", PATH(""))                                                         \
+    X(open_folder, GAN_ERROR_FILE, "tools", PATH("tools"))                                                   \
+    X(open_no_bytes, GAN_ERROR_FORMAT, "0 bytes", BYTES(csv, data.size = 0))                                 \
+    X(open_labels, GAN_ERROR_ARGUMENT, "label_bytes",                                                        \
+      BYTES(csv, (data.labels = "a", data.label_bytes = csv, data.label_size = 5)))                          \
+    X(open_labels_file, GAN_ERROR_FILE, "nowhere/at/all", BYTES(csv, data.labels = "nowhere/at/all"))        \
+    X(open_label_rows, GAN_ERROR_FORMAT, "labels",                                                           \
+      BYTES(csv, (data.label_bytes = csv, data.label_size = sizeof csv - 1)))                                \
+    X(open_format, GAN_ERROR_ARGUMENT, "format", BYTES(csv, data.format = (gan_format)99))                   \
+    X(open_format_low, GAN_ERROR_ARGUMENT, "format", BYTES(csv, data.format = (gan_format)-1))               \
+    X(open_other_format, GAN_ERROR_FORMAT, "IDX", BYTES(csv, data.format = GAN_FORMAT_IDX))                  \
+    X(open_fit, GAN_ERROR_ARGUMENT, "fit", BYTES(csv, data.fit = (gan_fit)99))                               \
+    X(open_negative, GAN_ERROR_ARGUMENT, "height", BYTES(csv, data.height = INT_MIN))                        \
+    X(open_channels, GAN_ERROR_SHAPE, "2147483647", BYTES(pgm, data.channels = INT_MAX))                     \
+    X(open_rows, GAN_ERROR_SHAPE, "(2)", BYTES(csv, data.flip = 1))                                          \
+    X(open_crop, GAN_ERROR_SHAPE, "cropped", BYTES(pgm, (data.fit = GAN_FIT_CROP, data.height = 9)))         \
+    X(open_range, GAN_ERROR_ARGUMENT, "low", BYTES(csv, (data.low = 2, data.high = 1)))                      \
+    X(open_nan, GAN_ERROR_ARGUMENT, "finite", BYTES(csv, data.high = (gan_real)NAN))                         \
+    X(open_column, GAN_ERROR_ARGUMENT, "label_column 3", BYTES(csv, data.label_column = 3))                  \
+    X(open_column_low, GAN_ERROR_ARGUMENT, "-2147483648", BYTES(csv, data.label_column = INT_MIN))           \
+    X(open_column_pgm, GAN_ERROR_ARGUMENT, "no CSV", BYTES(pgm, data.label_column = 1))                      \
+    X(open_short, GAN_ERROR_FORMAT, "", BYTES(pgm, --data.size))                                             \
     X(image_shape, -1, "(2, 3)", gan_image_write(Z2(2, 3), 0, "out/test/never.ppm") != 0)                    \
     X(image_path, -1, "", gan_image_write(Z4(1, 1, 2, 2), 0, "nowhere/at/all.pgm") != 0)                     \
     X(idx_shape, -1, "(3)", gan_idx_write(Z1(3), "out/test/never.idx") != 0)
@@ -250,6 +299,24 @@ static gan_trainer_desc trainer_of(gan_context *ctx, int with_models)
     return d;
 }
 
+static const char csv[] = "1,2\n3,4\n", pgm[] = "P5 2 2 255\n\1\2\3\4";
+#define PATH(p) (data.path = (p), gan_dataset_open(ctx, &data) == NULL)
+#define BYTES(array, change)                                                                                 \
+    (data.bytes = array, data.size = sizeof array - 1, (void)(change), gan_dataset_open(ctx, &data) == NULL)
+static gan_tensor *shift(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    return gan_add(x, gan_param(m, "w", gan_init_zeros(), 1, 2));
+}
+static gan_trainer *trainer_with_parameter(gan_context *ctx)
+{
+    gan_trainer_desc d = trainer_of(ctx, 0);
+    d.generator = gan_model_create(ctx, "g", shift, NULL);
+    d.discriminator = gan_model_create(ctx, "d", shift, NULL);
+    d.latent = 2;
+    return gan_trainer_create(ctx, &d);
+}
+
 #define LOCALS                                                                                               \
     gan_conv2d_desc conv;                                                                                    \
     gan_tensor *keep = NULL, *keep2 = NULL;                                                                  \
@@ -257,10 +324,15 @@ static gan_trainer_desc trainer_of(gan_context *ctx, int with_models)
     gan_init init = gan_init_zeros();                                                                        \
     gan_optimizer_desc optimizer = gan_sgd(1, 0);                                                            \
     gan_trainer_desc trainer;                                                                                \
+    gan_dataset_desc data;                                                                                   \
+    gan_checkpoint says;                                                                                     \
     gan_real buffer[8] = {0};                                                                                \
     memset(&conv, 0, sizeof conv);                                                                           \
     memset(&trainer, 0, sizeof trainer);                                                                     \
-    (void)conv, (void)keep, (void)keep2, (void)model, (void)init, (void)optimizer, (void)trainer, (void)buffer
+    memset(&data, 0, sizeof data);                                                                           \
+    memset(&says, 0, sizeof says);                                                                           \
+    (void)data, (void)says, (void)conv, (void)keep, (void)keep2, (void)model, (void)init, (void)optimizer,   \
+        (void)trainer, (void)buffer
 
 #define X(name, code, words, call)                                                                           \
     static gan_tensor *bad_##name(gan_context *ctx)                                                          \
@@ -450,6 +522,8 @@ static void poison_and_null(void)
         gan_real v[4] = {0};
         int dims[1] = {2};
         gan_tensor *x = NULL, *dx = NULL;
+        const char *first = "";
+        gan_checkpoint says;
         gan_trainer_desc td;
         gan_conv2d_desc cd;
         memset(&td, 0, sizeof td);
@@ -503,15 +577,20 @@ static void poison_and_null(void)
                   gan_optimizer_norm(NULL) == 0,
               "optimisers");
         gan_optimizer_lr(NULL, 1);
-        CHECK(!gan_dataset_idx(NULL, "a") && !gan_dataset_memory(NULL, v, NULL, 2, 1, 2) &&
-                  !gan_dataset_toy(NULL, GAN_TOY_RING) && !gan_dataset_batch(NULL, 2, NULL) &&
-                  gan_dataset_size(NULL) == 0,
+        CHECK(!gan_dataset_idx(NULL, "a") && !gan_dataset_open(NULL, NULL) &&
+                  !gan_dataset_memory(NULL, v, NULL, 2, 1, 2) && !gan_dataset_toy(NULL, GAN_TOY_RING) &&
+                  !gan_dataset_batch(NULL, 2, NULL) && gan_dataset_size(NULL) == 0,
               "datasets");
         CHECK(gan_idx_write(NULL, "a") != 0 && gan_image_write(NULL, 0, "a") != 0 &&
                   gan_image_write_png(NULL, 0, "a") != 0 &&
                   gan_image_write_bytes(NULL, NULL, 1, 1, 1, "a") != 0,
               "images");
-        CHECK(gan_save(NULL, "a") != 0 && gan_load(NULL, "a") != 0 && gan_load_memory(NULL, v, 4) != 0,
+        CHECK(gan_save(NULL, "a") != 0 && gan_load(NULL, "a") != 0 && gan_load_memory(NULL, v, 4) != 0 &&
+                  gan_save_rolling(NULL, "a", 2) != 0 && gan_resume(NULL, "a") < 0 &&
+                  gan_inspect(NULL, "a", &says) != 0 && gan_inspect(NULL, "a", NULL) != 0 &&
+                  gan_model_save(NULL, "a") != 0 && gan_model_load(NULL, "a", 0) != 0 &&
+                  gan_model_load_memory(NULL, v, 4, 0) != 0 && gan_trainer_save(NULL, "a") != 0 &&
+                  gan_unclaimed(NULL, &first) == 0 && !first && gan_unclaimed(NULL, NULL) == 0,
               "checkpoints");
         CHECK(!gan_trainer_create(NULL, &td) && gan_trainer_step(NULL).step == 0 &&
                   gan_trainer_run(NULL, 3).step == 0 && !gan_trainer_sample(NULL, 1) &&
@@ -541,6 +620,67 @@ static void poison_and_null(void)
         for (i = 0; text[i]; ++i)
             if (text[i] < 32 || text[i] > 126) CHECK(0, "character %d", text[i]);
         gan_destroy(ctx);
+    }
+    TEST ("names and paths may be freed when the call is done") {
+        gan_context *ctx = gan_create(NULL);
+        const char *const path = test_path("freed.csv");
+        char *text = (char *)malloc(600);
+        gan_dataset_desc desc;
+        gan_logger_desc log;
+        gan_logger *rows;
+        gan_dataset *d;
+        gan_model *m;
+        FILE *f = fopen(path, "wb");
+        if (f) fputs("1,2\n3,4\n", f), fclose(f);
+        memset(&desc, 0, sizeof desc);
+        memset(&log, 0, sizeof log);
+        snprintf(text, 600, "%s", path);
+        desc.path = text;
+        desc.label_column = -1;
+        desc.stream = 1;
+        d = gan_dataset_open(ctx, &desc);
+        snprintf(text, 600, "model");
+        m = gan_model_create(ctx, text, identity, NULL);
+        snprintf(text, 600, "weight");
+        (void)gan_param(m, text, gan_init_zeros(), 1, 2);
+        snprintf(text, 600, "kept");
+        (void)gan_keep(ctx, text, gan_zeros(ctx, 1, 2));
+        snprintf(text, 600, "%s", test_path("freed_log.csv"));
+        log.csv = text;
+        log.columns = "a";
+        rows = gan_logger_create(ctx, &log);
+        snprintf(text, 600, "%s", test_path("freed.safetensors"));
+        CHECK(gan_save(ctx, text) == 0 && gan_load(ctx, text) == 0 && gan_model_save(m, text) == 0, "%s",
+              gan_error_message(ctx));
+        memset(text, '#', 600);
+        free(text);
+        CHECK(gan_numel(gan_dataset_batch(d, 2, NULL)) == 2 && gan_logger_row(rows, 1, 2.) == 0, "%s",
+              gan_error_message(ctx));
+        CHECK(!strcmp(gan_model_name(m, 0), "weight") && gan_model_find(m, "weight"), "%s",
+              gan_model_name(m, 0));
+        CHECK(gan_save(ctx, test_path("freed.safetensors")) == 0 && !gan_error(ctx), "%s",
+              gan_error_message(ctx));
+        gan_destroy(ctx);
+    }
+    TEST ("what belongs to another context is refused by both") {
+        gan_context *a = gan_create(NULL), *b = gan_create(NULL);
+        gan_logger_desc log;
+        gan_report report;
+        gan_trainer_desc t = trainer_of(a, 1);
+        memset(&log, 0, sizeof log);
+        memset(&report, 0, sizeof report);
+        t.data = gan_dataset_toy(b, GAN_TOY_RING);
+        CHECK(!gan_trainer_create(a, &t) && gan_error(a) == GAN_ERROR_ARGUMENT, "data: %d", gan_error(a));
+        gan_error_clear(a);
+        t.data = gan_dataset_toy(a, GAN_TOY_RING);
+        CHECK(!gan_trainer_create(b, &t) && gan_error(b) == GAN_ERROR_ARGUMENT, "models: %d", gan_error(b));
+        gan_error_clear(b);
+        report.log = gan_logger_create(a, &log);
+        CHECK(gan_report_write(b, &report, "nowhere/at/all") == GAN_ERROR_ARGUMENT, "%s",
+              gan_error_message(b));
+        CHECK_TEXT(gan_error_message(b), "another context");
+        gan_destroy(a);
+        gan_destroy(b);
     }
     TEST ("an instruction set that is not there gives no context") {
         int isa, missing = 0;

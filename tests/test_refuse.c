@@ -312,6 +312,48 @@ static int run_sample_ex(scene *s)
     return gan_error(s->ctx);
 }
 
+static int run_trainer(scene *s)
+{
+    gan_trainer_desc t;
+    memset(&t, 0, sizeof t);
+    t.generator = s->g, t.discriminator = s->d, t.data = s->data;
+    t.batch = 16, t.latent = 3, t.pool = 8;
+    t.ema = (gan_real).9;
+    s->t = gan_trainer_create(s->ctx, &t);
+    CHECK((s->t == NULL) == (gan_error(s->ctx) != 0), "trainer %p, error %d", (void *)s->t,
+          gan_error(s->ctx));
+    return gan_error(s->ctx);
+}
+static void toy(scene *s)
+{
+    models(s);
+    s->data = gan_dataset_toy(s->ctx, GAN_TOY_RING);
+}
+static void toy_loaded(scene *s)
+{
+    loaded_fresh(s);
+    s->data = gan_dataset_toy(s->ctx, GAN_TOY_RING);
+}
+static void after_trainer(scene *s) // names and values: the checkpoint of the next step
+{
+    (void)gan_trainer_step(s->t);
+    CHECK(gan_save(s->ctx, test_path("refuse_next.safetensors")) == 0, "%s", gan_error_message(s->ctx));
+    mix_file(s, test_path("refuse_next.safetensors"));
+}
+static int run_optimizer(scene *s)
+{
+    gan_optimizer_desc d = gan_sgd((gan_real).1, 0);
+    gan_optimizer *o;
+    d.kind = GAN_OPTIMIZER_SUBGRADIENT;
+    o = gan_optimizer_create(s->g, d);
+    CHECK((o == NULL) == (gan_error(s->ctx) != 0), "optimizer %p, error %d", (void *)o, gan_error(s->ctx));
+    return gan_error(s->ctx);
+}
+static void after_optimizer(scene *s)
+{
+    CHECK(gan_save(s->ctx, test_path("refuse_next.safetensors")) == 0, "%s", gan_error_message(s->ctx));
+    mix_file(s, test_path("refuse_next.safetensors"));
+}
 static int run_keep(scene *s)
 {
     gan_scope_open(s->ctx);
@@ -748,6 +790,9 @@ static void files(void)
         {"gan_forward", trained_two, forward, NULL, NULL, 0},
         {"gan_trainer_sample", trained_two, run_sample, NULL, mix_models, 1},
         {"gan_trainer_sample_ex", trained_two, run_sample_ex, NULL, mix_models, 1},
+        {"gan_optimizer_create", trained_two, run_optimizer, NULL, after_optimizer, 1},
+        {"gan_trainer_create", toy, run_trainer, NULL, after_trainer, 1},
+        {"gan_trainer_create, from a checkpoint", toy_loaded, run_trainer, NULL, after_trainer, 1},
         {"gan_keep", models, run_keep, NULL, NULL, 0},
         {"gan_dataset_memory", models, run_data_memory, NULL, after_open, 0},
         {"gan_idx_write", models, run_idx, "refuse_written.idx", NULL, 0},

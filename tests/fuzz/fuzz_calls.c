@@ -88,6 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         fuzz_world_ready(&calls_two);
     }
     memcpy(optimizers, first, sizeof first);
+    datasets[3] = NULL;
     depth = names = 0;
     gan_scope_open(ctx);
     gan_scope_open(other);
