@@ -180,7 +180,7 @@ typedef struct gan_desc {                               // zero everywhere means
     uint64_t seed;                                      // of every random number of this context
     int threads;                             // 0: all of OpenMP's; needed with parallel_for: how many it runs
     gan_isa isa;                                        // GAN_ISA_AUTO
-    void *memory;                                       // a fixed block: malloc is never called
+    void *memory;               // a fixed block, the context's until gan_destroy: malloc is never called
     size_t memory_size;                                 // its bytes
     gan_allocator allocator;                            // malloc and free
     // runs task(arg, 0 .. n-1), returns when all are done
@@ -2239,6 +2239,23 @@ GAN_API const char *gan_vital_name(gan_vital vital);
 #define GAN__RESTRICT
 #endif
 
+// Under AddressSanitizer what a context has not given out is poisoned: an overrun within its memory is seen.
+#if defined(__SANITIZE_ADDRESS__)
+#define GAN__ASAN
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define GAN__ASAN
+#endif
+#endif
+#ifdef GAN__ASAN
+#include <sanitizer/asan_interface.h>
+#define GAN__POISON(from, to) ASAN_POISON_MEMORY_REGION(from, (size_t)((char *)(to) - (char *)(from)))
+#define GAN__UNPOISON(p, bytes) ASAN_UNPOISON_MEMORY_REGION(p, bytes)
+#else
+#define GAN__POISON(from, to) (void)0
+#define GAN__UNPOISON(p, bytes) (void)0
+#endif
+
 #define GAN__LEAST(a, b) ((a) < (b) ? (a) : (b))
 #define GAN__MOST(a, b) ((a) > (b) ? (a) : (b))
 
@@ -2414,6 +2431,7 @@ static gan__chunk *gan__chunk_at(void *base, size_t bytes)
     char *p = gan__align_up((char *)base), *end = (char *)base + bytes;
     gan__chunk *c = (gan__chunk *)(void *)p;
     if (bytes < 4 * GAN__ALIGN + sizeof *c) return NULL;
+    GAN__UNPOISON(base, bytes);
     c->next = NULL;
     c->base = base;
     c->bytes = bytes;
@@ -2421,6 +2439,7 @@ static gan__chunk *gan__chunk_at(void *base, size_t bytes)
     c->lo = p + gan__round_up(sizeof *c);
     c->hi = end - ((uintptr_t)end & (GAN__ALIGN - 1));
     c->end = c->hi;
+    GAN__POISON(c->lo, c->hi);
     return c;
 }
 
@@ -2452,15 +2471,17 @@ static void *gan__persist_raw(gan_context *ctx, size_t bytes)
 {
     gan__chunk *c;
     void *p;
+    size_t need;
     if (bytes > (size_t)-1 - GAN__ALIGN) return NULL;
-    bytes = gan__round_up(bytes ? bytes : 1);
+    need = gan__round_up(bytes ? bytes : 1);
     for (c = ctx->chunks; c; c = c->next)
-        if ((size_t)(c->hi - c->lo) >= bytes) break;
-    if (!c) c = gan__chunk_new(ctx, bytes);
+        if ((size_t)(c->hi - c->lo) >= need) break;
+    if (!c) c = gan__chunk_new(ctx, need);
     if (!c) return NULL;
     p = c->lo;
-    c->lo += bytes;
-    ctx->persistent += bytes;
+    GAN__UNPOISON(p, bytes);
+    c->lo += need;
+    ctx->persistent += need;
     gan__note_peak(ctx);
     return p;
 }
@@ -2507,7 +2528,7 @@ static gan__block *gan__block_new(gan_context *ctx, size_t bytes)
     const size_t head = gan__round_up(sizeof(gan__block));
     gan__block *b, *best = NULL;
     gan__chunk *c;
-    size_t need;
+    size_t exact = bytes, need;
     int behind = 0;
     if (bytes > (size_t)-1 - 2 * GAN__ALIGN - head) return NULL;
     bytes = gan__round_up(bytes ? bytes : 1);
@@ -2521,6 +2542,7 @@ static gan__block *gan__block_new(gan_context *ctx, size_t bytes)
             b = best;
             b->size = rest;
             best = gan__block_above(b);
+            GAN__UNPOISON(best, sizeof *best);
             best->size = bytes;
             best->newer = b;
             best->chunk = b->chunk;
@@ -2539,6 +2561,7 @@ static gan__block *gan__block_new(gan_context *ctx, size_t bytes)
         if (behind) ctx->step = c;
         c->hi -= need;
         best = (gan__block *)(void *)c->hi;
+        GAN__UNPOISON(best, sizeof *best);
         best->size = bytes;
         best->chunk = c;
         best->newer = NULL;
@@ -2547,6 +2570,7 @@ static gan__block *gan__block_new(gan_context *ctx, size_t bytes)
         c->newest = best;
     }
     best->refs = 1;
+    GAN__UNPOISON((char *)best + head, exact);
     ctx->used += best->size + head;
     gan__note_peak(ctx);
     return best;
@@ -2581,7 +2605,9 @@ static void gan__block_free(gan_context *ctx, gan__block *b)
     if (b->newer) {
         if ((char *)above < end) above->newer = b;
         gan__free_list_add(ctx, b);
+        GAN__POISON((char *)b + head, above);
     } else { // the newest: back to the stack
+        GAN__POISON(b, above);
         c->hi = (char *)above;
         c->newest = (char *)above < end ? above : NULL;
         if (c->newest) c->newest->newer = NULL;
@@ -2604,9 +2630,11 @@ static void gan__mark_release(gan_context *ctx, const gan__mark *m)
 {
     gan__chunk *c;
     for (c = m->chunk->next; c; c = c->next) {
+        GAN__POISON(c->hi, c->end);
         c->hi = c->end;
         c->newest = NULL;
     }
+    GAN__POISON(m->chunk->hi, m->hi);
     m->chunk->hi = m->hi;
     m->chunk->newest = NULL;
     ctx->step = m->chunk;
@@ -28337,6 +28365,7 @@ GAN_API gan_context *gan_create(const gan_desc *desc)
     start.k = gan__isa_choose(desc->isa);
     ctx = start.chunks ? (gan_context *)gan__persist_quiet(&start, sizeof *ctx) : NULL;
     if (!ctx || !start.k) {
+        if (start.chunks) GAN__UNPOISON(start.chunks->base, start.chunks->bytes);
         if (start.chunks && !start.fixed)
             start.allocator.release(start.chunks->base, start.chunks->bytes, start.allocator.user);
         return NULL;
@@ -28365,12 +28394,14 @@ GAN_API void gan_destroy(gan_context *ctx)
 {
     gan__chunk *c, *next;
     gan_allocator a;
-    if (ctx) gan__sources_close(ctx);
-    if (!ctx || ctx->fixed || !ctx->allocator.release) return;
+    if (!ctx) return;
+    gan__sources_close(ctx);
     a = ctx->allocator;
+    if (ctx->fixed) a.release = NULL;
     for (c = ctx->chunks; c; c = next) { // the context itself lies in one of them
         next = c->next;
-        a.release(c->base, c->bytes, a.user);
+        GAN__UNPOISON(c->base, c->bytes);
+        if (a.release) a.release(c->base, c->bytes, a.user);
     }
 }
 
@@ -28435,6 +28466,9 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed)
 #undef GAN__HAVE_NEON
 #undef GAN__HAVE_SSE2
 #undef GAN__INLINE
+#undef GAN__ASAN
+#undef GAN__POISON
+#undef GAN__UNPOISON
 #undef GAN__LEAST
 #undef GAN__MAPS
 #undef GAN__MAX_LANES

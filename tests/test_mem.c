@@ -192,6 +192,7 @@ static void fixed_block(void)
         for (i = 0; i < gan_model_count(p.g); ++i)
             CHECK(same_bits(gan_model_tensor(p.g, i), gan_model_tensor(q.g, i)), "%s differs",
                   gan_model_name(p.g, i));
+        gan_destroy(a);
         gan_destroy(b);
     }
     TEST ("when the block is full the error says what to give, and after clearing the context still works") {
@@ -206,6 +207,7 @@ static void fixed_block(void)
         gan_error_clear(ctx);
         CHECK_NEAR(gan_item(gan_sum_all(gan_full(ctx, 2, 1, 100))), 200, 0, "afterwards");
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+        gan_destroy(ctx);
     }
 }
 
@@ -602,6 +604,7 @@ static void failures(void)
                     if (!isfinite((double)gan_data(t)[k]))
                         CHECK(0, "%lu bytes: %s is not finite", (unsigned long)bytes, gan_model_name(p.d, i));
             }
+            gan_destroy(ctx);
         }
         CHECK(complete > 0 && failed > 0, "%d complete, %d failed", complete, failed);
     }

@@ -146,7 +146,16 @@ static inline void fuzz_world_ready(fuzz_world *w)
                  w->ctx);
 }
 
-static inline void fuzz_world_reset(fuzz_world *w) { memcpy(w->block, w->copy, w->head); }
+static inline void fuzz_world_reset(fuzz_world *w)
+{
+#ifdef FUZZ_ASAN
+    ASAN_UNPOISON_MEMORY_REGION(w->block, w->size);
+#endif
+    memcpy(w->block, w->copy, w->head);
+#ifdef FUZZ_ASAN
+    ASAN_POISON_MEMORY_REGION(w->ctx->chunks->lo, (size_t)(w->ctx->chunks->hi - w->ctx->chunks->lo));
+#endif
+}
 
 // Only what calls that fail change: the chunk's header and the context, which begin the block.
 static inline void fuzz_world_forgive(fuzz_world *w)
