@@ -11646,7 +11646,7 @@ static gan_tensor *gan__block_window(gan_tensor *x, int axis, int before, int af
     int n, total, lo, hi, left;
     if (gan__is_poison(x) || (!before && !after)) return x;
     n = x->dim[axis];
-    total = n + before + after;
+    total = (int)((int64_t)n + before + after);
     lo = GAN__LEAST(n, GAN__MOST(0, -before));
     hi = GAN__MOST(lo, n - GAN__MOST(0, -after));
     left = GAN__LEAST(GAN__MOST(before, 0), total);
@@ -11695,7 +11695,8 @@ GAN_API gan_tensor *gan_upfirdn2d(gan_tensor *x, gan_tensor *filter, const gan_u
         if (!d.up[i]) d.up[i] = i && d.up[0] ? d.up[0] : 1;
         if (!d.down[i]) d.down[i] = i && d.down[0] ? d.down[0] : 1;
         n = (int64_t)x->dim[2 + i] * d.up[i] + pad[0] + pad[1];
-        if (d.up[i] < 1 || d.down[i] < 1 || n < taps || n > 0x3fffffff)
+        if (d.up[i] < 1 || d.down[i] < 1 || n < taps || n > 0x3fffffff ||
+            GAN__MOST(pad[0], pad[1]) > 0x1fffffff || GAN__LEAST(pad[0], pad[1]) < -0x1fffffff)
             return gan__fail(
                 x->ctx, GAN_ERROR_ARGUMENT,
                 "upfirdn2d: %d pixels, up %d, down %d, padding %d and %d, a filter of %d: up and "

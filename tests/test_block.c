@@ -1084,6 +1084,8 @@ static void test_upfirdn2d(void)
     }
     block_error("a filter larger than what is left", make_fir, "1,1,4,4; 3", N8(0, 0, -1, -1),
                 GAN_ERROR_ARGUMENT, "filter of 3");
+    block_error("paddings that cancel at the ends of int", make_fir, "1,1,4,4; 3,3",
+                N8(0, 0, INT_MAX, 1 - INT_MAX), GAN_ERROR_ARGUMENT, "padding 2147483647");
     block_error("up -1", make_fir, "1,1,4,4; 3", N8(-1), GAN_ERROR_ARGUMENT, "up -1");
     block_error("a filter of three dimensions", make_fir, "1,1,4,4; 3,1,1", N8(0), GAN_ERROR_SHAPE,
                 "the filter");
