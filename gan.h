@@ -2240,17 +2240,24 @@ GAN_API const char *gan_vital_name(gan_vital vital);
 #endif
 
 // Under AddressSanitizer what a context has not given out is poisoned: an overrun within its memory is seen.
+// Under MemorySanitizer what it gives out has no value, whoever had it before.
 #if defined(__SANITIZE_ADDRESS__)
 #define GAN__ASAN
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define GAN__ASAN
+#elif __has_feature(memory_sanitizer)
+#define GAN__MSAN
 #endif
 #endif
-#ifdef GAN__ASAN
+#if defined(GAN__ASAN)
 #include <sanitizer/asan_interface.h>
 #define GAN__POISON(from, to) ASAN_POISON_MEMORY_REGION(from, (size_t)((char *)(to) - (char *)(from)))
 #define GAN__UNPOISON(p, bytes) ASAN_UNPOISON_MEMORY_REGION(p, bytes)
+#elif defined(GAN__MSAN)
+#include <sanitizer/msan_interface.h>
+#define GAN__POISON(from, to) (void)0
+#define GAN__UNPOISON(p, bytes) __msan_allocated_memory(p, bytes)
 #else
 #define GAN__POISON(from, to) (void)0
 #define GAN__UNPOISON(p, bytes) (void)0
@@ -28468,6 +28475,7 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed)
 #undef GAN__HAVE_SSE2
 #undef GAN__INLINE
 #undef GAN__ASAN
+#undef GAN__MSAN
 #undef GAN__POISON
 #undef GAN__UNPOISON
 #undef GAN__LEAST
