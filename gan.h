@@ -84,8 +84,9 @@
 //     Threads      One context is used by one thread at a time; different contexts are independent. Inside,
 //                  work is spread by OpenMP when compiled with it, by gan_desc.parallel_for when given, else
 //                  not at all.
-//     Determinism  Same seed, same build, same instruction set: the same bits, whatever the number of
-//     threads.
+//     Determinism  Same seed, same instruction set (gan_isa): the same bits, whatever the number of threads,
+//                  and from gcc and clang at any -O. Where the base target has a fused multiply-add (aarch64,
+//                  -march=native) add -ffp-contract=off for that; not with -ffast-math, not on the x87.
 //     Precision    float; GAN_DOUBLE makes everything double (scalar code), for checking derivatives.
 
 // clang-format off
@@ -1740,8 +1741,9 @@ GAN_API int gan_unclaimed(const gan_context *ctx, const char **first);
 //
 // A sample is what axis 0 counts, seen as F numbers: x (N, ...) with (M, ...) of as many numbers each;
 // features are a network's output for each sample. real are data, fake are generated. Sums, decisions and
-// solutions are in double. A NaN or an infinity in a sample is an error; after an error numbers are NaN,
-// counts 0 and tensors poison. What is random draws from a stream of its own: the same call, the same number.
+// solutions are in double. A NaN or an infinity in a sample is an error, but in mode_report's x; after an
+// error numbers are NaN, counts 0 and tensors poison. What is random draws from a stream of its own: the same
+// call, the same number.
 //
 //     histogram               counts in equal bins
 //     kl_divergence           sum p log(p / q), nats; infinite where q alone is 0         Kullback 1951
@@ -1878,11 +1880,13 @@ GAN_API gan_bins gan_bin_difference(gan_tensor *real, gan_tensor *fake, int bins
 
 typedef struct gan_modes {
     int modes;                          // those that a sample of high quality is nearest to
-    double quality;                     // share of samples within 3 sigma of their nearest mode
-    double kl;                          // KL(shares of the nearest modes, equal shares)
+    double quality;                     // share of all N samples within 3 sigma of their nearest mode
+    double kl;                          // KL(shares of the nearest modes, equal shares): 0 .. log K
     double log_likelihood;              // mean log density of the mixture; sigma^2 is its variance
 } gan_modes;
-// x (N, D), centers (K, D) of K equal normal distributions, standard deviation sigma on every axis.
+// x (N, D), centers (K, D) of K equal normal distributions, standard deviation sigma on every axis. A sample
+// of x with a NaN, an infinity or a number beyond 1e100 has no mode and no quality. kl and log_likelihood are
+// of the samples that have a mode; when none has, their worst values, log K and -infinity.
 GAN_API gan_modes gan_mode_report(gan_tensor *x, gan_tensor *centers, gan_real sigma);
 // Class probabilities (N, K), in `splits` consecutive parts (0: 1; as published 10).
 GAN_API gan_estimate gan_inception_score(gan_tensor *probabilities, int splits);
@@ -22587,6 +22591,7 @@ static int gan__archive_read_header(gan__archive *a)
         a->by_name = (gan__archive_record **)gan__scratch(a->ctx, (a->count + 1) * sizeof *a->by_name);
         a->names = (char *)gan__scratch(a->ctx, a->header + 1);
         if (!a->records || !a->by_name || !a->names) return GAN_ERROR_MEMORY;
+        memset(a->records + a->count, 0, sizeof *a->records); // the first of a file without tensors
     }
     for (i = 0; i < a->count; ++i) a->by_name[i] = a->records + i;
     return GAN_OK;
@@ -23158,23 +23163,26 @@ static void *gan__work(gan_context *ctx, int64_t n, int64_t m, size_t each)
     return gan__scratch(ctx, bytes);
 }
 
-// What every measure asks of its inputs: values that are there, and finite with finite squares. NULL
-// otherwise.
-static gan_context *gan__measurable(const char *who, int count, gan_tensor *const *x)
+#define GAN__MEASURABLE 1e100 // squares and sums of numbers up to it are finite
+
+// What every measure asks of its inputs: values that are there, and from input `wild` on finite with finite
+// squares. NULL otherwise.
+static gan_context *gan__measurable_from(const char *who, int wild, int count, gan_tensor *const *x)
 {
     gan_tensor *bad;
     gan_context *ctx = gan__inputs(GAN_OP_NONE, count, x, &bad);
-    int i, wild;
+    int i, beyond;
     size_t k;
     for (i = 0; ctx && i < count; ++i) {
-        const double most = 1e100;
+        const double most = GAN__MEASURABLE;
         if (!x[i]->size) {
             gan__fail(ctx, GAN_ERROR_SHAPE, "%s: input %d, %t, is empty", who, i + 1, x[i]);
             return NULL;
         }
-        for (wild = 0, k = 0; k < x[i]->size; ++k)
-            wild |= (double)x[i]->data[k] > most || (double)x[i]->data[k] < -most;
-        if (wild || !gan__all_finite(x[i])) {
+        if (i < wild) continue;
+        for (beyond = 0, k = 0; k < x[i]->size; ++k)
+            beyond |= (double)x[i]->data[k] > most || (double)x[i]->data[k] < -most;
+        if (beyond || !gan__all_finite(x[i])) {
             gan__fail(
                 ctx, GAN_ERROR_NONFINITE,
                 "%s: input %d, %t, holds a NaN, an infinity or a number beyond 1e100; it cannot be measured",
@@ -23185,12 +23193,17 @@ static gan_context *gan__measurable(const char *who, int count, gan_tensor *cons
     return ctx;
 }
 
+static gan_context *gan__measurable(const char *who, int count, gan_tensor *const *x)
+{
+    return gan__measurable_from(who, 0, count, x);
+}
+
 static int64_t gan__each(const gan_tensor *x) { return (int64_t)x->size / x->dim[0]; } // numbers a sample
 
-// Samples (N, ...), (M, ...) with as many numbers each, at least so many of them.
-static gan_context *gan__samples(const char *who, int count, gan_tensor *const *x, int least)
+// Samples (N, ...), (M, ...) with as many numbers each, at least so many of them; finite from `wild` on.
+static gan_context *gan__samples_from(const char *who, int wild, int count, gan_tensor *const *x, int least)
 {
-    gan_context *ctx = gan__measurable(who, count, x);
+    gan_context *ctx = gan__measurable_from(who, wild, count, x);
     int i;
     for (i = 0; ctx && i < count; ++i)
         if (x[i]->ndim < 1 || x[i]->dim[0] < least || gan__each(x[i]) != gan__each(x[0])) {
@@ -23201,6 +23214,11 @@ static gan_context *gan__samples(const char *who, int count, gan_tensor *const *
             return NULL;
         }
     return ctx;
+}
+
+static gan_context *gan__samples(const char *who, int count, gan_tensor *const *x, int least)
+{
+    return gan__samples_from(who, 0, count, x, least);
 }
 
 static int gan__at_least(gan_context *ctx, const char *who, const char *what, double value, double least)
@@ -25344,17 +25362,21 @@ typedef struct gan__mode_job {
     const gan_real *x, *centre;
     int64_t d, modes;
     double variance;
-    int *at;
-    double *square, *density; // of each sample: to its mode; the log of the mixture there
+    int *at;                  // of each sample: its mode, -1 for none
+    double *square, *density; // |x - mode|^2; the log of the mixture at x
 } gan__mode_job;
 
 static void gan__mode_task(void *arg, int64_t i)
 {
     const gan__mode_job *j = (const gan__mode_job *)arg;
+    const gan_real *x = j->x + i * j->d;
     double best = HUGE_VAL, sum = 0;
     int64_t k;
+    j->at[i] = -1;
+    for (k = 0; k < j->d; ++k)
+        if (!gan__finite((double)x[k]) || fabs((double)x[k]) > GAN__MEASURABLE) return;
     for (k = 0; k < j->modes; ++k) {
-        const double d = gan__square_distance(j->d, j->x + i * j->d, j->centre + k * j->d);
+        const double d = gan__square_distance(j->d, x, j->centre + k * j->d);
         if (d < best) {
             sum = sum * exp((d - best) / (2 * j->variance)) + 1;
             best = d;
@@ -25370,18 +25392,25 @@ static gan_modes gan__mode_summary(const gan__mode_job *j, int64_t n, int *neare
 {
     const double high = 9 * j->variance; // (3 sigma)^2
     gan_modes r;
-    int64_t i, k;
+    int64_t i, k, with = 0; // samples that have a mode
     memset(&r, 0, sizeof r);
+    for (i = 0; i < n; ++i) with += j->at[i] >= 0;
+    if (!with) {
+        r.kl = log((double)j->modes);
+        r.log_likelihood = -HUGE_VAL;
+        return r;
+    }
     for (k = 0; k < j->modes; ++k) nearest[k] = good[k] = 0;
     for (i = 0; i < n; ++i) {
+        if (j->at[i] < 0) continue;
         nearest[j->at[i]]++;
         good[j->at[i]] += j->square[i] < high;
-        r.log_likelihood += j->density[i] / (double)n;
+        r.log_likelihood += j->density[i] / (double)with;
     }
     for (k = 0; k < j->modes; ++k) {
         r.modes += good[k] > 0;
         r.quality += good[k] / (double)n;
-        r.kl += gan__kl_term(nearest[k] / (double)n, 1 / (double)j->modes);
+        r.kl += gan__kl_term(nearest[k] / (double)with, 1 / (double)j->modes);
     }
     r.kl = GAN__MOST(r.kl, 0);
     return r;
@@ -25399,7 +25428,7 @@ GAN_API gan_modes gan_mode_report(gan_tensor *x, gan_tensor *centers, gan_real s
     r.quality = r.kl = r.log_likelihood = gan__nan();
     in[0] = x;
     in[1] = centers;
-    ctx = gan__samples("mode_report", 2, in, 1);
+    ctx = gan__samples_from("mode_report", 1, 2, in, 1);
     if (!ctx) return r;
     j.variance = (double)sigma * (double)sigma;
     if (!(sigma > 0) || !(j.variance > 0)) {
@@ -28409,6 +28438,7 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed)
 #undef GAN__LEAST
 #undef GAN__MAPS
 #undef GAN__MAX_LANES
+#undef GAN__MEASURABLE
 #undef GAN__MOMENT_COLUMNS
 #undef GAN__MOST
 #undef GAN__OPEN

@@ -49,18 +49,9 @@ static gan_tensor *discriminator(gan_model *d, gan_tensor *x, gan_tensor *label)
     return gan_linear(d, "out", x, 1);
 }
 
-static void panel(ex_plot *p, int i, const md_mixture *m, const gan_real *xy, const char *title)
-{
-    int k;
-    ex_plot_panel(p, i % 3, 3, i / 3, 2, title, -1.5, 1.5, -1.5, 1.5);
-    for (k = 0; k < m->modes; ++k) ex_plot_point(p, m->mode[k][0], m->mode[k][1], 8, EX_RED);
-    for (k = 0; k < SAMPLES; ++k) ex_plot_point(p, (double)xy[2 * k], (double)xy[2 * k + 1], 2.5, EX_BLUE);
-}
-
 // Trains one recipe and says aloud when a sickness begins; then its row of the table and its panel.
-static void train(gan_context *ctx, const ex_options *o, int i, ex_plot *p, char *row, size_t size)
+static void train(gan_context *ctx, const ex_options *o, int i, gan_plot *p, char *row, size_t size)
 {
-    static gan_real xy[2 * SAMPLES];
     const recipe *r = &recipes[i];
     const md_mixture ring = md_ring();
     gan_dataset *others = gan_dataset_toy(ctx, GAN_TOY_RING); // to look at, so that training stays as it is
@@ -69,7 +60,8 @@ static void train(gan_context *ctx, const ex_options *o, int i, ex_plot *p, char
     gan_health *h;
     gan_diagnosis now;
     gan_sickness said = GAN_SICKNESS_HEALTHY;
-    md_score score;
+    gan_modes score;
+    gan_tensor *x;
     char text[600];
 
     memset(&desc, 0, sizeof desc);
@@ -103,14 +95,14 @@ static void train(gan_context *ctx, const ex_options *o, int i, ex_plot *p, char
             printf("\n%s, %s\n", r->name, text);
         said = now.kind;
     }
-    gan_read(gan_trainer_sample(t, SAMPLES), xy, 2 * SAMPLES);
-    score = md_measure(&ring, xy, SAMPLES);
+    x = gan_trainer_sample(t, SAMPLES);
+    score = gan_mode_report(x, md_centers(ctx, &ring), ring.sigma);
     now = gan_health_diagnose(h);
     snprintf(row, size, "%-18s %d of %d  %6.1f %%  %8.3f %8.3f   %s", r->name, score.modes, ring.modes,
              100 * score.quality, (double)now.vital[GAN_VITAL_D_LOSS], (double)now.vital[GAN_VITAL_D_FAKE],
              now.name);
     snprintf(text, sizeof text, "%s: %s", r->name, now.name);
-    panel(p, i, &ring, xy, text);
+    md_panel(p, i % 3, 3, i / 3, 2, text, NULL, &ring, x);
 }
 
 int main(int argc, char **argv)
@@ -118,15 +110,15 @@ int main(int argc, char **argv)
     const ex_options o =
         ex_start(argc, argv, "collapse", "mode collapse, diagnosed and cured", 5000, "out/collapse", "");
     gan_context *ctx = ex_context(&o);
-    ex_plot p = ex_plot_new(1350, 920);
+    gan_plot *p = gan_plot_create(ctx, 1200, 840, 1);
     char rows[RECIPES][200];
     int i;
-    for (i = 0; i < RECIPES; ++i) train(ctx, &o, i, &p, rows[i], sizeof rows[i]);
+    for (i = 0; i < RECIPES; ++i) train(ctx, &o, i, p, rows[i], sizeof rows[i]);
     printf("\nof %d points       modes   3 sigma   D's loss  D(G(z))   diagnosis\n", (int)SAMPLES);
     for (i = 0; i < RECIPES; ++i) puts(rows[i]);
     printf("%-18s 8 of 8    98.9 %%     1.386     .500   1 - e^-4.5, log 4, 1/2 (a critic: 0, any)\n",
            "in theory");
-    ex_plot_write(&p, ctx, ex_path(&o, "collapse.png"));
+    gan_plot_write(p, ex_path(&o, "collapse.png"));
     printf("the picture is in %s\n", o.out);
     return ex_finish(ctx);
 }

@@ -2,7 +2,7 @@
 // brings stb_image_write.h where that is installed, which makes gan.h write PNG; without it pictures are PGM
 // and PPM.
 //
-//     >>options    the command line    >>terminal   progress                 >>plot     a small canvas
+//     >>options    the command line    >>terminal   progress                 >>plot     series and axes
 //     >>digits     MNIST, or drawn digits            >>samples  IDX of generated
 #ifndef GAN_EXAMPLES_COMMON_H
 #define GAN_EXAMPLES_COMMON_H
@@ -235,183 +235,33 @@ static inline void ex_progress_gan(const gan_trainer_stats *s, int steps)
                 (double)s->g_loss, (double)s->d_real, (double)s->d_fake);
 }
 
-// >>plot: a canvas of RGB bytes, split into panels with axes; what gan_plot has replaced except in games.c,
-// modes.c and theory.c
+// >>plot
 
-enum {
-    EX_BLUE = 0x2060B0,
-    EX_ORANGE = 0xE07010,
-    EX_GREEN = 0x208040,
-    EX_RED = 0xC02828,
-    EX_GREY = 0x909090,
-    EX_BLACK = 0x303030,
-    EX_LIGHT = 0xE8E8E8
-};
-
-typedef struct ex_plot {
-    int w, h, left, top, right, bottom, legend; // the panel at hand, in pixels
-    double x0, x1, y0, y1;                      // and in its own units
-    unsigned char *rgb;
-} ex_plot;
-
-static inline ex_plot ex_plot_new(int w, int h)
+// n values for gan_axes; size and color as in gan_series, alpha the mark's.
+static inline gan_series ex_series(const char *name, gan_mark mark, const double *x, const double *y, int n,
+                                   double size, int color)
 {
-    ex_plot p;
-    memset(&p, 0, sizeof p);
-    p.w = w, p.h = h;
-    p.rgb = (unsigned char *)malloc((size_t)w * (size_t)h * 3);
-    if (!p.rgb) exit(1);
-    memset(p.rgb, 255, (size_t)w * (size_t)h * 3);
-    return p;
+    gan_series s;
+    memset(&s, 0, sizeof s);
+    s.name = name, s.mark = mark, s.x = x, s.y = y, s.n = n, s.size = size, s.color = color;
+    return s;
 }
 
-static inline void ex_plot_dot(ex_plot *p, int x, int y, int color, double cover)
+// The same where two say one thing: this one wide and pale, the other goes over it.
+static inline gan_series ex_wide(const double *x, const double *y, int n, int color)
 {
-    int c;
-    unsigned char *at;
-    if (x < 0 || y < 0 || x >= p->w || y >= p->h || cover <= 0) return;
-    at = p->rgb + 3 * (y * p->w + x);
-    if (cover > 1) cover = 1;
-    for (c = 0; c < 3; ++c)
-        at[c] = (unsigned char)(at[c] + cover * ((color >> (16 - 8 * c) & 255) - at[c]) + .5);
+    gan_series s = ex_series(NULL, GAN_MARK_LINE, x, y, n, 7, color);
+    s.alpha = .3;
+    return s;
 }
 
-// from (ax, ay) to (bx, by) in pixels; a pixel is covered by its distance from the line
-static inline void ex_plot_stroke(ex_plot *p, double ax, double ay, double bx, double by, double width,
-                                  int color)
+static inline gan_axes ex_axes(const char *title, double x0, double x1, double y0, double y1,
+                               const gan_series *series, int count)
 {
-    const double dx = bx - ax, dy = by - ay, len = dx * dx + dy * dy, r = width / 2 + .5;
-    int x, y;
-    for (y = (int)floor(fmin(ay, by) - r); y <= (int)ceil(fmax(ay, by) + r); ++y)
-        for (x = (int)floor(fmin(ax, bx) - r); x <= (int)ceil(fmax(ax, bx) + r); ++x) {
-            double t = len > 0 ? ((x - ax) * dx + (y - ay) * dy) / len : 0;
-            t = fmin(fmax(t, 0), 1);
-            ex_plot_dot(p, x, y, color, r - hypot(x - ax - t * dx, y - ay - t * dy));
-        }
-}
-
-// 5 x 7 letters, ASCII 32 .. 126; a letter is 7 rows, a row one digit in base 32 (0-9, A-V), its bits the
-// pixels.
-static const char ex_font[] =
-    "00000004444404AAA0000AAVAVAA4FKE5U4OP248J3CIK8LID4480000248884284222480LEVEL0044V4400000C48000E000"
-    "00000CC11248GGEHJLPHE4C4444EEH1248VEH161HE26AIV22VGU11HE68GUHHEV124488EHHEHHEEHHF12C0CC0CC00CC0C48"
-    "248G84200V0V008421248EH12404EHNLNGE4AHHVHHUHHUHHUEHGGGHEUHHHHHUVGGUGGVVGGUGGGEHGJHHEHHHVHHHE44444E"
-    "72222ICHIKOKIHGGGGGGVHRLLHHHHPPLJJHEHHHHHEUHHUGGGEHHHLIDUHHUKIHFGGE11UV444444HHHHHHEHHHHAA4HHHLLRH"
-    "HHA4AHHHHA4444V1248GVE88888EGG84211E22222E4AH0000000000V842000000E1FHFGGUHHHU00EHGHE11FHHHF00EHVGE"
-    "698S88800FHF1EGGUHHHH40C444E20622ICGGIKOKIC44444E00QLLLL00UHHHH00EHHHE00UHUGG00FHF1100MPGGG00FGE1U"
-    "88S889600HHHJD00HHHA400HHLLA00HA4AH00HHF1E00V248V64484464444444C44244C008L200";
-
-// align -1: x is the text's left end, 0: its middle, 1: its right end; y is its top; twice the size of the
-// font
-static inline void ex_plot_text(ex_plot *p, int x, int y, int align, const char *text, int color)
-{
-    const int n = (int)strlen(text);
-    int i, row, bit;
-    x -= (align + 1) * (12 * n - 2) / 2;
-    for (i = 0; i < 14 * n; ++i) {
-        const int letter = text[i / 14] > 31 && text[i / 14] < 127 ? text[i / 14] - 32 : 31;
-        const char digit = ex_font[letter * 7 + i % 14 / 2];
-        row = digit <= '9' ? digit - '0' : digit - 'A' + 10;
-        for (bit = 0; bit < 10; ++bit)
-            if (row >> (4 - bit / 2) & 1) ex_plot_dot(p, x + 12 * (i / 14) + bit, y + i % 14, color, 1);
-    }
-}
-
-static inline double ex_plot_px(const ex_plot *p, double x)
-{
-    return p->left + (x - p->x0) / (p->x1 - p->x0) * (p->right - p->left);
-}
-
-static inline double ex_plot_py(const ex_plot *p, double y)
-{
-    return p->bottom - (y - p->y0) / (p->y1 - p->y0) * (p->bottom - p->top);
-}
-
-// ticks at 1, 2 or 5 times a power of ten
-static inline void ex_plot_ticks(ex_plot *p, int vertical)
-{
-    const double lo = vertical ? p->y0 : p->x0, hi = vertical ? p->y1 : p->x1;
-    const double rough = (hi - lo) / (vertical ? (p->bottom - p->top) / 60. : (p->right - p->left) / 100.);
-    const double ten = pow(10, floor(log10(rough)));
-    double v, step = 10 * ten;
-    int decimals = 0;
-    char text[32];
-    if (rough < 5 * ten) step = 5 * ten;
-    if (rough < 2 * ten) step = 2 * ten;
-    if (step < .95) decimals = step < .095 ? 2 : 1;
-    for (v = ceil(lo / step - 1e-9) * step; v <= hi + 1e-9 * step; v += step) {
-        const int x = (int)ex_plot_px(p, v), y = (int)ex_plot_py(p, v);
-        snprintf(text, sizeof text, "%.*f", decimals, fabs(v) < 1e-9 * step ? 0. : v);
-        if (vertical) {
-            ex_plot_stroke(p, p->left, y, p->right, y, 1, EX_LIGHT);
-            ex_plot_text(p, p->left - 8, y - 7, 1, text, EX_BLACK);
-        } else {
-            ex_plot_stroke(p, x, p->top, x, p->bottom, 1, EX_LIGHT);
-            ex_plot_text(p, x, p->bottom + 8, 0, text, EX_BLACK);
-        }
-    }
-}
-
-// Panel (column, row) of columns x rows; what is drawn next goes into it.
-static inline void ex_plot_panel(ex_plot *p, int column, int columns, int row, int rows, const char *title,
-                                 double x0, double x1, double y0, double y1)
-{
-    p->left = column * p->w / columns + 70, p->right = (column + 1) * p->w / columns - 24;
-    p->top = row * p->h / rows + 40, p->bottom = (row + 1) * p->h / rows - 40;
-    p->x0 = x0, p->x1 = x1, p->y0 = y0, p->y1 = y1, p->legend = 0;
-    ex_plot_ticks(p, 0);
-    ex_plot_ticks(p, 1);
-    ex_plot_stroke(p, p->left, p->bottom, p->right, p->bottom, 1, EX_BLACK);
-    ex_plot_stroke(p, p->left, p->bottom, p->left, p->top, 1, EX_BLACK);
-    ex_plot_text(p, (p->left + p->right) / 2, p->top - 26, 0, title, EX_BLACK);
-}
-
-// Only what lies in the panel is drawn.
-static inline void ex_plot_segment(ex_plot *p, double ax, double ay, double bx, double by, double width,
-                                   int color)
-{
-    const double lo = p->y0, hi = p->y1;
-    if (fmin(ax, bx) < p->x0 || fmax(ax, bx) > p->x1 || fmax(ay, by) < lo || fmin(ay, by) > hi) return;
-    ay = fmin(fmax(ay, lo), hi), by = fmin(fmax(by, lo), hi);
-    ex_plot_stroke(p, ex_plot_px(p, ax), ex_plot_py(p, ay), ex_plot_px(p, bx), ex_plot_py(p, by), width,
-                   color);
-}
-
-static inline void ex_plot_line(ex_plot *p, double y, int color)
-{
-    ex_plot_segment(p, p->x0, y, p->x1, y, 1.5, color);
-}
-
-static inline void ex_plot_curve(ex_plot *p, const double *x, const double *y, int stride, int n,
-                                 double width, int color)
-{
-    int i;
-    for (i = 1; i < n; ++i)
-        ex_plot_segment(p, x[(i - 1) * stride], y[(i - 1) * stride], x[i * stride], y[i * stride], width,
-                        color);
-}
-
-static inline void ex_plot_point(ex_plot *p, double x, double y, double size, int color)
-{
-    const double px = ex_plot_px(p, x), py = ex_plot_py(p, y);
-    if (x >= p->x0 && x <= p->x1 && y >= p->y0 && y <= p->y1) ex_plot_stroke(p, px, py, px, py, size, color);
-}
-
-static inline void ex_plot_legend(ex_plot *p, const char *text, int color)
-{
-    const int y = p->top + 8 + 20 * p->legend++, x = p->right - 40, left = x - 12 * (int)strlen(text);
-    int i, k;
-    for (k = y - 3; k < y + 17; ++k)
-        for (i = left - 4; i < p->right; ++i) ex_plot_dot(p, i, k, 0xFFFFFF, .85);
-    ex_plot_text(p, x, y, 1, text, EX_BLACK);
-    ex_plot_stroke(p, x + 10, y + 7, x + 32, y + 7, 3, color);
-}
-
-static inline void ex_plot_write(ex_plot *p, gan_context *ctx, const char *path)
-{
-    gan_image_write_bytes(ctx, p->rgb, p->w, p->h, 3, path);
-    free(p->rgb);
-    p->rgb = NULL;
+    gan_axes a;
+    memset(&a, 0, sizeof a);
+    a.title = title, a.x0 = x0, a.x1 = x1, a.y0 = y0, a.y1 = y1, a.series = series, a.count = count;
+    return a;
 }
 
 // >>digits

@@ -50,7 +50,7 @@ typedef struct run {
     gan_real gain; // of G's layers, now
     struct progress *progress;
     gan_real xy[2 * SAMPLES];
-    md_score score;
+    gan_modes score;
     double seconds;
     int error;
 } run;
@@ -145,7 +145,7 @@ static void train(run *r)
     advance(r, r->steps - gan_trainer_steps(t));
     gan_error_clear(ctx);
     gan_read(gan_trainer_sample(t, SAMPLES), r->xy, 2 * SAMPLES);
-    r->score = md_measure(&r->data, r->xy, SAMPLES);
+    r->score = gan_mode_report(gan_from(ctx, r->xy, 2, SAMPLES, 2), md_centers(ctx, &r->data), r->data.sigma);
     r->seconds = ex_seconds() - begun;
     gan_destroy(ctx);
 }
@@ -178,8 +178,8 @@ static void row(const run *runs, int n)
     char modes[16] = "", spread[24] = "", seconds[24];
     int i, k, error = 0;
     for (i = 0; i < n; ++i) {
-        const md_score s = runs[i].score;
-        const double v[4] = {s.modes, 100 * s.quality, s.kl, runs[i].seconds};
+        const gan_modes s = runs[i].score;
+        const double v[4] = {(double)s.modes, 100 * s.quality, s.kl, runs[i].seconds};
         for (k = 0; k < 4; ++k) mean[k] += v[k] / n, square[k] += v[k] * v[k] / n;
         for (k = 0; k < 2; ++k) least[k] = fmin(least[k], v[k]);
         error |= runs[i].error;
@@ -210,16 +210,6 @@ static void published(void)
     line("the data itself", "both", 25, "or 8", 100 * (1 - exp(-4.5)), "", 0, "");
 }
 
-static void panel(ex_plot *p, const run *r, int column, int columns, int line, int lines, const char *title)
-{
-    const double end = 1.25 * r->data.extent;
-    int i;
-    ex_plot_panel(p, column, columns, line, lines, title, -end, end, -end, end);
-    for (i = 0; i < r->data.modes; ++i) ex_plot_point(p, r->data.mode[i][0], r->data.mode[i][1], 7, EX_RED);
-    for (i = 0; i < SAMPLES; ++i)
-        ex_plot_point(p, (double)r->xy[2 * i], (double)r->xy[2 * i + 1], 2, EX_BLUE);
-}
-
 static void prepare(run *r, recipe how, md_mixture data, uint64_t seed, int steps)
 {
     r->how = how, r->data = data, r->seed = seed, r->steps = steps;
@@ -229,7 +219,7 @@ static void prepare(run *r, recipe how, md_mixture data, uint64_t seed, int step
 static void quick(gan_context *ctx, const ex_options *o)
 {
     run *runs = (run *)calloc(2, sizeof *runs);
-    ex_plot p = ex_plot_new(1200, 600);
+    gan_plot *p = gan_plot_create(ctx, 1200, 620, 1);
     int i;
     if (!runs) exit(1);
     prepare(&runs[0], recipes[0], md_ring(), o->seed, (o->steps + 1) / 2); // learnt sooner
@@ -238,10 +228,10 @@ static void quick(gan_context *ctx, const ex_options *o)
     head("");
     for (i = 0; i < 2; ++i) {
         row(&runs[i], 1);
-        panel(&p, &runs[i], i, 2, 0, 1,
-              i ? "G(z) and the 25 modes of the grid" : "G(z) and the 8 modes of the ring");
+        md_panel(p, i, 2, 0, 1, i ? "G(z) and the 25 modes of the grid" : "G(z) and the 8 modes of the ring",
+                 NULL, &runs[i].data, gan_from(ctx, runs[i].xy, 2, SAMPLES, 2));
     }
-    ex_plot_write(&p, ctx, ex_path(o, "modes.png"));
+    gan_plot_write(p, ex_path(o, "modes.png"));
     free(runs);
 }
 
@@ -249,7 +239,7 @@ static void proof(gan_context *ctx, const ex_options *o)
 {
     enum { COLUMNS = 9, LINES = (GAN_LOSS_COUNT + COLUMNS - 1) / COLUMNS, RUNS = RECIPES * 2 * SEEDS };
     run *runs = (run *)calloc(RUNS + 2 * GAN_LOSS_COUNT, sizeof *runs), *each = runs + RUNS;
-    ex_plot p = ex_plot_new(COLUMNS * 300, LINES * 600);
+    gan_plot *p = gan_plot_create(ctx, COLUMNS * 270, LINES * 600, 1);
     char text[32];
     int i, k;
     if (!runs) exit(1);
@@ -273,10 +263,10 @@ static void proof(gan_context *ctx, const ex_options *o)
             const run *r = &each[2 * i + k];
             snprintf(text, sizeof text, "%d of %d, %.0f %%", r->score.modes, r->data.modes,
                      100 * r->score.quality);
-            panel(&p, r, i % COLUMNS, COLUMNS, i / COLUMNS * 2 + k, 2 * LINES, k ? text : r->how.name);
-            if (!k) ex_plot_text(&p, (p.left + p.right) / 2, (p.top + p.bottom) / 2 - 7, 0, text, EX_BLACK);
+            md_panel(p, i % COLUMNS, COLUMNS, i / COLUMNS * 2 + k, 2 * LINES, r->how.name, text, &r->data,
+                     gan_from(ctx, r->xy, 2, SAMPLES, 2));
         }
-    ex_plot_write(&p, ctx, ex_path(o, "losses.png"));
+    gan_plot_write(p, ex_path(o, "losses.png"));
     free(runs);
 }
 

@@ -1,10 +1,11 @@
-// modes.h - how well points cover the modes of a mixture, counted as the PacGAN paper counts (Lin 2018,
-// section 4.1). Used by ring.c and modes.c, which train, and by tests/test_modes.c, which counts points
-// placed by hand. Include gan.h first.
+// modes.h - two mixtures of normal distributions that GANs are judged by (Lin 2018, section 4.1), for
+// gan_mode_report and gan_plot. Used by ring.c, modes.c and collapse.c, which train, and by
+// tests/test_modes.c, which counts points placed by hand. Include gan.h first.
 #ifndef GAN_EXAMPLES_MODES_H
 #define GAN_EXAMPLES_MODES_H
 
 #include <math.h>
+#include <string.h>
 
 enum { MD_MAX = 25 };
 
@@ -12,54 +13,51 @@ typedef struct md_mixture {
     const char *name;
     gan_toy toy;
     int modes;
-    double sigma, extent; // the largest coordinate of a mode
-    double mode[MD_MAX][2];
+    gan_real sigma, extent; // the largest coordinate of a mode
+    gan_real mode[MD_MAX][2];
 } md_mixture;
 
 static inline md_mixture md_ring(void)
 {
-    md_mixture m = {"ring", GAN_TOY_RING, 8, .01, 1, {{0, 0}}};
+    md_mixture m = {"ring", GAN_TOY_RING, 8, (gan_real).01, 1, {{0, 0}}};
     int k;
-    for (k = 0; k < m.modes; ++k) m.mode[k][0] = cos(k * atan(1.)), m.mode[k][1] = sin(k * atan(1.));
+    for (k = 0; k < m.modes; ++k) {
+        m.mode[k][0] = (gan_real)cos(k * atan(1.));
+        m.mode[k][1] = (gan_real)sin(k * atan(1.));
+    }
     return m;
 }
 
 static inline md_mixture md_grid(void)
 {
-    md_mixture m = {"grid", GAN_TOY_GRID, 25, .05, 4, {{0, 0}}};
+    md_mixture m = {"grid", GAN_TOY_GRID, 25, (gan_real).05, 4, {{0, 0}}};
     int k;
-    for (k = 0; k < m.modes; ++k) m.mode[k][0] = k / 5 * 2 - 4, m.mode[k][1] = k % 5 * 2 - 4;
+    for (k = 0; k < m.modes; ++k)
+        m.mode[k][0] = (gan_real)(k / 5 * 2 - 4), m.mode[k][1] = (gan_real)(k % 5 * 2 - 4);
     return m;
 }
 
-typedef struct md_score {
-    int modes;      // those to which at least one point of high quality is nearest
-    double quality; // share of points within 3 sigma of a mode; the mixture's own is 1 - e^-4.5 = .989
-    double kl;      // reverse KL, sum q log(q / p), q the share of points nearest to a mode, p = 1 / modes
-} md_score;
-
-// n points (x, y), none where xy is NULL. One that is NaN or infinite has no quality and counts as mode 0's.
-static inline md_score md_measure(const md_mixture *m, const gan_real *xy, int n)
+static inline gan_tensor *md_centers(gan_context *ctx, const md_mixture *m)
 {
-    int nearest[MD_MAX] = {0}, good[MD_MAX] = {0}, i, k;
-    md_score s = {0, 0, 0};
-    for (i = 0; xy && i < n; ++i) {
-        double best = HUGE_VAL;
-        int at = 0;
-        for (k = 0; k < m->modes; ++k) {
-            const double r = hypot((double)xy[2 * i] - m->mode[k][0], (double)xy[2 * i + 1] - m->mode[k][1]);
-            if (r < best) best = r, at = k;
-        }
-        ++nearest[at];
-        good[at] += best < 3 * m->sigma;
-    }
-    for (k = 0; k < m->modes; ++k) {
-        const double q = n ? (double)nearest[k] / n : 0;
-        s.modes += good[k] > 0;
-        s.quality += n ? (double)good[k] / n : 0;
-        if (q > 0) s.kl += q * log(q * m->modes);
-    }
-    return s;
+    return gan_from(ctx, m->mode[0], 2, m->modes, 2);
+}
+
+// A panel of points over the modes.
+static inline void md_panel(gan_plot *p, int column, int columns, int row, int rows, const char *title,
+                            const char *below, const md_mixture *m, gan_tensor *points)
+{
+    gan_series s[2];
+    gan_axes a;
+    memset(s, 0, sizeof s);
+    memset(&a, 0, sizeof a);
+    s[0].mark = s[1].mark = GAN_MARK_POINTS;
+    s[0].points = md_centers(gan_context_of(points), m);
+    s[0].color = GAN_VERMILION, s[0].size = 9, s[0].alpha = 1;
+    s[1].points = points;
+    s[1].color = GAN_BLUE, s[1].size = 2.5, s[1].alpha = .8;
+    a.title = title, a.x_label = below, a.series = s, a.count = 2, a.equal = 1;
+    a.x1 = a.y1 = 1.4 * (double)m->extent, a.x0 = a.y0 = -a.x1;
+    gan_plot_panel(p, column, columns, row, rows, &a);
 }
 
 #endif

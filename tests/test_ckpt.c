@@ -807,7 +807,11 @@ static void test_weights(void)
         CHECK(gan_model_load_memory(b.g, file, n, 0) == 0, "%s", gan_error_message(b.ctx));
         CHECK(gan_unclaimed(b.ctx, &first) == 1 && !strcmp(first, "g.b"), "%s", gan_error_message(b.ctx));
         n = build(file, "{}", NULL, 0);
+        gan_scope_open(b.ctx);
+        (void)gan_full(b.ctx, 3, 1, 20000); // what the call will find in its memory
+        gan_scope_close(b.ctx);
         CHECK(gan_model_load_memory(b.g, file, n, 0) == GAN_ERROR_NAME, "error %d", gan_error(b.ctx));
+        CHECK_TEXT(gan_error_message(b.ctx), "its first tensor is none");
         CHECK(gan_model_save(c.g, path) == GAN_ERROR_STATE, "error %d", gan_error(c.ctx));
         gan_destroy(b.ctx);
         gan_destroy(c.ctx);

@@ -4,7 +4,8 @@
 
 // ---- modes
 
-PROBE(mode_report, x, y, 0, gan_modes r = gan_mode_report(x, y, 12); OUT(r.quality); OUT(r.kl);
+// x are the centers here: they have to be finite, the samples need not.
+PROBE(mode_report, x, y, 0, gan_modes r = gan_mode_report(y, x, 12); OUT(r.quality); OUT(r.kl);
       OUT(r.log_likelihood); OUT(r.modes))
 
 // sigma^n: 2 where the variance is meant; PacGAN's likelihood gave sigma itself.
@@ -31,8 +32,64 @@ static gan_tensor *ring(gan_context *ctx)
     return c;
 }
 
+// Two samples on mode 0, one on mode 2, one 4 sigma beside mode 4, and `bad` that start with `value`.
+static gan_modes some_bad(gan_context *ctx, int bad, double value)
+{
+    gan_tensor *x = gan_take(ring(ctx), gan_zeros(ctx, 1, 4 + bad));
+    gan_data(x)[4] = 0, gan_data(x)[5] = 1;
+    gan_data(x)[6] = (gan_real)-1.04, gan_data(x)[7] = 0;
+    for (int i = 0; i < bad; ++i) gan_data(x)[8 + 2 * i + i % 2] = (gan_real)value;
+    return gan_mode_report(x, ring(ctx), (gan_real).01);
+}
+
+static void check_some_bad(const gan_modes *r, int bad)
+{
+    CHECK(r->modes == 2, "%d modes", r->modes);
+    CHECK_NEAR(r->quality, 3. / (4 + bad), 1e-12, "quality: a share of all");
+    CHECK_NEAR(r->kl, .5 * log(4.) + .5 * log(2.), 1e-12, "KL: (1/2, 1/4, 1/4) against 1/8 each");
+    // on a mode -log(8 2 pi sigma^2), 4 sigma beside it 8 less
+    CHECK_NEAR(r->log_likelihood, -log(8 * 2 * 3.14159265358979 * 1e-4) - 2, 1e-3, "likelihood");
+}
+
+static void test_mode_report_bad(void)
+{
+    const double values[] = {(double)NAN, HUGE_VAL, -HUGE_VAL, sizeof(gan_real) == 8 ? 1e101 : HUGE_VAL};
+    gan_context *ctx = gan_create(NULL);
+    TEST ("samples that are not finite: of no mode, no quality, in the share of all; KL without them")
+        for (size_t v = 0; v < COUNT(values); ++v)
+            for (int bad = 0; bad < 5; bad += 2) {
+                const gan_modes r = some_bad(ctx, bad, values[v]);
+                check_some_bad(&r, bad);
+            }
+    TEST_MUST_FAIL ("as mode 0's, as they once were counted, they would change the KL") {
+        gan_modes r = some_bad(ctx, 2, (double)NAN);
+        r.kl = (4 * log(8 * 4 / 6.) + 2 * log(8 / 6.)) / 6;
+        check_some_bad(&r, 2);
+    }
+    TEST_MUST_FAIL ("samples left out of the share, so that half of them lost looks like none, are caught") {
+        const gan_modes r = some_bad(ctx, 0, 0);
+        check_some_bad(&r, 4);
+    }
+    TEST ("no finite sample: 0 modes, share 0, KL log 8 as after collapse, likelihood -infinity, no error") {
+        const gan_modes r = gan_mode_report(gan_full(ctx, (gan_real)NAN, 2, 5, 2), ring(ctx), (gan_real).01);
+        CHECK(r.modes == 0, "%d modes", r.modes);
+        CHECK_NEAR(r.quality, 0, 1e-12, "quality");
+        CHECK_NEAR(r.kl, log(8.), 1e-12, "KL");
+        CHECK(r.log_likelihood < 0 && isinf(r.log_likelihood), "likelihood %g", r.log_likelihood);
+        CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+    }
+    TEST ("centers that are not finite, and no samples at all, are refused") {
+        gan_tensor *c = ring(ctx);
+        gan_data(c)[3] = (gan_real)NAN;
+        REFUSED(ctx, GAN_ERROR_NONFINITE, "input 2", gan_mode_report(ring(ctx), c, 1).kl);
+        REFUSED(ctx, GAN_ERROR_SHAPE, "input 1", gan_mode_report(gan_zeros(ctx, 2, 0, 2), ring(ctx), 1).kl);
+    }
+    gan_destroy(ctx);
+}
+
 static void test_mode_report(void)
 {
+    test_mode_report_bad();
     TEST ("points placed by hand: modes, quality, reverse KL") {
         gan_context *ctx = gan_create(NULL);
         // four at mode 0, two at mode 2 of which one is 2.9 sigma off, one nearest to mode 3 and 3.1 sigma

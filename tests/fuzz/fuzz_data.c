@@ -9,6 +9,19 @@
 
 #include "fuzz.h"
 
+// How many inputs went to the reader of each format, told at the end.
+static unsigned long data_count[GAN_FORMAT_COUNT + 1];
+#define ROW(id, name) , #name
+static const char *const data_name[] = {"none" GAN_FORMATS(ROW)};
+#undef ROW
+static gan_format data_only; // FUZZ_FORMAT=npy: every input is taken for one
+static void data_tell(void)
+{
+    int i;
+    for (i = 0; i < GAN_FORMAT_COUNT; ++i)
+        fprintf(stderr, "fuzz: %-9s %lu inputs\n", data_name[i], data_count[i]);
+}
+
 static gan_dataset *data_open(gan_context *ctx, fuzz_in *in)
 {
     gan_dataset_desc d;
@@ -16,6 +29,7 @@ static gan_dataset *data_open(gan_context *ctx, fuzz_in *in)
     memset(&d, 0, sizeof d);
     d.format = (gan_format)(fuzz_byte(in) % (GAN_FORMAT_COUNT + 1));
     if (d.format == GAN_FORMAT_COUNT) d.format = GAN_FORMAT_AUTO;
+    if (data_only) d.format = data_only;
     ways = fuzz_byte(in);
     d.flip = ways & 1;
     d.channels_last = ways >> 1 & 1;
@@ -31,6 +45,7 @@ static gan_dataset *data_open(gan_context *ctx, fuzz_in *in)
     if (d.label_size) d.label_bytes = in->at;
     d.bytes = in->at + d.label_size;
     d.size = (size_t)(in->end - (const uint8_t *)d.bytes);
+    ++data_count[d.format ? d.format : gan__format_of((const unsigned char *)d.bytes, d.size, d.size)];
     return gan_dataset_open(ctx, &d);
 }
 
@@ -47,6 +62,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if (!w.ctx) {
         fuzz_world_open(&w, 1 << 18);
         fuzz_world_ready(&w);
+        for (k = 1; k < GAN_FORMAT_COUNT; ++k)
+            if (getenv("FUZZ_FORMAT") && !strcmp(getenv("FUZZ_FORMAT"), data_name[k]))
+                data_only = (gan_format)k;
+        (void)atexit(data_tell);
     }
     used = w.ctx->used;
     set = data_open(w.ctx, &in);
