@@ -28347,6 +28347,21 @@ static int gan__thread_count(const gan_desc *desc)
     return most;
 }
 
+// The context itself lies in one of them.
+static void gan__chunks_release(const gan_context *ctx)
+{
+    const gan_allocator a = ctx->allocator;
+    const int fixed = ctx->fixed;
+    gan__chunk *c, *next;
+    for (c = ctx->chunks; c; c = next) {
+        void *const base = c->base;
+        const size_t bytes = c->bytes;
+        next = c->next;
+        GAN__UNPOISON(base, bytes);
+        if (!fixed && a.release) a.release(base, bytes, a.user);
+    }
+}
+
 GAN_API gan_context *gan_create(const gan_desc *desc)
 {
     gan_desc none;
@@ -28373,9 +28388,7 @@ GAN_API gan_context *gan_create(const gan_desc *desc)
     start.k = gan__isa_choose(desc->isa);
     ctx = start.chunks ? (gan_context *)gan__persist_quiet(&start, sizeof *ctx) : NULL;
     if (!ctx || !start.k) {
-        if (start.chunks) GAN__UNPOISON(start.chunks->base, start.chunks->bytes);
-        if (start.chunks && !start.fixed)
-            start.allocator.release(start.chunks->base, start.chunks->bytes, start.allocator.user);
+        gan__chunks_release(&start);
         return NULL;
     }
     *ctx = start;
@@ -28400,17 +28413,9 @@ GAN_API gan_context *gan_create(const gan_desc *desc)
 
 GAN_API void gan_destroy(gan_context *ctx)
 {
-    gan__chunk *c, *next;
-    gan_allocator a;
     if (!ctx) return;
     gan__sources_close(ctx);
-    a = ctx->allocator;
-    if (ctx->fixed) a.release = NULL;
-    for (c = ctx->chunks; c; c = next) { // the context itself lies in one of them
-        next = c->next;
-        GAN__UNPOISON(c->base, c->bytes);
-        if (a.release) a.release(c->base, c->bytes, a.user);
-    }
+    gan__chunks_release(ctx);
 }
 
 GAN_API int gan_error(const gan_context *ctx) { return ctx ? ctx->error : (int)GAN_ERROR_MEMORY; }
