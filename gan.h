@@ -2256,11 +2256,11 @@ GAN_API const char *gan_vital_name(gan_vital vital);
 #define GAN__UNPOISON(p, bytes) ASAN_UNPOISON_MEMORY_REGION(p, bytes)
 #elif defined(GAN__MSAN)
 #include <sanitizer/msan_interface.h>
-#define GAN__POISON(from, to) (void)0
+#define GAN__POISON(from, to) ((void)(from), (void)(to))
 #define GAN__UNPOISON(p, bytes) __msan_allocated_memory(p, bytes)
 #else
-#define GAN__POISON(from, to) (void)0
-#define GAN__UNPOISON(p, bytes) (void)0
+#define GAN__POISON(from, to) ((void)(from), (void)(to))
+#define GAN__UNPOISON(p, bytes) ((void)(p), (void)(bytes))
 #endif
 
 #define GAN__LEAST(a, b) ((a) < (b) ? (a) : (b))
