@@ -2712,7 +2712,7 @@ static void gan__say_shape(gan_context *ctx, size_t *at, int ndim, const int *di
 
 // clang-format off
 static const char *const gan__op_names[] = {
-    "this call",
+    "",
 #define GAN__ROW(id, name) #name,
     GAN_OPERATIONS(GAN__ROW)
 #undef GAN__ROW
@@ -6491,9 +6491,9 @@ static void gan__take_back(gan_context *ctx)
         }
 }
 
-// Whether every input can be used. If so their context is returned, and their values are there; else NULL,
-// with what the caller shall return in *out.
-static gan_context *gan__inputs(gan_op op, int n, gan_tensor *const *in, gan_tensor **out)
+// Whether every input of `who`, as messages name it, can be used. If so their context is returned, and their
+// values are there; else NULL, with what the caller shall return in *out.
+static gan_context *gan__inputs(const char *who, int n, gan_tensor *const *in, gan_tensor **out)
 {
     gan_context *ctx = NULL;
     int i;
@@ -6502,24 +6502,24 @@ static gan_context *gan__inputs(gan_op op, int n, gan_tensor *const *in, gan_ten
     if (!ctx) return NULL;
     for (i = 0; i < n; ++i) {
         if (!in[i]) {
-            gan__fail(ctx, GAN_ERROR_ARGUMENT, "%o: input %d is NULL", op, i + 1);
+            gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: input %d is NULL", who, i + 1);
             return NULL;
         }
         if (in[i]->ctx != ctx) {
-            gan__fail(ctx, GAN_ERROR_ARGUMENT, "%o: inputs of two contexts cannot be mixed", op);
+            gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: inputs of two contexts cannot be mixed", who);
             return NULL;
         }
     }
     for (i = 0; i < n; ++i) {
         if (in[i] == ctx->poison) { // a no-op, unless the error was cleared in between
-            gan__fail(ctx, GAN_ERROR_STATE, "%o: input %d comes from a call that failed", op, i + 1);
+            gan__fail(ctx, GAN_ERROR_STATE, "%s: input %d comes from a call that failed", who, i + 1);
             return NULL;
         }
         if (!in[i]->alive) {
             gan__fail(ctx, GAN_ERROR_STATE,
-                      "%o: input %d was released with its step; keep it with gan_keep, or open a scope "
+                      "%s: input %d was released with its step; keep it with gan_keep, or open a scope "
                       "around its use",
-                      op, i + 1);
+                      who, i + 1);
             return NULL;
         }
     }
@@ -7011,7 +7011,7 @@ GAN_API int gan_read(const gan_tensor *t, gan_real *out, size_t n)
     gan_tensor *in[1], *bad;
     gan_context *ctx;
     in[0] = (gan_tensor *)(uintptr_t)t;
-    ctx = gan__inputs(GAN_OP_NONE, 1, in, &bad);
+    ctx = gan__inputs("gan_read", 1, in, &bad);
     if (!ctx) return t ? t->ctx->error : (int)GAN_ERROR_ARGUMENT;
     if (!out || n != t->size)
         gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_read: room for %l values was given, the tensor %t has %l",
@@ -7357,7 +7357,7 @@ GAN_API gan_tensor *gan_keep(gan_context *ctx, const char *name, gan_tensor *t)
     gan_tensor *in[1], *bad;
     if (!ctx) return NULL;
     in[0] = t;
-    if (!gan__inputs(GAN_OP_NONE, 1, in, &bad)) {
+    if (!gan__inputs("gan_keep", 1, in, &bad)) {
         if (!t) gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_keep: the tensor is NULL");
         return ctx->poison;
     }
@@ -7476,7 +7476,7 @@ static gan_tensor *gan__map_gradient(gan__back *b, gan_op op, int map, gan_tenso
     const int n = x ? 2 : 1;
     in[0] = b->g;
     in[1] = x;
-    if (!gan__inputs(op, n, in, &y)) return y;
+    if (!gan__inputs(gan__op_names[op], n, in, &y)) return y;
     y = gan__result_over(b, op, n, in);
     if (gan__is_poison(y)) return y;
     y->p = p;
@@ -7489,7 +7489,7 @@ static gan_tensor *gan__map_gradient(gan__back *b, gan_op op, int map, gan_tenso
 static gan_tensor *gan__elementwise(gan_op op, int map, int n, gan_tensor *const *in, gan_real p, gan_real q)
 {
     gan_tensor *y;
-    gan_context *ctx = gan__inputs(op, n, in, &y);
+    gan_context *ctx = gan__inputs(gan__op_names[op], n, in, &y);
     int ndim, dim[GAN_MAX_DIMS];
     if (!ctx || gan__broadcast(op, n, in, &ndim, dim)) return ctx ? ctx->poison : y;
     y = gan__result(op, ndim, dim, n, in);
@@ -7525,7 +7525,7 @@ GAN__APART gan_tensor *gan__map3(gan_op op, int map, gan_tensor *a, gan_tensor *
 static gan_tensor *gan__reshape_to(gan_tensor *x, int ndim, const int *dim)
 {
     gan_tensor *bad;
-    gan_context *ctx = gan__inputs(GAN_OP_RESHAPE, 1, &x, &bad);
+    gan_context *ctx = gan__inputs(gan__op_names[GAN_OP_RESHAPE], 1, &x, &bad);
     size_t n;
     if (!ctx) return bad;
     if (gan__count(ndim, dim, &n) || n != x->size)
@@ -7537,7 +7537,7 @@ static gan_tensor *gan__reshape_to(gan_tensor *x, int ndim, const int *dim)
 static gan_tensor *gan__expand_to(gan_tensor *x, int ndim, const int *dim)
 {
     gan_tensor *y;
-    gan_context *ctx = gan__inputs(GAN_OP_EXPAND, 1, &x, &y);
+    gan_context *ctx = gan__inputs(gan__op_names[GAN_OP_EXPAND], 1, &x, &y);
     int64_t from[GAN_MAX_DIMS], to[GAN_MAX_DIMS], step = 1;
     int i, at;
     if (!ctx) return y;
@@ -7584,7 +7584,7 @@ static int gan__axis(gan_op op, const gan_tensor *x, int axis)
 GAN_API gan_tensor *gan_detach(gan_tensor *x)
 {
     gan_tensor *bad;
-    return gan__inputs(GAN_OP_NONE, 1, &x, &bad) ? gan__view(x, x->ndim, x->dim) : bad;
+    return gan__inputs("detach", 1, &x, &bad) ? gan__view(x, x->ndim, x->dim) : bad;
 }
 
 // >>arith: arithmetic, activations, comparisons, by element; may use floors 0-4, op; tests/test_arith.c
@@ -7732,7 +7732,7 @@ static gan_tensor *gan__scaled(gan_tensor *h, gan_tensor *w, gan_tensor *b)
     in[0] = h;
     in[1] = w;
     in[2] = b;
-    if (!gan__inputs(GAN_OP_ADDCMUL, 3, in, &y)) return y;
+    if (!gan__inputs(gan__op_names[GAN_OP_ADDCMUL], 3, in, &y)) return y;
     y = gan__later(GAN_OP_ADDCMUL, h->ndim, h->dim, 3, in, gan__make_scaled);
     return gan__is_poison(y) ? y : gan__wait(y);
 }
@@ -8059,14 +8059,14 @@ GAN_API gan_tensor *gan_expand_as(gan_tensor *x, const gan_tensor *like)
     gan_tensor *in[2], *bad;
     in[0] = x;
     in[1] = (gan_tensor *)(uintptr_t)like;
-    return gan__inputs(GAN_OP_EXPAND, 2, in, &bad) ? gan__expand_to(x, like->ndim, like->dim) : bad;
+    return gan__inputs("expand_as", 2, in, &bad) ? gan__expand_to(x, like->ndim, like->dim) : bad;
 }
 
 // Axis i of y is axis axis[i] of x.
 static gan_tensor *gan__permute(gan_tensor *x, int ndim, const int *axis)
 {
     gan_tensor *y;
-    gan_context *ctx = gan__inputs(GAN_OP_PERMUTE, 1, &x, &y);
+    gan_context *ctx = gan__inputs(gan__op_names[GAN_OP_PERMUTE], 1, &x, &y);
     int dim[GAN_MAX_DIMS], i, ok;
     unsigned seen = 0;
     int64_t stride[GAN_MAX_DIMS], from[GAN_MAX_DIMS], to[GAN_MAX_DIMS];
@@ -8121,7 +8121,7 @@ GAN_API gan_tensor *gan_transpose(gan_tensor *x, int i, int j)
 GAN_API gan_tensor *gan_slice(gan_tensor *x, int axis, int start, int stop)
 {
     gan_tensor *y;
-    gan_context *ctx = gan__inputs(GAN_OP_SLICE, 1, &x, &y);
+    gan_context *ctx = gan__inputs(gan__op_names[GAN_OP_SLICE], 1, &x, &y);
     int dim[GAN_MAX_DIMS], n;
     int64_t from[GAN_MAX_DIMS], to[GAN_MAX_DIMS];
     if (!ctx) return y;
@@ -8152,7 +8152,7 @@ static void gan__op_slice_backward(gan__back *b)
 GAN_API gan_tensor *gan_pad(gan_tensor *x, int axis, int before, int after, gan_real value)
 {
     gan_tensor *y;
-    gan_context *ctx = gan__inputs(GAN_OP_PAD, 1, &x, &y);
+    gan_context *ctx = gan__inputs(gan__op_names[GAN_OP_PAD], 1, &x, &y);
     int dim[GAN_MAX_DIMS];
     int64_t from[GAN_MAX_DIMS], to[GAN_MAX_DIMS];
     size_t i;
@@ -8184,7 +8184,7 @@ static void gan__op_pad_backward(gan__back *b)
 static gan_tensor *gan__concat(int axis, int n, gan_tensor **in)
 {
     gan_tensor *y;
-    gan_context *ctx = gan__inputs(GAN_OP_CONCAT, n, in, &y);
+    gan_context *ctx = gan__inputs(gan__op_names[GAN_OP_CONCAT], n, in, &y);
     int dim[GAN_MAX_DIMS], i, k;
     int64_t from[GAN_MAX_DIMS], to[GAN_MAX_DIMS], at = 0;
     if (!ctx) return y;
@@ -8250,7 +8250,8 @@ GAN_API gan_tensor *gan_stack(int axis, int count, ...)
     va_start(args, count);
     for (i = 0; i < count && i < GAN__CONCAT_MAX; ++i) in[i] = va_arg(args, gan_tensor *);
     va_end(args);
-    if (!gan__inputs(GAN_OP_CONCAT, GAN__LEAST(count, (int)GAN__CONCAT_MAX), in, &bad)) return bad;
+    if (!gan__inputs(gan__op_names[GAN_OP_CONCAT], GAN__LEAST(count, (int)GAN__CONCAT_MAX), in, &bad))
+        return bad;
     if (axis < 0) axis += in[0]->ndim + 1;
     if (count > GAN__CONCAT_MAX || axis < 0 || axis > in[0]->ndim || in[0]->ndim == GAN_MAX_DIMS)
         return gan__fail(in[0]->ctx, GAN_ERROR_ARGUMENT,
@@ -8329,7 +8330,7 @@ static gan_tensor *gan__take_or_put(gan_op op, gan_tensor *x, gan_tensor *index,
     int64_t groups = 1;
     in[0] = x;
     in[1] = index;
-    ctx = gan__inputs(op, 2, in, &y);
+    ctx = gan__inputs(gan__op_names[op], 2, in, &y);
     if (!ctx) return y;
     n = x->ndim;
     if (op == GAN_OP_TAKE && n >= 2) rows = x->dim[n - 2];
@@ -8422,7 +8423,7 @@ GAN_API gan_tensor *gan_pixel_unshuffle(gan_tensor *x, int factor) { return gan_
 GAN_API gan_tensor *gan_sum(gan_tensor *x, unsigned axes, int keep)
 {
     gan_tensor *y;
-    gan_context *ctx = gan__inputs(GAN_OP_SUM, 1, &x, &y);
+    gan_context *ctx = gan__inputs(gan__op_names[GAN_OP_SUM], 1, &x, &y);
     int dim[GAN_MAX_DIMS], i, j, n = 0, failed = 0;
     const gan_real *from;
     gan_real *old = NULL, *to;
@@ -8525,7 +8526,7 @@ static void gan__op_amax_backward(gan__back *b)
 static gan_tensor *gan__along(gan_tensor *x, int axis, int keep, gan_tensor *(*f)(gan_tensor *))
 {
     gan_tensor *y;
-    gan_context *ctx = gan__inputs(GAN_OP_AMAX, 1, &x, &y);
+    gan_context *ctx = gan__inputs(gan__op_names[GAN_OP_AMAX], 1, &x, &y);
     int dim[GAN_MAX_DIMS], i, n = 0;
     if (!ctx) return y;
     axis = gan__axis(GAN_OP_AMAX, x, axis);
@@ -8621,7 +8622,7 @@ GAN_API gan_tensor *gan_slerp(gan_tensor *a, gan_tensor *b, gan_tensor *t)
 {
     gan_tensor *in[3], *bad, *theta, *s, *one, *flat, *u;
     in[0] = a, in[1] = b, in[2] = t;
-    if (!gan__inputs(GAN_OP_NONE, 3, in, &bad)) return bad;
+    if (!gan__inputs("gan_slerp", 3, in, &bad)) return bad;
     if (!a->ndim || !b->ndim)
         return gan__fail(a->ctx, GAN_ERROR_SHAPE, "gan_slerp: %t and %t are no vectors", a, b);
     theta = gan__angle(a, b);
@@ -8639,7 +8640,7 @@ GAN_API gan_tensor *gan_latent_path(gan_tensor *a, gan_tensor *b, int n, int sph
 {
     gan_tensor *in[2], *bad, *t;
     in[0] = a, in[1] = b;
-    if (!gan__inputs(GAN_OP_NONE, 2, in, &bad)) return bad;
+    if (!gan__inputs("gan_latent_path", 2, in, &bad)) return bad;
     if (a->ndim != 2 || b->ndim != 2 || a->dim[0] != b->dim[0] || a->dim[1] != b->dim[1] || n < 1)
         return gan__fail(a->ctx, GAN_ERROR_SHAPE, "gan_latent_path: %d steps from %t to %t; both are (N, L)",
                          n, a, b);
@@ -8672,30 +8673,30 @@ GAN_API gan_tensor *gan_log_softmax(gan_tensor *x, int axis)
 GAN_API gan_tensor *gan_softmax(gan_tensor *x, int axis) { return gan_exp(gan_log_softmax(x, axis)); }
 
 // Whether a target fits: of the same shape, or one number for all. (n) with (n, 1) would broadcast to (n, n).
-static int gan__target_fits(gan_tensor *x, gan_tensor *target, gan_tensor **bad)
+static int gan__target_fits(const char *who, gan_tensor *x, gan_tensor *target, gan_tensor **bad)
 {
     gan_tensor *in[2];
     in[0] = x;
     in[1] = target;
-    if (!gan__inputs(GAN_OP_NONE, 2, in, bad)) return 0;
+    if (!gan__inputs(who, 2, in, bad)) return 0;
     if (target->size == 1 ||
         (x->ndim == target->ndim && !memcmp(x->dim, target->dim, (size_t)x->ndim * sizeof *x->dim)))
         return 1;
     gan__fail(x->ctx, GAN_ERROR_SHAPE,
-              "loss: values %t and target %t must have one shape, or the target one value", x, target);
+              "%s: values %t and target %t must have one shape, or the target one value", who, x, target);
     return 0;
 }
 
 GAN_API gan_tensor *gan_mse_loss(gan_tensor *x, gan_tensor *target)
 {
     gan_tensor *bad;
-    return gan__target_fits(x, target, &bad) ? gan_mean_all(gan_square(gan_sub(x, target))) : bad;
+    return gan__target_fits("mse_loss", x, target, &bad) ? gan_mean_all(gan_square(gan_sub(x, target))) : bad;
 }
 
 GAN_API gan_tensor *gan_bce_with_logits(gan_tensor *logits, gan_tensor *target)
 {
     gan_tensor *bad;
-    if (!gan__target_fits(logits, target, &bad)) return bad;
+    if (!gan__target_fits("bce_with_logits", logits, target, &bad)) return bad;
     return gan_mean_all(gan_sub(gan_softplus(logits), gan_mul(target, logits)));
 }
 
@@ -8710,7 +8711,7 @@ GAN_API gan_tensor *gan_matmul_t(gan_tensor *a, int ta, gan_tensor *b, int tb)
     int64_t batch = 1, at, off[2];
     in[0] = a;
     in[1] = b;
-    ctx = gan__inputs(GAN_OP_MATMUL, 2, in, &y);
+    ctx = gan__inputs(gan__op_names[GAN_OP_MATMUL], 2, in, &y);
     if (!ctx) return y;
     if (a->ndim < 2 || b->ndim < 2)
         return gan__fail(ctx, GAN_ERROR_SHAPE, "matmul: %t and %t must have two dimensions or more", a, b);
@@ -8801,7 +8802,7 @@ GAN_API gan_tensor *gan_f_linear(gan_tensor *x, gan_tensor *weight, gan_tensor *
     in[0] = x;
     in[1] = weight;
     in[2] = bias;
-    ctx = gan__inputs(GAN_OP_LINEAR, bias ? 3 : 2, in, &y);
+    ctx = gan__inputs(gan__op_names[GAN_OP_LINEAR], bias ? 3 : 2, in, &y);
     if (!ctx) return y;
     if (x->ndim < 1 || weight->ndim != 2 || x->dim[x->ndim - 1] != weight->dim[1] ||
         (bias && (bias->ndim != 1 || bias->dim[0] != weight->dim[0])))
@@ -8919,7 +8920,7 @@ static gan_tensor *gan__conv2d(gan_tensor *x, gan_tensor *w, gan_tensor *bias, g
     in[0] = x;
     in[1] = w;
     in[2] = bias;
-    ctx = gan__inputs(GAN_OP_CONV2D, bias ? 3 : 2, in, &y);
+    ctx = gan__inputs(gan__op_names[GAN_OP_CONV2D], bias ? 3 : 2, in, &y);
     if (!ctx) return y;
     if (x->ndim != 4 || w->ndim != 4)
         return gan__fail(ctx, GAN_ERROR_SHAPE,
@@ -8970,7 +8971,7 @@ static gan_tensor *gan__conv_transpose2d(gan_tensor *y, gan_tensor *w, gan_tenso
     in[0] = y;
     in[1] = w;
     in[2] = bias;
-    ctx = gan__inputs(GAN_OP_CONV_TRANSPOSE2D, bias ? 3 : 2, in, &x);
+    ctx = gan__inputs(gan__op_names[GAN_OP_CONV_TRANSPOSE2D], bias ? 3 : 2, in, &x);
     if (!ctx) return x;
     if (y->ndim != 4 || w->ndim != 4 || g.groups < 1 || y->dim[1] != w->dim[0] || y->dim[1] % g.groups ||
         (bias && (bias->ndim != 1 || bias->dim[0] != w->dim[1] * g.groups)))
@@ -9003,7 +9004,7 @@ static gan_tensor *gan__conv2d_weight(gan_tensor *x, gan_tensor *y, gan__conv g)
     int dim[4];
     in[0] = x;
     in[1] = y;
-    ctx = gan__inputs(GAN_OP_CONV2D_WEIGHT, 2, in, &w);
+    ctx = gan__inputs(gan__op_names[GAN_OP_CONV2D_WEIGHT], 2, in, &w);
     if (!ctx) return w;
     g.n = x->dim[0];
     g.ci = x->dim[1];
@@ -9074,7 +9075,7 @@ GAN_API gan_tensor *gan_f_conv_transpose2d(gan_tensor *x, gan_tensor *weight, ga
     g = gan__conv_from(desc);
     in[0] = x;
     in[1] = weight;
-    if (!gan__inputs(GAN_OP_CONV_TRANSPOSE2D, 2, in, &bad)) return bad;
+    if (!gan__inputs(gan__op_names[GAN_OP_CONV_TRANSPOSE2D], 2, in, &bad)) return bad;
     if (x->ndim != 4 || weight->ndim != 4)
         return gan__fail(x->ctx, GAN_ERROR_SHAPE,
                          "conv_transpose2d: x %t, weight %t: want (N, C, H, W) and (C, O / groups, kh, kw)",
@@ -9236,7 +9237,7 @@ static void gan__pool_run(gan_tensor *big, gan_tensor *little, gan_tensor *at, c
 GAN_API gan_tensor *gan_max_pool2d(gan_tensor *x, int kernel, int stride)
 {
     gan_tensor *in[2], *y;
-    gan_context *ctx = gan__inputs(GAN_OP_MAX_POOL2D, 1, &x, &y);
+    gan_context *ctx = gan__inputs(gan__op_names[GAN_OP_MAX_POOL2D], 1, &x, &y);
     int dim[4], cells, i;
     size_t n;
     if (!ctx) return y;
@@ -9273,7 +9274,7 @@ static gan_tensor *gan__max_move2d(gan_op op, gan_tensor *x, gan_tensor *at, con
     int dim[4];
     in[0] = x;
     in[1] = at;
-    ctx = gan__inputs(op, 2, in, &y);
+    ctx = gan__inputs(gan__op_names[op], 2, in, &y);
     if (!ctx) return y;
     dim[0] = x->dim[0];
     dim[1] = x->dim[1];
@@ -9331,7 +9332,7 @@ static void gan__avg_unpool_task(void *arg, int64_t plane)
 GAN_API gan_tensor *gan_avg_pool2d(gan_tensor *x, int kernel, int stride)
 {
     gan_tensor *y;
-    gan_context *ctx = gan__inputs(GAN_OP_AVG_POOL2D, 1, &x, &y);
+    gan_context *ctx = gan__inputs(gan__op_names[GAN_OP_AVG_POOL2D], 1, &x, &y);
     gan__plane_job j;
     int dim[4];
     if (!ctx) return y;
@@ -9349,7 +9350,7 @@ GAN_API gan_tensor *gan_avg_pool2d(gan_tensor *x, int kernel, int stride)
 static gan_tensor *gan__avg_pool2d_backward(gan_tensor *g, int h, int w, int kernel, int stride)
 {
     gan_tensor *y;
-    gan_context *ctx = gan__inputs(GAN_OP_AVG_POOL2D_BACKWARD, 1, &g, &y);
+    gan_context *ctx = gan__inputs(gan__op_names[GAN_OP_AVG_POOL2D_BACKWARD], 1, &g, &y);
     gan__plane_job j;
     int dim[4];
     if (!ctx) return y;
@@ -9422,7 +9423,7 @@ static gan_tensor *gan__upsample(gan_op op, gan_tensor *x, int factor, int mode)
 {
     const int adjoint = op == GAN_OP_UPSAMPLE_BACKWARD;
     gan_tensor *y;
-    gan_context *ctx = gan__inputs(op, 1, &x, &y);
+    gan_context *ctx = gan__inputs(gan__op_names[op], 1, &x, &y);
     gan__plane_job j;
     int dim[4], i;
     if (!ctx) return y;
@@ -9570,7 +9571,7 @@ static gan_tensor *gan__affine_sample(gan_op op, gan_tensor *x, gan_tensor *map,
     gan__affine_job j;
     in[0] = x;
     in[1] = map;
-    ctx = gan__inputs(op, 2, in, &y);
+    ctx = gan__inputs(gan__op_names[op], 2, in, &y);
     if (!ctx) return y;
     if (x->ndim != 4 || map->ndim != 3 || map->dim[0] != x->dim[0] || map->dim[1] != 2 || map->dim[2] != 3)
         return gan__fail(ctx, GAN_ERROR_SHAPE, "%o: x %t with map %t: want (N, C, H, W) and (N, 2, 3)", op, x,
@@ -9750,7 +9751,7 @@ static gan_tensor *gan__normalize(gan_tensor *x, gan_tensor *w, gan_tensor *bias
                                   gan_real eps, gan_tensor **stats)
 {
     gan_tensor *in[5], *y;
-    gan_context *ctx = gan__inputs(GAN_OP_NORMALIZE, 1, &x, &y);
+    gan_context *ctx = gan__inputs(gan__op_names[GAN_OP_NORMALIZE], 1, &x, &y);
     size_t n;
     if (!ctx) return y;
     if (a < 1 || c < 1 || b < 1 || gan__mul_size((size_t)a * (size_t)c, (size_t)b, &n) || n != x->size)
@@ -9818,7 +9819,7 @@ static gan_tensor *gan__normalize_backward(gan_tensor *g, gan_tensor *x, gan_ten
     in[1] = x;
     in[2] = mean;
     in[3] = s;
-    ctx = gan__inputs(GAN_OP_NORMALIZE_BACKWARD, 4, in, &y);
+    ctx = gan__inputs(gan__op_names[GAN_OP_NORMALIZE_BACKWARD], 4, in, &y);
     if (!ctx) return y;
     y = gan__result(GAN_OP_NORMALIZE_BACKWARD, x->ndim, x->dim, 4, in);
     if (y == ctx->poison) return y;
@@ -10170,15 +10171,17 @@ GAN_API int gan_grads(gan_tensor *y, int n, gan_tensor **x, gan_tensor **dx, int
     for (i = 0; i < n; ++i) dx[i] = y ? y->ctx->poison : NULL;
     for (i = 0; i < n && !y; ++i) // no y: complain in the context of an x
         if (x[i]) {
-            gan__fail(x[i]->ctx, GAN_ERROR_ARGUMENT, "gradient of a NULL tensor");
+            gan__fail(x[i]->ctx, GAN_ERROR_ARGUMENT, "gan_grads: the gradient of a NULL tensor");
             dx[i] = x[i]->ctx->poison;
         }
-    ctx = gan__inputs(GAN_OP_NONE, 1, &y, &bad);
+    ctx = gan__inputs("gan_grads", 1, &y, &bad);
     if (!ctx) return y ? y->ctx->error : (int)GAN_ERROR_ARGUMENT;
     for (i = 0; i < n; ++i)
-        if (!x[i]) gan__fail(ctx, GAN_ERROR_ARGUMENT, "gradient by a NULL tensor (number %d)", i + 1);
-    if (n < 1 || !gan__inputs(GAN_OP_NONE, n, x, &bad)) return ctx->error;
-    if (x[0]->ctx != ctx) gan__fail(ctx, GAN_ERROR_ARGUMENT, "gradient by a tensor of another context");
+        if (!x[i])
+            gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_grads: the gradient by a NULL tensor (number %d)", i + 1);
+    if (n < 1 || !gan__inputs("gan_grads", n, x, &bad)) return ctx->error;
+    if (x[0]->ctx != ctx)
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_grads: the gradient by a tensor of another context");
     if (x[0]->ctx != ctx) return ctx->error;
     failed = gan__backward(y, n, x, flags & GAN_CREATE_GRAPH ? GAN__PASS_CREATE : GAN__PASS_PLAIN, NULL);
     for (i = 0; i < n; ++i) {
@@ -10250,7 +10253,7 @@ GAN_API int gan_gradcheck(gan_context *ctx, gan_function *f, void *user, int n, 
                   "gradcheck: %d inputs and order %d; 1 to 16 and 1 or 2 are possible", n, order);
         return 0;
     }
-    if (!gan__inputs(GAN_OP_NONE, n, x, &bad)) return 0;
+    if (!gan__inputs("gradcheck", n, x, &bad)) return 0;
     r.worst = 0;
     failures = ctx->failures;
     recording = gan_record(ctx, 1);
@@ -10361,7 +10364,7 @@ static gan_tensor *gan__forward(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
     gan_tensor *bad, *y;
     if (!m) return x ? gan__fail(x->ctx, GAN_ERROR_ARGUMENT, "gan_forward: the model is NULL") : NULL;
-    if (!gan__inputs(GAN_OP_NONE, 1, &x, &bad)) {
+    if (!gan__inputs("gan_forward", 1, &x, &bad)) {
         if (!x) gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "gan_forward: the input of %s is NULL", m->name);
         return m->ctx->poison;
     }
@@ -10944,26 +10947,28 @@ static gan_tensor *gan__bias(gan_model *m, const char *name, double fan_in, int 
     return equalized && r->lr != 1 ? gan_mul_scalar(b, r->lr) : b;
 }
 
-// Opens a layer: whether it can go on with this input; *out is what it returns otherwise. Errors name it
-// until gan__leave.
-static int gan__enter(gan_model *m, const char *name, gan_tensor *x, int ndim, gan_tensor **out)
+// Opens a layer, made by `who`: whether it can go on with this input; *out is what it returns otherwise.
+// Errors name the layer until gan__leave.
+static int gan__enter(const char *who, gan_model *m, const char *name, gan_tensor *x, int ndim,
+                      gan_tensor **out)
 {
     gan_tensor *bad;
     int fits = 0;
     *out = m ? m->ctx->poison : x ? x->ctx->poison : NULL;
     if (!m) {
-        if (x) gan__fail(x->ctx, GAN_ERROR_ARGUMENT, "%s: the model is NULL", name ? name : "a layer");
+        if (x)
+            gan__fail(x->ctx, GAN_ERROR_ARGUMENT, "%s %s: the model is NULL", who, name ? name : "(no name)");
         return 0;
     }
     m->ctx->model = m->name;
     m->ctx->layer = name ? name : "(no name)";
-    if (!x) gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "the input is NULL");
-    else if (!name || !*name) gan__fail(m->ctx, GAN_ERROR_NAME, "a layer needs a name");
-    else if (gan__inputs(GAN_OP_NONE, 1, &x, &bad)) {
+    if (!x) gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "%s: the input is NULL", who);
+    else if (!name || !*name) gan__fail(m->ctx, GAN_ERROR_NAME, "%s: a layer needs a name", who);
+    else if (gan__inputs(who, 1, &x, &bad)) {
         fits = x->ndim >= ndim;
         if (!fits)
-            gan__fail(m->ctx, GAN_ERROR_SHAPE, "the input has shape %t; at least %d dimensions are needed", x,
-                      ndim);
+            gan__fail(m->ctx, GAN_ERROR_SHAPE,
+                      "%s: the input has shape %t; at least %d dimensions are needed", who, x, ndim);
     }
     if (!fits) m->ctx->layer = NULL;
     return fits;
@@ -10979,7 +10984,7 @@ static gan_tensor *gan__linear(gan_model *m, const char *name, gan_tensor *x, in
 {
     gan_tensor *w, *b = NULL, *bad;
     int dim[2];
-    if (!gan__enter(m, name, x, 1, &bad)) return bad;
+    if (!gan__enter(with_bias ? "linear" : "linear_no_bias", m, name, x, 1, &bad)) return bad;
     dim[0] = out;
     dim[1] = x->dim[x->ndim - 1];
     if (out < 1)
@@ -11004,7 +11009,7 @@ static gan_tensor *gan__conv_layer(gan_model *m, const char *name, gan_tensor *x
     gan_tensor *w, *b = NULL, *bad;
     int dim[4], groups, in;
     double fan_in;
-    if (!gan__enter(m, name, x, 4, &bad)) return bad;
+    if (!gan__enter(transpose ? "conv_transpose2d" : "conv2d", m, name, x, 4, &bad)) return bad;
     if (!desc) return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "desc is NULL"));
     groups = desc->groups ? desc->groups : 1;
     in = x->dim[1];
@@ -11112,7 +11117,7 @@ static gan_tensor *gan__batch_norm(gan_model *m, const char *name, gan_tensor *x
 GAN_API gan_tensor *gan_batch_norm(gan_model *m, const char *name, gan_tensor *x)
 {
     gan_tensor *w, *b, *bad;
-    if (!gan__enter(m, name, x, 2, &bad)) return bad;
+    if (!gan__enter("batch_norm", m, name, x, 2, &bad)) return bad;
     w = gan__parameter(m, name, "weight", 1, gan_init_constant(1), 0, 1, &x->dim[1]);
     b = gan__parameter(m, name, "bias", 1, gan_init_zeros(), 0, 1, &x->dim[1]);
     if (gan__is_poison(w) || gan__is_poison(b)) return gan__leave(m, m->ctx->poison);
@@ -11123,7 +11128,7 @@ GAN_API gan_tensor *gan_layer_norm(gan_model *m, const char *name, gan_tensor *x
 {
     gan_tensor *w, *b, *h, *bad;
     int n;
-    if (!gan__enter(m, name, x, 2, &bad)) return bad;
+    if (!gan__enter("layer_norm", m, name, x, 2, &bad)) return bad;
     n = x->dim[0] ? (int)(x->size / (size_t)x->dim[0]) : 0;
     w = gan__parameter(m, name, "weight", 1, gan_init_constant(1), 0, x->ndim - 1, x->dim + 1);
     b = gan__parameter(m, name, "bias", 1, gan_init_zeros(), 0, x->ndim - 1, x->dim + 1);
@@ -11135,7 +11140,7 @@ GAN_API gan_tensor *gan_group_norm(gan_model *m, const char *name, gan_tensor *x
 {
     gan_tensor *w, *b, *bad;
     int c;
-    if (!gan__enter(m, name, x, 2, &bad)) return bad;
+    if (!gan__enter("group_norm", m, name, x, 2, &bad)) return bad;
     c = x->dim[1];
     if (groups < 1 || c % groups || !x->size)
         return gan__leave(
@@ -11151,7 +11156,7 @@ GAN_API gan_tensor *gan_group_norm(gan_model *m, const char *name, gan_tensor *x
 GAN_API gan_tensor *gan_instance_norm(gan_model *m, const char *name, gan_tensor *x)
 {
     gan_tensor *bad;
-    if (!gan__enter(m, name, x, 3, &bad)) return bad;
+    if (!gan__enter("instance_norm", m, name, x, 3, &bad)) return bad;
     return gan_group_norm(m, name, x, x->dim[1]);
 }
 
@@ -11159,7 +11164,7 @@ GAN_API gan_tensor *gan_embedding(gan_model *m, const char *name, gan_tensor *in
 {
     gan_tensor *w, *y, *bad;
     int shape[GAN_MAX_DIMS + 1], table[2], flat;
-    if (!gan__enter(m, name, index, 0, &bad)) return bad;
+    if (!gan__enter("embedding", m, name, index, 0, &bad)) return bad;
     if (rows < 1 || dim < 1)
         return gan__leave(
             m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "%d rows of %d; at least 1 of each", rows, dim));
@@ -11178,7 +11183,7 @@ static gan_tensor *gan__dropout(gan_model *m, gan_tensor *x, gan_real p, int off
 {
     gan_tensor *mask, *bad;
     size_t i;
-    if (!gan__enter(m, "dropout", x, 0, &bad)) return bad;
+    if (!gan__enter("dropout", m, "dropout", x, 0, &bad)) return bad;
     if (!(p >= 0 && p < 1))
         return gan__leave(
             m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "probability %f; from 0 to below 1", (double)p));
@@ -11265,29 +11270,30 @@ static const char *gan__block_part(gan__block_text *out, const char *name, const
 }
 
 // Whether x can be used and has `least` to `most` dimensions; *bad is what to return otherwise.
-static int gan__block_takes(gan_tensor *x, const char *what, int least, int most, gan_tensor **bad)
+static int gan__block_takes(const char *who, gan_tensor *x, const char *what, int least, int most,
+                            gan_tensor **bad)
 {
-    gan_context *ctx = gan__inputs(GAN_OP_NONE, 1, &x, bad);
+    gan_context *ctx = gan__inputs(who, 1, &x, bad);
     if (!ctx) return 0;
     if (x->ndim >= least && x->ndim <= most && x->size) return 1;
-    *bad = gan__fail(ctx, GAN_ERROR_SHAPE, "%s has shape %t; %d to %d dimensions of 1 or more are needed",
-                     what, x, least, most);
+    *bad = gan__fail(ctx, GAN_ERROR_SHAPE, "%s: %s has shape %t; %d to %d dimensions of 1 or more are needed",
+                     who, what, x, least, most);
     return 0;
 }
 
 // gan__enter for two inputs: y has least to most dimensions and a row for each sample of x.
-static int gan__block_enter(gan_model *m, const char *name, gan_tensor *x, int ndim, gan_tensor *y,
-                            const char *what, int least, int most, gan_tensor **bad)
+static int gan__block_enter(const char *who, gan_model *m, const char *name, gan_tensor *x, int ndim,
+                            gan_tensor *y, const char *what, int least, int most, gan_tensor **bad)
 {
     gan_tensor *in[2];
-    if (!gan__enter(m, name, x, ndim, bad)) return 0;
+    if (!gan__enter(who, m, name, x, ndim, bad)) return 0;
     in[0] = x;
     in[1] = y;
-    if (gan__inputs(GAN_OP_NONE, 2, in, bad) && gan__block_takes(x, "the input", ndim, GAN_MAX_DIMS, bad) &&
-        gan__block_takes(y, what, least, most, bad)) {
+    if (gan__inputs(who, 2, in, bad) && gan__block_takes(who, x, "the input", ndim, GAN_MAX_DIMS, bad) &&
+        gan__block_takes(who, y, what, least, most, bad)) {
         if (y->dim[0] == x->dim[0]) return 1;
-        *bad = gan__fail(m->ctx, GAN_ERROR_SHAPE, "%s has shape %t; the input %t wants a row for each sample",
-                         what, y, x);
+        *bad = gan__fail(m->ctx, GAN_ERROR_SHAPE,
+                         "%s: %s has shape %t; the input %t wants a row for each sample", who, what, y, x);
     }
     gan__leave(m, NULL);
     return 0;
@@ -11366,7 +11372,7 @@ static gan_tensor *gan__block_pick(gan_tensor *x, int axis, int from, int to, ga
 GAN_API gan_tensor *gan_pixel_norm(gan_tensor *x)
 {
     gan_tensor *bad;
-    if (!gan__block_takes(x, "pixel_norm: x", 2, GAN_MAX_DIMS, &bad)) return bad;
+    if (!gan__block_takes("pixel_norm", x, "x", 2, GAN_MAX_DIMS, &bad)) return bad;
     return gan_mul(x, gan__block_rsqrt(gan_mean(gan_square(x), GAN_AXIS(1), GAN_KEEPDIM), 1e-8));
 }
 
@@ -11374,7 +11380,7 @@ GAN_API gan_tensor *gan_reference_batch(gan_model *m, const char *name, gan_tens
 {
     gan_tensor *reference, *filled, *bad;
     int dim[GAN_MAX_DIMS];
-    if (!gan__enter(m, name, x, 1, &bad)) return bad;
+    if (!gan__enter("reference_batch", m, name, x, 1, &bad)) return bad;
     if (rows < 1)
         return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "%d rows; at least 1 is needed", rows));
     memcpy(dim, x->dim, sizeof dim);
@@ -11402,7 +11408,7 @@ GAN_API gan_tensor *gan_virtual_batch_norm(gan_model *m, const char *name, gan_t
     gan_tensor *w, *b, *r, *mean, *var, *h, *bad;
     const gan_real k = (gan_real)(1.0 / (1.0 + (double)rows));
     unsigned axes;
-    if (!gan__enter(m, name, x, 2, &bad)) return bad;
+    if (!gan__enter("virtual_batch_norm", m, name, x, 2, &bad)) return bad;
     axes = gan__block_axes(x);
     if (rows < 1 || rows > x->dim[0] || !x->size)
         return gan__leave(
@@ -11434,7 +11440,9 @@ GAN_API gan_tensor *gan_conditional_batch_norm(gan_model *m, const char *name, g
     const int by_class = classes > 0, dims = by_class ? 1 : 2;
     gan_tensor *gain, *bias, *w, *v, *bad;
     int dim[2];
-    if (!gan__block_enter(m, name, x, 2, condition, "the condition", dims, dims, &bad)) return bad;
+    if (!gan__block_enter("conditional_batch_norm", m, name, x, 2, condition, "the condition", dims, dims,
+                          &bad))
+        return bad;
     dim[0] = by_class ? classes : x->dim[1];
     dim[1] = by_class ? x->dim[1] : condition->dim[1];
     // what is not there yet is made before anything waits for its activation
@@ -11457,7 +11465,7 @@ GAN_API gan_tensor *gan_adain(gan_model *m, const char *name, gan_tensor *x, gan
 {
     gan_tensor *s, *w, *b, *bad;
     int dim[2], c;
-    if (!gan__block_enter(m, name, x, 3, style, "the style", 2, 2, &bad)) return bad;
+    if (!gan__block_enter("adain", m, name, x, 3, style, "the style", 2, 2, &bad)) return bad;
     c = x->dim[1];
     dim[0] = 2 * c;
     dim[1] = style->dim[1];
@@ -11475,9 +11483,9 @@ GAN_API gan_tensor *gan_adain_features(gan_tensor *x, gan_tensor *y)
     unsigned axes;
     in[0] = x;
     in[1] = y;
-    if (!gan__inputs(GAN_OP_NONE, 2, in, &bad) ||
-        !gan__block_takes(x, "adain_features: x", 3, GAN_MAX_DIMS, &bad) ||
-        !gan__block_takes(y, "adain_features: y", 3, GAN_MAX_DIMS, &bad))
+    if (!gan__inputs("adain_features", 2, in, &bad) ||
+        !gan__block_takes("adain_features", x, "x", 3, GAN_MAX_DIMS, &bad) ||
+        !gan__block_takes("adain_features", y, "y", 3, GAN_MAX_DIMS, &bad))
         return bad;
     if (x->ndim != y->ndim || x->dim[1] != y->dim[1] || (y->dim[0] != 1 && y->dim[0] != x->dim[0]))
         return gan__fail(x->ctx, GAN_ERROR_SHAPE,
@@ -11512,7 +11520,7 @@ GAN_API gan_tensor *gan_spade(gan_model *m, const char *name, gan_tensor *x, gan
 {
     gan_tensor *h, *gamma, *beta, *bad;
     int c;
-    if (!gan__block_enter(m, name, x, 4, map, "the map", 4, 4, &bad)) return bad;
+    if (!gan__block_enter("spade", m, name, x, 4, map, "the map", 4, 4, &bad)) return bad;
     if (x->ndim != 4 || hidden < 0)
         return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_SHAPE,
                                        "%d hidden channels, the input %t: want (N, C, H, W)", hidden, x));
@@ -11528,18 +11536,18 @@ GAN_API gan_tensor *gan_spade(gan_model *m, const char *name, gan_tensor *x, gan
 
 // planes
 
-static gan_tensor *gan__block_pad(gan_tensor *x, const int *pad, gan__block_rule *rule, const char *what)
+static gan_tensor *gan__block_pad(const char *who, gan_tensor *x, const int *pad, gan__block_rule *rule)
 {
     gan_tensor *bad;
     int i;
-    if (!gan__block_takes(x, what, 4, 4, &bad)) return bad;
+    if (!gan__block_takes(who, x, "x", 4, 4, &bad)) return bad;
     for (i = 0; i < 4; ++i) { // left, right, top, bottom
         const int n = x->dim[3 - i / 2];
         if (pad[i] < 0 || pad[i] > 0x1fffffff || (rule == gan__block_reflect && pad[i] >= n))
             return gan__fail(x->ctx, GAN_ERROR_ARGUMENT,
-                             "%s %t and padding %h (left, right, top, bottom): none below 0, and what is "
+                             "%s: x %t and padding %h (left, right, top, bottom): none below 0, and what is "
                              "reflected must be longer than its padding",
-                             what, x, 4, pad);
+                             who, x, 4, pad);
     }
     for (i = 0; i < 4 && !gan__is_poison(x); i += 2) {
         const int axis = 3 - i / 2, n = x->dim[axis];
@@ -11552,24 +11560,24 @@ static gan_tensor *gan__block_pad(gan_tensor *x, const int *pad, gan__block_rule
     return x;
 }
 
-static gan_tensor *gan__block_pad_by(gan_tensor *x, int left, int right, int top, int bottom,
-                                     gan__block_rule *rule, const char *what)
+static gan_tensor *gan__block_pad_by(const char *who, gan_tensor *x, int left, int right, int top, int bottom,
+                                     gan__block_rule *rule)
 {
     int pad[4];
     pad[0] = left;
     pad[1] = right;
     pad[2] = top;
     pad[3] = bottom;
-    return gan__block_pad(x, pad, rule, what);
+    return gan__block_pad(who, x, pad, rule);
 }
 
 GAN_API gan_tensor *gan_reflection_pad2d(gan_tensor *x, int left, int right, int top, int bottom)
 {
-    return gan__block_pad_by(x, left, right, top, bottom, gan__block_reflect, "reflection_pad2d: x");
+    return gan__block_pad_by("reflection_pad2d", x, left, right, top, bottom, gan__block_reflect);
 }
 GAN_API gan_tensor *gan_replication_pad2d(gan_tensor *x, int left, int right, int top, int bottom)
 {
-    return gan__block_pad_by(x, left, right, top, bottom, gan__block_replicate, "replication_pad2d: x");
+    return gan__block_pad_by("replication_pad2d", x, left, right, top, bottom, gan__block_replicate);
 }
 
 // (N, f, f, C, H, W) to (N, C, H, f, W, f)
@@ -11577,7 +11585,7 @@ GAN_API gan_tensor *gan_depth_to_space(gan_tensor *x, int factor)
 {
     gan_tensor *bad;
     int c;
-    if (!gan__block_takes(x, "depth_to_space: x", 4, 4, &bad)) return bad;
+    if (!gan__block_takes("depth_to_space", x, "x", 4, 4, &bad)) return bad;
     if (factor < 1 || factor > 32768 || x->dim[1] % (factor * factor))
         return gan__fail(x->ctx, GAN_ERROR_SHAPE,
                          "depth_to_space: factor %d squared does not divide the "
@@ -11594,7 +11602,7 @@ GAN_API gan_tensor *gan_space_to_depth(gan_tensor *x, int factor)
 {
     gan_tensor *bad;
     int h, w;
-    if (!gan__block_takes(x, "space_to_depth: x", 4, 4, &bad)) return bad;
+    if (!gan__block_takes("space_to_depth", x, "x", 4, 4, &bad)) return bad;
     if (factor < 1 || factor > 32768 || x->dim[2] % factor || x->dim[3] % factor)
         return gan__fail(x->ctx, GAN_ERROR_SHAPE, "space_to_depth: factor %d does not divide the sides of %t",
                          factor, x);
@@ -11691,8 +11699,8 @@ GAN_API gan_tensor *gan_upfirdn2d(gan_tensor *x, gan_tensor *filter, const gan_u
     int i, p, out[2];
     in[0] = x;
     in[1] = filter;
-    if (!gan__inputs(GAN_OP_NONE, 2, in, &bad) || !gan__block_takes(x, "upfirdn2d: x", 4, 4, &bad) ||
-        !gan__block_takes(filter, "upfirdn2d: the filter", 1, 2, &bad))
+    if (!gan__inputs("upfirdn2d", 2, in, &bad) || !gan__block_takes("upfirdn2d", x, "x", 4, 4, &bad) ||
+        !gan__block_takes("upfirdn2d", filter, "the filter", 1, 2, &bad))
         return bad;
     memset(&d, 0, sizeof d);
     if (desc) d = *desc;
@@ -11739,11 +11747,11 @@ static gan_tensor *gan__block_binomial(gan_tensor *x, int taps, int up, int down
     return gan_upfirdn2d(x, gan_binomial_filter(x->ctx, taps), &d);
 }
 
-static int gan__block_factor(gan_tensor *x, const char *what, int factor, gan_tensor **bad)
+static int gan__block_factor(const char *who, gan_tensor *x, int factor, gan_tensor **bad)
 {
-    if (!gan__block_takes(x, what, 4, 4, bad)) return 0;
+    if (!gan__block_takes(who, x, "x", 4, 4, bad)) return 0;
     if (factor > 0 && factor <= 32768) return 1;
-    *bad = gan__fail(x->ctx, GAN_ERROR_ARGUMENT, "%s %t, factor %d: at least 1 is needed", what, x, factor);
+    *bad = gan__fail(x->ctx, GAN_ERROR_ARGUMENT, "%s: x %t, factor %d: at least 1 is needed", who, x, factor);
     return 0;
 }
 
@@ -11751,7 +11759,7 @@ GAN_API gan_tensor *gan_fir_upsample2d(gan_tensor *x, int taps, int factor)
 {
     gan_tensor *bad;
     const int64_t before = ((int64_t)taps + factor - 1) / 2;
-    if (!gan__block_factor(x, "fir_upsample2d: x", factor, &bad)) return bad;
+    if (!gan__block_factor("fir_upsample2d", x, factor, &bad)) return bad;
     return gan__block_binomial(x, taps, factor, 1, (int)before, (int)(taps - before - 1));
 }
 
@@ -11759,26 +11767,26 @@ GAN_API gan_tensor *gan_fir_downsample2d(gan_tensor *x, int taps, int factor)
 {
     gan_tensor *bad;
     const int64_t less = (int64_t)taps - factor, after = (less - (less < 0)) / 2;
-    if (!gan__block_factor(x, "fir_downsample2d: x", factor, &bad)) return bad;
+    if (!gan__block_factor("fir_downsample2d", x, factor, &bad)) return bad;
     return gan__block_binomial(x, taps, 1, factor, (int)(less - after), (int)after);
 }
 
-static gan_tensor *gan__block_blur(gan_tensor *x, int taps, int stride, const char *what)
+static gan_tensor *gan__block_blur(const char *who, gan_tensor *x, int taps, int stride)
 {
     gan_tensor *bad;
     int pad[4];
-    if (!gan__block_factor(x, what, stride, &bad)) return bad;
+    if (!gan__block_factor(who, x, stride, &bad)) return bad;
     if (taps < 1 || taps > 32) return gan_binomial_filter(x->ctx, taps);
     pad[0] = pad[2] = (taps - 1) / 2;
     pad[1] = pad[3] = taps / 2;
-    x = gan__block_pad(x, pad, gan__block_reflect, what);
+    x = gan__block_pad(who, x, pad, gan__block_reflect);
     return gan__is_poison(x) ? x : gan__block_binomial(x, taps, 1, stride, 0, 0);
 }
 
-GAN_API gan_tensor *gan_blur(gan_tensor *x, int taps) { return gan__block_blur(x, taps, 1, "blur: x"); }
+GAN_API gan_tensor *gan_blur(gan_tensor *x, int taps) { return gan__block_blur("blur", x, taps, 1); }
 GAN_API gan_tensor *gan_blur_pool2d(gan_tensor *x, int taps, int stride)
 {
-    return gan__block_blur(x, taps, stride, "blur_pool2d: x");
+    return gan__block_blur("blur_pool2d", x, taps, stride);
 }
 
 GAN_API gan_tensor *gan_local_response_norm(gan_tensor *x, int size, gan_real alpha, gan_real beta,
@@ -11786,7 +11794,7 @@ GAN_API gan_tensor *gan_local_response_norm(gan_tensor *x, int size, gan_real al
 {
     gan_tensor *s, *band, *bad;
     int c, before, after;
-    if (!gan__block_takes(x, "local_response_norm: x", 2, GAN_MAX_DIMS, &bad)) return bad;
+    if (!gan__block_takes("local_response_norm", x, "x", 2, GAN_MAX_DIMS, &bad)) return bad;
     if (size < 1 || !(k > 0) || !(alpha >= 0))
         return gan__fail(x->ctx, GAN_ERROR_ARGUMENT,
                          "local_response_norm: size %d, alpha %f, k %f: at least 1, 0, and above 0", size,
@@ -11819,7 +11827,7 @@ GAN_API gan_tensor *gan_modulated_conv2d(gan_model *m, const char *name, gan_ten
     gan_conv2d_desc d;
     gan_tensor *w, *b, *s, *y, *bad;
     int dim[4], affine[2], out, k, up, down, n;
-    if (!gan__block_enter(m, name, x, 4, style, "the style", 2, 2, &bad)) return bad;
+    if (!gan__block_enter("modulated_conv2d", m, name, x, 4, style, "the style", 2, 2, &bad)) return bad;
     if (!desc) return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "desc is NULL"));
     up = desc->up ? desc->up : 1;
     down = desc->down ? desc->down : 1;
@@ -11868,8 +11876,8 @@ GAN_API gan_tensor *gan_noise_injection(gan_model *m, const char *name, gan_tens
 {
     gan_tensor *w, *noise, *bad;
     int dim[4];
-    if (!gan__enter(m, name, x, 4, &bad)) return bad;
-    if (!gan__block_takes(x, "the input", 4, 4, &bad)) return gan__leave(m, bad);
+    if (!gan__enter("noise_injection", m, name, x, 4, &bad)) return bad;
+    if (!gan__block_takes("noise_injection", x, "the input", 4, 4, &bad)) return gan__leave(m, bad);
     memcpy(dim, x->dim, sizeof dim);
     w = gan__block_vector(m, name, "weight", gan_init_zeros(), dim[1]);
     if (fixed) noise = gan__block_buffer(m, name, "noise_const", gan_init_normal(0, 1), 2, dim + 2);
@@ -11878,10 +11886,10 @@ GAN_API gan_tensor *gan_noise_injection(gan_model *m, const char *name, gan_tens
 }
 
 // Checks z (N, ...) and a shape, and gives the shape of the parameter.
-static int gan__block_input(gan_model *m, const char *name, gan_tensor *z, int least, const int *shape,
-                            gan_tensor **bad)
+static int gan__block_input(const char *who, gan_model *m, const char *name, gan_tensor *z, int least,
+                            const int *shape, gan_tensor **bad)
 {
-    if (!gan__enter(m, name, z, least, bad)) return 0;
+    if (!gan__enter(who, m, name, z, least, bad)) return 0;
     if (shape[0] > 0 && shape[1] > 0 && shape[2] > 0 && z->size) return 1;
     *bad = gan__leave(
         m, gan__fail(m->ctx, GAN_ERROR_SHAPE, "%h for each row of %t; at least 1 of each", 3, shape, z));
@@ -11896,7 +11904,7 @@ GAN_API gan_tensor *gan_constant_input(gan_model *m, const char *name, gan_tenso
     dim[1] = channels;
     dim[2] = height;
     dim[3] = width;
-    if (!gan__block_input(m, name, z, 1, dim + 1, &bad)) return bad;
+    if (!gan__block_input("constant_input", m, name, z, 1, dim + 1, &bad)) return bad;
     dim[0] = z->dim[0];
     t = gan__block_gain(m, name, "const", gan_init_normal(0, 1), 3, dim + 1);
     return gan__leave(m, gan__is_poison(t) ? t : gan__expand_to(t, 4, dim));
@@ -11910,8 +11918,8 @@ GAN_API gan_tensor *gan_basis_input(gan_model *m, const char *name, gan_tensor *
     dim[1] = channels;
     dim[2] = height;
     dim[3] = width;
-    if (!gan__block_input(m, name, z, 2, dim + 1, &bad)) return bad;
-    if (!gan__block_takes(z, "z", 2, 2, &bad)) return gan__leave(m, bad);
+    if (!gan__block_input("basis_input", m, name, z, 2, dim + 1, &bad)) return bad;
+    if (!gan__block_takes("basis_input", z, "z", 2, 2, &bad)) return gan__leave(m, bad);
     basis = gan__block_gain(m, name, "basis", gan_init_normal(0, 1), 3, dim + 1);
     dim[2] = z->dim[1];
     w = gan__block_weight(m, name, "linear.weight", m->init, 2, dim + 1);
@@ -11926,7 +11934,7 @@ GAN_API gan_tensor *gan_mapping_network(gan_model *m, const char *name, gan_tens
     gan__block_text text;
     gan_tensor *bad;
     int dim[2], i;
-    if (!gan__enter(m, name, z, 2, &bad)) return bad;
+    if (!gan__enter("mapping_network", m, name, z, 2, &bad)) return bad;
     if (z->ndim != 2 || width < 1 || layers < 0 || layers > 99 || !(lr >= 0))
         return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT,
                                        "z %t to %d in %d layers, lr %f: want (N, D), at least 1, 0 to 99, 0 "
@@ -11953,7 +11961,7 @@ GAN_API gan_tensor *gan_style_mixing(gan_model *m, gan_tensor *w1, gan_tensor *w
 {
     gan_tensor *draw, *first, *bad;
     int dim[3], n, d, i, l;
-    if (!gan__block_enter(m, "style_mixing", w1, 2, w2, "w2", 2, 2, &bad)) return bad;
+    if (!gan__block_enter("style_mixing", m, "style_mixing", w1, 2, w2, "w2", 2, 2, &bad)) return bad;
     if (w1->ndim != 2 || w1->dim[1] != w2->dim[1] || layers < 1 || !(probability >= 0 && probability <= 1))
         return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT,
                                        "styles %t and %t for %d layers, probability %f: want two (N, D), at "
@@ -11978,7 +11986,7 @@ GAN_API gan_tensor *gan_style_mixing(gan_model *m, gan_tensor *w1, gan_tensor *w
 GAN_API gan_tensor *gan_layer_style(gan_tensor *styles, int layer)
 {
     gan_tensor *bad;
-    if (!gan__block_takes(styles, "layer_style: styles", 3, 3, &bad)) return bad;
+    if (!gan__block_takes("layer_style", styles, "styles", 3, 3, &bad)) return bad;
     if (layer < 0 || layer >= styles->dim[1])
         return gan__fail(styles->ctx, GAN_ERROR_ARGUMENT, "layer_style: layer %d of styles %t", layer,
                          styles);
@@ -11990,8 +11998,8 @@ GAN_API gan_tensor *gan_truncation(gan_model *m, const char *name, gan_tensor *w
     const double step = .005;
     gan_tensor *average, *k, *bad;
     int d, i, dim[2];
-    if (!gan__enter(m, name, w, 2, &bad)) return bad;
-    if (!gan__block_takes(w, "w", 2, 3, &bad)) return gan__leave(m, bad);
+    if (!gan__enter("truncation", m, name, w, 2, &bad)) return bad;
+    if (!gan__block_takes("truncation", w, "w", 2, 3, &bad)) return gan__leave(m, bad);
     if (cutoff < 0 || (cutoff && w->ndim < 3))
         return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT,
                                        "a cutoff of %d with w %t: layers are told apart in (N, layers, D)",
@@ -12033,8 +12041,8 @@ GAN_API gan_tensor *gan_self_attention(gan_model *m, const char *name, gan_tenso
 {
     gan_tensor *theta, *phi, *g, *gamma, *beta, *bad;
     int c, few, half;
-    if (!gan__enter(m, name, x, 4, &bad)) return bad;
-    if (!gan__block_takes(x, "the input", 4, 4, &bad)) return gan__leave(m, bad);
+    if (!gan__enter("self_attention", m, name, x, 4, &bad)) return bad;
+    if (!gan__block_takes("self_attention", x, "the input", 4, 4, &bad)) return gan__leave(m, bad);
     c = x->dim[1];
     few = GAN__MOST(1, c / 8);
     half = GAN__MOST(1, c / 2);
@@ -12054,8 +12062,9 @@ GAN_API gan_tensor *gan_squeeze_excitation(gan_model *m, const char *name, gan_t
     gan__block_text text;
     gan_tensor *s, *bad;
     int c;
-    if (!gan__enter(m, name, x, 3, &bad)) return bad;
-    if (!gan__block_takes(x, "the input", 3, GAN_MAX_DIMS, &bad)) return gan__leave(m, bad);
+    if (!gan__enter("squeeze_excitation", m, name, x, 3, &bad)) return bad;
+    if (!gan__block_takes("squeeze_excitation", x, "the input", 3, GAN_MAX_DIMS, &bad))
+        return gan__leave(m, bad);
     if (reduction < 1)
         return gan__leave(
             m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "reduction %d; at least 1 is needed", reduction));
@@ -12073,7 +12082,7 @@ static gan_tensor *gan__block_gated(gan_model *m, const char *name, gan_tensor *
     gan_conv2d_desc d;
     gan_tensor *h, *f, *bad;
     int out;
-    if (!gan__enter(m, name, x, 4, &bad)) return bad;
+    if (!gan__enter(transpose ? "gated_conv_transpose2d" : "gated_conv2d", m, name, x, 4, &bad)) return bad;
     if (!desc || desc->groups > 1 || desc->out_channels < 1 || desc->out_channels > 0x3fffffff)
         return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT,
                                        "a gated convolution wants a desc with out_channels, and 1 group"));
@@ -12103,7 +12112,7 @@ GAN_API gan_tensor *gan_maxout(gan_model *m, const char *name, gan_tensor *x, in
 {
     gan_tensor *w, *b, *h, *y = NULL, *bad;
     int dim[2], i;
-    if (!gan__enter(m, name, x, 1, &bad)) return bad;
+    if (!gan__enter("maxout", m, name, x, 1, &bad)) return bad;
     if (out < 1 || pieces < 1 || out > 0x7fffffff / pieces)
         return gan__leave(m,
                           gan__fail(m->ctx, GAN_ERROR_ARGUMENT,
@@ -12124,7 +12133,7 @@ GAN_API gan_tensor *gan_prelu(gan_model *m, const char *name, gan_tensor *x, int
 {
     gan_tensor *w, *bad;
     int dim[GAN_MAX_DIMS], i;
-    if (!gan__enter(m, name, x, per_channel ? 2 : 0, &bad)) return bad;
+    if (!gan__enter("prelu", m, name, x, per_channel ? 2 : 0, &bad)) return bad;
     for (i = 0; i < x->ndim; ++i) dim[i] = per_channel && i == 1 ? x->dim[1] : 1;
     w = gan__block_vector(m, name, "weight", gan_init_constant((gan_real)0.25), per_channel ? x->dim[1] : 1);
     w = gan__reshape_to(w, x->ndim, dim);
@@ -12156,7 +12165,7 @@ GAN_API gan_tensor *gan_residual_block(gan_model *m, const char *name, gan_tenso
     gan_residual_desc d;
     gan_tensor *h, *bad;
     int up, down, out, in;
-    if (!gan__enter(m, name, x, 4, &bad)) return bad;
+    if (!gan__enter("residual_block", m, name, x, 4, &bad)) return bad;
     memset(&d, 0, sizeof d);
     if (desc) d = *desc;
     up = d.up ? d.up : 1;
@@ -12191,7 +12200,7 @@ GAN_API gan_tensor *gan_residual_bottleneck(gan_model *m, const char *name, gan_
     gan_init was;
     double gain;
     int c, wide;
-    if (!gan__enter(m, name, x, 4, &bad)) return bad;
+    if (!gan__enter("residual_bottleneck", m, name, x, 4, &bad)) return bad;
     c = x->dim[1];
     if (x->ndim != 4 || expansion < 1 || groups < 1 || blocks < 1 || c > 0x3fffffff / expansion ||
         c * expansion % groups)
@@ -12230,7 +12239,7 @@ GAN_API gan_tensor *gan_unet(gan_model *m, const char *name, gan_tensor *x, int 
     gan_conv2d_desc d = gan__conv_desc(0, 4, 2, 1);
     gan_tensor *skip[GAN__UNET_MOST], *bad;
     int i;
-    if (!gan__enter(m, name, x, 4, &bad)) return bad;
+    if (!gan__enter("unet", m, name, x, 4, &bad)) return bad;
     if (x->ndim != 4 || out_channels < 1 || base < 1 || base > 0x3ffffff || depth < 1 ||
         depth > GAN__UNET_MOST || x->dim[2] % (1 << depth) || x->dim[3] % (1 << depth))
         return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT,
@@ -12264,7 +12273,7 @@ GAN_API gan_tensor *gan_minibatch_stddev(gan_tensor *x, int group)
 {
     gan_tensor *y, *bad;
     int dim[GAN_MAX_DIMS], n, g;
-    if (!gan__block_takes(x, "minibatch_stddev: x", 2, GAN_MAX_DIMS, &bad)) return bad;
+    if (!gan__block_takes("minibatch_stddev", x, "x", 2, GAN_MAX_DIMS, &bad)) return bad;
     n = x->dim[0];
     g = GAN__LEAST(group ? group : 4, n);
     if (g < 1 || n % g)
@@ -12285,7 +12294,7 @@ GAN_API gan_tensor *gan_minibatch_discrimination(gan_model *m, const char *name,
 {
     gan_tensor *t, *bad;
     int dim[3], n;
-    if (!gan__enter(m, name, x, 2, &bad)) return bad;
+    if (!gan__enter("minibatch_discrimination", m, name, x, 2, &bad)) return bad;
     if (x->ndim != 2 || !x->size || kernels < 1 || dims < 1 || kernels > 0x7fffffff / dims)
         return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT,
                                        "the input %t, %d kernels of %d: want (N, A) and at least 1 of each",
@@ -12577,7 +12586,7 @@ static gan_context *gan__features(const char *name, gan_tensor *x, gan_tensor *y
     gan_context *ctx;
     xy[0] = x;
     xy[1] = y;
-    ctx = gan__inputs(GAN_OP_NONE, 2, xy, &x);
+    ctx = gan__inputs(name, 2, xy, &x);
     if (ctx && xy[0]->ndim && y->ndim) {
         xy[0] = gan__loss_bounded(gan_flatten(xy[0]));
         xy[1] = gan__loss_bounded(gan_flatten(y));
@@ -12868,7 +12877,7 @@ GAN_API gan_tensor *gan_loss_d_ex(const gan_loss_desc *desc, gan_tensor *real, g
     if (!desc) desc = &plain;
     in[0] = real;
     in[1] = fake;
-    ctx = gan__inputs(GAN_OP_NONE, 2, in, &bad);
+    ctx = gan__inputs("loss_d", 2, in, &bad);
     if (!ctx) return bad;
     if (!gan__loss_fits(ctx, desc)) return ctx->poison;
     a = gan__loss_open(desc, real, fake);
@@ -12888,7 +12897,7 @@ GAN_API gan_tensor *gan_loss_g_ex(const gan_loss_desc *desc, gan_tensor *real, g
     if (!desc) desc = &plain;
     in[0] = fake;
     in[1] = real;
-    ctx = gan__inputs(GAN_OP_NONE, real ? 2 : 1, in, &bad);
+    ctx = gan__inputs("loss_g", real ? 2 : 1, in, &bad);
     if (!ctx) return bad;
     if (!gan__loss_fits(ctx, desc)) return ctx->poison;
     if (!real && gan_loss_needs_real(desc))
@@ -12978,7 +12987,7 @@ GAN_API gan_tensor *gan_reconstruction_error(gan_tensor *x, gan_tensor *y)
     gan_tensor *in[2], *bad;
     in[0] = x;
     in[1] = y;
-    if (!gan__inputs(GAN_OP_NONE, 2, in, &bad)) return bad;
+    if (!gan__inputs("reconstruction_error", 2, in, &bad)) return bad;
     if (x->ndim < 1 || x->ndim != y->ndim || memcmp(x->dim, y->dim, (size_t)x->ndim * sizeof *x->dim))
         return gan__fail(x->ctx, GAN_ERROR_SHAPE,
                          "reconstruction_error: %t and %t; two batches of one shape (N, ...) are needed", x,
@@ -12990,7 +12999,7 @@ GAN_API gan_tensor *gan_reconstruction_error(gan_tensor *x, gan_tensor *y)
 GAN_API gan_tensor *gan_pull_away(gan_tensor *code)
 {
     gan_tensor *bad, *own;
-    gan_context *ctx = gan__inputs(GAN_OP_NONE, 1, &code, &bad);
+    gan_context *ctx = gan__inputs("pull_away", 1, &code, &bad);
     double n;
     if (!ctx) return bad;
     if (code->ndim < 1 || code->dim[0] < 2)
@@ -13038,7 +13047,7 @@ static gan_context *gan__classified(const char *who, gan_tensor *logits, gan_ten
     gan_context *ctx;
     in[0] = logits;
     in[1] = labels;
-    ctx = gan__inputs(GAN_OP_NONE, 2, in, out);
+    ctx = gan__inputs(who, 2, in, out);
     if (!ctx) return NULL;
     *out = ctx->poison;
     if (logits->ndim != 2 || !logits->size || logits->dim[1] - extra < each ||
@@ -13060,7 +13069,7 @@ static gan_context *gan__alike(const char *who, gan_tensor *a, gan_tensor *b, in
     gan_context *ctx;
     in[0] = a;
     in[1] = b;
-    ctx = gan__inputs(GAN_OP_NONE, 2, in, out);
+    ctx = gan__inputs(who, 2, in, out);
     if (!ctx) return NULL;
     *out = ctx->poison;
     if (a->size && (ndim ? a->ndim == ndim : a->ndim > 0) && a->ndim == b->ndim &&
@@ -13188,7 +13197,7 @@ GAN_API gan_tensor *gan_nll_loss(gan_tensor *log_probs, gan_tensor *labels)
 GAN_API gan_tensor *gan_l1_loss(gan_tensor *x, gan_tensor *target)
 {
     gan_tensor *bad;
-    return gan__target_fits(x, target, &bad) ? gan_mean_all(gan_abs(gan_sub(x, target))) : bad;
+    return gan__target_fits("l1_loss", x, target, &bad) ? gan_mean_all(gan_abs(gan_sub(x, target))) : bad;
 }
 
 // With c = d clamped to -beta .. beta: c / beta (d - c / 2) is both branches at once.
@@ -13202,7 +13211,7 @@ GAN_API gan_tensor *gan_smooth_l1_loss(gan_tensor *x, gan_tensor *target, gan_re
 {
     gan_tensor *bad;
     if (beta == 0) return gan_l1_loss(x, target);
-    if (!gan__target_fits(x, target, &bad)) return bad;
+    if (!gan__target_fits("smooth_l1_loss", x, target, &bad)) return bad;
     if (!gan__positive(x->ctx, "smooth_l1_loss", "beta", beta)) return x->ctx->poison;
     return gan_mean_all(gan__smooth_l1(x, target, beta));
 }
@@ -13210,7 +13219,7 @@ GAN_API gan_tensor *gan_smooth_l1_loss(gan_tensor *x, gan_tensor *target, gan_re
 GAN_API gan_tensor *gan_huber_loss(gan_tensor *x, gan_tensor *target, gan_real delta)
 {
     gan_tensor *bad;
-    if (!gan__target_fits(x, target, &bad)) return bad;
+    if (!gan__target_fits("huber_loss", x, target, &bad)) return bad;
     if (!gan__positive(x->ctx, "huber_loss", "delta", delta)) return x->ctx->poison;
     return gan_mean_all(gan_mul_scalar(gan__smooth_l1(x, target, delta), delta));
 }
@@ -13304,7 +13313,7 @@ GAN_API gan_tensor *gan_multi_hinge_d(gan_tensor *real, gan_tensor *real_labels,
     if (!ctx) return bad;
     in[0] = real;
     in[1] = fake;
-    if (!gan__inputs(GAN_OP_NONE, 2, in, &bad)) return bad;
+    if (!gan__inputs("multi_hinge_d", 2, in, &bad)) return bad;
     if (fake->ndim != 2 || fake->dim[0] < 1 || fake->dim[1] != real->dim[1])
         return gan__fail(ctx, GAN_ERROR_SHAPE, "multi_hinge_d: real %t and fake %t must both be (N, K + 1)",
                          real, fake);
@@ -13321,7 +13330,7 @@ GAN_API gan_tensor *gan_multi_hinge_g(gan_tensor *fake, gan_tensor *labels)
 static gan_tensor *gan__class_logit(const char *who, gan_tensor *logits)
 {
     gan_tensor *bad;
-    if (!gan__inputs(GAN_OP_NONE, 1, &logits, &bad)) return bad;
+    if (!gan__inputs(who, 1, &logits, &bad)) return bad;
     if (logits->ndim != 2 || !logits->size)
         return gan__fail(logits->ctx, GAN_ERROR_SHAPE, "%s: logits %t; want (N, K), N and K at least 1", who,
                          logits);
@@ -13341,7 +13350,7 @@ GAN_API gan_tensor *gan_semi_supervised(gan_tensor *labelled, gan_tensor *labels
     if (!ctx) return bad;
     in[0] = unlabelled;
     in[1] = fake;
-    if (!gan__inputs(GAN_OP_NONE, 2, in, &bad)) return ctx->poison;
+    if (!gan__inputs("semi_supervised", 2, in, &bad)) return ctx->poison;
     real = gan__batch_mean(gan_softplus(gan_neg(gan__class_logit("semi_supervised", unlabelled))));
     fake = gan__batch_mean(gan_softplus(gan__class_logit("semi_supervised", fake)));
     return gan_add(gan__cross_entropy(labelled, labels),
@@ -13353,10 +13362,10 @@ GAN_API gan_tensor *gan_projection(gan_model *m, const char *name, gan_tensor *h
 {
     gan_tensor *psi, *w, *b, *bad;
     int dim[2];
-    if (!gan__enter(m, name, h, 2, &bad)) return bad;
+    if (!gan__enter("projection", m, name, h, 2, &bad)) return bad;
     if (!labels)
         return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_ARGUMENT, "projection: the labels are NULL"));
-    if (!gan__inputs(GAN_OP_NONE, 1, &labels, &bad)) return gan__leave(m, bad);
+    if (!gan__inputs("projection", 1, &labels, &bad)) return gan__leave(m, bad);
     if (h->ndim != 2 || classes < 1)
         return gan__leave(m, gan__fail(m->ctx, GAN_ERROR_SHAPE,
                                        "projection: features %t and %d classes; want (N, D) and at least 1",
@@ -13389,7 +13398,7 @@ static int gan__contrast_open(gan__contrast *c, const char *who, gan_tensor *emb
     if (!c->ctx) return 0;
     in[0] = embed;
     in[1] = labels;
-    if (!gan__inputs(GAN_OP_NONE, 2, in, bad)) return 0;
+    if (!gan__inputs(who, 2, in, bad)) return 0;
     *bad = c->ctx->poison;
     if (!gan__labels_fit(who, labels, embed->dim[0], most) ||
         !gan__positive(c->ctx, who, "temperature", temperature))
@@ -13446,7 +13455,7 @@ GAN_API gan_tensor *gan_gaussian_nll(gan_tensor *mean, gan_tensor *log_std, gan_
     if (!ctx) return bad;
     in[0] = mean;
     in[1] = s = log_std ? log_std : gan_scalar(ctx, 0);
-    if (!gan__inputs(GAN_OP_NONE, 2, in, &bad)) return bad;
+    if (!gan__inputs("gaussian_nll", 2, in, &bad)) return bad;
     z = gan_mul(gan_sub(code, mean), gan_exp(gan_neg(s)));
     z = gan_addcmul(gan_mul_scalar(z, (gan_real)0.5), z, gan_add_scalar(s, half_log_2pi));
     if (gan__is_poison(z)) return z;
@@ -13481,7 +13490,7 @@ static void gan__turned(int k, int h, gan_real *index)
 GAN_API gan_tensor *gan_rotations(gan_tensor *x)
 {
     gan_tensor *index, *bad;
-    gan_context *ctx = gan__inputs(GAN_OP_NONE, 1, &x, &bad);
+    gan_context *ctx = gan__inputs("rotations", 1, &x, &bad);
     int n, c, h, k, size;
     if (!ctx) return bad;
     if (x->ndim != 4 || !x->size || x->dim[2] != x->dim[3] || x->dim[2] > 4096)
@@ -13502,7 +13511,7 @@ GAN_API gan_tensor *gan_rotations(gan_tensor *x)
 GAN_API gan_tensor *gan_rotation_loss(gan_tensor *logits)
 {
     gan_tensor *turns, *bad;
-    gan_context *ctx = gan__inputs(GAN_OP_NONE, 1, &logits, &bad);
+    gan_context *ctx = gan__inputs("rotation_loss", 1, &logits, &bad);
     int n, i;
     if (!ctx) return bad;
     n = logits->ndim == 2 ? logits->dim[0] : 0;
@@ -13524,7 +13533,7 @@ GAN_API gan_tensor *gan_info_nce(gan_tensor *query, gan_tensor *key, gan_real te
     int n, l, d;
     in[0] = query;
     in[1] = key;
-    ctx = gan__inputs(GAN_OP_NONE, 2, in, &bad);
+    ctx = gan__inputs("info_nce", 2, in, &bad);
     if (!ctx) return bad;
     n = query->ndim == 2 ? query->dim[0] : 0;
     l = key->ndim == 3 ? key->dim[1] : 1;
@@ -13576,7 +13585,7 @@ static gan_tensor *gan__mean_difference(const char *who, gan_tensor *real, gan_t
     gan_context *ctx;
     in[0] = real;
     in[1] = fake;
-    ctx = gan__inputs(GAN_OP_NONE, 2, in, bad);
+    ctx = gan__inputs(who, 2, in, bad);
     if (!ctx) return NULL;
     *bad = ctx->poison;
     if (!real->size || !fake->size || !real->ndim || real->ndim != fake->ndim ||
@@ -13641,7 +13650,7 @@ GAN_API gan_tensor *gan_identity_loss(gan_tensor *a, gan_tensor *a_same, gan_ten
 // The context of pictures (N, C, H, W); NULL and what to return when it is something else.
 static gan_context *gan__pictures(const char *who, gan_tensor *x, gan_tensor **out)
 {
-    gan_context *ctx = gan__inputs(GAN_OP_NONE, 1, &x, out);
+    gan_context *ctx = gan__inputs(who, 1, &x, out);
     if (!ctx) return NULL;
     *out = ctx->poison;
     if (x->ndim == 4 && x->size) return ctx;
@@ -13689,7 +13698,7 @@ GAN_API gan_tensor *gan_style_loss(gan_tensor *features, gan_tensor *target)
     gan_tensor *in[2], *d, *bad;
     in[0] = features;
     in[1] = target;
-    if (!gan__inputs(GAN_OP_NONE, 2, in, &bad) || !gan__pictures("style_loss", features, &bad) ||
+    if (!gan__inputs("style_loss", 2, in, &bad) || !gan__pictures("style_loss", features, &bad) ||
         !gan__pictures("style_loss", target, &bad))
         return bad;
     if (features->dim[1] != target->dim[1] || (target->dim[0] != 1 && target->dim[0] != features->dim[0]))
@@ -13777,7 +13786,7 @@ GAN_API gan_tensor *gan_kl_normal(gan_tensor *mean, gan_tensor *log_var)
 GAN_API gan_tensor *gan_gradient_reversal(gan_tensor *x, gan_real alpha)
 {
     gan_tensor *y, *bad;
-    gan_context *ctx = gan__inputs(GAN_OP_NONE, 1, &x, &bad);
+    gan_context *ctx = gan__inputs("gradient_reversal", 1, &x, &bad);
     if (!ctx) return bad;
     y = gan__result_view(GAN_OP_AFFINE, x->ndim, x->dim, x);
     if (!gan__is_poison(y)) y->p = -alpha;
@@ -14266,7 +14275,7 @@ static int gan__penalty_ready(gan_context *ctx, const gan__penalty_row *row, con
     given[7] = in->label;
     for (i = 0; i < 8; ++i)
         if (given[i]) given[n++] = given[i];
-    if (ctx->failures != failures || (n && !gan__inputs(GAN_OP_NONE, n, given, &bad))) return 0;
+    if (ctx->failures != failures || (n && !gan__inputs(row->name, n, given, &bad))) return 0;
     if (n && given[0]->ctx != ctx)
         gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: the samples belong to another context", row->name);
     if ((row->needs & GAN_NEEDS_PAIR) == GAN_NEEDS_PAIR &&
@@ -14835,7 +14844,7 @@ static int gan__augment_fits(const gan_tensor *x, const gan_augment_desc *desc)
 GAN_API gan_tensor *gan_augment(gan_tensor *x, const gan_augment_desc *desc)
 {
     gan_tensor *y;
-    gan_context *ctx = gan__inputs(GAN_OP_NONE, 1, &x, &y);
+    gan_context *ctx = gan__inputs("augment", 1, &x, &y);
     gan__plan *a;
     size_t bytes;
     int i;
@@ -14875,7 +14884,7 @@ GAN_API gan_real gan_augment_adapt(gan_real p, gan_real sign_mean, gan_real targ
 GAN_API gan_tensor *gan_instance_noise(gan_tensor *x, gan_real sigma)
 {
     gan_tensor *bad;
-    gan_context *ctx = gan__inputs(GAN_OP_NONE, 1, &x, &bad);
+    gan_context *ctx = gan__inputs("instance_noise", 1, &x, &bad);
     if (!ctx) return bad;
     if (!(sigma >= 0) || !gan__is_finite(sigma))
         return gan__fail(ctx, GAN_ERROR_ARGUMENT, "instance_noise: sigma %f; want a number of 0 or more",
@@ -14947,7 +14956,7 @@ static int gan__pool_ready(gan_pool *pool, const gan_tensor *x)
 GAN_API gan_tensor *gan_pool_query(gan_pool *pool, gan_tensor *x, gan_real p)
 {
     gan_tensor *y;
-    gan_context *ctx = gan__inputs(GAN_OP_NONE, 1, &x, &y);
+    gan_context *ctx = gan__inputs("gan_pool_query", 1, &x, &y);
     int i;
     if (!pool) return x ? gan__fail(x->ctx, GAN_ERROR_ARGUMENT, "gan_pool_query: the pool is NULL") : NULL;
     if (!x) gan__fail(pool->ctx, GAN_ERROR_ARGUMENT, "%s: x is NULL", pool->name);
@@ -15830,7 +15839,7 @@ static void gan__blame(const gan_optimizer *o, int n, const gan__trace *trace)
     gan__fail(ctx, GAN_ERROR_NONFINITE,
               "NaN or infinity first made by %s%o, in the step of %s: no weight was changed; lower the "
               "learning rate",
-              trace->op != GAN_OP_NONE ? "the backward of " : "the sum of gradients in ", trace->op,
+              trace->op != GAN_OP_NONE ? "the backward of " : "the sum of gradients", trace->op,
               o->model->name);
 }
 
@@ -16047,7 +16056,7 @@ static int gan__loss_good(gan_context *ctx, gan_tensor *loss, gan__move move)
     if (!loss) gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: the loss is NULL", gan__move_names[move]);
     else if (loss->ctx != ctx)
         gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: the loss belongs to another context", gan__move_names[move]);
-    if (!loss || loss->ctx != ctx || !gan__inputs(GAN_OP_NONE, 1, &loss, &bad)) return 0;
+    if (!loss || loss->ctx != ctx || !gan__inputs(gan__move_names[move], 1, &loss, &bad)) return 0;
     if (loss->size == 1) return 1;
     gan__fail(ctx, GAN_ERROR_SHAPE, "%s: the loss has shape %t; reduce it to one value (gan_mean_all)",
               gan__move_names[move], loss);
@@ -16593,6 +16602,15 @@ static char *gan__file_join(gan_context *ctx, const char *path, const char *tail
     memcpy(s, path, a);
     memcpy(s + a, tail, b + 1);
     return s;
+}
+
+// Whether a file can have that path: it is not NULL and not empty. If not, says so for `call`.
+static int gan__file_named(gan_context *ctx, const char *call, const char *path)
+{
+    if (path && *path) return 1;
+    gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: the path is %s", call,
+              path ? "empty; give the file a name" : "NULL");
+    return 0;
 }
 
 static int gan__file_out_open(gan__file_out *o, gan_context *ctx, const char *path)
@@ -17901,11 +17919,8 @@ GAN_API int gan_idx_write(gan_tensor *x, const char *path)
     size_t i, n = 0;
     gan_tensor *bad;
     int code;
-    if (!gan__inputs(GAN_OP_NONE, 1, &x, &bad)) return gan_error(bad ? bad->ctx : NULL);
-    if (!path) {
-        gan__fail(x->ctx, GAN_ERROR_ARGUMENT, "gan_idx_write: the path is NULL");
-        return GAN_ERROR_ARGUMENT;
-    }
+    if (!gan__inputs("gan_idx_write", 1, &x, &bad)) return gan_error(bad ? bad->ctx : NULL);
+    if (!gan__file_named(x->ctx, "gan_idx_write", path)) return GAN_ERROR_ARGUMENT;
     if (x->ndim != 3 && !(x->ndim == 4 && x->dim[1] == 1)) {
         gan__fail(x->ctx, GAN_ERROR_SHAPE, "gan_idx_write takes (N, 1, H, W) or (N, H, W), not %t", x);
         return GAN_ERROR_SHAPE;
@@ -19183,9 +19198,9 @@ GAN_API int gan_image_write_bytes(gan_context *ctx, const unsigned char *pixels,
     size_t bytes;
     char *other;
     if (!ctx) return gan_error(ctx);
-    if (!pixels || !path) {
-        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_image_write: %s NULL",
-                  path ? "the pixels are" : "the path is");
+    if (!gan__file_named(ctx, "gan_image_write", path)) return GAN_ERROR_ARGUMENT;
+    if (!pixels) {
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_image_write: the pixels are NULL");
         return GAN_ERROR_ARGUMENT;
     }
     if (width < 1 || height < 1 || (channels != 1 && channels != 3)) {
@@ -19245,16 +19260,13 @@ GAN_API int gan_image_write(gan_tensor *x, int columns, const char *path)
     size_t bytes, row;
     gan_tensor *bad;
     gan_context *ctx;
-    ctx = gan__inputs(GAN_OP_NONE, 1, &x, &bad);
+    ctx = gan__inputs("gan_image_write", 1, &x, &bad);
     if (!ctx) return gan_error(bad ? bad->ctx : NULL);
     if (x->ndim != 4 || (x->dim[1] != 1 && x->dim[1] != 3) || x->size == 0) {
         gan__fail(ctx, GAN_ERROR_SHAPE, "gan_image_write takes (N, C, H, W) with 1 or 3 channels, not %t", x);
         return GAN_ERROR_SHAPE;
     }
-    if (!path) {
-        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_image_write: the path is NULL");
-        return GAN_ERROR_ARGUMENT;
-    }
+    if (!gan__file_named(ctx, "gan_image_write", path)) return GAN_ERROR_ARGUMENT;
     if (columns < 0) {
         gan__fail(ctx, GAN_ERROR_ARGUMENT, "image %s: %d columns; 0 makes a square", path, columns);
         return GAN_ERROR_ARGUMENT;
@@ -19829,7 +19841,7 @@ static void gan__canvas_picture(gan__canvas *c, const gan_tensor *x, int i, int 
 static int gan__pictures_fit(gan_tensor *x, const char *who)
 {
     gan_tensor *bad;
-    if (!gan__inputs(GAN_OP_NONE, 1, &x, &bad)) return 0;
+    if (!gan__inputs(who, 1, &x, &bad)) return 0;
     if (x->ndim == 4 && (x->dim[1] == 1 || x->dim[1] == 3) && x->size > 0) return 1;
     gan__fail(x->ctx, GAN_ERROR_SHAPE, "%s takes images (N, C, H, W) with 1 or 3 channels, not %t", who, x);
     return 0;
@@ -19904,21 +19916,21 @@ static void gan__series_at(const gan_series *s, int i, double *x, double *y)
 }
 
 // Checks what a series points to: 1, with the error set, when it does not fit.
-static int gan__series_bad(gan_context *ctx, const gan_series *s)
+static int gan__series_bad(gan_context *ctx, const char *who, const gan_series *s)
 {
     gan_tensor *in[2], *bad;
     const int n = s->arrows ? 2 : 1;
     in[0] = s->points;
     in[1] = s->arrows;
     if ((unsigned)s->mark >= GAN_MARK_COUNT) {
-        gan__fail(ctx, GAN_ERROR_ARGUMENT, "plot: mark %d does not exist", (int)s->mark);
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: mark %d does not exist", who, (int)s->mark);
         return 1;
     }
     if (s->n < 0 || s->stride < 0) {
-        gan__fail(ctx, GAN_ERROR_ARGUMENT, "plot: a series of %d values with stride %d", s->n, s->stride);
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: a series of %d values with stride %d", who, s->n, s->stride);
         return 1;
     }
-    if (s->points && !gan__inputs(GAN_OP_NONE, n, in, &bad)) return 1;
+    if (s->points && !gan__inputs(who, n, in, &bad)) return 1;
     if (s->points && s->points->ctx == ctx &&
         (s->points->ndim == 1 || (s->points->ndim == 2 && s->points->dim[1] < 3)) &&
         (!s->arrows ||
@@ -19926,7 +19938,7 @@ static int gan__series_bad(gan_context *ctx, const gan_series *s)
         return 0;
     if (!s->points && !s->arrows) return 0;
     gan__fail(ctx, GAN_ERROR_SHAPE,
-              "plot: points are (N), (N, 1) or (N, 2), their arrows (N, 2), of the plot's context");
+              "%s: points are (N), (N, 1) or (N, 2), their arrows (N, 2), of the plot's context", who);
     return 1;
 }
 
@@ -20487,26 +20499,26 @@ static void gan__legend_draw(gan_plot *p, const gan_axes *a)
 
 // Panels
 
-static int gan__axes_bad(gan_context *ctx, const gan_axes *a)
+static int gan__axes_bad(gan_context *ctx, const char *who, const gan_axes *a)
 {
     gan_tensor *bad, *heat = a->heat;
     int i;
     if (a->count < 0 || (a->count > 0 && !a->series)) {
-        gan__fail(ctx, GAN_ERROR_ARGUMENT, "plot: %d series, and series is %s", a->count,
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: %d series, and series is %s", who, a->count,
                   a->series ? "given" : "NULL");
         return 1;
     }
     for (i = 0; i < a->count; ++i)
-        if (gan__series_bad(ctx, &a->series[i])) return 1;
+        if (gan__series_bad(ctx, who, &a->series[i])) return 1;
     if (a->images && !gan__pictures_fit(a->images, "gan_axes.images")) return 1;
-    if (heat && !gan__inputs(GAN_OP_NONE, 1, &heat, &bad)) return 1;
+    if (heat && !gan__inputs(who, 1, &heat, &bad)) return 1;
     if (heat && (heat->ndim != 2 || heat->size == 0)) {
-        gan__fail(ctx, GAN_ERROR_SHAPE, "plot: a surface is (R, C), not %t", heat);
+        gan__fail(ctx, GAN_ERROR_SHAPE, "%s: a surface is (R, C), not %t", who, heat);
         return 1;
     }
     if ((heat && heat->ctx != ctx) || (a->images && a->images->ctx != ctx) || !gan__finite(a->heat0) ||
         !gan__finite(a->heat1) || a->columns < 0) {
-        gan__fail(ctx, GAN_ERROR_ARGUMENT, "plot: tensors must be of the plot's context, ranges finite");
+        gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: tensors must be of the plot's context, ranges finite", who);
         return 1;
     }
     return 0;
@@ -20657,7 +20669,8 @@ GAN_API int gan_plot_panel(gan_plot *p, int column, int columns, int row, int ro
     if (!p) return gan_error(NULL);
     memset(&none, 0, sizeof none);
     if (!axes) axes = &none;
-    if (gan__axes_bad(p->c.ctx, axes) || gan__panel_open(p, column, columns, row, rows, axes, &tx, &ty))
+    if (gan__axes_bad(p->c.ctx, "gan_plot_panel", axes) ||
+        gan__panel_open(p, column, columns, row, rows, axes, &tx, &ty))
         return gan_error(p->c.ctx);
     gan__panel_draw(p, axes, &tx, &ty);
     return GAN_OK;
@@ -20680,7 +20693,7 @@ GAN_API int gan_plot_add(gan_plot *p, const gan_series *series)
     gan_series f;
     if (!p) return gan_error(NULL);
     if (!series) gan__fail(p->c.ctx, GAN_ERROR_ARGUMENT, "gan_plot_add: the series is NULL");
-    if (!series || !gan__panel_again(p, "gan_plot_add") || gan__series_bad(p->c.ctx, series))
+    if (!series || !gan__panel_again(p, "gan_plot_add") || gan__series_bad(p->c.ctx, "gan_plot_add", series))
         return gan_error(p->c.ctx);
     f = gan__series_filled(p, series);
     gan__series_draw(p, &f);
@@ -20809,7 +20822,7 @@ GAN_API int gan_plot_gan2d(gan_plot *p, int column, int columns, int row, int ro
     a.series = fit, a.count = 2, a.equal = !a.x_log && !a.y_log, a.heat = a.images = NULL;
     if (!d || d->ctx != ctx)
         gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_plot_gan2d: D is NULL, or of another context");
-    if (!d || d->ctx != ctx || gan__axes_bad(ctx, &a)) return gan_error(ctx);
+    if (!d || d->ctx != ctx || gan__axes_bad(ctx, "gan_plot_gan2d", &a)) return gan_error(ctx);
     for (i = 0; i < 2; ++i)
         if (fit[i].points && (fit[i].points->ndim != 2 || fit[i].points->dim[1] != 2)) {
             gan__fail(ctx, GAN_ERROR_SHAPE, "gan_plot_gan2d: points are (N, 2), not %t", fit[i].points);
@@ -20836,7 +20849,7 @@ GAN_API gan_tensor *gan_density(gan_tensor *points, int rows, int columns, doubl
                                 double y1, double bandwidth)
 {
     gan_tensor *out, *bad;
-    gan_context *ctx = gan__inputs(GAN_OP_NONE, 1, &points, &bad);
+    gan_context *ctx = gan__inputs("gan_density", 1, &points, &bad);
     const double dx = (x1 - x0) / columns, dy = (y1 - y0) / rows;
     const double sx = bandwidth / dx, sy = bandwidth / dy;
     int n, k, i, j, dim[2];
@@ -21117,7 +21130,8 @@ GAN_API size_t gan_terminal_series(const gan_series *s, int columns, int rows, g
         (unsigned)kind >= GAN_TERMINAL_COUNT)
         return gan__put_end(&w);
     in[0] = s->points;
-    if (in[0] && (!gan__inputs(GAN_OP_NONE, 1, in, &bad) || gan__series_bad(in[0]->ctx, s)))
+    if (in[0] && (!gan__inputs("gan_terminal_series", 1, in, &bad) ||
+                  gan__series_bad(in[0]->ctx, "gan_terminal_series", s)))
         return gan__put_end(&w);
     n = s->n < 0 || s->stride < 0 ? 0 : gan__series_count(s);
     wide = GAN__LEAST(n, braille ? 2 * columns : columns);
@@ -21961,11 +21975,12 @@ static int gan__report_bad(gan_context *ctx, const gan_report *r, const char *pa
         (r && ((r->configuration_count > 0 && !r->configuration) ||
                (r->metrics_count > 0 && (!r->metrics || r->metrics_columns < 1)) ||
                (r->diagnosis_count > 0 && !r->diagnosis) || (r->plots_count > 0 && !r->plots)));
-    if (r && path && !missing && (!r->log || r->log->ctx == ctx)) return 0;
+    if (!gan__file_named(ctx, "gan_report_write", path)) return 1;
+    if (r && !missing && (!r->log || r->log->ctx == ctx)) return 0;
     gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_report_write: %s",
-              !r || !path ? "the report or the path is NULL"
-              : missing   ? "a count is given without its array, or metrics without metrics_columns"
-                          : "the log is of another context");
+              !r        ? "the report is NULL"
+              : missing ? "a count is given without its array, or metrics without metrics_columns"
+                        : "the log is of another context");
     return 1;
 }
 
@@ -22787,9 +22802,7 @@ static int64_t gan__ckpt_steps(const gan_context *ctx)
 static int gan__ckpt_may_save(gan_context *ctx, const char *call, const char *path)
 {
     if (!ctx || ctx->error) return gan_error(ctx);
-    if (path) return GAN_OK;
-    gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: the path is NULL", call);
-    return GAN_ERROR_ARGUMENT;
+    return gan__file_named(ctx, call, path) ? GAN_OK : GAN_ERROR_ARGUMENT;
 }
 
 GAN_API int gan_save_rolling(gan_context *ctx, const char *path, int keep)
@@ -23206,7 +23219,7 @@ static void *gan__work(gan_context *ctx, int64_t n, int64_t m, size_t each)
 static gan_context *gan__measurable_from(const char *who, int wild, int count, gan_tensor *const *x)
 {
     gan_tensor *bad;
-    gan_context *ctx = gan__inputs(GAN_OP_NONE, count, x, &bad);
+    gan_context *ctx = gan__inputs(who, count, x, &bad);
     int i, beyond;
     size_t k;
     for (i = 0; ctx && i < count; ++i) {
@@ -26110,7 +26123,7 @@ static int gan__latent_fits(gan_model *g, gan_model *d, gan_tensor *z, const cha
         if (*out) gan__fail((*out)->ctx, GAN_ERROR_ARGUMENT, "%s: a model is NULL", who);
         return 0;
     }
-    if (!gan__inputs(GAN_OP_NONE, 1, &z, &bad)) {
+    if (!gan__inputs(who, 1, &z, &bad)) {
         if (!z) gan__fail(g->ctx, GAN_ERROR_ARGUMENT, "%s: z is NULL", who);
         return 0;
     }
