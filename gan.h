@@ -7059,7 +7059,13 @@ GAN_API void gan_scope_close(gan_context *ctx)
 // >>state: everything that a checkpoint holds, by name; uses tensor; tests/test_state.c
 
 // A count is an I64 of 0 .. GAN__COUNT_MAX: no file makes a step overflow.
-typedef enum gan__state_kind { GAN__STATE_REAL, GAN__STATE_I64, GAN__STATE_COUNT } gan__state_kind;
+// I64 of any value; COUNT from 0 to 2^53; a WORD, which a file must have the same.
+typedef enum gan__state_kind {
+    GAN__STATE_REAL,
+    GAN__STATE_I64,
+    GAN__STATE_COUNT,
+    GAN__STATE_WORD
+} gan__state_kind;
 #define GAN__COUNT_MAX ((int64_t)1 << 53)
 
 typedef struct gan__state {
@@ -7146,6 +7152,27 @@ static size_t gan__state_width(gan__state_kind kind)
     return kind == GAN__STATE_REAL ? sizeof(gan_real) : sizeof(int64_t);
 }
 
+enum { GAN__WORD = 2 }; // numbers of a word: 16 letters
+
+static void gan__word_set(int64_t word[GAN__WORD], const char *text)
+{
+    int i;
+    word[0] = word[1] = 0;
+    for (i = 0; i < 8 * GAN__WORD && text[i]; ++i)
+        word[i / 8] |= (int64_t)(unsigned char)text[i] << i % 8 * 8;
+}
+
+// Letters that are none end it.
+static void gan__word_get(const int64_t word[GAN__WORD], char text[8 * GAN__WORD + 1])
+{
+    int i;
+    for (i = 0; i < 8 * GAN__WORD; ++i) {
+        text[i] = (char)((uint64_t)word[i / 8] >> i % 8 * 8 & 127);
+        if (text[i] != '_' && (text[i] < 'a' || text[i] > 'z')) break;
+    }
+    text[i] = 0;
+}
+
 // Whether the entry's values can be the state's, apart from the shape; else an error is set.
 static int gan__state_takes(gan_context *ctx, const gan__state *s, const gan__entry *e, const char *file)
 {
@@ -7161,6 +7188,20 @@ static int gan__state_takes(gan_context *ctx, const gan__state *s, const gan__en
         if (whole >= 0 && whole <= GAN__COUNT_MAX) continue;
         gan__fail(ctx, GAN_ERROR_FORMAT, "%s: %s holds %l where a count from 0 to 2^53 belongs", file,
                   s->name, whole);
+        return 0;
+    }
+    if (s->kind == GAN__STATE_WORD) {
+        char here[8 * GAN__WORD + 1], there[8 * GAN__WORD + 1];
+        int64_t word[GAN__WORD];
+        for (i = 0; i < GAN__WORD; ++i) (void)gan__entry_value(e, i, &word[i]);
+        if (!memcmp(word, s->data, sizeof word)) return 1;
+        gan__word_get((const int64_t *)s->data, here);
+        gan__word_get(word, there);
+        gan__fail(
+            ctx, GAN_ERROR_STATE,
+            "%s: %s is \"%s\" in the file and \"%s\" here: what it remembers is of no use to another; make "
+            "it the same, or load the weights alone (gan_model_load)",
+            file, s->name, there, here);
         return 0;
     }
     return 1;
@@ -15504,7 +15545,7 @@ struct gan_optimizer {
     // Of the update that is being made: the factor of its gradients, their norm with it, the L2 decay that is
     // still to be added.
     gan_real scale, length, decay;
-    int64_t step;
+    int64_t step, rule[GAN__WORD];
     // Losses accumulated; whether the weights are extrapolated; whether slow weights are known.
     int64_t open[GAN__SLOT_STATES - GAN__SLOT_SUM];
     gan__state *best; // SUBGRADIENT: the best loss, the accumulated losses
@@ -15575,7 +15616,7 @@ static void gan__numbered(char *to, const char *word, int number)
 
 GAN_API gan_optimizer *gan_optimizer_create(gan_model *m, gan_optimizer_desc desc)
 {
-    static const int opens = GAN__SLOT_STATES - GAN__SLOT_SUM, losses = 2;
+    static const int opens = GAN__SLOT_STATES - GAN__SLOT_SUM, losses = 2, letters = GAN__WORD;
     gan_context *ctx = m ? m->ctx : NULL;
     gan__state *last;
     gan_optimizer *o;
@@ -15587,7 +15628,10 @@ GAN_API gan_optimizer *gan_optimizer_create(gan_model *m, gan_optimizer_desc des
     o->desc = desc;
     last = ctx->states_end;
     gan__numbered(o->prefix, "optimizer", m->optimizers + 1);
-    good = gan__state_over(ctx, gan__name(ctx, o->prefix, m->name, ".step"), GAN__STATE_COUNT, 0, NULL,
+    gan__word_set(o->rule, gan_optimizer_name(desc.kind));
+    good = gan__state_over(ctx, gan__name(ctx, o->prefix, m->name, ".rule"), GAN__STATE_WORD, 1, &letters,
+                           o->rule) &&
+           gan__state_over(ctx, gan__name(ctx, o->prefix, m->name, ".step"), GAN__STATE_COUNT, 0, NULL,
                            &o->step) &&
            gan__state_over(ctx, gan__name(ctx, o->prefix, m->name, ".open"), GAN__STATE_COUNT, 1, &opens,
                            o->open);
@@ -22903,7 +22947,7 @@ static int gan__ckpt_check_states(gan__archive *a)
                       r->e.ndim, r->e.dim, s->ndim, s->dim);
             return GAN_ERROR_SHAPE;
         }
-        if (!gan__state_takes(a->ctx, s, &r->e, a->path)) return GAN_ERROR_FORMAT;
+        if (!gan__state_takes(a->ctx, s, &r->e, a->path)) return gan_error(a->ctx);
         if (gan__state_own(a->ctx, s)) return GAN_ERROR_MEMORY;
         r->state = s;
     }

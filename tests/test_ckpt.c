@@ -385,6 +385,40 @@ static void test_types(void)
                 gan_destroy(o.ctx);
             }
     }
+    {
+        // the letters of "adam" in two numbers, a byte each
+        static const unsigned char adam[16] = {'a', 'd', 'a', 'm'}, odd[16] = {'a', 27, '[', '2', 'J'};
+        int i;
+        for (i = 0; i < 6; ++i)
+            TESTF ("what one optimiser remembers is refused by another: case %d", i) {
+                world o = make(NULL, 1);
+                const int late = i % 2, own = i / 2 == 1;
+                const size_t n = build(
+                    file, "{\"optimizer.g.rule\":{\"dtype\":\"I64\",\"shape\":[2],\"data_offsets\":[0,16]}}",
+                    i / 2 == 2 ? odd : adam, 16);
+                gan_optimizer *made = NULL;
+                const gan_optimizer_desc desc =
+                    own ? gan_adam((gan_real).1, (gan_real).5, (gan_real).9) : gan_rmsprop((gan_real).1);
+                if (!late) (void)gan_load_memory(o.ctx, file, n);
+                made = gan_optimizer_create(o.g, desc);
+                if (late) (void)gan_load_memory(o.ctx, file, n);
+                CHECK((gan_error(o.ctx) == 0) == own, "error %d: %s", gan_error(o.ctx),
+                      gan_error_message(o.ctx));
+                CHECK(late || (made != NULL) == own, "an optimiser of another's state");
+                if (!own) {
+                    CHECK(gan_error(o.ctx) == GAN_ERROR_STATE, "error %d", gan_error(o.ctx));
+                    CHECK_TEXT(gan_error_message(o.ctx),
+                               i / 2 ? "\"a\" in the file" : "\"adam\" in the file");
+                    CHECK_TEXT(gan_error_message(o.ctx), "\"rmsprop\" here");
+                    gan_error_clear(o.ctx);
+                    CHECK(late ||
+                              gan_optimizer_create(o.g, gan_adam((gan_real).1, (gan_real).5, (gan_real).9)) ||
+                              i / 2 == 2,
+                          "the file's own optimiser afterwards: %s", gan_error_message(o.ctx));
+                }
+                gan_destroy(o.ctx);
+            }
+    }
 }
 
 // Files in out/test whose name begins so and ends in .tmp
