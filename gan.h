@@ -10137,9 +10137,10 @@ static int gan__backward(gan_tensor *y, int n, gan_tensor *const *x, gan__pass p
     const gan_tensor *const begin = ctx->scope[ctx->depth].last;
     int i, spend = pass == GAN__PASS_SPEND;
     if (y->size != 1) {
-        gan__fail(
-            ctx, GAN_ERROR_SHAPE,
-            "gradient of a tensor of shape %t: reduce it to one value first (gan_mean_all, gan_sum_all)", y);
+        gan__fail(ctx, GAN_ERROR_SHAPE,
+                  "gan_grads: the gradient of a tensor of shape %t: reduce it to one value first "
+                  "(gan_mean_all, gan_sum_all)",
+                  y);
         return 1;
     }
     for (i = 0; i < n; ++i) {
@@ -16653,8 +16654,7 @@ static char *gan__file_join(gan_context *ctx, const char *path, const char *tail
 static int gan__file_named(gan_context *ctx, const char *call, const char *path)
 {
     if (path && *path) return 1;
-    gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: the path is %s", call,
-              path ? "empty; give the file a name" : "NULL");
+    gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: the path is %s", call, path ? "empty; give it a name" : "NULL");
     return 0;
 }
 
@@ -19121,6 +19121,7 @@ static const char *gan__data_problem(const gan_dataset_desc *desc)
 {
     if (!desc) return "the description is NULL";
     if (!desc->path == !desc->bytes) return "give either path or bytes";
+    if ((desc->path && !*desc->path) || (desc->labels && !*desc->labels)) return "a path is empty";
     if (desc->labels && desc->label_bytes) return "labels come from a file or from label_bytes, not both";
     if (desc->channels < 0 || desc->height < 0 || desc->width < 0)
         return "channels, height and width are 1 or more, or 0: as the data are";
@@ -19163,10 +19164,7 @@ GAN_API gan_dataset *gan_dataset_idx(gan_context *ctx, const char *path)
 {
     gan_dataset_desc desc;
     if (!ctx) return NULL;
-    if (!path) {
-        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_dataset_idx: the path is NULL");
-        return NULL;
-    }
+    if (!gan__file_named(ctx, "gan_dataset_idx", path)) return NULL;
     memset(&desc, 0, sizeof desc);
     desc.path = path;
     desc.format = GAN_FORMAT_IDX;
@@ -21633,6 +21631,10 @@ GAN_API gan_logger *gan_logger_create(gan_context *ctx, const gan_logger_desc *d
     log->every = 1;
     if (gan__log_names(log, desc->columns) || gan__log_grow(log, GAN__MOST(desc->rows, 256))) return NULL;
 #ifndef GAN_NO_STDIO
+    if ((desc->sheet && !gan__file_named(ctx, "gan_logger_create", desc->sheet)) ||
+        (desc->csv && !gan__file_named(ctx, "gan_logger_create", desc->csv)) ||
+        (desc->tensorboard && !gan__file_named(ctx, "gan_logger_create", desc->tensorboard)))
+        return NULL;
     if (desc->sheet && !(log->sheet = gan__log_copy(ctx, desc->sheet, strlen(desc->sheet)))) return NULL;
     if (desc->csv && !(log->csv = gan__log_copy(ctx, desc->csv, strlen(desc->csv)))) return NULL;
     if (desc->tensorboard && !(log->events = gan__log_events_path(ctx, desc->tensorboard))) return NULL;
@@ -22857,7 +22859,7 @@ GAN_API int gan_save_rolling(gan_context *ctx, const char *path, int keep)
     gan__archive_meta meta;
     int64_t steps;
     size_t n;
-    int code = gan__ckpt_may_save(ctx, "gan_save", path);
+    int code = gan__ckpt_may_save(ctx, keep == 1 ? "gan_save" : "gan_save_rolling", path);
     if (code || !ctx) return code;
     configuration = ctx->configuration;
     if (keep < 1 || keep > 1000) {
@@ -23113,10 +23115,7 @@ static unsigned char *gan__ckpt_read(gan_context *ctx, const char *call, const c
 {
     unsigned char *bytes;
     FILE *file;
-    if (!path) {
-        gan__fail(ctx, GAN_ERROR_ARGUMENT, "%s: the path is NULL", call);
-        return NULL;
-    }
+    if (!gan__file_named(ctx, call, path)) return NULL;
     errno = 0;
     file = gan__file_open(path, size);
     if (!file) {
@@ -23183,10 +23182,7 @@ GAN_API int gan_resume(gan_context *ctx, const char *path)
     char message[sizeof ctx->message], *copy;
     int i, code, first = GAN_OK, missing = 0, whole = -1;
     if (!ctx || ctx->error) return -1;
-    if (!path) {
-        gan__fail(ctx, GAN_ERROR_ARGUMENT, "gan_resume: the path is NULL");
-        return -1;
-    }
+    if (!gan__file_named(ctx, "gan_resume", path)) return -1;
     copy = (char *)gan__scratch(ctx, strlen(path) + GAN__FILE_COPY);
     if (!copy) return -1;
     // a missing copy may be one that a crash left between two renames; two mean the end
@@ -27493,6 +27489,8 @@ GAN_API int gan_trainer_save(gan_trainer *t, const char *path)
 {
     int code;
     if (!t) return GAN_ERROR_ARGUMENT;
+    code = gan__ckpt_may_save(t->ctx, "gan_trainer_save", path);
+    if (code) return code;
     gan_scope_open(t->ctx);
     (void)gan_trainer_sample(t, 1); // after a load nothing of it has been claimed yet
     gan_scope_close(t->ctx);

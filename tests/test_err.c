@@ -58,12 +58,12 @@ static gan_conv2d_desc conv_outpad(int s, int o)
     X(pow, GAN_ERROR_SHAPE, "pow&(2)&(3)", gan_pow(Z1(2), Z1(3)))                                            \
     X(maximum, GAN_ERROR_SHAPE, "maximum&(2)&(3)", gan_maximum(Z1(2), Z1(3)))                                \
     X(minimum, GAN_ERROR_SHAPE, "minimum&(2)&(3)", gan_minimum(Z1(2), Z1(3)))                                \
-    X(lt, GAN_ERROR_SHAPE, "(2)&(3)", gan_lt(Z1(2), Z1(3)))                                                  \
-    X(ge, GAN_ERROR_SHAPE, "(2)&(3)", gan_ge(Z1(2), Z1(3)))                                                  \
-    X(eq, GAN_ERROR_SHAPE, "(2)&(3)", gan_eq(Z1(2), Z1(3)))                                                  \
+    X(lt, GAN_ERROR_SHAPE, "compare&(2)&(3)", gan_lt(Z1(2), Z1(3)))                                          \
+    X(ge, GAN_ERROR_SHAPE, "compare&(2)&(3)", gan_ge(Z1(2), Z1(3)))                                          \
+    X(eq, GAN_ERROR_SHAPE, "compare&(2)&(3)", gan_eq(Z1(2), Z1(3)))                                          \
     X(where, GAN_ERROR_SHAPE, "where&(2)&(3)", gan_where(Z1(2), Z1(3), Z1(3)))                               \
     X(addcmul, GAN_ERROR_SHAPE, "addcmul&(2)&(3)", gan_addcmul(Z1(2), Z1(3), Z1(3)))                         \
-    X(lerp, GAN_ERROR_SHAPE, "(2)&(3)", gan_lerp(Z1(2), Z1(3), Z1(3)))                                       \
+    X(lerp, GAN_ERROR_SHAPE, "sub&(2)&(3)", gan_lerp(Z1(2), Z1(3), Z1(3)))                                   \
     X(reshape_size, GAN_ERROR_SHAPE, "reshape&(2, 3)&4", gan_reshape(Z2(2, 3), 2, 4, 2))                     \
     X(reshape_minus, GAN_ERROR_SHAPE, "reshape&(2, 3)", gan_reshape(Z2(2, 3), 2, 4, -1))                     \
     X(reshape_two, -1, "reshape", gan_reshape(Z2(2, 3), 2, -1, -1))                                          \
@@ -76,7 +76,7 @@ static gan_conv2d_desc conv_outpad(int s, int o)
     X(permute_twice, GAN_ERROR_ARGUMENT, "permute", gan_permute(Z2(2, 3), 2, 0, 0))                          \
     X(permute_range, GAN_ERROR_ARGUMENT, "permute", gan_permute(Z2(2, 3), 2, 0, 2))                          \
     X(permute_count, -1, "permute&(2, 3)", gan_permute(Z2(2, 3), 3, 0, 1, 2))                                \
-    X(transpose, GAN_ERROR_ARGUMENT, "2&(2, 3)", gan_transpose(Z2(2, 3), 0, 2))                              \
+    X(transpose, GAN_ERROR_ARGUMENT, "permute&2&(2, 3)", gan_transpose(Z2(2, 3), 0, 2))                      \
     X(slice_axis, GAN_ERROR_ARGUMENT, "slice&(2, 3)", gan_slice(Z2(2, 3), 2, 0, 1))                          \
     X(slice_stop, GAN_ERROR_ARGUMENT, "slice&(2, 3)", gan_slice(Z2(2, 3), 1, 0, 4))                          \
     X(slice_order, GAN_ERROR_ARGUMENT, "slice", gan_slice(Z2(2, 3), 1, 2, 1))                                \
@@ -86,7 +86,7 @@ static gan_conv2d_desc conv_outpad(int s, int o)
     X(concat, GAN_ERROR_SHAPE, "concat&(2, 3)&(3, 2)", gan_concat(0, 2, Z2(2, 3), Z2(3, 2)))                 \
     X(concat_ndim, GAN_ERROR_SHAPE, "concat&(2, 3)&(3)", gan_concat(0, 2, Z2(2, 3), Z1(3)))                  \
     X(concat_axis, GAN_ERROR_ARGUMENT, "concat", gan_concat(2, 2, Z2(2, 3), Z2(2, 3)))                       \
-    X(stack, GAN_ERROR_SHAPE, "2, 3)&2, 4)", gan_stack(0, 2, Z2(2, 3), Z2(2, 4)))                            \
+    X(stack, GAN_ERROR_SHAPE, "concat&2, 3)&2, 4)", gan_stack(0, 2, Z2(2, 3), Z2(2, 4)))                     \
     X(take_range, GAN_ERROR_ARGUMENT, "take&5", gan_take(Z2(4, 3), gan_full(ctx, 5, 1, 2)))                  \
     X(take_negative, GAN_ERROR_ARGUMENT, "take", gan_take(Z2(4, 3), gan_full(ctx, -1, 1, 2)))                \
     X(take_fraction, GAN_ERROR_ARGUMENT, "take", gan_take(Z2(4, 3), gan_full(ctx, (gan_real)1.5, 1, 2)))     \
@@ -95,22 +95,22 @@ static gan_conv2d_desc conv_outpad(int s, int o)
     X(put_range, GAN_ERROR_ARGUMENT, "put", gan_put(Z2(4, 3), gan_full(ctx, 7, 1, 4), 7))                    \
     X(put_rows, GAN_ERROR_ARGUMENT, "put", gan_put(Z2(4, 3), Z1(4), 0))                                      \
     X(put_shape, GAN_ERROR_SHAPE, "put&(4, 3)", gan_put(Z2(4, 3), Z1(5), 9))                                 \
-    X(gather_range, GAN_ERROR_ARGUMENT, "", gan_gather(Z2(2, 3), gan_full(ctx, 3, 2, 2, 1)))                 \
-    X(gather_shape, GAN_ERROR_SHAPE, "", gan_gather(Z2(2, 3), Z2(3, 1)))                                     \
+    X(gather_range, GAN_ERROR_ARGUMENT, "take&3", gan_gather(Z2(2, 3), gan_full(ctx, 3, 2, 2, 1)))           \
+    X(gather_shape, GAN_ERROR_SHAPE, "take&(2, 3", gan_gather(Z2(2, 3), Z2(3, 1)))                           \
     X(pixel_shuffle, GAN_ERROR_SHAPE, "pixel_shuffle&(1, 3, 2, 2)", gan_pixel_shuffle(Z4(1, 3, 2, 2), 2))    \
     X(pixel_shuffle_ndim, GAN_ERROR_SHAPE, "pixel_shuffle", gan_pixel_shuffle(Z2(4, 4), 2))                  \
     X(pixel_shuffle_factor, -1, "pixel_shuffle", gan_pixel_shuffle(Z4(1, 4, 2, 2), 0))                       \
     X(pixel_unshuffle, GAN_ERROR_SHAPE, "pixel_unshuffle&(1, 3, 3, 2)",                                      \
       gan_pixel_unshuffle(Z4(1, 3, 3, 2), 2))                                                                \
     X(sum_axis, GAN_ERROR_ARGUMENT, "sum&(2, 3)", gan_sum(Z2(2, 3), GAN_AXIS(2), 0))                         \
-    X(mean_axis, GAN_ERROR_ARGUMENT, "(2, 3)", gan_mean(Z2(2, 3), GAN_AXIS(5), 0))                           \
-    X(var_axis, GAN_ERROR_ARGUMENT, "(2, 3)", gan_var(Z2(2, 3), GAN_AXIS(3), 0))                             \
-    X(norm_axis, GAN_ERROR_ARGUMENT, "(2, 3)", gan_norm(Z2(2, 3), GAN_AXIS(3), 0))                           \
+    X(mean_axis, GAN_ERROR_ARGUMENT, "sum&(2, 3)", gan_mean(Z2(2, 3), GAN_AXIS(5), 0))                       \
+    X(var_axis, GAN_ERROR_ARGUMENT, "sum&(2, 3)", gan_var(Z2(2, 3), GAN_AXIS(3), 0))                         \
+    X(norm_axis, GAN_ERROR_ARGUMENT, "sum&(2, 3)", gan_norm(Z2(2, 3), GAN_AXIS(3), 0))                       \
     X(amax_axis, GAN_ERROR_ARGUMENT, "amax&(2, 3)", gan_amax(Z2(2, 3), 2, 0))                                \
     X(argmax_axis, GAN_ERROR_ARGUMENT, "max&(2, 3)", gan_argmax(Z2(2, 3), -3, 0))                            \
-    X(logsumexp_axis, GAN_ERROR_ARGUMENT, "", gan_logsumexp(Z2(2, 3), 2, 0))                                 \
-    X(softmax_axis, GAN_ERROR_ARGUMENT, "", gan_softmax(Z2(2, 3), 2))                                        \
-    X(log_softmax_axis, GAN_ERROR_ARGUMENT, "", gan_log_softmax(Z2(2, 3), -4))                               \
+    X(logsumexp_axis, GAN_ERROR_ARGUMENT, "sum&axis 2", gan_logsumexp(Z2(2, 3), 2, 0))                       \
+    X(softmax_axis, GAN_ERROR_ARGUMENT, "sum&axis 2", gan_softmax(Z2(2, 3), 2))                              \
+    X(log_softmax_axis, GAN_ERROR_ARGUMENT, "sum&axis -4", gan_log_softmax(Z2(2, 3), -4))                    \
     X(matmul, GAN_ERROR_SHAPE, "matmul&(2, 3)&(4, 2)", gan_matmul(Z2(2, 3), Z2(4, 2)))                       \
     X(matmul_batch, GAN_ERROR_SHAPE, "matmul&(2, 2, 3)&(3, 3, 2)", gan_matmul(Z3(2, 2, 3), Z3(3, 3, 2)))     \
     X(matmul_vector, GAN_ERROR_SHAPE, "matmul&(3)&(3, 2)", gan_matmul(Z1(3), Z2(3, 2)))                      \
@@ -147,11 +147,11 @@ static gan_conv2d_desc conv_outpad(int s, int o)
     X(bce, GAN_ERROR_SHAPE, "(2)&(3)", gan_bce_with_logits(Z1(2), Z1(3)))                                    \
     X(grad_y, -1, "grad&(2)", (keep = Z1(2), gan_grad(gan_square(keep), keep, 0)))                           \
     X(zeros_many, -1, "", gan_zeros(ctx, 9, 1, 1, 1, 1, 1, 1, 1, 1, 1))                                      \
-    X(zeros_negative, -1, "-2", gan_zeros(ctx, 2, 3, -2))                                                    \
+    X(zeros_negative, -1, "shape (3, -2)", gan_zeros(ctx, 2, 3, -2))                                         \
     X(zeros_ndim, -1, "", gan_zeros(ctx, -1))                                                                \
     X(from_null, GAN_ERROR_ARGUMENT, "", gan_from(ctx, NULL, 1, 3))                                          \
-    X(linspace, -1, "-1", gan_linspace(ctx, 0, 1, -1))                                                       \
-    X(keep_name, -1, "", gan_keep(ctx, "", Z1(2)))                                                           \
+    X(linspace, -1, "shape (-1)", gan_linspace(ctx, 0, 1, -1))                                               \
+    X(keep_name, -1, "name ", gan_keep(ctx, "", Z1(2)))                                                      \
     X(keep_null, -1, "", gan_keep(ctx, NULL, Z1(2)))                                                         \
     X(linear_out, GAN_ERROR_ARGUMENT, "fc", gan_linear(MODEL, "fc", Z2(2, 3), 0))                            \
     X(linear_scalar, -1, "fc", gan_linear(MODEL, "fc", gan_scalar(ctx, 1), 3))                               \
@@ -170,38 +170,38 @@ static gan_conv2d_desc conv_outpad(int s, int o)
     X(instance_norm, -1, "in", gan_instance_norm(MODEL, "in", Z2(2, 3)))                                     \
     X(group_norm, -1, "gn", gan_group_norm(MODEL, "gn", Z4(1, 3, 2, 2), 2))                                  \
     X(group_norm_zero, -1, "gn", gan_group_norm(MODEL, "gn", Z4(1, 3, 2, 2), 0))                             \
-    X(embedding, GAN_ERROR_ARGUMENT, "9", gan_embedding(MODEL, "emb", gan_full(ctx, 9, 1, 1), 4, 3))         \
+    X(embedding, GAN_ERROR_ARGUMENT, "emb&9", gan_embedding(MODEL, "emb", gan_full(ctx, 9, 1, 1), 4, 3))     \
     X(embedding_rows, GAN_ERROR_ARGUMENT, "emb", gan_embedding(MODEL, "emb", Z1(1), 0, 3))                   \
     X(dropout, GAN_ERROR_ARGUMENT, "dropout", gan_dropout(MODEL, Z1(4), (gan_real)1.5))                      \
     X(param_name, GAN_ERROR_NAME, "", gan_param(MODEL, NULL, gan_init_zeros(), 1, 3))                        \
-    X(param_shape, -1, "w", gan_param(MODEL, "w", gan_init_zeros(), 2, 3, -1))                               \
-    X(param_twice, GAN_ERROR_SHAPE, "w&(3)&(4)",                                                             \
+    X(param_shape, -1, "m.w&(3, -1)", gan_param(MODEL, "w", gan_init_zeros(), 2, 3, -1))                     \
+    X(param_twice, GAN_ERROR_SHAPE, "m.w&(3)&(4)",                                                           \
       (model = MODEL, gan_param(model, "w", gan_init_zeros(), 1, 3), gan_param(model, "w",                   \
         gan_init_zeros(), 1, 4)))                                                                            \
-    X(param_init, GAN_ERROR_ARGUMENT, "w",                                                                   \
+    X(param_init, GAN_ERROR_ARGUMENT, "m.w&99",                                                              \
       (init.kind = (gan_init_kind)99, gan_param(MODEL, "w", init, 1, 3)))                                    \
-    X(buffer_shape, -1, "b", gan_buffer(MODEL, "b", 0, 1, -3))                                               \
+    X(buffer_shape, -1, "m.b&(-3)", gan_buffer(MODEL, "b", 0, 1, -3))                                        \
     X(forward_null, -1, "m", gan_forward(gan_model_create(ctx, "m", returns_null, NULL), Z1(3), NULL))       \
     X(loss_d, GAN_ERROR_ARGUMENT, "loss", gan_loss_d((gan_loss)99, Z2(3, 1), Z2(3, 1), 0))                   \
     X(loss_g, GAN_ERROR_ARGUMENT, "loss", gan_loss_g((gan_loss)-1, Z2(3, 1)))                                \
     X(penalty, GAN_ERROR_ARGUMENT, "penalty",                                                                \
       gan_penalty((gan_penalty_kind)99, 1, MODEL, Z2(3, 1), Z2(3, 1), NULL))                                 \
-    X(penalty_shapes, -1, "(3, 1)&(4, 1)",                                                                   \
+    X(penalty_shapes, -1, "wgan_gp&(3, 1)&(4, 1)",                                                           \
       gan_penalty(GAN_PENALTY_WGAN_GP, 1, MODEL, Z2(3, 1), Z2(4, 1), NULL))                                  \
-    X(penalty_fake, GAN_ERROR_ARGUMENT, "",                                                                  \
+    X(penalty_fake, GAN_ERROR_ARGUMENT, "wgan_gp&fake",                                                      \
       gan_penalty(GAN_PENALTY_WGAN_GP, 1, MODEL, Z2(3, 1), NULL, NULL))
 // clang-format on
 
 // The same for calls that return no tensor. They return non-zero when they report the error themselves.
 // clang-format off
 #define OTHER_BAD_CALLS(X)                                                                                   \
-    X(model_name, GAN_ERROR_NAME, "", gan_model_create(ctx, NULL, identity, NULL) == NULL)                   \
-    X(model_name_empty, GAN_ERROR_NAME, "", gan_model_create(ctx, "", identity, NULL) == NULL)               \
-    X(model_twice, GAN_ERROR_NAME, "m", (MODEL, MODEL == NULL))                                              \
+    X(model_name, GAN_ERROR_NAME, "a name is NULL", gan_model_create(ctx, NULL, identity, NULL) == NULL)     \
+    X(model_name_empty, GAN_ERROR_NAME, "name ", gan_model_create(ctx, "", identity, NULL) == NULL)          \
+    X(model_twice, GAN_ERROR_NAME, "gan_model_create&m ", (MODEL, MODEL == NULL))                            \
     X(model_function, GAN_ERROR_ARGUMENT, "m", gan_model_create(ctx, "m", NULL, NULL) == NULL)               \
     X(optimizer_model, GAN_ERROR_ARGUMENT, "",                                                               \
       (trainer = trainer_of(ctx, 0), gan_trainer_create(ctx, &trainer) == NULL))                             \
-    X(optimizer_kind, GAN_ERROR_ARGUMENT, "",                                                                \
+    X(optimizer_kind, GAN_ERROR_ARGUMENT, "optimizer of m&99",                                               \
       (optimizer.kind = (gan_optimizer_kind)99, gan_optimizer_create(MODEL, optimizer) == NULL))             \
     X(minimize_shape, -1, "(2)", (gan_minimize(gan_optimizer_create(MODEL, gan_sgd(1, 0)), Z1(2)), 1))       \
     X(minimize_null, -1, "", (gan_minimize(gan_optimizer_create(MODEL, gan_sgd(1, 0)), NULL), 1))            \
@@ -226,12 +226,26 @@ static gan_conv2d_desc conv_outpad(int s, int o)
     X(dataset_file, GAN_ERROR_FILE, "nowhere/at/all", gan_dataset_idx(ctx, "nowhere/at/all") == NULL)        \
     X(load_file, GAN_ERROR_FILE, "nowhere/at/all", gan_load(ctx, "nowhere/at/all") != 0)                     \
     X(save_file, GAN_ERROR_FILE, "nowhere/at/all", gan_save(ctx, "nowhere/at/all") != 0)                     \
+    X(save_empty, GAN_ERROR_ARGUMENT, "gan_save:&empty", gan_save(ctx, "") != 0)                             \
+    X(rolling_empty, GAN_ERROR_ARGUMENT, "gan_save_rolling&empty", gan_save_rolling(ctx, "", 3) != 0)        \
+    X(load_empty, GAN_ERROR_ARGUMENT, "gan_load&empty", gan_load(ctx, "") != 0)                              \
+    X(resume_empty, GAN_ERROR_ARGUMENT, "gan_resume&empty", gan_resume(ctx, "") < 0)                         \
+    X(model_save_empty, GAN_ERROR_ARGUMENT, "gan_model_save&empty", gan_model_save(MODEL, "") != 0)          \
+    X(trainer_save_empty, GAN_ERROR_ARGUMENT, "gan_trainer_save&empty",                                      \
+      gan_trainer_save(trainer_with_parameter(ctx), "") != 0)                                                \
+    X(image_empty, GAN_ERROR_ARGUMENT, "gan_image_write&empty", gan_image_write(Z4(1, 1, 2, 2), 0, "") != 0) \
+    X(idx_empty, GAN_ERROR_ARGUMENT, "gan_idx_write&empty", gan_idx_write(Z3(1, 2, 2), "") != 0)             \
+    X(report_empty, GAN_ERROR_ARGUMENT, "gan_report_write&empty", gan_report_write(ctx, &report, "") != 0)   \
+    X(log_empty, GAN_ERROR_ARGUMENT, "gan_logger_create&empty",                                              \
+      (logger.csv = "", gan_logger_create(ctx, &logger) == NULL))                                            \
+    X(log_events_empty, GAN_ERROR_ARGUMENT, "gan_logger_create&empty",                                       \
+      (logger.tensorboard = "", gan_logger_create(ctx, &logger) == NULL))                                    \
     X(load_garbage, GAN_ERROR_FORMAT, "", gan_load_memory(ctx, "this is not a checkpoint", 24) != 0)         \
     X(load_short, GAN_ERROR_FORMAT, "", gan_load_memory(ctx, "abc", 3) != 0)                                 \
     X(load_null, GAN_ERROR_ARGUMENT, "gan_load&NULL", gan_load(ctx, NULL) != 0)                              \
     X(load_bytes_null, GAN_ERROR_ARGUMENT, "gan_load_memory&NULL", gan_load_memory(ctx, NULL, 8) != 0)       \
     X(save_null, GAN_ERROR_ARGUMENT, "gan_save&NULL", gan_save(ctx, NULL) != 0)                              \
-    X(rolling_null, GAN_ERROR_ARGUMENT, "NULL", gan_save_rolling(ctx, NULL, 3) != 0)                         \
+    X(rolling_null, GAN_ERROR_ARGUMENT, "gan_save_rolling&NULL", gan_save_rolling(ctx, NULL, 3) != 0)        \
     X(rolling_none, GAN_ERROR_ARGUMENT, "0 files", gan_save_rolling(ctx, "nowhere/at/all", 0) != 0)          \
     X(rolling_many, GAN_ERROR_ARGUMENT, "2147483647", gan_save_rolling(ctx, "nowhere/at/all", INT_MAX) != 0) \
     X(rolling_file, GAN_ERROR_FILE, "nowhere/at/all", gan_save_rolling(ctx, "nowhere/at/all", 3) != 0)       \
@@ -247,7 +261,7 @@ static gan_conv2d_desc conv_outpad(int s, int o)
     X(model_load_file, GAN_ERROR_FILE, "nowhere/at/all", gan_model_load(MODEL, "nowhere/at/all", 1) != 0)    \
     X(model_load_bytes, GAN_ERROR_ARGUMENT, "NULL", gan_model_load_memory(MODEL, NULL, 8, 0) != 0)           \
     X(model_load_garbage, GAN_ERROR_FORMAT, "", gan_model_load_memory(MODEL, "no checkpoint", 13, 1) != 0)   \
-    X(trainer_save_null, GAN_ERROR_ARGUMENT, "NULL",                                                         \
+    X(trainer_save_null, GAN_ERROR_ARGUMENT, "gan_trainer_save&NULL",                                        \
       gan_trainer_save(trainer_with_parameter(ctx), NULL) != 0)                                              \
     X(trainer_save_file, GAN_ERROR_FILE, "nowhere/at/all",                                                   \
       gan_trainer_save(trainer_with_parameter(ctx), "nowhere/at/all") != 0)                                  \
@@ -255,7 +269,7 @@ static gan_conv2d_desc conv_outpad(int s, int o)
     X(open_nothing, GAN_ERROR_ARGUMENT, "path or bytes", gan_dataset_open(ctx, &data) == NULL)               \
     X(open_both, GAN_ERROR_ARGUMENT, "either", BYTES(csv, data.path = "nowhere"))                            \
     X(open_file, GAN_ERROR_FILE, "nowhere/at/all", PATH("nowhere/at/all"))                                   \
-    X(open_empty_path, GAN_ERROR_FILE, "", PATH(""))                                                         \
+    X(open_empty_path, GAN_ERROR_ARGUMENT, "gan_dataset_open&empty", PATH(""))                               \
     X(open_folder, GAN_ERROR_FILE, "tools", PATH("tools"))                                                   \
     X(open_no_bytes, GAN_ERROR_FORMAT, "0 bytes", BYTES(csv, data.size = 0))                                 \
     X(open_labels, GAN_ERROR_ARGUMENT, "label_bytes",                                                        \
@@ -265,20 +279,20 @@ static gan_conv2d_desc conv_outpad(int s, int o)
       BYTES(csv, (data.label_bytes = csv, data.label_size = sizeof csv - 1)))                                \
     X(open_format, GAN_ERROR_ARGUMENT, "format", BYTES(csv, data.format = (gan_format)99))                   \
     X(open_format_low, GAN_ERROR_ARGUMENT, "format", BYTES(csv, data.format = (gan_format)-1))               \
-    X(open_other_format, GAN_ERROR_FORMAT, "IDX", BYTES(csv, data.format = GAN_FORMAT_IDX))                  \
+    X(open_other_format, GAN_ERROR_FORMAT, "the file in memory&IDX", BYTES(csv, data.format = GAN_FORMAT_IDX))                  \
     X(open_fit, GAN_ERROR_ARGUMENT, "fit", BYTES(csv, data.fit = (gan_fit)99))                               \
     X(open_negative, GAN_ERROR_ARGUMENT, "height", BYTES(csv, data.height = INT_MIN))                        \
-    X(open_channels, GAN_ERROR_SHAPE, "2147483647", BYTES(pgm, data.channels = INT_MAX))                     \
-    X(open_rows, GAN_ERROR_SHAPE, "(2)", BYTES(csv, data.flip = 1))                                          \
+    X(open_channels, GAN_ERROR_SHAPE, "the file in memory&2147483647", BYTES(pgm, data.channels = INT_MAX))  \
+    X(open_rows, GAN_ERROR_SHAPE, "the file in memory&(2)", BYTES(csv, data.flip = 1))                       \
     X(open_crop, GAN_ERROR_SHAPE, "cropped", BYTES(pgm, (data.fit = GAN_FIT_CROP, data.height = 9)))         \
     X(open_range, GAN_ERROR_ARGUMENT, "low", BYTES(csv, (data.low = 2, data.high = 1)))                      \
     X(open_nan, GAN_ERROR_ARGUMENT, "finite", BYTES(csv, data.high = (gan_real)NAN))                         \
     X(open_column, GAN_ERROR_ARGUMENT, "label_column 3", BYTES(csv, data.label_column = 3))                  \
-    X(open_column_low, GAN_ERROR_ARGUMENT, "-2147483648", BYTES(csv, data.label_column = INT_MIN))           \
+    X(open_column_low, GAN_ERROR_ARGUMENT, "the file in memory&-2147483648", BYTES(csv, data.label_column = INT_MIN))           \
     X(open_column_pgm, GAN_ERROR_ARGUMENT, "no CSV", BYTES(pgm, data.label_column = 1))                      \
-    X(open_short, GAN_ERROR_FORMAT, "", BYTES(pgm, --data.size))                                             \
+    X(open_short, GAN_ERROR_FORMAT, "the file in memory&14 bytes", BYTES(pgm, --data.size))                  \
     X(image_shape, -1, "(2, 3)", gan_image_write(Z2(2, 3), 0, "out/test/never.ppm") != 0)                    \
-    X(image_path, -1, "", gan_image_write(Z4(1, 1, 2, 2), 0, "nowhere/at/all.pgm") != 0)                     \
+    X(image_path, -1, "nowhere/at/all.pgm", gan_image_write(Z4(1, 1, 2, 2), 0, "nowhere/at/all.pgm") != 0)   \
     X(idx_shape, -1, "(3)", gan_idx_write(Z1(3), "out/test/never.idx") != 0)
 // clang-format on
 
@@ -326,13 +340,17 @@ static gan_trainer *trainer_with_parameter(gan_context *ctx)
     gan_trainer_desc trainer;                                                                                \
     gan_dataset_desc data;                                                                                   \
     gan_checkpoint says;                                                                                     \
+    gan_report report;                                                                                       \
+    gan_logger_desc logger;                                                                                  \
     gan_real buffer[8] = {0};                                                                                \
     memset(&conv, 0, sizeof conv);                                                                           \
     memset(&trainer, 0, sizeof trainer);                                                                     \
     memset(&data, 0, sizeof data);                                                                           \
     memset(&says, 0, sizeof says);                                                                           \
-    (void)data, (void)says, (void)conv, (void)keep, (void)keep2, (void)model, (void)init, (void)optimizer,   \
-        (void)trainer, (void)buffer
+    memset(&report, 0, sizeof report);                                                                       \
+    memset(&logger, 0, sizeof logger);                                                                       \
+    (void)report, (void)logger, (void)data, (void)says, (void)conv, (void)keep, (void)keep2, (void)model,    \
+        (void)init, (void)optimizer, (void)trainer, (void)buffer
 
 #define X(name, code, words, call)                                                                           \
     static gan_tensor *bad_##name(gan_context *ctx)                                                          \
@@ -363,25 +381,43 @@ static void has_words(const char *message, const char *words)
     }
 }
 
+// Whether a message says what it is about: one of the functions of the call, or the first of the words (an
+// operation behind it, a layer, a file). Functions are told without gan_, f_ and _ex.
+static int says_who(const char *message, const char *call, const char *words)
+{
+    char word[64];
+    const char *at = call;
+    size_t n = strcspn(words, "&");
+    if (strstr(message, "this call")) return 0;
+    while ((at = strstr(at, "gan_")) != NULL) {
+        at += strncmp(at, "gan_f_", 6) ? 4 : 6;
+        snprintf(word, sizeof word, "%.*s", (int)strcspn(at, "( ,)"), at);
+        if (strlen(word) > 3 && !strcmp(word + strlen(word) - 3, "_ex")) word[strlen(word) - 3] = 0;
+        if (*word && strstr(message, word)) return 1;
+    }
+    snprintf(word, sizeof word, "%.*s", (int)n, words);
+    return n > 1 && strpbrk(word, "abcdefghijklmnopqrstuvwxyz") && strstr(message, word);
+}
+
 static void bad_calls(void)
 {
     static const struct {
         const char *name;
         int code;
-        const char *words;
+        const char *words, *text;
         gan_tensor *(*call)(gan_context *);
     } bad[] = {
-#define X(name, code, words, call) {#name, code, words, bad_##name},
+#define X(name, code, words, call) {#name, code, words, #call, bad_##name},
         BAD_CALLS(X)
 #undef X
     };
     static const struct {
         const char *name;
         int code;
-        const char *words;
+        const char *words, *text;
         int (*call)(gan_context *);
     } other[] = {
-#define X(name, code, words, call) {#name, code, words, other_##name},
+#define X(name, code, words, call) {#name, code, words, #call, other_##name},
         OTHER_BAD_CALLS(X)
 #undef X
     };
@@ -397,6 +433,8 @@ static void bad_calls(void)
             CHECK(gan_data(t) == NULL, "it returned a good tensor");
             CHECK(strlen(gan_error_message(ctx)) > 10, "the message is \"%s\"", gan_error_message(ctx));
             has_words(gan_error_message(ctx), bad[i].words);
+            CHECK(says_who(gan_error_message(ctx), bad[i].text, bad[i].words), "\"%s\" does not say who",
+                  gan_error_message(ctx));
             snprintf(first, sizeof first, "%s", gan_error_message(ctx));
             (void)gan_add(gan_zeros(ctx, 1, 2), gan_zeros(ctx, 1, 3));
             CHECK(strcmp(first, gan_error_message(ctx)) == 0, "the first error did not stick");
@@ -415,13 +453,192 @@ static void bad_calls(void)
             CHECK(other[i].code < 0 || gan_error(ctx) == other[i].code, "code %d, not %d: %s", gan_error(ctx),
                   other[i].code, gan_error_message(ctx));
             has_words(gan_error_message(ctx), other[i].words);
+            CHECK(says_who(gan_error_message(ctx), other[i].text, other[i].words), "\"%s\" does not say who",
+                  gan_error_message(ctx));
             gan_error_clear(ctx);
             CHECK(gan_data(gan_add(gan_full(ctx, 1, 1, 2), gan_full(ctx, 2, 1, 2))) && gan_error(ctx) == 0,
                   "not usable afterwards");
             gan_destroy(ctx);
         }
     printf("%d bad calls\n", (int)(COUNT(bad) + COUNT(other)));
+    TEST_MUST_FAIL ("a message that does not say who is caught") {
+        CHECK(says_who("this call: input 1 is NULL", "gan_call(t)", "this call"), "who?");
+    }
+    TEST_MUST_FAIL ("a message about another function is caught") {
+        CHECK(says_who("mul: input 1 is NULL", "gan_add(t, z)", "add"), "who?");
+    }
 }
+
+// X(how messages name it, the call): every function that no operation of the table stands behind, with t, which
+// cannot be used, beside good pictures z, in the model m.
+// clang-format off
+#define NAMED(X)                                                                                             \
+    X("gan_read", gan_read(t, NULL, 0)) X("gan_keep", gan_keep(ctx, "k", t)) X("detach", gan_detach(t))      \
+    X("expand_as", gan_expand_as(z, t)) X("gan_slerp", gan_slerp(z, z, t))                                   \
+    X("gan_latent_path", gan_latent_path(z, t, 3, 0)) X("mse_loss", gan_mse_loss(z, t))                      \
+    X("bce_with_logits", gan_bce_with_logits(t, z)) X("l1_loss", gan_l1_loss(z, t))                          \
+    X("smooth_l1_loss", gan_smooth_l1_loss(t, z, 1)) X("huber_loss", gan_huber_loss(z, t, 1))                \
+    X("gan_grads", gan_grads(t, 1, &z, &y, 0)) X("gan_grads", gan_grads(gan_sum_all(z), 1, &t, &y, 0))       \
+    X("gan_grads", gan_grad(t, z, 0))                                                                        \
+    X("gradcheck", gan_gradcheck(ctx, square_of, NULL, 1, &t, 1, NULL))                                      \
+    X("gan_forward", gan_forward(m, t, NULL)) X("linear", gan_linear(m, "n", t, 2))                          \
+    X("linear_no_bias", gan_linear_no_bias(m, "n", t, 2)) X("conv2d", gan_conv2d(m, "n", t, 2, 3, 1, 0))     \
+    X("conv_transpose2d", gan_conv_transpose2d(m, "n", t, 2, 3, 1, 0))                                       \
+    X("batch_norm", gan_batch_norm(m, "n", t)) X("layer_norm", gan_layer_norm(m, "n", t))                    \
+    X("group_norm", gan_group_norm(m, "n", t, 1)) X("instance_norm", gan_instance_norm(m, "n", t))           \
+    X("embedding", gan_embedding(m, "n", t, 2, 2)) X("dropout", gan_dropout(m, t, (gan_real).5))             \
+    X("reference_batch", gan_reference_batch(m, "n", t, 1))                                                  \
+    X("virtual_batch_norm", gan_virtual_batch_norm(m, "n", t, 1))                                            \
+    X("conditional_batch_norm", gan_conditional_batch_norm(m, "n", z, t, 2))                                 \
+    X("adain", gan_adain(m, "n", z, t)) X("adain_features", gan_adain_features(z, t))                        \
+    X("spade", gan_spade(m, "n", z, t, 0)) X("pixel_norm", gan_pixel_norm(t))                                \
+    X("local_response_norm", gan_local_response_norm(t, 1, 1, 1, 1))                                         \
+    X("reflection_pad2d", gan_reflection_pad2d(t, 1, 1, 1, 1))                                               \
+    X("replication_pad2d", gan_replication_pad2d(t, 1, 1, 1, 1))                                             \
+    X("depth_to_space", gan_depth_to_space(t, 2)) X("space_to_depth", gan_space_to_depth(t, 2))              \
+    X("upfirdn2d", gan_upfirdn2d(z, t, NULL)) X("fir_upsample2d", gan_fir_upsample2d(t, 3, 2))               \
+    X("fir_downsample2d", gan_fir_downsample2d(t, 3, 2)) X("blur", gan_blur(t, 3))                           \
+    X("blur_pool2d", gan_blur_pool2d(t, 3, 2))                                                               \
+    X("modulated_conv2d", gan_modulated_conv2d(m, "n", z, t, NULL))                                          \
+    X("noise_injection", gan_noise_injection(m, "n", t, 0))                                                  \
+    X("constant_input", gan_constant_input(m, "n", t, 1, 1, 1))                                              \
+    X("basis_input", gan_basis_input(m, "n", t, 1, 1, 1))                                                    \
+    X("mapping_network", gan_mapping_network(m, "n", t, 2, 1, 0))                                            \
+    X("style_mixing", gan_style_mixing(m, z, t, 1, 0)) X("layer_style", gan_layer_style(t, 0))               \
+    X("truncation", gan_truncation(m, "n", t, 1, 0)) X("self_attention", gan_self_attention(m, "n", t))      \
+    X("squeeze_excitation", gan_squeeze_excitation(m, "n", t, 1))                                            \
+    X("gated_conv2d", gan_gated_conv2d(m, "n", t, NULL, NULL))                                               \
+    X("gated_conv_transpose2d", gan_gated_conv_transpose2d(m, "n", t, NULL, NULL))                           \
+    X("maxout", gan_maxout(m, "n", t, 1, 1)) X("prelu", gan_prelu(m, "n", t, 0))                             \
+    X("residual_block", gan_residual_block(m, "n", t, NULL))                                                 \
+    X("residual_bottleneck", gan_residual_bottleneck(m, "n", t, 1, 1, 1))                                    \
+    X("unet", gan_unet(m, "n", t, 1, 1, 1)) X("minibatch_stddev", gan_minibatch_stddev(t, 1))                \
+    X("minibatch_discrimination", gan_minibatch_discrimination(m, "n", t, 1, 1))                             \
+    X("mmd_rbf", gan_mmd_rbf(z, t, 0, NULL))                                                                 \
+    X("mmd_rational_quadratic", gan_mmd_rational_quadratic(t, z, 0, NULL))                                   \
+    X("energy_distance", gan_energy_distance(z, t)) X("sinkhorn", gan_sinkhorn(t, z, 1, 1))                  \
+    X("loss_d", gan_loss_d(GAN_LOSS_HINGE, z, t, 0)) X("loss_g", gan_loss_g(GAN_LOSS_HINGE, t))              \
+    X("reconstruction_error", gan_reconstruction_error(z, t)) X("pull_away", gan_pull_away(t))               \
+    X("cross_entropy", gan_cross_entropy(z, t))                                                              \
+    X("cross_entropy_smooth", gan_cross_entropy_smooth(z, t, 0)) X("nll_loss", gan_nll_loss(t, z))           \
+    X("multi_margin_loss", gan_multi_margin_loss(z, t, 1)) X("crammer_singer", gan_crammer_singer(t, z))     \
+    X("ac_gan_d", gan_ac_gan_d(t, z, z, z)) X("ac_gan_g", gan_ac_gan_g(z, t))                                \
+    X("tac_gan_d", gan_tac_gan_d(t, z, z, z)) X("tac_gan_g", gan_tac_gan_g(t, z, z))                         \
+    X("adc_gan_d", gan_adc_gan_d(t, z, z, z)) X("adc_gan_g", gan_adc_gan_g(z, t))                            \
+    X("multi_hinge_d", gan_multi_hinge_d(gan_reshape(z, 2, 2, 64), gan_zeros(ctx, 1, 2), t))                 \
+    X("multi_hinge_g", gan_multi_hinge_g(t, z))                                                              \
+    X("semi_supervised", gan_semi_supervised(gan_reshape(z, 2, 2, 64), gan_zeros(ctx, 1, 2), z, t))          \
+    X("semi_supervised_logit", gan_semi_supervised_logit(t))                                                 \
+    X("projection", gan_projection(m, "n", z, t, 2)) X("contrastive_2c", gan_contrastive_2c(z, t, z, 1))     \
+    X("contrastive_2c", gan_contrastive_2c(gan_zeros(ctx, 2, 2, 3), gan_zeros(ctx, 2, 2, 3), t, 1))          \
+    X("d2d_ce", gan_d2d_ce(t, z, z, 1, 0)) X("gaussian_nll", gan_gaussian_nll(z, t, z))                      \
+    X("info_gan", gan_info_gan(t, z, NULL, NULL, NULL)) X("rotations", gan_rotations(t))                     \
+    X("rotation_loss", gan_rotation_loss(t)) X("info_nce", gan_info_nce(z, t, 1))                            \
+    X("n_pair", gan_n_pair(t, z, 1)) X("nt_xent", gan_nt_xent(z, t, 1))                                      \
+    X("feature_matching", gan_feature_matching(z, t))                                                        \
+    X("feature_matching_l1", gan_feature_matching_l1(t, z)) X("cycle_loss", gan_cycle_loss(t, z, t, z))      \
+    X("identity_loss", gan_identity_loss(z, t, z, t)) X("total_variation", gan_total_variation(t))           \
+    X("total_variation_squared", gan_total_variation_squared(t)) X("gram_matrix", gan_gram_matrix(t))        \
+    X("style_loss", gan_style_loss(z, t)) X("content_loss", gan_content_loss(t, z))                          \
+    X("ssim", gan_ssim(z, t, 1)) X("dssim", gan_dssim(t, z, 1)) X("kl_normal", gan_kl_normal(z, t))          \
+    X("gradient_reversal", gan_gradient_reversal(t, 1))                                                      \
+    X("wgan_gp", gan_penalty(GAN_PENALTY_WGAN_GP, 1, m, z, t, NULL)) X("augment", gan_augment(t, NULL))      \
+    X("instance_noise", gan_instance_noise(t, 1))                                                            \
+    X("gan_pool_query", gan_pool_query(gan_pool_create(ctx, "p", 2), t, 1))                                  \
+    X("gan_minimize", gan_minimize(gan_optimizer_create(m, gan_sgd(1, 0)), t))                               \
+    X("gan_accumulate", gan_accumulate(gan_optimizer_create(m, gan_sgd(1, 0)), t))                           \
+    X("gan_idx_write", gan_idx_write(t, "nowhere/at/all"))                                                   \
+    X("gan_image_write", gan_image_write(t, 0, "nowhere/at/all.pgm"))                                        \
+    X("gan_plot_panel", gan_plot_panel(plot, 0, 1, 0, 1, (axes.heat = t, &axes)))                            \
+    X("gan_axes.images", gan_plot_panel(plot, 0, 1, 0, 1, (axes.images = t, &axes)))                         \
+    X("gan_plot_add", (gan_plot_panel(plot, 0, 1, 0, 1, NULL), gan_plot_add(plot, &series)))                 \
+    X("gan_plot_gan2d", gan_plot_gan2d(plot, 0, 1, 0, 1, NULL, m, NULL, t, z))                               \
+    X("gan_density", gan_density(t, 2, 2, 0, 1, 0, 1, 1))                                                    \
+    X("gan_terminal_series", gan_terminal_series(&series, 9, 2, GAN_TERMINAL_BRAILLE, text, sizeof text))    \
+    X("gan_terminal_images", gan_terminal_images(t, 9, 2, GAN_TERMINAL_BRAILLE, text, sizeof text))          \
+    X("histogram", gan_histogram(t, 0, 1, 2)) X("kl_divergence", gan_kl_divergence(z, t))                    \
+    X("js_divergence", gan_js_divergence(t, z)) X("tv_distance", gan_tv_distance(z, t))                      \
+    X("wasserstein_histogram", gan_wasserstein_histogram(t, z, 1))                                           \
+    X("wasserstein_1d", gan_wasserstein_1d(z, t, 1))                                                         \
+    X("wasserstein_sliced", gan_wasserstein_sliced(t, z, 0, 1))                                              \
+    X("wasserstein_pyramid", gan_wasserstein_pyramid(z, t, 0, 0, 0)) X("assignment", gan_assignment(t))      \
+    X("wasserstein_exact", gan_wasserstein_exact(t, z, 1))                                                   \
+    X("sinkhorn_divergence", gan_sinkhorn_divergence(z, t, 0, 0))                                            \
+    X("frechet_distance", gan_frechet_distance(t, z))                                                        \
+    X("kernel_distance", gan_kernel_distance(z, t, 0, 0)) X("mmd_unbiased", gan_mmd_unbiased(t, z, 0))       \
+    X("nearest", gan_nearest(z, t, 1, NULL)) X("precision_recall", gan_precision_recall(t, z, 0))            \
+    X("density_coverage", gan_density_coverage(z, t, 0)) X("neighbor_test", gan_neighbor_test(t, z))         \
+    X("birthday", gan_birthday(t, 1)) X("memorization", gan_memorization(z, z, t))                           \
+    X("authenticity", gan_authenticity(z, t)) X("bin_difference", gan_bin_difference(z, t, 2))               \
+    X("mode_report", gan_mode_report(z, t, 1)) X("inception_score", gan_inception_score(t, 0))               \
+    X("ms_ssim", gan_ms_ssim(z, t, 1)) X("ms_ssim_diversity", gan_ms_ssim_diversity(t, 0, 1))                \
+    X("perceptual_path_length", gan_perceptual_path_length(m, m, z, t, NULL, NULL))                          \
+    X("classifier_test", gan_classifier_test(z, t, 0, 1)) X("confusion", gan_confusion(t, z))                \
+    X("gan_latent_optimize", gan_latent_optimize(m, m, t, NULL, NULL))                                       \
+    X("gan_latent_langevin", gan_latent_langevin(m, m, t, NULL, 1, 1))
+// clang-format on
+
+enum {
+    RELEASED,
+    FAILED,
+    WAYS
+}; // why t cannot be used: its scope was closed; the error it comes from was cleared
+
+#define X(who, call)                                                                                         \
+    t = series.points = useless(ctx, way);                                                                   \
+    (void)(call);                                                                                            \
+    named(who, gan_error_message(ctx));                                                                      \
+    ++calls;
+
+// Whether a message about an input begins with the function's name, within a layer after the layer's.
+static void named(const char *who, const char *message)
+{
+    const char *const layer = strncmp(message, "m.", 2) ? NULL : strstr(message, ": ");
+    const char *const from = layer ? layer + 2 : message;
+    CHECK(!strstr(message, "this call"), "%s: \"%s\"", who, message);
+    CHECK(!strncmp(from, who, strlen(who)) && !strncmp(from + strlen(who), ": input ", 8), "%s: \"%s\"", who,
+          message);
+}
+
+// A tensor that cannot be used any more.
+static gan_tensor *useless(gan_context *ctx, int way)
+{
+    gan_tensor *t;
+    gan_scope_open(ctx);
+    t = way == RELEASED ? Z2(2, 3) : gan_add(Z1(2), Z1(3));
+    gan_scope_close(ctx);
+    gan_error_clear(ctx);
+    return t;
+}
+
+static void names(void)
+{
+    static const char *const what[] = {"released with its scope", "of an error that was cleared"};
+    int way, calls = 0;
+    for (way = 0; way < WAYS; ++way)
+        TESTF ("the message about a tensor %s begins with the name of the function that was called",
+               what[way]) {
+            gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
+            gan_model *m = gan_model_create(ctx, "m", identity, NULL);
+            gan_tensor *z = Z4(2, 4, 4, 4), *t, *y;
+            gan_plot *plot = gan_plot_create(ctx, 300, 200, 1);
+            gan_axes axes;
+            gan_series series;
+            char text[600];
+            memset(&axes, 0, sizeof axes);
+            memset(&series, 0, sizeof series);
+            NAMED(X)
+            gan_destroy(ctx);
+        }
+    printf("%d calls named\n", calls);
+    TEST_MUST_FAIL ("a message that names no function is caught") {
+        named("ssim", "this call: input 1 is NULL");
+    }
+    TEST_MUST_FAIL ("a message that names another function is caught") {
+        named("ssim", "ms_ssim: input 1 comes from a call that failed");
+    }
+}
+#undef X
 
 // Every function that takes a tensor, as an expression in t (poison or NULL) and z (a good one of shape (2,
 // 3)).
@@ -712,6 +929,7 @@ static void poison_and_null(void)
 int main(void)
 {
     bad_calls();
+    names();
     poison_and_null();
     return test_done();
 }
