@@ -279,7 +279,8 @@ static gan_conv2d_desc conv_outpad(int s, int o)
       BYTES(csv, (data.label_bytes = csv, data.label_size = sizeof csv - 1)))                                \
     X(open_format, GAN_ERROR_ARGUMENT, "format", BYTES(csv, data.format = (gan_format)99))                   \
     X(open_format_low, GAN_ERROR_ARGUMENT, "format", BYTES(csv, data.format = (gan_format)-1))               \
-    X(open_other_format, GAN_ERROR_FORMAT, "the file in memory&IDX", BYTES(csv, data.format = GAN_FORMAT_IDX))                  \
+    X(open_other_format, GAN_ERROR_FORMAT, "the file in memory&IDX",                                         \
+      BYTES(csv, data.format = GAN_FORMAT_IDX))                                                              \
     X(open_fit, GAN_ERROR_ARGUMENT, "fit", BYTES(csv, data.fit = (gan_fit)99))                               \
     X(open_negative, GAN_ERROR_ARGUMENT, "height", BYTES(csv, data.height = INT_MIN))                        \
     X(open_channels, GAN_ERROR_SHAPE, "the file in memory&2147483647", BYTES(pgm, data.channels = INT_MAX))  \
@@ -288,7 +289,8 @@ static gan_conv2d_desc conv_outpad(int s, int o)
     X(open_range, GAN_ERROR_ARGUMENT, "low", BYTES(csv, (data.low = 2, data.high = 1)))                      \
     X(open_nan, GAN_ERROR_ARGUMENT, "finite", BYTES(csv, data.high = (gan_real)NAN))                         \
     X(open_column, GAN_ERROR_ARGUMENT, "label_column 3", BYTES(csv, data.label_column = 3))                  \
-    X(open_column_low, GAN_ERROR_ARGUMENT, "the file in memory&-2147483648", BYTES(csv, data.label_column = INT_MIN))           \
+    X(open_column_low, GAN_ERROR_ARGUMENT, "the file in memory&-2147483648",                                 \
+      BYTES(csv, data.label_column = INT_MIN))                                                               \
     X(open_column_pgm, GAN_ERROR_ARGUMENT, "no CSV", BYTES(pgm, data.label_column = 1))                      \
     X(open_short, GAN_ERROR_FORMAT, "the file in memory&14 bytes", BYTES(pgm, --data.size))                  \
     X(image_shape, -1, "(2, 3)", gan_image_write(Z2(2, 3), 0, "out/test/never.ppm") != 0)                    \
@@ -469,8 +471,8 @@ static void bad_calls(void)
     }
 }
 
-// X(how messages name it, the call): every function that no operation of the table stands behind, with t, which
-// cannot be used, beside good pictures z, in the model m.
+// X(how messages name it, the call): every function that no operation of the table stands behind, with t,
+// which cannot be used, beside good pictures z, in the model m.
 // clang-format off
 #define NAMED(X)                                                                                             \
     X("gan_read", gan_read(t, NULL, 0)) X("gan_keep", gan_keep(ctx, "k", t)) X("detach", gan_detach(t))      \
