@@ -16623,6 +16623,26 @@ typedef struct gan__file_out {
     int keep; // more than 1: so many files, the ones before as path.1, path.2 ...
 } gan__file_out;
 
+enum { GAN__PATH_NOTHING, GAN__PATH_FILE, GAN__PATH_FOLDER, GAN__PATH_DEVICE }; // DEVICE: pipes and the like
+
+static int gan__path_kind(const char *path)
+{
+#if defined(GAN__FILE_POSIX)
+    struct stat s;
+    if (stat(path, &s) != 0) return GAN__PATH_NOTHING;
+    return S_ISREG(s.st_mode) ? GAN__PATH_FILE : S_ISDIR(s.st_mode) ? GAN__PATH_FOLDER : GAN__PATH_DEVICE;
+#elif defined(_WIN32)
+    enum { FOLDER = 16 }; // FILE_ATTRIBUTE_DIRECTORY
+    const unsigned long is = GetFileAttributesA(path);
+    return is == (unsigned long)-1 ? GAN__PATH_NOTHING : is & FOLDER ? GAN__PATH_FOLDER : GAN__PATH_FILE;
+#else
+    FILE *f = fopen(path, "rb");
+    if (!f) return GAN__PATH_NOTHING;
+    fclose(f);
+    return GAN__PATH_FILE;
+#endif
+}
+
 // The file at path, from its start, and its size; NULL when it is missing, a folder or no regular file.
 static FILE *gan__file_open(const char *path, size_t *size)
 {
@@ -16771,9 +16791,7 @@ static int gan__file_out_close(gan__file_out *o, int durable)
     return o->failed ? gan_error(o->ctx) : GAN_OK;
 }
 
-// Folders, and what a path leads to.
-
-enum { GAN__PATH_NOTHING, GAN__PATH_FILE, GAN__PATH_FOLDER };
+// Folders
 
 typedef struct gan__folder {
 #if defined(GAN__FILE_POSIX)
@@ -16833,24 +16851,6 @@ static void gan__folder_close(gan__folder *f)
     if (f->open) _findclose(f->at);
 #endif
     f->open = 0;
-}
-
-static int gan__path_kind(const char *path)
-{
-#if defined(GAN__FILE_POSIX)
-    struct stat s;
-    if (stat(path, &s) != 0) return GAN__PATH_NOTHING;
-    return S_ISREG(s.st_mode) ? GAN__PATH_FILE : S_ISDIR(s.st_mode) ? GAN__PATH_FOLDER : GAN__PATH_NOTHING;
-#elif defined(_WIN32)
-    enum { FOLDER = 16 }; // FILE_ATTRIBUTE_DIRECTORY
-    const unsigned long is = GetFileAttributesA(path);
-    return is == (unsigned long)-1 ? GAN__PATH_NOTHING : is & FOLDER ? GAN__PATH_FOLDER : GAN__PATH_FILE;
-#else
-    FILE *f = fopen(path, "rb");
-    if (!f) return GAN__PATH_NOTHING;
-    fclose(f);
-    return GAN__PATH_FILE;
-#endif
 }
 
 // Sifts name[at] down the heap of n names.
@@ -26297,6 +26297,7 @@ struct gan_trainer {
     gan_optimizer *g, *d;
     gan_loss_desc loss;
     gan__average *averages, *averages_end;
+    gan__param *averaged; // the last parameter that was asked whether it needs one
     gan__saved *copies, *copies_end;
     int64_t steps, copied; // copied: the step at which the copies were made, or -1
     int64_t saved;         // that of the last checkpoint of this session
@@ -27103,13 +27104,15 @@ static void gan__trainer_schedules(gan_trainer *t)
 
 // the averaged generator
 
-// Averages for the parameters that have none yet: a checkpoint's, or copies. 1: no memory.
+// Averages for the parameters that have none yet: a checkpoint's, or copies; buffers (running statistics) are
+// used as they are. 1: no memory.
 static int gan__average_catch_up(gan_trainer *t)
 {
     gan_context *ctx = t->ctx;
-    gan__param *p = t->averages_end ? t->averages_end->param->next : t->desc.generator->params;
-    for (; p; p = p->next) {
-        gan__average *a = (gan__average *)gan__persist(ctx, sizeof *a);
+    gan__param *p = t->averaged ? t->averaged->next : t->desc.generator->params;
+    for (; p; t->averaged = p, p = p->next) {
+        gan__average *a = p->trainable ? (gan__average *)gan__persist(ctx, sizeof *a) : NULL;
+        if (!p->trainable) continue;
         if (!a) return 1;
         a->param = p;
         a->state = gan__state_add(ctx, gan__name(ctx, "ema.", p->state->name, ""), GAN__STATE_REAL,
@@ -27145,7 +27148,7 @@ static gan_real gan__average_decay(const gan_trainer *t)
     return half > 0 ? (gan_real)pow(0.5, batch / GAN__LEAST(half, most)) : t->now.ema;
 }
 
-// avg = ema avg + (1 - ema) p, the first time a copy; buffers (running statistics) are used as they are.
+// avg = ema avg + (1 - ema) p, the first time a copy
 static void gan__average_update(gan_trainer *t)
 {
     gan__average *a;
@@ -27160,7 +27163,6 @@ static void gan__average_swap(gan_trainer *t, int in)
     gan__average *a;
     t->ctx->weights++;
     for (a = t->averages; a; a = a->next) {
-        if (!a->param->trainable) continue;
         if (in) {
             a->own = a->param->tensor->data;
             a->param->tensor->data = (gan_real *)a->state->data;

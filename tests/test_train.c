@@ -469,6 +469,8 @@ static rig resumable(int kind)
     r.desc.d_steps = 2;
     r.desc.batch = 8;
     if (kind == 2) everything(&r.desc);
+    else if (kind == 3) // whose running mean is met again steps after the resuming
+        r.desc.penalty[1].kind = GAN_PENALTY_PATH_LENGTH, r.desc.penalty[1].every = 3;
     else if (kind)
         r.desc.g_optimizer = gan_rmsprop((gan_real)1e-3),
         r.desc.d_optimizer = gan_sgd((gan_real)1e-2, (gan_real).9);
@@ -478,9 +480,9 @@ static rig resumable(int kind)
 static void resuming(void)
 {
     static const char *const kinds[] = {"toy data, R1, adam", "samples in memory, WGAN-GP, rmsprop and sgd",
-                                        "everything on at once"};
+                                        "everything on at once", "a lazy penalty of G, averages"};
     int kind;
-    for (kind = 0; kind < 3; ++kind)
+    for (kind = 0; kind < 4; ++kind)
         TESTF ("saved at each step of 5 and resumed, the checkpoints after step 5 are the same byte for byte "
                "(%s)",
                kinds[kind]) {
@@ -506,7 +508,7 @@ static void resuming(void)
                 y = read_all(q, &m);
                 CHECK(n > 0 && n == m, "after %d: %d and %d bytes", k, (int)n, (int)m);
                 if (n == m && n) CHECK_BYTES(x, y, n, "checkpoints");
-                if (k < 5) {
+                if (k < 5 && kind != 3) { // what is lazy waits in the file
                     same_weights(a.g, b.g);
                     same_weights(a.d, b.d);
                 }
