@@ -20276,12 +20276,12 @@ typedef struct gan__ticks {
 static void gan__ticks_linear(gan__ticks *t, const gan__scale *a, double apart)
 {
     const double span = a->hi - a->lo, rough = span * apart / fabs(a->to - a->from);
-    int e = (int)floor(log10(rough)), m = 1;
-    double step, k;
-    const double ten = pow(10, e);
-    if (!(rough > 0) || !gan__finite(rough) || !gan__finite(ten) ||
-        fmax(fabs(a->lo), fabs(a->hi)) > 1e15 * rough)
-        return;
+    int e, m = 1;
+    double step, k, ten;
+    if (!(rough > 0) || !gan__finite(rough) || fmax(fabs(a->lo), fabs(a->hi)) > 1e15 * rough) return;
+    e = (int)floor(log10(rough));
+    ten = pow(10, e);
+    if (!gan__finite(ten)) return;
     if (rough > 5 * ten) ++e;
     else if (rough > ten) m = rough > 2 * ten ? 5 : 2;
     step = m * pow(10, e);

@@ -180,7 +180,7 @@ static void test_precision_recall(void)
         gan_fidelity r = gan_precision_recall(gan_concat(0, 2, a, b), normals(ctx, 400, 2, 0, 1), 3);
         CHECK(r.precision > .85 && r.recall > .4 && r.recall < .55, "%g, %g", r.precision, r.recall);
         r = gan_precision_recall(normals(ctx, 400, 2, 0, 1), normals(ctx, 400, 2, 0, 4), 3);
-        CHECK(r.precision < .4 && r.recall > .85, "%g, %g", r.precision, r.recall);
+        CHECK(r.precision < .5 && r.recall > .85, "%g, %g", r.precision, r.recall);
         gan_destroy(ctx);
     }
     TEST_MUST_FAIL ("a sample that counts as its own neighbour is caught") {
