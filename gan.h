@@ -1711,8 +1711,9 @@ typedef struct gan_checkpoint {         // what a file says of itself; "" and -1
 // Every parameter and buffer as "model.name", the state of optimisers ("optimizer.model.name.0"), averages
 // ("ema.model.name"), steps, data position and random numbers (I64), with a digest in __metadata__: the run
 // goes on as if it had never stopped. The same state gives the same bytes. Durable: the old file
-// survives any failure (written beside it, flushed to the disk, then renamed). A process that is killed while
-// it saves leaves its path.0123456789abcdef.tmp behind, which nothing reads again. Returns the error code.
+// survives any failure (written beside it, flushed to the disk, then renamed: a symbolic link is replaced, not
+// followed). A process that is killed while it saves leaves its path.0123456789abcdef.tmp behind, which
+// nothing reads again; gan_resume removes those that are an hour old. Returns the error code.
 GAN_API int gan_save(gan_context *ctx, const char *path);
 // gan_save that keeps the `keep` - 1 files before it: path.1 (the newest of them), path.2 ...
 GAN_API int gan_save_rolling(gan_context *ctx, const char *path, int keep);
@@ -16582,6 +16583,7 @@ static char *gan__file_decimal(char *to, uint64_t v)
 
 #ifndef GAN_NO_STDIO
 #include <errno.h>
+#include <time.h>
 
 // Files. What is written has a temporary name until it is whole; a reader sees the old file or the new one.
 
@@ -16678,12 +16680,61 @@ static int gan__file_named(gan_context *ctx, const char *call, const char *path)
     return 0;
 }
 
+// The name behind a path's last slash.
+static const char *gan__file_base(const char *path)
+{
+    const char *base = path;
+    for (; *path; ++path)
+#ifdef _WIN32
+        if (*path == '/' || *path == '\\' || *path == ':') base = path + 1;
+#else
+        if (*path == '/') base = path + 1;
+#endif
+    return base;
+}
+
+// A path's folder, "." where it names none, in scratch memory with `more` bytes behind it.
+static char *gan__file_folder(gan_context *ctx, const char *path, size_t more)
+{
+    const size_t n = (size_t)(gan__file_base(path) - path);
+    char *folder = (char *)gan__scratch(ctx, n + 2 + more);
+    if (!folder) return NULL;
+    memcpy(folder, n ? path : ".", n ? n : 1);
+    folder[n ? n : 1] = 0;
+    return folder;
+}
+
+// For what is written there later: whether the folder exists; else says so.
+static int gan__file_awaited(gan_context *ctx, const char *call, const char *path)
+{
+    char *folder;
+    int kind;
+    if (!gan__file_named(ctx, call, path)) return 0;
+    if (gan__file_base(path) == path) return 1;
+    folder = gan__file_folder(ctx, path, 0);
+    if (!folder) return 0;
+    kind = gan__path_kind(folder);
+    if (kind != GAN__PATH_FOLDER)
+        gan__fail(ctx, GAN_ERROR_FILE, "%s: %s: there is no folder %s; make it first", call, path, folder);
+    gan__scratch_free(ctx, folder);
+    return kind == GAN__PATH_FOLDER;
+}
+
+#define GAN__FILE_TAIL ".0123456789abcdef.tmp"
+
+// Renaming over something else than a file would put it out of the way.
 static int gan__file_out_open(gan__file_out *o, gan_context *ctx, const char *path)
 {
-    char tail[] = ".0123456789abcdef.tmp";
+    char tail[] = GAN__FILE_TAIL;
     uint64_t id = (uint64_t)(uintptr_t)ctx;
+    const int kind = gan__path_kind(path);
     int i;
     memset(o, 0, sizeof *o);
+    if (kind == GAN__PATH_FOLDER || kind == GAN__PATH_DEVICE) {
+        gan__fail(ctx, GAN_ERROR_FILE, "cannot write %s: it is %s", path,
+                  kind == GAN__PATH_FOLDER ? "a folder" : "no file but a device or a pipe");
+        return GAN_ERROR_FILE;
+    }
     o->ctx = ctx;
     o->path = path;
 #ifdef GAN__FILE_POSIX
@@ -16852,6 +16903,46 @@ static void gan__folder_close(gan__folder *f)
 #endif
     f->open = 0;
 }
+
+#if defined(GAN__FILE_POSIX) || defined(_WIN32)
+static int gan__file_is_temporary(const char *tail)
+{
+    int i;
+    if (strlen(tail) != sizeof GAN__FILE_TAIL - 1 || tail[0] != '.' || strcmp(tail + 17, ".tmp")) return 0;
+    for (i = 1; i < 17; ++i)
+        if (!tail[i] || !strchr("0123456789abcdef", tail[i])) return 0;
+    return 1;
+}
+
+// Removes what writers of `path` left when they were killed: temporaries that nobody has touched for an hour.
+static void gan__file_sweep(gan_context *ctx, const char *path)
+{
+    enum { HOUR = 3600 };
+    const char *base = gan__file_base(path), *name;
+    const size_t n = strlen(base), at = (size_t)(base - path);
+    char *folder = gan__file_folder(ctx, path, n + sizeof GAN__FILE_TAIL);
+    gan__folder f;
+    if (!folder) return;
+    if (gan__folder_open(ctx, &f, folder)) {
+        memcpy(folder, path, at);
+        while ((name = gan__folder_next(&f)) != NULL) {
+#ifdef GAN__FILE_POSIX
+            struct stat s;
+#endif
+            if (strncmp(name, base, n) || !gan__file_is_temporary(name + n)) continue;
+            memcpy(folder + at, name, n + sizeof GAN__FILE_TAIL);
+#ifdef GAN__FILE_POSIX
+            if (!stat(folder, &s) && S_ISREG(s.st_mode) && difftime(time(NULL), s.st_mtime) > HOUR)
+#else
+            if (difftime(time(NULL), (time_t)f.found.time_write) > HOUR)
+#endif
+                (void)remove(folder);
+        }
+        gan__folder_close(&f);
+    }
+    gan__scratch_free(ctx, folder);
+}
+#endif
 
 // Sifts name[at] down the heap of n names.
 static void gan__names_sift(char **name, size_t at, size_t n)
@@ -21346,8 +21437,6 @@ static int gan__log_names(gan_logger *log, const char *columns)
 }
 
 #ifndef GAN_NO_STDIO
-#include <time.h>
-
 static int gan__log_append(gan_logger *log, const char *path, const void *bytes, size_t n)
 {
     FILE *f = fopen(path, "ab");
@@ -23119,7 +23208,7 @@ static unsigned char *gan__ckpt_read(gan_context *ctx, const char *call, const c
     errno = 0;
     file = gan__file_open(path, size);
     if (!file) {
-        if (!quiet || errno != ENOENT)
+        if (!quiet || (errno != ENOENT && errno != ENAMETOOLONG))
             gan__fail(ctx, GAN_ERROR_FILE, "%s cannot be read: %s", path,
                       errno ? strerror(errno) : "it is no file");
         return NULL;
@@ -23183,6 +23272,10 @@ GAN_API int gan_resume(gan_context *ctx, const char *path)
     int i, code, first = GAN_OK, missing = 0, whole = -1;
     if (!ctx || ctx->error) return -1;
     if (!gan__file_named(ctx, "gan_resume", path)) return -1;
+#if defined(GAN__FILE_POSIX) || defined(_WIN32)
+    gan__file_sweep(ctx, path);
+    if (ctx->error) return -1;
+#endif
     copy = (char *)gan__scratch(ctx, strlen(path) + GAN__FILE_COPY);
     if (!copy) return -1;
     // a missing copy may be one that a crash left between two renames; two mean the end
@@ -26602,6 +26695,12 @@ GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc
     loss.parameter = desc->loss_parameter;
     loss.fake_smoothing = desc->fake_smoothing;
     if (!gan__loss_fits(ctx, &loss)) return NULL;
+#ifndef GAN_NO_STDIO
+    if (desc->checkpoint && !gan__file_awaited(ctx, "gan_trainer_create: checkpoint", desc->checkpoint))
+        return NULL;
+    if (desc->best_path && !gan__file_awaited(ctx, "gan_trainer_create: best_path", desc->best_path))
+        return NULL;
+#endif
     t = (gan_trainer *)gan__persist(ctx, sizeof *t);
     if (!t) return NULL;
     t->ctx = ctx;
@@ -28528,6 +28627,7 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed)
 #undef GAN__CONV_WINDOWS
 #undef GAN__COUNT_MAX
 #undef GAN__FILE_POSIX
+#undef GAN__FILE_TAIL
 #undef GAN__DEPTH_BLOCK
 #undef GAN__ELEMENTS
 #undef GAN__F_GAN

@@ -12,9 +12,11 @@
 #include <dirent.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utime.h>
 #endif
 
 // A reader of our own files that shares nothing with gan.h's, for files that are right.
@@ -450,10 +452,75 @@ static void test_save_fails(void)
         CHECK_TEXT(gan_error_message(o.ctx), "no such folder/x.safetensors");
         gan_error_clear(o.ctx);
         CHECK(gan_save(o.ctx, test_path(".")) == GAN_ERROR_FILE, "error %d", gan_error(o.ctx));
-        CHECK_TEXT(gan_error_message(o.ctx), "untouched");
+        CHECK_TEXT(gan_error_message(o.ctx), "it is a folder");
         CHECK(temporaries("") == 0, "%d temporary files left", temporaries(""));
         gan_destroy(o.ctx);
     }
+#ifdef POSIX
+    TEST ("over a pipe nothing is saved, and copies do not move a folder out of the way") {
+        world o = make(NULL, 1);
+        struct stat s;
+        char pipe[512], folder[512];
+        snprintf(pipe, sizeof pipe, "%s", test_path("pipe"));
+        snprintf(folder, sizeof folder, "%s", test_path("folder"));
+        remove(pipe);
+        CHECK(mkfifo(pipe, 0600) == 0 && (mkdir(folder, 0700) == 0 || errno == EEXIST), "%s",
+              strerror(errno));
+        CHECK(gan_save(o.ctx, pipe) == GAN_ERROR_FILE, "error %d", gan_error(o.ctx));
+        CHECK_TEXT(gan_error_message(o.ctx), "a pipe");
+        CHECK(stat(pipe, &s) == 0 && S_ISFIFO(s.st_mode), "the pipe is gone");
+        gan_error_clear(o.ctx);
+        CHECK(gan_save_rolling(o.ctx, folder, 3) == GAN_ERROR_FILE, "error %d", gan_error(o.ctx));
+        CHECK(stat(folder, &s) == 0 && S_ISDIR(s.st_mode), "the folder is gone");
+        gan_destroy(o.ctx);
+        remove(pipe);
+        rmdir(folder);
+    }
+    TEST ("what a killed save left goes with the next gan_resume, when an hour old; nothing else does") {
+        static const char *const tail[] = {".00112233445566aa.tmp",
+                                           ".00112233445566ab.tmp",
+                                           ".00112233445566AB.tmp",
+                                           ".0123.tmp",
+                                           ".tmp",
+                                           ".1"};
+        world o = make(NULL, 1);
+        char name[6][540];
+        struct stat s;
+        struct utimbuf old;
+        int i;
+        old.actime = old.modtime = time(NULL) - 3700;
+        for (i = 0; i < 6; ++i) {
+            FILE *f;
+            snprintf(name[i], sizeof name[i], "%s%s", path, tail[i]);
+            f = fopen(name[i], "w");
+            if (f) fclose(f);
+            if (i != 1) CHECK(utime(name[i], &old) == 0, "%s", strerror(errno));
+        }
+        CHECK(gan_save(o.ctx, path) == 0 && gan_resume(o.ctx, path) == 0, "%s", gan_error_message(o.ctx));
+        for (i = 0; i < 6; ++i) {
+            CHECK((stat(name[i], &s) == 0) == (i > 0), "%s", name[i]);
+            remove(name[i]);
+        }
+        gan_destroy(o.ctx);
+    }
+    TEST ("a name too long for a file is a run that has not begun; a trainer without the folder says so at "
+          "once") {
+        world o = make(NULL, 1);
+        gan_trainer_desc d;
+        char name[300];
+        memset(name, 'x', sizeof name);
+        name[299] = 0;
+        CHECK(gan_resume(o.ctx, name) == -1 && !gan_error(o.ctx), "%s", gan_error_message(o.ctx));
+        memset(&d, 0, sizeof d);
+        d.generator = o.g, d.discriminator = gan_model_create(o.ctx, "d", identity, NULL);
+        d.data = gan_dataset_toy(o.ctx, GAN_TOY_RING);
+        d.checkpoint = "no such folder/run.safetensors";
+        CHECK(!gan_trainer_create(o.ctx, &d) && gan_error(o.ctx) == GAN_ERROR_FILE, "error %d",
+              gan_error(o.ctx));
+        CHECK_TEXT(gan_error_message(o.ctx), "there is no folder no such folder");
+        gan_destroy(o.ctx);
+    }
+#endif
     TEST ("after an error nothing is saved: the good file of the last run stays") {
         world a = make(NULL, 1), b = make(NULL, 2);
         gan_save(a.ctx, path);
