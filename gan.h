@@ -1711,8 +1711,8 @@ typedef struct gan_checkpoint {         // what a file says of itself; "" and -1
 // Every parameter and buffer as "model.name", the state of optimisers ("optimizer.model.name.0"), averages
 // ("ema.model.name"), steps, data position and random numbers (I64), with a digest in __metadata__: the run
 // goes on as if it had never stopped. The same state gives the same bytes. Durable: the old file
-// survives any failure (written beside it, flushed to the disk, then renamed: a symbolic link is replaced, not
-// followed). A process that is killed while it saves leaves its path.0123456789abcdef.tmp behind, which
+// survives any failure (written beside it, flushed to the disk, then renamed: a symbolic link is replaced,
+// not followed). A process that is killed while it saves leaves its path.0123456789abcdef.tmp behind, which
 // nothing reads again; gan_resume removes those that are an hour old. Returns the error code.
 GAN_API int gan_save(gan_context *ctx, const char *path);
 // gan_save that keeps the `keep` - 1 files before it: path.1 (the newest of them), path.2 ...

@@ -135,26 +135,36 @@ static inline void fuzz_world_open(fuzz_world *w, size_t size)
     }
 }
 
+// The block as bytes, for copying; afterwards what is not given out is poisoned again.
+static inline void fuzz_world_bare(fuzz_world *w, int bare)
+{
+#ifdef FUZZ_ASAN
+    const gan__chunk *c = w->ctx->chunks;
+    if (bare) ASAN_UNPOISON_MEMORY_REGION(w->block, w->size);
+    else ASAN_POISON_MEMORY_REGION(c->lo, (size_t)(c->hi - c->lo));
+#else
+    (void)w, (void)bare;
+#endif
+}
+
 // What there is now is what an input begins with; no scope may be open.
 static inline void fuzz_world_ready(fuzz_world *w)
 {
     fuzz_require(!gan_error(w->ctx), "the world cannot be made", w->ctx);
     w->head = (size_t)(w->ctx->chunks->lo - w->block);
     w->copy = (char *)malloc(w->head);
+    fuzz_world_bare(w, 1);
     if (w->copy) memcpy(w->copy, w->block, w->head);
+    fuzz_world_bare(w, 0);
     fuzz_require(w->copy && w->ctx->chunks->hi == w->ctx->chunks->end, "the world leaves step memory",
                  w->ctx);
 }
 
 static inline void fuzz_world_reset(fuzz_world *w)
 {
-#ifdef FUZZ_ASAN
-    ASAN_UNPOISON_MEMORY_REGION(w->block, w->size);
-#endif
+    fuzz_world_bare(w, 1);
     memcpy(w->block, w->copy, w->head);
-#ifdef FUZZ_ASAN
-    ASAN_POISON_MEMORY_REGION(w->ctx->chunks->lo, (size_t)(w->ctx->chunks->hi - w->ctx->chunks->lo));
-#endif
+    fuzz_world_bare(w, 0);
 }
 
 // Only what calls that fail change: the chunk's header and the context, which begin the block.
