@@ -1439,7 +1439,7 @@ typedef enum gan_fit {
 typedef struct gan_dataset_desc {       // zero means the default
     const char *path;                   // a file, or a folder: of MNIST (train-images-idx3-ubyte), CIFAR-10
                                         // (data_batch_1.bin .. _5.bin), or of pictures, where sub-folders,
-                                        // sorted by name, are the labels 0, 1, ..
+                                        // sorted by name, are the labels 0, 1, .. of all that lies in them
     const void *bytes;                  // instead of path: a file in memory, which must outlive the context
     size_t size;                        // its bytes
     const char *labels;                 // a file of one number a sample: IDX, .npy or CSV; NULL: those in the
@@ -1454,8 +1454,8 @@ typedef struct gan_dataset_desc {       // zero means the default
     gan_fit fit;                        // GAN_FIT_COVER
     int flip;                           // 1: a picture is mirrored left to right with probability 1/2, drawn
                                         // anew each time that it comes
-    gan_real low, high;                 // what 0 and 255 become; both 0: -1 and 1 for bytes, while numbers of
-                                        // other types stay as they are
+    gan_real low, high;                 // what 0 and 255 (False and True) become; both 0: -1 and 1 for bytes,
+                                        // while numbers of other types stay as they are
     int label_column;                   // CSV: the column that is the label, from 1 on, or from -1 backwards
     int stream;                         // 1: keep no samples in memory, read those of each batch
     size_t memory;                      // bytes to keep samples in where they are not mapped; 256 MiB. What
@@ -17177,7 +17177,8 @@ static const unsigned char gan__element_width[] = {GAN__ELEMENTS(GAN__ROW)};
 // Elements with the samples as their first dimension.
 typedef struct gan__layout {
     gan__element type;
-    int big; // big endian
+    int big;   // big endian
+    int truth; // bytes that are 0 or 1
     int ndim, dim[GAN_MAX_DIMS];
     size_t stride[GAN_MAX_DIMS]; // bytes from one to the next
     size_t at;                   // the first, in its file
@@ -17430,6 +17431,7 @@ static int gan__npy_descr(gan__npy *n, gan__layout *l)
             (text[0] == '<' || text[0] == '>' || (text[0] == '|' && !known[i].order))) {
             l->type = (gan__element)known[i].type;
             l->big = text[0] == '>';
+            l->truth = known[i].text[0] == 'b';
             return 0;
         }
     gan__fail(n->ctx, GAN_ERROR_FORMAT,
@@ -17605,7 +17607,7 @@ static void gan__pnm_bytes(const gan__pnm *pnm, const unsigned char *from, unsig
 }
 
 // CSV: lines of decimal numbers apart by commas, semicolons, tabs or blanks; # begins a comment line. A first
-// line with anything else in it is a header.
+// line without any number is a header.
 
 typedef struct gan__csv {
     const unsigned char *p, *end; // what is left
@@ -17690,10 +17692,20 @@ static int gan__csv_field(const gan__csv *c, const unsigned char **at, const uns
         while (p < end && gan__is_blank(*p)) ++p;
     if (p == end && c->apart == ' ') return 0;
     *from = p;
+    if (p < end && *p == '"') // what separates fields does not within quotes
+        for (++p; p < end && *p != '"';) ++p;
     while (p < end && *p != c->apart && !(c->apart == ' ' && gan__is_blank(*p))) ++p;
     *to = p;
     *at = p < end ? p + 1 : NULL;
     return 1;
+}
+
+// The beginning of a field as a message may hold it.
+static void gan__csv_quote(char to[20], const unsigned char *from, const unsigned char *end)
+{
+    int i;
+    for (i = 0; i < 19 && from < end; ++i, ++from) to[i] = (char)(*from >= ' ' && *from <= '~' ? *from : '?');
+    to[i] = 0;
 }
 
 // Goes over all lines; into `out`, when it is not NULL, go the numbers.
@@ -17703,24 +17715,28 @@ static int gan__csv_walk(gan_context *ctx, const char *name, gan__csv *c, gan_re
     size_t n = 0;
     c->rows = 0;
     while ((begin = gan__csv_line(c, &end)) != NULL) {
-        int column = 0, bad = 0;
+        int column = 0, bad = 0, numbers = 0;
+        char text[20];
         if (c->line == c->first) continue;
         while (gan__csv_field(c, &begin, end, &from, &to)) {
             double v = 0;
-            if (gan__csv_number(from, to, &v) && !bad) bad = column + 1;
+            const int odd = gan__csv_number(from, to, &v) || !gan__is_finite((gan_real)v);
+            numbers += !odd;
+            if (odd && !bad) {
+                bad = column + 1;
+                gan__csv_quote(text, from, to);
+            }
             if (column == INT_MAX - 1) return 1;
             ++column;
-            if (out && !bad) {
-                out[n++] = (gan_real)v;
-                if (!gan__is_finite(out[n - 1])) bad = column;
-            }
+            if (out && !bad) out[n++] = (gan_real)v;
         }
-        if (bad && !c->rows && !c->first && !out) {
+        if (bad && !numbers && !c->rows && !c->first && !out) {
             c->first = c->line;
             continue;
         }
         if (bad) {
-            gan__fail(ctx, GAN_ERROR_FORMAT, "%s: line %l, field %d is no finite number", name, c->line, bad);
+            gan__fail(ctx, GAN_ERROR_FORMAT, "%s: line %l, field %d is no finite number: %s", name, c->line,
+                      bad, *text ? text : "it is empty");
             return 1;
         }
         if (c->rows && column != c->columns) {
@@ -18874,7 +18890,10 @@ static int gan__data_shape(const gan__opening *o, gan_dataset *d, const char *na
         d->low = -1;
         d->high = 1;
     }
-    for (i = 0; i < 256; ++i) d->level[i] = (gan_real)(((255 - i) * d->low + i * d->high) / 255);
+    for (i = 0; i < 256; ++i) {
+        const int v = d->from.truth && i ? 255 : i;
+        d->level[i] = (gan_real)(((255 - v) * d->low + v * d->high) / 255);
+    }
     return 0;
 }
 
@@ -19037,7 +19056,7 @@ typedef struct gan__listing {
     size_t n, bytes, most_n, most; // found; room for
     char **path, *text;
     int32_t *label;
-    int classes; // sub-folders with pictures
+    int folders, classes; // sub-folders, those with pictures
     size_t loose;
 } gan__listing;
 
@@ -19057,7 +19076,10 @@ static void gan__listing_add(gan__listing *to, const char *folder, const char *n
     to->bytes += a + 1 + b;
 }
 
-static int gan__listing_folder(gan_context *ctx, gan__listing *to, const char *folder, int label, int deeper)
+enum { GAN__LISTING_DEPTH = 16 }; // links can make a folder its own sub-folder
+
+// A sub-folder is a class, all that lies in it and deeper; an empty one has its number too.
+static int gan__listing_folder(gan_context *ctx, gan__listing *to, const char *folder, int label, int depth)
 {
     size_t n, i;
     char **names = gan__folder_names(ctx, folder, &n);
@@ -19066,17 +19088,19 @@ static int gan__listing_folder(gan_context *ctx, gan__listing *to, const char *f
         char *tail, *path;
         const size_t before = to->n;
         if (gan__data_is_picture(names[i])) gan__listing_add(to, folder, names[i], label);
-        else if (deeper) {
+        else if (depth < GAN__LISTING_DEPTH) {
             tail = gan__file_join(ctx, "/", names[i]);
             path = tail ? gan__file_join(ctx, folder, tail) : NULL;
             bad = !path;
-            if (path && gan__path_kind(path) == GAN__PATH_FOLDER)
-                bad = gan__listing_folder(ctx, to, path, to->classes, 0);
+            if (path && gan__path_kind(path) == GAN__PATH_FOLDER) {
+                bad = gan__listing_folder(ctx, to, path, depth ? label : to->folders, depth + 1);
+                to->folders += !depth;
+                to->classes += !depth && to->n > before;
+            }
             gan__scratch_free(ctx, path);
             gan__scratch_free(ctx, tail);
-            to->classes += to->n > before;
         } else continue;
-        if (deeper && to->n > before && gan__data_is_picture(names[i])) to->loose++;
+        if (!depth && to->n > before && gan__data_is_picture(names[i])) to->loose++;
     }
     gan__scratch_free(ctx, names);
     return bad;
@@ -19088,7 +19112,7 @@ static gan_dataset *gan__data_listed(const gan__opening *o, const char *path)
     gan_dataset *d;
     size_t bytes;
     memset(&count, 0, sizeof count);
-    if (gan__listing_folder(o->ctx, &count, path, 0, 1)) return NULL;
+    if (gan__listing_folder(o->ctx, &count, path, 0, 0)) return NULL;
     if (!count.n) {
         gan__fail(
             o->ctx, GAN_ERROR_FILE,
@@ -19109,11 +19133,11 @@ static gan_dataset *gan__data_listed(const gan__opening *o, const char *path)
     all.most_n = count.n;
     all.most = count.bytes;
     all.n = all.bytes = 0;
-    all.classes = 0;
+    all.folders = all.classes = 0;
     all.path = (char **)gan__persist(o->ctx, bytes);
     all.text = all.path ? (char *)gan__persist(o->ctx, count.bytes) : NULL;
     all.label = all.text ? (int32_t *)gan__persist(o->ctx, count.n * sizeof *all.label) : NULL;
-    if (!all.label || gan__listing_folder(o->ctx, &all, path, 0, 1)) return NULL;
+    if (!all.label || gan__listing_folder(o->ctx, &all, path, 0, 0)) return NULL;
     if (!all.n) {
         gan__fail(o->ctx, GAN_ERROR_FILE, "%s lost its pictures while it was read", path);
         return NULL;

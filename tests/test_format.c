@@ -332,6 +332,7 @@ static void test_csv(void)
         csv("# numpy.savetxt\n1.0e+00 2.000E0\n3 40e-1\n", 2, 2, v);
         csv("\"a\"\n1\n2\n3\n4\n", 4, 1, v);
         csv("a,b,c,d\r1,2,3,4", 1, 4, v);
+        csv("\"a, b\",c\n\"1\", 2\n3,\"4\"\n", 2, 2, v);
     }
     TEST ("CSV: lines of other lengths, words, holes, infinities name their line and field") {
         no_csv("1,2\n3\n", "line 2 has 1 fields");
@@ -346,6 +347,11 @@ static void test_csv(void)
         no_csv("x,y\n", "no lines");
         no_csv("x,y\nz,w\n", "line 2, field 1");
         no_csv("\n\n", "no lines");
+        no_csv("1,NA\n3,4\n", "line 1, field 2 is no finite number: NA"); // no header: a 1 stands in it
+        no_csv("1,,3\n4,5,6\n", "line 1, field 2 is no finite number: it is empty");
+        no_csv("1e400,2\n3,4\n", "line 1, field 1");
+        no_csv("\"1,000\",2\n3,4\n", "field 1 is no finite number: \"1,000\"");
+        no_csv("1,2\n3,\x1b[2J\n", "field 2 is no finite number: ?[2J");
     }
     TEST ("numbers as text are as strtod reads them, to 4e-16") {
         int i;

@@ -221,7 +221,7 @@ static void test_npy(void)
                                 : kind == 'u' ? 10 * i
                                               : 5 * i - 60 + (kind == 'f') * .5;
                         add_number(&f, kind == 'b' ? 'u' : kind, width, descr[t][0] == '>', v[at]);
-                        if (scaled) v[at] = v[at] / 127.5 - 1;
+                        if (scaled) v[at] = kind == 'b' ? 2 * v[at] - 1 : v[at] / 127.5 - 1;
                     }
                     desc = in_memory(&f);
                     if (j) { // cannot be streamed
@@ -456,6 +456,26 @@ static void test_folder(void)
             }
             gan_destroy(ctx);
         }
+    }
+    TEST ("an empty folder keeps its number, and what lies deeper is of the folder's class") {
+        static const int level[] = {10, 20, 30}, label[] = {0, 0, 2};
+        gan_context *ctx = gan_create(NULL);
+        gan_dataset_desc desc;
+        put_folder("deep");
+        put_folder("deep/a");
+        put_folder("deep/a/more");
+        put_folder("deep/ab");
+        put_folder("deep/b");
+        put_pgm("deep/a/1.pgm", 2, 3, 10);
+        put_pgm("deep/a/more/1.pgm", 2, 3, 20);
+        put_pgm("deep/b/1.pgm", 2, 3, 30);
+        desc = at_path(test_path("deep"));
+        CHECK(in_order(ctx, gan_dataset_open(ctx, &desc)) == 6, "%s", gan_error_message(ctx));
+        for (i = 0; i < 3; ++i) {
+            CHECK_NEAR(all[6 * i + 5], level[i] / 127.5 - 1, 1e-6, "pixel");
+            CHECK(all_labels[i] == label[i], "label %g of picture %d", all_labels[i], i);
+        }
+        gan_destroy(ctx);
     }
     TEST ("a picture of another size is an error that names it, and none when a size is asked for") {
         gan_dataset_desc desc = at_path(test_path("tree"));
