@@ -1728,7 +1728,7 @@ GAN_API int gan_inspect(gan_context *ctx, const char *path, gan_checkpoint *out)
 // of PyTorch's state_dict ("fc1.weight", "bn1.running_mean"). It must have run once. Returns the error code.
 GAN_API int gan_model_save(gan_model *m, const char *path);
 // Such a file, PyTorch's (safetensors.torch.save_file of a state_dict), or this model's part of a checkpoint.
-// F16, BF16 and F64 are converted. Without GAN_LOAD_PARTIAL a name that the model has and the file has not is
+// F16, BF16, F64 and whole numbers are converted. Without GAN_LOAD_PARTIAL a name that the model has and the file has not is
 // an error, also when a later forward pass first asks for it; and, in a model that has run, the reverse.
 GAN_API int gan_model_load(gan_model *m, const char *path, unsigned flags);
 #endif
@@ -7179,6 +7179,16 @@ static int gan__state_takes(gan_context *ctx, const gan__state *s, const gan__en
 {
     int64_t whole;
     size_t i;
+    const int narrower = s->kind == GAN__STATE_REAL && e->dtype == GAN__F64 && sizeof(gan_real) == 4;
+    for (i = 0; i < e->count && narrower; ++i) {
+        const double v = gan__entry_value(e, i, &whole);
+        const uint64_t bits = gan__little(e->bytes + 8 * i, 8);
+        if (fabs(v) < 3.4028235677973366e38 || (bits >> 52 & 2047) == 2047)
+            continue; // the file's own infinity
+        gan__fail(ctx, GAN_ERROR_FORMAT, "%s: %s holds %f, which is more than a float can hold", file,
+                  s->name, v);
+        return 0;
+    }
     if (s->kind == GAN__STATE_REAL) return 1;
     if (e->dtype != GAN__I64) {
         gan__fail(ctx, GAN_ERROR_FORMAT, "%s: %s must hold I64 numbers", file, s->name);

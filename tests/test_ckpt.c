@@ -308,6 +308,7 @@ static void test_memory(void)
 
 static void test_types(void)
 {
+    unsigned char values_of[24];
     static const unsigned char values[] = {
         0,    0,    0,    0,    0,    0,    0xf8, 0x3f, 0, 0, 0, 0, 0, 0, 4, 0xc0, // F64 1.5 -2.5
         0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 7, 0, 0, 0, 0, 0, 0, 0,    // I64 -2 7
@@ -340,6 +341,33 @@ static void test_types(void)
                   want[i].name, v ? (double)v[0] : 0, v ? (double)v[1] : 0, want[i].a, want[i].b);
         }
         gan_destroy(o.ctx);
+    }
+    TEST ("an F64 that no float holds is an error, before and after the model has run; an infinity is the "
+          "file's own") {
+        static const unsigned char big[24] = {
+            [6] = 0xf0, [7] = 0x7f, [14] = 0xf0, [15] = 0xff, [16] = 0x9c, 0x75,
+            0x00,       0x88,       0x3c,        0xe4,        0x37,        0x7e}; // 1e300
+        int late, k;
+        for (late = 0; late < 2; ++late)
+            for (k = 2; k <= 3 && sizeof(gan_real) == 4; ++k) {
+                world o = make(NULL, late);
+                char head[100];
+                size_t n;
+                gan_tensor *t;
+                snprintf(head, sizeof head,
+                         "{\"g.%s\":{\"dtype\":\"F64\",\"shape\":[3],\"data_offsets\":[0,24]}}",
+                         late ? "b" : "x");
+                memcpy(values_of, big, 24);
+                if (k == 2) memset(values_of + 16, 0, 8);
+                n = build(file, head, values_of, 24);
+                (void)gan_load_memory(o.ctx, file, n);
+                t = late ? o.b : gan_param(o.g, "x", gan_init_constant(0), 1, 3);
+                CHECK(gan_error(o.ctx) == (k == 2 ? 0 : GAN_ERROR_FORMAT), "error %d: %s", gan_error(o.ctx),
+                      gan_error_message(o.ctx));
+                if (k == 3) CHECK_TEXT(gan_error_message(o.ctx), "more than a float can hold");
+                else CHECK(isinf((double)gan_data(t)[0]) && gan_data(t)[2] == 0, "values");
+                gan_destroy(o.ctx);
+            }
     }
     TEST ("values of the model's own type come back to the bit where they are copied, signalling NaNs too") {
         static const unsigned char bits[13] = {0, 1, 0, 128, 127, 1, 0, 160, 255, 0, 0, 0, 128};
