@@ -1728,8 +1728,9 @@ GAN_API int gan_inspect(gan_context *ctx, const char *path, gan_checkpoint *out)
 // of PyTorch's state_dict ("fc1.weight", "bn1.running_mean"). It must have run once. Returns the error code.
 GAN_API int gan_model_save(gan_model *m, const char *path);
 // Such a file, PyTorch's (safetensors.torch.save_file of a state_dict), or this model's part of a checkpoint.
-// F16, BF16, F64 and whole numbers are converted. Without GAN_LOAD_PARTIAL a name that the model has and the file has not is
-// an error, also when a later forward pass first asks for it; and, in a model that has run, the reverse.
+// F16, BF16, F64 and whole numbers are converted. Without GAN_LOAD_PARTIAL a name that the model has and the
+// file has not is an error, also when a later forward pass first asks for it; and, in a model that has run,
+// the reverse.
 GAN_API int gan_model_load(gan_model *m, const char *path, unsigned flags);
 #endif
 // The same from memory, which must outlive the context: where aligned, parameters point into it instead of
