@@ -28001,6 +28001,7 @@ static int gan__sign_divergence(const gan_health *h)
     if (h->range > 0 && h->v.lead[0] < -1000) return 1;
     if (gan__sign_generator_won(h)) return 0;
     if (h->range > 0) return (double)h->v.lead[0] < -8;
+    if (h->leads && (double)h->v.lead[0] > 1e6) return 1; // its units may be dead, and its gradient small
     return (double)h->v.d_log[0] > (double)h->v.d_least + log((double)h->desc.growth);
 }
 

@@ -225,6 +225,19 @@ static void by_hand(void)
         is(b.h, GAN_SICKNESS_DIVERGENCE);
         gan_destroy(b.ctx);
     }
+    TEST (
+        "so does one that tells millions apart, though its gradient is small; thousands are its own units") {
+        int k;
+        for (k = 0; k < 2; ++k) {
+            bench b = loop(GAN_LOSS_WASSERSTEIN, NULL);
+            const double tells = k ? 1e4 : 1e8;
+            feed(b.h, 600, -1, 1, 0, 1);
+            feed(b.h, 1500, -tells, tells, 0, 1);
+            CHECK((gan_health_diagnose(b.h).kind == GAN_SICKNESS_DIVERGENCE) == !k, "%s",
+                  gan_sickness_name(gan_health_diagnose(b.h).kind));
+            gan_destroy(b.ctx);
+        }
+    }
     TEST ("a drifting D(x) without a limit is not divergence, if nothing else grows") {
         bench b = loop(GAN_LOSS_WASSERSTEIN, NULL);
         int i;
