@@ -16928,7 +16928,7 @@ static int gan__file_is_temporary(const char *tail)
 // Removes what writers of `path` left when they were killed: temporaries that nobody has touched for an hour.
 static void gan__file_sweep(gan_context *ctx, const char *path)
 {
-    enum { HOUR = 3600 };
+    const double hour = 3600;
     const char *base = gan__file_base(path), *name;
     const size_t n = strlen(base), at = (size_t)(base - path);
     char *folder = gan__file_folder(ctx, path, n + sizeof GAN__FILE_TAIL);
@@ -16943,9 +16943,9 @@ static void gan__file_sweep(gan_context *ctx, const char *path)
             if (strncmp(name, base, n) || !gan__file_is_temporary(name + n)) continue;
             memcpy(folder + at, name, n + sizeof GAN__FILE_TAIL);
 #ifdef GAN__FILE_POSIX
-            if (!stat(folder, &s) && S_ISREG(s.st_mode) && difftime(time(NULL), s.st_mtime) > HOUR)
+            if (!stat(folder, &s) && S_ISREG(s.st_mode) && difftime(time(NULL), s.st_mtime) > hour)
 #else
-            if (difftime(time(NULL), (time_t)f.found.time_write) > HOUR)
+            if (difftime(time(NULL), (time_t)f.found.time_write) > hour)
 #endif
                 (void)remove(folder);
         }
