@@ -8958,6 +8958,13 @@ static int gan__make_conv(gan_tensor *t, gan_real *out, int act, gan_real slope)
                                                                           in[1]->data, &e, out);
 }
 
+// Beyond these the products of sizes within could leave 64 bits.
+static int gan__conv_beyond(const gan__conv *g)
+{
+    const int64_t most = 65535;
+    return g->sh > most || g->sw > most || g->ph > most || g->pw > most || g->dh > most || g->dw > most;
+}
+
 static int64_t gan__conv_length(int64_t h, int64_t k, int64_t s, int64_t p, int64_t d)
 {
     const int64_t reach = h + 2 * p - d * (k - 1) - 1;
@@ -8992,9 +8999,12 @@ static gan_tensor *gan__conv2d(gan_tensor *x, gan_tensor *w, gan_tensor *bias, g
             ctx, GAN_ERROR_SHAPE,
             "conv2d: x %t, weight %t, %d groups, bias of %d: want (N, C, H, W), (O, C / groups, kh, kw), (O)",
             x, w, (int)g.groups, bias ? bias->dim[0] : 0);
-    if (g.sh < 1 || g.sw < 1 || g.ph < 0 || g.pw < 0 || g.dh < 1 || g.dw < 1 || g.kh < 1 || g.kw < 1)
-        return gan__fail(ctx, GAN_ERROR_ARGUMENT,
-                         "conv2d: kernel, stride and dilation must be at least 1, padding at least 0");
+    if (g.sh < 1 || g.sw < 1 || g.ph < 0 || g.pw < 0 || g.dh < 1 || g.dw < 1 || g.kh < 1 || g.kw < 1 ||
+        gan__conv_beyond(&g))
+        return gan__fail(
+            ctx, GAN_ERROR_ARGUMENT,
+            "conv2d: kernel, stride and dilation must be at least 1, padding at least 0, none beyond "
+            "65535");
     if (!g.oh) {
         g.oh = gan__conv_length(g.h, g.kh, g.sh, g.ph, g.dh);
         g.ow = gan__conv_length(g.w, g.kw, g.sw, g.pw, g.dw);
@@ -9141,10 +9151,10 @@ GAN_API gan_tensor *gan_f_conv_transpose2d(gan_tensor *x, gan_tensor *weight, ga
     eh = desc->output_padding[0];
     ew = desc->output_padding[1] ? GAN__MOST(desc->output_padding[1], 0) : eh;
     if (g.sh < 1 || g.sw < 1 || g.ph < 0 || g.pw < 0 || g.dh < 1 || g.dw < 1 || eh < 0 || ew < 0 ||
-        eh >= GAN__MOST(g.sh, g.dh) || ew >= GAN__MOST(g.sw, g.dw))
+        eh >= GAN__MOST(g.sh, g.dh) || ew >= GAN__MOST(g.sw, g.dw) || gan__conv_beyond(&g))
         return gan__fail(x->ctx, GAN_ERROR_ARGUMENT,
-                         "conv_transpose2d: stride and dilation must be at least 1, padding at least 0, "
-                         "output_padding below stride or dilation");
+                         "conv_transpose2d: stride and dilation must be at least 1, padding at least 0, none "
+                         "beyond 65535, output_padding below stride or dilation");
     g.h = (x->dim[2] - 1) * g.sh - 2 * g.ph + g.dh * (weight->dim[2] - 1) + eh + 1;
     g.w = (x->dim[3] - 1) * g.sw - 2 * g.pw + g.dw * (weight->dim[3] - 1) + ew + 1;
     if (g.h < 1 || g.w < 1 || g.h > 0x7fffffff || g.w > 0x7fffffff)
@@ -10722,6 +10732,7 @@ static gan_tensor *gan__parameter(gan_model *m, const char *layer, const char *p
     p->tensor = gan__tensor_over(ctx, NULL, ndim, dim);
     if (gan__is_poison(p->tensor)) return ctx->poison;
     p->state = gan__state_over(ctx, gan__name(ctx, m->name, ".", p->name), GAN__STATE_REAL, ndim, dim, NULL);
+    p->tensor->alive = p->state != NULL; // its struct may be one that somebody still has a pointer to
     if (!p->state) return ctx->poison;
     p->tensor->data = (gan_real *)p->state->data;
     p->state->tensor = p->tensor;

@@ -310,9 +310,30 @@ static void negative_controls(void)
     control_forward("the other transpose", f_matmul_t, r_wrong_transpose, "3,3; 3,3", NONE);
 }
 
+static void test_beyond(void)
+{
+    TEST ("strides and paddings beyond 65535 are refused: their products could leave 64 bits") {
+        static const int stride[] = {65535, 65536, INT_MAX};
+        int i, k;
+        for (i = 0; i < 6; ++i) {
+            gan_context *ctx = gan_create(NULL);
+            gan_tensor *x = gan_full(ctx, 1, 4, 1, 1, 5, 5), *w = gan_full(ctx, 1, 4, 1, 1, 3, 3), *y;
+            gan_conv2d_desc d;
+            memset(&d, 0, sizeof d);
+            for (k = 0; k < 2; ++k)
+                d.stride[k] = i < 3 ? stride[i] : 1, d.padding[k] = i < 4 ? 0 : stride[i - 3];
+            y = gan_f_conv2d(x, w, NULL, &d);
+            if (i == 0 || i == 3) CHECK(gan_data(y) && gan_data(y)[0] == 9, "%s", gan_error_message(ctx));
+            else CHECK(gan_error(ctx) == GAN_ERROR_ARGUMENT, "case %d: error %d", i, gan_error(ctx));
+            gan_destroy(ctx);
+        }
+    }
+}
+
 int main(void)
 {
     GAN_OPERATIONS_PRODUCT(OPS_TEST)
     negative_controls();
+    test_beyond();
     return ops_done();
 }
