@@ -8400,8 +8400,9 @@ static gan_tensor *gan__take_or_put(gan_op op, gan_tensor *x, gan_tensor *index,
     j.n = index->dim[n - 2];
     j.d = x->dim[n - 1];
     for (n = 0; n < x->ndim - 2; ++n) groups *= x->dim[n];
-    gan__par(ctx, groups, (int64_t)GAN__MOST(x->size, y->size),
-             op == GAN_OP_TAKE ? gan__take_task : gan__put_task, &j);
+    if (y->size) // two thousand million empty groups would take their time
+        gan__par(ctx, groups, (int64_t)GAN__MOST(x->size, y->size),
+                 op == GAN_OP_TAKE ? gan__take_task : gan__put_task, &j);
     return y;
 }
 
