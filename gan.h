@@ -27257,8 +27257,9 @@ static int gan__average_catch_up(gan_trainer *t)
     gan_context *ctx = t->ctx;
     gan__param *p = t->averaged ? t->averaged->next : t->desc.generator->params;
     for (; p; t->averaged = p, p = p->next) {
-        gan__average *a = p->trainable ? (gan__average *)gan__persist(ctx, sizeof *a) : NULL;
+        gan__average *a;
         if (!p->trainable) continue;
+        a = (gan__average *)gan__persist(ctx, sizeof *a);
         if (!a) return 1;
         a->param = p;
         a->state = gan__state_add(ctx, gan__name(ctx, "ema.", p->state->name, ""), GAN__STATE_REAL,
