@@ -27,17 +27,17 @@ static gan_context *ctx;
 
 // A transposed convolution is the input gradient of the convolution that stands here, and the other way
 // round.
-static gan__conv view(const layer *l)
+static gan__cpu_conv view(const layer *l)
 {
     const int t = l->kind == CONV_TRANSPOSE, ci = t ? l->out : l->in, co = t ? l->in : l->out;
     const int x = t ? l->to : l->from, y = t ? l->from : l->to;
-    const gan__conv v = {l->batch, ci,        x,         x,          co,         l->kernel, l->kernel, y,
-                         y,        l->stride, l->stride, l->padding, l->padding, 1,         1,         1};
+    const gan__cpu_conv v = {l->batch, ci,        x,         x,          co,         l->kernel, l->kernel, y,
+                             y,        l->stride, l->stride, l->padding, l->padding, 1,         1,         1};
     return v;
 }
 
 typedef struct problem {
-    gan__conv v;
+    gan__cpu_conv v;
     enum pass pass;
     gan_real *x, *w, *y;
 } problem;
@@ -100,7 +100,7 @@ static int peer_ready(int threads)
 }
 
 // The primitive of that pass over the formats in md; hint is the forward one's for the gradients.
-static int describe(const gan__conv *v, enum pass pass, const dnnl_memory_desc_t *md,
+static int describe(const gan__cpu_conv *v, enum pass pass, const dnnl_memory_desc_t *md,
                     dnnl_primitive_desc_t hint, dnnl_primitive_desc_t *out)
 {
     const dnnl_dims_t stride = {v->sh, v->sw}, left = {v->ph, v->pw};
@@ -130,7 +130,7 @@ static int peer_create(peer *q, const problem *p)
         {dnnl_query_src_md, dnnl_query_weights_md, dnnl_query_dst_md},
         {dnnl_query_diff_src_md, dnnl_query_weights_md, dnnl_query_diff_dst_md},
         {dnnl_query_src_md, dnnl_query_diff_weights_md, dnnl_query_diff_dst_md}};
-    const gan__conv *v = &p->v;
+    const gan__cpu_conv *v = &p->v;
     const dnnl_dims_t dims[3] = {
         {v->n, v->ci, v->h, v->w}, {v->co, v->ci, v->kh, v->kw}, {v->n, v->co, v->oh, v->ow}};
     gan_real *const data[3] = {p->x, p->w, p->y};

@@ -1,4 +1,4 @@
-// Element-wise maps, reductions and optimisers on one core in GB/s, beside memcpy.
+// Element-wise maps, reductions and optimizers on one core in GB/s, beside memcpy.
 //
 //     build/bench_map [--isa scalar|sse2|avx2|avx512|neon|all]
 //
@@ -91,10 +91,10 @@ enum { ROWS = sizeof rows / sizeof rows[0], BIG = 1 << 22, SMALL = 1 << 14 };
 static gan_real *a, *b, *c, *y;
 static gan_real sums[64];
 static unsigned char places[BIG / 4];
-static gan__opt_args o;
+static gan__cpu_opt_args o;
 static double sink; // so that no compiler leaves the work out
 
-static void run(const gan__kernels *k, int what, size_t n)
+static void run(const gan__cpu_kernels *k, int what, size_t n)
 {
     switch (what) {
     case COPY: memcpy(y, a, n * sizeof *y); break;
@@ -116,7 +116,7 @@ static void run(const gan__kernels *k, int what, size_t n)
 }
 
 // GB/s of the best of several calls.
-static double rate(const gan__kernels *k, int row, size_t n, int calls)
+static double rate(const gan__cpu_kernels *k, int row, size_t n, int calls)
 {
     double least = 1e30, t;
     int i;
@@ -154,7 +154,7 @@ int main(int argc, char **argv)
     o.scale = 1;
     o.step = 2;
     for (; isa <= last; ++isa) {
-        const gan__kernels *k = gan__isa_choose((gan_isa)isa);
+        const gan__cpu_kernels *k = gan__isa_choose((gan_isa)isa);
         double copy = 0;
         if (!k) {
             if (chosen.desc.isa != GAN_ISA_COUNT) fputs("no such instruction set here\n", stderr);

@@ -18,7 +18,7 @@ typedef struct scene {
     gan_tensor *few_real, *few_fake;                            // features of the first 1,000
     gan_tensor *cost;                                           // (1000, 1000)
     gan_tensor *real_bins, *fake_bins;                          // histograms of pixels
-    gan_tensor *probabilities, *centres, *z0, *z1;
+    gan_tensor *probabilities, *centers, *z0, *z1;
     gan_model *g, *d;
     int mnist; // the pictures are MNIST's
 } scene;
@@ -102,7 +102,7 @@ static void make(scene *s)
     s->real_bins = gan_histogram(gan_reshape(s->real, 1, -1), -1, 1, 256);
     s->fake_bins = gan_histogram(gan_reshape(s->fake, 1, -1), -1, 1, 256);
     s->probabilities = gan_softmax(gan_slice(s->fake_features, 1, 0, CLASSES), 1);
-    s->centres = gan_slice(s->train_features, 0, 0, 100);
+    s->centers = gan_slice(s->train_features, 0, 0, 100);
     s->z0 = gan_rand_normal(ctx, 2, N, LATENT);
     s->z1 = gan_rand_normal(ctx, 2, N, LATENT);
     s->g = gan_model_create(ctx, "generator", generator, NULL);
@@ -140,7 +140,7 @@ static double first(gan_tensor *t) { return (double)gan_item(t); }
     X(authenticity, "10,000 x 784", gan_authenticity(s->train, s->fake))                                     \
     X(bin_difference, "10,000 x 784, 100 bins", gan_bin_difference(s->real, s->fake, 0).share)               \
     X(mode_report, "10,000 x 64, 100 modes",                                                                 \
-      gan_mode_report(s->fake_features, s->centres, (gan_real).5).quality)                                   \
+      gan_mode_report(s->fake_features, s->centers, (gan_real).5).quality)                                   \
     X(inception_score, "10,000 x 10", gan_inception_score(s->probabilities, 10).mean)                        \
     X(ms_ssim, "10,000 pairs of pictures", gan_ms_ssim(s->real, s->fake, 2))                                 \
     X(ms_ssim_diversity, "10,000 pairs of pictures", gan_ms_ssim_diversity(s->fake, N, 2))                   \

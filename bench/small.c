@@ -3,7 +3,7 @@
 //     build/bench_small [--threads T] [--seconds S] [--isa scalar|sse2|avx2|avx512|neon] [NAME ...]
 //
 // A line is generator, microseconds from drawing z to the sample (median and least of S (1) seconds), then
-// milliseconds from starting a process to its first sample, weights initialised anew (median and least of 11
+// milliseconds from starting a process to its first sample, weights initialized anew (median and least of 11
 // processes), and that process's resident memory. NAMEs: mlp, thesis, dcgan32. tools/peer_small.py is the
 // same in PyTorch.
 #include "networks.h"

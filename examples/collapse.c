@@ -59,7 +59,7 @@ static void train(gan_context *ctx, const ex_options *o, int i, gan_plot *p, cha
     gan_trainer *t;
     gan_health *h;
     gan_diagnosis now;
-    gan_sickness said = GAN_SICKNESS_HEALTHY;
+    gan_diagnosis_kind said = GAN_DIAGNOSIS_HEALTHY;
     gan_modes score;
     gan_tensor *x;
     char text[600];
@@ -86,12 +86,12 @@ static void train(gan_context *ctx, const ex_options *o, int i, gan_plot *p, cha
     h = gan_health_create(t, NULL);
     while (t && gan_trainer_steps(t) < o->steps && !ex_stop && !gan_error(ctx)) {
         const gan_trainer_stats s = gan_trainer_step(t);
-        gan_health_watch(h, &s);
+        gan_health_step(h, &s);
         if (s.step % 100 == 0)
-            gan_health_look(h, gan_trainer_sample(t, LOOK), gan_dataset_batch(others, LOOK, NULL));
+            gan_health_compare(h, gan_trainer_sample(t, LOOK), gan_dataset_batch(others, LOOK, NULL));
         ex_progress((int)s.step + i * o->steps, RECIPES * o->steps, "%s", r->name);
         now = gan_health_diagnose(h);
-        if (now.sick && now.kind != said && gan_health_say(h, text, sizeof text))
+        if (now.sick && now.kind != said && gan_health_text(h, text, sizeof text))
             printf("\n%s, %s\n", r->name, text);
         said = now.kind;
     }
@@ -99,8 +99,8 @@ static void train(gan_context *ctx, const ex_options *o, int i, gan_plot *p, cha
     score = gan_mode_report(x, md_centers(ctx, &ring), ring.sigma);
     now = gan_health_diagnose(h);
     snprintf(row, size, "%-18s %d of %d  %6.1f %%  %8.3f %8.3f   %s", r->name, score.modes, ring.modes,
-             100 * score.quality, (double)now.vital[GAN_VITAL_D_LOSS], (double)now.vital[GAN_VITAL_D_FAKE],
-             now.name);
+             100 * score.quality, (double)now.vital[GAN_INDICATOR_D_LOSS],
+             (double)now.vital[GAN_INDICATOR_D_FAKE], now.name);
     snprintf(text, sizeof text, "%s: %s", r->name, now.name);
     md_panel(p, i % 3, 3, i / 3, 2, text, NULL, &ring, x);
 }

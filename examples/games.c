@@ -7,7 +7,7 @@
 #include "gan.h"
 #include "games.h"
 
-static const int colors[GM_COUNT] = {GAN_VERMILION, GAN_GREY,   GAN_BLUE, GAN_GREEN,
+static const int colors[GM_COUNT] = {GAN_VERMILION, GAN_GRAY,   GAN_BLUE, GAN_GREEN,
                                      GAN_ORANGE,    GAN_PURPLE, GAN_SKY,  GAN_BLACK};
 
 static void play(gan_context *ctx, gan_plot *plot, int steps)

@@ -1,4 +1,4 @@
-// games.h - the bilinear game f(x, y) = x y, x minimises, y maximises, only (0, 0) is an equilibrium: the
+// games.h - the bilinear game f(x, y) = x y, x minimizes, y maximizes, only (0, 0) is an equilibrium: the
 // ways to play it that gan.h has, each with the factor by which theory lets |(x, y)| change per step. Used by
 // games.c, which prints and plots it, and by tests/test_game.c, which holds it to tolerances. Include gan.h
 // first.
@@ -12,12 +12,12 @@
 #include <math.h>
 #include <string.h>
 
-// X(name, label, source, optimiser by rate e, factor per step by rate e)
+// X(name, label, source, optimizer by rate e, factor per step by rate e)
 #define GM_METHODS(X)                                                                                        \
     X(simultaneous, "simultaneous descent", "sqrt(1 + e^2)", gan_sgd(e, 0), sqrt(1 + r * r))                 \
     X(alternating, "alternating descent", "1: x^2 + y^2 - e x y stays", gan_sgd(e, 0), 1)                    \
     X(extragradient, "extragradient", "Korpelevich 1976", gan_sgd(e, 0), sqrt(1 - r * r + r * r * r * r))    \
-    X(optimistic, "optimistic descent", "Daskalakis 2018", gan_optimistic_sgd(e),                            \
+    X(optimiztic, "optimiztic descent", "Daskalakis 2018", gan_optimiztic_sgd(e),                            \
       sqrt((1 + sqrt(1 - 4 * r * r)) / 2))                                                                   \
     X(consensus, "consensus", "Mescheder 2017", gan_sgd(e, 0), hypot(1 - r * GM_STRENGTH, r))                \
     X(symplectic, "symplectic adjustment", "Balduzzi 2018", gan_sgd(e, 0), hypot(1 - r * GM_STRENGTH, r))    \
@@ -57,7 +57,7 @@ static inline gm_game gm_start(gan_context *ctx, const char *x, const char *y, g
     return g;
 }
 
-// What player 0 and player 1 minimise.
+// What player 0 and player 1 minimize.
 static inline gan_tensor *gm_loss(gm_game *g, int player)
 {
     gan_tensor *f = gan_mul(g->w[0], g->w[1]);
@@ -94,7 +94,7 @@ static inline void gm_step_extragradient(gm_game *g, int t)
     gan_extrapolate_game(GAN_GAME_SIMULTANEOUS, 0, 2, g->o, loss);
     gm_step_simultaneous(g, t);
 }
-static inline void gm_step_optimistic(gm_game *g, int t) { gm_step_simultaneous(g, t); }
+static inline void gm_step_optimiztic(gm_game *g, int t) { gm_step_simultaneous(g, t); }
 static inline void gm_step_consensus(gm_game *g, int t)
 {
     (void)t;
@@ -151,7 +151,7 @@ typedef struct gm_method {
 } gm_method;
 
 static const gm_method gm_methods[] = {
-#define GM_ROW(name, label, source, optimiser, factor) {#name, label, source, gm_step_##name},
+#define GM_ROW(name, label, source, optimizer, factor) {#name, label, source, gm_step_##name},
     GM_METHODS(GM_ROW)
 #undef GM_ROW
 };
@@ -160,7 +160,7 @@ enum { GM_COUNT = sizeof gm_methods / sizeof gm_methods[0] };
 static inline gan_optimizer_desc gm_optimizer(int method, gan_real e)
 {
     const gan_optimizer_desc desc[] = {
-#define GM_ROW(name, label, source, optimiser, factor) optimiser,
+#define GM_ROW(name, label, source, optimizer, factor) optimizer,
         GM_METHODS(GM_ROW)
 #undef GM_ROW
     };
@@ -170,7 +170,7 @@ static inline gan_optimizer_desc gm_optimizer(int method, gan_real e)
 static inline double gm_factor(int method, double r)
 {
     const double factor[] = {
-#define GM_ROW(name, label, source, optimiser, factor) factor,
+#define GM_ROW(name, label, source, optimizer, factor) factor,
         GM_METHODS(GM_ROW)
 #undef GM_ROW
     };

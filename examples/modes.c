@@ -11,8 +11,8 @@
 //             sharpen, so that ever fewer points fall between two modes (ReLU needs far longer for that)
 //     D       3 x 128 leaky ReLU, each layer's sums times 3
 //     Adam    1e-3 (0, .99), falling to 1e-4; batch 256; z ~ U(-1, 1)^2; samples from an average of G
-//     R1, R2  gradient penalties centred at 0, with which the game converges (Mescheder 2018; R3GAN: Huang
-//             2024); WGAN-GP's, centred at 1, left the grid at 87 % after 6,000 steps, where R1 gave 95 %
+//     R1, R2  gradient penalties centerd at 0, with which the game converges (Mescheder 2018; R3GAN: Huang
+//             2024); WGAN-GP's, centerd at 1, left the grid at 87 % after 6,000 steps, where R1 gave 95 %
 #include "common.h"
 #define GAN_IMPLEMENTATION
 #include "gan.h"
@@ -222,7 +222,7 @@ static void quick(gan_context *ctx, const ex_options *o)
     gan_plot *p = gan_plot_create(ctx, 1200, 620, 1);
     int i;
     if (!runs) exit(1);
-    prepare(&runs[0], recipes[0], md_ring(), o->seed, (o->steps + 1) / 2); // learnt sooner
+    prepare(&runs[0], recipes[0], md_ring(), o->seed, (o->steps + 1) / 2); // learned sooner
     prepare(&runs[1], recipes[0], md_grid(), o->seed, o->steps);
     train_all(runs, 2, gan_threads(ctx));
     head("");

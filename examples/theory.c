@@ -117,7 +117,7 @@ static void every_divergence(gan_context *ctx, gan_plot *plot, int steps)
 {
     static const gan_loss drawn[] = {GAN_LOSS_F_PEARSON, GAN_LOSS_F_KL, GAN_LOSS_HINGE,
                                      GAN_LOSS_LEAST_SQUARES};
-    static const int colors[] = {GAN_GREEN, GAN_BLUE, GAN_VERMILION, GAN_GREY};
+    static const int colors[] = {GAN_GREEN, GAN_BLUE, GAN_VERMILION, GAN_GRAY};
     const th_density p = th_normal(0, 1), q = th_normal(.5, 1.1);
     static double x[TH_GRID], logits[GAN_LOSS_COUNT][TH_GRID], best[4][TH_GRID];
     gan_series s[8];
@@ -156,7 +156,7 @@ static void against_distance(gan_context *ctx, gan_plot *plot, int steps)
 {
     static const gan_loss drawn[] = {GAN_LOSS_F_KL, GAN_LOSS_F_SQUARED_HELLINGER, GAN_LOSS_F_TOTAL_VARIATION,
                                      GAN_LOSS_MINIMAX};
-    static const int colors[] = {GAN_BLUE, GAN_ORANGE, GAN_VERMILION, GAN_GREY};
+    static const int colors[] = {GAN_BLUE, GAN_ORANGE, GAN_VERMILION, GAN_GRAY};
     static double m[61], theory[4][61], at[5], learned[4][5], logits[TH_GRID];
     gan_series s[8];
     gan_axes a;
@@ -240,7 +240,7 @@ static void equal_distributions(gan_context *ctx, int steps)
 
 static void games(gan_context *ctx, gan_plot *plot, int steps)
 {
-    static const int colors[GM_COUNT] = {GAN_VERMILION, GAN_GREY, GAN_BLUE, GAN_GREEN, GAN_ORANGE};
+    static const int colors[GM_COUNT] = {GAN_VERMILION, GAN_GRAY, GAN_BLUE, GAN_GREEN, GAN_ORANGE};
     static double x[GM_COUNT][301], y[GM_COUNT][301];
     const double rate = .1, a = .05;
     const int n = steps < 1 ? 1 : steps < 300 ? steps : 300;
@@ -254,7 +254,7 @@ static void games(gan_context *ctx, gan_plot *plot, int steps)
     for (k = 0; k < (int)GM_COUNT && !ex_stop; ++k) {
         char name[2][32];
         gm_game g;
-        if (!strstr("simultaneous extragradient optimistic consensus", gm_methods[k].name)) continue;
+        if (!strstr("simultaneous extragradient optimiztic consensus", gm_methods[k].name)) continue;
         snprintf(name[0], sizeof name[0], "x.%s", gm_methods[k].name);
         snprintf(name[1], sizeof name[1], "y.%s", gm_methods[k].name);
         g = gm_start(ctx, name[0], name[1], gm_optimizer(k, (gan_real)rate));

@@ -82,7 +82,7 @@ int main(int argc, char **argv)
     log = gan_logger_create(ctx, &columns);
     for (i = (int)gan_trainer_steps(t) + 1; i <= o.steps && !ex_stop && !gan_error(ctx); ++i) {
         const gan_trainer_stats s = gan_trainer_step(t);
-        gan_health_watch(h, &s);
+        gan_health_step(h, &s);
         gan_logger_row(log, i, (double)s.d_loss, (double)s.g_loss, (double)s.d_real, (double)s.d_fake);
         ex_progress_gan(&s, o.steps);
         if (i % 100 && i != 10 && i != 50 && i != o.steps && !ex_stop) continue;
@@ -93,7 +93,7 @@ int main(int argc, char **argv)
     gan_save(ctx, ex_path(&o, "thesis.safetensors")); // PyTorch opens it
     plot(p, &o, log);
     memset(&report, 0, sizeof report);
-    gan_health_say(h, says, sizeof says);
+    gan_health_text(h, says, sizeof says);
     report.title = "The thesis's GAN on digits", report.log = log;
     report.diagnosis = &diagnosis, report.diagnosis_count = 1;
     report.images = gan_trainer_sample(t, 64), report.images_columns = 16;

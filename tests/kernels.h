@@ -20,11 +20,11 @@
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 
 // The tables that this machine runs, one after another: next_isa(NULL) is the first.
-static inline const gan__kernels *next_isa(const gan__kernels *k)
+static inline const gan__cpu_kernels *next_isa(const gan__cpu_kernels *k)
 {
     int i;
     for (i = k ? (int)k->isa + 1 : 1; i < (int)GAN_ISA_COUNT; ++i) {
-        const gan__kernels *next = gan__isa_choose((gan_isa)i);
+        const gan__cpu_kernels *next = gan__isa_choose((gan_isa)i);
         if (next) return next;
     }
     return NULL;
@@ -45,7 +45,7 @@ static inline void forwards(int64_t n, gan_task *task, void *arg, void *user)
 
 // A context that computes with k and splits its work for that many threads: OpenMP's, or one by one without
 // OpenMP, or, with `reversed`, one by one with the last first.
-static inline gan_context *context_on(const gan__kernels *k, int threads, int reversed)
+static inline gan_context *context_on(const gan__cpu_kernels *k, int threads, int reversed)
 {
     gan_context *ctx;
     gan_desc d;

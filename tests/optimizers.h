@@ -1,6 +1,6 @@
-// Shared by the tests of optimisers: references written here in double from the formulas of PyTorch's
+// Shared by the tests of optimizers: references written here in double from the formulas of PyTorch's
 // documentation and the papers, each with flaws that a control asks for, and the same run by gan.h. An
-// optimiser without a reference does not compile. Include after gan.h and check.h.
+// optimizer without a reference does not compile. Include after gan.h and check.h.
 #ifndef OPTIMIZERS_H
 #define OPTIMIZERS_H
 
@@ -36,7 +36,7 @@ static inline gan_tensor *quadratic(gan_context *ctx, gan_tensor *w, int t)
     return gan_sum_all(gan_add(gan_mul_scalar(gan_mul(a, gan_square(w)), (gan_real).5), gan_mul(b, w)));
 }
 
-// ---- references: one step of each optimiser on n numbers. Formulas: pytorch.org/docs, torch.optim; the
+// ---- references: one step of each optimizer on n numbers. Formulas: pytorch.org/docs, torch.optim; the
 // papers named in the facade.
 
 // What a control asks the reference to do wrongly.
@@ -49,7 +49,7 @@ enum {
     COUPLED = 32,  // L2 for decoupled decay
     NOT_THE = 64,  // the rule's own idea is left out
     SWAPPED = 128, // a wrong sign, order or constant
-    FORGETS = 256  // known fault 6: resumed without the optimiser's state
+    FORGETS = 256  // known fault 6: resumed without the optimizer's state
 };
 
 typedef struct ref {
@@ -229,7 +229,7 @@ static inline void ref_lamb(ref *r, int t)
     ratio = w > 0 && m > 0 && !(r->flaws & NOT_THE) ? sqrt(w) / sqrt(m) : 1;
     EACH W -= r->lr * ratio * u[i];
 }
-static inline void ref_optimistic_sgd(ref *r, int t)
+static inline void ref_optimiztic_sgd(ref *r, int t)
 {
     EACH
     {
@@ -238,7 +238,7 @@ static inline void ref_optimistic_sgd(ref *r, int t)
         S0 = G;
     }
 }
-static inline void ref_optimistic_adam(ref *r, int t)
+static inline void ref_optimiztic_adam(ref *r, int t)
 {
     moments(r);
     EACH
@@ -387,7 +387,7 @@ static inline gan_optimizer_desc with_eps(gan_optimizer_desc d, double eps)
     return d;
 }
 
-// A description of each optimiser for the tests that all must pass.
+// A description of each optimizer for the tests that all must pass.
 static inline gan_optimizer_desc sample(gan_optimizer_kind kind)
 {
     gan_optimizer_desc d;

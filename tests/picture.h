@@ -8,7 +8,7 @@ typedef struct picture {
     int w, h;
 } picture;
 
-// The colour at (x, y), 0xRRGGBB; -1 outside.
+// The color at (x, y), 0xRRGGBB; -1 outside.
 static inline int pixel(const picture *p, int x, int y)
 {
     const unsigned char *at;
@@ -17,7 +17,7 @@ static inline int pixel(const picture *p, int x, int y)
     return at[0] << 16 | at[1] << 8 | at[2];
 }
 
-// Whether exactly the pixels of this letter have the colour in its cell of 5 x 12 at (x, y), `unit` times as
+// Whether exactly the pixels of this letter have the color in its cell of 5 x 12 at (x, y), `unit` times as
 // large.
 static inline int letter_at(const picture *p, int x, int y, char letter, int unit, int color, int turned)
 {
@@ -29,7 +29,7 @@ static inline int letter_at(const picture *p, int x, int y, char letter, int uni
                     const int along = unit * bit + u, down = unit * row + v;
                     const int is =
                         pixel(p, turned ? x + down : x + along, turned ? y - along : y + down) == color;
-                    if (is != (gan__font_row(letter, row) >> (4 - bit) & 1)) return 0;
+                    if (is != (gan__canvas_font_row(letter, row) >> (4 - bit) & 1)) return 0;
                 }
     return 1;
 }

@@ -1,5 +1,5 @@
 // One small GAN on every machine (tools/check_platforms): scalar kernels, one thread, a trainer with all that
-// has state, values that conversions lose (signalling NaN, subnormal, -0).
+// has state, values that conversions lose (signaling NaN, subnormal, -0).
 //
 //     portable train OUT        trains 6 steps and writes a checkpoint; it must be that of 3 steps, saved,
 //                               loaded and 3 steps more

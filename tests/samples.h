@@ -78,7 +78,7 @@ static inline double apart(gan_tensor *x, int i, gan_tensor *y, int j)
 
 typedef struct trace {
     size_t used;
-    gan__rng rng;
+    gan__mem_rng rng;
     int recording, depth;
     gan_tensor *last;
 } trace;
@@ -88,7 +88,7 @@ static inline trace trace_begin(gan_context *ctx)
     trace t;
     memset(&t, 0, sizeof t);
     if (!ctx) return t;
-    gan__settle(ctx);
+    gan__tensor_settle(ctx);
     t.used = ctx->used;
     t.rng = ctx->rng;
     t.recording = ctx->recording;

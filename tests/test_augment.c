@@ -22,7 +22,7 @@ typedef enum fault {
     NO_FAULT,
     MAP_NOT_INVERTED,    // geometry along the forward map
     CONTRAST_ABOUT_ZERO, // instead of the sample's mean
-    POWER_NOT_KEPT,      // bands without normalisation
+    POWER_NOT_KEPT,      // bands without normalization
     SHARED_NUMBERS,      // the whole batch gets what the first sample draws
     ORDER                // the noise last: cutouts are filled with it
 } fault;
@@ -35,7 +35,7 @@ typedef struct ref {
     const double *noise;
 } ref;
 
-typedef gan__rng gan_rng_start;
+typedef gan__mem_rng gan_rng_start;
 typedef void ref_row(ref *r, double s, const double *u);
 
 static double *ref_at(ref *r, int c, int y, int x) { return r->v + (c * r->h + y) * r->w + x; }
@@ -103,7 +103,7 @@ static void ref_each(ref *r, ref_pixel *f, double s)
         for (k = 0; k < r->c; ++k) r->v[k * r->h * r->w + i] = x[k];
     }
 }
-static double grey_of(int c, const double *x)
+static double gray_of(int c, const double *x)
 {
     double m = 0;
     int k;
@@ -120,18 +120,18 @@ static void pixel_times(int c, double *x, double s)
 }
 static void pixel_luma(int c, double *x, double s) // Householder: x - 2 v (v . x), v = 1 / sqrt(c)
 {
-    double dot = grey_of(c, x);
+    double dot = gray_of(c, x);
     (void)s;
     while (c--) x[c] -= 2 * dot;
 }
 static void pixel_saturation(int c, double *x, double s)
 {
-    double m = grey_of(c, x);
+    double m = gray_of(c, x);
     while (c--) x[c] = m + s * (x[c] - m);
 }
 static void pixel_hue(int c, double *x, double s) // Rodrigues: x cos + v cross x sin + v (v . x) (1 - cos)
 {
-    double v = 1 / sqrt(3.), y[3], m = grey_of(3, x);
+    double v = 1 / sqrt(3.), y[3], m = gray_of(3, x);
     int k;
     if (c != 3) return;
     for (k = 0; k < 3; ++k)
@@ -166,7 +166,7 @@ static void ref_diff_saturation(ref *r, double s, const double *u)
 }
 static void ref_diff_contrast(ref *r, double s, const double *u)
 {
-    double m = wrong == CONTRAST_ABOUT_ZERO ? 0 : grey_of(r->c * r->h * r->w, r->v);
+    double m = wrong == CONTRAST_ABOUT_ZERO ? 0 : gray_of(r->c * r->h * r->w, r->v);
     ref_each(r, pixel_add, -m);
     ref_each(r, pixel_times, 1 - s + 2 * s * u[1]);
     ref_each(r, pixel_add, m);
@@ -538,7 +538,7 @@ static void add_moment(moments *m, double x)
     m->cross += m->n > 0 ? x * m->last : 0;
     m->n += 1, m->sum += x, m->square += x * x, m->last = x;
 }
-// Mean, standard deviation and the correlation of neighbours, within 4.5 of their own (normal) deviations.
+// Mean, standard deviation and the correlation of neighbors, within 4.5 of their own (normal) deviations.
 static void check_moments(const moments *m, double mean, double sd, const char *what)
 {
     double got = m->sum / m->n, var = m->square / m->n - got * got;
@@ -548,13 +548,13 @@ static void check_moments(const moments *m, double mean, double sd, const char *
 }
 
 // The plans of n samples (3, h, w), as gan_augment draws them.
-static gan__plan *plans_of(gan_context *ctx, gan_augment_desc d, int n, int h, int w)
+static gan__augment_plan *plans_of(gan_context *ctx, gan_augment_desc d, int n, int h, int w)
 {
-    gan__plan *a = (gan__plan *)malloc((size_t)n * sizeof *a);
+    gan__augment_plan *a = (gan__augment_plan *)malloc((size_t)n * sizeof *a);
     int i;
     for (i = 0; i < n; ++i) {
-        a[i] = gan__plan_none(h, w, (double)d.p);
-        gan__plan_draw(&ctx->rng, &d, &a[i]);
+        a[i] = gan__augment_plan_none(h, w, (double)d.p);
+        gan__augment_plan_draw(&ctx->rng, &d, &a[i]);
     }
     return a;
 }
@@ -563,7 +563,7 @@ static void test_statistics(void)
 {
     enum { N = 20000 };
     gan_context *ctx = gan_create(NULL);
-    gan__plan *a;
+    gan__augment_plan *a;
     int i, k;
     TEST ("what is normal has its standard deviation and mean 0: the paper's table of strengths") {
         moments m[12];
@@ -584,7 +584,7 @@ static void test_statistics(void)
         for (i = 0; i < N; ++i) add_moment(&m[4], a[i].offset);
         free(a);
         a = plans_of(ctx, desc_of(GAN_AUGMENT_CONTRAST, 1, 0), N, 8, 16);
-        for (i = 0; i < N; ++i) add_moment(&m[5], log2(a[i].grey));
+        for (i = 0; i < N; ++i) add_moment(&m[5], log2(a[i].gray));
         free(a);
         a = plans_of(ctx, desc_of(GAN_AUGMENT_SATURATION, 1, 0), N, 8, 16);
         for (i = 0; i < N; ++i) add_moment(&m[6], log2(a[i].chroma));
@@ -688,7 +688,7 @@ static void test_constant(void)
     gan_context *ctx = gan_create(NULL);
     enum { N = 40 };
     int i, k;
-    TEST ("a constant grey image stays under blit, geometry, hue, saturation and DiffAugment's color but "
+    TEST ("a constant gray image stays under blit, geometry, hue, saturation and DiffAugment's color but "
           "brightness") {
         unsigned policy = GAN_AUGMENT_BLIT | GAN_AUGMENT_GEOMETRY | GAN_AUGMENT_HUE | GAN_AUGMENT_SATURATION |
                           GAN_AUGMENT_DIFF_SATURATION | GAN_AUGMENT_DIFF_CONTRAST;
@@ -711,7 +711,7 @@ static void test_constant(void)
     }
     TEST ("the filter multiplies a constant by the square of the lowest gain, and equal gains anything") {
         gan_augment_desc d = desc_of(GAN_AUGMENT_FILTER, 1, 0);
-        gan__plan *a = plans_of(ctx, d, N, 6, 9);
+        gan__augment_plan *a = plans_of(ctx, d, N, 6, 9);
         gan_tensor *x = gan_full(ctx, 2, 4, N, 3, 6, 9), *y = gan__augment_apply(x, a);
         for (i = 0; i < N; ++i) {
             double want = 2 * a[i].gain[0] * a[i].gain[0];
@@ -744,7 +744,7 @@ static void test_constant(void)
     }
     TEST ("of ones a translation leaves H - |dy| rows of W - |dx|") {
         gan_augment_desc d = desc_of(GAN_AUGMENT_DIFF_TRANSLATION, 1, 0);
-        gan__plan *a = plans_of(ctx, d, N, 8, 16);
+        gan__augment_plan *a = plans_of(ctx, d, N, 8, 16);
         gan_tensor *y = gan__augment_apply(gan_full(ctx, 1, 4, N, 1, 8, 16), a);
         for (i = 0; i < N; ++i) {
             double sum = 0;

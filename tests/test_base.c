@@ -21,30 +21,30 @@ int main(void)
         for (i = 0; i < sizeof small / sizeof *small; ++i)
             for (j = 0; j < sizeof small / sizeof *small; ++j) {
                 out = 12345;
-                CHECK(gan__mul_size(small[i], small[j], &out) == 0 && out == small[i] * small[j], "%lu x %lu",
-                      (unsigned long)small[i], (unsigned long)small[j]);
+                CHECK(gan__base_mul_size(small[i], small[j], &out) == 0 && out == small[i] * small[j],
+                      "%lu x %lu", (unsigned long)small[i], (unsigned long)small[j]);
             }
-        CHECK(gan__mul_size(most, 1, &out) == 0 && out == most, "max x 1");
-        CHECK(gan__mul_size(1, most, &out) == 0 && out == most, "1 x max");
-        CHECK(gan__mul_size(0, most, &out) == 0 && out == 0, "0 x max");
-        CHECK(gan__mul_size(most, 0, &out) == 0 && out == 0, "max x 0");
-        CHECK(gan__mul_size(most, 2, &out) != 0, "max x 2");
-        CHECK(gan__mul_size(2, most / 2 + 1, &out) != 0, "2 (max / 2 + 1)");
-        CHECK(gan__mul_size(2, most / 2, &out) == 0 && out == most - 1, "2 (max / 2)");
-        CHECK(gan__mul_size(most, most, &out) != 0, "max x max");
+        CHECK(gan__base_mul_size(most, 1, &out) == 0 && out == most, "max x 1");
+        CHECK(gan__base_mul_size(1, most, &out) == 0 && out == most, "1 x max");
+        CHECK(gan__base_mul_size(0, most, &out) == 0 && out == 0, "0 x max");
+        CHECK(gan__base_mul_size(most, 0, &out) == 0 && out == 0, "max x 0");
+        CHECK(gan__base_mul_size(most, 2, &out) != 0, "max x 2");
+        CHECK(gan__base_mul_size(2, most / 2 + 1, &out) != 0, "2 (max / 2 + 1)");
+        CHECK(gan__base_mul_size(2, most / 2, &out) == 0 && out == most - 1, "2 (max / 2)");
+        CHECK(gan__base_mul_size(most, most, &out) != 0, "max x max");
         for (i = 3; i < 1000; i += 7) {
-            CHECK(gan__mul_size(i, most / i, &out) == 0 && out == i * (most / i), "%lu just fits",
+            CHECK(gan__base_mul_size(i, most / i, &out) == 0 && out == i * (most / i), "%lu just fits",
                   (unsigned long)i);
-            CHECK(gan__mul_size(i, most / i + 1, &out) != 0, "%lu just not", (unsigned long)i);
+            CHECK(gan__base_mul_size(i, most / i + 1, &out) != 0, "%lu just not", (unsigned long)i);
         }
     }
     TEST ("the checked sum") {
         size_t out;
-        CHECK(gan__add_size(2, 3, &out) == 0 && out == 5, "2 + 3");
-        CHECK(gan__add_size(most, 0, &out) == 0 && out == most, "max + 0");
-        CHECK(gan__add_size(most - 1, 1, &out) == 0 && out == most, "max - 1 + 1");
-        CHECK(gan__add_size(most, 1, &out) != 0, "max + 1");
-        CHECK(gan__add_size(most / 2 + 1, most / 2 + 1, &out) != 0, "two halves too many");
+        CHECK(gan__base_add_size(2, 3, &out) == 0 && out == 5, "2 + 3");
+        CHECK(gan__base_add_size(most, 0, &out) == 0 && out == most, "max + 0");
+        CHECK(gan__base_add_size(most - 1, 1, &out) == 0 && out == most, "max - 1 + 1");
+        CHECK(gan__base_add_size(most, 1, &out) != 0, "max + 1");
+        CHECK(gan__base_add_size(most / 2 + 1, most / 2 + 1, &out) != 0, "two halves too many");
     }
     TEST ("shapes whose size overflows are an error, not a small tensor") {
         static const int dims[][4] = {{2147483647, 2147483647, 2147483647, 4},
@@ -87,9 +87,9 @@ int main(void)
         static const double good[] = {0,     -0.,   1, -1, (double)FLT_MAX, -(double)FLT_MAX, (double)FLT_MIN,
                                       1e-45, -1e-45};
         size_t i;
-        for (i = 0; i < 3; ++i) CHECK(!gan__is_finite((gan_real)bad[i]), "%g", bad[i]);
+        for (i = 0; i < 3; ++i) CHECK(!gan__base_is_finite((gan_real)bad[i]), "%g", bad[i]);
         for (i = 0; i < sizeof good / sizeof *good; ++i)
-            CHECK(gan__is_finite((gan_real)good[i]), "%g", good[i]);
+            CHECK(gan__base_is_finite((gan_real)good[i]), "%g", good[i]);
     }
     TEST ("the version's text is its numbers") {
         char text[32];

@@ -89,7 +89,7 @@ static void gradients(gan_context *ctx, gan_model *m, plan *p, const int *has_gr
     g = in[n++] = gan_tensor_create(ctx, gan_ndim(y), dim);
     for (size_t e = 0; e < gan_numel(g); ++e) gan_data(g)[e] = (gan_real)check_uniform(-1.5, 1.5);
     for (k = 0; k < gan_model_count(m) && n < 16; ++k)
-        if (gan__param_at(m, k)->trainable) in[n++] = gan_model_tensor(m, k);
+        if (gan__layer_param_at(m, k)->trainable) in[n++] = gan_model_tensor(m, k);
     CHECK(n < 16, "too many parameters for one check");
     check_gradient(ctx, walk_fg, &w, n, in, 1, what);
     check_gradient(ctx, walk_fg, &w, n, in, 2, what);
@@ -628,7 +628,7 @@ static void test_virtual_batch_norm(void)
         for (int k = 0; k < 4; ++k) gan_data(b.p.x[0])[k] = (gan_real)(10000 + k);
         y = bench_run(
             &b); // reference 10000, 10001: mean 10000.5; sample 10003: mean 10001 1/3, variance 14/9
-        CHECK_NEAR(gan_data(y)[3], (10003 - 10001 - 1 / 3.) / sqrt(14 / 9.), 2e-3, "standardised");
+        CHECK_NEAR(gan_data(y)[3], (10003 - 10001 - 1 / 3.) / sqrt(14 / 9.), 2e-3, "standardized");
         gan_destroy(b.ctx);
     }
     block_error("more reference rows than rows", make_vbn, "2,3", N8(3), GAN_ERROR_SHAPE, "3 rows");
@@ -2040,7 +2040,7 @@ static void test_residual_bottleneck(void)
             double s = sqrt((double)gan_item(gan_mean_all(gan_square(w))));
             CHECK_NEAR(s * 3 * sqrt(1.04 * of[k].fan / 2), 1, .06, of[k].name);
         }
-        CHECK(b.m->init.kind == GAN_INIT_CONSTANT, "the model's initialiser");
+        CHECK(b.m->init.kind == GAN_INIT_CONSTANT, "the model's initializer");
         shape_of(b.m, "res.conv1.bias", 1, 64);
         shape_of(b.m, "res.conv2.weight", 4, 64, 4, 3, 3);
         shape_of(b.m, "res.conv3.weight", 4, 32, 64, 1, 1);
@@ -2124,7 +2124,7 @@ static void test_unet(void)
 // ---- against mode collapse
 
 MAKE(make_stddev, gan_minibatch_stddev(x[0], i[0]))
-static nd stddev_by(const nd *x, const int *i, int neighbours)
+static nd stddev_by(const nd *x, const int *i, int neighbors)
 {
     int N = x->dim[0], p = places(x), rest = (int)x->n / N, G = i[0] ? i[0] : 4, M, dim[8];
     nd s;
@@ -2140,7 +2140,7 @@ static nd stddev_by(const nd *x, const int *i, int neighbours)
             for (int pass = 0; pass < 2; ++pass)
                 for (int k = 0; k < N; ++k) {
                     double v = x->v[k * rest + r];
-                    if (neighbours ? k / G != n / G : k % M != n % M) continue;
+                    if (neighbors ? k / G != n / G : k % M != n % M) continue;
                     if (pass) var += (v - mean) * (v - mean) / G;
                     else mean += v / G;
                 }
@@ -2158,7 +2158,7 @@ static void test_minibatch_stddev(void)
     block_sample("minibatch_stddev, groups of 2", make_stddev, ref_stddev, "6,1,2,1", N8(2), TRAIN);
     block_sample("minibatch_stddev of a batch below 4", make_stddev, ref_stddev, "3,2,2,1", N8(0), TRAIN);
     block_sample("minibatch_stddev of (N, C)", make_stddev, ref_stddev, "4,3", N8(4), TRAIN);
-    block_control("groups of neighbours", make_stddev, wrong_stddev, "8,2,1,2", N8(0), GAN_TRAIN);
+    block_control("groups of neighbors", make_stddev, wrong_stddev, "8,2,1,2", N8(0), GAN_TRAIN);
     TEST ("equal samples have the deviation 0, and a finite gradient") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = gan_full(ctx, 2, 4, 4, 1, 1, 1), *y = gan_minibatch_stddev(x, 4);

@@ -1,4 +1,4 @@
-// Room canvas: colour maps, letters, strokes by the pixel, clipping, pictures in boxes.
+// Room canvas: color maps, letters, strokes by the pixel, clipping, pictures in boxes.
 #include "test.h"
 #define GAN_IMPLEMENTATION
 #include "../gan.h"
@@ -111,27 +111,27 @@ static void test_colors(void)
                   "at %d", i);
         }
     }
-    TEST ("grey is grey, the ends are clamped, NaN has its own colour, maps have names") {
-        const int g = gan_colormap_at(GAN_COLORMAP_GREY, .5);
+    TEST ("gray is gray, the ends are clamped, NaN has its own color, maps have names") {
+        const int g = gan_colormap_at(GAN_COLORMAP_GRAY, .5);
         CHECK((g & 255) == (g >> 8 & 255) && (g & 255) == g >> 16, "%06X", g);
-        CHECK(gan_colormap_at(GAN_COLORMAP_GREY, -3) == 0 &&
-                  gan_colormap_at(GAN_COLORMAP_GREY, HUGE_VAL) == 0xFFFFFF,
-              "%06X", gan_colormap_at(GAN_COLORMAP_GREY, 9));
+        CHECK(gan_colormap_at(GAN_COLORMAP_GRAY, -3) == 0 &&
+                  gan_colormap_at(GAN_COLORMAP_GRAY, HUGE_VAL) == 0xFFFFFF,
+              "%06X", gan_colormap_at(GAN_COLORMAP_GRAY, 9));
         CHECK(sequential(-1) == sequential(0) && sequential(2) == sequential(1), "%06X", sequential(2));
-        CHECK(sequential(gan__from_bits(UINT64_C(0x7ff8) << 48)) == GAN_GREY, "%s", "NaN");
-        CHECK(gan_colormap_at((gan_colormap)99, .5) == GAN_GREY, "%s", "no such map");
+        CHECK(sequential(gan__text_from_bits(UINT64_C(0x7ff8) << 48)) == GAN_GRAY, "%s", "NaN");
+        CHECK(gan_colormap_at((gan_colormap)99, .5) == GAN_GRAY, "%s", "no such map");
         CHECK_TEXT(gan_colormap_name(GAN_COLORMAP_DIVERGING), "diverging");
         CHECK_TEXT(gan_colormap_name((gan_colormap)-1), "unknown");
     }
-    TEST ("colours of the palette differ, also without red or green cones, and all stand out from white") {
-        const int n = (int)(sizeof gan__palette / sizeof gan__palette[0]);
+    TEST ("colors of the palette differ, also without red or green cones, and all stand out from white") {
+        const int n = (int)(sizeof gan__plot_palette / sizeof gan__plot_palette[0]);
         int i, k;
         for (i = 0; i < n; ++i) {
-            CHECK(lightness(gan__palette[i]) < 80, "%06X is too bright", gan__palette[i]);
+            CHECK(lightness(gan__plot_palette[i]) < 80, "%06X is too bright", gan__plot_palette[i]);
             for (k = 0; k < i; ++k)
-                CHECK(apart_for_dichromats(gan__palette[i], gan__palette[k]) > 8, "%06X and %06X: %.1f",
-                      gan__palette[i], gan__palette[k],
-                      apart_for_dichromats(gan__palette[i], gan__palette[k]));
+                CHECK(apart_for_dichromats(gan__plot_palette[i], gan__plot_palette[k]) > 8,
+                      "%06X and %06X: %.1f", gan__plot_palette[i], gan__plot_palette[k],
+                      apart_for_dichromats(gan__plot_palette[i], gan__plot_palette[k]));
         }
     }
 }
@@ -140,18 +140,19 @@ static void test_letters(void)
 {
     TEST ("95 letters, all different, the blank alone empty, none outside its five columns") {
         int a, b, row;
-        CHECK(strlen(gan__font) == 95 * GAN__LETTER_ROWS, "%d digits", (int)strlen(gan__font));
+        CHECK(strlen(gan__canvas_font) == 95 * GAN__LETTER_ROWS, "%d digits", (int)strlen(gan__canvas_font));
         for (a = 32; a < 127; ++a) {
             int bits = 0;
             for (row = 0; row < GAN__LETTER_ROWS; ++row) {
-                CHECK(gan__font_row((char)a, row) >= 0 && gan__font_row((char)a, row) < 32, "letter %d", a);
-                bits += gan__font_row((char)a, row);
+                CHECK(gan__canvas_font_row((char)a, row) >= 0 && gan__canvas_font_row((char)a, row) < 32,
+                      "letter %d", a);
+                bits += gan__canvas_font_row((char)a, row);
             }
             CHECK((bits == 0) == (a == ' '), "letter %c", a);
             for (b = 32; b < a; ++b) {
                 int alike = 1;
                 for (row = 0; row < GAN__LETTER_ROWS; ++row)
-                    alike &= gan__font_row((char)a, row) == gan__font_row((char)b, row);
+                    alike &= gan__canvas_font_row((char)a, row) == gan__canvas_font_row((char)b, row);
                 CHECK(!alike, "%c and %c look alike", a, b);
             }
         }
@@ -179,9 +180,10 @@ static void test_letters(void)
         begin(1);
         gan__canvas_text(&f.c, 3, 3, "\xC3\xA9\t", 3, GAN_BLACK, 1, 0);
         CHECK(has_text(&f.p, "???", 1), "%s", "UTF-8");
-        CHECK(gan__text_fit("abcdef", 17, 1) == 3 && gan__text_fit("abcdef", 16, 1) == 2, "%d letters",
-              gan__text_fit("abcdef", 17, 1));
-        CHECK(gan__text_fit("abc", -5, 1) == 0 && gan__text_fit(NULL, 90, 1) == 0, "%s", "nothing");
+        CHECK(gan__canvas_text_fit("abcdef", 17, 1) == 3 && gan__canvas_text_fit("abcdef", 16, 1) == 2,
+              "%d letters", gan__canvas_text_fit("abcdef", 17, 1));
+        CHECK(gan__canvas_text_fit("abc", -5, 1) == 0 && gan__canvas_text_fit(NULL, 90, 1) == 0, "%s",
+              "nothing");
     }
 }
 
@@ -301,7 +303,7 @@ static void test_pictures(void)
                    (5 * 48 % 256 + 5 * 49 % 256 + 5 * 52 % 256 + 5 * 53 % 256) / 4., 1, "the mean of four");
         gan_destroy(ctx);
     }
-    TEST ("a grey picture is grey, beyond -1 .. 1 it is clamped") {
+    TEST ("a gray picture is gray, beyond -1 .. 1 it is clamped") {
         gan_context *ctx = gan_create(NULL);
         const gan_real v[4] = {-5, (gan_real)-.2, 0, 5};
         gan_tensor *x = gan_from(ctx, v, 4, 1, 1, 2, 2);

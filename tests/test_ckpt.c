@@ -266,7 +266,7 @@ static void test_memory(void)
             CHECK(holds(&b, 4), "shifted by %d: %s", (int)shift, gan_error_message(b.ctx));
             p = (uintptr_t)gan_data(b.w);
             CHECK((p >= from && p < from + sizeof block.bytes) ==
-                      (gan__little_endian() && shift % sizeof(gan_real) == 0),
+                      (gan__state_little_endian() && shift % sizeof(gan_real) == 0),
                   "shifted by %d", (int)shift);
             gan_destroy(b.ctx);
         }
@@ -369,7 +369,7 @@ static void test_types(void)
                 gan_destroy(o.ctx);
             }
     }
-    TEST ("values of the model's own type come back to the bit where they are copied, signalling NaNs too") {
+    TEST ("values of the model's own type come back to the bit where they are copied, signaling NaNs too") {
         static const unsigned char bits[13] = {0, 1, 0, 128, 127, 1, 0, 160, 255, 0, 0, 0, 128};
         world o = make(NULL, 1);
         size_t n =
@@ -400,13 +400,13 @@ static void test_types(void)
                                                   {0, 0, 0, 0, 0, 0, 0, 128, GAN_ERROR_FORMAT}};
         int i;
         for (i = 0; i < 10; ++i)
-            TESTF ("a step of an optimiser is 0 to 2^53, whoever wrote the file: case %d", i) {
+            TESTF ("a step of an optimizer is 0 to 2^53, whoever wrote the file: case %d", i) {
                 const unsigned char *const c = counts[i / 2];
                 world o = make(NULL, 1);
                 const size_t n = build(
                     file, "{\"optimizer.g.step\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[0,8]}}", c,
                     8);
-                if (i % 2) (void)gan_load_memory(o.ctx, file, n); // before the optimiser is there, or after
+                if (i % 2) (void)gan_load_memory(o.ctx, file, n); // before the optimizer is there, or after
                 (void)gan_optimizer_create(o.g, gan_sgd((gan_real).1, 0));
                 if (i % 2 == 0) (void)gan_load_memory(o.ctx, file, n);
                 CHECK(gan_error(o.ctx) == c[8], "error %d, not %d: %s", gan_error(o.ctx), c[8],
@@ -420,7 +420,7 @@ static void test_types(void)
         static const unsigned char adam[16] = {'a', 'd', 'a', 'm'}, odd[16] = {'a', 27, '[', '2', 'J'};
         int i;
         for (i = 0; i < 6; ++i)
-            TESTF ("what one optimiser remembers is refused by another: case %d", i) {
+            TESTF ("what one optimizer remembers is refused by another: case %d", i) {
                 world o = make(NULL, 1);
                 const int late = i % 2, own = i / 2 == 1;
                 const size_t n = build(
@@ -434,7 +434,7 @@ static void test_types(void)
                 if (late) (void)gan_load_memory(o.ctx, file, n);
                 CHECK((gan_error(o.ctx) == 0) == own, "error %d: %s", gan_error(o.ctx),
                       gan_error_message(o.ctx));
-                CHECK(late || (made != NULL) == own, "an optimiser of another's state");
+                CHECK(late || (made != NULL) == own, "an optimizer of another's state");
                 if (!own) {
                     CHECK(gan_error(o.ctx) == GAN_ERROR_STATE, "error %d", gan_error(o.ctx));
                     CHECK_TEXT(gan_error_message(o.ctx),
@@ -444,7 +444,7 @@ static void test_types(void)
                     CHECK(late ||
                               gan_optimizer_create(o.g, gan_adam((gan_real).1, (gan_real).5, (gan_real).9)) ||
                               i / 2 == 2,
-                          "the file's own optimiser afterwards: %s", gan_error_message(o.ctx));
+                          "the file's own optimizer afterwards: %s", gan_error_message(o.ctx));
                 }
                 gan_destroy(o.ctx);
             }

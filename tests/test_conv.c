@@ -13,7 +13,7 @@ typedef struct lengths {
     int64_t x, w, y, out;
 } lengths;
 
-static lengths lengths_of(const gan__conv *v, int pass)
+static lengths lengths_of(const gan__cpu_conv *v, int pass)
 {
     lengths l;
     l.x = v->n * v->ci * v->h * v->w;
@@ -24,7 +24,8 @@ static lengths lengths_of(const gan__conv *v, int pass)
 }
 
 // y[n][o][oy][ox] += x[n][c][oy s - p + ky d][..] w[o][c][ky][kx]: one nest serves the three passes.
-static void nest(int pass, const gan__conv *v, const double *x, const double *w, const double *y, double *out)
+static void nest(int pass, const gan__cpu_conv *v, const double *x, const double *w, const double *y,
+                 double *out)
 {
     const int64_t ci = v->ci / v->groups, co = v->co / v->groups;
     int64_t n, o, c, oy, ox, ky, kx;
@@ -49,10 +50,10 @@ static void nest(int pass, const gan__conv *v, const double *x, const double *w,
                     }
 }
 
-static int run(gan_context *ctx, int pass, const gan__conv *v, const gan_real *x, const gan_real *w,
+static int run(gan_context *ctx, int pass, const gan__cpu_conv *v, const gan_real *x, const gan_real *w,
                const gan_real *y, const gan_real *bias, gan_real *out)
 {
-    gan__epilogue e;
+    gan__gemm_epilogue e;
     memset(&e, 0, sizeof e);
     e.bias = bias;
     e.act = bias ? GAN__ACT_LEAKY_RELU : GAN__ACT_NONE;
@@ -76,7 +77,7 @@ static void absolute(double *a, int64_t n)
 }
 
 // The largest error of one pass in eps of the sum of absolute terms; -1 when it ran out of memory.
-static double conv_error(gan_context *ctx, int pass, const gan__conv *v, int bias, int wrong)
+static double conv_error(gan_context *ctx, int pass, const gan__cpu_conv *v, int bias, int wrong)
 {
     const lengths l = lengths_of(v, pass);
     const int64_t plane = pass == FORWARD ? v->oh * v->ow : v->h * v->w,
@@ -121,7 +122,7 @@ static double conv_error(gan_context *ctx, int pass, const gan__conv *v, int bia
     return e;
 }
 
-static void right(gan_context *ctx, int pass, const gan__conv *v, int bias, int wrong)
+static void right(gan_context *ctx, int pass, const gan__cpu_conv *v, int bias, int wrong)
 {
     const double e = conv_error(ctx, pass, v, bias, wrong);
     CHECK(e >= 0 && e < 6, "%s of (%d %d %d %d) to %d, k %d %d s %d %d p %d %d d %d %d g %d: %g eps",
@@ -130,7 +131,7 @@ static void right(gan_context *ctx, int pass, const gan__conv *v, int bias, int 
 }
 
 // The output size; 0 when the kernel does not fit.
-static int fit(gan__conv *v)
+static int fit(gan__cpu_conv *v)
 {
     if (v->h + 2 * v->ph < v->dh * (v->kh - 1) + 1 || v->w + 2 * v->pw < v->dw * (v->kw - 1) + 1) return 0;
     v->oh = (v->h + 2 * v->ph - v->dh * (v->kh - 1) - 1) / v->sh + 1;
@@ -139,9 +140,9 @@ static int fit(gan__conv *v)
 }
 
 // Square: n images of ci channels, size x size, to co channels.
-static gan__conv layer(int n, int ci, int size, int co, int kernel, int stride, int padding)
+static gan__cpu_conv layer(int n, int ci, int size, int co, int kernel, int stride, int padding)
 {
-    gan__conv v;
+    gan__cpu_conv v;
     memset(&v, 0, sizeof v);
     v.n = n, v.ci = ci, v.co = co;
     v.h = v.w = size;
@@ -153,7 +154,7 @@ static gan__conv layer(int n, int ci, int size, int co, int kernel, int stride, 
     return v;
 }
 
-static int random_geometry(gan__conv *v, int trial)
+static int random_geometry(gan__cpu_conv *v, int trial)
 {
     memset(v, 0, sizeof *v);
     v->groups = trial % 5 ? 1 : test_int(1, 3);
@@ -173,11 +174,11 @@ static int random_geometry(gan__conv *v, int trial)
     return fit(v);
 }
 
-static void test_convolutions(const gan__kernels *k)
+static void test_convolutions(const gan__cpu_kernels *k)
 {
     TESTF ("%s: random strides, paddings, dilations, groups, output paddings", k->name) {
         gan_context *ctx[3];
-        gan__conv v;
+        gan__cpu_conv v;
         for (int t = 0; t < 3; ++t) ctx[t] = context_on(k, 1 + t, t == 2);
         for (int trial = 0; trial < 300; ++trial)
             if (random_geometry(&v, trial))
@@ -186,7 +187,7 @@ static void test_convolutions(const gan__kernels *k)
     }
     TESTF ("%s: both ways to an input gradient, whichever is chosen", k->name) {
         gan_context *ctx = context_on(k, 2, 0);
-        gan__conv v;
+        gan__cpu_conv v;
         for (int trial = 0; trial < 100; ++trial)
             if (random_geometry(&v, trial)) {
                 const lengths l = lengths_of(&v, INPUT);
@@ -195,7 +196,7 @@ static void test_convolutions(const gan__kernels *k)
                 double *exact, *size = doubles(l.x), e;
                 for (int64_t i = 0; i < l.x; ++i)
                     a[i] = c[i] = not_a_number(), size[i] = (double)(v.co * v.kh * v.kw + 2);
-                gan__epilogue bias;
+                gan__gemm_epilogue bias;
                 memset(&bias, 0, sizeof bias);
                 bias.bias = b;
                 CHECK(!gan__conv_input_phases(ctx, &v, y, w, &bias, a), "memory");
@@ -214,7 +215,7 @@ static void test_convolutions(const gan__kernels *k)
         gan_destroy(ctx);
     }
     TESTF ("%s: the layers of real networks", k->name) {
-        gan__conv v[11];
+        gan__cpu_conv v[11];
         gan_context *ctx = context_on(k, 2, 0);
         v[0] = layer(5, 1, 28, 32, 5, 1, 0);
         v[1] = layer(2, 32, 12, 64, 5, 1, 0);
@@ -234,7 +235,7 @@ static void test_convolutions(const gan__kernels *k)
     }
     TESTF ("%s: no image at all, one pixel, one tap", k->name) {
         gan_context *ctx = context_on(k, 1, 0);
-        gan__conv v = layer(1, 1, 1, 1, 1, 1, 0);
+        gan__cpu_conv v = layer(1, 1, 1, 1, 1, 1, 0);
         for (int pass = 0; pass < PASSES; ++pass) right(ctx, pass, &v, 1, 0);
         v = layer(1, 1, 1, 1, 3, 1, 1);
         for (int pass = 0; pass < PASSES; ++pass) right(ctx, pass, &v, 1, 0);
@@ -244,7 +245,7 @@ static void test_convolutions(const gan__kernels *k)
     }
     TESTF ("%s: the bits are the same for 1, 2, 3 and 7 threads, whichever task is the first", k->name) {
         static const int threads[] = {1, 2, 3, 7};
-        gan__conv v[3];
+        gan__cpu_conv v[3];
         v[0] = layer(16, 1, 28, 32, 5, 1, 0);
         v[1] = layer(6, 20, 14, 30, 4, 2, 1);
         v[2] = layer(16, 1, 28, 64, 4, 2, 1);
@@ -270,7 +271,7 @@ static void test_convolutions(const gan__kernels *k)
 }
 
 // A pass in a fixed block that grows from nothing: each fails with an error, or is right.
-static void test_memory(int pass, const gan__conv *v, int threads, size_t step)
+static void test_memory(int pass, const gan__cpu_conv *v, int threads, size_t step)
 {
     size_t size;
     int failed = 0, done = 0;
@@ -300,10 +301,10 @@ static void test_memory(int pass, const gan__conv *v, int threads, size_t step)
 
 int main(void)
 {
-    const gan__kernels *k;
+    const gan__cpu_kernels *k;
     for (k = next_isa(NULL); k; k = next_isa(k)) test_convolutions(k);
     TEST ("without work space every pass is an error, not a crash; with just enough it is right") {
-        gan__conv v[3];
+        gan__cpu_conv v[3];
         v[0] = layer(1, 1, 4, 1, 3, 1, 1);
         v[1] = layer(2, 9, 12, 20, 4, 2, 1);
         v[2] = layer(3, 4, 16, 30, 5, 1, 0);
@@ -314,13 +315,13 @@ int main(void)
     for (int pass = 0; pass < PASSES; ++pass)
         TESTF_MUST_FAIL ("%s: a reference that is wrong by 1e-3 in one element is caught", passes[pass]) {
             gan_context *ctx = context_on(gan__isa_choose(GAN_ISA_AUTO), 1, 0);
-            const gan__conv v = layer(2, 3, 9, 4, 3, 2, 1);
+            const gan__cpu_conv v = layer(2, 3, 9, 4, 3, 2, 1);
             right(ctx, pass, &v, 0, 1);
             gan_destroy(ctx);
         }
     TEST_MUST_FAIL ("a pass with another padding is caught") {
         gan_context *ctx = context_on(gan__isa_choose(GAN_ISA_AUTO), 1, 0);
-        gan__conv v = layer(1, 2, 9, 3, 3, 1, 1), other = v;
+        gan__cpu_conv v = layer(1, 2, 9, 3, 3, 1, 1), other = v;
         const lengths l = lengths_of(&v, FORWARD);
         gan_real *x = filled(l.x), *w = filled(l.w), *y = reals(l.y), *z = reals(l.y);
         other.pw = 0;

@@ -65,7 +65,7 @@ int main(void)
         agrees(1u << GAN_ISA_SCALAR | 1u << GAN_ISA_AVX512, " fpu sse2 avx2 fma ");
     }
     TEST ("scalar is given when it is asked for, whatever else there is") {
-        const gan__kernels *k = gan__isa_choose(GAN_ISA_SCALAR);
+        const gan__cpu_kernels *k = gan__isa_choose(GAN_ISA_SCALAR);
         CHECK(k && k->isa == GAN_ISA_SCALAR && k->lanes == 1, "no scalar table");
     }
     return test_done();

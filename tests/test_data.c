@@ -186,7 +186,7 @@ static void test_damage(void)
         CHECK_TEXT(gan_error_message(ctx), "train-images-idx3-ubyte");
         gan_destroy(ctx);
     }
-    TEST ("gzip and zip are recognised, with the way out") {
+    TEST ("gzip and zip are recognized, with the way out") {
         CHECK_TEXT(
             opening("images-idx3-ubyte.gz", "\x1f\x8b\x08 and more than sixteen bytes", 30, GAN_ERROR_FORMAT),
             "gunzip");

@@ -737,7 +737,7 @@ static void poison_and_null(void)
         CHECK_TEXT(gan_error_message(ctx), "NULL");
         gan_destroy(ctx);
     }
-    TEST ("NULL contexts, models, optimisers, datasets and trainers are tolerated everywhere") {
+    TEST ("NULL contexts, models, optimizers, datasets and trainers are tolerated everywhere") {
         gan_real v[4] = {0};
         int dims[1] = {2};
         gan_tensor *x = NULL, *dx = NULL;
@@ -794,7 +794,7 @@ static void poison_and_null(void)
         CHECK(gan_loss_name((gan_loss)99) != NULL && gan_penalty_name((gan_penalty_kind)-5) != NULL, "names");
         CHECK(!gan_optimizer_create(NULL, gan_sgd(1, 0)) && gan_minimize(NULL, NULL) == 0 &&
                   gan_optimizer_norm(NULL) == 0,
-              "optimisers");
+              "optimizers");
         gan_optimizer_lr(NULL, 1);
         CHECK(!gan_dataset_idx(NULL, "a") && !gan_dataset_open(NULL, NULL) &&
                   !gan_dataset_memory(NULL, v, NULL, 2, 1, 2) && !gan_dataset_toy(NULL, GAN_TOY_RING) &&

@@ -17,34 +17,38 @@ static void test_sources(void)
         for (i = 0; i < sizeof bytes; ++i) bytes[i] = (unsigned char)test_int(0, 255);
         path = put_file("source", bytes, sizeof bytes);
         for (way = 0; way < 2; ++way) {
-            gan__source s;
-            CHECK(!gan__source_open(ctx, &s, path) && s.size == sizeof bytes, "%s", gan_error_message(ctx));
-            if (way) CHECK(!gan__source_hold(ctx, &s, sizeof bytes) && s.bytes, "%s", gan_error_message(ctx));
+            gan__file_source s;
+            CHECK(!gan__file_source_open(ctx, &s, path) && s.size == sizeof bytes, "%s",
+                  gan_error_message(ctx));
+            if (way)
+                CHECK(!gan__file_source_hold(ctx, &s, sizeof bytes) && s.bytes, "%s", gan_error_message(ctx));
             for (i = 0; i < sizeof bytes; i += 100)
-                CHECK(!gan__source_read(ctx, &s, 9900 - i, got + 9900 - i, 100), "%s",
+                CHECK(!gan__file_source_read(ctx, &s, 9900 - i, got + 9900 - i, 100), "%s",
                       gan_error_message(ctx));
             CHECK_BYTES(got, bytes, sizeof bytes, "the file");
-            CHECK(gan__source_read(ctx, &s, 9901, got, 100) && gan_error(ctx) == GAN_ERROR_FORMAT,
+            CHECK(gan__file_source_read(ctx, &s, 9901, got, 100) && gan_error(ctx) == GAN_ERROR_FORMAT,
                   "beyond the end");
             gan_error_clear(ctx);
-            CHECK(gan__source_read(ctx, &s, (size_t)-1, got, 2) && gan_error(ctx), "a position that wraps");
+            CHECK(gan__file_source_read(ctx, &s, (size_t)-1, got, 2) && gan_error(ctx),
+                  "a position that wraps");
             gan_error_clear(ctx);
-            gan__source_close(&s);
+            gan__file_source_close(&s);
             CHECK(!s.open && !s.mapped, "still open");
         }
         gan_destroy(ctx);
     }
     TEST ("no file, a folder and an empty file are told apart") {
         gan_context *ctx = gan_create(NULL);
-        gan__source s;
-        CHECK(gan__source_open(ctx, &s, test_path("nowhere")) && gan_error(ctx) == GAN_ERROR_FILE, "nowhere");
+        gan__file_source s;
+        CHECK(gan__file_source_open(ctx, &s, test_path("nowhere")) && gan_error(ctx) == GAN_ERROR_FILE,
+              "nowhere");
         CHECK_TEXT(gan_error_message(ctx), "nowhere");
         gan_error_clear(ctx);
-        CHECK(gan__source_open(ctx, &s, "tests") && gan_error(ctx) == GAN_ERROR_FILE, "a folder");
+        CHECK(gan__file_source_open(ctx, &s, "tests") && gan_error(ctx) == GAN_ERROR_FILE, "a folder");
         gan_error_clear(ctx);
-        CHECK(!gan__source_open(ctx, &s, put_file("nothing", "", 0)) && s.size == 0, "an empty file");
-        CHECK(!gan__source_hold(ctx, &s, 100) && !gan_error(ctx), "%s", gan_error_message(ctx));
-        gan__source_close(&s);
+        CHECK(!gan__file_source_open(ctx, &s, put_file("nothing", "", 0)) && s.size == 0, "an empty file");
+        CHECK(!gan__file_source_hold(ctx, &s, 100) && !gan_error(ctx), "%s", gan_error_message(ctx));
+        gan__file_source_close(&s);
         gan_destroy(ctx);
     }
 #ifdef FILES_POSIX
@@ -52,12 +56,13 @@ static void test_sources(void)
         gan_context *ctx = gan_create(NULL);
         const char *path = put_file("shrinks", bytes, 1000);
         unsigned char got[1000];
-        gan__source s;
-        CHECK(!gan__source_open(ctx, &s, path), "%s", gan_error_message(ctx));
+        gan__file_source s;
+        CHECK(!gan__file_source_open(ctx, &s, path), "%s", gan_error_message(ctx));
         CHECK(truncate(path, 600) == 0, "truncate");
-        CHECK(gan__source_read(ctx, &s, 500, got, 500) && gan_error(ctx) == GAN_ERROR_FILE, "it was read");
+        CHECK(gan__file_source_read(ctx, &s, 500, got, 500) && gan_error(ctx) == GAN_ERROR_FILE,
+              "it was read");
         CHECK_TEXT(gan_error_message(ctx), "byte 600");
-        gan__source_close(&s);
+        gan__file_source_close(&s);
         gan_destroy(ctx);
     }
 #endif
@@ -73,7 +78,7 @@ static void test_folders(void)
                 snprintf(text[i], sizeof text[i], "%d", test_int(0, 99999));
                 name[i] = text[i];
             }
-            gan__names_sort(name, (size_t)n);
+            gan__file_names_sort(name, (size_t)n);
             for (i = 1; i < n; ++i)
                 CHECK(strcmp(name[i - 1], name[i]) <= 0, "%s before %s", name[i - 1], name[i]);
             CHECK(1, "none");
@@ -90,12 +95,13 @@ static void test_folders(void)
         put_file("names/.a", "", 0);
         put_file("names/a", "", 0);
         put_file("names/Z", "", 0);
-        names = gan__folder_names(ctx, test_path("names"), &n);
+        names = gan__file_folder_names(ctx, test_path("names"), &n);
         CHECK(names && n == 3, "%d names: %s", (int)n, gan_error_message(ctx));
         if (names && n == 3)
             CHECK(!strcmp(names[0], "Z") && !strcmp(names[1], "a") && !strcmp(names[2], "b"), "%s %s %s",
                   names[0], names[1], names[2]);
-        CHECK(!gan__folder_names(ctx, test_path("no such folder"), &n) && gan_error(ctx) == GAN_ERROR_FILE,
+        CHECK(!gan__file_folder_names(ctx, test_path("no such folder"), &n) &&
+                  gan_error(ctx) == GAN_ERROR_FILE,
               "listed");
         gan_destroy(ctx);
     }

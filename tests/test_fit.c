@@ -8,9 +8,9 @@ enum { MOST = 40 };
 static unsigned char picture[4 * MOST * MOST];
 static gan_real got[3 * MOST * MOST];
 
-static gan__place place_of(int c, int h, int w, int last)
+static gan__fit_place place_of(int c, int h, int w, int last)
 {
-    gan__place v;
+    gan__fit_place v;
     memset(&v, 0, sizeof v);
     v.name = "picture";
     v.bytes = picture;
@@ -25,7 +25,7 @@ static gan__place place_of(int c, int h, int w, int last)
     return v;
 }
 
-static double pixel_at(const gan__place *v, int c, int y, int x)
+static double pixel_at(const gan__fit_place *v, int c, int y, int x)
 {
     return picture[(size_t)c * v->stride[0] + (size_t)y * v->stride[1] + (size_t)x * v->stride[2]];
 }
@@ -33,7 +33,7 @@ static double pixel_at(const gan__place *v, int c, int y, int x)
 static double triangle(double d, double reach) { return fabs(d) < reach ? 1 - fabs(d) / reach : 0; }
 
 // Pixel (y, x) of channel c of the result, over all pixels of the source.
-static double naive(const gan__place *v, int how, int channels, int h, int w, int c, int y, int x)
+static double naive(const gan__fit_place *v, int how, int channels, int h, int w, int c, int y, int x)
 {
     const int H = v->dim[1], W = v->dim[2];
     double high = H, wide = W, top, left, sum = 0, weights = 0, cy, cx;
@@ -63,7 +63,7 @@ static double naive(const gan__place *v, int how, int channels, int h, int w, in
     return sum / weights;
 }
 
-static void check_fit(gan_context *ctx, const gan__place *v, int how, int c, int h, int w)
+static void check_fit(gan_context *ctx, const gan__fit_place *v, int how, int c, int h, int w)
 {
     const int shape[3] = {c, h, w};
     double worst = 0;
@@ -91,7 +91,7 @@ static void test_fits(void)
             for (how = 0; how < GAN_FIT_COUNT; ++how) {
                 const int *c = channels[round % 8];
                 int H = test_int(1, 30), W = test_int(1, 30), h = test_int(1, 30), w = test_int(1, 30);
-                gan__place v;
+                gan__fit_place v;
                 if (how == GAN_FIT_CROP) {
                     H += h;
                     W += w;
@@ -104,7 +104,7 @@ static void test_fits(void)
     }
     TEST ("the same size changes nothing; a constant stays what it is, also at the edges") {
         const int shape[3] = {1, 17, 5}, other[3] = {1, 40, 3};
-        gan__place v = place_of(1, 17, 5, 0);
+        gan__fit_place v = place_of(1, 17, 5, 0);
         int k;
         gan__fit(ctx, &v, GAN_FIT_STRETCH, shape, got);
         for (k = 0; k < 85; ++k) CHECK(got[k] == (gan_real)picture[k], "pixel %d: %g", k, (double)got[k]);
@@ -114,7 +114,7 @@ static void test_fits(void)
     }
     TEST ("halving is the mean with weights 1 3 3 1, by hand") {
         const int shape[3] = {1, 1, 4};
-        gan__place v = place_of(1, 1, 8, 0);
+        gan__fit_place v = place_of(1, 1, 8, 0);
         memset(picture, 0, sizeof picture);
         picture[3] = 80;
         gan__fit(ctx, &v, GAN_FIT_STRETCH, shape, got);
@@ -125,14 +125,14 @@ static void test_fits(void)
     }
     TEST_MUST_FAIL ("the wrong fit is seen") {
         const int shape[3] = {1, 6, 6};
-        gan__place v = place_of(1, 20, 10, 0);
+        gan__fit_place v = place_of(1, 20, 10, 0);
         for (i = 0; i < sizeof picture; ++i) picture[i] = (unsigned char)(i * i);
         gan__fit(ctx, &v, GAN_FIT_STRETCH, shape, got);
         CHECK_NEAR(got[7], naive(&v, GAN_FIT_COVER, 1, 6, 6, 0, 1, 1), 1e-4, "pixel");
     }
     TEST ("channels that cannot be had, and a crop of more than there is, are errors") {
         const int five[3] = {5, 4, 4}, tall[3] = {1, 9, 4};
-        gan__place v = place_of(1, 8, 8, 0);
+        gan__fit_place v = place_of(1, 8, 8, 0);
         CHECK(gan__fit(ctx, &v, GAN_FIT_COVER, five, got) && gan_error(ctx) == GAN_ERROR_SHAPE,
               "5 channels of 1");
         gan_error_clear(ctx);
@@ -146,7 +146,7 @@ static void test_elements(void)
 {
     TEST ("elements of every type and byte order, at the ends of their ranges") {
         static const struct {
-            gan__element type;
+            gan__format_element type;
             char kind;
             double v[3];
         } rows[] = {{GAN__ELEMENT_U8, 'u', {0, 255, 7}},
@@ -165,8 +165,8 @@ static void test_elements(void)
                     double v;
                     if (!b) exit(1);
                     b->n = 0;
-                    add_number(b, rows[i].kind, gan__element_width[rows[i].type], big, rows[i].v[k]);
-                    v = gan__element_value(rows[i].type, big, b->p);
+                    add_number(b, rows[i].kind, gan__format_element_width[rows[i].type], big, rows[i].v[k]);
+                    v = gan__format_element_value(rows[i].type, big, b->p);
                     CHECK(v == rows[i].v[k], "type %d, big %d: %.17g, expected %.17g", (int)i, big, v,
                           rows[i].v[k]);
                     free(b);

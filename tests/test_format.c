@@ -301,7 +301,7 @@ static void test_classes(void)
 
 static void csv(const char *text, int rows, int columns, const double *v)
 {
-    gan__layout l;
+    gan__format_layout l;
     const gan_real *values = NULL;
     gan_context *ctx = gan_create(NULL);
     const int code = gan__format_csv(ctx, "text", (const unsigned char *)text, strlen(text), &l, &values);
@@ -361,8 +361,8 @@ static void test_csv(void)
             const int digits = test_int(1, 17);
             snprintf(text, sizeof text, "%.*g", digits, want);
             want = strtod(text, NULL);
-            CHECK(!gan__csv_number((unsigned char *)text, (unsigned char *)text + strlen(text), &got), "%s",
-                  text);
+            CHECK(!gan__format_csv_number((unsigned char *)text, (unsigned char *)text + strlen(text), &got),
+                  "%s", text);
             CHECK(fabs(got - want) <= 1e-15 * fabs(want), "%s read as %.17g", text, got);
             if (digits <= 15 && fabs(log10(fabs(want))) < 7)
                 CHECK(got == want, "%s read as %.17g", text, got);
@@ -384,8 +384,8 @@ static void test_csv(void)
         size_t i;
         for (i = 0; i < 10; ++i) {
             double got = -1;
-            CHECK(!gan__csv_number((const unsigned char *)text[i],
-                                   (const unsigned char *)text[i] + strlen(text[i]), &got),
+            CHECK(!gan__format_csv_number((const unsigned char *)text[i],
+                                          (const unsigned char *)text[i] + strlen(text[i]), &got),
                   "%s", text[i]);
             CHECK_NEAR(got, want[i], 1e-14 * want[i], text[i]);
         }

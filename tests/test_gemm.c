@@ -34,7 +34,7 @@ static double product_error(gan_context *ctx, const product *p)
     gan_real *col = filled(n);
     double *w = doubles(m * ldc), *s = doubles(m * ldc), e;
     const size_t before = gan_memory(ctx).current;
-    gan__epilogue ends;
+    gan__gemm_epilogue ends;
     int i, j, k, code;
     for (i = 0; i < m * ldc; ++i) w[i] = (double)c[i], s[i] = 1e-30;
     for (i = 0; i < m; ++i)
@@ -88,7 +88,7 @@ static product plain(int ta, int tb, int m, int n, int d)
     return p;
 }
 
-static void test_products(const gan__kernels *k)
+static void test_products(const gan__cpu_kernels *k)
 {
     static const int sizes[] = {0, 1, 2, 3, 5, 8, 15, 17, 33, 49, 97};
     TESTF ("%s: products of any size, transposed or not, equal three loops", k->name) {
@@ -201,7 +201,7 @@ static void release(void *p, size_t bytes, void *user)
 
 int main(void)
 {
-    const gan__kernels *k;
+    const gan__cpu_kernels *k;
     for (k = next_isa(NULL); k; k = next_isa(k)) test_products(k);
     TEST ("without work space a product is an error, not a crash; with just enough it is right") {
         product p = plain(0, 0, 8, 8, 8);

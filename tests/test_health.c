@@ -41,12 +41,12 @@ static bench loop(gan_loss kind, const gan_health_desc *desc)
     return b;
 }
 
-static void is(const gan_health *h, gan_sickness kind)
+static void is(const gan_health *h, gan_diagnosis_kind kind)
 {
     char text[600];
     const gan_diagnosis d = gan_health_diagnose(h);
-    gan_health_say(h, text, sizeof text);
-    CHECK(d.kind == kind, "wanted %s: %s", gan_sickness_name(kind), text);
+    gan_health_text(h, text, sizeof text);
+    CHECK(d.kind == kind, "wanted %s: %s", gan_diagnosis_name(kind), text);
 }
 
 // n steps alike
@@ -56,7 +56,7 @@ static void feed(gan_health *h, int n, double d_loss, double d_real, double d_fa
     for (i = 0; i < n; ++i) {
         const gan_trainer_stats s =
             stats_of(gan_health_diagnose(h).step + 1, d_loss, d_real, d_fake, gradient);
-        gan_health_watch(h, &s);
+        gan_health_step(h, &s);
     }
 }
 
@@ -96,7 +96,7 @@ static void leads(void)
         loss.kind = known[i].kind;
         loss.pairing = known[i].pairing;
         h = gan_health_create_loop(ctx, "run", &loss, 64, NULL);
-        TESTF ("D's lead by %s, pairing %d, from guessing to knowing", gan_loss_name(loss.kind),
+        TESTF ("D's advantage by %s, pairing %d, from guessing to knowing", gan_loss_name(loss.kind),
                (int)loss.pairing) {
             CHECK(h != NULL, "%s", gan_error_message(ctx));
             if (!h) break;
@@ -122,11 +122,11 @@ static void leads(void)
         feed(b.h, 50, log(2.), .75, .25, 1);
         feed(w.h, 50, -3, 2, -1, 1);
         d = gan_health_diagnose(b.h);
-        CHECK_NEAR(d.vital[GAN_VITAL_LEAD], .5, 1e-5, "lead");
-        CHECK(!(d.known >> GAN_VITAL_MARGIN & 1), "a margin is known too");
+        CHECK_NEAR(d.vital[GAN_INDICATOR_ADVANTAGE], .5, 1e-5, "lead");
+        CHECK(!(d.known >> GAN_INDICATOR_MARGIN & 1), "a margin is known too");
         d = gan_health_diagnose(w.h);
-        CHECK_NEAR(d.vital[GAN_VITAL_MARGIN], 3, 1e-5, "margin");
-        CHECK(!(d.known >> GAN_VITAL_LEAD & 1), "a lead is known too");
+        CHECK_NEAR(d.vital[GAN_INDICATOR_MARGIN], 3, 1e-5, "margin");
+        CHECK(!(d.known >> GAN_INDICATOR_ADVANTAGE & 1), "a lead is known too");
         gan_destroy(b.ctx);
         gan_destroy(w.ctx);
     }
@@ -140,25 +140,25 @@ static void persistence(void)
     TEST ("nothing but overflow is said in the first 300 steps") {
         bench b = loop(GAN_LOSS_NON_SATURATING, NULL);
         feed(b.h, 299, .01, .99, .01, 1);
-        is(b.h, GAN_SICKNESS_WARMING_UP);
+        is(b.h, GAN_DIAGNOSIS_WARMING_UP);
         feed(b.h, 1, .01, .99, .01, 1);
-        is(b.h, GAN_SICKNESS_HEALTHY);
+        is(b.h, GAN_DIAGNOSIS_HEALTHY);
         gan_destroy(b.ctx);
     }
     TEST ("a sign counts after 200 steps, with the step at which it began, and not before") {
         bench b = loop(GAN_LOSS_NON_SATURATING, NULL);
         gan_diagnosis d;
         feed(b.h, 1000, 1.0, .6, .4, 1);
-        is(b.h, GAN_SICKNESS_HEALTHY);
+        is(b.h, GAN_DIAGNOSIS_HEALTHY);
         feed(b.h, 200, .01, .99, .01, 1);
-        is(b.h, GAN_SICKNESS_HEALTHY);
+        is(b.h, GAN_DIAGNOSIS_HEALTHY);
         feed(b.h, 200, .01, .99, .01, 1);
-        is(b.h, GAN_SICKNESS_DISCRIMINATOR_WON);
+        is(b.h, GAN_DIAGNOSIS_DISCRIMINATOR_WON);
         d = gan_health_diagnose(b.h);
         CHECK(d.since > 1000 && d.since < 1200 && d.step == 1400, "since %ld", (long)d.since);
         CHECK(d.sick, "not called sick");
         feed(b.h, 250, 1.0, .6, .4, 1);
-        is(b.h, GAN_SICKNESS_HEALTHY);
+        is(b.h, GAN_DIAGNOSIS_HEALTHY);
         gan_destroy(b.ctx);
     }
     TEST ("one wild step in twenty raises no alarm") {
@@ -177,9 +177,9 @@ static void persistence(void)
         bench b = loop(GAN_LOSS_NON_SATURATING, NULL);
         gan_trainer_stats s = stats_of(5, 1, .5, .5, 1);
         int i;
-        for (i = 0; i < 1000; ++i) gan_health_watch(b.h, &s);
+        for (i = 0; i < 1000; ++i) gan_health_step(b.h, &s);
         s.step = 3;
-        gan_health_watch(b.h, &s);
+        gan_health_step(b.h, &s);
         CHECK(b.h->c.seen == 1, "%ld steps", (long)b.h->c.seen);
         gan_destroy(b.ctx);
     }
@@ -190,7 +190,7 @@ static void by_hand(void)
     TEST ("D(x) = D(G(z)) = 1/2 and log 4 is balance") {
         bench b = loop(GAN_LOSS_NON_SATURATING, NULL);
         feed(b.h, 600, log(4.), .5, .5, .1);
-        is(b.h, GAN_SICKNESS_BALANCED);
+        is(b.h, GAN_DIAGNOSIS_BALANCED);
         CHECK(!gan_health_diagnose(b.h).sick, "balance is called sick");
         gan_destroy(b.ctx);
     }
@@ -198,31 +198,31 @@ static void by_hand(void)
         bench b = loop(GAN_LOSS_WASSERSTEIN, NULL);
         int i;
         for (i = 0; i < 4000; ++i) feed(b.h, 1, -exp(-i / 400.), exp(-i / 400.), 0, 1);
-        is(b.h, GAN_SICKNESS_BALANCED);
+        is(b.h, GAN_DIAGNOSIS_BALANCED);
         gan_destroy(b.ctx);
     }
     TEST ("a D that has won by minimax, and one of a critic's kind that leaves G without gradient") {
         bench b = loop(GAN_LOSS_MINIMAX, NULL), w = loop(GAN_LOSS_WASSERSTEIN, NULL);
         feed(b.h, 600, .02, .99, .01, 1e-4);
-        is(b.h, GAN_SICKNESS_DISCRIMINATOR_WON);
+        is(b.h, GAN_DIAGNOSIS_DISCRIMINATOR_WON);
         feed(w.h, 500, -1, 1, 0, 1);
-        is(w.h, GAN_SICKNESS_HEALTHY);
+        is(w.h, GAN_DIAGNOSIS_HEALTHY);
         feed(w.h, 600, -1, 1, 0, 1e-5);
-        is(w.h, GAN_SICKNESS_DISCRIMINATOR_WON);
+        is(w.h, GAN_DIAGNOSIS_DISCRIMINATOR_WON);
         gan_destroy(b.ctx);
         gan_destroy(w.ctx);
     }
     TEST ("a G that has won") {
         bench b = loop(GAN_LOSS_HINGE, NULL);
         feed(b.h, 600, 3.5, -.5, 2, 1);
-        is(b.h, GAN_SICKNESS_GENERATOR_WON);
+        is(b.h, GAN_DIAGNOSIS_GENERATOR_WON);
         gan_destroy(b.ctx);
     }
     TEST ("a critic whose gradient doubles every 100 steps diverges") {
         bench b = loop(GAN_LOSS_WASSERSTEIN, NULL);
         int i;
         for (i = 0; i < 1500; ++i) feed(b.h, 1, -pow(2, i / 100.), pow(2, i / 100.), 0, pow(2, i / 100.));
-        is(b.h, GAN_SICKNESS_DIVERGENCE);
+        is(b.h, GAN_DIAGNOSIS_DIVERGENCE);
         gan_destroy(b.ctx);
     }
     TEST (
@@ -233,8 +233,8 @@ static void by_hand(void)
             const double tells = k ? 1e4 : 1e8;
             feed(b.h, 600, -1, 1, 0, 1);
             feed(b.h, 1500, -tells, tells, 0, 1);
-            CHECK((gan_health_diagnose(b.h).kind == GAN_SICKNESS_DIVERGENCE) == !k, "%s",
-                  gan_sickness_name(gan_health_diagnose(b.h).kind));
+            CHECK((gan_health_diagnose(b.h).kind == GAN_DIAGNOSIS_DIVERGENCE) == !k, "%s",
+                  gan_diagnosis_name(gan_health_diagnose(b.h).kind));
             gan_destroy(b.ctx);
         }
     }
@@ -242,15 +242,15 @@ static void by_hand(void)
         bench b = loop(GAN_LOSS_WASSERSTEIN, NULL);
         int i;
         for (i = 0; i < 3000; ++i) feed(b.h, 1, -1, i + 1, i, 1);
-        is(b.h, GAN_SICKNESS_HEALTHY);
+        is(b.h, GAN_DIAGNOSIS_HEALTHY);
         gan_destroy(b.ctx);
     }
     TEST ("NaN is divergence at once, even in the first step, and ends the run") {
         bench b = loop(GAN_LOSS_NON_SATURATING, NULL);
         gan_trainer_stats s = stats_of(1, 1, .5, .5, 1);
         s.d_loss = (gan_real)sqrt(-1.);
-        gan_health_watch(b.h, &s);
-        is(b.h, GAN_SICKNESS_DIVERGENCE);
+        gan_health_step(b.h, &s);
+        is(b.h, GAN_DIAGNOSIS_DIVERGENCE);
         CHECK(gan_health_should_stop(b.h) == 2, "goes on");
         gan_destroy(b.ctx);
     }
@@ -264,8 +264,8 @@ static void by_hand(void)
             for (k = 1; k < 3000; ++k) {
                 s = stats_of(k, 1.2, .55, .45, 1);
                 s.rollbacks = (k >= at[i][0]) + (k >= at[i][1]) + (k >= at[i][2]);
-                gan_health_watch(b.h, &s);
-                alarms += gan_health_diagnose(b.h).kind == GAN_SICKNESS_DIVERGENCE;
+                gan_health_step(b.h, &s);
+                alarms += gan_health_diagnose(b.h).kind == GAN_DIAGNOSIS_DIVERGENCE;
             }
             CHECK((alarms > 0) == (i == 0), "row %d: %d steps of divergence", i, alarms);
             gan_destroy(b.ctx);
@@ -275,8 +275,8 @@ static void by_hand(void)
         bench b = loop(GAN_LOSS_BEGAN, NULL), m = loop(GAN_LOSS_MAGAN, NULL);
         feed(b.h, 1000, .3, .3, .1, 1);
         feed(m.h, 1000, 3, .3, .1, 1);
-        is(b.h, GAN_SICKNESS_HEALTHY);
-        is(m.h, GAN_SICKNESS_HEALTHY);
+        is(b.h, GAN_DIAGNOSIS_HEALTHY);
+        is(m.h, GAN_DIAGNOSIS_HEALTHY);
         gan_destroy(b.ctx);
         gan_destroy(m.ctx);
     }
@@ -317,8 +317,8 @@ static int swinging(series *x, double period, int n, int steps)
         for (i = 0; i < steps; ++i) {
             const double v = x(i, period);
             const gan_trainer_stats s = stats_of(i + 1, log(4.) * (1 - .3 - v), .6 + v / 2, .4 - v / 2, 1);
-            gan_health_watch(b.h, &s);
-            alarm |= b.h->c.on[GAN_SICKNESS_OSCILLATION] != 0;
+            gan_health_step(b.h, &s);
+            alarm |= b.h->c.on[GAN_DIAGNOSIS_OSCILLATION] != 0;
         }
         alarms += alarm;
         gan_destroy(b.ctx);
@@ -349,12 +349,12 @@ static void swings(void)
         int k;
         for (k = 0; k < 3000; ++k) {
             const gan_trainer_stats s = stats_of(k + 1, .9, .6, .4 + .2 * sin(6.283185307 * k / 90), 1);
-            gan_health_watch(b.h, &s);
+            gan_health_step(b.h, &s);
         }
-        is(b.h, GAN_SICKNESS_OSCILLATION);
+        is(b.h, GAN_DIAGNOSIS_OSCILLATION);
         d = gan_health_diagnose(b.h);
-        CHECK_NEAR(d.vital[GAN_VITAL_PERIOD], 90, 6, "steps");
-        CHECK_NEAR(d.vital[GAN_VITAL_SWING], .4, .03, "from top to bottom");
+        CHECK_NEAR(d.vital[GAN_INDICATOR_PERIOD], 90, 6, "steps");
+        CHECK_NEAR(d.vital[GAN_INDICATOR_SWING], .4, .03, "from top to bottom");
         gan_destroy(b.ctx);
     }
     TEST ("noise has no rhythm: white, a walk, and what wanders for 10, 100, 1000 steps") {
@@ -395,8 +395,8 @@ static gan_tensor *ring(gan_context *ctx, int n, int modes, int all, double sigm
 
 static void two_looks(bench *b, gan_tensor *samples, gan_tensor *real)
 {
-    gan_health_look(b->h, samples, real);
-    gan_health_look(b->h, samples, real);
+    gan_health_compare(b->h, samples, real);
+    gan_health_compare(b->h, samples, real);
 }
 
 static void looks(void)
@@ -409,13 +409,13 @@ static void looks(void)
             gan_diagnosis d;
             feed(b.h, 600, 1.2, .55, .45, 1);
             two_looks(&b, ring(b.ctx, 256, modes[i], 8, .01), ring(b.ctx, 256, 8, 8, .01));
-            is(b.h, modes[i] < 7 ? GAN_SICKNESS_COLLAPSE : GAN_SICKNESS_HEALTHY);
+            is(b.h, modes[i] < 7 ? GAN_DIAGNOSIS_COLLAPSE : GAN_DIAGNOSIS_HEALTHY);
             d = gan_health_diagnose(b.h);
-            CHECK(d.known >> GAN_VITAL_MODES & 1, "no modes were found");
-            CHECK_NEAR(d.vital[GAN_VITAL_MODES], modes[i] / 8., 1e-6, "share of modes");
+            CHECK(d.known >> GAN_INDICATOR_MODES & 1, "no modes were found");
+            CHECK_NEAR(d.vital[GAN_INDICATOR_MODES], modes[i] / 8., 1e-6, "share of modes");
             gan_destroy(b.ctx);
         }
-    TEST ("samples too wide for their modes cover all the same; the centres may be given") {
+    TEST ("samples too wide for their modes cover all the same; the centers may be given") {
         bench b = loop(GAN_LOSS_NON_SATURATING, NULL), c;
         gan_health_desc desc;
         gan_context *keeper = gan_create(NULL);
@@ -423,13 +423,13 @@ static void looks(void)
         memset(&desc, 0, sizeof desc);
         feed(b.h, 600, 1.2, .55, .45, 1);
         two_looks(&b, ring(b.ctx, 256, 8, 8, .1), ring(b.ctx, 256, 8, 8, .01));
-        is(b.h, GAN_SICKNESS_HEALTHY);
-        desc.centres = ring(keeper, 4, 4, 4, 0);
+        is(b.h, GAN_DIAGNOSIS_HEALTHY);
+        desc.centers = ring(keeper, 4, 4, 4, 0);
         c = loop(GAN_LOSS_NON_SATURATING, &desc);
         feed(c.h, 600, 1.2, .55, .45, 1);
         two_looks(&c, ring(c.ctx, 256, 2, 4, .5), ring(c.ctx, 256, 4, 4, .5));
         d = gan_health_diagnose(c.h);
-        CHECK(d.known >> GAN_VITAL_MODES & 1 && c.h->c.modes == 4, "%d modes", (int)c.h->c.modes);
+        CHECK(d.known >> GAN_INDICATOR_MODES & 1 && c.h->c.modes == 4, "%d modes", (int)c.h->c.modes);
         gan_destroy(b.ctx);
         gan_destroy(c.ctx);
         gan_destroy(keeper);
@@ -439,7 +439,8 @@ static void looks(void)
         int k, found = 0;
         for (k = 0; k < 60; ++k) {
             bench b = loop(GAN_LOSS_NON_SATURATING, NULL);
-            gan_health_look(b.h, cloud(b.ctx, 256, dims[k % 3], 1, 0), cloud(b.ctx, 256, dims[k % 3], 1, 0));
+            gan_health_compare(b.h, cloud(b.ctx, 256, dims[k % 3], 1, 0),
+                               cloud(b.ctx, 256, dims[k % 3], 1, 0));
             found += b.h->c.modes > 0;
             gan_destroy(b.ctx);
         }
@@ -447,7 +448,7 @@ static void looks(void)
     }
     TEST ("equal clouds: diversity 1, distance 0, no duplicates, no copies") {
         bench b = loop(GAN_LOSS_NON_SATURATING, NULL);
-        gan_health_look(b.h, cloud(b.ctx, 256, 4, 1, 0), cloud(b.ctx, 256, 4, 1, 0));
+        gan_health_compare(b.h, cloud(b.ctx, 256, 4, 1, 0), cloud(b.ctx, 256, 4, 1, 0));
         CHECK_NEAR(b.h->v.diversity, 1, .08, "diversity");
         CHECK_NEAR(b.h->v.distance, 0, .02, "distance");
         CHECK_NEAR(b.h->v.duplicates, 0, .02, "duplicates");
@@ -471,7 +472,7 @@ static void looks(void)
                 else if (i1 >= N && j >= N) rr += d / (M * (M - 1.));
                 else fr += d / (2. * N * M);
             }
-        gan_health_look(b.h, f, r);
+        gan_health_compare(b.h, f, r);
         CHECK_NEAR(b.h->v.diversity, ff / rr, 1e-5, "diversity");
         CHECK_NEAR(b.h->v.distance, (2 * fr - ff - rr) / (2 * fr), 1e-5, "distance");
         gan_destroy(b.ctx);
@@ -485,8 +486,8 @@ static void looks(void)
         feed(c.h, 600, 1.2, .55, .45, 1);
         two_looks(&b, cloud(b.ctx, 256, 4, .3, 0), cloud(b.ctx, 256, 4, 1, 0));
         two_looks(&c, many, cloud(c.ctx, 256, 4, 1, 0));
-        is(b.h, GAN_SICKNESS_COLLAPSE);
-        is(c.h, GAN_SICKNESS_COLLAPSE);
+        is(b.h, GAN_DIAGNOSIS_COLLAPSE);
+        is(c.h, GAN_DIAGNOSIS_COLLAPSE);
         CHECK_NEAR(c.h->v.duplicates, 1, 0, "duplicates");
         gan_destroy(b.ctx);
         gan_destroy(c.ctx);
@@ -495,11 +496,11 @@ static void looks(void)
         bench b = loop(GAN_LOSS_NON_SATURATING, NULL);
         int k;
         feed(b.h, 600, 1.2, .55, .45, 1);
-        gan_health_look(b.h, cloud(b.ctx, 256, 4, .1, 0), cloud(b.ctx, 256, 4, 1, 0));
-        is(b.h, GAN_SICKNESS_HEALTHY);
+        gan_health_compare(b.h, cloud(b.ctx, 256, 4, .1, 0), cloud(b.ctx, 256, 4, 1, 0));
+        is(b.h, GAN_DIAGNOSIS_HEALTHY);
         for (k = 1; k < 6; ++k) {
-            gan_health_look(b.h, cloud(b.ctx, 256, 4, .1 * pow(1.3, k), 0), cloud(b.ctx, 256, 4, 1, 0));
-            is(b.h, GAN_SICKNESS_HEALTHY);
+            gan_health_compare(b.h, cloud(b.ctx, 256, 4, .1 * pow(1.3, k), 0), cloud(b.ctx, 256, 4, 1, 0));
+            is(b.h, GAN_DIAGNOSIS_HEALTHY);
         }
         gan_destroy(b.ctx);
     }
@@ -508,9 +509,9 @@ static void looks(void)
         gan_tensor *real = cloud(b.ctx, 256, 4, 1, 0), *noise = cloud(b.ctx, 256, 4, .005, 0);
         feed(b.h, 600, 1.2, .55, .45, 1);
         two_looks(&b, cloud(b.ctx, 256, 4, 1, 0), real);
-        is(b.h, GAN_SICKNESS_HEALTHY);
+        is(b.h, GAN_DIAGNOSIS_HEALTHY);
         two_looks(&b, gan_add(real, noise), real);
-        is(b.h, GAN_SICKNESS_MEMORISING);
+        is(b.h, GAN_DIAGNOSIS_MEMORIZING);
         gan_destroy(b.ctx);
     }
     TEST ("samples far away while D guesses: D is weak; while D leads: it is not") {
@@ -519,8 +520,8 @@ static void looks(void)
         feed(c.h, 1000, .7, .7, .3, 1);
         two_looks(&b, cloud(b.ctx, 256, 4, 1, 2), cloud(b.ctx, 256, 4, 1, 0));
         two_looks(&c, cloud(c.ctx, 256, 4, 1, 2), cloud(c.ctx, 256, 4, 1, 0));
-        is(b.h, GAN_SICKNESS_DISCRIMINATOR_WEAK);
-        is(c.h, GAN_SICKNESS_HEALTHY);
+        is(b.h, GAN_DIAGNOSIS_DISCRIMINATOR_WEAK);
+        is(c.h, GAN_DIAGNOSIS_HEALTHY);
         gan_destroy(b.ctx);
         gan_destroy(c.ctx);
     }
@@ -528,7 +529,7 @@ static void looks(void)
         bench b = loop(GAN_LOSS_NON_SATURATING, NULL);
         feed(b.h, 600, 1.2, .55, .45, 1);
         two_looks(&b, ring(b.ctx, 256, 8, 8, .01), ring(b.ctx, 256, 8, 8, .01));
-        is(b.h, GAN_SICKNESS_COLLAPSE);
+        is(b.h, GAN_DIAGNOSIS_COLLAPSE);
         gan_destroy(b.ctx);
     }
 }
@@ -539,7 +540,7 @@ typedef enum nets { PLAIN, STAIRS, POINT, LINEAR, TABLE } nets; // what G and D 
 
 typedef struct run {
     const char *name;
-    gan_sickness expected;
+    gan_diagnosis_kind expected;
     int steps;
     gan_toy toy;
     nets nets;
@@ -551,31 +552,31 @@ typedef struct run {
 } run;
 
 static const run healthy[] = {
-    {"a normal distribution, R1", GAN_SICKNESS_BALANCED, 1500, GAN_TOY_NORMAL, PLAIN, 32,
+    {"a normal distribution, R1", GAN_DIAGNOSIS_BALANCED, 1500, GAN_TOY_NORMAL, PLAIN, 32,
      GAN_LOSS_NON_SATURATING, GAN_PENALTY_R1, 1, 1e-3, 2e-3, 1, 0, 0},
-    {"a ring, WGAN-GP", GAN_SICKNESS_HEALTHY, 1000, GAN_TOY_RING, PLAIN, 32, GAN_LOSS_WASSERSTEIN,
+    {"a ring, WGAN-GP", GAN_DIAGNOSIS_HEALTHY, 1000, GAN_TOY_RING, PLAIN, 32, GAN_LOSS_WASSERSTEIN,
      GAN_PENALTY_WGAN_GP, .1, 2e-3, 2e-3, 2, 0, 1},
 };
 static const run sick[] = {
-    {"minimax, D a thousand times as fast", GAN_SICKNESS_DISCRIMINATOR_WON, 700, GAN_TOY_NORMAL, PLAIN, 32,
+    {"minimax, D a thousand times as fast", GAN_DIAGNOSIS_DISCRIMINATOR_WON, 700, GAN_TOY_NORMAL, PLAIN, 32,
      GAN_LOSS_MINIMAX, GAN_PENALTY_NONE, 0, 1e-5, 1e-2, 1, 0, 0},
-    {"D stands still", GAN_SICKNESS_GENERATOR_WON, 800, GAN_TOY_NORMAL, LINEAR, 4, GAN_LOSS_NON_SATURATING,
+    {"D stands still", GAN_DIAGNOSIS_GENERATOR_WON, 800, GAN_TOY_NORMAL, LINEAR, 4, GAN_LOSS_NON_SATURATING,
      GAN_PENALTY_NONE, 0, .1, 1e-12, 1, 0, 0},
-    {"a critic stands still", GAN_SICKNESS_GENERATOR_WON, 800, GAN_TOY_NORMAL, LINEAR, 4,
+    {"a critic stands still", GAN_DIAGNOSIS_GENERATOR_WON, 800, GAN_TOY_NORMAL, LINEAR, 4,
      GAN_LOSS_WASSERSTEIN, GAN_PENALTY_NONE, 0, .1, 1e-12, 1, 0, 0},
-    {"G ten times as fast on the ring", GAN_SICKNESS_COLLAPSE, 1500, GAN_TOY_RING, PLAIN, 64,
+    {"G ten times as fast on the ring", GAN_DIAGNOSIS_COLLAPSE, 1500, GAN_TOY_RING, PLAIN, 64,
      GAN_LOSS_NON_SATURATING, GAN_PENALTY_NONE, 0, 3e-3, 3e-4, 1, 0, 0},
-    {"Dirac-GAN, both at once", GAN_SICKNESS_OSCILLATION, 1500, GAN_TOY_RING, POINT, 0,
+    {"Dirac-GAN, both at once", GAN_DIAGNOSIS_OSCILLATION, 1500, GAN_TOY_RING, POINT, 0,
      GAN_LOSS_NON_SATURATING, GAN_PENALTY_NONE, 0, .5, .5, 1, 1, 0},
-    {"the bilinear game, both at once", GAN_SICKNESS_OSCILLATION, 1500, GAN_TOY_RING, POINT, 0,
+    {"the bilinear game, both at once", GAN_DIAGNOSIS_OSCILLATION, 1500, GAN_TOY_RING, POINT, 0,
      GAN_LOSS_WASSERSTEIN, GAN_PENALTY_NONE, 0, .03, .03, 1, 1, 0},
-    {"a critic without a constraint", GAN_SICKNESS_DIVERGENCE, 1000, GAN_TOY_NORMAL, PLAIN, 32,
+    {"a critic without a constraint", GAN_DIAGNOSIS_DIVERGENCE, 1000, GAN_TOY_NORMAL, PLAIN, 32,
      GAN_LOSS_WASSERSTEIN, GAN_PENALTY_NONE, 0, 1e-5, 1e-3, 1, 0, 0},
-    {"a learning rate of 100", GAN_SICKNESS_DIVERGENCE, 1000, GAN_TOY_NORMAL, PLAIN, 32,
+    {"a learning rate of 100", GAN_DIAGNOSIS_DIVERGENCE, 1000, GAN_TOY_NORMAL, PLAIN, 32,
      GAN_LOSS_LEAST_SQUARES, GAN_PENALTY_NONE, 0, 100, 100, 1, 1, 0},
-    {"a linear D and a ring", GAN_SICKNESS_DISCRIMINATOR_WEAK, 2000, GAN_TOY_RING, LINEAR, 10,
+    {"a linear D and a ring", GAN_DIAGNOSIS_DISCRIMINATOR_WEAK, 2000, GAN_TOY_RING, LINEAR, 10,
      GAN_LOSS_NON_SATURATING, GAN_PENALTY_NONE, 0, 1e-3, 1e-3, 1, 0, 0},
-    {"a G that has a row for each sample", GAN_SICKNESS_MEMORISING, 450, GAN_TOY_COUNT, TABLE, 0,
+    {"a G that has a row for each sample", GAN_DIAGNOSIS_MEMORIZING, 450, GAN_TOY_COUNT, TABLE, 0,
      GAN_LOSS_ENERGY, GAN_PENALTY_NONE, 0, 3e-2, 1e-12, 1, 0, 1},
 };
 
@@ -683,10 +684,10 @@ static int treat(patient *p, int until)
     int alarms = 0;
     while (gan_trainer_steps(p->t) < until && !gan_error(p->ctx)) {
         const gan_trainer_stats s = gan_trainer_step(p->t);
-        gan_health_watch(p->h, &s);
+        gan_health_step(p->h, &s);
         if (s.step % 100 == 0 && p->how->nets != POINT && !gan_error(p->ctx)) {
             const int n = p->how->nets == TABLE ? ROWS : LOOK;
-            gan_health_look(p->h, gan_trainer_sample(p->t, n), gan_dataset_batch(p->others, n, NULL));
+            gan_health_compare(p->h, gan_trainer_sample(p->t, n), gan_dataset_batch(p->others, n, NULL));
         }
         alarms += gan_health_diagnose(p->h).sick;
     }
@@ -700,12 +701,12 @@ static void provoked(void)
     size_t i;
     int seed;
     for (i = 0; i < COUNT(sick); ++i) {
-        TESTF ("provoked: %s is called %s", sick[i].name, gan_sickness_name(sick[i].expected)) {
+        TESTF ("provoked: %s is called %s", sick[i].name, gan_diagnosis_name(sick[i].expected)) {
             for (seed = 1; seed <= TRIED; ++seed) {
                 patient p = admit(&sick[i], seed, NULL);
                 treat(&p, sick[i].steps);
                 is(p.h, sick[i].expected);
-                gan_health_say(p.h, text, sizeof text);
+                gan_health_text(p.h, text, sizeof text);
                 if (seed == 1) printf("%s: %s\n", sick[i].name, text);
                 gan_destroy(p.ctx);
             }
@@ -729,12 +730,12 @@ static void no_false_alarms(void)
             for (seed = 1; seed <= SEEDS; ++seed) {
                 patient p = admit(&healthy[i], seed, NULL);
                 const int alarms = treat(&p, healthy[i].steps);
-                const gan_sickness kind = gan_health_diagnose(p.h).kind;
+                const gan_diagnosis_kind kind = gan_health_diagnose(p.h).kind;
                 CHECK(!gan_error(p.ctx), "%s", gan_error_message(p.ctx));
                 runs += alarms > 0;
                 steps += alarms;
-                well += kind == GAN_SICKNESS_HEALTHY || kind == GAN_SICKNESS_BALANCED;
-                if (healthy[i].expected == GAN_SICKNESS_BALANCED) is(p.h, GAN_SICKNESS_BALANCED);
+                well += kind == GAN_DIAGNOSIS_HEALTHY || kind == GAN_DIAGNOSIS_BALANCED;
+                if (healthy[i].expected == GAN_DIAGNOSIS_BALANCED) is(p.h, GAN_DIAGNOSIS_BALANCED);
                 gan_destroy(p.ctx);
             }
             printf("%s: false alarms in %d of %d runs, %d steps; %d healthy or balanced at the end\n",
@@ -773,7 +774,7 @@ static void memory_of_it(void)
         CHECK(gan_load(b.ctx, test_path("health.safetensors")) == 0, "%s", gan_error_message(b.ctx));
         treat(&b, 900);
         same_diagnosis(a.h, b.h);
-        is(a.h, GAN_SICKNESS_COLLAPSE);
+        is(a.h, GAN_DIAGNOSIS_COLLAPSE);
         gan_destroy(a.ctx);
         gan_destroy(b.ctx);
     }
@@ -812,7 +813,7 @@ static void memory_of_it(void)
         treat(&p, 13); // copies at 10
         gan_data(gan_model_tensor(p.desc.discriminator, 0))[0] = (gan_real)sqrt(-1.);
         s = gan_trainer_step(p.t);
-        gan_health_watch(p.h, &s);
+        gan_health_step(p.h, &s);
         CHECK(s.rollbacks == 1 && s.step == 10, "%d roll-backs, step %ld", s.rollbacks, (long)s.step);
         CHECK(p.h->c.step == 10 && p.h->c.seen == 10, "health is at %ld", (long)p.h->c.step);
         treat(&p, 20);
@@ -858,7 +859,7 @@ static void stopping(void)
         p.t->desc.metric_every = 10;
         do {
             s = gan_trainer_step(p.t);
-            gan_health_watch(p.h, &s);
+            gan_health_step(p.h, &s);
         } while (!gan_health_should_stop(p.h) && s.step < 1000);
         CHECK(s.step == 240 && gan_health_should_stop(p.h) == 1, "step %ld", (long)s.step); // best at 190
         gan_destroy(p.ctx);
@@ -871,14 +872,14 @@ static void stopping(void)
         desc.patience = 2;
         b = loop(GAN_LOSS_NON_SATURATING, &desc);
         for (i = 0; i < 5; ++i) {
-            gan_health_judge(b.h, (gan_real)(5 - i));
-            gan_health_judge(b.h, (gan_real)sqrt(-1.));
+            gan_health_metric(b.h, (gan_real)(5 - i));
+            gan_health_metric(b.h, (gan_real)sqrt(-1.));
         }
         CHECK(!gan_health_should_stop(b.h), "stopped while it fell");
         for (i = 0; i < 3; ++i) {
             CHECK(!gan_health_should_stop(b.h), "stopped after %d", i);
-            gan_health_judge(b.h, 1);
-            gan_health_judge(c.h, 1);
+            gan_health_metric(b.h, 1);
+            gan_health_metric(c.h, 1);
         }
         CHECK(gan_health_should_stop(b.h) == 1, "goes on");
         CHECK(!gan_health_should_stop(c.h), "stopped without patience");
@@ -889,10 +890,10 @@ static void stopping(void)
         gan_health_desc desc;
         bench b;
         memset(&desc, 0, sizeof desc);
-        desc.sick_patience = 300;
+        desc.problem_patience = 300;
         b = loop(GAN_LOSS_NON_SATURATING, &desc);
         feed(b.h, 600, .01, .99, .01, 1); // sick from 499 on
-        is(b.h, GAN_SICKNESS_DISCRIMINATOR_WON);
+        is(b.h, GAN_DIAGNOSIS_DISCRIMINATOR_WON);
         CHECK(!gan_health_should_stop(b.h), "stopped too early");
         feed(b.h, 250, .01, .99, .01, 1);
         CHECK(gan_health_should_stop(b.h) == 2, "goes on");
@@ -906,28 +907,28 @@ static void saying(void)
 {
     int i, k;
     TEST ("every row has a name, a sentence, an advice and evidence; names differ") {
-        for (i = 0; i < GAN_SICKNESS_COUNT; ++i) {
-            const gan__sickness *row = &gan__sicknesses[i];
+        for (i = 0; i < GAN_DIAGNOSIS_COUNT; ++i) {
+            const gan__health_row *row = &gan__health_rows[i];
             CHECK(*row->sentence && *row->advice && row->sign, "%s is not complete", row->name);
             for (k = 0; k < i; ++k)
-                CHECK(strcmp(row->name, gan__sicknesses[k].name) &&
-                          strcmp(row->sentence, gan__sicknesses[k].sentence),
+                CHECK(strcmp(row->name, gan__health_rows[k].name) &&
+                          strcmp(row->sentence, gan__health_rows[k].sentence),
                       "%s twice", row->name);
         }
-        for (i = 0; i < GAN_VITAL_COUNT; ++i) CHECK(*gan_vital_name((gan_vital)i), "vital %d", i);
-        CHECK_TEXT(gan_sickness_name((gan_sickness)-1), "unknown");
-        CHECK_TEXT(gan_sickness_name(GAN_SICKNESS_COUNT), "unknown");
-        CHECK_TEXT(gan_vital_name(GAN_VITAL_COUNT), "unknown");
-        CHECK_TEXT(gan_sickness_name(GAN_SICKNESS_COLLAPSE), "collapse");
+        for (i = 0; i < GAN_INDICATOR_COUNT; ++i) CHECK(*gan_indicator_name((gan_indicator)i), "vital %d", i);
+        CHECK_TEXT(gan_diagnosis_name((gan_diagnosis_kind)-1), "unknown");
+        CHECK_TEXT(gan_diagnosis_name(GAN_DIAGNOSIS_COUNT), "unknown");
+        CHECK_TEXT(gan_indicator_name(GAN_INDICATOR_COUNT), "unknown");
+        CHECK_TEXT(gan_diagnosis_name(GAN_DIAGNOSIS_COLLAPSE), "collapse");
     }
     TEST ("the words: step, name, since, sentence, numbers with units, advice") {
         char text[600];
         bench b = loop(GAN_LOSS_MINIMAX, NULL);
         feed(b.h, 1000, .02, .99, .01, 1);
-        CHECK(gan_health_say(b.h, text, sizeof text) == (int)strlen(text), "length");
+        CHECK(gan_health_text(b.h, text, sizeof text) == (int)strlen(text), "length");
         CHECK_TEXT(text, "step 1000, discriminator_won since 300: D has won");
-        CHECK_TEXT(text,
-                   "D's lead 0.99 of all it could know, D(G(z)) 0.01, G's gradient 1.00 of its greatest");
+        CHECK_TEXT(
+            text, "D's advantage 0.99 of all it could know, D(G(z)) 0.01, G's gradient 1.00 of its greatest");
         CHECK_TEXT(text, "\ntry: ");
         gan_destroy(b.ctx);
     }
@@ -935,10 +936,10 @@ static void saying(void)
         char whole[600], part[600];
         bench b = loop(GAN_LOSS_NON_SATURATING, NULL);
         feed(b.h, 1000, .02, .99, .01, 1);
-        gan_health_say(b.h, whole, sizeof whole);
+        gan_health_text(b.h, whole, sizeof whole);
         for (i = 0; i <= (int)strlen(whole) + 1; ++i) {
             memset(part, '#', sizeof part);
-            CHECK(gan_health_say(b.h, part, (size_t)i) == (int)strlen(whole), "length at size %d", i);
+            CHECK(gan_health_text(b.h, part, (size_t)i) == (int)strlen(whole), "length at size %d", i);
             if (i) CHECK(!memcmp(part, whole, (size_t)i - 1) && !part[i - 1], "size %d", i);
             CHECK(part[i] == '#', "size %d: written past the end", i);
         }
@@ -952,11 +953,11 @@ static void saying(void)
                      {1e-7, "1e-7"}, {-2e12, "-1e12"}, {.005, "0.01"},   {999999, "999999"}};
         for (i = 0; i < (int)COUNT(known); ++i) {
             char text[40];
-            gan__words w;
+            gan__health_words w;
             w.text = text;
             w.size = sizeof text;
             w.length = 0;
-            gan__words_real(&w, known[i].v);
+            gan__health_words_real(&w, known[i].v);
             text[w.length] = 0;
             CHECK(!strcmp(text, known[i].text), "%g is %s, not %s", known[i].v, text, known[i].text);
         }
@@ -970,18 +971,18 @@ static void nothing(void)
         gan_trainer_stats s = stats_of(1, 1, .5, .5, 1);
         char text[100];
         CHECK(!gan_health_create(NULL, NULL) && !gan_health_create_loop(NULL, "x", NULL, 1, NULL), "made");
-        gan_health_watch(NULL, &s);
-        gan_health_watch(NULL, NULL);
-        gan_health_watch(b.h, NULL);
-        gan_health_look(NULL, NULL, NULL);
-        gan_health_judge(NULL, 1);
-        CHECK(gan_health_diagnose(NULL).kind == GAN_SICKNESS_WARMING_UP, "a diagnosis of nothing");
+        gan_health_step(NULL, &s);
+        gan_health_step(NULL, NULL);
+        gan_health_step(b.h, NULL);
+        gan_health_compare(NULL, NULL, NULL);
+        gan_health_metric(NULL, 1);
+        CHECK(gan_health_diagnose(NULL).kind == GAN_DIAGNOSIS_WARMING_UP, "a diagnosis of nothing");
         CHECK(!gan_health_should_stop(NULL), "nothing stops");
-        CHECK(gan_health_say(NULL, NULL, 0) > 0 && gan_health_say(NULL, NULL, 50) > 0, "no words");
-        gan_health_say(NULL, text, sizeof text);
+        CHECK(gan_health_text(NULL, NULL, 0) > 0 && gan_health_text(NULL, NULL, 50) > 0, "no words");
+        gan_health_text(NULL, text, sizeof text);
         CHECK_TEXT(text, "too early to say");
         CHECK(!gan_error(b.ctx), "%s", gan_error_message(b.ctx));
-        gan_health_look(b.h, NULL, gan_zeros(b.ctx, 2, 16, 2));
+        gan_health_compare(b.h, NULL, gan_zeros(b.ctx, 2, 16, 2));
         CHECK(gan_error(b.ctx) == GAN_ERROR_ARGUMENT, "%s", gan_error_message(b.ctx));
         gan_destroy(b.ctx);
     }
@@ -989,13 +990,13 @@ static void nothing(void)
         bench b = loop(GAN_LOSS_NON_SATURATING, NULL);
         gan_loss_desc loss;
         memset(&loss, 0, sizeof loss);
-        gan_health_look(b.h, gan_zeros(b.ctx, 2, 16, 2), gan_zeros(b.ctx, 2, 16, 3));
+        gan_health_compare(b.h, gan_zeros(b.ctx, 2, 16, 2), gan_zeros(b.ctx, 2, 16, 3));
         CHECK(gan_error(b.ctx) == GAN_ERROR_SHAPE, "%s", gan_error_message(b.ctx));
         CHECK_TEXT(gan_error_message(b.ctx), "(16, 2)");
-        gan_health_look(b.h, gan_zeros(b.ctx, 2, 16, 2), gan_zeros(b.ctx, 2, 16, 2));
+        gan_health_compare(b.h, gan_zeros(b.ctx, 2, 16, 2), gan_zeros(b.ctx, 2, 16, 2));
         CHECK(b.h->c.looks == 0, "looked while an error stands");
         gan_error_clear(b.ctx);
-        gan_health_look(b.h, gan_zeros(b.ctx, 2, 7, 2), gan_zeros(b.ctx, 2, 16, 2));
+        gan_health_compare(b.h, gan_zeros(b.ctx, 2, 7, 2), gan_zeros(b.ctx, 2, 16, 2));
         CHECK(gan_error(b.ctx) == GAN_ERROR_SHAPE, "%s", gan_error_message(b.ctx));
         gan_error_clear(b.ctx);
         CHECK(!gan_health_create_loop(b.ctx, "y", NULL, 1, NULL) && gan_error(b.ctx), "no loss");
@@ -1015,7 +1016,7 @@ static void nothing(void)
             bench b = loop(GAN_LOSS_NON_SATURATING, NULL);
             feed(b.h, 600, 1.2, .55, .45, 1);
             two_looks(&b, cloud(b.ctx, 64, 2, spread[i][0], 0), cloud(b.ctx, 64, 2, spread[i][1], 0));
-            is(b.h, i ? GAN_SICKNESS_HEALTHY : GAN_SICKNESS_COLLAPSE);
+            is(b.h, i ? GAN_DIAGNOSIS_HEALTHY : GAN_DIAGNOSIS_COLLAPSE);
             CHECK(!gan_error(b.ctx), "%s", gan_error_message(b.ctx));
             gan_destroy(b.ctx);
         }
@@ -1033,9 +1034,9 @@ static void nothing(void)
                 feed(b.h, 10, huge[i], .5, .5, fabs(huge[i]));
                 feed(b.h, 10, -huge[i], .5, .5, 0);
             }
-            for (k = 0; k < sizeof b.h->v / sizeof *v; ++k) bad += !gan__is_finite(v[k]);
+            for (k = 0; k < sizeof b.h->v / sizeof *v; ++k) bad += !gan__base_is_finite(v[k]);
             d = gan_health_diagnose(b.h);
-            for (j = 0; j < GAN_VITAL_COUNT; ++j) bad += !gan__is_finite(d.vital[j]);
+            for (j = 0; j < GAN_INDICATOR_COUNT; ++j) bad += !gan__base_is_finite(d.vital[j]);
             CHECK(!bad, "%d numbers are not finite at %g", (int)bad, huge[i]);
             gan_destroy(b.ctx);
         }

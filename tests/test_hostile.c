@@ -1,6 +1,6 @@
 // Hostile use: every public function with NULL, poison, wrong ranks, absurd counts, NaN, unknown enum values,
 // tensors of another context and of an ended scope; and pseudo-random sequences of training, saving, loading
-// and sabotage. An error, never a crash, a leak or undefined behaviour, and the context works on afterwards.
+// and sabotage. An error, never a crash, a leak or undefined behavior, and the context works on afterwards.
 // Meant for -fsanitize=address,undefined as much as for plain builds.
 #define GAN_IMPLEMENTATION
 #include "../gan.h"

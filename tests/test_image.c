@@ -45,7 +45,7 @@ static picture get_pnm(const char *path)
     return p;
 }
 
-static double grey(int byte) { return byte / 127.5 - 1; }
+static double gray(int byte) { return byte / 127.5 - 1; }
 
 // Picture i of N of C channels of H x W has the bytes 60 c + 12 i + W r + j.
 static gan_tensor *numbered(gan_context *ctx, int n, int c, int h, int w)
@@ -56,7 +56,7 @@ static gan_tensor *numbered(gan_context *ctx, int n, int c, int h, int w)
     for (i = 0; i < n; ++i)
         for (k = 0; k < c; ++k)
             for (r = 0; r < h; ++r)
-                for (j = 0; j < w; ++j) *v++ = (gan_real)grey(60 * k + 12 * i + w * r + j);
+                for (j = 0; j < w; ++j) *v++ = (gan_real)gray(60 * k + 12 * i + w * r + j);
     return x;
 }
 
@@ -86,7 +86,7 @@ static void test_grid(void)
     size_t s;
     for (s = 0; s < sizeof sizes / sizeof sizes[0]; ++s) {
         const int n = sizes[s][0], c = sizes[s][1], h = sizes[s][2], w = sizes[s][3];
-        TESTF ("a grid of %d pictures of %d x %d x %d in 1, 2, 3 and more columns, borders of 2 grey pixels",
+        TESTF ("a grid of %d pictures of %d x %d x %d in 1, 2, 3 and more columns, borders of 2 gray pixels",
                n, c, h, w) {
             gan_context *ctx = gan_create(NULL);
             gan_tensor *x = numbered(ctx, n, c, h, w);
@@ -172,7 +172,7 @@ static void test_pixels(void)
         CHECK(p.bytes == 256 && wrong == 0, "%d bytes changed", wrong);
         gan_destroy(ctx);
     }
-    TEST ("bytes are written as they are, grey and colour") {
+    TEST ("bytes are written as they are, gray and color") {
         static const unsigned char pixels[] = {0, 1, 2, 10, 13, 32, 250, 255, 35, 3, 4, 5};
         gan_context *ctx = gan_create(NULL);
         picture p;
@@ -180,12 +180,12 @@ static void test_pixels(void)
               gan_error_message(ctx));
         p = get_pnm(test_path("b.ppm"));
         CHECK(p.magic == 6 && p.w == 2 && p.h == 2 && p.bytes == 12, "P%d %d x %d", p.magic, p.w, p.h);
-        CHECK_BYTES(p.pixels, pixels, 12, "colour");
+        CHECK_BYTES(p.pixels, pixels, 12, "color");
         CHECK(gan_image_write_bytes(ctx, pixels, 4, 3, 1, test_path("b.pgm")) == 0, "%s",
               gan_error_message(ctx));
         p = get_pnm(test_path("b.pgm"));
         CHECK(p.magic == 5 && p.w == 4 && p.h == 3 && p.bytes == 12, "P%d %d x %d", p.magic, p.w, p.h);
-        CHECK_BYTES(p.pixels, pixels, 12, "grey");
+        CHECK_BYTES(p.pixels, pixels, 12, "gray");
         gan_destroy(ctx);
     }
 }
@@ -273,7 +273,7 @@ static uint32_t crc(const unsigned char *p, size_t n)
 
 static void test_png(void)
 {
-    TEST ("a PNG has its signature, its size and colour, and chunks that check") {
+    TEST ("a PNG has its signature, its size and color, and chunks that check") {
         gan_context *ctx = gan_create(NULL);
         int c;
         for (c = 1; c <= 3; c += 2) {
@@ -285,7 +285,7 @@ static void test_png(void)
             CHECK(size > 60 && !memcmp(file, "\x89PNG\r\n\x1a\n", 8), "%lu bytes", (unsigned long)size);
             CHECK(get32(file + 16) == 14 && get32(file + 20) == 16, "%u x %u", get32(file + 16),
                   get32(file + 20));
-            CHECK(file[24] == 8 && file[25] == (c == 1 ? 0 : 2), "depth %d, colour %d", file[24], file[25]);
+            CHECK(file[24] == 8 && file[25] == (c == 1 ? 0 : 2), "depth %d, color %d", file[24], file[25]);
             while (at + 12 <= size && !end) {
                 const size_t n = get32(file + at);
                 if (n > size - at - 12) break;

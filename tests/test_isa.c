@@ -8,7 +8,7 @@
 // The largest panel that gan__conv_job_pack makes room for.
 enum { MOST_PANEL = 48 };
 
-static void complete(const gan__kernels *k)
+static void complete(const gan__cpu_kernels *k)
 {
     int i;
     for (i = 0; i < GAN__MAP_COUNT; ++i) CHECK(k->map_whole[i] != NULL, "%s: map %d", k->name, i);
@@ -29,7 +29,7 @@ int main(void)
 #define ROW(id, name) #name,
     static const char *const names[] = {"auto", GAN_ISAS(ROW)};
 #undef ROW
-    const gan__kernels *best = gan__isa_choose(GAN_ISA_AUTO), *k;
+    const gan__cpu_kernels *best = gan__isa_choose(GAN_ISA_AUTO), *k;
     const uint32_t runs = gan__cpu_isas();
     TEST ("AUTO gives a table that this machine runs, and there is always the scalar one") {
         CHECK(best && (runs >> best->isa & 1u), "AUTO");
@@ -68,12 +68,12 @@ int main(void)
     for (k = next_isa(NULL); k; k = next_isa(k))
         TESTF ("%s: no kernel is missing from the table", k->name) { complete(k); }
     TEST_MUST_FAIL ("a hole in a table is caught") {
-        gan__kernels broken = *gan__isa_choose(GAN_ISA_SCALAR);
+        gan__cpu_kernels broken = *gan__isa_choose(GAN_ISA_SCALAR);
         broken.map_whole[GAN__MAP_COUNT - 1] = NULL;
         complete(&broken);
     }
     TEST_MUST_FAIL ("a tile whose columns are not three vectors is caught") {
-        gan__kernels broken = *gan__isa_choose(GAN_ISA_SCALAR);
+        gan__cpu_kernels broken = *gan__isa_choose(GAN_ISA_SCALAR);
         broken.tile_n = 2 * broken.lanes;
         complete(&broken);
     }

@@ -1,5 +1,5 @@
 // The kernels of every instruction set of this machine against double and libm: maps, their specials and
-// largest errors in ulps (printed), reductions, optimisers, packing, folding, micro tiles. GAN_TEST_SLOW=1
+// largest errors in ulps (printed), reductions, optimizers, packing, folding, micro tiles. GAN_TEST_SLOW=1
 // tries every float there is.
 #include "test.h"
 #define GAN_IMPLEMENTATION
@@ -86,7 +86,7 @@ static double want(int map, double a, double b, double c, double p, double q)
 // ---- maps
 
 typedef struct map_case {
-    const gan__kernels *k;
+    const gan__cpu_kernels *k;
     int row, n;
     size_t sa, sb, sc; // strides, 0 or 1
     int alias;         // y is 1: a, 2: b, 3: c
@@ -128,7 +128,7 @@ static double map_error(const map_case *m)
     return worst(n, out, w, s);
 }
 
-static void test_maps(const gan__kernels *k)
+static void test_maps(const gan__cpu_kernels *k)
 {
     TESTF ("%s: every map equals its formula at any length, stride and alias", k->name) {
         map_case m = {k, 0, 0, 0, 0, 0, 0, -1};
@@ -161,7 +161,7 @@ static void test_maps(const gan__kernels *k)
 // ---- elementary functions
 
 // The largest error in ulps of a map of one input over the floats of lo .. hi, `step` bit patterns apart.
-static double sweep(const gan__kernels *k, int map, uint32_t step, double lo, double hi, double *at)
+static double sweep(const gan__cpu_kernels *k, int map, uint32_t step, double lo, double hi, double *at)
 {
     enum { N = 1024 };
     gan_real x[N], y[N];
@@ -185,7 +185,7 @@ static double sweep(const gan__kernels *k, int map, uint32_t step, double lo, do
     return most;
 }
 
-static void test_ulps(const gan__kernels *k)
+static void test_ulps(const gan__cpu_kernels *k)
 {
 #define F(name, lo, hi)                                                                                      \
     {                                                                                                        \
@@ -211,7 +211,7 @@ static void test_ulps(const gan__kernels *k)
 }
 
 #define SPECIAL(map, x, expected) special(k, #map, GAN__MAP_##map, x, expected)
-static void special(const gan__kernels *k, const char *name, int map, double x, double expected)
+static void special(const gan__cpu_kernels *k, const char *name, int map, double x, double expected)
 {
     gan_real a[3], y[3]; // among others
     int i;
@@ -222,7 +222,7 @@ static void special(const gan__kernels *k, const char *name, int map, double x, 
     CHECK(i, "%s(%g) = %g, not %g", name, x, (double)y[1], expected);
 }
 
-static void test_specials(const gan__kernels *k)
+static void test_specials(const gan__cpu_kernels *k)
 {
     const double inf = HUGE_VAL, nan = inf - inf, tiny = (double)(gan_real)REAL_TINY;
     static const int pass[] = {
@@ -271,7 +271,7 @@ static void test_specials(const gan__kernels *k)
 
 // ---- reductions
 
-static void test_reductions(const gan__kernels *k)
+static void test_reductions(const gan__cpu_kernels *k)
 {
     const double limit = sizeof(gan_real) == 4 ? 4 : 200; // the reference is no better than double
     TESTF ("%s: reductions equal sums in double, wherever the array begins", k->name) {
@@ -324,7 +324,7 @@ static void test_reductions(const gan__kernels *k)
     }
 }
 
-static void test_columns(const gan__kernels *k, int wrong)
+static void test_columns(const gan__cpu_kernels *k, int wrong)
 {
     for (int n = 1; n < 200; n += n < 20 ? 1 : 15)
         for (int rows = 1; rows < 40; rows += rows < 3 ? 1 : 12) {
@@ -349,7 +349,7 @@ static void test_columns(const gan__kernels *k, int wrong)
 }
 
 // Sums and the affine map by channel, with a gradient and without; `wrong`: of the next channel.
-static void test_norms(const gan__kernels *k, int wrong)
+static void test_norms(const gan__cpu_kernels *k, int wrong)
 {
     static const int channels[] = {1, 3, 16, 37, 64}, lengths[] = {1, 2, 7, 16, 49, 100};
     for (size_t u = 0; u < COUNT(channels); ++u)
@@ -399,7 +399,7 @@ static void test_norms(const gan__kernels *k, int wrong)
 }
 
 // Windows of 2 x 2 against their definition, with ties and, in some, a NaN; `wrong`: the last of equals.
-static void test_pools(const gan__kernels *k, int wrong)
+static void test_pools(const gan__cpu_kernels *k, int wrong)
 {
     for (int oh = 1; oh < 4; ++oh)
         for (int ow = 1; ow < 40; ow += ow < 20 ? 1 : 19)
@@ -438,7 +438,7 @@ static void test_pools(const gan__kernels *k, int wrong)
             }
 }
 
-// ---- optimisers
+// ---- optimizers
 
 enum {
     SGD,
@@ -460,9 +460,9 @@ typedef struct exact {
     double p[WEIGHTS], u[WEIGHTS], v[WEIGHTS], average[WEIGHTS];
 } exact;
 
-static gan__opt_args options(int rule)
+static gan__cpu_opt_args options(int rule)
 {
-    gan__opt_args o;
+    gan__cpu_opt_args o;
     memset(&o, 0, sizeof o);
     o.lr = (gan_real).125;
     o.weight_decay = (gan_real)(rule & 1 ? .0625 : 0);
@@ -508,10 +508,10 @@ static void exact_step(exact *x, int i, int rule, int t, double g)
 }
 
 // Five steps of a kernel beside five exact ones; `as` is the rule of the latter.
-static void five_steps(const gan__kernels *k, int rule, int as, int n)
+static void five_steps(const gan__cpu_kernels *k, int rule, int as, int n)
 {
     gan_real p[WEIGHTS + 1], g[WEIGHTS], u[WEIGHTS] = {0}, v[WEIGHTS] = {0}, average[WEIGHTS] = {0};
-    gan__opt_args o = options(rule);
+    gan__cpu_opt_args o = options(rule);
     double scale[WEIGHTS], e;
     exact x;
     int i, t;
@@ -540,7 +540,7 @@ static void five_steps(const gan__kernels *k, int rule, int as, int n)
 // ---- packing and tiles
 
 // Panel by panel: row d of the panel that begins at column j.
-static void test_pack(const gan__kernels *k, int wrong)
+static void test_pack(const gan__cpu_kernels *k, int wrong)
 {
     const int most = 7 * k->lanes + 1;
     for (int depth = 0; depth < 20; depth += depth < 3 ? 1 : 8)
@@ -552,7 +552,7 @@ static void test_pack(const gan__kernels *k, int wrong)
             k->pack(depth, count, src, ld, dst);
             CHECK(dst[room] == 9, "pack wrote beyond its end");
             for (int j = 0, width; j < count; j += width) {
-                width = (int)gan__panel(count - j, k->lanes);
+                width = (int)gan__cpu_panel(count - j, k->lanes);
                 for (int d = 0; d < depth; ++d)
                     for (int i = 0; i < width; ++i)
                         off += dst[j * depth + d * width + i] !=
@@ -565,7 +565,7 @@ static void test_pack(const gan__kernels *k, int wrong)
 }
 
 // Nothing but the turned elements changes.
-static void test_turn(const gan__kernels *k, int wrong)
+static void test_turn(const gan__cpu_kernels *k, int wrong)
 {
     for (int rows = 1; rows < 3 * k->lanes + 2; ++rows)
         for (int cols = 1; cols < 3 * k->lanes + 2; cols += cols < 20 ? 1 : 3) {
@@ -584,10 +584,10 @@ static void test_turn(const gan__kernels *k, int wrong)
         }
 }
 
-static void test_fold(const gan__kernels *k, int wrong)
+static void test_fold(const gan__cpu_kernels *k, int wrong)
 {
     for (int trial = 0; trial < 300; ++trial) {
-        gan__conv v;
+        gan__cpu_conv v;
         gan_real *cols, *dx;
         double *w, *s, e;
         int64_t ld;
@@ -634,7 +634,7 @@ static void test_fold(const gan__kernels *k, int wrong)
     }
 }
 
-static void test_pick(const gan__kernels *k, int wrong)
+static void test_pick(const gan__cpu_kernels *k, int wrong)
 {
     for (int rows = 1; rows < 4; ++rows)
         for (int n = 1; n < 40; ++n)
@@ -656,7 +656,7 @@ static void test_pick(const gan__kernels *k, int wrong)
 }
 
 // On top of what stands in the sums; beyond their ends the lines of a hold nothing to be read as a number.
-static void test_dots(const gan__kernels *k, int wrong)
+static void test_dots(const gan__cpu_kernels *k, int wrong)
 {
     enum { RUNS = 3 };
     for (int less = 0; less < 2; ++less)
@@ -666,7 +666,7 @@ static void test_dots(const gan__kernels *k, int wrong)
             gan_real *a = filled(4 * RUNS * a_run), *b = filled(cols * RUNS * b_run),
                      *sums = filled(4 * next);
             double *start = doubles(24), *size = doubles(24);
-            gan__dots s;
+            gan__cpu_dots s;
             s.depth = depth;
             s.runs = depth % (RUNS + 1);
             s.a_run = a_run;
@@ -709,7 +709,7 @@ static void test_dots(const gan__kernels *k, int wrong)
 }
 
 // A tile over a few runs, with steps of its own, on top of what stands in C, of a bias, or of nothing.
-static void test_tiles(const gan__kernels *k, int wrong)
+static void test_tiles(const gan__cpu_kernels *k, int wrong)
 {
     enum { RUNS = 3, LEN = 11 };
     for (int v = 1; v <= 3; ++v)
@@ -721,7 +721,7 @@ static void test_tiles(const gan__kernels *k, int wrong)
             gan_real *a = filled((int)(m * 4 * size + 100)), *b = filled((int)(size * (n + 1) + 20 * n)),
                      *c = filled(m * n), *bias = filled(n);
             double *w = doubles(m * n), *s = doubles(m * n), e;
-            gan__strip strip;
+            gan__cpu_strip strip;
             for (int i = 0; i < m; ++i) {
                 strip.a[i] = a + (i * 5) % m * 4 * size; // rows in any order
                 strip.c[i] = c + i * n;
@@ -761,7 +761,7 @@ static void test_tiles(const gan__kernels *k, int wrong)
 }
 
 // A row over a B that lies row by row, and eight inner products at once, of every depth up to a few vectors.
-static void test_skinny(const gan__kernels *k, int wrong)
+static void test_skinny(const gan__cpu_kernels *k, int wrong)
 {
     for (int depth = 1; depth < 3 * k->lanes + 3; ++depth)
         for (int kind = 0; kind < 9; ++kind) {
@@ -802,14 +802,14 @@ static void test_skinny(const gan__kernels *k, int wrong)
 
 // Draws by the scalar Philox: uniform ones bit by bit, normal ones by Box's and Muller's formula in double,
 // the logarithm's argument rounded to a real.
-static void test_draws(const gan__kernels *k, int wrong)
+static void test_draws(const gan__cpu_kernels *k, int wrong)
 {
     static gan_real got[300];
     static const uint64_t seeds[] = {0, 1, UINT64_C(0xfedcba9876543210)};
     const gan_real scale = (gan_real)(.37 / 8388608);
     for (int n = 0; n <= 280; n += n < 8 || n > 250 ? 1 : 7) {
-        gan__rng r = {seeds[n % 3], seeds[(n + 1) % 3], UINT64_C(0x3fffffe00) + (uint64_t)n};
-        gan__rng at = r;
+        gan__mem_rng r = {seeds[n % 3], seeds[(n + 1) % 3], UINT64_C(0x3fffffe00) + (uint64_t)n};
+        gan__mem_rng at = r;
         uint32_t u[4];
         for (int normal = 0; normal < 2; ++normal) {
             for (int i = 0; i < 300; ++i) got[i] = 99;
@@ -837,7 +837,7 @@ static void test_draws(const gan__kernels *k, int wrong)
 
 static void test_controls(void)
 {
-    const gan__kernels *k = gan__isa_choose(GAN_ISA_AUTO);
+    const gan__cpu_kernels *k = gan__isa_choose(GAN_ISA_AUTO);
     TEST_MUST_FAIL ("a map with another map's formula is caught") {
         map_case m = {k, GAN__MAP_tanh, 33, 1, 1, 1, 0, GAN__MAP_erf};
         CHECK(map_error(&m) < 8, "tanh is not erf");
@@ -877,7 +877,7 @@ static void test_controls(void)
 
 int main(void)
 {
-    const gan__kernels *k;
+    const gan__cpu_kernels *k;
     TEST ("the rows of this test stand in the order of the maps") {
         for (int i = 0; i < (int)COUNT(rows); ++i) CHECK(rows[i].map == i, "%s", rows[i].name);
         CHECK(sizeof(every_map_has_a_row) == 1, "rows");

@@ -1,4 +1,4 @@
-// z moved by what D says of G(z): latent optimisation and Langevin dynamics against closed forms on linear
+// z moved by what D says of G(z): latent optimization and Langevin dynamics against closed forms on linear
 // models.
 #define GAN_IMPLEMENTATION
 #include "../gan.h"
@@ -108,7 +108,7 @@ static gan_tensor *optimized(gan_context *ctx, gan_tensor **x, void *user)
 
 static void optimize(void)
 {
-    TEST ("on linear models latent optimisation adds n alpha g / (beta + |g|^2): 1, 2 and 5 steps") {
+    TEST ("on linear models latent optimization adds n alpha g / (beta + |g|^2): 1, 2 and 5 steps") {
         check_steps(1, 1, 1);
         check_steps(2, 2, 1);
         check_steps(5, 5, 1);
@@ -160,7 +160,7 @@ static void optimize(void)
         gan_destroy(p.ctx);
     }
 #ifdef GAN_DOUBLE
-    TEST ("gradients flow through the optimisation: by z and by every weight of both, orders 1 and 2") {
+    TEST ("gradients flow through the optimization: by z and by every weight of both, orders 1 and 2") {
         gan_tensor *x[16];
         int i, n = 1;
         differentiated = make(smooth_generator, smooth_critic);
@@ -169,8 +169,8 @@ static void optimize(void)
             x[n++] = gan_model_tensor(differentiated.g, i);
         for (i = 0; i < gan_model_count(differentiated.d); ++i)
             x[n++] = gan_model_tensor(differentiated.d, i);
-        check_gradient(differentiated.ctx, optimized, NULL, n, x, 1, "optimised z");
-        check_gradient(differentiated.ctx, optimized, NULL, n, x, 2, "optimised z");
+        check_gradient(differentiated.ctx, optimized, NULL, n, x, 1, "optimized z");
+        check_gradient(differentiated.ctx, optimized, NULL, n, x, 2, "optimized z");
         CHECK(gan_error(differentiated.ctx) == 0, "%s", gan_error_message(differentiated.ctx));
         gan_destroy(differentiated.ctx);
     }

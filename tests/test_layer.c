@@ -1,5 +1,5 @@
 // Layers, their parameters' names, shapes, initial values and gradients (train and eval), and models. A
-// layer, an initialiser or a parametrisation without a test function does not compile.
+// layer, an initializer or a parametrization without a test function does not compile.
 #define GAN_IMPLEMENTATION
 #include "../gan.h"
 
@@ -771,7 +771,7 @@ static void test_dropout(void)
     }
 }
 
-// ---- initialisers: moments, bounds, orthogonality
+// ---- initializers: moments, bounds, orthogonality
 
 typedef struct moments {
     double mean, std, min, max;
@@ -841,7 +841,7 @@ static void is_all(gan_tensor *t, double value)
     moments m = moments_of(t);
     CHECK(m.min == value && m.max == value, "[%g, %g], not %g", m.min, m.max, value);
 }
-// For the initialisers that are not the default one the bias is 0.
+// For the initializers that are not the default one the bias is 0.
 #define BOTH(init, check_linear, check_conv)                                                                 \
     do {                                                                                                     \
         gan_context *ctx = gan_create(NULL);                                                                 \
@@ -953,13 +953,13 @@ static void inits(void)
     };
     size_t i;
     for (i = 0; i < COUNT(all); ++i) all[i]();
-    TEST ("every initialiser has a test") { CHECK(COUNT(all) == GAN_INIT_COUNT, "%d", (int)COUNT(all)); }
+    TEST ("every initializer has a test") { CHECK(COUNT(all) == GAN_INIT_COUNT, "%d", (int)COUNT(all)); }
     TEST_MUST_FAIL ("he instead of xavier is caught") {
         gan_context *ctx = gan_create(NULL);
         is_normal(init_weight(ctx, gan_init_he_normal(0), 0, NULL), 0, sqrt(2 / 500.));
         gan_destroy(ctx);
     }
-    TEST_MUST_FAIL ("a normal initialiser that is not orthogonal is caught") {
+    TEST_MUST_FAIL ("a normal initializer that is not orthogonal is caught") {
         gan_context *ctx = gan_create(NULL);
         is_orthogonal(init_weight(ctx, gan_init_normal(0, (gan_real)(1 / sqrt(300.))), 0, NULL), 200, 300, 1);
         gan_destroy(ctx);
@@ -1066,7 +1066,7 @@ static void models(void)
         CHECK_TEXT(gan_error_message(ctx), "11");
         gan_destroy(ctx);
     }
-    TEST ("freeze by prefix: optimisers leave those alone, and take them up again") {
+    TEST ("freeze by prefix: optimizers leave those alone, and take them up again") {
         gan_context *ctx = gan_create(NULL);
         plan p = {two_layers, {0}, 0};
         gan_model *m = one_forward(ctx, &p, 2, (int[]){1, 5});
@@ -1303,7 +1303,7 @@ static void fusion(void)
     }
 }
 
-// ---- reparametrised weights
+// ---- reparametrized weights
 
 static gan_tensor *make_weighted_linear(gan_model *m, gan_tensor *x, const int *i)
 {
@@ -1357,7 +1357,7 @@ static void weight_begin(weight_run *r, const struct weighted *w, gan_parametriz
         gan_data(r->x)[k] = (gan_real)(w->ndim == 1 ? (double)k : check_uniform(-1, 1));
 }
 
-// The layer's output without any parametrisation, with this weight (and the model's own bias).
+// The layer's output without any parametrization, with this weight (and the model's own bias).
 static gan_tensor *plain_output(weight_run *r, const struct weighted *w, const double *weight,
                                 double bias_scale)
 {
@@ -1749,7 +1749,7 @@ static void parametrization_equalized_lr(void)
     TEST ("equalized_lr with gain 1 and StyleGAN's lr .01") { equalized_values(1, .01, 1); }
     TEST_MUST_FAIL ("another fan_in is caught") { equalized_values(0, 0, 2); }
     for (int mapping = 0; mapping < 2; ++mapping)
-        TESTF ("equalized_lr draws W from N(0, 1 / lr^2), whatever the model's initialiser, lr %g",
+        TESTF ("equalized_lr draws W from N(0, 1 / lr^2), whatever the model's initializer, lr %g",
                mapping ? .01 : 1.) {
             gan_context *ctx = gan_create(NULL);
             plan q;
@@ -1785,7 +1785,7 @@ static gan_tensor *many_weights(gan_model *m, gan_tensor *x, const int *i)
 
 static void weights_of_ones_own(void)
 {
-    TEST ("gan_weight takes the parametrisation too, with PyTorch's names; gains of norms and biases are "
+    TEST ("gan_weight takes the parametrization too, with PyTorch's names; gains of norms and biases are "
           "left alone") {
         gan_context *ctx = gan_create(NULL);
         plan q;
@@ -1811,7 +1811,7 @@ static void weights_of_ones_own(void)
         CHECK(gan_model_find(m, "block.a.weight") != NULL, "the exception");
         gan_destroy(ctx);
     }
-    TEST ("a vector is divided by its norm; without a parametrisation gan_weight is gan_param to the bit") {
+    TEST ("a vector is divided by its norm; without a parametrization gan_weight is gan_param to the bit") {
         gan_context *ctx = gan_create(NULL);
         plan q;
         gan_model *m, *plain;
@@ -1867,7 +1867,7 @@ static void weights_of_ones_own(void)
             gan_destroy(r.ctx);
         }
     }
-    TEST ("bad parametrisations are errors, NULL is tolerated, names have a limit") {
+    TEST ("bad parametrizations are errors, NULL is tolerated, names have a limit") {
         weight_run r;
         char name[140];
         weight_begin(&r, &weighted[0], GAN_PARAMETRIZATION_NONE, 0, 0);
@@ -1908,7 +1908,7 @@ static const struct {
 #undef ROW
 };
 
-static void reparametrised(void)
+static void reparametrized(void)
 {
     for (size_t i = 0; i < COUNT(parametrizations); ++i) {
         parametrizations[i].run();
@@ -1947,7 +1947,7 @@ int main(void)
     models();
     unrecorded();
     fusion();
-    reparametrised();
+    reparametrized();
     printf("%d layers\n", (int)COUNT(layers));
 #ifdef GAN_DOUBLE
     printf("%d gradient checks: worst error %.3g, at most %.3g of the tolerance\n", gradchecks,

@@ -152,7 +152,7 @@ static void test_mode_report(void)
         CHECK(gan_mode_report(c, ring(ctx), (gan_real).01).modes == 8, "modes");
         gan_destroy(ctx);
     }
-    TEST ("sigma 0, negative and NaN, and centres of another width are refused") {
+    TEST ("sigma 0, negative and NaN, and centers of another width are refused") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = gan_zeros(ctx, 2, 4, 2);
         REFUSED(ctx, GAN_ERROR_ARGUMENT, "sigma", gan_mode_report(x, x, 0).kl);
@@ -293,7 +293,7 @@ static double naive_ms_ssim(gan_tensor *x, int i, gan_tensor *y, int j, double r
     return mean;
 }
 
-// Blurred noise, so that neighbours are alike; y is x and some noise.
+// Blurred noise, so that neighbors are alike; y is x and some noise.
 static void textures(gan_context *ctx, int n, int c, int h, int w, double noise, gan_tensor **x,
                      gan_tensor **y)
 {
@@ -373,12 +373,12 @@ static void test_ms_ssim_diversity(void)
         gan_context *ctx = gan_create(NULL);
         static int pair[2 * 6000];
         int seen[4][4] = {{0}};
-        gan__pairs(ctx, 4, 6000, 0, pair);
+        gan__metric_pairs(ctx, 4, 6000, 0, pair);
         for (int i = 0; i < 6000; ++i) seen[pair[2 * i]][pair[2 * i + 1]]++;
         for (int i = 0; i < 16; ++i)
             CHECK(i % 5 == 0 ? seen[i / 4][i % 4] == 0 : abs(seen[i / 4][i % 4] - 500) < 100, "(%d, %d): %d",
                   i / 4, i % 4, seen[i / 4][i % 4]);
-        gan__pairs(ctx, 4, 6, 1, pair);
+        gan__metric_pairs(ctx, 4, 6, 1, pair);
         CHECK(pair[0] == 0 && pair[1] == 1 && pair[10] == 2 && pair[11] == 3, "all pairs in order");
         gan_destroy(ctx);
     }
@@ -490,9 +490,9 @@ static void test_perceptual_path_length(void)
         CHECK(isfinite(gan_perceptual_path_length(g, NULL, a, gan_neg(a), NULL, NULL).mean), "opposite");
         CHECK(isfinite(gan_perceptual_path_length(g, NULL, a, gan_zeros(ctx, 2, 3, 4), NULL, NULL).mean),
               "zeros");
-        gan__between(2, x, y, 0, 0, out);
+        gan__metric_between(2, x, y, 0, 0, out);
         CHECK_ARRAY(2, out, x, 1e-6, 0, "t 0");
-        gan__between(2, x, y, 1, 0, out);
+        gan__metric_between(2, x, y, 1, 0, out);
         CHECK_ARRAY(2, out, y, 1e-6, 0, "t 1");
         gan_destroy(ctx);
     }

@@ -7,7 +7,7 @@ static void check_values(int n, double *a, const double *want, double tol, const
 {
     gan_context *ctx = gan_create(NULL);
     double *d = (double *)malloc((size_t)n * sizeof *d);
-    CHECK(!gan__eigenvalues(ctx, n, a, d), "memory");
+    CHECK(!gan__moment_eigenvalues(ctx, n, a, d), "memory");
     for (int i = 1; i < n; ++i) // ascending
         for (int k = i; k > 0 && d[k - 1] > d[k]; --k) {
             const double t = d[k];

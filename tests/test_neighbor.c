@@ -22,7 +22,7 @@ enum { KINDS = 6 };
 // The same order of additions as the library's, so that equal means equal.
 static double exact(gan_tensor *x, int i, gan_tensor *y, int j)
 {
-    return gan__square_distance(each(x), gan_data(x) + i * each(x), gan_data(y) + j * each(y));
+    return gan__density_square_distance(each(x), gan_data(x) + i * each(x), gan_data(y) + j * each(y));
 }
 
 // The k-th smallest squared distance of x_i to the y (but itself, where y is x), k from 1.
@@ -61,8 +61,8 @@ static void test_nearest(void)
                     for (int k = 0; k < 4; ++k) {
                         int j = -1;
                         const double want = kth(x, i, y, k + 1, &j);
-                        CHECK((int)at(at_, i, k) == j, "kind %d: sample %d, neighbour %d: %d, not %d", kind,
-                              i, k, (int)at(at_, i, k), j);
+                        CHECK((int)at(at_, i, k) == j, "kind %d: sample %d, neighbor %d: %d, not %d", kind, i,
+                              k, (int)at(at_, i, k), j);
                         CHECK(at(d, i, k) == (double)(gan_real)sqrt(want), "distance %g, not %g", at(d, i, k),
                               sqrt(want));
                     }
@@ -99,7 +99,7 @@ static void test_nearest(void)
         gan_destroy(ctx);
     }
     TEST (
-        "more neighbours than there are others, none, different widths are refused; poison fills distances") {
+        "more neighbors than there are others, none, different widths are refused; poison fills distances") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = gan_rand_normal(ctx, 2, 5, 3), *d = x;
         REFUSED_TENSOR(ctx, GAN_ERROR_ARGUMENT, "5 nearest of 4", gan_nearest(x, NULL, 5, &d));
@@ -119,7 +119,7 @@ PROBE(precision_recall, x, y, 0, gan_fidelity r = gan_precision_recall(x, y, 0);
 PROBE(density_coverage, x, y, 0, gan_coverage r = gan_density_coverage(x, y, 0); OUT(r.density);
       OUT(r.coverage))
 
-// Of x those in a ball about some y that reaches to its k-th neighbour.
+// Of x those in a ball about some y that reaches to its k-th neighbor.
 static double naive_share(gan_tensor *x, gan_tensor *y, int k)
 {
     double n = 0;
@@ -183,7 +183,7 @@ static void test_precision_recall(void)
         CHECK(r.precision < .5 && r.recall > .85, "%g, %g", r.precision, r.recall);
         gan_destroy(ctx);
     }
-    TEST_MUST_FAIL ("a sample that counts as its own neighbour is caught") {
+    TEST_MUST_FAIL ("a sample that counts as its own neighbor is caught") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = normals(ctx, 60, 3, 0, 1), *y = normals(ctx, 60, 3, 0, 1);
         CHECK_NEAR(gan_precision_recall(x, y, 3).precision, naive_share(y, x, 2), 1e-9, "precision");
@@ -260,7 +260,7 @@ static double naive_home(gan_tensor *a, gan_tensor *b)
 
 static void test_neighbor_test(void)
 {
-    TEST ("the 1-nearest-neighbour test is that of double loops, on awkward sets too") {
+    TEST ("the 1-nearest-neighbor test is that of double loops, on awkward sets too") {
         gan_context *ctx = gan_create(NULL);
         for (int kind = 0; kind < KINDS; ++kind) {
             gan_tensor *x = awkward(ctx, kind, 30, 4), *y = awkward(ctx, kind, 40, 4);
@@ -461,27 +461,30 @@ static void test_bin_difference(void)
         CHECK(r.different > 80, "an eighth of the space: %d of 100", r.different);
         gan_destroy(ctx);
     }
-    TEST ("k-means has converged: each centre is its samples' mean, each sample is at its nearest centre") {
+    TEST ("k-means has converged: each center is its samples' mean, each sample is at its nearest center") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = normals(ctx, 400, 3, 0, 1);
-        gan__set s;
-        gan__frame frame;
-        gan__means m;
-        gan__sets(ctx, 1, &x, &frame, &s);
-        CHECK(!gan__means_make(ctx, &frame, &s, 7, &m), "memory");
+        gan__density_set s;
+        gan__density_frame frame;
+        gan__neighbor_means m;
+        gan__density_sets(ctx, 1, &x, &frame, &s);
+        CHECK(!gan__neighbor_means_make(ctx, &frame, &s, 7, &m), "memory");
         for (int c = 0; c < 7; ++c) {
             double mean[3] = {0};
             for (int i = 0; i < 400; ++i)
                 for (int k = 0; k < 3; ++k) mean[k] += m.at[i] == c ? at(x, i, k) / m.count[c] : 0;
-            CHECK_ARRAY(3, m.centre.x + 3 * c, mean, 1e-6, 1e-6, "centre");
+            CHECK_ARRAY(3, m.center.x + 3 * c, mean, 1e-6, 1e-6, "center");
         }
         for (int i = 0; i < 400; ++i)
             for (int c = 0; c < 7; ++c)
-                CHECK(gan__pair(&s, i, &m.centre, m.at[i]) <= gan__pair(&s, i, &m.centre, c), "sample %d", i);
+                CHECK(gan__neighbor_pair(&s, i, &m.center, m.at[i]) <=
+                          gan__neighbor_pair(&s, i, &m.center, c),
+                      "sample %d", i);
         gan_destroy(ctx);
     }
     TEST_MUST_FAIL ("a z test without pooling's two sides is caught") {
-        CHECK(gan__differ(.3, 1000, .34, 1000) == (fabs(.3 - .34) > 1.96 * sqrt(.3 * .7 / 1000)), "differ");
+        CHECK(gan__neighbor_differ(.3, 1000, .34, 1000) == (fabs(.3 - .34) > 1.96 * sqrt(.3 * .7 / 1000)),
+              "differ");
     }
     TEST ("more bins than samples are refused; bins of equal points stay empty") {
         gan_context *ctx = gan_create(NULL);

@@ -593,7 +593,7 @@ static void test_semi_supervised(void)
     size_t i;
     OBJECTIVE(semi_supervised, "4,3; i3:4; 5,3; 2,3", NONE);
     wrong("semi_supervised", f_semi_supervised, "4,3; i3:4; 5; 2,3", NONE, "semi_supervised: logits (5)");
-    control_forward("semi_supervised without the unlabelled", f_semi_supervised, r_cross_entropy,
+    control_forward("semi_supervised without the unlabeled", f_semi_supervised, r_cross_entropy,
                     "4,3; i3:4; 5,3; 2,3", NONE);
     TEST ("semi_supervised of one class is half the non-saturating discriminator's loss") {
         gan_context *ctx = gan_create(NULL);
@@ -1352,7 +1352,7 @@ static void test_total_variation(void)
         gan_tensor *x = gan_expand(gan_linspace(ctx, 0, -2, 5), 4, 2, 3, 4, 5); // slope -1/2
         CHECK_NEAR(gan_item(gan_total_variation(x)), .5 * 4 / 5, TOL, "absolute");
         CHECK_NEAR(gan_item(gan_total_variation_squared(x)), .25 * 4 / 5, TOL, "squared");
-        CHECK_NEAR(gan_item(gan_total_variation(gan_full(ctx, 3, 4, 2, 3, 4, 5))), 0, 0, "of one colour");
+        CHECK_NEAR(gan_item(gan_total_variation(gan_full(ctx, 3, 4, 2, 3, 4, 5))), 0, 0, "of one color");
         gan_destroy(ctx);
     }
 }
@@ -1502,7 +1502,7 @@ static void test_ssim(void)
     wrong("ssim", f_ssim, "1,1,11,11; 1,1,11,11", P(.r = {0}), "range 0");
     control_forward("ssim with another window", f_ssim, ssim_wide, "1,1,12,12; 1,1,12,12", few);
     control_forward("ssim with constants of another range", f_ssim, ssim_of_one, "1,1,12,12; 1,1,12,12", few);
-    TEST ("ssim of equal pictures is 1, of two colours (2ab + c1) / (a^2 + b^2 + c1); it is symmetric") {
+    TEST ("ssim of equal pictures is 1, of two colors (2ab + c1) / (a^2 + b^2 + c1); it is symmetric") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = gan_tanh(gan_rand_normal(ctx, 4, 2, 3, 14, 14));
         gan_tensor *y = gan_tanh(gan_rand_normal(ctx, 4, 2, 3, 14, 14)), *g;
@@ -1513,7 +1513,7 @@ static void test_ssim(void)
         CHECK_NEAR(gan_item(gan_ssim(x, y, 2)), gan_item(gan_ssim(y, x, 2)), TOL, "symmetric");
         CHECK_NEAR(gan_item(gan_ssim(gan_full(ctx, (gan_real)a, 4, 1, 1, 11, 11),
                                      gan_full(ctx, (gan_real)b, 4, 1, 1, 11, 11), 2)),
-                   (2 * a * b + c1) / (a * a + b * b + c1), 1e3 * TOL, "two colours");
+                   (2 * a * b + c1) / (a * a + b * b + c1), 1e3 * TOL, "two colors");
         g = gan_grad(gan_ssim(x, gan_detach(x), 2), x, 0);
         for (i = 0; i < gan_numel(g); ++i)
             CHECK_NEAR(gan_data(g)[i], 0, 10 * TOL, "equal pictures are a maximum: no slope");

@@ -1,4 +1,4 @@
-// Optimisers: clipping, accumulation, extrapolation, lookahead for every rule; checkpoints at every step;
+// Optimizers: clipping, accumulation, extrapolation, lookahead for every rule; checkpoints at every step;
 // gan_minimize: what it returns, what it leaves alone, NaN and infinity.
 #define GAN_IMPLEMENTATION
 #include "../gan.h"
@@ -9,7 +9,7 @@
 
 #include "optimizers.h"
 
-// ---- what every optimiser can do
+// ---- what every optimizer can do
 
 static double ref_from[LARGE];
 
@@ -342,7 +342,7 @@ static void guarded(const char *name, gan_optimizer_desc d)
     }
     every_call(&s, 5, CALLS);
     CHECK(gan_error(ctx) == 0, "it goes on: %s", gan_error_message(ctx));
-    CHECK(gan__all_finite(s.w), "%s: weights that are not finite", name);
+    CHECK(gan__tape_all_finite(s.w), "%s: weights that are not finite", name);
     gan_destroy(ctx);
 }
 
@@ -401,7 +401,7 @@ static void minimize(void)
         CHECK_NEAR(gan_item(gan_model_find(m, "used")), .9, 1e-6, "not in the loss");
         gan_destroy(ctx);
     }
-    TEST ("an optimiser made before the first forward trains what appears later") {
+    TEST ("an optimizer made before the first forward trains what appears later") {
         gan_context *ctx = gan_create(NULL);
         gan_model *m = gan_model_create(ctx, "m", one_parameter, NULL);
         gan_optimizer *o = gan_optimizer_create(m, gan_adam((gan_real).1, (gan_real).9, (gan_real).999));
@@ -709,13 +709,13 @@ static void hyperparameters(void)
         CHECK_ARRAY(N, gan_data(s.w), ref_w, TOL, TOL, "weights");
         gan_destroy(ctx);
     }
-    TEST ("NULL optimisers are tolerated") {
+    TEST ("NULL optimizers are tolerated") {
         gan_optimizer_set(NULL, GAN_HYPER_LR, 1);
         gan_lookahead(NULL, 1);
         CHECK(gan_optimizer_get(NULL, GAN_HYPER_LR) == 0 && gan_optimizer_best(NULL) == 0, "values");
         CHECK(gan_accumulate(NULL, NULL) == 0 && gan_extrapolate(NULL, NULL) == 0, "values");
         CHECK_TEXT(gan_optimizer_name((gan_optimizer_kind)-1), "unknown");
-        CHECK_TEXT(gan_optimizer_name(GAN_OPTIMIZER_OPTIMISTIC_ADAM), "optimistic_adam");
+        CHECK_TEXT(gan_optimizer_name(GAN_OPTIMIZER_OPTIMIZTIC_ADAM), "optimiztic_adam");
     }
     TEST ("calls out of order are errors that say so") {
         gan_context *ctx = gan_create(NULL);
@@ -853,6 +853,6 @@ int main(void)
     large("sgd", gan_sgd((gan_real).05, 0));
     large("rmsprop without momentum", gan_rmsprop((gan_real).01));
     large("adam with betas .5 and .999", gan_adam((gan_real).02, (gan_real).5, (gan_real).999));
-    printf("%d optimisers\n", (int)COUNT(optimizers));
+    printf("%d optimizers\n", (int)COUNT(optimizers));
     return test_done();
 }

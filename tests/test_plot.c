@@ -7,7 +7,7 @@
 enum { W = 420, H = 300 };
 
 static gan_context *ctx;
-static double nan_value(void) { return gan__from_bits(UINT64_C(0x7ff8) << 48); }
+static double nan_value(void) { return gan__text_from_bits(UINT64_C(0x7ff8) << 48); }
 
 static gan_series series(const double *x, const double *y, int n, gan_mark mark, int color)
 {
@@ -46,7 +46,7 @@ static void test_texts(void)
             CHECK(!has_text(&q, "Losses (of) both", unit), "%s", "a title that is not there");
             CHECK(count_color(&q, 0, 0, q.w, q.h, GAN_BLUE) > 20 &&
                       count_color(&q, 0, 0, q.w, q.h, GAN_VERMILION) >= 0,
-                  "%d pixels of the first colour", count_color(&q, 0, 0, q.w, q.h, GAN_BLUE));
+                  "%d pixels of the first color", count_color(&q, 0, 0, q.w, q.h, GAN_BLUE));
         }
     TEST ("the legend stands where the curve is not") {
         double y[100];
@@ -66,7 +66,7 @@ static void test_texts(void)
             CHECK(at < H / 2 && (k ? x > W / 2 : x < W / 2), "curve %d: legend at %d, %d", k, x, at);
         }
     }
-    TEST ("texts that are too long are cut, not written over the neighbour's panel") {
+    TEST ("texts that are too long are cut, not written over the neighbor's panel") {
         gan_plot *p = gan_plot_create(ctx, W, H, 1);
         picture q = picture_of(p);
         gan_axes a = axes_of(NULL, 0);
@@ -158,12 +158,12 @@ static void test_axes(void)
                                            {0, 3e-20},    {1e300, 2e300}, {-50, -20}};
         size_t k;
         for (k = 0; k < sizeof ranges / sizeof ranges[0]; ++k) {
-            gan__scale axis;
-            gan__ticks t;
+            gan__plot_scale axis;
+            gan__plot_ticks t;
             int i;
             memset(&axis, 0, sizeof axis);
             axis.lo = ranges[k][0], axis.hi = ranges[k][1], axis.from = 20, axis.to = 320;
-            gan__ticks_find(&t, &axis, 60);
+            gan__plot_ticks_find(&t, &axis, 60);
             CHECK(t.n >= 2 && t.n <= 9, "%d ticks from %g to %g", t.n, axis.lo, axis.hi);
             for (i = 0; i < t.n; ++i) {
                 const double step = t.at[1] - t.at[0], lead = step / pow(10, floor(log10(step) + 1e-9));
@@ -326,7 +326,7 @@ static void test_marks(void)
         for (i = 0; i < 1000; ++i) v[i] = i < 250 ? 77 : test_uniform(0, 2);
         v[999] = nan_value();
         s.size = 40;
-        n = gan__mark_bins(&s, 0, 2, density);
+        n = gan__plot_mark_bins(&s, 0, 2, density);
         for (i = 0; i < n; ++i) sum += density[i] * 2 / n;
         CHECK(n == 40, "%d bins", n);
         CHECK_NEAR(sum, 749 / 999., 1e-12, "the integral");
@@ -419,7 +419,7 @@ static void test_marks(void)
 
 static void test_heat(void)
 {
-    TEST ("a surface has its values' colours at its nodes, and its bar their numbers") {
+    TEST ("a surface has its values' colors at its nodes, and its bar their numbers") {
         gan_real v[12];
         gan_plot *p = gan_plot_create(ctx, W, H, 1);
         picture q = picture_of(p);

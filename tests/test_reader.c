@@ -374,7 +374,7 @@ static void test_pnm(void)
     TEST ("PGM and PPM of 8 and 16 bits, comments in the header, planes from pixels") {
         gan_dataset_desc desc;
         f.n = 0;
-        add_text(&f, "P5 # grey\n#another\n 3\t2\n255\n");
+        add_text(&f, "P5 # gray\n#another\n 3\t2\n255\n");
         for (i = 0; i < 6; ++i) {
             add_number(&f, 'u', 1, 0, 40 * i);
             v[i] = 40 * i / 127.5 - 1;

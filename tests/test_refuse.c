@@ -30,9 +30,9 @@ static int count_closedir(DIR *d) { return --folders, closedir(d); }
 #define closedir(d) count_closedir(d)
 #endif
 
-// Every allocation within a context's chunks rounds the size up by gan__round_up(bytes ? bytes : 1): there
-// the size becomes one that no allocator has when the site is to be refused. The macro puts SITE_ before the
-// argument's first letter; the function's own definition and other arguments stay as they are.
+// Every allocation within a context's chunks rounds the size up by gan__mem_round_up(bytes ? bytes : 1):
+// there the size becomes one that no allocator has when the site is to be refused. The macro puts SITE_
+// before the argument's first letter; the function's own definition and other arguments stay as they are.
 static struct site {
     int on, calls, fail_at, for_ever, failures;
 } site;
@@ -47,7 +47,7 @@ static int site_refuses(void)
 #define SITE_size_t size_t
 #define SITE_sizeof sizeof
 #define SITE_bytes site_refuses() ? (size_t)-1 >> 2 : bytes
-#define gan__round_up(n) gan__round_up(SITE_##n)
+#define gan__mem_round_up(n) gan__mem_round_up(SITE_##n)
 
 #define GAN_IMPLEMENTATION
 #include "../gan.h"
@@ -839,16 +839,16 @@ static int run_ignoring(scene *s) // says that it is done whatever happens
 }
 static int run_losing(scene *s) // does not give scratch back where it fails
 {
-    void *a = gan__scratch(s->ctx, 100), *b = a ? gan__scratch(s->ctx, 100) : NULL;
+    void *a = gan__err_scratch(s->ctx, 100), *b = a ? gan__err_scratch(s->ctx, 100) : NULL;
     if (!b) return gan_error(s->ctx);
-    gan__scratch_free(s->ctx, b);
-    gan__scratch_free(s->ctx, a);
+    gan__err_scratch_free(s->ctx, b);
+    gan__err_scratch_free(s->ctx, a);
     return 0;
 }
 static int run_half(scene *s) // weights change before the last memory is there
 {
     gan_data(gan_model_tensor(s->g, 0))[0] += 1;
-    gan__scratch_free(s->ctx, gan__scratch(s->ctx, 100));
+    gan__err_scratch_free(s->ctx, gan__err_scratch(s->ctx, 100));
     return gan_error(s->ctx);
 }
 

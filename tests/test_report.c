@@ -168,12 +168,12 @@ static void test_base64(void)
         int n;
         for (n = 0; n < 6; ++n) {
             gan__file_out out;
-            gan__base64 b;
+            gan__report_base64 b;
             memset(&b, 0, sizeof b);
             CHECK(gan__file_out_open(&out, ctx, test_path("base64")) == GAN_OK, "%s", gan_error_message(ctx));
             b.o = &out;
-            gan__base64_put(&b, (const unsigned char *)"fooba", (size_t)n);
-            gan__base64_flush(&b);
+            gan__report_base64_put(&b, (const unsigned char *)"fooba", (size_t)n);
+            gan__report_base64_flush(&b);
             gan__file_out_close(&out, 0);
             get_html(test_path("base64"));
             CHECK(!strcmp(html, want[n]), "%d bytes: %s, expected %s", n, html, want[n]);

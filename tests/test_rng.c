@@ -67,7 +67,7 @@ int main(void)
         int i, j;
         for (i = 0; i < 3; ++i) {
             uint32_t out[4];
-            gan__philox(kat[i], kat[i] + 4, out);
+            gan__rng_philox(kat[i], kat[i] + 4, out);
             for (j = 0; j < 4; ++j)
                 CHECK(out[j] == kat[i][6 + j], "vector %d word %d: %08lx", i, j, (unsigned long)out[j]);
         }
@@ -75,7 +75,7 @@ int main(void)
     TEST_MUST_FAIL ("one flipped bit of the counter is seen") {
         const uint32_t counter[4] = {1, 0, 0, 0}, key[2] = {0, 0};
         uint32_t out[4];
-        gan__philox(counter, key, out);
+        gan__rng_philox(counter, key, out);
         CHECK(out[0] == 0x6627e8d5, "seen");
     }
     TEST ("uniform numbers: in [0, 1), moments, Kolmogorov and Smirnov, for five seeds") {
@@ -138,7 +138,7 @@ int main(void)
         CHECK(kolmogorov(gan_data(gan_rand_uniform(ctx, 1, N)), N, normal_cdf) < 1.95, "caught");
         gan_destroy(ctx);
     }
-    TEST ("the squares of neighbouring normal numbers are independent, too") {
+    TEST ("the squares of neighboring normal numbers are independent, too") {
         gan_context *ctx = seeded(3);
         gan_tensor *v = gan_rand_normal(ctx, 1, N), *s = gan_square(v);
         int i;
@@ -172,7 +172,7 @@ int main(void)
                 ctx->rng.counter = start;
                 t = gan_rand_uniform(ctx, 1, DRAWS);
                 for (shift = 0; shift < 2; ++shift) {
-                    gan__rng r = {ctx->rng.seed, ctx->rng.stream, start + (uint64_t)shift};
+                    gan__mem_rng r = {ctx->rng.seed, ctx->rng.stream, start + (uint64_t)shift};
                     uint32_t u[4];
                     int i;
                     for (i = 0, wrong[shift] = 0; i < DRAWS; ++i) {

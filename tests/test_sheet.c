@@ -120,7 +120,7 @@ static void test_tables(void)
         picture q;
         unsigned char *pixels;
         int i, x = 0, y = 0, dx, dy, k, wrong = 0;
-        gan__table t;
+        gan__sheet_table t;
         memset(&s, 0, sizeof s);
         memset(&t, 0, sizeof t);
         s.images = gan_keep(ctx, "images", digits(6, 3, 5, 4)), s.columns = 3;
@@ -133,21 +133,21 @@ static void test_tables(void)
         CHECK(has_text(&q, "Mixing", 1) && has_text(&q, "a - b", 1) && has_text(&q, "coarse", 1), "%s",
               "names");
         CHECK(find_text(&q, "fine", 1, GAN_BLACK, 0, &x, &y) && x < 60, "row name at %d", x);
-        gan__table_layout(&t, &s, 1);
+        gan__sheet_table_layout(&t, &s, 1);
         dx = t.cw + t.gap, dy = t.ch + t.gap;
         CHECK(t.cw == 40 && t.ch == 50, "cells of %d x %d", t.cw, t.ch);
         for (i = 0; i < 6; ++i)
             for (k = 0; k < 20; ++k)
                 wrong +=
                     pixel(&q, t.left + i % 3 * dx + k % 4 * 10 + 5, t.top + i / 3 * dy + k / 4 * 10 + 5) !=
-                    gan__picture_cell(s.images, i, k % 4, 4, k / 4, 5);
+                    gan__canvas_picture_cell(s.images, i, k % 4, 4, k / 4, 5);
         CHECK(wrong == 0, "%d of 120 pixels", wrong);
-        CHECK(pixel(&q, t.left + 5, t.top - t.ch - 8 + 5) == gan__picture_cell(s.top, 0, 0, 4, 0, 5), "%s",
-              "above");
-        CHECK(pixel(&q, t.left - t.cw - 8 + 5, t.top + 5) == gan__picture_cell(s.left, 0, 0, 4, 0, 5), "%s",
-              "left");
+        CHECK(pixel(&q, t.left + 5, t.top - t.ch - 8 + 5) == gan__canvas_picture_cell(s.top, 0, 0, 4, 0, 5),
+              "%s", "above");
+        CHECK(pixel(&q, t.left - t.cw - 8 + 5, t.top + 5) == gan__canvas_picture_cell(s.left, 0, 0, 4, 0, 5),
+              "%s", "left");
         CHECK(t.left + 3 * dx <= q.w + t.gap && t.top + 2 * dy <= q.h + t.gap, "%s", "cells outside");
-        gan__scratch_free(ctx, pixels);
+        gan__err_scratch_free(ctx, pixels);
         CHECK(gan_sheet_write(&s, test_path("sheet.png")) == GAN_OK, "%s", gan_error_message(ctx));
     }
     TEST ("tables that do not fit are errors") {

@@ -67,7 +67,7 @@ int main(void)
 {
     int kind;
     for (kind = 0; kind < 3; ++kind)
-        TESTF ("saved at each step k of 6 and resumed equals the uninterrupted run, optimiser %d: loaded "
+        TESTF ("saved at each step k of 6 and resumed equals the uninterrupted run, optimizer %d: loaded "
                "before the first forward",
                kind) {
             const char *path = test_path("state.safetensors");
@@ -177,7 +177,7 @@ int main(void)
         gan_destroy(ctx);
         gan_destroy(own);
     }
-    TEST_MUST_FAIL ("a resume without the optimiser's state is seen (fault 6)") {
+    TEST_MUST_FAIL ("a resume without the optimizer's state is seen (fault 6)") {
         const char *path = test_path("state8.safetensors");
         run a = begin(3, 2), b = begin(99, 2);
         steps(a, 3);

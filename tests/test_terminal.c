@@ -80,7 +80,7 @@ static void test_series(void)
     TEST ("NaN and infinity are gaps, a constant is a line, nothing is nothing") {
         double y[5] = {1, 0, 1, 0, 1};
         gan_series s = series(y, 5);
-        y[1] = gan__from_bits(UINT64_C(0x7ff8) << 48), y[3] = HUGE_VAL;
+        y[1] = gan__text_from_bits(UINT64_C(0x7ff8) << 48), y[3] = HUGE_VAL;
         gan_terminal_series(&s, 0, 0, GAN_TERMINAL_ASCII, text, sizeof text);
         CHECK(strlen(text) == 5 && text[1] == ' ' && text[3] == ' ' && text[0] != ' ' && text[0] == text[4],
               "\"%s\"", text);
@@ -164,7 +164,7 @@ static void test_buffer(void)
     }
 }
 
-// Reads "ESC[..;2;r;g;bm" into colours; 1 when it was one.
+// Reads "ESC[..;2;r;g;bm" into colors; 1 when it was one.
 static int escape(const char **text, int *fore, int *back)
 {
     int ground, r, g, b, n = 0;
@@ -177,7 +177,7 @@ static int escape(const char **text, int *fore, int *back)
 static void test_images(void)
 {
     static char text[60000];
-    TEST ("half blocks have the colours of the pixels above and below") {
+    TEST ("half blocks have the colors of the pixels above and below") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = gan_zeros(ctx, 4, 2, 3, 4, 3);
         const char *at = text;
@@ -194,7 +194,7 @@ static void test_images(void)
                             want[k / 3] << 8 | 3 * (36 * i + 12 * (k % 3) + 3 * (2 * line + k / 3) + u);
                     wrong += next(&at) != 0x2580 || fore != want[0] || back != want[1];
                 }
-                CHECK(!strncmp(at, "\033[0m", 4), "line %d, picture %d: no end of colours", line, i);
+                CHECK(!strncmp(at, "\033[0m", 4), "line %d, picture %d: no end of colors", line, i);
                 at += 4;
                 if (!i) CHECK(*at++ == ' ', "%s", "no gap");
             }

@@ -42,7 +42,7 @@ static double draw(int kind)
     if (kind == 1) return test_uniform(-10, 10);
     if (kind == 2) return (double)(float)test_uniform(-1, 1);
     if (kind == 3) return test_int(-1000000, 1000000) / 1000.;
-    return ldexp(1, test_int(-1074, 1023)); // here the neighbours are not equally near
+    return ldexp(1, test_int(-1074, 1023)); // here the neighbors are not equally near
 }
 
 static void test_shortest(void)
@@ -55,15 +55,15 @@ static void test_shortest(void)
             for (i = 0; i < 3000; ++i) {
                 const double v = draw(kind);
                 const char *at = text, *end;
-                if (!gan__finite(v)) continue;
-                end = gan__number(text, v, 0);
+                if (!gan__text_finite(v)) continue;
+                end = gan__text_number(text, v, 0);
                 wide += end - text >= GAN__NUMBER || *end != 0;
                 back += !same(strtod(text, NULL), v);
-                ours += !same(gan__number_read(&at), v) || *at != 0;
+                ours += !same(gan__text_number_read(&at), v) || *at != 0;
                 longer += v != 0 && digits_of(text) > fewest(v);
             }
             CHECK(back == 0, "%d of 3000 are other numbers for strtod, such as %s", back, text);
-            CHECK(ours == 0, "%d of 3000 are other numbers for gan__number_read", ours);
+            CHECK(ours == 0, "%d of 3000 are other numbers for gan__text_number_read", ours);
             CHECK(longer == 0, "%d of 3000 have more digits than needed", longer);
             CHECK(wide == 0, "%d of 3000 do not fit", wide);
         }
@@ -100,7 +100,7 @@ static void test_shortest(void)
         size_t i;
         char text[GAN__NUMBER];
         for (i = 0; i < sizeof rows / sizeof rows[0]; ++i) {
-            gan__number(text, rows[i].v, rows[i].most);
+            gan__text_number(text, rows[i].v, rows[i].most);
             CHECK(!strcmp(text, rows[i].text), "%.17g became %s, expected %s", rows[i].v, text, rows[i].text);
         }
     }
@@ -111,13 +111,13 @@ static void test_shortest(void)
         const char *at = text;
         int i;
         for (i = 0; i < 3; ++i) {
-            gan__number(text, v[i], 0);
+            gan__text_number(text, v[i], 0);
             at = text;
-            CHECK(!strcmp(text, names[i]) && same(gan__number_read(&at), v[i]) && !*at, "%s", text);
+            CHECK(!strcmp(text, names[i]) && same(gan__text_number_read(&at), v[i]) && !*at, "%s", text);
         }
-        gan__number(text, from_bits(UINT64_C(0x7ff8) << 48), 0);
+        gan__text_number(text, from_bits(UINT64_C(0x7ff8) << 48), 0);
         at = text;
-        CHECK(!strcmp(text, "nan") && gan__is_nan(gan__number_read(&at)) && !*at, "%s", text);
+        CHECK(!strcmp(text, "nan") && gan__text_is_nan(gan__text_number_read(&at)) && !*at, "%s", text);
     }
     TEST ("foreign texts are read to the last digit that counts, and no further than they go") {
         static const char *const texts[] = {"1e400",
@@ -136,9 +136,9 @@ static void test_shortest(void)
         for (i = 0; i < sizeof texts / sizeof texts[0]; ++i) {
             const char *at = texts[i];
             char *end;
-            const double want = strtod(texts[i], &end), got = gan__number_read(&at);
+            const double want = strtod(texts[i], &end), got = gan__text_number_read(&at);
             if (at == texts[i]) {
-                CHECK(gan__is_nan(got), "%s gave %g", texts[i], got);
+                CHECK(gan__text_is_nan(got), "%s gave %g", texts[i], got);
                 continue;
             }
             CHECK(at == end, "of \"%s\" %d letters were read, by strtod %d", texts[i], (int)(at - texts[i]),
@@ -150,7 +150,7 @@ static void test_shortest(void)
     TEST_MUST_FAIL ("a text that lacks a digit is another number") {
         char text[GAN__NUMBER];
         const double v = 1. / 3;
-        gan__number(text, v, 0);
+        gan__text_number(text, v, 0);
         text[strlen(text) - 1] = 0;
         CHECK(strtod(text, NULL) == v, "%s", text);
     }

@@ -1,4 +1,4 @@
-// The trainer: algorithm 1, its statistics, EMA, smoothing, resuming, cancelling, NaN, threads, every
+// The trainer: algorithm 1, its statistics, EMA, smoothing, resuming, canceling, NaN, threads, every
 // combination.
 #define GAN_IMPLEMENTATION
 #include "../gan.h"
@@ -372,14 +372,14 @@ static void statistics(void)
         go(&r);
         calls = 0;
         s = gan_trainer_run(r.t, 100);
-        CHECK(calls == 4 && s.step == 4 && s.cancelled, "%d calls, step %d, cancelled %d", calls, (int)s.step,
-              s.cancelled);
+        CHECK(calls == 4 && s.step == 4 && s.canceled, "%d calls, step %d, canceled %d", calls, (int)s.step,
+              s.canceled);
         CHECK(last_stats.step == 4 && last_stats.d_loss == s.d_loss, "the statistics that the callback saw");
         stop = 1000;
         s = gan_trainer_run(r.t, 3);
-        CHECK(calls == 7 && s.step == 7 && !s.cancelled, "%d calls, step %d, cancelled %d", calls,
-              (int)s.step, s.cancelled);
-        CHECK(gan_error(r.ctx) == 0, "cancelling is no error: %s", gan_error_message(r.ctx));
+        CHECK(calls == 7 && s.step == 7 && !s.canceled, "%d calls, step %d, canceled %d", calls, (int)s.step,
+              s.canceled);
+        CHECK(gan_error(r.ctx) == 0, "canceling is no error: %s", gan_error_message(r.ctx));
         gan_destroy(r.ctx);
     }
 }
@@ -842,7 +842,7 @@ static void combine(gan_loss loss, gan_penalty_kind penalty, gan_optimizer_kind 
 static void combinations(void)
 {
     int loss, penalty, k, done = 0;
-    TEST ("every loss with every penalty runs 3 steps, the optimisers, pairings, EMA, smoothing and priors "
+    TEST ("every loss with every penalty runs 3 steps, the optimizers, pairings, EMA, smoothing and priors "
           "in turn")
         for (loss = 0; loss < GAN_LOSS_COUNT; ++loss)
             for (penalty = 0; penalty < GAN_PENALTY_COUNT; ++penalty, ++done)
@@ -850,7 +850,7 @@ static void combinations(void)
                         (gan_optimizer_kind)((5 * loss + penalty) % GAN_OPTIMIZER_COUNT),
                         gan_loss_critic((gan_loss)loss) == GAN_CRITIC_FEATURES ? GAN_PLAIN
                                                                                : (gan_pairing)(done % 3));
-    TEST ("every optimiser with every game, with and without looking ahead, runs 3 steps")
+    TEST ("every optimizer with every game, with and without looking ahead, runs 3 steps")
         for (k = 0; k < GAN_OPTIMIZER_COUNT * GAN_GAME_COUNT * 2; ++k, ++done) {
             rig r = make(1, mlp_generator, mlp_critic, 3);
             gan_trainer_stats s;
@@ -868,7 +868,7 @@ static void combinations(void)
                   gan_error_message(r.ctx));
             gan_destroy(r.ctx);
         }
-    printf("%d combinations of loss, penalty, optimiser and game\n", done);
+    printf("%d combinations of loss, penalty, optimizer and game\n", done);
     TEST ("a generator whose samples have another shape than the data is an error with both shapes") {
         rig r = make(1, shift_generator, linear_critic, 2);
         r.desc.data = gan_dataset_toy(r.ctx, GAN_TOY_NORMAL);
@@ -923,7 +923,7 @@ static void schedules(void)
             fine(&r);
             gan_destroy(r.ctx);
         }
-    TEST ("a schedule of the learning rate reaches the optimisers; what none drives is the user's") {
+    TEST ("a schedule of the learning rate reaches the optimizers; what none drives is the user's") {
         rig r = make(1, mlp_generator, mlp_critic, 3);
         r.desc.d_optimizer = r.desc.g_optimizer = gan_adam((gan_real)1e-3, (gan_real).5, (gan_real).9);
         r.desc.schedule[0].what = GAN_SCHEDULED_G_LR,
@@ -1036,7 +1036,7 @@ static void safety(void)
                   gan_model_name(r.g, i));
         gan_destroy(r.ctx);
     }
-    TEST ("going back restores weights, optimisers and averages bit for bit; random numbers go on") {
+    TEST ("going back restores weights, optimizers and averages bit for bit; random numbers go on") {
         rig r = make(1, logging_generator, mlp_critic, 3);
         copy before, after;
         poison_factor = 0;
@@ -1212,7 +1212,7 @@ static void mistakes(void)
         gan_destroy(r.ctx);
     }
     for (flat_errors = 0; flat_errors < 2; ++flat_errors)
-        TESTF ("top-k of a critic of errors, %s, takes the least: they are its favourites",
+        TESTF ("top-k of a critic of errors, %s, takes the least: they are its favorites",
                flat_errors ? "(N)" : "(N, 1)") {
             rig r = make(1, shift_generator, error_critic, 2);
             gan_trainer_stats s;

@@ -60,8 +60,8 @@ static void test_wasserstein_1d(void)
         static const double v[] = {3, -0., 0, -1e30, 1e30, 5, 5, -2, 1e-38, -1e-38, 3, -7};
         double *sorted;
         gan_tensor *x = of(ctx, v, 12, 0), *y = copy_of(x);
-        gan__key room[24];
-        gan__sort(12, gan_data(y), room);
+        gan__transport_key room[24];
+        gan__transport_sort(12, gan_data(y), room);
         sorted = doubles(x);
         qsort(sorted, 12, sizeof *sorted, ascending);
         CHECK_ARRAY(12, gan_data(y), sorted, 0, 0, "sorted");
@@ -122,7 +122,7 @@ static double naive_sliced(gan_tensor *x, gan_tensor *y, int directions, double 
            *b = (double *)malloc((size_t)m * sizeof *b);
     gan_real *d;
     gan_scope_open(ctx);
-    d = gan__directions(ctx, "wasserstein_sliced", directions, f);
+    d = gan__transport_directions(ctx, "wasserstein_sliced", directions, f);
     for (int i = 0; i < directions; ++i) {
         for (int j = 0; j < n; ++j)
             for (int k = a[j] = 0; k < f; ++k) a[j] += (double)d[i * f + k] * at(x, j, k);
@@ -243,7 +243,7 @@ static void naive_laplacian(double *x, int h, int w, double *next)
 
 enum { DESCRIPTORS = 60 * 12, WIDE = 2 * 49 };
 
-// Patches of all pictures at a level, normalised by channel.
+// Patches of all pictures at a level, normalized by channel.
 static void naive_descriptors(double (*image)[2][32 * 32], int n, int c, int w, const int *places,
                               int patches, double (*out)[WIDE])
 {
@@ -270,7 +270,7 @@ static void check_pyramid(int n, int m, int c, int h, int w, int levels, int pat
     static int places[DESCRIPTORS];
     gan_context *ctx = gan_create(NULL);
     gan_tensor *x[2], *got;
-    gan__rng rng;
+    gan__mem_rng rng;
     gan_real *d;
     const int count[2] = {n, m};
     x[0] = gan_reshape(normals(ctx, n, c * h * w, 0, 1), 4, n, c, h, w);
@@ -285,10 +285,10 @@ static void check_pyramid(int n, int m, int c, int h, int w, int levels, int pat
         for (int i = 0; i < count[s] * c * h * w; ++i)
             image[s][i / (c * h * w)][i / (h * w) % c][i % (h * w)] = (double)gan_data(x[s])[i];
     rng = gan__rng_stream(ctx, "wasserstein_pyramid.places");
-    d = gan__directions(ctx, "wasserstein_pyramid", directions, c * 49);
+    d = gan__transport_directions(ctx, "wasserstein_pyramid", directions, c * 49);
     for (int level = 0; level < levels; ++level, h /= 2, w /= 2) {
         double sum = 0;
-        gan__patch_places(&rng, (n > m ? n : m) * patches, h, w, places);
+        gan__transport_patch_places(&rng, (n > m ? n : m) * patches, h, w, places);
         for (int s = 0; s < 2; ++s) {
             for (int i = 0; i < count[s] && level + 1 < levels; ++i)
                 for (int k = 0; k < c; ++k) naive_laplacian(image[s][i][k], h, w, next[s][i][k]);
@@ -419,9 +419,9 @@ static void test_assignment(void)
         gan_context *ctx = gan_create(NULL);
         enum { N = 60, M = 70 };
         static double cost[N * M];
-        gan__assign a;
+        gan__transport_assign a;
         TEST_FILL(cost, N * M, -1, 1);
-        CHECK(!gan__assignment(ctx, N, M, cost, &a), "memory");
+        CHECK(!gan__transport_assignment(ctx, N, M, cost, &a), "memory");
         for (int i = 0; i < N; ++i)
             for (int j = 0; j < M; ++j) {
                 const double r = cost[i * M + j] - a.u[i] - a.v[j];
@@ -536,8 +536,8 @@ static void test_sinkhorn_divergence(void)
     TEST_MUST_FAIL ("the cost without its own terms (not debiased) is caught") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = normals(ctx, 40, 3, 0, 1);
-        double *cost = gan__costs_make(ctx, x, x, 2), w = 0;
-        gan__sinkhorn_cost(ctx, 40, 40, cost, 1, 5, 1000, &w);
+        double *cost = gan__transport_costs_make(ctx, x, x, 2), w = 0;
+        gan__transport_sinkhorn_cost(ctx, 40, 40, cost, 1, 5, 1000, &w);
         CHECK_NEAR(w, gan_sinkhorn_divergence(x, copy_of(x), 5, 0), 1e-3, "itself");
         gan_destroy(ctx);
     }

@@ -10,21 +10,21 @@
 enum { N = 37, M = 64 };
 
 // y must be NaN exactly where `at` says
-static void nan_at(const gan__kernels *k, const char *what, const gan_real *y, int at)
+static void nan_at(const gan__cpu_kernels *k, const char *what, const gan_real *y, int at)
 {
     int i;
     for (i = 0; i < N; ++i)
         CHECK((y[i] != y[i]) == (i == at), "%s %s: element %d of NaN at %d", k->name, what, i, at);
 }
 
-static void map2(const gan__kernels *k, int map, gan_real *y, const gan_real *a, const gan_real *b)
+static void map2(const gan__cpu_kernels *k, int map, gan_real *y, const gan_real *a, const gan_real *b)
 {
     gan__isa_map(k, map, M, y, a, 1, b, 1, NULL, 0, 0, 0);
 }
 
 int main(void)
 {
-    const gan__kernels *k;
+    const gan__cpu_kernels *k;
     for (k = next_isa(NULL); k; k = next_isa(k)) {
         gan_real a[M], b[M], t[M], y[M], z[M];
         TESTF ("%s: MIN and MAX give their second argument when one is NaN: relu and clamp pass it on",

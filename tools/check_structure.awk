@@ -147,22 +147,22 @@ continued { continued = $0 ~ /\\$/; next }
         if (depth == 0) {
             text = text piece
             if (ender == "{") {
-                if (initialising) ++braces
+                if (initializing) ++braces
                 else if (after_body) after_body = 0
                 else { declaration(text, "{"); shape = text }
                 text = ""
                 depth = 1
                 body = ""
             } else if (ender == ";") {
-                if (initialising) initialising = 0
+                if (initializing) initializing = 0
                 else if (after_body && text !~ /[A-Za-z]/) {}
                 else if (after_body && shape ~ /typedef/) prefix(last_word(text), 0)
                 else declaration(after_body ? shape " " text : text, ";")
                 text = ""
                 after_body = 0
             } else if (ender == "=" && text !~ /\([^)]*$/) {
-                if (!initialising) declaration(after_body ? shape " " text : text, "=")
-                initialising = 1
+                if (!initializing) declaration(after_body ? shape " " text : text, "=")
+                initializing = 1
                 text = ""
             } else text = text ender
         } else {
@@ -175,9 +175,9 @@ continued { continued = $0 ~ /\\$/; next }
             if (ender == "{") ++depth
             if (ender == "}" && --depth == 0) {
                 in_enum = 0
-                # a function's body ends its declaration; a struct's or an initialiser's goes on to the ;
-                after_body = !initialising && shape !~ /\)[ \n]*$/
-                if (!initialising && !after_body) shape = ""
+                # a function's body ends its declaration; a struct's or an initializer's goes on to the ;
+                after_body = !initializing && shape !~ /\)[ \n]*$/
+                if (!initializing && !after_body) shape = ""
                 text = ""
             }
         }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# compare_optimizers.sh: 20 steps of every optimiser and 60 values of every schedule that PyTorch has, by
+# compare_optimizers.sh: 20 steps of every optimizer and 60 values of every schedule that PyTorch has, by
 # gan.h and by PyTorch, both in double precision. The last line is `N passed, N failed`; without PyTorch it
 # says that it is skipped.
 python=

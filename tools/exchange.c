@@ -3,7 +3,7 @@
 //
 //     exchange load|save generator|discriminator|encoder WEIGHTS INPUT OUTPUT
 //
-// INPUT and OUTPUT are raw floats. `load` reads WEIGHTS; `save` initialises, runs the model twice in training
+// INPUT and OUTPUT are raw floats. `load` reads WEIGHTS; `save` initializes, runs the model twice in training
 // (so that running statistics and singular vectors have moved) and writes them. OUTPUT is made in GAN_EVAL.
 #define GAN_IMPLEMENTATION
 #include "gan.h"

@@ -1,4 +1,4 @@
-// What compare_optimizers.py retraces in PyTorch: a line for each optimiser (its name, 37 weights after 20
+// What compare_optimizers.py retraces in PyTorch: a line for each optimizer (its name, 37 weights after 20
 // steps on sum(a w^2 / 2 + b_t w)) and for each schedule (its name, 60 values). Built with -DGAN_DOUBLE.
 #include <stdio.h>
 #define GAN_IMPLEMENTATION

@@ -41,7 +41,7 @@ def thesis():
     return generator, discriminator
 
 
-def dcgan(size, features, colours=3, latent=100):
+def dcgan(size, features, colors=3, latent=100):
     channels, side = features * size // 8, 4
     up = [nn.Unflatten(1, (latent, 1, 1)), nn.ConvTranspose2d(latent, channels, 4, bias=False),
           nn.BatchNorm2d(channels), nn.ReLU()]
@@ -49,9 +49,9 @@ def dcgan(size, features, colours=3, latent=100):
         up += [nn.ConvTranspose2d(channels, channels // 2, 4, 2, 1, bias=False),
                nn.BatchNorm2d(channels // 2), nn.ReLU()]
         channels, side = channels // 2, side * 2
-    up += [nn.ConvTranspose2d(channels, colours, 4, 2, 1, bias=False), nn.Tanh()]
+    up += [nn.ConvTranspose2d(channels, colors, 4, 2, 1, bias=False), nn.Tanh()]
     channels, side = features, size // 2
-    down = [nn.Conv2d(colours, channels, 4, 2, 1, bias=False), nn.LeakyReLU(.2)]
+    down = [nn.Conv2d(colors, channels, 4, 2, 1, bias=False), nn.LeakyReLU(.2)]
     while side > 4:
         down += [nn.Conv2d(channels, channels * 2, 4, 2, 1, bias=False), nn.BatchNorm2d(channels * 2),
                  nn.LeakyReLU(.2)]

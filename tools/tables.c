@@ -31,7 +31,7 @@ LISTED(games, GAN_GAMES, NAME2)
 LISTED(toys, GAN_TOYS, NAME3)
 LISTED(formats, GAN_FORMATS, NAME2)
 LISTED(metrics, GAN_METRICS, NAME2)
-LISTED(sicknesses, GAN_SICKNESSES, NAME3)
+LISTED(sicknesses, GAN_DIAGNOSES, NAME3)
 #define ROW(what, list) row(what, (int)(sizeof list / sizeof *list), list)
 
 int main(void)
@@ -40,13 +40,13 @@ int main(void)
     ROW("Operations, each differentiable again", operations);
     ROW("Layers", layers);
     ROW("Blocks", blocks);
-    ROW("Initialisers", inits);
+    ROW("Initializers", inits);
     ROW("Weights as", parametrizations);
     ROW("Adversarial losses, each plain, relativistic or relativistic average", losses);
     ROW("Objectives", objectives);
     ROW("Penalties and constraints", penalties);
     ROW("Augmentations, on the tape", augments);
-    ROW("Optimisers", optimizers);
+    ROW("Optimizers", optimizers);
     ROW("Schedules", schedules);
     ROW("Games", games);
     ROW("Toys", toys);

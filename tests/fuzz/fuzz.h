@@ -89,7 +89,7 @@ static gan_real fuzz_metric(gan_trainer *t, void *user)
     return gan_item(gan_mean_all(gan_square(gan_trainer_sample(t, 2))));
 }
 
-// In a scope of its own. kind 0: nothing; 1: the model "s" with w (3) and an optimiser;
+// In a scope of its own. kind 0: nothing; 1: the model "s" with w (3) and an optimizer;
 // 2: a trainer with everything that has state
 static inline void fuzz_world_fill(fuzz_world *w, int kind)
 {
@@ -139,7 +139,7 @@ static inline void fuzz_world_open(fuzz_world *w, size_t size)
 static inline void fuzz_world_bare(fuzz_world *w, int bare)
 {
 #ifdef FUZZ_ASAN
-    const gan__chunk *c = w->ctx->chunks;
+    const gan__mem_chunk *c = w->ctx->chunks;
     if (bare) ASAN_UNPOISON_MEMORY_REGION(w->block, w->size);
     else ASAN_POISON_MEMORY_REGION(c->lo, (size_t)(c->hi - c->lo));
 #else

@@ -329,12 +329,12 @@ static void losses(void)
         CHECK_NEAR(moved, 1 - 2 * .25, .03, "the share of the plain update");
         gan_destroy(r.ctx);
     }
-    TEST ("top-k: G learns from D's favourites alone") {
+    TEST ("top-k: G learns from D's favorites alone") {
         // D likes large z; of G(z) = z + theta with z ~ U(-1, 1) the gradient is -w for each that counts,
         // so the loss tells which: -mean of the largest quarter of D's logits.
         rig r = make(shift, linear);
         gan_trainer_stats s;
-        double favourites = 0, sorted[64], change;
+        double favorites = 0, sorted[64], change;
         int n = 64, k, j;
         r.desc.prior = GAN_PRIOR_UNIFORM, r.desc.batch = n, r.desc.top_k = (gan_real).25;
         start(&r), s = step(&r);
@@ -344,8 +344,8 @@ static void losses(void)
             for (j = k; j > 0 && sorted[j] > sorted[j - 1]; --j)
                 change = sorted[j], sorted[j] = sorted[j - 1], sorted[j - 1] = change;
         }
-        for (k = 0; k < n / 4; ++k) favourites += sorted[k] / (n / 4);
-        CHECK_NEAR(s.g_loss, -favourites, TOL * 10, "G's loss");
+        for (k = 0; k < n / 4; ++k) favorites += sorted[k] / (n / 4);
+        CHECK_NEAR(s.g_loss, -favorites, TOL * 10, "G's loss");
         gan_destroy(r.ctx);
     }
 }
@@ -392,7 +392,7 @@ static void sight(void)
         CHECK(old > 10 && old < 40, "%d of 50 come from the pool", old);
         gan_destroy(r.ctx);
     }
-    TEST ("latent optimisation in the trainer: z of both players has moved by alpha g / (beta + |g|^2)") {
+    TEST ("latent optimization in the trainer: z of both players has moved by alpha g / (beta + |g|^2)") {
         rig r = make(shift, linear);
         double norm = W[0] * W[0] + W[1] * W[1], mean = 0;
         r.desc.optimize.steps = 1, r.desc.optimize.share = 1, r.desc.batch = 4000;
