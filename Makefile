@@ -36,8 +36,8 @@ TWICE := $(addprefix test_,op arith shape reduce product plane norm tape layer b
 # And this one with -ffast-math, where a NaN is not seen by comparing.
 FASTS := test_nonfinite_fast
 DOUBLES := $(addsuffix _double,$(filter $(TWICE),$(TESTS)))
-CHECKS := check_structure check_structure_self check_hygiene check_isa check_examples check_readme \
-    check_tables check_formats check_determinism check_fuzz check_platforms check_sanitizers
+CHECKS := check_structure check_structure_self check_parts check_hygiene check_isa check_examples \
+    check_readme check_tables check_formats check_determinism check_fuzz check_platforms check_sanitizers
 EXAMPLES := $(patsubst examples/%.c,%,$(wildcard examples/*.c))
 BENCHES := $(patsubst bench/%.c,bench_%,$(wildcard bench/*.c))
 # The benchmarks look for other libraries while they run; older C libraries keep that function apart.

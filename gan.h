@@ -2371,8 +2371,8 @@ GAN_API const char *gan_indicator_name(gan_indicator vital);
 #define GAN__UNPOISON(p, bytes) ((void)(p), (void)(bytes))
 #endif
 
-// GAN__BACKWARD: the backward of an operation, which is unused where the tape is left out. GAN__OPTIONAL: what
-// some parts use and others do not.
+// GAN__OPTIONAL: what some parts use and others do not. GAN__BACKWARD: the backward function of an operation,
+// unused where TRAINING is left out.
 #if defined(__GNUC__)
 #define GAN__OPTIONAL static __attribute__((unused))
 #else
@@ -4785,8 +4785,8 @@ static void GAN__KERN(max_pool)(int oh, int ow, int w, const gan_real *x, gan_re
 }
 
 // Its adjoint: every value of g goes to its place in the plane x (h rows of w), zeros to all others.
-GAN__OPTIONAL void GAN__KERN(max_unpool)(int oh, int ow, int h, int w, const gan_real *g, const unsigned char *at,
-                                  gan_real *x)
+GAN__OPTIONAL void GAN__KERN(max_unpool)(int oh, int ow, int h, int w, const gan_real *g,
+                                         const unsigned char *at, gan_real *x)
 {
     gan_real which[GAN__LANES];
     const unsigned char *const end = at + oh * (ptrdiff_t)ow;
@@ -4837,7 +4837,8 @@ GAN__OPTIONAL void GAN__KERN(max_unpool)(int oh, int ow, int h, int w, const gan
 
 // d = g + wd p; buf = first step ? d : momentum buf + (1 - dampening) d; d = nesterov ? d + momentum buf :
 // buf; p -= lr d
-GAN__OPTIONAL void GAN__KERN(sgd)(size_t n, gan_real *p, const gan_real *g, gan_real *u, const gan__cpu_opt_args *o)
+GAN__OPTIONAL void GAN__KERN(sgd)(size_t n, gan_real *p, const gan_real *g, gan_real *u,
+                                  const gan__cpu_opt_args *o)
 {
     gan_real *const v = NULL;
     const GAN__VF scale = GAN__SET1(o->scale), decay = GAN__SET1(o->weight_decay), lr = GAN__SET1(o->lr);
