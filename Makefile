@@ -25,8 +25,13 @@ OPENMP := $(shell sh tools/probe_openmp "$(CC)")
 endif
 export CC OPENMP
 
-COMPILE = @echo "$(CC) $(CFLAGS) $(OPENMP) $< -o $@"; rm -f $@; \
-    $(CC) $(CFLAGS) $(WARN) $(OPENMP) -I. -isystem data/include
+# How a test gets the implementation: a test that says `#define GAN_IMPLEMENTATION` compiles it (it calls
+# private functions, or gives gan.h a malloc, files or stb_image of its own); every other one links an object
+# that is compiled once a configuration, of tests/inside.c: build/gan.o, gan_double.o, gan_fast.o. In both
+# cases `cc -DGAN_IMPLEMENTATION= -I. tests/test_NAME.c -lm` makes the program of one unit.
+BUILD = @echo "$(CC) $(CFLAGS) $(OPENMP) $(1) $< -o $@"; rm -f $@; \
+    $(CC) $(CFLAGS) $(WARN) $(OPENMP) -I. -isystem data/include $(1) $< -o $@
+COMPILE = $(call BUILD,$(1)) -lm
 SUBMAKE = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
 
 TESTS := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
@@ -36,8 +41,14 @@ TWICE := $(addprefix test_,op arith shape reduce product plane norm tape layer b
 # And this one with -ffast-math, where a NaN is not seen by comparing.
 FASTS := test_nonfinite_fast
 DOUBLES := $(addsuffix _double,$(filter $(TWICE),$(TESTS)))
+# Those that compile the implementation. GAN_STATIC lets the compiler leave out what the test does not call,
+# and -O1 takes half of the time of -O2; tests of kernels (tests/kernels.h) keep $(CFLAGS).
+INSIDE := $(patsubst tests/%.c,%,$(shell grep -l '^\#define GAN_IMPLEMENTATION' tests/test_*.c))
+KERNELS := $(patsubst tests/%.c,%,$(shell grep -l '^\#include "kernels.h"' tests/test_*.c))
+STATIC = -DGAN_STATIC -Wno-unused-function
 CHECKS := check_structure check_structure_self check_parts check_hygiene check_isa check_examples \
-    check_readme check_tables check_formats check_determinism check_fuzz check_platforms check_sanitizers
+    check_readme check_tables check_calls check_formats check_determinism check_fuzz check_platforms \
+    check_sanitizers
 EXAMPLES := $(patsubst examples/%.c,%,$(wildcard examples/*.c))
 BENCHES := $(patsubst bench/%.c,bench_%,$(wildcard bench/*.c))
 # The benchmarks look for other libraries while they run; older C libraries keep that function apart.
@@ -60,18 +71,30 @@ $(addprefix run_,$(TESTS) $(DOUBLES) $(FASTS)): run_%:
 $(addprefix run_,$(CHECKS)): run_%:
 	@sh tools/run_test $* sh tools/$(patsubst %_self,% --self-test,$*)
 
+# part TEST, OBJECT: what the test gets the implementation from
+part = $(if $(filter $(1),$(INSIDE)),$(STATIC) $(if $(filter $(1),$(KERNELS)),,-O1),build/$(2))
+needs = $(addprefix build/,$(addsuffix $(1),$(filter-out $(INSIDE),$(patsubst %$(1),%,$(2)))))
+build/gan.o: options =
+build/gan_double.o: options = -DGAN_DOUBLE
+build/gan_fast.o: options = -ffast-math
+build/gan.o build/gan_double.o build/gan_fast.o: tests/inside.c tests/inside.h gan.h | build
+	$(call BUILD,$(options) -c)
+
+$(call needs,,$(TESTS)): build/gan.o
+$(call needs,_double,$(DOUBLES)): build/gan_double.o
+$(call needs,_fast,$(FASTS)): build/gan_fast.o
 $(addprefix build/,$(TESTS)): build/%: tests/%.c $(wildcard tests/*.h) $(HEADERS) | build
-	$(COMPILE) $< -o $@ -lm
+	$(call COMPILE,$(call part,$*,gan.o))
 $(addprefix build/,$(DOUBLES)): build/%_double: tests/%.c $(wildcard tests/*.h) $(HEADERS) | build
-	$(COMPILE) -DGAN_DOUBLE $< -o $@ -lm
+	$(call COMPILE,-DGAN_DOUBLE $(call part,$*,gan_double.o))
 $(addprefix build/,$(FASTS)): build/%_fast: tests/%.c $(wildcard tests/*.h) $(HEADERS) | build
-	$(COMPILE) -ffast-math $< -o $@ -lm
+	$(call COMPILE,-ffast-math $(call part,$*,gan_fast.o))
 $(addprefix build/,$(EXAMPLES)): build/%: examples/%.c $(HEADERS) | build
-	$(COMPILE) $< -o $@ -lm
+	$(call COMPILE)
 $(addprefix build/,$(BENCHES)): build/bench_%: bench/%.c $(wildcard bench/*.h) $(HEADERS) | build
-	$(COMPILE) $< -o $@ -lm $(DL)
+	$(call BUILD) -lm $(DL)
 build/score: tools/score.c $(HEADERS) | build
-	$(COMPILE) $< -o $@ -lm
+	$(call COMPILE)
 build:
 	@mkdir -p build
 

@@ -6,7 +6,6 @@
 #ifndef OPS_H
 #define OPS_H
 
-#define GAN_IMPLEMENTATION
 #include "../gan.h"
 
 #include "test.h"

@@ -4,7 +4,6 @@
 #ifndef SAMPLES_H
 #define SAMPLES_H
 
-#define GAN_IMPLEMENTATION
 #include "../gan.h"
 
 #include "test.h"
@@ -76,34 +75,24 @@ static inline double apart(gan_tensor *x, int i, gan_tensor *y, int j)
 
 // ---- what holds for every measure
 
-typedef struct trace {
-    size_t used;
-    gan__mem_rng rng;
-    int recording, depth;
-    gan_tensor *last;
-} trace;
-
-static inline trace trace_begin(gan_context *ctx)
+static inline inside_trace trace_begin(gan_context *ctx)
 {
-    trace t;
+    inside_trace t;
     memset(&t, 0, sizeof t);
     if (!ctx) return t;
-    gan__tensor_settle(ctx);
-    t.used = ctx->used;
-    t.rng = ctx->rng;
-    t.recording = ctx->recording;
-    t.depth = ctx->depth;
-    t.last = ctx->last;
-    return t;
+    inside_settle(ctx);
+    return inside_trace_of(ctx);
 }
 
-static inline void trace_end(gan_context *ctx, const trace *t, int made)
+static inline void trace_end(gan_context *ctx, const inside_trace *t, int made)
 {
+    inside_trace now;
     if (!ctx) return;
-    CHECK(t->depth == ctx->depth && t->recording == ctx->recording, "depth %d, was %d; recording %d, was %d",
-          ctx->depth, t->depth, ctx->recording, t->recording);
-    CHECK(t->rng.counter == ctx->rng.counter && t->rng.seed == ctx->rng.seed, "random numbers were drawn");
-    CHECK(made || (t->used == ctx->used && t->last == ctx->last), "memory %d, was %d", (int)ctx->used,
+    now = inside_trace_of(ctx);
+    CHECK(t->depth == now.depth && t->recording == now.recording, "depth %d, was %d; recording %d, was %d",
+          now.depth, t->depth, now.recording, t->recording);
+    CHECK(t->counter == now.counter && t->seed == now.seed, "random numbers were drawn");
+    CHECK(made || (t->used == now.used && t->last == now.last), "memory %d, was %d", (int)now.used,
           (int)t->used);
 }
 
@@ -114,7 +103,7 @@ static inline double not_a_number(void) { return (double)NAN; }
 #define PROBE(name, ready_x, ready_y, made, ...)                                                             \
     static int probe_##name(gan_context *ctx, gan_tensor *x, gan_tensor *y, double *out)                     \
     {                                                                                                        \
-        trace t;                                                                                             \
+        inside_trace t;                                                                                      \
         int n = 0;                                                                                           \
         x = ready_x;                                                                                         \
         y = ready_y;                                                                                         \

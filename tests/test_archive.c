@@ -2,7 +2,6 @@
 // that other loaders had.
 #include "test.h"
 
-#define GAN_IMPLEMENTATION
 #include "../gan.h"
 
 #include "checkpoints.h"

@@ -1,7 +1,6 @@
 // The layers of the GAN literature: each one's forward against loops in double, written from its formula; its
 // gradients by every input and parameter, orders 1 and 2 (GAN_DOUBLE); its names, shapes and statistics.
 // A row of GAN_BLOCKS without a test function does not compile.
-#define GAN_IMPLEMENTATION
 #include "../gan.h"
 
 #include "test.h"
@@ -89,7 +88,7 @@ static void gradients(gan_context *ctx, gan_model *m, plan *p, const int *has_gr
     g = in[n++] = gan_tensor_create(ctx, gan_ndim(y), dim);
     for (size_t e = 0; e < gan_numel(g); ++e) gan_data(g)[e] = (gan_real)check_uniform(-1.5, 1.5);
     for (k = 0; k < gan_model_count(m) && n < 16; ++k)
-        if (gan__layer_param_at(m, k)->trainable) in[n++] = gan_model_tensor(m, k);
+        if (inside_trainable(m, k)) in[n++] = gan_model_tensor(m, k);
     CHECK(n < 16, "too many parameters for one check");
     check_gradient(ctx, walk_fg, &w, n, in, 1, what);
     check_gradient(ctx, walk_fg, &w, n, in, 2, what);
@@ -258,7 +257,7 @@ static void block_error(const char *what, build *make, const char *line, const i
         CHECK(gan_error(b.ctx) == code, "code %d, not %d: %s", gan_error(b.ctx), code,
               gan_error_message(b.ctx));
         CHECK_TEXT(gan_error_message(b.ctx), word);
-        CHECK(b.ctx->layer == NULL, "the layer is not left");
+        CHECK(inside_layer(b.ctx) == NULL, "the layer is not left");
         gan_destroy(b.ctx);
     }
 }
@@ -2040,7 +2039,7 @@ static void test_residual_bottleneck(void)
             double s = sqrt((double)gan_item(gan_mean_all(gan_square(w))));
             CHECK_NEAR(s * 3 * sqrt(1.04 * of[k].fan / 2), 1, .06, of[k].name);
         }
-        CHECK(b.m->init.kind == GAN_INIT_CONSTANT, "the model's initializer");
+        CHECK(inside_init(b.m) == GAN_INIT_CONSTANT, "the model's initializer");
         shape_of(b.m, "res.conv1.bias", 1, 64);
         shape_of(b.m, "res.conv2.weight", 4, 64, 4, 3, 3);
         shape_of(b.m, "res.conv3.weight", 4, 32, 64, 1, 1);
@@ -2309,7 +2308,7 @@ static void bad_inputs(void)
             if (k == 4) n = call_all(ctx, m, "layer", gan_zeros(ctx, 4, 0, 4, 4, 4), y, out);
             if (k == 5) n = call_all(ctx, m, "layer", gan_zeros(other, 4, 2, 4, 4, 4), y, out);
             CHECK(gan_error(ctx) != 0, "case %d", k);
-            CHECK(ctx->layer == NULL, "case %d: a layer is not left", k);
+            CHECK(inside_layer(ctx) == NULL, "case %d: a layer is not left", k);
             gan_destroy(ctx);
             gan_destroy(other);
         }

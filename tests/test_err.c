@@ -1,11 +1,12 @@
 // Errors: the first one sticks, poison passes through every call, messages name the operation and the shapes,
 // NULL is tolerated everywhere; a table of bad calls for every family of public functions.
-#define GAN_IMPLEMENTATION
 #include "../gan.h"
 
 #include "test.h"
 
 #include "check.h"
+
+#include <limits.h>
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 

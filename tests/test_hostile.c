@@ -2,7 +2,6 @@
 // tensors of another context and of an ended scope; and pseudo-random sequences of training, saving, loading
 // and sabotage. An error, never a crash, a leak or undefined behavior, and the context works on afterwards.
 // Meant for -fsanitize=address,undefined as much as for plain builds.
-#define GAN_IMPLEMENTATION
 #include "../gan.h"
 
 #include "test.h"
@@ -43,7 +42,7 @@ static gan_context *create(counter *c, uint64_t seed)
     d.threads = 1;
     d.seed = seed;
     ctx = gan_create(&d);
-    if (ctx) ctx->patience = 0;
+    inside_start_threads(ctx);
     return ctx;
 }
 static void destroy(gan_context *ctx, const counter *c)
@@ -82,15 +81,21 @@ static int made;
 
 static void begin(counter *a, counter *b, uint64_t seed)
 {
-    gan_context *one = create(a, seed);
-    calls_begin(one, create(b, 1));
+    gan_context *first = create(a, seed);
+    calls_begin(first, create(b, 1));
+}
+
+static int seeds(void) // of every_call: HOSTILE_SEEDS, or 3
+{
+    const char *count = getenv("HOSTILE_SEEDS");
+    return count && atoi(count) > 0 ? atoi(count) : 3;
 }
 
 static void every_call(void)
 {
     const int n = (int)COUNT(call_names), rounds = 40;
     int seed, i, j, failed = 0;
-    for (seed = 1; seed <= 3; ++seed)
+    for (seed = 1; seed <= seeds(); ++seed)
         TESTF ("every function with hostile arguments, in any order, seed %d", seed) {
             counter a, b;
             test.random += (uint64_t)seed * 77;
@@ -107,11 +112,11 @@ static void every_call(void)
                     if (getenv("HOSTILE_TRACE")) fprintf(stderr, "%d %d %s\n", i, j, call_names[which]);
                     depth = 0;
                     t = call(which);
-                    if (t && gan_numel(t) < 5000) pool[test_int(0, (int)COUNT(pool) - 1)] = t;
+                    // few of those that failed, else soon all are poison
+                    if (gan_data(t) ? gan_numel(t) < 5000 : test_int(0, 19) == 0) PICK(pool) = t;
                     if (getenv("HOSTILE_TRACE") && clock() - from > CLOCKS_PER_SEC / 20)
                         fprintf(stderr, "%.2f s %s\n", (double)(clock() - from) / CLOCKS_PER_SEC,
                                 call_names[which]);
-                    CHECK((double)(clock() - from) / CLOCKS_PER_SEC < 2, "%s takes long", call_names[which]);
                     failed += settle(ctx, call_names[which]) != 0;
                     gan_error_clear(other);
                 }
@@ -453,7 +458,7 @@ static void resuming(void)
             gan_trainer_desc d;
             gan_trainer *a, *b;
             gan_context *x, *y;
-            int at, early;
+            int at, early, rollbacks;
             test.random += (uint64_t)seed * 7654321;
             for (i = 0; i < 12 * 16; ++i) data[i] = (gan_real)test_uniform(-1, 1);
             d = description(0);
@@ -472,12 +477,12 @@ static void resuming(void)
             (void)gan_trainer_run(a, at);
             if (test_int(0, 1)) (void)gan_trainer_sample(a, 3);
             (void)gan_save(x, half);
-            (void)gan_trainer_run(a, STEPS - at);
+            rollbacks = gan_trainer_run(a, STEPS - at).rollbacks;
             (void)gan_save(x, one);
             CHECK(gan_error(x) || a, "no trainer");
             if (getenv("HOSTILE_TRACE") && gan_error(x))
                 fprintf(stderr, "resuming: %s\n", gan_error_message(x));
-            if (!gan_error(x) && !a->stats.rollbacks) { // where a NaN goes back to is not in checkpoints
+            if (!gan_error(x) && !rollbacks) { // where a NaN goes back to is not in checkpoints
                 y = create(&cb, (uint64_t)seed + 99);
                 if (early) (void)gan_load(y, half);
                 b = resumed_run(y, d, seed);

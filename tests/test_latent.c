@@ -1,6 +1,5 @@
 // z moved by what D says of G(z): latent optimization and Langevin dynamics against closed forms on linear
 // models.
-#define GAN_IMPLEMENTATION
 #include "../gan.h"
 
 #include "test.h"

@@ -1,7 +1,6 @@
 // Every adversarial loss with every pairing: values and gradients against formulas written here in double,
 // finite differences of both orders, the extremes, and what the theory says each one is at its best. A loss
 // without a row of formulas does not compile.
-#define GAN_IMPLEMENTATION
 #include "../gan.h"
 
 #include "test.h"
@@ -1388,14 +1387,6 @@ static void controllers(void)
     }
 }
 
-static size_t recorded(const gan_context *ctx)
-{
-    const gan_tensor *t;
-    size_t n = 0;
-    for (t = ctx->last; t; t = t->older) ++n;
-    return n;
-}
-
 // The first five losses as they were before there were others, in the fewest operations.
 static gan_tensor *plain_d(gan_loss loss, gan_tensor *r, gan_tensor *f, gan_real s)
 {
@@ -1447,11 +1438,11 @@ static void easy_tier(void)
                 gan_tensor *r = gan_mul_scalar(gan_rand_normal(ctx, 2, 37, 1), 3);
                 gan_tensor *f = gan_mul_scalar(gan_rand_normal(ctx, 2, 23, 1), 3), *y, *z;
                 const gan_real s = (gan_real)(turn == 1 ? .1 : 0);
-                size_t begin = recorded(ctx), ours, theirs;
+                size_t begin = inside_recorded(ctx), ours, theirs;
                 y = turn < 2 ? gan_loss_d((gan_loss)loss, r, f, s) : gan_loss_g((gan_loss)loss, f);
-                ours = recorded(ctx) - begin;
+                ours = inside_recorded(ctx) - begin;
                 z = turn < 2 ? plain_d((gan_loss)loss, r, f, s) : plain_g((gan_loss)loss, f);
-                theirs = recorded(ctx) - begin - ours;
+                theirs = inside_recorded(ctx) - begin - ours;
                 CHECK(ours <= theirs, "%s: %d operations, %d before", gan_loss_name((gan_loss)loss),
                       (int)ours, (int)theirs);
                 CHECK(same_bits(y, z), "%s: %.9g, %.9g", gan_loss_name((gan_loss)loss), (double)gan_item(y),

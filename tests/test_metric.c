@@ -1,5 +1,6 @@
 // Scores of modes, classes, pictures, paths and critics: by hand, against loops, on models with a closed
 // form.
+#define GAN_IMPLEMENTATION
 #include "samples.h"
 
 // ---- modes

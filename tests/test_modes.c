@@ -1,6 +1,5 @@
 // What examples/modes.c counts: gan_mode_report on the mixtures of examples/modes.h, on points placed by
 // hand, with negative controls.
-#define GAN_IMPLEMENTATION
 #include "../gan.h"
 #include "test.h"
 

@@ -1,4 +1,5 @@
 // Distances by means, covariances and kernels: eigenvalues of known matrices, closed forms of normals, loops.
+#define GAN_IMPLEMENTATION
 #include "samples.h"
 
 // ---- the solver

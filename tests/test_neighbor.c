@@ -1,4 +1,5 @@
 // Measures by nearest samples: against double loops to the last bit, sets whose answer is known, theory.
+#define GAN_IMPLEMENTATION
 #include "samples.h"
 
 // ---- the screen

@@ -3,7 +3,6 @@
 // does not see them (make test builds this file twice; all here asks the bits).
 #include "test.h"
 
-#define GAN_IMPLEMENTATION
 #include "../gan.h"
 
 #include "check.h"
@@ -85,14 +84,13 @@ static gan_tensor *g_term(const gan_penalty_in *in, void *user)
 // States that hold what is not finite.
 static int stained(const gan_context *ctx, const char **name)
 {
-    const gan__state *s;
-    int n = 0;
+    inside_state s;
+    int n = 0, k;
     size_t i;
-    for (s = ctx->states; s; s = s->next) {
+    for (k = 0; inside_state_at(ctx, k, &s); ++k) {
         int any = 0;
-        for (i = 0; s->kind == GAN__STATE_REAL && i < s->count; ++i)
-            any |= !finite_bits(((const gan_real *)s->data)[i]);
-        if (any) *name = s->name;
+        for (i = 0; s.real && i < s.count; ++i) any |= !finite_bits(((const gan_real *)s.data)[i]);
+        if (any) *name = s.name;
         n += any;
     }
     return n;

@@ -52,8 +52,7 @@ static nd r_normalize_backward(const params *q, const nd *x)
     return y;
 }
 // With a weight x[1] and a bias x[2] by channel, as batch norm has them.
-CALL(normalize_affine,
-     gan__norm_normalize(x[0], x[1], x[2], q->i[0], q->i[1], q->i[2], (gan_real)q->r[0], NULL))
+CALL(normalize_affine, inside_normalize(x[0], x[1], x[2], q->i[0], q->i[1], q->i[2], (gan_real)q->r[0]))
 static nd r_normalize_affine(const params *q, const nd *x)
 {
     nd y = r_normalize(q, x);

@@ -1,6 +1,5 @@
 // Optimizers: clipping, accumulation, extrapolation, lookahead for every rule; checkpoints at every step;
 // gan_minimize: what it returns, what it leaves alone, NaN and infinity.
-#define GAN_IMPLEMENTATION
 #include "../gan.h"
 
 #include "test.h"
@@ -312,16 +311,18 @@ static void resumed(const char *name, gan_optimizer_desc d, int from, int to)
 
 // ---- the guard
 
-static size_t bytes_of(const gan__state *s)
+static int all_finite(gan_tensor *t)
 {
-    return s->count * (s->kind == GAN__STATE_I64 ? sizeof(int64_t) : sizeof(gan_real));
+    size_t i;
+    for (i = 0; i < gan_numel(t) && isfinite((double)gan_data(t)[i]); ++i) {}
+    return gan_data(t) && i == gan_numel(t);
 }
 
 static void guarded(const char *name, gan_optimizer_desc d)
 {
     gan_context *ctx = gan_create(NULL);
     subject s = begin(ctx, d);
-    const gan__state *state;
+    inside_state state;
     int way;
     every_call(&s, 0, 5); // an accumulated gradient applied, the weights extrapolated
     CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
@@ -329,20 +330,20 @@ static void guarded(const char *name, gan_optimizer_desc d)
         static unsigned char before[16][N * sizeof(gan_real)];
         gan_tensor *bad = gan_sum_all(gan_sqrt(gan_mul_scalar(gan_square(s.w), 0))); // 0; gradient 0 / 0
         int i;
-        for (i = 0, state = ctx->states; state && i < 16; state = state->next, ++i)
-            memcpy(before[i], state->data, bytes_of(state));
+        for (i = 0; i < 16 && inside_state_at(ctx, i, &state); ++i)
+            memcpy(before[i], state.data, state.bytes);
         if (way == 0) (void)gan_minimize(s.o, bad);
         if (way == 1) (void)gan_extrapolate(s.o, gan_sum_all(gan_log(gan_mul_scalar(gan_square(s.w), -1))));
         if (way == 2) (void)gan_accumulate(s.o, bad);
         CHECK(gan_error(ctx) == GAN_ERROR_NONFINITE, "code %d", gan_error(ctx));
-        for (i = 0, state = ctx->states; state && i < 16; state = state->next, ++i)
-            CHECK_BYTES(before[i], state->data, bytes_of(state), state->name);
-        CHECK(!state, "more than 16 states");
+        for (i = 0; i < 16 && inside_state_at(ctx, i, &state); ++i)
+            CHECK_BYTES(before[i], state.data, state.bytes, state.name);
+        CHECK(!inside_state_at(ctx, i, &state), "more than 16 states");
         gan_error_clear(ctx);
     }
     every_call(&s, 5, CALLS);
     CHECK(gan_error(ctx) == 0, "it goes on: %s", gan_error_message(ctx));
-    CHECK(gan__tape_all_finite(s.w), "%s: weights that are not finite", name);
+    CHECK(all_finite(s.w), "%s: weights that are not finite", name);
     gan_destroy(ctx);
 }
 

@@ -1,6 +1,5 @@
 // Parallel for: the user's callback runs every task once, in any order, with the same bits; OpenMP's thread
 // counts.
-#define GAN_IMPLEMENTATION
 #include "../gan.h"
 
 #include "test.h"

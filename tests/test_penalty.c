@@ -1,6 +1,5 @@
 // Every penalty: values against closed forms, gradients against finite differences. A penalty without a test
 // function does not compile.
-#define GAN_IMPLEMENTATION
 #include "../gan.h"
 
 #include "test.h"

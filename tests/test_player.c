@@ -1,7 +1,6 @@
 // One update of each player and everything that may be switched on for it: on models so simple that the
 // next weights are a formula. D(x) = w x + b, G(z) = theta, one data point: all batches are alike and
 // nothing is random.
-#define GAN_IMPLEMENTATION
 #include "../gan.h"
 
 #include "test.h"
@@ -288,11 +287,11 @@ static void losses(void)
         r.desc.penalty[0].kind = GAN_PENALTY_R1, r.desc.penalty[0].weight = 1, r.desc.penalty[0].every = 4;
         r.desc.d_optimizer = gan_adam((gan_real)1e-3, (gan_real).5, (gan_real).99);
         start(&r);
-        o = &r.t->d->desc;
+        o = inside_optimizer_desc(gan_trainer_d_optimizer(r.t));
         CHECK_NEAR(o->lr, .8e-3, 1e-9, "rate");
         CHECK_NEAR(o->beta1, pow(.5, .8), 1e-6, "beta1");
         CHECK_NEAR(o->beta2, pow(.99, .8), 1e-6, "beta2");
-        CHECK_NEAR(r.t->g->desc.lr, LR, 1e-9, "G's rate");
+        CHECK_NEAR(inside_optimizer_desc(gan_trainer_g_optimizer(r.t))->lr, LR, 1e-9, "G's rate");
         for (k = 0; k < 9; ++k) {
             const gan_real *v = param(r.d, "fc.weight");
             const double norm = (double)v[0] * (double)v[0] + (double)v[1] * (double)v[1];
@@ -385,7 +384,7 @@ static void sight(void)
         gan_scope_open(r.ctx);
         {
             gan_tensor *fresh = gan_full(r.ctx, 77, 2, 50, 2),
-                       *mixed = gan_pool_query(r.t->pool, fresh, (gan_real).5);
+                       *mixed = gan_pool_query(inside_trainer_pool(r.t), fresh, (gan_real).5);
             for (k = 0; k < 50; ++k) old += gan_data(mixed)[2 * k] != 77;
         }
         gan_scope_close(r.ctx);

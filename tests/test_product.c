@@ -1,6 +1,8 @@
 // Matrix products, linear, and the convolution trio.
 #include "ops.h"
 
+#include <limits.h>
+
 // i[0], i[1]: transpose a, b; batch axes broadcast.
 CALL(matmul, gan_matmul(x[0], x[1]))
 CALL(matmul_t, gan_matmul_t(x[0], q->i[0], x[1], q->i[1]))

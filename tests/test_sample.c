@@ -1,5 +1,4 @@
 // What a trained generator draws: always the same, without a trace, and how D may choose.
-#define GAN_IMPLEMENTATION
 #include "../gan.h"
 
 #include "test.h"
@@ -116,7 +115,7 @@ static void chosen(void)
         gan_scope_open(r.ctx);
         (void)gan_forward(r.g, gan_zeros(r.ctx, 2, 1, 2), NULL);
         gan_scope_close(r.ctx);
-        r.t->desc.latent = 2;
+        inside_trainer_desc(r.t)->latent = 2;
         (void)gan_trainer_sample_ex(r.t, 2000, &how);
         CHECK(spied_size == 4000, "%d numbers", (int)spied_size);
         for (i = 0; i < 4000; ++i)

@@ -1,6 +1,5 @@
 // Schedules against closed forms and against the recurrences by which PyTorch's schedulers are defined; the
 // plateau against a watch written here. A kind without a reference does not compile.
-#define GAN_IMPLEMENTATION
 #include "../gan.h"
 
 #include "test.h"

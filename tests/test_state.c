@@ -1,6 +1,5 @@
 // Named state: everything that a checkpoint holds, what meets it before and after it is created, and
 // resuming.
-#define GAN_IMPLEMENTATION
 #include "../gan.h"
 
 #include "test.h"

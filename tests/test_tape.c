@@ -1,6 +1,5 @@
 // Recording, gradients, gradients of gradients to any order, what gradients flow to, and gan_gradcheck
 // itself.
-#define GAN_IMPLEMENTATION
 #include "../gan.h"
 
 #include "test.h"

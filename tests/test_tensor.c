@@ -1,5 +1,4 @@
 // Tensors: making, reading, shapes, broadcasting, what shares memory and what does not.
-#define GAN_IMPLEMENTATION
 #include "../gan.h"
 
 #include "test.h"

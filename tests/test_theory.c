@@ -1,6 +1,5 @@
 // The theory of GANs against what is learned from samples: examples/theory.h and divergence.h held to
 // tolerances, with negative controls.
-#define GAN_IMPLEMENTATION
 #include "../gan.h"
 #include "test.h"
 

@@ -1,6 +1,5 @@
 // The trainer: algorithm 1, its statistics, EMA, smoothing, resuming, canceling, NaN, threads, every
 // combination.
-#define GAN_IMPLEMENTATION
 #include "../gan.h"
 
 #include "test.h"
@@ -557,8 +556,10 @@ static void resuming(void)
         fine(&b);
         same_weights(a.g, b.g);
         same_weights(a.d, b.d);
-        CHECK(a.t->ada[0] == b.t->ada[0] && a.t->best[0] == b.t->best[0] && a.t->best[1] == b.t->best[1],
-              "p %g and %g", (double)a.t->ada[0], (double)b.t->ada[0]);
+        CHECK(inside_trainer_ada(a.t)[0] == inside_trainer_ada(b.t)[0] &&
+                  inside_trainer_best(a.t)[0] == inside_trainer_best(b.t)[0] &&
+                  inside_trainer_best(a.t)[1] == inside_trainer_best(b.t)[1],
+              "p %g and %g", (double)inside_trainer_ada(a.t)[0], (double)inside_trainer_ada(b.t)[0]);
         gan_destroy(a.ctx);
         gan_destroy(b.ctx);
         free(memory);
@@ -583,8 +584,8 @@ static void resuming(void)
         rig a = resumable(2), b = resumable(2);
         (void)gan_trainer_run(a.t, 4);
         CHECK(gan_save(a.ctx, half) == 0 && gan_load(b.ctx, half) == 0, "never mind");
-        if (b.t->ada[0] > 0) {
-            b.t->ada[0] = 0;
+        if (inside_trainer_ada(b.t)[0] > 0) {
+            inside_trainer_ada(b.t)[0] = 0;
             (void)gan_trainer_run(a.t, 2);
             (void)gan_trainer_run(b.t, 2);
             same_weights(a.d, b.d);
@@ -908,17 +909,18 @@ static void schedules(void)
             r.desc.schedule[3].what = rows[i].what;
             r.desc.schedule[3].schedule = gan_schedule_linear(0, 4, (gan_real).1);
             go(&r);
-            begun = r.t->desc;
+            begun = *inside_trainer_desc(r.t);
             for (n = 0; n < 7; ++n) {
                 gan_trainer_desc want = begun;
                 const gan_real value = (gan_real)(.5 - .4 * (n < 4 ? n / 4. : 1));
                 (void)gan_trainer_step(r.t);
                 for (k = 0; k < 2; ++k) {
                     gan_real *field = (gan_real *)(void *)((char *)&want + rows[i].at[k]);
-                    CHECK_NEAR(*(gan_real *)(void *)((char *)&r.t->now + rows[i].at[k]), value, 1e-6, "now");
-                    *field = *(gan_real *)(void *)((char *)&r.t->now + rows[i].at[k]);
+                    CHECK_NEAR(*(gan_real *)(void *)((char *)inside_trainer_now(r.t) + rows[i].at[k]), value,
+                               1e-6, "now");
+                    *field = *(gan_real *)(void *)((char *)inside_trainer_now(r.t) + rows[i].at[k]);
                 }
-                CHECK(memcmp(&want, &r.t->now, sizeof want) == 0, "another field moved");
+                CHECK(memcmp(&want, inside_trainer_now(r.t), sizeof want) == 0, "another field moved");
             }
             fine(&r);
             gan_destroy(r.ctx);
@@ -1105,9 +1107,10 @@ static void safety(void)
         r.desc.ada_kimg = (gan_real).5;
         go(&r);
         for (k = 1; k <= 24; ++k) {
-            const gan_real sum = r.t->ada[1], count = r.t->ada[2];
+            const gan_real sum = inside_trainer_ada(r.t)[1], count = inside_trainer_ada(r.t)[2];
             s = gan_trainer_step(r.t);
-            CHECK(k % 4 == 0 || (r.t->ada[2] == count + 16 && fabs((double)(r.t->ada[1] - sum)) <= 16),
+            CHECK(k % 4 == 0 || (inside_trainer_ada(r.t)[2] == count + 16 &&
+                                 fabs((double)(inside_trainer_ada(r.t)[1] - sum)) <= 16),
                   "counts");
             if (k % 4 == 0) {
                 CHECK(fabs((double)(s.augment_p - p)) <= 4 * 16 / 500. + 1e-6, "p from %g to %g", (double)p,
@@ -1248,7 +1251,7 @@ static void mistakes(void)
         s = gan_trainer_step(r.t);
         CHECK(s.rollbacks == 1 && gan_trainer_steps(r.t) == 1, "%d roll-backs, step %d", s.rollbacks,
               (int)gan_trainer_steps(r.t));
-        r.t->steps = 5; // the metric is .5 there
+        *inside_trainer_steps(r.t) = 5; // the metric is .5 there
         s = gan_trainer_step(r.t);
         CHECK_NEAR(s.best, .1, 1e-6, "the best");
         fine(&r);
@@ -1261,7 +1264,7 @@ static void mistakes(void)
         r.desc.metric = falls_then_rises, r.desc.metric_every = 100;
         go(&r);
         for (i = 0; i < sizeof strange / sizeof strange[0]; ++i) {
-            r.t->best[1] = (gan_real)strange[i];
+            inside_trainer_best(r.t)[1] = (gan_real)strange[i];
             CHECK(gan_trainer_step(r.t).best_step == 0, "%g", strange[i]);
         }
         fine(&r);

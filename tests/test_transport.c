@@ -1,4 +1,5 @@
 // Earth mover's distances: against all permutations, sums over merged quantiles written anew, shifts, bounds.
+#define GAN_IMPLEMENTATION
 #include "samples.h"
 
 // W_p^p of numbers by brute force: both lists repeated to one length, sorted, paired.

@@ -1,6 +1,5 @@
 // The rules of the optimizers: trajectories of 20 steps against the references of optimizers.h, each with
 // flaws that must be caught. A rule without a test does not compile.
-#define GAN_IMPLEMENTATION
 #include "../gan.h"
 
 #include "test.h"

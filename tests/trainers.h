@@ -42,7 +42,7 @@ static inline rig make(int threads, gan_model_function *g, gan_model_function *d
     c.threads = threads;
     c.seed = 11;
     r.ctx = gan_create(&c);
-    r.ctx->patience = 0;
+    inside_start_threads(r.ctx);
     r.g = r.desc.generator = gan_model_create(r.ctx, "g", g, NULL);
     r.d = r.desc.discriminator = gan_model_create(r.ctx, "d", d, NULL);
     r.desc.latent = latent;

@@ -72,7 +72,6 @@ enum { CALLS_TRAINER = 13 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    static gan_optimizer *first[COUNT(optimizers)];
     const int n = (int)COUNT(call_names);
     int i;
     calls_in.at = calls_in.end = bytes;
@@ -83,12 +82,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         fuzz_world_fill(&calls_one, 2);
         calls_begin(calls_one.ctx, calls_two.ctx);
         gan_scope_close(calls_one.ctx);
-        memcpy(first, optimizers, sizeof first);
         fuzz_world_ready(&calls_one);
         fuzz_world_ready(&calls_two);
     }
-    memcpy(optimizers, first, sizeof first);
-    datasets[3] = NULL;
+    calls_forget();
     depth = names = 0;
     gan_scope_open(ctx);
     gan_scope_open(other);
