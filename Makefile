@@ -37,7 +37,7 @@ SUBMAKE = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS))
 TESTS := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
 # These are built and run a second time in double precision, where derivatives can be checked.
 TWICE := $(addprefix test_,op arith shape reduce product plane norm tape layer block loss objective penalty \
-    augment rule optim schedule game density transport moment neighbor metric latent play kern gemm conv)
+    augment update optim schedule game density transport moment neighbor metric latent player kern gemm conv)
 # And this one with -ffast-math, where a NaN is not seen by comparing.
 FASTS := test_nonfinite_fast
 DOUBLES := $(addsuffix _double,$(filter $(TWICE),$(TESTS)))
