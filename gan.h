@@ -16,7 +16,7 @@
 //     #include <stdio.h>
 //
 //     static gan_tensor *shift(gan_model *g, gan_tensor *z, gan_tensor *label)
-//     { (void)label; return gan_add(z, gan_param(g, "theta", gan_init_constant(0), 1, 1)); }
+//     { (void)label; return gan_add(z, gan_param(g, "theta", gan_init_constant(0), 1)); }
 //
 //     static gan_tensor *logistic(gan_model *d, gan_tensor *x, gan_tensor *label)
 //     { (void)label; return gan_linear(d, "fc", x, 1); }
@@ -30,11 +30,11 @@
 //         gan_optimizer *od = gan_optimizer_create(d, gan_sgd(.1f, 0));
 //         int i;
 //         for (i = 0; i < 1000; ++i) {
-//             gan_tensor *x = gan_add_scalar(gan_rand_normal(ctx, 2, 256, 1), 4);
-//             gan_tensor *fake = gan_forward(g, gan_rand_normal(ctx, 2, 256, 1), NULL);
+//             gan_tensor *x = gan_add_scalar(gan_rand_normal(ctx, 256, 1), 4);
+//             gan_tensor *fake = gan_forward(g, gan_rand_normal(ctx, 256, 1), NULL);
 //             gan_tensor *r = gan_forward(d, x, NULL), *f = gan_forward(d, gan_detach(fake), NULL);
 //             gan_minimize(od, gan_loss_d(GAN_LOSS_NON_SATURATING, r, f, 0));
-//             fake = gan_forward(g, gan_rand_normal(ctx, 2, 256, 1), NULL);
+//             fake = gan_forward(g, gan_rand_normal(ctx, 256, 1), NULL);
 //             gan_minimize(og, gan_loss_g(GAN_LOSS_NON_SATURATING, gan_forward(d, fake, NULL)));
 //         }
 //         printf("theta = %.2f, the data's mean is 4\n", (double)gan_item(gan_model_find(g, "theta")));
@@ -285,16 +285,30 @@ GAN_API int gan_threads(const gan_context *ctx);
 // Restart the random numbers (Philox4x32-10, Salmon et al. 2011, counter-based).
 GAN_API void gan_seed(gan_context *ctx, uint64_t seed);
 
-// >>tensors: making and reading them. A shape is `int ndim` followed by that many ints.
+// >>tensors: making and reading them
+//
+// A shape is written as its dimensions, which are counted for you: gan_zeros(ctx, 256, 1). Functions that end
+// in _n take the number of dimensions and an array instead: for shapes that are computed, and for scalars
+// (ndim 0). Both exist in C and in C++.
 
-GAN_API gan_tensor *gan_zeros(gan_context *ctx, int ndim, ...);
-GAN_API gan_tensor *gan_full(gan_context *ctx, gan_real value, int ndim, ...);
+#ifndef __cplusplus
+#define GAN_INTS(...) (int)(sizeof((const int[]){__VA_ARGS__}) / sizeof(int)), (const int[]){__VA_ARGS__}
+#define GAN_TENSORS(...)                                                                                     \
+    (int)(sizeof((gan_tensor *const[]){__VA_ARGS__}) / sizeof(gan_tensor *)),                                \
+        (gan_tensor *const[]){__VA_ARGS__}
+#define gan_zeros(ctx, ...) gan_zeros_n(ctx, GAN_INTS(__VA_ARGS__))
+#define gan_full(ctx, value, ...) gan_full_n(ctx, value, GAN_INTS(__VA_ARGS__))
+#define gan_from(ctx, data, ...) gan_from_n(ctx, data, GAN_INTS(__VA_ARGS__))
+#define gan_rand_uniform(ctx, ...) gan_rand_uniform_n(ctx, GAN_INTS(__VA_ARGS__))
+#define gan_rand_normal(ctx, ...) gan_rand_normal_n(ctx, GAN_INTS(__VA_ARGS__))
+#endif
+GAN_API gan_tensor *gan_zeros_n(gan_context *ctx, int ndim, const int *dim);
+GAN_API gan_tensor *gan_full_n(gan_context *ctx, gan_real value, int ndim, const int *dim);
 GAN_API gan_tensor *gan_scalar(gan_context *ctx, gan_real value);                              // shape ()
 GAN_API gan_tensor *gan_linspace(gan_context *ctx, gan_real first, gan_real last, int n);      // (n)
-GAN_API gan_tensor *gan_from(gan_context *ctx, const gan_real *data, int ndim, ...);           // copies data
-GAN_API gan_tensor *gan_rand_uniform(gan_context *ctx, int ndim, ...);                         // [0, 1)
-GAN_API gan_tensor *gan_rand_normal(gan_context *ctx, int ndim, ...);                          // N(0, 1)
-GAN_API gan_tensor *gan_tensor_create(gan_context *ctx, int ndim, const int *dims); // zeros; a computed shape
+GAN_API gan_tensor *gan_from_n(gan_context *ctx, const gan_real *data, int ndim, const int *dim); // a copy
+GAN_API gan_tensor *gan_rand_uniform_n(gan_context *ctx, int ndim, const int *dim);            // [0, 1)
+GAN_API gan_tensor *gan_rand_normal_n(gan_context *ctx, int ndim, const int *dim);             // N(0, 1)
 
 GAN_API gan_context *gan_context_of(const gan_tensor *t);
 GAN_API int gan_ndim(const gan_tensor *t);
@@ -382,17 +396,24 @@ GAN_API gan_tensor *gan_eq(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_ne(gan_tensor *a, gan_tensor *b);
 
 // shape
-GAN_API gan_tensor *gan_reshape(gan_tensor *x, int ndim, ...);          // one dimension may be -1; no copy
+#ifndef __cplusplus
+#define gan_reshape(x, ...) gan_reshape_n(x, GAN_INTS(__VA_ARGS__))
+#define gan_expand(x, ...) gan_expand_n(x, GAN_INTS(__VA_ARGS__))
+#define gan_permute(x, ...) gan_permute_n(x, GAN_INTS(__VA_ARGS__))
+#define gan_concat(axis, ...) gan_concat_n(axis, GAN_TENSORS(__VA_ARGS__))
+#define gan_stack(axis, ...) gan_stack_n(axis, GAN_TENSORS(__VA_ARGS__))
+#endif
+GAN_API gan_tensor *gan_reshape_n(gan_tensor *x, int ndim, const int *dim); // one may be -1; no copy
 GAN_API gan_tensor *gan_flatten(gan_tensor *x);                         // (N, ...) -> (N, rest); no copy
-GAN_API gan_tensor *gan_expand(gan_tensor *x, int ndim, ...);           // broadcast to this shape
+GAN_API gan_tensor *gan_expand_n(gan_tensor *x, int ndim, const int *dim);  // broadcast to this shape
 GAN_API gan_tensor *gan_expand_as(gan_tensor *x, const gan_tensor *like);
-GAN_API gan_tensor *gan_permute(gan_tensor *x, int ndim, ...);          // output axis i is input axis p[i]
+GAN_API gan_tensor *gan_permute_n(gan_tensor *x, int ndim, const int *axis); // y's axis i is x's axis[i]
 GAN_API gan_tensor *gan_transpose(gan_tensor *x, int i, int j);
 // [start, stop); negative counts from the end
 GAN_API gan_tensor *gan_slice(gan_tensor *x, int axis, int start, int stop);
 GAN_API gan_tensor *gan_pad(gan_tensor *x, int axis, int before, int after, gan_real value);
-GAN_API gan_tensor *gan_concat(int axis, int count, ...);               // `count` tensors
-GAN_API gan_tensor *gan_stack(int axis, int count, ...);                // along a new axis
+GAN_API gan_tensor *gan_concat_n(int axis, int count, gan_tensor *const *x); // at most 64 tensors
+GAN_API gan_tensor *gan_stack_n(int axis, int count, gan_tensor *const *x);  // along a new axis
 // x (B.., R, D), index (B.., n) of whole numbers 0 .. R-1 -> (B.., n, D): out[b][i][:] = x[b][index[b][i]][:]
 GAN_API gan_tensor *gan_take(gan_tensor *x, gan_tensor *index);
 // the adjoint of take: rows are summed
@@ -402,16 +423,24 @@ GAN_API gan_tensor *gan_gather(gan_tensor *x, gan_tensor *index);
 GAN_API gan_tensor *gan_pixel_shuffle(gan_tensor *x, int factor);      // (N, C f f, H, W) -> (N, C, H f, W f)
 GAN_API gan_tensor *gan_pixel_unshuffle(gan_tensor *x, int factor);
 
-// reductions; axes is a bit mask made with GAN_AXIS(i) | GAN_AXIS(j), or GAN_ALL
-#define GAN_AXIS(i) (1u << (i))
-#define GAN_ALL 0xffffffffu
+// Reductions. A set of axes is GAN_AXES(1, 2) or GAN_ALL; negative axes count from the end; it has a type of
+// its own, so that it cannot be given where one axis (an int) is meant, or the reverse.
+typedef struct gan_axis_set {
+    unsigned mask;      // private: bits 0 to 7 from the front, 8 to 15 from the end, then GAN_ALL and errors
+} gan_axis_set;
+GAN_API gan_axis_set gan_axis_set_n(int n, const int *axis);
+GAN_API gan_axis_set gan_axis_set_all(void);
+#ifndef __cplusplus
+#define GAN_AXES(...) gan_axis_set_n(GAN_INTS(__VA_ARGS__))
+#endif
+#define GAN_ALL gan_axis_set_all()
 enum { GAN_KEEPDIM = 1 };                                 // keep: reduced axes stay with size 1, else they go
-GAN_API gan_tensor *gan_sum(gan_tensor *x, unsigned axes, int keep);
-GAN_API gan_tensor *gan_mean(gan_tensor *x, unsigned axes, int keep);
-GAN_API gan_tensor *gan_var(gan_tensor *x, unsigned axes, int keep);    // biased (divides by n)
+GAN_API gan_tensor *gan_sum(gan_tensor *x, gan_axis_set axes, int keep);
+GAN_API gan_tensor *gan_mean(gan_tensor *x, gan_axis_set axes, int keep);
+GAN_API gan_tensor *gan_var(gan_tensor *x, gan_axis_set axes, int keep);    // biased (divides by n)
 GAN_API gan_tensor *gan_amax(gan_tensor *x, int axis, int keep);     // the gradient goes to the first maximum
 GAN_API gan_tensor *gan_argmax(gan_tensor *x, int axis, int keep);      // index as a number; no gradient
-GAN_API gan_tensor *gan_norm(gan_tensor *x, unsigned axes, int keep);   // Euclidean; gradient 0 at 0
+GAN_API gan_tensor *gan_norm(gan_tensor *x, gan_axis_set axes, int keep);   // Euclidean; gradient 0 at 0
 GAN_API gan_tensor *gan_logsumexp(gan_tensor *x, int axis, int keep);
 GAN_API gan_tensor *gan_sum_all(gan_tensor *x);                         // to a scalar
 GAN_API gan_tensor *gan_mean_all(gan_tensor *x);
@@ -559,11 +588,16 @@ GAN_API void gan_model_parametrize(gan_model *m, const char *prefix, gan_paramet
                                    gan_real lr);
 // For layers of your own: gan_param, and then the parametrization that was asked for. Dimension 0 is that of
 // the outputs.
-GAN_API gan_tensor *gan_weight(gan_model *m, const char *name, gan_init init, int ndim, ...);
+GAN_API gan_tensor *gan_weight_n(gan_model *m, const char *name, gan_init init, int ndim, const int *dim);
 
 // Your own parameter, and a buffer (saved, not trained).
-GAN_API gan_tensor *gan_param(gan_model *m, const char *name, gan_init init, int ndim, ...);
-GAN_API gan_tensor *gan_buffer(gan_model *m, const char *name, gan_real value, int ndim, ...);
+GAN_API gan_tensor *gan_param_n(gan_model *m, const char *name, gan_init init, int ndim, const int *dim);
+GAN_API gan_tensor *gan_buffer_n(gan_model *m, const char *name, gan_real value, int ndim, const int *dim);
+#ifndef __cplusplus
+#define gan_weight(m, name, init, ...) gan_weight_n(m, name, init, GAN_INTS(__VA_ARGS__))
+#define gan_param(m, name, init, ...) gan_param_n(m, name, init, GAN_INTS(__VA_ARGS__))
+#define gan_buffer(m, name, value, ...) gan_buffer_n(m, name, value, GAN_INTS(__VA_ARGS__))
+#endif
 
 #define GAN_LAYERS(X)                                                                                        \
     X(LINEAR, linear) X(CONV2D, conv2d) X(CONV_TRANSPOSE2D, conv_transpose2d) X(BATCH_NORM, batch_norm)      \
@@ -1603,8 +1637,12 @@ GAN_API gan_dataset *gan_dataset_open(gan_context *ctx, const gan_dataset_desc *
 GAN_API gan_dataset *gan_dataset_idx(gan_context *ctx, const char *path);
 #endif
 // n samples of the given shape, copied; labels (n numbers) may be NULL.
-GAN_API gan_dataset *gan_dataset_memory(gan_context *ctx, const gan_real *data, const gan_real *labels, int n,
-                                        int ndim, ...);
+GAN_API gan_dataset *gan_dataset_memory_n(gan_context *ctx, const gan_real *data, const gan_real *labels,
+                                          int n, int ndim, const int *dim);
+#ifndef __cplusplus
+#define gan_dataset_memory(ctx, data, labels, n, ...)                                                        \
+    gan_dataset_memory_n(ctx, data, labels, n, GAN_INTS(__VA_ARGS__))
+#endif
 // Endless samples (dim) from a toy distribution:
 //     NORMAL (1) N(4, 1.25^2) - LINE (2) y = 2 x + 1, x ~ U(-1, 1), noise .05 - RING (2) 8 modes on the unit
 //     circle, sigma .01 - GRID (2) 25 modes on {-4, -2, 0, 2, 4}^2, sigma .05 - MOONS (2) two half circles,
@@ -1799,8 +1837,12 @@ typedef struct gan_logger_desc {        // zero means the default
 GAN_API gan_logger *gan_logger_create(gan_context *ctx, const gan_logger_desc *desc);
 // A row: as many doubles (or gan_reals) as there are columns; CSV has the fewest digits that read back as the
 // same double, nan and inf by name. Returns the error code.
-GAN_API int gan_logger_row(gan_logger *log, int64_t step, ...);
-GAN_API int gan_logger_values(gan_logger *log, int64_t step, const double *values);
+GAN_API int gan_logger_row_n(gan_logger *log, int64_t step, int n, const double *values);
+#ifndef __cplusplus
+#define gan_logger_row(log, step, ...)                                                                       \
+    gan_logger_row_n(log, step, (int)(sizeof((const double[]){__VA_ARGS__}) / sizeof(double)),               \
+                     (const double[]){__VA_ARGS__})
+#endif
 // Images (N, C, H, W), always of one shape: a row of the sheet (up to 16 of them; when there are 24 rows
 // every other one goes, the latest stays), a picture of TensorBoard's where stb_image_write.h was included.
 GAN_API int gan_logger_images(gan_logger *log, int64_t step, gan_tensor *x);
@@ -2306,6 +2348,98 @@ GAN_API const char *gan_diagnosis_name(gan_diagnosis_kind kind);
 GAN_API const char *gan_indicator_name(gan_indicator vital);
 
 #endif // GAN_NO_TRAINER
+
+#ifdef __cplusplus
+// What the macros above are in C.
+extern "C++" {
+template <class... T> inline gan_tensor *gan_zeros(gan_context *ctx, T... dim)
+{
+    const int d[] = {dim...};
+    return gan_zeros_n(ctx, (int)sizeof...(dim), d);
+}
+template <class... T> inline gan_tensor *gan_full(gan_context *ctx, gan_real value, T... dim)
+{
+    const int d[] = {dim...};
+    return gan_full_n(ctx, value, (int)sizeof...(dim), d);
+}
+template <class... T> inline gan_tensor *gan_from(gan_context *ctx, const gan_real *data, T... dim)
+{
+    const int d[] = {dim...};
+    return gan_from_n(ctx, data, (int)sizeof...(dim), d);
+}
+template <class... T> inline gan_tensor *gan_rand_uniform(gan_context *ctx, T... dim)
+{
+    const int d[] = {dim...};
+    return gan_rand_uniform_n(ctx, (int)sizeof...(dim), d);
+}
+template <class... T> inline gan_tensor *gan_rand_normal(gan_context *ctx, T... dim)
+{
+    const int d[] = {dim...};
+    return gan_rand_normal_n(ctx, (int)sizeof...(dim), d);
+}
+template <class... T> inline gan_tensor *gan_reshape(gan_tensor *x, T... dim)
+{
+    const int d[] = {dim...};
+    return gan_reshape_n(x, (int)sizeof...(dim), d);
+}
+template <class... T> inline gan_tensor *gan_expand(gan_tensor *x, T... dim)
+{
+    const int d[] = {dim...};
+    return gan_expand_n(x, (int)sizeof...(dim), d);
+}
+template <class... T> inline gan_tensor *gan_permute(gan_tensor *x, T... dim)
+{
+    const int d[] = {dim...};
+    return gan_permute_n(x, (int)sizeof...(dim), d);
+}
+template <class... T> inline gan_tensor *gan_concat(int axis, T... x)
+{
+    gan_tensor *const d[] = {x...};
+    return gan_concat_n(axis, (int)sizeof...(x), d);
+}
+template <class... T> inline gan_tensor *gan_stack(int axis, T... x)
+{
+    gan_tensor *const d[] = {x...};
+    return gan_stack_n(axis, (int)sizeof...(x), d);
+}
+template <class... T> inline gan_tensor *gan_weight(gan_model *m, const char *name, gan_init init, T... dim)
+{
+    const int d[] = {dim...};
+    return gan_weight_n(m, name, init, (int)sizeof...(dim), d);
+}
+template <class... T> inline gan_tensor *gan_param(gan_model *m, const char *name, gan_init init, T... dim)
+{
+    const int d[] = {dim...};
+    return gan_param_n(m, name, init, (int)sizeof...(dim), d);
+}
+template <class... T> inline gan_tensor *gan_buffer(gan_model *m, const char *name, gan_real value, T... dim)
+{
+    const int d[] = {dim...};
+    return gan_buffer_n(m, name, value, (int)sizeof...(dim), d);
+}
+template <class... T> inline gan_axis_set GAN_AXES(T... axis)
+{
+    const int a[] = {axis...};
+    return gan_axis_set_n((int)sizeof...(axis), a);
+}
+#ifndef GAN_NO_DATA
+template <class... T>
+inline gan_dataset *gan_dataset_memory(gan_context *ctx, const gan_real *data, const gan_real *labels, int n,
+                                       T... dim)
+{
+    const int d[] = {dim...};
+    return gan_dataset_memory_n(ctx, data, labels, n, (int)sizeof...(dim), d);
+}
+#endif
+#ifndef GAN_NO_PICTURES
+template <class... T> inline int gan_logger_row(gan_logger *log, int64_t step, T... value)
+{
+    const double d[] = {static_cast<double>(value)...};
+    return gan_logger_row_n(log, step, (int)sizeof...(value), d);
+}
+#endif
+}
+#endif // __cplusplus
 
 #endif // GAN_H
 // clang-format on
@@ -7288,43 +7422,24 @@ static int gan__tensor_reduce(gan_context *ctx, int64_t a, int64_t r, int64_t b,
     }
 }
 
-static gan_context *gan__tensor_live_context(gan_context *ctx, const char *name, int ndim)
+// 1 when a function can go on with that shape; else 0, with the error set where there is a context.
+static int gan__tensor_is_shape(gan_context *ctx, const char *name, int ndim, const int *dim)
 {
-    if (!ctx) return NULL;
-    if (ndim < 0 || ndim > GAN_MAX_DIMS) {
+    if (!ctx) return 0;
+    if (ndim < 0 || ndim > GAN_MAX_DIMS)
         gan__err_fail(ctx, GAN_ERROR_SHAPE, "%s: %d dimensions; 0 to %d are possible", name, ndim,
                       (int)GAN_MAX_DIMS);
-        return NULL;
-    }
-    return ctx;
+    else if (ndim && !dim) gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s: the dimensions are NULL", name);
+    return ndim >= 0 && ndim <= GAN_MAX_DIMS && (!ndim || dim);
 }
 
-// Reads a variadic shape into dim.
-#define GAN__SHAPE(ndim, dim)                                                                                \
-    do {                                                                                                     \
-        va_list args;                                                                                        \
-        int at;                                                                                              \
-        va_start(args, ndim);                                                                                \
-        for (at = 0; at < (ndim); ++at) (dim)[at] = va_arg(args, int);                                       \
-        va_end(args);                                                                                        \
-    } while (0)
-
-GAN_API gan_tensor *gan_tensor_create(gan_context *ctx, int ndim, const int *dims)
+GAN_API gan_tensor *gan_zeros_n(gan_context *ctx, int ndim, const int *dim)
 {
     gan_tensor *t;
-    if (!gan__tensor_live_context(ctx, "gan_tensor_create", ndim)) return ctx ? ctx->poison : NULL;
-    if (ndim && !dims) return gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_tensor_create: dims is NULL");
-    t = gan__tensor_new(ctx, ndim, dims);
+    if (!gan__tensor_is_shape(ctx, "gan_zeros", ndim, dim)) return ctx ? ctx->poison : NULL;
+    t = gan__tensor_new(ctx, ndim, dim);
     if (!gan__tensor_is_poison(t) && t->size) memset(t->data, 0, t->size * sizeof *t->data);
     return t;
-}
-
-GAN_API gan_tensor *gan_zeros(gan_context *ctx, int ndim, ...)
-{
-    int dim[GAN_MAX_DIMS];
-    if (!gan__tensor_live_context(ctx, "gan_zeros", ndim)) return ctx ? ctx->poison : NULL;
-    GAN__SHAPE(ndim, dim);
-    return gan_tensor_create(ctx, ndim, dim);
 }
 
 static gan_tensor *gan__tensor_full(gan_context *ctx, gan_real value, int ndim, const int *dim)
@@ -7336,11 +7451,9 @@ static gan_tensor *gan__tensor_full(gan_context *ctx, gan_real value, int ndim, 
     return t;
 }
 
-GAN_API gan_tensor *gan_full(gan_context *ctx, gan_real value, int ndim, ...)
+GAN_API gan_tensor *gan_full_n(gan_context *ctx, gan_real value, int ndim, const int *dim)
 {
-    int dim[GAN_MAX_DIMS];
-    if (!gan__tensor_live_context(ctx, "gan_full", ndim)) return ctx ? ctx->poison : NULL;
-    GAN__SHAPE(ndim, dim);
+    if (!gan__tensor_is_shape(ctx, "gan_full", ndim, dim)) return ctx ? ctx->poison : NULL;
     return gan__tensor_full(ctx, value, ndim, dim);
 }
 
@@ -7362,12 +7475,10 @@ GAN_API gan_tensor *gan_linspace(gan_context *ctx, gan_real first, gan_real last
     return t;
 }
 
-GAN_API gan_tensor *gan_from(gan_context *ctx, const gan_real *data, int ndim, ...)
+GAN_API gan_tensor *gan_from_n(gan_context *ctx, const gan_real *data, int ndim, const int *dim)
 {
     gan_tensor *t;
-    int dim[GAN_MAX_DIMS];
-    if (!gan__tensor_live_context(ctx, "gan_from", ndim)) return ctx ? ctx->poison : NULL;
-    GAN__SHAPE(ndim, dim);
+    if (!gan__tensor_is_shape(ctx, "gan_from", ndim, dim)) return ctx ? ctx->poison : NULL;
     if (!data) return gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_from: data is NULL");
     t = gan__tensor_new(ctx, ndim, dim);
     if (!gan__tensor_is_poison(t)) memcpy(t->data, data, t->size * sizeof *data);
@@ -7433,23 +7544,19 @@ static void gan__tensor_draw_between(gan_context *ctx, gan__mem_rng *r, gan_real
     for (i = 0; middle != 0 && i < n; ++i) out[i] += middle;
 }
 
-GAN_API gan_tensor *gan_rand_uniform(gan_context *ctx, int ndim, ...)
+GAN_API gan_tensor *gan_rand_uniform_n(gan_context *ctx, int ndim, const int *dim)
 {
     gan_tensor *t;
-    int dim[GAN_MAX_DIMS];
-    if (!gan__tensor_live_context(ctx, "gan_rand_uniform", ndim)) return ctx ? ctx->poison : NULL;
-    GAN__SHAPE(ndim, dim);
+    if (!gan__tensor_is_shape(ctx, "gan_rand_uniform", ndim, dim)) return ctx ? ctx->poison : NULL;
     t = gan__tensor_new(ctx, ndim, dim);
     if (!gan__tensor_is_poison(t)) gan__tensor_draw_uniform(ctx, &ctx->rng, t->data, t->size);
     return t;
 }
 
-GAN_API gan_tensor *gan_rand_normal(gan_context *ctx, int ndim, ...)
+GAN_API gan_tensor *gan_rand_normal_n(gan_context *ctx, int ndim, const int *dim)
 {
     gan_tensor *t;
-    int dim[GAN_MAX_DIMS];
-    if (!gan__tensor_live_context(ctx, "gan_rand_normal", ndim)) return ctx ? ctx->poison : NULL;
-    GAN__SHAPE(ndim, dim);
+    if (!gan__tensor_is_shape(ctx, "gan_rand_normal", ndim, dim)) return ctx ? ctx->poison : NULL;
     t = gan__tensor_new(ctx, ndim, dim);
     if (!gan__tensor_is_poison(t)) gan__tensor_draw_normal(ctx, &ctx->rng, t->data, t->size);
     return t;
@@ -8261,14 +8368,15 @@ static gan_tensor *gan__op_expand_to(gan_tensor *x, int ndim, const int *dim)
 // The gradient of a broadcast: g summed over what was broadcast, back in the shape of x.
 static gan_tensor *gan__op_sum_to(gan_tensor *g, const gan_tensor *x)
 {
-    unsigned axes = 0;
+    gan_axis_set axes;
     int i, at;
+    axes.mask = 0;
     if (gan__tensor_is_poison(g)) return g;
     for (i = 0; i < g->ndim; ++i) {
         at = i - (g->ndim - x->ndim);
-        if (at < 0 || (x->dim[at] == 1 && g->dim[i] != 1)) axes |= GAN_AXIS(i);
+        if (at < 0 || (x->dim[at] == 1 && g->dim[i] != 1)) axes.mask |= 1u << i;
     }
-    if (axes) g = gan_sum(g, axes, GAN_KEEPDIM);
+    if (axes.mask) g = gan_sum(g, axes, GAN_KEEPDIM);
     if (gan__tensor_is_poison(g)) return g;
     return g->ndim == x->ndim ? g : gan__op_reshape_to(g, x->ndim, x->dim);
 }
@@ -8718,13 +8826,13 @@ GAN_API gan_tensor *gan_lerp(gan_tensor *a, gan_tensor *b, gan_tensor *w)
 
 // >>shape: the same values seen or placed otherwise; may use floors 0-4, op; tests/test_shape.c
 
-GAN_API gan_tensor *gan_reshape(gan_tensor *x, int ndim, ...)
+GAN_API gan_tensor *gan_reshape_n(gan_tensor *x, int ndim, const int *to)
 {
     int dim[GAN_MAX_DIMS], i, hole = -1;
     size_t n = 1;
     if (!x) return NULL;
-    if (!gan__tensor_live_context(x->ctx, "gan_reshape", ndim)) return x->ctx->poison;
-    GAN__SHAPE(ndim, dim);
+    if (!gan__tensor_is_shape(x->ctx, "gan_reshape", ndim, to)) return x->ctx->poison;
+    for (i = 0; i < ndim; ++i) dim[i] = to[i];
     if (gan__tensor_is_poison(x)) return x;
     for (i = 0; i < ndim; ++i) {
         if (dim[i] == -1 && hole < 0) hole = i;
@@ -8755,12 +8863,10 @@ GAN_API gan_tensor *gan_flatten(gan_tensor *x)
     return gan__op_reshape_to(x, 2, dim);
 }
 
-GAN_API gan_tensor *gan_expand(gan_tensor *x, int ndim, ...)
+GAN_API gan_tensor *gan_expand_n(gan_tensor *x, int ndim, const int *dim)
 {
-    int dim[GAN_MAX_DIMS];
     if (!x) return NULL;
-    if (!gan__tensor_live_context(x->ctx, "gan_expand", ndim)) return x->ctx->poison;
-    GAN__SHAPE(ndim, dim);
+    if (!gan__tensor_is_shape(x->ctx, "gan_expand", ndim, dim)) return x->ctx->poison;
     return gan__op_expand_to(x, ndim, dim);
 }
 GAN__BACKWARD gan__shape_backward_expand(gan__op_backward *b)
@@ -8787,8 +8893,8 @@ static gan_tensor *gan__shape_permute(gan_tensor *x, int ndim, const int *axis)
     if (!ctx) return y;
     ok = ndim == x->ndim;
     for (i = 0; i < ndim && ok; ++i) {
-        ok = axis[i] >= 0 && axis[i] < ndim && !(seen & GAN_AXIS(axis[i]));
-        if (ok) seen |= GAN_AXIS(axis[i]);
+        ok = axis[i] >= 0 && axis[i] < ndim && !(seen >> axis[i] & 1u);
+        if (ok) seen |= 1u << axis[i];
     }
     if (!ok)
         return gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "permute: %h is not an order of the %d axes of %t",
@@ -8812,12 +8918,10 @@ GAN__BACKWARD gan__shape_backward_permute(gan__op_backward *b)
     if (GAN__WANT(0)) b->gin[0] = gan__shape_permute(b->g, b->y->ndim, back);
 }
 
-GAN_API gan_tensor *gan_permute(gan_tensor *x, int ndim, ...)
+GAN_API gan_tensor *gan_permute_n(gan_tensor *x, int ndim, const int *axis)
 {
-    int axis[GAN_MAX_DIMS];
     if (!x) return NULL;
-    if (!gan__tensor_live_context(x->ctx, "gan_permute", ndim)) return x->ctx->poison;
-    GAN__SHAPE(ndim, axis);
+    if (!gan__tensor_is_shape(x->ctx, "gan_permute", ndim, axis)) return x->ctx->poison;
     return gan__shape_permute(x, ndim, axis);
 }
 
@@ -8896,7 +9000,7 @@ GAN__BACKWARD gan__shape_backward_pad(gan__op_backward *b)
     if (GAN__WANT(0)) b->gin[0] = gan_slice(b->g, b->y->i[0], b->y->i[1], b->y->i[2]);
 }
 
-static gan_tensor *gan__shape_concat(int axis, int n, gan_tensor **in)
+static gan_tensor *gan__shape_concat(int axis, int n, gan_tensor *const *in)
 {
     gan_tensor *y;
     gan_context *ctx = gan__tensor_inputs(gan__err_op_names[GAN_OP_CONCAT], n, in, &y);
@@ -8938,33 +9042,23 @@ GAN__BACKWARD gan__shape_backward_concat(gan__op_backward *b)
 
 enum { GAN__CONCAT_MAX = 64 };
 
-GAN_API gan_tensor *gan_concat(int axis, int count, ...)
+GAN_API gan_tensor *gan_concat_n(int axis, int count, gan_tensor *const *x)
 {
-    gan_tensor *in[GAN__CONCAT_MAX], *first = NULL;
-    va_list args;
     int i;
-    va_start(args, count);
-    for (i = 0; i < count && i < GAN__CONCAT_MAX; ++i) {
-        in[i] = va_arg(args, gan_tensor *);
-        if (!first) first = in[i];
-    }
-    va_end(args);
-    if (!first) return NULL;
+    for (i = 0; x && i < count && !x[i]; ++i) {}
+    if (!x || i >= count) return NULL;
     if (count > GAN__CONCAT_MAX)
-        return gan__err_fail(first->ctx, GAN_ERROR_ARGUMENT, "concat: %d tensors; at most %d at once", count,
+        return gan__err_fail(x[i]->ctx, GAN_ERROR_ARGUMENT, "concat: %d tensors; at most %d at once", count,
                              (int)GAN__CONCAT_MAX);
-    return gan__shape_concat(axis, count, in);
+    return gan__shape_concat(axis, count, x);
 }
 
-GAN_API gan_tensor *gan_stack(int axis, int count, ...)
+GAN_API gan_tensor *gan_stack_n(int axis, int count, gan_tensor *const *x)
 {
     gan_tensor *in[GAN__CONCAT_MAX], *bad;
-    va_list args;
     int i, k, dim[GAN_MAX_DIMS + 1];
-    if (count < 1) return NULL;
-    va_start(args, count);
-    for (i = 0; i < count && i < GAN__CONCAT_MAX; ++i) in[i] = va_arg(args, gan_tensor *);
-    va_end(args);
+    if (count < 1 || !x) return NULL;
+    for (i = 0; i < count && i < GAN__CONCAT_MAX; ++i) in[i] = x[i];
     if (!gan__tensor_inputs(gan__err_op_names[GAN_OP_CONCAT], GAN__LEAST(count, (int)GAN__CONCAT_MAX), in,
                             &bad))
         return bad;
@@ -9122,15 +9216,15 @@ static gan_tensor *gan__shape_shuffle(gan_tensor *x, int f, int up)
         dim[2] = dim[3] = f;
         dim[4] = h;
         dim[5] = w;
-        x = gan_permute(gan__op_reshape_to(x, 6, dim), 6, 0, 1, 4, 2, 5, 3);
-        return gan_reshape(x, 4, dim[0], c, h * f, w * f);
+        x = gan_permute(gan__op_reshape_to(x, 6, dim), 0, 1, 4, 2, 5, 3);
+        return gan_reshape(x, dim[0], c, h * f, w * f);
     }
     dim[2] = h;
     dim[3] = f;
     dim[4] = w;
     dim[5] = f;
-    x = gan_permute(gan__op_reshape_to(x, 6, dim), 6, 0, 1, 3, 5, 2, 4);
-    return gan_reshape(x, 4, dim[0], c * f * f, h, w);
+    x = gan_permute(gan__op_reshape_to(x, 6, dim), 0, 1, 3, 5, 2, 4);
+    return gan_reshape(x, dim[0], c * f * f, h, w);
 }
 GAN_API gan_tensor *gan_pixel_shuffle(gan_tensor *x, int factor) { return gan__shape_shuffle(x, factor, 1); }
 GAN_API gan_tensor *gan_pixel_unshuffle(gan_tensor *x, int factor)
@@ -9140,7 +9234,51 @@ GAN_API gan_tensor *gan_pixel_unshuffle(gan_tensor *x, int factor)
 
 // >>reduce: sums, maxima and what is made of them; may use floors 0-4, op; tests/test_reduce.c
 
-GAN_API gan_tensor *gan_sum(gan_tensor *x, unsigned axes, int keep)
+enum { GAN__AXES_ALL = 1 << 16, GAN__AXES_RANGE = 1 << 17, GAN__AXES_TWICE = 1 << 18 };
+
+GAN_API gan_axis_set gan_axis_set_n(int n, const int *axis)
+{
+    gan_axis_set s;
+    int i;
+    s.mask = n < 0 || (n && !axis) ? (unsigned)GAN__AXES_RANGE : 0;
+    for (i = 0; i < n && axis; ++i) {
+        const int bit = axis[i] < 0 ? 7 - axis[i] : axis[i]; // -1 is bit 8
+        if (axis[i] < -GAN_MAX_DIMS || axis[i] >= GAN_MAX_DIMS) s.mask |= GAN__AXES_RANGE;
+        else if (s.mask >> bit & 1u) s.mask |= GAN__AXES_TWICE;
+        else s.mask |= 1u << bit;
+    }
+    return s;
+}
+
+GAN_API gan_axis_set gan_axis_set_all(void)
+{
+    gan_axis_set s;
+    s.mask = GAN__AXES_ALL;
+    return s;
+}
+
+// The set as bits of x's axes from the front; *failed and an error when an axis is missing or stands twice.
+static unsigned gan__reduce_axes(const gan_tensor *x, gan_axis_set axes, int *failed)
+{
+    const unsigned all = (1u << x->ndim) - 1, front = axes.mask & 0xff, back = axes.mask >> 8 & 0xff;
+    unsigned mask = front;
+    int i, twice = (axes.mask & GAN__AXES_TWICE) != 0;
+    *failed = 0;
+    if (axes.mask & GAN__AXES_ALL) return all;
+    for (i = 0; i < x->ndim; ++i)
+        if (back >> i & 1u) {
+            twice |= (int)(front >> (x->ndim - 1 - i) & 1u);
+            mask |= 1u << (x->ndim - 1 - i);
+        }
+    if (front & ~all || back & ~all || axes.mask & GAN__AXES_RANGE)
+        gan__err_fail(x->ctx, GAN_ERROR_ARGUMENT, "sum: an axis beyond those of %t", x);
+    else if (twice) gan__err_fail(x->ctx, GAN_ERROR_ARGUMENT, "sum: the same axis twice, of %t", x);
+    else return mask;
+    *failed = 1;
+    return 0;
+}
+
+GAN_API gan_tensor *gan_sum(gan_tensor *x, gan_axis_set set, int keep)
 {
     gan_tensor *y;
     gan_context *ctx = gan__tensor_inputs(gan__err_op_names[GAN_OP_SUM], 1, &x, &y);
@@ -9148,12 +9286,13 @@ GAN_API gan_tensor *gan_sum(gan_tensor *x, unsigned axes, int keep)
     const gan_real *from;
     gan_real *old = NULL, *to;
     int64_t a, r, size[GAN_MAX_DIMS];
+    unsigned axes;
     if (!ctx) return y;
-    if (axes != GAN_ALL && axes >> x->ndim)
-        return gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "sum: an axis beyond those of %t", x);
+    axes = gan__reduce_axes(x, set, &failed);
+    if (failed) return ctx->poison;
     for (i = 0; i < x->ndim; ++i) {
         size[i] = x->dim[i];
-        if (!(axes & GAN_AXIS(i))) dim[n++] = x->dim[i];
+        if (!(axes >> i & 1u)) dim[n++] = x->dim[i];
         else if (keep) dim[n++] = 1;
     }
     y = gan__op_result(GAN_OP_SUM, n, dim, 1, &x);
@@ -9162,17 +9301,17 @@ GAN_API gan_tensor *gan_sum(gan_tensor *x, unsigned axes, int keep)
     from = x->data;
     for (i = x->ndim - 1; i >= 0 && !failed; i = j) { // one run of neighboring axes after the other
         int64_t inner = 1;
-        if (!(axes & GAN_AXIS(i))) {
+        if (!(axes >> i & 1u)) {
             j = i - 1;
             continue;
         }
-        for (r = 1, j = i; j >= 0 && (axes & GAN_AXIS(j)); --j) {
+        for (r = 1, j = i; j >= 0 && (axes >> j & 1u); --j) {
             r *= size[j];
             size[j] = 1;
         }
         for (a = 1, n = 0; n <= j; ++n) a *= size[n];
         for (n = i + 1; n < x->ndim; ++n) inner *= size[n];
-        for (n = 0; n <= j && !(axes & GAN_AXIS(n)); ++n) {}
+        for (n = 0; n <= j && !(axes >> n & 1u); ++n) {}
         to = n <= j ? (gan_real *)gan__err_scratch(ctx, (size_t)(a * inner) * sizeof *to) : y->data;
         failed = !to || gan__tensor_reduce(ctx, a, r, inner, from, to);
         gan__err_scratch_free(ctx, old);
@@ -9188,7 +9327,7 @@ GAN__BACKWARD gan__reduce_backward_sum(gan__op_backward *b)
 {
     const gan_tensor *x = b->in[0];
     int dim[GAN_MAX_DIMS], i;
-    for (i = 0; i < x->ndim; ++i) dim[i] = (unsigned)b->y->i[0] & GAN_AXIS(i) ? 1 : x->dim[i];
+    for (i = 0; i < x->ndim; ++i) dim[i] = (unsigned)b->y->i[0] >> i & 1u ? 1 : x->dim[i];
     if (GAN__WANT(0)) b->gin[0] = gan__op_expand_to(gan__op_reshape_to(b->g, x->ndim, dim), x->ndim, x->dim);
 }
 
@@ -9271,16 +9410,18 @@ GAN_API gan_tensor *gan_argmax(gan_tensor *x, int axis, int keep)
 
 // composed
 
-static size_t gan__reduce_reduced(const gan_tensor *x, unsigned axes)
+// How many values one value of the sum is made of.
+static size_t gan__reduce_reduced(const gan_tensor *x, gan_axis_set set)
 {
+    int i, failed;
+    const unsigned axes = gan__reduce_axes(x, set, &failed);
     size_t n = 1;
-    int i;
     for (i = 0; i < x->ndim; ++i)
-        if (axes & GAN_AXIS(i)) n *= (size_t)x->dim[i];
+        if (axes >> i & 1u) n *= (size_t)x->dim[i];
     return n;
 }
 
-GAN_API gan_tensor *gan_mean(gan_tensor *x, unsigned axes, int keep)
+GAN_API gan_tensor *gan_mean(gan_tensor *x, gan_axis_set axes, int keep)
 {
     if (gan__tensor_is_poison(x)) return x;
     return gan_mul_scalar(gan_sum(x, axes, keep), (gan_real)(1.0 / (double)gan__reduce_reduced(x, axes)));
@@ -9289,13 +9430,13 @@ GAN_API gan_tensor *gan_mean(gan_tensor *x, unsigned axes, int keep)
 GAN_API gan_tensor *gan_sum_all(gan_tensor *x) { return gan_sum(x, GAN_ALL, 0); }
 GAN_API gan_tensor *gan_mean_all(gan_tensor *x) { return gan_mean(x, GAN_ALL, 0); }
 
-GAN_API gan_tensor *gan_var(gan_tensor *x, unsigned axes, int keep)
+GAN_API gan_tensor *gan_var(gan_tensor *x, gan_axis_set axes, int keep)
 {
     return gan_mean(gan_square(gan_sub(x, gan_mean(x, axes, GAN_KEEPDIM))), axes, keep);
 }
 
 // sqrt(s + [s = 0]) - [s = 0]: the root of the sum of squares s, with slope 0 instead of infinity at 0.
-GAN_API gan_tensor *gan_norm(gan_tensor *x, unsigned axes, int keep)
+GAN_API gan_tensor *gan_norm(gan_tensor *x, gan_axis_set axes, int keep)
 {
     gan_tensor *s = gan_sum(gan_square(x), axes, keep), *zero;
     if (gan__tensor_is_poison(s)) return s;
@@ -9303,7 +9444,7 @@ GAN_API gan_tensor *gan_norm(gan_tensor *x, unsigned axes, int keep)
     return gan_sub(gan_sqrt(gan_add(s, zero)), zero);
 }
 
-GAN_API gan_tensor *gan_norm_per_sample(gan_tensor *x) { return gan_norm(gan_flatten(x), GAN_AXIS(1), 0); }
+GAN_API gan_tensor *gan_norm_per_sample(gan_tensor *x) { return gan_norm(gan_flatten(x), GAN_AXES(1), 0); }
 
 // The angle between rows of a and b, kept as an axis of 1: the unit vectors' chords p = |u - v| and q = |u +
 // v| give 2 atan2(p, q), accurate at all angles (Kahan). That is found off the tape; two steps theta += p
@@ -9317,15 +9458,15 @@ static gan_tensor *gan__reduce_angle(gan_tensor *a, gan_tensor *b)
     int k;
     if (axis < 0 || axis_b < 0) return a->ctx->poison;
     zero = gan_scalar(a->ctx, 0);
-    na = gan_norm(a, GAN_AXIS(axis), GAN_KEEPDIM);
-    nb = gan_norm(b, GAN_AXIS(axis_b), GAN_KEEPDIM);
+    na = gan_norm(a, GAN_AXES(axis), GAN_KEEPDIM);
+    nb = gan_norm(b, GAN_AXES(axis_b), GAN_KEEPDIM);
     a = gan_div(a, gan_add(na, gan_eq(na, zero)));
     b = gan_div(b, gan_add(nb, gan_eq(nb, zero)));
     q = gan_add(a, b);
     k = gan_ndim(q) - 1;
     if (gan__tensor_is_poison(q)) return q;
-    p = gan_norm(gan_sub(a, b), GAN_AXIS(k), GAN_KEEPDIM);
-    q = gan_norm(q, GAN_AXIS(k), GAN_KEEPDIM);
+    p = gan_norm(gan_sub(a, b), GAN_AXES(k), GAN_KEEPDIM);
+    q = gan_norm(q, GAN_AXES(k), GAN_KEEPDIM);
     if (!gan_data(p) || !gan_data(q)) return a->ctx->poison;
     theta = gan__tensor_new(p->ctx, p->ndim, p->dim);
     if (gan__tensor_is_poison(theta)) return theta;
@@ -9364,11 +9505,11 @@ GAN_API gan_tensor *gan_latent_path(gan_tensor *a, gan_tensor *b, int n, int sph
     if (a->ndim != 2 || b->ndim != 2 || a->dim[0] != b->dim[0] || a->dim[1] != b->dim[1] || n < 1)
         return gan__err_fail(a->ctx, GAN_ERROR_SHAPE,
                              "gan_latent_path: %d steps from %t to %t; both are (N, L)", n, a, b);
-    t = gan_reshape(gan_linspace(a->ctx, 0, 1, n), 2, n, 1);
-    a = gan_reshape(a, 3, in[0]->dim[0], 1, in[0]->dim[1]);
-    b = gan_reshape(b, 3, in[0]->dim[0], 1, in[0]->dim[1]);
+    t = gan_reshape(gan_linspace(a->ctx, 0, 1, n), n, 1);
+    a = gan_reshape(a, in[0]->dim[0], 1, in[0]->dim[1]);
+    b = gan_reshape(b, in[0]->dim[0], 1, in[0]->dim[1]);
     t = spherical ? gan_slerp(a, b, t) : gan_lerp(a, b, t);
-    return gan_reshape(t, 2, -1, in[0]->dim[1]);
+    return gan_reshape(t, -1, in[0]->dim[1]);
 }
 
 // m + log sum exp(x - m) with m the maximum, a constant as far as the derivative goes
@@ -9381,9 +9522,9 @@ GAN_API gan_tensor *gan_logsumexp(gan_tensor *x, int axis, int keep)
     m = gan_detach(gan_amax(x, axis, GAN_KEEPDIM));
     zero = gan_scalar(x->ctx, 0);
     m = gan_where(gan_lt(gan_abs(m), gan_scalar(x->ctx, (gan_real)HUGE_VAL)), m, zero); // inf - inf is NaN
-    s = gan_add(m, gan_log(gan_sum(gan_exp(gan_sub(x, m)), GAN_AXIS(axis), GAN_KEEPDIM)));
+    s = gan_add(m, gan_log(gan_sum(gan_exp(gan_sub(x, m)), GAN_AXES(axis), GAN_KEEPDIM)));
     if (keep || gan__tensor_is_poison(s)) return s;
-    return gan_sum(s, GAN_AXIS(axis), 0);
+    return gan_sum(s, GAN_AXES(axis), 0);
 }
 
 GAN_API gan_tensor *gan_log_softmax(gan_tensor *x, int axis)
@@ -9546,7 +9687,7 @@ GAN__BACKWARD gan__product_backward_linear(gan__op_backward *b)
     if (GAN__WANT(0))
         b->gin[0] = gan__op_reshape_to(gan_matmul_t(gan__product_rows(b->g), 0, w, 0), x->ndim, x->dim);
     if (GAN__WANT(1)) b->gin[1] = gan_matmul_t(gan__product_rows(b->g), 1, gan__product_rows(x), 0);
-    if (b->y->nin > 2 && GAN__WANT(2)) b->gin[2] = gan_sum(gan__product_rows(b->g), GAN_AXIS(0), 0);
+    if (b->y->nin > 2 && GAN__WANT(2)) b->gin[2] = gan_sum(gan__product_rows(b->g), GAN_AXES(0), 0);
 }
 
 // The convolution trio. A geometry g links x (n, ci, h, w), weight (co, ci / groups, kh, kw) and y (n, co,
@@ -9760,10 +9901,7 @@ static gan_tensor *gan__product_conv2d_weight(gan_tensor *x, gan_tensor *y, gan_
     return gan__conv_weight(ctx, &g, x->data, y->data, w->data) ? ctx->poison : w;
 }
 
-static gan_tensor *gan__product_sum_channels(gan_tensor *g)
-{
-    return gan_sum(g, GAN_AXIS(0) | GAN_AXIS(2) | GAN_AXIS(3), 0);
-}
+static gan_tensor *gan__product_sum_channels(gan_tensor *g) { return gan_sum(g, GAN_AXES(0, 2, 3), 0); }
 
 GAN__BACKWARD gan__product_backward_conv2d(gan__op_backward *b)
 {
@@ -10579,7 +10717,7 @@ static gan_tensor *gan__norm_normalize_backward(gan_tensor *g, gan_tensor *x, ga
 // operations, so that it can be differentiated.
 GAN__BACKWARD gan__norm_backward_normalize(gan__op_backward *b)
 {
-    const unsigned axes = GAN_AXIS(0) | GAN_AXIS(2);
+    const gan_axis_set axes = GAN_AXES(0, 2);
     const int *acb = b->y->i, affine = b->y->nin > 3;
     gan_tensor *x = b->in[0], *g = b->g, *w = affine ? b->in[3] : NULL;
     int unit[3], c = acb[1], i;
@@ -10614,18 +10752,18 @@ GAN__BACKWARD gan__norm_backward_normalize(gan__op_backward *b)
 // (from dh = NB(dx) and ds = -s^2 M(h dx)).
 GAN__BACKWARD gan__norm_backward_normalize_backward(gan__op_backward *b)
 {
-    const unsigned axes = GAN_AXIS(0) | GAN_AXIS(2);
+    const gan_axis_set axes = GAN_AXES(0, 2);
     const int *acb = b->y->i;
     const gan_real eps = b->y->p;
-    gan_tensor *x = b->in[1], *v, *g, *h, *s, *vg, *vh, *gh, *k, *q, *y, *centerd;
+    gan_tensor *x = b->in[1], *v, *g, *h, *s, *vg, *vh, *gh, *k, *q, *y, *centered;
     if (GAN__WANT(0)) b->gin[0] = gan__norm_normalize_backward(b->g, x, b->in[2], b->in[3], acb, eps);
     if (!GAN__WANT(1)) return;
     v = gan__op_reshape_to(b->g, 3, acb);
     g = gan__op_reshape_to(b->in[0], 3, acb);
     y = gan__op_reshape_to(x, 3, acb);
-    centerd = gan_sub(y, gan_mean(y, axes, GAN_KEEPDIM));
-    s = gan_reciprocal(gan_sqrt(gan_add_scalar(gan_mean(gan_square(centerd), axes, GAN_KEEPDIM), eps)));
-    h = gan_mul(centerd, s);
+    centered = gan_sub(y, gan_mean(y, axes, GAN_KEEPDIM));
+    s = gan_reciprocal(gan_sqrt(gan_add_scalar(gan_mean(gan_square(centered), axes, GAN_KEEPDIM), eps)));
+    h = gan_mul(centered, s);
     vg = gan_mean(gan_mul(v, g), axes, GAN_KEEPDIM);
     vh = gan_mean(gan_mul(v, h), axes, GAN_KEEPDIM);
     gh = gan_mean(gan_mul(g, h), axes, GAN_KEEPDIM);
@@ -11035,21 +11173,17 @@ static gan_tensor *gan__layer_parameter(gan_model *m, const char *layer, const c
     return p->tensor;
 }
 
-GAN_API gan_tensor *gan_param(gan_model *m, const char *name, gan_init init, int ndim, ...)
+GAN_API gan_tensor *gan_param_n(gan_model *m, const char *name, gan_init init, int ndim, const int *dim)
 {
-    int dim[GAN_MAX_DIMS];
     if (!m) return NULL;
-    if (!gan__tensor_live_context(m->ctx, "gan_param", ndim)) return m->ctx->poison;
-    GAN__SHAPE(ndim, dim);
+    if (!gan__tensor_is_shape(m->ctx, "gan_param", ndim, dim)) return m->ctx->poison;
     return gan__layer_parameter(m, name, "", 1, init, 0, ndim, dim);
 }
 
-GAN_API gan_tensor *gan_buffer(gan_model *m, const char *name, gan_real value, int ndim, ...)
+GAN_API gan_tensor *gan_buffer_n(gan_model *m, const char *name, gan_real value, int ndim, const int *dim)
 {
-    int dim[GAN_MAX_DIMS];
     if (!m) return NULL;
-    if (!gan__tensor_live_context(m->ctx, "gan_buffer", ndim)) return m->ctx->poison;
-    GAN__SHAPE(ndim, dim);
+    if (!gan__tensor_is_shape(m->ctx, "gan_buffer", ndim, dim)) return m->ctx->poison;
     return gan__layer_parameter(m, name, "", 0, gan_init_constant(value), 0, ndim, dim);
 }
 
@@ -11137,7 +11271,7 @@ static void gan__layer_power_step(gan_tensor *mat, int transpose, gan_tensor *fr
     double norm = 0;
     size_t i;
     gan_scope_open(ctx);
-    y = gan_matmul_t(mat, transpose, gan_reshape(from, 2, -1, 1), 0);
+    y = gan_matmul_t(mat, transpose, gan_reshape(from, -1, 1), 0);
     if (!gan__tensor_is_poison(y) && !gan__state_own(ctx, to->state)) {
         for (i = 0; i < y->size; ++i) norm += (double)y->data[i] * (double)y->data[i];
         norm = sqrt(norm);
@@ -11197,10 +11331,11 @@ static gan_tensor *gan__layer_weight_spectral_norm(const gan__layer_weight_args 
 
 static gan_tensor *gan__layer_weight_weight_norm(const gan__layer_weight_args *w)
 {
-    const unsigned rest = w->ndim ? ((1u << w->ndim) - 1) & ~GAN_AXIS(0) : 0;
+    gan_axis_set rest;
     gan_tensor *x, *n;
     gan__layer_param *g;
     int dim[GAN_MAX_DIMS], fresh, i;
+    rest.mask = w->ndim ? ((1u << w->ndim) - 1) & ~1u : 0;
     for (i = 0; i < w->ndim; ++i) dim[i] = i ? 1 : w->dim[0];
     g = gan__layer_weight_part(w, ".original0", 1, gan_init_constant(1), w->ndim, dim, &fresh);
     x = gan__layer_weight_trained(w, ".original1", w->init, GAN_PARAMETRIZATION_WEIGHT_NORM);
@@ -11288,12 +11423,10 @@ static gan_tensor *gan__layer_weight(gan_model *m, const char *layer, const char
     return gan__layer_parametrizations[r->what].make(&w);
 }
 
-GAN_API gan_tensor *gan_weight(gan_model *m, const char *name, gan_init init, int ndim, ...)
+GAN_API gan_tensor *gan_weight_n(gan_model *m, const char *name, gan_init init, int ndim, const int *dim)
 {
-    int dim[GAN_MAX_DIMS];
     if (!m) return NULL;
-    if (!gan__tensor_live_context(m->ctx, "gan_weight", ndim)) return m->ctx->poison;
-    GAN__SHAPE(ndim, dim);
+    if (!gan__tensor_is_shape(m->ctx, "gan_weight", ndim, dim)) return m->ctx->poison;
     return gan__layer_weight(m, name, "", init, 0, 0, ndim, dim);
 }
 
@@ -13634,7 +13767,7 @@ GAN_API int gan_grads(gan_tensor *y, int n, gan_tensor **x, gan_tensor **dx, int
     for (i = 0; i < n; ++i) {
         gan_tensor *g = x[i]->grad;
         if (failed) continue;
-        dx[i] = g ? g : gan_tensor_create(ctx, x[i]->ndim, x[i]->dim);
+        dx[i] = g ? g : gan_zeros_n(ctx, x[i]->ndim, x[i]->dim);
     }
     for (i = 0; i < n; ++i) {
         if (x[i]->grad) x[i]->grad->holds = 0;
@@ -13991,12 +14124,12 @@ GAN__F_GAN(f_alpha)
 
 static gan_tensor *gan__loss_softmax_d(const gan__loss_in *a)
 {
-    gan_tensor *all = gan_concat(0, 2, gan_reshape(a->r, 1, -1), gan_reshape(a->f, 1, -1));
+    gan_tensor *all = gan_concat(0, gan_reshape(a->r, -1), gan_reshape(a->f, -1));
     return gan_sub(gan_logsumexp(all, 0, 0), gan_mean_all(a->r));
 }
 static gan_tensor *gan__loss_softmax_g(const gan__loss_in *a)
 {
-    gan_tensor *all = gan_concat(0, 2, gan_reshape(a->r, 1, -1), gan_reshape(a->f, 1, -1));
+    gan_tensor *all = gan_concat(0, gan_reshape(a->r, -1), gan_reshape(a->f, -1));
     return gan_sub(gan_logsumexp(all, 0, 0), gan_mean_all(all));
 }
 
@@ -14007,7 +14140,7 @@ static gan_tensor *gan__loss_contrast(gan_tensor *t, int axis)
 }
 static gan_tensor *gan__loss_dual_contrastive(gan_tensor *r, gan_tensor *f)
 {
-    gan_tensor *t = gan_sub(gan_reshape(f, 2, 1, -1), gan_reshape(r, 2, -1, 1)); // f_j - r_i at (i, j)
+    gan_tensor *t = gan_sub(gan_reshape(f, 1, -1), gan_reshape(r, -1, 1)); // f_j - r_i at (i, j)
     return gan_add(gan__loss_contrast(t, 1), gan__loss_contrast(t, 0));
 }
 static gan_tensor *gan__loss_dual_contrastive_d(const gan__loss_in *a)
@@ -14047,15 +14180,15 @@ static gan_context *gan__loss_features(const char *name, gan_tensor *x, gan_tens
 static gan_tensor *gan__loss_differences(gan_tensor *x, gan_tensor *y)
 {
     if (gan__tensor_is_poison(x) || gan__tensor_is_poison(y)) return gan__tensor_is_poison(x) ? x : y;
-    return gan_sub(gan_reshape(x, 3, x->dim[0], 1, x->dim[1]), gan_reshape(y, 3, 1, y->dim[0], y->dim[1]));
+    return gan_sub(gan_reshape(x, x->dim[0], 1, x->dim[1]), gan_reshape(y, 1, y->dim[0], y->dim[1]));
 }
 static gan_tensor *gan__loss_square_distances(gan_tensor *x, gan_tensor *y)
 {
-    return gan_sum(gan_square(gan__loss_differences(x, y)), GAN_AXIS(2), 0);
+    return gan_sum(gan_square(gan__loss_differences(x, y)), GAN_AXES(2), 0);
 }
 static gan_tensor *gan__loss_mean_distance(gan_tensor *x, gan_tensor *y)
 {
-    return gan_mean_all(gan_norm(gan__loss_differences(x, y), GAN_AXIS(2), 0));
+    return gan_mean_all(gan_norm(gan__loss_differences(x, y), GAN_AXES(2), 0));
 }
 
 // A likeness of two batches, or a cost, with what it is computed by.
@@ -14451,9 +14584,9 @@ GAN_API gan_tensor *gan_pull_away(gan_tensor *code)
                              code);
     n = (double)code->dim[0];
     code = gan__loss_bounded(gan_flatten(code));
-    own = gan_norm(code, GAN_AXIS(1), GAN_KEEPDIM);
+    own = gan_norm(code, GAN_AXES(1), GAN_KEEPDIM);
     code = gan_div(code, gan_maximum(own, gan_scalar(ctx, (gan_real)1e-12)));
-    own = gan_sum_all(gan_square(gan_sum(gan_square(code), GAN_AXIS(1), 0)));
+    own = gan_sum_all(gan_square(gan_sum(gan_square(code), GAN_AXES(1), 0)));
     return gan_mul_scalar(gan_sub(gan_sum_all(gan_square(gan_matmul_t(code, 0, code, 1))), own),
                           (gan_real)(1 / (n * (n - 1))));
 }
@@ -15777,7 +15910,12 @@ static gan_tensor *gan__block_scaled(gan_tensor *h, gan_tensor *gain, gan_tensor
 static int gan__block_places(const gan_tensor *x) { return (int)(x->size / (size_t)x->dim[0]) / x->dim[1]; }
 
 // The axes of x (N, C, ...) after the channel's.
-static unsigned gan__block_axes(const gan_tensor *x) { return ((1u << x->ndim) - 1) & ~3u; }
+static gan_axis_set gan__block_axes(const gan_tensor *x)
+{
+    gan_axis_set s;
+    s.mask = ((1u << x->ndim) - 1) & ~3u;
+    return s;
+}
 
 static gan_tensor *gan__block_rsqrt(gan_tensor *x, double eps)
 {
@@ -15831,7 +15969,7 @@ GAN_API gan_tensor *gan_pixel_norm(gan_tensor *x)
 {
     gan_tensor *bad;
     if (!gan__block_takes("pixel_norm", x, "x", 2, GAN_MAX_DIMS, &bad)) return bad;
-    return gan_mul(x, gan__block_rsqrt(gan_mean(gan_square(x), GAN_AXIS(1), GAN_KEEPDIM), 1e-8));
+    return gan_mul(x, gan__block_rsqrt(gan_mean(gan_square(x), GAN_AXES(1), GAN_KEEPDIM), 1e-8));
 }
 
 GAN_API gan_tensor *gan_reference_batch(gan_model *m, const char *name, gan_tensor *x, int rows)
@@ -15860,7 +15998,7 @@ GAN_API gan_tensor *gan_reference_batch(gan_model *m, const char *name, gan_tens
         memcpy(reference->data, x->data, reference->size * sizeof *x->data);
         filled->data[0] = 1;
     }
-    return gan__layer_leave(m, gan_concat(0, 2, reference, x));
+    return gan__layer_leave(m, gan_concat(0, reference, x));
 }
 
 // With k = 1 / (rows + 1): mean = k mean_x + (1 - k) mean_r; the variance about it is k (var_x + (mean_x -
@@ -15869,9 +16007,10 @@ GAN_API gan_tensor *gan_virtual_batch_norm(gan_model *m, const char *name, gan_t
 {
     gan_tensor *w, *b, *r, *mean, *var, *h, *bad;
     const gan_real k = (gan_real)(1.0 / (1.0 + (double)rows));
-    unsigned axes;
+    gan_axis_set axes, all_axes;
     if (!gan__layer_enter("virtual_batch_norm", m, name, x, 2, &bad)) return bad;
-    axes = gan__block_axes(x);
+    axes = all_axes = gan__block_axes(x);
+    all_axes.mask |= 1;
     if (rows < 1 || rows > x->dim[0] || !x->size)
         return gan__layer_leave(
             m,
@@ -15880,8 +16019,8 @@ GAN_API gan_tensor *gan_virtual_batch_norm(gan_model *m, const char *name, gan_t
     w = gan__block_vector(m, name, "weight", gan_init_constant(1), x->dim[1]);
     b = gan__block_vector(m, name, "bias", gan_init_zeros(), x->dim[1]);
     r = gan_slice(x, 0, 0, rows);
-    mean = gan_mean(r, axes | GAN_AXIS(0), GAN_KEEPDIM);
-    var = gan_var(r, axes | GAN_AXIS(0), GAN_KEEPDIM);
+    mean = gan_mean(r, all_axes, GAN_KEEPDIM);
+    var = gan_var(r, all_axes, GAN_KEEPDIM);
     h = gan_mul(gan_sub(r, mean), gan__block_rsqrt(var, (double)gan__layer_norm_eps()));
     if (rows < x->dim[0]) {
         gan_tensor *own, *all, *spread, *of_own, *of_r;
@@ -15892,7 +16031,7 @@ GAN_API gan_tensor *gan_virtual_batch_norm(gan_model *m, const char *name, gan_t
         of_r = gan_add(var, gan_square(gan_sub(mean, all)));
         spread = gan_add(gan_mul_scalar(of_own, k), gan_mul_scalar(of_r, 1 - k));
         x = gan_mul(gan_sub(x, all), gan__block_rsqrt(spread, (double)gan__layer_norm_eps()));
-        h = gan_concat(0, 2, h, x);
+        h = gan_concat(0, h, x);
     }
     return gan__layer_leave(m, gan__layer_scale_shift(h, w, b));
 }
@@ -15943,7 +16082,7 @@ GAN_API gan_tensor *gan_adain(gan_model *m, const char *name, gan_tensor *x, gan
 GAN_API gan_tensor *gan_adain_features(gan_tensor *x, gan_tensor *y)
 {
     gan_tensor *in[2], *bad;
-    unsigned axes;
+    gan_axis_set axes;
     in[0] = x;
     in[1] = y;
     if (!gan__tensor_inputs("adain_features", 2, in, &bad) ||
@@ -16018,9 +16157,9 @@ static gan_tensor *gan__block_pad(const char *who, gan_tensor *x, const int *pad
         const int axis = 3 - i / 2, n = x->dim[axis];
         gan_tensor *before = pad[i] ? gan__block_pick(x, axis, -pad[i], 0, rule) : NULL,
                    *after = pad[i + 1] ? gan__block_pick(x, axis, n, n + pad[i + 1], rule) : NULL;
-        if (before && after) x = gan_concat(axis, 3, before, x, after);
-        else if (before) x = gan_concat(axis, 2, before, x);
-        else if (after) x = gan_concat(axis, 2, x, after);
+        if (before && after) x = gan_concat(axis, before, x, after);
+        else if (before) x = gan_concat(axis, before, x);
+        else if (after) x = gan_concat(axis, x, after);
     }
     return x;
 }
@@ -16057,8 +16196,8 @@ GAN_API gan_tensor *gan_depth_to_space(gan_tensor *x, int factor)
                              "channels of %t",
                              factor, x);
     c = x->dim[1] / (factor * factor);
-    bad = gan_reshape(x, 6, x->dim[0], factor, factor, c, x->dim[2], x->dim[3]);
-    return gan_reshape(gan_permute(bad, 6, 0, 3, 4, 1, 5, 2), 4, x->dim[0], c, x->dim[2] * factor,
+    bad = gan_reshape(x, x->dim[0], factor, factor, c, x->dim[2], x->dim[3]);
+    return gan_reshape(gan_permute(bad, 0, 3, 4, 1, 5, 2), x->dim[0], c, x->dim[2] * factor,
                        x->dim[3] * factor);
 }
 
@@ -16073,9 +16212,8 @@ GAN_API gan_tensor *gan_space_to_depth(gan_tensor *x, int factor)
                              "space_to_depth: factor %d does not divide the sides of %t", factor, x);
     h = x->dim[2] / factor;
     w = x->dim[3] / factor;
-    bad = gan_reshape(x, 6, x->dim[0], x->dim[1], h, factor, w, factor);
-    return gan_reshape(gan_permute(bad, 6, 0, 3, 5, 1, 2, 4), 4, x->dim[0], x->dim[1] * factor * factor, h,
-                       w);
+    bad = gan_reshape(x, x->dim[0], x->dim[1], h, factor, w, factor);
+    return gan_reshape(gan_permute(bad, 0, 3, 5, 1, 2, 4), x->dim[0], x->dim[1] * factor * factor, h, w);
 }
 
 GAN_API gan_tensor *gan_binomial_filter(gan_context *ctx, int taps)
@@ -16116,8 +16254,8 @@ static gan_tensor *gan__block_band(gan_tensor *f, int n, int out, int up, int do
             const int64_t s = (int64_t)j * down + taps - 1 - t - before;
             if (s >= 0 && s % up == 0 && s / up < n) index->data[s / up * out + j] = (gan_real)t;
         }
-    f = gan_take(gan_reshape(gan_pad(f, 0, 0, 1, 0), 3, 1, taps + 1, 1), index);
-    return gan_reshape(f, 2, n, out);
+    f = gan_take(gan_reshape(gan_pad(f, 0, 0, 1, 0), 1, taps + 1, 1), index);
+    return gan_reshape(f, n, out);
 }
 
 // x with that many zeros more before and after along an axis, where below 0 less
@@ -16143,13 +16281,13 @@ static gan_tensor *gan__block_fir_2d(gan_tensor *x, gan_tensor *f, const gan_upf
     memset(&c, 0, sizeof c);
     memcpy(c.stride, d->down, sizeof c.stride);
     if (d->up[0] > 1 || d->up[1] > 1) {
-        x = gan_pad(gan_reshape(x, 5, p, h, 1, w, 1), 2, 0, d->up[0] - 1, 0);
+        x = gan_pad(gan_reshape(x, p, h, 1, w, 1), 2, 0, d->up[0] - 1, 0);
         x = gan_pad(x, 4, 0, d->up[1] - 1, 0);
     }
-    x = gan_reshape(x, 4, p, 1, h * d->up[0], w * d->up[1]);
+    x = gan_reshape(x, p, 1, h * d->up[0], w * d->up[1]);
     x = gan__block_window(x, 2, d->padding[2], d->padding[3]);
     x = gan__block_window(x, 3, d->padding[0], d->padding[1]);
-    f = gan_reshape(f, 4, 1, 1, f->dim[0], f->dim[1]);
+    f = gan_reshape(f, 1, 1, f->dim[0], f->dim[1]);
     if (!gan__tensor_is_poison(f)) f = gan__block_pick(f, 2, 0, f->dim[2], gan__block_mirror);
     if (!gan__tensor_is_poison(f)) f = gan__block_pick(f, 3, 0, f->dim[3], gan__block_mirror);
     return gan_f_conv2d(x, f, NULL, &c);
@@ -16185,7 +16323,7 @@ GAN_API gan_tensor *gan_upfirdn2d(gan_tensor *x, gan_tensor *filter, const gan_u
         out[i] = (int)(n - taps) / d.down[i] + 1;
     }
     p = x->dim[0] * x->dim[1];
-    y = gan_reshape(x, 3, p, x->dim[2], x->dim[3]);
+    y = gan_reshape(x, p, x->dim[2], x->dim[3]);
     scaled = d.gain == 0 || d.gain == 1 ? filter : gan_mul_scalar(filter, d.gain);
     if (gan__tensor_is_poison(y) || gan__tensor_is_poison(scaled)) return x->ctx->poison;
     if (filter->ndim == 2) {
@@ -16196,7 +16334,7 @@ GAN_API gan_tensor *gan_upfirdn2d(gan_tensor *x, gan_tensor *filter, const gan_u
         band = gan__block_band(filter, x->dim[2], out[0], d.up[0], d.down[0], d.padding[2]);
         y = gan_matmul_t(band, 1, y, 0);
     }
-    return gan_reshape(y, 4, x->dim[0], x->dim[1], out[0], out[1]);
+    return gan_reshape(y, x->dim[0], x->dim[1], out[0], out[1]);
 }
 
 // The binomial filter with `before` and `after` zeros along both axes.
@@ -16268,8 +16406,8 @@ GAN_API gan_tensor *gan_local_response_norm(gan_tensor *x, int size, gan_real al
     c = x->dim[1];
     before = GAN__LEAST(size / 2, c);
     after = GAN__LEAST((size - 1) / 2, c);
-    band = gan__block_band(gan_full(x->ctx, 1, 1, before + after + 1), c, c, 1, 1, before);
-    s = gan_reshape(gan_square(x), 3, x->dim[0], c, gan__block_places(x));
+    band = gan__block_band(gan_full(x->ctx, 1, before + after + 1), c, c, 1, 1, before);
+    s = gan_reshape(gan_square(x), x->dim[0], c, gan__block_places(x));
     s = gan_affine(gan_matmul_t(band, 1, s, 0), alpha / (gan_real)size, k);
     return gan_mul(x, gan__op_reshape_to(gan_pow_scalar(s, -beta), x->ndim, x->dim));
 }
@@ -16279,8 +16417,8 @@ GAN_API gan_tensor *gan_local_response_norm(gan_tensor *x, int size, gan_real al
 // d_no = 1 / sqrt(sum_ck (w_ock s_nc)^2 + 1e-8), by the sums over k alone
 static gan_tensor *gan__block_demodulation(gan_tensor *w, gan_tensor *s)
 {
-    return gan__block_rsqrt(
-        gan_f_linear(gan_square(s), gan_sum(gan_square(w), GAN_AXIS(2) | GAN_AXIS(3), 0), NULL), 1e-8);
+    return gan__block_rsqrt(gan_f_linear(gan_square(s), gan_sum(gan_square(w), GAN_AXES(2, 3), 0), NULL),
+                            1e-8);
 }
 
 // The weights of a sample are d_o w_ock s_c: s goes to the input, d to the output, and one convolution with w
@@ -16334,10 +16472,10 @@ GAN_API gan_tensor *gan_modulated_conv2d(gan_model *m, const char *name, gan_ten
         y = gan_f_conv2d(y, w, NULL, &d);
     }
     if (gan__tensor_is_poison(y)) return gan__layer_leave(m, y);
-    b = gan_reshape(b, 4, 1, out, 1, 1);
+    b = gan_reshape(b, 1, out, 1, 1);
     if (!desc->demodulate) return gan__layer_leave(m, gan_add(y, b));
     s = gan__block_demodulation(w, s);
-    return gan__layer_leave(m, gan__arith_scaled(y, gan_reshape(s, 4, n, out, 1, 1), b));
+    return gan__layer_leave(m, gan__arith_scaled(y, gan_reshape(s, n, out, 1, 1), b));
 }
 
 GAN_API gan_tensor *gan_noise_injection(gan_model *m, const char *name, gan_tensor *x, int fixed)
@@ -16349,8 +16487,8 @@ GAN_API gan_tensor *gan_noise_injection(gan_model *m, const char *name, gan_tens
     memcpy(dim, x->dim, sizeof dim);
     w = gan__block_vector(m, name, "weight", gan_init_zeros(), dim[1]);
     if (fixed) noise = gan__block_buffer(m, name, "noise_const", gan_init_normal(0, 1), 2, dim + 2);
-    else noise = gan_rand_normal(m->ctx, 4, dim[0], 1, dim[2], dim[3]);
-    return gan__layer_leave(m, gan_addcmul(noise, gan_reshape(w, 4, 1, dim[1], 1, 1), x));
+    else noise = gan_rand_normal(m->ctx, dim[0], 1, dim[2], dim[3]);
+    return gan__layer_leave(m, gan_addcmul(noise, gan_reshape(w, 1, dim[1], 1, 1), x));
 }
 
 // Checks z (N, ...) and a shape, and gives the shape of the parameter.
@@ -16392,7 +16530,7 @@ GAN_API gan_tensor *gan_basis_input(gan_model *m, const char *name, gan_tensor *
     dim[2] = z->dim[1];
     w = gan__block_weight(m, name, "linear.weight", m->init, 2, dim + 1);
     z = gan_f_linear(z, w, NULL);
-    return gan__layer_leave(m, gan_mul(gan_reshape(z, 4, -1, channels, 1, 1), basis));
+    return gan__layer_leave(m, gan_mul(gan_reshape(z, -1, channels, 1, 1), basis));
 }
 
 GAN_API gan_tensor *gan_mapping_network(gan_model *m, const char *name, gan_tensor *z, int width, int layers,
@@ -16440,18 +16578,18 @@ GAN_API gan_tensor *gan_style_mixing(gan_model *m, gan_tensor *w1, gan_tensor *w
     dim[0] = n = w1->dim[0];
     dim[1] = layers;
     dim[2] = d = w1->dim[1];
-    w1 = gan_reshape(w1, 3, n, 1, d);
+    w1 = gan_reshape(w1, n, 1, d);
     if (m->mode == GAN_EVAL || layers < 2 || probability == 0)
         return gan__layer_leave(m, gan__tensor_is_poison(w1) ? w1 : gan__op_expand_to(w1, 3, dim));
-    draw = gan_rand_uniform(m->ctx, 2, n, 2);
-    first = gan_full(m->ctx, 1, 3, n, layers, 1);
+    draw = gan_rand_uniform(m->ctx, n, 2);
+    first = gan_full(m->ctx, 1, n, layers, 1);
     if (gan__tensor_is_poison(draw) || gan__tensor_is_poison(first))
         return gan__layer_leave(m, m->ctx->poison);
     for (i = 0; i < n; ++i)
         if (draw->data[2 * i] < probability)
             for (l = 1 + (int)((double)draw->data[2 * i + 1] * (layers - 1)); l < layers; ++l)
                 first->data[i * layers + l] = 0;
-    return gan__layer_leave(m, gan_where(first, w1, gan_reshape(w2, 3, n, 1, d)));
+    return gan__layer_leave(m, gan_where(first, w1, gan_reshape(w2, n, 1, d)));
 }
 
 GAN_API gan_tensor *gan_layer_style(gan_tensor *styles, int layer)
@@ -16461,7 +16599,7 @@ GAN_API gan_tensor *gan_layer_style(gan_tensor *styles, int layer)
     if (layer < 0 || layer >= styles->dim[1])
         return gan__err_fail(styles->ctx, GAN_ERROR_ARGUMENT, "layer_style: layer %d of styles %t", layer,
                              styles);
-    return gan_reshape(gan_slice(styles, 1, layer, layer + 1), 2, styles->dim[0], styles->dim[2]);
+    return gan_reshape(gan_slice(styles, 1, layer, layer + 1), styles->dim[0], styles->dim[2]);
 }
 
 GAN_API gan_tensor *gan_truncation(gan_model *m, const char *name, gan_tensor *w, gan_real psi, int cutoff)
@@ -16505,7 +16643,7 @@ static gan_tensor *gan__block_points(gan_tensor *x, int pooled)
 {
     if (gan__tensor_is_poison(x)) return x;
     if (pooled && x->dim[2] > 1 && x->dim[3] > 1) x = gan_max_pool2d(x, 2, 2);
-    return gan_reshape(x, 3, x->dim[0], x->dim[1], -1);
+    return gan_reshape(x, x->dim[0], x->dim[1], -1);
 }
 
 GAN_API gan_tensor *gan_self_attention(gan_model *m, const char *name, gan_tensor *x)
@@ -16523,7 +16661,7 @@ GAN_API gan_tensor *gan_self_attention(gan_model *m, const char *name, gan_tenso
     phi = gan__block_points(gan__block_conv(m, name, "phi", -1, x, few, 1, 1, 1), 1);
     g = gan__block_points(gan__block_conv(m, name, "g", -1, x, half, 1, 1, 1), 1);
     beta = gan_softmax(gan_matmul_t(theta, 1, phi, 0), 2);
-    g = gan_reshape(gan_matmul_t(g, 0, beta, 1), 4, x->dim[0], half, x->dim[2], x->dim[3]);
+    g = gan_reshape(gan_matmul_t(g, 0, beta, 1), x->dim[0], half, x->dim[2], x->dim[3]);
     g = gan__block_conv(m, name, "o", -1, g, c, 1, 1, 1);
     return gan_addcmul(g, gamma, x);
 }
@@ -16736,7 +16874,7 @@ GAN_API gan_tensor *gan_unet(gan_model *m, const char *name, gan_tensor *x, int 
     for (i = depth - 1; i >= 0; --i) {
         d.out_channels = i ? gan__block_unet_width(base, i - 1) : out_channels;
         d.no_bias = i > 0;
-        if (i < depth - 1) x = gan_concat(1, 2, skip[i], x);
+        if (i < depth - 1) x = gan_concat(1, skip[i], x);
         x = gan_conv_transpose2d_ex(m, gan__block_part(&text, name, "up", i), gan_relu(x), &d);
         if (i) x = gan__block_unet_norm(m, name, "bn_up", i, x);
         if (i >= GAN__UNET_DROPOUT && i < depth - 1) x = gan_dropout(m, x, (gan_real)0.5);
@@ -16758,12 +16896,12 @@ GAN_API gan_tensor *gan_minibatch_stddev(gan_tensor *x, int group)
                              "minibatch_stddev: groups of %d do not divide the %d "
                              "samples of %t",
                              g, n, x);
-    y = gan_reshape(x, 3, g, n / g, -1);
-    y = gan_sqrt(gan_add_scalar(gan_var(y, GAN_AXIS(0), GAN_KEEPDIM), (gan_real)1e-8));
-    y = gan_expand(gan_mean(y, GAN_AXIS(2), GAN_KEEPDIM), 3, g, n / g, gan__block_places(x));
+    y = gan_reshape(x, g, n / g, -1);
+    y = gan_sqrt(gan_add_scalar(gan_var(y, GAN_AXES(0), GAN_KEEPDIM), (gan_real)1e-8));
+    y = gan_expand(gan_mean(y, GAN_AXES(2), GAN_KEEPDIM), g, n / g, gan__block_places(x));
     memcpy(dim, x->dim, sizeof dim);
     dim[1] = 1;
-    return gan_concat(1, 2, x, gan__op_reshape_to(y, x->ndim, dim));
+    return gan_concat(1, x, gan__op_reshape_to(y, x->ndim, dim));
 }
 
 GAN_API gan_tensor *gan_minibatch_discrimination(gan_model *m, const char *name, gan_tensor *x, int kernels,
@@ -16784,10 +16922,10 @@ GAN_API gan_tensor *gan_minibatch_discrimination(gan_model *m, const char *name,
     t = gan__block_weight(m, name, "T",
                           m->init.kind == GAN_INIT_DEFAULT ? gan_init_normal(0, (gan_real)0.05) : m->init, 3,
                           dim);
-    t = gan_matmul(x, gan_reshape(t, 2, dim[0], kernels * dims));
-    t = gan_sub(gan_reshape(t, 4, n, 1, kernels, dims), gan_reshape(t, 4, 1, n, kernels, dims));
-    t = gan_exp(gan_neg(gan_sum(gan_abs(t), GAN_AXIS(3), 0)));
-    return gan__layer_leave(m, gan_concat(1, 2, x, gan_sum(t, GAN_AXIS(1), 0)));
+    t = gan_matmul(x, gan_reshape(t, dim[0], kernels * dims));
+    t = gan_sub(gan_reshape(t, n, 1, kernels, dims), gan_reshape(t, 1, n, kernels, dims));
+    t = gan_exp(gan_neg(gan_sum(gan_abs(t), GAN_AXES(3), 0)));
+    return gan__layer_leave(m, gan_concat(1, x, gan_sum(t, GAN_AXES(1), 0)));
 }
 
 #endif // GAN_NO_BLOCKS
@@ -16883,13 +17021,13 @@ static gan_tensor *gan__objective_batch_mean(gan_tensor *x)
 static gan_tensor *gan__objective_log_probs(gan_tensor *x)
 {
     x = gan_sub(x, gan_detach(gan_amax(x, 1, GAN_KEEPDIM))); // moving a row changes nothing: no gradient
-    return gan_sub(x, gan_log(gan_sum(gan_exp(x), GAN_AXIS(1), GAN_KEEPDIM)));
+    return gan_sub(x, gan_log(gan_sum(gan_exp(x), GAN_AXES(1), GAN_KEEPDIM)));
 }
 
 // x[i][index[i]] of (N, K) and (N) -> (N)
 static gan_tensor *gan__objective_pick(gan_tensor *x, gan_tensor *index)
 {
-    return gan_reshape(gan_gather(x, gan_reshape(index, 2, -1, 1)), 1, -1);
+    return gan_reshape(gan_gather(x, gan_reshape(index, -1, 1)), -1);
 }
 
 static gan_tensor *gan__objective_cross_entropy(gan_tensor *logits, gan_tensor *labels)
@@ -16910,7 +17048,7 @@ static gan_tensor *gan__objective_counting(gan_context *ctx, int n, int first)
 // (N) and (M) -> (N, M): 1 where they are equal, else 0
 static gan_tensor *gan__objective_equal(gan_tensor *a, gan_tensor *b)
 {
-    return gan_eq(gan_reshape(a, 2, -1, 1), gan_reshape(b, 2, 1, -1));
+    return gan_eq(gan_reshape(a, -1, 1), gan_reshape(b, 1, -1));
 }
 
 static gan_tensor *gan__objective_label_mask(gan_tensor *logits, gan_tensor *labels)
@@ -16938,7 +17076,7 @@ static gan_tensor *gan__objective_unit_rows(gan_tensor *x)
     one = gan_scalar(x->ctx, 1);
     n = gan_detach(gan_amax(gan_abs(x), 1, GAN_KEEPDIM));
     x = gan_div(x, gan_where(n, n, one));
-    n = gan_norm(x, GAN_AXIS(1), GAN_KEEPDIM);
+    n = gan_norm(x, GAN_AXES(1), GAN_KEEPDIM);
     return gan_div(x, gan_where(n, n, one));
 }
 
@@ -17015,7 +17153,7 @@ GAN_API gan_tensor *gan_multi_margin_loss(gan_tensor *logits, gan_tensor *labels
     gan_tensor *x, *bad;
     gan_context *ctx = gan__objective_classified("multi_margin_loss", logits, labels, 1, 0, &bad);
     if (!ctx) return bad;
-    x = gan_sub(logits, gan_reshape(gan__objective_pick(logits, labels), 2, -1, 1));
+    x = gan_sub(logits, gan_reshape(gan__objective_pick(logits, labels), -1, 1));
     x = gan_relu(gan_add_scalar(x, margin));
     x = gan_where(gan__objective_label_mask(logits, labels), gan_scalar(ctx, 0), x);
     return gan__objective_batch_mean(gan_mul_scalar(x, 1 / (gan_real)logits->dim[1]));
@@ -17181,7 +17319,7 @@ GAN_API gan_tensor *gan_projection(gan_model *m, const char *name, gan_tensor *h
     w = gan__layer_weight(m, name, "embedding",
                           m->init.kind == GAN_INIT_DEFAULT ? gan_init_normal(0, 1) : m->init, 0, 0, 2, dim);
     return gan__layer_leave(m,
-                            gan_add(psi, gan_sum(gan_mul(gan_take(w, labels), h), GAN_AXIS(1), GAN_KEEPDIM)));
+                            gan_add(psi, gan_sum(gan_mul(gan_take(w, labels), h), GAN_AXES(1), GAN_KEEPDIM)));
 }
 
 // What the contrasts of classes share: embeddings and proxies at length 1, who has whose label.
@@ -17207,7 +17345,7 @@ static int gan__objective_contrast_open(gan__objective_contrast *c, const char *
         !gan__objective_positive(c->ctx, who, "temperature", temperature))
         return 0;
     unit = gan__objective_unit_rows(embed);
-    c->proxy = gan_sum(gan_mul(unit, gan__objective_unit_rows(proxy)), GAN_AXIS(1), GAN_KEEPDIM);
+    c->proxy = gan_sum(gan_mul(unit, gan__objective_unit_rows(proxy)), GAN_AXES(1), GAN_KEEPDIM);
     c->pairs = gan_matmul_t(unit, 0, unit, 1);
     c->same = gan__objective_equal(labels, labels);
     count = gan__objective_counting(c->ctx, embed->dim[0], 0);
@@ -17218,7 +17356,7 @@ static int gan__objective_contrast_open(gan__objective_contrast *c, const char *
 // log (e(p_i) + sum_j e(s_ij)) over the j of the mask -> (N)
 static gan_tensor *gan__objective_contrast_sum(gan_tensor *p, gan_tensor *mask, gan_tensor *s)
 {
-    return gan_logsumexp(gan_concat(1, 2, p, gan__objective_only(mask, s)), 1, 0);
+    return gan_logsumexp(gan_concat(1, p, gan__objective_only(mask, s)), 1, 0);
 }
 
 GAN_API gan_tensor *gan_contrastive_2c(gan_tensor *embed, gan_tensor *proxy, gan_tensor *labels,
@@ -17246,7 +17384,7 @@ GAN_API gan_tensor *gan_d2d_ce(gan_tensor *embed, gan_tensor *proxy, gan_tensor 
     a = gan_mul_scalar(gan_relu(gan_affine(c.proxy, -1, margin)), -1 / temperature);
     b = gan_mul_scalar(gan_relu(gan_add_scalar(c.pairs, margin - 1)), 1 / temperature);
     b = gan__objective_contrast_sum(a, gan_affine(c.same, -1, 1), b);
-    return gan__objective_batch_mean(gan_sub(b, gan_reshape(a, 1, -1)));
+    return gan__objective_batch_mean(gan_sub(b, gan_reshape(a, -1)));
 }
 
 // InfoGAN
@@ -17307,9 +17445,9 @@ GAN_API gan_tensor *gan_rotations(gan_tensor *x)
     index = gan__tensor_new(ctx, 1, &size);
     if (gan__tensor_is_poison(index)) return index;
     for (k = 0; k < 4; ++k) gan__objective_turned(k, h, index->data + k * h * h);
-    x = gan_take(gan_transpose(gan_reshape(x, 2, -1, h * h), 0, 1), index); // (4 H H, N C)
-    x = gan_transpose(gan_reshape(x, 3, 4, h * h, -1), 1, 2);
-    return gan_reshape(x, 4, 4 * n, c, h, h);
+    x = gan_take(gan_transpose(gan_reshape(x, -1, h * h), 0, 1), index); // (4 H H, N C)
+    x = gan_transpose(gan_reshape(x, 4, h * h, -1), 1, 2);
+    return gan_reshape(x, 4 * n, c, h, h);
 }
 
 GAN_API gan_tensor *gan_rotation_loss(gan_tensor *logits)
@@ -17351,11 +17489,11 @@ GAN_API gan_tensor *gan_info_nce(gan_tensor *query, gan_tensor *key, gan_real te
             query, key);
     if (!gan__objective_positive(ctx, "info_nce", "temperature", temperature)) return ctx->poison;
     count = gan__objective_counting(ctx, n, 0);
-    others = gan_reshape(gan_affine(gan__objective_equal(count, count), -1, 1), 3, n, n, 1);
-    v = gan_reshape(gan__objective_products(query, gan_reshape(key, 2, n * l, d), temperature), 3, n, n, l);
-    v = gan_logsumexp(gan_reshape(gan__objective_only(others, v), 2, n, n * l), 1, GAN_KEEPDIM);
-    u = gan_matmul(gan_reshape(key, 3, n, l, d), gan_reshape(query, 3, n, d, 1));
-    u = gan_mul_scalar(gan_reshape(u, 2, n, l), 1 / temperature);
+    others = gan_reshape(gan_affine(gan__objective_equal(count, count), -1, 1), n, n, 1);
+    v = gan_reshape(gan__objective_products(query, gan_reshape(key, n * l, d), temperature), n, n, l);
+    v = gan_logsumexp(gan_reshape(gan__objective_only(others, v), n, n * l), 1, GAN_KEEPDIM);
+    u = gan_matmul(gan_reshape(key, n, l, d), gan_reshape(query, n, d, 1));
+    u = gan_mul_scalar(gan_reshape(u, n, l), 1 / temperature);
     return gan__objective_batch_mean(gan_mul_scalar(gan_softplus(gan_sub(v, u)), 1 / (gan_real)l));
 }
 
@@ -17376,7 +17514,7 @@ GAN_API gan_tensor *gan_nt_xent(gan_tensor *a, gan_tensor *b, gan_real temperatu
     if (!ctx) return bad;
     if (!gan__objective_positive(ctx, "nt_xent", "temperature", temperature)) return ctx->poison;
     n = a->dim[0];
-    unit = gan__objective_unit_rows(gan_concat(0, 2, a, b));
+    unit = gan__objective_unit_rows(gan_concat(0, a, b));
     count = gan__objective_counting(ctx, 2 * n, 0);
     s = gan__objective_only(gan_affine(gan__objective_equal(count, count), -1, 1),
                             gan__objective_products(unit, unit, temperature));
@@ -17403,7 +17541,7 @@ static gan_tensor *gan__objective_mean_difference(const char *who, gan_tensor *r
                       who, real, fake);
         return NULL;
     }
-    return gan_sub(gan_mean(gan_flatten(real), GAN_AXIS(0), 0), gan_mean(gan_flatten(fake), GAN_AXIS(0), 0));
+    return gan_sub(gan_mean(gan_flatten(real), GAN_AXES(0), 0), gan_mean(gan_flatten(fake), GAN_AXES(0), 0));
 }
 
 GAN_API gan_tensor *gan_feature_matching(gan_tensor *real, gan_tensor *fake)
@@ -17493,7 +17631,7 @@ GAN_API gan_tensor *gan_total_variation_squared(gan_tensor *x)
 static gan_tensor *gan__objective_gram(gan_tensor *x)
 {
     const double values = (double)x->size / x->dim[0];
-    x = gan_reshape(x, 3, x->dim[0], x->dim[1], -1);
+    x = gan_reshape(x, x->dim[0], x->dim[1], -1);
     return gan_mul_scalar(gan_matmul_t(x, 0, x, 1), (gan_real)(1 / values));
 }
 
@@ -17542,8 +17680,8 @@ static gan_tensor *gan__objective_ssim_blur(gan_tensor *x)
     for (i = 0; i < n; ++i) sum += g[i] = exp(-(i - n / 2) * (i - n / 2) / (2 * 1.5 * 1.5));
     for (i = 0; i < n; ++i) w->data[i] = (gan_real)(g[i] / sum);
     memset(&desc, 0, sizeof desc);
-    x = gan_f_conv2d(x, gan_reshape(w, 4, 1, 1, n, 1), NULL, &desc);
-    return gan_f_conv2d(x, gan_reshape(w, 4, 1, 1, 1, n), NULL, &desc);
+    x = gan_f_conv2d(x, gan_reshape(w, 1, 1, n, 1), NULL, &desc);
+    return gan_f_conv2d(x, gan_reshape(w, 1, 1, 1, n), NULL, &desc);
 }
 
 // (2 mx my + c1) (2 sxy + c2) / ((mx^2 + my^2 + c1) (sx^2 + sy^2 + c2)), Wang 2004, equation 13
@@ -17562,8 +17700,8 @@ static gan_tensor *gan__objective_ssim(const char *who, gan_tensor *x, gan_tenso
                              "%s: pictures %t; the window needs at least 11 x 11: gan_upsample them", who, x);
     if (!gan__objective_positive(ctx, who, "range", range)) return ctx->poison;
     m = x->dim[0] * x->dim[1];
-    both = gan_concat(0, 5, x, y, gan_square(x), gan_square(y), gan_mul(x, y));
-    both = gan__objective_ssim_blur(gan_reshape(both, 4, 5 * m, 1, h, w));
+    both = gan_concat(0, x, y, gan_square(x), gan_square(y), gan_mul(x, y));
+    both = gan__objective_ssim_blur(gan_reshape(both, 5 * m, 1, h, w));
     for (i = 0; i < 5; ++i) mean[i] = gan_slice(both, 0, i * m, (i + 1) * m);
     mxy = gan_mul(mean[0], mean[1]);
     mxx_myy = gan_add(gan_square(mean[0]), gan_square(mean[1])); // of equal pictures exactly 2 mxy
@@ -17656,7 +17794,7 @@ static gan_tensor *gan__penalty_score_fake(const gan__penalty_args *p)
 // (N, ...) -> (N): one number of each sample
 static gan_tensor *gan__penalty_per_sample(gan_tensor *out)
 {
-    return gan_mean(gan_flatten(out), GAN_AXIS(1), 0);
+    return gan_mean(gan_flatten(out), GAN_AXES(1), 0);
 }
 
 static gan_tensor *gan__penalty_mean_square(gan_tensor *x) { return gan_mean_all(gan_square(x)); }
@@ -17672,7 +17810,7 @@ static gan_tensor *gan__penalty_input_gradient(const gan__penalty_args *p, gan_t
 // (N): |grad D(x_i)|^2
 static gan_tensor *gan__penalty_square_norms(const gan__penalty_args *p, gan_tensor *x)
 {
-    return gan_sum(gan_square(gan_flatten(gan__penalty_input_gradient(p, x))), GAN_AXIS(1), 0);
+    return gan_sum(gan_square(gan_flatten(gan__penalty_input_gradient(p, x))), GAN_AXES(1), 0);
 }
 
 // One number of U(0, 1) per sample of x.
@@ -17757,7 +17895,7 @@ static gan_tensor *gan__penalty_jsd_side(const gan__penalty_args *p, gan_tensor 
     phi = gan__penalty_per_sample(gan__penalty_score(p, x));
     g = gan_flatten(gan_grad(gan_sum_all(phi), x, GAN_CREATE_GRAPH));
     phi = gan_square(gan_sigmoid(gan_mul_scalar(phi, sign)));
-    return gan_mean_all(gan_mul(phi, gan_sum(gan_square(g), GAN_AXIS(1), 0)));
+    return gan_mean_all(gan_mul(phi, gan_sum(gan_square(g), GAN_AXES(1), 0)));
 }
 static gan_tensor *gan__penalty_jsd_regularizer(const gan__penalty_args *p)
 {
@@ -17925,7 +18063,7 @@ static gan_tensor *gan__penalty_mode_seeking(const gan__penalty_args *p)
     if (n < 2)
         return gan__err_fail(z->ctx, GAN_ERROR_SHAPE,
                              "mode_seeking: z has shape %t; it compares two rows and more", z);
-    other = gan_concat(0, 2, gan_slice(z, 0, 1, n), gan_slice(z, 0, 0, 1));
+    other = gan_concat(0, gan_slice(z, 0, 1, n), gan_slice(z, 0, 0, 1));
     spread = gan_mean_all(gan_abs(gan_sub(gan_forward(p->in->g, other, p->in->label), x)));
     apart = gan_maximum(gan_mean_all(gan_abs(gan_sub(other, z))), gan_scalar(z->ctx, (gan_real)1e-8));
     return gan_mul_scalar(gan_reciprocal(gan_add_scalar(gan_div(spread, apart), (gan_real)1e-5)), p->weight);
@@ -17955,7 +18093,7 @@ static gan_tensor *gan__penalty_off_diagonal(gan_tensor *w)
     gan_tensor *mask, *rows = gan_flatten(w);
     const int n = w->ndim ? w->dim[0] : 1;
     int i;
-    mask = gan_full(w->ctx, 1, 2, n, n);
+    mask = gan_full(w->ctx, 1, n, n);
     if (gan__tensor_is_poison(mask)) return mask;
     for (i = 0; i < n; ++i) mask->data[(size_t)i * (size_t)n + (size_t)i] = 0;
     return gan_sum_all(gan_square(gan_mul(gan_matmul_t(rows, 0, rows, 1), mask)));
@@ -18544,8 +18682,8 @@ static gan_tensor *gan__augment_mix(gan_tensor *x, const gan__augment_plan *a)
         gan__tensor_free(mix);
         return x;
     }
-    if (dim[1] == 1) return gan_mul(x, gan_reshape(mix, 4, dim[0], 1, 1, 1));
-    y = gan_matmul(mix, gan_reshape(x, 3, dim[0], dim[1], -1));
+    if (dim[1] == 1) return gan_mul(x, gan_reshape(mix, dim[0], 1, 1, 1));
+    y = gan_matmul(mix, gan_reshape(x, dim[0], dim[1], -1));
     return gan__tensor_is_poison(y) ? y : gan__op_reshape_to(y, 4, x->dim);
 }
 
@@ -18554,7 +18692,7 @@ static gan_tensor *gan__augment_color(gan_tensor *x, const gan__augment_plan *a)
     gan_tensor *offset = gan__augment_plan_column(x, a, offsetof(gan__augment_plan, offset), 0);
     gan_tensor *mean = gan__augment_plan_column(x, a, offsetof(gan__augment_plan, mean), 0),
                *y = gan__augment_mix(x, a);
-    if (mean) mean = gan_mul(mean, gan_mean(x, GAN_AXIS(1) | GAN_AXIS(2) | GAN_AXIS(3), GAN_KEEPDIM));
+    if (mean) mean = gan_mul(mean, gan_mean(x, GAN_AXES(1, 2, 3), GAN_KEEPDIM));
     if (mean) offset = offset ? gan_add(offset, mean) : mean;
     return offset ? gan_add(y, offset) : y;
 }
@@ -19122,7 +19260,7 @@ static int gan__game_gradients(gan__game *q, gan_game kind, int players, const i
         for (s = o[i]->slots; s; s = s->next) {
             if (pass == GAN__GRAPH_KEEP || !gan__optim_slot_active(s)) continue;
             q->w[k] = s->param->tensor;
-            q->xi[k] = s->grad ? s->grad : gan_tensor_create(q->ctx, q->w[k]->ndim, q->w[k]->dim);
+            q->xi[k] = s->grad ? s->grad : gan_zeros_n(q->ctx, q->w[k]->ndim, q->w[k]->dim);
             k++;
         }
     }
@@ -20255,27 +20393,22 @@ static double gan__data_label(const gan_dataset *d, size_t i)
     return gan__format_element_value(d->label_type, d->label_big, d->label + i * d->label_stride);
 }
 
-GAN_API gan_dataset *gan_dataset_memory(gan_context *ctx, const gan_real *data, const gan_real *labels, int n,
-                                        int ndim, ...)
+GAN_API gan_dataset *gan_dataset_memory_n(gan_context *ctx, const gan_real *data, const gan_real *labels,
+                                          int n, int ndim, const int *dim)
 {
-    int i, dim[GAN_MAX_DIMS];
     size_t count, bytes;
     gan_dataset *d;
     gan_real *copy;
-    va_list args;
     if (!ctx) return NULL;
     if (!data) {
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_dataset_memory: the data is NULL");
         return NULL;
     }
-    if (n < 1 || ndim < 0 || ndim >= GAN_MAX_DIMS) {
+    if (n < 1 || ndim < 0 || ndim >= GAN_MAX_DIMS || (ndim && !dim)) {
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT,
                       "gan_dataset_memory: %d samples (1 or more) of %d dimensions (0 to 7)", n, ndim);
         return NULL;
     }
-    va_start(args, ndim);
-    for (i = 0; i < ndim; ++i) dim[i] = va_arg(args, int);
-    va_end(args);
     d = gan__data_new(ctx, GAN__DATA_VALUES, 1);
     if (!d || gan__data_sized(d, n, ndim, dim)) return NULL;
     if (gan__base_mul_size(d->per, d->n, &count) || gan__base_mul_size(count, sizeof *copy, &bytes)) {
@@ -21788,7 +21921,7 @@ static int gan__canvas_text_fit(const char *text, int width, int unit)
 }
 
 // The text around x, its top at y, as much of it as fits into `width`.
-static void gan__canvas_centerd(gan__canvas *c, int x, int y, const char *text, int width, int color)
+static void gan__canvas_centered(gan__canvas *c, int x, int y, const char *text, int width, int color)
 {
     const int n = gan__canvas_text_fit(text, width, c->unit);
     gan__canvas_text(c, x - gan__canvas_text_width(n, c->unit) / 2, y, text, n, color, c->unit, 0);
@@ -22557,12 +22690,12 @@ static int gan__plot_panel_open(gan_plot *p, int column, int columns, int row, i
     gan__plot_ticks_find(ty, &p->y, 36 * u);
     gan__plot_ticks_find(tx, &p->x, a->x_log ? 36 * u : 60 * u);
     if (a->title)
-        gan__canvas_centerd(c, (p->left + p->right) / 2, top + 9 * u, a->title, right - left - 8 * u,
-                            GAN_BLACK);
+        gan__canvas_centered(c, (p->left + p->right) / 2, top + 9 * u, a->title, right - left - 8 * u,
+                             GAN_BLACK);
     if (a->images) return 0;
     if (a->x_label)
-        gan__canvas_centerd(c, (p->left + p->right) / 2, bottom - 17 * u, a->x_label, right - left - 8 * u,
-                            GAN_BLACK);
+        gan__canvas_centered(c, (p->left + p->right) / 2, bottom - 17 * u, a->x_label, right - left - 8 * u,
+                             GAN_BLACK);
     if (a->y_label) {
         const int n = gan__canvas_text_fit(a->y_label, bottom - top - 8 * u, u),
                   half = gan__canvas_text_width(n, u) / 2;
@@ -22748,7 +22881,7 @@ static gan_tensor *gan__sheet_surface(const gan_plot *p, gan_model *d, const gan
     int i, j, dim[2];
     gan_tensor *grid, *y;
     dim[0] = GAN__SURFACE * GAN__SURFACE, dim[1] = 2;
-    grid = gan_tensor_create(d->ctx, 2, dim);
+    grid = gan_zeros_n(d->ctx, 2, dim);
     if (gan__tensor_is_poison(grid)) return NULL;
     for (i = 0; i < GAN__SURFACE; ++i)
         for (j = 0; j < GAN__SURFACE; ++j) {
@@ -22757,7 +22890,7 @@ static gan_tensor *gan__sheet_surface(const gan_plot *p, gan_model *d, const gan
             at[1] = (gan_real)gan__plot_scale_value(&p->y, p->y.from + (p->y.to - p->y.from) * i / n);
         }
     y = gan__sheet_surface_scores(d, loss, grid);
-    return y ? gan_reshape(y, 2, (int)GAN__SURFACE, (int)GAN__SURFACE) : NULL;
+    return y ? gan_reshape(y, (int)GAN__SURFACE, (int)GAN__SURFACE) : NULL;
 }
 
 // Minus the gradient of G's loss by the first samples, and those.
@@ -22862,7 +22995,7 @@ GAN_API gan_tensor *gan_density(gan_tensor *points, int rows, int columns, doubl
         return gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_density: %d x %d cells over %f .. %f, %f .. %f",
                              rows, columns, x0, x1, y0, y1);
     dim[0] = rows, dim[1] = columns;
-    out = gan_tensor_create(ctx, 2, dim);
+    out = gan_zeros_n(ctx, 2, dim);
     for (k = 0; k < n && out->data; ++k) {
         const double x = ((double)points->data[2 * k] - x0) / dx,
                      y = ((double)points->data[2 * k + 1] - y0) / dy;
@@ -22957,7 +23090,7 @@ static void gan__sheet_draw(gan__canvas *c, const gan_sheet *s, const gan__sheet
 {
     const int u = c->unit, dx = t->cw + t->gap, dy = t->ch + t->gap;
     int i;
-    if (s->title) gan__canvas_centerd(c, c->w / 2, 6 * u, s->title, c->w - 8 * u, GAN_BLACK);
+    if (s->title) gan__canvas_centered(c, c->w / 2, 6 * u, s->title, c->w - 8 * u, GAN_BLACK);
     for (i = 0; i < s->images->dim[0]; ++i)
         gan__canvas_picture(c, s->images, i, t->left + i % t->columns * dx, t->top + i / t->columns * dy,
                             t->cw, t->ch);
@@ -22967,9 +23100,9 @@ static void gan__sheet_draw(gan__canvas *c, const gan_sheet *s, const gan__sheet
         gan__canvas_picture(c, s->left, i, t->left - t->cw - 8 * u, t->top + i * dy, t->cw, t->ch);
     for (i = 0; s->column_names && i < t->columns; ++i)
         if (s->column_names[i])
-            gan__canvas_centerd(c, t->left + i * dx + t->cw / 2,
-                                t->top - (s->top ? t->ch + 8 * u : 0) - 15 * u, s->column_names[i], dx,
-                                GAN_BLACK);
+            gan__canvas_centered(c, t->left + i * dx + t->cw / 2,
+                                 t->top - (s->top ? t->ch + 8 * u : 0) - 15 * u, s->column_names[i], dx,
+                                 GAN_BLACK);
     for (i = 0; s->row_names && i < t->rows; ++i)
         if (s->row_names[i]) {
             const int n = gan__canvas_text_fit(s->row_names[i], t->name_w - 6 * u, u);
@@ -23605,11 +23738,13 @@ GAN_API gan_logger *gan_logger_create(gan_context *ctx, const gan_logger_desc *d
     return log;
 }
 
-GAN_API int gan_logger_values(gan_logger *log, int64_t step, const double *values)
+GAN_API int gan_logger_row_n(gan_logger *log, int64_t step, int n, const double *values)
 {
     if (!log) return gan_error(NULL);
-    if (log->columns > 1 && !values) {
-        gan__err_fail(log->ctx, GAN_ERROR_ARGUMENT, "gan_logger_values: the values are NULL");
+    if (n != log->columns - 1 || (n && !values)) {
+        gan__err_fail(log->ctx, GAN_ERROR_ARGUMENT,
+                      "gan_logger_row: %d values%s for a log of %d columns; give one for each column", n,
+                      n && !values ? " at NULL" : "", log->columns - 1);
         return gan_error(log->ctx);
     }
 #ifndef GAN_NO_STDIO
@@ -23617,22 +23752,6 @@ GAN_API int gan_logger_values(gan_logger *log, int64_t step, const double *value
 #else
     return gan__log_keep(log, step, values) ? gan_error(log->ctx) : GAN_OK;
 #endif
-}
-
-GAN_API int gan_logger_row(gan_logger *log, int64_t step, ...)
-{
-    double *values;
-    va_list args;
-    int i, code;
-    if (!log) return gan_error(NULL);
-    values = (double *)gan__err_scratch(log->ctx, (size_t)log->columns * sizeof *values);
-    if (!values) return GAN_ERROR_MEMORY;
-    va_start(args, step);
-    for (i = 1; i < log->columns; ++i) values[i - 1] = va_arg(args, double);
-    va_end(args);
-    code = gan_logger_values(log, step, values);
-    gan__err_scratch_free(log->ctx, values);
-    return code;
 }
 
 // The sheet: a strip of pixels for each row, its step in front.
@@ -24294,7 +24413,7 @@ GAN_API gan_tensor *gan_histogram(gan_tensor *x, gan_real lo, gan_real hi, int b
     if (bins < 1 || gan__base_count(axes, dim, &cells) || !(hi > lo) || !gan__base_is_finite(hi - lo))
         return gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "histogram: %d bins from %f to %f", bins, (double)lo,
                              (double)hi);
-    y = gan_tensor_create(ctx, axes, dim);
+    y = gan_zeros_n(ctx, axes, dim);
     if (gan__tensor_is_poison(y)) return y;
     for (i = 0; i < x->dim[0]; ++i) {
         int64_t at = 0;
@@ -24802,7 +24921,7 @@ GAN_API gan_tensor *gan_wasserstein_pyramid(gan_tensor *real, gan_tensor *fake, 
     if (!gan__density_at_least(ctx, "wasserstein_pyramid", "patches", patches, 0) ||
         !gan__density_at_least(ctx, "wasserstein_pyramid", "directions", directions, 0))
         return ctx->poison;
-    y = gan_tensor_create(ctx, 1, &levels);
+    y = gan_zeros_n(ctx, 1, &levels);
     if (gan__tensor_is_poison(y)) return y;
     gan_scope_open(ctx);
     error = gan__transport_pyramid(ctx, in, levels, patches ? patches : 128, directions ? directions : 512,
@@ -24953,7 +25072,7 @@ GAN_API gan_tensor *gan_assignment(gan_tensor *cost)
     if (!ctx) return cost ? cost->ctx->poison : NULL;
     if (cost->ndim != 2 || cost->dim[0] > cost->dim[1])
         return gan__err_fail(ctx, GAN_ERROR_SHAPE, "assignment: costs %t; want (N, M), N at most M", cost);
-    y = gan_tensor_create(ctx, 1, cost->dim);
+    y = gan_zeros_n(ctx, 1, cost->dim);
     if (gan__tensor_is_poison(y)) return y;
     gan_scope_open(ctx);
     c = (double *)gan__density_work(ctx, (int64_t)cost->size, 1, sizeof *c);
@@ -25235,7 +25354,7 @@ static int gan__moment_eigenvalues(gan_context *ctx, int64_t n, double *a, doubl
 typedef struct gan__moment_covariance {
     const gan__density_set *set;
     const double *mean;
-    double *block, *c; // `rows` centerd samples; the sums so far, (f, f), j >= i
+    double *block, *c; // `rows` centered samples; the sums so far, (f, f), j >= i
     int64_t first, rows;
 } gan__moment_covariance;
 
@@ -25748,8 +25867,8 @@ GAN_API gan_tensor *gan_nearest(gan_tensor *x, gan_tensor *y, int k, gan_tensor 
     if (!gan__neighbor_enough(ctx, "nearest", k, in[1]->dim[0] - !y)) return ctx->poison;
     dim[0] = x->dim[0];
     dim[1] = k;
-    index = gan_tensor_create(ctx, 2, dim);
-    d = distances ? gan_tensor_create(ctx, 2, dim) : index;
+    index = gan_zeros_n(ctx, 2, dim);
+    d = distances ? gan_zeros_n(ctx, 2, dim) : index;
     if (gan__tensor_is_poison(index) || gan__tensor_is_poison(d)) return ctx->poison;
     gan_scope_open(ctx);
     error = gan__density_sets(ctx, y ? 2 : 1, in, &frame, s) ||
@@ -26658,7 +26777,7 @@ static gan_tensor *gan__metric_rows_of(gan_tensor *x, int first, int n)
     if (!x) return NULL;
     memcpy(dim, x->dim, sizeof dim);
     dim[0] = n;
-    y = gan_tensor_create(x->ctx, x->ndim, dim);
+    y = gan_zeros_n(x->ctx, x->ndim, dim);
     if (!gan__tensor_is_poison(y))
         memcpy(y->data, x->data + first * gan__density_each(x), y->size * sizeof *y->data);
     return y;
@@ -26846,7 +26965,7 @@ static void gan__metric_critic_train(gan__metric_critic_test *t, int steps, int 
     gan__mem_rng rng = gan__rng_stream(t->inner, "classifier_test.batches");
     int step, i, k;
     for (step = 0; step < steps && !t->inner->error; ++step) {
-        gan_tensor *x = gan_zeros(t->inner, 2, 2 * half, (int)t->f), *y = gan_zeros(t->inner, 2, 2 * half, 1);
+        gan_tensor *x = gan_zeros(t->inner, 2 * half, (int)t->f), *y = gan_zeros(t->inner, 2 * half, 1);
         if (gan__tensor_is_poison(x) || gan__tensor_is_poison(y)) return;
         for (i = 0; i < half; ++i)
             for (k = 0; k < 2; ++k) {
@@ -26869,7 +26988,7 @@ static double gan__metric_critic_right(gan__metric_critic_test *t, int k)
         gan_tensor *x, *y;
         n = GAN__LEAST((int)BATCH, t->n - i);
         gan_scope_open(t->inner);
-        x = gan_zeros(t->inner, 2, n, (int)t->f);
+        x = gan_zeros(t->inner, n, (int)t->f);
         for (j = 0; j < n && !gan__tensor_is_poison(x); ++j)
             gan__metric_critic_take(t, k, i + j, x->data + j * t->f);
         y = gan_forward(t->model, x, NULL);
@@ -26990,7 +27109,12 @@ GAN_API gan_confusion_report gan_confusion(gan_tensor *real_logits, gan_tensor *
 // >>latent: z moved by what D says of G(z); may use floors 0 to 8; tests/test_latent.c
 
 // All axes but the first, those of a sample.
-static unsigned gan__latent_within(const gan_tensor *x) { return ((1u << x->ndim) - 1) & ~1u; }
+static gan_axis_set gan__latent_within(const gan_tensor *x)
+{
+    gan_axis_set s;
+    s.mask = ((1u << x->ndim) - 1) & ~1u;
+    return s;
+}
 
 static int gan__latent_fits(gan_model *g, gan_model *d, gan_tensor *z, const char *who, gan_tensor **out)
 {
@@ -27093,7 +27217,7 @@ GAN_API gan_tensor *gan_latent_langevin(gan_model *g, gan_model *d, gan_tensor *
         return gan__err_fail(z->ctx, GAN_ERROR_ARGUMENT,
                              "gan_latent_langevin: %d steps of %f; neither may be negative", steps,
                              (double)rate);
-    out = gan_tensor_create(z->ctx, z->ndim, z->dim);
+    out = gan_zeros_n(z->ctx, z->ndim, z->dim);
     if (gan__tensor_is_poison(out)) return out;
     memcpy(out->data, z->data, z->size * sizeof *z->data);
     recording = gan_record(z->ctx, 1);
@@ -27595,7 +27719,7 @@ static int gan__player_fakes(gan_trainer *t, gan_penalty_in *in)
     const gan_tensor *real = in->real;
     gan_tensor *made;
     int recording;
-    in->fake = gan_tensor_create(ctx, real->ndim, real->dim);
+    in->fake = gan_zeros_n(ctx, real->ndim, real->dim);
     in->z = gan_detach(gan__player_z(t, in->label));
     if (gan__tensor_is_poison(in->fake) || gan__tensor_is_poison(in->z)) return 1;
     gan_scope_open(ctx);
@@ -28287,7 +28411,7 @@ static gan_tensor *gan__sample_rejection(gan_trainer *t, gan_tensor *label, int 
 {
     const double quantile = how->rejection_quantile > 0 ? (double)how->rejection_quantile : 0.8;
     gan_tensor *out = gan__sample_round(t, label, n, how), *x = out;
-    gan_tensor *pass = gan__tensor_new(t->ctx, 1, &n), *open = gan_full(t->ctx, 1, 1, n);
+    gan_tensor *pass = gan__tensor_new(t->ctx, 1, &n), *open = gan_full(t->ctx, 1, n);
     gan_real most = (gan_real)-1e30;
     size_t width;
     int i, round;
@@ -28443,8 +28567,8 @@ static void gan__health_scale(gan_health *h, const gan_loss_desc *loss, int outp
     if (critic == GAN_CRITIC_FEATURES || !h->has_advantage) return;
     gan_scope_open(ctx);
     recording = gan_record(ctx, 0);
-    r = gan_zeros(ctx, 2, outputs, 1);
-    f = gan_zeros(ctx, 2, outputs, 1);
+    r = gan_zeros(ctx, outputs, 1);
+    f = gan_zeros(ctx, outputs, 1);
     if (gan_data(r) && gan_data(f)) {
         h->tie = gan__health_least(loss, r, f, 3, SOME, &at);
         for (i = 0; i < 2; ++i) {
@@ -29269,7 +29393,6 @@ GAN_API int gan_health_text(const gan_health *h, char *text, size_t size)
 #undef GAN__RESTRICT
 #undef GAN__ROWS_BLOCK
 #undef GAN__SCOPES
-#undef GAN__SHAPE
 #undef GAN__TRAINER_RANGES
 #undef GAN__WANT
 #undef GAN__X86

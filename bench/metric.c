@@ -44,7 +44,7 @@ static void draw(gan_real *out, const gan_real *u, double pen)
 
 static gan_tensor *strokes(gan_context *ctx, double pen)
 {
-    gan_tensor *u = gan_rand_uniform(ctx, 2, N, 6), *x = gan_zeros(ctx, 4, N, 1, SIDE, SIDE);
+    gan_tensor *u = gan_rand_uniform(ctx, N, 6), *x = gan_zeros(ctx, N, 1, SIDE, SIDE);
     int i;
     for (i = 0; i < N && gan_data(x) && gan_data(u); ++i)
         draw(gan_data(x) + (size_t)i * PIXELS, gan_data(u) + 6 * i, pen);
@@ -92,19 +92,19 @@ static void make(scene *s)
         s->real = strokes(ctx, 1.2);
         s->fake = strokes(ctx, 1.3);
     }
-    w = gan_mul_scalar(gan_rand_normal(ctx, 2, PIXELS, FEATURES), (gan_real)(1. / SIDE));
+    w = gan_mul_scalar(gan_rand_normal(ctx, PIXELS, FEATURES), (gan_real)(1. / SIDE));
     s->train_features = layer_of(s->train, w);
     s->real_features = layer_of(s->real, w);
     s->fake_features = layer_of(s->fake, w);
     s->few_real = gan_slice(s->real_features, 0, 0, FEW);
     s->few_fake = gan_slice(s->fake_features, 0, 0, FEW);
     s->cost = gan_matmul_t(s->few_real, 0, s->few_fake, 1);
-    s->real_bins = gan_histogram(gan_reshape(s->real, 1, -1), -1, 1, 256);
-    s->fake_bins = gan_histogram(gan_reshape(s->fake, 1, -1), -1, 1, 256);
+    s->real_bins = gan_histogram(gan_reshape(s->real, -1), -1, 1, 256);
+    s->fake_bins = gan_histogram(gan_reshape(s->fake, -1), -1, 1, 256);
     s->probabilities = gan_softmax(gan_slice(s->fake_features, 1, 0, CLASSES), 1);
     s->centers = gan_slice(s->train_features, 0, 0, 100);
-    s->z0 = gan_rand_normal(ctx, 2, N, LATENT);
-    s->z1 = gan_rand_normal(ctx, 2, N, LATENT);
+    s->z0 = gan_rand_normal(ctx, N, LATENT);
+    s->z1 = gan_rand_normal(ctx, N, LATENT);
     s->g = gan_model_create(ctx, "generator", generator, NULL);
     s->d = gan_model_create(ctx, "judge", judge, NULL);
 }
@@ -113,7 +113,7 @@ static double first(gan_tensor *t) { return (double)gan_item(t); }
 
 // X(name, what it takes, call)
 #define CALLS(X)                                                                                             \
-    X(histogram, "7,840,000 pixels", first(gan_histogram(gan_reshape(s->real, 1, -1), -1, 1, 256)))          \
+    X(histogram, "7,840,000 pixels", first(gan_histogram(gan_reshape(s->real, -1), -1, 1, 256)))             \
     X(kl_divergence, "256 bins", gan_kl_divergence(s->real_bins, s->fake_bins))                              \
     X(js_divergence, "256 bins", gan_js_divergence(s->real_bins, s->fake_bins))                              \
     X(tv_distance, "256 bins", gan_tv_distance(s->real_bins, s->fake_bins))                                  \

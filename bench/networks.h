@@ -54,7 +54,7 @@ static inline gan_tensor *thesis_g(gan_model *g, gan_tensor *z, gan_tensor *labe
     gan_tensor *h = gan_batch_norm(g, "bn1", gan_relu(gan_linear(g, "fc1", z, 1024)));
     (void)label;
     h = gan_batch_norm(g, "bn2", gan_relu(gan_linear(g, "fc2", h, 7 * 7 * 128)));
-    h = gan_conv_transpose2d(g, "up1", gan_reshape(h, 4, -1, 128, 7, 7), 64, 4, 2, 1);
+    h = gan_conv_transpose2d(g, "up1", gan_reshape(h, -1, 128, 7, 7), 64, 4, 2, 1);
     h = gan_batch_norm(g, "bn3", gan_relu(h));
     return gan_tanh(gan_conv_transpose2d(g, "up2", h, 1, 4, 2, 1));
 }
@@ -93,7 +93,7 @@ static inline gan_tensor *dcgan_g(gan_model *g, gan_tensor *z, gan_tensor *label
     int channels = w->features * w->x[1] / 8, size, i = 1;
     gan_conv2d_desc desc = dcgan_layer(channels, 1, 0);
     char name[16];
-    gan_tensor *h = gan_conv_transpose2d_ex(g, "up0", gan_reshape(z, 4, -1, w->latent, 1, 1), &desc);
+    gan_tensor *h = gan_conv_transpose2d_ex(g, "up0", gan_reshape(z, -1, w->latent, 1, 1), &desc);
     (void)label;
     h = gan_relu(gan_batch_norm(g, "bn0", h));
     for (size = 4; size < w->x[1] / 2; size *= 2, ++i) {
@@ -157,7 +157,7 @@ static inline gan_tensor *wgangp_up(gan_model *g, const char *name, gan_tensor *
 
 static inline gan_tensor *wgangp_mnist_g(gan_model *g, gan_tensor *z, gan_tensor *label)
 {
-    gan_tensor *h = gan_reshape(gan_relu(gan_linear(g, "fc", z, 4096)), 4, -1, 256, 4, 4);
+    gan_tensor *h = gan_reshape(gan_relu(gan_linear(g, "fc", z, 4096)), -1, 256, 4, 4);
     (void)label;
     h = gan_relu(wgangp_up(g, "up1", h, 128, 0));
     h = gan_relu(wgangp_up(g, "up2", h, 64, 1));

@@ -29,7 +29,7 @@ static void sample(sampler *s)
     int was;
     gan_scope_open(s->ctx);
     was = gan_record(s->ctx, 0);
-    made = gan_forward(s->g, gan_rand_normal(s->ctx, 2, 1, s->w->latent), NULL);
+    made = gan_forward(s->g, gan_rand_normal(s->ctx, 1, s->w->latent), NULL);
     if (gan_data(made)) s->sum += (double)gan_data(made)[0];
     gan_record(s->ctx, was);
     gan_scope_close(s->ctx);

@@ -20,7 +20,7 @@ typedef struct run {
     gan_tensor *x;
 } run;
 
-static gan_tensor *noise(const run *r) { return gan_rand_normal(r->ctx, 2, r->w->batch, r->w->latent); }
+static gan_tensor *noise(const run *r) { return gan_rand_normal(r->ctx, r->w->batch, r->w->latent); }
 
 // What D learns from: nobody asks for its gradient, so that it is not recorded.
 static gan_tensor *detached_fake(const run *r)
@@ -45,7 +45,7 @@ static void usual_step(const run *r)
 static gan_tensor *critic_loss(const run *r, gan_tensor *fake)
 {
     const int images = gan_ndim(r->x) == 4, n = r->w->batch;
-    gan_tensor *e = images ? gan_rand_uniform(r->ctx, 4, n, 1, 1, 1) : gan_rand_uniform(r->ctx, 2, n, 1);
+    gan_tensor *e = images ? gan_rand_uniform(r->ctx, n, 1, 1, 1) : gan_rand_uniform(r->ctx, n, 1);
     gan_tensor *h = gan_lerp(fake, r->x, e);
     gan_tensor *gradient = gan_grad(gan_sum_all(gan_forward(r->d, h, NULL)), h, GAN_CREATE_GRAPH);
     gan_tensor *gp = gan_mean_all(gan_square(gan_add_scalar(gan_norm_per_sample(gradient), -1)));
@@ -89,9 +89,9 @@ static gan_tensor *samples(run *r)
 {
     const workload *w = r->w;
     gan_tensor *x;
-    if (w->lo == w->hi) return gan_rand_normal(r->ctx, 2, w->batch, w->x[0]);
-    if (w->x[1] == 0) x = gan_rand_uniform(r->ctx, 2, w->batch, w->x[0]);
-    else x = gan_rand_uniform(r->ctx, 4, w->batch, w->x[0], w->x[1], w->x[2]);
+    if (w->lo == w->hi) return gan_rand_normal(r->ctx, w->batch, w->x[0]);
+    if (w->x[1] == 0) x = gan_rand_uniform(r->ctx, w->batch, w->x[0]);
+    else x = gan_rand_uniform(r->ctx, w->batch, w->x[0], w->x[1], w->x[2]);
     return gan_affine(x, w->hi - w->lo, w->lo);
 }
 

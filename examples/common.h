@@ -336,7 +336,7 @@ static inline gan_dataset *ex_drawn(gan_context *ctx, uint64_t seed)
         ex_draw_digit(pixels + 784 * (size_t)i, i % 10, &random);
         labels[i] = (gan_real)(i % 10);
     }
-    digits = gan_dataset_memory(ctx, pixels, labels, EX_DRAWN, 3, 1, 28, 28);
+    digits = gan_dataset_memory(ctx, pixels, labels, EX_DRAWN, 1, 28, 28);
     free(pixels);
     free(labels);
     return digits;
@@ -386,8 +386,8 @@ static inline void ex_samples(gan_context *ctx, const ex_options *o, const gan_t
         gan_tensor *z, *x;
         n = o->samples - i < 100 ? o->samples - i : 100;
         gan_scope_open(ctx);
-        z = desc->prior == GAN_PRIOR_UNIFORM ? gan_affine(gan_rand_uniform(ctx, 2, n, desc->latent), 2, -1)
-                                             : gan_rand_normal(ctx, 2, n, desc->latent);
+        z = desc->prior == GAN_PRIOR_UNIFORM ? gan_affine(gan_rand_uniform(ctx, n, desc->latent), 2, -1)
+                                             : gan_rand_normal(ctx, n, desc->latent);
         x = gan_trainer_generate(t, z, NULL);
         if (!all) {
             size = gan_numel(x) / (size_t)n;
@@ -403,7 +403,7 @@ static inline void ex_samples(gan_context *ctx, const ex_options *o, const gan_t
         return;
     }
     gan_scope_open(ctx);
-    gan_idx_write(gan_from(ctx, all, 4, o->samples, dims[1], dims[2], dims[3]), o->samples_file);
+    gan_idx_write(gan_from(ctx, all, o->samples, dims[1], dims[2], dims[3]), o->samples_file);
     gan_scope_close(ctx);
     free(all);
     printf("%d generated images: %s\n", o->samples, o->samples_file);

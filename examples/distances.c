@@ -27,8 +27,8 @@ static void of_histograms(row *r, gan_tensor *p, gan_tensor *q)
 static void lines(gan_context *ctx, row *r, int n)
 {
     const gan_real theta = (gan_real)r->theta, end = (gan_real)(1 + .5 / n);
-    gan_tensor *p = gan_pad(gan_rand_uniform(ctx, 2, SAMPLES, 1), 1, 1, 0, 0);
-    gan_tensor *q = gan_pad(gan_rand_uniform(ctx, 2, SAMPLES, 1), 1, 1, 0, theta);
+    gan_tensor *p = gan_pad(gan_rand_uniform(ctx, SAMPLES, 1), 1, 1, 0, 0);
+    gan_tensor *q = gan_pad(gan_rand_uniform(ctx, SAMPLES, 1), 1, 1, 0, theta);
     const int apart = theta < 0 || theta > 0;
     of_histograms(r, gan_histogram(p, -end, end, 2 * n + 1), gan_histogram(q, -end, end, 2 * n + 1));
     r->measured[W] = gan_wasserstein_exact(gan_slice(p, 0, 0, PAIRED), gan_slice(q, 0, 0, PAIRED), 1);
@@ -38,8 +38,8 @@ static void lines(gan_context *ctx, row *r, int n)
 
 static void normals(gan_context *ctx, row *r, int n)
 {
-    gan_tensor *p = gan_rand_normal(ctx, 1, SAMPLES);
-    gan_tensor *q = gan_add_scalar(gan_rand_normal(ctx, 1, SAMPLES), (gan_real)(r->theta *= 2));
+    gan_tensor *p = gan_rand_normal(ctx, SAMPLES);
+    gan_tensor *q = gan_add_scalar(gan_rand_normal(ctx, SAMPLES), (gan_real)(r->theta *= 2));
     double x;
     (void)n;
     of_histograms(r, gan_add_scalar(gan_histogram(p, -8, 8, 100), .5f),

@@ -131,7 +131,7 @@ static inline double th_between_points(gan_loss loss, const int *p, const int *q
 static gan_tensor *th_table(gan_model *d, gan_tensor *x, gan_tensor *label)
 {
     (void)label;
-    return gan_take(gan_param(d, "v", gan_init_normal(0, 1), 2, TH_POINTS, 1), gan_reshape(x, 1, -1));
+    return gan_take(gan_param(d, "v", gan_init_normal(0, 1), TH_POINTS, 1), gan_reshape(x, -1));
 }
 // Reconstruction errors, which EBGAN and its kin want of D, are not negative.
 static gan_tensor *th_error_network(gan_model *d, gan_tensor *x, gan_tensor *label)
@@ -166,7 +166,7 @@ static inline double th_expected_loss(gan_context *ctx, gan_loss kind, const dou
         const double a = th_pdf(p, th_cell(i)), b = th_pdf(q, th_cell(i));
         gan_tensor *zero, *v;
         gan_scope_open(ctx);
-        zero = gan_zeros(ctx, 2, 1, 1), v = gan_full(ctx, TH_REAL(logits[i]), 2, 1, 1);
+        zero = gan_zeros(ctx, 1, 1), v = gan_full(ctx, TH_REAL(logits[i]), 1, 1);
         sum += a * (double)gan_item(gan_loss_d_ex(&loss, v, zero));
         sum += b * (double)gan_item(gan_loss_d_ex(&loss, zero, v));
         sum -= (a + b) / 2 * (double)gan_item(gan_loss_d_ex(&loss, zero, zero));
@@ -270,7 +270,7 @@ static inline th_lipschitz th_learn_lipschitz(gan_context *ctx, const char *name
         r.value += (th_pdf(p, th_cell(i)) - th_pdf(q, th_cell(i))) * f[i] * (th_hi - th_lo) / TH_GRID;
     gan_scope_open(ctx);
     x = th_sample(ctx, p, N), y = th_sample(ctx, q, N);
-    x = gan_lerp(x, y, gan_rand_uniform(ctx, 2, N, 1));
+    x = gan_lerp(x, y, gan_rand_uniform(ctx, N, 1));
     y = gan_grad(gan_sum_all(gan_forward(critic, x, NULL)), x, 0);
     r.slope = (double)gan_item(gan_mean_all(gan_norm_per_sample(y)));
     gan_scope_close(ctx);
@@ -282,7 +282,7 @@ static inline th_lipschitz th_learn_lipschitz(gan_context *ctx, const char *name
 static gan_tensor *th_wrong(gan_model *critic, gan_tensor *x, gan_tensor *label)
 {
     (void)label;
-    return gan_mul(x, gan_param(critic, "w", gan_init_constant(-1), 2, 1, 1));
+    return gan_mul(x, gan_param(critic, "w", gan_init_constant(-1), 1, 1));
 }
 static inline double th_learn_wrong(gan_context *ctx, const char *name, gan_penalty_kind kind, int steps)
 {

@@ -62,7 +62,7 @@ static void descend(gan_context *ctx, gan_plot *plot, int steps)
         gan_optimizer *o = gan_optimizer_create(m, gan_subgradient((gan_real)rates[i], GAN_STEP_CONSTANT));
         double f, best = HUGE_VAL;
         for (k = 1; k <= n; ++k) {
-            f = (double)gan_minimize(o, gm_nonsmooth(ctx, gan_forward(m, gan_zeros(ctx, 1, GM_SIZE), NULL)));
+            f = (double)gan_minimize(o, gm_nonsmooth(ctx, gan_forward(m, gan_zeros(ctx, GM_SIZE), NULL)));
             best = fmin(best, f);
             least[i][k] = best, bound[i][k] = gm_bound(rates[i], k); // k = 0: 0, a gap
         }

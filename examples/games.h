@@ -37,7 +37,7 @@ typedef struct gm_game {
 static inline gan_tensor *gm_player(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
     (void)label;
-    return gan_mul(x, gan_param(m, "w", gan_init_constant(1), 1, 1));
+    return gan_mul(x, gan_param(m, "w", gan_init_constant(1), 1));
 }
 
 // Two players at (1, 1).
@@ -49,7 +49,7 @@ static inline gm_game gm_start(gan_context *ctx, const char *x, const char *y, g
     gan_scope_open(ctx);
     for (i = 0; i < 2; ++i) {
         gan_model *m = gan_model_create(ctx, i ? y : x, gm_player, NULL);
-        gan_forward(m, gan_full(ctx, 1, 1, 1), NULL);
+        gan_forward(m, gan_full(ctx, 1, 1), NULL);
         g.w[i] = gan_model_find(m, "w");
         g.o[i] = gan_optimizer_create(m, desc);
     }
@@ -189,12 +189,12 @@ enum { GM_SIZE = 10 };
 static inline gan_tensor *gm_vector(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
     (void)label;
-    return gan_add(x, gan_param(m, "w", gan_init_zeros(), 1, GM_SIZE));
+    return gan_add(x, gan_param(m, "w", gan_init_zeros(), GM_SIZE));
 }
 
 static inline gan_tensor *gm_nonsmooth(gan_context *ctx, gan_tensor *x)
 {
-    gan_tensor *c = gan_zeros(ctx, 1, GM_SIZE), *q = gan_zeros(ctx, 1, GM_SIZE);
+    gan_tensor *c = gan_zeros(ctx, GM_SIZE), *q = gan_zeros(ctx, GM_SIZE);
     int k;
     for (k = 0; k < GM_SIZE; ++k) {
         gan_data(c)[k] = (gan_real)(1 / (k + 1.));

@@ -12,7 +12,7 @@ static gan_tensor *generator(gan_model *g, gan_tensor *z, gan_tensor *label)
     gan_tensor *h = gan_batch_norm(g, "bn1", gan_relu(gan_linear(g, "fc1", z, 256)));
     (void)label;
     h = gan_batch_norm(g, "bn2", gan_relu(gan_linear(g, "fc2", h, 7 * 7 * 64)));
-    h = gan_conv_transpose2d(g, "up1", gan_reshape(h, 4, -1, 64, 7, 7), 32, 4, 2, 1);
+    h = gan_conv_transpose2d(g, "up1", gan_reshape(h, -1, 64, 7, 7), 32, 4, 2, 1);
     return gan_tanh(gan_conv_transpose2d(g, "up2", gan_batch_norm(g, "bn3", gan_relu(h)), 1, 4, 2, 1));
 }
 static gan_tensor *network(gan_model *m, gan_tensor *x, gan_tensor *label) // D: 1 output; the judge: 10
@@ -40,12 +40,12 @@ static void paths(const ex_options *o, gan_trainer *t, gan_tensor *a, gan_tensor
     int i;
     printf("\n(1) |z| half way between samples, over |z| at the ends   measured   expected\n");
     for (i = 0; i < 2; ++i) {
-        p[i] = gan_reshape(gan_latent_path(a, b, 11, i), 3, Z, 11, LATENT);
-        n = gan_mean(gan_norm(p[i], GAN_AXIS(2), 0), GAN_AXIS(0), 0);
+        p[i] = gan_reshape(gan_latent_path(a, b, 11, i), Z, 11, LATENT);
+        n = gan_mean(gan_norm(p[i], GAN_AXES(2), 0), GAN_AXES(0), 0);
         n = gan_div(gan_slice(n, 0, 5, 6), gan_slice(n, 0, 0, 1));
         printf("%-56s %8.3f      %5.3f\n", names[i], (double)gan_item(n), i ? 1 : sqrt(.5));
     }
-    a = gan_reshape(gan_slice(gan_stack(1, 2, p[0], p[1]), 0, 0, 4), 2, 88, LATENT);
+    a = gan_reshape(gan_slice(gan_stack(1, p[0], p[1]), 0, 0, 4), 88, LATENT);
     sheet(ex_path(o, "paths.png"), "Paths: straight, below it on the sphere", 11, NULL,
           gan_trainer_generate(t, a, NULL));
 }
@@ -64,7 +64,7 @@ static void arithmetic(const ex_options *o, gan_trainer *t, gan_model *judge, ga
     static const int from[PAIRS] = {1, 4, 3, 0, 7}, to[PAIRS] = {7, 9, 8, 6, 2};
     static const char *const names[MOVES] = {"sample", "s = 1", "s = 2", "s = 3", "random"};
     gan_tensor *was = gan_transpose(seen(t, judge, z), 0, 1), *now = seen(t, judge, fresh), *rows = NULL;
-    gan_tensor *c = gan_div(gan_matmul(was, z), gan_add_scalar(gan_sum(was, GAN_AXIS(1), 1), 1e-6f)), *of,
+    gan_tensor *c = gan_div(gan_matmul(was, z), gan_add_scalar(gan_sum(was, GAN_AXES(1), 1), 1e-6f)), *of,
                *by, *y;
     int i, k;
     printf("\n(2) Samples moved by s (centroid - own centroid); how many are judged the target\n");
@@ -75,13 +75,13 @@ static void arithmetic(const ex_options *o, gan_trainer *t, gan_model *judge, ga
         printf("%d to %d %5.0f", p, q, n);
         for (k = 0; k < MOVES; ++k) {
             by = gan_sub(gan_slice(c, 0, q, q + 1), gan_slice(c, 0, p, p + 1));
-            y = gan_pixel_norm(gan_rand_normal(gan_context_of(z), 2, Z, LATENT));
+            y = gan_pixel_norm(gan_rand_normal(gan_context_of(z), Z, LATENT));
             y = gan_mul(y, gan_div(gan_norm(by, GAN_ALL, 0), gan_norm(gan_slice(y, 0, 0, 1), GAN_ALL, 0)));
             y = gan_pixel_norm(gan_add(fresh, gan_mul_scalar(k < 4 ? by : y, (gan_real)(k < 4 ? k : 3))));
             by = gan_sum_all(gan_mul(of, gan_slice(seen(t, judge, y), 1, q, q + 1))); // who became q
             printf("%*.0f %%", k == 4 ? 13 : k ? 6 : 11, 100 * (double)gan_item(by) / fmax(n, 1));
-            y = gan_take(y, gan_reshape(gan_argmax(of, 0, 0), 1, 1)); // the first of its class
-            rows = rows ? gan_concat(0, 2, rows, y) : y;
+            y = gan_take(y, gan_reshape(gan_argmax(of, 0, 0), 1)); // the first of its class
+            rows = rows ? gan_concat(0, rows, y) : y;
         }
         printf("\n");
     }
@@ -93,13 +93,13 @@ static void arithmetic(const ex_options *o, gan_trainer *t, gan_model *judge, ga
 // (3) the nearest training picture of each sample; distances beside those of data not trained on, if any
 static void copies(const ex_options *o, gan_tensor *train, gan_tensor *held, gan_tensor *fake)
 {
-    gan_tensor *x = gan_slice(fake, 0, 0, 36), *y = gan_reshape(gan_nearest(x, train, 1, NULL), 1, 36);
+    gan_tensor *x = gan_slice(fake, 0, 0, 36), *y = gan_reshape(gan_nearest(x, train, 1, NULL), 36);
     gan_copying g, c;
-    y = gan_reshape(gan_take(gan_flatten(train), y), 3, 3, 12, 784);
-    x = gan_reshape(gan_stack(1, 2, gan_reshape(x, 3, 3, 12, 784), y), 4, 72, 1, 28, 28);
+    y = gan_reshape(gan_take(gan_flatten(train), y), 3, 12, 784);
+    x = gan_reshape(gan_stack(1, gan_reshape(x, 3, 12, 784), y), 72, 1, 28, 28);
     sheet(ex_path(o, "nearest.png"), "Samples, below each its nearest training picture", 12, NULL, x);
     if (!held) return;
-    y = gan_mul_scalar(gan_rand_normal(gan_context_of(x), 4, HELD, 1, 28, 28), .1f);
+    y = gan_mul_scalar(gan_rand_normal(gan_context_of(x), HELD, 1, 28, 28), .1f);
     c = gan_memorization(train, held, gan_add(gan_slice(train, 0, 0, HELD), y));
     g = gan_memorization(train, held, fake);
     printf("\n(3) Distance to the nearest of %d training pictures\n", gan_dim(train, 0));
@@ -143,11 +143,11 @@ int main(int argc, char **argv)
         printf("\nThe judge is right about %.1f %% of %d digits not trained on.\n",
                100 * (double)gan_item(gan_mean(label, GAN_ALL, 0)), HELD);
     }
-    paths(&o, t, gan_rand_normal(ctx, 2, Z, LATENT), gan_rand_normal(ctx, 2, Z, LATENT));
-    x = gan_pixel_norm(gan_rand_normal(ctx, 2, Z, LATENT));
-    arithmetic(&o, t, judge, gan_rand_normal(ctx, 2, Z, LATENT), x);
+    paths(&o, t, gan_rand_normal(ctx, Z, LATENT), gan_rand_normal(ctx, Z, LATENT));
+    x = gan_pixel_norm(gan_rand_normal(ctx, Z, LATENT));
+    arithmetic(&o, t, judge, gan_rand_normal(ctx, Z, LATENT), x);
     i = (int)gan_dataset_size(desc.data);
-    x = gan_trainer_generate(t, gan_rand_normal(ctx, 2, HELD, LATENT), NULL);
+    x = gan_trainer_generate(t, gan_rand_normal(ctx, HELD, LATENT), NULL);
     copies(&o, gan_dataset_batch(desc.data, i < DATA ? i : DATA, NULL), held, x);
     printf("paths.png, arithmetic.png and nearest.png are in %s\n", o.out);
     return ex_finish(ctx);

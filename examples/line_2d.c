@@ -46,18 +46,18 @@ int main(int argc, char **argv)
     gan_model_freeze(g, NULL, frozen);
     for (i = 1; i <= o.steps && !ex_stop && !gan_error(ctx); ++i) {
         real = gan_forward(d, gan_dataset_batch(line, BATCH, NULL), NULL);
-        f = gan_forward(d, gan_detach(gan_forward(g, gan_rand_normal(ctx, 2, BATCH, 2), NULL)), NULL);
+        f = gan_forward(d, gan_detach(gan_forward(g, gan_rand_normal(ctx, BATCH, 2), NULL)), NULL);
         d_real = (double)gan_item(gan_mean_all(gan_sigmoid(real)));
         d_fake = (double)gan_item(gan_mean_all(gan_sigmoid(f)));
         value = -(double)gan_minimize(od, gan_loss_d(GAN_LOSS_NON_SATURATING, real, f, 0));
-        f = gan_forward(d, gan_forward(g, gan_rand_normal(ctx, 2, BATCH, 2), NULL), NULL);
+        f = gan_forward(d, gan_forward(g, gan_rand_normal(ctx, BATCH, 2), NULL), NULL);
         gan_minimize(og, gan_loss_g(GAN_LOSS_NON_SATURATING, f)); // changes nothing where G is frozen
         ex_progress(i, o.steps, "V %.3f  D(x) %.2f  D(G(z)) %.2f", value, d_real, d_fake);
     }
 
     gan_record(ctx, 0); // no gradients from here on
     real = gan_dataset_batch(line, SAMPLES, NULL);
-    fake = gan_forward(g, gan_rand_normal(ctx, 2, SAMPLES, 2), NULL);
+    fake = gan_forward(g, gan_rand_normal(ctx, SAMPLES, 2), NULL);
     for (v = gan_data(fake), i = 0; v && i < SAMPLES; ++i)
         off += fabs((double)v[2 * i + 1] - 2 * (double)v[2 * i] - 1) / SAMPLES;
     printf("\n                          came out   theory\n");

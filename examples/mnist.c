@@ -12,7 +12,7 @@ static gan_tensor *generator(gan_model *g, gan_tensor *z, gan_tensor *label)
     (void)label;
     h = gan_leaky_relu(gan_linear(g, "fc1", z, 256), .2f);
     h = gan_leaky_relu(gan_linear(g, "fc2", h, 256), .2f);
-    return gan_reshape(gan_tanh(gan_linear(g, "fc3", h, 784)), 4, -1, 1, 28, 28);
+    return gan_reshape(gan_tanh(gan_linear(g, "fc3", h, 784)), -1, 1, 28, 28);
 }
 
 static gan_tensor *discriminator(gan_model *d, gan_tensor *x, gan_tensor *label)

@@ -145,7 +145,7 @@ static void train(run *r)
     advance(r, r->steps - gan_trainer_steps(t));
     gan_error_clear(ctx);
     gan_read(gan_trainer_sample(t, SAMPLES), r->xy, 2 * SAMPLES);
-    r->score = gan_mode_report(gan_from(ctx, r->xy, 2, SAMPLES, 2), md_centers(ctx, &r->data), r->data.sigma);
+    r->score = gan_mode_report(gan_from(ctx, r->xy, SAMPLES, 2), md_centers(ctx, &r->data), r->data.sigma);
     r->seconds = ex_seconds() - begun;
     gan_destroy(ctx);
 }
@@ -229,7 +229,7 @@ static void quick(gan_context *ctx, const ex_options *o)
     for (i = 0; i < 2; ++i) {
         row(&runs[i], 1);
         md_panel(p, i, 2, 0, 1, i ? "G(z) and the 25 modes of the grid" : "G(z) and the 8 modes of the ring",
-                 NULL, &runs[i].data, gan_from(ctx, runs[i].xy, 2, SAMPLES, 2));
+                 NULL, &runs[i].data, gan_from(ctx, runs[i].xy, SAMPLES, 2));
     }
     gan_plot_write(p, ex_path(o, "modes.png"));
     free(runs);
@@ -264,7 +264,7 @@ static void proof(gan_context *ctx, const ex_options *o)
             snprintf(text, sizeof text, "%d of %d, %.0f %%", r->score.modes, r->data.modes,
                      100 * r->score.quality);
             md_panel(p, i % COLUMNS, COLUMNS, i / COLUMNS * 2 + k, 2 * LINES, r->how.name, text, &r->data,
-                     gan_from(ctx, r->xy, 2, SAMPLES, 2));
+                     gan_from(ctx, r->xy, SAMPLES, 2));
         }
     gan_plot_write(p, ex_path(o, "losses.png"));
     free(runs);

@@ -39,7 +39,7 @@ static inline md_mixture md_grid(void)
 
 static inline gan_tensor *md_centers(gan_context *ctx, const md_mixture *m)
 {
-    return gan_from(ctx, m->mode[0], 2, m->modes, 2);
+    return gan_from(ctx, m->mode[0], m->modes, 2);
 }
 
 // A panel of points over the modes.

@@ -30,7 +30,7 @@ static gan_tensor *critic(gan_model *d, gan_tensor *x, gan_tensor *label)
 
 static gan_tensor *critic_loss(gan_model *d, gan_tensor *real, gan_tensor *fake, gan_real weight)
 {
-    gan_tensor *eps = gan_rand_uniform(gan_context_of(real), 2, gan_dim(real, 0), 1);
+    gan_tensor *eps = gan_rand_uniform(gan_context_of(real), gan_dim(real, 0), 1);
     gan_tensor *x = gan_lerp(fake, real, eps);
     gan_tensor *g = gan_grad(gan_sum_all(gan_forward(d, x, NULL)), x, GAN_CREATE_GRAPH);
     gan_tensor *gp = gan_mean_all(gan_square(gan_add_scalar(gan_norm_per_sample(g), -1)));
@@ -67,16 +67,16 @@ int main(int argc, char **argv)
         gan_optimizer_lr(od, lr);
         for (k = 0; k < CRITIC_STEPS; ++k) {
             real = gan_dataset_batch(ring, BATCH, NULL);
-            fake = gan_detach(gan_forward(g, gan_rand_normal(ctx, 2, BATCH, 2), NULL));
+            fake = gan_detach(gan_forward(g, gan_rand_normal(ctx, BATCH, 2), NULL));
             loss = (double)gan_minimize(od, critic_loss(d, real, fake, .1f));
         }
-        fake = gan_forward(g, gan_rand_normal(ctx, 2, BATCH, 2), NULL);
+        fake = gan_forward(g, gan_rand_normal(ctx, BATCH, 2), NULL);
         gan_minimize(og, gan_neg(gan_mean_all(gan_forward(d, fake, NULL))));
         ex_progress(i, o.steps, "critic loss %.4f", loss);
     }
     gan_record(ctx, 0); // no gradients from here on
     real = gan_dataset_batch(ring, SAMPLES, NULL);
-    fake = gan_forward(g, gan_rand_normal(ctx, 2, SAMPLES, 2), NULL);
+    fake = gan_forward(g, gan_rand_normal(ctx, SAMPLES, 2), NULL);
     printf("\nof %d points               modes covered   within 3 sigma\n", SAMPLES);
     row("this generator", gan_mode_report(fake, md_centers(ctx, &m), m.sigma));
     row("its data; 1 - e^-4.5", gan_mode_report(real, md_centers(ctx, &m), m.sigma));

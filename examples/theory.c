@@ -270,8 +270,7 @@ static void games(gan_context *ctx, gan_plot *plot, int steps)
     gan_plot_panel(plot, 1, 2, 1, 2, &axes);
     m = gan_model_create(ctx, "convex", gm_vector, NULL);
     o = gan_optimizer_create(m, gan_subgradient((gan_real)a, GAN_STEP_CONSTANT));
-    for (i = 0; i < n; ++i)
-        gan_minimize(o, gm_nonsmooth(ctx, gan_forward(m, gan_zeros(ctx, 1, GM_SIZE), NULL)));
+    for (i = 0; i < n; ++i) gan_minimize(o, gm_nonsmooth(ctx, gan_forward(m, gan_zeros(ctx, GM_SIZE), NULL)));
     printf("   f = sum |x_k - q_k| / (k + 1) by subgradients, %d steps of %g:\n", n, a);
     printf("   best f - min f %16.5f   at most %.5f (theorem 6)\n", (double)gan_optimizer_best(o),
            gm_bound(a, n));

@@ -63,7 +63,7 @@ static inline gan_tensor *th_all_points(gan_context *ctx, const int *points)
     int i, k, n = 0;
     for (k = 0; k < TH_POINTS; ++k)
         for (i = 0; i < points[k]; ++i) x[n++] = (gan_real)k;
-    return gan_from(ctx, x, 2, TH_TEN, 1);
+    return gan_from(ctx, x, TH_TEN, 1);
 }
 
 // (n, 1); of points (10, 1), always the same
@@ -71,12 +71,12 @@ static inline gan_tensor *th_sample(gan_context *ctx, const th_density *d, int n
 {
     gan_tensor *z, *first;
     if (d->points) return th_all_points(ctx, d->points);
-    if (d->s1 <= 0) return gan_affine(gan_rand_uniform(ctx, 2, n, 1), TH_REAL(d->m2 - d->m1), TH_REAL(d->m1));
-    z = gan_rand_normal(ctx, 2, n, 1);
+    if (d->s1 <= 0) return gan_affine(gan_rand_uniform(ctx, n, 1), TH_REAL(d->m2 - d->m1), TH_REAL(d->m1));
+    z = gan_rand_normal(ctx, n, 1);
     first = gan_affine(z, TH_REAL(d->s1), TH_REAL(d->m1));
     if (d->w >= 1) return first;
     z = gan_affine(z, TH_REAL(d->s2), TH_REAL(d->m2));
-    return gan_where(gan_lt(gan_rand_uniform(ctx, 2, n, 1), gan_scalar(ctx, TH_REAL(d->w))), first, z);
+    return gan_where(gan_lt(gan_rand_uniform(ctx, n, 1), gan_scalar(ctx, TH_REAL(d->w))), first, z);
 }
 
 // What the theory says.
@@ -171,7 +171,7 @@ static inline void th_logits(gan_model *d, double *logits)
     int i;
     gan_scope_open(ctx);
     x = gan_linspace(ctx, TH_REAL(th_cell(0)), TH_REAL(th_cell(TH_GRID - 1)), TH_GRID);
-    v = gan_data(gan_forward(d, gan_reshape(x, 2, TH_GRID, 1), NULL));
+    v = gan_data(gan_forward(d, gan_reshape(x, TH_GRID, 1), NULL));
     for (i = 0; i < TH_GRID; ++i) logits[i] = v ? (double)v[i] : (double)NAN;
     gan_scope_close(ctx);
     gan_record(ctx, record);
@@ -223,7 +223,7 @@ typedef struct th_game {
 static gan_tensor *th_shift(gan_model *g, gan_tensor *z, gan_tensor *label)
 {
     (void)label;
-    return gan_add(z, gan_param(g, "theta", gan_init_zeros(), 1, 1));
+    return gan_add(z, gan_param(g, "theta", gan_init_zeros(), 1));
 }
 
 static gan_tensor *th_logistic(gan_model *d, gan_tensor *x, gan_tensor *label)
@@ -247,9 +247,9 @@ static inline th_game th_play(gan_context *ctx, const char *g_name, const char *
     for (i = 0; i < steps && !gan_error(ctx); ++i) {
         gan_tensor *real = gan_forward(d, th_sample(ctx, &data, 256), NULL), *fake;
         if (i >= steps - last) game.d_real += (double)gan_item(gan_mean_all(gan_sigmoid(real))) / last;
-        fake = gan_forward(d, gan_detach(gan_forward(g, gan_rand_normal(ctx, 2, 256, 1), NULL)), NULL);
+        fake = gan_forward(d, gan_detach(gan_forward(g, gan_rand_normal(ctx, 256, 1), NULL)), NULL);
         gan_minimize(od, gan_loss_d(GAN_LOSS_NON_SATURATING, real, fake, 0));
-        fake = gan_forward(d, gan_forward(g, gan_rand_normal(ctx, 2, 256, 1), NULL), NULL);
+        fake = gan_forward(d, gan_forward(g, gan_rand_normal(ctx, 256, 1), NULL), NULL);
         if (i >= steps - last) game.d_fake += (double)gan_item(gan_mean_all(gan_sigmoid(fake))) / last;
         if (learning) gan_minimize(og, gan_loss_g(GAN_LOSS_NON_SATURATING, fake));
         if (i >= steps - last) game.theta += (double)gan_item(gan_model_find(g, "theta")) / last;
@@ -272,7 +272,7 @@ typedef struct th_lines {
 
 static inline gan_tensor *th_line(gan_context *ctx, gan_tensor *theta, int n)
 {
-    return gan_concat(1, 2, gan_expand(theta, 2, n, 1), gan_rand_uniform(ctx, 2, n, 1));
+    return gan_concat(1, gan_expand(theta, n, 1), gan_rand_uniform(ctx, n, 1));
 }
 
 static inline double th_slope(gan_model *d, gan_tensor *theta, gan_loss loss)
@@ -289,14 +289,14 @@ static inline th_lines th_parallel(gan_context *ctx, const char *d_name, const c
     gan_model *d = gan_model_create(ctx, d_name, th_network, NULL);
     gan_model *critic = gan_model_create(ctx, critic_name, th_network, NULL);
     gan_optimizer *od = gan_optimizer_create(d, adam), *oc = gan_optimizer_create(critic, adam);
-    gan_tensor *at = gan_keep(ctx, d_name, gan_full(ctx, TH_REAL(theta), 2, 1, 1)), *zero, *p, *q, *fp, *fq;
+    gan_tensor *at = gan_keep(ctx, d_name, gan_full(ctx, TH_REAL(theta), 1, 1)), *zero, *p, *q, *fp, *fq;
     const gan_real *vp, *vq;
     double steepest = 0;
     th_lines r;
     int i, k = 0;
     memset(&r, 0, sizeof r);
     r.theta = theta;
-    zero = gan_keep(ctx, critic_name, gan_full(ctx, 0, 2, 1, 1));
+    zero = gan_keep(ctx, critic_name, gan_full(ctx, 0, 1, 1));
     for (i = 1; k < TH_DOUBLINGS && !gan_error(ctx); ++i) {
         p = th_line(ctx, zero, N), q = th_line(ctx, at, N);
         fp = gan_forward(d, p, NULL), fq = gan_forward(d, q, NULL);
@@ -323,7 +323,7 @@ static inline th_lines th_parallel(gan_context *ctx, const char *d_name, const c
     r.jsd += TH_LOG2;
     fp = gan_forward(critic, p, NULL), fq = gan_forward(critic, q, NULL);
     r.w = (double)gan_item(gan_mean_all(fp)) - (double)gan_item(gan_mean_all(fq));
-    p = gan_lerp(p, q, gan_rand_uniform(ctx, 2, 1024, 1));
+    p = gan_lerp(p, q, gan_rand_uniform(ctx, 1024, 1));
     vp = gan_data(gan_norm_per_sample(gan_grad(gan_sum_all(gan_forward(critic, p, NULL)), p, 0)));
     for (i = 0; vp && i < 1024; ++i) steepest = fmax(steepest, (double)vp[i]);
     if (steepest > 0) r.w /= steepest;

@@ -13,7 +13,7 @@ static gan_tensor *generator(gan_model *g, gan_tensor *z, gan_tensor *label)
     (void)label;
     h = gan_batch_norm(g, "bn1", gan_relu(gan_linear(g, "fc1", z, 1024)));
     h = gan_batch_norm(g, "bn2", gan_relu(gan_linear(g, "fc2", h, 7 * 7 * 128)));
-    h = gan_reshape(h, 4, -1, 128, 7, 7);
+    h = gan_reshape(h, -1, 128, 7, 7);
     h = gan_batch_norm(g, "bn3", gan_relu(gan_conv_transpose2d(g, "up1", h, 64, 4, 2, 1)));
     return gan_tanh(gan_conv_transpose2d(g, "up2", h, 1, 4, 2, 1));
 }

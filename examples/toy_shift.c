@@ -11,7 +11,7 @@
 static gan_tensor *shift(gan_model *g, gan_tensor *z, gan_tensor *label)
 {
     (void)label;
-    return gan_add(z, gan_param(g, "theta", gan_init_constant(0), 1, 1));
+    return gan_add(z, gan_param(g, "theta", gan_init_constant(0), 1));
 }
 
 static gan_tensor *logistic(gan_model *d, gan_tensor *x, gan_tensor *label)
@@ -42,15 +42,15 @@ int main(int argc, char **argv)
     printf("\n                            D as trained       optimal D for this theta\n");
     printf("  step    theta   D(G(z))       w       b           w       b\n");
     for (i = 1; i <= o.steps && !ex_stop && !gan_error(ctx); ++i) {
-        gan_tensor *x = gan_add_scalar(gan_rand_normal(ctx, 2, 256, 1), 4), *fake, *d_fake;
+        gan_tensor *x = gan_add_scalar(gan_rand_normal(ctx, 256, 1), 4), *fake, *d_fake;
         double theta, w, b, value, mean_fake;
 
-        fake = gan_forward(g, gan_rand_normal(ctx, 2, 256, 1), NULL);
+        fake = gan_forward(g, gan_rand_normal(ctx, 256, 1), NULL);
         d_fake = gan_forward(d, gan_detach(fake), NULL);
         value = -(double)gan_minimize(
             od, gan_loss_d(GAN_LOSS_NON_SATURATING, gan_forward(d, x, NULL), d_fake, 0));
 
-        fake = gan_forward(g, gan_rand_normal(ctx, 2, 256, 1), NULL);
+        fake = gan_forward(g, gan_rand_normal(ctx, 256, 1), NULL);
         d_fake = gan_forward(d, fake, NULL);
         mean_fake = (double)gan_item(gan_mean_all(gan_sigmoid(d_fake)));
         gan_minimize(og, gan_loss_g(GAN_LOSS_NON_SATURATING, d_fake));

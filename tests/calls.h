@@ -86,6 +86,34 @@ static int C(void) // counts of work: absurd ones would be honest work without e
     static const int v[] = {0, -1, 1, 2, 3, INT_MIN};
     return PICK(v);
 }
+static const int *DIMS(void) // nine dimensions, or NULL
+{
+    static int v[9];
+    for (int i = 0; i < 9; ++i) v[i] = test_int(0, 3) ? C() : I();
+    return test_int(0, 9) ? v : NULL;
+}
+static const int *FEW(void)
+{
+    static int v[1];
+    v[0] = test_int(-1, 3);
+    return v;
+}
+static const int *ONES(void)
+{
+    static const int v[2] = {1, 1};
+    return v;
+}
+static gan_tensor *const *TENSORS(void) // 65 of them, or NULL
+{
+    static gan_tensor *v[65];
+    for (int i = 0; i < 65; ++i) v[i] = T();
+    return test_int(0, 9) ? v : NULL;
+}
+static gan_axis_set AX(void)
+{
+    const int few[2] = {test_int(-9, 9), I()};
+    return test_int(0, 3) ? gan_axis_set_n(test_int(-1, 2), test_int(0, 9) ? few : NULL) : gan_axis_set_all();
+}
 static gan_real R(void)
 {
     static const double v[] = {0, -1, 1, .5, 2, 1e-30, 1e30, -1e30, .1, .9, 1e-7, 5, 0, 0, 0};
@@ -397,7 +425,7 @@ static void contexts(void)
     if (test_int(0, 3)) d.memory = block, d.memory_size = (size_t)test_int(0, (int)sizeof block);
     if (test_int(0, 9) == 0) d.memory_size = 100; // of NULL
     c = gan_create(&d);
-    (void)gan_item(gan_full(c, R(), 1, C()));
+    (void)gan_item(gan_full(c, R(), C()));
     (void)gan_error(c), (void)gan_error_message(c);
     gan_error_clear(c);
     gan_scope_close(c);
@@ -539,8 +567,8 @@ static void logging(void)
         log = gan_logger_create(K(), test_int(0, 9) ? &d : NULL);
         if (log) loggers[1] = log;
         break;
-    case 1: (void)gan_logger_row(log, I(), (double)R(), (double)R(), 1., 2., 3., 4., 5., 6.); break;
-    case 2: (void)gan_logger_values(log, I(), test_int(0, 9) ? v : NULL); break;
+    case 1: (void)gan_logger_row_n(log, I(), test_int(-1, 8), v); break;
+    case 2: (void)gan_logger_row_n(log, I(), test_int(0, 8), test_int(0, 9) ? v : NULL); break;
     case 3: (void)gan_logger_images(log, I(), T()); break;
     case 4: (void)gan_logger_rows(log); break;
     case 5: (void)gan_logger_columns(log); break;
@@ -654,27 +682,29 @@ static gan_real sigma[3] = {1, 2, (gan_real)NAN};
     X(gan_mul_scalar(T(), R())) X(gan_eq(T(), T())) X(gan_ge(T(), T())) X(gan_gt(T(), T()))                  \
     X(gan_le(T(), T())) X(gan_slerp(T(), T(), T())) X(gan_latent_path(T(), T(), I(), I()))                   \
     X(gan_density(T(), I(), I(), (double)R(), (double)R(), (double)R(), (double)R(), (double)R()))           \
-    X(gan_full(K(), R(), test_int(-1, 9), C(), C(), C(), C(), C(), C(), C(), C(), C()))                      \
+    X(gan_full_n(K(), R(), test_int(-1, 9), DIMS()))                                                         \
     X(gan_scalar(K(), R()))                                                                                  \
-    X(gan_from(K(), sigma, test_int(-1, 1), test_int(-1, 3))) X(gan_from(K(), NULL, 1, I()))                 \
-    X(gan_rand_uniform(K(), test_int(-1, 9), C(), C(), C(), C(), C(), C(), C(), C(), C()))                   \
-    X(gan_rand_normal(K(), test_int(-1, 9), I(), C(), C(), C(), C(), C(), C(), C(), C()))                    \
+    X(gan_from_n(K(), sigma, test_int(-1, 1), FEW())) X(gan_from_n(K(), NULL, 1, DIMS()))                    \
+    X(gan_rand_uniform_n(K(), test_int(-1, 9), DIMS()))                                                      \
+    X(gan_rand_normal_n(K(), test_int(-1, 9), DIMS()))                                                       \
     X(gan_histogram(T(), R(), R(), I())) X(gan_wasserstein_pyramid(T(), T(), C(), C(), C()))                 \
     X(gan_assignment(T())) X(nearest()) X(training()) X(training())                                          \
     X(gan_add(T(), T())) X(gan_sub(T(), T())) X(gan_mul(T(), T())) X(gan_div(T(), T())) X(gan_pow(T(), T())) \
     X(gan_maximum(T(), T())) X(gan_minimum(T(), T())) X(gan_affine(T(), R(), R())) X(gan_exp(T()))           \
     X(gan_elu(T(), R())) X(gan_selu(T())) X(gan_gelu(T())) X(gan_clamp(T(), R(), R()))                       \
     X(gan_leaky_relu(T(), R())) X(gan_where(T(), T(), T())) X(gan_addcmul(T(), T(), T()))                    \
-    X(gan_lt(T(), T())) X(gan_ne(T(), T())) X(gan_reshape(T(), test_int(-1, 9), I(), I(), I(), I(), I(),     \
-        I(), I(), I(), I())) X(gan_flatten(T()))                                                             \
-    X(gan_expand(T(), test_int(-1, 9), C(), C(), C(), C(), C(), C(), C(), C(), C()))                         \
-    X(gan_expand_as(T(), T())) X(gan_permute(T(), test_int(-1, 9), I(), I(), I(), I(), I(), I(), I(), I(),   \
-        I())) X(gan_transpose(T(), I(), I())) X(gan_slice(T(), I(), I(), I()))                               \
-    X(gan_pad(T(), I(), I(), I(), R())) X(gan_concat(I() & 3, 2, T(), T())) X(gan_stack(C(), 2, T(), T()))   \
-    X(gan_concat(I(), 0)) X(gan_take(T(), T())) X(gan_put(T(), T(), I())) X(gan_gather(T(), T()))            \
-    X(gan_pixel_shuffle(T(), I())) X(gan_pixel_unshuffle(T(), I())) X(gan_sum(T(), (unsigned)I(), I()))      \
-    X(gan_mean(T(), (unsigned)I(), I())) X(gan_var(T(), (unsigned)I(), I())) X(gan_amax(T(), I(), I()))      \
-    X(gan_argmax(T(), I(), I())) X(gan_norm(T(), (unsigned)I(), I())) X(gan_logsumexp(T(), I(), I()))        \
+    X(gan_lt(T(), T())) X(gan_ne(T(), T())) X(gan_reshape_n(T(), test_int(-1, 9), DIMS()))                   \
+    X(gan_flatten(T()))                                                                                      \
+    X(gan_expand_n(T(), test_int(-1, 9), DIMS()))                                                            \
+    X(gan_expand_as(T(), T())) X(gan_permute_n(T(), test_int(-1, 9), DIMS()))                                \
+    X(gan_transpose(T(), I(), I())) X(gan_slice(T(), I(), I(), I()))                                         \
+    X(gan_pad(T(), I(), I(), I(), R())) X(gan_concat_n(I(), test_int(-1, 3), TENSORS()))                     \
+    X(gan_stack_n(C(), test_int(-1, 3), TENSORS()))                                                          \
+    X(gan_concat_n(I(), 65, TENSORS())) X(gan_take(T(), T())) X(gan_put(T(), T(), I()))                      \
+    X(gan_gather(T(), T()))                                                                                  \
+    X(gan_pixel_shuffle(T(), I())) X(gan_pixel_unshuffle(T(), I())) X(gan_sum(T(), AX(), I()))               \
+    X(gan_mean(T(), AX(), I())) X(gan_var(T(), AX(), I())) X(gan_amax(T(), I(), I()))                        \
+    X(gan_argmax(T(), I(), I())) X(gan_norm(T(), AX(), I())) X(gan_logsumexp(T(), I(), I()))                 \
     X(gan_norm_per_sample(T())) X(gan_matmul(T(), T())) X(gan_matmul_t(T(), I(), T(), I()))                  \
     X(gan_f_linear(T(), T(), T())) X(gan_f_conv2d(T(), T(), T(), CONV()))                                    \
     X(gan_f_conv_transpose2d(T(), T(), T(), CONV())) X(gan_max_pool2d(T(), I(), I()))                        \
@@ -685,9 +715,9 @@ static gan_real sigma[3] = {1, 2, (gan_real)NAN};
     X(gan_grad(T(), T(), test_int(0, 1))) X(gan_grad(gan_sum_all(T()), T(), 1)) X(gan_keep(ctx, N(), T()))   \
     X(gan_forward(M(), T(), T())) X(gan_linear(M(), N(), T(), I()))                                          \
     X(gan_linear_no_bias(M(), N(), T(), I()))                                                                \
-    X(gan_weight(M(), N(), gan_init_orthogonal(R()), test_int(-1, 3), C(), C(), C()))                        \
-    X(gan_param(M(), N(), gan_init_uniform(R(), R()), test_int(-1, 3), I(), C(), C()))                       \
-    X(gan_buffer(M(), N(), R(), test_int(-1, 3), I(), C(), C()))                                             \
+    X(gan_weight_n(M(), N(), gan_init_orthogonal(R()), test_int(-1, 3), DIMS()))                             \
+    X(gan_param_n(M(), N(), gan_init_uniform(R(), R()), test_int(-1, 3), DIMS()))                            \
+    X(gan_buffer_n(M(), N(), R(), test_int(-1, 3), DIMS()))                                                  \
     X(gan_conv2d(M(), N(), T(), I(), I(), I(), I())) X(gan_conv2d_ex(M(), N(), T(), CONV()))                 \
     X(gan_conv_transpose2d(M(), N(), T(), I(), I(), I(), I()))                                               \
     X(gan_conv_transpose2d_ex(M(), N(), T(), CONV())) X(gan_batch_norm(M(), N(), T()))                       \
@@ -766,7 +796,7 @@ static gan_real sigma[3] = {1, 2, (gan_real)NAN};
     X((void)gan_error(NULL)) X((void)gan_error_message(NULL)) X(gan_error_clear(NULL))                       \
     X((void)gan_colormap_at((gan_colormap)I(), (double)R())) X((void)gan_colormap_name((gan_colormap)I()))   \
     X((void)gan_mark_name((gan_mark)I())) X((void)gan_metric_name((gan_metric)I()))                          \
-    X((void)gan_diagnosis_name((gan_diagnosis_kind)I())) X((void)gan_indicator_name((gan_indicator)I()))                    \
+    X((void)gan_diagnosis_name((gan_diagnosis_kind)I())) X((void)gan_indicator_name((gan_indicator)I()))     \
     X((void)gan_model_create(K(), N(), test_int(0, 9) ? dense : NULL, NULL))                                 \
     X((void)gan_model_context(M()))                                                                          \
     X((void)gan_model_count(M())) X((void)gan_model_parameters(M())) X(gan_model_init(M(), INIT()))          \
@@ -793,9 +823,9 @@ static gan_real sigma[3] = {1, 2, (gan_real)NAN};
     X((void)gan_image_write_bytes(ctx, NULL, I(), I(), I(), "nowhere/at/all.ppm"))                           \
     X((void)gan_image_write(T(), I(), "nowhere/at/all.pgm")) X((void)gan_idx_write(T(), NULL))               \
     X((void)gan_load_memory(ctx, "0123456789abcdef", (size_t)test_int(0, 16))) X((void)gan_load(ctx, NULL))  \
-    X((void)gan_save(ctx, NULL)) X((void)gan_zeros(ctx, test_int(-1, 9), I(), I(), I(), I(), I(), I(), I(),  \
-        I(), I())) X((void)gan_linspace(ctx, R(), R(), I())) X((void)gan_tensor_create(ctx, I(), NULL))      \
-    X((void)gan_dataset_memory(ctx, sigma, NULL, test_int(-1, 3), test_int(-1, 1), 1, 1))                    \
+    X((void)gan_save(ctx, NULL)) X((void)gan_zeros_n(ctx, test_int(-1, 9), NULL))                            \
+    X((void)gan_linspace(ctx, R(), R(), I())) X((void)gan_zeros_n(ctx, test_int(-1, 9), DIMS()))             \
+    X((void)gan_dataset_memory_n(ctx, sigma, NULL, test_int(-1, 3), test_int(-1, 1), ONES()))                \
     X((void)gan_dataset_toy(ctx, (gan_toy)I())) X(opening()) X(checkpoints()) X(opening()) X(checkpoints())
 // clang-format on
 
@@ -861,23 +891,23 @@ static void tensors(void)
     size_t i, n = COUNT(shape);
     for (i = 0; i < COUNT(pool); ++i) pool[i] = NULL;
     for (i = 0; i < n; ++i) {
-        pool[i] = gan_tensor_create(ctx, shape[i][0], shape[i] + 1);
+        pool[i] = gan_zeros_n(ctx, shape[i][0], shape[i] + 1);
         fill(pool[i], -2, 2);
     }
     for (i = 0; i < 4; ++i) { // labels
-        gan_tensor *t = pool[n + i] = gan_zeros(ctx, 1, 4);
+        gan_tensor *t = pool[n + i] = gan_zeros(ctx, 4);
         int k;
         for (k = 0; k < 4 && gan_data(t); ++k)
             gan_data(t)[k] = (gan_real)(i == 0 ? k % 2 : i == 1 ? k % 3 : i == 2 ? k + 5 : k - 1);
     }
     n += 4;
-    pool[n++] = gan_full(ctx, (gan_real)NAN, 2, 4, 3);
-    pool[n++] = gan_full(ctx, (gan_real)INFINITY, 1, 4);
-    pool[n++] = gan_full(ctx, (gan_real)1e30, 4, 4, 2, 4, 4);
-    pool[n++] = gan_full(ctx, (gan_real)-1e30, 2, 4, 3);
-    pool[n++] = gan_full(other, 1, 2, 4, 3);
-    pool[n++] = gan_full(other, 1, 1, 4);
-    pool[n++] = gan_full(other, 1, 4, 4, 2, 4, 4);
+    pool[n++] = gan_full(ctx, (gan_real)NAN, 4, 3);
+    pool[n++] = gan_full(ctx, (gan_real)INFINITY, 4);
+    pool[n++] = gan_full(ctx, (gan_real)1e30, 4, 2, 4, 4);
+    pool[n++] = gan_full(ctx, (gan_real)-1e30, 4, 3);
+    pool[n++] = gan_full(other, 1, 4, 3);
+    pool[n++] = gan_full(other, 1, 4);
+    pool[n++] = gan_full(other, 1, 4, 2, 4, 4);
     pool[n++] = poison(ctx);
     pool[n++] = poison(other);
     pool[n++] = NULL;
@@ -919,7 +949,7 @@ static void calls_begin(gan_context *first, gan_context *second)
     optimizers[0] = gan_optimizer_create(models[1], gan_adam((gan_real)1e-3, (gan_real).5, (gan_real).9));
     for (i = 0; i < 24; ++i) data[i] = (gan_real)i;
     datasets[0] = gan_dataset_toy(ctx, GAN_TOY_RING);
-    datasets[1] = gan_dataset_memory(ctx, data, data, 4, 1, 3);
+    datasets[1] = gan_dataset_memory(ctx, data, data, 4, 3);
     datasets[2] = gan_dataset_toy(other, GAN_TOY_GRID);
     pools[0] = gan_pool_create(ctx, "p", 3);
     pools[1] = NULL;

@@ -173,7 +173,7 @@ static inline int make_inputs(const char *line, const params *p, nd *x, int *has
 
 static inline gan_tensor *to_tensor(gan_context *ctx, const nd *x)
 {
-    gan_tensor *t = gan_tensor_create(ctx, x->ndim, x->dim);
+    gan_tensor *t = gan_zeros_n(ctx, x->ndim, x->dim);
     gan_real *v = gan_data(t);
     if (v)
         for (size_t k = 0; k < x->n; ++k) v[k] = (gan_real)x->v[k];
@@ -255,7 +255,7 @@ static inline gan_tensor *weighted_sum(gan_context *ctx, gan_tensor *y, int stre
     gan_tensor *w;
     gan_real *v;
     for (i = 0; i < gan_ndim(y); ++i) dim[i] = gan_dim(y, i);
-    w = gan_tensor_create(ctx, gan_ndim(y), dim);
+    w = gan_zeros_n(ctx, gan_ndim(y), dim);
     v = gan_data(w);
     if (v)
         for (size_t k = 0; k < gan_numel(w); ++k) v[k] = (gan_real)fixed_weight(k, stream);

@@ -22,8 +22,8 @@ typedef struct world {
 
 static void parameters(world *o)
 {
-    o->w = gan_param(o->g, "w", gan_init_constant(0), 2, 2, 3);
-    o->b = gan_param(o->g, "b", gan_init_constant(0), 1, 3);
+    o->w = gan_param(o->g, "w", gan_init_constant(0), 2, 3);
+    o->b = gan_param(o->g, "b", gan_init_constant(0), 3);
 }
 
 static world make(const gan_desc *desc, double first)

@@ -26,7 +26,7 @@ static void backwards(int64_t n, gan_task *task, void *arg, void *user)
 
 static gan_tensor *generator(gan_model *m, gan_tensor *z, gan_tensor *label)
 {
-    gan_tensor *h = gan_reshape(gan_linear(m, "in", z, 20 * 3 * 3), 4, -1, 20, 3, 3);
+    gan_tensor *h = gan_reshape(gan_linear(m, "in", z, 20 * 3 * 3), -1, 20, 3, 3);
     (void)label;
     h = gan_relu(gan_batch_norm(m, "bn1", h));
     h = gan_conv_transpose2d(m, "up1", h, 11, 4, 2, 1);
@@ -60,7 +60,7 @@ static int train(gan_isa isa, int threads, char digest[24])
     d.generator = gan_model_create(ctx, "g", generator, NULL);
     d.discriminator = gan_model_create(ctx, "d", critic, NULL);
     gan_model_parametrize(d.discriminator, "conv2", GAN_PARAMETRIZATION_SPECTRAL_NORM, 0, 0);
-    d.data = gan_dataset_memory(ctx, pixels, NULL, PICTURES, 3, 1, SIDE, SIDE);
+    d.data = gan_dataset_memory(ctx, pixels, NULL, PICTURES, 1, SIDE, SIDE);
     d.batch = 12, d.latent = 10, d.ema = (gan_real).9, d.pool = 16;
     d.g_optimizer = d.d_optimizer =
         gan_adam(wrong ? (gan_real)2.0000003e-3 : (gan_real)2e-3, (gan_real).5, (gan_real).99);

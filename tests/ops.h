@@ -64,9 +64,9 @@ static inline gan_tensor *forward_and_backward(gan_context *ctx, sample *s, cons
         if (s->has_grad[i]) grad_in[k++] = in[i];
     }
     y = s->f(ctx, in, (void *)(uintptr_t)p);
-    all = gan_reshape(y, 1, -1);
+    all = gan_reshape(y, -1);
     if (k && !p->no_grad && !gan_grads(weighted_sum(ctx, y, 0), k, grad_in, dx, 0))
-        for (i = 0; i < k; ++i) all = gan_concat(0, 2, all, gan_reshape(dx[i], 1, -1));
+        for (i = 0; i < k; ++i) all = gan_concat(0, all, gan_reshape(dx[i], -1));
     return all;
 }
 #endif

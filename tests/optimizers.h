@@ -16,7 +16,7 @@ enum { N = 37, STEPS = 20, LARGE = 50021 }; // odd sizes, so that vector loops h
 static inline gan_tensor *one_parameter(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
     (void)label;
-    return gan_add(x, gan_param(m, "w", gan_init_zeros(), 1, N));
+    return gan_add(x, gan_param(m, "w", gan_init_zeros(), N));
 }
 
 // The loss is sum(a w^2 / 2 + b_t w): its gradient is a w + b_t.
@@ -27,7 +27,7 @@ static inline double start(int k) { return (double)(gan_real)(cos(.3 * k) * 2); 
 static inline gan_tensor *quadratic(gan_context *ctx, gan_tensor *w, int t)
 {
     const int n = (int)gan_numel(w);
-    gan_tensor *a = gan_zeros(ctx, 1, n), *b = gan_zeros(ctx, 1, n);
+    gan_tensor *a = gan_zeros(ctx, n), *b = gan_zeros(ctx, n);
     int k;
     for (k = 0; k < n; ++k) {
         gan_data(a)[k] = (gan_real)coefficient(k % N);
@@ -340,7 +340,7 @@ static inline subject begin(gan_context *ctx, gan_optimizer_desc d)
     s.ctx = ctx;
     s.m = gan_model_create(ctx, "m", one_parameter, NULL);
     gan_scope_open(ctx);
-    (void)gan_forward(s.m, gan_zeros(ctx, 1, N), NULL);
+    (void)gan_forward(s.m, gan_zeros(ctx, N), NULL);
     gan_scope_close(ctx);
     s.w = gan_model_find(s.m, "w");
     for (k = 0; k < N; ++k) gan_data(s.w)[k] = (gan_real)start(k);

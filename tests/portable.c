@@ -17,7 +17,7 @@
 
 static gan_tensor *generator(gan_model *m, gan_tensor *z, gan_tensor *label)
 {
-    gan_tensor *h = gan_reshape(gan_linear(m, "in", z, 32), 4, -1, 2, 4, 4);
+    gan_tensor *h = gan_reshape(gan_linear(m, "in", z, 32), -1, 2, 4, 4);
     (void)label;
     h = gan_relu(gan_batch_norm(m, "bn", gan_conv2d(m, "conv", h, 3, 3, 1, 1)));
     return gan_linear(m, "out", gan_flatten(h), 2);
@@ -30,7 +30,7 @@ static gan_tensor *critic(gan_model *m, gan_tensor *x, gan_tensor *label)
 static gan_tensor *special(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
     (void)label;
-    (void)gan_buffer(m, "values", 0, 1, 8);
+    (void)gan_buffer(m, "values", 0, 8);
     return x;
 }
 

@@ -28,7 +28,7 @@ typedef char samples_every_metric_is_tested[(int)SAMPLES_TESTED == (int)GAN_METR
 
 static inline gan_tensor *of(gan_context *ctx, const double *v, int n, int f) // (n, f), or (n) where f is 0
 {
-    gan_tensor *t = f ? gan_zeros(ctx, 2, n, f) : gan_zeros(ctx, 1, n);
+    gan_tensor *t = f ? gan_zeros(ctx, n, f) : gan_zeros(ctx, n);
     for (int i = 0; i < n * (f ? f : 1) && gan_data(t); ++i) gan_data(t)[i] = (gan_real)v[i];
     return t;
 }
@@ -36,7 +36,7 @@ static inline gan_tensor *of(gan_context *ctx, const double *v, int n, int f) //
 // (n, f) of N(mean, deviation^2)
 static inline gan_tensor *normals(gan_context *ctx, int n, int f, double mean, double deviation)
 {
-    gan_tensor *t = gan_zeros(ctx, 2, n, f);
+    gan_tensor *t = gan_zeros(ctx, n, f);
     for (int i = 0; i < n * f && gan_data(t); ++i)
         gan_data(t)[i] = (gan_real)(mean + deviation * test_normal());
     return t;
@@ -47,7 +47,7 @@ static inline gan_tensor *copy_of(gan_tensor *x)
     gan_tensor *t;
     int dim[GAN_MAX_DIMS] = {0}, i;
     for (i = 0; i < gan_ndim(x); ++i) dim[i] = gan_dim(x, i);
-    t = gan_tensor_create(gan_context_of(x), gan_ndim(x), dim);
+    t = gan_zeros_n(gan_context_of(x), gan_ndim(x), dim);
     if (gan_data(t)) memcpy(gan_data(t), gan_data(x), gan_numel(x) * sizeof(gan_real));
     return t;
 }
@@ -193,7 +193,7 @@ static inline void probe_bad(const row *r)
         probe_inputs(ctx, &x, &y);
         probe_inputs(other, &far, &bad[0]);
         bad[0] = NULL;
-        bad[1] = gan_tensor_create(ctx, 9, NULL);
+        bad[1] = gan_zeros_n(ctx, 9, NULL);
         gan_error_clear(ctx);
         bad[2] = copy_of(x);
         gan_data(bad[2])[77] = (gan_real)NAN;
@@ -201,7 +201,7 @@ static inline void probe_bad(const row *r)
         gan_data(bad[3])[PROBE_N * PROBE_F - 1] = (gan_real)INFINITY;
         bad[4] = copy_of(x);
         gan_data(bad[4])[0] = (gan_real)-INFINITY;
-        bad[5] = gan_zeros(ctx, 2, 0, PROBE_F);
+        bad[5] = gan_zeros(ctx, 0, PROBE_F);
         bad[6] = far;
         for (i = 0; i < COUNT(bad); ++i) {
             out[0] = 0;

@@ -19,7 +19,7 @@ static void refused(const unsigned char *bytes, size_t n, int code, const char *
         CHECK(*p >= ' ' && *p <= '~', "%s: byte %d in the message", what, *p);
     CHECK(holds(&o, 1), "%s: values changed", what);
     gan_error_clear(o.ctx);
-    CHECK(gan_param(o.g, "later", gan_init_constant(2), 1, 1) && gan_item(gan_model_find(o.g, "later")) == 2,
+    CHECK(gan_param(o.g, "later", gan_init_constant(2), 1) && gan_item(gan_model_find(o.g, "later")) == 2,
           "%s: something of it stayed: %s", what, gan_error_message(o.ctx));
     gan_destroy(o.ctx);
 }

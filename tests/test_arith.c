@@ -304,14 +304,14 @@ static void test_special(void)
     gan_context *ctx = gan_create(NULL);
     TEST ("where equal, maximum and minimum share the gradient half and half") {
         const gan_real two[2] = {1, 3};
-        gan_tensor *a = gan_from(ctx, two, 1, 2), *b = gan_from(ctx, two, 1, 2);
+        gan_tensor *a = gan_from(ctx, two, 2), *b = gan_from(ctx, two, 2);
         CHECK_NEAR(gan_data(gan_grad(gan_sum_all(gan_maximum(a, b)), a, 0))[0], .5, 0, "maximum by a");
         CHECK_NEAR(gan_data(gan_grad(gan_sum_all(gan_maximum(a, b)), b, 0))[1], .5, 0, "maximum by b");
         CHECK_NEAR(gan_data(gan_grad(gan_sum_all(gan_minimum(a, b)), a, 0))[0], .5, 0, "minimum by a");
         CHECK_NEAR(gan_data(gan_grad(gan_sum_all(gan_minimum(a, b)), b, 0))[1], .5, 0, "minimum by b");
     }
     TEST ("the gradient at a kink: relu'(0) = 0, |x|'(0) = 0, leaky_relu'(0) = slope (PyTorch's)") {
-        gan_tensor *x = gan_zeros(ctx, 1, 1);
+        gan_tensor *x = gan_zeros(ctx, 1);
         CHECK_NEAR(gan_item(gan_grad(gan_sum_all(gan_relu(x)), x, 0)), 0, 0, "relu");
         CHECK_NEAR(gan_item(gan_grad(gan_sum_all(gan_abs(x)), x, 0)), 0, 0, "abs");
         CHECK_NEAR(gan_item(gan_grad(gan_sum_all(gan_leaky_relu(x, (gan_real).25)), x, 0)), .25, 0,
@@ -324,7 +324,7 @@ static void test_special(void)
     }
     TEST ("NaN and infinity pass through") {
         const gan_real v[4] = {(gan_real)NAN, (gan_real)HUGE_VAL, (gan_real)-HUGE_VAL, 0};
-        gan_tensor *x = gan_from(ctx, v, 1, 4);
+        gan_tensor *x = gan_from(ctx, v, 4);
         gan_real *r;
         CHECK(isnan((double)gan_data(gan_relu(x))[0]), "relu(NaN)");
         CHECK(isnan((double)gan_data(gan_leaky_relu(x, (gan_real).1))[0]), "leaky_relu(NaN)");

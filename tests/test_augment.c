@@ -344,7 +344,7 @@ static nd ref_augment(gan_rng_start from, const nd *x, const gan_augment_desc *d
             gan__rng_block(&ctx->rng, word);
             for (k = 0; k < 4; ++k) u[(sample * GAN_AUGMENT_COUNT + row) * 4 + k] = word[k] / 4294967296.;
         }
-    t = gan_rand_normal(ctx, 1, (int)x->n);
+    t = gan_rand_normal(ctx, (int)x->n);
     for (k = 0; k < (int)x->n; ++k) noise[k] = (double)gan_data(t)[k];
     gan_destroy(ctx);
     for (sample = 0; sample < n; ++sample) {
@@ -497,7 +497,7 @@ static void test_identity(void)
     int row;
     TEST ("nothing is done without a policy, and at p = 0 with any policy of ADA: the result is x") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_rand_normal(ctx, 4, 4, 3, 5, 6), *y;
+        gan_tensor *x = gan_rand_normal(ctx, 4, 3, 5, 6), *y;
         gan_augment_desc d = desc_of(everything & ~(unsigned)GAN_AUGMENT_DIFF, 0, 0);
         gan_data(x)[7] = -(gan_real)0;
         y = gan_augment(x, &d);
@@ -515,7 +515,7 @@ static void test_identity(void)
             double p;
             for (p = .3; p < 1.1; p += .7) {
                 gan_augment_desc d = desc_of(1u << row, p, 0);
-                gan_tensor *x = gan_rand_uniform(ctx, 4, N, 3, 9, 9);
+                gan_tensor *x = gan_rand_uniform(ctx, N, 3, 9, 9);
                 check_share(touched(x, gan_augment(x, &d)), N, (double)d.p * share_of(row), rows[row].name);
             }
             CHECK(!gan_error(ctx), "%s", gan_error_message(ctx));
@@ -524,7 +524,7 @@ static void test_identity(void)
     TEST_MUST_FAIL ("a transform that is done at half of p is caught") {
         gan_context *ctx = gan_create(NULL);
         gan_augment_desc d = desc_of(GAN_AUGMENT_BRIGHTNESS, .15, 0);
-        gan_tensor *x = gan_rand_uniform(ctx, 4, 2000, 3, 9, 9);
+        gan_tensor *x = gan_rand_uniform(ctx, 2000, 3, 9, 9);
         check_share(touched(x, gan_augment(x, &d)), 2000, .3, "brightness");
         gan_destroy(ctx);
     }
@@ -668,7 +668,7 @@ static void test_statistics(void)
         }
     }
     TEST ("each call draws anew, and the same seed draws the same") {
-        gan_tensor *x = gan_rand_normal(ctx, 4, 8, 3, 6, 6), *y, *z;
+        gan_tensor *x = gan_rand_normal(ctx, 8, 3, 6, 6), *y, *z;
         gan_augment_desc d = desc_of(everything, 1, 0);
         gan_seed(ctx, 4);
         y = gan_augment(x, &d), z = gan_augment(x, &d);
@@ -693,12 +693,12 @@ static void test_constant(void)
         unsigned policy = GAN_AUGMENT_BLIT | GAN_AUGMENT_GEOMETRY | GAN_AUGMENT_HUE | GAN_AUGMENT_SATURATION |
                           GAN_AUGMENT_DIFF_SATURATION | GAN_AUGMENT_DIFF_CONTRAST;
         gan_augment_desc d = desc_of(policy, 1, 0);
-        gan_tensor *y = gan_augment(gan_full(ctx, (gan_real).75, 4, N, 3, 5, 9), &d);
+        gan_tensor *y = gan_augment(gan_full(ctx, (gan_real).75, N, 3, 5, 9), &d);
         for (k = 0; k < N * 135; ++k) CHECK_NEAR(gan_data(y)[k], .75, 1e-5, "a pixel");
     }
     TEST ("black becomes its brightness, one number a sample; contrast alone leaves black black") {
         gan_augment_desc d = desc_of(GAN_AUGMENT_BRIGHTNESS, 1, 0);
-        gan_tensor *y = gan_augment(gan_zeros(ctx, 4, N, 3, 5, 4), &d);
+        gan_tensor *y = gan_augment(gan_zeros(ctx, N, 3, 5, 4), &d);
         int same = 0;
         for (i = 0; i < N; ++i) {
             for (k = 1; k < 60; ++k) CHECK_NEAR(gan_data(y)[60 * i + k], gan_data(y)[60 * i], 0, "a pixel");
@@ -706,19 +706,19 @@ static void test_constant(void)
         }
         CHECK(same == 0, "%d samples like the first", same);
         d = desc_of(GAN_AUGMENT_CONTRAST | GAN_AUGMENT_LUMA_FLIP, 1, 0);
-        y = gan_augment(gan_zeros(ctx, 4, N, 3, 5, 4), &d);
+        y = gan_augment(gan_zeros(ctx, N, 3, 5, 4), &d);
         for (k = 0; k < N * 60; ++k) CHECK_NEAR(gan_data(y)[k], 0, 0, "a pixel");
     }
     TEST ("the filter multiplies a constant by the square of the lowest gain, and equal gains anything") {
         gan_augment_desc d = desc_of(GAN_AUGMENT_FILTER, 1, 0);
         gan__augment_plan *a = plans_of(ctx, d, N, 6, 9);
-        gan_tensor *x = gan_full(ctx, 2, 4, N, 3, 6, 9), *y = gan__augment_apply(x, a);
+        gan_tensor *x = gan_full(ctx, 2, N, 3, 6, 9), *y = gan__augment_apply(x, a);
         for (i = 0; i < N; ++i) {
             double want = 2 * a[i].gain[0] * a[i].gain[0];
             for (k = 0; k < 162; ++k) CHECK_NEAR(gan_data(y)[162 * i + k], want, TOL * (1 + want), "a pixel");
             for (k = 0; k < 4; ++k) a[i].gain[k] = .5;
         }
-        x = gan_rand_normal(ctx, 4, N, 3, 6, 9);
+        x = gan_rand_normal(ctx, N, 3, 6, 9);
         y = gan__augment_apply(x, a);
         for (k = 0; k < N * 162; ++k) CHECK_NEAR(gan_data(y)[k], (double)gan_data(x)[k] / 4, TOL, "a pixel");
         free(a);
@@ -729,7 +729,7 @@ static void test_constant(void)
         size_t which;
         for (which = 0; which < 2; ++which) {
             gan_augment_desc d = desc_of(both[which], 1, 0);
-            gan_tensor *y = gan_augment(gan_full(ctx, 1, 4, N, 2, 8, 12), &d);
+            gan_tensor *y = gan_augment(gan_full(ctx, 1, N, 2, 8, 12), &d);
             int full = 0;
             for (i = 0; i < N; ++i) {
                 const gan_real *p = gan_data(y) + 192 * i;
@@ -745,7 +745,7 @@ static void test_constant(void)
     TEST ("of ones a translation leaves H - |dy| rows of W - |dx|") {
         gan_augment_desc d = desc_of(GAN_AUGMENT_DIFF_TRANSLATION, 1, 0);
         gan__augment_plan *a = plans_of(ctx, d, N, 8, 16);
-        gan_tensor *y = gan__augment_apply(gan_full(ctx, 1, 4, N, 1, 8, 16), a);
+        gan_tensor *y = gan__augment_apply(gan_full(ctx, 1, N, 1, 8, 16), a);
         for (i = 0; i < N; ++i) {
             double sum = 0;
             for (k = 0; k < 128; ++k) sum += (double)gan_data(y)[128 * i + k];
@@ -764,7 +764,7 @@ static void test_noise(void)
     TEST ("vectors (N, F) can have noise: sigma a sample's own, with probability p") {
         gan_context *ctx = gan_create(NULL);
         gan_augment_desc d = desc_of(GAN_AUGMENT_NOISE, .4, 2);
-        gan_tensor *x = gan_rand_normal(ctx, 2, 2000, 50), *y = gan_augment(x, &d);
+        gan_tensor *x = gan_rand_normal(ctx, 2000, 50), *y = gan_augment(x, &d);
         double sum = 0;
         size_t k;
         check_share(touched(x, y), 2000, .4, "noise");
@@ -777,7 +777,7 @@ static void test_noise(void)
     }
     TEST ("instance noise is N(0, sigma^2), fresh for every number, of any shape; sigma 0 is x itself") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_rand_uniform(ctx, 3, 40, 50, 10), *y = gan_instance_noise(x, (gan_real).3), *g;
+        gan_tensor *x = gan_rand_uniform(ctx, 40, 50, 10), *y = gan_instance_noise(x, (gan_real).3), *g;
         moments m;
         size_t k;
         memset(&m, 0, sizeof m);
@@ -833,7 +833,7 @@ static gan_tensor *r1_f(gan_context *ctx, gan_tensor **x, void *user)
     gan_tensor *dx;
     gan_seed(ctx, 11);
     dx = gan_grad(gan_sum_all(gan_forward(g->m, gan_augment(x[0], &g->d), NULL)), x[0], GAN_CREATE_GRAPH);
-    return gan_mean_all(gan_sum(gan_square(gan_flatten(dx)), GAN_AXIS(1), 0));
+    return gan_mean_all(gan_sum(gan_square(gan_flatten(dx)), GAN_AXES(1), 0));
 }
 // R1 as the trainer asks for it: at the augmented images.
 static gan_tensor *penalty_f(gan_context *ctx, gan_tensor **x, void *user)
@@ -900,7 +900,7 @@ static void test_gradients(void)
         gan_tensor *x[1];
         graph g;
         g.d = desc_of(GAN_AUGMENT_ADA, 1, 1);
-        x[0] = gan_rand_normal(ctx, 4, 2, 3, 4, 4);
+        x[0] = gan_rand_normal(ctx, 2, 3, 4, 4);
         check_gradient(ctx, cut_f, &g, 1, x, 1, "cut");
         gan_destroy(ctx);
     }
@@ -913,7 +913,7 @@ static void test_gradients(void)
         uint64_t calls = 0;
         int i;
         for (i = 0; i < 12; ++i) {
-            gan_tensor *x = gan_augment(gan_rand_normal(ctx, 4, 6, 3, 8, 8), &a);
+            gan_tensor *x = gan_augment(gan_rand_normal(ctx, 6, 3, 8, 8), &a);
             gan_tensor *r = gan_forward(d, x, NULL);
             if (i == 6) calls = gan_memory(ctx).heap_calls;
             (void)gan_minimize(o, gan_add(gan_loss_g(GAN_LOSS_NON_SATURATING, r),
@@ -938,7 +938,7 @@ static void test_threads(void)
         for (k = 0; k < COUNT(threads); ++k) {
             gan_context *ctx = context_with(GAN_ISA_AUTO, threads[k]);
             gan_augment_desc d = desc_of(everything, .8, 0);
-            gan_tensor *x = gan_rand_normal(ctx, 4, 40, 3, 31, 33), *y = gan_augment(x, &d);
+            gan_tensor *x = gan_rand_normal(ctx, 40, 3, 31, 33), *y = gan_augment(x, &d);
             gan_tensor *g = gan_grad(gan_sum_all(gan_square(y)), x, 0);
             CHECK(gan_numel(y) == n && gan_data(g), "%s", gan_error_message(ctx));
             if (!first) {
@@ -967,7 +967,7 @@ static void check_refused(gan_context *ctx, gan_tensor *x, gan_augment_desc d, i
 static void test_errors(void)
 {
     gan_context *ctx = gan_create(NULL);
-    gan_tensor *x = gan_zeros(ctx, 4, 2, 3, 4, 4), *v = gan_zeros(ctx, 2, 2, 5);
+    gan_tensor *x = gan_zeros(ctx, 2, 3, 4, 4), *v = gan_zeros(ctx, 2, 5);
     TEST ("what cannot be done is an error that says what was wanted") {
         check_refused(ctx, v, desc_of(GAN_AUGMENT_ADA, 1, 0), GAN_ERROR_SHAPE, "want images (N, C, H, W)");
         check_refused(ctx, v, desc_of(GAN_AUGMENT_NOISE | GAN_AUGMENT_FLIP, 0, 0), GAN_ERROR_SHAPE, "(2, 5)");
@@ -991,8 +991,8 @@ static void test_errors(void)
         const double strengths[] = {1e-30, 10, 1e4, 1e30};
         gan_augment_desc d = desc_of(everything, 1, 0);
         size_t k;
-        CHECK(gan_numel(gan_augment(gan_zeros(ctx, 4, 0, 3, 4, 4), &d)) == 0, "of nothing something");
-        CHECK(gan_numel(gan_augment(gan_zeros(ctx, 4, 2, 3, 0, 4), &d)) == 0, "of nothing something");
+        CHECK(gan_numel(gan_augment(gan_zeros(ctx, 0, 3, 4, 4), &d)) == 0, "of nothing something");
+        CHECK(gan_numel(gan_augment(gan_zeros(ctx, 2, 3, 0, 4), &d)) == 0, "of nothing something");
         for (k = 0; k < COUNT(strengths); ++k) {
             d.strength = (gan_real)strengths[k];
             CHECK(gan_data(gan_augment(x, &d)) != NULL, "%s", gan_error_message(ctx));
@@ -1014,7 +1014,7 @@ static void test_errors(void)
             small = gan_create(&desc);
             if (!small) continue;
             (void)gan_pool_query(gan_pool_create(small, "p", 3),
-                                 gan_augment(gan_rand_normal(small, 4, 4, 3, 7, 9), &d), (gan_real).5);
+                                 gan_augment(gan_rand_normal(small, 4, 3, 7, 9), &d), (gan_real).5);
             CHECK(!gan_error(small) || gan_error(small) == GAN_ERROR_MEMORY, "%s", gan_error_message(small));
             good += !gan_error(small), bad += gan_error(small) != 0;
             gan_destroy(small);
@@ -1098,7 +1098,7 @@ enum { SAMPLE = 6, BATCH = 4, CAPACITY = 10 };
 // A batch of samples whose numbers tell which they are.
 static gan_tensor *numbered(gan_context *ctx, int from)
 {
-    gan_tensor *x = gan_zeros(ctx, 3, BATCH, 2, 3);
+    gan_tensor *x = gan_zeros(ctx, BATCH, 2, 3);
     int k;
     for (k = 0; k < BATCH * SAMPLE; ++k) gan_data(x)[k] = (gan_real)((from + k / SAMPLE) * 10 + k % SAMPLE);
     return x;
@@ -1184,7 +1184,7 @@ static void test_pool(void)
         gan_error_clear(ctx);
         (void)gan_pool_query(pool, x, (gan_real).5);
         CHECK(!gan_error(ctx) && pool->count == 3, "%s", gan_error_message(ctx));
-        (void)gan_pool_query(pool, gan_zeros(ctx, 3, 4, 3, 2), (gan_real).5);
+        (void)gan_pool_query(pool, gan_zeros(ctx, 4, 3, 2), (gan_real).5);
         CHECK(gan_error(ctx) == GAN_ERROR_SHAPE, "%d", gan_error(ctx));
         CHECK_TEXT(gan_error_message(ctx), "shape of the first");
         gan_error_clear(ctx);
@@ -1200,9 +1200,9 @@ static void test_pool(void)
         (void)gan_pool_query(pool, NULL, 1);
         CHECK(gan_error(ctx) == GAN_ERROR_ARGUMENT, "%d", gan_error(ctx));
         gan_error_clear(ctx);
-        (void)gan_pool_query(pool, gan_zeros(other, 3, 4, 2, 3), 1);
+        (void)gan_pool_query(pool, gan_zeros(other, 4, 2, 3), 1);
         CHECK(gan_error(ctx) == GAN_ERROR_ARGUMENT, "%d", gan_error(ctx));
-        CHECK(gan_numel(gan_pool_query(pool, gan_zeros(ctx, 3, 0, 2, 3), 1)) == 0, "of nothing something");
+        CHECK(gan_numel(gan_pool_query(pool, gan_zeros(ctx, 0, 2, 3), 1)) == 0, "of nothing something");
         CHECK(number_of((gan_real *)pool->store->data) == 1, "an error changed the pool");
         gan_destroy(other);
         gan_destroy(ctx);

@@ -85,7 +85,7 @@ static void gradients(gan_context *ctx, gan_model *m, plan *p, const int *has_gr
     w.inputs = n;
     y = walk_f(ctx, in, &w);
     for (k = 0; k < gan_ndim(y); ++k) dim[k] = gan_dim(y, k);
-    g = in[n++] = gan_tensor_create(ctx, gan_ndim(y), dim);
+    g = in[n++] = gan_zeros_n(ctx, gan_ndim(y), dim);
     for (size_t e = 0; e < gan_numel(g); ++e) gan_data(g)[e] = (gan_real)check_uniform(-1.5, 1.5);
     for (k = 0; k < gan_model_count(m) && n < 16; ++k)
         if (inside_trainable(m, k)) in[n++] = gan_model_tensor(m, k);
@@ -154,8 +154,7 @@ static gan_tensor *bench_bits(bench *b)
     (void)bench_run(b);
     scramble(b->m);
     y = bench_run(b);
-    y = gan_concat(0, 2, gan_reshape(y, 1, -1),
-                   gan_reshape(gan_grad(weighted_sum(b->ctx, y, 0), x, 0), 1, -1));
+    y = gan_concat(0, gan_reshape(y, -1), gan_reshape(gan_grad(weighted_sum(b->ctx, y, 0), x, 0), -1));
     return y;
 }
 #endif
@@ -463,7 +462,7 @@ static void test_local_response_norm(void)
         static const double three[] = {0.4792073282, 0.5445455905, 0.5082761270, 0.4641881294, 0.6671468473},
                             two[] = {0.7377879465, 0.7815899428, 0.6619501839, 0.5679494260, 0.5007732932};
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_from(ctx, v, 4, 1, 5, 1, 1);
+        gan_tensor *x = gan_from(ctx, v, 1, 5, 1, 1);
         CHECK_ARRAY(5, gan_data(gan_local_response_norm(x, 3, 1, (gan_real).75, 1)), three, 2e-6, 0,
                     "size 3");
         CHECK_ARRAY(5, gan_data(gan_local_response_norm(x, 2, 1, (gan_real).75, 1)), two, 2e-6, 0, "size 2");
@@ -503,10 +502,10 @@ static void test_pixel_norm(void)
                   GAN_TRAIN);
     TEST ("pixel norm gives every pixel the mean square 1, and 0 stays 0 with a finite gradient") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_rand_normal(ctx, 4, 3, 7, 5, 2), *y = gan_pixel_norm(x), *z;
-        gan_tensor *s = gan_mean(gan_square(y), GAN_AXIS(1), 0);
+        gan_tensor *x = gan_rand_normal(ctx, 3, 7, 5, 2), *y = gan_pixel_norm(x), *z;
+        gan_tensor *s = gan_mean(gan_square(y), GAN_AXES(1), 0);
         for (size_t k = 0; k < gan_numel(s); ++k) CHECK_NEAR(gan_data(s)[k], 1, 1e-5, "mean square");
-        z = gan_zeros(ctx, 2, 2, 3);
+        z = gan_zeros(ctx, 2, 3);
         CHECK(gan_item(gan_pixel_norm(z)) == 0, "of 0");
         CHECK(isfinite((double)gan_item(gan_grad(gan_sum_all(gan_pixel_norm(z)), z, 0))), "its gradient");
         gan_destroy(ctx);
@@ -606,8 +605,8 @@ static void test_virtual_batch_norm(void)
         gan_tensor *y, *mean, *var;
         bench_open(&b, make_vbn, "9,3,4,5", N8(6), 1, 1);
         y = gan_slice(bench_run(&b), 0, 0, 6);
-        mean = gan_mean(y, GAN_AXIS(0) | GAN_AXIS(2) | GAN_AXIS(3), 0);
-        var = gan_var(y, GAN_AXIS(0) | GAN_AXIS(2) | GAN_AXIS(3), 0);
+        mean = gan_mean(y, GAN_AXES(0, 2, 3), 0);
+        var = gan_var(y, GAN_AXES(0, 2, 3), 0);
         for (int c = 0; c < 3; ++c) {
             CHECK_NEAR(gan_data(mean)[c], 0, 1e-6, "mean");
             CHECK_NEAR(gan_data(var)[c], 1, 1e-4, "variance");
@@ -760,9 +759,9 @@ static void test_adain_features(void)
                  TRAIN);
     TEST ("each channel of the result has the mean and the deviation of the style's") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *y = gan_affine(gan_rand_normal(ctx, 4, 2, 3, 9, 7), 3, 5);
-        gan_tensor *z = gan_adain_features(gan_rand_normal(ctx, 4, 2, 3, 6, 8), y);
-        unsigned a = GAN_AXIS(2) | GAN_AXIS(3);
+        gan_tensor *y = gan_affine(gan_rand_normal(ctx, 2, 3, 9, 7), 3, 5);
+        gan_tensor *z = gan_adain_features(gan_rand_normal(ctx, 2, 3, 6, 8), y);
+        gan_axis_set a = GAN_AXES(2, 3);
         CHECK_ARRAY(6, gan_data(gan_mean(z, a, 0)), gan_data(gan_mean(y, a, 0)), 1e-5, 1e-5, "mean");
         CHECK_ARRAY(6, gan_data(gan_var(z, a, 0)), gan_data(gan_var(y, a, 0)), 1e-4, 1e-4, "variance");
         gan_destroy(ctx);
@@ -856,7 +855,7 @@ REFERENCE(wrong_pad, padded(x, i, wrapped))
 static void pad_constants(gan_tensor *(*pad)(gan_tensor *, int, int, int, int), const double *want)
 {
     gan_context *ctx = gan_create(NULL);
-    gan_tensor *x = gan_reshape(gan_linspace(ctx, 1, 6, 6), 4, 1, 1, 2, 3);
+    gan_tensor *x = gan_reshape(gan_linspace(ctx, 1, 6, 6), 1, 1, 2, 3);
     CHECK_ARRAY(18, gan_data(pad(x, 2, 1, 1, 0)), want, 0, 0, "2 left, 1 right, 1 on top");
     gan_destroy(ctx);
 }
@@ -927,14 +926,14 @@ static void test_depth_to_space(void)
     block_control("pixel_shuffle's order of channels", make_shuffle, ref_d2s, "2,8,1,2", N8(2), GAN_TRAIN);
     TEST ("TensorFlow's own example: twelve channels of one pixel become 1 2 3, 4 5 6; 7 8 9, 10 11 12") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *y = gan_depth_to_space(gan_reshape(gan_linspace(ctx, 1, 12, 12), 4, 1, 12, 1, 1), 2);
+        gan_tensor *y = gan_depth_to_space(gan_reshape(gan_linspace(ctx, 1, 12, 12), 1, 12, 1, 1), 2);
         static const double want[] = {1, 4, 7, 10, 2, 5, 8, 11, 3, 6, 9, 12}; // by channels
         CHECK_ARRAY(12, gan_data(y), want, 0, 0, "y");
         gan_destroy(ctx);
     }
     TEST ("with one channel left both orders agree") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_rand_normal(ctx, 4, 2, 4, 3, 2);
+        gan_tensor *x = gan_rand_normal(ctx, 2, 4, 3, 2);
         CHECK(same_bits(gan_depth_to_space(x, 2), gan_pixel_shuffle(x, 2)), "they differ");
         gan_destroy(ctx);
     }
@@ -948,7 +947,7 @@ static void test_space_to_depth(void)
     block_control("depth_to_space for space_to_depth", make_d2s, ref_s2d, "1,4,4,4", N8(2), GAN_TRAIN);
     TEST ("it undoes depth_to_space") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_rand_normal(ctx, 4, 2, 12, 3, 5);
+        gan_tensor *x = gan_rand_normal(ctx, 2, 12, 3, 5);
         CHECK(same_bits(x, gan_space_to_depth(gan_depth_to_space(x, 2), 2)), "it does not");
         gan_destroy(ctx);
     }
@@ -1059,7 +1058,7 @@ static void test_upfirdn2d(void)
                   wrong_fir_rows, "1,1,4,4; 3,3", N8(0, 0, 1, 1, 1, 1), GAN_TRAIN);
     TEST ("an impulse becomes the filter") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *f = gan_rand_normal(ctx, 2, 3, 4), *x = gan_zeros(ctx, 4, 1, 1, 1, 1), *y;
+        gan_tensor *f = gan_rand_normal(ctx, 3, 4), *x = gan_zeros(ctx, 1, 1, 1, 1), *y;
         gan_upfirdn2d_desc d;
         memset(&d, 0, sizeof d);
         gan_data(x)[0] = 1;
@@ -1070,15 +1069,15 @@ static void test_upfirdn2d(void)
         CHECK_ARRAY(12, gan_data(y), gan_data(f), 0, 0, "y");
         d.up[0] = 5; // up and the filter not at all: the impulse and four zeros
         d.padding[0] = d.padding[1] = d.padding[2] = d.padding[3] = 0;
-        y = gan_upfirdn2d(x, gan_full(ctx, 1, 1, 1), &d);
+        y = gan_upfirdn2d(x, gan_full(ctx, 1, 1), &d);
         CHECK(gan_dim(y, 2) == 5 && gan_data(y)[0] == 1 && gan_item(gan_sum_all(y)) == 1, "zeros put in");
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         gan_destroy(ctx);
     }
     TEST ("desc NULL: the filter alone") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_rand_normal(ctx, 4, 1, 2, 3, 3);
-        CHECK(same_bits(x, gan_upfirdn2d(x, gan_full(ctx, 1, 1, 1), NULL)), "the filter 1");
+        gan_tensor *x = gan_rand_normal(ctx, 1, 2, 3, 3);
+        CHECK(same_bits(x, gan_upfirdn2d(x, gan_full(ctx, 1, 1), NULL)), "the filter 1");
         gan_destroy(ctx);
     }
     block_error("a filter larger than what is left", make_fir, "1,1,4,4; 3", N8(0, 0, -1, -1),
@@ -1117,7 +1116,7 @@ static void test_fir_upsample2d(void)
     block_control("nearest pixels for [1,3,3,1]", make_fir_up, wrong_fir_up, "1,1,3,3", N8(4, 2), GAN_TRAIN);
     TEST ("f times the size; a constant stays so away from the border") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *y = gan_fir_upsample2d(gan_full(ctx, 3, 4, 1, 1, 5, 7), 4, 2);
+        gan_tensor *y = gan_fir_upsample2d(gan_full(ctx, 3, 1, 1, 5, 7), 4, 2);
         CHECK(gan_dim(y, 2) == 10 && gan_dim(y, 3) == 14, "%d x %d", gan_dim(y, 2), gan_dim(y, 3));
         for (int r = 1; r < 9; ++r)
             for (int c = 1; c < 13; ++c) CHECK_NEAR(gan_data(y)[r * 14 + c], 3, 1e-6, "inside");
@@ -1172,7 +1171,7 @@ REFERENCE(wrong_blur, blur_by(x, i[0], i[1] ? i[1] : 1, stopped))
 static void stays_constant(gan_tensor *(*blur)(gan_tensor *x))
 {
     gan_context *ctx = gan_create(NULL);
-    gan_tensor *y = blur(gan_full(ctx, 3, 4, 2, 2, 6, 5));
+    gan_tensor *y = blur(gan_full(ctx, 3, 2, 2, 6, 5));
     for (size_t k = 0; k < gan_numel(y); ++k) CHECK_NEAR(gan_data(y)[k], 3, 1e-6, "a pixel");
     CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
     gan_destroy(ctx);
@@ -1211,7 +1210,7 @@ static void test_blur_pool2d(void)
     block_control("borders that repeat", make_blur_pool, wrong_blur, "1,1,4,4", N8(3, 2), GAN_TRAIN);
     TEST ("half the size, rounded up, as antialiased pooling has it") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *y = gan_blur_pool2d(gan_zeros(ctx, 4, 1, 1, 7, 6), 3, 2);
+        gan_tensor *y = gan_blur_pool2d(gan_zeros(ctx, 1, 1, 7, 6), 3, 2);
         CHECK(gan_dim(y, 2) == 4 && gan_dim(y, 3) == 3, "%d x %d", gan_dim(y, 2), gan_dim(y, 3));
         gan_destroy(ctx);
     }
@@ -1287,7 +1286,7 @@ static void demodulated(int demodulate)
     (void)bench_run(&b);
     scramble(b.m);
     for (int c = 0; c < C; ++c) {
-        gan_tensor *x = gan_zeros(b.ctx, 4, N, C, 5, 5), *y;
+        gan_tensor *x = gan_zeros(b.ctx, N, C, 5, 5), *y;
         for (int n = 0; n < N; ++n) gan_data(x)[((n * C + c) * 5 + 2) * 5 + 2] = 1;
         y = gan_forward(b.m, x, NULL);
         for (int e = 0; e < N * O * 25; ++e) {
@@ -1353,7 +1352,7 @@ static nd ref_noise(gan_model *m, const nd *x, const int *i)
     gan_context *ctx = gan_create(NULL);
     gan_tensor *draw;
     gan_seed(ctx, (uint64_t)i[1]);
-    draw = gan_rand_normal(ctx, 1, x->dim[0] * p);
+    draw = gan_rand_normal(ctx, x->dim[0] * p);
     for (size_t e = 0; e < x->n; ++e) {
         int n = (int)e / (C * p), at = (int)e % p;
         y.v[e] += w[channel_of(x, e)] * (fixed ? fixed[at] : (double)gan_data(draw)[n * p + at]);
@@ -1390,7 +1389,7 @@ static void test_noise_injection(void)
         (void)bench_run(&b);
         gan_data(gan_model_find(b.m, "noise.weight"))[0] = 1;
         gan_data(gan_model_find(b.m, "noise.weight"))[1] = 2;
-        y = gan_forward(b.m, gan_zeros(b.ctx, 4, 1, 2, 100, 100), NULL);
+        y = gan_forward(b.m, gan_zeros(b.ctx, 1, 2, 100, 100), NULL);
         for (int k = 0; k < 10000; ++k) {
             double v = (double)gan_data(y)[k];
             mean += v / 1e4, square += v * v / 1e4;
@@ -1518,8 +1517,8 @@ static void mixing(int n, int layers, int percent, double *share, double *at)
     gan_tensor *y;
     int mixed = 0, i, l;
     bench_open(&b, make_mixing, "1,1; 1,1", N8(layers, percent), 1, 1);
-    b.p.x[1] = gan_full(b.ctx, 1, 2, n, 1);
-    y = gan_forward(b.m, gan_zeros(b.ctx, 2, n, 1), NULL);
+    b.p.x[1] = gan_full(b.ctx, 1, n, 1);
+    y = gan_forward(b.m, gan_zeros(b.ctx, n, 1), NULL);
     memset(at, 0, (size_t)layers * sizeof *at);
     for (i = 0; i < n; ++i) {
         const gan_real *s = gan_data(y) + i * layers;
@@ -1561,7 +1560,7 @@ static void test_style_mixing(void)
     }
     TEST ("layer_style takes one layer's styles out") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *s = gan_reshape(gan_linspace(ctx, 0, 11, 12), 3, 2, 3, 2), *y = gan_layer_style(s, 1);
+        gan_tensor *s = gan_reshape(gan_linspace(ctx, 0, 11, 12), 2, 3, 2), *y = gan_layer_style(s, 1);
         static const double want[] = {2, 3, 8, 9};
         CHECK(gan_ndim(y) == 2 && gan_dim(y, 0) == 2, "shape");
         CHECK_ARRAY(4, gan_data(y), want, 0, 0, "y");
@@ -1605,7 +1604,7 @@ static void test_truncation(void)
         gan_model_mode(b.m, GAN_EVAL);
         (void)bench_run(&b);
         gan_model_mode(b.m, GAN_TRAIN);
-        (void)gan_forward(b.m, gan_full(b.ctx, (gan_real)NAN, 2, 3, 2), NULL);
+        (void)gan_forward(b.m, gan_full(b.ctx, (gan_real)NAN, 3, 2), NULL);
         CHECK_ARRAY(2, values(b.m, "trunc.w_avg"), want, 1e-7, 0, "w_avg");
         shape_of(b.m, "trunc.w_avg", 1, 2);
         CHECK(gan_model_parameters(b.m) == 0, "it is trained");
@@ -1891,7 +1890,7 @@ static void test_prelu(void)
         bench b;
         gan_tensor *y;
         bench_open(&b, make_prelu, "1,1", N8(0), 1, 1);
-        y = gan_forward(b.m, gan_from(b.ctx, v, 2, 1, 2), NULL);
+        y = gan_forward(b.m, gan_from(b.ctx, v, 1, 2), NULL);
         CHECK(gan_data(y)[0] == (gan_real)-.5 && gan_data(y)[1] == 3, "%g", (double)gan_data(y)[0]);
         shape_of(b.m, "act.weight", 1, 1);
         gan_destroy(b.ctx);
@@ -2160,7 +2159,7 @@ static void test_minibatch_stddev(void)
     block_control("groups of neighbors", make_stddev, wrong_stddev, "8,2,1,2", N8(0), GAN_TRAIN);
     TEST ("equal samples have the deviation 0, and a finite gradient") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_full(ctx, 2, 4, 4, 1, 1, 1), *y = gan_minibatch_stddev(x, 4);
+        gan_tensor *x = gan_full(ctx, 2, 4, 1, 1, 1), *y = gan_minibatch_stddev(x, 4);
         CHECK_NEAR(gan_data(y)[1], 1e-4, 1e-6, "deviation");
         CHECK(isfinite((double)gan_item(gan_grad(gan_sum_all(y), x, 0))), "gradient");
         gan_destroy(ctx);
@@ -2203,7 +2202,7 @@ static void test_minibatch_discrimination(void)
         bench b;
         gan_tensor *y;
         bench_open(&b, make_discrimination, "3,2", N8(16, 5), 1, 1);
-        y = gan_forward(b.m, gan_full(b.ctx, 1, 2, 7, 2), NULL);
+        y = gan_forward(b.m, gan_full(b.ctx, 1, 7, 2), NULL);
         shape_of(b.m, "mbd.T", 3, 2, 16, 5);
         CHECK(gan_dim(y, 1) == 18, "%d", gan_dim(y, 1));
         CHECK_NEAR(gan_data(y)[5], 7, 1e-5, "closeness");
@@ -2289,7 +2288,7 @@ static void bad_inputs(void)
         for (k = 0; k < 12; ++k) {
             gan_context *ctx = gan_create(NULL);
             gan_model *m = gan_model_create(ctx, "m", nothing_to_do, NULL);
-            gan_tensor *bad = gan_full(ctx, 1, 1, -1);
+            gan_tensor *bad = gan_full(ctx, 1, -1);
             n = call_all(ctx, k & 1 ? m : NULL, names[k / 2 % 3], bad, k < 6 ? bad : NULL, out);
             for (i = 0; i < n; ++i) CHECK(out[i] && gan_data(out[i]) == NULL, "call %d with %d", i, k);
             gan_destroy(ctx);
@@ -2299,14 +2298,14 @@ static void bad_inputs(void)
         for (k = 0; k < 6; ++k) {
             gan_context *ctx = gan_create(NULL), *other = gan_create(NULL);
             gan_model *m = gan_model_create(ctx, "m", nothing_to_do, NULL);
-            gan_tensor *x = gan_zeros(ctx, 4, 2, 4, 4, 4), *y = gan_zeros(ctx, 2, 2, 4);
+            gan_tensor *x = gan_zeros(ctx, 2, 4, 4, 4), *y = gan_zeros(ctx, 2, 4);
             for (i = 0; i < 64; ++i) out[i] = x;
             if (k == 0) n = call_all(ctx, NULL, "layer", x, y, out);
             if (k == 1) n = call_all(ctx, m, NULL, x, y, out);
             if (k == 2) n = call_all(ctx, m, "layer", NULL, y, out);
             if (k == 3) n = call_all(ctx, m, "layer", x, NULL, out);
-            if (k == 4) n = call_all(ctx, m, "layer", gan_zeros(ctx, 4, 0, 4, 4, 4), y, out);
-            if (k == 5) n = call_all(ctx, m, "layer", gan_zeros(other, 4, 2, 4, 4, 4), y, out);
+            if (k == 4) n = call_all(ctx, m, "layer", gan_zeros(ctx, 0, 4, 4, 4), y, out);
+            if (k == 5) n = call_all(ctx, m, "layer", gan_zeros(other, 2, 4, 4, 4), y, out);
             CHECK(gan_error(ctx) != 0, "case %d", k);
             CHECK(inside_layer(ctx) == NULL, "case %d: a layer is not left", k);
             gan_destroy(ctx);
@@ -2319,7 +2318,7 @@ static void bad_inputs(void)
         char name[GAN_MAX_NAME + 1];
         memset(name, 'n', sizeof name);
         name[GAN_MAX_NAME] = 0;
-        (void)gan_residual_block(m, name, gan_zeros(ctx, 4, 1, 1, 2, 2), NULL);
+        (void)gan_residual_block(m, name, gan_zeros(ctx, 1, 1, 2, 2), NULL);
         CHECK(gan_error(ctx) == GAN_ERROR_NAME, "code %d", gan_error(ctx));
         gan_destroy(ctx);
     }
@@ -2361,13 +2360,13 @@ static void training(void)
             gan_optimizer *od = gan_optimizer_create(d, gan_adam((gan_real)1e-3, 0, (gan_real).99));
             uint64_t calls = 0;
             for (int step = 0; step < 6; ++step) {
-                gan_tensor *real = gan_rand_uniform(ctx, 4, 4, 4, 8, 8), *fake, *loss;
-                fake = gan_detach(gan_forward(g, gan_rand_normal(ctx, 2, 4, 6), NULL));
+                gan_tensor *real = gan_rand_uniform(ctx, 4, 4, 8, 8), *fake, *loss;
+                fake = gan_detach(gan_forward(g, gan_rand_normal(ctx, 4, 6), NULL));
                 loss = gan_loss_d(GAN_LOSS_WASSERSTEIN, gan_forward(d, real, NULL),
                                   gan_forward(d, fake, NULL), 0);
                 loss = gan_add(loss, gan_penalty(GAN_PENALTY_WGAN_GP, 10, d, real, fake, NULL));
                 (void)gan_minimize(od, loss);
-                fake = gan_forward(g, gan_rand_normal(ctx, 2, 4, 6), NULL);
+                fake = gan_forward(g, gan_rand_normal(ctx, 4, 6), NULL);
                 last[k] =
                     (double)gan_minimize(og, gan_loss_g(GAN_LOSS_WASSERSTEIN, gan_forward(d, fake, NULL)));
                 if (step == 2) calls = gan_memory(ctx).heap_calls;
@@ -2398,10 +2397,10 @@ static void little_memory(void)
             ctx = gan_create(&d);
             if (!ctx) continue;
             g = gan_model_create(ctx, "g", style_g, NULL), o = gan_model_create(ctx, "d", style_d, NULL);
-            x = gan_forward(o, gan_forward(g, gan_rand_normal(ctx, 2, 4, 6), NULL), NULL);
+            x = gan_forward(o, gan_forward(g, gan_rand_normal(ctx, 4, 6), NULL), NULL);
             (void)gan_grad(gan_sum_all(x), gan_model_find(g, "in.const"), 0);
-            x = gan_rand_normal(ctx, 4, 2, 4, 4, 4);
-            (void)call_all(ctx, o, "layer", x, gan_rand_normal(ctx, 2, 2, 4), all);
+            x = gan_rand_normal(ctx, 2, 4, 4, 4);
+            (void)call_all(ctx, o, "layer", x, gan_rand_normal(ctx, 2, 4), all);
             (void)gan_spade(o, "s", x, x, 0);
             (void)gan_unet(o, "u", x, 2, 4, 2);
             (void)gan_residual_bottleneck(o, "b", x, 2, 2, 3);
@@ -2439,8 +2438,8 @@ static void checkpoints(void)
         memcpy(before, aligned, sizeof before);
         bench_open(&b, with_buffers, "4,3", NULL, 1, 9);
         CHECK(gan_load_memory(b.ctx, aligned, size) == 0, "%s", gan_error_message(b.ctx));
-        x = gan_rand_normal(b.ctx, 2, 4, 3);
-        want = gan_from(a.ctx, gan_data(x), 2, 4, 3);
+        x = gan_rand_normal(b.ctx, 4, 3);
+        want = gan_from(a.ctx, gan_data(x), 4, 3);
         for (int step = 0; step < 3; ++step) {
             gan_tensor *y = gan_forward(a.m, want, NULL), *z = gan_forward(b.m, x, NULL);
             CHECK_BYTES(gan_data(y), gan_data(z), gan_numel(y) * sizeof(gan_real),

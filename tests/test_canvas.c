@@ -284,7 +284,7 @@ static void test_pictures(void)
     TEST ("a picture in a box of its size is itself, in a larger one its pixels enlarged, in a smaller one "
           "means") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_zeros(ctx, 4, 2, 3, 4, 4);
+        gan_tensor *x = gan_zeros(ctx, 2, 3, 4, 4);
         int i, k, wrong = 0, u, v;
         for (i = 0; i < 96; ++i) gan_data(x)[i] = (gan_real)((5 * i % 256) / 127.5 - 1);
         begin(1);
@@ -306,7 +306,7 @@ static void test_pictures(void)
     TEST ("a gray picture is gray, beyond -1 .. 1 it is clamped") {
         gan_context *ctx = gan_create(NULL);
         const gan_real v[4] = {-5, (gan_real)-.2, 0, 5};
-        gan_tensor *x = gan_from(ctx, v, 4, 1, 1, 2, 2);
+        gan_tensor *x = gan_from(ctx, v, 1, 1, 2, 2);
         begin(1);
         gan__canvas_picture(&f.c, x, 0, 0, 0, 2, 2);
         CHECK(pixel(&f.p, 0, 0) == 0 && pixel(&f.p, 1, 1) == 0xFFFFFF && pixel(&f.p, 0, 1) == 0x808080,

@@ -141,8 +141,8 @@ static void test_written(void)
         world a = make(NULL, 3), b = make(NULL, 0);
         size_t n, m;
         int i;
-        b.b = gan_param(b.g, "b", gan_init_constant(0), 1, 3);
-        b.w = gan_param(b.g, "w", gan_init_constant(0), 2, 2, 3);
+        b.b = gan_param(b.g, "b", gan_init_constant(0), 3);
+        b.w = gan_param(b.g, "w", gan_init_constant(0), 2, 3);
         for (i = 0; i < 6; ++i) gan_data(b.w)[i] = (gan_real)(3 + i);
         for (i = 0; i < 3; ++i) gan_data(b.b)[i] = (gan_real)(-3 - i);
         gan_save(a.ctx, path);
@@ -184,10 +184,10 @@ static void test_read(void)
         world a = make(NULL, 1), b = make(NULL, 1);
         gan_real x[5], y[5];
         gan_seed(a.ctx, 77);
-        gan_rand_normal(a.ctx, 1, 11);
+        gan_rand_normal(a.ctx, 11);
         CHECK(gan_save(a.ctx, path) == 0 && gan_load(b.ctx, path) == 0, "%s", gan_error_message(b.ctx));
-        gan_read(gan_rand_normal(a.ctx, 1, 5), x, 5);
-        gan_read(gan_rand_normal(b.ctx, 1, 5), y, 5);
+        gan_read(gan_rand_normal(a.ctx, 5), x, 5);
+        gan_read(gan_rand_normal(b.ctx, 5), y, 5);
         CHECK_BYTES(x, y, sizeof x, "normals");
         gan_destroy(a.ctx);
         gan_destroy(b.ctx);
@@ -230,8 +230,8 @@ static void test_read(void)
     }
     TEST ("a tensor of another shape: the message has both, and nothing of the file was loaded") {
         world a = make(NULL, 1), b = make(NULL, 0);
-        gan_param(b.g, "b", gan_init_constant(5), 1, 3);
-        b.w = gan_param(b.g, "w", gan_init_constant(7), 2, 3, 2);
+        gan_param(b.g, "b", gan_init_constant(5), 3);
+        b.w = gan_param(b.g, "w", gan_init_constant(7), 3, 2);
         gan_save(a.ctx, path);
         CHECK(gan_load(b.ctx, path) == GAN_ERROR_SHAPE, "error %d", gan_error(b.ctx));
         CHECK_TEXT(gan_error_message(b.ctx), "g.w");
@@ -337,7 +337,7 @@ static void test_types(void)
         size_t i, n = build(file, json, values, sizeof values);
         CHECK(gan_load_memory(o.ctx, file, n) == 0, "%s", gan_error_message(o.ctx));
         for (i = 0; i < sizeof want / sizeof want[0]; ++i) {
-            gan_real *v = gan_data(gan_param(o.g, want[i].name, gan_init_constant(0), 1, 2));
+            gan_real *v = gan_data(gan_param(o.g, want[i].name, gan_init_constant(0), 2));
             CHECK(v && (double)v[0] == want[i].a && (double)v[1] == want[i].b, "%s: %g %g, expected %g %g",
                   want[i].name, v ? (double)v[0] : 0, v ? (double)v[1] : 0, want[i].a, want[i].b);
         }
@@ -362,7 +362,7 @@ static void test_types(void)
                 if (k == 2) memset(values_of + 16, 0, 8);
                 n = build(file, head, values_of, 24);
                 (void)gan_load_memory(o.ctx, file, n);
-                t = late ? o.b : gan_param(o.g, "x", gan_init_constant(0), 1, 3);
+                t = late ? o.b : gan_param(o.g, "x", gan_init_constant(0), 3);
                 CHECK(gan_error(o.ctx) == (k == 2 ? 0 : GAN_ERROR_FORMAT), "error %d: %s", gan_error(o.ctx),
                       gan_error_message(o.ctx));
                 if (k == 3) CHECK_TEXT(gan_error_message(o.ctx), "more than a float can hold");
@@ -553,7 +553,7 @@ static void test_save_fails(void)
     TEST ("after an error nothing is saved: the good file of the last run stays") {
         world a = make(NULL, 1), b = make(NULL, 2);
         gan_save(a.ctx, path);
-        gan_reshape(gan_zeros(b.ctx, 1, 4), 1, 5);
+        gan_reshape(gan_zeros(b.ctx, 4), 5);
         CHECK(gan_error(b.ctx) && gan_save(b.ctx, path) == gan_error(b.ctx), "error %d", gan_error(b.ctx));
         CHECK(gan_load(b.ctx, path) == gan_error(b.ctx) && holds(&b, 2), "error %d", gan_error(b.ctx));
         gan_error_clear(b.ctx);
@@ -719,7 +719,7 @@ static void test_copies(void)
         world a = make(NULL, 1), b;
         b = make(NULL, 0);
         gan_save_rolling(a.ctx, path, 3);
-        gan_param(b.g, "w", gan_init_constant(7), 2, 3, 2);
+        gan_param(b.g, "w", gan_init_constant(7), 3, 2);
         CHECK(gan_resume(b.ctx, path) == -1 && gan_error(b.ctx) == GAN_ERROR_SHAPE, "error %d",
               gan_error(b.ctx));
         gan_destroy(a.ctx);
@@ -739,7 +739,7 @@ static void test_copies(void)
 static gan_tensor *shift(gan_model *g, gan_tensor *z, gan_tensor *label)
 {
     (void)label;
-    return gan_add(z, gan_param(g, "theta", gan_init_constant(0), 1, 1));
+    return gan_add(z, gan_param(g, "theta", gan_init_constant(0), 1));
 }
 
 static gan_tensor *logistic(gan_model *d, gan_tensor *x, gan_tensor *label)
@@ -854,8 +854,8 @@ static void test_weights(void)
     snprintf(path, sizeof path, "%s", test_path("weights.safetensors"));
     snprintf(whole, sizeof whole, "%s", test_path("whole.safetensors"));
     a = make(NULL, 3);
-    gan_buffer(a.g, "bn.running_mean", 5, 1, 2);
-    gan_param(gan_model_create(a.ctx, "g2", identity, NULL), "w", gan_init_constant(9), 1, 1);
+    gan_buffer(a.g, "bn.running_mean", 5, 2);
+    gan_param(gan_model_create(a.ctx, "g2", identity, NULL), "w", gan_init_constant(9), 1);
     gan_save(a.ctx, whole);
     TEST ("a model's weights stand in a file of their own, under their names in the model") {
         gan_checkpoint says;
@@ -873,12 +873,12 @@ static void test_weights(void)
             n = get_file(path);
             if (how & 1) {
                 parameters(&b);
-                gan_buffer(b.g, "bn.running_mean", 0, 1, 2);
+                gan_buffer(b.g, "bn.running_mean", 0, 2);
             }
             CHECK((how & 2 ? gan_model_load_memory(b.g, file, n, 0) : gan_model_load(b.g, path, 0)) == 0,
                   "%s", gan_error_message(b.ctx));
             parameters(&b);
-            CHECK(holds(&b, 3) && (double)gan_data(gan_buffer(b.g, "bn.running_mean", 0, 1, 2))[1] == 5,
+            CHECK(holds(&b, 3) && (double)gan_data(gan_buffer(b.g, "bn.running_mean", 0, 2))[1] == 5,
                   "%d: %s", how, gan_error_message(b.ctx));
             CHECK(gan_unclaimed(b.ctx, &first) == 0 && !first, "%s is left", first);
             gan_destroy(b.ctx);
@@ -913,13 +913,13 @@ static void test_weights(void)
         gan_error_clear(b.ctx);
         CHECK(gan_model_load(b.g, path, GAN_LOAD_PARTIAL) == 0 && holds(&b, 3), "%s",
               gan_error_message(b.ctx));
-        gan_param(b.g, "more", gan_init_constant(0), 1, 1);
+        gan_param(b.g, "more", gan_init_constant(0), 1);
         CHECK(!gan_error(b.ctx), "%s", gan_error_message(b.ctx));
-        gan_buffer(b.g, "bn.running_mean", 0, 1, 2);
+        gan_buffer(b.g, "bn.running_mean", 0, 2);
         CHECK(gan_model_load(b.g, path, 0) == GAN_ERROR_NAME, "error %d", gan_error(b.ctx));
         CHECK_TEXT(gan_error_message(b.ctx), "has no more, which g has");
         CHECK(gan_model_load(c.g, path, 0) == 0, "%s", gan_error_message(c.ctx));
-        gan_param(c.g, "more", gan_init_constant(0), 1, 1);
+        gan_param(c.g, "more", gan_init_constant(0), 1);
         CHECK(gan_error(c.ctx) == GAN_ERROR_NAME, "error %d", gan_error(c.ctx));
         CHECK_TEXT(gan_error_message(c.ctx), "without more");
         gan_destroy(b.ctx);
@@ -938,7 +938,7 @@ static void test_weights(void)
         CHECK(gan_unclaimed(b.ctx, &first) == 1 && !strcmp(first, "g.b"), "%s", gan_error_message(b.ctx));
         n = build(file, "{}", NULL, 0);
         gan_scope_open(b.ctx);
-        (void)gan_full(b.ctx, 3, 1, 20000); // what the call will find in its memory
+        (void)gan_full(b.ctx, 3, 20000); // what the call will find in its memory
         gan_scope_close(b.ctx);
         CHECK(gan_model_load_memory(b.g, file, n, 0) == GAN_ERROR_NAME, "error %d", gan_error(b.ctx));
         CHECK_TEXT(gan_error_message(b.ctx), "its first tensor is none");
@@ -990,15 +990,15 @@ static void test_run(void)
         CHECK(gan_trainer_save(a.t, path) == 0, "%s", gan_error_message(a.ctx));
         CHECK((double)gan_item(gan_model_find(a.g, "theta")) == before, "%s", "changed");
         CHECK(gan_model_load(g, path, 0) == 0, "%s", gan_error_message(ctx));
-        shipped = (double)gan_item(gan_forward(g, gan_from(ctx, &zero, 2, 1, 1), NULL));
-        drawn = (double)gan_item(gan_trainer_generate(a.t, gan_from(a.ctx, &zero, 2, 1, 1), NULL));
+        shipped = (double)gan_item(gan_forward(g, gan_from(ctx, &zero, 1, 1), NULL));
+        drawn = (double)gan_item(gan_trainer_generate(a.t, gan_from(a.ctx, &zero, 1, 1), NULL));
         CHECK(shipped == drawn && shipped != z + before, "shipped %g, drawn %g, own %g", shipped, drawn,
               z + before);
         gan_save(a.ctx, path); // and so it is right after a load
         b = train(NULL, 0);
         CHECK(gan_load(b.ctx, path) == 0 && gan_trainer_save(b.t, one) == 0, "%s", gan_error_message(b.ctx));
         CHECK(gan_model_load(g, one, 0) == 0, "%s", gan_error_message(ctx));
-        drawn = (double)gan_item(gan_forward(g, gan_from(ctx, &zero, 2, 1, 1), NULL));
+        drawn = (double)gan_item(gan_forward(g, gan_from(ctx, &zero, 1, 1), NULL));
         CHECK(shipped == drawn, "shipped %g, after a load %g", shipped, drawn);
         gan_destroy(b.ctx);
         gan_destroy(a.ctx);

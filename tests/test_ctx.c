@@ -24,7 +24,7 @@
 static gan_tensor *shift(gan_model *g, gan_tensor *z, gan_tensor *label)
 {
     (void)label;
-    return gan_add(z, gan_param(g, "theta", gan_init_constant(0), 1, 1));
+    return gan_add(z, gan_param(g, "theta", gan_init_constant(0), 1));
 }
 
 static gan_tensor *logistic(gan_model *d, gan_tensor *x, gan_tensor *label)
@@ -44,11 +44,11 @@ static void first_page(void)
         double mean = 0;
         int i;
         for (i = 0; i < 1000; ++i) {
-            gan_tensor *x = gan_add_scalar(gan_rand_normal(ctx, 2, 256, 1), 4);
-            gan_tensor *fake = gan_forward(g, gan_rand_normal(ctx, 2, 256, 1), NULL);
+            gan_tensor *x = gan_add_scalar(gan_rand_normal(ctx, 256, 1), 4);
+            gan_tensor *fake = gan_forward(g, gan_rand_normal(ctx, 256, 1), NULL);
             gan_minimize(od, gan_loss_d(GAN_LOSS_NON_SATURATING, gan_forward(d, x, NULL),
                                         gan_forward(d, gan_detach(fake), NULL), 0));
-            fake = gan_forward(g, gan_rand_normal(ctx, 2, 256, 1), NULL);
+            fake = gan_forward(g, gan_rand_normal(ctx, 256, 1), NULL);
             gan_minimize(og, gan_loss_g(GAN_LOSS_NON_SATURATING, gan_forward(d, fake, NULL)));
             if (i >= 800) mean += (double)gan_item(gan_model_find(g, "theta")) / 200;
         }
@@ -62,7 +62,7 @@ static void first_page(void)
 
 static gan_tensor *critic_loss(gan_model *critic, gan_tensor *real, gan_tensor *fake)
 {
-    gan_tensor *eps = gan_rand_uniform(gan_context_of(real), 4, gan_dim(real, 0), 1, 1, 1);
+    gan_tensor *eps = gan_rand_uniform(gan_context_of(real), gan_dim(real, 0), 1, 1, 1);
     gan_tensor *x = gan_lerp(fake, real, eps);
     gan_tensor *g = gan_grad(gan_sum_all(gan_forward(critic, x, NULL)), x, GAN_CREATE_GRAPH);
     gan_tensor *gp = gan_mean_all(gan_square(gan_add_scalar(gan_norm_per_sample(g), -1)));
@@ -88,10 +88,10 @@ static void by_hand(void)
                       *u = gan_optimizer_create(q, gan_adam((gan_real)1e-3, 0, (gan_real).9));
         int i, j;
         for (i = 0; i < 5; ++i) {
-            gan_tensor *real = gan_rand_normal(a, 4, 6, 1, 8, 8), *fake = gan_rand_normal(a, 4, 6, 1, 8, 8),
-                       *r, *f, *penalty;
+            gan_tensor *real = gan_rand_normal(a, 6, 1, 8, 8), *fake = gan_rand_normal(a, 6, 1, 8, 8), *r, *f,
+                       *penalty;
             double x = (double)gan_minimize(o, critic_loss(p, real, gan_detach(fake))), y;
-            r = gan_rand_normal(b, 4, 6, 1, 8, 8), f = gan_rand_normal(b, 4, 6, 1, 8, 8);
+            r = gan_rand_normal(b, 6, 1, 8, 8), f = gan_rand_normal(b, 6, 1, 8, 8);
             penalty = gan_penalty(GAN_PENALTY_WGAN_GP, 10, q, r, f, NULL);
             y = (double)gan_minimize(u, gan_add(gan_loss_d(GAN_LOSS_WASSERSTEIN, gan_forward(q, r, NULL),
                                                            gan_forward(q, f, NULL), 0),
@@ -114,7 +114,7 @@ static gan_tensor *digit_generator(gan_model *g, gan_tensor *z, gan_tensor *labe
 {
     gan_tensor *h = gan_relu(gan_batch_norm(g, "bn", gan_linear(g, "fc", z, 8 * 7 * 7)));
     (void)label;
-    return gan_tanh(gan_conv_transpose2d(g, "up", gan_reshape(h, 4, -1, 8, 7, 7), 1, 4, 2, 1));
+    return gan_tanh(gan_conv_transpose2d(g, "up", gan_reshape(h, -1, 8, 7, 7), 1, 4, 2, 1));
 }
 
 static void embedded(void)
@@ -130,11 +130,11 @@ static void embedded(void)
         size_t size = 0;
         gan_desc desc;
         FILE *f;
-        (void)gan_forward(g, gan_rand_uniform(host, 2, 4, 96), NULL); // running statistics of its own
+        (void)gan_forward(g, gan_rand_uniform(host, 4, 96), NULL); // running statistics of its own
         CHECK(gan_save(host, path) == 0, "save: %s", gan_error_message(host));
         gan_seed(host, 7);
         gan_model_mode(g, GAN_EVAL);
-        gan_read(gan_forward(g, gan_rand_uniform(host, 2, 1, 96), NULL), want, 14 * 14);
+        gan_read(gan_forward(g, gan_rand_uniform(host, 1, 96), NULL), want, 14 * 14);
         size = (size_t)test_file_size(path);
         weights = (unsigned char *)malloc(size);
         f = fopen(path, "rb");
@@ -149,7 +149,7 @@ static void embedded(void)
         CHECK(gan_load_memory(device, weights, size) == 0, "load: %s", gan_error_message(device));
         gan_seed(device, 7);
         gan_model_mode(h, GAN_EVAL);
-        gan_read(gan_forward(h, gan_rand_uniform(device, 2, 1, 96), NULL), got, 14 * 14);
+        gan_read(gan_forward(h, gan_rand_uniform(device, 1, 96), NULL), got, 14 * 14);
         CHECK(gan_error(device) == 0, "%s", gan_error_message(device));
         CHECK_BYTES(want, got, sizeof want, "pixels");
         {
@@ -178,7 +178,7 @@ static void contexts(void)
         CHECK(gan_error(a) == 0 && gan_error_message(a) && gan_error_message(a)[0] == 0, "fresh: %s",
               gan_error_message(a));
         CHECK(strcmp(gan_isa_name(a), gan_isa_name(b)) == 0, "isa");
-        CHECK(same_bits(gan_rand_normal(a, 1, 9), gan_rand_normal(b, 1, 9)), "a zero desc is the default");
+        CHECK(same_bits(gan_rand_normal(a, 9), gan_rand_normal(b, 9)), "a zero desc is the default");
         gan_destroy(a);
         gan_destroy(b);
     }
@@ -188,7 +188,7 @@ static void contexts(void)
         for (isa = 1; isa < GAN_ISA_COUNT; ++isa) {
             b = context_with((gan_isa)isa, 1);
             if (b && strcmp(gan_isa_name(a), gan_isa_name(b)) == 0) {
-                gan_tensor *x = gan_rand_normal(a, 2, 33, 65), *y = gan_rand_normal(b, 2, 33, 65);
+                gan_tensor *x = gan_rand_normal(a, 33, 65), *y = gan_rand_normal(b, 33, 65);
                 ++found;
                 CHECK(same_bits(gan_matmul_t(x, 0, x, 1), gan_matmul_t(y, 0, y, 1)), "bits");
             }
@@ -201,7 +201,7 @@ static void contexts(void)
         int i;
         for (i = 0; i < 100; ++i) {
             gan_context *ctx = gan_create(NULL);
-            CHECK(ctx && gan_item(gan_sum_all(gan_full(ctx, 1, 1, 10))) == 10, "context %d", i);
+            CHECK(ctx && gan_item(gan_sum_all(gan_full(ctx, 1, 10))) == 10, "context %d", i);
             gan_destroy(ctx);
         }
     }

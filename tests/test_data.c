@@ -85,7 +85,7 @@ static gan_dataset *numbers(gan_context *ctx, int n)
     static gan_real v[1024];
     int i;
     for (i = 0; i < n; ++i) v[i] = (gan_real)i;
-    return gan_dataset_memory(ctx, v, NULL, n, 0);
+    return gan_dataset_memory_n(ctx, v, NULL, n, 0, NULL);
 }
 
 // Every number from 0 to n - 1 stands once in v.
@@ -161,7 +161,7 @@ static void test_idx(void)
     }
     TEST ("what gan_idx_write writes is read back, to the bit") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_zeros(ctx, 4, 5, 1, 2, 3), *y;
+        gan_tensor *x = gan_zeros(ctx, 5, 1, 2, 3), *y;
         const char *path = test_path("written-idx3-ubyte");
         double sum = 0;
         int i;
@@ -176,7 +176,7 @@ static void test_idx(void)
             CHECK_BYTES(gan_data(x) + 6 * id, gan_data(y) + 6 * i, 6 * sizeof(gan_real), "picture");
         }
         CHECK(sum == 10, "the numbers 0 .. 4 sum to %g", sum);
-        CHECK(gan_idx_write(gan_zeros(ctx, 4, 1, 3, 2, 2), path) == GAN_ERROR_SHAPE, "%s",
+        CHECK(gan_idx_write(gan_zeros(ctx, 1, 3, 2, 2), path) == GAN_ERROR_SHAPE, "%s",
               gan_error_message(ctx));
         CHECK(gan_idx_write(NULL, path) != 0 && gan_idx_write(x, NULL) == GAN_ERROR_ARGUMENT,
               "NULL is no error");
@@ -297,7 +297,7 @@ static void test_damage(void)
     }
     TEST ("a write that cannot be finished leaves what was there, and no temporary file") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_zeros(ctx, 3, 1, 2, 2);
+        gan_tensor *x = gan_zeros(ctx, 1, 2, 2);
         CHECK(gan_idx_write(x, test_path("no such folder/x")) == GAN_ERROR_FILE, "%s",
               gan_error_message(ctx));
         CHECK_TEXT(gan_error_message(ctx), "no such folder/x");
@@ -447,7 +447,7 @@ static void test_memory(void)
         gan_dataset *d;
         int i, k;
         for (i = 0; i < 12; ++i) v[i] = (gan_real)i;
-        d = gan_dataset_memory(ctx, v, l, 2, 2, 2, 3);
+        d = gan_dataset_memory(ctx, v, l, 2, 2, 3);
         memset(v, 0, sizeof v);
         memset(l, 0, sizeof l);
         x = gan_dataset_batch(d, 6, &y);
@@ -470,12 +470,12 @@ static void test_memory(void)
         CHECK(gan_error(ctx) == code, "error %d, expected %d", gan_error(ctx), (int)code);                   \
         gan_error_clear(ctx);                                                                                \
     } while (0)
-        REFUSED(gan_dataset_memory(ctx, NULL, NULL, 4, 0), GAN_ERROR_ARGUMENT);
-        REFUSED(gan_dataset_memory(ctx, v, NULL, 0, 0), GAN_ERROR_ARGUMENT);
-        REFUSED(gan_dataset_memory(ctx, v, NULL, -4, 0), GAN_ERROR_ARGUMENT);
-        REFUSED(gan_dataset_memory(ctx, v, NULL, 1, 8, 1, 1, 1, 1, 1, 1, 1, 1), GAN_ERROR_ARGUMENT);
-        REFUSED(gan_dataset_memory(ctx, v, NULL, 1, 1, 0), GAN_ERROR_SHAPE);
-        REFUSED(gan_dataset_memory(ctx, v, NULL, 1, 2, -2, -2), GAN_ERROR_SHAPE);
+        REFUSED(gan_dataset_memory_n(ctx, NULL, NULL, 4, 0, NULL), GAN_ERROR_ARGUMENT);
+        REFUSED(gan_dataset_memory_n(ctx, v, NULL, 0, 0, NULL), GAN_ERROR_ARGUMENT);
+        REFUSED(gan_dataset_memory_n(ctx, v, NULL, -4, 0, NULL), GAN_ERROR_ARGUMENT);
+        REFUSED(gan_dataset_memory(ctx, v, NULL, 1, 1, 1, 1, 1, 1, 1, 1, 1), GAN_ERROR_ARGUMENT);
+        REFUSED(gan_dataset_memory(ctx, v, NULL, 1, 0), GAN_ERROR_SHAPE);
+        REFUSED(gan_dataset_memory(ctx, v, NULL, 1, -2, -2), GAN_ERROR_SHAPE);
         REFUSED(gan_dataset_toy(ctx, GAN_TOY_COUNT), GAN_ERROR_ARGUMENT);
         REFUSED(gan_dataset_toy(ctx, (gan_toy)-1), GAN_ERROR_ARGUMENT);
 #undef REFUSED

@@ -22,10 +22,10 @@ static gan_tensor *returns_null(gan_model *m, gan_tensor *x, gan_tensor *label)
 }
 
 // Z2(a, b): zeros of shape (a, b) of the context at hand; likewise of one, three and four axes.
-#define Z1(a) gan_zeros(ctx, 1, a)
-#define Z2(a, b) gan_zeros(ctx, 2, a, b)
-#define Z3(a, b, c) gan_zeros(ctx, 3, a, b, c)
-#define Z4(a, b, c, d) gan_zeros(ctx, 4, a, b, c, d)
+#define Z1(a) gan_zeros(ctx, a)
+#define Z2(a, b) gan_zeros(ctx, a, b)
+#define Z3(a, b, c) gan_zeros(ctx, a, b, c)
+#define Z4(a, b, c, d) gan_zeros(ctx, a, b, c, d)
 #define MODEL gan_model_create(ctx, "m", identity, NULL)
 
 static gan_conv2d_desc conv_groups(int g)
@@ -65,18 +65,18 @@ static gan_conv2d_desc conv_outpad(int s, int o)
     X(where, GAN_ERROR_SHAPE, "where&(2)&(3)", gan_where(Z1(2), Z1(3), Z1(3)))                               \
     X(addcmul, GAN_ERROR_SHAPE, "addcmul&(2)&(3)", gan_addcmul(Z1(2), Z1(3), Z1(3)))                         \
     X(lerp, GAN_ERROR_SHAPE, "sub&(2)&(3)", gan_lerp(Z1(2), Z1(3), Z1(3)))                                   \
-    X(reshape_size, GAN_ERROR_SHAPE, "reshape&(2, 3)&4", gan_reshape(Z2(2, 3), 2, 4, 2))                     \
-    X(reshape_minus, GAN_ERROR_SHAPE, "reshape&(2, 3)", gan_reshape(Z2(2, 3), 2, 4, -1))                     \
-    X(reshape_two, -1, "reshape", gan_reshape(Z2(2, 3), 2, -1, -1))                                          \
-    X(reshape_negative, -1, "reshape", gan_reshape(Z2(2, 3), 2, -2, -3))                                     \
-    X(reshape_many, -1, "reshape", gan_reshape(Z2(2, 3), 9, 1, 1, 1, 1, 1, 1, 1, 2, 3))                      \
+    X(reshape_size, GAN_ERROR_SHAPE, "reshape&(2, 3)&4", gan_reshape(Z2(2, 3), 4, 2))                        \
+    X(reshape_minus, GAN_ERROR_SHAPE, "reshape&(2, 3)", gan_reshape(Z2(2, 3), 4, -1))                        \
+    X(reshape_two, -1, "reshape", gan_reshape(Z2(2, 3), -1, -1))                                             \
+    X(reshape_negative, -1, "reshape", gan_reshape(Z2(2, 3), -2, -3))                                        \
+    X(reshape_many, -1, "reshape", gan_reshape(Z2(2, 3), 1, 1, 1, 1, 1, 1, 1, 2, 3))                         \
     X(flatten, -1, "", gan_add(gan_flatten(Z2(2, 3)), Z2(2, 2)))                                             \
-    X(expand, GAN_ERROR_SHAPE, "expand&(2, 3)&4", gan_expand(Z2(2, 3), 2, 4, 3))                             \
-    X(expand_fewer, GAN_ERROR_SHAPE, "expand&(2, 3)", gan_expand(Z2(2, 3), 1, 3))                            \
+    X(expand, GAN_ERROR_SHAPE, "expand&(2, 3)&4", gan_expand(Z2(2, 3), 4, 3))                                \
+    X(expand_fewer, GAN_ERROR_SHAPE, "expand&(2, 3)", gan_expand(Z2(2, 3), 3))                               \
     X(expand_as, GAN_ERROR_SHAPE, "expand&(2, 3)&(4, 3)", gan_expand_as(Z2(2, 3), Z2(4, 3)))                 \
-    X(permute_twice, GAN_ERROR_ARGUMENT, "permute", gan_permute(Z2(2, 3), 2, 0, 0))                          \
-    X(permute_range, GAN_ERROR_ARGUMENT, "permute", gan_permute(Z2(2, 3), 2, 0, 2))                          \
-    X(permute_count, -1, "permute&(2, 3)", gan_permute(Z2(2, 3), 3, 0, 1, 2))                                \
+    X(permute_twice, GAN_ERROR_ARGUMENT, "permute", gan_permute(Z2(2, 3), 0, 0))                             \
+    X(permute_range, GAN_ERROR_ARGUMENT, "permute", gan_permute(Z2(2, 3), 0, 2))                             \
+    X(permute_count, -1, "permute&(2, 3)", gan_permute(Z2(2, 3), 0, 1, 2))                                   \
     X(transpose, GAN_ERROR_ARGUMENT, "permute&2&(2, 3)", gan_transpose(Z2(2, 3), 0, 2))                      \
     X(slice_axis, GAN_ERROR_ARGUMENT, "slice&(2, 3)", gan_slice(Z2(2, 3), 2, 0, 1))                          \
     X(slice_stop, GAN_ERROR_ARGUMENT, "slice&(2, 3)", gan_slice(Z2(2, 3), 1, 0, 4))                          \
@@ -84,29 +84,29 @@ static gan_conv2d_desc conv_outpad(int s, int o)
     X(slice_start, GAN_ERROR_ARGUMENT, "slice", gan_slice(Z2(2, 3), 1, -4, 2))                               \
     X(pad_axis, GAN_ERROR_ARGUMENT, "pad", gan_pad(Z2(2, 3), 2, 0, 1, 0))                                    \
     X(pad_negative, GAN_ERROR_ARGUMENT, "pad", gan_pad(Z2(2, 3), 1, -1, 0, 0))                               \
-    X(concat, GAN_ERROR_SHAPE, "concat&(2, 3)&(3, 2)", gan_concat(0, 2, Z2(2, 3), Z2(3, 2)))                 \
-    X(concat_ndim, GAN_ERROR_SHAPE, "concat&(2, 3)&(3)", gan_concat(0, 2, Z2(2, 3), Z1(3)))                  \
-    X(concat_axis, GAN_ERROR_ARGUMENT, "concat", gan_concat(2, 2, Z2(2, 3), Z2(2, 3)))                       \
-    X(stack, GAN_ERROR_SHAPE, "concat&2, 3)&2, 4)", gan_stack(0, 2, Z2(2, 3), Z2(2, 4)))                     \
-    X(take_range, GAN_ERROR_ARGUMENT, "take&5", gan_take(Z2(4, 3), gan_full(ctx, 5, 1, 2)))                  \
-    X(take_negative, GAN_ERROR_ARGUMENT, "take", gan_take(Z2(4, 3), gan_full(ctx, -1, 1, 2)))                \
-    X(take_fraction, GAN_ERROR_ARGUMENT, "take", gan_take(Z2(4, 3), gan_full(ctx, (gan_real)1.5, 1, 2)))     \
-    X(take_nan, GAN_ERROR_ARGUMENT, "take", gan_take(Z2(4, 3), gan_full(ctx, (gan_real)NAN, 1, 2)))          \
+    X(concat, GAN_ERROR_SHAPE, "concat&(2, 3)&(3, 2)", gan_concat(0, Z2(2, 3), Z2(3, 2)))                    \
+    X(concat_ndim, GAN_ERROR_SHAPE, "concat&(2, 3)&(3)", gan_concat(0, Z2(2, 3), Z1(3)))                     \
+    X(concat_axis, GAN_ERROR_ARGUMENT, "concat", gan_concat(2, Z2(2, 3), Z2(2, 3)))                          \
+    X(stack, GAN_ERROR_SHAPE, "concat&2, 3)&2, 4)", gan_stack(0, Z2(2, 3), Z2(2, 4)))                        \
+    X(take_range, GAN_ERROR_ARGUMENT, "take&5", gan_take(Z2(4, 3), gan_full(ctx, 5, 2)))                     \
+    X(take_negative, GAN_ERROR_ARGUMENT, "take", gan_take(Z2(4, 3), gan_full(ctx, -1, 2)))                   \
+    X(take_fraction, GAN_ERROR_ARGUMENT, "take", gan_take(Z2(4, 3), gan_full(ctx, (gan_real)1.5, 2)))        \
+    X(take_nan, GAN_ERROR_ARGUMENT, "take", gan_take(Z2(4, 3), gan_full(ctx, (gan_real)NAN, 2)))             \
     X(take_shape, GAN_ERROR_SHAPE, "take&(4, 3)", gan_take(Z2(4, 3), Z2(2, 2)))                              \
-    X(put_range, GAN_ERROR_ARGUMENT, "put", gan_put(Z2(4, 3), gan_full(ctx, 7, 1, 4), 7))                    \
+    X(put_range, GAN_ERROR_ARGUMENT, "put", gan_put(Z2(4, 3), gan_full(ctx, 7, 4), 7))                       \
     X(put_rows, GAN_ERROR_ARGUMENT, "put", gan_put(Z2(4, 3), Z1(4), 0))                                      \
     X(put_shape, GAN_ERROR_SHAPE, "put&(4, 3)", gan_put(Z2(4, 3), Z1(5), 9))                                 \
-    X(gather_range, GAN_ERROR_ARGUMENT, "take&3", gan_gather(Z2(2, 3), gan_full(ctx, 3, 2, 2, 1)))           \
+    X(gather_range, GAN_ERROR_ARGUMENT, "take&3", gan_gather(Z2(2, 3), gan_full(ctx, 3, 2, 1)))              \
     X(gather_shape, GAN_ERROR_SHAPE, "take&(2, 3", gan_gather(Z2(2, 3), Z2(3, 1)))                           \
     X(pixel_shuffle, GAN_ERROR_SHAPE, "pixel_shuffle&(1, 3, 2, 2)", gan_pixel_shuffle(Z4(1, 3, 2, 2), 2))    \
     X(pixel_shuffle_ndim, GAN_ERROR_SHAPE, "pixel_shuffle", gan_pixel_shuffle(Z2(4, 4), 2))                  \
     X(pixel_shuffle_factor, -1, "pixel_shuffle", gan_pixel_shuffle(Z4(1, 4, 2, 2), 0))                       \
     X(pixel_unshuffle, GAN_ERROR_SHAPE, "pixel_unshuffle&(1, 3, 3, 2)",                                      \
       gan_pixel_unshuffle(Z4(1, 3, 3, 2), 2))                                                                \
-    X(sum_axis, GAN_ERROR_ARGUMENT, "sum&(2, 3)", gan_sum(Z2(2, 3), GAN_AXIS(2), 0))                         \
-    X(mean_axis, GAN_ERROR_ARGUMENT, "sum&(2, 3)", gan_mean(Z2(2, 3), GAN_AXIS(5), 0))                       \
-    X(var_axis, GAN_ERROR_ARGUMENT, "sum&(2, 3)", gan_var(Z2(2, 3), GAN_AXIS(3), 0))                         \
-    X(norm_axis, GAN_ERROR_ARGUMENT, "sum&(2, 3)", gan_norm(Z2(2, 3), GAN_AXIS(3), 0))                       \
+    X(sum_axis, GAN_ERROR_ARGUMENT, "sum&(2, 3)", gan_sum(Z2(2, 3), GAN_AXES(2), 0))                         \
+    X(mean_axis, GAN_ERROR_ARGUMENT, "sum&(2, 3)", gan_mean(Z2(2, 3), GAN_AXES(5), 0))                       \
+    X(var_axis, GAN_ERROR_ARGUMENT, "sum&(2, 3)", gan_var(Z2(2, 3), GAN_AXES(3), 0))                         \
+    X(norm_axis, GAN_ERROR_ARGUMENT, "sum&(2, 3)", gan_norm(Z2(2, 3), GAN_AXES(3), 0))                       \
     X(amax_axis, GAN_ERROR_ARGUMENT, "amax&(2, 3)", gan_amax(Z2(2, 3), 2, 0))                                \
     X(argmax_axis, GAN_ERROR_ARGUMENT, "max&(2, 3)", gan_argmax(Z2(2, 3), -3, 0))                            \
     X(logsumexp_axis, GAN_ERROR_ARGUMENT, "sum&axis 2", gan_logsumexp(Z2(2, 3), 2, 0))                       \
@@ -147,10 +147,10 @@ static gan_conv2d_desc conv_outpad(int s, int o)
     X(mse, GAN_ERROR_SHAPE, "(2)&(3)", gan_mse_loss(Z1(2), Z1(3)))                                           \
     X(bce, GAN_ERROR_SHAPE, "(2)&(3)", gan_bce_with_logits(Z1(2), Z1(3)))                                    \
     X(grad_y, -1, "grad&(2)", (keep = Z1(2), gan_grad(gan_square(keep), keep, 0)))                           \
-    X(zeros_many, -1, "", gan_zeros(ctx, 9, 1, 1, 1, 1, 1, 1, 1, 1, 1))                                      \
-    X(zeros_negative, -1, "shape (3, -2)", gan_zeros(ctx, 2, 3, -2))                                         \
-    X(zeros_ndim, -1, "", gan_zeros(ctx, -1))                                                                \
-    X(from_null, GAN_ERROR_ARGUMENT, "", gan_from(ctx, NULL, 1, 3))                                          \
+    X(zeros_many, -1, "", gan_zeros(ctx, 1, 1, 1, 1, 1, 1, 1, 1, 1))                                         \
+    X(zeros_negative, -1, "shape (3, -2)", gan_zeros(ctx, 3, -2))                                            \
+    X(zeros_ndim, -1, "", gan_zeros_n(ctx, -1, NULL))                                                        \
+    X(from_null, GAN_ERROR_ARGUMENT, "", gan_from(ctx, NULL, 3))                                             \
     X(linspace, -1, "shape (-1)", gan_linspace(ctx, 0, 1, -1))                                               \
     X(keep_name, -1, "name ", gan_keep(ctx, "", Z1(2)))                                                      \
     X(keep_null, -1, "", gan_keep(ctx, NULL, Z1(2)))                                                         \
@@ -171,17 +171,17 @@ static gan_conv2d_desc conv_outpad(int s, int o)
     X(instance_norm, -1, "in", gan_instance_norm(MODEL, "in", Z2(2, 3)))                                     \
     X(group_norm, -1, "gn", gan_group_norm(MODEL, "gn", Z4(1, 3, 2, 2), 2))                                  \
     X(group_norm_zero, -1, "gn", gan_group_norm(MODEL, "gn", Z4(1, 3, 2, 2), 0))                             \
-    X(embedding, GAN_ERROR_ARGUMENT, "emb&9", gan_embedding(MODEL, "emb", gan_full(ctx, 9, 1, 1), 4, 3))     \
+    X(embedding, GAN_ERROR_ARGUMENT, "emb&9", gan_embedding(MODEL, "emb", gan_full(ctx, 9, 1), 4, 3))        \
     X(embedding_rows, GAN_ERROR_ARGUMENT, "emb", gan_embedding(MODEL, "emb", Z1(1), 0, 3))                   \
     X(dropout, GAN_ERROR_ARGUMENT, "dropout", gan_dropout(MODEL, Z1(4), (gan_real)1.5))                      \
-    X(param_name, GAN_ERROR_NAME, "", gan_param(MODEL, NULL, gan_init_zeros(), 1, 3))                        \
-    X(param_shape, -1, "m.w&(3, -1)", gan_param(MODEL, "w", gan_init_zeros(), 2, 3, -1))                     \
+    X(param_name, GAN_ERROR_NAME, "", gan_param(MODEL, NULL, gan_init_zeros(), 3))                           \
+    X(param_shape, -1, "m.w&(3, -1)", gan_param(MODEL, "w", gan_init_zeros(), 3, -1))                        \
     X(param_twice, GAN_ERROR_SHAPE, "m.w&(3)&(4)",                                                           \
-      (model = MODEL, gan_param(model, "w", gan_init_zeros(), 1, 3), gan_param(model, "w",                   \
-        gan_init_zeros(), 1, 4)))                                                                            \
+      (model = MODEL, gan_param(model, "w", gan_init_zeros(), 3), gan_param(model, "w",                      \
+        gan_init_zeros(), 4)))                                                                               \
     X(param_init, GAN_ERROR_ARGUMENT, "m.w&99",                                                              \
-      (init.kind = (gan_init_kind)99, gan_param(MODEL, "w", init, 1, 3)))                                    \
-    X(buffer_shape, -1, "m.b&(-3)", gan_buffer(MODEL, "b", 0, 1, -3))                                        \
+      (init.kind = (gan_init_kind)99, gan_param(MODEL, "w", init, 3)))                                       \
+    X(buffer_shape, -1, "m.b&(-3)", gan_buffer(MODEL, "b", 0, -3))                                           \
     X(forward_null, -1, "m", gan_forward(gan_model_create(ctx, "m", returns_null, NULL), Z1(3), NULL))       \
     X(loss_d, GAN_ERROR_ARGUMENT, "loss", gan_loss_d((gan_loss)99, Z2(3, 1), Z2(3, 1), 0))                   \
     X(loss_g, GAN_ERROR_ARGUMENT, "loss", gan_loss_g((gan_loss)-1, Z2(3, 1)))                                \
@@ -222,8 +222,8 @@ static gan_conv2d_desc conv_outpad(int s, int o)
       (trainer = trainer_of(ctx, 1), trainer.penalty[0].kind = (gan_penalty_kind)77,                         \
        gan_trainer_create(ctx, &trainer) == NULL))                                                           \
     X(toy, GAN_ERROR_ARGUMENT, "", gan_dataset_toy(ctx, (gan_toy)99) == NULL)                                \
-    X(dataset_null, GAN_ERROR_ARGUMENT, "", gan_dataset_memory(ctx, NULL, NULL, 3, 1, 2) == NULL)            \
-    X(dataset_empty, GAN_ERROR_ARGUMENT, "", gan_dataset_memory(ctx, buffer, NULL, 0, 1, 2) == NULL)         \
+    X(dataset_null, GAN_ERROR_ARGUMENT, "", gan_dataset_memory(ctx, NULL, NULL, 3, 2) == NULL)               \
+    X(dataset_empty, GAN_ERROR_ARGUMENT, "", gan_dataset_memory(ctx, buffer, NULL, 0, 2) == NULL)            \
     X(dataset_file, GAN_ERROR_FILE, "nowhere/at/all", gan_dataset_idx(ctx, "nowhere/at/all") == NULL)        \
     X(load_file, GAN_ERROR_FILE, "nowhere/at/all", gan_load(ctx, "nowhere/at/all") != 0)                     \
     X(save_file, GAN_ERROR_FILE, "nowhere/at/all", gan_save(ctx, "nowhere/at/all") != 0)                     \
@@ -257,7 +257,7 @@ static gan_conv2d_desc conv_outpad(int s, int o)
     X(model_save_null, GAN_ERROR_ARGUMENT, "gan_model_save&NULL", gan_model_save(MODEL, NULL) != 0)          \
     X(model_save_early, GAN_ERROR_STATE, "m has no", gan_model_save(MODEL, "nowhere/at/all") != 0)           \
     X(model_save_file, GAN_ERROR_FILE, "nowhere/at/all",                                                     \
-      (model = MODEL, gan_param(model, "w", init, 1, 3), gan_model_save(model, "nowhere/at/all") != 0))      \
+      (model = MODEL, gan_param(model, "w", init, 3), gan_model_save(model, "nowhere/at/all") != 0))         \
     X(model_load_null, GAN_ERROR_ARGUMENT, "gan_model_load&NULL", gan_model_load(MODEL, NULL, 0) != 0)       \
     X(model_load_file, GAN_ERROR_FILE, "nowhere/at/all", gan_model_load(MODEL, "nowhere/at/all", 1) != 0)    \
     X(model_load_bytes, GAN_ERROR_ARGUMENT, "NULL", gan_model_load_memory(MODEL, NULL, 8, 0) != 0)           \
@@ -323,7 +323,7 @@ static const char csv[] = "1,2\n3,4\n", pgm[] = "P5 2 2 255\n\1\2\3\4";
 static gan_tensor *shift(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
     (void)label;
-    return gan_add(x, gan_param(m, "w", gan_init_zeros(), 1, 2));
+    return gan_add(x, gan_param(m, "w", gan_init_zeros(), 2));
 }
 static gan_trainer *trainer_with_parameter(gan_context *ctx)
 {
@@ -439,11 +439,11 @@ static void bad_calls(void)
             CHECK(says_who(gan_error_message(ctx), bad[i].text, bad[i].words), "\"%s\" does not say who",
                   gan_error_message(ctx));
             snprintf(first, sizeof first, "%s", gan_error_message(ctx));
-            (void)gan_add(gan_zeros(ctx, 1, 2), gan_zeros(ctx, 1, 3));
+            (void)gan_add(gan_zeros(ctx, 2), gan_zeros(ctx, 3));
             CHECK(strcmp(first, gan_error_message(ctx)) == 0, "the first error did not stick");
             gan_error_clear(ctx);
             CHECK(gan_error(ctx) == 0 && gan_error_message(ctx)[0] == 0, "cleared");
-            CHECK(gan_data(gan_add(gan_full(ctx, 1, 1, 2), gan_full(ctx, 2, 1, 2))) && gan_error(ctx) == 0,
+            CHECK(gan_data(gan_add(gan_full(ctx, 1, 2), gan_full(ctx, 2, 2))) && gan_error(ctx) == 0,
                   "not usable afterwards: %s", gan_error_message(ctx));
             gan_destroy(ctx);
         }
@@ -459,7 +459,7 @@ static void bad_calls(void)
             CHECK(says_who(gan_error_message(ctx), other[i].text, other[i].words), "\"%s\" does not say who",
                   gan_error_message(ctx));
             gan_error_clear(ctx);
-            CHECK(gan_data(gan_add(gan_full(ctx, 1, 1, 2), gan_full(ctx, 2, 1, 2))) && gan_error(ctx) == 0,
+            CHECK(gan_data(gan_add(gan_full(ctx, 1, 2), gan_full(ctx, 2, 2))) && gan_error(ctx) == 0,
                   "not usable afterwards");
             gan_destroy(ctx);
         }
@@ -528,12 +528,12 @@ static void bad_calls(void)
     X("ac_gan_d", gan_ac_gan_d(t, z, z, z)) X("ac_gan_g", gan_ac_gan_g(z, t))                                \
     X("tac_gan_d", gan_tac_gan_d(t, z, z, z)) X("tac_gan_g", gan_tac_gan_g(t, z, z))                         \
     X("adc_gan_d", gan_adc_gan_d(t, z, z, z)) X("adc_gan_g", gan_adc_gan_g(z, t))                            \
-    X("multi_hinge_d", gan_multi_hinge_d(gan_reshape(z, 2, 2, 64), gan_zeros(ctx, 1, 2), t))                 \
+    X("multi_hinge_d", gan_multi_hinge_d(gan_reshape(z, 2, 64), gan_zeros(ctx, 2), t))                       \
     X("multi_hinge_g", gan_multi_hinge_g(t, z))                                                              \
-    X("semi_supervised", gan_semi_supervised(gan_reshape(z, 2, 2, 64), gan_zeros(ctx, 1, 2), z, t))          \
+    X("semi_supervised", gan_semi_supervised(gan_reshape(z, 2, 64), gan_zeros(ctx, 2), z, t))                \
     X("semi_supervised_logit", gan_semi_supervised_logit(t))                                                 \
     X("projection", gan_projection(m, "n", z, t, 2)) X("contrastive_2c", gan_contrastive_2c(z, t, z, 1))     \
-    X("contrastive_2c", gan_contrastive_2c(gan_zeros(ctx, 2, 2, 3), gan_zeros(ctx, 2, 2, 3), t, 1))          \
+    X("contrastive_2c", gan_contrastive_2c(gan_zeros(ctx, 2, 3), gan_zeros(ctx, 2, 3), t, 1))                \
     X("d2d_ce", gan_d2d_ce(t, z, z, 1, 0)) X("gaussian_nll", gan_gaussian_nll(z, t, z))                      \
     X("info_gan", gan_info_gan(t, z, NULL, NULL, NULL)) X("rotations", gan_rotations(t))                     \
     X("rotation_loss", gan_rotation_loss(t)) X("info_nce", gan_info_nce(z, t, 1))                            \
@@ -654,12 +654,13 @@ static void names(void)
     X(gan_leaky_relu(t, 1)) X(gan_elu(t, 1)) X(gan_selu(t)) X(gan_gelu(t)) X(gan_silu(t))                    \
     X(gan_clamp(t, 0, 1)) X(gan_where(t, z, z)) X(gan_where(z, t, z)) X(gan_where(z, z, t))                  \
     X(gan_addcmul(t, z, z)) X(gan_addcmul(z, z, t)) X(gan_lt(t, z)) X(gan_le(z, t)) X(gan_gt(t, z))          \
-    X(gan_ge(t, z)) X(gan_eq(t, z)) X(gan_ne(z, t)) X(gan_reshape(t, 1, -1)) X(gan_flatten(t))               \
-    X(gan_expand(t, 2, 2, 3)) X(gan_expand_as(t, z)) X(gan_expand_as(z, t)) X(gan_permute(t, 2, 1, 0))       \
-    X(gan_transpose(t, 0, 1)) X(gan_slice(t, 0, 0, 1)) X(gan_pad(t, 0, 1, 1, 0)) X(gan_concat(0, 2, z, t))   \
-    X(gan_concat(0, 2, t, z)) X(gan_stack(0, 2, t, z)) X(gan_take(t, z)) X(gan_take(z, t))                   \
+    X(gan_ge(t, z)) X(gan_eq(t, z)) X(gan_ne(z, t)) X(gan_reshape(t, -1)) X(gan_flatten(t))                  \
+    X(gan_expand(t, 2, 3)) X(gan_expand_as(t, z)) X(gan_expand_as(z, t)) X(gan_permute(t, 1, 0))             \
+    X(gan_transpose(t, 0, 1)) X(gan_slice(t, 0, 0, 1)) X(gan_pad(t, 0, 1, 1, 0)) X(gan_concat(0, z, t))      \
+    X(gan_concat(0, t, z)) X(gan_stack(0, t, z)) X(gan_take(t, z)) X(gan_take(z, t))                         \
     X(gan_put(t, z, 3)) X(gan_gather(t, z)) X(gan_gather(z, t)) X(gan_pixel_shuffle(t, 2))                   \
-    X(gan_pixel_unshuffle(t, 2)) X(gan_sum(t, GAN_ALL, 0)) X(gan_mean(t, GAN_ALL, 0)) X(gan_var(t, 1, 0))    \
+    X(gan_pixel_unshuffle(t, 2)) X(gan_sum(t, GAN_ALL, 0)) X(gan_mean(t, GAN_ALL, 0))                        \
+    X(gan_var(t, GAN_AXES(0), 0))                                                                            \
     X(gan_amax(t, 0, 0)) X(gan_argmax(t, 0, 0)) X(gan_norm(t, GAN_ALL, 0)) X(gan_logsumexp(t, 0, 0))         \
     X(gan_sum_all(t)) X(gan_mean_all(t)) X(gan_norm_per_sample(t)) X(gan_matmul(t, z)) X(gan_matmul(z, t))   \
     X(gan_matmul_t(z, 0, t, 1)) X(gan_f_linear(t, z, NULL)) X(gan_f_linear(z, t, NULL))                      \
@@ -687,7 +688,7 @@ static void poison_and_null(void)
     TEST ("poison passes through every call and the first error stays") {
         gan_context *ctx = gan_create(NULL);
         gan_model *m = gan_model_create(ctx, "m", identity, NULL);
-        gan_tensor *z = gan_full(ctx, 1, 2, 2, 3), *t = gan_add(z, gan_zeros(ctx, 1, 5)), *r;
+        gan_tensor *z = gan_full(ctx, 1, 2, 3), *t = gan_add(z, gan_zeros(ctx, 5)), *r;
         char first[600];
         int calls = 0;
         snprintf(first, sizeof first, "%s", gan_error_message(ctx));
@@ -707,7 +708,7 @@ static void poison_and_null(void)
     }
     TEST ("a cleared error does not bring poison back to life: used again it is an error again") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *t = gan_add(gan_zeros(ctx, 1, 2), gan_zeros(ctx, 1, 3));
+        gan_tensor *t = gan_add(gan_zeros(ctx, 2), gan_zeros(ctx, 3));
         gan_error_clear(ctx);
         t = gan_square(t);
         CHECK(gan_data(t) == NULL, "a good tensor from poison");
@@ -721,7 +722,7 @@ static void poison_and_null(void)
 #define X(call)                                                                                              \
     ctx = gan_create(NULL);                                                                                  \
     m = gan_model_create(ctx, "m", identity, NULL);                                                          \
-    z = gan_full(ctx, 1, 2, 2, 3);                                                                           \
+    z = gan_full(ctx, 1, 2, 3);                                                                              \
     (void)m, (void)z;                                                                                        \
     r = call;                                                                                                \
     CHECK(gan_data(r) == NULL, "%s gave a good tensor", #call);                                              \
@@ -732,7 +733,7 @@ static void poison_and_null(void)
     }
     TEST ("a good tensor beside a NULL one: the error is in its context and names the operation") {
         gan_context *ctx = gan_create(NULL);
-        (void)gan_mul(gan_zeros(ctx, 1, 2), NULL);
+        (void)gan_mul(gan_zeros(ctx, 2), NULL);
         CHECK(gan_error(ctx) == GAN_ERROR_ARGUMENT, "code %d", gan_error(ctx));
         CHECK_TEXT(gan_error_message(ctx), "mul");
         CHECK_TEXT(gan_error_message(ctx), "NULL");
@@ -756,16 +757,16 @@ static void poison_and_null(void)
         CHECK(gan_memory(NULL).current == 0, "gan_memory");
         CHECK(gan_isa_name(NULL) != NULL && gan_threads(NULL) == 0, "gan_isa_name, gan_threads");
         gan_seed(NULL, 1);
-        CHECK(!gan_zeros(NULL, 1, 2) && !gan_full(NULL, 1, 1, 2) && !gan_scalar(NULL, 1) &&
-                  !gan_linspace(NULL, 0, 1, 2) && !gan_from(NULL, v, 1, 2) && !gan_rand_uniform(NULL, 1, 2) &&
-                  !gan_rand_normal(NULL, 1, 2) && !gan_tensor_create(NULL, 1, dims) &&
-                  !gan_keep(NULL, "a", NULL),
+        CHECK(!gan_zeros(NULL, 2) && !gan_full(NULL, 1, 2) && !gan_scalar(NULL, 1) &&
+                  !gan_linspace(NULL, 0, 1, 2) && !gan_from(NULL, v, 2) && !gan_rand_uniform(NULL, 2) &&
+                  !gan_rand_normal(NULL, 2) && !gan_zeros_n(NULL, 1, dims) && !gan_keep(NULL, "a", NULL),
               "makers of tensors");
         CHECK(gan_context_of(NULL) == NULL && gan_ndim(NULL) == 0 && gan_dim(NULL, 0) == 0 &&
                   gan_numel(NULL) == 0 && !gan_data(NULL) && gan_item(NULL) == 0,
               "readers of tensors");
         CHECK(gan_read(NULL, v, 4) != 0, "gan_read");
-        CHECK(gan_concat(0, 0) == NULL || gan_data(gan_concat(0, 0)) == NULL, "gan_concat of nothing");
+        CHECK(gan_concat_n(0, 0, NULL) == NULL || gan_data(gan_concat_n(0, 0, NULL)) == NULL,
+              "gan_concat of nothing");
         CHECK(gan_grads(NULL, 1, &x, &dx, 0) != 0 && gan_grad(NULL, NULL, 0) == NULL, "gan_grads");
         (void)gan_record(NULL, 1);
         CHECK(!gan_gradcheck(NULL, square_of, NULL, 1, &x, 1, NULL), "gan_gradcheck");
@@ -779,7 +780,7 @@ static void poison_and_null(void)
         (void)gan_model_name(NULL, 0);
         gan_model_freeze(NULL, NULL, 1);
         gan_model_init(NULL, gan_init_default());
-        CHECK(!gan_param(NULL, "a", gan_init_zeros(), 1, 2) && !gan_buffer(NULL, "a", 0, 1, 2), "parameters");
+        CHECK(!gan_param(NULL, "a", gan_init_zeros(), 2) && !gan_buffer(NULL, "a", 0, 2), "parameters");
         CHECK(!gan_linear(NULL, "a", NULL, 2) && !gan_conv2d(NULL, "a", NULL, 1, 1, 1, 0) &&
                   !gan_conv2d_ex(NULL, "a", NULL, &cd) &&
                   !gan_conv_transpose2d(NULL, "a", NULL, 1, 1, 1, 0) &&
@@ -798,7 +799,7 @@ static void poison_and_null(void)
               "optimizers");
         gan_optimizer_lr(NULL, 1);
         CHECK(!gan_dataset_idx(NULL, "a") && !gan_dataset_open(NULL, NULL) &&
-                  !gan_dataset_memory(NULL, v, NULL, 2, 1, 2) && !gan_dataset_toy(NULL, GAN_TOY_RING) &&
+                  !gan_dataset_memory(NULL, v, NULL, 2, 2) && !gan_dataset_toy(NULL, GAN_TOY_RING) &&
                   !gan_dataset_batch(NULL, 2, NULL) && gan_dataset_size(NULL) == 0,
               "datasets");
         CHECK(gan_idx_write(NULL, "a") != 0 && gan_image_write(NULL, 0, "a") != 0 &&
@@ -833,7 +834,7 @@ static void poison_and_null(void)
         const char *text;
         for (i = 0; i + 1 < sizeof name; ++i) name[i] = (char)(i % 250 + 1);
         name[sizeof name - 1] = 0;
-        (void)gan_linear(gan_model_create(ctx, "m", identity, NULL), name, gan_zeros(ctx, 2, 1, 1), 3);
+        (void)gan_linear(gan_model_create(ctx, "m", identity, NULL), name, gan_zeros(ctx, 1, 1), 3);
         CHECK(gan_error(ctx) == GAN_ERROR_NAME, "a name of 599 odd bytes: code %d", gan_error(ctx));
         text = gan_error_message(ctx);
         CHECK(strlen(text) < 512, "%d characters", (int)strlen(text));
@@ -862,9 +863,9 @@ static void poison_and_null(void)
         snprintf(text, 600, "model");
         m = gan_model_create(ctx, text, identity, NULL);
         snprintf(text, 600, "weight");
-        (void)gan_param(m, text, gan_init_zeros(), 1, 2);
+        (void)gan_param(m, text, gan_init_zeros(), 2);
         snprintf(text, 600, "kept");
-        (void)gan_keep(ctx, text, gan_zeros(ctx, 1, 2));
+        (void)gan_keep(ctx, text, gan_zeros(ctx, 2));
         snprintf(text, 600, "%s", test_path("freed_log.csv"));
         log.csv = text;
         log.columns = "a";

@@ -37,7 +37,7 @@ static world make(double first)
     desc.threads = 1;
     o.ctx = gan_create(&desc);
     o.g = gan_model_create(o.ctx, "g", identity, NULL);
-    o.w = gan_param(o.g, "w", gan_init_constant((gan_real)first), 1, 4);
+    o.w = gan_param(o.g, "w", gan_init_constant((gan_real)first), 4);
     return o;
 }
 
@@ -76,9 +76,9 @@ static int call(int which, world *o)
     case RESUME: gan_resume(o->ctx, "run"); return gan_error(o->ctx);
     case INSPECT: return gan_inspect(o->ctx, "run", &says);
     case MODEL_LOAD: return gan_model_load(o->g, "run", 0);
-    case IDX_WRITE: return gan_idx_write(gan_zeros(o->ctx, 4, 2, 1, 3, 3), "digits");
+    case IDX_WRITE: return gan_idx_write(gan_zeros(o->ctx, 2, 1, 3, 3), "digits");
     case IDX_READ: gan_dataset_idx(o->ctx, "digits"); return gan_error(o->ctx);
-    default: x = gan_zeros(o->ctx, 4, 2, 1, 3, 3); return gan_image_write(x, 1, "grid.pgm");
+    default: x = gan_zeros(o->ctx, 2, 1, 3, 3); return gan_image_write(x, 1, "grid.pgm");
     }
 }
 
@@ -92,7 +92,7 @@ static void prepare(void)
     for (i = 1; i <= 3; ++i) {
         world o = make(i);
         gan_save_rolling(o.ctx, "run", 3);
-        if (i == 3) gan_idx_write(gan_zeros(o.ctx, 4, 2, 1, 3, 3), "digits");
+        if (i == 3) gan_idx_write(gan_zeros(o.ctx, 2, 1, 3, 3), "digits");
         gan_destroy(o.ctx);
     }
     disk.calls = 0;

@@ -27,11 +27,11 @@ static gan_tensor *player(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
     const char which = gan_model_user(m) ? *(const char *)gan_model_user(m) : '0';
     (void)label;
-    if (which == '0') return gan_add(x, gan_param(m, "w", gan_init_zeros(), 1, 3));
+    if (which == '0') return gan_add(x, gan_param(m, "w", gan_init_zeros(), 3));
     if (which == '1')
-        return gan_concat(0, 2, gan_add(gan_slice(x, 0, 0, 2), gan_param(m, "u", gan_init_zeros(), 1, 2)),
-                          gan_add(gan_slice(x, 0, 2, 4), gan_param(m, "v", gan_init_zeros(), 1, 2)));
-    return gan_add(x, gan_param(m, "w", gan_init_zeros(), 1, 1));
+        return gan_concat(0, gan_add(gan_slice(x, 0, 0, 2), gan_param(m, "u", gan_init_zeros(), 2)),
+                          gan_add(gan_slice(x, 0, 2, 4), gan_param(m, "v", gan_init_zeros(), 2)));
+    return gan_add(x, gan_param(m, "w", gan_init_zeros(), 1));
 }
 
 typedef struct table {
@@ -68,7 +68,7 @@ static table sit(gan_context *ctx, gan_optimizer_desc d)
     gan_scope_open(ctx);
     for (i = 0; i < PLAYERS; ++i) {
         g.m[i] = gan_model_create(ctx, names[i], player, &which[i]);
-        gan_forward(g.m[i], gan_zeros(ctx, 1, size[i]), NULL);
+        gan_forward(g.m[i], gan_zeros(ctx, size[i]), NULL);
         g.o[i] = gan_optimizer_create(g.m[i], d);
     }
     gan_scope_close(ctx);
@@ -78,7 +78,7 @@ static table sit(gan_context *ctx, gan_optimizer_desc d)
 
 static gan_tensor *all_weights(table *g)
 {
-    return gan_concat(0, 4, gan_model_find(g->m[0], "w"), gan_model_find(g->m[1], "u"),
+    return gan_concat(0, gan_model_find(g->m[0], "w"), gan_model_find(g->m[1], "u"),
                       gan_model_find(g->m[1], "v"), gan_model_find(g->m[2], "w"));
 }
 
@@ -89,7 +89,7 @@ static double p_of(int i, int a, int b) { return (double)(gan_real)(.6 * sin(2 +
 
 static gan_tensor *matrix(gan_context *ctx, int i, double (*of)(int i, int a, int b))
 {
-    gan_tensor *t = gan_zeros(ctx, 2, SIZE, SIZE);
+    gan_tensor *t = gan_zeros(ctx, SIZE, SIZE);
     int a, b;
     for (a = 0; a < SIZE; ++a)
         for (b = 0; b < SIZE; ++b) gan_data(t)[a * SIZE + b] = (gan_real)of(i, a, b);
@@ -100,7 +100,7 @@ static void losses(table *g, int curved, gan_tensor **loss)
 {
     int i, a;
     for (i = 0; i < PLAYERS; ++i) {
-        gan_tensor *w = gan_reshape(all_weights(g), 2, SIZE, 1), *b = gan_zeros(g->ctx, 2, 1, SIZE);
+        gan_tensor *w = gan_reshape(all_weights(g), SIZE, 1), *b = gan_zeros(g->ctx, 1, SIZE);
         for (a = 0; a < SIZE; ++a) gan_data(b)[a] = (gan_real)b_of(i, a);
         loss[i] =
             gan_add(gan_mul_scalar(gan_sum_all(gan_mul(w, gan_matmul(matrix(g->ctx, i, q_of), w))), .5f),
@@ -257,9 +257,8 @@ static uint64_t small_gan(gan_game kind, int threads, gan_real *weights)
     o[0] = gan_optimizer_create(d, gan_adam((gan_real).01, (gan_real).5, (gan_real).9));
     o[1] = gan_optimizer_create(g, gan_rmsprop((gan_real).01));
     for (t = 0; t < 6; ++t) {
-        gan_tensor *fake = gan_forward(g, gan_rand_normal(ctx, 2, 1500, 2), NULL), *loss[2];
-        gan_tensor *r = gan_forward(d, gan_rand_normal(ctx, 2, 1500, 2), NULL),
-                   *f = gan_forward(d, fake, NULL);
+        gan_tensor *fake = gan_forward(g, gan_rand_normal(ctx, 1500, 2), NULL), *loss[2];
+        gan_tensor *r = gan_forward(d, gan_rand_normal(ctx, 1500, 2), NULL), *f = gan_forward(d, fake, NULL);
         loss[0] = gan_loss_d(GAN_LOSS_NON_SATURATING, r, f, 0);
         loss[1] = gan_loss_g(GAN_LOSS_NON_SATURATING, f);
         if (t % 3 == 2) gan_extrapolate_game(kind, (gan_real).3, 2, o, loss);
@@ -555,7 +554,7 @@ static void bilinear(void)
         double f, best = HUGE_VAL;
         int t;
         for (t = 1; t <= 3000; ++t) {
-            f = (double)gan_minimize(o, gm_nonsmooth(ctx, gan_forward(m, gan_zeros(ctx, 1, GM_SIZE), NULL)));
+            f = (double)gan_minimize(o, gm_nonsmooth(ctx, gan_forward(m, gan_zeros(ctx, GM_SIZE), NULL)));
             best = f < best ? f : best;
             CHECK(best <= gm_bound(.05, t), "step %d: %g, bound %g", t, best, gm_bound(.05, t));
         }

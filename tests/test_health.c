@@ -375,7 +375,7 @@ static void swings(void)
 
 static gan_tensor *cloud(gan_context *ctx, int n, int dim, double spread, double shift)
 {
-    gan_tensor *x = gan_zeros(ctx, 2, n, dim);
+    gan_tensor *x = gan_zeros(ctx, n, dim);
     size_t i;
     for (i = 0; i < gan_numel(x); ++i) gan_data(x)[i] = (gan_real)(spread * test_normal() + shift);
     return x;
@@ -479,7 +479,7 @@ static void looks(void)
     }
     TEST ("samples at three tenths of the data's spread, and copies of a few, are collapse") {
         bench b = loop(GAN_LOSS_NON_SATURATING, NULL), c = loop(GAN_LOSS_NON_SATURATING, NULL);
-        gan_tensor *few = cloud(c.ctx, 8, 4, 1, 0), *many = gan_zeros(c.ctx, 2, 256, 4);
+        gan_tensor *few = cloud(c.ctx, 8, 4, 1, 0), *many = gan_zeros(c.ctx, 256, 4);
         int k;
         for (k = 0; k < 1024; ++k) gan_data(many)[k] = gan_data(few)[k % 32];
         feed(b.h, 600, 1.2, .55, .45, 1);
@@ -588,15 +588,14 @@ static gan_tensor *generator(gan_model *g, gan_tensor *z, gan_tensor *label)
     const int dim = r->toy == GAN_TOY_NORMAL ? 1 : 2;
     (void)label;
     if (r->nets == TABLE) {
-        gan_tensor *rows =
-            gan_param(g, "rows", gan_init_normal(0, (gan_real).1), 2, (int)ROWS, (int)FEATURES);
+        gan_tensor *rows = gan_param(g, "rows", gan_init_normal(0, (gan_real).1), (int)ROWS, (int)FEATURES);
         return gan_take(rows, z);
     }
     if (r->nets == POINT)
-        return gan_add(gan_mul_scalar(z, 0), gan_param(g, "theta", gan_init_constant(1), 1, 2));
+        return gan_add(gan_mul_scalar(z, 0), gan_param(g, "theta", gan_init_constant(1), 2));
     if (r->nets == LINEAR)
         return gan_add(gan_mul_scalar(gan_slice(z, 1, 0, dim), (gan_real)r->width),
-                       gan_param(g, "theta", gan_init_constant(0), 1, dim));
+                       gan_param(g, "theta", gan_init_constant(0), dim));
     z = gan_relu(gan_linear(g, "fc1", z, r->width));
     z = gan_relu(gan_linear(g, "fc2", z, r->width));
     return gan_linear(g, "fc3", z, dim);
@@ -606,8 +605,8 @@ static gan_tensor *discriminator(gan_model *d, gan_tensor *x, gan_tensor *label)
 {
     const run *r = (const run *)gan_model_user(d);
     (void)label;
-    if (r->nets == TABLE) return gan_add(x, gan_param(d, "offset", gan_init_constant(0), 1, (int)FEATURES));
-    if (r->nets == POINT) return gan_matmul(x, gan_param(d, "psi", gan_init_constant(1), 2, 2, 1));
+    if (r->nets == TABLE) return gan_add(x, gan_param(d, "offset", gan_init_constant(0), (int)FEATURES));
+    if (r->nets == POINT) return gan_matmul(x, gan_param(d, "psi", gan_init_constant(1), 2, 1));
     if (r->nets == LINEAR) return gan_linear(d, "fc", x, 1);
     x = gan_leaky_relu(gan_linear(d, "fc1", x, r->width), (gan_real).2);
     x = gan_leaky_relu(gan_linear(d, "fc2", x, r->width), (gan_real).2);
@@ -616,7 +615,7 @@ static gan_tensor *discriminator(gan_model *d, gan_tensor *x, gan_tensor *label)
 
 static gan_tensor *row_numbers(gan_context *ctx, int n, gan_tensor *label, void *user)
 {
-    gan_tensor *z = gan_zeros(ctx, 1, n);
+    gan_tensor *z = gan_zeros(ctx, n);
     int i;
     (void)label;
     (void)user;
@@ -636,11 +635,11 @@ typedef struct patient {
 static gan_dataset *data_of(gan_context *ctx, const run *how)
 {
     gan_real v[ROWS * FEATURES] = {0};
-    if (how->nets == POINT) return gan_dataset_memory(ctx, v, NULL, ROWS, 1, 2);
+    if (how->nets == POINT) return gan_dataset_memory(ctx, v, NULL, ROWS, 2);
     if (how->nets != TABLE) return gan_dataset_toy(ctx, how->toy);
     test.random = 7; // the same for trainer and looks
     TEST_FILL(v, ROWS * FEATURES, -1, 1);
-    return gan_dataset_memory(ctx, v, NULL, ROWS, 1, (int)FEATURES);
+    return gan_dataset_memory(ctx, v, NULL, ROWS, (int)FEATURES);
 }
 
 static patient admit(const run *how, int seed, const gan_health_desc *desc)
@@ -982,7 +981,7 @@ static void nothing(void)
         gan_health_text(NULL, text, sizeof text);
         CHECK_TEXT(text, "too early to say");
         CHECK(!gan_error(b.ctx), "%s", gan_error_message(b.ctx));
-        gan_health_compare(b.h, NULL, gan_zeros(b.ctx, 2, 16, 2));
+        gan_health_compare(b.h, NULL, gan_zeros(b.ctx, 16, 2));
         CHECK(gan_error(b.ctx) == GAN_ERROR_ARGUMENT, "%s", gan_error_message(b.ctx));
         gan_destroy(b.ctx);
     }
@@ -990,13 +989,13 @@ static void nothing(void)
         bench b = loop(GAN_LOSS_NON_SATURATING, NULL);
         gan_loss_desc loss;
         memset(&loss, 0, sizeof loss);
-        gan_health_compare(b.h, gan_zeros(b.ctx, 2, 16, 2), gan_zeros(b.ctx, 2, 16, 3));
+        gan_health_compare(b.h, gan_zeros(b.ctx, 16, 2), gan_zeros(b.ctx, 16, 3));
         CHECK(gan_error(b.ctx) == GAN_ERROR_SHAPE, "%s", gan_error_message(b.ctx));
         CHECK_TEXT(gan_error_message(b.ctx), "(16, 2)");
-        gan_health_compare(b.h, gan_zeros(b.ctx, 2, 16, 2), gan_zeros(b.ctx, 2, 16, 2));
+        gan_health_compare(b.h, gan_zeros(b.ctx, 16, 2), gan_zeros(b.ctx, 16, 2));
         CHECK(b.h->c.looks == 0, "looked while an error stands");
         gan_error_clear(b.ctx);
-        gan_health_compare(b.h, gan_zeros(b.ctx, 2, 7, 2), gan_zeros(b.ctx, 2, 16, 2));
+        gan_health_compare(b.h, gan_zeros(b.ctx, 7, 2), gan_zeros(b.ctx, 16, 2));
         CHECK(gan_error(b.ctx) == GAN_ERROR_SHAPE, "%s", gan_error_message(b.ctx));
         gan_error_clear(b.ctx);
         CHECK(!gan_health_create_loop(b.ctx, "y", NULL, 1, NULL) && gan_error(b.ctx), "no loss");

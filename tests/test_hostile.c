@@ -66,7 +66,7 @@ static int settle(gan_context *ctx, const char *after)
         gan_error_clear(ctx);
     }
     gan_scope_open(ctx);
-    CHECK(gan_item(gan_add(gan_full(ctx, 1, 1, 2), gan_full(ctx, 2, 1, 2))) == 3 && !gan_error(ctx),
+    CHECK(gan_item(gan_add(gan_full(ctx, 1, 2), gan_full(ctx, 2, 2))) == 3 && !gan_error(ctx),
           "%s: not usable afterwards: %s", after, gan_error_message(ctx));
     gan_scope_close(ctx);
     gan_error_clear(ctx);
@@ -163,9 +163,9 @@ static void ended(void)
 
 static gan_tensor *small_generator(gan_model *m, gan_tensor *z, gan_tensor *label)
 {
-    gan_tensor *h = label ? gan_concat(1, 2, z, gan_embedding(m, "class", label, 3, 2)) : z;
+    gan_tensor *h = label ? gan_concat(1, z, gan_embedding(m, "class", label, 3, 2)) : z;
     h = gan_relu(gan_batch_norm(m, "bn", gan_linear(m, "in", h, 32)));
-    h = gan_noise_injection(m, "noise", gan_reshape(h, 4, -1, 2, 4, 4), 0);
+    h = gan_noise_injection(m, "noise", gan_reshape(h, -1, 2, 4, 4), 0);
     return gan_tanh(gan_conv2d(m, "out", h, 1, 3, 1, 1));
 }
 static gan_tensor *small_critic(gan_model *m, gan_tensor *x, gan_tensor *label)
@@ -195,8 +195,8 @@ static gan_tensor *hostile_term(const gan_penalty_in *in, void *user)
 static gan_tensor *hostile_latents(gan_context *c, int n, gan_tensor *label, void *user)
 {
     (void)label, (void)user;
-    if (test_int(0, 9) == 0) return test_int(0, 1) ? NULL : gan_zeros(c, 2, n + 1, 6);
-    return gan_rand_normal(c, 2, n, 6);
+    if (test_int(0, 9) == 0) return test_int(0, 1) ? NULL : gan_zeros(c, n + 1, 6);
+    return gan_rand_normal(c, n, 6);
 }
 
 // A description with every field on now and then; hostile: some are absurd.
@@ -340,11 +340,11 @@ static void act(scene *s, const char *path)
         how.rejection_quantile = R();
         (void)gan_trainer_sample_ex(t, test_int(-1, 4), &how);
         break;
-    case 9: (void)gan_trainer_generate(t, gan_rand_normal(c, 2, 3, test_int(5, 6)), NULL); break;
+    case 9: (void)gan_trainer_generate(t, gan_rand_normal(c, 3, test_int(5, 6)), NULL); break;
     case 10: gan_seed(c, 3); break;
     case 11: gan_model_parametrize(PICK(s->d), "in", (gan_parametrization)test_int(0, 3), R(), R()); break;
     case 12: {
-        gan_tensor *x = gan_forward(PICK(s->d), gan_rand_normal(c, 4, 6, 1, 4, 4), NULL);
+        gan_tensor *x = gan_forward(PICK(s->d), gan_rand_normal(c, 6, 1, 4, 4), NULL);
         (void)gan_extrapolate(gan_trainer_d_optimizer(t), gan_mean_all(x));
         break;
     }
@@ -379,7 +379,7 @@ static void sequences(int hostile)
                 gan_trainer_desc d = description(hostile);
                 s.g[k] = d.generator = gan_model_create(s.ctx, gs[k], small_generator, NULL);
                 s.d[k] = d.discriminator = gan_model_create(s.ctx, ds[k], small_critic, NULL);
-                d.data = gan_dataset_memory(s.ctx, data, k ? NULL : label, 12, 3, 1, 4, 4);
+                d.data = gan_dataset_memory(s.ctx, data, k ? NULL : label, 12, 1, 4, 4);
                 s.t[k] = gan_trainer_create(s.ctx, &d);
                 CHECK(s.t[k] || gan_error(s.ctx), "neither a trainer nor an error");
                 troubles += settle(s.ctx, "gan_trainer_create") != 0;
@@ -404,7 +404,7 @@ static gan_tensor *stateful_generator(gan_model *m, gan_tensor *z, gan_tensor *l
     (void)label;
     h = gan_relu(gan_virtual_batch_norm(m, "vbn", gan_linear(m, "in", h, 16), 3));
     h = gan_batch_norm(m, "bn", gan_slice(h, 0, 3, gan_dim(h, 0)));
-    h = gan_noise_injection(m, "noise", gan_reshape(gan_linear(m, "mid", h, 16), 4, -1, 1, 4, 4), 1);
+    h = gan_noise_injection(m, "noise", gan_reshape(gan_linear(m, "mid", h, 16), -1, 1, 4, 4), 1);
     return gan_conv2d(m, "out", h, 1, 3, 1, 1);
 }
 static gan_real steady_metric(gan_trainer *t, void *user)
@@ -428,7 +428,7 @@ static gan_trainer *resumed_run(gan_context *c, gan_trainer_desc d, int kind)
     d.discriminator = gan_model_create(c, "d", small_critic, NULL);
     gan_model_parametrize(d.generator, "in", ways[(kind + 1) % 4], 0, 0);
     gan_model_parametrize(d.discriminator, NULL, ways[kind % 4], 0, 0);
-    d.data = gan_dataset_memory(c, resumed_data, NULL, 12, 3, 1, 4, 4);
+    d.data = gan_dataset_memory(c, resumed_data, NULL, 12, 1, 4, 4);
     return gan_trainer_create(c, &d);
 }
 

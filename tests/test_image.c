@@ -50,7 +50,7 @@ static double gray(int byte) { return byte / 127.5 - 1; }
 // Picture i of N of C channels of H x W has the bytes 60 c + 12 i + W r + j.
 static gan_tensor *numbered(gan_context *ctx, int n, int c, int h, int w)
 {
-    gan_tensor *x = gan_zeros(ctx, 4, n, c, h, w);
+    gan_tensor *x = gan_zeros(ctx, n, c, h, w);
     gan_real *v = gan_data(x);
     int i, k, r, j;
     for (i = 0; i < n; ++i)
@@ -147,7 +147,7 @@ static void test_pixels(void)
         const int want[] = {0, 255, 128, 0, 255, 255, 0, 255, 0, 0, 1, 254, 0, 1, 255};
         enum { N = sizeof want / sizeof want[0] };
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_zeros(ctx, 4, 1, 1, 1, N + 1);
+        gan_tensor *x = gan_zeros(ctx, 1, 1, 1, N + 1);
         picture p;
         int i;
         for (i = 0; i < N; ++i) gan_data(x)[i] = (gan_real)in[i];
@@ -162,7 +162,7 @@ static void test_pixels(void)
     }
     TEST ("every byte survives the way to -1 .. 1 and back") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_zeros(ctx, 4, 1, 1, 16, 16);
+        gan_tensor *x = gan_zeros(ctx, 1, 1, 16, 16);
         picture p;
         int i, wrong = 0;
         for (i = 0; i < 256; ++i) gan_data(x)[i] = (gan_real)(2 * i - 255) / 255;
@@ -203,18 +203,17 @@ static void test_errors(void)
         CHECK_TEXT(gan_error_message(ctx), word);                                                            \
         gan_error_clear(ctx);                                                                                \
     } while (0)
-        REFUSED(gan_image_write(gan_zeros(ctx, 4, 1, 2, 3, 3), 0, test_path("x.pgm")), GAN_ERROR_SHAPE,
+        REFUSED(gan_image_write(gan_zeros(ctx, 1, 2, 3, 3), 0, test_path("x.pgm")), GAN_ERROR_SHAPE,
                 "(1, 2, 3, 3)");
-        REFUSED(gan_image_write(gan_zeros(ctx, 3, 1, 3, 3), 0, test_path("x.pgm")), GAN_ERROR_SHAPE,
+        REFUSED(gan_image_write(gan_zeros(ctx, 1, 3, 3), 0, test_path("x.pgm")), GAN_ERROR_SHAPE,
                 "(1, 3, 3)");
-        REFUSED(gan_image_write(gan_zeros(ctx, 4, 1, 1, 3, 3), -1, test_path("x.pgm")), GAN_ERROR_ARGUMENT,
+        REFUSED(gan_image_write(gan_zeros(ctx, 1, 1, 3, 3), -1, test_path("x.pgm")), GAN_ERROR_ARGUMENT,
                 "columns");
-        REFUSED(gan_image_write(gan_zeros(ctx, 4, 1, 1, 3, 3), 0, NULL), GAN_ERROR_ARGUMENT, "NULL");
-        REFUSED(gan_image_write(gan_zeros(ctx, 4, 1, 1, 3, 3), 0, test_path("x.jpg")), GAN_ERROR_ARGUMENT,
+        REFUSED(gan_image_write(gan_zeros(ctx, 1, 1, 3, 3), 0, NULL), GAN_ERROR_ARGUMENT, "NULL");
+        REFUSED(gan_image_write(gan_zeros(ctx, 1, 1, 3, 3), 0, test_path("x.jpg")), GAN_ERROR_ARGUMENT,
                 ".png");
-        REFUSED(gan_image_write(gan_zeros(ctx, 4, 1, 1, 3, 3), 0, test_path("pgm")), GAN_ERROR_ARGUMENT,
-                ".png");
-        REFUSED(gan_image_write(gan_zeros(ctx, 4, 1, 1, 3, 3), 0, test_path("nowhere/x.pgm")), GAN_ERROR_FILE,
+        REFUSED(gan_image_write(gan_zeros(ctx, 1, 1, 3, 3), 0, test_path("pgm")), GAN_ERROR_ARGUMENT, ".png");
+        REFUSED(gan_image_write(gan_zeros(ctx, 1, 1, 3, 3), 0, test_path("nowhere/x.pgm")), GAN_ERROR_FILE,
                 "nowhere/x.pgm");
         REFUSED(gan_image_write_bytes(ctx, NULL, 1, 1, 1, test_path("x.pgm")), GAN_ERROR_ARGUMENT, "NULL");
         REFUSED(gan_image_write_bytes(ctx, pixels, 1, 1, 1, NULL), GAN_ERROR_ARGUMENT, "NULL");
@@ -238,7 +237,7 @@ static void test_errors(void)
                 "too many");
     }
     TEST ("NULL tensors and poison are passed on without a picture") {
-        gan_tensor *poison = gan_reshape(gan_zeros(ctx, 1, 4), 1, 5);
+        gan_tensor *poison = gan_reshape(gan_zeros(ctx, 4), 5);
         remove(test_path("none.pgm"));
         CHECK(gan_image_write(poison, 0, test_path("none.pgm")) == gan_error(ctx) && gan_error(ctx) != 0,
               "error %d", gan_error(ctx));
@@ -249,8 +248,8 @@ static void test_errors(void)
     }
     TEST ("a smaller picture replaces a larger one whole") {
         const char *path = test_path("again.pgm");
-        CHECK(gan_image_write(gan_zeros(ctx, 4, 9, 1, 9, 9), 0, path) == 0, "%s", gan_error_message(ctx));
-        CHECK(gan_image_write(gan_zeros(ctx, 4, 1, 1, 3, 3), 0, path) == 0, "%s", gan_error_message(ctx));
+        CHECK(gan_image_write(gan_zeros(ctx, 9, 1, 9, 9), 0, path) == 0, "%s", gan_error_message(ctx));
+        CHECK(gan_image_write(gan_zeros(ctx, 1, 1, 3, 3), 0, path) == 0, "%s", gan_error_message(ctx));
         CHECK(test_file_size(path) == 11 + 9, "%ld bytes", test_file_size(path));
     }
     gan_destroy(ctx);

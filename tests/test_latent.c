@@ -56,7 +56,7 @@ static pair make(gan_model_function *generator, gan_model_function *critic)
     p.g = gan_model_create(p.ctx, "g", generator, NULL);
     p.d = gan_model_create(p.ctx, "d", critic, NULL);
     gan_scope_open(p.ctx);
-    (void)gan_forward(p.d, gan_forward(p.g, gan_zeros(p.ctx, 2, 1, L), NULL), NULL);
+    (void)gan_forward(p.d, gan_forward(p.g, gan_zeros(p.ctx, 1, L), NULL), NULL);
     gan_scope_close(p.ctx);
     if (!gan_model_find(p.g, "a.weight") || !gan_model_find(p.d, "w.weight")) return p;
     for (i = 0; i < L; ++i)
@@ -83,7 +83,7 @@ static void check_steps(int steps, int counted, double share)
 {
     pair p = make(linear_generator, linear_critic);
     const gan_latent_desc h = how(steps, .7, .2, share, 0);
-    gan_tensor *z = gan_rand_normal(p.ctx, 2, 5, L), *out = gan_latent_optimize(p.g, p.d, z, NULL, &h);
+    gan_tensor *z = gan_rand_normal(p.ctx, 5, L), *out = gan_latent_optimize(p.g, p.d, z, NULL, &h);
     int i, k;
     CHECK(gan_error(p.ctx) == 0 && gan_numel(out) == 5 * L, "%s", gan_error_message(p.ctx));
     for (i = 0; i < 5 && gan_data(out); ++i)
@@ -117,7 +117,7 @@ static void optimize(void)
     TEST ("no steps: z itself; zeros are the defaults alpha .9, beta .1, share .8") {
         pair p = make(linear_generator, linear_critic);
         gan_latent_desc h = how(0, 0, 0, 0, 0);
-        gan_tensor *z = gan_rand_normal(p.ctx, 2, 4000, L), *out;
+        gan_tensor *z = gan_rand_normal(p.ctx, 4000, L), *out;
         int i, moved = 0;
         CHECK(gan_latent_optimize(p.g, p.d, z, NULL, &h) == z &&
                   gan_latent_optimize(p.g, p.d, z, NULL, NULL) == z,
@@ -136,7 +136,7 @@ static void optimize(void)
     TEST ("z stays within its bound") {
         pair p = make(linear_generator, linear_critic);
         const gan_latent_desc h = how(3, 50, .1, 1, 1);
-        gan_tensor *z = gan_affine(gan_rand_uniform(p.ctx, 2, 20, L), 2, -1);
+        gan_tensor *z = gan_affine(gan_rand_uniform(p.ctx, 20, L), 2, -1);
         gan_tensor *out = gan_latent_optimize(p.g, p.d, z, NULL, &h);
         int i, at = 0;
         for (i = 0; i < 20 * L; ++i) {
@@ -149,7 +149,7 @@ static void optimize(void)
     TEST ("with recording off the values are the same and the result is a leaf") {
         pair p = make(smooth_generator, smooth_critic);
         const gan_latent_desc h = how(2, .9, .1, 1, 0);
-        gan_tensor *z = gan_rand_normal(p.ctx, 2, 4, L), *a, *b;
+        gan_tensor *z = gan_rand_normal(p.ctx, 4, L), *a, *b;
         a = gan_latent_optimize(p.g, p.d, z, NULL, &h);
         gan_record(p.ctx, 0);
         b = gan_latent_optimize(p.g, p.d, z, NULL, &h);
@@ -163,7 +163,7 @@ static void optimize(void)
         gan_tensor *x[16];
         int i, n = 1;
         differentiated = make(smooth_generator, smooth_critic);
-        x[0] = gan_rand_normal(differentiated.ctx, 2, 2, L);
+        x[0] = gan_rand_normal(differentiated.ctx, 2, L);
         for (i = 0; i < gan_model_count(differentiated.g); ++i)
             x[n++] = gan_model_tensor(differentiated.g, i);
         for (i = 0; i < gan_model_count(differentiated.d); ++i)
@@ -181,7 +181,7 @@ static void settle(gan_model_function *critic, double rate, double *mean, double
 {
     pair p = make(linear_generator, critic);
     const int n = 4000;
-    gan_tensor *z = gan_full(p.ctx, 3, 2, n, L), *out;
+    gan_tensor *z = gan_full(p.ctx, 3, n, L), *out;
     int i;
     out = gan_latent_langevin(p.g, p.d, z, NULL, 80, (gan_real)rate);
     CHECK(gan_error(p.ctx) == 0, "%s", gan_error_message(p.ctx));
@@ -217,7 +217,7 @@ static void errors(void)
     TEST ("errors name what is missing; nothing crashes") {
         pair p = make(linear_generator, linear_critic);
         const gan_latent_desc h = how(1, 0, 0, 0, 0);
-        gan_tensor *z = gan_rand_normal(p.ctx, 2, 2, L);
+        gan_tensor *z = gan_rand_normal(p.ctx, 2, L);
         CHECK(!gan_latent_optimize(NULL, NULL, NULL, NULL, &h) &&
                   !gan_latent_langevin(NULL, NULL, NULL, NULL, 1, 1),
               "not NULL");

@@ -69,7 +69,7 @@ static void layer_gradients(gan_context *ctx, gan_model *m, gan_tensor *x, const
     all[n++] = x;
     y = gan_forward(m, x, NULL);
     for (i = 0; i < gan_ndim(y); ++i) dim[i] = gan_dim(y, i);
-    all[n++] = gan_tensor_create(ctx, gan_ndim(y), dim);
+    all[n++] = gan_zeros_n(ctx, gan_ndim(y), dim);
     for (k = 0; k < gan_numel(y); ++k) gan_data(all[1])[k] = (gan_real)check_uniform(-1.5, 1.5);
     for (i = 0; i < gan_model_count(m); ++i)
         if (!is_running(gan_model_name(m, i))) all[n++] = gan_model_tensor(m, i);
@@ -181,7 +181,7 @@ static void shape_of(gan_model *m, const char *name, int ndim, ...)
 static gan_model *one_forward(gan_context *ctx, plan *q, int ndim, const int *dims)
 {
     gan_model *m = gan_model_create(ctx, "model", model_forward, q);
-    (void)gan_forward(m, gan_tensor_create(ctx, ndim, dims), NULL);
+    (void)gan_forward(m, gan_zeros_n(ctx, ndim, dims), NULL);
     CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
     return m;
 }
@@ -503,7 +503,7 @@ static void test_batch_norm(void)
         plan q = {make_batch_norm, {0}, 0};
         gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
         gan_model_mode(m, GAN_EVAL);
-        (void)gan_forward(m, gan_rand_normal(ctx, 2, 4, 2), NULL);
+        (void)gan_forward(m, gan_rand_normal(ctx, 4, 2), NULL);
         CHECK_NEAR(values(m, "bn.weight")[1], 1, 0, "weight");
         CHECK_NEAR(values(m, "bn.bias")[1], 0, 0, "bias");
         CHECK_NEAR(values(m, "bn.running_mean")[1], 0, 0, "running_mean");
@@ -515,7 +515,7 @@ static void test_batch_norm(void)
         gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
         plan q = {make_batch_norm, {0}, 0};
         gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
-        (void)gan_forward(m, gan_rand_normal(ctx, 2, 1, 2), NULL);
+        (void)gan_forward(m, gan_rand_normal(ctx, 1, 2), NULL);
         CHECK(gan_error(ctx) || isfinite(values(m, "bn.running_var")[0]), "running_var %g",
               values(m, "bn.running_var")[0]);
         gan_destroy(ctx);
@@ -593,7 +593,7 @@ static void test_group_norm(void)
         gan_context *ctx = gan_create(NULL);
         plan q = {make_group_norm, {2}, 0};
         gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
-        (void)gan_forward(m, gan_zeros(ctx, 4, 1, 3, 2, 2), NULL);
+        (void)gan_forward(m, gan_zeros(ctx, 1, 3, 2, 2), NULL);
         CHECK(gan_error(ctx) != 0, "no error");
         CHECK_TEXT(gan_error_message(ctx), "gn");
         CHECK_TEXT(gan_error_message(ctx), "groups");
@@ -612,7 +612,7 @@ static gan_tensor *embedding_f(gan_context *ctx, gan_tensor **x, void *user)
 {
     gan_model *m = (gan_model *)user;
     plan *q = (plan *)gan_model_user(m);
-    gan_tensor *index = gan_zeros(ctx, 1, q->i[2]);
+    gan_tensor *index = gan_zeros(ctx, q->i[2]);
     int k;
     (void)x;
     for (k = 0; k < q->i[2]; ++k) gan_data(index)[k] = (gan_real)(k * k % q->i[0]);
@@ -626,7 +626,7 @@ static void test_embedding(void)
         plan q = {make_embedding, {5, 3}, 0};
         gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
         const gan_real v[6] = {4, 0, 1, 1, 3, 2};
-        gan_tensor *index = gan_from(ctx, v, 2, 2, 3), *y = gan_forward(m, index, NULL);
+        gan_tensor *index = gan_from(ctx, v, 2, 3), *y = gan_forward(m, index, NULL);
         int k, j;
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         shape_of(m, "emb.weight", 2, 5, 3);
@@ -663,7 +663,7 @@ static void test_embedding(void)
         CHECK_NEAR(mean, 0, 5 / sqrt(20000.), "mean");
         CHECK_NEAR(square, 1, 5 * sqrt(2 / 20000.), "variance");
         gan_model_init(n, gan_init_constant(3));
-        (void)gan_forward(n, gan_zeros(ctx, 1, 1), NULL);
+        (void)gan_forward(n, gan_zeros(ctx, 1), NULL);
         CHECK_NEAR(gan_item(gan_model_find(n, "emb.weight")), 3, 0, "by gan_model_init");
         gan_destroy(ctx);
     }
@@ -674,7 +674,7 @@ static void test_embedding(void)
             gan_context *ctx = gan_create(NULL);
             plan q = {make_embedding, {5, 3}, 0};
             gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
-            (void)gan_forward(m, gan_full(ctx, bad[k], 1, 2), NULL);
+            (void)gan_forward(m, gan_full(ctx, bad[k], 2), NULL);
             CHECK(gan_error(ctx) != 0, "index %g", (double)bad[k]);
             gan_destroy(ctx);
         }
@@ -691,7 +691,7 @@ static void test_dropout(void)
         gan_context *ctx = gan_create(NULL);
         plan q = {make_dropout, {30}, 0};
         gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
-        gan_tensor *x = gan_full(ctx, 1, 2, 100, 1000), *y = gan_forward(m, x, NULL),
+        gan_tensor *x = gan_full(ctx, 1, 100, 1000), *y = gan_forward(m, x, NULL),
                    *z = gan_forward(m, x, NULL);
         size_t zeros = 0, same = 0, wrong = 0, k;
         for (k = 0; k < 100000; ++k) {
@@ -709,7 +709,7 @@ static void test_dropout(void)
         gan_context *ctx = gan_create(NULL);
         plan q = {make_dropout, {40}, 0};
         gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
-        gan_tensor *x = gan_full(ctx, 2, 1, 50), *y = gan_forward(m, x, NULL),
+        gan_tensor *x = gan_full(ctx, 2, 50), *y = gan_forward(m, x, NULL),
                    *g = gan_grad(gan_sum_all(y), x, 0);
         int k;
         for (k = 0; k < 50; ++k) CHECK_NEAR(gan_data(g)[k], (double)gan_data(y)[k] / 2, 1e-6, "gradient");
@@ -719,7 +719,7 @@ static void test_dropout(void)
         gan_context *ctx = gan_create(NULL);
         plan q = {make_dropout, {50}, 0};
         gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
-        gan_tensor *x = gan_rand_normal(ctx, 1, 33);
+        gan_tensor *x = gan_rand_normal(ctx, 33);
         gan_model_mode(m, GAN_EVAL);
         CHECK(same_bits(x, gan_forward(m, x, NULL)), "eval");
         gan_model_mode(m, GAN_TRAIN);
@@ -733,7 +733,7 @@ static void test_dropout(void)
         gan_context *ctx = gan_create(NULL);
         plan q = {make_dropout, {50}, 0};
         gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
-        gan_tensor *x = gan_rand_normal(ctx, 1, 33), *want, *got;
+        gan_tensor *x = gan_rand_normal(ctx, 33), *want, *got;
         gan_seed(ctx, 4);
         want = gan_dropout(m, x, (gan_real).5);
         gan_seed(ctx, 4);
@@ -749,9 +749,9 @@ static void test_dropout(void)
         gan_context *ctx = gan_create(NULL);
         plan q = {make_dropout, {30}, 9};
         gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
-        layer_gradients(ctx, m, gan_rand_normal(ctx, 2, 3, 5), "dropout");
+        layer_gradients(ctx, m, gan_rand_normal(ctx, 3, 5), "dropout");
         gan_model_mode(m, GAN_EVAL);
-        layer_gradients(ctx, m, gan_rand_normal(ctx, 2, 3, 5), "dropout");
+        layer_gradients(ctx, m, gan_rand_normal(ctx, 3, 5), "dropout");
         gan_destroy(ctx);
     }
 #endif
@@ -763,7 +763,7 @@ static void test_dropout(void)
             plan q = {make_dropout, {0}, 0};
             gan_model *m = gan_model_create(ctx, "model", model_forward, &q);
             q.i[0] = bad[k];
-            (void)gan_forward(m, gan_zeros(ctx, 1, 3), NULL);
+            (void)gan_forward(m, gan_zeros(ctx, 3), NULL);
             CHECK(gan_error(ctx) == GAN_ERROR_ARGUMENT, "p %d %%: code %d", bad[k], gan_error(ctx));
             gan_destroy(ctx);
         }
@@ -812,7 +812,7 @@ static gan_tensor *init_weight(gan_context *ctx, gan_init init, int conv, gan_te
     p.init = init;
     p.conv = conv;
     m = gan_model_create(ctx, conv ? "conv" : "linear", init_forward, &p);
-    (void)gan_forward(m, conv ? gan_zeros(ctx, 4, 1, CONV_IN, 3, 3) : gan_zeros(ctx, 2, 1, LINEAR_IN), NULL);
+    (void)gan_forward(m, conv ? gan_zeros(ctx, 1, CONV_IN, 3, 3) : gan_zeros(ctx, 1, LINEAR_IN), NULL);
     CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
     if (bias) *bias = gan_model_find(m, "w.bias");
     return gan_model_find(m, "w.weight");
@@ -931,7 +931,7 @@ static void init_orthogonal(void)
     TEST ("orthogonal, more rows than columns: W' W = gain^2 I") {
         gan_context *ctx = gan_create(NULL);
         gan_model *m = gan_model_create(ctx, "m", model_forward, NULL);
-        gan_tensor *t = gan_param(m, "w", gan_init_orthogonal(1), 2, 30, 7);
+        gan_tensor *t = gan_param(m, "w", gan_init_orthogonal(1), 30, 7);
         int i, j, k;
         for (i = 0; gan_data(t) && i < 7; ++i)
             for (j = 0; j < 7; ++j) {
@@ -979,16 +979,16 @@ static void inits(void)
 static gan_tensor *two_layers(gan_model *m, gan_tensor *x, const int *i)
 {
     if (i[0]) {
-        gan_tensor *second = gan_linear(m, "b", gan_zeros(gan_model_context(m), 2, 1, 7), 3);
+        gan_tensor *second = gan_linear(m, "b", gan_zeros(gan_model_context(m), 1, 7), 3);
         return gan_add(gan_linear(m, "b", gan_linear(m, "a", x, 7), 3), gan_mul_scalar(second, 0));
     }
     return gan_linear(m, "b", gan_linear(m, "a", x, 7), 3);
 }
 static gan_tensor *with_own(gan_model *m, gan_tensor *x, const int *i)
 {
-    gan_tensor *s = gan_param(m, "scale", gan_init_constant(2), 0), *b = gan_buffer(m, "seen", 5, 1, 3);
+    gan_tensor *s = gan_param_n(m, "scale", gan_init_constant(2), 0, NULL), *b = gan_buffer(m, "seen", 5, 3);
     (void)i;
-    return gan_add(gan_mul(x, s), gan_linear(m, "fc", gan_mul(b, gan_zeros(gan_model_context(m), 1, 3)), 3));
+    return gan_add(gan_mul(x, s), gan_linear(m, "fc", gan_mul(b, gan_zeros(gan_model_context(m), 3)), 3));
 }
 
 static void models(void)
@@ -997,7 +997,7 @@ static void models(void)
         gan_context *a = gan_create(NULL), *b = gan_create(NULL), *c;
         plan p = {two_layers, {0}, 0}, q = {two_layers, {1}, 0};
         gan_model *m = one_forward(a, &p, 2, (int[]){1, 5}),
-                  *n = (gan_rand_normal(b, 1, 11), one_forward(b, &q, 2, (int[]){1, 5})), *o;
+                  *n = (gan_rand_normal(b, 11), one_forward(b, &q, 2, (int[]){1, 5})), *o;
         gan_desc d;
         CHECK(same_bits(gan_model_find(m, "a.weight"), gan_model_find(n, "a.weight")), "a.weight");
         CHECK(same_bits(gan_model_find(m, "b.weight"), gan_model_find(n, "b.weight")), "b.weight");
@@ -1020,8 +1020,8 @@ static void models(void)
         plan p = {two_layers, {0}, 0};
         gan_model *m = gan_model_create(ctx, "first", model_forward, &p),
                   *n = gan_model_create(ctx, "second", model_forward, &p);
-        (void)gan_forward(m, gan_zeros(ctx, 2, 1, 5), NULL);
-        (void)gan_forward(n, gan_zeros(ctx, 2, 1, 5), NULL);
+        (void)gan_forward(m, gan_zeros(ctx, 1, 5), NULL);
+        (void)gan_forward(n, gan_zeros(ctx, 1, 5), NULL);
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         CHECK(!same_bits(gan_model_find(m, "a.weight"), gan_model_find(n, "a.weight")), "the same values");
         gan_destroy(ctx);
@@ -1032,7 +1032,7 @@ static void models(void)
         gan_model *m = one_forward(ctx, &p, 2, (int[]){1, 5});
         gan_tensor *w = gan_model_find(m, "a.weight");
         int i;
-        (void)gan_forward(m, gan_zeros(ctx, 2, 9, 5), NULL);
+        (void)gan_forward(m, gan_zeros(ctx, 9, 5), NULL);
         CHECK(gan_model_find(m, "a.weight") == w && gan_model_count(m) == 4, "count %d", gan_model_count(m));
         CHECK(gan_model_parameters(m) == 7 * 5 + 7 + 3 * 7 + 3, "parameters %d",
               (int)gan_model_parameters(m));
@@ -1057,7 +1057,7 @@ static void models(void)
         gan_context *ctx = gan_create(NULL);
         plan p = {make_linear, {5}, 0};
         gan_model *m = one_forward(ctx, &p, 2, (int[]){1, 7});
-        gan_tensor *y = gan_forward(m, gan_zeros(ctx, 2, 1, 11), NULL);
+        gan_tensor *y = gan_forward(m, gan_zeros(ctx, 1, 11), NULL);
         CHECK(gan_data(y) == NULL, "poison");
         CHECK(gan_error(ctx) == GAN_ERROR_SHAPE, "code %d", gan_error(ctx));
         CHECK_TEXT(gan_error_message(ctx), "fc");
@@ -1074,11 +1074,11 @@ static void models(void)
         memcpy(a, gan_data(gan_model_find(m, "a.weight")), sizeof a);
         memcpy(b, gan_data(gan_model_find(m, "b.weight")), sizeof b);
         gan_model_freeze(m, "a", 1);
-        (void)gan_minimize(o, gan_sum_all(gan_square(gan_forward(m, gan_full(ctx, 1, 2, 2, 5), NULL))));
+        (void)gan_minimize(o, gan_sum_all(gan_square(gan_forward(m, gan_full(ctx, 1, 2, 5), NULL))));
         CHECK(memcmp(a, gan_data(gan_model_find(m, "a.weight")), sizeof a) == 0, "the frozen one moved");
         CHECK(memcmp(b, gan_data(gan_model_find(m, "b.weight")), sizeof b) != 0, "the other did not move");
         gan_model_freeze(m, NULL, 0);
-        (void)gan_minimize(o, gan_sum_all(gan_square(gan_forward(m, gan_full(ctx, 1, 2, 2, 5), NULL))));
+        (void)gan_minimize(o, gan_sum_all(gan_square(gan_forward(m, gan_full(ctx, 1, 2, 5), NULL))));
         CHECK(memcmp(a, gan_data(gan_model_find(m, "a.weight")), sizeof a) != 0, "thawed, it did not move");
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         gan_destroy(ctx);
@@ -1107,7 +1107,7 @@ static gan_tensor *six(gan_model *m, gan_tensor *x, gan_tensor *label)
         x = gan_tanh(gan_linear(m, name, x, 64));
         if (i == 1) handed_out = x;
     }
-    return gan_reshape(x, 3, -1, 8, 8);
+    return gan_reshape(x, -1, 8, 8);
 }
 
 static void unrecorded(void)
@@ -1116,7 +1116,7 @@ static void unrecorded(void)
     const size_t tensor = (size_t)ROWS * 64 * sizeof(gan_real);
     gan_context *ctx = gan_create(NULL);
     gan_model *m = gan_model_create(ctx, "m", six, NULL);
-    gan_tensor *x = gan_rand_normal(ctx, 2, ROWS, 64), *a, *b;
+    gan_tensor *x = gan_rand_normal(ctx, ROWS, 64), *a, *b;
     size_t before, used;
     (void)gan_forward(m, x, NULL);
     TEST ("with recording off gan_forward leaves its result alone, of the same bits, and what was there") {
@@ -1190,8 +1190,8 @@ static void fused_run(int layer, int act, int look, fused *f)
     plan p = {activated, {0}, 0};
     gan_context *ctx = gan_create(NULL);
     gan_model *m = gan_model_create(ctx, "m", model_forward, &p);
-    gan_tensor *x = layer == 4 ? gan_rand_normal(ctx, 2, 24, 8) : gan_tensor_create(ctx, 4, dim), *y, *in[2],
-               *d[2], *h;
+    gan_tensor *x = layer == 4 ? gan_rand_normal(ctx, 24, 8) : gan_zeros_n(ctx, 4, dim), *y, *in[2], *d[2],
+               *h;
     size_t k;
     check_seed(1);
     for (k = 0; k < gan_numel(x); ++k) gan_data(x)[k] = (gan_real)check_uniform(-1, 1);
@@ -1214,7 +1214,7 @@ static void fused_run(int layer, int act, int look, fused *f)
     gan_scope_open(ctx);
     memcpy(f->h, gan_data(h), f->n * sizeof(gan_real));
     gan_scope_close(ctx);
-    (void)gan_exp(gan_rand_normal(ctx, 1, FUSED_MOST)); // over what was given back
+    (void)gan_exp(gan_rand_normal(ctx, FUSED_MOST)); // over what was given back
     for (k = 0; k < 2; ++k) CHECK_BYTES(gan_data(h), f->h, f->n * sizeof(gan_real), "h, again");
     CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
     gan_destroy(ctx);
@@ -1259,7 +1259,7 @@ static void fusion(void)
         gan_optimizer *o = gan_optimizer_create(m, gan_sgd((gan_real).1, 0));
         gan_tensor *y;
         gan_scope_open(ctx);
-        y = gan_forward(m, gan_rand_normal(ctx, 2, 4, 8), NULL);
+        y = gan_forward(m, gan_rand_normal(ctx, 4, 8), NULL);
         (void)gan_minimize(o, gan_mean_all(gan_square(y)));
         CHECK(gan_data(y) != NULL && gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         CHECK(gan_ndim(between) == 2 && gan_dim(between, 1) == 24, "its shape");
@@ -1276,7 +1276,7 @@ static void fusion(void)
         gan_optimizer *o = gan_optimizer_create(m, gan_sgd((gan_real).1, 0));
         gan_tensor *y;
         gan_scope_open(ctx);
-        y = gan_forward(m, gan_rand_normal(ctx, 2, 4, 8), NULL);
+        y = gan_forward(m, gan_rand_normal(ctx, 4, 8), NULL);
         CHECK(gan_data(between) != NULL, "%s", gan_error_message(ctx));
         (void)gan_minimize(o, gan_mean_all(gan_square(y)));
         CHECK(gan_data(between) != NULL && gan_error(ctx) == 0, "%s", gan_error_message(ctx));
@@ -1287,7 +1287,7 @@ static void fusion(void)
         plan p = {activated, {0}, 0};
         gan_context *ctx = gan_create(NULL);
         gan_model *m = gan_model_create(ctx, "m", model_forward, &p);
-        gan_tensor *x = gan_rand_normal(ctx, 2, 4, 8), *y, *w;
+        gan_tensor *x = gan_rand_normal(ctx, 4, 8), *y, *w;
         gan_real was;
         p.make = waits;
         y = gan_forward(m, x, NULL);
@@ -1351,7 +1351,7 @@ static void weight_begin(weight_run *r, const struct weighted *w, gan_parametriz
     r->m = gan_model_create(r->ctx, "m", model_forward, &r->q);
     gan_model_parametrize(r->m, NULL, kind, gain, lr);
     check_seed(5);
-    r->x = gan_tensor_create(r->ctx, w->ndim, w->dims);
+    r->x = gan_zeros_n(r->ctx, w->ndim, w->dims);
     for (size_t k = 0; k < gan_numel(r->x); ++k)
         gan_data(r->x)[k] = (gan_real)(w->ndim == 1 ? (double)k : check_uniform(-1, 1));
 }
@@ -1360,7 +1360,7 @@ static void weight_begin(weight_run *r, const struct weighted *w, gan_parametriz
 static gan_tensor *plain_output(weight_run *r, const struct weighted *w, const double *weight,
                                 double bias_scale)
 {
-    gan_tensor *t = gan_tensor_create(r->ctx, w->wndim, w->wdims), *b = gan_model_find(r->m, "fc.bias");
+    gan_tensor *t = gan_zeros_n(r->ctx, w->wndim, w->wdims), *b = gan_model_find(r->m, "fc.bias");
     gan_conv2d_desc d;
     for (size_t k = 0; k < gan_numel(t); ++k) gan_data(t)[k] = (gan_real)weight[k];
     if (b) b = gan_mul_scalar(b, (gan_real)bias_scale);
@@ -1471,8 +1471,8 @@ static void weight_gradients(const struct weighted *w, gan_parametrization kind)
         gan_model_mode(r.m, GAN_EVAL);
         y = gan_forward(r.m, r.x, NULL);
         for (i = 0; i < gan_ndim(y); ++i) dim[i] = gan_dim(y, i);
-        all[n++] = w->ndim == 1 ? gan_full(r.ctx, 1, 0) : r.x; // an index has no gradient
-        all[n++] = gan_tensor_create(r.ctx, gan_ndim(y), dim);
+        all[n++] = w->ndim == 1 ? gan_full_n(r.ctx, 1, 0, NULL) : r.x; // an index has no gradient
+        all[n++] = gan_zeros_n(r.ctx, gan_ndim(y), dim);
         for (size_t k = 0; k < gan_numel(y); ++k) gan_data(all[1])[k] = (gan_real)check_uniform(-1.5, 1.5);
         for (i = 0; i < gan_model_count(r.m); ++i)
             if (!strstr(gan_model_name(r.m, i), ".0._")) all[n++] = gan_model_tensor(r.m, i);
@@ -1758,7 +1758,7 @@ static void parametrization_equalized_lr(void)
             m = gan_model_create(ctx, "m", model_forward, &q);
             gan_model_init(m, gan_init_normal(5, (gan_real).02));
             gan_model_parametrize(m, NULL, GAN_PARAMETRIZATION_EQUALIZED_LR, 0, mapping ? (gan_real).01 : 0);
-            (void)gan_forward(m, gan_zeros(ctx, 2, 1, 100), NULL);
+            (void)gan_forward(m, gan_zeros(ctx, 1, 100), NULL);
             is_normal(gan_model_find(m, "fc.weight"), 0, mapping ? 100 : 1);
             gan_destroy(ctx);
         }
@@ -1774,10 +1774,10 @@ static void parametrization_equalized_lr(void)
 
 static gan_tensor *many_weights(gan_model *m, gan_tensor *x, const int *i)
 {
-    gan_tensor *own = gan_weight(m, "own", gan_init_default(), 2, 4, 4), *style, *v;
+    gan_tensor *own = gan_weight(m, "own", gan_init_default(), 4, 4), *style, *v;
     (void)i;
-    style = gan_weight(m, "style.kernel", gan_init_default(), 2, 4, 4);
-    v = gan_weight(m, "v", gan_init_normal(0, 1), 1, 4);
+    style = gan_weight(m, "style.kernel", gan_init_default(), 4, 4);
+    v = gan_weight(m, "v", gan_init_normal(0, 1), 4);
     x = gan_batch_norm(m, "n", gan_linear(m, "block.a", gan_linear(m, "block.b", x, 4), 4));
     return gan_mul(v, gan_f_linear(gan_f_linear(x, own, NULL), style, NULL));
 }
@@ -1789,7 +1789,7 @@ static void weights_of_ones_own(void)
         gan_context *ctx = gan_create(NULL);
         plan q;
         gan_model *m;
-        gan_tensor *x = gan_rand_normal(ctx, 2, 5, 4);
+        gan_tensor *x = gan_rand_normal(ctx, 5, 4);
         static const char *const names[] = {"parametrizations.own.original",
                                             "parametrizations.own.0._u",
                                             "style.parametrizations.kernel.original",
@@ -1822,12 +1822,12 @@ static void weights_of_ones_own(void)
         m = gan_model_create(ctx, "m", model_forward, &q),
         plain = gan_model_create(ctx, "p", model_forward, &q);
         gan_model_parametrize(m, NULL, GAN_PARAMETRIZATION_SPECTRAL_NORM, 0, 0);
-        w = gan_weight(m, "v", gan_init_normal(0, 1), 1, 4);
+        w = gan_weight(m, "v", gan_init_normal(0, 1), 4);
         v = gan_model_find(m, "parametrizations.v.original");
         for (k = 0; k < 4; ++k) s += pow((double)gan_data(v)[k], 2);
         for (k = 0; k < 4; ++k) CHECK_NEAR(gan_data(w)[k], (double)gan_data(v)[k] / sqrt(s), TOL, "v / |v|");
-        w = gan_weight(plain, "v", gan_init_normal(0, 1), 1, 4);
-        CHECK(w == gan_param(plain, "v", gan_init_normal(0, 1), 1, 4), "another tensor");
+        w = gan_weight(plain, "v", gan_init_normal(0, 1), 4);
+        CHECK(w == gan_param(plain, "v", gan_init_normal(0, 1), 4), "another tensor");
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         gan_destroy(ctx);
     }
@@ -1856,7 +1856,7 @@ static void weights_of_ones_own(void)
             r.m = gan_model_create(r.ctx, "m", model_forward, &r.q);
             for (int j = 0; j < (k == 2 ? 3 : 2); ++j)
                 gan_model_parametrize(r.m, words[k].prefix[j], words[k].kind[j], 0, 0);
-            (void)gan_forward(r.m, gan_zeros(r.ctx, 2, 1, 3), NULL);
+            (void)gan_forward(r.m, gan_zeros(r.ctx, 1, 3), NULL);
             CHECK(gan_model_find(r.m, words[k].name) != NULL, "%s", words[k].name);
             gan_model_parametrize(r.m, "other", GAN_PARAMETRIZATION_EQUALIZED_LR, 0, 0);
             CHECK(gan_error(r.ctx) == 0, "%s", gan_error_message(r.ctx));
@@ -1871,7 +1871,7 @@ static void weights_of_ones_own(void)
         char name[140];
         weight_begin(&r, &weighted[0], GAN_PARAMETRIZATION_NONE, 0, 0);
         gan_model_parametrize(NULL, NULL, GAN_PARAMETRIZATION_NONE, 0, 0);
-        CHECK(gan_weight(NULL, "w", gan_init_zeros(), 1, 3) == NULL, "no model");
+        CHECK(gan_weight(NULL, "w", gan_init_zeros(), 3) == NULL, "no model");
         CHECK(gan_error(r.ctx) == 0, "%s", gan_error_message(r.ctx));
         gan_model_parametrize(r.m, NULL, (gan_parametrization)9, 0, 0);
         CHECK(gan_error(r.ctx) == GAN_ERROR_ARGUMENT, "%d", gan_error(r.ctx));
@@ -1883,14 +1883,14 @@ static void weights_of_ones_own(void)
         CHECK(gan_error(r.ctx) == GAN_ERROR_ARGUMENT, "%d", gan_error(r.ctx));
         gan_error_clear(r.ctx);
         gan_model_parametrize(r.m, NULL, GAN_PARAMETRIZATION_SPECTRAL_NORM, 0, 0);
-        CHECK(gan_data(gan_weight(r.m, NULL, gan_init_zeros(), 1, 3)) == NULL, "no name");
+        CHECK(gan_data(gan_weight(r.m, NULL, gan_init_zeros(), 3)) == NULL, "no name");
         CHECK(gan_error(r.ctx) == GAN_ERROR_NAME, "%d", gan_error(r.ctx));
         gan_error_clear(r.ctx);
         memset(name, 'a', sizeof name), name[120] = 0;
-        CHECK(gan_data(gan_weight(r.m, name, gan_init_zeros(), 1, 3)) == NULL, "a long name");
+        CHECK(gan_data(gan_weight(r.m, name, gan_init_zeros(), 3)) == NULL, "a long name");
         CHECK(gan_error(r.ctx) == GAN_ERROR_NAME, "%d", gan_error(r.ctx));
         gan_error_clear(r.ctx);
-        CHECK(gan_data(gan_weight(r.m, "s", gan_init_zeros(), 0)) == NULL, "a scalar");
+        CHECK(gan_data(gan_weight_n(r.m, "s", gan_init_zeros(), 0, NULL)) == NULL, "a scalar");
         CHECK(gan_error(r.ctx) == GAN_ERROR_SHAPE, "%d", gan_error(r.ctx));
         CHECK(strcmp(gan_parametrization_name((gan_parametrization)-1), "unknown") == 0, "the name of none");
         gan_destroy(r.ctx);

@@ -59,7 +59,7 @@ static void test_csv(void)
         CHECK(log != NULL, "%s", gan_error_message(ctx));
         for (i = 0; i < 50; ++i) {
             for (k = 0; k < 3; ++k) v[i][k] = odd(i, k);
-            CHECK(gan_logger_values(log, 10 * i, v[i]) == GAN_OK, "%s", gan_error_message(ctx));
+            CHECK(gan_logger_row_n(log, 10 * i, 3, v[i]) == GAN_OK, "%s", gan_error_message(ctx));
             get_file(path);
             for (k = 0, at = (char *)file; *at; ++at) k += *at == '\n';
             CHECK(k == i + 2, "%d lines after row %d", k, i);
@@ -105,7 +105,7 @@ static void test_csv(void)
     TEST ("a log without files keeps rows; without columns steps") {
         gan_logger *log = logger(NULL, NULL, NULL, NULL, 0);
         int i;
-        for (i = 0; i < 1000; ++i) gan_logger_row(log, i);
+        for (i = 0; i < 1000; ++i) gan_logger_row_n(log, i, 0, NULL);
         CHECK(gan_logger_rows(log) == 1000 && gan_logger_value(log, 999, 0) == 999, "%d",
               gan_logger_rows(log));
     }
@@ -121,7 +121,7 @@ static void test_resume(void)
         int i;
         for (i = 0; i < 30; ++i) {
             v[i][0] = odd(i, 0), v[i][1] = i % 5 ? odd(i, 1) : HUGE_VAL;
-            gan_logger_values(log, i + 1, v[i]);
+            gan_logger_row_n(log, i + 1, 2, v[i]);
         }
         get_file(path);
         memcpy(whole, file, size + 1);
@@ -131,7 +131,7 @@ static void test_resume(void)
             CHECK(gan_logger_value(log, i, 0) == i + 1 && gan_logger_value(log, i, 1) == v[i][0] &&
                       gan_logger_value(log, i, 2) == v[i][1],
                   "row %d: %.17g for %.17g", i, gan_logger_value(log, i, 1), v[i][0]);
-        for (i = 17; i < 30; ++i) gan_logger_values(log, i + 1, v[i]);
+        for (i = 17; i < 30; ++i) gan_logger_row_n(log, i + 1, 2, v[i]);
         get_file(path);
         CHECK(!strcmp(whole, (char *)file), "%s", "the file of the resumed run differs");
     }
@@ -332,7 +332,7 @@ static void test_tensorboard(void)
         remove(log->events); // of an earlier run in this very second
         log = logger("loss/d,g", NULL, folder, NULL, 0);
         for (i = 0; i < 5; ++i) gan_logger_row(log, (int64_t)i << 33, .5 * i, i == 3 ? 1e300 : -.1);
-        CHECK(gan_logger_images(log, 7, gan_rand_normal(ctx, 4, 3, 1, 9, 11)) == GAN_OK, "%s",
+        CHECK(gan_logger_images(log, 7, gan_rand_normal(ctx, 3, 1, 9, 11)) == GAN_OK, "%s",
               gan_error_message(ctx));
         gan_logger_row(log, -2, 1., gan__text_from_bits(UINT64_C(0x7ff8) << 48));
         CHECK_TEXT(log->events, "events/events.out.tfevents.");
@@ -380,7 +380,7 @@ static void test_sheet(void)
     TEST ("the sheet grows by a row each, with its step, and never beyond 25 rows; first and latest stay") {
         const char *path = test_path("progress.ppm");
         gan_logger *log = logger(NULL, NULL, NULL, path, 0);
-        gan_tensor *x = gan_zeros(ctx, 4, 20, 3, 8, 8);
+        gan_tensor *x = gan_zeros(ctx, 20, 3, 8, 8);
         picture p;
         int step, rows = 0, w = 0, h = 0;
         char text[16];
@@ -403,7 +403,7 @@ static void test_sheet(void)
         CHECK(find_text(&p, text, 1, GAN_BLACK, 0, NULL, NULL) &&
                   find_text(&p, "1", 1, GAN_BLACK, 0, NULL, NULL),
               "%s", "steps are missing");
-        CHECK(gan_logger_images(log, 1, gan_zeros(ctx, 4, 20, 3, 8, 9)) == GAN_ERROR_SHAPE, "%s",
+        CHECK(gan_logger_images(log, 1, gan_zeros(ctx, 20, 3, 8, 9)) == GAN_ERROR_SHAPE, "%s",
               gan_error_message(ctx));
         gan_error_clear(ctx);
     }
@@ -420,20 +420,23 @@ static void test_errors(void)
         CHECK(gan_logger_create(ctx, NULL) == NULL && gan_error(ctx) == GAN_ERROR_ARGUMENT, "%d",
               gan_error(ctx));
         gan_error_clear(ctx);
-        CHECK(gan_logger_row(NULL, 1, 2.) && gan_logger_values(NULL, 1, NULL) &&
+        CHECK(gan_logger_row(NULL, 1, 2.) && gan_logger_row_n(NULL, 1, 0, NULL) &&
                   gan_logger_images(NULL, 1, NULL),
               "%s", "a NULL log is no error");
         CHECK(!gan_logger_rows(NULL) && !gan_logger_columns(NULL) && !gan_logger_name(NULL, 0) && s.n == 0,
               "%s", "of NULL");
         CHECK(gan__text_is_nan(gan_logger_value(NULL, 0, 0)), "%s", "of NULL");
-        CHECK(gan_logger_values(logger("a", NULL, NULL, NULL, 0), 1, NULL) == GAN_ERROR_ARGUMENT, "%d",
+        CHECK(gan_logger_row_n(logger("a", NULL, NULL, NULL, 0), 1, 1, NULL) == GAN_ERROR_ARGUMENT, "%d",
               gan_error(ctx));
+        gan_error_clear(ctx);
+        CHECK(gan_logger_row(logger("a,b", NULL, NULL, NULL, 0), 1, 2.) == GAN_ERROR_ARGUMENT, "%s",
+              "a row of one value in a log of two columns");
+        CHECK_TEXT(gan_error_message(ctx), "1 values for a log of 2 columns");
         gan_error_clear(ctx);
         CHECK(gan_logger_images(logger("a", NULL, NULL, NULL, 0), 1, NULL) == GAN_ERROR_ARGUMENT, "%d",
               gan_error(ctx));
         gan_error_clear(ctx);
-        CHECK(gan_logger_images(logger("a", NULL, NULL, NULL, 0), 1, gan_zeros(ctx, 2, 3, 3)) ==
-                  GAN_ERROR_SHAPE,
+        CHECK(gan_logger_images(logger("a", NULL, NULL, NULL, 0), 1, gan_zeros(ctx, 3, 3)) == GAN_ERROR_SHAPE,
               "%d", gan_error(ctx));
         gan_error_clear(ctx);
         CHECK(gan_logger_series(logger("a", NULL, NULL, NULL, 0), NULL).n == 0, "%s", "no name");
@@ -479,7 +482,7 @@ static void test_errors(void)
             log = gan_logger_create(tight, &d);
             for (i = 0; i < 300 && log && !code; ++i)
                 code = i % 100 ? gan_logger_row(log, i, 1., 2.)
-                               : gan_logger_images(log, i, gan_zeros(tight, 4, 1, 1, 4, 4));
+                               : gan_logger_images(log, i, gan_zeros(tight, 1, 1, 4, 4));
             if (gan_error(tight) == GAN_ERROR_MEMORY) ++bad;
             else good += gan_error(tight) == GAN_OK;
             CHECK(gan_error(tight) == GAN_OK || gan_error(tight) == GAN_ERROR_MEMORY, "%s",

@@ -460,7 +460,7 @@ static arg arg_of(const formula *q, const gan_loss_desc *d)
 
 static gan_tensor *tensor_of(gan_context *ctx, int n, int width, double *x)
 {
-    gan_tensor *t = gan_zeros(ctx, 2, n, width);
+    gan_tensor *t = gan_zeros(ctx, n, width);
     int i;
     for (i = 0; i < n * width; ++i) x[i] = (double)(gan_data(t)[i] = (gan_real)x[i]);
     return t;
@@ -577,7 +577,7 @@ static void test_loss(gan_loss loss, const formula *q, const char *name)
     else
         TESTF ("%s has no target: smoothing changes nothing", name) {
             gan_context *ctx = gan_create(NULL);
-            gan_tensor *r = gan_rand_normal(ctx, 2, 5, 2), *f = gan_rand_normal(ctx, 2, 5, 2);
+            gan_tensor *r = gan_rand_normal(ctx, 5, 2), *f = gan_rand_normal(ctx, 5, 2);
             double y;
             d = desc_of(loss, q, 0, 0, 0);
             y = (double)gan_item(gan_loss_d_ex(&d, r, f));
@@ -587,7 +587,7 @@ static void test_loss(gan_loss loss, const formula *q, const char *name)
         }
     TESTF ("%s has its name, and at equal distributions its known value", name) {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_full(ctx, (gan_real)q->at, 2, 8, 1);
+        gan_tensor *x = gan_full(ctx, (gan_real)q->at, 8, 1);
         CHECK(strcmp(gan_loss_name(loss), name) == 0, "\"%s\"", gan_loss_name(loss));
         d = desc_of(loss, q, 0, 0, 0);
         CHECK_NEAR(gan_item(gan_loss_d_ex(&d, x, x)), q->at_d, TOL * 20, "D's");
@@ -678,7 +678,7 @@ static void test_extremes(gan_loss loss, const formula *q, const char *name)
     TESTF ("%s passes NaN on, for the guarded update to see", name) {
         gan_context *ctx = gan_create(NULL);
         const gan_loss_desc d = desc_of(loss, q, 0, 0, 0);
-        gan_tensor *r = gan_full(ctx, 1, 2, 4, 2), *f = gan_full(ctx, (gan_real).5, 2, 4, 2), *bad, *dx;
+        gan_tensor *r = gan_full(ctx, 1, 4, 2), *f = gan_full(ctx, (gan_real).5, 4, 2), *bad, *dx;
         gan_data(f)[2] = (gan_real)NAN;
         gan_data(f)[3] = (gan_real)FLT_MAX; // with it, nothing is clamped
         bad = gan_loss_d_ex(&d, r, f);
@@ -705,7 +705,7 @@ static const loss_row losses[] = {
 
 static gan_tensor *values(gan_context *ctx, int n, const double *x)
 {
-    gan_tensor *t = gan_zeros(ctx, 1, n);
+    gan_tensor *t = gan_zeros(ctx, n);
     int i;
     for (i = 0; i < n; ++i) gan_data(t)[i] = (gan_real)x[i];
     return t;
@@ -1017,7 +1017,7 @@ static void optimal_critics(void)
     TEST ("a sure discriminator (logit -20 on fakes): minimax's generator gradient vanishes, the "
           "non-saturating one does not") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *f = gan_full(ctx, -20, 2, 1, 1);
+        gan_tensor *f = gan_full(ctx, -20, 1, 1);
         CHECK(fabs((double)gan_item(gan_grad(gan_loss_g(GAN_LOSS_MINIMAX, f), f, 0))) < 1e-8, "minimax");
         CHECK_NEAR(gan_item(gan_grad(gan_loss_g(GAN_LOSS_NON_SATURATING, f), f, 0)), -1, 1e-6,
                    "non-saturating");
@@ -1206,8 +1206,8 @@ static void distances(void)
         gan_tensor *e;
         memcpy(a, x, sizeof a);
         for (i = 0; i < 8; ++i) b[i] = check_uniform(-1, 1);
-        e = gan_reconstruction_error(gan_reshape(tensor_of(ctx, 4, 2, a), 3, 2, 2, 2),
-                                     gan_reshape(tensor_of(ctx, 4, 2, b), 3, 2, 2, 2));
+        e = gan_reconstruction_error(gan_reshape(tensor_of(ctx, 4, 2, a), 2, 2, 2),
+                                     gan_reshape(tensor_of(ctx, 4, 2, b), 2, 2, 2));
         CHECK(gan_ndim(e) == 1 && gan_dim(e, 0) == 2, "shape");
         for (i = 0; i < 2; ++i)
             CHECK_NEAR(gan_data(e)[i], sqrt(square_distance(a + 4 * i, b + 4 * i, 4)), TOL, "error");
@@ -1226,7 +1226,7 @@ static void distances(void)
         CHECK_NEAR(gan_item(gan_pull_away(tensor_of(ctx, 4, 2, a))), want, TOL, "naive loops");
         CHECK_NEAR(gan_item(gan_pull_away(tensor_of(ctx, 2, 2, eye))), 0, TOL, "orthogonal");
         CHECK_NEAR(gan_item(gan_pull_away(tensor_of(ctx, 2, 2, same))), 1, TOL, "parallel");
-        CHECK_NEAR(gan_item(gan_pull_away(gan_zeros(ctx, 2, 3, 2))), 0, TOL, "codes of 0");
+        CHECK_NEAR(gan_item(gan_pull_away(gan_zeros(ctx, 3, 2))), 0, TOL, "codes of 0");
         gan_destroy(ctx);
     }
     TEST ("far out the distances and their gradients are finite") {
@@ -1314,8 +1314,8 @@ static void directions(void)
             for (k = 0; k < 8; ++k) r[k] = .5 + .2 * k, f[k] = -1 + .1 * k;
             for (step = 0; step < 400; ++step) {
                 gan_context *ctx = gan_create(NULL);
-                gan_tensor *x = gan_reshape(values(ctx, 8, r), 2, 8, 1),
-                           *z = gan_reshape(values(ctx, 8, f), 2, 8, 1);
+                gan_tensor *x = gan_reshape(values(ctx, 8, r), 8, 1),
+                           *z = gan_reshape(values(ctx, 8, f), 8, 1);
                 gan_tensor *y = gan_loss_g_ex(&d, x, z), *g = gan_grad(y, z, 0);
                 last = (double)gan_item(y);
                 if (!step) first = last;
@@ -1435,8 +1435,8 @@ static void easy_tier(void)
         for (loss = GAN_LOSS_NON_SATURATING; loss <= GAN_LOSS_HINGE; ++loss)
             for (turn = 0; turn < 3; ++turn) {
                 gan_context *ctx = gan_create(NULL);
-                gan_tensor *r = gan_mul_scalar(gan_rand_normal(ctx, 2, 37, 1), 3);
-                gan_tensor *f = gan_mul_scalar(gan_rand_normal(ctx, 2, 23, 1), 3), *y, *z;
+                gan_tensor *r = gan_mul_scalar(gan_rand_normal(ctx, 37, 1), 3);
+                gan_tensor *f = gan_mul_scalar(gan_rand_normal(ctx, 23, 1), 3), *y, *z;
                 const gan_real s = (gan_real)(turn == 1 ? .1 : 0);
                 size_t begin = inside_recorded(ctx), ours, theirs;
                 y = turn < 2 ? gan_loss_d((gan_loss)loss, r, f, s) : gan_loss_g((gan_loss)loss, f);
@@ -1454,12 +1454,12 @@ static void easy_tier(void)
     }
     TEST ("the easy tier is the other with defaults, and NULL means defaults") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *r = gan_rand_normal(ctx, 1, 9), *f = gan_rand_normal(ctx, 1, 9);
+        gan_tensor *r = gan_rand_normal(ctx, 9), *f = gan_rand_normal(ctx, 9);
         size_t i;
         for (i = 0; i < COUNT(losses); ++i) {
             gan_loss_desc d = kind_of(losses[i].loss, 0);
-            if (is_features(losses[i].q)) r = gan_reshape(r, 2, 9, 1);
-            if (is_features(losses[i].q)) f = gan_reshape(f, 2, 9, 1);
+            if (is_features(losses[i].q)) r = gan_reshape(r, 9, 1);
+            if (is_features(losses[i].q)) f = gan_reshape(f, 9, 1);
             CHECK(same_bits(gan_loss_d(losses[i].loss, r, f, 0), gan_loss_d_ex(&d, r, f)), "D's");
             if (!gan_loss_needs_real(&d))
                 CHECK(same_bits(gan_loss_g(losses[i].loss, f), gan_loss_g_ex(&d, NULL, f)), "G's");
@@ -1473,7 +1473,7 @@ static void easy_tier(void)
     TEST ("logits that wait for an activation are made before they are looked at") {
         gan_context *ctx = gan_create(NULL);
         gan_model *a = gan_model_create(ctx, "m", loss_inside, NULL), *b;
-        gan_tensor *x = gan_rand_normal(ctx, 2, 5, 3);
+        gan_tensor *x = gan_rand_normal(ctx, 5, 3);
         double inside = (double)gan_item(gan_forward(a, x, NULL)), after;
         b = gan_model_create(ctx, "n", outside, NULL);
         (void)gan_forward(b, x, NULL);
@@ -1505,13 +1505,13 @@ static void easy_tier(void)
         gan_context *ctx = gan_create(NULL);
         const double y = .999999, far[] = {40, 1000, 1e6};
         size_t i;
-        gan_tensor *r = gan_full(ctx, (gan_real)log(y / (1 - y)), 2, 1, 1), *f = gan_zeros(ctx, 2, 1, 1);
+        gan_tensor *r = gan_full(ctx, (gan_real)log(y / (1 - y)), 1, 1), *f = gan_zeros(ctx, 1, 1);
         double logit = (double)gan_item(r);
         CHECK_NEAR(gan_item(gan_grad(gan_loss_d(GAN_LOSS_MINIMAX, r, f, 0), r, 0)), -1 / (1 + exp(logit)),
                    1e-11, "by the logit");
         CHECK_NEAR(-1 / (1 + exp(logit)), -(1 - y), 1e-9, "-(1 - D)");
         for (i = 0; i < COUNT(far); ++i) {
-            r = gan_full(ctx, (gan_real)far[i], 2, 1, 1);
+            r = gan_full(ctx, (gan_real)far[i], 1, 1);
             CHECK_NEAR(gan_item(gan_grad(gan_loss_d(GAN_LOSS_MINIMAX, r, f, 0), r, 0)), 0, 1e-17, "sure");
             r = gan_neg(r);
             CHECK_NEAR(gan_item(gan_grad(gan_loss_d(GAN_LOSS_MINIMAX, r, f, 0), r, 0)), -1, 1e-7,
@@ -1525,7 +1525,7 @@ static void easy_tier(void)
     }
     TEST_MUST_FAIL ("cross-entropy by the logarithm of a probability is caught far out") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *r = gan_full(ctx, -1000, 2, 1, 1);
+        gan_tensor *r = gan_full(ctx, -1000, 1, 1);
         gan_tensor *g = gan_grad(gan_neg(gan_sum_all(gan_log(gan_sigmoid(r)))), r, 0);
         CHECK_NEAR(gan_item(g), -1, 1e-6, "by the logit");
         gan_destroy(ctx);
@@ -1535,8 +1535,7 @@ static void easy_tier(void)
 #define BAD(code, word, call)                                                                                \
     do {                                                                                                     \
         gan_context *ctx = gan_create(NULL);                                                                 \
-        gan_tensor *a = gan_zeros(ctx, 2, 3, 1), *b = gan_zeros(ctx, 2, 2, 1),                               \
-                   *wide = gan_zeros(ctx, 2, 3, 4);                                                          \
+        gan_tensor *a = gan_zeros(ctx, 3, 1), *b = gan_zeros(ctx, 2, 1), *wide = gan_zeros(ctx, 3, 4);       \
         gan_loss_desc d;                                                                                     \
         memset(&d, 0, sizeof d);                                                                             \
         (void)a, (void)b, (void)wide;                                                                        \
@@ -1556,7 +1555,7 @@ static void errors(void)
         BAD(GAN_ERROR_SHAPE, "RELATIVISTIC_AVERAGE", (d.pairing = GAN_RELATIVISTIC, gan_loss_d_ex(&d, a, b)));
         BAD(GAN_ERROR_SHAPE, "(3, 1)", (d.pairing = GAN_RELATIVISTIC, gan_loss_g_ex(&d, b, a)));
         BAD(GAN_ERROR_SHAPE, "(3)",
-            (d.pairing = GAN_RELATIVISTIC, gan_loss_d_ex(&d, a, gan_reshape(a, 1, 3)))); // would be (3, 3)
+            (d.pairing = GAN_RELATIVISTIC, gan_loss_d_ex(&d, a, gan_reshape(a, 3)))); // would be (3, 3)
         BAD(GAN_ERROR_ARGUMENT, "real", gan_loss_g(GAN_LOSS_SOFTMAX, a));
         BAD(GAN_ERROR_ARGUMENT, "real", gan_loss_g(GAN_LOSS_SINKHORN, a));
         BAD(GAN_ERROR_ARGUMENT, "real", (d.pairing = GAN_RELATIVISTIC_AVERAGE, gan_loss_g_ex(&d, NULL, a)));
@@ -1569,11 +1568,11 @@ static void errors(void)
         BAD(GAN_ERROR_ARGUMENT, "parameter",
             (d.kind = GAN_LOSS_SINKHORN, d.parameter = -1, gan_loss_d_ex(&d, a, a)));
         BAD(GAN_ERROR_SHAPE, "at least 2",
-            (d.kind = GAN_LOSS_CRAMER, gan_loss_d_ex(&d, a, gan_zeros(ctx, 2, 1, 1))));
+            (d.kind = GAN_LOSS_CRAMER, gan_loss_d_ex(&d, a, gan_zeros(ctx, 1, 1))));
         BAD(GAN_ERROR_SHAPE, "(3, 4)", (d.kind = GAN_LOSS_ENERGY, gan_loss_d_ex(&d, a, wide)));
         BAD(GAN_ERROR_SHAPE, "mmd_rbf", gan_mmd_rbf(a, wide, 0, NULL));
         BAD(GAN_ERROR_SHAPE, "sinkhorn", gan_sinkhorn(gan_scalar(ctx, 1), a, 0, 0));
-        BAD(GAN_ERROR_SHAPE, "energy", gan_energy_distance(gan_zeros(ctx, 2, 0, 1), a));
+        BAD(GAN_ERROR_SHAPE, "energy", gan_energy_distance(gan_zeros(ctx, 0, 1), a));
         BAD(GAN_ERROR_ARGUMENT, "kernel 2", gan_mmd_rbf(a, b, 2, none));
         BAD(GAN_ERROR_ARGUMENT, "kernel", gan_mmd_rational_quadratic(a, b, 0, none));
         BAD(GAN_ERROR_ARGUMENT, "epsilon", gan_sinkhorn(a, b, -1, 0));
@@ -1582,12 +1581,12 @@ static void errors(void)
         BAD(GAN_ERROR_SHAPE, "reconstruction", gan_reconstruction_error(a, wide));
         BAD(GAN_ERROR_SHAPE, "reconstruction",
             gan_reconstruction_error(gan_scalar(ctx, 1), gan_scalar(ctx, 2)));
-        BAD(GAN_ERROR_SHAPE, "pull_away", gan_pull_away(gan_zeros(ctx, 2, 1, 5)));
+        BAD(GAN_ERROR_SHAPE, "pull_away", gan_pull_away(gan_zeros(ctx, 1, 5)));
         BAD(GAN_ERROR_SHAPE, "pull_away", gan_pull_away(gan_scalar(ctx, 1)));
     }
     TEST ("NULL is tolerated everywhere, and what comes from a failed call is passed on") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_zeros(ctx, 2, 3, 1), *bad;
+        gan_tensor *x = gan_zeros(ctx, 3, 1), *bad;
         gan_loss_desc d;
         size_t i;
         memset(&d, 0, sizeof d);

@@ -25,7 +25,7 @@ static void *counted_malloc(size_t bytes)
 static gan_tensor *generator(gan_model *g, gan_tensor *z, gan_tensor *label)
 {
     gan_tensor *h =
-        gan_reshape(gan_relu(gan_batch_norm(g, "bn", gan_linear(g, "fc", z, 4 * 3 * 3))), 4, -1, 4, 3, 3);
+        gan_reshape(gan_relu(gan_batch_norm(g, "bn", gan_linear(g, "fc", z, 4 * 3 * 3))), -1, 4, 3, 3);
     (void)label;
     return gan_tanh(gan_conv_transpose2d(g, "up", h, 1, 4, 2, 1));
 }
@@ -51,12 +51,12 @@ static pair make_pair(gan_context *ctx)
 // One step with a gradient penalty, so that gradients of gradients are among what allocates.
 static void train_step(gan_context *ctx, pair p)
 {
-    gan_tensor *real = gan_rand_normal(ctx, 4, 8, 1, 6, 6),
-               *fake = gan_detach(gan_forward(p.g, gan_rand_normal(ctx, 2, 8, 5), NULL));
+    gan_tensor *real = gan_rand_normal(ctx, 8, 1, 6, 6),
+               *fake = gan_detach(gan_forward(p.g, gan_rand_normal(ctx, 8, 5), NULL));
     gan_tensor *loss =
         gan_loss_d(GAN_LOSS_NON_SATURATING, gan_forward(p.d, real, NULL), gan_forward(p.d, fake, NULL), 0);
     (void)gan_minimize(p.od, gan_add(loss, gan_penalty(GAN_PENALTY_WGAN_GP, 1, p.d, real, fake, NULL)));
-    fake = gan_forward(p.g, gan_rand_normal(ctx, 2, 8, 5), NULL);
+    fake = gan_forward(p.g, gan_rand_normal(ctx, 8, 5), NULL);
     (void)gan_minimize(p.og, gan_loss_g(GAN_LOSS_NON_SATURATING, gan_forward(p.d, fake, NULL)));
 }
 
@@ -71,7 +71,7 @@ static void allocators(void)
         int i;
         malloc_calls = 0;
         for (i = 0; i < 3; ++i) train_step(ctx, p);
-        (void)gan_zeros(ctx, 1, 3000000);
+        (void)gan_zeros(ctx, 3000000);
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         CHECK(malloc_calls == 0, "malloc was called %d times", malloc_calls);
         CHECK((int)gan_memory(ctx).heap_calls == c.calls, "heap_calls %d, the allocator saw %d",
@@ -147,7 +147,7 @@ static void fixed_block(void)
             p = make_pair(ctx);
             for (k = 0; k < 4; ++k) train_step(ctx, p);
             CHECK(((uintptr_t)gan_data(gan_model_tensor(p.d, 0)) & 63) == 0 &&
-                      ((uintptr_t)gan_data(gan_zeros(ctx, 1, 3)) & 63) == 0,
+                      ((uintptr_t)gan_data(gan_zeros(ctx, 3)) & 63) == 0,
                   "values are not aligned to 64 bytes at offset %d", (int)offsets[i]);
             CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
             CHECK(malloc_calls == 0 && gan_memory(ctx).heap_calls == 0, "%d malloc, %d heap calls",
@@ -200,12 +200,12 @@ static void fixed_block(void)
         gan_tensor *t;
         CHECK(ctx != NULL, "no context in 200000 bytes");
         gan_scope_open(ctx);
-        t = gan_zeros(ctx, 1, 1000000);
+        t = gan_zeros(ctx, 1000000);
         CHECK(gan_error(ctx) == GAN_ERROR_MEMORY && gan_data(t) == NULL, "code %d", gan_error(ctx));
         CHECK_TEXT(gan_error_message(ctx), "memory_size");
         gan_scope_close(ctx);
         gan_error_clear(ctx);
-        CHECK_NEAR(gan_item(gan_sum_all(gan_full(ctx, 2, 1, 100))), 200, 0, "afterwards");
+        CHECK_NEAR(gan_item(gan_sum_all(gan_full(ctx, 2, 100))), 200, 0, "afterwards");
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         gan_destroy(ctx);
     }
@@ -218,14 +218,14 @@ static void scopes(void)
         gan_tensor *a, *b;
         size_t start, outer;
         int i;
-        (void)gan_square(gan_zeros(ctx, 1, 10));
+        (void)gan_square(gan_zeros(ctx, 10));
         start = gan_memory(ctx).current;
         gan_scope_open(ctx);
-        a = gan_full(ctx, 3, 1, 1000);
+        a = gan_full(ctx, 3, 1000);
         outer = gan_memory(ctx).current;
         for (i = 0; i < 5; ++i) {
             gan_scope_open(ctx);
-            b = gan_square(gan_add(a, gan_full(ctx, 1, 1, 1000)));
+            b = gan_square(gan_add(a, gan_full(ctx, 1, 1000)));
             CHECK_NEAR(gan_data(b)[999], 16, 0, "inner");
             gan_scope_close(ctx);
         }
@@ -253,7 +253,7 @@ static void scopes(void)
         pair p = make_pair(ctx);
         gan_tensor *x, *y;
         gan_scope_open(ctx);
-        x = gan_rand_normal(ctx, 4, 8, 1, 6, 6);
+        x = gan_rand_normal(ctx, 8, 1, 6, 6);
         y = gan_forward(p.d, x, NULL);
         (void)gan_minimize(p.od, gan_mean_all(gan_square(y)));
         CHECK(gan_data(y) && gan_numel(y) == 8 && isfinite((double)gan_item(gan_sum_all(y))), "y is gone: %s",
@@ -267,11 +267,11 @@ static void scopes(void)
         int i;
         for (i = 0; i < 100; ++i) {
             gan_scope_open(ctx);
-            (void)gan_zeros(ctx, 1, 100);
+            (void)gan_zeros(ctx, 100);
         }
         for (i = 0; i < 103; ++i) gan_scope_close(ctx);
         gan_error_clear(ctx);
-        CHECK_NEAR(gan_item(gan_sum_all(gan_full(ctx, 2, 1, 10))), 20, 0, "afterwards");
+        CHECK_NEAR(gan_item(gan_sum_all(gan_full(ctx, 2, 10))), 20, 0, "afterwards");
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         gan_destroy(ctx);
     }
@@ -282,7 +282,7 @@ static void scopes(void)
         for (i = 0; i < 4; ++i) {
             gan_tensor *t;
             gan_scope_open(ctx);
-            t = gan_zeros(ctx, 1, 5000 + i);
+            t = gan_zeros(ctx, 5000 + i);
             for (k = 0; k < gan_numel(t); ++k) wrong += gan_data(t)[k] != 0;
             for (k = 0; k < gan_numel(t); ++k) gan_data(t)[k] = 9;
             gan_scope_close(ctx);
@@ -293,7 +293,7 @@ static void scopes(void)
     TEST ("every tensor's values are aligned to 64 bytes") {
         gan_context *ctx = gan_create(NULL);
         int i;
-        for (i = 1; i < 40; ++i) CHECK(((uintptr_t)gan_data(gan_zeros(ctx, 1, i)) & 63) == 0, "size %d", i);
+        for (i = 1; i < 40; ++i) CHECK(((uintptr_t)gan_data(gan_zeros(ctx, i)) & 63) == 0, "size %d", i);
         gan_destroy(ctx);
     }
 }
@@ -318,7 +318,7 @@ static void random_scopes(uint64_t seed, gan_context *ctx)
         } else if (what < 7 && count < LIVE) {
             int n = (int)exp(check_uniform(0, 9.5));
             value[count] = (gan_real)(step + 1);
-            live[count] = gan_full(ctx, value[count], 1, n);
+            live[count] = gan_full(ctx, value[count], n);
             ++count;
         } else if (count) {
             gan_tensor *x = live[(int)check_uniform(0, count)], *g;
@@ -383,7 +383,7 @@ static void keeping(void)
         k = gan_keep(ctx, "z", gan_square(x));
         CHECK_NEAR(gan_item(gan_grad(gan_mul(k, x), x, 0)), 9, 1e-5, "k is a constant");
         gan_scope_close(ctx);
-        (void)gan_full(ctx, 7, 1, 1000);
+        (void)gan_full(ctx, 7, 1000);
         CHECK_NEAR(gan_item(k), 9, 0, "it survives");
         after = gan_memory(ctx).current;
         for (i = 0; i < 10; ++i) {
@@ -395,7 +395,7 @@ static void keeping(void)
         CHECK(gan_memory(ctx).current <= after + 16384, "ten keeps took %lu bytes",
               (unsigned long)(gan_memory(ctx).current - after));
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
-        (void)gan_keep(ctx, "z", gan_zeros(ctx, 1, 2));
+        (void)gan_keep(ctx, "z", gan_zeros(ctx, 2));
         CHECK(gan_error(ctx) == GAN_ERROR_SHAPE, "another shape: code %d", gan_error(ctx));
         CHECK_TEXT(gan_error_message(ctx), "z");
         CHECK(gan_item(k) == 9, "and its value is what it was: %g", (double)gan_item(k));
@@ -404,7 +404,7 @@ static void keeping(void)
     TEST ("a tensor used after its step ended is an error, not a crash (as long as nothing took its place)") {
         gan_context *ctx = gan_create(NULL);
         pair p = make_pair(ctx);
-        gan_tensor *old = gan_rand_normal(ctx, 4, 8, 1, 6, 6), *y;
+        gan_tensor *old = gan_rand_normal(ctx, 8, 1, 6, 6), *y;
         (void)gan_minimize(p.od, gan_mean_all(gan_square(gan_forward(p.d, old, NULL))));
         y = gan_square(old);
         CHECK(gan_error(ctx) == GAN_ERROR_STATE, "code %d: %s", gan_error(ctx), gan_error_message(ctx));
@@ -431,7 +431,7 @@ static int story(const gan_desc *d, int steps)
         gan_trainer *trainer;
         memset(&t, 0, sizeof t);
         t.generator = p.g, t.discriminator = p.d;
-        t.data = gan_dataset_memory(ctx, data, NULL, 6, 3, 1, 6, 6);
+        t.data = gan_dataset_memory(ctx, data, NULL, 6, 1, 6, 6);
         t.batch = 3, t.latent = 5;
         t.penalty[0].kind = GAN_PENALTY_R1;
         t.ema = (gan_real).9;
@@ -445,16 +445,16 @@ static int story(const gan_desc *d, int steps)
         (void)gan_trainer_sample(trainer, 4);
         gan_scope_close(ctx);
     }
-    (void)gan_keep(ctx, "kept", gan_zeros(ctx, 2, 100, 100));
+    (void)gan_keep(ctx, "kept", gan_zeros(ctx, 100, 100));
     gan_scope_open(ctx);
-    (void)gan_matmul(gan_rand_normal(ctx, 2, 300, 300), gan_rand_normal(ctx, 2, 300, 300));
-    (void)gan_zeros(ctx, 1, 2000000);
+    (void)gan_matmul(gan_rand_normal(ctx, 300, 300), gan_rand_normal(ctx, 300, 300));
+    (void)gan_zeros(ctx, 2000000);
     gan_scope_close(ctx);
     code = gan_error(ctx);
     if (code == GAN_ERROR_MEMORY) { // the context is still usable for what fits
         gan_error_clear(ctx);
         gan_scope_open(ctx);
-        (void)gan_add(gan_zeros(ctx, 1, 3), gan_zeros(ctx, 1, 3));
+        (void)gan_add(gan_zeros(ctx, 3), gan_zeros(ctx, 3));
         gan_scope_close(ctx);
         if (gan_error(ctx) && gan_error(ctx) != GAN_ERROR_MEMORY) code = gan_error(ctx);
     }
@@ -482,7 +482,7 @@ static int rich_story(const gan_desc *d, int steps)
     memset(&t, 0, sizeof t);
     t.generator = gan_model_create(ctx, "g", generator, NULL);
     t.discriminator = gan_model_create(ctx, "d", discriminator, NULL);
-    t.data = gan_dataset_memory(ctx, data, NULL, 6, 3, 1, 6, 6);
+    t.data = gan_dataset_memory(ctx, data, NULL, 6, 1, 6, 6);
     t.batch = 3, t.latent = 5;
     t.g_optimizer = t.d_optimizer = gan_amsgrad((gan_real)1e-4, (gan_real).5, (gan_real).9);
     t.penalty[0].kind = GAN_PENALTY_LECAM;

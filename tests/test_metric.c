@@ -25,7 +25,7 @@ static double naive_likelihood(gan_tensor *x, gan_tensor *c, double sigma, int p
 
 static gan_tensor *ring(gan_context *ctx)
 {
-    gan_tensor *c = gan_zeros(ctx, 2, 8, 2);
+    gan_tensor *c = gan_zeros(ctx, 8, 2);
     for (int k = 0; k < 8; ++k) {
         gan_data(c)[2 * k] = (gan_real)cos(k * atan(1.));
         gan_data(c)[2 * k + 1] = (gan_real)sin(k * atan(1.));
@@ -36,7 +36,7 @@ static gan_tensor *ring(gan_context *ctx)
 // Two samples on mode 0, one on mode 2, one 4 sigma beside mode 4, and `bad` that start with `value`.
 static gan_modes some_bad(gan_context *ctx, int bad, double value)
 {
-    gan_tensor *x = gan_take(ring(ctx), gan_zeros(ctx, 1, 4 + bad));
+    gan_tensor *x = gan_take(ring(ctx), gan_zeros(ctx, 4 + bad));
     gan_data(x)[4] = 0, gan_data(x)[5] = 1;
     gan_data(x)[6] = (gan_real)-1.04, gan_data(x)[7] = 0;
     for (int i = 0; i < bad; ++i) gan_data(x)[8 + 2 * i + i % 2] = (gan_real)value;
@@ -72,7 +72,7 @@ static void test_mode_report_bad(void)
         check_some_bad(&r, 4);
     }
     TEST ("no finite sample: 0 modes, share 0, KL log 8 as after collapse, likelihood -infinity, no error") {
-        const gan_modes r = gan_mode_report(gan_full(ctx, (gan_real)NAN, 2, 5, 2), ring(ctx), (gan_real).01);
+        const gan_modes r = gan_mode_report(gan_full(ctx, (gan_real)NAN, 5, 2), ring(ctx), (gan_real).01);
         CHECK(r.modes == 0, "%d modes", r.modes);
         CHECK_NEAR(r.quality, 0, 1e-12, "quality");
         CHECK_NEAR(r.kl, log(8.), 1e-12, "KL");
@@ -83,7 +83,7 @@ static void test_mode_report_bad(void)
         gan_tensor *c = ring(ctx);
         gan_data(c)[3] = (gan_real)NAN;
         REFUSED(ctx, GAN_ERROR_NONFINITE, "input 2", gan_mode_report(ring(ctx), c, 1).kl);
-        REFUSED(ctx, GAN_ERROR_SHAPE, "input 1", gan_mode_report(gan_zeros(ctx, 2, 0, 2), ring(ctx), 1).kl);
+        REFUSED(ctx, GAN_ERROR_SHAPE, "input 1", gan_mode_report(gan_zeros(ctx, 0, 2), ring(ctx), 1).kl);
     }
     gan_destroy(ctx);
 }
@@ -120,7 +120,7 @@ static void test_mode_report(void)
         gan_context *ctx = gan_create(NULL);
         gan_modes r = gan_mode_report(shifted(normals(ctx, 100, 2, 0, .003), 0), ring(ctx), (gan_real).01);
         CHECK(r.modes == 0, "%d: the middle is no mode", r.modes);
-        r = gan_mode_report(gan_take(ring(ctx), gan_full(ctx, 5, 1, 100)), ring(ctx), (gan_real).01);
+        r = gan_mode_report(gan_take(ring(ctx), gan_full(ctx, 5, 100)), ring(ctx), (gan_real).01);
         CHECK(r.modes == 1 && r.quality >= 1, "%d modes", r.modes);
         CHECK_NEAR(r.kl, log(8.), 1e-12, "KL");
         gan_destroy(ctx);
@@ -128,7 +128,7 @@ static void test_mode_report(void)
     TEST ("the log likelihood against loops; far away it is finite where the density is not above 0") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = normals(ctx, 50, 3, 0, 1), *c = normals(ctx, 6, 3, 0, 1),
-                   *far = gan_full(ctx, 1000, 2, 1, 3);
+                   *far = gan_full(ctx, 1000, 1, 3);
         CHECK_NEAR(gan_mode_report(x, c, (gan_real).75).log_likelihood, naive_likelihood(x, c, .75, 2), 1e-9,
                    "likelihood");
         CHECK(gan_mode_report(far, c, (gan_real).01).log_likelihood < -1e8 &&
@@ -145,7 +145,7 @@ static void test_mode_report(void)
     }
     TEST_MUST_FAIL ("a ring of 8 made with both ends, 7 modes and one twice (unrolled GAN), is caught") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *c = gan_zeros(ctx, 2, 8, 2);
+        gan_tensor *c = gan_zeros(ctx, 8, 2);
         for (int k = 0; k < 8; ++k) {
             gan_data(c)[2 * k] = (gan_real)cos(k * 8 * atan(1.) / 7);
             gan_data(c)[2 * k + 1] = (gan_real)sin(k * 8 * atan(1.) / 7);
@@ -155,18 +155,18 @@ static void test_mode_report(void)
     }
     TEST ("sigma 0, negative and NaN, and centers of another width are refused") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_zeros(ctx, 2, 4, 2);
+        gan_tensor *x = gan_zeros(ctx, 4, 2);
         REFUSED(ctx, GAN_ERROR_ARGUMENT, "sigma", gan_mode_report(x, x, 0).kl);
         REFUSED(ctx, GAN_ERROR_ARGUMENT, "sigma", gan_mode_report(x, x, -1).kl);
         REFUSED(ctx, GAN_ERROR_ARGUMENT, "sigma", gan_mode_report(x, x, (gan_real)NAN).kl);
-        REFUSED(ctx, GAN_ERROR_SHAPE, "as many numbers", gan_mode_report(x, gan_zeros(ctx, 2, 4, 3), 1).kl);
+        REFUSED(ctx, GAN_ERROR_SHAPE, "as many numbers", gan_mode_report(x, gan_zeros(ctx, 4, 3), 1).kl);
         gan_destroy(ctx);
     }
 }
 
 // ---- inception score
 
-PROBE(inception_score, gan_div(gan_abs(x), gan_sum(gan_abs(x), GAN_AXIS(1), GAN_KEEPDIM)), y, 0,
+PROBE(inception_score, gan_div(gan_abs(x), gan_sum(gan_abs(x), GAN_AXES(1), GAN_KEEPDIM)), y, 0,
       gan_estimate e = gan_inception_score(x, 4);
       OUT(e.mean); OUT(e.deviation))
 
@@ -201,11 +201,11 @@ static void test_inception_score(void)
     }
     TEST ("bounds: sure and even over K classes K; all alike, or all unsure, 1; between otherwise") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *sure = gan_zeros(ctx, 2, 40, 8), *alike = gan_zeros(ctx, 2, 40, 8);
+        gan_tensor *sure = gan_zeros(ctx, 40, 8), *alike = gan_zeros(ctx, 40, 8);
         for (int i = 0; i < 40; ++i) gan_data(sure)[i * 8 + i % 8] = 1, gan_data(alike)[i * 8 + 3] = 1;
         CHECK_NEAR(gan_inception_score(sure, 0).mean, 8, 1e-9, "K");
         CHECK_NEAR(gan_inception_score(alike, 0).mean, 1, 1e-12, "alike");
-        CHECK_NEAR(gan_inception_score(gan_full(ctx, (gan_real).125, 2, 40, 8), 0).mean, 1, 1e-9, "unsure");
+        CHECK_NEAR(gan_inception_score(gan_full(ctx, (gan_real).125, 40, 8), 0).mean, 1, 1e-9, "unsure");
         for (int i = 0; i < 20; ++i) {
             const double s = gan_inception_score(gan_softmax(normals(ctx, 30, 8, 0, i), 1), 0).mean;
             CHECK(s >= 1 && s <= 8, "%g", s);
@@ -221,19 +221,18 @@ static void test_inception_score(void)
     TEST ("logits, negative shares, more parts than rows and lists are refused") {
         gan_context *ctx = gan_create(NULL);
         static const double minus[] = {1.5, -.5};
-        REFUSED(ctx, GAN_ERROR_ARGUMENT, "gan_softmax",
-                gan_inception_score(gan_full(ctx, 1, 2, 3, 4), 0).mean);
+        REFUSED(ctx, GAN_ERROR_ARGUMENT, "gan_softmax", gan_inception_score(gan_full(ctx, 1, 3, 4), 0).mean);
         REFUSED(ctx, GAN_ERROR_ARGUMENT, "row 0", gan_inception_score(of(ctx, minus, 1, 2), 0).mean);
-        REFUSED(ctx, GAN_ERROR_SHAPE, "4 parts", gan_inception_score(gan_full(ctx, .5, 2, 3, 2), 4).mean);
-        REFUSED(ctx, GAN_ERROR_SHAPE, "-1 parts", gan_inception_score(gan_full(ctx, .5, 2, 3, 2), -1).mean);
-        REFUSED(ctx, GAN_ERROR_SHAPE, "(3)", gan_inception_score(gan_full(ctx, 1, 1, 3), 1).mean);
+        REFUSED(ctx, GAN_ERROR_SHAPE, "4 parts", gan_inception_score(gan_full(ctx, .5, 3, 2), 4).mean);
+        REFUSED(ctx, GAN_ERROR_SHAPE, "-1 parts", gan_inception_score(gan_full(ctx, .5, 3, 2), -1).mean);
+        REFUSED(ctx, GAN_ERROR_SHAPE, "(3)", gan_inception_score(gan_full(ctx, 1, 3), 1).mean);
         gan_destroy(ctx);
     }
 }
 
 // ---- structural similarity
 
-static gan_tensor *pictures(gan_tensor *x) { return gan_reshape(x, 4, -1, 1, 16, 16); }
+static gan_tensor *pictures(gan_tensor *x) { return gan_reshape(x, -1, 1, 16, 16); }
 
 PROBE(ms_ssim, pictures(x), pictures(y), 0, OUT(gan_ms_ssim(x, y, 2)))
 PROBE(ms_ssim_diversity, pictures(x), y, 0, OUT(gan_ms_ssim_diversity(x, 50, 2)))
@@ -298,9 +297,9 @@ static double naive_ms_ssim(gan_tensor *x, int i, gan_tensor *y, int j, double r
 static void textures(gan_context *ctx, int n, int c, int h, int w, double noise, gan_tensor **x,
                      gan_tensor **y)
 {
-    gan_tensor *coarse = gan_reshape(normals(ctx, n, c * h / 4 * (w / 4), 0, .5), 4, n, c, h / 4, w / 4);
+    gan_tensor *coarse = gan_reshape(normals(ctx, n, c * h / 4 * (w / 4), 0, .5), n, c, h / 4, w / 4);
     *x = copy_of(gan_upsample(coarse, 4, GAN_BILINEAR));
-    *y = gan_add(*x, gan_reshape(normals(ctx, n, c * h * w, 0, noise), 4, n, c, h, w));
+    *y = gan_add(*x, gan_reshape(normals(ctx, n, c * h * w, 0, noise), n, c, h, w));
 }
 
 static void test_ms_ssim(void)
@@ -346,12 +345,12 @@ static void test_ms_ssim(void)
     }
     TEST ("small pictures, other shapes, range 0 are refused") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_zeros(ctx, 4, 2, 1, 16, 15), *y = gan_zeros(ctx, 4, 2, 1, 16, 16);
+        gan_tensor *x = gan_zeros(ctx, 2, 1, 16, 15), *y = gan_zeros(ctx, 2, 1, 16, 16);
         REFUSED(ctx, GAN_ERROR_SHAPE, "16 x 16", gan_ms_ssim(x, x, 2));
         REFUSED(ctx, GAN_ERROR_SHAPE, "one shape", gan_ms_ssim(y, x, 2));
         REFUSED(ctx, GAN_ERROR_ARGUMENT, "range", gan_ms_ssim(y, y, 0));
         REFUSED(ctx, GAN_ERROR_ARGUMENT, "range", gan_ms_ssim_diversity(y, 1, -1));
-        REFUSED(ctx, GAN_ERROR_SHAPE, "(2, 16)", gan_ms_ssim(gan_zeros(ctx, 2, 2, 16), y, 2));
+        REFUSED(ctx, GAN_ERROR_SHAPE, "(2, 16)", gan_ms_ssim(gan_zeros(ctx, 2, 16), y, 2));
         gan_destroy(ctx);
     }
 }
@@ -367,7 +366,7 @@ static void test_ms_ssim_diversity(void)
             for (int j = 0; j < i; ++j) want += naive_ms_ssim(x, i, x, j, 2, 5) / 21;
         CHECK_NEAR(gan_ms_ssim_diversity(x, 0, 2), want, 1e-9, "all pairs");
         CHECK_NEAR(gan_ms_ssim_diversity(x, 4000, 2), want, .02, "random pairs");
-        CHECK_NEAR(gan_ms_ssim_diversity(gan_full(ctx, .5, 4, 5, 1, 16, 16), 0, 2), 1, 1e-12, "equal");
+        CHECK_NEAR(gan_ms_ssim_diversity(gan_full(ctx, .5, 5, 1, 16, 16), 0, 2), 1, 1e-12, "equal");
         gan_destroy(ctx);
     }
     TEST ("random pairs are of two different pictures, each pair as likely as another") {
@@ -395,9 +394,9 @@ static void test_ms_ssim_diversity(void)
     TEST ("one picture and a negative number of pairs are refused") {
         gan_context *ctx = gan_create(NULL);
         REFUSED(ctx, GAN_ERROR_ARGUMENT, "two pictures",
-                gan_ms_ssim_diversity(gan_zeros(ctx, 4, 1, 1, 16, 16), 0, 2));
+                gan_ms_ssim_diversity(gan_zeros(ctx, 1, 1, 16, 16), 0, 2));
         REFUSED(ctx, GAN_ERROR_ARGUMENT, "-1 pairs",
-                gan_ms_ssim_diversity(gan_zeros(ctx, 4, 3, 1, 16, 16), -1, 2));
+                gan_ms_ssim_diversity(gan_zeros(ctx, 3, 1, 16, 16), -1, 2));
         gan_destroy(ctx);
     }
 }
@@ -407,7 +406,7 @@ static void test_ms_ssim_diversity(void)
 static gan_tensor *same(gan_model *m, gan_tensor *z, gan_tensor *label)
 {
     (void)m;
-    return label ? gan_mul(z, gan_reshape(label, 2, -1, 1)) : gan_affine(z, 1, 0);
+    return label ? gan_mul(z, gan_reshape(label, -1, 1)) : gan_affine(z, 1, 0);
 }
 static gan_tensor *linear(gan_model *m, gan_tensor *z, gan_tensor *label)
 {
@@ -423,7 +422,7 @@ static gan_tensor *one_row(gan_model *m, gan_tensor *z, gan_tensor *label)
 {
     (void)m;
     (void)label;
-    return gan_mean(z, GAN_AXIS(0), 1);
+    return gan_mean(z, GAN_AXES(0), 1);
 }
 
 static gan_model *probe_model(gan_context *ctx)
@@ -489,7 +488,7 @@ static void test_perceptual_path_length(void)
         gan_real out[2];
         CHECK_NEAR(gan_perceptual_path_length(g, NULL, a, copy_of(a), NULL, NULL).mean, 0, 1e-3, "equal");
         CHECK(isfinite(gan_perceptual_path_length(g, NULL, a, gan_neg(a), NULL, NULL).mean), "opposite");
-        CHECK(isfinite(gan_perceptual_path_length(g, NULL, a, gan_zeros(ctx, 2, 3, 4), NULL, NULL).mean),
+        CHECK(isfinite(gan_perceptual_path_length(g, NULL, a, gan_zeros(ctx, 3, 4), NULL, NULL).mean),
               "zeros");
         gan__metric_between(2, x, y, 0, 0, out);
         CHECK_ARRAY(2, out, x, 1e-6, 0, "t 0");
@@ -501,7 +500,7 @@ static void test_perceptual_path_length(void)
         gan_context *ctx = gan_create(NULL);
         gan_model *g = gan_model_create(ctx, "g", same, NULL), *d = gan_model_create(ctx, "d", linear, NULL);
         gan_tensor *a = normals(ctx, 20, 4, 0, 1), *b = normals(ctx, 20, 4, 0, 1), *w,
-                   *two = gan_full(ctx, 2, 1, 20);
+                   *two = gan_full(ctx, 2, 20);
         const gan_path_desc p = path(.01, 1, 0, 6);
         const double once = gan_perceptual_path_length(g, d, a, b, NULL, &p).mean;
         CHECK_NEAR(gan_perceptual_path_length(g, d, a, b, two, &p).mean, 4 * once, PATH_TOL * 4 * once,
@@ -515,7 +514,7 @@ static void test_perceptual_path_length(void)
     TEST ("trim leaves the shortest and longest out") {
         gan_context *ctx = gan_create(NULL);
         gan_model *g = gan_model_create(ctx, "g", same, NULL);
-        gan_tensor *a = gan_zeros(ctx, 2, 10, 1), *b = gan_zeros(ctx, 2, 10, 1);
+        gan_tensor *a = gan_zeros(ctx, 10, 1), *b = gan_zeros(ctx, 10, 1);
         gan_path_desc p = path(.125, 1, .1, 3);
         gan_estimate e;
         double want = 0;
@@ -549,7 +548,7 @@ static void test_perceptual_path_length(void)
         gan_model *g = gan_model_create(ctx, "g", same, NULL),
                   *far = gan_model_create(other, "far", same, NULL);
         gan_model *row = gan_model_create(ctx, "row", one_row, NULL);
-        gan_tensor *a = gan_zeros(ctx, 2, 3, 2), *b = gan_zeros(ctx, 2, 4, 2);
+        gan_tensor *a = gan_zeros(ctx, 3, 2), *b = gan_zeros(ctx, 4, 2);
         gan_path_desc p = path(-1, 0, 0, 0);
         REFUSED(ctx, GAN_ERROR_ARGUMENT, "generator",
                 gan_perceptual_path_length(NULL, NULL, a, a, NULL, NULL).mean);
@@ -626,8 +625,8 @@ static void test_classifier_test(void)
         gan_context *ctx = gan_create(NULL);
         static const int size[][3] = {{4, 1, 1}, {300, 3000, 4}, {300, 2, 700}, {9, 500, 300}};
         for (size_t i = 0; i < COUNT(size); ++i) {
-            gan_tensor *x = gan_rand_normal(ctx, 2, size[i][0], size[i][1]);
-            gan_tensor *y = gan_rand_normal(ctx, 2, size[i][0], size[i][1]);
+            gan_tensor *x = gan_rand_normal(ctx, size[i][0], size[i][1]);
+            gan_tensor *y = gan_rand_normal(ctx, size[i][0], size[i][1]);
             const gan_two_sample r = gan_classifier_test(x, y, size[i][2], 3);
             CHECK(isfinite(r.accuracy), "%d x %d, %d: %s", size[i][0], size[i][1], size[i][2],
                   gan_error_message(ctx));
@@ -643,7 +642,7 @@ static void test_classifier_test(void)
     }
     TEST ("three samples and negative steps are refused") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_rand_normal(ctx, 2, 3, 2), *y = gan_rand_normal(ctx, 2, 8, 2);
+        gan_tensor *x = gan_rand_normal(ctx, 3, 2), *y = gan_rand_normal(ctx, 8, 2);
         REFUSED(ctx, GAN_ERROR_SHAPE, "N from 4", gan_classifier_test(x, y, 0, 0).accuracy);
         REFUSED(ctx, GAN_ERROR_ARGUMENT, "steps", gan_classifier_test(y, y, 0, -1).accuracy);
         gan_destroy(ctx);
@@ -668,7 +667,7 @@ static void test_confusion(void)
     }
     TEST ("all called fake: precision 0, not 0 / 0; all right: 1, 1, 1") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *up = gan_full(ctx, 1, 1, 3), *down = gan_full(ctx, -1, 1, 3);
+        gan_tensor *up = gan_full(ctx, 1, 3), *down = gan_full(ctx, -1, 3);
         gan_confusion_report r = gan_confusion(down, down);
         CHECK_NEAR(r.precision, 0, 0, "precision");
         CHECK_NEAR(r.accuracy, .5, 0, "accuracy");

@@ -25,7 +25,7 @@ static int place(const md_mixture *m, int first, int each, double off)
 static gan_modes score(const md_mixture *m, int n)
 {
     gan_context *ctx = gan_create(NULL);
-    const gan_modes s = gan_mode_report(gan_from(ctx, xy, 2, n, 2), md_centers(ctx, m), m->sigma);
+    const gan_modes s = gan_mode_report(gan_from(ctx, xy, n, 2), md_centers(ctx, m), m->sigma);
     CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
     gan_destroy(ctx);
     return s;

@@ -99,14 +99,13 @@ static void solver(void)
 
 // ---- Frechet
 
-PROBE(frechet_distance, gan_reshape(x, 2, -1, 40), gan_reshape(y, 2, -1, 40), 0,
-      OUT(gan_frechet_distance(x, y)))
+PROBE(frechet_distance, gan_reshape(x, -1, 40), gan_reshape(y, -1, 40), 0, OUT(gan_frechet_distance(x, y)))
 
 // Samples whose mean and covariance (over n - 1) are exactly these: +-sqrt((n - 1) / 2) times the columns
 // of a factor of the covariance about the mean; n = 2 f.
 static gan_tensor *exactly(gan_context *ctx, int f, const double *mean, const double *factor)
 {
-    gan_tensor *x = gan_zeros(ctx, 2, 2 * f, f);
+    gan_tensor *x = gan_zeros(ctx, 2 * f, f);
     for (int i = 0; i < 2 * f; ++i)
         for (int k = 0; k < f; ++k)
             gan_data(x)[i * f + k] =
@@ -173,7 +172,7 @@ static void test_frechet_distance(void)
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = normals(ctx, 200, 5, 0, 1), *y = normals(ctx, 300, 5, .5, 2);
         const double d = gan_frechet_distance(x, y);
-        gan_tensor *q = gan_zeros(ctx, 2, 5, 5);
+        gan_tensor *q = gan_zeros(ctx, 5, 5);
         double v[5], norm = 0;
         for (int i = 0; i < 5; ++i) v[i] = test_normal(), norm += v[i] * v[i];
         for (int i = 0; i < 25; ++i)
@@ -190,8 +189,7 @@ static void test_frechet_distance(void)
         CHECK_NEAR(gan_frechet_distance(x, copy_of(x)), 0, 1e-9, "itself");
         CHECK_NEAR(gan_frechet_distance(x, shifted(x, 1)), 40, 1e-4, "moved");
         CHECK_NEAR(gan_frechet_distance(x, y), gan_frechet_distance(y, x), 1e-5, "symmetric");
-        CHECK_NEAR(gan_frechet_distance(gan_zeros(ctx, 2, 3, 4), gan_full(ctx, 1, 2, 5, 4)), 4, 1e-12,
-                   "points");
+        CHECK_NEAR(gan_frechet_distance(gan_zeros(ctx, 3, 4), gan_full(ctx, 1, 5, 4)), 4, 1e-12, "points");
         gan_destroy(ctx);
     }
     TEST_MUST_FAIL ("a standard deviation used where a variance is meant (PacGAN) is caught") {
@@ -211,7 +209,7 @@ static void test_frechet_distance(void)
     TEST ("one sample has no covariance: refused") {
         gan_context *ctx = gan_create(NULL);
         REFUSED(ctx, GAN_ERROR_SHAPE, "N from 2",
-                gan_frechet_distance(gan_zeros(ctx, 2, 1, 3), gan_zeros(ctx, 2, 4, 3)));
+                gan_frechet_distance(gan_zeros(ctx, 1, 3), gan_zeros(ctx, 4, 3)));
         gan_destroy(ctx);
     }
 }
@@ -304,7 +302,7 @@ static void test_kernel_distance(void)
     }
     TEST ("blocks that are too large or too small are refused") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_rand_normal(ctx, 2, 10, 3);
+        gan_tensor *x = gan_rand_normal(ctx, 10, 3);
         REFUSED(ctx, GAN_ERROR_ARGUMENT, "2 to 10", gan_kernel_distance(x, x, 11, 0).mean);
         REFUSED(ctx, GAN_ERROR_ARGUMENT, "blocks of 1", gan_kernel_distance(x, x, 1, 0).mean);
         REFUSED(ctx, GAN_ERROR_ARGUMENT, "-1 subsets", gan_kernel_distance(x, x, 5, -1).mean);
@@ -345,8 +343,7 @@ static void test_mmd_unbiased(void)
             for (int k = i; k > 0 && d[k - 1] > d[k]; --k) t = d[k], d[k] = d[k - 1], d[k - 1] = t;
         CHECK_NEAR(gan_mmd_unbiased(x, y, 0), naive_mmd(x, y, gaussian, (d[4] + d[5]) / 2, 0), TOL * 10,
                    "MMD^2");
-        CHECK_NEAR(gan_mmd_unbiased(gan_zeros(ctx, 2, 3, 2), gan_zeros(ctx, 2, 4, 2), 0), 0, 1e-12,
-                   "all equal");
+        CHECK_NEAR(gan_mmd_unbiased(gan_zeros(ctx, 3, 2), gan_zeros(ctx, 4, 2), 0), 0, 1e-12, "all equal");
         gan_destroy(ctx);
     }
     TEST ("gan_mmd_rbf is the biased one of the same kernel") {
@@ -371,7 +368,7 @@ static void test_mmd_unbiased(void)
     }
     TEST ("a negative sigma is refused") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_rand_normal(ctx, 2, 10, 3);
+        gan_tensor *x = gan_rand_normal(ctx, 10, 3);
         REFUSED(ctx, GAN_ERROR_ARGUMENT, "sigma", gan_mmd_unbiased(x, x, -1));
         gan_destroy(ctx);
     }

@@ -46,7 +46,7 @@ static int where;
 
 static gan_tensor *noise(gan_context *ctx, int n, gan_tensor *label, void *user)
 {
-    gan_tensor *z = gan_rand_normal(ctx, 2, n, 3);
+    gan_tensor *z = gan_rand_normal(ctx, n, 3);
     (void)label;
     (void)user;
     if (where == NOISE && !finite_bits(bad)) gan_data(z)[4] = bad;
@@ -57,7 +57,7 @@ static gan_tensor *classes_critic(gan_model *d, gan_tensor *x, gan_tensor *label
 {
     gan_tensor *h = gan_leaky_relu(gan_batch_norm(d, "bn", gan_linear(d, "in", x, 8)), (gan_real).2);
     if (label)
-        h = gan_add(h, gan_mul(gan_param(d, "by", gan_init_constant(1), 1, 8), gan_reshape(label, 2, -1, 1)));
+        h = gan_add(h, gan_mul(gan_param(d, "by", gan_init_constant(1), 8), gan_reshape(label, -1, 1)));
     return gan_linear(d, "out", h, 1);
 }
 
@@ -110,7 +110,7 @@ static void one(int v)
     for (i = 0; i < 32; ++i) labels[i] = (gan_real)(i % 3);
     if (where == DATA) memcpy(data + 37, &value, sizeof value);   // an assignment may be a select, which
     if (where == LABEL) memcpy(labels + 7, &value, sizeof value); // -ffast-math lets be anything
-    r.desc.data = gan_dataset_memory(r.ctx, data, labels, 32, 1, 2);
+    r.desc.data = gan_dataset_memory(r.ctx, data, labels, 32, 2);
     r.desc.batch = 32; // all of them
     r.desc.latents = noise;
     r.desc.ema = (gan_real).9;

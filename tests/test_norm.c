@@ -82,8 +82,8 @@ static void both_ways(gan_real scale)
     for (size_t i = 0; i < COUNT(q); ++i) {
         gan_context *ctx = gan_create(NULL);
         const int c = q[i].i[1];
-        gan_tensor *x[3] = {gan_rand_normal(ctx, 3, q[i].i[0], c, q[i].i[2]), gan_rand_normal(ctx, 1, c),
-                            gan_rand_normal(ctx, 1, c)};
+        gan_tensor *x[3] = {gan_rand_normal(ctx, q[i].i[0], c, q[i].i[2]), gan_rand_normal(ctx, c),
+                            gan_rand_normal(ctx, c)};
         const double off = (double)gan_item(two_ways(&q[i], x, scale));
         CHECK(off < 1e3 * REAL_TOL, "they differ by %g", off);
         CHECK(gan_error(ctx) == 0, "error: %s", gan_error_message(ctx));
@@ -102,7 +102,7 @@ static void test_normalize(void)
     TEST ("the gradients of normalize in two passes equal the recorded ones") { both_ways(1); }
     TEST ("normalize far from 0: mean 1000, deviation 1") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_add_scalar(gan_rand_normal(ctx, 3, 50, 3, 20), 1000);
+        gan_tensor *x = gan_add_scalar(gan_rand_normal(ctx, 50, 3, 20), 1000);
         gan_tensor *y = gan_normalize(x, 50, 3, 20, 0);
         double mean = 0, square = 0;
         for (int a = 0; a < 50; ++a)

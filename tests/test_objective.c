@@ -24,7 +24,7 @@ static void refuses(const char *what, gan_function *f, const char *line, params 
             CHECK(p.n == 1 || gan_error(ctx) == GAN_ERROR_ARGUMENT, "input %d NULL: error %d", i,
                   gan_error(ctx));
             gan_error_clear(ctx);
-            poison = in[i] = gan_tensor_create(ctx, 9, NULL);
+            poison = in[i] = gan_zeros_n(ctx, 9, NULL);
             y = f(ctx, in, &p);
             CHECK(y && !gan_data(y), "input %d poison: a result", i);
             CHECK_TEXT(gan_error_message(ctx), "9 dimensions");
@@ -121,7 +121,7 @@ static double abs_mean(const nd *a, const nd *b)
 
 static gan_tensor *of(gan_context *ctx, const double *v, int n, int k)
 {
-    gan_tensor *t = k ? gan_zeros(ctx, 2, n, k) : gan_zeros(ctx, 1, n);
+    gan_tensor *t = k ? gan_zeros(ctx, n, k) : gan_zeros(ctx, n);
     for (int i = 0; i < n * (k ? k : 1); ++i) gan_data(t)[i] = (gan_real)v[i];
     return t;
 }
@@ -193,17 +193,17 @@ static void test_cross_entropy(void)
     TEST ("cross_entropy names the label that is out of range, its position and the range") {
         gan_context *ctx = gan_create(NULL);
         const double labels[] = {0, 1, 12, 2};
-        gan_cross_entropy(gan_zeros(ctx, 2, 4, 10), of(ctx, labels, 4, 0));
+        gan_cross_entropy(gan_zeros(ctx, 4, 10), of(ctx, labels, 4, 0));
         CHECK_TEXT(gan_error_message(ctx), "cross_entropy: label 12 at position 2");
         CHECK_TEXT(gan_error_message(ctx), "from 0 to 9");
         gan_error_clear(ctx);
-        gan_cross_entropy(gan_zeros(ctx, 2, 1, 10), gan_full(ctx, (gan_real)NAN, 1, 1));
+        gan_cross_entropy(gan_zeros(ctx, 1, 10), gan_full(ctx, (gan_real)NAN, 1));
         CHECK_TEXT(gan_error_message(ctx), "label nan at position 0");
         gan_error_clear(ctx);
-        gan_cross_entropy(gan_zeros(ctx, 2, 1, 10), gan_full(ctx, (gan_real)1.5, 1, 1));
+        gan_cross_entropy(gan_zeros(ctx, 1, 10), gan_full(ctx, (gan_real)1.5, 1));
         CHECK_TEXT(gan_error_message(ctx), "label 1.5 at position 0");
         gan_error_clear(ctx);
-        gan_cross_entropy(gan_zeros(ctx, 2, 1, 10), gan_full(ctx, -1, 1, 1));
+        gan_cross_entropy(gan_zeros(ctx, 1, 10), gan_full(ctx, -1, 1));
         CHECK_TEXT(gan_error_message(ctx), "label -1 at position 0");
         gan_destroy(ctx);
     }
@@ -211,10 +211,9 @@ static void test_cross_entropy(void)
         gan_context *ctx = gan_create(NULL);
         int k;
         for (k = 1; k <= 1000; k *= 10) {
-            gan_tensor *labels = gan_full(ctx, (gan_real)(k - 1), 1, 3);
-            CHECK_NEAR(gan_item(gan_cross_entropy(gan_zeros(ctx, 2, 3, k), labels)), log(k), TOL * 10,
-                       "at 0");
-            CHECK_NEAR(gan_item(gan_cross_entropy(gan_full(ctx, (gan_real)1e30, 2, 3, k), labels)), log(k),
+            gan_tensor *labels = gan_full(ctx, (gan_real)(k - 1), 3);
+            CHECK_NEAR(gan_item(gan_cross_entropy(gan_zeros(ctx, 3, k), labels)), log(k), TOL * 10, "at 0");
+            CHECK_NEAR(gan_item(gan_cross_entropy(gan_full(ctx, (gan_real)1e30, 3, k), labels)), log(k),
                        TOL * 10, "at 1e30");
         }
         gan_destroy(ctx);
@@ -314,7 +313,7 @@ static void test_smooth_l1_loss(void)
                     P(.r = {1}));
     TEST ("smooth_l1_loss of the largest number is finite and its slope is 1") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_full(ctx, (gan_real)HUGEST, 1, 1);
+        gan_tensor *x = gan_full(ctx, (gan_real)HUGEST, 1);
         gan_tensor *y = gan_smooth_l1_loss(x, gan_scalar(ctx, 0), 10);
         CHECK_NEAR(gan_item(y) / (gan_real)HUGEST, 1, TOL, "value");
         CHECK_NEAR(gan_item(gan_grad(y, x, 0)), 1, 0, "slope");
@@ -391,8 +390,7 @@ static void test_crammer_singer(void)
         gan_context *ctx = gan_create(NULL);
         const double v[] = {1, 0, 0, -3, 2, 1}, labels[] = {0, 1};
         CHECK_NEAR(gan_item(gan_crammer_singer(of(ctx, v, 2, 3), of(ctx, labels, 2, 0))), 0, 0, "lead 1");
-        CHECK_NEAR(gan_item(gan_crammer_singer(gan_zeros(ctx, 2, 2, 3), of(ctx, labels, 2, 0))), 1, 0,
-                   "equal");
+        CHECK_NEAR(gan_item(gan_crammer_singer(gan_zeros(ctx, 2, 3), of(ctx, labels, 2, 0))), 1, 0, "equal");
         gan_destroy(ctx);
     }
     for (i = 0; i < COUNT(scales); ++i)
@@ -429,7 +427,7 @@ static void test_ac_gan_d(void)
         gan_context *ctx = gan_create(NULL);
         int k;
         for (k = 2; k < 6; ++k) {
-            gan_tensor *l = gan_full(ctx, 3, 2, 4, k), *t = gan_zeros(ctx, 1, 4);
+            gan_tensor *l = gan_full(ctx, 3, 4, k), *t = gan_zeros(ctx, 4);
             CHECK_NEAR(gan_item(gan_ac_gan_d(l, t, l, t)), 2 * log(k), TOL * 4, "loss");
         }
         gan_destroy(ctx);
@@ -468,8 +466,8 @@ static void test_tac_gan_g(void)
     control_forward("tac_gan_g with the twin's sign turned", f_tac_gan_g, twin_added, "4,3; 4,3; i3:4", NONE);
     TEST ("tac_gan_g: two heads that agree give the generator nothing") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *l = gan_rand_normal(ctx, 2, 4, 3);
-        CHECK_NEAR(gan_item(gan_tac_gan_g(l, l, gan_zeros(ctx, 1, 4))), 0, 0, "loss");
+        gan_tensor *l = gan_rand_normal(ctx, 4, 3);
+        CHECK_NEAR(gan_item(gan_tac_gan_g(l, l, gan_zeros(ctx, 4))), 0, 0, "loss");
         gan_destroy(ctx);
     }
 }
@@ -489,7 +487,7 @@ static void test_adc_gan_d(void)
                     "4,6; i3:4; 5,6; i3:5", NONE);
     TEST ("adc_gan: equal logits are 2 log 2K for D and nothing for G") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *l = gan_zeros(ctx, 2, 4, 6), *t = gan_full(ctx, 2, 1, 4);
+        gan_tensor *l = gan_zeros(ctx, 4, 6), *t = gan_full(ctx, 2, 4);
         CHECK_NEAR(gan_item(gan_adc_gan_d(l, t, l, t)), 2 * log(6.), TOL * 4, "D");
         CHECK_NEAR(gan_item(gan_adc_gan_g(l, t)), 0, 0, "G");
         gan_destroy(ctx);
@@ -529,7 +527,7 @@ static void test_multi_hinge_d(void)
     TEST ("multi_hinge of equal logits: 2 for D, 1 for G; at a lead of 1 nothing is left") {
         gan_context *ctx = gan_create(NULL);
         const double v[] = {1, 0, 0, 0, 1, 0}, f[] = {0, 0, 1}, labels[] = {0, 1};
-        gan_tensor *l = gan_zeros(ctx, 2, 2, 3), *t = of(ctx, labels, 2, 0);
+        gan_tensor *l = gan_zeros(ctx, 2, 3), *t = of(ctx, labels, 2, 0);
         CHECK_NEAR(gan_item(gan_multi_hinge_d(l, t, l)), 2, 0, "D");
         CHECK_NEAR(gan_item(gan_multi_hinge_g(l, t)), 1, 0, "G");
         CHECK_NEAR(gan_item(gan_multi_hinge_d(of(ctx, v, 2, 3), t, of(ctx, f, 1, 3))), 0, 0, "a lead of 1");
@@ -565,7 +563,7 @@ static void test_semi_supervised_logit(void)
     wrong("semi_supervised_logit", f_semi_supervised_logit, "4", NONE, "logits (4); want (N, K)");
     TEST ("semi_supervised_logit of K equal logits l is l + log K") {
         gan_context *ctx = gan_create(NULL);
-        CHECK_NEAR(gan_item(gan_semi_supervised_logit(gan_full(ctx, -2, 2, 1, 7))), log(7.) - 2, TOL, "Z");
+        CHECK_NEAR(gan_item(gan_semi_supervised_logit(gan_full(ctx, -2, 1, 7))), log(7.) - 2, TOL, "Z");
         gan_destroy(ctx);
     }
 }
@@ -597,8 +595,8 @@ static void test_semi_supervised(void)
                     "4,3; i3:4; 5,3; 2,3", NONE);
     TEST ("semi_supervised of one class is half the non-saturating discriminator's loss") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *r = gan_rand_normal(ctx, 2, 5, 1), *f = gan_rand_normal(ctx, 2, 5, 1);
-        CHECK_NEAR(gan_item(gan_semi_supervised(r, gan_zeros(ctx, 1, 5), r, f)),
+        gan_tensor *r = gan_rand_normal(ctx, 5, 1), *f = gan_rand_normal(ctx, 5, 1);
+        CHECK_NEAR(gan_item(gan_semi_supervised(r, gan_zeros(ctx, 5), r, f)),
                    (double)gan_item(gan_loss_d(GAN_LOSS_NON_SATURATING, r, f, 0)) / 2, TOL * 4, "loss");
         gan_destroy(ctx);
     }
@@ -633,7 +631,7 @@ static void test_projection(void){
         gan_context *ctx = gan_create(NULL);
 gan_model *m = gan_model_create(ctx, "d", projection_d, NULL);
 const double at[] = {2, 0, 3, 3, 1};
-gan_tensor *h = gan_rand_normal(ctx, 2, 5, 3), *t = of(ctx, at, 5, 0), *y = gan_forward(m, h, t), *g;
+gan_tensor *h = gan_rand_normal(ctx, 5, 3), *t = of(ctx, at, 5, 0), *y = gan_forward(m, h, t), *g;
 const gan_real *w = gan_data(gan_model_find(m, "head.weight"));
 const gan_real *b = gan_data(gan_model_find(m, "head.bias"));
 const gan_real *e = gan_data(gan_model_find(m, "head.embedding"));
@@ -661,17 +659,17 @@ gan_destroy(ctx);
 TEST ("projection names its layer, the label and the range; NULL is an error") {
     gan_context *ctx = gan_create(NULL);
     gan_model *m = gan_model_create(ctx, "d", projection_d, NULL);
-    CHECK(!gan_data(gan_forward(m, gan_zeros(ctx, 2, 2, 3), gan_full(ctx, 4, 1, 2))), "a result");
+    CHECK(!gan_data(gan_forward(m, gan_zeros(ctx, 2, 3), gan_full(ctx, 4, 2))), "a result");
     CHECK_TEXT(gan_error_message(ctx), "d.head: projection: label 4 at position 0");
     CHECK_TEXT(gan_error_message(ctx), "from 0 to 3");
     gan_error_clear(ctx);
-    CHECK(!gan_data(gan_forward(m, gan_zeros(ctx, 2, 2, 3), NULL)), "no labels");
+    CHECK(!gan_data(gan_forward(m, gan_zeros(ctx, 2, 3), NULL)), "no labels");
     CHECK_TEXT(gan_error_message(ctx), "labels are NULL");
     gan_error_clear(ctx);
     CHECK(!gan_data(gan_projection(m, "head", NULL, NULL, 4)), "no features");
     CHECK(gan_error(ctx) == GAN_ERROR_ARGUMENT, "%d", gan_error(ctx));
     gan_error_clear(ctx);
-    CHECK(!gan_data(gan_projection(m, "new", gan_zeros(ctx, 3, 2, 3, 1), gan_zeros(ctx, 1, 2), 4)), "3 axes");
+    CHECK(!gan_data(gan_projection(m, "new", gan_zeros(ctx, 2, 3, 1), gan_zeros(ctx, 2), 4)), "3 axes");
     CHECK_TEXT(gan_error_message(ctx), "want (N, D)");
     gan_error_clear(ctx);
     CHECK(!gan_projection(NULL, "head", NULL, NULL, 4), "all NULL");
@@ -683,7 +681,7 @@ TEST ("projection: gradients by features and parameters, order 1 and 2") {
     gan_model *m = gan_model_create(ctx, "d", projection_d, NULL);
     gan_tensor *x[4], *t = gan_linspace(ctx, 0, 3, 4);
     int order;
-    x[0] = gan_keep(ctx, "h", gan_rand_normal(ctx, 2, 4, 3));
+    x[0] = gan_keep(ctx, "h", gan_rand_normal(ctx, 4, 3));
     t = gan_keep(ctx, "t", t);
     gan_forward(m, x[0], t);
     x[1] = gan_model_find(m, "head.weight");
@@ -734,11 +732,11 @@ static void test_contrastive_2c(void)
                     P(.r = {.2}));
     TEST ("contrastive_2c is 0 when all have one label; length does not matter, to 1e30 and 1e-30") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *e = gan_rand_normal(ctx, 2, 6, 4), *p = gan_rand_normal(ctx, 2, 6, 4);
+        gan_tensor *e = gan_rand_normal(ctx, 6, 4), *p = gan_rand_normal(ctx, 6, 4);
         const double at[] = {0, 1, 0, 2, 1, 0};
         gan_tensor *t = of(ctx, at, 6, 0);
         double y = (double)gan_item(gan_contrastive_2c(e, p, t, 1));
-        CHECK_NEAR(gan_item(gan_contrastive_2c(e, p, gan_zeros(ctx, 1, 6), 1)), 0, 4 * TOL, "one label");
+        CHECK_NEAR(gan_item(gan_contrastive_2c(e, p, gan_zeros(ctx, 6), 1)), 0, 4 * TOL, "one label");
         CHECK_NEAR(gan_item(gan_contrastive_2c(gan_mul_scalar(e, (gan_real)1e30),
                                                gan_mul_scalar(p, (gan_real)1e-30), t, 1)),
                    y, 8 * TOL, "long and short");
@@ -746,7 +744,7 @@ static void test_contrastive_2c(void)
     }
     TEST ("contrastive_2c of a row of zeros is finite, its gradient too") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *e = gan_zeros(ctx, 2, 3, 4), *y = gan_contrastive_2c(e, e, gan_linspace(ctx, 0, 2, 3), 1);
+        gan_tensor *e = gan_zeros(ctx, 3, 4), *y = gan_contrastive_2c(e, e, gan_linspace(ctx, 0, 2, 3), 1);
         CHECK_NEAR(gan_item(y), log(3.), 4 * TOL, "all cosines 0");
         CHECK(all_finite(gan_grad(y, e, 0)), "gradient");
         gan_destroy(ctx);
@@ -805,7 +803,7 @@ static void test_d2d_ce(void)
                     "7,3; 7,3; i3:7", P(.r = {.98, .5}));
     TEST ("d2d_ce and contrastive_2c at temperature .001 are finite, their gradients too") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *e = gan_rand_normal(ctx, 2, 6, 3), *p = gan_rand_normal(ctx, 2, 6, 3), *y;
+        gan_tensor *e = gan_rand_normal(ctx, 6, 3), *p = gan_rand_normal(ctx, 6, 3), *y;
         gan_tensor *t = gan_linspace(ctx, 0, 5, 6);
         y = gan_add(gan_d2d_ce(e, p, t, (gan_real).98, (gan_real).001),
                     gan_contrastive_2c(e, p, t, (gan_real).001));
@@ -873,7 +871,7 @@ static void test_gaussian_nll(void)
           "mean square") {
         gan_context *ctx = gan_create(NULL);
         const double c[] = {1, -2, .5, 3};
-        gan_tensor *code = of(ctx, c, 4, 1), *zero = gan_zeros(ctx, 2, 4, 1), *s;
+        gan_tensor *code = of(ctx, c, 4, 1), *zero = gan_zeros(ctx, 4, 1), *s;
         CHECK_NEAR(gan_item(gan_gaussian_nll(code, NULL, code)), .5 * log(2 * 3.14159265358979323846), TOL,
                    "at the code");
         s = gan_scalar(ctx, (gan_real)(.5 * log((1 + 4 + .25 + 9) / 4)));
@@ -893,13 +891,12 @@ CALL(nll_wrapped, gan_scalar(ctx, gan_item(gan_gaussian_nll(x[0], x[1], x[2]))))
 static void info_reaches_generator(int wrap)
 {
     gan_context *ctx = gan_create(NULL);
-    gan_tensor *theta = gan_rand_normal(ctx, 2, 2, 3), *code = gan_rand_normal(ctx, 2, 5, 2), *picture, *y,
-               *g;
-    gan_tensor *q = gan_rand_normal(ctx, 2, 3, 4);
+    gan_tensor *theta = gan_rand_normal(ctx, 2, 3), *code = gan_rand_normal(ctx, 5, 2), *picture, *y, *g;
+    gan_tensor *q = gan_rand_normal(ctx, 3, 4);
     double norm = 0;
     picture = gan_tanh(gan_matmul(code, theta));
     q = gan_matmul(picture, q);
-    y = gan_info_gan(gan_slice(q, 1, 0, 2), gan_zeros(ctx, 1, 5), gan_slice(q, 1, 2, 4), NULL, code);
+    y = gan_info_gan(gan_slice(q, 1, 0, 2), gan_zeros(ctx, 5), gan_slice(q, 1, 2, 4), NULL, code);
     if (wrap) y = gan_scalar(ctx, gan_item(y));
     g = gan_grad(y, theta, 0);
     for (int i = 0; i < 6; ++i) norm += fabs((double)gan_data(g)[i]);
@@ -926,7 +923,7 @@ static void test_info_gan(void)
 #endif
     TEST ("info_gan tolerates NULL") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *l = gan_zeros(ctx, 2, 2, 3), *t = gan_zeros(ctx, 1, 2);
+        gan_tensor *l = gan_zeros(ctx, 2, 3), *t = gan_zeros(ctx, 2);
         CHECK(!gan_info_gan(NULL, NULL, NULL, NULL, NULL), "all");
         CHECK(!gan_data(gan_info_gan(l, t, NULL, NULL, l)), "no mean");
         CHECK(gan_error(ctx) == GAN_ERROR_ARGUMENT, "%d", gan_error(ctx));
@@ -986,7 +983,7 @@ static void test_rotations(void)
     control_forward("rotations to the right", f_rotations, turned_right, "2,3,3,3", NONE);
     TEST ("rotations: the first quarter is the batch bit for bit, a turn of the last is the batch again") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_rand_normal(ctx, 4, 2, 3, 5, 5), *y = gan_rotations(x);
+        gan_tensor *x = gan_rand_normal(ctx, 2, 3, 5, 5), *y = gan_rotations(x);
         gan_tensor *again = gan_slice(gan_rotations(gan_slice(y, 0, 6, 8)), 0, 2, 4);
         CHECK(same_bits(gan_slice(y, 0, 0, 2), x), "the first");
         CHECK(same_bits(again, x), "three and one");
@@ -1019,7 +1016,7 @@ static void test_rotation_loss(void)
                     NONE);
     TEST ("rotation_loss at chance is log 4") {
         gan_context *ctx = gan_create(NULL);
-        CHECK_NEAR(gan_item(gan_rotation_loss(gan_zeros(ctx, 2, 8, 4))), log(4.), 4 * TOL, "loss");
+        CHECK_NEAR(gan_item(gan_rotation_loss(gan_zeros(ctx, 8, 4))), log(4.), 4 * TOL, "loss");
         gan_destroy(ctx);
     }
 }
@@ -1066,12 +1063,12 @@ static void test_info_nce(void)
     TEST ("info_nce: log N at chance, log(1 + (N - 1) L) with L local features; never below 0, so that the "
           "bound log N - info_nce never passes log N") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *one = gan_full(ctx, 2, 2, 6, 3), *eye = gan_zeros(ctx, 2, 6, 6);
+        gan_tensor *one = gan_full(ctx, 2, 6, 3), *eye = gan_zeros(ctx, 6, 6);
         int i;
         CHECK_NEAR(gan_item(gan_info_nce(one, one, 1)), log(6.), 4 * TOL, "at chance");
-        CHECK_NEAR(gan_item(gan_info_nce(one, gan_full(ctx, 2, 3, 6, 5, 3), 1)), log(26.), 4 * TOL, "local");
+        CHECK_NEAR(gan_item(gan_info_nce(one, gan_full(ctx, 2, 6, 5, 3), 1)), log(26.), 4 * TOL, "local");
         for (i = 0; i < 20; ++i) {
-            gan_tensor *q = gan_rand_normal(ctx, 2, 6, 3), *k = gan_add(q, gan_rand_normal(ctx, 2, 6, 3));
+            gan_tensor *q = gan_rand_normal(ctx, 6, 3), *k = gan_add(q, gan_rand_normal(ctx, 6, 3));
             double y = (double)gan_item(gan_info_nce(q, k, (gan_real).1));
             CHECK(y >= 0, "%g", y);
         }
@@ -1083,8 +1080,8 @@ static void test_info_nce(void)
         gan_context *ctx = gan_create(NULL);
         static const double scales[] = {1e2, 1e15};
         for (size_t i = 0; i < COUNT(scales); ++i) {
-            gan_tensor *q = gan_mul_scalar(gan_rand_normal(ctx, 2, 6, 3), (gan_real)scales[i]);
-            gan_tensor *k = gan_mul_scalar(gan_rand_normal(ctx, 2, 6, 3), (gan_real)scales[i]);
+            gan_tensor *q = gan_mul_scalar(gan_rand_normal(ctx, 6, 3), (gan_real)scales[i]);
+            gan_tensor *k = gan_mul_scalar(gan_rand_normal(ctx, 6, 3), (gan_real)scales[i]);
             gan_tensor *y = gan_info_nce(q, k, 1);
             CHECK(all_finite(y) && all_finite(gan_grad(y, q, 0)), "%g", (double)gan_item(y));
         }
@@ -1169,7 +1166,7 @@ static void test_nt_xent(void)
     TEST ("nt_xent of aligned pairs, orthogonal to the others: log(1 + (2N - 2) e^(-1/t)); of equal rows: "
           "log(2N - 1)") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *e = gan_zeros(ctx, 2, 4, 4), *one = gan_full(ctx, 3, 2, 4, 4);
+        gan_tensor *e = gan_zeros(ctx, 4, 4), *one = gan_full(ctx, 3, 4, 4);
         static const double ts[] = {.05, .5, 1};
         size_t i;
         for (i = 0; i < 4; ++i) gan_data(e)[5 * i] = (gan_real)(1 + i);
@@ -1184,7 +1181,7 @@ static void test_nt_xent(void)
         gan_context *ctx = gan_create(NULL);
         static const double scales[] = {0, 1e-30, 1e4, 1e30, HUGEST / 8};
         for (size_t i = 0; i < COUNT(scales); ++i) {
-            gan_tensor *a = gan_mul_scalar(gan_rand_normal(ctx, 2, 4, 3), (gan_real)scales[i]);
+            gan_tensor *a = gan_mul_scalar(gan_rand_normal(ctx, 4, 3), (gan_real)scales[i]);
             gan_tensor *y = gan_nt_xent(a, gan_mul_scalar(a, (gan_real).5), (gan_real).5);
             CHECK(all_finite(y) && all_finite(gan_grad(y, a, 0)), "scale %g: %g", scales[i],
                   (double)gan_item(y));
@@ -1229,9 +1226,8 @@ static void test_feature_matching(void)
                     NONE);
     TEST ("feature_matching sees means only: 0 for the same samples in another order") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *a = gan_rand_normal(ctx, 2, 1, 5), *b = gan_rand_normal(ctx, 2, 1, 5);
-        CHECK_NEAR(gan_item(gan_feature_matching(gan_concat(0, 2, a, b), gan_concat(0, 2, b, a))), 0, TOL,
-                   "");
+        gan_tensor *a = gan_rand_normal(ctx, 1, 5), *b = gan_rand_normal(ctx, 1, 5);
+        CHECK_NEAR(gan_item(gan_feature_matching(gan_concat(0, a, b), gan_concat(0, b, a))), 0, TOL, "");
         gan_destroy(ctx);
     }
 }
@@ -1266,7 +1262,7 @@ static void test_feature_matching_layers(void)
                     "2,3,2,2; 2,5; 2,3,2,2; 2,5", NONE);
     TEST ("feature_matching_layers tolerates NULL lists") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_zeros(ctx, 2, 2, 2);
+        gan_tensor *x = gan_zeros(ctx, 2, 2);
         CHECK(!gan_feature_matching_layers(2, NULL, NULL), "both");
         CHECK(!gan_feature_matching_layers(0, &x, &x), "none of them");
         CHECK(!gan_data(gan_feature_matching_layers(1, NULL, &x)) && gan_error(ctx), "real");
@@ -1296,7 +1292,7 @@ static void test_cycle_loss(void)
     control_forward("cycle_loss between the domains", f_cycle_loss, crossed, "2,4; 2,4; 2,4; 2,4", NONE);
     TEST ("cycle_loss and identity_loss are 0 when every picture comes back") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *a = gan_rand_normal(ctx, 4, 2, 1, 2, 2), *b = gan_rand_normal(ctx, 4, 3, 1, 2, 2);
+        gan_tensor *a = gan_rand_normal(ctx, 2, 1, 2, 2), *b = gan_rand_normal(ctx, 3, 1, 2, 2);
         CHECK_NEAR(gan_item(gan_cycle_loss(a, a, b, b)), 0, 0, "cycle");
         CHECK_NEAR(gan_item(gan_identity_loss(a, a, b, b)), 0, 0, "identity");
         gan_destroy(ctx);
@@ -1349,10 +1345,10 @@ static void test_total_variation(void)
     control_forward("total_variation of the rows alone", f_total_variation, rows_only, "2,2,3,4", NONE);
     TEST ("total_variation of a ramp of slope s along W is |s| (W - 1) / W, squared s^2 (W - 1) / W") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_expand(gan_linspace(ctx, 0, -2, 5), 4, 2, 3, 4, 5); // slope -1/2
+        gan_tensor *x = gan_expand(gan_linspace(ctx, 0, -2, 5), 2, 3, 4, 5); // slope -1/2
         CHECK_NEAR(gan_item(gan_total_variation(x)), .5 * 4 / 5, TOL, "absolute");
         CHECK_NEAR(gan_item(gan_total_variation_squared(x)), .25 * 4 / 5, TOL, "squared");
-        CHECK_NEAR(gan_item(gan_total_variation(gan_full(ctx, 3, 4, 2, 3, 4, 5))), 0, 0, "of one color");
+        CHECK_NEAR(gan_item(gan_total_variation(gan_full(ctx, 3, 2, 3, 4, 5))), 0, 0, "of one color");
         gan_destroy(ctx);
     }
 }
@@ -1413,7 +1409,7 @@ static void test_style_loss(void)
     control_forward("style_loss without its 1/4", f_style_loss, style_undivided, "2,3,2,2; 2,3,2,2", NONE);
     TEST ("style_loss does not see where things stand: a turned picture has the same style") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_rand_normal(ctx, 4, 1, 3, 4, 4), *y = gan_slice(gan_rotations(x), 0, 1, 2);
+        gan_tensor *x = gan_rand_normal(ctx, 1, 3, 4, 4), *y = gan_slice(gan_rotations(x), 0, 1, 2);
         CHECK_NEAR(gan_item(gan_style_loss(x, y)), 0, TOL, "style");
         CHECK(gan_item(gan_content_loss(x, y)) > 1, "content");
         gan_destroy(ctx);
@@ -1488,7 +1484,7 @@ static void test_ssim(void)
         check_seed(5);
         for (i = 0; i < 2; ++i) {
             size_t k;
-            x[i] = gan_zeros(ctx, 4, 1, 1, 11, 12);
+            x[i] = gan_zeros(ctx, 1, 1, 11, 12);
             for (k = 0; k < 132; ++k) gan_data(x[i])[k] = check_uniform(-1, 1);
         }
         check_gradient(ctx, f_ssim, &q, 2, x, 1, "ssim");
@@ -1504,15 +1500,15 @@ static void test_ssim(void)
     control_forward("ssim with constants of another range", f_ssim, ssim_of_one, "1,1,12,12; 1,1,12,12", few);
     TEST ("ssim of equal pictures is 1, of two colors (2ab + c1) / (a^2 + b^2 + c1); it is symmetric") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_tanh(gan_rand_normal(ctx, 4, 2, 3, 14, 14));
-        gan_tensor *y = gan_tanh(gan_rand_normal(ctx, 4, 2, 3, 14, 14)), *g;
+        gan_tensor *x = gan_tanh(gan_rand_normal(ctx, 2, 3, 14, 14));
+        gan_tensor *y = gan_tanh(gan_rand_normal(ctx, 2, 3, 14, 14)), *g;
         double a = .5, b = -.25, c1 = .02 * .02;
         size_t i;
         CHECK_NEAR(gan_item(gan_ssim(x, x, 2)), 1, TOL, "equal");
         CHECK_NEAR(gan_item(gan_dssim(x, x, 2)), 0, TOL, "dssim of equal ones");
         CHECK_NEAR(gan_item(gan_ssim(x, y, 2)), gan_item(gan_ssim(y, x, 2)), TOL, "symmetric");
-        CHECK_NEAR(gan_item(gan_ssim(gan_full(ctx, (gan_real)a, 4, 1, 1, 11, 11),
-                                     gan_full(ctx, (gan_real)b, 4, 1, 1, 11, 11), 2)),
+        CHECK_NEAR(gan_item(gan_ssim(gan_full(ctx, (gan_real)a, 1, 1, 11, 11),
+                                     gan_full(ctx, (gan_real)b, 1, 1, 11, 11), 2)),
                    (2 * a * b + c1) / (a * a + b * b + c1), 1e3 * TOL, "two colors");
         g = gan_grad(gan_ssim(x, gan_detach(x), 2), x, 0);
         for (i = 0; i < gan_numel(g); ++i)
@@ -1561,13 +1557,12 @@ static void test_kl_normal(void)
     control_forward("kl_normal of deviations", f_kl_normal, kl_of_deviation, "4,3; 4,3", NONE);
     TEST ("kl_normal: 0 for N(0, 1), mu^2 / 2 for N(mu, 1), never below 0") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *zero = gan_zeros(ctx, 2, 4, 3);
+        gan_tensor *zero = gan_zeros(ctx, 4, 3);
         int i;
         CHECK_NEAR(gan_item(gan_kl_normal(zero, zero)), 0, 0, "N(0, 1)");
-        CHECK_NEAR(gan_item(gan_kl_normal(gan_full(ctx, 2, 2, 4, 1), gan_zeros(ctx, 2, 4, 1))), 2, TOL,
-                   "mu 2");
+        CHECK_NEAR(gan_item(gan_kl_normal(gan_full(ctx, 2, 4, 1), gan_zeros(ctx, 4, 1))), 2, TOL, "mu 2");
         for (i = 0; i < 20; ++i)
-            CHECK(gan_item(gan_kl_normal(gan_rand_normal(ctx, 2, 4, 3), gan_rand_normal(ctx, 2, 4, 3))) > 0,
+            CHECK(gan_item(gan_kl_normal(gan_rand_normal(ctx, 4, 3), gan_rand_normal(ctx, 4, 3))) > 0,
                   "below 0");
         gan_destroy(ctx);
     }
@@ -1612,9 +1607,8 @@ static void test_gradient_reversal(void)
     TEST ("gradient_reversal: features climb the domain's loss, its head still descends; through two passes "
           "the slope is alpha^2") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *w = gan_rand_normal(ctx, 2, 3, 2), *v = gan_rand_normal(ctx, 2, 2, 1), *plain[2],
-                   *turned_[2];
-        gan_tensor *x = gan_rand_normal(ctx, 2, 6, 3), *in[2], *t = gan_full(ctx, 1, 2, 6, 1), *h, *g;
+        gan_tensor *w = gan_rand_normal(ctx, 3, 2), *v = gan_rand_normal(ctx, 2, 1), *plain[2], *turned_[2];
+        gan_tensor *x = gan_rand_normal(ctx, 6, 3), *in[2], *t = gan_full(ctx, 1, 6, 1), *h, *g;
         const gan_real alpha = (gan_real).25;
         int i;
         in[0] = w, in[1] = v;
@@ -1638,8 +1632,7 @@ static void test_gradient_reversal(void)
     TEST ("gradient_reversal inside a model, behind a layer that waits for its activation") {
         gan_context *ctx = gan_create(NULL);
         gan_model *m = gan_model_create(ctx, "m", reversing, NULL);
-        gan_tensor *y = gan_forward(m, gan_rand_normal(ctx, 2, 4, 3), NULL),
-                   *w = gan_model_find(m, "a.weight");
+        gan_tensor *y = gan_forward(m, gan_rand_normal(ctx, 4, 3), NULL), *w = gan_model_find(m, "a.weight");
         gan_optimizer *o = gan_optimizer_create(m, gan_sgd(1, 0));
         gan_real before = gan_data(w)[0], slope = gan_data(gan_grad(gan_mean_all(y), w, 0))[0];
         gan_minimize(o, gan_mean_all(y));
@@ -1672,9 +1665,9 @@ static void test_together(void)
     TEST ("multi-task: one trunk, two heads; its gradient is the weighted sum of the tasks'") {
         gan_context *ctx = gan_create(NULL);
         const double at[] = {0, 2, 1, 2};
-        gan_tensor *w = gan_rand_normal(ctx, 2, 3, 5), *a = gan_rand_normal(ctx, 2, 5, 3), *g[3];
-        gan_tensor *b = gan_rand_normal(ctx, 2, 5, 1), *x = gan_rand_normal(ctx, 2, 4, 3);
-        gan_tensor *t = of(ctx, at, 4, 0), *v = gan_rand_normal(ctx, 2, 4, 1);
+        gan_tensor *w = gan_rand_normal(ctx, 3, 5), *a = gan_rand_normal(ctx, 5, 3), *g[3];
+        gan_tensor *b = gan_rand_normal(ctx, 5, 1), *x = gan_rand_normal(ctx, 4, 3);
+        gan_tensor *t = of(ctx, at, 4, 0), *v = gan_rand_normal(ctx, 4, 1);
         int task, i;
         for (task = 0; task < 3; ++task) {
             gan_tensor *h = gan_tanh(gan_matmul(x, w)), *y;
@@ -1706,9 +1699,9 @@ static void test_together(void)
             desc.memory = block;
             desc.memory_size = size;
             ctx = gan_create(&desc);
-            e = gan_rand_normal(ctx, 2, 4, 4);
-            t = gan_zeros(ctx, 1, 4);
-            p = gan_rand_normal(ctx, 4, 1, 1, 11, 11);
+            e = gan_rand_normal(ctx, 4, 4);
+            t = gan_zeros(ctx, 4);
+            p = gan_rand_normal(ctx, 1, 1, 11, 11);
             y = gan_add(gan_ssim(p, p, 2), gan_style_loss(gan_rotations(p), gan_gradient_reversal(p, 1)));
             y = gan_add(y, gan_add(gan_nt_xent(e, e, 1), gan_d2d_ce(e, e, t, 1, 1)));
             y = gan_add(y, gan_add(gan_contrastive_2c(e, e, t, 1), gan_info_nce(e, e, 1)));
@@ -1734,9 +1727,9 @@ static void test_together(void)
         uint64_t calls = 0;
         int i;
         for (i = 0; i < 20; ++i) {
-            gan_tensor *h = gan_rand_normal(ctx, 2, 8, 3), *t = gan_zeros(ctx, 1, 8), *y, *e, *pic;
+            gan_tensor *h = gan_rand_normal(ctx, 8, 3), *t = gan_zeros(ctx, 8), *y, *e, *pic;
             if (i == 5) calls = gan_memory(ctx).heap_calls;
-            pic = gan_rand_normal(ctx, 4, 2, 1, 12, 12);
+            pic = gan_rand_normal(ctx, 2, 1, 12, 12);
             y = gan_forward(m, h, t);
             e = gan_mul(y, h);
             y = gan_add(gan_nt_xent(e, h, (gan_real).5), gan_contrastive_2c(e, h, t, 1));

@@ -52,7 +52,7 @@ static double clipped_bias(void)
     d.clip_norm = (gan_real).25;
     o = gan_optimizer_create(m, d);
     gan_model_init(m, gan_init_zeros());
-    (void)gan_minimize(o, gan_sum_all(gan_forward(m, gan_from(ctx, x, 2, 1, 3), NULL)));
+    (void)gan_minimize(o, gan_sum_all(gan_forward(m, gan_from(ctx, x, 1, 3), NULL)));
     moved = (double)gan_item(gan_model_find(m, "fc.bias"));
     CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
     gan_destroy(ctx);
@@ -138,10 +138,10 @@ static void accumulation_facts(void)
             for (k = 0; k < 5; ++k) {
                 if (!way)
                     (void)gan_minimize(
-                        o, gan_mean_all(gan_square(gan_forward(m, gan_from(ctx, data[0], 2, 32, 3), NULL))));
+                        o, gan_mean_all(gan_square(gan_forward(m, gan_from(ctx, data[0], 32, 3), NULL))));
                 for (i = 0; i < 4 && way; ++i) {
                     gan_tensor *loss = gan_mul_scalar(
-                        gan_mean_all(gan_square(gan_forward(m, gan_from(ctx, data[8 * i], 2, 8, 3), NULL))),
+                        gan_mean_all(gan_square(gan_forward(m, gan_from(ctx, data[8 * i], 8, 3), NULL))),
                         (gan_real).25);
                     (void)(i < 3 ? gan_accumulate(o, loss) : gan_minimize(o, loss));
                 }
@@ -261,7 +261,7 @@ static subject go_on(gan_context *ctx, gan_optimizer_desc d, int way, int k, con
     s.ctx = ctx;
     s.m = gan_model_create(ctx, "m", one_parameter, NULL);
     gan_scope_open(ctx);
-    (void)gan_forward(s.m, gan_zeros(ctx, 1, N), NULL);
+    (void)gan_forward(s.m, gan_zeros(ctx, N), NULL);
     gan_scope_close(ctx);
     s.w = gan_model_find(s.m, "w");
     s.o = gan_optimizer_create(s.m, d);
@@ -350,12 +350,12 @@ static void guarded(const char *name, gan_optimizer_desc d)
 static gan_tensor *two_parameters(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
     (void)label;
-    return gan_add(gan_mul(x, gan_param(m, "used", gan_init_constant(1), 1, N)),
-                   gan_mul_scalar(gan_sum_all(gan_buffer(m, "kept", 2, 1, 3)), 0));
+    return gan_add(gan_mul(x, gan_param(m, "used", gan_init_constant(1), N)),
+                   gan_mul_scalar(gan_sum_all(gan_buffer(m, "kept", 2, 3)), 0));
 }
 static gan_tensor *poisonous(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
-    gan_tensor *w = gan_param(m, "w", gan_init_constant(1), 1, 4);
+    gan_tensor *w = gan_param(m, "w", gan_init_constant(1), 4);
     (void)label;
     return gan_log(gan_mul(w, x));
 }
@@ -371,7 +371,7 @@ static void minimize(void)
         double norm = 0, before;
         int k;
         gan_scope_open(ctx);
-        (void)gan_forward(m, gan_zeros(ctx, 1, N), NULL);
+        (void)gan_forward(m, gan_zeros(ctx, N), NULL);
         gan_scope_close(ctx);
         w = gan_model_find(m, "w");
         for (k = 0; k < N; ++k)
@@ -395,10 +395,10 @@ static void minimize(void)
         gan_context *ctx = gan_create(NULL);
         gan_model *m = gan_model_create(ctx, "m", two_parameters, NULL);
         gan_optimizer *o = gan_optimizer_create(m, gan_sgd((gan_real).1, 0));
-        (void)gan_minimize(o, gan_sum_all(gan_forward(m, gan_full(ctx, 1, 1, N), NULL)));
+        (void)gan_minimize(o, gan_sum_all(gan_forward(m, gan_full(ctx, 1, N), NULL)));
         CHECK_NEAR(gan_item(gan_model_find(m, "kept")), 2, 0, "buffer");
         CHECK_NEAR(gan_item(gan_model_find(m, "used")), .9, 1e-6, "used");
-        (void)gan_minimize(o, gan_mul_scalar(gan_sum_all(gan_rand_normal(ctx, 1, 3)), 2));
+        (void)gan_minimize(o, gan_mul_scalar(gan_sum_all(gan_rand_normal(ctx, 3)), 2));
         CHECK_NEAR(gan_item(gan_model_find(m, "used")), .9, 1e-6, "not in the loss");
         gan_destroy(ctx);
     }
@@ -406,7 +406,7 @@ static void minimize(void)
         gan_context *ctx = gan_create(NULL);
         gan_model *m = gan_model_create(ctx, "m", one_parameter, NULL);
         gan_optimizer *o = gan_optimizer_create(m, gan_adam((gan_real).1, (gan_real).9, (gan_real).999));
-        (void)gan_minimize(o, gan_sum_all(gan_forward(m, gan_zeros(ctx, 1, N), NULL)));
+        (void)gan_minimize(o, gan_sum_all(gan_forward(m, gan_zeros(ctx, N), NULL)));
         CHECK_NEAR(gan_item(gan_model_find(m, "w")), -.1, 1e-5, "w");
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         gan_destroy(ctx);
@@ -420,16 +420,15 @@ static void minimize(void)
             gan_model *m = gan_model_create(ctx, "m", poisonous, NULL);
             gan_optimizer *o = gan_optimizer_create(m, gan_adam((gan_real).1, (gan_real).9, (gan_real).999));
             gan_real before[4];
-            (void)gan_minimize(o, gan_sum_all(gan_forward(m, gan_full(ctx, 2, 1, 4), NULL)));
+            (void)gan_minimize(o, gan_sum_all(gan_forward(m, gan_full(ctx, 2, 4), NULL)));
             CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
             memcpy(before, gan_data(gan_model_find(m, "w")), sizeof before);
-            (void)gan_minimize(o,
-                               gan_square(gan_mean_all(gan_forward(m, gan_full(ctx, bad[i], 1, 4), NULL))));
+            (void)gan_minimize(o, gan_square(gan_mean_all(gan_forward(m, gan_full(ctx, bad[i], 4), NULL))));
             CHECK(gan_error(ctx) == GAN_ERROR_NONFINITE, "code %d", gan_error(ctx));
             CHECK_TEXT(gan_error_message(ctx), "log");
             CHECK_BYTES(before, gan_data(gan_model_find(m, "w")), sizeof before, "weights");
             gan_error_clear(ctx);
-            (void)gan_minimize(o, gan_sum_all(gan_forward(m, gan_full(ctx, 2, 1, 4), NULL)));
+            (void)gan_minimize(o, gan_sum_all(gan_forward(m, gan_full(ctx, 2, 4), NULL)));
             CHECK(gan_error(ctx) == 0, "usable again: %s", gan_error_message(ctx));
             CHECK(memcmp(before, gan_data(gan_model_find(m, "w")), sizeof before) != 0, "it trains again");
             gan_destroy(ctx);
@@ -442,10 +441,10 @@ static void minimize(void)
         gan_tensor *w;
         int k, moved = 0;
         gan_scope_open(ctx);
-        (void)gan_forward(m, gan_zeros(ctx, 1, N), NULL);
+        (void)gan_forward(m, gan_zeros(ctx, N), NULL);
         gan_scope_close(ctx);
         w = gan_model_find(m, "w");
-        (void)gan_minimize(o, gan_sum_all(gan_sqrt(gan_forward(m, gan_zeros(ctx, 1, N), NULL))));
+        (void)gan_minimize(o, gan_sum_all(gan_sqrt(gan_forward(m, gan_zeros(ctx, N), NULL))));
         CHECK(gan_error(ctx) == GAN_ERROR_NONFINITE, "code %d", gan_error(ctx));
         for (k = 0; k < N; ++k) moved += gan_data(w)[k] != 0;
         CHECK(moved == 0, "%d weights moved", moved);
@@ -457,9 +456,9 @@ static void minimize(void)
         gan_optimizer *o = gan_optimizer_create(m, gan_sgd((gan_real).1, 0));
         gan_tensor *y;
         gan_scope_open(ctx);
-        (void)gan_forward(m, gan_zeros(ctx, 1, N), NULL);
+        (void)gan_forward(m, gan_zeros(ctx, N), NULL);
         gan_scope_close(ctx);
-        y = gan_sum_all(gan_add(gan_forward(m, gan_zeros(ctx, 1, N), NULL), gan_zeros(ctx, 1, 2)));
+        y = gan_sum_all(gan_add(gan_forward(m, gan_zeros(ctx, N), NULL), gan_zeros(ctx, 2)));
         (void)gan_minimize(o, y);
         CHECK(gan_error(ctx) == GAN_ERROR_SHAPE, "code %d", gan_error(ctx));
         CHECK(gan_item(gan_model_find(m, "w")) == 0, "moved");
@@ -470,7 +469,7 @@ static void minimize(void)
         gan_model *m = gan_model_create(ctx, "m", one_parameter, NULL);
         gan_optimizer *o = gan_optimizer_create(m, gan_sgd((gan_real)1e-25, 0));
         (void)gan_minimize(
-            o, gan_mul_scalar(gan_sum_all(gan_forward(m, gan_zeros(ctx, 1, N), NULL)), (gan_real)1e25));
+            o, gan_mul_scalar(gan_sum_all(gan_forward(m, gan_zeros(ctx, N), NULL)), (gan_real)1e25));
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         CHECK_NEAR((double)gan_optimizer_norm(o) / 1e25, sqrt((double)N), 1e-5, "norm / 1e25");
         CHECK_NEAR(gan_item(gan_model_find(m, "w")), -1, 1e-5, "w");
@@ -531,7 +530,7 @@ static size_t deep_steps(int scoped, int unused, gan_real *weights)
     for (i = 0; i < 3; ++i) {
         gan_tensor *x, *y, *loss;
         if (scoped) gan_scope_open(ctx);
-        x = gan_rand_normal(ctx, 2, BATCH, WIDTH);
+        x = gan_rand_normal(ctx, BATCH, WIDTH);
         y = gan_forward(m, x, NULL);
         loss = gan_mean_all(gan_square(y));
         for (k = 0; k < unused; ++k) (void)gan_exp(x);
@@ -584,7 +583,7 @@ static void blame(void)
             gan_optimizer *o = gan_optimizer_create(m, gan_sgd((gan_real).1, 0));
             gan_tensor *y;
             if (scoped) gan_scope_open(ctx);
-            y = gan_sqrt(gan_mul_scalar(gan_forward(m, gan_zeros(ctx, 1, N), NULL), 2));
+            y = gan_sqrt(gan_mul_scalar(gan_forward(m, gan_zeros(ctx, N), NULL), 2));
             (void)gan_minimize(o, gan_mean_all(gan_add_scalar(gan_mul_scalar(y, 3), 1)));
             CHECK(gan_error(ctx) == GAN_ERROR_NONFINITE, "code %d", gan_error(ctx));
             CHECK_TEXT(gan_error_message(ctx), "the backward of sqrt,");
@@ -599,7 +598,7 @@ static void blame(void)
             gan_optimizer *o = gan_optimizer_create(m, gan_sgd((gan_real).1, 0));
             gan_tensor *y;
             if (scoped) gan_scope_open(ctx);
-            y = gan_exp(gan_add_scalar(gan_forward(m, gan_zeros(ctx, 1, N), NULL), 1000));
+            y = gan_exp(gan_add_scalar(gan_forward(m, gan_zeros(ctx, N), NULL), 1000));
             (void)gan_minimize(o, gan_mean_all(gan_reciprocal(y)));
             CHECK(gan_error(ctx) == GAN_ERROR_NONFINITE, "code %d", gan_error(ctx));
             CHECK_TEXT(gan_error_message(ctx), "first made by exp, shape (");
@@ -610,7 +609,7 @@ static void blame(void)
         gan_context *ctx = gan_create(NULL);
         gan_model *m = gan_model_create(ctx, "m", one_parameter, NULL);
         gan_optimizer *o = gan_optimizer_create(m, gan_sgd((gan_real).1, 0));
-        (void)gan_minimize(o, gan_mean_all(gan_sqrt(gan_forward(m, gan_full(ctx, 1, 1, N), NULL))));
+        (void)gan_minimize(o, gan_mean_all(gan_sqrt(gan_forward(m, gan_full(ctx, 1, N), NULL))));
         CHECK(gan_error(ctx) == GAN_ERROR_NONFINITE, "code %d", gan_error(ctx));
         gan_destroy(ctx);
     }
@@ -620,7 +619,7 @@ static void blame(void)
 static gan_tensor *large_parameter(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
     (void)label;
-    return gan_add(x, gan_param(m, "w", gan_init_zeros(), 1, LARGE));
+    return gan_add(x, gan_param(m, "w", gan_init_zeros(), LARGE));
 }
 static void large(const char *name, gan_optimizer_desc d)
 {
@@ -637,7 +636,7 @@ static void large(const char *name, gan_optimizer_desc d)
             double norm = 0;
             int k, t;
             gan_scope_open(ctx);
-            (void)gan_forward(m, gan_zeros(ctx, 1, LARGE), NULL);
+            (void)gan_forward(m, gan_zeros(ctx, LARGE), NULL);
             gan_scope_close(ctx);
             w = gan_model_find(m, "w");
             for (k = 0; k < LARGE; ++k) {
@@ -740,7 +739,7 @@ static double goal(int k) { return (double)(gan_real)sin(.9 * k); }
 
 static gan_tensor *nonsmooth(gan_context *ctx, gan_tensor *w)
 {
-    gan_tensor *c = gan_zeros(ctx, 1, N), *q = gan_zeros(ctx, 1, N);
+    gan_tensor *c = gan_zeros(ctx, N), *q = gan_zeros(ctx, N);
     int k;
     for (k = 0; k < N; ++k) gan_data(c)[k] = (gan_real)weight_of(k), gan_data(q)[k] = (gan_real)goal(k);
     return gan_sum_all(gan_mul(c, gan_abs(gan_sub(w, q))));

@@ -55,8 +55,8 @@ static void user_for(int64_t n, gan_task *task, void *arg, void *user)
 
 static gan_tensor *work(gan_context *ctx)
 {
-    gan_tensor *x = gan_rand_normal(ctx, 4, 16, 8, 20, 20), *w = gan_rand_normal(ctx, 4, 16, 8, 3, 3), *y,
-               *in[2], *g[2];
+    gan_tensor *x = gan_rand_normal(ctx, 16, 8, 20, 20), *w = gan_rand_normal(ctx, 16, 8, 3, 3), *y, *in[2],
+               *g[2];
     gan_conv2d_desc d;
     memset(&d, 0, sizeof d);
     d.padding[0] = 1;
@@ -65,7 +65,7 @@ static gan_tensor *work(gan_context *ctx)
     y = gan_max_pool2d(y, 2, 2);
     in[0] = x, in[1] = w;
     if (gan_grads(gan_sum_all(gan_mul(y, gan_tanh(y))), 2, in, g, 0)) return NULL;
-    return gan_concat(0, 3, gan_reshape(y, 1, -1), gan_reshape(g[0], 1, -1), gan_reshape(g[1], 1, -1));
+    return gan_concat(0, gan_reshape(y, -1), gan_reshape(g[0], -1), gan_reshape(g[1], -1));
 }
 
 int main(void)
@@ -132,15 +132,15 @@ int main(void)
     TEST ("contexts are independent: two interleaved runs give each the bits it has alone") {
         gan_context *a = context_with(GAN_ISA_AUTO, 2), *b = context_with(GAN_ISA_AUTO, 3),
                     *c = context_with(GAN_ISA_AUTO, 1);
-        gan_tensor *x = gan_rand_normal(a, 2, 50, 50), *y, *z;
+        gan_tensor *x = gan_rand_normal(a, 50, 50), *y, *z;
         gan_seed(b, 5);
-        y = gan_rand_normal(b, 2, 50, 50);
+        y = gan_rand_normal(b, 50, 50);
         x = gan_matmul(x, x);
         y = gan_matmul(y, y);
-        z = gan_rand_normal(c, 2, 50, 50);
+        z = gan_rand_normal(c, 50, 50);
         CHECK(same_bits(x, gan_matmul(z, z)), "first");
         gan_seed(c, 5);
-        z = gan_rand_normal(c, 2, 50, 50);
+        z = gan_rand_normal(c, 50, 50);
         CHECK(same_bits(y, gan_matmul(z, z)), "second");
         gan_destroy(a);
         gan_destroy(b);
@@ -148,7 +148,7 @@ int main(void)
     }
     TEST ("tensors of two contexts do not mix: an error in the first one's context, no crash") {
         gan_context *a = gan_create(NULL), *b = gan_create(NULL);
-        gan_tensor *t = gan_add(gan_zeros(a, 1, 3), gan_zeros(b, 1, 3));
+        gan_tensor *t = gan_add(gan_zeros(a, 3), gan_zeros(b, 3));
         CHECK(gan_error(a) != 0 || gan_error(b) != 0, "no error");
         CHECK(gan_data(t) == NULL, "poison");
         gan_destroy(a);

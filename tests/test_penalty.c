@@ -22,10 +22,10 @@ static gan_tensor *linear_critic(gan_model *m, gan_tensor *x, gan_tensor *label)
 }
 static gan_tensor *square_critic(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
-    gan_tensor *a = gan_param(m, "a", gan_init_constant(1), 0);
+    gan_tensor *a = gan_param_n(m, "a", gan_init_constant(1), 0, NULL);
     (void)label;
     return gan_mul(
-        a, gan_mul_scalar(gan_sum(gan_square(gan_flatten(x)), GAN_AXIS(1), GAN_KEEPDIM), (gan_real).5));
+        a, gan_mul_scalar(gan_sum(gan_square(gan_flatten(x)), GAN_AXES(1), GAN_KEEPDIM), (gan_real).5));
 }
 static gan_tensor *smooth_critic(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
@@ -49,7 +49,7 @@ static gan_tensor *memory_critic(gan_model *m, gan_tensor *x, gan_tensor *label)
 static gan_tensor *label_critic(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
     if (!label) return gan_forward(m, NULL, NULL); // an error: the label must arrive
-    return gan_mul(gan_expand_as(gan_reshape(label, 2, -1, 1), gan_sum(x, GAN_AXIS(1), GAN_KEEPDIM)),
+    return gan_mul(gan_expand_as(gan_reshape(label, -1, 1), gan_sum(x, GAN_AXES(1), GAN_KEEPDIM)),
                    gan_linear(m, "w", x, 1));
 }
 
@@ -64,11 +64,11 @@ static double norm_of(gan_tensor *t)
 static gan_tensor *scale_generator(gan_model *m, gan_tensor *z, gan_tensor *label)
 {
     (void)label;
-    return gan_mul(z, gan_param(m, "s", gan_init_constant(3), 0));
+    return gan_mul(z, gan_param_n(m, "s", gan_init_constant(3), 0, NULL));
 }
 static gan_tensor *image_generator(gan_model *m, gan_tensor *z, gan_tensor *label)
 {
-    return gan_reshape(scale_generator(m, z, label), 4, -1, 1, 2, 2);
+    return gan_reshape(scale_generator(m, z, label), -1, 1, 2, 2);
 }
 static gan_tensor *linear_generator(gan_model *m, gan_tensor *z, gan_tensor *label)
 {
@@ -89,7 +89,7 @@ static gan_tensor *smooth_generator(gan_model *m, gan_tensor *z, gan_tensor *lab
 static gan_tensor *label_generator(gan_model *m, gan_tensor *z, gan_tensor *label)
 {
     if (!label) return gan_forward(m, NULL, NULL);
-    return gan_mul(gan_reshape(label, 2, -1, 1), linear_generator(m, z, label));
+    return gan_mul(gan_reshape(label, -1, 1), linear_generator(m, z, label));
 }
 
 // A pair of models and samples of them, all that a penalty may look at.
@@ -102,7 +102,7 @@ typedef struct setup {
 
 static gan_tensor *filled(gan_context *ctx, int ndim, const int *dims, double lo, double hi)
 {
-    gan_tensor *t = gan_tensor_create(ctx, ndim, dims);
+    gan_tensor *t = gan_zeros_n(ctx, ndim, dims);
     for (size_t k = 0; k < gan_numel(t); ++k) gan_data(t)[k] = (gan_real)check_uniform(lo, hi);
     return t;
 }
@@ -240,7 +240,7 @@ static void test_none(void)
     TEST ("the penalty none is 0 and changes nothing") {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", linear_critic, NULL);
-        gan_tensor *x = gan_rand_normal(ctx, 2, 4, 3), *p;
+        gan_tensor *x = gan_rand_normal(ctx, 4, 3), *p;
         (void)gan_forward(d, x, NULL);
         p = gan_penalty(GAN_PENALTY_NONE, 1, d, x, x, NULL);
         CHECK(gan_error(ctx) == 0 && gan_numel(p) == 1 && gan_item(p) == 0, "%g %s", (double)gan_item(p),
@@ -259,8 +259,8 @@ static void test_wgan_gp(void)
           "none for the bias") {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", linear_critic, NULL);
-        gan_tensor *real = gan_rand_normal(ctx, 4, 5, 1, 2, 3), *fake = gan_rand_normal(ctx, 4, 5, 1, 2, 3),
-                   *in[2], *g[2], *p;
+        gan_tensor *real = gan_rand_normal(ctx, 5, 1, 2, 3), *fake = gan_rand_normal(ctx, 5, 1, 2, 3), *in[2],
+                   *g[2], *p;
         double n;
         int k;
         (void)gan_forward(d, real, NULL);
@@ -279,7 +279,7 @@ static void test_wgan_gp(void)
           "(|x_i| - 1)^2") {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", square_critic, NULL);
-        gan_tensor *x = gan_rand_normal(ctx, 4, 6, 2, 1, 2);
+        gan_tensor *x = gan_rand_normal(ctx, 6, 2, 1, 2);
         double want = 0;
         int i, k;
         for (i = 0; i < 6; ++i) {
@@ -294,7 +294,7 @@ static void test_wgan_gp(void)
     TEST_MUST_FAIL ("a norm over the whole batch (torchgan) is caught by that check") {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", square_critic, NULL);
-        gan_tensor *x = gan_rand_normal(ctx, 4, 6, 2, 1, 2);
+        gan_tensor *x = gan_rand_normal(ctx, 6, 2, 1, 2);
         double n = norm_of(x);
         CHECK_NEAR(gan_item(gan_penalty(GAN_PENALTY_WGAN_GP, 10, d, x, x, NULL)), 10 * (n - 1) * (n - 1),
                    1e-3, "value");
@@ -306,7 +306,7 @@ static void test_wgan_gp(void)
         gan_tensor *real, *fake;
         double mean = 0, square = 0;
         int i, k, wrong = 0, outside = 0;
-        real = gan_full(ctx, 1, 2, 1000, 3), fake = gan_full(ctx, -1, 2, 1000, 3);
+        real = gan_full(ctx, 1, 1000, 3), fake = gan_full(ctx, -1, 1000, 3);
         (void)gan_forward(d, real, NULL);
         (void)gan_penalty(GAN_PENALTY_WGAN_GP, 10, d, real, fake, NULL);
         CHECK(remembered_size == 3000, "%d numbers reached the critic", (int)remembered_size);
@@ -326,7 +326,7 @@ static void test_wgan_gp(void)
     TEST ("the label reaches the discriminator") {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", label_critic, NULL);
-        gan_tensor *x = gan_rand_normal(ctx, 2, 4, 3), *label = gan_linspace(ctx, 1, 4, 4), *p;
+        gan_tensor *x = gan_rand_normal(ctx, 4, 3), *label = gan_linspace(ctx, 1, 4, 4), *p;
         double n, want = 0;
         int i;
         (void)gan_forward(d, x, label);
@@ -340,7 +340,7 @@ static void test_wgan_gp(void)
     TEST ("a zero gradient does not make a NaN: at x = 0 of |x|^2 / 2") {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", square_critic, NULL);
-        gan_tensor *x = gan_zeros(ctx, 2, 3, 2), *p, *g;
+        gan_tensor *x = gan_zeros(ctx, 3, 2), *p, *g;
         (void)gan_forward(d, x, NULL);
         p = gan_penalty(GAN_PENALTY_WGAN_GP, 10, d, x, x, NULL);
         g = gan_grad(p, gan_model_find(d, "a"), 0);
@@ -352,7 +352,7 @@ static void test_wgan_gp(void)
         "a penalty whose value is re-wrapped as a constant loses its gradient, and that is caught") {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", linear_critic, NULL);
-        gan_tensor *x = gan_rand_normal(ctx, 2, 5, 3), *g, *w;
+        gan_tensor *x = gan_rand_normal(ctx, 5, 3), *g, *w;
         double n;
         (void)gan_forward(d, x, NULL);
         w = gan_model_find(d, "w.weight");
@@ -369,13 +369,13 @@ static void test_r1(void)
     TEST ("on a linear critic R1 is weight / 2 |w|^2 with gradient weight w") {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", linear_critic, NULL);
-        gan_tensor *x = gan_rand_normal(ctx, 2, 5, 3), *w, *g, *p;
+        gan_tensor *x = gan_rand_normal(ctx, 5, 3), *w, *g, *p;
         double n;
         int k;
         (void)gan_forward(d, x, NULL);
         w = gan_model_find(d, "w.weight");
         n = norm_of(w);
-        p = gan_penalty(GAN_PENALTY_R1, 7, d, x, gan_rand_normal(ctx, 2, 5, 3), NULL);
+        p = gan_penalty(GAN_PENALTY_R1, 7, d, x, gan_rand_normal(ctx, 5, 3), NULL);
         g = gan_grad(p, w, 0);
         CHECK_NEAR(gan_item(p), 3.5 * n * n, TOL * 10, "value");
         for (k = 0; k < 3; ++k) CHECK_NEAR(gan_data(g)[k], 7 * (double)gan_data(w)[k], TOL * 10, "by w");
@@ -384,7 +384,7 @@ static void test_r1(void)
     TEST ("R1 looks at real data: with D = |x|^2 / 2 it is weight / 2 mean |x_i|^2, whatever the fakes") {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", square_critic, NULL);
-        gan_tensor *x = gan_rand_normal(ctx, 2, 6, 4), *fake = gan_full(ctx, 100, 2, 6, 4);
+        gan_tensor *x = gan_rand_normal(ctx, 6, 4), *fake = gan_full(ctx, 100, 6, 4);
         double n = norm_of(x);
         CHECK_NEAR(gan_item(gan_penalty(GAN_PENALTY_R1, 10, d, x, fake, NULL)), 5 * n * n / 6,
                    TOL * 10 * (1 + n * n), "value");
@@ -396,7 +396,7 @@ static void test_r1(void)
     TEST_MUST_FAIL ("R1 without its half is caught") {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", square_critic, NULL);
-        gan_tensor *x = gan_rand_normal(ctx, 2, 6, 4);
+        gan_tensor *x = gan_rand_normal(ctx, 6, 4);
         double n = norm_of(x);
         CHECK_NEAR(gan_item(gan_penalty(GAN_PENALTY_R1, 10, d, x, x, NULL)), 10 * n * n / 6, 1e-3, "value");
         gan_destroy(ctx);
@@ -414,7 +414,7 @@ static void test_weight_clip(void)
     TEST ("the clip adds nothing to the loss and brings every parameter into [-weight, weight]") {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", smooth_critic, NULL);
-        gan_tensor *x = gan_rand_normal(ctx, 2, 6, 4), *p, *w;
+        gan_tensor *x = gan_rand_normal(ctx, 6, 4), *p, *w;
         gan_real before[16];
         int i;
         (void)gan_forward(d, x, NULL);
@@ -438,7 +438,7 @@ static void test_weight_clip(void)
     TEST ("the clip leaves buffers alone: a running variance of 1 is not a weight") {
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", norm_critic, NULL);
-        (void)gan_forward(d, gan_rand_normal(ctx, 2, 6, 4), NULL);
+        (void)gan_forward(d, gan_rand_normal(ctx, 6, 4), NULL);
         gan_data(gan_model_find(d, "n.running_var"))[0] = 5;
         gan_penalty_after(GAN_PENALTY_WEIGHT_CLIP, (gan_real).1, d);
         CHECK_NEAR(gan_item(gan_model_find(d, "n.running_var")), 5, 0, "running_var");
@@ -449,7 +449,7 @@ static void test_weight_clip(void)
         gan_context *ctx = gan_create(NULL);
         gan_model *d = gan_model_create(ctx, "d", linear_critic, NULL);
         gan_real w;
-        (void)gan_forward(d, gan_rand_normal(ctx, 2, 6, 4), NULL);
+        (void)gan_forward(d, gan_rand_normal(ctx, 6, 4), NULL);
         gan_data(gan_model_find(d, "w.weight"))[0] = 5;
         gan_penalty_after(GAN_PENALTY_WGAN_GP, (gan_real).1, d);
         gan_penalty_after(GAN_PENALTY_R1, (gan_real).1, d);
@@ -479,7 +479,7 @@ static void test_wgan_lp(void)
             }
     TEST_MUST_FAIL ("a one-sided penalty on slopes below 1 is caught as the two-sided one") {
         setup s = setup_of(GAN_PENALTY_WGAN_LP, square_critic, linear_generator, 2, five_by_three);
-        s.in.real = s.in.fake = gan_full(s.ctx, (gan_real).1, 2, 5, 3);
+        s.in.real = s.in.fake = gan_full(s.ctx, (gan_real).1, 5, 3);
         CHECK_NEAR(value_of(&s), 10 * pow(sqrt(.03) - 1, 2), 1e-3, "value");
         done(&s);
     }
@@ -559,7 +559,7 @@ static void test_zero_centered(void)
     TEST ("zero_centered is on the interpolates: between x and -x it is below weight |x|^2 by E (2e - 1)^2 = "
           "1/3") {
         setup s = setup_of(GAN_PENALTY_ZERO_CENTERED, square_critic, linear_generator, 2, (int[]){4000, 1});
-        s.in.real = gan_full(s.ctx, 2, 2, 4000, 1), s.in.fake = gan_full(s.ctx, -2, 2, 4000, 1);
+        s.in.real = gan_full(s.ctx, 2, 4000, 1), s.in.fake = gan_full(s.ctx, -2, 4000, 1);
         CHECK_NEAR(value_of(&s), 10 * 4 / 3., .8, "value");
         done(&s);
     }
@@ -603,7 +603,7 @@ static void test_wgan_div(void)
     TEST ("wgan_div where the gradient is 0 makes no NaN") {
         setup s = setup_of(GAN_PENALTY_WGAN_DIV, square_critic, linear_generator, 2, five_by_three);
         gan_tensor *p, *g;
-        s.in.real = s.in.fake = gan_zeros(s.ctx, 2, 5, 3);
+        s.in.real = s.in.fake = gan_zeros(s.ctx, 5, 3);
         p = gan_penalty_ex(&s.desc, &s.in);
         g = gan_grad(p, gan_model_find(s.d, "a"), 0);
         CHECK(gan_item(p) == 0 && gan_item(g) == 0, "%g, gradient %g", (double)gan_item(p),
@@ -754,8 +754,8 @@ static void test_sobolev(void)
         setup s = setup_of(GAN_PENALTY_SOBOLEV, linear_critic, linear_generator, 2, (int[]){4, 1});
         gan_optimizer *o = gan_optimizer_create(s.d, gan_sgd((gan_real).1, 0));
         double slope;
-        s.in.real = gan_keep(s.ctx, "r", gan_full(s.ctx, 1, 2, 4, 1));
-        s.in.fake = gan_keep(s.ctx, "f", gan_full(s.ctx, -2, 2, 4, 1));
+        s.in.real = gan_keep(s.ctx, "r", gan_full(s.ctx, 1, 4, 1));
+        s.in.fake = gan_keep(s.ctx, "f", gan_full(s.ctx, -2, 4, 1));
         s.in.label = s.in.real_aug = s.in.fake_aug = s.in.z = NULL;
         s.desc.weight = (gan_real).3;
         for (int i = 0; i < 300; ++i)
@@ -800,8 +800,8 @@ static double jsd_reference(setup *s, double sign)
 // Four outputs a sample: their mean is the sample's.
 static gan_tensor *patch_critic(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
-    gan_tensor *y = gan_reshape(linear_critic(m, x, label), 4, -1, 1, 1, 1);
-    return gan_add(y, gan_reshape(gan_linspace(gan_context_of(x), -1, 1, 4), 4, 1, 1, 2, 2));
+    gan_tensor *y = gan_reshape(linear_critic(m, x, label), -1, 1, 1, 1);
+    return gan_add(y, gan_reshape(gan_linspace(gan_context_of(x), -1, 1, 4), 1, 1, 2, 2));
 }
 
 static void test_jsd_regularizer(void)
@@ -989,7 +989,7 @@ static void path_lengths(int image, double shrink)
     for (int step = 0; step < 3; ++step) {
         gan_tensor *y;
         gan_seed(s.ctx, 7 + (uint64_t)step);
-        y = gan_rand_normal(s.ctx, 2, n, 4);
+        y = gan_rand_normal(s.ctx, n, 4);
         mean = want = 0;
         for (int i = 0; i < n; ++i) {
             length[i] = 3 * sqrt(row_square(y, i)) / (image ? 2 : 1);
@@ -1057,7 +1057,7 @@ static void test_mode_seeking(void)
         CHECK_NEAR(gan_item(p), 1e5, 1, "collapsed");
         CHECK(isfinite((double)gan_item(g)), "slope %g", (double)gan_item(g));
         CHECK(gan_error(s.ctx) == 0, "%s", gan_error_message(s.ctx));
-        s.in.z = gan_zeros(s.ctx, 2, 1, 3);
+        s.in.z = gan_zeros(s.ctx, 1, 3);
         (void)value_of(&s);
         CHECK_TEXT(gan_error_message(s.ctx), "mode_seeking");
         CHECK_TEXT(gan_error_message(s.ctx), "(1, 3)");
@@ -1067,7 +1067,7 @@ static void test_mode_seeking(void)
 
 static gan_tensor *norms_critic(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
-    gan_tensor *h = gan_layer_norm(m, "n", gan_conv2d(m, "a", gan_reshape(x, 4, -1, 1, 1, 3), 3, 1, 1, 0));
+    gan_tensor *h = gan_layer_norm(m, "n", gan_conv2d(m, "a", gan_reshape(x, -1, 1, 1, 3), 3, 1, 1, 0));
     (void)label;
     return gan_linear(m, "b", gan_flatten(h), 4);
 }
@@ -1354,7 +1354,7 @@ static void everywhere(void)
             memset(&in, 0, sizeof in);
             CHECK(gan_penalty_ex(&s.desc, &in) == NULL, "nothing at all");
             in = s.in;
-            in.real = gan_add(s.in.real, gan_zeros(s.ctx, 1, 7));
+            in.real = gan_add(s.in.real, gan_zeros(s.ctx, 7));
             CHECK(gan_data(gan_penalty_ex(&s.desc, &in)) == NULL, "a poisoned batch");
             CHECK(gan_error(s.ctx) == GAN_ERROR_SHAPE, "the first error stays");
             gan_penalty_after(kind, 1, NULL);
@@ -1394,7 +1394,7 @@ static void everywhere(void)
     }
     TEST ("errors: a pair of two shapes, a weight that is no number, no desc, an unknown kind") {
         setup s = setup_of(GAN_PENALTY_WGAN_LP, linear_critic, linear_generator, 2, dims);
-        s.in.fake = gan_zeros(s.ctx, 2, 5, 3);
+        s.in.fake = gan_zeros(s.ctx, 5, 3);
         (void)value_of(&s);
         CHECK(gan_error(s.ctx) == GAN_ERROR_SHAPE, "%d", gan_error(s.ctx));
         CHECK_TEXT(gan_error_message(s.ctx), "wgan_lp: real (4, 3) and fake (5, 3)");
@@ -1524,8 +1524,8 @@ static void lipschitz(gan_penalty_kind kind, double weight, double *slope, doubl
     gan_context *ctx = gan_create(NULL);
     gan_model *d = gan_model_create(ctx, "d", wide_critic, NULL);
     gan_optimizer *o = gan_optimizer_create(d, gan_adam((gan_real).005, 0, (gan_real).9));
-    gan_tensor *x = gan_keep(ctx, "x", gan_add_scalar(gan_rand_normal(ctx, 2, SAMPLES, 1), 2)), *e;
-    gan_tensor *y = gan_keep(ctx, "y", gan_add_scalar(gan_rand_normal(ctx, 2, SAMPLES, 1), -2));
+    gan_tensor *x = gan_keep(ctx, "x", gan_add_scalar(gan_rand_normal(ctx, SAMPLES, 1), 2)), *e;
+    gan_tensor *y = gan_keep(ctx, "y", gan_add_scalar(gan_rand_normal(ctx, SAMPLES, 1), -2));
     *exact = earth_mover(x, y);
     for (int i = 0; i < 500; ++i) {
         if (i == 400) gan_optimizer_lr(o, (gan_real).0005);
@@ -1533,7 +1533,7 @@ static void lipschitz(gan_penalty_kind kind, double weight, double *slope, doubl
             o, gan_add(gan_loss_d(GAN_LOSS_WASSERSTEIN, gan_forward(d, x, NULL), gan_forward(d, y, NULL), 0),
                        gan_penalty(kind, (gan_real)weight, d, x, y, NULL)));
     }
-    e = gan_detach(gan_lerp(x, y, gan_rand_uniform(ctx, 2, SAMPLES, 1)));
+    e = gan_detach(gan_lerp(x, y, gan_rand_uniform(ctx, SAMPLES, 1)));
     *slope = (double)gan_item(
         gan_mean_all(gan_norm_per_sample(gan_grad(gan_sum_all(gan_forward(d, e, NULL)), e, 0))));
     *value = (double)gan_item(gan_mean_all(gan_forward(d, x, NULL))) -
@@ -1551,8 +1551,7 @@ static double dirac(gan_penalty_kind kind, double *psi)
               *g = gan_model_create(ctx, "g", scale_generator, NULL);
     gan_optimizer *od = gan_optimizer_create(d, gan_sgd((gan_real).1, 0)),
                   *og = gan_optimizer_create(g, gan_sgd((gan_real).1, 0));
-    gan_tensor *x = gan_keep(ctx, "x", gan_zeros(ctx, 2, 1, 1)),
-               *z = gan_keep(ctx, "z", gan_full(ctx, 1, 2, 1, 1));
+    gan_tensor *x = gan_keep(ctx, "x", gan_zeros(ctx, 1, 1)), *z = gan_keep(ctx, "z", gan_full(ctx, 1, 1, 1));
     double theta;
     (void)gan_forward(d, x, NULL), (void)gan_forward(g, z, NULL);
     gan_model_freeze(d, "w.bias", 1);

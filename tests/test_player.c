@@ -21,12 +21,12 @@ static gan_tensor *point(gan_model *g, gan_tensor *z, gan_tensor *label)
 {
     gan_tensor *zero = gan_mul_scalar(gan_slice(z, 1, 0, 1), 0);
     (void)label;
-    return gan_add(zero, gan_param(g, "theta", gan_init_zeros(), 1, 2));
+    return gan_add(zero, gan_param(g, "theta", gan_init_zeros(), 2));
 }
 static gan_tensor *shift(gan_model *g, gan_tensor *z, gan_tensor *label)
 {
     (void)label;
-    return gan_add(z, gan_param(g, "theta", gan_init_zeros(), 1, 2));
+    return gan_add(z, gan_param(g, "theta", gan_init_zeros(), 2));
 }
 
 // What D was given last time it was called.
@@ -45,8 +45,8 @@ static gan_tensor *linear(gan_model *d, gan_tensor *x, gan_tensor *label)
 // Two outputs: the logit, and the first number of x times a second weight.
 static gan_tensor *two_heads(gan_model *d, gan_tensor *x, gan_tensor *label)
 {
-    gan_tensor *own = gan_mul(gan_slice(x, 1, 0, 1), gan_param(d, "head", gan_init_constant(1), 1, 1));
-    return gan_concat(1, 2, linear(d, x, label), own);
+    gan_tensor *own = gan_mul(gan_slice(x, 1, 0, 1), gan_param(d, "head", gan_init_constant(1), 1));
+    return gan_concat(1, linear(d, x, label), own);
 }
 
 typedef struct rig {
@@ -65,7 +65,7 @@ static rig make(gan_model_function *g, gan_model_function *d)
     r.ctx = context_with(GAN_ISA_AUTO, 1);
     r.desc.generator = r.g = gan_model_create(r.ctx, "g", g, NULL);
     r.desc.discriminator = r.d = gan_model_create(r.ctx, "d", d, NULL);
-    r.desc.data = gan_dataset_memory(r.ctx, x, NULL, 1, 1, 2);
+    r.desc.data = gan_dataset_memory(r.ctx, x, NULL, 1, 2);
     r.desc.batch = 4;
     r.desc.latent = 2;
     r.desc.loss = GAN_LOSS_WASSERSTEIN;
@@ -81,8 +81,8 @@ static void start(rig *r)
     const int pack = r->desc.pack ? r->desc.pack : 1;
     int i;
     gan_scope_open(r->ctx);
-    (void)gan_forward(r->g, gan_zeros(r->ctx, 2, 1, 2), NULL);
-    (void)gan_forward(r->d, gan_zeros(r->ctx, 2, 1, 2 * pack), NULL);
+    (void)gan_forward(r->g, gan_zeros(r->ctx, 1, 2), NULL);
+    (void)gan_forward(r->d, gan_zeros(r->ctx, 1, 2 * pack), NULL);
     gan_scope_close(r->ctx);
     for (i = 0; i < 2 * pack; ++i) param(r->d, "fc.weight")[i] = (gan_real)W[i % 2];
     for (i = 0; i < 2; ++i) param(r->g, "theta")[i] = (gan_real)THETA[i];
@@ -247,13 +247,13 @@ static void losses(void)
                 l.kind = (gan_loss)loss, l.pairing = (gan_pairing)pairing;
                 gan_scope_open(r.ctx);
                 d_loss = (double)gan_item(
-                    gan_loss_d_ex(&l, gan_full(r.ctx, (gan_real)(W[0] * X[0] + W[1] * X[1]), 2, 4, 1),
-                                  gan_full(r.ctx, (gan_real)(W[0] * THETA[0] + W[1] * THETA[1]), 2, 4, 1)));
+                    gan_loss_d_ex(&l, gan_full(r.ctx, (gan_real)(W[0] * X[0] + W[1] * X[1]), 4, 1),
+                                  gan_full(r.ctx, (gan_real)(W[0] * THETA[0] + W[1] * THETA[1]), 4, 1)));
                 gan_loss_control(&l, (gan_real)(W[0] * X[0] + W[1] * X[1]),
                                  (gan_real)(W[0] * THETA[0] + W[1] * THETA[1]));
                 g_loss = (double)gan_item(
-                    gan_loss_g_ex(&l, gan_full(r.ctx, (gan_real)(W[0] * X[0] + W[1] * X[1]), 2, 4, 1),
-                                  gan_full(r.ctx, (gan_real)(W[0] * THETA[0] + W[1] * THETA[1]), 2, 4, 1)));
+                    gan_loss_g_ex(&l, gan_full(r.ctx, (gan_real)(W[0] * X[0] + W[1] * X[1]), 4, 1),
+                                  gan_full(r.ctx, (gan_real)(W[0] * THETA[0] + W[1] * THETA[1]), 4, 1)));
                 gan_scope_close(r.ctx);
                 if (gan_error(r.ctx)) { // a pairing that has no meaning for this loss
                     gan_destroy(r.ctx);
@@ -355,7 +355,7 @@ static void sight(void)
     TEST ("packs of 3: D sees (batch, 3 x 2), three samples side by side, and labels (batch, 3)") {
         const gan_real x[2] = {(gan_real)X[0], (gan_real)X[1]}, y[1] = {0};
         rig r = make(point, linear);
-        r.desc.data = gan_dataset_memory(r.ctx, x, y, 1, 1, 2);
+        r.desc.data = gan_dataset_memory(r.ctx, x, y, 1, 2);
         r.desc.pack = 3, r.desc.batch = 5;
         start(&r), step(&r);
         CHECK(seen_ndim == 2 && seen_dim[0] == 5 && seen_dim[1] == 6, "(%d, %d)", seen_dim[0], seen_dim[1]);
@@ -383,7 +383,7 @@ static void sight(void)
         r.desc.pool = 0;
         gan_scope_open(r.ctx);
         {
-            gan_tensor *fresh = gan_full(r.ctx, 77, 2, 50, 2),
+            gan_tensor *fresh = gan_full(r.ctx, 77, 50, 2),
                        *mixed = gan_pool_query(inside_trainer_pool(r.t), fresh, (gan_real).5);
             for (k = 0; k < 50; ++k) old += gan_data(mixed)[2 * k] != 77;
         }

@@ -240,7 +240,7 @@ static void test_marks(void)
                                                    : NULL,
                                           k == 1 ? 3 : k == 2, (gan_mark)mark, 0);
                     gan_axes a = axes_of(&s, 1);
-                    if (k == 3) s.points = gan_zeros(ctx, 2, 0, 2);
+                    if (k == 3) s.points = gan_zeros(ctx, 0, 2);
                     a.x_log = a.y_log = log_axes;
                     CHECK(gan_plot_panel(p, 0, 1, 0, 1, &a) == GAN_OK, "%s, %d: %s",
                           gan_mark_name((gan_mark)mark), k, gan_error_message(ctx));
@@ -264,8 +264,8 @@ static void test_marks(void)
                 x[i] = test_uniform(-out, out), y[i] = test_uniform(-out, out);
             }
             if (mark == GAN_MARK_ARROWS) {
-                s.points = gan_mul_scalar(gan_rand_normal(ctx, 2, 50, 2), 3);
-                s.arrows = gan_mul_scalar(gan_rand_normal(ctx, 2, 50, 2), 3);
+                s.points = gan_mul_scalar(gan_rand_normal(ctx, 50, 2), 3);
+                s.arrows = gan_mul_scalar(gan_rand_normal(ctx, 50, 2), 3);
             }
             s.size = mark == GAN_MARK_POINTS ? 40 : 0;
             CHECK(gan_plot_add(p, &s) == GAN_OK, "%s", gan_error_message(ctx));
@@ -374,9 +374,9 @@ static void test_marks(void)
         memcpy(first, q.rgb, sizeof first);
         for (k = 0; k < 3; ++k) {
             s = series(NULL, NULL, 0, GAN_MARK_LINE, 0);
-            s.points = k == 0   ? gan_from(ctx, v, 2, 3, 2)
-                       : k == 1 ? gan_from(ctx, w, 1, 3)
-                                : gan_from(ctx, w, 2, 3, 1);
+            s.points = k == 0   ? gan_from(ctx, v, 3, 2)
+                       : k == 1 ? gan_from(ctx, w, 3)
+                                : gan_from(ctx, w, 3, 1);
             CHECK(gan_plot_panel(p, 0, 1, 0, 1, &a) == GAN_OK, "%s", gan_error_message(ctx));
             CHECK_BYTES(first, q.rgb, sizeof first, "the picture");
         }
@@ -396,7 +396,7 @@ static void test_marks(void)
               "a line through the gap");
         CHECK(count_color(&q, p->right - 60, p->top, p->right, p->bottom, GAN_BLUE) > 20, "%s",
               "no line after it");
-        a.y_log = 0, a.heat = gan_rand_normal(ctx, 2, 9, 9), a.contours = INT_MAX;
+        a.y_log = 0, a.heat = gan_rand_normal(ctx, 9, 9), a.contours = INT_MAX;
         for (mark = 0; mark < GAN_MARK_COUNT; ++mark) {
             s.mark = (gan_mark)mark, s.size = 1e300, s.alpha = 1e300, s.dash = INT_MAX;
             CHECK(gan_plot_panel(p, 0, 1, 0, 1, &a) == GAN_OK, "%s", gan_error_message(ctx));
@@ -426,7 +426,7 @@ static void test_heat(void)
         gan_axes a = axes_of(NULL, 0);
         int i, j, k;
         for (k = 0; k < 12; ++k) v[k] = (gan_real)(7 * k % 12);
-        a.heat = gan_from(ctx, v, 2, 3, 4);
+        a.heat = gan_from(ctx, v, 3, 4);
         a.x1 = a.y1 = 1;
         for (a.heat_cells = 0; a.heat_cells < 2; ++a.heat_cells) {
             CHECK(gan_plot_panel(p, 0, 1, 0, 1, &a) == GAN_OK, "%s", gan_error_message(ctx));
@@ -445,7 +445,7 @@ static void test_heat(void)
         }
     }
     TEST ("NaN in a surface is a hole, a constant one a surface, one value too") {
-        gan_tensor *x = gan_full(ctx, 2, 2, 8, 8);
+        gan_tensor *x = gan_full(ctx, 2, 8, 8);
         gan_plot *p = gan_plot_create(ctx, W, H, 1);
         picture q = picture_of(p);
         gan_axes a = axes_of(NULL, 0);
@@ -455,11 +455,11 @@ static void test_heat(void)
         CHECK(pixel(&q, p->left + 3, p->bottom - 3) == 0xFFFFFF, "%06X",
               pixel(&q, p->left + 3, p->bottom - 3));
         CHECK(pixel(&q, p->right - 3, p->top + 3) != 0xFFFFFF, "%06X", pixel(&q, p->right - 3, p->top + 3));
-        a.heat = gan_full(ctx, 7, 2, 1, 1), a.heat_cells = 0;
+        a.heat = gan_full(ctx, 7, 1, 1), a.heat_cells = 0;
         CHECK(gan_plot_panel(p, 0, 1, 0, 1, &a) == GAN_OK, "%s", gan_error_message(ctx));
     }
     TEST ("the contours of a cone are circles at their levels") {
-        gan_tensor *x = gan_zeros(ctx, 2, 61, 61);
+        gan_tensor *x = gan_zeros(ctx, 61, 61);
         gan_plot *p = gan_plot_create(ctx, 400, 380, 1);
         picture q = picture_of(p);
         gan_axes a = axes_of(NULL, 0);
@@ -484,7 +484,7 @@ static void test_heat(void)
 
 static gan_tensor *digits(int n, int c, int h, int w)
 {
-    return gan_affine(gan_rand_uniform(ctx, 4, n, c, h, w), 2, -1);
+    return gan_affine(gan_rand_uniform(ctx, n, c, h, w), 2, -1);
 }
 
 static void test_images(void)
@@ -560,18 +560,18 @@ static void test_errors(void)
         REFUSED(gan_plot_panel(p, 0, 1, 0, 1, &a), GAN_ERROR_ARGUMENT, "x axis");
         a.x0 = 0, a.x1 = 1, a.x_log = 1;
         REFUSED(gan_plot_panel(p, 0, 1, 0, 1, &a), GAN_ERROR_ARGUMENT, "x axis");
-        a = axes_of(&s, 1), a.heat = gan_zeros(ctx, 3, 2, 2, 2);
+        a = axes_of(&s, 1), a.heat = gan_zeros(ctx, 2, 2, 2);
         REFUSED(gan_plot_panel(p, 0, 1, 0, 1, &a), GAN_ERROR_SHAPE, "(2, 2, 2)");
-        a = axes_of(&s, 1), a.images = gan_zeros(ctx, 3, 2, 2, 2);
+        a = axes_of(&s, 1), a.images = gan_zeros(ctx, 2, 2, 2);
         REFUSED(gan_plot_panel(p, 0, 1, 0, 1, &a), GAN_ERROR_SHAPE, "images");
-        a = axes_of(&s, 1), s.points = gan_zeros(ctx, 2, 5, 3);
+        a = axes_of(&s, 1), s.points = gan_zeros(ctx, 5, 3);
         REFUSED(gan_plot_panel(p, 0, 1, 0, 1, &a), GAN_ERROR_SHAPE, "points");
-        s.points = gan_zeros(ctx, 2, 5, 2), s.arrows = gan_zeros(ctx, 2, 4, 2), s.mark = GAN_MARK_ARROWS;
+        s.points = gan_zeros(ctx, 5, 2), s.arrows = gan_zeros(ctx, 4, 2), s.mark = GAN_MARK_ARROWS;
         REFUSED(gan_plot_panel(p, 0, 1, 0, 1, &a), GAN_ERROR_SHAPE, "arrows");
     }
     TEST ("tensors of another context, poison and dead tensors are refused") {
         gan_context *other = gan_create(NULL);
-        gan_tensor *poison = gan_reshape(gan_zeros(ctx, 1, 4), 1, 5);
+        gan_tensor *poison = gan_reshape(gan_zeros(ctx, 4), 5);
         gan_series s = series(NULL, NULL, 0, GAN_MARK_POINTS, 0);
         gan_axes a = axes_of(&s, 1);
         s.points = poison;
@@ -580,14 +580,14 @@ static void test_errors(void)
         gan_error_clear(ctx);
         CHECK(gan_plot_panel(p, 0, 1, 0, 1, &a) == GAN_ERROR_STATE, "%d", gan_error(ctx));
         gan_error_clear(ctx);
-        s.points = gan_zeros(other, 2, 3, 2);
+        s.points = gan_zeros(other, 3, 2);
         CHECK(gan_plot_panel(p, 0, 1, 0, 1, &a) != 0, "%s", "another context");
         gan_error_clear(ctx);
-        s.points = NULL, a.heat = gan_zeros(other, 2, 3, 3);
+        s.points = NULL, a.heat = gan_zeros(other, 3, 3);
         CHECK(gan_plot_panel(p, 0, 1, 0, 1, &a) != 0, "%s", "another context");
         gan_error_clear(ctx);
         gan_scope_open(ctx);
-        a.heat = gan_zeros(ctx, 2, 3, 3);
+        a.heat = gan_zeros(ctx, 3, 3);
         gan_scope_close(ctx);
         CHECK(gan_plot_panel(p, 0, 1, 0, 1, &a) == GAN_ERROR_STATE, "%s", gan_error_message(ctx));
         gan_error_clear(ctx);

@@ -319,7 +319,7 @@ static void test_beyond(void)
         int i, k;
         for (i = 0; i < 6; ++i) {
             gan_context *ctx = gan_create(NULL);
-            gan_tensor *x = gan_full(ctx, 1, 4, 1, 1, 5, 5), *w = gan_full(ctx, 1, 4, 1, 1, 3, 3), *y;
+            gan_tensor *x = gan_full(ctx, 1, 1, 1, 5, 5), *w = gan_full(ctx, 1, 1, 1, 3, 3), *y;
             gan_conv2d_desc d;
             memset(&d, 0, sizeof d);
             for (k = 0; k < 2; ++k)

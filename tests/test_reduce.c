@@ -77,7 +77,14 @@ static double fold_lse(const double *v, size_t n)
     return m + log(s);
 }
 
-#define AXES ((unsigned)q->i[0])
+static gan_axis_set axes_of(int mask)
+{
+    int axis[GAN_MAX_DIMS], n = 0;
+    for (int i = 0; i < GAN_MAX_DIMS; ++i)
+        if (mask >> i & 1) axis[n++] = i;
+    return gan_axis_set_n(n, axis);
+}
+#define AXES axes_of(q->i[0])
 #define REDUCE(name, call, fold, mask)                                                                       \
     CALL(name, call)                                                                                         \
     static nd r_##name(const params *q, const nd *x) { return reduce(x, mask, q->i[1], fold); }
@@ -264,7 +271,7 @@ static void test_slerp(void)
               P(.lo = .5, .hi = 2, .tol = 10));
     TEST ("slerp ends in a and b; unit vectors stay unit vectors, at equal angles") {
         const gan_real a[2] = {1, 0}, b[2] = {(gan_real)cos(2.), (gan_real)sin(2.)};
-        gan_tensor *y = gan_latent_path(gan_from(ctx, a, 2, 1, 2), gan_from(ctx, b, 2, 1, 2), 5, 1);
+        gan_tensor *y = gan_latent_path(gan_from(ctx, a, 1, 2), gan_from(ctx, b, 1, 2), 5, 1);
         const gan_real *v = gan_data(y);
         int i;
         CHECK(gan_ndim(y) == 2 && gan_dim(y, 0) == 5 && gan_dim(y, 1) == 2, "%s", gan_error_message(ctx));
@@ -276,8 +283,8 @@ static void test_slerp(void)
     TEST ("where vectors are parallel, opposite, zero or a thousandth of a degree apart slerp stays finite, "
           "and near lerp") {
         const gan_real a[8] = {3, 4, 3, 4, 0, 0, 1, 0}, b[8] = {6, 8, -3, -4, 2, 1, 1, (gan_real)1e-5};
-        gan_tensor *x = gan_from(ctx, a, 2, 4, 2), *y = gan_from(ctx, b, 2, 4, 2);
-        gan_tensor *s = gan_slerp(x, y, gan_full(ctx, (gan_real).25, 2, 1, 1)),
+        gan_tensor *x = gan_from(ctx, a, 4, 2), *y = gan_from(ctx, b, 4, 2);
+        gan_tensor *s = gan_slerp(x, y, gan_full(ctx, (gan_real).25, 1, 1)),
                    *g = gan_grad(gan_sum_all(s), x, 0);
         const gan_real *v = gan_data(s), *d = gan_data(g);
         int i;
@@ -290,7 +297,7 @@ static void test_slerp(void)
     for (spherical = 0; spherical < 2; ++spherical)
         TESTF ("a path between rows has n rows for each, the first and the last its ends, %s",
                spherical ? "round" : "straight") {
-            gan_tensor *a = gan_rand_normal(ctx, 2, 3, 7), *b = gan_rand_normal(ctx, 2, 3, 7);
+            gan_tensor *a = gan_rand_normal(ctx, 3, 7), *b = gan_rand_normal(ctx, 3, 7);
             gan_tensor *y = gan_latent_path(a, b, 4, spherical);
             int i;
             CHECK(gan_dim(y, 0) == 12 && gan_dim(y, 1) == 7, "%s", gan_error_message(ctx));
@@ -302,7 +309,7 @@ static void test_slerp(void)
             CHECK_ARRAY(21, gan_data(y), gan_data(a), 1e-5, 1e-5, "one step");
         }
     TEST ("slerp and paths of NULL, scalars and other shapes are errors") {
-        gan_tensor *a = gan_zeros(ctx, 2, 2, 3);
+        gan_tensor *a = gan_zeros(ctx, 2, 3);
         CHECK(gan_slerp(NULL, NULL, NULL) == NULL && gan_latent_path(NULL, NULL, 3, 1) == NULL, "%s", "NULL");
         gan_slerp(a, NULL, gan_scalar(ctx, 0));
         CHECK(gan_error(ctx) == GAN_ERROR_ARGUMENT, "%s", gan_error_message(ctx));
@@ -310,10 +317,10 @@ static void test_slerp(void)
         gan_slerp(gan_scalar(ctx, 1), a, gan_scalar(ctx, 0));
         CHECK(gan_error(ctx) == GAN_ERROR_SHAPE, "%s", gan_error_message(ctx));
         gan_error_clear(ctx);
-        gan_slerp(a, gan_zeros(ctx, 2, 5, 4), gan_scalar(ctx, 0));
+        gan_slerp(a, gan_zeros(ctx, 5, 4), gan_scalar(ctx, 0));
         CHECK(gan_error(ctx) == GAN_ERROR_SHAPE, "%s", gan_error_message(ctx));
         gan_error_clear(ctx);
-        gan_latent_path(a, gan_zeros(ctx, 2, 2, 4), 3, 0);
+        gan_latent_path(a, gan_zeros(ctx, 2, 4), 3, 0);
         CHECK(gan_error(ctx) == GAN_ERROR_SHAPE, "%s", gan_error_message(ctx));
         gan_error_clear(ctx);
         gan_latent_path(a, a, 0, 0);
@@ -329,7 +336,7 @@ static void test_special(void)
     gan_context *ctx = gan_create(NULL);
     TEST ("of equal maxima amax's gradient goes to the first") {
         const gan_real v[4] = {1, 7, 7, 0};
-        gan_tensor *x = gan_from(ctx, v, 1, 4);
+        gan_tensor *x = gan_from(ctx, v, 4);
         gan_real *g = gan_data(gan_grad(gan_amax(x, 0, 0), x, 0));
         CHECK(g && g[0] == 0 && g[1] == 1 && g[2] == 0 && g[3] == 0, "%g %g %g %g", (double)g[0],
               (double)g[1], (double)g[2], (double)g[3]);
@@ -337,7 +344,7 @@ static void test_special(void)
     }
     TEST ("the norm's gradient is x / |x|, and 0 at 0") {
         const gan_real v[3] = {2, -1, 2};
-        gan_tensor *x = gan_from(ctx, v, 1, 3), *zero = gan_zeros(ctx, 1, 3);
+        gan_tensor *x = gan_from(ctx, v, 3), *zero = gan_zeros(ctx, 3);
         gan_real *g = gan_data(gan_grad(gan_norm(x, GAN_ALL, 0), x, 0)),
                  *z = gan_data(gan_grad(gan_norm(zero, GAN_ALL, 0), zero, 0));
         int i;
@@ -348,19 +355,19 @@ static void test_special(void)
     }
     TEST ("a NaN among them is what sum and amax give") {
         const gan_real v[4] = {(gan_real)NAN, (gan_real)HUGE_VAL, (gan_real)-HUGE_VAL, 0};
-        gan_tensor *x = gan_from(ctx, v, 1, 4);
+        gan_tensor *x = gan_from(ctx, v, 4);
         CHECK(isnan((double)gan_item(gan_sum_all(x))), "sum with NaN");
         CHECK(isnan((double)gan_item(gan_amax(x, 0, 0))), "amax with NaN");
     }
     TEST ("losses of logits stay finite, with their gradients, at 0, +-88 and +-1e4") {
         const gan_real v[5] = {0, 88, -88, 10000, -10000};
-        gan_tensor *x = gan_from(ctx, v, 1, 5);
+        gan_tensor *x = gan_from(ctx, v, 5);
         gan_real *g = gan_data(gan_grad(gan_sum_all(gan_softplus(x)), x, 0)), *y = gan_data(gan_softplus(x));
         int i;
         for (i = 0; i < 5; ++i)
             CHECK(isfinite((double)g[i]) && isfinite((double)y[i]), "softplus(%g) = %g, gradient %g",
                   (double)v[i], (double)y[i], (double)g[i]);
-        g = gan_data(gan_grad(gan_bce_with_logits(x, gan_full(ctx, 1, 1, 5)), x, 0));
+        g = gan_data(gan_grad(gan_bce_with_logits(x, gan_full(ctx, 1, 5)), x, 0));
         for (i = 0; i < 5; ++i) CHECK(isfinite((double)g[i]), "bce gradient at %g", (double)v[i]);
     }
     TEST ("no error came up among the special values") {
@@ -377,8 +384,47 @@ static void negative_controls(void)
     control_forward("the sum over the other axis", f_sum, r_mean, "3,3", P(.i = {1, 0}));
 }
 
+// Sets of axes: counted, negative, out of range, twice.
+static void test_axes(void)
+{
+    TEST ("axes of a reduction are counted from either end and checked") {
+        gan_context *ctx = gan_create(NULL);
+        gan_tensor *x = gan_rand_normal(ctx, 2, 3, 4, 5), *s;
+        s = gan_sum(x, GAN_AXES(1, 3), 0);
+        CHECK(gan_ndim(s) == 2 && gan_dim(s, 0) == 2 && gan_dim(s, 1) == 4, "%d axes", gan_ndim(s));
+        CHECK_BYTES(gan_data(gan_sum(x, GAN_AXES(-3, -1), 0)), gan_data(s), 8 * sizeof(gan_real),
+                    "negative axes");
+        CHECK_BYTES(gan_data(gan_sum(x, GAN_AXES(1, -1), 0)), gan_data(s), 8 * sizeof(gan_real),
+                    "both kinds");
+        CHECK(gan_ndim(gan_sum(x, GAN_ALL, 0)) == 0, "%s", "all axes");
+        (void)gan_sum(x, GAN_AXES(4), 0);
+        CHECK_TEXT(gan_error_message(ctx), "an axis beyond those of (2, 3, 4, 5)");
+        gan_error_clear(ctx);
+        (void)gan_mean(x, GAN_AXES(-5), 0);
+        CHECK_TEXT(gan_error_message(ctx), "an axis beyond those of (2, 3, 4, 5)");
+        gan_error_clear(ctx);
+        (void)gan_norm(x, GAN_AXES(100), 0);
+        CHECK_TEXT(gan_error_message(ctx), "an axis beyond those");
+        gan_error_clear(ctx);
+        (void)gan_sum(x, GAN_AXES(3, -1), 0);
+        CHECK_TEXT(gan_error_message(ctx), "the same axis twice");
+        gan_error_clear(ctx);
+        (void)gan_var(x, GAN_AXES(1, 1), 0);
+        CHECK_TEXT(gan_error_message(ctx), "the same axis twice");
+        gan_destroy(ctx);
+    }
+    TEST_MUST_FAIL ("another axis gives other sums") {
+        gan_context *ctx = gan_create(NULL);
+        gan_tensor *x = gan_rand_normal(ctx, 3, 3);
+        CHECK_BYTES(gan_data(gan_sum(x, GAN_AXES(0), 0)), gan_data(gan_sum(x, GAN_AXES(1), 0)),
+                    3 * sizeof(gan_real), "axes 0 and 1");
+        gan_destroy(ctx);
+    }
+}
+
 int main(void)
 {
+    test_axes();
     GAN_OPERATIONS_REDUCE(OPS_TEST)
     test_mean();
     test_var();

@@ -275,7 +275,7 @@ static int forward(scene *s)
 {
     gan_model_mode(s->g, GAN_EVAL); // running statistics would count a second time
     gan_scope_open(s->ctx);
-    mix_tensor(s, gan_forward(s->g, gan_full(s->ctx, (gan_real).5, 2, 4, 3), NULL));
+    mix_tensor(s, gan_forward(s->g, gan_full(s->ctx, (gan_real).5, 4, 3), NULL));
     gan_scope_close(s->ctx);
     return gan_error(s->ctx);
 }
@@ -357,14 +357,14 @@ static void after_optimizer(scene *s)
 static int run_keep(scene *s)
 {
     gan_scope_open(s->ctx);
-    mix_tensor(s, gan_keep(s->ctx, "kept", gan_full(s->ctx, 3, 1, 100)));
+    mix_tensor(s, gan_keep(s->ctx, "kept", gan_full(s->ctx, 3, 100)));
     gan_scope_close(s->ctx);
     return gan_error(s->ctx);
 }
 static int run_data_memory(scene *s)
 {
     static const gan_real v[] = {1, 2, 3, 4, 5, 6}, y[] = {0, 1, 2};
-    s->data = gan_dataset_memory(s->ctx, v, y, 3, 1, 2);
+    s->data = gan_dataset_memory(s->ctx, v, y, 3, 2);
     CHECK((s->data == NULL) == (gan_error(s->ctx) != 0), "dataset %p, error %d", (void *)s->data,
           gan_error(s->ctx));
     return gan_error(s->ctx);
@@ -372,7 +372,7 @@ static int run_data_memory(scene *s)
 
 // pictures, logs and reports
 
-static gan_tensor *pictures(scene *s) { return gan_full(s->ctx, (gan_real).25, 4, 4, 1, 5, 6); }
+static gan_tensor *pictures(scene *s) { return gan_full(s->ctx, (gan_real).25, 4, 1, 5, 6); }
 static gan_logger_desc log_desc(void)
 {
     gan_logger_desc d;

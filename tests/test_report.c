@@ -107,13 +107,13 @@ static void test_whole(void)
         log = gan_logger_create(ctx, &d);
         for (i = 0; i < 40; ++i) {
             gan_logger_row(log, i, 1. / (i + 1), pow(10, -i / 5.));
-            if (i % 10 == 0) gan_logger_images(log, i, gan_rand_normal(ctx, 4, 4, 1, 8, 8));
+            if (i % 10 == 0) gan_logger_images(log, i, gan_rand_normal(ctx, 4, 1, 8, 8));
         }
         r.title = "Run <1>", r.summary = "What \xC3\xA9 says & means", r.configuration = configuration,
         r.configuration_count = 4;
         r.metrics = metrics, r.metrics_count = 5, r.metrics_columns = 2, r.diagnosis = diagnosis,
         r.diagnosis_count = 2;
-        r.plots = &a, r.plots_count = 1, r.log = log, r.images = gan_rand_normal(ctx, 4, 6, 3, 8, 8),
+        r.plots = &a, r.plots_count = 1, r.log = log, r.images = gan_rand_normal(ctx, 6, 3, 8, 8),
         r.images_columns = 3;
         CHECK(gan_report_write(ctx, &r, test_path("report.html")) == GAN_OK, "%s", gan_error_message(ctx));
         CHECK(get_html(test_path("report.html")) > 1000, "%s", "no file");
@@ -212,7 +212,7 @@ static void test_errors(void)
         before = test_file_size(test_path("r.html"));
         r.plots = &a, r.plots_count = 1, a.count = 2;
         REFUSES(gan_report_write(ctx, &r, test_path("r.html")), GAN_ERROR_ARGUMENT);
-        r.plots_count = 0, r.images = gan_zeros(ctx, 2, 3, 3);
+        r.plots_count = 0, r.images = gan_zeros(ctx, 3, 3);
         REFUSES(gan_report_write(ctx, &r, test_path("r.html")), GAN_ERROR_SHAPE);
         CHECK(test_file_size(test_path("r.html")) == before, "%ld bytes",
               test_file_size(test_path("r.html")));

@@ -82,7 +82,7 @@ int main(void)
         uint64_t seed;
         for (seed = 0; seed < 5; ++seed) {
             gan_context *ctx = seeded(seed);
-            gan_real *v = gan_data(gan_rand_uniform(ctx, 1, N));
+            gan_real *v = gan_data(gan_rand_uniform(ctx, N));
             double mean = 0, square = 0, k;
             int outside = 0, i;
             for (i = 0; i < N; ++i) {
@@ -106,7 +106,7 @@ int main(void)
         uint64_t seed;
         for (seed = 0; seed < 5; ++seed) {
             gan_context *ctx = seeded(seed);
-            gan_real *v = gan_data(gan_rand_normal(ctx, 1, N));
+            gan_real *v = gan_data(gan_rand_normal(ctx, N));
             double m[5] = {0}, k;
             int i, beyond = 0, bad = 0;
             for (i = 0; i < N; ++i) {
@@ -130,17 +130,17 @@ int main(void)
     }
     TEST_MUST_FAIL ("a standard deviation that is 3 % wrong is caught") {
         gan_context *ctx = seeded(1);
-        CHECK(kolmogorov(gan_data(gan_rand_normal(ctx, 1, N)), N, wide_cdf) < 1.95, "caught");
+        CHECK(kolmogorov(gan_data(gan_rand_normal(ctx, N)), N, wide_cdf) < 1.95, "caught");
         gan_destroy(ctx);
     }
     TEST_MUST_FAIL ("uniform numbers in place of normal ones are caught") {
         gan_context *ctx = seeded(1);
-        CHECK(kolmogorov(gan_data(gan_rand_uniform(ctx, 1, N)), N, normal_cdf) < 1.95, "caught");
+        CHECK(kolmogorov(gan_data(gan_rand_uniform(ctx, N)), N, normal_cdf) < 1.95, "caught");
         gan_destroy(ctx);
     }
     TEST ("the squares of neighboring normal numbers are independent, too") {
         gan_context *ctx = seeded(3);
-        gan_tensor *v = gan_rand_normal(ctx, 1, N), *s = gan_square(v);
+        gan_tensor *v = gan_rand_normal(ctx, N), *s = gan_square(v);
         int i;
         for (i = 1; i <= 4; ++i)
             CHECK(fabs(correlation(gan_data(s), gan_data(s) + i, N - 4)) < 5 / sqrt((double)N), "lag %d: %g",
@@ -149,13 +149,13 @@ int main(void)
     }
     TEST ("the same seed gives the same numbers, on any number of threads; gan_seed starts them anew") {
         gan_context *a = seeded(42), *b = seeded(42), *c = context_with(GAN_ISA_AUTO, 7);
-        gan_tensor *first = gan_rand_normal(a, 1, 1003);
-        CHECK(same_bits(first, gan_rand_normal(b, 1, 1003)), "two contexts");
+        gan_tensor *first = gan_rand_normal(a, 1003);
+        CHECK(same_bits(first, gan_rand_normal(b, 1003)), "two contexts");
         gan_seed(c, 42);
-        CHECK(same_bits(first, gan_rand_normal(c, 1, 1003)), "seven threads");
-        CHECK(!same_bits(first, gan_rand_normal(a, 1, 1003)), "the second draw is another");
+        CHECK(same_bits(first, gan_rand_normal(c, 1003)), "seven threads");
+        CHECK(!same_bits(first, gan_rand_normal(a, 1003)), "the second draw is another");
         gan_seed(a, 42);
-        CHECK(same_bits(first, gan_rand_normal(a, 1, 1003)), "restarted");
+        CHECK(same_bits(first, gan_rand_normal(a, 1003)), "restarted");
         gan_destroy(a);
         gan_destroy(b);
         gan_destroy(c);
@@ -170,7 +170,7 @@ int main(void)
                 gan_tensor *t;
                 if (!ctx) continue;
                 ctx->rng.counter = start;
-                t = gan_rand_uniform(ctx, 1, DRAWS);
+                t = gan_rand_uniform(ctx, DRAWS);
                 for (shift = 0; shift < 2; ++shift) {
                     gan__mem_rng r = {ctx->rng.seed, ctx->rng.stream, start + (uint64_t)shift};
                     uint32_t u[4];
@@ -195,7 +195,7 @@ int main(void)
         int i, j;
         for (i = 0; i < 6; ++i) {
             gan_context *ctx = seeded(seeds[i]);
-            gan_read(gan_rand_uniform(ctx, 1, N / 4), v[i], N / 4);
+            gan_read(gan_rand_uniform(ctx, N / 4), v[i], N / 4);
             gan_destroy(ctx);
         }
         for (i = 0; i < 6; ++i)
@@ -207,7 +207,7 @@ int main(void)
         static gan_real v[8][5000];
         gan_context *ctx = seeded(9);
         int i, j;
-        for (i = 0; i < 8; ++i) gan_read(gan_rand_uniform(ctx, 1, 5000), v[i], 5000);
+        for (i = 0; i < 8; ++i) gan_read(gan_rand_uniform(ctx, 5000), v[i], 5000);
         for (i = 0; i < 8; ++i)
             for (j = 0; j < i; ++j)
                 CHECK(fabs(correlation(v[i], v[j], 5000)) < 5 / sqrt(5000.), "draws %d and %d", i, j);
@@ -222,9 +222,9 @@ int main(void)
             gan_real v[PLACES];
             gan_scope_open(ctx);
             gan_seed(ctx, (uint64_t)i);
-            gan_read(gan_rand_uniform(ctx, 1, PLACES), v, PLACES);
+            gan_read(gan_rand_uniform(ctx, PLACES), v, PLACES);
             for (k = 0; k < PLACES; ++k) u[k][i] = v[k];
-            gan_read(gan_rand_normal(ctx, 1, PLACES), v, PLACES);
+            gan_read(gan_rand_normal(ctx, PLACES), v, PLACES);
             for (k = 0; k < PLACES; ++k) n[k][i] = v[k];
             gan_scope_close(ctx);
         }
@@ -242,7 +242,7 @@ int main(void)
         int n, i;
         for (i = 0; i < 50; ++i)
             for (n = 1; n < 6; n += n == 3 ? 2 : 1) {
-                gan_tensor *t = gan_rand_normal(ctx, 1, n);
+                gan_tensor *t = gan_rand_normal(ctx, n);
                 CHECK(isfinite((double)gan_data(t)[n - 1]) && gan_data(t)[n - 1] != last, "size %d: %g", n,
                       (double)gan_data(t)[n - 1]);
                 last = gan_data(t)[n - 1];

@@ -70,7 +70,7 @@ static void plain(void)
         gan_tensor *y;
         r.desc.ema = (gan_real).9;
         go(&r);
-        y = gan_trainer_generate(r.t, gan_zeros(r.ctx, 2, 1, 2), NULL);
+        y = gan_trainer_generate(r.t, gan_zeros(r.ctx, 1, 2), NULL);
         CHECK_NEAR(gan_item(y), .5, 1e-6, "theta at the start");
         fine(&r);
         gan_destroy(r.ctx);
@@ -86,8 +86,8 @@ static double mean_sample(gan_real w, int n, const gan_sampling *how, double *va
     int i;
     go(&r);
     gan_scope_open(r.ctx);
-    (void)gan_forward(r.g, gan_zeros(r.ctx, 2, 1, 2), NULL);
-    (void)gan_forward(r.d, gan_zeros(r.ctx, 2, 1, 2), NULL);
+    (void)gan_forward(r.g, gan_zeros(r.ctx, 1, 2), NULL);
+    (void)gan_forward(r.d, gan_zeros(r.ctx, 1, 2), NULL);
     gan_scope_close(r.ctx);
     gan_data(gan_model_find(r.g, "theta"))[0] = 0;
     gan_data(gan_model_find(r.d, "fc.weight"))[0] = w;
@@ -113,7 +113,7 @@ static void chosen(void)
         how.truncation = (gan_real).7;
         r.desc.latent = 3;
         gan_scope_open(r.ctx);
-        (void)gan_forward(r.g, gan_zeros(r.ctx, 2, 1, 2), NULL);
+        (void)gan_forward(r.g, gan_zeros(r.ctx, 1, 2), NULL);
         gan_scope_close(r.ctx);
         inside_trainer_desc(r.t)->latent = 2;
         (void)gan_trainer_sample_ex(r.t, 2000, &how);

@@ -1,11 +1,11 @@
 // Views and values in another place: expand, reshape, permute, slice, pad, concat, take, put.
 #include "ops.h"
 
-CALL(expand, q->i[0] == 0   ? gan_expand(x[0], 0)
-             : q->i[0] == 1 ? gan_expand(x[0], 1, q->i[1])
-             : q->i[0] == 2 ? gan_expand(x[0], 2, q->i[1], q->i[2])
-             : q->i[0] == 3 ? gan_expand(x[0], 3, q->i[1], q->i[2], q->i[3])
-                            : gan_expand(x[0], 4, q->i[1], q->i[2], q->i[3], q->i[4]))
+CALL(expand, q->i[0] == 0   ? gan_expand_n(x[0], 0, NULL)
+             : q->i[0] == 1 ? gan_expand(x[0], q->i[1])
+             : q->i[0] == 2 ? gan_expand(x[0], q->i[1], q->i[2])
+             : q->i[0] == 3 ? gan_expand(x[0], q->i[1], q->i[2], q->i[3])
+                            : gan_expand(x[0], q->i[1], q->i[2], q->i[3], q->i[4]))
 static nd r_expand(const params *q, const nd *x)
 {
     nd y = nd_new(q->i[0], q->i + 1);
@@ -29,11 +29,11 @@ static void test_expand(void)
 }
 
 // i: ndim, then the new sizes, one of them -1 perhaps; i[8..]: the sizes that must come out.
-CALL(reshape, q->i[0] == 0   ? gan_reshape(x[0], 0)
-              : q->i[0] == 1 ? gan_reshape(x[0], 1, q->i[1])
-              : q->i[0] == 2 ? gan_reshape(x[0], 2, q->i[1], q->i[2])
-              : q->i[0] == 3 ? gan_reshape(x[0], 3, q->i[1], q->i[2], q->i[3])
-                             : gan_reshape(x[0], 4, q->i[1], q->i[2], q->i[3], q->i[4]))
+CALL(reshape, q->i[0] == 0   ? gan_reshape_n(x[0], 0, NULL)
+              : q->i[0] == 1 ? gan_reshape(x[0], q->i[1])
+              : q->i[0] == 2 ? gan_reshape(x[0], q->i[1], q->i[2])
+              : q->i[0] == 3 ? gan_reshape(x[0], q->i[1], q->i[2], q->i[3])
+                             : gan_reshape(x[0], q->i[1], q->i[2], q->i[3], q->i[4]))
 static nd r_reshape(const params *q, const nd *x)
 {
     nd y = nd_new(q->i[0], q->i + 8);
@@ -54,11 +54,11 @@ static void test_reshape(void)
     op_sample("flatten of (3)", f_flatten, r_reshape, "3", P(.i = {2, [8] = 3, 1}));
 }
 
-CALL(permute, q->i[0] == 1   ? gan_permute(x[0], 1, q->i[1])
-              : q->i[0] == 2 ? gan_permute(x[0], 2, q->i[1], q->i[2])
-              : q->i[0] == 3 ? gan_permute(x[0], 3, q->i[1], q->i[2], q->i[3])
-              : q->i[0] == 4 ? gan_permute(x[0], 4, q->i[1], q->i[2], q->i[3], q->i[4])
-                             : gan_permute(x[0], 5, q->i[1], q->i[2], q->i[3], q->i[4], q->i[5]))
+CALL(permute, q->i[0] == 1   ? gan_permute(x[0], q->i[1])
+              : q->i[0] == 2 ? gan_permute(x[0], q->i[1], q->i[2])
+              : q->i[0] == 3 ? gan_permute(x[0], q->i[1], q->i[2], q->i[3])
+              : q->i[0] == 4 ? gan_permute(x[0], q->i[1], q->i[2], q->i[3], q->i[4])
+                             : gan_permute(x[0], q->i[1], q->i[2], q->i[3], q->i[4], q->i[5]))
 static nd r_permute(const params *q, const nd *x)
 {
     int dim[8], i;
@@ -159,9 +159,9 @@ static void test_pad(void)
     op_sample("pad of size 1", f_pad, r_pad, "1", P(.i = {0, 1, 1}, .r = {-1}));
 }
 
-CALL(concat, q->n == 1   ? gan_concat(q->i[0], 1, x[0])
-             : q->n == 2 ? gan_concat(q->i[0], 2, x[0], x[1])
-                         : gan_concat(q->i[0], 3, x[0], x[1], x[2]))
+CALL(concat, q->n == 1   ? gan_concat(q->i[0], x[0])
+             : q->n == 2 ? gan_concat(q->i[0], x[0], x[1])
+                         : gan_concat(q->i[0], x[0], x[1], x[2]))
 static nd r_concat(const params *q, const nd *x)
 {
     int axis = q->i[0] < 0 ? q->i[0] + x->ndim : q->i[0], dim[8], i, begin = 0;
@@ -181,9 +181,9 @@ static nd r_concat(const params *q, const nd *x)
     }
     return y;
 }
-CALL(stack, q->n == 1   ? gan_stack(q->i[0], 1, x[0])
-            : q->n == 2 ? gan_stack(q->i[0], 2, x[0], x[1])
-                        : gan_stack(q->i[0], 3, x[0], x[1], x[2]))
+CALL(stack, q->n == 1   ? gan_stack(q->i[0], x[0])
+            : q->n == 2 ? gan_stack(q->i[0], x[0], x[1])
+                        : gan_stack(q->i[0], x[0], x[1], x[2]))
 static nd r_stack(const params *q, const nd *x)
 {
     int axis = q->i[0] < 0 ? q->i[0] + x->ndim + 1 : q->i[0], dim[8], i, j;
@@ -199,7 +199,7 @@ static nd r_stack(const params *q, const nd *x)
     }
     return y;
 }
-CALL(concat_self, gan_concat(0, 3, x[0], gan_square(x[0]), x[0]))
+CALL(concat_self, gan_concat(0, x[0], gan_square(x[0]), x[0]))
 static nd r_concat_self(const params *q, const nd *x)
 {
     nd y = nd_new(1, (int[]){3 * x->dim[0]});

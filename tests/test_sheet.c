@@ -15,13 +15,13 @@ static gan_context *ctx;
 
 static gan_tensor *digits(int n, int c, int h, int w)
 {
-    return gan_affine(gan_rand_uniform(ctx, 4, n, c, h, w), 2, -1);
+    return gan_affine(gan_rand_uniform(ctx, n, c, h, w), 2, -1);
 }
 
 static void test_density(void)
 {
     TEST ("a density integrates to the share of points inside; its mean is theirs") {
-        gan_tensor *x = gan_mul_scalar(gan_rand_normal(ctx, 2, 500, 2), (gan_real).3), *d;
+        gan_tensor *x = gan_mul_scalar(gan_rand_normal(ctx, 500, 2), (gan_real).3), *d;
         double sum, mean;
         int i, k;
         for (k = 0; k < 2; ++k) {
@@ -59,7 +59,7 @@ static void test_gan2d(void)
         const gan_real point[] = {(gan_real)-.5, 0};
         gan_model *d = gan_model_create(ctx, "plane", d_plane, NULL);
         gan_tensor *mean;
-        gan_tensor *fake = gan_from(ctx, point, 2, 1, 2);
+        gan_tensor *fake = gan_from(ctx, point, 1, 2);
         gan_plot *p = gan_plot_create(ctx, 500, 460, 1);
         picture q = picture_of(p);
         gan_axes a = axes_of(NULL, 0);
@@ -67,7 +67,7 @@ static void test_gan2d(void)
         gan_real was;
         int x, y, right = 0, left = 0, k;
         a.x0 = a.y0 = -1, a.x1 = a.y1 = 1, a.title = "D(x)";
-        gan_forward(d, gan_rand_normal(ctx, 2, 8, 2), NULL);
+        gan_forward(d, gan_rand_normal(ctx, 8, 2), NULL);
         mean = gan_model_find(d, "bn.running_mean");
         was = gan_item(mean);
         counter = ctx->rng.counter;
@@ -96,17 +96,17 @@ static void test_gan2d(void)
         gan_loss_desc loss;
         memset(&loss, 0, sizeof loss);
         loss.kind = GAN_LOSS_WASSERSTEIN;
-        CHECK(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, d, &loss, gan_rand_normal(ctx, 2, 9, 2),
-                             gan_rand_normal(ctx, 2, 300, 2)) == GAN_OK,
+        CHECK(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, d, &loss, gan_rand_normal(ctx, 9, 2),
+                             gan_rand_normal(ctx, 300, 2)) == GAN_OK,
               "%s", gan_error_message(ctx));
         loss.pairing = GAN_RELATIVISTIC_AVERAGE;
-        CHECK(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, d, &loss, gan_rand_normal(ctx, 2, 9, 2),
-                             gan_rand_normal(ctx, 2, 30, 2)) == GAN_OK,
+        CHECK(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, d, &loss, gan_rand_normal(ctx, 9, 2),
+                             gan_rand_normal(ctx, 30, 2)) == GAN_OK,
               "%s", gan_error_message(ctx));
         CHECK(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, d, NULL, NULL, NULL) == GAN_OK, "%s",
               gan_error_message(ctx));
-        CHECK(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, d, NULL, gan_zeros(ctx, 2, 0, 2),
-                             gan_zeros(ctx, 2, 0, 2)) == GAN_OK,
+        CHECK(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, d, NULL, gan_zeros(ctx, 0, 2), gan_zeros(ctx, 0, 2)) ==
+                  GAN_OK,
               "%s", gan_error_message(ctx));
     }
 }
@@ -160,7 +160,7 @@ static void test_tables(void)
         REFUSED(gan_sheet_write(&s, test_path("s.png")), GAN_ERROR_ARGUMENT, "columns");
         s.columns = 0, s.left = digits(2, 1, 4, 5);
         REFUSED(gan_sheet_write(&s, test_path("s.png")), GAN_ERROR_SHAPE, "sources");
-        s.left = gan_zeros(ctx, 2, 3, 4);
+        s.left = gan_zeros(ctx, 3, 4);
         REFUSED(gan_sheet_write(&s, test_path("s.png")), GAN_ERROR_SHAPE, "left");
         s.left = NULL, s.columns = INT_MAX;
         REFUSED(gan_sheet_write(&s, test_path("s.png")), GAN_ERROR_SHAPE, "too large");
@@ -175,14 +175,14 @@ static void test_errors(void)
         CHECK(gan_plot_gan2d(NULL, 0, 1, 0, 1, NULL, NULL, NULL, NULL, NULL) != 0, "%s", "a NULL plot");
         CHECK(gan_density(NULL, 1, 1, 0, 1, 0, 1, 0) == NULL, "%s", "density");
         REFUSED(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, NULL, NULL, NULL, NULL), GAN_ERROR_ARGUMENT, "NULL");
-        REFUSED(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, wide, NULL, gan_zeros(ctx, 2, 5, 2), NULL),
-                GAN_ERROR_SHAPE, "one number");
-        REFUSED(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, wide, NULL, gan_zeros(ctx, 2, 5, 1), NULL),
-                GAN_ERROR_SHAPE, "(5, 1)");
-        gan_density(gan_zeros(ctx, 2, 5, 3), 2, 2, 0, 1, 0, 1, 0);
+        REFUSED(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, wide, NULL, gan_zeros(ctx, 5, 2), NULL), GAN_ERROR_SHAPE,
+                "one number");
+        REFUSED(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, wide, NULL, gan_zeros(ctx, 5, 1), NULL), GAN_ERROR_SHAPE,
+                "(5, 1)");
+        gan_density(gan_zeros(ctx, 5, 3), 2, 2, 0, 1, 0, 1, 0);
         CHECK(gan_error(ctx) == GAN_ERROR_SHAPE, "%s", gan_error_message(ctx));
         gan_error_clear(ctx);
-        gan_density(gan_zeros(ctx, 2, 5, 2), 2, 2, 0, 0, 0, 1, 0);
+        gan_density(gan_zeros(ctx, 5, 2), 2, 2, 0, 0, 0, 1, 0);
         CHECK(gan_error(ctx) == GAN_ERROR_ARGUMENT, "%s", gan_error_message(ctx));
         gan_error_clear(ctx);
     }
@@ -201,12 +201,12 @@ static void test_errors(void)
             tight = gan_create(&desc);
             if (!tight) continue;
             q = gan_plot_create(tight, 300, 200, 1);
-            a.heat = gan_density(gan_rand_normal(tight, 2, 50, 2), 20, 20, -2, 2, -2, 2, .2);
+            a.heat = gan_density(gan_rand_normal(tight, 50, 2), 20, 20, -2, 2, -2, 2, .2);
             gan_plot_panel(q, 0, 1, 0, 1, &a);
             gan_plot_gan2d(q, 0, 1, 0, 1, NULL, gan_model_create(tight, "d", d_plane, NULL), NULL, NULL,
-                           gan_rand_normal(tight, 2, 5, 2));
+                           gan_rand_normal(tight, 5, 2));
             memset(&sheet, 0, sizeof sheet);
-            sheet.images = gan_zeros(tight, 4, 4, 1, 8, 8);
+            sheet.images = gan_zeros(tight, 4, 1, 8, 8);
             gan_sheet_write(&sheet, test_path("memory.ppm"));
             if (gan_error(tight) == GAN_ERROR_MEMORY) ++bad;
             else good += gan_error(tight) == GAN_OK;

@@ -38,8 +38,8 @@ static void steps(run r, int n)
 {
     while (n--)
         (void)gan_minimize(
-            r.o, gan_mean_all(gan_square(gan_sub(gan_forward(r.m, gan_rand_normal(r.ctx, 2, 8, 3), NULL),
-                                                 gan_rand_normal(r.ctx, 2, 8, 2)))));
+            r.o, gan_mean_all(gan_square(gan_sub(gan_forward(r.m, gan_rand_normal(r.ctx, 8, 3), NULL),
+                                                 gan_rand_normal(r.ctx, 8, 2)))));
 }
 static void same_model(gan_model *a, gan_model *b)
 {
@@ -146,7 +146,7 @@ int main(void)
         steps(a, 1);
         CHECK(gan_save(a.ctx, path) == 0, "save");
         gan_scope_open(ctx);
-        (void)gan_forward(m, gan_zeros(ctx, 2, 4, 3), NULL);
+        (void)gan_forward(m, gan_zeros(ctx, 4, 3), NULL);
         gan_scope_close(ctx);
         memcpy(before, gan_data(gan_model_find(m, "a.weight")), sizeof before);
         CHECK(gan_load(ctx, path) != 0 && gan_error(ctx) != 0, "loaded");
@@ -167,8 +167,8 @@ int main(void)
         steps(a, 1);
         CHECK(gan_save(a.ctx, path) == 0, "save");
         CHECK(gan_load(ctx, path) == 0, "load: %s", gan_error_message(ctx));
-        (void)gan_forward(m, gan_zeros(ctx, 2, 4, 3), NULL);
-        (void)gan_forward(n, gan_zeros(own, 2, 4, 3), NULL);
+        (void)gan_forward(m, gan_zeros(ctx, 4, 3), NULL);
+        (void)gan_forward(n, gan_zeros(own, 4, 3), NULL);
         CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
         CHECK(!same_bits(gan_model_find(m, "a.weight"), gan_model_find(a.m, "a.weight")),
               "taken from another model");
@@ -194,10 +194,10 @@ int main(void)
         const char *path = test_path("state9.safetensors");
         run a = begin(3, 2), b = begin(4, 2);
         gan_tensor *x, *y;
-        (void)gan_rand_normal(a.ctx, 1, 100);
+        (void)gan_rand_normal(a.ctx, 100);
         CHECK(gan_save(a.ctx, path) == 0 && gan_load(b.ctx, path) == 0, "%s", gan_error_message(b.ctx));
-        x = gan_rand_normal(a.ctx, 1, 7);
-        y = gan_rand_normal(b.ctx, 1, 7);
+        x = gan_rand_normal(a.ctx, 7);
+        y = gan_rand_normal(b.ctx, 7);
         CHECK(same_bits(x, y), "other numbers");
         gan_destroy(a.ctx);
         gan_destroy(b.ctx);

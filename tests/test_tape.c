@@ -14,7 +14,7 @@
 
 static gan_tensor *vector(gan_context *ctx, int n, ...)
 {
-    gan_tensor *t = gan_zeros(ctx, 1, n);
+    gan_tensor *t = gan_zeros(ctx, n);
     va_list list;
     int i;
     va_start(list, n);
@@ -88,8 +88,7 @@ static void orders(void)
     }
     TEST ("a Hessian by rows: of (x'Ax)/2 it is (A + A')/2") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *a = gan_rand_normal(ctx, 2, 3, 3), *x = gan_rand_normal(ctx, 1, 3),
-                   *c = gan_reshape(x, 2, 3, 1);
+        gan_tensor *a = gan_rand_normal(ctx, 3, 3), *x = gan_rand_normal(ctx, 3), *c = gan_reshape(x, 3, 1);
         gan_tensor *q = gan_mul_scalar(sum(gan_mul(c, gan_matmul(a, c))), (gan_real).5),
                    *g = gan_grad(q, x, GAN_CREATE_GRAPH);
         int i, j;
@@ -117,7 +116,7 @@ static void flow(void)
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x[4], *dx[4];
         int code;
-        x[0] = vector(ctx, 2, 1., 2.), x[1] = vector(ctx, 2, 3., 4.), x[2] = gan_zeros(ctx, 2, 2, 3),
+        x[0] = vector(ctx, 2, 1., 2.), x[1] = vector(ctx, 2, 3., 4.), x[2] = gan_zeros(ctx, 2, 3),
         x[3] = x[0];
         code = gan_grads(sum(gan_mul(x[0], gan_square(x[1]))), 4, x, dx, 0);
         CHECK(code == 0, "code %d", code);
@@ -195,7 +194,7 @@ static void flow(void)
     }
     TEST ("a y that is not one value is an error with its shape") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_zeros(ctx, 2, 2, 3);
+        gan_tensor *x = gan_zeros(ctx, 2, 3);
         gan_tensor *g = gan_grad(gan_square(x), x, 0);
         CHECK(gan_error(ctx) == GAN_ERROR_SHAPE || gan_error(ctx) == GAN_ERROR_ARGUMENT, "code %d",
               gan_error(ctx));
@@ -212,12 +211,12 @@ enum { WIDE = 1024, TALL = 4096 };
 static gan_tensor *tiny_generator(gan_model *m, gan_tensor *z, gan_tensor *label)
 {
     (void)label;
-    return gan_add(z, gan_param(m, "theta", gan_init_constant(0), 1, WIDE));
+    return gan_add(z, gan_param(m, "theta", gan_init_constant(0), WIDE));
 }
 static gan_tensor *wide_discriminator(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
     (void)label;
-    return gan_mean(gan_linear_no_bias(m, "fc", x, TALL), GAN_AXIS(1), 0);
+    return gan_mean(gan_linear_no_bias(m, "fc", x, TALL), GAN_AXES(1), 0);
 }
 
 static void only_what_is_asked(void)
@@ -225,7 +224,7 @@ static void only_what_is_asked(void)
     TEST ("a backward pass without GAN_CREATE_GRAPH frees its temporaries as it goes: a chain of 60 needs a "
           "few, not 60") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_rand_normal(ctx, 1, 100000), *y = x, *g;
+        gan_tensor *x = gan_rand_normal(ctx, 100000), *y = x, *g;
         const size_t one = 100000 * sizeof(gan_real);
         size_t before, plain, graph;
         int i;
@@ -256,7 +255,7 @@ static void only_what_is_asked(void)
         gan_tensor *w;
         gan_record(ctx, 0);
         gan_scope_open(ctx);
-        (void)gan_forward(d, gan_forward(g, gan_zeros(ctx, 2, 1, WIDE), NULL), NULL);
+        (void)gan_forward(d, gan_forward(g, gan_zeros(ctx, 1, WIDE), NULL), NULL);
         gan_scope_close(ctx);
         gan_record(ctx, 1);
         o = gan_optimizer_create(g, gan_sgd((gan_real).1, 0));
@@ -265,7 +264,7 @@ static void only_what_is_asked(void)
         memcpy(copy, gan_data(w), weight);
         before = gan_memory(ctx).current;
         (void)gan_minimize(
-            o, gan_sum_all(gan_forward(d, gan_forward(g, gan_rand_normal(ctx, 2, 1, WIDE), NULL), NULL)));
+            o, gan_sum_all(gan_forward(d, gan_forward(g, gan_rand_normal(ctx, 1, WIDE), NULL), NULL)));
         CHECK(gan_memory(ctx).peak - before < weight / 2,
               "the step took %lu bytes; the weight's gradient alone has %lu",
               (unsigned long)(gan_memory(ctx).peak - before), (unsigned long)weight);
@@ -282,19 +281,19 @@ static void only_what_is_asked(void)
         gan_optimizer *o;
         size_t before, weight = (size_t)WIDE * TALL * sizeof(gan_real);
         gan_scope_open(ctx);
-        (void)gan_forward(d, gan_zeros(ctx, 2, 1, WIDE), NULL);
+        (void)gan_forward(d, gan_zeros(ctx, 1, WIDE), NULL);
         gan_scope_close(ctx);
         o = gan_optimizer_create(d, gan_sgd((gan_real).1, 0));
         before = gan_memory(ctx).current;
-        (void)gan_minimize(o, gan_sum_all(gan_forward(d, gan_rand_normal(ctx, 2, 1, WIDE), NULL)));
+        (void)gan_minimize(o, gan_sum_all(gan_forward(d, gan_rand_normal(ctx, 1, WIDE), NULL)));
         CHECK(gan_memory(ctx).peak - before < weight / 2, "seen");
         gan_destroy(ctx);
     }
     TEST (
         "the same with backward through a convolution: conv2d's input gradient alone, without its weight's") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *w = gan_rand_normal(ctx, 4, 512, 512, 3, 3), *x = gan_rand_normal(ctx, 4, 1, 512, 3, 3),
-                   *y, *dx;
+        gan_tensor *w = gan_rand_normal(ctx, 512, 512, 3, 3), *x = gan_rand_normal(ctx, 1, 512, 3, 3), *y,
+                   *dx;
         size_t before, weight = gan_numel(w) * sizeof(gan_real);
         y = gan_sum_all(gan_f_conv2d(x, w, NULL, NULL));
         before = gan_memory(ctx).current;
@@ -346,7 +345,7 @@ static void closed_forms(void)
         gan_context *ctx = gan_create(NULL);
         gan_tensor *in[2], *d[2];
         int i, j;
-        in[0] = gan_rand_normal(ctx, 2, 3, 4), in[1] = gan_rand_normal(ctx, 2, 4, 2);
+        in[0] = gan_rand_normal(ctx, 3, 4), in[1] = gan_rand_normal(ctx, 4, 2);
         CHECK(gan_grads(gan_sum_all(gan_matmul(in[0], in[1])), 2, in, d, 0) == 0, "%s",
               gan_error_message(ctx));
         for (i = 0; i < 3; ++i)
@@ -406,11 +405,11 @@ static gan_tensor *nan_first(gan_context *ctx, gan_tensor **x, void *user)
 // Inputs of 3 and 4 entries, of which one, entry `*user` of all 7, is hidden from the tape.
 static gan_tensor *hides_one(gan_context *ctx, gan_tensor **x, void *user)
 {
-    gan_tensor *all = gan_concat(0, 2, x[0], x[1]);
+    gan_tensor *all = gan_concat(0, x[0], x[1]);
     int k = *(int *)user;
     (void)ctx;
     if (k < 0) return gan_square(all);
-    return gan_square(gan_concat(0, 3, gan_slice(all, 0, 0, k), gan_detach(gan_slice(all, 0, k, k + 1)),
+    return gan_square(gan_concat(0, gan_slice(all, 0, 0, k), gan_detach(gan_slice(all, 0, k, k + 1)),
                                  gan_slice(all, 0, k + 1, 7)));
 }
 
@@ -458,8 +457,8 @@ static void gradcheck_itself(void)
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x[3];
         int order;
-        x[0] = gan_rand_normal(ctx, 2, 3, 4), x[1] = gan_rand_normal(ctx, 2, 4, 2),
-        x[2] = gan_rand_normal(ctx, 2, 3, 2);
+        x[0] = gan_rand_normal(ctx, 3, 4), x[1] = gan_rand_normal(ctx, 4, 2),
+        x[2] = gan_rand_normal(ctx, 3, 2);
         for (order = 1; order <= 2; ++order) check_gradient(ctx, mixture, NULL, 3, x, order, "mixture");
         CHECK(fd_check(ctx, mixture, NULL, 3, x, 3, NULL), "order 3");
         no_error(ctx);
@@ -470,8 +469,8 @@ static void gradcheck_itself(void)
         gan_tensor *x[3];
         gan_real copy[12];
         size_t before;
-        x[0] = gan_rand_normal(ctx, 2, 3, 4), x[1] = gan_rand_normal(ctx, 2, 4, 2),
-        x[2] = gan_rand_normal(ctx, 2, 3, 2);
+        x[0] = gan_rand_normal(ctx, 3, 4), x[1] = gan_rand_normal(ctx, 4, 2),
+        x[2] = gan_rand_normal(ctx, 3, 2);
         memcpy(copy, gan_data(x[0]), sizeof copy);
         CHECK(gan_gradcheck(ctx, mixture, NULL, 3, x, 2, NULL), "passes with a NULL report");
         before = gan_memory(ctx).current; // the first run may leave records of tensors for reuse
@@ -518,8 +517,8 @@ static void gradcheck_itself(void)
 // of threads.
 static gan_tensor *deep(gan_context *ctx)
 {
-    gan_tensor *x = gan_rand_normal(ctx, 4, 7, 5, 17, 13), *w = gan_rand_normal(ctx, 4, 9, 5, 3, 3),
-               *v = gan_rand_normal(ctx, 2, 31, 9 * 17 * 13);
+    gan_tensor *x = gan_rand_normal(ctx, 7, 5, 17, 13), *w = gan_rand_normal(ctx, 9, 5, 3, 3),
+               *v = gan_rand_normal(ctx, 31, 9 * 17 * 13);
     gan_conv2d_desc d;
     gan_tensor *h, *g, *in[3], *out[3];
     memset(&d, 0, sizeof d);
@@ -530,8 +529,7 @@ static gan_tensor *deep(gan_context *ctx)
     g = gan_grad(gan_sum_all(h), x, GAN_CREATE_GRAPH);
     in[0] = x, in[1] = w, in[2] = v;
     if (gan_grads(gan_mean_all(gan_square(gan_norm_per_sample(g))), 3, in, out, 0)) return NULL;
-    return gan_concat(0, 3, gan_reshape(out[0], 1, -1), gan_reshape(out[1], 1, -1),
-                      gan_reshape(out[2], 1, -1));
+    return gan_concat(0, gan_reshape(out[0], -1), gan_reshape(out[1], -1), gan_reshape(out[2], -1));
 }
 
 static void threads(void)
@@ -586,11 +584,11 @@ static gan_tensor *random_graph(gan_context *ctx, gan_tensor **x, void *user)
         case 2: t[n] = gan_mul(gan_tanh(a), b); break;
         case 3: t[n] = gan_tanh(a); break;
         case 4: t[n] = gan_sigmoid(a); break;
-        case 5: t[n] = gan_reshape(gan_reshape(a, 2, 2, 6), 2, ROWS, COLUMNS); break;
+        case 5: t[n] = gan_reshape(gan_reshape(a, 2, 6), ROWS, COLUMNS); break;
         case 6: t[n] = gan_transpose(gan_softmax(gan_transpose(a, 0, 1), 1), 0, 1); break;
-        case 7: t[n] = gan_mul(gan_sum(a, GAN_AXIS(0), GAN_KEEPDIM), gan_sigmoid(b)); break;
-        case 8: t[n] = gan_expand(gan_mean(gan_add(a, b), GAN_AXIS(1), GAN_KEEPDIM), 2, ROWS, COLUMNS); break;
-        case 9: t[n] = gan_slice(gan_concat(0, 3, a, b, a), 0, 2, 2 + ROWS); break;
+        case 7: t[n] = gan_mul(gan_sum(a, GAN_AXES(0), GAN_KEEPDIM), gan_sigmoid(b)); break;
+        case 8: t[n] = gan_expand(gan_mean(gan_add(a, b), GAN_AXES(1), GAN_KEEPDIM), ROWS, COLUMNS); break;
+        case 9: t[n] = gan_slice(gan_concat(0, a, b, a), 0, 2, 2 + ROWS); break;
         case 10: t[n] = gan_slice(gan_pad(a, 1, 1, 2, (gan_real).5), 1, 0, COLUMNS); break;
         case 11: t[n] = gan_tanh(gan_matmul_t(a, 0, gan_matmul_t(b, 1, c, 0), 1)); break;
         case 12:
@@ -609,9 +607,9 @@ static gan_tensor *random_graph(gan_context *ctx, gan_tensor **x, void *user)
             break;
         case 21:
             t[n] = gan_f_linear(gan_tanh(a), gan_matmul_t(b, 1, gan_sigmoid(c), 0),
-                                gan_slice(gan_reshape(c, 1, -1), 0, 3, 3 + COLUMNS));
+                                gan_slice(gan_reshape(c, -1), 0, 3, 3 + COLUMNS));
             break;
-        case 22: t[n] = gan_add(gan_permute(gan_reshape(gan_sin(a), 2, COLUMNS, ROWS), 2, 1, 0), a); break;
+        case 22: t[n] = gan_add(gan_permute(gan_reshape(gan_sin(a), COLUMNS, ROWS), 1, 0), a); break;
         default: t[n] = gan_elu(gan_affine(a, (gan_real)-.7, (gan_real).1), 1);
         }
     }
@@ -634,7 +632,7 @@ static void random_graphs(void)
             gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
             gan_tensor *x[LEAVES + 1], *a[LEAVES + 1], *b[LEAVES + 1], *y;
             int i;
-            for (i = 0; i < LEAVES; ++i) x[i] = gan_rand_normal(ctx, 2, ROWS, COLUMNS);
+            for (i = 0; i < LEAVES; ++i) x[i] = gan_rand_normal(ctx, ROWS, COLUMNS);
             y = weighted_sum(ctx, random_graph(ctx, x, &seed), 0);
             CHECK(gan_grads(y, LEAVES, x, a, 0) == 0 && gan_grads(y, LEAVES, x, b, GAN_CREATE_GRAPH) == 0,
                   "graph %d: %s", (int)seed, gan_error_message(ctx));
@@ -665,7 +663,7 @@ static void random_graphs(void)
             fd_report r;
             int i, order, ok;
             for (i = 0; i < LEAVES; ++i)
-                x[i] = gan_mul_scalar(gan_rand_normal(ctx, 2, ROWS, COLUMNS), (gan_real).5);
+                x[i] = gan_mul_scalar(gan_rand_normal(ctx, ROWS, COLUMNS), (gan_real).5);
             for (i = 0; i < LEAVES; ++i) x[i] = gan_detach(x[i]);
             for (order = 1; order <= 2; ++order) {
                 ok = fd_check(ctx, random_graph, &seed, LEAVES, x, order, &r);
@@ -682,7 +680,7 @@ static void random_graphs(void)
             gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
             gan_tensor *x[LEAVES];
             int i;
-            for (i = 0; i < LEAVES; ++i) x[i] = gan_rand_normal(ctx, 2, ROWS, COLUMNS);
+            for (i = 0; i < LEAVES; ++i) x[i] = gan_rand_normal(ctx, ROWS, COLUMNS);
             CHECK(fd_check(ctx, random_graph, &seed, LEAVES, x, 1, NULL), "graph %d", (int)seed);
             gan_destroy(ctx);
         }
@@ -697,9 +695,9 @@ static void replaced_gradients(void)
     int i, late;
     for (late = 0; late < 2; ++late) {
         gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
-        gan_tensor *x = gan_from(ctx, v, 2, 2, 2), *bystander = gan_exp(x), *r, *w, *dx;
+        gan_tensor *x = gan_from(ctx, v, 2, 2), *bystander = gan_exp(x), *r, *w, *dx;
         w = late ? NULL : gan_square(x);
-        r = gan_reshape(x, 2, 2, 2);
+        r = gan_reshape(x, 2, 2);
         if (late) w = gan_square(x);
         dx = gan_grad(gan_sum_all(gan_add(r, w)), x, 0);
         TESTF ("x + x^2 through a view, the square %s", late ? "after it" : "before it") {
@@ -713,7 +711,7 @@ static void replaced_gradients(void)
     }
     TEST ("output_padding above the stride, with dilation: the gradient has x's shape") {
         gan_context *ctx = context_with(GAN_ISA_AUTO, 1);
-        gan_tensor *x = gan_rand_normal(ctx, 4, 1, 1, 4, 4), *w = gan_rand_normal(ctx, 4, 1, 1, 3, 3), *dx;
+        gan_tensor *x = gan_rand_normal(ctx, 1, 1, 4, 4), *w = gan_rand_normal(ctx, 1, 1, 3, 3), *dx;
         gan_conv2d_desc d;
         memset(&d, 0, sizeof d);
         d.dilation[0] = 2;
@@ -731,7 +729,7 @@ static gan_tensor *overwriting(gan_tensor *x, gan_tensor **middle, int branch)
     gan_tensor *h = gan_tanh(gan_mul_scalar(x, (gan_real)1.5)), *k;
     if (middle) *middle = h;
     k = gan_leaky_relu(gan_sigmoid(gan_mul(h, x)), (gan_real).1);
-    if (branch) k = gan_add(gan_elu(k, 1), gan_addcmul(gan_tanh(k), h, gan_reshape(k, 1, -1)));
+    if (branch) k = gan_add(gan_elu(k, 1), gan_addcmul(gan_tanh(k), h, gan_reshape(k, -1)));
     return gan_sum_all(gan_square(k));
 }
 
@@ -742,7 +740,7 @@ static void overwritten_gradients(void)
     for (branch = 0; branch < 2; ++branch)
         TESTF ("dy/dx and dy/dh at once are those of one at a time%s", branch ? ", with branches" : "") {
             gan_context *ctx = gan_create(NULL);
-            gan_tensor *x = gan_rand_normal(ctx, 1, N), *h, *y = overwriting(x, &h, branch), *in[2], *d[2];
+            gan_tensor *x = gan_rand_normal(ctx, N), *h, *y = overwriting(x, &h, branch), *in[2], *d[2];
             gan_tensor *dx = gan_grad(y, x, 0), *dh = gan_grad(y, h, 0), *both[2], *graph;
             in[0] = x;
             in[1] = h;
@@ -760,7 +758,7 @@ static void overwritten_gradients(void)
         }
     TEST_MUST_FAIL ("dy/dh is not dy/dx") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_rand_normal(ctx, 1, N), *h, *y = overwriting(x, &h, 1);
+        gan_tensor *x = gan_rand_normal(ctx, N), *h, *y = overwriting(x, &h, 1);
         CHECK_ARRAY(N, gan_data(gan_grad(y, h, 0)), gan_data(gan_grad(y, x, 0)), TOL, TOL, "dh");
         gan_destroy(ctx);
     }

@@ -29,10 +29,10 @@ static void makers(gan_context *ctx)
         const int dims[3] = {2, 1, 3};
         gan_tensor *t;
         int i;
-        t = gan_zeros(ctx, 3, 2, 3, 4);
+        t = gan_zeros(ctx, 2, 3, 4);
         is_shape(t, 3, 2, 3, 4);
         for (i = 0; i < 24; ++i) CHECK(gan_data(t)[i] == 0, "zeros");
-        t = gan_full(ctx, (gan_real)1.5, 2, 3, 5);
+        t = gan_full(ctx, (gan_real)1.5, 3, 5);
         is_shape(t, 2, 3, 5);
         for (i = 0; i < 15; ++i) CHECK(gan_data(t)[i] == (gan_real)1.5, "full");
         t = gan_scalar(ctx, -7);
@@ -43,20 +43,20 @@ static void makers(gan_context *ctx)
         for (i = 0; i < 5; ++i) CHECK_NEAR(gan_data(t)[i], -1 + .5 * i, 1e-7, "linspace");
         CHECK(gan_data(t)[4] == 1, "linspace ends exactly");
         CHECK(gan_item(gan_linspace(ctx, 3, 9, 1)) == 3, "linspace of one is its first");
-        t = gan_from(ctx, v, 2, 2, 3);
+        t = gan_from(ctx, v, 2, 3);
         is_shape(t, 2, 2, 3);
         for (i = 0; i < 6; ++i) CHECK(gan_data(t)[i] == v[i], "from");
         CHECK(gan_data(t) != v, "from copies");
-        is_shape(gan_tensor_create(ctx, 3, dims), 3, 2, 1, 3);
-        is_shape(gan_tensor_create(ctx, 0, NULL), 0);
-        is_shape(gan_zeros(ctx, 8, 1, 2, 1, 2, 1, 2, 1, 2), 8, 1, 2, 1, 2, 1, 2, 1, 2);
-        is_shape(gan_rand_uniform(ctx, 2, 3, 5), 2, 3, 5);
-        is_shape(gan_rand_normal(ctx, 0), 0);
+        is_shape(gan_zeros_n(ctx, 3, dims), 3, 2, 1, 3);
+        is_shape(gan_zeros_n(ctx, 0, NULL), 0);
+        is_shape(gan_zeros(ctx, 1, 2, 1, 2, 1, 2, 1, 2), 8, 1, 2, 1, 2, 1, 2, 1, 2);
+        is_shape(gan_rand_uniform(ctx, 3, 5), 2, 3, 5);
+        is_shape(gan_rand_normal_n(ctx, 0, NULL), 0);
         CHECK(gan_context_of(t) == ctx, "context");
     }
     TEST ("reading: item, read, dim out of range") {
         const gan_real v[3] = {3, 2, 1};
-        gan_tensor *t = gan_from(ctx, v, 1, 3);
+        gan_tensor *t = gan_from(ctx, v, 3);
         gan_real out[4] = {9, 9, 9, 9};
         CHECK(gan_item(t) == 3, "item is the first value");
         CHECK(gan_read(t, out, 3) == 0 && out[0] == 3 && out[2] == 1 && out[3] == 9, "read");
@@ -67,7 +67,7 @@ static void makers(gan_context *ctx)
         gan_error_clear(ctx);
     }
     TEST ("data can be filled: what is written is what is computed with") {
-        gan_tensor *t = gan_zeros(ctx, 1, 4);
+        gan_tensor *t = gan_zeros(ctx, 4);
         int i;
         for (i = 0; i < 4; ++i) gan_data(t)[i] = (gan_real)i;
         CHECK_NEAR(gan_item(gan_sum_all(t)), 6, 0, "sum");
@@ -78,21 +78,21 @@ static void makers(gan_context *ctx)
 static void shapes(gan_context *ctx)
 {
     TEST ("reshape and flatten make no copy; expand and permute give what NumPy gives") {
-        gan_tensor *x = gan_linspace(ctx, 0, 23, 24), *r = gan_reshape(x, 3, 2, -1, 4), *p;
+        gan_tensor *x = gan_linspace(ctx, 0, 23, 24), *r = gan_reshape(x, 2, -1, 4), *p;
         is_shape(r, 3, 2, 3, 4);
         CHECK(gan_data(r) == gan_data(x), "reshape copied");
         CHECK(gan_data(gan_flatten(r)) == gan_data(x), "flatten copied");
         is_shape(gan_flatten(r), 2, 2, 12);
-        p = gan_permute(r, 3, 2, 0, 1);
+        p = gan_permute(r, 2, 0, 1);
         is_shape(p, 3, 4, 2, 3);
         CHECK(gan_data(p)[(1 * 2 + 1) * 3 + 2] == 12 + 8 + 1,
               "entry (1, 1, 2) of the permuted is (1, 2, 1) of the first: %g", (double)gan_data(p)[11]);
         is_shape(gan_transpose(r, 0, -1), 3, 4, 3, 2);
-        is_shape(gan_sum(r, GAN_AXIS(1), 0), 2, 2, 4);
-        is_shape(gan_sum(r, GAN_AXIS(1), GAN_KEEPDIM), 3, 2, 1, 4);
+        is_shape(gan_sum(r, GAN_AXES(1), 0), 2, 2, 4);
+        is_shape(gan_sum(r, GAN_AXES(1), GAN_KEEPDIM), 3, 2, 1, 4);
         is_shape(gan_sum(r, GAN_ALL, 0), 0);
         is_shape(gan_sum(r, GAN_ALL, GAN_KEEPDIM), 3, 1, 1, 1);
-        is_shape(gan_stack(1, 2, r, r), 4, 2, 2, 3, 4);
+        is_shape(gan_stack(1, r, r), 4, 2, 2, 3, 4);
         is_shape(gan_norm_per_sample(r), 1, 2);
     }
     TEST ("every pair of shapes of up to three axes of 1 and 2 broadcasts as NumPy does, or is an error when "
@@ -111,8 +111,8 @@ static void shapes(gan_context *ctx)
                         for (i = 1; i <= na && i <= nb; ++i)
                             fits = fits && (da[na - i] == db[nb - i] || da[na - i] == 1 || db[nb - i] == 1);
                         gan_scope_open(ctx);
-                        x = gan_tensor_create(ctx, na, da);
-                        y = gan_tensor_create(ctx, nb, db);
+                        x = gan_zeros_n(ctx, na, da);
+                        y = gan_zeros_n(ctx, nb, db);
                         z = gan_add(x, y);
                         if ((gan_error(ctx) == 0) != fits)
                             CHECK(0, "%d and %d axes, cases %d %d: %s", na, nb, a, b, gan_error_message(ctx));
@@ -132,8 +132,8 @@ static void shapes(gan_context *ctx)
     TEST ("values of a broadcast in eight axes") {
         gan_tensor *a = gan_linspace(ctx, 0, 3, 4), *b = gan_linspace(ctx, 0, 5, 6), *c;
         int i, j, k, l, wrong = 0;
-        a = gan_reshape(a, 8, 1, 2, 1, 1, 1, 2, 1, 1);
-        b = gan_reshape(b, 8, 1, 1, 3, 1, 1, 1, 2, 1);
+        a = gan_reshape(a, 1, 2, 1, 1, 1, 2, 1, 1);
+        b = gan_reshape(b, 1, 1, 3, 1, 1, 1, 2, 1);
         c = gan_add(gan_mul_scalar(a, 100), b);
         is_shape(c, 8, 1, 2, 3, 1, 1, 2, 2, 1);
         for (i = 0; i < 2; ++i)
@@ -145,7 +145,7 @@ static void shapes(gan_context *ctx)
         CHECK(wrong == 0, "%d entries", wrong);
     }
     TEST ("operations do not change their inputs") {
-        gan_tensor *x = gan_rand_normal(ctx, 2, 3, 4), *y = gan_from(ctx, gan_data(x), 2, 3, 4);
+        gan_tensor *x = gan_rand_normal(ctx, 3, 4), *y = gan_from(ctx, gan_data(x), 3, 4);
         (void)gan_relu(x);
         (void)gan_add(x, x);
         (void)gan_softmax(x, 1);
@@ -154,35 +154,67 @@ static void shapes(gan_context *ctx)
         CHECK(same_bits(x, y), "x changed");
     }
     TEST ("detach shares its values with x; a reshape does, too: writing into x shows") {
-        gan_tensor *x = gan_zeros(ctx, 1, 3), *d = gan_detach(x);
+        gan_tensor *x = gan_zeros(ctx, 3), *d = gan_detach(x);
         gan_data(x)[1] = 5;
         CHECK(gan_data(d)[1] == 5, "detach");
     }
     TEST ("empty tensors are either right or an error, never a crash") {
-        gan_tensor *x = gan_zeros(ctx, 2, 0, 3), *s;
+        gan_tensor *x = gan_zeros(ctx, 0, 3), *s;
         if (!gan_error(ctx)) {
             CHECK(gan_numel(x) == 0, "%d", (int)gan_numel(x));
             s = gan_sum_all(gan_mul(x, x));
             if (!gan_error(ctx)) CHECK(gan_item(s) == 0, "the sum of nothing is %g", (double)gan_item(s));
-            (void)gan_matmul(x, gan_zeros(ctx, 2, 3, 2));
-            (void)gan_matmul(gan_zeros(ctx, 2, 3, 0), x);
+            (void)gan_matmul(x, gan_zeros(ctx, 3, 2));
+            (void)gan_matmul(gan_zeros(ctx, 3, 0), x);
             (void)gan_amax(x, 0, 0);
             (void)gan_softmax(x, 1);
-            (void)gan_concat(0, 2, x, x);
-            (void)gan_f_linear(x, gan_zeros(ctx, 2, 4, 3), NULL);
-            (void)gan_f_conv2d(gan_zeros(ctx, 4, 0, 1, 5, 5), gan_zeros(ctx, 4, 2, 1, 3, 3), NULL, NULL);
-            (void)gan_normalize(gan_zeros(ctx, 2, 0, 3), 0, 3, 1, 1);
+            (void)gan_concat(0, x, x);
+            (void)gan_f_linear(x, gan_zeros(ctx, 4, 3), NULL);
+            (void)gan_f_conv2d(gan_zeros(ctx, 0, 1, 5, 5), gan_zeros(ctx, 2, 1, 3, 3), NULL, NULL);
+            (void)gan_normalize(gan_zeros(ctx, 0, 3), 0, 3, 1, 1);
             (void)gan_mean_all(x);
         } else {
             CHECK(gan_data(x) == NULL, "poison");
         }
         gan_error_clear(ctx);
     }
-    TEST_MUST_FAIL ("a wrong shape is caught") { is_shape(gan_zeros(ctx, 2, 3, 4), 2, 4, 3); }
+    TEST_MUST_FAIL ("a wrong shape is caught") { is_shape(gan_zeros(ctx, 3, 4), 2, 4, 3); }
+}
+
+// The spelling that counts its dimensions and the one with an array make the same tensors.
+static void test_counted(void)
+{
+    TEST ("shapes are counted: 1 to 8 dimensions, 9 are an error") {
+        static const int dim[9] = {1, 2, 1, 3, 1, 1, 2, 1, 1};
+        gan_context *ctx = gan_create(NULL);
+        gan_tensor *t[8];
+        int i, k;
+        t[0] = gan_zeros(ctx, 1), t[1] = gan_zeros(ctx, 1, 2), t[2] = gan_zeros(ctx, 1, 2, 1);
+        t[3] = gan_zeros(ctx, 1, 2, 1, 3), t[4] = gan_zeros(ctx, 1, 2, 1, 3, 1);
+        t[5] = gan_zeros(ctx, 1, 2, 1, 3, 1, 1), t[6] = gan_zeros(ctx, 1, 2, 1, 3, 1, 1, 2);
+        t[7] = gan_zeros(ctx, 1, 2, 1, 3, 1, 1, 2, 1);
+        for (i = 0; i < 8; ++i) {
+            CHECK(gan_ndim(t[i]) == i + 1, "%d of %d dimensions", gan_ndim(t[i]), i + 1);
+            for (k = 0; k <= i; ++k)
+                CHECK(gan_dim(t[i], k) == dim[k], "dimension %d: %d", k, gan_dim(t[i], k));
+            CHECK(gan_numel(t[i]) == gan_numel(gan_zeros_n(ctx, i + 1, dim)), "%d", i);
+        }
+        CHECK(gan_ndim(gan_zeros_n(ctx, 0, NULL)) == 0 && !gan_error(ctx), "%s", gan_error_message(ctx));
+        (void)gan_zeros(ctx, 1, 2, 1, 3, 1, 1, 2, 1, 1);
+        CHECK_TEXT(gan_error_message(ctx), "gan_zeros: 9 dimensions; 0 to 8 are possible");
+        gan_error_clear(ctx);
+        (void)gan_rand_normal_n(ctx, 2, NULL);
+        CHECK_TEXT(gan_error_message(ctx), "gan_rand_normal: the dimensions are NULL");
+        gan_error_clear(ctx);
+        CHECK(gan_ndim(gan_concat(0, t[0], t[0], t[0])) == 1 && gan_dim(gan_stack(0, t[1], t[1]), 0) == 2,
+              "%s", "counted tensors");
+        gan_destroy(ctx);
+    }
 }
 
 int main(void)
 {
+    test_counted();
     gan_context *ctx = gan_create(NULL);
     makers(ctx);
     shapes(ctx);

@@ -119,10 +119,10 @@ static void test_series(void)
         s.stride = 2;
         gan_terminal_series(&s, 0, 0, GAN_TERMINAL_ASCII, text, sizeof text);
         s = series(NULL, 0);
-        s.points = gan_from(ctx, v, 1, 2);
+        s.points = gan_from(ctx, v, 2);
         gan_terminal_series(&s, 0, 0, GAN_TERMINAL_ASCII, other, sizeof other);
         CHECK(!strcmp(text, other) && !strcmp(text, ".@"), "%s and %s", text, other);
-        s.points = gan_zeros(ctx, 3, 2, 2, 2);
+        s.points = gan_zeros(ctx, 2, 2, 2);
         CHECK(gan_terminal_series(&s, 0, 0, GAN_TERMINAL_ASCII, other, sizeof other) == 0 && gan_error(ctx),
               "%s", other);
         gan_destroy(ctx);
@@ -135,7 +135,7 @@ static void test_buffer(void)
           "told") {
         static double y[40];
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_rand_normal(ctx, 4, 3, 3, 5, 7);
+        gan_tensor *x = gan_rand_normal(ctx, 3, 3, 5, 7);
         gan_series s = series(y, 40);
         static char whole[20000], part[20000];
         int kind, what, i;
@@ -178,7 +178,7 @@ static void test_images(void)
     static char text[60000];
     TEST ("half blocks have the colors of the pixels above and below") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_zeros(ctx, 4, 2, 3, 4, 3);
+        gan_tensor *x = gan_zeros(ctx, 2, 3, 4, 3);
         const char *at = text;
         int i, line, u, k, fore = -1, back = -1, wrong = 0;
         for (i = 0; i < 72; ++i) gan_data(x)[i] = (gan_real)((3 * i) / 127.5 - 1);
@@ -204,12 +204,12 @@ static void test_images(void)
     }
     TEST ("ASCII: dark to bright; lines no longer than 80, or than asked for") {
         gan_context *ctx = gan_create(NULL);
-        gan_tensor *x = gan_full(ctx, -1, 4, 1, 1, 2, 3);
+        gan_tensor *x = gan_full(ctx, -1, 1, 1, 2, 3);
         int columns;
         gan_data(x)[1] = gan_data(x)[4] = 1;
         gan_terminal_images(x, 0, 0, GAN_TERMINAL_ASCII, text, sizeof text);
         CHECK(!strcmp(text, " @ \n"), "\"%s\"", text);
-        x = gan_rand_normal(ctx, 4, 30, 1, 28, 28);
+        x = gan_rand_normal(ctx, 30, 1, 28, 28);
         for (columns = 0; columns < 200; columns += 33) {
             const char *line = text, *end;
             gan_terminal_images(x, 10, columns, GAN_TERMINAL_ASCII, text, sizeof text);
@@ -223,12 +223,12 @@ static void test_images(void)
         gan_context *ctx = gan_create(NULL);
         CHECK(gan_terminal_images(NULL, 0, 0, GAN_TERMINAL_ASCII, text, sizeof text) == 0 && !*text, "%s",
               text);
-        CHECK(gan_terminal_images(gan_zeros(ctx, 2, 3, 3), 0, 0, GAN_TERMINAL_ASCII, text, sizeof text) == 0,
+        CHECK(gan_terminal_images(gan_zeros(ctx, 3, 3), 0, 0, GAN_TERMINAL_ASCII, text, sizeof text) == 0,
               "%s", text);
         CHECK(gan_error(ctx) == GAN_ERROR_SHAPE, "%s", gan_error_message(ctx));
-        CHECK(gan_terminal_images(gan_zeros(ctx, 4, 1, 1, 3, 3), -1, 0, GAN_TERMINAL_ASCII, text, 9) == 0,
-              "%s", text);
-        CHECK(gan_terminal_images(gan_zeros(ctx, 4, 1, 1, 3, 3), 0, -1, (gan_terminal)9, NULL, 0) == 0, "%s",
+        CHECK(gan_terminal_images(gan_zeros(ctx, 1, 1, 3, 3), -1, 0, GAN_TERMINAL_ASCII, text, 9) == 0, "%s",
+              text);
+        CHECK(gan_terminal_images(gan_zeros(ctx, 1, 1, 3, 3), 0, -1, (gan_terminal)9, NULL, 0) == 0, "%s",
               text);
         gan_destroy(ctx);
     }

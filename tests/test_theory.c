@@ -95,7 +95,7 @@ static void every_divergence(gan_context *ctx, const th_density *one, const th_d
             gan_tensor *v;
             if (!th_rows[i]->measures) continue;
             gan_scope_open(ctx);
-            v = gan_full(ctx, TH_REAL(.7), 2, 1, 1);
+            v = gan_full(ctx, TH_REAL(.7), 1, 1);
             CHECK_NEAR(th_expected_loss(ctx, (gan_loss)i, constant, one, other),
                        gan_item(gan_loss_d_ex(&loss, v, v)), 2e-6, gan_loss_name((gan_loss)i));
             gan_scope_close(ctx);

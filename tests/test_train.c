@@ -23,8 +23,8 @@ static gan_tensor *conv_generator(gan_model *g, gan_tensor *z, gan_tensor *label
 {
     gan_tensor *h = gan_relu(gan_batch_norm(g, "bn1", gan_linear(g, "fc", z, 16 * 4 * 4)));
     (void)label;
-    h = gan_relu(gan_batch_norm(g, "bn2",
-                                gan_conv_transpose2d(g, "up1", gan_reshape(h, 4, -1, 16, 4, 4), 8, 4, 2, 1)));
+    h = gan_relu(
+        gan_batch_norm(g, "bn2", gan_conv_transpose2d(g, "up1", gan_reshape(h, -1, 16, 4, 4), 8, 4, 2, 1)));
     return gan_tanh(gan_conv_transpose2d(g, "up2", h, 1, 4, 2, 1));
 }
 static gan_tensor *conv_critic(gan_model *d, gan_tensor *x, gan_tensor *label)
@@ -90,15 +90,15 @@ static void algorithm_one(void)
             rig r = make(1, point_generator, linear_critic, 2);
             double theta[2] = {.5, .5}, w[2], b;
             int step, i, k;
-            r.desc.data = gan_dataset_memory(r.ctx, x, NULL, 1, 1, 2);
+            r.desc.data = gan_dataset_memory(r.ctx, x, NULL, 1, 2);
             r.desc.batch = 1;
             r.desc.loss = GAN_LOSS_WASSERSTEIN;
             r.desc.d_steps = ks[q];
             r.desc.g_optimizer = gan_sgd((gan_real).25, 0);
             r.desc.d_optimizer = gan_sgd((gan_real).125, 0);
             gan_scope_open(r.ctx);
-            (void)gan_forward(r.g, gan_zeros(r.ctx, 2, 1, 2), NULL);
-            (void)gan_forward(r.d, gan_zeros(r.ctx, 2, 1, 2), NULL);
+            (void)gan_forward(r.g, gan_zeros(r.ctx, 1, 2), NULL);
+            (void)gan_forward(r.d, gan_zeros(r.ctx, 1, 2), NULL);
             gan_scope_close(r.ctx);
             for (i = 0; i < 2; ++i) w[i] = (double)gan_data(gan_model_find(r.d, "fc.weight"))[i];
             b = (double)gan_item(gan_model_find(r.d, "fc.bias"));
@@ -139,14 +139,14 @@ static void algorithm_one(void)
             rig r = make(1, point_generator, linear_critic, 2);
             double theta[2] = {.5, .5}, w[2];
             int step, i;
-            r.desc.data = gan_dataset_memory(r.ctx, x, NULL, 1, 1, 2);
+            r.desc.data = gan_dataset_memory(r.ctx, x, NULL, 1, 2);
             r.desc.batch = 1;
             r.desc.loss = GAN_LOSS_WASSERSTEIN;
             r.desc.penalty[0].kind = gp ? GAN_PENALTY_WGAN_GP : GAN_PENALTY_R1;
             r.desc.penalty[0].weight = 2;
             r.desc.g_optimizer = r.desc.d_optimizer = gan_sgd((gan_real).0625, 0);
             gan_scope_open(r.ctx);
-            (void)gan_forward(r.d, gan_zeros(r.ctx, 2, 1, 2), NULL);
+            (void)gan_forward(r.d, gan_zeros(r.ctx, 1, 2), NULL);
             gan_scope_close(r.ctx);
             for (i = 0; i < 2; ++i) w[i] = (double)gan_data(gan_model_find(r.d, "fc.weight"))[i];
             go(&r);
@@ -219,7 +219,7 @@ static void algorithm_one(void)
         int i;
         for (i = 0; i < 512; ++i)
             data[i] = (gan_real)(test_normal() + (i % 2 ? -1 : 2)), mean[i % 2] += (double)data[i] / 256;
-        r.desc.data = gan_dataset_memory(r.ctx, data, NULL, 256, 1, 2);
+        r.desc.data = gan_dataset_memory(r.ctx, data, NULL, 256, 2);
         r.desc.batch = 64;
         r.desc.g_optimizer = r.desc.d_optimizer = gan_sgd((gan_real).2, 0);
         go(&r);
@@ -276,7 +276,7 @@ static void statistics(void)
             double f = 0, w[2], b, x0, x1;
             int i;
             (void)f;
-            r.desc.data = gan_dataset_memory(r.ctx, point, NULL, 2, 1, 2);
+            r.desc.data = gan_dataset_memory(r.ctx, point, NULL, 2, 2);
             r.desc.batch = 2;
             r.desc.loss = (gan_loss)loss;
             r.desc.g_optimizer = r.desc.d_optimizer = gan_sgd((gan_real)1e-14, 0);
@@ -342,8 +342,8 @@ static void statistics(void)
         rig r = make(1, shift_generator, linear_critic, 2), q = make(1, shift_generator, linear_critic, 2);
         const gan_real point[2] = {3, -1};
         double logit;
-        r.desc.data = gan_dataset_memory(r.ctx, point, NULL, 1, 1, 2);
-        q.desc.data = gan_dataset_memory(q.ctx, point, NULL, 1, 1, 2);
+        r.desc.data = gan_dataset_memory(r.ctx, point, NULL, 1, 2);
+        q.desc.data = gan_dataset_memory(q.ctx, point, NULL, 1, 2);
         r.desc.batch = q.desc.batch = 1;
         q.desc.label_smoothing = (gan_real).3;
         r.desc.g_optimizer = r.desc.d_optimizer = q.desc.g_optimizer = q.desc.d_optimizer =
@@ -402,7 +402,7 @@ static void averaging(void)
             for (i = 0; i < 2; ++i)
                 e[i] = step == 1 ? (double)gan_data(theta)[i] : .75 * e[i] + .25 * (double)gan_data(theta)[i];
             gan_scope_open(r.ctx);
-            y = gan_trainer_generate(r.t, gan_zeros(r.ctx, 2, 1, 2), NULL);
+            y = gan_trainer_generate(r.t, gan_zeros(r.ctx, 1, 2), NULL);
             for (i = 0; i < 2; ++i) CHECK_NEAR(gan_data(y)[i], e[i], TOL, "average");
             gan_scope_close(r.ctx);
         }
@@ -462,7 +462,7 @@ static rig resumable(int kind)
     rig r = make(1, mlp_generator, kind == 2 ? normed_critic : mlp_critic, 3);
     int i;
     for (i = 0; i < 40; ++i) data[i] = (gan_real)sin(1.7 * i);
-    r.desc.data = kind ? gan_dataset_memory(r.ctx, data, NULL, 20, 1, 2) : r.desc.data;
+    r.desc.data = kind ? gan_dataset_memory(r.ctx, data, NULL, 20, 2) : r.desc.data;
     r.desc.ema = (gan_real).8;
     r.desc.penalty[0].kind = kind ? GAN_PENALTY_WGAN_GP : GAN_PENALTY_R1;
     r.desc.d_steps = 2;
@@ -550,7 +550,7 @@ static void resuming(void)
         CHECK(gan_load_memory(b.ctx, memory, n) == 0, "load: %s", gan_error_message(b.ctx));
         b.desc = a.desc;
         b.desc.generator = b.g, b.desc.discriminator = b.d;
-        b.desc.data = gan_dataset_memory(b.ctx, resumable_data, NULL, 20, 1, 2);
+        b.desc.data = gan_dataset_memory(b.ctx, resumable_data, NULL, 20, 2);
         go(&b);
         (void)gan_trainer_run(b.t, 3);
         fine(&b);
@@ -626,11 +626,11 @@ static void nonfinite(void)
             gan_trainer_stats s;
             for (i = 0; i < 64; ++i) data[i] = (gan_real)cos(i);
             data[37] = (gan_real)bad[q];
-            r.desc.data = gan_dataset_memory(r.ctx, data, NULL, 32, 1, 2);
+            r.desc.data = gan_dataset_memory(r.ctx, data, NULL, 32, 2);
             r.desc.batch = 32; // the whole set: the NaN is in the first batch
             gan_scope_open(r.ctx);
-            (void)gan_forward(r.g, gan_zeros(r.ctx, 2, 2, 3), NULL);
-            (void)gan_forward(r.d, gan_zeros(r.ctx, 2, 2, 2), NULL);
+            (void)gan_forward(r.g, gan_zeros(r.ctx, 2, 3), NULL);
+            (void)gan_forward(r.d, gan_zeros(r.ctx, 2, 2), NULL);
             gan_scope_close(r.ctx);
             go(&r);
             take_copy(&g, r.g, 1);
@@ -682,7 +682,7 @@ static void nonfinite(void)
         int i, bad = 0;
         for (i = 0; i < 64; ++i) data[i] = (gan_real)cos(i);
         data[37] = (gan_real)NAN;
-        r.desc.data = gan_dataset_memory(r.ctx, data, NULL, 32, 1, 2);
+        r.desc.data = gan_dataset_memory(r.ctx, data, NULL, 32, 2);
         r.desc.batch = 32;
         go(&r);
         (void)gan_trainer_step(r.t);
@@ -719,7 +719,7 @@ static void determinism(void)
             for (i = 0; i < COUNT(data); ++i) data[i] = (gan_real)sin(.01 * (double)i * (double)(i % 17));
             for (i = 0; i < COUNT(counts); ++i) {
                 rig r = make(counts[i], conv_generator, conv_critic, 8);
-                r.desc.data = gan_dataset_memory(r.ctx, data, NULL, 40, 3, 1, 16, 16);
+                r.desc.data = gan_dataset_memory(r.ctx, data, NULL, 40, 1, 16, 16);
                 r.desc.batch = 32;
                 r.desc.penalty[0].kind = GAN_PENALTY_R1;
                 r.desc.ema = (gan_real).9;
@@ -742,7 +742,7 @@ static void determinism(void)
             rig r = make(1, conv_generator, conv_critic, 8);
             gan_real data[20 * 256] = {0};
             gan_memory_stats a, b;
-            r.desc.data = gan_dataset_memory(r.ctx, data, NULL, 20, 3, 1, 16, 16);
+            r.desc.data = gan_dataset_memory(r.ctx, data, NULL, 20, 1, 16, 16);
             r.desc.penalty[0].kind = GAN_PENALTY_WGAN_GP;
             r.desc.ema = (gan_real).9;
             if (all)
@@ -767,13 +767,13 @@ static void determinism(void)
 
 static gan_tensor *label_generator(gan_model *g, gan_tensor *z, gan_tensor *label)
 {
-    return gan_linear(g, "out", gan_concat(1, 2, z, gan_embedding(g, "class", label, 3, 4)), 2);
+    return gan_linear(g, "out", gan_concat(1, z, gan_embedding(g, "class", label, 3, 4)), 2);
 }
 static gan_tensor *label_critic(gan_model *d, gan_tensor *x, gan_tensor *label)
 {
     return gan_linear(
         d, "out",
-        gan_leaky_relu(gan_linear(d, "in", gan_concat(1, 2, x, gan_embedding(d, "class", label, 3, 4)), 8),
+        gan_leaky_relu(gan_linear(d, "in", gan_concat(1, x, gan_embedding(d, "class", label, 3, 4)), 8),
                        (gan_real).2),
         1);
 }
@@ -786,7 +786,7 @@ static void labels(void)
         int i;
         for (i = 0; i < 12; ++i)
             label[i] = (gan_real)(i % 3), data[2 * i] = (gan_real)(i % 3), data[2 * i + 1] = (gan_real).1;
-        r.desc.data = gan_dataset_memory(r.ctx, data, label, 12, 1, 2);
+        r.desc.data = gan_dataset_memory(r.ctx, data, label, 12, 2);
         r.desc.batch = 6;
         r.desc.penalty[0].kind = GAN_PENALTY_WGAN_GP;
         go(&r);
@@ -974,7 +974,7 @@ static void averages(void)
             (void)gan_trainer_step(r.t);
             decay = k < 2 ? 0 : pow(.5, 8 / half);
             want = decay * want + (1 - decay) * (double)gan_item(gan_model_find(r.g, "theta"));
-            y = gan_trainer_generate(r.t, gan_zeros(r.ctx, 2, 1, 2), NULL);
+            y = gan_trainer_generate(r.t, gan_zeros(r.ctx, 1, 2), NULL);
             CHECK_NEAR(gan_item(y), want, TOL, "the averaged theta");
         }
         gan_destroy(r.ctx);
@@ -1009,7 +1009,7 @@ static void safety(void)
         CHECK(gan_load(b.ctx, path) == 0, "%s", gan_error_message(b.ctx));
         CHECK(gan_trainer_steps(b.t) == 14, "%d steps", (int)gan_trainer_steps(b.t));
         gan_scope_open(b.ctx);
-        (void)gan_forward(b.g, gan_zeros(b.ctx, 2, 4, 3), NULL);
+        (void)gan_forward(b.g, gan_zeros(b.ctx, 4, 3), NULL);
         gan_scope_close(b.ctx);
         CHECK(gan_load(b.ctx, path) == 0, "%s", gan_error_message(b.ctx));
         take_copy(&loaded, b.g, 0);
@@ -1025,7 +1025,7 @@ static void safety(void)
         memset(&s, 0, sizeof s);
         for (i = 0; i < 40; ++i) data[i] = (gan_real)sin(1.7 * i);
         data[21] = (gan_real)NAN;
-        r.desc.data = gan_dataset_memory(r.ctx, data, NULL, 20, 1, 2);
+        r.desc.data = gan_dataset_memory(r.ctx, data, NULL, 20, 2);
         r.desc.batch = 4, r.desc.rollback = 3;
         go(&r);
         for (i = 0; i < 60; ++i) s = gan_trainer_step(r.t);
@@ -1142,9 +1142,9 @@ static size_t seen_count;
 static int flat_errors;
 static gan_tensor *error_critic(gan_model *d, gan_tensor *x, gan_tensor *label) // |x|^2, low is real
 {
-    gan_tensor *y = gan_sum(gan_square(x), GAN_AXIS(1), flat_errors ? 0 : GAN_KEEPDIM);
+    gan_tensor *y = gan_sum(gan_square(x), GAN_AXES(1), flat_errors ? 0 : GAN_KEEPDIM);
     (void)label;
-    y = gan_add(y, gan_mul_scalar(gan_reshape(gan_param(d, "b", gan_init_zeros(), 1, 1), 0), 0));
+    y = gan_add(y, gan_mul_scalar(gan_reshape_n(gan_param(d, "b", gan_init_zeros(), 1), 0, NULL), 0));
     seen_count = gan_numel(y);
     (void)gan_read(y, seen_errors, seen_count);
     return y;

@@ -47,7 +47,7 @@ static void parallel(int64_t n, gan_task *task, void *arg, void *user)
 
 static gan_tensor *generator(gan_model *m, gan_tensor *z, gan_tensor *label)
 {
-    gan_tensor *h = gan_reshape(gan_linear(m, "in", z, 8 * 16), 4, -1, 8, 4, 4);
+    gan_tensor *h = gan_reshape(gan_linear(m, "in", z, 8 * 16), -1, 8, 4, 4);
     (void)label;
     h = gan_relu(gan_batch_norm(m, "bn", gan_conv2d(m, "conv", h, 8, 3, 1, 1)));
     return gan_linear(m, "out", gan_flatten(h), 2);

@@ -7,7 +7,7 @@
 static inline gan_tensor *shift_generator(gan_model *g, gan_tensor *z, gan_tensor *label)
 {
     (void)label;
-    return gan_add(z, gan_param(g, "theta", gan_init_constant((gan_real).5), 1, 2));
+    return gan_add(z, gan_param(g, "theta", gan_init_constant((gan_real).5), 2));
 }
 static inline gan_tensor *linear_critic(gan_model *d, gan_tensor *x, gan_tensor *label)
 {

@@ -29,7 +29,7 @@ static gan_tensor *up(gan_model *g, const char *conv, const char *norm, gan_tens
 
 static gan_tensor *generator(gan_model *g, gan_tensor *z, gan_tensor *label)
 {
-    gan_tensor *h = gan_reshape(z, 4, -1, (int)LATENT, 1, 1);
+    gan_tensor *h = gan_reshape(z, -1, (int)LATENT, 1, 1);
     (void)label;
     h = up(g, "0", "1", h, 4 * NGF, 1, 0);
     h = up(g, "3", "4", h, 2 * NGF, 2, 1);
@@ -82,8 +82,8 @@ int main(int argc, char **argv)
     m = gan_model_create(ctx, argv[2], is_g ? generator : argv[2][0] == 'd' ? discriminator : encoder, NULL);
     if (argv[2][0] == 'd') gan_model_parametrize(m, NULL, GAN_PARAMETRIZATION_SPECTRAL_NORM, 0, 0);
     n = read_floats(argv[4], in, MOST);
-    x = is_g ? gan_from(ctx, in, 2, (int)(n / LATENT), (int)LATENT)
-             : gan_from(ctx, in, 4, (int)(n / (3 * 32 * 32)), 3, 32, 32);
+    x = is_g ? gan_from(ctx, in, (int)(n / LATENT), (int)LATENT)
+             : gan_from(ctx, in, (int)(n / (3 * 32 * 32)), 3, 32, 32);
     if (load) gan_model_load(m, argv[3], 0);
     else {
         gan_forward(m, x, NULL);

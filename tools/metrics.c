@@ -13,7 +13,7 @@
 
 static gan_tensor *read_numbers(gan_context *ctx, const char *path, int n, int f)
 {
-    gan_tensor *t = f ? gan_zeros(ctx, 2, n, f) : gan_zeros(ctx, 1, n);
+    gan_tensor *t = f ? gan_zeros(ctx, n, f) : gan_zeros(ctx, n);
     gan_real *v = gan_data(t);
     FILE *file = fopen(path, "r");
     size_t i;
@@ -36,7 +36,7 @@ static void say_all(const char *name, gan_tensor *t)
 
 static void densities(gan_tensor *x, gan_tensor *p, gan_tensor *q)
 {
-    say_all("histogram", gan_histogram(gan_reshape(x, 1, -1), -2, 2, 37));
+    say_all("histogram", gan_histogram(gan_reshape(x, -1), -2, 2, 37));
     say_all("histogram_2d", gan_histogram(gan_slice(x, 1, 0, 2), -2, 2, 7));
     say("kl_divergence", gan_kl_divergence(p, q));
     say("js_divergence", gan_js_divergence(p, q));
@@ -52,7 +52,7 @@ static void transport(gan_tensor *x, gan_tensor *y)
     say("wasserstein_exact_2", gan_wasserstein_exact(x, y, 2));
     say("assignment",
         (double)gan_item(gan_mean_all(gan_gather(
-            gan_matmul_t(x, 0, y, 1), gan_reshape(gan_assignment(gan_matmul_t(x, 0, y, 1)), 2, -1, 1)))));
+            gan_matmul_t(x, 0, y, 1), gan_reshape(gan_assignment(gan_matmul_t(x, 0, y, 1)), -1, 1)))));
     say("sinkhorn_divergence", gan_sinkhorn_divergence(x, y, 4, 0));
 }
 

@@ -9,7 +9,7 @@ enum { N = 37, STEPS = 20, VALUES = 60 };
 static gan_tensor *weights(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
     (void)label;
-    return gan_add(x, gan_param(m, "w", gan_init_zeros(), 1, N));
+    return gan_add(x, gan_param(m, "w", gan_init_zeros(), N));
 }
 
 static void optimizer(const char *name, gan_optimizer_desc d)
@@ -20,12 +20,12 @@ static void optimizer(const char *name, gan_optimizer_desc d)
     gan_tensor *w;
     int k, t;
     gan_scope_open(ctx);
-    gan_forward(m, gan_zeros(ctx, 1, N), NULL);
+    gan_forward(m, gan_zeros(ctx, N), NULL);
     gan_scope_close(ctx);
     w = gan_model_find(m, "w");
     for (k = 0; k < N; ++k) gan_data(w)[k] = (gan_real)(2 * cos(.3 * k));
     for (t = 1; t <= STEPS; ++t) {
-        gan_tensor *a = gan_zeros(ctx, 1, N), *b = gan_zeros(ctx, 1, N);
+        gan_tensor *a = gan_zeros(ctx, N), *b = gan_zeros(ctx, N);
         for (k = 0; k < N; ++k) {
             gan_data(a)[k] = (gan_real)((.1 + .02 * k) / 2);
             gan_data(b)[k] = (gan_real)(sin(1.7 * k + .9 * t) * (1 + .1 * k));

@@ -89,8 +89,8 @@ static facts judge(gan_context *ctx, gan_model *m, gan_tensor *x)
     const int count = gan_dim(x, 0);
     facts f;
     int i, n;
-    f.probability = gan_zeros(ctx, 2, count, CLASSES);
-    f.feature = gan_zeros(ctx, 2, count, FEATURES);
+    f.probability = gan_zeros(ctx, count, CLASSES);
+    f.feature = gan_zeros(ctx, count, FEATURES);
     for (i = 0; i < count && !gan_error(ctx); i += n) {
         gan_tensor *h, *p;
         n = count - i < CHUNK ? count - i : CHUNK;
@@ -107,7 +107,7 @@ static facts judge(gan_context *ctx, gan_model *m, gan_tensor *x)
 static void print(const char *path, gan_tensor *x, const facts *f, const facts *test)
 {
     const char *slash = strrchr(path, '/');
-    gan_tensor *share = gan_mean(f->probability, 1u << 0, 0);
+    gan_tensor *share = gan_mean(f->probability, GAN_AXES(0), 0);
     const gan_real *p = gan_data(share);
     const gan_fidelity fidelity = gan_precision_recall(test->feature, f->feature, 0);
     double entropy = 0, least = 1;
@@ -238,7 +238,7 @@ int main(int argc, char **argv)
     print("training_pictures", x, &other, &test);
     gan_scope_close(ctx);
     gan_scope_open(ctx);
-    x = gan_affine(gan_rand_uniform(ctx, 4, n, 1, 28, 28), 2, -1);
+    x = gan_affine(gan_rand_uniform(ctx, n, 1, 28, 28), 2, -1);
     other = judge(ctx, m, x);
     print("noise", x, &other, &test);
     if (gan_error(ctx)) {

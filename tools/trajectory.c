@@ -15,7 +15,7 @@ static gan_tensor *generator(gan_model *g, gan_tensor *z, gan_tensor *label)
     (void)label;
     h = gan_batch_norm(g, "bn1", gan_relu(gan_linear(g, "fc1", z, 1024)));
     h = gan_batch_norm(g, "bn2", gan_relu(gan_linear(g, "fc2", h, 7 * 7 * 128)));
-    h = gan_reshape(h, 4, -1, 128, 7, 7);
+    h = gan_reshape(h, -1, 128, 7, 7);
     h = gan_batch_norm(g, "bn3", gan_relu(gan_conv_transpose2d(g, "up1", h, 64, 4, 2, 1)));
     return gan_tanh(gan_conv_transpose2d(g, "up2", h, 1, 4, 2, 1));
 }
@@ -50,13 +50,13 @@ int main(int argc, char **argv)
         double d_loss;
         if (i && (fread(images, sizeof images, 1, in) != 1 || fread(z, sizeof z, 1, in) != 1)) break;
         gan_scope_open(ctx);
-        x = gan_from(ctx, images, 4, BATCH, 1, 28, 28);
-        fake = gan_forward(g, gan_from(ctx, z[0], 2, BATCH, LATENT), NULL);
+        x = gan_from(ctx, images, BATCH, 1, 28, 28);
+        fake = gan_forward(g, gan_from(ctx, z[0], BATCH, LATENT), NULL);
         loss = gan_loss_d(GAN_LOSS_NON_SATURATING, gan_forward(d, x, NULL),
                           gan_forward(d, gan_detach(fake), NULL), 0);
         if (i) { // iteration 0 only makes the parameters
             d_loss = (double)gan_minimize(od, loss);
-            loss = gan_forward(d, gan_forward(g, gan_from(ctx, z[1], 2, BATCH, LATENT), NULL), NULL);
+            loss = gan_forward(d, gan_forward(g, gan_from(ctx, z[1], BATCH, LATENT), NULL), NULL);
             printf("%d %.6f %.6f\n", i, d_loss,
                    (double)gan_minimize(og, gan_loss_g(GAN_LOSS_NON_SATURATING, loss)));
         } else {

@@ -3,8 +3,8 @@
 cc=${CC:-cc}
 openmp=${OPENMP-$(sh tools/probe_openmp "$cc")}
 
-# user_program SOURCE PROGRAM: the whole file passes the front end; then the program is compiled at -O2 without
-# that line and linked with build/gan.o, which `make` compiles once. Prints what a compiler says: success is
+# user_program SOURCE PROGRAM: the whole file passes the front end; then the program is compiled at -O2
+# without that line and linked with build/gan.o, which `make` compiles once. Prints what a compiler says: success is
 # silence. tools/check_examples compiles one program in one piece, as well.
 user_program() {
     object=build/gan.o

@@ -19,7 +19,7 @@ static void ckpt_use(fuzz_world *w, int kind)
     gan_scope_open(c);
     switch (kind) {
     case 1:
-        (void)gan_minimize(w->o, gan_mean_all(gan_square(gan_forward(w->g, gan_full(c, 1, 1, 3), NULL))));
+        (void)gan_minimize(w->o, gan_mean_all(gan_square(gan_forward(w->g, gan_full(c, 1, 3), NULL))));
         break;
     case 2:
         (void)gan_trainer_step(w->t);
@@ -30,7 +30,7 @@ static void ckpt_use(fuzz_world *w, int kind)
         else if (gan__state_awaits(c, "trainer", "", NULL)) fuzz_world_fill(w, 2);
         else {
             w->g = gan_model_create(c, "s", fuzz_small, NULL);
-            (void)gan_item(gan_sum_all(gan_forward(w->g, gan_full(c, 1, 1, 3), NULL)));
+            (void)gan_item(gan_sum_all(gan_forward(w->g, gan_full(c, 1, 3), NULL)));
         }
     }
     gan_scope_close(c);
