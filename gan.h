@@ -251,6 +251,11 @@ typedef struct gan_desc {                               // zero everywhere means
     // runs task(arg, 0 .. n-1), returns when all are done
     void (*parallel_for)(int64_t n, gan_task *task, void *arg, void *user);
     void *parallel_user;
+    // Called once when the sticky error is set, and for each new warning (see gan_warning_message), on the
+    // thread that made the call; they must not call functions of gan.h but those that read.
+    void (*on_error)(gan_error_code code, const char *message, void *user);
+    void (*on_warning)(const char *message, void *user);
+    void *message_user;                                 // handed to both
 } gan_desc;
 
 // A new context; desc may be NULL. Returns NULL when there is no memory for it, or when desc.isa names an
@@ -263,6 +268,10 @@ GAN_API void gan_destroy(gan_context *ctx);
 GAN_API int gan_error(const gan_context *ctx);
 GAN_API const char *gan_error_message(const gan_context *ctx);
 GAN_API void gan_error_clear(gan_context *ctx);
+// Warnings tell of what is legal and without effect, such as nesterov without momentum. They set no error,
+// and the same message comes once. The last message, "" for none, and how many there were.
+GAN_API const char *gan_warning_message(const gan_context *ctx);
+GAN_API int gan_warnings(const gan_context *ctx);
 
 typedef struct gan_memory_stats {
     size_t current, peak;                        // bytes in use now and at most: parameters and step together
@@ -2214,7 +2223,9 @@ GAN_API gan_optimizer *gan_trainer_d_optimizer(gan_trainer *t);
 // The (averaged) generator alone, as gan_model_save. Returns the error code.
 GAN_API int gan_trainer_save(gan_trainer *t, const char *path);
 #endif
-GAN_API int64_t gan_trainer_steps(const gan_trainer *t);    // done so far, those before a checkpoint included
+// Done so far, those before a checkpoint included. INT64_MAX while an error stands, and for NULL: a loop that
+// counts up to n ends. gan_trainer_stats.step tells the last step that was made.
+GAN_API int64_t gan_trainer_steps(const gan_trainer *t);
 
 // >>diagnosis: is it converging, has it collapsed, when to stop; a run is looked at and never changed
 //
@@ -2914,6 +2925,8 @@ struct gan_tensor {
     uint64_t weights;
 };
 
+enum { GAN__WARNED = 32 }; // warnings that are known not to be new
+
 struct gan_context {
     const struct gan__cpu_kernels *k;
     int threads;
@@ -2921,8 +2934,14 @@ struct gan_context {
     int recording;
     int error;
     char message[512];
-    uint64_t failures;         // calls that failed, the first and the later ones
-    const char *model, *layer; // the layer that is being built, for the message; NULL outside
+    void (*on_error)(gan_error_code code, const char *message, void *user);
+    void (*on_warning)(const char *message, void *user);
+    void *message_user;
+    char warning[384];            // the last one
+    int warnings;                 // so far
+    uint64_t warned[GAN__WARNED]; // the hashes of the last ones, a ring
+    uint64_t failures;            // calls that failed, the first and the later ones
+    const char *model, *layer;    // the layer that is being built, for the message; NULL outside
     gan_allocator allocator;
     void (*parallel_for)(int64_t n, gan_task *task, void *arg, void *user);
     void *parallel_user;
@@ -3199,17 +3218,22 @@ GAN_API gan_memory_stats gan_memory(const gan_context *ctx)
 
 // >>err: the sticky error and its message; uses base, mem; tests/test_err.c
 
-// Appends text at *at, never past the message's end.
-static void gan__err_say(gan_context *ctx, size_t *at, const char *text)
+typedef struct gan__err_text {
+    char *to;
+    size_t at, size;
+} gan__err_text;
+
+// Appends text, never past the end.
+static void gan__err_say(gan__err_text *o, const char *text)
 {
-    while (*text && *at + 1 < sizeof ctx->message) {
+    while (*text && o->at + 1 < o->size) {
         const char c = *text++;
-        ctx->message[(*at)++] = c >= ' ' && c <= '~' ? c : '?';
+        o->to[o->at++] = c >= ' ' && c <= '~' ? c : '?';
     }
-    ctx->message[*at] = 0;
+    o->to[o->at] = 0;
 }
 
-static void gan__err_say_int(gan_context *ctx, size_t *at, int64_t v)
+static void gan__err_say_int(gan__err_text *o, int64_t v)
 {
     char digits[24];
     int i = (int)sizeof digits - 1;
@@ -3220,42 +3244,42 @@ static void gan__err_say_int(gan_context *ctx, size_t *at, int64_t v)
         u /= 10;
     } while (u);
     if (v < 0) digits[--i] = '-';
-    gan__err_say(ctx, at, digits + i);
+    gan__err_say(o, digits + i);
 }
 
 // Six digits after the point are enough for a message.
-static void gan__err_say_real(gan_context *ctx, size_t *at, double v)
+static void gan__err_say_real(gan__err_text *o, double v)
 {
     int i;
     if (!(v < 1e15 && v > -1e15)) {
-        gan__err_say(ctx, at, v > 0 ? "very large" : v < 0 ? "very negative" : "nan");
+        gan__err_say(o, v > 0 ? "very large" : v < 0 ? "very negative" : "nan");
         return;
     }
     if (v < 0) {
-        gan__err_say(ctx, at, "-");
+        gan__err_say(o, "-");
         v = -v;
     }
-    gan__err_say_int(ctx, at, (int64_t)v);
+    gan__err_say_int(o, (int64_t)v);
     v -= (double)(int64_t)v;
     if (v > 0) {
-        gan__err_say(ctx, at, ".");
+        gan__err_say(o, ".");
         for (i = 0; i < 6 && v > 0; ++i) {
             v *= 10;
-            gan__err_say_int(ctx, at, (int64_t)v);
+            gan__err_say_int(o, (int64_t)v);
             v -= (double)(int64_t)v;
         }
     }
 }
 
-static void gan__err_say_shape(gan_context *ctx, size_t *at, int ndim, const int *dim)
+static void gan__err_say_shape(gan__err_text *o, int ndim, const int *dim)
 {
     int i;
-    gan__err_say(ctx, at, "(");
+    gan__err_say(o, "(");
     for (i = 0; i < ndim; ++i) {
-        if (i) gan__err_say(ctx, at, ", ");
-        gan__err_say_int(ctx, at, dim[i]);
+        if (i) gan__err_say(o, ", ");
+        gan__err_say_int(o, dim[i]);
     }
-    gan__err_say(ctx, at, ")");
+    gan__err_say(o, ")");
 }
 
 // clang-format off
@@ -3267,51 +3291,84 @@ static const char *const gan__err_op_names[] = {
 };
 // clang-format on
 
-// Sets the sticky error (the first one stays) and returns the poison tensor. %s text, %d int, %l int64_t, %f
-// double, %t const gan_tensor * (its shape), %h int, const int * (a shape), %o gan_op (its name). Inside a
-// layer its name comes first.
-static gan_tensor *gan__err_fail(gan_context *ctx, gan_error_code code, const char *format, ...)
+// The one formatter: %s text, %d int, %l int64_t, %f double, %t const gan_tensor * (its shape), %h int, const
+// int * (a shape), %o gan_op (its name). Inside a layer its name comes first.
+static void gan__err_format(const gan_context *ctx, gan__err_text *o, const char *format, va_list *args)
 {
-    va_list args;
-    size_t at = 0;
     char letter[2] = {0, 0};
-    ctx->failures++;
-    if (ctx->error) return ctx->poison;
-    ctx->error = (int)code;
     if (ctx->layer) {
-        gan__err_say(ctx, &at, ctx->model);
-        gan__err_say(ctx, &at, ".");
-        gan__err_say(ctx, &at, ctx->layer);
-        gan__err_say(ctx, &at, ": ");
+        gan__err_say(o, ctx->model);
+        gan__err_say(o, ".");
+        gan__err_say(o, ctx->layer);
+        gan__err_say(o, ": ");
     }
-    va_start(args, format);
     for (; *format; ++format) {
         if (*format != '%') {
             letter[0] = *format;
-            gan__err_say(ctx, &at, letter);
+            gan__err_say(o, letter);
             continue;
         }
         switch (*++format) {
-        case 's': gan__err_say(ctx, &at, va_arg(args, const char *)); break;
-        case 'd': gan__err_say_int(ctx, &at, va_arg(args, int)); break;
-        case 'l': gan__err_say_int(ctx, &at, va_arg(args, int64_t)); break;
-        case 'f': gan__err_say_real(ctx, &at, va_arg(args, double)); break;
-        case 'o': gan__err_say(ctx, &at, gan__err_op_names[va_arg(args, int)]); break;
+        case 's': gan__err_say(o, va_arg(*args, const char *)); break;
+        case 'd': gan__err_say_int(o, va_arg(*args, int)); break;
+        case 'l': gan__err_say_int(o, va_arg(*args, int64_t)); break;
+        case 'f': gan__err_say_real(o, va_arg(*args, double)); break;
+        case 'o': gan__err_say(o, gan__err_op_names[va_arg(*args, int)]); break;
         case 't': {
-            const gan_tensor *t = va_arg(args, const gan_tensor *);
-            gan__err_say_shape(ctx, &at, t->ndim, t->dim);
+            const gan_tensor *t = va_arg(*args, const gan_tensor *);
+            gan__err_say_shape(o, t->ndim, t->dim);
             break;
         }
         case 'h': {
-            const int n = va_arg(args, int);
-            gan__err_say_shape(ctx, &at, n, va_arg(args, const int *));
+            const int n = va_arg(*args, int);
+            gan__err_say_shape(o, n, va_arg(*args, const int *));
             break;
         }
-        default: gan__err_say(ctx, &at, "%"); break;
+        default: gan__err_say(o, "%"); break;
         }
     }
+}
+
+// Sets the sticky error (the first one stays), tells gan_desc.on_error once and returns the poison tensor.
+static gan_tensor *gan__err_fail(gan_context *ctx, gan_error_code code, const char *format, ...)
+{
+    gan__err_text o;
+    va_list args;
+    ctx->failures++;
+    if (ctx->error) return ctx->poison;
+    ctx->error = (int)code;
+    o.to = ctx->message;
+    o.at = 0;
+    o.size = sizeof ctx->message;
+    va_start(args, format);
+    gan__err_format(ctx, &o, format, &args);
     va_end(args);
+    if (ctx->on_error) ctx->on_error(code, ctx->message, ctx->message_user);
     return ctx->poison;
+}
+
+// Tells of something that is legal and without effect. It sets no error; a message that is among the last
+// GAN__WARNED ones is not repeated.
+static void gan__err_warn(gan_context *ctx, const char *format, ...)
+{
+    char message[sizeof ctx->warning];
+    uint64_t hash = 14695981039346656037u; // FNV-1a
+    gan__err_text o;
+    va_list args;
+    size_t i;
+    o.to = message;
+    o.at = 0;
+    o.size = sizeof message;
+    va_start(args, format);
+    gan__err_format(ctx, &o, format, &args);
+    va_end(args);
+    for (i = 0; i < o.at; ++i) hash = (hash ^ (unsigned char)message[i]) * 1099511628211u;
+    for (i = 0; i < GAN__WARNED && i < (size_t)ctx->warnings; ++i)
+        if (ctx->warned[i] == hash) return;
+    ctx->warned[ctx->warnings % GAN__WARNED] = hash;
+    ctx->warnings++;
+    memcpy(ctx->warning, message, o.at + 1);
+    if (ctx->on_warning) ctx->on_warning(ctx->warning, ctx->message_user);
 }
 
 static gan_tensor *gan__err_fail_memory(gan_context *ctx, size_t bytes)
@@ -8168,6 +8225,9 @@ GAN_API gan_context *gan_create(const gan_desc *desc)
     ctx->recording = 1;
     ctx->parallel_for = desc->parallel_for;
     ctx->parallel_user = desc->parallel_user;
+    ctx->on_error = desc->on_error;
+    ctx->on_warning = desc->on_warning;
+    ctx->message_user = desc->message_user;
     ctx->rng.seed = desc->seed;
     ctx->poison = (gan_tensor *)gan__mem_persist_quiet(ctx, sizeof *ctx->poison);
     s = ctx->poison ? gan__state_over(ctx, "rng", GAN__STATE_I64, 1, &rng_dim, &ctx->rng) : NULL;
@@ -8187,6 +8247,9 @@ GAN_API void gan_destroy(gan_context *ctx)
     if (ctx->close_sources) ctx->close_sources(ctx);
     gan__ctx_chunks_release(ctx);
 }
+
+GAN_API const char *gan_warning_message(const gan_context *ctx) { return ctx ? ctx->warning : ""; }
+GAN_API int gan_warnings(const gan_context *ctx) { return ctx ? ctx->warnings : 0; }
 
 GAN_API const char *gan_isa_name(const gan_context *ctx) { return ctx ? ctx->k->name : "none"; }
 
@@ -15169,6 +15232,41 @@ static int gan__optim_optimizer_check(const gan_model *m, const gan_optimizer_de
     return 1;
 }
 
+// 1 where a rule of this kind reads beta1 and beta2; alpha, momentum likewise.
+static int gan__optim_reads_betas(gan_optimizer_kind kind)
+{
+    return !(kind == GAN_OPTIMIZER_SGD || kind == GAN_OPTIMIZER_RMSPROP || kind == GAN_OPTIMIZER_ADAGRAD ||
+             kind == GAN_OPTIMIZER_ADADELTA || kind == GAN_OPTIMIZER_OPTIMIZTIC_SGD ||
+             kind == GAN_OPTIMIZER_SUBGRADIENT);
+}
+
+// Warns of fields that are set and that this kind does not read.
+static void gan__optim_optimizer_warn(const gan_model *m, const gan_optimizer_desc *d)
+{
+    const char *const kind = gan_optimizer_name(d->kind);
+    const int momentum = d->kind == GAN_OPTIMIZER_SGD || d->kind == GAN_OPTIMIZER_RMSPROP;
+    const int alpha = d->kind == GAN_OPTIMIZER_RMSPROP || d->kind == GAN_OPTIMIZER_ADADELTA;
+    const int initial = d->kind == GAN_OPTIMIZER_ADAGRAD || d->kind == GAN_OPTIMIZER_YOGI;
+    const char *idle[8];
+    int n = 0, i;
+    if (d->momentum != 0 && !momentum) idle[n++] = "momentum";
+    if (d->nesterov && d->kind != GAN_OPTIMIZER_SGD) idle[n++] = "nesterov";
+    if ((d->beta1 != 0 || d->beta2 != 0) && !gan__optim_reads_betas(d->kind))
+        idle[n++] = d->beta1 != 0 ? "beta1" : "beta2";
+    if (d->alpha != 0 && !alpha) idle[n++] = "alpha";
+    if (d->lr_decay != 0 && d->kind != GAN_OPTIMIZER_ADAGRAD) idle[n++] = "lr_decay";
+    if (d->initial != 0 && !initial) idle[n++] = "initial";
+    if (d->momentum_decay != 0 && d->kind != GAN_OPTIMIZER_NADAM) idle[n++] = "momentum_decay";
+    if (d->step_rule && d->kind != GAN_OPTIMIZER_SUBGRADIENT) idle[n++] = "step_rule";
+    for (i = 0; i < n; ++i)
+        gan__err_warn(m->ctx, "optimizer of %s: %s does not read %s, which is set", m->name, kind, idle[i]);
+    if (d->kind != GAN_OPTIMIZER_SGD || d->momentum != 0) return;
+    if (d->nesterov)
+        gan__err_warn(m->ctx, "optimizer of %s: nesterov without momentum is plain sgd", m->name);
+    if (d->dampening != 0)
+        gan__err_warn(m->ctx, "optimizer of %s: dampening without momentum is plain sgd", m->name);
+}
+
 // "word." for the first, "word2." and so on for the others.
 static void gan__optim_numbered(char *to, const char *word, int number)
 {
@@ -15190,6 +15288,7 @@ GAN_API gan_optimizer *gan_optimizer_create(gan_model *m, gan_optimizer_desc des
     gan_optimizer *o;
     int good;
     if (!m || gan__optim_optimizer_check(m, &desc)) return NULL;
+    gan__optim_optimizer_warn(m, &desc);
     o = (gan_optimizer *)gan__err_persist(ctx, sizeof *o);
     if (!o) return NULL;
     o->model = m;
@@ -27414,12 +27513,24 @@ static void gan__player_defaults(gan_trainer_desc *desc)
     if (lazy[1] > 1) gan__player_lazy(&desc->g_optimizer, lazy[1]);
 }
 
+// 1 where fields of a description are set and its lr is not.
+static int gan__player_optimizer_partial(const gan_optimizer_desc *o)
+{
+    int i, set = o->kind || o->nesterov || o->step_rule;
+    for (i = 0; i < (int)GAN_HYPER_COUNT; ++i) set |= gan__optim_hyper_value(o, i) != 0;
+    return set && o->lr == 0;
+}
+
 // What is asked for and would never happen; NULL when there is no such thing.
 static const char *gan__player_idle(const gan_trainer_desc *desc)
 {
     int i;
     if ((int)desc->prior < 0 || desc->prior > GAN_PRIOR_UNIFORM)
         return "prior is unknown; take one of gan_prior";
+    if (gan__player_optimizer_partial(&desc->g_optimizer))
+        return "g_optimizer has fields set but lr 0; start from gan_adam, gan_sgd or another of these";
+    if (gan__player_optimizer_partial(&desc->d_optimizer))
+        return "d_optimizer has fields set but lr 0; start from gan_adam, gan_sgd or another of these";
     if ((int)desc->game < 0 || desc->game >= GAN_GAME_COUNT) return "game is unknown; take one of gan_game";
     if (desc->game != GAN_GAME_SIMULTANEOUS && !desc->simultaneous)
         return "game is for players that move at once; set simultaneous to 1";
@@ -27599,7 +27710,7 @@ GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc
     return NULL;
 }
 
-GAN_API int64_t gan_trainer_steps(const gan_trainer *t) { return t ? t->steps : 0; }
+GAN_API int64_t gan_trainer_steps(const gan_trainer *t) { return t && !t->ctx->error ? t->steps : INT64_MAX; }
 GAN_API gan_optimizer *gan_trainer_g_optimizer(gan_trainer *t) { return t ? t->g : NULL; }
 GAN_API gan_optimizer *gan_trainer_d_optimizer(gan_trainer *t) { return t ? t->d : NULL; }
 

@@ -815,7 +815,7 @@ static void poison_and_null(void)
               "checkpoints");
         CHECK(!gan_trainer_create(NULL, &td) && gan_trainer_step(NULL).step == 0 &&
                   gan_trainer_run(NULL, 3).step == 0 && !gan_trainer_sample(NULL, 1) &&
-                  !gan_trainer_generate(NULL, NULL, NULL) && gan_trainer_steps(NULL) == 0,
+                  !gan_trainer_generate(NULL, NULL, NULL) && gan_trainer_steps(NULL) == INT64_MAX,
               "trainers");
     }
     TEST ("a model that lives in the call of a NULL tensor: a good model with NULL x puts the error into its "
@@ -930,9 +930,103 @@ static void poison_and_null(void)
     }
 }
 
+typedef struct told {
+    int errors, warnings, code;
+    char text[512];
+} told;
+static void tell_error(gan_error_code code, const char *message, void *user)
+{
+    told *t = (told *)user;
+    t->errors++, t->code = (int)code;
+    snprintf(t->text, sizeof t->text, "%s", message);
+}
+static void tell_warning(const char *message, void *user)
+{
+    told *t = (told *)user;
+    t->warnings++;
+    snprintf(t->text, sizeof t->text, "%s", message);
+}
+
+// An optimizer with one field changed: warned of once, or not at all.
+static void warned(gan_optimizer_desc d, const char *word)
+{
+    told t;
+    gan_desc desc;
+    gan_context *ctx;
+    gan_model *m;
+    memset(&t, 0, sizeof t);
+    memset(&desc, 0, sizeof desc);
+    desc.on_error = tell_error, desc.on_warning = tell_warning, desc.message_user = &t;
+    ctx = gan_create(&desc);
+    m = gan_model_create(ctx, "m", identity, NULL);
+    CHECK(gan_warnings(ctx) == 0 && !*gan_warning_message(ctx), "%s", "warned before");
+    CHECK(gan_optimizer_create(m, d) && gan_optimizer_create(m, d), "%s", gan_error_message(ctx));
+    CHECK(gan_warnings(ctx) == 1 && t.warnings == 1 && t.errors == 0, "%d warnings, %d heard for %s",
+          gan_warnings(ctx), t.warnings, word);
+    CHECK_TEXT(gan_warning_message(ctx), word);
+    CHECK(!strcmp(t.text, gan_warning_message(ctx)), "%s", t.text);
+    CHECK(gan_error(ctx) == 0, "a warning set error %d", gan_error(ctx));
+    gan_destroy(ctx);
+}
+
+static void callbacks(void)
+{
+    TEST ("on_error is called once, with the message of the sticky error") {
+        told t;
+        gan_desc desc;
+        gan_context *ctx;
+        memset(&t, 0, sizeof t);
+        memset(&desc, 0, sizeof desc);
+        desc.on_error = tell_error, desc.on_warning = tell_warning, desc.message_user = &t;
+        ctx = gan_create(&desc);
+        (void)gan_add(Z1(2), Z1(3));
+        (void)gan_add(Z1(4), Z1(5));
+        CHECK(t.errors == 1 && t.code == GAN_ERROR_SHAPE && t.warnings == 0, "%d calls", t.errors);
+        CHECK(!strcmp(t.text, gan_error_message(ctx)), "%s", t.text);
+        gan_error_clear(ctx);
+        (void)gan_add(Z1(4), Z1(5));
+        CHECK(t.errors == 2, "%d calls after clearing", t.errors);
+        gan_destroy(ctx);
+    }
+    TEST ("optimizer fields that a kind does not read are warned of, once each") {
+        const gan_real lr = (gan_real).1, half = (gan_real).5;
+        gan_optimizer_desc d = gan_sgd(lr, 0);
+        d.nesterov = 1, warned(d, "nesterov");
+        d = gan_sgd(lr, 0), d.dampening = half, warned(d, "dampening");
+        d = gan_sgd(lr, 0), d.beta1 = half, warned(d, "beta1");
+        d = gan_sgd(lr, 0), d.beta2 = half, warned(d, "beta2");
+        d = gan_adam(lr, half, half), d.momentum = half, warned(d, "momentum");
+        d = gan_adam(lr, half, half), d.nesterov = 1, warned(d, "nesterov");
+        d = gan_adam(lr, half, half), d.alpha = half, warned(d, "alpha");
+        d = gan_adam(lr, half, half), d.lr_decay = half, warned(d, "lr_decay");
+        d = gan_adam(lr, half, half), d.initial = half, warned(d, "initial");
+        d = gan_adam(lr, half, half), d.momentum_decay = half, warned(d, "momentum_decay");
+        d = gan_adam(lr, half, half), d.step_rule = GAN_STEP_ROOT, warned(d, "step_rule");
+    }
+    TEST ("a trainer's optimizer with fields set but lr 0 is refused; all zero is Adam") {
+        int k;
+        for (k = 0; k < 2; ++k) {
+            gan_context *ctx = gan_create(NULL);
+            gan_trainer_desc d;
+            memset(&d, 0, sizeof d);
+            d.generator = gan_model_create(ctx, "g", identity, NULL);
+            d.discriminator = gan_model_create(ctx, "d", identity, NULL);
+            d.data = gan_dataset_toy(ctx, GAN_TOY_RING);
+            if (k) d.d_optimizer.beta1 = (gan_real).5;
+            CHECK((gan_trainer_create(ctx, &d) == NULL) == k, "%s", gan_error_message(ctx));
+            if (k) CHECK_TEXT(gan_error_message(ctx), "d_optimizer has fields set but lr 0");
+            gan_destroy(ctx);
+        }
+    }
+    TEST_MUST_FAIL ("an optimizer as its constructor made it is not warned of") {
+        warned(gan_sgd((gan_real).1, (gan_real).9), "momentum");
+    }
+}
+
 int main(void)
 {
     bad_calls();
+    callbacks();
     names();
     poison_and_null();
     return test_done();

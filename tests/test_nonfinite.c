@@ -131,7 +131,7 @@ static void one(int v)
     CHECK(stained(r.ctx, &name) == (weight != NULL), "%d states hold it, the last %s", stained(r.ctx, &name),
           name);
     CHECK(gan_save(r.ctx, test_path("nonfinite.safetensors")) != 0, "%s", "saved");
-    CHECK(gan_trainer_steps(r.t) == (begins ? 0 : 2), "%d steps", (int)gan_trainer_steps(r.t));
+    CHECK(gan_trainer_steps(r.t) == INT64_MAX, "%d steps", (int)gan_trainer_steps(r.t));
     bad = 0; // repaired, it goes on
     if (weight) gan_data(weight)[3] = was;
     gan_error_clear(r.ctx);
