@@ -427,6 +427,7 @@ static void contexts(void)
     c = gan_create(&d);
     (void)gan_item(gan_full(c, R(), C()));
     (void)gan_error(c), (void)gan_error_message(c);
+    (void)gan_warnings(c), (void)gan_warning_message(c);
     gan_error_clear(c);
     gan_scope_close(c);
     gan_destroy(c);
@@ -793,7 +794,8 @@ static gan_real sigma[3] = {1, 2, (gan_real)NAN};
     X(plotting()) X(sheets()) X(terminals()) X(logging()) X(logging()) X(reports()) X(diagnoses())           \
     X(diagnoses()) X((void)gan_isa_name(K())) X((void)gan_threads(K())) X((void)gan_memory(K()))             \
     X(gan_seed(K(), (uint64_t)I())) X((void)gan_record(test_int(0, 2) ? NULL : ctx, I()))                    \
-    X((void)gan_error(NULL)) X((void)gan_error_message(NULL)) X(gan_error_clear(NULL))                       \
+    X((void)gan_warnings(NULL)) X((void)gan_warning_message(NULL)) X((void)gan_error(NULL))                  \
+    X((void)gan_error_message(NULL)) X(gan_error_clear(NULL))                                                \
     X((void)gan_colormap_at((gan_colormap)I(), (double)R())) X((void)gan_colormap_name((gan_colormap)I()))   \
     X((void)gan_mark_name((gan_mark)I())) X((void)gan_metric_name((gan_metric)I()))                          \
     X((void)gan_diagnosis_name((gan_diagnosis_kind)I())) X((void)gan_indicator_name((gan_indicator)I()))     \

@@ -396,6 +396,7 @@ static int says_who(const char *message, const char *call, const char *words)
         at += strncmp(at, "gan_f_", 6) ? 4 : 6;
         snprintf(word, sizeof word, "%.*s", (int)strcspn(at, "( ,)"), at);
         if (strlen(word) > 3 && !strcmp(word + strlen(word) - 3, "_ex")) word[strlen(word) - 3] = 0;
+        if (strlen(word) > 2 && !strcmp(word + strlen(word) - 2, "_n")) word[strlen(word) - 2] = 0;
         if (*word && strstr(message, word)) return 1;
     }
     snprintf(word, sizeof word, "%.*s", (int)n, words);

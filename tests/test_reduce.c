@@ -80,6 +80,7 @@ static double fold_lse(const double *v, size_t n)
 static gan_axis_set axes_of(int mask)
 {
     int axis[GAN_MAX_DIMS], n = 0;
+    if (mask < 0) return GAN_ALL;
     for (int i = 0; i < GAN_MAX_DIMS; ++i)
         if (mask >> i & 1) axis[n++] = i;
     return gan_axis_set_n(n, axis);

@@ -4,8 +4,8 @@ cc=${CC:-cc}
 openmp=${OPENMP-$(sh tools/probe_openmp "$cc")}
 
 # user_program SOURCE PROGRAM: the whole file passes the front end; then the program is compiled at -O2
-# without that line and linked with build/gan.o, which `make` compiles once. Prints what a compiler says: success is
-# silence. tools/check_examples compiles one program in one piece, as well.
+# without that line and linked with build/gan.o, which `make` compiles once. Prints what a compiler says:
+# success is silence. tools/check_examples compiles one program in one piece, as well.
 user_program() {
     object=build/gan.o
     [ -f $object ] && [ -z "$(find gan.h tests/inside.[ch] -newer $object)" ] ||
