@@ -2571,13 +2571,13 @@ static int gan__base_is_finite(gan_real x)
 #endif
 }
 
-static gan_real gan__base_or_default(gan_real x, double otherwise)
+GAN__OPTIONAL gan_real gan__base_or_default(gan_real x, double otherwise)
 {
     return x != 0 ? x : (gan_real)otherwise;
 }
 
 // -1 .. 1 to 0 .. 255; NaN, found by its bits because -ffast-math hides it, becomes 0
-static unsigned char gan__base_pixel(gan_real v)
+GAN__OPTIONAL unsigned char gan__base_pixel(gan_real v)
 {
     const double value = (double)v;
     uint64_t bits;
@@ -2617,7 +2617,7 @@ static int gan__text_is_nan(double v)
     return (u & 0x7fffffffffffffffu) > 0x7ff0000000000000u;
 }
 
-static double gan__text_from_bits(uint64_t u)
+GAN__OPTIONAL double gan__text_from_bits(uint64_t u)
 {
     double v;
     memcpy(&v, &u, sizeof v);
@@ -2764,7 +2764,7 @@ enum { GAN__NUMBER = 32 }; // bytes that a number takes at most, its 0 included
 
 // v in at most `most` digits, rounded, or with 0 in as few as read back as v. Returns the end, where a 0
 // stands.
-static char *gan__text_number(char *to, double v, int most)
+GAN__OPTIONAL char *gan__text_number(char *to, double v, int most)
 {
     uint64_t q = 0, rest, bits;
     int e = 0, n = 0;
@@ -2795,7 +2795,7 @@ static char *gan__text_number(char *to, double v, int most)
 #ifndef GAN_NO_STDIO
 // The number at *text, which moves behind it: exactly what gan__text_number wrote, else to about 1e-15; NaN
 // when there is none. The double whose shortest text has these digits is near q 10^e.
-static double gan__text_number_read(const char **text)
+GAN__OPTIONAL double gan__text_number_read(const char **text)
 {
     static const double tens[] = {1e1, 1e2, 1e4, 1e8, 1e16, 1e32, 1e64, 1e128, 1e256};
     const char *p = *text;
@@ -3349,7 +3349,7 @@ static gan_tensor *gan__err_fail(gan_context *ctx, gan_error_code code, const ch
 
 // Tells of something that is legal and without effect. It sets no error; a message that is among the last
 // GAN__WARNED ones is not repeated.
-static void gan__err_warn(gan_context *ctx, const char *format, ...)
+GAN__OPTIONAL void gan__err_warn(gan_context *ctx, const char *format, ...)
 {
     char message[sizeof ctx->warning];
     uint64_t hash = 14695981039346656037u; // FNV-1a
@@ -3478,7 +3478,7 @@ static void gan__rng_block(gan__mem_rng *r, uint32_t out[4])
 }
 
 // 0 .. n-1 without bias: draws from the last, incomplete run of n are thrown away.
-static uint32_t gan__rng_below(gan__mem_rng *r, uint32_t n)
+GAN__OPTIONAL uint32_t gan__rng_below(gan__mem_rng *r, uint32_t n)
 {
     const uint32_t limit = n ? 0xffffffffu - (0xffffffffu % n + 1) % n : 0;
     uint32_t u[4];
@@ -7097,7 +7097,7 @@ static void gan__tensor_list_release(gan_context *ctx, gan_tensor *mark)
     if (mark) mark->newer = NULL;
 }
 
-static void gan__tensor_step_release(gan_context *ctx)
+GAN__OPTIONAL void gan__tensor_step_release(gan_context *ctx)
 {
     gan__tensor_list_release(ctx, ctx->scope[0].last);
     gan__mem_scope_end(ctx, &ctx->scope[0]);
@@ -7840,7 +7840,7 @@ static size_t gan__state_width(gan__state_kind kind)
 
 enum { GAN__WORD = 2 }; // numbers of a word: 16 letters
 
-static void gan__state_word_set(int64_t word[GAN__WORD], const char *text)
+GAN__OPTIONAL void gan__state_word_set(int64_t word[GAN__WORD], const char *text)
 {
     int i;
     word[0] = word[1] = 0;
@@ -8053,7 +8053,7 @@ static gan__state *gan__state_over(gan_context *ctx, const char *name, gan__stat
 }
 
 // Takes back the states that were registered after `last`; what they claimed waits again.
-static void gan__state_forget(gan_context *ctx, gan__state *last)
+GAN__OPTIONAL void gan__state_forget(gan_context *ctx, gan__state *last)
 {
     const gan__state *s;
     for (s = last->next; s; s = s->next)
@@ -8066,8 +8066,8 @@ static void gan__state_forget(gan_context *ctx, gan__state *last)
 }
 
 // Over zeroed memory of its own.
-static gan__state *gan__state_add(gan_context *ctx, const char *name, gan__state_kind kind, int ndim,
-                                  const int *dim)
+GAN__OPTIONAL gan__state *gan__state_add(gan_context *ctx, const char *name, gan__state_kind kind, int ndim,
+                                         const int *dim)
 {
     gan__state *s = gan__state_over(ctx, name, kind, ndim, dim, NULL);
     if (s && !s->loaded) memset(s->data, 0, s->count * gan__state_width(kind));
@@ -11900,7 +11900,7 @@ static char *gan__file_folder(gan_context *ctx, const char *path, size_t more)
 }
 
 // For what is written there later: whether the folder exists; else says so.
-static int gan__file_awaited(gan_context *ctx, const char *call, const char *path)
+GAN__OPTIONAL int gan__file_awaited(gan_context *ctx, const char *call, const char *path)
 {
     char *folder;
     int kind;
@@ -12167,7 +12167,7 @@ static void gan__file_names_sort(char **name, size_t n)
 
 // The n names in a folder that do not begin with a dot, sorted by their bytes, in scratch memory; NULL on an
 // error, which is set. What the folder gains while it is read is left out.
-static char **gan__file_folder_names(gan_context *ctx, const char *path, size_t *n)
+GAN__OPTIONAL char **gan__file_folder_names(gan_context *ctx, const char *path, size_t *n)
 {
     gan__file_directory f;
     const char *name;
@@ -12234,7 +12234,7 @@ static void gan__file_source_close(gan__file_source *s)
     s->open = s->mapped = 0;
 }
 
-static void gan__file_sources_close(gan_context *ctx)
+GAN__OPTIONAL void gan__file_sources_close(gan_context *ctx)
 {
     gan__file_source *s;
     for (s = ctx->sources; s; s = s->next) gan__file_source_close(s);
@@ -12244,7 +12244,7 @@ static void gan__file_sources_close(gan_context *ctx)
 #ifndef GAN_NO_STDIO
 
 // The regular file at path; 1 on an error, which is set. name must outlive s.
-static int gan__file_source_open(gan_context *ctx, gan__file_source *s, const char *path)
+GAN__OPTIONAL int gan__file_source_open(gan_context *ctx, gan__file_source *s, const char *path)
 {
     memset(s, 0, sizeof *s);
     s->name = path;
@@ -12286,7 +12286,7 @@ static int gan__file_source_open(gan_context *ctx, gan__file_source *s, const ch
 #endif // GAN_NO_STDIO
 
 // n bytes from position `at`; 1 on an error, which is set
-static int gan__file_source_read(gan_context *ctx, gan__file_source *s, size_t at, void *to, size_t n)
+GAN__OPTIONAL int gan__file_source_read(gan_context *ctx, gan__file_source *s, size_t at, void *to, size_t n)
 {
     size_t all;
     if (gan__base_add_size(at, n, &all) || all > s->size) {
@@ -12327,7 +12327,7 @@ static int gan__file_source_read(gan_context *ctx, gan__file_source *s, size_t a
 
 // The whole file as bytes: mapped, or where that is not possible and it is no larger than `most`, read into
 // memory that lives as long as the context. Larger ones stay to be read by pieces. 1 on an error.
-static int gan__file_source_hold(gan_context *ctx, gan__file_source *s, size_t most)
+GAN__OPTIONAL int gan__file_source_hold(gan_context *ctx, gan__file_source *s, size_t most)
 {
     unsigned char *p;
     if (s->bytes || !s->size) return 0;
@@ -15802,7 +15802,7 @@ static gan_real gan__optim_move_checked(gan_optimizer *o, gan_tensor *loss, gan_
     return value;
 }
 
-static gan_real gan__optim_minimize_checked(gan_optimizer *o, gan_tensor *loss, int free_graph)
+GAN__OPTIONAL gan_real gan__optim_minimize_checked(gan_optimizer *o, gan_tensor *loss, int free_graph)
 {
     return gan__optim_move_checked(o, loss, GAN__MINIMIZE, free_graph);
 }

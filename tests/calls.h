@@ -930,6 +930,7 @@ static void calls_forget(void)
 // The two contexts, and a first one of everything.
 static void calls_begin(gan_context *first, gan_context *second)
 {
+    gan_loss_desc loop_loss;
     gan_real data[24];
     gan_trainer_desc run;
     gan_logger_desc log;
@@ -963,7 +964,8 @@ static void calls_begin(gan_context *first, gan_context *second)
     log.columns = "a,b";
     loggers[0] = gan_logger_create(ctx, &log);
     plots[0] = gan_plot_create(ctx, 90, 60, 1);
-    healths[0] = gan_health_create_loop(ctx, "loop", NULL, 1, NULL);
+    memset(&loop_loss, 0, sizeof loop_loss);
+    healths[0] = gan_health_create_loop(ctx, "loop", &loop_loss, 1, NULL);
     healths[1] = gan_health_create(trainers[0], NULL);
     calls_forget();
 }

@@ -126,7 +126,8 @@ continued { continued = $0 ~ /\\$/; next }
     if (match(code, /^[ \t]*#[ \t]*define[ \t]+[A-Za-z_0-9]+/)) {
         name = last_word(substr(code, RSTART, RLENGTH))
         # what counts the arguments of a public function has that function's name
-        if (name !~ /^GAN_/ && (building || name !~ /^gan_[a-z]/)) bad(NR, name ": a macro without the prefix GAN_")
+        if (name !~ /^GAN_/ && (building || name !~ /^gan_[a-z]/))
+            bad(NR, name ": a macro without the prefix GAN_")
         if (name ~ /^GAN__/) defined[name] = NR
     } else if (match(code, /^[ \t]*#[ \t]*undef[ \t]+[A-Za-z_0-9]+/))
         undefined[last_word(substr(code, RSTART, RLENGTH))] = NR

@@ -12,6 +12,6 @@ user_program() {
         ${MAKE:-make} --no-print-directory $object >/dev/null || return 1
     rm -f "$2"
     $cc -O2 -fsyntax-only -Wall -Wextra -I. "$1" || return 1
-    { echo "#line 1 \"$1\""; sed 's/^#define GAN_IMPLEMENTATION$//' "$1"; } |
+    { echo "#line 1 \"$1\""; sed 's/^ *#define GAN_IMPLEMENTATION$//' "$1"; } |
         $cc -O2 -Wall -Wextra $openmp -I. -I"$(dirname "$1")" -xc - -xnone $object -lm -o "$2"
 }
