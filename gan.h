@@ -2458,7 +2458,7 @@ template <class... T> inline int gan_logger_row(gan_logger *log, int64_t step, T
 #if defined(GAN_IMPLEMENTATION) && !defined(GAN_H_IMPLEMENTED)
 #ifndef GAN__PASS
 
-// >>base: compilers, checked sizes, bits; uses libc only; tests/test_base.c
+// >>base: compilers, checked sizes, bits; uses libc; tests/test_base.c
 
 #include <math.h>
 #include <stdarg.h>
@@ -3216,7 +3216,7 @@ GAN_API gan_memory_stats gan_memory(const gan_context *ctx)
     return s;
 }
 
-// >>err: the sticky error and its message; uses base, mem; tests/test_err.c
+// >>err: the sticky error and its message; uses mem; tests/test_err.c
 
 typedef struct gan__err_text {
     char *to;
@@ -3423,7 +3423,7 @@ GAN_API void gan_error_clear(gan_context *ctx)
     ctx->message[0] = 0;
 }
 
-// >>rng: Philox4x32-10 and what is drawn from it; uses base, mem; tests/test_rng.c
+// >>rng: Philox4x32-10 and what is drawn from it; uses mem; tests/test_rng.c
 //
 // Salmon, Moraes, Dror and Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3". Draw i of a stream is
 // lane i mod 4 of the block at counter i / 4: any number can be had without those before it.
@@ -3498,7 +3498,7 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed)
     ctx->rng.counter = 0;
 }
 
-// >>par: parallel for; uses mem; tests/test_par.c
+// >>par: parallel for; uses base; tests/test_par.c
 
 // Element-wise work is cut into grains for tasks; fewer elements than GAN__ALONE are not worth waking a
 // thread for (some 5 microseconds when the machine is idle, a scheduler's slice when it is not).
@@ -3536,7 +3536,7 @@ GAN__APART void gan__par(gan_context *ctx, int64_t tasks, int64_t work, gan_task
 
 GAN_API int gan_threads(const gan_context *ctx) { return ctx ? ctx->threads : 0; }
 
-// >>cpu: the instruction sets of this build and machine; the table of kernels; may use base; tests/test_cpu.c
+// >>cpu: the instruction sets of this build and machine; the table of kernels; uses mem; tests/test_cpu.c
 
 #if !defined(GAN_NO_SIMD) && !defined(GAN_DOUBLE) && !defined(GAN_IDE)
 #if defined(__x86_64__) || defined(__i386__) || defined(_M_X64)
@@ -3808,7 +3808,7 @@ typedef struct gan__cpu_kernels {
 
 // clang-format off
 
-// >>vec: one vector of gan_real on one instruction set, as macros; may use base, cpu; tests/test_vec.c
+// >>vec: one vector of gan_real on one instruction set, as macros; uses cpu; tests/test_vec.c
 
 #if defined(GAN_IDE) && !defined(GAN__PASS)
 #define GAN__PASS 1
@@ -3818,7 +3818,6 @@ typedef struct gan__cpu_kernels {
 #define GAN__CAT_(a, b) a##b
 #define GAN__CAT(a, b) GAN__CAT_(a, b)
 #define GAN__VEC(x) GAN__CAT(gan__vec_##x##_, GAN__ISA)
-#define GAN__KERN(x) GAN__CAT(gan__kern_##x##_, GAN__ISA)
 
 // GAN__VF a vector of reals, GAN__VI of integers as wide, GAN__VM a mask. Multiply-add is written FMA(a, b,
 // c) = a b + c and FNMA(a, b, c) = c - a b (two roundings where the ISA has no such instruction). A compiler
@@ -4340,7 +4339,9 @@ GAN__INLINE GAN__VF GAN__VEC(even)(const float *p, int lo, int hi)
 }
 #endif
 
-// >>kern: one ISA's maps, reductions, optimizers, micro tiles, packing; may use vec; tests/test_kern.c
+// >>kern: one ISA's maps, reductions, optimizers, micro tiles, packing; uses rng, vec; tests/test_kern.c
+
+#define GAN__KERN(x) GAN__CAT(gan__kern_##x##_, GAN__ISA)
 
 // Elementary functions. Polynomials were fitted by minimax (Lawson's iteration in double); the error given is
 // the largest relative one of the whole formula in exact arithmetic with the coefficients as written. With
@@ -5534,7 +5535,7 @@ static const gan__cpu_kernels GAN__KERN(table) = {
 #endif
 // clang-format on
 
-// >>isa: compiles floor 1 once per ISA and chooses among the tables; may use floors 0-1; tests/test_isa.c
+// >>isa: compiles floor 1 once per ISA and chooses among the tables; uses kern; tests/test_isa.c
 
 #ifndef GAN__PASS
 
@@ -5663,7 +5664,7 @@ static void gan__isa_map(const gan__cpu_kernels *k, int map, size_t n, gan_real 
     memcpy(y + whole, ty, rest * sizeof *y);
 }
 
-// >>gemm: blocked matrix products, operands used where they lie; may use floors 0-2; tests/test_gemm.c
+// >>gemm: blocked matrix products, operands used where they lie; uses err, par, isa; tests/test_gemm.c
 
 // C (m x n) = A (m x depth) B (depth x n). The micro tile takes rows of A through one pointer each, so A is
 // never packed, and vectors along the columns of C from B, which is packed into panels only where that pays.
@@ -6098,7 +6099,7 @@ static int gan__gemm(gan_context *ctx, int ta, int tb, int64_t m, int64_t n, int
     return 0;
 }
 
-// >>conv: 2-D convolution and its two gradients; may use floors 0-3; tests/test_conv.c
+// >>conv: 2-D convolution and its two gradients; uses gemm; tests/test_conv.c
 
 // Images are turned to channels-last, a group at a time, into scratch memory. There a window is a few runs of
 // consecutive channels, so the micro tile reads pixels where they stand (nothing like im2col is ever made),
@@ -6956,7 +6957,7 @@ static int gan__conv_weight(gan_context *ctx, const gan__cpu_conv *v, const gan_
     return 0;
 }
 
-// >>tensor: shapes, broadcasting, strided copies, reading; may use floors 0-3; tests/test_tensor.c
+// >>tensor: shapes, broadcasting, strided copies, reading; uses gemm; tests/test_tensor.c
 
 static int gan__tensor_is_poison(const gan_tensor *t) { return !t || t == t->ctx->poison; }
 
@@ -8127,7 +8128,7 @@ GAN_API gan_tensor *gan_keep(gan_context *ctx, const char *name, gan_tensor *t)
     return &k->tensor;
 }
 
-// >>ctx: a context is made and destroyed; uses base; tests/test_ctx.c
+// >>ctx: a context is made and destroyed; uses state; tests/test_ctx.c
 
 #ifndef GAN_NO_MALLOC
 #ifdef __linux__
@@ -8253,7 +8254,7 @@ GAN_API int gan_warnings(const gan_context *ctx) { return ctx ? ctx->warnings : 
 
 GAN_API const char *gan_isa_name(const gan_context *ctx) { return ctx ? ctx->k->name : "none"; }
 
-// >>op: what operations are made of: results, recording, broadcasts; may use floors 0-4; tests/test_op.c
+// >>op: what operations are made of: results, recording, broadcasts; uses tensor; tests/test_op.c
 //
 // The rooms of this floor hold the operations, each with its backward beside it. Every backward is written in
 // the library's own operations, called by their public names, so that a backward pass can be recorded and
@@ -8467,7 +8468,7 @@ GAN_API int gan_record(gan_context *ctx, int on)
     return was;
 }
 
-// >>arith: arithmetic, activations, comparisons, by element; may use floors 0-4, op; tests/test_arith.c
+// >>arith: arithmetic, activations, comparisons, by element; uses op; tests/test_arith.c
 
 GAN_API gan_tensor *gan_add(gan_tensor *a, gan_tensor *b)
 {
@@ -8887,7 +8888,7 @@ GAN_API gan_tensor *gan_lerp(gan_tensor *a, gan_tensor *b, gan_tensor *w)
     return gan_addcmul(w, gan_sub(b, a), a);
 }
 
-// >>shape: the same values seen or placed otherwise; may use floors 0-4, op; tests/test_shape.c
+// >>shape: the same values seen or placed otherwise; uses op; tests/test_shape.c
 
 GAN_API gan_tensor *gan_reshape_n(gan_tensor *x, int ndim, const int *to)
 {
@@ -9295,7 +9296,7 @@ GAN_API gan_tensor *gan_pixel_unshuffle(gan_tensor *x, int factor)
     return gan__shape_shuffle(x, factor, 0);
 }
 
-// >>reduce: sums, maxima and what is made of them; may use floors 0-4, op; tests/test_reduce.c
+// >>reduce: sums, maxima and what is made of them; uses arith, shape; tests/test_reduce.c
 
 enum { GAN__AXES_ALL = 1 << 16, GAN__AXES_RANGE = 1 << 17, GAN__AXES_TWICE = 1 << 18 };
 
@@ -9625,7 +9626,7 @@ GAN_API gan_tensor *gan_bce_with_logits(gan_tensor *logits, gan_tensor *target)
     return gan_mean_all(gan_sub(gan_softplus(logits), gan_mul(target, logits)));
 }
 
-// >>product: matmul, linear, the convolution trio; may use floors 0-4, op; tests/test_product.c
+// >>product: matmul, linear, the convolution trio; uses conv, reduce; tests/test_product.c
 
 // C (.., m, n) = op(A) op(B); the batch axes broadcast; one GEMM where B is a single matrix.
 GAN_API gan_tensor *gan_matmul_t(gan_tensor *a, int ta, gan_tensor *b, int tb)
@@ -10039,7 +10040,7 @@ GAN_API gan_tensor *gan_f_conv_transpose2d(gan_tensor *x, gan_tensor *weight, ga
     return gan__product_conv_transpose2d(x, weight, bias, g);
 }
 
-// >>plane: pooling, upsampling, affine sampling of planes; may use floors 0-4, op, reduce; tests/test_plane.c
+// >>plane: pooling, upsampling, affine sampling of planes; uses reduce; tests/test_plane.c
 
 // What a task does to plane number `index`: from x (h, w) to y (oh, ow).
 typedef struct gan__plane_job {
@@ -10554,7 +10555,7 @@ GAN__BACKWARD gan__plane_backward_affine_sample_backward(gan__op_backward *b)
     if (GAN__WANT(0)) b->gin[0] = gan__plane_affine_sample(GAN_OP_AFFINE_SAMPLE, b->g, b->in[1], b->y->i[0]);
 }
 
-// >>norm: normalize, of which all norm layers are made; may use floors 0-4, op; tests/test_norm.c
+// >>norm: normalize, of which all norm layers are made; uses reduce; tests/test_norm.c
 //
 // x seen as (A, C, B), h = (x - mean_c) s_c with s_c = 1 / sqrt(var_c + eps), y = h w_c + b_c.
 // x is read twice and nothing but mean and s is kept; the way back reads g and x twice, too. Of a step of
@@ -10837,7 +10838,7 @@ GAN__BACKWARD gan__norm_backward_normalize_backward(gan__op_backward *b)
     b->gin[1] = gan_sub(q, gan__op_reshape_to(gan_mul(gan_mul(gan_square(s), k), h), x->ndim, x->dim));
 }
 
-// >>layer: models, named parameters, initializers, layers; may use floors 0-6; tests/test_layer.c
+// >>layer: models, named parameters, initializers, layers; uses state, product, norm; tests/test_layer.c
 
 typedef struct gan__layer_param {
     struct gan__layer_param *next;
@@ -11771,7 +11772,7 @@ GAN_API gan_tensor *gan_dropout_always(gan_model *m, gan_tensor *x, gan_real p)
     return gan__layer_dropout(m, x, p, 0);
 }
 
-// >>file: files written durably, read, mapped; folders listed; may use floors 0 to 7; tests/test_file.c
+// >>file: files written durably, read, mapped; folders listed; uses text, err; tests/test_file.c
 
 #include <limits.h>
 
@@ -12353,7 +12354,7 @@ GAN__OPTIONAL int gan__file_source_hold(gan_context *ctx, gan__file_source *s, s
 
 #endif // GAN_NO_STDIO
 
-// >>archive: a safetensors file as bytes, made and checked; may use floors 0 to 7, data; tests/test_archive.c
+// >>archive: a safetensors file as bytes, made and checked; uses state, file; tests/test_archive.c
 //
 //     [0, 8)      u64 N, little endian
 //     [8, 8+N)    JSON {"name":{"dtype":"F32","shape":[..],"data_offsets":[begin,end]}, "__metadata__":{..}}
@@ -13079,7 +13080,7 @@ static void gan__archive_close(gan__archive *a)
     gan__err_scratch_free(a->ctx, a->records);
 }
 
-// >>ckpt: the context's state saved and loaded, weights exchanged; uses archive, state; tests/test_ckpt.c
+// >>ckpt: the context's state saved and loaded, weights exchanged; uses layer, archive; tests/test_ckpt.c
 
 #ifndef GAN_NO_STDIO
 
@@ -13552,7 +13553,7 @@ GAN_API int gan_inspect(gan_context *ctx, const char *path, gan_checkpoint *out)
 
 #ifndef GAN_NO_TRAINING
 
-// >>tape: backward passes, gradients of gradients, gradcheck; may use floors 0-5; tests/test_tape.c
+// >>tape: backward passes, gradients of gradients, gradcheck; uses product, plane, norm; tests/test_tape.c
 //
 // The step's tensors stand in the order of their creation, so a walk from y to older ones meets every node
 // after all that use it. Three walks: mark what y depends on, find what leads to a wanted tensor, and
@@ -13940,7 +13941,7 @@ GAN_API int gan_gradcheck(gan_context *ctx, gan_function *f, void *user, int n, 
     return r.worst < 1;
 }
 
-// >>loss: adversarial losses, a table row each; distances of batches; uses layer; tests/test_loss.c
+// >>loss: adversarial losses, a table row each; distances of batches; uses product; tests/test_loss.c
 //
 // A loss row NAME is gan__loss_NAME_d(in) and gan__loss_NAME_g(in). Where it is not joint, D's loss is a sum
 // of a term of r and one of f: r is NULL where the latter alone is wanted, and NULL goes through operations.
@@ -14654,7 +14655,7 @@ GAN_API gan_tensor *gan_pull_away(gan_tensor *code)
                           (gan_real)(1 / (n * (n - 1))));
 }
 
-// >>update: what each optimizer does to n numbers; uses layer; tests/test_update.c
+// >>update: what each optimizer does to n numbers; uses par, isa; tests/test_update.c
 //
 // A row (NAME, states) of GAN_OPTIMIZERS is gan__optim_NAME, which updates n numbers with that many state
 // arrays. The first four have kernels for each instruction set; the others work through gan__update_piece.
@@ -15151,7 +15152,7 @@ GAN_API gan_optimizer_desc gan_subgradient(gan_real lr, gan_step_rule rule)
     return d;
 }
 
-// >>optim: gradients, the guarded update, what goes on from one to the next; uses rule; tests/test_optim.c
+// >>optim: clipping, guarded updates, optimizer state; uses layer, tape, update; tests/test_optim.c
 
 // What a parameter carries beside the state arrays of its rule.
 enum { GAN__SLOT_SUM = GAN__RULE_STATES, GAN__SLOT_FROM, GAN__SLOT_SLOW, GAN__SLOT_STATES };
@@ -15891,7 +15892,7 @@ GAN_API gan_real gan_optimizer_best(gan_optimizer *o)
 
 #ifndef GAN_NO_BLOCKS
 
-// >>block: layers of the GAN literature, composed of operations; uses layer; tests/test_block.c
+// >>block: layers of the GAN literature, composed of operations; uses plane, layer; tests/test_block.c
 //
 // Nothing here has a backward of its own: gradients of any order are those of the operations.
 
@@ -17859,7 +17860,7 @@ GAN_API const char *gan_objective_name(gan_objective objective)
 
 #ifndef GAN_NO_TECHNIQUES
 
-// >>penalty: terms on gradients, outputs and weights, a row each; uses layer; tests/test_penalty.c
+// >>penalty: terms on gradients, outputs and weights, a row each; uses layer, tape; tests/test_penalty.c
 //
 // A row NAME is gan__penalty_NAME, a term or NULL for none.
 
@@ -18297,7 +18298,7 @@ static const gan__penalty_row gan__penalty_rows[] = {
 static const struct {
     gan_penalty_kind kind;
     void (*after)(gan_model *m, gan_real weight);
-} gan__penalties_after[] = {
+} gan__penalty_after_rows[] = {
     {GAN_PENALTY_WEIGHT_CLIP, gan__penalty_clip},
     {GAN_PENALTY_HISTORICAL_AVERAGE, gan__penalty_remember},
 };
@@ -18400,9 +18401,9 @@ GAN_API void gan_penalty_after(gan_penalty_kind kind, gan_real weight, gan_model
 {
     size_t i;
     if (!m || !gan__penalty_known(m->ctx, kind)) return;
-    for (i = 0; i < sizeof gan__penalties_after / sizeof *gan__penalties_after; ++i)
-        if (gan__penalties_after[i].kind == kind)
-            gan__penalties_after[i].after(m, gan__base_or_default(weight, gan__penalty_rows[kind].weight));
+    for (i = 0; i < sizeof gan__penalty_after_rows / sizeof *gan__penalty_after_rows; ++i)
+        if (gan__penalty_after_rows[i].kind == kind)
+            gan__penalty_after_rows[i].after(m, gan__base_or_default(weight, gan__penalty_rows[kind].weight));
 }
 
 static const gan__penalty_row *gan__penalty_of(gan_penalty_kind kind)
@@ -18428,7 +18429,7 @@ GAN_API const char *gan_penalty_name(gan_penalty_kind kind)
     return row ? row->name : "unknown";
 }
 
-// >>augment: differentiable augmentation, the image pool; may use floors 0-6; tests/test_augment.c
+// >>augment: differentiable augmentation, the image pool; uses state, product, plane; tests/test_augment.c
 //
 // A row NAME of GAN_AUGMENTS is gan__augment_NAME(a, s, u): what it adds, with strength s, to the plan `a` of
 // one sample. u[0] < p let it happen; u[1 .. 3] are uniform in [0, 1). Plans are then carried out for the
@@ -19232,7 +19233,7 @@ GAN_API int64_t gan_plateau_step(gan_plateau *p, const gan_schedule *s, gan_real
     return p->drops;
 }
 
-// >>game: updates of several players at once; uses layer, optim; tests/test_game.c
+// >>game: updates of several players at once; uses optim; tests/test_game.c
 //
 // A row NAME is gan__game_NAME, which adds its term to the gradients that stand in the players' slots.
 
@@ -19448,7 +19449,7 @@ GAN_API void gan_extrapolate_game(gan_game kind, gan_real strength, int n, gan_o
 
 #ifndef GAN_NO_DATA
 
-// >>format: IDX, CIFAR, .npy, PNM and CSV, told apart and described; uses file; tests/test_format.c
+// >>format: IDX, CIFAR, .npy, PNM and CSV, told apart and described; uses state; tests/test_format.c
 //
 // A description says where in a file the samples lie; nothing is copied but the numbers of CSV. `p` has the
 // first `have` bytes of `size`. Every dimension is tested for zero by itself; a size is what the header says,
@@ -20345,7 +20346,7 @@ static int gan__fit(gan_context *ctx, const gan__fit_place *v, gan_fit how, cons
     return 0;
 }
 
-// >>data: shuffled datasets of files, folders and memory, toys; uses file, format, fit; tests/test_data.c
+// >>data: shuffled datasets of files, folders and memory, toys; uses file, fit; tests/test_data.c
 
 #ifndef GAN_NO_STDIO
 
@@ -21599,7 +21600,7 @@ GAN_API gan_dataset *gan_dataset_idx(gan_context *ctx, const char *path)
 
 #ifndef GAN_NO_PICTURES
 
-// >>image: grids of pictures, PNM, PNG by stb_image_write; may use floors 0 to 7, data; tests/test_image.c
+// >>image: grids of pictures, PNM, PNG by stb_image_write; uses tensor, file; tests/test_image.c
 
 #ifndef GAN_NO_STDIO
 
@@ -21774,7 +21775,7 @@ GAN_API int gan_image_write_png(gan_tensor *x, int columns, const char *path)
 
 #endif // GAN_NO_STDIO
 
-// >>canvas: RGB bytes, color maps, letters, strokes, boxes; uses text; tests/test_canvas.c
+// >>canvas: RGB bytes, color maps, letters, strokes, boxes; uses text, tensor; tests/test_canvas.c
 
 static int gan__canvas_oklab(double l, double chroma, double degrees)
 {
@@ -22065,7 +22066,7 @@ static int gan__canvas_pictures_fit(gan_tensor *x, const char *who)
     return 0;
 }
 
-// >>plot: panels of axes, marks, surfaces, pictures; uses canvas; tests/test_plot.c
+// >>plot: panels of axes, marks, surfaces, pictures; uses image, canvas; tests/test_plot.c
 
 enum { GAN__PLOT_GRID = 0xE9E9E9, GAN__PLOT_TICKS = 32, GAN__PLOT_BINS = 512 };
 
@@ -22953,7 +22954,7 @@ GAN_API int gan_plot_write(gan_plot *p, const char *path)
 }
 #endif
 
-// >>sheet: D over the plane with G's samples; densities; tables of samples; uses plot; tests/test_sheet.c
+// >>sheet: D over the plane, densities, tables of samples; uses layer, tape, loss, plot; tests/test_sheet.c
 
 enum { GAN__SURFACE = 96, GAN__SURFACE_ARROWS = 128 }; // nodes along a side, arrows at most
 
@@ -23250,7 +23251,7 @@ GAN_API int gan_sheet_write(const gan_sheet *sheet, const char *path)
 
 #endif // GAN_NO_STDIO
 
-// >>terminal: curves and images as characters; uses canvas, plot; tests/test_terminal.c
+// >>terminal: curves and images as characters; uses plot; tests/test_terminal.c
 
 typedef struct gan__terminal_writer {
     char *to;
@@ -23454,7 +23455,7 @@ GAN_API size_t gan_terminal_images(gan_tensor *x, int across, int columns, gan_t
     return gan__terminal_put_end(&w);
 }
 
-// >>log: rows by step in memory and CSV, TensorBoard's event files; uses text, sheet; tests/test_log.c
+// >>log: rows by step in memory and CSV, TensorBoard's event files; uses sheet; tests/test_log.c
 
 enum { GAN__LOG_ROWS = 24, GAN__LOG_SHOWN = 16 }; // of the sheet, at most
 
@@ -23962,7 +23963,7 @@ GAN_API gan_series gan_logger_series(const gan_logger *log, const char *name)
     return s;
 }
 
-// >>report: a run as one HTML file; uses plot, sheet, log; tests/test_report.c
+// >>report: a run as one HTML file; uses log; tests/test_report.c
 
 #ifndef GAN_NO_STDIO
 
@@ -24224,7 +24225,7 @@ GAN_API int gan_report_write(gan_context *ctx, const gan_report *report, const c
 
 #ifndef GAN_NO_METRICS
 
-// >>density: samples made ready to be measured; histograms; may use floors 0 to 7; tests/test_density.c
+// >>density: samples made ready to be measured; histograms; uses tensor; tests/test_density.c
 //
 // A measure leaves no trace: it works in a scope of its own, so that all its memory goes at once, draws
 // from a stream of its own, and records nothing. Inner products of samples are made in gan_real by
@@ -24616,7 +24617,7 @@ GAN_API double gan_wasserstein_histogram(gan_tensor *p, gan_tensor *q, gan_real 
     return sum * (double)width;
 }
 
-// >>transport: earth mover's distances; may use floors 0 to 7, density; tests/test_transport.c
+// >>transport: earth mover's distances; uses density; tests/test_transport.c
 
 // ---- on a line
 
@@ -25306,7 +25307,7 @@ GAN_API double gan_sinkhorn_divergence(gan_tensor *x, gan_tensor *y, gan_real ep
     return error ? gan__density_nan() : w[0] - (w[1] + w[2]) / 2;
 }
 
-// >>moment: distances by means, covariances, kernels; may use floors 0 to 7, density; tests/test_moment.c
+// >>moment: distances by means, covariances, kernels; uses transport; tests/test_moment.c
 
 // ---- symmetric matrices in double
 
@@ -25845,7 +25846,7 @@ GAN_API double gan_mmd_unbiased(gan_tensor *x, gan_tensor *y, gan_real sigma)
     return error ? gan__density_nan() : mmd;
 }
 
-// >>neighbor: measures by nearest samples; may use floors 0 to 7, density, moment; tests/test_neighbor.c
+// >>neighbor: measures by nearest samples; uses density; tests/test_neighbor.c
 //
 // Distances are screened and decided. |a - b|^2 = |a|^2 + |b|^2 - 2 <a, b> of products in gan_real is
 // wrong by at most (3 F + 16) u (|a|^2 + |b|^2), u the unit of rounding: where that settles a comparison
@@ -26470,7 +26471,7 @@ GAN_API gan_bins gan_bin_difference(gan_tensor *real, gan_tensor *fake, int bins
     return r;
 }
 
-// >>metric: scores of modes, classes, pictures, paths, critics; uses moment; tests/test_metric.c
+// >>metric: scores of modes, classes, paths; uses text, ctx, optim, moment, neighbor; tests/test_metric.c
 
 GAN_API const char *gan_metric_name(gan_metric metric)
 {
@@ -27205,7 +27206,7 @@ GAN_API gan_confusion_report gan_confusion(gan_tensor *real_logits, gan_tensor *
 
 #ifndef GAN_NO_TRAINER
 
-// >>latent: z moved by what D says of G(z); may use floors 0 to 8; tests/test_latent.c
+// >>latent: z moved by what D says of G(z); uses layer, tape; tests/test_latent.c
 
 // All axes but the first, those of a sample.
 static gan_axis_set gan__latent_within(const gan_tensor *x)
@@ -27336,7 +27337,7 @@ GAN_API gan_tensor *gan_latent_langevin(gan_model *g, gan_model *d, gan_tensor *
     return z->ctx->error ? z->ctx->poison : out;
 }
 
-// >>player: the trainer's description; a player's view, loss and update; uses latent; tests/test_player.c
+// >>player: a player's update; uses loss, penalty, augment, game, data, latent; tests/test_player.c
 
 typedef struct gan__player_average { // one parameter of the averaged generator
     struct gan__player_average *next;
@@ -28147,7 +28148,7 @@ static void gan__player_play(gan_trainer *t)
     if (!t->ctx->error) gan__player_round(t, 0);
 }
 
-// >>train: a step: schedules, both players, averages, what keeps a run safe; uses play; tests/test_train.c
+// >>train: a training step, averages, roll-back, checkpoints; uses ckpt, schedule, player; tests/test_train.c
 
 // The two places of the description that a schedule drives.
 static const size_t gan__train_scheduled[][2] = {
@@ -28398,7 +28399,7 @@ GAN_API gan_trainer_stats gan_trainer_run(gan_trainer *t, int64_t steps)
     return s;
 }
 
-// >>sample: what a trained generator draws, and how D may choose; uses play, train; tests/test_sample.c
+// >>sample: what a trained generator draws, and how D may choose; uses train; tests/test_sample.c
 
 // Sampling leaves no trace: random numbers, modes and recording are as before, the average stands in for G
 // meanwhile.
@@ -28586,7 +28587,7 @@ GAN_API int gan_trainer_save(gan_trainer *t, const char *path)
 }
 #endif
 
-// >>health: signs of sickness in a run's numbers and samples; uses play, train, sample; tests/test_health.c
+// >>health: signs of sickness in a run's numbers and samples; uses schedule, player; tests/test_health.c
 
 enum {
     GAN__HEALTH_FAST = 50, // steps of the running means, and

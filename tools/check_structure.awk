@@ -14,6 +14,8 @@ function last_word(text) {
 
 function prefix(name, private) {
     if (name == "" || name ~ /^(struct|union|enum)$/) return
+    if (building && name ~ /^gan__/ && name !~ "^gan__" section "(_|$)")
+        bad(NR, name ": a private name of section " section " begins with gan__" section "_")
     if (name ~ /^GAN_/ || (name ~ /^gan__/) || (name ~ /^gan_/ && !private)) return
     bad(NR, name ": a " (private ? "private name lacks the prefix gan__" : "name lacks the prefix gan_"))
 }
@@ -79,7 +81,7 @@ columns && length > columns && (++long <= 5 || all) {
 /[ \t]$/ { bad(NR, "blanks at the end of a line") }
 /\t/ { bad(NR, "a tab") }
 
-# the contents and the rooms
+# the contents and the sections
 /^\/\/ CONTENTS/ { in_contents = 1; next }
 /^\/\/ [A-Z][A-Z]/ { in_contents = 0 }
 in_contents {
@@ -95,15 +97,16 @@ in_contents {
     name = $0
     sub(/^\/\/ >>/, "", name)
     sub(/:.*/, "", name)
-    if (!(name in is_listed)) bad(NR, ">>" name ": a room that the contents do not list")
-    else if (name in room_line) bad(NR, ">>" name ": a room that stands twice")
+    section = name
+    if (!(name in is_listed)) bad(NR, ">>" name ": a section that the contents do not list")
+    else if (name in room_line) bad(NR, ">>" name ": a section that stands twice")
     else {
         if (is_listed[name] < latest) bad(NR, ">>" name ": not in the order of the contents")
         latest = is_listed[name]
     }
     room_line[name] = NR
     if (building && name != "end" && index($0, "tests/test_" name ".c") == 0)
-        bad(NR, ">>" name ": the room does not name its test, tests/test_" name ".c")
+        bad(NR, ">>" name ": the section does not name its test, tests/test_" name ".c")
 }
 
 # preprocessor lines
@@ -190,7 +193,7 @@ continued { continued = $0 ~ /\\$/; next }
 
 END {
     for (i = 1; i <= listed; ++i)
-        if (!(contents[i] in room_line)) bad(NR, ">>" contents[i] ": in the contents, but no room")
+        if (!(contents[i] in room_line)) bad(NR, ">>" contents[i] ": in the contents, but no section")
     if (long > 5 && !all) bad(NR, "and " long - 5 " more lines of too many columns")
     if (!listed) bad(NR, "no contents")
     if (depth) bad(NR, "braces do not close (or this check misreads them)")
