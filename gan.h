@@ -330,8 +330,8 @@ GAN_API int gan_read(const gan_tensor *t, gan_real *out, size_t n);
 
 // >>operations: differentiable to any order; shapes broadcast as in NumPy. Names and meanings are PyTorch's.
 //
-// Every operation is recorded. What the tape knows is this table, one row an operation, by the rooms in which
-// they stand with their backwards beside them; the functions under "composed" below are made of these.
+// Every operation is recorded. What the tape knows is this table, one row an operation, by the sections in
+// which they stand with their backwards beside them; the functions under "composed" below are made of these.
 #define GAN_OPERATIONS_ARITH(X)                                                                              \
     X(ADD, add) X(SUB, sub) X(MUL, mul) X(DIV, div) X(POW, pow) X(MAXIMUM, maximum) X(MINIMUM, minimum)      \
     X(AFFINE, affine) X(ABS, abs) X(EXP, exp) X(LOG, log) X(SQRT, sqrt) X(SQUARE, square)                    \
@@ -3115,7 +3115,7 @@ static gan__mem_block *gan__mem_block_new(gan_context *ctx, size_t bytes)
         }
     } else {
         need = bytes + head;
-        // the first of this scope's chunks with room; ctx->step stays the last one in use
+        // the first of this scope's chunks with space; ctx->step stays the last one in use
         for (c = ctx->scope[ctx->depth].chunk; c && (size_t)(c->hi - c->lo) < need; c = c->next)
             behind |= c == ctx->step;
         if (!c) c = gan__mem_chunk_new(ctx, need);
@@ -3652,8 +3652,8 @@ typedef void gan__cpu_map_fn(size_t n, gan_real *y, const gan_real *a, size_t sa
                              size_t sb, const gan_real *c, size_t sc, gan_real p, gan_real q);
 
 // X(name, inputs, vector expression in a, b, c, p, q). The expressions mean something only inside a pass of
-// floor 1. MIN and MAX return their second argument when one is NaN: that is how NaN passes through relu and
-// clamp.
+// the kernels. MIN and MAX return their second argument when one is NaN: that is how NaN passes through relu
+// and clamp.
 #define GAN__MAPS(X)                                                                                         \
     X(affine, 1, GAN__FMA(a, p, q))                                                                          \
     X(abs, 1, GAN__ABS(a))                                                                                   \
@@ -3813,7 +3813,7 @@ typedef struct gan__cpu_kernels {
 #if defined(GAN_IDE) && !defined(GAN__PASS)
 #define GAN__PASS 1
 #endif
-#ifdef GAN__PASS   // floor 1: included once per instruction set by room isa
+#ifdef GAN__PASS   // included once per instruction set by section isa
 
 #define GAN__CAT_(a, b) a##b
 #define GAN__CAT(a, b) GAN__CAT_(a, b)
@@ -5535,11 +5535,11 @@ static const gan__cpu_kernels GAN__KERN(table) = {
 #endif
 // clang-format on
 
-// >>isa: compiles floor 1 once per ISA and chooses among the tables; uses kern; tests/test_isa.c
+// >>isa: compiles vec and kern once per ISA and chooses among the tables; uses kern; tests/test_isa.c
 
 #ifndef GAN__PASS
 
-#ifndef GAN_IDE // an editor parses floor 1 once, scalar, and never sees the header include itself
+#ifndef GAN_IDE // an editor parses the kernels once, scalar, and never sees the header include itself
 
 #define GAN__PASS 1
 #include GAN_HEADER_FILENAME
@@ -5714,8 +5714,8 @@ typedef struct {
     gan__gemm_epilogue e;
     int64_t depth_block, cols_block, packed_size;
     int64_t grid_m, grid_n, workers; // C is cut for the threads; worker w takes blocks w, w + workers, ...
-    gan_real *room;                  // of each worker
-    int64_t room_size;
+    gan_real *scratch;               // of each worker
+    int64_t scratch_size;
 } gan__gemm_plan;
 
 static int64_t gan__gemm_min(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -5815,12 +5815,12 @@ static void gan__gemm_block(const gan__gemm_plan *g, gan__cpu_strip *s, gan__gem
 }
 
 // Rows i_lo .. i_hi - 1 and columns j_lo .. j_hi - 1 of C by one thread.
-static void gan__gemm_region(const gan__gemm_plan *g, gan_real *room, int64_t i_lo, int64_t i_hi,
+static void gan__gemm_region(const gan__gemm_plan *g, gan_real *scratch, int64_t i_lo, int64_t i_hi,
                              int64_t j_lo, int64_t j_hi)
 {
     static const int64_t start[1] = {0};
     const gan__cpu_kernels *const k = g->k;
-    gan_real *const tile = room, *const dump = tile + GAN__TILE_ROWS * k->tile_n;
+    gan_real *const tile = scratch, *const dump = tile + GAN__TILE_ROWS * k->tile_n;
     gan_real *const packed = dump + k->tile_n, *const turned = packed + g->packed_size;
     gan__cpu_strip s;
     s.runs = 1;
@@ -5866,7 +5866,7 @@ static void gan__gemm_task(void *arg, int64_t worker)
     const int64_t rows = (g->m + mr - 1) / mr, cols = (g->n + nr - 1) / nr;
     for (int64_t b = worker; b < g->grid_m * g->grid_n; b += g->workers) {
         const int64_t bm = b / g->grid_n, bn = b % g->grid_n;
-        gan__gemm_region(g, g->room + worker * g->room_size, gan__gemm_cut(rows, g->grid_m, bm) * mr,
+        gan__gemm_region(g, g->scratch + worker * g->scratch_size, gan__gemm_cut(rows, g->grid_m, bm) * mr,
                          gan__gemm_min(g->m, gan__gemm_cut(rows, g->grid_m, bm + 1) * mr),
                          gan__gemm_cut(cols, g->grid_n, bn) * nr,
                          gan__gemm_min(g->n, gan__gemm_cut(cols, g->grid_n, bn + 1) * nr));
@@ -5928,9 +5928,9 @@ static gan__gemm_plan gan__gemm_shape(const gan__cpu_kernels *k, const gan__gemm
     const int64_t blocks = g.n / gan__gemm_round(GAN__COLS_BLOCK, k->tile_n) + 1;
     g.cols_block = gan__gemm_round((g.n + blocks - 1) / blocks, k->tile_n);
     g.packed_size = g.depth_block * (g.pack ? g.cols_block : k->tile_n);
-    g.room_size = GAN__TILE_ROWS * k->tile_n + k->tile_n + g.packed_size;
-    if (g.turn) g.room_size += (g.depth_block + 16) * gan__gemm_min(GAN__ROWS_BLOCK, g.m);
-    g.room_size = gan__gemm_round(g.room_size, 16);
+    g.scratch_size = GAN__TILE_ROWS * k->tile_n + k->tile_n + g.packed_size;
+    if (g.turn) g.scratch_size += (g.depth_block + 16) * gan__gemm_min(GAN__ROWS_BLOCK, g.m);
+    g.scratch_size = gan__gemm_round(g.scratch_size, 16);
     return g;
 }
 
@@ -5989,7 +5989,7 @@ typedef struct {
     const gan__cpu_kernels *k;
     gan__gemm_matrix a, b;
     int64_t rows, cols, depth, per_row, per_col; // of a task
-    gan_real *c, *room;                          // room: rows x cols, for `across`
+    gan_real *c, *scratch;                       // scratch: rows x cols, for `across`
     int64_t ldc;
     int add, across;
     gan__gemm_epilogue e;
@@ -6004,7 +6004,7 @@ static void gan__gemm_rows_task(void *arg, int64_t task)
     const int64_t n = gan__gemm_min(o->per_col, o->cols - j), first = task / across * o->per_row;
     for (int64_t i = first; i < gan__gemm_min(o->rows, first + o->per_row); i++) {
         const gan_real *const a = o->a.p + i * (o->a.along ? o->a.ld : 1);
-        gan_real *const y = o->across ? o->room + i * o->cols + j : o->c + i * o->ldc + j;
+        gan_real *const y = o->across ? o->scratch + i * o->cols + j : o->c + i * o->ldc + j;
         const gan_real *const from = o->across ? NULL : o->add ? y : o->e.bias ? o->e.bias + j : NULL;
         o->k->row(o->depth, n, a, o->a.along ? 1 : o->a.ld, o->b.p + j, o->b.ld, from, y);
         if (!o->across) {
@@ -6022,14 +6022,14 @@ static void gan__gemm_rows_task(void *arg, int64_t task)
 static int gan__gemm_rows_run(gan_context *ctx, gan__gemm_rows *o)
 {
     const int64_t turned = o->b.along ? o->cols * o->depth : 0;
-    gan_real *room = NULL;
+    gan_real *scratch = NULL;
     if (turned || o->across) {
-        room = (gan_real *)gan__err_scratch(ctx, (size_t)(turned + o->rows * o->cols) * sizeof(gan_real));
-        if (!room) return 1;
-        o->room = room + turned;
+        scratch = (gan_real *)gan__err_scratch(ctx, (size_t)(turned + o->rows * o->cols) * sizeof(gan_real));
+        if (!scratch) return 1;
+        o->scratch = scratch + turned;
         if (turned) {
-            o->k->turn(o->cols, o->depth, o->b.p, o->b.ld, room, o->cols);
-            o->b.p = room;
+            o->k->turn(o->cols, o->depth, o->b.p, o->b.ld, scratch, o->cols);
+            o->b.p = scratch;
             o->b.ld = o->cols;
         }
     }
@@ -6038,7 +6038,7 @@ static int gan__gemm_rows_run(gan_context *ctx, gan__gemm_rows *o)
     if (o->rows <= GAN__ROWS_FEW) o->per_col = GAN__ROWS_COLS;
     gan__par(ctx, (o->rows + o->per_row - 1) / o->per_row * ((o->cols + o->per_col - 1) / o->per_col),
              o->rows * o->cols * (o->depth < 4 ? 1 : o->depth / 4), gan__gemm_rows_task, o);
-    gan__err_scratch_free(ctx, room);
+    gan__err_scratch_free(ctx, scratch);
     return 0;
 }
 
@@ -6092,10 +6092,10 @@ static int gan__gemm(gan_context *ctx, int ta, int tb, int64_t m, int64_t n, int
         gan__gemm_min(ctx->threads < 1 ? 1 : ctx->threads, 1 + m * n / 1000 * (depth + 16) / 2500);
     gan__gemm_grid(&g, threads);
     g.workers = gan__gemm_min(threads, g.grid_m * g.grid_n);
-    g.room = (gan_real *)gan__err_scratch(ctx, (size_t)(g.workers * g.room_size) * sizeof(gan_real));
-    if (!g.room) return 1;
+    g.scratch = (gan_real *)gan__err_scratch(ctx, (size_t)(g.workers * g.scratch_size) * sizeof(gan_real));
+    if (!g.scratch) return 1;
     gan__par(ctx, g.workers, GAN__MOST(GAN__ALONE, m * n * depth), gan__gemm_task, &g);
-    gan__err_scratch_free(ctx, g.room);
+    gan__err_scratch_free(ctx, g.scratch);
     return 0;
 }
 
@@ -6189,8 +6189,8 @@ typedef struct {
     int64_t from_image, from_h, from_w, from_channels; // x: elements to the next image; the group's channels
     int64_t to_image, to_h, to_w, to_channels, to_pad; // y; to_pad: channels rounded up to whole vectors
     int64_t images, workers;                           // at a time
-    gan_real *packed, *room;
-    int64_t room_size;
+    gan_real *packed, *scratch;
+    int64_t scratch_size;
     // one correlation for each phase (forward: a single one)
     int64_t phases_y, phases_x;
     gan__conv_phase *y_phase, *x_phase;
@@ -6332,13 +6332,14 @@ static void gan__conv_job_tiles(const gan__conv_job *o, const gan__conv_axis *y,
 }
 
 // A few images: turned, correlated, finished, turned back.
-static void gan__conv_job_images(const gan__conv_job *o, int64_t first, int64_t images, gan_real *room)
+static void gan__conv_job_images(const gan__conv_job *o, int64_t first, int64_t images, gan_real *scratch)
 {
     const gan__cpu_kernels *const k = o->k;
     const int64_t pixels = o->from_h * o->from_w, out = o->to_h * o->to_w, c = o->from_channels;
     const int64_t taps = o->v->kh * o->v->kw;
-    int64_t *const runs = (int64_t *)(void *)room; // 2 a tap
-    gan_real *const dump = room + gan__gemm_round(2 * taps * (int64_t)(sizeof *runs / sizeof *room), 16);
+    int64_t *const runs = (int64_t *)(void *)scratch; // 2 a tap
+    gan_real *const dump =
+        scratch + gan__gemm_round(2 * taps * (int64_t)(sizeof *runs / sizeof *scratch), 16);
     gan_real *const from = dump + k->tile_n, *const to = from + o->images * pixels * c;
     const gan_real *panels = o->packed;
     for (int64_t i = 0; i < images; i++)
@@ -6371,33 +6372,34 @@ static void gan__conv_job_task(void *arg, int64_t worker)
 {
     const gan__conv_job *const o = (const gan__conv_job *)arg;
     for (int64_t i = worker * o->images; i < o->v->n; i += o->workers * o->images)
-        gan__conv_job_images(o, i, gan__gemm_min(o->images, o->v->n - i), o->room + worker * o->room_size);
+        gan__conv_job_images(o, i, gan__gemm_min(o->images, o->v->n - i),
+                             o->scratch + worker * o->scratch_size);
 }
 
-// Everything of o but room, packed and bias is set.
+// Everything of o but scratch, packed and bias is set.
 static int gan__conv_job_run(gan_context *ctx, gan__conv_job *o)
 {
     const int64_t taps = o->v->kh * o->v->kw;
     const int64_t each = o->from_h * o->from_w * o->from_channels + o->to_h * o->to_w * o->to_pad;
     const int64_t threads = ctx->threads < 1 ? 1 : ctx->threads;
     const int64_t weights = taps * o->from_channels * o->to_pad;
-    int64_t room = gan__gemm_min(weights, GAN__CONV_MOST);
-    if (room < GAN__CONV_LEAST) room = GAN__CONV_LEAST;
-    const int64_t groups = gan__gemm_round((o->v->n + room / each) / (room / each + 1), threads);
+    int64_t scratch = gan__gemm_min(weights, GAN__CONV_MOST);
+    if (scratch < GAN__CONV_LEAST) scratch = GAN__CONV_LEAST;
+    const int64_t groups = gan__gemm_round((o->v->n + scratch / each) / (scratch / each + 1), threads);
     o->images = (o->v->n + groups - 1) / groups; // as many groups for each thread
     o->workers = gan__gemm_min(threads, (o->v->n + o->images - 1) / o->images);
-    o->room_size = gan__gemm_round(2 * taps * (int64_t)(sizeof(int64_t) / sizeof(gan_real)), 16) +
-                   o->k->tile_n + o->images * each;
-    o->room_size = gan__gemm_round(o->room_size, 16);
+    o->scratch_size = gan__gemm_round(2 * taps * (int64_t)(sizeof(int64_t) / sizeof(gan_real)), 16) +
+                      o->k->tile_n + o->images * each;
+    o->scratch_size = gan__gemm_round(o->scratch_size, 16);
     const size_t phases = (size_t)(o->phases_y + o->phases_x) * sizeof(gan__conv_phase);
     o->y_phase = (gan__conv_phase *)gan__err_scratch(
-        ctx, phases + (size_t)(weights + o->to_pad + o->workers * o->room_size + 32) * sizeof(gan_real));
+        ctx, phases + (size_t)(weights + o->to_pad + o->workers * o->scratch_size + 32) * sizeof(gan_real));
     if (!o->y_phase) return 1;
     o->x_phase = o->y_phase + o->phases_y;
     for (int64_t a = 0; a < o->phases_y; a++) o->y_phase[a] = gan__conv_job_axis(o, 1, a);
     for (int64_t b = 0; b < o->phases_x; b++) o->x_phase[b] = gan__conv_job_axis(o, 0, b);
-    o->room = (gan_real *)(void *)((char *)o->y_phase + gan__gemm_round((int64_t)phases, 64));
-    o->packed = o->room + o->workers * o->room_size;
+    o->scratch = (gan_real *)(void *)((char *)o->y_phase + gan__gemm_round((int64_t)phases, 64));
+    o->packed = o->scratch + o->workers * o->scratch_size;
     o->bias = NULL;
     if (o->e.bias) {
         o->bias = o->packed + weights;
@@ -6432,8 +6434,8 @@ typedef struct {
     int64_t h, part;           // of the padded image: rows; columns of one place in the stride
     int64_t band, line, image; // rows of y at a time; elements to the next line, to the next image in it
     int64_t images, tasks, workers, cols; // images at a time; of a tile of the weight gradient
-    gan_real *room;
-    int64_t room_size;
+    gan_real *scratch;
+    int64_t scratch_size;
 } gan__conv_few;
 
 static int64_t gan__conv_few_padded(const gan__conv_few *o)
@@ -6444,7 +6446,7 @@ static int64_t gan__conv_few_padded(const gan__conv_few *o)
 // Pixels of the windows at a time: the lines of a tile of the weight gradient stay in the first-level cache.
 #define GAN__CONV_WINDOWS 1024
 
-// Everything of o but its pointers to results and its rooms is set here; `images`: at a time, at most.
+// Everything of o but its pointers to results and its scratch is set here; `images`: at a time, at most.
 static void gan__conv_few_open(gan_context *ctx, gan__conv_few *o, const gan__cpu_conv *v, int64_t images)
 {
     memset(o, 0, sizeof *o);
@@ -6499,7 +6501,7 @@ static void gan__conv_few_task(void *arg, int64_t worker)
     const gan__cpu_conv *const v = o->v;
     const gan__cpu_kernels *const k = o->k;
     const int64_t plane = v->oh * v->ow, mr = k->tile_m, depth = o->lines + (o->e.bias ? 1 : 0), zero = 0;
-    gan_real *const dump = o->room + worker * o->room_size, *const padded = dump + mr * k->tile_n;
+    gan_real *const dump = o->scratch + worker * o->scratch_size, *const padded = dump + mr * k->tile_n;
     gan_real *const windows = padded + gan__conv_few_padded(o);
     gan__cpu_strip s;
     s.a_step = s.runs = 1;
@@ -6541,10 +6543,11 @@ static int gan__conv_few_forward(gan_context *ctx, const gan__cpu_conv *v, const
     gan__conv_few_open(ctx, &o, v, 1);
     const int64_t depth = o.lines + 1;
     o.workers = gan__gemm_min(v->n, ctx->threads < 1 ? 1 : ctx->threads);
-    o.room_size = gan__gemm_round(o.k->tile_m * o.k->tile_n, 16) + gan__conv_few_padded(&o) + depth * o.line;
-    o.room = (gan_real *)gan__err_scratch(ctx, (size_t)(o.workers * o.room_size + o.co * depth) *
-                                                   sizeof(gan_real));
-    if (!o.room) return 1;
+    o.scratch_size =
+        gan__gemm_round(o.k->tile_m * o.k->tile_n, 16) + gan__conv_few_padded(&o) + depth * o.line;
+    o.scratch = (gan_real *)gan__err_scratch(ctx, (size_t)(o.workers * o.scratch_size + o.co * depth) *
+                                                      sizeof(gan_real));
+    if (!o.scratch) return 1;
     for (int64_t group = 0; group < v->groups; group++) {
         const gan_real *const from = w + group * o.co * o.lines;
         o.x = x + group * o.ci * v->h * v->w;
@@ -6552,7 +6555,7 @@ static int gan__conv_few_forward(gan_context *ctx, const gan__cpu_conv *v, const
         o.w = from;
         if (e) o.e = *e;
         if (e && e->bias) {
-            gan_real *const to = o.room + o.workers * o.room_size;
+            gan_real *const to = o.scratch + o.workers * o.scratch_size;
             o.e.bias = e->bias + group * o.co;
             o.k->pick(o.co, o.lines, from, o.lines, 1, to, depth);
             for (int64_t c = 0; c < o.co; c++) to[c * depth + o.lines] = o.e.bias[c];
@@ -6560,7 +6563,7 @@ static int gan__conv_few_forward(gan_context *ctx, const gan__cpu_conv *v, const
         }
         gan__par(ctx, o.workers, v->n * o.co * v->oh * v->ow * o.lines, gan__conv_few_task, &o);
     }
-    gan__err_scratch_free(ctx, o.room);
+    gan__err_scratch_free(ctx, o.scratch);
     return 0;
 }
 
@@ -6573,7 +6576,7 @@ static void gan__conv_few_sums(void *arg, int64_t worker)
     const int64_t plane = v->oh * v->ow, each = (v->n + o->tasks - 1) / o->tasks, lanes = k->lanes;
     const int64_t lines = (o->lines + o->cols - 1) / o->cols * o->cols;
     const int64_t channels = gan__gemm_round(o->co, GAN__DOTS_ROWS);
-    gan_real *const padded = o->room + worker * o->room_size;
+    gan_real *const padded = o->scratch + worker * o->scratch_size;
     gan_real *const windows = padded + gan__conv_few_padded(o);
     gan_real *const sums = windows + o->lines * o->line, *const turned = sums + channels * lines * lanes;
     gan__cpu_dots s;
@@ -6626,13 +6629,13 @@ static int gan__conv_few_weight(gan_context *ctx, const gan__cpu_conv *v, const 
     const int64_t most = o.k->dots_cols, less = most - 1;
     o.cols = (o.lines + less - 1) / less * less < (o.lines + most - 1) / most * most ? less : most;
     const int64_t lines = (o.lines + o.cols - 1) / o.cols * o.cols * o.k->lanes;
-    o.room_size = gan__conv_few_padded(&o) + o.lines * o.line + lines +
-                  gan__gemm_round(gan__gemm_round(o.co, GAN__DOTS_ROWS) * lines, 16);
-    o.room_size = gan__gemm_round(o.room_size, 16);
-    o.room = (gan_real *)gan__err_scratch(ctx, (size_t)(o.workers * o.room_size + o.tasks * o.co * o.lines) *
-                                                   sizeof(gan_real));
-    if (!o.room) return 1;
-    o.parts = o.room + o.workers * o.room_size;
+    o.scratch_size = gan__conv_few_padded(&o) + o.lines * o.line + lines +
+                     gan__gemm_round(gan__gemm_round(o.co, GAN__DOTS_ROWS) * lines, 16);
+    o.scratch_size = gan__gemm_round(o.scratch_size, 16);
+    o.scratch = (gan_real *)gan__err_scratch(
+        ctx, (size_t)(o.workers * o.scratch_size + o.tasks * o.co * o.lines) * sizeof(gan_real));
+    if (!o.scratch) return 1;
+    o.parts = o.scratch + o.workers * o.scratch_size;
     for (int64_t group = 0; group < v->groups; group++) {
         o.x = x + group * o.ci * v->h * v->w;
         o.g = g + group * o.co * v->oh * v->ow;
@@ -6640,11 +6643,11 @@ static int gan__conv_few_weight(gan_context *ctx, const gan__cpu_conv *v, const 
         const int64_t n = o.co * o.lines;
         o.k->sum_columns(o.tasks, n, n, o.parts, dw + group * n);
     }
-    gan__err_scratch_free(ctx, o.room);
+    gan__err_scratch_free(ctx, o.scratch);
     return 0;
 }
 
-// y = act(x * w + bias), a bias per channel; e may be NULL. Every function of this room: 0, or 1 when the
+// y = act(x * w + bias), a bias per channel; e may be NULL. Every function of this section: 0, or 1 when the
 // scratch memory ran out.
 static int gan__conv_forward(gan_context *ctx, const gan__cpu_conv *v, const gan_real *x, const gan_real *w,
                              const gan__gemm_epilogue *e, gan_real *y)
@@ -6689,8 +6692,8 @@ typedef struct {
     gan__gemm_plan plan; // of one image
     const gan_real *g;
     gan__gemm_epilogue e;
-    gan_real *dx, *room;
-    int64_t room_size, cols, workers; // a worker's room holds the product's, then the columns
+    gan_real *dx, *scratch;
+    int64_t scratch_size, cols, workers; // a worker's scratch holds the product's, then the columns
 } gan__conv_fold;
 
 static void gan__conv_fold_task(void *arg, int64_t worker)
@@ -6700,12 +6703,13 @@ static void gan__conv_fold_task(void *arg, int64_t worker)
     const gan__cpu_kernels *const k = f->plan.k;
     const int64_t ci = v->ci / v->groups, plane = v->h * v->w, gplane = v->oh * v->ow, taps = v->kh * v->kw;
     gan__gemm_plan plan = f->plan;
-    gan_real *const room = f->room + worker * f->room_size, *const cols = room + plan.room_size;
+    gan_real *const scratch = f->scratch + worker * f->scratch_size, *const cols =
+                                                                         scratch + plan.scratch_size;
     plan.c = cols;
     for (int64_t n = worker; n < v->n; n += f->workers) {
         gan_real *const dx = f->dx + n * v->ci * plane;
         (plan.swapped ? &plan.a : &plan.b)->p = f->g + n * v->co * gplane;
-        gan__gemm_region(&plan, room, 0, plan.m, 0, plan.n);
+        gan__gemm_region(&plan, scratch, 0, plan.m, 0, plan.n);
         for (int64_t c = 0; c < ci; c++)
             k->fold(v, f->e.bias ? f->e.bias[c] : 0, cols + c * taps * gplane, gplane, dx + c * plane);
         gan__gemm_act(k, &f->e, ci * plane, dx);
@@ -6730,11 +6734,12 @@ static int gan__conv_input_columns(gan_context *ctx, const gan__cpu_conv *v, con
         if (e) f.e = *e;
         if (e && e->bias) f.e.bias = e->bias + group * ci;
         f.cols = taps * gplane;
-        f.room_size = gan__gemm_round(f.plan.room_size + f.cols + 64, 16);
-        f.room = (gan_real *)gan__err_scratch(ctx, (size_t)(f.workers * f.room_size) * sizeof(gan_real));
-        if (!f.room) return 1;
+        f.scratch_size = gan__gemm_round(f.plan.scratch_size + f.cols + 64, 16);
+        f.scratch =
+            (gan_real *)gan__err_scratch(ctx, (size_t)(f.workers * f.scratch_size) * sizeof(gan_real));
+        if (!f.scratch) return 1;
         gan__par(ctx, f.workers, v->n * f.cols * co, gan__conv_fold_task, &f);
-        gan__err_scratch_free(ctx, f.room);
+        gan__err_scratch_free(ctx, f.scratch);
     }
     return 0;
 }
@@ -6808,9 +6813,9 @@ typedef struct {
     gan_real *dw;
     int64_t ci, co, pad; // channels of the group; co rounded up to whole vectors
     gan__conv_axis y, across;
-    gan_real *from, *grad, *room; // blocks, panels; of each worker
+    gan_real *from, *grad, *scratch; // blocks, panels; of each worker
     int64_t first, images;
-    int64_t block, panel, panels, tasks, workers, room_size, chunk, band, runs; // band: rows of y a piece
+    int64_t block, panel, panels, tasks, workers, scratch_size, chunk, band, runs; // band: rows of y a piece
 } gan__conv_dw;
 
 static void gan__conv_dw_turn(void *arg, int64_t i)
@@ -6881,9 +6886,9 @@ static void gan__conv_dw_task(void *arg, int64_t worker)
     const gan__conv_dw *const o = (const gan__conv_dw *)arg;
     const gan__cpu_kernels *const k = o->k;
     const int64_t taps = o->v->kh * o->v->kw, filter = o->ci * taps;
-    gan_real *const room = o->room + worker * o->room_size;
-    int64_t *const runs = (int64_t *)(void *)room;
-    gan_real *const sums = room + gan__gemm_round(o->runs * (int64_t)(sizeof *runs / sizeof *room), 16);
+    gan_real *const scratch = o->scratch + worker * o->scratch_size;
+    int64_t *const runs = (int64_t *)(void *)scratch;
+    gan_real *const sums = scratch + gan__gemm_round(o->runs * (int64_t)(sizeof *runs / sizeof *scratch), 16);
     gan_real *const turned = sums + taps * o->block * o->panel;
     for (int64_t task = worker; task < o->tasks; task += o->workers) {
         const int64_t c0 = task / o->panels * o->block, j = task % o->panels * o->panel;
@@ -6938,13 +6943,13 @@ static int gan__conv_weight(gan_context *ctx, const gan__cpu_conv *v, const gan_
         o.chunk = gan__gemm_min(o.images, GAN__CONV_STEP / piece + 1);
         o.band = o.chunk > 1 ? v->oh : (v->oh * GAN__CONV_STEP + piece - 1) / piece;
         o.runs = taps * 2 * o.chunk * v->oh;
-        o.room_size = gan__gemm_round(o.runs * (int64_t)(sizeof(int64_t) / sizeof(gan_real)), 16) +
-                      taps * (mr + 1) * o.panel;
-        o.room_size = gan__gemm_round(o.room_size, 16);
-        o.room = (gan_real *)gan__err_scratch(ctx, (size_t)(o.images * each + o.workers * o.room_size) *
-                                                       sizeof(gan_real));
-        if (!o.room) return 1;
-        o.from = o.room + o.workers * o.room_size;
+        o.scratch_size = gan__gemm_round(o.runs * (int64_t)(sizeof(int64_t) / sizeof(gan_real)), 16) +
+                         taps * (mr + 1) * o.panel;
+        o.scratch_size = gan__gemm_round(o.scratch_size, 16);
+        o.scratch = (gan_real *)gan__err_scratch(ctx, (size_t)(o.images * each + o.workers * o.scratch_size) *
+                                                          sizeof(gan_real));
+        if (!o.scratch) return 1;
+        o.from = o.scratch + o.workers * o.scratch_size;
         o.grad = o.from + o.images * v->h * v->w * gan__gemm_round(ci, o.block);
         for (; o.first < v->n; o.first += most) {
             o.images = gan__gemm_min(most, v->n - o.first);
@@ -6952,7 +6957,7 @@ static int gan__conv_weight(gan_context *ctx, const gan__cpu_conv *v, const gan_
             gan__par(ctx, o.workers, GAN__MOST(GAN__ALONE, o.images * plane * co * ci * taps),
                      gan__conv_dw_task, &o);
         }
-        gan__err_scratch_free(ctx, o.room);
+        gan__err_scratch_free(ctx, o.scratch);
     }
     return 0;
 }
@@ -7665,7 +7670,8 @@ GAN_API int gan_read(const gan_tensor *t, gan_real *out, size_t n)
     ctx = gan__tensor_inputs("gan_read", 1, in, &bad);
     if (!ctx) return t ? t->ctx->error : (int)GAN_ERROR_ARGUMENT;
     if (!out || n != t->size)
-        gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_read: room for %l values was given, the tensor %t has %l",
+        gan__err_fail(ctx, GAN_ERROR_ARGUMENT,
+                      "gan_read: space for %l values was given, the tensor %t has %l",
                       out ? (int64_t)n : (int64_t)0, t, (int64_t)t->size);
     else memcpy(out, t->data, n * sizeof *out);
     return ctx->error;
@@ -8256,9 +8262,10 @@ GAN_API const char *gan_isa_name(const gan_context *ctx) { return ctx ? ctx->k->
 
 // >>op: what operations are made of: results, recording, broadcasts; uses tensor; tests/test_op.c
 //
-// The rooms of this floor hold the operations, each with its backward beside it. Every backward is written in
-// the library's own operations, called by their public names, so that a backward pass can be recorded and
-// differentiated in turn. b->gin[i] is set where b->in[i] wants a gradient; left NULL it means zero.
+// The sections of this level hold the operations, each with its backward beside it. Every backward is
+// written in the library's own operations, called by their public names, so that a backward pass can be
+// recorded and differentiated in turn. b->gin[i] is set where b->in[i] wants a gradient; left NULL it means
+// zero.
 
 typedef struct gan__op_backward {
     gan_tensor *y, *g; // the node, and the gradient that arrived
@@ -9978,7 +9985,7 @@ GAN__BACKWARD gan__product_backward_conv2d(gan__op_backward *b)
 GAN__BACKWARD gan__product_backward_conv_transpose2d(gan__op_backward *b)
 {
     gan__cpu_conv g = gan__product_conv_kept(b->y);
-    g.oh = b->in[0]->dim[2]; // output_padding at or above the stride leaves room for more than x has
+    g.oh = b->in[0]->dim[2]; // output_padding at or above the stride leaves space for more than x has
     g.ow = b->in[0]->dim[3];
     if (GAN__WANT(0)) b->gin[0] = gan__product_conv2d(b->g, b->in[1], NULL, g);
     if (GAN__WANT(1)) b->gin[1] = gan__product_conv2d_weight(b->g, b->in[0], g);
@@ -11992,11 +11999,11 @@ static void gan__file_copy_name(char *to, const char *path, int copy)
 // 1: no memory, and nothing has moved.
 static int gan__file_rotate(gan__file_out *o)
 {
-    const size_t room = strlen(o->path) + GAN__FILE_COPY;
-    char *newer = (char *)gan__err_scratch(o->ctx, 2 * room), *older;
+    const size_t scratch = strlen(o->path) + GAN__FILE_COPY;
+    char *newer = (char *)gan__err_scratch(o->ctx, 2 * scratch), *older;
     int i;
     if (!newer) return 1;
-    older = newer + room;
+    older = newer + scratch;
     for (i = o->keep - 2; i >= 0; --i) {
         gan__file_copy_name(older, o->path, i + 1);
         gan__file_copy_name(newer, o->path, i);
@@ -14668,7 +14675,7 @@ typedef struct gan__update {
     gan_real *p, *state[GAN__RULE_STATES];
     const gan_real *g;
     int64_t n;
-    double *room;
+    double *scratch;
     gan__cpu_opt_args args;
 } gan__update;
 
@@ -14941,7 +14948,7 @@ static void gan__update_lamb_direction(gan__update_piece *q)
 // is part of its direction: w is not shrunk.)
 static void gan__update_lamb(const gan__update *u, int64_t at, size_t n)
 {
-    double *const sum = u->room + 2 * (at / GAN__GRAIN);
+    double *const sum = u->scratch + 2 * (at / GAN__GRAIN);
     gan__update_piece q;
     sum[0] = sum[1] = 0;
     for (gan__update_piece_begin(&q, u, at, n); q.n; gan__update_piece_next(&q)) {
@@ -15170,8 +15177,8 @@ struct gan_optimizer {
     char prefix[24]; // "optimizer." or, for a model's second, "optimizer2." ...
     gan__optim_slot *slots, *slots_end;
     int count;
-    gan_tensor **want; // room for the trainable parameters
-    double *room;      // and for two sums of every grain of the largest
+    gan_tensor **want; // space for the trainable parameters
+    double *scratch;   // and for two sums of every grain of the largest
     gan_real norm;
     // Of the update that is being made: the factor of its gradients, their norm with it, the L2 decay that is
     // still to be added.
@@ -15388,8 +15395,8 @@ static int gan__optim_optimizer_catch_up(gan_optimizer *o)
     o->want = (gan_tensor **)gan__err_persist(ctx, (size_t)o->count * sizeof *o->want);
     if (!o->want || o->desc.kind != GAN_OPTIMIZER_LAMB) return !o->want;
     for (t = o->slots; t; t = t->next) largest = GAN__MOST(largest, t->param->tensor->size);
-    o->room = (double *)gan__err_persist(ctx, 2 * (largest / (size_t)GAN__GRAIN + 1) * sizeof *o->room);
-    return !o->room;
+    o->scratch = (double *)gan__err_persist(ctx, 2 * (largest / (size_t)GAN__GRAIN + 1) * sizeof *o->scratch);
+    return !o->scratch;
 }
 
 // Makes ready what an update writes to, state array `also` (or 0) included, and fills o->want; how many that
@@ -15585,7 +15592,7 @@ static void gan__optim_step_slot(gan_optimizer *o, const gan__optim_slot *s)
     u.g = s->grad->data;
     for (i = 0; i < gan__update_rows[d->kind].states; ++i) u.state[i] = (gan_real *)s->state[i]->data;
     u.n = (int64_t)s->grad->size;
-    u.room = o->room;
+    u.scratch = o->scratch;
     u.args.lr = d->kind == GAN_OPTIMIZER_SUBGRADIENT ? (gan_real)gan__optim_step_size(o) : d->lr;
     u.args.momentum = d->momentum;
     u.args.dampening = d->dampening;
@@ -15603,7 +15610,7 @@ static void gan__optim_step_slot(gan_optimizer *o, const gan__optim_slot *s)
     tasks = (u.n + GAN__GRAIN - 1) / GAN__GRAIN;
     gan__par(ctx, tasks, u.n, gan__optim_step_task, &u);
     if (d->kind != GAN_OPTIMIZER_LAMB) return;
-    for (i = 0; i < tasks; ++i) w += u.room[2 * i], move += u.room[2 * i + 1];
+    for (i = 0; i < tasks; ++i) w += u.scratch[2 * i], move += u.scratch[2 * i + 1];
     if (w > 0 && move > 0 && gan__base_is_finite((gan_real)sqrt(w / move)))
         u.args.lr *= (gan_real)sqrt(w / move);
     gan__par(ctx, tasks, u.n, gan__update_lamb_task, &u);
@@ -15896,7 +15903,7 @@ GAN_API gan_real gan_optimizer_best(gan_optimizer *o)
 //
 // Nothing here has a backward of its own: gradients of any order are those of the operations.
 
-// The weight `part` of layer `name`: the one door to weights that are made in this room.
+// The weight `part` of layer `name`: the one door to weights that are made in this section.
 static gan_tensor *gan__block_weight(gan_model *m, const char *name, const char *part, gan_init init,
                                      int ndim, const int *dim)
 {
@@ -19014,7 +19021,7 @@ GAN_API gan_pool *gan_pool_create(gan_context *ctx, const char *name, int capaci
                : NULL;
 }
 
-// The pool has room for samples of x, and holds as many as it says. 1 on error.
+// The pool has space for samples of x, and holds as many as it says. 1 on error.
 static int gan__augment_pool_ready(gan_pool *pool, const gan_tensor *x)
 {
     gan_context *ctx = pool->ctx;
@@ -19243,7 +19250,7 @@ typedef struct gan__game {
     int count;         // weights of all players
     gan_tensor **w;    // these
     gan_tensor **xi;   // each one's gradient of its own player's loss, on the tape
-    gan_tensor **part; // room for three times as many
+    gan_tensor **part; // space for three times as many
     gan_tensor **term; // to be filled: what xi is changed by
 } gan__game;
 
@@ -21198,7 +21205,7 @@ static int gan__reader_shape(const gan__reader_opening *o, gan_dataset *d, const
     return 0;
 }
 
-// The last steps of opening: fitted or decoded samples are kept where there is room for them.
+// The last steps of opening: fitted or decoded samples are kept where there is space for them.
 static gan_dataset *gan__reader_finish(const gan__reader_opening *o, gan_dataset *d)
 {
     const gan_dataset_desc *desc = o->desc;
@@ -21357,7 +21364,7 @@ static int gan__reader_is_picture(const char *name)
 
 // The pictures of a folder and of its sub-folders, with or without (to NULL) writing them down.
 typedef struct gan__reader_listing {
-    size_t n, bytes, most_n, most; // found; room for
+    size_t n, bytes, most_n, most; // found; space for
     char **path, *text;
     int32_t *label;
     int folders, classes; // sub-folders, those with pictures
@@ -22476,8 +22483,8 @@ static void gan__plot_ticks_log(gan__plot_ticks *t, const gan__plot_scale *a, do
 {
     static const int fine[] = {1, 2, 5};
     const int first = (int)ceil(a->lo - 1e-9), last = (int)floor(a->hi + 1e-9);
-    const int room = (int)(fabs(a->to - a->from) / apart) + 1,
-              every = GAN__MOST((last - first) / room + 1, 1);
+    const int scratch = (int)(fabs(a->to - a->from) / apart) + 1,
+              every = GAN__MOST((last - first) / scratch + 1, 1);
     const int finer = last - first < 2;
     int k, i;
     t->raised = last > 4 || first < -3;
@@ -22806,7 +22813,7 @@ static int gan__plot_panel_open(gan_plot *p, int column, int columns, int row, i
     return 0;
 }
 
-// A grid of pictures as large as the panel allows, pixels enlarged by whole numbers where there is room.
+// A grid of pictures as large as the panel allows, pixels enlarged by whole numbers where there is space.
 static void gan__plot_panel_images(gan_plot *p, const gan_axes *a)
 {
     const int n = a->images->dim[0], h = a->images->dim[2], w = a->images->dim[3], gap = p->c.unit;
@@ -23461,7 +23468,7 @@ enum { GAN__LOG_ROWS = 24, GAN__LOG_SHOWN = 16 }; // of the sheet, at most
 
 struct gan_logger {
     gan_context *ctx;
-    int columns, rows, room;
+    int columns, rows, scratch;
     const char **name;
     double *v;                        // rows of `columns`
     const char *csv, *events, *sheet; // files, or NULL
@@ -23483,14 +23490,14 @@ static int gan__log_grow(gan_logger *log, int rows)
 {
     size_t bytes;
     double *v;
-    if (rows <= log->room) return 0;
-    rows = GAN__MOST(rows, log->room < INT_MAX / 2 ? 2 * log->room : rows);
+    if (rows <= log->scratch) return 0;
+    rows = GAN__MOST(rows, log->scratch < INT_MAX / 2 ? 2 * log->scratch : rows);
     if (gan__base_mul_size((size_t)rows, (size_t)log->columns * sizeof *v, &bytes)) bytes = (size_t)-1 >> 1;
     v = (double *)gan__err_persist(log->ctx, bytes);
     if (!v) return 1;
     if (log->rows) memcpy(v, log->v, (size_t)log->rows * (size_t)log->columns * sizeof *v);
     log->v = v;
-    log->room = rows;
+    log->scratch = rows;
     return 0;
 }
 
@@ -23631,7 +23638,7 @@ static size_t gan__log_summary(const gan_logger *log) // bytes, at most
     return bytes;
 }
 
-// Summary: value = 1 { tag = 1, simple_value = 2 } for each column. summary: room for two, and the record.
+// Summary: value = 1 { tag = 1, simple_value = 2 } for each column. summary: space for two, and the record.
 static int gan__log_scalars(gan_logger *log, int64_t step, const double *values, unsigned char *summary)
 {
     const size_t bytes = gan__log_summary(log);
@@ -23659,17 +23666,18 @@ typedef struct gan__log_png {
 static void gan__log_picture(void *user, void *png, int size)
 {
     gan__log_png *p = (gan__log_png *)user;
-    const size_t n = (size_t)size, room = n + 3 * GAN__EVENT_EXTRA;
-    unsigned char *a = (unsigned char *)gan__err_scratch(p->log->ctx, 2 * room + GAN__EVENT_EXTRA), *b, *to;
+    const size_t n = (size_t)size, scratch = n + 3 * GAN__EVENT_EXTRA;
+    unsigned char *a = (unsigned char *)gan__err_scratch(p->log->ctx, 2 * scratch + GAN__EVENT_EXTRA), *b,
+                  *to;
     p->failed = 1;
     if (!a) return;
-    b = a + room;
+    b = a + scratch;
     to = gan__log_proto_number(
         gan__log_proto_number(gan__log_proto_number(a, 1, (uint64_t)p->h), 2, (uint64_t)p->w), 3, 3);
     to = gan__log_proto_bytes(to, 4, png, n);
     b = gan__log_proto_bytes(gan__log_proto_bytes(b, 1, "samples", 7), 4, a, (size_t)(to - a));
-    to = gan__log_proto_bytes(a, 1, a + room, (size_t)(b - (a + room)));
-    p->failed = gan__log_event(p->log, p->step, 5, a, (size_t)(to - a), a + room);
+    to = gan__log_proto_bytes(a, 1, a + scratch, (size_t)(b - (a + scratch)));
+    p->failed = gan__log_event(p->log, p->step, 5, a, (size_t)(to - a), a + scratch);
     gan__err_scratch_free(p->log->ctx, a);
 }
 #endif
@@ -23714,12 +23722,12 @@ static int gan__log_text(gan_logger *log, int64_t step, const double *values, ch
 static int gan__log_row(gan_logger *log, int64_t step, const double *values)
 {
     const size_t line = (size_t)log->columns * (GAN__NUMBER + 1) + 1, record = 3 * gan__log_summary(log);
-    void *room = gan__err_scratch(log->ctx, GAN__MOST(line, record));
-    int bad = !room || gan__log_keep(log, step, values);
-    if (log->csv) bad = bad || gan__log_text(log, step, values, (char *)room);
+    void *scratch = gan__err_scratch(log->ctx, GAN__MOST(line, record));
+    int bad = !scratch || gan__log_keep(log, step, values);
+    if (log->csv) bad = bad || gan__log_text(log, step, values, (char *)scratch);
     if (log->events && log->columns > 1)
-        bad = bad || gan__log_scalars(log, step, values, (unsigned char *)room);
-    gan__err_scratch_free(log->ctx, room);
+        bad = bad || gan__log_scalars(log, step, values, (unsigned char *)scratch);
+    gan__err_scratch_free(log->ctx, scratch);
     return bad;
 }
 
@@ -24627,13 +24635,13 @@ typedef uint64_t gan__transport_key;
 typedef uint32_t gan__transport_key;
 #endif
 
-// Sorts v (fewer than 2^32 numbers), by a radix sort of 11 bits at a time over the order of the bits; room
+// Sorts v (fewer than 2^32 numbers), by a radix sort of 11 bits at a time over the order of the bits; space
 // for 2 n keys.
-static void gan__transport_sort(int64_t n, gan_real *v, gan__transport_key *room)
+static void gan__transport_sort(int64_t n, gan_real *v, gan__transport_key *scratch)
 {
     enum { BITS = 11, BINS = 1 << BITS, TOP = 8 * sizeof(gan__transport_key) - 1, PASSES = TOP / BITS + 1 };
     const gan__transport_key sign = (gan__transport_key)1 << TOP, digit = BINS - 1;
-    gan__transport_key *from = room, *to = room + n, *other;
+    gan__transport_key *from = scratch, *to = scratch + n, *other;
     uint32_t start[PASSES][BINS];
     int64_t i;
     int p, k;
@@ -24684,7 +24692,7 @@ static double gan__transport_quantiles(int64_t n, const gan_real *x, int64_t m, 
 typedef struct gan__transport_lines {
     int64_t n, m;
     gan_real *x, *y;
-    gan__transport_key *room; // 2 max(n, m) each
+    gan__transport_key *scratch; // 2 max(n, m) each
     double power, *out;
 } gan__transport_lines;
 
@@ -24692,9 +24700,9 @@ static void gan__transport_lines_task(void *arg, int64_t i)
 {
     const gan__transport_lines *l = (const gan__transport_lines *)arg;
     gan_real *x = l->x + i * l->n, *y = l->y + i * l->m;
-    gan__transport_key *room = l->room + i * 2 * GAN__MOST(l->n, l->m);
-    gan__transport_sort(l->n, x, room);
-    gan__transport_sort(l->m, y, room);
+    gan__transport_key *scratch = l->scratch + i * 2 * GAN__MOST(l->n, l->m);
+    gan__transport_sort(l->n, x, scratch);
+    gan__transport_sort(l->m, y, scratch);
     l->out[i] = gan__transport_quantiles(l->n, x, l->m, y, l->power);
 }
 
@@ -24706,9 +24714,9 @@ static int gan__transport_lines_make(gan_context *ctx, int64_t count, int64_t n,
     l->power = power;
     l->x = (gan_real *)gan__density_work(ctx, count, n, sizeof *l->x);
     l->y = (gan_real *)gan__density_work(ctx, count, m, sizeof *l->y);
-    l->room = (gan__transport_key *)gan__density_work(ctx, 2 * count, GAN__MOST(n, m), sizeof *l->room);
+    l->scratch = (gan__transport_key *)gan__density_work(ctx, 2 * count, GAN__MOST(n, m), sizeof *l->scratch);
     l->out = (double *)gan__density_work(ctx, count, 1, sizeof *l->out);
-    return !l->x || !l->y || !l->room || !l->out;
+    return !l->x || !l->y || !l->scratch || !l->out;
 }
 
 static double gan__transport_lines_sum(gan_context *ctx, gan__transport_lines *l, int64_t count)
@@ -25442,10 +25450,10 @@ static void gan__moment_tridiagonal_values(int64_t n, double *d, double *e)
 // The eigenvalues d of the symmetric a (n, n), which is overwritten. 1: no memory.
 static int gan__moment_eigenvalues(gan_context *ctx, int64_t n, double *a, double *d)
 {
-    double *room = (double *)gan__density_work(ctx, n, 3, sizeof *room);
-    if (!room) return 1;
-    gan__moment_tridiagonal(ctx, n, a, d, room, room + n, room + 2 * n);
-    gan__moment_tridiagonal_values(n, d, room);
+    double *scratch = (double *)gan__density_work(ctx, n, 3, sizeof *scratch);
+    if (!scratch) return 1;
+    gan__moment_tridiagonal(ctx, n, a, d, scratch, scratch + n, scratch + 2 * n);
+    gan__moment_tridiagonal_values(n, d, scratch);
     return 0;
 }
 
@@ -25739,7 +25747,7 @@ typedef struct gan__moment_parts {
     gan__density_set all[2];
     int64_t block;
     int *order; // NULL: consecutive blocks
-    gan_real *room;
+    gan_real *scratch;
     gan__mem_rng rng;
 } gan__moment_parts;
 
@@ -25749,7 +25757,7 @@ static void gan__moment_parts_take(gan__moment_parts *p, int64_t part, gan__dens
     for (k = 0; k < 2; ++k) {
         s[k] = p->all[k];
         s[k].n = p->block;
-        s[k].c = p->room + k * p->block * s[k].f;
+        s[k].c = p->scratch + k * p->block * s[k].f;
         if (p->order) gan__moment_subset(&p->rng, &p->all[k], p->block, p->order, s[k].c);
         else memcpy(s[k].c, s[k].x + part * p->block * s[k].f, (size_t)(p->block * s[k].f) * sizeof *s[k].c);
     }
@@ -25784,9 +25792,9 @@ GAN_API gan_estimate gan_kernel_distance(gan_tensor *real, gan_tensor *fake, int
     p.all[1] = gan__density_set_over(fake);
     p.block = block;
     p.rng = gan__rng_stream(ctx, "kernel_distance");
-    p.room = (gan_real *)gan__density_work(ctx, 2 * p.block, p.all[0].f, sizeof *p.room);
+    p.scratch = (gan_real *)gan__density_work(ctx, 2 * p.block, p.all[0].f, sizeof *p.scratch);
     values = (double *)gan__density_work(ctx, count, 1, sizeof *values);
-    error = !p.room || !values;
+    error = !p.scratch || !values;
     if (subsets && !error) {
         p.order = (int *)gan__density_work(ctx, GAN__MOST(real->dim[0], fake->dim[0]), 1, sizeof *p.order);
         error = !p.order;
@@ -25808,17 +25816,17 @@ static double gan__moment_median_distance(gan_context *ctx, const gan__density_s
     const int64_t n = GAN__LEAST(s[0].n, (int64_t)MOST), all = n + GAN__LEAST(s[1].n, (int64_t)MOST),
                   pairs = all * (all - 1) / 2;
     gan_real *d = (gan_real *)gan__density_work(ctx, pairs, 1, sizeof *d);
-    gan__transport_key *room = (gan__transport_key *)gan__density_work(ctx, 2, pairs, sizeof *room);
+    gan__transport_key *scratch = (gan__transport_key *)gan__density_work(ctx, 2, pairs, sizeof *scratch);
     int64_t i, j, at = 0;
     double median;
-    if (!d || !room) return 0;
+    if (!d || !scratch) return 0;
     for (i = 0; i < all; ++i)
         for (j = 0; j < i; ++j) {
             const gan_real *x = i < n ? s[0].c + i * s[0].f : s[1].c + (i - n) * s[0].f;
             const gan_real *y = j < n ? s[0].c + j * s[0].f : s[1].c + (j - n) * s[0].f;
             d[at++] = (gan_real)sqrt(gan__density_square_distance(s[0].f, x, y));
         }
-    gan__transport_sort(pairs, d, room);
+    gan__transport_sort(pairs, d, scratch);
     median = ((double)d[pairs / 2] + (double)d[(pairs - 1) / 2]) / 2;
     return median > 0 ? median : 1;
 }
@@ -26657,14 +26665,14 @@ GAN_API gan_estimate gan_inception_score(gan_tensor *probabilities, int splits)
 
 enum { GAN__SCALES = 5 };
 
-// A pair of planes to be compared, and room for it: 8 h w numbers.
+// A pair of planes to be compared, and space for it: 8 h w numbers.
 typedef struct gan__metric_similar {
     const gan_real *x, *y;
     const int *pair; // of pictures; NULL: picture i with picture i
     int64_t c, h, w;
     double c1, c2;
     int64_t first;
-    double *room, *out;
+    double *scratch, *out;
 } gan__metric_similar;
 
 // The mean under a Gaussian of `size` pixels, rows first: x (h, w) -> out (h - size + 1, w - size + 1).
@@ -26689,11 +26697,11 @@ static void gan__metric_blur(int h, int w, int size, const double *g, const doub
 
 // Means over a plane of the contrast and structure terms, and of these times the luminance term.
 static void gan__metric_similarity(const gan__metric_similar *s, int h, int w, const double *x,
-                                   const double *y, double *room, double *contrast, double *all)
+                                   const double *y, double *scratch, double *contrast, double *all)
 {
     const int size = GAN__LEAST((int)GAN__SSIM_WINDOW, GAN__LEAST(h, w)), n = (h - size + 1) * (w - size + 1);
     const double sigma = 1.5 * size / (int)GAN__SSIM_WINDOW;
-    double g[GAN__SSIM_WINDOW], sum = 0, *rows = room, *product = room + h * w, *mean[4];
+    double g[GAN__SSIM_WINDOW], sum = 0, *rows = scratch, *product = scratch + h * w, *mean[4];
     int i, k;
     for (i = 0; i < size; ++i) {
         const double at = i - (size - 1) / 2.;
@@ -26702,7 +26710,7 @@ static void gan__metric_similarity(const gan__metric_similar *s, int h, int w, c
     for (i = 0; i < size; ++i) g[i] /= sum;
     for (k = 0; k < 4; ++k) { // x, y, x^2 + y^2, x y
         const double *of = k == 0 ? x : k == 1 ? y : product;
-        mean[k] = room + (2 + k) * h * w;
+        mean[k] = scratch + (2 + k) * h * w;
         for (i = 0; k > 1 && i < h * w; ++i) product[i] = k == 2 ? x[i] * x[i] + y[i] * y[i] : x[i] * y[i];
         gan__metric_blur(h, w, size, g, of, rows, mean[k]);
     }
@@ -26731,7 +26739,7 @@ static void gan__metric_similar_task(void *arg, int64_t task)
     const int64_t plane = s->first + task, picture = plane / s->c, size = s->h * s->w;
     const int64_t a = s->pair ? s->pair[2 * picture] : picture,
                   b = s->pair ? s->pair[2 * picture + 1] : picture;
-    double *x = s->room + task * 8 * size, *y = x + size, similar = 1, contrast, all;
+    double *x = s->scratch + task * 8 * size, *y = x + size, similar = 1, contrast, all;
     int h = (int)s->h, w = (int)s->w, scale;
     int64_t i;
     for (i = 0; i < size; ++i) {
@@ -26767,9 +26775,9 @@ static double gan__metric_similar_mean(gan_context *ctx, const gan_tensor *x, co
     s.w = x->dim[3];
     s.c1 = 1e-4 * range * range;
     s.c2 = 9e-4 * range * range;
-    s.room = (double *)gan__density_work(ctx, wave * 8, plane, sizeof *s.room);
+    s.scratch = (double *)gan__density_work(ctx, wave * 8, plane, sizeof *s.scratch);
     s.out = (double *)gan__density_work(ctx, wave, 1, sizeof *s.out);
-    if (!s.room || !s.out) return gan__density_nan();
+    if (!s.scratch || !s.out) return gan__density_nan();
     for (s.first = 0; s.first < planes; s.first += wave) {
         const int64_t n = GAN__LEAST(wave, planes - s.first);
         gan__par(ctx, n, n * plane * 128, gan__metric_similar_task, &s);
@@ -26930,12 +26938,12 @@ static void gan__metric_path_batch(gan_context *ctx, gan__metric_path *p, int fi
 // Of the sorted lengths those between the trimmed ends.
 static gan_estimate gan__metric_path_summary(gan_context *ctx, const gan__metric_path *p, int64_t n)
 {
-    gan__transport_key *room = (gan__transport_key *)gan__density_work(ctx, 2, n, sizeof *room);
+    gan__transport_key *scratch = (gan__transport_key *)gan__density_work(ctx, 2, n, sizeof *scratch);
     double *kept = (double *)gan__density_work(ctx, n, 1, sizeof *kept);
     const int64_t out = (int64_t)((double)p->how.trim * (double)n), left = n - 2 * out;
     int64_t i;
-    if (!room || !kept) return gan__moment_no_estimate();
-    gan__transport_sort(n, p->square, room);
+    if (!scratch || !kept) return gan__moment_no_estimate();
+    gan__transport_sort(n, p->square, scratch);
     for (i = 0; i < left; ++i) kept[i] = (double)p->square[out + i];
     return gan__moment_estimate(left, kept);
 }

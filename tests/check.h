@@ -1,4 +1,4 @@
-// Shared by the tests of rooms: reference arrays in double, random inputs from a line of shapes, comparison,
+// Shared by the tests of sections: reference arrays in double, random inputs from a line of shapes, comparison,
 // finite differences of our own. Include after gan.h and test.h.
 #ifndef CHECK_H
 #define CHECK_H

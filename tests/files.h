@@ -1,4 +1,4 @@
-// Files made by hand for tests of rooms that read them: bytes appended to a buffer, never by gan.h itself.
+// Files made by hand for tests of sections that read them: bytes appended to a buffer, never by gan.h itself.
 #ifndef FILES_H
 #define FILES_H
 

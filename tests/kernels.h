@@ -1,4 +1,4 @@
-// Shared by the tests of the kernel rooms: the tables of this machine, contexts on one of them, random
+// Shared by the tests of the kernel sections: the tables of this machine, contexts on one of them, random
 // arrays, errors in ulps and in eps of a sum's terms. Include after gan.h (with its implementation) and
 // test.h.
 #ifndef KERNELS_H

@@ -1,8 +1,9 @@
-// The walker of the tests of floor 5. A sample is an operation, a reference (loops written in double) and a
+// The walker of the tests of operations. A sample is an operation, a reference (loops written in double) and a
 // line of input shapes: its forward is held against the reference, and in the GAN_DOUBLE build its gradient
 // and the gradient of its gradient against finite differences; in the float build each instruction set is
-// forced in turn, and 1, 2, 3 and 7 threads must give the same bits. The test of a room walks that room's
-// part of GAN_OPERATIONS, with a function test_NAME for each operation: one that has none does not compile.
+// forced in turn, and 1, 2, 3 and 7 threads must give the same bits. The test of a section walks that
+// section's part of GAN_OPERATIONS, with a function test_NAME for each operation: one that has none does not
+// compile.
 #ifndef OPS_H
 #define OPS_H
 
@@ -12,7 +13,7 @@
 
 #include "check.h"
 
-// The rooms that have a test: where an operation of the table is in none of them, nothing compiles.
+// The sections that have a test: where an operation of the table is in none of them, nothing compiles.
 #define OPS_ONE(id, name) +1
 enum {
     OPS_TESTED = 0 GAN_OPERATIONS_ARITH(OPS_ONE) GAN_OPERATIONS_SHAPE(OPS_ONE) GAN_OPERATIONS_REDUCE(OPS_ONE)
@@ -20,7 +21,7 @@ enum {
 };
 typedef char ops_every_operation_is_tested[OPS_TESTED == GAN_OP_COUNT - 1 ? 1 : -1];
 
-// The call of an operation's test; GAN_OPERATIONS_SHAPE(OPS_TEST) are those of the room shape.
+// The call of an operation's test; GAN_OPERATIONS_SHAPE(OPS_TEST) are those of the section shape.
 #define OPS_TEST(id, name) test_##name();
 
 typedef nd reference(const params *p, const nd *x);

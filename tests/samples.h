@@ -1,6 +1,6 @@
 // Shared by the tests of the measures of samples: sets of samples, and what every measure must do whatever it
-// measures. The test of a room walks its part of GAN_METRICS: each row NAME needs test_NAME, its facts, and
-// probe_NAME, a call of it on samples x, y of 256 numbers each; a row without them does not compile.
+// measures. The test of a section walks its part of GAN_METRICS: each row NAME needs test_NAME, its facts,
+// and probe_NAME, a call of it on samples x, y of 256 numbers each; a row without them does not compile.
 #ifndef SAMPLES_H
 #define SAMPLES_H
 
