@@ -1,5 +1,5 @@
-// Shared by the tests of sections: reference arrays in double, random inputs from a line of shapes, comparison,
-// finite differences of our own. Include after gan.h and test.h.
+// Shared by the tests of sections: reference arrays in double, random inputs from a line of shapes,
+// comparison, finite differences of our own. Include after gan.h and test.h.
 #ifndef CHECK_H
 #define CHECK_H
 

@@ -1,5 +1,5 @@
-// The walker of the tests of operations. A sample is an operation, a reference (loops written in double) and a
-// line of input shapes: its forward is held against the reference, and in the GAN_DOUBLE build its gradient
+// The walker of the tests of operations. A sample is an operation, a reference (loops written in double) and
+// a line of input shapes: its forward is held against the reference, and in the GAN_DOUBLE build its gradient
 // and the gradient of its gradient against finite differences; in the float build each instruction set is
 // forced in turn, and 1, 2, 3 and 7 threads must give the same bits. The test of a section walks that
 // section's part of GAN_OPERATIONS, with a function test_NAME for each operation: one that has none does not
