@@ -465,9 +465,9 @@ GAN_API gan_tensor *gan_f_linear(gan_tensor *x, gan_tensor *weight, gan_tensor *
 typedef struct gan_conv2d_desc {                        // zero means the default
     int out_channels;                                 // for the layers; the operations read it off the weight
     int kernel[2];                                      // height, width; width 0: the height
-    // stride, dilation default 1, padding 0; a second 0 means "as the first", so padding {1, -1} is 1 and 0
-    int stride[2], padding[2], dilation[2];
-    int output_padding[2];                              // conv_transpose2d only
+    int stride[2], dilation[2];                         // height, width: 1; width 0: as the height
+    int padding_h, padding_w;                           // rows above and below, columns left and right; 0
+    int output_padding_h, output_padding_w;             // conv_transpose2d only: rows, columns; 0
     int groups;                                         // default 1
     int no_bias;
 } gan_conv2d_desc;
@@ -9804,8 +9804,8 @@ static gan__cpu_conv gan__product_conv_from(const gan_conv2d_desc *d)
     memset(&g, 0, sizeof g);
     g.sh = d->stride[0] ? d->stride[0] : 1;
     g.sw = d->stride[1] ? d->stride[1] : g.sh;
-    g.ph = d->padding[0];
-    g.pw = d->padding[1] ? GAN__MOST(d->padding[1], 0) : d->padding[0];
+    g.ph = d->padding_h;
+    g.pw = d->padding_w;
     g.dh = d->dilation[0] ? d->dilation[0] : 1;
     g.dw = d->dilation[1] ? d->dilation[1] : g.dh;
     g.groups = d->groups ? d->groups : 1;
@@ -9882,8 +9882,12 @@ static gan_tensor *gan__product_conv2d(gan_tensor *x, gan_tensor *w, gan_tensor 
             ctx, GAN_ERROR_SHAPE,
             "conv2d: x %t, weight %t, %d groups, bias of %d: want (N, C, H, W), (O, C / groups, kh, kw), (O)",
             x, w, (int)g.groups, bias ? bias->dim[0] : 0);
-    if (g.sh < 1 || g.sw < 1 || g.ph < 0 || g.pw < 0 || g.dh < 1 || g.dw < 1 || g.kh < 1 || g.kw < 1 ||
-        gan__product_conv_beyond(&g))
+    if (g.ph < 0 || g.pw < 0)
+        return gan__err_fail(ctx, GAN_ERROR_ARGUMENT,
+                             "conv2d: padding_h %l, padding_w %l: both are taken as given, 0 is none; to cut "
+                             "rows or columns off call gan_slice",
+                             g.ph, g.pw);
+    if (g.sh < 1 || g.sw < 1 || g.dh < 1 || g.dw < 1 || g.kh < 1 || g.kw < 1 || gan__product_conv_beyond(&g))
         return gan__err_fail(
             ctx, GAN_ERROR_ARGUMENT,
             "conv2d: kernel, stride and dilation must be at least 1, padding at least 0, none beyond "
@@ -10005,8 +10009,18 @@ GAN_API gan_tensor *gan_f_conv2d(gan_tensor *x, gan_tensor *weight, gan_tensor *
                                  const gan_conv2d_desc *desc)
 {
     gan_conv2d_desc none;
+    gan__cpu_conv g;
+    gan_tensor *y;
     memset(&none, 0, sizeof none);
-    return gan__product_conv2d(x, weight, bias, gan__product_conv_from(desc ? desc : &none));
+    g = gan__product_conv_from(desc ? desc : &none);
+    y = gan__product_conv2d(x, weight, bias, g);
+    if (gan__tensor_is_poison(y)) return y;
+    if (g.ph > g.dh * (weight->dim[2] - 1) || g.pw > g.dw * (weight->dim[3] - 1))
+        gan__err_warn(y->ctx,
+                      "conv2d: padding %l and %l with a kernel of %d x %d: the outermost outputs see padding "
+                      "alone, their gradient is that of the bias",
+                      g.ph, g.pw, weight->dim[2], weight->dim[3]);
+    return y;
 }
 
 GAN_API gan_tensor *gan_f_conv_transpose2d(gan_tensor *x, gan_tensor *weight, gan_tensor *bias,
@@ -10030,9 +10044,15 @@ GAN_API gan_tensor *gan_f_conv_transpose2d(gan_tensor *x, gan_tensor *weight, ga
         return gan__err_fail(x->ctx, GAN_ERROR_SHAPE,
                              "conv_transpose2d: x %t, weight %t: heights and widths must be at least 1", x,
                              weight);
-    eh = desc->output_padding[0];
-    ew = desc->output_padding[1] ? GAN__MOST(desc->output_padding[1], 0) : eh;
-    if (g.sh < 1 || g.sw < 1 || g.ph < 0 || g.pw < 0 || g.dh < 1 || g.dw < 1 || eh < 0 || ew < 0 ||
+    eh = desc->output_padding_h;
+    ew = desc->output_padding_w;
+    if (g.ph < 0 || g.pw < 0 || eh < 0 || ew < 0)
+        return gan__err_fail(x->ctx, GAN_ERROR_ARGUMENT,
+                             "conv_transpose2d: padding_h %l, padding_w %l, output_padding_h %l, "
+                             "output_padding_w %l: all are taken as given, 0 is none; output_padding adds "
+                             "rows and columns, padding takes them away",
+                             g.ph, g.pw, eh, ew);
+    if (g.sh < 1 || g.sw < 1 || g.dh < 1 || g.dw < 1 ||
         eh >= GAN__MOST(g.sh, g.dh) || ew >= GAN__MOST(g.sw, g.dw) || gan__product_conv_beyond(&g))
         return gan__err_fail(
             x->ctx, GAN_ERROR_ARGUMENT,
@@ -11608,7 +11628,7 @@ static gan_conv2d_desc gan__layer_conv_desc(int out_channels, int kernel, int st
     d.out_channels = out_channels;
     d.kernel[0] = kernel;
     d.stride[0] = stride;
-    d.padding[0] = padding;
+    d.padding_h = d.padding_w = padding;
     return d;
 }
 
@@ -16566,12 +16586,12 @@ GAN_API gan_tensor *gan_modulated_conv2d(gan_model *m, const char *name, gan_ten
     d = gan__layer_conv_desc(out, k, up * down, k / 2);
     if (gan__tensor_is_poison(y)) return gan__layer_leave(m, y);
     if (up == 2) { // the blur's padding makes up for what the transposed convolution adds: 2 H pixels
-        d.padding[0] = 0;
+        d.padding_h = d.padding_w = 0;
         y = gan_f_conv_transpose2d(y, gan_transpose(w, 0, 1), NULL, &d);
         if (!gan__tensor_is_poison(y)) y = gan__block_binomial(y, TAPS, 1, 1, 2 - k / 2, 2 - k / 2);
         y = gan_mul_scalar(y, 4);
     } else if (down == 2) {
-        d.padding[0] = 0;
+        d.padding_h = d.padding_w = 0;
         y = gan__block_binomial(y, TAPS, 1, k == 1 ? 2 : 1, k / 2 + 1, k / 2 + 1);
         if (k == 1) d.stride[0] = 1;
         y = gan_f_conv2d(y, w, NULL, &d);

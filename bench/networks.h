@@ -76,7 +76,7 @@ static inline gan_conv2d_desc dcgan_layer(int channels, int stride, int padding)
     desc.out_channels = channels;
     desc.kernel[0] = 4;
     desc.stride[0] = stride;
-    desc.padding[0] = padding;
+    desc.padding_h = desc.padding_w = padding;
     desc.no_bias = 1;
     return desc;
 }
@@ -150,8 +150,8 @@ static inline gan_tensor *wgangp_up(gan_model *g, const char *name, gan_tensor *
     desc.out_channels = channels;
     desc.kernel[0] = 5;
     desc.stride[0] = 2;
-    desc.padding[0] = 2;
-    desc.output_padding[0] = desc.output_padding[1] = output_padding;
+    desc.padding_h = desc.padding_w = 2;
+    desc.output_padding_h = desc.output_padding_w = output_padding;
     return gan_conv_transpose2d_ex(g, name, x, &desc);
 }
 

@@ -1726,14 +1726,15 @@ static gan_tensor *make_gated(gan_model *m, gan_tensor **x, const int *i)
     gan_conv2d_desc d;
     gan_tensor *h = i[4] ? gan_reflection_pad2d(x[0], i[4], i[4], i[4], i[4]) : x[0];
     memset(&d, 0, sizeof d);
-    d.out_channels = i[0], d.kernel[0] = i[1], d.stride[0] = i[2], d.padding[0] = i[3], d.groups = i[6];
+    d.out_channels = i[0], d.kernel[0] = i[1], d.stride[0] = i[2], d.padding_h = d.padding_w = i[3],
+    d.groups = i[6];
     return gan_gated_conv2d(m, "gate", h, &d, i[5] ? sc_fegan : NULL);
 }
 static gan_tensor *make_gated_up(gan_model *m, gan_tensor **x, const int *i)
 {
     gan_conv2d_desc d;
     memset(&d, 0, sizeof d);
-    d.out_channels = i[0], d.kernel[0] = i[1], d.stride[0] = i[2], d.padding[0] = i[3];
+    d.out_channels = i[0], d.kernel[0] = i[1], d.stride[0] = i[2], d.padding_h = d.padding_w = i[3];
     return gan_gated_conv_transpose2d(m, "gate", x[0], &d, i[5] ? sc_fegan : NULL);
 }
 static nd gated_of(nd f, nd g, const int *i)

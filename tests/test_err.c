@@ -45,7 +45,7 @@ static gan_conv2d_desc conv_stride(int s)
 static gan_conv2d_desc conv_outpad(int s, int o)
 {
     gan_conv2d_desc d = conv_stride(s);
-    d.output_padding[0] = o;
+    d.output_padding_h = d.output_padding_w = o;
     return d;
 }
 

@@ -215,7 +215,7 @@ static gan_tensor *make_conv_ex(gan_model *m, gan_tensor *x, const int *i)
     d.out_channels = i[0];
     d.kernel[0] = i[1], d.kernel[1] = i[2];
     d.stride[0] = i[3];
-    d.padding[0] = i[4];
+    d.padding_h = d.padding_w = i[4];
     d.groups = i[5];
     d.no_bias = i[6];
     return gan_conv2d_ex(m, "conv", x, &d);
@@ -282,8 +282,8 @@ static gan_tensor *make_up_ex(gan_model *m, gan_tensor *x, const int *i)
     d.out_channels = i[0];
     d.kernel[0] = i[1];
     d.stride[0] = i[2];
-    d.padding[0] = i[3];
-    d.output_padding[0] = i[4];
+    d.padding_h = d.padding_w = i[3];
+    d.output_padding_h = d.output_padding_w = i[4];
     d.groups = i[5];
     return gan_conv_transpose2d_ex(m, "up", x, &d);
 }
@@ -1365,7 +1365,7 @@ static gan_tensor *plain_output(weight_run *r, const struct weighted *w, const d
     for (size_t k = 0; k < gan_numel(t); ++k) gan_data(t)[k] = (gan_real)weight[k];
     if (b) b = gan_mul_scalar(b, (gan_real)bias_scale);
     memset(&d, 0, sizeof d);
-    d.stride[0] = 2, d.padding[0] = 1;
+    d.stride[0] = 2, d.padding_h = d.padding_w = 1;
     if (w->ndim == 1) return gan_take(t, r->x);
     if (w->wndim == 2) return gan_f_linear(r->x, t, b);
     return w->axis ? gan_f_conv_transpose2d(r->x, t, b, &d) : gan_f_conv2d(r->x, t, b, &d);

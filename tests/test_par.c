@@ -59,7 +59,7 @@ static gan_tensor *work(gan_context *ctx)
                *g[2];
     gan_conv2d_desc d;
     memset(&d, 0, sizeof d);
-    d.padding[0] = 1;
+    d.padding_h = d.padding_w = 1;
     y = gan_normalize(gan_leaky_relu(gan_f_conv2d(x, w, NULL, &d), (gan_real).1), 16, 16, 400,
                       (gan_real)1e-5);
     y = gan_max_pool2d(y, 2, 2);

@@ -88,16 +88,16 @@ static void test_linear(void)
     LARGE(linear, "64,1024; 1,1024; 1", P(.tol = 20));
 }
 
-// ---- convolutions; i: sh sw ph pw dh dw oph opw groups, as written in the descriptor (zero: the default)
+// ---- convolutions; i: sh sw ph pw dh dw oph opw groups, zero: the default; the second of a pair zero: as the first
 
 static gan_conv2d_desc conv_desc(const params *q)
 {
     gan_conv2d_desc d;
     memset(&d, 0, sizeof d);
     d.stride[0] = q->i[0], d.stride[1] = q->i[1];
-    d.padding[0] = q->i[2], d.padding[1] = q->i[3];
+    d.padding_h = q->i[2], d.padding_w = q->i[3] ? q->i[3] : q->i[2];
     d.dilation[0] = q->i[4], d.dilation[1] = q->i[5];
-    d.output_padding[0] = q->i[6], d.output_padding[1] = q->i[7];
+    d.output_padding_h = q->i[6], d.output_padding_w = q->i[7] ? q->i[7] : q->i[6];
     d.groups = q->i[8];
     return d;
 }
@@ -322,8 +322,8 @@ static void test_beyond(void)
             gan_tensor *x = gan_full(ctx, 1, 1, 1, 5, 5), *w = gan_full(ctx, 1, 1, 1, 3, 3), *y;
             gan_conv2d_desc d;
             memset(&d, 0, sizeof d);
-            for (k = 0; k < 2; ++k)
-                d.stride[k] = i < 3 ? stride[i] : 1, d.padding[k] = i < 4 ? 0 : stride[i - 3];
+            for (k = 0; k < 2; ++k) d.stride[k] = i < 3 ? stride[i] : 1;
+            d.padding_h = d.padding_w = i < 4 ? 0 : stride[i - 3];
             y = gan_f_conv2d(x, w, NULL, &d);
             if (i == 0 || i == 3) CHECK(gan_data(y) && gan_data(y)[0] == 9, "%s", gan_error_message(ctx));
             else CHECK(gan_error(ctx) == GAN_ERROR_ARGUMENT, "case %d: error %d", i, gan_error(ctx));
@@ -332,8 +332,53 @@ static void test_beyond(void)
     }
 }
 
+static void test_padding(void)
+{
+    TEST ("padding is taken as given: height 1 and width 0, and the other way around") {
+        int k;
+        for (k = 0; k < 2; ++k) {
+            gan_context *ctx = gan_create(NULL);
+            gan_tensor *y;
+            gan_conv2d_desc d;
+            memset(&d, 0, sizeof d);
+            *(k ? &d.padding_w : &d.padding_h) = 1;
+            y = gan_f_conv2d(gan_full(ctx, 1, 1, 1, 5, 5), gan_full(ctx, 1, 1, 1, 3, 3), NULL, &d);
+            CHECK(gan_dim(y, 2) == (k ? 3 : 5) && gan_dim(y, 3) == (k ? 5 : 3), "%d x %d", gan_dim(y, 2),
+                  gan_dim(y, 3));
+            CHECK(gan_warnings(ctx) == 0, "%s", gan_warning_message(ctx));
+            gan_destroy(ctx);
+        }
+    }
+    TEST ("a negative padding is an error that names the field and the cure") {
+        int k;
+        for (k = 0; k < 2; ++k) {
+            gan_context *ctx = gan_create(NULL);
+            gan_conv2d_desc d;
+            memset(&d, 0, sizeof d);
+            d.padding_w = -1;
+            (void)(k ? gan_f_conv_transpose2d : gan_f_conv2d)(gan_full(ctx, 1, 1, 1, 5, 5),
+                                                              gan_full(ctx, 1, 1, 1, 3, 3), NULL, &d);
+            CHECK(gan_error(ctx) == GAN_ERROR_ARGUMENT, "error %d", gan_error(ctx));
+            CHECK(strstr(gan_error_message(ctx), "padding_w -1") && strstr(gan_error_message(ctx), "given"),
+                  "%s", gan_error_message(ctx));
+            gan_destroy(ctx);
+        }
+    }
+    TEST ("a padding as wide as the kernel is warned of") {
+        gan_context *ctx = gan_create(NULL);
+        gan_conv2d_desc d;
+        memset(&d, 0, sizeof d);
+        d.padding_h = 3;
+        (void)gan_f_conv2d(gan_full(ctx, 1, 1, 1, 5, 5), gan_full(ctx, 1, 1, 1, 3, 3), NULL, &d);
+        CHECK(!gan_error(ctx) && gan_warnings(ctx) == 1, "%d warnings", gan_warnings(ctx));
+        CHECK(strstr(gan_warning_message(ctx), "kernel of 3 x 3") != NULL, "%s", gan_warning_message(ctx));
+        gan_destroy(ctx);
+    }
+}
+
 int main(void)
 {
+    test_padding();
     GAN_OPERATIONS_PRODUCT(OPS_TEST)
     negative_controls();
     test_beyond();

@@ -522,7 +522,7 @@ static gan_tensor *deep(gan_context *ctx)
     gan_conv2d_desc d;
     gan_tensor *h, *g, *in[3], *out[3];
     memset(&d, 0, sizeof d);
-    d.padding[0] = 1;
+    d.padding_h = d.padding_w = 1;
     h = gan_leaky_relu(gan_normalize(gan_f_conv2d(x, w, NULL, &d), 7, 9, 17 * 13, (gan_real)1e-5),
                        (gan_real).2);
     h = gan_tanh(gan_mul_scalar(gan_f_linear(gan_flatten(h), v, NULL), (gan_real).02));
@@ -715,7 +715,7 @@ static void replaced_gradients(void)
         gan_conv2d_desc d;
         memset(&d, 0, sizeof d);
         d.dilation[0] = 2;
-        d.output_padding[0] = 1;
+        d.output_padding_h = d.output_padding_w = 1;
         dx = gan_grad(gan_sum_all(gan_f_conv_transpose2d(x, w, NULL, &d)), x, 0);
         CHECK(gan_numel(dx) == 16, "%d values", (int)gan_numel(dx));
         gan_destroy(ctx);

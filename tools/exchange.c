@@ -21,7 +21,7 @@ static gan_tensor *up(gan_model *g, const char *conv, const char *norm, gan_tens
     desc.out_channels = channels;
     desc.kernel[0] = desc.kernel[1] = 4;
     desc.stride[0] = desc.stride[1] = stride;
-    desc.padding[0] = desc.padding[1] = padding;
+    desc.padding_h = desc.padding_w = padding;
     desc.no_bias = 1;
     x = gan_conv_transpose2d_ex(g, conv, x, &desc);
     return norm ? gan_relu(gan_batch_norm(g, norm, x)) : gan_tanh(x);
