@@ -859,8 +859,8 @@ GAN_API gan_tensor *gan_pull_away(gan_tensor *code);
 //     YOGI             Adam with v -= (1 - beta2) sign(v - d^2) d^2               Zaheer 2018
 //     LION *           w -= lr sign(beta1 m + (1 - beta1) g), then m by beta2     Chen 2023
 //     LAMB *           w -= lr |w| / |u| u, u = m^ / (sqrt v^ + e) + decay w      You 2019; per parameter
-//     OPTIMIZTIC_SGD   w -= lr (2 d_t - d_t-1)                                    Daskalakis 2018, OMD
-//     OPTIMIZTIC_ADAM  w -= lr (2 u_t - u_t-1), u = m^ / (sqrt v^ + e)            Daskalakis 2018, alg. 1
+//     OPTIMISTIC_SGD   w -= lr (2 d_t - d_t-1)                                    Daskalakis 2018, OMD
+//     OPTIMISTIC_ADAM  w -= lr (2 u_t - u_t-1), u = m^ / (sqrt v^ + e)            Daskalakis 2018, alg. 1
 //     SUBGRADIENT      w -= a_k g_k, a_k by step_rule; the best w is kept         Shor 1962; Boyd 2003
 // ExtraAdam (Gidel 2019) is Adam with gan_extrapolate. Negative momentum (Gidel 2019b) is momentum or beta1
 // below 0.
@@ -870,7 +870,7 @@ GAN_API gan_tensor *gan_pull_away(gan_tensor *code);
     X(SGD, sgd, 1) X(RMSPROP, rmsprop, 2) X(ADAM, adam, 2) X(ADAMW, adamw, 2) X(ADAGRAD, adagrad, 1)         \
     X(ADADELTA, adadelta, 2) X(AMSGRAD, amsgrad, 3) X(ADAMAX, adamax, 2) X(NADAM, nadam, 2)                  \
     X(RADAM, radam, 2) X(ADABELIEF, adabelief, 2) X(YOGI, yogi, 2) X(LION, lion, 1) X(LAMB, lamb, 2)         \
-    X(OPTIMIZTIC_SGD, optimiztic_sgd, 1) X(OPTIMIZTIC_ADAM, optimiztic_adam, 3)                              \
+    X(OPTIMISTIC_SGD, optimistic_sgd, 1) X(OPTIMISTIC_ADAM, optimistic_adam, 3)                              \
     X(SUBGRADIENT, subgradient, 1)
 typedef enum gan_optimizer_kind {
 #define GAN__ROW(id, name, states) GAN_OPTIMIZER_##id,
@@ -914,8 +914,8 @@ GAN_API gan_optimizer_desc gan_adabelief(gan_real lr, gan_real beta1, gan_real b
 GAN_API gan_optimizer_desc gan_yogi(gan_real lr, gan_real beta1, gan_real beta2);  // eps 1e-3, initial 1e-6
 GAN_API gan_optimizer_desc gan_lion(gan_real lr, gan_real beta1, gan_real beta2, gan_real decay);  // .9, .99
 GAN_API gan_optimizer_desc gan_lamb(gan_real lr, gan_real beta1, gan_real beta2, gan_real decay);  // eps 1e-6
-GAN_API gan_optimizer_desc gan_optimiztic_sgd(gan_real lr);
-GAN_API gan_optimizer_desc gan_optimiztic_adam(gan_real lr, gan_real beta1, gan_real beta2);
+GAN_API gan_optimizer_desc gan_optimistic_sgd(gan_real lr);
+GAN_API gan_optimizer_desc gan_optimistic_adam(gan_real lr, gan_real beta1, gan_real beta2);
 GAN_API gan_optimizer_desc gan_subgradient(gan_real lr, gan_step_rule rule);
 GAN_API const char *gan_optimizer_name(gan_optimizer_kind kind);
 
@@ -14993,7 +14993,7 @@ static void gan__update_lamb_task(void *arg, int64_t index)
     }
 }
 
-static void gan__update_optimiztic_sgd(const gan__update *u, int64_t at, size_t n)
+static void gan__update_optimistic_sgd(const gan__update *u, int64_t at, size_t n)
 {
     const gan_real lr = u->args.lr;
     gan__update_piece q;
@@ -15005,7 +15005,7 @@ static void gan__update_optimiztic_sgd(const gan__update *u, int64_t at, size_t 
         }
 }
 
-static void gan__update_optimiztic_adam(const gan__update *u, int64_t at, size_t n)
+static void gan__update_optimistic_adam(const gan__update *u, int64_t at, size_t n)
 {
     const gan_real root = (gan_real)(1 / sqrt((double)u->args.bias2)), bias1 = u->args.bias1;
     const gan_real lr = u->args.lr, eps = u->args.eps;
@@ -15162,14 +15162,14 @@ GAN_API gan_optimizer_desc gan_lamb(gan_real lr, gan_real beta1, gan_real beta2,
     return d;
 }
 
-GAN_API gan_optimizer_desc gan_optimiztic_sgd(gan_real lr)
+GAN_API gan_optimizer_desc gan_optimistic_sgd(gan_real lr)
 {
-    return gan__update_optimizer(GAN_OPTIMIZER_OPTIMIZTIC_SGD, lr);
+    return gan__update_optimizer(GAN_OPTIMIZER_OPTIMISTIC_SGD, lr);
 }
 
-GAN_API gan_optimizer_desc gan_optimiztic_adam(gan_real lr, gan_real beta1, gan_real beta2)
+GAN_API gan_optimizer_desc gan_optimistic_adam(gan_real lr, gan_real beta1, gan_real beta2)
 {
-    return gan__update_optimizer_betas(GAN_OPTIMIZER_OPTIMIZTIC_ADAM, lr, beta1, beta2);
+    return gan__update_optimizer_betas(GAN_OPTIMIZER_OPTIMISTIC_ADAM, lr, beta1, beta2);
 }
 
 GAN_API gan_optimizer_desc gan_subgradient(gan_real lr, gan_step_rule rule)
@@ -15264,7 +15264,7 @@ static int gan__optim_optimizer_check(const gan_model *m, const gan_optimizer_de
 static int gan__optim_reads_betas(gan_optimizer_kind kind)
 {
     return !(kind == GAN_OPTIMIZER_SGD || kind == GAN_OPTIMIZER_RMSPROP || kind == GAN_OPTIMIZER_ADAGRAD ||
-             kind == GAN_OPTIMIZER_ADADELTA || kind == GAN_OPTIMIZER_OPTIMIZTIC_SGD ||
+             kind == GAN_OPTIMIZER_ADADELTA || kind == GAN_OPTIMIZER_OPTIMISTIC_SGD ||
              kind == GAN_OPTIMIZER_SUBGRADIENT);
 }
 

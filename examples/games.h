@@ -17,7 +17,7 @@
     X(simultaneous, "simultaneous descent", "sqrt(1 + e^2)", gan_sgd(e, 0), sqrt(1 + r * r))                 \
     X(alternating, "alternating descent", "1: x^2 + y^2 - e x y stays", gan_sgd(e, 0), 1)                    \
     X(extragradient, "extragradient", "Korpelevich 1976", gan_sgd(e, 0), sqrt(1 - r * r + r * r * r * r))    \
-    X(optimiztic, "optimiztic descent", "Daskalakis 2018", gan_optimiztic_sgd(e),                            \
+    X(optimistic, "optimistic descent", "Daskalakis 2018", gan_optimistic_sgd(e),                            \
       sqrt((1 + sqrt(1 - 4 * r * r)) / 2))                                                                   \
     X(consensus, "consensus", "Mescheder 2017", gan_sgd(e, 0), hypot(1 - r * GM_STRENGTH, r))                \
     X(symplectic, "symplectic adjustment", "Balduzzi 2018", gan_sgd(e, 0), hypot(1 - r * GM_STRENGTH, r))    \
@@ -94,7 +94,7 @@ static inline void gm_step_extragradient(gm_game *g, int t)
     gan_extrapolate_game(GAN_GAME_SIMULTANEOUS, 0, 2, g->o, loss);
     gm_step_simultaneous(g, t);
 }
-static inline void gm_step_optimiztic(gm_game *g, int t) { gm_step_simultaneous(g, t); }
+static inline void gm_step_optimistic(gm_game *g, int t) { gm_step_simultaneous(g, t); }
 static inline void gm_step_consensus(gm_game *g, int t)
 {
     (void)t;

@@ -11,8 +11,8 @@
 //             sharpen, so that ever fewer points fall between two modes (ReLU needs far longer for that)
 //     D       3 x 128 leaky ReLU, each layer's sums times 3
 //     Adam    1e-3 (0, .99), falling to 1e-4; batch 256; z ~ U(-1, 1)^2; samples from an average of G
-//     R1, R2  gradient penalties centerd at 0, with which the game converges (Mescheder 2018; R3GAN: Huang
-//             2024); WGAN-GP's, centerd at 1, left the grid at 87 % after 6,000 steps, where R1 gave 95 %
+//     R1, R2  gradient penalties centered at 0, with which the game converges (Mescheder 2018; R3GAN: Huang
+//             2024); WGAN-GP's, centered at 1, left the grid at 87 % after 6,000 steps, where R1 gave 95 %
 #include "common.h"
 #define GAN_IMPLEMENTATION
 #include "gan.h"

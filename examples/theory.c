@@ -254,7 +254,7 @@ static void games(gan_context *ctx, gan_plot *plot, int steps)
     for (k = 0; k < (int)GM_COUNT && !ex_stop; ++k) {
         char name[2][32];
         gm_game g;
-        if (!strstr("simultaneous extragradient optimiztic consensus", gm_methods[k].name)) continue;
+        if (!strstr("simultaneous extragradient optimistic consensus", gm_methods[k].name)) continue;
         snprintf(name[0], sizeof name[0], "x.%s", gm_methods[k].name);
         snprintf(name[1], sizeof name[1], "y.%s", gm_methods[k].name);
         g = gm_start(ctx, name[0], name[1], gm_optimizer(k, (gan_real)rate));

@@ -251,8 +251,8 @@ static gan_optimizer_desc RULE(void)
     case 10: return gan_yogi(lr, a, b);
     case 11: return gan_lion(lr, a, b, c);
     case 12: return gan_lamb(lr, a, b, c);
-    case 13: return gan_optimiztic_sgd(lr);
-    case 14: return gan_optimiztic_adam(lr, a, b);
+    case 13: return gan_optimistic_sgd(lr);
+    case 14: return gan_optimistic_adam(lr, a, b);
     case 15: return gan_subgradient(lr, (gan_step_rule)I());
     default: return gan_adam(lr, a, b);
     }

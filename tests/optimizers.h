@@ -229,7 +229,7 @@ static inline void ref_lamb(ref *r, int t)
     ratio = w > 0 && m > 0 && !(r->flaws & NOT_THE) ? sqrt(w) / sqrt(m) : 1;
     EACH W -= r->lr * ratio * u[i];
 }
-static inline void ref_optimiztic_sgd(ref *r, int t)
+static inline void ref_optimistic_sgd(ref *r, int t)
 {
     EACH
     {
@@ -238,7 +238,7 @@ static inline void ref_optimiztic_sgd(ref *r, int t)
         S0 = G;
     }
 }
-static inline void ref_optimiztic_adam(ref *r, int t)
+static inline void ref_optimistic_adam(ref *r, int t)
 {
     moments(r);
     EACH

@@ -464,7 +464,7 @@ static double measured(int method, double rate, int from, int steps)
 
 static void bilinear(void)
 {
-    enum { SIMULTANEOUS, ALTERNATING, EXTRAGRADIENT, OPTIMIZTIC, CONSENSUS, SYMPLECTIC, NEGATIVE, LOOKAHEAD };
+    enum { SIMULTANEOUS, ALTERNATING, EXTRAGRADIENT, OPTIMISTIC, CONSENSUS, SYMPLECTIC, NEGATIVE, LOOKAHEAD };
     // Where the norm obeys its factor in every single step (or round of five), few steps tell; where it
     // swings, many, but not so many that floats end.
     static const int exact[] = {1, 0, 1, 0, 1, 1, 0, 1};
@@ -527,10 +527,10 @@ static void bilinear(void)
         gan_destroy(ctx);
     }
     for (k = 0; k < 3; ++k) {
-        static const char *const names[] = {"adam", "optimiztic adam", "extra adam"};
+        static const char *const names[] = {"adam", "optimistic adam", "extra adam"};
         TESTF ("%s on x y: %s", names[k], k ? "it arrives" : "it spirals out") {
             gan_context *ctx = gan_create(NULL);
-            const gan_optimizer_desc d = k == 1 ? gan_optimiztic_adam((gan_real).05, 0, (gan_real).999)
+            const gan_optimizer_desc d = k == 1 ? gan_optimistic_adam((gan_real).05, 0, (gan_real).999)
                                                 : gan_adam((gan_real).05, 0, (gan_real).999);
             gm_game g = gm_start(ctx, "x", "y", d);
             double most = 0, least = 2;

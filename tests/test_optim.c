@@ -715,7 +715,7 @@ static void hyperparameters(void)
         CHECK(gan_optimizer_get(NULL, GAN_HYPER_LR) == 0 && gan_optimizer_best(NULL) == 0, "values");
         CHECK(gan_accumulate(NULL, NULL) == 0 && gan_extrapolate(NULL, NULL) == 0, "values");
         CHECK_TEXT(gan_optimizer_name((gan_optimizer_kind)-1), "unknown");
-        CHECK_TEXT(gan_optimizer_name(GAN_OPTIMIZER_OPTIMIZTIC_ADAM), "optimiztic_adam");
+        CHECK_TEXT(gan_optimizer_name(GAN_OPTIMIZER_OPTIMISTIC_ADAM), "optimistic_adam");
     }
     TEST ("calls out of order are errors that say so") {
         gan_context *ctx = gan_create(NULL);

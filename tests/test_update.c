@@ -220,22 +220,22 @@ static void test_lamb(void)
         gan_destroy(ctx);
     }
 }
-static void test_optimiztic_sgd(void)
+static void test_optimistic_sgd(void)
 {
-    gan_optimizer_desc d = gan_optimiztic_sgd((gan_real).05);
-    TEST ("optimiztic sgd") trajectory("plain", d, 0, TOL);
-    TEST ("optimiztic sgd with weight decay") trajectory("decay", with(d, 0, 0, 0, .2), 0, TOL);
+    gan_optimizer_desc d = gan_optimistic_sgd((gan_real).05);
+    TEST ("optimistic sgd") trajectory("plain", d, 0, TOL);
+    TEST ("optimistic sgd with weight decay") trajectory("decay", with(d, 0, 0, 0, .2), 0, TOL);
     TEST_MUST_FAIL ("gradient descent for it is caught") trajectory("plain", d, NOT_THE, TOL);
     TEST_MUST_FAIL ("a first past gradient that is not 0 is caught") trajectory("plain", d, SWAPPED, TOL);
 }
-static void test_optimiztic_adam(void)
+static void test_optimistic_adam(void)
 {
-    adam_like("optimiztic adam", gan_optimiztic_adam(BETAS), "Adam's step", NOT_THE, .1);
-    TEST ("the first step of optimiztic adam is twice adam's") {
+    adam_like("optimistic adam", gan_optimistic_adam(BETAS), "Adam's step", NOT_THE, .1);
+    TEST ("the first step of optimistic adam is twice adam's") {
         gan_context *ctx = gan_create(NULL);
         double got[N];
         int k;
-        run(ctx, gan_optimiztic_adam(BETAS), 1, got);
+        run(ctx, gan_optimistic_adam(BETAS), 1, got);
         for (k = 0; k < N; ++k)
             CHECK_NEAR(got[k], start(k) - .04 * sign_of(coefficient(k) * start(k) + slope(k, 1)), 1e-5, "w");
         gan_destroy(ctx);
