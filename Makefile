@@ -45,7 +45,7 @@ DOUBLES := $(addsuffix _double,$(filter $(TWICE),$(TESTS)))
 # and -O1 takes half of the time of -O2; tests of kernels (tests/kernels.h) keep $(CFLAGS).
 INSIDE := $(patsubst tests/%.c,%,$(shell grep -l '^\#define GAN_IMPLEMENTATION' tests/test_*.c))
 KERNELS := $(patsubst tests/%.c,%,$(shell grep -l '^\#include "kernels.h"' tests/test_*.c))
-STATIC = -DGAN_STATIC -Wno-unused-function
+STATIC = -DGAN_STATIC -Wno-unused-function -Wno-maybe-uninitialized
 CHECKS := check_structure check_structure_self check_parts check_hygiene check_isa check_examples \
     check_readme check_cookbook check_tables check_calls check_formats check_determinism check_fuzz \
     check_platforms check_sanitizers

@@ -1,7 +1,6 @@
 // A small test harness in plain C99 (C++ too). A test program is
 //
 //     #include "test.h"
-//     #define GAN_IMPLEMENTATION
 //     #include "../gan.h"
 //
 //     int main(void)

@@ -83,6 +83,7 @@ static void begin(counter *a, counter *b, uint64_t seed)
 {
     gan_context *first = create(a, seed);
     calls_begin(first, create(b, 1));
+    CHECK(!gan_error(first), "what the calls are made with: %s", gan_error_message(first));
 }
 
 static int seeds(void) // of every_call: HOSTILE_SEEDS, or 3
