@@ -10052,8 +10052,8 @@ GAN_API gan_tensor *gan_f_conv_transpose2d(gan_tensor *x, gan_tensor *weight, ga
                              "output_padding_w %l: all are taken as given, 0 is none; output_padding adds "
                              "rows and columns, padding takes them away",
                              g.ph, g.pw, eh, ew);
-    if (g.sh < 1 || g.sw < 1 || g.dh < 1 || g.dw < 1 ||
-        eh >= GAN__MOST(g.sh, g.dh) || ew >= GAN__MOST(g.sw, g.dw) || gan__product_conv_beyond(&g))
+    if (g.sh < 1 || g.sw < 1 || g.dh < 1 || g.dw < 1 || eh >= GAN__MOST(g.sh, g.dh) ||
+        ew >= GAN__MOST(g.sw, g.dw) || gan__product_conv_beyond(&g))
         return gan__err_fail(
             x->ctx, GAN_ERROR_ARGUMENT,
             "conv_transpose2d: stride and dilation must be at least 1, padding at least 0, none "

@@ -88,7 +88,7 @@ static void test_linear(void)
     LARGE(linear, "64,1024; 1,1024; 1", P(.tol = 20));
 }
 
-// ---- convolutions; i: sh sw ph pw dh dw oph opw groups, zero: the default; the second of a pair zero: as the first
+// ---- convolutions; i: sh sw ph pw dh dw oph opw groups; zero: the default, or as the first of its pair
 
 static gan_conv2d_desc conv_desc(const params *q)
 {
