@@ -1,13 +1,103 @@
 // gan.h - v0.1.0 - generative adversarial networks in one C99 header. MIT or public domain, your choice (end
 // of file).
 //
-// Trains and runs GANs with a C compiler and libm, nothing else. In ONE source file of your project write
+// gan.h trains and runs generative adversarial networks (GANs, Goodfellow 2014). It needs a C99 or C++11
+// compiler and the C math library, nothing else. It contains tensors with reverse-mode differentiation to any
+// order, layers, the losses, penalties and optimizers of the GAN literature, datasets, metrics, plots and a
+// trainer. It runs on the CPU and selects its SIMD kernels at run time. The names and meanings of operations
+// and layers are PyTorch's, and checkpoints are safetensors files that PyTorch reads and writes.
+//
+// BUILDING
+//
+// In exactly one source file of your project write
 //
 //     #define GAN_IMPLEMENTATION
 //     #include "gan.h"
 //
-// and include gan.h plainly everywhere else. Compile with -O2 and link with -lm; add -fopenmp to use every
-// core.
+// That file compiles the library. Every other file that calls gan.h includes it without the macro and gets
+// the declarations only. Compile with -O2 and link with -lm; add -fopenmp to use every core. >>configuration
+// lists the macros that select double precision, leave out parts or replace malloc.
+//
+// CONCEPTS
+//
+// A context (gan_context) owns everything that the library allocates: models, optimizers, datasets, trainers
+// and tensors. gan_create makes one, gan_destroy frees it with all that it owns. It also holds the seed of
+// the random numbers, the number of threads, the instruction set and the error. A program usually has one
+// context; two contexts share nothing, so two threads can each use one.
+//
+// A tensor (gan_tensor) is a dense array of gan_real (float) with 0 to 8 dimensions. An operation such as
+// gan_matmul takes tensors and returns a new one. It also records its inputs, so that the gradient of a
+// scalar result with respect to any earlier tensor can be computed. gan_data gives a pointer to the values,
+// gan_item the first value, gan_dim a dimension. Tensors are never freed one by one; they are released at the
+// end of their step or scope.
+//
+// A step is the work between two updates: forward passes, a loss, and the gan_minimize that differentiates
+// the loss and updates the weights. When gan_minimize returns, the tensors of the step are released and their
+// memory is used by the next step. Using a released tensor is an error with a message (GAN_ERROR_STATE). To
+// use values after the step, read them before, copy them with gan_keep, or put a scope around their use.
+// After the first steps a training loop makes no heap call.
+//
+// A scope is the part of a program between gan_scope_open and gan_scope_close. Closing it releases the
+// tensors that were made inside it, and inside it gan_minimize releases nothing. Use one when tensors must
+// stay valid across several updates, or around evaluation code that calls no gan_minimize, whose tensors
+// would otherwise accumulate. Scopes nest.
+//
+// A model (gan_model) is a C function from an input tensor to an output tensor, with a name. It calls layers
+// (gan_linear, gan_conv2d ...), each with a name; the first call creates and initializes the layer's
+// parameters in the shape that the input requires, later calls reuse them. gan_forward runs the function.
+// Because a model is plain C, loops, conditions and shared layers need no further interface. Parameters
+// persist until gan_destroy and are saved in checkpoints as "model.layer.weight".
+//
+// An optimizer (gan_optimizer) updates the parameters of one model by one rule, for example Adam.
+// gan_optimizer_create takes the model and a description: gan_adam(lr, beta1, beta2), gan_sgd(lr, momentum)
+// and others. gan_minimize(optimizer, loss) computes the gradients of the loss with respect to that model's
+// parameters only, and applies one update. A GAN therefore has two optimizers, one for the generator and one
+// for the discriminator. A NaN or infinity in the loss or in a gradient is an error, and the weights stay as
+// they were.
+//
+// FUNCTIONS TO KNOW FIRST
+//
+//     Context       gan_create            create a context; NULL for the defaults
+//                   gan_destroy           free the context and everything that it owns
+//                   gan_error             the error code; 0 when every call succeeded
+//                   gan_error_message     the error as text: the operation, the shapes, the fix
+//                   gan_scope_open        open a scope: tensors made from here on ...
+//                   gan_scope_close       ... are released here
+//                   gan_keep              copy a tensor, so that it outlives its step
+//     Tensors       gan_zeros             zeros of a given shape
+//                   gan_from              a copy of an array of yours
+//                   gan_rand_normal       samples of N(0, 1), for example the latent z
+//                   gan_dim               the size of one dimension
+//                   gan_data              pointer to the values
+//                   gan_item              the first value, for example of a scalar loss
+//     Operations    gan_add, gan_mul      elementwise sum and product, with broadcasting
+//                   gan_mul_scalar        multiply by a number, for example the weight of a loss
+//                   gan_relu, gan_tanh    activations
+//                   gan_leaky_relu        activation of most discriminators
+//                   gan_reshape           the same values in another shape
+//                   gan_concat            concatenate along an axis, for example an image and its label
+//                   gan_mean_all          mean of all elements, as a scalar
+//                   gan_detach            stop the gradient, for example of a fake sample in D's loss
+//     Models        gan_model_create      make a model of a C function
+//                   gan_forward           run a model
+//                   gan_model_mode        GAN_TRAIN or GAN_EVAL, for batch norm and dropout
+//                   gan_linear            fully connected layer
+//                   gan_conv2d            convolution
+//                   gan_conv_transpose2d  transposed convolution, which enlarges an image
+//                   gan_batch_norm        batch normalization
+//     Training      gan_adam              description of the Adam optimizer
+//                   gan_optimizer_create  make an optimizer for a model
+//                   gan_loss_d            the discriminator's loss
+//                   gan_loss_g            the generator's loss
+//                   gan_penalty           a penalty such as WGAN-GP or R1, to add to a loss
+//                   gan_minimize          differentiate a loss and update one model
+//     Data, files   gan_dataset_open      open a dataset: a file or a folder
+//                   gan_dataset_batch     the next batch, with its labels
+//                   gan_image_write       write a batch as one picture
+//                   gan_save, gan_resume  write a checkpoint; continue from it
+//     Trainer       gan_trainer_create    a complete training loop, configured by one description
+//                   gan_trainer_run       train for a number of steps
+//                   gan_trainer_sample    samples of the trained generator
 //
 // A whole program: G(z) = z + theta learns to move a normal distribution onto its data, N(4, 1).
 //
@@ -68,25 +158,32 @@
 //     Layout       Tensors are dense, row-major, of gan_real (float). Images are NCHW. Weights have PyTorch's
 //                  shapes: linear (out, in), conv2d (out, in / groups, kh, kw), conv_transpose2d (in, out /
 //                  groups, kh, kw).
-//     Sizes        Dimensions are int, 1 to 8 of them or none (a scalar); variadic shapes are `int ndim`
-//                  followed by ndim ints.
+//     Shapes       Dimensions are int; a tensor has 1 to 8 of them, or none (a scalar). In comments N is the
+//                  batch, C channels, H and W height and width, L the latent dimension, and ".." stands for
+//                  any number of leading dimensions.
+//     Descriptions Structs named ..._desc configure an object. Set them to zero, then fill the fields that
+//                  you need: zero means the default.
 //     Ownership    A context owns everything. Models, parameters, optimizers, datasets and trainers live
 //                  until gan_destroy. Tensors live until their step ends: outside any scope gan_minimize
-//                  when it is done, and gan_trainer_step when it begins, release all that was recorded;
-//                  inside gan_scope_open ... gan_scope_close, the closing does. gan_keep keeps one by name.
-//                  There is no free function to forget. A step in its steady state makes no heap call.
-//     Errors       Sticky. A failed call returns a "poison" tensor that later calls pass on; ask
-//                  gan_error(ctx) once, when it suits you; gan_error_message(ctx) names the operation, the
-//                  shapes and the fix. Nothing aborts or prints. While an error stands no weight changes and
-//                  no checkpoint is written over; gan_error_clear goes on. NULL tensors, models and contexts
-//                  are tolerated everywhere and lead to errors, not crashes.
-//     Threads      One context is used by one thread at a time; different contexts are independent. Inside,
-//                  work is spread by OpenMP when compiled with it, by gan_desc.parallel_for when given, else
-//                  not at all.
-//     Determinism  Same seed, same instruction set (gan_isa): the same bits, whatever the number of threads,
-//                  and from gcc and clang at any -O. Where the base target has a fused multiply-add (aarch64,
-//                  -march=native) add -ffp-contract=off for that; not with -ffast-math, not on the x87.
-//     Precision    float; GAN_DOUBLE makes everything double (scalar code), for checking derivatives.
+//                  releases them when it returns, and gan_trainer_step when it begins; inside a scope
+//                  gan_scope_close does. gan_keep copies one that must live longer. No other function frees
+//                  anything. After the first steps a training loop makes no heap call.
+//     Errors       An error is sticky. A failed call returns a "poison" tensor; operations on it return it
+//                  again and do nothing. Check gan_error(ctx) where it suits you, for example once a step;
+//                  gan_error_message(ctx) names the operation, the shapes and the fix. Nothing aborts or
+//                  prints. While an error is set no weight changes and no checkpoint is overwritten;
+//                  gan_error_clear continues. NULL tensors, models and contexts lead to errors, not to
+//                  crashes.
+//     Results      Functions that return int and say "error code" return a gan_error_code, 0 for success.
+//     Threads      One context is used by one thread at a time; different contexts are independent. The
+//                  library divides its own work among OpenMP's threads when compiled with OpenMP, among
+//                  yours when gan_desc.parallel_for is set, and runs on one thread otherwise.
+//     Determinism  The same seed and the same instruction set (gan_isa) give the same bits, for any number of
+//                  threads, with gcc and clang at any -O. Where the compiler's target has a fused
+//                  multiply-add (aarch64, -march=native) this needs -ffp-contract=off. It does not hold with
+//                  -ffast-math or on the x87.
+//     Precision    float. GAN_DOUBLE makes everything double, with scalar kernels; it is meant for checking
+//                  derivatives.
 
 // clang-format off
 #ifndef GAN_H
