@@ -2167,44 +2167,47 @@ GAN_API gan_confusion_report gan_confusion(gan_tensor *real_logits, gan_tensor *
 
 #ifndef GAN_NO_TRAINER
 
-// >>latents: z after a look at D; g and d are generator and discriminator, z (N, L), label (N) or NULL
+// >>latents: moving z with D's gradient; g and d are generator and discriminator, z (N, L), label (N) or NULL
 
-// LOGAN (Wu 2019): `steps` times z += alpha g / (beta + |g|^2) for a share of the samples, g the gradient
-// of D(G(z)) by z, per sample. Recorded: gradients flow through all of it. Zeros mean the defaults; steps
-// 0 is z itself.
-typedef struct gan_latent_desc {
-    int steps;                          // 0: off
-    gan_real alpha, beta, share;        // .9, .1, .8
-    gan_real bound;                     // z stays within +- bound; 0: free
+// Latent optimization (LOGAN, Wu 2019): repeats z += alpha g / (beta + |g|^2), g the gradient of D(G(z)) with
+// respect to one sample's z. Only a random share of the samples is moved. The result is recorded: gradients
+// flow through all steps. With steps 0 or desc NULL it returns z.
+typedef struct gan_latent_desc {        // defaults used when the field is 0
+    int steps;                          // number of updates; 0: off
+    gan_real alpha, beta, share;        // step size .9, damping .1, probability that a sample is moved .8
+    gan_real bound;                     // z is clamped to [-bound, bound] after each step; 0: not clamped
 } gan_latent_desc;
 GAN_API gan_tensor *gan_latent_optimize(gan_model *g, gan_model *d, gan_tensor *z, gan_tensor *label,
                                         const gan_latent_desc *desc);
-// Discriminator-driven Langevin dynamics (Che 2020): `steps` times z -= rate / 2 grad E(z) - sqrt(rate)
-// noise, E(z) = |z|^2 / 2 - D(G(z)), so that z moves from the normal prior towards what D takes for real.
-// Not recorded.
+// Discriminator-driven Langevin dynamics (Che 2020): repeats z -= rate / 2 grad E(z) - sqrt(rate) noise,
+// E(z) = |z|^2 / 2 - D(G(z)), noise N(0, 1). This draws z from the normal prior reweighted by D's output.
+// steps and rate must not be negative. The result is not recorded.
 GAN_API gan_tensor *gan_latent_langevin(gan_model *g, gan_model *d, gan_tensor *z, gan_tensor *label,
                                         int steps, gan_real rate);
 
-// >>trainer: Goodfellow 2014, algorithm 1, and what has been found since to make it work
+// >>trainer: the training loop of Goodfellow 2014, algorithm 1, with later techniques as options
 
 typedef enum gan_prior { GAN_PRIOR_NORMAL = 0, GAN_PRIOR_UNIFORM = 1 } gan_prior;         // N(0, 1), U(-1, 1)
 
+// The numbers of one training step. With d_steps or accumulate above 1 the losses and means are those of the
+// last batch.
 typedef struct gan_trainer_stats {
-    int64_t step;                       // 1 after the first
+    int64_t step;                       // training steps made so far; 1 after the first
     gan_real d_loss, g_loss;            // as minimized, without penalties
-    gan_real penalty, g_penalty;        // the weighted values of D's and of G's
-    // mean D(x), D(G(z)): probabilities where the loss has them (gan_loss_is_probability), raw outputs
-    // elsewhere
+    gan_real penalty, g_penalty;        // sums of the weighted penalties of D and of G
+    // means of D(x) and D(G(z)): probabilities if the loss has them (gan_loss_is_probability), raw outputs
+    // otherwise
     gan_real d_real, d_fake;
-    gan_real d_grad_norm, g_grad_norm;
-    gan_real augment_p;                 // of the augmentation now: ADA's, or the description's
-    gan_real metric, best;              // the metric's last value and its least, at step best_step
-    int64_t best_step;
-    int rollbacks;                      // NaNs survived so far
-    int canceled;                      // the callback asked to stop
+    gan_real d_grad_norm, g_grad_norm;  // gan_optimizer_norm of each player
+    gan_real augment_p;                 // current augmentation probability: ADA's, or augment.p
+    gan_real metric, best;              // the metric's last and lowest value
+    int64_t best_step;                  // step of the lowest value
+    int rollbacks;                      // number of times a NaN or Inf was rolled back
+    int canceled;                      // 1: the progress callback returned non-zero
 } gan_trainer_stats;
 
-// What a schedule can drive: fields of the description, one for each player where both have it.
+// The fields of gan_trainer_desc that a schedule can drive. Columns: name, first field, second field or the
+// same one again.
 #define GAN_SCHEDULED(X)                                                                                     \
     X(LR, g_optimizer.lr, d_optimizer.lr)                                                                    \
     X(G_LR, g_optimizer.lr, g_optimizer.lr)                                                                  \
@@ -2227,101 +2230,113 @@ typedef enum gan_scheduled {
 } gan_scheduled;
 typedef struct gan_trainer_schedule { gan_scheduled what; gan_schedule schedule; } gan_trainer_schedule;
 
-// A term of your own for a player's loss, a scalar: class heads, codes, feature matching, cycles.
-// in->real_out and in->fake_out are D's whole outputs; in G's term in->fake is recorded and in->real_out
-// NULL unless the loss needs it.
+// A user-defined term of a player's loss: class heads, latent codes, feature matching, cycle losses. It
+// returns a scalar, which is added to the loss. in->real_out and in->fake_out are D's outputs with all
+// columns. In G's term in->fake is recorded, and in->real is D's last batch.
 typedef gan_tensor *gan_trainer_term(const gan_penalty_in *in, void *user);
 
 enum { GAN_MAX_PENALTIES = 4, GAN_MAX_SCHEDULES = 8 };
 
-typedef struct gan_trainer_desc {       // zero means the default, and off
+typedef struct gan_trainer_desc {       // 0 means the default, or off
     gan_model *generator, *discriminator;
     gan_dataset *data;
-    int batch;                          // 64
-    int latent;                         // size of z; 100
-    gan_prior prior;
-    // z of your own, (n, ...), for these labels (or NULL)
+    int batch;                          // samples a batch, in packs if pack is set; 64
+    int latent;                         // number of elements of z; 100
+    gan_prior prior;                    // distribution of z; GAN_PRIOR_NORMAL
+    // returns z (n, ...) for these labels (NULL without labels), instead of a draw from prior
     gan_tensor *(*latents)(gan_context *ctx, int n, gan_tensor *label, void *user);
     // the game
     gan_loss loss;
     gan_pairing pairing;
-    int saturating;                     // G minimizes minus D's loss
-    gan_real loss_parameter;            // the loss's own number; its default
+    int saturating;                     // 1: G minimizes the negative of D's loss
+    gan_real loss_parameter;            // the parameter of the loss; 0: the loss's default
     gan_real label_smoothing, fake_smoothing;           // losses without targets ignore them
-    gan_penalty_desc penalty[GAN_MAX_PENALTIES];        // of either player
-    gan_trainer_term *d_term, *g_term;
-    int d_logits;                       // of D's outputs (N, C), the first so many are the loss's; 0: all
-    int d_steps;                        // k of algorithm 1; 1
+    gan_penalty_desc penalty[GAN_MAX_PENALTIES];        // penalties of either player
+    gan_trainer_term *d_term, *g_term;  // user-defined terms of each loss; NULL: none
+    int d_logits;                       // number of leading columns of D's output that form the logit; 0: all
+    int d_steps;                        // updates of D per update of G, k of algorithm 1; 1
     // the updates
-    // all zero: Adam 2e-4 (.5, .999). Else start from gan_adam, gan_sgd ...: kind 0 is SGD. Two rates: TTUR
+    // all zero: Adam 2e-4 (.5, .999). Otherwise start from gan_adam, gan_sgd ...; different learning rates
+    // are TTUR (Heusel 2017)
     gan_optimizer_desc g_optimizer, d_optimizer;
     int accumulate;                     // batches per update; 1
-    int simultaneous;                   // both gradients of one batch before either update, by `game`
-    gan_game game;
-    gan_real game_strength;             // its gamma or lambda
-    int extragradient;                  // both players look ahead first (Gidel 2019)
-    int lookahead;                      // every so many steps both return part of the way (Chavdarova 2021)
-    gan_real lookahead_alpha;           // .5
+    int simultaneous;                   // 1: both gradients of one batch before either update; d_steps 1,
+                                        // accumulate 1, no pool, no unroll
+    gan_game game;                      // the update rule when simultaneous is 1
+    gan_real game_strength;             // its coefficient (gamma, lambda); 0: the game's default
+    int extragradient;                  // 1: update at the gradient of an extrapolated point (Gidel 2019)
+    int lookahead;                      // steps between lookahead updates (Chavdarova 2021); 0: off
+    gan_real lookahead_alpha;           // share of the way from the slow to the fast weights; .5
     gan_trainer_schedule schedule[GAN_MAX_SCHEDULES];
     // the averaged generator, used for sampling
-    gan_real ema;                       // decay a step; 0: none
-    gan_real ema_half_life;             // instead: in samples seen, and no longer than
-    gan_real ema_ramp;                  // this share of all samples seen so far (Karras 2020; .05)
-    int64_t ema_start;                  // until this step the average is a copy
-    // what D sees
-    // PacGAN: D judges so many samples along axis 1 as one, batch of these; labels as (batch, pack)
+    gan_real ema;                       // decay per step; 0: no average
+    gan_real ema_half_life;             // half-life in samples, used instead of ema, limited to
+    gan_real ema_ramp;                  // this share of the samples seen so far (Karras 2020); .05
+    int64_t ema_start;                  // before this step the average is a copy of G
+    // D's input
+    // PacGAN (Lin 2018): D sees `pack` samples, concatenated along axis 1, as one; labels are (batch, pack)
     int pack;
-    gan_real label_flip;                // share of pairs whose real and fake change places in D's loss
-    gan_real instance_noise;            // deviation of N(0, .) on all that D sees (Sonderby 2017)
-    gan_augment_desc augment;           // real and fake alike, before D (Zhao 2020, Karras 2020)
-    gan_real ada_target;                // adapts augment.p, from there, so that E sign(D(x)) is this: .6
-    gan_real ada_kimg;                  // in how many thousand samples p can go from 0 to 1; 500
-    // of the CR and BCR penalties: translation and flips, each at 1/2; points (N, F) want GAN_AUGMENT_NOISE
+    gan_real label_flip;                // share of pairs in D's loss with real and fake exchanged
+    gan_real instance_noise;            // standard deviation of noise on D's input (Sonderby 2017)
+    gan_augment_desc augment;           // applied to real and fake before D (Zhao 2020, Karras 2020)
+    gan_real ada_target;                // ADA adapts augment.p until E sign(D(x)) is this, for example .6
+    gan_real ada_kimg;                  // thousands of samples in which p can rise from 0 to 1; 500
+    // augmentation of the CR and BCR penalties; default: translation and flips, each with probability 1/2.
+    // Points (N, F) need GAN_AUGMENT_NOISE
     gan_augment_desc consistency;
-    int pool;                           // past fakes kept and mixed in at 1/2 (Shrivastava 2017; CycleGAN 50)
+    int pool;                           // size of the pool of past fakes; half of D's fakes come from it
+                                        // (Shrivastava 2017; CycleGAN 50)
     // G's update
-    gan_real top_k;                     // the share of G's samples, D's favorites, that count (Sinha 2020)
-    int unroll;                         // D's next so many steps of SGD are part of G's loss (Metz 2017)
-    gan_latent_desc optimize;           // z looks at D first, for both players (LOGAN)
+    gan_real top_k;                     // share of G's samples with the best D output that count (Sinha 2020)
+    int unroll;                         // number of unrolled D steps (Metz 2017), SGD at D's learning rate
+    gan_latent_desc optimize;           // optimizes z with D's gradient, for both players (LOGAN)
     // safety
-    // every so many steps all state is copied (checkpoints do not hold the copies); a NaN goes back there
+    // steps between in-memory copies of all state; a NaN or Inf restores the last copy, at most 10 times in a
+    // row. Checkpoints do not contain the copies
     int rollback;
-    gan_real (*metric)(gan_trainer *t, void *user);     // less is better
-    int metric_every;                   // steps; 1000
-    const char *best_path;              // a checkpoint is saved here whenever the metric has a new least
-    const char *checkpoint;             // a checkpoint is saved here, and at the end of gan_trainer_run;
-    int checkpoint_every;               // every so many steps; 1000
-    int checkpoint_keep;                // so many files are kept (gan_save_rolling); 2
-    // after each step; non-zero cancels gan_trainer_run
+    gan_real (*metric)(gan_trainer *t, void *user);     // lower is better
+    int metric_every;                   // steps between two calls of metric; 1000
+    const char *best_path;              // checkpoint file written at each new lowest metric
+    const char *checkpoint;             // checkpoint file, also written when gan_trainer_run ends
+    int checkpoint_every;               // steps between checkpoints; 1000
+    int checkpoint_keep;                // number of files kept (gan_save_rolling); 2
+    // called after each step; a non-zero result cancels gan_trainer_run
     int (*progress)(const gan_trainer_stats *stats, void *user);
-    void *user;
+    void *user;                         // passed to all callbacks
 } gan_trainer_desc;
 
-// Lazy penalties (penalty[i].every) scale their player's learning rate by n / (n + 1) and take its betas
-// to that power (Karras 2020).
+// Copies the description; models, data and strings must outlive the trainer, which gan_destroy frees. A
+// generator can have one trainer. Lazy penalties (penalty[i].every = n) scale their player's learning rate by
+// n / (n + 1) and raise its betas to that power (Karras 2020). Returns NULL on an error; options that have no
+// effect in the given combination are an error.
 GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc *desc);
-GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t);             // d_steps updates of D, then one of G
-GAN_API gan_trainer_stats gan_trainer_run(gan_trainer *t, int64_t steps);   // until done, canceled or failed
-// n samples of the (averaged) generator in GAN_EVAL, always from the same z for the same n; with labeled
-// data for the labels 0, 1, 2 ... in turn. The training is not disturbed.
+// One training step: d_steps updates of D, then one of G. Tensors sampled since the last step are freed.
+GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t);
+// Calls gan_trainer_step until `steps` are made, progress cancels or an error occurs; then writes
+// desc.checkpoint, if there is one. Returns the numbers of the last step.
+GAN_API gan_trainer_stats gan_trainer_run(gan_trainer *t, int64_t steps);
+// n samples of the (averaged) generator in GAN_EVAL; z is the same in every call with the same n. If the data
+// have labels, the labels are 0, 1, 2 ... in turn. The training and its random numbers are not affected.
 GAN_API gan_tensor *gan_trainer_sample(gan_trainer *t, int n);
-GAN_API gan_tensor *gan_trainer_generate(gan_trainer *t, gan_tensor *z, gan_tensor *label); // from your own z
-typedef struct gan_sampling {           // zero: off
-    gan_real truncation;                // numbers of z beyond +- this are drawn again (Brock 2019)
-    int langevin_steps;                 // of gan_latent_langevin
-    gan_real langevin_rate;             // .01
-    int rejection;                      // rounds of rejection sampling by D at most (Azadi 2019)
-    gan_real rejection_quantile;        // of D's logits, where half is accepted; .8
+// The (averaged) generator in GAN_EVAL, applied to the given z and label (or NULL).
+GAN_API gan_tensor *gan_trainer_generate(gan_trainer *t, gan_tensor *z, gan_tensor *label);
+typedef struct gan_sampling {           // 0: off
+    gan_real truncation;                // elements of z beyond +- this are redrawn (Brock 2019)
+    int langevin_steps;                 // steps of gan_latent_langevin
+    gan_real langevin_rate;             // its rate; .01
+    int rejection;                      // maximum rounds of discriminator rejection sampling (Azadi 2019)
+    gan_real rejection_quantile;        // quantile of F (Azadi 2019) accepted with probability 1/2; .8
 } gan_sampling;
+// gan_trainer_sample with these options; how may be NULL.
 GAN_API gan_tensor *gan_trainer_sample_ex(gan_trainer *t, int n, const gan_sampling *how);
-GAN_API gan_optimizer *gan_trainer_g_optimizer(gan_trainer *t);        // for schedules of your own
+GAN_API gan_optimizer *gan_trainer_g_optimizer(gan_trainer *t);        // for example to set a learning rate
 GAN_API gan_optimizer *gan_trainer_d_optimizer(gan_trainer *t);
 #ifndef GAN_NO_STDIO
-// The (averaged) generator alone, as gan_model_save. Returns the error code.
+// Writes the (averaged) generator alone with gan_model_save. Returns the error code.
 GAN_API int gan_trainer_save(gan_trainer *t, const char *path);
 #endif
-// Done so far, those before a checkpoint included. INT64_MAX while an error stands, and for NULL: a loop that
-// counts up to n ends. gan_trainer_stats.step tells the last step that was made.
+// Training steps made so far, including those before a checkpoint was loaded. INT64_MAX after an error and
+// for NULL, so that a loop that counts up to n ends. gan_trainer_stats.step is the last step that was made.
 GAN_API int64_t gan_trainer_steps(const gan_trainer *t);
 
 // >>diagnosis: is it converging, has it collapsed, when to stop; a run is looked at and never changed
