@@ -139,7 +139,7 @@
 //                           >>gradients  >>losses  >>optimizers  >>blocks  >>objectives  >>penalties
 //                           >>augmentation  >>schedules  >>games  >>datasets  >>images  >>plots  >>logs
 //                           >>reports  >>metrics  >>latents  >>trainer  >>diagnosis
-//     core: ground          >>base  >>text  >>mem  >>err  >>rng  >>par  >>cpu
+//     core: ground          >>base  >>text  >>core  >>mem  >>err  >>rng  >>par  >>cpu
 //     core: kernels         >>vec  >>kern  >>isa  >>gemm  >>conv
 //     core: tensors         >>tensor  >>state  >>ctx
 //     core: operations      >>op  >>arith  >>shape  >>reduce  >>product  >>plane  >>norm
@@ -2967,48 +2967,53 @@ GAN__OPTIONAL double gan__text_number_read(const char **text)
 }
 #endif
 
-// >>mem: the context; memory for ever, for a step, freed early; uses base; tests/test_mem.c
+// >>core: what a context and a tensor are made of; uses base; tests/test_core.c
 //
-// Chunks come from the allocator (or are the fixed block). What lives for ever is taken from a chunk's low
-// end, what a step makes from its high end, so one block serves both without a division chosen beforehand.
-// Step memory is a stack of blocks with scopes marked in it; a block that is freed early joins its neighbors
-// and is given out again within its scope.
+// A context consists of structs, each named after the section whose functions write it. Types that only one
+// section looks into are declared here and defined there. gan_create starts from zeros.
 
-#define GAN__ALIGN 64
-#define GAN__SCOPES 32
+enum {
+    GAN__SCOPES = 32, // scopes in one another, the step itself among them
+    GAN__WARNED = 32  // warnings that are known not to be new
+};
 
-typedef struct gan__mem_block {
-    size_t size;                          // payload bytes, a multiple of GAN__ALIGN
-    struct gan__mem_block *newer;         // the neighbor below, NULL for the newest of its scope
-    struct gan__mem_block *next, *before; // in the list of free blocks
-    struct gan__mem_chunk *chunk;
-    int refs; // tensors that look at it
-    int free;
-} gan__mem_block;
+// Memory of a step: a header before the bytes that are given out.
+typedef struct gan__core_block {
+    size_t size;                             // payload bytes, a multiple of GAN__ALIGN
+    struct gan__core_block *newer;           // the neighbor below, NULL for the newest of its scope
+    struct gan__core_block *next, *previous; // in the list of free blocks
+    struct gan__core_chunk *chunk;
+    int refs; // tensors whose values are in it
+    int is_free;
+} gan__core_block;
 
-typedef struct gan__mem_chunk {
-    struct gan__mem_chunk *next;
+// One piece of memory from the allocator, or the fixed block: persistent memory grows up from the low end,
+// step memory grows down from the high end.
+typedef struct gan__core_chunk {
+    struct gan__core_chunk *next;
     char *lo, *hi, *end; // free between lo and hi; step blocks in [hi, end)
-    gan__mem_block *newest;
+    gan__core_block *newest;
     size_t bytes;
     void *base;
-} gan__mem_chunk;
+} gan__core_chunk;
 
-// How a tensor that is not stored is computed: into `out`, with an activation (GAN__ACT_*) over it. 1 on
-// error.
-typedef int gan__mem_make_fn(gan_tensor *t, gan_real *out, int act, gan_real slope);
-
-typedef struct gan__mem_scope {
-    gan__mem_chunk *chunk;
+// What stood when a scope was opened, to return to.
+typedef struct gan__core_scope {
+    gan__core_chunk *chunk;
     char *hi;
-    gan__mem_block *newest, *free;
-    gan_tensor *last;
-    size_t used;
-} gan__mem_scope;
+    gan__core_block *newest, *free_blocks;
+    gan_tensor *newest_tensor;
+    size_t step_bytes;
+} gan__core_scope;
 
-typedef struct gan__mem_rng {
+// A stream of random numbers and the place in it.
+typedef struct gan__core_rng {
     uint64_t seed, stream, counter;
-} gan__mem_rng;
+} gan__core_rng;
+
+// How a tensor that is not stored is computed: into `out`, with an activation (GAN__ACT_*) over it. 0 is
+// success.
+typedef int gan__core_compute_fn(gan_tensor *t, gan_real *out, int act, gan_real slope);
 
 // A tensor is its values and the record of how they came about. Step tensors are linked in order of creation:
 // that is the tape.
@@ -3020,9 +3025,9 @@ struct gan_tensor {
     gan_op op;
     int nin; // 0: a leaf, nothing was recorded
     gan_tensor **in, *inline_in[5];
-    int i[12];             // the operation's whole-number attributes
-    gan_real p, q;         // and its real ones
-    gan__mem_block *block; // step memory that the values are in; NULL: they live for ever
+    int i[12];              // the operation's whole-number attributes
+    gan_real p, q;          // and its real ones
+    gan__core_block *block; // step memory that the values are in; NULL: they live for ever
     gan_tensor *older, *newer;
     gan_tensor *grad; // during a backward pass: the gradient so far
     // Epochs of backward passes: the pass that needs its gradient; that needs a gradient below it; whose
@@ -3030,61 +3035,110 @@ struct gan_tensor {
     uint64_t needs_grad, needs_grad_below, in_graph, temporary_of;
     int holds; // backward pass: places that keep it
     int alive; // 0 after its step ended
-    // Of one that is not stored until it is looked at (data NULL): how it is made, the depth of its scope,
-    // the deeper one that its values are in, the state of the weights that it was defined with.
-    gan__mem_make_fn *make;
-    int depth, borrowed;
-    uint64_t weights;
+    // Of one that is not stored until it is looked at (data NULL): how it is computed, the depth of its
+    // scope, the deeper one that its values are in (0: none), the weights' version that it was defined with.
+    gan__core_compute_fn *compute;
+    int depth, borrowed_depth;
+    uint64_t weight_version;
 };
 
-enum { GAN__WARNED = 32 }; // warnings that are known not to be new
+typedef struct gan__core_mem {
+    gan_allocator allocator;
+    int is_fixed;                 // no more chunks: a fixed block was given
+    gan__core_chunk *chunks;      // all of them, in order
+    gan__core_chunk *step_chunk;  // the last one that holds step memory
+    gan__core_block *free_blocks; // of the innermost scope
+    gan__core_scope scopes[GAN__SCOPES];
+    int depth;          // innermost scope; 0 is the step itself
+    int refused_scopes; // opened beyond GAN__SCOPES and not closed yet
+    size_t persistent_bytes, step_bytes, peak_bytes, reserved_bytes;
+    uint64_t heap_calls;
+} gan__core_mem;
 
-struct gan_context {
-    const struct gan__cpu_kernels *k;
-    int threads;
-    int64_t patience; // work to be done by one thread before OpenMP's are started
-    int recording;
-    int error;
+typedef struct gan__core_err {
+    int code; // the sticky gan_error_code
     char message[512];
     void (*on_error)(gan_error_code code, const char *message, void *user);
     void (*on_warning)(const char *message, void *user);
-    void *message_user;
-    char warning[384];            // the last one
-    int warnings;                 // so far
+    void *user;
+    char warning[384]; // the last one
+    int warning_count;
     uint64_t warned[GAN__WARNED]; // the hashes of the last ones, a ring
-    uint64_t failures;            // calls that failed, the first and the later ones
-    const char *model, *layer;    // the layer that is being built, for the message; NULL outside
-    gan_allocator allocator;
+    uint64_t failed_calls;        // that set the error, or met it
+} gan__core_err;
+
+typedef struct gan__core_par {
+    int threads;
+    int64_t work_before_threads; // work still to be done by one thread before OpenMP's are started
     void (*parallel_for)(int64_t n, gan_task *task, void *arg, void *user);
-    void *parallel_user;
-    int fixed;                     // no more chunks: a fixed block was given
-    gan__mem_chunk *chunks, *step; // all of them in order; the last one that holds step memory
-    gan__mem_block *free;          // of the innermost scope
-    gan__mem_scope scope[GAN__SCOPES];
-    int depth;   // innermost scope; 0 is the step itself
-    int skipped; // scopes opened beyond the limit
-    size_t persistent, used, peak, reserved;
-    uint64_t heap_calls;
-    gan__mem_rng rng;
-    gan_tensor *last;            // the newest step tensor
-    gan_tensor *pool, *pool_end; // dead tensor structs, first out is the oldest
-    gan_tensor *poison;
-    uint64_t epoch;        // of backward passes
-    uint64_t temporary_of; // the epoch of the pass that is making temporaries now, or 0
-    gan_tensor *mark;      // backward pass: the newest tensor from before the node that is at work
-    gan_tensor *deferred;  // a result that is not made yet: an activation that comes next is made with it
-    int forwards;          // calls of gan_forward that are open
-    int borrowed;          // tensors whose values are in a deeper scope than they
-    uint64_t weights;      // goes up whenever a weight may have changed
-    struct gan__state *states, *states_end;
-    struct gan__state_entry *pending;
-    const char *configuration, *loaded_configuration; // of the trainers, for checkpoints, and a file's; NULL
+    void *user;
+} gan__core_par;
+
+typedef struct gan__core_tensor {
+    gan_tensor *newest;              // step tensor: the end of the tape
+    gan_tensor *unused, *unused_end; // structs of released tensors, the oldest first
+} gan__core_tensor;
+
+typedef struct gan__core_tape {
+    int is_recording;
+    uint64_t epoch;            // of backward passes
+    uint64_t temporary_of;     // the epoch of the pass that is creating temporaries now, or 0
+    gan_tensor *newest_before; // backward pass: the newest tensor from before the node that is at work
+} gan__core_tape;
+
+typedef struct gan__core_deferred {
+    gan_tensor *waiting;     // defined and not computed: an activation that comes next is computed with it
+    int open_forwards;       // calls of gan_forward that have not returned
+    int borrowers;           // tensors whose values are in a deeper scope than they
+    uint64_t weight_version; // goes up whenever a weight may have changed
+} gan__core_deferred;
+
+typedef struct gan__core_state {
+    struct gan__state *first, *last;    // what a checkpoint holds, in order
+    struct gan__state_entry *unclaimed; // tensors of a loaded checkpoint whose owners do not exist yet
+    struct gan__state_kept *kept;       // tensors of gan_keep
+    const char *configuration;          // of the trainers, for checkpoints; NULL: none
+    const char *loaded_configuration;   // that of a loaded file
+} gan__core_state;
+
+typedef struct gan__core_layer {
     gan_model *models;
-    struct gan__state_kept *kept;
-    int datasets;
+    const char *model, *name; // the layer that is being built, for messages; NULL outside
+} gan__core_layer;
+
+typedef struct gan__core_data {
+    int dataset_count; // so far: each has a name with its number
+} gan__core_data;
+
+typedef struct gan__core_file {
     struct gan__file_source *sources;        // files that are open or mapped
     void (*close_sources)(gan_context *ctx); // set with the first of them, called by gan_destroy
+} gan__core_file;
+
+struct gan_context {
+    const struct gan__cpu_kernels *kernels; // of the instruction set that gan__isa_choose took
+    gan_tensor *poison;                     // what every failed call returns
+    gan__core_mem mem;
+    gan__core_err err;
+    gan__core_rng rng;
+    gan__core_par par;
+    gan__core_tensor tensor;
+    gan__core_tape tape;
+    gan__core_deferred deferred;
+    gan__core_state state;
+    gan__core_layer layer;
+    gan__core_data data;
+    gan__core_file file;
 };
+
+// >>mem: persistent memory, step memory and its scopes; uses base, core; tests/test_mem.c
+//
+// Chunks come from the allocator (or are the fixed block). What lives for ever is taken from a chunk's low
+// end, what a step makes from its high end, so one block serves both without a division chosen beforehand.
+// Step memory is a stack of blocks with scopes marked in it; a block that is freed early joins its neighbors
+// and is given out again within its scope.
+
+#define GAN__ALIGN 64
 
 static size_t gan__mem_round_up(size_t n) { return (n + (GAN__ALIGN - 1)) & ~(size_t)(GAN__ALIGN - 1); }
 
@@ -3096,14 +3150,15 @@ static char *gan__mem_align_up(char *p)
 
 static void gan__mem_note_peak(gan_context *ctx)
 {
-    if (ctx->persistent + ctx->used > ctx->peak) ctx->peak = ctx->persistent + ctx->used;
+    if (ctx->mem.persistent_bytes + ctx->mem.step_bytes > ctx->mem.peak_bytes)
+        ctx->mem.peak_bytes = ctx->mem.persistent_bytes + ctx->mem.step_bytes;
 }
 
 // A chunk header at the start of `bytes` at `base`; NULL when they are too few.
-static gan__mem_chunk *gan__mem_chunk_at(void *base, size_t bytes)
+static gan__core_chunk *gan__mem_chunk_at(void *base, size_t bytes)
 {
     char *p = gan__mem_align_up((char *)base), *end = (char *)base + bytes;
-    gan__mem_chunk *c = (gan__mem_chunk *)(void *)p;
+    gan__core_chunk *c = (gan__core_chunk *)(void *)p;
     if (bytes < 4 * GAN__ALIGN + sizeof *c) return NULL;
     GAN__UNPOISON(base, bytes);
     c->next = NULL;
@@ -3118,23 +3173,23 @@ static gan__mem_chunk *gan__mem_chunk_at(void *base, size_t bytes)
 }
 
 // Room for at least `bytes`: grows with what is there already, so that the number of chunks stays small.
-static gan__mem_chunk *gan__mem_chunk_new(gan_context *ctx, size_t bytes)
+static gan__core_chunk *gan__mem_chunk_new(gan_context *ctx, size_t bytes)
 {
-    size_t want = GAN__MOST((size_t)1 << 18, GAN__LEAST(ctx->reserved, (size_t)1 << 26)), exact;
-    gan__mem_chunk *c, **link;
+    size_t want = GAN__MOST((size_t)1 << 18, GAN__LEAST(ctx->mem.reserved_bytes, (size_t)1 << 26)), exact;
+    gan__core_chunk *c, **link;
     void *base = NULL;
-    if (ctx->fixed || gan__base_add_size(bytes, 8 * GAN__ALIGN, &exact)) return NULL;
-    if (want > exact) base = ctx->allocator.alloc(want, ctx->allocator.user);
-    ctx->heap_calls += want > exact;
+    if (ctx->mem.is_fixed || gan__base_add_size(bytes, 8 * GAN__ALIGN, &exact)) return NULL;
+    if (want > exact) base = ctx->mem.allocator.alloc(want, ctx->mem.allocator.user);
+    ctx->mem.heap_calls += want > exact;
     if (!base) {
         want = exact;
-        base = ctx->allocator.alloc(want, ctx->allocator.user);
-        ctx->heap_calls++;
+        base = ctx->mem.allocator.alloc(want, ctx->mem.allocator.user);
+        ctx->mem.heap_calls++;
     }
     if (!base) return NULL;
     c = gan__mem_chunk_at(base, want);
-    ctx->reserved += want;
-    for (link = &ctx->chunks; *link; link = &(*link)->next) {}
+    ctx->mem.reserved_bytes += want;
+    for (link = &ctx->mem.chunks; *link; link = &(*link)->next) {}
     *link = c;
     return c;
 }
@@ -3143,19 +3198,19 @@ static gan__mem_chunk *gan__mem_chunk_new(gan_context *ctx, size_t bytes)
 // reports it).
 static void *gan__mem_persist_raw(gan_context *ctx, size_t bytes)
 {
-    gan__mem_chunk *c;
+    gan__core_chunk *c;
     void *p;
     size_t need;
     if (bytes > (size_t)-1 - GAN__ALIGN) return NULL;
     need = gan__mem_round_up(bytes ? bytes : 1);
-    for (c = ctx->chunks; c; c = c->next)
+    for (c = ctx->mem.chunks; c; c = c->next)
         if ((size_t)(c->hi - c->lo) >= need) break;
     if (!c) c = gan__mem_chunk_new(ctx, need);
     if (!c) return NULL;
     p = c->lo;
     GAN__UNPOISON(p, bytes);
     c->lo += need;
-    ctx->persistent += need;
+    ctx->mem.persistent_bytes += need;
     gan__mem_note_peak(ctx);
     return p;
 }
@@ -3167,46 +3222,46 @@ static void *gan__mem_persist_quiet(gan_context *ctx, size_t bytes) // zeroed
     return p;
 }
 
-static void gan__mem_free_list_remove(gan_context *ctx, gan__mem_block *b)
+static void gan__mem_free_list_remove(gan_context *ctx, gan__core_block *b)
 {
-    if (b->before) b->before->next = b->next;
-    else ctx->free = b->next;
-    if (b->next) b->next->before = b->before;
-    b->free = 0;
+    if (b->previous) b->previous->next = b->next;
+    else ctx->mem.free_blocks = b->next;
+    if (b->next) b->next->previous = b->previous;
+    b->is_free = 0;
 }
 
-static void gan__mem_free_list_add(gan_context *ctx, gan__mem_block *b)
+static void gan__mem_free_list_add(gan_context *ctx, gan__core_block *b)
 {
-    b->free = 1;
-    b->before = NULL;
-    b->next = ctx->free;
-    if (b->next) b->next->before = b;
-    ctx->free = b;
+    b->is_free = 1;
+    b->previous = NULL;
+    b->next = ctx->mem.free_blocks;
+    if (b->next) b->next->previous = b;
+    ctx->mem.free_blocks = b;
 }
 
-static gan__mem_block *gan__mem_block_above(gan__mem_block *b)
+static gan__core_block *gan__mem_block_above(gan__core_block *b)
 {
-    return (gan__mem_block *)(void *)((char *)b + gan__mem_round_up(sizeof *b) + b->size);
+    return (gan__core_block *)(void *)((char *)b + gan__mem_round_up(sizeof *b) + b->size);
 }
 
 // The end of the innermost scope's blocks in a chunk: where its mark stands, or the chunk's end.
-static char *gan__mem_scope_limit(const gan_context *ctx, const gan__mem_chunk *c)
+static char *gan__mem_scope_limit(const gan_context *ctx, const gan__core_chunk *c)
 {
-    const gan__mem_scope *m = &ctx->scope[ctx->depth];
+    const gan__core_scope *m = &ctx->mem.scopes[ctx->mem.depth];
     return m->chunk == c ? m->hi : c->end;
 }
 
 // Step memory of at least `bytes`, GAN__ALIGNed; NULL when there is none.
-static gan__mem_block *gan__mem_block_new(gan_context *ctx, size_t bytes)
+static gan__core_block *gan__mem_block_new(gan_context *ctx, size_t bytes)
 {
-    const size_t head = gan__mem_round_up(sizeof(gan__mem_block));
-    gan__mem_block *b, *best = NULL;
-    gan__mem_chunk *c;
+    const size_t head = gan__mem_round_up(sizeof(gan__core_block));
+    gan__core_block *b, *best = NULL;
+    gan__core_chunk *c;
     size_t exact = bytes, need;
     int behind = 0;
     if (bytes > (size_t)-1 - 2 * GAN__ALIGN - head) return NULL;
     bytes = gan__mem_round_up(bytes ? bytes : 1);
-    for (b = ctx->free; b; b = b->next)
+    for (b = ctx->mem.free_blocks; b; b = b->next)
         if (b->size >= bytes && (!best || b->size < best->size)) best = b;
     if (best) {
         gan__mem_free_list_remove(ctx, best);
@@ -3220,57 +3275,57 @@ static gan__mem_block *gan__mem_block_new(gan_context *ctx, size_t bytes)
             best->size = bytes;
             best->newer = b;
             best->chunk = b->chunk;
-            best->free = 0;
+            best->is_free = 0;
             if ((char *)gan__mem_block_above(best) < gan__mem_scope_limit(ctx, b->chunk))
                 gan__mem_block_above(best)->newer = best;
             gan__mem_free_list_add(ctx, b);
         }
     } else {
         need = bytes + head;
-        // the first of this scope's chunks with space; ctx->step stays the last one in use
-        for (c = ctx->scope[ctx->depth].chunk; c && (size_t)(c->hi - c->lo) < need; c = c->next)
-            behind |= c == ctx->step;
+        // the first of this scope's chunks with scratch; ctx->mem.step_chunk stays the last one in use
+        for (c = ctx->mem.scopes[ctx->mem.depth].chunk; c && (size_t)(c->hi - c->lo) < need; c = c->next)
+            behind |= c == ctx->mem.step_chunk;
         if (!c) c = gan__mem_chunk_new(ctx, need);
         if (!c) return NULL;
-        if (behind) ctx->step = c;
+        if (behind) ctx->mem.step_chunk = c;
         c->hi -= need;
-        best = (gan__mem_block *)(void *)c->hi;
+        best = (gan__core_block *)(void *)c->hi;
         GAN__UNPOISON(best, sizeof *best);
         best->size = bytes;
         best->chunk = c;
         best->newer = NULL;
-        best->free = 0;
+        best->is_free = 0;
         if (c->newest) c->newest->newer = best;
         c->newest = best;
     }
     best->refs = 1;
     GAN__UNPOISON((char *)best + head, exact);
-    ctx->used += best->size + head;
+    ctx->mem.step_bytes += best->size + head;
     gan__mem_note_peak(ctx);
     return best;
 }
 
-static void *gan__mem_block_data(gan__mem_block *b) { return (char *)b + gan__mem_round_up(sizeof *b); }
+static void *gan__mem_block_data(gan__core_block *b) { return (char *)b + gan__mem_round_up(sizeof *b); }
 
 // Gives a block back before its scope ends. One of an outer scope stays until that scope closes.
-static void gan__mem_block_free(gan_context *ctx, gan__mem_block *b)
+static void gan__mem_block_free(gan_context *ctx, gan__core_block *b)
 {
     const size_t head = gan__mem_round_up(sizeof *b);
-    const gan__mem_scope *m = &ctx->scope[ctx->depth];
-    gan__mem_chunk *c = b->chunk, *k;
-    gan__mem_block *above, *below;
+    const gan__core_scope *m = &ctx->mem.scopes[ctx->mem.depth];
+    gan__core_chunk *c = b->chunk, *k;
+    gan__core_block *above, *below;
     char *end = gan__mem_scope_limit(ctx, c);
     if ((char *)b >= end) return;
     for (k = m->chunk->next; c != m->chunk && k && k != c; k = k->next) {}
     if (c != m->chunk && !k) return; // in a chunk before the mark's
-    ctx->used -= b->size + head;
+    ctx->mem.step_bytes -= b->size + head;
     above = gan__mem_block_above(b);
-    if ((char *)above < end && above->free) {
+    if ((char *)above < end && above->is_free) {
         gan__mem_free_list_remove(ctx, above);
         b->size += head + above->size;
     }
     below = b->newer;
-    if (below && below->free) {
+    if (below && below->is_free) {
         gan__mem_free_list_remove(ctx, below);
         below->size += head + b->size;
         b = below;
@@ -3288,21 +3343,21 @@ static void gan__mem_block_free(gan_context *ctx, gan__mem_block *b)
     }
 }
 
-static void gan__mem_scope_begin(gan_context *ctx, gan__mem_scope *m)
+static void gan__mem_scope_begin(gan_context *ctx, gan__core_scope *m)
 {
-    m->chunk = ctx->step;
-    m->hi = ctx->step->hi;
-    m->newest = ctx->step->newest;
-    m->free = ctx->free;
-    m->last = ctx->last;
-    m->used = ctx->used;
-    ctx->step->newest = NULL;
-    ctx->free = NULL;
+    m->chunk = ctx->mem.step_chunk;
+    m->hi = ctx->mem.step_chunk->hi;
+    m->newest = ctx->mem.step_chunk->newest;
+    m->free_blocks = ctx->mem.free_blocks;
+    m->newest_tensor = ctx->tensor.newest;
+    m->step_bytes = ctx->mem.step_bytes;
+    ctx->mem.step_chunk->newest = NULL;
+    ctx->mem.free_blocks = NULL;
 }
 
-static void gan__mem_scope_end(gan_context *ctx, const gan__mem_scope *m)
+static void gan__mem_scope_end(gan_context *ctx, const gan__core_scope *m)
 {
-    gan__mem_chunk *c;
+    gan__core_chunk *c;
     for (c = m->chunk->next; c; c = c->next) {
         GAN__POISON(c->hi, c->end);
         c->hi = c->end;
@@ -3311,9 +3366,9 @@ static void gan__mem_scope_end(gan_context *ctx, const gan__mem_scope *m)
     GAN__POISON(m->chunk->hi, m->hi);
     m->chunk->hi = m->hi;
     m->chunk->newest = NULL;
-    ctx->step = m->chunk;
-    ctx->free = NULL;
-    ctx->used = m->used;
+    ctx->mem.step_chunk = m->chunk;
+    ctx->mem.free_blocks = NULL;
+    ctx->mem.step_bytes = m->step_bytes;
 }
 
 GAN_API gan_memory_stats gan_memory(const gan_context *ctx)
@@ -3321,10 +3376,10 @@ GAN_API gan_memory_stats gan_memory(const gan_context *ctx)
     gan_memory_stats s;
     memset(&s, 0, sizeof s);
     if (!ctx) return s;
-    s.current = ctx->persistent + ctx->used;
-    s.peak = ctx->peak;
-    s.reserved = ctx->reserved;
-    s.heap_calls = ctx->heap_calls;
+    s.current = ctx->mem.persistent_bytes + ctx->mem.step_bytes;
+    s.peak = ctx->mem.peak_bytes;
+    s.reserved = ctx->mem.reserved_bytes;
+    s.heap_calls = ctx->mem.heap_calls;
     return s;
 }
 
@@ -3408,10 +3463,10 @@ static const char *const gan__err_op_names[] = {
 static void gan__err_format(const gan_context *ctx, gan__err_text *o, const char *format, va_list *args)
 {
     char letter[2] = {0, 0};
-    if (ctx->layer) {
-        gan__err_say(o, ctx->model);
+    if (ctx->layer.name) {
+        gan__err_say(o, ctx->layer.model);
         gan__err_say(o, ".");
-        gan__err_say(o, ctx->layer);
+        gan__err_say(o, ctx->layer.name);
         gan__err_say(o, ": ");
     }
     for (; *format; ++format) {
@@ -3446,16 +3501,16 @@ static gan_tensor *gan__err_fail(gan_context *ctx, gan_error_code code, const ch
 {
     gan__err_text o;
     va_list args;
-    ctx->failures++;
-    if (ctx->error) return ctx->poison;
-    ctx->error = (int)code;
-    o.to = ctx->message;
+    ctx->err.failed_calls++;
+    if (ctx->err.code) return ctx->poison;
+    ctx->err.code = (int)code;
+    o.to = ctx->err.message;
     o.at = 0;
-    o.size = sizeof ctx->message;
+    o.size = sizeof ctx->err.message;
     va_start(args, format);
     gan__err_format(ctx, &o, format, &args);
     va_end(args);
-    if (ctx->on_error) ctx->on_error(code, ctx->message, ctx->message_user);
+    if (ctx->err.on_error) ctx->err.on_error(code, ctx->err.message, ctx->err.user);
     return ctx->poison;
 }
 
@@ -3463,7 +3518,7 @@ static gan_tensor *gan__err_fail(gan_context *ctx, gan_error_code code, const ch
 // GAN__WARNED ones is not repeated.
 GAN__OPTIONAL void gan__err_warn(gan_context *ctx, const char *format, ...)
 {
-    char message[sizeof ctx->warning];
+    char message[sizeof ctx->err.warning];
     uint64_t hash = 14695981039346656037u; // FNV-1a
     gan__err_text o;
     va_list args;
@@ -3475,22 +3530,22 @@ GAN__OPTIONAL void gan__err_warn(gan_context *ctx, const char *format, ...)
     gan__err_format(ctx, &o, format, &args);
     va_end(args);
     for (i = 0; i < o.at; ++i) hash = (hash ^ (unsigned char)message[i]) * 1099511628211u;
-    for (i = 0; i < GAN__WARNED && i < (size_t)ctx->warnings; ++i)
-        if (ctx->warned[i] == hash) return;
-    ctx->warned[ctx->warnings % GAN__WARNED] = hash;
-    ctx->warnings++;
-    memcpy(ctx->warning, message, o.at + 1);
-    if (ctx->on_warning) ctx->on_warning(ctx->warning, ctx->message_user);
+    for (i = 0; i < GAN__WARNED && i < (size_t)ctx->err.warning_count; ++i)
+        if (ctx->err.warned[i] == hash) return;
+    ctx->err.warned[ctx->err.warning_count % GAN__WARNED] = hash;
+    ctx->err.warning_count++;
+    memcpy(ctx->err.warning, message, o.at + 1);
+    if (ctx->err.on_warning) ctx->err.on_warning(ctx->err.warning, ctx->err.user);
 }
 
 static gan_tensor *gan__err_fail_memory(gan_context *ctx, size_t bytes)
 {
     bytes = GAN__LEAST(bytes, (size_t)-1 >> 1);
-    if (ctx->fixed)
+    if (ctx->mem.is_fixed)
         return gan__err_fail(ctx, GAN_ERROR_MEMORY,
                              "out of memory: %l more bytes do not fit into the fixed block of %l; give "
                              "gan_desc.memory_size more",
-                             (int64_t)bytes, (int64_t)ctx->reserved);
+                             (int64_t)bytes, (int64_t)ctx->mem.reserved_bytes);
     return gan__err_fail(ctx, GAN_ERROR_MEMORY,
                          "out of memory: the allocator refused %l bytes; take a smaller batch or model",
                          (int64_t)bytes);
@@ -3506,7 +3561,7 @@ static void *gan__err_persist(gan_context *ctx, size_t bytes)
 // Working memory of a kernel: step memory that is given back before the call returns.
 static void *gan__err_scratch(gan_context *ctx, size_t bytes)
 {
-    gan__mem_block *b = gan__mem_block_new(ctx, bytes);
+    gan__core_block *b = gan__mem_block_new(ctx, bytes);
     if (b) return gan__mem_block_data(b);
     gan__err_fail_memory(ctx, bytes);
     return NULL;
@@ -3516,14 +3571,14 @@ static void gan__err_scratch_free(gan_context *ctx, void *p)
 {
     if (p)
         gan__mem_block_free(
-            ctx, (gan__mem_block *)(void *)((char *)p - gan__mem_round_up(sizeof(gan__mem_block))));
+            ctx, (gan__core_block *)(void *)((char *)p - gan__mem_round_up(sizeof(gan__core_block))));
 }
 
-GAN_API int gan_error(const gan_context *ctx) { return ctx ? ctx->error : (int)GAN_ERROR_MEMORY; }
+GAN_API int gan_error(const gan_context *ctx) { return ctx ? ctx->err.code : (int)GAN_ERROR_MEMORY; }
 
 GAN_API const char *gan_error_message(const gan_context *ctx)
 {
-    return ctx ? ctx->message
+    return ctx ? ctx->err.message
                : "there is no context: gan_create found no memory, or not the instruction set that was asked "
                  "for";
 }
@@ -3531,11 +3586,11 @@ GAN_API const char *gan_error_message(const gan_context *ctx)
 GAN_API void gan_error_clear(gan_context *ctx)
 {
     if (!ctx) return;
-    ctx->error = GAN_OK;
-    ctx->message[0] = 0;
+    ctx->err.code = GAN_OK;
+    ctx->err.message[0] = 0;
 }
 
-// >>rng: Philox4x32-10 and what is drawn from it; uses mem; tests/test_rng.c
+// >>rng: Philox4x32-10 and what is drawn from it; uses base, core; tests/test_rng.c
 //
 // Salmon, Moraes, Dror and Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3". Draw i of a stream is
 // lane i mod 4 of the block at counter i / 4: any number can be had without those before it.
@@ -3567,16 +3622,16 @@ static uint64_t gan__rng_hash(const char *text) // FNV-1a, 64 bits
 }
 
 // A stream of its own for each name: the name's hash is the upper half of the counter.
-static gan__mem_rng gan__rng_stream(const gan_context *ctx, const char *name)
+static gan__core_rng gan__rng_stream(const gan_context *ctx, const char *name)
 {
-    gan__mem_rng r;
+    gan__core_rng r;
     r.seed = ctx->rng.seed;
     r.stream = gan__rng_hash(name);
     r.counter = 0;
     return r;
 }
 
-static void gan__rng_block(gan__mem_rng *r, uint32_t out[4])
+static void gan__rng_block(gan__core_rng *r, uint32_t out[4])
 {
     uint32_t c[4], k[2];
     c[0] = (uint32_t)r->counter;
@@ -3590,7 +3645,7 @@ static void gan__rng_block(gan__mem_rng *r, uint32_t out[4])
 }
 
 // 0 .. n-1 without bias: draws from the last, incomplete run of n are thrown away.
-GAN__OPTIONAL uint32_t gan__rng_below(gan__mem_rng *r, uint32_t n)
+GAN__OPTIONAL uint32_t gan__rng_below(gan__core_rng *r, uint32_t n)
 {
     const uint32_t limit = n ? 0xffffffffu - (0xffffffffu % n + 1) % n : 0;
     uint32_t u[4];
@@ -3621,7 +3676,7 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed)
 // start costs up to as much where the scheduler is slow to move them (a virtual machine of two processors,
 // Linux 6.18: the first loop of an otherwise empty program took 0.1 to 11 ms), so a process that only draws a
 // sample does without: the mlp's median went from 14 ms to 2. One that trains loses that much once.
-#define GAN__PATIENCE ((int64_t)1 << 25)
+#define GAN__WORK_BEFORE_THREADS ((int64_t)1 << 25)
 
 // fn(arg, 0 .. tasks-1) in any order on any threads; work is about how many elements that is in all. What a
 // task computes must not depend on how many threads there are.
@@ -3629,15 +3684,15 @@ GAN__APART void gan__par(gan_context *ctx, int64_t tasks, int64_t work, gan_task
 {
     const int alone = tasks < 2 || work < GAN__ALONE;
     int64_t i;
-    if (!alone && ctx->parallel_for) {
-        ctx->parallel_for(tasks, fn, arg, ctx->parallel_user);
+    if (!alone && ctx->par.parallel_for) {
+        ctx->par.parallel_for(tasks, fn, arg, ctx->par.user);
         return;
     }
 #ifdef _OPENMP
-    if (!alone && ctx->threads > 1 && ctx->patience > 0) {
-        ctx->patience -= GAN__LEAST(work, ctx->patience);
-    } else if (!alone && ctx->threads > 1) {
-        const int n = ctx->threads, piece = (int)GAN__LEAST(tasks / (8 * n) + 1, 1 << 20);
+    if (!alone && ctx->par.threads > 1 && ctx->par.work_before_threads > 0) {
+        ctx->par.work_before_threads -= GAN__LEAST(work, ctx->par.work_before_threads);
+    } else if (!alone && ctx->par.threads > 1) {
+        const int n = ctx->par.threads, piece = (int)GAN__LEAST(tasks / (8 * n) + 1, 1 << 20);
 #pragma omp parallel for schedule(dynamic, piece) num_threads(n)
         for (i = 0; i < tasks; ++i) fn(arg, i);
         return;
@@ -3646,9 +3701,9 @@ GAN__APART void gan__par(gan_context *ctx, int64_t tasks, int64_t work, gan_task
     for (i = 0; i < tasks; ++i) fn(arg, i);
 }
 
-GAN_API int gan_threads(const gan_context *ctx) { return ctx ? ctx->threads : 0; }
+GAN_API int gan_threads(const gan_context *ctx) { return ctx ? ctx->par.threads : 0; }
 
-// >>cpu: the instruction sets of this build and machine; the table of kernels; uses mem; tests/test_cpu.c
+// >>cpu: the instruction sets of this build and machine; the table of kernels; uses core; tests/test_cpu.c
 
 #if !defined(GAN_NO_SIMD) && !defined(GAN_DOUBLE) && !defined(GAN_IDE)
 #if defined(__x86_64__) || defined(__i386__) || defined(_M_X64)
@@ -3865,8 +3920,8 @@ typedef struct gan__cpu_kernels {
 
     // Draws 0 .. n - 1 from r's counter on, whose lower half must not overflow on the way (gan__tensor_draw
     // sees to it): scale (the upper 24 bits - offset), the same bits on every ISA; and N(mean, std^2).
-    void (*uniform)(size_t n, gan_real *y, const gan__mem_rng *r, int32_t offset, gan_real scale);
-    void (*normal)(size_t n, gan_real *y, const gan__mem_rng *r, gan_real mean, gan_real std);
+    void (*uniform)(size_t n, gan_real *y, const gan__core_rng *r, int32_t offset, gan_real scale);
+    void (*normal)(size_t n, gan_real *y, const gan__core_rng *r, gan_real mean, gan_real std);
 
     gan_real (*sum)(size_t n, const gan_real *a);
     gan_real (*sumsq)(size_t n, const gan_real *a);
@@ -3920,7 +3975,7 @@ typedef struct gan__cpu_kernels {
 
 // clang-format off
 
-// >>vec: one vector of gan_real on one instruction set, as macros; uses cpu; tests/test_vec.c
+// >>vec: one vector of gan_real on one instruction set, as macros; uses base, cpu; tests/test_vec.c
 
 #if defined(GAN_IDE) && !defined(GAN__PASS)
 #define GAN__PASS 1
@@ -4694,10 +4749,10 @@ GAN__INLINE void GAN__KERN(box_muller)(GAN__VI u, GAN__VI v, GAN__VF *x, GAN__VF
 
 #if GAN__LANES == 1
 
-static void gan__kern_uniform_scalar(size_t n, gan_real *y, const gan__mem_rng *from, int32_t offset,
+static void gan__kern_uniform_scalar(size_t n, gan_real *y, const gan__core_rng *from, int32_t offset,
                                      gan_real scale)
 {
-    gan__mem_rng r = *from;
+    gan__core_rng r = *from;
     uint32_t u[4];
     for (size_t i = 0; i < n; i++) {
         if (i % 4 == 0) gan__rng_block(&r, u);
@@ -4705,10 +4760,10 @@ static void gan__kern_uniform_scalar(size_t n, gan_real *y, const gan__mem_rng *
     }
 }
 
-static void gan__kern_normal_scalar(size_t n, gan_real *y, const gan__mem_rng *from, gan_real mean,
+static void gan__kern_normal_scalar(size_t n, gan_real *y, const gan__core_rng *from, gan_real mean,
                                     gan_real std)
 {
-    gan__mem_rng r = *from;
+    gan__core_rng r = *from;
     uint32_t u[4];
     for (size_t i = 0; i < n; i += 2) {
         gan_real x0, x1;
@@ -4737,7 +4792,7 @@ struct GAN__KERN(philox) {
     GAN__VI at, step, many, key[10]; // the next vector's counters; what a vector and what four of them add
 };
 
-GAN__INLINE void GAN__KERN(philox_open)(struct GAN__KERN(philox) *p, const gan__mem_rng *r)
+GAN__INLINE void GAN__KERN(philox_open)(struct GAN__KERN(philox) *p, const gan__core_rng *r)
 {
     const GAN__VI bump = GAN__KERN(fours)(0x9E3779B9u, 0, 0xBB67AE85u, 0);
     uint32_t block[GAN__LANES] = {0};
@@ -4769,7 +4824,7 @@ GAN__INLINE void GAN__KERN(philox_next)(struct GAN__KERN(philox) *p, GAN__VI *ou
     out[0] = a, out[1] = b, out[2] = c, out[3] = d;
 }
 
-static void GAN__KERN(uniform)(size_t n, gan_real *y, const gan__mem_rng *r, int32_t offset, gan_real scale)
+static void GAN__KERN(uniform)(size_t n, gan_real *y, const gan__core_rng *r, int32_t offset, gan_real scale)
 {
     const GAN__VI from = GAN__ISET1(offset), bits = GAN__ISET1(0xffffff);
     const GAN__VF by = GAN__SET1(scale);
@@ -4791,7 +4846,7 @@ static void GAN__KERN(uniform)(size_t n, gan_real *y, const gan__mem_rng *r, int
 
 // Two vectors of words, u v u v ..., become one of u and one of v, and their numbers go back into the words'
 // places.
-static void GAN__KERN(normal)(size_t n, gan_real *y, const gan__mem_rng *r, gan_real mean, gan_real std)
+static void GAN__KERN(normal)(size_t n, gan_real *y, const gan__core_rng *r, gan_real mean, gan_real std)
 {
     const GAN__VI even = GAN__IODD(GAN__ISET1(-1)), odd = GAN__IEVEN(GAN__ISET1(-1));
     const GAN__VF m = GAN__SET1(mean), s = GAN__SET1(std);
@@ -6164,7 +6219,7 @@ static int gan__gemm(gan_context *ctx, int ta, int tb, int64_t m, int64_t n, int
     if (m <= 0 || n <= 0) return 0;
     if ((n <= GAN__INNER_FEW && ma.along) || (m <= GAN__INNER_FEW && mb.along)) {
         const int few_columns = n <= GAN__INNER_FEW && ma.along;
-        gan__gemm_inner o = {ctx->k,
+        gan__gemm_inner o = {ctx->kernels,
                              few_columns ? ma : mb,
                              few_columns ? mb : ma,
                              few_columns ? m : n,
@@ -6183,7 +6238,7 @@ static int gan__gemm(gan_context *ctx, int ta, int tb, int64_t m, int64_t n, int
         const int across = depth > GAN__ROWS_DEPTH && !(m <= GAN__ROWS_FEW && !mb.along);
         gan__gemm_rows o;
         memset(&o, 0, sizeof o);
-        o.k = ctx->k;
+        o.k = ctx->kernels;
         o.a = across ? mb : ma;
         o.b = across ? ma : mb;
         o.rows = across ? n : m;
@@ -6196,12 +6251,12 @@ static int gan__gemm(gan_context *ctx, int ta, int tb, int64_t m, int64_t n, int
         if (e) o.e = *e;
         return gan__gemm_rows_run(ctx, &o);
     }
-    gan__gemm_plan g = gan__gemm_shape(ctx->k, &ma, &mb, m, n, depth, c, ldc);
+    gan__gemm_plan g = gan__gemm_shape(ctx->kernels, &ma, &mb, m, n, depth, c, ldc);
     g.add = add;
     if (e) g.e = *e;
     // a thread for each 2.5 million products, 20 microseconds or so; an element written counts as 16
     const int64_t threads =
-        gan__gemm_min(ctx->threads < 1 ? 1 : ctx->threads, 1 + m * n / 1000 * (depth + 16) / 2500);
+        gan__gemm_min(ctx->par.threads < 1 ? 1 : ctx->par.threads, 1 + m * n / 1000 * (depth + 16) / 2500);
     gan__gemm_grid(&g, threads);
     g.workers = gan__gemm_min(threads, g.grid_m * g.grid_n);
     g.scratch = (gan_real *)gan__err_scratch(ctx, (size_t)(g.workers * g.scratch_size) * sizeof(gan_real));
@@ -6493,7 +6548,7 @@ static int gan__conv_job_run(gan_context *ctx, gan__conv_job *o)
 {
     const int64_t taps = o->v->kh * o->v->kw;
     const int64_t each = o->from_h * o->from_w * o->from_channels + o->to_h * o->to_w * o->to_pad;
-    const int64_t threads = ctx->threads < 1 ? 1 : ctx->threads;
+    const int64_t threads = ctx->par.threads < 1 ? 1 : ctx->par.threads;
     const int64_t weights = taps * o->from_channels * o->to_pad;
     int64_t scratch = gan__gemm_min(weights, GAN__CONV_MOST);
     if (scratch < GAN__CONV_LEAST) scratch = GAN__CONV_LEAST;
@@ -6562,7 +6617,7 @@ static int64_t gan__conv_few_padded(const gan__conv_few *o)
 static void gan__conv_few_open(gan_context *ctx, gan__conv_few *o, const gan__cpu_conv *v, int64_t images)
 {
     memset(o, 0, sizeof *o);
-    o->k = ctx->k;
+    o->k = ctx->kernels;
     o->v = v;
     o->ci = v->ci / v->groups;
     o->co = v->co / v->groups;
@@ -6654,7 +6709,7 @@ static int gan__conv_few_forward(gan_context *ctx, const gan__cpu_conv *v, const
     gan__conv_few o;
     gan__conv_few_open(ctx, &o, v, 1);
     const int64_t depth = o.lines + 1;
-    o.workers = gan__gemm_min(v->n, ctx->threads < 1 ? 1 : ctx->threads);
+    o.workers = gan__gemm_min(v->n, ctx->par.threads < 1 ? 1 : ctx->par.threads);
     o.scratch_size =
         gan__gemm_round(o.k->tile_m * o.k->tile_n, 16) + gan__conv_few_padded(&o) + depth * o.line;
     o.scratch = (gan_real *)gan__err_scratch(ctx, (size_t)(o.workers * o.scratch_size + o.co * depth) *
@@ -6732,7 +6787,7 @@ static int gan__conv_few_weight(gan_context *ctx, const gan__cpu_conv *v, const 
                                 const gan_real *g, gan_real *dw)
 {
     enum { PARTS = 8 };
-    const int64_t threads = ctx->threads < 1 ? 1 : ctx->threads;
+    const int64_t threads = ctx->par.threads < 1 ? 1 : ctx->par.threads;
     gan__conv_few o;
     const int64_t each = (v->n + PARTS - 1) / PARTS;
     gan__conv_few_open(ctx, &o, v, each);
@@ -6770,11 +6825,11 @@ static int gan__conv_forward(gan_context *ctx, const gan__cpu_conv *v, const gan
         const int64_t depth = ci * taps;
         return gan__gemm(ctx, 0, 1, v->n, co, depth, x, depth, w, depth, 0, y, co, e);
     }
-    if (ci < ctx->k->tile_m) return gan__conv_few_forward(ctx, v, x, w, e, y);
+    if (ci < ctx->kernels->tile_m) return gan__conv_few_forward(ctx, v, x, w, e, y);
     for (int64_t g = 0; g < v->groups; g++) {
         gan__conv_job o;
         memset(&o, 0, sizeof o);
-        o.k = ctx->k;
+        o.k = ctx->kernels;
         o.v = v;
         o.forward = 1;
         o.phases_y = o.phases_x = 1;
@@ -6791,7 +6846,7 @@ static int gan__conv_forward(gan_context *ctx, const gan__cpu_conv *v, const gan
         o.to_h = v->oh;
         o.to_w = v->ow;
         o.to_channels = co;
-        o.to_pad = gan__gemm_round(co, ctx->k->lanes);
+        o.to_pad = gan__gemm_round(co, ctx->kernels->lanes);
         if (gan__conv_job_run(ctx, &o)) return 1;
     }
     return 0;
@@ -6836,11 +6891,11 @@ static int gan__conv_input_columns(gan_context *ctx, const gan__cpu_conv *v, con
     gan__conv_fold f;
     memset(&f, 0, sizeof f);
     f.v = v;
-    f.workers = gan__gemm_min(v->n, ctx->threads < 1 ? 1 : ctx->threads);
+    f.workers = gan__gemm_min(v->n, ctx->par.threads < 1 ? 1 : ctx->par.threads);
     for (int64_t group = 0; group < v->groups; group++) {
         const gan__gemm_matrix weight = {w + group * co * taps, taps, 0};
         const gan__gemm_matrix grad = {g + group * co * gplane, gplane, 0};
-        f.plan = gan__gemm_shape(ctx->k, &weight, &grad, taps, gplane, co, NULL, gplane);
+        f.plan = gan__gemm_shape(ctx->kernels, &weight, &grad, taps, gplane, co, NULL, gplane);
         f.g = grad.p;
         f.dx = dx + group * ci * v->h * v->w;
         if (e) f.e = *e;
@@ -6865,7 +6920,7 @@ static int gan__conv_input_phases(gan_context *ctx, const gan__cpu_conv *v, cons
     for (int64_t group = 0; group < v->groups; group++) {
         gan__conv_job o;
         memset(&o, 0, sizeof o);
-        o.k = ctx->k;
+        o.k = ctx->kernels;
         o.v = v;
         o.phases_y = gan__gemm_min(v->sh, v->h);
         o.phases_x = gan__gemm_min(v->sw, v->w);
@@ -6882,7 +6937,7 @@ static int gan__conv_input_phases(gan_context *ctx, const gan__cpu_conv *v, cons
         o.to_h = v->h;
         o.to_w = v->w;
         o.to_channels = ci;
-        o.to_pad = gan__gemm_round(ci, ctx->k->lanes);
+        o.to_pad = gan__gemm_round(ci, ctx->kernels->lanes);
         if (gan__conv_job_run(ctx, &o)) return 1;
     }
     return 0;
@@ -6895,15 +6950,15 @@ static int gan__conv_input(gan_context *ctx, const gan__cpu_conv *v, const gan_r
 {
     if (v->n <= 0 || v->ci <= 0 || v->groups <= 0) return 0;
     const int64_t ci = v->ci / v->groups, co = v->co / v->groups, taps = v->kh * v->kw, plane = v->h * v->w;
-    const int64_t lanes = ctx->k->lanes;
+    const int64_t lanes = ctx->kernels->lanes;
     if (gan__conv_covers(v)) {
         if (gan__gemm(ctx, 0, 0, v->n, ci * taps, co, g, co, w, ci * taps, 0, dx, ci * taps, NULL)) return 1;
         for (int64_t i = 0; e && i < v->n * ci; i++) {
             gan_real *const y = dx + i * plane;
             if (e->bias)
-                gan__isa_map(ctx->k, GAN__MAP_affine, (size_t)plane, y, y, 1, NULL, 0, NULL, 0, 1,
+                gan__isa_map(ctx->kernels, GAN__MAP_affine, (size_t)plane, y, y, 1, NULL, 0, NULL, 0, 1,
                              e->bias[i % ci]);
-            gan__gemm_act(ctx->k, e, plane, y);
+            gan__gemm_act(ctx->kernels, e, plane, y);
         }
         return 0;
     }
@@ -7025,7 +7080,8 @@ static int gan__conv_weight(gan_context *ctx, const gan__cpu_conv *v, const gan_
                             gan_real *dw)
 {
     const int64_t ci = v->ci / v->groups, co = v->co / v->groups, taps = v->kh * v->kw, plane = v->oh * v->ow;
-    const int64_t threads = ctx->threads < 1 ? 1 : ctx->threads, mr = ctx->k->tile_m, lanes = ctx->k->lanes;
+    const int64_t threads = ctx->par.threads < 1 ? 1 : ctx->par.threads, mr = ctx->kernels->tile_m,
+                  lanes = ctx->kernels->lanes;
     if (v->n > 0 && gan__conv_covers(v))
         return gan__gemm(ctx, 1, 0, co, ci * taps, v->n, g, co, x, ci * taps, 0, dw, ci * taps, NULL);
     if (v->n <= 0) memset(dw, 0, (size_t)(v->co * ci * taps) * sizeof *dw);
@@ -7033,7 +7089,7 @@ static int gan__conv_weight(gan_context *ctx, const gan__cpu_conv *v, const gan_
     for (int64_t group = 0; group < v->groups && v->n > 0; group++) {
         gan__conv_dw o;
         memset(&o, 0, sizeof o);
-        o.k = ctx->k;
+        o.k = ctx->kernels;
         o.v = v;
         o.x = x + group * ci * v->h * v->w;
         o.g = g + group * co * plane;
@@ -7084,7 +7140,7 @@ static int gan__tensor_is_poison(const gan_tensor *t) { return !t || t == t->ctx
 static gan_tensor *gan__tensor_struct_new(gan_context *ctx)
 {
     enum { SLAB = 16 };
-    gan_tensor *t = ctx->pool;
+    gan_tensor *t = ctx->tensor.unused;
     int i;
     if (!t) {
         t = (gan_tensor *)gan__err_persist(ctx, SLAB * sizeof *t);
@@ -7093,11 +7149,11 @@ static gan_tensor *gan__tensor_struct_new(gan_context *ctx)
             t[i].ctx = ctx;
             t[i].older = i + 1 < SLAB ? &t[i + 1] : NULL;
         }
-        ctx->pool = t;
-        ctx->pool_end = &t[SLAB - 1];
+        ctx->tensor.unused = t;
+        ctx->tensor.unused_end = &t[SLAB - 1];
     }
-    ctx->pool = t->older;
-    if (!ctx->pool) ctx->pool_end = NULL;
+    ctx->tensor.unused = t->older;
+    if (!ctx->tensor.unused) ctx->tensor.unused_end = NULL;
     memset(t, 0, sizeof *t);
     t->ctx = ctx;
     t->alive = 1;
@@ -7108,18 +7164,18 @@ static void gan__tensor_struct_free(gan_context *ctx, gan_tensor *t)
 {
     t->alive = 0;
     t->older = t->newer = NULL;
-    if (ctx->pool_end) ctx->pool_end->older = t;
-    else ctx->pool = t;
-    ctx->pool_end = t;
+    if (ctx->tensor.unused_end) ctx->tensor.unused_end->older = t;
+    else ctx->tensor.unused = t;
+    ctx->tensor.unused_end = t;
 }
 
 static void gan__tensor_list_add(gan_context *ctx, gan_tensor *t)
 {
-    t->older = ctx->last;
+    t->older = ctx->tensor.newest;
     t->newer = NULL;
-    t->temporary_of = ctx->temporary_of;
-    if (ctx->last) ctx->last->newer = t;
-    ctx->last = t;
+    t->temporary_of = ctx->tape.temporary_of;
+    if (ctx->tensor.newest) ctx->tensor.newest->newer = t;
+    ctx->tensor.newest = t;
 }
 
 // A step tensor with a shape and no values yet.
@@ -7180,11 +7236,11 @@ static gan_tensor *gan__tensor_over(gan_context *ctx, gan_real *data, int ndim, 
 static void gan__tensor_free(gan_tensor *t)
 {
     gan_context *ctx = t->ctx;
-    if (t == ctx->deferred) ctx->deferred = NULL;
-    ctx->borrowed -= t->borrowed != 0;
-    if (t == ctx->mark) ctx->mark = t->older;
+    if (t == ctx->deferred.waiting) ctx->deferred.waiting = NULL;
+    ctx->deferred.borrowers -= t->borrowed_depth != 0;
+    if (t == ctx->tape.newest_before) ctx->tape.newest_before = t->older;
     if (t->newer) t->newer->older = t->older;
-    else ctx->last = t->older;
+    else ctx->tensor.newest = t->older;
     if (t->older) t->older->newer = t->newer;
     if (t->block && --t->block->refs == 0) gan__mem_block_free(ctx, t->block);
     if (t->in && t->in != t->inline_in) gan__err_scratch_free(ctx, t->in);
@@ -7195,7 +7251,7 @@ static void gan__tensor_free(gan_tensor *t)
 static void gan__tensor_free_newer(gan_context *ctx, const gan_tensor *mark, const gan_tensor *but)
 {
     gan_tensor *t, *older;
-    for (t = ctx->last; t && t != mark; t = older) {
+    for (t = ctx->tensor.newest; t && t != mark; t = older) {
         older = t->older;
         if (t != but) gan__tensor_free(t);
     }
@@ -7204,21 +7260,21 @@ static void gan__tensor_free_newer(gan_context *ctx, const gan_tensor *mark, con
 // All step tensors newer than `mark` die; their memory is released by the scope.
 static void gan__tensor_list_release(gan_context *ctx, gan_tensor *mark)
 {
-    gan_tensor *t = ctx->last, *older;
-    ctx->deferred = NULL;
+    gan_tensor *t = ctx->tensor.newest, *older;
+    ctx->deferred.waiting = NULL;
     for (; t != mark; t = older) {
         older = t->older;
-        ctx->borrowed -= t->borrowed != 0;
+        ctx->deferred.borrowers -= t->borrowed_depth != 0;
         gan__tensor_struct_free(ctx, t);
     }
-    ctx->last = mark;
+    ctx->tensor.newest = mark;
     if (mark) mark->newer = NULL;
 }
 
 GAN__OPTIONAL void gan__tensor_step_release(gan_context *ctx)
 {
-    gan__tensor_list_release(ctx, ctx->scope[0].last);
-    gan__mem_scope_end(ctx, &ctx->scope[0]);
+    gan__tensor_list_release(ctx, ctx->mem.scopes[0].newest_tensor);
+    gan__mem_scope_end(ctx, &ctx->mem.scopes[0]);
 }
 
 // Fusion. Inside gan_forward linear, the convolutions and the scaling after a norm define their result
@@ -7228,14 +7284,14 @@ GAN__OPTIONAL void gan__tensor_step_release(gan_context *ctx)
 // gan__tensor_inputs for operations, gan__tensor_readable for the user; both make what is not stored.
 
 // A step tensor whose values are made by `make` when they are needed.
-static gan_tensor *gan__tensor_unmade(gan_context *ctx, int ndim, const int *dim, gan__mem_make_fn *make)
+static gan_tensor *gan__tensor_unmade(gan_context *ctx, int ndim, const int *dim, gan__core_compute_fn *make)
 {
     gan_tensor *t = gan__tensor_shaped(ctx, ndim, dim);
     if (t == ctx->poison) return t;
     gan__tensor_list_add(ctx, t);
-    t->make = make;
-    t->depth = ctx->depth;
-    t->weights = ctx->weights;
+    t->compute = make;
+    t->depth = ctx->mem.depth;
+    t->weight_version = ctx->deferred.weight_version;
     return t;
 }
 
@@ -7243,9 +7299,9 @@ static gan_tensor *gan__tensor_unmade(gan_context *ctx, int ndim, const int *dim
 static int gan__tensor_made(gan_tensor *t)
 {
     gan_context *ctx = t->ctx;
-    if (t->data || !t->make) return 0;
-    if (t == ctx->deferred) ctx->deferred = NULL;
-    if (t->weights != ctx->weights) {
+    if (t->data || !t->compute) return 0;
+    if (t == ctx->deferred.waiting) ctx->deferred.waiting = NULL;
+    if (t->weight_version != ctx->deferred.weight_version) {
         gan__err_fail(
             ctx, GAN_ERROR_STATE,
             "%o, %t: its values were used by the activation alone and not stored, and weights changed "
@@ -7259,27 +7315,27 @@ static int gan__tensor_made(gan_tensor *t)
         return 1;
     }
     t->data = (gan_real *)gan__mem_block_data(t->block);
-    t->borrowed = ctx->depth > t->depth ? ctx->depth : 0;
-    ctx->borrowed += t->borrowed != 0;
-    return t->make(t, t->data, GAN__ACT_NONE, 0);
+    t->borrowed_depth = ctx->mem.depth > t->depth ? ctx->mem.depth : 0;
+    ctx->deferred.borrowers += t->borrowed_depth != 0;
+    return t->compute(t, t->data, GAN__ACT_NONE, 0);
 }
 
 static int gan__tensor_settle(gan_context *ctx)
 {
-    return ctx->deferred ? gan__tensor_made(ctx->deferred) : 0;
+    return ctx->deferred.waiting ? gan__tensor_made(ctx->deferred.waiting) : 0;
 }
 
 // Values that were made in the innermost scope for tensors of outer ones end with it.
 static void gan__tensor_take_back(gan_context *ctx)
 {
     gan_tensor *t;
-    if (!ctx->borrowed) return;
-    for (t = ctx->last; t; t = t->older)
-        if (t->borrowed == ctx->depth) {
+    if (!ctx->deferred.borrowers) return;
+    for (t = ctx->tensor.newest; t; t = t->older)
+        if (t->borrowed_depth == ctx->mem.depth) {
             t->data = NULL;
             t->block = NULL;
-            t->borrowed = 0;
-            ctx->borrowed--;
+            t->borrowed_depth = 0;
+            ctx->deferred.borrowers--;
         }
 }
 
@@ -7432,7 +7488,7 @@ static void gan__tensor_map(gan_context *ctx, int map, gan_tensor *y, int n, gan
     int64_t tasks, total = (int64_t)y->size;
     int k;
     if (!total) return;
-    j.kernels = ctx->k;
+    j.kernels = ctx->kernels;
     j.map = map;
     j.y = y->data;
     j.p = p;
@@ -7564,7 +7620,7 @@ static int gan__tensor_reduce(gan_context *ctx, int64_t a, int64_t r, int64_t b,
         return 0;
     }
     if (a == 0 || b == 0) return 0;
-    j.k = ctx->k;
+    j.k = ctx->kernels;
     j.a = a;
     j.b = b;
     j.x = x;
@@ -7662,7 +7718,7 @@ GAN_API gan_tensor *gan_from_n(gan_context *ctx, const gan_real *data, int ndim,
 
 typedef struct gan__tensor_draw_job {
     const gan__cpu_kernels *k;
-    gan__mem_rng rng;
+    gan__core_rng rng;
     gan_real *out, p, q;
     size_t n;
     int normal;
@@ -7674,7 +7730,7 @@ static void gan__tensor_draw_task(void *arg, int64_t i)
     const gan__tensor_draw_job *j = (const gan__tensor_draw_job *)arg;
     const size_t grain = (size_t)GAN__GRAIN;
     size_t at = (size_t)i * grain, end = GAN__LEAST(j->n, at + grain), n;
-    gan__mem_rng r = j->rng;
+    gan__core_rng r = j->rng;
     for (r.counter += at / 4; at < end; at += n, r.counter += n / 4) {
         const uint64_t blocks = (UINT64_C(1) << 32) - (uint32_t)r.counter;
         n = blocks < grain ? GAN__LEAST(end - at, (size_t)blocks * 4) : end - at;
@@ -7685,11 +7741,11 @@ static void gan__tensor_draw_task(void *arg, int64_t i)
 
 // The next n draws of r, which any number of threads share by their counters. Uniform: q (u - p), where u is
 // 0 .. 2^24 - 1, all of it exact but the product. Normal: mean p, standard deviation q.
-static void gan__tensor_draw(gan_context *ctx, gan__mem_rng *r, int normal, gan_real *out, size_t n,
+static void gan__tensor_draw(gan_context *ctx, gan__core_rng *r, int normal, gan_real *out, size_t n,
                              gan_real p, gan_real q)
 {
     gan__tensor_draw_job j;
-    j.k = ctx->k;
+    j.k = ctx->kernels;
     j.rng = *r;
     j.out = out;
     j.p = p;
@@ -7700,17 +7756,17 @@ static void gan__tensor_draw(gan_context *ctx, gan__mem_rng *r, int normal, gan_
     r->counter += n / 4 + (n % 4 > 0);
 }
 
-static void gan__tensor_draw_normal(gan_context *ctx, gan__mem_rng *r, gan_real *out, size_t n)
+static void gan__tensor_draw_normal(gan_context *ctx, gan__core_rng *r, gan_real *out, size_t n)
 {
     gan__tensor_draw(ctx, r, 1, out, n, 0, 1);
 }
 
-static void gan__tensor_draw_uniform(gan_context *ctx, gan__mem_rng *r, gan_real *out, size_t n) // [0, 1)
+static void gan__tensor_draw_uniform(gan_context *ctx, gan__core_rng *r, gan_real *out, size_t n) // [0, 1)
 {
     gan__tensor_draw(ctx, r, 0, out, n, 0, (gan_real)(1.0 / 16777216));
 }
 
-static void gan__tensor_draw_between(gan_context *ctx, gan__mem_rng *r, gan_real *out, size_t n, double lo,
+static void gan__tensor_draw_between(gan_context *ctx, gan__core_rng *r, gan_real *out, size_t n, double lo,
                                      double hi)
 {
     const gan_real middle = (gan_real)((lo + hi) / 2);
@@ -7780,48 +7836,48 @@ GAN_API int gan_read(const gan_tensor *t, gan_real *out, size_t n)
     gan_context *ctx;
     in[0] = (gan_tensor *)(uintptr_t)t;
     ctx = gan__tensor_inputs("gan_read", 1, in, &bad);
-    if (!ctx) return t ? t->ctx->error : (int)GAN_ERROR_ARGUMENT;
+    if (!ctx) return t ? t->ctx->err.code : (int)GAN_ERROR_ARGUMENT;
     if (!out || n != t->size)
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT,
                       "gan_read: space for %l values was given, the tensor %t has %l",
                       out ? (int64_t)n : (int64_t)0, t, (int64_t)t->size);
     else memcpy(out, t->data, n * sizeof *out);
-    return ctx->error;
+    return ctx->err.code;
 }
 
 GAN_API void gan_scope_open(gan_context *ctx)
 {
     if (!ctx) return;
-    if (ctx->depth + 1 == GAN__SCOPES) {
-        ctx->skipped++;
+    if (ctx->mem.depth + 1 == GAN__SCOPES) {
+        ctx->mem.refused_scopes++;
         gan__err_fail(ctx, GAN_ERROR_STATE, "gan_scope_open: %d scopes are open already; close some",
                       GAN__SCOPES - 1);
         return;
     }
     gan__tensor_settle(ctx);
-    gan__mem_scope_begin(ctx, &ctx->scope[ctx->depth + 1]);
-    ctx->depth++;
+    gan__mem_scope_begin(ctx, &ctx->mem.scopes[ctx->mem.depth + 1]);
+    ctx->mem.depth++;
 }
 
 GAN_API void gan_scope_close(gan_context *ctx)
 {
-    gan__mem_scope *m;
+    gan__core_scope *m;
     if (!ctx) return;
-    if (ctx->skipped) {
-        ctx->skipped--;
+    if (ctx->mem.refused_scopes) {
+        ctx->mem.refused_scopes--;
         return;
     }
-    if (!ctx->depth) {
+    if (!ctx->mem.depth) {
         gan__err_fail(ctx, GAN_ERROR_STATE, "gan_scope_close: no scope is open");
         return;
     }
-    m = &ctx->scope[ctx->depth];
-    gan__tensor_list_release(ctx, m->last);
+    m = &ctx->mem.scopes[ctx->mem.depth];
+    gan__tensor_list_release(ctx, m->newest_tensor);
     gan__tensor_take_back(ctx);
     gan__mem_scope_end(ctx, m);
-    ctx->depth--;
+    ctx->mem.depth--;
     m->chunk->newest = m->newest;
-    ctx->free = m->free;
+    ctx->mem.free_blocks = m->free_blocks;
 }
 
 enum { GAN__FINITE_TASKS = 32 };
@@ -7844,7 +7900,7 @@ static int gan__tensor_all_finite(const gan_tensor *t)
     gan__tensor_finite_job j;
     int i, good = 1;
     if (!t->data) return 1;
-    j.k = t->ctx->k;
+    j.k = t->ctx->kernels;
     j.x = t->data;
     j.n = t->size;
     j.per = t->size / GAN__FINITE_TASKS + 1;
@@ -8044,7 +8100,7 @@ static int gan__state_apply(gan_context *ctx, gan__state *s, const gan__state_en
     }
     if (!gan__state_takes(ctx, s, e, "checkpoint")) return 1;
     s->loaded = 1;
-    if (s->tensor) ctx->weights++; // one that is being made was no weight yet
+    if (s->tensor) ctx->deferred.weight_version++; // one that is being made was no weight yet
     if (e->borrowable && !s->fixed && e->dtype == own && s->kind == GAN__STATE_REAL &&
         gan__state_little_endian() && (uintptr_t)e->bytes % sizeof(gan_real) == 0) {
         gan__state_move(s, (void *)(uintptr_t)e->bytes, 1);
@@ -8083,7 +8139,7 @@ static int gan__state_own(gan_context *ctx, gan__state *s)
 
 static gan__state *gan__state_find(gan_context *ctx, const char *name)
 {
-    gan__state *s = ctx->states;
+    gan__state *s = ctx->state.first;
     while (s && strcmp(s->name, name)) s = s->next;
     return s;
 }
@@ -8152,7 +8208,7 @@ static gan__state *gan__state_over(gan_context *ctx, const char *name, gan__stat
         gan__err_fail(ctx, GAN_ERROR_SHAPE, "%s: shape %h is not possible", name, ndim, dim);
         return NULL;
     }
-    for (e = &ctx->pending; *e; e = &(*e)->next)
+    for (e = &ctx->state.unclaimed; *e; e = &(*e)->next)
         if (!strcmp((*e)->name, name)) break;
     if (*e) {
         if (gan__state_apply(ctx, s, *e)) return NULL;
@@ -8165,9 +8221,9 @@ static gan__state *gan__state_over(gan_context *ctx, const char *name, gan__stat
             return NULL;
         }
     }
-    if (ctx->states_end) ctx->states_end->next = s;
-    else ctx->states = s;
-    ctx->states_end = s;
+    if (ctx->state.last) ctx->state.last->next = s;
+    else ctx->state.first = s;
+    ctx->state.last = s;
     return s;
 }
 
@@ -8177,11 +8233,11 @@ GAN__OPTIONAL void gan__state_forget(gan_context *ctx, gan__state *last)
     const gan__state *s;
     for (s = last->next; s; s = s->next)
         if (s->claimed) {
-            s->claimed->next = ctx->pending;
-            ctx->pending = s->claimed;
+            s->claimed->next = ctx->state.unclaimed;
+            ctx->state.unclaimed = s->claimed;
         }
     last->next = NULL;
-    ctx->states_end = last;
+    ctx->state.last = last;
 }
 
 // Over zeroed memory of its own.
@@ -8198,7 +8254,7 @@ GAN__OPTIONAL gan__state *gan__state_add(gan_context *ctx, const char *name, gan
 static int gan__state_awaits(const gan_context *ctx, const char *a, const char *b, const char *c)
 {
     const size_t n = strlen(a), k = strlen(b);
-    const gan__state_entry *e = ctx->pending;
+    const gan__state_entry *e = ctx->state.unclaimed;
     while (e && (strncmp(e->name, a, n) || strncmp(e->name + n, b, k) || (c && strcmp(e->name + n + k, c))))
         e = e->next;
     return e != NULL;
@@ -8221,7 +8277,7 @@ GAN_API gan_tensor *gan_keep(gan_context *ctx, const char *name, gan_tensor *t)
         return ctx->poison;
     }
     if (!name) return gan__err_fail(ctx, GAN_ERROR_NAME, "gan_keep: the name is NULL");
-    for (k = ctx->kept; k && strcmp(k->name, name); k = k->next) {}
+    for (k = ctx->state.kept; k && strcmp(k->name, name); k = k->next) {}
     if (k) {
         if (k->tensor.ndim != t->ndim || memcmp(k->tensor.dim, t->dim, (size_t)t->ndim * sizeof *t->dim))
             return gan__err_fail(ctx, GAN_ERROR_SHAPE, "gan_keep: %s was kept as %t and is %t now", name,
@@ -8241,8 +8297,8 @@ GAN_API gan_tensor *gan_keep(gan_context *ctx, const char *name, gan_tensor *t)
     memcpy(k->tensor.dim, t->dim, sizeof t->dim);
     memcpy(k->tensor.data, t->data, t->size * sizeof *t->data);
     k->name = name;
-    k->next = ctx->kept;
-    ctx->kept = k;
+    k->next = ctx->state.kept;
+    ctx->state.kept = k;
     return &k->tensor;
 }
 
@@ -8296,10 +8352,10 @@ static int gan__ctx_thread_count(const gan_desc *desc)
 // The context itself lies in one of them.
 static void gan__ctx_chunks_release(const gan_context *ctx)
 {
-    const gan_allocator a = ctx->allocator;
-    const int fixed = ctx->fixed;
-    gan__mem_chunk *c, *next;
-    for (c = ctx->chunks; c; c = next) {
+    const gan_allocator a = ctx->mem.allocator;
+    const int fixed = ctx->mem.is_fixed;
+    gan__core_chunk *c, *next;
+    for (c = ctx->mem.chunks; c; c = next) {
         void *const base = c->base;
         const size_t bytes = c->bytes;
         next = c->next;
@@ -8313,40 +8369,40 @@ GAN_API gan_context *gan_create(const gan_desc *desc)
     gan_desc none;
     gan_context start, *ctx;
     gan__state *s;
-    const int rng_dim = (int)(sizeof(gan__mem_rng) / sizeof(int64_t));
+    const int rng_dim = (int)(sizeof(gan__core_rng) / sizeof(int64_t));
     memset(&none, 0, sizeof none);
     memset(&start, 0, sizeof start);
     if (!desc) desc = &none;
-    start.allocator = desc->allocator;
+    start.mem.allocator = desc->allocator;
 #ifndef GAN_NO_MALLOC
-    if (!start.allocator.alloc) {
-        start.allocator.alloc = gan__ctx_malloc;
-        start.allocator.release = gan__ctx_free;
+    if (!start.mem.allocator.alloc) {
+        start.mem.allocator.alloc = gan__ctx_malloc;
+        start.mem.allocator.release = gan__ctx_free;
     }
 #endif
     if (desc->memory) {
-        start.fixed = 1;
-        start.reserved = desc->memory_size;
-        start.chunks = gan__mem_chunk_at(desc->memory, desc->memory_size);
-    } else if (start.allocator.alloc) {
+        start.mem.is_fixed = 1;
+        start.mem.reserved_bytes = desc->memory_size;
+        start.mem.chunks = gan__mem_chunk_at(desc->memory, desc->memory_size);
+    } else if (start.mem.allocator.alloc) {
         gan__mem_chunk_new(&start, 0);
     }
-    start.k = gan__isa_choose(desc->isa);
-    ctx = start.chunks ? (gan_context *)gan__mem_persist_quiet(&start, sizeof *ctx) : NULL;
-    if (!ctx || !start.k) {
+    start.kernels = gan__isa_choose(desc->isa);
+    ctx = start.mem.chunks ? (gan_context *)gan__mem_persist_quiet(&start, sizeof *ctx) : NULL;
+    if (!ctx || !start.kernels) {
         gan__ctx_chunks_release(&start);
         return NULL;
     }
     *ctx = start;
-    ctx->step = ctx->chunks;
-    ctx->threads = gan__ctx_thread_count(desc);
-    ctx->patience = GAN__PATIENCE;
-    ctx->recording = 1;
-    ctx->parallel_for = desc->parallel_for;
-    ctx->parallel_user = desc->parallel_user;
-    ctx->on_error = desc->on_error;
-    ctx->on_warning = desc->on_warning;
-    ctx->message_user = desc->message_user;
+    ctx->mem.step_chunk = ctx->mem.chunks;
+    ctx->par.threads = gan__ctx_thread_count(desc);
+    ctx->par.work_before_threads = GAN__WORK_BEFORE_THREADS;
+    ctx->tape.is_recording = 1;
+    ctx->par.parallel_for = desc->parallel_for;
+    ctx->par.user = desc->parallel_user;
+    ctx->err.on_error = desc->on_error;
+    ctx->err.on_warning = desc->on_warning;
+    ctx->err.user = desc->message_user;
     ctx->rng.seed = desc->seed;
     ctx->poison = (gan_tensor *)gan__mem_persist_quiet(ctx, sizeof *ctx->poison);
     s = ctx->poison ? gan__state_over(ctx, "rng", GAN__STATE_I64, 1, &rng_dim, &ctx->rng) : NULL;
@@ -8356,21 +8412,21 @@ GAN_API gan_context *gan_create(const gan_desc *desc)
     }
     ctx->poison->ctx = ctx;
     ctx->poison->alive = 1;
-    gan__mem_scope_begin(ctx, &ctx->scope[0]);
+    gan__mem_scope_begin(ctx, &ctx->mem.scopes[0]);
     return ctx;
 }
 
 GAN_API void gan_destroy(gan_context *ctx)
 {
     if (!ctx) return;
-    if (ctx->close_sources) ctx->close_sources(ctx);
+    if (ctx->file.close_sources) ctx->file.close_sources(ctx);
     gan__ctx_chunks_release(ctx);
 }
 
-GAN_API const char *gan_warning_message(const gan_context *ctx) { return ctx ? ctx->warning : ""; }
-GAN_API int gan_warnings(const gan_context *ctx) { return ctx ? ctx->warnings : 0; }
+GAN_API const char *gan_warning_message(const gan_context *ctx) { return ctx ? ctx->err.warning : ""; }
+GAN_API int gan_warnings(const gan_context *ctx) { return ctx ? ctx->err.warning_count : 0; }
 
-GAN_API const char *gan_isa_name(const gan_context *ctx) { return ctx ? ctx->k->name : "none"; }
+GAN_API const char *gan_isa_name(const gan_context *ctx) { return ctx ? ctx->kernels->name : "none"; }
 
 // >>op: what operations are made of: results, recording, broadcasts; uses tensor; tests/test_op.c
 //
@@ -8392,7 +8448,7 @@ static void gan__op_record(gan_tensor *t, gan_op op, int n, gan_tensor *const *i
 {
     int i;
     t->op = op;
-    if (!t->ctx->recording) return;
+    if (!t->ctx->tape.is_recording) return;
     t->in = t->inline_in;
     if (n > (int)(sizeof t->inline_in / sizeof *t->inline_in)) {
         t->in = (gan_tensor **)gan__err_scratch(t->ctx, (size_t)n * sizeof *t->in);
@@ -8423,7 +8479,7 @@ static gan_tensor *gan__op_result_view(gan_op op, int ndim, const int *dim, gan_
 
 // A result that is made later: op applied to in[0 .. n-1], at most five of them.
 static gan_tensor *gan__op_deferred(gan_op op, int ndim, const int *dim, int n, gan_tensor *const *in,
-                                    gan__mem_make_fn *make)
+                                    gan__core_compute_fn *make)
 {
     gan_tensor *t = gan__tensor_unmade(in[0]->ctx, ndim, dim, make);
     int i;
@@ -8437,7 +8493,7 @@ static gan_tensor *gan__op_deferred(gan_op op, int ndim, const int *dim, int n, 
 static gan_tensor *gan__op_defer(gan_tensor *t)
 {
     gan_context *ctx = t->ctx;
-    if (ctx->forwards && !ctx->temporary_of) ctx->deferred = t;
+    if (ctx->deferred.open_forwards && !ctx->tape.temporary_of) ctx->deferred.waiting = t;
     else if (gan__tensor_made(t)) return ctx->poison;
     return t;
 }
@@ -8447,7 +8503,7 @@ static gan_tensor *gan__op_defer(gan_tensor *t)
 static gan_tensor *gan__op_result_over(gan__op_backward *b, gan_op op, int n, gan_tensor *const *in)
 {
     gan_tensor *const g = b->g, *t;
-    int i, taken = in[0] != g || !g->temporary_of || g->temporary_of != g->ctx->temporary_of ||
+    int i, taken = in[0] != g || !g->temporary_of || g->temporary_of != g->ctx->tape.temporary_of ||
                    g->holds != 1 || g->block->refs != 1;
     for (i = 0; i < b->y->nin && !taken; ++i) taken = b->gin[i] == g;
     if (taken) return gan__op_result(op, in[0]->ndim, in[0]->dim, n, in);
@@ -8582,8 +8638,8 @@ GAN_API int gan_record(gan_context *ctx, int on)
 {
     int was;
     if (!ctx) return 0;
-    was = ctx->recording;
-    ctx->recording = on != 0;
+    was = ctx->tape.is_recording;
+    ctx->tape.is_recording = on != 0;
     return was;
 }
 
@@ -8704,7 +8760,7 @@ static void gan__arith_act_over(gan_context *ctx, gan_real *y, size_t n, int act
     gan__tensor_map_job j;
     if (act == GAN__ACT_NONE) return;
     memset(&j, 0, sizeof j);
-    j.kernels = ctx->k;
+    j.kernels = ctx->kernels;
     j.map = gan__gemm_act_maps[act];
     j.w.ndim = 1;
     j.w.dim[0] = (int64_t)n;
@@ -8798,14 +8854,14 @@ GAN__BACKWARD gan__arith_backward_cos(gan__op_backward *b)
 static gan_tensor *gan__arith_activate(gan_op op, int act, gan_tensor *x, gan_real slope)
 {
     gan_tensor *y;
-    if (gan__tensor_is_poison(x) || x != x->ctx->deferred)
+    if (gan__tensor_is_poison(x) || x != x->ctx->deferred.waiting)
         return gan__op_map1(op, gan__gemm_act_maps[act], x, slope, 0);
-    x->ctx->deferred = NULL;
+    x->ctx->deferred.waiting = NULL;
     y = gan__op_result(op, x->ndim, x->dim, 1, &x);
     if (gan__tensor_is_poison(y)) return y;
     y->p = slope;
     y->inline_in[0] = x;
-    return x->make(x, y->data, act, slope) ? y->ctx->poison : y;
+    return x->compute(x, y->data, act, slope) ? y->ctx->poison : y;
 }
 
 // g (1 - y^2); its derivative by y is -2 g y
@@ -10300,7 +10356,7 @@ static void gan__plane_pool_run(gan_tensor *big, gan_tensor *little, gan_tensor 
                                 gan_task *task)
 {
     gan__plane_pool_job j;
-    j.k = big->ctx->k;
+    j.k = big->ctx->kernels;
     j.big = big->data;
     j.little = little->data;
     j.at = at->data;
@@ -10743,7 +10799,7 @@ static int gan__norm_sums(gan_context *ctx, const gan_real *x, const gan_real *g
     gan__norm_job j;
     int64_t i, k, blocks;
     memset(&j, 0, sizeof j);
-    j.k = ctx->k;
+    j.k = ctx->kernels;
     j.x = x;
     j.g = g;
     j.m = m;
@@ -10772,7 +10828,7 @@ static void gan__norm_apply(gan_context *ctx, const gan_real *x, const gan_real 
     memset(&j, 0, sizeof j);
     j.e.act = act;
     j.e.slope = slope;
-    j.k = ctx->k;
+    j.k = ctx->kernels;
     j.x = x;
     j.g = g;
     j.m = m;
@@ -10799,7 +10855,7 @@ static int gan__norm_moments(gan_context *ctx, const gan_real *x, int a, int c, 
     int i;
     if (!sum) return 1;
     for (i = 0; i < c; ++i)
-        mean[i] = b == 1 ? x[i] : ctx->k->sum((size_t)b, x + (int64_t)i * b) / (gan_real)b;
+        mean[i] = b == 1 ? x[i] : ctx->kernels->sum((size_t)b, x + (int64_t)i * b) / (gan_real)b;
     if (gan__norm_sums(ctx, x, NULL, mean, a, c, b, sum)) {
         gan__err_scratch_free(ctx, sum);
         return 1;
@@ -10924,7 +10980,7 @@ GAN__BACKWARD gan__norm_backward_normalize(gan__op_backward *b)
     const int *acb = b->y->i, affine = b->y->nin > 3;
     gan_tensor *x = b->in[0], *g = b->g, *w = affine ? b->in[3] : NULL;
     int unit[3], c = acb[1], i;
-    if (affine && !x->ctx->recording) {
+    if (affine && !x->ctx->tape.is_recording) {
         for (i = 0; i < 5; ++i)
             if (i > 2 && GAN__WANT(i)) b->gin[i] = gan__tensor_new(x->ctx, b->in[i]->ndim, b->in[i]->dim);
         if (GAN__WANT(0)) b->gin[0] = gan__op_result_over(b, GAN_OP_NORMALIZE_BACKWARD, 1, &g);
@@ -11024,7 +11080,7 @@ GAN_API gan_model *gan_model_create(gan_context *ctx, const char *name, gan_mode
     }
     name = gan__state_name(ctx, name, "", "");
     if (!name) return NULL;
-    for (link = &ctx->models; *link; link = &(*link)->next)
+    for (link = &ctx->layer.models; *link; link = &(*link)->next)
         if (!strcmp((*link)->name, name)) {
             gan__err_fail(ctx, GAN_ERROR_NAME, "gan_model_create: there is a model %s already", name);
             return NULL;
@@ -11051,9 +11107,9 @@ static gan_tensor *gan__layer_forward(gan_model *m, gan_tensor *x, gan_tensor *l
     if (x->ctx != m->ctx)
         return gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT,
                              "gan_forward: the input of %s belongs to another context", m->name);
-    m->ctx->forwards++;
+    m->ctx->deferred.open_forwards++;
     y = m->forward(m, x, label);
-    m->ctx->forwards--;
+    m->ctx->deferred.open_forwards--;
     if (gan__tensor_settle(m->ctx)) return m->ctx->poison;
     if (!y) return gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT, "gan_forward: %s returned NULL", m->name);
     return y;
@@ -11061,10 +11117,11 @@ static gan_tensor *gan__layer_forward(gan_model *m, gan_tensor *x, gan_tensor *l
 
 GAN_API gan_tensor *gan_forward(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
-    const gan_tensor *before = m ? m->ctx->last : NULL;
-    const int depth = m ? m->ctx->depth : 0;
+    const gan_tensor *before = m ? m->ctx->tensor.newest : NULL;
+    const int depth = m ? m->ctx->mem.depth : 0;
     gan_tensor *y = gan__layer_forward(m, x, label);
-    if (m && !m->ctx->recording && m->ctx->depth == depth) gan__tensor_free_newer(m->ctx, before, y);
+    if (m && !m->ctx->tape.is_recording && m->ctx->mem.depth == depth)
+        gan__tensor_free_newer(m->ctx, before, y);
     return y;
 }
 
@@ -11218,7 +11275,7 @@ typedef struct gan__layer_fill {
     size_t n;
     int rows, columns; // of the parameter as a matrix (dim 0, the rest)
     double fan_in, fan_out, a, b;
-    gan__mem_rng rng;
+    gan__core_rng rng;
 } gan__layer_fill;
 
 static void gan__layer_fill_uniform(gan__layer_fill *f, double lo, double hi)
@@ -11660,8 +11717,8 @@ static int gan__layer_enter(const char *who, gan_model *m, const char *name, gan
                           name ? name : "(no name)");
         return 0;
     }
-    m->ctx->model = m->name;
-    m->ctx->layer = name ? name : "(no name)";
+    m->ctx->layer.model = m->name;
+    m->ctx->layer.name = name ? name : "(no name)";
     if (!x) gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT, "%s: the input is NULL", who);
     else if (!name || !*name) gan__err_fail(m->ctx, GAN_ERROR_NAME, "%s: a layer needs a name", who);
     else if (gan__tensor_inputs(who, 1, &x, &bad)) {
@@ -11670,13 +11727,13 @@ static int gan__layer_enter(const char *who, gan_model *m, const char *name, gan
             gan__err_fail(m->ctx, GAN_ERROR_SHAPE,
                           "%s: the input has shape %t; at least %d dimensions are needed", who, x, ndim);
     }
-    if (!fits) m->ctx->layer = NULL;
+    if (!fits) m->ctx->layer.name = NULL;
     return fits;
 }
 
 static gan_tensor *gan__layer_leave(gan_model *m, gan_tensor *y)
 {
-    m->ctx->layer = NULL;
+    m->ctx->layer.name = NULL;
     return y;
 }
 
@@ -12377,8 +12434,8 @@ static void gan__file_source_close(gan__file_source *s)
 GAN__OPTIONAL void gan__file_sources_close(gan_context *ctx)
 {
     gan__file_source *s;
-    for (s = ctx->sources; s; s = s->next) gan__file_source_close(s);
-    ctx->sources = NULL;
+    for (s = ctx->file.sources; s; s = s->next) gan__file_source_close(s);
+    ctx->file.sources = NULL;
 }
 
 #ifndef GAN_NO_STDIO
@@ -13244,14 +13301,14 @@ static gan__archive_record *gan__ckpt_collect(gan_context *ctx, const char *a, c
     const gan__state_entry *e;
     gan__state *s;
     size_t n = 0;
-    for (s = ctx->states; s; s = s->next) ++n;
-    for (e = ctx->pending; e; e = e->next) ++n;
+    for (s = ctx->state.first; s; s = s->next) ++n;
+    for (e = ctx->state.unclaimed; e; e = e->next) ++n;
     all = r = (gan__archive_record *)gan__err_scratch(ctx, (n + 1) * sizeof *all);
     if (!all) return NULL;
     memset(all, 0, (n + 1) * sizeof *all);
-    for (s = ctx->states; s; s = s->next)
+    for (s = ctx->state.first; s; s = s->next)
         if (!strncmp(s->name, a, na) && !strncmp(s->name + na, b, nb)) gan__ckpt_entry_of(r++, s);
-    for (e = ctx->pending; e; e = e->next)
+    for (e = ctx->state.unclaimed; e; e = e->next)
         if (!strncmp(e->name, a, na) && !strncmp(e->name + na, b, nb)) r++->e = *e;
     *count = (size_t)(r - all);
     for (r = all; r < all + *count; ++r) {
@@ -13283,10 +13340,10 @@ static int64_t gan__ckpt_steps(const gan_context *ctx)
     for (i = 0; i < 2 && most < 0; ++i) {
         const gan__state_entry *e;
         const gan__state *s;
-        for (s = ctx->states; s; s = s->next)
+        for (s = ctx->state.first; s; s = s->next)
             if (s->kind != GAN__STATE_REAL && !s->ndim && gan__ckpt_named(s->name, first[i], last[i]))
                 most = GAN__MOST(most, *(const int64_t *)s->data);
-        for (e = ctx->pending; e; e = e->next)
+        for (e = ctx->state.unclaimed; e; e = e->next)
             if (e->dtype == GAN__I64 && !e->ndim && gan__ckpt_named(e->name, first[i], last[i])) {
                 (void)gan__state_entry_value(e, 0, &steps);
                 most = GAN__MOST(most, steps);
@@ -13298,7 +13355,7 @@ static int64_t gan__ckpt_steps(const gan_context *ctx)
 // After an error nothing is written: what stands at path may be better than what is left in the context.
 static int gan__ckpt_may_save(gan_context *ctx, const char *call, const char *path)
 {
-    if (!ctx || ctx->error) return gan_error(ctx);
+    if (!ctx || ctx->err.code) return gan_error(ctx);
     return gan__file_named(ctx, call, path) ? GAN_OK : GAN_ERROR_ARGUMENT;
 }
 
@@ -13311,7 +13368,7 @@ GAN_API int gan_save_rolling(gan_context *ctx, const char *path, int keep)
     size_t n;
     int code = gan__ckpt_may_save(ctx, keep == 1 ? "gan_save" : "gan_save_rolling", path);
     if (code || !ctx) return code;
-    configuration = ctx->configuration;
+    configuration = ctx->state.configuration;
     if (keep < 1 || keep > 1000) {
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_save_rolling: %d files cannot be kept; take 1 to 1000",
                       keep);
@@ -13322,7 +13379,7 @@ GAN_API int gan_save_rolling(gan_context *ctx, const char *path, int keep)
     memset(&meta, 0, sizeof meta);
     steps = gan__ckpt_steps(ctx);
     if (steps >= 0) *gan__text_whole(meta.step, (uint64_t)steps) = 0;
-    if (!configuration) configuration = ctx->loaded_configuration;
+    if (!configuration) configuration = ctx->state.loaded_configuration;
     if (configuration) memcpy(meta.configuration, configuration, strlen(configuration) + 1);
     code = gan__archive_write(ctx, path, keep, all, n, &meta);
     gan__err_scratch_free(ctx, all);
@@ -13391,7 +13448,7 @@ static int gan__ckpt_rename(gan__archive *a, const char *from, const char *to, c
 static int gan__ckpt_check_states(gan__archive *a)
 {
     gan__state *s;
-    for (s = a->ctx->states; s; s = s->next) {
+    for (s = a->ctx->state.first; s; s = s->next) {
         gan__archive_record *r = gan__archive_find(a->by_name, a->count, s->name);
         if (!r) continue;
         if (r->e.ndim != s->ndim || memcmp(r->e.dim, s->dim, (size_t)s->ndim * sizeof s->dim[0]) != 0) {
@@ -13439,7 +13496,7 @@ static int gan__ckpt_pend(gan__archive *a, int keep, gan__state_entry **first)
 // Nothing that the file holds fails here: states are filled, older pending entries of the same names dropped.
 static int gan__ckpt_apply(gan__archive *a, gan__state_entry *pending)
 {
-    gan__state_entry **p = &a->ctx->pending;
+    gan__state_entry **p = &a->ctx->state.unclaimed;
     size_t i;
     while (*p) {
         if (gan__archive_find(a->by_name, a->count, (*p)->name)) *p = (*p)->next;
@@ -13473,10 +13530,10 @@ static int gan__ckpt_load(gan_context *ctx, const char *path, const unsigned cha
     }
     if (!code) code = gan__ckpt_take(&a, keep);
     if (!code && a.meta.configuration[0] && gan__archive_plain(a.meta.configuration) &&
-        (!ctx->loaded_configuration || strcmp(ctx->loaded_configuration, a.meta.configuration))) {
+        (!ctx->state.loaded_configuration || strcmp(ctx->state.loaded_configuration, a.meta.configuration))) {
         const size_t n = strlen(a.meta.configuration) + 1;
         char *text = (char *)gan__mem_persist_quiet(ctx, n); // without it the next file says less
-        if (text) ctx->loaded_configuration = (const char *)memcpy(text, a.meta.configuration, n);
+        if (text) ctx->state.loaded_configuration = (const char *)memcpy(text, a.meta.configuration, n);
     }
     gan__archive_close(&a);
     return code;
@@ -13533,7 +13590,7 @@ static int gan__ckpt_load_model(gan_model *m, const char *path, const unsigned c
 
 GAN_API int gan_load_memory(gan_context *ctx, const void *bytes, size_t size)
 {
-    if (!ctx || ctx->error) return gan_error(ctx);
+    if (!ctx || ctx->err.code) return gan_error(ctx);
     if (bytes) return gan__ckpt_load(ctx, "gan_load_memory: the file", (const unsigned char *)bytes, size, 1);
     gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_load_memory: the bytes are NULL");
     return GAN_ERROR_ARGUMENT;
@@ -13541,7 +13598,7 @@ GAN_API int gan_load_memory(gan_context *ctx, const void *bytes, size_t size)
 
 GAN_API int gan_model_load_memory(gan_model *m, const void *bytes, size_t size, unsigned flags)
 {
-    if (!m || m->ctx->error) return m ? m->ctx->error : GAN_ERROR_ARGUMENT;
+    if (!m || m->ctx->err.code) return m ? m->ctx->err.code : GAN_ERROR_ARGUMENT;
     if (bytes)
         return gan__ckpt_load_model(m, "gan_model_load_memory: the file", (const unsigned char *)bytes, size,
                                     flags, 1);
@@ -13553,8 +13610,8 @@ GAN_API int gan_unclaimed(const gan_context *ctx, const char **first)
 {
     const gan__state_entry *e;
     int n = 0;
-    if (first) *first = ctx && ctx->pending ? ctx->pending->name : NULL;
-    for (e = ctx ? ctx->pending : NULL; e; e = e->next) ++n;
+    if (first) *first = ctx && ctx->state.unclaimed ? ctx->state.unclaimed->name : NULL;
+    for (e = ctx ? ctx->state.unclaimed : NULL; e; e = e->next) ++n;
     return n;
 }
 
@@ -13592,9 +13649,9 @@ GAN_API int gan_load(gan_context *ctx, const char *path)
     unsigned char *bytes;
     size_t size;
     int code;
-    if (!ctx || ctx->error) return gan_error(ctx);
+    if (!ctx || ctx->err.code) return gan_error(ctx);
     bytes = gan__ckpt_read(ctx, "gan_load", path, &size, 0);
-    if (!bytes) return ctx->error;
+    if (!bytes) return ctx->err.code;
     code = gan__ckpt_load(ctx, path, bytes, size, 0);
     gan__err_scratch_free(ctx, bytes);
     return code;
@@ -13605,9 +13662,9 @@ GAN_API int gan_model_load(gan_model *m, const char *path, unsigned flags)
     unsigned char *bytes;
     size_t size;
     int code;
-    if (!m || m->ctx->error) return m ? m->ctx->error : GAN_ERROR_ARGUMENT;
+    if (!m || m->ctx->err.code) return m ? m->ctx->err.code : GAN_ERROR_ARGUMENT;
     bytes = gan__ckpt_read(m->ctx, "gan_model_load", path, &size, 0);
-    if (!bytes) return m->ctx->error;
+    if (!bytes) return m->ctx->err.code;
     code = gan__ckpt_load_model(m, path, bytes, size, flags, 0);
     gan__err_scratch_free(m->ctx, bytes);
     return code;
@@ -13621,7 +13678,7 @@ static int gan__ckpt_try(gan_context *ctx, const char *path)
     size_t size;
     unsigned char *bytes = gan__ckpt_read(ctx, "gan_resume", path, &size, 1);
     int code;
-    if (!bytes) return ctx->error ? ctx->error : GAN__CKPT_MISSING;
+    if (!bytes) return ctx->err.code ? ctx->err.code : GAN__CKPT_MISSING;
     code = gan__ckpt_load(ctx, path, bytes, size, 0);
     gan__err_scratch_free(ctx, bytes);
     return code;
@@ -13630,13 +13687,13 @@ static int gan__ckpt_try(gan_context *ctx, const char *path)
 GAN_API int gan_resume(gan_context *ctx, const char *path)
 {
     enum { COPIES = 1000 };
-    char message[sizeof ctx->message], *copy;
+    char message[sizeof ctx->err.message], *copy;
     int i, code, first = GAN_OK, missing = 0, whole = -1;
-    if (!ctx || ctx->error) return -1;
+    if (!ctx || ctx->err.code) return -1;
     if (!gan__file_named(ctx, "gan_resume", path)) return -1;
 #if defined(GAN__FILE_POSIX) || defined(_WIN32)
     gan__file_sweep(ctx, path);
-    if (ctx->error) return -1;
+    if (ctx->err.code) return -1;
 #endif
     copy = (char *)gan__err_scratch(ctx, strlen(path) + GAN__FILE_COPY);
     if (!copy) return -1;
@@ -13648,12 +13705,12 @@ GAN_API int gan_resume(gan_context *ctx, const char *path)
         else if (code == GAN__CKPT_MISSING) ++missing;
         else if (code != GAN_ERROR_FILE && code != GAN_ERROR_FORMAT) break;
         else {
-            if (!first) memcpy(message, ctx->message, sizeof message);
+            if (!first) memcpy(message, ctx->err.message, sizeof message);
             if (!first) first = code;
             gan_error_clear(ctx);
         }
     }
-    if (first && whole < 0 && !ctx->error)
+    if (first && whole < 0 && !ctx->err.code)
         gan__err_fail(ctx, (gan_error_code)first, "gan_resume: no copy is whole: %s", message);
     gan__err_scratch_free(ctx, copy);
     return whole;
@@ -13669,9 +13726,9 @@ GAN_API int gan_inspect(gan_context *ctx, const char *path, gan_checkpoint *out)
     if (!out) return GAN_ERROR_ARGUMENT;
     memset(out, 0, sizeof *out);
     out->step = -1;
-    if (!ctx || ctx->error) return gan_error(ctx);
+    if (!ctx || ctx->err.code) return gan_error(ctx);
     bytes = gan__ckpt_read(ctx, "gan_inspect", path, &size, 0);
-    if (!bytes) return ctx->error;
+    if (!bytes) return ctx->err.code;
     code = gan__archive_open(&a, ctx, path, bytes, size);
     if (!code) {
         out->bytes = size;
@@ -13737,7 +13794,7 @@ static void gan__tape_add_task(void *arg, int64_t index)
 
 static void gan__tape_release_gradient(gan_context *ctx, gan_tensor *g)
 {
-    if (--g->holds == 0 && g->temporary_of && g->temporary_of == ctx->temporary_of) gan__tensor_free(g);
+    if (--g->holds == 0 && g->temporary_of && g->temporary_of == ctx->tape.temporary_of) gan__tensor_free(g);
 }
 
 // in->grad += g
@@ -13756,9 +13813,9 @@ static void gan__tape_accumulate(gan_tensor *in, gan_tensor *g)
         g->holds++;
         return;
     }
-    if (ctx->temporary_of && old->temporary_of == ctx->temporary_of && old->holds == 1 && old->block &&
-        old->block->refs == 1 && old->size == g->size) {
-        j.kernels = ctx->k;
+    if (ctx->tape.temporary_of && old->temporary_of == ctx->tape.temporary_of && old->holds == 1 &&
+        old->block && old->block->refs == 1 && old->size == g->size) {
+        j.kernels = ctx->kernels;
         j.y = old->data;
         j.x[0] = g->data;
         j.rows = (int64_t)old->size;
@@ -13777,7 +13834,7 @@ static void gan__tape_accumulate(gan_tensor *in, gan_tensor *g)
 static void gan__tape_sweep(gan_context *ctx)
 {
     gan_tensor *t, *older;
-    for (t = ctx->last; t != ctx->mark; t = older) {
+    for (t = ctx->tensor.newest; t != ctx->tape.newest_before; t = older) {
         older = t->older;
         if (!t->holds) gan__tensor_free(t);
     }
@@ -13850,7 +13907,7 @@ static void gan__tape_backward_node(gan_tensor *t, uint64_t epoch, int create, g
         gin = (gan_tensor **)many;
     }
     memset(gin, 0, (size_t)t->nin * sizeof *gin);
-    ctx->mark = ctx->last;
+    ctx->tape.newest_before = ctx->tensor.newest;
     b.y = t;
     b.g = t->grad;
     b.in = t->in;
@@ -13863,7 +13920,7 @@ static void gan__tape_backward_node(gan_tensor *t, uint64_t epoch, int create, g
         gan__tape_accumulate(t->in[i], gin[i]);
     }
     if (!create) gan__tape_sweep(ctx);
-    ctx->mark = NULL;
+    ctx->tape.newest_before = NULL;
     gan__err_scratch_free(ctx, many);
 }
 
@@ -13876,11 +13933,11 @@ static int gan__tape_backward(gan_tensor *y, int n, gan_tensor *const *x, gan__t
 {
     const int create = pass == GAN__GRAPH_CREATE;
     gan_context *ctx = y->ctx;
-    const uint64_t epoch = ++ctx->epoch;
-    const uint64_t failures = ctx->failures;
-    const int was_recording = ctx->recording;
+    const uint64_t epoch = ++ctx->tape.epoch;
+    const uint64_t failures = ctx->err.failed_calls;
+    const int was_recording = ctx->tape.is_recording;
     gan_tensor *t, *older, *oldest = y, *seed;
-    const gan_tensor *const begin = ctx->scope[ctx->depth].last;
+    const gan_tensor *const begin = ctx->mem.scopes[ctx->mem.depth].newest_tensor;
     int i, free_graph = pass == GAN__GRAPH_FREE;
     if (y->size != 1) {
         gan__err_fail(ctx, GAN_ERROR_SHAPE,
@@ -13906,12 +13963,12 @@ static int gan__tape_backward(gan_tensor *y, int n, gan_tensor *const *x, gan__t
         if (t->needs_grad == epoch) t->grad = NULL;
     }
     if (y->needs_grad != epoch) return 0;
-    for (t = ctx->last; free_graph && t != begin; t = older) {
+    for (t = ctx->tensor.newest; free_graph && t != begin; t = older) {
         older = t->older;
         if (t->in_graph != epoch && t->needs_grad != epoch) gan__tensor_free(t);
     }
-    ctx->recording = create;
-    ctx->temporary_of = create ? 0 : epoch;
+    ctx->tape.is_recording = create;
+    ctx->tape.temporary_of = create ? 0 : epoch;
     seed = gan__tensor_full(ctx, 1, y->ndim, y->dim);
     if (!gan__tensor_is_poison(seed)) {
         seed->holds++;
@@ -13924,7 +13981,7 @@ static int gan__tape_backward(gan_tensor *y, int n, gan_tensor *const *x, gan__t
         if (t->needs_grad == epoch && t->grad) {
             for (i = 0; i < n && !target; ++i) target = x[i] == t;
             t->grad->holds += target; // it is not to be written over
-            if (t->needs_grad_below == epoch && ctx->failures == failures)
+            if (t->needs_grad_below == epoch && ctx->err.failed_calls == failures)
                 gan__tape_backward_node(t, epoch, create, trace);
             t->grad->holds -= target;
             if (target) continue;
@@ -13933,9 +13990,9 @@ static int gan__tape_backward(gan_tensor *y, int n, gan_tensor *const *x, gan__t
         }
         if (free_graph) gan__tensor_free(t);
     }
-    ctx->recording = was_recording;
-    ctx->temporary_of = 0;
-    return ctx->failures != failures;
+    ctx->tape.is_recording = was_recording;
+    ctx->tape.temporary_of = 0;
+    return ctx->err.failed_calls != failures;
 }
 
 GAN_API int gan_grads(gan_tensor *y, int n, gan_tensor **x, gan_tensor **dx, int flags)
@@ -13956,15 +14013,15 @@ GAN_API int gan_grads(gan_tensor *y, int n, gan_tensor **x, gan_tensor **dx, int
             dx[i] = x[i]->ctx->poison;
         }
     ctx = gan__tensor_inputs("gan_grads", 1, &y, &bad);
-    if (!ctx) return y ? y->ctx->error : (int)GAN_ERROR_ARGUMENT;
+    if (!ctx) return y ? y->ctx->err.code : (int)GAN_ERROR_ARGUMENT;
     for (i = 0; i < n; ++i)
         if (!x[i])
             gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_grads: the gradient by a NULL tensor (number %d)",
                           i + 1);
-    if (n < 1 || !gan__tensor_inputs("gan_grads", n, x, &bad)) return ctx->error;
+    if (n < 1 || !gan__tensor_inputs("gan_grads", n, x, &bad)) return ctx->err.code;
     if (x[0]->ctx != ctx)
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_grads: the gradient by a tensor of another context");
-    if (x[0]->ctx != ctx) return ctx->error;
+    if (x[0]->ctx != ctx) return ctx->err.code;
     failed =
         gan__tape_backward(y, n, x, flags & GAN_CREATE_GRAPH ? GAN__GRAPH_CREATE : GAN__GRAPH_KEEP, NULL);
     for (i = 0; i < n; ++i) {
@@ -13976,7 +14033,7 @@ GAN_API int gan_grads(gan_tensor *y, int n, gan_tensor **x, gan_tensor **dx, int
         if (x[i]->grad) x[i]->grad->holds = 0;
         x[i]->grad = NULL;
     }
-    return failed ? ctx->error : (int)GAN_OK;
+    return failed ? ctx->err.code : (int)GAN_OK;
 }
 
 GAN_API gan_tensor *gan_grad(gan_tensor *y, gan_tensor *x, int flags)
@@ -13990,7 +14047,7 @@ GAN_API gan_tensor *gan_grad(gan_tensor *y, gan_tensor *x, int flags)
 static gan_tensor *gan__tape_weigh(gan_tensor *t, uint64_t stream)
 {
     gan_tensor *w;
-    gan__mem_rng r;
+    gan__core_rng r;
     if (gan__tensor_is_poison(t)) return t;
     r.seed = 20140610;
     r.stream = stream;
@@ -14038,7 +14095,7 @@ GAN_API int gan_gradcheck(gan_context *ctx, gan_function *f, void *user, int n, 
     }
     if (!gan__tensor_inputs("gradcheck", n, x, &bad)) return 0;
     r.worst = 0;
-    failures = ctx->failures;
+    failures = ctx->err.failed_calls;
     recording = gan_record(ctx, 1);
     gan_scope_open(ctx);
     y = gan__tape_checked(ctx, f, user, n, x, order);
@@ -14075,7 +14132,7 @@ GAN_API int gan_gradcheck(gan_context *ctx, gan_function *f, void *user, int n, 
     }
     gan_scope_close(ctx);
     gan_record(ctx, recording);
-    if (ctx->failures != failures) r.worst = HUGE_VAL;
+    if (ctx->err.failed_calls != failures) r.worst = HUGE_VAL;
     if (report) *report = r;
     return r.worst < 1;
 }
@@ -14371,7 +14428,7 @@ static gan_context *gan__loss_features(const char *name, gan_tensor *x, gan_tens
         if (gan__tensor_is_poison(xy[0]) || gan__tensor_is_poison(xy[1])) x = ctx->poison;
         else if (xy[0]->dim[1] == xy[1]->dim[1] && xy[0]->size && xy[1]->size) return ctx;
     }
-    if (ctx && !ctx->error)
+    if (ctx && !ctx->err.code)
         x = gan__err_fail(ctx, GAN_ERROR_SHAPE,
                           "%s: batches %t and %t; (N, ...) and (M, ...) with as many numbers a sample", name,
                           xy[0], y);
@@ -14813,18 +14870,18 @@ typedef struct gan__update {
 
 static void gan__update_sgd(const gan__update *u, int64_t at, size_t n)
 {
-    u->ctx->k->sgd(n, u->p + at, u->g + at, u->args.momentum != 0 ? u->state[0] + at : NULL, &u->args);
+    u->ctx->kernels->sgd(n, u->p + at, u->g + at, u->args.momentum != 0 ? u->state[0] + at : NULL, &u->args);
 }
 
 static void gan__update_rmsprop(const gan__update *u, int64_t at, size_t n)
 {
-    u->ctx->k->rmsprop(n, u->p + at, u->g + at, u->state[0] + at,
-                       u->args.momentum != 0 ? u->state[1] + at : NULL, &u->args);
+    u->ctx->kernels->rmsprop(n, u->p + at, u->g + at, u->state[0] + at,
+                             u->args.momentum != 0 ? u->state[1] + at : NULL, &u->args);
 }
 
 static void gan__update_adam(const gan__update *u, int64_t at, size_t n)
 {
-    u->ctx->k->adam(n, u->p + at, u->g + at, u->state[0] + at, u->state[1] + at, &u->args);
+    u->ctx->kernels->adam(n, u->p + at, u->g + at, u->state[0] + at, u->state[1] + at, &u->args);
 }
 
 static void gan__update_adamw(const gan__update *u, int64_t at, size_t n) { gan__update_adam(u, at, n); }
@@ -14883,7 +14940,7 @@ static void gan__update_piece_next(gan__update_piece *q)
 
 static void gan__update_piece_root(gan__update_piece *q) // r = sqrt(r)
 {
-    gan__isa_map(q->u->ctx->k, GAN__MAP_sqrt, q->n, q->r, q->r, 1, NULL, 0, NULL, 0, 0, 0);
+    gan__isa_map(q->u->ctx->kernels, GAN__MAP_sqrt, q->n, q->r, q->r, 1, NULL, 0, NULL, 0, 0, 0);
 }
 
 // m into x and v into y (and r), as Adam has them.
@@ -15086,8 +15143,8 @@ static void gan__update_lamb(const gan__update *u, int64_t at, size_t n)
     for (gan__update_piece_begin(&q, u, at, n); q.n; gan__update_piece_next(&q)) {
         gan__update_piece_moments(&q);
         gan__update_lamb_direction(&q);
-        sum[0] += (double)u->ctx->k->sumsq(q.n, q.w);
-        sum[1] += (double)u->ctx->k->sumsq(q.n, q.r);
+        sum[0] += (double)u->ctx->kernels->sumsq(q.n, q.w);
+        sum[1] += (double)u->ctx->kernels->sumsq(q.n, q.r);
     }
 }
 
@@ -15433,7 +15490,7 @@ GAN_API gan_optimizer *gan_optimizer_create(gan_model *m, gan_optimizer_desc des
     if (!o) return NULL;
     o->model = m;
     o->desc = desc;
-    last = ctx->states_end;
+    last = ctx->state.last;
     gan__optim_numbered(o->prefix, "optimizer", m->optimizers + 1);
     gan__state_word_set(o->rule, gan_optimizer_name(desc.kind));
     good = gan__state_over(ctx, gan__state_name(ctx, o->prefix, m->name, ".rule"), GAN__STATE_WORD, 1,
@@ -15579,7 +15636,7 @@ static void gan__optim_whole_map(gan_context *ctx, int map, size_t n, gan_real *
                                  const gan_real *b, gan_real p, gan_real q)
 {
     gan__optim_whole w;
-    w.k = ctx->k;
+    w.k = ctx->kernels;
     w.map = map;
     w.n = (int64_t)n;
     w.y = y;
@@ -15648,7 +15705,7 @@ static double gan__optim_sum_of_squares(const gan_tensor *t)
     const int64_t tasks = ((int64_t)t->size + GAN__GRAIN - 1) / GAN__GRAIN;
     double sum = 0;
     int64_t i;
-    s.k = t->ctx->k;
+    s.k = t->ctx->kernels;
     s.g = t->data;
     s.n = (int64_t)t->size;
     s.sum = (gan_real *)gan__err_scratch(t->ctx, (size_t)tasks * sizeof *s.sum);
@@ -15862,7 +15919,7 @@ static void gan__optim_step_all(gan_optimizer *o, gan_real value, int extrapolat
     gan__optim_slot *s;
     gan__optim_keep_best(o, value);
     o->step++;
-    o->model->ctx->weights++;
+    o->model->ctx->deferred.weight_version++;
     for (s = o->slots; s; s = s->next) {
         gan_tensor *p = s->param->tensor;
         if (!gan__optim_slot_active(s)) continue;
@@ -15938,7 +15995,7 @@ static gan_real gan__optim_move_checked(gan_optimizer *o, gan_tensor *loss, gan_
     gan_real value;
     if (!gan__optim_loss_good(ctx, loss, move)) return 0;
     value = loss->data[0];
-    if (!ctx->error) gan__optim_minimize(o, loss, move, free_graph);
+    if (!ctx->err.code) gan__optim_minimize(o, loss, move, free_graph);
     return value;
 }
 
@@ -15953,8 +16010,8 @@ static gan_real gan__optim_move_step(gan_optimizer *o, gan_tensor *loss, gan__op
     gan_real value;
     if (!o) return 0;
     ctx = o->model->ctx;
-    value = gan__optim_move_checked(o, loss, move, !ctx->depth);
-    if (!ctx->depth) gan__tensor_step_release(ctx);
+    value = gan__optim_move_checked(o, loss, move, !ctx->mem.depth);
+    if (!ctx->mem.depth) gan__tensor_step_release(ctx);
     return value;
 }
 
@@ -15978,7 +16035,7 @@ GAN_API void gan_lookahead(gan_optimizer *o, gan_real alpha)
     gan_context *ctx = o ? o->model->ctx : NULL;
     gan__optim_slot *s;
     int known;
-    if (!o || ctx->error) return;
+    if (!o || ctx->err.code) return;
     if (!(alpha >= 0 && alpha <= 1)) {
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_lookahead: alpha is %f; it lies in [0, 1]",
                       (double)alpha);
@@ -15992,14 +16049,14 @@ GAN_API void gan_lookahead(gan_optimizer *o, gan_real alpha)
     }
     if (gan__optim_gather(o, GAN__SLOT_SLOW) < 0) return;
     known = GAN__OPEN(o, SLOW) != 0;
-    ctx->weights++;
+    ctx->deferred.weight_version++;
     for (s = o->slots; s; s = s->next) {
         gan_tensor *p = s->param->tensor;
         gan_real *slow;
         if (!gan__optim_slot_active(s)) continue;
         slow = (gan_real *)s->state[GAN__SLOT_SLOW]->data;
         if (known) {
-            ctx->k->ema(p->size, slow, p->data, 1 - alpha);
+            ctx->kernels->ema(p->size, slow, p->data, 1 - alpha);
             memcpy(p->data, slow, p->size * sizeof *slow);
         } else {
             memcpy(slow, p->data, p->size * sizeof *slow);
@@ -16012,7 +16069,7 @@ GAN_API gan_real gan_optimizer_best(gan_optimizer *o)
 {
     gan_context *ctx = o ? o->model->ctx : NULL;
     gan__optim_slot *s;
-    if (!o || ctx->error) return 0;
+    if (!o || ctx->err.code) return 0;
     if (!o->best || !o->step) {
         gan__err_fail(ctx, GAN_ERROR_STATE, "gan_optimizer_best: %s",
                       o->best ? "no step was made yet"
@@ -16020,7 +16077,7 @@ GAN_API gan_real gan_optimizer_best(gan_optimizer *o)
         return 0;
     }
     if (gan__optim_gather(o, 0) < 0) return 0;
-    ctx->weights++;
+    ctx->deferred.weight_version++;
     for (s = o->slots; s; s = s->next)
         if (gan__optim_slot_active(s))
             memcpy(s->param->tensor->data, s->state[0]->data, s->param->tensor->size * sizeof(gan_real));
@@ -18411,11 +18468,11 @@ static gan_tensor *gan__penalty_weight_clip(const gan__penalty_args *p) { return
 static void gan__penalty_clip(gan_model *m, gan_real weight)
 {
     gan__layer_param *p;
-    m->ctx->weights++;
+    m->ctx->deferred.weight_version++;
     for (p = m->params; p; p = p->next)
         if (gan__penalty_learns(p) && !p->state->borrowed)
-            gan__isa_map(m->ctx->k, GAN__MAP_clamp, p->tensor->size, p->tensor->data, p->tensor->data, 1,
-                         NULL, 0, NULL, 0, -weight, weight);
+            gan__isa_map(m->ctx->kernels, GAN__MAP_clamp, p->tensor->size, p->tensor->data, p->tensor->data,
+                         1, NULL, 0, NULL, 0, -weight, weight);
 }
 
 typedef struct gan__penalty_row {
@@ -18455,7 +18512,7 @@ static int gan__penalty_ready(gan_context *ctx, const gan__penalty_row *row, con
 {
     static const char *const names[] = {"real", "fake", "real_aug", "fake_aug", "z", "real", "fake"};
     gan_tensor *given[10], *bad;
-    const uint64_t failures = ctx->failures;
+    const uint64_t failures = ctx->err.failed_calls;
     unsigned needs = row->needs;
     int i, n = 0;
     if (needs & GAN_NEEDS_Z && !in->g)
@@ -18479,7 +18536,7 @@ static int gan__penalty_ready(gan_context *ctx, const gan__penalty_row *row, con
     given[7] = in->label;
     for (i = 0; i < 8; ++i)
         if (given[i]) given[n++] = given[i];
-    if (ctx->failures != failures || (n && !gan__tensor_inputs(row->name, n, given, &bad))) return 0;
+    if (ctx->err.failed_calls != failures || (n && !gan__tensor_inputs(row->name, n, given, &bad))) return 0;
     if (n && given[0]->ctx != ctx)
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s: the samples belong to another context", row->name);
     if ((row->needs & GAN_NEEDS_PAIR) == GAN_NEEDS_PAIR &&
@@ -18487,7 +18544,7 @@ static int gan__penalty_ready(gan_context *ctx, const gan__penalty_row *row, con
          memcmp(in->fake->dim, in->real->dim, (size_t)in->real->ndim * sizeof *in->real->dim)))
         gan__err_fail(ctx, GAN_ERROR_SHAPE, "%s: real %t and fake %t must have the same shape", row->name,
                       in->real, in->fake);
-    return ctx->failures == failures;
+    return ctx->err.failed_calls == failures;
 }
 
 GAN_API gan_tensor *gan_penalty_ex(const gan_penalty_desc *desc, const gan_penalty_in *in)
@@ -18819,7 +18876,7 @@ static const gan__augment_row gan__augment_rows[] = {
 };
 
 // A block of four random numbers for each transform of each sample, done or not.
-static void gan__augment_plan_draw(gan__mem_rng *r, const gan_augment_desc *desc, gan__augment_plan *a)
+static void gan__augment_plan_draw(gan__core_rng *r, const gan_augment_desc *desc, gan__augment_plan *a)
 {
     const double strength = desc->strength != 0 ? (double)desc->strength : 1;
     uint32_t word[4];
@@ -19482,7 +19539,7 @@ static int gan__game_good(gan_context *ctx, gan_game kind, gan_real strength, in
             }
         if (!gan__optim_loss_good(ctx, loss[i], move)) return 0;
     }
-    return !ctx->error;
+    return !ctx->err.code;
 }
 
 // The gradients with their term, into the slots. n[i] weights of player i. 1 on error.
@@ -19490,7 +19547,7 @@ static int gan__game_gradients(gan__game *q, gan_game kind, int players, const i
                                gan_tensor **loss, gan__optim_move move, gan__tape_trace *trace)
 {
     const gan__tape_graph pass = kind == GAN_GAME_SIMULTANEOUS ? GAN__GRAPH_KEEP : GAN__GRAPH_CREATE;
-    const uint64_t failures = q->ctx->failures;
+    const uint64_t failures = q->ctx->err.failed_calls;
     gan__optim_slot *s;
     int i, k = 0;
     for (i = 0; i < players; ++i) {
@@ -19504,7 +19561,7 @@ static int gan__game_gradients(gan__game *q, gan_game kind, int players, const i
         }
     }
     gan__game_rows[kind].term(q);
-    if (q->ctx->failures != failures) return 1;
+    if (q->ctx->err.failed_calls != failures) return 1;
     for (i = k = 0; i < players && q->count; ++i)
         for (s = o[i]->slots; s; s = s->next) {
             if (!gan__optim_slot_active(s)) continue;
@@ -19539,7 +19596,7 @@ static void gan__game_play(gan_context *ctx, gan_game kind, gan_real strength, i
                           "%s_game: %s has no parameters yet; run gan_forward on it first",
                           gan__optim_move_names[move], o[i]->model->name);
     }
-    good = good && !ctx->error && q.count;
+    good = good && !ctx->err.code && q.count;
     if (good) q.w = (gan_tensor **)gan__err_scratch(ctx, 6 * (size_t)q.count * sizeof *q.w);
     good = good && q.w;
     if (good) {
@@ -19570,7 +19627,7 @@ static void gan__game_step(gan_game kind, gan_real strength, int n, gan_optimize
         gan_scope_close(ctx);
         gan_record(ctx, recording);
     }
-    if (!ctx->depth) gan__tensor_step_release(ctx);
+    if (!ctx->mem.depth) gan__tensor_step_release(ctx);
 }
 
 GAN_API void gan_minimize_game(gan_game kind, gan_real strength, int n, gan_optimizer **o, gan_tensor **loss)
@@ -20607,10 +20664,10 @@ static gan_dataset *gan__data_ready(gan_dataset *d)
 {
     const int dim = GAN__DATA_STATES;
     memcpy(d->name, "data.", 5);
-    memcpy(gan__text_whole(d->name + 5, (uint64_t)d->ctx->datasets), ".position", 10);
+    memcpy(gan__text_whole(d->name + 5, (uint64_t)d->ctx->data.dataset_count), ".position", 10);
     d->state = gan__state_add(d->ctx, d->name, GAN__STATE_I64, 1, &dim);
     if (!d->state) return NULL;
-    d->ctx->datasets++;
+    d->ctx->data.dataset_count++;
     return d;
 }
 
@@ -20948,7 +21005,7 @@ static void gan__data_draw(gan_dataset *d, int64_t *s, size_t n, gan_real *x)
 {
     enum { CHUNK = 64 };
     gan_real u[CHUNK], z[2 * CHUNK];
-    gan__mem_rng rng = gan__rng_stream(d->ctx, d->name);
+    gan__core_rng rng = gan__rng_stream(d->ctx, d->name);
     size_t i, m;
     rng.counter = (uint64_t)s[GAN__DATA_POSITION];
     for (; n; n -= m) {
@@ -20963,7 +21020,7 @@ static void gan__data_draw(gan_dataset *d, int64_t *s, size_t n, gan_real *x)
 // Fisher and Yates; each epoch has a stream of its own.
 static void gan__data_shuffle(gan_dataset *d, int64_t seed, int64_t epoch)
 {
-    gan__mem_rng rng = gan__rng_stream(d->ctx, d->name);
+    gan__core_rng rng = gan__rng_stream(d->ctx, d->name);
     uint32_t i, j, v;
     rng.stream += (uint64_t)(epoch + 1) * 0x9e3779b97f4a7c15u;
     for (i = 0; i < d->n; ++i) d->order[i] = i;
@@ -20994,7 +21051,7 @@ static size_t gan__data_next(gan_dataset *d, int64_t *s)
 // Whether the sample at a position of an epoch is mirrored: a function of both, so nothing is to be saved.
 static int gan__data_mirrored(const gan_dataset *d, int64_t epoch, int64_t position)
 {
-    gan__mem_rng rng = gan__rng_stream(d->ctx, d->name);
+    gan__core_rng rng = gan__rng_stream(d->ctx, d->name);
     uint32_t u[4];
     rng.stream = ~rng.stream + (uint64_t)(epoch + 1) * 0x9e3779b97f4a7c15u;
     rng.counter = (uint64_t)position;
@@ -21109,9 +21166,9 @@ static int gan__reader_source(const gan__reader_opening *o, gan__file_source **o
         const size_t n = strlen(path) + 1;
         char *name = (char *)gan__err_persist(o->ctx, n);
         if (!name || gan__file_source_open(o->ctx, s, (const char *)memcpy(name, path, n))) return 1;
-        s->next = o->ctx->sources;
-        o->ctx->sources = s;
-        o->ctx->close_sources = gan__file_sources_close;
+        s->next = o->ctx->file.sources;
+        o->ctx->file.sources = s;
+        o->ctx->file.close_sources = gan__file_sources_close;
         return hold && gan__file_source_hold(o->ctx, s, o->most);
     }
 #else
@@ -21701,7 +21758,7 @@ GAN_API gan_dataset *gan_dataset_open(gan_context *ctx, const gan_dataset_desc *
     gan_dataset *d = NULL;
     gan__reader_opening o;
     if (!ctx) return NULL;
-    before = ctx->sources;
+    before = ctx->file.sources;
     if (problem) {
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_dataset_open: %s", problem);
         return NULL;
@@ -21717,8 +21774,8 @@ GAN_API gan_dataset *gan_dataset_open(gan_context *ctx, const gan_dataset_desc *
         gan__err_fail(ctx, GAN_ERROR_UNSUPPORTED,
                       "gan_dataset_open: this build reads no files; give bytes and size");
 #endif
-    for (; !d && ctx->sources != before; ctx->sources = ctx->sources->next)
-        gan__file_source_close(ctx->sources);
+    for (; !d && ctx->file.sources != before; ctx->file.sources = ctx->file.sources->next)
+        gan__file_source_close(ctx->file.sources);
     return d;
 }
 
@@ -23201,7 +23258,7 @@ GAN_API int gan_plot_gan2d(gan_plot *p, int column, int columns, int row, int ro
     memset(&shape, 0, sizeof shape);
     a.heat = &shape; // a place for the bar of colors is kept
     if (!gan__plot_panel_open(p, column, columns, row, rows, &a, &tx, &ty)) {
-        const gan__mem_rng rng = ctx->rng;
+        const gan__core_rng rng = ctx->rng;
         const gan_mode mode = d->mode;
         const int recording = gan_record(ctx, 0);
         d->mode = GAN_EVAL;
@@ -24884,7 +24941,7 @@ GAN_API double gan_wasserstein_1d(gan_tensor *x, gan_tensor *y, gan_real power)
 static gan_real *gan__transport_directions(gan_context *ctx, const char *stream, int64_t count, int64_t f)
 {
     gan_real *d = (gan_real *)gan__density_work(ctx, count, f, sizeof *d);
-    gan__mem_rng rng = gan__rng_stream(ctx, stream);
+    gan__core_rng rng = gan__rng_stream(ctx, stream);
     int64_t i, j;
     if (!d) return NULL;
     gan__tensor_draw_normal(ctx, &rng, d, (size_t)(count * f));
@@ -25090,7 +25147,7 @@ static int gan__transport_level_distance(gan_context *ctx, gan__transport_level 
 }
 
 // Where patches begin: drawn anew for each level, the same for both sets.
-static void gan__transport_patch_places(gan__mem_rng *rng, int64_t count, int h, int w, int *at)
+static void gan__transport_patch_places(gan__core_rng *rng, int64_t count, int h, int w, int *at)
 {
     int64_t i;
     for (i = 0; i < count; ++i) {
@@ -25108,7 +25165,7 @@ static int gan__transport_pyramid(gan_context *ctx, gan_tensor *const *x, int le
     int *at = (int *)gan__density_work(ctx, most, patches, sizeof *at), level, k;
     gan_real *d = gan__transport_directions(ctx, "wasserstein_pyramid", directions,
                                             (int64_t)x[0]->dim[1] * GAN__PATCH * GAN__PATCH);
-    gan__mem_rng rng = gan__rng_stream(ctx, "wasserstein_pyramid.places");
+    gan__core_rng rng = gan__rng_stream(ctx, "wasserstein_pyramid.places");
     gan__transport_level l[2];
     gan__transport_lines lines;
     double w;
@@ -25861,7 +25918,7 @@ static gan_estimate gan__moment_no_estimate(void)
 }
 
 // `block` different samples of s at random, into c: the first places of a shuffled order.
-static void gan__moment_subset(gan__mem_rng *rng, const gan__density_set *s, int64_t block, int *order,
+static void gan__moment_subset(gan__core_rng *rng, const gan__density_set *s, int64_t block, int *order,
                                gan_real *c)
 {
     int64_t i;
@@ -25880,7 +25937,7 @@ typedef struct gan__moment_parts {
     int64_t block;
     int *order; // NULL: consecutive blocks
     gan_real *scratch;
-    gan__mem_rng rng;
+    gan__core_rng rng;
 } gan__moment_parts;
 
 static void gan__moment_parts_take(gan__moment_parts *p, int64_t part, gan__density_set *s)
@@ -26479,7 +26536,7 @@ static void gan__neighbor_seed_task(void *arg, int64_t i)
 static void gan__neighbor_means_seed(gan_context *ctx, gan__neighbor_means *m)
 {
     const gan__density_set *s = m->s;
-    gan__mem_rng rng = gan__rng_stream(ctx, "bin_difference");
+    gan__core_rng rng = gan__rng_stream(ctx, "bin_difference");
     int64_t i = gan__rng_below(&rng, (uint32_t)s->n), k;
     gan_real *x = (gan_real *)(uintptr_t)m->center.x;
     for (k = 0; k < s->n; ++k) m->square[k] = HUGE_VAL;
@@ -26951,7 +27008,7 @@ GAN_API double gan_ms_ssim(gan_tensor *x, gan_tensor *y, gan_real range)
 // Pairs of different pictures of n: all of them, or `count` at random.
 static void gan__metric_pairs(gan_context *ctx, int n, int64_t count, int all, int *pair)
 {
-    gan__mem_rng rng = gan__rng_stream(ctx, "ms_ssim_diversity");
+    gan__core_rng rng = gan__rng_stream(ctx, "ms_ssim_diversity");
     int64_t k;
     int i = 0, j = 1;
     for (k = 0; k < count; ++k, ++j) {
@@ -27027,7 +27084,7 @@ typedef struct gan__metric_path {
     gan_model *g, *features;
     gan_tensor *z0, *z1, *label;
     gan_path_desc how;
-    gan__mem_rng rng;
+    gan__core_rng rng;
     gan_real *square; // of each pair: the squared distance over epsilon^2
 } gan__metric_path;
 
@@ -27053,7 +27110,7 @@ static void gan__metric_path_batch(gan_context *ctx, gan__metric_path *p, int fi
                                 t + k * epsilon, p->how.linear, z[k]->data + i * width);
     }
     for (k = 0; k < 2; ++k) y[k] = gan__metric_path_end(p, z[k], label);
-    if (!gan_data(y[0]) || !gan_data(y[1]) || ctx->error) return;
+    if (!gan_data(y[0]) || !gan_data(y[1]) || ctx->err.code) return;
     if (y[0]->ndim < 1 || y[0]->dim[0] != n || y[0]->size != y[1]->size) {
         gan__err_fail(ctx, GAN_ERROR_SHAPE, "perceptual_path_length: %d latents gave %t; want one row each",
                       n, y[0]);
@@ -27105,7 +27162,7 @@ GAN_API gan_estimate gan_perceptual_path_length(gan_model *g, gan_model *feature
     gan_context *ctx;
     gan__metric_path p;
     gan_mode modes[2];
-    gan__mem_rng rng;
+    gan__core_rng rng;
     int first, n, was;
     memset(&p, 0, sizeof p);
     if (desc) p.how = *desc;
@@ -27128,7 +27185,7 @@ GAN_API gan_estimate gan_perceptual_path_length(gan_model *g, gan_model *feature
     if (features) features->mode = GAN_EVAL;
     was = gan_record(ctx, 0);
     rng = ctx->rng;
-    for (first = 0; p.square && !ctx->error && first < z0->dim[0]; first += n) {
+    for (first = 0; p.square && !ctx->err.code && first < z0->dim[0]; first += n) {
         n = GAN__LEAST(p.how.batch, z0->dim[0] - first);
         gan_scope_open(ctx);
         gan__metric_path_batch(ctx, &p, first, n);
@@ -27138,7 +27195,7 @@ GAN_API gan_estimate gan_perceptual_path_length(gan_model *g, gan_model *feature
     gan_record(ctx, was);
     g->mode = modes[0];
     if (features) features->mode = modes[1];
-    if (p.square && !ctx->error) e = gan__metric_path_summary(ctx, &p, z0->dim[0]);
+    if (p.square && !ctx->err.code) e = gan__metric_path_summary(ctx, &p, z0->dim[0]);
     gan_scope_close(ctx);
     return e;
 }
@@ -27202,9 +27259,9 @@ static void gan__metric_critic_train(gan__metric_critic_test *t, int steps, int 
 {
     gan_optimizer *o =
         gan_optimizer_create(t->model, gan_adam((gan_real)0.01, (gan_real)0.9, (gan_real)0.999));
-    gan__mem_rng rng = gan__rng_stream(t->inner, "classifier_test.batches");
+    gan__core_rng rng = gan__rng_stream(t->inner, "classifier_test.batches");
     int step, i, k;
-    for (step = 0; step < steps && !t->inner->error; ++step) {
+    for (step = 0; step < steps && !t->inner->err.code; ++step) {
         gan_tensor *x = gan_zeros(t->inner, 2 * half, (int)t->f), *y = gan_zeros(t->inner, 2 * half, 1);
         if (gan__tensor_is_poison(x) || gan__tensor_is_poison(y)) return;
         for (i = 0; i < half; ++i)
@@ -27224,7 +27281,7 @@ static double gan__metric_critic_right(gan__metric_critic_test *t, int k)
     enum { BATCH = 256 };
     double right = 0;
     int i, j, n;
-    for (i = t->train; i < t->n && !t->inner->error; i += n) {
+    for (i = t->train; i < t->n && !t->inner->err.code; i += n) {
         gan_tensor *x, *y;
         n = GAN__LEAST((int)BATCH, t->n - i);
         gan_scope_open(t->inner);
@@ -27241,7 +27298,7 @@ static double gan__metric_critic_right(gan__metric_critic_test *t, int k)
     return right;
 }
 
-static void gan__metric_shuffled(gan__mem_rng *rng, int n, int *order)
+static void gan__metric_shuffled(gan__core_rng *rng, int n, int *order)
 {
     int i;
     for (i = 0; i < n; ++i) order[i] = i;
@@ -27254,19 +27311,19 @@ static void gan__metric_shuffled(gan__mem_rng *rng, int n, int *order)
 
 static int gan__metric_critic_begin(gan_context *ctx, gan__metric_critic_test *t)
 {
-    gan__mem_rng rng = gan__rng_stream(ctx, "classifier_test.order");
+    gan__core_rng rng = gan__rng_stream(ctx, "classifier_test.order");
     const size_t row = (size_t)GAN__MOST(t->f, 1) + 4 * (size_t)GAN__MOST(t->hidden, 1);
     const size_t weights = (size_t)(t->f + 2) * (size_t)GAN__MOST(t->hidden, 1) + (size_t)t->f;
     gan_desc desc;
     int k;
     memset(&desc, 0, sizeof desc);
     desc.seed = ctx->rng.seed;
-    desc.threads = ctx->threads;
-    desc.isa = ctx->k->isa;
-    desc.parallel_for = ctx->parallel_for;
-    desc.parallel_user = ctx->parallel_user;
+    desc.threads = ctx->par.threads;
+    desc.isa = ctx->kernels->isa;
+    desc.parallel_for = ctx->par.parallel_for;
+    desc.parallel_user = ctx->par.user;
     desc.memory_size = ((size_t)1 << 20) + (8 * weights + 8 * 256 * row) * sizeof(gan_real) +
-                       (size_t)ctx->threads * ((size_t)1 << 22);
+                       (size_t)ctx->par.threads * ((size_t)1 << 22);
     desc.memory = gan__err_scratch(ctx, desc.memory_size);
     t->mean = (double *)gan__density_work(ctx, 2, t->f, sizeof *t->mean);
     for (k = 0; k < 2; ++k) t->order[k] = (int *)gan__density_work(ctx, t->x[k]->dim[0], 1, sizeof(int));
@@ -27276,7 +27333,7 @@ static int gan__metric_critic_begin(gan_context *ctx, gan__metric_critic_test *t
     gan__metric_critic_standard(t);
     t->inner = gan_create(&desc);
     if (!t->inner) return 1;
-    t->inner->patience = ctx->patience;
+    t->inner->par.work_before_threads = ctx->par.work_before_threads;
     t->model = gan_model_create(t->inner, "critic", gan__metric_critic_forward, t);
     return 0;
 }
@@ -27306,8 +27363,9 @@ GAN_API gan_two_sample gan_classifier_test(gan_tensor *real, gan_tensor *fake, i
         gan_record(t.inner, 0);
         right[0] = gan__metric_critic_right(&t, 0);
         right[1] = gan__metric_critic_right(&t, 1);
-        if (t.inner->error)
-            gan__err_fail(ctx, (gan_error_code)t.inner->error, "classifier_test: %s", t.inner->message);
+        if (t.inner->err.code)
+            gan__err_fail(ctx, (gan_error_code)t.inner->err.code, "classifier_test: %s",
+                          t.inner->err.message);
         else r = gan__neighbor_two_sample(right[0], t.n - t.train, right[1], t.n - t.train);
         gan_destroy(t.inner);
     }
@@ -27474,7 +27532,7 @@ GAN_API gan_tensor *gan_latent_langevin(gan_model *g, gan_model *d, gan_tensor *
         gan_scope_close(z->ctx);
     }
     gan_record(z->ctx, recording);
-    return z->ctx->error ? z->ctx->poison : out;
+    return z->ctx->err.code ? z->ctx->poison : out;
 }
 
 // >>player: a player's update; uses loss, penalty, augment, game, data, latent; tests/test_player.c
@@ -27699,7 +27757,7 @@ static int gan__player_taken(const gan_trainer *t)
                       "gan_trainer_create: %s has a trainer already; change that one by schedules and "
                       "gan_optimizer_set, or save, and load into a new context",
                       t->desc.generator->name);
-    return t->ctx->error;
+    return t->ctx->err.code;
 }
 
 // What of the trainer belongs into a checkpoint. 1 on error.
@@ -27728,7 +27786,7 @@ static int gan__player_states(gan_trainer *t)
     }
     t->real_name = gan__player_name(t, ".real");
     if (t->desc.pool) t->pool = gan_pool_create(ctx, gan__player_name(t, ".pool"), t->desc.pool);
-    return ctx->error;
+    return ctx->err.code;
 }
 
 // " key=value" where the text is not empty; 1: it does not fit below `end`.
@@ -27762,7 +27820,7 @@ static void gan__player_tells(gan_trainer *t)
     const gan_optimizer_desc *const o[] = {&d->g_optimizer, &d->d_optimizer};
     static const char *const key[][4] = {{"g_optimizer", "g_lr", "g_beta1", "g_beta2"},
                                          {"d_optimizer", "d_lr", "d_beta1", "d_beta2"}};
-    const char *old = t->ctx->configuration;
+    const char *old = t->ctx->state.configuration;
     char text[ROOM + 1], *to = text, *kept;
     const char *const end = text + ROOM;
     int full, i;
@@ -27793,8 +27851,8 @@ static void gan__player_tells(gan_trainer *t)
 #undef GAN__ROW
     *to = 0;
     kept = (char *)gan__err_persist(t->ctx, (size_t)(to - text) + 1);
-    if (kept) t->ctx->configuration = (const char *)memcpy(kept, text, (size_t)(to - text) + 1);
-    if (kept && *kept == ' ') t->ctx->configuration++;
+    if (kept) t->ctx->state.configuration = (const char *)memcpy(kept, text, (size_t)(to - text) + 1);
+    if (kept && *kept == ' ') t->ctx->state.configuration++;
 }
 
 GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc *desc)
@@ -27833,7 +27891,7 @@ GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc
     gan__player_defaults(&t->desc);
     t->now = t->desc;
     if (gan__player_taken(t)) return NULL;
-    last = ctx->states_end;
+    last = ctx->state.last;
     optimizers[0] = desc->generator->optimizers;
     optimizers[1] = desc->discriminator->optimizers;
     t->classes = gan__player_data_classes(desc->data);
@@ -27844,18 +27902,21 @@ GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc
     t->d = t->g ? gan_optimizer_create(desc->discriminator, t->desc.d_optimizer) : NULL;
     if (t->d && !gan__player_states(t)) gan__player_tells(t);
     t->stats.step = t->steps;
-    if (!ctx->error) return t;
+    if (!ctx->err.code) return t;
     gan__state_forget(ctx, last);
     desc->generator->optimizers = optimizers[0];
     desc->discriminator->optimizers = optimizers[1];
     return NULL;
 }
 
-GAN_API int64_t gan_trainer_steps(const gan_trainer *t) { return t && !t->ctx->error ? t->steps : INT64_MAX; }
+GAN_API int64_t gan_trainer_steps(const gan_trainer *t)
+{
+    return t && !t->ctx->err.code ? t->steps : INT64_MAX;
+}
 GAN_API gan_optimizer *gan_trainer_g_optimizer(gan_trainer *t) { return t ? t->g : NULL; }
 GAN_API gan_optimizer *gan_trainer_d_optimizer(gan_trainer *t) { return t ? t->d : NULL; }
 
-static gan_tensor *gan__player_latent(gan_trainer *t, gan__mem_rng *r, int n, gan_tensor *label)
+static gan_tensor *gan__player_latent(gan_trainer *t, gan__core_rng *r, int n, gan_tensor *label)
 {
     gan_tensor *z;
     int dim[2];
@@ -27988,8 +28049,8 @@ static int gan__player_fakes(gan_trainer *t, gan_penalty_in *in)
         else memcpy(in->fake->data, made->data, made->size * sizeof *made->data);
     }
     gan_scope_close(ctx);
-    if (t->pool && !ctx->error) in->fake = gan_pool_query(t->pool, in->fake, (gan_real)0.5);
-    return ctx->error;
+    if (t->pool && !ctx->err.code) in->fake = gan_pool_query(t->pool, in->fake, (gan_real)0.5);
+    return ctx->err.code;
 }
 
 // the losses
@@ -28039,7 +28100,7 @@ static gan_tensor *gan__player_terms(gan_trainer *t, gan_player player, gan_pena
 static void gan__player_after(gan_trainer *t, gan_model *m, gan_player player)
 {
     int i;
-    for (i = 0; i < (int)GAN_MAX_PENALTIES && !t->ctx->error; ++i) {
+    for (i = 0; i < (int)GAN_MAX_PENALTIES && !t->ctx->err.code; ++i) {
         const gan_penalty_desc *p = &t->now.penalty[i];
         if (gan__player_concerns(p, player)) gan_penalty_after(p->kind, p->weight, m);
     }
@@ -28133,7 +28194,7 @@ static gan_tensor *gan__player_unrolled_g_loss(gan_trainer *t, gan_penalty_in *i
     by = at + n;
     for (i = 0, p = in->d->params; p; p = p->next)
         if (gan__penalty_learns(p)) own[i++] = p->tensor;
-    for (k = 0; k < t->desc.unroll && !ctx->error; ++k) {
+    for (k = 0; k < t->desc.unroll && !ctx->err.code; ++k) {
         gan_tensor *r = gan__player_logits(t, gan_forward(in->d, gan__player_seen(t, in->real), label));
         gan_tensor *f = gan__player_logits(t, gan_forward(in->d, gan__player_seen(t, in->fake), label));
         for (i = 0, p = in->d->params; p; p = p->next)
@@ -28192,7 +28253,7 @@ static void gan__player_remember(gan_trainer *t, const gan_penalty_in *in)
 static void gan__player_d_step(gan_trainer *t, int ahead)
 {
     int i;
-    for (i = 0; i < t->desc.accumulate && !t->ctx->error; ++i) {
+    for (i = 0; i < t->desc.accumulate && !t->ctx->err.code; ++i) {
         gan_penalty_in in = gan__player_in(t);
         gan_scope_open(t->ctx);
         if (!gan__player_real(t, &in) && !gan__player_fakes(t, &in)) {
@@ -28206,7 +28267,7 @@ static void gan__player_d_step(gan_trainer *t, int ahead)
         gan_scope_close(t->ctx);
     }
     t->stats.d_grad_norm = gan_optimizer_norm(t->d);
-    if (t->ctx->error || ahead) return;
+    if (t->ctx->err.code || ahead) return;
     gan__player_after(t, t->desc.discriminator, GAN_PLAYER_DISCRIMINATOR);
     gan_loss_control(&t->loss, t->stats.d_real, t->stats.d_fake);
 }
@@ -28216,7 +28277,7 @@ static void gan__player_g_step(gan_trainer *t, int ahead)
     gan_context *ctx = t->ctx;
     const int n = t->desc.batch * t->desc.pack;
     int i;
-    for (i = 0; i < t->desc.accumulate && !ctx->error; ++i) {
+    for (i = 0; i < t->desc.accumulate && !ctx->err.code; ++i) {
         gan_penalty_in in = gan__player_in(t);
         gan_tensor *loss;
         gan_scope_open(ctx);
@@ -28233,7 +28294,7 @@ static void gan__player_g_step(gan_trainer *t, int ahead)
         gan_scope_close(ctx);
     }
     t->stats.g_grad_norm = gan_optimizer_norm(t->g);
-    if (!ctx->error && !ahead) gan__player_after(t, t->desc.generator, GAN_PLAYER_GENERATOR);
+    if (!ctx->err.code && !ahead) gan__player_after(t, t->desc.generator, GAN_PLAYER_GENERATOR);
 }
 
 // Both players on one batch and one tape; their gradients are taken before either moves.
@@ -28264,7 +28325,7 @@ static void gan__player_both(gan_trainer *t, int ahead)
     gan_scope_close(t->ctx);
     t->stats.d_grad_norm = gan_optimizer_norm(t->d);
     t->stats.g_grad_norm = gan_optimizer_norm(t->g);
-    if (t->ctx->error || ahead) return;
+    if (t->ctx->err.code || ahead) return;
     gan__player_after(t, t->desc.discriminator, GAN_PLAYER_DISCRIMINATOR);
     gan__player_after(t, t->desc.generator, GAN_PLAYER_GENERATOR);
     gan_loss_control(&t->loss, t->stats.d_real, t->stats.d_fake);
@@ -28278,14 +28339,14 @@ static void gan__player_round(gan_trainer *t, int ahead)
         gan__player_both(t, ahead);
         return;
     }
-    for (i = 0; i < d_steps && !t->ctx->error; ++i) gan__player_d_step(t, ahead);
-    if (!t->ctx->error) gan__player_g_step(t, ahead);
+    for (i = 0; i < d_steps && !t->ctx->err.code; ++i) gan__player_d_step(t, ahead);
+    if (!t->ctx->err.code) gan__player_g_step(t, ahead);
 }
 
 static void gan__player_play(gan_trainer *t)
 {
     if (t->desc.extragradient) gan__player_round(t, 1);
-    if (!t->ctx->error) gan__player_round(t, 0);
+    if (!t->ctx->err.code) gan__player_round(t, 0);
 }
 
 // >>train: a training step, averages, roll-back, checkpoints; uses ckpt, schedule, player; tests/test_train.c
@@ -28378,14 +28439,14 @@ static void gan__train_average_update(gan_trainer *t)
     gan__player_average *a;
     if (!gan__train_averages(t) || gan__train_average_catch_up(t)) return;
     for (a = t->averages; a; a = a->next)
-        t->ctx->k->ema(a->param->tensor->size, (gan_real *)a->state->data, a->param->tensor->data,
-                       gan__train_average_decay(t));
+        t->ctx->kernels->ema(a->param->tensor->size, (gan_real *)a->state->data, a->param->tensor->data,
+                             gan__train_average_decay(t));
 }
 
 static void gan__train_average_swap(gan_trainer *t, int in)
 {
     gan__player_average *a;
-    t->ctx->weights++;
+    t->ctx->deferred.weight_version++;
     for (a = t->averages; a; a = a->next) {
         if (in) {
             a->own = a->param->tensor->data;
@@ -28410,14 +28471,14 @@ static int gan__train_stays(const gan__state *s)
 // Whether it is time: every `rollback` steps, and as soon as there are weights.
 static int gan__train_copies(const gan_trainer *t)
 {
-    if (!t->desc.rollback || t->ctx->error || t->copied == t->steps) return 0;
+    if (!t->desc.rollback || t->ctx->err.code || t->copied == t->steps) return 0;
     return t->copied < 0 || t->steps % t->desc.rollback == 0;
 }
 
 // All state as it is now, to come back to. Memory is taken once for each.
 static void gan__train_copy(gan_trainer *t)
 {
-    gan__state *s = t->copies_end ? t->copies_end->state->next : t->ctx->states;
+    gan__state *s = t->copies_end ? t->copies_end->state->next : t->ctx->state.first;
     gan__player_saved *c;
     for (; s; s = s->next) {
         c = (gan__player_saved *)gan__err_persist(t->ctx, sizeof *c);
@@ -28443,12 +28504,12 @@ static int gan__train_back(gan_trainer *t)
 {
     enum { PATIENCE = 10 };
     gan__player_saved *c;
-    if (t->ctx->error != GAN_ERROR_NONFINITE || !t->desc.rollback || t->setbacks >= PATIENCE) return 0;
+    if (t->ctx->err.code != GAN_ERROR_NONFINITE || !t->desc.rollback || t->setbacks >= PATIENCE) return 0;
     for (c = t->copies; c; c = c->next)
         if (!gan__train_stays(c->state) && !c->state->borrowed && c->state->data != (void *)t->best)
             memcpy(c->state->data, c->data, gan__train_state_bytes(c->state));
     gan_error_clear(t->ctx);
-    t->ctx->weights++;
+    t->ctx->deferred.weight_version++;
     t->setbacks++;
     t->stats.rollbacks++;
     return 1;
@@ -28468,7 +28529,7 @@ static void gan__train_judge(gan_trainer *t)
     int i;
     if (!t->desc.metric || t->steps % t->desc.metric_every) return;
     t->stats.metric = t->desc.metric(t, t->desc.user);
-    if (t->ctx->error || !gan__base_is_finite(t->stats.metric)) return;
+    if (t->ctx->err.code || !gan__base_is_finite(t->stats.metric)) return;
     for (i = 0; i < (int)GAN_MAX_SCHEDULES; ++i)
         if (t->desc.schedule[i].schedule.kind == GAN_SCHEDULE_PLATEAU)
             gan_plateau_step(&t->plateau[i], &t->desc.schedule[i].schedule, t->stats.metric);
@@ -28498,13 +28559,13 @@ GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t)
     memset(&none, 0, sizeof none);
     if (!t) return none;
     ctx = t->ctx;
-    if (!ctx->depth)
+    if (!ctx->mem.depth)
         gan__tensor_step_release(ctx); // at the start: what was sampled after the last step lived until now
     if (t->played && gan__train_copies(t)) gan__train_copy(t);
     gan__train_schedules(t);
     t->loss.smoothing = t->now.label_smoothing;
-    if (!ctx->error) gan__player_play(t);
-    if (ctx->error) {
+    if (!ctx->err.code) gan__player_play(t);
+    if (ctx->err.code) {
         if (gan__train_back(t)) t->stats.step = t->steps;
         return t->stats;
     }
@@ -28531,7 +28592,7 @@ GAN_API gan_trainer_stats gan_trainer_run(gan_trainer *t, int64_t steps)
 {
     gan_trainer_stats s;
     memset(&s, 0, sizeof s);
-    while (t && steps-- > 0 && !t->ctx->error) {
+    while (t && steps-- > 0 && !t->ctx->err.code) {
         s = gan_trainer_step(t);
         if (s.canceled) break;
     }
@@ -28544,7 +28605,7 @@ GAN_API gan_trainer_stats gan_trainer_run(gan_trainer *t, int64_t steps)
 // Sampling leaves no trace: random numbers, modes and recording are as before, the average stands in for G
 // meanwhile.
 typedef struct gan__sample_quiet {
-    gan__mem_rng rng;
+    gan__core_rng rng;
     gan_mode g, d;
     int recording;
 } gan__sample_quiet;
@@ -28669,7 +28730,7 @@ static gan_tensor *gan__sample_rejection(gan_trainer *t, gan_tensor *label, int 
     int i, round;
     if (!gan_data(out) || gan__tensor_is_poison(pass) || gan__tensor_is_poison(open)) return t->ctx->poison;
     width = out->size / (size_t)n * sizeof *out->data;
-    for (round = 0; round < how->rejection && !t->ctx->error; ++round) {
+    for (round = 0; round < how->rejection && !t->ctx->err.code; ++round) {
         gan_scope_open(t->ctx);
         if (round) x = gan__sample_round(t, label, n, how);
         if (gan_data(x) && !gan__sample_rejection_pass(t, x, label, quantile, &most, pass))
@@ -28681,7 +28742,7 @@ static gan_tensor *gan__sample_rejection(gan_trainer *t, gan_tensor *label, int 
             }
         gan_scope_close(t->ctx);
     }
-    return t->ctx->error ? t->ctx->poison : out;
+    return t->ctx->err.code ? t->ctx->poison : out;
 }
 
 GAN_API gan_tensor *gan_trainer_sample_ex(gan_trainer *t, int n, const gan_sampling *how)
@@ -28869,13 +28930,13 @@ static gan_health *gan__health_new(gan_context *ctx, gan_trainer *t, const char 
     if (!gan__state_over(ctx, vitals, GAN__STATE_REAL, 1, &reals, &h->v) ||
         !gan__state_over(ctx, history, GAN__STATE_COUNT, 1, &wholes, &h->c))
         return NULL;
-    return ctx->error ? NULL : h;
+    return ctx->err.code ? NULL : h;
 }
 
 GAN_API gan_health *gan_health_create(gan_trainer *t, const gan_health_desc *desc)
 {
     gan_loss_desc loss;
-    if (!t || t->ctx->error) return NULL;
+    if (!t || t->ctx->err.code) return NULL;
     loss = t->loss;
     loss.smoothing = t->desc.label_smoothing;
     return gan__health_new(t->ctx, t, gan__player_name(t, ".health"), &loss, t->desc.batch, desc);
@@ -28884,7 +28945,7 @@ GAN_API gan_health *gan_health_create(gan_trainer *t, const gan_health_desc *des
 GAN_API gan_health *gan_health_create_loop(gan_context *ctx, const char *name, const gan_loss_desc *loss,
                                            int outputs, const gan_health_desc *desc)
 {
-    if (!ctx || ctx->error) return NULL;
+    if (!ctx || ctx->err.code) return NULL;
     if (!loss || outputs < 1) {
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_health_create_loop: %s",
                       loss ? "outputs must be at least 1" : "the loss is NULL");
@@ -29173,7 +29234,7 @@ static int gan__health_overflow(gan_health *h, const gan_trainer_stats *s)
 {
     enum { WITHIN = 1000, TIMES = 3 };
     const gan_real number[] = {s->d_loss, s->g_loss, s->d_real, s->d_fake, s->d_grad_norm, s->g_grad_norm};
-    int i, bad = h->ctx->error == GAN_ERROR_NONFINITE;
+    int i, bad = h->ctx->err.code == GAN_ERROR_NONFINITE;
     for (i = 0; i < (int)(sizeof number / sizeof *number); ++i)
         bad |= !gan__base_is_finite(number[i]) && !s->rollbacks;
     if (bad) {
@@ -29397,7 +29458,7 @@ GAN_API void gan_health_compare(gan_health *h, gan_tensor *samples, gan_tensor *
 {
     gan__health_crowd f, r;
     gan_real *nearest;
-    if (!h || h->ctx->error) return;
+    if (!h || h->ctx->err.code) return;
     if (!gan_data(samples) || !gan_data(real)) {
         gan__err_fail(h->ctx, GAN_ERROR_ARGUMENT, "gan_health_compare: samples and real data must be given");
         return;
@@ -29484,7 +29545,7 @@ GAN_API int gan_health_should_stop(const gan_health *h)
 {
     if (!h) return 0;
     if (h->desc.patience > 0 && h->c.drops > 0) return 1;
-    if (h->ctx->error == GAN_ERROR_NONFINITE || (h->c.overflows > 0 && h->c.on[GAN_DIAGNOSIS_DIVERGENCE]))
+    if (h->ctx->err.code == GAN_ERROR_NONFINITE || (h->c.overflows > 0 && h->c.on[GAN_DIAGNOSIS_DIVERGENCE]))
         return 2;
     return h->desc.problem_patience > 0 && h->c.sick && h->c.step - h->c.sick >= h->desc.problem_patience ? 2
                                                                                                           : 0;
@@ -29639,12 +29700,11 @@ GAN_API int gan_health_text(const gan_health *h, char *text, size_t size)
 #undef GAN__MOMENT_COLUMNS
 #undef GAN__MOST
 #undef GAN__OPEN
-#undef GAN__PATIENCE
+#undef GAN__WORK_BEFORE_THREADS
 #undef GAN__PREFETCH
 #undef GAN__REGIONS
 #undef GAN__RESTRICT
 #undef GAN__ROWS_BLOCK
-#undef GAN__SCOPES
 #undef GAN__TRAINER_RANGES
 #undef GAN__WANT
 #undef GAN__X86

@@ -189,11 +189,11 @@ static inline void run_peak(void *arg, int64_t task)
 static inline double peak(gan_context *ctx)
 {
     peak_task p;
-    const int threads = ctx->threads < PEAK_THREADS ? ctx->threads : PEAK_THREADS;
+    const int threads = ctx->par.threads < PEAK_THREADS ? ctx->par.threads : PEAK_THREADS;
     double best = 0, sum, t;
     int i, r;
     memset(&p, 0, sizeof p);
-    p.isa = ctx->k->isa;
+    p.isa = ctx->kernels->isa;
     for (r = 0; r < 2; ++r) {
         t = now();
         gan__par(ctx, threads, INT64_MAX, run_peak, &p);

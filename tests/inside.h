@@ -46,21 +46,21 @@ GAN_API gan_pool *inside_trainer_pool(gan_trainer *t);
 #ifdef GAN_IMPLEMENTATION
 GAN_API void inside_start_threads(gan_context *ctx)
 {
-    if (ctx) ctx->patience = 0;
+    if (ctx) ctx->par.work_before_threads = 0;
 }
 GAN_API void inside_settle(gan_context *ctx) { gan__tensor_settle(ctx); }
 GAN_API inside_trace inside_trace_of(const gan_context *ctx)
 {
     inside_trace t;
-    t.used = ctx->used;
+    t.used = ctx->mem.step_bytes;
     t.seed = ctx->rng.seed, t.counter = ctx->rng.counter;
-    t.recording = ctx->recording, t.depth = ctx->depth;
-    t.last = ctx->last;
+    t.recording = ctx->tape.is_recording, t.depth = ctx->mem.depth;
+    t.last = ctx->tensor.newest;
     return t;
 }
 GAN_API int inside_state_at(const gan_context *ctx, int i, inside_state *s)
 {
-    const gan__state *at = ctx->states;
+    const gan__state *at = ctx->state.first;
     while (at && i-- > 0) at = at->next;
     if (!at) return 0;
     s->name = at->name;
@@ -74,10 +74,10 @@ GAN_API size_t inside_recorded(const gan_context *ctx)
 {
     const gan_tensor *t;
     size_t n = 0;
-    for (t = ctx->last; t; t = t->older) ++n;
+    for (t = ctx->tensor.newest; t; t = t->older) ++n;
     return n;
 }
-GAN_API const char *inside_layer(const gan_context *ctx) { return ctx->layer; }
+GAN_API const char *inside_layer(const gan_context *ctx) { return ctx->layer.name; }
 GAN_API gan_tensor *inside_normalize(gan_tensor *x, gan_tensor *w, gan_tensor *bias, int a, int c, int b,
                                      gan_real eps)
 {

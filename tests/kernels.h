@@ -57,10 +57,10 @@ static inline gan_context *context_on(const gan__cpu_kernels *k, int threads, in
 #endif
     if (reversed) d.parallel_for = backwards;
     ctx = gan_create(&d);
-    CHECK(ctx && ctx->k == k && gan_threads(ctx) == threads, "%s with %d threads: not what was asked for",
-          k->name, threads);
+    CHECK(ctx && ctx->kernels == k && gan_threads(ctx) == threads,
+          "%s with %d threads: not what was asked for", k->name, threads);
     if (!ctx) exit(3);
-    ctx->patience = 0; // the threads start at once
+    ctx->par.work_before_threads = 0; // the threads start at once
     return ctx;
 }
 

@@ -35,7 +35,7 @@ typedef struct ref {
     const double *noise;
 } ref;
 
-typedef gan__mem_rng gan_rng_start;
+typedef gan__core_rng gan_rng_start;
 typedef void ref_row(ref *r, double s, const double *u);
 
 static double *ref_at(ref *r, int c, int y, int x) { return r->v + (c * r->h + y) * r->w + x; }

@@ -61,7 +61,8 @@ int main(void)
             ctx = gan_create(&d);
             k = gan__isa_choose((gan_isa)i);
             CHECK((ctx != NULL) == (k != NULL), "isa %d", i);
-            if (ctx && k) CHECK(ctx->k == k && !strcmp(gan_isa_name(ctx), k->name), "%s", gan_isa_name(ctx));
+            if (ctx && k)
+                CHECK(ctx->kernels == k && !strcmp(gan_isa_name(ctx), k->name), "%s", gan_isa_name(ctx));
             gan_destroy(ctx);
         }
     }

@@ -808,8 +808,8 @@ static void test_draws(const gan__cpu_kernels *k, int wrong)
     static const uint64_t seeds[] = {0, 1, UINT64_C(0xfedcba9876543210)};
     const gan_real scale = (gan_real)(.37 / 8388608);
     for (int n = 0; n <= 280; n += n < 8 || n > 250 ? 1 : 7) {
-        gan__mem_rng r = {seeds[n % 3], seeds[(n + 1) % 3], UINT64_C(0x3fffffe00) + (uint64_t)n};
-        gan__mem_rng at = r;
+        gan__core_rng r = {seeds[n % 3], seeds[(n + 1) % 3], UINT64_C(0x3fffffe00) + (uint64_t)n};
+        gan__core_rng at = r;
         uint32_t u[4];
         for (int normal = 0; normal < 2; ++normal) {
             for (int i = 0; i < 300; ++i) got[i] = 99;

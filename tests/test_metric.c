@@ -427,7 +427,7 @@ static gan_tensor *one_row(gan_model *m, gan_tensor *z, gan_tensor *label)
 
 static gan_model *probe_model(gan_context *ctx)
 {
-    return ctx->models ? ctx->models : gan_model_create(ctx, "g", same, NULL);
+    return ctx->layer.models ? ctx->layer.models : gan_model_create(ctx, "g", same, NULL);
 }
 PROBE(perceptual_path_length, x, y, 0,
       gan_estimate e = gan_perceptual_path_length(ctx ? probe_model(ctx) : NULL, NULL, x, y, NULL, NULL);
@@ -614,9 +614,9 @@ static void test_classifier_test(void)
     TEST ("no model, state or checkpoint entry is left; the scale of the numbers does not matter") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = normals(ctx, 200, 3, 0, 1), *y = normals(ctx, 150, 3, 1, 1);
-        const struct gan__state *last = ctx->states_end;
+        const struct gan__state *last = ctx->state.last;
         const double a = gan_classifier_test(x, y, 0, 100).accuracy;
-        CHECK(!ctx->models && ctx->states_end == last, "something is left");
+        CHECK(!ctx->layer.models && ctx->state.last == last, "something is left");
         CHECK_NEAR(gan_classifier_test(gan_affine(x, 1024, 0), gan_affine(y, 1024, 0), 0, 100).accuracy, a, 0,
                    "scaled");
         gan_destroy(ctx);

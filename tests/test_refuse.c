@@ -156,7 +156,7 @@ static void begin(scene *s)
     d.threads = 1;
     d.seed = 11;
     s->ctx = gan_create(&d);
-    s->ctx->patience = 0;
+    s->ctx->par.work_before_threads = 0;
 }
 static void models(scene *s)
 {
@@ -704,7 +704,7 @@ static int one(const job *j, int at, int mode, uint64_t want, int *tolerated)
     begin(&s);
     if (j->prepare) j->prepare(&s);
     before = files_open();
-    used = s.ctx->used;
+    used = s.ctx->mem.step_bytes;
     old = j->file ? file_digest(test_path(j->file)) : 0;
     weights = models_digest(&s);
     s.digest = 1;
@@ -719,8 +719,8 @@ static int one(const job *j, int at, int mode, uint64_t want, int *tolerated)
           gan_error(s.ctx));
     CHECK(code == 0 || code == GAN_ERROR_MEMORY, "allocation %d: error %d: %s", at, code,
           gan_error_message(s.ctx));
-    CHECK(s.ctx->used == used, "allocation %d (error %d): %ld bytes of scratch are not given back", at, code,
-          (long)(s.ctx->used - used));
+    CHECK(s.ctx->mem.step_bytes == used, "allocation %d (error %d): %ld bytes of scratch are not given back",
+          at, code, (long)(s.ctx->mem.step_bytes - used));
     CHECK(temporaries() == 0, "allocation %d: a temporary is left", at);
     *tolerated += failures && !code;
     if (code) {
@@ -732,7 +732,7 @@ static int one(const job *j, int at, int mode, uint64_t want, int *tolerated)
         s.digest = 1;
         code = j->run(&s);
         CHECK(code == 0 && gan_error(s.ctx) == 0, "allocation %d: again: %s", at, gan_error_message(s.ctx));
-        CHECK(s.ctx->used == used, "allocation %d: again: scratch is not given back", at);
+        CHECK(s.ctx->mem.step_bytes == used, "allocation %d: again: scratch is not given back", at);
     }
     if (j->after) j->after(&s);
     if (j->file) mix_file(&s, test_path(j->file));

@@ -172,7 +172,7 @@ int main(void)
                 ctx->rng.counter = start;
                 t = gan_rand_uniform(ctx, DRAWS);
                 for (shift = 0; shift < 2; ++shift) {
-                    gan__mem_rng r = {ctx->rng.seed, ctx->rng.stream, start + (uint64_t)shift};
+                    gan__core_rng r = {ctx->rng.seed, ctx->rng.stream, start + (uint64_t)shift};
                     uint32_t u[4];
                     int i;
                     for (i = 0, wrong[shift] = 0; i < DRAWS; ++i) {

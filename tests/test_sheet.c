@@ -72,7 +72,8 @@ static void test_gan2d(void)
         was = gan_item(mean);
         counter = ctx->rng.counter;
         CHECK(gan_plot_gan2d(p, 0, 1, 0, 1, &a, d, NULL, NULL, fake) == GAN_OK, "%s", gan_error_message(ctx));
-        CHECK(ctx->rng.counter == counter && gan_item(mean) == was && d->mode == GAN_TRAIN && ctx->recording,
+        CHECK(ctx->rng.counter == counter && gan_item(mean) == was && d->mode == GAN_TRAIN &&
+                  ctx->tape.is_recording,
               "%s", "the training was disturbed");
         x = p->left + 4, y = p->top + 40;
         CHECK((pixel(&q, x, y) & 255) > (pixel(&q, x, y) >> 16) + 60, "left: %06X", pixel(&q, x, y));

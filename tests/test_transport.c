@@ -271,7 +271,7 @@ static void check_pyramid(int n, int m, int c, int h, int w, int levels, int pat
     static int places[DESCRIPTORS];
     gan_context *ctx = gan_create(NULL);
     gan_tensor *x[2], *got;
-    gan__mem_rng rng;
+    gan__core_rng rng;
     gan_real *d;
     const int count[2] = {n, m};
     x[0] = gan_reshape(normals(ctx, n, c * h * w, 0, 1), n, c, h, w);

@@ -77,7 +77,7 @@ static void *train(void *p)
     if (j->threads > 1) c.parallel_for = parallel;
     ctx = gan_create(&c);
     if (!ctx) return NULL;
-    ctx->patience = 0;
+    ctx->par.work_before_threads = 0;
     d.generator = gan_model_create(ctx, "g", generator, NULL);
     d.discriminator = gan_model_create(ctx, "d", critic, NULL);
     d.data = gan_dataset_toy(ctx, GAN_TOY_RING);

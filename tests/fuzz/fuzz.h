@@ -139,7 +139,7 @@ static inline void fuzz_world_open(fuzz_world *w, size_t size)
 static inline void fuzz_world_bare(fuzz_world *w, int bare)
 {
 #ifdef FUZZ_ASAN
-    const gan__mem_chunk *c = w->ctx->chunks;
+    const gan__core_chunk *c = w->ctx->mem.chunks;
     if (bare) ASAN_UNPOISON_MEMORY_REGION(w->block, w->size);
     else ASAN_POISON_MEMORY_REGION(c->lo, (size_t)(c->hi - c->lo));
 #else
@@ -151,12 +151,12 @@ static inline void fuzz_world_bare(fuzz_world *w, int bare)
 static inline void fuzz_world_ready(fuzz_world *w)
 {
     fuzz_require(!gan_error(w->ctx), "the world cannot be made", w->ctx);
-    w->head = (size_t)(w->ctx->chunks->lo - w->block);
+    w->head = (size_t)(w->ctx->mem.chunks->lo - w->block);
     w->copy = (char *)malloc(w->head);
     fuzz_world_bare(w, 1);
     if (w->copy) memcpy(w->copy, w->block, w->head);
     fuzz_world_bare(w, 0);
-    fuzz_require(w->copy && w->ctx->chunks->hi == w->ctx->chunks->end, "the world leaves step memory",
+    fuzz_require(w->copy && w->ctx->mem.chunks->hi == w->ctx->mem.chunks->end, "the world leaves step memory",
                  w->ctx);
 }
 

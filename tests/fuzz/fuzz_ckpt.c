@@ -101,11 +101,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     file = copy + (ways & 4 ? 3 : 4); // ends where the block does, or a byte before it
     memcpy(file, bytes, size);
     was = *w;
-    used = w->ctx->used;
+    used = w->ctx->mem.step_bytes;
     code = ckpt_load(w, ways, file, size);
     fuzz_require(code == gan_error(w->ctx), "another code than gan_error's", w->ctx);
     fuzz_require_sane(w->ctx, "an error without a message");
-    fuzz_require(w->ctx->used == used, "scratch memory did not come back", w->ctx);
+    fuzz_require(w->ctx->mem.step_bytes == used, "scratch memory did not come back", w->ctx);
     if (code) {
         if (++turn % 16 == 0)
             fuzz_require(fuzz_world_same(w), "a refused file has changed something", w->ctx);

@@ -67,11 +67,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
                 data_only = (gan_format)k;
         (void)atexit(data_tell);
     }
-    used = w.ctx->used;
+    used = w.ctx->mem.step_bytes;
     set = data_open(w.ctx, &in);
     fuzz_require_sane(w.ctx, "an error without a message");
     fuzz_require((set != NULL) == !gan_error(w.ctx), "neither a dataset nor an error, or both", w.ctx);
-    fuzz_require(w.ctx->used == used, "scratch memory did not come back", w.ctx);
+    fuzz_require(w.ctx->mem.step_bytes == used, "scratch memory did not come back", w.ctx);
     for (k = 0; set && k < 2; ++k) {
         gan_tensor *label, *x;
         fuzz_require(gan_dataset_size(set) > 0, "an empty dataset", w.ctx);
