@@ -687,34 +687,36 @@ GAN_API int gan_unclaimed(const gan_context *ctx, const char **first);
 
 #ifndef GAN_NO_TRAINING
 
-// >>gradients: y must be a scalar (one value)
+// >>gradients: reverse-mode differentiation of a scalar y (a tensor with one element)
 
-enum { GAN_CREATE_GRAPH = 1 };       // record the backward pass too, so that its result can be differentiated
-// dy/dx, of x's shape; zeros when y does not depend on x. Read it, do not write to it: two gradients may
-// share their values.
+enum { GAN_CREATE_GRAPH = 1 };       // also record the backward pass, so that the gradient is differentiable
+// Returns dy/dx with the shape of x; zeros when y does not depend on x. flags is 0 or GAN_CREATE_GRAPH. Do
+// not write to the result: two gradients may share storage.
 GAN_API gan_tensor *gan_grad(gan_tensor *y, gan_tensor *x, int flags);
-// fills dx[0 .. n-1]; error code
+// Computes dy/dx[i] for n tensors in one backward pass and stores them in dx[0 .. n-1]. Returns the error
+// code.
 GAN_API int gan_grads(gan_tensor *y, int n, gan_tensor **x, gan_tensor **dx, int flags);
 
 typedef gan_tensor *gan_function(gan_context *ctx, gan_tensor **x, void *user);
 typedef struct gan_gradcheck_report {
-    double worst;        // max over entries of |analytic - numeric| / (atol + rtol |numeric|): passes below 1
-    double error;                       // the largest |analytic - numeric| itself
-    int input, entry;                   // where
-    double analytic, numeric;           // what stood there
+    double worst;        // max over elements of |analytic - numeric| / (atol + rtol |numeric|); below 1: pass
+    double error;                       // max over elements of |analytic - numeric|
+    int input, entry;                   // index into x, and element index, of the worst element
+    double analytic, numeric;           // the two derivatives at the worst element
 } gan_gradcheck_report;
-// Central differences of sum(w f(x)) with fixed random weights w against the tape. order 1 checks gradients,
-// order 2 gradients of gradients (of the sum of first gradients with random weights). Returns 1 when worst <
-// 1. Meant for the GAN_DOUBLE build: eps 1e-6, atol 1e-5, rtol 1e-3.
+// Compares the gradients of sum(w f(x)), with fixed random weights w, with central differences. order 1
+// checks first derivatives; order 2 checks the derivatives of the randomly weighted sum of first derivatives.
+// Returns 1 when worst < 1. Intended for the GAN_DOUBLE build: eps 1e-6, atol 1e-5, rtol 1e-3.
 GAN_API int gan_gradcheck(gan_context *ctx, gan_function *f, void *user, int n, gan_tensor **x, int order,
                           gan_gradcheck_report *report);
 
-// >>losses: r = D(x), f = D(G(z)) are D's outputs, before any sigmoid; each row is minimized by its player
+// >>losses: adversarial losses of the discriminator D and the generator G
 //
-// High is real; only EBGAN, BEGAN and MAGAN take errors of reconstruction, one per sample (an autoencoder is
-// their D), where low is real, and the last five take features (N, F), (M, F) of whole batches. Means over
-// the batch, sums where it says so; sp(t) = log(1 + e^t); p is the parameter, with the value that 0 stands
-// for. Batches may differ in size.
+// r = D(x) and f = D(G(z)) are the outputs of D without a sigmoid. Each player minimizes its column. A higher
+// output means "more real", with two exceptions: EBGAN, BEGAN and MAGAN take one reconstruction error per
+// sample (D is an autoencoder; lower means "more real"), and the last five rows take features (N, F), (M, F)
+// of whole batches. Terms are averaged over the batch unless a sum is written; sp(t) = log(1 + e^t); p is the
+// parameter, shown with its default. The two batches may differ in size.
 //
 //                             discriminator              generator      p
 //     NON_SATURATING          sp(-r) + sp(f)             sp(-f)              Goodfellow 2014, section 3
@@ -750,10 +752,10 @@ GAN_API int gan_gradcheck(gan_context *ctx, gan_function *f, void *user, int n, 
 //                             h(y) = |y-f'| - |y|                            are the fakes other than y
 //     SINKHORN                -divergence                divergence     .1   Genevay 2018; gan_sinkhorn of
 //                                                                            epsilon p, 20 iterations
-// Far out everything stays finite: finite logits beyond +-1e15 count as +-1e15, and the exponentials of the
-// rows that have one go on linearly above the exponent 30. NaN and infinity are passed on.
+// Losses of finite outputs are finite: outputs are clamped to +-1e15, and exponentials are continued linearly
+// above the exponent 30. NaN and infinity propagate.
 //
-// Columns: parameter; what D returns; whether the generator's loss needs the real batch too.
+// Columns: default parameter; output of D (gan_critic); 1 if the generator's loss needs the real batch.
 #define GAN_LOSSES(X)                                                                                        \
     X(NON_SATURATING, non_saturating, 0, PROBABILITY, 0) X(MINIMAX, minimax, 0, PROBABILITY, 0)              \
     X(LEAST_SQUARES, least_squares, 0, SCORE, 0) X(WASSERSTEIN, wasserstein, 0, SCORE, 0)                    \
@@ -775,75 +777,82 @@ typedef enum gan_loss {
 #undef GAN__ROW
     GAN_LOSS_COUNT
 } gan_loss;
-// What D returns: a logit of which sigmoid is D(x), a probability; any number, high for real; an error per
-// sample, low for real; features per sample.
+// The output of D: a logit whose sigmoid is the probability D(x); an unbounded score, higher for real; a
+// reconstruction error per sample, lower for real; a feature vector per sample.
 typedef enum gan_critic {
     GAN_CRITIC_PROBABILITY, GAN_CRITIC_SCORE, GAN_CRITIC_ERROR, GAN_CRITIC_FEATURES
 } gan_critic;
-// Which logits meet, whatever the loss (Jolicoeur-Martineau 2018; not for features). D's loss on r', f':
-//     RELATIVISTIC           r' = r - f, f' = f - r in pairs, and half the loss, so that a loss with
-//                            F(-t) = R(t), such as sp(-r) + sp(f), is R(r - f); batches of one shape
+// How real and fake logits are paired (Jolicoeur-Martineau 2018); for every loss except those of features.
+// The discriminator's loss is computed on r', f':
+//     RELATIVISTIC           r' = r - f, f' = f - r for pairs, times 1/2; a symmetric loss such as
+//                            sp(-r) + sp(f) becomes sp(-(r - f)). Both batches must have the same shape.
 //     RELATIVISTIC_AVERAGE   r' = r - mean f, f' = f - mean r
-// The generator's is the same with the roles of r' and f' exchanged; for MINIMAX, and where `saturating` is
-// set, it is minus D's.
+// The generator's loss exchanges r' and f'. For MINIMAX, and with `saturating`, it is minus D's loss.
 typedef enum gan_pairing { GAN_PLAIN = 0, GAN_RELATIVISTIC = 1, GAN_RELATIVISTIC_AVERAGE = 2 } gan_pairing;
-typedef struct gan_loss_desc {      // zero means the default
-    gan_loss kind;
-    gan_pairing pairing;
-    int saturating;                 // the generator minimizes minus D's loss (its part): the game's value
-    // Only in D's loss, of those with targets (BCE, least squares): 1 - s for real, s' for fakes, on a scale
-    // from the target of fakes to that of real data (Salimans 2016; s' alone 0 is one-sided).
+typedef struct gan_loss_desc {      // a zero field means its default
+    gan_loss kind;                  // row of the table; NON_SATURATING
+    gan_pairing pairing;            // GAN_PLAIN
+    int saturating;                 // 1: the generator minimizes minus its part of D's loss (zero-sum); 0
+    // Label smoothing in D's loss, for losses with targets (BCE, least squares): the target of real data is
+    // 1 - smoothing and that of fakes is fake_smoothing, where 0 is the loss's fake target and 1 its real
+    // target (Salimans 2016: one-sided smoothing, fake_smoothing 0). Default 0, 0.
     gan_real smoothing, fake_smoothing;
-    gan_real parameter;             // p of the table; 0: its default
-    // What gan_loss_control remembers; begins at zero. BEGAN: k, the convergence M. MAGAN: the margin m, -,
-    // the running means of real and fake errors.
+    gan_real parameter;             // p of the table; 0: the row's default
+    // State of gan_loss_control, initially zero. BEGAN: [0] k, [1] the convergence measure M. MAGAN: [0] the
+    // margin m, [2] and [3] the running means of real and fake errors.
     gan_real state[4];
 } gan_loss_desc;
-// Batch means, scalars. smoothing s: the target of real data is 1 - s (one-sided label smoothing, Salimans
-// 2016); losses with a target use it. gan_loss_g is for the losses whose generator needs no real batch.
+// The discriminator's and the generator's loss with default options; scalars, averaged over the batch. With
+// smoothing s the target of real data is 1 - s (one-sided label smoothing, Salimans 2016); losses without a
+// target ignore it. gan_loss_g accepts only losses whose generator needs no real batch.
 GAN_API gan_tensor *gan_loss_d(gan_loss loss, gan_tensor *real, gan_tensor *fake, gan_real smoothing);
 GAN_API gan_tensor *gan_loss_g(gan_loss loss, gan_tensor *fake);
-// The same with everything; desc NULL means all defaults. real may be NULL for the generator unless
-// gan_loss_needs_real.
+// The same with all options; desc NULL means all defaults. gan_loss_g_ex accepts real NULL unless
+// gan_loss_needs_real(desc) returns 1.
 GAN_API gan_tensor *gan_loss_d_ex(const gan_loss_desc *desc, gan_tensor *real, gan_tensor *fake);
 GAN_API gan_tensor *gan_loss_g_ex(const gan_loss_desc *desc, gan_tensor *real, gan_tensor *fake);
 GAN_API int gan_loss_needs_real(const gan_loss_desc *desc);
-// After each update of D, with the means of r and f that it saw; nothing but for these two.
-//     BEGAN   k += .001 (p r - f), within 0 .. 1; M = r + |p r - f|                         Berthelot 2017
-//     MAGAN   running means of both errors, a batch with weight p, in the place of the paper's means over
-//             epochs; m is first that of real data, and becomes it again whenever it is lower than m and
-//             than that of fakes, while that of fakes does not fall             Wang 2017, algorithm 1
+// Updates desc->state for BEGAN and MAGAN; has no effect for other losses. Call it after each update of D
+// with the batch means of r and f of that update.
+//     BEGAN   k += .001 (p r - f), clamped to 0 .. 1; M = r + |p r - f|                     Berthelot 2017
+//     MAGAN   updates running means of both errors with weight p per batch, instead of the paper's epoch
+//             means. m starts as the real mean. It is set to the real mean again when that is below both m
+//             and the fake mean, and the fake mean does not decrease            Wang 2017, algorithm 1
 GAN_API void gan_loss_control(gan_loss_desc *desc, gan_real real_mean, gan_real fake_mean);
-GAN_API const char *gan_loss_name(gan_loss loss);
-GAN_API gan_critic gan_loss_critic(gan_loss loss);
-GAN_API int gan_loss_is_probability(gan_loss loss);     // GAN_CRITIC_PROBABILITY
+GAN_API const char *gan_loss_name(gan_loss loss);       // "non_saturating" ...
+GAN_API gan_critic gan_loss_critic(gan_loss loss);      // the output that the loss expects of D
+GAN_API int gan_loss_is_probability(gan_loss loss);     // 1 if that is GAN_CRITIC_PROBABILITY
 
-// Distances between two batches x (N, ...), y (M, ...), each sample flattened: scalars, 0 for equal batches,
-// losses of a generator without a discriminator too. Memory N M F for F numbers a sample.
+// Distances between two batches x (N, ...) and y (M, ...) of flattened samples. The result is a scalar, 0 for
+// equal batches. They can also train a generator without a discriminator. Memory: N M F values for F elements
+// per sample.
 //
-// The squared maximum mean discrepancy (Gretton 2012), mean k(x, x') + mean k(y, y') - 2 mean k(x, y) over
-// all pairs, a sample with itself too, of a sum of `count` kernels:
+// The squared maximum mean discrepancy (Gretton 2012): mean k(x, x') + mean k(y, y') - 2 mean k(x, y) over
+// all pairs, including x = x' and y = y' (the biased estimator). k is a sum of `count` kernels:
 //     rbf                  exp(-|x - y|^2 / (2 sigma^2))        sigma NULL: 1, 2, 4, 8, 16    Li 2017
 //     rational quadratic   (1 + |x - y|^2 / (2 alpha))^-alpha   alpha NULL: .2, .5, 1, 2, 5   Binkowski 2018
 GAN_API gan_tensor *gan_mmd_rbf(gan_tensor *x, gan_tensor *y, int count, const gan_real *sigma);
 GAN_API gan_tensor *gan_mmd_rational_quadratic(gan_tensor *x, gan_tensor *y, int count,
                                                const gan_real *alpha);
-// 2 mean |x - y| - mean |x - x'| - mean |y - y'| over all pairs (Szekely 2013)
+// 2 mean |x - y| - mean |x - x'| - mean |y - y'| over all pairs (Szekely 2013).
 GAN_API gan_tensor *gan_energy_distance(gan_tensor *x, gan_tensor *y);
-// W(x, y) - W(x, x) / 2 - W(y, y) / 2 (Genevay 2018) with the entropic optimal transport W of cost |x - y|^2,
-// in its dual form (Feydy 2019): never negative once converged. epsilon in units of the cost (0: .1),
-// iterations of Sinkhorn's algorithm in the log domain (0: 20); small epsilon wants many.
+// The Sinkhorn divergence W(x, y) - W(x, x) / 2 - W(y, y) / 2 (Genevay 2018). W is entropic optimal transport
+// with cost |x - y|^2 in its dual form (Feydy 2019); the result is not negative after convergence. epsilon:
+// the regularization in units of the cost (0: .1). iterations of Sinkhorn's algorithm in the log domain (0:
+// 20); small epsilon needs more.
 GAN_API gan_tensor *gan_sinkhorn(gan_tensor *x, gan_tensor *y, gan_real epsilon, int iterations);
-// For a D that is an autoencoder: |x - y| of each sample, (N), of batches of one shape (Zhao 2016).
+// Reconstruction errors for an autoencoder D: the norm |x - y| of each sample, (N). x and y have the same
+// shape (Zhao 2016).
 GAN_API gan_tensor *gan_reconstruction_error(gan_tensor *x, gan_tensor *y);
-// EBGAN's repelling term for its generator, weight .1 there: the mean over pairs i != j of the squared cosine
-// between codes s_i, s_j; code (N, ...), N from 2 (Zhao 2016, section 2.4).
+// The repelling regularizer of EBGAN's generator (Zhao 2016, section 2.4; weight .1 there): the mean over
+// pairs i != j of the squared cosine similarity of codes s_i, s_j. code is (N, ...) with N >= 2.
 GAN_API gan_tensor *gan_pull_away(gan_tensor *code);
 
-// >>optimizers: PyTorch's formulas and defaults; what PyTorch lacks, the paper's
+// >>optimizers: PyTorch's formulas and defaults; the paper's for optimizers that PyTorch does not have
 //
-// w weights, g gradient, d = g + weight_decay w; m, v running means of d and d^2 by beta1 and beta2, m^ and
-// v^ with Adam's bias correction; e is eps. Rows with a * shrink w by lr weight_decay instead (decoupled).
+// w: weights; g: gradient; d = g + weight_decay w; m, v: exponential moving averages of d and d^2 with beta1
+// and beta2; m^, v^: m and v with Adam's bias correction; e: eps. Rows marked * use decoupled weight decay:
+// d = g, and w is multiplied by 1 - lr weight_decay.
 //
 //     SGD              u = momentum u + (1 - dampening) d; w -= lr u              Polyak 1964; Nesterov 1983
 //     RMSPROP          s = alpha s + (1 - alpha) d^2; w -= lr d / (sqrt s + e)    Tieleman and Hinton 2012
@@ -862,10 +871,10 @@ GAN_API gan_tensor *gan_pull_away(gan_tensor *code);
 //     OPTIMIZTIC_SGD   w -= lr (2 d_t - d_t-1)                                    Daskalakis 2018, OMD
 //     OPTIMIZTIC_ADAM  w -= lr (2 u_t - u_t-1), u = m^ / (sqrt v^ + e)            Daskalakis 2018, alg. 1
 //     SUBGRADIENT      w -= a_k g_k, a_k by step_rule; the best w is kept         Shor 1962; Boyd 2003
-// ExtraAdam (Gidel 2019) is Adam with gan_extrapolate. Negative momentum (Gidel 2019b) is momentum or beta1
+// ExtraAdam (Gidel 2019) is ADAM with gan_extrapolate. Negative momentum (Gidel 2019b) is a momentum or beta1
 // below 0.
 
-// A row: name, state arrays per parameter.
+// Columns: name; number of state arrays per parameter.
 #define GAN_OPTIMIZERS(X)                                                                                    \
     X(SGD, sgd, 1) X(RMSPROP, rmsprop, 2) X(ADAM, adam, 2) X(ADAMW, adamw, 2) X(ADAGRAD, adagrad, 1)         \
     X(ADADELTA, adadelta, 2) X(AMSGRAD, amsgrad, 3) X(ADAMAX, adamax, 2) X(NADAM, nadam, 2)                  \
@@ -878,8 +887,8 @@ typedef enum gan_optimizer_kind {
 #undef GAN__ROW
     GAN_OPTIMIZER_COUNT
 } gan_optimizer_kind;
-// The step sizes of the subgradient method: lr, lr / |g_k|, lr / sqrt(k). For a convex f of |g| <= G, R from
-// its minimum at the start, best f - min f <= (R^2 + G^2 sum a_k^2) / (2 sum a_k).
+// Step sizes a_k of the subgradient method: lr, lr / |g_k|, lr / sqrt(k). For a convex f with |g| <= G and
+// initial distance R to a minimizer, best f - min f <= (R^2 + G^2 sum a_k^2) / (2 sum a_k).
 #define GAN_STEP_RULES(X) X(CONSTANT, constant) X(LENGTH, length) X(ROOT, root)
 typedef enum gan_step_rule {
 #define GAN__ROW(id, name) GAN_STEP_##id,
@@ -887,17 +896,17 @@ typedef enum gan_step_rule {
 #undef GAN__ROW
     GAN_STEP_COUNT
 } gan_step_rule;
-typedef struct gan_optimizer_desc {     // start from a function below and change fields
+typedef struct gan_optimizer_desc {     // call one of the functions below, then change fields
     gan_optimizer_kind kind;
-    gan_real lr, weight_decay;          // weight decay is L2, added to the gradient, but for rows with a *
+    gan_real lr, weight_decay;          // learning rate; L2 added to the gradient, decoupled in rows marked *
     gan_real momentum, dampening;       // SGD, RMSProp; momentum may be negative
-    int nesterov;                       // SGD
-    gan_real beta1, beta2, alpha, eps;  // beta1 may be negative; alpha is RMSProp's and Adadelta's (rho)
-    gan_real lr_decay, initial;         // Adagrad's; the first sum of squares: Adagrad's, Yogi's
+    int nesterov;                       // SGD: 1 uses Nesterov momentum
+    gan_real beta1, beta2, alpha, eps;  // beta1 may be negative; alpha: RMSProp, Adadelta (PyTorch's rho)
+    gan_real lr_decay, initial;         // Adagrad; initial sum of squares of Adagrad and Yogi
     gan_real momentum_decay;            // NAdam's psi
-    gan_step_rule step_rule;            // the subgradient method's
-    // Gradients are clipped, 0: not: each number to -clip_value .. clip_value, then all of a model's together
-    // to Euclidean norm clip_norm (by clip_norm / (norm + 1e-6) where that is below 1).
+    gan_step_rule step_rule;            // step size of SUBGRADIENT
+    // Gradient clipping; 0: none. First each element is clamped to -clip_value .. clip_value, then the whole
+    // gradient of the model is multiplied by min(1, clip_norm / (norm + 1e-6)), norm Euclidean.
     gan_real clip_value, clip_norm;
 } gan_optimizer_desc;
 GAN_API gan_optimizer_desc gan_sgd(gan_real lr, gan_real momentum);
@@ -917,31 +926,35 @@ GAN_API gan_optimizer_desc gan_lamb(gan_real lr, gan_real beta1, gan_real beta2,
 GAN_API gan_optimizer_desc gan_optimiztic_sgd(gan_real lr);
 GAN_API gan_optimizer_desc gan_optimiztic_adam(gan_real lr, gan_real beta1, gan_real beta2);
 GAN_API gan_optimizer_desc gan_subgradient(gan_real lr, gan_step_rule rule);
-GAN_API const char *gan_optimizer_name(gan_optimizer_kind kind);
+GAN_API const char *gan_optimizer_name(gan_optimizer_kind kind);        // "adam" ...
 
 GAN_API gan_optimizer *gan_optimizer_create(gan_model *m, gan_optimizer_desc desc);
-// One update of the model's parameters that are not frozen; gradients are computed for these alone. Returns
-// the loss. A NaN or infinity in the loss or a gradient stops it before any weight or state changes
-// (GAN_ERROR_NONFINITE names the operation where it began). Outside any scope this ends the step: every
-// tensor recorded since the last step is released.
-// Build each loss after the update before it: activations made with the old weights give no gradient of the
-// new.
+// Performs one update of the model's parameters that are not frozen; gradients are computed only for these.
+// Returns the loss. If the loss or a gradient is NaN or infinite, no weight and no optimizer state changes,
+// and GAN_ERROR_NONFINITE names the operation that first produced it. Outside any scope the call ends the
+// step: every tensor recorded since the last step is released.
+// Compute each loss after the previous update: activations computed with the old weights do not give the
+// gradient at the new ones.
 GAN_API gan_real gan_minimize(gan_optimizer *o, gan_tensor *loss);
-// Adds the loss's gradient to the one that the next gan_minimize applies (the sum: divide the losses by their
-// number for a mean). Returns the loss; a step ends as by gan_minimize.
+// Accumulates the gradient of the loss; the next gan_minimize adds it to its own. Gradients are summed: for a
+// mean over n losses divide each by n. Returns the loss; ends the step like gan_minimize.
 GAN_API gan_real gan_accumulate(gan_optimizer *o, gan_tensor *loss);
-// A step like gan_minimize's, but the next gan_minimize goes back to where it began and applies there the
-// gradient found here (Korpelevich 1976, extragradient; Gidel 2019, whose ExtraAdam counts both as steps).
+// The extrapolation step of the extragradient method (Korpelevich 1976; Gidel 2019): an update like that of
+// gan_minimize, but the next gan_minimize restores the weights from before it and applies to them the
+// gradient computed at the extrapolated weights. Both count as optimizer steps, as in Gidel's ExtraAdam.
 GAN_API gan_real gan_extrapolate(gan_optimizer *o, gan_tensor *loss);
-// slow += alpha (fast - slow), fast = slow: call it every k steps (Zhang 2019, Lookahead), for both players
-// together (Chavdarova 2021, Lookahead-minmax). The first call only remembers the weights.
+// Lookahead (Zhang 2019): slow += alpha (fast - slow), then fast = slow, alpha in 0 .. 1. Call it every k
+// steps; Lookahead-minmax (Chavdarova 2021) calls it for both players at the same step. The first call only
+// stores the slow weights.
 GAN_API void gan_lookahead(gan_optimizer *o, gan_real alpha);
-// SUBGRADIENT: the weights become the best that a gan_minimize has seen; returns the loss there.
+// SUBGRADIENT only: restores the weights with the lowest loss that gan_minimize has computed; returns that
+// loss. GAN_ERROR_STATE before the first step and for other optimizers.
 GAN_API gan_real gan_optimizer_best(gan_optimizer *o);
-// Euclidean norm of the last gradient, before clipping
+// Returns the Euclidean norm of the last gradient, before clipping.
 GAN_API gan_real gan_optimizer_norm(const gan_optimizer *o);
 
-// What may be changed while it trains: name, field, its values: [least, below).
+// Hyperparameters that can be changed during training. Columns: name; field of gan_optimizer_desc; the range
+// [least, below) of its values.
 #define GAN_HYPERS(X)                                                                                        \
     X(LR, lr, 0, 1e30) X(WEIGHT_DECAY, weight_decay, 0, 1e30) X(MOMENTUM, momentum, -1e30, 1e30)             \
     X(DAMPENING, dampening, 0, 1) X(BETA1, beta1, -.9999, 1) X(BETA2, beta2, 0, 1) X(ALPHA, alpha, 0, 1)     \
@@ -962,10 +975,10 @@ GAN_API void gan_optimizer_lr(gan_optimizer *o, gan_real lr);           // gan_o
 
 #ifndef GAN_NO_BLOCKS
 
-// >>blocks: the layers of the GAN literature, made of operations and layers
+// >>blocks: layers of the GAN literature, composed of operations and layers
 //
-// x is (N, C, H, W) unless it says otherwise, w and style are (N, D), one row a sample. What has a name has
-// parameters: they are "name.part", the parts being told in brackets.
+// x is (N, C, H, W) unless stated otherwise; w and style are (N, D), one row per sample. A block with a
+// `name` argument has parameters or buffers named "name.part"; square brackets list the parts.
 #define GAN_BLOCKS(X)                                                                                        \
     X(LOCAL_RESPONSE_NORM, local_response_norm) X(PIXEL_NORM, pixel_norm)                                    \
     X(REFERENCE_BATCH, reference_batch) X(VIRTUAL_BATCH_NORM, virtual_batch_norm)                            \
@@ -984,64 +997,70 @@ GAN_API void gan_optimizer_lr(gan_optimizer *o, gan_real lr);           // gan_o
 
 // norms
 
-// x (N, C, ...) -> x / (k + alpha / size sum_j x_j^2)^beta over the channels c - size / 2 .. c + (size - 1)
-// / 2 around each, PyTorch's formula (Krizhevsky 2012); k > 0. TensorFlow's with depth_radius r, bias, alpha
-// and beta has size 2 r + 1, alpha (2 r + 1), beta, k = bias: SC-FEGAN's is (11, 11, .5, 5e-5).
+// Local response normalization (Krizhevsky 2012), PyTorch's formula: x (N, C, ...) -> x / (k + alpha / size
+// sum_j x_j^2)^beta, j over the channels c - size / 2 .. c + (size - 1) / 2; k > 0. TensorFlow's version with
+// depth_radius r, bias, alpha, beta corresponds to size 2 r + 1, alpha (2 r + 1), beta, k = bias; SC-FEGAN
+// uses (11, 11, .5, 5e-5).
 GAN_API gan_tensor *gan_local_response_norm(gan_tensor *x, int size, gan_real alpha, gan_real beta,
                                             gan_real k);
 // x (N, C, ...) -> x / sqrt(mean over C of x^2 + 1e-8) (Karras 2018)
 GAN_API gan_tensor *gan_pixel_norm(gan_tensor *x);
-// Virtual batch norm (Salimans 2016) wants a batch that stays the same all through training to pass through
-// the network beside the samples. reference_batch returns it with x below it, (rows + N, ...): the first
-// `rows` samples of the first x that it met, kept as a buffer [reference; filled says that it is there].
-// virtual_batch_norm takes such a batch (rows + N, C, ...) and normalizes the first rows by their own mean
-// and variance, each other sample by those of the reference batch and itself together, its own part being
-// 1 / (rows + 1); eps 1e-5. Cut the reference off at the network's end: gan_slice(y, 0, rows, gan_dim(y, 0)).
-// [weight (C), bias (C)]
+// Virtual batch norm (Salimans 2016) passes a fixed reference batch through the network with each batch.
+// gan_reference_batch prepends it to x: (N, ...) -> (rows + N, ...). The reference is the first `rows`
+// samples of the first x and is stored as a buffer [reference, filled: 1 once it is stored].
+// gan_virtual_batch_norm takes such a batch (rows + N, C, ...). It normalizes the first `rows` samples with
+// their own mean and variance, and each other sample with the statistics of the reference and itself, itself
+// weighted 1 / (rows + 1); eps 1e-5. Remove the reference after the last layer: gan_slice(y, 0, rows,
+// gan_dim(y, 0)). [weight (C), bias (C)]
 GAN_API gan_tensor *gan_reference_batch(gan_model *m, const char *name, gan_tensor *x, int rows);
 GAN_API gan_tensor *gan_virtual_batch_norm(gan_model *m, const char *name, gan_tensor *x, int rows);
-// Batch norm whose gain and bias depend on the sample (de Vries 2017). classes > 0: condition (N) has whole
-// numbers below it; gain.weight (classes, C) begins at 1, bias.weight (classes, C) at 0. classes 0: condition
-// (N, D), gain = 1 + gain.weight condition, both weights (C, D) (BigGAN, Brock 2019). [gain.weight,
-// bias.weight, running_mean, running_var]
+// Batch norm with a gain and bias per sample (de Vries 2017). classes > 0: condition (N) holds labels 0 ..
+// classes - 1; gain.weight (classes, C) is initialized to 1, bias.weight (classes, C) to 0. classes 0:
+// condition is (N, D), gain = 1 + gain.weight condition, bias = bias.weight condition, both weights (C, D)
+// (BigGAN, Brock 2019). [gain.weight, bias.weight, running_mean, running_var]
 GAN_API gan_tensor *gan_conditional_batch_norm(gan_model *m, const char *name, gan_tensor *x,
                                                gan_tensor *condition, int classes);
-// Adaptive instance norm: the instance norm of x times 1 + s, plus b, where (s, b) = weight style + bias
-// (Karras 2019). [weight (2 C, D), bias (2 C)]
+// Adaptive instance norm: (1 + s) instance_norm(x) + b with (s, b) = weight style + bias (Karras 2019).
+// [weight (2 C, D), bias (2 C)]
 GAN_API gan_tensor *gan_adain(gan_model *m, const char *name, gan_tensor *x, gan_tensor *style);
-// sigma(y) (x - mu(x)) / sigma(x) + mu(y), per sample and channel, eps 1e-5 in both variances; y (N, C, H',
-// W') or one for all (Huang 2017, eq. 8)
+// AdaIN style transfer: sigma(y) (x - mu(x)) / sigma(x) + mu(y) per sample and channel, eps 1e-5 in both
+// variances (Huang 2017, eq. 8). y is (N, C, H', W'), or (1, C, H', W') for all samples.
 GAN_API gan_tensor *gan_adain_features(gan_tensor *x, gan_tensor *y);
-// Batch norm of x without gain and bias, times 1 + gamma, plus beta, which are 3x3 convolutions of relu(a
-// 3x3 convolution of map to `hidden` channels; 0: 128) (Park 2019). map (N, L, H', W') is brought to (H, W)
-// by its nearest pixels. [mlp_shared.0, mlp_gamma, mlp_beta: .weight, .bias; running_mean, running_var]
+// SPADE (Park 2019): (1 + gamma) batch_norm(x) + beta, the batch norm without gain and bias. gamma and beta
+// are 3x3 convolutions of relu(3x3 convolution of map to `hidden` channels; 0: 128). map (N, L, H', W') is
+// resized to (H, W) by nearest neighbor. [mlp_shared.0, mlp_gamma, mlp_beta: .weight, .bias; running_mean,
+// running_var]
 GAN_API gan_tensor *gan_spade(gan_model *m, const char *name, gan_tensor *x, gan_tensor *map, int hidden);
 
-// planes; paddings in PyTorch's order: left, right, top, bottom
+// padding and resampling of planes; paddings in PyTorch's order: left, right, top, bottom
 
 GAN_API gan_tensor *gan_reflection_pad2d(gan_tensor *x, int left, int right, int top, int bottom);
 GAN_API gan_tensor *gan_replication_pad2d(gan_tensor *x, int left, int right, int top, int bottom);
-// (N, f f C, H, W) -> (N, C, f H, f W) and back, in TensorFlow's order of channels (ONNX: DCR): pixel (i, j)
-// of channel c is channel (i f + j) C + c. gan_pixel_shuffle takes channel (c f + i) f + j (CRD).
+// (N, f f C, H, W) -> (N, C, f H, f W) and its inverse, in TensorFlow's channel order (ONNX: DCR): pixel (i,
+// j) of output channel c is input channel (i f + j) C + c. gan_pixel_shuffle uses (c f + i) f + j (ONNX:
+// CRD).
 GAN_API gan_tensor *gan_depth_to_space(gan_tensor *x, int factor);
 GAN_API gan_tensor *gan_space_to_depth(gan_tensor *x, int factor);
-// The binomial filter of 1 to 32 taps, which sums to 1: 2 is [1,1] / 2, 3 [1,2,1] / 4, 4 [1,3,3,1] / 8 ...
+// Returns the binomial filter (taps), 1 to 32 taps, normalized to sum 1: [1,1] / 2, [1,2,1] / 4, [1,3,3,1] /
+// 8.
 GAN_API gan_tensor *gan_binomial_filter(gan_context *ctx, int taps);
-typedef struct gan_upfirdn2d_desc {                     // zero means the default
-    int up[2], down[2];         // height, width: 1; a second 0 means "as the first"
-    int padding[4];             // left, right, top, bottom of the upsampled planes; negative ones crop
-    gan_real gain;              // 1
+typedef struct gan_upfirdn2d_desc {                     // a zero field means its default
+    int up[2], down[2];         // factors along height and width; 1; if the second is 0, the first is used
+    int padding[4];             // left, right, top, bottom, after upsampling; 0; negative values crop
+    gan_real gain;              // multiplies the filter; 1
 } gan_upfirdn2d_desc;
-// Of each plane: up - 1 zeros after every pixel along both axes, padding with zeros, convolution where the
-// filter fits, every down'th pixel kept (Karras 2019, 2020). filter is (h, w), or (n) along both axes; it is
-// not mirrored: an impulse becomes the filter. H' = (H up + top + bottom - h) / down + 1. desc may be NULL. A
-// filter (n) costs as a product of x's rows with a (W, W') matrix: beyond 1000 pixels give it as (h, w).
+// For each plane: inserts up - 1 zeros after every pixel, pads with zeros, convolves with the filter without
+// further padding, keeps every down-th pixel (Karras 2019, 2020). filter is (h, w), or (n) for a separable
+// filter along both axes. It is a true convolution: the response to an impulse is the filter itself.
+// H' = (H up + top + bottom - h) / down + 1. desc may be NULL. A filter (n) is computed as a product of x's
+// rows with a (W, W') matrix; for planes wider than 1000 pixels pass it as (h, w).
 GAN_API gan_tensor *gan_upfirdn2d(gan_tensor *x, gan_tensor *filter, const gan_upfirdn2d_desc *desc);
-// By a whole factor through the binomial filter, zeros around: (H f, W f), (H / f, W / f), as in StyleGAN2.
+// StyleGAN2's resampling by an integer factor f with the binomial filter and zero padding: (H f, W f) and
+// (H / f, W / f).
 GAN_API gan_tensor *gan_fir_upsample2d(gan_tensor *x, int taps, int factor);
 GAN_API gan_tensor *gan_fir_downsample2d(gan_tensor *x, int taps, int factor);
-// The binomial filter over x reflected at its borders, so that what is constant stays so: of x's size; and
-// with every stride'th pixel kept (Zhang 2019).
+// Binomial filter with reflection padding, which preserves constant images. gan_blur keeps the size of x;
+// gan_blur_pool2d keeps every stride-th pixel (Zhang 2019).
 GAN_API gan_tensor *gan_blur(gan_tensor *x, int taps);
 GAN_API gan_tensor *gan_blur_pool2d(gan_tensor *x, int taps, int stride);
 
@@ -1049,92 +1068,104 @@ GAN_API gan_tensor *gan_blur_pool2d(gan_tensor *x, int taps, int stride);
 
 typedef struct gan_modulated_conv2d_desc { int out_channels, kernel, up, down, demodulate; }
     gan_modulated_conv2d_desc;
-// A convolution whose weight each sample has for itself: its input channels are multiplied by s = affine
-// style, and with demodulate its output channels divided by sqrt(sum of squares + 1e-8); plus bias (Karras
-// 2020). Of x's size (kernel odd), or with up or down 2 (0: 1) twice or half of it, through [1,3,3,1].
-// [weight (out, C, k, k), bias, affine.weight (C, D), affine.bias (C), which begins at 1]
+// StyleGAN2's modulated convolution (Karras 2020). For each sample the input channels of the weight are
+// scaled by s = affine.weight style + affine.bias; with demodulate 1 each output channel of the weight is
+// divided by sqrt(sum of squares + 1e-8). Then bias is added. kernel must be odd. The output has the size of
+// x; up 2 or down 2 (0: 1) doubles or halves it with the filter [1,3,3,1]. [weight (out, C, k, k), bias,
+// affine.weight (C, D), affine.bias (C), initialized to 1]
 GAN_API gan_tensor *gan_modulated_conv2d(gan_model *m, const char *name, gan_tensor *x, gan_tensor *style,
                                          const gan_modulated_conv2d_desc *desc);
-// x + weight noise; weight (C) begins at 0, noise (N, 1, H, W) ~ N(0, 1) is drawn anew, or with fixed it is
-// (H, W) and always the same, a buffer [noise_const] (Karras 2019).
+// x + weight noise; weight (C) is initialized to 0 (Karras 2019). noise is N(0, 1): (N, 1, H, W) sampled at
+// each call, or with fixed 1 a constant (H, W) stored as a buffer. [weight, noise_const]
 GAN_API gan_tensor *gan_noise_injection(gan_model *m, const char *name, gan_tensor *x, int fixed);
-// What is learned, ~ N(0, 1) at first, for as many samples as z has rows: const (C, H, W) (Karras 2019); and
-// basis (C, H, W) whose channels are multiplied by linear.weight z, (C, D) and (N, D) (R3GAN, Huang 2024).
+// Learned input planes (N, C, H, W), N the rows of z, initialized from N(0, 1). gan_constant_input repeats
+// const (C, H, W) (Karras 2019). gan_basis_input multiplies the channels of basis (C, H, W) by linear.weight
+// z, with linear.weight (C, D) and z (N, D) (R3GAN, Huang 2024). [const]; [basis, linear.weight]
 GAN_API gan_tensor *gan_constant_input(gan_model *m, const char *name, gan_tensor *z, int channels,
                                        int height, int width);
 GAN_API gan_tensor *gan_basis_input(gan_model *m, const char *name, gan_tensor *z, int channels, int height,
                                     int width);
-// z (N, D) -> w (N, width): pixel norm, then `layers` times sqrt(2) leaky_relu(W x lr / sqrt(in) + b lr, .2)
-// with W ~ N(0, 1 / lr^2): these learn lr times as fast (0: .01) (Karras 2019). [fc0.weight, fc0.bias ...]
+// StyleGAN's mapping network (Karras 2019): z (N, D) -> w (N, width). Pixel norm, then `layers` times sqrt(2)
+// leaky_relu(W x lr / sqrt(in) + b lr, .2) with W initialized from N(0, 1 / lr^2). lr is the learning rate
+// multiplier of these layers (0: .01). [fc0.weight, fc0.bias ...]
 GAN_API gan_tensor *gan_mapping_network(gan_model *m, const char *name, gan_tensor *z, int width, int layers,
                                         gan_real lr);
-// Styles per layer, (N, layers, D): in GAN_TRAIN with this probability (.9) w1 before and w2 from a layer on
-// that is chosen at random from 1 .. layers - 1, for each sample anew; else w1 throughout (Karras 2019).
+// Style mixing (Karras 2019): returns one style per layer, (N, layers, D). In GAN_TRAIN, with `probability`
+// (.9 in the paper), a sample uses w1 below a random layer of 1 .. layers - 1 and w2 from it on; otherwise,
+// and in GAN_EVAL, it uses w1 in all layers.
 GAN_API gan_tensor *gan_style_mixing(gan_model *m, gan_tensor *w1, gan_tensor *w2, int layers,
                                      gan_real probability);
 GAN_API gan_tensor *gan_layer_style(gan_tensor *styles, int layer);     // (N, layers, D) -> (N, D)
-// w (N, D) or (N, layers, D). GAN_TRAIN: w, and w_avg (D) moves to its mean by .005. GAN_EVAL: w_avg + psi
-// (w - w_avg), of the first `cutoff` layers alone (0: all); psi .7 (Karras 2019). [w_avg]
+// Truncation trick (Karras 2019); w is (N, D) or (N, layers, D). GAN_TRAIN: returns w and updates w_avg (D)
+// by w_avg += .005 (mean w - w_avg). GAN_EVAL: w_avg + psi (w - w_avg) for the first `cutoff` layers (0:
+// all); psi .7 in the paper. [w_avg]
 GAN_API gan_tensor *gan_truncation(gan_model *m, const char *name, gan_tensor *w, gan_real psi, int cutoff);
 
 // attention, gates, units
 
-// x + gamma o(g beta), beta the softmax over places of theta phi: 1x1 convolutions without bias to C / 8, C
-// / 8 (at least 1) and C / 2 channels and back; phi and g max-pooled by 2 where H and W allow. gamma ()
-// begins at 0 (SAGAN, Zhang 2019). [theta, phi, g, o: .weight; gamma]
+// Self-attention (SAGAN, Zhang 2019): x + gamma o(g beta), beta the softmax over positions of theta^T phi.
+// theta, phi, g, o are 1x1 convolutions without bias to C / 8, C / 8 (at least 1), C / 2 and C channels; phi
+// and g are max-pooled by 2 if H and W allow it. The scalar gamma is initialized to 0. [theta, phi, g, o:
+// .weight; gamma]
 GAN_API gan_tensor *gan_self_attention(gan_model *m, const char *name, gan_tensor *x);
-// x sigmoid(fc2 relu(fc1 mean of x)), fc1 to C / reduction channels, at least 1 (Hu 2018) [fc1, fc2]
+// Squeeze and excitation (Hu 2018): x sigmoid(fc2(relu(fc1(mean of x over H, W)))); fc1 has C / reduction
+// outputs, at least 1. [fc1, fc2]
 GAN_API gan_tensor *gan_squeeze_excitation(gan_model *m, const char *name, gan_tensor *x, int reduction);
-// activation(f) sigmoid(g); activation NULL: leaky_relu .2. One convolution makes features f and gate g, the
-// first and the last half of its 2 out channels: both see the same x, padding and all. For borders other than
-// zeros pad x before (Yu 2019; SC-FEGAN: activation is a leaky ReLU of the local response norm). groups 1.
+// Gated convolution (Yu 2019): activation(f) sigmoid(g); activation NULL: leaky_relu .2. One convolution with
+// 2 out_channels computes the features f (first half) and the gate g (second half). For other than zero
+// padding, pad x first. SC-FEGAN's activation is a leaky ReLU of the local response norm. groups must be 1.
 // [weight, bias]
 typedef gan_tensor *gan_activation(gan_tensor *x);
 GAN_API gan_tensor *gan_gated_conv2d(gan_model *m, const char *name, gan_tensor *x,
                                      const gan_conv2d_desc *desc, gan_activation *activation);
 GAN_API gan_tensor *gan_gated_conv_transpose2d(gan_model *m, const char *name, gan_tensor *x,
                                                const gan_conv2d_desc *desc, gan_activation *activation);
-// (.., in) -> (.., out), each the largest of `pieces` linear maps, that of row p out + o being piece p of o
-// (Goodfellow 2013) [weight (pieces out, in), bias]
+// Maxout (Goodfellow 2013): (.., in) -> (.., out); output o is the maximum over p of row p out + o of weight
+// x + bias, p from 0 to pieces - 1. [weight (pieces out, in), bias]
 GAN_API gan_tensor *gan_maxout(gan_model *m, const char *name, gan_tensor *x, int out, int pieces);
-// x (N, C, ...): max(0, x) + weight min(0, x), one weight or (C), .25 at first (He 2015)
+// PReLU (He 2015): x (N, C, ...) -> max(0, x) + weight min(0, x); one weight, or (C) with per_channel 1,
+// initialized to .25. [weight]
 GAN_API gan_tensor *gan_prelu(gan_model *m, const char *name, gan_tensor *x, int per_channel);
 
 // blocks of several layers
 
 typedef gan_tensor *gan_norm_layer(gan_model *m, const char *name, gan_tensor *x);
-typedef struct gan_residual_desc {                      // zero means the default
-    int out_channels;           // as many as x has
-    int up, down;               // factors: nearest pixels before conv1, averages after conv2; 1
-    gan_norm_layer *norm;       // before the activations: gan_batch_norm, gan_instance_norm ...; none
-    gan_tensor *condition;      // instead of norm: (N, L, H, W): SPADE; (N), (N, D): conditional batch norm
-    int classes;                // for (N): how many there are
-    gan_real slope;             // of the leaky ReLU; 0: ReLU
-    int raw;                    // no norm and activation before conv1: a discriminator's first block
+typedef struct gan_residual_desc {                      // a zero field means its default
+    int out_channels;           // the channels of x
+    int up, down;               // factors: nearest upsampling before conv1, average pooling after conv2; 1
+    gan_norm_layer *norm;       // before the activations: gan_batch_norm, gan_instance_norm ...; NULL: none
+    gan_tensor *condition;      // replaces norm: (N, L, H, W): SPADE; (N), (N, D): conditional batch norm
+    int classes;                // number of classes, for a condition (N)
+    gan_real slope;             // negative slope of the leaky ReLU; 0: ReLU
+    int raw;                    // 1: no norm and activation before conv1 (a discriminator's first block); 0
 } gan_residual_desc;
-// shortcut + conv2(act(bn2(conv1(act(bn1(x)))))), 3x3; the shortcut is x, or a 1x1 convolution where channels
-// or size change (He 2016; SNGAN, BigGAN). desc may be NULL. [bn1, conv1, bn2, conv2, conv_sc]
+// Residual block (He 2016; SNGAN, BigGAN): shortcut + conv2(act(bn2(conv1(act(bn1(x)))))), 3x3 convolutions;
+// the shortcut is x, or a 1x1 convolution if the number of channels or the size changes. desc may be NULL.
+// [bn1, conv1, bn2, conv2, conv_sc]
 GAN_API gan_tensor *gan_residual_block(gan_model *m, const char *name, gan_tensor *x,
                                        const gan_residual_desc *desc);
-// R3GAN's block (Huang 2024): x + conv3(act(conv2(act(conv1(x))))), 1x1 to expansion C, 3x3 in `groups`, 1x1
-// back without bias; leaky ReLU .2. Weights begin with He's normal values times blocks^(-1/4), blocks being
-// how many of them the network has; conv3 at 0.
+// R3GAN's residual block (Huang 2024): x + conv3(act(conv2(act(conv1(x))))); conv1 is 1x1 to expansion C
+// channels, conv2 3x3 with `groups`, conv3 1x1 back to C without bias; act is leaky ReLU .2. Weights are
+// initialized from He's normal distribution times blocks^(-1/4), blocks the number of such blocks in the
+// network; conv3 to 0. [conv1, conv2, conv3]
 GAN_API gan_tensor *gan_residual_bottleneck(gan_model *m, const char *name, gan_tensor *x, int expansion,
                                             int groups, int blocks);
-// pix2pix's U-Net without its tanh (Isola 2017): `depth` 4x4 convolutions of stride 2 to base, 2 base, 4
-// base, 8 base, 8 base ... channels and as many transposed ones back to x's size, which also see what there
-// was on the way down; leaky ReLU .2 down, ReLU up, batch norm but at the ends and the bottom, dropout .5
-// from the fifth level on. 2^depth divides H and W. [down0, up0, bn_down1, bn_up1 ...]
+// The U-Net of pix2pix without the final tanh (Isola 2017): `depth` 4x4 convolutions of stride 2 to base, 2
+// base, 4 base, 8 base, 8 base ... channels, then as many transposed convolutions back to the size of x, with
+// skip connections. Leaky ReLU .2 on the way down, ReLU on the way up; batch norm except at the outermost and
+// innermost level; dropout .5 from the fifth level on. H and W must be divisible by 2^depth. [down0, up0,
+// bn_down1, bn_up1 ...]
 GAN_API gan_tensor *gan_unet(gan_model *m, const char *name, gan_tensor *x, int out_channels, int base,
                              int depth);
 
 // against mode collapse
 
-// x (N, C, ...) with one more channel: the standard deviation over groups of `group` samples (0: 4; at most
-// N, which it divides), i with i + N / group, i + 2 N / group ..., averaged over C, H, W (Karras 2018).
+// Minibatch standard deviation (Karras 2018): appends one channel to x (N, C, ...): the standard deviation
+// over groups of `group` samples (0: 4; at most N, and N must be divisible by it), averaged over C, H, W. A
+// group is the samples i, i + N / group, i + 2 N / group ...
 GAN_API gan_tensor *gan_minibatch_stddev(gan_tensor *x, int group);
-// x (N, A) -> (N, A + kernels), the new ones sum_j exp(-|M_i - M_j|_1) over all samples, M = x T (Salimans
-// 2016; 16 kernels) [T (A, kernels, dims)]
+// Minibatch discrimination (Salimans 2016): x (N, A) -> (N, A + kernels). It appends sum_j exp(-|M_i -
+// M_j|_1) per kernel, j over the batch, M = x T. [T (A, kernels, dims)]
 GAN_API gan_tensor *gan_minibatch_discrimination(gan_model *m, const char *name, gan_tensor *x, int kernels,
                                                  int dims);
 
