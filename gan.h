@@ -851,8 +851,8 @@ GAN_API gan_tensor *gan_pull_away(gan_tensor *code);
 // >>optimizers: PyTorch's formulas and defaults; the paper's for optimizers that PyTorch does not have
 //
 // w: weights; g: gradient; d = g + weight_decay w; m, v: exponential moving averages of d and d^2 with beta1
-// and beta2; m^, v^: m and v with Adam's bias correction; e: eps. Rows marked * use decoupled weight decay:
-// d = g, and w is multiplied by 1 - lr weight_decay.
+// and beta2; m^, v^: m and v with Adam's bias correction; e: eps. Rows marked * use decoupled weight decay, d
+// = g: ADAMW and LION multiply w by 1 - lr weight_decay, LAMB adds weight_decay w to u.
 //
 //     SGD              u = momentum u + (1 - dampening) d; w -= lr u              Polyak 1964; Nesterov 1983
 //     RMSPROP          s = alpha s + (1 - alpha) d^2; w -= lr d / (sqrt s + e)    Tieleman and Hinton 2012
@@ -1173,11 +1173,12 @@ GAN_API gan_tensor *gan_minibatch_discrimination(gan_model *m, const char *name,
 
 #ifndef GAN_NO_OBJECTIVES
 
-// >>objectives: every other loss; scalars, means over the batch, minimized; weight them with gan_mul_scalar
+// >>objectives: supervised, class-conditional, self-supervised and perceptual losses
 //
-// Logits are (N, K), labels (N) whole numbers 0 .. K-1, embeddings (N, D); mean is over the N rows. What the
-// field multiplies a term with is its last column. A batch is never empty; where a shape, a label or a number
-// does not fit the message names it.
+// Each loss is a scalar to be minimized, averaged over the batch; multiply it by a weight with
+// gan_mul_scalar. Logits are (N, K), labels (N) integers 0 .. K-1, embeddings (N, D); "mean" is over the N
+// rows. The last column is the weight usual in the literature. An invalid shape, label or value is an error
+// that names it.
 //
 //     cross_entropy           mean -log softmax(l)_y                                                      1
 //     cross_entropy_smooth    (1-s) cross_entropy + s/K mean sum_k -log softmax(l)_k      Szegedy 2016    .1
@@ -1187,7 +1188,7 @@ GAN_API gan_tensor *gan_minibatch_discrimination(gan_model *m, const char *name,
 //     huber_loss              delta smooth_l1(delta)                                      Huber 1964      1
 //     multi_margin_loss       mean 1/K sum_{k != y} relu(m - l_y + l_k)                   Weston 1999     1
 //     crammer_singer          mean relu(1 + max_{k != y} l_k - l_y)                       Crammer 2001    1
-//     ac_gan_d, _g            CE(r, y) + CE(f, y);  CE(f, y)                              Odena 2017      1
+//     ac_gan_d, _g            CE(r, y) + CE(f, y);  CE(f, y), CE cross_entropy            Odena 2017      1
 //     tac_gan_d, _g           CE(r, y) + CE(twin(f), y);  CE(f, y) - CE(twin(f), y)       Gong 2019       1
 //     adc_gan_d, _g           CE(r, y) + CE(f, K + y);  CE(f, y) - CE(f, K + y)           Hou 2022        1
 //     multi_hinge_d, _g       CS(r, y) + CS(f, K);  CS(f, y), CS crammer_singer           Kavalerov 2021  .05
@@ -1198,8 +1199,8 @@ GAN_API gan_tensor *gan_minibatch_discrimination(gan_model *m, const char *name,
 //     d2d_ce                  -log e(a_i) / (e(a_i) + sum_other e(b_ij))                  Kang 2021       .5
 //     gaussian_nll            mean sum ((c - mu)/sigma)^2 / 2 + log sigma + log(2 pi) / 2 Chen 2016       1
 //     info_gan                cross_entropy + gaussian_nll of the codes                   Chen 2016       1
-//     rotations               0, 1, 2, 3 quarter turns of a batch                         Chen 2019
-//     rotation_loss           cross_entropy of the turns; .2 for G, 1 for D               Chen 2019       1
+//     rotations               a batch rotated by 0, 90, 180, 270 degrees                  Chen 2019
+//     rotation_loss           cross_entropy of the rotation; .2 for G, 1 for D            Chen 2019       1
 //     info_nce                -log e(q_i k_i) / sum_j e(q_i k_j)                          Oord 2018       .2
 //     n_pair                  info_nce of temperature 1 + l2 mean(|a|^2 + |p|^2)          Sohn 2016       1
 //     nt_xent                 info_nce of cosines, both views against all 2N              Chen T. 2020    1
@@ -1235,15 +1236,15 @@ GAN_API gan_tensor *gan_minibatch_discrimination(gan_model *m, const char *name,
     X(STYLE_LOSS, style_loss) X(CONTENT_LOSS, content_loss) X(SSIM, ssim) X(DSSIM, dssim)                    \
     X(KL_NORMAL, kl_normal) X(GRADIENT_REVERSAL, gradient_reversal)                                          \
     X(GRADIENT_REVERSAL_ALPHA, gradient_reversal_alpha)
-typedef enum gan_objective { // each names its function: gan_cross_entropy ...
+typedef enum gan_objective { // the lower-case name with "gan_" is the function: gan_cross_entropy ...
 #define GAN__ROW(id, name) GAN_OBJECTIVE_##id,
     GAN_OBJECTIVES(GAN__ROW)
 #undef GAN__ROW
     GAN_OBJECTIVE_COUNT
 } gan_objective;
-GAN_API const char *gan_objective_name(gan_objective objective);
+GAN_API const char *gan_objective_name(gan_objective objective);        // "cross_entropy" ...
 
-// supervised. Values and targets of the regressions have one shape, or the target one value.
+// supervised; for l1, smooth_l1 and huber the target has the shape of x or a single element
 GAN_API gan_tensor *gan_cross_entropy(gan_tensor *logits, gan_tensor *labels);
 GAN_API gan_tensor *gan_cross_entropy_smooth(gan_tensor *logits, gan_tensor *labels, gan_real smoothing);
 GAN_API gan_tensor *gan_nll_loss(gan_tensor *log_probs, gan_tensor *labels);
@@ -1253,84 +1254,87 @@ GAN_API gan_tensor *gan_huber_loss(gan_tensor *x, gan_tensor *target, gan_real d
 GAN_API gan_tensor *gan_multi_margin_loss(gan_tensor *logits, gan_tensor *labels, gan_real margin);
 GAN_API gan_tensor *gan_crammer_singer(gan_tensor *logits, gan_tensor *labels);
 
-// class-conditional heads of a discriminator: the class logits of real and fake pictures, and the labels that
-// the real ones have and the fake ones were made for
+// Class-conditional discriminators. real, fake: class logits (N, K) of real and generated samples;
+// real_labels: their classes; fake_labels, or labels for G: the classes the generator was conditioned on.
 GAN_API gan_tensor *gan_ac_gan_d(gan_tensor *real, gan_tensor *real_labels, gan_tensor *fake,
                                  gan_tensor *fake_labels);
 GAN_API gan_tensor *gan_ac_gan_g(gan_tensor *fake, gan_tensor *labels);
-// twin: the logits of a second head, which sees fake pictures only
+// fake_twin: the logits of a second classifier head, trained only on generated samples
 GAN_API gan_tensor *gan_tac_gan_d(gan_tensor *real, gan_tensor *real_labels, gan_tensor *fake_twin,
                                   gan_tensor *fake_labels);
 GAN_API gan_tensor *gan_tac_gan_g(gan_tensor *fake, gan_tensor *fake_twin, gan_tensor *labels);
-// logits (N, 2K): column y says "real and y", column K + y "fake and y"
+// logits (N, 2K): column y is the class "real, y", column K + y the class "fake, y"
 GAN_API gan_tensor *gan_adc_gan_d(gan_tensor *real, gan_tensor *real_labels, gan_tensor *fake,
                                   gan_tensor *fake_labels);
 GAN_API gan_tensor *gan_adc_gan_g(gan_tensor *fake, gan_tensor *labels);
-// logits (N, K + 1): the last column says "fake"
+// logits (N, K + 1): the last column is the class "fake"
 GAN_API gan_tensor *gan_multi_hinge_d(gan_tensor *real, gan_tensor *real_labels, gan_tensor *fake);
 GAN_API gan_tensor *gan_multi_hinge_g(gan_tensor *fake, gan_tensor *labels);
-// K + 1 classes of which "fake" has logit 0: logits (., K) of labeled, unlabeled and fake pictures, for the
-// discriminator. The generator's part is gan_feature_matching, or any gan_loss of the logit.
+// The discriminator's loss of a semi-supervised GAN with K + 1 classes, the logit of "fake" fixed to 0.
+// labeled, unlabeled, fake: logits (., K) of the three batches. For the generator use gan_feature_matching,
+// or a gan_loss of gan_semi_supervised_logit.
 GAN_API gan_tensor *gan_semi_supervised(gan_tensor *labeled, gan_tensor *labels, gan_tensor *unlabeled,
                                         gan_tensor *fake);
 GAN_API gan_tensor *gan_semi_supervised_logit(gan_tensor *logits);                     // (N, K) -> (N, 1)
-// The last layer of a projection discriminator: h (N, D) -> (N, 1). Parameters name.weight (1, D), name.bias
-// (1) and name.embedding (classes, D).
+// The output layer of a projection discriminator: h (N, D) -> (N, 1). Parameters: name.weight (1, D),
+// name.bias (1) and name.embedding (classes, D).
 GAN_API gan_tensor *gan_projection(gan_model *m, const char *name, gan_tensor *h, gan_tensor *labels,
                                    int classes);
-// embed (N, D); proxy (N, D): gan_embedding(m, name, labels, classes, D). With cosines e(s) = exp(s /
-// temperature), s_ij between embeddings i != j, p_i between an embedding and its proxy; "same" means the same
-// label. Temperature 1.
+// ContraGAN's loss. embed (N, D); proxy (N, D): the class embeddings gan_embedding(m, name, labels, classes,
+// D). e(s) = exp(s / temperature); s_ij is the cosine similarity of embeddings i != j, p_i that of an
+// embedding and its proxy; sum_same is over samples of the same label. Temperature in the paper: 1.
 GAN_API gan_tensor *gan_contrastive_2c(gan_tensor *embed, gan_tensor *proxy, gan_tensor *labels,
                                        gan_real temperature);
-// a_i = min(p_i - margin, 0), b_ij = max(s_ij - (1 - margin), 0), "other" means another label. Margin .98,
-// temperature .5.
+// ReACGAN's data-to-data cross entropy: a_i = min(p_i - margin, 0), b_ij = max(s_ij - (1 - margin), 0);
+// sum_other is over samples of other labels. In the paper: margin .98, temperature .5.
 GAN_API gan_tensor *gan_d2d_ce(gan_tensor *embed, gan_tensor *proxy, gan_tensor *labels, gan_real margin,
                                gan_real temperature);
 
-// InfoGAN: what Q says of the codes that a picture was made from; both players minimize it. mean (N, D),
-// log_std broadcasts to it (a scalar is a fixed one, NULL is 0), code (N, D); a category is a label of
-// logits.
+// InfoGAN: Q predicts the codes that a sample was generated from; D (with Q) and G both minimize the loss.
+// mean (N, D) and log_std are Q's outputs for the continuous code (N, D); log_std broadcasts to mean (a
+// scalar: a constant; NULL: 0). category (N) is the categorical code, logits (N, K) Q's output for it.
 GAN_API gan_tensor *gan_gaussian_nll(gan_tensor *mean, gan_tensor *log_std, gan_tensor *code);
 GAN_API gan_tensor *gan_info_gan(gan_tensor *logits, gan_tensor *category, gan_tensor *mean,
                                  gan_tensor *log_std, gan_tensor *code);
 
 // self-supervised
-// (N, C, H, H) -> (4N, C, H, H): as it is, then turned left once, twice, three times.
+// (N, C, H, H) -> (4N, C, H, H): the batch rotated counterclockwise by 0, 90, 180 and 270 degrees.
 GAN_API gan_tensor *gan_rotations(gan_tensor *x);
-GAN_API gan_tensor *gan_rotation_loss(gan_tensor *logits);              // (4N, 4), of gan_rotations' rows
-// query (N, D), N at least 2; key (N, D), or (N, L, D): L local features each, every one of them the positive
-// in turn, against those of the other samples (InfoMax-GAN). e(s) = exp(s / temperature) of inner products.
-// log N - info_nce is a lower bound of the mutual information of query and key.
+GAN_API gan_tensor *gan_rotation_loss(gan_tensor *logits);              // (4N, 4), rows as in gan_rotations
+// query (N, D) with N >= 2; key (N, D), or (N, L, D): L local features per sample, each of them a positive
+// whose negatives are the features of the other samples (InfoMax-GAN). e(s) = exp(s / temperature), s an
+// inner product. log N - info_nce is a lower bound on the mutual information of query and key.
 GAN_API gan_tensor *gan_info_nce(gan_tensor *query, gan_tensor *key, gan_real temperature);
 GAN_API gan_tensor *gan_n_pair(gan_tensor *anchor, gan_tensor *positive, gan_real l2);
-GAN_API gan_tensor *gan_nt_xent(gan_tensor *a, gan_tensor *b, gan_real temperature);        // SimCLR's: .5
+GAN_API gan_tensor *gan_nt_xent(gan_tensor *a, gan_tensor *b, gan_real temperature);        // SimCLR uses .5
 
-// feature matching: features (N, ...) of a discriminator's layer
-GAN_API gan_tensor *gan_feature_matching(gan_tensor *real, gan_tensor *fake);   // the batches may differ in N
+// feature matching: features (N, ...) of a layer of the discriminator
+GAN_API gan_tensor *gan_feature_matching(gan_tensor *real, gan_tensor *fake);   // N may differ
 GAN_API gan_tensor *gan_feature_matching_l1(gan_tensor *real, gan_tensor *fake);
-// n layers, pairs of one shape
+// Features of n layers; real[i] and fake[i] have the same shape.
 GAN_API gan_tensor *gan_feature_matching_layers(int n, gan_tensor **real, gan_tensor **fake);
 
-// translation and restoration of pictures (N, C, H, W)
-// a again after the way to the other domain and back, and b
+// image translation and restoration; images are (N, C, H, W)
+// a_again: a translated to domain B and back to A; b_again: b translated to domain A and back to B.
 GAN_API gan_tensor *gan_cycle_loss(gan_tensor *a, gan_tensor *a_again, gan_tensor *b, gan_tensor *b_again);
-// a through the generator that makes such as a, and b
+// a_same: a passed through the generator whose output domain is A; b_same: b through that of domain B.
 GAN_API gan_tensor *gan_identity_loss(gan_tensor *a, gan_tensor *a_same, gan_tensor *b, gan_tensor *b_same);
 GAN_API gan_tensor *gan_total_variation(gan_tensor *x);
 GAN_API gan_tensor *gan_total_variation_squared(gan_tensor *x);
 GAN_API gan_tensor *gan_gram_matrix(gan_tensor *features);              // (N, C, H, W) -> (N, C, C)
-// Target: features of N styles or of one; its H and W are free.
+// target: features of N style images, or of one for all; its H and W may differ.
 GAN_API gan_tensor *gan_style_loss(gan_tensor *features, gan_tensor *target);
-// gan_mse_loss is the same per value (Johnson 2016)
+// Sum over the features, mean over the batch; Johnson 2016 instead averages per element, as gan_mse_loss
+// does.
 GAN_API gan_tensor *gan_content_loss(gan_tensor *features, gan_tensor *target);
-// Mean over the batch, channels and positions of a Gaussian window, 11 wide, sigma 1.5, inside the picture;
-// constants (.01 range)^2 and (.03 range)^2. range: highest minus lowest value, 2 for pictures in -1 .. 1.
+// Averaged over the batch, channels and all positions of an 11 x 11 Gaussian window (sigma 1.5) that lie
+// inside the image; constants (.01 range)^2 and (.03 range)^2. range: maximum minus minimum value, 2 for
+// images in -1 .. 1.
 GAN_API gan_tensor *gan_ssim(gan_tensor *x, gan_tensor *y, gan_real range);
 GAN_API gan_tensor *gan_dssim(gan_tensor *x, gan_tensor *y, gan_real range);
-GAN_API gan_tensor *gan_kl_normal(gan_tensor *mean, gan_tensor *log_var);       // of one shape (N, ...)
+GAN_API gan_tensor *gan_kl_normal(gan_tensor *mean, gan_tensor *log_var);       // of the same shape (N, ...)
 
-// domain adversarial: the same values, bit for bit and without a copy
+// Domain-adversarial training: returns x unchanged (shared storage); multiplies its gradient by -alpha.
 GAN_API gan_tensor *gan_gradient_reversal(gan_tensor *x, gan_real alpha);
 GAN_API gan_real gan_gradient_reversal_alpha(gan_real p);
 
@@ -1340,21 +1344,21 @@ GAN_API gan_real gan_gradient_reversal_alpha(gan_real p);
 
 // >>penalties: terms added to a player's loss, and constraints applied after its update
 //
-// r = D(x), f = D(G(z)); x^ = e x + (1 - e) G(z) with e ~ U(0, 1) for each sample; grad D(x_i) is a sample's
-// own gradient, by all its numbers, |.| Euclidean; w weight, t target, p parameter.
+// r = D(x), f = D(G(z)); x^ = e x + (1 - e) G(z) with e ~ U(0, 1) per sample; grad D(x_i) is the gradient of
+// D at sample i with respect to all its elements, |.| its Euclidean norm; w weight, t target, p parameter.
 //
 //     WGAN_GP         w / t^2 mean (|grad D(x^)| - t)^2                      Gulrajani 2017; t: Karras 2018
 //     R1              w / 2 mean |grad D(x)|^2                               Mescheder 2018
 //     WEIGHT_CLIP     every parameter into [-w, w] after each update         Arjovsky 2017
 //     WGAN_LP         w / t^2 mean relu(|grad D(x^)| - t)^2, one-sided       Petzka 2018
-//     DRAGAN          WGAN_GP around data: at x + e p std(x) u, each number
-//                     of u ~ U(0, 1)                                         Kodali 2017
+//     DRAGAN          WGAN_GP at perturbed real data: x + e p std(x) u, each
+//                     element of u ~ U(0, 1)                                 Kodali 2017
 //     R2              w / 2 mean |grad D(G(z))|^2                            Mescheder 2018
 //     ZERO_CENTERED   w mean |grad D(x^)|^2                                  Thanh-Tung 2019
 //     MAX_GP          w max |grad D(x^)|^2                                   Zhou 2019
 //     WGAN_DIV        w mean |grad D(x^)|^p                                  Wu 2018 (k is w)
 //     GAN_QP          w mean (r - f)^2 / (2 p d), d the mean of |x - G(z)|
-//                     over the pair's numbers                                Su 2018 (lambda is p)
+//                     over the elements of the pair                          Su 2018 (lambda is p)
 //     FISHER          l (O - 1) + w / 2 (O - 1)^2, then l += w (O - 1), with
 //                     O = mean (r^2 + f^2) / 2                               Mroueh 2017 (rho is w)
 //     SOBOLEV         the same with
@@ -1362,9 +1366,9 @@ GAN_API gan_real gan_gradient_reversal_alpha(gan_real p);
 //     DRIFT           w mean r^2                                             Karras 2018
 //     JSD_REGULARIZER w / 2 (mean s(-r)^2 |grad D(x)|^2 +
 //                     mean s(f)^2 |grad D(G(z))|^2), s the sigmoid           Roth 2017
-//     LECAM           w (mean (r - mf)^2 + mean (f - mr)^2) from step 1000
-//                     on; mr, mf moving averages of r, f with decay p, before
-//                     that step the last means                               Tseng 2021
+//     LECAM           w (mean (r - mf)^2 + mean (f - mr)^2), from step 1000;
+//                     mr, mf: moving averages of r, f with decay p; before
+//                     step 1000 the means of the last batch                  Tseng 2021
 //     CR              w mean (D(x) - D(T(x)))^2, T the augmentation          Zhang 2020
 //     BCR             CR + p mean (D(G(z)) - D(T(G(z))))^2                   Zhao 2021
 //     ZCR             w mean (D(G(z)) - D(G(z + n)))^2, n ~ N(0, p^2)        Zhao 2021
@@ -1372,21 +1376,22 @@ GAN_API gan_real gan_gradient_reversal_alpha(gan_real p);
 //     PATH_LENGTH     w mean (|J' y| - a)^2, J = dG/dz, y ~ N(0, 1 / (H W)),
 //                     a += .01 (mean |J' y| - a); on the first 1 / p of z    Karras 2020
 //     MODE_SEEKING    w / (q + 1e-5), q = mean |G(z) - G(z')| / mean |z - z'|,
-//                     z' the batch moved on by one                           Mao 2019
+//                     z' the batch shifted by one sample                     Mao 2019
 //     ORTHOGONAL      w sum of |W W' - diag(W W')|^2, W as (out, rest)       Brock 2019
 //     L2              w / 2 sum of |W|^2
 //     HISTORICAL_AVERAGE  w |theta - mean of past thetas|^2                  Salimans 2016
 //
-// ORTHOGONAL and L2 take the weights of layers and of gan_weight (no biases, no gains of norms); they and
-// HISTORICAL_AVERAGE leave out what is frozen. What a row keeps (l, mr, mf, a, past means) are buffers of the
-// model, "penalty.lecam.real" ...: saved with it, updated by finite numbers alone, and in GAN_TRAIN alone.
+// ORTHOGONAL and L2 apply to the weights of layers and of gan_weight (not to biases and gains of norms);
+// these two and HISTORICAL_AVERAGE skip frozen parameters. The state of a row (l, mr, mf, a, past means) is
+// stored in buffers of the model, "penalty.lecam.real" ...; checkpoints contain it. It is updated only in
+// GAN_TRAIN and only with finite values.
 //
-// A row: name, whose loss, what 0 stands for (weight, target, parameter), what it needs.
-enum { // by gan_penalty_in's fields
+// Columns: name; the player whose loss it is added to; default weight, target, parameter; required inputs.
+enum { // the fields of gan_penalty_in that a penalty requires
     GAN_NEEDS_REAL = 1, GAN_NEEDS_FAKE = 2, GAN_NEEDS_REAL_AUG = 4, GAN_NEEDS_FAKE_AUG = 8,
-    GAN_NEEDS_Z = 16,                                   // and g
-    GAN_NEEDS_REAL_OUT = 32, GAN_NEEDS_FAKE_OUT = 64,   // or else real, fake
-    GAN_NEEDS_PAIR = 3 | 128                            // real and fake of one shape
+    GAN_NEEDS_Z = 16,                                   // z and g
+    GAN_NEEDS_REAL_OUT = 32, GAN_NEEDS_FAKE_OUT = 64,   // real_out or real; fake_out or fake
+    GAN_NEEDS_PAIR = 3 | 128                            // real and fake, of the same shape
 };
 #define GAN_PENALTIES(X)                                                                                     \
     X(NONE, none, EITHER, 0, 0, 0, 0)                                                                        \
@@ -1423,31 +1428,32 @@ typedef enum gan_penalty_kind {
 } gan_penalty_kind;
 typedef enum gan_player { GAN_PLAYER_EITHER, GAN_PLAYER_DISCRIMINATOR, GAN_PLAYER_GENERATOR } gan_player;
 
-typedef struct gan_penalty_desc {       // zero means the row's default
+typedef struct gan_penalty_desc {       // a zero field means the row's default
     gan_penalty_kind kind;
-    gan_real weight, target, parameter;
-    // lazy (Karras 2020): the trainer applies it each that many steps, `every` times as strong; 0: each step.
-    // gan_penalty_ex does not multiply by it.
+    gan_real weight, target, parameter; // w, t, p of the table
+    // Lazy regularization (Karras 2020): the trainer applies the penalty every `every` steps, with `every`
+    // times its weight; 0: each step. gan_penalty_ex ignores it.
     int every;
 } gan_penalty_desc;
-typedef struct gan_penalty_in {         // what a penalty may look at
-    gan_model *d, *g;                   // a row of either player is about d, or g where d is NULL
-    gan_tensor *real, *fake, *label;    // samples; for rows of the generator fake = G(z) on the tape, or NULL
-    gan_tensor *real_out, *fake_out;    // D(real), D(fake) where they are there; NULL: made when needed
-    gan_tensor *real_aug, *fake_aug;    // augmented copies
-    gan_tensor *z;                      // what fake was made from
-    int64_t step;
+typedef struct gan_penalty_in {         // the inputs of a penalty
+    gan_model *d, *g;                   // penalties of EITHER player use d, or g if d is NULL
+    gan_tensor *real, *fake, *label;    // samples; for penalties of G, fake is G(z) in the graph, or NULL
+    gan_tensor *real_out, *fake_out;    // D(real), D(fake) if already computed; NULL: computed when required
+    gan_tensor *real_aug, *fake_aug;    // augmented copies of real and fake
+    gan_tensor *z;                      // the latents that fake was generated from
+    int64_t step;                       // training step
 } gan_penalty_in;
-// The weighted term, a scalar (0 for constraints), to be differentiated by the parameters of its player. What
-// is needed and NULL is an error that names it.
+// Returns the weighted term, a scalar (0 for constraints); add it to the loss of its player. A required input
+// that is NULL is an error that names it.
 GAN_API gan_tensor *gan_penalty_ex(const gan_penalty_desc *desc, const gan_penalty_in *in);
-// The same with the defaults of everything else.
+// The same with default target and parameter. weight 0: the default.
 GAN_API gan_tensor *gan_penalty(gan_penalty_kind kind, gan_real weight, gan_model *d, gan_tensor *real,
                                 gan_tensor *fake, gan_tensor *label);
-// After each update of m: WEIGHT_CLIP clips, HISTORICAL_AVERAGE takes m's parameters into its means.
+// Call it after each update of m: WEIGHT_CLIP clamps the parameters, HISTORICAL_AVERAGE updates its means;
+// other kinds do nothing.
 GAN_API void gan_penalty_after(gan_penalty_kind kind, gan_real weight, gan_model *m);
-GAN_API gan_player gan_penalty_player(gan_penalty_kind kind);
-GAN_API unsigned gan_penalty_needs(gan_penalty_kind kind);              // GAN_NEEDS_...
+GAN_API gan_player gan_penalty_player(gan_penalty_kind kind);           // whose loss it is added to
+GAN_API unsigned gan_penalty_needs(gan_penalty_kind kind);              // a mask of GAN_NEEDS_...
 GAN_API const char *gan_penalty_name(gan_penalty_kind kind);
 
 // >>augmentation: differentiable changes to what the discriminator sees, drawn anew for each sample
