@@ -1456,33 +1456,34 @@ GAN_API gan_player gan_penalty_player(gan_penalty_kind kind);           // whose
 GAN_API unsigned gan_penalty_needs(gan_penalty_kind kind);              // a mask of GAN_NEEDS_...
 GAN_API const char *gan_penalty_name(gan_penalty_kind kind);
 
-// >>augmentation: differentiable changes to what the discriminator sees, drawn anew for each sample
+// >>augmentation: random differentiable transforms of the discriminator's input
 //
-// Shown to D, real and generated samples are augmented alike; gradients flow through to the generator. Two
-// families, a bit for each transform, s its strength, for pixels of -1 .. 1. ADA (Karras 2020, "Training GANs
-// with limited data", appendix B), each with probability p; well below 1 none leaks into what is generated:
+// Apply the same augmentation to real and generated samples before D; gradients pass through to G. Random
+// values are drawn per sample. A policy is a mask with one bit per transform; s is its strength; pixels are
+// in -1 .. 1. ADA (Karras 2020, "Training GANs with limited data", appendix B) applies each transform with
+// probability p. With p well below 1 the transforms do not leak into generated samples:
 //
-//     FLIP, ROTATE90, SHIFT      left-right; quarter turns; whole pixels, up to s of the size
-//     SCALE, ROTATE              2^N(0, s^2); up to s half turns, before and behind ANISO
-//     ANISO, FRACTION            width by 2^N(0, s^2), height by its inverse; N(0, s^2) of the size
+//     FLIP, ROTATE90, SHIFT      horizontal flip; multiples of 90 degrees; whole pixels, up to s of the size
+//     SCALE, ROTATE              by 2^N(0, s^2); by up to s 180 degrees, before and after ANISO
+//     ANISO, FRACTION            width by 2^N(0, s^2), height by its inverse; shift by N(0, s^2) of the size
 //     BRIGHTNESS, CONTRAST       + N(0, s^2); times 2^N(0, s^2)
-//     LUMA_FLIP, HUE             the gray axis mirrored; turned about it by up to s half turns
-//     SATURATION                 the distance to the gray axis times 2^N(0, s^2)
-//     BAND0 .. BAND3             an octave, the lowest first, times 2^N(0, s^2), the expected power kept
-//     NOISE, CUTOUT              white, of sigma |N(0, s^2)|; 0 in a rectangle of s of each side
+//     LUMA_FLIP, HUE             reflection of the gray axis; rotation about it by up to s 180 degrees
+//     SATURATION                 distance to the gray axis times 2^N(0, s^2)
+//     BAND0 .. BAND3             gain 2^N(0, s^2) of one octave, lowest first; expected power is preserved
+//     NOISE, CUTOUT              white noise of sigma |N(0, s^2)|; zeros in a rectangle of s of each side
 //
 // DiffAugment (Zhao 2020):
 //
 //     DIFF_BRIGHTNESS            + U(-s, s)
-//     DIFF_SATURATION            the distance to the mean of the channels times U(1 - s, 1 + s)
-//     DIFF_CONTRAST              the distance to the mean of the sample times U(1 - s, 1 + s)
-//     DIFF_TRANSLATION           whole pixels, up to s of the size; zeros come in
-//     DIFF_CUTOUT                0 in a rectangle of s of each side
+//     DIFF_SATURATION            distance to the mean of the channels times U(1 - s, 1 + s)
+//     DIFF_CONTRAST              distance to the mean of the sample times U(1 - s, 1 + s)
+//     DIFF_TRANSLATION           shift by whole pixels, up to s of the size, filled with zeros
+//     DIFF_CUTOUT                zeros in a rectangle of s of each side
 //
-// Whatever the bits the order is: blit and geometry (in one bilinear sampling with reflecting borders,
-// without the paper's twofold upsampling), color with DIFF's behind ADA's, filter, noise, DIFF_TRANSLATION,
-// cutouts. Any number C of channels: the gray axis is that of equal channels; HUE turns three of them and
-// leaves other numbers alone. x (N, ...) that is no image can have NOISE alone.
+// The order is fixed: blit and geometry (one bilinear resampling with reflected borders, without the paper's
+// 2x upsampling), color (ADA, then DIFF), filter, noise, DIFF_TRANSLATION, cutouts. The number of channels C
+// is arbitrary: the gray axis is that of equal channels; HUE requires C = 3 and has no effect otherwise. For
+// x (N, ...) other than images only NOISE is available.
 #define GAN_AUGMENTS_BLIT(X) X(FLIP, flip, 1) X(ROTATE90, rotate90, 1) X(SHIFT, shift, .125)
 #define GAN_AUGMENTS_GEOMETRY(X)                                                                             \
     X(SCALE, scale, .2) X(ROTATE, rotate, 1) X(ANISO, aniso, .2) X(FRACTION, fraction, .125)
@@ -1495,7 +1496,7 @@ GAN_API const char *gan_penalty_name(gan_penalty_kind kind);
     X(DIFF_BRIGHTNESS, diff_brightness, .5) X(DIFF_SATURATION, diff_saturation, 1)                           \
     X(DIFF_CONTRAST, diff_contrast, .5) X(DIFF_TRANSLATION, diff_translation, .125)                          \
     X(DIFF_CUTOUT, diff_cutout, .5)
-// A row: name, default strength (1 where it has none).
+// Columns: name; default strength (1 for transforms without one).
 #define GAN_AUGMENTS(X)                                                                                      \
     GAN_AUGMENTS_BLIT(X) GAN_AUGMENTS_GEOMETRY(X) GAN_AUGMENTS_COLOR(X) GAN_AUGMENTS_FILTER(X)               \
     X(NOISE, noise, .1) X(CUTOUT, cutout, .5) GAN_AUGMENTS_DIFF(X)
@@ -1519,45 +1520,49 @@ typedef enum gan_augmentation {
 #undef GAN__ROW
     GAN_AUGMENT_ADA = GAN_AUGMENT_BLIT | GAN_AUGMENT_GEOMETRY | GAN_AUGMENT_COLOR       // the paper's "bgc"
 } gan_augmentation;
-typedef struct gan_augment_desc {       // zero everywhere: nothing is done
+typedef struct gan_augment_desc {       // all zero: no augmentation
     unsigned policy;                    // GAN_AUGMENT_FLIP | GAN_AUGMENT_COLOR ...
-    // of each transform on each sample, 0 .. 1. At 0, where ADA begins, ADA's are never done and the result
-    // is x itself; DIFF's are then always done, as published.
+    // Probability of each transform for each sample, 0 .. 1. With p = 0, where ADA starts, ADA's transforms
+    // are never applied, while DIFF's are always applied, as published.
     gan_real p;
     gan_real strength;                  // multiplies every default strength; 0: 1
 } gan_augment_desc;
-// x changed at random, of the same shape; each call draws anew. desc may be NULL: nothing is done.
+// Returns x augmented, with the same shape; each call draws new random values. desc NULL: no augmentation.
 GAN_API gan_tensor *gan_augment(gan_tensor *x, const gan_augment_desc *desc);
-GAN_API const char *gan_augment_name(unsigned transform);       // of one bit
-// ADA's controller, called every `every` steps: the next p, by batch every / (1000 kimg) towards whichever
-// side brings sign_mean, the mean over those steps of sign(D(x)) of real x, to the target; within 0 .. 1.
-// 0 means the paper's target .6, every 4, kimg 500 (real images in which p can go from 0 to 1).
+GAN_API const char *gan_augment_name(unsigned transform);       // transform: a single bit
+// ADA's controller; call it every `every` steps. Returns the next p, clamped to 0 .. 1: p + batch every /
+// (1000 kimg) if sign_mean is above the target, p minus the same if below. sign_mean is the mean of
+// sign(D(x)) over the real samples of those steps. Defaults used for 0 are the paper's: target .6, every 4,
+// kimg 500 (thousands of real images in which p can rise from 0 to 1).
 GAN_API gan_real gan_augment_adapt(gan_real p, gan_real sign_mean, gan_real target, int batch, int every,
                                    gan_real kimg);
-// x + sigma N(0, 1), fresh for every number (Sonderby 2017, Arjovsky and Bottou 2017); sigma 0: x itself
+// Instance noise (Sonderby 2017, Arjovsky and Bottou 2017): x + sigma N(0, 1), independent per element; sigma
+// 0 returns x.
 GAN_API gan_tensor *gan_instance_noise(gan_tensor *x, gan_real sigma);
 
-// Past generated samples for D (Shrivastava 2017, CycleGAN): up to capacity of them (0: 50).
+// The image pool: a history of up to `capacity` (0: 50) generated samples for D (Shrivastava 2017, CycleGAN).
 typedef struct gan_pool gan_pool;
 GAN_API gan_pool *gan_pool_create(gan_context *ctx, const char *name, int capacity);
-// x (N, ...) sample by sample: until the pool is full each is stored and given back; then, with probability
-// p (Zhu 2017: .5), it takes the place of a random one, which is given back instead of it. The result is off
-// the tape. What is stored is state "pool.name" of checkpoints; its shape is that of the first x.
+// Returns a batch of the shape of x (N, ...), detached from the graph. Until the pool is full, each sample is
+// stored and returned. Afterwards, with probability p (Zhu 2017: .5), a sample replaces a random stored one,
+// which is returned instead; otherwise the sample itself is returned. Samples must have the shape of the
+// first call's. Checkpoints contain the pool as "pool.name".
 GAN_API gan_tensor *gan_pool_query(gan_pool *pool, gan_tensor *x, gan_real p);
 
-// >>schedules: a number that changes with the step: a learning rate, beta2, a penalty's weight, a probability
+// >>schedules: values that depend on the step: a learning rate, beta2, a penalty's weight, a probability
 //
-// base is the number itself, t = step - start (0 before), p = t / steps up to 1.
+// base: the unscheduled value; t = max(step - start, 0); p = min(t / steps, 1). The last column shows
+// defaults used when a field is 0.
 //
 //     CONSTANT      base
 //     LINEAR        from base to end over steps
 //     STEP          base factor^floor(t / every)                                factor .1, every 1
 //     EXPONENTIAL   base factor^(t / every)                                     factor .1, every 1
-//     COSINE        from base to end over half a wave; every: anew each time    Loshchilov and Hutter 2016
+//     COSINE        cosine annealing from base to end; restarts by `every`      Loshchilov and Hutter 2016
 //     WARM_UP       from base factor to base over steps
 //     PLATEAU       base factor^drops, not below end; see gan_plateau           factor .2, every (patience) 5
 //     RAMP          base (2 / (1 + e^(-factor p)) - 1)                          Ganin 2016; factor 10
-// The numbers on the right stand for 0. Schedules combine: what one gives can be the base of another.
+// Schedules can be combined: pass the value of one as the base of another.
 #define GAN_SCHEDULES(X)                                                                                     \
     X(CONSTANT, constant) X(LINEAR, linear) X(STEP, step) X(EXPONENTIAL, exponential) X(COSINE, cosine)      \
     X(WARM_UP, warm_up) X(PLATEAU, plateau) X(RAMP, ramp)
@@ -1569,8 +1574,8 @@ typedef enum gan_schedule_kind {
 } gan_schedule_kind;
 typedef struct gan_schedule {           // all zero: constant
     gan_schedule_kind kind;
-    int64_t start, steps, every;
-    gan_real end, factor;
+    int64_t start, steps, every;        // in steps; every: period, or the patience of PLATEAU
+    gan_real end, factor;               // final value, or lower bound of PLATEAU; factor of the table
 } gan_schedule;
 GAN_API gan_schedule gan_schedule_linear(int64_t start, int64_t steps, gan_real end);
 GAN_API gan_schedule gan_schedule_step(int64_t every, gan_real factor);
@@ -1581,25 +1586,25 @@ GAN_API gan_schedule gan_schedule_plateau(gan_real factor, int64_t patience);
 GAN_API gan_schedule gan_schedule_ramp(int64_t steps);
 GAN_API gan_real gan_schedule_at(const gan_schedule *s, gan_real base, int64_t step);   // s NULL: base
 GAN_API const char *gan_schedule_name(gan_schedule_kind kind);
-// A metric that should fall, watched: after more than `every` values in a row that are not below the best one
-// (a NaN never is) comes a drop. Returns the drops so far; with them as the step gan_schedule_at gives a
-// PLATEAU's value.
-typedef struct gan_plateau {            // starts all zero
-    int64_t seen, bad, drops;           // numbers, bad ones in a row, drops
-    gan_real best;
+// Reduces a value when a metric that should decrease stops improving. A metric that is not below the best one
+// counts as bad, NaN too; after more than s->every consecutive bad ones (0: 5) there is a drop. Returns the
+// number of drops; pass it as the step to gan_schedule_at of the PLATEAU schedule.
+typedef struct gan_plateau {            // initialize to zero
+    int64_t seen, bad, drops;           // metrics other than NaN; consecutive bad ones; drops
+    gan_real best;                      // lowest metric
 } gan_plateau;
 GAN_API int64_t gan_plateau_step(gan_plateau *p, const gan_schedule *s, gan_real metric);
 
-// >>games: players that move at once, each loss a function of all weights
+// >>games: simultaneous updates of several players, each loss a function of all weights
 //
-// xi is the gradient of each loss by its own player's weights, J its Jacobian by all, H = |xi|^2 / 2, A =
-// (J - J^T) / 2. The optimizers are given, instead of xi:
+// xi: the gradient of each loss with respect to the weights of its own player; J: the Jacobian of xi with
+// respect to all weights; H = |xi|^2 / 2; A = (J - J^T) / 2. The optimizers receive, instead of xi (the last
+// column is the default strength, used for 0):
 //
 //     SIMULTANEOUS         xi
 //     CONSENSUS            xi + strength grad H                            Mescheder 2017; 10
 //     SYMPLECTIC           xi + strength A^T xi                            Balduzzi 2018, SGA; 1
-//     SYMPLECTIC_ALIGNED   the same, its sign that of <xi, grad H> <A^T xi, grad H> / size + .1  there; 1
-// The last column is the strength that 0 stands for.
+//     SYMPLECTIC_ALIGNED   the same times the sign of <xi, grad H> <A^T xi, grad H> / size + .1  there; 1
 #define GAN_GAMES(X)                                                                                         \
     X(SIMULTANEOUS, simultaneous) X(CONSENSUS, consensus) X(SYMPLECTIC, symplectic)                          \
     X(SYMPLECTIC_ALIGNED, symplectic_aligned)
@@ -1609,8 +1614,8 @@ typedef enum gan_game {
 #undef GAN__ROW
     GAN_GAME_COUNT
 } gan_game;
-// gan_minimize and gan_extrapolate of n players, loss[i] that of o[i]: all gradients are known before a
-// weight moves, and nothing moves when one is not finite.
+// gan_minimize and gan_extrapolate for n players; o[i] minimizes loss[i]. All gradients are computed before
+// any weight changes; if one is NaN or infinite, no weight changes.
 GAN_API void gan_minimize_game(gan_game kind, gan_real strength, int n, gan_optimizer **o, gan_tensor **loss);
 GAN_API void gan_extrapolate_game(gan_game kind, gan_real strength, int n, gan_optimizer **o,
                                   gan_tensor **loss);
