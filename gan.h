@@ -784,34 +784,36 @@ GAN_API int gan_unclaimed(const gan_context *ctx, const char **first);
 
 #ifndef GAN_NO_TRAINING
 
-// >>gradients: y must be a scalar (one value)
+// >>gradients: reverse-mode differentiation of a scalar y (a tensor with one element)
 
-enum { GAN_CREATE_GRAPH = 1 };       // record the backward pass too, so that its result can be differentiated
-// dy/dx, of x's shape; zeros when y does not depend on x. Read it, do not write to it: two gradients may
-// share their values.
+enum { GAN_CREATE_GRAPH = 1 };       // also record the backward pass, so that the gradient is differentiable
+// Returns dy/dx with the shape of x; zeros when y does not depend on x. flags is 0 or GAN_CREATE_GRAPH. Do
+// not write to the result: two gradients may share storage.
 GAN_API gan_tensor *gan_grad(gan_tensor *y, gan_tensor *x, int flags);
-// fills dx[0 .. n-1]; error code
+// Computes dy/dx[i] for n tensors in one backward pass and stores them in dx[0 .. n-1]. Returns the error
+// code.
 GAN_API int gan_grads(gan_tensor *y, int n, gan_tensor **x, gan_tensor **dx, int flags);
 
 typedef gan_tensor *gan_function(gan_context *ctx, gan_tensor **x, void *user);
 typedef struct gan_gradcheck_report {
-    double worst;        // max over entries of |analytic - numeric| / (atol + rtol |numeric|): passes below 1
-    double error;                       // the largest |analytic - numeric| itself
-    int input, entry;                   // where
-    double analytic, numeric;           // what stood there
+    double worst;        // max over elements of |analytic - numeric| / (atol + rtol |numeric|); below 1: pass
+    double error;                       // max over elements of |analytic - numeric|
+    int input, entry;                   // index into x, and element index, of the worst element
+    double analytic, numeric;           // the two derivatives at the worst element
 } gan_gradcheck_report;
-// Central differences of sum(w f(x)) with fixed random weights w against the tape. order 1 checks gradients,
-// order 2 gradients of gradients (of the sum of first gradients with random weights). Returns 1 when worst <
-// 1. Meant for the GAN_DOUBLE build: eps 1e-6, atol 1e-5, rtol 1e-3.
+// Compares the gradients of sum(w f(x)), with fixed random weights w, with central differences. order 1
+// checks first derivatives; order 2 checks the derivatives of the randomly weighted sum of first derivatives.
+// Returns 1 when worst < 1. Intended for the GAN_DOUBLE build: eps 1e-6, atol 1e-5, rtol 1e-3.
 GAN_API int gan_gradcheck(gan_context *ctx, gan_function *f, void *user, int n, gan_tensor **x, int order,
                           gan_gradcheck_report *report);
 
-// >>losses: r = D(x), f = D(G(z)) are D's outputs, before any sigmoid; each row is minimized by its player
+// >>losses: adversarial losses of the discriminator D and the generator G
 //
-// High is real; only EBGAN, BEGAN and MAGAN take errors of reconstruction, one per sample (an autoencoder is
-// their D), where low is real, and the last five take features (N, F), (M, F) of whole batches. Means over
-// the batch, sums where it says so; sp(t) = log(1 + e^t); p is the parameter, with the value that 0 stands
-// for. Batches may differ in size.
+// r = D(x) and f = D(G(z)) are the outputs of D without a sigmoid. Each player minimizes its column. A higher
+// output means "more real", with two exceptions: EBGAN, BEGAN and MAGAN take one reconstruction error per
+// sample (D is an autoencoder; lower means "more real"), and the last five rows take features (N, F), (M, F)
+// of whole batches. Terms are averaged over the batch unless a sum is written; sp(t) = log(1 + e^t); p is the
+// parameter, shown with its default. The two batches may differ in size.
 //
 //                             discriminator              generator      p
 //     NON_SATURATING          sp(-r) + sp(f)             sp(-f)              Goodfellow 2014, section 3
@@ -847,10 +849,10 @@ GAN_API int gan_gradcheck(gan_context *ctx, gan_function *f, void *user, int n, 
 //                             h(y) = |y-f'| - |y|                            are the fakes other than y
 //     SINKHORN                -divergence                divergence     .1   Genevay 2018; gan_sinkhorn of
 //                                                                            epsilon p, 20 iterations
-// Far out everything stays finite: finite logits beyond +-1e15 count as +-1e15, and the exponentials of the
-// rows that have one go on linearly above the exponent 30. NaN and infinity are passed on.
+// Losses of finite outputs are finite: outputs are clamped to +-1e15, and exponentials are continued linearly
+// above the exponent 30. NaN and infinity propagate.
 //
-// Columns: parameter; what D returns; whether the generator's loss needs the real batch too.
+// Columns: default parameter; output of D (gan_critic); 1 if the generator's loss needs the real batch.
 #define GAN_LOSSES(X)                                                                                        \
     X(NON_SATURATING, non_saturating, 0, PROBABILITY, 0) X(MINIMAX, minimax, 0, PROBABILITY, 0)              \
     X(LEAST_SQUARES, least_squares, 0, SCORE, 0) X(WASSERSTEIN, wasserstein, 0, SCORE, 0)                    \
@@ -872,75 +874,82 @@ typedef enum gan_loss {
 #undef GAN__ROW
     GAN_LOSS_COUNT
 } gan_loss;
-// What D returns: a logit of which sigmoid is D(x), a probability; any number, high for real; an error per
-// sample, low for real; features per sample.
+// The output of D: a logit whose sigmoid is the probability D(x); an unbounded score, higher for real; a
+// reconstruction error per sample, lower for real; a feature vector per sample.
 typedef enum gan_critic {
     GAN_CRITIC_PROBABILITY, GAN_CRITIC_SCORE, GAN_CRITIC_ERROR, GAN_CRITIC_FEATURES
 } gan_critic;
-// Which logits meet, whatever the loss (Jolicoeur-Martineau 2018; not for features). D's loss on r', f':
-//     RELATIVISTIC           r' = r - f, f' = f - r in pairs, and half the loss, so that a loss with
-//                            F(-t) = R(t), such as sp(-r) + sp(f), is R(r - f); batches of one shape
+// How real and fake logits are paired (Jolicoeur-Martineau 2018); for every loss except those of features.
+// The discriminator's loss is computed on r', f':
+//     RELATIVISTIC           r' = r - f, f' = f - r for pairs, times 1/2; a symmetric loss such as
+//                            sp(-r) + sp(f) becomes sp(-(r - f)). Both batches must have the same shape.
 //     RELATIVISTIC_AVERAGE   r' = r - mean f, f' = f - mean r
-// The generator's is the same with the roles of r' and f' exchanged; for MINIMAX, and where `saturating` is
-// set, it is minus D's.
+// The generator's loss exchanges r' and f'. For MINIMAX, and with `saturating`, it is minus D's loss.
 typedef enum gan_pairing { GAN_PLAIN = 0, GAN_RELATIVISTIC = 1, GAN_RELATIVISTIC_AVERAGE = 2 } gan_pairing;
-typedef struct gan_loss_desc {      // zero means the default
-    gan_loss kind;
-    gan_pairing pairing;
-    int saturating;                 // the generator minimizes minus D's loss (its part): the game's value
-    // Only in D's loss, of those with targets (BCE, least squares): 1 - s for real, s' for fakes, on a scale
-    // from the target of fakes to that of real data (Salimans 2016; s' alone 0 is one-sided).
+typedef struct gan_loss_desc {      // a zero field means its default
+    gan_loss kind;                  // row of the table; NON_SATURATING
+    gan_pairing pairing;            // GAN_PLAIN
+    int saturating;                 // 1: the generator minimizes minus its part of D's loss (zero-sum); 0
+    // Label smoothing in D's loss, for losses with targets (BCE, least squares): the target of real data is
+    // 1 - smoothing and that of fakes is fake_smoothing, where 0 is the loss's fake target and 1 its real
+    // target (Salimans 2016: one-sided smoothing, fake_smoothing 0). Default 0, 0.
     gan_real smoothing, fake_smoothing;
-    gan_real parameter;             // p of the table; 0: its default
-    // What gan_loss_control remembers; begins at zero. BEGAN: k, the convergence M. MAGAN: the margin m, -,
-    // the running means of real and fake errors.
+    gan_real parameter;             // p of the table; 0: the row's default
+    // State of gan_loss_control, initially zero. BEGAN: [0] k, [1] the convergence measure M. MAGAN: [0] the
+    // margin m, [2] and [3] the running means of real and fake errors.
     gan_real state[4];
 } gan_loss_desc;
-// Batch means, scalars. smoothing s: the target of real data is 1 - s (one-sided label smoothing, Salimans
-// 2016); losses with a target use it. gan_loss_g is for the losses whose generator needs no real batch.
+// The discriminator's and the generator's loss with default options; scalars, averaged over the batch. With
+// smoothing s the target of real data is 1 - s (one-sided label smoothing, Salimans 2016); losses without a
+// target ignore it. gan_loss_g accepts only losses whose generator needs no real batch.
 GAN_API gan_tensor *gan_loss_d(gan_loss loss, gan_tensor *real, gan_tensor *fake, gan_real smoothing);
 GAN_API gan_tensor *gan_loss_g(gan_loss loss, gan_tensor *fake);
-// The same with everything; desc NULL means all defaults. real may be NULL for the generator unless
-// gan_loss_needs_real.
+// The same with all options; desc NULL means all defaults. gan_loss_g_ex accepts real NULL unless
+// gan_loss_needs_real(desc) returns 1.
 GAN_API gan_tensor *gan_loss_d_ex(const gan_loss_desc *desc, gan_tensor *real, gan_tensor *fake);
 GAN_API gan_tensor *gan_loss_g_ex(const gan_loss_desc *desc, gan_tensor *real, gan_tensor *fake);
 GAN_API int gan_loss_needs_real(const gan_loss_desc *desc);
-// After each update of D, with the means of r and f that it saw; nothing but for these two.
-//     BEGAN   k += .001 (p r - f), within 0 .. 1; M = r + |p r - f|                         Berthelot 2017
-//     MAGAN   running means of both errors, a batch with weight p, in the place of the paper's means over
-//             epochs; m is first that of real data, and becomes it again whenever it is lower than m and
-//             than that of fakes, while that of fakes does not fall             Wang 2017, algorithm 1
+// Updates desc->state for BEGAN and MAGAN; has no effect for other losses. Call it after each update of D
+// with the batch means of r and f of that update.
+//     BEGAN   k += .001 (p r - f), clamped to 0 .. 1; M = r + |p r - f|                     Berthelot 2017
+//     MAGAN   updates running means of both errors with weight p per batch, instead of the paper's epoch
+//             means. m starts as the real mean. It is set to the real mean again when that is below both m
+//             and the fake mean, and the fake mean does not decrease            Wang 2017, algorithm 1
 GAN_API void gan_loss_control(gan_loss_desc *desc, gan_real real_mean, gan_real fake_mean);
-GAN_API const char *gan_loss_name(gan_loss loss);
-GAN_API gan_critic gan_loss_critic(gan_loss loss);
-GAN_API int gan_loss_is_probability(gan_loss loss);     // GAN_CRITIC_PROBABILITY
+GAN_API const char *gan_loss_name(gan_loss loss);       // "non_saturating" ...
+GAN_API gan_critic gan_loss_critic(gan_loss loss);      // the output that the loss expects of D
+GAN_API int gan_loss_is_probability(gan_loss loss);     // 1 if that is GAN_CRITIC_PROBABILITY
 
-// Distances between two batches x (N, ...), y (M, ...), each sample flattened: scalars, 0 for equal batches,
-// losses of a generator without a discriminator too. Memory N M F for F numbers a sample.
+// Distances between two batches x (N, ...) and y (M, ...) of flattened samples. The result is a scalar, 0 for
+// equal batches. They can also train a generator without a discriminator. Memory: N M F values for F elements
+// per sample.
 //
-// The squared maximum mean discrepancy (Gretton 2012), mean k(x, x') + mean k(y, y') - 2 mean k(x, y) over
-// all pairs, a sample with itself too, of a sum of `count` kernels:
+// The squared maximum mean discrepancy (Gretton 2012): mean k(x, x') + mean k(y, y') - 2 mean k(x, y) over
+// all pairs, including x = x' and y = y' (the biased estimator). k is a sum of `count` kernels:
 //     rbf                  exp(-|x - y|^2 / (2 sigma^2))        sigma NULL: 1, 2, 4, 8, 16    Li 2017
 //     rational quadratic   (1 + |x - y|^2 / (2 alpha))^-alpha   alpha NULL: .2, .5, 1, 2, 5   Binkowski 2018
 GAN_API gan_tensor *gan_mmd_rbf(gan_tensor *x, gan_tensor *y, int count, const gan_real *sigma);
 GAN_API gan_tensor *gan_mmd_rational_quadratic(gan_tensor *x, gan_tensor *y, int count,
                                                const gan_real *alpha);
-// 2 mean |x - y| - mean |x - x'| - mean |y - y'| over all pairs (Szekely 2013)
+// 2 mean |x - y| - mean |x - x'| - mean |y - y'| over all pairs (Szekely 2013).
 GAN_API gan_tensor *gan_energy_distance(gan_tensor *x, gan_tensor *y);
-// W(x, y) - W(x, x) / 2 - W(y, y) / 2 (Genevay 2018) with the entropic optimal transport W of cost |x - y|^2,
-// in its dual form (Feydy 2019): never negative once converged. epsilon in units of the cost (0: .1),
-// iterations of Sinkhorn's algorithm in the log domain (0: 20); small epsilon wants many.
+// The Sinkhorn divergence W(x, y) - W(x, x) / 2 - W(y, y) / 2 (Genevay 2018). W is entropic optimal transport
+// with cost |x - y|^2 in its dual form (Feydy 2019); the result is not negative after convergence. epsilon:
+// the regularization in units of the cost (0: .1). iterations of Sinkhorn's algorithm in the log domain (0:
+// 20); small epsilon needs more.
 GAN_API gan_tensor *gan_sinkhorn(gan_tensor *x, gan_tensor *y, gan_real epsilon, int iterations);
-// For a D that is an autoencoder: |x - y| of each sample, (N), of batches of one shape (Zhao 2016).
+// Reconstruction errors for an autoencoder D: the norm |x - y| of each sample, (N). x and y have the same
+// shape (Zhao 2016).
 GAN_API gan_tensor *gan_reconstruction_error(gan_tensor *x, gan_tensor *y);
-// EBGAN's repelling term for its generator, weight .1 there: the mean over pairs i != j of the squared cosine
-// between codes s_i, s_j; code (N, ...), N from 2 (Zhao 2016, section 2.4).
+// The repelling regularizer of EBGAN's generator (Zhao 2016, section 2.4; weight .1 there): the mean over
+// pairs i != j of the squared cosine similarity of codes s_i, s_j. code is (N, ...) with N >= 2.
 GAN_API gan_tensor *gan_pull_away(gan_tensor *code);
 
-// >>optimizers: PyTorch's formulas and defaults; what PyTorch lacks, the paper's
+// >>optimizers: PyTorch's formulas and defaults; the paper's for optimizers that PyTorch does not have
 //
-// w weights, g gradient, d = g + weight_decay w; m, v running means of d and d^2 by beta1 and beta2, m^ and
-// v^ with Adam's bias correction; e is eps. Rows with a * shrink w by lr weight_decay instead (decoupled).
+// w: weights; g: gradient; d = g + weight_decay w; m, v: exponential moving averages of d and d^2 with beta1
+// and beta2; m^, v^: m and v with Adam's bias correction; e: eps. Rows marked * use decoupled weight decay, d
+// = g: ADAMW and LION multiply w by 1 - lr weight_decay, LAMB adds weight_decay w to u.
 //
 //     SGD              u = momentum u + (1 - dampening) d; w -= lr u              Polyak 1964; Nesterov 1983
 //     RMSPROP          s = alpha s + (1 - alpha) d^2; w -= lr d / (sqrt s + e)    Tieleman and Hinton 2012
@@ -959,10 +968,10 @@ GAN_API gan_tensor *gan_pull_away(gan_tensor *code);
 //     OPTIMISTIC_SGD   w -= lr (2 d_t - d_t-1)                                    Daskalakis 2018, OMD
 //     OPTIMISTIC_ADAM  w -= lr (2 u_t - u_t-1), u = m^ / (sqrt v^ + e)            Daskalakis 2018, alg. 1
 //     SUBGRADIENT      w -= a_k g_k, a_k by step_rule; the best w is kept         Shor 1962; Boyd 2003
-// ExtraAdam (Gidel 2019) is Adam with gan_extrapolate. Negative momentum (Gidel 2019b) is momentum or beta1
+// ExtraAdam (Gidel 2019) is ADAM with gan_extrapolate. Negative momentum (Gidel 2019b) is a momentum or beta1
 // below 0.
 
-// A row: name, state arrays per parameter.
+// Columns: name; number of state arrays per parameter.
 #define GAN_OPTIMIZERS(X)                                                                                    \
     X(SGD, sgd, 1) X(RMSPROP, rmsprop, 2) X(ADAM, adam, 2) X(ADAMW, adamw, 2) X(ADAGRAD, adagrad, 1)         \
     X(ADADELTA, adadelta, 2) X(AMSGRAD, amsgrad, 3) X(ADAMAX, adamax, 2) X(NADAM, nadam, 2)                  \
@@ -975,8 +984,8 @@ typedef enum gan_optimizer_kind {
 #undef GAN__ROW
     GAN_OPTIMIZER_COUNT
 } gan_optimizer_kind;
-// The step sizes of the subgradient method: lr, lr / |g_k|, lr / sqrt(k). For a convex f of |g| <= G, R from
-// its minimum at the start, best f - min f <= (R^2 + G^2 sum a_k^2) / (2 sum a_k).
+// Step sizes a_k of the subgradient method: lr, lr / |g_k|, lr / sqrt(k). For a convex f with |g| <= G and
+// initial distance R to a minimizer, best f - min f <= (R^2 + G^2 sum a_k^2) / (2 sum a_k).
 #define GAN_STEP_RULES(X) X(CONSTANT, constant) X(LENGTH, length) X(ROOT, root)
 typedef enum gan_step_rule {
 #define GAN__ROW(id, name) GAN_STEP_##id,
@@ -984,17 +993,17 @@ typedef enum gan_step_rule {
 #undef GAN__ROW
     GAN_STEP_COUNT
 } gan_step_rule;
-typedef struct gan_optimizer_desc {     // start from a function below and change fields
+typedef struct gan_optimizer_desc {     // call one of the functions below, then change fields
     gan_optimizer_kind kind;
-    gan_real lr, weight_decay;          // weight decay is L2, added to the gradient, but for rows with a *
+    gan_real lr, weight_decay;          // learning rate; L2 added to the gradient, decoupled in rows marked *
     gan_real momentum, dampening;       // SGD, RMSProp; momentum may be negative
-    int nesterov;                       // SGD
-    gan_real beta1, beta2, alpha, eps;  // beta1 may be negative; alpha is RMSProp's and Adadelta's (rho)
-    gan_real lr_decay, initial;         // Adagrad's; the first sum of squares: Adagrad's, Yogi's
+    int nesterov;                       // SGD: 1 uses Nesterov momentum
+    gan_real beta1, beta2, alpha, eps;  // beta1 may be negative; alpha: RMSProp, Adadelta (PyTorch's rho)
+    gan_real lr_decay, initial;         // Adagrad; initial sum of squares of Adagrad and Yogi
     gan_real momentum_decay;            // NAdam's psi
-    gan_step_rule step_rule;            // the subgradient method's
-    // Gradients are clipped, 0: not: each number to -clip_value .. clip_value, then all of a model's together
-    // to Euclidean norm clip_norm (by clip_norm / (norm + 1e-6) where that is below 1).
+    gan_step_rule step_rule;            // step size of SUBGRADIENT
+    // Gradient clipping; 0: none. First each element is clamped to -clip_value .. clip_value, then the whole
+    // gradient of the model is multiplied by min(1, clip_norm / (norm + 1e-6)), norm Euclidean.
     gan_real clip_value, clip_norm;
 } gan_optimizer_desc;
 GAN_API gan_optimizer_desc gan_sgd(gan_real lr, gan_real momentum);
@@ -1014,31 +1023,35 @@ GAN_API gan_optimizer_desc gan_lamb(gan_real lr, gan_real beta1, gan_real beta2,
 GAN_API gan_optimizer_desc gan_optimistic_sgd(gan_real lr);
 GAN_API gan_optimizer_desc gan_optimistic_adam(gan_real lr, gan_real beta1, gan_real beta2);
 GAN_API gan_optimizer_desc gan_subgradient(gan_real lr, gan_step_rule rule);
-GAN_API const char *gan_optimizer_name(gan_optimizer_kind kind);
+GAN_API const char *gan_optimizer_name(gan_optimizer_kind kind);        // "adam" ...
 
 GAN_API gan_optimizer *gan_optimizer_create(gan_model *m, gan_optimizer_desc desc);
-// One update of the model's parameters that are not frozen; gradients are computed for these alone. Returns
-// the loss. A NaN or infinity in the loss or a gradient stops it before any weight or state changes
-// (GAN_ERROR_NONFINITE names the operation where it began). Outside any scope this ends the step: every
-// tensor recorded since the last step is released.
-// Build each loss after the update before it: activations made with the old weights give no gradient of the
-// new.
+// Performs one update of the model's parameters that are not frozen; gradients are computed only for these.
+// Returns the loss. If the loss or a gradient is NaN or infinite, no weight and no optimizer state changes,
+// and GAN_ERROR_NONFINITE names the operation that first produced it. Outside any scope the call ends the
+// step: every tensor recorded since the last step is released.
+// Compute each loss after the previous update: activations computed with the old weights do not give the
+// gradient at the new ones.
 GAN_API gan_real gan_minimize(gan_optimizer *o, gan_tensor *loss);
-// Adds the loss's gradient to the one that the next gan_minimize applies (the sum: divide the losses by their
-// number for a mean). Returns the loss; a step ends as by gan_minimize.
+// Accumulates the gradient of the loss; the next gan_minimize adds it to its own. Gradients are summed: for a
+// mean over n losses divide each by n. Returns the loss; ends the step like gan_minimize.
 GAN_API gan_real gan_accumulate(gan_optimizer *o, gan_tensor *loss);
-// A step like gan_minimize's, but the next gan_minimize goes back to where it began and applies there the
-// gradient found here (Korpelevich 1976, extragradient; Gidel 2019, whose ExtraAdam counts both as steps).
+// The extrapolation step of the extragradient method (Korpelevich 1976; Gidel 2019): an update like that of
+// gan_minimize, but the next gan_minimize restores the weights from before it and applies to them the
+// gradient computed at the extrapolated weights. Both count as optimizer steps, as in Gidel's ExtraAdam.
 GAN_API gan_real gan_extrapolate(gan_optimizer *o, gan_tensor *loss);
-// slow += alpha (fast - slow), fast = slow: call it every k steps (Zhang 2019, Lookahead), for both players
-// together (Chavdarova 2021, Lookahead-minmax). The first call only remembers the weights.
+// Lookahead (Zhang 2019): slow += alpha (fast - slow), then fast = slow, alpha in 0 .. 1. Call it every k
+// steps; Lookahead-minmax (Chavdarova 2021) calls it for both players at the same step. The first call only
+// stores the slow weights.
 GAN_API void gan_lookahead(gan_optimizer *o, gan_real alpha);
-// SUBGRADIENT: the weights become the best that a gan_minimize has seen; returns the loss there.
+// SUBGRADIENT only: restores the weights with the lowest loss that gan_minimize has computed; returns that
+// loss. GAN_ERROR_STATE before the first step and for other optimizers.
 GAN_API gan_real gan_optimizer_best(gan_optimizer *o);
-// Euclidean norm of the last gradient, before clipping
+// Returns the Euclidean norm of the last gradient, before clipping.
 GAN_API gan_real gan_optimizer_norm(const gan_optimizer *o);
 
-// What may be changed while it trains: name, field, its values: [least, below).
+// Hyperparameters that can be changed during training. Columns: name; field of gan_optimizer_desc; the range
+// [least, below) of its values.
 #define GAN_HYPERS(X)                                                                                        \
     X(LR, lr, 0, 1e30) X(WEIGHT_DECAY, weight_decay, 0, 1e30) X(MOMENTUM, momentum, -1e30, 1e30)             \
     X(DAMPENING, dampening, 0, 1) X(BETA1, beta1, -.9999, 1) X(BETA2, beta2, 0, 1) X(ALPHA, alpha, 0, 1)     \
@@ -1059,10 +1072,10 @@ GAN_API void gan_optimizer_lr(gan_optimizer *o, gan_real lr);           // gan_o
 
 #ifndef GAN_NO_BLOCKS
 
-// >>blocks: the layers of the GAN literature, made of operations and layers
+// >>blocks: layers of the GAN literature, composed of operations and layers
 //
-// x is (N, C, H, W) unless it says otherwise, w and style are (N, D), one row a sample. What has a name has
-// parameters: they are "name.part", the parts being told in brackets.
+// x is (N, C, H, W) unless stated otherwise; w and style are (N, D), one row per sample. A block with a
+// `name` argument has parameters or buffers named "name.part"; square brackets list the parts.
 #define GAN_BLOCKS(X)                                                                                        \
     X(LOCAL_RESPONSE_NORM, local_response_norm) X(PIXEL_NORM, pixel_norm)                                    \
     X(REFERENCE_BATCH, reference_batch) X(VIRTUAL_BATCH_NORM, virtual_batch_norm)                            \
@@ -1081,64 +1094,70 @@ GAN_API void gan_optimizer_lr(gan_optimizer *o, gan_real lr);           // gan_o
 
 // norms
 
-// x (N, C, ...) -> x / (k + alpha / size sum_j x_j^2)^beta over the channels c - size / 2 .. c + (size - 1)
-// / 2 around each, PyTorch's formula (Krizhevsky 2012); k > 0. TensorFlow's with depth_radius r, bias, alpha
-// and beta has size 2 r + 1, alpha (2 r + 1), beta, k = bias: SC-FEGAN's is (11, 11, .5, 5e-5).
+// Local response normalization (Krizhevsky 2012), PyTorch's formula: x (N, C, ...) -> x / (k + alpha / size
+// sum_j x_j^2)^beta, j over the channels c - size / 2 .. c + (size - 1) / 2; k > 0. TensorFlow's version with
+// depth_radius r, bias, alpha, beta corresponds to size 2 r + 1, alpha (2 r + 1), beta, k = bias; SC-FEGAN
+// uses (11, 11, .5, 5e-5).
 GAN_API gan_tensor *gan_local_response_norm(gan_tensor *x, int size, gan_real alpha, gan_real beta,
                                             gan_real k);
 // x (N, C, ...) -> x / sqrt(mean over C of x^2 + 1e-8) (Karras 2018)
 GAN_API gan_tensor *gan_pixel_norm(gan_tensor *x);
-// Virtual batch norm (Salimans 2016) wants a batch that stays the same all through training to pass through
-// the network beside the samples. reference_batch returns it with x below it, (rows + N, ...): the first
-// `rows` samples of the first x that it met, kept as a buffer [reference; filled says that it is there].
-// virtual_batch_norm takes such a batch (rows + N, C, ...) and normalizes the first rows by their own mean
-// and variance, each other sample by those of the reference batch and itself together, its own part being
-// 1 / (rows + 1); eps 1e-5. Cut the reference off at the network's end: gan_slice(y, 0, rows, gan_dim(y, 0)).
-// [weight (C), bias (C)]
+// Virtual batch norm (Salimans 2016) passes a fixed reference batch through the network with each batch.
+// gan_reference_batch prepends it to x: (N, ...) -> (rows + N, ...). The reference is the first `rows`
+// samples of the first x and is stored as a buffer [reference, filled: 1 once it is stored].
+// gan_virtual_batch_norm takes such a batch (rows + N, C, ...). It normalizes the first `rows` samples with
+// their own mean and variance, and each other sample with the statistics of the reference and itself, itself
+// weighted 1 / (rows + 1); eps 1e-5. Remove the reference after the last layer: gan_slice(y, 0, rows,
+// gan_dim(y, 0)). [weight (C), bias (C)]
 GAN_API gan_tensor *gan_reference_batch(gan_model *m, const char *name, gan_tensor *x, int rows);
 GAN_API gan_tensor *gan_virtual_batch_norm(gan_model *m, const char *name, gan_tensor *x, int rows);
-// Batch norm whose gain and bias depend on the sample (de Vries 2017). classes > 0: condition (N) has whole
-// numbers below it; gain.weight (classes, C) begins at 1, bias.weight (classes, C) at 0. classes 0: condition
-// (N, D), gain = 1 + gain.weight condition, both weights (C, D) (BigGAN, Brock 2019). [gain.weight,
-// bias.weight, running_mean, running_var]
+// Batch norm with a gain and bias per sample (de Vries 2017). classes > 0: condition (N) holds labels 0 ..
+// classes - 1; gain.weight (classes, C) is initialized to 1, bias.weight (classes, C) to 0. classes 0:
+// condition is (N, D), gain = 1 + gain.weight condition, bias = bias.weight condition, both weights (C, D)
+// (BigGAN, Brock 2019). [gain.weight, bias.weight, running_mean, running_var]
 GAN_API gan_tensor *gan_conditional_batch_norm(gan_model *m, const char *name, gan_tensor *x,
                                                gan_tensor *condition, int classes);
-// Adaptive instance norm: the instance norm of x times 1 + s, plus b, where (s, b) = weight style + bias
-// (Karras 2019). [weight (2 C, D), bias (2 C)]
+// Adaptive instance norm: (1 + s) instance_norm(x) + b with (s, b) = weight style + bias (Karras 2019).
+// [weight (2 C, D), bias (2 C)]
 GAN_API gan_tensor *gan_adain(gan_model *m, const char *name, gan_tensor *x, gan_tensor *style);
-// sigma(y) (x - mu(x)) / sigma(x) + mu(y), per sample and channel, eps 1e-5 in both variances; y (N, C, H',
-// W') or one for all (Huang 2017, eq. 8)
+// AdaIN style transfer: sigma(y) (x - mu(x)) / sigma(x) + mu(y) per sample and channel, eps 1e-5 in both
+// variances (Huang 2017, eq. 8). y is (N, C, H', W'), or (1, C, H', W') for all samples.
 GAN_API gan_tensor *gan_adain_features(gan_tensor *x, gan_tensor *y);
-// Batch norm of x without gain and bias, times 1 + gamma, plus beta, which are 3x3 convolutions of relu(a
-// 3x3 convolution of map to `hidden` channels; 0: 128) (Park 2019). map (N, L, H', W') is brought to (H, W)
-// by its nearest pixels. [mlp_shared.0, mlp_gamma, mlp_beta: .weight, .bias; running_mean, running_var]
+// SPADE (Park 2019): (1 + gamma) batch_norm(x) + beta, the batch norm without gain and bias. gamma and beta
+// are 3x3 convolutions of relu(3x3 convolution of map to `hidden` channels; 0: 128). map (N, L, H', W') is
+// resized to (H, W) by nearest neighbor. [mlp_shared.0, mlp_gamma, mlp_beta: .weight, .bias; running_mean,
+// running_var]
 GAN_API gan_tensor *gan_spade(gan_model *m, const char *name, gan_tensor *x, gan_tensor *map, int hidden);
 
-// planes; paddings in PyTorch's order: left, right, top, bottom
+// padding and resampling of planes; paddings in PyTorch's order: left, right, top, bottom
 
 GAN_API gan_tensor *gan_reflection_pad2d(gan_tensor *x, int left, int right, int top, int bottom);
 GAN_API gan_tensor *gan_replication_pad2d(gan_tensor *x, int left, int right, int top, int bottom);
-// (N, f f C, H, W) -> (N, C, f H, f W) and back, in TensorFlow's order of channels (ONNX: DCR): pixel (i, j)
-// of channel c is channel (i f + j) C + c. gan_pixel_shuffle takes channel (c f + i) f + j (CRD).
+// (N, f f C, H, W) -> (N, C, f H, f W) and its inverse, in TensorFlow's channel order (ONNX: DCR): pixel (i,
+// j) of output channel c is input channel (i f + j) C + c. gan_pixel_shuffle uses (c f + i) f + j (ONNX:
+// CRD).
 GAN_API gan_tensor *gan_depth_to_space(gan_tensor *x, int factor);
 GAN_API gan_tensor *gan_space_to_depth(gan_tensor *x, int factor);
-// The binomial filter of 1 to 32 taps, which sums to 1: 2 is [1,1] / 2, 3 [1,2,1] / 4, 4 [1,3,3,1] / 8 ...
+// Returns the binomial filter (taps), 1 to 32 taps, normalized to sum 1: [1,1] / 2, [1,2,1] / 4, [1,3,3,1] /
+// 8.
 GAN_API gan_tensor *gan_binomial_filter(gan_context *ctx, int taps);
-typedef struct gan_upfirdn2d_desc {                     // zero means the default
-    int up[2], down[2];         // height, width: 1; a second 0 means "as the first"
-    int padding[4];             // left, right, top, bottom of the upsampled planes; negative ones crop
-    gan_real gain;              // 1
+typedef struct gan_upfirdn2d_desc {                     // a zero field means its default
+    int up[2], down[2];         // factors along height and width; 1; if the second is 0, the first is used
+    int padding[4];             // left, right, top, bottom, after upsampling; 0; negative values crop
+    gan_real gain;              // multiplies the filter; 1
 } gan_upfirdn2d_desc;
-// Of each plane: up - 1 zeros after every pixel along both axes, padding with zeros, convolution where the
-// filter fits, every down'th pixel kept (Karras 2019, 2020). filter is (h, w), or (n) along both axes; it is
-// not mirrored: an impulse becomes the filter. H' = (H up + top + bottom - h) / down + 1. desc may be NULL. A
-// filter (n) costs as a product of x's rows with a (W, W') matrix: beyond 1000 pixels give it as (h, w).
+// For each plane: inserts up - 1 zeros after every pixel, pads with zeros, convolves with the filter without
+// further padding, keeps every down-th pixel (Karras 2019, 2020). filter is (h, w), or (n) for a separable
+// filter along both axes. It is a true convolution: the response to an impulse is the filter itself.
+// H' = (H up + top + bottom - h) / down + 1. desc may be NULL. A filter (n) is computed as a product of x's
+// rows with a (W, W') matrix; for planes wider than 1000 pixels pass it as (h, w).
 GAN_API gan_tensor *gan_upfirdn2d(gan_tensor *x, gan_tensor *filter, const gan_upfirdn2d_desc *desc);
-// By a whole factor through the binomial filter, zeros around: (H f, W f), (H / f, W / f), as in StyleGAN2.
+// StyleGAN2's resampling by an integer factor f with the binomial filter and zero padding: (H f, W f) and
+// (H / f, W / f).
 GAN_API gan_tensor *gan_fir_upsample2d(gan_tensor *x, int taps, int factor);
 GAN_API gan_tensor *gan_fir_downsample2d(gan_tensor *x, int taps, int factor);
-// The binomial filter over x reflected at its borders, so that what is constant stays so: of x's size; and
-// with every stride'th pixel kept (Zhang 2019).
+// Binomial filter with reflection padding, which preserves constant images. gan_blur keeps the size of x;
+// gan_blur_pool2d keeps every stride-th pixel (Zhang 2019).
 GAN_API gan_tensor *gan_blur(gan_tensor *x, int taps);
 GAN_API gan_tensor *gan_blur_pool2d(gan_tensor *x, int taps, int stride);
 
@@ -1146,92 +1165,104 @@ GAN_API gan_tensor *gan_blur_pool2d(gan_tensor *x, int taps, int stride);
 
 typedef struct gan_modulated_conv2d_desc { int out_channels, kernel, up, down, demodulate; }
     gan_modulated_conv2d_desc;
-// A convolution whose weight each sample has for itself: its input channels are multiplied by s = affine
-// style, and with demodulate its output channels divided by sqrt(sum of squares + 1e-8); plus bias (Karras
-// 2020). Of x's size (kernel odd), or with up or down 2 (0: 1) twice or half of it, through [1,3,3,1].
-// [weight (out, C, k, k), bias, affine.weight (C, D), affine.bias (C), which begins at 1]
+// StyleGAN2's modulated convolution (Karras 2020). For each sample the input channels of the weight are
+// scaled by s = affine.weight style + affine.bias; with demodulate 1 each output channel of the weight is
+// divided by sqrt(sum of squares + 1e-8). Then bias is added. kernel must be odd. The output has the size of
+// x; up 2 or down 2 (0: 1) doubles or halves it with the filter [1,3,3,1]. [weight (out, C, k, k), bias,
+// affine.weight (C, D), affine.bias (C), initialized to 1]
 GAN_API gan_tensor *gan_modulated_conv2d(gan_model *m, const char *name, gan_tensor *x, gan_tensor *style,
                                          const gan_modulated_conv2d_desc *desc);
-// x + weight noise; weight (C) begins at 0, noise (N, 1, H, W) ~ N(0, 1) is drawn anew, or with fixed it is
-// (H, W) and always the same, a buffer [noise_const] (Karras 2019).
+// x + weight noise; weight (C) is initialized to 0 (Karras 2019). noise is N(0, 1): (N, 1, H, W) sampled at
+// each call, or with fixed 1 a constant (H, W) stored as a buffer. [weight, noise_const]
 GAN_API gan_tensor *gan_noise_injection(gan_model *m, const char *name, gan_tensor *x, int fixed);
-// What is learned, ~ N(0, 1) at first, for as many samples as z has rows: const (C, H, W) (Karras 2019); and
-// basis (C, H, W) whose channels are multiplied by linear.weight z, (C, D) and (N, D) (R3GAN, Huang 2024).
+// Learned input planes (N, C, H, W), N the rows of z, initialized from N(0, 1). gan_constant_input repeats
+// const (C, H, W) (Karras 2019). gan_basis_input multiplies the channels of basis (C, H, W) by linear.weight
+// z, with linear.weight (C, D) and z (N, D) (R3GAN, Huang 2024). [const]; [basis, linear.weight]
 GAN_API gan_tensor *gan_constant_input(gan_model *m, const char *name, gan_tensor *z, int channels,
                                        int height, int width);
 GAN_API gan_tensor *gan_basis_input(gan_model *m, const char *name, gan_tensor *z, int channels, int height,
                                     int width);
-// z (N, D) -> w (N, width): pixel norm, then `layers` times sqrt(2) leaky_relu(W x lr / sqrt(in) + b lr, .2)
-// with W ~ N(0, 1 / lr^2): these learn lr times as fast (0: .01) (Karras 2019). [fc0.weight, fc0.bias ...]
+// StyleGAN's mapping network (Karras 2019): z (N, D) -> w (N, width). Pixel norm, then `layers` times sqrt(2)
+// leaky_relu(W x lr / sqrt(in) + b lr, .2) with W initialized from N(0, 1 / lr^2). lr is the learning rate
+// multiplier of these layers (0: .01). [fc0.weight, fc0.bias ...]
 GAN_API gan_tensor *gan_mapping_network(gan_model *m, const char *name, gan_tensor *z, int width, int layers,
                                         gan_real lr);
-// Styles per layer, (N, layers, D): in GAN_TRAIN with this probability (.9) w1 before and w2 from a layer on
-// that is chosen at random from 1 .. layers - 1, for each sample anew; else w1 throughout (Karras 2019).
+// Style mixing (Karras 2019): returns one style per layer, (N, layers, D). In GAN_TRAIN, with `probability`
+// (.9 in the paper), a sample uses w1 below a random layer of 1 .. layers - 1 and w2 from it on; otherwise,
+// and in GAN_EVAL, it uses w1 in all layers.
 GAN_API gan_tensor *gan_style_mixing(gan_model *m, gan_tensor *w1, gan_tensor *w2, int layers,
                                      gan_real probability);
 GAN_API gan_tensor *gan_layer_style(gan_tensor *styles, int layer);     // (N, layers, D) -> (N, D)
-// w (N, D) or (N, layers, D). GAN_TRAIN: w, and w_avg (D) moves to its mean by .005. GAN_EVAL: w_avg + psi
-// (w - w_avg), of the first `cutoff` layers alone (0: all); psi .7 (Karras 2019). [w_avg]
+// Truncation trick (Karras 2019); w is (N, D) or (N, layers, D). GAN_TRAIN: returns w and updates w_avg (D)
+// by w_avg += .005 (mean w - w_avg). GAN_EVAL: w_avg + psi (w - w_avg) for the first `cutoff` layers (0:
+// all); psi .7 in the paper. [w_avg]
 GAN_API gan_tensor *gan_truncation(gan_model *m, const char *name, gan_tensor *w, gan_real psi, int cutoff);
 
 // attention, gates, units
 
-// x + gamma o(g beta), beta the softmax over places of theta phi: 1x1 convolutions without bias to C / 8, C
-// / 8 (at least 1) and C / 2 channels and back; phi and g max-pooled by 2 where H and W allow. gamma ()
-// begins at 0 (SAGAN, Zhang 2019). [theta, phi, g, o: .weight; gamma]
+// Self-attention (SAGAN, Zhang 2019): x + gamma o(g beta), beta the softmax over positions of theta^T phi.
+// theta, phi, g, o are 1x1 convolutions without bias to C / 8, C / 8 (at least 1), C / 2 and C channels; phi
+// and g are max-pooled by 2 if H and W allow it. The scalar gamma is initialized to 0. [theta, phi, g, o:
+// .weight; gamma]
 GAN_API gan_tensor *gan_self_attention(gan_model *m, const char *name, gan_tensor *x);
-// x sigmoid(fc2 relu(fc1 mean of x)), fc1 to C / reduction channels, at least 1 (Hu 2018) [fc1, fc2]
+// Squeeze and excitation (Hu 2018): x sigmoid(fc2(relu(fc1(mean of x over H, W)))); fc1 has C / reduction
+// outputs, at least 1. [fc1, fc2]
 GAN_API gan_tensor *gan_squeeze_excitation(gan_model *m, const char *name, gan_tensor *x, int reduction);
-// activation(f) sigmoid(g); activation NULL: leaky_relu .2. One convolution makes features f and gate g, the
-// first and the last half of its 2 out channels: both see the same x, padding and all. For borders other than
-// zeros pad x before (Yu 2019; SC-FEGAN: activation is a leaky ReLU of the local response norm). groups 1.
+// Gated convolution (Yu 2019): activation(f) sigmoid(g); activation NULL: leaky_relu .2. One convolution with
+// 2 out_channels computes the features f (first half) and the gate g (second half). For other than zero
+// padding, pad x first. SC-FEGAN's activation is a leaky ReLU of the local response norm. groups must be 1.
 // [weight, bias]
 typedef gan_tensor *gan_activation(gan_tensor *x);
 GAN_API gan_tensor *gan_gated_conv2d(gan_model *m, const char *name, gan_tensor *x,
                                      const gan_conv2d_desc *desc, gan_activation *activation);
 GAN_API gan_tensor *gan_gated_conv_transpose2d(gan_model *m, const char *name, gan_tensor *x,
                                                const gan_conv2d_desc *desc, gan_activation *activation);
-// (.., in) -> (.., out), each the largest of `pieces` linear maps, that of row p out + o being piece p of o
-// (Goodfellow 2013) [weight (pieces out, in), bias]
+// Maxout (Goodfellow 2013): (.., in) -> (.., out); output o is the maximum over p of row p out + o of weight
+// x + bias, p from 0 to pieces - 1. [weight (pieces out, in), bias]
 GAN_API gan_tensor *gan_maxout(gan_model *m, const char *name, gan_tensor *x, int out, int pieces);
-// x (N, C, ...): max(0, x) + weight min(0, x), one weight or (C), .25 at first (He 2015)
+// PReLU (He 2015): x (N, C, ...) -> max(0, x) + weight min(0, x); one weight, or (C) with per_channel 1,
+// initialized to .25. [weight]
 GAN_API gan_tensor *gan_prelu(gan_model *m, const char *name, gan_tensor *x, int per_channel);
 
 // blocks of several layers
 
 typedef gan_tensor *gan_norm_layer(gan_model *m, const char *name, gan_tensor *x);
-typedef struct gan_residual_desc {                      // zero means the default
-    int out_channels;           // as many as x has
-    int up, down;               // factors: nearest pixels before conv1, averages after conv2; 1
-    gan_norm_layer *norm;       // before the activations: gan_batch_norm, gan_instance_norm ...; none
-    gan_tensor *condition;      // instead of norm: (N, L, H, W): SPADE; (N), (N, D): conditional batch norm
-    int classes;                // for (N): how many there are
-    gan_real slope;             // of the leaky ReLU; 0: ReLU
-    int raw;                    // no norm and activation before conv1: a discriminator's first block
+typedef struct gan_residual_desc {                      // a zero field means its default
+    int out_channels;           // the channels of x
+    int up, down;               // factors: nearest upsampling before conv1, average pooling after conv2; 1
+    gan_norm_layer *norm;       // before the activations: gan_batch_norm, gan_instance_norm ...; NULL: none
+    gan_tensor *condition;      // replaces norm: (N, L, H, W): SPADE; (N), (N, D): conditional batch norm
+    int classes;                // number of classes, for a condition (N)
+    gan_real slope;             // negative slope of the leaky ReLU; 0: ReLU
+    int raw;                    // 1: no norm and activation before conv1 (a discriminator's first block); 0
 } gan_residual_desc;
-// shortcut + conv2(act(bn2(conv1(act(bn1(x)))))), 3x3; the shortcut is x, or a 1x1 convolution where channels
-// or size change (He 2016; SNGAN, BigGAN). desc may be NULL. [bn1, conv1, bn2, conv2, conv_sc]
+// Residual block (He 2016; SNGAN, BigGAN): shortcut + conv2(act(bn2(conv1(act(bn1(x)))))), 3x3 convolutions;
+// the shortcut is x, or a 1x1 convolution if the number of channels or the size changes. desc may be NULL.
+// [bn1, conv1, bn2, conv2, conv_sc]
 GAN_API gan_tensor *gan_residual_block(gan_model *m, const char *name, gan_tensor *x,
                                        const gan_residual_desc *desc);
-// R3GAN's block (Huang 2024): x + conv3(act(conv2(act(conv1(x))))), 1x1 to expansion C, 3x3 in `groups`, 1x1
-// back without bias; leaky ReLU .2. Weights begin with He's normal values times blocks^(-1/4), blocks being
-// how many of them the network has; conv3 at 0.
+// R3GAN's residual block (Huang 2024): x + conv3(act(conv2(act(conv1(x))))); conv1 is 1x1 to expansion C
+// channels, conv2 3x3 with `groups`, conv3 1x1 back to C without bias; act is leaky ReLU .2. Weights are
+// initialized from He's normal distribution times blocks^(-1/4), blocks the number of such blocks in the
+// network; conv3 to 0. [conv1, conv2, conv3]
 GAN_API gan_tensor *gan_residual_bottleneck(gan_model *m, const char *name, gan_tensor *x, int expansion,
                                             int groups, int blocks);
-// pix2pix's U-Net without its tanh (Isola 2017): `depth` 4x4 convolutions of stride 2 to base, 2 base, 4
-// base, 8 base, 8 base ... channels and as many transposed ones back to x's size, which also see what there
-// was on the way down; leaky ReLU .2 down, ReLU up, batch norm but at the ends and the bottom, dropout .5
-// from the fifth level on. 2^depth divides H and W. [down0, up0, bn_down1, bn_up1 ...]
+// The U-Net of pix2pix without the final tanh (Isola 2017): `depth` 4x4 convolutions of stride 2 to base, 2
+// base, 4 base, 8 base, 8 base ... channels, then as many transposed convolutions back to the size of x, with
+// skip connections. Leaky ReLU .2 on the way down, ReLU on the way up; batch norm except at the outermost and
+// innermost level; dropout .5 from the fifth level on. H and W must be divisible by 2^depth. [down0, up0,
+// bn_down1, bn_up1 ...]
 GAN_API gan_tensor *gan_unet(gan_model *m, const char *name, gan_tensor *x, int out_channels, int base,
                              int depth);
 
 // against mode collapse
 
-// x (N, C, ...) with one more channel: the standard deviation over groups of `group` samples (0: 4; at most
-// N, which it divides), i with i + N / group, i + 2 N / group ..., averaged over C, H, W (Karras 2018).
+// Minibatch standard deviation (Karras 2018): appends one channel to x (N, C, ...): the standard deviation
+// over groups of `group` samples (0: 4; at most N, and N must be divisible by it), averaged over C, H, W. A
+// group is the samples i, i + N / group, i + 2 N / group ...
 GAN_API gan_tensor *gan_minibatch_stddev(gan_tensor *x, int group);
-// x (N, A) -> (N, A + kernels), the new ones sum_j exp(-|M_i - M_j|_1) over all samples, M = x T (Salimans
-// 2016; 16 kernels) [T (A, kernels, dims)]
+// Minibatch discrimination (Salimans 2016): x (N, A) -> (N, A + kernels). It appends sum_j exp(-|M_i -
+// M_j|_1) per kernel, j over the batch, M = x T. [T (A, kernels, dims)]
 GAN_API gan_tensor *gan_minibatch_discrimination(gan_model *m, const char *name, gan_tensor *x, int kernels,
                                                  int dims);
 
@@ -1239,11 +1270,12 @@ GAN_API gan_tensor *gan_minibatch_discrimination(gan_model *m, const char *name,
 
 #ifndef GAN_NO_OBJECTIVES
 
-// >>objectives: every other loss; scalars, means over the batch, minimized; weight them with gan_mul_scalar
+// >>objectives: supervised, class-conditional, self-supervised and perceptual losses
 //
-// Logits are (N, K), labels (N) whole numbers 0 .. K-1, embeddings (N, D); mean is over the N rows. What the
-// field multiplies a term with is its last column. A batch is never empty; where a shape, a label or a number
-// does not fit the message names it.
+// Each loss is a scalar to be minimized, averaged over the batch; multiply it by a weight with
+// gan_mul_scalar. Logits are (N, K), labels (N) integers 0 .. K-1, embeddings (N, D); "mean" is over the N
+// rows. The last column is the weight usual in the literature. An invalid shape, label or value is an error
+// that names it.
 //
 //     cross_entropy           mean -log softmax(l)_y                                                      1
 //     cross_entropy_smooth    (1-s) cross_entropy + s/K mean sum_k -log softmax(l)_k      Szegedy 2016    .1
@@ -1253,7 +1285,7 @@ GAN_API gan_tensor *gan_minibatch_discrimination(gan_model *m, const char *name,
 //     huber_loss              delta smooth_l1(delta)                                      Huber 1964      1
 //     multi_margin_loss       mean 1/K sum_{k != y} relu(m - l_y + l_k)                   Weston 1999     1
 //     crammer_singer          mean relu(1 + max_{k != y} l_k - l_y)                       Crammer 2001    1
-//     ac_gan_d, _g            CE(r, y) + CE(f, y);  CE(f, y)                              Odena 2017      1
+//     ac_gan_d, _g            CE(r, y) + CE(f, y);  CE(f, y), CE cross_entropy            Odena 2017      1
 //     tac_gan_d, _g           CE(r, y) + CE(twin(f), y);  CE(f, y) - CE(twin(f), y)       Gong 2019       1
 //     adc_gan_d, _g           CE(r, y) + CE(f, K + y);  CE(f, y) - CE(f, K + y)           Hou 2022        1
 //     multi_hinge_d, _g       CS(r, y) + CS(f, K);  CS(f, y), CS crammer_singer           Kavalerov 2021  .05
@@ -1264,8 +1296,8 @@ GAN_API gan_tensor *gan_minibatch_discrimination(gan_model *m, const char *name,
 //     d2d_ce                  -log e(a_i) / (e(a_i) + sum_other e(b_ij))                  Kang 2021       .5
 //     gaussian_nll            mean sum ((c - mu)/sigma)^2 / 2 + log sigma + log(2 pi) / 2 Chen 2016       1
 //     info_gan                cross_entropy + gaussian_nll of the codes                   Chen 2016       1
-//     rotations               0, 1, 2, 3 quarter turns of a batch                         Chen 2019
-//     rotation_loss           cross_entropy of the turns; .2 for G, 1 for D               Chen 2019       1
+//     rotations               a batch rotated by 0, 90, 180, 270 degrees                  Chen 2019
+//     rotation_loss           cross_entropy of the rotation; .2 for G, 1 for D            Chen 2019       1
 //     info_nce                -log e(q_i k_i) / sum_j e(q_i k_j)                          Oord 2018       .2
 //     n_pair                  info_nce of temperature 1 + l2 mean(|a|^2 + |p|^2)          Sohn 2016       1
 //     nt_xent                 info_nce of cosines, both views against all 2N              Chen T. 2020    1
@@ -1301,15 +1333,15 @@ GAN_API gan_tensor *gan_minibatch_discrimination(gan_model *m, const char *name,
     X(STYLE_LOSS, style_loss) X(CONTENT_LOSS, content_loss) X(SSIM, ssim) X(DSSIM, dssim)                    \
     X(KL_NORMAL, kl_normal) X(GRADIENT_REVERSAL, gradient_reversal)                                          \
     X(GRADIENT_REVERSAL_ALPHA, gradient_reversal_alpha)
-typedef enum gan_objective { // each names its function: gan_cross_entropy ...
+typedef enum gan_objective { // the lower-case name with "gan_" is the function: gan_cross_entropy ...
 #define GAN__ROW(id, name) GAN_OBJECTIVE_##id,
     GAN_OBJECTIVES(GAN__ROW)
 #undef GAN__ROW
     GAN_OBJECTIVE_COUNT
 } gan_objective;
-GAN_API const char *gan_objective_name(gan_objective objective);
+GAN_API const char *gan_objective_name(gan_objective objective);        // "cross_entropy" ...
 
-// supervised. Values and targets of the regressions have one shape, or the target one value.
+// supervised; for l1, smooth_l1 and huber the target has the shape of x or a single element
 GAN_API gan_tensor *gan_cross_entropy(gan_tensor *logits, gan_tensor *labels);
 GAN_API gan_tensor *gan_cross_entropy_smooth(gan_tensor *logits, gan_tensor *labels, gan_real smoothing);
 GAN_API gan_tensor *gan_nll_loss(gan_tensor *log_probs, gan_tensor *labels);
@@ -1319,84 +1351,87 @@ GAN_API gan_tensor *gan_huber_loss(gan_tensor *x, gan_tensor *target, gan_real d
 GAN_API gan_tensor *gan_multi_margin_loss(gan_tensor *logits, gan_tensor *labels, gan_real margin);
 GAN_API gan_tensor *gan_crammer_singer(gan_tensor *logits, gan_tensor *labels);
 
-// class-conditional heads of a discriminator: the class logits of real and fake pictures, and the labels that
-// the real ones have and the fake ones were made for
+// Class-conditional discriminators. real, fake: class logits (N, K) of real and generated samples;
+// real_labels: their classes; fake_labels, or labels for G: the classes the generator was conditioned on.
 GAN_API gan_tensor *gan_ac_gan_d(gan_tensor *real, gan_tensor *real_labels, gan_tensor *fake,
                                  gan_tensor *fake_labels);
 GAN_API gan_tensor *gan_ac_gan_g(gan_tensor *fake, gan_tensor *labels);
-// twin: the logits of a second head, which sees fake pictures only
+// fake_twin: the logits of a second classifier head, trained only on generated samples
 GAN_API gan_tensor *gan_tac_gan_d(gan_tensor *real, gan_tensor *real_labels, gan_tensor *fake_twin,
                                   gan_tensor *fake_labels);
 GAN_API gan_tensor *gan_tac_gan_g(gan_tensor *fake, gan_tensor *fake_twin, gan_tensor *labels);
-// logits (N, 2K): column y says "real and y", column K + y "fake and y"
+// logits (N, 2K): column y is the class "real, y", column K + y the class "fake, y"
 GAN_API gan_tensor *gan_adc_gan_d(gan_tensor *real, gan_tensor *real_labels, gan_tensor *fake,
                                   gan_tensor *fake_labels);
 GAN_API gan_tensor *gan_adc_gan_g(gan_tensor *fake, gan_tensor *labels);
-// logits (N, K + 1): the last column says "fake"
+// logits (N, K + 1): the last column is the class "fake"
 GAN_API gan_tensor *gan_multi_hinge_d(gan_tensor *real, gan_tensor *real_labels, gan_tensor *fake);
 GAN_API gan_tensor *gan_multi_hinge_g(gan_tensor *fake, gan_tensor *labels);
-// K + 1 classes of which "fake" has logit 0: logits (., K) of labeled, unlabeled and fake pictures, for the
-// discriminator. The generator's part is gan_feature_matching, or any gan_loss of the logit.
+// The discriminator's loss of a semi-supervised GAN with K + 1 classes, the logit of "fake" fixed to 0.
+// labeled, unlabeled, fake: logits (., K) of the three batches. For the generator use gan_feature_matching,
+// or a gan_loss of gan_semi_supervised_logit.
 GAN_API gan_tensor *gan_semi_supervised(gan_tensor *labeled, gan_tensor *labels, gan_tensor *unlabeled,
                                         gan_tensor *fake);
 GAN_API gan_tensor *gan_semi_supervised_logit(gan_tensor *logits);                     // (N, K) -> (N, 1)
-// The last layer of a projection discriminator: h (N, D) -> (N, 1). Parameters name.weight (1, D), name.bias
-// (1) and name.embedding (classes, D).
+// The output layer of a projection discriminator: h (N, D) -> (N, 1). Parameters: name.weight (1, D),
+// name.bias (1) and name.embedding (classes, D).
 GAN_API gan_tensor *gan_projection(gan_model *m, const char *name, gan_tensor *h, gan_tensor *labels,
                                    int classes);
-// embed (N, D); proxy (N, D): gan_embedding(m, name, labels, classes, D). With cosines e(s) = exp(s /
-// temperature), s_ij between embeddings i != j, p_i between an embedding and its proxy; "same" means the same
-// label. Temperature 1.
+// ContraGAN's loss. embed (N, D); proxy (N, D): the class embeddings gan_embedding(m, name, labels, classes,
+// D). e(s) = exp(s / temperature); s_ij is the cosine similarity of embeddings i != j, p_i that of an
+// embedding and its proxy; sum_same is over samples of the same label. Temperature in the paper: 1.
 GAN_API gan_tensor *gan_contrastive_2c(gan_tensor *embed, gan_tensor *proxy, gan_tensor *labels,
                                        gan_real temperature);
-// a_i = min(p_i - margin, 0), b_ij = max(s_ij - (1 - margin), 0), "other" means another label. Margin .98,
-// temperature .5.
+// ReACGAN's data-to-data cross entropy: a_i = min(p_i - margin, 0), b_ij = max(s_ij - (1 - margin), 0);
+// sum_other is over samples of other labels. In the paper: margin .98, temperature .5.
 GAN_API gan_tensor *gan_d2d_ce(gan_tensor *embed, gan_tensor *proxy, gan_tensor *labels, gan_real margin,
                                gan_real temperature);
 
-// InfoGAN: what Q says of the codes that a picture was made from; both players minimize it. mean (N, D),
-// log_std broadcasts to it (a scalar is a fixed one, NULL is 0), code (N, D); a category is a label of
-// logits.
+// InfoGAN: Q predicts the codes that a sample was generated from; D (with Q) and G both minimize the loss.
+// mean (N, D) and log_std are Q's outputs for the continuous code (N, D); log_std broadcasts to mean (a
+// scalar: a constant; NULL: 0). category (N) is the categorical code, logits (N, K) Q's output for it.
 GAN_API gan_tensor *gan_gaussian_nll(gan_tensor *mean, gan_tensor *log_std, gan_tensor *code);
 GAN_API gan_tensor *gan_info_gan(gan_tensor *logits, gan_tensor *category, gan_tensor *mean,
                                  gan_tensor *log_std, gan_tensor *code);
 
 // self-supervised
-// (N, C, H, H) -> (4N, C, H, H): as it is, then turned left once, twice, three times.
+// (N, C, H, H) -> (4N, C, H, H): the batch rotated counterclockwise by 0, 90, 180 and 270 degrees.
 GAN_API gan_tensor *gan_rotations(gan_tensor *x);
-GAN_API gan_tensor *gan_rotation_loss(gan_tensor *logits);              // (4N, 4), of gan_rotations' rows
-// query (N, D), N at least 2; key (N, D), or (N, L, D): L local features each, every one of them the positive
-// in turn, against those of the other samples (InfoMax-GAN). e(s) = exp(s / temperature) of inner products.
-// log N - info_nce is a lower bound of the mutual information of query and key.
+GAN_API gan_tensor *gan_rotation_loss(gan_tensor *logits);              // (4N, 4), rows as in gan_rotations
+// query (N, D) with N >= 2; key (N, D), or (N, L, D): L local features per sample, each of them a positive
+// whose negatives are the features of the other samples (InfoMax-GAN). e(s) = exp(s / temperature), s an
+// inner product. log N - info_nce is a lower bound on the mutual information of query and key.
 GAN_API gan_tensor *gan_info_nce(gan_tensor *query, gan_tensor *key, gan_real temperature);
 GAN_API gan_tensor *gan_n_pair(gan_tensor *anchor, gan_tensor *positive, gan_real l2);
-GAN_API gan_tensor *gan_nt_xent(gan_tensor *a, gan_tensor *b, gan_real temperature);        // SimCLR's: .5
+GAN_API gan_tensor *gan_nt_xent(gan_tensor *a, gan_tensor *b, gan_real temperature);        // SimCLR uses .5
 
-// feature matching: features (N, ...) of a discriminator's layer
-GAN_API gan_tensor *gan_feature_matching(gan_tensor *real, gan_tensor *fake);   // the batches may differ in N
+// feature matching: features (N, ...) of a layer of the discriminator
+GAN_API gan_tensor *gan_feature_matching(gan_tensor *real, gan_tensor *fake);   // N may differ
 GAN_API gan_tensor *gan_feature_matching_l1(gan_tensor *real, gan_tensor *fake);
-// n layers, pairs of one shape
+// Features of n layers; real[i] and fake[i] have the same shape.
 GAN_API gan_tensor *gan_feature_matching_layers(int n, gan_tensor **real, gan_tensor **fake);
 
-// translation and restoration of pictures (N, C, H, W)
-// a again after the way to the other domain and back, and b
+// image translation and restoration; images are (N, C, H, W)
+// a_again: a translated to domain B and back to A; b_again: b translated to domain A and back to B.
 GAN_API gan_tensor *gan_cycle_loss(gan_tensor *a, gan_tensor *a_again, gan_tensor *b, gan_tensor *b_again);
-// a through the generator that makes such as a, and b
+// a_same: a passed through the generator whose output domain is A; b_same: b through that of domain B.
 GAN_API gan_tensor *gan_identity_loss(gan_tensor *a, gan_tensor *a_same, gan_tensor *b, gan_tensor *b_same);
 GAN_API gan_tensor *gan_total_variation(gan_tensor *x);
 GAN_API gan_tensor *gan_total_variation_squared(gan_tensor *x);
 GAN_API gan_tensor *gan_gram_matrix(gan_tensor *features);              // (N, C, H, W) -> (N, C, C)
-// Target: features of N styles or of one; its H and W are free.
+// target: features of N style images, or of one for all; its H and W may differ.
 GAN_API gan_tensor *gan_style_loss(gan_tensor *features, gan_tensor *target);
-// gan_mse_loss is the same per value (Johnson 2016)
+// Sum over the features, mean over the batch; Johnson 2016 instead averages per element, as gan_mse_loss
+// does.
 GAN_API gan_tensor *gan_content_loss(gan_tensor *features, gan_tensor *target);
-// Mean over the batch, channels and positions of a Gaussian window, 11 wide, sigma 1.5, inside the picture;
-// constants (.01 range)^2 and (.03 range)^2. range: highest minus lowest value, 2 for pictures in -1 .. 1.
+// Averaged over the batch, channels and all positions of an 11 x 11 Gaussian window (sigma 1.5) that lie
+// inside the image; constants (.01 range)^2 and (.03 range)^2. range: maximum minus minimum value, 2 for
+// images in -1 .. 1.
 GAN_API gan_tensor *gan_ssim(gan_tensor *x, gan_tensor *y, gan_real range);
 GAN_API gan_tensor *gan_dssim(gan_tensor *x, gan_tensor *y, gan_real range);
-GAN_API gan_tensor *gan_kl_normal(gan_tensor *mean, gan_tensor *log_var);       // of one shape (N, ...)
+GAN_API gan_tensor *gan_kl_normal(gan_tensor *mean, gan_tensor *log_var);       // of the same shape (N, ...)
 
-// domain adversarial: the same values, bit for bit and without a copy
+// Domain-adversarial training: returns x unchanged (shared storage); multiplies its gradient by -alpha.
 GAN_API gan_tensor *gan_gradient_reversal(gan_tensor *x, gan_real alpha);
 GAN_API gan_real gan_gradient_reversal_alpha(gan_real p);
 
@@ -1406,21 +1441,21 @@ GAN_API gan_real gan_gradient_reversal_alpha(gan_real p);
 
 // >>penalties: terms added to a player's loss, and constraints applied after its update
 //
-// r = D(x), f = D(G(z)); x^ = e x + (1 - e) G(z) with e ~ U(0, 1) for each sample; grad D(x_i) is a sample's
-// own gradient, by all its numbers, |.| Euclidean; w weight, t target, p parameter.
+// r = D(x), f = D(G(z)); x^ = e x + (1 - e) G(z) with e ~ U(0, 1) per sample; grad D(x_i) is the gradient of
+// D at sample i with respect to all its elements, |.| its Euclidean norm; w weight, t target, p parameter.
 //
 //     WGAN_GP         w / t^2 mean (|grad D(x^)| - t)^2                      Gulrajani 2017; t: Karras 2018
 //     R1              w / 2 mean |grad D(x)|^2                               Mescheder 2018
 //     WEIGHT_CLIP     every parameter into [-w, w] after each update         Arjovsky 2017
 //     WGAN_LP         w / t^2 mean relu(|grad D(x^)| - t)^2, one-sided       Petzka 2018
-//     DRAGAN          WGAN_GP around data: at x + e p std(x) u, each number
-//                     of u ~ U(0, 1)                                         Kodali 2017
+//     DRAGAN          WGAN_GP at perturbed real data: x + e p std(x) u, each
+//                     element of u ~ U(0, 1)                                 Kodali 2017
 //     R2              w / 2 mean |grad D(G(z))|^2                            Mescheder 2018
 //     ZERO_CENTERED   w mean |grad D(x^)|^2                                  Thanh-Tung 2019
 //     MAX_GP          w max |grad D(x^)|^2                                   Zhou 2019
 //     WGAN_DIV        w mean |grad D(x^)|^p                                  Wu 2018 (k is w)
 //     GAN_QP          w mean (r - f)^2 / (2 p d), d the mean of |x - G(z)|
-//                     over the pair's numbers                                Su 2018 (lambda is p)
+//                     over the elements of the pair                          Su 2018 (lambda is p)
 //     FISHER          l (O - 1) + w / 2 (O - 1)^2, then l += w (O - 1), with
 //                     O = mean (r^2 + f^2) / 2                               Mroueh 2017 (rho is w)
 //     SOBOLEV         the same with
@@ -1428,9 +1463,9 @@ GAN_API gan_real gan_gradient_reversal_alpha(gan_real p);
 //     DRIFT           w mean r^2                                             Karras 2018
 //     JSD_REGULARIZER w / 2 (mean s(-r)^2 |grad D(x)|^2 +
 //                     mean s(f)^2 |grad D(G(z))|^2), s the sigmoid           Roth 2017
-//     LECAM           w (mean (r - mf)^2 + mean (f - mr)^2) from step 1000
-//                     on; mr, mf moving averages of r, f with decay p, before
-//                     that step the last means                               Tseng 2021
+//     LECAM           w (mean (r - mf)^2 + mean (f - mr)^2), from step 1000;
+//                     mr, mf: moving averages of r, f with decay p; before
+//                     step 1000 the means of the last batch                  Tseng 2021
 //     CR              w mean (D(x) - D(T(x)))^2, T the augmentation          Zhang 2020
 //     BCR             CR + p mean (D(G(z)) - D(T(G(z))))^2                   Zhao 2021
 //     ZCR             w mean (D(G(z)) - D(G(z + n)))^2, n ~ N(0, p^2)        Zhao 2021
@@ -1438,21 +1473,22 @@ GAN_API gan_real gan_gradient_reversal_alpha(gan_real p);
 //     PATH_LENGTH     w mean (|J' y| - a)^2, J = dG/dz, y ~ N(0, 1 / (H W)),
 //                     a += .01 (mean |J' y| - a); on the first 1 / p of z    Karras 2020
 //     MODE_SEEKING    w / (q + 1e-5), q = mean |G(z) - G(z')| / mean |z - z'|,
-//                     z' the batch moved on by one                           Mao 2019
+//                     z' the batch shifted by one sample                     Mao 2019
 //     ORTHOGONAL      w sum of |W W' - diag(W W')|^2, W as (out, rest)       Brock 2019
 //     L2              w / 2 sum of |W|^2
 //     HISTORICAL_AVERAGE  w |theta - mean of past thetas|^2                  Salimans 2016
 //
-// ORTHOGONAL and L2 take the weights of layers and of gan_weight (no biases, no gains of norms); they and
-// HISTORICAL_AVERAGE leave out what is frozen. What a row keeps (l, mr, mf, a, past means) are buffers of the
-// model, "penalty.lecam.real" ...: saved with it, updated by finite numbers alone, and in GAN_TRAIN alone.
+// ORTHOGONAL and L2 apply to the weights of layers and of gan_weight (not to biases and gains of norms);
+// these two and HISTORICAL_AVERAGE skip frozen parameters. The state of a row (l, mr, mf, a, past means) is
+// stored in buffers of the model, "penalty.lecam.real" ...; checkpoints contain it. It is updated only in
+// GAN_TRAIN and only with finite values.
 //
-// A row: name, whose loss, what 0 stands for (weight, target, parameter), what it needs.
-enum { // by gan_penalty_in's fields
+// Columns: name; the player whose loss it is added to; default weight, target, parameter; required inputs.
+enum { // the fields of gan_penalty_in that a penalty requires
     GAN_NEEDS_REAL = 1, GAN_NEEDS_FAKE = 2, GAN_NEEDS_REAL_AUG = 4, GAN_NEEDS_FAKE_AUG = 8,
-    GAN_NEEDS_Z = 16,                                   // and g
-    GAN_NEEDS_REAL_OUT = 32, GAN_NEEDS_FAKE_OUT = 64,   // or else real, fake
-    GAN_NEEDS_PAIR = 3 | 128                            // real and fake of one shape
+    GAN_NEEDS_Z = 16,                                   // z and g
+    GAN_NEEDS_REAL_OUT = 32, GAN_NEEDS_FAKE_OUT = 64,   // real_out or real; fake_out or fake
+    GAN_NEEDS_PAIR = 3 | 128                            // real and fake, of the same shape
 };
 #define GAN_PENALTIES(X)                                                                                     \
     X(NONE, none, EITHER, 0, 0, 0, 0)                                                                        \
@@ -1489,60 +1525,62 @@ typedef enum gan_penalty_kind {
 } gan_penalty_kind;
 typedef enum gan_player { GAN_PLAYER_EITHER, GAN_PLAYER_DISCRIMINATOR, GAN_PLAYER_GENERATOR } gan_player;
 
-typedef struct gan_penalty_desc {       // zero means the row's default
+typedef struct gan_penalty_desc {       // a zero field means the row's default
     gan_penalty_kind kind;
-    gan_real weight, target, parameter;
-    // lazy (Karras 2020): the trainer applies it each that many steps, `every` times as strong; 0: each step.
-    // gan_penalty_ex does not multiply by it.
+    gan_real weight, target, parameter; // w, t, p of the table
+    // Lazy regularization (Karras 2020): the trainer applies the penalty every `every` steps, with `every`
+    // times its weight; 0: each step. gan_penalty_ex ignores it.
     int every;
 } gan_penalty_desc;
-typedef struct gan_penalty_in {         // what a penalty may look at
-    gan_model *d, *g;                   // a row of either player is about d, or g where d is NULL
-    gan_tensor *real, *fake, *label;    // samples; for rows of the generator fake = G(z) on the tape, or NULL
-    gan_tensor *real_out, *fake_out;    // D(real), D(fake) where they are there; NULL: made when needed
-    gan_tensor *real_aug, *fake_aug;    // augmented copies
-    gan_tensor *z;                      // what fake was made from
-    int64_t step;
+typedef struct gan_penalty_in {         // the inputs of a penalty
+    gan_model *d, *g;                   // penalties of EITHER player use d, or g if d is NULL
+    gan_tensor *real, *fake, *label;    // samples; for penalties of G, fake is G(z) in the graph, or NULL
+    gan_tensor *real_out, *fake_out;    // D(real), D(fake) if already computed; NULL: computed when required
+    gan_tensor *real_aug, *fake_aug;    // augmented copies of real and fake
+    gan_tensor *z;                      // the latents that fake was generated from
+    int64_t step;                       // training step
 } gan_penalty_in;
-// The weighted term, a scalar (0 for constraints), to be differentiated by the parameters of its player. What
-// is needed and NULL is an error that names it.
+// Returns the weighted term, a scalar (0 for constraints); add it to the loss of its player. A required input
+// that is NULL is an error that names it.
 GAN_API gan_tensor *gan_penalty_ex(const gan_penalty_desc *desc, const gan_penalty_in *in);
-// The same with the defaults of everything else.
+// The same with default target and parameter. weight 0: the default.
 GAN_API gan_tensor *gan_penalty(gan_penalty_kind kind, gan_real weight, gan_model *d, gan_tensor *real,
                                 gan_tensor *fake, gan_tensor *label);
-// After each update of m: WEIGHT_CLIP clips, HISTORICAL_AVERAGE takes m's parameters into its means.
+// Call it after each update of m: WEIGHT_CLIP clamps the parameters, HISTORICAL_AVERAGE updates its means;
+// other kinds do nothing.
 GAN_API void gan_penalty_after(gan_penalty_kind kind, gan_real weight, gan_model *m);
-GAN_API gan_player gan_penalty_player(gan_penalty_kind kind);
-GAN_API unsigned gan_penalty_needs(gan_penalty_kind kind);              // GAN_NEEDS_...
+GAN_API gan_player gan_penalty_player(gan_penalty_kind kind);           // whose loss it is added to
+GAN_API unsigned gan_penalty_needs(gan_penalty_kind kind);              // a mask of GAN_NEEDS_...
 GAN_API const char *gan_penalty_name(gan_penalty_kind kind);
 
-// >>augmentation: differentiable changes to what the discriminator sees, drawn anew for each sample
+// >>augmentation: random differentiable transforms of the discriminator's input
 //
-// Shown to D, real and generated samples are augmented alike; gradients flow through to the generator. Two
-// families, a bit for each transform, s its strength, for pixels of -1 .. 1. ADA (Karras 2020, "Training GANs
-// with limited data", appendix B), each with probability p; well below 1 none leaks into what is generated:
+// Apply the same augmentation to real and generated samples before D; gradients pass through to G. Random
+// values are drawn per sample. A policy is a mask with one bit per transform; s is its strength; pixels are
+// in -1 .. 1. ADA (Karras 2020, "Training GANs with limited data", appendix B) applies each transform with
+// probability p. With p well below 1 the transforms do not leak into generated samples:
 //
-//     FLIP, ROTATE90, SHIFT      left-right; quarter turns; whole pixels, up to s of the size
-//     SCALE, ROTATE              2^N(0, s^2); up to s half turns, before and behind ANISO
-//     ANISO, FRACTION            width by 2^N(0, s^2), height by its inverse; N(0, s^2) of the size
+//     FLIP, ROTATE90, SHIFT      horizontal flip; multiples of 90 degrees; whole pixels, up to s of the size
+//     SCALE, ROTATE              by 2^N(0, s^2); by up to s 180 degrees, before and after ANISO
+//     ANISO, FRACTION            width by 2^N(0, s^2), height by its inverse; shift by N(0, s^2) of the size
 //     BRIGHTNESS, CONTRAST       + N(0, s^2); times 2^N(0, s^2)
-//     LUMA_FLIP, HUE             the gray axis mirrored; turned about it by up to s half turns
-//     SATURATION                 the distance to the gray axis times 2^N(0, s^2)
-//     BAND0 .. BAND3             an octave, the lowest first, times 2^N(0, s^2), the expected power kept
-//     NOISE, CUTOUT              white, of sigma |N(0, s^2)|; 0 in a rectangle of s of each side
+//     LUMA_FLIP, HUE             reflection of the gray axis; rotation about it by up to s 180 degrees
+//     SATURATION                 distance to the gray axis times 2^N(0, s^2)
+//     BAND0 .. BAND3             gain 2^N(0, s^2) of one octave, lowest first; expected power is preserved
+//     NOISE, CUTOUT              white noise of sigma |N(0, s^2)|; zeros in a rectangle of s of each side
 //
 // DiffAugment (Zhao 2020):
 //
 //     DIFF_BRIGHTNESS            + U(-s, s)
-//     DIFF_SATURATION            the distance to the mean of the channels times U(1 - s, 1 + s)
-//     DIFF_CONTRAST              the distance to the mean of the sample times U(1 - s, 1 + s)
-//     DIFF_TRANSLATION           whole pixels, up to s of the size; zeros come in
-//     DIFF_CUTOUT                0 in a rectangle of s of each side
+//     DIFF_SATURATION            distance to the mean of the channels times U(1 - s, 1 + s)
+//     DIFF_CONTRAST              distance to the mean of the sample times U(1 - s, 1 + s)
+//     DIFF_TRANSLATION           shift by whole pixels, up to s of the size, filled with zeros
+//     DIFF_CUTOUT                zeros in a rectangle of s of each side
 //
-// Whatever the bits the order is: blit and geometry (in one bilinear sampling with reflecting borders,
-// without the paper's twofold upsampling), color with DIFF's behind ADA's, filter, noise, DIFF_TRANSLATION,
-// cutouts. Any number C of channels: the gray axis is that of equal channels; HUE turns three of them and
-// leaves other numbers alone. x (N, ...) that is no image can have NOISE alone.
+// The order is fixed: blit and geometry (one bilinear resampling with reflected borders, without the paper's
+// 2x upsampling), color (ADA, then DIFF), filter, noise, DIFF_TRANSLATION, cutouts. The number of channels C
+// is arbitrary: the gray axis is that of equal channels; HUE requires C = 3 and has no effect otherwise. For
+// x (N, ...) other than images only NOISE is available.
 #define GAN_AUGMENTS_BLIT(X) X(FLIP, flip, 1) X(ROTATE90, rotate90, 1) X(SHIFT, shift, .125)
 #define GAN_AUGMENTS_GEOMETRY(X)                                                                             \
     X(SCALE, scale, .2) X(ROTATE, rotate, 1) X(ANISO, aniso, .2) X(FRACTION, fraction, .125)
@@ -1555,7 +1593,7 @@ GAN_API const char *gan_penalty_name(gan_penalty_kind kind);
     X(DIFF_BRIGHTNESS, diff_brightness, .5) X(DIFF_SATURATION, diff_saturation, 1)                           \
     X(DIFF_CONTRAST, diff_contrast, .5) X(DIFF_TRANSLATION, diff_translation, .125)                          \
     X(DIFF_CUTOUT, diff_cutout, .5)
-// A row: name, default strength (1 where it has none).
+// Columns: name; default strength (1 for transforms without one).
 #define GAN_AUGMENTS(X)                                                                                      \
     GAN_AUGMENTS_BLIT(X) GAN_AUGMENTS_GEOMETRY(X) GAN_AUGMENTS_COLOR(X) GAN_AUGMENTS_FILTER(X)               \
     X(NOISE, noise, .1) X(CUTOUT, cutout, .5) GAN_AUGMENTS_DIFF(X)
@@ -1579,45 +1617,49 @@ typedef enum gan_augmentation {
 #undef GAN__ROW
     GAN_AUGMENT_ADA = GAN_AUGMENT_BLIT | GAN_AUGMENT_GEOMETRY | GAN_AUGMENT_COLOR       // the paper's "bgc"
 } gan_augmentation;
-typedef struct gan_augment_desc {       // zero everywhere: nothing is done
+typedef struct gan_augment_desc {       // all zero: no augmentation
     unsigned policy;                    // GAN_AUGMENT_FLIP | GAN_AUGMENT_COLOR ...
-    // of each transform on each sample, 0 .. 1. At 0, where ADA begins, ADA's are never done and the result
-    // is x itself; DIFF's are then always done, as published.
+    // Probability of each transform for each sample, 0 .. 1. With p = 0, where ADA starts, ADA's transforms
+    // are never applied, while DIFF's are always applied, as published.
     gan_real p;
     gan_real strength;                  // multiplies every default strength; 0: 1
 } gan_augment_desc;
-// x changed at random, of the same shape; each call draws anew. desc may be NULL: nothing is done.
+// Returns x augmented, with the same shape; each call draws new random values. desc NULL: no augmentation.
 GAN_API gan_tensor *gan_augment(gan_tensor *x, const gan_augment_desc *desc);
-GAN_API const char *gan_augment_name(unsigned transform);       // of one bit
-// ADA's controller, called every `every` steps: the next p, by batch every / (1000 kimg) towards whichever
-// side brings sign_mean, the mean over those steps of sign(D(x)) of real x, to the target; within 0 .. 1.
-// 0 means the paper's target .6, every 4, kimg 500 (real images in which p can go from 0 to 1).
+GAN_API const char *gan_augment_name(unsigned transform);       // transform: a single bit
+// ADA's controller; call it every `every` steps. Returns the next p, clamped to 0 .. 1: p + batch every /
+// (1000 kimg) if sign_mean is above the target, p minus the same if below. sign_mean is the mean of
+// sign(D(x)) over the real samples of those steps. Defaults used for 0 are the paper's: target .6, every 4,
+// kimg 500 (thousands of real images in which p can rise from 0 to 1).
 GAN_API gan_real gan_augment_adapt(gan_real p, gan_real sign_mean, gan_real target, int batch, int every,
                                    gan_real kimg);
-// x + sigma N(0, 1), fresh for every number (Sonderby 2017, Arjovsky and Bottou 2017); sigma 0: x itself
+// Instance noise (Sonderby 2017, Arjovsky and Bottou 2017): x + sigma N(0, 1), independent per element; sigma
+// 0 returns x.
 GAN_API gan_tensor *gan_instance_noise(gan_tensor *x, gan_real sigma);
 
-// Past generated samples for D (Shrivastava 2017, CycleGAN): up to capacity of them (0: 50).
+// The image pool: a history of up to `capacity` (0: 50) generated samples for D (Shrivastava 2017, CycleGAN).
 typedef struct gan_pool gan_pool;
 GAN_API gan_pool *gan_pool_create(gan_context *ctx, const char *name, int capacity);
-// x (N, ...) sample by sample: until the pool is full each is stored and given back; then, with probability
-// p (Zhu 2017: .5), it takes the place of a random one, which is given back instead of it. The result is off
-// the tape. What is stored is state "pool.name" of checkpoints; its shape is that of the first x.
+// Returns a batch of the shape of x (N, ...), detached from the graph. Until the pool is full, each sample is
+// stored and returned. Afterwards, with probability p (Zhu 2017: .5), a sample replaces a random stored one,
+// which is returned instead; otherwise the sample itself is returned. Samples must have the shape of the
+// first call's. Checkpoints contain the pool as "pool.name".
 GAN_API gan_tensor *gan_pool_query(gan_pool *pool, gan_tensor *x, gan_real p);
 
-// >>schedules: a number that changes with the step: a learning rate, beta2, a penalty's weight, a probability
+// >>schedules: values that depend on the step: a learning rate, beta2, a penalty's weight, a probability
 //
-// base is the number itself, t = step - start (0 before), p = t / steps up to 1.
+// base: the unscheduled value; t = max(step - start, 0); p = min(t / steps, 1). The last column shows
+// defaults used when a field is 0.
 //
 //     CONSTANT      base
 //     LINEAR        from base to end over steps
 //     STEP          base factor^floor(t / every)                                factor .1, every 1
 //     EXPONENTIAL   base factor^(t / every)                                     factor .1, every 1
-//     COSINE        from base to end over half a wave; every: anew each time    Loshchilov and Hutter 2016
+//     COSINE        cosine annealing from base to end; restarts by `every`      Loshchilov and Hutter 2016
 //     WARM_UP       from base factor to base over steps
 //     PLATEAU       base factor^drops, not below end; see gan_plateau           factor .2, every (patience) 5
 //     RAMP          base (2 / (1 + e^(-factor p)) - 1)                          Ganin 2016; factor 10
-// The numbers on the right stand for 0. Schedules combine: what one gives can be the base of another.
+// Schedules can be combined: pass the value of one as the base of another.
 #define GAN_SCHEDULES(X)                                                                                     \
     X(CONSTANT, constant) X(LINEAR, linear) X(STEP, step) X(EXPONENTIAL, exponential) X(COSINE, cosine)      \
     X(WARM_UP, warm_up) X(PLATEAU, plateau) X(RAMP, ramp)
@@ -1629,8 +1671,8 @@ typedef enum gan_schedule_kind {
 } gan_schedule_kind;
 typedef struct gan_schedule {           // all zero: constant
     gan_schedule_kind kind;
-    int64_t start, steps, every;
-    gan_real end, factor;
+    int64_t start, steps, every;        // in steps; every: period, or the patience of PLATEAU
+    gan_real end, factor;               // final value, or lower bound of PLATEAU; factor of the table
 } gan_schedule;
 GAN_API gan_schedule gan_schedule_linear(int64_t start, int64_t steps, gan_real end);
 GAN_API gan_schedule gan_schedule_step(int64_t every, gan_real factor);
@@ -1641,25 +1683,25 @@ GAN_API gan_schedule gan_schedule_plateau(gan_real factor, int64_t patience);
 GAN_API gan_schedule gan_schedule_ramp(int64_t steps);
 GAN_API gan_real gan_schedule_at(const gan_schedule *s, gan_real base, int64_t step);   // s NULL: base
 GAN_API const char *gan_schedule_name(gan_schedule_kind kind);
-// A metric that should fall, watched: after more than `every` values in a row that are not below the best one
-// (a NaN never is) comes a drop. Returns the drops so far; with them as the step gan_schedule_at gives a
-// PLATEAU's value.
-typedef struct gan_plateau {            // starts all zero
-    int64_t seen, bad, drops;           // numbers, bad ones in a row, drops
-    gan_real best;
+// Reduces a value when a metric that should decrease stops improving. A metric that is not below the best one
+// counts as bad, NaN too; after more than s->every consecutive bad ones (0: 5) there is a drop. Returns the
+// number of drops; pass it as the step to gan_schedule_at of the PLATEAU schedule.
+typedef struct gan_plateau {            // initialize to zero
+    int64_t seen, bad, drops;           // metrics other than NaN; consecutive bad ones; drops
+    gan_real best;                      // lowest metric
 } gan_plateau;
 GAN_API int64_t gan_plateau_step(gan_plateau *p, const gan_schedule *s, gan_real metric);
 
-// >>games: players that move at once, each loss a function of all weights
+// >>games: simultaneous updates of several players, each loss a function of all weights
 //
-// xi is the gradient of each loss by its own player's weights, J its Jacobian by all, H = |xi|^2 / 2, A =
-// (J - J^T) / 2. The optimizers are given, instead of xi:
+// xi: the gradient of each loss with respect to the weights of its own player; J: the Jacobian of xi with
+// respect to all weights; H = |xi|^2 / 2; A = (J - J^T) / 2. The optimizers receive, instead of xi (the last
+// column is the default strength, used for 0):
 //
 //     SIMULTANEOUS         xi
 //     CONSENSUS            xi + strength grad H                            Mescheder 2017; 10
 //     SYMPLECTIC           xi + strength A^T xi                            Balduzzi 2018, SGA; 1
-//     SYMPLECTIC_ALIGNED   the same, its sign that of <xi, grad H> <A^T xi, grad H> / size + .1  there; 1
-// The last column is the strength that 0 stands for.
+//     SYMPLECTIC_ALIGNED   the same times the sign of <xi, grad H> <A^T xi, grad H> / size + .1  there; 1
 #define GAN_GAMES(X)                                                                                         \
     X(SIMULTANEOUS, simultaneous) X(CONSENSUS, consensus) X(SYMPLECTIC, symplectic)                          \
     X(SYMPLECTIC_ALIGNED, symplectic_aligned)
@@ -1669,8 +1711,8 @@ typedef enum gan_game {
 #undef GAN__ROW
     GAN_GAME_COUNT
 } gan_game;
-// gan_minimize and gan_extrapolate of n players, loss[i] that of o[i]: all gradients are known before a
-// weight moves, and nothing moves when one is not finite.
+// gan_minimize and gan_extrapolate for n players; o[i] minimizes loss[i]. All gradients are computed before
+// any weight changes; if one is NaN or infinite, no weight changes.
 GAN_API void gan_minimize_game(gan_game kind, gan_real strength, int n, gan_optimizer **o, gan_tensor **loss);
 GAN_API void gan_extrapolate_game(gan_game kind, gan_real strength, int n, gan_optimizer **o,
                                   gan_tensor **loss);
