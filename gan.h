@@ -2242,33 +2242,36 @@ GAN_API int gan_trainer_save(gan_trainer *t, const char *path);
 // for NULL, so that a loop that counts up to n ends. gan_trainer_stats.step is the last step that was made.
 GAN_API int64_t gan_trainer_steps(const gan_trainer *t);
 
-// >>diagnosis: is it converging, has it collapsed, when to stop; a run is looked at and never changed
+// >>diagnosis: convergence, mode collapse, early stopping; monitoring only: never modifies the run
 //
-// gan_health_step after every step costs about a microsecond and wants no samples; gan_health_compare now and
-// then compares a batch of samples with one of the data. All numbers are free of scale: against what the loss
-// allows, against the data, or against the run's own earlier level.
+// Call gan_health_step after every training step: it costs about a microsecond and needs no samples. Call
+// gan_health_compare from time to time: it compares a batch of samples with a batch of the data. All
+// thresholds are scale-free: relative to the range of the loss, to the data, or to earlier values of the
+// same run.
 //
-// What is read, with its unit. D's advantage is (t - d_loss) / (t - m), t the least loss of a D that gives
-// all samples one answer, m the least there is: 0 when D can only guess, 1 when it is sure of every sample.
-// For NON_SATURATING, MINIMAX it is bounded by JSD / log 2 (Goodfellow 2014, theorem 1). Where the loss has
-// no least (WASSERSTEIN, most f-divergences, distances) it is t - d_loss; BEGAN and MAGAN have none.
+// The indicators. Columns: name, text, unit. D's advantage is (t - d_loss) / (t - m), t the minimum loss of
+// a D with one output for all samples, m the minimum of the loss: 0 if D can only guess, 1 if D is certain
+// of every sample. For NON_SATURATING and MINIMAX it is bounded by JSD / log 2 (Goodfellow 2014, theorem 1).
+// If the loss has no minimum (WASSERSTEIN, most f-divergences, distances) the advantage is MARGIN = t -
+// d_loss; BEGAN and MAGAN have no advantage. An indicator in the units of its own history is known from step
+// 20 on.
 #define GAN_INDICATORS(X)                                                                                    \
     X(D_REAL, "D(x)", "")                                                                                    \
     X(D_FAKE, "D(G(z))", "")                                                                                 \
     X(D_LOSS, "D's loss", "")                                                                                \
-    X(ADVANTAGE, "D's advantage", "of all it could know")                                                    \
-    X(MARGIN, "D's advantage", "in units of its loss")                                                       \
-    X(BEHIND, "D's loss worse than guessing", "of the steps")                                                \
-    X(G_GRADIENT, "G's gradient", "of its greatest")                                                         \
-    X(D_GRADIENT, "D's gradient", "times its least")                                                         \
-    X(SWING, "a swing", "of the scale, top to bottom")                                                       \
-    X(PERIOD, "every", "steps")                                                                              \
-    X(DIVERSITY, "distance between samples", "of that between data")                                         \
+    X(ADVANTAGE, "D's advantage", "of its maximum")                                                          \
+    X(MARGIN, "D's advantage", "in units of the loss")                                                       \
+    X(BEHIND, "D's loss above that of guessing", "of the steps")                                             \
+    X(G_GRADIENT, "G's gradient", "of its maximum")                                                          \
+    X(D_GRADIENT, "D's gradient", "times its minimum")                                                       \
+    X(SWING, "oscillation", "of the scale, peak to peak")                                                    \
+    X(PERIOD, "period", "steps")                                                                             \
+    X(DIVERSITY, "distance between samples", "of the distance between data")                                 \
     X(DUPLICATES, "near-duplicates", "of the samples")                                                       \
-    X(MODES, "modes found", "of those of the data")                                                          \
-    X(DISTANCE, "energy distance to the data", "of the greatest")                                            \
+    X(MODES, "modes found", "of the data's modes")                                                           \
+    X(DISTANCE, "energy distance to the data", "of its maximum")                                             \
     X(COPIES, "near-copies of data", "of the samples")                                                       \
-    X(ROLLBACKS, "overflows", "of late")
+    X(ROLLBACKS, "overflows", "in 1000 steps")
 typedef enum gan_indicator {
 #define GAN__ROW(id, name, unit) GAN_INDICATOR_##id,
     GAN_INDICATORS(GAN__ROW)
@@ -2276,35 +2279,36 @@ typedef enum gan_indicator {
     GAN_INDICATOR_COUNT
 } gan_indicator;
 
-// From mild to grave; of all rows that hold, the last one is the diagnosis. Columns: name; how long its sign
-// must last (HOLDS at once, STEPS persistence, LOOKS two looks); what it means; what to try; the three vitals
-// it rests on. HEALTHY always holds, BALANCED means |advantage| < .05 or a twentieth of its greatest in the
-// mean of the last 500 steps: what the optimum looks like, D(x) = D(G(z)) = 1/2 (but COLLAPSE can look so
-// too, to one who takes no look at samples).
+// The diagnoses, in order of severity: the last row that holds is the diagnosis. Columns: name; text name;
+// the hysteresis (HOLDS: none, STEPS: `persistence` steps, LOOKS: two calls of gan_health_compare); meaning;
+// advice; the three indicators that it is based on. HEALTHY always holds. BALANCED: the mean |advantage| of
+// about the last 500 steps is below .05, or for a loss without a minimum below a twentieth of its maximum.
+// This is the optimum, D(x) = D(G(z)) = 1/2, but without gan_health_compare a collapsed G can look the same.
 #define GAN_DIAGNOSES(X)                                                                                     \
-    X(HEALTHY, healthy, HOLDS, "both players hold their ground", "go on", D_REAL, D_FAKE, ADVANTAGE)         \
-    X(BALANCED, balanced, STEPS, "D cannot tell samples from data any more, as at the optimum",              \
-      "stop when the samples please, or let the learning rates fall to 0", D_REAL, D_FAKE, ADVANTAGE)        \
-    X(MEMORIZING, memorizing, LOOKS, "G repeats training samples instead of making new ones",                \
+    X(HEALTHY, healthy, HOLDS, "neither player dominates", "continue", D_REAL, D_FAKE, ADVANTAGE)            \
+    X(BALANCED, balanced, STEPS, "D can no longer tell samples from data, as at the optimum",                \
+      "stop if the samples are good, or decay the learning rates to 0", D_REAL, D_FAKE, ADVANTAGE)           \
+    X(MEMORIZING, memorizing, LOOKS, "G copies training samples instead of generating new ones",             \
       "more data, augmentation, a smaller G, an earlier checkpoint", COPIES, DISTANCE, DIVERSITY)            \
     X(DISCRIMINATOR_WEAK, discriminator_weak, LOOKS,                                                         \
-      "D cannot tell, and yet samples are not like data: it sees too little",                                \
+      "D cannot tell samples from data although they differ",                                                \
       "a larger D, more d_steps, a higher learning rate of D, less noise and augmentation",                  \
       ADVANTAGE, DISTANCE, DIVERSITY)                                                                        \
-    X(OSCILLATION, oscillation, HOLDS, "the players chase each other in circles that do not shrink",         \
+    X(OSCILLATION, oscillation, HOLDS, "the players oscillate with an amplitude that does not shrink",       \
       "R1, lower or falling learning rates, beta1 0 or negative momentum, extragradient, an average (ema)",  \
       SWING, PERIOD, ADVANTAGE)                                                                              \
-    X(COLLAPSE, collapse, LOOKS, "mode collapse: G makes a few things over and over",                        \
+    X(COLLAPSE, collapse, LOOKS, "mode collapse: G generates few distinct samples",                          \
       "pack 2 to 4, minibatch stddev, WGAN_GP or R1, a relativistic pairing, unroll; a lower lr of G",       \
       MODES, DIVERSITY, DUPLICATES)                                                                          \
-    X(GENERATOR_WON, generator_won, STEPS, "G has won: D takes samples for data and is worse than guessing", \
-      "a higher learning rate of D, more d_steps, a lower one of G; is D frozen?",                           \
+    X(GENERATOR_WON, generator_won, STEPS,                                                                   \
+      "G dominates: D takes samples for data, and its loss is above that of guessing",                       \
+      "a higher learning rate of D, more d_steps, a lower one of G; check that D is trained",                \
       D_FAKE, ADVANTAGE, BEHIND)                                                                             \
     X(DISCRIMINATOR_WON, discriminator_won, STEPS,                                                           \
-      "D has won: it tells every sample from data, and G learns nothing from it",                            \
-      "NON_SATURATING for MINIMAX, R1, instance noise, smoothing, a lower learning rate of D",               \
+      "D dominates: it tells every sample from data, and G learns too little from it",                       \
+      "NON_SATURATING instead of MINIMAX, R1, instance noise, smoothing, a lower learning rate of D",        \
       ADVANTAGE, D_FAKE, G_GRADIENT)                                                                         \
-    X(WARMING_UP, warming_up, HOLDS, "too early to say", "go on", D_REAL, D_FAKE, ADVANTAGE)                 \
+    X(WARMING_UP, warming_up, HOLDS, "too early to say", "continue", D_REAL, D_FAKE, ADVANTAGE)              \
     X(DIVERGENCE, divergence, STEPS, "losses and gradients grow without bound",                              \
       "lower learning rates, WGAN_GP or R1 (a Wasserstein critic needs a constraint), rollback", D_LOSS,     \
       D_GRADIENT, ROLLBACKS)
@@ -2315,60 +2319,67 @@ typedef enum gan_diagnosis_kind {
     GAN_DIAGNOSIS_COUNT
 } gan_diagnosis_kind;
 
-typedef struct gan_health_desc {        // zero means the default
-    int warm_up;                        // steps in which only overflow counts; 300
-    int persistence;                    // steps that a sign must outlast, and then be gone, to count; 200
-    // the signs, in the units of GAN_INDICATORS
-    gan_real won;                       // D has won above this advantage; .9. Or where G's gradient is below
-    gan_real vanished;                  // this, and D's advantage above half its greatest; .001
-    gan_real lost;                      // G has won below minus this advantage (or part of its greatest); .25
-    gan_real weak, distance;            // D is weak below this advantage while the energy
-                                        // distance is above that; .1, .2
-    gan_real swing;                     // swings of this size count, when some 7 periods are alike; .1
-    gan_real growth;                    // a loss without a least diverges where D's gradient has grown by
-                                        // this; 30. One with a least, where the advantage is below -8
-    gan_real diversity;                 // collapsed below this, or
-    gan_real duplicates;                // from this share on within a tenth of the data's usual nearest
-                                        // distance, or, where the data have modes,
-    gan_real modes;                     // below this share of the modes; .5, .9, .8
-    gan_real copies;                    // memorizing from this share on; .5
-    gan_tensor *centers;                // (K, ...) the data's modes, kept by you; NULL: where the data fall
-                                        // into clusters, these
-    // when to stop
-    int patience;                       // more metrics than this in a row that are not below the best; 0: off
-    int problem_patience;                  // steps of any sickness; 0: off
+typedef struct gan_health_desc {        // defaults used when the field is 0
+    int warm_up;                        // steps in which only an overflow is reported; 300
+    int persistence;                    // hysteresis: steps a symptom must persist, or be absent; 200
+    // thresholds, in the units of GAN_INDICATORS
+    gan_real won;                       // DISCRIMINATOR_WON: advantage above this; .9
+    gan_real vanished;                  // or G's gradient below this while the advantage is above half its
+                                        // maximum; .001
+    gan_real lost;                      // GENERATOR_WON: advantage below minus this, for a loss without a
+                                        // minimum below this part of its maximum; .25
+    gan_real weak, distance;            // DISCRIMINATOR_WEAK: mean |advantage| below weak, .1, while the
+                                        // energy distance is above distance, .2
+    gan_real swing;                     // OSCILLATION: minimum size, peak to peak; .1. It must last for
+                                        // several periods
+    gan_real growth;                    // DIVERGENCE of a loss without a minimum: D's gradient above this;
+                                        // 30. A loss with a minimum diverges at an advantage below -8
+    gan_real diversity;                 // COLLAPSE: diversity below this; .5
+    gan_real duplicates;                // or at least this share of near-duplicates: samples closer to
+                                        // another than a tenth of the data's median nearest distance; .9
+    gan_real modes;                     // if the data have modes, instead of duplicates: less than this share
+                                        // of the modes found; .8
+    gan_real copies;                    // MEMORIZING: at least this share of near-copies of data; .5
+    gan_tensor *centers;                // (K, ...) modes of the data, must outlive the gan_health; NULL:
+                                        // found by clustering the data
+    // early stopping
+    int patience;                       // consecutive metrics without a new minimum; one more stops; 0: off
+    int problem_patience;                  // steps of any problem before stopping; 0: off
 } gan_health_desc;
 
 typedef struct gan_diagnosis {
     gan_diagnosis_kind kind;
-    const char *name, *sentence, *advice;
-    int sick;                           // from MEMORIZING on, but for WARMING_UP
-    int64_t step, since;                // now; the first step at which its signs were there
-    unsigned signs;                     // all rows that hold: 1 << kind
-    gan_indicator evidence[3];              // what it rests on, if known
-    unsigned known;                     // 1 << vital
-    gan_real vital[GAN_INDICATOR_COUNT];    // now; 0 when not known
+    const char *name, *sentence, *advice;   // the texts of its row
+    int sick;                           // 1: a problem, that is MEMORIZING or later, except WARMING_UP
+    int64_t step, since;                // the current step; the first step of the diagnosis
+    unsigned signs;                     // all rows that hold, as bits 1 << kind
+    gan_indicator evidence[3];              // the indicators of its row
+    unsigned known;                     // the indicators that have a value, as bits 1 << indicator
+    gan_real vital[GAN_INDICATOR_COUNT];    // the current values; 0 if not known
 } gan_diagnosis;
 
 typedef struct gan_health gan_health;
-// Of a trainer's run, one a trainer. What it remembers ("trainer.NAME.health") is saved with checkpoints and
-// goes back with a roll-back. desc may be NULL.
+// Monitors a trainer; one per trainer. Its state ("trainer.NAME.health") is saved in checkpoints and restored
+// by a rollback. desc may be NULL. Returns NULL on an error.
 GAN_API gan_health *gan_health_create(gan_trainer *t, const gan_health_desc *desc);
-// Of a loop of your own: what you fill of gan_trainer_stats is step, d_loss, d_real, d_fake, d_grad_norm,
-// g_grad_norm (see gan_optimizer_norm); D's loss is of `outputs` numbers a batch. name is for checkpoints.
+// Monitors your own training loop. In gan_trainer_stats fill in step, d_loss, d_real, d_fake, d_grad_norm
+// and g_grad_norm (see gan_optimizer_norm). outputs: number of D's outputs in a batch. name: prefix of its
+// state in checkpoints.
 GAN_API gan_health *gan_health_create_loop(gan_context *ctx, const char *name, const gan_loss_desc *loss,
                                            int outputs, const gan_health_desc *desc);
-// After each step, for example in gan_trainer_desc.progress; the trainer's metric is judged with it.
+// Call it after each step, for example in gan_trainer_desc.progress. It also takes the trainer's metric.
 GAN_API void gan_health_step(gan_health *h, const gan_trainer_stats *stats);
-// samples (N, ...) of G, real (M, ...) of the data, in batches from about 100 on; the first 256 count.
+// Compares samples (N, ...) of G with real (M, ...) of the data. Use at least 100 of each; fewer than 8 are
+// an error, and only the first 256 are used.
 GAN_API void gan_health_compare(gan_health *h, gan_tensor *samples, gan_tensor *real);
-GAN_API void gan_health_metric(gan_health *h, gan_real metric);  // a metric of your own; less is better
+// A metric of your own, for desc.patience; lower is better.
+GAN_API void gan_health_metric(gan_health *h, gan_real metric);
 GAN_API gan_diagnosis gan_health_diagnose(const gan_health *h);
-// 1: the metric has not improved for `patience` values; 2: sick for problem_patience steps, or numbers
-// overflow; 0: go on.
+// 0: continue; 1: more than `patience` metrics in a row without a new minimum; 2: a problem for
+// problem_patience steps, or an overflow.
 GAN_API int gan_health_should_stop(const gan_health *h);
-// The diagnosis in a line, what to try in a second when it is sick; as snprintf: cut to size - 1 characters
-// and a 0, and the length that it would have had is returned.
+// Writes the diagnosis as one line, for a problem with the advice as a second line. As snprintf: writes at
+// most size - 1 characters and a 0, returns the length of the whole text.
 GAN_API int gan_health_text(const gan_health *h, char *text, size_t size);
 GAN_API const char *gan_diagnosis_name(gan_diagnosis_kind kind);
 GAN_API const char *gan_indicator_name(gan_indicator vital);
