@@ -1583,13 +1583,15 @@ GAN_API const char *gan_game_name(gan_game kind);
 
 #ifndef GAN_NO_DATA
 
-// >>datasets: batches in shuffled epochs
+// >>datasets: files and memory as batches in shuffled epochs
 
-// What gan_dataset_open reads, told apart by content:
-//     IDX (MNIST, Fashion-MNIST; all six element types) - NPY .npy versions 1 and 2 of f4 f8 i4 i8 u1 i1 b1,
-//     either byte order, C or Fortran order - PNM binary PGM and PPM of 8 and 16 bits (rounded to 8) - STB
-//     PNG, JPEG, BMP, GIF when stb_image.h was included before the implementation - CIFAR the binary version
-//     of CIFAR-10 and of CIFAR-100 (fine labels) - CSV numbers apart by comma, semicolon, tab or blanks
+// The file formats that gan_dataset_open reads; it detects the format by content:
+//     IDX     MNIST, Fashion-MNIST; all six element types
+//     NPY     .npy versions 1 and 2 of f4 f8 i4 i8 u1 i1 b1, either byte order, C or Fortran order
+//     PNM     binary PGM and PPM of 8 and 16 bits (rounded to 8)
+//     STB     PNG, JPEG, BMP, GIF, if stb_image.h is included before the implementation
+//     CIFAR   the binary version of CIFAR-10 and of CIFAR-100 (fine labels)
+//     CSV     numbers separated by commas, semicolons, tabs or blanks
 #define GAN_FORMATS(X) X(IDX, idx) X(NPY, npy) X(PNM, pnm) X(STB, stb_image) X(CIFAR, cifar) X(CSV, csv)
 typedef enum gan_format {
     GAN_FORMAT_AUTO = 0,
@@ -1599,9 +1601,9 @@ typedef enum gan_format {
     GAN_FORMAT_COUNT
 } gan_format;
 
-// How a picture becomes height x width: COVER keeps its proportions and cuts evenly what is too much; STRETCH
-// shows all of it; CROP cuts the middle out, unscaled. Scaling is bilinear, with the triangle widened when it
-// shrinks, so that every pixel counts.
+// How an image is fitted to height x width: COVER scales it with its aspect ratio and crops the excess
+// evenly; STRETCH scales each axis separately; CROP takes the center without scaling. Scaling is bilinear;
+// when it shrinks, the triangle filter is widened (antialiasing).
 #define GAN_FITS(X) X(COVER, cover) X(STRETCH, stretch) X(CROP, crop)
 typedef enum gan_fit {
 #define GAN__ROW(id, name) GAN_FIT_##id,
@@ -1610,52 +1612,56 @@ typedef enum gan_fit {
     GAN_FIT_COUNT
 } gan_fit;
 
-typedef struct gan_dataset_desc {       // zero means the default
-    const char *path;                   // a file, or a folder: of MNIST (train-images-idx3-ubyte), CIFAR-10
-                                        // (data_batch_1.bin .. _5.bin), or of pictures, where sub-folders,
-                                        // sorted by name, are the labels 0, 1, .. of all that lies in them
+typedef struct gan_dataset_desc {       // 0 means the default
+    const char *path;                   // a file, or a folder of MNIST (train-images-idx3-ubyte), CIFAR-10
+                                        // (data_batch_1.bin .. _5.bin) or images. Sub-folders of a folder of
+                                        // images, sorted by name, give their files the labels 0, 1, ..
     const void *bytes;                  // instead of path: a file in memory, which must outlive the context
-    size_t size;                        // its bytes
-    const char *labels;                 // a file of one number a sample: IDX, .npy or CSV; NULL: those in the
-                                        // data, or an IDX file's labels-idx1 for images-idx3
-    const void *label_bytes;            // the same in memory
-    size_t label_size;
+    size_t size;                        // number of bytes
+    const char *labels;                 // a file with one number per sample: IDX, .npy or CSV; NULL: those in
+                                        // the data, or for IDX images-idx3 the file labels-idx1 beside it
+    const void *label_bytes;            // instead of labels: that file in memory
+    size_t label_size;                  // number of bytes
     gan_format format;                  // GAN_FORMAT_AUTO: by content
-    int channels, height, width;        // of a sample; 0: as the data are. 3 channels become 1 by .299 R +
-                                        // .587 G + .114 B, 1 becomes 3 by repetition, alpha is left out; rows
-                                        // of an (N, D) array take the shape when it has D values
+    int channels, height, width;        // shape of a sample; 0: as in the data. 3 channels become 1 as .299 R
+                                        // + .587 G + .114 B, 1 becomes 3 by repetition, alpha is dropped.
+                                        // Rows of an (N, D) array are reshaped if the shape has D elements
     int channels_last;                  // 1: 4-dimensional arrays are (N, H, W, C)
     gan_fit fit;                        // GAN_FIT_COVER
-    int flip;                           // 1: a picture is mirrored left to right with probability 1/2, drawn
-                                        // anew each time that it comes
-    gan_real low, high;                 // what 0 and 255 (False and True) become; both 0: -1 and 1 for bytes,
-                                        // while numbers of other types stay as they are
-    int label_column;                   // CSV: the column that is the label, from 1 on, or from -1 backwards
-    int stream;                         // 1: keep no samples in memory, read those of each batch
-    size_t memory;                      // bytes to keep samples in where they are not mapped; 256 MiB. What
-                                        // needs more is read by batch
+    int flip;                           // 1: random horizontal flip with probability 1/2 each time an image
+                                        // is drawn
+    gan_real low, high;                 // values of 0 and 255 (False and True); both 0: -1 and 1 for bytes,
+                                        // other element types unchanged
+    int label_column;                   // CSV: the column of the label, 1 the first, -1 the last; 0: none
+    int stream;                         // 1: keep no samples in memory, read them for each batch
+    size_t memory;                      // maximum bytes of samples kept in memory if the file is not mapped;
+                                        // 256 MiB. Larger data are read for each batch
 } gan_dataset_desc;
 
-// Samples (C, H, W) of pictures, (D) of rows of numbers, else what stands behind the first dimension. Files
-// are mapped where the system can, and must not change while the context lives; bytes stay bytes in memory.
-// Everything is checked before memory is taken, which is never more than the file's size or desc.memory, 4
-// bytes a sample for the order, and for CSV a number for each 2 bytes. NULL on an error.
+// Opens a dataset. A sample has shape (C, H, W) for images, (D) for rows of numbers, otherwise the array's
+// shape without its first dimension. Files are memory-mapped if the system can, and must not change while
+// the context exists; bytes are stored as bytes. The file is checked before memory is allocated: at most the
+// file's size or desc.memory, 4 bytes per sample for the order, and for CSV one number per 2 bytes. Returns
+// NULL on an error.
 GAN_API gan_dataset *gan_dataset_open(gan_context *ctx, const gan_dataset_desc *desc);
 #ifndef GAN_NO_STDIO
-// gan_dataset_open of an IDX file or folder: MNIST in one word. Pixels become -1 .. 1, shape (1, H, W).
+// gan_dataset_open of an IDX file or folder such as MNIST. Pixels are -1 .. 1, samples (1, H, W).
 GAN_API gan_dataset *gan_dataset_idx(gan_context *ctx, const char *path);
 #endif
-// n samples of the given shape, copied; labels (n numbers) may be NULL.
+// A dataset of n samples of the given shape; data and labels (n numbers, or NULL) are copied.
 GAN_API gan_dataset *gan_dataset_memory_n(gan_context *ctx, const gan_real *data, const gan_real *labels,
                                           int n, int ndim, const int *dim);
 #ifndef __cplusplus
 #define gan_dataset_memory(ctx, data, labels, n, ...)                                                        \
     gan_dataset_memory_n(ctx, data, labels, n, GAN_INTS(__VA_ARGS__))
 #endif
-// Endless samples (dim) from a toy distribution:
-//     NORMAL (1) N(4, 1.25^2) - LINE (2) y = 2 x + 1, x ~ U(-1, 1), noise .05 - RING (2) 8 modes on the unit
-//     circle, sigma .01 - GRID (2) 25 modes on {-4, -2, 0, 2, 4}^2, sigma .05 - MOONS (2) two half circles,
-//     noise .05 - SWISS_ROLL (2) noise .05, scaled to about 1
+// Toy distributions; the number in parentheses is the number of elements of a sample:
+//     NORMAL (1)       N(4, 1.25^2)
+//     LINE (2)         y = 2 x + 1, x ~ U(-1, 1), noise .05
+//     RING (2)         8 modes on the unit circle, sigma .01
+//     GRID (2)         25 modes on {-4, -2, 0, 2, 4}^2, sigma .05
+//     MOONS (2)        two half circles, noise .05
+//     SWISS_ROLL (2)   noise .05, scaled to about 1
 #define GAN_TOYS(X)                                                                                          \
     X(NORMAL, normal, 1) X(LINE, line, 2) X(RING, ring, 2) X(GRID, grid, 2) X(MOONS, moons, 2)               \
     X(SWISS_ROLL, swiss_roll, 2)
@@ -1665,12 +1671,12 @@ typedef enum gan_toy {
 #undef GAN__ROW
     GAN_TOY_COUNT
 } gan_toy;
-GAN_API gan_dataset *gan_dataset_toy(gan_context *ctx, gan_toy kind);
-// (n, ...); labels (n) or NULL
+GAN_API gan_dataset *gan_dataset_toy(gan_context *ctx, gan_toy kind);   // endless samples of it
+// The next n samples, (n, ...). If labels is not NULL it receives the labels (n), or NULL for unlabeled data.
 GAN_API gan_tensor *gan_dataset_batch(gan_dataset *d, int n, gan_tensor **labels);
-GAN_API int64_t gan_dataset_size(const gan_dataset *d);                 // 0: endless
+GAN_API int64_t gan_dataset_size(const gan_dataset *d);                 // samples; 0: endless
 #ifndef GAN_NO_STDIO
-// (N, C, H, W) or (N, H, W) with values -1 .. 1 as IDX u8, C = 1. Returns the error code.
+// Writes (N, 1, H, W) or (N, H, W) with values -1 .. 1 as an IDX file of bytes. Returns the error code.
 GAN_API int gan_idx_write(gan_tensor *x, const char *path);
 #endif
 
@@ -1678,32 +1684,33 @@ GAN_API int gan_idx_write(gan_tensor *x, const char *path);
 
 #ifndef GAN_NO_PICTURES
 
-// >>images: x (N, C, H, W), C 1 or 3, values -1 .. 1 (clamped), as a grid with that many columns (0: square)
+// >>images: writing image files; x (N, C, H, W), C 1 or 3, values -1 .. 1 (clamped), as a grid of images
 
 #ifndef GAN_NO_STDIO
 
-// By extension: .png (when stb_image_write.h was included before the implementation; else the picture is
-// written as .pgm or .ppm beside that name), .pgm, .ppm. Returns the error code.
+// Writes x as a grid with `columns` columns (0: square). The extension selects the format: .png, .pgm, .ppm.
+// PNG needs stb_image_write.h, included before the implementation; without it a .pgm or .ppm file of the
+// same name is written. Returns the error code.
 GAN_API int gan_image_write(gan_tensor *x, int columns, const char *path);
-// gan_image_write under its familiar name
+// The same as gan_image_write.
 GAN_API int gan_image_write_png(gan_tensor *x, int columns, const char *path);
-// width x height pixels of 1 or 3 bytes.
+// Writes width x height pixels of 1 or 3 bytes (channels). Returns the error code.
 GAN_API int gan_image_write_bytes(gan_context *ctx, const unsigned char *pixels, int width, int height,
                                   int channels, const char *path);
 
 #endif
 
-// >>plots: pictures of numbers: panels of curves, points, surfaces, samples; tables; terminal views
+// >>plots: panels of curves, points, surfaces, images; tables of samples; terminal output
 //
-// A plot is a canvas with one or more panels; one call draws a panel from one description. What is not finite
-// leaves a gap, what lies outside the ranges is cut off, and no data at all is an empty panel.
+// A plot is an image with one or more panels. One call draws one panel from one gan_axes. Values that are not
+// finite leave a gap, values outside the ranges are clipped, and a panel without data is empty.
 
-// Okabe and Ito 2008: a reader who does not see all colors tells them apart. 0xRRGGBB.
+// The palette of Okabe and Ito 2008, distinguishable with color vision deficiency; 0xRRGGBB.
 typedef enum gan_color {
     GAN_BLUE = 0x0072B2, GAN_VERMILION = 0xD55E00, GAN_GREEN = 0x009E73, GAN_PURPLE = 0xCC79A7,
     GAN_ORANGE = 0xE69F00, GAN_SKY = 0x56B4E9, GAN_GRAY = 0x8A8A8A, GAN_BLACK = 0x1A1A1A
 } gan_color;
-// Paths through OKLab (Ottosson 2020), lightness linear in t:
+// Color maps in OKLab (Ottosson 2020), lightness linear in t:
 //     SEQUENTIAL   L .25 + .68 t, hue 300 - 195 degrees t: violet, blue, green, yellow
 //     DIVERGING    L .96 - .45 |2 t - 1|: blue, white at 1/2, orange
 //     GRAY         L t
@@ -1717,15 +1724,16 @@ typedef enum gan_colormap {
 GAN_API int gan_colormap_at(gan_colormap map, double t);    // t 0 .. 1 (clamped) -> 0xRRGGBB; NaN: gray
 GAN_API const char *gan_colormap_name(gan_colormap map);
 
-// How a series is drawn: its row has the defaults of size, alpha and dash. `size` is
-//     LINE        x to x                            the width of the line
-//     STEPS       stays till the next x             the width of the line
-//     POINTS                                        the diameter
-//     BARS        from 0 to y                       the width as a share of their distance
-//     HISTOGRAM   the density of y over the panel   the number of bins
-//     ARROWS      at each point                     the length of the longest
-//     LEVELS      across all at y, or where y is    the width of the line
-//                 NULL upright at x
+// How a series is drawn. Columns: name, text name, defaults of size, alpha and dash. Lengths are pixels at
+// scale 1. The meaning of `size`:
+//     LINE        lines between the points          line width
+//     STEPS       y constant until the next x       line width
+//     POINTS      a disk at each point              diameter
+//     BARS        from 0 to y                       width as a share of the distance between bars
+//     HISTOGRAM   density of y over the x range     number of bins
+//     ARROWS      an arrow at each point            length of the longest arrow
+//     LEVELS      a horizontal line at each y; if   line width
+//                 y is NULL a vertical one at each x
 #define GAN_MARKS(X)                                                                                         \
     X(LINE, line, 1.5, 1, 0) X(STEPS, steps, 1.5, 1, 0) X(POINTS, points, 4, 0.7, 0)                         \
     X(BARS, bars, 0.9, 0.6, 0) X(HISTOGRAM, histogram, 50, 0.6, 0) X(ARROWS, arrows, 24, 1, 0)               \
@@ -1738,81 +1746,83 @@ typedef enum gan_mark {
 } gan_mark;
 GAN_API const char *gan_mark_name(gan_mark mark);
 
-typedef struct gan_series {             // zero means the default
-    const char *name;                   // its line in the legend; NULL: none
+typedef struct gan_series {             // 0 means the default
+    const char *name;                   // text in the legend; NULL: not in the legend
     gan_mark mark;
     const double *x, *y;                // n values each; x NULL: 0, 1, 2 ...
-    int n, stride;                      // stride: doubles from one value to the next; 1
-    gan_tensor *points;                 // instead of x, y, n: (N) or (N, 1) values y, (N, 2) points
-    gan_tensor *arrows;                 // ARROWS: (N, 2), in the units of the axes
-    int color;                          // 0xRRGGBB; 0: the next of the palette
-    double size, alpha;                 // 0: the mark's; alpha is opacity
-    int dash;                           // length of dashes and gaps; 0: the mark's, -1: none
+    int n, stride;                      // number of values; doubles from one value to the next, 1
+    gan_tensor *points;                 // instead of x, y, n: (N) or (N, 1) values y, or (N, 2) points
+    gan_tensor *arrows;                 // ARROWS: vectors (N, 2), in units of the axes
+    int color;                          // 0xRRGGBB; 0: the next color of the palette
+    double size, alpha;                 // see GAN_MARKS; opacity; 0: the default of the mark
+    int dash;                           // length of dashes and gaps; 0: the default of the mark, -1: solid
 } gan_series;
 
-typedef struct gan_axes {               // zero means the default
+typedef struct gan_axes {               // 0 means the default
     const char *title, *x_label, *y_label;
     const gan_series *series;
-    int count;
-    double x0, x1, y0, y1;              // ranges; two equal numbers: fitted to the data
-    int x_log, y_log;                   // logarithmic axes: values from 0 down are gaps
-    int equal;                          // a unit is as long on both axes
-    // under the series: (R, C) values over the whole panel, row 0 at y0
+    int count;                          // number of series
+    double x0, x1, y0, y1;              // ranges of x and y; two equal numbers: fitted to the data
+    int x_log, y_log;                   // 1: logarithmic axis; values <= 0 are gaps
+    int equal;                          // 1: equal scale on both axes
+    // heat map below the series: (R, C) values over the whole panel, row 0 at y0
     gan_tensor *heat;
-    int heat_cells;                     // each value a cell; 0: at nodes from border to border, bilinear
-    double heat0, heat1;                // the colors' range; equal: the data's
+    int heat_cells;                     // 1: a cell per value; 0: values at grid nodes, bilinear between
+    double heat0, heat1;                // range of the color map; two equal numbers: that of the data
     gan_colormap map;
-    int contours;                       // so many lines of equal height, evenly within the range
-    gan_tensor *images;                 // instead of axes: (N, C, H, W) as in gan_image_write
-    int columns;                        // of images; 0: as they fill the panel best
+    int contours;                       // number of contour lines, evenly spaced in that range
+    gan_tensor *images;                 // instead of axes: images (N, C, H, W) as in gan_image_write
+    int columns;                        // columns of images; 0: as fills the panel best
 } gan_axes;
 
 typedef struct gan_plot gan_plot;
-// White, width x height pixels; scale 2 (0: 1) is the same picture with all sizes doubled, letters too. It
-// lives until gan_destroy, and a panel clears its place first: make a plot once and draw it as often as you
-// like. NULL on errors.
+// Creates a white plot of width x height pixels; all sizes, including text, are multiplied by scale (0: 1).
+// The plot is freed by gan_destroy and can be drawn repeatedly: each panel clears its area first. Returns
+// NULL on an error.
 GAN_API gan_plot *gan_plot_create(gan_context *ctx, int width, int height, int scale);
-// The panel in `column` of `columns` and `row` of `rows` (each panel may divide the plot in its own way). The
-// legend goes to the corner where it hides least. Returns the error code, as all of these do.
+// Draws a panel at `column` of `columns` and `row` of `rows`; each panel may use a different grid. The
+// legend is placed in the corner where it covers least. Returns the error code, as all functions here do
+// that return int.
 GAN_API int gan_plot_panel(gan_plot *p, int column, int columns, int row, int rows, const gan_axes *axes);
-// One more series, or a text from (x, y) to the right, in the panel drawn last, in its ranges.
+// Adds a series, or a text that begins at (x, y), to the panel drawn last, within its ranges.
 GAN_API int gan_plot_add(gan_plot *p, const gan_series *series);
 GAN_API int gan_plot_label(gan_plot *p, double x, double y, const char *text, int color);
 #ifndef GAN_NO_TRAINING
-// A GAN of points in the plane in one panel: D as the surface (a probability where the loss has them, with
-// the contour where it is 1/2; loss NULL: NON_SATURATING), the data, G's samples, and arrows from the first
-// 128 of them against the gradient of G's loss: where D sends them. real, fake (N, 2) or NULL; axes may be
-// NULL. D is used in GAN_EVAL and the training is not disturbed.
+// Draws a GAN of points in the plane in one panel: D as a heat map, the data, G's samples, and arrows at the
+// first 128 samples along the negative gradient of G's loss. D's output is shown as a probability with the
+// contour 1/2 if the loss has probabilities; loss NULL: NON_SATURATING. real, fake (N, 2) or NULL; axes may
+// be NULL. D runs in GAN_EVAL; the training is not affected.
 GAN_API int gan_plot_gan2d(gan_plot *p, int column, int columns, int row, int rows, const gan_axes *axes,
                            gan_model *d, const gan_loss_desc *loss, gan_tensor *real, gan_tensor *fake);
 #endif
-GAN_API unsigned char *gan_plot_pixels(gan_plot *p, int *width, int *height);      // RGB, row by row
+GAN_API unsigned char *gan_plot_pixels(gan_plot *p, int *width, int *height);      // RGB, row-major
 #ifndef GAN_NO_STDIO
 GAN_API int gan_plot_write(gan_plot *p, const char *path);      // .png or .ppm, as gan_image_write_bytes
 #endif
 
-// Points (N, 2) as a density (R, C) over the ranges, for gan_axes.heat: a Gaussian of deviation `bandwidth`
-// for each (0: the share of points in each cell), so that it integrates to the share of points inside. Off
-// the tape.
+// Kernel density estimate of points (N, 2) as (rows, columns) over the ranges, for gan_axes.heat: a Gaussian
+// of standard deviation `bandwidth` per point (0: a histogram). Integrates to the share of points inside the
+// ranges. Not recorded.
 GAN_API gan_tensor *gan_density(gan_tensor *points, int rows, int columns, double x0, double x1, double y0,
                                 double y1, double bandwidth);
 
-// A table of samples: latent arithmetic (names above the columns), style mixing (sources above and to the
-// left), strips between two latents (gan_latent_path), one row per class ...
-typedef struct gan_sheet {              // zero means: not there
-    gan_tensor *images;                 // (R C, ch, H, W), row by row, as in gan_image_write
+// A table of images with optional headers: latent arithmetic, style mixing, interpolations between two
+// latents (gan_latent_path), one row per class ...
+typedef struct gan_sheet {              // 0: absent
+    gan_tensor *images;                 // (R C, ch, H, W), row-major, as in gan_image_write
     int columns;                        // C; 0: the smallest square
-    gan_tensor *top, *left;             // (C, ch, H, W), (R, ch, H, W)
+    gan_tensor *top, *left;             // header images: (C, ch, H, W), (R, ch, H, W)
     const char *const *column_names, *const *row_names;        // C, R texts; each may be NULL
     const char *title;
-    int zoom;                           // a pixel becomes zoom x zoom; 0: so that a picture has 48 or more
+    int zoom;                           // pixels per image pixel; 0: so that an image has 48 or more
 } gan_sheet;
 #ifndef GAN_NO_STDIO
-GAN_API int gan_sheet_write(const gan_sheet *sheet, const char *path);
+GAN_API int gan_sheet_write(const gan_sheet *sheet, const char *path);      // as gan_plot_write
 #endif
 
-// Text for terminals, into out (always ended by 0, cut between characters). Returns the bytes that the whole
-// text takes, without the 0: more than size - 1 where it was cut. UTF-8, or plain ASCII.
+// Plots as text for terminals: UTF-8 for BRAILLE and BLOCKS, otherwise ASCII. out always ends with 0 and is
+// cut between characters. Returns the bytes of the whole text without the 0: more than size - 1 if it was
+// cut.
 #define GAN_TERMINALS(X) X(BRAILLE, braille) X(BLOCKS, blocks) X(ASCII, ascii)
 typedef enum gan_terminal {
 #define GAN__ROW(id, name) GAN_TERMINAL_##id,
@@ -1820,66 +1830,69 @@ typedef enum gan_terminal {
 #undef GAN__ROW
     GAN_TERMINAL_COUNT
 } gan_terminal;
-// A curve of `columns` x `rows` characters (0: 80 x 1), lowest value at the bottom; no newline after the last
+// A curve of `columns` x `rows` characters (0: 80 x 1), the minimum at the bottom. No newline after the last
 // row.
 GAN_API size_t gan_terminal_series(const gan_series *s, int columns, int rows, gan_terminal kind, char *out,
                                    size_t size);
-// Images (N, C, H, W), `across` of them beside each other (0: a square), at most `columns` characters wide
-// (0: 80): half blocks in 24-bit color, or for ASCII a ramp of letters from dark to bright. A newline ends
-// each row.
+// Images (N, C, H, W) in a grid, `across` images per row (0: square), at most `columns` characters wide (0:
+// 80): half blocks in 24-bit color, for ASCII a ramp of characters from dark to bright. Each row ends with a
+// newline.
 GAN_API size_t gan_terminal_images(gan_tensor *x, int across, int columns, gan_terminal kind, char *out,
                                    size_t size);
 
-// >>logs: what a run says, by step: kept in memory, as CSV, as TensorBoard events
+// >>logs: the numbers and images of a run by step: in memory, as CSV, as TensorBoard events
 
 typedef struct gan_logger gan_logger;
-typedef struct gan_logger_desc {        // zero means the default
-    const char *columns;                // "d_loss,g_loss": names; the step comes first by itself
-    const char *csv;                    // a file: header, then a row each, complete after each call
-    const char *tensorboard;            // a folder that exists: gets an events.out.tfevents file
-    const char *sheet;                  // a picture: the images of gan_logger_images, a row each
-    // Of a CSV file that is there the rows up to this step stay and are read; 0 begins a new file.
+typedef struct gan_logger_desc {        // 0: off, or the default
+    const char *columns;                // names of the columns, "d_loss,g_loss"; the step is added first
+    const char *csv;                    // CSV file: a header, then the rows; complete after each call
+    const char *tensorboard;            // existing folder for an events.out.tfevents file
+    const char *sheet;                  // image file with the images of gan_logger_images, a row per call
+    // keep and read the rows up to this step of an existing CSV file; 0: start a new file
     int64_t resume;
-    int rows;                           // rows to reserve memory for at once
+    int rows;                           // rows to reserve memory for
 } gan_logger_desc;
-// Files are opened, appended to and closed by each call: there is nothing to close. NULL on errors.
+// Creates a logger. Each call opens its files, appends and closes them: nothing has to be closed. Returns
+// NULL on an error.
 GAN_API gan_logger *gan_logger_create(gan_context *ctx, const gan_logger_desc *desc);
-// A row: as many doubles (or gan_reals) as there are columns; CSV has the fewest digits that read back as the
-// same double, nan and inf by name. Returns the error code.
+// Adds a row: one double (or gan_real) per column. CSV numbers have the fewest digits that read back as the
+// same double; NaN and Inf are nan and inf. Returns the error code.
 GAN_API int gan_logger_row_n(gan_logger *log, int64_t step, int n, const double *values);
 #ifndef __cplusplus
 #define gan_logger_row(log, step, ...)                                                                       \
     gan_logger_row_n(log, step, (int)(sizeof((const double[]){__VA_ARGS__}) / sizeof(double)),               \
                      (const double[]){__VA_ARGS__})
 #endif
-// Images (N, C, H, W), always of one shape: a row of the sheet (up to 16 of them; when there are 24 rows
-// every other one goes, the latest stays), a picture of TensorBoard's where stb_image_write.h was included.
+// Adds images (N, C, H, W), the same shape in every call, as a row of the sheet with up to 16 images, and as
+// a TensorBoard image if stb_image_write.h is included. When the sheet has 24 rows every other row is
+// dropped; the latest is kept. Returns the error code.
 GAN_API int gan_logger_images(gan_logger *log, int64_t step, gan_tensor *x);
 GAN_API int gan_logger_rows(const gan_logger *log);
 GAN_API int gan_logger_columns(const gan_logger *log);                       // the step is column 0
 GAN_API const char *gan_logger_name(const gan_logger *log, int column);
 GAN_API double gan_logger_value(const gan_logger *log, int row, int column);
-// The column of that name by step, as a line: good until the next row. Empty when there is none of that name.
+// The column of that name over the step, as a line. Valid until the next row is added; empty if there is no
+// such column.
 GAN_API gan_series gan_logger_series(const gan_logger *log, const char *name);
 
-// >>reports: a run as one HTML file that needs no other
+// >>reports: a run as one self-contained HTML file
 
-typedef struct gan_report {             // zero means: not there
+typedef struct gan_report {             // 0: absent
     const char *title, *summary;
-    const char *const *configuration;   // name, value, name, value ..: configuration_count of them, pairs
-    int configuration_count;
-    const char *const *metrics;         // a table, row by row, the first its header
-    int metrics_count, metrics_columns; // metrics_count: all texts
-    const char *const *diagnosis;       // lines
-    int diagnosis_count;
-    const gan_axes *plots;              // pictures, two in a row
-    int plots_count;
-    gan_logger *log;                    // a curve for each column, and its images
-    gan_tensor *images;                 // (N, C, H, W): samples
-    int images_columns;
+    const char *const *configuration;   // name, value, name, value ..
+    int configuration_count;            // number of texts, two per pair
+    const char *const *metrics;         // a table, row-major; the first row is its header
+    int metrics_count, metrics_columns; // number of texts in the table; number of its columns
+    const char *const *diagnosis;       // lines of text
+    int diagnosis_count;                // number of lines
+    const gan_axes *plots;              // plots, two per row
+    int plots_count;                    // number of plots
+    gan_logger *log;                    // a curve per column, and its images
+    gan_tensor *images;                 // samples (N, C, H, W)
+    int images_columns;                 // columns of their grid; 0: square
 } gan_report;
 #ifndef GAN_NO_STDIO
-// Pictures are PNG, or BMP without stb_image_write.h. Returns the error code.
+// Writes the report. Images in it are PNG, or BMP without stb_image_write.h. Returns the error code.
 GAN_API int gan_report_write(gan_context *ctx, const gan_report *report, const char *path);
 #endif
 
