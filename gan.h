@@ -1900,42 +1900,42 @@ GAN_API int gan_report_write(gan_context *ctx, const gan_report *report, const c
 
 #ifndef GAN_NO_METRICS
 
-// >>metrics: how good samples are; nothing is recorded, and the context's random numbers stay as they were
+// >>metrics: measures of sample quality; nothing is recorded, the context's random numbers are not affected
 //
-// A sample is what axis 0 counts, seen as F numbers: x (N, ...) with (M, ...) of as many numbers each;
-// features are a network's output for each sample. real are data, fake are generated. Sums, decisions and
-// solutions are in double. A NaN or an infinity in a sample is an error, but in mode_report's x; after an
-// error numbers are NaN, counts 0 and tensors poison. What is random draws from a stream of its own: the same
-// call, the same number.
+// Axis 0 counts the samples; a sample is used as F numbers, so x (N, ...) and y (M, ...) must have the same
+// number of elements per sample. Features are a network's output for each sample. real is data, fake is
+// generated. Sums and decisions are computed in double. A NaN or Inf in a sample is an error, except in the x
+// of mode_report. After an error numbers are NaN, counts 0 and tensors poison. Random choices use a separate
+// stream: the same call returns the same number.
 //
 //     histogram               counts in equal bins
-//     kl_divergence           sum p log(p / q), nats; infinite where q alone is 0         Kullback 1951
+//     kl_divergence           sum p log(p / q), nats; infinite if only q is 0             Kullback 1951
 //     js_divergence           (KL(p, m) + KL(q, m)) / 2, m = (p + q) / 2: 0 .. log 2      Lin 1991
 //     tv_distance             sum |p - q| / 2: 0 .. 1
-//     wasserstein_histogram   width sum |P - Q| with cumulated P, Q: the earth mover's
-//     wasserstein_1d          W_p of numbers, exact: by their quantiles
+//     wasserstein_histogram   width sum |P - Q| with cumulative P, Q: earth mover's
+//     wasserstein_1d          exact W_p in one dimension, by quantiles
 //     wasserstein_sliced      (mean over directions of W_p^p)^(1/p)                       Rabin 2011
 //     wasserstein_pyramid     sliced W_1 of 7 x 7 patches of Laplacian pyramids           Karras 2018
-//     assignment              the least sum of costs, one column for each row             Jonker 1987
+//     assignment              the assignment of minimum cost                              Jonker 1987
 //     wasserstein_exact       (min over pairings of mean |x - y|^p)^(1/p)
-//     sinkhorn_divergence     gan_sinkhorn in double, until it has converged              Genevay 2018
+//     sinkhorn_divergence     gan_sinkhorn in double, iterated to convergence             Genevay 2018
 //     frechet_distance        |m - n|^2 + tr(C + D - 2 (C D)^(1/2)): FID of features      Heusel 2017
 //     kernel_distance         KID: unbiased MMD^2, kernel (x y / F + 1)^3                 Binkowski 2018
 //     mmd_unbiased            unbiased MMD^2, kernel exp(-|x - y|^2 / (2 sigma^2))        Gretton 2012
 //     nearest                 the k nearest samples
-//     precision_recall        share of fake in the real manifold, and the other way       Kynkaanniemi 2019
+//     precision_recall        share of fake in the real manifold, and vice versa          Kynkaanniemi 2019
 //     density_coverage        real balls about a fake over k; share of real balls met     Naeem 2020
 //     neighbor_test           1-nearest-neighbor two-sample test                         Lopez-Paz 2017
-//     birthday                pairs of equal samples, and the support that they tell of   Arora 2018
-//     memorization            nearer to the training data than fresh data are?            Meehan 2020
-//     authenticity            share of fakes that are no copies                           Alaa 2022
+//     birthday                pairs of equal samples, and an estimate of the support size Arora 2018
+//     memorization            nearer to the training data than held-out data?             Meehan 2020
+//     authenticity            share of fakes that are not copies                          Alaa 2022
 //     bin_difference          NDB: statistically different bins of a k-means partition    Richardson 2018
 //     mode_report             modes found, high-quality share, reverse KL                 Lin 2018, PacGAN
 //     inception_score         exp(mean KL(p(y | x), p(y))): 1 .. K                        Salimans 2016
 //     ms_ssim                 structural similarity at five scales                        Wang 2003
-//     ms_ssim_diversity       its mean over pairs of a batch: low is diverse              Odena 2017
+//     ms_ssim_diversity       its mean over pairs of a batch: lower is diverse            Odena 2017
 //     perceptual_path_length  mean d(G(z(t)), G(z(t + e))) / e^2                          Karras 2019
-//     classifier_test         held-out accuracy of a critic: .5 when nothing differs      Lopez-Paz 2017
+//     classifier_test         held-out accuracy of a classifier: .5 if no difference      Lopez-Paz 2017
 //     confusion               a discriminator's counts, accuracy, precision, recall
 #define GAN_METRICS_DENSITY(X)                                                                               \
     X(HISTOGRAM, histogram) X(KL_DIVERGENCE, kl_divergence) X(JS_DIVERGENCE, js_divergence)                  \
@@ -1957,7 +1957,7 @@ GAN_API int gan_report_write(gan_context *ctx, const gan_report *report, const c
 #define GAN_METRICS(X)                                                                                       \
     GAN_METRICS_DENSITY(X) GAN_METRICS_TRANSPORT(X) GAN_METRICS_MOMENT(X) GAN_METRICS_NEIGHBOR(X)            \
     GAN_METRICS_SCORE(X)
-typedef enum gan_metric { // each names its function: gan_histogram ...
+typedef enum gan_metric { // each row names its function: gan_histogram ...
 #define GAN__ROW(id, name) GAN_METRIC_##id,
     GAN_METRICS(GAN__ROW)
 #undef GAN__ROW
@@ -1965,61 +1965,61 @@ typedef enum gan_metric { // each names its function: gan_histogram ...
 } gan_metric;
 GAN_API const char *gan_metric_name(gan_metric metric);
 
-// x (N) or (N, D), D to 3 -> (bins), (bins, bins) ...: how many lie in each of `bins` equal parts of lo .. hi
-// on every axis, hi itself in the last; what lies outside is not counted. As NumPy's histogramdd.
+// x (N) or (N, D), D up to 3 -> (bins), (bins, bins) ...: counts in `bins` equal bins of lo .. hi on each
+// axis. The last bin includes hi; values outside are not counted. As NumPy's histogramdd.
 GAN_API gan_tensor *gan_histogram(gan_tensor *x, gan_real lo, gan_real hi, int bins);
-// p and q are weights, as many of each, none negative; they are divided by their sums here.
+// p and q are non-negative weights of equal number; each is divided by its sum.
 GAN_API double gan_kl_divergence(gan_tensor *p, gan_tensor *q);
 GAN_API double gan_js_divergence(gan_tensor *p, gan_tensor *q);
 GAN_API double gan_tv_distance(gan_tensor *p, gan_tensor *q);
 GAN_API double gan_wasserstein_histogram(gan_tensor *p, gan_tensor *q, gan_real width);        // of a bin
 
-// power is the p of W_p, from 1. Every value of x and of y is one number; their counts may differ.
+// power is the p of W_p, at least 1. Each element of x and y is one number; their counts may differ.
 GAN_API double gan_wasserstein_1d(gan_tensor *x, gan_tensor *y, gan_real power);
-// directions 0: 128
+// directions: number of random projections; 0: 128
 GAN_API double gan_wasserstein_sliced(gan_tensor *x, gan_tensor *y, int directions, gan_real power);
-// Pictures (N, C, H, W), H and W divisible by 2^(levels-1), the coarsest at least 7 -> (levels), the finest
-// first; published tables show 1000 times as much. levels 0: while a side is at least 16; patches of each
-// picture 0: 128; directions 0: 512.
+// Images (N, C, H, W) -> (levels), the finest first; published tables show 1000 times the value. H and W
+// must be divisible by 2^(levels-1), and the coarsest level must be at least 7 x 7. levels 0: while both
+// sides are at least 16; patches per image 0: 128; directions 0: 512.
 GAN_API gan_tensor *gan_wasserstein_pyramid(gan_tensor *real, gan_tensor *fake, int levels, int patches,
                                             int directions);
-// cost (N, M), N <= M -> (N): the column of each row, no column twice. Time N^2 M at worst.
+// cost (N, M), N <= M -> (N): the column assigned to each row, all different. Worst-case time N^2 M.
 GAN_API gan_tensor *gan_assignment(gan_tensor *cost);
-GAN_API double gan_wasserstein_exact(gan_tensor *x, gan_tensor *y, gan_real power);  // N = M; memory 8 N^2
-// gan_sinkhorn is recorded, in gan_real, and stops after a fixed number of iterations; this stops when the
-// plan's margins are within 1e-7, or after `iterations` (0: 500). epsilon 0: a twentieth of the mean cost
-// |x - y|^2. Memory 8 N M.
+GAN_API double gan_wasserstein_exact(gan_tensor *x, gan_tensor *y, gan_real power);  // N = M; 8 N^2 bytes
+// Stops when the plan's marginals are within 1e-7, or after `iterations` (0: 500). epsilon 0: a twentieth of
+// the mean cost |x - y|^2. Needs 8 N M bytes. (gan_sinkhorn is recorded, in gan_real, with fixed
+// iterations.)
 GAN_API double gan_sinkhorn_divergence(gan_tensor *x, gan_tensor *y, gan_real epsilon, int iterations);
 
-typedef struct gan_estimate { // of `count` parts: mean, standard deviation (over count), that of the mean
+typedef struct gan_estimate { // over `count` parts: mean, standard deviation (over count), standard error
     double mean, deviation, error;
     int count;
 } gan_estimate;
-// Covariances divide by N - 1; N, M from 2.
+// Covariances divide by N - 1; N and M at least 2.
 GAN_API double gan_frechet_distance(gan_tensor *x, gan_tensor *y);
-// Over consecutive blocks of so many of each (0: 1000, or all there are), or, where subsets is not 0, over so
-// many random ones (as published: 1000, 100). error is deviation / sqrt(count - 1).
+// Averages over consecutive blocks of `block` samples of each (0: 1000, or all if fewer), or, if subsets is
+// not 0, over that many random blocks (published: 1000, 100). error is deviation / sqrt(count - 1).
 GAN_API gan_estimate gan_kernel_distance(gan_tensor *real, gan_tensor *fake, int block, int subsets);
-// sigma 0: the median distance among the first 500 of both. gan_mmd_rbf is biased, and recorded.
+// sigma 0: the median distance among the first 500 of both. (gan_mmd_rbf is biased, and recorded.)
 GAN_API double gan_mmd_unbiased(gan_tensor *x, gan_tensor *y, gan_real sigma);
 
-// Of each of x the k nearest of y -> (N, k), the nearest first, the lower index where equal; distances,
-// unless NULL, gets (N, k) too. y NULL: among the other samples of x.
+// Indices (N, k) of the k nearest samples of y for each sample of x, the nearest first, ties by lower index.
+// If distances is not NULL it receives (N, k). y NULL: the other samples of x.
 GAN_API gan_tensor *gan_nearest(gan_tensor *x, gan_tensor *y, int k, gan_tensor **distances);
 typedef struct gan_fidelity { double precision, recall; } gan_fidelity;
-// A manifold is the balls about its samples that reach to the k-th neighbor (k 0: 3), borders included.
+// The manifold is the union of closed balls around the samples up to their k-th neighbor; k 0: 3.
 GAN_API gan_fidelity gan_precision_recall(gan_tensor *real, gan_tensor *fake, int k);
 typedef struct gan_coverage { double density, coverage; } gan_coverage;
-GAN_API gan_coverage gan_density_coverage(gan_tensor *real, gan_tensor *fake, int k); // 0: 5; without borders
-// real and fake: the shares of each that were told right; accuracy: of both. z: (accuracy - 1/2) in standard
-// deviations of that many coin tosses.
+GAN_API gan_coverage gan_density_coverage(gan_tensor *real, gan_tensor *fake, int k); // 0: 5; open balls
+// real and fake: shares classified correctly; accuracy: over both. z: accuracy - 1/2 in standard deviations
+// of a binomial with probability 1/2.
 typedef struct gan_two_sample { double accuracy, real, fake, z; } gan_two_sample;
-// Each sample is given the label of its nearest other; ties count half. Of samples of one distribution .5, of
-// distant ones 1, of exact copies 0. Take as many of both.
+// Classifies each sample by its nearest neighbor (leave-one-out); ties count half. Accuracy .5 for equal
+// distributions, 1 for distant ones, 0 for exact copies. Use equal numbers of both.
 GAN_API gan_two_sample gan_neighbor_test(gan_tensor *real, gan_tensor *fake);
 typedef struct gan_duplicates {
-    int64_t pairs;                      // i < j at most `within` apart
-    double support;                     // N (N - 1) / 2 over pairs; infinite when there are none
+    int64_t pairs;                      // pairs i < j at most `within` apart
+    double support;                     // N (N - 1) / 2 / pairs; infinite without pairs
     double distance;                    // of the closest pair
     int first, second;                  // that pair
 } gan_duplicates;
@@ -2027,55 +2027,55 @@ GAN_API gan_duplicates gan_birthday(gan_tensor *x, gan_real within);
 typedef struct gan_copying {
     double fake, held;                  // mean distance to the nearest training sample
     double ratio;                       // fake / held: below 1 means copying
-    double z;                           // Mann and Whitney's: below -2 or so means copying
+    double z;                           // Mann-Whitney statistic: below about -2 means copying
 } gan_copying;
-// held: data from the same source that was not trained on
+// held: held-out data, from the source of the training data
 GAN_API gan_copying gan_memorization(gan_tensor *train, gan_tensor *held, gan_tensor *fake);
-// A fake is no copy when the training sample nearest to it has a nearer training sample than it.
+// A fake is authentic if its nearest training sample has another training sample nearer than the fake.
 GAN_API double gan_authenticity(gan_tensor *train, gan_tensor *fake);
 typedef struct gan_bins {
-    int different, bins;                // NDB, and among how many
+    int different, bins;                // NDB; number of bins
     double share;                       // different / bins
-    double js;                          // between both proportions
+    double js;                          // JS divergence of both sets of proportions
 } gan_bins;
-// k-means of real into bins (0: 100), then a two-proportion z test of each at level .05.
+// k-means of real into `bins` clusters (0: 100), then a two-proportion z test per bin at level .05.
 GAN_API gan_bins gan_bin_difference(gan_tensor *real, gan_tensor *fake, int bins);
 
 typedef struct gan_modes {
-    int modes;                          // those that a sample of high quality is nearest to
-    double quality;                     // share of all N samples within 3 sigma of their nearest mode
+    int modes;                          // modes that are nearest to a high-quality sample
+    double quality;                     // share of the N samples within 3 sigma of their nearest mode
     double kl;                          // KL(shares of the nearest modes, equal shares): 0 .. log K
-    double log_likelihood;              // mean log density of the mixture; sigma^2 is its variance
+    double log_likelihood;              // mean log density under the mixture
 } gan_modes;
-// x (N, D), centers (K, D) of K equal normal distributions, standard deviation sigma on every axis. A sample
-// of x with a NaN, an infinity or a number beyond 1e100 has no mode and no quality. kl and log_likelihood are
-// of the samples that have a mode; when none has, their worst values, log K and -infinity.
+// x (N, D); centers (K, D) of a mixture of K equally likely normal distributions with standard deviation
+// sigma on each axis. A sample of x with a NaN, an Inf or a number beyond 1e100 has no mode and no quality.
+// kl and log_likelihood are over the samples with a mode; if there are none they are log K and -infinity.
 GAN_API gan_modes gan_mode_report(gan_tensor *x, gan_tensor *centers, gan_real sigma);
-// Class probabilities (N, K), in `splits` consecutive parts (0: 1; as published 10).
+// From class probabilities (N, K), in `splits` consecutive parts (0: 1; published: 10).
 GAN_API gan_estimate gan_inception_score(gan_tensor *probabilities, int splits);
-// Pictures (N, C, H, W) of at least 16 x 16; range as for gan_ssim. Window 11, or the whole picture where a
-// scale is smaller than that, sigma in proportion; weights of Wang 2003; per picture and channel, their mean.
+// Images (N, C, H, W) of at least 16 x 16; range as for gan_ssim. The window is 11, at a smaller scale the
+// whole image, with sigma in proportion; weights of Wang 2003. Returns the mean over images and channels.
 GAN_API double gan_ms_ssim(gan_tensor *x, gan_tensor *y, gan_real range);
-GAN_API double gan_ms_ssim_diversity(gan_tensor *x, int pairs, gan_real range);    // 0: all pairs
-typedef struct gan_path_desc {          // zero, or NULL: the default
-    gan_real epsilon;                   // 1e-4
-    int linear;                         // 0: on the sphere (slerp), for z; 1: straight, for StyleGAN's w
-    gan_real trim;                      // share left out at either end; published code: .01
-    int batch;                          // 64
+GAN_API double gan_ms_ssim_diversity(gan_tensor *x, int pairs, gan_real range);    // pairs 0: all
+typedef struct gan_path_desc {          // defaults used when the field is 0, or for NULL
+    gan_real epsilon;                   // step e along the path; 1e-4
+    int linear;                         // 0: slerp, for z; 1: linear, for StyleGAN's w
+    gan_real trim;                      // share of distances trimmed at either end; published code: .01
+    int batch;                          // paths per batch; 64
 } gan_path_desc;
-// Between z0 and z1 (N, L) at random t; d is the squared distance of features' outputs for both pictures,
-// NULL: of the pictures. label (N, ...) or NULL. Both models run in GAN_EVAL.
+// Paths between z0 and z1 (N, L) at random t; d is the squared distance between the outputs of `features`
+// for both images, or between the images if it is NULL. label (N, ...) or NULL. Both models run in GAN_EVAL.
 GAN_API gan_estimate gan_perceptual_path_length(gan_model *g, gan_model *features, gan_tensor *z0,
                                                 gan_tensor *z1, gan_tensor *label, const gan_path_desc *desc);
-// Trains F - hidden - 1 (0: 64; below 0: F - 1, logistic regression) on half of as many of both, for
-// `steps` (0: 500) of Adam on batches of 128, its rate .01 falling to 0, and tests it on the other half.
-// At least 4 of each.
+// Trains a network F - hidden - 1 (hidden 0: 64; negative: none, logistic regression) on one half of an equal
+// number of both, and tests it on the other half: `steps` (0: 500) of Adam, batches of 128, learning rate .01
+// decayed to 0. Needs at least 4 of each.
 #ifndef GAN_NO_TRAINING
 GAN_API gan_two_sample gan_classifier_test(gan_tensor *real, gan_tensor *fake, int hidden, int steps);
 #endif
 typedef struct gan_confusion_report {
-    int64_t real_as_real, real_as_fake, fake_as_real, fake_as_fake;     // a logit above 0 says "real"
-    double accuracy, precision, recall;                 // of "real"; 0 where nothing was called real
+    int64_t real_as_real, real_as_fake, fake_as_real, fake_as_fake;     // real: a logit above 0
+    double accuracy, precision, recall;                 // of the class real; 0 if nothing was classified real
 } gan_confusion_report;
 GAN_API gan_confusion_report gan_confusion(gan_tensor *real_logits, gan_tensor *fake_logits);
 
