@@ -1722,13 +1722,15 @@ GAN_API const char *gan_game_name(gan_game kind);
 
 #ifndef GAN_NO_DATA
 
-// >>datasets: batches in shuffled epochs
+// >>datasets: files and memory as batches in shuffled epochs
 
-// What gan_dataset_open reads, told apart by content:
-//     IDX (MNIST, Fashion-MNIST; all six element types) - NPY .npy versions 1 and 2 of f4 f8 i4 i8 u1 i1 b1,
-//     either byte order, C or Fortran order - PNM binary PGM and PPM of 8 and 16 bits (rounded to 8) - STB
-//     PNG, JPEG, BMP, GIF when stb_image.h was included before the implementation - CIFAR the binary version
-//     of CIFAR-10 and of CIFAR-100 (fine labels) - CSV numbers apart by comma, semicolon, tab or blanks
+// The file formats that gan_dataset_open reads; it detects the format by content:
+//     IDX     MNIST, Fashion-MNIST; all six element types
+//     NPY     .npy versions 1 and 2 of f4 f8 i4 i8 u1 i1 b1, either byte order, C or Fortran order
+//     PNM     binary PGM and PPM of 8 and 16 bits (rounded to 8)
+//     STB     PNG, JPEG, BMP, GIF, if stb_image.h is included before the implementation
+//     CIFAR   the binary version of CIFAR-10 and of CIFAR-100 (fine labels)
+//     CSV     numbers separated by commas, semicolons, tabs or blanks
 #define GAN_FORMATS(X) X(IDX, idx) X(NPY, npy) X(PNM, pnm) X(STB, stb_image) X(CIFAR, cifar) X(CSV, csv)
 typedef enum gan_format {
     GAN_FORMAT_AUTO = 0,
@@ -1738,9 +1740,9 @@ typedef enum gan_format {
     GAN_FORMAT_COUNT
 } gan_format;
 
-// How a picture becomes height x width: COVER keeps its proportions and cuts evenly what is too much; STRETCH
-// shows all of it; CROP cuts the middle out, unscaled. Scaling is bilinear, with the triangle widened when it
-// shrinks, so that every pixel counts.
+// How an image is fitted to height x width: COVER scales it with its aspect ratio and crops the excess
+// evenly; STRETCH scales each axis separately; CROP takes the center without scaling. Scaling is bilinear;
+// when it shrinks, the triangle filter is widened (antialiasing).
 #define GAN_FITS(X) X(COVER, cover) X(STRETCH, stretch) X(CROP, crop)
 typedef enum gan_fit {
 #define GAN__ROW(id, name) GAN_FIT_##id,
@@ -1749,52 +1751,56 @@ typedef enum gan_fit {
     GAN_FIT_COUNT
 } gan_fit;
 
-typedef struct gan_dataset_desc {       // zero means the default
-    const char *path;                   // a file, or a folder: of MNIST (train-images-idx3-ubyte), CIFAR-10
-                                        // (data_batch_1.bin .. _5.bin), or of pictures, where sub-folders,
-                                        // sorted by name, are the labels 0, 1, .. of all that lies in them
+typedef struct gan_dataset_desc {       // 0 means the default
+    const char *path;                   // a file, or a folder of MNIST (train-images-idx3-ubyte), CIFAR-10
+                                        // (data_batch_1.bin .. _5.bin) or images. Sub-folders of a folder of
+                                        // images, sorted by name, give their files the labels 0, 1, ..
     const void *bytes;                  // instead of path: a file in memory, which must outlive the context
-    size_t size;                        // its bytes
-    const char *labels;                 // a file of one number a sample: IDX, .npy or CSV; NULL: those in the
-                                        // data, or an IDX file's labels-idx1 for images-idx3
-    const void *label_bytes;            // the same in memory
-    size_t label_size;
+    size_t size;                        // number of bytes
+    const char *labels;                 // a file with one number per sample: IDX, .npy or CSV; NULL: those in
+                                        // the data, or for IDX images-idx3 the file labels-idx1 beside it
+    const void *label_bytes;            // instead of labels: that file in memory
+    size_t label_size;                  // number of bytes
     gan_format format;                  // GAN_FORMAT_AUTO: by content
-    int channels, height, width;        // of a sample; 0: as the data are. 3 channels become 1 by .299 R +
-                                        // .587 G + .114 B, 1 becomes 3 by repetition, alpha is left out; rows
-                                        // of an (N, D) array take the shape when it has D values
+    int channels, height, width;        // shape of a sample; 0: as in the data. 3 channels become 1 as .299 R
+                                        // + .587 G + .114 B, 1 becomes 3 by repetition, alpha is dropped.
+                                        // Rows of an (N, D) array are reshaped if the shape has D elements
     int channels_last;                  // 1: 4-dimensional arrays are (N, H, W, C)
     gan_fit fit;                        // GAN_FIT_COVER
-    int flip;                           // 1: a picture is mirrored left to right with probability 1/2, drawn
-                                        // anew each time that it comes
-    gan_real low, high;                 // what 0 and 255 (False and True) become; both 0: -1 and 1 for bytes,
-                                        // while numbers of other types stay as they are
-    int label_column;                   // CSV: the column that is the label, from 1 on, or from -1 backwards
-    int stream;                         // 1: keep no samples in memory, read those of each batch
-    size_t memory;                      // bytes to keep samples in where they are not mapped; 256 MiB. What
-                                        // needs more is read by batch
+    int flip;                           // 1: random horizontal flip with probability 1/2 each time an image
+                                        // is drawn
+    gan_real low, high;                 // values of 0 and 255 (False and True); both 0: -1 and 1 for bytes,
+                                        // other element types unchanged
+    int label_column;                   // CSV: the column of the label, 1 the first, -1 the last; 0: none
+    int stream;                         // 1: keep no samples in memory, read them for each batch
+    size_t memory;                      // maximum bytes of samples kept in memory if the file is not mapped;
+                                        // 256 MiB. Larger data are read for each batch
 } gan_dataset_desc;
 
-// Samples (C, H, W) of pictures, (D) of rows of numbers, else what stands behind the first dimension. Files
-// are mapped where the system can, and must not change while the context lives; bytes stay bytes in memory.
-// Everything is checked before memory is taken, which is never more than the file's size or desc.memory, 4
-// bytes a sample for the order, and for CSV a number for each 2 bytes. NULL on an error.
+// Opens a dataset. A sample has shape (C, H, W) for images, (D) for rows of numbers, otherwise the array's
+// shape without its first dimension. Files are memory-mapped if the system can, and must not change while
+// the context exists; bytes are stored as bytes. The file is checked before memory is allocated: at most the
+// file's size or desc.memory, 4 bytes per sample for the order, and for CSV one number per 2 bytes. Returns
+// NULL on an error.
 GAN_API gan_dataset *gan_dataset_open(gan_context *ctx, const gan_dataset_desc *desc);
 #ifndef GAN_NO_STDIO
-// gan_dataset_open of an IDX file or folder: MNIST in one word. Pixels become -1 .. 1, shape (1, H, W).
+// gan_dataset_open of an IDX file or folder such as MNIST. Pixels are -1 .. 1, samples (1, H, W).
 GAN_API gan_dataset *gan_dataset_idx(gan_context *ctx, const char *path);
 #endif
-// n samples of the given shape, copied; labels (n numbers) may be NULL.
+// A dataset of n samples of the given shape; data and labels (n numbers, or NULL) are copied.
 GAN_API gan_dataset *gan_dataset_memory_n(gan_context *ctx, const gan_real *data, const gan_real *labels,
                                           int n, int ndim, const int *dim);
 #ifndef __cplusplus
 #define gan_dataset_memory(ctx, data, labels, n, ...)                                                        \
     gan_dataset_memory_n(ctx, data, labels, n, GAN_INTS(__VA_ARGS__))
 #endif
-// Endless samples (dim) from a toy distribution:
-//     NORMAL (1) N(4, 1.25^2) - LINE (2) y = 2 x + 1, x ~ U(-1, 1), noise .05 - RING (2) 8 modes on the unit
-//     circle, sigma .01 - GRID (2) 25 modes on {-4, -2, 0, 2, 4}^2, sigma .05 - MOONS (2) two half circles,
-//     noise .05 - SWISS_ROLL (2) noise .05, scaled to about 1
+// Toy distributions; the number in parentheses is the number of elements of a sample:
+//     NORMAL (1)       N(4, 1.25^2)
+//     LINE (2)         y = 2 x + 1, x ~ U(-1, 1), noise .05
+//     RING (2)         8 modes on the unit circle, sigma .01
+//     GRID (2)         25 modes on {-4, -2, 0, 2, 4}^2, sigma .05
+//     MOONS (2)        two half circles, noise .05
+//     SWISS_ROLL (2)   noise .05, scaled to about 1
 #define GAN_TOYS(X)                                                                                          \
     X(NORMAL, normal, 1) X(LINE, line, 2) X(RING, ring, 2) X(GRID, grid, 2) X(MOONS, moons, 2)               \
     X(SWISS_ROLL, swiss_roll, 2)
@@ -1804,12 +1810,12 @@ typedef enum gan_toy {
 #undef GAN__ROW
     GAN_TOY_COUNT
 } gan_toy;
-GAN_API gan_dataset *gan_dataset_toy(gan_context *ctx, gan_toy kind);
-// (n, ...); labels (n) or NULL
+GAN_API gan_dataset *gan_dataset_toy(gan_context *ctx, gan_toy kind);   // endless samples of it
+// The next n samples, (n, ...). If labels is not NULL it receives the labels (n), or NULL for unlabeled data.
 GAN_API gan_tensor *gan_dataset_batch(gan_dataset *d, int n, gan_tensor **labels);
-GAN_API int64_t gan_dataset_size(const gan_dataset *d);                 // 0: endless
+GAN_API int64_t gan_dataset_size(const gan_dataset *d);                 // samples; 0: endless
 #ifndef GAN_NO_STDIO
-// (N, C, H, W) or (N, H, W) with values -1 .. 1 as IDX u8, C = 1. Returns the error code.
+// Writes (N, 1, H, W) or (N, H, W) with values -1 .. 1 as an IDX file of bytes. Returns the error code.
 GAN_API int gan_idx_write(gan_tensor *x, const char *path);
 #endif
 
@@ -1817,32 +1823,33 @@ GAN_API int gan_idx_write(gan_tensor *x, const char *path);
 
 #ifndef GAN_NO_PICTURES
 
-// >>images: x (N, C, H, W), C 1 or 3, values -1 .. 1 (clamped), as a grid with that many columns (0: square)
+// >>images: writing image files; x (N, C, H, W), C 1 or 3, values -1 .. 1 (clamped), as a grid of images
 
 #ifndef GAN_NO_STDIO
 
-// By extension: .png (when stb_image_write.h was included before the implementation; else the picture is
-// written as .pgm or .ppm beside that name), .pgm, .ppm. Returns the error code.
+// Writes x as a grid with `columns` columns (0: square). The extension selects the format: .png, .pgm, .ppm.
+// PNG needs stb_image_write.h, included before the implementation; without it a .pgm or .ppm file of the
+// same name is written. Returns the error code.
 GAN_API int gan_image_write(gan_tensor *x, int columns, const char *path);
-// gan_image_write under its familiar name
+// The same as gan_image_write.
 GAN_API int gan_image_write_png(gan_tensor *x, int columns, const char *path);
-// width x height pixels of 1 or 3 bytes.
+// Writes width x height pixels of 1 or 3 bytes (channels). Returns the error code.
 GAN_API int gan_image_write_bytes(gan_context *ctx, const unsigned char *pixels, int width, int height,
                                   int channels, const char *path);
 
 #endif
 
-// >>plots: pictures of numbers: panels of curves, points, surfaces, samples; tables; terminal views
+// >>plots: panels of curves, points, surfaces, images; tables of samples; terminal output
 //
-// A plot is a canvas with one or more panels; one call draws a panel from one description. What is not finite
-// leaves a gap, what lies outside the ranges is cut off, and no data at all is an empty panel.
+// A plot is an image with one or more panels. One call draws one panel from one gan_axes. Values that are not
+// finite leave a gap, values outside the ranges are clipped, and a panel without data is empty.
 
-// Okabe and Ito 2008: a reader who does not see all colors tells them apart. 0xRRGGBB.
+// The palette of Okabe and Ito 2008, distinguishable with color vision deficiency; 0xRRGGBB.
 typedef enum gan_color {
     GAN_BLUE = 0x0072B2, GAN_VERMILION = 0xD55E00, GAN_GREEN = 0x009E73, GAN_PURPLE = 0xCC79A7,
     GAN_ORANGE = 0xE69F00, GAN_SKY = 0x56B4E9, GAN_GRAY = 0x8A8A8A, GAN_BLACK = 0x1A1A1A
 } gan_color;
-// Paths through OKLab (Ottosson 2020), lightness linear in t:
+// Color maps in OKLab (Ottosson 2020), lightness linear in t:
 //     SEQUENTIAL   L .25 + .68 t, hue 300 - 195 degrees t: violet, blue, green, yellow
 //     DIVERGING    L .96 - .45 |2 t - 1|: blue, white at 1/2, orange
 //     GRAY         L t
@@ -1856,15 +1863,16 @@ typedef enum gan_colormap {
 GAN_API int gan_colormap_at(gan_colormap map, double t);    // t 0 .. 1 (clamped) -> 0xRRGGBB; NaN: gray
 GAN_API const char *gan_colormap_name(gan_colormap map);
 
-// How a series is drawn: its row has the defaults of size, alpha and dash. `size` is
-//     LINE        x to x                            the width of the line
-//     STEPS       stays till the next x             the width of the line
-//     POINTS                                        the diameter
-//     BARS        from 0 to y                       the width as a share of their distance
-//     HISTOGRAM   the density of y over the panel   the number of bins
-//     ARROWS      at each point                     the length of the longest
-//     LEVELS      across all at y, or where y is    the width of the line
-//                 NULL upright at x
+// How a series is drawn. Columns: name, text name, defaults of size, alpha and dash. Lengths are pixels at
+// scale 1. The meaning of `size`:
+//     LINE        lines between the points          line width
+//     STEPS       y constant until the next x       line width
+//     POINTS      a disk at each point              diameter
+//     BARS        from 0 to y                       width as a share of the distance between bars
+//     HISTOGRAM   density of y over the x range     number of bins
+//     ARROWS      an arrow at each point            length of the longest arrow
+//     LEVELS      a horizontal line at each y; if   line width
+//                 y is NULL a vertical one at each x
 #define GAN_MARKS(X)                                                                                         \
     X(LINE, line, 1.5, 1, 0) X(STEPS, steps, 1.5, 1, 0) X(POINTS, points, 4, 0.7, 0)                         \
     X(BARS, bars, 0.9, 0.6, 0) X(HISTOGRAM, histogram, 50, 0.6, 0) X(ARROWS, arrows, 24, 1, 0)               \
@@ -1877,81 +1885,83 @@ typedef enum gan_mark {
 } gan_mark;
 GAN_API const char *gan_mark_name(gan_mark mark);
 
-typedef struct gan_series {             // zero means the default
-    const char *name;                   // its line in the legend; NULL: none
+typedef struct gan_series {             // 0 means the default
+    const char *name;                   // text in the legend; NULL: not in the legend
     gan_mark mark;
     const double *x, *y;                // n values each; x NULL: 0, 1, 2 ...
-    int n, stride;                      // stride: doubles from one value to the next; 1
-    gan_tensor *points;                 // instead of x, y, n: (N) or (N, 1) values y, (N, 2) points
-    gan_tensor *arrows;                 // ARROWS: (N, 2), in the units of the axes
-    int color;                          // 0xRRGGBB; 0: the next of the palette
-    double size, alpha;                 // 0: the mark's; alpha is opacity
-    int dash;                           // length of dashes and gaps; 0: the mark's, -1: none
+    int n, stride;                      // number of values; doubles from one value to the next, 1
+    gan_tensor *points;                 // instead of x, y, n: (N) or (N, 1) values y, or (N, 2) points
+    gan_tensor *arrows;                 // ARROWS: vectors (N, 2), in units of the axes
+    int color;                          // 0xRRGGBB; 0: the next color of the palette
+    double size, alpha;                 // see GAN_MARKS; opacity; 0: the default of the mark
+    int dash;                           // length of dashes and gaps; 0: the default of the mark, -1: solid
 } gan_series;
 
-typedef struct gan_axes {               // zero means the default
+typedef struct gan_axes {               // 0 means the default
     const char *title, *x_label, *y_label;
     const gan_series *series;
-    int count;
-    double x0, x1, y0, y1;              // ranges; two equal numbers: fitted to the data
-    int x_log, y_log;                   // logarithmic axes: values from 0 down are gaps
-    int equal;                          // a unit is as long on both axes
-    // under the series: (R, C) values over the whole panel, row 0 at y0
+    int count;                          // number of series
+    double x0, x1, y0, y1;              // ranges of x and y; two equal numbers: fitted to the data
+    int x_log, y_log;                   // 1: logarithmic axis; values <= 0 are gaps
+    int equal;                          // 1: equal scale on both axes
+    // heat map below the series: (R, C) values over the whole panel, row 0 at y0
     gan_tensor *heat;
-    int heat_cells;                     // each value a cell; 0: at nodes from border to border, bilinear
-    double heat0, heat1;                // the colors' range; equal: the data's
+    int heat_cells;                     // 1: a cell per value; 0: values at grid nodes, bilinear between
+    double heat0, heat1;                // range of the color map; two equal numbers: that of the data
     gan_colormap map;
-    int contours;                       // so many lines of equal height, evenly within the range
-    gan_tensor *images;                 // instead of axes: (N, C, H, W) as in gan_image_write
-    int columns;                        // of images; 0: as they fill the panel best
+    int contours;                       // number of contour lines, evenly spaced in that range
+    gan_tensor *images;                 // instead of axes: images (N, C, H, W) as in gan_image_write
+    int columns;                        // columns of images; 0: as fills the panel best
 } gan_axes;
 
 typedef struct gan_plot gan_plot;
-// White, width x height pixels; scale 2 (0: 1) is the same picture with all sizes doubled, letters too. It
-// lives until gan_destroy, and a panel clears its place first: make a plot once and draw it as often as you
-// like. NULL on errors.
+// Creates a white plot of width x height pixels; all sizes, including text, are multiplied by scale (0: 1).
+// The plot is freed by gan_destroy and can be drawn repeatedly: each panel clears its area first. Returns
+// NULL on an error.
 GAN_API gan_plot *gan_plot_create(gan_context *ctx, int width, int height, int scale);
-// The panel in `column` of `columns` and `row` of `rows` (each panel may divide the plot in its own way). The
-// legend goes to the corner where it hides least. Returns the error code, as all of these do.
+// Draws a panel at `column` of `columns` and `row` of `rows`; each panel may use a different grid. The
+// legend is placed in the corner where it covers least. Returns the error code, as all functions here do
+// that return int.
 GAN_API int gan_plot_panel(gan_plot *p, int column, int columns, int row, int rows, const gan_axes *axes);
-// One more series, or a text from (x, y) to the right, in the panel drawn last, in its ranges.
+// Adds a series, or a text that begins at (x, y), to the panel drawn last, within its ranges.
 GAN_API int gan_plot_add(gan_plot *p, const gan_series *series);
 GAN_API int gan_plot_label(gan_plot *p, double x, double y, const char *text, int color);
 #ifndef GAN_NO_TRAINING
-// A GAN of points in the plane in one panel: D as the surface (a probability where the loss has them, with
-// the contour where it is 1/2; loss NULL: NON_SATURATING), the data, G's samples, and arrows from the first
-// 128 of them against the gradient of G's loss: where D sends them. real, fake (N, 2) or NULL; axes may be
-// NULL. D is used in GAN_EVAL and the training is not disturbed.
+// Draws a GAN of points in the plane in one panel: D as a heat map, the data, G's samples, and arrows at the
+// first 128 samples along the negative gradient of G's loss. D's output is shown as a probability with the
+// contour 1/2 if the loss has probabilities; loss NULL: NON_SATURATING. real, fake (N, 2) or NULL; axes may
+// be NULL. D runs in GAN_EVAL; the training is not affected.
 GAN_API int gan_plot_gan2d(gan_plot *p, int column, int columns, int row, int rows, const gan_axes *axes,
                            gan_model *d, const gan_loss_desc *loss, gan_tensor *real, gan_tensor *fake);
 #endif
-GAN_API unsigned char *gan_plot_pixels(gan_plot *p, int *width, int *height);      // RGB, row by row
+GAN_API unsigned char *gan_plot_pixels(gan_plot *p, int *width, int *height);      // RGB, row-major
 #ifndef GAN_NO_STDIO
 GAN_API int gan_plot_write(gan_plot *p, const char *path);      // .png or .ppm, as gan_image_write_bytes
 #endif
 
-// Points (N, 2) as a density (R, C) over the ranges, for gan_axes.heat: a Gaussian of deviation `bandwidth`
-// for each (0: the share of points in each cell), so that it integrates to the share of points inside. Off
-// the tape.
+// Kernel density estimate of points (N, 2) as (rows, columns) over the ranges, for gan_axes.heat: a Gaussian
+// of standard deviation `bandwidth` per point (0: a histogram). Integrates to the share of points inside the
+// ranges. Not recorded.
 GAN_API gan_tensor *gan_density(gan_tensor *points, int rows, int columns, double x0, double x1, double y0,
                                 double y1, double bandwidth);
 
-// A table of samples: latent arithmetic (names above the columns), style mixing (sources above and to the
-// left), strips between two latents (gan_latent_path), one row per class ...
-typedef struct gan_sheet {              // zero means: not there
-    gan_tensor *images;                 // (R C, ch, H, W), row by row, as in gan_image_write
+// A table of images with optional headers: latent arithmetic, style mixing, interpolations between two
+// latents (gan_latent_path), one row per class ...
+typedef struct gan_sheet {              // 0: absent
+    gan_tensor *images;                 // (R C, ch, H, W), row-major, as in gan_image_write
     int columns;                        // C; 0: the smallest square
-    gan_tensor *top, *left;             // (C, ch, H, W), (R, ch, H, W)
+    gan_tensor *top, *left;             // header images: (C, ch, H, W), (R, ch, H, W)
     const char *const *column_names, *const *row_names;        // C, R texts; each may be NULL
     const char *title;
-    int zoom;                           // a pixel becomes zoom x zoom; 0: so that a picture has 48 or more
+    int zoom;                           // pixels per image pixel; 0: so that an image has 48 or more
 } gan_sheet;
 #ifndef GAN_NO_STDIO
-GAN_API int gan_sheet_write(const gan_sheet *sheet, const char *path);
+GAN_API int gan_sheet_write(const gan_sheet *sheet, const char *path);      // as gan_plot_write
 #endif
 
-// Text for terminals, into out (always ended by 0, cut between characters). Returns the bytes that the whole
-// text takes, without the 0: more than size - 1 where it was cut. UTF-8, or plain ASCII.
+// Plots as text for terminals: UTF-8 for BRAILLE and BLOCKS, otherwise ASCII. out always ends with 0 and is
+// cut between characters. Returns the bytes of the whole text without the 0: more than size - 1 if it was
+// cut.
 #define GAN_TERMINALS(X) X(BRAILLE, braille) X(BLOCKS, blocks) X(ASCII, ascii)
 typedef enum gan_terminal {
 #define GAN__ROW(id, name) GAN_TERMINAL_##id,
@@ -1959,66 +1969,69 @@ typedef enum gan_terminal {
 #undef GAN__ROW
     GAN_TERMINAL_COUNT
 } gan_terminal;
-// A curve of `columns` x `rows` characters (0: 80 x 1), lowest value at the bottom; no newline after the last
+// A curve of `columns` x `rows` characters (0: 80 x 1), the minimum at the bottom. No newline after the last
 // row.
 GAN_API size_t gan_terminal_series(const gan_series *s, int columns, int rows, gan_terminal kind, char *out,
                                    size_t size);
-// Images (N, C, H, W), `across` of them beside each other (0: a square), at most `columns` characters wide
-// (0: 80): half blocks in 24-bit color, or for ASCII a ramp of letters from dark to bright. A newline ends
-// each row.
+// Images (N, C, H, W) in a grid, `across` images per row (0: square), at most `columns` characters wide (0:
+// 80): half blocks in 24-bit color, for ASCII a ramp of characters from dark to bright. Each row ends with a
+// newline.
 GAN_API size_t gan_terminal_images(gan_tensor *x, int across, int columns, gan_terminal kind, char *out,
                                    size_t size);
 
-// >>logs: what a run says, by step: kept in memory, as CSV, as TensorBoard events
+// >>logs: the numbers and images of a run by step: in memory, as CSV, as TensorBoard events
 
 typedef struct gan_logger gan_logger;
-typedef struct gan_logger_desc {        // zero means the default
-    const char *columns;                // "d_loss,g_loss": names; the step comes first by itself
-    const char *csv;                    // a file: header, then a row each, complete after each call
-    const char *tensorboard;            // a folder that exists: gets an events.out.tfevents file
-    const char *sheet;                  // a picture: the images of gan_logger_images, a row each
-    // Of a CSV file that is there the rows up to this step stay and are read; 0 begins a new file.
+typedef struct gan_logger_desc {        // 0: off, or the default
+    const char *columns;                // names of the columns, "d_loss,g_loss"; the step is added first
+    const char *csv;                    // CSV file: a header, then the rows; complete after each call
+    const char *tensorboard;            // existing folder for an events.out.tfevents file
+    const char *sheet;                  // image file with the images of gan_logger_images, a row per call
+    // keep and read the rows up to this step of an existing CSV file; 0: start a new file
     int64_t resume;
-    int rows;                           // rows to reserve memory for at once
+    int rows;                           // rows to reserve memory for
 } gan_logger_desc;
-// Files are opened, appended to and closed by each call: there is nothing to close. NULL on errors.
+// Creates a logger. Each call opens its files, appends and closes them: nothing has to be closed. Returns
+// NULL on an error.
 GAN_API gan_logger *gan_logger_create(gan_context *ctx, const gan_logger_desc *desc);
-// A row: as many doubles (or gan_reals) as there are columns; CSV has the fewest digits that read back as the
-// same double, nan and inf by name. Returns the error code.
+// Adds a row: one double (or gan_real) per column. CSV numbers have the fewest digits that read back as the
+// same double; NaN and Inf are nan and inf. Returns the error code.
 GAN_API int gan_logger_row_n(gan_logger *log, int64_t step, int n, const double *values);
 #ifndef __cplusplus
 #define gan_logger_row(log, step, ...)                                                                       \
     gan_logger_row_n(log, step, (int)(sizeof((const double[]){__VA_ARGS__}) / sizeof(double)),               \
                      (const double[]){__VA_ARGS__})
 #endif
-// Images (N, C, H, W), always of one shape: a row of the sheet (up to 16 of them; when there are 24 rows
-// every other one goes, the latest stays), a picture of TensorBoard's where stb_image_write.h was included.
+// Adds images (N, C, H, W), the same shape in every call, as a row of the sheet with up to 16 images, and as
+// a TensorBoard image if stb_image_write.h is included. When the sheet has 24 rows every other row is
+// dropped; the latest is kept. Returns the error code.
 GAN_API int gan_logger_images(gan_logger *log, int64_t step, gan_tensor *x);
 GAN_API int gan_logger_rows(const gan_logger *log);
 GAN_API int gan_logger_columns(const gan_logger *log);                       // the step is column 0
 GAN_API const char *gan_logger_name(const gan_logger *log, int column);
 GAN_API double gan_logger_value(const gan_logger *log, int row, int column);
-// The column of that name by step, as a line: good until the next row. Empty when there is none of that name.
+// The column of that name over the step, as a line. Valid until the next row is added; empty if there is no
+// such column.
 GAN_API gan_series gan_logger_series(const gan_logger *log, const char *name);
 
-// >>reports: a run as one HTML file that needs no other
+// >>reports: a run as one self-contained HTML file
 
-typedef struct gan_report {             // zero means: not there
+typedef struct gan_report {             // 0: absent
     const char *title, *summary;
-    const char *const *configuration;   // name, value, name, value ..: configuration_count of them, pairs
-    int configuration_count;
-    const char *const *metrics;         // a table, row by row, the first its header
-    int metrics_count, metrics_columns; // metrics_count: all texts
-    const char *const *diagnosis;       // lines
-    int diagnosis_count;
-    const gan_axes *plots;              // pictures, two in a row
-    int plots_count;
-    gan_logger *log;                    // a curve for each column, and its images
-    gan_tensor *images;                 // (N, C, H, W): samples
-    int images_columns;
+    const char *const *configuration;   // name, value, name, value ..
+    int configuration_count;            // number of texts, two per pair
+    const char *const *metrics;         // a table, row-major; the first row is its header
+    int metrics_count, metrics_columns; // number of texts in the table; number of its columns
+    const char *const *diagnosis;       // lines of text
+    int diagnosis_count;                // number of lines
+    const gan_axes *plots;              // plots, two per row
+    int plots_count;                    // number of plots
+    gan_logger *log;                    // a curve per column, and its images
+    gan_tensor *images;                 // samples (N, C, H, W)
+    int images_columns;                 // columns of their grid; 0: square
 } gan_report;
 #ifndef GAN_NO_STDIO
-// Pictures are PNG, or BMP without stb_image_write.h. Returns the error code.
+// Writes the report. Images in it are PNG, or BMP without stb_image_write.h. Returns the error code.
 GAN_API int gan_report_write(gan_context *ctx, const gan_report *report, const char *path);
 #endif
 
@@ -2026,42 +2039,42 @@ GAN_API int gan_report_write(gan_context *ctx, const gan_report *report, const c
 
 #ifndef GAN_NO_METRICS
 
-// >>metrics: how good samples are; nothing is recorded, and the context's random numbers stay as they were
+// >>metrics: measures of sample quality; nothing is recorded, the context's random numbers are not affected
 //
-// A sample is what axis 0 counts, seen as F numbers: x (N, ...) with (M, ...) of as many numbers each;
-// features are a network's output for each sample. real are data, fake are generated. Sums, decisions and
-// solutions are in double. A NaN or an infinity in a sample is an error, but in mode_report's x; after an
-// error numbers are NaN, counts 0 and tensors poison. What is random draws from a stream of its own: the same
-// call, the same number.
+// Axis 0 counts the samples; a sample is used as F numbers, so x (N, ...) and y (M, ...) must have the same
+// number of elements per sample. Features are a network's output for each sample. real is data, fake is
+// generated. Sums and decisions are computed in double. A NaN or Inf in a sample is an error, except in the x
+// of mode_report. After an error numbers are NaN, counts 0 and tensors poison. Random choices use a separate
+// stream: the same call returns the same number.
 //
 //     histogram               counts in equal bins
-//     kl_divergence           sum p log(p / q), nats; infinite where q alone is 0         Kullback 1951
+//     kl_divergence           sum p log(p / q), nats; infinite if only q is 0             Kullback 1951
 //     js_divergence           (KL(p, m) + KL(q, m)) / 2, m = (p + q) / 2: 0 .. log 2      Lin 1991
 //     tv_distance             sum |p - q| / 2: 0 .. 1
-//     wasserstein_histogram   width sum |P - Q| with cumulated P, Q: the earth mover's
-//     wasserstein_1d          W_p of numbers, exact: by their quantiles
+//     wasserstein_histogram   width sum |P - Q| with cumulative P, Q: earth mover's
+//     wasserstein_1d          exact W_p in one dimension, by quantiles
 //     wasserstein_sliced      (mean over directions of W_p^p)^(1/p)                       Rabin 2011
 //     wasserstein_pyramid     sliced W_1 of 7 x 7 patches of Laplacian pyramids           Karras 2018
-//     assignment              the least sum of costs, one column for each row             Jonker 1987
+//     assignment              the assignment of minimum cost                              Jonker 1987
 //     wasserstein_exact       (min over pairings of mean |x - y|^p)^(1/p)
-//     sinkhorn_divergence     gan_sinkhorn in double, until it has converged              Genevay 2018
+//     sinkhorn_divergence     gan_sinkhorn in double, iterated to convergence             Genevay 2018
 //     frechet_distance        |m - n|^2 + tr(C + D - 2 (C D)^(1/2)): FID of features      Heusel 2017
 //     kernel_distance         KID: unbiased MMD^2, kernel (x y / F + 1)^3                 Binkowski 2018
 //     mmd_unbiased            unbiased MMD^2, kernel exp(-|x - y|^2 / (2 sigma^2))        Gretton 2012
 //     nearest                 the k nearest samples
-//     precision_recall        share of fake in the real manifold, and the other way       Kynkaanniemi 2019
+//     precision_recall        share of fake in the real manifold, and vice versa          Kynkaanniemi 2019
 //     density_coverage        real balls about a fake over k; share of real balls met     Naeem 2020
 //     neighbor_test           1-nearest-neighbor two-sample test                         Lopez-Paz 2017
-//     birthday                pairs of equal samples, and the support that they tell of   Arora 2018
-//     memorization            nearer to the training data than fresh data are?            Meehan 2020
-//     authenticity            share of fakes that are no copies                           Alaa 2022
+//     birthday                pairs of equal samples, and an estimate of the support size Arora 2018
+//     memorization            nearer to the training data than held-out data?             Meehan 2020
+//     authenticity            share of fakes that are not copies                          Alaa 2022
 //     bin_difference          NDB: statistically different bins of a k-means partition    Richardson 2018
 //     mode_report             modes found, high-quality share, reverse KL                 Lin 2018, PacGAN
 //     inception_score         exp(mean KL(p(y | x), p(y))): 1 .. K                        Salimans 2016
 //     ms_ssim                 structural similarity at five scales                        Wang 2003
-//     ms_ssim_diversity       its mean over pairs of a batch: low is diverse              Odena 2017
+//     ms_ssim_diversity       its mean over pairs of a batch: lower is diverse            Odena 2017
 //     perceptual_path_length  mean d(G(z(t)), G(z(t + e))) / e^2                          Karras 2019
-//     classifier_test         held-out accuracy of a critic: .5 when nothing differs      Lopez-Paz 2017
+//     classifier_test         held-out accuracy of a classifier: .5 if no difference      Lopez-Paz 2017
 //     confusion               a discriminator's counts, accuracy, precision, recall
 #define GAN_METRICS_DENSITY(X)                                                                               \
     X(HISTOGRAM, histogram) X(KL_DIVERGENCE, kl_divergence) X(JS_DIVERGENCE, js_divergence)                  \
@@ -2083,7 +2096,7 @@ GAN_API int gan_report_write(gan_context *ctx, const gan_report *report, const c
 #define GAN_METRICS(X)                                                                                       \
     GAN_METRICS_DENSITY(X) GAN_METRICS_TRANSPORT(X) GAN_METRICS_MOMENT(X) GAN_METRICS_NEIGHBOR(X)            \
     GAN_METRICS_SCORE(X)
-typedef enum gan_metric { // each names its function: gan_histogram ...
+typedef enum gan_metric { // each row names its function: gan_histogram ...
 #define GAN__ROW(id, name) GAN_METRIC_##id,
     GAN_METRICS(GAN__ROW)
 #undef GAN__ROW
@@ -2091,61 +2104,61 @@ typedef enum gan_metric { // each names its function: gan_histogram ...
 } gan_metric;
 GAN_API const char *gan_metric_name(gan_metric metric);
 
-// x (N) or (N, D), D to 3 -> (bins), (bins, bins) ...: how many lie in each of `bins` equal parts of lo .. hi
-// on every axis, hi itself in the last; what lies outside is not counted. As NumPy's histogramdd.
+// x (N) or (N, D), D up to 3 -> (bins), (bins, bins) ...: counts in `bins` equal bins of lo .. hi on each
+// axis. The last bin includes hi; values outside are not counted. As NumPy's histogramdd.
 GAN_API gan_tensor *gan_histogram(gan_tensor *x, gan_real lo, gan_real hi, int bins);
-// p and q are weights, as many of each, none negative; they are divided by their sums here.
+// p and q are non-negative weights of equal number; each is divided by its sum.
 GAN_API double gan_kl_divergence(gan_tensor *p, gan_tensor *q);
 GAN_API double gan_js_divergence(gan_tensor *p, gan_tensor *q);
 GAN_API double gan_tv_distance(gan_tensor *p, gan_tensor *q);
 GAN_API double gan_wasserstein_histogram(gan_tensor *p, gan_tensor *q, gan_real width);        // of a bin
 
-// power is the p of W_p, from 1. Every value of x and of y is one number; their counts may differ.
+// power is the p of W_p, at least 1. Each element of x and y is one number; their counts may differ.
 GAN_API double gan_wasserstein_1d(gan_tensor *x, gan_tensor *y, gan_real power);
-// directions 0: 128
+// directions: number of random projections; 0: 128
 GAN_API double gan_wasserstein_sliced(gan_tensor *x, gan_tensor *y, int directions, gan_real power);
-// Pictures (N, C, H, W), H and W divisible by 2^(levels-1), the coarsest at least 7 -> (levels), the finest
-// first; published tables show 1000 times as much. levels 0: while a side is at least 16; patches of each
-// picture 0: 128; directions 0: 512.
+// Images (N, C, H, W) -> (levels), the finest first; published tables show 1000 times the value. H and W
+// must be divisible by 2^(levels-1), and the coarsest level must be at least 7 x 7. levels 0: while both
+// sides are at least 16; patches per image 0: 128; directions 0: 512.
 GAN_API gan_tensor *gan_wasserstein_pyramid(gan_tensor *real, gan_tensor *fake, int levels, int patches,
                                             int directions);
-// cost (N, M), N <= M -> (N): the column of each row, no column twice. Time N^2 M at worst.
+// cost (N, M), N <= M -> (N): the column assigned to each row, all different. Worst-case time N^2 M.
 GAN_API gan_tensor *gan_assignment(gan_tensor *cost);
-GAN_API double gan_wasserstein_exact(gan_tensor *x, gan_tensor *y, gan_real power);  // N = M; memory 8 N^2
-// gan_sinkhorn is recorded, in gan_real, and stops after a fixed number of iterations; this stops when the
-// plan's margins are within 1e-7, or after `iterations` (0: 500). epsilon 0: a twentieth of the mean cost
-// |x - y|^2. Memory 8 N M.
+GAN_API double gan_wasserstein_exact(gan_tensor *x, gan_tensor *y, gan_real power);  // N = M; 8 N^2 bytes
+// Stops when the plan's marginals are within 1e-7, or after `iterations` (0: 500). epsilon 0: a twentieth of
+// the mean cost |x - y|^2. Needs 8 N M bytes. (gan_sinkhorn is recorded, in gan_real, with fixed
+// iterations.)
 GAN_API double gan_sinkhorn_divergence(gan_tensor *x, gan_tensor *y, gan_real epsilon, int iterations);
 
-typedef struct gan_estimate { // of `count` parts: mean, standard deviation (over count), that of the mean
+typedef struct gan_estimate { // over `count` parts: mean, standard deviation (over count), standard error
     double mean, deviation, error;
     int count;
 } gan_estimate;
-// Covariances divide by N - 1; N, M from 2.
+// Covariances divide by N - 1; N and M at least 2.
 GAN_API double gan_frechet_distance(gan_tensor *x, gan_tensor *y);
-// Over consecutive blocks of so many of each (0: 1000, or all there are), or, where subsets is not 0, over so
-// many random ones (as published: 1000, 100). error is deviation / sqrt(count - 1).
+// Averages over consecutive blocks of `block` samples of each (0: 1000, or all if fewer), or, if subsets is
+// not 0, over that many random blocks (published: 1000, 100). error is deviation / sqrt(count - 1).
 GAN_API gan_estimate gan_kernel_distance(gan_tensor *real, gan_tensor *fake, int block, int subsets);
-// sigma 0: the median distance among the first 500 of both. gan_mmd_rbf is biased, and recorded.
+// sigma 0: the median distance among the first 500 of both. (gan_mmd_rbf is biased, and recorded.)
 GAN_API double gan_mmd_unbiased(gan_tensor *x, gan_tensor *y, gan_real sigma);
 
-// Of each of x the k nearest of y -> (N, k), the nearest first, the lower index where equal; distances,
-// unless NULL, gets (N, k) too. y NULL: among the other samples of x.
+// Indices (N, k) of the k nearest samples of y for each sample of x, the nearest first, ties by lower index.
+// If distances is not NULL it receives (N, k). y NULL: the other samples of x.
 GAN_API gan_tensor *gan_nearest(gan_tensor *x, gan_tensor *y, int k, gan_tensor **distances);
 typedef struct gan_fidelity { double precision, recall; } gan_fidelity;
-// A manifold is the balls about its samples that reach to the k-th neighbor (k 0: 3), borders included.
+// The manifold is the union of closed balls around the samples up to their k-th neighbor; k 0: 3.
 GAN_API gan_fidelity gan_precision_recall(gan_tensor *real, gan_tensor *fake, int k);
 typedef struct gan_coverage { double density, coverage; } gan_coverage;
-GAN_API gan_coverage gan_density_coverage(gan_tensor *real, gan_tensor *fake, int k); // 0: 5; without borders
-// real and fake: the shares of each that were told right; accuracy: of both. z: (accuracy - 1/2) in standard
-// deviations of that many coin tosses.
+GAN_API gan_coverage gan_density_coverage(gan_tensor *real, gan_tensor *fake, int k); // 0: 5; open balls
+// real and fake: shares classified correctly; accuracy: over both. z: accuracy - 1/2 in standard deviations
+// of a binomial with probability 1/2.
 typedef struct gan_two_sample { double accuracy, real, fake, z; } gan_two_sample;
-// Each sample is given the label of its nearest other; ties count half. Of samples of one distribution .5, of
-// distant ones 1, of exact copies 0. Take as many of both.
+// Classifies each sample by its nearest neighbor (leave-one-out); ties count half. Accuracy .5 for equal
+// distributions, 1 for distant ones, 0 for exact copies. Use equal numbers of both.
 GAN_API gan_two_sample gan_neighbor_test(gan_tensor *real, gan_tensor *fake);
 typedef struct gan_duplicates {
-    int64_t pairs;                      // i < j at most `within` apart
-    double support;                     // N (N - 1) / 2 over pairs; infinite when there are none
+    int64_t pairs;                      // pairs i < j at most `within` apart
+    double support;                     // N (N - 1) / 2 / pairs; infinite without pairs
     double distance;                    // of the closest pair
     int first, second;                  // that pair
 } gan_duplicates;
@@ -2153,55 +2166,55 @@ GAN_API gan_duplicates gan_birthday(gan_tensor *x, gan_real within);
 typedef struct gan_copying {
     double fake, held;                  // mean distance to the nearest training sample
     double ratio;                       // fake / held: below 1 means copying
-    double z;                           // Mann and Whitney's: below -2 or so means copying
+    double z;                           // Mann-Whitney statistic: below about -2 means copying
 } gan_copying;
-// held: data from the same source that was not trained on
+// held: held-out data, from the source of the training data
 GAN_API gan_copying gan_memorization(gan_tensor *train, gan_tensor *held, gan_tensor *fake);
-// A fake is no copy when the training sample nearest to it has a nearer training sample than it.
+// A fake is authentic if its nearest training sample has another training sample nearer than the fake.
 GAN_API double gan_authenticity(gan_tensor *train, gan_tensor *fake);
 typedef struct gan_bins {
-    int different, bins;                // NDB, and among how many
+    int different, bins;                // NDB; number of bins
     double share;                       // different / bins
-    double js;                          // between both proportions
+    double js;                          // JS divergence of both sets of proportions
 } gan_bins;
-// k-means of real into bins (0: 100), then a two-proportion z test of each at level .05.
+// k-means of real into `bins` clusters (0: 100), then a two-proportion z test per bin at level .05.
 GAN_API gan_bins gan_bin_difference(gan_tensor *real, gan_tensor *fake, int bins);
 
 typedef struct gan_modes {
-    int modes;                          // those that a sample of high quality is nearest to
-    double quality;                     // share of all N samples within 3 sigma of their nearest mode
+    int modes;                          // modes that are nearest to a high-quality sample
+    double quality;                     // share of the N samples within 3 sigma of their nearest mode
     double kl;                          // KL(shares of the nearest modes, equal shares): 0 .. log K
-    double log_likelihood;              // mean log density of the mixture; sigma^2 is its variance
+    double log_likelihood;              // mean log density under the mixture
 } gan_modes;
-// x (N, D), centers (K, D) of K equal normal distributions, standard deviation sigma on every axis. A sample
-// of x with a NaN, an infinity or a number beyond 1e100 has no mode and no quality. kl and log_likelihood are
-// of the samples that have a mode; when none has, their worst values, log K and -infinity.
+// x (N, D); centers (K, D) of a mixture of K equally likely normal distributions with standard deviation
+// sigma on each axis. A sample of x with a NaN, an Inf or a number beyond 1e100 has no mode and no quality.
+// kl and log_likelihood are over the samples with a mode; if there are none they are log K and -infinity.
 GAN_API gan_modes gan_mode_report(gan_tensor *x, gan_tensor *centers, gan_real sigma);
-// Class probabilities (N, K), in `splits` consecutive parts (0: 1; as published 10).
+// From class probabilities (N, K), in `splits` consecutive parts (0: 1; published: 10).
 GAN_API gan_estimate gan_inception_score(gan_tensor *probabilities, int splits);
-// Pictures (N, C, H, W) of at least 16 x 16; range as for gan_ssim. Window 11, or the whole picture where a
-// scale is smaller than that, sigma in proportion; weights of Wang 2003; per picture and channel, their mean.
+// Images (N, C, H, W) of at least 16 x 16; range as for gan_ssim. The window is 11, at a smaller scale the
+// whole image, with sigma in proportion; weights of Wang 2003. Returns the mean over images and channels.
 GAN_API double gan_ms_ssim(gan_tensor *x, gan_tensor *y, gan_real range);
-GAN_API double gan_ms_ssim_diversity(gan_tensor *x, int pairs, gan_real range);    // 0: all pairs
-typedef struct gan_path_desc {          // zero, or NULL: the default
-    gan_real epsilon;                   // 1e-4
-    int linear;                         // 0: on the sphere (slerp), for z; 1: straight, for StyleGAN's w
-    gan_real trim;                      // share left out at either end; published code: .01
-    int batch;                          // 64
+GAN_API double gan_ms_ssim_diversity(gan_tensor *x, int pairs, gan_real range);    // pairs 0: all
+typedef struct gan_path_desc {          // defaults used when the field is 0, or for NULL
+    gan_real epsilon;                   // step e along the path; 1e-4
+    int linear;                         // 0: slerp, for z; 1: linear, for StyleGAN's w
+    gan_real trim;                      // share of distances trimmed at either end; published code: .01
+    int batch;                          // paths per batch; 64
 } gan_path_desc;
-// Between z0 and z1 (N, L) at random t; d is the squared distance of features' outputs for both pictures,
-// NULL: of the pictures. label (N, ...) or NULL. Both models run in GAN_EVAL.
+// Paths between z0 and z1 (N, L) at random t; d is the squared distance between the outputs of `features`
+// for both images, or between the images if it is NULL. label (N, ...) or NULL. Both models run in GAN_EVAL.
 GAN_API gan_estimate gan_perceptual_path_length(gan_model *g, gan_model *features, gan_tensor *z0,
                                                 gan_tensor *z1, gan_tensor *label, const gan_path_desc *desc);
-// Trains F - hidden - 1 (0: 64; below 0: F - 1, logistic regression) on half of as many of both, for
-// `steps` (0: 500) of Adam on batches of 128, its rate .01 falling to 0, and tests it on the other half.
-// At least 4 of each.
+// Trains a network F - hidden - 1 (hidden 0: 64; negative: none, logistic regression) on one half of an equal
+// number of both, and tests it on the other half: `steps` (0: 500) of Adam, batches of 128, learning rate .01
+// decayed to 0. Needs at least 4 of each.
 #ifndef GAN_NO_TRAINING
 GAN_API gan_two_sample gan_classifier_test(gan_tensor *real, gan_tensor *fake, int hidden, int steps);
 #endif
 typedef struct gan_confusion_report {
-    int64_t real_as_real, real_as_fake, fake_as_real, fake_as_fake;     // a logit above 0 says "real"
-    double accuracy, precision, recall;                 // of "real"; 0 where nothing was called real
+    int64_t real_as_real, real_as_fake, fake_as_real, fake_as_fake;     // real: a logit above 0
+    double accuracy, precision, recall;                 // of the class real; 0 if nothing was classified real
 } gan_confusion_report;
 GAN_API gan_confusion_report gan_confusion(gan_tensor *real_logits, gan_tensor *fake_logits);
 
@@ -2381,33 +2394,36 @@ GAN_API int gan_trainer_save(gan_trainer *t, const char *path);
 // for NULL, so that a loop that counts up to n ends. gan_trainer_stats.step is the last step that was made.
 GAN_API int64_t gan_trainer_steps(const gan_trainer *t);
 
-// >>diagnosis: is it converging, has it collapsed, when to stop; a run is looked at and never changed
+// >>diagnosis: convergence, mode collapse, early stopping; monitoring only: never modifies the run
 //
-// gan_health_step after every step costs about a microsecond and wants no samples; gan_health_compare now and
-// then compares a batch of samples with one of the data. All numbers are free of scale: against what the loss
-// allows, against the data, or against the run's own earlier level.
+// Call gan_health_step after every training step: it costs about a microsecond and needs no samples. Call
+// gan_health_compare from time to time: it compares a batch of samples with a batch of the data. All
+// thresholds are scale-free: relative to the range of the loss, to the data, or to earlier values of the
+// same run.
 //
-// What is read, with its unit. D's advantage is (t - d_loss) / (t - m), t the least loss of a D that gives
-// all samples one answer, m the least there is: 0 when D can only guess, 1 when it is sure of every sample.
-// For NON_SATURATING, MINIMAX it is bounded by JSD / log 2 (Goodfellow 2014, theorem 1). Where the loss has
-// no least (WASSERSTEIN, most f-divergences, distances) it is t - d_loss; BEGAN and MAGAN have none.
+// The indicators. Columns: name, text, unit. D's advantage is (t - d_loss) / (t - m), t the minimum loss of
+// a D with one output for all samples, m the minimum of the loss: 0 if D can only guess, 1 if D is certain
+// of every sample. For NON_SATURATING and MINIMAX it is bounded by JSD / log 2 (Goodfellow 2014, theorem 1).
+// If the loss has no minimum (WASSERSTEIN, most f-divergences, distances) the advantage is MARGIN = t -
+// d_loss; BEGAN and MAGAN have no advantage. An indicator in the units of its own history is known from step
+// 20 on.
 #define GAN_INDICATORS(X)                                                                                    \
     X(D_REAL, "D(x)", "")                                                                                    \
     X(D_FAKE, "D(G(z))", "")                                                                                 \
     X(D_LOSS, "D's loss", "")                                                                                \
-    X(ADVANTAGE, "D's advantage", "of all it could know")                                                    \
-    X(MARGIN, "D's advantage", "in units of its loss")                                                       \
-    X(BEHIND, "D's loss worse than guessing", "of the steps")                                                \
-    X(G_GRADIENT, "G's gradient", "of its greatest")                                                         \
-    X(D_GRADIENT, "D's gradient", "times its least")                                                         \
-    X(SWING, "a swing", "of the scale, top to bottom")                                                       \
-    X(PERIOD, "every", "steps")                                                                              \
-    X(DIVERSITY, "distance between samples", "of that between data")                                         \
+    X(ADVANTAGE, "D's advantage", "of its maximum")                                                          \
+    X(MARGIN, "D's advantage", "in units of the loss")                                                       \
+    X(BEHIND, "D's loss above that of guessing", "of the steps")                                             \
+    X(G_GRADIENT, "G's gradient", "of its maximum")                                                          \
+    X(D_GRADIENT, "D's gradient", "times its minimum")                                                       \
+    X(SWING, "oscillation", "of the scale, peak to peak")                                                    \
+    X(PERIOD, "period", "steps")                                                                             \
+    X(DIVERSITY, "distance between samples", "of the distance between data")                                 \
     X(DUPLICATES, "near-duplicates", "of the samples")                                                       \
-    X(MODES, "modes found", "of those of the data")                                                          \
-    X(DISTANCE, "energy distance to the data", "of the greatest")                                            \
+    X(MODES, "modes found", "of the data's modes")                                                           \
+    X(DISTANCE, "energy distance to the data", "of its maximum")                                             \
     X(COPIES, "near-copies of data", "of the samples")                                                       \
-    X(ROLLBACKS, "overflows", "of late")
+    X(ROLLBACKS, "overflows", "in 1000 steps")
 typedef enum gan_indicator {
 #define GAN__ROW(id, name, unit) GAN_INDICATOR_##id,
     GAN_INDICATORS(GAN__ROW)
@@ -2415,35 +2431,36 @@ typedef enum gan_indicator {
     GAN_INDICATOR_COUNT
 } gan_indicator;
 
-// From mild to grave; of all rows that hold, the last one is the diagnosis. Columns: name; how long its sign
-// must last (HOLDS at once, STEPS persistence, LOOKS two looks); what it means; what to try; the three vitals
-// it rests on. HEALTHY always holds, BALANCED means |advantage| < .05 or a twentieth of its greatest in the
-// mean of the last 500 steps: what the optimum looks like, D(x) = D(G(z)) = 1/2 (but COLLAPSE can look so
-// too, to one who takes no look at samples).
+// The diagnoses, in order of severity: the last row that holds is the diagnosis. Columns: name; text name;
+// the hysteresis (HOLDS: none, STEPS: `persistence` steps, LOOKS: two calls of gan_health_compare); meaning;
+// advice; the three indicators that it is based on. HEALTHY always holds. BALANCED: the mean |advantage| of
+// about the last 500 steps is below .05, or for a loss without a minimum below a twentieth of its maximum.
+// This is the optimum, D(x) = D(G(z)) = 1/2, but without gan_health_compare a collapsed G can look the same.
 #define GAN_DIAGNOSES(X)                                                                                     \
-    X(HEALTHY, healthy, HOLDS, "both players hold their ground", "go on", D_REAL, D_FAKE, ADVANTAGE)         \
-    X(BALANCED, balanced, STEPS, "D cannot tell samples from data any more, as at the optimum",              \
-      "stop when the samples please, or let the learning rates fall to 0", D_REAL, D_FAKE, ADVANTAGE)        \
-    X(MEMORIZING, memorizing, LOOKS, "G repeats training samples instead of making new ones",                \
+    X(HEALTHY, healthy, HOLDS, "neither player dominates", "continue", D_REAL, D_FAKE, ADVANTAGE)            \
+    X(BALANCED, balanced, STEPS, "D can no longer tell samples from data, as at the optimum",                \
+      "stop if the samples are good, or decay the learning rates to 0", D_REAL, D_FAKE, ADVANTAGE)           \
+    X(MEMORIZING, memorizing, LOOKS, "G copies training samples instead of generating new ones",             \
       "more data, augmentation, a smaller G, an earlier checkpoint", COPIES, DISTANCE, DIVERSITY)            \
     X(DISCRIMINATOR_WEAK, discriminator_weak, LOOKS,                                                         \
-      "D cannot tell, and yet samples are not like data: it sees too little",                                \
+      "D cannot tell samples from data although they differ",                                                \
       "a larger D, more d_steps, a higher learning rate of D, less noise and augmentation",                  \
       ADVANTAGE, DISTANCE, DIVERSITY)                                                                        \
-    X(OSCILLATION, oscillation, HOLDS, "the players chase each other in circles that do not shrink",         \
+    X(OSCILLATION, oscillation, HOLDS, "the players oscillate with an amplitude that does not shrink",       \
       "R1, lower or falling learning rates, beta1 0 or negative momentum, extragradient, an average (ema)",  \
       SWING, PERIOD, ADVANTAGE)                                                                              \
-    X(COLLAPSE, collapse, LOOKS, "mode collapse: G makes a few things over and over",                        \
+    X(COLLAPSE, collapse, LOOKS, "mode collapse: G generates few distinct samples",                          \
       "pack 2 to 4, minibatch stddev, WGAN_GP or R1, a relativistic pairing, unroll; a lower lr of G",       \
       MODES, DIVERSITY, DUPLICATES)                                                                          \
-    X(GENERATOR_WON, generator_won, STEPS, "G has won: D takes samples for data and is worse than guessing", \
-      "a higher learning rate of D, more d_steps, a lower one of G; is D frozen?",                           \
+    X(GENERATOR_WON, generator_won, STEPS,                                                                   \
+      "G dominates: D takes samples for data, and its loss is above that of guessing",                       \
+      "a higher learning rate of D, more d_steps, a lower one of G; check that D is trained",                \
       D_FAKE, ADVANTAGE, BEHIND)                                                                             \
     X(DISCRIMINATOR_WON, discriminator_won, STEPS,                                                           \
-      "D has won: it tells every sample from data, and G learns nothing from it",                            \
-      "NON_SATURATING for MINIMAX, R1, instance noise, smoothing, a lower learning rate of D",               \
+      "D dominates: it tells every sample from data, and G learns too little from it",                       \
+      "NON_SATURATING instead of MINIMAX, R1, instance noise, smoothing, a lower learning rate of D",        \
       ADVANTAGE, D_FAKE, G_GRADIENT)                                                                         \
-    X(WARMING_UP, warming_up, HOLDS, "too early to say", "go on", D_REAL, D_FAKE, ADVANTAGE)                 \
+    X(WARMING_UP, warming_up, HOLDS, "too early to say", "continue", D_REAL, D_FAKE, ADVANTAGE)              \
     X(DIVERGENCE, divergence, STEPS, "losses and gradients grow without bound",                              \
       "lower learning rates, WGAN_GP or R1 (a Wasserstein critic needs a constraint), rollback", D_LOSS,     \
       D_GRADIENT, ROLLBACKS)
@@ -2454,60 +2471,67 @@ typedef enum gan_diagnosis_kind {
     GAN_DIAGNOSIS_COUNT
 } gan_diagnosis_kind;
 
-typedef struct gan_health_desc {        // zero means the default
-    int warm_up;                        // steps in which only overflow counts; 300
-    int persistence;                    // steps that a sign must outlast, and then be gone, to count; 200
-    // the signs, in the units of GAN_INDICATORS
-    gan_real won;                       // D has won above this advantage; .9. Or where G's gradient is below
-    gan_real vanished;                  // this, and D's advantage above half its greatest; .001
-    gan_real lost;                      // G has won below minus this advantage (or part of its greatest); .25
-    gan_real weak, distance;            // D is weak below this advantage while the energy
-                                        // distance is above that; .1, .2
-    gan_real swing;                     // swings of this size count, when some 7 periods are alike; .1
-    gan_real growth;                    // a loss without a least diverges where D's gradient has grown by
-                                        // this; 30. One with a least, where the advantage is below -8
-    gan_real diversity;                 // collapsed below this, or
-    gan_real duplicates;                // from this share on within a tenth of the data's usual nearest
-                                        // distance, or, where the data have modes,
-    gan_real modes;                     // below this share of the modes; .5, .9, .8
-    gan_real copies;                    // memorizing from this share on; .5
-    gan_tensor *centers;                // (K, ...) the data's modes, kept by you; NULL: where the data fall
-                                        // into clusters, these
-    // when to stop
-    int patience;                       // more metrics than this in a row that are not below the best; 0: off
-    int problem_patience;                  // steps of any sickness; 0: off
+typedef struct gan_health_desc {        // defaults used when the field is 0
+    int warm_up;                        // steps in which only an overflow is reported; 300
+    int persistence;                    // hysteresis: steps a symptom must persist, or be absent; 200
+    // thresholds, in the units of GAN_INDICATORS
+    gan_real won;                       // DISCRIMINATOR_WON: advantage above this; .9
+    gan_real vanished;                  // or G's gradient below this while the advantage is above half its
+                                        // maximum; .001
+    gan_real lost;                      // GENERATOR_WON: advantage below minus this, for a loss without a
+                                        // minimum below this part of its maximum; .25
+    gan_real weak, distance;            // DISCRIMINATOR_WEAK: mean |advantage| below weak, .1, while the
+                                        // energy distance is above distance, .2
+    gan_real swing;                     // OSCILLATION: minimum size, peak to peak; .1. It must last for
+                                        // several periods
+    gan_real growth;                    // DIVERGENCE of a loss without a minimum: D's gradient above this;
+                                        // 30. A loss with a minimum diverges at an advantage below -8
+    gan_real diversity;                 // COLLAPSE: diversity below this; .5
+    gan_real duplicates;                // or at least this share of near-duplicates: samples closer to
+                                        // another than a tenth of the data's median nearest distance; .9
+    gan_real modes;                     // if the data have modes, instead of duplicates: less than this share
+                                        // of the modes found; .8
+    gan_real copies;                    // MEMORIZING: at least this share of near-copies of data; .5
+    gan_tensor *centers;                // (K, ...) modes of the data, must outlive the gan_health; NULL:
+                                        // found by clustering the data
+    // early stopping
+    int patience;                       // consecutive metrics without a new minimum; one more stops; 0: off
+    int problem_patience;                  // steps of any problem before stopping; 0: off
 } gan_health_desc;
 
 typedef struct gan_diagnosis {
     gan_diagnosis_kind kind;
-    const char *name, *sentence, *advice;
-    int sick;                           // from MEMORIZING on, but for WARMING_UP
-    int64_t step, since;                // now; the first step at which its signs were there
-    unsigned signs;                     // all rows that hold: 1 << kind
-    gan_indicator evidence[3];              // what it rests on, if known
-    unsigned known;                     // 1 << vital
-    gan_real vital[GAN_INDICATOR_COUNT];    // now; 0 when not known
+    const char *name, *sentence, *advice;   // the texts of its row
+    int sick;                           // 1: a problem, that is MEMORIZING or later, except WARMING_UP
+    int64_t step, since;                // the current step; the first step of the diagnosis
+    unsigned signs;                     // all rows that hold, as bits 1 << kind
+    gan_indicator evidence[3];              // the indicators of its row
+    unsigned known;                     // the indicators that have a value, as bits 1 << indicator
+    gan_real vital[GAN_INDICATOR_COUNT];    // the current values; 0 if not known
 } gan_diagnosis;
 
 typedef struct gan_health gan_health;
-// Of a trainer's run, one a trainer. What it remembers ("trainer.NAME.health") is saved with checkpoints and
-// goes back with a roll-back. desc may be NULL.
+// Monitors a trainer; one per trainer. Its state ("trainer.NAME.health") is saved in checkpoints and restored
+// by a rollback. desc may be NULL. Returns NULL on an error.
 GAN_API gan_health *gan_health_create(gan_trainer *t, const gan_health_desc *desc);
-// Of a loop of your own: what you fill of gan_trainer_stats is step, d_loss, d_real, d_fake, d_grad_norm,
-// g_grad_norm (see gan_optimizer_norm); D's loss is of `outputs` numbers a batch. name is for checkpoints.
+// Monitors your own training loop. In gan_trainer_stats fill in step, d_loss, d_real, d_fake, d_grad_norm
+// and g_grad_norm (see gan_optimizer_norm). outputs: number of D's outputs in a batch. name: prefix of its
+// state in checkpoints.
 GAN_API gan_health *gan_health_create_loop(gan_context *ctx, const char *name, const gan_loss_desc *loss,
                                            int outputs, const gan_health_desc *desc);
-// After each step, for example in gan_trainer_desc.progress; the trainer's metric is judged with it.
+// Call it after each step, for example in gan_trainer_desc.progress. It also takes the trainer's metric.
 GAN_API void gan_health_step(gan_health *h, const gan_trainer_stats *stats);
-// samples (N, ...) of G, real (M, ...) of the data, in batches from about 100 on; the first 256 count.
+// Compares samples (N, ...) of G with real (M, ...) of the data. Use at least 100 of each; fewer than 8 are
+// an error, and only the first 256 are used.
 GAN_API void gan_health_compare(gan_health *h, gan_tensor *samples, gan_tensor *real);
-GAN_API void gan_health_metric(gan_health *h, gan_real metric);  // a metric of your own; less is better
+// A metric of your own, for desc.patience; lower is better.
+GAN_API void gan_health_metric(gan_health *h, gan_real metric);
 GAN_API gan_diagnosis gan_health_diagnose(const gan_health *h);
-// 1: the metric has not improved for `patience` values; 2: sick for problem_patience steps, or numbers
-// overflow; 0: go on.
+// 0: continue; 1: more than `patience` metrics in a row without a new minimum; 2: a problem for
+// problem_patience steps, or an overflow.
 GAN_API int gan_health_should_stop(const gan_health *h);
-// The diagnosis in a line, what to try in a second when it is sick; as snprintf: cut to size - 1 characters
-// and a 0, and the length that it would have had is returned.
+// Writes the diagnosis as one line, for a problem with the advice as a second line. As snprintf: writes at
+// most size - 1 characters and a 0, returns the length of the whole text.
 GAN_API int gan_health_text(const gan_health *h, char *text, size_t size);
 GAN_API const char *gan_diagnosis_name(gan_diagnosis_kind kind);
 GAN_API const char *gan_indicator_name(gan_indicator vital);

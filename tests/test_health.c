@@ -925,9 +925,8 @@ static void saying(void)
         bench b = loop(GAN_LOSS_MINIMAX, NULL);
         feed(b.h, 1000, .02, .99, .01, 1);
         CHECK(gan_health_text(b.h, text, sizeof text) == (int)strlen(text), "length");
-        CHECK_TEXT(text, "step 1000, discriminator_won since 300: D has won");
-        CHECK_TEXT(
-            text, "D's advantage 0.99 of all it could know, D(G(z)) 0.01, G's gradient 1.00 of its greatest");
+        CHECK_TEXT(text, "step 1000, discriminator_won since 300: D dominates");
+        CHECK_TEXT(text, "D's advantage 0.99 of its maximum, D(G(z)) 0.01, G's gradient 1.00 of its maximum");
         CHECK_TEXT(text, "\ntry: ");
         gan_destroy(b.ctx);
     }
