@@ -197,27 +197,27 @@
 #define GAN_VERSION_PATCH 0
 #define GAN_VERSION "0.1.0"
 
-// >>configuration: define these before including gan.h, all of them alike in every file
+// >>configuration: macros to define before gan.h is included, the same in every file
 //
 //     macro                  effect
 //     GAN_IMPLEMENTATION     in one file: compile the library here
-//     GAN_STATIC             everything static: the library is private to that one file
+//     GAN_STATIC             all functions are static: the library is private to that one file
 //     GAN_DOUBLE             gan_real is double; scalar kernels
 //     GAN_NO_SIMD            scalar kernels only; GAN_NO_SSE2, GAN_NO_AVX2, GAN_NO_AVX512, GAN_NO_NEON
 //                            leave out one instruction set
-//     GAN_NO_STDIO           no files: nothing of <stdio.h>; loading from memory stays
-//     GAN_NO_MMAP            files are read, not mapped
-//     GAN_NO_MALLOC          no malloc: gan_desc.memory or gan_desc.allocator must be given
+//     GAN_NO_STDIO           no file functions, <stdio.h> is not used; loading from memory remains
+//     GAN_NO_MMAP            files are read instead of mapped into memory
+//     GAN_NO_MALLOC          malloc is not used: gan_desc.memory or gan_desc.allocator must be set
 //     GAN_HEADER_FILENAME    the name by which gan.h can include itself; default "gan.h"
 //     GAN_API                how public functions are declared, for example __declspec(dllexport); default
 //                            extern
 //     GAN_IDE                for code browsers: parse the kernels once, without self-inclusion
 //
-// Parts that can be left out. The core always stands: contexts, tensors, operations, layers, weights from
-// memory. GAN_NO_X leaves part X out, with every part that needs it; GAN_CORE_ONLY leaves all of them out
-// but those named by GAN_WITH_X and the parts that these need.
+// Parts that can be left out. The core is always compiled: contexts, tensors, operations, layers, loading
+// weights from memory. GAN_NO_X leaves out part X and every part that needs it. GAN_CORE_ONLY leaves out all
+// parts except those selected with GAN_WITH_X and the parts that these need.
 //
-//     part         switch               what it holds                                         needs
+//     part         switch               contents                                              needs
 //     TRAINING     GAN_NO_TRAINING      gradients, losses, optimizers
 //     BLOCKS       GAN_NO_BLOCKS        layers of the GAN literature
 //     OBJECTIVES   GAN_NO_OBJECTIVES    supervised, conditional, contrastive, perceptual losses
@@ -319,7 +319,7 @@ typedef enum gan_error_code {
 #undef GAN__ROW
 } gan_error_code;
 
-// Instruction sets, worst first; AUTO takes the best that the machine runs.
+// Instruction sets. GAN_ISA_AUTO selects the best one that was compiled and that the machine supports.
 #define GAN_ISAS(X) X(SCALAR, scalar) X(SSE2, sse2) X(AVX2, avx2) X(AVX512, avx512) X(NEON, neon)
 
 typedef enum gan_isa {
@@ -331,71 +331,80 @@ typedef enum gan_isa {
 } gan_isa;
 
 typedef struct gan_allocator {
-    void *(*alloc)(size_t bytes, void *user);           // any alignment; NULL when there is none
-    void (*release)(void *p, size_t bytes, void *user); // NULL: nothing is given back
+    void *(*alloc)(size_t bytes, void *user);           // any alignment; NULL on failure
+    void (*release)(void *p, size_t bytes, void *user); // NULL: memory is not returned
     void *user;
 } gan_allocator;
 
 typedef void gan_task(void *arg, int64_t index);
 
-typedef struct gan_desc {                               // zero everywhere means the default
-    uint64_t seed;                                      // of every random number of this context
-    int threads;                             // 0: all of OpenMP's; needed with parallel_for: how many it runs
-    gan_isa isa;                                        // GAN_ISA_AUTO
-    void *memory;               // a fixed block, the context's until gan_destroy: malloc is never called
-    size_t memory_size;                                 // its bytes
-    gan_allocator allocator;                            // malloc and free
-    // runs task(arg, 0 .. n-1), returns when all are done
+typedef struct gan_desc {                               // a zero field means the default
+    uint64_t seed;                                      // seed of the context's random numbers; 0
+    // Number of threads. 0: all of OpenMP's. With parallel_for: the number of threads that it uses; 0: 1.
+    int threads;
+    gan_isa isa;                                        // instruction set of the kernels; GAN_ISA_AUTO
+    // A fixed block for all allocations: neither malloc nor the allocator is called. The context uses it
+    // until gan_destroy. NULL: the allocator.
+    void *memory;
+    size_t memory_size;                                 // size of the block in bytes
+    gan_allocator allocator;                            // default: malloc and free
+    // Your parallel loop: runs task(arg, i) for i = 0 .. n-1 and returns when all are done. NULL: OpenMP's.
     void (*parallel_for)(int64_t n, gan_task *task, void *arg, void *user);
-    void *parallel_user;
-    // Called once when the sticky error is set, and for each new warning (see gan_warning_message), on the
-    // thread that made the call; they must not call functions of gan.h but those that read.
+    void *parallel_user;                                // passed to parallel_for as user
+    // on_error is called once when the error is set, on_warning for each new warning (gan_warning_message),
+    // both on the thread that made the call. They may call only functions that read, such as gan_error.
     void (*on_error)(gan_error_code code, const char *message, void *user);
     void (*on_warning)(const char *message, void *user);
-    void *message_user;                                 // handed to both
+    void *message_user;                                 // passed to both as user
 } gan_desc;
 
-// A new context; desc may be NULL. Returns NULL when there is no memory for it, or when desc.isa names an
-// instruction set that this machine lacks (gan_error(NULL) is then GAN_ERROR_MEMORY; the context never half
-// exists).
+// Creates a context. desc NULL means the defaults. Returns NULL when memory is missing, or when desc->isa
+// names an instruction set that this build or this machine lacks; nothing has to be freed then, and
+// gan_error(NULL) is GAN_ERROR_MEMORY.
 GAN_API gan_context *gan_create(const gan_desc *desc);
+// Frees the context and everything that it owns. NULL is allowed.
 GAN_API void gan_destroy(gan_context *ctx);
 
-// The first error since creation or gan_error_clear: a gan_error_code, 0 for none, and its message.
+// The first error since gan_create or gan_error_clear, as a gan_error_code; 0 when there is none.
 GAN_API int gan_error(const gan_context *ctx);
+// Its message: the operation, the shapes and what to do.
 GAN_API const char *gan_error_message(const gan_context *ctx);
+// Clears the error, so that calls work again. Tensors that failed calls returned remain unusable.
 GAN_API void gan_error_clear(gan_context *ctx);
-// Warnings tell of what is legal and without effect, such as nesterov without momentum. They set no error,
-// and the same message comes once. The last message, "" for none, and how many there were.
+// The last warning, "" when there was none. A warning reports a legal call that has no effect or is probably
+// a mistake, such as nesterov without momentum. It sets no error, and the same message is reported once.
 GAN_API const char *gan_warning_message(const gan_context *ctx);
-GAN_API int gan_warnings(const gan_context *ctx);
+GAN_API int gan_warnings(const gan_context *ctx);       // number of warnings so far
 
 typedef struct gan_memory_stats {
-    size_t current, peak;                        // bytes in use now and at most: parameters and step together
-    // bytes taken from the allocator or given as the fixed block; a fixed block needs more than peak, some 20
-    // %
+    size_t current, peak;       // bytes in use now, and their maximum so far; parameters and step together
+    // Bytes obtained from the allocator, or the size of the fixed block. A fixed block must be about 20 %
+    // larger than peak.
     size_t reserved;
     uint64_t heap_calls;                                // calls to the allocator so far
 } gan_memory_stats;
 GAN_API gan_memory_stats gan_memory(const gan_context *ctx);
 
-// Tensors made between open and close are released by close; scopes nest, up to 31 deep.
+// gan_scope_close releases the tensors made since the matching gan_scope_open. Scopes nest, up to 31 deep.
+// Closing without an open scope is GAN_ERROR_STATE.
 GAN_API void gan_scope_open(gan_context *ctx);
 GAN_API void gan_scope_close(gan_context *ctx);
-// A copy of t that lives until gan_destroy, off the tape. The same name again overwrites it (the shape must
-// be the same).
+// A copy of t that lives until gan_destroy, without gradient. Calling it again with the same name overwrites
+// the values of that copy; the shape must be the same.
 GAN_API gan_tensor *gan_keep(gan_context *ctx, const char *name, gan_tensor *t);
 
-GAN_API const char *gan_isa_name(const gan_context *ctx);
-GAN_API int gan_threads(const gan_context *ctx);
-// Restart the random numbers (Philox4x32-10, Salmon et al. 2011, counter-based).
+GAN_API const char *gan_isa_name(const gan_context *ctx);      // instruction set in use: "scalar", "avx2" ...
+GAN_API int gan_threads(const gan_context *ctx);                // number of threads in use
+// Restarts the random numbers from a seed (Philox4x32-10, counter-based; Salmon 2011).
 GAN_API void gan_seed(gan_context *ctx, uint64_t seed);
 
 // >>tensors: making and reading them
 //
 // A shape is written as its dimensions, which are counted for you: gan_zeros(ctx, 256, 1). Functions that end
-// in _n take the number of dimensions and an array instead: for shapes that are computed, and for scalars
-// (ndim 0). Both exist in C and in C++.
+// in _n take the number of dimensions and an array instead; use them for computed shapes and for scalars
+// (ndim 0). Both forms exist in C and in C++.
+//
+// The tensors made here have no gradient history. Those of random numbers advance the context's generator.
 
 #ifndef __cplusplus
 #define GAN_INTS(...) (int)(sizeof((const int[]){__VA_ARGS__}) / sizeof(int)), (const int[]){__VA_ARGS__}
@@ -411,18 +420,21 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed);
 GAN_API gan_tensor *gan_zeros_n(gan_context *ctx, int ndim, const int *dim);
 GAN_API gan_tensor *gan_full_n(gan_context *ctx, gan_real value, int ndim, const int *dim);
 GAN_API gan_tensor *gan_scalar(gan_context *ctx, gan_real value);                              // shape ()
-GAN_API gan_tensor *gan_linspace(gan_context *ctx, gan_real first, gan_real last, int n);      // (n)
-GAN_API gan_tensor *gan_from_n(gan_context *ctx, const gan_real *data, int ndim, const int *dim); // a copy
-GAN_API gan_tensor *gan_rand_uniform_n(gan_context *ctx, int ndim, const int *dim);            // [0, 1)
+// (n): n evenly spaced values, first and last included
+GAN_API gan_tensor *gan_linspace(gan_context *ctx, gan_real first, gan_real last, int n);
+// A copy of an array in row-major order.
+GAN_API gan_tensor *gan_from_n(gan_context *ctx, const gan_real *data, int ndim, const int *dim);
+GAN_API gan_tensor *gan_rand_uniform_n(gan_context *ctx, int ndim, const int *dim);            // U[0, 1)
 GAN_API gan_tensor *gan_rand_normal_n(gan_context *ctx, int ndim, const int *dim);             // N(0, 1)
 
 GAN_API gan_context *gan_context_of(const gan_tensor *t);
-GAN_API int gan_ndim(const gan_tensor *t);
-GAN_API int gan_dim(const gan_tensor *t, int i);                    // i < 0 counts from the end
-GAN_API size_t gan_numel(const gan_tensor *t);
-GAN_API gan_real *gan_data(gan_tensor *t);                  // its values, to read or to fill; NULL for poison
+GAN_API int gan_ndim(const gan_tensor *t);                          // number of dimensions; 0 for a scalar
+GAN_API int gan_dim(const gan_tensor *t, int i);                    // size of dimension i; -1 is the last one
+GAN_API size_t gan_numel(const gan_tensor *t);                      // number of values
+// The values in row-major order, to read or to fill. NULL for poison and for a released tensor.
+GAN_API gan_real *gan_data(gan_tensor *t);
 GAN_API gan_real gan_item(const gan_tensor *t);                     // the first value; 0 for poison
-// copies n = numel values; returns the error code
+// Copies all values to out; n must be gan_numel(t). Returns the error code.
 GAN_API int gan_read(const gan_tensor *t, gan_real *out, size_t n);
 
 // >>operations: differentiable to any order; shapes broadcast as in NumPy. Names and meanings are PyTorch's.
