@@ -439,8 +439,10 @@ GAN_API int gan_read(const gan_tensor *t, gan_real *out, size_t n);
 
 // >>operations: differentiable to any order; shapes broadcast as in NumPy. Names and meanings are PyTorch's.
 //
-// Every operation is recorded. What the tape knows is this table, one row an operation, by the sections in
-// which they stand with their backwards beside them; the functions under "composed" below are made of these.
+// Operations return new tensors and never change their inputs. Each is recorded for differentiation unless
+// gan_record is off. The tables list the recorded operations, one row each, by the section that implements
+// them together with their backward; the functions under "composed" below call these operations. Shapes that
+// do not fit are GAN_ERROR_SHAPE; tensors of two contexts cannot be combined (GAN_ERROR_ARGUMENT).
 #define GAN_OPERATIONS_ARITH(X)                                                                              \
     X(ADD, add) X(SUB, sub) X(MUL, mul) X(DIV, div) X(POW, pow) X(MAXIMUM, maximum) X(MINIMUM, minimum)      \
     X(AFFINE, affine) X(ABS, abs) X(EXP, exp) X(LOG, log) X(SQRT, sqrt) X(SQUARE, square)                    \
@@ -474,13 +476,13 @@ typedef enum gan_op {
     GAN_OP_COUNT
 } gan_op;
 
-// arithmetic, element by element, broadcasting
+// Elementwise arithmetic. a and b broadcast.
 GAN_API gan_tensor *gan_add(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_sub(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_mul(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_div(gan_tensor *a, gan_tensor *b);
-GAN_API gan_tensor *gan_pow(gan_tensor *a, gan_tensor *b);              // a^b, a > 0 for the gradient of b
-// where equal, the gradient is shared half and half
+GAN_API gan_tensor *gan_pow(gan_tensor *a, gan_tensor *b);              // a^b; the gradient of b needs a > 0
+// Where a and b are equal, each gets half of the gradient.
 GAN_API gan_tensor *gan_maximum(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_minimum(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_affine(gan_tensor *x, gan_real scale, gan_real shift);      // scale x + shift
@@ -497,15 +499,15 @@ GAN_API gan_tensor *gan_sigmoid(gan_tensor *x);
 GAN_API gan_tensor *gan_softplus(gan_tensor *x);                        // log(1 + e^x), stable
 GAN_API gan_tensor *gan_erf(gan_tensor *x);
 GAN_API gan_tensor *gan_relu(gan_tensor *x);
-GAN_API gan_tensor *gan_leaky_relu(gan_tensor *x, gan_real slope);
-GAN_API gan_tensor *gan_elu(gan_tensor *x, gan_real alpha);
+GAN_API gan_tensor *gan_leaky_relu(gan_tensor *x, gan_real slope);      // x > 0 ? x : slope x
+GAN_API gan_tensor *gan_elu(gan_tensor *x, gan_real alpha);             // x > 0 ? x : alpha (e^x - 1)
 GAN_API gan_tensor *gan_selu(gan_tensor *x);                            // Klambauer 2017
-GAN_API gan_tensor *gan_gelu(gan_tensor *x);                            // x Phi(x), exact
+GAN_API gan_tensor *gan_gelu(gan_tensor *x);                            // x Phi(x), the exact form
 GAN_API gan_tensor *gan_silu(gan_tensor *x);                            // x sigmoid(x)
 GAN_API gan_tensor *gan_clamp(gan_tensor *x, gan_real lo, gan_real hi);
 GAN_API gan_tensor *gan_where(gan_tensor *condition, gan_tensor *a, gan_tensor *b);  // condition != 0 ? a : b
-GAN_API gan_tensor *gan_addcmul(gan_tensor *a, gan_tensor *b, gan_tensor *c);           // a b + c in one pass
-// comparisons give 1 or 0, without gradient
+GAN_API gan_tensor *gan_addcmul(gan_tensor *a, gan_tensor *b, gan_tensor *c);           // a b + c
+// Comparisons return 1 where true and 0 where false. They have no gradient.
 GAN_API gan_tensor *gan_lt(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_le(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_gt(gan_tensor *a, gan_tensor *b);
@@ -513,7 +515,7 @@ GAN_API gan_tensor *gan_ge(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_eq(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_ne(gan_tensor *a, gan_tensor *b);
 
-// shape
+// Shape. An axis may be negative: -1 is the last one.
 #ifndef __cplusplus
 #define gan_reshape(x, ...) gan_reshape_n(x, GAN_INTS(__VA_ARGS__))
 #define gan_expand(x, ...) gan_expand_n(x, GAN_INTS(__VA_ARGS__))
@@ -521,28 +523,31 @@ GAN_API gan_tensor *gan_ne(gan_tensor *a, gan_tensor *b);
 #define gan_concat(axis, ...) gan_concat_n(axis, GAN_TENSORS(__VA_ARGS__))
 #define gan_stack(axis, ...) gan_stack_n(axis, GAN_TENSORS(__VA_ARGS__))
 #endif
-GAN_API gan_tensor *gan_reshape_n(gan_tensor *x, int ndim, const int *dim); // one may be -1; no copy
-GAN_API gan_tensor *gan_flatten(gan_tensor *x);                         // (N, ...) -> (N, rest); no copy
-GAN_API gan_tensor *gan_expand_n(gan_tensor *x, int ndim, const int *dim);  // broadcast to this shape
+GAN_API gan_tensor *gan_reshape_n(gan_tensor *x, int ndim, const int *dim); // one may be -1: inferred
+GAN_API gan_tensor *gan_flatten(gan_tensor *x);                         // (N, ...) -> (N, rest)
+GAN_API gan_tensor *gan_expand_n(gan_tensor *x, int ndim, const int *dim);  // broadcasts x to a shape
 GAN_API gan_tensor *gan_expand_as(gan_tensor *x, const gan_tensor *like);
-GAN_API gan_tensor *gan_permute_n(gan_tensor *x, int ndim, const int *axis); // y's axis i is x's axis[i]
-GAN_API gan_tensor *gan_transpose(gan_tensor *x, int i, int j);
-// [start, stop); negative counts from the end
+GAN_API gan_tensor *gan_permute_n(gan_tensor *x, int ndim, const int *axis); // axis i of y is axis[i] of x
+GAN_API gan_tensor *gan_transpose(gan_tensor *x, int i, int j);             // exchanges axes i and j
+// The part [start, stop) of an axis. Negative start and stop count from the end.
 GAN_API gan_tensor *gan_slice(gan_tensor *x, int axis, int start, int stop);
+// Adds `before` and `after` elements of that value at the ends of an axis; neither may be negative.
 GAN_API gan_tensor *gan_pad(gan_tensor *x, int axis, int before, int after, gan_real value);
 GAN_API gan_tensor *gan_concat_n(int axis, int count, gan_tensor *const *x); // at most 64 tensors
 GAN_API gan_tensor *gan_stack_n(int axis, int count, gan_tensor *const *x);  // along a new axis
-// x (B.., R, D), index (B.., n) of whole numbers 0 .. R-1 -> (B.., n, D): out[b][i][:] = x[b][index[b][i]][:]
+// Selects rows: x (B.., R, D), index (B.., n) -> (B.., n, D), out[b][i][:] = x[b][index[b][i]][:]. An index
+// that is not a whole number from 0 to R - 1 is an error. The index has no gradient.
 GAN_API gan_tensor *gan_take(gan_tensor *x, gan_tensor *index);
-// the adjoint of take: rows are summed
+// The adjoint of gan_take: g (B.., n, D), index (B.., n) -> (B.., rows, D). Row i of g is added to row
+// index[i] of zeros.
 GAN_API gan_tensor *gan_put(gan_tensor *g, gan_tensor *index, int rows);
-// along the last axis; x (B.., R), index (B.., n)
+// Selects along the last axis: x (B.., R), index (B.., n) -> (B.., n).
 GAN_API gan_tensor *gan_gather(gan_tensor *x, gan_tensor *index);
 GAN_API gan_tensor *gan_pixel_shuffle(gan_tensor *x, int factor);      // (N, C f f, H, W) -> (N, C, H f, W f)
-GAN_API gan_tensor *gan_pixel_unshuffle(gan_tensor *x, int factor);
+GAN_API gan_tensor *gan_pixel_unshuffle(gan_tensor *x, int factor);    // the inverse of gan_pixel_shuffle
 
-// Reductions. A set of axes is GAN_AXES(1, 2) or GAN_ALL; negative axes count from the end; it has a type of
-// its own, so that it cannot be given where one axis (an int) is meant, or the reverse.
+// Reductions. A set of axes is written GAN_AXES(1, 2) or GAN_ALL; negative axes count from the end. The set
+// is a struct, so that the compiler rejects it where a single axis (an int) is required, and the reverse.
 typedef struct gan_axis_set {
     unsigned mask;      // private: bits 0 to 7 from the front, 8 to 15 from the end, then GAN_ALL and errors
 } gan_axis_set;
@@ -552,76 +557,79 @@ GAN_API gan_axis_set gan_axis_set_all(void);
 #define GAN_AXES(...) gan_axis_set_n(GAN_INTS(__VA_ARGS__))
 #endif
 #define GAN_ALL gan_axis_set_all()
-enum { GAN_KEEPDIM = 1 };                                 // keep: reduced axes stay with size 1, else they go
+enum { GAN_KEEPDIM = 1 };                                 // keep: reduced axes remain, with size 1
 GAN_API gan_tensor *gan_sum(gan_tensor *x, gan_axis_set axes, int keep);
 GAN_API gan_tensor *gan_mean(gan_tensor *x, gan_axis_set axes, int keep);
 GAN_API gan_tensor *gan_var(gan_tensor *x, gan_axis_set axes, int keep);    // biased (divides by n)
-GAN_API gan_tensor *gan_amax(gan_tensor *x, int axis, int keep);     // the gradient goes to the first maximum
-GAN_API gan_tensor *gan_argmax(gan_tensor *x, int axis, int keep);      // index as a number; no gradient
+GAN_API gan_tensor *gan_amax(gan_tensor *x, int axis, int keep);     // gradient to the first maximum only
+GAN_API gan_tensor *gan_argmax(gan_tensor *x, int axis, int keep);   // index of the first maximum; no gradient
 GAN_API gan_tensor *gan_norm(gan_tensor *x, gan_axis_set axes, int keep);   // Euclidean; gradient 0 at 0
-GAN_API gan_tensor *gan_logsumexp(gan_tensor *x, int axis, int keep);
-GAN_API gan_tensor *gan_sum_all(gan_tensor *x);                         // to a scalar
+GAN_API gan_tensor *gan_logsumexp(gan_tensor *x, int axis, int keep);       // log(sum(e^x)), stable
+GAN_API gan_tensor *gan_sum_all(gan_tensor *x);                         // over all axes, as a scalar
 GAN_API gan_tensor *gan_mean_all(gan_tensor *x);
-GAN_API gan_tensor *gan_norm_per_sample(gan_tensor *x);                 // (N, ...) -> (N)
+GAN_API gan_tensor *gan_norm_per_sample(gan_tensor *x);            // (N, ...) -> (N): Euclidean norm of each
 
-// products and images
-// (.., m, k) (.., k, n) -> (.., m, n), batch broadcasts
+// Products and images.
+// (.., m, k) (.., k, n) -> (.., m, n); the leading dimensions broadcast.
 GAN_API gan_tensor *gan_matmul(gan_tensor *a, gan_tensor *b);
+// The same after exchanging the last two axes of a or b, where transpose_a or transpose_b is not 0.
 GAN_API gan_tensor *gan_matmul_t(gan_tensor *a, int transpose_a, gan_tensor *b, int transpose_b);
-// x (.., in) -> (.., out); bias may be NULL
+// x weight^T + bias: x (.., in), weight (out, in), bias (out) or NULL -> (.., out).
 GAN_API gan_tensor *gan_f_linear(gan_tensor *x, gan_tensor *weight, gan_tensor *bias);
 
-typedef struct gan_conv2d_desc {                        // zero means the default
-    int out_channels;                                 // for the layers; the operations read it off the weight
-    int kernel[2];                                      // height, width; width 0: the height
-    int stride[2], dilation[2];                         // height, width: 1; width 0: as the height
-    int padding_h, padding_w;                           // rows above and below, columns left and right; 0
-    int output_padding_h, output_padding_w;             // conv_transpose2d only: rows, columns; 0
-    int groups;                                         // default 1
-    int no_bias;
+typedef struct gan_conv2d_desc {                        // a zero field means the default
+    // out_channels and kernel are for the layers; gan_f_... take both from the weight's shape.
+    int out_channels;
+    int kernel[2];                                      // height, width; width 0: equal to the height
+    int stride[2], dilation[2];                         // height, width; 1; width 0: equal to the height
+    int padding_h, padding_w;                   // zeros above and below in rows, left and right in columns; 0
+    int output_padding_h, output_padding_w;             // conv_transpose2d only: rows, columns to add; 0
+    int groups;                                         // groups of channels; default 1
+    int no_bias;                                        // 1: the layer has no bias; default 0
 } gan_conv2d_desc;
-// x (N, C, H, W), weight (O, C / groups, kh, kw), bias (O) or NULL -> (N, O, H', W'),
+// Convolution: x (N, C, H, W), weight (O, C / groups, kh, kw), bias (O) or NULL -> (N, O, H', W'),
 // H' = (H + 2 p - d (kh - 1) - 1) / s + 1
 GAN_API gan_tensor *gan_f_conv2d(gan_tensor *x, gan_tensor *weight, gan_tensor *bias,
                                  const gan_conv2d_desc *desc);
-// x (N, C, H, W), weight (C, O / groups, kh, kw), bias (O) or NULL -> (N, O, H', W'),
+// Transposed convolution: x (N, C, H, W), weight (C, O / groups, kh, kw), bias (O) or NULL -> (N, O, H', W'),
 // H' = (H - 1) s - 2 p + d (kh - 1) + output_padding + 1
 GAN_API gan_tensor *gan_f_conv_transpose2d(gan_tensor *x, gan_tensor *weight, gan_tensor *bias,
                                            const gan_conv2d_desc *desc);
-GAN_API gan_tensor *gan_max_pool2d(gan_tensor *x, int kernel, int stride); // no padding; stride 0: the kernel
+GAN_API gan_tensor *gan_max_pool2d(gan_tensor *x, int kernel, int stride); // no padding; stride 0: kernel
 GAN_API gan_tensor *gan_avg_pool2d(gan_tensor *x, int kernel, int stride);
-// bilinear: align_corners false
+// Enlarges height and width by a whole factor. GAN_BILINEAR is PyTorch's with align_corners false.
 typedef enum gan_upsample_mode { GAN_NEAREST = 0, GAN_BILINEAR = 1 } gan_upsample_mode;
 GAN_API gan_tensor *gan_upsample(gan_tensor *x, int factor, gan_upsample_mode mode);
-// What lies beyond an image: zeros, or its mirror image with the border pixel repeated (.. b a | a b ..).
+// Values outside an image: zeros, or the mirrored image with the border pixel repeated (.. b a | a b ..).
 typedef enum gan_border { GAN_BORDER_ZEROS = 0, GAN_BORDER_REFLECT = 1 } gan_border;
-// x (N, C, H, W) sampled bilinearly along an affine map for each sample: map (N, 2, 3), y[i][j] = x[v][u]
-// with (u, v) = map (j, i, 1) in pixels, whole numbers at their centers. Linear in x; map gets no gradient.
+// Samples x (N, C, H, W) bilinearly under one affine map per sample: map (N, 2, 3), y[i][j] = x[v][u] with
+// (u, v) = map (j, i, 1) in pixels; whole numbers are pixel centers. map has no gradient.
 GAN_API gan_tensor *gan_affine_sample(gan_tensor *x, gan_tensor *map, gan_border border);
-// x seen as (A, C, B): to mean 0 and variance 1 per channel c over A and B, (x - mean) / sqrt(var + eps) with
-// the biased variance. What batch, instance, layer and group norm are made of.
+// Treats x as (a, c, b) and normalizes each of the c channels over a and b: (x - mean) / sqrt(var + eps) with
+// the biased variance. Batch, instance, layer and group norm use it.
 GAN_API gan_tensor *gan_normalize(gan_tensor *x, int a, int c, int b, gan_real eps);
 
-// composed of the above
+// Composed of the operations above.
 GAN_API gan_tensor *gan_neg(gan_tensor *x);
 GAN_API gan_tensor *gan_add_scalar(gan_tensor *x, gan_real s);
 GAN_API gan_tensor *gan_mul_scalar(gan_tensor *x, gan_real s);
 GAN_API gan_tensor *gan_pow_scalar(gan_tensor *x, gan_real p);
 GAN_API gan_tensor *gan_lerp(gan_tensor *a, gan_tensor *b, gan_tensor *w);         // a + w (b - a)
-// spherical: on the arc between a and b, angles theta along the last axis of vectors, sin((1 - t) theta) /
-// sin theta a + sin(t theta) / sin theta b; where they are parallel or opposite as gan_lerp (Shoemake 1985;
-// White 2016)
+// Spherical interpolation of the vectors along the last axis, theta the angle between a and b:
+// sin((1 - t) theta) / sin theta a + sin(t theta) / sin theta b. Parallel and opposite vectors are
+// interpolated as by gan_lerp (Shoemake 1985; White 2016).
 GAN_API gan_tensor *gan_slerp(gan_tensor *a, gan_tensor *b, gan_tensor *t);
-// n steps from each row of a (N, L) to that of b, both included: (N n, L), row by row what a strip of images
-// is made of
+// n latents from each row of a (N, L) to the same row of b, both included: (N n, L), the n of the first row
+// first. spherical 1: gan_slerp, 0: gan_lerp.
 GAN_API gan_tensor *gan_latent_path(gan_tensor *a, gan_tensor *b, int n, int spherical);
 GAN_API gan_tensor *gan_softmax(gan_tensor *x, int axis);
 GAN_API gan_tensor *gan_log_softmax(gan_tensor *x, int axis);
 GAN_API gan_tensor *gan_mse_loss(gan_tensor *x, gan_tensor *target);               // mean
 GAN_API gan_tensor *gan_bce_with_logits(gan_tensor *logits, gan_tensor *target);   // mean; softplus(l) - t l
-GAN_API gan_tensor *gan_detach(gan_tensor *x);                       // the same values, off the tape; no copy
-// Recording on (1, the start) or off (0); returns what it was. Off saves memory where no gradient is wanted:
-// of all that a model makes, gan_forward then leaves its result alone alive (and what was given to gan_keep).
+GAN_API gan_tensor *gan_detach(gan_tensor *x);                       // same values, no gradient; no copy
+// Turns recording on (1, the default) or off (0), like torch.no_grad, and returns the previous setting.
+// Without recording nothing can be differentiated, and gan_forward releases all tensors that the model made
+// except its result (and those kept by gan_keep).
 GAN_API int gan_record(gan_context *ctx, int on);
 
 // >>layers: a model is a C function; its parameters are named, created and initialized when first met
