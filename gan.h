@@ -197,27 +197,27 @@
 #define GAN_VERSION_PATCH 0
 #define GAN_VERSION "0.1.0"
 
-// >>configuration: define these before including gan.h, all of them alike in every file
+// >>configuration: macros to define before gan.h is included, the same in every file
 //
 //     macro                  effect
 //     GAN_IMPLEMENTATION     in one file: compile the library here
-//     GAN_STATIC             everything static: the library is private to that one file
+//     GAN_STATIC             all functions are static: the library is private to that one file
 //     GAN_DOUBLE             gan_real is double; scalar kernels
 //     GAN_NO_SIMD            scalar kernels only; GAN_NO_SSE2, GAN_NO_AVX2, GAN_NO_AVX512, GAN_NO_NEON
 //                            leave out one instruction set
-//     GAN_NO_STDIO           no files: nothing of <stdio.h>; loading from memory stays
-//     GAN_NO_MMAP            files are read, not mapped
-//     GAN_NO_MALLOC          no malloc: gan_desc.memory or gan_desc.allocator must be given
+//     GAN_NO_STDIO           no file functions, <stdio.h> is not used; loading from memory remains
+//     GAN_NO_MMAP            files are read instead of mapped into memory
+//     GAN_NO_MALLOC          malloc is not used: gan_desc.memory or gan_desc.allocator must be set
 //     GAN_HEADER_FILENAME    the name by which gan.h can include itself; default "gan.h"
 //     GAN_API                how public functions are declared, for example __declspec(dllexport); default
 //                            extern
 //     GAN_IDE                for code browsers: parse the kernels once, without self-inclusion
 //
-// Parts that can be left out. The core always stands: contexts, tensors, operations, layers, weights from
-// memory. GAN_NO_X leaves part X out, with every part that needs it; GAN_CORE_ONLY leaves all of them out
-// but those named by GAN_WITH_X and the parts that these need.
+// Parts that can be left out. The core is always compiled: contexts, tensors, operations, layers, loading
+// weights from memory. GAN_NO_X leaves out part X and every part that needs it. GAN_CORE_ONLY leaves out all
+// parts except those selected with GAN_WITH_X and the parts that these need.
 //
-//     part         switch               what it holds                                         needs
+//     part         switch               contents                                              needs
 //     TRAINING     GAN_NO_TRAINING      gradients, losses, optimizers
 //     BLOCKS       GAN_NO_BLOCKS        layers of the GAN literature
 //     OBJECTIVES   GAN_NO_OBJECTIVES    supervised, conditional, contrastive, perceptual losses
@@ -319,7 +319,7 @@ typedef enum gan_error_code {
 #undef GAN__ROW
 } gan_error_code;
 
-// Instruction sets, worst first; AUTO takes the best that the machine runs.
+// Instruction sets. GAN_ISA_AUTO selects the best one that was compiled and that the machine supports.
 #define GAN_ISAS(X) X(SCALAR, scalar) X(SSE2, sse2) X(AVX2, avx2) X(AVX512, avx512) X(NEON, neon)
 
 typedef enum gan_isa {
@@ -331,71 +331,80 @@ typedef enum gan_isa {
 } gan_isa;
 
 typedef struct gan_allocator {
-    void *(*alloc)(size_t bytes, void *user);           // any alignment; NULL when there is none
-    void (*release)(void *p, size_t bytes, void *user); // NULL: nothing is given back
+    void *(*alloc)(size_t bytes, void *user);           // any alignment; NULL on failure
+    void (*release)(void *p, size_t bytes, void *user); // NULL: memory is not returned
     void *user;
 } gan_allocator;
 
 typedef void gan_task(void *arg, int64_t index);
 
-typedef struct gan_desc {                               // zero everywhere means the default
-    uint64_t seed;                                      // of every random number of this context
-    int threads;                             // 0: all of OpenMP's; needed with parallel_for: how many it runs
-    gan_isa isa;                                        // GAN_ISA_AUTO
-    void *memory;               // a fixed block, the context's until gan_destroy: malloc is never called
-    size_t memory_size;                                 // its bytes
-    gan_allocator allocator;                            // malloc and free
-    // runs task(arg, 0 .. n-1), returns when all are done
+typedef struct gan_desc {                               // a zero field means the default
+    uint64_t seed;                                      // seed of the context's random numbers; 0
+    // Number of threads. 0: all of OpenMP's. With parallel_for: the number of threads that it uses; 0: 1.
+    int threads;
+    gan_isa isa;                                        // instruction set of the kernels; GAN_ISA_AUTO
+    // A fixed block for all allocations: neither malloc nor the allocator is called. The context uses it
+    // until gan_destroy. NULL: the allocator.
+    void *memory;
+    size_t memory_size;                                 // size of the block in bytes
+    gan_allocator allocator;                            // default: malloc and free
+    // Your parallel loop: runs task(arg, i) for i = 0 .. n-1 and returns when all are done. NULL: OpenMP's.
     void (*parallel_for)(int64_t n, gan_task *task, void *arg, void *user);
-    void *parallel_user;
-    // Called once when the sticky error is set, and for each new warning (see gan_warning_message), on the
-    // thread that made the call; they must not call functions of gan.h but those that read.
+    void *parallel_user;                                // passed to parallel_for as user
+    // on_error is called once when the error is set, on_warning for each new warning (gan_warning_message),
+    // both on the thread that made the call. They may call only functions that read, such as gan_error.
     void (*on_error)(gan_error_code code, const char *message, void *user);
     void (*on_warning)(const char *message, void *user);
-    void *message_user;                                 // handed to both
+    void *message_user;                                 // passed to both as user
 } gan_desc;
 
-// A new context; desc may be NULL. Returns NULL when there is no memory for it, or when desc.isa names an
-// instruction set that this machine lacks (gan_error(NULL) is then GAN_ERROR_MEMORY; the context never half
-// exists).
+// Creates a context. desc NULL means the defaults. Returns NULL when memory is missing, or when desc->isa
+// names an instruction set that this build or this machine lacks; nothing has to be freed then, and
+// gan_error(NULL) is GAN_ERROR_MEMORY.
 GAN_API gan_context *gan_create(const gan_desc *desc);
+// Frees the context and everything that it owns. NULL is allowed.
 GAN_API void gan_destroy(gan_context *ctx);
 
-// The first error since creation or gan_error_clear: a gan_error_code, 0 for none, and its message.
+// The first error since gan_create or gan_error_clear, as a gan_error_code; 0 when there is none.
 GAN_API int gan_error(const gan_context *ctx);
+// Its message: the operation, the shapes and what to do.
 GAN_API const char *gan_error_message(const gan_context *ctx);
+// Clears the error, so that calls work again. Tensors that failed calls returned remain unusable.
 GAN_API void gan_error_clear(gan_context *ctx);
-// Warnings tell of what is legal and without effect, such as nesterov without momentum. They set no error,
-// and the same message comes once. The last message, "" for none, and how many there were.
+// The last warning, "" when there was none. A warning reports a legal call that has no effect or is probably
+// a mistake, such as nesterov without momentum. It sets no error, and the same message is reported once.
 GAN_API const char *gan_warning_message(const gan_context *ctx);
-GAN_API int gan_warnings(const gan_context *ctx);
+GAN_API int gan_warnings(const gan_context *ctx);       // number of warnings so far
 
 typedef struct gan_memory_stats {
-    size_t current, peak;                        // bytes in use now and at most: parameters and step together
-    // bytes taken from the allocator or given as the fixed block; a fixed block needs more than peak, some 20
-    // %
+    size_t current, peak;       // bytes in use now, and their maximum so far; parameters and step together
+    // Bytes obtained from the allocator, or the size of the fixed block. A fixed block must be about 20 %
+    // larger than peak.
     size_t reserved;
     uint64_t heap_calls;                                // calls to the allocator so far
 } gan_memory_stats;
 GAN_API gan_memory_stats gan_memory(const gan_context *ctx);
 
-// Tensors made between open and close are released by close; scopes nest, up to 31 deep.
+// gan_scope_close releases the tensors made since the matching gan_scope_open. Scopes nest, up to 31 deep.
+// Closing without an open scope is GAN_ERROR_STATE.
 GAN_API void gan_scope_open(gan_context *ctx);
 GAN_API void gan_scope_close(gan_context *ctx);
-// A copy of t that lives until gan_destroy, off the tape. The same name again overwrites it (the shape must
-// be the same).
+// A copy of t that lives until gan_destroy, without gradient. Calling it again with the same name overwrites
+// the values of that copy; the shape must be the same.
 GAN_API gan_tensor *gan_keep(gan_context *ctx, const char *name, gan_tensor *t);
 
-GAN_API const char *gan_isa_name(const gan_context *ctx);
-GAN_API int gan_threads(const gan_context *ctx);
-// Restart the random numbers (Philox4x32-10, Salmon et al. 2011, counter-based).
+GAN_API const char *gan_isa_name(const gan_context *ctx);      // instruction set in use: "scalar", "avx2" ...
+GAN_API int gan_threads(const gan_context *ctx);                // number of threads in use
+// Restarts the random numbers from a seed (Philox4x32-10, counter-based; Salmon 2011).
 GAN_API void gan_seed(gan_context *ctx, uint64_t seed);
 
 // >>tensors: making and reading them
 //
 // A shape is written as its dimensions, which are counted for you: gan_zeros(ctx, 256, 1). Functions that end
-// in _n take the number of dimensions and an array instead: for shapes that are computed, and for scalars
-// (ndim 0). Both exist in C and in C++.
+// in _n take the number of dimensions and an array instead; use them for computed shapes and for scalars
+// (ndim 0). Both forms exist in C and in C++.
+//
+// The tensors made here have no gradient history. Those of random numbers advance the context's generator.
 
 #ifndef __cplusplus
 #define GAN_INTS(...) (int)(sizeof((const int[]){__VA_ARGS__}) / sizeof(int)), (const int[]){__VA_ARGS__}
@@ -411,24 +420,29 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed);
 GAN_API gan_tensor *gan_zeros_n(gan_context *ctx, int ndim, const int *dim);
 GAN_API gan_tensor *gan_full_n(gan_context *ctx, gan_real value, int ndim, const int *dim);
 GAN_API gan_tensor *gan_scalar(gan_context *ctx, gan_real value);                              // shape ()
-GAN_API gan_tensor *gan_linspace(gan_context *ctx, gan_real first, gan_real last, int n);      // (n)
-GAN_API gan_tensor *gan_from_n(gan_context *ctx, const gan_real *data, int ndim, const int *dim); // a copy
-GAN_API gan_tensor *gan_rand_uniform_n(gan_context *ctx, int ndim, const int *dim);            // [0, 1)
+// (n): n evenly spaced values, first and last included
+GAN_API gan_tensor *gan_linspace(gan_context *ctx, gan_real first, gan_real last, int n);
+// A copy of an array in row-major order.
+GAN_API gan_tensor *gan_from_n(gan_context *ctx, const gan_real *data, int ndim, const int *dim);
+GAN_API gan_tensor *gan_rand_uniform_n(gan_context *ctx, int ndim, const int *dim);            // U[0, 1)
 GAN_API gan_tensor *gan_rand_normal_n(gan_context *ctx, int ndim, const int *dim);             // N(0, 1)
 
 GAN_API gan_context *gan_context_of(const gan_tensor *t);
-GAN_API int gan_ndim(const gan_tensor *t);
-GAN_API int gan_dim(const gan_tensor *t, int i);                    // i < 0 counts from the end
-GAN_API size_t gan_numel(const gan_tensor *t);
-GAN_API gan_real *gan_data(gan_tensor *t);                  // its values, to read or to fill; NULL for poison
+GAN_API int gan_ndim(const gan_tensor *t);                          // number of dimensions; 0 for a scalar
+GAN_API int gan_dim(const gan_tensor *t, int i);                    // size of dimension i; -1 is the last one
+GAN_API size_t gan_numel(const gan_tensor *t);                      // number of values
+// The values in row-major order, to read or to fill. NULL for poison and for a released tensor.
+GAN_API gan_real *gan_data(gan_tensor *t);
 GAN_API gan_real gan_item(const gan_tensor *t);                     // the first value; 0 for poison
-// copies n = numel values; returns the error code
+// Copies all values to out; n must be gan_numel(t). Returns the error code.
 GAN_API int gan_read(const gan_tensor *t, gan_real *out, size_t n);
 
 // >>operations: differentiable to any order; shapes broadcast as in NumPy. Names and meanings are PyTorch's.
 //
-// Every operation is recorded. What the tape knows is this table, one row an operation, by the sections in
-// which they stand with their backwards beside them; the functions under "composed" below are made of these.
+// Operations return new tensors and never change their inputs. Each is recorded for differentiation unless
+// gan_record is off. The tables list the recorded operations, one row each, by the section that implements
+// them together with their backward; the functions under "composed" below call these operations. Shapes that
+// do not fit are GAN_ERROR_SHAPE; tensors of two contexts cannot be combined (GAN_ERROR_ARGUMENT).
 #define GAN_OPERATIONS_ARITH(X)                                                                              \
     X(ADD, add) X(SUB, sub) X(MUL, mul) X(DIV, div) X(POW, pow) X(MAXIMUM, maximum) X(MINIMUM, minimum)      \
     X(AFFINE, affine) X(ABS, abs) X(EXP, exp) X(LOG, log) X(SQRT, sqrt) X(SQUARE, square)                    \
@@ -462,13 +476,13 @@ typedef enum gan_op {
     GAN_OP_COUNT
 } gan_op;
 
-// arithmetic, element by element, broadcasting
+// Elementwise arithmetic. a and b broadcast.
 GAN_API gan_tensor *gan_add(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_sub(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_mul(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_div(gan_tensor *a, gan_tensor *b);
-GAN_API gan_tensor *gan_pow(gan_tensor *a, gan_tensor *b);              // a^b, a > 0 for the gradient of b
-// where equal, the gradient is shared half and half
+GAN_API gan_tensor *gan_pow(gan_tensor *a, gan_tensor *b);              // a^b; the gradient of b needs a > 0
+// Where a and b are equal, each gets half of the gradient.
 GAN_API gan_tensor *gan_maximum(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_minimum(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_affine(gan_tensor *x, gan_real scale, gan_real shift);      // scale x + shift
@@ -485,15 +499,15 @@ GAN_API gan_tensor *gan_sigmoid(gan_tensor *x);
 GAN_API gan_tensor *gan_softplus(gan_tensor *x);                        // log(1 + e^x), stable
 GAN_API gan_tensor *gan_erf(gan_tensor *x);
 GAN_API gan_tensor *gan_relu(gan_tensor *x);
-GAN_API gan_tensor *gan_leaky_relu(gan_tensor *x, gan_real slope);
-GAN_API gan_tensor *gan_elu(gan_tensor *x, gan_real alpha);
+GAN_API gan_tensor *gan_leaky_relu(gan_tensor *x, gan_real slope);      // x > 0 ? x : slope x
+GAN_API gan_tensor *gan_elu(gan_tensor *x, gan_real alpha);             // x > 0 ? x : alpha (e^x - 1)
 GAN_API gan_tensor *gan_selu(gan_tensor *x);                            // Klambauer 2017
-GAN_API gan_tensor *gan_gelu(gan_tensor *x);                            // x Phi(x), exact
+GAN_API gan_tensor *gan_gelu(gan_tensor *x);                            // x Phi(x), the exact form
 GAN_API gan_tensor *gan_silu(gan_tensor *x);                            // x sigmoid(x)
 GAN_API gan_tensor *gan_clamp(gan_tensor *x, gan_real lo, gan_real hi);
 GAN_API gan_tensor *gan_where(gan_tensor *condition, gan_tensor *a, gan_tensor *b);  // condition != 0 ? a : b
-GAN_API gan_tensor *gan_addcmul(gan_tensor *a, gan_tensor *b, gan_tensor *c);           // a b + c in one pass
-// comparisons give 1 or 0, without gradient
+GAN_API gan_tensor *gan_addcmul(gan_tensor *a, gan_tensor *b, gan_tensor *c);           // a b + c
+// Comparisons return 1 where true and 0 where false. They have no gradient.
 GAN_API gan_tensor *gan_lt(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_le(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_gt(gan_tensor *a, gan_tensor *b);
@@ -501,7 +515,7 @@ GAN_API gan_tensor *gan_ge(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_eq(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_ne(gan_tensor *a, gan_tensor *b);
 
-// shape
+// Shape. An axis may be negative: -1 is the last one.
 #ifndef __cplusplus
 #define gan_reshape(x, ...) gan_reshape_n(x, GAN_INTS(__VA_ARGS__))
 #define gan_expand(x, ...) gan_expand_n(x, GAN_INTS(__VA_ARGS__))
@@ -509,28 +523,31 @@ GAN_API gan_tensor *gan_ne(gan_tensor *a, gan_tensor *b);
 #define gan_concat(axis, ...) gan_concat_n(axis, GAN_TENSORS(__VA_ARGS__))
 #define gan_stack(axis, ...) gan_stack_n(axis, GAN_TENSORS(__VA_ARGS__))
 #endif
-GAN_API gan_tensor *gan_reshape_n(gan_tensor *x, int ndim, const int *dim); // one may be -1; no copy
-GAN_API gan_tensor *gan_flatten(gan_tensor *x);                         // (N, ...) -> (N, rest); no copy
-GAN_API gan_tensor *gan_expand_n(gan_tensor *x, int ndim, const int *dim);  // broadcast to this shape
+GAN_API gan_tensor *gan_reshape_n(gan_tensor *x, int ndim, const int *dim); // one may be -1: inferred
+GAN_API gan_tensor *gan_flatten(gan_tensor *x);                         // (N, ...) -> (N, rest)
+GAN_API gan_tensor *gan_expand_n(gan_tensor *x, int ndim, const int *dim);  // broadcasts x to a shape
 GAN_API gan_tensor *gan_expand_as(gan_tensor *x, const gan_tensor *like);
-GAN_API gan_tensor *gan_permute_n(gan_tensor *x, int ndim, const int *axis); // y's axis i is x's axis[i]
-GAN_API gan_tensor *gan_transpose(gan_tensor *x, int i, int j);
-// [start, stop); negative counts from the end
+GAN_API gan_tensor *gan_permute_n(gan_tensor *x, int ndim, const int *axis); // axis i of y is axis[i] of x
+GAN_API gan_tensor *gan_transpose(gan_tensor *x, int i, int j);             // exchanges axes i and j
+// The part [start, stop) of an axis. Negative start and stop count from the end.
 GAN_API gan_tensor *gan_slice(gan_tensor *x, int axis, int start, int stop);
+// Adds `before` and `after` elements of that value at the ends of an axis; neither may be negative.
 GAN_API gan_tensor *gan_pad(gan_tensor *x, int axis, int before, int after, gan_real value);
 GAN_API gan_tensor *gan_concat_n(int axis, int count, gan_tensor *const *x); // at most 64 tensors
 GAN_API gan_tensor *gan_stack_n(int axis, int count, gan_tensor *const *x);  // along a new axis
-// x (B.., R, D), index (B.., n) of whole numbers 0 .. R-1 -> (B.., n, D): out[b][i][:] = x[b][index[b][i]][:]
+// Selects rows: x (B.., R, D), index (B.., n) -> (B.., n, D), out[b][i][:] = x[b][index[b][i]][:]. An index
+// that is not a whole number from 0 to R - 1 is an error. The index has no gradient.
 GAN_API gan_tensor *gan_take(gan_tensor *x, gan_tensor *index);
-// the adjoint of take: rows are summed
+// The adjoint of gan_take: g (B.., n, D), index (B.., n) -> (B.., rows, D). Row i of g is added to row
+// index[i] of zeros.
 GAN_API gan_tensor *gan_put(gan_tensor *g, gan_tensor *index, int rows);
-// along the last axis; x (B.., R), index (B.., n)
+// Selects along the last axis: x (B.., R), index (B.., n) -> (B.., n).
 GAN_API gan_tensor *gan_gather(gan_tensor *x, gan_tensor *index);
 GAN_API gan_tensor *gan_pixel_shuffle(gan_tensor *x, int factor);      // (N, C f f, H, W) -> (N, C, H f, W f)
-GAN_API gan_tensor *gan_pixel_unshuffle(gan_tensor *x, int factor);
+GAN_API gan_tensor *gan_pixel_unshuffle(gan_tensor *x, int factor);    // the inverse of gan_pixel_shuffle
 
-// Reductions. A set of axes is GAN_AXES(1, 2) or GAN_ALL; negative axes count from the end; it has a type of
-// its own, so that it cannot be given where one axis (an int) is meant, or the reverse.
+// Reductions. A set of axes is written GAN_AXES(1, 2) or GAN_ALL; negative axes count from the end. The set
+// is a struct, so that the compiler rejects it where a single axis (an int) is required, and the reverse.
 typedef struct gan_axis_set {
     unsigned mask;      // private: bits 0 to 7 from the front, 8 to 15 from the end, then GAN_ALL and errors
 } gan_axis_set;
@@ -540,76 +557,79 @@ GAN_API gan_axis_set gan_axis_set_all(void);
 #define GAN_AXES(...) gan_axis_set_n(GAN_INTS(__VA_ARGS__))
 #endif
 #define GAN_ALL gan_axis_set_all()
-enum { GAN_KEEPDIM = 1 };                                 // keep: reduced axes stay with size 1, else they go
+enum { GAN_KEEPDIM = 1 };                                 // keep: reduced axes remain, with size 1
 GAN_API gan_tensor *gan_sum(gan_tensor *x, gan_axis_set axes, int keep);
 GAN_API gan_tensor *gan_mean(gan_tensor *x, gan_axis_set axes, int keep);
 GAN_API gan_tensor *gan_var(gan_tensor *x, gan_axis_set axes, int keep);    // biased (divides by n)
-GAN_API gan_tensor *gan_amax(gan_tensor *x, int axis, int keep);     // the gradient goes to the first maximum
-GAN_API gan_tensor *gan_argmax(gan_tensor *x, int axis, int keep);      // index as a number; no gradient
+GAN_API gan_tensor *gan_amax(gan_tensor *x, int axis, int keep);     // gradient to the first maximum only
+GAN_API gan_tensor *gan_argmax(gan_tensor *x, int axis, int keep);   // index of the first maximum; no gradient
 GAN_API gan_tensor *gan_norm(gan_tensor *x, gan_axis_set axes, int keep);   // Euclidean; gradient 0 at 0
-GAN_API gan_tensor *gan_logsumexp(gan_tensor *x, int axis, int keep);
-GAN_API gan_tensor *gan_sum_all(gan_tensor *x);                         // to a scalar
+GAN_API gan_tensor *gan_logsumexp(gan_tensor *x, int axis, int keep);       // log(sum(e^x)), stable
+GAN_API gan_tensor *gan_sum_all(gan_tensor *x);                         // over all axes, as a scalar
 GAN_API gan_tensor *gan_mean_all(gan_tensor *x);
-GAN_API gan_tensor *gan_norm_per_sample(gan_tensor *x);                 // (N, ...) -> (N)
+GAN_API gan_tensor *gan_norm_per_sample(gan_tensor *x);            // (N, ...) -> (N): Euclidean norm of each
 
-// products and images
-// (.., m, k) (.., k, n) -> (.., m, n), batch broadcasts
+// Products and images.
+// (.., m, k) (.., k, n) -> (.., m, n); the leading dimensions broadcast.
 GAN_API gan_tensor *gan_matmul(gan_tensor *a, gan_tensor *b);
+// The same after exchanging the last two axes of a or b, where transpose_a or transpose_b is not 0.
 GAN_API gan_tensor *gan_matmul_t(gan_tensor *a, int transpose_a, gan_tensor *b, int transpose_b);
-// x (.., in) -> (.., out); bias may be NULL
+// x weight^T + bias: x (.., in), weight (out, in), bias (out) or NULL -> (.., out).
 GAN_API gan_tensor *gan_f_linear(gan_tensor *x, gan_tensor *weight, gan_tensor *bias);
 
-typedef struct gan_conv2d_desc {                        // zero means the default
-    int out_channels;                                 // for the layers; the operations read it off the weight
-    int kernel[2];                                      // height, width; width 0: the height
-    int stride[2], dilation[2];                         // height, width: 1; width 0: as the height
-    int padding_h, padding_w;                           // rows above and below, columns left and right; 0
-    int output_padding_h, output_padding_w;             // conv_transpose2d only: rows, columns; 0
-    int groups;                                         // default 1
-    int no_bias;
+typedef struct gan_conv2d_desc {                        // a zero field means the default
+    // out_channels and kernel are for the layers; gan_f_... take both from the weight's shape.
+    int out_channels;
+    int kernel[2];                                      // height, width; width 0: equal to the height
+    int stride[2], dilation[2];                         // height, width; 1; width 0: equal to the height
+    int padding_h, padding_w;                   // zeros above and below in rows, left and right in columns; 0
+    int output_padding_h, output_padding_w;             // conv_transpose2d only: rows, columns to add; 0
+    int groups;                                         // groups of channels; default 1
+    int no_bias;                                        // 1: the layer has no bias; default 0
 } gan_conv2d_desc;
-// x (N, C, H, W), weight (O, C / groups, kh, kw), bias (O) or NULL -> (N, O, H', W'),
+// Convolution: x (N, C, H, W), weight (O, C / groups, kh, kw), bias (O) or NULL -> (N, O, H', W'),
 // H' = (H + 2 p - d (kh - 1) - 1) / s + 1
 GAN_API gan_tensor *gan_f_conv2d(gan_tensor *x, gan_tensor *weight, gan_tensor *bias,
                                  const gan_conv2d_desc *desc);
-// x (N, C, H, W), weight (C, O / groups, kh, kw), bias (O) or NULL -> (N, O, H', W'),
+// Transposed convolution: x (N, C, H, W), weight (C, O / groups, kh, kw), bias (O) or NULL -> (N, O, H', W'),
 // H' = (H - 1) s - 2 p + d (kh - 1) + output_padding + 1
 GAN_API gan_tensor *gan_f_conv_transpose2d(gan_tensor *x, gan_tensor *weight, gan_tensor *bias,
                                            const gan_conv2d_desc *desc);
-GAN_API gan_tensor *gan_max_pool2d(gan_tensor *x, int kernel, int stride); // no padding; stride 0: the kernel
+GAN_API gan_tensor *gan_max_pool2d(gan_tensor *x, int kernel, int stride); // no padding; stride 0: kernel
 GAN_API gan_tensor *gan_avg_pool2d(gan_tensor *x, int kernel, int stride);
-// bilinear: align_corners false
+// Enlarges height and width by a whole factor. GAN_BILINEAR is PyTorch's with align_corners false.
 typedef enum gan_upsample_mode { GAN_NEAREST = 0, GAN_BILINEAR = 1 } gan_upsample_mode;
 GAN_API gan_tensor *gan_upsample(gan_tensor *x, int factor, gan_upsample_mode mode);
-// What lies beyond an image: zeros, or its mirror image with the border pixel repeated (.. b a | a b ..).
+// Values outside an image: zeros, or the mirrored image with the border pixel repeated (.. b a | a b ..).
 typedef enum gan_border { GAN_BORDER_ZEROS = 0, GAN_BORDER_REFLECT = 1 } gan_border;
-// x (N, C, H, W) sampled bilinearly along an affine map for each sample: map (N, 2, 3), y[i][j] = x[v][u]
-// with (u, v) = map (j, i, 1) in pixels, whole numbers at their centers. Linear in x; map gets no gradient.
+// Samples x (N, C, H, W) bilinearly under one affine map per sample: map (N, 2, 3), y[i][j] = x[v][u] with
+// (u, v) = map (j, i, 1) in pixels; whole numbers are pixel centers. map has no gradient.
 GAN_API gan_tensor *gan_affine_sample(gan_tensor *x, gan_tensor *map, gan_border border);
-// x seen as (A, C, B): to mean 0 and variance 1 per channel c over A and B, (x - mean) / sqrt(var + eps) with
-// the biased variance. What batch, instance, layer and group norm are made of.
+// Treats x as (a, c, b) and normalizes each of the c channels over a and b: (x - mean) / sqrt(var + eps) with
+// the biased variance. Batch, instance, layer and group norm use it.
 GAN_API gan_tensor *gan_normalize(gan_tensor *x, int a, int c, int b, gan_real eps);
 
-// composed of the above
+// Composed of the operations above.
 GAN_API gan_tensor *gan_neg(gan_tensor *x);
 GAN_API gan_tensor *gan_add_scalar(gan_tensor *x, gan_real s);
 GAN_API gan_tensor *gan_mul_scalar(gan_tensor *x, gan_real s);
 GAN_API gan_tensor *gan_pow_scalar(gan_tensor *x, gan_real p);
 GAN_API gan_tensor *gan_lerp(gan_tensor *a, gan_tensor *b, gan_tensor *w);         // a + w (b - a)
-// spherical: on the arc between a and b, angles theta along the last axis of vectors, sin((1 - t) theta) /
-// sin theta a + sin(t theta) / sin theta b; where they are parallel or opposite as gan_lerp (Shoemake 1985;
-// White 2016)
+// Spherical interpolation of the vectors along the last axis, theta the angle between a and b:
+// sin((1 - t) theta) / sin theta a + sin(t theta) / sin theta b. Parallel and opposite vectors are
+// interpolated as by gan_lerp (Shoemake 1985; White 2016).
 GAN_API gan_tensor *gan_slerp(gan_tensor *a, gan_tensor *b, gan_tensor *t);
-// n steps from each row of a (N, L) to that of b, both included: (N n, L), row by row what a strip of images
-// is made of
+// n latents from each row of a (N, L) to the same row of b, both included: (N n, L), the n of the first row
+// first. spherical 1: gan_slerp, 0: gan_lerp.
 GAN_API gan_tensor *gan_latent_path(gan_tensor *a, gan_tensor *b, int n, int spherical);
 GAN_API gan_tensor *gan_softmax(gan_tensor *x, int axis);
 GAN_API gan_tensor *gan_log_softmax(gan_tensor *x, int axis);
 GAN_API gan_tensor *gan_mse_loss(gan_tensor *x, gan_tensor *target);               // mean
 GAN_API gan_tensor *gan_bce_with_logits(gan_tensor *logits, gan_tensor *target);   // mean; softplus(l) - t l
-GAN_API gan_tensor *gan_detach(gan_tensor *x);                       // the same values, off the tape; no copy
-// Recording on (1, the start) or off (0); returns what it was. Off saves memory where no gradient is wanted:
-// of all that a model makes, gan_forward then leaves its result alone alive (and what was given to gan_keep).
+GAN_API gan_tensor *gan_detach(gan_tensor *x);                       // same values, no gradient; no copy
+// Turns recording on (1, the default) or off (0), like torch.no_grad, and returns the previous setting.
+// Without recording nothing can be differentiated, and gan_forward releases all tensors that the model made
+// except its result (and those kept by gan_keep).
 GAN_API int gan_record(gan_context *ctx, int on);
 
 // >>layers: a model is a C function; its parameters are named, created and initialized when first met
