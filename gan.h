@@ -562,7 +562,7 @@ GAN_API gan_tensor *gan_sum(gan_tensor *x, gan_axis_set axes, int keep);
 GAN_API gan_tensor *gan_mean(gan_tensor *x, gan_axis_set axes, int keep);
 GAN_API gan_tensor *gan_var(gan_tensor *x, gan_axis_set axes, int keep);    // biased (divides by n)
 GAN_API gan_tensor *gan_amax(gan_tensor *x, int axis, int keep);     // gradient to the first maximum only
-GAN_API gan_tensor *gan_argmax(gan_tensor *x, int axis, int keep);   // index of the first maximum; no gradient
+GAN_API gan_tensor *gan_argmax(gan_tensor *x, int axis, int keep);      // of the first maximum; no gradient
 GAN_API gan_tensor *gan_norm(gan_tensor *x, gan_axis_set axes, int keep);   // Euclidean; gradient 0 at 0
 GAN_API gan_tensor *gan_logsumexp(gan_tensor *x, int axis, int keep);       // log(sum(e^x)), stable
 GAN_API gan_tensor *gan_sum_all(gan_tensor *x);                         // over all axes, as a scalar
@@ -639,9 +639,9 @@ typedef enum gan_mode { GAN_TRAIN = 0, GAN_EVAL = 1 } gan_mode;
 
 GAN_API gan_model *gan_model_create(gan_context *ctx, const char *name, gan_model_function *forward,
                                     void *user);
-// The model's output; label may be NULL. Inside it a layer and the activation that follows at once (relu,
-// leaky_relu, tanh, sigmoid) are made in one pass: what is between them is not stored, and made again if it
-// is read.
+// Runs the model's function and returns its output; label may be NULL. A layer and the activation directly
+// after it (relu, leaky_relu, tanh, sigmoid) are computed in one pass: the pre-activation is not stored;
+// reading it recomputes it.
 GAN_API gan_tensor *gan_forward(gan_model *m, gan_tensor *x, gan_tensor *label);
 GAN_API void *gan_model_user(const gan_model *m);
 GAN_API gan_context *gan_model_context(const gan_model *m);
@@ -651,8 +651,8 @@ GAN_API const char *gan_model_name(const gan_model *m, int i);          // "fc1.
 GAN_API gan_tensor *gan_model_tensor(const gan_model *m, int i);
 GAN_API gan_tensor *gan_model_find(const gan_model *m, const char *name);           // NULL when there is none
 GAN_API size_t gan_model_parameters(const gan_model *m);                // trainable numbers so far
-// Frozen parameters are left alone by optimizers. prefix NULL means all; "conv1" covers "conv1.weight" and
-// "conv1.bias". It holds for parameters that do not exist yet too; the last call about a name counts.
+// Optimizers do not update frozen parameters. prefix NULL means all; "conv1" covers "conv1.weight" and
+// "conv1.bias". This also applies to parameters created later; the last call for a name applies.
 GAN_API void gan_model_freeze(gan_model *m, const char *prefix, int frozen);
 
 // Initializers. Fans as in PyTorch. Values depend on the seed and the parameter's full name, not on the order
@@ -712,11 +712,11 @@ GAN_API const char *gan_parametrization_name(gan_parametrization kind);
 // 1.
 GAN_API void gan_model_parametrize(gan_model *m, const char *prefix, gan_parametrization kind, gan_real gain,
                                    gan_real lr);
-// For layers of your own: gan_param, and then the parametrization that was asked for. Dimension 0 is that of
-// the outputs.
+// The weight of a custom layer: gan_param with the parametrization set by gan_model_parametrize. Dimension 0
+// is the outputs.
 GAN_API gan_tensor *gan_weight_n(gan_model *m, const char *name, gan_init init, int ndim, const int *dim);
 
-// Your own parameter, and a buffer (saved, not trained).
+// A custom parameter, and a buffer (saved, not trained).
 GAN_API gan_tensor *gan_param_n(gan_model *m, const char *name, gan_init init, int ndim, const int *dim);
 GAN_API gan_tensor *gan_buffer_n(gan_model *m, const char *name, gan_real value, int ndim, const int *dim);
 #ifndef __cplusplus
@@ -743,12 +743,12 @@ GAN_API gan_tensor *gan_conv_transpose2d_ex(gan_model *m, const char *name, gan_
 // x (N, C) or (N, C, ...): per channel over the rest; eps 1e-5, momentum .1, running statistics for GAN_EVAL
 // (Ioffe 2015).
 GAN_API gan_tensor *gan_batch_norm(gan_model *m, const char *name, gan_tensor *x);
-// over all axes but the first
+// Normalizes each sample over all axes but the first; eps 1e-5.
 GAN_API gan_tensor *gan_layer_norm(gan_model *m, const char *name, gan_tensor *x);
-// (N, C, H, W), with affine
+// x (N, C, ...): each channel of each sample; trained scale and shift per channel, eps 1e-5.
 GAN_API gan_tensor *gan_instance_norm(gan_model *m, const char *name, gan_tensor *x);
 GAN_API gan_tensor *gan_group_norm(gan_model *m, const char *name, gan_tensor *x, int groups);
-// (..) -> (.., dim)
+// index (..) of whole numbers 0 .. rows - 1 -> (.., dim); weight (rows, dim), N(0, 1) by default.
 GAN_API gan_tensor *gan_embedding(gan_model *m, const char *name, gan_tensor *index, int rows, int dim);
 GAN_API gan_tensor *gan_dropout(gan_model *m, gan_tensor *x, gan_real p);                 // only in GAN_TRAIN
 // in GAN_EVAL too: the noise of pix2pix (Isola 2017)
@@ -759,13 +759,13 @@ GAN_API gan_tensor *gan_dropout_always(gan_model *m, gan_tensor *x, gan_real p);
 enum { GAN_CONFIGURATION = 1024 };
 enum { GAN_LOAD_PARTIAL = 1 };          // names may be missing on either side
 
-typedef struct gan_checkpoint {         // what a file says of itself; "" and -1 where it does not
-    int64_t step;                       // of the trainer, or of the optimizers
-    int tensors;
-    size_t bytes;
+typedef struct gan_checkpoint {         // the metadata of a file; "" and -1 where it has none
+    int64_t step;                       // steps of the trainer, or of the optimizers
+    int tensors;                        // number of tensors
+    size_t bytes;                       // size of the file
     char format[16];                    // "gan.h", "pt" ...
     char digest[24];                    // FNV-1a over everything, 16 hexadecimal digits
-    char model[GAN_MAX_NAME + 1];       // whose weights alone these are
+    char model[GAN_MAX_NAME + 1];       // name of the model, in a file of gan_model_save
     char configuration[GAN_CONFIGURATION];      // of the trainers: "loss=HINGE batch=64 ..."
 } gan_checkpoint;
 
@@ -777,14 +777,14 @@ typedef struct gan_checkpoint {         // what a file says of itself; "" and -1
 // not followed). A process that is killed while it saves leaves its path.0123456789abcdef.tmp behind, which
 // nothing reads again; gan_resume removes those that are an hour old. Returns the error code.
 GAN_API int gan_save(gan_context *ctx, const char *path);
-// gan_save that keeps the `keep` - 1 files before it: path.1 (the newest of them), path.2 ...
+// gan_save that also keeps the previous keep - 1 files: path.1 (the newest of them), path.2 ...
 GAN_API int gan_save_rolling(gan_context *ctx, const char *path, int keep);
-// Everything that the file holds: into what exists, and into what will be created later under the same name.
+// Loads everything in the file: into what exists, and into what is created later under the same name.
 GAN_API int gan_load(gan_context *ctx, const char *path);
-// The first of path, path.1, path.2 ... that is whole. Returns its number (0: path itself), or -1: there is
-// none, which is no error (a run begins), or all are damaged, which is one.
+// Loads the first undamaged file of path, path.1, path.2 ... Returns its number (0: path itself), or -1 when
+// there is no file, which is no error (a new run), or when all are damaged, which is an error.
 GAN_API int gan_resume(gan_context *ctx, const char *path);
-// What a file says of itself; it is read and checked as a whole, nothing is loaded. Returns the error code.
+// Reads the metadata of a file and checks the whole file; loads nothing. Returns the error code.
 GAN_API int gan_inspect(gan_context *ctx, const char *path, gan_checkpoint *out);
 // One model's parameters and buffers alone, for exchange and for shipping, under the names and in the layouts
 // of PyTorch's state_dict ("fc1.weight", "bn1.running_mean"). It must have run once. Returns the error code.
@@ -799,7 +799,7 @@ GAN_API int gan_model_load(gan_model *m, const char *path, unsigned flags);
 // being copied (so it may be read-only; training copies a parameter before it first writes to it).
 GAN_API int gan_load_memory(gan_context *ctx, const void *bytes, size_t size);
 GAN_API int gan_model_load_memory(gan_model *m, const void *bytes, size_t size, unsigned flags);
-// How many tensors were loaded that nothing has asked for yet, and the first one's name (NULL: not wanted).
+// Number of loaded tensors that nothing has used yet; *first becomes the name of one. first may be NULL.
 GAN_API int gan_unclaimed(const gan_context *ctx, const char **first);
 
 #ifndef GAN_NO_TRAINING
