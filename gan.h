@@ -141,7 +141,7 @@
 //                           >>reports  >>metrics  >>latents  >>trainer  >>diagnosis
 //     core: ground          >>base  >>text  >>core  >>mem  >>err  >>rng  >>par  >>cpu
 //     core: kernels         >>vec  >>kern  >>isa  >>gemm  >>conv
-//     core: tensors         >>tensor  >>state  >>ctx
+//     core: tensors         >>deferred  >>tensor  >>state  >>ctx
 //     core: operations      >>op  >>arith  >>shape  >>reduce  >>product  >>plane  >>norm
 //     core: models          >>layer  >>file  >>archive  >>ckpt
 //     TRAINING              >>tape  >>loss  >>update  >>optim
@@ -7216,7 +7216,110 @@ static int gan__conv_weight(gan_context *ctx, const gan__cpu_conv *v, const gan_
     return 0;
 }
 
-// >>tensor: shapes, broadcasting, strided copies, reading; uses gemm; tests/test_tensor.c
+// >>deferred: a layer and its activation in one pass; uses gemm; tests/test_deferred.c
+//
+// Inside gan_forward linear, the convolutions, normalize and the scaling after a norm define their result
+// (gan__op_result_deferred) and do not compute it. Such a tensor has `compute` set, and is in one of these
+// states:
+//
+//     waiting   data NULL, ctx->deferred.waiting: the newest result. If the next call is an activation of it
+//               (gan__arith_activate), both are computed in one pass and it becomes skipped. Any other call
+//               computes it first (gan__deferred_settle), and so does the end of gan_forward.
+//     skipped   data NULL: the activation has its values, it has none. Whoever looks at it computes it from
+//               its inputs (gan__deferred_compute); an error if weights have changed since it was defined.
+//     stored    data set, as in every other tensor. If it was computed in a deeper scope than its own, the
+//               values end with that scope, and it is skipped again (borrowed_depth).
+//
+// Only who came through gan__tensor_inputs (operations) or gan__tensor_readable (the user's reading) may look
+// at `data`: these two compute what is not stored.
+
+// t, a new tensor without values, will be computed by `compute`, from what it records.
+static void gan__deferred_define(gan_tensor *t, gan__core_compute_fn *compute)
+{
+    t->compute = compute;
+    t->depth = t->ctx->mem.depth;
+    t->weight_version = t->ctx->deferred.weight_version;
+}
+
+// t is released.
+static void gan__deferred_forget(gan_tensor *t)
+{
+    if (t == t->ctx->deferred.waiting) t->ctx->deferred.waiting = NULL;
+    t->ctx->deferred.borrowers -= t->borrowed_depth != 0;
+}
+
+// Waiting or skipped to stored; nothing to do for other tensors.
+static int gan__deferred_compute(gan_tensor *t)
+{
+    gan_context *ctx = t->ctx;
+    if (t->data || !t->compute) return 0;
+    if (t == ctx->deferred.waiting) ctx->deferred.waiting = NULL;
+    if (t->weight_version != ctx->deferred.weight_version) {
+        gan__err_fail(
+            ctx, GAN_ERROR_STATE,
+            "%o, %t: its values were used by the activation alone and not stored, and weights changed "
+            "since; read them before the update, or gan_keep them",
+            t->op, t);
+        return 1;
+    }
+    t->block = gan__mem_block_new(ctx, t->size * sizeof(gan_real));
+    if (!t->block) {
+        gan__err_fail_memory(ctx, t->size * sizeof(gan_real));
+        return 1;
+    }
+    t->data = (gan_real *)gan__mem_block_data(t->block);
+    t->borrowed_depth = ctx->mem.depth > t->depth ? ctx->mem.depth : 0;
+    ctx->deferred.borrowers += t->borrowed_depth != 0;
+    return t->compute(t, t->data, GAN__ACT_NONE, 0);
+}
+
+// The waiting result, if there is one, is computed.
+static int gan__deferred_settle(gan_context *ctx)
+{
+    return ctx->deferred.waiting ? gan__deferred_compute(ctx->deferred.waiting) : 0;
+}
+
+// The end of the call that defined t: inside gan_forward it waits, elsewhere and among a backward pass's
+// temporaries it is computed at once.
+static int gan__deferred_wait(gan_tensor *t)
+{
+    gan_context *ctx = t->ctx;
+    if (!ctx->deferred.open_forwards || ctx->tape.temporary_of) return gan__deferred_compute(t);
+    ctx->deferred.waiting = t;
+    return 0;
+}
+
+static int gan__deferred_is_waiting(const gan_tensor *t) { return t == t->ctx->deferred.waiting; }
+
+// Waiting to skipped: its activation's caller computes both with t->compute.
+static void gan__deferred_skip(gan_tensor *t) { t->ctx->deferred.waiting = NULL; }
+
+static void gan__deferred_forward_begin(gan_context *ctx) { ctx->deferred.open_forwards++; }
+
+static int gan__deferred_forward_end(gan_context *ctx)
+{
+    ctx->deferred.open_forwards--;
+    return gan__deferred_settle(ctx);
+}
+
+// Whoever writes weights says so: what is skipped cannot be computed again.
+static void gan__deferred_weights_changed(gan_context *ctx) { ctx->deferred.weight_version++; }
+
+// The innermost scope closes: values that were computed in it for tensors of outer ones end with it.
+static void gan__deferred_scope_end(gan_context *ctx)
+{
+    gan_tensor *t;
+    if (!ctx->deferred.borrowers) return;
+    for (t = ctx->tensor.newest; t; t = t->older)
+        if (t->borrowed_depth == ctx->mem.depth) {
+            t->data = NULL;
+            t->block = NULL;
+            t->borrowed_depth = 0;
+            ctx->deferred.borrowers--;
+        }
+}
+
+// >>tensor: shapes, broadcasting, strided copies, reading; uses deferred; tests/test_tensor.c
 
 static int gan__tensor_is_poison(const gan_tensor *t) { return !t || t == t->ctx->poison; }
 
@@ -7322,8 +7425,7 @@ static gan_tensor *gan__tensor_over(gan_context *ctx, gan_real *data, int ndim, 
 static void gan__tensor_free(gan_tensor *t)
 {
     gan_context *ctx = t->ctx;
-    if (t == ctx->deferred.waiting) ctx->deferred.waiting = NULL;
-    ctx->deferred.borrowers -= t->borrowed_depth != 0;
+    gan__deferred_forget(t);
     if (t == ctx->tape.newest_before) ctx->tape.newest_before = t->older;
     if (t->newer) t->newer->older = t->older;
     else ctx->tensor.newest = t->older;
@@ -7347,10 +7449,9 @@ static void gan__tensor_free_newer(gan_context *ctx, const gan_tensor *mark, con
 static void gan__tensor_list_release(gan_context *ctx, gan_tensor *mark)
 {
     gan_tensor *t = ctx->tensor.newest, *older;
-    ctx->deferred.waiting = NULL;
     for (; t != mark; t = older) {
         older = t->older;
-        ctx->deferred.borrowers -= t->borrowed_depth != 0;
+        gan__deferred_forget(t);
         gan__tensor_struct_free(ctx, t);
     }
     ctx->tensor.newest = mark;
@@ -7361,68 +7462,6 @@ GAN__OPTIONAL void gan__tensor_step_release(gan_context *ctx)
 {
     gan__tensor_list_release(ctx, ctx->mem.scopes[0].newest_tensor);
     gan__mem_scope_end(ctx, &ctx->mem.scopes[0]);
-}
-
-// Fusion. Inside gan_forward linear, the convolutions and the scaling after a norm define their result
-// (gan__op_deferred) and leave it waiting. If the next call is an activation of it (gan__arith_activate),
-// both are made in one pass and what came before the activation is never stored; any other call makes it
-// first. Should it be looked at after all it is made again from its inputs. There is one door to values:
-// gan__tensor_inputs for operations, gan__tensor_readable for the user; both make what is not stored.
-
-// A step tensor whose values are made by `make` when they are needed.
-static gan_tensor *gan__tensor_unmade(gan_context *ctx, int ndim, const int *dim, gan__core_compute_fn *make)
-{
-    gan_tensor *t = gan__tensor_shaped(ctx, ndim, dim);
-    if (t == ctx->poison) return t;
-    gan__tensor_list_add(ctx, t);
-    t->compute = make;
-    t->depth = ctx->mem.depth;
-    t->weight_version = ctx->deferred.weight_version;
-    return t;
-}
-
-// The values of t, if they are not there. 1 on error.
-static int gan__tensor_made(gan_tensor *t)
-{
-    gan_context *ctx = t->ctx;
-    if (t->data || !t->compute) return 0;
-    if (t == ctx->deferred.waiting) ctx->deferred.waiting = NULL;
-    if (t->weight_version != ctx->deferred.weight_version) {
-        gan__err_fail(
-            ctx, GAN_ERROR_STATE,
-            "%o, %t: its values were used by the activation alone and not stored, and weights changed "
-            "since; read them before the update, or gan_keep them",
-            t->op, t);
-        return 1;
-    }
-    t->block = gan__mem_block_new(ctx, t->size * sizeof(gan_real));
-    if (!t->block) {
-        gan__err_fail_memory(ctx, t->size * sizeof(gan_real));
-        return 1;
-    }
-    t->data = (gan_real *)gan__mem_block_data(t->block);
-    t->borrowed_depth = ctx->mem.depth > t->depth ? ctx->mem.depth : 0;
-    ctx->deferred.borrowers += t->borrowed_depth != 0;
-    return t->compute(t, t->data, GAN__ACT_NONE, 0);
-}
-
-static int gan__tensor_settle(gan_context *ctx)
-{
-    return ctx->deferred.waiting ? gan__tensor_made(ctx->deferred.waiting) : 0;
-}
-
-// Values that were made in the innermost scope for tensors of outer ones end with it.
-static void gan__tensor_take_back(gan_context *ctx)
-{
-    gan_tensor *t;
-    if (!ctx->deferred.borrowers) return;
-    for (t = ctx->tensor.newest; t; t = t->older)
-        if (t->borrowed_depth == ctx->mem.depth) {
-            t->data = NULL;
-            t->block = NULL;
-            t->borrowed_depth = 0;
-            ctx->deferred.borrowers--;
-        }
 }
 
 // Whether every input of `who`, as messages name it, can be used. If so their context is returned, and their
@@ -7457,9 +7496,9 @@ static gan_context *gan__tensor_inputs(const char *who, int n, gan_tensor *const
             return NULL;
         }
     }
-    if (gan__tensor_settle(ctx)) return NULL;
+    if (gan__deferred_settle(ctx)) return NULL;
     for (i = 0; i < n; ++i)
-        if (gan__tensor_made(in[i])) return NULL;
+        if (gan__deferred_compute(in[i])) return NULL;
     return ctx;
 }
 
@@ -7906,7 +7945,7 @@ GAN_API int gan_dim(const gan_tensor *t, int i)
 GAN_API size_t gan_numel(const gan_tensor *t) { return gan__tensor_readable(t, "gan_numel") ? t->size : 0; }
 GAN_API gan_real *gan_data(gan_tensor *t)
 {
-    if (!gan__tensor_readable(t, "gan_data") || gan__tensor_settle(t->ctx) || gan__tensor_made(t))
+    if (!gan__tensor_readable(t, "gan_data") || gan__deferred_settle(t->ctx) || gan__deferred_compute(t))
         return NULL;
     return t->data;
 }
@@ -7940,7 +7979,7 @@ GAN_API void gan_scope_open(gan_context *ctx)
                       GAN__SCOPES - 1);
         return;
     }
-    gan__tensor_settle(ctx);
+    gan__deferred_settle(ctx);
     gan__mem_scope_begin(ctx, &ctx->mem.scopes[ctx->mem.depth + 1]);
     ctx->mem.depth++;
 }
@@ -7959,7 +7998,7 @@ GAN_API void gan_scope_close(gan_context *ctx)
     }
     m = &ctx->mem.scopes[ctx->mem.depth];
     gan__tensor_list_release(ctx, m->newest_tensor);
-    gan__tensor_take_back(ctx);
+    gan__deferred_scope_end(ctx);
     gan__mem_scope_end(ctx, m);
     ctx->mem.depth--;
     m->chunk->newest = m->newest;
@@ -8186,7 +8225,7 @@ static int gan__state_apply(gan_context *ctx, gan__state *s, const gan__state_en
     }
     if (!gan__state_takes(ctx, s, e, "checkpoint")) return 1;
     s->loaded = 1;
-    if (s->tensor) ctx->deferred.weight_version++; // one that is being made was no weight yet
+    if (s->tensor) gan__deferred_weights_changed(ctx); // one that is being made was no weight yet
     if (e->borrowable && !s->fixed && e->dtype == own && s->kind == GAN__STATE_REAL &&
         gan__state_little_endian() && (uintptr_t)e->bytes % sizeof(gan_real) == 0) {
         gan__state_move(s, (void *)(uintptr_t)e->bytes, 1);
@@ -8563,26 +8602,23 @@ static gan_tensor *gan__op_result_view(gan_op op, int ndim, const int *dim, gan_
     return t;
 }
 
-// A result that is made later: op applied to in[0 .. n-1], at most five of them.
-static gan_tensor *gan__op_deferred(gan_op op, int ndim, const int *dim, int n, gan_tensor *const *in,
-                                    gan__core_compute_fn *make)
+// A result that is computed later (>>deferred): op applied to in[0 .. n-1], at most five of them. The caller
+// ends with gan__op_wait.
+static gan_tensor *gan__op_result_deferred(gan_op op, int ndim, const int *dim, int n, gan_tensor *const *in,
+                                           gan__core_compute_fn *compute)
 {
-    gan_tensor *t = gan__tensor_unmade(in[0]->ctx, ndim, dim, make);
+    gan_context *ctx = in[0]->ctx;
+    gan_tensor *t = gan__tensor_shaped(ctx, ndim, dim);
     int i;
-    if (t == in[0]->ctx->poison) return t;
+    if (t == ctx->poison) return t;
+    gan__tensor_list_add(ctx, t);
+    gan__deferred_define(t, compute);
     gan__op_record(t, op, n, in);
     for (i = 0; i < n; ++i) t->inline_in[i] = in[i];
     return t;
 }
 
-// The end of the call that defined t: where nothing can come in between it waits for an activation.
-static gan_tensor *gan__op_defer(gan_tensor *t)
-{
-    gan_context *ctx = t->ctx;
-    if (ctx->deferred.open_forwards && !ctx->tape.temporary_of) ctx->deferred.waiting = t;
-    else if (gan__tensor_made(t)) return ctx->poison;
-    return t;
-}
+static gan_tensor *gan__op_wait(gan_tensor *t) { return gan__deferred_wait(t) ? t->ctx->poison : t; }
 
 // The result of a backward's last use of the gradient that arrived, of that one's shape: in its memory when
 // nobody else looks there. in[0] is the gradient.
@@ -8841,7 +8877,7 @@ GAN__BACKWARD gan__arith_backward_addcmul(gan__op_backward *b)
 }
 
 // y = act(y), n values
-static void gan__arith_act_over(gan_context *ctx, gan_real *y, size_t n, int act, gan_real slope)
+static void gan__arith_activate_in_place(gan_context *ctx, gan_real *y, size_t n, int act, gan_real slope)
 {
     gan__tensor_map_job j;
     if (act == GAN__ACT_NONE) return;
@@ -8858,12 +8894,12 @@ static void gan__arith_act_over(gan_context *ctx, gan_real *y, size_t n, int act
     gan__par(ctx, (j.w.dim[0] + j.per - 1) / j.per, j.w.dim[0], gan__tensor_map_task, &j);
 }
 
-static int gan__arith_make_scaled(gan_tensor *t, gan_real *out, int act, gan_real slope)
+static int gan__arith_compute_scaled(gan_tensor *t, gan_real *out, int act, gan_real slope)
 {
     gan_tensor y = *t;
     y.data = out;
     gan__tensor_map(t->ctx, GAN__MAP_fma, &y, 3, t->inline_in, 0, 0);
-    gan__arith_act_over(t->ctx, out, t->size, act, slope);
+    gan__arith_activate_in_place(t->ctx, out, t->size, act, slope);
     return 0;
 }
 
@@ -8875,8 +8911,8 @@ static gan_tensor *gan__arith_scaled(gan_tensor *h, gan_tensor *w, gan_tensor *b
     in[1] = w;
     in[2] = b;
     if (!gan__tensor_inputs(gan__err_op_names[GAN_OP_ADDCMUL], 3, in, &y)) return y;
-    y = gan__op_deferred(GAN_OP_ADDCMUL, h->ndim, h->dim, 3, in, gan__arith_make_scaled);
-    return gan__tensor_is_poison(y) ? y : gan__op_defer(y);
+    y = gan__op_result_deferred(GAN_OP_ADDCMUL, h->ndim, h->dim, 3, in, gan__arith_compute_scaled);
+    return gan__tensor_is_poison(y) ? y : gan__op_wait(y);
 }
 
 GAN_API gan_tensor *gan_abs(gan_tensor *x) { return gan__op_map1(GAN_OP_ABS, GAN__MAP_abs, x, 0, 0); }
@@ -8940,9 +8976,9 @@ GAN__BACKWARD gan__arith_backward_cos(gan__op_backward *b)
 static gan_tensor *gan__arith_activate(gan_op op, int act, gan_tensor *x, gan_real slope)
 {
     gan_tensor *y;
-    if (gan__tensor_is_poison(x) || x != x->ctx->deferred.waiting)
+    if (gan__tensor_is_poison(x) || !gan__deferred_is_waiting(x))
         return gan__op_map1(op, gan__gemm_act_maps[act], x, slope, 0);
-    x->ctx->deferred.waiting = NULL;
+    gan__deferred_skip(x);
     y = gan__op_result(op, x->ndim, x->dim, 1, &x);
     if (gan__tensor_is_poison(y)) return y;
     y->p = slope;
@@ -9971,7 +10007,7 @@ static gan_tensor *gan__product_rows(gan_tensor *x)
     return gan__op_reshape_to(x, 2, dim);
 }
 
-static int gan__product_make_linear(gan_tensor *y, gan_real *out, int act, gan_real slope)
+static int gan__product_compute_linear(gan_tensor *y, gan_real *out, int act, gan_real slope)
 {
     gan_tensor *const *in = y->inline_in;
     const int64_t n = in[1]->dim[0], k = in[1]->dim[1];
@@ -10003,8 +10039,8 @@ GAN_API gan_tensor *gan_f_linear(gan_tensor *x, gan_tensor *weight, gan_tensor *
                                     x, weight);
     memcpy(dim, x->dim, sizeof dim);
     dim[x->ndim - 1] = weight->dim[0];
-    y = gan__op_deferred(GAN_OP_LINEAR, x->ndim, dim, bias ? 3 : 2, in, gan__product_make_linear);
-    return y == ctx->poison ? y : gan__op_defer(y);
+    y = gan__op_result_deferred(GAN_OP_LINEAR, x->ndim, dim, bias ? 3 : 2, in, gan__product_compute_linear);
+    return y == ctx->poison ? y : gan__op_wait(y);
 }
 GAN__BACKWARD gan__product_backward_linear(gan__op_backward *b)
 {
@@ -10082,7 +10118,7 @@ static gan__cpu_conv gan__product_conv_of(const gan_tensor *t)
     return g;
 }
 
-static int gan__product_make_conv(gan_tensor *t, gan_real *out, int act, gan_real slope)
+static int gan__product_compute_conv(gan_tensor *t, gan_real *out, int act, gan_real slope)
 {
     gan_tensor *const *in = t->inline_in;
     const gan__cpu_conv g = gan__product_conv_of(t);
@@ -10161,10 +10197,10 @@ static gan_tensor *gan__product_conv2d(gan_tensor *x, gan_tensor *w, gan_tensor 
     dim[1] = (int)g.co;
     dim[2] = (int)g.oh;
     dim[3] = (int)g.ow;
-    y = gan__op_deferred(GAN_OP_CONV2D, 4, dim, bias ? 3 : 2, in, gan__product_make_conv);
+    y = gan__op_result_deferred(GAN_OP_CONV2D, 4, dim, bias ? 3 : 2, in, gan__product_compute_conv);
     if (y == ctx->poison) return y;
     gan__product_conv_keep(y, &g);
-    return gan__op_defer(y);
+    return gan__op_wait(y);
 }
 
 // x from y (n, co, oh, ow) and w (co, ci / groups, kh, kw), of height and width g.h, g.w; conv2d's adjoint.
@@ -10197,10 +10233,10 @@ static gan_tensor *gan__product_conv_transpose2d(gan_tensor *y, gan_tensor *w, g
     dim[1] = (int)g.ci;
     dim[2] = (int)g.h;
     dim[3] = (int)g.w;
-    x = gan__op_deferred(GAN_OP_CONV_TRANSPOSE2D, 4, dim, bias ? 3 : 2, in, gan__product_make_conv);
+    x = gan__op_result_deferred(GAN_OP_CONV_TRANSPOSE2D, 4, dim, bias ? 3 : 2, in, gan__product_compute_conv);
     if (x == ctx->poison) return x;
     gan__product_conv_keep(x, &g);
-    return gan__op_defer(x);
+    return gan__op_wait(x);
 }
 
 // w (co, ci / groups, kh, kw) from x (n, ci, h, w) and y (n, co, oh, ow), of the kernel size g.kh, g.kw.
@@ -10955,7 +10991,7 @@ static int gan__norm_moments(gan_context *ctx, const gan_real *x, int a, int c, 
     return 0;
 }
 
-static int gan__norm_make_normalize(gan_tensor *t, gan_real *out, int act, gan_real slope)
+static int gan__norm_compute_normalize(gan_tensor *t, gan_real *out, int act, gan_real slope)
 {
     gan_tensor *const *in = t->inline_in;
     const int c = t->i[1];
@@ -10991,7 +11027,8 @@ static gan_tensor *gan__norm_normalize(gan_tensor *x, gan_tensor *w, gan_tensor 
     in[4] = bias;
     if (gan__tensor_is_poison(in[1]) || gan__tensor_is_poison(in[2])) return ctx->poison;
     if (gan__norm_moments(ctx, x->data, a, c, b, eps, in[1]->data, in[2]->data)) return ctx->poison;
-    y = gan__op_deferred(GAN_OP_NORMALIZE, x->ndim, x->dim, w ? 5 : 3, in, gan__norm_make_normalize);
+    y = gan__op_result_deferred(GAN_OP_NORMALIZE, x->ndim, x->dim, w ? 5 : 3, in,
+                                gan__norm_compute_normalize);
     if (y == ctx->poison) return y;
     y->i[0] = a;
     y->i[1] = c;
@@ -11001,7 +11038,7 @@ static gan_tensor *gan__norm_normalize(gan_tensor *x, gan_tensor *w, gan_tensor 
         stats[0] = in[1];
         stats[1] = in[2];
     }
-    return gan__op_defer(y);
+    return gan__op_wait(y);
 }
 GAN_API gan_tensor *gan_normalize(gan_tensor *x, int a, int c, int b, gan_real eps)
 {
@@ -11193,10 +11230,9 @@ static gan_tensor *gan__layer_forward(gan_model *m, gan_tensor *x, gan_tensor *l
     if (x->ctx != m->ctx)
         return gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT,
                              "gan_forward: the input of %s belongs to another context", m->name);
-    m->ctx->deferred.open_forwards++;
+    gan__deferred_forward_begin(m->ctx);
     y = m->forward(m, x, label);
-    m->ctx->deferred.open_forwards--;
-    if (gan__tensor_settle(m->ctx)) return m->ctx->poison;
+    if (gan__deferred_forward_end(m->ctx)) return m->ctx->poison;
     if (!y) return gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT, "gan_forward: %s returned NULL", m->name);
     return y;
 }
@@ -16005,7 +16041,7 @@ static void gan__optim_step_all(gan_optimizer *o, gan_real value, int extrapolat
     gan__optim_slot *s;
     gan__optim_keep_best(o, value);
     o->step++;
-    o->model->ctx->deferred.weight_version++;
+    gan__deferred_weights_changed(o->model->ctx);
     for (s = o->slots; s; s = s->next) {
         gan_tensor *p = s->param->tensor;
         if (!gan__optim_slot_active(s)) continue;
@@ -16135,7 +16171,7 @@ GAN_API void gan_lookahead(gan_optimizer *o, gan_real alpha)
     }
     if (gan__optim_gather(o, GAN__SLOT_SLOW) < 0) return;
     known = GAN__OPEN(o, SLOW) != 0;
-    ctx->deferred.weight_version++;
+    gan__deferred_weights_changed(ctx);
     for (s = o->slots; s; s = s->next) {
         gan_tensor *p = s->param->tensor;
         gan_real *slow;
@@ -16163,7 +16199,7 @@ GAN_API gan_real gan_optimizer_best(gan_optimizer *o)
         return 0;
     }
     if (gan__optim_gather(o, 0) < 0) return 0;
-    ctx->deferred.weight_version++;
+    gan__deferred_weights_changed(ctx);
     for (s = o->slots; s; s = s->next)
         if (gan__optim_slot_active(s))
             memcpy(s->param->tensor->data, s->state[0]->data, s->param->tensor->size * sizeof(gan_real));
@@ -17251,7 +17287,7 @@ GAN_API gan_tensor *gan_unet(gan_model *m, const char *name, gan_tensor *x, int 
         x = gan_conv2d_ex(m, gan__block_part(&text, name, "down", i), x, &d);
         if (i && i < depth - 1) x = gan__block_unet_norm(m, name, "bn_down", i, x);
         skip[i] = x;
-        gan__tensor_settle(m->ctx); // it is looked at twice: not to be made in one pass with its activation
+        gan__deferred_settle(m->ctx); // it is looked at twice: not to be made in one pass with its activation
     }
     for (i = depth - 1; i >= 0; --i) {
         d.out_channels = i ? gan__block_unet_width(base, i - 1) : out_channels;
@@ -18554,7 +18590,7 @@ static gan_tensor *gan__penalty_weight_clip(const gan__penalty_args *p) { return
 static void gan__penalty_clip(gan_model *m, gan_real weight)
 {
     gan__layer_param *p;
-    m->ctx->deferred.weight_version++;
+    gan__deferred_weights_changed(m->ctx);
     for (p = m->params; p; p = p->next)
         if (gan__penalty_learns(p) && !p->state->borrowed)
             gan__isa_map(m->ctx->kernels, GAN__MAP_clamp, p->tensor->size, p->tensor->data, p->tensor->data,
@@ -28293,7 +28329,7 @@ static gan_tensor *gan__player_unrolled_g_loss(gan_trainer *t, gan_penalty_in *i
             }
     }
     loss = gan__player_g_loss(t, in);
-    if (gan__tensor_settle(ctx)) loss = ctx->poison;
+    if (gan__deferred_settle(ctx)) loss = ctx->poison;
     for (i = 0, p = in->d->params; p; p = p->next)
         if (gan__penalty_learns(p)) p->tensor = own[i++];
     gan__err_scratch_free(ctx, own);
@@ -28532,7 +28568,7 @@ static void gan__train_average_update(gan_trainer *t)
 static void gan__train_average_swap(gan_trainer *t, int in)
 {
     gan__player_average *a;
-    t->ctx->deferred.weight_version++;
+    gan__deferred_weights_changed(t->ctx);
     for (a = t->averages; a; a = a->next) {
         if (in) {
             a->own = a->param->tensor->data;
@@ -28595,7 +28631,7 @@ static int gan__train_back(gan_trainer *t)
         if (!gan__train_stays(c->state) && !c->state->borrowed && c->state->data != (void *)t->best)
             memcpy(c->state->data, c->data, gan__train_state_bytes(c->state));
     gan_error_clear(t->ctx);
-    t->ctx->deferred.weight_version++;
+    gan__deferred_weights_changed(t->ctx);
     t->setbacks++;
     t->stats.rollbacks++;
     return 1;

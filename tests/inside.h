@@ -48,7 +48,7 @@ GAN_API void inside_start_threads(gan_context *ctx)
 {
     if (ctx) ctx->par.work_before_threads = 0;
 }
-GAN_API void inside_settle(gan_context *ctx) { gan__tensor_settle(ctx); }
+GAN_API void inside_settle(gan_context *ctx) { gan__deferred_settle(ctx); }
 GAN_API inside_trace inside_trace_of(const gan_context *ctx)
 {
     inside_trace t;
