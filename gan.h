@@ -407,7 +407,9 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed);
 // The tensors made here have no gradient history. Those of random numbers advance the context's generator.
 
 #ifndef __cplusplus
-#define GAN_INTS(...) (int)(sizeof((const int[]){__VA_ARGS__}) / sizeof(int)), (const int[]){__VA_ARGS__}
+// 0 + makes an empty list an error
+#define GAN_INTS(...)                                                                                        \
+    (int)(sizeof((const int[]){0 + __VA_ARGS__}) / sizeof(int)), (const int[]){0 + __VA_ARGS__}
 #define GAN_TENSORS(...)                                                                                     \
     (int)(sizeof((gan_tensor *const[]){__VA_ARGS__}) / sizeof(gan_tensor *)),                                \
         (gan_tensor *const[]){__VA_ARGS__}
@@ -2563,71 +2565,85 @@ GAN_API const char *gan_indicator_name(gan_indicator vital);
 extern "C++" {
 template <class... T> inline gan_tensor *gan_zeros(gan_context *ctx, T... dim)
 {
+    static_assert(sizeof...(dim) > 0, "no dimensions");
     const int d[] = {dim...};
     return gan_zeros_n(ctx, (int)sizeof...(dim), d);
 }
 template <class... T> inline gan_tensor *gan_full(gan_context *ctx, gan_real value, T... dim)
 {
+    static_assert(sizeof...(dim) > 0, "no dimensions");
     const int d[] = {dim...};
     return gan_full_n(ctx, value, (int)sizeof...(dim), d);
 }
 template <class... T> inline gan_tensor *gan_from(gan_context *ctx, const gan_real *data, T... dim)
 {
+    static_assert(sizeof...(dim) > 0, "no dimensions");
     const int d[] = {dim...};
     return gan_from_n(ctx, data, (int)sizeof...(dim), d);
 }
 template <class... T> inline gan_tensor *gan_rand_uniform(gan_context *ctx, T... dim)
 {
+    static_assert(sizeof...(dim) > 0, "no dimensions");
     const int d[] = {dim...};
     return gan_rand_uniform_n(ctx, (int)sizeof...(dim), d);
 }
 template <class... T> inline gan_tensor *gan_rand_normal(gan_context *ctx, T... dim)
 {
+    static_assert(sizeof...(dim) > 0, "no dimensions");
     const int d[] = {dim...};
     return gan_rand_normal_n(ctx, (int)sizeof...(dim), d);
 }
 template <class... T> inline gan_tensor *gan_reshape(gan_tensor *x, T... dim)
 {
+    static_assert(sizeof...(dim) > 0, "no dimensions");
     const int d[] = {dim...};
     return gan_reshape_n(x, (int)sizeof...(dim), d);
 }
 template <class... T> inline gan_tensor *gan_expand(gan_tensor *x, T... dim)
 {
+    static_assert(sizeof...(dim) > 0, "no dimensions");
     const int d[] = {dim...};
     return gan_expand_n(x, (int)sizeof...(dim), d);
 }
 template <class... T> inline gan_tensor *gan_permute(gan_tensor *x, T... dim)
 {
+    static_assert(sizeof...(dim) > 0, "no dimensions");
     const int d[] = {dim...};
     return gan_permute_n(x, (int)sizeof...(dim), d);
 }
 template <class... T> inline gan_tensor *gan_concat(int axis, T... x)
 {
+    static_assert(sizeof...(x) > 0, "no tensors");
     gan_tensor *const d[] = {x...};
     return gan_concat_n(axis, (int)sizeof...(x), d);
 }
 template <class... T> inline gan_tensor *gan_stack(int axis, T... x)
 {
+    static_assert(sizeof...(x) > 0, "no tensors");
     gan_tensor *const d[] = {x...};
     return gan_stack_n(axis, (int)sizeof...(x), d);
 }
 template <class... T> inline gan_tensor *gan_weight(gan_model *m, const char *name, gan_init init, T... dim)
 {
+    static_assert(sizeof...(dim) > 0, "no dimensions");
     const int d[] = {dim...};
     return gan_weight_n(m, name, init, (int)sizeof...(dim), d);
 }
 template <class... T> inline gan_tensor *gan_param(gan_model *m, const char *name, gan_init init, T... dim)
 {
+    static_assert(sizeof...(dim) > 0, "no dimensions");
     const int d[] = {dim...};
     return gan_param_n(m, name, init, (int)sizeof...(dim), d);
 }
 template <class... T> inline gan_tensor *gan_buffer(gan_model *m, const char *name, gan_real value, T... dim)
 {
+    static_assert(sizeof...(dim) > 0, "no dimensions");
     const int d[] = {dim...};
     return gan_buffer_n(m, name, value, (int)sizeof...(dim), d);
 }
 template <class... T> inline gan_axis_set GAN_AXES(T... axis)
 {
+    static_assert(sizeof...(axis) > 0, "no axes");
     const int a[] = {axis...};
     return gan_axis_set_n((int)sizeof...(axis), a);
 }
@@ -2636,6 +2652,7 @@ template <class... T>
 inline gan_dataset *gan_dataset_memory(gan_context *ctx, const gan_real *data, const gan_real *labels, int n,
                                        T... dim)
 {
+    static_assert(sizeof...(dim) > 0, "no dimensions");
     const int d[] = {dim...};
     return gan_dataset_memory_n(ctx, data, labels, n, (int)sizeof...(dim), d);
 }
@@ -9603,8 +9620,9 @@ GAN_API gan_axis_set gan_axis_set_n(int n, const int *axis)
     int i;
     s.mask = n < 0 || (n && !axis) ? (unsigned)GAN__AXES_RANGE : 0;
     for (i = 0; i < n && axis; ++i) {
-        const int bit = axis[i] < 0 ? 7 - axis[i] : axis[i]; // -1 is bit 8
-        if (axis[i] < -GAN_MAX_DIMS || axis[i] >= GAN_MAX_DIMS) s.mask |= GAN__AXES_RANGE;
+        const int inside = axis[i] >= -GAN_MAX_DIMS && axis[i] < GAN_MAX_DIMS;
+        const int bit = !inside ? 0 : axis[i] < 0 ? 7 - axis[i] : axis[i]; // -1 is bit 8
+        if (!inside) s.mask |= GAN__AXES_RANGE;
         else if (s.mask >> bit & 1u) s.mask |= GAN__AXES_TWICE;
         else s.mask |= 1u << bit;
     }

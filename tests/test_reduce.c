@@ -1,4 +1,6 @@
 // Sums, maxima, moments, norms, softmax and the plain losses.
+#include <limits.h>
+
 #include "ops.h"
 
 // i[0]: the mask of axes (of amax and its kin the axis), i[1]: keep
@@ -405,6 +407,12 @@ static void test_axes(void)
         CHECK_TEXT(gan_error_message(ctx), "an axis beyond those of (2, 3, 4, 5)");
         gan_error_clear(ctx);
         (void)gan_norm(x, GAN_AXES(100), 0);
+        CHECK_TEXT(gan_error_message(ctx), "an axis beyond those");
+        gan_error_clear(ctx);
+        (void)gan_sum(x, GAN_AXES(INT_MIN), 0);
+        CHECK_TEXT(gan_error_message(ctx), "an axis beyond those");
+        gan_error_clear(ctx);
+        (void)gan_sum(x, GAN_AXES(INT_MAX), 0);
         CHECK_TEXT(gan_error_message(ctx), "an axis beyond those");
         gan_error_clear(ctx);
         (void)gan_sum(x, GAN_AXES(3, -1), 0);

@@ -68,8 +68,7 @@ typedef struct fuzz_world {
 
 static gan_tensor *fuzz_generator(gan_model *m, gan_tensor *z, gan_tensor *label)
 {
-    gan_tensor *h =
-        gan_noise_injection(m, "noise", gan_reshape(gan_linear(m, "in", z, 4), -1, 1, 2, 2), 1);
+    gan_tensor *h = gan_noise_injection(m, "noise", gan_reshape(gan_linear(m, "in", z, 4), -1, 1, 2, 2), 1);
     (void)label;
     return gan_linear(m, "out", gan_relu(gan_batch_norm(m, "bn", gan_flatten(h))), 2);
 }
@@ -98,8 +97,7 @@ static inline void fuzz_world_fill(fuzz_world *w, int kind)
         w->g = gan_model_create(w->ctx, "s", fuzz_small, NULL);
         w->o = gan_optimizer_create(w->g, gan_adam((gan_real).01, (gan_real).5, (gan_real).9));
         gan_scope_open(w->ctx);
-        (void)gan_minimize(w->o,
-                           gan_mean_all(gan_square(gan_forward(w->g, gan_full(w->ctx, 1, 3), NULL))));
+        (void)gan_minimize(w->o, gan_mean_all(gan_square(gan_forward(w->g, gan_full(w->ctx, 1, 3), NULL))));
         gan_scope_close(w->ctx);
     }
     if (kind != 2) return;
