@@ -231,38 +231,48 @@
 
 #ifdef GAN_CORE_ONLY
 #ifdef GAN_WITH_TRAINER
-#define GAN_WITH_TECHNIQUES
-#define GAN_WITH_DATA
-#endif
-#ifdef GAN_WITH_TECHNIQUES
-#define GAN_WITH_TRAINING
-#endif
-#ifndef GAN_WITH_TRAINING
-#define GAN_NO_TRAINING
-#endif
-#ifndef GAN_WITH_BLOCKS
-#define GAN_NO_BLOCKS
-#endif
-#ifndef GAN_WITH_OBJECTIVES
-#define GAN_NO_OBJECTIVES
-#endif
 #ifndef GAN_WITH_TECHNIQUES
-#define GAN_NO_TECHNIQUES
-#endif
-#ifndef GAN_WITH_STDIO
-#define GAN_NO_STDIO
+#define GAN_WITH_TECHNIQUES
 #endif
 #ifndef GAN_WITH_DATA
+#define GAN_WITH_DATA
+#endif
+#endif
+#if defined(GAN_WITH_TECHNIQUES) && !defined(GAN_WITH_TRAINING)
+#define GAN_WITH_TRAINING
+#endif
+#if !defined(GAN_WITH_TRAINING) && !defined(GAN_NO_TRAINING)
+#define GAN_NO_TRAINING
+#endif
+#if !defined(GAN_WITH_BLOCKS) && !defined(GAN_NO_BLOCKS)
+#define GAN_NO_BLOCKS
+#endif
+#if !defined(GAN_WITH_OBJECTIVES) && !defined(GAN_NO_OBJECTIVES)
+#define GAN_NO_OBJECTIVES
+#endif
+#if !defined(GAN_WITH_TECHNIQUES) && !defined(GAN_NO_TECHNIQUES)
+#define GAN_NO_TECHNIQUES
+#endif
+#if !defined(GAN_WITH_STDIO) && !defined(GAN_NO_STDIO)
+#define GAN_NO_STDIO
+#endif
+#if !defined(GAN_WITH_DATA) && !defined(GAN_NO_DATA)
 #define GAN_NO_DATA
 #endif
-#ifndef GAN_WITH_PICTURES
+#if !defined(GAN_WITH_PICTURES) && !defined(GAN_NO_PICTURES)
 #define GAN_NO_PICTURES
 #endif
-#ifndef GAN_WITH_METRICS
+#if !defined(GAN_WITH_METRICS) && !defined(GAN_NO_METRICS)
 #define GAN_NO_METRICS
 #endif
-#ifndef GAN_WITH_TRAINER
+#if !defined(GAN_WITH_TRAINER) && !defined(GAN_NO_TRAINER)
 #define GAN_NO_TRAINER
+#endif
+#else
+#if defined(GAN_WITH_TRAINING) || defined(GAN_WITH_BLOCKS) || defined(GAN_WITH_OBJECTIVES) || \
+    defined(GAN_WITH_TECHNIQUES) || defined(GAN_WITH_STDIO) || defined(GAN_WITH_DATA) || \
+    defined(GAN_WITH_PICTURES) || defined(GAN_WITH_METRICS) || defined(GAN_WITH_TRAINER)
+#error "GAN_WITH_X adds a part to GAN_CORE_ONLY, which is not defined; without it every part is there"
 #endif
 #endif // GAN_CORE_ONLY
 #if defined(GAN_NO_TRAINING) && !defined(GAN_NO_TECHNIQUES)
@@ -270,6 +280,17 @@
 #endif
 #if (defined(GAN_NO_TECHNIQUES) || defined(GAN_NO_DATA)) && !defined(GAN_NO_TRAINER)
 #define GAN_NO_TRAINER
+#endif
+#if (defined(GAN_WITH_TRAINING) && defined(GAN_NO_TRAINING)) || \
+    (defined(GAN_WITH_BLOCKS) && defined(GAN_NO_BLOCKS)) || \
+    (defined(GAN_WITH_OBJECTIVES) && defined(GAN_NO_OBJECTIVES)) || \
+    (defined(GAN_WITH_TECHNIQUES) && defined(GAN_NO_TECHNIQUES)) || \
+    (defined(GAN_WITH_STDIO) && defined(GAN_NO_STDIO)) || \
+    (defined(GAN_WITH_DATA) && defined(GAN_NO_DATA)) || \
+    (defined(GAN_WITH_PICTURES) && defined(GAN_NO_PICTURES)) || \
+    (defined(GAN_WITH_METRICS) && defined(GAN_NO_METRICS)) || \
+    (defined(GAN_WITH_TRAINER) && defined(GAN_NO_TRAINER))
+#error "a part is asked for by GAN_WITH_X and left out, it or one that it needs, by GAN_NO_X"
 #endif
 
 #ifndef GAN_API
@@ -375,7 +396,6 @@ GAN_API void gan_error_clear(gan_context *ctx);
 // a mistake, such as nesterov without momentum. It sets no error, and the same message is reported once.
 GAN_API const char *gan_warning_message(const gan_context *ctx);
 GAN_API int gan_warnings(const gan_context *ctx);       // number of warnings so far
-
 typedef struct gan_memory_stats {
     size_t current, peak;       // bytes in use now, and their maximum so far; parameters and step together
     // Bytes obtained from the allocator, or the size of the fixed block. A fixed block must be about 20 %
@@ -2524,12 +2544,12 @@ typedef struct gan_health_desc {        // defaults used when the field is 0
 typedef struct gan_diagnosis {
     gan_diagnosis_kind kind;
     const char *name, *sentence, *advice;   // the texts of its row
-    int sick;                           // 1: a problem, that is MEMORIZING or later, except WARMING_UP
+    int is_problem;                     // 1: a problem, that is MEMORIZING or later, except WARMING_UP
     int64_t step, since;                // the current step; the first step of the diagnosis
     unsigned signs;                     // all rows that hold, as bits 1 << kind
     gan_indicator evidence[3];              // the indicators of its row
     unsigned known;                     // the indicators that have a value, as bits 1 << indicator
-    gan_real vital[GAN_INDICATOR_COUNT];    // the current values; 0 if not known
+    gan_real value[GAN_INDICATOR_COUNT];    // the current values; 0 if not known
 } gan_diagnosis;
 
 typedef struct gan_health gan_health;
@@ -2556,7 +2576,7 @@ GAN_API int gan_health_should_stop(const gan_health *h);
 // most size - 1 characters and a 0, returns the length of the whole text.
 GAN_API int gan_health_text(const gan_health *h, char *text, size_t size);
 GAN_API const char *gan_diagnosis_name(gan_diagnosis_kind kind);
-GAN_API const char *gan_indicator_name(gan_indicator vital);
+GAN_API const char *gan_indicator_name(gan_indicator indicator);
 
 #endif // GAN_NO_TRAINER
 
@@ -2786,18 +2806,41 @@ static int gan__base_is_finite(gan_real x)
 #endif
 }
 
+// The same of a double, and whether it is a NaN.
+GAN__OPTIONAL int gan__base_is_finite_double(double v)
+{
+    uint64_t u;
+    memcpy(&u, &v, sizeof u);
+    return ((u >> 52) & 0x7ff) != 0x7ff;
+}
+
+static int gan__base_is_nan(double v)
+{
+    uint64_t u;
+    memcpy(&u, &v, sizeof u);
+    return (u & 0x7fffffffffffffffu) > 0x7ff0000000000000u;
+}
+
+// FNV-1a of n bytes (Fowler, Noll, Vo), 64 bits: begins with GAN__FNV, goes on with what it returned.
+#define GAN__FNV UINT64_C(0xcbf29ce484222325)
+static uint64_t gan__base_fnv(uint64_t h, const void *bytes, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)bytes;
+    size_t i;
+    for (i = 0; i < n; ++i) h = (h ^ p[i]) * 0x100000001b3u;
+    return h;
+}
+
 GAN__OPTIONAL gan_real gan__base_or_default(gan_real x, double otherwise)
 {
     return x != 0 ? x : (gan_real)otherwise;
 }
 
-// -1 .. 1 to 0 .. 255; NaN, found by its bits because -ffast-math hides it, becomes 0
+// -1 .. 1 to 0 .. 255; NaN becomes 0
 GAN__OPTIONAL unsigned char gan__base_pixel(gan_real v)
 {
     const double value = (double)v;
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    if ((bits & 0x7fffffffffffffffu) > 0x7ff0000000000000u) return 0;
+    if (gan__base_is_nan(value)) return 0;
     return (unsigned char)(value <= -1 ? 0 : value >= 1 ? 255 : (int)((value + 1) * 127.5 + .5));
 }
 
@@ -2807,6 +2850,38 @@ enum { GAN__SSIM_WINDOW = 11 };
 // >>text: numbers as decimal text that reads back exactly, and back; uses base; tests/test_text.c
 //
 // Without printf and strtod, which follow the locale and allocate.
+
+// Text of limited size, as snprintf makes it: `length` counts what does not fit as well; to may be NULL.
+typedef struct gan__text_out {
+    char *to;
+    size_t size, length;
+} gan__text_out;
+
+static void gan__text_begin(gan__text_out *o, char *to, size_t size)
+{
+    o->to = to;
+    o->size = to ? size : 0;
+    o->length = 0;
+}
+
+static void gan__text_put_char(gan__text_out *o, char c)
+{
+    if (o->length + 1 < o->size) o->to[o->length] = c;
+    ++o->length;
+}
+
+GAN__OPTIONAL void gan__text_put(gan__text_out *o, const char *text)
+{
+    while (*text) gan__text_put_char(o, *text++);
+}
+
+// The 0 at the end. Returns the length that is there.
+static size_t gan__text_end(gan__text_out *o)
+{
+    const size_t n = o->size ? GAN__LEAST(o->length, o->size - 1) : 0;
+    if (o->size) o->to[n] = 0;
+    return n;
+}
 
 static char *gan__text_whole(char *to, uint64_t v)
 {
@@ -2818,18 +2893,13 @@ static char *gan__text_whole(char *to, uint64_t v)
     return to;
 }
 
-static int gan__text_finite(double v) // by its bits, so that -ffast-math cannot argue it away
+static void gan__text_put_int(gan__text_out *o, int64_t v)
 {
-    uint64_t u;
-    memcpy(&u, &v, sizeof u);
-    return ((u >> 52) & 0x7ff) != 0x7ff;
-}
-
-static int gan__text_is_nan(double v)
-{
-    uint64_t u;
-    memcpy(&u, &v, sizeof u);
-    return (u & 0x7fffffffffffffffu) > 0x7ff0000000000000u;
+    char digits[20];
+    char *const end = gan__text_whole(digits, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+    const char *p;
+    if (v < 0) gan__text_put_char(o, '-');
+    for (p = digits; p < end; ++p) gan__text_put_char(o, *p);
 }
 
 GAN__OPTIONAL double gan__text_from_bits(uint64_t u)
@@ -2984,13 +3054,13 @@ GAN__OPTIONAL char *gan__text_number(char *to, double v, int most)
     uint64_t q = 0, rest, bits;
     int e = 0, n = 0;
     memcpy(&bits, &v, sizeof bits);
-    if (gan__text_is_nan(v)) {
+    if (gan__base_is_nan(v)) {
         memcpy(to, "nan", 4);
         return to + 3;
     }
     if (bits >> 63) *to++ = '-';
     v = fabs(v);
-    if (!gan__text_finite(v)) {
+    if (!gan__base_is_finite_double(v)) {
         memcpy(to, "inf", 4);
         return to + 3;
     }
@@ -3130,7 +3200,7 @@ struct gan_tensor {
     gan_tensor **in, *inline_in[5];
     int i[12];              // the operation's whole-number attributes
     gan_real p, q;          // and its real ones
-    gan__core_block *block; // step memory that the values are in; NULL: they live for ever
+    gan__core_block *block; // step memory that holds the values; NULL: persistent memory
     gan_tensor *older, *newer;
     gan_tensor *grad; // during a backward pass: the gradient so far
     // Epochs of backward passes: the pass that needs its gradient; that needs a gradient below it; whose
@@ -3236,7 +3306,7 @@ struct gan_context {
 
 // >>mem: persistent memory, step memory and its scopes; uses base, core; tests/test_mem.c
 //
-// Chunks come from the allocator (or are the fixed block). What lives for ever is taken from a chunk's low
+// Chunks come from the allocator (or are the fixed block). Persistent memory is taken from a chunk's low
 // end, what a step makes from its high end, so one block serves both without a division chosen beforehand.
 // Step memory is a stack of blocks with scopes marked in it; a block that is freed early joins its neighbors
 // and is given out again within its scope.
@@ -3486,39 +3556,16 @@ GAN_API gan_memory_stats gan_memory(const gan_context *ctx)
     return s;
 }
 
-// >>err: the sticky error and its message; uses mem; tests/test_err.c
+// >>err: the sticky error and its message; uses text, mem; tests/test_err.c
 
-typedef struct gan__err_text {
-    char *to;
-    size_t at, size;
-} gan__err_text;
-
-// Appends text, never past the end.
-static void gan__err_say(gan__err_text *o, const char *text)
+// Names and paths in a message may hold anything: what is not printable ASCII becomes a question mark.
+static void gan__err_say(gan__text_out *o, const char *text)
 {
-    while (*text && o->at + 1 < o->size) {
-        const char c = *text++;
-        o->to[o->at++] = c >= ' ' && c <= '~' ? c : '?';
-    }
-    o->to[o->at] = 0;
-}
-
-static void gan__err_say_int(gan__err_text *o, int64_t v)
-{
-    char digits[24];
-    int i = (int)sizeof digits - 1;
-    uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-    digits[i] = 0;
-    do {
-        digits[--i] = (char)('0' + (int)(u % 10));
-        u /= 10;
-    } while (u);
-    if (v < 0) digits[--i] = '-';
-    gan__err_say(o, digits + i);
+    for (; *text; ++text) gan__text_put_char(o, *text >= ' ' && *text <= '~' ? *text : '?');
 }
 
 // Six digits after the point are enough for a message.
-static void gan__err_say_real(gan__err_text *o, double v)
+static void gan__err_say_real(gan__text_out *o, double v)
 {
     int i;
     if (!(v < 1e15 && v > -1e15)) {
@@ -3529,25 +3576,25 @@ static void gan__err_say_real(gan__err_text *o, double v)
         gan__err_say(o, "-");
         v = -v;
     }
-    gan__err_say_int(o, (int64_t)v);
+    gan__text_put_int(o, (int64_t)v);
     v -= (double)(int64_t)v;
     if (v > 0) {
         gan__err_say(o, ".");
         for (i = 0; i < 6 && v > 0; ++i) {
             v *= 10;
-            gan__err_say_int(o, (int64_t)v);
+            gan__text_put_int(o, (int64_t)v);
             v -= (double)(int64_t)v;
         }
     }
 }
 
-static void gan__err_say_shape(gan__err_text *o, int ndim, const int *dim)
+static void gan__err_say_shape(gan__text_out *o, int ndim, const int *dim)
 {
     int i;
     gan__err_say(o, "(");
     for (i = 0; i < ndim; ++i) {
         if (i) gan__err_say(o, ", ");
-        gan__err_say_int(o, dim[i]);
+        gan__text_put_int(o, dim[i]);
     }
     gan__err_say(o, ")");
 }
@@ -3563,9 +3610,8 @@ static const char *const gan__err_op_names[] = {
 
 // The one formatter: %s text, %d int, %l int64_t, %f double, %t const gan_tensor * (its shape), %h int, const
 // int * (a shape), %o gan_op (its name). Inside a layer its name comes first.
-static void gan__err_format(const gan_context *ctx, gan__err_text *o, const char *format, va_list *args)
+static void gan__err_format(const gan_context *ctx, gan__text_out *o, const char *format, va_list *args)
 {
-    char letter[2] = {0, 0};
     if (ctx->layer.name) {
         gan__err_say(o, ctx->layer.model);
         gan__err_say(o, ".");
@@ -3574,14 +3620,13 @@ static void gan__err_format(const gan_context *ctx, gan__err_text *o, const char
     }
     for (; *format; ++format) {
         if (*format != '%') {
-            letter[0] = *format;
-            gan__err_say(o, letter);
+            gan__text_put_char(o, *format);
             continue;
         }
         switch (*++format) {
         case 's': gan__err_say(o, va_arg(*args, const char *)); break;
-        case 'd': gan__err_say_int(o, va_arg(*args, int)); break;
-        case 'l': gan__err_say_int(o, va_arg(*args, int64_t)); break;
+        case 'd': gan__text_put_int(o, va_arg(*args, int)); break;
+        case 'l': gan__text_put_int(o, va_arg(*args, int64_t)); break;
         case 'f': gan__err_say_real(o, va_arg(*args, double)); break;
         case 'o': gan__err_say(o, gan__err_op_names[va_arg(*args, int)]); break;
         case 't': {
@@ -3602,17 +3647,16 @@ static void gan__err_format(const gan_context *ctx, gan__err_text *o, const char
 // Sets the sticky error (the first one stays), tells gan_desc.on_error once and returns the poison tensor.
 static gan_tensor *gan__err_fail(gan_context *ctx, gan_error_code code, const char *format, ...)
 {
-    gan__err_text o;
+    gan__text_out o;
     va_list args;
     ctx->err.failed_calls++;
     if (ctx->err.code) return ctx->poison;
     ctx->err.code = (int)code;
-    o.to = ctx->err.message;
-    o.at = 0;
-    o.size = sizeof ctx->err.message;
+    gan__text_begin(&o, ctx->err.message, sizeof ctx->err.message);
     va_start(args, format);
     gan__err_format(ctx, &o, format, &args);
     va_end(args);
+    gan__text_end(&o);
     if (ctx->err.on_error) ctx->err.on_error(code, ctx->err.message, ctx->err.user);
     return ctx->poison;
 }
@@ -3622,22 +3666,21 @@ static gan_tensor *gan__err_fail(gan_context *ctx, gan_error_code code, const ch
 GAN__OPTIONAL void gan__err_warn(gan_context *ctx, const char *format, ...)
 {
     char message[sizeof ctx->err.warning];
-    uint64_t hash = 14695981039346656037u; // FNV-1a
-    gan__err_text o;
+    uint64_t hash;
+    gan__text_out o;
     va_list args;
-    size_t i;
-    o.to = message;
-    o.at = 0;
-    o.size = sizeof message;
+    size_t i, n;
+    gan__text_begin(&o, message, sizeof message);
     va_start(args, format);
     gan__err_format(ctx, &o, format, &args);
     va_end(args);
-    for (i = 0; i < o.at; ++i) hash = (hash ^ (unsigned char)message[i]) * 1099511628211u;
+    n = gan__text_end(&o);
+    hash = gan__base_fnv(GAN__FNV, message, n);
     for (i = 0; i < GAN__WARNED && i < (size_t)ctx->err.warning_count; ++i)
         if (ctx->err.warned[i] == hash) return;
     ctx->err.warned[ctx->err.warning_count % GAN__WARNED] = hash;
     ctx->err.warning_count++;
-    memcpy(ctx->err.warning, message, o.at + 1);
+    memcpy(ctx->err.warning, message, n + 1);
     if (ctx->err.on_warning) ctx->err.on_warning(ctx->err.warning, ctx->err.user);
 }
 
@@ -3693,6 +3736,9 @@ GAN_API void gan_error_clear(gan_context *ctx)
     ctx->err.message[0] = 0;
 }
 
+GAN_API const char *gan_warning_message(const gan_context *ctx) { return ctx ? ctx->err.warning : ""; }
+GAN_API int gan_warnings(const gan_context *ctx) { return ctx ? ctx->err.warning_count : 0; }
+
 // >>rng: Philox4x32-10 and what is drawn from it; uses base, core; tests/test_rng.c
 //
 // Salmon, Moraes, Dror and Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3". Draw i of a stream is
@@ -3717,19 +3763,12 @@ static void gan__rng_philox(const uint32_t counter[4], const uint32_t key[2], ui
     out[3] = c3;
 }
 
-static uint64_t gan__rng_hash(const char *text) // FNV-1a, 64 bits
-{
-    uint64_t h = 0xcbf29ce484222325u;
-    while (*text) h = (h ^ (unsigned char)*text++) * 0x100000001b3u;
-    return h;
-}
-
 // A stream of its own for each name: the name's hash is the upper half of the counter.
 static gan__core_rng gan__rng_stream(const gan_context *ctx, const char *name)
 {
     gan__core_rng r;
     r.seed = ctx->rng.seed;
-    r.stream = gan__rng_hash(name);
+    r.stream = gan__base_fnv(GAN__FNV, name, strlen(name));
     r.counter = 0;
     return r;
 }
@@ -5743,7 +5782,6 @@ static const gan__cpu_kernels GAN__KERN(table) = {
 #undef GAN__TRAINS
 #undef GAN__ABS
 #undef GAN__ADD
-#undef GAN__ARCHIVE_FNV
 #undef GAN__ANY
 #undef GAN__AS_F
 #undef GAN__AS_I
@@ -5933,6 +5971,8 @@ static void gan__isa_map(const gan__cpu_kernels *k, int map, size_t n, gan_real 
     fn(lanes, ty, a, 0, b, 0, c, 0, p, q);
     memcpy(y + whole, ty, rest * sizeof *y);
 }
+
+GAN_API const char *gan_isa_name(const gan_context *ctx) { return ctx ? ctx->kernels->name : "none"; }
 
 // >>gemm: blocked matrix products, operands used where they lie; uses err, par, isa; tests/test_gemm.c
 
@@ -7430,7 +7470,7 @@ static gan_tensor *gan__tensor_view(gan_tensor *x, int ndim, const int *dim)
     return t;
 }
 
-// A tensor struct over values that live for ever.
+// A tensor struct over persistent values.
 static gan_tensor *gan__tensor_over(gan_context *ctx, gan_real *data, int ndim, const int *dim)
 {
     gan_tensor *t = gan__tensor_shaped(ctx, ndim, dim);
@@ -8095,7 +8135,7 @@ typedef struct gan__state_entry {
     int ndim, dim[GAN_MAX_DIMS];
     size_t count;
     const unsigned char *bytes; // little endian
-    int borrowable;             // may be pointed to for ever
+    int borrowable;             // may be pointed to until gan_destroy
 } gan__state_entry;
 
 static uint64_t gan__state_little(const unsigned char *p, int n)
@@ -8286,7 +8326,7 @@ static gan__state *gan__state_find(gan_context *ctx, const char *name)
     return s;
 }
 
-// A text that lives for ever, put together from parts; NULL on error. Names go into files: printable ASCII,
+// A persistent text, put together from parts; NULL on error. Names go into files: printable ASCII,
 // no quotes.
 static const char *gan__state_name(gan_context *ctx, const char *a, const char *b, const char *c)
 {
@@ -8325,7 +8365,7 @@ static const char *gan__state_name(gan_context *ctx, const char *a, const char *
 }
 
 // Registers a state over `data`, or (NULL) over memory of its own, which the caller fills; with what a
-// checkpoint holds under its name, if it does (then ->loaded). name must live for ever. NULL on error.
+// checkpoint holds under its name, if it does (then ->loaded). name must be persistent. NULL on error.
 static gan__state *gan__state_over(gan_context *ctx, const char *name, gan__state_kind kind, int ndim,
                                    const int *dim, void *data)
 {
@@ -8564,11 +8604,6 @@ GAN_API void gan_destroy(gan_context *ctx)
     if (ctx->file.close_sources) ctx->file.close_sources(ctx);
     gan__ctx_chunks_release(ctx);
 }
-
-GAN_API const char *gan_warning_message(const gan_context *ctx) { return ctx ? ctx->err.warning : ""; }
-GAN_API int gan_warnings(const gan_context *ctx) { return ctx ? ctx->err.warning_count : 0; }
-
-GAN_API const char *gan_isa_name(const gan_context *ctx) { return ctx ? ctx->kernels->name : "none"; }
 
 // >>op: what operations are made of: results, recording, broadcasts; uses tensor; tests/test_op.c
 //
@@ -12108,7 +12143,7 @@ GAN_API gan_tensor *gan_dropout_always(gan_model *m, gan_tensor *x, gan_real p)
     return gan__layer_dropout(m, x, p, 0);
 }
 
-// >>file: files written durably, read, mapped; folders listed; uses text, err; tests/test_file.c
+// >>file: files written durably, read, mapped; folders listed; uses err; tests/test_file.c
 
 #include <limits.h>
 
@@ -12802,16 +12837,6 @@ static const unsigned char *gan__archive_piece(const gan__archive_record *r, siz
     return chunk;
 }
 
-#define GAN__ARCHIVE_FNV UINT64_C(0xcbf29ce484222325) // where it begins
-
-static uint64_t gan__archive_fnv(uint64_t h, const void *bytes, size_t n)
-{
-    const unsigned char *p = (const unsigned char *)bytes;
-    size_t i;
-    for (i = 0; i < n; ++i) h = (h ^ p[i]) * 0x100000001b3u;
-    return h;
-}
-
 static void gan__archive_digest(uint64_t h, gan__archive_record *const *by_name, size_t n, char hex[17])
 {
     unsigned char chunk[GAN__ARCHIVE_CHUNK], number[8];
@@ -12821,17 +12846,17 @@ static void gan__archive_digest(uint64_t h, gan__archive_record *const *by_name,
     for (i = 0; i < n; ++i) {
         const gan__archive_record *r = by_name[i];
         const char *type = gan__archive_types[r->e.dtype].name;
-        h = gan__archive_fnv(h, r->e.name, strlen(r->e.name) + 1);
-        h = gan__archive_fnv(h, type, strlen(type) + 1);
+        h = gan__base_fnv(h, r->e.name, strlen(r->e.name) + 1);
+        h = gan__base_fnv(h, type, strlen(type) + 1);
         number[0] = (unsigned char)r->e.ndim;
-        h = gan__archive_fnv(h, number, 1);
+        h = gan__base_fnv(h, number, 1);
         for (k = 0; k < r->e.ndim; ++k) {
             gan__archive_put64(number, (uint64_t)r->e.dim[k]);
-            h = gan__archive_fnv(h, number, 8);
+            h = gan__base_fnv(h, number, 8);
         }
         for (at = 0; at < gan__archive_bytes(r); at += m) {
             piece = gan__archive_piece(r, at, chunk, &m);
-            h = gan__archive_fnv(h, piece, m);
+            h = gan__base_fnv(h, piece, m);
         }
     }
     for (k = 0; k < 16; ++k) hex[k] = "0123456789abcdef"[h >> (60 - 4 * k) & 15];
@@ -12876,7 +12901,7 @@ static char *gan__archive_put_meta(char *to, gan__archive_meta *m, char **digest
     key[n] = "model", value[n++] = m->model;
     key[n] = "schema", value[n++] = "1";
     key[n] = "step", value[n++] = m->step;
-    m->said = GAN__ARCHIVE_FNV;
+    m->said = GAN__FNV;
     to = gan__archive_text(to, "{\"__metadata__\":{");
     for (i = 0; i < n; ++i) {
         const int fixed = i == 1 || i == 2 || i == 4;
@@ -12889,8 +12914,8 @@ static char *gan__archive_put_meta(char *to, gan__archive_meta *m, char **digest
         to = gan__archive_text(to, value[i]);
         *to++ = '"';
         if (fixed) continue;
-        m->said = gan__archive_fnv(m->said, key[i], strlen(key[i]) + 1);
-        m->said = gan__archive_fnv(m->said, value[i], strlen(value[i]) + 1);
+        m->said = gan__base_fnv(m->said, key[i], strlen(key[i]) + 1);
+        m->said = gan__base_fnv(m->said, value[i], strlen(value[i]) + 1);
     }
     *to++ = '}';
     return to;
@@ -13215,12 +13240,12 @@ static int gan__archive_metadata(gan__archive_json *j, gan__archive_meta *m)
         out = gan__archive_meta_at(m, length < sizeof key ? key : "", other, &size);
         if (out != other && *out) return gan__archive_wrong(j, "a key stands twice");
         if (out != m->format && out != m->schema && out != m->digest) // as it stands, escapes and all
-            m->said = gan__archive_fnv(gan__archive_fnv(m->said, from, (size_t)(between - from)), "", 1);
+            m->said = gan__base_fnv(gan__base_fnv(m->said, from, (size_t)(between - from)), "", 1);
         gan__archive_peek(j);
         from = j->at + 1;
         if (!gan__archive_string(j, out, size, &length)) return 0;
         if (out != m->format && out != m->schema && out != m->digest)
-            m->said = gan__archive_fnv(gan__archive_fnv(m->said, from, (size_t)(j->at - 1 - from)), "", 1);
+            m->said = gan__base_fnv(gan__base_fnv(m->said, from, (size_t)(j->at - 1 - from)), "", 1);
     } while (gan__archive_take(j, ','));
     return gan__archive_need(j, '}', "__metadata__ does not end");
 }
@@ -13234,7 +13259,7 @@ static int gan__archive_parse(gan__archive_json *j, gan__archive_record *r, char
     size_t length;
     *count = 0;
     memset(meta, 0, sizeof *meta);
-    meta->said = GAN__ARCHIVE_FNV;
+    meta->said = GAN__FNV;
     if (j->at == j->end || *j->at != '{') return gan__archive_wrong(j, "it does not begin with {");
     ++j->at;
     if (!gan__archive_take(j, '}')) {
@@ -13604,7 +13629,7 @@ static int gan__ckpt_check_states(gan__archive *a)
     return GAN_OK;
 }
 
-// A chain, in persistent memory, of what has no state yet. keep: the bytes live for ever and are not copied.
+// A chain, in persistent memory, of what has no state yet. keep: the bytes are persistent and are not copied.
 static int gan__ckpt_pend(gan__archive *a, int keep, gan__state_entry **first)
 {
     const gan__state_dtype real = sizeof(gan_real) == 8 ? GAN__F64 : GAN__F32;
@@ -15737,6 +15762,7 @@ static int gan__optim_gather(gan_optimizer *o, int also)
     int i, n = 0;
     if (gan__optim_optimizer_catch_up(o) || (o->best && gan__state_own(ctx, o->best))) return -1;
     for (s = o->slots; s; s = s->next) {
+        s->grad = s->param->tensor->grad = NULL; // a call that failed left gradients of a step that has ended
         if (!gan__optim_slot_active(s)) continue;
         for (i = GAN__SLOT_SUM; i < GAN__SLOT_STATES; ++i)
             if ((o->open[i - GAN__SLOT_SUM] || i == also) && gan__optim_slot_state(o, s, i)) return -1;
@@ -16091,7 +16117,7 @@ static void gan__optim_accumulate_all(gan_optimizer *o, gan_real value)
     GAN__OPEN(o, SUM)++;
 }
 
-// Gradients, their check, the update: everything but the end of the step. The tape is spent where nobody can
+// Gradients, their check, the update: everything but the end of the step. The graph is freed where nobody can
 // look at it any more.
 static void gan__optim_minimize(gan_optimizer *o, gan_tensor *loss, gan__optim_move move, int free_graph)
 {
@@ -17305,7 +17331,7 @@ GAN_API gan_tensor *gan_unet(gan_model *m, const char *name, gan_tensor *x, int 
         x = gan_conv2d_ex(m, gan__block_part(&text, name, "down", i), x, &d);
         if (i && i < depth - 1) x = gan__block_unet_norm(m, name, "bn_down", i, x);
         skip[i] = x;
-        gan__deferred_settle(m->ctx); // it is looked at twice: not to be made in one pass with its activation
+        gan__deferred_settle(m->ctx); // read twice: not to be computed in one pass with its activation
     }
     for (i = depth - 1; i >= 0; --i) {
         d.out_channels = i ? gan__block_unet_width(base, i - 1) : out_channels;
@@ -22111,7 +22137,7 @@ GAN_API int gan_image_write_png(gan_tensor *x, int columns, const char *path)
 
 #endif // GAN_NO_STDIO
 
-// >>canvas: RGB bytes, color maps, letters, strokes, boxes; uses text, tensor; tests/test_canvas.c
+// >>canvas: RGB bytes, color maps, letters, strokes, boxes; uses tensor; tests/test_canvas.c
 
 static int gan__canvas_oklab(double l, double chroma, double degrees)
 {
@@ -22160,7 +22186,7 @@ GAN_API const char *gan_colormap_name(gan_colormap map)
 
 GAN_API int gan_colormap_at(gan_colormap map, double t)
 {
-    if ((unsigned)map >= GAN_COLORMAP_COUNT || gan__text_is_nan(t)) return GAN_GRAY;
+    if ((unsigned)map >= GAN_COLORMAP_COUNT || gan__base_is_nan(t)) return GAN_GRAY;
     return gan__canvas_colormap_rows[map].at(fmin(fmax(t, 0), 1));
 }
 
@@ -22432,10 +22458,10 @@ static int gan__plot_scale_pixel(const gan__plot_scale *a, double v, double *pix
 {
     const double far_out = 1e7;
     v = gan__plot_scale_unit(a, v);
-    if (!gan__text_finite(v)) return 0;
+    if (!gan__base_is_finite_double(v)) return 0;
     v = a->from + (v / 2 - a->lo / 2) / (a->hi / 2 - a->lo / 2) * (a->to - a->from);
     *pixel = fmin(fmax(v, -far_out), far_out);
-    return !gan__text_is_nan(v);
+    return !gan__base_is_nan(v);
 }
 
 static double gan__plot_scale_value(const gan__plot_scale *a, double pixel)
@@ -22571,7 +22597,7 @@ static double gan__plot_mark_distance(const gan_series *s)
         if (i && fabs(x - last) > 0) least = fmin(least, fabs(x - last));
         last = x;
     }
-    return gan__text_finite(least) ? least : 1;
+    return gan__base_is_finite_double(least) ? least : 1;
 }
 
 static void gan__plot_mark_bars(gan_plot *p, const gan_series *s)
@@ -22594,7 +22620,7 @@ static int gan__plot_mark_bins(const gan_series *s, double lo, double hi, double
     for (i = 0; i < bins; ++i) density[i] = 0;
     for (i = 0; i < n; ++i) {
         gan__plot_series_at(s, i, &x, &y);
-        if (!gan__text_finite(y)) continue;
+        if (!gan__base_is_finite_double(y)) continue;
         ++all;
         if (y >= lo && y <= hi) ++density[GAN__LEAST((int)((y - lo) / (hi - lo) * bins), bins - 1)];
     }
@@ -22635,7 +22661,7 @@ static void gan__plot_mark_arrows(gan_plot *p, const gan_series *s)
                          dy = (double)s->arrows->data[2 * i + 1] * per_y;
             const double len = sqrt(dx * dx + dy * dy), k = s->size * p->c.unit / longest;
             gan__plot_series_at(s, i, &x, &y);
-            if (!gan__text_finite(len) || !gan__plot_pixel(p, x, y, &px, &py)) continue;
+            if (!gan__base_is_finite_double(len) || !gan__plot_pixel(p, x, y, &px, &py)) continue;
             if (!pass) longest = fmax(longest, len);
             else if (len * k >= 1) gan__plot_mark_arrow(p, px, py, dx * k, dy * k, 1.2 * p->c.unit);
         }
@@ -22704,7 +22730,7 @@ typedef struct gan__plot_range {
 static void gan__plot_range_take(gan__plot_range *r, const gan__plot_scale *a, double v)
 {
     v = gan__plot_scale_unit(a, v);
-    if (!gan__text_finite(v)) return;
+    if (!gan__base_is_finite_double(v)) return;
     r->lo = fmin(r->lo, v);
     r->hi = fmax(r->hi, v);
 }
@@ -22725,7 +22751,7 @@ static void gan__plot_range_series(gan__plot_range *r, const gan__plot_scale *x,
         for (i = 0; i < gan__plot_series_count(s); ++i) {
             gan__plot_series_at(s, i, &u, &v);
             if (!turn && s->mark == GAN_MARK_HISTOGRAM) gan__plot_range_take(r, x, v);
-            else if (!turn && (upright || (!level && !gan__text_is_nan(v)))) {
+            else if (!turn && (upright || (!level && !gan__base_is_nan(v)))) {
                 gan__plot_range_take(r, x, u - half);
                 gan__plot_range_take(r, x, u + half);
             } else if (turn && (level ||
@@ -22744,7 +22770,8 @@ static int gan__plot_scale_fit(gan_context *ctx, gan_plot *p, const gan_axes *a,
     double margin = turn ? .05 : 0;
     int i, bars = 0;
     axis->log = turn ? a->y_log : a->x_log;
-    if (!gan__text_finite(lo) || !gan__text_finite(hi) || lo > hi || (axis->log && lo != hi && !(lo > 0))) {
+    if (!gan__base_is_finite_double(lo) || !gan__base_is_finite_double(hi) || lo > hi ||
+        (axis->log && lo != hi && !(lo > 0))) {
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "plot: the %s axis cannot go from %f to %f", turn ? "y" : "x",
                       lo, hi);
         return 1;
@@ -22793,10 +22820,11 @@ static void gan__plot_ticks_linear(gan__plot_ticks *t, const gan__plot_scale *a,
     const double span = a->hi - a->lo, rough = span * apart / fabs(a->to - a->from);
     int e, m = 1;
     double step, k, ten;
-    if (!(rough > 0) || !gan__text_finite(rough) || fmax(fabs(a->lo), fabs(a->hi)) > 1e15 * rough) return;
+    if (!(rough > 0) || !gan__base_is_finite_double(rough) || fmax(fabs(a->lo), fabs(a->hi)) > 1e15 * rough)
+        return;
     e = (int)floor(log10(rough));
     ten = pow(10, e);
-    if (!gan__text_finite(ten)) return;
+    if (!gan__base_is_finite_double(ten)) return;
     if (rough > 5 * ten) ++e;
     else if (rough > ten) m = rough > 2 * ten ? 5 : 2;
     step = m * pow(10, e);
@@ -22927,7 +22955,7 @@ static void gan__plot_heat_range(gan_axes *a)
     if (a->heat0 != a->heat1) return;
     for (i = 0; i < a->heat->size; ++i) {
         const double v = (double)a->heat->data[i];
-        if (gan__text_finite(v)) lo = fmin(lo, v), hi = fmax(hi, v);
+        if (gan__base_is_finite_double(v)) lo = fmin(lo, v), hi = fmax(hi, v);
     }
     if (lo > hi) lo = 0, hi = 1;
     if (lo == hi) lo -= .5, hi += .5;
@@ -22954,7 +22982,7 @@ static void gan__plot_heat_contours(gan_plot *p, const gan_axes *a)
             const double dx = gan__plot_heat_at(a, u + .5 / w, v) - gan__plot_heat_at(a, u - .5 / w, v);
             const double dy = gan__plot_heat_at(a, u, v + .5 / h) - gan__plot_heat_at(a, u, v - .5 / h);
             const double slope = sqrt(dx * dx + dy * dy) / fabs(step), level = floor(f + .5);
-            if (gan__text_finite(f) && level >= 1 && level <= a->contours && slope > 1e-9)
+            if (gan__base_is_finite_double(f) && level >= 1 && level <= a->contours && slope > 1e-9)
                 gan__canvas_cover(&p->c, x, y, r - fabs(f - level) / slope);
         }
     gan__canvas_ink(&p->c, GAN_BLACK, .55);
@@ -22969,7 +22997,7 @@ static void gan__plot_heat_draw(gan_plot *p, const gan_axes *a)
         for (x = p->left; x <= p->right; ++x) {
             const double f = gan__plot_heat_at(a, (x - p->left) / w, (p->bottom - y) / h);
             const double t = (f - a->heat0) / (a->heat1 - a->heat0);
-            if (gan__text_finite(t))
+            if (gan__base_is_finite_double(t))
                 gan__canvas_blend(&p->c, x, y, colors[(int)(255 * fmin(fmax(t, 0), 1) + .5)], 1);
         }
     if (a->contours > 0) gan__plot_heat_contours(p, a);
@@ -23075,8 +23103,8 @@ static int gan__plot_axes_bad(gan_context *ctx, const char *who, const gan_axes 
         gan__err_fail(ctx, GAN_ERROR_SHAPE, "%s: a surface is (R, C), not %t", who, heat);
         return 1;
     }
-    if ((heat && heat->ctx != ctx) || (a->images && a->images->ctx != ctx) || !gan__text_finite(a->heat0) ||
-        !gan__text_finite(a->heat1) || a->columns < 0) {
+    if ((heat && heat->ctx != ctx) || (a->images && a->images->ctx != ctx) ||
+        !gan__base_is_finite_double(a->heat0) || !gan__base_is_finite_double(a->heat1) || a->columns < 0) {
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s: tensors must be of the plot's context, ranges finite",
                       who);
         return 1;
@@ -23426,8 +23454,8 @@ GAN_API gan_tensor *gan_density(gan_tensor *points, int rows, int columns, doubl
     n = points->dim[0];
     if (points->ndim != 2 || points->dim[1] != 2)
         return gan__err_fail(ctx, GAN_ERROR_SHAPE, "gan_density takes points (N, 2), not %t", points);
-    if (rows < 1 || columns < 1 || !gan__text_finite(dx) || !gan__text_finite(dy) || !(dx > 0) || !(dy > 0) ||
-        !(bandwidth >= 0) || !gan__text_finite(bandwidth))
+    if (rows < 1 || columns < 1 || !gan__base_is_finite_double(dx) || !gan__base_is_finite_double(dy) ||
+        !(dx > 0) || !(dy > 0) || !(bandwidth >= 0) || !gan__base_is_finite_double(bandwidth))
         return gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_density: %d x %d cells over %f .. %f, %f .. %f",
                              rows, columns, x0, x1, y0, y1);
     dim[0] = rows, dim[1] = columns;
@@ -23436,8 +23464,8 @@ GAN_API gan_tensor *gan_density(gan_tensor *points, int rows, int columns, doubl
         const double x = ((double)points->data[2 * k] - x0) / dx,
                      y = ((double)points->data[2 * k + 1] - y0) / dy;
         const double reach_x = 5 * sx, reach_y = 5 * sy, weight = 1 / (n * dx * dy);
-        if (!gan__text_finite(x) || !gan__text_finite(y) || x < -reach_x || y < -reach_y ||
-            x > columns + reach_x || y > rows + reach_y)
+        if (!gan__base_is_finite_double(x) || !gan__base_is_finite_double(y) || x < -reach_x ||
+            y < -reach_y || x > columns + reach_x || y > rows + reach_y)
             continue;
         if (!(bandwidth > 0)) {
             i = GAN__LEAST((int)y, rows - 1), j = GAN__LEAST((int)x, columns - 1);
@@ -23631,7 +23659,7 @@ static int gan__terminal_column(const gan_series *s, int k, int columns, double 
     *lo = HUGE_VAL, *hi = -HUGE_VAL, *mean = 0;
     for (i = first; i < last; ++i) {
         gan__plot_series_at(s, i, &x, &y);
-        if (!gan__text_finite(y)) continue;
+        if (!gan__base_is_finite_double(y)) continue;
         *lo = fmin(*lo, y);
         *hi = fmax(*hi, y);
         *mean += (y - *mean) / ++count;
@@ -24447,7 +24475,7 @@ static int gan__report_column(gan__file_out *o, const gan_logger *log, int colum
     memset(&a, 0, sizeof a);
     for (i = 0; i < s.n; ++i) {
         const double v = gan_logger_value(log, i, column);
-        if (gan__text_finite(v)) lo = fmin(lo, v), hi = fmax(hi, v);
+        if (gan__base_is_finite_double(v)) lo = fmin(lo, v), hi = fmax(hi, v);
     }
     a.title = s.name, a.x_label = "step", a.series = &s, a.count = 1;
     a.y_log = lo > 0 && hi > 1000 * lo;
@@ -25540,7 +25568,16 @@ GAN_API double gan_wasserstein_exact(gan_tensor *x, gan_tensor *y, gan_real powe
     }
     gan_scope_open(ctx);
     cost = gan__transport_costs_make(ctx, x, y, (double)power);
-    error = !cost || gan__transport_assignment(ctx, x->dim[0], x->dim[0], cost, &a);
+    error = !cost;
+    for (i = 0; !error && i < (int64_t)x->dim[0] * x->dim[0]; ++i)
+        error = !gan__base_is_finite_double(cost[i]);
+    if (cost && error)
+        gan__err_fail(
+            ctx, GAN_ERROR_ARGUMENT,
+            "wasserstein_exact: |x - y|^%f is infinite for some samples; take a smaller power or scale "
+            "the samples",
+            (double)power);
+    error = error || gan__transport_assignment(ctx, x->dim[0], x->dim[0], cost, &a);
     for (i = 0; !error && i < x->dim[0]; ++i) sum += cost[i * x->dim[0] + a.column[i]];
     sum = error ? gan__density_nan() : pow(sum / x->dim[0], 1 / (double)power);
     gan_scope_close(ctx);
@@ -26808,7 +26845,7 @@ GAN_API gan_bins gan_bin_difference(gan_tensor *real, gan_tensor *fake, int bins
     return r;
 }
 
-// >>metric: scores of modes, classes, paths; uses text, ctx, optim, moment, neighbor; tests/test_metric.c
+// >>metric: scores of modes, classes, paths; uses ctx, optim, moment, neighbor; tests/test_metric.c
 
 GAN_API const char *gan_metric_name(gan_metric metric)
 {
@@ -26838,7 +26875,7 @@ static void gan__metric_mode_task(void *arg, int64_t i)
     int64_t k;
     j->at[i] = -1;
     for (k = 0; k < j->d; ++k)
-        if (!gan__text_finite((double)x[k]) || fabs((double)x[k]) > GAN__MEASURABLE) return;
+        if (!gan__base_is_finite_double((double)x[k]) || fabs((double)x[k]) > GAN__MEASURABLE) return;
     for (k = 0; k < j->modes; ++k) {
         const double d = gan__density_square_distance(j->d, x, j->center + k * j->d);
         if (d < best) {
@@ -28928,13 +28965,13 @@ GAN_API int gan_trainer_save(gan_trainer *t, const char *path)
 }
 #endif
 
-// >>health: signs of sickness in a run's numbers and samples; uses schedule, player; tests/test_health.c
+// >>health: symptoms in a run's numbers and samples; uses schedule, player; tests/test_health.c
 
 enum {
     GAN__HEALTH_FAST = 50, // steps of the running means, and
     GAN__HEALTH_SLOW = 500,
     GAN__HEALTH_YOUNG = 20, // before this many steps a running mean sets no record
-    GAN__LEAD = 2,          // watched for swings: D(x), D(G(z)) where they are probabilities, the advantage
+    GAN__ADVANTAGE = 2,     // watched for swings: D(x), D(G(z)) where they are probabilities, the advantage
     GAN__CHANNELS = 3,
     GAN__LEVELS = 10, // windows of GAN__BINS bins of 1, 2, 4 ... steps
     GAN__BINS = 64,
@@ -28961,7 +28998,8 @@ typedef struct gan__health_indicators_state {      // nothing but gan_real: one 
 typedef struct gan__health_history { // nothing but int64_t: another
     int64_t step, seen, looks, modes;
     int64_t rolled, rolled_at, overflows; // roll-backs at that step, from which they are counted
-    int64_t judged, bad, drops, sick;     // the plateau; since when sick, 0: not
+    int64_t judged, bad, drops;           // the plateau
+    int64_t problem_since;                // the step since which a problem holds, 0: none
     int64_t count[GAN_DIAGNOSIS_COUNT], since[GAN_DIAGNOSIS_COUNT], on[GAN_DIAGNOSIS_COUNT];
     int64_t pushed[GAN__LEVELS];
     int64_t hit[GAN__CHANNELS][GAN__LEVELS];
@@ -29059,15 +29097,15 @@ static gan_health *gan__health_new(gan_context *ctx, gan_trainer *t, const char 
     const int reals = (int)(sizeof(gan__health_indicators_state) / sizeof(gan_real));
     const int wholes = (int)(sizeof(gan__health_history) / sizeof(int64_t));
     gan_health *h = name ? (gan_health *)gan__err_persist(ctx, sizeof *h) : NULL;
-    const char *vitals = h ? gan__state_name(ctx, name, ".vitals", "") : NULL;
-    const char *history = vitals ? gan__state_name(ctx, name, ".history", "") : NULL;
+    const char *indicators = h ? gan__state_name(ctx, name, ".vitals", "") : NULL;
+    const char *history = indicators ? gan__state_name(ctx, name, ".history", "") : NULL;
     if (!history) return NULL;
     h->ctx = ctx;
     h->t = t;
     if (desc) h->desc = *desc;
     gan__health_defaults(&h->desc);
     gan__health_scale(h, loss, outputs);
-    if (!gan__state_over(ctx, vitals, GAN__STATE_REAL, 1, &reals, &h->v) ||
+    if (!gan__state_over(ctx, indicators, GAN__STATE_REAL, 1, &reals, &h->v) ||
         !gan__state_over(ctx, history, GAN__STATE_COUNT, 1, &wholes, &h->c))
         return NULL;
     return ctx->err.code ? NULL : h;
@@ -29187,7 +29225,7 @@ static void gan__health_window(gan_health *h, int channel, int level)
     const int64_t most = 7;
     double y[GAN__BINS], late = 0;
     const double power = gan__health_detrend(h->v.bin[channel][level], h->c.pushed[level], y);
-    const double scale = channel == GAN__LEAD ? gan__health_advantage_scale(h) : 1;
+    const double scale = channel == GAN__ADVANTAGE ? gan__health_advantage_scale(h) : 1;
     const double size = 2 * sqrt(2 * power);
     gan_real *first = &h->v.power[channel][level];
     int64_t *hit = &h->c.hit[channel][level];
@@ -29215,7 +29253,7 @@ static void gan__health_push(gan_health *h, const double *x)
         for (k = 0; k < GAN__CHANNELS; ++k) {
             gan_real *half = &h->v.half[k][level];
             h->v.bin[k][level][n % GAN__BINS] = (gan_real)now[k];
-            if (n >= GAN__BINS && (n + 1) % GAN__SHIFT == 0 && (k == GAN__LEAD || h->probability))
+            if (n >= GAN__BINS && (n + 1) % GAN__SHIFT == 0 && (k == GAN__ADVANTAGE || h->probability))
                 gan__health_window(h, k, level);
             if (n % 2 == 0) *half = (gan_real)now[k];
             else now[k] = ((double)*half + now[k]) / 2;
@@ -29365,8 +29403,8 @@ static void gan__health_notes(gan_health *h, gan__health_clock clock)
                                                      : 1);
     }
     kind = (int)gan__health_kind(h);
-    if (!gan__health_is_problem(kind)) h->c.sick = 0;
-    else if (!h->c.sick) h->c.sick = h->c.step;
+    if (!gan__health_is_problem(kind)) h->c.problem_since = 0;
+    else if (!h->c.problem_since) h->c.problem_since = h->c.step;
 }
 
 // No number is finite any more, or the trainer had to go back three times within a thousand steps.
@@ -29415,7 +29453,7 @@ GAN_API void gan_health_step(gan_health *h, const gan_trainer_stats *s)
         if (!h->c.on[GAN_DIAGNOSIS_DIVERGENCE]) h->c.since[GAN_DIAGNOSIS_DIVERGENCE] = h->c.step;
         h->c.on[GAN_DIAGNOSIS_DIVERGENCE] = 1;
         h->c.count[GAN_DIAGNOSIS_DIVERGENCE] = h->desc.persistence;
-        if (!h->c.sick) h->c.sick = h->c.step;
+        if (!h->c.problem_since) h->c.problem_since = h->c.step;
         return;
     }
     if (s->step <= h->c.step) return;
@@ -29424,8 +29462,8 @@ GAN_API void gan_health_step(gan_health *h, const gan_trainer_stats *s)
     x[0] = (double)s->d_real;
     x[1] = (double)s->d_fake;
     advantage = h->has_advantage ? (h->tie - (double)s->d_loss) / (h->range > 0 ? h->range : 1) : 0;
-    x[GAN__LEAD] = GAN__MOST(-limit, GAN__LEAST(advantage, limit));
-    gan__health_measure(h, s, x[GAN__LEAD]);
+    x[GAN__ADVANTAGE] = GAN__MOST(-limit, GAN__LEAST(advantage, limit));
+    gan__health_measure(h, s, x[GAN__ADVANTAGE]);
     gan__health_push(h, x);
     gan__health_notes(h, GAN__CLOCK_HOLDS);
     gan__health_notes(h, GAN__CLOCK_STEPS);
@@ -29617,11 +29655,11 @@ GAN_API void gan_health_compare(gan_health *h, gan_tensor *samples, gan_tensor *
 
 // the diagnosis
 
-static void gan__health_indicator(gan_diagnosis *d, gan_indicator vital, int known, double value)
+static void gan__health_indicator(gan_diagnosis *d, gan_indicator indicator, int known, double value)
 {
     if (!known) return;
-    d->known |= 1u << vital;
-    d->vital[vital] = (gan_real)value;
+    d->known |= 1u << indicator;
+    d->value[indicator] = (gan_real)value;
 }
 
 static void gan__health_diagnose_indicators(const gan_health *h, gan_diagnosis *d)
@@ -29646,7 +29684,7 @@ static void gan__health_diagnose_indicators(const gan_health *h, gan_diagnosis *
     gan__health_indicator(d, GAN_INDICATOR_PERIOD, beats, (double)v->period[channel][level]);
     if (beats) {
         const double power = gan__health_detrend(v->bin[channel][level], h->c.pushed[level], y);
-        const double scale = channel == GAN__LEAD ? gan__health_advantage_scale(h) : 1;
+        const double scale = channel == GAN__ADVANTAGE ? gan__health_advantage_scale(h) : 1;
         gan__health_indicator(d, GAN_INDICATOR_SWING, 1, 2 * sqrt(2 * power) / scale);
     }
     gan__health_indicator(d, GAN_INDICATOR_DIVERSITY, looked, (double)v->diversity);
@@ -29669,7 +29707,7 @@ GAN_API gan_diagnosis gan_health_diagnose(const gan_health *h)
     d.name = row->name;
     d.sentence = row->sentence;
     d.advice = row->advice;
-    d.sick = gan__health_is_problem((int)d.kind);
+    d.is_problem = gan__health_is_problem((int)d.kind);
     memcpy(d.evidence, row->evidence, sizeof d.evidence);
     if (!h) return d;
     for (i = 0; i < 3; ++i)
@@ -29687,8 +29725,10 @@ GAN_API int gan_health_should_stop(const gan_health *h)
     if (h->desc.patience > 0 && h->c.drops > 0) return 1;
     if (h->ctx->err.code == GAN_ERROR_NONFINITE || (h->c.overflows > 0 && h->c.on[GAN_DIAGNOSIS_DIVERGENCE]))
         return 2;
-    return h->desc.problem_patience > 0 && h->c.sick && h->c.step - h->c.sick >= h->desc.problem_patience ? 2
-                                                                                                          : 0;
+    return h->desc.problem_patience > 0 && h->c.problem_since &&
+                   h->c.step - h->c.problem_since >= h->desc.problem_patience
+               ? 2
+               : 0;
 }
 
 GAN_API const char *gan_diagnosis_name(gan_diagnosis_kind kind)
@@ -29696,77 +29736,62 @@ GAN_API const char *gan_diagnosis_name(gan_diagnosis_kind kind)
     return (int)kind >= 0 && kind < GAN_DIAGNOSIS_COUNT ? gan__health_rows[kind].name : "unknown";
 }
 
-GAN_API const char *gan_indicator_name(gan_indicator vital)
+GAN_API const char *gan_indicator_name(gan_indicator indicator)
 {
-    return (int)vital >= 0 && vital < GAN_INDICATOR_COUNT ? gan__health_indicator_names[vital][0] : "unknown";
+    return (int)indicator >= 0 && indicator < GAN_INDICATOR_COUNT ? gan__health_indicator_names[indicator][0]
+                                                                  : "unknown";
 }
 
 // words
 
-typedef struct gan__health_words {
-    char *text;
-    size_t size, length;
-} gan__health_words;
-
-static void gan__health_words_add(gan__health_words *w, const char *text)
-{
-    for (; *text; ++text, ++w->length)
-        if (w->length + 1 < w->size) w->text[w->length] = *text;
-}
-
-static void gan__health_words_whole(gan__health_words *w, int64_t v)
-{
-    char digits[24];
-    int i = (int)sizeof digits - 1;
-    uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-    digits[i] = 0;
-    do {
-        digits[--i] = (char)('0' + (int)(u % 10));
-        u /= 10;
-    } while (u);
-    if (v < 0) digits[--i] = '-';
-    gan__health_words_add(w, digits + i);
-}
-
-// Two digits after the point below 100, none above; as a power of ten where that says nothing.
-static void gan__health_words_real(gan__health_words *w, double v)
+// Two digits after the point below 100, none above; a power of ten where these say nothing; inf and nan by
+// name.
+static void gan__health_put_real(gan__text_out *w, double v)
 {
     const double size = fabs(v);
     char digits[3] = {0, 0, 0};
     int64_t hundredths;
-    if (v < 0) gan__health_words_add(w, "-");
+    if (gan__base_is_nan(v)) {
+        gan__text_put(w, "nan");
+        return;
+    }
+    if (v < 0) gan__text_put(w, "-");
+    if (!gan__base_is_finite_double(v)) {
+        gan__text_put(w, "inf");
+        return;
+    }
     if (size > 0 && (size < .005 || size >= 1e6)) {
-        gan__health_words_add(w, "1e");
-        gan__health_words_whole(w, (int64_t)floor(log10(size) + .5));
+        gan__text_put(w, "1e");
+        gan__text_put_int(w, (int64_t)floor(log10(size) + .5));
         return;
     }
     hundredths = (int64_t)(size * 100 + .5);
-    gan__health_words_whole(w, size < 100 ? hundredths / 100 : (int64_t)(size + .5));
+    gan__text_put_int(w, size < 100 ? hundredths / 100 : (int64_t)(size + .5));
     if (size >= 100) return;
     digits[0] = (char)('0' + (int)(hundredths / 10 % 10));
     digits[1] = (char)('0' + (int)(hundredths % 10));
-    gan__health_words_add(w, ".");
-    gan__health_words_add(w, digits);
+    gan__text_put(w, ".");
+    gan__text_put(w, digits);
 }
 
-static void gan__health_words_evidence(gan__health_words *w, const gan_health *h, const gan_diagnosis *d)
+static void gan__health_put_evidence(gan__text_out *w, const gan_health *h, const gan_diagnosis *d)
 {
     const char *between = ": ";
     int i;
     for (i = 0; i < 3; ++i) {
-        const gan_indicator vital = d->evidence[i];
-        if (!(d->known >> vital & 1)) continue;
-        gan__health_words_add(w, between);
-        gan__health_words_add(w, gan__health_indicator_names[vital][0]);
-        gan__health_words_add(w, " ");
-        if (vital == GAN_INDICATOR_MODES) {
-            gan__health_words_whole(w, (int64_t)((double)d->vital[vital] * (double)h->c.modes + .5));
-            gan__health_words_add(w, " of ");
-            gan__health_words_whole(w, h->c.modes);
+        const gan_indicator indicator = d->evidence[i];
+        if (!(d->known >> indicator & 1)) continue;
+        gan__text_put(w, between);
+        gan__text_put(w, gan__health_indicator_names[indicator][0]);
+        gan__text_put(w, " ");
+        if (indicator == GAN_INDICATOR_MODES) {
+            gan__text_put_int(w, (int64_t)((double)d->value[indicator] * (double)h->c.modes + .5));
+            gan__text_put(w, " of ");
+            gan__text_put_int(w, h->c.modes);
         } else {
-            gan__health_words_real(w, (double)d->vital[vital]);
-            if (*gan__health_indicator_names[vital][1]) gan__health_words_add(w, " ");
-            gan__health_words_add(w, gan__health_indicator_names[vital][1]);
+            gan__health_put_real(w, (double)d->value[indicator]);
+            if (*gan__health_indicator_names[indicator][1]) gan__text_put(w, " ");
+            gan__text_put(w, gan__health_indicator_names[indicator][1]);
         }
         between = ", ";
     }
@@ -29775,26 +29800,24 @@ static void gan__health_words_evidence(gan__health_words *w, const gan_health *h
 GAN_API int gan_health_text(const gan_health *h, char *text, size_t size)
 {
     const gan_diagnosis d = gan_health_diagnose(h);
-    gan__health_words w;
-    w.text = text;
-    w.size = text ? size : 0;
-    w.length = 0;
-    gan__health_words_add(&w, "step ");
-    gan__health_words_whole(&w, d.step);
-    gan__health_words_add(&w, ", ");
-    gan__health_words_add(&w, d.name);
-    if (d.sick) {
-        gan__health_words_add(&w, " since ");
-        gan__health_words_whole(&w, d.since);
+    gan__text_out w;
+    gan__text_begin(&w, text, size);
+    gan__text_put(&w, "step ");
+    gan__text_put_int(&w, d.step);
+    gan__text_put(&w, ", ");
+    gan__text_put(&w, d.name);
+    if (d.is_problem) {
+        gan__text_put(&w, " since ");
+        gan__text_put_int(&w, d.since);
     }
-    gan__health_words_add(&w, ": ");
-    gan__health_words_add(&w, d.sentence);
-    if (h) gan__health_words_evidence(&w, h, &d);
-    if (d.sick) {
-        gan__health_words_add(&w, "\ntry: ");
-        gan__health_words_add(&w, d.advice);
+    gan__text_put(&w, ": ");
+    gan__text_put(&w, d.sentence);
+    if (h) gan__health_put_evidence(&w, h, &d);
+    if (d.is_problem) {
+        gan__text_put(&w, "\ntry: ");
+        gan__text_put(&w, d.advice);
     }
-    if (w.size) w.text[GAN__LEAST(w.length, w.size - 1)] = 0;
+    gan__text_end(&w);
     return (int)w.length;
 }
 
@@ -29808,7 +29831,6 @@ GAN_API int gan_health_text(const gan_health *h, char *text, size_t size)
 #undef GAN__OPTIONAL
 #undef GAN__ALONE
 #undef GAN__ARM64
-#undef GAN__ARCHIVE_FNV
 #undef GAN__COLS_BLOCK
 #undef GAN__SMALL
 #undef GAN__CONV_IMAGES
@@ -29818,6 +29840,7 @@ GAN_API int gan_health_text(const gan_health *h, char *text, size_t size)
 #undef GAN__CONV_WINDOWS
 #undef GAN__COUNT_MAX
 #undef GAN__FILE_POSIX
+#undef GAN__FNV
 #undef GAN__FILE_TAIL
 #undef GAN__DEPTH_BLOCK
 #undef GAN__ELEMENTS

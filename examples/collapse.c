@@ -91,16 +91,16 @@ static void train(gan_context *ctx, const ex_options *o, int i, gan_plot *p, cha
             gan_health_compare(h, gan_trainer_sample(t, LOOK), gan_dataset_batch(others, LOOK, NULL));
         ex_progress((int)s.step + i * o->steps, RECIPES * o->steps, "%s", r->name);
         now = gan_health_diagnose(h);
-        if (now.sick && now.kind != said && gan_health_text(h, text, sizeof text))
-            printf("\n%s, %s\n", r->name, text);
+        if (now.is_problem && now.kind != said && gan_health_text(h, text, sizeof text))
+            printf("\n%s,\n", r->name), ex_say("", text);
         said = now.kind;
     }
     x = gan_trainer_sample(t, SAMPLES);
     score = gan_mode_report(x, md_centers(ctx, &ring), ring.sigma);
     now = gan_health_diagnose(h);
     snprintf(row, size, "%-18s %d of %d  %6.1f %%  %8.3f %8.3f   %s", r->name, score.modes, ring.modes,
-             100 * score.quality, (double)now.vital[GAN_INDICATOR_D_LOSS],
-             (double)now.vital[GAN_INDICATOR_D_FAKE], now.name);
+             100 * score.quality, (double)now.value[GAN_INDICATOR_D_LOSS],
+             (double)now.value[GAN_INDICATOR_D_FAKE], now.name);
     snprintf(text, sizeof text, "%s: %s", r->name, now.name);
     md_panel(p, i % 3, 3, i / 3, 2, text, NULL, &ring, x);
 }
@@ -116,8 +116,7 @@ int main(int argc, char **argv)
     for (i = 0; i < RECIPES; ++i) train(ctx, &o, i, p, rows[i], sizeof rows[i]);
     printf("\nof %d points       modes   3 sigma   D's loss  D(G(z))   diagnosis\n", (int)SAMPLES);
     for (i = 0; i < RECIPES; ++i) puts(rows[i]);
-    printf("%-18s 8 of 8    98.9 %%     1.386     .500   1 - e^-4.5, log 4, 1/2 (a critic: 0, any)\n",
-           "in theory");
+    printf("%-18s 8 of 8    98.9 %%     1.386     .500   1 - e^-4.5, log 4, 1/2\n", "in theory");
     gan_plot_write(p, ex_path(&o, "collapse.png"));
     printf("the picture is in %s\n", o.out);
     return ex_finish(ctx);

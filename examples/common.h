@@ -218,7 +218,7 @@ static inline void ex_progress(int step, int steps, const char *format, ...)
     va_start(args, format);
     vsnprintf(numbers, sizeof numbers, format, args);
     va_end(args);
-    snprintf(text, sizeof text, " %6d/%d %6.*f/s %2d:%02d left  %s", step, steps, speed < 100, speed,
+    snprintf(text, sizeof text, " %d/%d %.*f/s %d:%02d left  %s", step, steps, speed < 100, speed,
              (int)left / 60, (int)left % 60, numbers);
     for (i = 0; i < 10; ++i) bar[i] = i < 10. * step / steps ? '#' : '.';
     bar[10] = 0;
@@ -227,6 +227,22 @@ static inline void ex_progress(int step, int steps, const char *format, ...)
     else printf("\r\033[32m%s\033[0m%-69.69s", bar, text);
     if (lines == 1 && last) printf("\n");
     fflush(stdout);
+}
+
+// Prints a text that begins with `label`, broken at blanks to lines of at most 79 columns.
+static inline void ex_say(const char *label, const char *text)
+{
+    int column = printf("%s", label);
+    while (*text) {
+        const int word = (int)strcspn(text, " \n");
+        if (column + 1 + word > 79) column = printf("\n") - 1;
+        if (column) column += printf(" ");
+        column += printf("%.*s", word, text);
+        text += word;
+        if (*text == '\n') column = printf("\n") - 1;
+        text += *text != 0;
+    }
+    printf("\n");
 }
 
 static inline void ex_progress_gan(const gan_trainer_stats *s, int steps)

@@ -53,7 +53,7 @@ static void descend(gan_context *ctx, gan_plot *plot, int steps)
     gan_series s[6];
     gan_axes a;
     int i, k, n = steps > 1000 ? 1000 : steps > 0 ? steps : 1;
-    printf("\nsum |x_k - q_k| / (k + 1) by subgradients: best f - min f after %d constant steps a\n", n);
+    printf("\nsum |x_k - q_k| / (k + 1) by subgradients: best f - min f, %d constant steps a\n", n);
     printf("        a     came out   at most (theorem 6)\n");
     for (i = 0; i < 3 && !ex_stop; ++i) {
         char name[16];

@@ -15,7 +15,7 @@
 // X(name, label, source, optimizer by rate e, factor per step by rate e)
 #define GM_METHODS(X)                                                                                        \
     X(simultaneous, "simultaneous descent", "sqrt(1 + e^2)", gan_sgd(e, 0), sqrt(1 + r * r))                 \
-    X(alternating, "alternating descent", "1: x^2 + y^2 - e x y stays", gan_sgd(e, 0), 1)                    \
+    X(alternating, "alternating descent", "1: bounded orbit", gan_sgd(e, 0), 1)                              \
     X(extragradient, "extragradient", "Korpelevich 1976", gan_sgd(e, 0), sqrt(1 - r * r + r * r * r * r))    \
     X(optimistic, "optimistic descent", "Daskalakis 2018", gan_optimistic_sgd(e),                            \
       sqrt((1 + sqrt(1 - 4 * r * r)) / 2))                                                                   \

@@ -167,7 +167,7 @@ static void train_all(run *runs, int n, int threads)
 static void line(const char *name, const char *data, double modes, const char *least, double quality,
                  const char *spread, double kl, const char *rest)
 {
-    printf("%-22s %-4s %6.1f %-5s %9.1f %-15s %6.3f %6s\n", name, data, modes, least, quality, spread, kl,
+    printf("%-22s %-4s %6.1f %-5s %9.1f %-15s %6.3f %4s\n", name, data, modes, least, quality, spread, kl,
            rest);
 }
 
@@ -195,7 +195,8 @@ static void row(const run *runs, int n)
 
 static void head(const char *title)
 {
-    printf("\n%-22s data  modes (least)    HQ %% +- dev (least)     rev. KL      s\n", title);
+    printf("\n%-22s %-4s %6s %-5s %9s %-15s %6s %4s\n", title, "data", "modes", "min", "HQ %",
+           "deviation (min)", "KL", "s");
 }
 
 static void published(void)

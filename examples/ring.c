@@ -80,7 +80,7 @@ int main(int argc, char **argv)
     printf("\nof %d points               modes covered   within 3 sigma\n", SAMPLES);
     row("this generator", gan_mode_report(fake, md_centers(ctx, &m), m.sigma));
     row("its data; 1 - e^-4.5", gan_mode_report(real, md_centers(ctx, &m), m.sigma));
-    printf("a plain GAN, published       6.3 of 8           98.2 %%   PacGAN, table 1; far longer\n");
+    printf("a plain GAN, published       6.3 of 8           98.2 %%   PacGAN, table 1\n");
 
     memset(&axes, 0, sizeof axes);
     memset(&wasserstein, 0, sizeof wasserstein);

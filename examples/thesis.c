@@ -107,12 +107,11 @@ int main(int argc, char **argv)
         inside += fabs(gan_logger_value(log, i, 4) - .5) <= .05;
         mean += gan_logger_value(log, i, 4);
     }
-    printf("\nThe thesis: D(G(z)) settles between .45 and .55 after 500 iterations. Here it was there in\n");
-    printf("%d of the last %d, with mean %.3f.\n", inside, last, last ? mean / last : 0);
-    printf("The diagnosis: %s\n", says);
-    printf("In %s: all of it in one page, report.html; pictures NNNNN.png, the same 64 z each time,\n",
-           o.out);
-    printf("and in rows, progress.png; D(G(z)) and the losses, plot.png and log.csv; the weights,\n");
-    printf("thesis.safetensors (--resume goes on from there).\n");
+    printf("\nThe thesis: D(G(z)) settles between .45 and .55 after 500 iterations. Here it was\n");
+    printf("there in %d of the last %d, with mean %.3f.\n", inside, last, last ? mean / last : 0);
+    ex_say("The diagnosis:", says);
+    printf("In %s: report.html shows the whole run; NNNNN.png are samples of the same\n", o.out);
+    printf("64 z, progress.png has them in rows; plot.png and log.csv have D(G(z)) and the\n");
+    printf("losses; thesis.safetensors the weights (--resume continues from there).\n");
     return ex_finish(ctx);
 }

@@ -35,6 +35,7 @@ GAN_API int inside_trainable(gan_model *m, int i);
 GAN_API gan_init_kind inside_init(const gan_model *m);
 GAN_API void inside_forget_parametrizations(gan_model *m);
 GAN_API int64_t inside_optimizer_step(const gan_optimizer *o);
+GAN_API int inside_gradients(const gan_optimizer *o); // parameters that hold a gradient
 GAN_API const gan_optimizer_desc *inside_optimizer_desc(const gan_optimizer *o);
 GAN_API gan_trainer_desc *inside_trainer_desc(gan_trainer *t); // with its defaults filled in
 GAN_API gan_trainer_desc *inside_trainer_now(gan_trainer *t);  // with the schedules applied
@@ -87,6 +88,13 @@ GAN_API int inside_trainable(gan_model *m, int i) { return gan__layer_param_at(m
 GAN_API gan_init_kind inside_init(const gan_model *m) { return m->init.kind; }
 GAN_API void inside_forget_parametrizations(gan_model *m) { m->rules = NULL; }
 GAN_API int64_t inside_optimizer_step(const gan_optimizer *o) { return o->step; }
+GAN_API int inside_gradients(const gan_optimizer *o)
+{
+    const gan__optim_slot *s;
+    int n = 0;
+    for (s = o->slots; s; s = s->next) n += s->grad != NULL;
+    return n;
+}
 GAN_API const gan_optimizer_desc *inside_optimizer_desc(const gan_optimizer *o) { return &o->desc; }
 GAN_API gan_trainer_desc *inside_trainer_desc(gan_trainer *t) { return &t->desc; }
 GAN_API gan_trainer_desc *inside_trainer_now(gan_trainer *t) { return &t->now; }

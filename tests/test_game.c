@@ -401,6 +401,17 @@ static void guard(void)
                 losses(&g, 1, loss);
                 gan_minimize_game((gan_game)k, 1, PLAYERS, g.o, loss);
                 CHECK(gan_error(ctx) == 0, "it goes on: %s", gan_error_message(ctx));
+                // The gradients of a call that failed end with its step, also those of a player that is frozen
+                // before the next one.
+                losses(&g, 1, loss);
+                loss[2] = gan_add(loss[2], gan_sum_all(gan_sqrt(gan_mul_scalar(all_weights(&g), 0))));
+                gan_minimize_game((gan_game)k, 1, PLAYERS, g.o, loss);
+                gan_error_clear(ctx);
+                gan_model_freeze(g.m[0], NULL, 1);
+                losses(&g, 1, loss);
+                gan_minimize_game((gan_game)k, 1, PLAYERS, g.o, loss);
+                CHECK(inside_gradients(g.o[0]) == 0, "%d gradients of a step that ended",
+                      inside_gradients(g.o[0]));
                 gan_destroy(ctx);
             }
     TEST ("bad arguments are errors, not crashes") {

@@ -122,15 +122,17 @@ static void leads(void)
         feed(b.h, 50, log(2.), .75, .25, 1);
         feed(w.h, 50, -3, 2, -1, 1);
         d = gan_health_diagnose(b.h);
-        CHECK_NEAR(d.vital[GAN_INDICATOR_ADVANTAGE], .5, 1e-5, "lead");
+        CHECK_NEAR(d.value[GAN_INDICATOR_ADVANTAGE], .5, 1e-5, "advantage");
         CHECK(!(d.known >> GAN_INDICATOR_MARGIN & 1), "a margin is known too");
         d = gan_health_diagnose(w.h);
-        CHECK_NEAR(d.vital[GAN_INDICATOR_MARGIN], 3, 1e-5, "margin");
+        CHECK_NEAR(d.value[GAN_INDICATOR_MARGIN], 3, 1e-5, "margin");
         CHECK(!(d.known >> GAN_INDICATOR_ADVANTAGE & 1), "a lead is known too");
         gan_destroy(b.ctx);
         gan_destroy(w.ctx);
     }
-    TEST_MUST_FAIL ("a lead counted from 0 instead of log 4") { CHECK_NEAR(0 - log(2.), .5, 1e-3, "lead"); }
+    TEST_MUST_FAIL ("a lead counted from 0 instead of log 4") {
+        CHECK_NEAR(0 - log(2.), .5, 1e-3, "advantage");
+    }
 }
 
 // ---- series made by hand
@@ -156,7 +158,7 @@ static void persistence(void)
         is(b.h, GAN_DIAGNOSIS_DISCRIMINATOR_WON);
         d = gan_health_diagnose(b.h);
         CHECK(d.since > 1000 && d.since < 1200 && d.step == 1400, "since %ld", (long)d.since);
-        CHECK(d.sick, "not called sick");
+        CHECK(d.is_problem, "not called sick");
         feed(b.h, 250, 1.0, .6, .4, 1);
         is(b.h, GAN_DIAGNOSIS_HEALTHY);
         gan_destroy(b.ctx);
@@ -169,7 +171,7 @@ static void persistence(void)
             feed(b.h, before, 1.2, .55, .45, 1);
             feed(b.h, 1, i % 2 ? 1e-3 : 5, i % 2 ? .99 : .1, i % 2 ? .01 : .9, 50);
             feed(b.h, 19 - before, 1.2, .55, .45, 1);
-            if (i > 16) CHECK(!gan_health_diagnose(b.h).sick, "sick after %d steps", 20 * (i + 1));
+            if (i > 16) CHECK(!gan_health_diagnose(b.h).is_problem, "sick after %d steps", 20 * (i + 1));
         }
         gan_destroy(b.ctx);
     }
@@ -191,7 +193,7 @@ static void by_hand(void)
         bench b = loop(GAN_LOSS_NON_SATURATING, NULL);
         feed(b.h, 600, log(4.), .5, .5, .1);
         is(b.h, GAN_DIAGNOSIS_BALANCED);
-        CHECK(!gan_health_diagnose(b.h).sick, "balance is called sick");
+        CHECK(!gan_health_diagnose(b.h).is_problem, "balance is called sick");
         gan_destroy(b.ctx);
     }
     TEST ("a critic's margin that falls to a hundredth of its greatest is balance") {
@@ -353,8 +355,8 @@ static void swings(void)
         }
         is(b.h, GAN_DIAGNOSIS_OSCILLATION);
         d = gan_health_diagnose(b.h);
-        CHECK_NEAR(d.vital[GAN_INDICATOR_PERIOD], 90, 6, "steps");
-        CHECK_NEAR(d.vital[GAN_INDICATOR_SWING], .4, .03, "from top to bottom");
+        CHECK_NEAR(d.value[GAN_INDICATOR_PERIOD], 90, 6, "steps");
+        CHECK_NEAR(d.value[GAN_INDICATOR_SWING], .4, .03, "from top to bottom");
         gan_destroy(b.ctx);
     }
     TEST ("noise has no rhythm: white, a walk, and what wanders for 10, 100, 1000 steps") {
@@ -412,7 +414,7 @@ static void looks(void)
             is(b.h, modes[i] < 7 ? GAN_DIAGNOSIS_COLLAPSE : GAN_DIAGNOSIS_HEALTHY);
             d = gan_health_diagnose(b.h);
             CHECK(d.known >> GAN_INDICATOR_MODES & 1, "no modes were found");
-            CHECK_NEAR(d.vital[GAN_INDICATOR_MODES], modes[i] / 8., 1e-6, "share of modes");
+            CHECK_NEAR(d.value[GAN_INDICATOR_MODES], modes[i] / 8., 1e-6, "share of modes");
             gan_destroy(b.ctx);
         }
     TEST ("samples too wide for their modes cover all the same; the centers may be given") {
@@ -688,7 +690,7 @@ static int treat(patient *p, int until)
             const int n = p->how->nets == TABLE ? ROWS : LOOK;
             gan_health_compare(p->h, gan_trainer_sample(p->t, n), gan_dataset_batch(p->others, n, NULL));
         }
-        alarms += gan_health_diagnose(p->h).sick;
+        alarms += gan_health_diagnose(p->h).is_problem;
     }
     return alarms;
 }
@@ -757,7 +759,7 @@ static void same_diagnosis(const gan_health *a, const gan_health *b)
               x.known == y.known,
           "%s at %ld since %ld and %s at %ld since %ld", x.name, (long)x.step, (long)x.since, y.name,
           (long)y.step, (long)y.since);
-    CHECK_BYTES(x.vital, y.vital, sizeof x.vital, "the vitals");
+    CHECK_BYTES(x.value, y.value, sizeof x.value, "the indicators");
     CHECK_BYTES(&a->v, &b->v, sizeof a->v, "all that is measured");
     CHECK_BYTES(&a->c, &b->c, sizeof a->c, "all that is counted");
 }
@@ -816,7 +818,8 @@ static void memory_of_it(void)
         CHECK(s.rollbacks == 1 && s.step == 10, "%d roll-backs, step %ld", s.rollbacks, (long)s.step);
         CHECK(p.h->c.step == 10 && p.h->c.seen == 10, "health is at %ld", (long)p.h->c.step);
         treat(&p, 20);
-        CHECK(p.h->c.seen == 20 && !gan_health_diagnose(p.h).sick, "health is at %ld", (long)p.h->c.seen);
+        CHECK(p.h->c.seen == 20 && !gan_health_diagnose(p.h).is_problem, "health is at %ld",
+              (long)p.h->c.seen);
         gan_destroy(p.ctx);
     }
     TEST ("in the steady state nothing is allocated") {
@@ -947,16 +950,15 @@ static void saying(void)
         static const struct {
             double v;
             const char *text;
-        } known[] = {{0, "0.00"},    {.5, "0.50"},     {-.125, "-0.13"}, {99.994, "99.99"}, {123.4, "123"},
-                     {1e-7, "1e-7"}, {-2e12, "-1e12"}, {.005, "0.01"},   {999999, "999999"}};
+        } known[] = {{0, "0.00"},        {.5, "0.50"},      {-.125, "-0.13"},    {99.994, "99.99"},
+                     {123.4, "123"},     {1e-7, "1e-7"},    {-2e12, "-1e12"},    {.005, "0.01"},
+                     {999999, "999999"}, {HUGE_VAL, "inf"}, {-HUGE_VAL, "-inf"}, {NAN, "nan"}};
         for (i = 0; i < (int)COUNT(known); ++i) {
             char text[40];
-            gan__health_words w;
-            w.text = text;
-            w.size = sizeof text;
-            w.length = 0;
-            gan__health_words_real(&w, known[i].v);
-            text[w.length] = 0;
+            gan__text_out w;
+            gan__text_begin(&w, text, sizeof text);
+            gan__health_put_real(&w, known[i].v);
+            gan__text_end(&w);
             CHECK(!strcmp(text, known[i].text), "%g is %s, not %s", known[i].v, text, known[i].text);
         }
     }
@@ -1034,7 +1036,7 @@ static void nothing(void)
             }
             for (k = 0; k < sizeof b.h->v / sizeof *v; ++k) bad += !gan__base_is_finite(v[k]);
             d = gan_health_diagnose(b.h);
-            for (j = 0; j < GAN_INDICATOR_COUNT; ++j) bad += !gan__base_is_finite(d.vital[j]);
+            for (j = 0; j < GAN_INDICATOR_COUNT; ++j) bad += !gan__base_is_finite(d.value[j]);
             CHECK(!bad, "%d numbers are not finite at %g", (int)bad, huge[i]);
             gan_destroy(b.ctx);
         }

@@ -45,7 +45,7 @@ static double odd(int i, int k) // numbers that are hard to write
     (void)i, (void)k;
     u = test_random();
     memcpy(&v, &u, sizeof v);
-    return gan__text_finite(v) ? v : 1. / 3;
+    return gan__base_is_finite_double(v) ? v : 1. / 3;
 }
 
 static void test_csv(void)
@@ -99,7 +99,7 @@ static void test_csv(void)
         s = gan_logger_series(log, "z");
         CHECK(s.n == 0 && s.y == NULL, "%d", s.n);
         CHECK(!strcmp(gan_logger_name(log, 0), "step") && gan_logger_name(log, 3) == NULL, "%s", "names");
-        CHECK(gan__text_is_nan(gan_logger_value(log, 2, 0)) && gan__text_is_nan(gan_logger_value(log, 0, -1)),
+        CHECK(gan__base_is_nan(gan_logger_value(log, 2, 0)) && gan__base_is_nan(gan_logger_value(log, 0, -1)),
               "%s", "outside");
     }
     TEST ("a log without files keeps rows; without columns steps") {
@@ -425,7 +425,7 @@ static void test_errors(void)
               "%s", "a NULL log is no error");
         CHECK(!gan_logger_rows(NULL) && !gan_logger_columns(NULL) && !gan_logger_name(NULL, 0) && s.n == 0,
               "%s", "of NULL");
-        CHECK(gan__text_is_nan(gan_logger_value(NULL, 0, 0)), "%s", "of NULL");
+        CHECK(gan__base_is_nan(gan_logger_value(NULL, 0, 0)), "%s", "of NULL");
         CHECK(gan_logger_row_n(logger("a", NULL, NULL, NULL, 0), 1, 1, NULL) == GAN_ERROR_ARGUMENT, "%d",
               gan_error(ctx));
         gan_error_clear(ctx);

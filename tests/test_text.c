@@ -55,7 +55,7 @@ static void test_shortest(void)
             for (i = 0; i < 3000; ++i) {
                 const double v = draw(kind);
                 const char *at = text, *end;
-                if (!gan__text_finite(v)) continue;
+                if (!gan__base_is_finite_double(v)) continue;
                 end = gan__text_number(text, v, 0);
                 wide += end - text >= GAN__NUMBER || *end != 0;
                 back += !same(strtod(text, NULL), v);
@@ -117,7 +117,7 @@ static void test_shortest(void)
         }
         gan__text_number(text, from_bits(UINT64_C(0x7ff8) << 48), 0);
         at = text;
-        CHECK(!strcmp(text, "nan") && gan__text_is_nan(gan__text_number_read(&at)) && !*at, "%s", text);
+        CHECK(!strcmp(text, "nan") && gan__base_is_nan(gan__text_number_read(&at)) && !*at, "%s", text);
     }
     TEST ("foreign texts are read to the last digit that counts, and no further than they go") {
         static const char *const texts[] = {"1e400",
@@ -138,7 +138,7 @@ static void test_shortest(void)
             char *end;
             const double want = strtod(texts[i], &end), got = gan__text_number_read(&at);
             if (at == texts[i]) {
-                CHECK(gan__text_is_nan(got), "%s gave %g", texts[i], got);
+                CHECK(gan__base_is_nan(got), "%s gave %g", texts[i], got);
                 continue;
             }
             CHECK(at == end, "of \"%s\" %d letters were read, by strtod %d", texts[i], (int)(at - texts[i]),

@@ -104,6 +104,8 @@ static void test_wasserstein_1d(void)
         REFUSED(ctx, GAN_ERROR_ARGUMENT, "power", gan_wasserstein_1d(x, x, (gan_real)NAN));
         REFUSED(ctx, GAN_ERROR_ARGUMENT, "power", gan_wasserstein_sliced(x, x, 1, 0));
         REFUSED(ctx, GAN_ERROR_ARGUMENT, "power", gan_wasserstein_exact(x, x, 0));
+        REFUSED(ctx, GAN_ERROR_ARGUMENT, "take a smaller power",
+                gan_wasserstein_exact(gan_full(ctx, 9, 4, 3), gan_zeros(ctx, 4, 3), (gan_real)1e30));
         REFUSED(ctx, GAN_ERROR_ARGUMENT, "directions", gan_wasserstein_sliced(x, x, -1, 1));
         gan_destroy(ctx);
     }

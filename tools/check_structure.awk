@@ -14,6 +14,8 @@ function last_word(text) {
 
 function prefix(name, private) {
     if (name == "" || name ~ /^(struct|union|enum)$/) return
+    if (building && name ~ /^GAN_[A-Z]/)
+        bad(NR, name ": a public name in the implementation")
     if (building && name ~ /^gan__/ && name !~ "^gan__" section "(_|$)")
         bad(NR, name ": a private name of section " section " begins with gan__" section "_")
     if (name ~ /^GAN_/ || (name ~ /^gan__/) || (name ~ /^gan_/ && !private)) return
@@ -55,7 +57,7 @@ function declaration(text, ender, private, name, is_function) {
         prefix(last_word(text), 0)
         return
     }
-    private = text ~ /(^| )static( |$)/ || text ~ /GAN__[A-Z_]*INLINE/
+    private = text ~ /(^| )static( |$)/ || text ~ /GAN__[A-Z_]*(INLINE|APART|OPTIONAL|BACKWARD)/
     is_function = text ~ /\(/
     name = declared(text)
     prefix(name, private)
