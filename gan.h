@@ -205,7 +205,6 @@
 //     GAN_DOUBLE             gan_real is double; scalar kernels
 //     GAN_NO_SIMD            scalar kernels only; GAN_NO_SSE2, GAN_NO_AVX2, GAN_NO_AVX512, GAN_NO_NEON
 //                            leave out one instruction set
-//     GAN_NO_STDIO           no file functions, <stdio.h> is not used; loading from memory remains
 //     GAN_NO_MMAP            files are read instead of mapped into memory
 //     GAN_NO_MALLOC          malloc is not used: gan_desc.memory or gan_desc.allocator must be set
 //     GAN_HEADER_FILENAME    the name by which gan.h can include itself; default "gan.h"
@@ -222,7 +221,7 @@
 //     BLOCKS       GAN_NO_BLOCKS        layers of the GAN literature
 //     OBJECTIVES   GAN_NO_OBJECTIVES    supervised, conditional, contrastive, perceptual losses
 //     TECHNIQUES   GAN_NO_TECHNIQUES    penalties, augmentation, schedules, games             TRAINING
-//     STDIO        GAN_NO_STDIO         everything that reads or writes files: checkpoints, ...
+//     STDIO        GAN_NO_STDIO         all functions of files, in every part; <stdio.h> is not used then
 //     DATA         GAN_NO_DATA          datasets and their readers
 //     PICTURES     GAN_NO_PICTURES      images, plots, terminal views, logs, reports
 //     METRICS      GAN_NO_METRICS       measures of samples
@@ -654,7 +653,7 @@ GAN_API gan_tensor *gan_detach(gan_tensor *x);                       // same val
 // except its result (and those kept by gan_keep).
 GAN_API int gan_record(gan_context *ctx, int on);
 
-// >>layers: a model is a C function; its parameters are named, created and initialized when first met
+// >>layers: a model is a C function; a layer creates and initializes its named parameters at its first call
 
 typedef gan_tensor *gan_model_function(gan_model *m, gan_tensor *x, gan_tensor *label);
 typedef enum gan_mode { GAN_TRAIN = 0, GAN_EVAL = 1 } gan_mode;
@@ -700,15 +699,15 @@ GAN_API gan_init gan_init_xavier_normal(gan_real gain);
 GAN_API gan_init gan_init_he_uniform(gan_real slope);       // He 2015, for leaky ReLU of that slope (0: ReLU)
 GAN_API gan_init gan_init_he_normal(gan_real slope);
 GAN_API gan_init gan_init_orthogonal(gan_real gain);                    // Saxe 2014
-// The weight initializer of the layers that this model creates from now on (biases: zeros unless it is the
-// default one).
+// Sets the initializer of weights that this model creates later. Their biases are zeros, or with
+// GAN_INIT_DEFAULT uniform as in PyTorch.
 GAN_API void gan_model_init(gan_model *m, gan_init weights);
 
-// Reparametrized weights: what a layer uses is computed in each forward from what is trained.
+// Reparametrized weights: each forward pass computes a layer's weight W from the trained parameters.
 //
 //     SPECTRAL_NORM   W / sigma, sigma = u' W v with W as (out, rest); one power iteration for u and v in
-//                     each forward in GAN_TRAIN (15 at the start), then they are constants; eps 1e-12; a
-//                     vector by its norm; a zero weight stays zero                   Miyato 2018, algorithm 1
+//                     each forward in GAN_TRAIN (15 in the first), constants of the graph; eps 1e-12; a
+//                     vector is divided by its norm; a zero weight stays zero        Miyato 2018, algorithm 1
 //     WEIGHT_NORM     g V / |V|, one norm for each index of dimension 0       Salimans and Kingma 2016, eq. 2
 //     EQUALIZED_LR    gain lr / sqrt(fan_in) W, W drawn from N(0, 1 / lr^2) unless the initializer is zeros;
 //                     biases lr b, 0 at first: the effective steps are lr times as large
@@ -727,11 +726,11 @@ typedef enum gan_parametrization {
     GAN_PARAMETRIZATION_COUNT
 } gan_parametrization;
 GAN_API const char *gan_parametrization_name(gan_parametrization kind);
-// For weights of linear, conv2d, conv_transpose2d, embedding and gan_weight that are yet to be made: prefix
-// NULL means all, "conv1" covers "conv1.weight"; the last call about a weight counts. An error for a weight
-// that is there with another parametrization. gain (0: sqrt(2), He's for ReLU) and lr (0: 1) are
-// EQUALIZED_LR's, whose fan_in is that of an output: for conv_transpose2d in / groups kh kw, for an embedding
-// 1.
+// Sets the parametrization of weights that linear, conv2d, conv_transpose2d, embedding and gan_weight create
+// later. prefix NULL means all, "conv1" covers "conv1.weight"; the last call for a weight applies. It is an
+// error if the weight exists with another parametrization. gain (0: sqrt(2), He's for ReLU) and lr (0: 1) are
+// parameters of EQUALIZED_LR. Its fan_in counts the inputs of one output: in / groups kh kw for
+// conv_transpose2d, 1 for an embedding.
 GAN_API void gan_model_parametrize(gan_model *m, const char *prefix, gan_parametrization kind, gan_real gain,
                                    gan_real lr);
 // The weight of a custom layer: gan_param with the parametrization set by gan_model_parametrize. Dimension 0
@@ -752,12 +751,15 @@ GAN_API gan_tensor *gan_buffer_n(gan_model *m, const char *name, gan_real value,
     X(LAYER_NORM, layer_norm) X(INSTANCE_NORM, instance_norm) X(GROUP_NORM, group_norm)                      \
     X(EMBEDDING, embedding)                                                                                  \
     X(DROPOUT, dropout)
-// (.., in) -> (.., out)
+// x (.., in) -> (.., out): x W' + b, parameters name.weight (out, in) and name.bias (out)
 GAN_API gan_tensor *gan_linear(gan_model *m, const char *name, gan_tensor *x, int out);
 GAN_API gan_tensor *gan_linear_no_bias(gan_model *m, const char *name, gan_tensor *x, int out);
+// x (N, C, H, W) -> (N, out_channels, H', W') with square kernel, stride and padding; parameters name.weight
+// and name.bias as gan_f_conv2d takes them. _ex: what a gan_conv2d_desc has; desc->out_channels is needed.
 GAN_API gan_tensor *gan_conv2d(gan_model *m, const char *name, gan_tensor *x, int out_channels, int kernel,
                                int stride, int padding);
 GAN_API gan_tensor *gan_conv2d_ex(gan_model *m, const char *name, gan_tensor *x, const gan_conv2d_desc *desc);
+// The same for gan_f_conv_transpose2d. Kernel 4, stride 2, padding 1 doubles height and width.
 GAN_API gan_tensor *gan_conv_transpose2d(gan_model *m, const char *name, gan_tensor *x, int out_channels,
                                          int kernel, int stride, int padding);
 GAN_API gan_tensor *gan_conv_transpose2d_ex(gan_model *m, const char *name, gan_tensor *x,
@@ -769,11 +771,13 @@ GAN_API gan_tensor *gan_batch_norm(gan_model *m, const char *name, gan_tensor *x
 GAN_API gan_tensor *gan_layer_norm(gan_model *m, const char *name, gan_tensor *x);
 // x (N, C, ...): each channel of each sample; trained scale and shift per channel, eps 1e-5.
 GAN_API gan_tensor *gan_instance_norm(gan_model *m, const char *name, gan_tensor *x);
+// x (N, C, ...): each group of C / groups channels of each sample; scale and shift per channel, eps 1e-5.
 GAN_API gan_tensor *gan_group_norm(gan_model *m, const char *name, gan_tensor *x, int groups);
 // index (..) of whole numbers 0 .. rows - 1 -> (.., dim); weight (rows, dim), N(0, 1) by default.
 GAN_API gan_tensor *gan_embedding(gan_model *m, const char *name, gan_tensor *index, int rows, int dim);
-GAN_API gan_tensor *gan_dropout(gan_model *m, gan_tensor *x, gan_real p);                 // only in GAN_TRAIN
-// in GAN_EVAL too: the noise of pix2pix (Isola 2017)
+// Sets each element to 0 with probability p and divides the others by 1 - p; in GAN_EVAL returns x.
+GAN_API gan_tensor *gan_dropout(gan_model *m, gan_tensor *x, gan_real p);
+// gan_dropout in GAN_EVAL as well: the noise of pix2pix (Isola 2017)
 GAN_API gan_tensor *gan_dropout_always(gan_model *m, gan_tensor *x, gan_real p);
 
 // >>checkpoints: safetensors; PyTorch reads them
@@ -792,12 +796,12 @@ typedef struct gan_checkpoint {         // the metadata of a file; "" and -1 whe
 } gan_checkpoint;
 
 #ifndef GAN_NO_STDIO
-// Every parameter and buffer as "model.name", the state of optimizers ("optimizer.model.name.0"), averages
-// ("ema.model.name"), steps, data position and random numbers (I64), with a digest in __metadata__: the run
-// goes on as if it had never stopped. The same state gives the same bytes. Durable: the old file
-// survives any failure (written beside it, flushed to the disk, then renamed: a symbolic link is replaced,
-// not followed). A process that is killed while it saves leaves its path.0123456789abcdef.tmp behind, which
-// nothing reads again; gan_resume removes those that are an hour old. Returns the error code.
+// Writes a checkpoint: all parameters and buffers ("model.name"), optimizer state ("optimizer.model.name.0"),
+// averages ("ema.model.name"), step counts, data position and random numbers (I64), with a digest of the file
+// in its __metadata__. A run that loads it continues bit for bit. The same state gives the same bytes. The
+// file is written under a temporary name, flushed to the disk and renamed, so the old file survives every
+// failure; a symbolic link is replaced, not followed. A process that is killed while saving leaves
+// path.0123456789abcdef.tmp; gan_resume removes such files when they are an hour old. Returns the error code.
 GAN_API int gan_save(gan_context *ctx, const char *path);
 // gan_save that also keeps the previous keep - 1 files: path.1 (the newest of them), path.2 ...
 GAN_API int gan_save_rolling(gan_context *ctx, const char *path, int keep);
@@ -808,17 +812,18 @@ GAN_API int gan_load(gan_context *ctx, const char *path);
 GAN_API int gan_resume(gan_context *ctx, const char *path);
 // Reads the metadata of a file and checks the whole file; loads nothing. Returns the error code.
 GAN_API int gan_inspect(gan_context *ctx, const char *path, gan_checkpoint *out);
-// One model's parameters and buffers alone, for exchange and for shipping, under the names and in the layouts
-// of PyTorch's state_dict ("fc1.weight", "bn1.running_mean"). It must have run once. Returns the error code.
+// Writes the parameters and buffers of one model, with the names and layouts of PyTorch's state_dict
+// ("fc1.weight", "bn1.running_mean"). The model must have run once. Returns the error code.
 GAN_API int gan_model_save(gan_model *m, const char *path);
-// Such a file, PyTorch's (safetensors.torch.save_file of a state_dict), or this model's part of a checkpoint.
-// F16, BF16, F64 and whole numbers are converted. Without GAN_LOAD_PARTIAL a name that the model has and the
-// file has not is an error, also when a later forward pass first asks for it; and, in a model that has run,
-// the reverse.
+// Loads a file of gan_model_save, of PyTorch (safetensors.torch.save_file of a state_dict), or this model's
+// part of a checkpoint. F16, BF16, F64 and integers are converted. A parameter that the file lacks is an
+// error, also if a later forward pass creates it; if the model has run, so is a tensor of the file that the
+// model lacks. GAN_LOAD_PARTIAL in flags allows both.
 GAN_API int gan_model_load(gan_model *m, const char *path, unsigned flags);
 #endif
-// The same from memory, which must outlive the context: where aligned, parameters point into it instead of
-// being copied (so it may be read-only; training copies a parameter before it first writes to it).
+// gan_load and gan_model_load of a file in memory, which must outlive the context and may be read-only. On a
+// little-endian machine a tensor of type gan_real is not copied if it is aligned to sizeof(gan_real) (align
+// the file to that: its tensors follow); training copies a parameter before it first writes to it.
 GAN_API int gan_load_memory(gan_context *ctx, const void *bytes, size_t size);
 GAN_API int gan_model_load_memory(gan_model *m, const void *bytes, size_t size, unsigned flags);
 // Number of loaded tensors that nothing has used yet; *first becomes the name of one. first may be NULL.
@@ -2300,7 +2305,7 @@ typedef struct gan_trainer_stats {
     gan_real metric, best;              // the metric's last and lowest value
     int64_t best_step;                  // step of the lowest value
     int rollbacks;                      // number of times a NaN or Inf was rolled back
-    int canceled;                      // 1: the progress callback returned non-zero
+    int canceled;                       // 1: the progress callback returned non-zero
 } gan_trainer_stats;
 
 // The fields of gan_trainer_desc that a schedule can drive. Columns: name, first field, second field or the
@@ -2538,16 +2543,16 @@ typedef struct gan_health_desc {        // defaults used when the field is 0
                                         // found by clustering the data
     // early stopping
     int patience;                       // consecutive metrics without a new minimum; one more stops; 0: off
-    int problem_patience;                  // steps of any problem before stopping; 0: off
+    int problem_patience;               // steps of any problem before stopping; 0: off
 } gan_health_desc;
 
 typedef struct gan_diagnosis {
     gan_diagnosis_kind kind;
-    const char *name, *sentence, *advice;   // the texts of its row
+    const char *name, *sentence, *advice; // the texts of its row
     int is_problem;                     // 1: a problem, that is MEMORIZING or later, except WARMING_UP
     int64_t step, since;                // the current step; the first step of the diagnosis
     unsigned signs;                     // all rows that hold, as bits 1 << kind
-    gan_indicator evidence[3];              // the indicators of its row
+    gan_indicator evidence[3];          // the indicators of its row
     unsigned known;                     // the indicators that have a value, as bits 1 << indicator
     gan_real value[GAN_INDICATOR_COUNT];    // the current values; 0 if not known
 } gan_diagnosis;

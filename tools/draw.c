@@ -1,5 +1,6 @@
-// A program that only draws samples: the core alone, weights from memory, one fixed block, no malloc, no files.
-// bench/program_size prints its size, tools/check_parts builds and runs it. Returns 0 when an image came out.
+// A program that only draws samples: the core alone, weights from memory, one fixed block, no malloc, no
+// files. bench/program_size prints its size, tools/check_parts builds and runs it. Returns 0 when an image
+// came out.
 #ifndef DRAW_MEMORY
 #define DRAW_MEMORY (1 << 20)
 #endif
