@@ -401,8 +401,8 @@ static void guard(void)
                 losses(&g, 1, loss);
                 gan_minimize_game((gan_game)k, 1, PLAYERS, g.o, loss);
                 CHECK(gan_error(ctx) == 0, "it goes on: %s", gan_error_message(ctx));
-                // The gradients of a call that failed end with its step, also those of a player that is frozen
-                // before the next one.
+                // The gradients of a call that failed end with its step, also those of a player that is
+                // frozen before the next one.
                 losses(&g, 1, loss);
                 loss[2] = gan_add(loss[2], gan_sum_all(gan_sqrt(gan_mul_scalar(all_weights(&g), 0))));
                 gan_minimize_game((gan_game)k, 1, PLAYERS, g.o, loss);
