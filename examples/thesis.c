@@ -110,8 +110,12 @@ int main(int argc, char **argv)
     printf("\nThe thesis: D(G(z)) settles between .45 and .55 after 500 iterations. Here it was\n");
     printf("there in %d of the last %d, with mean %.3f.\n", inside, last, last ? mean / last : 0);
     ex_say("The diagnosis:", says);
-    printf("In %s: report.html shows the whole run; NNNNN.png are samples of the same\n", o.out);
-    printf("64 z, progress.png has them in rows; plot.png and log.csv have D(G(z)) and the\n");
-    printf("losses; thesis.safetensors the weights (--resume continues from there).\n");
+    snprintf(
+        says, sizeof says,
+        "%s: report.html shows the whole run; NNNNN.png are samples of the same 64 z, progress.png has them "
+        "in rows; plot.png and log.csv have D(G(z)) and the losses; thesis.safetensors the weights (--resume "
+        "continues from there).",
+        o.out);
+    ex_say("In", says);
     return ex_finish(ctx);
 }
