@@ -107,8 +107,8 @@ int main(int argc, char **argv)
         inside += fabs(gan_logger_value(log, i, 4) - .5) <= .05;
         mean += gan_logger_value(log, i, 4);
     }
-    printf("\nThe thesis: D(G(z)) settles between .45 and .55 after 500 iterations. Here it was\n");
-    printf("there in %d of the last %d, with mean %.3f.\n", inside, last, last ? mean / last : 0);
+    printf("\nThe thesis: D(G(z)) settles between .45 and .55 after 500 iterations. Here it\n");
+    printf("was there in %d of the last %d, with mean %.3f.\n", inside, last, last ? mean / last : 0);
     ex_say("The diagnosis:", says);
     snprintf(
         says, sizeof says,
