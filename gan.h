@@ -1974,12 +1974,17 @@ GAN_API int gan_plot_panel(gan_plot *p, int column, int columns, int row, int ro
 GAN_API int gan_plot_add(gan_plot *p, const gan_series *series);
 GAN_API int gan_plot_label(gan_plot *p, double x, double y, const char *text, int color);
 #ifndef GAN_NO_TRAINING
+typedef struct gan_gan2d {              // a GAN of points in the plane
+    gan_model *d;                       // maps points (N, 2) to one number each
+    const gan_loss_desc *loss;          // NULL: NON_SATURATING
+    gan_tensor *real, *fake;            // data and G's samples, (N, 2) or NULL: not drawn
+} gan_gan2d;
 // Draws a GAN of points in the plane in one panel: D as a heat map, the data, G's samples, and arrows at the
 // first 128 samples along the negative gradient of G's loss. D's output is shown as a probability with the
-// contour 1/2 if the loss has probabilities; loss NULL: NON_SATURATING. real, fake (N, 2) or NULL; axes may
-// be NULL. D runs in GAN_EVAL; the training is not affected.
+// contour 1/2 if the loss has probabilities. axes may be NULL. D runs in GAN_EVAL; the training is not
+// affected.
 GAN_API int gan_plot_gan2d(gan_plot *p, int column, int columns, int row, int rows, const gan_axes *axes,
-                           gan_model *d, const gan_loss_desc *loss, gan_tensor *real, gan_tensor *fake);
+                           const gan_gan2d *gan2d);
 #endif
 GAN_API unsigned char *gan_plot_pixels(gan_plot *p, int *width, int *height);      // RGB, row-major
 #ifndef GAN_NO_STDIO
@@ -3960,10 +3965,17 @@ static uint32_t gan__cpu_isas(void)
 #define GAN__PREFETCH(p) ((void)(p))
 #endif
 
-// Whole vectors: n is a multiple of the lanes, and a step is 1, or 0 to read the same vector again and again.
-// Unused inputs are NULL; y may be exactly a, b or c. gan__isa_map is for any n and single values.
-typedef void gan__cpu_map_fn(size_t n, gan_real *y, const gan_real *a, size_t sa, const gan_real *b,
-                             size_t sb, const gan_real *c, size_t sc, gan_real p, gan_real q);
+// y = map(a, b, c, p, q), n elements. Unused inputs are NULL; y may be exactly a, b or c. A stride is 1, or 0
+// for the same again and again: a value in gan__isa_map, a vector in the maps themselves, of which n is a
+// multiple.
+typedef struct {
+    size_t n;
+    gan_real *y;
+    const gan_real *a, *b, *c;
+    size_t sa, sb, sc;
+    gan_real p, q;
+} gan__cpu_map;
+typedef void gan__cpu_map_fn(const gan__cpu_map *m);
 
 // X(name, inputs, vector expression in a, b, c, p, q). The expressions mean something only inside a pass of
 // the kernels. MIN and MAX return their second argument when one is NaN: that is how NaN passes through relu
@@ -4057,6 +4069,13 @@ static int64_t gan__cpu_panel(int64_t count, int64_t lanes)
     return (vectors == 4 ? 2 : vectors < 3 ? vectors : 3) * lanes;
 }
 
+// What norm_sums and norm_apply of the table below read and write.
+typedef struct {
+    int64_t images, image, c, b;
+    const gan_real *x, *g, *m, *p, *q, *s;
+    gan_real *y, *s0, *s1;
+} gan__cpu_norm;
+
 // One table per ISA. tile_m x tile_n is the largest micro tile; gemm[v - 1] computes tile_m x (v * lanes), v
 // = 1..3.
 typedef struct gan__cpu_kernels {
@@ -4080,11 +4099,8 @@ typedef struct gan__cpu_kernels {
     // Normalization of `images`, `image` elements apart, of c channels of b elements. With v = x - m:
     // s0 = sum v and s1 = sum v^2, or, where g is given, s0 = sum g and s1 = sum g v, by channel; c is at
     // most 64 unless b is 1. Then y = p v + q, or p v + s g + q, every one of m, p, q, s by channel.
-    void (*norm_sums)(int64_t images, int64_t image, int c, int64_t b, const gan_real *x, const gan_real *g,
-                      const gan_real *m, gan_real *s0, gan_real *s1);
-    void (*norm_apply)(int64_t images, int64_t image, int64_t c, int64_t b, const gan_real *x,
-                       const gan_real *g, const gan_real *m, const gan_real *p, const gan_real *q,
-                       const gan_real *s, gan_real *y);
+    void (*norm_sums)(const gan__cpu_norm *o);
+    void (*norm_apply)(const gan__cpu_norm *o);
     // Windows of 2 x 2, two apart, of one plane of rows of w: y (oh, ow) and where in its window each maximum
     // stands, row by row. max_unpool writes a plane of h rows: g at those places, zeros elsewhere.
     void (*max_pool)(int oh, int ow, int w, const gan_real *x, gan_real *y, unsigned char *at);
@@ -5024,10 +5040,12 @@ static void GAN__KERN(normal)(size_t n, gan_real *y, const gan__core_rng *r, gan
         (void)a; (void)b; (void)c; (void)p; (void)q;                                                         \
         return expression;                                                                                   \
     }                                                                                                        \
-    static void GAN__KERN(map_##map)(size_t n, gan_real *y, const gan_real *a, size_t sa, const gan_real *b, \
-                                     size_t sb, const gan_real *c, size_t sc, gan_real p, gan_real q) {      \
-        const GAN__VF vp = GAN__SET1(p), vq = GAN__SET1(q);                                                  \
-        const gan_real *const end = y + n;                                                                   \
+    static void GAN__KERN(map_##map)(const gan__cpu_map *m) {                                                \
+        const GAN__VF vp = GAN__SET1(m->p), vq = GAN__SET1(m->q);                                            \
+        const size_t sa = m->sa, sb = m->sb, sc = m->sc;                                                     \
+        const gan_real *a = m->a, *b = m->b, *c = m->c;                                                      \
+        gan_real *y = m->y;                                                                                  \
+        const gan_real *const end = y + m->n;                                                                \
         (void)b; (void)sb; (void)c; (void)sc;                                                                \
         for (; y < end; y += GAN__LANES) {                                                                   \
             const GAN__VF va = GAN__LOAD(a), vb = inputs > 1 ? GAN__LOAD(b) : va;                            \
@@ -5183,9 +5201,13 @@ static void GAN__KERN(sum_columns)(int64_t rows, int64_t ld, int64_t n, const ga
     }
 }
 
-static void GAN__KERN(norm_sums)(int64_t images, int64_t image, int c, int64_t b, const gan_real *x,
-                                 const gan_real *g, const gan_real *m, gan_real *s0, gan_real *s1)
+static void GAN__KERN(norm_sums)(const gan__cpu_norm *o)
 {
+    const int64_t image = o->image, b = o->b;
+    const int c = (int)o->c;
+    const gan_real *x = o->x, *g = o->g, *const m = o->m;
+    gan_real *const s0 = o->s0, *const s1 = o->s1;
+    int64_t images = o->images;
     gan_real ones[GAN__LANES], t0[64 * GAN__LANES], t1[64 * GAN__LANES];   // a vector of sums a channel
     gan_real *const a0 = b == 1 ? s0 : t0, *const a1 = b == 1 ? s1 : t1;
     const int n = b == 1 ? c : c * GAN__LANES;
@@ -5229,10 +5251,13 @@ static void GAN__KERN(norm_sums)(int64_t images, int64_t image, int c, int64_t b
     }
 }
 
-static void GAN__KERN(norm_apply)(int64_t images, int64_t image, int64_t c, int64_t b, const gan_real *x,
-                                  const gan_real *g, const gan_real *m, const gan_real *p, const gan_real *q,
-                                  const gan_real *s, gan_real *y)
+static void GAN__KERN(norm_apply)(const gan__cpu_norm *o)
 {
+    const int64_t image = o->image, c = o->c, b = o->b;
+    const gan_real *const m = o->m, *const p = o->p, *const q = o->q, *const s = o->s;
+    const gan_real *x = o->x, *g = o->g;
+    gan_real *y = o->y;
+    int64_t images = o->images;
     for (; images > 0; images--, x += image, y += image, g = g ? g + image : NULL)
         for (int64_t k = 0; k < (b == 1 ? 1 : c); k++) {
             const int64_t n = b == 1 ? c : b, at = k * b;
@@ -5953,28 +5978,44 @@ GAN__APART const gan_real *gan__isa_vector(const gan__cpu_kernels *k, const gan_
     return t;
 }
 
-// y = map(a, b, c, p, q): one value for all (stride 0) or one each (stride 1). A single value and what is
-// left after the whole vectors pass through buffers of one vector, so that an element of a tail meets the
-// very same instructions as one of the body. Written into every map of every ISA this made the header compile
-// in 8.1 s instead of 5.9, and no map faster.
-static void gan__isa_map(const gan__cpu_kernels *k, int map, size_t n, gan_real *y, const gan_real *a,
-                         size_t sa, const gan_real *b, size_t sb, const gan_real *c, size_t sc, gan_real p,
-                         gan_real q)
+// m for any n. A single value and what is left after the whole vectors pass through buffers of one vector, so
+// that an element of a tail meets the very same instructions as one of the body. Written into every map of
+// every ISA this made the header compile in 8.1 s instead of 5.9, and no map faster.
+static void gan__isa_map(const gan__cpu_kernels *k, int map, const gan__cpu_map *of)
 {
     gan__cpu_map_fn *const fn = k->map_whole[map];
     gan_real ta[GAN__MAX_LANES], tb[GAN__MAX_LANES], tc[GAN__MAX_LANES], ty[GAN__MAX_LANES];
-    const size_t lanes = (size_t)k->lanes, rest = n % lanes, whole = n - rest;
-    if (n == 0) return;
-    if (a && !sa) a = gan__isa_vector(k, a, 1, ta);
-    if (b && !sb) b = gan__isa_vector(k, b, 1, tb);
-    if (c && !sc) c = gan__isa_vector(k, c, 1, tc);
-    if (whole) fn(whole, y, a, sa, b, sb, c, sc, p, q);
+    const size_t lanes = (size_t)k->lanes, rest = of->n % lanes, whole = of->n - rest;
+    gan__cpu_map m = *of;
+    if (m.n == 0) return;
+    if (m.a && !m.sa) m.a = gan__isa_vector(k, m.a, 1, ta);
+    if (m.b && !m.sb) m.b = gan__isa_vector(k, m.b, 1, tb);
+    if (m.c && !m.sc) m.c = gan__isa_vector(k, m.c, 1, tc);
+    m.n = whole;
+    if (whole) fn(&m);
     if (rest == 0) return;
-    if (a && sa) a = gan__isa_vector(k, a + whole, rest, ta);
-    if (b && sb) b = gan__isa_vector(k, b + whole, rest, tb);
-    if (c && sc) c = gan__isa_vector(k, c + whole, rest, tc);
-    fn(lanes, ty, a, 0, b, 0, c, 0, p, q);
-    memcpy(y + whole, ty, rest * sizeof *y);
+    if (m.a && m.sa) m.a = gan__isa_vector(k, m.a + whole, rest, ta);
+    if (m.b && m.sb) m.b = gan__isa_vector(k, m.b + whole, rest, tb);
+    if (m.c && m.sc) m.c = gan__isa_vector(k, m.c + whole, rest, tc);
+    m.n = lanes;
+    m.y = ty;
+    m.sa = m.sb = m.sc = 0;
+    fn(&m);
+    memcpy(of->y + whole, ty, rest * sizeof *ty);
+}
+
+// y = map(a, b, p, q) of n elements each; b may be NULL.
+static void gan__isa_map2(const gan__cpu_kernels *k, int map, size_t n, gan_real *y, const gan_real *a,
+                          const gan_real *b, gan_real p, gan_real q)
+{
+    const gan__cpu_map m = {n, y, a, b, NULL, 1, 1, 1, p, q};
+    gan__isa_map(k, map, &m);
+}
+
+static void gan__isa_map1(const gan__cpu_kernels *k, int map, size_t n, gan_real *y, const gan_real *a,
+                          gan_real p, gan_real q)
+{
+    gan__isa_map2(k, map, n, y, a, NULL, p, q);
 }
 
 GAN_API const char *gan_isa_name(const gan_context *ctx) { return ctx ? ctx->kernels->name : "none"; }
@@ -5985,6 +6026,27 @@ GAN_API const char *gan_isa_name(const gan_context *ctx) { return ctx ? ctx->ker
 // never packed, and vectors along the columns of C from B, which is packed into panels only where that pays.
 // A line is a row of A or a column of B: element (line, d) is p[line * ld + d] (along = 1) or p[d * ld +
 // line] (along = 0).
+//
+//               depth_block                  jc: cols_block, some 528
+//               <= 512                      +--------+--------+----+
+//          dc  |------|                 dc  | panel  | panel  |    |  B: packed panel by panel where that
+//        +-----+------+-----+               | 0      | 1      |    |  pays, the rows of a panel one after
+//    ic  |     | a[0] |     |               +--------+--------+----+  another
+//    192 |     | ...  |     |                width: 1 to 3 vectors
+//    rows|     | a[7] |     |           ic  +--------+--------+----+
+//        +-----+------+-----+               | tile_m |        |    |  C: a tile stays in registers over the
+//    A: where it lies, a pointer a row;     | x width|        |    |  block of the depth
+//    turned into rows first where it        +--------+--------+----+
+//    lies along the columns
+//
+//    loop, outermost first        walks                             one step of it has, in floats
+//    worker (gan__gemm_task)      grid_m x grid_n parts of C
+//    jc   by cols_block           columns of C
+//    dc   by depth_block          the depth; packs B                528 x 512 of B: 1 MB
+//    ic   by GAN__ROWS_BLOCK      rows of C; turns A                192 x 512 of A: 384 KB
+//    j    by a panel's width      panels (gan__gemm_piece)          512 x 48 of B: 96 KB, second-level cache
+//    i    by tile_m               tiles (gan__gemm_block)           8 rows of A: 16 KB, first-level cache
+//    d    by 1                    the micro tile, k->gemm           8 x 48 of C: registers
 typedef struct {
     const gan_real *p;
     int64_t ld;
@@ -6004,8 +6066,7 @@ typedef struct {
 
 static void gan__gemm_act(const gan__cpu_kernels *k, const gan__gemm_epilogue *e, int64_t n, gan_real *c)
 {
-    if (e->act)
-        gan__isa_map(k, gan__gemm_act_maps[e->act], (size_t)n, c, c, 1, NULL, 0, NULL, 0, e->slope, 0);
+    if (e->act) gan__isa_map1(k, gan__gemm_act_maps[e->act], (size_t)n, c, c, e->slope, 0);
 }
 
 // Block sizes in elements: a panel of B (depth_block x tile_n) streams from the second-level cache while
@@ -6060,10 +6121,23 @@ static void gan__gemm_pack(const gan__cpu_kernels *k, const gan__gemm_matrix *b,
     }
 }
 
-// A tile that ends within a vector, or lies across C, is made in `t`.
-static void gan__gemm_aside(const gan__gemm_plan *g, gan__cpu_strip *s, int64_t i0, int m, int64_t j0, int n,
-                            int width, gan_real *t, int fresh, int last)
+// Part of C: rows i_lo .. i_hi - 1 of a panel of `width` columns, n of them in C, from j on, in one block of
+// the depth.
+typedef struct {
+    gan__gemm_matrix a; // from row i_lo on
+    int64_t i_lo, i_hi, j;
+    int n, width;
+    int fresh, last;       // the first, the last block of the depth
+    gan_real *tile, *dump; // room for a tile that does not lie in C; for a tile's rows beyond i_hi
+} gan__gemm_piece;
+
+// Rows i0 .. i0 + m - 1 of a piece that ends within a vector, or lies across C, are made in its tile.
+static void gan__gemm_aside(const gan__gemm_plan *g, const gan__gemm_piece *p, gan__cpu_strip *s, int64_t i0,
+                            int m)
 {
+    const int n = p->n, width = p->width, fresh = p->fresh, last = p->last;
+    const int64_t j0 = p->j;
+    gan_real *const t = p->tile;
     const gan__cpu_kernels *const k = g->k;
     gan_real *const c = g->swapped ? g->c + j0 * g->ldc + i0 : g->c + i0 * g->ldc + j0;
     int i, j;
@@ -6083,9 +6157,8 @@ static void gan__gemm_aside(const gan__gemm_plan *g, gan__cpu_strip *s, int64_t 
     // where a tile without a detour adds it, too: the cut for the threads must not show
     for (i = 0; i < m && fresh && g->e.bias; ++i) {
         gan_real *const row = t + i * width;
-        if (g->swapped)
-            gan__isa_map(k, GAN__MAP_affine, (size_t)n, row, row, 1, NULL, 0, NULL, 0, 1, g->e.bias[i0 + i]);
-        else gan__isa_map(k, GAN__MAP_add, (size_t)n, row, row, 1, g->e.bias + j0, 1, NULL, 0, 0, 0);
+        if (g->swapped) gan__isa_map1(k, GAN__MAP_affine, (size_t)n, row, row, 1, g->e.bias[i0 + i]);
+        else gan__isa_map2(k, GAN__MAP_add, (size_t)n, row, row, g->e.bias + j0, 0, 0);
     }
     for (i = 0; i < m && last; ++i) gan__gemm_act(k, &g->e, n, t + i * width);
     if (g->swapped) k->turn(m, n, t, width, c, g->ldc);
@@ -6093,12 +6166,12 @@ static void gan__gemm_aside(const gan__gemm_plan *g, gan__cpu_strip *s, int64_t 
         for (i = 0; i < m; ++i) memcpy(c + i * g->ldc, t + i * width, (size_t)n * sizeof(gan_real));
 }
 
-// A block of C: rows i_lo .. i_hi - 1 of a panel of `width` columns, n of them in C, from j on; s has the
-// panel and the depth. Whole tiles only move their pointers on.
-static void gan__gemm_block(const gan__gemm_plan *g, gan__cpu_strip *s, gan__gemm_matrix a, int64_t i_lo,
-                            int64_t i_hi, int64_t j, int n, int width, gan_real *tile, gan_real *dump,
-                            int fresh, int last)
+// A piece, tile by tile; s has the panel and the depth. Whole tiles only move their pointers on.
+static void gan__gemm_block(const gan__gemm_plan *g, const gan__gemm_piece *p, gan__cpu_strip *s)
 {
+    const gan__gemm_matrix a = p->a;
+    const int64_t i_lo = p->i_lo, i_hi = p->i_hi, j = p->j;
+    const int n = p->n, width = p->width, fresh = p->fresh, last = p->last;
     const gan__cpu_kernels *const k = g->k;
     const int step = k->tile_m;
     const int aside = g->swapped || n < width;
@@ -6114,12 +6187,12 @@ static void gan__gemm_block(const gan__gemm_plan *g, gan__cpu_strip *s, gan__gem
             gan_real *const c = g->c + i * g->ldc + j;
             for (int q = 0; q < step; ++q) s->a[q] = a.p + (i - i_lo + (q < m ? q : m - 1)) * line;
             for (int q = 0; q < step && !aside; ++q) {
-                s->c[q] = q < m ? c + q * g->ldc : dump;
+                s->c[q] = q < m ? c + q * g->ldc : p->dump;
                 s->plus[q] = bias;
             }
         }
         if (aside) {
-            gan__gemm_aside(g, s, i, m, j, n, width, tile, fresh, last);
+            gan__gemm_aside(g, p, s, i, m);
             continue;
         }
         for (int q = 0; q < step && !fresh; ++q) s->plus[q] = s->c[q < m ? q : 0];
@@ -6167,7 +6240,8 @@ static void gan__gemm_region(const gan__gemm_plan *g, gan_real *scratch, int64_t
                         s.b = packed + (g->pack ? j * depth : 0);
                         s.b_step = width;
                     }
-                    gan__gemm_block(g, &s, a, ic, i_end, jc + j, n, (int)width, tile, dump, fresh, last);
+                    const gan__gemm_piece p = {a, ic, i_end, jc + j, n, (int)width, fresh, last, tile, dump};
+                    gan__gemm_block(g, &p, &s);
                 }
             }
         }
@@ -6357,13 +6431,26 @@ static int gan__gemm_rows_run(gan_context *ctx, gan__gemm_rows *o)
     return 0;
 }
 
-// C = act(op(A) op(B) + bias[column]), row-major; op is the transpose where ta, tb are set. With `add` C +=
-// op(A) op(B), and no epilogue. e may be NULL. 0, or 1 when the scratch memory ran out.
-static int gan__gemm(gan_context *ctx, int ta, int tb, int64_t m, int64_t n, int64_t depth, const gan_real *a,
-                     int64_t lda, const gan_real *b, int64_t ldb, int add, gan_real *c, int64_t ldc,
-                     const gan__gemm_epilogue *e)
+// C = act(A B + bias[column]), C (m x n) row-major. The lines of A are its m rows, the lines of B its n
+// columns: an (m x depth) array is an A with along = 1, a (depth x n) array is a B with along = 0. With `add`
+// C += A B, and no epilogue. e may be NULL.
+typedef struct {
+    int64_t m, n, depth;
+    gan__gemm_matrix a, b;
+    gan_real *c;
+    int64_t ldc;
+    int add;
+    const gan__gemm_epilogue *e;
+} gan__gemm_product;
+
+// 0, or 1 when the scratch memory ran out.
+static int gan__gemm(gan_context *ctx, const gan__gemm_product *p)
 {
-    const gan__gemm_matrix ma = {a, lda, !ta}, mb = {b, ldb, tb != 0};
+    const int64_t m = p->m, n = p->n, depth = p->depth, ldc = p->ldc;
+    const int add = p->add;
+    const gan__gemm_epilogue *const e = p->e;
+    gan_real *const c = p->c;
+    const gan__gemm_matrix ma = p->a, mb = p->b;
     if (m <= 0 || n <= 0) return 0;
     if ((n <= GAN__INNER_FEW && ma.along) || (m <= GAN__INNER_FEW && mb.along)) {
         const int few_columns = n <= GAN__INNER_FEW && ma.along;
@@ -6421,6 +6508,34 @@ static int gan__gemm(gan_context *ctx, int ta, int tb, int64_t m, int64_t n, int
 // and a gradient of stride s is s x s plain correlations, one a phase, whose results stand side by side.
 // Pixels whose windows are cut by the border in the same way share their tiles: no product with a padding
 // zero is ever made.
+//
+//    x, NCHW: a plane a channel          channels-last: k->turn(c, pixels), no padding is stored
+//    +---------+                         pixel      (0,0)      (0,1)      (0,2)   ...  (0,w-1)    (1,0)
+//    | c = 0   |-+                       element  |0 1 .. c-1|0 1 .. c-1|0 1 .. c-1|  |0 1 .. c-1|0 1 ..
+//    | h x w   | |-+                              |---- run: (xhi - xlo) c, one row of a window ---|
+//    +---------+ | |  c - 1
+//      +---------+ |                     A row of the micro tile is a pixel of y: it reads yhi - ylo runs, at
+//        +---------+                     a_run[r]. The panel of weights has rows (tap, channel) and columns
+//                                        channels of y; run r meets its rows from b_run[r] on.
+//                                        Where taps are no neighbors (dilation) each is a run.
+//
+//    y: positions of one kind along both axes (gan__conv_alike) are one call of gan__conv_job_tiles; for a
+//    kernel of 3 and a padding of 1
+//
+//             u = 0        1 .. ow - 2        ow - 1
+//    t = 0    taps 1 2  |  taps 0 1 2      |  taps 0 1     rows of the kernel 1 2
+//    1 ..     --------- +  --------------- +  --------
+//    oh - 2   taps 1 2  |  taps 0 1 2      |  taps 0 1     rows 0 1 2: nearly all the work
+//             --------- +  --------------- +  --------
+//    oh - 1   taps 1 2  |  taps 0 1 2      |  taps 0 1     rows 0 1
+//
+//    loop, outermost first                 walks
+//    worker (gan__conv_job_task)           groups of images, GAN__CONV_LEAST to _MOST elements there and back
+//    phase a, b (gan__conv_job_images)     s x s interleaved sub-images of y; forward: one
+//    j by a panel's width                  channels of y
+//    t by `down`, u by `across`            the kinds of positions above
+//    image, t, u by tile_m pixels          tiles (gan__conv_job_tiles)
+//    run, d                                the micro tile, k->gemm[vectors - 1]
 
 // One axis of a correlation: tap i of position t stands at base + t * stride + i * step, inside when that is
 // in 0 .. size - 1. The result goes to out + t * out_step. step is positive.
@@ -6595,12 +6710,25 @@ static void gan__conv_job_pack(void *arg, int64_t task)
 }
 
 // The pixels t0 .. t0 + down - 1, u0 .. u0 + across - 1 of all images, all of which meet the same taps, times
-// one panel of weights (columns j .., v vectors).
-static void gan__conv_job_tiles(const gan__conv_job *o, const gan__conv_axis *y, const gan__conv_axis *x,
-                                int64_t t0, int64_t down, int64_t u0, int64_t across, const gan_real *panel,
-                                int64_t j, int vectors, const gan_real *from, gan_real *to, int64_t images,
-                                gan_real *dump, int64_t *runs)
+// one panel of weights (columns j .., so many vectors).
+typedef struct {
+    const gan__conv_axis *y, *x;
+    int64_t images, t0, down, u0, across, j;
+    int vectors;
+    const gan_real *panel, *from;
+    gan_real *to, *dump; // dump: for a tile's rows beyond the last pixel
+    int64_t *runs;       // room for 2 a tap
+} gan__conv_tiles;
+
+static void gan__conv_job_tiles(const gan__conv_job *o, const gan__conv_tiles *of)
 {
+    const gan__conv_axis *const y = of->y, *const x = of->x;
+    const int64_t t0 = of->t0, down = of->down, u0 = of->u0, across = of->across, j = of->j;
+    const int64_t images = of->images;
+    const int vectors = of->vectors;
+    const gan_real *const from = of->from;
+    gan_real *const to = of->to;
+    int64_t *const runs = of->runs;
     const gan__cpu_kernels *const k = o->k;
     const int64_t c = o->from_channels, width = (int64_t)vectors * k->lanes;
     int64_t ylo, yhi, xlo, xhi, t = t0, u = u0, image = 0, left = images * down * across;
@@ -6610,7 +6738,7 @@ static void gan__conv_job_tiles(const gan__conv_job *o, const gan__conv_axis *y,
     const int joined = x->step == 1; // neighboring taps are neighbors in memory
     s.len = joined ? (xhi - xlo) * c : c;
     s.a_step = 1;
-    s.b = panel;
+    s.b = of->panel;
     s.b_step = width;
     s.a_run = runs;
     s.b_run = runs + y->taps * x->taps;
@@ -6625,7 +6753,7 @@ static void gan__conv_job_tiles(const gan__conv_job *o, const gan__conv_axis *y,
             s.plus[q] = o->bias ? o->bias + j : NULL;
             if (left <= 0) { // the tile has rows to spare
                 s.a[q] = s.a[q - 1];
-                s.c[q] = dump;
+                s.c[q] = of->dump;
                 continue;
             }
             const int64_t row = y->base + t * y->stride + ylo * y->step,
@@ -6669,8 +6797,21 @@ static void gan__conv_job_images(const gan__conv_job *o, int64_t first, int64_t 
                     down = gan__conv_alike(&y.axis, t);
                     for (int64_t u = 0, across; u < x.axis.count; u += across) {
                         across = gan__conv_alike(&x.axis, u);
-                        gan__conv_job_tiles(o, &y.axis, &x.axis, t, down, u, across, panels + j * rows, j,
-                                            (int)(width / k->lanes), from, to, images, dump, runs);
+                        const gan__conv_tiles of = {&y.axis,
+                                                    &x.axis,
+                                                    images,
+                                                    t,
+                                                    down,
+                                                    u,
+                                                    across,
+                                                    j,
+                                                    (int)(width / k->lanes),
+                                                    panels + j * rows,
+                                                    from,
+                                                    to,
+                                                    dump,
+                                                    runs};
+                        gan__conv_job_tiles(o, &of);
                     }
                 }
             }
@@ -6739,6 +6880,13 @@ static int gan__conv_covers(const gan__cpu_conv *v)
 // picked from an image with its padding, whose columns stand apart by their place in the stride. Then y = w
 // windows comes out in planes and the weight gradient reads g in planes: nothing is turned, and no tile is
 // narrow (1.3 to 2 times as fast as channels-last).
+//
+//    padded, a row of a channel, sw = 2:         windows: a line of `line` elements each (channel, ky, kx)
+//    columns 0 2 4 ... | 1 3 5 ...                              pixels of y, row by row of the band
+//            |- part -|  |- part -|              (0, 0, 0)     |t, u = 0 1 .. ow-1|t + 1, u = 0 ..|..|0 0|
+//    with ph rows of zeros above and             (0, 0, 1)     |                  |               |  |0 0|
+//    below, pw columns left and right            ...
+//                                                (bias: ones)  |1 1 1 1
 typedef struct {
     const gan__cpu_kernels *k;
     const gan__cpu_conv *v;
@@ -6971,7 +7119,8 @@ static int gan__conv_forward(gan_context *ctx, const gan__cpu_conv *v, const gan
     if (v->n <= 0 || v->co <= 0) return 0;
     if (gan__conv_covers(v)) {
         const int64_t depth = ci * taps;
-        return gan__gemm(ctx, 0, 1, v->n, co, depth, x, depth, w, depth, 0, y, co, e);
+        const gan__gemm_product p = {v->n, co, depth, {x, depth, 1}, {w, depth, 1}, y, co, 0, e};
+        return gan__gemm(ctx, &p);
     }
     if (ci < ctx->kernels->tile_m) return gan__conv_few_forward(ctx, v, x, w, e, y);
     for (int64_t g = 0; g < v->groups; g++) {
@@ -7100,12 +7249,13 @@ static int gan__conv_input(gan_context *ctx, const gan__cpu_conv *v, const gan_r
     const int64_t ci = v->ci / v->groups, co = v->co / v->groups, taps = v->kh * v->kw, plane = v->h * v->w;
     const int64_t lanes = ctx->kernels->lanes;
     if (gan__conv_covers(v)) {
-        if (gan__gemm(ctx, 0, 0, v->n, ci * taps, co, g, co, w, ci * taps, 0, dx, ci * taps, NULL)) return 1;
+        const gan__gemm_product p = {v->n, ci * taps, co, {g, co, 1}, {w, ci * taps, 0},
+                                     dx,   ci * taps, 0,  NULL};
+        if (gan__gemm(ctx, &p)) return 1;
         for (int64_t i = 0; e && i < v->n * ci; i++) {
             gan_real *const y = dx + i * plane;
             if (e->bias)
-                gan__isa_map(ctx->kernels, GAN__MAP_affine, (size_t)plane, y, y, 1, NULL, 0, NULL, 0, 1,
-                             e->bias[i % ci]);
+                gan__isa_map1(ctx->kernels, GAN__MAP_affine, (size_t)plane, y, y, 1, e->bias[i % ci]);
             gan__gemm_act(ctx->kernels, e, plane, y);
         }
         return 0;
@@ -7230,8 +7380,11 @@ static int gan__conv_weight(gan_context *ctx, const gan__cpu_conv *v, const gan_
     const int64_t ci = v->ci / v->groups, co = v->co / v->groups, taps = v->kh * v->kw, plane = v->oh * v->ow;
     const int64_t threads = ctx->par.threads < 1 ? 1 : ctx->par.threads, mr = ctx->kernels->tile_m,
                   lanes = ctx->kernels->lanes;
-    if (v->n > 0 && gan__conv_covers(v))
-        return gan__gemm(ctx, 1, 0, co, ci * taps, v->n, g, co, x, ci * taps, 0, dw, ci * taps, NULL);
+    if (v->n > 0 && gan__conv_covers(v)) {
+        const gan__gemm_product p = {co, ci * taps, v->n, {g, co, 0}, {x, ci * taps, 0},
+                                     dw, ci * taps, 0,    NULL};
+        return gan__gemm(ctx, &p);
+    }
     if (v->n <= 0) memset(dw, 0, (size_t)(v->co * ci * taps) * sizeof *dw);
     else if (ci < mr) return gan__conv_few_weight(ctx, v, x, g, dw);
     for (int64_t group = 0; group < v->groups && v->n > 0; group++) {
@@ -7650,8 +7803,8 @@ static void gan__tensor_map_task(void *arg, int64_t index)
         const int64_t from = index * j->per, count = GAN__LEAST(j->per, n - from);
         const gan_real *x[3];
         for (k = 0; k < 3; ++k) x[k] = j->x[k] ? j->x[k] + from * (int64_t)s[k] : NULL;
-        gan__isa_map(j->kernels, j->map, (size_t)count, j->y + from, x[0], s[0], x[1], s[1], x[2], s[2], j->p,
-                     j->q);
+        const gan__cpu_map m = {(size_t)count, j->y + from, x[0], x[1], x[2], s[0], s[1], s[2], j->p, j->q};
+        gan__isa_map(j->kernels, j->map, &m);
         return;
     }
     for (row = index * j->per; row < GAN__LEAST(j->rows, (index + 1) * j->per); ++row) {
@@ -7661,9 +7814,17 @@ static void gan__tensor_map_task(void *arg, int64_t index)
             r /= j->w.dim[d];
             for (k = 0; k < 3; ++k) at[k] += c * j->w.stride[k][d];
         }
-        gan__isa_map(j->kernels, j->map, (size_t)n, j->y + row * n, j->x[0] + at[0], s[0],
-                     j->x[1] ? j->x[1] + at[1] : NULL, s[1], j->x[2] ? j->x[2] + at[2] : NULL, s[2], j->p,
-                     j->q);
+        const gan__cpu_map m = {(size_t)n,
+                                j->y + row * n,
+                                j->x[0] + at[0],
+                                j->x[1] ? j->x[1] + at[1] : NULL,
+                                j->x[2] ? j->x[2] + at[2] : NULL,
+                                s[0],
+                                s[1],
+                                s[2],
+                                j->p,
+                                j->q};
+        gan__isa_map(j->kernels, j->map, &m);
     }
 }
 
@@ -10021,8 +10182,9 @@ GAN_API gan_tensor *gan_matmul_t(gan_tensor *a, int ta, gan_tensor *b, int tb)
     y->i[0] = ta;
     y->i[1] = tb;
     if (b->ndim == 2 && !ta) { // one tall product
-        if (gan__gemm(ctx, 0, tb, batch * m, n, k, a->data, k, b->data, tb ? k : n, 0, y->data, n, NULL))
-            return ctx->poison;
+        const gan__gemm_product p = {batch * m, n, k,   {a->data, k, 1}, {b->data, tb ? k : n, tb}, y->data,
+                                     n,         0, NULL};
+        if (gan__gemm(ctx, &p)) return ctx->poison;
         return y;
     }
     for (at = 0; at < batch; ++at) {
@@ -10037,9 +10199,16 @@ GAN_API gan_tensor *gan_matmul_t(gan_tensor *a, int ta, gan_tensor *b, int tb)
             if (p >= 0) step[0] *= a->dim[p];
             if (q >= 0) step[1] *= b->dim[q];
         }
-        if (gan__gemm(ctx, ta, tb, m, n, k, a->data + off[0], ta ? m : k, b->data + off[1], tb ? k : n, 0,
-                      y->data + at * m * n, n, NULL))
-            return ctx->poison;
+        const gan__gemm_product p = {m,
+                                     n,
+                                     k,
+                                     {a->data + off[0], ta ? m : k, !ta},
+                                     {b->data + off[1], tb ? k : n, tb},
+                                     y->data + at * m * n,
+                                     n,
+                                     0,
+                                     NULL};
+        if (gan__gemm(ctx, &p)) return ctx->poison;
     }
     return y;
 }
@@ -10074,8 +10243,9 @@ static int gan__product_compute_linear(gan_tensor *y, gan_real *out, int act, ga
     e.bias = in[2] ? in[2]->data : NULL;
     e.act = act;
     e.slope = slope;
-    return gan__gemm(y->ctx, 0, 1, n ? (int64_t)y->size / n : 0, n, k, in[0]->data, k, in[1]->data, k, 0, out,
-                     n, &e);
+    const gan__gemm_product p = {
+        n ? (int64_t)y->size / n : 0, n, k, {in[0]->data, k, 1}, {in[1]->data, k, 1}, out, n, 0, &e};
+    return gan__gemm(y->ctx, &p);
 }
 
 GAN_API gan_tensor *gan_f_linear(gan_tensor *x, gan_tensor *weight, gan_tensor *bias)
@@ -10953,14 +11123,26 @@ static void gan__norm_task(void *arg, int64_t index)
     const int64_t from = index % across * j->channels, c = GAN__LEAST(j->channels, j->c - from);
     const int64_t image = j->c * j->b, at = first * image + from * j->b,
                   n = GAN__LEAST(j->images, j->a - first);
-    const gan_real *x = j->x + at, *g = j->g ? j->g + at : NULL;
+    gan__cpu_norm o;
     int64_t i;
+    memset(&o, 0, sizeof o);
+    o.images = n;
+    o.image = image;
+    o.c = c;
+    o.b = j->b;
+    o.x = j->x + at;
+    o.g = j->g ? j->g + at : NULL;
+    o.m = j->m + from;
     if (j->part) {
-        gan_real *sum = j->part + index / across * 2 * j->c + from;
-        j->k->norm_sums(n, image, (int)c, j->b, x, g, j->m + from, sum, sum + j->c);
+        o.s0 = j->part + index / across * 2 * j->c + from;
+        o.s1 = o.s0 + j->c;
+        j->k->norm_sums(&o);
     } else {
-        j->k->norm_apply(n, image, c, j->b, x, g, j->m + from, j->p + from, j->q + from,
-                         j->s ? j->s + from : NULL, j->y + at);
+        o.p = j->p + from;
+        o.q = j->q + from;
+        o.s = j->s ? j->s + from : NULL;
+        o.y = j->y + at;
+        j->k->norm_apply(&o);
         for (i = 0; i < n; ++i) gan__gemm_act(j->k, &j->e, c * j->b, j->y + at + i * image);
     }
 }
@@ -10999,29 +11181,27 @@ static int gan__norm_sums(gan_context *ctx, const gan_real *x, const gan_real *g
     return 0;
 }
 
-// y = act(p (x - m) + q), or p (x - m) + s g + q, which may be g
-static void gan__norm_apply(gan_context *ctx, const gan_real *x, const gan_real *g, const gan_real *m,
-                            const gan_real *p, const gan_real *q, const gan_real *s, int a, int c, int b,
-                            gan_real *y, int act, gan_real slope)
+// y = act(p (x - m) + q), or p (x - m) + s g + q, which may be g: everything of j but k, channels and images
+// is set.
+static void gan__norm_apply(gan_context *ctx, gan__norm_job *j)
+{
+    j->k = ctx->kernels;
+    j->channels = GAN__LEAST(j->c, GAN__MOST(1, GAN__GRAIN / j->b));
+    j->images = j->channels < j->c ? 1 : GAN__MOST(1, GAN__GRAIN / (j->c * j->b));
+    gan__norm_run(ctx, j);
+}
+
+// A job over x seen as acb[0] x acb[1] x acb[2] with the channels' means.
+static gan__norm_job gan__norm_job_of(const gan_tensor *x, const gan_tensor *mean, const int *acb)
 {
     gan__norm_job j;
     memset(&j, 0, sizeof j);
-    j.e.act = act;
-    j.e.slope = slope;
-    j.k = ctx->kernels;
-    j.x = x;
-    j.g = g;
-    j.m = m;
-    j.p = p;
-    j.q = q;
-    j.s = s;
-    j.a = a;
-    j.c = c;
-    j.b = b;
-    j.y = y;
-    j.channels = GAN__LEAST(j.c, GAN__MOST(1, GAN__GRAIN / j.b));
-    j.images = j.channels < j.c ? 1 : GAN__MOST(1, GAN__GRAIN / (j.c * j.b));
-    gan__norm_run(ctx, &j);
+    j.x = x->data;
+    j.m = mean->data;
+    j.a = acb[0];
+    j.c = acb[1];
+    j.b = acb[2];
+    return j;
 }
 
 // mean and s = 1 / sqrt(var + eps) of the channels, in one pass: var = M(v^2) - M(v)^2, v = x - k, with k the
@@ -11054,6 +11234,7 @@ static int gan__norm_compute_normalize(gan_tensor *t, gan_real *out, int act, ga
     gan_tensor *const *in = t->inline_in;
     const int c = t->i[1];
     gan_real *p = (gan_real *)gan__err_scratch(t->ctx, 2 * (size_t)c * sizeof *p), *q;
+    gan__norm_job j = gan__norm_job_of(in[0], in[1], t->i);
     int i;
     if (!p) return 1;
     q = p + c;
@@ -11061,7 +11242,12 @@ static int gan__norm_compute_normalize(gan_tensor *t, gan_real *out, int act, ga
         p[i] = in[2]->data[i] * (in[3] ? in[3]->data[i] : 1);
         q[i] = in[4] ? in[4]->data[i] : 0;
     }
-    gan__norm_apply(t->ctx, in[0]->data, NULL, in[1]->data, p, q, NULL, t->i[0], c, t->i[2], out, act, slope);
+    j.p = p;
+    j.q = q;
+    j.y = out;
+    j.e.act = act;
+    j.e.slope = slope;
+    gan__norm_apply(t->ctx, &j);
     gan__err_scratch_free(t->ctx, p);
     return 0;
 }
@@ -11103,12 +11289,16 @@ GAN_API gan_tensor *gan_normalize(gan_tensor *x, int a, int c, int b, gan_real e
     return gan__norm_normalize(x, NULL, NULL, a, c, b, eps, NULL);
 }
 
+typedef struct gan__norm_inputs {
+    const gan_tensor *g, *x, *mean, *s, *w; // w may be NULL
+} gan__norm_inputs;
+
 // y = w s (g - M(g) - h M(g h)), M the mean over a channel, and with w also dw = sum g h, db = sum g (where
 // given): two passes. 1: no memory.
-static int gan__norm_back(const gan_tensor *g, const gan_tensor *x, const gan_tensor *mean,
-                          const gan_tensor *s, const gan_tensor *w, const int *acb, gan_tensor *y,
-                          gan_tensor *dw, gan_tensor *db)
+static int gan__norm_back(const gan__norm_inputs *in, const int *acb, gan_tensor *y, gan_tensor *dw,
+                          gan_tensor *db)
 {
+    const gan_tensor *g = in->g, *x = in->x, *mean = in->mean, *s = in->s, *w = in->w;
     gan_context *ctx = x->ctx;
     const int a = acb[0], c = acb[1], b = acb[2];
     const double n = (double)a * b;
@@ -11124,9 +11314,15 @@ static int gan__norm_back(const gan_tensor *g, const gan_tensor *x, const gan_te
         if (dw) dw->data[i] = (gan_real)(si * sum[c + i]);
         if (db) db->data[i] = (gan_real)sum[i];
     }
-    if (!failed && y)
-        gan__norm_apply(ctx, x->data, g->data, mean->data, p, p + c, p + 2 * c, a, c, b, y->data,
-                        GAN__ACT_NONE, 0);
+    if (!failed && y) {
+        gan__norm_job j = gan__norm_job_of(x, mean, acb);
+        j.g = g->data;
+        j.p = p;
+        j.q = p + c;
+        j.s = p + 2 * c;
+        j.y = y->data;
+        gan__norm_apply(ctx, &j);
+    }
     gan__err_scratch_free(ctx, p);
     gan__err_scratch_free(ctx, sum);
     return failed;
@@ -11137,6 +11333,7 @@ static gan_tensor *gan__norm_normalize_backward(gan_tensor *g, gan_tensor *x, ga
                                                 const int *acb, gan_real eps)
 {
     gan_tensor *in[4], *y;
+    gan__norm_inputs of;
     gan_context *ctx;
     in[0] = g;
     in[1] = x;
@@ -11150,7 +11347,12 @@ static gan_tensor *gan__norm_normalize_backward(gan_tensor *g, gan_tensor *x, ga
     y->i[1] = acb[1];
     y->i[2] = acb[2];
     y->p = eps;
-    return gan__norm_back(g, x, mean, s, NULL, acb, y, NULL, NULL) ? ctx->poison : y;
+    of.g = g;
+    of.x = x;
+    of.mean = mean;
+    of.s = s;
+    of.w = NULL;
+    return gan__norm_back(&of, acb, y, NULL, NULL) ? ctx->poison : y;
 }
 
 // With w and bias three gradients come out of two passes. A pass that is recorded takes the same apart into
@@ -11160,6 +11362,7 @@ GAN__BACKWARD gan__norm_backward_normalize(gan__op_backward *b)
     const gan_axis_set axes = GAN_AXES(0, 2);
     const int *acb = b->y->i, affine = b->y->nin > 3;
     gan_tensor *x = b->in[0], *g = b->g, *w = affine ? b->in[3] : NULL;
+    gan__norm_inputs of;
     int unit[3], c = acb[1], i;
     if (affine && !x->ctx->tape.is_recording) {
         for (i = 0; i < 5; ++i)
@@ -11167,7 +11370,12 @@ GAN__BACKWARD gan__norm_backward_normalize(gan__op_backward *b)
         if (GAN__WANT(0)) b->gin[0] = gan__op_result_over(b, GAN_OP_NORMALIZE_BACKWARD, 1, &g);
         for (i = 0; i < 5; ++i)
             if (b->gin[i] == x->ctx->poison) return;
-        gan__norm_back(g, x, b->in[1], b->in[2], w, acb, b->gin[0], b->gin[3], b->gin[4]);
+        of.g = g;
+        of.x = x;
+        of.mean = b->in[1];
+        of.s = b->in[2];
+        of.w = w;
+        gan__norm_back(&of, acb, b->gin[0], b->gin[3], b->gin[4]);
         return;
     }
     if (affine && (GAN__WANT(3) || GAN__WANT(4))) {
@@ -13958,8 +14166,8 @@ static void gan__tape_add_task(void *arg, int64_t index)
 {
     const gan__tensor_map_job *j = (const gan__tensor_map_job *)arg;
     const int64_t from = index * GAN__GRAIN;
-    gan__isa_map(j->kernels, GAN__MAP_add, (size_t)GAN__LEAST(GAN__GRAIN, j->rows - from), j->y + from,
-                 j->y + from, 1, j->x[0] + from, 1, NULL, 0, 0, 0);
+    gan__isa_map2(j->kernels, GAN__MAP_add, (size_t)GAN__LEAST(GAN__GRAIN, j->rows - from), j->y + from,
+                  j->y + from, j->x[0] + from, 0, 0);
 }
 
 static void gan__tape_release_gradient(gan_context *ctx, gan_tensor *g)
@@ -15110,7 +15318,7 @@ static void gan__update_piece_next(gan__update_piece *q)
 
 static void gan__update_piece_root(gan__update_piece *q) // r = sqrt(r)
 {
-    gan__isa_map(q->u->ctx->kernels, GAN__MAP_sqrt, q->n, q->r, q->r, 1, NULL, 0, NULL, 0, 0, 0);
+    gan__isa_map1(q->u->ctx->kernels, GAN__MAP_sqrt, q->n, q->r, q->r, 0, 0);
 }
 
 // m into x and v into y (and r), as Adam has them.
@@ -15799,8 +16007,8 @@ static void gan__optim_whole_task(void *arg, int64_t index)
 {
     const gan__optim_whole *w = (const gan__optim_whole *)arg;
     const int64_t at = index * GAN__GRAIN;
-    gan__isa_map(w->k, w->map, (size_t)GAN__LEAST(GAN__GRAIN, w->n - at), w->y + at, w->a + at, 1,
-                 w->b ? w->b + at : NULL, w->b ? 1 : 0, NULL, 0, w->p, w->q);
+    gan__isa_map2(w->k, w->map, (size_t)GAN__LEAST(GAN__GRAIN, w->n - at), w->y + at, w->a + at,
+                  w->b ? w->b + at : NULL, w->p, w->q);
 }
 
 static void gan__optim_whole_map(gan_context *ctx, int map, size_t n, gan_real *y, const gan_real *a,
@@ -16337,21 +16545,27 @@ static int gan__block_takes(const char *who, gan_tensor *x, const char *what, in
     return 0;
 }
 
-// gan__layer_enter for two inputs: y has least to most dimensions and a row for each sample of x.
-static int gan__block_enter(const char *who, gan_model *m, const char *name, gan_tensor *x, int ndim,
-                            gan_tensor *y, const char *what, int least, int most, gan_tensor **bad)
+// What a block of two inputs takes: x of at least x_ndim dimensions, y, `what` in messages, of y_ndim.
+typedef struct gan__block_pair {
+    int x_ndim, y_ndim;
+    const char *what;
+} gan__block_pair;
+
+// gan__layer_enter for two inputs; y has a row for each sample of x.
+static int gan__block_enter(const char *who, gan_model *m, const char *name, gan_tensor *x, gan_tensor *y,
+                            gan__block_pair want, gan_tensor **bad)
 {
     gan_tensor *in[2];
-    if (!gan__layer_enter(who, m, name, x, ndim, bad)) return 0;
+    if (!gan__layer_enter(who, m, name, x, want.x_ndim, bad)) return 0;
     in[0] = x;
     in[1] = y;
     if (gan__tensor_inputs(who, 2, in, bad) &&
-        gan__block_takes(who, x, "the input", ndim, GAN_MAX_DIMS, bad) &&
-        gan__block_takes(who, y, what, least, most, bad)) {
+        gan__block_takes(who, x, "the input", want.x_ndim, GAN_MAX_DIMS, bad) &&
+        gan__block_takes(who, y, want.what, want.y_ndim, want.y_ndim, bad)) {
         if (y->dim[0] == x->dim[0]) return 1;
-        *bad =
-            gan__err_fail(m->ctx, GAN_ERROR_SHAPE,
-                          "%s: %s has shape %t; the input %t wants a row for each sample", who, what, y, x);
+        *bad = gan__err_fail(m->ctx, GAN_ERROR_SHAPE,
+                             "%s: %s has shape %t; the input %t wants a row for each sample", who, want.what,
+                             y, x);
     }
     gan__layer_leave(m, NULL);
     return 0;
@@ -16506,12 +16720,11 @@ GAN_API gan_tensor *gan_virtual_batch_norm(gan_model *m, const char *name, gan_t
 GAN_API gan_tensor *gan_conditional_batch_norm(gan_model *m, const char *name, gan_tensor *x,
                                                gan_tensor *condition, int classes)
 {
-    const int by_class = classes > 0, dims = by_class ? 1 : 2;
+    const int by_class = classes > 0;
+    const gan__block_pair want = {2, by_class ? 1 : 2, "the condition"};
     gan_tensor *gain, *bias, *w, *v, *bad;
     int dim[2];
-    if (!gan__block_enter("conditional_batch_norm", m, name, x, 2, condition, "the condition", dims, dims,
-                          &bad))
-        return bad;
+    if (!gan__block_enter("conditional_batch_norm", m, name, x, condition, want, &bad)) return bad;
     dim[0] = by_class ? classes : x->dim[1];
     dim[1] = by_class ? x->dim[1] : condition->dim[1];
     // what is not there yet is made before anything waits for its activation
@@ -16532,9 +16745,10 @@ static gan_tensor *gan__block_instance_norm(gan_tensor *x)
 
 GAN_API gan_tensor *gan_adain(gan_model *m, const char *name, gan_tensor *x, gan_tensor *style)
 {
+    const gan__block_pair want = {3, 2, "the style"};
     gan_tensor *s, *w, *b, *bad;
     int dim[2], c;
-    if (!gan__block_enter("adain", m, name, x, 3, style, "the style", 2, 2, &bad)) return bad;
+    if (!gan__block_enter("adain", m, name, x, style, want, &bad)) return bad;
     c = x->dim[1];
     dim[0] = 2 * c;
     dim[1] = style->dim[1];
@@ -16566,15 +16780,15 @@ GAN_API gan_tensor *gan_adain_features(gan_tensor *x, gan_tensor *y)
                              gan_mean(y, axes, GAN_KEEPDIM));
 }
 
-// A convolution within block `name`: of `part`, with `number` >= 0 of "part7".
-static gan_tensor *gan__block_conv(gan_model *m, const char *name, const char *part, int number,
-                                   gan_tensor *x, int out_channels, int kernel, int groups, int no_bias)
+// A convolution within block `name`, of `part`.
+static gan_tensor *gan__block_conv(gan_model *m, const char *name, const char *part, gan_tensor *x,
+                                   int out_channels, int kernel, int groups, int no_bias)
 {
     gan_conv2d_desc d = gan__layer_conv_desc(out_channels, kernel, 1, kernel / 2);
     gan__block_text text;
     d.groups = groups;
     d.no_bias = no_bias;
-    return gan_conv2d_ex(m, gan__block_part(&text, name, part, number), x, &d);
+    return gan_conv2d_ex(m, gan__block_part(&text, name, part, -1), x, &d);
 }
 
 // (N, C, H, W) brought to h x w by its nearest pixels
@@ -16587,9 +16801,10 @@ static gan_tensor *gan__block_resize(gan_tensor *x, int h, int w)
 
 GAN_API gan_tensor *gan_spade(gan_model *m, const char *name, gan_tensor *x, gan_tensor *map, int hidden)
 {
+    const gan__block_pair want = {4, 4, "the map"};
     gan_tensor *h, *gamma, *beta, *bad;
     int c;
-    if (!gan__block_enter("spade", m, name, x, 4, map, "the map", 4, 4, &bad)) return bad;
+    if (!gan__block_enter("spade", m, name, x, map, want, &bad)) return bad;
     if (x->ndim != 4 || hidden < 0)
         return gan__layer_leave(m, gan__err_fail(m->ctx, GAN_ERROR_SHAPE,
                                                  "%d hidden channels, the input %t: want (N, C, H, W)",
@@ -16598,9 +16813,9 @@ GAN_API gan_tensor *gan_spade(gan_model *m, const char *name, gan_tensor *x, gan
     h = gan__layer_batch_norm(m, name, x, NULL, NULL);
     map = gan__block_resize(map, x->dim[2], x->dim[3]);
     gan__layer_leave(m, NULL);
-    map = gan_relu(gan__block_conv(m, name, "mlp_shared.", 0, map, hidden ? hidden : 128, 3, 1, 0));
-    gamma = gan__block_conv(m, name, "mlp_gamma", -1, map, c, 3, 1, 0);
-    beta = gan__block_conv(m, name, "mlp_beta", -1, map, c, 3, 1, 0);
+    map = gan_relu(gan__block_conv(m, name, "mlp_shared.0", map, hidden ? hidden : 128, 3, 1, 0));
+    gamma = gan__block_conv(m, name, "mlp_gamma", map, c, 3, 1, 0);
+    beta = gan__block_conv(m, name, "mlp_beta", map, c, 3, 1, 0);
     return gan__arith_scaled(h, gan_add_scalar(gamma, 1), beta);
 }
 
@@ -16894,11 +17109,12 @@ static gan_tensor *gan__block_demodulation(gan_tensor *w, gan_tensor *s)
 GAN_API gan_tensor *gan_modulated_conv2d(gan_model *m, const char *name, gan_tensor *x, gan_tensor *style,
                                          const gan_modulated_conv2d_desc *desc)
 {
+    const gan__block_pair want = {4, 2, "the style"};
     enum { TAPS = 4 };
     gan_conv2d_desc d;
     gan_tensor *w, *b, *s, *y, *bad;
     int dim[4], affine[2], out, k, up, down, n;
-    if (!gan__block_enter("modulated_conv2d", m, name, x, 4, style, "the style", 2, 2, &bad)) return bad;
+    if (!gan__block_enter("modulated_conv2d", m, name, x, style, want, &bad)) return bad;
     if (!desc) return gan__layer_leave(m, gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT, "desc is NULL"));
     up = desc->up ? desc->up : 1;
     down = desc->down ? desc->down : 1;
@@ -17033,9 +17249,10 @@ GAN_API gan_tensor *gan_mapping_network(gan_model *m, const char *name, gan_tens
 GAN_API gan_tensor *gan_style_mixing(gan_model *m, gan_tensor *w1, gan_tensor *w2, int layers,
                                      gan_real probability)
 {
+    const gan__block_pair want = {2, 2, "w2"};
     gan_tensor *draw, *first, *bad;
     int dim[3], n, d, i, l;
-    if (!gan__block_enter("style_mixing", m, "style_mixing", w1, 2, w2, "w2", 2, 2, &bad)) return bad;
+    if (!gan__block_enter("style_mixing", m, "style_mixing", w1, w2, want, &bad)) return bad;
     if (w1->ndim != 2 || w1->dim[1] != w2->dim[1] || layers < 1 || !(probability >= 0 && probability <= 1))
         return gan__layer_leave(
             m, gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT,
@@ -17124,12 +17341,12 @@ GAN_API gan_tensor *gan_self_attention(gan_model *m, const char *name, gan_tenso
     half = GAN__MOST(1, c / 2);
     gamma = gan__block_gain(m, name, "gamma", gan_init_zeros(), 0, &c);
     gan__layer_leave(m, NULL);
-    theta = gan__block_points(gan__block_conv(m, name, "theta", -1, x, few, 1, 1, 1), 0);
-    phi = gan__block_points(gan__block_conv(m, name, "phi", -1, x, few, 1, 1, 1), 1);
-    g = gan__block_points(gan__block_conv(m, name, "g", -1, x, half, 1, 1, 1), 1);
+    theta = gan__block_points(gan__block_conv(m, name, "theta", x, few, 1, 1, 1), 0);
+    phi = gan__block_points(gan__block_conv(m, name, "phi", x, few, 1, 1, 1), 1);
+    g = gan__block_points(gan__block_conv(m, name, "g", x, half, 1, 1, 1), 1);
     beta = gan_softmax(gan_matmul_t(theta, 1, phi, 0), 2);
     g = gan_reshape(gan_matmul_t(g, 0, beta, 1), x->dim[0], half, x->dim[2], x->dim[3]);
-    g = gan__block_conv(m, name, "o", -1, g, c, 1, 1, 1);
+    g = gan__block_conv(m, name, "o", g, c, 1, 1, 1);
     return gan_addcmul(g, gamma, x);
 }
 
@@ -17259,14 +17476,14 @@ GAN_API gan_tensor *gan_residual_block(gan_model *m, const char *name, gan_tenso
     gan__layer_leave(m, NULL);
     h = d.raw ? x : gan__block_before(m, name, "bn1", x, &d);
     if (up > 1) h = gan_upsample(h, up, GAN_NEAREST);
-    h = gan__block_conv(m, name, "conv1", -1, h, out, 3, 1, 0);
+    h = gan__block_conv(m, name, "conv1", h, out, 3, 1, 0);
     h = gan__block_before(m, name, "bn2", h, &d);
-    h = gan__block_conv(m, name, "conv2", -1, h, out, 3, 1, 0);
+    h = gan__block_conv(m, name, "conv2", h, out, 3, 1, 0);
     if (down > 1) h = gan_avg_pool2d(h, down, down);
     if (up == 1 && down == 1 && out == in) return gan_add(h, x);
     // on the smaller picture: a 1x1 convolution changes places with nearest pixels and with averages
     if (down > 1) x = gan_avg_pool2d(up > 1 ? gan_upsample(x, up, GAN_NEAREST) : x, down, down);
-    x = gan__block_conv(m, name, "conv_sc", -1, x, out, 1, 1, 0);
+    x = gan__block_conv(m, name, "conv_sc", x, out, 1, 1, 0);
     if (up > 1 && down == 1) x = gan_upsample(x, up, GAN_NEAREST);
     return gan_add(h, x);
 }
@@ -17293,11 +17510,11 @@ GAN_API gan_tensor *gan_residual_bottleneck(gan_model *m, const char *name, gan_
     gain = sqrt(2 / 1.04 / sqrt((double)blocks));
     was = m->init;
     m->init = gan_init_normal(0, (gan_real)(gain / sqrt((double)c)));
-    h = gan_leaky_relu(gan__block_conv(m, name, "conv1", -1, x, wide, 1, 1, 0), slope);
+    h = gan_leaky_relu(gan__block_conv(m, name, "conv1", x, wide, 1, 1, 0), slope);
     m->init = gan_init_normal(0, (gan_real)(gain / sqrt(9.0 * wide / groups)));
-    h = gan_leaky_relu(gan__block_conv(m, name, "conv2", -1, h, wide, 3, groups, 0), slope);
+    h = gan_leaky_relu(gan__block_conv(m, name, "conv2", h, wide, 3, groups, 0), slope);
     m->init = gan_init_zeros();
-    h = gan__block_conv(m, name, "conv3", -1, h, c, 1, 1, 1);
+    h = gan__block_conv(m, name, "conv3", h, c, 1, 1, 1);
     m->init = was;
     return gan_add(h, x);
 }
@@ -18642,8 +18859,8 @@ static void gan__penalty_clip(gan_model *m, gan_real weight)
     gan__deferred_weights_changed(m->ctx);
     for (p = m->params; p; p = p->next)
         if (gan__penalty_learns(p) && !p->state->borrowed)
-            gan__isa_map(m->ctx->kernels, GAN__MAP_clamp, p->tensor->size, p->tensor->data, p->tensor->data,
-                         1, NULL, 0, NULL, 0, -weight, weight);
+            gan__isa_map1(m->ctx->kernels, GAN__MAP_clamp, p->tensor->size, p->tensor->data, p->tensor->data,
+                          -weight, weight);
 }
 
 typedef struct gan__penalty_row {
@@ -23403,8 +23620,9 @@ static void gan__sheet_gan2d_draw(gan_plot *p, gan_axes *a, gan_model *d, const 
 }
 
 GAN_API int gan_plot_gan2d(gan_plot *p, int column, int columns, int row, int rows, const gan_axes *axes,
-                           gan_model *d, const gan_loss_desc *loss, gan_tensor *real, gan_tensor *fake)
+                           const gan_gan2d *gan2d)
 {
+    gan_model *const d = gan2d ? gan2d->d : NULL;
     gan_loss_desc plain;
     gan_series fit[2];
     gan__plot_ticks tx, ty;
@@ -23417,11 +23635,11 @@ GAN_API int gan_plot_gan2d(gan_plot *p, int column, int columns, int row, int ro
     memset(fit, 0, sizeof fit);
     memset(&a, 0, sizeof a);
     if (axes) a = *axes;
-    fit[0].points = real, fit[1].points = fake;
+    if (gan2d) fit[0].points = gan2d->real, fit[1].points = gan2d->fake;
     fit[0].mark = fit[1].mark = GAN_MARK_POINTS;
     a.series = fit, a.count = 2, a.equal = !a.x_log && !a.y_log, a.heat = a.images = NULL;
     if (!d || d->ctx != ctx)
-        gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_plot_gan2d: D is NULL, or of another context");
+        gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_plot_gan2d: gan_gan2d.d is NULL, or of another context");
     if (!d || d->ctx != ctx || gan__plot_axes_bad(ctx, "gan_plot_gan2d", &a)) return gan_error(ctx);
     for (i = 0; i < 2; ++i)
         if (fit[i].points && (fit[i].points->ndim != 2 || fit[i].points->dim[1] != 2)) {
@@ -23436,7 +23654,8 @@ GAN_API int gan_plot_gan2d(gan_plot *p, int column, int columns, int row, int ro
         const int recording = gan_record(ctx, 0);
         d->mode = GAN_EVAL;
         gan_scope_open(ctx);
-        gan__sheet_gan2d_draw(p, &a, d, loss ? loss : &plain, real, fake, &tx, &ty);
+        gan__sheet_gan2d_draw(p, &a, d, gan2d->loss ? gan2d->loss : &plain, fit[0].points, fit[1].points, &tx,
+                              &ty);
         gan_scope_close(ctx);
         d->mode = mode;
         gan_record(ctx, recording);
@@ -24132,7 +24351,7 @@ static int gan__log_earlier(gan_logger *log, FILE *f, int64_t last, gan__file_ou
 
 static int gan__log_begin_csv(gan_logger *log, int64_t resume)
 {
-    const size_t size = (size_t)log->columns * (GAN_MAX_NAME + GAN__NUMBER) + 64;
+    const size_t size = (size_t)log->columns * ((size_t)GAN_MAX_NAME + (size_t)GAN__NUMBER) + 64;
     gan__file_out out;
     FILE *f = NULL;
     double *values;
@@ -24845,8 +25064,16 @@ static int gan__density_tiles_run(gan_context *ctx, gan__density_tiles *s)
             const int64_t n = GAN__LEAST(rows, s->n - s->i0);
             s->count = GAN__LEAST(cols, s->m - s->j0);
             if (s->upper && s->j0 + s->count <= s->i0) continue;
-            error = gan__gemm(ctx, 0, 1, n, s->count, s->f, s->a + s->i0 * s->f, s->f, s->b + s->j0 * s->f,
-                              s->f, 0, s->tile, s->count, NULL);
+            const gan__gemm_product p = {n,
+                                         s->count,
+                                         s->f,
+                                         {s->a + s->i0 * s->f, s->f, 1},
+                                         {s->b + s->j0 * s->f, s->f, 1},
+                                         s->tile,
+                                         s->count,
+                                         0,
+                                         NULL};
+            error = gan__gemm(ctx, &p);
             if (!error) gan__par(ctx, n, n * s->count * 4, gan__density_tiles_task, s);
         }
     if (s->tile) gan__err_scratch_free(ctx, s->tile);
@@ -25159,8 +25386,9 @@ GAN_API double gan_wasserstein_sliced(gan_tensor *x, gan_tensor *y, int directio
             gan__transport_lines_make(ctx, step, s[0].n, s[1].n, (double)power, &l);
     for (i = 0; !error && i < directions; i += step) {
         const int64_t count = GAN__LEAST(step, directions - i), f = s[0].f;
-        error = gan__gemm(ctx, 0, 1, count, l.n, f, d + i * f, f, s[0].c, f, 0, l.x, l.n, NULL) ||
-                gan__gemm(ctx, 0, 1, count, l.m, f, d + i * f, f, s[1].c, f, 0, l.y, l.m, NULL);
+        const gan__gemm_product px = {count, l.n, f, {d + i * f, f, 1}, {s[0].c, f, 1}, l.x, l.n, 0, NULL};
+        const gan__gemm_product py = {count, l.m, f, {d + i * f, f, 1}, {s[1].c, f, 1}, l.y, l.m, 0, NULL};
+        error = gan__gemm(ctx, &px) || gan__gemm(ctx, &py);
         if (!error) sum += gan__transport_lines_sum(ctx, &l, count);
     }
     gan_scope_close(ctx);
@@ -25269,9 +25497,9 @@ static int gan__transport_patch_project(gan_context *ctx, gan__transport_level *
     for (l->first = 0; l->first < l->n; l->first += l->block) {
         const int64_t n = GAN__LEAST(l->block, l->n - l->first);
         gan__par(ctx, n, n * l->patches * f, gan__transport_patch_task, l);
-        if (gan__gemm(ctx, 0, 1, count, n * l->patches, f, d, f, l->patch, f, 0, out + l->first * l->patches,
-                      all, NULL))
-            return 1;
+        const gan__gemm_product p = {
+            count, n * l->patches, f, {d, f, 1}, {l->patch, f, 1}, out + l->first * l->patches, all, 0, NULL};
+        if (gan__gemm(ctx, &p)) return 1;
     }
     return 0;
 }

@@ -74,7 +74,8 @@ static int multiply(int who, const product *p)
     const int ta = p->turned[0] == 'T', tb = p->turned[1] == 'T';
     const int lda = ta ? p->m : p->k, ldb = tb ? p->k : p->n;
     enum { ROW_MAJOR = 101, PLAIN = 111, TRANSPOSED = 112 };
-    if (who == OURS) return gan__gemm(ctx, ta, tb, p->m, p->n, p->k, a, lda, b, ldb, 0, c, p->n, NULL);
+    const gan__gemm_product of = {p->m, p->n, p->k, {a, lda, !ta}, {b, ldb, tb}, c, p->n, 0, NULL};
+    if (who == OURS) return gan__gemm(ctx, &of);
     if (who - 1 == ONEDNN)
         return dnnl(p->turned[0], p->turned[1], p->m, p->n, p->k, 1, (const float *)(const void *)a, lda,
                     (const float *)(const void *)b, ldb, 0, (float *)(void *)c, p->n);

@@ -96,6 +96,11 @@ static double sink; // so that no compiler leaves the work out
 
 static void run(const gan__cpu_kernels *k, int what, size_t n)
 {
+    const int64_t images = (int64_t)n / 2048;
+    const gan__cpu_norm sums_of = {images, 2048, 32, 64, a, NULL, b, NULL, NULL, NULL, NULL, sums, sums + 32};
+    const gan__cpu_norm apply_of = {images, 2048, 32, 64, a, NULL, b, b, b, NULL, y, NULL, NULL};
+    const gan__cpu_norm back_of = {images, 2048, 32, 64, a, c, b, b, b, b, y, NULL, NULL};
+    const gan__cpu_map one = {n, y, a, b, c, 1, 1, 1, (gan_real).2, (gan_real)1.5};
     switch (what) {
     case COPY: memcpy(y, a, n * sizeof *y); break;
     case SUM: sink += (double)k->sum(n, a); break;
@@ -103,15 +108,15 @@ static void run(const gan__cpu_kernels *k, int what, size_t n)
     case MAXIMUM: sink += (double)k->max(n, a); break;
     case FINITE: sink += k->finite(n, a); break;
     case COLUMNS: k->sum_columns((int64_t)n / 64, 64, 64, a, sums); break;
-    case NORM_SUMS: k->norm_sums((int64_t)n / 2048, 2048, 32, 64, a, NULL, b, sums, sums + 32); break;
-    case NORM_APPLY: k->norm_apply((int64_t)n / 2048, 2048, 32, 64, a, NULL, b, b, b, NULL, y); break;
-    case NORM_BACK: k->norm_apply((int64_t)n / 2048, 2048, 32, 64, a, c, b, b, b, b, y); break;
+    case NORM_SUMS: k->norm_sums(&sums_of); break;
+    case NORM_APPLY: k->norm_apply(&apply_of); break;
+    case NORM_BACK: k->norm_apply(&back_of); break;
     case MAX_POOL: k->max_pool((int)n / 128, 32, 64, a, y, places); break;
     case MAX_UNPOOL: k->max_unpool((int)n / 128, 32, (int)n / 64, 64, a, places, y); break;
     case EMA: k->ema(n, y, a, (gan_real).999); break;
     case MOMENTUM: k->sgd(n, y, a, b, &o); break;
     case ADAM: k->adam(n, y, a, b, c, &o); break;
-    default: gan__isa_map(k, what, n, y, a, 1, b, 1, c, 1, (gan_real).2, (gan_real)1.5);
+    default: gan__isa_map(k, what, &one);
     }
 }
 

@@ -70,7 +70,8 @@ int main(int argc, char **argv)
     memset(&axes, 0, sizeof axes);
     axes.title = frozen ? "D(x), its data, a frozen G" : "D(x), its data, G(z), and where D sends them";
     axes.x0 = -2, axes.x1 = 2, axes.y0 = -2, axes.y1 = 4;
-    gan_plot_gan2d(p, 0, 1, 0, 1, &axes, d, NULL, gan_slice(real, 0, 0, 500), gan_slice(fake, 0, 0, 500));
+    const gan_gan2d plane = {d, NULL, gan_slice(real, 0, 0, 500), gan_slice(fake, 0, 0, 500)};
+    gan_plot_gan2d(p, 0, 1, 0, 1, &axes, &plane);
     gan_plot_write(p, ex_path(&o, frozen ? "frozen.png" : "line_2d.png"));
     printf("the picture is in %s\n", o.out);
     return ex_finish(ctx);

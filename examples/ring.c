@@ -59,6 +59,7 @@ int main(int argc, char **argv)
     gan_plot *p = gan_plot_create(ctx, 800, 700, 1);
     gan_loss_desc wasserstein;
     gan_axes axes;
+    gan_gan2d plane;
     int i, k;
 
     for (i = 1; i <= o.steps && !ex_stop && !gan_error(ctx); ++i) {
@@ -87,7 +88,8 @@ int main(int argc, char **argv)
     wasserstein.kind = GAN_LOSS_WASSERSTEIN;
     axes.title = "The critic's score, its data, G(z)", axes.contours = 12;
     axes.x0 = axes.y0 = -1.5, axes.x1 = axes.y1 = 1.5;
-    gan_plot_gan2d(p, 0, 1, 0, 1, &axes, d, &wasserstein, real, gan_slice(fake, 0, 0, 500));
+    plane.d = d, plane.loss = &wasserstein, plane.real = real, plane.fake = gan_slice(fake, 0, 0, 500);
+    gan_plot_gan2d(p, 0, 1, 0, 1, &axes, &plane);
     gan_plot_write(p, ex_path(&o, "ring.png"));
     printf("the picture is in %s\n", o.out);
     return ex_finish(ctx);

@@ -515,6 +515,7 @@ static void plotting(void)
     gan_plot *p = PL();
     const int column = test_int(-1, 2), columns = test_int(-1, 2), row = test_int(-1, 2),
               rows = test_int(-1, 2);
+    gan_gan2d gan2d;
     int w, h;
     switch (test_int(0, 9)) {
     case 0: plots[2] = gan_plot_create(K(), PICK(side), PICK(side), PICK(scale)); break;
@@ -522,7 +523,10 @@ static void plotting(void)
     case 2: (void)gan_plot_label(p, (double)R(), (double)R(), TEXT(), I()); break;
     case 3: (void)gan_plot_pixels(p, test_int(0, 9) ? &w : NULL, test_int(0, 9) ? &h : NULL); break;
     case 4: (void)gan_plot_write(p, PATH()); break;
-    case 5: (void)gan_plot_gan2d(p, column, columns, row, rows, AXES(), M(), LOSS(), T(), T()); break;
+    case 5:
+        gan2d.d = M(), gan2d.loss = LOSS(), gan2d.real = T(), gan2d.fake = T();
+        (void)gan_plot_gan2d(p, column, columns, row, rows, AXES(), test_int(0, 9) ? &gan2d : NULL);
+        break;
     case 6: (void)gan_plot_panel(p, I(), I(), I(), I(), AXES()); break;
     default: (void)gan_plot_panel(p, column, columns, row, rows, AXES());
     }

@@ -556,7 +556,7 @@ static void bad_calls(void)
     X("gan_plot_panel", gan_plot_panel(plot, 0, 1, 0, 1, (axes.heat = t, &axes)))                            \
     X("gan_axes.images", gan_plot_panel(plot, 0, 1, 0, 1, (axes.images = t, &axes)))                         \
     X("gan_plot_add", (gan_plot_panel(plot, 0, 1, 0, 1, NULL), gan_plot_add(plot, &series)))                 \
-    X("gan_plot_gan2d", gan_plot_gan2d(plot, 0, 1, 0, 1, NULL, m, NULL, t, z))                               \
+    X("gan_plot_gan2d", gan_plot_gan2d(plot, 0, 1, 0, 1, NULL, (plane.real = t, &plane)))                    \
     X("gan_density", gan_density(t, 2, 2, 0, 1, 0, 1, 1))                                                    \
     X("gan_terminal_series", gan_terminal_series(&series, 9, 2, GAN_TERMINAL_BRAILLE, text, sizeof text))    \
     X("gan_terminal_images", gan_terminal_images(t, 9, 2, GAN_TERMINAL_BRAILLE, text, sizeof text))          \
@@ -628,6 +628,8 @@ static void names(void)
             gan_plot *plot = gan_plot_create(ctx, 300, 200, 1);
             gan_axes axes;
             gan_series series;
+            const gan_gan2d of = {m, NULL, NULL, z};
+            gan_gan2d plane = of;
             char text[600];
             memset(&axes, 0, sizeof axes);
             memset(&series, 0, sizeof series);

@@ -57,8 +57,11 @@ static double product_error(gan_context *ctx, const product *p)
     ends.bias = p->bias ? col : NULL;
     ends.act = p->act;
     ends.slope = (gan_real).1;
-    code = gan__gemm(ctx, p->ta, p->tb, m, n, d, a, lda, b, ldb, p->add, c, ldc,
-                     p->bias || p->act ? &ends : NULL);
+    {
+        const gan__gemm_product of = {
+            m, n, d, {a, lda, !p->ta}, {b, ldb, p->tb}, c, ldc, p->add, p->bias || p->act ? &ends : NULL};
+        code = gan__gemm(ctx, &of);
+    }
     CHECK(code == 0 || gan_error(ctx) == GAN_ERROR_MEMORY, "failed without an error");
     CHECK(gan_memory(ctx).current == before, "work space was not given back");
     CHECK(c[m * ldc] == 9, "wrote beyond its end");
@@ -142,7 +145,9 @@ static void test_products(const gan__cpu_kernels *k)
             for (int t = 0; t < 8; ++t) {
                 gan_context *ctx = context_on(k, threads[t % 4], t / 4);
                 gan_real *out = t ? c : one;
-                const int code = gan__gemm(ctx, 0, 1, m[q], n[q], d[q], a, d[q], b, d[q], 0, out, n[q], NULL);
+                const gan__gemm_product of = {m[q], n[q], d[q], {a, d[q], 1}, {b, d[q], 1},
+                                              out,  n[q], 0,    NULL};
+                const int code = gan__gemm(ctx, &of);
                 CHECK(code == 0, "shape %d: no memory", q);
                 CHECK_BYTES(out, one, (size_t)(m[q] * n[q]) * sizeof *c, "a product");
                 gan_destroy(ctx);
@@ -251,8 +256,9 @@ int main(void)
     TEST_MUST_FAIL ("a product of another operand's transpose is caught") {
         gan_context *ctx = context_on(gan__isa_choose(GAN_ISA_AUTO), 1, 0);
         gan_real *a = filled(16 * 16), *c = reals(16 * 16), *turned = reals(16 * 16);
-        if (!gan__gemm(ctx, 0, 0, 16, 16, 16, a, 16, a, 16, 0, c, 16, NULL) &&
-            !gan__gemm(ctx, 0, 1, 16, 16, 16, a, 16, a, 16, 0, turned, 16, NULL))
+        const gan__gemm_product plain_of = {16, 16, 16, {a, 16, 1}, {a, 16, 0}, c, 16, 0, NULL};
+        const gan__gemm_product turned_of = {16, 16, 16, {a, 16, 1}, {a, 16, 1}, turned, 16, 0, NULL};
+        if (!gan__gemm(ctx, &plain_of) && !gan__gemm(ctx, &turned_of))
             CHECK_BYTES(c, turned, 16 * 16 * sizeof *c, "A A and A A'");
         free(a);
         free(c);

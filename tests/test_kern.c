@@ -122,8 +122,9 @@ static double map_error(const map_case *m)
     if (m->alias == 2 && m->sb && inputs > 1) out = b;
     if (m->alias == 3 && m->sc && inputs > 2) out = c;
     out[n] = 77;
-    gan__isa_map(m->k, map, (size_t)n, out, a, m->sa, inputs > 1 ? b : NULL, m->sb, inputs > 2 ? c : NULL,
-                 m->sc, p, q);
+    const gan__cpu_map one = {(size_t)n, out, a, inputs > 1 ? b : NULL, inputs > 2 ? c : NULL, m->sa, m->sb,
+                              m->sc,     p,   q};
+    gan__isa_map(m->k, map, &one);
     CHECK(out[n] == 77, "%s n %d: wrote beyond its end", rows[m->row].name, n);
     return worst(n, out, w, s);
 }
@@ -150,9 +151,12 @@ static void test_maps(const gan__cpu_kernels *k)
         fill(c, 64);
         for (int r = 0; r < (int)COUNT(rows); ++r) {
             const int map = rows[r].map;
-            gan__isa_map(k, map, 64, y, a, 1, b, 1, c, 1, (gan_real).2, (gan_real)1.5);
-            for (int i = 0; i < 64; ++i)
-                gan__isa_map(k, map, 1, z + i, a + i, 1, b + i, 1, c + i, 1, (gan_real).2, (gan_real)1.5);
+            const gan__cpu_map one = {64, y, a, b, c, 1, 1, 1, (gan_real).2, (gan_real)1.5};
+            gan__isa_map(k, map, &one);
+            for (int i = 0; i < 64; ++i) {
+                const gan__cpu_map single = {1, z + i, a + i, b + i, c + i, 1, 1, 1, one.p, one.q};
+                gan__isa_map(k, map, &single);
+            }
             CHECK_BYTES(y, z, sizeof y, rows[r].name);
         }
     }
@@ -176,7 +180,7 @@ static double sweep(const gan__cpu_kernels *k, int map, uint32_t step, double lo
             bits += step;
             if ((double)f >= lo && (double)f <= hi) x[n++] = (gan_real)f;
         }
-        gan__isa_map(k, map, (size_t)n, y, x, 1, NULL, 0, NULL, 0, 1, 1);
+        gan__isa_map1(k, map, (size_t)n, y, x, 1, 1);
         for (i = 0; i < n; ++i) {
             const double u = ulps(y[i], want(map, (double)x[i], 0, 0, 1, 1));
             if (u > most) most = u, *at = (double)x[i];
@@ -217,7 +221,7 @@ static void special(const gan__cpu_kernels *k, const char *name, int map, double
     int i;
     a[0] = a[2] = 1;
     a[1] = (gan_real)x;
-    gan__isa_map(k, map, 3, y, a, 1, NULL, 0, NULL, 0, 1, 1);
+    gan__isa_map1(k, map, 3, y, a, 1, 1);
     i = ulps(y[1], expected) <= 4;
     CHECK(i, "%s(%g) = %g, not %g", name, x, (double)y[1], expected);
 }
@@ -236,7 +240,7 @@ static void test_specials(const gan__cpu_kernels *k)
                 gan_real v[2], y;
                 v[0] = 1;
                 v[1] = not_a_number();
-                gan__isa_map(k, m, 1, &y, v + side, 1, v + 1 - side, 1, NULL, 0, 0, 0);
+                gan__isa_map2(k, m, 1, &y, v + side, v + 1 - side, 0, 0);
                 CHECK(y != y, "%s loses a NaN on side %d", rows[m].name, side);
             }
     }
@@ -375,8 +379,10 @@ static void test_norms(const gan__cpu_kernels *k, int wrong)
                     w[i] = (double)p[ch] * d + (double)q[ch] + (with_g ? (double)s[ch] * t : 0);
                     size[i] = 6;
                 }
-                k->norm_sums(images, image, c, b, x, with_g ? g : NULL, m, sum, sum + c);
-                k->norm_apply(images, image, c, b, x, with_g ? g : NULL, m, p, q, with_g ? s : NULL, y);
+                const gan__cpu_norm of = {
+                    images, image, c, b, x, with_g ? g : NULL, m, p, q, with_g ? s : NULL, y, sum, sum + c};
+                k->norm_sums(&of);
+                k->norm_apply(&of);
                 CHECK(sum[2 * c] == 9, "%d channels of %d: wrote beyond its end", c, b);
                 e = worst(2 * c, sum, ws, sizes);
                 CHECK(e < 8 || (sizeof(gan_real) == 8 && e < 200), "sums of %d channels of %d: %g eps", c, b,
@@ -845,7 +851,7 @@ static void test_controls(void)
     TEST_MUST_FAIL ("a relative error of 1e-5 is caught") {
         gan_real a[4] = {1, 2, 3, 4}, y[4];
         double w[4], s[4];
-        gan__isa_map(k, GAN__MAP_square, 4, y, a, 1, NULL, 0, NULL, 0, 0, 0);
+        gan__isa_map1(k, GAN__MAP_square, 4, y, a, 0, 0);
         for (int i = 0; i < 4; ++i) s[i] = w[i] = (double)(a[i] * a[i]) * (i == 2 ? 1.00001 : 1);
         CHECK(worst(4, y, w, s) < 8, "one of four");
     }

@@ -53,6 +53,13 @@ static gan_tensor *d_wide(gan_model *m, gan_tensor *x, gan_tensor *label)
     return gan_linear(m, "fc", x, 3);
 }
 
+static int draw(gan_plot *p, const gan_axes *axes, gan_model *d, const gan_loss_desc *loss, gan_tensor *real,
+                gan_tensor *fake)
+{
+    const gan_gan2d of = {d, loss, real, fake};
+    return gan_plot_gan2d(p, 0, 1, 0, 1, axes, &of);
+}
+
 static void test_gan2d(void)
 {
     TEST ("D in the plane: blue and orange left and right of its contour at 1/2; arrows go up D") {
@@ -71,7 +78,7 @@ static void test_gan2d(void)
         mean = gan_model_find(d, "bn.running_mean");
         was = gan_item(mean);
         counter = ctx->rng.counter;
-        CHECK(gan_plot_gan2d(p, 0, 1, 0, 1, &a, d, NULL, NULL, fake) == GAN_OK, "%s", gan_error_message(ctx));
+        CHECK(draw(p, &a, d, NULL, NULL, fake) == GAN_OK, "%s", gan_error_message(ctx));
         CHECK(ctx->rng.counter == counter && gan_item(mean) == was && d->mode == GAN_TRAIN &&
                   ctx->tape.is_recording,
               "%s", "the training was disturbed");
@@ -97,18 +104,14 @@ static void test_gan2d(void)
         gan_loss_desc loss;
         memset(&loss, 0, sizeof loss);
         loss.kind = GAN_LOSS_WASSERSTEIN;
-        CHECK(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, d, &loss, gan_rand_normal(ctx, 9, 2),
-                             gan_rand_normal(ctx, 300, 2)) == GAN_OK,
+        CHECK(draw(p, NULL, d, &loss, gan_rand_normal(ctx, 9, 2), gan_rand_normal(ctx, 300, 2)) == GAN_OK,
               "%s", gan_error_message(ctx));
         loss.pairing = GAN_RELATIVISTIC_AVERAGE;
-        CHECK(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, d, &loss, gan_rand_normal(ctx, 9, 2),
-                             gan_rand_normal(ctx, 30, 2)) == GAN_OK,
+        CHECK(draw(p, NULL, d, &loss, gan_rand_normal(ctx, 9, 2), gan_rand_normal(ctx, 30, 2)) == GAN_OK,
               "%s", gan_error_message(ctx));
-        CHECK(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, d, NULL, NULL, NULL) == GAN_OK, "%s",
+        CHECK(draw(p, NULL, d, NULL, NULL, NULL) == GAN_OK, "%s", gan_error_message(ctx));
+        CHECK(draw(p, NULL, d, NULL, gan_zeros(ctx, 0, 2), gan_zeros(ctx, 0, 2)) == GAN_OK, "%s",
               gan_error_message(ctx));
-        CHECK(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, d, NULL, gan_zeros(ctx, 0, 2), gan_zeros(ctx, 0, 2)) ==
-                  GAN_OK,
-              "%s", gan_error_message(ctx));
     }
 }
 
@@ -173,13 +176,12 @@ static void test_errors(void)
     gan_plot *p = gan_plot_create(ctx, 300, 200, 1);
     TEST ("NULL, other shapes and another D are errors that say so") {
         gan_model *wide = gan_model_create(ctx, "wide", d_wide, NULL);
-        CHECK(gan_plot_gan2d(NULL, 0, 1, 0, 1, NULL, NULL, NULL, NULL, NULL) != 0, "%s", "a NULL plot");
+        CHECK(draw(NULL, NULL, NULL, NULL, NULL, NULL) != 0, "%s", "a NULL plot");
         CHECK(gan_density(NULL, 1, 1, 0, 1, 0, 1, 0) == NULL, "%s", "density");
-        REFUSED(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, NULL, NULL, NULL, NULL), GAN_ERROR_ARGUMENT, "NULL");
-        REFUSED(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, wide, NULL, gan_zeros(ctx, 5, 2), NULL), GAN_ERROR_SHAPE,
-                "one number");
-        REFUSED(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, wide, NULL, gan_zeros(ctx, 5, 1), NULL), GAN_ERROR_SHAPE,
-                "(5, 1)");
+        REFUSED(draw(p, NULL, NULL, NULL, NULL, NULL), GAN_ERROR_ARGUMENT, "NULL");
+        REFUSED(gan_plot_gan2d(p, 0, 1, 0, 1, NULL, NULL), GAN_ERROR_ARGUMENT, "gan_gan2d.d is NULL");
+        REFUSED(draw(p, NULL, wide, NULL, gan_zeros(ctx, 5, 2), NULL), GAN_ERROR_SHAPE, "one number");
+        REFUSED(draw(p, NULL, wide, NULL, gan_zeros(ctx, 5, 1), NULL), GAN_ERROR_SHAPE, "(5, 1)");
         gan_density(gan_zeros(ctx, 5, 3), 2, 2, 0, 1, 0, 1, 0);
         CHECK(gan_error(ctx) == GAN_ERROR_SHAPE, "%s", gan_error_message(ctx));
         gan_error_clear(ctx);
@@ -204,8 +206,8 @@ static void test_errors(void)
             q = gan_plot_create(tight, 300, 200, 1);
             a.heat = gan_density(gan_rand_normal(tight, 50, 2), 20, 20, -2, 2, -2, 2, .2);
             gan_plot_panel(q, 0, 1, 0, 1, &a);
-            gan_plot_gan2d(q, 0, 1, 0, 1, NULL, gan_model_create(tight, "d", d_plane, NULL), NULL, NULL,
-                           gan_rand_normal(tight, 5, 2));
+            draw(q, NULL, gan_model_create(tight, "d", d_plane, NULL), NULL, NULL,
+                 gan_rand_normal(tight, 5, 2));
             memset(&sheet, 0, sizeof sheet);
             sheet.images = gan_zeros(tight, 4, 1, 8, 8);
             gan_sheet_write(&sheet, test_path("memory.ppm"));

@@ -19,7 +19,7 @@ static void nan_at(const gan__cpu_kernels *k, const char *what, const gan_real *
 
 static void map2(const gan__cpu_kernels *k, int map, gan_real *y, const gan_real *a, const gan_real *b)
 {
-    gan__isa_map(k, map, M, y, a, 1, b, 1, NULL, 0, 0, 0);
+    gan__isa_map2(k, map, M, y, a, b, 0, 0);
 }
 
 int main(void)
@@ -32,9 +32,9 @@ int main(void)
             for (int at = 0; at < N; ++at) {
                 fill(a, N);
                 a[at] = not_a_number();
-                gan__isa_map(k, GAN__MAP_relu, N, y, a, 1, NULL, 0, NULL, 0, 0, 0);
+                gan__isa_map1(k, GAN__MAP_relu, N, y, a, 0, 0);
                 nan_at(k, "relu", y, at);
-                gan__isa_map(k, GAN__MAP_clamp, N, y, a, 1, NULL, 0, NULL, 0, (gan_real)-.5, (gan_real).5);
+                gan__isa_map1(k, GAN__MAP_clamp, N, y, a, (gan_real)-.5, (gan_real).5);
                 nan_at(k, "clamp", y, at);
             }
         }
@@ -57,7 +57,8 @@ int main(void)
             const int fused = k->isa == GAN_ISA_AVX2 || k->isa == GAN_ISA_AVX512 || k->isa == GAN_ISA_NEON;
             const double over = (double)x - 1, want = 2 * over + over * over;
             gan_real got;
-            gan__isa_map(k, GAN__MAP_fma, 1, &got, &x, 1, &x, 1, &minus, 1, 0, 0);
+            const gan__cpu_map one = {1, &got, &x, &x, &minus, 1, 1, 1, 0, 0};
+            gan__isa_map(k, GAN__MAP_fma, &one);
             CHECK(got == (gan_real)want || (!fused && fabs((double)got - want) <= 2.1 * REAL_EPS),
                   "got %.9g, exact %.9g", (double)got, want);
         }
@@ -85,7 +86,8 @@ int main(void)
         k = gan__isa_choose(GAN_ISA_AUTO);
         fill(b, M);
         for (int i = 0; i < M; ++i) minus[i] = -b[i], one[i] = 1;
-        gan__isa_map(k, GAN__MAP_fma, M, y, minus, 1, b, 1, b, 1, 0, 0);
+        const gan__cpu_map of = {M, y, minus, b, b, 1, 1, 1, 0, 0};
+        gan__isa_map(k, GAN__MAP_fma, &of);
         map2(k, GAN__MAP_sigmoid_backward, z, one, b);
         CHECK_BYTES(y, z, sizeof y, "sigmoid_backward");
     }

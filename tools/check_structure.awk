@@ -31,6 +31,17 @@ function declared(text) {
     return last_word(text)
 }
 
+# The number of parameters of a function: commas in the last outermost group of parentheses.
+function parameters(text, i, c, depth, count) {
+    for (i = 1; i <= length(text); i++) {
+        c = substr(text, i, 1)
+        if (c == "(" && depth++ == 0) count = 1
+        else if (c == ")") depth--
+        else if (c == "," && depth == 1) count++
+    }
+    return count
+}
+
 # One declaration at the outermost level; ender is { or ; or =.
 function declaration(text, ender, private, name, is_function) {
     gsub(/__attribute__ *\(\([^)]*(\([^)]*\))?[^)]*\)\)/, " ", text)
@@ -61,6 +72,8 @@ function declaration(text, ender, private, name, is_function) {
     is_function = text ~ /\(/
     name = declared(text)
     prefix(name, private)
+    if (is_function && ender != "=" && parameters(text) > 8)
+        bad(NR, name ": " parameters(text) " parameters, more than 8")
     if (is_function && ender == ";" && (private || name ~ /^gan__/ || name ~ /^GAN__/) && text !~ /=/)
         bad(NR, name ": a private function is declared before it is defined")
     if (!is_function && ender != "{" && text !~ /(^|[^A-Za-z_])const([^A-Za-z_]|$)/ &&
