@@ -3904,6 +3904,11 @@ GAN_API int gan_threads(const gan_context *ctx) { return ctx ? ctx->par.threads 
 #endif
 #endif
 
+#if defined(GAN_STATIC) && !defined(GAN__HAVE_SSE2) && !defined(GAN__HAVE_AVX2) &&                           \
+    !defined(GAN__HAVE_AVX512) && !defined(GAN__HAVE_NEON)
+#define GAN__ONE_ISA 1
+#endif
+
 #if defined(GAN__X86)
 // out: eax ebx ecx edx
 static void gan__cpu_id(uint32_t leaf, uint32_t out[4])
@@ -4082,7 +4087,9 @@ typedef struct gan__cpu_kernels {
     const char *name;
     gan_isa isa;
     int lanes, tile_m, tile_n;
+#ifndef GAN__ONE_ISA
     gan__cpu_map_fn *map_whole[GAN__MAP_COUNT];
+#endif
 
     // Draws 0 .. n - 1 from r's counter on, whose lower half must not overflow on the way (gan__tensor_draw
     // sees to it): scale (the upper 24 bits - offset), the same bits on every ISA; and N(mean, std^2).
@@ -5040,7 +5047,7 @@ static void GAN__KERN(normal)(size_t n, gan_real *y, const gan__core_rng *r, gan
         (void)a; (void)b; (void)c; (void)p; (void)q;                                                         \
         return expression;                                                                                   \
     }                                                                                                        \
-    static void GAN__KERN(map_##map)(const gan__cpu_map *m) {                                                \
+    GAN__OPTIONAL void GAN__KERN(map_##map)(const gan__cpu_map *m) {                                         \
         const GAN__VF vp = GAN__SET1(m->p), vq = GAN__SET1(m->q);                                            \
         const size_t sa = m->sa, sb = m->sb, sc = m->sc;                                                     \
         const gan_real *a = m->a, *b = m->b, *c = m->c;                                                      \
@@ -5057,7 +5064,7 @@ static void GAN__KERN(normal)(size_t n, gan_real *y, const gan__core_rng *r, gan
     }
 
 GAN__MAPS(GAN__X)
-#ifndef GAN_NO_TRAINING
+#if !defined(GAN_NO_TRAINING) || defined(GAN__ONE_ISA)
 GAN__MAPS_BACKWARD(GAN__X)
 #endif
 #undef GAN__X
@@ -5083,8 +5090,8 @@ GAN__INLINE void GAN__KERN(fill)(gan_real *t, const gan_real *a, size_t stride, 
             s3 = STEP(s3, GAN__LOAD(a + i + 3 * GAN__LANES));                                                \
         }                                                                                                    \
         for (; i + GAN__LANES <= end; i += GAN__LANES) s0 = STEP(s0, GAN__LOAD(a + i));                      \
-        if (i < end) s1 = STEP(s1, GAN__VEC(load_part)(a + i, end - i, 0));                                 \
-        total += (double)GAN__VEC(hsum)(GAN__ADD(GAN__ADD(s0, s1), GAN__ADD(s2, s3)));                      \
+        if (i < end) s1 = STEP(s1, GAN__VEC(load_part)(a + i, end - i, 0));                                  \
+        total += (double)GAN__VEC(hsum)(GAN__ADD(GAN__ADD(s0, s1), GAN__ADD(s2, s3)));                       \
     }                                                                                                        \
     return (gan_real)total
 
@@ -5349,16 +5356,16 @@ GAN__OPTIONAL void GAN__KERN(max_unpool)(int oh, int ow, int h, int w, const gan
     for (size_t i = 0; i < n; i += GAN__LANES) {                                                             \
         const size_t left = n - i;                                                                           \
         const int part = left < GAN__LANES;                                                                  \
-        const GAN__VF grad = part ? GAN__VEC(load_part)(g + i, left, 0) : GAN__LOAD(g + i);                 \
-        GAN__VF w = part ? GAN__VEC(load_part)(p + i, left, 0) : GAN__LOAD(p + i);                          \
-        GAN__VF s = !u ? GAN__ZERO : part ? GAN__VEC(load_part)(u + i, left, 0) : GAN__LOAD(u + i);         \
-        GAN__VF t = !v ? GAN__ZERO : part ? GAN__VEC(load_part)(v + i, left, 0) : GAN__LOAD(v + i);         \
+        const GAN__VF grad = part ? GAN__VEC(load_part)(g + i, left, 0) : GAN__LOAD(g + i);                  \
+        GAN__VF w = part ? GAN__VEC(load_part)(p + i, left, 0) : GAN__LOAD(p + i);                           \
+        GAN__VF s = !u ? GAN__ZERO : part ? GAN__VEC(load_part)(u + i, left, 0) : GAN__LOAD(u + i);          \
+        GAN__VF t = !v ? GAN__ZERO : part ? GAN__VEC(load_part)(v + i, left, 0) : GAN__LOAD(v + i);          \
         GAN__VF d = GAN__MUL(grad, scale);                                                                   \
         BODY                                                                                                 \
         if (part) {                                                                                          \
-            GAN__VEC(store_part)(p + i, left, w);                                                           \
-            if (u) GAN__VEC(store_part)(u + i, left, s);                                                    \
-            if (v) GAN__VEC(store_part)(v + i, left, t);                                                    \
+            GAN__VEC(store_part)(p + i, left, w);                                                            \
+            if (u) GAN__VEC(store_part)(u + i, left, s);                                                     \
+            if (v) GAN__VEC(store_part)(v + i, left, t);                                                     \
             return;                                                                                          \
         }                                                                                                    \
         GAN__STORE(p + i, w);                                                                                \
@@ -5553,9 +5560,9 @@ static void GAN__KERN(turn)(int64_t rows, int64_t cols, const gan_real *src, int
         }                                                                                                    \
         if (j < n) {                                                                                         \
             const size_t rest = (size_t)(n - j);                                                             \
-            GAN__VF v = y0 ? GAN__VEC(load_part)(y0 + j, rest, 0) : GAN__ZERO;                              \
+            GAN__VF v = y0 ? GAN__VEC(load_part)(y0 + j, rest, 0) : GAN__ZERO;                               \
             rows(GAN__ROW_REST)                                                                              \
-            GAN__VEC(store_part)(y + j, rest, v);                                                           \
+            GAN__VEC(store_part)(y + j, rest, v);                                                            \
         }                                                                                                    \
     }
 #define GAN__ONE_ROW(X) X(0)
@@ -5727,7 +5734,8 @@ static const gan__cpu_kernels GAN__KERN(table) = {
     GAN__LANES,
     0 GAN__ROWS(GAN__COUNT),
     3 * GAN__LANES,
-#ifdef GAN_NO_TRAINING // what is not listed is NULL
+#if defined(GAN__ONE_ISA)
+#elif defined(GAN_NO_TRAINING) // what is not listed is NULL
     {GAN__MAPS(GAN__X)},
 #else
     {GAN__MAPS(GAN__X) GAN__MAPS_BACKWARD(GAN__X)},
@@ -5978,12 +5986,24 @@ GAN__APART const gan_real *gan__isa_vector(const gan__cpu_kernels *k, const gan_
     return t;
 }
 
+// A map by its name: an index into the table of the context's ISA. In a static build of the scalar kernels
+// alone it is the function itself, so that the compiler leaves out every map that the program does not use.
+#ifdef GAN__ONE_ISA
+typedef gan__cpu_map_fn *gan__isa_map_id;
+#define GAN__MAP(name) gan__kern_map_##name##_scalar
+#define GAN__MAP_FN(kernels, map) ((void)(kernels), (map))
+#else
+typedef int gan__isa_map_id;
+#define GAN__MAP(name) GAN__MAP_##name
+#define GAN__MAP_FN(kernels, map) ((kernels)->map_whole[map])
+#endif
+
 // m for any n. A single value and what is left after the whole vectors pass through buffers of one vector, so
 // that an element of a tail meets the very same instructions as one of the body. Written into every map of
 // every ISA this made the header compile in 8.1 s instead of 5.9, and no map faster.
-static void gan__isa_map(const gan__cpu_kernels *k, int map, const gan__cpu_map *of)
+static void gan__isa_map(const gan__cpu_kernels *k, gan__isa_map_id map, const gan__cpu_map *of)
 {
-    gan__cpu_map_fn *const fn = k->map_whole[map];
+    gan__cpu_map_fn *const fn = GAN__MAP_FN(k, map);
     gan_real ta[GAN__MAX_LANES], tb[GAN__MAX_LANES], tc[GAN__MAX_LANES], ty[GAN__MAX_LANES];
     const size_t lanes = (size_t)k->lanes, rest = of->n % lanes, whole = of->n - rest;
     gan__cpu_map m = *of;
@@ -6005,15 +6025,15 @@ static void gan__isa_map(const gan__cpu_kernels *k, int map, const gan__cpu_map 
 }
 
 // y = map(a, b, p, q) of n elements each; b may be NULL.
-static void gan__isa_map2(const gan__cpu_kernels *k, int map, size_t n, gan_real *y, const gan_real *a,
-                          const gan_real *b, gan_real p, gan_real q)
+static void gan__isa_map2(const gan__cpu_kernels *k, gan__isa_map_id map, size_t n, gan_real *y,
+                          const gan_real *a, const gan_real *b, gan_real p, gan_real q)
 {
     const gan__cpu_map m = {n, y, a, b, NULL, 1, 1, 1, p, q};
     gan__isa_map(k, map, &m);
 }
 
-static void gan__isa_map1(const gan__cpu_kernels *k, int map, size_t n, gan_real *y, const gan_real *a,
-                          gan_real p, gan_real q)
+static void gan__isa_map1(const gan__cpu_kernels *k, gan__isa_map_id map, size_t n, gan_real *y,
+                          const gan_real *a, gan_real p, gan_real q)
 {
     gan__isa_map2(k, map, n, y, a, NULL, p, q);
 }
@@ -6054,8 +6074,8 @@ typedef struct {
 } gan__gemm_matrix;
 
 enum { GAN__ACT_NONE, GAN__ACT_RELU, GAN__ACT_LEAKY_RELU, GAN__ACT_TANH, GAN__ACT_SIGMOID };
-static const int gan__gemm_act_maps[] = {0, GAN__MAP_relu, GAN__MAP_leaky_relu, GAN__MAP_tanh,
-                                         GAN__MAP_sigmoid};
+static const gan__isa_map_id gan__gemm_act_maps[] = {0, GAN__MAP(relu), GAN__MAP(leaky_relu), GAN__MAP(tanh),
+                                                     GAN__MAP(sigmoid)};
 
 // What is done to C as soon as it is complete: act(C + bias[column]).
 typedef struct {
@@ -6157,8 +6177,8 @@ static void gan__gemm_aside(const gan__gemm_plan *g, const gan__gemm_piece *p, g
     // where a tile without a detour adds it, too: the cut for the threads must not show
     for (i = 0; i < m && fresh && g->e.bias; ++i) {
         gan_real *const row = t + i * width;
-        if (g->swapped) gan__isa_map1(k, GAN__MAP_affine, (size_t)n, row, row, 1, g->e.bias[i0 + i]);
-        else gan__isa_map2(k, GAN__MAP_add, (size_t)n, row, row, g->e.bias + j0, 0, 0);
+        if (g->swapped) gan__isa_map1(k, GAN__MAP(affine), (size_t)n, row, row, 1, g->e.bias[i0 + i]);
+        else gan__isa_map2(k, GAN__MAP(add), (size_t)n, row, row, g->e.bias + j0, 0, 0);
     }
     for (i = 0; i < m && last; ++i) gan__gemm_act(k, &g->e, n, t + i * width);
     if (g->swapped) k->turn(m, n, t, width, c, g->ldc);
@@ -7255,7 +7275,7 @@ static int gan__conv_input(gan_context *ctx, const gan__cpu_conv *v, const gan_r
         for (int64_t i = 0; e && i < v->n * ci; i++) {
             gan_real *const y = dx + i * plane;
             if (e->bias)
-                gan__isa_map1(ctx->kernels, GAN__MAP_affine, (size_t)plane, y, y, 1, e->bias[i % ci]);
+                gan__isa_map1(ctx->kernels, GAN__MAP(affine), (size_t)plane, y, y, 1, e->bias[i % ci]);
             gan__gemm_act(ctx->kernels, e, plane, y);
         }
         return 0;
@@ -7782,7 +7802,7 @@ static void gan__tensor_walk_make(gan__tensor_walk *w, int ndim, const int *dim,
 
 typedef struct gan__tensor_map_job {
     const gan__cpu_kernels *kernels;
-    int map;
+    gan__isa_map_id map;
     gan__tensor_walk w; // dimension 0 is the innermost
     gan_real *y;
     const gan_real *x[3];
@@ -7829,8 +7849,8 @@ static void gan__tensor_map_task(void *arg, int64_t index)
 }
 
 // y = fn(in...) over the broadcast shape of y.
-static void gan__tensor_map(gan_context *ctx, int map, gan_tensor *y, int n, gan_tensor *const *in,
-                            gan_real p, gan_real q)
+static void gan__tensor_map(gan_context *ctx, gan__isa_map_id map, gan_tensor *y, int n,
+                            gan_tensor *const *in, gan_real p, gan_real q)
 {
     gan__tensor_map_job j;
     int64_t tasks, total = (int64_t)y->size;
@@ -8853,8 +8873,8 @@ static gan_tensor *gan__op_result_over(gan__op_backward *b, gan_op op, int n, ga
 }
 
 // map(g, x) with x that broadcasts to g or is NULL, the last use of g = b->g.
-static gan_tensor *gan__op_map_gradient(gan__op_backward *b, gan_op op, int map, gan_tensor *x, gan_real p,
-                                        gan_real q)
+static gan_tensor *gan__op_map_gradient(gan__op_backward *b, gan_op op, gan__isa_map_id map, gan_tensor *x,
+                                        gan_real p, gan_real q)
 {
     gan_tensor *in[2], *y;
     const int n = x ? 2 : 1;
@@ -8870,8 +8890,8 @@ static gan_tensor *gan__op_map_gradient(gan__op_backward *b, gan_op op, int map,
 }
 
 // An element-wise operation of n broadcasting inputs.
-static gan_tensor *gan__op_elementwise(gan_op op, int map, int n, gan_tensor *const *in, gan_real p,
-                                       gan_real q)
+static gan_tensor *gan__op_elementwise(gan_op op, gan__isa_map_id map, int n, gan_tensor *const *in,
+                                       gan_real p, gan_real q)
 {
     gan_tensor *y;
     gan_context *ctx = gan__tensor_inputs(gan__err_op_names[op], n, in, &y);
@@ -8885,12 +8905,13 @@ static gan_tensor *gan__op_elementwise(gan_op op, int map, int n, gan_tensor *co
     return y;
 }
 
-GAN__APART gan_tensor *gan__op_map1(gan_op op, int map, gan_tensor *x, gan_real p, gan_real q)
+GAN__APART gan_tensor *gan__op_map1(gan_op op, gan__isa_map_id map, gan_tensor *x, gan_real p, gan_real q)
 {
     return gan__op_elementwise(op, map, 1, &x, p, q);
 }
 
-GAN__APART gan_tensor *gan__op_map2(gan_op op, int map, gan_tensor *a, gan_tensor *b, gan_real p, gan_real q)
+GAN__APART gan_tensor *gan__op_map2(gan_op op, gan__isa_map_id map, gan_tensor *a, gan_tensor *b, gan_real p,
+                                    gan_real q)
 {
     gan_tensor *in[2];
     in[0] = a;
@@ -8898,7 +8919,8 @@ GAN__APART gan_tensor *gan__op_map2(gan_op op, int map, gan_tensor *a, gan_tenso
     return gan__op_elementwise(op, map, 2, in, p, q);
 }
 
-GAN__APART gan_tensor *gan__op_map3(gan_op op, int map, gan_tensor *a, gan_tensor *b, gan_tensor *c)
+GAN__APART gan_tensor *gan__op_map3(gan_op op, gan__isa_map_id map, gan_tensor *a, gan_tensor *b,
+                                    gan_tensor *c)
 {
     gan_tensor *in[3];
     in[0] = a;
@@ -8987,7 +9009,7 @@ GAN_API int gan_record(gan_context *ctx, int on)
 
 GAN_API gan_tensor *gan_add(gan_tensor *a, gan_tensor *b)
 {
-    return gan__op_map2(GAN_OP_ADD, GAN__MAP_add, a, b, 0, 0);
+    return gan__op_map2(GAN_OP_ADD, GAN__MAP(add), a, b, 0, 0);
 }
 GAN__BACKWARD gan__arith_backward_add(gan__op_backward *b)
 {
@@ -8997,7 +9019,7 @@ GAN__BACKWARD gan__arith_backward_add(gan__op_backward *b)
 
 GAN_API gan_tensor *gan_sub(gan_tensor *a, gan_tensor *b)
 {
-    return gan__op_map2(GAN_OP_SUB, GAN__MAP_sub, a, b, 0, 0);
+    return gan__op_map2(GAN_OP_SUB, GAN__MAP(sub), a, b, 0, 0);
 }
 GAN__BACKWARD gan__arith_backward_sub(gan__op_backward *b)
 {
@@ -9007,12 +9029,12 @@ GAN__BACKWARD gan__arith_backward_sub(gan__op_backward *b)
 
 GAN_API gan_tensor *gan_mul(gan_tensor *a, gan_tensor *b)
 {
-    return gan__op_map2(GAN_OP_MUL, GAN__MAP_mul, a, b, 0, 0);
+    return gan__op_map2(GAN_OP_MUL, GAN__MAP(mul), a, b, 0, 0);
 }
 // g x, the last use of g = b->g; x broadcasts to it.
 static gan_tensor *gan__arith_times_gradient(gan__op_backward *b, gan_tensor *x)
 {
-    return gan__op_map_gradient(b, GAN_OP_MUL, GAN__MAP_mul, x, 0, 0);
+    return gan__op_map_gradient(b, GAN_OP_MUL, GAN__MAP(mul), x, 0, 0);
 }
 GAN__BACKWARD gan__arith_backward_mul(gan__op_backward *b)
 {
@@ -9022,7 +9044,7 @@ GAN__BACKWARD gan__arith_backward_mul(gan__op_backward *b)
 
 GAN_API gan_tensor *gan_div(gan_tensor *a, gan_tensor *b)
 {
-    return gan__op_map2(GAN_OP_DIV, GAN__MAP_div, a, b, 0, 0);
+    return gan__op_map2(GAN_OP_DIV, GAN__MAP(div), a, b, 0, 0);
 }
 GAN__BACKWARD gan__arith_backward_div(gan__op_backward *b)
 {
@@ -9034,7 +9056,7 @@ GAN__BACKWARD gan__arith_backward_div(gan__op_backward *b)
 // d(a^c)/da = c a^(c-1), d/dc = a^c log a
 GAN_API gan_tensor *gan_pow(gan_tensor *a, gan_tensor *b)
 {
-    return gan__op_map2(GAN_OP_POW, GAN__MAP_pow, a, b, 0, 0);
+    return gan__op_map2(GAN_OP_POW, GAN__MAP(pow), a, b, 0, 0);
 }
 GAN__BACKWARD gan__arith_backward_pow(gan__op_backward *b)
 {
@@ -9054,7 +9076,7 @@ static gan_tensor *gan__arith_share(gan_tensor *win, gan_tensor *tie)
 
 GAN_API gan_tensor *gan_maximum(gan_tensor *a, gan_tensor *b)
 {
-    return gan__op_map2(GAN_OP_MAXIMUM, GAN__MAP_maximum, a, b, 0, 0);
+    return gan__op_map2(GAN_OP_MAXIMUM, GAN__MAP(maximum), a, b, 0, 0);
 }
 GAN__BACKWARD gan__arith_backward_maximum(gan__op_backward *b)
 {
@@ -9065,7 +9087,7 @@ GAN__BACKWARD gan__arith_backward_maximum(gan__op_backward *b)
 
 GAN_API gan_tensor *gan_minimum(gan_tensor *a, gan_tensor *b)
 {
-    return gan__op_map2(GAN_OP_MINIMUM, GAN__MAP_minimum, a, b, 0, 0);
+    return gan__op_map2(GAN_OP_MINIMUM, GAN__MAP(minimum), a, b, 0, 0);
 }
 GAN__BACKWARD gan__arith_backward_minimum(gan__op_backward *b)
 {
@@ -9076,16 +9098,16 @@ GAN__BACKWARD gan__arith_backward_minimum(gan__op_backward *b)
 
 GAN_API gan_tensor *gan_affine(gan_tensor *x, gan_real scale, gan_real shift)
 {
-    return gan__op_map1(GAN_OP_AFFINE, GAN__MAP_affine, x, scale, shift);
+    return gan__op_map1(GAN_OP_AFFINE, GAN__MAP(affine), x, scale, shift);
 }
 GAN__BACKWARD gan__arith_backward_affine(gan__op_backward *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__op_map_gradient(b, GAN_OP_AFFINE, GAN__MAP_affine, NULL, b->y->p, 0);
+    if (GAN__WANT(0)) b->gin[0] = gan__op_map_gradient(b, GAN_OP_AFFINE, GAN__MAP(affine), NULL, b->y->p, 0);
 }
 
 GAN_API gan_tensor *gan_addcmul(gan_tensor *a, gan_tensor *b, gan_tensor *c)
 {
-    return gan__op_map3(GAN_OP_ADDCMUL, GAN__MAP_fma, a, b, c);
+    return gan__op_map3(GAN_OP_ADDCMUL, GAN__MAP(fma), a, b, c);
 }
 GAN__BACKWARD gan__arith_backward_addcmul(gan__op_backward *b)
 {
@@ -9116,7 +9138,7 @@ static int gan__arith_compute_scaled(gan_tensor *t, gan_real *out, int act, gan_
 {
     gan_tensor y = *t;
     y.data = out;
-    gan__tensor_map(t->ctx, GAN__MAP_fma, &y, 3, t->inline_in, 0, 0);
+    gan__tensor_map(t->ctx, GAN__MAP(fma), &y, 3, t->inline_in, 0, 0);
     gan__arith_activate_in_place(t->ctx, out, t->size, act, slope);
     return 0;
 }
@@ -9133,26 +9155,26 @@ static gan_tensor *gan__arith_scaled(gan_tensor *h, gan_tensor *w, gan_tensor *b
     return gan__tensor_is_poison(y) ? y : gan__op_wait(y);
 }
 
-GAN_API gan_tensor *gan_abs(gan_tensor *x) { return gan__op_map1(GAN_OP_ABS, GAN__MAP_abs, x, 0, 0); }
+GAN_API gan_tensor *gan_abs(gan_tensor *x) { return gan__op_map1(GAN_OP_ABS, GAN__MAP(abs), x, 0, 0); }
 GAN__BACKWARD gan__arith_backward_abs(gan__op_backward *b)
 {
     gan_tensor *x = b->in[0], *zero = gan_scalar(x->ctx, 0);
     if (GAN__WANT(0)) b->gin[0] = gan_mul(b->g, gan_sub(gan_gt(x, zero), gan_lt(x, zero)));
 }
 
-GAN_API gan_tensor *gan_exp(gan_tensor *x) { return gan__op_map1(GAN_OP_EXP, GAN__MAP_exp, x, 0, 0); }
+GAN_API gan_tensor *gan_exp(gan_tensor *x) { return gan__op_map1(GAN_OP_EXP, GAN__MAP(exp), x, 0, 0); }
 GAN__BACKWARD gan__arith_backward_exp(gan__op_backward *b)
 {
     if (GAN__WANT(0)) b->gin[0] = gan_mul(b->g, b->y);
 }
 
-GAN_API gan_tensor *gan_log(gan_tensor *x) { return gan__op_map1(GAN_OP_LOG, GAN__MAP_log, x, 0, 0); }
+GAN_API gan_tensor *gan_log(gan_tensor *x) { return gan__op_map1(GAN_OP_LOG, GAN__MAP(log), x, 0, 0); }
 GAN__BACKWARD gan__arith_backward_log(gan__op_backward *b)
 {
     if (GAN__WANT(0)) b->gin[0] = gan_div(b->g, b->in[0]);
 }
 
-GAN_API gan_tensor *gan_sqrt(gan_tensor *x) { return gan__op_map1(GAN_OP_SQRT, GAN__MAP_sqrt, x, 0, 0); }
+GAN_API gan_tensor *gan_sqrt(gan_tensor *x) { return gan__op_map1(GAN_OP_SQRT, GAN__MAP(sqrt), x, 0, 0); }
 GAN__BACKWARD gan__arith_backward_sqrt(gan__op_backward *b)
 {
     if (GAN__WANT(0)) b->gin[0] = gan_div(gan_mul_scalar(b->g, (gan_real)0.5), b->y);
@@ -9160,7 +9182,7 @@ GAN__BACKWARD gan__arith_backward_sqrt(gan__op_backward *b)
 
 GAN_API gan_tensor *gan_square(gan_tensor *x)
 {
-    return gan__op_map1(GAN_OP_SQUARE, GAN__MAP_square, x, 0, 0);
+    return gan__op_map1(GAN_OP_SQUARE, GAN__MAP(square), x, 0, 0);
 }
 GAN__BACKWARD gan__arith_backward_square(gan__op_backward *b)
 {
@@ -9169,20 +9191,20 @@ GAN__BACKWARD gan__arith_backward_square(gan__op_backward *b)
 
 GAN_API gan_tensor *gan_reciprocal(gan_tensor *x)
 {
-    return gan__op_map1(GAN_OP_RECIPROCAL, GAN__MAP_reciprocal, x, 0, 0);
+    return gan__op_map1(GAN_OP_RECIPROCAL, GAN__MAP(reciprocal), x, 0, 0);
 }
 GAN__BACKWARD gan__arith_backward_reciprocal(gan__op_backward *b)
 {
     if (GAN__WANT(0)) b->gin[0] = gan_neg(gan_mul(b->g, gan_square(b->y)));
 }
 
-GAN_API gan_tensor *gan_sin(gan_tensor *x) { return gan__op_map1(GAN_OP_SIN, GAN__MAP_sin, x, 0, 0); }
+GAN_API gan_tensor *gan_sin(gan_tensor *x) { return gan__op_map1(GAN_OP_SIN, GAN__MAP(sin), x, 0, 0); }
 GAN__BACKWARD gan__arith_backward_sin(gan__op_backward *b)
 {
     if (GAN__WANT(0)) b->gin[0] = gan_mul(b->g, gan_cos(b->in[0]));
 }
 
-GAN_API gan_tensor *gan_cos(gan_tensor *x) { return gan__op_map1(GAN_OP_COS, GAN__MAP_cos, x, 0, 0); }
+GAN_API gan_tensor *gan_cos(gan_tensor *x) { return gan__op_map1(GAN_OP_COS, GAN__MAP(cos), x, 0, 0); }
 GAN__BACKWARD gan__arith_backward_cos(gan__op_backward *b)
 {
     if (GAN__WANT(0)) b->gin[0] = gan_neg(gan_mul(b->g, gan_sin(b->in[0])));
@@ -9207,7 +9229,7 @@ static gan_tensor *gan__arith_activate(gan_op op, int act, gan_tensor *x, gan_re
 // g (1 - y^2); its derivative by y is -2 g y
 static gan_tensor *gan__arith_tanh_backward(gan__op_backward *b, gan_tensor *y)
 {
-    return gan__op_map_gradient(b, GAN_OP_TANH_BACKWARD, GAN__MAP_tanh_backward, y, 0, 0);
+    return gan__op_map_gradient(b, GAN_OP_TANH_BACKWARD, GAN__MAP(tanh_backward), y, 0, 0);
 }
 GAN_API gan_tensor *gan_tanh(gan_tensor *x) { return gan__arith_activate(GAN_OP_TANH, GAN__ACT_TANH, x, 0); }
 GAN__BACKWARD gan__arith_backward_tanh(gan__op_backward *b)
@@ -9223,7 +9245,7 @@ GAN__BACKWARD gan__arith_backward_tanh_backward(gan__op_backward *b)
 // g y (1 - y); its derivative by y is g (1 - 2 y)
 static gan_tensor *gan__arith_sigmoid_backward(gan__op_backward *b, gan_tensor *y)
 {
-    return gan__op_map_gradient(b, GAN_OP_SIGMOID_BACKWARD, GAN__MAP_sigmoid_backward, y, 0, 0);
+    return gan__op_map_gradient(b, GAN_OP_SIGMOID_BACKWARD, GAN__MAP(sigmoid_backward), y, 0, 0);
 }
 GAN_API gan_tensor *gan_sigmoid(gan_tensor *x)
 {
@@ -9241,7 +9263,7 @@ GAN__BACKWARD gan__arith_backward_sigmoid_backward(gan__op_backward *b)
 
 GAN_API gan_tensor *gan_softplus(gan_tensor *x)
 {
-    return gan__op_map1(GAN_OP_SOFTPLUS, GAN__MAP_softplus, x, 0, 0);
+    return gan__op_map1(GAN_OP_SOFTPLUS, GAN__MAP(softplus), x, 0, 0);
 }
 GAN__BACKWARD gan__arith_backward_softplus(gan__op_backward *b)
 {
@@ -9249,7 +9271,7 @@ GAN__BACKWARD gan__arith_backward_softplus(gan__op_backward *b)
 }
 
 // d erf(x)/dx = 2 / sqrt(pi) exp(-x^2)
-GAN_API gan_tensor *gan_erf(gan_tensor *x) { return gan__op_map1(GAN_OP_ERF, GAN__MAP_erf, x, 0, 0); }
+GAN_API gan_tensor *gan_erf(gan_tensor *x) { return gan__op_map1(GAN_OP_ERF, GAN__MAP(erf), x, 0, 0); }
 GAN__BACKWARD gan__arith_backward_erf(gan__op_backward *b)
 {
     gan_tensor *slope = gan_mul_scalar(gan_exp(gan_neg(gan_square(b->in[0]))), (gan_real)1.1283791670955126);
@@ -9259,7 +9281,7 @@ GAN__BACKWARD gan__arith_backward_erf(gan__op_backward *b)
 // x > 0 ? g : slope g: linear in g, constant in x
 static gan_tensor *gan__arith_leaky_relu_backward(gan__op_backward *b, gan_tensor *x, gan_real slope)
 {
-    return gan__op_map_gradient(b, GAN_OP_LEAKY_RELU_BACKWARD, GAN__MAP_leaky_relu_backward, x, slope, 0);
+    return gan__op_map_gradient(b, GAN_OP_LEAKY_RELU_BACKWARD, GAN__MAP(leaky_relu_backward), x, slope, 0);
 }
 GAN__BACKWARD gan__arith_backward_leaky_relu_backward(gan__op_backward *b)
 {
@@ -9276,7 +9298,7 @@ GAN__BACKWARD gan__arith_backward_relu(gan__op_backward *b)
 GAN_API gan_tensor *gan_leaky_relu(gan_tensor *x, gan_real slope)
 {
     if (slope >= 0) return gan__arith_activate(GAN_OP_LEAKY_RELU, GAN__ACT_LEAKY_RELU, x, slope);
-    return gan__op_map1(GAN_OP_LEAKY_RELU, GAN__MAP_leaky_relu, x, slope, 0);
+    return gan__op_map1(GAN_OP_LEAKY_RELU, GAN__MAP(leaky_relu), x, slope, 0);
 }
 GAN__BACKWARD gan__arith_backward_leaky_relu(gan__op_backward *b)
 {
@@ -9288,7 +9310,7 @@ GAN__BACKWARD gan__arith_backward_leaky_relu(gan__op_backward *b)
 // derivative by y is y > 0 ? 0 : g.
 static gan_tensor *gan__arith_elu_backward(gan__op_backward *b, gan_tensor *y, gan_real alpha, gan_real scale)
 {
-    return gan__op_map_gradient(b, GAN_OP_ELU_BACKWARD, GAN__MAP_elu_backward, y, alpha, scale);
+    return gan__op_map_gradient(b, GAN_OP_ELU_BACKWARD, GAN__MAP(elu_backward), y, alpha, scale);
 }
 GAN__BACKWARD gan__arith_backward_elu_backward(gan__op_backward *b)
 {
@@ -9299,7 +9321,7 @@ GAN__BACKWARD gan__arith_backward_elu_backward(gan__op_backward *b)
 
 GAN_API gan_tensor *gan_elu(gan_tensor *x, gan_real alpha)
 {
-    return gan__op_map1(GAN_OP_ELU, GAN__MAP_elu, x, alpha, 1);
+    return gan__op_map1(GAN_OP_ELU, GAN__MAP(elu), x, alpha, 1);
 }
 GAN__BACKWARD gan__arith_backward_elu(gan__op_backward *b)
 {
@@ -9315,12 +9337,12 @@ GAN__BACKWARD gan__arith_backward_elu(gan__op_backward *b)
 
 GAN_API gan_tensor *gan_selu(gan_tensor *x)
 {
-    return gan__op_map1(GAN_OP_ELU, GAN__MAP_elu, x, (gan_real)1.6732632423543772,
+    return gan__op_map1(GAN_OP_ELU, GAN__MAP(elu), x, (gan_real)1.6732632423543772,
                         (gan_real)1.0507009873554805);
 }
 
 // d x Phi(x) = Phi(x) + x phi(x)
-GAN_API gan_tensor *gan_gelu(gan_tensor *x) { return gan__op_map1(GAN_OP_GELU, GAN__MAP_gelu, x, 0, 0); }
+GAN_API gan_tensor *gan_gelu(gan_tensor *x) { return gan__op_map1(GAN_OP_GELU, GAN__MAP(gelu), x, 0, 0); }
 GAN__BACKWARD gan__arith_backward_gelu(gan__op_backward *b)
 {
     gan_tensor *x = b->in[0];
@@ -9332,7 +9354,7 @@ GAN__BACKWARD gan__arith_backward_gelu(gan__op_backward *b)
 }
 
 // d x s = s (1 + x (1 - s)), s = sigmoid(x)
-GAN_API gan_tensor *gan_silu(gan_tensor *x) { return gan__op_map1(GAN_OP_SILU, GAN__MAP_silu, x, 0, 0); }
+GAN_API gan_tensor *gan_silu(gan_tensor *x) { return gan__op_map1(GAN_OP_SILU, GAN__MAP(silu), x, 0, 0); }
 GAN__BACKWARD gan__arith_backward_silu(gan__op_backward *b)
 {
     gan_tensor *x = b->in[0], *s = gan_sigmoid(x);
@@ -9342,7 +9364,7 @@ GAN__BACKWARD gan__arith_backward_silu(gan__op_backward *b)
 
 GAN_API gan_tensor *gan_clamp(gan_tensor *x, gan_real lo, gan_real hi)
 {
-    return gan__op_map1(GAN_OP_CLAMP, GAN__MAP_clamp, x, lo, hi);
+    return gan__op_map1(GAN_OP_CLAMP, GAN__MAP(clamp), x, lo, hi);
 }
 GAN__BACKWARD gan__arith_backward_clamp(gan__op_backward *b)
 {
@@ -9354,33 +9376,33 @@ GAN__BACKWARD gan__arith_backward_clamp(gan__op_backward *b)
 
 GAN_API gan_tensor *gan_lt(gan_tensor *a, gan_tensor *b)
 {
-    return gan__op_map2(GAN_OP_COMPARE, GAN__MAP_lt, a, b, 0, 0);
+    return gan__op_map2(GAN_OP_COMPARE, GAN__MAP(lt), a, b, 0, 0);
 }
 GAN_API gan_tensor *gan_le(gan_tensor *a, gan_tensor *b)
 {
-    return gan__op_map2(GAN_OP_COMPARE, GAN__MAP_le, a, b, 0, 0);
+    return gan__op_map2(GAN_OP_COMPARE, GAN__MAP(le), a, b, 0, 0);
 }
 GAN_API gan_tensor *gan_gt(gan_tensor *a, gan_tensor *b)
 {
-    return gan__op_map2(GAN_OP_COMPARE, GAN__MAP_lt, b, a, 0, 0);
+    return gan__op_map2(GAN_OP_COMPARE, GAN__MAP(lt), b, a, 0, 0);
 }
 GAN_API gan_tensor *gan_ge(gan_tensor *a, gan_tensor *b)
 {
-    return gan__op_map2(GAN_OP_COMPARE, GAN__MAP_le, b, a, 0, 0);
+    return gan__op_map2(GAN_OP_COMPARE, GAN__MAP(le), b, a, 0, 0);
 }
 GAN_API gan_tensor *gan_eq(gan_tensor *a, gan_tensor *b)
 {
-    return gan__op_map2(GAN_OP_COMPARE, GAN__MAP_eq, a, b, 0, 0);
+    return gan__op_map2(GAN_OP_COMPARE, GAN__MAP(eq), a, b, 0, 0);
 }
 GAN_API gan_tensor *gan_ne(gan_tensor *a, gan_tensor *b)
 {
-    return gan__op_map2(GAN_OP_COMPARE, GAN__MAP_ne, a, b, 0, 0);
+    return gan__op_map2(GAN_OP_COMPARE, GAN__MAP(ne), a, b, 0, 0);
 }
 GAN__BACKWARD gan__arith_backward_compare(gan__op_backward *b) { (void)b; }
 
 GAN_API gan_tensor *gan_where(gan_tensor *condition, gan_tensor *a, gan_tensor *b)
 {
-    return gan__op_map3(GAN_OP_WHERE, GAN__MAP_where, condition, a, b);
+    return gan__op_map3(GAN_OP_WHERE, GAN__MAP(where), condition, a, b);
 }
 GAN__BACKWARD gan__arith_backward_where(gan__op_backward *b)
 {
@@ -14166,7 +14188,7 @@ static void gan__tape_add_task(void *arg, int64_t index)
 {
     const gan__tensor_map_job *j = (const gan__tensor_map_job *)arg;
     const int64_t from = index * GAN__GRAIN;
-    gan__isa_map2(j->kernels, GAN__MAP_add, (size_t)GAN__LEAST(GAN__GRAIN, j->rows - from), j->y + from,
+    gan__isa_map2(j->kernels, GAN__MAP(add), (size_t)GAN__LEAST(GAN__GRAIN, j->rows - from), j->y + from,
                   j->y + from, j->x[0] + from, 0, 0);
 }
 
@@ -15318,7 +15340,7 @@ static void gan__update_piece_next(gan__update_piece *q)
 
 static void gan__update_piece_root(gan__update_piece *q) // r = sqrt(r)
 {
-    gan__isa_map1(q->u->ctx->kernels, GAN__MAP_sqrt, q->n, q->r, q->r, 0, 0);
+    gan__isa_map1(q->u->ctx->kernels, GAN__MAP(sqrt), q->n, q->r, q->r, 0, 0);
 }
 
 // m into x and v into y (and r), as Adam has them.
@@ -15996,7 +16018,7 @@ static void gan__optim_slot_release(gan__optim_slot *s)
 // y = map(a, b, p, q) of n numbers each, b may be NULL
 typedef struct gan__optim_whole {
     const struct gan__cpu_kernels *k;
-    int map;
+    gan__isa_map_id map;
     int64_t n;
     gan_real *y;
     const gan_real *a, *b;
@@ -16011,8 +16033,8 @@ static void gan__optim_whole_task(void *arg, int64_t index)
                   w->b ? w->b + at : NULL, w->p, w->q);
 }
 
-static void gan__optim_whole_map(gan_context *ctx, int map, size_t n, gan_real *y, const gan_real *a,
-                                 const gan_real *b, gan_real p, gan_real q)
+static void gan__optim_whole_map(gan_context *ctx, gan__isa_map_id map, size_t n, gan_real *y,
+                                 const gan_real *a, const gan_real *b, gan_real p, gan_real q)
 {
     gan__optim_whole w;
     w.k = ctx->kernels;
@@ -16027,7 +16049,8 @@ static void gan__optim_whole_map(gan_context *ctx, int map, size_t n, gan_real *
 }
 
 // The slot's gradient becomes map(it, b, p, q), in memory of its own. 1: there is none.
-static int gan__optim_slot_map(gan__optim_slot *s, int map, const gan_real *b, gan_real p, gan_real q)
+static int gan__optim_slot_map(gan__optim_slot *s, gan__isa_map_id map, const gan_real *b, gan_real p,
+                               gan_real q)
 {
     const gan_tensor *g = s->grad;
     gan_tensor *t = gan__tensor_new(g->ctx, g->ndim, g->dim);
@@ -16044,7 +16067,7 @@ static int gan__optim_slot_total(gan__optim_slot *s)
 {
     const gan_tensor *p = s->param->tensor;
     const gan_real *sum = (const gan_real *)s->state[GAN__SLOT_SUM]->data;
-    if (s->grad) return gan__optim_slot_map(s, GAN__MAP_add, sum, 0, 0);
+    if (s->grad) return gan__optim_slot_map(s, GAN__MAP(add), sum, 0, 0);
     s->grad = gan__tensor_new(p->ctx, p->ndim, p->dim);
     if (gan__tensor_is_poison(s->grad)) {
         s->grad = NULL;
@@ -16256,7 +16279,7 @@ static int gan__optim_gradients_finish(gan_optimizer *o, int n, const gan__tape_
     if (move == GAN__ACCUMULATE) return 0;
     if (d->clip_value > 0) {
         for (s = o->slots; s; s = s->next)
-            if (s->grad && gan__optim_slot_map(s, GAN__MAP_clamp, NULL, -d->clip_value, d->clip_value))
+            if (s->grad && gan__optim_slot_map(s, GAN__MAP(clamp), NULL, -d->clip_value, d->clip_value))
                 return 1;
         norm = gan__optim_gradients_norm(o, n, trace);
     }
@@ -16268,8 +16291,8 @@ static int gan__optim_gradients_finish(gan_optimizer *o, int n, const gan__tape_
     if (move == GAN__EXTRAPOLATE || !GAN__OPEN(o, FROM) || !coupled || o->decay == 0) return 0;
     for (s = o->slots; s;
          s = s->next) // L2 decay is part of the gradient: of the weights where that was found
-        if (s->grad && (gan__optim_slot_map(s, GAN__MAP_affine, NULL, o->scale, 0) ||
-                        gan__optim_slot_map(s, GAN__MAP_axpy, s->param->tensor->data, o->decay, 0)))
+        if (s->grad && (gan__optim_slot_map(s, GAN__MAP(affine), NULL, o->scale, 0) ||
+                        gan__optim_slot_map(s, GAN__MAP(axpy), s->param->tensor->data, o->decay, 0)))
             return 1;
     o->scale = 1;
     o->decay = 0;
@@ -16323,7 +16346,8 @@ static void gan__optim_accumulate_all(gan_optimizer *o, gan_real value)
         sum = (gan_real *)s->state[GAN__SLOT_SUM]->data;
         if (first && s->grad) memcpy(sum, s->grad->data, n * sizeof *sum);
         else if (first) memset(sum, 0, n * sizeof *sum);
-        else if (s->grad) gan__optim_whole_map(o->model->ctx, GAN__MAP_add, n, sum, sum, s->grad->data, 0, 0);
+        else if (s->grad)
+            gan__optim_whole_map(o->model->ctx, GAN__MAP(add), n, sum, sum, s->grad->data, 0, 0);
         gan__optim_slot_release(s);
     }
     if (o->best) ((gan_real *)o->best->data)[1] += value;
@@ -18859,7 +18883,7 @@ static void gan__penalty_clip(gan_model *m, gan_real weight)
     gan__deferred_weights_changed(m->ctx);
     for (p = m->params; p; p = p->next)
         if (gan__penalty_learns(p) && !p->state->borrowed)
-            gan__isa_map1(m->ctx->kernels, GAN__MAP_clamp, p->tensor->size, p->tensor->data, p->tensor->data,
+            gan__isa_map1(m->ctx->kernels, GAN__MAP(clamp), p->tensor->size, p->tensor->data, p->tensor->data,
                           -weight, weight);
 }
 
@@ -19957,7 +19981,7 @@ static int gan__game_gradients(gan__game *q, gan_game kind, int players, const i
                 s->grad = q->xi[k];
                 s->grad->holds++;
             }
-            if (gan__optim_slot_map(s, GAN__MAP_add, q->term[k++]->data, 0, 0)) return 1;
+            if (gan__optim_slot_map(s, GAN__MAP(add), q->term[k++]->data, 0, 0)) return 1;
         }
     return 0;
 }
@@ -30089,12 +30113,15 @@ GAN_API int gan_health_text(const gan_health *h, char *text, size_t size)
 #undef GAN__POISON
 #undef GAN__UNPOISON
 #undef GAN__LEAST
+#undef GAN__MAP
 #undef GAN__MAPS
 #undef GAN__MAPS_BACKWARD
+#undef GAN__MAP_FN
 #undef GAN__MAX_LANES
 #undef GAN__MEASURABLE
 #undef GAN__MOMENT_COLUMNS
 #undef GAN__MOST
+#undef GAN__ONE_ISA
 #undef GAN__OPEN
 #undef GAN__WORK_BEFORE_THREADS
 #undef GAN__PREFETCH
