@@ -1018,15 +1018,29 @@ GAN_API gan_tensor *gan_pull_away(gan_tensor *code);
 // ExtraAdam (Gidel 2019) is ADAM with gan_extrapolate. Negative momentum (Gidel 2019b) is a momentum or beta1
 // below 0.
 
-// Columns: name; number of state arrays per parameter.
+// Columns: name; number of state arrays per parameter; passes over the weights; weight decay: L2 (added to the
+// gradient), DECOUPLED (multiplies the weights), OWN (part of the row's formula), NONE (an error); private:
+// the fields that only some rows read, and whether the best weights are kept.
 #define GAN_OPTIMIZERS(X)                                                                                    \
-    X(SGD, sgd, 1) X(RMSPROP, rmsprop, 2) X(ADAM, adam, 2) X(ADAMW, adamw, 2) X(ADAGRAD, adagrad, 1)         \
-    X(ADADELTA, adadelta, 2) X(AMSGRAD, amsgrad, 3) X(ADAMAX, adamax, 2) X(NADAM, nadam, 2)                  \
-    X(RADAM, radam, 2) X(ADABELIEF, adabelief, 2) X(YOGI, yogi, 2) X(LION, lion, 1) X(LAMB, lamb, 2)         \
-    X(OPTIMISTIC_SGD, optimistic_sgd, 1) X(OPTIMISTIC_ADAM, optimistic_adam, 3)                              \
-    X(SUBGRADIENT, subgradient, 1)
+    X(SGD, sgd, 1, 1, L2, GAN__READS_MOMENTUM | GAN__READS_NESTEROV)                                         \
+    X(RMSPROP, rmsprop, 2, 1, L2, GAN__READS_MOMENTUM | GAN__READS_ALPHA)                                    \
+    X(ADAM, adam, 2, 1, L2, GAN__READS_BETAS)                                                                \
+    X(ADAMW, adamw, 2, 1, DECOUPLED, GAN__READS_BETAS)                                                       \
+    X(ADAGRAD, adagrad, 1, 1, L2, GAN__READS_LR_DECAY | GAN__READS_INITIAL)                                  \
+    X(ADADELTA, adadelta, 2, 1, L2, GAN__READS_ALPHA)                                                        \
+    X(AMSGRAD, amsgrad, 3, 1, L2, GAN__READS_BETAS)                                                          \
+    X(ADAMAX, adamax, 2, 1, L2, GAN__READS_BETAS)                                                            \
+    X(NADAM, nadam, 2, 1, L2, GAN__READS_BETAS | GAN__READS_MOMENTUM_DECAY)                                  \
+    X(RADAM, radam, 2, 1, L2, GAN__READS_BETAS)                                                              \
+    X(ADABELIEF, adabelief, 2, 1, L2, GAN__READS_BETAS)                                                      \
+    X(YOGI, yogi, 2, 1, L2, GAN__READS_BETAS | GAN__READS_INITIAL)                                           \
+    X(LION, lion, 1, 1, DECOUPLED, GAN__READS_BETAS)                                                         \
+    X(LAMB, lamb, 2, 2, OWN, GAN__READS_BETAS)                                                               \
+    X(OPTIMISTIC_SGD, optimistic_sgd, 1, 1, L2, 0)                                                           \
+    X(OPTIMISTIC_ADAM, optimistic_adam, 3, 1, L2, GAN__READS_BETAS)                                          \
+    X(SUBGRADIENT, subgradient, 1, 1, NONE, GAN__READS_STEP_RULE | GAN__KEEPS_BEST)
 typedef enum gan_optimizer_kind {
-#define GAN__ROW(id, name, states) GAN_OPTIMIZER_##id,
+#define GAN__ROW(id, name, states, passes, decay, traits) GAN_OPTIMIZER_##id,
     GAN_OPTIMIZERS(GAN__ROW)
 #undef GAN__ROW
     GAN_OPTIMIZER_COUNT
@@ -15023,8 +15037,10 @@ GAN_API gan_tensor *gan_pull_away(gan_tensor *code)
 
 // >>update: what each optimizer does to n numbers; uses par, isa; tests/test_update.c
 //
-// A row (NAME, states) of GAN_OPTIMIZERS is gan__optim_NAME, which updates n numbers with that many state
-// arrays. The first four have kernels for each instruction set; the others work through gan__update_piece.
+// A row NAME of GAN_OPTIMIZERS is gan__update_NAME, which updates n numbers with the row's state arrays. A row
+// of two passes is called twice: u->pass 1 puts the sums of squares of w and of its direction u, a pair for
+// each grain, into u->scratch; pass 2 updates, u->args.lr multiplied by |w| / |u|. The first four have kernels
+// for each instruction set; the others work through gan__update_piece.
 
 enum { GAN__RULE_STATES = 3 }; // state arrays of a rule, at most
 
@@ -15035,6 +15051,7 @@ typedef struct gan__update {
     const gan_real *g;
     int64_t n;
     double *scratch;
+    int pass; // from 1
     gan__cpu_opt_args args;
 } gan__update;
 
@@ -15303,9 +15320,9 @@ static void gan__update_lamb_direction(gan__update_piece *q)
     for (i = 0; i < GAN__PIECE; ++i) q->r[i] = q->x[i] / bias1 / (q->r[i] * root + eps) + decay * q->w[i];
 }
 
-// The first of two passes: the moments, and the squares of w and u summed up for their norms. (LAMB's decay
-// is part of its direction: w is not shrunk.)
-static void gan__update_lamb(const gan__update *u, int64_t at, size_t n)
+// Pass 1: the moments, and the squares of w and u summed up for their norms. (LAMB's decay is part of its
+// direction: w is not shrunk.)
+static void gan__update_lamb_sums(const gan__update *u, int64_t at, size_t n)
 {
     double *const sum = u->scratch + 2 * (at / GAN__GRAIN);
     gan__update_piece q;
@@ -15318,15 +15335,15 @@ static void gan__update_lamb(const gan__update *u, int64_t at, size_t n)
     }
 }
 
-// The second: w -= lr u; lr holds the ratio of the norms.
-static void gan__update_lamb_task(void *arg, int64_t index)
+static void gan__update_lamb(const gan__update *u, int64_t at, size_t n)
 {
-    const gan__update *u = (const gan__update *)arg;
-    const int64_t at = index * GAN__GRAIN;
     gan__update_piece q;
     size_t i;
-    for (gan__update_piece_begin(&q, u, at, (size_t)GAN__LEAST(GAN__GRAIN, u->n - at)); q.n;
-         gan__update_piece_next(&q)) {
+    if (u->pass == 1) {
+        gan__update_lamb_sums(u, at, n);
+        return;
+    }
+    for (gan__update_piece_begin(&q, u, at, n); q.n; gan__update_piece_next(&q)) {
         gan__update_lamb_direction(&q);
         for (i = 0; i < GAN__PIECE; ++i) q.w[i] -= u->args.lr * q.r[i];
     }
@@ -15370,14 +15387,37 @@ static void gan__update_subgradient(const gan__update *u, int64_t at, size_t n)
         for (i = 0; i < GAN__PIECE; ++i) q.w[i] -= u->args.lr * q.d[i];
 }
 
+typedef enum gan__update_decay {
+    GAN__DECAY_L2,
+    GAN__DECAY_DECOUPLED,
+    GAN__DECAY_OWN,
+    GAN__DECAY_NONE
+} gan__update_decay;
+
+// The last column: fields of gan_optimizer_desc that the row reads, and what is kept for it.
+enum {
+    GAN__READS_MOMENTUM = 1,
+    GAN__READS_NESTEROV = 2, // and dampening
+    GAN__READS_BETAS = 4,
+    GAN__READS_ALPHA = 8,
+    GAN__READS_LR_DECAY = 16,
+    GAN__READS_INITIAL = 32,
+    GAN__READS_MOMENTUM_DECAY = 64,
+    GAN__READS_STEP_RULE = 128,
+    GAN__KEEPS_BEST = 256 // state array 0: the weights of the lowest loss
+};
+
 typedef struct gan__update_row {
     const char *name;
-    int states;
+    int states, passes;
+    gan__update_decay decay;
+    unsigned traits;
     void (*update)(const gan__update *u, int64_t at, size_t n);
 } gan__update_row;
 
 static const gan__update_row gan__update_rows[] = {
-#define GAN__ROW(id, name, states) {#name, states, gan__update_##name},
+#define GAN__ROW(id, name, states, passes, decay, traits)                                                    \
+    {#name, states, passes, GAN__DECAY_##decay, traits, gan__update_##name},
     GAN_OPTIMIZERS(GAN__ROW)
 #undef GAN__ROW
 };
@@ -15385,6 +15425,30 @@ static const gan__update_row gan__update_rows[] = {
 GAN_API const char *gan_optimizer_name(gan_optimizer_kind kind)
 {
     return (int)kind >= 0 && kind < GAN_OPTIMIZER_COUNT ? gan__update_rows[kind].name : "unknown";
+}
+
+static void gan__update_task(void *arg, int64_t index)
+{
+    const gan__update *u = (const gan__update *)arg;
+    const int64_t at = index * GAN__GRAIN;
+    gan__update_rows[u->desc->kind].update(u, at, (size_t)GAN__LEAST(GAN__GRAIN, u->n - at));
+}
+
+// All passes over the n numbers.
+static void gan__update_run(gan__update *u)
+{
+    const int64_t tasks = (u->n + GAN__GRAIN - 1) / GAN__GRAIN;
+    const int passes = gan__update_rows[u->desc->kind].passes;
+    double w = 0, move = 0;
+    int64_t i;
+    u->pass = 1;
+    gan__par(u->ctx, tasks, u->n, gan__update_task, u);
+    if (passes < 2) return;
+    for (i = 0; i < tasks; ++i) w += u->scratch[2 * i], move += u->scratch[2 * i + 1];
+    if (w > 0 && move > 0 && gan__base_is_finite((gan_real)sqrt(w / move)))
+        u->args.lr *= (gan_real)sqrt(w / move);
+    u->pass = 2;
+    gan__par(u->ctx, tasks, u->n, gan__update_task, u);
 }
 
 // The constructors
@@ -15545,7 +15609,7 @@ struct gan_optimizer {
     int64_t step, rule[GAN__WORD];
     // Losses accumulated; whether the weights are extrapolated; whether slow weights are known.
     int64_t open[GAN__SLOT_STATES - GAN__SLOT_SUM];
-    gan__state *best; // SUBGRADIENT: the best loss, the accumulated losses
+    gan__state *best; // of a kind that keeps the best weights: their loss, the accumulated losses
 };
 
 #define GAN__OPEN(o, what) (o)->open[GAN__SLOT_##what - GAN__SLOT_SUM]
@@ -15592,46 +15656,36 @@ static int gan__optim_optimizer_check(const gan_model *m, const gan_optimizer_de
                       h->name, v);
         return 1;
     }
-    if (d->kind != GAN_OPTIMIZER_SUBGRADIENT || d->weight_decay == 0) return 0;
+    if (gan__update_rows[d->kind].decay != GAN__DECAY_NONE || d->weight_decay == 0) return 0;
     gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT,
-                  "optimizer of %s: the subgradient method has no weight decay; add the term to the loss",
-                  m->name);
+                  "optimizer of %s: %s has no weight decay; add the term to the loss", m->name,
+                  gan__update_rows[d->kind].name);
     return 1;
-}
-
-// 1 where a rule of this kind reads beta1 and beta2; alpha, momentum likewise.
-static int gan__optim_reads_betas(gan_optimizer_kind kind)
-{
-    return !(kind == GAN_OPTIMIZER_SGD || kind == GAN_OPTIMIZER_RMSPROP || kind == GAN_OPTIMIZER_ADAGRAD ||
-             kind == GAN_OPTIMIZER_ADADELTA || kind == GAN_OPTIMIZER_OPTIMISTIC_SGD ||
-             kind == GAN_OPTIMIZER_SUBGRADIENT);
 }
 
 // Warns of fields that are set and that this kind does not read.
 static void gan__optim_optimizer_warn(const gan_model *m, const gan_optimizer_desc *d)
 {
     const char *const kind = gan_optimizer_name(d->kind);
-    const int momentum = d->kind == GAN_OPTIMIZER_SGD || d->kind == GAN_OPTIMIZER_RMSPROP;
-    const int alpha = d->kind == GAN_OPTIMIZER_RMSPROP || d->kind == GAN_OPTIMIZER_ADADELTA;
-    const int initial = d->kind == GAN_OPTIMIZER_ADAGRAD || d->kind == GAN_OPTIMIZER_YOGI;
+    const unsigned reads = gan__update_rows[d->kind].traits;
     const char *idle[8];
     int n = 0, i;
-    if (d->momentum != 0 && !momentum) idle[n++] = "momentum";
-    if (d->nesterov && d->kind != GAN_OPTIMIZER_SGD) idle[n++] = "nesterov";
-    if ((d->beta1 != 0 || d->beta2 != 0) && !gan__optim_reads_betas(d->kind))
+    if (d->momentum != 0 && !(reads & GAN__READS_MOMENTUM)) idle[n++] = "momentum";
+    if (d->nesterov && !(reads & GAN__READS_NESTEROV)) idle[n++] = "nesterov";
+    if ((d->beta1 != 0 || d->beta2 != 0) && !(reads & GAN__READS_BETAS))
         idle[n++] = d->beta1 != 0 ? "beta1" : "beta2";
-    if (d->alpha != 0 && !alpha) idle[n++] = "alpha";
-    if (d->lr_decay != 0 && d->kind != GAN_OPTIMIZER_ADAGRAD) idle[n++] = "lr_decay";
-    if (d->initial != 0 && !initial) idle[n++] = "initial";
-    if (d->momentum_decay != 0 && d->kind != GAN_OPTIMIZER_NADAM) idle[n++] = "momentum_decay";
-    if (d->step_rule && d->kind != GAN_OPTIMIZER_SUBGRADIENT) idle[n++] = "step_rule";
+    if (d->alpha != 0 && !(reads & GAN__READS_ALPHA)) idle[n++] = "alpha";
+    if (d->lr_decay != 0 && !(reads & GAN__READS_LR_DECAY)) idle[n++] = "lr_decay";
+    if (d->initial != 0 && !(reads & GAN__READS_INITIAL)) idle[n++] = "initial";
+    if (d->momentum_decay != 0 && !(reads & GAN__READS_MOMENTUM_DECAY)) idle[n++] = "momentum_decay";
+    if (d->step_rule && !(reads & GAN__READS_STEP_RULE)) idle[n++] = "step_rule";
     for (i = 0; i < n; ++i)
         gan__err_warn(m->ctx, "optimizer of %s: %s does not read %s, which is set", m->name, kind, idle[i]);
-    if (d->kind != GAN_OPTIMIZER_SGD || d->momentum != 0) return;
+    if (!(reads & GAN__READS_NESTEROV) || d->momentum != 0) return;
     if (d->nesterov)
-        gan__err_warn(m->ctx, "optimizer of %s: nesterov without momentum is plain sgd", m->name);
+        gan__err_warn(m->ctx, "optimizer of %s: nesterov without momentum is plain %s", m->name, kind);
     if (d->dampening != 0)
-        gan__err_warn(m->ctx, "optimizer of %s: dampening without momentum is plain sgd", m->name);
+        gan__err_warn(m->ctx, "optimizer of %s: dampening without momentum is plain %s", m->name, kind);
 }
 
 // "word." for the first, "word2." and so on for the others.
@@ -15669,7 +15723,7 @@ GAN_API gan_optimizer *gan_optimizer_create(gan_model *m, gan_optimizer_desc des
                            &o->step) &&
            gan__state_over(ctx, gan__state_name(ctx, o->prefix, m->name, ".open"), GAN__STATE_COUNT, 1,
                            &opens, o->open);
-    if (good && desc.kind == GAN_OPTIMIZER_SUBGRADIENT) {
+    if (good && gan__update_rows[desc.kind].traits & GAN__KEEPS_BEST) {
         o->best = gan__state_add(ctx, gan__state_name(ctx, o->prefix, m->name, ".best"), GAN__STATE_REAL, 1,
                                  &losses);
         good = o->best != NULL;
@@ -15717,7 +15771,7 @@ static int gan__optim_slot_active(const gan__optim_slot *s)
 static int gan__optim_slot_state(const gan_optimizer *o, gan__optim_slot *s, int i)
 {
     static const char *const part[GAN__SLOT_STATES] = {".0", ".1", ".2", ".sum", ".from", ".slow"};
-    const int weights = i > GAN__SLOT_SUM || (i == 0 && o->desc.kind == GAN_OPTIMIZER_SUBGRADIENT);
+    const int weights = i > GAN__SLOT_SUM || (i == 0 && o->best);
     gan_context *ctx = o->model->ctx;
     const gan_tensor *p = s->param->tensor;
     const char *name;
@@ -15752,7 +15806,7 @@ static int gan__optim_optimizer_catch_up(gan_optimizer *o)
     }
     if (o->count == old && o->want) return 0;
     o->want = (gan_tensor **)gan__err_persist(ctx, (size_t)o->count * sizeof *o->want);
-    if (!o->want || o->desc.kind != GAN_OPTIMIZER_LAMB) return !o->want;
+    if (!o->want || gan__update_rows[o->desc.kind].passes < 2) return !o->want;
     for (t = o->slots; t; t = t->next) largest = GAN__MOST(largest, t->param->tensor->size);
     o->scratch = (double *)gan__err_persist(ctx, 2 * (largest / (size_t)GAN__GRAIN + 1) * sizeof *o->scratch);
     return !o->scratch;
@@ -15847,13 +15901,6 @@ static int gan__optim_slot_total(gan__optim_slot *s)
     return 0;
 }
 
-static void gan__optim_step_task(void *arg, int64_t index)
-{
-    const gan__update *u = (const gan__update *)arg;
-    const int64_t at = index * GAN__GRAIN;
-    gan__update_rows[u->desc->kind].update(u, at, (size_t)GAN__LEAST(GAN__GRAIN, u->n - at));
-}
-
 typedef struct gan__optim_norm_squares {
     const struct gan__cpu_kernels *k;
     const gan_real *g;
@@ -15940,24 +15987,23 @@ static double gan__optim_step_size(const gan_optimizer *o)
 
 static void gan__optim_step_slot(gan_optimizer *o, const gan__optim_slot *s)
 {
-    gan_context *ctx = o->model->ctx;
     const gan_optimizer_desc *d = &o->desc;
+    const gan__update_row *row = &gan__update_rows[d->kind];
     gan__update u;
-    int64_t i, tasks;
-    double w = 0, move = 0;
+    int i;
     memset(&u, 0, sizeof u);
-    u.ctx = ctx;
+    u.ctx = o->model->ctx;
     u.desc = d;
     u.p = s->param->tensor->data;
     u.g = s->grad->data;
-    for (i = 0; i < gan__update_rows[d->kind].states; ++i) u.state[i] = (gan_real *)s->state[i]->data;
+    for (i = 0; i < row->states; ++i) u.state[i] = (gan_real *)s->state[i]->data;
     u.n = (int64_t)s->grad->size;
     u.scratch = o->scratch;
-    u.args.lr = d->kind == GAN_OPTIMIZER_SUBGRADIENT ? (gan_real)gan__optim_step_size(o) : d->lr;
+    u.args.lr = row->traits & GAN__READS_STEP_RULE ? (gan_real)gan__optim_step_size(o) : d->lr;
     u.args.momentum = d->momentum;
     u.args.dampening = d->dampening;
     u.args.weight_decay = o->decay;
-    u.args.decoupled = d->kind == GAN_OPTIMIZER_ADAMW || d->kind == GAN_OPTIMIZER_LION;
+    u.args.decoupled = row->decay == GAN__DECAY_DECOUPLED;
     u.args.nesterov = d->nesterov ? 1 : 0;
     u.args.beta1 = d->beta1;
     u.args.beta2 = d->beta2;
@@ -15967,13 +16013,7 @@ static void gan__optim_step_slot(gan_optimizer *o, const gan__optim_slot *s)
     u.args.step = o->step;
     u.args.bias1 = (gan_real)(1 - pow((double)d->beta1, (double)o->step));
     u.args.bias2 = (gan_real)(1 - pow((double)d->beta2, (double)o->step));
-    tasks = (u.n + GAN__GRAIN - 1) / GAN__GRAIN;
-    gan__par(ctx, tasks, u.n, gan__optim_step_task, &u);
-    if (d->kind != GAN_OPTIMIZER_LAMB) return;
-    for (i = 0; i < tasks; ++i) w += u.scratch[2 * i], move += u.scratch[2 * i + 1];
-    if (w > 0 && move > 0 && gan__base_is_finite((gan_real)sqrt(w / move)))
-        u.args.lr *= (gan_real)sqrt(w / move);
-    gan__par(ctx, tasks, u.n, gan__update_lamb_task, &u);
+    gan__update_run(&u);
 }
 
 typedef enum gan__optim_move { GAN__MINIMIZE, GAN__ACCUMULATE, GAN__EXTRAPOLATE } gan__optim_move;
@@ -16033,8 +16073,7 @@ static int gan__optim_gradients_finish(gan_optimizer *o, int n, const gan__tape_
                                        gan__optim_move move)
 {
     const gan_optimizer_desc *d = &o->desc;
-    const int coupled =
-        d->kind != GAN_OPTIMIZER_ADAMW && d->kind != GAN_OPTIMIZER_LION && d->kind != GAN_OPTIMIZER_LAMB;
+    const gan__update_decay decay = gan__update_rows[d->kind].decay;
     gan__optim_slot *s;
     double norm;
     norm = gan__optim_gradients_norm(o, n, trace);
@@ -16056,8 +16095,8 @@ static int gan__optim_gradients_finish(gan_optimizer *o, int n, const gan__tape_
     if (d->clip_norm > 0 && norm + 1e-6 > (double)d->clip_norm)
         o->scale = (gan_real)((double)d->clip_norm / (norm + 1e-6));
     o->length = (gan_real)(norm * (double)o->scale);
-    o->decay = d->kind == GAN_OPTIMIZER_LAMB ? 0 : d->weight_decay;
-    if (move == GAN__EXTRAPOLATE || !GAN__OPEN(o, FROM) || !coupled || o->decay == 0) return 0;
+    o->decay = decay == GAN__DECAY_OWN ? 0 : d->weight_decay;
+    if (move == GAN__EXTRAPOLATE || !GAN__OPEN(o, FROM) || decay != GAN__DECAY_L2 || o->decay == 0) return 0;
     for (s = o->slots; s;
          s = s->next) // L2 decay is part of the gradient: of the weights where that was found
         if (s->grad && (gan__optim_slot_map(s, GAN__MAP_affine, NULL, o->scale, 0) ||
