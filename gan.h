@@ -899,24 +899,30 @@ GAN_API int gan_gradcheck(gan_context *ctx, gan_function *f, void *user, int n, 
 // Losses of finite outputs are finite: outputs are clamped to +-1e15, and exponentials are continued linearly
 // above the exponent 30. NaN and infinity propagate.
 //
-// Columns: default parameter; output of D (gan_critic); 1 if the generator's loss needs the real batch.
+// Columns: default parameter; output of D (gan_critic); 1 if the generator's loss needs the real batch; 1 if
+// the generator's loss of paired outputs is minus D's; what gan_loss_control updates.
 #define GAN_LOSSES(X)                                                                                        \
-    X(NON_SATURATING, non_saturating, 0, PROBABILITY, 0) X(MINIMAX, minimax, 0, PROBABILITY, 0)              \
-    X(LEAST_SQUARES, least_squares, 0, SCORE, 0) X(WASSERSTEIN, wasserstein, 0, SCORE, 0)                    \
-    X(HINGE, hinge, 0, SCORE, 0) X(LEAST_SQUARES_PEARSON, least_squares_pearson, 0, SCORE, 0)                \
-    X(MAXIMUM_LIKELIHOOD, maximum_likelihood, 0, PROBABILITY, 0)                                             \
-    X(BOUNDARY_SEEKING, boundary_seeking, 0, PROBABILITY, 0) X(SOFTMAX, softmax, 0, SCORE, 1)                \
-    X(DUAL_CONTRASTIVE, dual_contrastive, 0, SCORE, 1) X(EBGAN, ebgan, 10, ERROR, 0)                         \
-    X(BEGAN, began, 0.75, ERROR, 0) X(MAGAN, magan, 0.01, ERROR, 0) X(F_KL, f_kl, 0, SCORE, 0)               \
-    X(F_REVERSE_KL, f_reverse_kl, 0, SCORE, 0) X(F_PEARSON, f_pearson, 0, SCORE, 0)                          \
-    X(F_NEYMAN, f_neyman, 0, SCORE, 0) X(F_SQUARED_HELLINGER, f_squared_hellinger, 0, SCORE, 0)              \
-    X(F_JENSEN_SHANNON, f_jensen_shannon, 0, PROBABILITY, 0) X(F_GAN, f_gan, 0, PROBABILITY, 0)              \
-    X(F_TOTAL_VARIATION, f_total_variation, 0, SCORE, 0) X(F_ALPHA, f_alpha, 0.5, SCORE, 0)                  \
-    X(MMD_RBF, mmd_rbf, 1, FEATURES, 1) X(MMD_RATIONAL_QUADRATIC, mmd_rational_quadratic, 1, FEATURES, 1)    \
-    X(ENERGY, energy, 0, FEATURES, 1) X(CRAMER, cramer, 0, FEATURES, 1)                                      \
-    X(SINKHORN, sinkhorn, 0.1, FEATURES, 1)
+    X(NON_SATURATING, non_saturating, 0, PROBABILITY, 0, 0, none)                                            \
+    X(MINIMAX, minimax, 0, PROBABILITY, 0, 1, none) X(LEAST_SQUARES, least_squares, 0, SCORE, 0, 0, none)    \
+    X(WASSERSTEIN, wasserstein, 0, SCORE, 0, 0, none) X(HINGE, hinge, 0, SCORE, 0, 0, none)                  \
+    X(LEAST_SQUARES_PEARSON, least_squares_pearson, 0, SCORE, 0, 0, none)                                    \
+    X(MAXIMUM_LIKELIHOOD, maximum_likelihood, 0, PROBABILITY, 0, 0, none)                                    \
+    X(BOUNDARY_SEEKING, boundary_seeking, 0, PROBABILITY, 0, 0, none)                                        \
+    X(SOFTMAX, softmax, 0, SCORE, 1, 0, none) X(DUAL_CONTRASTIVE, dual_contrastive, 0, SCORE, 1, 0, none)    \
+    X(EBGAN, ebgan, 10, ERROR, 0, 0, none) X(BEGAN, began, 0.75, ERROR, 0, 0, began)                         \
+    X(MAGAN, magan, 0.01, ERROR, 0, 0, magan) X(F_KL, f_kl, 0, SCORE, 0, 0, none)                            \
+    X(F_REVERSE_KL, f_reverse_kl, 0, SCORE, 0, 0, none) X(F_PEARSON, f_pearson, 0, SCORE, 0, 0, none)        \
+    X(F_NEYMAN, f_neyman, 0, SCORE, 0, 0, none)                                                              \
+    X(F_SQUARED_HELLINGER, f_squared_hellinger, 0, SCORE, 0, 0, none)                                        \
+    X(F_JENSEN_SHANNON, f_jensen_shannon, 0, PROBABILITY, 0, 0, none)                                        \
+    X(F_GAN, f_gan, 0, PROBABILITY, 0, 0, none)                                                              \
+    X(F_TOTAL_VARIATION, f_total_variation, 0, SCORE, 0, 0, none)                                            \
+    X(F_ALPHA, f_alpha, 0.5, SCORE, 0, 0, none) X(MMD_RBF, mmd_rbf, 1, FEATURES, 1, 0, none)                 \
+    X(MMD_RATIONAL_QUADRATIC, mmd_rational_quadratic, 1, FEATURES, 1, 0, none)                               \
+    X(ENERGY, energy, 0, FEATURES, 1, 0, none) X(CRAMER, cramer, 0, FEATURES, 1, 0, none)                    \
+    X(SINKHORN, sinkhorn, 0.1, FEATURES, 1, 0, none)
 typedef enum gan_loss {
-#define GAN__ROW(id, name, parameter, critic, joint) GAN_LOSS_##id,
+#define GAN__ROW(id, name, parameter, critic, joint, zero_sum, control) GAN_LOSS_##id,
     GAN_LOSSES(GAN__ROW)
 #undef GAN__ROW
     GAN_LOSS_COUNT
@@ -1018,9 +1024,9 @@ GAN_API gan_tensor *gan_pull_away(gan_tensor *code);
 // ExtraAdam (Gidel 2019) is ADAM with gan_extrapolate. Negative momentum (Gidel 2019b) is a momentum or beta1
 // below 0.
 
-// Columns: name; number of state arrays per parameter; passes over the weights; weight decay: L2 (added to the
-// gradient), DECOUPLED (multiplies the weights), OWN (part of the row's formula), NONE (an error); private:
-// the fields that only some rows read, and whether the best weights are kept.
+// Columns: name; number of state arrays per parameter; passes over the weights; weight decay: L2 (added to
+// the gradient), DECOUPLED (multiplies the weights), OWN (part of the row's formula), NONE (an error);
+// private: the fields that only some rows read, and whether the best weights are kept.
 #define GAN_OPTIMIZERS(X)                                                                                    \
     X(SGD, sgd, 1, 1, L2, GAN__READS_MOMENTUM | GAN__READS_NESTEROV)                                         \
     X(RMSPROP, rmsprop, 2, 1, L2, GAN__READS_MOMENTUM | GAN__READS_ALPHA)                                    \
@@ -1544,7 +1550,8 @@ GAN_API gan_real gan_gradient_reversal_alpha(gan_real p);
 // stored in buffers of the model, "penalty.lecam.real" ...; checkpoints contain it. It is updated only in
 // GAN_TRAIN and only with finite values.
 //
-// Columns: name; the player whose loss it is added to; default weight, target, parameter; required inputs.
+// Columns: name; the player whose loss it is added to; default weight, target, parameter; required inputs;
+// what gan_penalty_after does.
 enum { // the fields of gan_penalty_in that a penalty requires
     GAN_NEEDS_REAL = 1, GAN_NEEDS_FAKE = 2, GAN_NEEDS_REAL_AUG = 4, GAN_NEEDS_FAKE_AUG = 8,
     GAN_NEEDS_Z = 16,                                   // z and g
@@ -1552,34 +1559,34 @@ enum { // the fields of gan_penalty_in that a penalty requires
     GAN_NEEDS_PAIR = 3 | 128                            // real and fake, of the same shape
 };
 #define GAN_PENALTIES(X)                                                                                     \
-    X(NONE, none, EITHER, 0, 0, 0, 0)                                                                        \
-    X(WGAN_GP, wgan_gp, DISCRIMINATOR, 10, 1, 0, GAN_NEEDS_PAIR)                                             \
-    X(R1, r1, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_REAL)                                                       \
-    X(WEIGHT_CLIP, weight_clip, DISCRIMINATOR, .01, 0, 0, 0)                                                 \
-    X(WGAN_LP, wgan_lp, DISCRIMINATOR, 10, 1, 0, GAN_NEEDS_PAIR)                                             \
-    X(DRAGAN, dragan, DISCRIMINATOR, 10, 1, .5, GAN_NEEDS_REAL)                                              \
-    X(R2, r2, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_FAKE)                                                       \
-    X(ZERO_CENTERED, zero_centered, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_PAIR)                                 \
-    X(MAX_GP, max_gp, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_PAIR)                                               \
-    X(WGAN_DIV, wgan_div, DISCRIMINATOR, 2, 0, 6, GAN_NEEDS_PAIR)                                            \
-    X(GAN_QP, gan_qp, DISCRIMINATOR, 1, 0, 10, GAN_NEEDS_PAIR)                                               \
-    X(FISHER, fisher, DISCRIMINATOR, 1e-6, 0, 0, GAN_NEEDS_REAL_OUT | GAN_NEEDS_FAKE_OUT)                    \
-    X(SOBOLEV, sobolev, DISCRIMINATOR, 1e-5, 0, 0, GAN_NEEDS_REAL | GAN_NEEDS_FAKE)                          \
-    X(DRIFT, drift, DISCRIMINATOR, .001, 0, 0, GAN_NEEDS_REAL_OUT)                                           \
-    X(JSD_REGULARIZER, jsd_regularizer, DISCRIMINATOR, .1, 0, 0, GAN_NEEDS_REAL | GAN_NEEDS_FAKE)            \
-    X(LECAM, lecam, DISCRIMINATOR, .3, 0, .99, GAN_NEEDS_REAL_OUT | GAN_NEEDS_FAKE_OUT)                      \
-    X(CR, cr, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_REAL_OUT | GAN_NEEDS_REAL_AUG)                              \
+    X(NONE, none, EITHER, 0, 0, 0, 0, nothing)                                                               \
+    X(WGAN_GP, wgan_gp, DISCRIMINATOR, 10, 1, 0, GAN_NEEDS_PAIR, nothing)                                    \
+    X(R1, r1, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_REAL, nothing)                                              \
+    X(WEIGHT_CLIP, weight_clip, DISCRIMINATOR, .01, 0, 0, 0, clip)                                           \
+    X(WGAN_LP, wgan_lp, DISCRIMINATOR, 10, 1, 0, GAN_NEEDS_PAIR, nothing)                                    \
+    X(DRAGAN, dragan, DISCRIMINATOR, 10, 1, .5, GAN_NEEDS_REAL, nothing)                                     \
+    X(R2, r2, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_FAKE, nothing)                                              \
+    X(ZERO_CENTERED, zero_centered, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_PAIR, nothing)                        \
+    X(MAX_GP, max_gp, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_PAIR, nothing)                                      \
+    X(WGAN_DIV, wgan_div, DISCRIMINATOR, 2, 0, 6, GAN_NEEDS_PAIR, nothing)                                   \
+    X(GAN_QP, gan_qp, DISCRIMINATOR, 1, 0, 10, GAN_NEEDS_PAIR, nothing)                                      \
+    X(FISHER, fisher, DISCRIMINATOR, 1e-6, 0, 0, GAN_NEEDS_REAL_OUT | GAN_NEEDS_FAKE_OUT, nothing)           \
+    X(SOBOLEV, sobolev, DISCRIMINATOR, 1e-5, 0, 0, GAN_NEEDS_REAL | GAN_NEEDS_FAKE, nothing)                 \
+    X(DRIFT, drift, DISCRIMINATOR, .001, 0, 0, GAN_NEEDS_REAL_OUT, nothing)                                  \
+    X(JSD_REGULARIZER, jsd_regularizer, DISCRIMINATOR, .1, 0, 0, GAN_NEEDS_REAL | GAN_NEEDS_FAKE, nothing)   \
+    X(LECAM, lecam, DISCRIMINATOR, .3, 0, .99, GAN_NEEDS_REAL_OUT | GAN_NEEDS_FAKE_OUT, nothing)             \
+    X(CR, cr, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_REAL_OUT | GAN_NEEDS_REAL_AUG, nothing)                     \
     X(BCR, bcr, DISCRIMINATOR, 10, 0, 10,                                                                    \
-      GAN_NEEDS_REAL_OUT | GAN_NEEDS_REAL_AUG | GAN_NEEDS_FAKE_OUT | GAN_NEEDS_FAKE_AUG)                     \
-    X(ZCR, zcr, DISCRIMINATOR, 20, 0, .05, GAN_NEEDS_FAKE_OUT | GAN_NEEDS_Z)                                 \
-    X(ZCR_GENERATOR, zcr_generator, GENERATOR, .5, 0, .05, GAN_NEEDS_Z)                                      \
-    X(PATH_LENGTH, path_length, GENERATOR, 2, 0, 2, GAN_NEEDS_Z)                                             \
-    X(MODE_SEEKING, mode_seeking, GENERATOR, 1, 0, 0, GAN_NEEDS_Z)                                           \
-    X(ORTHOGONAL, orthogonal, EITHER, 1e-4, 0, 0, 0)                                                         \
-    X(L2, l2, EITHER, 2.5e-5, 0, 0, 0)                                                                       \
-    X(HISTORICAL_AVERAGE, historical_average, EITHER, 1, 0, 0, 0)
+      GAN_NEEDS_REAL_OUT | GAN_NEEDS_REAL_AUG | GAN_NEEDS_FAKE_OUT | GAN_NEEDS_FAKE_AUG, nothing)            \
+    X(ZCR, zcr, DISCRIMINATOR, 20, 0, .05, GAN_NEEDS_FAKE_OUT | GAN_NEEDS_Z, nothing)                        \
+    X(ZCR_GENERATOR, zcr_generator, GENERATOR, .5, 0, .05, GAN_NEEDS_Z, nothing)                             \
+    X(PATH_LENGTH, path_length, GENERATOR, 2, 0, 2, GAN_NEEDS_Z, nothing)                                    \
+    X(MODE_SEEKING, mode_seeking, GENERATOR, 1, 0, 0, GAN_NEEDS_Z, nothing)                                  \
+    X(ORTHOGONAL, orthogonal, EITHER, 1e-4, 0, 0, 0, nothing)                                                \
+    X(L2, l2, EITHER, 2.5e-5, 0, 0, 0, nothing)                                                              \
+    X(HISTORICAL_AVERAGE, historical_average, EITHER, 1, 0, 0, 0, average)
 typedef enum gan_penalty_kind {
-#define GAN__ROW(id, name, player, weight, target, parameter, needs) GAN_PENALTY_##id,
+#define GAN__ROW(id, name, player, weight, target, parameter, needs, after) GAN_PENALTY_##id,
     GAN_PENALTIES(GAN__ROW)
 #undef GAN__ROW
     GAN_PENALTY_COUNT
@@ -1721,11 +1728,13 @@ GAN_API gan_tensor *gan_pool_query(gan_pool *pool, gan_tensor *x, gan_real p);
 //     PLATEAU       base factor^drops, not below end; see gan_plateau           factor .2, every (patience) 5
 //     RAMP          base (2 / (1 + e^(-factor p)) - 1)                          Ganin 2016; factor 10
 // Schedules can be combined: pass the value of one as the base of another.
+// Columns: name; what the value depends on: the step, or the drops counted by gan_plateau_step.
 #define GAN_SCHEDULES(X)                                                                                     \
-    X(CONSTANT, constant) X(LINEAR, linear) X(STEP, step) X(EXPONENTIAL, exponential) X(COSINE, cosine)      \
-    X(WARM_UP, warm_up) X(PLATEAU, plateau) X(RAMP, ramp)
+    X(CONSTANT, constant, STEP) X(LINEAR, linear, STEP) X(STEP, step, STEP)                                  \
+    X(EXPONENTIAL, exponential, STEP) X(COSINE, cosine, STEP) X(WARM_UP, warm_up, STEP)                      \
+    X(PLATEAU, plateau, METRIC) X(RAMP, ramp, STEP)
 typedef enum gan_schedule_kind {
-#define GAN__ROW(id, name) GAN_SCHEDULE_##id,
+#define GAN__ROW(id, name, of) GAN_SCHEDULE_##id,
     GAN_SCHEDULES(GAN__ROW)
 #undef GAN__ROW
     GAN_SCHEDULE_COUNT
@@ -14804,20 +14813,50 @@ static gan_tensor *gan__loss_cramer_g(const gan__loss_in *a)
     return gan_sub(gan_mul_scalar(apart, 2), ff);
 }
 
+// ---- what follows an update of D: the state of a loss by the batch means of r and f; p the parameter
+
+static void gan__loss_control_none(gan_real *state, gan_real p, gan_real r, gan_real f)
+{
+    (void)state, (void)p, (void)r, (void)f;
+}
+
+// Berthelot 2017, section 3.3 and 3.4.1
+static void gan__loss_control_began(gan_real *state, gan_real gamma, gan_real r, gan_real f)
+{
+    const gan_real lambda = (gan_real)0.001, more = gamma * r - f, k = state[0] + lambda * more;
+    state[0] = k < 0 ? 0 : k > 1 ? 1 : k;
+    state[1] = r + (more < 0 ? -more : more);
+}
+
+static void gan__loss_control_magan(gan_real *state, gan_real rate, gan_real r, gan_real f)
+{
+    const gan_real before = state[3];
+    if (state[0] == 0) {
+        state[0] = state[2] = r;
+        state[3] = f;
+        return;
+    }
+    state[2] += rate * (r - state[2]);
+    state[3] += rate * (f - state[3]);
+    if (state[2] < state[0] && state[2] < state[3] && state[3] >= before) state[0] = state[2];
+}
+
 // ---- the table and what calls it
 
 typedef struct gan__loss_row {
     const char *name;
     gan_real parameter;
     gan_critic critic;
-    int joint;
+    int joint, zero_sum;
+    void (*control)(gan_real *state, gan_real p, gan_real r, gan_real f);
     gan_tensor *(*d)(const gan__loss_in *a);
     gan_tensor *(*g)(const gan__loss_in *a);
 } gan__loss_row;
 
 static const gan__loss_row gan__loss_rows[] = {
-#define GAN__ROW(id, name, parameter, critic, joint)                                                         \
-    {#name, (gan_real)parameter, GAN_CRITIC_##critic, joint, gan__loss_##name##_d, gan__loss_##name##_g},
+#define GAN__ROW(id, name, parameter, critic, joint, zero_sum, control)                                      \
+    {#name,    (gan_real)parameter,         GAN_CRITIC_##critic,  joint,                                     \
+     zero_sum, gan__loss_control_##control, gan__loss_##name##_d, gan__loss_##name##_g},
     GAN_LOSSES(GAN__ROW)
 #undef GAN__ROW
 };
@@ -14927,7 +14966,7 @@ GAN_API gan_tensor *gan_loss_g_ex(const gan_loss_desc *desc, gan_tensor *real, g
                              "gan_loss_g_ex",
                              gan__loss_rows[desc->kind].name);
     a = gan__loss_open(desc, real, fake);
-    minus = desc->saturating || (desc->kind == GAN_LOSS_MINIMAX && desc->pairing != GAN_PLAIN);
+    minus = desc->saturating || (gan__loss_rows[desc->kind].zero_sum && desc->pairing != GAN_PLAIN);
     if (desc->pairing == GAN_PLAIN && !minus) return gan__loss_rows[desc->kind].g(&a);
     if (gan_loss_needs_real(desc)) bad = gan__loss_paired(desc, &a, !minus);
     else {
@@ -14960,35 +14999,19 @@ GAN_API int gan_loss_needs_real(const gan_loss_desc *desc)
     return desc->pairing != GAN_PLAIN || gan__loss_rows[desc->kind].joint;
 }
 
-// Berthelot 2017, section 3.3 and 3.4.1
-static void gan__loss_began_control(gan_real *state, gan_real gamma, gan_real r, gan_real f)
-{
-    const gan_real lambda = (gan_real)0.001, more = gamma * r - f, k = state[0] + lambda * more;
-    state[0] = k < 0 ? 0 : k > 1 ? 1 : k;
-    state[1] = r + (more < 0 ? -more : more);
-}
-
-static void gan__loss_magan_control(gan_real *state, gan_real rate, gan_real r, gan_real f)
-{
-    const gan_real before = state[3];
-    if (state[0] == 0) {
-        state[0] = state[2] = r;
-        state[3] = f;
-        return;
-    }
-    state[2] += rate * (r - state[2]);
-    state[3] += rate * (f - state[3]);
-    if (state[2] < state[0] && state[2] < state[3] && state[3] >= before) state[0] = state[2];
-}
-
 GAN_API void gan_loss_control(gan_loss_desc *desc, gan_real real_mean, gan_real fake_mean)
 {
     gan_real p;
     if (!desc || !gan__base_is_finite(real_mean) || !gan__base_is_finite(fake_mean)) return;
-    if (desc->kind != GAN_LOSS_BEGAN && desc->kind != GAN_LOSS_MAGAN) return;
+    if ((int)desc->kind < 0 || desc->kind >= GAN_LOSS_COUNT) return;
     p = desc->parameter != 0 ? desc->parameter : gan__loss_rows[desc->kind].parameter;
-    if (desc->kind == GAN_LOSS_BEGAN) gan__loss_began_control(desc->state, p, real_mean, fake_mean);
-    else gan__loss_magan_control(desc->state, p, real_mean, fake_mean);
+    gan__loss_rows[desc->kind].control(desc->state, p, real_mean, fake_mean);
+}
+
+// Whether gan_loss_control has something to do; of a known loss.
+GAN__OPTIONAL int gan__loss_has_control(gan_loss loss)
+{
+    return gan__loss_rows[loss].control != gan__loss_control_none;
 }
 
 GAN_API const char *gan_loss_name(gan_loss loss)
@@ -15037,15 +15060,15 @@ GAN_API gan_tensor *gan_pull_away(gan_tensor *code)
 
 // >>update: what each optimizer does to n numbers; uses par, isa; tests/test_update.c
 //
-// A row NAME of GAN_OPTIMIZERS is gan__update_NAME, which updates n numbers with the row's state arrays. A row
-// of two passes is called twice: u->pass 1 puts the sums of squares of w and of its direction u, a pair for
-// each grain, into u->scratch; pass 2 updates, u->args.lr multiplied by |w| / |u|. The first four have kernels
-// for each instruction set; the others work through gan__update_piece.
+// A row NAME of GAN_OPTIMIZERS is gan__update_NAME, which updates n numbers with the row's state arrays. A
+// row of two passes is called twice: u->pass 1 puts the sums of squares of w and of its direction u, a pair
+// for each grain, into u->scratch; pass 2 updates, u->args.lr multiplied by |w| / |u|. The first four have
+// kernels for each instruction set; the others work through gan__update_piece.
 
 enum { GAN__RULE_STATES = 3 }; // state arrays of a rule, at most
 
 typedef struct gan__update {
-    const gan_context *ctx;
+    gan_context *ctx;
     const gan_optimizer_desc *desc;
     gan_real *p, *state[GAN__RULE_STATES];
     const gan_real *g;
@@ -18651,7 +18674,7 @@ static gan_tensor *gan__penalty_historical_average(const gan__penalty_args *p)
 }
 
 // mean += (theta - mean) / n
-static void gan__penalty_remember(gan_model *m, gan_real weight)
+static void gan__penalty_after_average(gan_model *m, gan_real weight)
 {
     gan__layer_param *const last = m->params_end, *p = m->params, *mean, *n;
     int fresh;
@@ -18675,7 +18698,7 @@ static void gan__penalty_remember(gan_model *m, gan_real weight)
 
 static gan_tensor *gan__penalty_weight_clip(const gan__penalty_args *p) { return gan__penalty_none(p); }
 
-static void gan__penalty_clip(gan_model *m, gan_real weight)
+static void gan__penalty_after_clip(gan_model *m, gan_real weight)
 {
     gan__layer_param *p;
     gan__deferred_weights_changed(m->ctx);
@@ -18685,28 +18708,23 @@ static void gan__penalty_clip(gan_model *m, gan_real weight)
                          1, NULL, 0, NULL, 0, -weight, weight);
 }
 
+static void gan__penalty_after_nothing(gan_model *m, gan_real weight) { (void)m, (void)weight; }
+
 typedef struct gan__penalty_row {
     const char *name;
     gan_tensor *(*term)(const gan__penalty_args *p);
+    void (*after)(gan_model *m, gan_real weight);
     gan_player player;
     double weight, target, parameter;
     unsigned needs;
 } gan__penalty_row;
 
 static const gan__penalty_row gan__penalty_rows[] = {
-#define GAN__ROW(id, name, player, weight, target, parameter, needs)                                         \
-    {#name, gan__penalty_##name, GAN_PLAYER_##player, weight, target, parameter, needs},
+#define GAN__ROW(id, name, player, weight, target, parameter, needs, after)                                  \
+    {#name, gan__penalty_##name, gan__penalty_after_##after, GAN_PLAYER_##player, weight, target, parameter, \
+     needs},
     GAN_PENALTIES(GAN__ROW)
 #undef GAN__ROW
-};
-
-// What follows the update.
-static const struct {
-    gan_penalty_kind kind;
-    void (*after)(gan_model *m, gan_real weight);
-} gan__penalty_after_rows[] = {
-    {GAN_PENALTY_WEIGHT_CLIP, gan__penalty_clip},
-    {GAN_PENALTY_HISTORICAL_AVERAGE, gan__penalty_remember},
 };
 
 static int gan__penalty_known(gan_context *ctx, gan_penalty_kind kind)
@@ -18805,11 +18823,8 @@ GAN_API gan_tensor *gan_penalty(gan_penalty_kind kind, gan_real weight, gan_mode
 
 GAN_API void gan_penalty_after(gan_penalty_kind kind, gan_real weight, gan_model *m)
 {
-    size_t i;
     if (!m || !gan__penalty_known(m->ctx, kind)) return;
-    for (i = 0; i < sizeof gan__penalty_after_rows / sizeof *gan__penalty_after_rows; ++i)
-        if (gan__penalty_after_rows[i].kind == kind)
-            gan__penalty_after_rows[i].after(m, gan__base_or_default(weight, gan__penalty_rows[kind].weight));
+    gan__penalty_rows[kind].after(m, gan__base_or_default(weight, gan__penalty_rows[kind].weight));
 }
 
 static const gan__penalty_row *gan__penalty_of(gan_penalty_kind kind)
@@ -19551,13 +19566,16 @@ static double gan__schedule_ramp(const gan_schedule *s, double base, double t, d
     return base * (2 / (1 + exp(-gan__schedule_or(s->factor, 10) * part)) - 1);
 }
 
+typedef enum gan__schedule_of { GAN__OF_STEP, GAN__OF_METRIC } gan__schedule_of;
+
 typedef struct gan__schedule_row {
     const char *name;
+    gan__schedule_of of;
     double (*at)(const gan_schedule *s, double base, double t, double part);
 } gan__schedule_row;
 
 static const gan__schedule_row gan__schedule_rows[] = {
-#define GAN__ROW(id, name) {#name, gan__schedule_##name},
+#define GAN__ROW(id, name, of) {#name, GAN__OF_##of, gan__schedule_##name},
     GAN_SCHEDULES(GAN__ROW)
 #undef GAN__ROW
 };
@@ -19617,6 +19635,13 @@ GAN_API gan_real gan_schedule_at(const gan_schedule *s, gan_real base, int64_t s
     t = step > s->start ? (double)step - (double)s->start : 0;
     part = s->steps <= 0 ? step >= s->start : t < (double)s->steps ? t / (double)s->steps : 1;
     return (gan_real)gan__schedule_rows[s->kind].at(s, (double)base, t, part);
+}
+
+// Whether the value depends on a metric (gan_plateau_step), not on the step.
+GAN__OPTIONAL int gan__schedule_is_of_metric(const gan_schedule *s)
+{
+    return (int)s->kind >= 0 && s->kind < GAN_SCHEDULE_COUNT &&
+           gan__schedule_rows[s->kind].of == GAN__OF_METRIC;
 }
 
 GAN_API const char *gan_schedule_name(gan_schedule_kind kind)
@@ -27756,7 +27781,7 @@ GAN_API gan_tensor *gan_latent_langevin(gan_model *g, gan_model *d, gan_tensor *
     return z->ctx->err.code ? z->ctx->poison : out;
 }
 
-// >>player: a player's update; uses loss, penalty, augment, game, data, latent; tests/test_player.c
+// >>player: a player's update; uses loss, penalty, augment, schedule, game, data, latent; tests/test_player.c
 
 typedef struct gan__player_average { // one parameter of the averaged generator
     struct gan__player_average *next;
@@ -27957,7 +27982,7 @@ static const char *gan__player_idle(const gan_trainer_desc *desc)
     if (desc->simultaneous && (desc->d_steps > 1 || desc->accumulate > 1 || desc->pool || desc->unroll))
         return "simultaneous players share one batch; d_steps, accumulate, pool and unroll must be off";
     for (i = 0; i < (int)GAN_MAX_SCHEDULES; ++i)
-        if (desc->schedule[i].schedule.kind == GAN_SCHEDULE_PLATEAU && !desc->metric)
+        if (gan__schedule_is_of_metric(&desc->schedule[i].schedule) && !desc->metric)
             return "a PLATEAU schedule follows metric, which is NULL";
     if (desc->best_path && !desc->metric) return "best_path is about the least metric, which is NULL";
     if (desc->ada_target > 0 && !desc->augment.policy) return "ada_target adapts augment, whose policy is 0";
@@ -27987,7 +28012,7 @@ static int gan__player_states(gan_trainer *t)
     gan_context *ctx = t->ctx;
     int n = 4, three = 3, two = 2, i;
     if (!gan__state_over(ctx, gan__player_name(t, ".steps"), GAN__STATE_COUNT, 0, NULL, &t->steps)) return 1;
-    if ((t->desc.loss == GAN_LOSS_BEGAN || t->desc.loss == GAN_LOSS_MAGAN) &&
+    if (gan__loss_has_control(t->desc.loss) &&
         !gan__state_over(ctx, gan__player_name(t, ".loss"), GAN__STATE_REAL, 1, &n, t->loss.state))
         return 1;
     if (t->desc.ada_target > 0 &&
@@ -27999,7 +28024,7 @@ static int gan__player_states(gan_trainer *t)
     for (i = 0; i < (int)GAN_MAX_SCHEDULES; ++i) { // a plateau is three counts and its best value
         char part[] = ".plateau0", best[] = ".plateau0.best";
         part[8] = best[8] = (char)('0' + i);
-        if (t->desc.schedule[i].schedule.kind != GAN_SCHEDULE_PLATEAU) continue;
+        if (!gan__schedule_is_of_metric(&t->desc.schedule[i].schedule)) continue;
         if (!gan__state_over(ctx, gan__player_name(t, part), GAN__STATE_COUNT, 1, &three,
                              &t->plateau[i].seen) ||
             !gan__state_over(ctx, gan__player_name(t, best), GAN__STATE_REAL, 0, NULL, &t->plateau[i].best))
@@ -28570,7 +28595,7 @@ static void gan__player_play(gan_trainer *t)
     if (!t->ctx->err.code) gan__player_round(t, 0);
 }
 
-// >>train: a training step, averages, roll-back, checkpoints; uses ckpt, schedule, player; tests/test_train.c
+// >>train: a training step, averages, roll-back, checkpoints; uses ckpt, player; tests/test_train.c
 
 // The two places of the description that a schedule drives.
 static const size_t gan__train_scheduled[][2] = {
@@ -28592,8 +28617,8 @@ static void gan__train_schedules(gan_trainer *t)
     t->now = t->desc;
     for (i = 0; i < (int)GAN_MAX_SCHEDULES; ++i) {
         const gan_trainer_schedule *s = &t->desc.schedule[i];
-        const int drops = s->schedule.kind == GAN_SCHEDULE_PLATEAU;
-        if (s->schedule.kind == GAN_SCHEDULE_CONSTANT) continue;
+        const int drops = gan__schedule_is_of_metric(&s->schedule);
+        if (!s->schedule.kind) continue; // CONSTANT
         for (k = 0; k < 2 && (!k || gan__train_scheduled[s->what][0] != gan__train_scheduled[s->what][1]);
              ++k) {
             const size_t at = gan__train_scheduled[s->what][k];
@@ -28752,7 +28777,7 @@ static void gan__train_judge(gan_trainer *t)
     t->stats.metric = t->desc.metric(t, t->desc.user);
     if (t->ctx->err.code || !gan__base_is_finite(t->stats.metric)) return;
     for (i = 0; i < (int)GAN_MAX_SCHEDULES; ++i)
-        if (t->desc.schedule[i].schedule.kind == GAN_SCHEDULE_PLATEAU)
+        if (gan__schedule_is_of_metric(&t->desc.schedule[i].schedule))
             gan_plateau_step(&t->plateau[i], &t->desc.schedule[i].schedule, t->stats.metric);
     if (t->best[1] > 0 && t->stats.metric >= t->best[0]) return;
     t->best[0] = t->stats.metric;
@@ -29009,7 +29034,7 @@ GAN_API int gan_trainer_save(gan_trainer *t, const char *path)
 }
 #endif
 
-// >>health: symptoms in a run's numbers and samples; uses schedule, player; tests/test_health.c
+// >>health: symptoms in a run's numbers and samples; uses player; tests/test_health.c
 
 enum {
     GAN__HEALTH_FAST = 50, // steps of the running means, and
@@ -29098,7 +29123,7 @@ static void gan__health_scale(gan_health *h, const gan_loss_desc *loss, int outp
     double at = 0, low[2];
     int i, recording;
     h->probability = critic == GAN_CRITIC_PROBABILITY && loss->pairing == GAN_PLAIN;
-    h->has_advantage = loss->kind != GAN_LOSS_BEGAN && loss->kind != GAN_LOSS_MAGAN;
+    h->has_advantage = !gan__loss_has_control(loss->kind);
     if (critic == GAN_CRITIC_FEATURES || !h->has_advantage) return;
     gan_scope_open(ctx);
     recording = gan_record(ctx, 0);
