@@ -464,34 +464,42 @@ GAN_API int gan_read(const gan_tensor *t, gan_real *out, size_t n);
 // gan_record is off. The tables list the recorded operations, one row each, by the section that implements
 // them together with their backward; the functions under "composed" below call these operations. Shapes that
 // do not fit are GAN_ERROR_SHAPE; tensors of two contexts cannot be combined (GAN_ERROR_ARGUMENT).
+//
+// Columns: name; whether its backward can make a NaN or infinity of finite numbers: ANY can; FINITE moves or
+// shrinks them; SLOPE likewise for slopes -1 .. 1; of WEIGHT the gradients of weights, all inputs but the
+// first, can only overflow.
 #define GAN_OPERATIONS_ARITH(X)                                                                              \
-    X(ADD, add) X(SUB, sub) X(MUL, mul) X(DIV, div) X(POW, pow) X(MAXIMUM, maximum) X(MINIMUM, minimum)      \
-    X(AFFINE, affine) X(ABS, abs) X(EXP, exp) X(LOG, log) X(SQRT, sqrt) X(SQUARE, square)                    \
-    X(RECIPROCAL, reciprocal) X(SIN, sin) X(COS, cos) X(TANH, tanh) X(TANH_BACKWARD, tanh_backward)          \
-    X(SIGMOID, sigmoid) X(SIGMOID_BACKWARD, sigmoid_backward) X(SOFTPLUS, softplus) X(ERF, erf)              \
-    X(RELU, relu) X(LEAKY_RELU, leaky_relu) X(LEAKY_RELU_BACKWARD, leaky_relu_backward) X(ELU, elu)          \
-    X(ELU_BACKWARD, elu_backward) X(GELU, gelu) X(SILU, silu) X(CLAMP, clamp) X(COMPARE, compare)            \
-    X(WHERE, where) X(ADDCMUL, addcmul)
+    X(ADD, add, ANY) X(SUB, sub, ANY) X(MUL, mul, ANY) X(DIV, div, ANY) X(POW, pow, ANY)                     \
+    X(MAXIMUM, maximum, ANY) X(MINIMUM, minimum, ANY) X(AFFINE, affine, ANY) X(ABS, abs, ANY)                \
+    X(EXP, exp, ANY) X(LOG, log, ANY) X(SQRT, sqrt, ANY) X(SQUARE, square, ANY)                              \
+    X(RECIPROCAL, reciprocal, ANY) X(SIN, sin, ANY) X(COS, cos, ANY) X(TANH, tanh, FINITE)                   \
+    X(TANH_BACKWARD, tanh_backward, ANY) X(SIGMOID, sigmoid, FINITE)                                         \
+    X(SIGMOID_BACKWARD, sigmoid_backward, ANY) X(SOFTPLUS, softplus, ANY) X(ERF, erf, ANY)                   \
+    X(RELU, relu, FINITE) X(LEAKY_RELU, leaky_relu, SLOPE) X(LEAKY_RELU_BACKWARD, leaky_relu_backward, ANY)  \
+    X(ELU, elu, ANY) X(ELU_BACKWARD, elu_backward, ANY) X(GELU, gelu, ANY) X(SILU, silu, ANY)                \
+    X(CLAMP, clamp, ANY) X(COMPARE, compare, ANY) X(WHERE, where, ANY) X(ADDCMUL, addcmul, ANY)
 #define GAN_OPERATIONS_SHAPE(X)                                                                              \
-    X(EXPAND, expand) X(RESHAPE, reshape) X(PERMUTE, permute) X(SLICE, slice) X(PAD, pad)                    \
-    X(CONCAT, concat) X(TAKE, take) X(PUT, put)
-#define GAN_OPERATIONS_REDUCE(X) X(SUM, sum) X(AMAX, amax)
+    X(EXPAND, expand, ANY) X(RESHAPE, reshape, FINITE) X(PERMUTE, permute, FINITE) X(SLICE, slice, FINITE)   \
+    X(PAD, pad, FINITE) X(CONCAT, concat, FINITE) X(TAKE, take, ANY) X(PUT, put, ANY)
+#define GAN_OPERATIONS_REDUCE(X)                                                                             \
+    X(SUM, sum, ANY) X(AMAX, amax, ANY)
 #define GAN_OPERATIONS_PRODUCT(X)                                                                            \
-    X(MATMUL, matmul) X(LINEAR, linear) X(CONV2D, conv2d) X(CONV_TRANSPOSE2D, conv_transpose2d)              \
-    X(CONV2D_WEIGHT, conv2d_weight)
+    X(MATMUL, matmul, WEIGHT) X(LINEAR, linear, WEIGHT) X(CONV2D, conv2d, WEIGHT)                            \
+    X(CONV_TRANSPOSE2D, conv_transpose2d, WEIGHT) X(CONV2D_WEIGHT, conv2d_weight, ANY)
 #define GAN_OPERATIONS_PLANE(X)                                                                              \
-    X(MAX_POOL2D, max_pool2d) X(MAX_UNPOOL2D, max_unpool2d) X(MAX_REPOOL2D, max_repool2d)                    \
-    X(AVG_POOL2D, avg_pool2d) X(AVG_POOL2D_BACKWARD, avg_pool2d_backward) X(UPSAMPLE, upsample)              \
-    X(UPSAMPLE_BACKWARD, upsample_backward) X(AFFINE_SAMPLE, affine_sample)                                  \
-    X(AFFINE_SAMPLE_BACKWARD, affine_sample_backward)
-#define GAN_OPERATIONS_NORM(X) X(NORMALIZE, normalize) X(NORMALIZE_BACKWARD, normalize_backward)
+    X(MAX_POOL2D, max_pool2d, FINITE) X(MAX_UNPOOL2D, max_unpool2d, ANY) X(MAX_REPOOL2D, max_repool2d, ANY)  \
+    X(AVG_POOL2D, avg_pool2d, ANY) X(AVG_POOL2D_BACKWARD, avg_pool2d_backward, ANY)                          \
+    X(UPSAMPLE, upsample, ANY) X(UPSAMPLE_BACKWARD, upsample_backward, ANY)                                  \
+    X(AFFINE_SAMPLE, affine_sample, ANY) X(AFFINE_SAMPLE_BACKWARD, affine_sample_backward, ANY)
+#define GAN_OPERATIONS_NORM(X)                                                                               \
+    X(NORMALIZE, normalize, ANY) X(NORMALIZE_BACKWARD, normalize_backward, ANY)
 #define GAN_OPERATIONS(X)                                                                                    \
     GAN_OPERATIONS_ARITH(X) GAN_OPERATIONS_SHAPE(X) GAN_OPERATIONS_REDUCE(X)                                 \
     GAN_OPERATIONS_PRODUCT(X) GAN_OPERATIONS_PLANE(X) GAN_OPERATIONS_NORM(X)
 
 typedef enum gan_op {
     GAN_OP_NONE = 0,
-#define GAN__ROW(id, name) GAN_OP_##id,
+#define GAN__ROW(id, name, backward) GAN_OP_##id,
     GAN_OPERATIONS(GAN__ROW)
 #undef GAN__ROW
     GAN_OP_COUNT
@@ -3630,7 +3638,7 @@ static void gan__err_say_shape(gan__text_out *o, int ndim, const int *dim)
 // clang-format off
 static const char *const gan__err_op_names[] = {
     "",
-#define GAN__ROW(id, name) #name,
+#define GAN__ROW(id, name, backward) #name,
     GAN_OPERATIONS(GAN__ROW)
 #undef GAN__ROW
 };
@@ -13956,22 +13964,22 @@ typedef void gan__tape_backward_fn(gan__op_backward *b);
 // clang-format off
 static gan__tape_backward_fn *const gan__tape_backward_of[] = {
     NULL,
-#define GAN__ROW(id, name) gan__arith_backward_##name,
+#define GAN__ROW(id, name, backward) gan__arith_backward_##name,
     GAN_OPERATIONS_ARITH(GAN__ROW)
 #undef GAN__ROW
-#define GAN__ROW(id, name) gan__shape_backward_##name,
+#define GAN__ROW(id, name, backward) gan__shape_backward_##name,
     GAN_OPERATIONS_SHAPE(GAN__ROW)
 #undef GAN__ROW
-#define GAN__ROW(id, name) gan__reduce_backward_##name,
+#define GAN__ROW(id, name, backward) gan__reduce_backward_##name,
     GAN_OPERATIONS_REDUCE(GAN__ROW)
 #undef GAN__ROW
-#define GAN__ROW(id, name) gan__product_backward_##name,
+#define GAN__ROW(id, name, backward) gan__product_backward_##name,
     GAN_OPERATIONS_PRODUCT(GAN__ROW)
 #undef GAN__ROW
-#define GAN__ROW(id, name) gan__plane_backward_##name,
+#define GAN__ROW(id, name, backward) gan__plane_backward_##name,
     GAN_OPERATIONS_PLANE(GAN__ROW)
 #undef GAN__ROW
-#define GAN__ROW(id, name) gan__norm_backward_##name,
+#define GAN__ROW(id, name, backward) gan__norm_backward_##name,
     GAN_OPERATIONS_NORM(GAN__ROW)
 #undef GAN__ROW
 };
@@ -14052,34 +14060,30 @@ static const gan_tensor *gan__tape_first_bad(const gan_tensor *newest)
     return first;
 }
 
+// What the backward of an operation makes of finite numbers: a column of GAN_OPERATIONS.
+typedef enum gan__tape_makes {
+    GAN__MAKES_ANY,
+    GAN__MAKES_FINITE,
+    GAN__MAKES_SLOPE,
+    GAN__MAKES_WEIGHT
+} gan__tape_makes;
+
+static const unsigned char gan__tape_makes_of[] = {GAN__MAKES_ANY,
+#define GAN__ROW(id, name, backward) GAN__MAKES_##backward,
+                                                   GAN_OPERATIONS(GAN__ROW)
+#undef GAN__ROW
+};
+
 // What comes out of node t's backward for its input i is looked at once, while it is in the cache, and only
 // where it can be worse than what went in: moved or shrunk numbers stay finite, and those of a weight, which
 // meet the others in the norm, can only overflow.
 static void gan__tape_trace_node(gan__tape_trace *trace, const gan_tensor *t, int i, const gan_tensor *gin)
 {
+    const gan__tape_makes makes = (gan__tape_makes)gan__tape_makes_of[t->op];
     const gan_tensor *first;
-    if (trace->op != GAN_OP_NONE) return;
-    switch (t->op) {
-    case GAN_OP_RESHAPE:
-    case GAN_OP_PERMUTE:
-    case GAN_OP_SLICE:
-    case GAN_OP_PAD:
-    case GAN_OP_CONCAT:
-    case GAN_OP_RELU:
-    case GAN_OP_TANH:
-    case GAN_OP_SIGMOID:
-    case GAN_OP_MAX_POOL2D: return;
-    case GAN_OP_LEAKY_RELU:
-        if (t->p >= -1 && t->p <= 1) return;
-        break;
-    case GAN_OP_MATMUL:
-    case GAN_OP_LINEAR:
-    case GAN_OP_CONV2D:
-    case GAN_OP_CONV_TRANSPOSE2D:
-        if (i && !t->in[i]->nin) return;
-        break;
-    default: break;
-    }
+    if (trace->op != GAN_OP_NONE || makes == GAN__MAKES_FINITE) return;
+    if (makes == GAN__MAKES_SLOPE && t->p >= -1 && t->p <= 1) return;
+    if (makes == GAN__MAKES_WEIGHT && i && !t->in[i]->nin) return;
     if (gan__tensor_all_finite(gin)) return;
     trace->op = t->op;
     first = gan__tape_first_bad(t);
