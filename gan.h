@@ -4104,7 +4104,7 @@ typedef struct gan__cpu_kernels {
     gan_real (*sum)(size_t n, const gan_real *a);
     gan_real (*sumsq)(size_t n, const gan_real *a);
     gan_real (*max)(size_t n, const gan_real *a); // NaN if there is one; -inf for n = 0
-    int (*finite)(size_t n, const gan_real *a);
+    int (*is_finite)(size_t n, const gan_real *a);
     // y[i] = the sum of x[r * ld + i] over r = 0 .. rows - 1, one after another; rows >= 1
     void (*sum_columns)(int64_t rows, int64_t ld, int64_t n, const gan_real *x, gan_real *y);
 
@@ -5139,7 +5139,7 @@ static gan_real GAN__KERN(max)(size_t n, const gan_real *a)
 
 // 1 when no exponent is all ones: adding one at the exponent's lowest place carries into the sign bit only
 // then. Integers throughout, so that -ffast-math cannot fold it away.
-static int GAN__KERN(finite)(size_t n, const gan_real *a)
+static int GAN__KERN(is_finite)(size_t n, const gan_real *a)
 {
 #ifdef GAN_DOUBLE
     const int64_t exponent = (int64_t)0x7ff0000000000000, lowest = (int64_t)0x0010000000000000;
@@ -5743,7 +5743,7 @@ static const gan__cpu_kernels GAN__KERN(table) = {
     GAN__KERN(sum),
     GAN__KERN(sumsq),
     GAN__KERN(max),
-    GAN__KERN(finite),
+    GAN__KERN(is_finite),
     GAN__KERN(sum_columns),
     GAN__KERN(norm_sums),
     GAN__KERN(norm_apply),
@@ -6760,7 +6760,7 @@ static int gan__conv_job_run(gan_context *ctx, gan__conv_job *o)
 }
 
 // The kernel covers x: y is one pixel, and everything is a plain product.
-static int gan__conv_covers(const gan__cpu_conv *v)
+static int gan__conv_is_product(const gan__cpu_conv *v)
 {
     return v->groups == 1 && v->oh == 1 && v->ow == 1 && !v->ph && !v->pw && v->kh == v->h && v->kw == v->w &&
            (v->dh == 1 || v->kh == 1) && (v->dw == 1 || v->kw == 1);
@@ -7000,7 +7000,7 @@ static int gan__conv_forward(gan_context *ctx, const gan__cpu_conv *v, const gan
 {
     const int64_t ci = v->ci / v->groups, co = v->co / v->groups, taps = v->kh * v->kw;
     if (v->n <= 0 || v->co <= 0) return 0;
-    if (gan__conv_covers(v)) {
+    if (gan__conv_is_product(v)) {
         const int64_t depth = ci * taps;
         return gan__gemm(ctx, 0, 1, v->n, co, depth, x, depth, w, depth, 0, y, co, e);
     }
@@ -7130,7 +7130,7 @@ static int gan__conv_input(gan_context *ctx, const gan__cpu_conv *v, const gan_r
     if (v->n <= 0 || v->ci <= 0 || v->groups <= 0) return 0;
     const int64_t ci = v->ci / v->groups, co = v->co / v->groups, taps = v->kh * v->kw, plane = v->h * v->w;
     const int64_t lanes = ctx->kernels->lanes;
-    if (gan__conv_covers(v)) {
+    if (gan__conv_is_product(v)) {
         if (gan__gemm(ctx, 0, 0, v->n, ci * taps, co, g, co, w, ci * taps, 0, dx, ci * taps, NULL)) return 1;
         for (int64_t i = 0; e && i < v->n * ci; i++) {
             gan_real *const y = dx + i * plane;
@@ -7261,7 +7261,7 @@ static int gan__conv_weight(gan_context *ctx, const gan__cpu_conv *v, const gan_
     const int64_t ci = v->ci / v->groups, co = v->co / v->groups, taps = v->kh * v->kw, plane = v->oh * v->ow;
     const int64_t threads = ctx->par.threads < 1 ? 1 : ctx->par.threads, mr = ctx->kernels->tile_m,
                   lanes = ctx->kernels->lanes;
-    if (v->n > 0 && gan__conv_covers(v))
+    if (v->n > 0 && gan__conv_is_product(v))
         return gan__gemm(ctx, 1, 0, co, ci * taps, v->n, g, co, x, ci * taps, 0, dw, ci * taps, NULL);
     if (v->n <= 0) memset(dw, 0, (size_t)(v->co * ci * taps) * sizeof *dw);
     else if (ci < mr) return gan__conv_few_weight(ctx, v, x, g, dw);
@@ -7323,8 +7323,8 @@ static int gan__conv_weight(gan_context *ctx, const gan__cpu_conv *v, const gan_
 //     stored    data set, as in every other tensor. If it was computed in a deeper scope than its own, the
 //               values end with that scope, and it is skipped again (borrowed_depth).
 //
-// Only who came through gan__tensor_inputs (operations) or gan__tensor_readable (the user's reading) may look
-// at `data`: these two compute what is not stored.
+// Only who came through gan__tensor_inputs (operations) or gan__tensor_is_readable (the user's reading) may
+// look at `data`: these two compute what is not stored.
 
 // t, a new tensor without values, will be computed by `compute`, from what it records.
 static void gan__deferred_define(gan_tensor *t, gan__core_compute_fn *compute)
@@ -7417,8 +7417,8 @@ static void gan__deferred_scope_end(gan_context *ctx)
 static int gan__tensor_is_poison(const gan_tensor *t) { return !t || t == t->ctx->poison; }
 
 // Tensor structs come from slabs that are never used for anything else and are reused oldest first: a handle
-// that is kept past its step is mostly recognized (gan__tensor_inputs, gan__tensor_readable) and never leads
-// outside these slabs.
+// that is kept past its step is mostly recognized (gan__tensor_inputs, gan__tensor_is_readable) and never
+// leads outside these slabs.
 static gan_tensor *gan__tensor_struct_new(gan_context *ctx)
 {
     enum { SLAB = 16 };
@@ -8014,7 +8014,7 @@ GAN_API gan_tensor *gan_rand_normal_n(gan_context *ctx, int ndim, const int *dim
 GAN_API gan_context *gan_context_of(const gan_tensor *t) { return t ? t->ctx : NULL; }
 
 // Whether t holds values; a tensor that died with its step is an error that names the caller.
-static int gan__tensor_readable(const gan_tensor *t, const char *who)
+static int gan__tensor_is_readable(const gan_tensor *t, const char *who)
 {
     if (gan__tensor_is_poison(t)) return 0;
     if (!t->alive)
@@ -8023,11 +8023,11 @@ static int gan__tensor_readable(const gan_tensor *t, const char *who)
     return t->alive;
 }
 
-GAN_API int gan_ndim(const gan_tensor *t) { return gan__tensor_readable(t, "gan_ndim") ? t->ndim : 0; }
+GAN_API int gan_ndim(const gan_tensor *t) { return gan__tensor_is_readable(t, "gan_ndim") ? t->ndim : 0; }
 
 GAN_API int gan_dim(const gan_tensor *t, int i)
 {
-    if (!gan__tensor_readable(t, "gan_dim")) return 0;
+    if (!gan__tensor_is_readable(t, "gan_dim")) return 0;
     if (i < -t->ndim || i >= t->ndim) {
         gan__err_fail(t->ctx, GAN_ERROR_ARGUMENT, "gan_dim: axis %d of a tensor of shape %t", i, t);
         return 0;
@@ -8035,10 +8035,13 @@ GAN_API int gan_dim(const gan_tensor *t, int i)
     return t->dim[i < 0 ? i + t->ndim : i];
 }
 
-GAN_API size_t gan_numel(const gan_tensor *t) { return gan__tensor_readable(t, "gan_numel") ? t->size : 0; }
+GAN_API size_t gan_numel(const gan_tensor *t)
+{
+    return gan__tensor_is_readable(t, "gan_numel") ? t->size : 0;
+}
 GAN_API gan_real *gan_data(gan_tensor *t)
 {
-    if (!gan__tensor_readable(t, "gan_data") || gan__deferred_settle(t->ctx) || gan__deferred_compute(t))
+    if (!gan__tensor_is_readable(t, "gan_data") || gan__deferred_settle(t->ctx) || gan__deferred_compute(t))
         return NULL;
     return t->data;
 }
@@ -8110,10 +8113,10 @@ static void gan__tensor_finite_task(void *arg, int64_t i)
 {
     gan__tensor_finite_job *j = (gan__tensor_finite_job *)arg;
     const size_t from = GAN__LEAST(j->n, (size_t)i * j->per);
-    j->good[i] = j->k->finite(GAN__LEAST(j->per, j->n - from), j->x + from);
+    j->good[i] = j->k->is_finite(GAN__LEAST(j->per, j->n - from), j->x + from);
 }
 
-static int gan__tensor_all_finite(const gan_tensor *t)
+static int gan__tensor_is_finite(const gan_tensor *t)
 {
     gan__tensor_finite_job j;
     int i, good = 1;
@@ -8218,7 +8221,7 @@ static void gan__state_bits(gan_real *to, const unsigned char *little)
     else memcpy(to, &w, sizeof w);
 }
 
-static int gan__state_little_endian(void)
+static int gan__state_is_little_endian(void)
 {
     const uint16_t one = 1;
     unsigned char first;
@@ -8253,8 +8256,8 @@ static void gan__state_word_get(const int64_t word[GAN__WORD], char text[8 * GAN
 }
 
 // Whether the entry's values can be the state's, apart from the shape; else an error is set.
-static int gan__state_takes(gan_context *ctx, const gan__state *s, const gan__state_entry *e,
-                            const char *file)
+static int gan__state_can_take(gan_context *ctx, const gan__state *s, const gan__state_entry *e,
+                               const char *file)
 {
     int64_t whole;
     size_t i;
@@ -8316,11 +8319,11 @@ static int gan__state_apply(gan_context *ctx, gan__state *s, const gan__state_en
                       e->ndim, e->dim, s->ndim, s->dim);
         return 1;
     }
-    if (!gan__state_takes(ctx, s, e, "checkpoint")) return 1;
+    if (!gan__state_can_take(ctx, s, e, "checkpoint")) return 1;
     s->loaded = 1;
     if (s->tensor) gan__deferred_weights_changed(ctx); // one that is being made was no weight yet
     if (e->borrowable && !s->fixed && e->dtype == own && s->kind == GAN__STATE_REAL &&
-        gan__state_little_endian() && (uintptr_t)e->bytes % sizeof(gan_real) == 0) {
+        gan__state_is_little_endian() && (uintptr_t)e->bytes % sizeof(gan_real) == 0) {
         gan__state_move(s, (void *)(uintptr_t)e->bytes, 1);
         return 0;
     }
@@ -8329,7 +8332,8 @@ static int gan__state_apply(gan_context *ctx, gan__state *s, const gan__state_en
         if (!p) return 1;
         gan__state_move(s, p, 0);
     }
-    if (s->count && gan__state_little_endian() && e->dtype == (s->kind == GAN__STATE_REAL ? own : GAN__I64)) {
+    if (s->count && gan__state_is_little_endian() &&
+        e->dtype == (s->kind == GAN__STATE_REAL ? own : GAN__I64)) {
         memcpy(s->data, e->bytes, s->count * gan__state_width(s->kind));
         return 0;
     }
@@ -8469,7 +8473,7 @@ GAN__OPTIONAL gan__state *gan__state_add(gan_context *ctx, const char *name, gan
 
 // Whether a checkpoint holds something, not claimed yet, of which the name is a and then b (and then c, or,
 // where that is NULL, anything).
-static int gan__state_awaits(const gan_context *ctx, const char *a, const char *b, const char *c)
+static int gan__state_has_pending(const gan_context *ctx, const char *a, const char *b, const char *c)
 {
     const size_t n = strlen(a), k = strlen(b);
     const gan__state_entry *e = ctx->state.unclaimed;
@@ -9556,8 +9560,8 @@ static void gan__shape_put_task(void *arg, int64_t b)
     }
 }
 
-// Whether an index (B.., n) of whole numbers below `rows` fits x: (B.., rows, D) to take from, (B.., n, D) to
-// put. 1 and an error when it does not.
+// Checks that an index (B.., n) of whole numbers below `rows` fits x: (B.., rows, D) to take from,
+// (B.., n, D) to put. 1 and an error when it does not.
 static int gan__shape_take_check(gan_op op, const gan_tensor *x, const gan_tensor *index, int rows)
 {
     int fits = x->ndim >= 2 && index->ndim == x->ndim - 1 && rows >= 0, i;
@@ -9782,7 +9786,7 @@ GAN__BACKWARD gan__reduce_backward_sum(gan__op_backward *b)
 }
 
 // Indices are kept as numbers: float holds whole ones exactly up to 2^24.
-static int gan__reduce_too_long(size_t n) { return sizeof(gan_real) == 4 && n > (size_t)1 << 24; }
+static int gan__reduce_is_too_long(size_t n) { return sizeof(gan_real) == 4 && n > (size_t)1 << 24; }
 
 // The maxima of the rows of x (A.., R) -> (A.., 1) and where they stand, the first of equals; NaN wins.
 static gan_tensor *gan__reduce_row_argmax(gan_tensor *x)
@@ -9793,7 +9797,7 @@ static gan_tensor *gan__reduce_row_argmax(gan_tensor *x)
     memcpy(dim, x->dim, sizeof dim);
     n = (size_t)dim[x->ndim - 1];
     dim[x->ndim - 1] = 1;
-    if (!n || gan__reduce_too_long(n))
+    if (!n || gan__reduce_is_too_long(n))
         return gan__err_fail(x->ctx, GAN_ERROR_SHAPE,
                              "amax: an axis of %l in %t; from 1 to 2^24 can be indexed", (int64_t)n, x);
     t = gan__tensor_new(x->ctx, x->ndim, dim);
@@ -9984,7 +9988,7 @@ GAN_API gan_tensor *gan_log_softmax(gan_tensor *x, int axis)
 GAN_API gan_tensor *gan_softmax(gan_tensor *x, int axis) { return gan_exp(gan_log_softmax(x, axis)); }
 
 // Whether a target fits: of the same shape, or one number for all. (n) with (n, 1) would broadcast to (n, n).
-static int gan__reduce_target_fits(const char *who, gan_tensor *x, gan_tensor *target, gan_tensor **bad)
+static int gan__reduce_is_target(const char *who, gan_tensor *x, gan_tensor *target, gan_tensor **bad)
 {
     gan_tensor *in[2];
     in[0] = x;
@@ -10001,14 +10005,14 @@ static int gan__reduce_target_fits(const char *who, gan_tensor *x, gan_tensor *t
 GAN_API gan_tensor *gan_mse_loss(gan_tensor *x, gan_tensor *target)
 {
     gan_tensor *bad;
-    return gan__reduce_target_fits("mse_loss", x, target, &bad) ? gan_mean_all(gan_square(gan_sub(x, target)))
-                                                                : bad;
+    return gan__reduce_is_target("mse_loss", x, target, &bad) ? gan_mean_all(gan_square(gan_sub(x, target)))
+                                                              : bad;
 }
 
 GAN_API gan_tensor *gan_bce_with_logits(gan_tensor *logits, gan_tensor *target)
 {
     gan_tensor *bad;
-    if (!gan__reduce_target_fits("bce_with_logits", logits, target, &bad)) return bad;
+    if (!gan__reduce_is_target("bce_with_logits", logits, target, &bad)) return bad;
     return gan_mean_all(gan_sub(gan_softplus(logits), gan_mul(target, logits)));
 }
 
@@ -10221,7 +10225,7 @@ static int gan__product_compute_conv(gan_tensor *t, gan_real *out, int act, gan_
 }
 
 // Beyond these the products of sizes within could leave 64 bits.
-static int gan__product_conv_beyond(const gan__cpu_conv *g)
+static int gan__product_conv_is_beyond(const gan__cpu_conv *g)
 {
     const int64_t most = 65535;
     return g->sh > most || g->sw > most || g->ph > most || g->pw > most || g->dh > most || g->dw > most;
@@ -10266,7 +10270,8 @@ static gan_tensor *gan__product_conv2d(gan_tensor *x, gan_tensor *w, gan_tensor 
                              "conv2d: padding_h %l, padding_w %l: both are taken as given, 0 is none; to cut "
                              "rows or columns off call gan_slice",
                              g.ph, g.pw);
-    if (g.sh < 1 || g.sw < 1 || g.dh < 1 || g.dw < 1 || g.kh < 1 || g.kw < 1 || gan__product_conv_beyond(&g))
+    if (g.sh < 1 || g.sw < 1 || g.dh < 1 || g.dw < 1 || g.kh < 1 || g.kw < 1 ||
+        gan__product_conv_is_beyond(&g))
         return gan__err_fail(
             ctx, GAN_ERROR_ARGUMENT,
             "conv2d: kernel, stride and dilation must be at least 1, padding at least 0, none beyond "
@@ -10432,7 +10437,7 @@ GAN_API gan_tensor *gan_f_conv_transpose2d(gan_tensor *x, gan_tensor *weight, ga
                              "rows and columns, padding takes them away",
                              g.ph, g.pw, eh, ew);
     if (g.sh < 1 || g.sw < 1 || g.dh < 1 || g.dw < 1 || eh >= GAN__MOST(g.sh, g.dh) ||
-        ew >= GAN__MOST(g.sw, g.dw) || gan__product_conv_beyond(&g))
+        ew >= GAN__MOST(g.sw, g.dw) || gan__product_conv_is_beyond(&g))
         return gan__err_fail(
             x->ctx, GAN_ERROR_ARGUMENT,
             "conv_transpose2d: stride and dilation must be at least 1, padding at least 0, none "
@@ -10477,7 +10482,7 @@ static int gan__plane_pool_shape(gan_op op, const gan_tensor *x, int k, int s, i
                       op, k, s, x);
         return 1;
     }
-    if (gan__reduce_too_long((size_t)x->dim[2] * (size_t)x->dim[3])) {
+    if (gan__reduce_is_too_long((size_t)x->dim[2] * (size_t)x->dim[3])) {
         gan__err_fail(x->ctx, GAN_ERROR_SHAPE, "%o: planes of more than 2^24 pixels in %t", op, x);
         return 1;
     }
@@ -11386,12 +11391,12 @@ GAN_API size_t gan_model_parameters(const gan_model *m)
 }
 
 // Whether prefix covers the parameter layer.part, or layer when part is "".
-static int gan__layer_covers(const char *prefix, const char *layer, const char *part)
+static int gan__layer_is_prefix(const char *prefix, const char *layer, const char *part)
 {
     const size_t n = strlen(prefix), k = strlen(layer);
     if (n <= k) return !n || (!strncmp(layer, prefix, n) && (!layer[n] || layer[n] == '.'));
     return *part && !strncmp(layer, prefix, k) && prefix[k] == '.' &&
-           gan__layer_covers(prefix + k + 1, part, "");
+           gan__layer_is_prefix(prefix + k + 1, part, "");
 }
 
 // The last word on layer.part; NULL when nothing was said.
@@ -11400,7 +11405,7 @@ static const gan__layer_setting *gan__layer_setting_for(const gan__layer_setting
 {
     const gan__layer_setting *last = NULL;
     for (; r; r = r->next)
-        if (gan__layer_covers(r->prefix, layer, part)) last = r;
+        if (gan__layer_is_prefix(r->prefix, layer, part)) last = r;
     return last;
 }
 
@@ -11435,7 +11440,7 @@ GAN_API void gan_model_freeze(gan_model *m, const char *prefix, int frozen)
     if (!r) return;
     r->what = frozen != 0;
     for (p = m->params; p; p = p->next)
-        if (gan__layer_covers(r->prefix, p->name, "")) p->frozen = r->what;
+        if (gan__layer_is_prefix(r->prefix, p->name, "")) p->frozen = r->what;
 }
 
 // initializers
@@ -11621,7 +11626,7 @@ static gan_tensor *gan__layer_parameter(gan_model *m, const char *layer, const c
     if (!p) return ctx->poison;
     p->name = gan__state_name(ctx, layer, *part ? "." : "", part);
     if (!p->name) return ctx->poison;
-    if (m->strict && !gan__state_awaits(ctx, m->name, ".", p->name))
+    if (m->strict && !gan__state_has_pending(ctx, m->name, ".", p->name))
         return gan__err_fail(ctx, GAN_ERROR_NAME,
                              "%s was loaded from a file without %s; GAN_LOAD_PARTIAL lets it begin afresh",
                              m->name, p->name);
@@ -11856,7 +11861,7 @@ GAN_API void gan_model_parametrize(gan_model *m, const char *prefix, gan_paramet
         return;
     }
     for (p = m->params; p; p = p->next)
-        if (p->weight && p->how != (int)kind && gan__layer_covers(prefix ? prefix : "", p->weight, "")) {
+        if (p->weight && p->how != (int)kind && gan__layer_is_prefix(prefix ? prefix : "", p->weight, "")) {
             gan__err_fail(
                 m->ctx, GAN_ERROR_STATE,
                 "gan_model_parametrize: %s.%s is there already, with the parametrization %s; say it "
@@ -11914,8 +11919,8 @@ static gan_tensor *gan__layer_bias(gan_model *m, const char *name, double fan_in
     return equalized && r->lr != 1 ? gan_mul_scalar(b, r->lr) : b;
 }
 
-// Opens a layer, made by `who`: whether it can go on with this input; *out is what it returns otherwise.
-// Errors name the layer until gan__layer_leave.
+// Opens a layer, made by `who`. Errors name the layer until gan__layer_leave. 1 when it cannot go on with
+// this input: *out is what it returns then.
 static int gan__layer_enter(const char *who, gan_model *m, const char *name, gan_tensor *x, int ndim,
                             gan_tensor **out)
 {
@@ -11926,7 +11931,7 @@ static int gan__layer_enter(const char *who, gan_model *m, const char *name, gan
         if (x)
             gan__err_fail(x->ctx, GAN_ERROR_ARGUMENT, "%s %s: the model is NULL", who,
                           name ? name : "(no name)");
-        return 0;
+        return 1;
     }
     m->ctx->layer.model = m->name;
     m->ctx->layer.name = name ? name : "(no name)";
@@ -11939,7 +11944,7 @@ static int gan__layer_enter(const char *who, gan_model *m, const char *name, gan
                           "%s: the input has shape %t; at least %d dimensions are needed", who, x, ndim);
     }
     if (!fits) m->ctx->layer.name = NULL;
-    return fits;
+    return !fits;
 }
 
 static gan_tensor *gan__layer_leave(gan_model *m, gan_tensor *y)
@@ -11952,7 +11957,7 @@ static gan_tensor *gan__layer_linear(gan_model *m, const char *name, gan_tensor 
 {
     gan_tensor *w, *b = NULL, *bad;
     int dim[2];
-    if (!gan__layer_enter(with_bias ? "linear" : "linear_no_bias", m, name, x, 1, &bad)) return bad;
+    if (gan__layer_enter(with_bias ? "linear" : "linear_no_bias", m, name, x, 1, &bad)) return bad;
     dim[0] = out;
     dim[1] = x->dim[x->ndim - 1];
     if (out < 1)
@@ -11978,7 +11983,7 @@ static gan_tensor *gan__layer_conv_layer(gan_model *m, const char *name, gan_ten
     gan_tensor *w, *b = NULL, *bad;
     int dim[4], groups, in;
     double fan_in;
-    if (!gan__layer_enter(transpose ? "conv_transpose2d" : "conv2d", m, name, x, 4, &bad)) return bad;
+    if (gan__layer_enter(transpose ? "conv_transpose2d" : "conv2d", m, name, x, 4, &bad)) return bad;
     if (!desc) return gan__layer_leave(m, gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT, "desc is NULL"));
     groups = desc->groups ? desc->groups : 1;
     in = x->dim[1];
@@ -12079,7 +12084,7 @@ static gan_tensor *gan__layer_batch_norm(gan_model *m, const char *name, gan_ten
         if ((p->tensor == mean || p->tensor == var) && gan__state_own(m->ctx, p->state))
             return m->ctx->poison;
     // a batch with a NaN leaves no trace in what is kept
-    if (!gan__tensor_all_finite(of_batch[0]) || !gan__tensor_all_finite(of_batch[1])) c = 0;
+    if (!gan__tensor_is_finite(of_batch[0]) || !gan__tensor_is_finite(of_batch[1])) c = 0;
     for (i = 0; i < c; ++i) { // the running variance is the unbiased one
         const double s = (double)of_batch[1]->data[i], biased = 1 / (s * s) - (double)gan__layer_norm_eps();
         mean->data[i] += momentum * (of_batch[0]->data[i] - mean->data[i]);
@@ -12091,7 +12096,7 @@ static gan_tensor *gan__layer_batch_norm(gan_model *m, const char *name, gan_ten
 GAN_API gan_tensor *gan_batch_norm(gan_model *m, const char *name, gan_tensor *x)
 {
     gan_tensor *w, *b, *bad;
-    if (!gan__layer_enter("batch_norm", m, name, x, 2, &bad)) return bad;
+    if (gan__layer_enter("batch_norm", m, name, x, 2, &bad)) return bad;
     w = gan__layer_parameter(m, name, "weight", 1, gan_init_constant(1), 0, 1, &x->dim[1]);
     b = gan__layer_parameter(m, name, "bias", 1, gan_init_zeros(), 0, 1, &x->dim[1]);
     if (gan__tensor_is_poison(w) || gan__tensor_is_poison(b)) return gan__layer_leave(m, m->ctx->poison);
@@ -12102,7 +12107,7 @@ GAN_API gan_tensor *gan_layer_norm(gan_model *m, const char *name, gan_tensor *x
 {
     gan_tensor *w, *b, *h, *bad;
     int n;
-    if (!gan__layer_enter("layer_norm", m, name, x, 2, &bad)) return bad;
+    if (gan__layer_enter("layer_norm", m, name, x, 2, &bad)) return bad;
     n = x->dim[0] ? (int)(x->size / (size_t)x->dim[0]) : 0;
     w = gan__layer_parameter(m, name, "weight", 1, gan_init_constant(1), 0, x->ndim - 1, x->dim + 1);
     b = gan__layer_parameter(m, name, "bias", 1, gan_init_zeros(), 0, x->ndim - 1, x->dim + 1);
@@ -12114,7 +12119,7 @@ GAN_API gan_tensor *gan_group_norm(gan_model *m, const char *name, gan_tensor *x
 {
     gan_tensor *w, *b, *bad;
     int c;
-    if (!gan__layer_enter("group_norm", m, name, x, 2, &bad)) return bad;
+    if (gan__layer_enter("group_norm", m, name, x, 2, &bad)) return bad;
     c = x->dim[1];
     if (groups < 1 || c % groups || !x->size)
         return gan__layer_leave(m, gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT,
@@ -12131,7 +12136,7 @@ GAN_API gan_tensor *gan_group_norm(gan_model *m, const char *name, gan_tensor *x
 GAN_API gan_tensor *gan_instance_norm(gan_model *m, const char *name, gan_tensor *x)
 {
     gan_tensor *bad;
-    if (!gan__layer_enter("instance_norm", m, name, x, 3, &bad)) return bad;
+    if (gan__layer_enter("instance_norm", m, name, x, 3, &bad)) return bad;
     return gan_group_norm(m, name, x, x->dim[1]);
 }
 
@@ -12139,7 +12144,7 @@ GAN_API gan_tensor *gan_embedding(gan_model *m, const char *name, gan_tensor *in
 {
     gan_tensor *w, *y, *bad;
     int shape[GAN_MAX_DIMS + 1], table[2], flat;
-    if (!gan__layer_enter("embedding", m, name, index, 0, &bad)) return bad;
+    if (gan__layer_enter("embedding", m, name, index, 0, &bad)) return bad;
     if (rows < 1 || dim < 1)
         return gan__layer_leave(
             m, gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT, "%d rows of %d; at least 1 of each", rows, dim));
@@ -12158,7 +12163,7 @@ static gan_tensor *gan__layer_dropout(gan_model *m, gan_tensor *x, gan_real p, i
 {
     gan_tensor *mask, *bad;
     size_t i;
-    if (!gan__layer_enter("dropout", m, "dropout", x, 0, &bad)) return bad;
+    if (gan__layer_enter("dropout", m, "dropout", x, 0, &bad)) return bad;
     if (!(p >= 0 && p < 1))
         return gan__layer_leave(
             m, gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT, "probability %f; from 0 to below 1", (double)p));
@@ -12275,7 +12280,7 @@ static char *gan__file_join(gan_context *ctx, const char *path, const char *tail
 }
 
 // Whether a file can have that path: it is not NULL and not empty. If not, says so for `call`.
-static int gan__file_named(gan_context *ctx, const char *call, const char *path)
+static int gan__file_has_name(gan_context *ctx, const char *call, const char *path)
 {
     if (path && *path) return 1;
     gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s: the path is %s", call,
@@ -12308,11 +12313,11 @@ static char *gan__file_folder(gan_context *ctx, const char *path, size_t more)
 }
 
 // For what is written there later: whether the folder exists; else says so.
-GAN__OPTIONAL int gan__file_awaited(gan_context *ctx, const char *call, const char *path)
+GAN__OPTIONAL int gan__file_has_folder(gan_context *ctx, const char *call, const char *path)
 {
     char *folder;
     int kind;
-    if (!gan__file_named(ctx, call, path)) return 0;
+    if (!gan__file_has_name(ctx, call, path)) return 0;
     if (gan__file_base(path) == path) return 1;
     folder = gan__file_folder(ctx, path, 0);
     if (!folder) return 0;
@@ -12459,7 +12464,7 @@ typedef struct gan__file_directory {
     int open;
 } gan__file_directory;
 
-// 1: opened
+// 1: not opened
 static int gan__file_folder_open(gan_context *ctx, gan__file_directory *f, const char *path)
 {
     memset(f, 0, sizeof *f);
@@ -12470,7 +12475,7 @@ static int gan__file_folder_open(gan_context *ctx, gan__file_directory *f, const
 #elif defined(_WIN32)
     {
         char *all = gan__file_join(ctx, path, "/*");
-        if (!all) return 0;
+        if (!all) return 1;
         f->at = _findfirst64(all, &f->found);
         f->fresh = f->open = f->at != -1;
         gan__err_scratch_free(ctx, all);
@@ -12479,7 +12484,7 @@ static int gan__file_folder_open(gan_context *ctx, gan__file_directory *f, const
     gan__err_fail(ctx, GAN_ERROR_UNSUPPORTED,
                   "%s: folders cannot be listed on this system; give one file of all samples", path);
 #endif
-    return f->open;
+    return !f->open;
 }
 
 // The next name that does not begin with a dot; NULL when there are no more.
@@ -12527,7 +12532,7 @@ static void gan__file_sweep(gan_context *ctx, const char *path)
     char *folder = gan__file_folder(ctx, path, n + sizeof GAN__FILE_TAIL);
     gan__file_directory f;
     if (!folder) return;
-    if (gan__file_folder_open(ctx, &f, folder)) {
+    if (!gan__file_folder_open(ctx, &f, folder)) {
         memcpy(folder, path, at);
         while ((name = gan__file_folder_next(&f)) != NULL) {
 #ifdef GAN__FILE_POSIX
@@ -12582,7 +12587,7 @@ GAN__OPTIONAL char **gan__file_folder_names(gan_context *ctx, const char *path, 
     char **names, *to;
     size_t bytes = 0, count = 0, len, left, head;
     *n = 0;
-    if (!gan__file_folder_open(ctx, &f, path)) {
+    if (gan__file_folder_open(ctx, &f, path)) {
         gan__err_fail(ctx, GAN_ERROR_FILE, "%s cannot be listed: %s", path, strerror(errno));
         return NULL;
     }
@@ -12590,7 +12595,7 @@ GAN__OPTIONAL char **gan__file_folder_names(gan_context *ctx, const char *path, 
     gan__file_folder_close(&f);
     head = (count + 1) * sizeof *names;
     names = (char **)gan__err_scratch(ctx, head + bytes);
-    if (!names || !gan__file_folder_open(ctx, &f, path)) {
+    if (!names || gan__file_folder_open(ctx, &f, path)) {
         if (names) gan__err_fail(ctx, GAN_ERROR_FILE, "%s cannot be listed: %s", path, strerror(errno));
         gan__err_scratch_free(ctx, names);
         return NULL;
@@ -12866,7 +12871,7 @@ static const unsigned char *gan__archive_piece(const gan__archive_record *r, siz
     const size_t width = gan__archive_types[r->e.dtype].bytes;
     size_t i, k;
     *n = gan__archive_bytes(r) - at;
-    if (!r->state || gan__state_little_endian()) return from;
+    if (!r->state || gan__state_is_little_endian()) return from;
     if (*n > GAN__ARCHIVE_CHUNK) *n = GAN__ARCHIVE_CHUNK;
     for (i = 0; i < *n; i += width)
         for (k = 0; k < width; ++k) chunk[i + k] = from[i + width - 1 - k];
@@ -12906,16 +12911,16 @@ static char *gan__archive_text(char *to, const char *text)
     return to + n;
 }
 
-static int gan__archive_plain(const char *text) // printable ASCII that needs no escapes
+static int gan__archive_is_plain(const char *text) // printable ASCII that needs no escapes
 {
     for (; *text; ++text)
         if (*text < ' ' || *text > '~' || *text == '"' || *text == '\\') return 0;
     return 1;
 }
 
-static int gan__archive_name_ok(const char *name, size_t length)
+static int gan__archive_is_name(const char *name, size_t length)
 {
-    return length >= 1 && length <= GAN_MAX_NAME && strlen(name) == length && gan__archive_plain(name);
+    return length >= 1 && length <= GAN_MAX_NAME && strlen(name) == length && gan__archive_is_plain(name);
 }
 
 #ifndef GAN_NO_STDIO
@@ -13040,7 +13045,8 @@ static int gan__archive_write(gan_context *ctx, const char *path, int keep, gan_
 
 #endif // GAN_NO_STDIO
 
-// Reading JSON, of the one form that the header has: no recursion, nothing read twice, no byte believed.
+// Reading JSON, of the one form that the header has: no recursion, nothing read twice, no byte believed. Each
+// function returns 1 when the text is another, which `problem` then says.
 
 typedef struct gan__archive_json {
     const unsigned char *start, *at, *end;
@@ -13050,7 +13056,7 @@ typedef struct gan__archive_json {
 static int gan__archive_wrong(gan__archive_json *j, const char *problem)
 {
     if (!j->problem) j->problem = problem;
-    return 0;
+    return 1;
 }
 
 static int gan__archive_peek(gan__archive_json *j) // the next byte that is no space; -1 at the end
@@ -13059,7 +13065,8 @@ static int gan__archive_peek(gan__archive_json *j) // the next byte that is no s
     return j->at < j->end ? *j->at : -1;
 }
 
-static int gan__archive_take(gan__archive_json *j, int c)
+// Whether c comes next, which is then read.
+static int gan__archive_is_next(gan__archive_json *j, int c)
 {
     if (gan__archive_peek(j) != c) return 0;
     ++j->at;
@@ -13068,7 +13075,7 @@ static int gan__archive_take(gan__archive_json *j, int c)
 
 static int gan__archive_need(gan__archive_json *j, int c, const char *problem)
 {
-    return gan__archive_take(j, c) || gan__archive_wrong(j, problem);
+    return gan__archive_is_next(j, c) ? 0 : gan__archive_wrong(j, problem);
 }
 
 // Four hexadecimal digits of a \u escape; -1 when they are not.
@@ -13125,7 +13132,7 @@ static int gan__archive_string(gan__archive_json *j, char *out, size_t size, siz
 {
     size_t n = 0;
     int c, i, bytes;
-    if (!gan__archive_need(j, '"', "a text in quotes is missing")) return 0;
+    if (gan__archive_need(j, '"', "a text in quotes is missing")) return 1;
     for (;;) {
         if (j->at >= j->end) return gan__archive_wrong(j, "a text does not end");
         if (*j->at == '"') break;
@@ -13146,7 +13153,7 @@ static int gan__archive_string(gan__archive_json *j, char *out, size_t size, siz
     ++j->at;
     out[n < size ? n : size - 1] = 0;
     *length = n;
-    return 1;
+    return 0;
 }
 
 static int gan__archive_number(gan__archive_json *j, uint64_t *v)
@@ -13165,7 +13172,7 @@ static int gan__archive_number(gan__archive_json *j, uint64_t *v)
     }
     if (j->at < j->end && (*j->at == '.' || *j->at == 'e' || *j->at == 'E'))
         return gan__archive_wrong(j, "a number is not whole");
-    return 1;
+    return 0;
 }
 
 static int gan__archive_dtype(gan__archive_json *j, gan__archive_record *r)
@@ -13173,11 +13180,11 @@ static int gan__archive_dtype(gan__archive_json *j, gan__archive_record *r)
     char text[8];
     size_t length;
     int i;
-    if (!gan__archive_string(j, text, sizeof text, &length)) return 0;
+    if (gan__archive_string(j, text, sizeof text, &length)) return 1;
     for (i = 0; i < GAN__ARCHIVE_TYPES; ++i)
         if (length < sizeof text && !strcmp(text, gan__archive_types[i].name)) {
             r->e.dtype = (gan__state_dtype)i;
-            return 1;
+            return 0;
         }
     return gan__archive_wrong(j, "its dtype is none of F32 F64 F16 BF16 I64 I32 U8: convert it");
 }
@@ -13185,21 +13192,21 @@ static int gan__archive_dtype(gan__archive_json *j, gan__archive_record *r)
 static int gan__archive_shape(gan__archive_json *j, gan__archive_record *r)
 {
     uint64_t v;
-    if (!gan__archive_need(j, '[', "a shape is missing")) return 0;
-    if (gan__archive_take(j, ']')) return 1;
+    if (gan__archive_need(j, '[', "a shape is missing")) return 1;
+    if (gan__archive_is_next(j, ']')) return 0;
     do {
-        if (!gan__archive_number(j, &v)) return 0;
+        if (gan__archive_number(j, &v)) return 1;
         if (r->e.ndim == GAN_MAX_DIMS) return gan__archive_wrong(j, "it has more than 8 dimensions");
         if (v > (uint64_t)INT_MAX) return gan__archive_wrong(j, "a dimension is too large");
         r->e.dim[r->e.ndim++] = (int)v;
-    } while (gan__archive_take(j, ','));
+    } while (gan__archive_is_next(j, ','));
     return gan__archive_need(j, ']', "a shape does not end");
 }
 
 static int gan__archive_offsets(gan__archive_json *j, gan__archive_record *r)
 {
-    return gan__archive_need(j, '[', "data_offsets are missing") && gan__archive_number(j, &r->begin) &&
-           gan__archive_need(j, ',', "data_offsets are not two numbers") && gan__archive_number(j, &r->end) &&
+    return gan__archive_need(j, '[', "data_offsets are missing") || gan__archive_number(j, &r->begin) ||
+           gan__archive_need(j, ',', "data_offsets are not two numbers") || gan__archive_number(j, &r->end) ||
            gan__archive_need(j, ']', "data_offsets are not two numbers");
 }
 
@@ -13209,11 +13216,11 @@ static int gan__archive_tensor(gan__archive_json *j, gan__archive_record *r)
     size_t count = 1, length;
     int i, key, seen = 0;
     char name[16];
-    if (!gan__archive_need(j, '{', "a tensor's {...} is missing")) return 0;
+    if (gan__archive_need(j, '{', "a tensor's {...} is missing")) return 1;
     do {
-        if (!gan__archive_string(j, name, sizeof name, &length) ||
-            !gan__archive_need(j, ':', "a colon is missing"))
-            return 0;
+        if (gan__archive_string(j, name, sizeof name, &length) ||
+            gan__archive_need(j, ':', "a colon is missing"))
+            return 1;
         key = 0;
         if (!strcmp(name, "dtype")) key = DTYPE;
         if (!strcmp(name, "shape")) key = SHAPE;
@@ -13222,12 +13229,12 @@ static int gan__archive_tensor(gan__archive_json *j, gan__archive_record *r)
             return gan__archive_wrong(j, "a key is none of dtype, shape, data_offsets");
         if (seen & key) return gan__archive_wrong(j, "a key stands twice");
         seen |= key;
-        if (!(key == DTYPE   ? gan__archive_dtype(j, r)
-              : key == SHAPE ? gan__archive_shape(j, r)
-                             : gan__archive_offsets(j, r)))
-            return 0;
-    } while (gan__archive_take(j, ','));
-    if (!gan__archive_need(j, '}', "a tensor's {...} does not end")) return 0;
+        if (key == DTYPE   ? gan__archive_dtype(j, r)
+            : key == SHAPE ? gan__archive_shape(j, r)
+                           : gan__archive_offsets(j, r))
+            return 1;
+    } while (gan__archive_is_next(j, ','));
+    if (gan__archive_need(j, '}', "a tensor's {...} does not end")) return 1;
     if (seen != (DTYPE | SHAPE | OFFSETS))
         return gan__archive_wrong(j, "dtype, shape or data_offsets is missing");
     for (i = 0; i < r->e.ndim; ++i)
@@ -13238,7 +13245,7 @@ static int gan__archive_tensor(gan__archive_json *j, gan__archive_record *r)
         return gan__archive_wrong(j, "its shape is too large");
     if (r->end < r->begin || r->end - r->begin != count)
         return gan__archive_wrong(j, "its data_offsets do not fit its dtype and shape");
-    return 1;
+    return 0;
 }
 
 // The place of that key's value, and its size; of a key that nothing here knows, a place to forget it in.
@@ -13264,25 +13271,25 @@ static int gan__archive_metadata(gan__archive_json *j, gan__archive_meta *m)
     const unsigned char *from, *between;
     size_t length, size;
     if (m->seen++) return gan__archive_wrong(j, "__metadata__ stands twice");
-    if (!gan__archive_need(j, '{', "__metadata__ is no {...}")) return 0;
-    if (gan__archive_take(j, '}')) return 1;
+    if (gan__archive_need(j, '{', "__metadata__ is no {...}")) return 1;
+    if (gan__archive_is_next(j, '}')) return 0;
     do {
         char *out;
         gan__archive_peek(j);
         from = j->at + 1;
-        if (!gan__archive_string(j, key, sizeof key, &length)) return 0;
+        if (gan__archive_string(j, key, sizeof key, &length)) return 1;
         between = j->at - 1;
-        if (!gan__archive_need(j, ':', "a colon is missing")) return 0;
+        if (gan__archive_need(j, ':', "a colon is missing")) return 1;
         out = gan__archive_meta_at(m, length < sizeof key ? key : "", other, &size);
         if (out != other && *out) return gan__archive_wrong(j, "a key stands twice");
         if (out != m->format && out != m->schema && out != m->digest) // as it stands, escapes and all
             m->said = gan__base_fnv(gan__base_fnv(m->said, from, (size_t)(between - from)), "", 1);
         gan__archive_peek(j);
         from = j->at + 1;
-        if (!gan__archive_string(j, out, size, &length)) return 0;
+        if (gan__archive_string(j, out, size, &length)) return 1;
         if (out != m->format && out != m->schema && out != m->digest)
             m->said = gan__base_fnv(gan__base_fnv(m->said, from, (size_t)(j->at - 1 - from)), "", 1);
-    } while (gan__archive_take(j, ','));
+    } while (gan__archive_is_next(j, ','));
     return gan__archive_need(j, '}', "__metadata__ does not end");
 }
 
@@ -13298,33 +13305,33 @@ static int gan__archive_parse(gan__archive_json *j, gan__archive_record *r, char
     meta->said = GAN__FNV;
     if (j->at == j->end || *j->at != '{') return gan__archive_wrong(j, "it does not begin with {");
     ++j->at;
-    if (!gan__archive_take(j, '}')) {
+    if (!gan__archive_is_next(j, '}')) {
         do {
             name[0] = 0;
-            if (!gan__archive_string(j, name, GAN_MAX_NAME + 1, &length)) return 0;
-            if (!gan__archive_name_ok(name, length)) {
+            if (gan__archive_string(j, name, GAN_MAX_NAME + 1, &length)) return 1;
+            if (!gan__archive_is_name(name, length)) {
                 name[0] = 0;
                 return gan__archive_wrong(j,
                                           "a name is not 1 to 128 printable ASCII characters without quotes");
             }
-            if (!gan__archive_need(j, ':', "a colon is missing")) return 0;
+            if (gan__archive_need(j, ':', "a colon is missing")) return 1;
             if (!strcmp(name, "__metadata__")) {
-                if (!gan__archive_metadata(j, meta)) return 0;
+                if (gan__archive_metadata(j, meta)) return 1;
                 continue;
             }
             memset(&one, 0, sizeof one);
-            if (!gan__archive_tensor(j, &one)) return 0;
+            if (gan__archive_tensor(j, &one)) return 1;
             if (r) {
                 one.e.name = (const char *)memcpy(names, name, length + 1);
                 names += length + 1;
                 r[*count] = one;
             }
             ++*count;
-        } while (gan__archive_take(j, ','));
+        } while (gan__archive_is_next(j, ','));
         name[0] = 0;
-        if (!gan__archive_need(j, '}', "its {...} does not end")) return 0;
+        if (gan__archive_need(j, '}', "its {...} does not end")) return 1;
     }
-    return gan__archive_peek(j) == -1 || gan__archive_wrong(j, "something follows its {...}");
+    return gan__archive_peek(j) == -1 ? 0 : gan__archive_wrong(j, "something follows its {...}");
 }
 
 // A file in memory, being read. Everything but `bytes` is scratch.
@@ -13385,7 +13392,7 @@ static int gan__archive_read_header(gan__archive *a)
         memset(&j, 0, sizeof j);
         j.start = j.at = a->bytes + 8;
         j.end = j.start + a->header;
-        if (!gan__archive_parse(&j, a->records, a->names, &a->count, &a->meta, name)) {
+        if (gan__archive_parse(&j, a->records, a->names, &a->count, &a->meta, name)) {
             gan__err_fail(a->ctx, GAN_ERROR_FORMAT,
                           "%s is no valid safetensors file: byte %l of its header: %s%s%s", a->path,
                           (int64_t)(j.at - j.start), *name ? name : "", *name ? ": " : "", j.problem);
@@ -13514,7 +13521,7 @@ static gan__archive_record *gan__ckpt_collect(gan_context *ctx, const char *a, c
     *count = (size_t)(r - all);
     for (r = all; r < all + *count; ++r) {
         r->e.name += na + nb;
-        if (gan__archive_name_ok(r->e.name, strlen(r->e.name))) continue;
+        if (gan__archive_is_name(r->e.name, strlen(r->e.name))) continue;
         gan__err_fail(ctx, GAN_ERROR_NAME,
                       "gan_save: a name must be 1 to %d printable ASCII characters, no quotes",
                       (int)GAN_MAX_NAME);
@@ -13525,7 +13532,7 @@ static gan__archive_record *gan__ckpt_collect(gan_context *ctx, const char *a, c
 }
 
 // Whether `name` is FIRST...LAST.
-static int gan__ckpt_named(const char *name, const char *first, const char *last)
+static int gan__ckpt_is_named(const char *name, const char *first, const char *last)
 {
     const size_t n = strlen(name), k = strlen(last);
     return n >= k && !strncmp(name, first, strlen(first)) && !strcmp(name + n - k, last);
@@ -13542,10 +13549,10 @@ static int64_t gan__ckpt_steps(const gan_context *ctx)
         const gan__state_entry *e;
         const gan__state *s;
         for (s = ctx->state.first; s; s = s->next)
-            if (s->kind != GAN__STATE_REAL && !s->ndim && gan__ckpt_named(s->name, first[i], last[i]))
+            if (s->kind != GAN__STATE_REAL && !s->ndim && gan__ckpt_is_named(s->name, first[i], last[i]))
                 most = GAN__MOST(most, *(const int64_t *)s->data);
         for (e = ctx->state.unclaimed; e; e = e->next)
-            if (e->dtype == GAN__I64 && !e->ndim && gan__ckpt_named(e->name, first[i], last[i])) {
+            if (e->dtype == GAN__I64 && !e->ndim && gan__ckpt_is_named(e->name, first[i], last[i])) {
                 (void)gan__state_entry_value(e, 0, &steps);
                 most = GAN__MOST(most, steps);
             }
@@ -13557,7 +13564,7 @@ static int64_t gan__ckpt_steps(const gan_context *ctx)
 static int gan__ckpt_may_save(gan_context *ctx, const char *call, const char *path)
 {
     if (!ctx || ctx->err.code) return gan_error(ctx);
-    return gan__file_named(ctx, call, path) ? GAN_OK : GAN_ERROR_ARGUMENT;
+    return gan__file_has_name(ctx, call, path) ? GAN_OK : GAN_ERROR_ARGUMENT;
 }
 
 GAN_API int gan_save_rolling(gan_context *ctx, const char *path, int keep)
@@ -13658,7 +13665,7 @@ static int gan__ckpt_check_states(gan__archive *a)
                           s->name, r->e.ndim, r->e.dim, s->ndim, s->dim);
             return GAN_ERROR_SHAPE;
         }
-        if (!gan__state_takes(a->ctx, s, &r->e, a->path)) return gan_error(a->ctx);
+        if (!gan__state_can_take(a->ctx, s, &r->e, a->path)) return gan_error(a->ctx);
         if (gan__state_own(a->ctx, s)) return GAN_ERROR_MEMORY;
         r->state = s;
     }
@@ -13681,7 +13688,7 @@ static int gan__ckpt_pend(gan__archive *a, int keep, gan__state_entry **first)
         if (!e || !tail) return GAN_ERROR_MEMORY;
         *e = r->e;
         e->name = (const char *)memcpy(tail, r->e.name, length);
-        e->borrowable = keep && r->e.dtype == real && gan__state_little_endian() &&
+        e->borrowable = keep && r->e.dtype == real && gan__state_is_little_endian() &&
                         (uintptr_t)r->e.bytes % sizeof(gan_real) == 0;
         if (copy) {
             unsigned char *own = (unsigned char *)gan__err_persist(a->ctx, copy);
@@ -13730,7 +13737,7 @@ static int gan__ckpt_load(gan_context *ctx, const char *path, const unsigned cha
         if (gan__ckpt_rename(&a, "", prefix, "")) code = gan_error(ctx);
     }
     if (!code) code = gan__ckpt_take(&a, keep);
-    if (!code && a.meta.configuration[0] && gan__archive_plain(a.meta.configuration) &&
+    if (!code && a.meta.configuration[0] && gan__archive_is_plain(a.meta.configuration) &&
         (!ctx->state.loaded_configuration || strcmp(ctx->state.loaded_configuration, a.meta.configuration))) {
         const size_t n = strlen(a.meta.configuration) + 1;
         char *text = (char *)gan__mem_persist_quiet(ctx, n); // without it the next file says less
@@ -13824,7 +13831,7 @@ static unsigned char *gan__ckpt_read(gan_context *ctx, const char *call, const c
 {
     unsigned char *bytes;
     FILE *file;
-    if (!gan__file_named(ctx, call, path)) return NULL;
+    if (!gan__file_has_name(ctx, call, path)) return NULL;
     errno = 0;
     file = gan__file_open(path, size);
     if (!file) {
@@ -13891,7 +13898,7 @@ GAN_API int gan_resume(gan_context *ctx, const char *path)
     char message[sizeof ctx->err.message], *copy;
     int i, code, first = GAN_OK, missing = 0, whole = -1;
     if (!ctx || ctx->err.code) return -1;
-    if (!gan__file_named(ctx, "gan_resume", path)) return -1;
+    if (!gan__file_has_name(ctx, "gan_resume", path)) return -1;
 #if defined(GAN__FILE_POSIX) || defined(_WIN32)
     gan__file_sweep(ctx, path);
     if (ctx->err.code) return -1;
@@ -14054,7 +14061,7 @@ static const gan_tensor *gan__tape_first_bad(const gan_tensor *newest)
 {
     const gan_tensor *t, *first = NULL;
     for (t = newest; t; t = t->older)
-        if (!gan__tensor_all_finite(t)) first = t;
+        if (!gan__tensor_is_finite(t)) first = t;
     if (first && first->inline_in[0] && !first->inline_in[0]->data)
         return first->inline_in[0]; // made with it
     return first;
@@ -14084,7 +14091,7 @@ static void gan__tape_trace_node(gan__tape_trace *trace, const gan_tensor *t, in
     if (trace->op != GAN_OP_NONE || makes == GAN__MAKES_FINITE) return;
     if (makes == GAN__MAKES_SLOPE && t->p >= -1 && t->p <= 1) return;
     if (makes == GAN__MAKES_WEIGHT && i && !t->in[i]->nin) return;
-    if (gan__tensor_all_finite(gin)) return;
+    if (gan__tensor_is_finite(gin)) return;
     trace->op = t->op;
     first = gan__tape_first_bad(t);
     trace->made = first != NULL;
@@ -14356,7 +14363,7 @@ static gan_tensor *gan__loss_bounded(gan_tensor *x)
     int beyond = 0;
     if (gan__tensor_is_poison(x)) return x;
     for (i = 0; i < x->size; ++i) beyond |= !(x->data[i] <= bound && x->data[i] >= -bound);
-    return beyond && gan__tensor_all_finite(x) ? gan_clamp(x, -bound, bound) : x;
+    return beyond && gan__tensor_is_finite(x) ? gan_clamp(x, -bound, bound) : x;
 }
 
 // e^x, above 30 its tangent there: e^30 (x - 29). Value and slope are continuous, and finite for |x| to 1e15.
@@ -14784,28 +14791,28 @@ static gan_tensor *gan__loss_energy_d(const gan__loss_in *a) { return gan_neg(ga
 static gan_tensor *gan__loss_sinkhorn_g(const gan__loss_in *a) { return gan_sinkhorn(a->r, a->f, a->p, 0); }
 static gan_tensor *gan__loss_sinkhorn_d(const gan__loss_in *a) { return gan_neg(gan__loss_sinkhorn_g(a)); }
 
-// mean |r - f| and the mean of |f - f'| over pairs of different fakes, an unbiased estimate. 0 on error.
+// mean |r - f| and the mean of |f - f'| over pairs of different fakes, an unbiased estimate. 1 on error.
 static int gan__loss_cramer(const gan__loss_in *a, gan_tensor **rf, gan_tensor **apart, gan_tensor **ff)
 {
     gan_context *ctx = gan__loss_features("cramer", a->r, a->f, rf);
     double m;
-    if (!ctx) return 0;
+    if (!ctx) return 1;
     m = (double)rf[1]->dim[0];
     if (m < 2) {
         rf[0] = gan__err_fail(ctx, GAN_ERROR_SHAPE,
                               "cramer: fakes %t; a batch of at least 2 is needed, since each "
                               "is compared with others",
                               a->f);
-        return 0;
+        return 1;
     }
     *apart = gan__loss_mean_distance(rf[0], rf[1]);
     *ff = gan_mul_scalar(gan__loss_mean_distance(rf[1], rf[1]), (gan_real)(m / (m - 1)));
-    return 1;
+    return 0;
 }
 static gan_tensor *gan__loss_cramer_d(const gan__loss_in *a)
 {
     gan_tensor *rf[2], *apart, *ff;
-    if (!gan__loss_cramer(a, rf, &apart, &ff)) return rf[0];
+    if (gan__loss_cramer(a, rf, &apart, &ff)) return rf[0];
     rf[0] = gan_mean_all(gan_norm_per_sample(rf[0]));
     rf[1] = gan_mean_all(gan_norm_per_sample(rf[1]));
     return gan_sub(gan_sub(ff, rf[1]), gan_sub(apart, rf[0]));
@@ -14813,7 +14820,7 @@ static gan_tensor *gan__loss_cramer_d(const gan__loss_in *a)
 static gan_tensor *gan__loss_cramer_g(const gan__loss_in *a)
 {
     gan_tensor *rf[2], *apart, *ff;
-    if (!gan__loss_cramer(a, rf, &apart, &ff)) return rf[0];
+    if (gan__loss_cramer(a, rf, &apart, &ff)) return rf[0];
     return gan_sub(gan_mul_scalar(apart, 2), ff);
 }
 
@@ -14865,7 +14872,7 @@ static const gan__loss_row gan__loss_rows[] = {
 #undef GAN__ROW
 };
 
-static int gan__loss_known(gan_context *ctx, gan_loss loss)
+static int gan__loss_is_known(gan_context *ctx, gan_loss loss)
 {
     if ((int)loss >= 0 && loss < GAN_LOSS_COUNT) return 1;
     gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "loss %d is unknown; take one of the gan_loss enumeration",
@@ -14874,10 +14881,10 @@ static int gan__loss_known(gan_context *ctx, gan_loss loss)
 }
 
 // Whether the description is one that can be computed.
-static int gan__loss_fits(gan_context *ctx, const gan_loss_desc *desc)
+static int gan__loss_is_possible(gan_context *ctx, const gan_loss_desc *desc)
 {
     const gan__loss_row *row;
-    if (!gan__loss_known(ctx, desc->kind)) return 0;
+    if (!gan__loss_is_known(ctx, desc->kind)) return 0;
     row = &gan__loss_rows[desc->kind];
     if ((int)desc->pairing < 0 || desc->pairing > GAN_RELATIVISTIC_AVERAGE)
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "loss %s: pairing %d is unknown; take one of gan_pairing",
@@ -14943,7 +14950,7 @@ GAN_API gan_tensor *gan_loss_d_ex(const gan_loss_desc *desc, gan_tensor *real, g
     in[1] = fake;
     ctx = gan__tensor_inputs("loss_d", 2, in, &bad);
     if (!ctx) return bad;
-    if (!gan__loss_fits(ctx, desc)) return ctx->poison;
+    if (!gan__loss_is_possible(ctx, desc)) return ctx->poison;
     a = gan__loss_open(desc, real, fake);
     a.s = desc->smoothing;
     a.t = desc->fake_smoothing;
@@ -14963,7 +14970,7 @@ GAN_API gan_tensor *gan_loss_g_ex(const gan_loss_desc *desc, gan_tensor *real, g
     in[1] = real;
     ctx = gan__tensor_inputs("loss_g", real ? 2 : 1, in, &bad);
     if (!ctx) return bad;
-    if (!gan__loss_fits(ctx, desc)) return ctx->poison;
+    if (!gan__loss_is_possible(ctx, desc)) return ctx->poison;
     if (!real && gan_loss_needs_real(desc))
         return gan__err_fail(ctx, GAN_ERROR_ARGUMENT,
                              "loss %s: the generator's loss needs D's output on real data too; give it to "
@@ -15788,7 +15795,7 @@ GAN_API gan_real gan_optimizer_norm(const gan_optimizer *o) { return o ? o->norm
 
 // Slots
 
-static int gan__optim_slot_active(const gan__optim_slot *s)
+static int gan__optim_slot_is_active(const gan__optim_slot *s)
 {
     return s->param->trainable && !s->param->frozen;
 }
@@ -15849,7 +15856,7 @@ static int gan__optim_gather(gan_optimizer *o, int also)
     if (gan__optim_optimizer_catch_up(o) || (o->best && gan__state_own(ctx, o->best))) return -1;
     for (s = o->slots; s; s = s->next) {
         s->grad = s->param->tensor->grad = NULL; // a call that failed left gradients of a step that has ended
-        if (!gan__optim_slot_active(s)) continue;
+        if (!gan__optim_slot_is_active(s)) continue;
         for (i = GAN__SLOT_SUM; i < GAN__SLOT_STATES; ++i)
             if ((o->open[i - GAN__SLOT_SUM] || i == also) && gan__optim_slot_state(o, s, i)) return -1;
         for (i = 0; i < GAN__SLOT_STATES; ++i)
@@ -15985,7 +15992,7 @@ static void gan__optim_blame(const gan_optimizer *o, int n, const gan__tape_trac
     gan_context *ctx = o->model->ctx;
     int i;
     for (i = 0; i < n; ++i)
-        if (!gan__tensor_all_finite(o->want[i])) {
+        if (!gan__tensor_is_finite(o->want[i])) {
             gan__err_fail(
                 ctx, GAN_ERROR_NONFINITE,
                 "NaN or infinity in a parameter of %s, shape %t: no update was made; load a checkpoint",
@@ -16106,7 +16113,7 @@ static int gan__optim_gradients_finish(gan_optimizer *o, int n, const gan__tape_
     norm = gan__optim_gradients_norm(o, n, trace);
     if (norm >= 0 && move != GAN__ACCUMULATE && GAN__OPEN(o, SUM)) {
         for (s = o->slots; s; s = s->next)
-            if (gan__optim_slot_active(s) && gan__optim_slot_total(s)) return 1;
+            if (gan__optim_slot_is_active(s) && gan__optim_slot_total(s)) return 1;
         norm = gan__optim_gradients_norm(o, n, trace);
     }
     if (norm < 0) return 1;
@@ -16145,7 +16152,7 @@ static void gan__optim_keep_best(gan_optimizer *o, gan_real value)
     if (o->step && !(value < best[0])) return;
     best[0] = value;
     for (s = o->slots; s; s = s->next)
-        if (gan__optim_slot_active(s))
+        if (gan__optim_slot_is_active(s))
             memcpy(s->state[0]->data, s->param->tensor->data, s->param->tensor->size * sizeof(gan_real));
 }
 
@@ -16159,7 +16166,7 @@ static void gan__optim_step_all(gan_optimizer *o, gan_real value, int extrapolat
     gan__deferred_weights_changed(o->model->ctx);
     for (s = o->slots; s; s = s->next) {
         gan_tensor *p = s->param->tensor;
-        if (!gan__optim_slot_active(s)) continue;
+        if (!gan__optim_slot_is_active(s)) continue;
         if (begin) memcpy(s->state[GAN__SLOT_FROM]->data, p->data, p->size * sizeof *p->data);
         if (back) memcpy(p->data, s->state[GAN__SLOT_FROM]->data, p->size * sizeof *p->data);
         if (s->grad) gan__optim_step_slot(o, s);
@@ -16177,7 +16184,7 @@ static void gan__optim_accumulate_all(gan_optimizer *o, gan_real value)
     for (s = o->slots; s; s = s->next) {
         const size_t n = s->param->tensor->size;
         gan_real *sum;
-        if (!gan__optim_slot_active(s)) continue;
+        if (!gan__optim_slot_is_active(s)) continue;
         sum = (gan_real *)s->state[GAN__SLOT_SUM]->data;
         if (first && s->grad) memcpy(sum, s->grad->data, n * sizeof *sum);
         else if (first) memset(sum, 0, n * sizeof *sum);
@@ -16209,7 +16216,7 @@ static void gan__optim_minimize(gan_optimizer *o, gan_tensor *loss, gan__optim_m
 }
 
 // Whether the loss is one number; if not, says so.
-static int gan__optim_loss_good(gan_context *ctx, gan_tensor *loss, gan__optim_move move)
+static int gan__optim_loss_is_scalar(gan_context *ctx, gan_tensor *loss, gan__optim_move move)
 {
     gan_tensor *bad;
     if (!loss) gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s: the loss is NULL", gan__optim_move_names[move]);
@@ -16230,7 +16237,7 @@ static gan_real gan__optim_move_checked(gan_optimizer *o, gan_tensor *loss, gan_
 {
     gan_context *ctx = o->model->ctx;
     gan_real value;
-    if (!gan__optim_loss_good(ctx, loss, move)) return 0;
+    if (!gan__optim_loss_is_scalar(ctx, loss, move)) return 0;
     value = loss->data[0];
     if (!ctx->err.code) gan__optim_minimize(o, loss, move, free_graph);
     return value;
@@ -16290,7 +16297,7 @@ GAN_API void gan_lookahead(gan_optimizer *o, gan_real alpha)
     for (s = o->slots; s; s = s->next) {
         gan_tensor *p = s->param->tensor;
         gan_real *slow;
-        if (!gan__optim_slot_active(s)) continue;
+        if (!gan__optim_slot_is_active(s)) continue;
         slow = (gan_real *)s->state[GAN__SLOT_SLOW]->data;
         if (known) {
             ctx->kernels->ema(p->size, slow, p->data, 1 - alpha);
@@ -16316,7 +16323,7 @@ GAN_API gan_real gan_optimizer_best(gan_optimizer *o)
     if (gan__optim_gather(o, 0) < 0) return 0;
     gan__deferred_weights_changed(ctx);
     for (s = o->slots; s; s = s->next)
-        if (gan__optim_slot_active(s))
+        if (gan__optim_slot_is_active(s))
             memcpy(s->param->tensor->data, s->state[0]->data, s->param->tensor->size * sizeof(gan_real));
     return ((const gan_real *)o->best->data)[0];
 }
@@ -16391,8 +16398,8 @@ static const char *gan__block_part(gan__block_text *out, const char *name, const
 }
 
 // Whether x can be used and has `least` to `most` dimensions; *bad is what to return otherwise.
-static int gan__block_takes(const char *who, gan_tensor *x, const char *what, int least, int most,
-                            gan_tensor **bad)
+static int gan__block_can_take(const char *who, gan_tensor *x, const char *what, int least, int most,
+                               gan_tensor **bad)
 {
     gan_context *ctx = gan__tensor_inputs(who, 1, &x, bad);
     if (!ctx) return 0;
@@ -16403,24 +16410,24 @@ static int gan__block_takes(const char *who, gan_tensor *x, const char *what, in
     return 0;
 }
 
-// gan__layer_enter for two inputs: y has least to most dimensions and a row for each sample of x.
+// gan__layer_enter for two inputs: y has least to most dimensions and a row for each sample of x. 1 on error.
 static int gan__block_enter(const char *who, gan_model *m, const char *name, gan_tensor *x, int ndim,
                             gan_tensor *y, const char *what, int least, int most, gan_tensor **bad)
 {
     gan_tensor *in[2];
-    if (!gan__layer_enter(who, m, name, x, ndim, bad)) return 0;
+    if (gan__layer_enter(who, m, name, x, ndim, bad)) return 1;
     in[0] = x;
     in[1] = y;
     if (gan__tensor_inputs(who, 2, in, bad) &&
-        gan__block_takes(who, x, "the input", ndim, GAN_MAX_DIMS, bad) &&
-        gan__block_takes(who, y, what, least, most, bad)) {
-        if (y->dim[0] == x->dim[0]) return 1;
+        gan__block_can_take(who, x, "the input", ndim, GAN_MAX_DIMS, bad) &&
+        gan__block_can_take(who, y, what, least, most, bad)) {
+        if (y->dim[0] == x->dim[0]) return 0;
         *bad =
             gan__err_fail(m->ctx, GAN_ERROR_SHAPE,
                           "%s: %s has shape %t; the input %t wants a row for each sample", who, what, y, x);
     }
     gan__layer_leave(m, NULL);
-    return 0;
+    return 1;
 }
 
 // (A, B) seen as (A, B, 1, ...), to stand beside x (N, C, ...)
@@ -16501,7 +16508,7 @@ static gan_tensor *gan__block_pick(gan_tensor *x, int axis, int from, int to, ga
 GAN_API gan_tensor *gan_pixel_norm(gan_tensor *x)
 {
     gan_tensor *bad;
-    if (!gan__block_takes("pixel_norm", x, "x", 2, GAN_MAX_DIMS, &bad)) return bad;
+    if (!gan__block_can_take("pixel_norm", x, "x", 2, GAN_MAX_DIMS, &bad)) return bad;
     return gan_mul(x, gan__block_rsqrt(gan_mean(gan_square(x), GAN_AXES(1), GAN_KEEPDIM), 1e-8));
 }
 
@@ -16509,7 +16516,7 @@ GAN_API gan_tensor *gan_reference_batch(gan_model *m, const char *name, gan_tens
 {
     gan_tensor *reference, *filled, *bad;
     int dim[GAN_MAX_DIMS];
-    if (!gan__layer_enter("reference_batch", m, name, x, 1, &bad)) return bad;
+    if (gan__layer_enter("reference_batch", m, name, x, 1, &bad)) return bad;
     if (rows < 1)
         return gan__layer_leave(
             m, gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT, "%d rows; at least 1 is needed", rows));
@@ -16541,7 +16548,7 @@ GAN_API gan_tensor *gan_virtual_batch_norm(gan_model *m, const char *name, gan_t
     gan_tensor *w, *b, *r, *mean, *var, *h, *bad;
     const gan_real k = (gan_real)(1.0 / (1.0 + (double)rows));
     gan_axis_set axes, all_axes;
-    if (!gan__layer_enter("virtual_batch_norm", m, name, x, 2, &bad)) return bad;
+    if (gan__layer_enter("virtual_batch_norm", m, name, x, 2, &bad)) return bad;
     axes = all_axes = gan__block_axes(x);
     all_axes.mask |= 1;
     if (rows < 1 || rows > x->dim[0] || !x->size)
@@ -16575,8 +16582,8 @@ GAN_API gan_tensor *gan_conditional_batch_norm(gan_model *m, const char *name, g
     const int by_class = classes > 0, dims = by_class ? 1 : 2;
     gan_tensor *gain, *bias, *w, *v, *bad;
     int dim[2];
-    if (!gan__block_enter("conditional_batch_norm", m, name, x, 2, condition, "the condition", dims, dims,
-                          &bad))
+    if (gan__block_enter("conditional_batch_norm", m, name, x, 2, condition, "the condition", dims, dims,
+                         &bad))
         return bad;
     dim[0] = by_class ? classes : x->dim[1];
     dim[1] = by_class ? x->dim[1] : condition->dim[1];
@@ -16600,7 +16607,7 @@ GAN_API gan_tensor *gan_adain(gan_model *m, const char *name, gan_tensor *x, gan
 {
     gan_tensor *s, *w, *b, *bad;
     int dim[2], c;
-    if (!gan__block_enter("adain", m, name, x, 3, style, "the style", 2, 2, &bad)) return bad;
+    if (gan__block_enter("adain", m, name, x, 3, style, "the style", 2, 2, &bad)) return bad;
     c = x->dim[1];
     dim[0] = 2 * c;
     dim[1] = style->dim[1];
@@ -16619,8 +16626,8 @@ GAN_API gan_tensor *gan_adain_features(gan_tensor *x, gan_tensor *y)
     in[0] = x;
     in[1] = y;
     if (!gan__tensor_inputs("adain_features", 2, in, &bad) ||
-        !gan__block_takes("adain_features", x, "x", 3, GAN_MAX_DIMS, &bad) ||
-        !gan__block_takes("adain_features", y, "y", 3, GAN_MAX_DIMS, &bad))
+        !gan__block_can_take("adain_features", x, "x", 3, GAN_MAX_DIMS, &bad) ||
+        !gan__block_can_take("adain_features", y, "y", 3, GAN_MAX_DIMS, &bad))
         return bad;
     if (x->ndim != y->ndim || x->dim[1] != y->dim[1] || (y->dim[0] != 1 && y->dim[0] != x->dim[0]))
         return gan__err_fail(
@@ -16655,7 +16662,7 @@ GAN_API gan_tensor *gan_spade(gan_model *m, const char *name, gan_tensor *x, gan
 {
     gan_tensor *h, *gamma, *beta, *bad;
     int c;
-    if (!gan__block_enter("spade", m, name, x, 4, map, "the map", 4, 4, &bad)) return bad;
+    if (gan__block_enter("spade", m, name, x, 4, map, "the map", 4, 4, &bad)) return bad;
     if (x->ndim != 4 || hidden < 0)
         return gan__layer_leave(m, gan__err_fail(m->ctx, GAN_ERROR_SHAPE,
                                                  "%d hidden channels, the input %t: want (N, C, H, W)",
@@ -16676,7 +16683,7 @@ static gan_tensor *gan__block_pad(const char *who, gan_tensor *x, const int *pad
 {
     gan_tensor *bad;
     int i;
-    if (!gan__block_takes(who, x, "x", 4, 4, &bad)) return bad;
+    if (!gan__block_can_take(who, x, "x", 4, 4, &bad)) return bad;
     for (i = 0; i < 4; ++i) { // left, right, top, bottom
         const int n = x->dim[3 - i / 2];
         if (pad[i] < 0 || pad[i] > 0x1fffffff || (rule == gan__block_reflect && pad[i] >= n))
@@ -16722,7 +16729,7 @@ GAN_API gan_tensor *gan_depth_to_space(gan_tensor *x, int factor)
 {
     gan_tensor *bad;
     int c;
-    if (!gan__block_takes("depth_to_space", x, "x", 4, 4, &bad)) return bad;
+    if (!gan__block_can_take("depth_to_space", x, "x", 4, 4, &bad)) return bad;
     if (factor < 1 || factor > 32768 || x->dim[1] % (factor * factor))
         return gan__err_fail(x->ctx, GAN_ERROR_SHAPE,
                              "depth_to_space: factor %d squared does not divide the "
@@ -16739,7 +16746,7 @@ GAN_API gan_tensor *gan_space_to_depth(gan_tensor *x, int factor)
 {
     gan_tensor *bad;
     int h, w;
-    if (!gan__block_takes("space_to_depth", x, "x", 4, 4, &bad)) return bad;
+    if (!gan__block_can_take("space_to_depth", x, "x", 4, 4, &bad)) return bad;
     if (factor < 1 || factor > 32768 || x->dim[2] % factor || x->dim[3] % factor)
         return gan__err_fail(x->ctx, GAN_ERROR_SHAPE,
                              "space_to_depth: factor %d does not divide the sides of %t", factor, x);
@@ -16835,8 +16842,9 @@ GAN_API gan_tensor *gan_upfirdn2d(gan_tensor *x, gan_tensor *filter, const gan_u
     int i, p, out[2];
     in[0] = x;
     in[1] = filter;
-    if (!gan__tensor_inputs("upfirdn2d", 2, in, &bad) || !gan__block_takes("upfirdn2d", x, "x", 4, 4, &bad) ||
-        !gan__block_takes("upfirdn2d", filter, "the filter", 1, 2, &bad))
+    if (!gan__tensor_inputs("upfirdn2d", 2, in, &bad) ||
+        !gan__block_can_take("upfirdn2d", x, "x", 4, 4, &bad) ||
+        !gan__block_can_take("upfirdn2d", filter, "the filter", 1, 2, &bad))
         return bad;
     memset(&d, 0, sizeof d);
     if (desc) d = *desc;
@@ -16885,18 +16893,18 @@ static gan_tensor *gan__block_binomial(gan_tensor *x, int taps, int up, int down
 
 static int gan__block_factor(const char *who, gan_tensor *x, int factor, gan_tensor **bad)
 {
-    if (!gan__block_takes(who, x, "x", 4, 4, bad)) return 0;
-    if (factor > 0 && factor <= 32768) return 1;
+    if (!gan__block_can_take(who, x, "x", 4, 4, bad)) return 1;
+    if (factor > 0 && factor <= 32768) return 0;
     *bad = gan__err_fail(x->ctx, GAN_ERROR_ARGUMENT, "%s: x %t, factor %d: at least 1 is needed", who, x,
                          factor);
-    return 0;
+    return 1;
 }
 
 GAN_API gan_tensor *gan_fir_upsample2d(gan_tensor *x, int taps, int factor)
 {
     gan_tensor *bad;
     const int64_t before = ((int64_t)taps + factor - 1) / 2;
-    if (!gan__block_factor("fir_upsample2d", x, factor, &bad)) return bad;
+    if (gan__block_factor("fir_upsample2d", x, factor, &bad)) return bad;
     return gan__block_binomial(x, taps, factor, 1, (int)before, (int)(taps - before - 1));
 }
 
@@ -16904,7 +16912,7 @@ GAN_API gan_tensor *gan_fir_downsample2d(gan_tensor *x, int taps, int factor)
 {
     gan_tensor *bad;
     const int64_t less = (int64_t)taps - factor, after = (less - (less < 0)) / 2;
-    if (!gan__block_factor("fir_downsample2d", x, factor, &bad)) return bad;
+    if (gan__block_factor("fir_downsample2d", x, factor, &bad)) return bad;
     return gan__block_binomial(x, taps, 1, factor, (int)(less - after), (int)after);
 }
 
@@ -16912,7 +16920,7 @@ static gan_tensor *gan__block_blur(const char *who, gan_tensor *x, int taps, int
 {
     gan_tensor *bad;
     int pad[4];
-    if (!gan__block_factor(who, x, stride, &bad)) return bad;
+    if (gan__block_factor(who, x, stride, &bad)) return bad;
     if (taps < 1 || taps > 32) return gan_binomial_filter(x->ctx, taps);
     pad[0] = pad[2] = (taps - 1) / 2;
     pad[1] = pad[3] = taps / 2;
@@ -16931,7 +16939,7 @@ GAN_API gan_tensor *gan_local_response_norm(gan_tensor *x, int size, gan_real al
 {
     gan_tensor *s, *band, *bad;
     int c, before, after;
-    if (!gan__block_takes("local_response_norm", x, "x", 2, GAN_MAX_DIMS, &bad)) return bad;
+    if (!gan__block_can_take("local_response_norm", x, "x", 2, GAN_MAX_DIMS, &bad)) return bad;
     if (size < 1 || !(k > 0) || !(alpha >= 0))
         return gan__err_fail(x->ctx, GAN_ERROR_ARGUMENT,
                              "local_response_norm: size %d, alpha %f, k %f: at least 1, 0, and above 0", size,
@@ -16964,7 +16972,7 @@ GAN_API gan_tensor *gan_modulated_conv2d(gan_model *m, const char *name, gan_ten
     gan_conv2d_desc d;
     gan_tensor *w, *b, *s, *y, *bad;
     int dim[4], affine[2], out, k, up, down, n;
-    if (!gan__block_enter("modulated_conv2d", m, name, x, 4, style, "the style", 2, 2, &bad)) return bad;
+    if (gan__block_enter("modulated_conv2d", m, name, x, 4, style, "the style", 2, 2, &bad)) return bad;
     if (!desc) return gan__layer_leave(m, gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT, "desc is NULL"));
     up = desc->up ? desc->up : 1;
     down = desc->down ? desc->down : 1;
@@ -17015,8 +17023,8 @@ GAN_API gan_tensor *gan_noise_injection(gan_model *m, const char *name, gan_tens
 {
     gan_tensor *w, *noise, *bad;
     int dim[4];
-    if (!gan__layer_enter("noise_injection", m, name, x, 4, &bad)) return bad;
-    if (!gan__block_takes("noise_injection", x, "the input", 4, 4, &bad)) return gan__layer_leave(m, bad);
+    if (gan__layer_enter("noise_injection", m, name, x, 4, &bad)) return bad;
+    if (!gan__block_can_take("noise_injection", x, "the input", 4, 4, &bad)) return gan__layer_leave(m, bad);
     memcpy(dim, x->dim, sizeof dim);
     w = gan__block_vector(m, name, "weight", gan_init_zeros(), dim[1]);
     if (fixed) noise = gan__block_buffer(m, name, "noise_const", gan_init_normal(0, 1), 2, dim + 2);
@@ -17024,15 +17032,15 @@ GAN_API gan_tensor *gan_noise_injection(gan_model *m, const char *name, gan_tens
     return gan__layer_leave(m, gan_addcmul(noise, gan_reshape(w, 1, dim[1], 1, 1), x));
 }
 
-// Checks z (N, ...) and a shape, and gives the shape of the parameter.
+// gan__layer_enter for z (N, ...) and the shape of the parameter. 1 on error.
 static int gan__block_input(const char *who, gan_model *m, const char *name, gan_tensor *z, int least,
                             const int *shape, gan_tensor **bad)
 {
-    if (!gan__layer_enter(who, m, name, z, least, bad)) return 0;
-    if (shape[0] > 0 && shape[1] > 0 && shape[2] > 0 && z->size) return 1;
+    if (gan__layer_enter(who, m, name, z, least, bad)) return 1;
+    if (shape[0] > 0 && shape[1] > 0 && shape[2] > 0 && z->size) return 0;
     *bad = gan__layer_leave(
         m, gan__err_fail(m->ctx, GAN_ERROR_SHAPE, "%h for each row of %t; at least 1 of each", 3, shape, z));
-    return 0;
+    return 1;
 }
 
 GAN_API gan_tensor *gan_constant_input(gan_model *m, const char *name, gan_tensor *z, int channels,
@@ -17043,7 +17051,7 @@ GAN_API gan_tensor *gan_constant_input(gan_model *m, const char *name, gan_tenso
     dim[1] = channels;
     dim[2] = height;
     dim[3] = width;
-    if (!gan__block_input("constant_input", m, name, z, 1, dim + 1, &bad)) return bad;
+    if (gan__block_input("constant_input", m, name, z, 1, dim + 1, &bad)) return bad;
     dim[0] = z->dim[0];
     t = gan__block_gain(m, name, "const", gan_init_normal(0, 1), 3, dim + 1);
     return gan__layer_leave(m, gan__tensor_is_poison(t) ? t : gan__op_expand_to(t, 4, dim));
@@ -17057,8 +17065,8 @@ GAN_API gan_tensor *gan_basis_input(gan_model *m, const char *name, gan_tensor *
     dim[1] = channels;
     dim[2] = height;
     dim[3] = width;
-    if (!gan__block_input("basis_input", m, name, z, 2, dim + 1, &bad)) return bad;
-    if (!gan__block_takes("basis_input", z, "z", 2, 2, &bad)) return gan__layer_leave(m, bad);
+    if (gan__block_input("basis_input", m, name, z, 2, dim + 1, &bad)) return bad;
+    if (!gan__block_can_take("basis_input", z, "z", 2, 2, &bad)) return gan__layer_leave(m, bad);
     basis = gan__block_gain(m, name, "basis", gan_init_normal(0, 1), 3, dim + 1);
     dim[2] = z->dim[1];
     w = gan__block_weight(m, name, "linear.weight", m->init, 2, dim + 1);
@@ -17073,7 +17081,7 @@ GAN_API gan_tensor *gan_mapping_network(gan_model *m, const char *name, gan_tens
     gan__block_text text;
     gan_tensor *bad;
     int dim[2], i;
-    if (!gan__layer_enter("mapping_network", m, name, z, 2, &bad)) return bad;
+    if (gan__layer_enter("mapping_network", m, name, z, 2, &bad)) return bad;
     if (z->ndim != 2 || width < 1 || layers < 0 || layers > 99 || !(lr >= 0))
         return gan__layer_leave(
             m, gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT,
@@ -17101,7 +17109,7 @@ GAN_API gan_tensor *gan_style_mixing(gan_model *m, gan_tensor *w1, gan_tensor *w
 {
     gan_tensor *draw, *first, *bad;
     int dim[3], n, d, i, l;
-    if (!gan__block_enter("style_mixing", m, "style_mixing", w1, 2, w2, "w2", 2, 2, &bad)) return bad;
+    if (gan__block_enter("style_mixing", m, "style_mixing", w1, 2, w2, "w2", 2, 2, &bad)) return bad;
     if (w1->ndim != 2 || w1->dim[1] != w2->dim[1] || layers < 1 || !(probability >= 0 && probability <= 1))
         return gan__layer_leave(
             m, gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT,
@@ -17128,7 +17136,7 @@ GAN_API gan_tensor *gan_style_mixing(gan_model *m, gan_tensor *w1, gan_tensor *w
 GAN_API gan_tensor *gan_layer_style(gan_tensor *styles, int layer)
 {
     gan_tensor *bad;
-    if (!gan__block_takes("layer_style", styles, "styles", 3, 3, &bad)) return bad;
+    if (!gan__block_can_take("layer_style", styles, "styles", 3, 3, &bad)) return bad;
     if (layer < 0 || layer >= styles->dim[1])
         return gan__err_fail(styles->ctx, GAN_ERROR_ARGUMENT, "layer_style: layer %d of styles %t", layer,
                              styles);
@@ -17140,8 +17148,8 @@ GAN_API gan_tensor *gan_truncation(gan_model *m, const char *name, gan_tensor *w
     const double step = .005;
     gan_tensor *average, *k, *bad;
     int d, i, dim[2];
-    if (!gan__layer_enter("truncation", m, name, w, 2, &bad)) return bad;
-    if (!gan__block_takes("truncation", w, "w", 2, 3, &bad)) return gan__layer_leave(m, bad);
+    if (gan__layer_enter("truncation", m, name, w, 2, &bad)) return bad;
+    if (!gan__block_can_take("truncation", w, "w", 2, 3, &bad)) return gan__layer_leave(m, bad);
     if (cutoff < 0 || (cutoff && w->ndim < 3))
         return gan__layer_leave(
             m, gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT,
@@ -17152,7 +17160,7 @@ GAN_API gan_tensor *gan_truncation(gan_model *m, const char *name, gan_tensor *w
     if (m->mode == GAN_TRAIN) {
         const size_t rows = w->size / (size_t)d;
         size_t r;
-        if (!gan__tensor_all_finite(w)) return gan__layer_leave(m, w);
+        if (!gan__tensor_is_finite(w)) return gan__layer_leave(m, w);
         if (gan__block_own(m, average)) return gan__layer_leave(m, m->ctx->poison);
         for (i = 0; i < d; ++i) {
             double mean = 0;
@@ -17183,8 +17191,8 @@ GAN_API gan_tensor *gan_self_attention(gan_model *m, const char *name, gan_tenso
 {
     gan_tensor *theta, *phi, *g, *gamma, *beta, *bad;
     int c, few, half;
-    if (!gan__layer_enter("self_attention", m, name, x, 4, &bad)) return bad;
-    if (!gan__block_takes("self_attention", x, "the input", 4, 4, &bad)) return gan__layer_leave(m, bad);
+    if (gan__layer_enter("self_attention", m, name, x, 4, &bad)) return bad;
+    if (!gan__block_can_take("self_attention", x, "the input", 4, 4, &bad)) return gan__layer_leave(m, bad);
     c = x->dim[1];
     few = GAN__MOST(1, c / 8);
     half = GAN__MOST(1, c / 2);
@@ -17204,8 +17212,8 @@ GAN_API gan_tensor *gan_squeeze_excitation(gan_model *m, const char *name, gan_t
     gan__block_text text;
     gan_tensor *s, *bad;
     int c;
-    if (!gan__layer_enter("squeeze_excitation", m, name, x, 3, &bad)) return bad;
-    if (!gan__block_takes("squeeze_excitation", x, "the input", 3, GAN_MAX_DIMS, &bad))
+    if (gan__layer_enter("squeeze_excitation", m, name, x, 3, &bad)) return bad;
+    if (!gan__block_can_take("squeeze_excitation", x, "the input", 3, GAN_MAX_DIMS, &bad))
         return gan__layer_leave(m, bad);
     if (reduction < 1)
         return gan__layer_leave(
@@ -17224,7 +17232,7 @@ static gan_tensor *gan__block_gated(gan_model *m, const char *name, gan_tensor *
     gan_conv2d_desc d;
     gan_tensor *h, *f, *bad;
     int out;
-    if (!gan__layer_enter(transpose ? "gated_conv_transpose2d" : "gated_conv2d", m, name, x, 4, &bad))
+    if (gan__layer_enter(transpose ? "gated_conv_transpose2d" : "gated_conv2d", m, name, x, 4, &bad))
         return bad;
     if (!desc || desc->groups > 1 || desc->out_channels < 1 || desc->out_channels > 0x3fffffff)
         return gan__layer_leave(
@@ -17256,7 +17264,7 @@ GAN_API gan_tensor *gan_maxout(gan_model *m, const char *name, gan_tensor *x, in
 {
     gan_tensor *w, *b, *h, *y = NULL, *bad;
     int dim[2], i;
-    if (!gan__layer_enter("maxout", m, name, x, 1, &bad)) return bad;
+    if (gan__layer_enter("maxout", m, name, x, 1, &bad)) return bad;
     if (out < 1 || pieces < 1 || out > 0x7fffffff / pieces)
         return gan__layer_leave(m, gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT,
                                                  "%d outputs of %d pieces from %t; at least 1 of each", out,
@@ -17277,7 +17285,7 @@ GAN_API gan_tensor *gan_prelu(gan_model *m, const char *name, gan_tensor *x, int
 {
     gan_tensor *w, *bad;
     int dim[GAN_MAX_DIMS], i;
-    if (!gan__layer_enter("prelu", m, name, x, per_channel ? 2 : 0, &bad)) return bad;
+    if (gan__layer_enter("prelu", m, name, x, per_channel ? 2 : 0, &bad)) return bad;
     for (i = 0; i < x->ndim; ++i) dim[i] = per_channel && i == 1 ? x->dim[1] : 1;
     w = gan__block_vector(m, name, "weight", gan_init_constant((gan_real)0.25), per_channel ? x->dim[1] : 1);
     w = gan__op_reshape_to(w, x->ndim, dim);
@@ -17309,7 +17317,7 @@ GAN_API gan_tensor *gan_residual_block(gan_model *m, const char *name, gan_tenso
     gan_residual_desc d;
     gan_tensor *h, *bad;
     int up, down, out, in;
-    if (!gan__layer_enter("residual_block", m, name, x, 4, &bad)) return bad;
+    if (gan__layer_enter("residual_block", m, name, x, 4, &bad)) return bad;
     memset(&d, 0, sizeof d);
     if (desc) d = *desc;
     up = d.up ? d.up : 1;
@@ -17345,7 +17353,7 @@ GAN_API gan_tensor *gan_residual_bottleneck(gan_model *m, const char *name, gan_
     gan_init was;
     double gain;
     int c, wide;
-    if (!gan__layer_enter("residual_bottleneck", m, name, x, 4, &bad)) return bad;
+    if (gan__layer_enter("residual_bottleneck", m, name, x, 4, &bad)) return bad;
     c = x->dim[1];
     if (x->ndim != 4 || expansion < 1 || groups < 1 || blocks < 1 || c > 0x3fffffff / expansion ||
         c * expansion % groups)
@@ -17386,7 +17394,7 @@ GAN_API gan_tensor *gan_unet(gan_model *m, const char *name, gan_tensor *x, int 
     gan_conv2d_desc d = gan__layer_conv_desc(0, 4, 2, 1);
     gan_tensor *skip[GAN__UNET_MOST], *bad;
     int i;
-    if (!gan__layer_enter("unet", m, name, x, 4, &bad)) return bad;
+    if (gan__layer_enter("unet", m, name, x, 4, &bad)) return bad;
     if (x->ndim != 4 || out_channels < 1 || base < 1 || base > 0x3ffffff || depth < 1 ||
         depth > GAN__UNET_MOST || x->dim[2] % (1 << depth) || x->dim[3] % (1 << depth))
         return gan__layer_leave(
@@ -17421,7 +17429,7 @@ GAN_API gan_tensor *gan_minibatch_stddev(gan_tensor *x, int group)
 {
     gan_tensor *y, *bad;
     int dim[GAN_MAX_DIMS], n, g;
-    if (!gan__block_takes("minibatch_stddev", x, "x", 2, GAN_MAX_DIMS, &bad)) return bad;
+    if (!gan__block_can_take("minibatch_stddev", x, "x", 2, GAN_MAX_DIMS, &bad)) return bad;
     n = x->dim[0];
     g = GAN__LEAST(group ? group : 4, n);
     if (g < 1 || n % g)
@@ -17442,7 +17450,7 @@ GAN_API gan_tensor *gan_minibatch_discrimination(gan_model *m, const char *name,
 {
     gan_tensor *t, *bad;
     int dim[3], n;
-    if (!gan__layer_enter("minibatch_discrimination", m, name, x, 2, &bad)) return bad;
+    if (gan__layer_enter("minibatch_discrimination", m, name, x, 2, &bad)) return bad;
     if (x->ndim != 2 || !x->size || kernels < 1 || dims < 1 || kernels > 0x7fffffff / dims)
         return gan__layer_leave(
             m, gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT,
@@ -17471,7 +17479,7 @@ GAN_API gan_tensor *gan_minibatch_discrimination(gan_model *m, const char *name,
 // taken of logits minus their largest one, so that they keep all digits whatever the logits' size.
 
 // Whether the labels give each of n rows one whole number below `classes`; an error when they do not.
-static int gan__objective_labels_fit(const char *who, const gan_tensor *labels, int n, int classes)
+static int gan__objective_has_labels(const char *who, const gan_tensor *labels, int n, int classes)
 {
     size_t i;
     if (labels->ndim != 1 || labels->dim[0] != n) {
@@ -17510,7 +17518,7 @@ static gan_context *gan__objective_classified(const char *who, gan_tensor *logit
                                : "K");
         return NULL;
     }
-    return gan__objective_labels_fit(who, labels, logits->dim[0], (logits->dim[1] - extra) / each) ? ctx
+    return gan__objective_has_labels(who, labels, logits->dim[0], (logits->dim[1] - extra) / each) ? ctx
                                                                                                    : NULL;
 }
 
@@ -17536,7 +17544,7 @@ static gan_context *gan__objective_alike(const char *who, gan_tensor *a, gan_ten
     return NULL;
 }
 
-static int gan__objective_positive(gan_context *ctx, const char *who, const char *what, gan_real v)
+static int gan__objective_is_positive(gan_context *ctx, const char *who, const char *what, gan_real v)
 {
     if (v > 0 && v < (gan_real)HUGE_VAL) return 1;
     gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s: %s %f; give a positive number", who, what, (double)v);
@@ -17653,8 +17661,8 @@ GAN_API gan_tensor *gan_nll_loss(gan_tensor *log_probs, gan_tensor *labels)
 GAN_API gan_tensor *gan_l1_loss(gan_tensor *x, gan_tensor *target)
 {
     gan_tensor *bad;
-    return gan__reduce_target_fits("l1_loss", x, target, &bad) ? gan_mean_all(gan_abs(gan_sub(x, target)))
-                                                               : bad;
+    return gan__reduce_is_target("l1_loss", x, target, &bad) ? gan_mean_all(gan_abs(gan_sub(x, target)))
+                                                             : bad;
 }
 
 // With c = d clamped to -beta .. beta: c / beta (d - c / 2) is both branches at once.
@@ -17668,16 +17676,16 @@ GAN_API gan_tensor *gan_smooth_l1_loss(gan_tensor *x, gan_tensor *target, gan_re
 {
     gan_tensor *bad;
     if (beta == 0) return gan_l1_loss(x, target);
-    if (!gan__reduce_target_fits("smooth_l1_loss", x, target, &bad)) return bad;
-    if (!gan__objective_positive(x->ctx, "smooth_l1_loss", "beta", beta)) return x->ctx->poison;
+    if (!gan__reduce_is_target("smooth_l1_loss", x, target, &bad)) return bad;
+    if (!gan__objective_is_positive(x->ctx, "smooth_l1_loss", "beta", beta)) return x->ctx->poison;
     return gan_mean_all(gan__objective_smooth_l1(x, target, beta));
 }
 
 GAN_API gan_tensor *gan_huber_loss(gan_tensor *x, gan_tensor *target, gan_real delta)
 {
     gan_tensor *bad;
-    if (!gan__reduce_target_fits("huber_loss", x, target, &bad)) return bad;
-    if (!gan__objective_positive(x->ctx, "huber_loss", "delta", delta)) return x->ctx->poison;
+    if (!gan__reduce_is_target("huber_loss", x, target, &bad)) return bad;
+    if (!gan__objective_is_positive(x->ctx, "huber_loss", "delta", delta)) return x->ctx->poison;
     return gan_mean_all(gan_mul_scalar(gan__objective_smooth_l1(x, target, delta), delta));
 }
 
@@ -17831,7 +17839,7 @@ GAN_API gan_tensor *gan_projection(gan_model *m, const char *name, gan_tensor *h
 {
     gan_tensor *psi, *w, *b, *bad;
     int dim[2];
-    if (!gan__layer_enter("projection", m, name, h, 2, &bad)) return bad;
+    if (gan__layer_enter("projection", m, name, h, 2, &bad)) return bad;
     if (!labels)
         return gan__layer_leave(m,
                                 gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT, "projection: the labels are NULL"));
@@ -17841,7 +17849,7 @@ GAN_API gan_tensor *gan_projection(gan_model *m, const char *name, gan_tensor *h
             m,
             gan__err_fail(m->ctx, GAN_ERROR_SHAPE,
                           "projection: features %t and %d classes; want (N, D) and at least 1", h, classes));
-    if (!gan__objective_labels_fit("projection", labels, h->dim[0], classes))
+    if (!gan__objective_has_labels("projection", labels, h->dim[0], classes))
         return gan__layer_leave(m, m->ctx->poison);
     dim[0] = 1;
     dim[1] = h->dim[1];
@@ -17869,21 +17877,21 @@ static int gan__objective_contrast_open(gan__objective_contrast *c, const char *
     const int most = 1 << 24; // any whole number that every gan_real holds
     gan_tensor *unit, *in[2], *count;
     c->ctx = gan__objective_alike(who, embed, proxy, 2, bad);
-    if (!c->ctx) return 0;
+    if (!c->ctx) return 1;
     in[0] = embed;
     in[1] = labels;
-    if (!gan__tensor_inputs(who, 2, in, bad)) return 0;
+    if (!gan__tensor_inputs(who, 2, in, bad)) return 1;
     *bad = c->ctx->poison;
-    if (!gan__objective_labels_fit(who, labels, embed->dim[0], most) ||
-        !gan__objective_positive(c->ctx, who, "temperature", temperature))
-        return 0;
+    if (!gan__objective_has_labels(who, labels, embed->dim[0], most) ||
+        !gan__objective_is_positive(c->ctx, who, "temperature", temperature))
+        return 1;
     unit = gan__objective_unit_rows(embed);
     c->proxy = gan_sum(gan_mul(unit, gan__objective_unit_rows(proxy)), GAN_AXES(1), GAN_KEEPDIM);
     c->pairs = gan_matmul_t(unit, 0, unit, 1);
     c->same = gan__objective_equal(labels, labels);
     count = gan__objective_counting(c->ctx, embed->dim[0], 0);
     c->self = gan__objective_equal(count, count);
-    return 1;
+    return 0;
 }
 
 // log (e(p_i) + sum_j e(s_ij)) over the j of the mask -> (N)
@@ -17897,7 +17905,7 @@ GAN_API gan_tensor *gan_contrastive_2c(gan_tensor *embed, gan_tensor *proxy, gan
 {
     gan__objective_contrast c;
     gan_tensor *p, *s, *bad;
-    if (!gan__objective_contrast_open(&c, "contrastive_2c", embed, proxy, labels, temperature, &bad))
+    if (gan__objective_contrast_open(&c, "contrastive_2c", embed, proxy, labels, temperature, &bad))
         return bad;
     p = gan_mul_scalar(c.proxy, 1 / temperature);
     s = gan_mul_scalar(c.pairs, 1 / temperature);
@@ -17910,7 +17918,7 @@ GAN_API gan_tensor *gan_d2d_ce(gan_tensor *embed, gan_tensor *proxy, gan_tensor 
 {
     gan__objective_contrast c;
     gan_tensor *a, *b, *bad;
-    if (!gan__objective_contrast_open(&c, "d2d_ce", embed, proxy, labels, temperature, &bad)) return bad;
+    if (gan__objective_contrast_open(&c, "d2d_ce", embed, proxy, labels, temperature, &bad)) return bad;
     if (!(margin >= -1 && margin <= 1))
         return gan__err_fail(c.ctx, GAN_ERROR_ARGUMENT, "d2d_ce: margin %f; from -1 to 1, it is a cosine",
                              (double)margin);
@@ -18020,7 +18028,7 @@ GAN_API gan_tensor *gan_info_nce(gan_tensor *query, gan_tensor *key, gan_real te
             "info_nce: query %t and key %t; want (N, D) and (N, D) or (N, L, D), N at least 2, "
             "since the others are the negatives",
             query, key);
-    if (!gan__objective_positive(ctx, "info_nce", "temperature", temperature)) return ctx->poison;
+    if (!gan__objective_is_positive(ctx, "info_nce", "temperature", temperature)) return ctx->poison;
     count = gan__objective_counting(ctx, n, 0);
     others = gan_reshape(gan_affine(gan__objective_equal(count, count), -1, 1), n, n, 1);
     v = gan_reshape(gan__objective_products(query, gan_reshape(key, n * l, d), temperature), n, n, l);
@@ -18045,7 +18053,7 @@ GAN_API gan_tensor *gan_nt_xent(gan_tensor *a, gan_tensor *b, gan_real temperatu
     gan_context *ctx = gan__objective_alike("nt_xent", a, b, 2, &bad);
     int n;
     if (!ctx) return bad;
-    if (!gan__objective_positive(ctx, "nt_xent", "temperature", temperature)) return ctx->poison;
+    if (!gan__objective_is_positive(ctx, "nt_xent", "temperature", temperature)) return ctx->poison;
     n = a->dim[0];
     unit = gan__objective_unit_rows(gan_concat(0, a, b));
     count = gan__objective_counting(ctx, 2 * n, 0);
@@ -18231,7 +18239,7 @@ static gan_tensor *gan__objective_ssim(const char *who, gan_tensor *x, gan_tenso
     if (h < (int)GAN__SSIM_WINDOW || w < (int)GAN__SSIM_WINDOW)
         return gan__err_fail(ctx, GAN_ERROR_SHAPE,
                              "%s: pictures %t; the window needs at least 11 x 11: gan_upsample them", who, x);
-    if (!gan__objective_positive(ctx, who, "range", range)) return ctx->poison;
+    if (!gan__objective_is_positive(ctx, who, "range", range)) return ctx->poison;
     m = x->dim[0] * x->dim[1];
     both = gan_concat(0, x, y, gan_square(x), gan_square(y), gan_mul(x, y));
     both = gan__objective_ssim_blur(gan_reshape(both, 5 * m, 1, h, w));
@@ -18609,7 +18617,7 @@ static gan_tensor *gan__penalty_sum_up(gan_tensor *sum, gan_tensor *more)
     return sum ? gan_add(sum, more) : more;
 }
 
-static int gan__penalty_learns(const gan__layer_param *p) { return p->trainable && !p->frozen; }
+static int gan__penalty_is_trained(const gan__layer_param *p) { return p->trainable && !p->frozen; }
 
 // Sum of f over the weights; NULL when there is none.
 static gan_tensor *gan__penalty_over_weights(const gan__penalty_args *p, gan_tensor *(*f)(gan_tensor *))
@@ -18617,7 +18625,7 @@ static gan_tensor *gan__penalty_over_weights(const gan__penalty_args *p, gan_ten
     gan_tensor *sum = NULL;
     const gan__layer_param *w;
     for (w = p->m->params; w; w = w->next)
-        if (w->weight && gan__penalty_learns(w)) sum = gan__penalty_sum_up(sum, f(w->tensor));
+        if (w->weight && gan__penalty_is_trained(w)) sum = gan__penalty_sum_up(sum, f(w->tensor));
     return sum ? gan_mul_scalar(sum, p->weight) : NULL;
 }
 
@@ -18657,7 +18665,7 @@ static void gan__penalty_past_claim(gan_model *m)
 {
     gan__layer_param *const last = m->params_end, *p = m->params;
     int fresh;
-    if (!gan__state_awaits(m->ctx, m->name, ".penalty.historical_average.", NULL)) return;
+    if (!gan__state_has_pending(m->ctx, m->name, ".penalty.historical_average.", NULL)) return;
     for (; p; p = p == last ? NULL : p->next)
         if (p->trainable && !gan__penalty_past(m, p, &fresh)) return;
 }
@@ -18671,7 +18679,7 @@ static gan_tensor *gan__penalty_historical_average(const gan__penalty_args *p)
     for (past = p->m->params; past; past = past->next) {
         if (strncmp(past->name, prefix, sizeof prefix - 1)) continue;
         w = gan__layer_param_find(p->m, past->name + sizeof prefix - 1);
-        if (!w || !gan__penalty_learns(w)) continue;
+        if (!w || !gan__penalty_is_trained(w)) continue;
         sum = gan__penalty_sum_up(sum, gan_sum_all(gan_square(gan_sub(w->tensor, past->tensor))));
     }
     return sum ? gan_mul_scalar(sum, p->weight) : NULL;
@@ -18685,7 +18693,7 @@ static void gan__penalty_after_average(gan_model *m, gan_real weight)
     size_t i;
     (void)weight;
     for (; p; p = p == last ? NULL : p->next)
-        if (p->trainable && !gan__tensor_all_finite(p->tensor)) return;
+        if (p->trainable && !gan__tensor_is_finite(p->tensor)) return;
     n = gan__penalty_state(m, "penalty.historical_steps", "", 0, NULL, &fresh);
     if (!n) return;
     n->tensor->data[0] += 1;
@@ -18707,7 +18715,7 @@ static void gan__penalty_after_clip(gan_model *m, gan_real weight)
     gan__layer_param *p;
     gan__deferred_weights_changed(m->ctx);
     for (p = m->params; p; p = p->next)
-        if (gan__penalty_learns(p) && !p->state->borrowed)
+        if (gan__penalty_is_trained(p) && !p->state->borrowed)
             gan__isa_map(m->ctx->kernels, GAN__MAP_clamp, p->tensor->size, p->tensor->data, p->tensor->data,
                          1, NULL, 0, NULL, 0, -weight, weight);
 }
@@ -18731,7 +18739,7 @@ static const gan__penalty_row gan__penalty_rows[] = {
 #undef GAN__ROW
 };
 
-static int gan__penalty_known(gan_context *ctx, gan_penalty_kind kind)
+static int gan__penalty_is_known(gan_context *ctx, gan_penalty_kind kind)
 {
     if ((int)kind >= 0 && kind < GAN_PENALTY_COUNT) return 1;
     gan__err_fail(ctx, GAN_ERROR_ARGUMENT,
@@ -18740,7 +18748,7 @@ static int gan__penalty_known(gan_context *ctx, gan_penalty_kind kind)
 }
 
 // Whether everything is there that the row needs, alive and of fitting shape.
-static int gan__penalty_ready(gan_context *ctx, const gan__penalty_row *row, const gan_penalty_in *in)
+static int gan__penalty_has_inputs(gan_context *ctx, const gan__penalty_row *row, const gan_penalty_in *in)
 {
     static const char *const names[] = {"real", "fake", "real_aug", "fake_aug", "z", "real", "fake"};
     gan_tensor *given[10], *bad;
@@ -18793,14 +18801,14 @@ GAN_API gan_tensor *gan_penalty_ex(const gan_penalty_desc *desc, const gan_penal
                         : NULL;
     ctx = p.m->ctx;
     if (!desc) return gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_penalty_ex: desc is NULL");
-    if (!gan__penalty_known(ctx, desc->kind)) return ctx->poison;
+    if (!gan__penalty_is_known(ctx, desc->kind)) return ctx->poison;
     row = &gan__penalty_rows[desc->kind];
     if (!gan__base_is_finite(desc->weight) || !gan__base_is_finite(desc->target) ||
         !gan__base_is_finite(desc->parameter) || desc->every < 0)
         return gan__err_fail(ctx, GAN_ERROR_ARGUMENT,
                              "%s: weight, target and parameter must be finite, every (%d) not negative",
                              row->name, desc->every);
-    if (!gan__penalty_ready(ctx, row, in)) return ctx->poison;
+    if (!gan__penalty_has_inputs(ctx, row, in)) return ctx->poison;
     if (row->player == GAN_PLAYER_GENERATOR) p.m = in->g;
     p.weight = gan__base_or_default(desc->weight, row->weight);
     p.target = gan__base_or_default(desc->target, row->target);
@@ -18827,7 +18835,7 @@ GAN_API gan_tensor *gan_penalty(gan_penalty_kind kind, gan_real weight, gan_mode
 
 GAN_API void gan_penalty_after(gan_penalty_kind kind, gan_real weight, gan_model *m)
 {
-    if (!m || !gan__penalty_known(m->ctx, kind)) return;
+    if (!m || !gan__penalty_is_known(m->ctx, kind)) return;
     gan__penalty_rows[kind].after(m, gan__base_or_default(weight, gan__penalty_rows[kind].weight));
 }
 
@@ -19336,7 +19344,7 @@ static gan_tensor *gan__augment_apply(gan_tensor *x, const gan__augment_plan *a)
 }
 
 // Whether a description can be carried out on x; an error where it cannot.
-static int gan__augment_fits(const gan_tensor *x, const gan_augment_desc *desc)
+static int gan__augment_can_apply(const gan_tensor *x, const gan_augment_desc *desc)
 {
     gan_context *ctx = x->ctx;
     const unsigned image = desc->policy & ~(unsigned)GAN_AUGMENT_NOISE;
@@ -19366,7 +19374,7 @@ GAN_API gan_tensor *gan_augment(gan_tensor *x, const gan_augment_desc *desc)
     int i;
     if (!ctx) return y;
     if (!desc || !desc->policy) return x;
-    if (!gan__augment_fits(x, desc)) return ctx->poison;
+    if (!gan__augment_can_apply(x, desc)) return ctx->poison;
     if (!x->size || (desc->p == 0 && !(desc->policy & GAN_AUGMENT_DIFF))) return x;
     if (gan__base_mul_size((size_t)x->dim[0], sizeof *a, &bytes))
         return gan__err_fail_memory(ctx, (size_t)-1);
@@ -19440,7 +19448,7 @@ GAN_API gan_pool *gan_pool_create(gan_context *ctx, const char *name, int capaci
 }
 
 // The pool has space for samples of x, and holds as many as it says. 1 on error.
-static int gan__augment_pool_ready(gan_pool *pool, const gan_tensor *x)
+static int gan__augment_pool_prepare(gan_pool *pool, const gan_tensor *x)
 {
     gan_context *ctx = pool->ctx;
     const gan__state *s = pool->store;
@@ -19482,7 +19490,7 @@ GAN_API gan_tensor *gan_pool_query(gan_pool *pool, gan_tensor *x, gan_real p)
     if (!pool)
         return x ? gan__err_fail(x->ctx, GAN_ERROR_ARGUMENT, "gan_pool_query: the pool is NULL") : NULL;
     if (!x) gan__err_fail(pool->ctx, GAN_ERROR_ARGUMENT, "%s: x is NULL", pool->name);
-    if (!ctx || gan__augment_pool_ready(pool, x)) return pool->ctx->poison;
+    if (!ctx || gan__augment_pool_prepare(pool, x)) return pool->ctx->poison;
     if (!(p >= 0 && p <= 1) || !gan__base_is_finite(p))
         return gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s: p %f is no probability; want 0 to 1", pool->name,
                              (double)p);
@@ -19754,8 +19762,8 @@ GAN_API const char *gan_game_name(gan_game kind)
 }
 
 // Whether n players with these optimizers and losses can play; if not, says why.
-static int gan__game_good(gan_context *ctx, gan_game kind, gan_real strength, int n, gan_optimizer **o,
-                          gan_tensor **loss, gan__optim_move move)
+static int gan__game_can_play(gan_context *ctx, gan_game kind, gan_real strength, int n, gan_optimizer **o,
+                              gan_tensor **loss, gan__optim_move move)
 {
     int i, k;
     if ((int)kind < 0 || kind >= GAN_GAME_COUNT || !gan__base_is_finite(strength)) {
@@ -19776,7 +19784,7 @@ static int gan__game_good(gan_context *ctx, gan_game kind, gan_real strength, in
                               gan__optim_move_names[move], o[i]->model->name);
                 return 0;
             }
-        if (!gan__optim_loss_good(ctx, loss[i], move)) return 0;
+        if (!gan__optim_loss_is_scalar(ctx, loss[i], move)) return 0;
     }
     return !ctx->err.code;
 }
@@ -19793,7 +19801,7 @@ static int gan__game_gradients(gan__game *q, gan_game kind, int players, const i
         if (n[i] && gan__optim_gradients(o[i], loss[i], n[i], pass, move, &trace[i])) return 1;
         if (pass == GAN__GRAPH_CREATE && gan__optim_gradients_norm(o[i], n[i], &trace[i]) < 0) return 1;
         for (s = o[i]->slots; s; s = s->next) {
-            if (pass == GAN__GRAPH_KEEP || !gan__optim_slot_active(s)) continue;
+            if (pass == GAN__GRAPH_KEEP || !gan__optim_slot_is_active(s)) continue;
             q->w[k] = s->param->tensor;
             q->xi[k] = s->grad ? s->grad : gan_zeros_n(q->ctx, q->w[k]->ndim, q->w[k]->dim);
             k++;
@@ -19803,7 +19811,7 @@ static int gan__game_gradients(gan__game *q, gan_game kind, int players, const i
     if (q->ctx->err.failed_calls != failures) return 1;
     for (i = k = 0; i < players && q->count; ++i)
         for (s = o[i]->slots; s; s = s->next) {
-            if (!gan__optim_slot_active(s)) continue;
+            if (!gan__optim_slot_is_active(s)) continue;
             if (!s->grad) {
                 s->grad = q->xi[k];
                 s->grad->holds++;
@@ -19859,7 +19867,7 @@ static void gan__game_step(gan_game kind, gan_real strength, int n, gan_optimize
     if (!ctx) return;
     if (!loss)
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s_game: the losses are NULL", gan__optim_move_names[move]);
-    else if (gan__game_good(ctx, kind, strength, n, o, loss, move)) {
+    else if (gan__game_can_play(ctx, kind, strength, n, o, loss, move)) {
         recording = gan_record(ctx, 1);
         gan_scope_open(ctx);
         gan__game_play(ctx, kind, strength, n, o, loss, move);
@@ -19993,7 +20001,7 @@ static const char *gan__format_packed(const unsigned char *p, size_t have)
     return NULL;
 }
 
-static int gan__format_packed_fail(gan_context *ctx, const char *name, const unsigned char *p, size_t have)
+static int gan__format_is_packed(gan_context *ctx, const char *name, const unsigned char *p, size_t have)
 {
     const char *what = gan__format_packed(p, have);
     if (!have) what = "is empty: 0 bytes; fetch it again";
@@ -20017,7 +20025,7 @@ static int gan__format_idx(gan_context *ctx, const char *name, const unsigned ch
     size_t count = 1, header;
     int i;
     memset(l, 0, sizeof *l);
-    if (gan__format_packed_fail(ctx, name, p, have)) return 1;
+    if (gan__format_is_packed(ctx, name, p, have)) return 1;
     if (have < 4) {
         gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s is too short for an IDX file: %l bytes; fetch it again",
                       name, (int64_t)size);
@@ -20067,7 +20075,7 @@ static int gan__format_cifar(gan_context *ctx, const char *name, const unsigned 
 {
     const size_t records = size / (GAN__CIFAR_PIXELS + 1);
     memset(l, 0, sizeof *l);
-    if (gan__format_packed_fail(ctx, name, p, have)) return 1;
+    if (gan__format_is_packed(ctx, name, p, have)) return 1;
     if (size % (GAN__CIFAR_PIXELS + 1) == 0) l->labels = 1;
     else if (size % (GAN__CIFAR_PIXELS + 2) == 0) l->labels = 2;
     else return gan__format_size(ctx, name, size, (records + 1) * (GAN__CIFAR_PIXELS + 1));
@@ -20123,7 +20131,7 @@ static int gan__format_npy_peek(gan__format_npy_reader *n) // past blanks; -1 at
     return n->at < n->end ? n->p[n->at] : -1;
 }
 
-static int gan__format_npy_take(gan__format_npy_reader *n, int c)
+static int gan__format_npy_is_next(gan__format_npy_reader *n, int c)
 {
     if (gan__format_npy_peek(n) != c) return 0;
     ++n->at;
@@ -20174,7 +20182,7 @@ static int gan__format_npy_descr(gan__format_npy_reader *n, gan__format_layout *
 
 static int gan__format_npy_shape(gan__format_npy_reader *n, gan__format_layout *l, size_t *count)
 {
-    if (!gan__format_npy_take(n, '(')) return gan__format_npy_fail(n, "'shape' is no tuple");
+    if (!gan__format_npy_is_next(n, '(')) return gan__format_npy_fail(n, "'shape' is no tuple");
     while (gan__format_npy_peek(n) != ')') {
         uint64_t v = 0;
         size_t start;
@@ -20184,7 +20192,7 @@ static int gan__format_npy_shape(gan__format_npy_reader *n, gan__format_layout *
         if (n->at == start) return gan__format_npy_fail(n, "a dimension that is no number from 1 on");
         if (gan__format_dim(n->ctx, n->name, l, l->ndim, v, start, count)) return 1;
         ++l->ndim;
-        if (!gan__format_npy_take(n, ',') && gan__format_npy_peek(n) != ')')
+        if (!gan__format_npy_is_next(n, ',') && gan__format_npy_peek(n) != ')')
             return gan__format_npy_fail(n, "no , or ) in 'shape'");
     }
     ++n->at;
@@ -20197,8 +20205,8 @@ static int gan__format_npy_header(gan__format_npy_reader *n, gan__format_layout 
 {
     static const char *const keys[] = {"descr", "fortran_order", "shape"};
     unsigned seen = 0;
-    if (!gan__format_npy_take(n, '{')) return gan__format_npy_fail(n, "no {");
-    while (!gan__format_npy_take(n, '}')) {
+    if (!gan__format_npy_is_next(n, '{')) return gan__format_npy_fail(n, "no {");
+    while (!gan__format_npy_is_next(n, '}')) {
         char key[16];
         int k, bad;
         if (gan__format_npy_text(n, key)) return gan__format_npy_fail(n, "no key where one belongs");
@@ -20206,7 +20214,7 @@ static int gan__format_npy_header(gan__format_npy_reader *n, gan__format_layout 
         if (k == 3) return gan__format_npy_fail(n, "a key other than descr, fortran_order and shape");
         if (seen >> k & 1) return gan__format_npy_fail(n, "a key that stands twice");
         seen |= 1u << k;
-        if (!gan__format_npy_take(n, ':')) return gan__format_npy_fail(n, "no : after a key");
+        if (!gan__format_npy_is_next(n, ':')) return gan__format_npy_fail(n, "no : after a key");
         (void)gan__format_npy_peek(n);
         if (k == 0) bad = gan__format_npy_descr(n, l);
         else if (k == 2) bad = gan__format_npy_shape(n, l, count);
@@ -20217,7 +20225,7 @@ static int gan__format_npy_header(gan__format_npy_reader *n, gan__format_layout 
             n->at += *fortran ? 4 : 5;
         }
         if (bad) return 1;
-        if (!gan__format_npy_take(n, ',') && gan__format_npy_peek(n) != '}')
+        if (!gan__format_npy_is_next(n, ',') && gan__format_npy_peek(n) != '}')
             return gan__format_npy_fail(n, "no , or } after a value");
     }
     if (seen != 7) return gan__format_npy_fail(n, "descr, fortran_order or shape is missing");
@@ -20236,7 +20244,7 @@ static int gan__format_npy(gan_context *ctx, const char *name, const unsigned ch
     n.ctx = ctx;
     n.name = name;
     n.p = p;
-    if (gan__format_packed_fail(ctx, name, p, have)) return 1;
+    if (gan__format_is_packed(ctx, name, p, have)) return 1;
     for (i = 0; i < 6 && n.at < have; ++i, ++n.at)
         if (p[i] != (unsigned char)"\x93NUMPY"[i])
             return gan__format_npy_fail(&n, "it does not begin with \\x93NUMPY");
@@ -20303,7 +20311,7 @@ static int gan__format_pnm(gan_context *ctx, const char *name, const unsigned ch
 {
     size_t at = 2, bytes;
     memset(out, 0, sizeof *out);
-    if (gan__format_packed_fail(ctx, name, p, size)) return 1;
+    if (gan__format_is_packed(ctx, name, p, size)) return 1;
     if (size < 3 || p[0] != 'P' || (p[1] != '5' && p[1] != '6') ||
         !(gan__format_is_blank(p[2]) || p[2] == '#')) {
         gan__err_fail(ctx, GAN_ERROR_FORMAT,
@@ -20420,9 +20428,9 @@ static const unsigned char *gan__format_csv_line(gan__format_csv_reader *c, cons
 }
 
 // The next field of a line, which moves on; 0 when there is none.
-static int gan__format_csv_field(const gan__format_csv_reader *c, const unsigned char **at,
-                                 const unsigned char *end, const unsigned char **from,
-                                 const unsigned char **to)
+static int gan__format_csv_has_field(const gan__format_csv_reader *c, const unsigned char **at,
+                                     const unsigned char *end, const unsigned char **from,
+                                     const unsigned char **to)
 {
     const unsigned char *p = *at;
     if (!p) return 0;
@@ -20456,7 +20464,7 @@ static int gan__format_csv_walk(gan_context *ctx, const char *name, gan__format_
         int column = 0, bad = 0, numbers = 0;
         char text[20];
         if (c->line == c->first) continue;
-        while (gan__format_csv_field(c, &begin, end, &from, &to)) {
+        while (gan__format_csv_has_field(c, &begin, end, &from, &to)) {
             double v = 0;
             const int odd = gan__format_csv_number(from, to, &v) || !gan__base_is_finite((gan_real)v);
             numbers += !odd;
@@ -20498,7 +20506,7 @@ static int gan__format_csv(gan_context *ctx, const char *name, const unsigned ch
     size_t bytes;
     memset(l, 0, sizeof *l);
     memset(&start, 0, sizeof start);
-    if (gan__format_packed_fail(ctx, name, p, size)) return 1;
+    if (gan__format_is_packed(ctx, name, p, size)) return 1;
     if (size >= 3 && !memcmp(p, "\xef\xbb\xbf", 3)) p += 3, size -= 3;
     start.p = p;
     start.end = p + size;
@@ -20520,7 +20528,7 @@ static int gan__format_csv(gan_context *ctx, const char *name, const unsigned ch
         return 1;
     }
     l->type = sizeof *out == 4 ? GAN__ELEMENT_F32 : GAN__ELEMENT_F64;
-    l->big = !gan__state_little_endian();
+    l->big = !gan__state_is_little_endian();
     l->ndim = 2;
     l->dim[0] = (int)c.rows;
     l->dim[1] = c.columns;
@@ -20533,7 +20541,7 @@ static int gan__format_csv(gan_context *ctx, const char *name, const unsigned ch
 }
 
 // A picture that stb_image may know, by its first bytes: PNG, JPEG, BMP, GIF.
-static int gan__format_stb(const unsigned char *p, size_t have)
+static int gan__format_is_stb(const unsigned char *p, size_t have)
 {
     return (have >= 8 && !memcmp(p, "\x89PNG\r\n\x1a\n", 8)) ||
            (have >= 3 && !memcmp(p, "\xff\xd8\xff", 3)) ||
@@ -20542,7 +20550,7 @@ static int gan__format_stb(const unsigned char *p, size_t have)
 }
 
 // Text that may be CSV: blanks and printable letters, a digit among them.
-static int gan__format_text(const unsigned char *p, size_t have)
+static int gan__format_is_text(const unsigned char *p, size_t have)
 {
     const size_t n = GAN__LEAST(have, (size_t)4096);
     size_t i = have >= 3 && !memcmp(p, "\xef\xbb\xbf", 3) ? 3 : 0;
@@ -20562,7 +20570,7 @@ static gan_format gan__format_of(const unsigned char *p, size_t have, size_t siz
     if (have >= 3 && p[0] == 'P' && (p[1] == '5' || p[1] == '6') &&
         (gan__format_is_blank(p[2]) || p[2] == '#'))
         return GAN_FORMAT_PNM;
-    if (gan__format_stb(p, have)) return GAN_FORMAT_STB;
+    if (gan__format_is_stb(p, have)) return GAN_FORMAT_STB;
     if (have >= 8 && !p[0] && !p[1] && gan__format_idx_type(p[2]) >= 0 && p[3] >= 1 && p[3] <= GAN_MAX_DIMS) {
         size_t need = gan__format_element_width[gan__format_idx_type(p[2])], i;
         for (i = 4; i < 4 + 4 * (size_t)p[3] && i + 3 < have; i += 4)
@@ -20572,7 +20580,7 @@ static gan_format gan__format_of(const unsigned char *p, size_t have, size_t siz
                 need = 0;
         if (!cifar || need == size - 4 - 4 * (size_t)p[3]) return GAN_FORMAT_IDX;
     }
-    if (gan__format_text(p, have)) return GAN_FORMAT_CSV;
+    if (gan__format_is_text(p, have)) return GAN_FORMAT_CSV;
     return cifar ? GAN_FORMAT_CIFAR : GAN_FORMAT_AUTO;
 }
 
@@ -20588,7 +20596,7 @@ typedef struct gan__fit_place {
 } gan__fit_place;
 
 // Whether the elements lie one behind the other, in the order of a tensor.
-static int gan__fit_place_dense(const gan__fit_place *v)
+static int gan__fit_place_is_dense(const gan__fit_place *v)
 {
     size_t step = gan__format_element_width[v->type];
     int i;
@@ -20599,10 +20607,10 @@ static int gan__fit_place_dense(const gan__fit_place *v)
     return 1;
 }
 
-static int gan__fit_place_native(const gan__fit_place *v)
+static int gan__fit_place_is_native(const gan__fit_place *v)
 {
     return v->type == (sizeof(gan_real) == 4 ? GAN__ELEMENT_F32 : GAN__ELEMENT_F64) &&
-           v->big == !gan__state_little_endian();
+           v->big == !gan__state_is_little_endian();
 }
 
 // All elements of a view in the order of a tensor.
@@ -20612,7 +20620,7 @@ static void gan__fit_place_read(const gan__fit_place *v, gan_real *out)
     const unsigned char *p = v->bytes;
     size_t n = 1, k;
     for (i = 0; i < v->ndim; ++i) n *= (size_t)v->dim[i];
-    if (gan__fit_place_dense(v) && gan__fit_place_native(v)) {
+    if (gan__fit_place_is_dense(v) && gan__fit_place_is_native(v)) {
         memcpy(out, p, n * sizeof *out);
         return;
     }
@@ -20801,7 +20809,7 @@ GAN_API int gan_idx_write(gan_tensor *x, const char *path)
     gan_tensor *bad;
     int code;
     if (!gan__tensor_inputs("gan_idx_write", 1, &x, &bad)) return gan_error(bad ? bad->ctx : NULL);
-    if (!gan__file_named(x->ctx, "gan_idx_write", path)) return GAN_ERROR_ARGUMENT;
+    if (!gan__file_has_name(x->ctx, "gan_idx_write", path)) return GAN_ERROR_ARGUMENT;
     if (x->ndim != 3 && !(x->ndim == 4 && x->dim[1] == 1)) {
         gan__err_fail(x->ctx, GAN_ERROR_SHAPE, "gan_idx_write takes (N, 1, H, W) or (N, H, W), not %t", x);
         return GAN_ERROR_SHAPE;
@@ -20914,7 +20922,7 @@ static gan_dataset *gan__data_ready(gan_dataset *d)
 static void gan__data_reals(gan_dataset *d, const gan_real *values)
 {
     d->from.type = sizeof(gan_real) == 4 ? GAN__ELEMENT_F32 : GAN__ELEMENT_F64;
-    d->from.big = !gan__state_little_endian();
+    d->from.big = !gan__state_is_little_endian();
     d->from.ndim = d->ndim;
     memcpy(d->from.dim, d->dim, sizeof d->dim);
     d->from.dim[0] = (int)d->n;
@@ -21056,7 +21064,7 @@ static int gan__data_picture_decode(gan_context *ctx, gan__data_picture *p, cons
                                     const unsigned char *bytes, size_t size)
 {
     p->view.name = name;
-    if (gan__format_stb(bytes, size)) return gan__data_picture_stb(ctx, p, bytes, size);
+    if (gan__format_is_stb(bytes, size)) return gan__data_picture_stb(ctx, p, bytes, size);
     return gan__data_picture_pnm(ctx, p, bytes, size);
 }
 
@@ -21168,7 +21176,7 @@ static int gan__data_keep(gan_dataset *d, size_t most)
     for (i = 0; i < (size_t)d->parts; ++i)
         if (d->part[i].source) gan__file_source_close(d->part[i].source);
     if (!u8) d->from.type = sizeof(gan_real) == 4 ? GAN__ELEMENT_F32 : GAN__ELEMENT_F64;
-    d->from.big = !gan__state_little_endian();
+    d->from.big = !gan__state_is_little_endian();
     d->from.ndim = d->ndim;
     d->from.at = 0;
     d->from.dim[0] = (int)d->n;
@@ -21288,7 +21296,7 @@ static size_t gan__data_next(gan_dataset *d, int64_t *s)
 }
 
 // Whether the sample at a position of an epoch is mirrored: a function of both, so nothing is to be saved.
-static int gan__data_mirrored(const gan_dataset *d, int64_t epoch, int64_t position)
+static int gan__data_is_mirrored(const gan_dataset *d, int64_t epoch, int64_t position)
 {
     gan__core_rng rng = gan__rng_stream(d->ctx, d->name);
     uint32_t u[4];
@@ -21317,7 +21325,7 @@ static int gan__data_sample(gan_dataset *d, size_t i, unsigned char *raw, gan_re
         gan__fit_place v;
         size_t k;
         if (gan__data_view(d, i, raw, &v)) return 1;
-        if (gan__fit_place_dense(&v)) {
+        if (gan__fit_place_is_dense(&v)) {
             for (k = 0; k < d->per; ++k) x[k] = d->level[v.bytes[k]];
             return 0;
         }
@@ -21340,7 +21348,7 @@ static int gan__data_gather(gan_dataset *d, int64_t *s, size_t n, gan_real *x, g
     for (i = 0; i < n && !bad; ++i, x += d->per) {
         at = gan__data_next(d, s);
         bad = gan__data_sample(d, at, raw, x);
-        if (!bad && d->flip && gan__data_mirrored(d, s[GAN__DATA_EPOCH], s[GAN__DATA_POSITION]))
+        if (!bad && d->flip && gan__data_is_mirrored(d, s[GAN__DATA_EPOCH], s[GAN__DATA_POSITION]))
             gan__data_mirror(d, x);
         if (y) y[i] = (gan_real)gan__data_label(d, at);
     }
@@ -21454,7 +21462,7 @@ static int gan__reader_describe(const gan__reader_opening *o, gan__file_source *
     case GAN_FORMAT_AUTO:
     case GAN_FORMAT_COUNT:
         bad = 1;
-        if (!gan__format_packed_fail(o->ctx, s->name, p, have))
+        if (!gan__format_is_packed(o->ctx, s->name, p, have))
             gan__err_fail(o->ctx, GAN_ERROR_FORMAT,
                           "%s (%l bytes) is neither IDX, .npy, PGM, PPM, CIFAR nor CSV", s->name,
                           (int64_t)s->size);
@@ -21692,7 +21700,7 @@ static int gan__reader_beside(const gan__reader_opening *o, gan_dataset *d, cons
 }
 
 // Whether a file must be read piece by piece.
-static int gan__reader_pieces(const gan_dataset *d)
+static int gan__reader_has_pieces(const gan_dataset *d)
 {
     int i;
     for (i = 0; i < d->parts; ++i)
@@ -21751,7 +21759,7 @@ static gan_dataset *gan__reader_files(const gan__reader_opening *o, char *const 
     if (values) { // from here on they are all there is
         gan__file_source_close(d->part->source);
         d->part->source = NULL;
-    } else if (gan__reader_pieces(d)) {
+    } else if (gan__reader_has_pieces(d)) {
         gan__fit_place v;
         int k;
         d->raw = gan__format_element_width[d->from.type];
@@ -21888,7 +21896,7 @@ static gan_dataset *gan__reader_listed(const gan__reader_opening *o, const char 
     if (count.classes) {
         d->label = (const unsigned char *)all.label;
         d->label_type = GAN__ELEMENT_I32;
-        d->label_big = !gan__state_little_endian();
+        d->label_big = !gan__state_is_little_endian();
         d->label_stride = sizeof *all.label;
     }
     return gan__reader_pictures(o, d);
@@ -22023,7 +22031,7 @@ GAN_API gan_dataset *gan_dataset_idx(gan_context *ctx, const char *path)
 {
     gan_dataset_desc desc;
     if (!ctx) return NULL;
-    if (!gan__file_named(ctx, "gan_dataset_idx", path)) return NULL;
+    if (!gan__file_has_name(ctx, "gan_dataset_idx", path)) return NULL;
     memset(&desc, 0, sizeof desc);
     desc.path = path;
     desc.format = GAN_FORMAT_IDX;
@@ -22103,7 +22111,7 @@ GAN_API int gan_image_write_bytes(gan_context *ctx, const unsigned char *pixels,
     size_t bytes;
     char *other;
     if (!ctx) return gan_error(ctx);
-    if (!gan__file_named(ctx, "gan_image_write", path)) return GAN_ERROR_ARGUMENT;
+    if (!gan__file_has_name(ctx, "gan_image_write", path)) return GAN_ERROR_ARGUMENT;
     if (!pixels) {
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_image_write: the pixels are NULL");
         return GAN_ERROR_ARGUMENT;
@@ -22173,7 +22181,7 @@ GAN_API int gan_image_write(gan_tensor *x, int columns, const char *path)
                       x);
         return GAN_ERROR_SHAPE;
     }
-    if (!gan__file_named(ctx, "gan_image_write", path)) return GAN_ERROR_ARGUMENT;
+    if (!gan__file_has_name(ctx, "gan_image_write", path)) return GAN_ERROR_ARGUMENT;
     if (columns < 0) {
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "image %s: %d columns; 0 makes a square", path, columns);
         return GAN_ERROR_ARGUMENT;
@@ -22374,7 +22382,7 @@ static void gan__canvas_ink(gan__canvas *c, int color, double alpha)
 }
 
 // One end of a segment's part within lo .. hi in a coordinate that goes from a by d (Liang and Barsky 1984).
-static int gan__canvas_within(double a, double d, double lo, double hi, double *t0, double *t1)
+static int gan__canvas_is_within(double a, double d, double lo, double hi, double *t0, double *t1)
 {
     double p, q;
     if (d == 0) return a >= lo && a <= hi;
@@ -22391,8 +22399,8 @@ static void gan__canvas_segment(gan__canvas *c, double ax, double ay, double bx,
     const double r = width / 2 + .5;
     double dx = bx - ax, dy = by - ay, t0 = 0, t1 = 1, len, slope, reach;
     int x, y, last;
-    if (!gan__canvas_within(ax, dx, c->left - r, c->right + r, &t0, &t1) ||
-        !gan__canvas_within(ay, dy, c->top - r, c->bottom + r, &t0, &t1))
+    if (!gan__canvas_is_within(ax, dx, c->left - r, c->right + r, &t0, &t1) ||
+        !gan__canvas_is_within(ay, dy, c->top - r, c->bottom + r, &t0, &t1))
         return;
     bx = ax + t1 * dx, by = ay + t1 * dy;
     ax += t0 * dx, ay += t0 * dy;
@@ -22491,7 +22499,7 @@ static void gan__canvas_picture(gan__canvas *c, const gan_tensor *x, int i, int 
 }
 
 // Whether x can be shown as pictures; else the error is set.
-static int gan__canvas_pictures_fit(gan_tensor *x, const char *who)
+static int gan__canvas_can_show(gan_tensor *x, const char *who)
 {
     gan_tensor *bad;
     if (!gan__tensor_inputs(who, 1, &x, &bad)) return 0;
@@ -22527,7 +22535,7 @@ static double gan__plot_scale_unit(const gan__plot_scale *a, double v)
 }
 
 // The pixel of a value; 0 when there is none. Far out is cut off where no picture reaches.
-static int gan__plot_scale_pixel(const gan__plot_scale *a, double v, double *pixel)
+static int gan__plot_scale_has_pixel(const gan__plot_scale *a, double v, double *pixel)
 {
     const double far_out = 1e7;
     v = gan__plot_scale_unit(a, v);
@@ -22543,9 +22551,9 @@ static double gan__plot_scale_value(const gan__plot_scale *a, double pixel)
     return a->log ? pow(10, v) : v;
 }
 
-static int gan__plot_pixel(const gan_plot *p, double x, double y, double *px, double *py)
+static int gan__plot_has_pixel(const gan_plot *p, double x, double y, double *px, double *py)
 {
-    return gan__plot_scale_pixel(&p->x, x, px) && gan__plot_scale_pixel(&p->y, y, py);
+    return gan__plot_scale_has_pixel(&p->x, x, px) && gan__plot_scale_has_pixel(&p->y, y, py);
 }
 
 // Series: so many points, and point i; NaN where there is none.
@@ -22570,7 +22578,7 @@ static void gan__plot_series_at(const gan_series *s, int i, double *x, double *y
 }
 
 // Checks what a series points to: 1, with the error set, when it does not fit.
-static int gan__plot_series_bad(gan_context *ctx, const char *who, const gan_series *s)
+static int gan__plot_series_check(gan_context *ctx, const char *who, const gan_series *s)
 {
     gan_tensor *in[2], *bad;
     const int n = s->arrows ? 2 : 1;
@@ -22625,7 +22633,7 @@ static void gan__plot_mark_path(gan_plot *p, const gan_series *s, int steps)
     double ax = 0, ay = 0, bx, by, x, y, along = 0;
     int i, last = 0;
     for (i = 0; i < gan__plot_series_count(s); ++i) {
-        const int here = (gan__plot_series_at(s, i, &x, &y), gan__plot_pixel(p, x, y, &bx, &by));
+        const int here = (gan__plot_series_at(s, i, &x, &y), gan__plot_has_pixel(p, x, y, &bx, &by));
         if (here && last) {
             if (steps) gan__plot_mark_piece(p, s, ax, ay, bx, ay, &along);
             gan__plot_mark_piece(p, s, steps ? bx : ax, ay, bx, by, &along);
@@ -22645,7 +22653,7 @@ static void gan__plot_mark_points(gan_plot *p, const gan_series *s)
     int i;
     for (i = 0; i < gan__plot_series_count(s); ++i) {
         gan__plot_series_at(s, i, &x, &y);
-        if (!gan__plot_pixel(p, x, y, &px, &py)) continue;
+        if (!gan__plot_has_pixel(p, x, y, &px, &py)) continue;
         gan__canvas_segment(&p->c, px, py, px, py, s->size * p->c.unit);
         if (s->alpha < 1) gan__canvas_ink(&p->c, s->color, s->alpha); // where they crowd it grows dark
     }
@@ -22655,8 +22663,8 @@ static void gan__plot_mark_points(gan_plot *p, const gan_series *s)
 static void gan__plot_mark_box(gan_plot *p, double x0, double x1, double y)
 {
     double left, right, top, base;
-    if (!gan__plot_pixel(p, x0, y, &left, &top) || !gan__plot_scale_pixel(&p->x, x1, &right)) return;
-    if (!gan__plot_scale_pixel(&p->y, 0, &base)) base = p->y.from;
+    if (!gan__plot_has_pixel(p, x0, y, &left, &top) || !gan__plot_scale_has_pixel(&p->x, x1, &right)) return;
+    if (!gan__plot_scale_has_pixel(&p->y, 0, &base)) base = p->y.from;
     gan__canvas_box(&p->c, fmin(left, right), fmin(top, base), fmax(left, right), fmax(top, base));
 }
 
@@ -22734,7 +22742,7 @@ static void gan__plot_mark_arrows(gan_plot *p, const gan_series *s)
                          dy = (double)s->arrows->data[2 * i + 1] * per_y;
             const double len = sqrt(dx * dx + dy * dy), k = s->size * p->c.unit / longest;
             gan__plot_series_at(s, i, &x, &y);
-            if (!gan__base_is_finite_double(len) || !gan__plot_pixel(p, x, y, &px, &py)) continue;
+            if (!gan__base_is_finite_double(len) || !gan__plot_has_pixel(p, x, y, &px, &py)) continue;
             if (!pass) longest = fmax(longest, len);
             else if (len * k >= 1) gan__plot_mark_arrow(p, px, py, dx * k, dy * k, 1.2 * p->c.unit);
         }
@@ -22747,9 +22755,9 @@ static void gan__plot_mark_levels(gan_plot *p, const gan_series *s)
     for (i = 0; i < gan__plot_series_count(s); ++i) {
         gan__plot_series_at(s, i, &x, &y);
         along = 0;
-        if (gan__plot_scale_pixel(&p->y, y, &at))
+        if (gan__plot_scale_has_pixel(&p->y, y, &at))
             gan__plot_mark_piece(p, s, p->left, at, p->right, at, &along);
-        else if (!s->y && !s->points && gan__plot_scale_pixel(&p->x, x, &at))
+        else if (!s->y && !s->points && gan__plot_scale_has_pixel(&p->x, x, &at))
             gan__plot_mark_piece(p, s, at, p->bottom, at, p->top, &along);
     }
 }
@@ -23159,7 +23167,7 @@ static void gan__plot_legend_draw(gan_plot *p, const gan_axes *a)
 
 // Panels
 
-static int gan__plot_axes_bad(gan_context *ctx, const char *who, const gan_axes *a)
+static int gan__plot_axes_check(gan_context *ctx, const char *who, const gan_axes *a)
 {
     gan_tensor *bad, *heat = a->heat;
     int i;
@@ -23169,8 +23177,8 @@ static int gan__plot_axes_bad(gan_context *ctx, const char *who, const gan_axes 
         return 1;
     }
     for (i = 0; i < a->count; ++i)
-        if (gan__plot_series_bad(ctx, who, &a->series[i])) return 1;
-    if (a->images && !gan__canvas_pictures_fit(a->images, "gan_axes.images")) return 1;
+        if (gan__plot_series_check(ctx, who, &a->series[i])) return 1;
+    if (a->images && !gan__canvas_can_show(a->images, "gan_axes.images")) return 1;
     if (heat && !gan__tensor_inputs(who, 1, &heat, &bad)) return 1;
     if (heat && (heat->ndim != 2 || heat->size == 0)) {
         gan__err_fail(ctx, GAN_ERROR_SHAPE, "%s: a surface is (R, C), not %t", who, heat);
@@ -23333,7 +23341,7 @@ GAN_API int gan_plot_panel(gan_plot *p, int column, int columns, int row, int ro
     if (!p) return gan_error(NULL);
     memset(&none, 0, sizeof none);
     if (!axes) axes = &none;
-    if (gan__plot_axes_bad(p->c.ctx, "gan_plot_panel", axes) ||
+    if (gan__plot_axes_check(p->c.ctx, "gan_plot_panel", axes) ||
         gan__plot_panel_open(p, column, columns, row, rows, axes, &tx, &ty))
         return gan_error(p->c.ctx);
     gan__plot_panel_draw(p, axes, &tx, &ty);
@@ -23341,7 +23349,7 @@ GAN_API int gan_plot_panel(gan_plot *p, int column, int columns, int row, int ro
 }
 
 // Whether a panel is there to draw into; the clip is then its inside.
-static int gan__plot_panel_again(gan_plot *p, const char *who)
+static int gan__plot_has_panel(gan_plot *p, const char *who)
 {
     if (!p->open) {
         gan__err_fail(p->c.ctx, GAN_ERROR_STATE,
@@ -23357,8 +23365,8 @@ GAN_API int gan_plot_add(gan_plot *p, const gan_series *series)
     gan_series f;
     if (!p) return gan_error(NULL);
     if (!series) gan__err_fail(p->c.ctx, GAN_ERROR_ARGUMENT, "gan_plot_add: the series is NULL");
-    if (!series || !gan__plot_panel_again(p, "gan_plot_add") ||
-        gan__plot_series_bad(p->c.ctx, "gan_plot_add", series))
+    if (!series || !gan__plot_has_panel(p, "gan_plot_add") ||
+        gan__plot_series_check(p->c.ctx, "gan_plot_add", series))
         return gan_error(p->c.ctx);
     f = gan__plot_series_filled(p, series);
     gan__plot_series_draw(p, &f);
@@ -23369,8 +23377,8 @@ GAN_API int gan_plot_label(gan_plot *p, double x, double y, const char *text, in
 {
     double px, py;
     if (!p) return gan_error(NULL);
-    if (!gan__plot_panel_again(p, "gan_plot_label")) return gan_error(p->c.ctx);
-    if (text && gan__plot_pixel(p, x, y, &px, &py))
+    if (!gan__plot_has_panel(p, "gan_plot_label")) return gan_error(p->c.ctx);
+    if (text && gan__plot_has_pixel(p, x, y, &px, &py))
         gan__canvas_text(&p->c, (int)px, (int)py - GAN__LETTER_CAP * p->c.unit / 2, text,
                          gan__canvas_text_fit(text, p->c.right - (int)px, p->c.unit),
                          color ? color : GAN_BLACK, p->c.unit, 0);
@@ -23490,7 +23498,7 @@ GAN_API int gan_plot_gan2d(gan_plot *p, int column, int columns, int row, int ro
     a.series = fit, a.count = 2, a.equal = !a.x_log && !a.y_log, a.heat = a.images = NULL;
     if (!d || d->ctx != ctx)
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_plot_gan2d: D is NULL, or of another context");
-    if (!d || d->ctx != ctx || gan__plot_axes_bad(ctx, "gan_plot_gan2d", &a)) return gan_error(ctx);
+    if (!d || d->ctx != ctx || gan__plot_axes_check(ctx, "gan_plot_gan2d", &a)) return gan_error(ctx);
     for (i = 0; i < 2; ++i)
         if (fit[i].points && (fit[i].points->ndim != 2 || fit[i].points->dim[1] != 2)) {
             gan__err_fail(ctx, GAN_ERROR_SHAPE, "gan_plot_gan2d: points are (N, 2), not %t", fit[i].points);
@@ -23596,12 +23604,12 @@ static void gan__sheet_table_layout(gan__sheet_table *t, const gan_sheet *s, int
     t->top = 6 * unit + (s->title ? 18 * unit : 0) + t->head_h + (s->top ? t->ch + 8 * unit : 0);
 }
 
-static int gan__sheet_bad(const gan_sheet *s)
+static int gan__sheet_check(const gan_sheet *s)
 {
     gan_tensor *other[2];
     gan_context *ctx;
     int k;
-    if (!gan__canvas_pictures_fit(s->images, "gan_sheet.images")) return 1;
+    if (!gan__canvas_can_show(s->images, "gan_sheet.images")) return 1;
     ctx = s->images->ctx;
     if (s->columns < 0 || s->zoom < 0 || s->zoom > 64) {
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_sheet: %d columns, zoom %d", s->columns, s->zoom);
@@ -23615,7 +23623,7 @@ static int gan__sheet_bad(const gan_sheet *s)
     for (k = 0; k < 2; ++k) {
         const gan_tensor *x = other[k];
         if (!x) continue;
-        if (!gan__canvas_pictures_fit(other[k], k ? "gan_sheet.left" : "gan_sheet.top")) return 1;
+        if (!gan__canvas_can_show(other[k], k ? "gan_sheet.left" : "gan_sheet.top")) return 1;
         if (x->dim[2] == s->images->dim[2] && x->dim[3] == s->images->dim[3]) continue;
         gan__err_fail(ctx, GAN_ERROR_SHAPE, "gan_sheet: sources %t beside images %t", x, s->images);
         return 1;
@@ -23679,7 +23687,7 @@ GAN_API int gan_sheet_write(const gan_sheet *sheet, const char *path)
     unsigned char *pixels;
     int code;
     if (!sheet) return gan_error(NULL);
-    pixels = gan__sheet_bad(sheet) ? NULL : gan__sheet_render(&c, sheet);
+    pixels = gan__sheet_check(sheet) ? NULL : gan__sheet_render(&c, sheet);
     if (!pixels) return gan_error(sheet->images ? sheet->images->ctx : NULL);
     code = gan_image_write_bytes(c.ctx, pixels, c.w, c.h, 3, path);
     gan__err_scratch_free(c.ctx, pixels);
@@ -23801,7 +23809,7 @@ GAN_API size_t gan_terminal_series(const gan_series *s, int columns, int rows, g
         return gan__terminal_put_end(&w);
     in[0] = s->points;
     if (in[0] && (!gan__tensor_inputs("gan_terminal_series", 1, in, &bad) ||
-                  gan__plot_series_bad(in[0]->ctx, "gan_terminal_series", s)))
+                  gan__plot_series_check(in[0]->ctx, "gan_terminal_series", s)))
         return gan__terminal_put_end(&w);
     n = s->n < 0 || s->stride < 0 ? 0 : gan__plot_series_count(s);
     wide = GAN__LEAST(n, braille ? 2 * columns : columns);
@@ -23877,7 +23885,7 @@ GAN_API size_t gan_terminal_images(gan_tensor *x, int across, int columns, gan_t
     int n, wide, high, i, line;
     if (!columns) columns = 80;
     if (across < 0 || columns < 1 || columns > 10000 || (unsigned)kind >= GAN_TERMINAL_COUNT ||
-        !gan__canvas_pictures_fit(x, "gan_terminal_images"))
+        !gan__canvas_can_show(x, "gan_terminal_images"))
         return gan__terminal_put_end(&w);
     n = x->dim[0];
     if (!across)
@@ -24161,7 +24169,7 @@ static int gan__log_row(gan_logger *log, int64_t step, const double *values)
     return bad;
 }
 
-static int gan__log_header_is(const gan_logger *log, const char *line)
+static int gan__log_is_header(const gan_logger *log, const char *line)
 {
     int i;
     for (i = 0; i < log->columns; ++i) {
@@ -24179,7 +24187,7 @@ static int gan__log_earlier(gan_logger *log, FILE *f, int64_t last, gan__file_ou
 {
     int i;
     if (!fgets(line, size, f)) return 0;
-    if (!gan__log_header_is(log, line)) {
+    if (!gan__log_is_header(log, line)) {
         gan__err_fail(log->ctx, GAN_ERROR_FORMAT,
                       "log: %s has other columns than this log; give it another name", log->csv);
         return 1;
@@ -24257,9 +24265,9 @@ GAN_API gan_logger *gan_logger_create(gan_context *ctx, const gan_logger_desc *d
     log->every = 1;
     if (gan__log_names(log, desc->columns) || gan__log_grow(log, GAN__MOST(desc->rows, 256))) return NULL;
 #ifndef GAN_NO_STDIO
-    if ((desc->sheet && !gan__file_named(ctx, "gan_logger_create", desc->sheet)) ||
-        (desc->csv && !gan__file_named(ctx, "gan_logger_create", desc->csv)) ||
-        (desc->tensorboard && !gan__file_named(ctx, "gan_logger_create", desc->tensorboard)))
+    if ((desc->sheet && !gan__file_has_name(ctx, "gan_logger_create", desc->sheet)) ||
+        (desc->csv && !gan__file_has_name(ctx, "gan_logger_create", desc->csv)) ||
+        (desc->tensorboard && !gan__file_has_name(ctx, "gan_logger_create", desc->tensorboard)))
         return NULL;
     if (desc->sheet && !(log->sheet = gan__log_copy(ctx, desc->sheet, strlen(desc->sheet)))) return NULL;
     if (desc->csv && !(log->csv = gan__log_copy(ctx, desc->csv, strlen(desc->csv)))) return NULL;
@@ -24353,8 +24361,7 @@ GAN_API int gan_logger_images(gan_logger *log, int64_t step, gan_tensor *x)
 {
     if (!log) return gan_error(NULL);
     if (!x) gan__err_fail(log->ctx, GAN_ERROR_ARGUMENT, "gan_logger_images: the images are NULL");
-    if (!x || x->ctx != log->ctx || !gan__canvas_pictures_fit(x, "gan_logger_images"))
-        return gan_error(log->ctx);
+    if (!x || x->ctx != log->ctx || !gan__canvas_can_show(x, "gan_logger_images")) return gan_error(log->ctx);
     if (gan__log_sheet_begin(log, x)) return gan_error(log->ctx);
     gan__log_sheet_thin(log);
     gan__log_sheet_row(log, step, x, log->seen % log->every == 0);
@@ -24563,7 +24570,7 @@ static int gan__report_samples(gan__file_out *o, const gan_report *r)
     unsigned char *pixels;
     memset(&sheet, 0, sizeof sheet);
     sheet.images = r->images, sheet.columns = r->images_columns;
-    pixels = gan__sheet_bad(&sheet) ? NULL : gan__sheet_render(&c, &sheet);
+    pixels = gan__sheet_check(&sheet) ? NULL : gan__sheet_render(&c, &sheet);
     if (!pixels) return 1;
     gan__report_html(o, "<h2>Samples</h2>\n<div class=\"wide\">");
     gan__report_html_picture(o, pixels, c.w, c.h, "samples");
@@ -24631,13 +24638,13 @@ static int gan__report_body(gan__file_out *o, const gan_report *r)
     return 0;
 }
 
-static int gan__report_bad(gan_context *ctx, const gan_report *r, const char *path)
+static int gan__report_check(gan_context *ctx, const gan_report *r, const char *path)
 {
     const int missing =
         (r && ((r->configuration_count > 0 && !r->configuration) ||
                (r->metrics_count > 0 && (!r->metrics || r->metrics_columns < 1)) ||
                (r->diagnosis_count > 0 && !r->diagnosis) || (r->plots_count > 0 && !r->plots)));
-    if (!gan__file_named(ctx, "gan_report_write", path)) return 1;
+    if (!gan__file_has_name(ctx, "gan_report_write", path)) return 1;
     if (r && !missing && (!r->log || r->log->ctx == ctx)) return 0;
     gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_report_write: %s",
                   !r        ? "the report is NULL"
@@ -24650,7 +24657,7 @@ GAN_API int gan_report_write(gan_context *ctx, const gan_report *report, const c
 {
     gan__file_out out;
     int code;
-    if (!ctx || gan__report_bad(ctx, report, path)) return gan_error(ctx);
+    if (!ctx || gan__report_check(ctx, report, path)) return gan_error(ctx);
     code = gan__file_out_open(&out, ctx, path);
     if (code) return code;
     if (gan__report_body(&out, report) && !out.failed) out.failed = -1; // what was there stays
@@ -24700,7 +24707,7 @@ static gan_context *gan__density_measurable_from(const char *who, int wild, int 
         if (i < wild) continue;
         for (beyond = 0, k = 0; k < x[i]->size; ++k)
             beyond |= (double)x[i]->data[k] > most || (double)x[i]->data[k] < -most;
-        if (beyond || !gan__tensor_all_finite(x[i])) {
+        if (beyond || !gan__tensor_is_finite(x[i])) {
             gan__err_fail(
                 ctx, GAN_ERROR_NONFINITE,
                 "%s: input %d, %t, holds a NaN, an infinity or a number beyond 1e100; it cannot be measured",
@@ -24743,8 +24750,8 @@ static gan_context *gan__density_samples(const char *who, int count, gan_tensor 
     return gan__density_samples_from(who, 0, count, x, least);
 }
 
-static int gan__density_at_least(gan_context *ctx, const char *who, const char *what, double value,
-                                 double least)
+static int gan__density_is_at_least(gan_context *ctx, const char *who, const char *what, double value,
+                                    double least)
 {
     if (value >= least) return 1;
     gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s: %s is %f; it must be at least %f", who, what, value, least);
@@ -25046,7 +25053,7 @@ GAN_API double gan_wasserstein_histogram(gan_tensor *p, gan_tensor *q, gan_real 
     gan_context *ctx = gan__density_weights_of("wasserstein_histogram", p, q, &w);
     double sum = 0, above = 0; // what p has more than q so far
     int64_t i;
-    if (!ctx || !gan__density_at_least(ctx, "wasserstein_histogram", "width", (double)width, 0))
+    if (!ctx || !gan__density_is_at_least(ctx, "wasserstein_histogram", "width", (double)width, 0))
         return gan__density_nan();
     for (i = 0; i < w.n; ++i) {
         above += (double)w.p[i] / w.p_sum - (double)w.q[i] / w.q_sum;
@@ -25167,7 +25174,7 @@ GAN_API double gan_wasserstein_1d(gan_tensor *x, gan_tensor *y, gan_real power)
     in[0] = x;
     in[1] = y;
     ctx = gan__density_measurable("wasserstein_1d", 2, in);
-    if (!ctx || !gan__density_at_least(ctx, "wasserstein_1d", "power", (double)power, 1)) return w;
+    if (!ctx || !gan__density_is_at_least(ctx, "wasserstein_1d", "power", (double)power, 1)) return w;
     gan_scope_open(ctx);
     if (!gan__transport_lines_make(ctx, 1, (int64_t)x->size, (int64_t)y->size, (double)power, &l)) {
         memcpy(l.x, x->data, x->size * sizeof *l.x);
@@ -25216,8 +25223,8 @@ GAN_API double gan_wasserstein_sliced(gan_tensor *x, gan_tensor *y, int directio
     in[0] = x;
     in[1] = y;
     ctx = gan__density_samples("wasserstein_sliced", 2, in, 1);
-    if (!ctx || !gan__density_at_least(ctx, "wasserstein_sliced", "power", (double)power, 1) ||
-        !gan__density_at_least(ctx, "wasserstein_sliced", "directions", directions, 0))
+    if (!ctx || !gan__density_is_at_least(ctx, "wasserstein_sliced", "power", (double)power, 1) ||
+        !gan__density_is_at_least(ctx, "wasserstein_sliced", "directions", directions, 0))
         return gan__density_nan();
     if (!directions) directions = 128;
     gan_scope_open(ctx);
@@ -25456,8 +25463,8 @@ GAN_API gan_tensor *gan_wasserstein_pyramid(gan_tensor *real, gan_tensor *fake, 
             "wasserstein_pyramid: pictures %t and %t, %d levels; want (N, C, H, W), H and W divisible "
             "by 2^(levels-1), the coarsest at least 7",
             real, fake, levels);
-    if (!gan__density_at_least(ctx, "wasserstein_pyramid", "patches", patches, 0) ||
-        !gan__density_at_least(ctx, "wasserstein_pyramid", "directions", directions, 0))
+    if (!gan__density_is_at_least(ctx, "wasserstein_pyramid", "patches", patches, 0) ||
+        !gan__density_is_at_least(ctx, "wasserstein_pyramid", "directions", directions, 0))
         return ctx->poison;
     y = gan_zeros_n(ctx, 1, &levels);
     if (gan__tensor_is_poison(y)) return y;
@@ -25632,7 +25639,7 @@ GAN_API double gan_wasserstein_exact(gan_tensor *x, gan_tensor *y, gan_real powe
     in[0] = x;
     in[1] = y;
     ctx = gan__density_samples("wasserstein_exact", 2, in, 1);
-    if (!ctx || !gan__density_at_least(ctx, "wasserstein_exact", "power", (double)power, 1))
+    if (!ctx || !gan__density_is_at_least(ctx, "wasserstein_exact", "power", (double)power, 1))
         return gan__density_nan();
     if (x->dim[0] != y->dim[0]) {
         gan__err_fail(ctx, GAN_ERROR_SHAPE, "wasserstein_exact: %t and %t; take as many samples of both", x,
@@ -25734,8 +25741,8 @@ GAN_API double gan_sinkhorn_divergence(gan_tensor *x, gan_tensor *y, gan_real ep
     in[0] = x;
     in[1] = y;
     ctx = gan__density_samples("sinkhorn_divergence", 2, in, 1);
-    if (!ctx || !gan__density_at_least(ctx, "sinkhorn_divergence", "epsilon", e, 0) ||
-        !gan__density_at_least(ctx, "sinkhorn_divergence", "iterations", iterations, 0))
+    if (!ctx || !gan__density_is_at_least(ctx, "sinkhorn_divergence", "epsilon", e, 0) ||
+        !gan__density_is_at_least(ctx, "sinkhorn_divergence", "iterations", iterations, 0))
         return gan__density_nan();
     for (k = 0; k < 3 && !error; ++k) { // (x, y), (x, x), (y, y)
         const gan_tensor *a = k < 2 ? x : y, *b = k == 1 ? x : y;
@@ -26281,7 +26288,7 @@ GAN_API double gan_mmd_unbiased(gan_tensor *x, gan_tensor *y, gan_real sigma)
     in[0] = x;
     in[1] = y;
     ctx = gan__density_samples("mmd_unbiased", 2, in, 2);
-    if (!ctx || !gan__density_at_least(ctx, "mmd_unbiased", "sigma", (double)sigma, 0))
+    if (!ctx || !gan__density_is_at_least(ctx, "mmd_unbiased", "sigma", (double)sigma, 0))
         return gan__density_nan();
     gan_scope_open(ctx);
     error = gan__density_sets(ctx, 2, in, &frame, s);
@@ -26382,14 +26389,13 @@ static int gan__neighbor_near_make(gan_context *ctx, const gan__density_frame *f
     return gan__density_tiles_run(ctx, &s);
 }
 
-static int gan__neighbor_near_free(gan_context *ctx, gan__neighbor_near *q)
+static void gan__neighbor_near_free(gan_context *ctx, gan__neighbor_near *q)
 {
     gan__err_scratch_free(ctx, q->square);
     gan__err_scratch_free(ctx, q->at);
-    return 0;
 }
 
-static int gan__neighbor_enough(gan_context *ctx, const char *who, int k, int64_t others)
+static int gan__neighbor_has_enough(gan_context *ctx, const char *who, int k, int64_t others)
 {
     if (k >= 1 && k <= others) return 1;
     gan__err_fail(ctx, GAN_ERROR_ARGUMENT,
@@ -26411,7 +26417,7 @@ GAN_API gan_tensor *gan_nearest(gan_tensor *x, gan_tensor *y, int k, gan_tensor 
     ctx = gan__density_samples("nearest", 2, in, 1);
     if (distances) *distances = x ? x->ctx->poison : NULL;
     if (!ctx) return x ? x->ctx->poison : y ? y->ctx->poison : NULL;
-    if (!gan__neighbor_enough(ctx, "nearest", k, in[1]->dim[0] - !y)) return ctx->poison;
+    if (!gan__neighbor_has_enough(ctx, "nearest", k, in[1]->dim[0] - !y)) return ctx->poison;
     dim[0] = x->dim[0];
     dim[1] = k;
     index = gan_zeros_n(ctx, 2, dim);
@@ -26514,7 +26520,8 @@ GAN_API gan_fidelity gan_precision_recall(gan_tensor *real, gan_tensor *fake, in
     in[1] = fake;
     ctx = gan__density_samples("precision_recall", 2, in, 2);
     if (!k) k = 3;
-    if (!ctx || !gan__neighbor_enough(ctx, "precision_recall", k, GAN__LEAST(real->dim[0], fake->dim[0]) - 1))
+    if (!ctx ||
+        !gan__neighbor_has_enough(ctx, "precision_recall", k, GAN__LEAST(real->dim[0], fake->dim[0]) - 1))
         return r;
     gan_scope_open(ctx);
     if (!gan__density_sets(ctx, 2, in, &frame, s)) {
@@ -26545,7 +26552,7 @@ GAN_API gan_coverage gan_density_coverage(gan_tensor *real, gan_tensor *fake, in
     in[1] = fake;
     ctx = gan__density_samples("density_coverage", 2, in, 1);
     if (!k) k = 5;
-    if (!ctx || !gan__neighbor_enough(ctx, "density_coverage", k, real->dim[0] - 1)) return r;
+    if (!ctx || !gan__neighbor_has_enough(ctx, "density_coverage", k, real->dim[0] - 1)) return r;
     gan_scope_open(ctx);
     if (!gan__density_sets(ctx, 2, in, &frame, s) &&
         !gan__neighbor_near_make(ctx, &frame, &s[0], &s[0], k, &radius) &&
@@ -26658,7 +26665,7 @@ GAN_API gan_duplicates gan_birthday(gan_tensor *x, gan_real within)
     int64_t i, n, best = 0;
     memset(&r, 0, sizeof r);
     r.support = r.distance = gan__density_nan();
-    if (!ctx || !gan__density_at_least(ctx, "birthday", "within", (double)within, 0)) return r;
+    if (!ctx || !gan__density_is_at_least(ctx, "birthday", "within", (double)within, 0)) return r;
     gan_scope_open(ctx);
     n = x->dim[0];
     q.square = (double *)gan__density_work(ctx, n, 1, sizeof *q.square);
@@ -26752,7 +26759,7 @@ GAN_API double gan_authenticity(gan_tensor *train, gan_tensor *fake)
     in[0] = train;
     in[1] = fake;
     ctx = gan__density_samples("authenticity", 2, in, 1);
-    if (!ctx || !gan__neighbor_enough(ctx, "authenticity", 1, train->dim[0] - 1)) return share;
+    if (!ctx || !gan__neighbor_has_enough(ctx, "authenticity", 1, train->dim[0] - 1)) return share;
     gan_scope_open(ctx);
     if (!gan__density_sets(ctx, 2, in, &frame, s) &&
         !gan__neighbor_near_make(ctx, &frame, &s[0], &s[0], 1, &t) &&
@@ -26860,7 +26867,7 @@ static int gan__neighbor_means_make(gan_context *ctx, const gan__density_frame *
 }
 
 // |p - q| is at least 1.96 of its standard deviations, the shares pooled.
-static int gan__neighbor_differ(double p, int64_t n, double q, int64_t m)
+static int gan__neighbor_is_different(double p, int64_t n, double q, int64_t m)
 {
     const double pooled = (p * (double)n + q * (double)m) / (double)(n + m);
     const double variance = pooled * (1 - pooled) * (1 / (double)n + 1 / (double)m);
@@ -26877,7 +26884,7 @@ static gan_bins gan__neighbor_bins_compare(int64_t bins, const int *real, int64_
     r.bins = (int)bins;
     for (i = 0; i < bins; ++i) {
         const double p = real[i] / (double)n, q = fake[i] / (double)m;
-        r.different += gan__neighbor_differ(p, n, q, m);
+        r.different += gan__neighbor_is_different(p, n, q, m);
         r.js += (gan__density_kl_term(p, (p + q) / 2) + gan__density_kl_term(q, (p + q) / 2)) / 2;
     }
     r.share = r.different / (double)bins;
@@ -27050,7 +27057,7 @@ static double gan__metric_inception(const gan_real *p, int64_t first, int64_t en
     return exp(GAN__MOST(kl, 0));
 }
 
-static int gan__metric_are_probabilities(gan_context *ctx, const gan_tensor *p)
+static int gan__metric_has_probabilities(gan_context *ctx, const gan_tensor *p)
 {
     const int64_t classes = p->dim[1];
     int64_t i, k;
@@ -27086,7 +27093,7 @@ GAN_API gan_estimate gan_inception_score(gan_tensor *probabilities, int splits)
                       splits);
         return e;
     }
-    if (!gan__metric_are_probabilities(ctx, p)) return e;
+    if (!gan__metric_has_probabilities(ctx, p)) return e;
     gan_scope_open(ctx);
     n = p->dim[0];
     mean = (double *)gan__density_work(ctx, p->dim[1], 1, sizeof *mean);
@@ -27387,7 +27394,7 @@ static gan_estimate gan__metric_path_summary(gan_context *ctx, const gan__metric
     return gan__moment_estimate(left, kept);
 }
 
-static int gan__metric_path_fits(gan_context *ctx, const gan__metric_path *p)
+static int gan__metric_path_is_possible(gan_context *ctx, const gan__metric_path *p)
 {
     const gan_path_desc *h = &p->how;
     if (!p->g || p->g->ctx != ctx || (p->features && p->features->ctx != ctx))
@@ -27425,7 +27432,7 @@ GAN_API gan_estimate gan_perceptual_path_length(gan_model *g, gan_model *feature
     in[2] = p.label = label;
     ctx = gan__density_samples("perceptual_path_length", 2, in, 1);
     if (ctx && label && !gan__density_samples("perceptual_path_length", 1, in + 2, 1)) return e;
-    if (!ctx || !gan__metric_path_fits(ctx, &p)) return e;
+    if (!ctx || !gan__metric_path_is_possible(ctx, &p)) return e;
     gan_scope_open(ctx);
     p.rng = gan__rng_stream(ctx, "perceptual_path_length");
     p.square = (gan_real *)gan__density_work(ctx, z0->dim[0], 1, sizeof *p.square);
@@ -27597,7 +27604,7 @@ GAN_API gan_two_sample gan_classifier_test(gan_tensor *real, gan_tensor *fake, i
     in[0] = real;
     in[1] = fake;
     ctx = gan__density_samples("classifier_test", 2, in, 4);
-    if (!ctx || !gan__density_at_least(ctx, "classifier_test", "steps", steps, 0)) return r;
+    if (!ctx || !gan__density_is_at_least(ctx, "classifier_test", "steps", steps, 0)) return r;
     memset(&t, 0, sizeof t);
     t.x[0] = real;
     t.x[1] = fake;
@@ -27664,7 +27671,7 @@ static gan_axis_set gan__latent_within(const gan_tensor *x)
     return s;
 }
 
-static int gan__latent_fits(gan_model *g, gan_model *d, gan_tensor *z, const char *who, gan_tensor **out)
+static int gan__latent_can_move(gan_model *g, gan_model *d, gan_tensor *z, const char *who, gan_tensor **out)
 {
     gan_tensor *bad;
     *out = z ? z->ctx->poison : g ? g->ctx->poison : d ? d->ctx->poison : NULL;
@@ -27750,7 +27757,7 @@ GAN_API gan_tensor *gan_latent_optimize(gan_model *g, gan_model *d, gan_tensor *
 {
     const gan__latent_judge j = gan__latent_judge_of(g, d, label);
     gan_tensor *out;
-    if (!gan__latent_fits(g, d, z, "gan_latent_optimize", &out)) return out;
+    if (!gan__latent_can_move(g, d, z, "gan_latent_optimize", &out)) return out;
     return desc && desc->steps > 0 ? gan__latent_optimize(&j, z, *desc) : z;
 }
 
@@ -27760,7 +27767,7 @@ GAN_API gan_tensor *gan_latent_langevin(gan_model *g, gan_model *d, gan_tensor *
     const gan__latent_judge j = gan__latent_judge_of(g, d, label);
     gan_tensor *out, *noise;
     int i, recording;
-    if (!gan__latent_fits(g, d, z, "gan_latent_langevin", &out)) return out;
+    if (!gan__latent_can_move(g, d, z, "gan_latent_langevin", &out)) return out;
     if (steps < 0 || !(rate >= 0) || !gan__base_is_finite(rate))
         return gan__err_fail(z->ctx, GAN_ERROR_ARGUMENT,
                              "gan_latent_langevin: %d steps of %f; neither may be negative", steps,
@@ -27864,7 +27871,7 @@ static int gan__player_data_classes(const gan_dataset *d)
     X(ada_kimg, 1e30)
 
 // 1 and an error when a number of the description is out of its range.
-static int gan__player_ranges(gan_context *ctx, const gan_trainer_desc *desc)
+static int gan__player_check_ranges(gan_context *ctx, const gan_trainer_desc *desc)
 {
     static const char *const name[] = {
 #define GAN__ROW(name, most) #name,
@@ -27894,7 +27901,7 @@ static int gan__player_ranges(gan_context *ctx, const gan_trainer_desc *desc)
 }
 
 // 1 and an error when the description cannot be trained by.
-static int gan__player_refuses(gan_context *ctx, const gan_trainer_desc *desc)
+static int gan__player_check(gan_context *ctx, const gan_trainer_desc *desc)
 {
     int i;
     if (!desc || !desc->generator || !desc->discriminator || !desc->data) {
@@ -27914,7 +27921,7 @@ static int gan__player_refuses(gan_context *ctx, const gan_trainer_desc *desc)
         return 1;
     }
     for (i = 0; i < (int)GAN_MAX_PENALTIES; ++i)
-        if (!gan__penalty_known(ctx, desc->penalty[i].kind)) return 1;
+        if (!gan__penalty_is_known(ctx, desc->penalty[i].kind)) return 1;
     for (i = 0; i < (int)GAN_MAX_SCHEDULES; ++i)
         if ((int)desc->schedule[i].what < 0 || desc->schedule[i].what >= GAN_SCHEDULED_COUNT) {
             gan__err_fail(
@@ -27923,7 +27930,7 @@ static int gan__player_refuses(gan_context *ctx, const gan_trainer_desc *desc)
                 (int)desc->schedule[i].what);
             return 1;
         }
-    return gan__player_ranges(ctx, desc);
+    return gan__player_check_ranges(ctx, desc);
 }
 
 // Karras 2020: a player with a term every n steps takes n + 1 gradients where others take n.
@@ -27963,7 +27970,7 @@ static void gan__player_defaults(gan_trainer_desc *desc)
 }
 
 // 1 where fields of a description are set and its lr is not.
-static int gan__player_optimizer_partial(const gan_optimizer_desc *o)
+static int gan__player_optimizer_is_partial(const gan_optimizer_desc *o)
 {
     int i, set = o->kind || o->nesterov || o->step_rule;
     for (i = 0; i < (int)GAN_HYPER_COUNT; ++i) set |= gan__optim_hyper_value(o, i) != 0;
@@ -27976,9 +27983,9 @@ static const char *gan__player_idle(const gan_trainer_desc *desc)
     int i;
     if ((int)desc->prior < 0 || desc->prior > GAN_PRIOR_UNIFORM)
         return "prior is unknown; take one of gan_prior";
-    if (gan__player_optimizer_partial(&desc->g_optimizer))
+    if (gan__player_optimizer_is_partial(&desc->g_optimizer))
         return "g_optimizer has fields set but lr 0; start from gan_adam, gan_sgd or another of these";
-    if (gan__player_optimizer_partial(&desc->d_optimizer))
+    if (gan__player_optimizer_is_partial(&desc->d_optimizer))
         return "d_optimizer has fields set but lr 0; start from gan_adam, gan_sgd or another of these";
     if ((int)desc->game < 0 || desc->game >= GAN_GAME_COUNT) return "game is unknown; take one of gan_game";
     if (desc->game != GAN_GAME_SIMULTANEOUS && !desc->simultaneous)
@@ -27999,7 +28006,7 @@ static const char *gan__player_name(const gan_trainer *t, const char *part)
 }
 
 // 1 and an error when the generator has a trainer, whose states bear the same names.
-static int gan__player_taken(const gan_trainer *t)
+static int gan__player_claim(const gan_trainer *t)
 {
     const char *name = gan__player_name(t, ".steps");
     if (name && gan__state_find(t->ctx, name))
@@ -28112,7 +28119,7 @@ GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc
     gan__state *last;
     gan_trainer *t;
     int optimizers[2];
-    if (!ctx || gan__player_refuses(ctx, desc)) return NULL;
+    if (!ctx || gan__player_check(ctx, desc)) return NULL;
     idle = gan__player_idle(desc);
     if (idle) {
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_trainer_create: %s", idle);
@@ -28124,11 +28131,11 @@ GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc
     loss.saturating = desc->saturating;
     loss.parameter = desc->loss_parameter;
     loss.fake_smoothing = desc->fake_smoothing;
-    if (!gan__loss_fits(ctx, &loss)) return NULL;
+    if (!gan__loss_is_possible(ctx, &loss)) return NULL;
 #ifndef GAN_NO_STDIO
-    if (desc->checkpoint && !gan__file_awaited(ctx, "gan_trainer_create: checkpoint", desc->checkpoint))
+    if (desc->checkpoint && !gan__file_has_folder(ctx, "gan_trainer_create: checkpoint", desc->checkpoint))
         return NULL;
-    if (desc->best_path && !gan__file_awaited(ctx, "gan_trainer_create: best_path", desc->best_path))
+    if (desc->best_path && !gan__file_has_folder(ctx, "gan_trainer_create: best_path", desc->best_path))
         return NULL;
 #endif
     t = (gan_trainer *)gan__err_persist(ctx, sizeof *t);
@@ -28140,7 +28147,7 @@ GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc
     t->ada[0] = desc->augment.p;
     gan__player_defaults(&t->desc);
     t->now = t->desc;
-    if (gan__player_taken(t)) return NULL;
+    if (gan__player_claim(t)) return NULL;
     last = ctx->state.last;
     optimizers[0] = desc->generator->optimizers;
     optimizers[1] = desc->discriminator->optimizers;
@@ -28230,7 +28237,7 @@ static int gan__player_real(gan_trainer *t, gan_penalty_in *in)
 {
     in->real = gan_dataset_batch(t->desc.data, t->desc.batch * t->desc.pack, &in->label);
     if (gan__tensor_is_poison(in->real)) return 1;
-    if (!gan__tensor_all_finite(in->real) || (in->label && !gan__tensor_all_finite(in->label))) {
+    if (!gan__tensor_is_finite(in->real) || (in->label && !gan__tensor_is_finite(in->label))) {
         gan__err_fail(t->ctx, GAN_ERROR_NONFINITE, "trainer: the data of step %l hold a NaN or an infinity",
                       t->steps + 1);
         return 1;
@@ -28294,7 +28301,7 @@ static int gan__player_fakes(gan_trainer *t, gan_penalty_in *in)
             memcmp(made->dim, real->dim, (size_t)real->ndim * sizeof *real->dim))
             gan__err_fail(ctx, GAN_ERROR_SHAPE, "trainer: the generator makes %t, the data are %t", made,
                           real);
-        else if (!gan__tensor_all_finite(made))
+        else if (!gan__tensor_is_finite(made))
             gan__optim_blame_tensor(ctx, gan__tape_first_bad(made), t->desc.generator->name);
         else memcpy(in->fake->data, made->data, made->size * sizeof *made->data);
     }
@@ -28315,7 +28322,7 @@ static void gan__player_flip_labels(gan_trainer *t, gan_tensor **r, gan_tensor *
     *f = gan_where(flip, was, *f);
 }
 
-static int gan__player_concerns(const gan_penalty_desc *p, gan_player player)
+static int gan__player_is_concerned(const gan_penalty_desc *p, gan_player player)
 {
     const gan_player of = gan_penalty_player(p->kind);
     return of == player || of == GAN_PLAYER_EITHER;
@@ -28332,7 +28339,7 @@ static gan_tensor *gan__player_terms(gan_trainer *t, gan_player player, gan_pena
     for (i = 0; i < (int)GAN_MAX_PENALTIES; ++i) {
         const gan_penalty_desc *p = &t->now.penalty[i];
         gan_penalty_in about = *in;
-        if (p->kind == GAN_PENALTY_NONE || !gan__player_concerns(p, player)) continue;
+        if (p->kind == GAN_PENALTY_NONE || !gan__player_is_concerned(p, player)) continue;
         if (p->every > 1 && t->steps % p->every) continue;
         if (player == GAN_PLAYER_GENERATOR && gan_penalty_player(p->kind) == GAN_PLAYER_EITHER)
             about.d = NULL;
@@ -28352,7 +28359,7 @@ static void gan__player_after(gan_trainer *t, gan_model *m, gan_player player)
     int i;
     for (i = 0; i < (int)GAN_MAX_PENALTIES && !t->ctx->err.code; ++i) {
         const gan_penalty_desc *p = &t->now.penalty[i];
-        if (gan__player_concerns(p, player)) gan_penalty_after(p->kind, p->weight, m);
+        if (gan__player_is_concerned(p, player)) gan_penalty_after(p->kind, p->weight, m);
     }
 }
 
@@ -28408,7 +28415,7 @@ static gan_tensor *gan__player_top_k(gan_trainer *t, gan_tensor *f)
 }
 
 // Whether G's loss looks at real data: then D judges the last batch once more.
-static int gan__player_needs_real(const gan_trainer *t)
+static int gan__player_is_real_needed(const gan_trainer *t)
 {
     return gan_loss_needs_real(&t->loss) || t->desc.unroll || t->desc.g_term;
 }
@@ -28437,21 +28444,21 @@ static gan_tensor *gan__player_unrolled_g_loss(gan_trainer *t, gan_penalty_in *i
     gan_tensor **own, **at, **by, *loss, *label = gan__player_seen_labels(t, in->label);
     gan__layer_param *p;
     int n = 0, i, k;
-    for (p = in->d->params; p; p = p->next) n += gan__penalty_learns(p);
+    for (p = in->d->params; p; p = p->next) n += gan__penalty_is_trained(p);
     own = (gan_tensor **)gan__err_scratch(ctx, 3 * ((size_t)n + 1) * sizeof *own);
     if (!own) return ctx->poison;
     at = own + n;
     by = at + n;
     for (i = 0, p = in->d->params; p; p = p->next)
-        if (gan__penalty_learns(p)) own[i++] = p->tensor;
+        if (gan__penalty_is_trained(p)) own[i++] = p->tensor;
     for (k = 0; k < t->desc.unroll && !ctx->err.code; ++k) {
         gan_tensor *r = gan__player_logits(t, gan_forward(in->d, gan__player_seen(t, in->real), label));
         gan_tensor *f = gan__player_logits(t, gan_forward(in->d, gan__player_seen(t, in->fake), label));
         for (i = 0, p = in->d->params; p; p = p->next)
-            if (gan__penalty_learns(p)) at[i++] = p->tensor;
+            if (gan__penalty_is_trained(p)) at[i++] = p->tensor;
         if (gan_grads(gan_loss_d_ex(&t->loss, r, f), n, at, by, GAN_CREATE_GRAPH)) break;
         for (i = 0, p = in->d->params; p; p = p->next)
-            if (gan__penalty_learns(p)) {
+            if (gan__penalty_is_trained(p)) {
                 p->tensor = gan_sub(at[i], gan_mul_scalar(by[i], t->d->desc.lr));
                 ++i;
             }
@@ -28459,7 +28466,7 @@ static gan_tensor *gan__player_unrolled_g_loss(gan_trainer *t, gan_penalty_in *i
     loss = gan__player_g_loss(t, in);
     if (gan__deferred_settle(ctx)) loss = ctx->poison;
     for (i = 0, p = in->d->params; p; p = p->next)
-        if (gan__penalty_learns(p)) p->tensor = own[i++];
+        if (gan__penalty_is_trained(p)) p->tensor = own[i++];
     gan__err_scratch_free(ctx, own);
     return loss;
 }
@@ -28495,7 +28502,7 @@ static gan_penalty_in gan__player_in(const gan_trainer *t)
 // G's next loss may want what D just saw.
 static void gan__player_remember(gan_trainer *t, const gan_penalty_in *in)
 {
-    if (!gan__player_needs_real(t) || gan__tensor_is_poison(in->real)) return;
+    if (!gan__player_is_real_needed(t) || gan__tensor_is_poison(in->real)) return;
     t->real = gan_keep(t->ctx, t->real_name, in->real);
 }
 
@@ -28536,7 +28543,7 @@ static void gan__player_g_step(gan_trainer *t, int ahead)
             if (!gan__tensor_is_poison(in.label))
                 memcpy(in.label->data, t->labels, in.label->size * sizeof *t->labels);
         }
-        if (t->real && gan__player_needs_real(t)) in.real = gan_detach(t->real);
+        if (t->real && gan__player_is_real_needed(t)) in.real = gan_detach(t->real);
         in.z = gan__player_z(t, in.label);
         in.fake = gan_forward(in.g, in.z, in.label);
         loss = t->desc.unroll ? gan__player_unrolled_g_loss(t, &in) : gan__player_g_loss(t, &in);
@@ -28560,7 +28567,7 @@ static void gan__player_both(gan_trainer *t, int ahead)
         in.z = gan__player_z(t, in.label);
         in.fake = gan_forward(in.g, in.z, in.label);
         of_g = in;
-        if (!gan__player_needs_real(t)) of_g.real = NULL;
+        if (!gan__player_is_real_needed(t)) of_g.real = NULL;
         gan__player_consistency(t, &in);
         in.real = gan__player_seen(t, in.real);
         in.fake = gan__player_seen(t, in.fake);
@@ -28661,13 +28668,17 @@ static int gan__train_average_catch_up(gan_trainer *t)
     return 0;
 }
 
-static int gan__train_averages(const gan_trainer *t) { return t->desc.ema != 0 || t->desc.ema_half_life > 0; }
+static int gan__train_has_averages(const gan_trainer *t)
+{
+    return t->desc.ema != 0 || t->desc.ema_half_life > 0;
+}
 
 // A checkpoint that holds averages was loaded and no step made since: they are claimed, after a forward pass
 // that makes the parameters where there are none.
 static void gan__train_average_claim(gan_trainer *t, gan_tensor *z, gan_tensor *label)
 {
-    if (!gan__train_averages(t) || t->averages || !gan__state_awaits(t->ctx, "ema.", "", NULL)) return;
+    if (!gan__train_has_averages(t) || t->averages || !gan__state_has_pending(t->ctx, "ema.", "", NULL))
+        return;
     gan_scope_open(t->ctx);
     if (!t->desc.generator->params) gan_forward(t->desc.generator, z, label);
     gan_scope_close(t->ctx);
@@ -28687,7 +28698,7 @@ static gan_real gan__train_average_decay(const gan_trainer *t)
 static void gan__train_average_update(gan_trainer *t)
 {
     gan__player_average *a;
-    if (!gan__train_averages(t) || gan__train_average_catch_up(t)) return;
+    if (!gan__train_has_averages(t) || gan__train_average_catch_up(t)) return;
     for (a = t->averages; a; a = a->next)
         t->ctx->kernels->ema(a->param->tensor->size, (gan_real *)a->state->data, a->param->tensor->data,
                              gan__train_average_decay(t));
@@ -28713,13 +28724,13 @@ static size_t gan__train_state_bytes(const gan__state *s) { return s->count * ga
 
 // The random numbers and the place in the data go on, so that what made the NaN is not met again; the best
 // metric stays too, for the checkpoint that it is about stays.
-static int gan__train_stays(const gan__state *s)
+static int gan__train_is_kept(const gan__state *s)
 {
     return !strcmp(s->name, "rng") || !strncmp(s->name, "data.", 5);
 }
 
 // Whether it is time: every `rollback` steps, and as soon as there are weights.
-static int gan__train_copies(const gan_trainer *t)
+static int gan__train_is_copy_due(const gan_trainer *t)
 {
     if (!t->desc.rollback || t->ctx->err.code || t->copied == t->steps) return 0;
     return t->copied < 0 || t->steps % t->desc.rollback == 0;
@@ -28748,21 +28759,21 @@ static void gan__train_copy(gan_trainer *t)
     t->setbacks = 0;
 }
 
-// After a NaN: back to the copies, the error forgotten; ten times at most from the same ones. 1 when that
-// is what was done. What has no copy yet stays: the guard let no NaN into it.
+// After a NaN: back to the copies, the error forgotten; ten times at most from the same ones. 1 when there
+// was no NaN, or no copy to go back to. What has no copy yet stays: the guard let no NaN into it.
 static int gan__train_back(gan_trainer *t)
 {
     enum { PATIENCE = 10 };
     gan__player_saved *c;
-    if (t->ctx->err.code != GAN_ERROR_NONFINITE || !t->desc.rollback || t->setbacks >= PATIENCE) return 0;
+    if (t->ctx->err.code != GAN_ERROR_NONFINITE || !t->desc.rollback || t->setbacks >= PATIENCE) return 1;
     for (c = t->copies; c; c = c->next)
-        if (!gan__train_stays(c->state) && !c->state->borrowed && c->state->data != (void *)t->best)
+        if (!gan__train_is_kept(c->state) && !c->state->borrowed && c->state->data != (void *)t->best)
             memcpy(c->state->data, c->data, gan__train_state_bytes(c->state));
     gan_error_clear(t->ctx);
     gan__deferred_weights_changed(t->ctx);
     t->setbacks++;
     t->stats.rollbacks++;
-    return 1;
+    return 0;
 }
 
 static void gan__train_adapt(gan_trainer *t)
@@ -28811,12 +28822,12 @@ GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t)
     ctx = t->ctx;
     if (!ctx->mem.depth)
         gan__tensor_step_release(ctx); // at the start: what was sampled after the last step lived until now
-    if (t->played && gan__train_copies(t)) gan__train_copy(t);
+    if (t->played && gan__train_is_copy_due(t)) gan__train_copy(t);
     gan__train_schedules(t);
     t->loss.smoothing = t->now.label_smoothing;
     if (!ctx->err.code) gan__player_play(t);
     if (ctx->err.code) {
-        if (gan__train_back(t)) t->stats.step = t->steps;
+        if (!gan__train_back(t)) t->stats.step = t->steps;
         return t->stats;
     }
     if (t->desc.lookahead && (t->steps + 1) % t->desc.lookahead == 0) {
@@ -29202,7 +29213,7 @@ GAN_API gan_health *gan_health_create_loop(gan_context *ctx, const char *name, c
                       loss ? "outputs must be at least 1" : "the loss is NULL");
         return NULL;
     }
-    if (!gan__loss_fits(ctx, loss)) return NULL;
+    if (!gan__loss_is_possible(ctx, loss)) return NULL;
     return gan__health_new(ctx, NULL, gan__state_name(ctx, name, "", ""), loss, outputs, desc);
 }
 
@@ -29353,22 +29364,22 @@ static int64_t gan__health_beat(const gan_health *h, int *channel, int *level)
 
 // the signs, one function a row
 
-static int gan__health_sign_healthy(const gan_health *h) { return h != NULL; }
-static int gan__health_sign_warming_up(const gan_health *h) { return h->c.seen < h->desc.warm_up; }
+static int gan__health_is_healthy(const gan_health *h) { return h != NULL; }
+static int gan__health_is_warming_up(const gan_health *h) { return h->c.seen < h->desc.warm_up; }
 
-static int gan__health_sign_balanced(const gan_health *h)
+static int gan__health_is_balanced(const gan_health *h)
 {
     return h->has_advantage && (double)h->v.size < .05 * gan__health_advantage_scale(h);
 }
 
-static int gan__health_sign_memorizing(const gan_health *h) { return h->v.copies >= h->desc.copies; }
+static int gan__health_is_memorizing(const gan_health *h) { return h->v.copies >= h->desc.copies; }
 
-static int gan__health_sign_discriminator_weak(const gan_health *h)
+static int gan__health_is_discriminator_weak(const gan_health *h)
 {
     return h->range > 0 && h->v.distance > h->desc.distance && h->v.size < h->desc.weak;
 }
 
-static int gan__health_sign_oscillation(const gan_health *h)
+static int gan__health_is_oscillation(const gan_health *h)
 {
     int channel, level;
     return gan__health_beat(h, &channel, &level) >= 4;
@@ -29376,7 +29387,7 @@ static int gan__health_sign_oscillation(const gan_health *h)
 
 // Undecided while samples still spread. Where the data have modes these are counted, and duplicates are not:
 // a G that finds all the modes may well be too narrow in each.
-static int gan__health_sign_collapse(const gan_health *h)
+static int gan__health_is_collapse(const gan_health *h)
 {
     const gan__health_indicators_state *v = &h->v;
     const int few = h->c.modes ? v->modes < h->desc.modes : v->duplicates >= h->desc.duplicates;
@@ -29384,13 +29395,13 @@ static int gan__health_sign_collapse(const gan_health *h)
     return (double)v->diversity > 1.1 * (double)v->spread || v->modes > v->covered ? -1 : 1;
 }
 
-static int gan__health_sign_generator_won(const gan_health *h)
+static int gan__health_is_generator_won(const gan_health *h)
 {
     return h->has_advantage && (double)h->v.behind > .95 &&
            (double)h->v.advantage[0] < -(double)h->desc.lost * gan__health_advantage_scale(h);
 }
 
-static int gan__health_sign_discriminator_won(const gan_health *h)
+static int gan__health_is_discriminator_won(const gan_health *h)
 {
     const double advantage = (double)h->v.advantage[0];
     if (!h->has_advantage) return 0;
@@ -29400,10 +29411,10 @@ static int gan__health_sign_discriminator_won(const gan_health *h)
 }
 
 // What grows because G runs away from a D that stands still is told by GENERATOR_WON, within reason.
-static int gan__health_sign_divergence(const gan_health *h)
+static int gan__health_is_divergence(const gan_health *h)
 {
     if (h->range > 0 && h->v.advantage[0] < -1000) return 1;
-    if (gan__health_sign_generator_won(h)) return 0;
+    if (gan__health_is_generator_won(h)) return 0;
     if (h->range > 0) return (double)h->v.advantage[0] < -8;
     if (h->has_advantage && (double)h->v.advantage[0] > 1e6)
         return 1; // its units may be dead, and its gradient small
@@ -29424,7 +29435,7 @@ static const gan__health_row gan__health_rows[] = {
     {#name,                                                                                                  \
      sentence,                                                                                               \
      advice,                                                                                                 \
-     gan__health_sign_##name,                                                                                \
+     gan__health_is_##name,                                                                                  \
      GAN__CLOCK_##clock,                                                                                     \
      {GAN_INDICATOR_##a, GAN_INDICATOR_##b, GAN_INDICATOR_##c}},
     GAN_DIAGNOSES(GAN__ROW)
@@ -29465,7 +29476,7 @@ static void gan__health_note(gan_health *h, int kind, int seen, int64_t need)
 static void gan__health_notes(gan_health *h, gan__health_clock clock)
 {
     enum { LOOKS = 2 };
-    const int early = gan__health_sign_warming_up(h);
+    const int early = gan__health_is_warming_up(h);
     int kind;
     for (kind = 0; kind < GAN_DIAGNOSIS_COUNT; ++kind) {
         const gan__health_row *row = &gan__health_rows[kind];
@@ -29481,7 +29492,7 @@ static void gan__health_notes(gan_health *h, gan__health_clock clock)
 }
 
 // No number is finite any more, or the trainer had to go back three times within a thousand steps.
-static int gan__health_overflow(gan_health *h, const gan_trainer_stats *s)
+static int gan__health_is_overflow(gan_health *h, const gan_trainer_stats *s)
 {
     enum { WITHIN = 1000, TIMES = 3 };
     const gan_real number[] = {s->d_loss, s->g_loss, s->d_real, s->d_fake, s->d_grad_norm, s->g_grad_norm};
@@ -29522,7 +29533,7 @@ GAN_API void gan_health_step(gan_health *h, const gan_trainer_stats *s)
     const double limit = 1e9; // so that a advantage's square stays finite
     double x[GAN__CHANNELS], advantage;
     if (!h || !s) return;
-    if (gan__health_overflow(h, s)) {
+    if (gan__health_is_overflow(h, s)) {
         if (!h->c.on[GAN_DIAGNOSIS_DIVERGENCE]) h->c.since[GAN_DIAGNOSIS_DIVERGENCE] = h->c.step;
         h->c.on[GAN_DIAGNOSIS_DIVERGENCE] = 1;
         h->c.count[GAN_DIAGNOSIS_DIVERGENCE] = h->desc.persistence;

@@ -109,6 +109,18 @@ function asked(code, pattern, row, table) {
     }
 }
 
+# A private function that answers a question says so in its name. (What can fail returns 0 for success.)
+building && /^\/\// && !questions++ { question = /^\/\/ Whether / }
+building && !/^\/\// {
+    if (question && /^(static|GAN__[A-Z]+)( [A-Z_]+)* int gan__[a-z0-9_]+\(/) {
+        name = $0
+        sub(/\(.*/, "", name)
+        sub(/.* /, "", name)
+        if (name !~ /_(is|has|can)_/) bad(NR, name ": a question begins with is_, has_ or can_")
+    }
+    question = questions = 0
+}
+
 # length and characters of the line as it stands
 columns && length > columns && (++long <= 5 || all) {
     bad(NR, "a line of " length " columns, more than " columns)
