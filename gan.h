@@ -464,34 +464,42 @@ GAN_API int gan_read(const gan_tensor *t, gan_real *out, size_t n);
 // gan_record is off. The tables list the recorded operations, one row each, by the section that implements
 // them together with their backward; the functions under "composed" below call these operations. Shapes that
 // do not fit are GAN_ERROR_SHAPE; tensors of two contexts cannot be combined (GAN_ERROR_ARGUMENT).
+//
+// Columns: name; whether its backward can make a NaN or infinity of finite numbers: ANY can; FINITE moves or
+// shrinks them; SLOPE likewise for slopes -1 .. 1; of WEIGHT the gradients of weights, all inputs but the
+// first, can only overflow.
 #define GAN_OPERATIONS_ARITH(X)                                                                              \
-    X(ADD, add) X(SUB, sub) X(MUL, mul) X(DIV, div) X(POW, pow) X(MAXIMUM, maximum) X(MINIMUM, minimum)      \
-    X(AFFINE, affine) X(ABS, abs) X(EXP, exp) X(LOG, log) X(SQRT, sqrt) X(SQUARE, square)                    \
-    X(RECIPROCAL, reciprocal) X(SIN, sin) X(COS, cos) X(TANH, tanh) X(TANH_BACKWARD, tanh_backward)          \
-    X(SIGMOID, sigmoid) X(SIGMOID_BACKWARD, sigmoid_backward) X(SOFTPLUS, softplus) X(ERF, erf)              \
-    X(RELU, relu) X(LEAKY_RELU, leaky_relu) X(LEAKY_RELU_BACKWARD, leaky_relu_backward) X(ELU, elu)          \
-    X(ELU_BACKWARD, elu_backward) X(GELU, gelu) X(SILU, silu) X(CLAMP, clamp) X(COMPARE, compare)            \
-    X(WHERE, where) X(ADDCMUL, addcmul)
+    X(ADD, add, ANY) X(SUB, sub, ANY) X(MUL, mul, ANY) X(DIV, div, ANY) X(POW, pow, ANY)                     \
+    X(MAXIMUM, maximum, ANY) X(MINIMUM, minimum, ANY) X(AFFINE, affine, ANY) X(ABS, abs, ANY)                \
+    X(EXP, exp, ANY) X(LOG, log, ANY) X(SQRT, sqrt, ANY) X(SQUARE, square, ANY)                              \
+    X(RECIPROCAL, reciprocal, ANY) X(SIN, sin, ANY) X(COS, cos, ANY) X(TANH, tanh, FINITE)                   \
+    X(TANH_BACKWARD, tanh_backward, ANY) X(SIGMOID, sigmoid, FINITE)                                         \
+    X(SIGMOID_BACKWARD, sigmoid_backward, ANY) X(SOFTPLUS, softplus, ANY) X(ERF, erf, ANY)                   \
+    X(RELU, relu, FINITE) X(LEAKY_RELU, leaky_relu, SLOPE) X(LEAKY_RELU_BACKWARD, leaky_relu_backward, ANY)  \
+    X(ELU, elu, ANY) X(ELU_BACKWARD, elu_backward, ANY) X(GELU, gelu, ANY) X(SILU, silu, ANY)                \
+    X(CLAMP, clamp, ANY) X(COMPARE, compare, ANY) X(WHERE, where, ANY) X(ADDCMUL, addcmul, ANY)
 #define GAN_OPERATIONS_SHAPE(X)                                                                              \
-    X(EXPAND, expand) X(RESHAPE, reshape) X(PERMUTE, permute) X(SLICE, slice) X(PAD, pad)                    \
-    X(CONCAT, concat) X(TAKE, take) X(PUT, put)
-#define GAN_OPERATIONS_REDUCE(X) X(SUM, sum) X(AMAX, amax)
+    X(EXPAND, expand, ANY) X(RESHAPE, reshape, FINITE) X(PERMUTE, permute, FINITE) X(SLICE, slice, FINITE)   \
+    X(PAD, pad, FINITE) X(CONCAT, concat, FINITE) X(TAKE, take, ANY) X(PUT, put, ANY)
+#define GAN_OPERATIONS_REDUCE(X)                                                                             \
+    X(SUM, sum, ANY) X(AMAX, amax, ANY)
 #define GAN_OPERATIONS_PRODUCT(X)                                                                            \
-    X(MATMUL, matmul) X(LINEAR, linear) X(CONV2D, conv2d) X(CONV_TRANSPOSE2D, conv_transpose2d)              \
-    X(CONV2D_WEIGHT, conv2d_weight)
+    X(MATMUL, matmul, WEIGHT) X(LINEAR, linear, WEIGHT) X(CONV2D, conv2d, WEIGHT)                            \
+    X(CONV_TRANSPOSE2D, conv_transpose2d, WEIGHT) X(CONV2D_WEIGHT, conv2d_weight, ANY)
 #define GAN_OPERATIONS_PLANE(X)                                                                              \
-    X(MAX_POOL2D, max_pool2d) X(MAX_UNPOOL2D, max_unpool2d) X(MAX_REPOOL2D, max_repool2d)                    \
-    X(AVG_POOL2D, avg_pool2d) X(AVG_POOL2D_BACKWARD, avg_pool2d_backward) X(UPSAMPLE, upsample)              \
-    X(UPSAMPLE_BACKWARD, upsample_backward) X(AFFINE_SAMPLE, affine_sample)                                  \
-    X(AFFINE_SAMPLE_BACKWARD, affine_sample_backward)
-#define GAN_OPERATIONS_NORM(X) X(NORMALIZE, normalize) X(NORMALIZE_BACKWARD, normalize_backward)
+    X(MAX_POOL2D, max_pool2d, FINITE) X(MAX_UNPOOL2D, max_unpool2d, ANY) X(MAX_REPOOL2D, max_repool2d, ANY)  \
+    X(AVG_POOL2D, avg_pool2d, ANY) X(AVG_POOL2D_BACKWARD, avg_pool2d_backward, ANY)                          \
+    X(UPSAMPLE, upsample, ANY) X(UPSAMPLE_BACKWARD, upsample_backward, ANY)                                  \
+    X(AFFINE_SAMPLE, affine_sample, ANY) X(AFFINE_SAMPLE_BACKWARD, affine_sample_backward, ANY)
+#define GAN_OPERATIONS_NORM(X)                                                                               \
+    X(NORMALIZE, normalize, ANY) X(NORMALIZE_BACKWARD, normalize_backward, ANY)
 #define GAN_OPERATIONS(X)                                                                                    \
     GAN_OPERATIONS_ARITH(X) GAN_OPERATIONS_SHAPE(X) GAN_OPERATIONS_REDUCE(X)                                 \
     GAN_OPERATIONS_PRODUCT(X) GAN_OPERATIONS_PLANE(X) GAN_OPERATIONS_NORM(X)
 
 typedef enum gan_op {
     GAN_OP_NONE = 0,
-#define GAN__ROW(id, name) GAN_OP_##id,
+#define GAN__ROW(id, name, backward) GAN_OP_##id,
     GAN_OPERATIONS(GAN__ROW)
 #undef GAN__ROW
     GAN_OP_COUNT
@@ -899,24 +907,30 @@ GAN_API int gan_gradcheck(gan_context *ctx, gan_function *f, void *user, int n, 
 // Losses of finite outputs are finite: outputs are clamped to +-1e15, and exponentials are continued linearly
 // above the exponent 30. NaN and infinity propagate.
 //
-// Columns: default parameter; output of D (gan_critic); 1 if the generator's loss needs the real batch.
+// Columns: default parameter; output of D (gan_critic); 1 if the generator's loss needs the real batch; 1 if
+// the generator's loss of paired outputs is minus D's; what gan_loss_control updates.
 #define GAN_LOSSES(X)                                                                                        \
-    X(NON_SATURATING, non_saturating, 0, PROBABILITY, 0) X(MINIMAX, minimax, 0, PROBABILITY, 0)              \
-    X(LEAST_SQUARES, least_squares, 0, SCORE, 0) X(WASSERSTEIN, wasserstein, 0, SCORE, 0)                    \
-    X(HINGE, hinge, 0, SCORE, 0) X(LEAST_SQUARES_PEARSON, least_squares_pearson, 0, SCORE, 0)                \
-    X(MAXIMUM_LIKELIHOOD, maximum_likelihood, 0, PROBABILITY, 0)                                             \
-    X(BOUNDARY_SEEKING, boundary_seeking, 0, PROBABILITY, 0) X(SOFTMAX, softmax, 0, SCORE, 1)                \
-    X(DUAL_CONTRASTIVE, dual_contrastive, 0, SCORE, 1) X(EBGAN, ebgan, 10, ERROR, 0)                         \
-    X(BEGAN, began, 0.75, ERROR, 0) X(MAGAN, magan, 0.01, ERROR, 0) X(F_KL, f_kl, 0, SCORE, 0)               \
-    X(F_REVERSE_KL, f_reverse_kl, 0, SCORE, 0) X(F_PEARSON, f_pearson, 0, SCORE, 0)                          \
-    X(F_NEYMAN, f_neyman, 0, SCORE, 0) X(F_SQUARED_HELLINGER, f_squared_hellinger, 0, SCORE, 0)              \
-    X(F_JENSEN_SHANNON, f_jensen_shannon, 0, PROBABILITY, 0) X(F_GAN, f_gan, 0, PROBABILITY, 0)              \
-    X(F_TOTAL_VARIATION, f_total_variation, 0, SCORE, 0) X(F_ALPHA, f_alpha, 0.5, SCORE, 0)                  \
-    X(MMD_RBF, mmd_rbf, 1, FEATURES, 1) X(MMD_RATIONAL_QUADRATIC, mmd_rational_quadratic, 1, FEATURES, 1)    \
-    X(ENERGY, energy, 0, FEATURES, 1) X(CRAMER, cramer, 0, FEATURES, 1)                                      \
-    X(SINKHORN, sinkhorn, 0.1, FEATURES, 1)
+    X(NON_SATURATING, non_saturating, 0, PROBABILITY, 0, 0, none)                                            \
+    X(MINIMAX, minimax, 0, PROBABILITY, 0, 1, none) X(LEAST_SQUARES, least_squares, 0, SCORE, 0, 0, none)    \
+    X(WASSERSTEIN, wasserstein, 0, SCORE, 0, 0, none) X(HINGE, hinge, 0, SCORE, 0, 0, none)                  \
+    X(LEAST_SQUARES_PEARSON, least_squares_pearson, 0, SCORE, 0, 0, none)                                    \
+    X(MAXIMUM_LIKELIHOOD, maximum_likelihood, 0, PROBABILITY, 0, 0, none)                                    \
+    X(BOUNDARY_SEEKING, boundary_seeking, 0, PROBABILITY, 0, 0, none)                                        \
+    X(SOFTMAX, softmax, 0, SCORE, 1, 0, none) X(DUAL_CONTRASTIVE, dual_contrastive, 0, SCORE, 1, 0, none)    \
+    X(EBGAN, ebgan, 10, ERROR, 0, 0, none) X(BEGAN, began, 0.75, ERROR, 0, 0, began)                         \
+    X(MAGAN, magan, 0.01, ERROR, 0, 0, magan) X(F_KL, f_kl, 0, SCORE, 0, 0, none)                            \
+    X(F_REVERSE_KL, f_reverse_kl, 0, SCORE, 0, 0, none) X(F_PEARSON, f_pearson, 0, SCORE, 0, 0, none)        \
+    X(F_NEYMAN, f_neyman, 0, SCORE, 0, 0, none)                                                              \
+    X(F_SQUARED_HELLINGER, f_squared_hellinger, 0, SCORE, 0, 0, none)                                        \
+    X(F_JENSEN_SHANNON, f_jensen_shannon, 0, PROBABILITY, 0, 0, none)                                        \
+    X(F_GAN, f_gan, 0, PROBABILITY, 0, 0, none)                                                              \
+    X(F_TOTAL_VARIATION, f_total_variation, 0, SCORE, 0, 0, none)                                            \
+    X(F_ALPHA, f_alpha, 0.5, SCORE, 0, 0, none) X(MMD_RBF, mmd_rbf, 1, FEATURES, 1, 0, none)                 \
+    X(MMD_RATIONAL_QUADRATIC, mmd_rational_quadratic, 1, FEATURES, 1, 0, none)                               \
+    X(ENERGY, energy, 0, FEATURES, 1, 0, none) X(CRAMER, cramer, 0, FEATURES, 1, 0, none)                    \
+    X(SINKHORN, sinkhorn, 0.1, FEATURES, 1, 0, none)
 typedef enum gan_loss {
-#define GAN__ROW(id, name, parameter, critic, joint) GAN_LOSS_##id,
+#define GAN__ROW(id, name, parameter, critic, joint, zero_sum, control) GAN_LOSS_##id,
     GAN_LOSSES(GAN__ROW)
 #undef GAN__ROW
     GAN_LOSS_COUNT
@@ -1018,15 +1032,29 @@ GAN_API gan_tensor *gan_pull_away(gan_tensor *code);
 // ExtraAdam (Gidel 2019) is ADAM with gan_extrapolate. Negative momentum (Gidel 2019b) is a momentum or beta1
 // below 0.
 
-// Columns: name; number of state arrays per parameter.
+// Columns: name; number of state arrays per parameter; passes over the weights; weight decay: L2 (added to
+// the gradient), DECOUPLED (multiplies the weights), OWN (part of the row's formula), NONE (an error);
+// private: the fields that only some rows read, and whether the best weights are kept.
 #define GAN_OPTIMIZERS(X)                                                                                    \
-    X(SGD, sgd, 1) X(RMSPROP, rmsprop, 2) X(ADAM, adam, 2) X(ADAMW, adamw, 2) X(ADAGRAD, adagrad, 1)         \
-    X(ADADELTA, adadelta, 2) X(AMSGRAD, amsgrad, 3) X(ADAMAX, adamax, 2) X(NADAM, nadam, 2)                  \
-    X(RADAM, radam, 2) X(ADABELIEF, adabelief, 2) X(YOGI, yogi, 2) X(LION, lion, 1) X(LAMB, lamb, 2)         \
-    X(OPTIMISTIC_SGD, optimistic_sgd, 1) X(OPTIMISTIC_ADAM, optimistic_adam, 3)                              \
-    X(SUBGRADIENT, subgradient, 1)
+    X(SGD, sgd, 1, 1, L2, GAN__READS_MOMENTUM | GAN__READS_NESTEROV)                                         \
+    X(RMSPROP, rmsprop, 2, 1, L2, GAN__READS_MOMENTUM | GAN__READS_ALPHA)                                    \
+    X(ADAM, adam, 2, 1, L2, GAN__READS_BETAS)                                                                \
+    X(ADAMW, adamw, 2, 1, DECOUPLED, GAN__READS_BETAS)                                                       \
+    X(ADAGRAD, adagrad, 1, 1, L2, GAN__READS_LR_DECAY | GAN__READS_INITIAL)                                  \
+    X(ADADELTA, adadelta, 2, 1, L2, GAN__READS_ALPHA)                                                        \
+    X(AMSGRAD, amsgrad, 3, 1, L2, GAN__READS_BETAS)                                                          \
+    X(ADAMAX, adamax, 2, 1, L2, GAN__READS_BETAS)                                                            \
+    X(NADAM, nadam, 2, 1, L2, GAN__READS_BETAS | GAN__READS_MOMENTUM_DECAY)                                  \
+    X(RADAM, radam, 2, 1, L2, GAN__READS_BETAS)                                                              \
+    X(ADABELIEF, adabelief, 2, 1, L2, GAN__READS_BETAS)                                                      \
+    X(YOGI, yogi, 2, 1, L2, GAN__READS_BETAS | GAN__READS_INITIAL)                                           \
+    X(LION, lion, 1, 1, DECOUPLED, GAN__READS_BETAS)                                                         \
+    X(LAMB, lamb, 2, 2, OWN, GAN__READS_BETAS)                                                               \
+    X(OPTIMISTIC_SGD, optimistic_sgd, 1, 1, L2, 0)                                                           \
+    X(OPTIMISTIC_ADAM, optimistic_adam, 3, 1, L2, GAN__READS_BETAS)                                          \
+    X(SUBGRADIENT, subgradient, 1, 1, NONE, GAN__READS_STEP_RULE | GAN__KEEPS_BEST)
 typedef enum gan_optimizer_kind {
-#define GAN__ROW(id, name, states) GAN_OPTIMIZER_##id,
+#define GAN__ROW(id, name, states, passes, decay, traits) GAN_OPTIMIZER_##id,
     GAN_OPTIMIZERS(GAN__ROW)
 #undef GAN__ROW
     GAN_OPTIMIZER_COUNT
@@ -1530,7 +1558,8 @@ GAN_API gan_real gan_gradient_reversal_alpha(gan_real p);
 // stored in buffers of the model, "penalty.lecam.real" ...; checkpoints contain it. It is updated only in
 // GAN_TRAIN and only with finite values.
 //
-// Columns: name; the player whose loss it is added to; default weight, target, parameter; required inputs.
+// Columns: name; the player whose loss it is added to; default weight, target, parameter; required inputs;
+// what gan_penalty_after does.
 enum { // the fields of gan_penalty_in that a penalty requires
     GAN_NEEDS_REAL = 1, GAN_NEEDS_FAKE = 2, GAN_NEEDS_REAL_AUG = 4, GAN_NEEDS_FAKE_AUG = 8,
     GAN_NEEDS_Z = 16,                                   // z and g
@@ -1538,34 +1567,34 @@ enum { // the fields of gan_penalty_in that a penalty requires
     GAN_NEEDS_PAIR = 3 | 128                            // real and fake, of the same shape
 };
 #define GAN_PENALTIES(X)                                                                                     \
-    X(NONE, none, EITHER, 0, 0, 0, 0)                                                                        \
-    X(WGAN_GP, wgan_gp, DISCRIMINATOR, 10, 1, 0, GAN_NEEDS_PAIR)                                             \
-    X(R1, r1, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_REAL)                                                       \
-    X(WEIGHT_CLIP, weight_clip, DISCRIMINATOR, .01, 0, 0, 0)                                                 \
-    X(WGAN_LP, wgan_lp, DISCRIMINATOR, 10, 1, 0, GAN_NEEDS_PAIR)                                             \
-    X(DRAGAN, dragan, DISCRIMINATOR, 10, 1, .5, GAN_NEEDS_REAL)                                              \
-    X(R2, r2, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_FAKE)                                                       \
-    X(ZERO_CENTERED, zero_centered, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_PAIR)                                 \
-    X(MAX_GP, max_gp, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_PAIR)                                               \
-    X(WGAN_DIV, wgan_div, DISCRIMINATOR, 2, 0, 6, GAN_NEEDS_PAIR)                                            \
-    X(GAN_QP, gan_qp, DISCRIMINATOR, 1, 0, 10, GAN_NEEDS_PAIR)                                               \
-    X(FISHER, fisher, DISCRIMINATOR, 1e-6, 0, 0, GAN_NEEDS_REAL_OUT | GAN_NEEDS_FAKE_OUT)                    \
-    X(SOBOLEV, sobolev, DISCRIMINATOR, 1e-5, 0, 0, GAN_NEEDS_REAL | GAN_NEEDS_FAKE)                          \
-    X(DRIFT, drift, DISCRIMINATOR, .001, 0, 0, GAN_NEEDS_REAL_OUT)                                           \
-    X(JSD_REGULARIZER, jsd_regularizer, DISCRIMINATOR, .1, 0, 0, GAN_NEEDS_REAL | GAN_NEEDS_FAKE)            \
-    X(LECAM, lecam, DISCRIMINATOR, .3, 0, .99, GAN_NEEDS_REAL_OUT | GAN_NEEDS_FAKE_OUT)                      \
-    X(CR, cr, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_REAL_OUT | GAN_NEEDS_REAL_AUG)                              \
+    X(NONE, none, EITHER, 0, 0, 0, 0, nothing)                                                               \
+    X(WGAN_GP, wgan_gp, DISCRIMINATOR, 10, 1, 0, GAN_NEEDS_PAIR, nothing)                                    \
+    X(R1, r1, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_REAL, nothing)                                              \
+    X(WEIGHT_CLIP, weight_clip, DISCRIMINATOR, .01, 0, 0, 0, clip)                                           \
+    X(WGAN_LP, wgan_lp, DISCRIMINATOR, 10, 1, 0, GAN_NEEDS_PAIR, nothing)                                    \
+    X(DRAGAN, dragan, DISCRIMINATOR, 10, 1, .5, GAN_NEEDS_REAL, nothing)                                     \
+    X(R2, r2, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_FAKE, nothing)                                              \
+    X(ZERO_CENTERED, zero_centered, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_PAIR, nothing)                        \
+    X(MAX_GP, max_gp, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_PAIR, nothing)                                      \
+    X(WGAN_DIV, wgan_div, DISCRIMINATOR, 2, 0, 6, GAN_NEEDS_PAIR, nothing)                                   \
+    X(GAN_QP, gan_qp, DISCRIMINATOR, 1, 0, 10, GAN_NEEDS_PAIR, nothing)                                      \
+    X(FISHER, fisher, DISCRIMINATOR, 1e-6, 0, 0, GAN_NEEDS_REAL_OUT | GAN_NEEDS_FAKE_OUT, nothing)           \
+    X(SOBOLEV, sobolev, DISCRIMINATOR, 1e-5, 0, 0, GAN_NEEDS_REAL | GAN_NEEDS_FAKE, nothing)                 \
+    X(DRIFT, drift, DISCRIMINATOR, .001, 0, 0, GAN_NEEDS_REAL_OUT, nothing)                                  \
+    X(JSD_REGULARIZER, jsd_regularizer, DISCRIMINATOR, .1, 0, 0, GAN_NEEDS_REAL | GAN_NEEDS_FAKE, nothing)   \
+    X(LECAM, lecam, DISCRIMINATOR, .3, 0, .99, GAN_NEEDS_REAL_OUT | GAN_NEEDS_FAKE_OUT, nothing)             \
+    X(CR, cr, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_REAL_OUT | GAN_NEEDS_REAL_AUG, nothing)                     \
     X(BCR, bcr, DISCRIMINATOR, 10, 0, 10,                                                                    \
-      GAN_NEEDS_REAL_OUT | GAN_NEEDS_REAL_AUG | GAN_NEEDS_FAKE_OUT | GAN_NEEDS_FAKE_AUG)                     \
-    X(ZCR, zcr, DISCRIMINATOR, 20, 0, .05, GAN_NEEDS_FAKE_OUT | GAN_NEEDS_Z)                                 \
-    X(ZCR_GENERATOR, zcr_generator, GENERATOR, .5, 0, .05, GAN_NEEDS_Z)                                      \
-    X(PATH_LENGTH, path_length, GENERATOR, 2, 0, 2, GAN_NEEDS_Z)                                             \
-    X(MODE_SEEKING, mode_seeking, GENERATOR, 1, 0, 0, GAN_NEEDS_Z)                                           \
-    X(ORTHOGONAL, orthogonal, EITHER, 1e-4, 0, 0, 0)                                                         \
-    X(L2, l2, EITHER, 2.5e-5, 0, 0, 0)                                                                       \
-    X(HISTORICAL_AVERAGE, historical_average, EITHER, 1, 0, 0, 0)
+      GAN_NEEDS_REAL_OUT | GAN_NEEDS_REAL_AUG | GAN_NEEDS_FAKE_OUT | GAN_NEEDS_FAKE_AUG, nothing)            \
+    X(ZCR, zcr, DISCRIMINATOR, 20, 0, .05, GAN_NEEDS_FAKE_OUT | GAN_NEEDS_Z, nothing)                        \
+    X(ZCR_GENERATOR, zcr_generator, GENERATOR, .5, 0, .05, GAN_NEEDS_Z, nothing)                             \
+    X(PATH_LENGTH, path_length, GENERATOR, 2, 0, 2, GAN_NEEDS_Z, nothing)                                    \
+    X(MODE_SEEKING, mode_seeking, GENERATOR, 1, 0, 0, GAN_NEEDS_Z, nothing)                                  \
+    X(ORTHOGONAL, orthogonal, EITHER, 1e-4, 0, 0, 0, nothing)                                                \
+    X(L2, l2, EITHER, 2.5e-5, 0, 0, 0, nothing)                                                              \
+    X(HISTORICAL_AVERAGE, historical_average, EITHER, 1, 0, 0, 0, average)
 typedef enum gan_penalty_kind {
-#define GAN__ROW(id, name, player, weight, target, parameter, needs) GAN_PENALTY_##id,
+#define GAN__ROW(id, name, player, weight, target, parameter, needs, after) GAN_PENALTY_##id,
     GAN_PENALTIES(GAN__ROW)
 #undef GAN__ROW
     GAN_PENALTY_COUNT
@@ -1707,11 +1736,13 @@ GAN_API gan_tensor *gan_pool_query(gan_pool *pool, gan_tensor *x, gan_real p);
 //     PLATEAU       base factor^drops, not below end; see gan_plateau           factor .2, every (patience) 5
 //     RAMP          base (2 / (1 + e^(-factor p)) - 1)                          Ganin 2016; factor 10
 // Schedules can be combined: pass the value of one as the base of another.
+// Columns: name; what the value depends on: the step, or the drops counted by gan_plateau_step.
 #define GAN_SCHEDULES(X)                                                                                     \
-    X(CONSTANT, constant) X(LINEAR, linear) X(STEP, step) X(EXPONENTIAL, exponential) X(COSINE, cosine)      \
-    X(WARM_UP, warm_up) X(PLATEAU, plateau) X(RAMP, ramp)
+    X(CONSTANT, constant, STEP) X(LINEAR, linear, STEP) X(STEP, step, STEP)                                  \
+    X(EXPONENTIAL, exponential, STEP) X(COSINE, cosine, STEP) X(WARM_UP, warm_up, STEP)                      \
+    X(PLATEAU, plateau, METRIC) X(RAMP, ramp, STEP)
 typedef enum gan_schedule_kind {
-#define GAN__ROW(id, name) GAN_SCHEDULE_##id,
+#define GAN__ROW(id, name, of) GAN_SCHEDULE_##id,
     GAN_SCHEDULES(GAN__ROW)
 #undef GAN__ROW
     GAN_SCHEDULE_COUNT
@@ -3612,7 +3643,7 @@ static void gan__err_say_shape(gan__text_out *o, int ndim, const int *dim)
 // clang-format off
 static const char *const gan__err_op_names[] = {
     "",
-#define GAN__ROW(id, name) #name,
+#define GAN__ROW(id, name, backward) #name,
     GAN_OPERATIONS(GAN__ROW)
 #undef GAN__ROW
 };
@@ -4099,7 +4130,7 @@ typedef struct gan__cpu_kernels {
     gan_real (*sum)(size_t n, const gan_real *a);
     gan_real (*sumsq)(size_t n, const gan_real *a);
     gan_real (*max)(size_t n, const gan_real *a); // NaN if there is one; -inf for n = 0
-    int (*finite)(size_t n, const gan_real *a);
+    int (*is_finite)(size_t n, const gan_real *a);
     // y[i] = the sum of x[r * ld + i] over r = 0 .. rows - 1, one after another; rows >= 1
     void (*sum_columns)(int64_t rows, int64_t ld, int64_t n, const gan_real *x, gan_real *y);
 
@@ -5133,7 +5164,7 @@ static gan_real GAN__KERN(max)(size_t n, const gan_real *a)
 
 // 1 when no exponent is all ones: adding one at the exponent's lowest place carries into the sign bit only
 // then. Integers throughout, so that -ffast-math cannot fold it away.
-static int GAN__KERN(finite)(size_t n, const gan_real *a)
+static int GAN__KERN(is_finite)(size_t n, const gan_real *a)
 {
 #ifdef GAN_DOUBLE
     const int64_t exponent = (int64_t)0x7ff0000000000000, lowest = (int64_t)0x0010000000000000;
@@ -5745,7 +5776,7 @@ static const gan__cpu_kernels GAN__KERN(table) = {
     GAN__KERN(sum),
     GAN__KERN(sumsq),
     GAN__KERN(max),
-    GAN__KERN(finite),
+    GAN__KERN(is_finite),
     GAN__KERN(sum_columns),
     GAN__KERN(norm_sums),
     GAN__KERN(norm_apply),
@@ -6890,7 +6921,7 @@ static int gan__conv_job_run(gan_context *ctx, gan__conv_job *o)
 }
 
 // The kernel covers x: y is one pixel, and everything is a plain product.
-static int gan__conv_covers(const gan__cpu_conv *v)
+static int gan__conv_is_product(const gan__cpu_conv *v)
 {
     return v->groups == 1 && v->oh == 1 && v->ow == 1 && !v->ph && !v->pw && v->kh == v->h && v->kw == v->w &&
            (v->dh == 1 || v->kh == 1) && (v->dw == 1 || v->kw == 1);
@@ -7137,7 +7168,7 @@ static int gan__conv_forward(gan_context *ctx, const gan__cpu_conv *v, const gan
 {
     const int64_t ci = v->ci / v->groups, co = v->co / v->groups, taps = v->kh * v->kw;
     if (v->n <= 0 || v->co <= 0) return 0;
-    if (gan__conv_covers(v)) {
+    if (gan__conv_is_product(v)) {
         const int64_t depth = ci * taps;
         const gan__gemm_product p = {v->n, co, depth, {x, depth, 1}, {w, depth, 1}, y, co, 0, e};
         return gan__gemm(ctx, &p);
@@ -7268,7 +7299,7 @@ static int gan__conv_input(gan_context *ctx, const gan__cpu_conv *v, const gan_r
     if (v->n <= 0 || v->ci <= 0 || v->groups <= 0) return 0;
     const int64_t ci = v->ci / v->groups, co = v->co / v->groups, taps = v->kh * v->kw, plane = v->h * v->w;
     const int64_t lanes = ctx->kernels->lanes;
-    if (gan__conv_covers(v)) {
+    if (gan__conv_is_product(v)) {
         const gan__gemm_product p = {v->n, ci * taps, co, {g, co, 1}, {w, ci * taps, 0},
                                      dx,   ci * taps, 0,  NULL};
         if (gan__gemm(ctx, &p)) return 1;
@@ -7400,7 +7431,7 @@ static int gan__conv_weight(gan_context *ctx, const gan__cpu_conv *v, const gan_
     const int64_t ci = v->ci / v->groups, co = v->co / v->groups, taps = v->kh * v->kw, plane = v->oh * v->ow;
     const int64_t threads = ctx->par.threads < 1 ? 1 : ctx->par.threads, mr = ctx->kernels->tile_m,
                   lanes = ctx->kernels->lanes;
-    if (v->n > 0 && gan__conv_covers(v)) {
+    if (v->n > 0 && gan__conv_is_product(v)) {
         const gan__gemm_product p = {co, ci * taps, v->n, {g, co, 0}, {x, ci * taps, 0},
                                      dw, ci * taps, 0,    NULL};
         return gan__gemm(ctx, &p);
@@ -7465,8 +7496,8 @@ static int gan__conv_weight(gan_context *ctx, const gan__cpu_conv *v, const gan_
 //     stored    data set, as in every other tensor. If it was computed in a deeper scope than its own, the
 //               values end with that scope, and it is skipped again (borrowed_depth).
 //
-// Only who came through gan__tensor_inputs (operations) or gan__tensor_readable (the user's reading) may look
-// at `data`: these two compute what is not stored.
+// Only who came through gan__tensor_inputs (operations) or gan__tensor_is_readable (the user's reading) may
+// look at `data`: these two compute what is not stored.
 
 // t, a new tensor without values, will be computed by `compute`, from what it records.
 static void gan__deferred_define(gan_tensor *t, gan__core_compute_fn *compute)
@@ -7559,8 +7590,8 @@ static void gan__deferred_scope_end(gan_context *ctx)
 static int gan__tensor_is_poison(const gan_tensor *t) { return !t || t == t->ctx->poison; }
 
 // Tensor structs come from slabs that are never used for anything else and are reused oldest first: a handle
-// that is kept past its step is mostly recognized (gan__tensor_inputs, gan__tensor_readable) and never leads
-// outside these slabs.
+// that is kept past its step is mostly recognized (gan__tensor_inputs, gan__tensor_is_readable) and never
+// leads outside these slabs.
 static gan_tensor *gan__tensor_struct_new(gan_context *ctx)
 {
     enum { SLAB = 16 };
@@ -8164,7 +8195,7 @@ GAN_API gan_tensor *gan_rand_normal_n(gan_context *ctx, int ndim, const int *dim
 GAN_API gan_context *gan_context_of(const gan_tensor *t) { return t ? t->ctx : NULL; }
 
 // Whether t holds values; a tensor that died with its step is an error that names the caller.
-static int gan__tensor_readable(const gan_tensor *t, const char *who)
+static int gan__tensor_is_readable(const gan_tensor *t, const char *who)
 {
     if (gan__tensor_is_poison(t)) return 0;
     if (!t->alive)
@@ -8173,11 +8204,11 @@ static int gan__tensor_readable(const gan_tensor *t, const char *who)
     return t->alive;
 }
 
-GAN_API int gan_ndim(const gan_tensor *t) { return gan__tensor_readable(t, "gan_ndim") ? t->ndim : 0; }
+GAN_API int gan_ndim(const gan_tensor *t) { return gan__tensor_is_readable(t, "gan_ndim") ? t->ndim : 0; }
 
 GAN_API int gan_dim(const gan_tensor *t, int i)
 {
-    if (!gan__tensor_readable(t, "gan_dim")) return 0;
+    if (!gan__tensor_is_readable(t, "gan_dim")) return 0;
     if (i < -t->ndim || i >= t->ndim) {
         gan__err_fail(t->ctx, GAN_ERROR_ARGUMENT, "gan_dim: axis %d of a tensor of shape %t", i, t);
         return 0;
@@ -8185,10 +8216,13 @@ GAN_API int gan_dim(const gan_tensor *t, int i)
     return t->dim[i < 0 ? i + t->ndim : i];
 }
 
-GAN_API size_t gan_numel(const gan_tensor *t) { return gan__tensor_readable(t, "gan_numel") ? t->size : 0; }
+GAN_API size_t gan_numel(const gan_tensor *t)
+{
+    return gan__tensor_is_readable(t, "gan_numel") ? t->size : 0;
+}
 GAN_API gan_real *gan_data(gan_tensor *t)
 {
-    if (!gan__tensor_readable(t, "gan_data") || gan__deferred_settle(t->ctx) || gan__deferred_compute(t))
+    if (!gan__tensor_is_readable(t, "gan_data") || gan__deferred_settle(t->ctx) || gan__deferred_compute(t))
         return NULL;
     return t->data;
 }
@@ -8260,10 +8294,10 @@ static void gan__tensor_finite_task(void *arg, int64_t i)
 {
     gan__tensor_finite_job *j = (gan__tensor_finite_job *)arg;
     const size_t from = GAN__LEAST(j->n, (size_t)i * j->per);
-    j->good[i] = j->k->finite(GAN__LEAST(j->per, j->n - from), j->x + from);
+    j->good[i] = j->k->is_finite(GAN__LEAST(j->per, j->n - from), j->x + from);
 }
 
-static int gan__tensor_all_finite(const gan_tensor *t)
+static int gan__tensor_is_finite(const gan_tensor *t)
 {
     gan__tensor_finite_job j;
     int i, good = 1;
@@ -8368,7 +8402,7 @@ static void gan__state_bits(gan_real *to, const unsigned char *little)
     else memcpy(to, &w, sizeof w);
 }
 
-static int gan__state_little_endian(void)
+static int gan__state_is_little_endian(void)
 {
     const uint16_t one = 1;
     unsigned char first;
@@ -8403,8 +8437,8 @@ static void gan__state_word_get(const int64_t word[GAN__WORD], char text[8 * GAN
 }
 
 // Whether the entry's values can be the state's, apart from the shape; else an error is set.
-static int gan__state_takes(gan_context *ctx, const gan__state *s, const gan__state_entry *e,
-                            const char *file)
+static int gan__state_can_take(gan_context *ctx, const gan__state *s, const gan__state_entry *e,
+                               const char *file)
 {
     int64_t whole;
     size_t i;
@@ -8466,11 +8500,11 @@ static int gan__state_apply(gan_context *ctx, gan__state *s, const gan__state_en
                       e->ndim, e->dim, s->ndim, s->dim);
         return 1;
     }
-    if (!gan__state_takes(ctx, s, e, "checkpoint")) return 1;
+    if (!gan__state_can_take(ctx, s, e, "checkpoint")) return 1;
     s->loaded = 1;
     if (s->tensor) gan__deferred_weights_changed(ctx); // one that is being made was no weight yet
     if (e->borrowable && !s->fixed && e->dtype == own && s->kind == GAN__STATE_REAL &&
-        gan__state_little_endian() && (uintptr_t)e->bytes % sizeof(gan_real) == 0) {
+        gan__state_is_little_endian() && (uintptr_t)e->bytes % sizeof(gan_real) == 0) {
         gan__state_move(s, (void *)(uintptr_t)e->bytes, 1);
         return 0;
     }
@@ -8479,7 +8513,8 @@ static int gan__state_apply(gan_context *ctx, gan__state *s, const gan__state_en
         if (!p) return 1;
         gan__state_move(s, p, 0);
     }
-    if (s->count && gan__state_little_endian() && e->dtype == (s->kind == GAN__STATE_REAL ? own : GAN__I64)) {
+    if (s->count && gan__state_is_little_endian() &&
+        e->dtype == (s->kind == GAN__STATE_REAL ? own : GAN__I64)) {
         memcpy(s->data, e->bytes, s->count * gan__state_width(s->kind));
         return 0;
     }
@@ -8619,7 +8654,7 @@ GAN__OPTIONAL gan__state *gan__state_add(gan_context *ctx, const char *name, gan
 
 // Whether a checkpoint holds something, not claimed yet, of which the name is a and then b (and then c, or,
 // where that is NULL, anything).
-static int gan__state_awaits(const gan_context *ctx, const char *a, const char *b, const char *c)
+static int gan__state_has_pending(const gan_context *ctx, const char *a, const char *b, const char *c)
 {
     const size_t n = strlen(a), k = strlen(b);
     const gan__state_entry *e = ctx->state.unclaimed;
@@ -9708,8 +9743,8 @@ static void gan__shape_put_task(void *arg, int64_t b)
     }
 }
 
-// Whether an index (B.., n) of whole numbers below `rows` fits x: (B.., rows, D) to take from, (B.., n, D) to
-// put. 1 and an error when it does not.
+// Checks that an index (B.., n) of whole numbers below `rows` fits x: (B.., rows, D) to take from,
+// (B.., n, D) to put. 1 and an error when it does not.
 static int gan__shape_take_check(gan_op op, const gan_tensor *x, const gan_tensor *index, int rows)
 {
     int fits = x->ndim >= 2 && index->ndim == x->ndim - 1 && rows >= 0, i;
@@ -9934,7 +9969,7 @@ GAN__BACKWARD gan__reduce_backward_sum(gan__op_backward *b)
 }
 
 // Indices are kept as numbers: float holds whole ones exactly up to 2^24.
-static int gan__reduce_too_long(size_t n) { return sizeof(gan_real) == 4 && n > (size_t)1 << 24; }
+static int gan__reduce_is_too_long(size_t n) { return sizeof(gan_real) == 4 && n > (size_t)1 << 24; }
 
 // The maxima of the rows of x (A.., R) -> (A.., 1) and where they stand, the first of equals; NaN wins.
 static gan_tensor *gan__reduce_row_argmax(gan_tensor *x)
@@ -9945,7 +9980,7 @@ static gan_tensor *gan__reduce_row_argmax(gan_tensor *x)
     memcpy(dim, x->dim, sizeof dim);
     n = (size_t)dim[x->ndim - 1];
     dim[x->ndim - 1] = 1;
-    if (!n || gan__reduce_too_long(n))
+    if (!n || gan__reduce_is_too_long(n))
         return gan__err_fail(x->ctx, GAN_ERROR_SHAPE,
                              "amax: an axis of %l in %t; from 1 to 2^24 can be indexed", (int64_t)n, x);
     t = gan__tensor_new(x->ctx, x->ndim, dim);
@@ -10136,7 +10171,7 @@ GAN_API gan_tensor *gan_log_softmax(gan_tensor *x, int axis)
 GAN_API gan_tensor *gan_softmax(gan_tensor *x, int axis) { return gan_exp(gan_log_softmax(x, axis)); }
 
 // Whether a target fits: of the same shape, or one number for all. (n) with (n, 1) would broadcast to (n, n).
-static int gan__reduce_target_fits(const char *who, gan_tensor *x, gan_tensor *target, gan_tensor **bad)
+static int gan__reduce_is_target(const char *who, gan_tensor *x, gan_tensor *target, gan_tensor **bad)
 {
     gan_tensor *in[2];
     in[0] = x;
@@ -10153,14 +10188,14 @@ static int gan__reduce_target_fits(const char *who, gan_tensor *x, gan_tensor *t
 GAN_API gan_tensor *gan_mse_loss(gan_tensor *x, gan_tensor *target)
 {
     gan_tensor *bad;
-    return gan__reduce_target_fits("mse_loss", x, target, &bad) ? gan_mean_all(gan_square(gan_sub(x, target)))
-                                                                : bad;
+    return gan__reduce_is_target("mse_loss", x, target, &bad) ? gan_mean_all(gan_square(gan_sub(x, target)))
+                                                              : bad;
 }
 
 GAN_API gan_tensor *gan_bce_with_logits(gan_tensor *logits, gan_tensor *target)
 {
     gan_tensor *bad;
-    if (!gan__reduce_target_fits("bce_with_logits", logits, target, &bad)) return bad;
+    if (!gan__reduce_is_target("bce_with_logits", logits, target, &bad)) return bad;
     return gan_mean_all(gan_sub(gan_softplus(logits), gan_mul(target, logits)));
 }
 
@@ -10382,7 +10417,7 @@ static int gan__product_compute_conv(gan_tensor *t, gan_real *out, int act, gan_
 }
 
 // Beyond these the products of sizes within could leave 64 bits.
-static int gan__product_conv_beyond(const gan__cpu_conv *g)
+static int gan__product_conv_is_beyond(const gan__cpu_conv *g)
 {
     const int64_t most = 65535;
     return g->sh > most || g->sw > most || g->ph > most || g->pw > most || g->dh > most || g->dw > most;
@@ -10427,7 +10462,8 @@ static gan_tensor *gan__product_conv2d(gan_tensor *x, gan_tensor *w, gan_tensor 
                              "conv2d: padding_h %l, padding_w %l: both are taken as given, 0 is none; to cut "
                              "rows or columns off call gan_slice",
                              g.ph, g.pw);
-    if (g.sh < 1 || g.sw < 1 || g.dh < 1 || g.dw < 1 || g.kh < 1 || g.kw < 1 || gan__product_conv_beyond(&g))
+    if (g.sh < 1 || g.sw < 1 || g.dh < 1 || g.dw < 1 || g.kh < 1 || g.kw < 1 ||
+        gan__product_conv_is_beyond(&g))
         return gan__err_fail(
             ctx, GAN_ERROR_ARGUMENT,
             "conv2d: kernel, stride and dilation must be at least 1, padding at least 0, none beyond "
@@ -10593,7 +10629,7 @@ GAN_API gan_tensor *gan_f_conv_transpose2d(gan_tensor *x, gan_tensor *weight, ga
                              "rows and columns, padding takes them away",
                              g.ph, g.pw, eh, ew);
     if (g.sh < 1 || g.sw < 1 || g.dh < 1 || g.dw < 1 || eh >= GAN__MOST(g.sh, g.dh) ||
-        ew >= GAN__MOST(g.sw, g.dw) || gan__product_conv_beyond(&g))
+        ew >= GAN__MOST(g.sw, g.dw) || gan__product_conv_is_beyond(&g))
         return gan__err_fail(
             x->ctx, GAN_ERROR_ARGUMENT,
             "conv_transpose2d: stride and dilation must be at least 1, padding at least 0, none "
@@ -10638,7 +10674,7 @@ static int gan__plane_pool_shape(gan_op op, const gan_tensor *x, int k, int s, i
                       op, k, s, x);
         return 1;
     }
-    if (gan__reduce_too_long((size_t)x->dim[2] * (size_t)x->dim[3])) {
+    if (gan__reduce_is_too_long((size_t)x->dim[2] * (size_t)x->dim[3])) {
         gan__err_fail(x->ctx, GAN_ERROR_SHAPE, "%o: planes of more than 2^24 pixels in %t", op, x);
         return 1;
     }
@@ -11585,12 +11621,12 @@ GAN_API size_t gan_model_parameters(const gan_model *m)
 }
 
 // Whether prefix covers the parameter layer.part, or layer when part is "".
-static int gan__layer_covers(const char *prefix, const char *layer, const char *part)
+static int gan__layer_is_prefix(const char *prefix, const char *layer, const char *part)
 {
     const size_t n = strlen(prefix), k = strlen(layer);
     if (n <= k) return !n || (!strncmp(layer, prefix, n) && (!layer[n] || layer[n] == '.'));
     return *part && !strncmp(layer, prefix, k) && prefix[k] == '.' &&
-           gan__layer_covers(prefix + k + 1, part, "");
+           gan__layer_is_prefix(prefix + k + 1, part, "");
 }
 
 // The last word on layer.part; NULL when nothing was said.
@@ -11599,7 +11635,7 @@ static const gan__layer_setting *gan__layer_setting_for(const gan__layer_setting
 {
     const gan__layer_setting *last = NULL;
     for (; r; r = r->next)
-        if (gan__layer_covers(r->prefix, layer, part)) last = r;
+        if (gan__layer_is_prefix(r->prefix, layer, part)) last = r;
     return last;
 }
 
@@ -11634,7 +11670,7 @@ GAN_API void gan_model_freeze(gan_model *m, const char *prefix, int frozen)
     if (!r) return;
     r->what = frozen != 0;
     for (p = m->params; p; p = p->next)
-        if (gan__layer_covers(r->prefix, p->name, "")) p->frozen = r->what;
+        if (gan__layer_is_prefix(r->prefix, p->name, "")) p->frozen = r->what;
 }
 
 // initializers
@@ -11820,7 +11856,7 @@ static gan_tensor *gan__layer_parameter(gan_model *m, const char *layer, const c
     if (!p) return ctx->poison;
     p->name = gan__state_name(ctx, layer, *part ? "." : "", part);
     if (!p->name) return ctx->poison;
-    if (m->strict && !gan__state_awaits(ctx, m->name, ".", p->name))
+    if (m->strict && !gan__state_has_pending(ctx, m->name, ".", p->name))
         return gan__err_fail(ctx, GAN_ERROR_NAME,
                              "%s was loaded from a file without %s; GAN_LOAD_PARTIAL lets it begin afresh",
                              m->name, p->name);
@@ -12055,7 +12091,7 @@ GAN_API void gan_model_parametrize(gan_model *m, const char *prefix, gan_paramet
         return;
     }
     for (p = m->params; p; p = p->next)
-        if (p->weight && p->how != (int)kind && gan__layer_covers(prefix ? prefix : "", p->weight, "")) {
+        if (p->weight && p->how != (int)kind && gan__layer_is_prefix(prefix ? prefix : "", p->weight, "")) {
             gan__err_fail(
                 m->ctx, GAN_ERROR_STATE,
                 "gan_model_parametrize: %s.%s is there already, with the parametrization %s; say it "
@@ -12113,8 +12149,8 @@ static gan_tensor *gan__layer_bias(gan_model *m, const char *name, double fan_in
     return equalized && r->lr != 1 ? gan_mul_scalar(b, r->lr) : b;
 }
 
-// Opens a layer, made by `who`: whether it can go on with this input; *out is what it returns otherwise.
-// Errors name the layer until gan__layer_leave.
+// Opens a layer, made by `who`. Errors name the layer until gan__layer_leave. 1 when it cannot go on with
+// this input: *out is what it returns then.
 static int gan__layer_enter(const char *who, gan_model *m, const char *name, gan_tensor *x, int ndim,
                             gan_tensor **out)
 {
@@ -12125,7 +12161,7 @@ static int gan__layer_enter(const char *who, gan_model *m, const char *name, gan
         if (x)
             gan__err_fail(x->ctx, GAN_ERROR_ARGUMENT, "%s %s: the model is NULL", who,
                           name ? name : "(no name)");
-        return 0;
+        return 1;
     }
     m->ctx->layer.model = m->name;
     m->ctx->layer.name = name ? name : "(no name)";
@@ -12138,7 +12174,7 @@ static int gan__layer_enter(const char *who, gan_model *m, const char *name, gan
                           "%s: the input has shape %t; at least %d dimensions are needed", who, x, ndim);
     }
     if (!fits) m->ctx->layer.name = NULL;
-    return fits;
+    return !fits;
 }
 
 static gan_tensor *gan__layer_leave(gan_model *m, gan_tensor *y)
@@ -12151,7 +12187,7 @@ static gan_tensor *gan__layer_linear(gan_model *m, const char *name, gan_tensor 
 {
     gan_tensor *w, *b = NULL, *bad;
     int dim[2];
-    if (!gan__layer_enter(with_bias ? "linear" : "linear_no_bias", m, name, x, 1, &bad)) return bad;
+    if (gan__layer_enter(with_bias ? "linear" : "linear_no_bias", m, name, x, 1, &bad)) return bad;
     dim[0] = out;
     dim[1] = x->dim[x->ndim - 1];
     if (out < 1)
@@ -12177,7 +12213,7 @@ static gan_tensor *gan__layer_conv_layer(gan_model *m, const char *name, gan_ten
     gan_tensor *w, *b = NULL, *bad;
     int dim[4], groups, in;
     double fan_in;
-    if (!gan__layer_enter(transpose ? "conv_transpose2d" : "conv2d", m, name, x, 4, &bad)) return bad;
+    if (gan__layer_enter(transpose ? "conv_transpose2d" : "conv2d", m, name, x, 4, &bad)) return bad;
     if (!desc) return gan__layer_leave(m, gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT, "desc is NULL"));
     groups = desc->groups ? desc->groups : 1;
     in = x->dim[1];
@@ -12278,7 +12314,7 @@ static gan_tensor *gan__layer_batch_norm(gan_model *m, const char *name, gan_ten
         if ((p->tensor == mean || p->tensor == var) && gan__state_own(m->ctx, p->state))
             return m->ctx->poison;
     // a batch with a NaN leaves no trace in what is kept
-    if (!gan__tensor_all_finite(of_batch[0]) || !gan__tensor_all_finite(of_batch[1])) c = 0;
+    if (!gan__tensor_is_finite(of_batch[0]) || !gan__tensor_is_finite(of_batch[1])) c = 0;
     for (i = 0; i < c; ++i) { // the running variance is the unbiased one
         const double s = (double)of_batch[1]->data[i], biased = 1 / (s * s) - (double)gan__layer_norm_eps();
         mean->data[i] += momentum * (of_batch[0]->data[i] - mean->data[i]);
@@ -12290,7 +12326,7 @@ static gan_tensor *gan__layer_batch_norm(gan_model *m, const char *name, gan_ten
 GAN_API gan_tensor *gan_batch_norm(gan_model *m, const char *name, gan_tensor *x)
 {
     gan_tensor *w, *b, *bad;
-    if (!gan__layer_enter("batch_norm", m, name, x, 2, &bad)) return bad;
+    if (gan__layer_enter("batch_norm", m, name, x, 2, &bad)) return bad;
     w = gan__layer_parameter(m, name, "weight", 1, gan_init_constant(1), 0, 1, &x->dim[1]);
     b = gan__layer_parameter(m, name, "bias", 1, gan_init_zeros(), 0, 1, &x->dim[1]);
     if (gan__tensor_is_poison(w) || gan__tensor_is_poison(b)) return gan__layer_leave(m, m->ctx->poison);
@@ -12301,7 +12337,7 @@ GAN_API gan_tensor *gan_layer_norm(gan_model *m, const char *name, gan_tensor *x
 {
     gan_tensor *w, *b, *h, *bad;
     int n;
-    if (!gan__layer_enter("layer_norm", m, name, x, 2, &bad)) return bad;
+    if (gan__layer_enter("layer_norm", m, name, x, 2, &bad)) return bad;
     n = x->dim[0] ? (int)(x->size / (size_t)x->dim[0]) : 0;
     w = gan__layer_parameter(m, name, "weight", 1, gan_init_constant(1), 0, x->ndim - 1, x->dim + 1);
     b = gan__layer_parameter(m, name, "bias", 1, gan_init_zeros(), 0, x->ndim - 1, x->dim + 1);
@@ -12313,7 +12349,7 @@ GAN_API gan_tensor *gan_group_norm(gan_model *m, const char *name, gan_tensor *x
 {
     gan_tensor *w, *b, *bad;
     int c;
-    if (!gan__layer_enter("group_norm", m, name, x, 2, &bad)) return bad;
+    if (gan__layer_enter("group_norm", m, name, x, 2, &bad)) return bad;
     c = x->dim[1];
     if (groups < 1 || c % groups || !x->size)
         return gan__layer_leave(m, gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT,
@@ -12330,7 +12366,7 @@ GAN_API gan_tensor *gan_group_norm(gan_model *m, const char *name, gan_tensor *x
 GAN_API gan_tensor *gan_instance_norm(gan_model *m, const char *name, gan_tensor *x)
 {
     gan_tensor *bad;
-    if (!gan__layer_enter("instance_norm", m, name, x, 3, &bad)) return bad;
+    if (gan__layer_enter("instance_norm", m, name, x, 3, &bad)) return bad;
     return gan_group_norm(m, name, x, x->dim[1]);
 }
 
@@ -12338,7 +12374,7 @@ GAN_API gan_tensor *gan_embedding(gan_model *m, const char *name, gan_tensor *in
 {
     gan_tensor *w, *y, *bad;
     int shape[GAN_MAX_DIMS + 1], table[2], flat;
-    if (!gan__layer_enter("embedding", m, name, index, 0, &bad)) return bad;
+    if (gan__layer_enter("embedding", m, name, index, 0, &bad)) return bad;
     if (rows < 1 || dim < 1)
         return gan__layer_leave(
             m, gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT, "%d rows of %d; at least 1 of each", rows, dim));
@@ -12357,7 +12393,7 @@ static gan_tensor *gan__layer_dropout(gan_model *m, gan_tensor *x, gan_real p, i
 {
     gan_tensor *mask, *bad;
     size_t i;
-    if (!gan__layer_enter("dropout", m, "dropout", x, 0, &bad)) return bad;
+    if (gan__layer_enter("dropout", m, "dropout", x, 0, &bad)) return bad;
     if (!(p >= 0 && p < 1))
         return gan__layer_leave(
             m, gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT, "probability %f; from 0 to below 1", (double)p));
@@ -12474,7 +12510,7 @@ static char *gan__file_join(gan_context *ctx, const char *path, const char *tail
 }
 
 // Whether a file can have that path: it is not NULL and not empty. If not, says so for `call`.
-static int gan__file_named(gan_context *ctx, const char *call, const char *path)
+static int gan__file_has_name(gan_context *ctx, const char *call, const char *path)
 {
     if (path && *path) return 1;
     gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s: the path is %s", call,
@@ -12507,11 +12543,11 @@ static char *gan__file_folder(gan_context *ctx, const char *path, size_t more)
 }
 
 // For what is written there later: whether the folder exists; else says so.
-GAN__OPTIONAL int gan__file_awaited(gan_context *ctx, const char *call, const char *path)
+GAN__OPTIONAL int gan__file_has_folder(gan_context *ctx, const char *call, const char *path)
 {
     char *folder;
     int kind;
-    if (!gan__file_named(ctx, call, path)) return 0;
+    if (!gan__file_has_name(ctx, call, path)) return 0;
     if (gan__file_base(path) == path) return 1;
     folder = gan__file_folder(ctx, path, 0);
     if (!folder) return 0;
@@ -12658,7 +12694,7 @@ typedef struct gan__file_directory {
     int open;
 } gan__file_directory;
 
-// 1: opened
+// 1: not opened
 static int gan__file_folder_open(gan_context *ctx, gan__file_directory *f, const char *path)
 {
     memset(f, 0, sizeof *f);
@@ -12669,7 +12705,7 @@ static int gan__file_folder_open(gan_context *ctx, gan__file_directory *f, const
 #elif defined(_WIN32)
     {
         char *all = gan__file_join(ctx, path, "/*");
-        if (!all) return 0;
+        if (!all) return 1;
         f->at = _findfirst64(all, &f->found);
         f->fresh = f->open = f->at != -1;
         gan__err_scratch_free(ctx, all);
@@ -12678,7 +12714,7 @@ static int gan__file_folder_open(gan_context *ctx, gan__file_directory *f, const
     gan__err_fail(ctx, GAN_ERROR_UNSUPPORTED,
                   "%s: folders cannot be listed on this system; give one file of all samples", path);
 #endif
-    return f->open;
+    return !f->open;
 }
 
 // The next name that does not begin with a dot; NULL when there are no more.
@@ -12726,7 +12762,7 @@ static void gan__file_sweep(gan_context *ctx, const char *path)
     char *folder = gan__file_folder(ctx, path, n + sizeof GAN__FILE_TAIL);
     gan__file_directory f;
     if (!folder) return;
-    if (gan__file_folder_open(ctx, &f, folder)) {
+    if (!gan__file_folder_open(ctx, &f, folder)) {
         memcpy(folder, path, at);
         while ((name = gan__file_folder_next(&f)) != NULL) {
 #ifdef GAN__FILE_POSIX
@@ -12781,7 +12817,7 @@ GAN__OPTIONAL char **gan__file_folder_names(gan_context *ctx, const char *path, 
     char **names, *to;
     size_t bytes = 0, count = 0, len, left, head;
     *n = 0;
-    if (!gan__file_folder_open(ctx, &f, path)) {
+    if (gan__file_folder_open(ctx, &f, path)) {
         gan__err_fail(ctx, GAN_ERROR_FILE, "%s cannot be listed: %s", path, strerror(errno));
         return NULL;
     }
@@ -12789,7 +12825,7 @@ GAN__OPTIONAL char **gan__file_folder_names(gan_context *ctx, const char *path, 
     gan__file_folder_close(&f);
     head = (count + 1) * sizeof *names;
     names = (char **)gan__err_scratch(ctx, head + bytes);
-    if (!names || !gan__file_folder_open(ctx, &f, path)) {
+    if (!names || gan__file_folder_open(ctx, &f, path)) {
         if (names) gan__err_fail(ctx, GAN_ERROR_FILE, "%s cannot be listed: %s", path, strerror(errno));
         gan__err_scratch_free(ctx, names);
         return NULL;
@@ -13065,7 +13101,7 @@ static const unsigned char *gan__archive_piece(const gan__archive_record *r, siz
     const size_t width = gan__archive_types[r->e.dtype].bytes;
     size_t i, k;
     *n = gan__archive_bytes(r) - at;
-    if (!r->state || gan__state_little_endian()) return from;
+    if (!r->state || gan__state_is_little_endian()) return from;
     if (*n > GAN__ARCHIVE_CHUNK) *n = GAN__ARCHIVE_CHUNK;
     for (i = 0; i < *n; i += width)
         for (k = 0; k < width; ++k) chunk[i + k] = from[i + width - 1 - k];
@@ -13105,16 +13141,16 @@ static char *gan__archive_text(char *to, const char *text)
     return to + n;
 }
 
-static int gan__archive_plain(const char *text) // printable ASCII that needs no escapes
+static int gan__archive_is_plain(const char *text) // printable ASCII that needs no escapes
 {
     for (; *text; ++text)
         if (*text < ' ' || *text > '~' || *text == '"' || *text == '\\') return 0;
     return 1;
 }
 
-static int gan__archive_name_ok(const char *name, size_t length)
+static int gan__archive_is_name(const char *name, size_t length)
 {
-    return length >= 1 && length <= GAN_MAX_NAME && strlen(name) == length && gan__archive_plain(name);
+    return length >= 1 && length <= GAN_MAX_NAME && strlen(name) == length && gan__archive_is_plain(name);
 }
 
 #ifndef GAN_NO_STDIO
@@ -13239,7 +13275,8 @@ static int gan__archive_write(gan_context *ctx, const char *path, int keep, gan_
 
 #endif // GAN_NO_STDIO
 
-// Reading JSON, of the one form that the header has: no recursion, nothing read twice, no byte believed.
+// Reading JSON, of the one form that the header has: no recursion, nothing read twice, no byte believed. Each
+// function returns 1 when the text is another, which `problem` then says.
 
 typedef struct gan__archive_json {
     const unsigned char *start, *at, *end;
@@ -13249,7 +13286,7 @@ typedef struct gan__archive_json {
 static int gan__archive_wrong(gan__archive_json *j, const char *problem)
 {
     if (!j->problem) j->problem = problem;
-    return 0;
+    return 1;
 }
 
 static int gan__archive_peek(gan__archive_json *j) // the next byte that is no space; -1 at the end
@@ -13258,7 +13295,8 @@ static int gan__archive_peek(gan__archive_json *j) // the next byte that is no s
     return j->at < j->end ? *j->at : -1;
 }
 
-static int gan__archive_take(gan__archive_json *j, int c)
+// Whether c comes next, which is then read.
+static int gan__archive_is_next(gan__archive_json *j, int c)
 {
     if (gan__archive_peek(j) != c) return 0;
     ++j->at;
@@ -13267,7 +13305,7 @@ static int gan__archive_take(gan__archive_json *j, int c)
 
 static int gan__archive_need(gan__archive_json *j, int c, const char *problem)
 {
-    return gan__archive_take(j, c) || gan__archive_wrong(j, problem);
+    return gan__archive_is_next(j, c) ? 0 : gan__archive_wrong(j, problem);
 }
 
 // Four hexadecimal digits of a \u escape; -1 when they are not.
@@ -13324,7 +13362,7 @@ static int gan__archive_string(gan__archive_json *j, char *out, size_t size, siz
 {
     size_t n = 0;
     int c, i, bytes;
-    if (!gan__archive_need(j, '"', "a text in quotes is missing")) return 0;
+    if (gan__archive_need(j, '"', "a text in quotes is missing")) return 1;
     for (;;) {
         if (j->at >= j->end) return gan__archive_wrong(j, "a text does not end");
         if (*j->at == '"') break;
@@ -13345,7 +13383,7 @@ static int gan__archive_string(gan__archive_json *j, char *out, size_t size, siz
     ++j->at;
     out[n < size ? n : size - 1] = 0;
     *length = n;
-    return 1;
+    return 0;
 }
 
 static int gan__archive_number(gan__archive_json *j, uint64_t *v)
@@ -13364,7 +13402,7 @@ static int gan__archive_number(gan__archive_json *j, uint64_t *v)
     }
     if (j->at < j->end && (*j->at == '.' || *j->at == 'e' || *j->at == 'E'))
         return gan__archive_wrong(j, "a number is not whole");
-    return 1;
+    return 0;
 }
 
 static int gan__archive_dtype(gan__archive_json *j, gan__archive_record *r)
@@ -13372,11 +13410,11 @@ static int gan__archive_dtype(gan__archive_json *j, gan__archive_record *r)
     char text[8];
     size_t length;
     int i;
-    if (!gan__archive_string(j, text, sizeof text, &length)) return 0;
+    if (gan__archive_string(j, text, sizeof text, &length)) return 1;
     for (i = 0; i < GAN__ARCHIVE_TYPES; ++i)
         if (length < sizeof text && !strcmp(text, gan__archive_types[i].name)) {
             r->e.dtype = (gan__state_dtype)i;
-            return 1;
+            return 0;
         }
     return gan__archive_wrong(j, "its dtype is none of F32 F64 F16 BF16 I64 I32 U8: convert it");
 }
@@ -13384,21 +13422,21 @@ static int gan__archive_dtype(gan__archive_json *j, gan__archive_record *r)
 static int gan__archive_shape(gan__archive_json *j, gan__archive_record *r)
 {
     uint64_t v;
-    if (!gan__archive_need(j, '[', "a shape is missing")) return 0;
-    if (gan__archive_take(j, ']')) return 1;
+    if (gan__archive_need(j, '[', "a shape is missing")) return 1;
+    if (gan__archive_is_next(j, ']')) return 0;
     do {
-        if (!gan__archive_number(j, &v)) return 0;
+        if (gan__archive_number(j, &v)) return 1;
         if (r->e.ndim == GAN_MAX_DIMS) return gan__archive_wrong(j, "it has more than 8 dimensions");
         if (v > (uint64_t)INT_MAX) return gan__archive_wrong(j, "a dimension is too large");
         r->e.dim[r->e.ndim++] = (int)v;
-    } while (gan__archive_take(j, ','));
+    } while (gan__archive_is_next(j, ','));
     return gan__archive_need(j, ']', "a shape does not end");
 }
 
 static int gan__archive_offsets(gan__archive_json *j, gan__archive_record *r)
 {
-    return gan__archive_need(j, '[', "data_offsets are missing") && gan__archive_number(j, &r->begin) &&
-           gan__archive_need(j, ',', "data_offsets are not two numbers") && gan__archive_number(j, &r->end) &&
+    return gan__archive_need(j, '[', "data_offsets are missing") || gan__archive_number(j, &r->begin) ||
+           gan__archive_need(j, ',', "data_offsets are not two numbers") || gan__archive_number(j, &r->end) ||
            gan__archive_need(j, ']', "data_offsets are not two numbers");
 }
 
@@ -13408,11 +13446,11 @@ static int gan__archive_tensor(gan__archive_json *j, gan__archive_record *r)
     size_t count = 1, length;
     int i, key, seen = 0;
     char name[16];
-    if (!gan__archive_need(j, '{', "a tensor's {...} is missing")) return 0;
+    if (gan__archive_need(j, '{', "a tensor's {...} is missing")) return 1;
     do {
-        if (!gan__archive_string(j, name, sizeof name, &length) ||
-            !gan__archive_need(j, ':', "a colon is missing"))
-            return 0;
+        if (gan__archive_string(j, name, sizeof name, &length) ||
+            gan__archive_need(j, ':', "a colon is missing"))
+            return 1;
         key = 0;
         if (!strcmp(name, "dtype")) key = DTYPE;
         if (!strcmp(name, "shape")) key = SHAPE;
@@ -13421,12 +13459,12 @@ static int gan__archive_tensor(gan__archive_json *j, gan__archive_record *r)
             return gan__archive_wrong(j, "a key is none of dtype, shape, data_offsets");
         if (seen & key) return gan__archive_wrong(j, "a key stands twice");
         seen |= key;
-        if (!(key == DTYPE   ? gan__archive_dtype(j, r)
-              : key == SHAPE ? gan__archive_shape(j, r)
-                             : gan__archive_offsets(j, r)))
-            return 0;
-    } while (gan__archive_take(j, ','));
-    if (!gan__archive_need(j, '}', "a tensor's {...} does not end")) return 0;
+        if (key == DTYPE   ? gan__archive_dtype(j, r)
+            : key == SHAPE ? gan__archive_shape(j, r)
+                           : gan__archive_offsets(j, r))
+            return 1;
+    } while (gan__archive_is_next(j, ','));
+    if (gan__archive_need(j, '}', "a tensor's {...} does not end")) return 1;
     if (seen != (DTYPE | SHAPE | OFFSETS))
         return gan__archive_wrong(j, "dtype, shape or data_offsets is missing");
     for (i = 0; i < r->e.ndim; ++i)
@@ -13437,7 +13475,7 @@ static int gan__archive_tensor(gan__archive_json *j, gan__archive_record *r)
         return gan__archive_wrong(j, "its shape is too large");
     if (r->end < r->begin || r->end - r->begin != count)
         return gan__archive_wrong(j, "its data_offsets do not fit its dtype and shape");
-    return 1;
+    return 0;
 }
 
 // The place of that key's value, and its size; of a key that nothing here knows, a place to forget it in.
@@ -13463,25 +13501,25 @@ static int gan__archive_metadata(gan__archive_json *j, gan__archive_meta *m)
     const unsigned char *from, *between;
     size_t length, size;
     if (m->seen++) return gan__archive_wrong(j, "__metadata__ stands twice");
-    if (!gan__archive_need(j, '{', "__metadata__ is no {...}")) return 0;
-    if (gan__archive_take(j, '}')) return 1;
+    if (gan__archive_need(j, '{', "__metadata__ is no {...}")) return 1;
+    if (gan__archive_is_next(j, '}')) return 0;
     do {
         char *out;
         gan__archive_peek(j);
         from = j->at + 1;
-        if (!gan__archive_string(j, key, sizeof key, &length)) return 0;
+        if (gan__archive_string(j, key, sizeof key, &length)) return 1;
         between = j->at - 1;
-        if (!gan__archive_need(j, ':', "a colon is missing")) return 0;
+        if (gan__archive_need(j, ':', "a colon is missing")) return 1;
         out = gan__archive_meta_at(m, length < sizeof key ? key : "", other, &size);
         if (out != other && *out) return gan__archive_wrong(j, "a key stands twice");
         if (out != m->format && out != m->schema && out != m->digest) // as it stands, escapes and all
             m->said = gan__base_fnv(gan__base_fnv(m->said, from, (size_t)(between - from)), "", 1);
         gan__archive_peek(j);
         from = j->at + 1;
-        if (!gan__archive_string(j, out, size, &length)) return 0;
+        if (gan__archive_string(j, out, size, &length)) return 1;
         if (out != m->format && out != m->schema && out != m->digest)
             m->said = gan__base_fnv(gan__base_fnv(m->said, from, (size_t)(j->at - 1 - from)), "", 1);
-    } while (gan__archive_take(j, ','));
+    } while (gan__archive_is_next(j, ','));
     return gan__archive_need(j, '}', "__metadata__ does not end");
 }
 
@@ -13497,33 +13535,33 @@ static int gan__archive_parse(gan__archive_json *j, gan__archive_record *r, char
     meta->said = GAN__FNV;
     if (j->at == j->end || *j->at != '{') return gan__archive_wrong(j, "it does not begin with {");
     ++j->at;
-    if (!gan__archive_take(j, '}')) {
+    if (!gan__archive_is_next(j, '}')) {
         do {
             name[0] = 0;
-            if (!gan__archive_string(j, name, GAN_MAX_NAME + 1, &length)) return 0;
-            if (!gan__archive_name_ok(name, length)) {
+            if (gan__archive_string(j, name, GAN_MAX_NAME + 1, &length)) return 1;
+            if (!gan__archive_is_name(name, length)) {
                 name[0] = 0;
                 return gan__archive_wrong(j,
                                           "a name is not 1 to 128 printable ASCII characters without quotes");
             }
-            if (!gan__archive_need(j, ':', "a colon is missing")) return 0;
+            if (gan__archive_need(j, ':', "a colon is missing")) return 1;
             if (!strcmp(name, "__metadata__")) {
-                if (!gan__archive_metadata(j, meta)) return 0;
+                if (gan__archive_metadata(j, meta)) return 1;
                 continue;
             }
             memset(&one, 0, sizeof one);
-            if (!gan__archive_tensor(j, &one)) return 0;
+            if (gan__archive_tensor(j, &one)) return 1;
             if (r) {
                 one.e.name = (const char *)memcpy(names, name, length + 1);
                 names += length + 1;
                 r[*count] = one;
             }
             ++*count;
-        } while (gan__archive_take(j, ','));
+        } while (gan__archive_is_next(j, ','));
         name[0] = 0;
-        if (!gan__archive_need(j, '}', "its {...} does not end")) return 0;
+        if (gan__archive_need(j, '}', "its {...} does not end")) return 1;
     }
-    return gan__archive_peek(j) == -1 || gan__archive_wrong(j, "something follows its {...}");
+    return gan__archive_peek(j) == -1 ? 0 : gan__archive_wrong(j, "something follows its {...}");
 }
 
 // A file in memory, being read. Everything but `bytes` is scratch.
@@ -13584,7 +13622,7 @@ static int gan__archive_read_header(gan__archive *a)
         memset(&j, 0, sizeof j);
         j.start = j.at = a->bytes + 8;
         j.end = j.start + a->header;
-        if (!gan__archive_parse(&j, a->records, a->names, &a->count, &a->meta, name)) {
+        if (gan__archive_parse(&j, a->records, a->names, &a->count, &a->meta, name)) {
             gan__err_fail(a->ctx, GAN_ERROR_FORMAT,
                           "%s is no valid safetensors file: byte %l of its header: %s%s%s", a->path,
                           (int64_t)(j.at - j.start), *name ? name : "", *name ? ": " : "", j.problem);
@@ -13713,7 +13751,7 @@ static gan__archive_record *gan__ckpt_collect(gan_context *ctx, const char *a, c
     *count = (size_t)(r - all);
     for (r = all; r < all + *count; ++r) {
         r->e.name += na + nb;
-        if (gan__archive_name_ok(r->e.name, strlen(r->e.name))) continue;
+        if (gan__archive_is_name(r->e.name, strlen(r->e.name))) continue;
         gan__err_fail(ctx, GAN_ERROR_NAME,
                       "gan_save: a name must be 1 to %d printable ASCII characters, no quotes",
                       (int)GAN_MAX_NAME);
@@ -13724,7 +13762,7 @@ static gan__archive_record *gan__ckpt_collect(gan_context *ctx, const char *a, c
 }
 
 // Whether `name` is FIRST...LAST.
-static int gan__ckpt_named(const char *name, const char *first, const char *last)
+static int gan__ckpt_is_named(const char *name, const char *first, const char *last)
 {
     const size_t n = strlen(name), k = strlen(last);
     return n >= k && !strncmp(name, first, strlen(first)) && !strcmp(name + n - k, last);
@@ -13741,10 +13779,10 @@ static int64_t gan__ckpt_steps(const gan_context *ctx)
         const gan__state_entry *e;
         const gan__state *s;
         for (s = ctx->state.first; s; s = s->next)
-            if (s->kind != GAN__STATE_REAL && !s->ndim && gan__ckpt_named(s->name, first[i], last[i]))
+            if (s->kind != GAN__STATE_REAL && !s->ndim && gan__ckpt_is_named(s->name, first[i], last[i]))
                 most = GAN__MOST(most, *(const int64_t *)s->data);
         for (e = ctx->state.unclaimed; e; e = e->next)
-            if (e->dtype == GAN__I64 && !e->ndim && gan__ckpt_named(e->name, first[i], last[i])) {
+            if (e->dtype == GAN__I64 && !e->ndim && gan__ckpt_is_named(e->name, first[i], last[i])) {
                 (void)gan__state_entry_value(e, 0, &steps);
                 most = GAN__MOST(most, steps);
             }
@@ -13756,7 +13794,7 @@ static int64_t gan__ckpt_steps(const gan_context *ctx)
 static int gan__ckpt_may_save(gan_context *ctx, const char *call, const char *path)
 {
     if (!ctx || ctx->err.code) return gan_error(ctx);
-    return gan__file_named(ctx, call, path) ? GAN_OK : GAN_ERROR_ARGUMENT;
+    return gan__file_has_name(ctx, call, path) ? GAN_OK : GAN_ERROR_ARGUMENT;
 }
 
 GAN_API int gan_save_rolling(gan_context *ctx, const char *path, int keep)
@@ -13857,7 +13895,7 @@ static int gan__ckpt_check_states(gan__archive *a)
                           s->name, r->e.ndim, r->e.dim, s->ndim, s->dim);
             return GAN_ERROR_SHAPE;
         }
-        if (!gan__state_takes(a->ctx, s, &r->e, a->path)) return gan_error(a->ctx);
+        if (!gan__state_can_take(a->ctx, s, &r->e, a->path)) return gan_error(a->ctx);
         if (gan__state_own(a->ctx, s)) return GAN_ERROR_MEMORY;
         r->state = s;
     }
@@ -13880,7 +13918,7 @@ static int gan__ckpt_pend(gan__archive *a, int keep, gan__state_entry **first)
         if (!e || !tail) return GAN_ERROR_MEMORY;
         *e = r->e;
         e->name = (const char *)memcpy(tail, r->e.name, length);
-        e->borrowable = keep && r->e.dtype == real && gan__state_little_endian() &&
+        e->borrowable = keep && r->e.dtype == real && gan__state_is_little_endian() &&
                         (uintptr_t)r->e.bytes % sizeof(gan_real) == 0;
         if (copy) {
             unsigned char *own = (unsigned char *)gan__err_persist(a->ctx, copy);
@@ -13929,7 +13967,7 @@ static int gan__ckpt_load(gan_context *ctx, const char *path, const unsigned cha
         if (gan__ckpt_rename(&a, "", prefix, "")) code = gan_error(ctx);
     }
     if (!code) code = gan__ckpt_take(&a, keep);
-    if (!code && a.meta.configuration[0] && gan__archive_plain(a.meta.configuration) &&
+    if (!code && a.meta.configuration[0] && gan__archive_is_plain(a.meta.configuration) &&
         (!ctx->state.loaded_configuration || strcmp(ctx->state.loaded_configuration, a.meta.configuration))) {
         const size_t n = strlen(a.meta.configuration) + 1;
         char *text = (char *)gan__mem_persist_quiet(ctx, n); // without it the next file says less
@@ -14023,7 +14061,7 @@ static unsigned char *gan__ckpt_read(gan_context *ctx, const char *call, const c
 {
     unsigned char *bytes;
     FILE *file;
-    if (!gan__file_named(ctx, call, path)) return NULL;
+    if (!gan__file_has_name(ctx, call, path)) return NULL;
     errno = 0;
     file = gan__file_open(path, size);
     if (!file) {
@@ -14090,7 +14128,7 @@ GAN_API int gan_resume(gan_context *ctx, const char *path)
     char message[sizeof ctx->err.message], *copy;
     int i, code, first = GAN_OK, missing = 0, whole = -1;
     if (!ctx || ctx->err.code) return -1;
-    if (!gan__file_named(ctx, "gan_resume", path)) return -1;
+    if (!gan__file_has_name(ctx, "gan_resume", path)) return -1;
 #if defined(GAN__FILE_POSIX) || defined(_WIN32)
     gan__file_sweep(ctx, path);
     if (ctx->err.code) return -1;
@@ -14163,22 +14201,22 @@ typedef void gan__tape_backward_fn(gan__op_backward *b);
 // clang-format off
 static gan__tape_backward_fn *const gan__tape_backward_of[] = {
     NULL,
-#define GAN__ROW(id, name) gan__arith_backward_##name,
+#define GAN__ROW(id, name, backward) gan__arith_backward_##name,
     GAN_OPERATIONS_ARITH(GAN__ROW)
 #undef GAN__ROW
-#define GAN__ROW(id, name) gan__shape_backward_##name,
+#define GAN__ROW(id, name, backward) gan__shape_backward_##name,
     GAN_OPERATIONS_SHAPE(GAN__ROW)
 #undef GAN__ROW
-#define GAN__ROW(id, name) gan__reduce_backward_##name,
+#define GAN__ROW(id, name, backward) gan__reduce_backward_##name,
     GAN_OPERATIONS_REDUCE(GAN__ROW)
 #undef GAN__ROW
-#define GAN__ROW(id, name) gan__product_backward_##name,
+#define GAN__ROW(id, name, backward) gan__product_backward_##name,
     GAN_OPERATIONS_PRODUCT(GAN__ROW)
 #undef GAN__ROW
-#define GAN__ROW(id, name) gan__plane_backward_##name,
+#define GAN__ROW(id, name, backward) gan__plane_backward_##name,
     GAN_OPERATIONS_PLANE(GAN__ROW)
 #undef GAN__ROW
-#define GAN__ROW(id, name) gan__norm_backward_##name,
+#define GAN__ROW(id, name, backward) gan__norm_backward_##name,
     GAN_OPERATIONS_NORM(GAN__ROW)
 #undef GAN__ROW
 };
@@ -14253,41 +14291,37 @@ static const gan_tensor *gan__tape_first_bad(const gan_tensor *newest)
 {
     const gan_tensor *t, *first = NULL;
     for (t = newest; t; t = t->older)
-        if (!gan__tensor_all_finite(t)) first = t;
+        if (!gan__tensor_is_finite(t)) first = t;
     if (first && first->inline_in[0] && !first->inline_in[0]->data)
         return first->inline_in[0]; // made with it
     return first;
 }
+
+// What the backward of an operation makes of finite numbers: a column of GAN_OPERATIONS.
+typedef enum gan__tape_makes {
+    GAN__MAKES_ANY,
+    GAN__MAKES_FINITE,
+    GAN__MAKES_SLOPE,
+    GAN__MAKES_WEIGHT
+} gan__tape_makes;
+
+static const unsigned char gan__tape_makes_of[] = {GAN__MAKES_ANY,
+#define GAN__ROW(id, name, backward) GAN__MAKES_##backward,
+                                                   GAN_OPERATIONS(GAN__ROW)
+#undef GAN__ROW
+};
 
 // What comes out of node t's backward for its input i is looked at once, while it is in the cache, and only
 // where it can be worse than what went in: moved or shrunk numbers stay finite, and those of a weight, which
 // meet the others in the norm, can only overflow.
 static void gan__tape_trace_node(gan__tape_trace *trace, const gan_tensor *t, int i, const gan_tensor *gin)
 {
+    const gan__tape_makes makes = (gan__tape_makes)gan__tape_makes_of[t->op];
     const gan_tensor *first;
-    if (trace->op != GAN_OP_NONE) return;
-    switch (t->op) {
-    case GAN_OP_RESHAPE:
-    case GAN_OP_PERMUTE:
-    case GAN_OP_SLICE:
-    case GAN_OP_PAD:
-    case GAN_OP_CONCAT:
-    case GAN_OP_RELU:
-    case GAN_OP_TANH:
-    case GAN_OP_SIGMOID:
-    case GAN_OP_MAX_POOL2D: return;
-    case GAN_OP_LEAKY_RELU:
-        if (t->p >= -1 && t->p <= 1) return;
-        break;
-    case GAN_OP_MATMUL:
-    case GAN_OP_LINEAR:
-    case GAN_OP_CONV2D:
-    case GAN_OP_CONV_TRANSPOSE2D:
-        if (i && !t->in[i]->nin) return;
-        break;
-    default: break;
-    }
-    if (gan__tensor_all_finite(gin)) return;
+    if (trace->op != GAN_OP_NONE || makes == GAN__MAKES_FINITE) return;
+    if (makes == GAN__MAKES_SLOPE && t->p >= -1 && t->p <= 1) return;
+    if (makes == GAN__MAKES_WEIGHT && i && !t->in[i]->nin) return;
+    if (gan__tensor_is_finite(gin)) return;
     trace->op = t->op;
     first = gan__tape_first_bad(t);
     trace->made = first != NULL;
@@ -14559,7 +14593,7 @@ static gan_tensor *gan__loss_bounded(gan_tensor *x)
     int beyond = 0;
     if (gan__tensor_is_poison(x)) return x;
     for (i = 0; i < x->size; ++i) beyond |= !(x->data[i] <= bound && x->data[i] >= -bound);
-    return beyond && gan__tensor_all_finite(x) ? gan_clamp(x, -bound, bound) : x;
+    return beyond && gan__tensor_is_finite(x) ? gan_clamp(x, -bound, bound) : x;
 }
 
 // e^x, above 30 its tangent there: e^30 (x - 29). Value and slope are continuous, and finite for |x| to 1e15.
@@ -14987,28 +15021,28 @@ static gan_tensor *gan__loss_energy_d(const gan__loss_in *a) { return gan_neg(ga
 static gan_tensor *gan__loss_sinkhorn_g(const gan__loss_in *a) { return gan_sinkhorn(a->r, a->f, a->p, 0); }
 static gan_tensor *gan__loss_sinkhorn_d(const gan__loss_in *a) { return gan_neg(gan__loss_sinkhorn_g(a)); }
 
-// mean |r - f| and the mean of |f - f'| over pairs of different fakes, an unbiased estimate. 0 on error.
+// mean |r - f| and the mean of |f - f'| over pairs of different fakes, an unbiased estimate. 1 on error.
 static int gan__loss_cramer(const gan__loss_in *a, gan_tensor **rf, gan_tensor **apart, gan_tensor **ff)
 {
     gan_context *ctx = gan__loss_features("cramer", a->r, a->f, rf);
     double m;
-    if (!ctx) return 0;
+    if (!ctx) return 1;
     m = (double)rf[1]->dim[0];
     if (m < 2) {
         rf[0] = gan__err_fail(ctx, GAN_ERROR_SHAPE,
                               "cramer: fakes %t; a batch of at least 2 is needed, since each "
                               "is compared with others",
                               a->f);
-        return 0;
+        return 1;
     }
     *apart = gan__loss_mean_distance(rf[0], rf[1]);
     *ff = gan_mul_scalar(gan__loss_mean_distance(rf[1], rf[1]), (gan_real)(m / (m - 1)));
-    return 1;
+    return 0;
 }
 static gan_tensor *gan__loss_cramer_d(const gan__loss_in *a)
 {
     gan_tensor *rf[2], *apart, *ff;
-    if (!gan__loss_cramer(a, rf, &apart, &ff)) return rf[0];
+    if (gan__loss_cramer(a, rf, &apart, &ff)) return rf[0];
     rf[0] = gan_mean_all(gan_norm_per_sample(rf[0]));
     rf[1] = gan_mean_all(gan_norm_per_sample(rf[1]));
     return gan_sub(gan_sub(ff, rf[1]), gan_sub(apart, rf[0]));
@@ -15016,8 +15050,36 @@ static gan_tensor *gan__loss_cramer_d(const gan__loss_in *a)
 static gan_tensor *gan__loss_cramer_g(const gan__loss_in *a)
 {
     gan_tensor *rf[2], *apart, *ff;
-    if (!gan__loss_cramer(a, rf, &apart, &ff)) return rf[0];
+    if (gan__loss_cramer(a, rf, &apart, &ff)) return rf[0];
     return gan_sub(gan_mul_scalar(apart, 2), ff);
+}
+
+// ---- what follows an update of D: the state of a loss by the batch means of r and f; p the parameter
+
+static void gan__loss_control_none(gan_real *state, gan_real p, gan_real r, gan_real f)
+{
+    (void)state, (void)p, (void)r, (void)f;
+}
+
+// Berthelot 2017, section 3.3 and 3.4.1
+static void gan__loss_control_began(gan_real *state, gan_real gamma, gan_real r, gan_real f)
+{
+    const gan_real lambda = (gan_real)0.001, more = gamma * r - f, k = state[0] + lambda * more;
+    state[0] = k < 0 ? 0 : k > 1 ? 1 : k;
+    state[1] = r + (more < 0 ? -more : more);
+}
+
+static void gan__loss_control_magan(gan_real *state, gan_real rate, gan_real r, gan_real f)
+{
+    const gan_real before = state[3];
+    if (state[0] == 0) {
+        state[0] = state[2] = r;
+        state[3] = f;
+        return;
+    }
+    state[2] += rate * (r - state[2]);
+    state[3] += rate * (f - state[3]);
+    if (state[2] < state[0] && state[2] < state[3] && state[3] >= before) state[0] = state[2];
 }
 
 // ---- the table and what calls it
@@ -15026,19 +15088,21 @@ typedef struct gan__loss_row {
     const char *name;
     gan_real parameter;
     gan_critic critic;
-    int joint;
+    int joint, zero_sum;
+    void (*control)(gan_real *state, gan_real p, gan_real r, gan_real f);
     gan_tensor *(*d)(const gan__loss_in *a);
     gan_tensor *(*g)(const gan__loss_in *a);
 } gan__loss_row;
 
 static const gan__loss_row gan__loss_rows[] = {
-#define GAN__ROW(id, name, parameter, critic, joint)                                                         \
-    {#name, (gan_real)parameter, GAN_CRITIC_##critic, joint, gan__loss_##name##_d, gan__loss_##name##_g},
+#define GAN__ROW(id, name, parameter, critic, joint, zero_sum, control)                                      \
+    {#name,    (gan_real)parameter,         GAN_CRITIC_##critic,  joint,                                     \
+     zero_sum, gan__loss_control_##control, gan__loss_##name##_d, gan__loss_##name##_g},
     GAN_LOSSES(GAN__ROW)
 #undef GAN__ROW
 };
 
-static int gan__loss_known(gan_context *ctx, gan_loss loss)
+static int gan__loss_is_known(gan_context *ctx, gan_loss loss)
 {
     if ((int)loss >= 0 && loss < GAN_LOSS_COUNT) return 1;
     gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "loss %d is unknown; take one of the gan_loss enumeration",
@@ -15047,10 +15111,10 @@ static int gan__loss_known(gan_context *ctx, gan_loss loss)
 }
 
 // Whether the description is one that can be computed.
-static int gan__loss_fits(gan_context *ctx, const gan_loss_desc *desc)
+static int gan__loss_is_possible(gan_context *ctx, const gan_loss_desc *desc)
 {
     const gan__loss_row *row;
-    if (!gan__loss_known(ctx, desc->kind)) return 0;
+    if (!gan__loss_is_known(ctx, desc->kind)) return 0;
     row = &gan__loss_rows[desc->kind];
     if ((int)desc->pairing < 0 || desc->pairing > GAN_RELATIVISTIC_AVERAGE)
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "loss %s: pairing %d is unknown; take one of gan_pairing",
@@ -15116,7 +15180,7 @@ GAN_API gan_tensor *gan_loss_d_ex(const gan_loss_desc *desc, gan_tensor *real, g
     in[1] = fake;
     ctx = gan__tensor_inputs("loss_d", 2, in, &bad);
     if (!ctx) return bad;
-    if (!gan__loss_fits(ctx, desc)) return ctx->poison;
+    if (!gan__loss_is_possible(ctx, desc)) return ctx->poison;
     a = gan__loss_open(desc, real, fake);
     a.s = desc->smoothing;
     a.t = desc->fake_smoothing;
@@ -15136,14 +15200,14 @@ GAN_API gan_tensor *gan_loss_g_ex(const gan_loss_desc *desc, gan_tensor *real, g
     in[1] = real;
     ctx = gan__tensor_inputs("loss_g", real ? 2 : 1, in, &bad);
     if (!ctx) return bad;
-    if (!gan__loss_fits(ctx, desc)) return ctx->poison;
+    if (!gan__loss_is_possible(ctx, desc)) return ctx->poison;
     if (!real && gan_loss_needs_real(desc))
         return gan__err_fail(ctx, GAN_ERROR_ARGUMENT,
                              "loss %s: the generator's loss needs D's output on real data too; give it to "
                              "gan_loss_g_ex",
                              gan__loss_rows[desc->kind].name);
     a = gan__loss_open(desc, real, fake);
-    minus = desc->saturating || (desc->kind == GAN_LOSS_MINIMAX && desc->pairing != GAN_PLAIN);
+    minus = desc->saturating || (gan__loss_rows[desc->kind].zero_sum && desc->pairing != GAN_PLAIN);
     if (desc->pairing == GAN_PLAIN && !minus) return gan__loss_rows[desc->kind].g(&a);
     if (gan_loss_needs_real(desc)) bad = gan__loss_paired(desc, &a, !minus);
     else {
@@ -15176,35 +15240,19 @@ GAN_API int gan_loss_needs_real(const gan_loss_desc *desc)
     return desc->pairing != GAN_PLAIN || gan__loss_rows[desc->kind].joint;
 }
 
-// Berthelot 2017, section 3.3 and 3.4.1
-static void gan__loss_began_control(gan_real *state, gan_real gamma, gan_real r, gan_real f)
-{
-    const gan_real lambda = (gan_real)0.001, more = gamma * r - f, k = state[0] + lambda * more;
-    state[0] = k < 0 ? 0 : k > 1 ? 1 : k;
-    state[1] = r + (more < 0 ? -more : more);
-}
-
-static void gan__loss_magan_control(gan_real *state, gan_real rate, gan_real r, gan_real f)
-{
-    const gan_real before = state[3];
-    if (state[0] == 0) {
-        state[0] = state[2] = r;
-        state[3] = f;
-        return;
-    }
-    state[2] += rate * (r - state[2]);
-    state[3] += rate * (f - state[3]);
-    if (state[2] < state[0] && state[2] < state[3] && state[3] >= before) state[0] = state[2];
-}
-
 GAN_API void gan_loss_control(gan_loss_desc *desc, gan_real real_mean, gan_real fake_mean)
 {
     gan_real p;
     if (!desc || !gan__base_is_finite(real_mean) || !gan__base_is_finite(fake_mean)) return;
-    if (desc->kind != GAN_LOSS_BEGAN && desc->kind != GAN_LOSS_MAGAN) return;
+    if ((int)desc->kind < 0 || desc->kind >= GAN_LOSS_COUNT) return;
     p = desc->parameter != 0 ? desc->parameter : gan__loss_rows[desc->kind].parameter;
-    if (desc->kind == GAN_LOSS_BEGAN) gan__loss_began_control(desc->state, p, real_mean, fake_mean);
-    else gan__loss_magan_control(desc->state, p, real_mean, fake_mean);
+    gan__loss_rows[desc->kind].control(desc->state, p, real_mean, fake_mean);
+}
+
+// Whether gan_loss_control has something to do; of a known loss.
+GAN__OPTIONAL int gan__loss_has_control(gan_loss loss)
+{
+    return gan__loss_rows[loss].control != gan__loss_control_none;
 }
 
 GAN_API const char *gan_loss_name(gan_loss loss)
@@ -15253,18 +15301,21 @@ GAN_API gan_tensor *gan_pull_away(gan_tensor *code)
 
 // >>update: what each optimizer does to n numbers; uses par, isa; tests/test_update.c
 //
-// A row (NAME, states) of GAN_OPTIMIZERS is gan__optim_NAME, which updates n numbers with that many state
-// arrays. The first four have kernels for each instruction set; the others work through gan__update_piece.
+// A row NAME of GAN_OPTIMIZERS is gan__update_NAME, which updates n numbers with the row's state arrays. A
+// row of two passes is called twice: u->pass 1 puts the sums of squares of w and of its direction u, a pair
+// for each grain, into u->scratch; pass 2 updates, u->args.lr multiplied by |w| / |u|. The first four have
+// kernels for each instruction set; the others work through gan__update_piece.
 
 enum { GAN__RULE_STATES = 3 }; // state arrays of a rule, at most
 
 typedef struct gan__update {
-    const gan_context *ctx;
+    gan_context *ctx;
     const gan_optimizer_desc *desc;
     gan_real *p, *state[GAN__RULE_STATES];
     const gan_real *g;
     int64_t n;
     double *scratch;
+    int pass; // from 1
     gan__cpu_opt_args args;
 } gan__update;
 
@@ -15533,9 +15584,9 @@ static void gan__update_lamb_direction(gan__update_piece *q)
     for (i = 0; i < GAN__PIECE; ++i) q->r[i] = q->x[i] / bias1 / (q->r[i] * root + eps) + decay * q->w[i];
 }
 
-// The first of two passes: the moments, and the squares of w and u summed up for their norms. (LAMB's decay
-// is part of its direction: w is not shrunk.)
-static void gan__update_lamb(const gan__update *u, int64_t at, size_t n)
+// Pass 1: the moments, and the squares of w and u summed up for their norms. (LAMB's decay is part of its
+// direction: w is not shrunk.)
+static void gan__update_lamb_sums(const gan__update *u, int64_t at, size_t n)
 {
     double *const sum = u->scratch + 2 * (at / GAN__GRAIN);
     gan__update_piece q;
@@ -15548,15 +15599,15 @@ static void gan__update_lamb(const gan__update *u, int64_t at, size_t n)
     }
 }
 
-// The second: w -= lr u; lr holds the ratio of the norms.
-static void gan__update_lamb_task(void *arg, int64_t index)
+static void gan__update_lamb(const gan__update *u, int64_t at, size_t n)
 {
-    const gan__update *u = (const gan__update *)arg;
-    const int64_t at = index * GAN__GRAIN;
     gan__update_piece q;
     size_t i;
-    for (gan__update_piece_begin(&q, u, at, (size_t)GAN__LEAST(GAN__GRAIN, u->n - at)); q.n;
-         gan__update_piece_next(&q)) {
+    if (u->pass == 1) {
+        gan__update_lamb_sums(u, at, n);
+        return;
+    }
+    for (gan__update_piece_begin(&q, u, at, n); q.n; gan__update_piece_next(&q)) {
         gan__update_lamb_direction(&q);
         for (i = 0; i < GAN__PIECE; ++i) q.w[i] -= u->args.lr * q.r[i];
     }
@@ -15600,14 +15651,37 @@ static void gan__update_subgradient(const gan__update *u, int64_t at, size_t n)
         for (i = 0; i < GAN__PIECE; ++i) q.w[i] -= u->args.lr * q.d[i];
 }
 
+typedef enum gan__update_decay {
+    GAN__DECAY_L2,
+    GAN__DECAY_DECOUPLED,
+    GAN__DECAY_OWN,
+    GAN__DECAY_NONE
+} gan__update_decay;
+
+// The last column: fields of gan_optimizer_desc that the row reads, and what is kept for it.
+enum {
+    GAN__READS_MOMENTUM = 1,
+    GAN__READS_NESTEROV = 2, // and dampening
+    GAN__READS_BETAS = 4,
+    GAN__READS_ALPHA = 8,
+    GAN__READS_LR_DECAY = 16,
+    GAN__READS_INITIAL = 32,
+    GAN__READS_MOMENTUM_DECAY = 64,
+    GAN__READS_STEP_RULE = 128,
+    GAN__KEEPS_BEST = 256 // state array 0: the weights of the lowest loss
+};
+
 typedef struct gan__update_row {
     const char *name;
-    int states;
+    int states, passes;
+    gan__update_decay decay;
+    unsigned traits;
     void (*update)(const gan__update *u, int64_t at, size_t n);
 } gan__update_row;
 
 static const gan__update_row gan__update_rows[] = {
-#define GAN__ROW(id, name, states) {#name, states, gan__update_##name},
+#define GAN__ROW(id, name, states, passes, decay, traits)                                                    \
+    {#name, states, passes, GAN__DECAY_##decay, traits, gan__update_##name},
     GAN_OPTIMIZERS(GAN__ROW)
 #undef GAN__ROW
 };
@@ -15615,6 +15689,30 @@ static const gan__update_row gan__update_rows[] = {
 GAN_API const char *gan_optimizer_name(gan_optimizer_kind kind)
 {
     return (int)kind >= 0 && kind < GAN_OPTIMIZER_COUNT ? gan__update_rows[kind].name : "unknown";
+}
+
+static void gan__update_task(void *arg, int64_t index)
+{
+    const gan__update *u = (const gan__update *)arg;
+    const int64_t at = index * GAN__GRAIN;
+    gan__update_rows[u->desc->kind].update(u, at, (size_t)GAN__LEAST(GAN__GRAIN, u->n - at));
+}
+
+// All passes over the n numbers.
+static void gan__update_run(gan__update *u)
+{
+    const int64_t tasks = (u->n + GAN__GRAIN - 1) / GAN__GRAIN;
+    const int passes = gan__update_rows[u->desc->kind].passes;
+    double w = 0, move = 0;
+    int64_t i;
+    u->pass = 1;
+    gan__par(u->ctx, tasks, u->n, gan__update_task, u);
+    if (passes < 2) return;
+    for (i = 0; i < tasks; ++i) w += u->scratch[2 * i], move += u->scratch[2 * i + 1];
+    if (w > 0 && move > 0 && gan__base_is_finite((gan_real)sqrt(w / move)))
+        u->args.lr *= (gan_real)sqrt(w / move);
+    u->pass = 2;
+    gan__par(u->ctx, tasks, u->n, gan__update_task, u);
 }
 
 // The constructors
@@ -15775,7 +15873,7 @@ struct gan_optimizer {
     int64_t step, rule[GAN__WORD];
     // Losses accumulated; whether the weights are extrapolated; whether slow weights are known.
     int64_t open[GAN__SLOT_STATES - GAN__SLOT_SUM];
-    gan__state *best; // SUBGRADIENT: the best loss, the accumulated losses
+    gan__state *best; // of a kind that keeps the best weights: their loss, the accumulated losses
 };
 
 #define GAN__OPEN(o, what) (o)->open[GAN__SLOT_##what - GAN__SLOT_SUM]
@@ -15822,46 +15920,36 @@ static int gan__optim_optimizer_check(const gan_model *m, const gan_optimizer_de
                       h->name, v);
         return 1;
     }
-    if (d->kind != GAN_OPTIMIZER_SUBGRADIENT || d->weight_decay == 0) return 0;
+    if (gan__update_rows[d->kind].decay != GAN__DECAY_NONE || d->weight_decay == 0) return 0;
     gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT,
-                  "optimizer of %s: the subgradient method has no weight decay; add the term to the loss",
-                  m->name);
+                  "optimizer of %s: %s has no weight decay; add the term to the loss", m->name,
+                  gan__update_rows[d->kind].name);
     return 1;
-}
-
-// 1 where a rule of this kind reads beta1 and beta2; alpha, momentum likewise.
-static int gan__optim_reads_betas(gan_optimizer_kind kind)
-{
-    return !(kind == GAN_OPTIMIZER_SGD || kind == GAN_OPTIMIZER_RMSPROP || kind == GAN_OPTIMIZER_ADAGRAD ||
-             kind == GAN_OPTIMIZER_ADADELTA || kind == GAN_OPTIMIZER_OPTIMISTIC_SGD ||
-             kind == GAN_OPTIMIZER_SUBGRADIENT);
 }
 
 // Warns of fields that are set and that this kind does not read.
 static void gan__optim_optimizer_warn(const gan_model *m, const gan_optimizer_desc *d)
 {
     const char *const kind = gan_optimizer_name(d->kind);
-    const int momentum = d->kind == GAN_OPTIMIZER_SGD || d->kind == GAN_OPTIMIZER_RMSPROP;
-    const int alpha = d->kind == GAN_OPTIMIZER_RMSPROP || d->kind == GAN_OPTIMIZER_ADADELTA;
-    const int initial = d->kind == GAN_OPTIMIZER_ADAGRAD || d->kind == GAN_OPTIMIZER_YOGI;
+    const unsigned reads = gan__update_rows[d->kind].traits;
     const char *idle[8];
     int n = 0, i;
-    if (d->momentum != 0 && !momentum) idle[n++] = "momentum";
-    if (d->nesterov && d->kind != GAN_OPTIMIZER_SGD) idle[n++] = "nesterov";
-    if ((d->beta1 != 0 || d->beta2 != 0) && !gan__optim_reads_betas(d->kind))
+    if (d->momentum != 0 && !(reads & GAN__READS_MOMENTUM)) idle[n++] = "momentum";
+    if (d->nesterov && !(reads & GAN__READS_NESTEROV)) idle[n++] = "nesterov";
+    if ((d->beta1 != 0 || d->beta2 != 0) && !(reads & GAN__READS_BETAS))
         idle[n++] = d->beta1 != 0 ? "beta1" : "beta2";
-    if (d->alpha != 0 && !alpha) idle[n++] = "alpha";
-    if (d->lr_decay != 0 && d->kind != GAN_OPTIMIZER_ADAGRAD) idle[n++] = "lr_decay";
-    if (d->initial != 0 && !initial) idle[n++] = "initial";
-    if (d->momentum_decay != 0 && d->kind != GAN_OPTIMIZER_NADAM) idle[n++] = "momentum_decay";
-    if (d->step_rule && d->kind != GAN_OPTIMIZER_SUBGRADIENT) idle[n++] = "step_rule";
+    if (d->alpha != 0 && !(reads & GAN__READS_ALPHA)) idle[n++] = "alpha";
+    if (d->lr_decay != 0 && !(reads & GAN__READS_LR_DECAY)) idle[n++] = "lr_decay";
+    if (d->initial != 0 && !(reads & GAN__READS_INITIAL)) idle[n++] = "initial";
+    if (d->momentum_decay != 0 && !(reads & GAN__READS_MOMENTUM_DECAY)) idle[n++] = "momentum_decay";
+    if (d->step_rule && !(reads & GAN__READS_STEP_RULE)) idle[n++] = "step_rule";
     for (i = 0; i < n; ++i)
         gan__err_warn(m->ctx, "optimizer of %s: %s does not read %s, which is set", m->name, kind, idle[i]);
-    if (d->kind != GAN_OPTIMIZER_SGD || d->momentum != 0) return;
+    if (!(reads & GAN__READS_NESTEROV) || d->momentum != 0) return;
     if (d->nesterov)
-        gan__err_warn(m->ctx, "optimizer of %s: nesterov without momentum is plain sgd", m->name);
+        gan__err_warn(m->ctx, "optimizer of %s: nesterov without momentum is plain %s", m->name, kind);
     if (d->dampening != 0)
-        gan__err_warn(m->ctx, "optimizer of %s: dampening without momentum is plain sgd", m->name);
+        gan__err_warn(m->ctx, "optimizer of %s: dampening without momentum is plain %s", m->name, kind);
 }
 
 // "word." for the first, "word2." and so on for the others.
@@ -15899,7 +15987,7 @@ GAN_API gan_optimizer *gan_optimizer_create(gan_model *m, gan_optimizer_desc des
                            &o->step) &&
            gan__state_over(ctx, gan__state_name(ctx, o->prefix, m->name, ".open"), GAN__STATE_COUNT, 1,
                            &opens, o->open);
-    if (good && desc.kind == GAN_OPTIMIZER_SUBGRADIENT) {
+    if (good && gan__update_rows[desc.kind].traits & GAN__KEEPS_BEST) {
         o->best = gan__state_add(ctx, gan__state_name(ctx, o->prefix, m->name, ".best"), GAN__STATE_REAL, 1,
                                  &losses);
         good = o->best != NULL;
@@ -15937,7 +16025,7 @@ GAN_API gan_real gan_optimizer_norm(const gan_optimizer *o) { return o ? o->norm
 
 // Slots
 
-static int gan__optim_slot_active(const gan__optim_slot *s)
+static int gan__optim_slot_is_active(const gan__optim_slot *s)
 {
     return s->param->trainable && !s->param->frozen;
 }
@@ -15947,7 +16035,7 @@ static int gan__optim_slot_active(const gan__optim_slot *s)
 static int gan__optim_slot_state(const gan_optimizer *o, gan__optim_slot *s, int i)
 {
     static const char *const part[GAN__SLOT_STATES] = {".0", ".1", ".2", ".sum", ".from", ".slow"};
-    const int weights = i > GAN__SLOT_SUM || (i == 0 && o->desc.kind == GAN_OPTIMIZER_SUBGRADIENT);
+    const int weights = i > GAN__SLOT_SUM || (i == 0 && o->best);
     gan_context *ctx = o->model->ctx;
     const gan_tensor *p = s->param->tensor;
     const char *name;
@@ -15982,7 +16070,7 @@ static int gan__optim_optimizer_catch_up(gan_optimizer *o)
     }
     if (o->count == old && o->want) return 0;
     o->want = (gan_tensor **)gan__err_persist(ctx, (size_t)o->count * sizeof *o->want);
-    if (!o->want || o->desc.kind != GAN_OPTIMIZER_LAMB) return !o->want;
+    if (!o->want || gan__update_rows[o->desc.kind].passes < 2) return !o->want;
     for (t = o->slots; t; t = t->next) largest = GAN__MOST(largest, t->param->tensor->size);
     o->scratch = (double *)gan__err_persist(ctx, 2 * (largest / (size_t)GAN__GRAIN + 1) * sizeof *o->scratch);
     return !o->scratch;
@@ -15998,7 +16086,7 @@ static int gan__optim_gather(gan_optimizer *o, int also)
     if (gan__optim_optimizer_catch_up(o) || (o->best && gan__state_own(ctx, o->best))) return -1;
     for (s = o->slots; s; s = s->next) {
         s->grad = s->param->tensor->grad = NULL; // a call that failed left gradients of a step that has ended
-        if (!gan__optim_slot_active(s)) continue;
+        if (!gan__optim_slot_is_active(s)) continue;
         for (i = GAN__SLOT_SUM; i < GAN__SLOT_STATES; ++i)
             if ((o->open[i - GAN__SLOT_SUM] || i == also) && gan__optim_slot_state(o, s, i)) return -1;
         for (i = 0; i < GAN__SLOT_STATES; ++i)
@@ -16078,13 +16166,6 @@ static int gan__optim_slot_total(gan__optim_slot *s)
     return 0;
 }
 
-static void gan__optim_step_task(void *arg, int64_t index)
-{
-    const gan__update *u = (const gan__update *)arg;
-    const int64_t at = index * GAN__GRAIN;
-    gan__update_rows[u->desc->kind].update(u, at, (size_t)GAN__LEAST(GAN__GRAIN, u->n - at));
-}
-
 typedef struct gan__optim_norm_squares {
     const struct gan__cpu_kernels *k;
     const gan_real *g;
@@ -16142,7 +16223,7 @@ static void gan__optim_blame(const gan_optimizer *o, int n, const gan__tape_trac
     gan_context *ctx = o->model->ctx;
     int i;
     for (i = 0; i < n; ++i)
-        if (!gan__tensor_all_finite(o->want[i])) {
+        if (!gan__tensor_is_finite(o->want[i])) {
             gan__err_fail(
                 ctx, GAN_ERROR_NONFINITE,
                 "NaN or infinity in a parameter of %s, shape %t: no update was made; load a checkpoint",
@@ -16171,24 +16252,23 @@ static double gan__optim_step_size(const gan_optimizer *o)
 
 static void gan__optim_step_slot(gan_optimizer *o, const gan__optim_slot *s)
 {
-    gan_context *ctx = o->model->ctx;
     const gan_optimizer_desc *d = &o->desc;
+    const gan__update_row *row = &gan__update_rows[d->kind];
     gan__update u;
-    int64_t i, tasks;
-    double w = 0, move = 0;
+    int i;
     memset(&u, 0, sizeof u);
-    u.ctx = ctx;
+    u.ctx = o->model->ctx;
     u.desc = d;
     u.p = s->param->tensor->data;
     u.g = s->grad->data;
-    for (i = 0; i < gan__update_rows[d->kind].states; ++i) u.state[i] = (gan_real *)s->state[i]->data;
+    for (i = 0; i < row->states; ++i) u.state[i] = (gan_real *)s->state[i]->data;
     u.n = (int64_t)s->grad->size;
     u.scratch = o->scratch;
-    u.args.lr = d->kind == GAN_OPTIMIZER_SUBGRADIENT ? (gan_real)gan__optim_step_size(o) : d->lr;
+    u.args.lr = row->traits & GAN__READS_STEP_RULE ? (gan_real)gan__optim_step_size(o) : d->lr;
     u.args.momentum = d->momentum;
     u.args.dampening = d->dampening;
     u.args.weight_decay = o->decay;
-    u.args.decoupled = d->kind == GAN_OPTIMIZER_ADAMW || d->kind == GAN_OPTIMIZER_LION;
+    u.args.decoupled = row->decay == GAN__DECAY_DECOUPLED;
     u.args.nesterov = d->nesterov ? 1 : 0;
     u.args.beta1 = d->beta1;
     u.args.beta2 = d->beta2;
@@ -16198,13 +16278,7 @@ static void gan__optim_step_slot(gan_optimizer *o, const gan__optim_slot *s)
     u.args.step = o->step;
     u.args.bias1 = (gan_real)(1 - pow((double)d->beta1, (double)o->step));
     u.args.bias2 = (gan_real)(1 - pow((double)d->beta2, (double)o->step));
-    tasks = (u.n + GAN__GRAIN - 1) / GAN__GRAIN;
-    gan__par(ctx, tasks, u.n, gan__optim_step_task, &u);
-    if (d->kind != GAN_OPTIMIZER_LAMB) return;
-    for (i = 0; i < tasks; ++i) w += u.scratch[2 * i], move += u.scratch[2 * i + 1];
-    if (w > 0 && move > 0 && gan__base_is_finite((gan_real)sqrt(w / move)))
-        u.args.lr *= (gan_real)sqrt(w / move);
-    gan__par(ctx, tasks, u.n, gan__update_lamb_task, &u);
+    gan__update_run(&u);
 }
 
 typedef enum gan__optim_move { GAN__MINIMIZE, GAN__ACCUMULATE, GAN__EXTRAPOLATE } gan__optim_move;
@@ -16264,14 +16338,13 @@ static int gan__optim_gradients_finish(gan_optimizer *o, int n, const gan__tape_
                                        gan__optim_move move)
 {
     const gan_optimizer_desc *d = &o->desc;
-    const int coupled =
-        d->kind != GAN_OPTIMIZER_ADAMW && d->kind != GAN_OPTIMIZER_LION && d->kind != GAN_OPTIMIZER_LAMB;
+    const gan__update_decay decay = gan__update_rows[d->kind].decay;
     gan__optim_slot *s;
     double norm;
     norm = gan__optim_gradients_norm(o, n, trace);
     if (norm >= 0 && move != GAN__ACCUMULATE && GAN__OPEN(o, SUM)) {
         for (s = o->slots; s; s = s->next)
-            if (gan__optim_slot_active(s) && gan__optim_slot_total(s)) return 1;
+            if (gan__optim_slot_is_active(s) && gan__optim_slot_total(s)) return 1;
         norm = gan__optim_gradients_norm(o, n, trace);
     }
     if (norm < 0) return 1;
@@ -16287,8 +16360,8 @@ static int gan__optim_gradients_finish(gan_optimizer *o, int n, const gan__tape_
     if (d->clip_norm > 0 && norm + 1e-6 > (double)d->clip_norm)
         o->scale = (gan_real)((double)d->clip_norm / (norm + 1e-6));
     o->length = (gan_real)(norm * (double)o->scale);
-    o->decay = d->kind == GAN_OPTIMIZER_LAMB ? 0 : d->weight_decay;
-    if (move == GAN__EXTRAPOLATE || !GAN__OPEN(o, FROM) || !coupled || o->decay == 0) return 0;
+    o->decay = decay == GAN__DECAY_OWN ? 0 : d->weight_decay;
+    if (move == GAN__EXTRAPOLATE || !GAN__OPEN(o, FROM) || decay != GAN__DECAY_L2 || o->decay == 0) return 0;
     for (s = o->slots; s;
          s = s->next) // L2 decay is part of the gradient: of the weights where that was found
         if (s->grad && (gan__optim_slot_map(s, GAN__MAP(affine), NULL, o->scale, 0) ||
@@ -16310,7 +16383,7 @@ static void gan__optim_keep_best(gan_optimizer *o, gan_real value)
     if (o->step && !(value < best[0])) return;
     best[0] = value;
     for (s = o->slots; s; s = s->next)
-        if (gan__optim_slot_active(s))
+        if (gan__optim_slot_is_active(s))
             memcpy(s->state[0]->data, s->param->tensor->data, s->param->tensor->size * sizeof(gan_real));
 }
 
@@ -16324,7 +16397,7 @@ static void gan__optim_step_all(gan_optimizer *o, gan_real value, int extrapolat
     gan__deferred_weights_changed(o->model->ctx);
     for (s = o->slots; s; s = s->next) {
         gan_tensor *p = s->param->tensor;
-        if (!gan__optim_slot_active(s)) continue;
+        if (!gan__optim_slot_is_active(s)) continue;
         if (begin) memcpy(s->state[GAN__SLOT_FROM]->data, p->data, p->size * sizeof *p->data);
         if (back) memcpy(p->data, s->state[GAN__SLOT_FROM]->data, p->size * sizeof *p->data);
         if (s->grad) gan__optim_step_slot(o, s);
@@ -16342,7 +16415,7 @@ static void gan__optim_accumulate_all(gan_optimizer *o, gan_real value)
     for (s = o->slots; s; s = s->next) {
         const size_t n = s->param->tensor->size;
         gan_real *sum;
-        if (!gan__optim_slot_active(s)) continue;
+        if (!gan__optim_slot_is_active(s)) continue;
         sum = (gan_real *)s->state[GAN__SLOT_SUM]->data;
         if (first && s->grad) memcpy(sum, s->grad->data, n * sizeof *sum);
         else if (first) memset(sum, 0, n * sizeof *sum);
@@ -16375,7 +16448,7 @@ static void gan__optim_minimize(gan_optimizer *o, gan_tensor *loss, gan__optim_m
 }
 
 // Whether the loss is one number; if not, says so.
-static int gan__optim_loss_good(gan_context *ctx, gan_tensor *loss, gan__optim_move move)
+static int gan__optim_loss_is_scalar(gan_context *ctx, gan_tensor *loss, gan__optim_move move)
 {
     gan_tensor *bad;
     if (!loss) gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s: the loss is NULL", gan__optim_move_names[move]);
@@ -16396,7 +16469,7 @@ static gan_real gan__optim_move_checked(gan_optimizer *o, gan_tensor *loss, gan_
 {
     gan_context *ctx = o->model->ctx;
     gan_real value;
-    if (!gan__optim_loss_good(ctx, loss, move)) return 0;
+    if (!gan__optim_loss_is_scalar(ctx, loss, move)) return 0;
     value = loss->data[0];
     if (!ctx->err.code) gan__optim_minimize(o, loss, move, free_graph);
     return value;
@@ -16456,7 +16529,7 @@ GAN_API void gan_lookahead(gan_optimizer *o, gan_real alpha)
     for (s = o->slots; s; s = s->next) {
         gan_tensor *p = s->param->tensor;
         gan_real *slow;
-        if (!gan__optim_slot_active(s)) continue;
+        if (!gan__optim_slot_is_active(s)) continue;
         slow = (gan_real *)s->state[GAN__SLOT_SLOW]->data;
         if (known) {
             ctx->kernels->ema(p->size, slow, p->data, 1 - alpha);
@@ -16482,7 +16555,7 @@ GAN_API gan_real gan_optimizer_best(gan_optimizer *o)
     if (gan__optim_gather(o, 0) < 0) return 0;
     gan__deferred_weights_changed(ctx);
     for (s = o->slots; s; s = s->next)
-        if (gan__optim_slot_active(s))
+        if (gan__optim_slot_is_active(s))
             memcpy(s->param->tensor->data, s->state[0]->data, s->param->tensor->size * sizeof(gan_real));
     return ((const gan_real *)o->best->data)[0];
 }
@@ -16557,8 +16630,8 @@ static const char *gan__block_part(gan__block_text *out, const char *name, const
 }
 
 // Whether x can be used and has `least` to `most` dimensions; *bad is what to return otherwise.
-static int gan__block_takes(const char *who, gan_tensor *x, const char *what, int least, int most,
-                            gan_tensor **bad)
+static int gan__block_can_take(const char *who, gan_tensor *x, const char *what, int least, int most,
+                               gan_tensor **bad)
 {
     gan_context *ctx = gan__tensor_inputs(who, 1, &x, bad);
     if (!ctx) return 0;
@@ -16575,24 +16648,24 @@ typedef struct gan__block_pair {
     const char *what;
 } gan__block_pair;
 
-// gan__layer_enter for two inputs; y has a row for each sample of x.
+// gan__layer_enter for two inputs; y has a row for each sample of x. 1 on error.
 static int gan__block_enter(const char *who, gan_model *m, const char *name, gan_tensor *x, gan_tensor *y,
                             gan__block_pair want, gan_tensor **bad)
 {
     gan_tensor *in[2];
-    if (!gan__layer_enter(who, m, name, x, want.x_ndim, bad)) return 0;
+    if (gan__layer_enter(who, m, name, x, want.x_ndim, bad)) return 1;
     in[0] = x;
     in[1] = y;
     if (gan__tensor_inputs(who, 2, in, bad) &&
-        gan__block_takes(who, x, "the input", want.x_ndim, GAN_MAX_DIMS, bad) &&
-        gan__block_takes(who, y, want.what, want.y_ndim, want.y_ndim, bad)) {
-        if (y->dim[0] == x->dim[0]) return 1;
+        gan__block_can_take(who, x, "the input", want.x_ndim, GAN_MAX_DIMS, bad) &&
+        gan__block_can_take(who, y, want.what, want.y_ndim, want.y_ndim, bad)) {
+        if (y->dim[0] == x->dim[0]) return 0;
         *bad = gan__err_fail(m->ctx, GAN_ERROR_SHAPE,
                              "%s: %s has shape %t; the input %t wants a row for each sample", who, want.what,
                              y, x);
     }
     gan__layer_leave(m, NULL);
-    return 0;
+    return 1;
 }
 
 // (A, B) seen as (A, B, 1, ...), to stand beside x (N, C, ...)
@@ -16673,7 +16746,7 @@ static gan_tensor *gan__block_pick(gan_tensor *x, int axis, int from, int to, ga
 GAN_API gan_tensor *gan_pixel_norm(gan_tensor *x)
 {
     gan_tensor *bad;
-    if (!gan__block_takes("pixel_norm", x, "x", 2, GAN_MAX_DIMS, &bad)) return bad;
+    if (!gan__block_can_take("pixel_norm", x, "x", 2, GAN_MAX_DIMS, &bad)) return bad;
     return gan_mul(x, gan__block_rsqrt(gan_mean(gan_square(x), GAN_AXES(1), GAN_KEEPDIM), 1e-8));
 }
 
@@ -16681,7 +16754,7 @@ GAN_API gan_tensor *gan_reference_batch(gan_model *m, const char *name, gan_tens
 {
     gan_tensor *reference, *filled, *bad;
     int dim[GAN_MAX_DIMS];
-    if (!gan__layer_enter("reference_batch", m, name, x, 1, &bad)) return bad;
+    if (gan__layer_enter("reference_batch", m, name, x, 1, &bad)) return bad;
     if (rows < 1)
         return gan__layer_leave(
             m, gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT, "%d rows; at least 1 is needed", rows));
@@ -16713,7 +16786,7 @@ GAN_API gan_tensor *gan_virtual_batch_norm(gan_model *m, const char *name, gan_t
     gan_tensor *w, *b, *r, *mean, *var, *h, *bad;
     const gan_real k = (gan_real)(1.0 / (1.0 + (double)rows));
     gan_axis_set axes, all_axes;
-    if (!gan__layer_enter("virtual_batch_norm", m, name, x, 2, &bad)) return bad;
+    if (gan__layer_enter("virtual_batch_norm", m, name, x, 2, &bad)) return bad;
     axes = all_axes = gan__block_axes(x);
     all_axes.mask |= 1;
     if (rows < 1 || rows > x->dim[0] || !x->size)
@@ -16748,7 +16821,7 @@ GAN_API gan_tensor *gan_conditional_batch_norm(gan_model *m, const char *name, g
     const gan__block_pair want = {2, by_class ? 1 : 2, "the condition"};
     gan_tensor *gain, *bias, *w, *v, *bad;
     int dim[2];
-    if (!gan__block_enter("conditional_batch_norm", m, name, x, condition, want, &bad)) return bad;
+    if (gan__block_enter("conditional_batch_norm", m, name, x, condition, want, &bad)) return bad;
     dim[0] = by_class ? classes : x->dim[1];
     dim[1] = by_class ? x->dim[1] : condition->dim[1];
     // what is not there yet is made before anything waits for its activation
@@ -16772,7 +16845,7 @@ GAN_API gan_tensor *gan_adain(gan_model *m, const char *name, gan_tensor *x, gan
     const gan__block_pair want = {3, 2, "the style"};
     gan_tensor *s, *w, *b, *bad;
     int dim[2], c;
-    if (!gan__block_enter("adain", m, name, x, style, want, &bad)) return bad;
+    if (gan__block_enter("adain", m, name, x, style, want, &bad)) return bad;
     c = x->dim[1];
     dim[0] = 2 * c;
     dim[1] = style->dim[1];
@@ -16791,8 +16864,8 @@ GAN_API gan_tensor *gan_adain_features(gan_tensor *x, gan_tensor *y)
     in[0] = x;
     in[1] = y;
     if (!gan__tensor_inputs("adain_features", 2, in, &bad) ||
-        !gan__block_takes("adain_features", x, "x", 3, GAN_MAX_DIMS, &bad) ||
-        !gan__block_takes("adain_features", y, "y", 3, GAN_MAX_DIMS, &bad))
+        !gan__block_can_take("adain_features", x, "x", 3, GAN_MAX_DIMS, &bad) ||
+        !gan__block_can_take("adain_features", y, "y", 3, GAN_MAX_DIMS, &bad))
         return bad;
     if (x->ndim != y->ndim || x->dim[1] != y->dim[1] || (y->dim[0] != 1 && y->dim[0] != x->dim[0]))
         return gan__err_fail(
@@ -16828,7 +16901,7 @@ GAN_API gan_tensor *gan_spade(gan_model *m, const char *name, gan_tensor *x, gan
     const gan__block_pair want = {4, 4, "the map"};
     gan_tensor *h, *gamma, *beta, *bad;
     int c;
-    if (!gan__block_enter("spade", m, name, x, map, want, &bad)) return bad;
+    if (gan__block_enter("spade", m, name, x, map, want, &bad)) return bad;
     if (x->ndim != 4 || hidden < 0)
         return gan__layer_leave(m, gan__err_fail(m->ctx, GAN_ERROR_SHAPE,
                                                  "%d hidden channels, the input %t: want (N, C, H, W)",
@@ -16849,7 +16922,7 @@ static gan_tensor *gan__block_pad(const char *who, gan_tensor *x, const int *pad
 {
     gan_tensor *bad;
     int i;
-    if (!gan__block_takes(who, x, "x", 4, 4, &bad)) return bad;
+    if (!gan__block_can_take(who, x, "x", 4, 4, &bad)) return bad;
     for (i = 0; i < 4; ++i) { // left, right, top, bottom
         const int n = x->dim[3 - i / 2];
         if (pad[i] < 0 || pad[i] > 0x1fffffff || (rule == gan__block_reflect && pad[i] >= n))
@@ -16895,7 +16968,7 @@ GAN_API gan_tensor *gan_depth_to_space(gan_tensor *x, int factor)
 {
     gan_tensor *bad;
     int c;
-    if (!gan__block_takes("depth_to_space", x, "x", 4, 4, &bad)) return bad;
+    if (!gan__block_can_take("depth_to_space", x, "x", 4, 4, &bad)) return bad;
     if (factor < 1 || factor > 32768 || x->dim[1] % (factor * factor))
         return gan__err_fail(x->ctx, GAN_ERROR_SHAPE,
                              "depth_to_space: factor %d squared does not divide the "
@@ -16912,7 +16985,7 @@ GAN_API gan_tensor *gan_space_to_depth(gan_tensor *x, int factor)
 {
     gan_tensor *bad;
     int h, w;
-    if (!gan__block_takes("space_to_depth", x, "x", 4, 4, &bad)) return bad;
+    if (!gan__block_can_take("space_to_depth", x, "x", 4, 4, &bad)) return bad;
     if (factor < 1 || factor > 32768 || x->dim[2] % factor || x->dim[3] % factor)
         return gan__err_fail(x->ctx, GAN_ERROR_SHAPE,
                              "space_to_depth: factor %d does not divide the sides of %t", factor, x);
@@ -17008,8 +17081,9 @@ GAN_API gan_tensor *gan_upfirdn2d(gan_tensor *x, gan_tensor *filter, const gan_u
     int i, p, out[2];
     in[0] = x;
     in[1] = filter;
-    if (!gan__tensor_inputs("upfirdn2d", 2, in, &bad) || !gan__block_takes("upfirdn2d", x, "x", 4, 4, &bad) ||
-        !gan__block_takes("upfirdn2d", filter, "the filter", 1, 2, &bad))
+    if (!gan__tensor_inputs("upfirdn2d", 2, in, &bad) ||
+        !gan__block_can_take("upfirdn2d", x, "x", 4, 4, &bad) ||
+        !gan__block_can_take("upfirdn2d", filter, "the filter", 1, 2, &bad))
         return bad;
     memset(&d, 0, sizeof d);
     if (desc) d = *desc;
@@ -17058,18 +17132,18 @@ static gan_tensor *gan__block_binomial(gan_tensor *x, int taps, int up, int down
 
 static int gan__block_factor(const char *who, gan_tensor *x, int factor, gan_tensor **bad)
 {
-    if (!gan__block_takes(who, x, "x", 4, 4, bad)) return 0;
-    if (factor > 0 && factor <= 32768) return 1;
+    if (!gan__block_can_take(who, x, "x", 4, 4, bad)) return 1;
+    if (factor > 0 && factor <= 32768) return 0;
     *bad = gan__err_fail(x->ctx, GAN_ERROR_ARGUMENT, "%s: x %t, factor %d: at least 1 is needed", who, x,
                          factor);
-    return 0;
+    return 1;
 }
 
 GAN_API gan_tensor *gan_fir_upsample2d(gan_tensor *x, int taps, int factor)
 {
     gan_tensor *bad;
     const int64_t before = ((int64_t)taps + factor - 1) / 2;
-    if (!gan__block_factor("fir_upsample2d", x, factor, &bad)) return bad;
+    if (gan__block_factor("fir_upsample2d", x, factor, &bad)) return bad;
     return gan__block_binomial(x, taps, factor, 1, (int)before, (int)(taps - before - 1));
 }
 
@@ -17077,7 +17151,7 @@ GAN_API gan_tensor *gan_fir_downsample2d(gan_tensor *x, int taps, int factor)
 {
     gan_tensor *bad;
     const int64_t less = (int64_t)taps - factor, after = (less - (less < 0)) / 2;
-    if (!gan__block_factor("fir_downsample2d", x, factor, &bad)) return bad;
+    if (gan__block_factor("fir_downsample2d", x, factor, &bad)) return bad;
     return gan__block_binomial(x, taps, 1, factor, (int)(less - after), (int)after);
 }
 
@@ -17085,7 +17159,7 @@ static gan_tensor *gan__block_blur(const char *who, gan_tensor *x, int taps, int
 {
     gan_tensor *bad;
     int pad[4];
-    if (!gan__block_factor(who, x, stride, &bad)) return bad;
+    if (gan__block_factor(who, x, stride, &bad)) return bad;
     if (taps < 1 || taps > 32) return gan_binomial_filter(x->ctx, taps);
     pad[0] = pad[2] = (taps - 1) / 2;
     pad[1] = pad[3] = taps / 2;
@@ -17104,7 +17178,7 @@ GAN_API gan_tensor *gan_local_response_norm(gan_tensor *x, int size, gan_real al
 {
     gan_tensor *s, *band, *bad;
     int c, before, after;
-    if (!gan__block_takes("local_response_norm", x, "x", 2, GAN_MAX_DIMS, &bad)) return bad;
+    if (!gan__block_can_take("local_response_norm", x, "x", 2, GAN_MAX_DIMS, &bad)) return bad;
     if (size < 1 || !(k > 0) || !(alpha >= 0))
         return gan__err_fail(x->ctx, GAN_ERROR_ARGUMENT,
                              "local_response_norm: size %d, alpha %f, k %f: at least 1, 0, and above 0", size,
@@ -17138,7 +17212,7 @@ GAN_API gan_tensor *gan_modulated_conv2d(gan_model *m, const char *name, gan_ten
     gan_conv2d_desc d;
     gan_tensor *w, *b, *s, *y, *bad;
     int dim[4], affine[2], out, k, up, down, n;
-    if (!gan__block_enter("modulated_conv2d", m, name, x, style, want, &bad)) return bad;
+    if (gan__block_enter("modulated_conv2d", m, name, x, style, want, &bad)) return bad;
     if (!desc) return gan__layer_leave(m, gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT, "desc is NULL"));
     up = desc->up ? desc->up : 1;
     down = desc->down ? desc->down : 1;
@@ -17189,8 +17263,8 @@ GAN_API gan_tensor *gan_noise_injection(gan_model *m, const char *name, gan_tens
 {
     gan_tensor *w, *noise, *bad;
     int dim[4];
-    if (!gan__layer_enter("noise_injection", m, name, x, 4, &bad)) return bad;
-    if (!gan__block_takes("noise_injection", x, "the input", 4, 4, &bad)) return gan__layer_leave(m, bad);
+    if (gan__layer_enter("noise_injection", m, name, x, 4, &bad)) return bad;
+    if (!gan__block_can_take("noise_injection", x, "the input", 4, 4, &bad)) return gan__layer_leave(m, bad);
     memcpy(dim, x->dim, sizeof dim);
     w = gan__block_vector(m, name, "weight", gan_init_zeros(), dim[1]);
     if (fixed) noise = gan__block_buffer(m, name, "noise_const", gan_init_normal(0, 1), 2, dim + 2);
@@ -17198,15 +17272,15 @@ GAN_API gan_tensor *gan_noise_injection(gan_model *m, const char *name, gan_tens
     return gan__layer_leave(m, gan_addcmul(noise, gan_reshape(w, 1, dim[1], 1, 1), x));
 }
 
-// Checks z (N, ...) and a shape, and gives the shape of the parameter.
+// gan__layer_enter for z (N, ...) and the shape of the parameter. 1 on error.
 static int gan__block_input(const char *who, gan_model *m, const char *name, gan_tensor *z, int least,
                             const int *shape, gan_tensor **bad)
 {
-    if (!gan__layer_enter(who, m, name, z, least, bad)) return 0;
-    if (shape[0] > 0 && shape[1] > 0 && shape[2] > 0 && z->size) return 1;
+    if (gan__layer_enter(who, m, name, z, least, bad)) return 1;
+    if (shape[0] > 0 && shape[1] > 0 && shape[2] > 0 && z->size) return 0;
     *bad = gan__layer_leave(
         m, gan__err_fail(m->ctx, GAN_ERROR_SHAPE, "%h for each row of %t; at least 1 of each", 3, shape, z));
-    return 0;
+    return 1;
 }
 
 GAN_API gan_tensor *gan_constant_input(gan_model *m, const char *name, gan_tensor *z, int channels,
@@ -17217,7 +17291,7 @@ GAN_API gan_tensor *gan_constant_input(gan_model *m, const char *name, gan_tenso
     dim[1] = channels;
     dim[2] = height;
     dim[3] = width;
-    if (!gan__block_input("constant_input", m, name, z, 1, dim + 1, &bad)) return bad;
+    if (gan__block_input("constant_input", m, name, z, 1, dim + 1, &bad)) return bad;
     dim[0] = z->dim[0];
     t = gan__block_gain(m, name, "const", gan_init_normal(0, 1), 3, dim + 1);
     return gan__layer_leave(m, gan__tensor_is_poison(t) ? t : gan__op_expand_to(t, 4, dim));
@@ -17231,8 +17305,8 @@ GAN_API gan_tensor *gan_basis_input(gan_model *m, const char *name, gan_tensor *
     dim[1] = channels;
     dim[2] = height;
     dim[3] = width;
-    if (!gan__block_input("basis_input", m, name, z, 2, dim + 1, &bad)) return bad;
-    if (!gan__block_takes("basis_input", z, "z", 2, 2, &bad)) return gan__layer_leave(m, bad);
+    if (gan__block_input("basis_input", m, name, z, 2, dim + 1, &bad)) return bad;
+    if (!gan__block_can_take("basis_input", z, "z", 2, 2, &bad)) return gan__layer_leave(m, bad);
     basis = gan__block_gain(m, name, "basis", gan_init_normal(0, 1), 3, dim + 1);
     dim[2] = z->dim[1];
     w = gan__block_weight(m, name, "linear.weight", m->init, 2, dim + 1);
@@ -17247,7 +17321,7 @@ GAN_API gan_tensor *gan_mapping_network(gan_model *m, const char *name, gan_tens
     gan__block_text text;
     gan_tensor *bad;
     int dim[2], i;
-    if (!gan__layer_enter("mapping_network", m, name, z, 2, &bad)) return bad;
+    if (gan__layer_enter("mapping_network", m, name, z, 2, &bad)) return bad;
     if (z->ndim != 2 || width < 1 || layers < 0 || layers > 99 || !(lr >= 0))
         return gan__layer_leave(
             m, gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT,
@@ -17276,7 +17350,7 @@ GAN_API gan_tensor *gan_style_mixing(gan_model *m, gan_tensor *w1, gan_tensor *w
     const gan__block_pair want = {2, 2, "w2"};
     gan_tensor *draw, *first, *bad;
     int dim[3], n, d, i, l;
-    if (!gan__block_enter("style_mixing", m, "style_mixing", w1, w2, want, &bad)) return bad;
+    if (gan__block_enter("style_mixing", m, "style_mixing", w1, w2, want, &bad)) return bad;
     if (w1->ndim != 2 || w1->dim[1] != w2->dim[1] || layers < 1 || !(probability >= 0 && probability <= 1))
         return gan__layer_leave(
             m, gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT,
@@ -17303,7 +17377,7 @@ GAN_API gan_tensor *gan_style_mixing(gan_model *m, gan_tensor *w1, gan_tensor *w
 GAN_API gan_tensor *gan_layer_style(gan_tensor *styles, int layer)
 {
     gan_tensor *bad;
-    if (!gan__block_takes("layer_style", styles, "styles", 3, 3, &bad)) return bad;
+    if (!gan__block_can_take("layer_style", styles, "styles", 3, 3, &bad)) return bad;
     if (layer < 0 || layer >= styles->dim[1])
         return gan__err_fail(styles->ctx, GAN_ERROR_ARGUMENT, "layer_style: layer %d of styles %t", layer,
                              styles);
@@ -17315,8 +17389,8 @@ GAN_API gan_tensor *gan_truncation(gan_model *m, const char *name, gan_tensor *w
     const double step = .005;
     gan_tensor *average, *k, *bad;
     int d, i, dim[2];
-    if (!gan__layer_enter("truncation", m, name, w, 2, &bad)) return bad;
-    if (!gan__block_takes("truncation", w, "w", 2, 3, &bad)) return gan__layer_leave(m, bad);
+    if (gan__layer_enter("truncation", m, name, w, 2, &bad)) return bad;
+    if (!gan__block_can_take("truncation", w, "w", 2, 3, &bad)) return gan__layer_leave(m, bad);
     if (cutoff < 0 || (cutoff && w->ndim < 3))
         return gan__layer_leave(
             m, gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT,
@@ -17327,7 +17401,7 @@ GAN_API gan_tensor *gan_truncation(gan_model *m, const char *name, gan_tensor *w
     if (m->mode == GAN_TRAIN) {
         const size_t rows = w->size / (size_t)d;
         size_t r;
-        if (!gan__tensor_all_finite(w)) return gan__layer_leave(m, w);
+        if (!gan__tensor_is_finite(w)) return gan__layer_leave(m, w);
         if (gan__block_own(m, average)) return gan__layer_leave(m, m->ctx->poison);
         for (i = 0; i < d; ++i) {
             double mean = 0;
@@ -17358,8 +17432,8 @@ GAN_API gan_tensor *gan_self_attention(gan_model *m, const char *name, gan_tenso
 {
     gan_tensor *theta, *phi, *g, *gamma, *beta, *bad;
     int c, few, half;
-    if (!gan__layer_enter("self_attention", m, name, x, 4, &bad)) return bad;
-    if (!gan__block_takes("self_attention", x, "the input", 4, 4, &bad)) return gan__layer_leave(m, bad);
+    if (gan__layer_enter("self_attention", m, name, x, 4, &bad)) return bad;
+    if (!gan__block_can_take("self_attention", x, "the input", 4, 4, &bad)) return gan__layer_leave(m, bad);
     c = x->dim[1];
     few = GAN__MOST(1, c / 8);
     half = GAN__MOST(1, c / 2);
@@ -17379,8 +17453,8 @@ GAN_API gan_tensor *gan_squeeze_excitation(gan_model *m, const char *name, gan_t
     gan__block_text text;
     gan_tensor *s, *bad;
     int c;
-    if (!gan__layer_enter("squeeze_excitation", m, name, x, 3, &bad)) return bad;
-    if (!gan__block_takes("squeeze_excitation", x, "the input", 3, GAN_MAX_DIMS, &bad))
+    if (gan__layer_enter("squeeze_excitation", m, name, x, 3, &bad)) return bad;
+    if (!gan__block_can_take("squeeze_excitation", x, "the input", 3, GAN_MAX_DIMS, &bad))
         return gan__layer_leave(m, bad);
     if (reduction < 1)
         return gan__layer_leave(
@@ -17399,7 +17473,7 @@ static gan_tensor *gan__block_gated(gan_model *m, const char *name, gan_tensor *
     gan_conv2d_desc d;
     gan_tensor *h, *f, *bad;
     int out;
-    if (!gan__layer_enter(transpose ? "gated_conv_transpose2d" : "gated_conv2d", m, name, x, 4, &bad))
+    if (gan__layer_enter(transpose ? "gated_conv_transpose2d" : "gated_conv2d", m, name, x, 4, &bad))
         return bad;
     if (!desc || desc->groups > 1 || desc->out_channels < 1 || desc->out_channels > 0x3fffffff)
         return gan__layer_leave(
@@ -17431,7 +17505,7 @@ GAN_API gan_tensor *gan_maxout(gan_model *m, const char *name, gan_tensor *x, in
 {
     gan_tensor *w, *b, *h, *y = NULL, *bad;
     int dim[2], i;
-    if (!gan__layer_enter("maxout", m, name, x, 1, &bad)) return bad;
+    if (gan__layer_enter("maxout", m, name, x, 1, &bad)) return bad;
     if (out < 1 || pieces < 1 || out > 0x7fffffff / pieces)
         return gan__layer_leave(m, gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT,
                                                  "%d outputs of %d pieces from %t; at least 1 of each", out,
@@ -17452,7 +17526,7 @@ GAN_API gan_tensor *gan_prelu(gan_model *m, const char *name, gan_tensor *x, int
 {
     gan_tensor *w, *bad;
     int dim[GAN_MAX_DIMS], i;
-    if (!gan__layer_enter("prelu", m, name, x, per_channel ? 2 : 0, &bad)) return bad;
+    if (gan__layer_enter("prelu", m, name, x, per_channel ? 2 : 0, &bad)) return bad;
     for (i = 0; i < x->ndim; ++i) dim[i] = per_channel && i == 1 ? x->dim[1] : 1;
     w = gan__block_vector(m, name, "weight", gan_init_constant((gan_real)0.25), per_channel ? x->dim[1] : 1);
     w = gan__op_reshape_to(w, x->ndim, dim);
@@ -17484,7 +17558,7 @@ GAN_API gan_tensor *gan_residual_block(gan_model *m, const char *name, gan_tenso
     gan_residual_desc d;
     gan_tensor *h, *bad;
     int up, down, out, in;
-    if (!gan__layer_enter("residual_block", m, name, x, 4, &bad)) return bad;
+    if (gan__layer_enter("residual_block", m, name, x, 4, &bad)) return bad;
     memset(&d, 0, sizeof d);
     if (desc) d = *desc;
     up = d.up ? d.up : 1;
@@ -17520,7 +17594,7 @@ GAN_API gan_tensor *gan_residual_bottleneck(gan_model *m, const char *name, gan_
     gan_init was;
     double gain;
     int c, wide;
-    if (!gan__layer_enter("residual_bottleneck", m, name, x, 4, &bad)) return bad;
+    if (gan__layer_enter("residual_bottleneck", m, name, x, 4, &bad)) return bad;
     c = x->dim[1];
     if (x->ndim != 4 || expansion < 1 || groups < 1 || blocks < 1 || c > 0x3fffffff / expansion ||
         c * expansion % groups)
@@ -17561,7 +17635,7 @@ GAN_API gan_tensor *gan_unet(gan_model *m, const char *name, gan_tensor *x, int 
     gan_conv2d_desc d = gan__layer_conv_desc(0, 4, 2, 1);
     gan_tensor *skip[GAN__UNET_MOST], *bad;
     int i;
-    if (!gan__layer_enter("unet", m, name, x, 4, &bad)) return bad;
+    if (gan__layer_enter("unet", m, name, x, 4, &bad)) return bad;
     if (x->ndim != 4 || out_channels < 1 || base < 1 || base > 0x3ffffff || depth < 1 ||
         depth > GAN__UNET_MOST || x->dim[2] % (1 << depth) || x->dim[3] % (1 << depth))
         return gan__layer_leave(
@@ -17596,7 +17670,7 @@ GAN_API gan_tensor *gan_minibatch_stddev(gan_tensor *x, int group)
 {
     gan_tensor *y, *bad;
     int dim[GAN_MAX_DIMS], n, g;
-    if (!gan__block_takes("minibatch_stddev", x, "x", 2, GAN_MAX_DIMS, &bad)) return bad;
+    if (!gan__block_can_take("minibatch_stddev", x, "x", 2, GAN_MAX_DIMS, &bad)) return bad;
     n = x->dim[0];
     g = GAN__LEAST(group ? group : 4, n);
     if (g < 1 || n % g)
@@ -17617,7 +17691,7 @@ GAN_API gan_tensor *gan_minibatch_discrimination(gan_model *m, const char *name,
 {
     gan_tensor *t, *bad;
     int dim[3], n;
-    if (!gan__layer_enter("minibatch_discrimination", m, name, x, 2, &bad)) return bad;
+    if (gan__layer_enter("minibatch_discrimination", m, name, x, 2, &bad)) return bad;
     if (x->ndim != 2 || !x->size || kernels < 1 || dims < 1 || kernels > 0x7fffffff / dims)
         return gan__layer_leave(
             m, gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT,
@@ -17646,7 +17720,7 @@ GAN_API gan_tensor *gan_minibatch_discrimination(gan_model *m, const char *name,
 // taken of logits minus their largest one, so that they keep all digits whatever the logits' size.
 
 // Whether the labels give each of n rows one whole number below `classes`; an error when they do not.
-static int gan__objective_labels_fit(const char *who, const gan_tensor *labels, int n, int classes)
+static int gan__objective_has_labels(const char *who, const gan_tensor *labels, int n, int classes)
 {
     size_t i;
     if (labels->ndim != 1 || labels->dim[0] != n) {
@@ -17685,7 +17759,7 @@ static gan_context *gan__objective_classified(const char *who, gan_tensor *logit
                                : "K");
         return NULL;
     }
-    return gan__objective_labels_fit(who, labels, logits->dim[0], (logits->dim[1] - extra) / each) ? ctx
+    return gan__objective_has_labels(who, labels, logits->dim[0], (logits->dim[1] - extra) / each) ? ctx
                                                                                                    : NULL;
 }
 
@@ -17711,7 +17785,7 @@ static gan_context *gan__objective_alike(const char *who, gan_tensor *a, gan_ten
     return NULL;
 }
 
-static int gan__objective_positive(gan_context *ctx, const char *who, const char *what, gan_real v)
+static int gan__objective_is_positive(gan_context *ctx, const char *who, const char *what, gan_real v)
 {
     if (v > 0 && v < (gan_real)HUGE_VAL) return 1;
     gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s: %s %f; give a positive number", who, what, (double)v);
@@ -17828,8 +17902,8 @@ GAN_API gan_tensor *gan_nll_loss(gan_tensor *log_probs, gan_tensor *labels)
 GAN_API gan_tensor *gan_l1_loss(gan_tensor *x, gan_tensor *target)
 {
     gan_tensor *bad;
-    return gan__reduce_target_fits("l1_loss", x, target, &bad) ? gan_mean_all(gan_abs(gan_sub(x, target)))
-                                                               : bad;
+    return gan__reduce_is_target("l1_loss", x, target, &bad) ? gan_mean_all(gan_abs(gan_sub(x, target)))
+                                                             : bad;
 }
 
 // With c = d clamped to -beta .. beta: c / beta (d - c / 2) is both branches at once.
@@ -17843,16 +17917,16 @@ GAN_API gan_tensor *gan_smooth_l1_loss(gan_tensor *x, gan_tensor *target, gan_re
 {
     gan_tensor *bad;
     if (beta == 0) return gan_l1_loss(x, target);
-    if (!gan__reduce_target_fits("smooth_l1_loss", x, target, &bad)) return bad;
-    if (!gan__objective_positive(x->ctx, "smooth_l1_loss", "beta", beta)) return x->ctx->poison;
+    if (!gan__reduce_is_target("smooth_l1_loss", x, target, &bad)) return bad;
+    if (!gan__objective_is_positive(x->ctx, "smooth_l1_loss", "beta", beta)) return x->ctx->poison;
     return gan_mean_all(gan__objective_smooth_l1(x, target, beta));
 }
 
 GAN_API gan_tensor *gan_huber_loss(gan_tensor *x, gan_tensor *target, gan_real delta)
 {
     gan_tensor *bad;
-    if (!gan__reduce_target_fits("huber_loss", x, target, &bad)) return bad;
-    if (!gan__objective_positive(x->ctx, "huber_loss", "delta", delta)) return x->ctx->poison;
+    if (!gan__reduce_is_target("huber_loss", x, target, &bad)) return bad;
+    if (!gan__objective_is_positive(x->ctx, "huber_loss", "delta", delta)) return x->ctx->poison;
     return gan_mean_all(gan_mul_scalar(gan__objective_smooth_l1(x, target, delta), delta));
 }
 
@@ -18006,7 +18080,7 @@ GAN_API gan_tensor *gan_projection(gan_model *m, const char *name, gan_tensor *h
 {
     gan_tensor *psi, *w, *b, *bad;
     int dim[2];
-    if (!gan__layer_enter("projection", m, name, h, 2, &bad)) return bad;
+    if (gan__layer_enter("projection", m, name, h, 2, &bad)) return bad;
     if (!labels)
         return gan__layer_leave(m,
                                 gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT, "projection: the labels are NULL"));
@@ -18016,7 +18090,7 @@ GAN_API gan_tensor *gan_projection(gan_model *m, const char *name, gan_tensor *h
             m,
             gan__err_fail(m->ctx, GAN_ERROR_SHAPE,
                           "projection: features %t and %d classes; want (N, D) and at least 1", h, classes));
-    if (!gan__objective_labels_fit("projection", labels, h->dim[0], classes))
+    if (!gan__objective_has_labels("projection", labels, h->dim[0], classes))
         return gan__layer_leave(m, m->ctx->poison);
     dim[0] = 1;
     dim[1] = h->dim[1];
@@ -18044,21 +18118,21 @@ static int gan__objective_contrast_open(gan__objective_contrast *c, const char *
     const int most = 1 << 24; // any whole number that every gan_real holds
     gan_tensor *unit, *in[2], *count;
     c->ctx = gan__objective_alike(who, embed, proxy, 2, bad);
-    if (!c->ctx) return 0;
+    if (!c->ctx) return 1;
     in[0] = embed;
     in[1] = labels;
-    if (!gan__tensor_inputs(who, 2, in, bad)) return 0;
+    if (!gan__tensor_inputs(who, 2, in, bad)) return 1;
     *bad = c->ctx->poison;
-    if (!gan__objective_labels_fit(who, labels, embed->dim[0], most) ||
-        !gan__objective_positive(c->ctx, who, "temperature", temperature))
-        return 0;
+    if (!gan__objective_has_labels(who, labels, embed->dim[0], most) ||
+        !gan__objective_is_positive(c->ctx, who, "temperature", temperature))
+        return 1;
     unit = gan__objective_unit_rows(embed);
     c->proxy = gan_sum(gan_mul(unit, gan__objective_unit_rows(proxy)), GAN_AXES(1), GAN_KEEPDIM);
     c->pairs = gan_matmul_t(unit, 0, unit, 1);
     c->same = gan__objective_equal(labels, labels);
     count = gan__objective_counting(c->ctx, embed->dim[0], 0);
     c->self = gan__objective_equal(count, count);
-    return 1;
+    return 0;
 }
 
 // log (e(p_i) + sum_j e(s_ij)) over the j of the mask -> (N)
@@ -18072,7 +18146,7 @@ GAN_API gan_tensor *gan_contrastive_2c(gan_tensor *embed, gan_tensor *proxy, gan
 {
     gan__objective_contrast c;
     gan_tensor *p, *s, *bad;
-    if (!gan__objective_contrast_open(&c, "contrastive_2c", embed, proxy, labels, temperature, &bad))
+    if (gan__objective_contrast_open(&c, "contrastive_2c", embed, proxy, labels, temperature, &bad))
         return bad;
     p = gan_mul_scalar(c.proxy, 1 / temperature);
     s = gan_mul_scalar(c.pairs, 1 / temperature);
@@ -18085,7 +18159,7 @@ GAN_API gan_tensor *gan_d2d_ce(gan_tensor *embed, gan_tensor *proxy, gan_tensor 
 {
     gan__objective_contrast c;
     gan_tensor *a, *b, *bad;
-    if (!gan__objective_contrast_open(&c, "d2d_ce", embed, proxy, labels, temperature, &bad)) return bad;
+    if (gan__objective_contrast_open(&c, "d2d_ce", embed, proxy, labels, temperature, &bad)) return bad;
     if (!(margin >= -1 && margin <= 1))
         return gan__err_fail(c.ctx, GAN_ERROR_ARGUMENT, "d2d_ce: margin %f; from -1 to 1, it is a cosine",
                              (double)margin);
@@ -18195,7 +18269,7 @@ GAN_API gan_tensor *gan_info_nce(gan_tensor *query, gan_tensor *key, gan_real te
             "info_nce: query %t and key %t; want (N, D) and (N, D) or (N, L, D), N at least 2, "
             "since the others are the negatives",
             query, key);
-    if (!gan__objective_positive(ctx, "info_nce", "temperature", temperature)) return ctx->poison;
+    if (!gan__objective_is_positive(ctx, "info_nce", "temperature", temperature)) return ctx->poison;
     count = gan__objective_counting(ctx, n, 0);
     others = gan_reshape(gan_affine(gan__objective_equal(count, count), -1, 1), n, n, 1);
     v = gan_reshape(gan__objective_products(query, gan_reshape(key, n * l, d), temperature), n, n, l);
@@ -18220,7 +18294,7 @@ GAN_API gan_tensor *gan_nt_xent(gan_tensor *a, gan_tensor *b, gan_real temperatu
     gan_context *ctx = gan__objective_alike("nt_xent", a, b, 2, &bad);
     int n;
     if (!ctx) return bad;
-    if (!gan__objective_positive(ctx, "nt_xent", "temperature", temperature)) return ctx->poison;
+    if (!gan__objective_is_positive(ctx, "nt_xent", "temperature", temperature)) return ctx->poison;
     n = a->dim[0];
     unit = gan__objective_unit_rows(gan_concat(0, a, b));
     count = gan__objective_counting(ctx, 2 * n, 0);
@@ -18406,7 +18480,7 @@ static gan_tensor *gan__objective_ssim(const char *who, gan_tensor *x, gan_tenso
     if (h < (int)GAN__SSIM_WINDOW || w < (int)GAN__SSIM_WINDOW)
         return gan__err_fail(ctx, GAN_ERROR_SHAPE,
                              "%s: pictures %t; the window needs at least 11 x 11: gan_upsample them", who, x);
-    if (!gan__objective_positive(ctx, who, "range", range)) return ctx->poison;
+    if (!gan__objective_is_positive(ctx, who, "range", range)) return ctx->poison;
     m = x->dim[0] * x->dim[1];
     both = gan_concat(0, x, y, gan_square(x), gan_square(y), gan_mul(x, y));
     both = gan__objective_ssim_blur(gan_reshape(both, 5 * m, 1, h, w));
@@ -18784,7 +18858,7 @@ static gan_tensor *gan__penalty_sum_up(gan_tensor *sum, gan_tensor *more)
     return sum ? gan_add(sum, more) : more;
 }
 
-static int gan__penalty_learns(const gan__layer_param *p) { return p->trainable && !p->frozen; }
+static int gan__penalty_is_trained(const gan__layer_param *p) { return p->trainable && !p->frozen; }
 
 // Sum of f over the weights; NULL when there is none.
 static gan_tensor *gan__penalty_over_weights(const gan__penalty_args *p, gan_tensor *(*f)(gan_tensor *))
@@ -18792,7 +18866,7 @@ static gan_tensor *gan__penalty_over_weights(const gan__penalty_args *p, gan_ten
     gan_tensor *sum = NULL;
     const gan__layer_param *w;
     for (w = p->m->params; w; w = w->next)
-        if (w->weight && gan__penalty_learns(w)) sum = gan__penalty_sum_up(sum, f(w->tensor));
+        if (w->weight && gan__penalty_is_trained(w)) sum = gan__penalty_sum_up(sum, f(w->tensor));
     return sum ? gan_mul_scalar(sum, p->weight) : NULL;
 }
 
@@ -18832,7 +18906,7 @@ static void gan__penalty_past_claim(gan_model *m)
 {
     gan__layer_param *const last = m->params_end, *p = m->params;
     int fresh;
-    if (!gan__state_awaits(m->ctx, m->name, ".penalty.historical_average.", NULL)) return;
+    if (!gan__state_has_pending(m->ctx, m->name, ".penalty.historical_average.", NULL)) return;
     for (; p; p = p == last ? NULL : p->next)
         if (p->trainable && !gan__penalty_past(m, p, &fresh)) return;
 }
@@ -18846,21 +18920,21 @@ static gan_tensor *gan__penalty_historical_average(const gan__penalty_args *p)
     for (past = p->m->params; past; past = past->next) {
         if (strncmp(past->name, prefix, sizeof prefix - 1)) continue;
         w = gan__layer_param_find(p->m, past->name + sizeof prefix - 1);
-        if (!w || !gan__penalty_learns(w)) continue;
+        if (!w || !gan__penalty_is_trained(w)) continue;
         sum = gan__penalty_sum_up(sum, gan_sum_all(gan_square(gan_sub(w->tensor, past->tensor))));
     }
     return sum ? gan_mul_scalar(sum, p->weight) : NULL;
 }
 
 // mean += (theta - mean) / n
-static void gan__penalty_remember(gan_model *m, gan_real weight)
+static void gan__penalty_after_average(gan_model *m, gan_real weight)
 {
     gan__layer_param *const last = m->params_end, *p = m->params, *mean, *n;
     int fresh;
     size_t i;
     (void)weight;
     for (; p; p = p == last ? NULL : p->next)
-        if (p->trainable && !gan__tensor_all_finite(p->tensor)) return;
+        if (p->trainable && !gan__tensor_is_finite(p->tensor)) return;
     n = gan__penalty_state(m, "penalty.historical_steps", "", 0, NULL, &fresh);
     if (!n) return;
     n->tensor->data[0] += 1;
@@ -18877,41 +18951,36 @@ static void gan__penalty_remember(gan_model *m, gan_real weight)
 
 static gan_tensor *gan__penalty_weight_clip(const gan__penalty_args *p) { return gan__penalty_none(p); }
 
-static void gan__penalty_clip(gan_model *m, gan_real weight)
+static void gan__penalty_after_clip(gan_model *m, gan_real weight)
 {
     gan__layer_param *p;
     gan__deferred_weights_changed(m->ctx);
     for (p = m->params; p; p = p->next)
-        if (gan__penalty_learns(p) && !p->state->borrowed)
+        if (gan__penalty_is_trained(p) && !p->state->borrowed)
             gan__isa_map1(m->ctx->kernels, GAN__MAP(clamp), p->tensor->size, p->tensor->data, p->tensor->data,
                           -weight, weight);
 }
 
+static void gan__penalty_after_nothing(gan_model *m, gan_real weight) { (void)m, (void)weight; }
+
 typedef struct gan__penalty_row {
     const char *name;
     gan_tensor *(*term)(const gan__penalty_args *p);
+    void (*after)(gan_model *m, gan_real weight);
     gan_player player;
     double weight, target, parameter;
     unsigned needs;
 } gan__penalty_row;
 
 static const gan__penalty_row gan__penalty_rows[] = {
-#define GAN__ROW(id, name, player, weight, target, parameter, needs)                                         \
-    {#name, gan__penalty_##name, GAN_PLAYER_##player, weight, target, parameter, needs},
+#define GAN__ROW(id, name, player, weight, target, parameter, needs, after)                                  \
+    {#name, gan__penalty_##name, gan__penalty_after_##after, GAN_PLAYER_##player, weight, target, parameter, \
+     needs},
     GAN_PENALTIES(GAN__ROW)
 #undef GAN__ROW
 };
 
-// What follows the update.
-static const struct {
-    gan_penalty_kind kind;
-    void (*after)(gan_model *m, gan_real weight);
-} gan__penalty_after_rows[] = {
-    {GAN_PENALTY_WEIGHT_CLIP, gan__penalty_clip},
-    {GAN_PENALTY_HISTORICAL_AVERAGE, gan__penalty_remember},
-};
-
-static int gan__penalty_known(gan_context *ctx, gan_penalty_kind kind)
+static int gan__penalty_is_known(gan_context *ctx, gan_penalty_kind kind)
 {
     if ((int)kind >= 0 && kind < GAN_PENALTY_COUNT) return 1;
     gan__err_fail(ctx, GAN_ERROR_ARGUMENT,
@@ -18920,7 +18989,7 @@ static int gan__penalty_known(gan_context *ctx, gan_penalty_kind kind)
 }
 
 // Whether everything is there that the row needs, alive and of fitting shape.
-static int gan__penalty_ready(gan_context *ctx, const gan__penalty_row *row, const gan_penalty_in *in)
+static int gan__penalty_has_inputs(gan_context *ctx, const gan__penalty_row *row, const gan_penalty_in *in)
 {
     static const char *const names[] = {"real", "fake", "real_aug", "fake_aug", "z", "real", "fake"};
     gan_tensor *given[10], *bad;
@@ -18973,14 +19042,14 @@ GAN_API gan_tensor *gan_penalty_ex(const gan_penalty_desc *desc, const gan_penal
                         : NULL;
     ctx = p.m->ctx;
     if (!desc) return gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_penalty_ex: desc is NULL");
-    if (!gan__penalty_known(ctx, desc->kind)) return ctx->poison;
+    if (!gan__penalty_is_known(ctx, desc->kind)) return ctx->poison;
     row = &gan__penalty_rows[desc->kind];
     if (!gan__base_is_finite(desc->weight) || !gan__base_is_finite(desc->target) ||
         !gan__base_is_finite(desc->parameter) || desc->every < 0)
         return gan__err_fail(ctx, GAN_ERROR_ARGUMENT,
                              "%s: weight, target and parameter must be finite, every (%d) not negative",
                              row->name, desc->every);
-    if (!gan__penalty_ready(ctx, row, in)) return ctx->poison;
+    if (!gan__penalty_has_inputs(ctx, row, in)) return ctx->poison;
     if (row->player == GAN_PLAYER_GENERATOR) p.m = in->g;
     p.weight = gan__base_or_default(desc->weight, row->weight);
     p.target = gan__base_or_default(desc->target, row->target);
@@ -19007,11 +19076,8 @@ GAN_API gan_tensor *gan_penalty(gan_penalty_kind kind, gan_real weight, gan_mode
 
 GAN_API void gan_penalty_after(gan_penalty_kind kind, gan_real weight, gan_model *m)
 {
-    size_t i;
-    if (!m || !gan__penalty_known(m->ctx, kind)) return;
-    for (i = 0; i < sizeof gan__penalty_after_rows / sizeof *gan__penalty_after_rows; ++i)
-        if (gan__penalty_after_rows[i].kind == kind)
-            gan__penalty_after_rows[i].after(m, gan__base_or_default(weight, gan__penalty_rows[kind].weight));
+    if (!m || !gan__penalty_is_known(m->ctx, kind)) return;
+    gan__penalty_rows[kind].after(m, gan__base_or_default(weight, gan__penalty_rows[kind].weight));
 }
 
 static const gan__penalty_row *gan__penalty_of(gan_penalty_kind kind)
@@ -19519,7 +19585,7 @@ static gan_tensor *gan__augment_apply(gan_tensor *x, const gan__augment_plan *a)
 }
 
 // Whether a description can be carried out on x; an error where it cannot.
-static int gan__augment_fits(const gan_tensor *x, const gan_augment_desc *desc)
+static int gan__augment_can_apply(const gan_tensor *x, const gan_augment_desc *desc)
 {
     gan_context *ctx = x->ctx;
     const unsigned image = desc->policy & ~(unsigned)GAN_AUGMENT_NOISE;
@@ -19549,7 +19615,7 @@ GAN_API gan_tensor *gan_augment(gan_tensor *x, const gan_augment_desc *desc)
     int i;
     if (!ctx) return y;
     if (!desc || !desc->policy) return x;
-    if (!gan__augment_fits(x, desc)) return ctx->poison;
+    if (!gan__augment_can_apply(x, desc)) return ctx->poison;
     if (!x->size || (desc->p == 0 && !(desc->policy & GAN_AUGMENT_DIFF))) return x;
     if (gan__base_mul_size((size_t)x->dim[0], sizeof *a, &bytes))
         return gan__err_fail_memory(ctx, (size_t)-1);
@@ -19623,7 +19689,7 @@ GAN_API gan_pool *gan_pool_create(gan_context *ctx, const char *name, int capaci
 }
 
 // The pool has space for samples of x, and holds as many as it says. 1 on error.
-static int gan__augment_pool_ready(gan_pool *pool, const gan_tensor *x)
+static int gan__augment_pool_prepare(gan_pool *pool, const gan_tensor *x)
 {
     gan_context *ctx = pool->ctx;
     const gan__state *s = pool->store;
@@ -19665,7 +19731,7 @@ GAN_API gan_tensor *gan_pool_query(gan_pool *pool, gan_tensor *x, gan_real p)
     if (!pool)
         return x ? gan__err_fail(x->ctx, GAN_ERROR_ARGUMENT, "gan_pool_query: the pool is NULL") : NULL;
     if (!x) gan__err_fail(pool->ctx, GAN_ERROR_ARGUMENT, "%s: x is NULL", pool->name);
-    if (!ctx || gan__augment_pool_ready(pool, x)) return pool->ctx->poison;
+    if (!ctx || gan__augment_pool_prepare(pool, x)) return pool->ctx->poison;
     if (!(p >= 0 && p <= 1) || !gan__base_is_finite(p))
         return gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s: p %f is no probability; want 0 to 1", pool->name,
                              (double)p);
@@ -19753,13 +19819,16 @@ static double gan__schedule_ramp(const gan_schedule *s, double base, double t, d
     return base * (2 / (1 + exp(-gan__schedule_or(s->factor, 10) * part)) - 1);
 }
 
+typedef enum gan__schedule_of { GAN__OF_STEP, GAN__OF_METRIC } gan__schedule_of;
+
 typedef struct gan__schedule_row {
     const char *name;
+    gan__schedule_of of;
     double (*at)(const gan_schedule *s, double base, double t, double part);
 } gan__schedule_row;
 
 static const gan__schedule_row gan__schedule_rows[] = {
-#define GAN__ROW(id, name) {#name, gan__schedule_##name},
+#define GAN__ROW(id, name, of) {#name, GAN__OF_##of, gan__schedule_##name},
     GAN_SCHEDULES(GAN__ROW)
 #undef GAN__ROW
 };
@@ -19819,6 +19888,13 @@ GAN_API gan_real gan_schedule_at(const gan_schedule *s, gan_real base, int64_t s
     t = step > s->start ? (double)step - (double)s->start : 0;
     part = s->steps <= 0 ? step >= s->start : t < (double)s->steps ? t / (double)s->steps : 1;
     return (gan_real)gan__schedule_rows[s->kind].at(s, (double)base, t, part);
+}
+
+// Whether the value depends on a metric (gan_plateau_step), not on the step.
+GAN__OPTIONAL int gan__schedule_is_of_metric(const gan_schedule *s)
+{
+    return (int)s->kind >= 0 && s->kind < GAN_SCHEDULE_COUNT &&
+           gan__schedule_rows[s->kind].of == GAN__OF_METRIC;
 }
 
 GAN_API const char *gan_schedule_name(gan_schedule_kind kind)
@@ -19927,8 +20003,8 @@ GAN_API const char *gan_game_name(gan_game kind)
 }
 
 // Whether n players with these optimizers and losses can play; if not, says why.
-static int gan__game_good(gan_context *ctx, gan_game kind, gan_real strength, int n, gan_optimizer **o,
-                          gan_tensor **loss, gan__optim_move move)
+static int gan__game_can_play(gan_context *ctx, gan_game kind, gan_real strength, int n, gan_optimizer **o,
+                              gan_tensor **loss, gan__optim_move move)
 {
     int i, k;
     if ((int)kind < 0 || kind >= GAN_GAME_COUNT || !gan__base_is_finite(strength)) {
@@ -19949,7 +20025,7 @@ static int gan__game_good(gan_context *ctx, gan_game kind, gan_real strength, in
                               gan__optim_move_names[move], o[i]->model->name);
                 return 0;
             }
-        if (!gan__optim_loss_good(ctx, loss[i], move)) return 0;
+        if (!gan__optim_loss_is_scalar(ctx, loss[i], move)) return 0;
     }
     return !ctx->err.code;
 }
@@ -19966,7 +20042,7 @@ static int gan__game_gradients(gan__game *q, gan_game kind, int players, const i
         if (n[i] && gan__optim_gradients(o[i], loss[i], n[i], pass, move, &trace[i])) return 1;
         if (pass == GAN__GRAPH_CREATE && gan__optim_gradients_norm(o[i], n[i], &trace[i]) < 0) return 1;
         for (s = o[i]->slots; s; s = s->next) {
-            if (pass == GAN__GRAPH_KEEP || !gan__optim_slot_active(s)) continue;
+            if (pass == GAN__GRAPH_KEEP || !gan__optim_slot_is_active(s)) continue;
             q->w[k] = s->param->tensor;
             q->xi[k] = s->grad ? s->grad : gan_zeros_n(q->ctx, q->w[k]->ndim, q->w[k]->dim);
             k++;
@@ -19976,7 +20052,7 @@ static int gan__game_gradients(gan__game *q, gan_game kind, int players, const i
     if (q->ctx->err.failed_calls != failures) return 1;
     for (i = k = 0; i < players && q->count; ++i)
         for (s = o[i]->slots; s; s = s->next) {
-            if (!gan__optim_slot_active(s)) continue;
+            if (!gan__optim_slot_is_active(s)) continue;
             if (!s->grad) {
                 s->grad = q->xi[k];
                 s->grad->holds++;
@@ -20032,7 +20108,7 @@ static void gan__game_step(gan_game kind, gan_real strength, int n, gan_optimize
     if (!ctx) return;
     if (!loss)
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s_game: the losses are NULL", gan__optim_move_names[move]);
-    else if (gan__game_good(ctx, kind, strength, n, o, loss, move)) {
+    else if (gan__game_can_play(ctx, kind, strength, n, o, loss, move)) {
         recording = gan_record(ctx, 1);
         gan_scope_open(ctx);
         gan__game_play(ctx, kind, strength, n, o, loss, move);
@@ -20166,7 +20242,7 @@ static const char *gan__format_packed(const unsigned char *p, size_t have)
     return NULL;
 }
 
-static int gan__format_packed_fail(gan_context *ctx, const char *name, const unsigned char *p, size_t have)
+static int gan__format_is_packed(gan_context *ctx, const char *name, const unsigned char *p, size_t have)
 {
     const char *what = gan__format_packed(p, have);
     if (!have) what = "is empty: 0 bytes; fetch it again";
@@ -20190,7 +20266,7 @@ static int gan__format_idx(gan_context *ctx, const char *name, const unsigned ch
     size_t count = 1, header;
     int i;
     memset(l, 0, sizeof *l);
-    if (gan__format_packed_fail(ctx, name, p, have)) return 1;
+    if (gan__format_is_packed(ctx, name, p, have)) return 1;
     if (have < 4) {
         gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s is too short for an IDX file: %l bytes; fetch it again",
                       name, (int64_t)size);
@@ -20240,7 +20316,7 @@ static int gan__format_cifar(gan_context *ctx, const char *name, const unsigned 
 {
     const size_t records = size / (GAN__CIFAR_PIXELS + 1);
     memset(l, 0, sizeof *l);
-    if (gan__format_packed_fail(ctx, name, p, have)) return 1;
+    if (gan__format_is_packed(ctx, name, p, have)) return 1;
     if (size % (GAN__CIFAR_PIXELS + 1) == 0) l->labels = 1;
     else if (size % (GAN__CIFAR_PIXELS + 2) == 0) l->labels = 2;
     else return gan__format_size(ctx, name, size, (records + 1) * (GAN__CIFAR_PIXELS + 1));
@@ -20296,7 +20372,7 @@ static int gan__format_npy_peek(gan__format_npy_reader *n) // past blanks; -1 at
     return n->at < n->end ? n->p[n->at] : -1;
 }
 
-static int gan__format_npy_take(gan__format_npy_reader *n, int c)
+static int gan__format_npy_is_next(gan__format_npy_reader *n, int c)
 {
     if (gan__format_npy_peek(n) != c) return 0;
     ++n->at;
@@ -20347,7 +20423,7 @@ static int gan__format_npy_descr(gan__format_npy_reader *n, gan__format_layout *
 
 static int gan__format_npy_shape(gan__format_npy_reader *n, gan__format_layout *l, size_t *count)
 {
-    if (!gan__format_npy_take(n, '(')) return gan__format_npy_fail(n, "'shape' is no tuple");
+    if (!gan__format_npy_is_next(n, '(')) return gan__format_npy_fail(n, "'shape' is no tuple");
     while (gan__format_npy_peek(n) != ')') {
         uint64_t v = 0;
         size_t start;
@@ -20357,7 +20433,7 @@ static int gan__format_npy_shape(gan__format_npy_reader *n, gan__format_layout *
         if (n->at == start) return gan__format_npy_fail(n, "a dimension that is no number from 1 on");
         if (gan__format_dim(n->ctx, n->name, l, l->ndim, v, start, count)) return 1;
         ++l->ndim;
-        if (!gan__format_npy_take(n, ',') && gan__format_npy_peek(n) != ')')
+        if (!gan__format_npy_is_next(n, ',') && gan__format_npy_peek(n) != ')')
             return gan__format_npy_fail(n, "no , or ) in 'shape'");
     }
     ++n->at;
@@ -20370,8 +20446,8 @@ static int gan__format_npy_header(gan__format_npy_reader *n, gan__format_layout 
 {
     static const char *const keys[] = {"descr", "fortran_order", "shape"};
     unsigned seen = 0;
-    if (!gan__format_npy_take(n, '{')) return gan__format_npy_fail(n, "no {");
-    while (!gan__format_npy_take(n, '}')) {
+    if (!gan__format_npy_is_next(n, '{')) return gan__format_npy_fail(n, "no {");
+    while (!gan__format_npy_is_next(n, '}')) {
         char key[16];
         int k, bad;
         if (gan__format_npy_text(n, key)) return gan__format_npy_fail(n, "no key where one belongs");
@@ -20379,7 +20455,7 @@ static int gan__format_npy_header(gan__format_npy_reader *n, gan__format_layout 
         if (k == 3) return gan__format_npy_fail(n, "a key other than descr, fortran_order and shape");
         if (seen >> k & 1) return gan__format_npy_fail(n, "a key that stands twice");
         seen |= 1u << k;
-        if (!gan__format_npy_take(n, ':')) return gan__format_npy_fail(n, "no : after a key");
+        if (!gan__format_npy_is_next(n, ':')) return gan__format_npy_fail(n, "no : after a key");
         (void)gan__format_npy_peek(n);
         if (k == 0) bad = gan__format_npy_descr(n, l);
         else if (k == 2) bad = gan__format_npy_shape(n, l, count);
@@ -20390,7 +20466,7 @@ static int gan__format_npy_header(gan__format_npy_reader *n, gan__format_layout 
             n->at += *fortran ? 4 : 5;
         }
         if (bad) return 1;
-        if (!gan__format_npy_take(n, ',') && gan__format_npy_peek(n) != '}')
+        if (!gan__format_npy_is_next(n, ',') && gan__format_npy_peek(n) != '}')
             return gan__format_npy_fail(n, "no , or } after a value");
     }
     if (seen != 7) return gan__format_npy_fail(n, "descr, fortran_order or shape is missing");
@@ -20409,7 +20485,7 @@ static int gan__format_npy(gan_context *ctx, const char *name, const unsigned ch
     n.ctx = ctx;
     n.name = name;
     n.p = p;
-    if (gan__format_packed_fail(ctx, name, p, have)) return 1;
+    if (gan__format_is_packed(ctx, name, p, have)) return 1;
     for (i = 0; i < 6 && n.at < have; ++i, ++n.at)
         if (p[i] != (unsigned char)"\x93NUMPY"[i])
             return gan__format_npy_fail(&n, "it does not begin with \\x93NUMPY");
@@ -20476,7 +20552,7 @@ static int gan__format_pnm(gan_context *ctx, const char *name, const unsigned ch
 {
     size_t at = 2, bytes;
     memset(out, 0, sizeof *out);
-    if (gan__format_packed_fail(ctx, name, p, size)) return 1;
+    if (gan__format_is_packed(ctx, name, p, size)) return 1;
     if (size < 3 || p[0] != 'P' || (p[1] != '5' && p[1] != '6') ||
         !(gan__format_is_blank(p[2]) || p[2] == '#')) {
         gan__err_fail(ctx, GAN_ERROR_FORMAT,
@@ -20593,9 +20669,9 @@ static const unsigned char *gan__format_csv_line(gan__format_csv_reader *c, cons
 }
 
 // The next field of a line, which moves on; 0 when there is none.
-static int gan__format_csv_field(const gan__format_csv_reader *c, const unsigned char **at,
-                                 const unsigned char *end, const unsigned char **from,
-                                 const unsigned char **to)
+static int gan__format_csv_has_field(const gan__format_csv_reader *c, const unsigned char **at,
+                                     const unsigned char *end, const unsigned char **from,
+                                     const unsigned char **to)
 {
     const unsigned char *p = *at;
     if (!p) return 0;
@@ -20629,7 +20705,7 @@ static int gan__format_csv_walk(gan_context *ctx, const char *name, gan__format_
         int column = 0, bad = 0, numbers = 0;
         char text[20];
         if (c->line == c->first) continue;
-        while (gan__format_csv_field(c, &begin, end, &from, &to)) {
+        while (gan__format_csv_has_field(c, &begin, end, &from, &to)) {
             double v = 0;
             const int odd = gan__format_csv_number(from, to, &v) || !gan__base_is_finite((gan_real)v);
             numbers += !odd;
@@ -20671,7 +20747,7 @@ static int gan__format_csv(gan_context *ctx, const char *name, const unsigned ch
     size_t bytes;
     memset(l, 0, sizeof *l);
     memset(&start, 0, sizeof start);
-    if (gan__format_packed_fail(ctx, name, p, size)) return 1;
+    if (gan__format_is_packed(ctx, name, p, size)) return 1;
     if (size >= 3 && !memcmp(p, "\xef\xbb\xbf", 3)) p += 3, size -= 3;
     start.p = p;
     start.end = p + size;
@@ -20693,7 +20769,7 @@ static int gan__format_csv(gan_context *ctx, const char *name, const unsigned ch
         return 1;
     }
     l->type = sizeof *out == 4 ? GAN__ELEMENT_F32 : GAN__ELEMENT_F64;
-    l->big = !gan__state_little_endian();
+    l->big = !gan__state_is_little_endian();
     l->ndim = 2;
     l->dim[0] = (int)c.rows;
     l->dim[1] = c.columns;
@@ -20706,7 +20782,7 @@ static int gan__format_csv(gan_context *ctx, const char *name, const unsigned ch
 }
 
 // A picture that stb_image may know, by its first bytes: PNG, JPEG, BMP, GIF.
-static int gan__format_stb(const unsigned char *p, size_t have)
+static int gan__format_is_stb(const unsigned char *p, size_t have)
 {
     return (have >= 8 && !memcmp(p, "\x89PNG\r\n\x1a\n", 8)) ||
            (have >= 3 && !memcmp(p, "\xff\xd8\xff", 3)) ||
@@ -20715,7 +20791,7 @@ static int gan__format_stb(const unsigned char *p, size_t have)
 }
 
 // Text that may be CSV: blanks and printable letters, a digit among them.
-static int gan__format_text(const unsigned char *p, size_t have)
+static int gan__format_is_text(const unsigned char *p, size_t have)
 {
     const size_t n = GAN__LEAST(have, (size_t)4096);
     size_t i = have >= 3 && !memcmp(p, "\xef\xbb\xbf", 3) ? 3 : 0;
@@ -20735,7 +20811,7 @@ static gan_format gan__format_of(const unsigned char *p, size_t have, size_t siz
     if (have >= 3 && p[0] == 'P' && (p[1] == '5' || p[1] == '6') &&
         (gan__format_is_blank(p[2]) || p[2] == '#'))
         return GAN_FORMAT_PNM;
-    if (gan__format_stb(p, have)) return GAN_FORMAT_STB;
+    if (gan__format_is_stb(p, have)) return GAN_FORMAT_STB;
     if (have >= 8 && !p[0] && !p[1] && gan__format_idx_type(p[2]) >= 0 && p[3] >= 1 && p[3] <= GAN_MAX_DIMS) {
         size_t need = gan__format_element_width[gan__format_idx_type(p[2])], i;
         for (i = 4; i < 4 + 4 * (size_t)p[3] && i + 3 < have; i += 4)
@@ -20745,7 +20821,7 @@ static gan_format gan__format_of(const unsigned char *p, size_t have, size_t siz
                 need = 0;
         if (!cifar || need == size - 4 - 4 * (size_t)p[3]) return GAN_FORMAT_IDX;
     }
-    if (gan__format_text(p, have)) return GAN_FORMAT_CSV;
+    if (gan__format_is_text(p, have)) return GAN_FORMAT_CSV;
     return cifar ? GAN_FORMAT_CIFAR : GAN_FORMAT_AUTO;
 }
 
@@ -20761,7 +20837,7 @@ typedef struct gan__fit_place {
 } gan__fit_place;
 
 // Whether the elements lie one behind the other, in the order of a tensor.
-static int gan__fit_place_dense(const gan__fit_place *v)
+static int gan__fit_place_is_dense(const gan__fit_place *v)
 {
     size_t step = gan__format_element_width[v->type];
     int i;
@@ -20772,10 +20848,10 @@ static int gan__fit_place_dense(const gan__fit_place *v)
     return 1;
 }
 
-static int gan__fit_place_native(const gan__fit_place *v)
+static int gan__fit_place_is_native(const gan__fit_place *v)
 {
     return v->type == (sizeof(gan_real) == 4 ? GAN__ELEMENT_F32 : GAN__ELEMENT_F64) &&
-           v->big == !gan__state_little_endian();
+           v->big == !gan__state_is_little_endian();
 }
 
 // All elements of a view in the order of a tensor.
@@ -20785,7 +20861,7 @@ static void gan__fit_place_read(const gan__fit_place *v, gan_real *out)
     const unsigned char *p = v->bytes;
     size_t n = 1, k;
     for (i = 0; i < v->ndim; ++i) n *= (size_t)v->dim[i];
-    if (gan__fit_place_dense(v) && gan__fit_place_native(v)) {
+    if (gan__fit_place_is_dense(v) && gan__fit_place_is_native(v)) {
         memcpy(out, p, n * sizeof *out);
         return;
     }
@@ -20974,7 +21050,7 @@ GAN_API int gan_idx_write(gan_tensor *x, const char *path)
     gan_tensor *bad;
     int code;
     if (!gan__tensor_inputs("gan_idx_write", 1, &x, &bad)) return gan_error(bad ? bad->ctx : NULL);
-    if (!gan__file_named(x->ctx, "gan_idx_write", path)) return GAN_ERROR_ARGUMENT;
+    if (!gan__file_has_name(x->ctx, "gan_idx_write", path)) return GAN_ERROR_ARGUMENT;
     if (x->ndim != 3 && !(x->ndim == 4 && x->dim[1] == 1)) {
         gan__err_fail(x->ctx, GAN_ERROR_SHAPE, "gan_idx_write takes (N, 1, H, W) or (N, H, W), not %t", x);
         return GAN_ERROR_SHAPE;
@@ -21087,7 +21163,7 @@ static gan_dataset *gan__data_ready(gan_dataset *d)
 static void gan__data_reals(gan_dataset *d, const gan_real *values)
 {
     d->from.type = sizeof(gan_real) == 4 ? GAN__ELEMENT_F32 : GAN__ELEMENT_F64;
-    d->from.big = !gan__state_little_endian();
+    d->from.big = !gan__state_is_little_endian();
     d->from.ndim = d->ndim;
     memcpy(d->from.dim, d->dim, sizeof d->dim);
     d->from.dim[0] = (int)d->n;
@@ -21229,7 +21305,7 @@ static int gan__data_picture_decode(gan_context *ctx, gan__data_picture *p, cons
                                     const unsigned char *bytes, size_t size)
 {
     p->view.name = name;
-    if (gan__format_stb(bytes, size)) return gan__data_picture_stb(ctx, p, bytes, size);
+    if (gan__format_is_stb(bytes, size)) return gan__data_picture_stb(ctx, p, bytes, size);
     return gan__data_picture_pnm(ctx, p, bytes, size);
 }
 
@@ -21341,7 +21417,7 @@ static int gan__data_keep(gan_dataset *d, size_t most)
     for (i = 0; i < (size_t)d->parts; ++i)
         if (d->part[i].source) gan__file_source_close(d->part[i].source);
     if (!u8) d->from.type = sizeof(gan_real) == 4 ? GAN__ELEMENT_F32 : GAN__ELEMENT_F64;
-    d->from.big = !gan__state_little_endian();
+    d->from.big = !gan__state_is_little_endian();
     d->from.ndim = d->ndim;
     d->from.at = 0;
     d->from.dim[0] = (int)d->n;
@@ -21461,7 +21537,7 @@ static size_t gan__data_next(gan_dataset *d, int64_t *s)
 }
 
 // Whether the sample at a position of an epoch is mirrored: a function of both, so nothing is to be saved.
-static int gan__data_mirrored(const gan_dataset *d, int64_t epoch, int64_t position)
+static int gan__data_is_mirrored(const gan_dataset *d, int64_t epoch, int64_t position)
 {
     gan__core_rng rng = gan__rng_stream(d->ctx, d->name);
     uint32_t u[4];
@@ -21490,7 +21566,7 @@ static int gan__data_sample(gan_dataset *d, size_t i, unsigned char *raw, gan_re
         gan__fit_place v;
         size_t k;
         if (gan__data_view(d, i, raw, &v)) return 1;
-        if (gan__fit_place_dense(&v)) {
+        if (gan__fit_place_is_dense(&v)) {
             for (k = 0; k < d->per; ++k) x[k] = d->level[v.bytes[k]];
             return 0;
         }
@@ -21513,7 +21589,7 @@ static int gan__data_gather(gan_dataset *d, int64_t *s, size_t n, gan_real *x, g
     for (i = 0; i < n && !bad; ++i, x += d->per) {
         at = gan__data_next(d, s);
         bad = gan__data_sample(d, at, raw, x);
-        if (!bad && d->flip && gan__data_mirrored(d, s[GAN__DATA_EPOCH], s[GAN__DATA_POSITION]))
+        if (!bad && d->flip && gan__data_is_mirrored(d, s[GAN__DATA_EPOCH], s[GAN__DATA_POSITION]))
             gan__data_mirror(d, x);
         if (y) y[i] = (gan_real)gan__data_label(d, at);
     }
@@ -21627,7 +21703,7 @@ static int gan__reader_describe(const gan__reader_opening *o, gan__file_source *
     case GAN_FORMAT_AUTO:
     case GAN_FORMAT_COUNT:
         bad = 1;
-        if (!gan__format_packed_fail(o->ctx, s->name, p, have))
+        if (!gan__format_is_packed(o->ctx, s->name, p, have))
             gan__err_fail(o->ctx, GAN_ERROR_FORMAT,
                           "%s (%l bytes) is neither IDX, .npy, PGM, PPM, CIFAR nor CSV", s->name,
                           (int64_t)s->size);
@@ -21865,7 +21941,7 @@ static int gan__reader_beside(const gan__reader_opening *o, gan_dataset *d, cons
 }
 
 // Whether a file must be read piece by piece.
-static int gan__reader_pieces(const gan_dataset *d)
+static int gan__reader_has_pieces(const gan_dataset *d)
 {
     int i;
     for (i = 0; i < d->parts; ++i)
@@ -21924,7 +22000,7 @@ static gan_dataset *gan__reader_files(const gan__reader_opening *o, char *const 
     if (values) { // from here on they are all there is
         gan__file_source_close(d->part->source);
         d->part->source = NULL;
-    } else if (gan__reader_pieces(d)) {
+    } else if (gan__reader_has_pieces(d)) {
         gan__fit_place v;
         int k;
         d->raw = gan__format_element_width[d->from.type];
@@ -22061,7 +22137,7 @@ static gan_dataset *gan__reader_listed(const gan__reader_opening *o, const char 
     if (count.classes) {
         d->label = (const unsigned char *)all.label;
         d->label_type = GAN__ELEMENT_I32;
-        d->label_big = !gan__state_little_endian();
+        d->label_big = !gan__state_is_little_endian();
         d->label_stride = sizeof *all.label;
     }
     return gan__reader_pictures(o, d);
@@ -22196,7 +22272,7 @@ GAN_API gan_dataset *gan_dataset_idx(gan_context *ctx, const char *path)
 {
     gan_dataset_desc desc;
     if (!ctx) return NULL;
-    if (!gan__file_named(ctx, "gan_dataset_idx", path)) return NULL;
+    if (!gan__file_has_name(ctx, "gan_dataset_idx", path)) return NULL;
     memset(&desc, 0, sizeof desc);
     desc.path = path;
     desc.format = GAN_FORMAT_IDX;
@@ -22276,7 +22352,7 @@ GAN_API int gan_image_write_bytes(gan_context *ctx, const unsigned char *pixels,
     size_t bytes;
     char *other;
     if (!ctx) return gan_error(ctx);
-    if (!gan__file_named(ctx, "gan_image_write", path)) return GAN_ERROR_ARGUMENT;
+    if (!gan__file_has_name(ctx, "gan_image_write", path)) return GAN_ERROR_ARGUMENT;
     if (!pixels) {
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_image_write: the pixels are NULL");
         return GAN_ERROR_ARGUMENT;
@@ -22346,7 +22422,7 @@ GAN_API int gan_image_write(gan_tensor *x, int columns, const char *path)
                       x);
         return GAN_ERROR_SHAPE;
     }
-    if (!gan__file_named(ctx, "gan_image_write", path)) return GAN_ERROR_ARGUMENT;
+    if (!gan__file_has_name(ctx, "gan_image_write", path)) return GAN_ERROR_ARGUMENT;
     if (columns < 0) {
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "image %s: %d columns; 0 makes a square", path, columns);
         return GAN_ERROR_ARGUMENT;
@@ -22547,7 +22623,7 @@ static void gan__canvas_ink(gan__canvas *c, int color, double alpha)
 }
 
 // One end of a segment's part within lo .. hi in a coordinate that goes from a by d (Liang and Barsky 1984).
-static int gan__canvas_within(double a, double d, double lo, double hi, double *t0, double *t1)
+static int gan__canvas_is_within(double a, double d, double lo, double hi, double *t0, double *t1)
 {
     double p, q;
     if (d == 0) return a >= lo && a <= hi;
@@ -22564,8 +22640,8 @@ static void gan__canvas_segment(gan__canvas *c, double ax, double ay, double bx,
     const double r = width / 2 + .5;
     double dx = bx - ax, dy = by - ay, t0 = 0, t1 = 1, len, slope, reach;
     int x, y, last;
-    if (!gan__canvas_within(ax, dx, c->left - r, c->right + r, &t0, &t1) ||
-        !gan__canvas_within(ay, dy, c->top - r, c->bottom + r, &t0, &t1))
+    if (!gan__canvas_is_within(ax, dx, c->left - r, c->right + r, &t0, &t1) ||
+        !gan__canvas_is_within(ay, dy, c->top - r, c->bottom + r, &t0, &t1))
         return;
     bx = ax + t1 * dx, by = ay + t1 * dy;
     ax += t0 * dx, ay += t0 * dy;
@@ -22664,7 +22740,7 @@ static void gan__canvas_picture(gan__canvas *c, const gan_tensor *x, int i, int 
 }
 
 // Whether x can be shown as pictures; else the error is set.
-static int gan__canvas_pictures_fit(gan_tensor *x, const char *who)
+static int gan__canvas_can_show(gan_tensor *x, const char *who)
 {
     gan_tensor *bad;
     if (!gan__tensor_inputs(who, 1, &x, &bad)) return 0;
@@ -22700,7 +22776,7 @@ static double gan__plot_scale_unit(const gan__plot_scale *a, double v)
 }
 
 // The pixel of a value; 0 when there is none. Far out is cut off where no picture reaches.
-static int gan__plot_scale_pixel(const gan__plot_scale *a, double v, double *pixel)
+static int gan__plot_scale_has_pixel(const gan__plot_scale *a, double v, double *pixel)
 {
     const double far_out = 1e7;
     v = gan__plot_scale_unit(a, v);
@@ -22716,9 +22792,9 @@ static double gan__plot_scale_value(const gan__plot_scale *a, double pixel)
     return a->log ? pow(10, v) : v;
 }
 
-static int gan__plot_pixel(const gan_plot *p, double x, double y, double *px, double *py)
+static int gan__plot_has_pixel(const gan_plot *p, double x, double y, double *px, double *py)
 {
-    return gan__plot_scale_pixel(&p->x, x, px) && gan__plot_scale_pixel(&p->y, y, py);
+    return gan__plot_scale_has_pixel(&p->x, x, px) && gan__plot_scale_has_pixel(&p->y, y, py);
 }
 
 // Series: so many points, and point i; NaN where there is none.
@@ -22743,7 +22819,7 @@ static void gan__plot_series_at(const gan_series *s, int i, double *x, double *y
 }
 
 // Checks what a series points to: 1, with the error set, when it does not fit.
-static int gan__plot_series_bad(gan_context *ctx, const char *who, const gan_series *s)
+static int gan__plot_series_check(gan_context *ctx, const char *who, const gan_series *s)
 {
     gan_tensor *in[2], *bad;
     const int n = s->arrows ? 2 : 1;
@@ -22798,7 +22874,7 @@ static void gan__plot_mark_path(gan_plot *p, const gan_series *s, int steps)
     double ax = 0, ay = 0, bx, by, x, y, along = 0;
     int i, last = 0;
     for (i = 0; i < gan__plot_series_count(s); ++i) {
-        const int here = (gan__plot_series_at(s, i, &x, &y), gan__plot_pixel(p, x, y, &bx, &by));
+        const int here = (gan__plot_series_at(s, i, &x, &y), gan__plot_has_pixel(p, x, y, &bx, &by));
         if (here && last) {
             if (steps) gan__plot_mark_piece(p, s, ax, ay, bx, ay, &along);
             gan__plot_mark_piece(p, s, steps ? bx : ax, ay, bx, by, &along);
@@ -22818,7 +22894,7 @@ static void gan__plot_mark_points(gan_plot *p, const gan_series *s)
     int i;
     for (i = 0; i < gan__plot_series_count(s); ++i) {
         gan__plot_series_at(s, i, &x, &y);
-        if (!gan__plot_pixel(p, x, y, &px, &py)) continue;
+        if (!gan__plot_has_pixel(p, x, y, &px, &py)) continue;
         gan__canvas_segment(&p->c, px, py, px, py, s->size * p->c.unit);
         if (s->alpha < 1) gan__canvas_ink(&p->c, s->color, s->alpha); // where they crowd it grows dark
     }
@@ -22828,8 +22904,8 @@ static void gan__plot_mark_points(gan_plot *p, const gan_series *s)
 static void gan__plot_mark_box(gan_plot *p, double x0, double x1, double y)
 {
     double left, right, top, base;
-    if (!gan__plot_pixel(p, x0, y, &left, &top) || !gan__plot_scale_pixel(&p->x, x1, &right)) return;
-    if (!gan__plot_scale_pixel(&p->y, 0, &base)) base = p->y.from;
+    if (!gan__plot_has_pixel(p, x0, y, &left, &top) || !gan__plot_scale_has_pixel(&p->x, x1, &right)) return;
+    if (!gan__plot_scale_has_pixel(&p->y, 0, &base)) base = p->y.from;
     gan__canvas_box(&p->c, fmin(left, right), fmin(top, base), fmax(left, right), fmax(top, base));
 }
 
@@ -22907,7 +22983,7 @@ static void gan__plot_mark_arrows(gan_plot *p, const gan_series *s)
                          dy = (double)s->arrows->data[2 * i + 1] * per_y;
             const double len = sqrt(dx * dx + dy * dy), k = s->size * p->c.unit / longest;
             gan__plot_series_at(s, i, &x, &y);
-            if (!gan__base_is_finite_double(len) || !gan__plot_pixel(p, x, y, &px, &py)) continue;
+            if (!gan__base_is_finite_double(len) || !gan__plot_has_pixel(p, x, y, &px, &py)) continue;
             if (!pass) longest = fmax(longest, len);
             else if (len * k >= 1) gan__plot_mark_arrow(p, px, py, dx * k, dy * k, 1.2 * p->c.unit);
         }
@@ -22920,9 +22996,9 @@ static void gan__plot_mark_levels(gan_plot *p, const gan_series *s)
     for (i = 0; i < gan__plot_series_count(s); ++i) {
         gan__plot_series_at(s, i, &x, &y);
         along = 0;
-        if (gan__plot_scale_pixel(&p->y, y, &at))
+        if (gan__plot_scale_has_pixel(&p->y, y, &at))
             gan__plot_mark_piece(p, s, p->left, at, p->right, at, &along);
-        else if (!s->y && !s->points && gan__plot_scale_pixel(&p->x, x, &at))
+        else if (!s->y && !s->points && gan__plot_scale_has_pixel(&p->x, x, &at))
             gan__plot_mark_piece(p, s, at, p->bottom, at, p->top, &along);
     }
 }
@@ -23332,7 +23408,7 @@ static void gan__plot_legend_draw(gan_plot *p, const gan_axes *a)
 
 // Panels
 
-static int gan__plot_axes_bad(gan_context *ctx, const char *who, const gan_axes *a)
+static int gan__plot_axes_check(gan_context *ctx, const char *who, const gan_axes *a)
 {
     gan_tensor *bad, *heat = a->heat;
     int i;
@@ -23342,8 +23418,8 @@ static int gan__plot_axes_bad(gan_context *ctx, const char *who, const gan_axes 
         return 1;
     }
     for (i = 0; i < a->count; ++i)
-        if (gan__plot_series_bad(ctx, who, &a->series[i])) return 1;
-    if (a->images && !gan__canvas_pictures_fit(a->images, "gan_axes.images")) return 1;
+        if (gan__plot_series_check(ctx, who, &a->series[i])) return 1;
+    if (a->images && !gan__canvas_can_show(a->images, "gan_axes.images")) return 1;
     if (heat && !gan__tensor_inputs(who, 1, &heat, &bad)) return 1;
     if (heat && (heat->ndim != 2 || heat->size == 0)) {
         gan__err_fail(ctx, GAN_ERROR_SHAPE, "%s: a surface is (R, C), not %t", who, heat);
@@ -23506,7 +23582,7 @@ GAN_API int gan_plot_panel(gan_plot *p, int column, int columns, int row, int ro
     if (!p) return gan_error(NULL);
     memset(&none, 0, sizeof none);
     if (!axes) axes = &none;
-    if (gan__plot_axes_bad(p->c.ctx, "gan_plot_panel", axes) ||
+    if (gan__plot_axes_check(p->c.ctx, "gan_plot_panel", axes) ||
         gan__plot_panel_open(p, column, columns, row, rows, axes, &tx, &ty))
         return gan_error(p->c.ctx);
     gan__plot_panel_draw(p, axes, &tx, &ty);
@@ -23514,7 +23590,7 @@ GAN_API int gan_plot_panel(gan_plot *p, int column, int columns, int row, int ro
 }
 
 // Whether a panel is there to draw into; the clip is then its inside.
-static int gan__plot_panel_again(gan_plot *p, const char *who)
+static int gan__plot_has_panel(gan_plot *p, const char *who)
 {
     if (!p->open) {
         gan__err_fail(p->c.ctx, GAN_ERROR_STATE,
@@ -23530,8 +23606,8 @@ GAN_API int gan_plot_add(gan_plot *p, const gan_series *series)
     gan_series f;
     if (!p) return gan_error(NULL);
     if (!series) gan__err_fail(p->c.ctx, GAN_ERROR_ARGUMENT, "gan_plot_add: the series is NULL");
-    if (!series || !gan__plot_panel_again(p, "gan_plot_add") ||
-        gan__plot_series_bad(p->c.ctx, "gan_plot_add", series))
+    if (!series || !gan__plot_has_panel(p, "gan_plot_add") ||
+        gan__plot_series_check(p->c.ctx, "gan_plot_add", series))
         return gan_error(p->c.ctx);
     f = gan__plot_series_filled(p, series);
     gan__plot_series_draw(p, &f);
@@ -23542,8 +23618,8 @@ GAN_API int gan_plot_label(gan_plot *p, double x, double y, const char *text, in
 {
     double px, py;
     if (!p) return gan_error(NULL);
-    if (!gan__plot_panel_again(p, "gan_plot_label")) return gan_error(p->c.ctx);
-    if (text && gan__plot_pixel(p, x, y, &px, &py))
+    if (!gan__plot_has_panel(p, "gan_plot_label")) return gan_error(p->c.ctx);
+    if (text && gan__plot_has_pixel(p, x, y, &px, &py))
         gan__canvas_text(&p->c, (int)px, (int)py - GAN__LETTER_CAP * p->c.unit / 2, text,
                          gan__canvas_text_fit(text, p->c.right - (int)px, p->c.unit),
                          color ? color : GAN_BLACK, p->c.unit, 0);
@@ -23664,7 +23740,7 @@ GAN_API int gan_plot_gan2d(gan_plot *p, int column, int columns, int row, int ro
     a.series = fit, a.count = 2, a.equal = !a.x_log && !a.y_log, a.heat = a.images = NULL;
     if (!d || d->ctx != ctx)
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_plot_gan2d: gan_gan2d.d is NULL, or of another context");
-    if (!d || d->ctx != ctx || gan__plot_axes_bad(ctx, "gan_plot_gan2d", &a)) return gan_error(ctx);
+    if (!d || d->ctx != ctx || gan__plot_axes_check(ctx, "gan_plot_gan2d", &a)) return gan_error(ctx);
     for (i = 0; i < 2; ++i)
         if (fit[i].points && (fit[i].points->ndim != 2 || fit[i].points->dim[1] != 2)) {
             gan__err_fail(ctx, GAN_ERROR_SHAPE, "gan_plot_gan2d: points are (N, 2), not %t", fit[i].points);
@@ -23771,12 +23847,12 @@ static void gan__sheet_table_layout(gan__sheet_table *t, const gan_sheet *s, int
     t->top = 6 * unit + (s->title ? 18 * unit : 0) + t->head_h + (s->top ? t->ch + 8 * unit : 0);
 }
 
-static int gan__sheet_bad(const gan_sheet *s)
+static int gan__sheet_check(const gan_sheet *s)
 {
     gan_tensor *other[2];
     gan_context *ctx;
     int k;
-    if (!gan__canvas_pictures_fit(s->images, "gan_sheet.images")) return 1;
+    if (!gan__canvas_can_show(s->images, "gan_sheet.images")) return 1;
     ctx = s->images->ctx;
     if (s->columns < 0 || s->zoom < 0 || s->zoom > 64) {
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_sheet: %d columns, zoom %d", s->columns, s->zoom);
@@ -23790,7 +23866,7 @@ static int gan__sheet_bad(const gan_sheet *s)
     for (k = 0; k < 2; ++k) {
         const gan_tensor *x = other[k];
         if (!x) continue;
-        if (!gan__canvas_pictures_fit(other[k], k ? "gan_sheet.left" : "gan_sheet.top")) return 1;
+        if (!gan__canvas_can_show(other[k], k ? "gan_sheet.left" : "gan_sheet.top")) return 1;
         if (x->dim[2] == s->images->dim[2] && x->dim[3] == s->images->dim[3]) continue;
         gan__err_fail(ctx, GAN_ERROR_SHAPE, "gan_sheet: sources %t beside images %t", x, s->images);
         return 1;
@@ -23854,7 +23930,7 @@ GAN_API int gan_sheet_write(const gan_sheet *sheet, const char *path)
     unsigned char *pixels;
     int code;
     if (!sheet) return gan_error(NULL);
-    pixels = gan__sheet_bad(sheet) ? NULL : gan__sheet_render(&c, sheet);
+    pixels = gan__sheet_check(sheet) ? NULL : gan__sheet_render(&c, sheet);
     if (!pixels) return gan_error(sheet->images ? sheet->images->ctx : NULL);
     code = gan_image_write_bytes(c.ctx, pixels, c.w, c.h, 3, path);
     gan__err_scratch_free(c.ctx, pixels);
@@ -23976,7 +24052,7 @@ GAN_API size_t gan_terminal_series(const gan_series *s, int columns, int rows, g
         return gan__terminal_put_end(&w);
     in[0] = s->points;
     if (in[0] && (!gan__tensor_inputs("gan_terminal_series", 1, in, &bad) ||
-                  gan__plot_series_bad(in[0]->ctx, "gan_terminal_series", s)))
+                  gan__plot_series_check(in[0]->ctx, "gan_terminal_series", s)))
         return gan__terminal_put_end(&w);
     n = s->n < 0 || s->stride < 0 ? 0 : gan__plot_series_count(s);
     wide = GAN__LEAST(n, braille ? 2 * columns : columns);
@@ -24052,7 +24128,7 @@ GAN_API size_t gan_terminal_images(gan_tensor *x, int across, int columns, gan_t
     int n, wide, high, i, line;
     if (!columns) columns = 80;
     if (across < 0 || columns < 1 || columns > 10000 || (unsigned)kind >= GAN_TERMINAL_COUNT ||
-        !gan__canvas_pictures_fit(x, "gan_terminal_images"))
+        !gan__canvas_can_show(x, "gan_terminal_images"))
         return gan__terminal_put_end(&w);
     n = x->dim[0];
     if (!across)
@@ -24336,7 +24412,7 @@ static int gan__log_row(gan_logger *log, int64_t step, const double *values)
     return bad;
 }
 
-static int gan__log_header_is(const gan_logger *log, const char *line)
+static int gan__log_is_header(const gan_logger *log, const char *line)
 {
     int i;
     for (i = 0; i < log->columns; ++i) {
@@ -24354,7 +24430,7 @@ static int gan__log_earlier(gan_logger *log, FILE *f, int64_t last, gan__file_ou
 {
     int i;
     if (!fgets(line, size, f)) return 0;
-    if (!gan__log_header_is(log, line)) {
+    if (!gan__log_is_header(log, line)) {
         gan__err_fail(log->ctx, GAN_ERROR_FORMAT,
                       "log: %s has other columns than this log; give it another name", log->csv);
         return 1;
@@ -24432,9 +24508,9 @@ GAN_API gan_logger *gan_logger_create(gan_context *ctx, const gan_logger_desc *d
     log->every = 1;
     if (gan__log_names(log, desc->columns) || gan__log_grow(log, GAN__MOST(desc->rows, 256))) return NULL;
 #ifndef GAN_NO_STDIO
-    if ((desc->sheet && !gan__file_named(ctx, "gan_logger_create", desc->sheet)) ||
-        (desc->csv && !gan__file_named(ctx, "gan_logger_create", desc->csv)) ||
-        (desc->tensorboard && !gan__file_named(ctx, "gan_logger_create", desc->tensorboard)))
+    if ((desc->sheet && !gan__file_has_name(ctx, "gan_logger_create", desc->sheet)) ||
+        (desc->csv && !gan__file_has_name(ctx, "gan_logger_create", desc->csv)) ||
+        (desc->tensorboard && !gan__file_has_name(ctx, "gan_logger_create", desc->tensorboard)))
         return NULL;
     if (desc->sheet && !(log->sheet = gan__log_copy(ctx, desc->sheet, strlen(desc->sheet)))) return NULL;
     if (desc->csv && !(log->csv = gan__log_copy(ctx, desc->csv, strlen(desc->csv)))) return NULL;
@@ -24528,8 +24604,7 @@ GAN_API int gan_logger_images(gan_logger *log, int64_t step, gan_tensor *x)
 {
     if (!log) return gan_error(NULL);
     if (!x) gan__err_fail(log->ctx, GAN_ERROR_ARGUMENT, "gan_logger_images: the images are NULL");
-    if (!x || x->ctx != log->ctx || !gan__canvas_pictures_fit(x, "gan_logger_images"))
-        return gan_error(log->ctx);
+    if (!x || x->ctx != log->ctx || !gan__canvas_can_show(x, "gan_logger_images")) return gan_error(log->ctx);
     if (gan__log_sheet_begin(log, x)) return gan_error(log->ctx);
     gan__log_sheet_thin(log);
     gan__log_sheet_row(log, step, x, log->seen % log->every == 0);
@@ -24738,7 +24813,7 @@ static int gan__report_samples(gan__file_out *o, const gan_report *r)
     unsigned char *pixels;
     memset(&sheet, 0, sizeof sheet);
     sheet.images = r->images, sheet.columns = r->images_columns;
-    pixels = gan__sheet_bad(&sheet) ? NULL : gan__sheet_render(&c, &sheet);
+    pixels = gan__sheet_check(&sheet) ? NULL : gan__sheet_render(&c, &sheet);
     if (!pixels) return 1;
     gan__report_html(o, "<h2>Samples</h2>\n<div class=\"wide\">");
     gan__report_html_picture(o, pixels, c.w, c.h, "samples");
@@ -24806,13 +24881,13 @@ static int gan__report_body(gan__file_out *o, const gan_report *r)
     return 0;
 }
 
-static int gan__report_bad(gan_context *ctx, const gan_report *r, const char *path)
+static int gan__report_check(gan_context *ctx, const gan_report *r, const char *path)
 {
     const int missing =
         (r && ((r->configuration_count > 0 && !r->configuration) ||
                (r->metrics_count > 0 && (!r->metrics || r->metrics_columns < 1)) ||
                (r->diagnosis_count > 0 && !r->diagnosis) || (r->plots_count > 0 && !r->plots)));
-    if (!gan__file_named(ctx, "gan_report_write", path)) return 1;
+    if (!gan__file_has_name(ctx, "gan_report_write", path)) return 1;
     if (r && !missing && (!r->log || r->log->ctx == ctx)) return 0;
     gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_report_write: %s",
                   !r        ? "the report is NULL"
@@ -24825,7 +24900,7 @@ GAN_API int gan_report_write(gan_context *ctx, const gan_report *report, const c
 {
     gan__file_out out;
     int code;
-    if (!ctx || gan__report_bad(ctx, report, path)) return gan_error(ctx);
+    if (!ctx || gan__report_check(ctx, report, path)) return gan_error(ctx);
     code = gan__file_out_open(&out, ctx, path);
     if (code) return code;
     if (gan__report_body(&out, report) && !out.failed) out.failed = -1; // what was there stays
@@ -24875,7 +24950,7 @@ static gan_context *gan__density_measurable_from(const char *who, int wild, int 
         if (i < wild) continue;
         for (beyond = 0, k = 0; k < x[i]->size; ++k)
             beyond |= (double)x[i]->data[k] > most || (double)x[i]->data[k] < -most;
-        if (beyond || !gan__tensor_all_finite(x[i])) {
+        if (beyond || !gan__tensor_is_finite(x[i])) {
             gan__err_fail(
                 ctx, GAN_ERROR_NONFINITE,
                 "%s: input %d, %t, holds a NaN, an infinity or a number beyond 1e100; it cannot be measured",
@@ -24918,8 +24993,8 @@ static gan_context *gan__density_samples(const char *who, int count, gan_tensor 
     return gan__density_samples_from(who, 0, count, x, least);
 }
 
-static int gan__density_at_least(gan_context *ctx, const char *who, const char *what, double value,
-                                 double least)
+static int gan__density_is_at_least(gan_context *ctx, const char *who, const char *what, double value,
+                                    double least)
 {
     if (value >= least) return 1;
     gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s: %s is %f; it must be at least %f", who, what, value, least);
@@ -25229,7 +25304,7 @@ GAN_API double gan_wasserstein_histogram(gan_tensor *p, gan_tensor *q, gan_real 
     gan_context *ctx = gan__density_weights_of("wasserstein_histogram", p, q, &w);
     double sum = 0, above = 0; // what p has more than q so far
     int64_t i;
-    if (!ctx || !gan__density_at_least(ctx, "wasserstein_histogram", "width", (double)width, 0))
+    if (!ctx || !gan__density_is_at_least(ctx, "wasserstein_histogram", "width", (double)width, 0))
         return gan__density_nan();
     for (i = 0; i < w.n; ++i) {
         above += (double)w.p[i] / w.p_sum - (double)w.q[i] / w.q_sum;
@@ -25350,7 +25425,7 @@ GAN_API double gan_wasserstein_1d(gan_tensor *x, gan_tensor *y, gan_real power)
     in[0] = x;
     in[1] = y;
     ctx = gan__density_measurable("wasserstein_1d", 2, in);
-    if (!ctx || !gan__density_at_least(ctx, "wasserstein_1d", "power", (double)power, 1)) return w;
+    if (!ctx || !gan__density_is_at_least(ctx, "wasserstein_1d", "power", (double)power, 1)) return w;
     gan_scope_open(ctx);
     if (!gan__transport_lines_make(ctx, 1, (int64_t)x->size, (int64_t)y->size, (double)power, &l)) {
         memcpy(l.x, x->data, x->size * sizeof *l.x);
@@ -25399,8 +25474,8 @@ GAN_API double gan_wasserstein_sliced(gan_tensor *x, gan_tensor *y, int directio
     in[0] = x;
     in[1] = y;
     ctx = gan__density_samples("wasserstein_sliced", 2, in, 1);
-    if (!ctx || !gan__density_at_least(ctx, "wasserstein_sliced", "power", (double)power, 1) ||
-        !gan__density_at_least(ctx, "wasserstein_sliced", "directions", directions, 0))
+    if (!ctx || !gan__density_is_at_least(ctx, "wasserstein_sliced", "power", (double)power, 1) ||
+        !gan__density_is_at_least(ctx, "wasserstein_sliced", "directions", directions, 0))
         return gan__density_nan();
     if (!directions) directions = 128;
     gan_scope_open(ctx);
@@ -25640,8 +25715,8 @@ GAN_API gan_tensor *gan_wasserstein_pyramid(gan_tensor *real, gan_tensor *fake, 
             "wasserstein_pyramid: pictures %t and %t, %d levels; want (N, C, H, W), H and W divisible "
             "by 2^(levels-1), the coarsest at least 7",
             real, fake, levels);
-    if (!gan__density_at_least(ctx, "wasserstein_pyramid", "patches", patches, 0) ||
-        !gan__density_at_least(ctx, "wasserstein_pyramid", "directions", directions, 0))
+    if (!gan__density_is_at_least(ctx, "wasserstein_pyramid", "patches", patches, 0) ||
+        !gan__density_is_at_least(ctx, "wasserstein_pyramid", "directions", directions, 0))
         return ctx->poison;
     y = gan_zeros_n(ctx, 1, &levels);
     if (gan__tensor_is_poison(y)) return y;
@@ -25816,7 +25891,7 @@ GAN_API double gan_wasserstein_exact(gan_tensor *x, gan_tensor *y, gan_real powe
     in[0] = x;
     in[1] = y;
     ctx = gan__density_samples("wasserstein_exact", 2, in, 1);
-    if (!ctx || !gan__density_at_least(ctx, "wasserstein_exact", "power", (double)power, 1))
+    if (!ctx || !gan__density_is_at_least(ctx, "wasserstein_exact", "power", (double)power, 1))
         return gan__density_nan();
     if (x->dim[0] != y->dim[0]) {
         gan__err_fail(ctx, GAN_ERROR_SHAPE, "wasserstein_exact: %t and %t; take as many samples of both", x,
@@ -25918,8 +25993,8 @@ GAN_API double gan_sinkhorn_divergence(gan_tensor *x, gan_tensor *y, gan_real ep
     in[0] = x;
     in[1] = y;
     ctx = gan__density_samples("sinkhorn_divergence", 2, in, 1);
-    if (!ctx || !gan__density_at_least(ctx, "sinkhorn_divergence", "epsilon", e, 0) ||
-        !gan__density_at_least(ctx, "sinkhorn_divergence", "iterations", iterations, 0))
+    if (!ctx || !gan__density_is_at_least(ctx, "sinkhorn_divergence", "epsilon", e, 0) ||
+        !gan__density_is_at_least(ctx, "sinkhorn_divergence", "iterations", iterations, 0))
         return gan__density_nan();
     for (k = 0; k < 3 && !error; ++k) { // (x, y), (x, x), (y, y)
         const gan_tensor *a = k < 2 ? x : y, *b = k == 1 ? x : y;
@@ -26465,7 +26540,7 @@ GAN_API double gan_mmd_unbiased(gan_tensor *x, gan_tensor *y, gan_real sigma)
     in[0] = x;
     in[1] = y;
     ctx = gan__density_samples("mmd_unbiased", 2, in, 2);
-    if (!ctx || !gan__density_at_least(ctx, "mmd_unbiased", "sigma", (double)sigma, 0))
+    if (!ctx || !gan__density_is_at_least(ctx, "mmd_unbiased", "sigma", (double)sigma, 0))
         return gan__density_nan();
     gan_scope_open(ctx);
     error = gan__density_sets(ctx, 2, in, &frame, s);
@@ -26566,14 +26641,13 @@ static int gan__neighbor_near_make(gan_context *ctx, const gan__density_frame *f
     return gan__density_tiles_run(ctx, &s);
 }
 
-static int gan__neighbor_near_free(gan_context *ctx, gan__neighbor_near *q)
+static void gan__neighbor_near_free(gan_context *ctx, gan__neighbor_near *q)
 {
     gan__err_scratch_free(ctx, q->square);
     gan__err_scratch_free(ctx, q->at);
-    return 0;
 }
 
-static int gan__neighbor_enough(gan_context *ctx, const char *who, int k, int64_t others)
+static int gan__neighbor_has_enough(gan_context *ctx, const char *who, int k, int64_t others)
 {
     if (k >= 1 && k <= others) return 1;
     gan__err_fail(ctx, GAN_ERROR_ARGUMENT,
@@ -26595,7 +26669,7 @@ GAN_API gan_tensor *gan_nearest(gan_tensor *x, gan_tensor *y, int k, gan_tensor 
     ctx = gan__density_samples("nearest", 2, in, 1);
     if (distances) *distances = x ? x->ctx->poison : NULL;
     if (!ctx) return x ? x->ctx->poison : y ? y->ctx->poison : NULL;
-    if (!gan__neighbor_enough(ctx, "nearest", k, in[1]->dim[0] - !y)) return ctx->poison;
+    if (!gan__neighbor_has_enough(ctx, "nearest", k, in[1]->dim[0] - !y)) return ctx->poison;
     dim[0] = x->dim[0];
     dim[1] = k;
     index = gan_zeros_n(ctx, 2, dim);
@@ -26698,7 +26772,8 @@ GAN_API gan_fidelity gan_precision_recall(gan_tensor *real, gan_tensor *fake, in
     in[1] = fake;
     ctx = gan__density_samples("precision_recall", 2, in, 2);
     if (!k) k = 3;
-    if (!ctx || !gan__neighbor_enough(ctx, "precision_recall", k, GAN__LEAST(real->dim[0], fake->dim[0]) - 1))
+    if (!ctx ||
+        !gan__neighbor_has_enough(ctx, "precision_recall", k, GAN__LEAST(real->dim[0], fake->dim[0]) - 1))
         return r;
     gan_scope_open(ctx);
     if (!gan__density_sets(ctx, 2, in, &frame, s)) {
@@ -26729,7 +26804,7 @@ GAN_API gan_coverage gan_density_coverage(gan_tensor *real, gan_tensor *fake, in
     in[1] = fake;
     ctx = gan__density_samples("density_coverage", 2, in, 1);
     if (!k) k = 5;
-    if (!ctx || !gan__neighbor_enough(ctx, "density_coverage", k, real->dim[0] - 1)) return r;
+    if (!ctx || !gan__neighbor_has_enough(ctx, "density_coverage", k, real->dim[0] - 1)) return r;
     gan_scope_open(ctx);
     if (!gan__density_sets(ctx, 2, in, &frame, s) &&
         !gan__neighbor_near_make(ctx, &frame, &s[0], &s[0], k, &radius) &&
@@ -26842,7 +26917,7 @@ GAN_API gan_duplicates gan_birthday(gan_tensor *x, gan_real within)
     int64_t i, n, best = 0;
     memset(&r, 0, sizeof r);
     r.support = r.distance = gan__density_nan();
-    if (!ctx || !gan__density_at_least(ctx, "birthday", "within", (double)within, 0)) return r;
+    if (!ctx || !gan__density_is_at_least(ctx, "birthday", "within", (double)within, 0)) return r;
     gan_scope_open(ctx);
     n = x->dim[0];
     q.square = (double *)gan__density_work(ctx, n, 1, sizeof *q.square);
@@ -26936,7 +27011,7 @@ GAN_API double gan_authenticity(gan_tensor *train, gan_tensor *fake)
     in[0] = train;
     in[1] = fake;
     ctx = gan__density_samples("authenticity", 2, in, 1);
-    if (!ctx || !gan__neighbor_enough(ctx, "authenticity", 1, train->dim[0] - 1)) return share;
+    if (!ctx || !gan__neighbor_has_enough(ctx, "authenticity", 1, train->dim[0] - 1)) return share;
     gan_scope_open(ctx);
     if (!gan__density_sets(ctx, 2, in, &frame, s) &&
         !gan__neighbor_near_make(ctx, &frame, &s[0], &s[0], 1, &t) &&
@@ -27044,7 +27119,7 @@ static int gan__neighbor_means_make(gan_context *ctx, const gan__density_frame *
 }
 
 // |p - q| is at least 1.96 of its standard deviations, the shares pooled.
-static int gan__neighbor_differ(double p, int64_t n, double q, int64_t m)
+static int gan__neighbor_is_different(double p, int64_t n, double q, int64_t m)
 {
     const double pooled = (p * (double)n + q * (double)m) / (double)(n + m);
     const double variance = pooled * (1 - pooled) * (1 / (double)n + 1 / (double)m);
@@ -27061,7 +27136,7 @@ static gan_bins gan__neighbor_bins_compare(int64_t bins, const int *real, int64_
     r.bins = (int)bins;
     for (i = 0; i < bins; ++i) {
         const double p = real[i] / (double)n, q = fake[i] / (double)m;
-        r.different += gan__neighbor_differ(p, n, q, m);
+        r.different += gan__neighbor_is_different(p, n, q, m);
         r.js += (gan__density_kl_term(p, (p + q) / 2) + gan__density_kl_term(q, (p + q) / 2)) / 2;
     }
     r.share = r.different / (double)bins;
@@ -27234,7 +27309,7 @@ static double gan__metric_inception(const gan_real *p, int64_t first, int64_t en
     return exp(GAN__MOST(kl, 0));
 }
 
-static int gan__metric_are_probabilities(gan_context *ctx, const gan_tensor *p)
+static int gan__metric_has_probabilities(gan_context *ctx, const gan_tensor *p)
 {
     const int64_t classes = p->dim[1];
     int64_t i, k;
@@ -27270,7 +27345,7 @@ GAN_API gan_estimate gan_inception_score(gan_tensor *probabilities, int splits)
                       splits);
         return e;
     }
-    if (!gan__metric_are_probabilities(ctx, p)) return e;
+    if (!gan__metric_has_probabilities(ctx, p)) return e;
     gan_scope_open(ctx);
     n = p->dim[0];
     mean = (double *)gan__density_work(ctx, p->dim[1], 1, sizeof *mean);
@@ -27571,7 +27646,7 @@ static gan_estimate gan__metric_path_summary(gan_context *ctx, const gan__metric
     return gan__moment_estimate(left, kept);
 }
 
-static int gan__metric_path_fits(gan_context *ctx, const gan__metric_path *p)
+static int gan__metric_path_is_possible(gan_context *ctx, const gan__metric_path *p)
 {
     const gan_path_desc *h = &p->how;
     if (!p->g || p->g->ctx != ctx || (p->features && p->features->ctx != ctx))
@@ -27609,7 +27684,7 @@ GAN_API gan_estimate gan_perceptual_path_length(gan_model *g, gan_model *feature
     in[2] = p.label = label;
     ctx = gan__density_samples("perceptual_path_length", 2, in, 1);
     if (ctx && label && !gan__density_samples("perceptual_path_length", 1, in + 2, 1)) return e;
-    if (!ctx || !gan__metric_path_fits(ctx, &p)) return e;
+    if (!ctx || !gan__metric_path_is_possible(ctx, &p)) return e;
     gan_scope_open(ctx);
     p.rng = gan__rng_stream(ctx, "perceptual_path_length");
     p.square = (gan_real *)gan__density_work(ctx, z0->dim[0], 1, sizeof *p.square);
@@ -27781,7 +27856,7 @@ GAN_API gan_two_sample gan_classifier_test(gan_tensor *real, gan_tensor *fake, i
     in[0] = real;
     in[1] = fake;
     ctx = gan__density_samples("classifier_test", 2, in, 4);
-    if (!ctx || !gan__density_at_least(ctx, "classifier_test", "steps", steps, 0)) return r;
+    if (!ctx || !gan__density_is_at_least(ctx, "classifier_test", "steps", steps, 0)) return r;
     memset(&t, 0, sizeof t);
     t.x[0] = real;
     t.x[1] = fake;
@@ -27848,7 +27923,7 @@ static gan_axis_set gan__latent_within(const gan_tensor *x)
     return s;
 }
 
-static int gan__latent_fits(gan_model *g, gan_model *d, gan_tensor *z, const char *who, gan_tensor **out)
+static int gan__latent_can_move(gan_model *g, gan_model *d, gan_tensor *z, const char *who, gan_tensor **out)
 {
     gan_tensor *bad;
     *out = z ? z->ctx->poison : g ? g->ctx->poison : d ? d->ctx->poison : NULL;
@@ -27934,7 +28009,7 @@ GAN_API gan_tensor *gan_latent_optimize(gan_model *g, gan_model *d, gan_tensor *
 {
     const gan__latent_judge j = gan__latent_judge_of(g, d, label);
     gan_tensor *out;
-    if (!gan__latent_fits(g, d, z, "gan_latent_optimize", &out)) return out;
+    if (!gan__latent_can_move(g, d, z, "gan_latent_optimize", &out)) return out;
     return desc && desc->steps > 0 ? gan__latent_optimize(&j, z, *desc) : z;
 }
 
@@ -27944,7 +28019,7 @@ GAN_API gan_tensor *gan_latent_langevin(gan_model *g, gan_model *d, gan_tensor *
     const gan__latent_judge j = gan__latent_judge_of(g, d, label);
     gan_tensor *out, *noise;
     int i, recording;
-    if (!gan__latent_fits(g, d, z, "gan_latent_langevin", &out)) return out;
+    if (!gan__latent_can_move(g, d, z, "gan_latent_langevin", &out)) return out;
     if (steps < 0 || !(rate >= 0) || !gan__base_is_finite(rate))
         return gan__err_fail(z->ctx, GAN_ERROR_ARGUMENT,
                              "gan_latent_langevin: %d steps of %f; neither may be negative", steps,
@@ -27969,7 +28044,7 @@ GAN_API gan_tensor *gan_latent_langevin(gan_model *g, gan_model *d, gan_tensor *
     return z->ctx->err.code ? z->ctx->poison : out;
 }
 
-// >>player: a player's update; uses loss, penalty, augment, game, data, latent; tests/test_player.c
+// >>player: a player's update; uses loss, penalty, augment, schedule, game, data, latent; tests/test_player.c
 
 typedef struct gan__player_average { // one parameter of the averaged generator
     struct gan__player_average *next;
@@ -28048,7 +28123,7 @@ static int gan__player_data_classes(const gan_dataset *d)
     X(ada_kimg, 1e30)
 
 // 1 and an error when a number of the description is out of its range.
-static int gan__player_ranges(gan_context *ctx, const gan_trainer_desc *desc)
+static int gan__player_check_ranges(gan_context *ctx, const gan_trainer_desc *desc)
 {
     static const char *const name[] = {
 #define GAN__ROW(name, most) #name,
@@ -28078,7 +28153,7 @@ static int gan__player_ranges(gan_context *ctx, const gan_trainer_desc *desc)
 }
 
 // 1 and an error when the description cannot be trained by.
-static int gan__player_refuses(gan_context *ctx, const gan_trainer_desc *desc)
+static int gan__player_check(gan_context *ctx, const gan_trainer_desc *desc)
 {
     int i;
     if (!desc || !desc->generator || !desc->discriminator || !desc->data) {
@@ -28098,7 +28173,7 @@ static int gan__player_refuses(gan_context *ctx, const gan_trainer_desc *desc)
         return 1;
     }
     for (i = 0; i < (int)GAN_MAX_PENALTIES; ++i)
-        if (!gan__penalty_known(ctx, desc->penalty[i].kind)) return 1;
+        if (!gan__penalty_is_known(ctx, desc->penalty[i].kind)) return 1;
     for (i = 0; i < (int)GAN_MAX_SCHEDULES; ++i)
         if ((int)desc->schedule[i].what < 0 || desc->schedule[i].what >= GAN_SCHEDULED_COUNT) {
             gan__err_fail(
@@ -28107,7 +28182,7 @@ static int gan__player_refuses(gan_context *ctx, const gan_trainer_desc *desc)
                 (int)desc->schedule[i].what);
             return 1;
         }
-    return gan__player_ranges(ctx, desc);
+    return gan__player_check_ranges(ctx, desc);
 }
 
 // Karras 2020: a player with a term every n steps takes n + 1 gradients where others take n.
@@ -28147,7 +28222,7 @@ static void gan__player_defaults(gan_trainer_desc *desc)
 }
 
 // 1 where fields of a description are set and its lr is not.
-static int gan__player_optimizer_partial(const gan_optimizer_desc *o)
+static int gan__player_optimizer_is_partial(const gan_optimizer_desc *o)
 {
     int i, set = o->kind || o->nesterov || o->step_rule;
     for (i = 0; i < (int)GAN_HYPER_COUNT; ++i) set |= gan__optim_hyper_value(o, i) != 0;
@@ -28160,9 +28235,9 @@ static const char *gan__player_idle(const gan_trainer_desc *desc)
     int i;
     if ((int)desc->prior < 0 || desc->prior > GAN_PRIOR_UNIFORM)
         return "prior is unknown; take one of gan_prior";
-    if (gan__player_optimizer_partial(&desc->g_optimizer))
+    if (gan__player_optimizer_is_partial(&desc->g_optimizer))
         return "g_optimizer has fields set but lr 0; start from gan_adam, gan_sgd or another of these";
-    if (gan__player_optimizer_partial(&desc->d_optimizer))
+    if (gan__player_optimizer_is_partial(&desc->d_optimizer))
         return "d_optimizer has fields set but lr 0; start from gan_adam, gan_sgd or another of these";
     if ((int)desc->game < 0 || desc->game >= GAN_GAME_COUNT) return "game is unknown; take one of gan_game";
     if (desc->game != GAN_GAME_SIMULTANEOUS && !desc->simultaneous)
@@ -28170,7 +28245,7 @@ static const char *gan__player_idle(const gan_trainer_desc *desc)
     if (desc->simultaneous && (desc->d_steps > 1 || desc->accumulate > 1 || desc->pool || desc->unroll))
         return "simultaneous players share one batch; d_steps, accumulate, pool and unroll must be off";
     for (i = 0; i < (int)GAN_MAX_SCHEDULES; ++i)
-        if (desc->schedule[i].schedule.kind == GAN_SCHEDULE_PLATEAU && !desc->metric)
+        if (gan__schedule_is_of_metric(&desc->schedule[i].schedule) && !desc->metric)
             return "a PLATEAU schedule follows metric, which is NULL";
     if (desc->best_path && !desc->metric) return "best_path is about the least metric, which is NULL";
     if (desc->ada_target > 0 && !desc->augment.policy) return "ada_target adapts augment, whose policy is 0";
@@ -28183,7 +28258,7 @@ static const char *gan__player_name(const gan_trainer *t, const char *part)
 }
 
 // 1 and an error when the generator has a trainer, whose states bear the same names.
-static int gan__player_taken(const gan_trainer *t)
+static int gan__player_claim(const gan_trainer *t)
 {
     const char *name = gan__player_name(t, ".steps");
     if (name && gan__state_find(t->ctx, name))
@@ -28200,7 +28275,7 @@ static int gan__player_states(gan_trainer *t)
     gan_context *ctx = t->ctx;
     int n = 4, three = 3, two = 2, i;
     if (!gan__state_over(ctx, gan__player_name(t, ".steps"), GAN__STATE_COUNT, 0, NULL, &t->steps)) return 1;
-    if ((t->desc.loss == GAN_LOSS_BEGAN || t->desc.loss == GAN_LOSS_MAGAN) &&
+    if (gan__loss_has_control(t->desc.loss) &&
         !gan__state_over(ctx, gan__player_name(t, ".loss"), GAN__STATE_REAL, 1, &n, t->loss.state))
         return 1;
     if (t->desc.ada_target > 0 &&
@@ -28212,7 +28287,7 @@ static int gan__player_states(gan_trainer *t)
     for (i = 0; i < (int)GAN_MAX_SCHEDULES; ++i) { // a plateau is three counts and its best value
         char part[] = ".plateau0", best[] = ".plateau0.best";
         part[8] = best[8] = (char)('0' + i);
-        if (t->desc.schedule[i].schedule.kind != GAN_SCHEDULE_PLATEAU) continue;
+        if (!gan__schedule_is_of_metric(&t->desc.schedule[i].schedule)) continue;
         if (!gan__state_over(ctx, gan__player_name(t, part), GAN__STATE_COUNT, 1, &three,
                              &t->plateau[i].seen) ||
             !gan__state_over(ctx, gan__player_name(t, best), GAN__STATE_REAL, 0, NULL, &t->plateau[i].best))
@@ -28296,7 +28371,7 @@ GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc
     gan__state *last;
     gan_trainer *t;
     int optimizers[2];
-    if (!ctx || gan__player_refuses(ctx, desc)) return NULL;
+    if (!ctx || gan__player_check(ctx, desc)) return NULL;
     idle = gan__player_idle(desc);
     if (idle) {
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_trainer_create: %s", idle);
@@ -28308,11 +28383,11 @@ GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc
     loss.saturating = desc->saturating;
     loss.parameter = desc->loss_parameter;
     loss.fake_smoothing = desc->fake_smoothing;
-    if (!gan__loss_fits(ctx, &loss)) return NULL;
+    if (!gan__loss_is_possible(ctx, &loss)) return NULL;
 #ifndef GAN_NO_STDIO
-    if (desc->checkpoint && !gan__file_awaited(ctx, "gan_trainer_create: checkpoint", desc->checkpoint))
+    if (desc->checkpoint && !gan__file_has_folder(ctx, "gan_trainer_create: checkpoint", desc->checkpoint))
         return NULL;
-    if (desc->best_path && !gan__file_awaited(ctx, "gan_trainer_create: best_path", desc->best_path))
+    if (desc->best_path && !gan__file_has_folder(ctx, "gan_trainer_create: best_path", desc->best_path))
         return NULL;
 #endif
     t = (gan_trainer *)gan__err_persist(ctx, sizeof *t);
@@ -28324,7 +28399,7 @@ GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc
     t->ada[0] = desc->augment.p;
     gan__player_defaults(&t->desc);
     t->now = t->desc;
-    if (gan__player_taken(t)) return NULL;
+    if (gan__player_claim(t)) return NULL;
     last = ctx->state.last;
     optimizers[0] = desc->generator->optimizers;
     optimizers[1] = desc->discriminator->optimizers;
@@ -28414,7 +28489,7 @@ static int gan__player_real(gan_trainer *t, gan_penalty_in *in)
 {
     in->real = gan_dataset_batch(t->desc.data, t->desc.batch * t->desc.pack, &in->label);
     if (gan__tensor_is_poison(in->real)) return 1;
-    if (!gan__tensor_all_finite(in->real) || (in->label && !gan__tensor_all_finite(in->label))) {
+    if (!gan__tensor_is_finite(in->real) || (in->label && !gan__tensor_is_finite(in->label))) {
         gan__err_fail(t->ctx, GAN_ERROR_NONFINITE, "trainer: the data of step %l hold a NaN or an infinity",
                       t->steps + 1);
         return 1;
@@ -28478,7 +28553,7 @@ static int gan__player_fakes(gan_trainer *t, gan_penalty_in *in)
             memcmp(made->dim, real->dim, (size_t)real->ndim * sizeof *real->dim))
             gan__err_fail(ctx, GAN_ERROR_SHAPE, "trainer: the generator makes %t, the data are %t", made,
                           real);
-        else if (!gan__tensor_all_finite(made))
+        else if (!gan__tensor_is_finite(made))
             gan__optim_blame_tensor(ctx, gan__tape_first_bad(made), t->desc.generator->name);
         else memcpy(in->fake->data, made->data, made->size * sizeof *made->data);
     }
@@ -28499,7 +28574,7 @@ static void gan__player_flip_labels(gan_trainer *t, gan_tensor **r, gan_tensor *
     *f = gan_where(flip, was, *f);
 }
 
-static int gan__player_concerns(const gan_penalty_desc *p, gan_player player)
+static int gan__player_is_concerned(const gan_penalty_desc *p, gan_player player)
 {
     const gan_player of = gan_penalty_player(p->kind);
     return of == player || of == GAN_PLAYER_EITHER;
@@ -28516,7 +28591,7 @@ static gan_tensor *gan__player_terms(gan_trainer *t, gan_player player, gan_pena
     for (i = 0; i < (int)GAN_MAX_PENALTIES; ++i) {
         const gan_penalty_desc *p = &t->now.penalty[i];
         gan_penalty_in about = *in;
-        if (p->kind == GAN_PENALTY_NONE || !gan__player_concerns(p, player)) continue;
+        if (p->kind == GAN_PENALTY_NONE || !gan__player_is_concerned(p, player)) continue;
         if (p->every > 1 && t->steps % p->every) continue;
         if (player == GAN_PLAYER_GENERATOR && gan_penalty_player(p->kind) == GAN_PLAYER_EITHER)
             about.d = NULL;
@@ -28536,7 +28611,7 @@ static void gan__player_after(gan_trainer *t, gan_model *m, gan_player player)
     int i;
     for (i = 0; i < (int)GAN_MAX_PENALTIES && !t->ctx->err.code; ++i) {
         const gan_penalty_desc *p = &t->now.penalty[i];
-        if (gan__player_concerns(p, player)) gan_penalty_after(p->kind, p->weight, m);
+        if (gan__player_is_concerned(p, player)) gan_penalty_after(p->kind, p->weight, m);
     }
 }
 
@@ -28592,7 +28667,7 @@ static gan_tensor *gan__player_top_k(gan_trainer *t, gan_tensor *f)
 }
 
 // Whether G's loss looks at real data: then D judges the last batch once more.
-static int gan__player_needs_real(const gan_trainer *t)
+static int gan__player_is_real_needed(const gan_trainer *t)
 {
     return gan_loss_needs_real(&t->loss) || t->desc.unroll || t->desc.g_term;
 }
@@ -28621,21 +28696,21 @@ static gan_tensor *gan__player_unrolled_g_loss(gan_trainer *t, gan_penalty_in *i
     gan_tensor **own, **at, **by, *loss, *label = gan__player_seen_labels(t, in->label);
     gan__layer_param *p;
     int n = 0, i, k;
-    for (p = in->d->params; p; p = p->next) n += gan__penalty_learns(p);
+    for (p = in->d->params; p; p = p->next) n += gan__penalty_is_trained(p);
     own = (gan_tensor **)gan__err_scratch(ctx, 3 * ((size_t)n + 1) * sizeof *own);
     if (!own) return ctx->poison;
     at = own + n;
     by = at + n;
     for (i = 0, p = in->d->params; p; p = p->next)
-        if (gan__penalty_learns(p)) own[i++] = p->tensor;
+        if (gan__penalty_is_trained(p)) own[i++] = p->tensor;
     for (k = 0; k < t->desc.unroll && !ctx->err.code; ++k) {
         gan_tensor *r = gan__player_logits(t, gan_forward(in->d, gan__player_seen(t, in->real), label));
         gan_tensor *f = gan__player_logits(t, gan_forward(in->d, gan__player_seen(t, in->fake), label));
         for (i = 0, p = in->d->params; p; p = p->next)
-            if (gan__penalty_learns(p)) at[i++] = p->tensor;
+            if (gan__penalty_is_trained(p)) at[i++] = p->tensor;
         if (gan_grads(gan_loss_d_ex(&t->loss, r, f), n, at, by, GAN_CREATE_GRAPH)) break;
         for (i = 0, p = in->d->params; p; p = p->next)
-            if (gan__penalty_learns(p)) {
+            if (gan__penalty_is_trained(p)) {
                 p->tensor = gan_sub(at[i], gan_mul_scalar(by[i], t->d->desc.lr));
                 ++i;
             }
@@ -28643,7 +28718,7 @@ static gan_tensor *gan__player_unrolled_g_loss(gan_trainer *t, gan_penalty_in *i
     loss = gan__player_g_loss(t, in);
     if (gan__deferred_settle(ctx)) loss = ctx->poison;
     for (i = 0, p = in->d->params; p; p = p->next)
-        if (gan__penalty_learns(p)) p->tensor = own[i++];
+        if (gan__penalty_is_trained(p)) p->tensor = own[i++];
     gan__err_scratch_free(ctx, own);
     return loss;
 }
@@ -28679,7 +28754,7 @@ static gan_penalty_in gan__player_in(const gan_trainer *t)
 // G's next loss may want what D just saw.
 static void gan__player_remember(gan_trainer *t, const gan_penalty_in *in)
 {
-    if (!gan__player_needs_real(t) || gan__tensor_is_poison(in->real)) return;
+    if (!gan__player_is_real_needed(t) || gan__tensor_is_poison(in->real)) return;
     t->real = gan_keep(t->ctx, t->real_name, in->real);
 }
 
@@ -28720,7 +28795,7 @@ static void gan__player_g_step(gan_trainer *t, int ahead)
             if (!gan__tensor_is_poison(in.label))
                 memcpy(in.label->data, t->labels, in.label->size * sizeof *t->labels);
         }
-        if (t->real && gan__player_needs_real(t)) in.real = gan_detach(t->real);
+        if (t->real && gan__player_is_real_needed(t)) in.real = gan_detach(t->real);
         in.z = gan__player_z(t, in.label);
         in.fake = gan_forward(in.g, in.z, in.label);
         loss = t->desc.unroll ? gan__player_unrolled_g_loss(t, &in) : gan__player_g_loss(t, &in);
@@ -28744,7 +28819,7 @@ static void gan__player_both(gan_trainer *t, int ahead)
         in.z = gan__player_z(t, in.label);
         in.fake = gan_forward(in.g, in.z, in.label);
         of_g = in;
-        if (!gan__player_needs_real(t)) of_g.real = NULL;
+        if (!gan__player_is_real_needed(t)) of_g.real = NULL;
         gan__player_consistency(t, &in);
         in.real = gan__player_seen(t, in.real);
         in.fake = gan__player_seen(t, in.fake);
@@ -28783,7 +28858,7 @@ static void gan__player_play(gan_trainer *t)
     if (!t->ctx->err.code) gan__player_round(t, 0);
 }
 
-// >>train: a training step, averages, roll-back, checkpoints; uses ckpt, schedule, player; tests/test_train.c
+// >>train: a training step, averages, roll-back, checkpoints; uses ckpt, player; tests/test_train.c
 
 // The two places of the description that a schedule drives.
 static const size_t gan__train_scheduled[][2] = {
@@ -28805,8 +28880,8 @@ static void gan__train_schedules(gan_trainer *t)
     t->now = t->desc;
     for (i = 0; i < (int)GAN_MAX_SCHEDULES; ++i) {
         const gan_trainer_schedule *s = &t->desc.schedule[i];
-        const int drops = s->schedule.kind == GAN_SCHEDULE_PLATEAU;
-        if (s->schedule.kind == GAN_SCHEDULE_CONSTANT) continue;
+        const int drops = gan__schedule_is_of_metric(&s->schedule);
+        if (!s->schedule.kind) continue; // CONSTANT
         for (k = 0; k < 2 && (!k || gan__train_scheduled[s->what][0] != gan__train_scheduled[s->what][1]);
              ++k) {
             const size_t at = gan__train_scheduled[s->what][k];
@@ -28845,13 +28920,17 @@ static int gan__train_average_catch_up(gan_trainer *t)
     return 0;
 }
 
-static int gan__train_averages(const gan_trainer *t) { return t->desc.ema != 0 || t->desc.ema_half_life > 0; }
+static int gan__train_has_averages(const gan_trainer *t)
+{
+    return t->desc.ema != 0 || t->desc.ema_half_life > 0;
+}
 
 // A checkpoint that holds averages was loaded and no step made since: they are claimed, after a forward pass
 // that makes the parameters where there are none.
 static void gan__train_average_claim(gan_trainer *t, gan_tensor *z, gan_tensor *label)
 {
-    if (!gan__train_averages(t) || t->averages || !gan__state_awaits(t->ctx, "ema.", "", NULL)) return;
+    if (!gan__train_has_averages(t) || t->averages || !gan__state_has_pending(t->ctx, "ema.", "", NULL))
+        return;
     gan_scope_open(t->ctx);
     if (!t->desc.generator->params) gan_forward(t->desc.generator, z, label);
     gan_scope_close(t->ctx);
@@ -28871,7 +28950,7 @@ static gan_real gan__train_average_decay(const gan_trainer *t)
 static void gan__train_average_update(gan_trainer *t)
 {
     gan__player_average *a;
-    if (!gan__train_averages(t) || gan__train_average_catch_up(t)) return;
+    if (!gan__train_has_averages(t) || gan__train_average_catch_up(t)) return;
     for (a = t->averages; a; a = a->next)
         t->ctx->kernels->ema(a->param->tensor->size, (gan_real *)a->state->data, a->param->tensor->data,
                              gan__train_average_decay(t));
@@ -28897,13 +28976,13 @@ static size_t gan__train_state_bytes(const gan__state *s) { return s->count * ga
 
 // The random numbers and the place in the data go on, so that what made the NaN is not met again; the best
 // metric stays too, for the checkpoint that it is about stays.
-static int gan__train_stays(const gan__state *s)
+static int gan__train_is_kept(const gan__state *s)
 {
     return !strcmp(s->name, "rng") || !strncmp(s->name, "data.", 5);
 }
 
 // Whether it is time: every `rollback` steps, and as soon as there are weights.
-static int gan__train_copies(const gan_trainer *t)
+static int gan__train_is_copy_due(const gan_trainer *t)
 {
     if (!t->desc.rollback || t->ctx->err.code || t->copied == t->steps) return 0;
     return t->copied < 0 || t->steps % t->desc.rollback == 0;
@@ -28932,21 +29011,21 @@ static void gan__train_copy(gan_trainer *t)
     t->setbacks = 0;
 }
 
-// After a NaN: back to the copies, the error forgotten; ten times at most from the same ones. 1 when that
-// is what was done. What has no copy yet stays: the guard let no NaN into it.
+// After a NaN: back to the copies, the error forgotten; ten times at most from the same ones. 1 when there
+// was no NaN, or no copy to go back to. What has no copy yet stays: the guard let no NaN into it.
 static int gan__train_back(gan_trainer *t)
 {
     enum { PATIENCE = 10 };
     gan__player_saved *c;
-    if (t->ctx->err.code != GAN_ERROR_NONFINITE || !t->desc.rollback || t->setbacks >= PATIENCE) return 0;
+    if (t->ctx->err.code != GAN_ERROR_NONFINITE || !t->desc.rollback || t->setbacks >= PATIENCE) return 1;
     for (c = t->copies; c; c = c->next)
-        if (!gan__train_stays(c->state) && !c->state->borrowed && c->state->data != (void *)t->best)
+        if (!gan__train_is_kept(c->state) && !c->state->borrowed && c->state->data != (void *)t->best)
             memcpy(c->state->data, c->data, gan__train_state_bytes(c->state));
     gan_error_clear(t->ctx);
     gan__deferred_weights_changed(t->ctx);
     t->setbacks++;
     t->stats.rollbacks++;
-    return 1;
+    return 0;
 }
 
 static void gan__train_adapt(gan_trainer *t)
@@ -28965,7 +29044,7 @@ static void gan__train_judge(gan_trainer *t)
     t->stats.metric = t->desc.metric(t, t->desc.user);
     if (t->ctx->err.code || !gan__base_is_finite(t->stats.metric)) return;
     for (i = 0; i < (int)GAN_MAX_SCHEDULES; ++i)
-        if (t->desc.schedule[i].schedule.kind == GAN_SCHEDULE_PLATEAU)
+        if (gan__schedule_is_of_metric(&t->desc.schedule[i].schedule))
             gan_plateau_step(&t->plateau[i], &t->desc.schedule[i].schedule, t->stats.metric);
     if (t->best[1] > 0 && t->stats.metric >= t->best[0]) return;
     t->best[0] = t->stats.metric;
@@ -28995,12 +29074,12 @@ GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t)
     ctx = t->ctx;
     if (!ctx->mem.depth)
         gan__tensor_step_release(ctx); // at the start: what was sampled after the last step lived until now
-    if (t->played && gan__train_copies(t)) gan__train_copy(t);
+    if (t->played && gan__train_is_copy_due(t)) gan__train_copy(t);
     gan__train_schedules(t);
     t->loss.smoothing = t->now.label_smoothing;
     if (!ctx->err.code) gan__player_play(t);
     if (ctx->err.code) {
-        if (gan__train_back(t)) t->stats.step = t->steps;
+        if (!gan__train_back(t)) t->stats.step = t->steps;
         return t->stats;
     }
     if (t->desc.lookahead && (t->steps + 1) % t->desc.lookahead == 0) {
@@ -29222,7 +29301,7 @@ GAN_API int gan_trainer_save(gan_trainer *t, const char *path)
 }
 #endif
 
-// >>health: symptoms in a run's numbers and samples; uses schedule, player; tests/test_health.c
+// >>health: symptoms in a run's numbers and samples; uses player; tests/test_health.c
 
 enum {
     GAN__HEALTH_FAST = 50, // steps of the running means, and
@@ -29311,7 +29390,7 @@ static void gan__health_scale(gan_health *h, const gan_loss_desc *loss, int outp
     double at = 0, low[2];
     int i, recording;
     h->probability = critic == GAN_CRITIC_PROBABILITY && loss->pairing == GAN_PLAIN;
-    h->has_advantage = loss->kind != GAN_LOSS_BEGAN && loss->kind != GAN_LOSS_MAGAN;
+    h->has_advantage = !gan__loss_has_control(loss->kind);
     if (critic == GAN_CRITIC_FEATURES || !h->has_advantage) return;
     gan_scope_open(ctx);
     recording = gan_record(ctx, 0);
@@ -29386,7 +29465,7 @@ GAN_API gan_health *gan_health_create_loop(gan_context *ctx, const char *name, c
                       loss ? "outputs must be at least 1" : "the loss is NULL");
         return NULL;
     }
-    if (!gan__loss_fits(ctx, loss)) return NULL;
+    if (!gan__loss_is_possible(ctx, loss)) return NULL;
     return gan__health_new(ctx, NULL, gan__state_name(ctx, name, "", ""), loss, outputs, desc);
 }
 
@@ -29537,22 +29616,22 @@ static int64_t gan__health_beat(const gan_health *h, int *channel, int *level)
 
 // the signs, one function a row
 
-static int gan__health_sign_healthy(const gan_health *h) { return h != NULL; }
-static int gan__health_sign_warming_up(const gan_health *h) { return h->c.seen < h->desc.warm_up; }
+static int gan__health_is_healthy(const gan_health *h) { return h != NULL; }
+static int gan__health_is_warming_up(const gan_health *h) { return h->c.seen < h->desc.warm_up; }
 
-static int gan__health_sign_balanced(const gan_health *h)
+static int gan__health_is_balanced(const gan_health *h)
 {
     return h->has_advantage && (double)h->v.size < .05 * gan__health_advantage_scale(h);
 }
 
-static int gan__health_sign_memorizing(const gan_health *h) { return h->v.copies >= h->desc.copies; }
+static int gan__health_is_memorizing(const gan_health *h) { return h->v.copies >= h->desc.copies; }
 
-static int gan__health_sign_discriminator_weak(const gan_health *h)
+static int gan__health_is_discriminator_weak(const gan_health *h)
 {
     return h->range > 0 && h->v.distance > h->desc.distance && h->v.size < h->desc.weak;
 }
 
-static int gan__health_sign_oscillation(const gan_health *h)
+static int gan__health_is_oscillation(const gan_health *h)
 {
     int channel, level;
     return gan__health_beat(h, &channel, &level) >= 4;
@@ -29560,7 +29639,7 @@ static int gan__health_sign_oscillation(const gan_health *h)
 
 // Undecided while samples still spread. Where the data have modes these are counted, and duplicates are not:
 // a G that finds all the modes may well be too narrow in each.
-static int gan__health_sign_collapse(const gan_health *h)
+static int gan__health_is_collapse(const gan_health *h)
 {
     const gan__health_indicators_state *v = &h->v;
     const int few = h->c.modes ? v->modes < h->desc.modes : v->duplicates >= h->desc.duplicates;
@@ -29568,13 +29647,13 @@ static int gan__health_sign_collapse(const gan_health *h)
     return (double)v->diversity > 1.1 * (double)v->spread || v->modes > v->covered ? -1 : 1;
 }
 
-static int gan__health_sign_generator_won(const gan_health *h)
+static int gan__health_is_generator_won(const gan_health *h)
 {
     return h->has_advantage && (double)h->v.behind > .95 &&
            (double)h->v.advantage[0] < -(double)h->desc.lost * gan__health_advantage_scale(h);
 }
 
-static int gan__health_sign_discriminator_won(const gan_health *h)
+static int gan__health_is_discriminator_won(const gan_health *h)
 {
     const double advantage = (double)h->v.advantage[0];
     if (!h->has_advantage) return 0;
@@ -29584,10 +29663,10 @@ static int gan__health_sign_discriminator_won(const gan_health *h)
 }
 
 // What grows because G runs away from a D that stands still is told by GENERATOR_WON, within reason.
-static int gan__health_sign_divergence(const gan_health *h)
+static int gan__health_is_divergence(const gan_health *h)
 {
     if (h->range > 0 && h->v.advantage[0] < -1000) return 1;
-    if (gan__health_sign_generator_won(h)) return 0;
+    if (gan__health_is_generator_won(h)) return 0;
     if (h->range > 0) return (double)h->v.advantage[0] < -8;
     if (h->has_advantage && (double)h->v.advantage[0] > 1e6)
         return 1; // its units may be dead, and its gradient small
@@ -29608,7 +29687,7 @@ static const gan__health_row gan__health_rows[] = {
     {#name,                                                                                                  \
      sentence,                                                                                               \
      advice,                                                                                                 \
-     gan__health_sign_##name,                                                                                \
+     gan__health_is_##name,                                                                                  \
      GAN__CLOCK_##clock,                                                                                     \
      {GAN_INDICATOR_##a, GAN_INDICATOR_##b, GAN_INDICATOR_##c}},
     GAN_DIAGNOSES(GAN__ROW)
@@ -29649,7 +29728,7 @@ static void gan__health_note(gan_health *h, int kind, int seen, int64_t need)
 static void gan__health_notes(gan_health *h, gan__health_clock clock)
 {
     enum { LOOKS = 2 };
-    const int early = gan__health_sign_warming_up(h);
+    const int early = gan__health_is_warming_up(h);
     int kind;
     for (kind = 0; kind < GAN_DIAGNOSIS_COUNT; ++kind) {
         const gan__health_row *row = &gan__health_rows[kind];
@@ -29665,7 +29744,7 @@ static void gan__health_notes(gan_health *h, gan__health_clock clock)
 }
 
 // No number is finite any more, or the trainer had to go back three times within a thousand steps.
-static int gan__health_overflow(gan_health *h, const gan_trainer_stats *s)
+static int gan__health_is_overflow(gan_health *h, const gan_trainer_stats *s)
 {
     enum { WITHIN = 1000, TIMES = 3 };
     const gan_real number[] = {s->d_loss, s->g_loss, s->d_real, s->d_fake, s->d_grad_norm, s->g_grad_norm};
@@ -29706,7 +29785,7 @@ GAN_API void gan_health_step(gan_health *h, const gan_trainer_stats *s)
     const double limit = 1e9; // so that a advantage's square stays finite
     double x[GAN__CHANNELS], advantage;
     if (!h || !s) return;
-    if (gan__health_overflow(h, s)) {
+    if (gan__health_is_overflow(h, s)) {
         if (!h->c.on[GAN_DIAGNOSIS_DIVERGENCE]) h->c.since[GAN_DIAGNOSIS_DIVERGENCE] = h->c.step;
         h->c.on[GAN_DIAGNOSIS_DIVERGENCE] = 1;
         h->c.count[GAN_DIAGNOSIS_DIVERGENCE] = h->desc.persistence;

@@ -106,7 +106,7 @@ static void run(const gan__cpu_kernels *k, int what, size_t n)
     case SUM: sink += (double)k->sum(n, a); break;
     case SUMSQ: sink += (double)k->sumsq(n, a); break;
     case MAXIMUM: sink += (double)k->max(n, a); break;
-    case FINITE: sink += k->finite(n, a); break;
+    case FINITE: sink += k->is_finite(n, a); break;
     case COLUMNS: k->sum_columns((int64_t)n / 64, 64, 64, a, sums); break;
     case NORM_SUMS: k->norm_sums(&sums_of); break;
     case NORM_APPLY: k->norm_apply(&apply_of); break;

@@ -97,7 +97,7 @@ TH_ROWS(TH_ROW)
 
 // By gan_loss.
 static const th_row *const th_rows[] = {
-#define TH_ROW(id, name, parameter, critic, joint) &th_row_##name,
+#define TH_ROW(id, name, ...) &th_row_##name,
     GAN_LOSSES(TH_ROW)
 #undef TH_ROW
 };

@@ -14,7 +14,7 @@
 #include "check.h"
 
 // The sections that have a test: where an operation of the table is in none of them, nothing compiles.
-#define OPS_ONE(id, name) +1
+#define OPS_ONE(id, name, backward) +1
 enum {
     OPS_TESTED = 0 GAN_OPERATIONS_ARITH(OPS_ONE) GAN_OPERATIONS_SHAPE(OPS_ONE) GAN_OPERATIONS_REDUCE(OPS_ONE)
         GAN_OPERATIONS_PRODUCT(OPS_ONE) GAN_OPERATIONS_PLANE(OPS_ONE) GAN_OPERATIONS_NORM(OPS_ONE)
@@ -22,7 +22,7 @@ enum {
 typedef char ops_every_operation_is_tested[OPS_TESTED == GAN_OP_COUNT - 1 ? 1 : -1];
 
 // The call of an operation's test; GAN_OPERATIONS_SHAPE(OPS_TEST) are those of the section shape.
-#define OPS_TEST(id, name) test_##name();
+#define OPS_TEST(id, name, backward) test_##name();
 
 typedef nd reference(const params *p, const nd *x);
 

@@ -258,7 +258,7 @@ static inline void ref_subgradient(ref *r, int t)
 }
 
 static void (*const references[])(ref *r, int t) = {
-#define ROW(id, name, states) ref_##name,
+#define ROW(id, name, states, passes, decay, traits) ref_##name,
     GAN_OPTIMIZERS(ROW)
 #undef ROW
 };

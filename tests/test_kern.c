@@ -300,7 +300,7 @@ static void test_reductions(const gan__cpu_kernels *k)
                 CHECK(e < limit, "n %d: %g eps", (int)n, e);
                 CHECK(got[0] == first, "the sum depends on the alignment");
                 CHECK(k->max((size_t)n, p) == top, "max of %d", (int)n);
-                CHECK(k->finite((size_t)n, p), "%d are finite", (int)n);
+                CHECK(k->is_finite((size_t)n, p), "%d are finite", (int)n);
             }
             free(a);
             free(c);
@@ -315,14 +315,14 @@ static void test_reductions(const gan__cpu_kernels *k)
                 a[i] = not_a_number();
                 m = k->max((size_t)n, a);
                 CHECK(m != m, "max of NaN at %d of %d", (int)i, (int)n);
-                CHECK(!k->finite((size_t)n, a), "finite with NaN at %d of %d", (int)i, (int)n);
+                CHECK(!k->is_finite((size_t)n, a), "finite with NaN at %d of %d", (int)i, (int)n);
                 a[i] = (gan_real)-HUGE_VAL;
-                CHECK(!k->finite((size_t)n, a), "finite with -inf at %d of %d", (int)i, (int)n);
+                CHECK(!k->is_finite((size_t)n, a), "finite with -inf at %d of %d", (int)i, (int)n);
                 a[i] = (gan_real)(sizeof(gan_real) == 4 ? 3.4028234e38 : 1e308);
-                CHECK(k->finite((size_t)n, a), "the largest number is finite");
+                CHECK(k->is_finite((size_t)n, a), "the largest number is finite");
                 a[i] = keep;
             }
-            CHECK(k->finite((size_t)n, a), "restored");
+            CHECK(k->is_finite((size_t)n, a), "restored");
             free(a);
         }
     }

@@ -484,7 +484,8 @@ static void test_bin_difference(void)
         gan_destroy(ctx);
     }
     TEST_MUST_FAIL ("a z test without pooling's two sides is caught") {
-        CHECK(gan__neighbor_differ(.3, 1000, .34, 1000) == (fabs(.3 - .34) > 1.96 * sqrt(.3 * .7 / 1000)),
+        CHECK(gan__neighbor_is_different(.3, 1000, .34, 1000) ==
+                  (fabs(.3 - .34) > 1.96 * sqrt(.3 * .7 / 1000)),
               "differ");
     }
     TEST ("more bins than samples are refused; bins of equal points stay empty") {

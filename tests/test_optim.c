@@ -814,7 +814,7 @@ static const struct {
     const char *name;
     int states;
 } optimizers[] = {
-#define ROW(id, name, states) {#name, states},
+#define ROW(id, name, states, passes, decay, traits) {#name, states},
     GAN_OPTIMIZERS(ROW)
 #undef ROW
 };

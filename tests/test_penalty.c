@@ -1200,7 +1200,7 @@ static const struct {
     unsigned needs;
     void (*run)(void);
 } penalties[] = {
-#define ROW(id, name, player, weight, target, parameter, needs)                                              \
+#define ROW(id, name, player, weight, target, parameter, needs, after)                                       \
     {GAN_PENALTY_##id, #name, GAN_PLAYER_##player, needs, test_##name},
     GAN_PENALTIES(ROW)
 #undef ROW

@@ -87,7 +87,7 @@ static const struct {
     const char *name;
     double (*ref)(const gan_schedule *s, double base, int64_t t, int flaw);
 } kinds[] = {
-#define ROW(id, name) {#name, ref_##name},
+#define ROW(id, name, of) {#name, ref_##name},
     GAN_SCHEDULES(ROW)
 #undef ROW
 };

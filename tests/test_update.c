@@ -257,7 +257,7 @@ static const struct {
     const char *name;
     void (*run)(void);
 } rules[] = {
-#define ROW(id, name, states) {#name, test_##name},
+#define ROW(id, name, states, passes, decay, traits) {#name, test_##name},
     GAN_OPTIMIZERS(ROW)
 #undef ROW
 };

@@ -88,6 +88,52 @@ function enumerator(text) {
     if (text != "") prefix(text, 0)
 }
 
+# The sections that may ask which row of a public table it is; elsewhere that is a column of the table. Rows
+# that stand for nothing, the default or the number of rows are no traits.
+BEGIN {
+    owners["OP"] = "arith shape reduce product plane norm"
+    owners["OPTIMIZER"] = "update"
+    owners["LOSS"] = "loss"
+    owners["PENALTY"] = "penalty"
+    owners["SCHEDULE"] = "schedule"
+    owners["GAME"] = "game"
+    owners["OBJECTIVE"] = "objective"
+    owners["AUGMENT"] = "augment"
+    owners["METRIC"] = "metric"
+    owners["TOY"] = "data"
+    owners["FORMAT"] = "format reader"
+    owners["FIT"] = "fit"
+    owners["MARK"] = "plot"
+    owners["COLORMAP"] = "canvas"
+    owners["TERMINAL"] = "terminal"
+    owners["DIAGNOSIS"] = owners["INDICATOR"] = "health"
+}
+function asked(code, pattern, row, table) {
+    while (match(code, pattern)) {
+        row = substr(code, RSTART, RLENGTH)
+        code = substr(code, RSTART + RLENGTH)
+        gsub(/^[^G]*|[^A-Z0-9_]*$/, "", row)
+        table = row
+        sub(/^GAN__?/, "", table)
+        sub(/_.*/, "", table)
+        if (!(table in owners) || row ~ /_(NONE|AUTO|COUNT|SIMULTANEOUS)$/) continue
+        if (index(" " owners[table] " ", " " section " ") == 0)
+            bad(NR, row ": asked for outside the section that owns its table (" owners[table] ")")
+    }
+}
+
+# A private function that answers a question says so in its name. (What can fail returns 0 for success.)
+building && /^\/\// && !questions++ { question = /^\/\/ Whether / }
+building && !/^\/\// {
+    if (question && /^(static|GAN__[A-Z]+)( [A-Z_]+)* int gan__[a-z0-9_]+\(/) {
+        name = $0
+        sub(/\(.*/, "", name)
+        sub(/.* /, "", name)
+        if (name !~ /_(is|has|can)_/) bad(NR, name ": a question begins with is_, has_ or can_")
+    }
+    question = questions = 0
+}
+
 # length and characters of the line as it stands
 columns && length > columns && (++long <= 5 || all) {
     bad(NR, "a line of " length " columns, more than " columns)
@@ -155,6 +201,11 @@ continued { continued = $0 ~ /\\$/; next }
     if (code ~ /defined\(GAN_IMPLEMENTATION\)|ifdef GAN_IMPLEMENTATION/) building = 1
     continued = $0 ~ /\\$/
     next
+}
+
+building {
+    asked(code, "([=!<>]=|[<>]|case) *\\(?GAN__?[A-Z]+_[A-Z0-9_]+")
+    asked(code, "GAN__?[A-Z]+_[A-Z0-9_]+\\)? *([=!<>]=|[<>])")
 }
 
 # declarations

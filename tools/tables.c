@@ -16,7 +16,7 @@ static void row(const char *what, int n, const char *const *names)
 #define NAME2(id, name) #name,
 #define NAME3(id, name, ...) #name,
 #define LISTED(variable, TABLE, NAME) static const char *const variable[] = {TABLE(NAME)};
-LISTED(operations, GAN_OPERATIONS, NAME2)
+LISTED(operations, GAN_OPERATIONS, NAME3)
 LISTED(layers, GAN_LAYERS, NAME2)
 LISTED(blocks, GAN_BLOCKS, NAME2)
 LISTED(inits, GAN_INITS, NAME2)
@@ -26,7 +26,7 @@ LISTED(objectives, GAN_OBJECTIVES, NAME2)
 LISTED(penalties, GAN_PENALTIES, NAME3)
 LISTED(augments, GAN_AUGMENTS, NAME3)
 LISTED(optimizers, GAN_OPTIMIZERS, NAME3)
-LISTED(schedules, GAN_SCHEDULES, NAME2)
+LISTED(schedules, GAN_SCHEDULES, NAME3)
 LISTED(games, GAN_GAMES, NAME2)
 LISTED(toys, GAN_TOYS, NAME3)
 LISTED(formats, GAN_FORMATS, NAME2)
