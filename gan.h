@@ -2409,8 +2409,9 @@ typedef struct gan_trainer_desc {       // 0 means the default, or off
 
 // Copies the description; models, data and strings must outlive the trainer, which gan_destroy frees. A
 // generator can have one trainer. Lazy penalties (penalty[i].every = n) scale their player's learning rate by
-// n / (n + 1) and raise its betas to that power (Karras 2020). Returns NULL on an error; options that have no
-// effect in the given combination are an error.
+// n / (n + 1) and raise its betas to that power (Karras 2020). Returns NULL on an error. Options that
+// contradict each other are an error. A field that is set and that no other field makes use of, such as
+// ema_start without ema, is a warning (gan_warning_message), which names the field and what to set.
 GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc *desc);
 // One training step: d_steps updates of D, then one of G. Tensors sampled since the last step are freed.
 GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t);
@@ -27925,6 +27926,98 @@ static const char *gan__player_idle(const gan_trainer_desc *desc)
     return NULL;
 }
 
+// Whether D's loss has targets, which label smoothing moves.
+static int gan__player_has_targets(gan_loss loss)
+{
+    static const gan_loss with[] = {GAN_LOSS_NON_SATURATING,     GAN_LOSS_MINIMAX,
+                                    GAN_LOSS_LEAST_SQUARES,      GAN_LOSS_LEAST_SQUARES_PEARSON,
+                                    GAN_LOSS_MAXIMUM_LIKELIHOOD, GAN_LOSS_BOUNDARY_SEEKING};
+    size_t i;
+    for (i = 0; i < sizeof with / sizeof *with; ++i)
+        if (with[i] == loss) return 1;
+    return 0;
+}
+
+// Whether a schedule drives this field.
+static int gan__player_scheduled(const gan_trainer_desc *desc, gan_scheduled what)
+{
+    int i;
+    for (i = 0; i < (int)GAN_MAX_SCHEDULES; ++i)
+        if (desc->schedule[i].what == what && desc->schedule[i].schedule.kind != GAN_SCHEDULE_CONSTANT)
+            return 1;
+    return 0;
+}
+
+// Warns of fields that are set, by the description as the user gave it, and that nothing reads.
+static void gan__player_warn(gan_context *ctx, const gan_trainer_desc *d)
+{
+    const int averages = d->ema != 0 || d->ema_half_life != 0, augments = d->augment.policy != 0;
+    const int changes = gan__player_scheduled(d, GAN_SCHEDULED_TOP_K);
+    const int64_t samples = (int64_t)GAN__MOST(d->pack, 1) * (d->batch ? d->batch : 64);
+    int i, terms = 0, copies = 0;
+    for (i = 0; i < (int)GAN_MAX_PENALTIES; ++i) {
+        const unsigned needs = gan_penalty_needs(d->penalty[i].kind);
+        terms += i < 2 && d->penalty[i].kind != GAN_PENALTY_NONE; // what a schedule reaches
+        copies |= (needs & (GAN_NEEDS_REAL_AUG | GAN_NEEDS_FAKE_AUG)) != 0;
+    }
+    {
+        const struct {
+            int idle;
+            const char *what, *cure;
+        } row[] = {
+            {d->ema_start && !averages, "ema_start", "set ema, for example to .999, or ema_half_life"},
+            {d->ema_ramp != 0 && d->ema_half_life == 0, "ema_ramp", "set ema_half_life, in samples"},
+            {d->ema != 0 && d->ema_half_life != 0, "ema", "ema_half_life is used instead; leave one at 0"},
+            {gan__player_scheduled(d, GAN_SCHEDULED_EMA) && (d->ema == 0 || d->ema_half_life != 0),
+             "a schedule of EMA", "set ema, and leave ema_half_life at 0"},
+            {d->lookahead_alpha != 0 && !d->lookahead, "lookahead_alpha",
+             "set lookahead, the steps between two updates, for example to 5"},
+            {d->ada_kimg != 0 && d->ada_target == 0, "ada_kimg", "set ada_target, for example to .6"},
+            {(d->augment.p != 0 || d->augment.strength != 0) && !augments,
+             d->augment.p != 0 ? "augment.p" : "augment.strength", "set augment.policy"},
+            {gan__player_scheduled(d, GAN_SCHEDULED_AUGMENT) && (!augments || d->ada_target != 0),
+             "a schedule of AUGMENT",
+             augments ? "ADA sets the probability; leave ada_target at 0" : "set augment.policy"},
+            {(d->consistency.p != 0 || d->consistency.strength != 0) && !d->consistency.policy && copies,
+             d->consistency.p != 0 ? "consistency.p" : "consistency.strength", "set consistency.policy"},
+            {(d->consistency.policy || d->consistency.p != 0 || d->consistency.strength != 0) && !copies,
+             "consistency", "it is read by the penalties CR and BCR; add one of them"},
+            {gan__player_scheduled(d, GAN_SCHEDULED_PENALTY) && !terms, "a schedule of PENALTY",
+             "it drives penalty[0] and penalty[1]; set the kind of one"},
+            {d->metric_every && !d->metric, "metric_every", "set metric, the function to call"},
+            {d->checkpoint_every && !d->checkpoint, "checkpoint_every", "set checkpoint, the path"},
+            {d->checkpoint_keep && !d->checkpoint, "checkpoint_keep", "set checkpoint, the path"},
+            {d->top_k == 1 && !changes, "top_k", "1 keeps every sample; take a share below 1, or 0"},
+            {d->game_strength != 0 && d->game == GAN_GAME_SIMULTANEOUS, "game_strength",
+             "set game: SIMULTANEOUS has no coefficient"},
+            {d->optimize.steps < 1 && (d->optimize.alpha != 0 || d->optimize.beta != 0 ||
+                                       d->optimize.share != 0 || d->optimize.bound != 0),
+             "optimize", "set optimize.steps, for example to 1"},
+            {(d->label_smoothing != 0 || d->fake_smoothing != 0 ||
+              gan__player_scheduled(d, GAN_SCHEDULED_LABEL_SMOOTHING)) &&
+                 !gan__player_has_targets(d->loss),
+             d->fake_smoothing != 0 && d->label_smoothing == 0 ? "fake_smoothing" : "label_smoothing",
+             "this loss has no targets; take one that has, such as NON_SATURATING"},
+        };
+        for (i = 0; i < (int)(sizeof row / sizeof *row); ++i)
+            if (row[i].idle)
+                gan__err_warn(ctx, "gan_trainer_create: %s of %s has no effect: %s", row[i].what,
+                              d->generator->name, row[i].cure);
+    }
+    for (i = 0; i < (int)GAN_MAX_PENALTIES; ++i) {
+        const gan_penalty_desc *p = &d->penalty[i];
+        if (p->kind == GAN_PENALTY_NONE &&
+            (p->weight != 0 || p->target != 0 || p->parameter != 0 || p->every))
+            gan__err_warn(ctx, "gan_trainer_create: penalty[%d] of %s has no effect: set its kind", i,
+                          d->generator->name);
+    }
+    if (d->data->n && samples > (int64_t)d->data->n)
+        gan__err_warn(ctx,
+                      "gan_trainer_create: a batch of %l samples repeats some of the %l of the data; take a "
+                      "smaller batch, or more data",
+                      samples, (int64_t)d->data->n);
+}
+
 static const char *gan__player_name(const gan_trainer *t, const char *part)
 {
     return gan__state_name(t->ctx, "trainer.", t->desc.generator->name, part);
@@ -28084,7 +28177,10 @@ GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc
     t->d = t->g ? gan_optimizer_create(desc->discriminator, t->desc.d_optimizer) : NULL;
     if (t->d && !gan__player_states(t)) gan__player_tells(t);
     t->stats.step = t->steps;
-    if (!ctx->err.code) return t;
+    if (!ctx->err.code) {
+        gan__player_warn(ctx, desc);
+        return t;
+    }
     gan__state_forget(ctx, last);
     desc->generator->optimizers = optimizers[0];
     desc->discriminator->optimizers = optimizers[1];

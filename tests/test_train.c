@@ -1140,6 +1140,88 @@ static void safety(void)
     X("a best path without a metric", "metric", d.best_path = "out/test/never")                              \
     X("ADA without a policy", "policy", d.ada_target = (gan_real).6)
 
+static gan_real falls_then_rises(gan_trainer *t, void *user)
+{
+    (void)user;
+    return (gan_real)(gan_trainer_steps(t) == 2 ? .1 : .5);
+}
+
+// Legal, and never meant: FIELD, the cure, the description.
+#define UNUSED(X)                                                                                            \
+    X("ema_start", "set ema", d.ema_start = 5)                                                               \
+    X("ema_ramp", "set ema_half_life", (d.ema = (gan_real).9, d.ema_ramp = (gan_real).1))                    \
+    X("ema of", "leave one at 0", (d.ema = (gan_real).9, d.ema_half_life = 40))                              \
+    X("schedule of EMA", "set ema", scheduled(&d, GAN_SCHEDULED_EMA))                                        \
+    X("lookahead_alpha", "set lookahead", d.lookahead_alpha = (gan_real).3)                                  \
+    X("ada_kimg", "set ada_target", d.ada_kimg = 100)                                                        \
+    X("augment.p", "set augment.policy", d.augment.p = (gan_real).5)                                         \
+    X("augment.strength", "set augment.policy", d.augment.strength = 2)                                      \
+    X("schedule of AUGMENT", "set augment.policy", scheduled(&d, GAN_SCHEDULED_AUGMENT))                     \
+    X("schedule of AUGMENT", "leave ada_target at 0",                                                        \
+      (scheduled(&d, GAN_SCHEDULED_AUGMENT), d.augment.policy = GAN_AUGMENT_NOISE,                           \
+       d.ada_target = (gan_real).6))                                                                         \
+    X("consistency of", "CR and BCR", d.consistency.policy = GAN_AUGMENT_NOISE)                              \
+    X("consistency.p", "set consistency.policy",                                                             \
+      (d.consistency.p = (gan_real).5, d.penalty[0].kind = GAN_PENALTY_CR))                                  \
+    X("schedule of PENALTY", "penalty[0] and penalty[1]", scheduled(&d, GAN_SCHEDULED_PENALTY))              \
+    X("metric_every", "set metric", d.metric_every = 10)                                                     \
+    X("checkpoint_every", "set checkpoint", d.checkpoint_every = 10)                                         \
+    X("checkpoint_keep", "set checkpoint", d.checkpoint_keep = 3)                                            \
+    X("top_k", "below 1", d.top_k = 1)                                                                       \
+    X("game_strength", "set game", (d.game_strength = 1, d.simultaneous = 1))                                \
+    X("optimize", "set optimize.steps", d.optimize.share = (gan_real).5)                                     \
+    X("label_smoothing", "no targets", (d.label_smoothing = (gan_real).1, d.loss = GAN_LOSS_WASSERSTEIN))    \
+    X("fake_smoothing", "no targets", (d.fake_smoothing = (gan_real).1, d.loss = GAN_LOSS_HINGE))            \
+    X("label_smoothing", "no targets",                                                                       \
+      (scheduled(&d, GAN_SCHEDULED_LABEL_SMOOTHING), d.loss = GAN_LOSS_EBGAN))                               \
+    X("penalty[2]", "set its kind", d.penalty[2].weight = 10)                                                \
+    X("batch of 48", "3 of the data", (d.data = three(r.ctx), d.batch = 12, d.pack = 4))
+
+static void scheduled(gan_trainer_desc *d, gan_scheduled what)
+{
+    d->schedule[3].what = what;
+    d->schedule[3].schedule.kind = GAN_SCHEDULE_LINEAR, d->schedule[3].schedule.steps = 10;
+}
+static gan_dataset *three(gan_context *ctx)
+{
+    static const gan_real x[6] = {0, 0, 1, 1, 2, 2};
+    return gan_dataset_memory(ctx, x, NULL, 3, 2);
+}
+// A trainer of d: one warning with these words, or none at all.
+static void warned(rig *r, const gan_trainer_desc *d, const char *field, const char *cure)
+{
+    CHECK(gan_trainer_create(r->ctx, d) != NULL, "%s", gan_error_message(r->ctx));
+    CHECK(gan_warnings(r->ctx) == 1, "%d warnings, the last: %s", gan_warnings(r->ctx),
+          gan_warning_message(r->ctx));
+    CHECK_TEXT(gan_warning_message(r->ctx), field);
+    CHECK_TEXT(gan_warning_message(r->ctx), cure);
+    fine(r);
+}
+// Descriptions in which every field is read.
+static void healthy(gan_trainer_desc *d, int which)
+{
+    memset(d->penalty, 0, sizeof d->penalty);
+    if (which == 1) { // each field of a warning beside the one that it needs
+        d->ema = (gan_real).9, d->ema_start = 5, d->lookahead = 5, d->lookahead_alpha = (gan_real).3;
+        d->ada_target = (gan_real).6, d->ada_kimg = 100, d->augment.policy = GAN_AUGMENT_NOISE;
+        d->augment.p = (gan_real).5, d->augment.strength = 2;
+        d->metric = falls_then_rises, d->metric_every = 10;
+        d->checkpoint = test_path("warned"), d->checkpoint_every = 10, d->checkpoint_keep = 3;
+        d->top_k = (gan_real).5, d->optimize.steps = 1, d->optimize.share = (gan_real).5;
+        d->label_smoothing = d->fake_smoothing = (gan_real).1, d->loss = GAN_LOSS_LEAST_SQUARES_PEARSON;
+        d->consistency.policy = GAN_AUGMENT_NOISE, d->consistency.p = (gan_real).5;
+        d->penalty[2].kind = GAN_PENALTY_BCR, d->penalty[2].weight = 10;
+        scheduled(d, GAN_SCHEDULED_EMA);
+    }
+    if (which == 2) {
+        d->simultaneous = 1, d->game = GAN_GAME_CONSENSUS, d->game_strength = 1;
+        d->ema_half_life = 40, d->ema_ramp = (gan_real).1, d->ema_start = 5;
+        d->penalty[1].kind = GAN_PENALTY_L2, scheduled(d, GAN_SCHEDULED_PENALTY);
+    }
+    if (which == 3) // the share of top-k falls from 1
+        d->top_k = 1, scheduled(d, GAN_SCHEDULED_TOP_K), d->schedule[3].schedule.end = (gan_real).5;
+}
+
 static gan_real seen_errors[64];
 static size_t seen_count;
 static int flat_errors;
@@ -1162,10 +1244,36 @@ static int by_size(const void *a, const void *b)
     const gan_real x = *(const gan_real *)a, y = *(const gan_real *)b;
     return (x > y) - (x < y);
 }
-static gan_real falls_then_rises(gan_trainer *t, void *user)
+
+static void warnings(void)
 {
-    (void)user;
-    return (gan_real)(gan_trainer_steps(t) == 2 ? .1 : .5);
+    int which;
+#define X(field, cure, set)                                                                                  \
+    TESTF ("a field that nothing reads is one warning: %s, %s", field, cure) {                               \
+        rig r = make(1, mlp_generator, mlp_critic, 3);                                                       \
+        gan_trainer_desc d = r.desc;                                                                         \
+        set;                                                                                                 \
+        warned(&r, &d, field, cure);                                                                         \
+        gan_destroy(r.ctx);                                                                                  \
+    }
+    UNUSED(X)
+#undef X
+    for (which = 0; which < 4; ++which) {
+        TESTF ("fields that are read are not warned of: description %d", which) {
+            rig r = make(1, mlp_generator, mlp_critic, 3);
+            healthy(&r.desc, which);
+            go(&r);
+            CHECK(gan_warnings(r.ctx) == 0, "%s", gan_warning_message(r.ctx));
+            fine(&r);
+            gan_destroy(r.ctx);
+        }
+        TESTF_MUST_FAIL ("the absence of a warning is caught: description %d", which) {
+            rig r = make(1, mlp_generator, mlp_critic, 3);
+            healthy(&r.desc, which);
+            warned(&r, &r.desc, "", "");
+            gan_destroy(r.ctx);
+        }
+    }
 }
 
 static void mistakes(void)
@@ -1287,6 +1395,7 @@ int main(void)
     schedules();
     averages();
     safety();
+    warnings();
     mistakes();
     combinations();
     return test_done();
