@@ -2441,6 +2441,12 @@ GAN_API int gan_trainer_save(gan_trainer *t, const char *path);
 // Training steps made so far, including those before a checkpoint was loaded. INT64_MAX after an error and
 // for NULL, so that a loop that counts up to n ends. gan_trainer_stats.step is the last step that was made.
 GAN_API int64_t gan_trainer_steps(const gan_trainer *t);
+// Writes the numbers of a step as one line of at most 79 columns, without a newline:
+//     step 900  d 1.39  g 0.693  D(x) 0.501  D(G(z)) 0.499
+// D(x) and D(G(z)) are d_real and d_fake. Where they are not 0 and there is room, penalty, g_penalty,
+// augment_p, best and rollbacks follow. As snprintf: writes at most size - 1 characters and a 0, returns the
+// length of the whole text. stats NULL: an empty text.
+GAN_API int gan_trainer_stats_text(const gan_trainer_stats *stats, char *text, size_t size);
 
 // >>diagnosis: convergence, mode collapse, early stopping; monitoring only: never modifies the run
 //
@@ -28876,6 +28882,57 @@ GAN_API gan_trainer_stats gan_trainer_run(gan_trainer *t, int64_t steps)
     }
     if (t && t->played) gan__train_save(t);
     return s;
+}
+
+// "  name value"
+static void gan__train_put(gan__text_out *o, const char *name, double value, int digits)
+{
+    char number[GAN__NUMBER];
+    gan__text_number(number, value, digits);
+    gan__text_put(o, name);
+    gan__text_put_char(o, ' ');
+    gan__text_put(o, number);
+}
+
+// With 3 digits, and with fewer where huge numbers would not fit: with one the longest line has 78 columns.
+GAN_API int gan_trainer_stats_text(const gan_trainer_stats *stats, char *text, size_t size)
+{
+    enum { COLUMNS = 79, MORE = 5 };
+    static const char *const name[MORE] = {"  penalty", "  g_penalty", "  augment_p", "  best",
+                                           "  rollbacks"};
+    double value[MORE];
+    gan__text_out o, longer;
+    char line[2 * COLUMNS], more[2 * COLUMNS];
+    int digits = 4, i;
+    gan__text_begin(&o, line, sizeof line);
+    do {
+        if (!stats) break;
+        --digits;
+        gan__text_begin(&o, line, sizeof line);
+        gan__text_put(&o, "step ");
+        gan__text_put_int(&o, stats->step);
+        gan__train_put(&o, "  d", (double)stats->d_loss, digits);
+        gan__train_put(&o, "  g", (double)stats->g_loss, digits);
+        gan__train_put(&o, "  D(x)", (double)stats->d_real, digits);
+        gan__train_put(&o, "  D(G(z))", (double)stats->d_fake, digits);
+    } while (digits > 1 && o.length > COLUMNS);
+    value[0] = stats ? (double)stats->penalty : 0;
+    value[1] = stats ? (double)stats->g_penalty : 0;
+    value[2] = stats ? (double)stats->augment_p : 0;
+    value[3] = stats ? (double)stats->best : 0;
+    value[4] = stats ? stats->rollbacks : 0;
+    for (i = 0; i < MORE; ++i) {
+        if (value[i] == 0) continue;
+        gan__text_begin(&longer, more, sizeof more);
+        gan__train_put(&longer, name[i], value[i], digits);
+        gan__text_end(&longer);
+        if (o.length + longer.length <= COLUMNS) gan__text_put(&o, more);
+    }
+    gan__text_end(&o);
+    gan__text_begin(&o, text, size);
+    gan__text_put(&o, line);
+    gan__text_end(&o);
+    return (int)o.length;
 }
 
 // >>sample: what a trained generator draws, and how D may choose; uses train; tests/test_sample.c

@@ -607,7 +607,7 @@ static void diagnoses(void)
     if (test_int(0, 3) == 0) d.copies = R(), d.centers = T();
     s.step = I(), s.d_loss = R(), s.g_loss = R(), s.d_real = R(), s.d_fake = R(), s.metric = R();
     s.d_grad_norm = R(), s.g_grad_norm = R(), s.rollbacks = test_int(0, 9) ? 0 : I(), s.best_step = I();
-    switch (test_int(0, 11)) {
+    switch (test_int(0, 12)) {
     case 0:
         healths[2] = gan_health_create_loop(K(), PICK(name), LOSS(), I(), test_int(0, 1) ? &d : NULL);
         break;
@@ -618,6 +618,11 @@ static void diagnoses(void)
     case 5: (void)gan_health_should_stop(h); break;
     case 6: (void)gan_health_text(h, text, (size_t)test_int(0, (int)sizeof text)); break;
     case 7: (void)gan_health_text(h, NULL, 0); break;
+    case 8:
+        s.penalty = R(), s.g_penalty = R(), s.augment_p = R(), s.best = R();
+        (void)gan_trainer_stats_text(test_int(0, 9) ? &s : NULL, test_int(0, 9) ? text : NULL,
+                                     (size_t)test_int(0, (int)sizeof text));
+        break;
     default: gan_health_step(h, test_int(0, 9) ? &s : NULL);
     }
 }

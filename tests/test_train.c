@@ -1,5 +1,7 @@
 // The trainer: algorithm 1, its statistics, EMA, smoothing, resuming, canceling, NaN, threads, every
 // combination.
+#include <limits.h>
+
 #include "../gan.h"
 
 #include "test.h"
@@ -1245,6 +1247,71 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static gan_trainer_stats numbers(int64_t step, double d, double g, double real, double fake)
+{
+    gan_trainer_stats s;
+    memset(&s, 0, sizeof s);
+    s.step = step, s.d_loss = (gan_real)d, s.g_loss = (gan_real)g;
+    s.d_real = (gan_real)real, s.d_fake = (gan_real)fake;
+    return s;
+}
+static void stats_line(const gan_trainer_stats *s, const char *want)
+{
+    char text[200];
+    const int n = gan_trainer_stats_text(s, text, sizeof text);
+    CHECK(!strcmp(text, want) && n == (int)strlen(want), "%d: %s", n, text);
+}
+
+static void progress_line(void)
+{
+    TEST ("the progress line has the numbers of a step") {
+        gan_trainer_stats s = numbers(900, 1.386294, .693147, .5009, .04999);
+        stats_line(&s, "step 900  d 1.39  g 0.693  D(x) 0.501  D(G(z)) 0.05");
+        s.penalty = (gan_real).25, s.rollbacks = 2;
+        stats_line(&s, "step 900  d 1.39  g 0.693  D(x) 0.501  D(G(z)) 0.05  penalty 0.25  rollbacks 2");
+        s.step = 90000; // 80 columns: the last one does not fit
+        stats_line(&s, "step 90000  d 1.39  g 0.693  D(x) 0.501  D(G(z)) 0.05  penalty 0.25");
+        s = numbers(1, NAN, -INFINITY, -12.345, 1e9);
+        stats_line(&s, "step 1  d nan  g -inf  D(x) -12.3  D(G(z)) 1e9");
+        stats_line(NULL, "");
+    }
+    TEST_MUST_FAIL ("another line is caught") {
+        const gan_trainer_stats s = numbers(900, 1.386294, .693147, .5009, .04999);
+        stats_line(&s, "step 900  d 1.39  g 0.693  D(x) 0.501  D(G(z)) 0.06");
+    }
+    TEST ("the progress line has at most 79 columns, all four numbers in it, whatever they are") {
+        static const double huge[] = {-1.2345e-30, -1.2345e30, -123456, -.000123456, NAN, 0, -5.5555};
+        int i, k, longest = 0;
+        for (i = 0; i < (int)COUNT(huge); ++i)
+            for (k = 0; k < 2 * (int)COUNT(huge); ++k) {
+                const double other = huge[k % (int)COUNT(huge)];
+                gan_trainer_stats s =
+                    numbers(k < (int)COUNT(huge) ? INT64_MIN : 20000, huge[i], other, huge[i], other);
+                char text[200];
+                const int n = gan_trainer_stats_text(&s, text, sizeof text);
+                s.penalty = s.g_penalty = s.augment_p = s.best = (gan_real)huge[i], s.rollbacks = INT_MAX;
+                CHECK(n <= 79 && strstr(text, "D(G(z)) "), "%d columns: %s", n, text);
+                longest = n > longest ? n : longest;
+                CHECK(gan_trainer_stats_text(&s, text, sizeof text) <= 79, "%s", text);
+            }
+        CHECK(longest > 70, "the longest line has %d columns: the numbers are not huge", longest);
+    }
+    TEST ("the progress line is cut where there is no room, its length is not") {
+        const gan_trainer_stats s = numbers(20, 1, 2, 3, 4);
+        const char whole[] = "step 20  d 1  g 2  D(x) 3  D(G(z)) 4";
+        char text[64];
+        int size;
+        for (size = 1; size < (int)sizeof text; ++size) {
+            memset(text, '#', sizeof text);
+            CHECK(gan_trainer_stats_text(&s, text, (size_t)size) == (int)strlen(whole), "length");
+            CHECK((int)strlen(text) == (size <= (int)strlen(whole) ? size - 1 : (int)strlen(whole)) &&
+                      !strncmp(text, whole, strlen(text)),
+                  "size %d: %s", size, text);
+        }
+        CHECK(gan_trainer_stats_text(&s, NULL, 0) == (int)strlen(whole), "no room at all");
+    }
+}
+
 static void warnings(void)
 {
     int which;
@@ -1396,6 +1463,7 @@ int main(void)
     averages();
     safety();
     warnings();
+    progress_line();
     mistakes();
     combinations();
     return test_done();
