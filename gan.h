@@ -2407,6 +2407,11 @@ typedef struct gan_trainer_desc {       // 0 means the default, or off
     void *user;                         // passed to all callbacks
 } gan_trainer_desc;
 
+// A description with the defaults written out: batch 64, latent 100, both optimizers Adam 2e-4 (.5, .999) and
+// so on. What is off stays 0, and so do the descriptions of the loss, the penalties and the augmentations, in
+// which 0 is a default as well. A description of zeros trains the same, bit for bit; start from this one to
+// change a part of an optimizer, as in desc.d_optimizer.lr = 4e-4f.
+GAN_API gan_trainer_desc gan_trainer_defaults(void);
 // Copies the description; models, data and strings must outlive the trainer, which gan_destroy frees. A
 // generator can have one trainer. Lazy penalties (penalty[i].every = n) scale their player's learning rate by
 // n / (n + 1) and raise its betas to that power (Karras 2020). Returns NULL on an error. Options that
@@ -27901,6 +27906,14 @@ static void gan__player_defaults(gan_trainer_desc *desc)
     if (lazy[1] > 1) gan__player_lazy(&desc->g_optimizer, lazy[1]);
 }
 
+GAN_API gan_trainer_desc gan_trainer_defaults(void)
+{
+    gan_trainer_desc desc;
+    memset(&desc, 0, sizeof desc);
+    gan__player_defaults(&desc);
+    return desc;
+}
+
 // 1 where fields of a description are set and its lr is not.
 static int gan__player_optimizer_partial(const gan_optimizer_desc *o)
 {
@@ -27954,11 +27967,13 @@ static int gan__player_scheduled(const gan_trainer_desc *desc, gan_scheduled wha
     return 0;
 }
 
-// Warns of fields that are set, by the description as the user gave it, and that nothing reads.
+// Warns of fields that are set, by the description as the user gave it, and that nothing reads. A default
+// that is written out counts as not set.
 static void gan__player_warn(gan_context *ctx, const gan_trainer_desc *d)
 {
     const int averages = d->ema != 0 || d->ema_half_life != 0, augments = d->augment.policy != 0;
     const int changes = gan__player_scheduled(d, GAN_SCHEDULED_TOP_K);
+    const gan_trainer_desc plain = gan_trainer_defaults();
     const int64_t samples = (int64_t)GAN__MOST(d->pack, 1) * (d->batch ? d->batch : 64);
     int i, terms = 0, copies = 0;
     for (i = 0; i < (int)GAN_MAX_PENALTIES; ++i) {
@@ -27966,19 +27981,21 @@ static void gan__player_warn(gan_context *ctx, const gan_trainer_desc *d)
         terms += i < 2 && d->penalty[i].kind != GAN_PENALTY_NONE; // what a schedule reaches
         copies |= (needs & (GAN_NEEDS_REAL_AUG | GAN_NEEDS_FAKE_AUG)) != 0;
     }
+#define GAN__PLAYER_SET(field) (d->field != 0 && d->field != plain.field)
     {
         const struct {
             int idle;
             const char *what, *cure;
         } row[] = {
             {d->ema_start && !averages, "ema_start", "set ema, for example to .999, or ema_half_life"},
-            {d->ema_ramp != 0 && d->ema_half_life == 0, "ema_ramp", "set ema_half_life, in samples"},
+            {GAN__PLAYER_SET(ema_ramp) && d->ema_half_life == 0, "ema_ramp", "set ema_half_life, in samples"},
             {d->ema != 0 && d->ema_half_life != 0, "ema", "ema_half_life is used instead; leave one at 0"},
             {gan__player_scheduled(d, GAN_SCHEDULED_EMA) && (d->ema == 0 || d->ema_half_life != 0),
              "a schedule of EMA", "set ema, and leave ema_half_life at 0"},
-            {d->lookahead_alpha != 0 && !d->lookahead, "lookahead_alpha",
+            {GAN__PLAYER_SET(lookahead_alpha) && !d->lookahead, "lookahead_alpha",
              "set lookahead, the steps between two updates, for example to 5"},
-            {d->ada_kimg != 0 && d->ada_target == 0, "ada_kimg", "set ada_target, for example to .6"},
+            {GAN__PLAYER_SET(ada_kimg) && d->ada_target == 0, "ada_kimg",
+             "set ada_target, for example to .6"},
             {(d->augment.p != 0 || d->augment.strength != 0) && !augments,
              d->augment.p != 0 ? "augment.p" : "augment.strength", "set augment.policy"},
             {gan__player_scheduled(d, GAN_SCHEDULED_AUGMENT) && (!augments || d->ada_target != 0),
@@ -27990,9 +28007,11 @@ static void gan__player_warn(gan_context *ctx, const gan_trainer_desc *d)
              "consistency", "it is read by the penalties CR and BCR; add one of them"},
             {gan__player_scheduled(d, GAN_SCHEDULED_PENALTY) && !terms, "a schedule of PENALTY",
              "it drives penalty[0] and penalty[1]; set the kind of one"},
-            {d->metric_every && !d->metric, "metric_every", "set metric, the function to call"},
-            {d->checkpoint_every && !d->checkpoint, "checkpoint_every", "set checkpoint, the path"},
-            {d->checkpoint_keep && !d->checkpoint, "checkpoint_keep", "set checkpoint, the path"},
+            {GAN__PLAYER_SET(metric_every) && !d->metric, "metric_every", "set metric, the function to call"},
+            {GAN__PLAYER_SET(checkpoint_every) && !d->checkpoint, "checkpoint_every",
+             "set checkpoint, the path"},
+            {GAN__PLAYER_SET(checkpoint_keep) && !d->checkpoint, "checkpoint_keep",
+             "set checkpoint, the path"},
             {d->top_k == 1 && !changes, "top_k", "1 keeps every sample; take a share below 1, or 0"},
             {d->game_strength != 0 && d->game == GAN_GAME_SIMULTANEOUS, "game_strength",
              "set game: SIMULTANEOUS has no coefficient"},
@@ -28010,6 +28029,7 @@ static void gan__player_warn(gan_context *ctx, const gan_trainer_desc *d)
                 gan__err_warn(ctx, "gan_trainer_create: %s of %s has no effect: %s", row[i].what,
                               d->generator->name, row[i].cure);
     }
+#undef GAN__PLAYER_SET
     for (i = 0; i < (int)GAN_MAX_PENALTIES; ++i) {
         const gan_penalty_desc *p = &d->penalty[i];
         if (p->kind == GAN_PENALTY_NONE &&

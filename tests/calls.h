@@ -651,7 +651,7 @@ static gan_tensor *training(void)
         how.rejection_quantile = R();
         return gan_trainer_sample_ex(t, test_int(-1, 4), test_int(0, 4) ? &how : NULL);
     case 4: return gan_trainer_generate(t, T(), T());
-    case 5: (void)gan_trainer_steps(t); break;
+    case 5: (void)gan_trainer_steps(t), (void)gan_trainer_defaults(); break;
     case 6: spare(test_int(0, 1) ? gan_trainer_g_optimizer(t) : gan_trainer_d_optimizer(t)); break;
     default: (void)gan_trainer_step(t);
     }

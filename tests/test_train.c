@@ -1312,6 +1312,54 @@ static void progress_line(void)
     }
 }
 
+// Two trainers, one whose description is zeros but for these, one that starts from the defaults: the same
+// bits after 3 steps.
+static void two_starts(int which, gan_real lr)
+{
+    rig a = make(1, mlp_generator, mlp_critic, 3), b = make(1, mlp_generator, mlp_critic, 3);
+    gan_trainer_desc from = gan_trainer_defaults();
+    a.desc.batch = a.desc.latent = 0;
+    healthy(&a.desc, which);
+    from.generator = b.g, from.discriminator = b.d, from.data = b.desc.data;
+    healthy(&from, which);
+    a.desc.checkpoint = from.checkpoint = NULL;
+    if (lr > 0) from.d_optimizer.lr = lr;
+    b.desc = from;
+    go(&a), go(&b);
+    (void)gan_trainer_run(a.t, 3), (void)gan_trainer_run(b.t, 3);
+    fine(&a), fine(&b);
+    same_weights(a.g, b.g), same_weights(a.d, b.d);
+    gan_destroy(a.ctx), gan_destroy(b.ctx);
+}
+
+static void defaults(void)
+{
+    int which;
+    TEST ("the defaults are those that the fields name, and give no warning") {
+        const gan_trainer_desc d = gan_trainer_defaults();
+        rig r = make(1, mlp_generator, mlp_critic, 3);
+        CHECK(d.batch == 64 && d.latent == 100 && d.d_steps == 1 && d.accumulate == 1 && d.pack == 1, "%d %d",
+              d.batch, d.latent);
+        CHECK(d.metric_every == 1000 && d.checkpoint_every == 1000 && d.checkpoint_keep == 2, "%d %d %d",
+              d.metric_every, d.checkpoint_every, d.checkpoint_keep);
+        CHECK(d.g_optimizer.kind == GAN_OPTIMIZER_ADAM && d.d_optimizer.kind == GAN_OPTIMIZER_ADAM, "kind");
+        CHECK_NEAR(d.g_optimizer.lr, 2e-4, 1e-9, "lr");
+        CHECK_NEAR(d.d_optimizer.beta1, .5, 0, "beta1");
+        CHECK_NEAR(d.lookahead_alpha, .5, 0, "lookahead_alpha");
+        CHECK_NEAR(d.ema_ramp, .05, 1e-8, "ema_ramp");
+        CHECK_NEAR(d.ada_kimg, 500, 0, "ada_kimg");
+        r.desc = d, r.desc.generator = r.g, r.desc.discriminator = r.d;
+        r.desc.data = gan_dataset_toy(r.ctx, GAN_TOY_RING);
+        go(&r);
+        CHECK(gan_warnings(r.ctx) == 0, "%s", gan_warning_message(r.ctx));
+        gan_destroy(r.ctx);
+    }
+    for (which = 0; which < 4; ++which)
+        TESTF ("zeros and the defaults train the same, bit for bit: description %d", which)
+            two_starts(which, 0);
+    TEST_MUST_FAIL ("another rate than the default is seen in the bits") two_starts(0, (gan_real)3e-4);
+}
+
 static void warnings(void)
 {
     int which;
@@ -1463,6 +1511,7 @@ int main(void)
     averages();
     safety();
     warnings();
+    defaults();
     progress_line();
     mistakes();
     combinations();
