@@ -688,7 +688,7 @@ typedef enum gan_init_kind {
 #undef GAN__ROW
     GAN_INIT_COUNT
 } gan_init_kind;
-typedef struct gan_init { gan_init_kind kind; gan_real a, b; } gan_init;
+typedef struct gan_init { gan_real a, b; gan_init_kind kind; } gan_init;
 GAN_API gan_init gan_init_default(void);      // U(-1/sqrt(fan_in), 1/sqrt(fan_in)): PyTorch's linear and conv
 GAN_API gan_init gan_init_zeros(void);
 GAN_API gan_init gan_init_constant(gan_real value);
@@ -934,6 +934,7 @@ typedef enum gan_critic {
 // The generator's loss exchanges r' and f'. For MINIMAX, and with `saturating`, it is minus D's loss.
 typedef enum gan_pairing { GAN_PLAIN = 0, GAN_RELATIVISTIC = 1, GAN_RELATIVISTIC_AVERAGE = 2 } gan_pairing;
 typedef struct gan_loss_desc {      // a zero field means its default
+    gan_real parameter;             // p of the table; 0: the row's default
     gan_loss kind;                  // row of the table; NON_SATURATING
     gan_pairing pairing;            // GAN_PLAIN
     int saturating;                 // 1: the generator minimizes minus its part of D's loss (zero-sum); 0
@@ -941,7 +942,6 @@ typedef struct gan_loss_desc {      // a zero field means its default
     // 1 - smoothing and that of fakes is fake_smoothing, where 0 is the loss's fake target and 1 its real
     // target (Salimans 2016: one-sided smoothing, fake_smoothing 0). Default 0, 0.
     gan_real smoothing, fake_smoothing;
-    gan_real parameter;             // p of the table; 0: the row's default
     // State of gan_loss_control, initially zero. BEGAN: [0] k, [1] the convergence measure M. MAGAN: [0] the
     // margin m, [2] and [3] the running means of real and fake errors.
     gan_real state[4];
@@ -1041,8 +1041,8 @@ typedef enum gan_step_rule {
     GAN_STEP_COUNT
 } gan_step_rule;
 typedef struct gan_optimizer_desc {     // call one of the functions below, then change fields
-    gan_optimizer_kind kind;
     gan_real lr, weight_decay;          // learning rate; L2 added to the gradient, decoupled in rows marked *
+    gan_optimizer_kind kind;
     gan_real momentum, dampening;       // SGD, RMSProp; momentum may be negative
     int nesterov;                       // SGD: 1 uses Nesterov momentum
     gan_real beta1, beta2, alpha, eps;  // beta1 may be negative; alpha: RMSProp, Adadelta (PyTorch's rho)
@@ -1189,9 +1189,9 @@ GAN_API gan_tensor *gan_space_to_depth(gan_tensor *x, int factor);
 // 8.
 GAN_API gan_tensor *gan_binomial_filter(gan_context *ctx, int taps);
 typedef struct gan_upfirdn2d_desc {                     // a zero field means its default
+    gan_real gain;              // multiplies the filter; 1
     int up[2], down[2];         // factors along height and width; 1; if the second is 0, the first is used
     int padding[4];             // left, right, top, bottom, after upsampling; 0; negative values crop
-    gan_real gain;              // multiplies the filter; 1
 } gan_upfirdn2d_desc;
 // For each plane: inserts up - 1 zeros after every pixel, pads with zeros, convolves with the filter without
 // further padding, keeps every down-th pixel (Karras 2019, 2020). filter is (h, w), or (n) for a separable
@@ -1573,8 +1573,8 @@ typedef enum gan_penalty_kind {
 typedef enum gan_player { GAN_PLAYER_EITHER, GAN_PLAYER_DISCRIMINATOR, GAN_PLAYER_GENERATOR } gan_player;
 
 typedef struct gan_penalty_desc {       // a zero field means the row's default
-    gan_penalty_kind kind;
     gan_real weight, target, parameter; // w, t, p of the table
+    gan_penalty_kind kind;
     // Lazy regularization (Karras 2020): the trainer applies the penalty every `every` steps, with `every`
     // times its weight; 0: each step. gan_penalty_ex ignores it.
     int every;
@@ -1717,8 +1717,8 @@ typedef enum gan_schedule_kind {
     GAN_SCHEDULE_COUNT
 } gan_schedule_kind;
 typedef struct gan_schedule {           // all zero: constant
-    gan_schedule_kind kind;
     int64_t start, steps, every;        // in steps; every: period, or the patience of PLATEAU
+    gan_schedule_kind kind;
     gan_real end, factor;               // final value, or lower bound of PLATEAU; factor of the table
 } gan_schedule;
 GAN_API gan_schedule gan_schedule_linear(int64_t start, int64_t steps, gan_real end);
@@ -2330,7 +2330,7 @@ typedef enum gan_scheduled {
 #undef GAN__ROW
     GAN_SCHEDULED_COUNT
 } gan_scheduled;
-typedef struct gan_trainer_schedule { gan_scheduled what; gan_schedule schedule; } gan_trainer_schedule;
+typedef struct gan_trainer_schedule { gan_schedule schedule; gan_scheduled what; } gan_trainer_schedule;
 
 // A user-defined term of a player's loss: class heads, latent codes, feature matching, cycle losses. It
 // returns a scalar, which is added to the loss. in->real_out and in->fake_out are D's outputs with all
@@ -2559,8 +2559,8 @@ typedef struct gan_health_desc {        // defaults used when the field is 0
 } gan_health_desc;
 
 typedef struct gan_diagnosis {
-    gan_diagnosis_kind kind;
     const char *name, *sentence, *advice; // the texts of its row
+    gan_diagnosis_kind kind;
     int is_problem;                     // 1: a problem, that is MEMORIZING or later, except WARMING_UP
     int64_t step, since;                // the current step; the first step of the diagnosis
     unsigned signs;                     // all rows that hold, as bits 1 << kind
