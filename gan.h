@@ -672,6 +672,11 @@ GAN_API const char *gan_model_name(const gan_model *m, int i);          // "fc1.
 GAN_API gan_tensor *gan_model_tensor(const gan_model *m, int i);
 GAN_API gan_tensor *gan_model_find(const gan_model *m, const char *name);           // NULL when there is none
 GAN_API size_t gan_model_parameters(const gan_model *m);                // trainable numbers so far
+// Writes a table of the parameters and buffers so far: name, shape, count and whether it is trainable (yes,
+// frozen, or no: a buffer), then the sums and their bytes. A line has at most 79 columns; of a longer name
+// the end is shown. No newline after the last line. As snprintf: writes at most size - 1 characters and a 0,
+// returns the length of the whole text. m NULL: an empty text.
+GAN_API size_t gan_model_summary(const gan_model *m, char *text, size_t size);
 // Optimizers do not update frozen parameters. prefix NULL means all; "conv1" covers "conv1.weight" and
 // "conv1.bias". This also applies to parameters created later; the last call for a name applies.
 GAN_API void gan_model_freeze(gan_model *m, const char *prefix, int frozen);
@@ -11364,6 +11369,81 @@ GAN_API size_t gan_model_parameters(const gan_model *m)
     size_t n = 0;
     for (p = m ? m->params : NULL; p; p = p->next) n += p->trainable ? p->tensor->size : 0;
     return n;
+}
+
+// A text in `width` columns; from a longer one its end, or its beginning.
+static void gan__layer_put_cell(gan__text_out *o, const char *text, size_t width, int end)
+{
+    const size_t n = strlen(text), from = n > width && end ? n - width + 3 : 0;
+    const size_t shown = n > width ? width - 3 : n;
+    size_t i;
+    if (from) gan__text_put(o, "...");
+    for (i = 0; i < shown; ++i) gan__text_put_char(o, text[from + i]);
+    if (n > width && !end) gan__text_put(o, "...");
+    for (i = n; i < width; ++i) gan__text_put_char(o, ' ');
+}
+
+// A count with its end at column `width`.
+static void gan__layer_put_count(gan__text_out *o, size_t count, size_t width)
+{
+    char digits[24];
+    size_t n = (size_t)(gan__text_whole(digits, count) - digits);
+    digits[n] = 0;
+    for (; n < width; ++n) gan__text_put_char(o, ' ');
+    gan__text_put(o, digits);
+}
+
+static void gan__layer_put_sum(gan__text_out *o, const char *name, size_t count)
+{
+    gan__text_put(o, "\n");
+    gan__layer_put_cell(o, name, 12, 0);
+    gan__layer_put_count(o, count, 16);
+    gan__text_put(o, " numbers ");
+    gan__layer_put_count(o, count * sizeof(gan_real), 16);
+    gan__text_put(o, " bytes");
+}
+
+GAN_API size_t gan_model_summary(const gan_model *m, char *text, size_t size)
+{
+    enum { NAME = 30, SHAPE = 24, COUNT = 10 }; // with "trainable", 2 blanks between them: 79 columns
+    size_t all = 0, trainable = 0, frozen = 0;
+    const gan__layer_param *p;
+    gan__text_out o, shape;
+    char dims[16 * GAN_MAX_DIMS];
+    int k;
+    gan__text_begin(&o, text, size);
+    if (m) {
+        gan__layer_put_cell(&o, m->name, NAME, 1);
+        gan__text_put(&o, "  shape                          count  trainable");
+    }
+    for (p = m ? m->params : NULL; p; p = p->next) {
+        const size_t n = p->tensor->size;
+        all += n;
+        trainable += p->trainable ? n : 0;
+        frozen += p->trainable && p->frozen ? n : 0;
+        gan__text_begin(&shape, dims, sizeof dims);
+        for (k = 0; k < p->tensor->ndim; ++k) {
+            gan__text_put(&shape, k ? ", " : "(");
+            gan__text_put_int(&shape, p->tensor->dim[k]);
+        }
+        gan__text_put(&shape, k ? ")" : "()");
+        gan__text_end(&shape);
+        gan__text_put(&o, "\n");
+        gan__layer_put_cell(&o, p->name, NAME, 1);
+        gan__text_put(&o, "  ");
+        gan__layer_put_cell(&o, dims, SHAPE, 0);
+        gan__text_put(&o, "  ");
+        gan__layer_put_count(&o, n, COUNT);
+        gan__text_put(&o, !p->trainable ? "  no" : p->frozen ? "  frozen" : "  yes");
+    }
+    if (m) {
+        gan__layer_put_sum(&o, "parameters", trainable);
+        if (frozen) gan__layer_put_sum(&o, "  frozen", frozen);
+        gan__layer_put_sum(&o, "buffers", all - trainable);
+        gan__layer_put_sum(&o, "together", all);
+    }
+    gan__text_end(&o);
+    return o.length;
 }
 
 // Whether prefix covers the parameter layer.part, or layer when part is "".

@@ -798,7 +798,8 @@ static gan_real sigma[3] = {1, 2, (gan_real)NAN};
     X((void)gan_diagnosis_name((gan_diagnosis_kind)I())) X((void)gan_indicator_name((gan_indicator)I()))     \
     X((void)gan_model_create(K(), N(), test_int(0, 9) ? dense : NULL, NULL))                                 \
     X((void)gan_model_context(M()))                                                                          \
-    X((void)gan_model_count(M())) X((void)gan_model_parameters(M())) X(gan_model_init(M(), INIT()))          \
+    X((void)gan_model_count(M())) X((void)gan_model_parameters(M()))                                         \
+    X((void)gan_model_summary(M(), NULL, 0)) X(gan_model_init(M(), INIT()))                                  \
     X(spare(gan_optimizer_create(M(), RULE()))) X((void)gan_dataset_size(S()))                               \
     X((void)gan_pool_create(ctx, N(), I())) X((void)gan_penalty_player((gan_penalty_kind)I()))               \
     X((void)gan_penalty_needs((gan_penalty_kind)I())) X((void)gan_penalty_name((gan_penalty_kind)I()))       \
