@@ -680,6 +680,11 @@ GAN_API const char *gan_model_name(const gan_model *m, int i);          // "fc1.
 GAN_API gan_tensor *gan_model_tensor(const gan_model *m, int i);
 GAN_API gan_tensor *gan_model_find(const gan_model *m, const char *name);           // NULL when there is none
 GAN_API size_t gan_model_parameters(const gan_model *m);                // trainable numbers so far
+// Writes a table of the parameters and buffers so far: name, shape, count and whether it is trainable (yes,
+// frozen, or no: a buffer), then the sums and their bytes. A line has at most 79 columns; of a longer name
+// the end is shown. No newline after the last line. As snprintf: writes at most size - 1 characters and a 0,
+// returns the length of the whole text. m NULL: an empty text.
+GAN_API size_t gan_model_summary(const gan_model *m, char *text, size_t size);
 // Optimizers do not update frozen parameters. prefix NULL means all; "conv1" covers "conv1.weight" and
 // "conv1.bias". This also applies to parameters created later; the last call for a name applies.
 GAN_API void gan_model_freeze(gan_model *m, const char *prefix, int frozen);
@@ -696,7 +701,7 @@ typedef enum gan_init_kind {
 #undef GAN__ROW
     GAN_INIT_COUNT
 } gan_init_kind;
-typedef struct gan_init { gan_init_kind kind; gan_real a, b; } gan_init;
+typedef struct gan_init { gan_real a, b; gan_init_kind kind; } gan_init;
 GAN_API gan_init gan_init_default(void);      // U(-1/sqrt(fan_in), 1/sqrt(fan_in)): PyTorch's linear and conv
 GAN_API gan_init gan_init_zeros(void);
 GAN_API gan_init gan_init_constant(gan_real value);
@@ -948,6 +953,7 @@ typedef enum gan_critic {
 // The generator's loss exchanges r' and f'. For MINIMAX, and with `saturating`, it is minus D's loss.
 typedef enum gan_pairing { GAN_PLAIN = 0, GAN_RELATIVISTIC = 1, GAN_RELATIVISTIC_AVERAGE = 2 } gan_pairing;
 typedef struct gan_loss_desc {      // a zero field means its default
+    gan_real parameter;             // p of the table; 0: the row's default
     gan_loss kind;                  // row of the table; NON_SATURATING
     gan_pairing pairing;            // GAN_PLAIN
     int saturating;                 // 1: the generator minimizes minus its part of D's loss (zero-sum); 0
@@ -955,7 +961,6 @@ typedef struct gan_loss_desc {      // a zero field means its default
     // 1 - smoothing and that of fakes is fake_smoothing, where 0 is the loss's fake target and 1 its real
     // target (Salimans 2016: one-sided smoothing, fake_smoothing 0). Default 0, 0.
     gan_real smoothing, fake_smoothing;
-    gan_real parameter;             // p of the table; 0: the row's default
     // State of gan_loss_control, initially zero. BEGAN: [0] k, [1] the convergence measure M. MAGAN: [0] the
     // margin m, [2] and [3] the running means of real and fake errors.
     gan_real state[4];
@@ -1069,8 +1074,8 @@ typedef enum gan_step_rule {
     GAN_STEP_COUNT
 } gan_step_rule;
 typedef struct gan_optimizer_desc {     // call one of the functions below, then change fields
-    gan_optimizer_kind kind;
     gan_real lr, weight_decay;          // learning rate; L2 added to the gradient, decoupled in rows marked *
+    gan_optimizer_kind kind;
     gan_real momentum, dampening;       // SGD, RMSProp; momentum may be negative
     int nesterov;                       // SGD: 1 uses Nesterov momentum
     gan_real beta1, beta2, alpha, eps;  // beta1 may be negative; alpha: RMSProp, Adadelta (PyTorch's rho)
@@ -1217,9 +1222,9 @@ GAN_API gan_tensor *gan_space_to_depth(gan_tensor *x, int factor);
 // 8.
 GAN_API gan_tensor *gan_binomial_filter(gan_context *ctx, int taps);
 typedef struct gan_upfirdn2d_desc {                     // a zero field means its default
+    gan_real gain;              // multiplies the filter; 1
     int up[2], down[2];         // factors along height and width; 1; if the second is 0, the first is used
     int padding[4];             // left, right, top, bottom, after upsampling; 0; negative values crop
-    gan_real gain;              // multiplies the filter; 1
 } gan_upfirdn2d_desc;
 // For each plane: inserts up - 1 zeros after every pixel, pads with zeros, convolves with the filter without
 // further padding, keeps every down-th pixel (Karras 2019, 2020). filter is (h, w), or (n) for a separable
@@ -1602,8 +1607,8 @@ typedef enum gan_penalty_kind {
 typedef enum gan_player { GAN_PLAYER_EITHER, GAN_PLAYER_DISCRIMINATOR, GAN_PLAYER_GENERATOR } gan_player;
 
 typedef struct gan_penalty_desc {       // a zero field means the row's default
-    gan_penalty_kind kind;
     gan_real weight, target, parameter; // w, t, p of the table
+    gan_penalty_kind kind;
     // Lazy regularization (Karras 2020): the trainer applies the penalty every `every` steps, with `every`
     // times its weight; 0: each step. gan_penalty_ex ignores it.
     int every;
@@ -1748,8 +1753,8 @@ typedef enum gan_schedule_kind {
     GAN_SCHEDULE_COUNT
 } gan_schedule_kind;
 typedef struct gan_schedule {           // all zero: constant
-    gan_schedule_kind kind;
     int64_t start, steps, every;        // in steps; every: period, or the patience of PLATEAU
+    gan_schedule_kind kind;
     gan_real end, factor;               // final value, or lower bound of PLATEAU; factor of the table
 } gan_schedule;
 GAN_API gan_schedule gan_schedule_linear(int64_t start, int64_t steps, gan_real end);
@@ -2366,7 +2371,7 @@ typedef enum gan_scheduled {
 #undef GAN__ROW
     GAN_SCHEDULED_COUNT
 } gan_scheduled;
-typedef struct gan_trainer_schedule { gan_scheduled what; gan_schedule schedule; } gan_trainer_schedule;
+typedef struct gan_trainer_schedule { gan_schedule schedule; gan_scheduled what; } gan_trainer_schedule;
 
 // A user-defined term of a player's loss: class heads, latent codes, feature matching, cycle losses. It
 // returns a scalar, which is added to the loss. in->real_out and in->fake_out are D's outputs with all
@@ -2443,10 +2448,16 @@ typedef struct gan_trainer_desc {       // 0 means the default, or off
     void *user;                         // passed to all callbacks
 } gan_trainer_desc;
 
+// A description with the defaults written out: batch 64, latent 100, both optimizers Adam 2e-4 (.5, .999) and
+// so on. What is off stays 0, and so do the descriptions of the loss, the penalties and the augmentations, in
+// which 0 is a default as well. A description of zeros trains the same, bit for bit; start from this one to
+// change a part of an optimizer, as in desc.d_optimizer.lr = 4e-4f.
+GAN_API gan_trainer_desc gan_trainer_defaults(void);
 // Copies the description; models, data and strings must outlive the trainer, which gan_destroy frees. A
 // generator can have one trainer. Lazy penalties (penalty[i].every = n) scale their player's learning rate by
-// n / (n + 1) and raise its betas to that power (Karras 2020). Returns NULL on an error; options that have no
-// effect in the given combination are an error.
+// n / (n + 1) and raise its betas to that power (Karras 2020). Returns NULL on an error. Options that
+// contradict each other are an error. A field that is set and that no other field makes use of, such as
+// ema_start without ema, is a warning (gan_warning_message), which names the field and what to set.
 GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc *desc);
 // One training step: d_steps updates of D, then one of G. Tensors sampled since the last step are freed.
 GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t);
@@ -2476,6 +2487,12 @@ GAN_API int gan_trainer_save(gan_trainer *t, const char *path);
 // Training steps made so far, including those before a checkpoint was loaded. INT64_MAX after an error and
 // for NULL, so that a loop that counts up to n ends. gan_trainer_stats.step is the last step that was made.
 GAN_API int64_t gan_trainer_steps(const gan_trainer *t);
+// Writes the numbers of a step as one line of at most 79 columns, without a newline:
+//     step 900  d 1.39  g 0.693  D(x) 0.501  D(G(z)) 0.499
+// D(x) and D(G(z)) are d_real and d_fake. Where they are not 0 and there is room, penalty, g_penalty,
+// augment_p, best and rollbacks follow. As snprintf: writes at most size - 1 characters and a 0, returns the
+// length of the whole text. stats NULL: an empty text.
+GAN_API int gan_trainer_stats_text(const gan_trainer_stats *stats, char *text, size_t size);
 
 // >>diagnosis: convergence, mode collapse, early stopping; monitoring only: never modifies the run
 //
@@ -2583,8 +2600,8 @@ typedef struct gan_health_desc {        // defaults used when the field is 0
 } gan_health_desc;
 
 typedef struct gan_diagnosis {
-    gan_diagnosis_kind kind;
     const char *name, *sentence, *advice; // the texts of its row
+    gan_diagnosis_kind kind;
     int is_problem;                     // 1: a problem, that is MEMORIZING or later, except WARMING_UP
     int64_t step, since;                // the current step; the first step of the diagnosis
     unsigned signs;                     // all rows that hold, as bits 1 << kind
@@ -11618,6 +11635,81 @@ GAN_API size_t gan_model_parameters(const gan_model *m)
     size_t n = 0;
     for (p = m ? m->params : NULL; p; p = p->next) n += p->trainable ? p->tensor->size : 0;
     return n;
+}
+
+// A text in `width` columns; from a longer one its end, or its beginning.
+static void gan__layer_put_cell(gan__text_out *o, const char *text, size_t width, int end)
+{
+    const size_t n = strlen(text), from = n > width && end ? n - width + 3 : 0;
+    const size_t shown = n > width ? width - 3 : n;
+    size_t i;
+    if (from) gan__text_put(o, "...");
+    for (i = 0; i < shown; ++i) gan__text_put_char(o, text[from + i]);
+    if (n > width && !end) gan__text_put(o, "...");
+    for (i = n; i < width; ++i) gan__text_put_char(o, ' ');
+}
+
+// A count with its end at column `width`.
+static void gan__layer_put_count(gan__text_out *o, size_t count, size_t width)
+{
+    char digits[24];
+    size_t n = (size_t)(gan__text_whole(digits, count) - digits);
+    digits[n] = 0;
+    for (; n < width; ++n) gan__text_put_char(o, ' ');
+    gan__text_put(o, digits);
+}
+
+static void gan__layer_put_sum(gan__text_out *o, const char *name, size_t count)
+{
+    gan__text_put(o, "\n");
+    gan__layer_put_cell(o, name, 12, 0);
+    gan__layer_put_count(o, count, 16);
+    gan__text_put(o, " numbers ");
+    gan__layer_put_count(o, count * sizeof(gan_real), 16);
+    gan__text_put(o, " bytes");
+}
+
+GAN_API size_t gan_model_summary(const gan_model *m, char *text, size_t size)
+{
+    enum { NAME = 30, SHAPE = 24, COUNT = 10 }; // with "trainable", 2 blanks between them: 79 columns
+    size_t all = 0, trainable = 0, frozen = 0;
+    const gan__layer_param *p;
+    gan__text_out o, shape;
+    char dims[16 * GAN_MAX_DIMS];
+    int k;
+    gan__text_begin(&o, text, size);
+    if (m) {
+        gan__layer_put_cell(&o, m->name, NAME, 1);
+        gan__text_put(&o, "  shape                          count  trainable");
+    }
+    for (p = m ? m->params : NULL; p; p = p->next) {
+        const size_t n = p->tensor->size;
+        all += n;
+        trainable += p->trainable ? n : 0;
+        frozen += p->trainable && p->frozen ? n : 0;
+        gan__text_begin(&shape, dims, sizeof dims);
+        for (k = 0; k < p->tensor->ndim; ++k) {
+            gan__text_put(&shape, k ? ", " : "(");
+            gan__text_put_int(&shape, p->tensor->dim[k]);
+        }
+        gan__text_put(&shape, k ? ")" : "()");
+        gan__text_end(&shape);
+        gan__text_put(&o, "\n");
+        gan__layer_put_cell(&o, p->name, NAME, 1);
+        gan__text_put(&o, "  ");
+        gan__layer_put_cell(&o, dims, SHAPE, 0);
+        gan__text_put(&o, "  ");
+        gan__layer_put_count(&o, n, COUNT);
+        gan__text_put(&o, !p->trainable ? "  no" : p->frozen ? "  frozen" : "  yes");
+    }
+    if (m) {
+        gan__layer_put_sum(&o, "parameters", trainable);
+        if (frozen) gan__layer_put_sum(&o, "  frozen", frozen);
+        gan__layer_put_sum(&o, "buffers", all - trainable);
+        gan__layer_put_sum(&o, "together", all);
+    }
+    gan__text_end(&o);
+    return o.length;
 }
 
 // Whether prefix covers the parameter layer.part, or layer when part is "".
@@ -28221,6 +28313,14 @@ static void gan__player_defaults(gan_trainer_desc *desc)
     if (lazy[1] > 1) gan__player_lazy(&desc->g_optimizer, lazy[1]);
 }
 
+GAN_API gan_trainer_desc gan_trainer_defaults(void)
+{
+    gan_trainer_desc desc;
+    memset(&desc, 0, sizeof desc);
+    gan__player_defaults(&desc);
+    return desc;
+}
+
 // 1 where fields of a description are set and its lr is not.
 static int gan__player_optimizer_is_partial(const gan_optimizer_desc *o)
 {
@@ -28250,6 +28350,105 @@ static const char *gan__player_idle(const gan_trainer_desc *desc)
     if (desc->best_path && !desc->metric) return "best_path is about the least metric, which is NULL";
     if (desc->ada_target > 0 && !desc->augment.policy) return "ada_target adapts augment, whose policy is 0";
     return NULL;
+}
+
+// Whether D's loss has targets, which label smoothing moves.
+static int gan__player_has_targets(gan_loss loss)
+{
+    static const gan_loss with[] = {GAN_LOSS_NON_SATURATING,     GAN_LOSS_MINIMAX,
+                                    GAN_LOSS_LEAST_SQUARES,      GAN_LOSS_LEAST_SQUARES_PEARSON,
+                                    GAN_LOSS_MAXIMUM_LIKELIHOOD, GAN_LOSS_BOUNDARY_SEEKING};
+    size_t i;
+    for (i = 0; i < sizeof with / sizeof *with; ++i)
+        if (with[i] == loss) return 1;
+    return 0;
+}
+
+// Whether a schedule drives this field.
+static int gan__player_scheduled(const gan_trainer_desc *desc, gan_scheduled what)
+{
+    int i;
+    for (i = 0; i < (int)GAN_MAX_SCHEDULES; ++i)
+        if (desc->schedule[i].what == what && desc->schedule[i].schedule.kind != GAN_SCHEDULE_CONSTANT)
+            return 1;
+    return 0;
+}
+
+// Warns of fields that are set, by the description as the user gave it, and that nothing reads. A default
+// that is written out counts as not set.
+static void gan__player_warn(gan_context *ctx, const gan_trainer_desc *d)
+{
+    const int averages = d->ema != 0 || d->ema_half_life != 0, augments = d->augment.policy != 0;
+    const int changes = gan__player_scheduled(d, GAN_SCHEDULED_TOP_K);
+    const gan_trainer_desc plain = gan_trainer_defaults();
+    const int64_t samples = (int64_t)GAN__MOST(d->pack, 1) * (d->batch ? d->batch : 64);
+    int i, terms = 0, copies = 0;
+    for (i = 0; i < (int)GAN_MAX_PENALTIES; ++i) {
+        const unsigned needs = gan_penalty_needs(d->penalty[i].kind);
+        terms += i < 2 && d->penalty[i].kind != GAN_PENALTY_NONE; // what a schedule reaches
+        copies |= (needs & (GAN_NEEDS_REAL_AUG | GAN_NEEDS_FAKE_AUG)) != 0;
+    }
+#define GAN__PLAYER_SET(field) (d->field != 0 && d->field != plain.field)
+    {
+        const struct {
+            int idle;
+            const char *what, *cure;
+        } row[] = {
+            {d->ema_start && !averages, "ema_start", "set ema, for example to .999, or ema_half_life"},
+            {GAN__PLAYER_SET(ema_ramp) && d->ema_half_life == 0, "ema_ramp", "set ema_half_life, in samples"},
+            {d->ema != 0 && d->ema_half_life != 0, "ema", "ema_half_life is used instead; leave one at 0"},
+            {gan__player_scheduled(d, GAN_SCHEDULED_EMA) && (d->ema == 0 || d->ema_half_life != 0),
+             "a schedule of EMA", "set ema, and leave ema_half_life at 0"},
+            {GAN__PLAYER_SET(lookahead_alpha) && !d->lookahead, "lookahead_alpha",
+             "set lookahead, the steps between two updates, for example to 5"},
+            {GAN__PLAYER_SET(ada_kimg) && d->ada_target == 0, "ada_kimg",
+             "set ada_target, for example to .6"},
+            {(d->augment.p != 0 || d->augment.strength != 0) && !augments,
+             d->augment.p != 0 ? "augment.p" : "augment.strength", "set augment.policy"},
+            {gan__player_scheduled(d, GAN_SCHEDULED_AUGMENT) && (!augments || d->ada_target != 0),
+             "a schedule of AUGMENT",
+             augments ? "ADA sets the probability; leave ada_target at 0" : "set augment.policy"},
+            {(d->consistency.p != 0 || d->consistency.strength != 0) && !d->consistency.policy && copies,
+             d->consistency.p != 0 ? "consistency.p" : "consistency.strength", "set consistency.policy"},
+            {(d->consistency.policy || d->consistency.p != 0 || d->consistency.strength != 0) && !copies,
+             "consistency", "it is read by the penalties CR and BCR; add one of them"},
+            {gan__player_scheduled(d, GAN_SCHEDULED_PENALTY) && !terms, "a schedule of PENALTY",
+             "it drives penalty[0] and penalty[1]; set the kind of one"},
+            {GAN__PLAYER_SET(metric_every) && !d->metric, "metric_every", "set metric, the function to call"},
+            {GAN__PLAYER_SET(checkpoint_every) && !d->checkpoint, "checkpoint_every",
+             "set checkpoint, the path"},
+            {GAN__PLAYER_SET(checkpoint_keep) && !d->checkpoint, "checkpoint_keep",
+             "set checkpoint, the path"},
+            {d->top_k == 1 && !changes, "top_k", "1 keeps every sample; take a share below 1, or 0"},
+            {d->game_strength != 0 && d->game == GAN_GAME_SIMULTANEOUS, "game_strength",
+             "set game: SIMULTANEOUS has no coefficient"},
+            {d->optimize.steps < 1 && (d->optimize.alpha != 0 || d->optimize.beta != 0 ||
+                                       d->optimize.share != 0 || d->optimize.bound != 0),
+             "optimize", "set optimize.steps, for example to 1"},
+            {(d->label_smoothing != 0 || d->fake_smoothing != 0 ||
+              gan__player_scheduled(d, GAN_SCHEDULED_LABEL_SMOOTHING)) &&
+                 !gan__player_has_targets(d->loss),
+             d->fake_smoothing != 0 && d->label_smoothing == 0 ? "fake_smoothing" : "label_smoothing",
+             "this loss has no targets; take one that has, such as NON_SATURATING"},
+        };
+        for (i = 0; i < (int)(sizeof row / sizeof *row); ++i)
+            if (row[i].idle)
+                gan__err_warn(ctx, "gan_trainer_create: %s of %s has no effect: %s", row[i].what,
+                              d->generator->name, row[i].cure);
+    }
+#undef GAN__PLAYER_SET
+    for (i = 0; i < (int)GAN_MAX_PENALTIES; ++i) {
+        const gan_penalty_desc *p = &d->penalty[i];
+        if (p->kind == GAN_PENALTY_NONE &&
+            (p->weight != 0 || p->target != 0 || p->parameter != 0 || p->every))
+            gan__err_warn(ctx, "gan_trainer_create: penalty[%d] of %s has no effect: set its kind", i,
+                          d->generator->name);
+    }
+    if (d->data->n && samples > (int64_t)d->data->n)
+        gan__err_warn(ctx,
+                      "gan_trainer_create: a batch of %l samples repeats some of the %l of the data; take a "
+                      "smaller batch, or more data",
+                      samples, (int64_t)d->data->n);
 }
 
 static const char *gan__player_name(const gan_trainer *t, const char *part)
@@ -28411,7 +28610,10 @@ GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc
     t->d = t->g ? gan_optimizer_create(desc->discriminator, t->desc.d_optimizer) : NULL;
     if (t->d && !gan__player_states(t)) gan__player_tells(t);
     t->stats.step = t->steps;
-    if (!ctx->err.code) return t;
+    if (!ctx->err.code) {
+        gan__player_warn(ctx, desc);
+        return t;
+    }
     gan__state_forget(ctx, last);
     desc->generator->optimizers = optimizers[0];
     desc->discriminator->optimizers = optimizers[1];
@@ -29111,6 +29313,57 @@ GAN_API gan_trainer_stats gan_trainer_run(gan_trainer *t, int64_t steps)
     }
     if (t && t->played) gan__train_save(t);
     return s;
+}
+
+// "  name value"
+static void gan__train_put(gan__text_out *o, const char *name, double value, int digits)
+{
+    char number[GAN__NUMBER];
+    gan__text_number(number, value, digits);
+    gan__text_put(o, name);
+    gan__text_put_char(o, ' ');
+    gan__text_put(o, number);
+}
+
+// With 3 digits, and with fewer where huge numbers would not fit: with one the longest line has 78 columns.
+GAN_API int gan_trainer_stats_text(const gan_trainer_stats *stats, char *text, size_t size)
+{
+    enum { COLUMNS = 79, MORE = 5 };
+    static const char *const name[MORE] = {"  penalty", "  g_penalty", "  augment_p", "  best",
+                                           "  rollbacks"};
+    double value[MORE];
+    gan__text_out o, longer;
+    char line[2 * COLUMNS], more[2 * COLUMNS];
+    int digits = 4, i;
+    gan__text_begin(&o, line, sizeof line);
+    do {
+        if (!stats) break;
+        --digits;
+        gan__text_begin(&o, line, sizeof line);
+        gan__text_put(&o, "step ");
+        gan__text_put_int(&o, stats->step);
+        gan__train_put(&o, "  d", (double)stats->d_loss, digits);
+        gan__train_put(&o, "  g", (double)stats->g_loss, digits);
+        gan__train_put(&o, "  D(x)", (double)stats->d_real, digits);
+        gan__train_put(&o, "  D(G(z))", (double)stats->d_fake, digits);
+    } while (digits > 1 && o.length > COLUMNS);
+    value[0] = stats ? (double)stats->penalty : 0;
+    value[1] = stats ? (double)stats->g_penalty : 0;
+    value[2] = stats ? (double)stats->augment_p : 0;
+    value[3] = stats ? (double)stats->best : 0;
+    value[4] = stats ? stats->rollbacks : 0;
+    for (i = 0; i < MORE; ++i) {
+        if (value[i] == 0) continue;
+        gan__text_begin(&longer, more, sizeof more);
+        gan__train_put(&longer, name[i], value[i], digits);
+        gan__text_end(&longer);
+        if (o.length + longer.length <= COLUMNS) gan__text_put(&o, more);
+    }
+    gan__text_end(&o);
+    gan__text_begin(&o, text, size);
+    gan__text_put(&o, line);
+    gan__text_end(&o);
+    return (int)o.length;
 }
 
 // >>sample: what a trained generator draws, and how D may choose; uses train; tests/test_sample.c

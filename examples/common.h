@@ -196,37 +196,52 @@ static inline int ex_terminal(void)
 #endif
 }
 
-// Call after each step: a bar with speed, time left and your numbers on a terminal, about 20 plain lines
-// elsewhere.
-static inline void ex_progress(int step, int steps, const char *format, ...)
+// A bar, the time left, your numbers and the speed on a terminal, about 20 plain lines elsewhere; a line has
+// at most 79 columns.
+static inline void ex_progress_line(int step, int steps, const char *numbers)
 {
     static double begun, drawn;
     static int first, lines;
     const double now = ex_seconds();
     const int last = step >= steps || ex_stop, every = steps > 20 ? steps / 20 : 1;
     double speed, left;
-    char text[192], numbers[96], bar[11];
+    char text[256], bar[9];
     const char *no_color = getenv("NO_COLOR");
     int i;
-    va_list args;
     if (begun <= 0) begun = now, first = step, drawn = now - 1;
     if (lines == 0) lines = ex_terminal() ? 1 : 2;
     if (lines == 1 ? now - drawn < .1 && !last : step % every && step != first && !last) return;
     drawn = now;
     speed = now > begun ? (step - first) / (now - begun) : 0;
     left = speed > 0 ? (steps - step) / speed : 0;
-    va_start(args, format);
-    vsnprintf(numbers, sizeof numbers, format, args);
-    va_end(args);
-    snprintf(text, sizeof text, " %d/%d %.*f/s %d:%02d left  %s", step, steps, speed < 100, speed,
-             (int)left / 60, (int)left % 60, numbers);
-    for (i = 0; i < 10; ++i) bar[i] = i < 10. * step / steps ? '#' : '.';
-    bar[10] = 0;
-    if (lines == 2) printf("%s\n", text);
-    else if (no_color && *no_color) printf("\r%s%-69.69s", bar, text);
-    else printf("\r\033[32m%s\033[0m%-69.69s", bar, text);
+    snprintf(text, sizeof text, " %d:%02d left  %s  %.*f/s", (int)left / 60, (int)left % 60, numbers,
+             speed < 100, speed);
+    for (i = 0; i < 8; ++i) bar[i] = i < 8. * step / steps ? '#' : '.';
+    bar[8] = 0;
+    if (lines == 2) printf("%.79s\n", text);
+    else if (no_color && *no_color) printf("\r%s%-71.71s", bar, text);
+    else printf("\r\033[32m%s\033[0m%-71.71s", bar, text);
     if (lines == 1 && last) printf("\n");
     fflush(stdout);
+}
+
+// Call one of these after each step.
+static inline void ex_progress(int step, int steps, const char *format, ...)
+{
+    char numbers[96];
+    size_t n = (size_t)snprintf(numbers, sizeof numbers, "step %d of %d  ", step, steps);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(numbers + n, sizeof numbers - n, format, args);
+    va_end(args);
+    ex_progress_line(step, steps, numbers);
+}
+
+static inline void ex_progress_gan(const gan_trainer_stats *s, int steps)
+{
+    char numbers[80];
+    gan_trainer_stats_text(s, numbers, sizeof numbers);
+    ex_progress_line((int)s->step, steps, numbers);
 }
 
 // Prints a text that begins with `label`, broken at blanks to lines of at most 79 columns.
@@ -243,12 +258,6 @@ static inline void ex_say(const char *label, const char *text)
         text += *text != 0;
     }
     printf("\n");
-}
-
-static inline void ex_progress_gan(const gan_trainer_stats *s, int steps)
-{
-    ex_progress((int)s->step, steps, "d %.2f  g %.2f  D(x) %.2f  D(G(z)) %.2f", (double)s->d_loss,
-                (double)s->g_loss, (double)s->d_real, (double)s->d_fake);
 }
 
 // >>plot

@@ -611,7 +611,7 @@ static void diagnoses(void)
     if (test_int(0, 3) == 0) d.copies = R(), d.centers = T();
     s.step = I(), s.d_loss = R(), s.g_loss = R(), s.d_real = R(), s.d_fake = R(), s.metric = R();
     s.d_grad_norm = R(), s.g_grad_norm = R(), s.rollbacks = test_int(0, 9) ? 0 : I(), s.best_step = I();
-    switch (test_int(0, 11)) {
+    switch (test_int(0, 12)) {
     case 0:
         healths[2] = gan_health_create_loop(K(), PICK(name), LOSS(), I(), test_int(0, 1) ? &d : NULL);
         break;
@@ -622,6 +622,11 @@ static void diagnoses(void)
     case 5: (void)gan_health_should_stop(h); break;
     case 6: (void)gan_health_text(h, text, (size_t)test_int(0, (int)sizeof text)); break;
     case 7: (void)gan_health_text(h, NULL, 0); break;
+    case 8:
+        s.penalty = R(), s.g_penalty = R(), s.augment_p = R(), s.best = R();
+        (void)gan_trainer_stats_text(test_int(0, 9) ? &s : NULL, test_int(0, 9) ? text : NULL,
+                                     (size_t)test_int(0, (int)sizeof text));
+        break;
     default: gan_health_step(h, test_int(0, 9) ? &s : NULL);
     }
 }
@@ -650,7 +655,7 @@ static gan_tensor *training(void)
         how.rejection_quantile = R();
         return gan_trainer_sample_ex(t, test_int(-1, 4), test_int(0, 4) ? &how : NULL);
     case 4: return gan_trainer_generate(t, T(), T());
-    case 5: (void)gan_trainer_steps(t); break;
+    case 5: (void)gan_trainer_steps(t), (void)gan_trainer_defaults(); break;
     case 6: spare(test_int(0, 1) ? gan_trainer_g_optimizer(t) : gan_trainer_d_optimizer(t)); break;
     default: (void)gan_trainer_step(t);
     }
@@ -797,7 +802,8 @@ static gan_real sigma[3] = {1, 2, (gan_real)NAN};
     X((void)gan_diagnosis_name((gan_diagnosis_kind)I())) X((void)gan_indicator_name((gan_indicator)I()))     \
     X((void)gan_model_create(K(), N(), test_int(0, 9) ? dense : NULL, NULL))                                 \
     X((void)gan_model_context(M()))                                                                          \
-    X((void)gan_model_count(M())) X((void)gan_model_parameters(M())) X(gan_model_init(M(), INIT()))          \
+    X((void)gan_model_count(M())) X((void)gan_model_parameters(M()))                                         \
+    X((void)gan_model_summary(M(), NULL, 0)) X(gan_model_init(M(), INIT()))                                  \
     X(spare(gan_optimizer_create(M(), RULE()))) X((void)gan_dataset_size(S()))                               \
     X((void)gan_pool_create(ctx, N(), I())) X((void)gan_penalty_player((gan_penalty_kind)I()))               \
     X((void)gan_penalty_needs((gan_penalty_kind)I())) X((void)gan_penalty_name((gan_penalty_kind)I()))       \

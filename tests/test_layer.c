@@ -1110,6 +1110,83 @@ static gan_tensor *six(gan_model *m, gan_tensor *x, gan_tensor *label)
     return gan_reshape(x, -1, 8, 8);
 }
 
+static gan_tensor *summary_net(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    x = gan_batch_norm(m, "bn", gan_linear(m, "fc1", x, 4));
+    (void)gan_param(m, "a_name_that_is_longer_than_its_column", gan_init_zeros(), 1, 2, 3, 4, 5, 6, 7, 8);
+    (void)gan_param(m, "wide", gan_init_zeros(), 1, 1, 1, 1, 1, 1, 1000, 1);
+    return gan_linear(m, "fc2", x, 250);
+}
+
+static void summary_is(const gan_model *m, const char *want)
+{
+    char text[2048];
+    const size_t n = gan_model_summary(m, text, sizeof text);
+    CHECK(!strcmp(text, want) && n == strlen(want), "%d characters:\n%s", (int)n, text);
+}
+
+static void summaries(void)
+{
+    const int bytes = (int)sizeof(gan_real);
+    TEST ("a summary has each parameter and buffer, and the sums, in lines of at most 79 columns") {
+        gan_context *ctx = gan_create(NULL);
+        gan_model *m = gan_model_create(ctx, "critic", summary_net, NULL);
+        char want[2048], text[2048], *line;
+        size_t n, k;
+        gan_model_freeze(m, "fc1", 1);
+        snprintf(want, sizeof want,
+                 "critic                          shape                          count  trainable\n"
+                 "parameters                 0 numbers                0 bytes\n"
+                 "buffers                    0 numbers                0 bytes\n"
+                 "together                   0 numbers                0 bytes");
+        summary_is(m, want);
+        (void)gan_forward(m, gan_zeros(ctx, 5, 3), NULL);
+        // 4 x 3 + 4, twice 4, twice 4 and 1 in buffers, 8!, 1000, 250 x 4 + 250
+        snprintf(want, sizeof want,
+                 "critic                          shape                          count  trainable\n"
+                 "fc1.weight                      (4, 3)                            12  frozen\n"
+                 "fc1.bias                        (4)                                4  frozen\n"
+                 "bn.weight                       (4)                                4  yes\n"
+                 "bn.bias                         (4)                                4  yes\n"
+                 "bn.running_mean                 (4)                                4  no\n"
+                 "bn.running_var                  (4)                                4  no\n"
+                 "...t_is_longer_than_its_column  (1, 2, 3, 4, 5, 6, 7, 8)       40320  yes\n"
+                 "wide                            (1, 1, 1, 1, 1, 1, 10...        1000  yes\n"
+                 "fc2.weight                      (250, 4)                        1000  yes\n"
+                 "fc2.bias                        (250)                            250  yes\n"
+                 "parameters             42594 numbers %16d bytes\n"
+                 "  frozen                  16 numbers %16d bytes\n"
+                 "buffers                    8 numbers %16d bytes\n"
+                 "together               42602 numbers %16d bytes",
+                 42594 * bytes, 16 * bytes, 8 * bytes, 42602 * bytes);
+        summary_is(m, want);
+        n = gan_model_summary(m, text, sizeof text);
+        for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+            CHECK(strlen(line) <= 79, "%d columns: %s", (int)strlen(line), line);
+        for (k = 1; k < n + 3; k += 37) {
+            memset(text, '#', sizeof text);
+            CHECK(gan_model_summary(m, text, k) == n, "length at size %d", (int)k);
+            CHECK(strlen(text) == (k <= n ? k - 1 : n) && !strncmp(text, want, strlen(text)), "size %d",
+                  (int)k);
+        }
+        CHECK(gan_model_summary(m, NULL, 0) == n, "no room at all");
+        summary_is(NULL, "");
+        gan_destroy(ctx);
+    }
+    TEST_MUST_FAIL ("another summary is caught") {
+        gan_context *ctx = gan_create(NULL);
+        gan_model *m = gan_model_create(ctx, "critic", summary_net, NULL);
+        char text[2048], other[2048];
+        (void)gan_forward(m, gan_zeros(ctx, 5, 3), NULL);
+        gan_model_summary(m, text, sizeof text);
+        gan_model_freeze(m, "fc2.bias", 1);
+        gan_model_summary(m, other, sizeof other);
+        summary_is(m, text);
+        gan_destroy(ctx);
+    }
+}
+
 static void unrecorded(void)
 {
     enum { ROWS = 256 };
@@ -1944,6 +2021,7 @@ int main(void)
     for (i = 0; i < COUNT(layers); ++i) layers[i].run();
     inits();
     models();
+    summaries();
     unrecorded();
     fusion();
     reparametrized();

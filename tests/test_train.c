@@ -1,5 +1,7 @@
 // The trainer: algorithm 1, its statistics, EMA, smoothing, resuming, canceling, NaN, threads, every
 // combination.
+#include <limits.h>
+
 #include "../gan.h"
 
 #include "test.h"
@@ -1140,6 +1142,88 @@ static void safety(void)
     X("a best path without a metric", "metric", d.best_path = "out/test/never")                              \
     X("ADA without a policy", "policy", d.ada_target = (gan_real).6)
 
+static gan_real falls_then_rises(gan_trainer *t, void *user)
+{
+    (void)user;
+    return (gan_real)(gan_trainer_steps(t) == 2 ? .1 : .5);
+}
+
+// Legal, and never meant: FIELD, the cure, the description.
+#define UNUSED(X)                                                                                            \
+    X("ema_start", "set ema", d.ema_start = 5)                                                               \
+    X("ema_ramp", "set ema_half_life", (d.ema = (gan_real).9, d.ema_ramp = (gan_real).1))                    \
+    X("ema of", "leave one at 0", (d.ema = (gan_real).9, d.ema_half_life = 40))                              \
+    X("schedule of EMA", "set ema", scheduled(&d, GAN_SCHEDULED_EMA))                                        \
+    X("lookahead_alpha", "set lookahead", d.lookahead_alpha = (gan_real).3)                                  \
+    X("ada_kimg", "set ada_target", d.ada_kimg = 100)                                                        \
+    X("augment.p", "set augment.policy", d.augment.p = (gan_real).5)                                         \
+    X("augment.strength", "set augment.policy", d.augment.strength = 2)                                      \
+    X("schedule of AUGMENT", "set augment.policy", scheduled(&d, GAN_SCHEDULED_AUGMENT))                     \
+    X("schedule of AUGMENT", "leave ada_target at 0",                                                        \
+      (scheduled(&d, GAN_SCHEDULED_AUGMENT), d.augment.policy = GAN_AUGMENT_NOISE,                           \
+       d.ada_target = (gan_real).6))                                                                         \
+    X("consistency of", "CR and BCR", d.consistency.policy = GAN_AUGMENT_NOISE)                              \
+    X("consistency.p", "set consistency.policy",                                                             \
+      (d.consistency.p = (gan_real).5, d.penalty[0].kind = GAN_PENALTY_CR))                                  \
+    X("schedule of PENALTY", "penalty[0] and penalty[1]", scheduled(&d, GAN_SCHEDULED_PENALTY))              \
+    X("metric_every", "set metric", d.metric_every = 10)                                                     \
+    X("checkpoint_every", "set checkpoint", d.checkpoint_every = 10)                                         \
+    X("checkpoint_keep", "set checkpoint", d.checkpoint_keep = 3)                                            \
+    X("top_k", "below 1", d.top_k = 1)                                                                       \
+    X("game_strength", "set game", (d.game_strength = 1, d.simultaneous = 1))                                \
+    X("optimize", "set optimize.steps", d.optimize.share = (gan_real).5)                                     \
+    X("label_smoothing", "no targets", (d.label_smoothing = (gan_real).1, d.loss = GAN_LOSS_WASSERSTEIN))    \
+    X("fake_smoothing", "no targets", (d.fake_smoothing = (gan_real).1, d.loss = GAN_LOSS_HINGE))            \
+    X("label_smoothing", "no targets",                                                                       \
+      (scheduled(&d, GAN_SCHEDULED_LABEL_SMOOTHING), d.loss = GAN_LOSS_EBGAN))                               \
+    X("penalty[2]", "set its kind", d.penalty[2].weight = 10)                                                \
+    X("batch of 48", "3 of the data", (d.data = three(r.ctx), d.batch = 12, d.pack = 4))
+
+static void scheduled(gan_trainer_desc *d, gan_scheduled what)
+{
+    d->schedule[3].what = what;
+    d->schedule[3].schedule.kind = GAN_SCHEDULE_LINEAR, d->schedule[3].schedule.steps = 10;
+}
+static gan_dataset *three(gan_context *ctx)
+{
+    static const gan_real x[6] = {0, 0, 1, 1, 2, 2};
+    return gan_dataset_memory(ctx, x, NULL, 3, 2);
+}
+// A trainer of d: one warning with these words, or none at all.
+static void warned(rig *r, const gan_trainer_desc *d, const char *field, const char *cure)
+{
+    CHECK(gan_trainer_create(r->ctx, d) != NULL, "%s", gan_error_message(r->ctx));
+    CHECK(gan_warnings(r->ctx) == 1, "%d warnings, the last: %s", gan_warnings(r->ctx),
+          gan_warning_message(r->ctx));
+    CHECK_TEXT(gan_warning_message(r->ctx), field);
+    CHECK_TEXT(gan_warning_message(r->ctx), cure);
+    fine(r);
+}
+// Descriptions in which every field is read.
+static void healthy(gan_trainer_desc *d, int which)
+{
+    memset(d->penalty, 0, sizeof d->penalty);
+    if (which == 1) { // each field of a warning beside the one that it needs
+        d->ema = (gan_real).9, d->ema_start = 5, d->lookahead = 5, d->lookahead_alpha = (gan_real).3;
+        d->ada_target = (gan_real).6, d->ada_kimg = 100, d->augment.policy = GAN_AUGMENT_NOISE;
+        d->augment.p = (gan_real).5, d->augment.strength = 2;
+        d->metric = falls_then_rises, d->metric_every = 10;
+        d->checkpoint = test_path("warned"), d->checkpoint_every = 10, d->checkpoint_keep = 3;
+        d->top_k = (gan_real).5, d->optimize.steps = 1, d->optimize.share = (gan_real).5;
+        d->label_smoothing = d->fake_smoothing = (gan_real).1, d->loss = GAN_LOSS_LEAST_SQUARES_PEARSON;
+        d->consistency.policy = GAN_AUGMENT_NOISE, d->consistency.p = (gan_real).5;
+        d->penalty[2].kind = GAN_PENALTY_BCR, d->penalty[2].weight = 10;
+        scheduled(d, GAN_SCHEDULED_EMA);
+    }
+    if (which == 2) {
+        d->simultaneous = 1, d->game = GAN_GAME_CONSENSUS, d->game_strength = 1;
+        d->ema_half_life = 40, d->ema_ramp = (gan_real).1, d->ema_start = 5;
+        d->penalty[1].kind = GAN_PENALTY_L2, scheduled(d, GAN_SCHEDULED_PENALTY);
+    }
+    if (which == 3) // the share of top-k falls from 1
+        d->top_k = 1, scheduled(d, GAN_SCHEDULED_TOP_K), d->schedule[3].schedule.end = (gan_real).5;
+}
+
 static gan_real seen_errors[64];
 static size_t seen_count;
 static int flat_errors;
@@ -1162,10 +1246,149 @@ static int by_size(const void *a, const void *b)
     const gan_real x = *(const gan_real *)a, y = *(const gan_real *)b;
     return (x > y) - (x < y);
 }
-static gan_real falls_then_rises(gan_trainer *t, void *user)
+
+static gan_trainer_stats numbers(int64_t step, double d, double g, double real, double fake)
 {
-    (void)user;
-    return (gan_real)(gan_trainer_steps(t) == 2 ? .1 : .5);
+    gan_trainer_stats s;
+    memset(&s, 0, sizeof s);
+    s.step = step, s.d_loss = (gan_real)d, s.g_loss = (gan_real)g;
+    s.d_real = (gan_real)real, s.d_fake = (gan_real)fake;
+    return s;
+}
+static void stats_line(const gan_trainer_stats *s, const char *want)
+{
+    char text[200];
+    const int n = gan_trainer_stats_text(s, text, sizeof text);
+    CHECK(!strcmp(text, want) && n == (int)strlen(want), "%d: %s", n, text);
+}
+
+static void progress_line(void)
+{
+    TEST ("the progress line has the numbers of a step") {
+        gan_trainer_stats s = numbers(900, 1.386294, .693147, .5009, .04999);
+        stats_line(&s, "step 900  d 1.39  g 0.693  D(x) 0.501  D(G(z)) 0.05");
+        s.penalty = (gan_real).25, s.rollbacks = 2;
+        stats_line(&s, "step 900  d 1.39  g 0.693  D(x) 0.501  D(G(z)) 0.05  penalty 0.25  rollbacks 2");
+        s.step = 90000; // 80 columns: the last one does not fit
+        stats_line(&s, "step 90000  d 1.39  g 0.693  D(x) 0.501  D(G(z)) 0.05  penalty 0.25");
+        s = numbers(1, NAN, -INFINITY, -12.345, 1e9);
+        stats_line(&s, "step 1  d nan  g -inf  D(x) -12.3  D(G(z)) 1e9");
+        stats_line(NULL, "");
+    }
+    TEST_MUST_FAIL ("another line is caught") {
+        const gan_trainer_stats s = numbers(900, 1.386294, .693147, .5009, .04999);
+        stats_line(&s, "step 900  d 1.39  g 0.693  D(x) 0.501  D(G(z)) 0.06");
+    }
+    TEST ("the progress line has at most 79 columns, all four numbers in it, whatever they are") {
+        static const double huge[] = {-1.2345e-30, -1.2345e30, -123456, -.000123456, NAN, 0, -5.5555};
+        int i, k, longest = 0;
+        for (i = 0; i < (int)COUNT(huge); ++i)
+            for (k = 0; k < 2 * (int)COUNT(huge); ++k) {
+                const double other = huge[k % (int)COUNT(huge)];
+                gan_trainer_stats s =
+                    numbers(k < (int)COUNT(huge) ? INT64_MIN : 20000, huge[i], other, huge[i], other);
+                char text[200];
+                const int n = gan_trainer_stats_text(&s, text, sizeof text);
+                s.penalty = s.g_penalty = s.augment_p = s.best = (gan_real)huge[i], s.rollbacks = INT_MAX;
+                CHECK(n <= 79 && strstr(text, "D(G(z)) "), "%d columns: %s", n, text);
+                longest = n > longest ? n : longest;
+                CHECK(gan_trainer_stats_text(&s, text, sizeof text) <= 79, "%s", text);
+            }
+        CHECK(longest > 70, "the longest line has %d columns: the numbers are not huge", longest);
+    }
+    TEST ("the progress line is cut where there is no room, its length is not") {
+        const gan_trainer_stats s = numbers(20, 1, 2, 3, 4);
+        const char whole[] = "step 20  d 1  g 2  D(x) 3  D(G(z)) 4";
+        char text[64];
+        int size;
+        for (size = 1; size < (int)sizeof text; ++size) {
+            memset(text, '#', sizeof text);
+            CHECK(gan_trainer_stats_text(&s, text, (size_t)size) == (int)strlen(whole), "length");
+            CHECK((int)strlen(text) == (size <= (int)strlen(whole) ? size - 1 : (int)strlen(whole)) &&
+                      !strncmp(text, whole, strlen(text)),
+                  "size %d: %s", size, text);
+        }
+        CHECK(gan_trainer_stats_text(&s, NULL, 0) == (int)strlen(whole), "no room at all");
+    }
+}
+
+// Two trainers, one whose description is zeros but for these, one that starts from the defaults: the same
+// bits after 3 steps.
+static void two_starts(int which, gan_real lr)
+{
+    rig a = make(1, mlp_generator, mlp_critic, 3), b = make(1, mlp_generator, mlp_critic, 3);
+    gan_trainer_desc from = gan_trainer_defaults();
+    a.desc.batch = a.desc.latent = 0;
+    healthy(&a.desc, which);
+    from.generator = b.g, from.discriminator = b.d, from.data = b.desc.data;
+    healthy(&from, which);
+    a.desc.checkpoint = from.checkpoint = NULL;
+    if (lr > 0) from.d_optimizer.lr = lr;
+    b.desc = from;
+    go(&a), go(&b);
+    (void)gan_trainer_run(a.t, 3), (void)gan_trainer_run(b.t, 3);
+    fine(&a), fine(&b);
+    same_weights(a.g, b.g), same_weights(a.d, b.d);
+    gan_destroy(a.ctx), gan_destroy(b.ctx);
+}
+
+static void defaults(void)
+{
+    int which;
+    TEST ("the defaults are those that the fields name, and give no warning") {
+        const gan_trainer_desc d = gan_trainer_defaults();
+        rig r = make(1, mlp_generator, mlp_critic, 3);
+        CHECK(d.batch == 64 && d.latent == 100 && d.d_steps == 1 && d.accumulate == 1 && d.pack == 1, "%d %d",
+              d.batch, d.latent);
+        CHECK(d.metric_every == 1000 && d.checkpoint_every == 1000 && d.checkpoint_keep == 2, "%d %d %d",
+              d.metric_every, d.checkpoint_every, d.checkpoint_keep);
+        CHECK(d.g_optimizer.kind == GAN_OPTIMIZER_ADAM && d.d_optimizer.kind == GAN_OPTIMIZER_ADAM, "kind");
+        CHECK_NEAR(d.g_optimizer.lr, 2e-4, 1e-9, "lr");
+        CHECK_NEAR(d.d_optimizer.beta1, .5, 0, "beta1");
+        CHECK_NEAR(d.lookahead_alpha, .5, 0, "lookahead_alpha");
+        CHECK_NEAR(d.ema_ramp, .05, 1e-8, "ema_ramp");
+        CHECK_NEAR(d.ada_kimg, 500, 0, "ada_kimg");
+        r.desc = d, r.desc.generator = r.g, r.desc.discriminator = r.d;
+        r.desc.data = gan_dataset_toy(r.ctx, GAN_TOY_RING);
+        go(&r);
+        CHECK(gan_warnings(r.ctx) == 0, "%s", gan_warning_message(r.ctx));
+        gan_destroy(r.ctx);
+    }
+    for (which = 0; which < 4; ++which)
+        TESTF ("zeros and the defaults train the same, bit for bit: description %d", which)
+            two_starts(which, 0);
+    TEST_MUST_FAIL ("another rate than the default is seen in the bits") two_starts(0, (gan_real)3e-4);
+}
+
+static void warnings(void)
+{
+    int which;
+#define X(field, cure, set)                                                                                  \
+    TESTF ("a field that nothing reads is one warning: %s, %s", field, cure) {                               \
+        rig r = make(1, mlp_generator, mlp_critic, 3);                                                       \
+        gan_trainer_desc d = r.desc;                                                                         \
+        set;                                                                                                 \
+        warned(&r, &d, field, cure);                                                                         \
+        gan_destroy(r.ctx);                                                                                  \
+    }
+    UNUSED(X)
+#undef X
+    for (which = 0; which < 4; ++which) {
+        TESTF ("fields that are read are not warned of: description %d", which) {
+            rig r = make(1, mlp_generator, mlp_critic, 3);
+            healthy(&r.desc, which);
+            go(&r);
+            CHECK(gan_warnings(r.ctx) == 0, "%s", gan_warning_message(r.ctx));
+            fine(&r);
+            gan_destroy(r.ctx);
+        }
+        TESTF_MUST_FAIL ("the absence of a warning is caught: description %d", which) {
+            rig r = make(1, mlp_generator, mlp_critic, 3);
+            healthy(&r.desc, which);
+            warned(&r, &r.desc, "", "");
+            gan_destroy(r.ctx);
+        }
+    }
 }
 
 static void mistakes(void)
@@ -1287,6 +1510,9 @@ int main(void)
     schedules();
     averages();
     safety();
+    warnings();
+    defaults();
+    progress_line();
     mistakes();
     combinations();
     return test_done();
