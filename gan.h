@@ -646,7 +646,8 @@ GAN_API gan_tensor *gan_latent_path(gan_tensor *a, gan_tensor *b, int n, int sph
 GAN_API gan_tensor *gan_softmax(gan_tensor *x, int axis);
 GAN_API gan_tensor *gan_log_softmax(gan_tensor *x, int axis);
 GAN_API gan_tensor *gan_mse_loss(gan_tensor *x, gan_tensor *target);               // mean
-GAN_API gan_tensor *gan_bce_with_logits(gan_tensor *logits, gan_tensor *target);   // mean; softplus(l) - t l
+// mean of t softplus(-l) + (1 - t) softplus(l)
+GAN_API gan_tensor *gan_bce_with_logits(gan_tensor *logits, gan_tensor *target);
 GAN_API gan_tensor *gan_detach(gan_tensor *x);                       // same values, no gradient; no copy
 // Turns recording on (1, the default) or off (0), like torch.no_grad, and returns the previous setting.
 // Without recording nothing can be differentiated, and gan_forward releases all tensors that the model made
@@ -9931,24 +9932,42 @@ GAN_API gan_tensor *gan_latent_path(gan_tensor *a, gan_tensor *b, int n, int sph
     return gan_reshape(t, -1, in[0]->dim[1]);
 }
 
-// m + log sum exp(x - m) with m the maximum, a constant as far as the derivative goes
+// The maximum along an axis, kept as an axis of 1, a constant as far as the derivative goes; 0 where it is
+// infinite, since inf - inf is NaN.
+static gan_tensor *gan__reduce_level(gan_tensor *x, int axis)
+{
+    gan_tensor *m = gan_detach(gan_amax(x, axis, GAN_KEEPDIM));
+    if (gan__tensor_is_poison(m)) return m;
+    return gan_where(gan_lt(gan_abs(m), gan_scalar(x->ctx, (gan_real)HUGE_VAL)), m, gan_scalar(x->ctx, 0));
+}
+
+// log sum exp(x), kept as an axis of 1, of x whose maximum is about 0
+static gan_tensor *gan__reduce_log_sum(gan_tensor *x, int axis)
+{
+    return gan_log(gan_sum(gan_exp(x), GAN_AXES(axis), GAN_KEEPDIM));
+}
+
+// m + log sum exp(x - m) with m the maximum
 GAN_API gan_tensor *gan_logsumexp(gan_tensor *x, int axis, int keep)
 {
-    gan_tensor *m, *s, *zero;
+    gan_tensor *m, *s;
     if (gan__tensor_is_poison(x)) return x;
     axis = gan__op_axis(GAN_OP_SUM, x, axis);
     if (axis < 0) return x->ctx->poison;
-    m = gan_detach(gan_amax(x, axis, GAN_KEEPDIM));
-    zero = gan_scalar(x->ctx, 0);
-    m = gan_where(gan_lt(gan_abs(m), gan_scalar(x->ctx, (gan_real)HUGE_VAL)), m, zero); // inf - inf is NaN
-    s = gan_add(m, gan_log(gan_sum(gan_exp(gan_sub(x, m)), GAN_AXES(axis), GAN_KEEPDIM)));
+    m = gan__reduce_level(x, axis);
+    s = gan_add(m, gan__reduce_log_sum(gan_sub(x, m), axis));
     if (keep || gan__tensor_is_poison(s)) return s;
     return gan_sum(s, GAN_AXES(axis), 0);
 }
 
+// (x - m) - log sum exp(x - m): added to a large m, the logarithm would be rounded away.
 GAN_API gan_tensor *gan_log_softmax(gan_tensor *x, int axis)
 {
-    return gan_sub(x, gan_logsumexp(x, axis, GAN_KEEPDIM));
+    if (gan__tensor_is_poison(x)) return x;
+    axis = gan__op_axis(GAN_OP_SUM, x, axis);
+    if (axis < 0) return x->ctx->poison;
+    x = gan_sub(x, gan__reduce_level(x, axis));
+    return gan_sub(x, gan__reduce_log_sum(x, axis));
 }
 GAN_API gan_tensor *gan_softmax(gan_tensor *x, int axis) { return gan_exp(gan_log_softmax(x, axis)); }
 
@@ -9978,7 +9997,9 @@ GAN_API gan_tensor *gan_bce_with_logits(gan_tensor *logits, gan_tensor *target)
 {
     gan_tensor *bad;
     if (!gan__reduce_target_fits("bce_with_logits", logits, target, &bad)) return bad;
-    return gan_mean_all(gan_sub(gan_softplus(logits), gan_mul(target, logits)));
+    // sp(l) - t l would lose e^-l, and its gradient, where t is 1 and l beyond 16
+    bad = gan_mul(gan_affine(target, -1, 1), gan_softplus(logits));
+    return gan_mean_all(gan_addcmul(target, gan_softplus(gan_neg(logits)), bad));
 }
 
 // >>product: matmul, linear, the convolution trio; uses conv, reduce; tests/test_product.c
@@ -14552,14 +14573,17 @@ GAN__F_GAN(f_alpha)
 
 // ---- rows: both batches in one term
 
+// Shifting all logits changes nothing; without their maximum no logarithm is rounded away.
 static gan_tensor *gan__loss_softmax_d(const gan__loss_in *a)
 {
     gan_tensor *all = gan_concat(0, gan_reshape(a->r, -1), gan_reshape(a->f, -1));
-    return gan_sub(gan_logsumexp(all, 0, 0), gan_mean_all(a->r));
+    gan_tensor *m = gan__reduce_level(all, 0);
+    return gan_sub(gan_logsumexp(gan_sub(all, m), 0, 0), gan_mean_all(gan_sub(a->r, m)));
 }
 static gan_tensor *gan__loss_softmax_g(const gan__loss_in *a)
 {
     gan_tensor *all = gan_concat(0, gan_reshape(a->r, -1), gan_reshape(a->f, -1));
+    all = gan_sub(all, gan__reduce_level(all, 0));
     return gan_sub(gan_logsumexp(all, 0, 0), gan_mean_all(all));
 }
 
@@ -14645,13 +14669,25 @@ static gan_tensor *gan__loss_mean_kernel(const gan__loss_likeness *k, gan_tensor
     return gan_mean_all(sum);
 }
 
+// Kernels without their 1 at distance 0: the ones cancel in k(x, x) + k(y, y) - 2 k(x, y), and of near
+// samples they would leave nothing but rounding.
+
+// e^t - 1 for t <= 0; far from 0 by e^t, whose gradient keeps its digits
+static gan_tensor *gan__loss_expm1(gan_tensor *t)
+{
+    if (gan__tensor_is_poison(t)) return t;
+    return gan_where(gan_lt(gan_scalar(t->ctx, -1), t), gan_elu(t, 1), gan_add_scalar(gan_exp(t), -1));
+}
 static gan_tensor *gan__loss_rbf(gan_tensor *d, gan_real sigma)
 {
-    return gan_exp(gan_mul_scalar(d, (gan_real)(-0.5 / ((double)sigma * (double)sigma))));
+    return gan__loss_expm1(gan_mul_scalar(d, (gan_real)(-0.5 / ((double)sigma * (double)sigma))));
 }
+// (1 + z)^-alpha - 1, z = d / (2 alpha), with log(1 + z) = log u + (z - (u - 1)) / u of the rounded u = 1 + z
 static gan_tensor *gan__loss_rational_quadratic(gan_tensor *d, gan_real alpha)
 {
-    return gan_pow_scalar(gan_affine(d, (gan_real)(0.5 / (double)alpha), 1), -alpha);
+    gan_tensor *z = gan_mul_scalar(d, (gan_real)(0.5 / (double)alpha)), *u = gan_add_scalar(z, 1);
+    gan_tensor *lost = gan_detach(gan_div(gan_sub(z, gan_add_scalar(u, -1)), u));
+    return gan__loss_expm1(gan_mul_scalar(gan_add(gan_log(u), lost), -alpha));
 }
 
 static gan_tensor *gan__loss_mmd(const char *name, gan_tensor *x, gan_tensor *y, int count,
@@ -17401,8 +17437,7 @@ GAN_API gan_tensor *gan_minibatch_discrimination(gan_model *m, const char *name,
 
 // >>objective: supervised, conditional, contrastive, perceptual losses; uses layer; tests/test_objective.c
 //
-// A row NAME of the table is the public function gan_NAME. Rows (N, ...) are samples; log-probabilities are
-// taken of logits minus their largest one, so that they keep all digits whatever the logits' size.
+// A row NAME of the table is the public function gan_NAME. Rows (N, ...) are samples.
 
 // Whether the labels give each of n rows one whole number below `classes`; an error when they do not.
 static int gan__objective_labels_fit(const char *who, const gan_tensor *labels, int n, int classes)
@@ -17484,13 +17519,6 @@ static gan_tensor *gan__objective_batch_mean(gan_tensor *x)
     return gan_sum_all(gan_mul_scalar(x, (gan_real)(1.0 / (x->ndim ? x->dim[0] : 1))));
 }
 
-// log softmax of the rows of (N, K)
-static gan_tensor *gan__objective_log_probs(gan_tensor *x)
-{
-    x = gan_sub(x, gan_detach(gan_amax(x, 1, GAN_KEEPDIM))); // moving a row changes nothing: no gradient
-    return gan_sub(x, gan_log(gan_sum(gan_exp(x), GAN_AXES(1), GAN_KEEPDIM)));
-}
-
 // x[i][index[i]] of (N, K) and (N) -> (N)
 static gan_tensor *gan__objective_pick(gan_tensor *x, gan_tensor *index)
 {
@@ -17499,7 +17527,7 @@ static gan_tensor *gan__objective_pick(gan_tensor *x, gan_tensor *index)
 
 static gan_tensor *gan__objective_cross_entropy(gan_tensor *logits, gan_tensor *labels)
 {
-    return gan_neg(gan__objective_batch_mean(gan__objective_pick(gan__objective_log_probs(logits), labels)));
+    return gan_neg(gan__objective_batch_mean(gan__objective_pick(gan_log_softmax(logits, 1), labels)));
 }
 
 // 0, 1 .. n-1, beginning with `first` and going round
@@ -17571,7 +17599,7 @@ GAN_API gan_tensor *gan_cross_entropy_smooth(gan_tensor *logits, gan_tensor *lab
     if (!(smoothing >= 0 && smoothing <= 1))
         return gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "cross_entropy_smooth: smoothing %f; from 0 to 1",
                              (double)smoothing);
-    p = gan__objective_log_probs(logits);
+    p = gan_log_softmax(logits, 1);
     all = gan__objective_batch_mean(gan_mul_scalar(p, -smoothing / (gan_real)logits->dim[1]));
     return gan_add(all,
                    gan__objective_batch_mean(gan_mul_scalar(gan__objective_pick(p, labels), smoothing - 1)));
@@ -17820,10 +17848,13 @@ static int gan__objective_contrast_open(gan__objective_contrast *c, const char *
     return 1;
 }
 
-// log (e(p_i) + sum_j e(s_ij)) over the j of the mask -> (N)
-static gan_tensor *gan__objective_contrast_sum(gan_tensor *p, gan_tensor *mask, gan_tensor *s)
+// -log p / (p + q) = sp(log q - log p) for each row, of p given by its logarithm (N, 1) and q = sum_j e(s_ij)
+// over the j of another class. A difference of two logarithms of sums would round a small one to 0.
+static gan_tensor *gan__objective_contrast_loss(const gan__objective_contrast *c, gan_tensor *log_p,
+                                                gan_tensor *s)
 {
-    return gan_logsumexp(gan_concat(1, p, gan__objective_only(mask, s)), 1, 0);
+    gan_tensor *log_q = gan_logsumexp(gan__objective_only(gan_affine(c->same, -1, 1), s), 1, GAN_KEEPDIM);
+    return gan__objective_batch_mean(gan_softplus(gan_sub(log_q, log_p)));
 }
 
 GAN_API gan_tensor *gan_contrastive_2c(gan_tensor *embed, gan_tensor *proxy, gan_tensor *labels,
@@ -17835,8 +17866,8 @@ GAN_API gan_tensor *gan_contrastive_2c(gan_tensor *embed, gan_tensor *proxy, gan
         return bad;
     p = gan_mul_scalar(c.proxy, 1 / temperature);
     s = gan_mul_scalar(c.pairs, 1 / temperature);
-    return gan__objective_batch_mean(gan_sub(gan__objective_contrast_sum(p, gan_affine(c.self, -1, 1), s),
-                                             gan__objective_contrast_sum(p, gan_sub(c.same, c.self), s)));
+    p = gan_logsumexp(gan_concat(1, p, gan__objective_only(gan_sub(c.same, c.self), s)), 1, GAN_KEEPDIM);
+    return gan__objective_contrast_loss(&c, p, s);
 }
 
 GAN_API gan_tensor *gan_d2d_ce(gan_tensor *embed, gan_tensor *proxy, gan_tensor *labels, gan_real margin,
@@ -17850,8 +17881,7 @@ GAN_API gan_tensor *gan_d2d_ce(gan_tensor *embed, gan_tensor *proxy, gan_tensor 
                              (double)margin);
     a = gan_mul_scalar(gan_relu(gan_affine(c.proxy, -1, margin)), -1 / temperature);
     b = gan_mul_scalar(gan_relu(gan_add_scalar(c.pairs, margin - 1)), 1 / temperature);
-    b = gan__objective_contrast_sum(a, gan_affine(c.same, -1, 1), b);
-    return gan__objective_batch_mean(gan_sub(b, gan_reshape(a, -1)));
+    return gan__objective_contrast_loss(&c, a, b);
 }
 
 // InfoGAN
@@ -18151,12 +18181,19 @@ static gan_tensor *gan__objective_ssim_blur(gan_tensor *x)
     return gan_f_conv2d(x, gan_reshape(w, 1, 1, 1, n), NULL, &desc);
 }
 
+// The mean of each of m pictures, (m, 1, 1, 1), a constant as far as the derivative goes. Taken off before
+// squares are made: variances do not change by it, but E x^2 - (E x)^2 of a bright picture is rounding.
+static gan_tensor *gan__objective_ssim_level(gan_tensor *x, int m)
+{
+    return gan_detach(gan_mean(gan_reshape(x, m, 1, 1, -1), GAN_AXES(3), GAN_KEEPDIM));
+}
+
 // (2 mx my + c1) (2 sxy + c2) / ((mx^2 + my^2 + c1) (sx^2 + sy^2 + c2)), Wang 2004, equation 13
 static gan_tensor *gan__objective_ssim(const char *who, gan_tensor *x, gan_tensor *y, gan_real range)
 {
     const double l = (double)range;
     const gan_real c1 = (gan_real)(1e-4 * l * l), c2 = (gan_real)(9e-4 * l * l);
-    gan_tensor *mean[5], *both, *mxx_myy, *mxy, *sxx_syy, *sxy, *bad;
+    gan_tensor *mean[5], *level[2], *both, *mxx_myy, *mxy, *sxx_syy, *sxy, *bad;
     gan_context *ctx = gan__objective_alike(who, x, y, 4, &bad);
     int i, m, h, w;
     if (!ctx) return bad;
@@ -18167,13 +18204,17 @@ static gan_tensor *gan__objective_ssim(const char *who, gan_tensor *x, gan_tenso
                              "%s: pictures %t; the window needs at least 11 x 11: gan_upsample them", who, x);
     if (!gan__objective_positive(ctx, who, "range", range)) return ctx->poison;
     m = x->dim[0] * x->dim[1];
-    both = gan_concat(0, x, y, gan_square(x), gan_square(y), gan_mul(x, y));
-    both = gan__objective_ssim_blur(gan_reshape(both, 5 * m, 1, h, w));
+    level[0] = gan__objective_ssim_level(x, m);
+    level[1] = gan__objective_ssim_level(y, m);
+    x = gan_sub(gan_reshape(x, m, 1, h, w), level[0]);
+    y = gan_sub(gan_reshape(y, m, 1, h, w), level[1]);
+    both = gan__objective_ssim_blur(gan_concat(0, x, y, gan_square(x), gan_square(y), gan_mul(x, y)));
     for (i = 0; i < 5; ++i) mean[i] = gan_slice(both, 0, i * m, (i + 1) * m);
+    sxy = gan_sub(mean[4], gan_mul(mean[0], mean[1]));
+    sxx_syy = gan_sub(gan_add(mean[2], mean[3]), gan_add(gan_square(mean[0]), gan_square(mean[1])));
+    for (i = 0; i < 2; ++i) mean[i] = gan_add(mean[i], level[i]);
     mxy = gan_mul(mean[0], mean[1]);
     mxx_myy = gan_add(gan_square(mean[0]), gan_square(mean[1])); // of equal pictures exactly 2 mxy
-    sxy = gan_sub(mean[4], mxy);
-    sxx_syy = gan_sub(gan_add(mean[2], mean[3]), mxx_myy);
     return gan_mean_all(gan_div(gan_mul(gan_affine(mxy, 2, c1), gan_affine(sxy, 2, c2)),
                                 gan_mul(gan_add_scalar(mxx_myy, c1), gan_add_scalar(sxx_syy, c2))));
 }
@@ -18187,11 +18228,20 @@ GAN_API gan_tensor *gan_dssim(gan_tensor *x, gan_tensor *y, gan_real range)
     return gan_affine(gan__objective_ssim("dssim", x, y, range), (gan_real)-0.5, (gan_real)0.5);
 }
 
+// e^x - 1; near 0, where the difference is rounding, tanh(x / 2) (e^x + 1)
+static gan_tensor *gan__objective_expm1(gan_tensor *x)
+{
+    gan_tensor *within = gan_lt(gan_abs(x), gan_scalar(x->ctx, 1));
+    gan_tensor *e = gan_exp(x), *t = gan_where(within, x, gan_scalar(x->ctx, 0));
+    t = gan_mul(gan_tanh(gan_mul_scalar(t, (gan_real)0.5)), gan_add_scalar(gan_exp(t), 1));
+    return gan_where(within, t, gan_add_scalar(e, -1));
+}
+
 GAN_API gan_tensor *gan_kl_normal(gan_tensor *mean, gan_tensor *log_var)
 {
     gan_tensor *bad, *v;
     if (!gan__objective_alike("kl_normal", mean, log_var, 0, &bad)) return bad;
-    v = gan_add_scalar(gan_sub(gan_exp(log_var), log_var), -1);
+    v = gan_sub(gan__objective_expm1(log_var), log_var);
     return gan__objective_batch_mean(gan_mul_scalar(gan_addcmul(mean, mean, v), (gan_real)0.5));
 }
 
