@@ -502,7 +502,7 @@ GAN_API gan_tensor *gan_add(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_sub(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_mul(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_div(gan_tensor *a, gan_tensor *b);
-GAN_API gan_tensor *gan_pow(gan_tensor *a, gan_tensor *b);              // a^b; the gradient of b needs a > 0
+GAN_API gan_tensor *gan_pow(gan_tensor *a, gan_tensor *b);              // a^b; the gradient of b needs a >= 0
 // Where a and b are equal, each gets half of the gradient.
 GAN_API gan_tensor *gan_maximum(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_minimum(gan_tensor *a, gan_tensor *b);
@@ -4009,6 +4009,7 @@ typedef void gan__cpu_map_fn(size_t n, gan_real *y, const gan_real *a, size_t sa
     X(sign, 1, GAN__SEL(GAN__LT(GAN__ZERO, a), GAN__ONE, GAN__SEL(GAN__LT(a, GAN__ZERO), GAN__SET1(-1), a))) \
     X(tanh_backward, 2, GAN__MUL(a, GAN__FNMA(b, b, GAN__ONE)))                                              \
     X(sigmoid_backward, 2, GAN__MUL(a, GAN__MUL(b, GAN__SUB(GAN__ONE, b))))                                  \
+    X(relu_backward, 2, GAN__SEL(GAN__LT(GAN__ZERO, b), a, GAN__ZERO))                                       \
     X(leaky_relu_backward, 2, GAN__SEL(GAN__LT(GAN__ZERO, b), a, GAN__MUL(p, a)))                            \
     X(elu_backward, 2, GAN__MUL(a, GAN__SEL(GAN__LT(GAN__ZERO, b), q, GAN__FMA(p, q, b))))
 
@@ -8871,25 +8872,41 @@ GAN__BACKWARD gan__arith_backward_div(gan__op_backward *b)
     if (GAN__WANT(1)) b->gin[1] = gan_neg(gan__op_sum_to(gan_mul(g, b->y), b->in[1]));
 }
 
-// d(a^c)/da = c a^(c-1), d/dc = a^c log a
+// a^(c - 1), but a^c where c and a are both 0: there c a^(c - 1), and all its derivatives by a, are 0 and not
+// 0 times infinity.
+static gan_tensor *gan__arith_pow_less(gan_tensor *a, gan_tensor *c)
+{
+    gan_tensor *less = gan_add_scalar(c, -1), *zero, *flat;
+    size_t i = 0;
+    if (gan__tensor_is_poison(less)) return less;
+    while (i < c->size && (c->data[i] < 0 || c->data[i] > 0)) ++i;
+    if (i == c->size) return gan_pow(a, less);
+    zero = gan_scalar(a->ctx, 0);
+    flat = gan_mul(gan_eq(a, zero), gan_eq(c, zero));
+    return gan_pow(a, gan_where(flat, c, less));
+}
+
+// d(a^c)/da = c a^(c-1), d/dc = a^c log a, which is 0 at a = 0 (c > 0)
 GAN_API gan_tensor *gan_pow(gan_tensor *a, gan_tensor *b)
 {
     return gan__op_map2(GAN_OP_POW, GAN__MAP_pow, a, b, 0, 0);
 }
 GAN__BACKWARD gan__arith_backward_pow(gan__op_backward *b)
 {
-    gan_tensor *a = b->in[0], *c = b->in[1], *zero = gan_scalar(a->ctx, 0), *slope;
-    if (GAN__WANT(0)) { // a^0 is flat, at a = 0 too
-        slope = gan_where(gan_eq(c, zero), zero, gan_mul(c, gan_pow(a, gan_add_scalar(c, -1))));
-        b->gin[0] = gan__op_sum_to(gan_mul(b->g, slope), a);
+    gan_tensor *a = b->in[0], *c = b->in[1], *one;
+    if (GAN__WANT(0)) b->gin[0] = gan__op_sum_to(gan_mul(b->g, gan_mul(c, gan__arith_pow_less(a, c))), a);
+    if (GAN__WANT(1)) {
+        one = gan_scalar(a->ctx, 1);
+        a = gan_where(a, a, one);
+        b->gin[1] = gan__op_sum_to(gan_mul(gan_mul(b->g, b->y), gan_log(a)), c);
     }
-    if (GAN__WANT(1)) b->gin[1] = gan__op_sum_to(gan_mul(gan_mul(b->g, b->y), gan_log(a)), c);
 }
 
-// The share of the gradient that a gets where it wins (1), ties (1/2) or loses (0).
-static gan_tensor *gan__arith_share(gan_tensor *win, gan_tensor *tie)
+// The share of the gradient that goes where a wins (all), ties (half) or loses (0, of an infinite one too).
+static gan_tensor *gan__arith_share(gan_tensor *g, gan_tensor *win, gan_tensor *tie)
 {
-    return gan_add(win, gan_mul_scalar(tie, (gan_real)0.5));
+    gan_tensor *half = gan_affine(tie, (gan_real)-0.5, 1);
+    return gan_where(gan_add(win, tie), gan_mul(g, half), gan_scalar(g->ctx, 0));
 }
 
 GAN_API gan_tensor *gan_maximum(gan_tensor *a, gan_tensor *b)
@@ -8899,8 +8916,8 @@ GAN_API gan_tensor *gan_maximum(gan_tensor *a, gan_tensor *b)
 GAN__BACKWARD gan__arith_backward_maximum(gan__op_backward *b)
 {
     gan_tensor *x = b->in[0], *z = b->in[1], *tie = gan_eq(x, z);
-    if (GAN__WANT(0)) b->gin[0] = gan__op_sum_to(gan_mul(b->g, gan__arith_share(gan_gt(x, z), tie)), x);
-    if (GAN__WANT(1)) b->gin[1] = gan__op_sum_to(gan_mul(b->g, gan__arith_share(gan_lt(x, z), tie)), z);
+    if (GAN__WANT(0)) b->gin[0] = gan__op_sum_to(gan__arith_share(b->g, gan_gt(x, z), tie), x);
+    if (GAN__WANT(1)) b->gin[1] = gan__op_sum_to(gan__arith_share(b->g, gan_lt(x, z), tie), z);
 }
 
 GAN_API gan_tensor *gan_minimum(gan_tensor *a, gan_tensor *b)
@@ -8910,8 +8927,8 @@ GAN_API gan_tensor *gan_minimum(gan_tensor *a, gan_tensor *b)
 GAN__BACKWARD gan__arith_backward_minimum(gan__op_backward *b)
 {
     gan_tensor *x = b->in[0], *z = b->in[1], *tie = gan_eq(x, z);
-    if (GAN__WANT(0)) b->gin[0] = gan__op_sum_to(gan_mul(b->g, gan__arith_share(gan_lt(x, z), tie)), x);
-    if (GAN__WANT(1)) b->gin[1] = gan__op_sum_to(gan_mul(b->g, gan__arith_share(gan_gt(x, z), tie)), z);
+    if (GAN__WANT(0)) b->gin[0] = gan__op_sum_to(gan__arith_share(b->g, gan_lt(x, z), tie), x);
+    if (GAN__WANT(1)) b->gin[1] = gan__op_sum_to(gan__arith_share(b->g, gan_gt(x, z), tie), z);
 }
 
 GAN_API gan_tensor *gan_affine(gan_tensor *x, gan_real scale, gan_real shift)
@@ -9096,10 +9113,12 @@ GAN__BACKWARD gan__arith_backward_erf(gan__op_backward *b)
     if (GAN__WANT(0)) b->gin[0] = gan_mul(b->g, slope);
 }
 
-// x > 0 ? g : slope g: linear in g, constant in x
+// x > 0 ? g : slope g: linear in g, constant in x. With slope 0 an infinite g is 0 too, as PyTorch's relu has
+// it: the gradient of sqrt(relu(x)) at x < 0 is 0.
 static gan_tensor *gan__arith_leaky_relu_backward(gan__op_backward *b, gan_tensor *x, gan_real slope)
 {
-    return gan__op_map_gradient(b, GAN_OP_LEAKY_RELU_BACKWARD, GAN__MAP_leaky_relu_backward, x, slope, 0);
+    const int map = slope > 0 || slope < 0 ? GAN__MAP_leaky_relu_backward : GAN__MAP_relu_backward;
+    return gan__op_map_gradient(b, GAN_OP_LEAKY_RELU_BACKWARD, map, x, slope, 0);
 }
 GAN__BACKWARD gan__arith_backward_leaky_relu_backward(gan__op_backward *b)
 {
@@ -9143,14 +9162,16 @@ GAN_API gan_tensor *gan_elu(gan_tensor *x, gan_real alpha)
 }
 GAN__BACKWARD gan__arith_backward_elu(gan__op_backward *b)
 {
-    gan_tensor *x = b->in[0], *zero = gan_scalar(x->ctx, 0), *slope;
+    gan_tensor *x = b->in[0], *zero, *slope, *above;
     if (!GAN__WANT(0)) return;
     if (b->y->p >= 0) {
         b->gin[0] = gan__arith_elu_backward(b, b->y, b->y->p, b->y->q);
         return;
     }
-    slope = gan_mul_scalar(gan_exp(gan_minimum(x, zero)), b->y->p * b->y->q); // y does not tell the sign of x
-    b->gin[0] = gan_mul(b->g, gan_where(gan_gt(x, zero), gan_scalar(x->ctx, b->y->q), slope));
+    zero = gan_scalar(x->ctx, 0);
+    above = gan_gt(x, zero); // y does not tell the sign of x
+    slope = gan_mul_scalar(gan_exp(gan_where(above, zero, x)), b->y->p * b->y->q);
+    b->gin[0] = gan_mul(b->g, gan_where(above, gan_scalar(x->ctx, b->y->q), slope));
 }
 
 GAN_API gan_tensor *gan_selu(gan_tensor *x)
@@ -9187,7 +9208,8 @@ GAN_API gan_tensor *gan_clamp(gan_tensor *x, gan_real lo, gan_real hi)
 GAN__BACKWARD gan__arith_backward_clamp(gan__op_backward *b)
 {
     gan_tensor *x = b->in[0], *lo = gan_scalar(x->ctx, b->y->p), *hi = gan_scalar(x->ctx, b->y->q);
-    if (GAN__WANT(0)) b->gin[0] = gan_mul(b->g, gan_mul(gan_le(lo, x), gan_le(x, hi)));
+    if (GAN__WANT(0))
+        b->gin[0] = gan_where(gan_mul(gan_le(lo, x), gan_le(x, hi)), b->g, gan_scalar(x->ctx, 0));
 }
 
 // comparisons and selection
@@ -9855,13 +9877,13 @@ GAN_API gan_tensor *gan_var(gan_tensor *x, gan_axis_set axes, int keep)
     return gan_mean(gan_square(gan_sub(x, gan_mean(x, axes, GAN_KEEPDIM))), axes, keep);
 }
 
-// sqrt(s + [s = 0]) - [s = 0]: the root of the sum of squares s, with slope 0 instead of infinity at 0.
+// The root of the sum of squares s; at s = 0 all derivatives are 0 instead of infinite.
 GAN_API gan_tensor *gan_norm(gan_tensor *x, gan_axis_set axes, int keep)
 {
-    gan_tensor *s = gan_sum(gan_square(x), axes, keep), *zero;
+    gan_tensor *s = gan_sum(gan_square(x), axes, keep), *root;
     if (gan__tensor_is_poison(s)) return s;
-    zero = gan_eq(s, gan_scalar(s->ctx, 0));
-    return gan_sub(gan_sqrt(gan_add(s, zero)), zero);
+    root = gan_sqrt(gan_where(s, s, gan_scalar(s->ctx, 1)));
+    return gan_where(s, root, gan_scalar(s->ctx, 0));
 }
 
 GAN_API gan_tensor *gan_norm_per_sample(gan_tensor *x) { return gan_norm(gan_flatten(x), GAN_AXES(1), 0); }
@@ -18400,8 +18422,11 @@ static gan_tensor *gan__penalty_max_gp(const gan__penalty_args *p)
 
 static gan_tensor *gan__penalty_wgan_div(const gan__penalty_args *p)
 {
-    gan_tensor *n = gan__penalty_square_norms(p, gan__penalty_interpolate(p));
-    return gan_mul_scalar(gan_mean_all(gan_pow_scalar(n, p->parameter / 2)), p->weight);
+    gan_tensor *n = gan__penalty_square_norms(p, gan__penalty_interpolate(p)), *y;
+    if (gan__tensor_is_poison(n)) return n;
+    y = gan_pow_scalar(gan_where(n, n, gan_scalar(n->ctx, 1)), p->parameter / 2);
+    y = gan_where(n, y, gan_scalar(n->ctx, 0)); // of p < 2 the slope at 0 is 0, not 0 times infinity
+    return gan_mul_scalar(gan_mean_all(y), p->weight);
 }
 
 // s(sign D(x))^2 |grad D(x)|^2, in the mean
