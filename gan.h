@@ -510,7 +510,7 @@ GAN_API gan_tensor *gan_add(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_sub(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_mul(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_div(gan_tensor *a, gan_tensor *b);
-GAN_API gan_tensor *gan_pow(gan_tensor *a, gan_tensor *b);              // a^b; the gradient of b needs a > 0
+GAN_API gan_tensor *gan_pow(gan_tensor *a, gan_tensor *b);              // a^b; the gradient of b needs a >= 0
 // Where a and b are equal, each gets half of the gradient.
 GAN_API gan_tensor *gan_maximum(gan_tensor *a, gan_tensor *b);
 GAN_API gan_tensor *gan_minimum(gan_tensor *a, gan_tensor *b);
@@ -654,7 +654,8 @@ GAN_API gan_tensor *gan_latent_path(gan_tensor *a, gan_tensor *b, int n, int sph
 GAN_API gan_tensor *gan_softmax(gan_tensor *x, int axis);
 GAN_API gan_tensor *gan_log_softmax(gan_tensor *x, int axis);
 GAN_API gan_tensor *gan_mse_loss(gan_tensor *x, gan_tensor *target);               // mean
-GAN_API gan_tensor *gan_bce_with_logits(gan_tensor *logits, gan_tensor *target);   // mean; softplus(l) - t l
+// mean of t softplus(-l) + (1 - t) softplus(l)
+GAN_API gan_tensor *gan_bce_with_logits(gan_tensor *logits, gan_tensor *target);
 GAN_API gan_tensor *gan_detach(gan_tensor *x);                       // same values, no gradient; no copy
 // Turns recording on (1, the default) or off (0), like torch.no_grad, and returns the previous setting.
 // Without recording nothing can be differentiated, and gan_forward releases all tensors that the model made
@@ -4073,6 +4074,7 @@ typedef void gan__cpu_map_fn(const gan__cpu_map *m);
     X(sign, 1, GAN__SEL(GAN__LT(GAN__ZERO, a), GAN__ONE, GAN__SEL(GAN__LT(a, GAN__ZERO), GAN__SET1(-1), a))) \
     X(tanh_backward, 2, GAN__MUL(a, GAN__FNMA(b, b, GAN__ONE)))                                              \
     X(sigmoid_backward, 2, GAN__MUL(a, GAN__MUL(b, GAN__SUB(GAN__ONE, b))))                                  \
+    X(relu_backward, 2, GAN__SEL(GAN__LT(GAN__ZERO, b), a, GAN__ZERO))                                       \
     X(leaky_relu_backward, 2, GAN__SEL(GAN__LT(GAN__ZERO, b), a, GAN__MUL(p, a)))                            \
     X(elu_backward, 2, GAN__MUL(a, GAN__SEL(GAN__LT(GAN__ZERO, b), q, GAN__FMA(p, q, b))))
 
@@ -9105,25 +9107,41 @@ GAN__BACKWARD gan__arith_backward_div(gan__op_backward *b)
     if (GAN__WANT(1)) b->gin[1] = gan_neg(gan__op_sum_to(gan_mul(g, b->y), b->in[1]));
 }
 
-// d(a^c)/da = c a^(c-1), d/dc = a^c log a
+// a^(c - 1), but a^c where c and a are both 0: there c a^(c - 1), and all its derivatives by a, are 0 and not
+// 0 times infinity.
+static gan_tensor *gan__arith_pow_less(gan_tensor *a, gan_tensor *c)
+{
+    gan_tensor *less = gan_add_scalar(c, -1), *zero, *flat;
+    size_t i = 0;
+    if (gan__tensor_is_poison(less)) return less;
+    while (i < c->size && (c->data[i] < 0 || c->data[i] > 0)) ++i;
+    if (i == c->size) return gan_pow(a, less);
+    zero = gan_scalar(a->ctx, 0);
+    flat = gan_mul(gan_eq(a, zero), gan_eq(c, zero));
+    return gan_pow(a, gan_where(flat, c, less));
+}
+
+// d(a^c)/da = c a^(c-1), d/dc = a^c log a, which is 0 at a = 0 (c > 0)
 GAN_API gan_tensor *gan_pow(gan_tensor *a, gan_tensor *b)
 {
     return gan__op_map2(GAN_OP_POW, GAN__MAP(pow), a, b, 0, 0);
 }
 GAN__BACKWARD gan__arith_backward_pow(gan__op_backward *b)
 {
-    gan_tensor *a = b->in[0], *c = b->in[1], *zero = gan_scalar(a->ctx, 0), *slope;
-    if (GAN__WANT(0)) { // a^0 is flat, at a = 0 too
-        slope = gan_where(gan_eq(c, zero), zero, gan_mul(c, gan_pow(a, gan_add_scalar(c, -1))));
-        b->gin[0] = gan__op_sum_to(gan_mul(b->g, slope), a);
+    gan_tensor *a = b->in[0], *c = b->in[1], *one;
+    if (GAN__WANT(0)) b->gin[0] = gan__op_sum_to(gan_mul(b->g, gan_mul(c, gan__arith_pow_less(a, c))), a);
+    if (GAN__WANT(1)) {
+        one = gan_scalar(a->ctx, 1);
+        a = gan_where(a, a, one);
+        b->gin[1] = gan__op_sum_to(gan_mul(gan_mul(b->g, b->y), gan_log(a)), c);
     }
-    if (GAN__WANT(1)) b->gin[1] = gan__op_sum_to(gan_mul(gan_mul(b->g, b->y), gan_log(a)), c);
 }
 
-// The share of the gradient that a gets where it wins (1), ties (1/2) or loses (0).
-static gan_tensor *gan__arith_share(gan_tensor *win, gan_tensor *tie)
+// The share of the gradient that goes where a wins (all), ties (half) or loses (0, of an infinite one too).
+static gan_tensor *gan__arith_share(gan_tensor *g, gan_tensor *win, gan_tensor *tie)
 {
-    return gan_add(win, gan_mul_scalar(tie, (gan_real)0.5));
+    gan_tensor *half = gan_affine(tie, (gan_real)-0.5, 1);
+    return gan_where(gan_add(win, tie), gan_mul(g, half), gan_scalar(g->ctx, 0));
 }
 
 GAN_API gan_tensor *gan_maximum(gan_tensor *a, gan_tensor *b)
@@ -9133,8 +9151,8 @@ GAN_API gan_tensor *gan_maximum(gan_tensor *a, gan_tensor *b)
 GAN__BACKWARD gan__arith_backward_maximum(gan__op_backward *b)
 {
     gan_tensor *x = b->in[0], *z = b->in[1], *tie = gan_eq(x, z);
-    if (GAN__WANT(0)) b->gin[0] = gan__op_sum_to(gan_mul(b->g, gan__arith_share(gan_gt(x, z), tie)), x);
-    if (GAN__WANT(1)) b->gin[1] = gan__op_sum_to(gan_mul(b->g, gan__arith_share(gan_lt(x, z), tie)), z);
+    if (GAN__WANT(0)) b->gin[0] = gan__op_sum_to(gan__arith_share(b->g, gan_gt(x, z), tie), x);
+    if (GAN__WANT(1)) b->gin[1] = gan__op_sum_to(gan__arith_share(b->g, gan_lt(x, z), tie), z);
 }
 
 GAN_API gan_tensor *gan_minimum(gan_tensor *a, gan_tensor *b)
@@ -9144,8 +9162,8 @@ GAN_API gan_tensor *gan_minimum(gan_tensor *a, gan_tensor *b)
 GAN__BACKWARD gan__arith_backward_minimum(gan__op_backward *b)
 {
     gan_tensor *x = b->in[0], *z = b->in[1], *tie = gan_eq(x, z);
-    if (GAN__WANT(0)) b->gin[0] = gan__op_sum_to(gan_mul(b->g, gan__arith_share(gan_lt(x, z), tie)), x);
-    if (GAN__WANT(1)) b->gin[1] = gan__op_sum_to(gan_mul(b->g, gan__arith_share(gan_gt(x, z), tie)), z);
+    if (GAN__WANT(0)) b->gin[0] = gan__op_sum_to(gan__arith_share(b->g, gan_lt(x, z), tie), x);
+    if (GAN__WANT(1)) b->gin[1] = gan__op_sum_to(gan__arith_share(b->g, gan_gt(x, z), tie), z);
 }
 
 GAN_API gan_tensor *gan_affine(gan_tensor *x, gan_real scale, gan_real shift)
@@ -9330,10 +9348,13 @@ GAN__BACKWARD gan__arith_backward_erf(gan__op_backward *b)
     if (GAN__WANT(0)) b->gin[0] = gan_mul(b->g, slope);
 }
 
-// x > 0 ? g : slope g: linear in g, constant in x
+// x > 0 ? g : slope g: linear in g, constant in x. With slope 0 an infinite g is 0 too, as PyTorch's relu has
+// it: the gradient of sqrt(relu(x)) at x < 0 is 0.
 static gan_tensor *gan__arith_leaky_relu_backward(gan__op_backward *b, gan_tensor *x, gan_real slope)
 {
-    return gan__op_map_gradient(b, GAN_OP_LEAKY_RELU_BACKWARD, GAN__MAP(leaky_relu_backward), x, slope, 0);
+    const gan__isa_map_id map =
+        slope > 0 || slope < 0 ? GAN__MAP(leaky_relu_backward) : GAN__MAP(relu_backward);
+    return gan__op_map_gradient(b, GAN_OP_LEAKY_RELU_BACKWARD, map, x, slope, 0);
 }
 GAN__BACKWARD gan__arith_backward_leaky_relu_backward(gan__op_backward *b)
 {
@@ -9377,14 +9398,16 @@ GAN_API gan_tensor *gan_elu(gan_tensor *x, gan_real alpha)
 }
 GAN__BACKWARD gan__arith_backward_elu(gan__op_backward *b)
 {
-    gan_tensor *x = b->in[0], *zero = gan_scalar(x->ctx, 0), *slope;
+    gan_tensor *x = b->in[0], *zero, *slope, *above;
     if (!GAN__WANT(0)) return;
     if (b->y->p >= 0) {
         b->gin[0] = gan__arith_elu_backward(b, b->y, b->y->p, b->y->q);
         return;
     }
-    slope = gan_mul_scalar(gan_exp(gan_minimum(x, zero)), b->y->p * b->y->q); // y does not tell the sign of x
-    b->gin[0] = gan_mul(b->g, gan_where(gan_gt(x, zero), gan_scalar(x->ctx, b->y->q), slope));
+    zero = gan_scalar(x->ctx, 0);
+    above = gan_gt(x, zero); // y does not tell the sign of x
+    slope = gan_mul_scalar(gan_exp(gan_where(above, zero, x)), b->y->p * b->y->q);
+    b->gin[0] = gan_mul(b->g, gan_where(above, gan_scalar(x->ctx, b->y->q), slope));
 }
 
 GAN_API gan_tensor *gan_selu(gan_tensor *x)
@@ -9421,7 +9444,8 @@ GAN_API gan_tensor *gan_clamp(gan_tensor *x, gan_real lo, gan_real hi)
 GAN__BACKWARD gan__arith_backward_clamp(gan__op_backward *b)
 {
     gan_tensor *x = b->in[0], *lo = gan_scalar(x->ctx, b->y->p), *hi = gan_scalar(x->ctx, b->y->q);
-    if (GAN__WANT(0)) b->gin[0] = gan_mul(b->g, gan_mul(gan_le(lo, x), gan_le(x, hi)));
+    if (GAN__WANT(0))
+        b->gin[0] = gan_where(gan_mul(gan_le(lo, x), gan_le(x, hi)), b->g, gan_scalar(x->ctx, 0));
 }
 
 // comparisons and selection
@@ -10089,13 +10113,13 @@ GAN_API gan_tensor *gan_var(gan_tensor *x, gan_axis_set axes, int keep)
     return gan_mean(gan_square(gan_sub(x, gan_mean(x, axes, GAN_KEEPDIM))), axes, keep);
 }
 
-// sqrt(s + [s = 0]) - [s = 0]: the root of the sum of squares s, with slope 0 instead of infinity at 0.
+// The root of the sum of squares s; at s = 0 all derivatives are 0 instead of infinite.
 GAN_API gan_tensor *gan_norm(gan_tensor *x, gan_axis_set axes, int keep)
 {
-    gan_tensor *s = gan_sum(gan_square(x), axes, keep), *zero;
+    gan_tensor *s = gan_sum(gan_square(x), axes, keep), *root;
     if (gan__tensor_is_poison(s)) return s;
-    zero = gan_eq(s, gan_scalar(s->ctx, 0));
-    return gan_sub(gan_sqrt(gan_add(s, zero)), zero);
+    root = gan_sqrt(gan_where(s, s, gan_scalar(s->ctx, 1)));
+    return gan_where(s, root, gan_scalar(s->ctx, 0));
 }
 
 GAN_API gan_tensor *gan_norm_per_sample(gan_tensor *x) { return gan_norm(gan_flatten(x), GAN_AXES(1), 0); }
@@ -10166,24 +10190,42 @@ GAN_API gan_tensor *gan_latent_path(gan_tensor *a, gan_tensor *b, int n, int sph
     return gan_reshape(t, -1, in[0]->dim[1]);
 }
 
-// m + log sum exp(x - m) with m the maximum, a constant as far as the derivative goes
+// The maximum along an axis, kept as an axis of 1, a constant as far as the derivative goes; 0 where it is
+// infinite, since inf - inf is NaN.
+static gan_tensor *gan__reduce_level(gan_tensor *x, int axis)
+{
+    gan_tensor *m = gan_detach(gan_amax(x, axis, GAN_KEEPDIM));
+    if (gan__tensor_is_poison(m)) return m;
+    return gan_where(gan_lt(gan_abs(m), gan_scalar(x->ctx, (gan_real)HUGE_VAL)), m, gan_scalar(x->ctx, 0));
+}
+
+// log sum exp(x), kept as an axis of 1, of x whose maximum is about 0
+static gan_tensor *gan__reduce_log_sum(gan_tensor *x, int axis)
+{
+    return gan_log(gan_sum(gan_exp(x), GAN_AXES(axis), GAN_KEEPDIM));
+}
+
+// m + log sum exp(x - m) with m the maximum
 GAN_API gan_tensor *gan_logsumexp(gan_tensor *x, int axis, int keep)
 {
-    gan_tensor *m, *s, *zero;
+    gan_tensor *m, *s;
     if (gan__tensor_is_poison(x)) return x;
     axis = gan__op_axis(GAN_OP_SUM, x, axis);
     if (axis < 0) return x->ctx->poison;
-    m = gan_detach(gan_amax(x, axis, GAN_KEEPDIM));
-    zero = gan_scalar(x->ctx, 0);
-    m = gan_where(gan_lt(gan_abs(m), gan_scalar(x->ctx, (gan_real)HUGE_VAL)), m, zero); // inf - inf is NaN
-    s = gan_add(m, gan_log(gan_sum(gan_exp(gan_sub(x, m)), GAN_AXES(axis), GAN_KEEPDIM)));
+    m = gan__reduce_level(x, axis);
+    s = gan_add(m, gan__reduce_log_sum(gan_sub(x, m), axis));
     if (keep || gan__tensor_is_poison(s)) return s;
     return gan_sum(s, GAN_AXES(axis), 0);
 }
 
+// (x - m) - log sum exp(x - m): added to a large m, the logarithm would be rounded away.
 GAN_API gan_tensor *gan_log_softmax(gan_tensor *x, int axis)
 {
-    return gan_sub(x, gan_logsumexp(x, axis, GAN_KEEPDIM));
+    if (gan__tensor_is_poison(x)) return x;
+    axis = gan__op_axis(GAN_OP_SUM, x, axis);
+    if (axis < 0) return x->ctx->poison;
+    x = gan_sub(x, gan__reduce_level(x, axis));
+    return gan_sub(x, gan__reduce_log_sum(x, axis));
 }
 GAN_API gan_tensor *gan_softmax(gan_tensor *x, int axis) { return gan_exp(gan_log_softmax(x, axis)); }
 
@@ -10213,7 +10255,9 @@ GAN_API gan_tensor *gan_bce_with_logits(gan_tensor *logits, gan_tensor *target)
 {
     gan_tensor *bad;
     if (!gan__reduce_is_target("bce_with_logits", logits, target, &bad)) return bad;
-    return gan_mean_all(gan_sub(gan_softplus(logits), gan_mul(target, logits)));
+    // sp(l) - t l would lose e^-l, and its gradient, where t is 1 and l beyond 16
+    bad = gan_mul(gan_affine(target, -1, 1), gan_softplus(logits));
+    return gan_mean_all(gan_addcmul(target, gan_softplus(gan_neg(logits)), bad));
 }
 
 // >>product: matmul, linear, the convolution trio; uses conv, reduce; tests/test_product.c
@@ -14908,14 +14952,17 @@ GAN__F_GAN(f_alpha)
 
 // ---- rows: both batches in one term
 
+// Shifting all logits changes nothing; without their maximum no logarithm is rounded away.
 static gan_tensor *gan__loss_softmax_d(const gan__loss_in *a)
 {
     gan_tensor *all = gan_concat(0, gan_reshape(a->r, -1), gan_reshape(a->f, -1));
-    return gan_sub(gan_logsumexp(all, 0, 0), gan_mean_all(a->r));
+    gan_tensor *m = gan__reduce_level(all, 0);
+    return gan_sub(gan_logsumexp(gan_sub(all, m), 0, 0), gan_mean_all(gan_sub(a->r, m)));
 }
 static gan_tensor *gan__loss_softmax_g(const gan__loss_in *a)
 {
     gan_tensor *all = gan_concat(0, gan_reshape(a->r, -1), gan_reshape(a->f, -1));
+    all = gan_sub(all, gan__reduce_level(all, 0));
     return gan_sub(gan_logsumexp(all, 0, 0), gan_mean_all(all));
 }
 
@@ -15001,13 +15048,25 @@ static gan_tensor *gan__loss_mean_kernel(const gan__loss_likeness *k, gan_tensor
     return gan_mean_all(sum);
 }
 
+// Kernels without their 1 at distance 0: the ones cancel in k(x, x) + k(y, y) - 2 k(x, y), and of near
+// samples they would leave nothing but rounding.
+
+// e^t - 1 for t <= 0; far from 0 by e^t, whose gradient keeps its digits
+static gan_tensor *gan__loss_expm1(gan_tensor *t)
+{
+    if (gan__tensor_is_poison(t)) return t;
+    return gan_where(gan_lt(gan_scalar(t->ctx, -1), t), gan_elu(t, 1), gan_add_scalar(gan_exp(t), -1));
+}
 static gan_tensor *gan__loss_rbf(gan_tensor *d, gan_real sigma)
 {
-    return gan_exp(gan_mul_scalar(d, (gan_real)(-0.5 / ((double)sigma * (double)sigma))));
+    return gan__loss_expm1(gan_mul_scalar(d, (gan_real)(-0.5 / ((double)sigma * (double)sigma))));
 }
+// (1 + z)^-alpha - 1, z = d / (2 alpha), with log(1 + z) = log u + (z - (u - 1)) / u of the rounded u = 1 + z
 static gan_tensor *gan__loss_rational_quadratic(gan_tensor *d, gan_real alpha)
 {
-    return gan_pow_scalar(gan_affine(d, (gan_real)(0.5 / (double)alpha), 1), -alpha);
+    gan_tensor *z = gan_mul_scalar(d, (gan_real)(0.5 / (double)alpha)), *u = gan_add_scalar(z, 1);
+    gan_tensor *lost = gan_detach(gan_div(gan_sub(z, gan_add_scalar(u, -1)), u));
+    return gan__loss_expm1(gan_mul_scalar(gan_add(gan_log(u), lost), -alpha));
 }
 
 static gan_tensor *gan__loss_mmd(const char *name, gan_tensor *x, gan_tensor *y, int count,
@@ -17808,8 +17867,7 @@ GAN_API gan_tensor *gan_minibatch_discrimination(gan_model *m, const char *name,
 
 // >>objective: supervised, conditional, contrastive, perceptual losses; uses layer; tests/test_objective.c
 //
-// A row NAME of the table is the public function gan_NAME. Rows (N, ...) are samples; log-probabilities are
-// taken of logits minus their largest one, so that they keep all digits whatever the logits' size.
+// A row NAME of the table is the public function gan_NAME. Rows (N, ...) are samples.
 
 // Whether the labels give each of n rows one whole number below `classes`; an error when they do not.
 static int gan__objective_has_labels(const char *who, const gan_tensor *labels, int n, int classes)
@@ -17891,13 +17949,6 @@ static gan_tensor *gan__objective_batch_mean(gan_tensor *x)
     return gan_sum_all(gan_mul_scalar(x, (gan_real)(1.0 / (x->ndim ? x->dim[0] : 1))));
 }
 
-// log softmax of the rows of (N, K)
-static gan_tensor *gan__objective_log_probs(gan_tensor *x)
-{
-    x = gan_sub(x, gan_detach(gan_amax(x, 1, GAN_KEEPDIM))); // moving a row changes nothing: no gradient
-    return gan_sub(x, gan_log(gan_sum(gan_exp(x), GAN_AXES(1), GAN_KEEPDIM)));
-}
-
 // x[i][index[i]] of (N, K) and (N) -> (N)
 static gan_tensor *gan__objective_pick(gan_tensor *x, gan_tensor *index)
 {
@@ -17906,7 +17957,7 @@ static gan_tensor *gan__objective_pick(gan_tensor *x, gan_tensor *index)
 
 static gan_tensor *gan__objective_cross_entropy(gan_tensor *logits, gan_tensor *labels)
 {
-    return gan_neg(gan__objective_batch_mean(gan__objective_pick(gan__objective_log_probs(logits), labels)));
+    return gan_neg(gan__objective_batch_mean(gan__objective_pick(gan_log_softmax(logits, 1), labels)));
 }
 
 // 0, 1 .. n-1, beginning with `first` and going round
@@ -17978,7 +18029,7 @@ GAN_API gan_tensor *gan_cross_entropy_smooth(gan_tensor *logits, gan_tensor *lab
     if (!(smoothing >= 0 && smoothing <= 1))
         return gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "cross_entropy_smooth: smoothing %f; from 0 to 1",
                              (double)smoothing);
-    p = gan__objective_log_probs(logits);
+    p = gan_log_softmax(logits, 1);
     all = gan__objective_batch_mean(gan_mul_scalar(p, -smoothing / (gan_real)logits->dim[1]));
     return gan_add(all,
                    gan__objective_batch_mean(gan_mul_scalar(gan__objective_pick(p, labels), smoothing - 1)));
@@ -18227,10 +18278,13 @@ static int gan__objective_contrast_open(gan__objective_contrast *c, const char *
     return 0;
 }
 
-// log (e(p_i) + sum_j e(s_ij)) over the j of the mask -> (N)
-static gan_tensor *gan__objective_contrast_sum(gan_tensor *p, gan_tensor *mask, gan_tensor *s)
+// -log p / (p + q) = sp(log q - log p) for each row, of p given by its logarithm (N, 1) and q = sum_j e(s_ij)
+// over the j of another class. A difference of two logarithms of sums would round a small one to 0.
+static gan_tensor *gan__objective_contrast_loss(const gan__objective_contrast *c, gan_tensor *log_p,
+                                                gan_tensor *s)
 {
-    return gan_logsumexp(gan_concat(1, p, gan__objective_only(mask, s)), 1, 0);
+    gan_tensor *log_q = gan_logsumexp(gan__objective_only(gan_affine(c->same, -1, 1), s), 1, GAN_KEEPDIM);
+    return gan__objective_batch_mean(gan_softplus(gan_sub(log_q, log_p)));
 }
 
 GAN_API gan_tensor *gan_contrastive_2c(gan_tensor *embed, gan_tensor *proxy, gan_tensor *labels,
@@ -18242,8 +18296,8 @@ GAN_API gan_tensor *gan_contrastive_2c(gan_tensor *embed, gan_tensor *proxy, gan
         return bad;
     p = gan_mul_scalar(c.proxy, 1 / temperature);
     s = gan_mul_scalar(c.pairs, 1 / temperature);
-    return gan__objective_batch_mean(gan_sub(gan__objective_contrast_sum(p, gan_affine(c.self, -1, 1), s),
-                                             gan__objective_contrast_sum(p, gan_sub(c.same, c.self), s)));
+    p = gan_logsumexp(gan_concat(1, p, gan__objective_only(gan_sub(c.same, c.self), s)), 1, GAN_KEEPDIM);
+    return gan__objective_contrast_loss(&c, p, s);
 }
 
 GAN_API gan_tensor *gan_d2d_ce(gan_tensor *embed, gan_tensor *proxy, gan_tensor *labels, gan_real margin,
@@ -18257,8 +18311,7 @@ GAN_API gan_tensor *gan_d2d_ce(gan_tensor *embed, gan_tensor *proxy, gan_tensor 
                              (double)margin);
     a = gan_mul_scalar(gan_relu(gan_affine(c.proxy, -1, margin)), -1 / temperature);
     b = gan_mul_scalar(gan_relu(gan_add_scalar(c.pairs, margin - 1)), 1 / temperature);
-    b = gan__objective_contrast_sum(a, gan_affine(c.same, -1, 1), b);
-    return gan__objective_batch_mean(gan_sub(b, gan_reshape(a, -1)));
+    return gan__objective_contrast_loss(&c, a, b);
 }
 
 // InfoGAN
@@ -18558,12 +18611,19 @@ static gan_tensor *gan__objective_ssim_blur(gan_tensor *x)
     return gan_f_conv2d(x, gan_reshape(w, 1, 1, 1, n), NULL, &desc);
 }
 
+// The mean of each of m pictures, (m, 1, 1, 1), a constant as far as the derivative goes. Taken off before
+// squares are made: variances do not change by it, but E x^2 - (E x)^2 of a bright picture is rounding.
+static gan_tensor *gan__objective_ssim_level(gan_tensor *x, int m)
+{
+    return gan_detach(gan_mean(gan_reshape(x, m, 1, 1, -1), GAN_AXES(3), GAN_KEEPDIM));
+}
+
 // (2 mx my + c1) (2 sxy + c2) / ((mx^2 + my^2 + c1) (sx^2 + sy^2 + c2)), Wang 2004, equation 13
 static gan_tensor *gan__objective_ssim(const char *who, gan_tensor *x, gan_tensor *y, gan_real range)
 {
     const double l = (double)range;
     const gan_real c1 = (gan_real)(1e-4 * l * l), c2 = (gan_real)(9e-4 * l * l);
-    gan_tensor *mean[5], *both, *mxx_myy, *mxy, *sxx_syy, *sxy, *bad;
+    gan_tensor *mean[5], *level[2], *both, *mxx_myy, *mxy, *sxx_syy, *sxy, *bad;
     gan_context *ctx = gan__objective_alike(who, x, y, 4, &bad);
     int i, m, h, w;
     if (!ctx) return bad;
@@ -18574,13 +18634,17 @@ static gan_tensor *gan__objective_ssim(const char *who, gan_tensor *x, gan_tenso
                              "%s: pictures %t; the window needs at least 11 x 11: gan_upsample them", who, x);
     if (!gan__objective_is_positive(ctx, who, "range", range)) return ctx->poison;
     m = x->dim[0] * x->dim[1];
-    both = gan_concat(0, x, y, gan_square(x), gan_square(y), gan_mul(x, y));
-    both = gan__objective_ssim_blur(gan_reshape(both, 5 * m, 1, h, w));
+    level[0] = gan__objective_ssim_level(x, m);
+    level[1] = gan__objective_ssim_level(y, m);
+    x = gan_sub(gan_reshape(x, m, 1, h, w), level[0]);
+    y = gan_sub(gan_reshape(y, m, 1, h, w), level[1]);
+    both = gan__objective_ssim_blur(gan_concat(0, x, y, gan_square(x), gan_square(y), gan_mul(x, y)));
     for (i = 0; i < 5; ++i) mean[i] = gan_slice(both, 0, i * m, (i + 1) * m);
+    sxy = gan_sub(mean[4], gan_mul(mean[0], mean[1]));
+    sxx_syy = gan_sub(gan_add(mean[2], mean[3]), gan_add(gan_square(mean[0]), gan_square(mean[1])));
+    for (i = 0; i < 2; ++i) mean[i] = gan_add(mean[i], level[i]);
     mxy = gan_mul(mean[0], mean[1]);
     mxx_myy = gan_add(gan_square(mean[0]), gan_square(mean[1])); // of equal pictures exactly 2 mxy
-    sxy = gan_sub(mean[4], mxy);
-    sxx_syy = gan_sub(gan_add(mean[2], mean[3]), mxx_myy);
     return gan_mean_all(gan_div(gan_mul(gan_affine(mxy, 2, c1), gan_affine(sxy, 2, c2)),
                                 gan_mul(gan_add_scalar(mxx_myy, c1), gan_add_scalar(sxx_syy, c2))));
 }
@@ -18594,11 +18658,20 @@ GAN_API gan_tensor *gan_dssim(gan_tensor *x, gan_tensor *y, gan_real range)
     return gan_affine(gan__objective_ssim("dssim", x, y, range), (gan_real)-0.5, (gan_real)0.5);
 }
 
+// e^x - 1; near 0, where the difference is rounding, tanh(x / 2) (e^x + 1)
+static gan_tensor *gan__objective_expm1(gan_tensor *x)
+{
+    gan_tensor *within = gan_lt(gan_abs(x), gan_scalar(x->ctx, 1));
+    gan_tensor *e = gan_exp(x), *t = gan_where(within, x, gan_scalar(x->ctx, 0));
+    t = gan_mul(gan_tanh(gan_mul_scalar(t, (gan_real)0.5)), gan_add_scalar(gan_exp(t), 1));
+    return gan_where(within, t, gan_add_scalar(e, -1));
+}
+
 GAN_API gan_tensor *gan_kl_normal(gan_tensor *mean, gan_tensor *log_var)
 {
     gan_tensor *bad, *v;
     if (!gan__objective_alike("kl_normal", mean, log_var, 0, &bad)) return bad;
-    v = gan_add_scalar(gan_sub(gan_exp(log_var), log_var), -1);
+    v = gan_sub(gan__objective_expm1(log_var), log_var);
     return gan__objective_batch_mean(gan_mul_scalar(gan_addcmul(mean, mean, v), (gan_real)0.5));
 }
 
@@ -18757,8 +18830,11 @@ static gan_tensor *gan__penalty_max_gp(const gan__penalty_args *p)
 
 static gan_tensor *gan__penalty_wgan_div(const gan__penalty_args *p)
 {
-    gan_tensor *n = gan__penalty_square_norms(p, gan__penalty_interpolate(p));
-    return gan_mul_scalar(gan_mean_all(gan_pow_scalar(n, p->parameter / 2)), p->weight);
+    gan_tensor *n = gan__penalty_square_norms(p, gan__penalty_interpolate(p)), *y;
+    if (gan__tensor_is_poison(n)) return n;
+    y = gan_pow_scalar(gan_where(n, n, gan_scalar(n->ctx, 1)), p->parameter / 2);
+    y = gan_where(n, y, gan_scalar(n->ctx, 0)); // of p < 2 the slope at 0 is 0, not 0 times infinity
+    return gan_mul_scalar(gan_mean_all(y), p->weight);
 }
 
 // s(sign D(x))^2 |grad D(x)|^2, in the mean

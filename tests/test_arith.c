@@ -352,6 +352,151 @@ static void test_special(void)
     gan_destroy(ctx);
 }
 
+// ---- derivatives at exactly 0, where ReLU, padding and put leave most of their values
+
+static gan_tensor *zero_like(gan_tensor *x) { return gan_zeros(gan_context_of(x), 1); }
+#define AT_ZERO(name, expression)                                                                            \
+    static gan_tensor *at_zero_##name(gan_tensor *x) { return expression; }
+AT_ZERO(relu, gan_relu(x))
+AT_ZERO(leaky_relu, gan_leaky_relu(x, (gan_real).25))
+AT_ZERO(leaky_relu_flat, gan_leaky_relu(x, 0))
+AT_ZERO(leaky_relu_down, gan_leaky_relu(x, -2))
+AT_ZERO(elu, gan_elu(x, (gan_real)1.5))
+AT_ZERO(elu_down, gan_elu(x, (gan_real)-1.5))
+AT_ZERO(selu, gan_selu(x))
+AT_ZERO(abs, gan_abs(x))
+AT_ZERO(square, gan_square(x))
+AT_ZERO(pow0, gan_pow_scalar(x, 0))
+AT_ZERO(pow1, gan_pow_scalar(x, 1))
+AT_ZERO(pow2, gan_pow_scalar(x, 2))
+AT_ZERO(pow3, gan_pow_scalar(x, 3))
+AT_ZERO(pow7, gan_pow_scalar(x, 7))
+AT_ZERO(pow_of_tensor, gan_pow(x, gan_full(gan_context_of(x), 1, 1)))
+AT_ZERO(cube, gan_mul(x, gan_mul(x, x)))
+AT_ZERO(tanh, gan_tanh(x))
+AT_ZERO(sigmoid, gan_sigmoid(x))
+AT_ZERO(softplus, gan_softplus(x))
+AT_ZERO(erf, gan_erf(x))
+AT_ZERO(gelu, gan_gelu(x))
+AT_ZERO(silu, gan_silu(x))
+AT_ZERO(exp, gan_exp(x))
+AT_ZERO(sin, gan_sin(x))
+AT_ZERO(cos, gan_cos(x))
+AT_ZERO(clamp_low, gan_clamp(x, 0, 1))
+AT_ZERO(clamp_high, gan_clamp(x, -1, 0))
+AT_ZERO(maximum, gan_maximum(x, zero_like(x)))
+AT_ZERO(minimum, gan_minimum(zero_like(x), x))
+AT_ZERO(addcmul, gan_addcmul(x, x, x))
+AT_ZERO(lerp, gan_lerp(x, gan_square(x), gan_add_scalar(x, 1)))
+AT_ZERO(where, gan_where(gan_gt(x, zero_like(x)), gan_square(x), gan_sin(x)))
+AT_ZERO(norm, gan_norm(x, GAN_ALL, 0))
+AT_ZERO(norm_per_sample, gan_norm_per_sample(gan_mul_scalar(gan_reshape(x, 1, 1), 3)))
+AT_ZERO(mean_of_norms, gan_mean_all(gan_norm(gan_concat(0, x, gan_square(x)), GAN_AXES(0), 0)))
+AT_ZERO(amax, gan_amax(gan_concat(0, gan_sin(x), gan_square(x)), 0, 0))
+AT_ZERO(var, gan_var(gan_concat(0, x, gan_neg(x)), GAN_ALL, 0))
+// where sqrt's infinite slope meets a gradient that does not pass
+AT_ZERO(sqrt_of_relu, gan_sqrt(gan_relu(gan_add_scalar(x, -1))))
+AT_ZERO(sqrt_of_clamp, gan_sqrt(gan_clamp(gan_add_scalar(x, -1), 0, 1)))
+AT_ZERO(sqrt_of_maximum, gan_sqrt(gan_maximum(gan_add_scalar(x, -1), zero_like(x))))
+// x^1's slope as c x^(c - 1) with a mask behind it, and |x| as sqrt(x^2)
+AT_ZERO(masked_pow,
+        gan_where(zero_like(x), x, gan_mul_scalar(gan_mul(zero_like(x), gan_pow_scalar(x, -1)), 0)))
+AT_ZERO(root_of_square, gan_sqrt(gan_square(x)))
+
+// PyTorch's derivatives at 0, order 1, 2 and 3
+#define ROW(name, first, second, third)                                                                      \
+    {                                                                                                        \
+#name, at_zero_##name, { first, second, third }                                                      \
+    }
+static const struct {
+    const char *name;
+    gan_tensor *(*f)(gan_tensor *x);
+    double want[3];
+} zeros[] = {
+    ROW(relu, 0, 0, 0),
+    ROW(leaky_relu, .25, 0, 0),
+    ROW(leaky_relu_flat, 0, 0, 0),
+    ROW(leaky_relu_down, -2, 0, 0),
+    ROW(elu, 1.5, 1.5, 1.5),
+    ROW(elu_down, -1.5, -1.5, -1.5),
+    ROW(selu, 1.7580993408473766, 1.7580993408473766, 1.7580993408473766),
+    ROW(abs, 0, 0, 0),
+    ROW(square, 0, 2, 0),
+    ROW(pow0, 0, 0, 0),
+    ROW(pow1, 1, 0, 0),
+    ROW(pow2, 0, 2, 0),
+    ROW(pow3, 0, 0, 6),
+    ROW(pow7, 0, 0, 0),
+    ROW(pow_of_tensor, 1, 0, 0),
+    ROW(cube, 0, 0, 6),
+    ROW(tanh, 1, 0, -2),
+    ROW(sigmoid, .25, 0, -.125),
+    ROW(softplus, .5, .25, 0),
+    ROW(erf, 1.1283791670955126, 0, -2.2567583341910251),
+    ROW(gelu, .5, .7978845608028654, 0),
+    ROW(silu, .5, .5, 0),
+    ROW(exp, 1, 1, 1),
+    ROW(sin, 1, 0, -1),
+    ROW(cos, 0, -1, 0),
+    ROW(clamp_low, 1, 0, 0),
+    ROW(clamp_high, 1, 0, 0),
+    ROW(maximum, .5, 0, 0),
+    ROW(minimum, .5, 0, 0),
+    ROW(addcmul, 1, 2, 0),
+    ROW(lerp, 0, 0, 6),
+    ROW(where, 1, 0, -1),
+    ROW(norm, 0, 0, 0),
+    ROW(norm_per_sample, 0, 0, 0),
+    ROW(mean_of_norms, 0, 0, 0),
+    ROW(amax, 1, 0, -1),
+    ROW(var, 0, 2, 0),
+    ROW(sqrt_of_relu, 0, 0, 0),
+    ROW(sqrt_of_clamp, 0, 0, 0),
+    ROW(sqrt_of_maximum, 0, 0, 0),
+};
+#undef ROW
+
+static void derivatives_at_zero(gan_tensor *(*f)(gan_tensor *), const double want[3])
+{
+    static const char *const order[3] = {"first derivative", "second", "third"};
+    int isa, i;
+    for (isa = GAN_ISA_AUTO + 1; isa < GAN_ISA_COUNT; ++isa) {
+        gan_context *ctx = context_with((gan_isa)isa, 1);
+        gan_tensor *x, *y;
+        if (!ctx) continue;
+        x = gan_zeros(ctx, 1);
+        for (i = 0, y = f(x); i < 3; ++i) {
+            y = gan_grad(gan_sum_all(y), x, GAN_CREATE_GRAPH);
+            CHECK_NEAR(gan_item(y), want[i], REAL_TOL, order[i]);
+        }
+        CHECK(!gan_error(ctx), "%s", gan_error_message(ctx));
+        gan_destroy(ctx);
+    }
+}
+
+static void test_zero(void)
+{
+    static const double none[3] = {0, 0, 0};
+    size_t i;
+    for (i = 0; i < sizeof zeros / sizeof *zeros; ++i)
+        TESTF ("%s at exactly 0: derivatives of order 1, 2 and 3", zeros[i].name)
+            derivatives_at_zero(zeros[i].f, zeros[i].want);
+    TEST_MUST_FAIL ("0 times infinity behind a mask is caught") derivatives_at_zero(at_zero_masked_pow, none);
+    TEST_MUST_FAIL ("the norm as a plain root is caught") derivatives_at_zero(at_zero_root_of_square, none);
+    TEST_MUST_FAIL ("another subgradient is caught") derivatives_at_zero(at_zero_relu, zeros[1].want);
+    TEST ("pow at 0: sqrt's slope is infinite, a^c has slope 0 by c, and by both at c = 0 it is 1 / a") {
+        gan_context *ctx = gan_create(NULL);
+        gan_tensor *a = gan_zeros(ctx, 1), *c = gan_full(ctx, 2, 1), *y;
+        CHECK_NEAR(gan_item(gan_grad(gan_sum_all(gan_sqrt(a)), a, 0)), HUGE_VAL, 0, "sqrt");
+        CHECK_NEAR(gan_item(gan_grad(gan_sum_all(gan_pow(a, c)), c, 0)), 0, 0, "0^2 by the exponent");
+        a = gan_full(ctx, 4, 1), c = gan_zeros(ctx, 1);
+        y = gan_grad(gan_sum_all(gan_pow(a, c)), a, GAN_CREATE_GRAPH);
+        CHECK_NEAR(gan_item(y), 0, 0, "4^0 by the base");
+        CHECK_NEAR(gan_item(gan_grad(gan_sum_all(y), c, 0)), .25, REAL_TOL, "and then by the exponent");
+        gan_destroy(ctx);
+    }
+}
+
 // ---- negative controls
 
 static nd r_wrong_gelu(const params *q, const nd *x) // the tanh approximation is not the exact one
@@ -379,6 +524,7 @@ int main(void)
     test_scalars();
     test_lerp();
     test_special();
+    test_zero();
     negative_controls();
     return ops_done();
 }

@@ -15,7 +15,8 @@
     X(cos, 1) X(tanh, 1) X(sigmoid, 1) X(softplus, 1) X(erf, 1) X(relu, 1) X(leaky_relu, 1) X(elu, 1)        \
     X(gelu, 1) X(silu, 1) X(clamp, 1) X(add, 2) X(sub, 2) X(mul, 2) X(div, 2) X(maximum, 2) X(minimum, 2)    \
     X(pow, 2) X(lt, 2) X(le, 2) X(eq, 2) X(ne, 2) X(axpy, 2) X(where, 3) X(fma, 3) X(lerp, 3)                \
-    X(sign, 1) X(tanh_backward, 2) X(sigmoid_backward, 2) X(leaky_relu_backward, 2) X(elu_backward, 2)
+    X(sign, 1) X(tanh_backward, 2) X(sigmoid_backward, 2) X(relu_backward, 2) X(leaky_relu_backward, 2)      \
+    X(elu_backward, 2)
 // clang-format on
 #define ROW(name, inputs) {#name, inputs, GAN__MAP_##name},
 static const struct {
@@ -73,6 +74,7 @@ static double want(int map, double a, double b, double c, double p, double q)
     case GAN__MAP_ne: return a != b;
     case GAN__MAP_tanh_backward: return a * (1 - b * b);
     case GAN__MAP_sigmoid_backward: return a * b * (1 - b);
+    case GAN__MAP_relu_backward: return b > 0 ? a : 0;
     case GAN__MAP_leaky_relu_backward: return b > 0 ? a : p * a;
     case GAN__MAP_elu_backward: return a * (b > 0 ? q : b + p * q);
     case GAN__MAP_axpy: return a + p * b;

@@ -1001,6 +1001,26 @@ static void optimal_critics(void)
         CHECK(loss_at(1, kind_of(GAN_LOSS_SOFTMAX, 0), 3, r, 2, f) > log(5.),
               "G's is lowest at equal logits");
     }
+    TEST ("softmax: only differences of logits count, however far off they are") {
+        const double off = sizeof(gan_real) == 4 ? 1e7 : 1e14;
+        double r[3] = {1, -1, 2}, f[2] = {3, -2}, near[2];
+        for (k = 0; k < 2; ++k) near[k] = loss_at(k, kind_of(GAN_LOSS_SOFTMAX, 0), 3, r, 2, f);
+        for (k = 0; k < 3; ++k) r[k] += off;
+        for (k = 0; k < 2; ++k) f[k] += off;
+        for (k = 0; k < 2; ++k)
+            CHECK_NEAR(loss_at(k, kind_of(GAN_LOSS_SOFTMAX, 0), 3, r, 2, f), near[k], TOL, "moved");
+    }
+    TEST_MUST_FAIL ("a logsumexp minus a mean of such logits is caught") {
+        gan_context *ctx = gan_create(NULL);
+        const double off = sizeof(gan_real) == 4 ? 1e7 : 1e14, v[3] = {1, -1, 2};
+        gan_real at[3];
+        gan_tensor *x;
+        for (k = 0; k < 3; ++k) at[k] = (gan_real)(v[k] + off);
+        x = gan_from(ctx, at, 3);
+        CHECK_NEAR(gan_item(gan_sub(gan_logsumexp(x, 0, 0), gan_mean_all(x))),
+                   log(exp(v[0]) + exp(v[1]) + exp(v[2])) - 2 / 3., TOL, "moved");
+        gan_destroy(ctx);
+    }
     TEST ("dual contrastive: only differences of logits count") {
         const double r[3] = {1, -.5, 2}, f[2] = {.3, -1}, r7[3] = {8, 6.5, 9}, f7[2] = {7.3, 6};
         for (k = 0; k < 2; ++k)
@@ -1084,6 +1104,41 @@ static gan_tensor *sinkhorn_blunt(gan_tensor *x, gan_tensor *y) { return gan_sin
 static double rbf_pair(double d, double p) { return (void)p, exp(-d / (2 * .49)) + exp(-d / 8); }
 static double rq_pair(double d, double p) { return (void)p, pow(1 + d / .6, -.3) + 1 / (1 + d / 2); }
 
+// The kernels less their 1, in double, of points near to each other.
+static double rbf_near(double d, double p) { return (void)p, expm1(-d / (2 * .49)) + expm1(-d / 8); }
+static double rq_near(double d, double p)
+{
+    return (void)p, expm1(-.3 * log1p(d / .6)) + expm1(-log1p(d / 2));
+}
+static gan_tensor *rbf_plain(gan_tensor *x, gan_tensor *y)
+{
+    const gan_real sigma[] = {(gan_real).7, 2};
+    gan_tensor *all[3], *k[3];
+    int i, s, n = gan_dim(x, 0), m = gan_dim(y, 0), f = gan_dim(x, 1);
+    all[0] = gan_sub(gan_reshape(x, n, 1, f), gan_reshape(x, 1, n, f));
+    all[1] = gan_sub(gan_reshape(y, m, 1, f), gan_reshape(y, 1, m, f));
+    all[2] = gan_sub(gan_reshape(x, n, 1, f), gan_reshape(y, 1, m, f));
+    for (i = 0; i < 3; ++i) {
+        gan_tensor *d = gan_sum(gan_square(all[i]), GAN_AXES(2), 0);
+        k[i] = gan_scalar(gan_context_of(x), 0);
+        for (s = 0; s < 2; ++s)
+            k[i] =
+                gan_add(k[i], gan_mean_all(gan_exp(gan_mul_scalar(d, (gan_real)-.5 / sigma[s] / sigma[s]))));
+    }
+    return gan_sub(gan_add(k[0], k[1]), gan_mul_scalar(k[2], 2));
+}
+static void near_mmd(gan_tensor *(*rbf)(gan_tensor *, gan_tensor *),
+                     gan_tensor *(*rq)(gan_tensor *, gan_tensor *))
+{
+    const double unit = sizeof(gan_real) == 4 ? 1. / 1024 : 1. / (1 << 20); // exact in gan_real
+    double x[8] = {1, -3, 2, 0, -1, 2, 3, 1}, y[6] = {9, 4, 7, 12, 5, 6};
+    int i;
+    for (i = 0; i < 8; ++i) x[i] *= unit;
+    for (i = 0; i < 6; ++i) y[i] *= unit;
+    CHECK_NEAR(distance_of(rbf, 4, x, 3, y, 2) / quadratic(rbf_near, 4, x, 3, y, 2, 1), 1, TOL, "rbf");
+    CHECK_NEAR(distance_of(rq, 4, x, 3, y, 2) / quadratic(rq_near, 4, x, 3, y, 2, 1), 1, TOL, "rq");
+}
+
 // The least mean of |x_i - y_perm(i)|^2 over all permutations, by trying them.
 static double assignment(int n, const double *x, const double *y, int width, int at, int *perm)
 {
@@ -1127,6 +1182,8 @@ static void distances(void)
         CHECK_NEAR(distance_of(sinkhorn_default, 4, x, 3, y, 2), sinkhorn(4, x, 3, y, 2, .1, 20), TOL,
                    "Sinkhorn");
     }
+    TEST ("MMD of samples that lie near to each other, as a part of what is right") near_mmd(rbf_two, rq_two);
+    TEST_MUST_FAIL ("kernels as they stand, 1 minus little, are caught there") near_mmd(rbf_plain, rbf_plain);
     TEST ("each is 0 for the same points in another order, and positive otherwise") {
         static gan_tensor *(*const all[])(gan_tensor *, gan_tensor *) = {rbf_default, rq_default,
                                                                          gan_energy_distance, sinkhorn_sharp};

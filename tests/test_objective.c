@@ -822,6 +822,33 @@ static void test_d2d_ce(void)
     }
 }
 
+// Embeddings on their proxies, two classes of one each with a cosine of .6: a small loss, and of it a part of
+// what is right is asked for. (That of d2d_ce is log 2 or more.)
+static gan_tensor *swallowing_2c(gan_tensor *e, gan_tensor *p, gan_tensor *labels, gan_real t)
+{
+    const gan_real others[4] = {0, 1, 1, 0};
+    gan_tensor *s = gan_mul_scalar(gan_matmul_t(e, 0, e, 1), 1 / t), *own;
+    (void)labels;
+    own = gan_mul_scalar(gan_sum(gan_mul(e, p), GAN_AXES(1), GAN_KEEPDIM), 1 / t);
+    s = gan_where(gan_from(gan_context_of(e), others, 2, 2), s, gan_full(gan_context_of(e), -1000, 2, 2));
+    return gan_mean_all(gan_sub(gan_logsumexp(gan_concat(1, own, s), 1, 0), gan_reshape(own, -1)));
+}
+static void sure_contrast(gan_tensor *(*loss)(gan_tensor *, gan_tensor *, gan_tensor *, gan_real))
+{
+    gan_context *ctx = gan_create(NULL);
+    const double e[] = {1, 0, .6, .8}, at[] = {0, 1};
+    const double t = sizeof(gan_real) == 4 ? 1. / 64 : 1. / 128; // exact in gan_real
+    gan_tensor *x = of(ctx, e, 2, 2), *y = loss(x, x, of(ctx, at, 2, 0), (gan_real)t);
+    CHECK_NEAR((double)gan_item(y) / log1p(exp((.6 - 1) / t)), 1, 100 * TOL, "as a part of what is right");
+    gan_destroy(ctx);
+}
+static void test_sure_contrast(void)
+{
+    TEST ("contrastive_2c of classes well apart at a low temperature is small, not 0")
+        sure_contrast(gan_contrastive_2c);
+    TEST_MUST_FAIL ("the difference of two logarithms of sums is caught") sure_contrast(swallowing_2c);
+}
+
 // ---- InfoGAN
 
 CALL(gaussian_nll, gan_gaussian_nll(x[0], x[1], x[2]))
@@ -1516,6 +1543,37 @@ static void test_ssim(void)
         gan_destroy(ctx);
     }
 }
+// SSIM of bright pictures with little contrast: variances about c2 beside squares of means of 10^6 range^2
+static void bright_ssim(gan_tensor *(*f)(gan_tensor *, gan_tensor *))
+{
+    gan_context *ctx = gan_create(NULL);
+    const double off = sizeof(gan_real) == 4 ? 1000 : 1e7;
+    int size[4] = {1, 1, 12, 13}, i;
+    nd x = nd_new(4, size), y = nd_new(4, size);
+    gan_tensor *a = gan_zeros_n(ctx, 4, size), *b = gan_zeros_n(ctx, 4, size);
+    for (i = 0; i < 156; ++i) { // whole 64ths, exact in gan_real
+        gan_data(a)[i] = (gan_real)(x.v[i] = off + (i * 37 % 11) / 64.);
+        gan_data(b)[i] = (gan_real)(y.v[i] = off + (i * 37 % 11 + i * 5 % 7) / 64.);
+    }
+    CHECK_NEAR(gan_item(f(a, b)), naive_ssim(&x, &y, 1, 1.5), 50 * TOL, "ssim");
+    gan_destroy(ctx);
+}
+static gan_tensor *ssim_of_range_1(gan_tensor *x, gan_tensor *y) { return gan_ssim(x, y, 1); }
+// The same by E x^2 - (E x)^2, of the whole picture alone.
+static gan_tensor *ssim_by_squares(gan_tensor *x, gan_tensor *y)
+{
+    gan_tensor *mx = gan_mean_all(x), *my = gan_mean_all(y);
+    gan_tensor *xy = gan_sub(gan_mean_all(gan_mul(x, y)), gan_mul(mx, my));
+    gan_tensor *v = gan_sub(gan_add(gan_mean_all(gan_square(x)), gan_mean_all(gan_square(y))),
+                            gan_add(gan_square(mx), gan_square(my)));
+    return gan_div(gan_affine(xy, 2, (gan_real)9e-4), gan_add_scalar(v, (gan_real)9e-4));
+}
+static void test_bright(void)
+{
+    TEST ("ssim of bright pictures: the variances are not lost beside the means")
+        bright_ssim(ssim_of_range_1);
+    TEST_MUST_FAIL ("variances as differences of large squares are caught") bright_ssim(ssim_by_squares);
+}
 CALL(dssim, gan_dssim(x[0], x[1], (gan_real)q->r[0]))
 static nd r_dssim(const params *q, const nd *x) { return scalar((1 - r_ssim(q, x).v[0]) / 2); }
 static nd dssim_whole(const params *q, const nd *x) { return scalar(1 - r_ssim(q, x).v[0]); }
@@ -1564,6 +1622,43 @@ static void test_kl_normal(void)
         for (i = 0; i < 20; ++i)
             CHECK(gan_item(gan_kl_normal(gan_rand_normal(ctx, 4, 3), gan_rand_normal(ctx, 4, 3))) > 0,
                   "below 0");
+        gan_destroy(ctx);
+    }
+}
+
+static gan_tensor *kl_by_difference(gan_tensor *mean, gan_tensor *log_var)
+{
+    gan_tensor *v = gan_add_scalar(gan_sub(gan_exp(log_var), log_var), -1);
+    return gan_mul_scalar(gan_sum_all(gan_addcmul(mean, mean, v)), (gan_real).5);
+}
+static void small_kl(gan_tensor *(*kl)(gan_tensor *, gan_tensor *))
+{
+    gan_context *ctx = gan_create(NULL);
+    int i;
+    for (i = -20; i <= 20; i += 4) {
+        const double v = ldexp(i + .5, -15);
+        CHECK_NEAR((double)gan_item(kl(gan_zeros(ctx, 1, 1), gan_full(ctx, (gan_real)v, 1, 1))) /
+                       (v * v / 4 + v * v * v / 12 + v * v * v * v / 48),
+                   1, 1e-2, "as a part of what is right");
+    }
+    gan_destroy(ctx);
+}
+static void test_small_kl(void)
+{
+    TEST ("kl_normal of a variance that is nearly 1 is log_var^2 / 4, not rounding") small_kl(gan_kl_normal);
+#ifndef GAN_DOUBLE
+    TEST_MUST_FAIL ("e^v - v - 1 as it stands is caught") small_kl(kl_by_difference);
+#else
+    (void)kl_by_difference;
+#endif
+    TEST ("kl_normal far out is finite, its gradient too") {
+        gan_context *ctx = gan_create(NULL);
+        const double v[] = {-200, -1, -.99, 0, .99, 1, 60};
+        gan_tensor *x = of(ctx, v, 1, 7), *y = gan_kl_normal(gan_zeros(ctx, 1, 7), x), *g = gan_grad(y, x, 0);
+        int i;
+        CHECK(all_finite(y), "%g", (double)gan_item(y));
+        for (i = 0; i < 7; ++i)
+            CHECK_NEAR(gan_data(g)[i], (exp(v[i]) - 1) / 2, 2 * TOL * (1 + exp(v[i])), "(e^v - 1) / 2");
         gan_destroy(ctx);
     }
 }
@@ -1763,6 +1858,9 @@ int main(void)
                   rows[i].name);
         CHECK(COUNT(rows) == GAN_OBJECTIVE_COUNT, "%d", (int)COUNT(rows));
     }
+    test_sure_contrast();
+    test_bright();
+    test_small_kl();
     test_together();
     printf("%d objectives\n", (int)COUNT(rows));
     return ops_done();

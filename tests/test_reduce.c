@@ -379,6 +379,76 @@ static void test_special(void)
     gan_destroy(ctx);
 }
 
+// ---- sums that must not swallow what they are added to
+
+#ifdef GAN_DOUBLE
+static const double far_off[] = {1e4, 1e10, -1e10, 1e15};
+#else
+static const double far_off[] = {1e4, 1e7, -1e7, 1.5e7};
+#endif
+
+static gan_tensor *swallowing_log_softmax(gan_tensor *x, int axis)
+{
+    return gan_sub(x, gan_logsumexp(x, axis, GAN_KEEPDIM));
+}
+// log softmax of off + 0, 1, 1, 3, its exponential and its gradient, against those of 0, 1, 1, 3 in double
+static void far_softmax(double off, gan_tensor *(*log_softmax)(gan_tensor *, int))
+{
+    gan_context *ctx = gan_create(NULL);
+    const double at[4] = {0, 1, 1, 3};
+    double lse = 0, p[4], d[4];
+    gan_real v[4], same[2];
+    gan_tensor *x, *y;
+    int i;
+    for (i = 0; i < 4; ++i) v[i] = (gan_real)(off + at[i]), lse += exp(at[i]);
+    for (i = 0; i < 4; ++i) p[i] = exp(at[i]) / lse, d[i] = (i == 1) - p[i];
+    lse = log(lse);
+    x = gan_from(ctx, v, 1, 4);
+    y = log_softmax(x, 1);
+    for (i = 0; i < 4; ++i) CHECK_NEAR(gan_data(y)[i], at[i] - lse, REAL_TOL, "log softmax");
+    CHECK_ARRAY(4, gan_data(gan_grad(gan_sum_all(gan_slice(y, 1, 1, 2)), x, 0)), d, REAL_TOL, 0, "gradient");
+    if (log_softmax == gan_log_softmax)
+        CHECK_ARRAY(4, gan_data(gan_softmax(x, 1)), p, REAL_TOL, 0, "softmax");
+    same[0] = same[1] = (gan_real)off;
+    y = gan_exp(log_softmax(gan_from(ctx, same, 2, 1), 0));
+    for (i = 0; i < 2; ++i) CHECK_NEAR(gan_data(y)[i], .5, REAL_TOL, "of two equal logits");
+    gan_destroy(ctx);
+}
+
+static gan_tensor *swallowing_bce(gan_tensor *l, gan_tensor *t)
+{
+    return gan_mean_all(gan_sub(gan_softplus(l), gan_mul(t, l)));
+}
+// of a logit and a target that agree: e^-|l| and its slope, relatively
+static void sure_bce(gan_tensor *(*bce)(gan_tensor *, gan_tensor *))
+{
+    gan_context *ctx = gan_create(NULL);
+    int i;
+    for (i = 0; i < 4; ++i) {
+        const double l = i < 2 ? 20 : 45, right = log1p(exp(-l)), slope = 1 / (1 + exp(l));
+        gan_tensor *x = gan_full(ctx, (gan_real)(i % 2 ? l : -l), 3),
+                   *t = gan_full(ctx, (gan_real)(i % 2), 3);
+        gan_tensor *y = bce(x, t);
+        CHECK_NEAR((double)gan_item(y) / right, 1, 10 * REAL_TOL, "loss, as a part of what is right");
+        CHECK_NEAR(3 * (double)gan_data(gan_grad(y, x, 0))[0] / slope, i % 2 ? -1 : 1, 10 * REAL_TOL,
+                   "slope, as a part of what is right");
+    }
+    gan_destroy(ctx);
+}
+
+static void test_swallowed(void)
+{
+    size_t i;
+    for (i = 0; i < sizeof far_off / sizeof *far_off; ++i)
+        TESTF ("softmax and log_softmax of logits about %g are those of their differences", far_off[i])
+            far_softmax(far_off[i], gan_log_softmax);
+    TEST_MUST_FAIL ("the logarithm added to the maximum before it is taken off is caught")
+        far_softmax(far_off[1], swallowing_log_softmax);
+    TEST ("bce_with_logits keeps the loss and the slope of a prediction that is nearly sure, and right")
+        sure_bce(gan_bce_with_logits);
+    TEST_MUST_FAIL ("softplus(l) - t l, which loses them, is caught") sure_bce(swallowing_bce);
+}
+
 // ---- negative controls
 
 static void negative_controls(void)
@@ -446,6 +516,7 @@ int main(void)
     test_simple_losses();
     test_slerp();
     test_special();
+    test_swallowed();
     negative_controls();
     return ops_done();
 }
