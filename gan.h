@@ -1801,7 +1801,9 @@ typedef enum gan_fit {
 typedef struct gan_dataset_desc {       // 0 means the default
     const char *path;                   // a file, or a folder of MNIST (train-images-idx3-ubyte), CIFAR-10
                                         // (data_batch_1.bin .. _5.bin) or images. Sub-folders of a folder of
-                                        // images, sorted by name, give their files the labels 0, 1, ..
+                                        // images give their files the labels 0, 1, .. in natural order (2
+                                        // before 10); those without images have none. A warning names what
+                                        // is left out
     const void *bytes;                  // instead of path: a file in memory, which must outlive the context
     size_t size;                        // number of bytes
     const char *labels;                 // a file with one number per sample: IDX, .npy or CSV; NULL: those in
@@ -12216,6 +12218,30 @@ static int gan__file_path_kind(const char *path)
 #endif
 }
 
+// What a folder is, whatever its path says: 1, and its device and number in id. 0: a link to it, on a system
+// that does not tell where links lead.
+GAN__OPTIONAL int gan__file_path_id(const char *path, uint64_t id[2])
+{
+    id[0] = id[1] = 0;
+#if defined(GAN__FILE_POSIX)
+    {
+        struct stat s;
+        if (stat(path, &s) != 0) return 0;
+        id[0] = (uint64_t)s.st_dev;
+        id[1] = (uint64_t)s.st_ino;
+    }
+#else
+    id[1] = gan__base_fnv(GAN__FNV, path, strlen(path));
+#if defined(_WIN32)
+    {
+        enum { LINK = 1024 }; // FILE_ATTRIBUTE_REPARSE_POINT
+        if (GetFileAttributesA(path) & LINK) return 0;
+    }
+#endif
+#endif
+    return 1;
+}
+
 // The file at path, from its start, and its size; NULL when it is missing, a folder or no regular file.
 static FILE *gan__file_open(const char *path, size_t *size)
 {
@@ -12517,14 +12543,39 @@ static void gan__file_sweep(gan_context *ctx, const char *path)
 }
 #endif
 
+static int gan__file_is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// Natural order: runs of digits by their number, the rest by bytes, so that 2 comes before 10; names that are
+// then equal, as 1 and 01, by bytes. Less than 0: a comes before b.
+static int gan__file_names_order(const char *a, const char *b)
+{
+    const char *p = a, *q = b;
+    while (*p && *q) {
+        if (gan__file_is_digit(*p) && gan__file_is_digit(*q)) {
+            size_t m = 0, n = 0;
+            int order;
+            while (*p == '0') ++p;
+            while (*q == '0') ++q;
+            while (gan__file_is_digit(p[m])) ++m;
+            while (gan__file_is_digit(q[n])) ++n;
+            order = m != n ? (m < n ? -1 : 1) : memcmp(p, q, m);
+            if (order) return order;
+            p += m;
+            q += n;
+        } else if (*p != *q) return (unsigned char)*p < (unsigned char)*q ? -1 : 1;
+        else ++p, ++q;
+    }
+    return *p || *q ? (*p ? 1 : -1) : strcmp(a, b);
+}
+
 // Sifts name[at] down the heap of n names.
 static void gan__file_names_sift(char **name, size_t at, size_t n)
 {
     char *v = name[at];
     size_t child;
     for (; (child = 2 * at + 1) < n; at = child) {
-        if (child + 1 < n && strcmp(name[child], name[child + 1]) < 0) ++child;
-        if (strcmp(v, name[child]) >= 0) break;
+        if (child + 1 < n && gan__file_names_order(name[child], name[child + 1]) < 0) ++child;
+        if (gan__file_names_order(v, name[child]) >= 0) break;
         name[at] = name[child];
     }
     name[at] = v;
@@ -12542,7 +12593,7 @@ static void gan__file_names_sort(char **name, size_t n)
     }
 }
 
-// The n names in a folder that do not begin with a dot, sorted by their bytes, in scratch memory; NULL on an
+// The n names in a folder that do not begin with a dot, in natural order, in scratch memory; NULL on an
 // error, which is set. What the folder gains while it is read is left out.
 GAN__OPTIONAL char **gan__file_folder_names(gan_context *ctx, const char *path, size_t *n)
 {
@@ -21722,13 +21773,22 @@ static int gan__reader_is_picture(const char *name)
     return 0;
 }
 
-// The pictures of a folder and of its sub-folders, with or without (to NULL) writing them down.
+// A folder that was read, by what it is.
+typedef struct gan__reader_folder {
+    struct gan__reader_folder *next;
+    uint64_t id[2];
+} gan__reader_folder;
+
+// The pictures of a folder and of its sub-folders, with or without (path NULL) writing them down.
 typedef struct gan__reader_listing {
     size_t n, bytes, most_n, most; // found; space for
     char **path, *text;
     int32_t *label;
-    int folders, classes; // sub-folders, those with pictures
+    int classes; // sub-folders with pictures
     size_t loose;
+    gan__reader_folder *seen; // these and what is left out are in scratch memory
+    size_t left;              // files that are no pictures by their names
+    char *left_first;
 } gan__reader_listing;
 
 static void gan__reader_listing_add(gan__reader_listing *to, const char *folder, const char *name, int label)
@@ -21747,34 +21807,83 @@ static void gan__reader_listing_add(gan__reader_listing *to, const char *folder,
     to->bytes += a + 1 + b;
 }
 
-enum { GAN__LISTING_DEPTH = 16 }; // links can make a folder its own sub-folder
+enum { GAN__LISTING_DEPTH = 32 };
 
-// A sub-folder is a class, all that lies in it and deeper; an empty one has its number too.
+// Whether a folder is read for the first time, which is noted. 0: not, or there is no memory.
+static int gan__reader_listing_new(gan_context *ctx, gan__reader_listing *to, const char *folder)
+{
+    gan__reader_folder *f;
+    uint64_t id[2];
+    int known = gan__file_path_id(folder, id);
+    for (f = to->seen; f && known; f = f->next) known = f->id[0] != id[0] || f->id[1] != id[1];
+    if (!known && to->seen) {
+        gan__err_warn(ctx, "%s is a link to a folder that is read under another name: left out", folder);
+        return 0;
+    }
+    f = (gan__reader_folder *)gan__err_scratch(ctx, sizeof *f);
+    if (!f) return 0;
+    memcpy(f->id, id, sizeof id);
+    f->next = to->seen;
+    to->seen = f;
+    return 1;
+}
+
+// A file that is not read; what systems put into every folder is not counted. 1: no memory.
+static int gan__reader_listing_leave(gan_context *ctx, gan__reader_listing *to, const char *path)
+{
+    const char *name = gan__file_base(path);
+    if (to->path || !strcmp(name, "Thumbs.db") || !strcmp(name, "desktop.ini")) return 0;
+    if (!to->left++) to->left_first = gan__file_join(ctx, path, "");
+    return !to->left_first;
+}
+
+// A sub-folder with pictures is a class, all that lies in it and deeper; a real folder is read once, whatever
+// leads to it.
 static int gan__reader_listing_folder(gan_context *ctx, gan__reader_listing *to, const char *folder,
                                       int label, int depth)
 {
     size_t n, i;
-    char **names = gan__file_folder_names(ctx, folder, &n);
-    int bad = !names;
+    char **names;
+    int bad;
+    if (!gan__reader_listing_new(ctx, to, folder)) return gan_error(ctx) != 0;
+    names = gan__file_folder_names(ctx, folder, &n);
+    bad = !names;
     for (i = 0; i < n && !bad; ++i) {
         char *tail, *path;
         const size_t before = to->n;
-        if (gan__reader_is_picture(names[i])) gan__reader_listing_add(to, folder, names[i], label);
-        else if (depth < GAN__LISTING_DEPTH) {
-            tail = gan__file_join(ctx, "/", names[i]);
-            path = tail ? gan__file_join(ctx, folder, tail) : NULL;
-            bad = !path;
-            if (path && gan__file_path_kind(path) == GAN__PATH_FOLDER) {
-                bad = gan__reader_listing_folder(ctx, to, path, depth ? label : to->folders, depth + 1);
-                to->folders += !depth;
-                to->classes += !depth && to->n > before;
-            }
-            gan__err_scratch_free(ctx, path);
-            gan__err_scratch_free(ctx, tail);
-        } else continue;
-        if (!depth && to->n > before && gan__reader_is_picture(names[i])) to->loose++;
+        if (gan__reader_is_picture(names[i])) {
+            gan__reader_listing_add(to, folder, names[i], label);
+            to->loose += !depth;
+            continue;
+        }
+        if (!strcmp(names[i], "__MACOSX")) continue; // macOS: what its archives hold beside the files
+        tail = gan__file_join(ctx, "/", names[i]);
+        path = tail ? gan__file_join(ctx, folder, tail) : NULL;
+        bad = !path;
+        if (path && depth < GAN__LISTING_DEPTH && gan__file_path_kind(path) == GAN__PATH_FOLDER) {
+            bad = gan__reader_listing_folder(ctx, to, path, depth ? label : to->classes, depth + 1);
+            to->classes += !depth && to->n > before;
+        } else if (path) bad = gan__reader_listing_leave(ctx, to, path);
+        gan__err_scratch_free(ctx, path);
+        gan__err_scratch_free(ctx, tail);
     }
     gan__err_scratch_free(ctx, names);
+    return bad;
+}
+
+static int gan__reader_listing_all(gan_context *ctx, gan__reader_listing *to, const char *folder)
+{
+    const int bad = gan__reader_listing_folder(ctx, to, folder, 0, 0);
+    while (to->seen) {
+        gan__reader_folder *next = to->seen->next;
+        gan__err_scratch_free(ctx, to->seen);
+        to->seen = next;
+    }
+    if (to->left_first && !bad)
+        gan__err_warn(ctx, "%s: %l files are left out, the first of them is %s", folder, (int64_t)to->left,
+                      to->left_first);
+    gan__err_scratch_free(ctx, to->left_first);
+    to->left_first = NULL;
     return bad;
 }
 
@@ -21784,7 +21893,7 @@ static gan_dataset *gan__reader_listed(const gan__reader_opening *o, const char 
     gan_dataset *d;
     size_t bytes;
     memset(&count, 0, sizeof count);
-    if (gan__reader_listing_folder(o->ctx, &count, path, 0, 0)) return NULL;
+    if (gan__reader_listing_all(o->ctx, &count, path)) return NULL;
     if (!count.n) {
         gan__err_fail(
             o->ctx, GAN_ERROR_FILE,
@@ -21805,12 +21914,12 @@ static gan_dataset *gan__reader_listed(const gan__reader_opening *o, const char 
     if (!d || count.n > (size_t)INT_MAX || gan__base_mul_size(count.n, sizeof *all.path, &bytes)) return NULL;
     all.most_n = count.n;
     all.most = count.bytes;
-    all.n = all.bytes = 0;
-    all.folders = all.classes = 0;
+    all.n = all.bytes = all.loose = 0;
+    all.classes = 0;
     all.path = (char **)gan__err_persist(o->ctx, bytes);
     all.text = all.path ? (char *)gan__err_persist(o->ctx, count.bytes) : NULL;
     all.label = all.text ? (int32_t *)gan__err_persist(o->ctx, count.n * sizeof *all.label) : NULL;
-    if (!all.label || gan__reader_listing_folder(o->ctx, &all, path, 0, 0)) return NULL;
+    if (!all.label || gan__reader_listing_all(o->ctx, &all, path)) return NULL;
     if (!all.n) {
         gan__err_fail(o->ctx, GAN_ERROR_FILE, "%s lost its pictures while it was read", path);
         return NULL;

@@ -10,6 +10,9 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
+#if !defined(__cplusplus) && defined(__STRICT_ANSI__)
+extern int symlink(const char *, const char *); // -std=c99 hides it
+#endif
 #elif defined(_WIN32)
 #define FILES_FOLDERS 1
 #include <direct.h>

@@ -457,26 +457,72 @@ static void test_folder(void)
             gan_destroy(ctx);
         }
     }
-    TEST ("an empty folder keeps its number, and what lies deeper is of the folder's class") {
-        static const int level[] = {10, 20, 30}, label[] = {0, 0, 2};
+    TEST ("a folder without pictures has no label; classes and pictures in natural order; what lies deeper "
+          "is of the folder's class") {
+        static const int level[] = {10, 20, 30, 40, 50}, label[] = {0, 0, 0, 1, 2};
         gan_context *ctx = gan_create(NULL);
         gan_dataset_desc desc;
         put_folder("deep");
-        put_folder("deep/a");
-        put_folder("deep/a/more");
-        put_folder("deep/ab");
-        put_folder("deep/b");
-        put_pgm("deep/a/1.pgm", 2, 3, 10);
-        put_pgm("deep/a/more/1.pgm", 2, 3, 20);
-        put_pgm("deep/b/1.pgm", 2, 3, 30);
+        put_folder("deep/2");
+        put_folder("deep/2/more");
+        put_folder("deep/3");
+        put_folder("deep/__MACOSX");
+        put_folder("deep/.git");
+        put_folder("deep/9");
+        put_folder("deep/10");
+        put_pgm("deep/2/2.pgm", 2, 3, 10);
+        put_pgm("deep/2/10.pgm", 2, 3, 20);
+        put_pgm("deep/2/more/1.pgm", 2, 3, 30);
+        put_pgm("deep/9/1.pgm", 2, 3, 40);
+        put_pgm("deep/10/1.pgm", 2, 3, 50);
+        put_pgm("deep/.git/1.pgm", 2, 3, 60);
+        put_pgm("deep/__MACOSX/1.pgm", 2, 3, 60);
         desc = at_path(test_path("deep"));
         CHECK(in_order(ctx, gan_dataset_open(ctx, &desc)) == 6, "%s", gan_error_message(ctx));
-        for (i = 0; i < 3; ++i) {
+        for (i = 0; i < 5; ++i) {
             CHECK_NEAR(all[6 * i + 5], level[i] / 127.5 - 1, 1e-6, "pixel");
             CHECK(all_labels[i] == label[i], "label %g of picture %d", all_labels[i], i);
         }
+        CHECK(gan_warnings(ctx) == 0, "%s", gan_warning_message(ctx));
         gan_destroy(ctx);
     }
+    TEST ("a file that is no picture by its name is told in a warning") {
+        gan_context *ctx = gan_create(NULL);
+        gan_dataset_desc desc = at_path(test_path("tree"));
+        gan_dataset_open(ctx, &desc);
+        CHECK(gan_warnings(ctx) == 1, "%d warnings", gan_warnings(ctx));
+        CHECK_TEXT(gan_warning_message(ctx), "tree: 2 files are left out, the first of them is ");
+        CHECK_TEXT(gan_warning_message(ctx), "tree/README");
+        gan_destroy(ctx);
+    }
+#ifdef FILES_POSIX
+    TEST ("a folder is read once: links to parents, to itself and to a brother add no pictures") {
+        char cycle[600];
+        gan_context *ctx = gan_create(NULL);
+        gan_dataset_desc desc;
+        gan_dataset *d;
+        put_folder("links");
+        put_folder("links/a");
+        put_folder("links/b");
+        (void)remove(test_path("links/a/up")), (void)remove(test_path("links/b/self"));
+        (void)remove(test_path("links/c"));
+        put_pgm("links/a/1.pgm", 2, 3, 10);
+        put_pgm("links/a/2.pgm", 2, 3, 20);
+        put_pgm("links/b/1.pgm", 2, 3, 30);
+        snprintf(cycle, sizeof cycle, "%s", test_path("links/a/up"));
+        CHECK(symlink("..", cycle) == 0, "no link %s", cycle);
+        snprintf(cycle, sizeof cycle, "%s", test_path("links/b/self"));
+        CHECK(symlink(".", cycle) == 0, "no link %s", cycle);
+        snprintf(cycle, sizeof cycle, "%s", test_path("links/c"));
+        CHECK(symlink("a", cycle) == 0, "no link %s", cycle);
+        desc = at_path(test_path("links"));
+        d = gan_dataset_open(ctx, &desc);
+        CHECK(gan_dataset_size(d) == 3, "%d pictures: %s", (int)gan_dataset_size(d), gan_error_message(ctx));
+        CHECK(gan_warnings(ctx) == 3, "%d warnings", gan_warnings(ctx));
+        CHECK_TEXT(gan_warning_message(ctx), "links/c is a link to a folder that is read");
+        gan_destroy(ctx);
+    }
+#endif
     TEST ("a picture of another size is an error that names it, and none when a size is asked for") {
         gan_dataset_desc desc = at_path(test_path("tree"));
         put_pgm("tree/b/2.pgm", 5, 7, 50);
