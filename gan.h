@@ -1810,6 +1810,9 @@ typedef struct gan_dataset_desc {       // 0 means the default
                                         // the data, or for IDX images-idx3 the file labels-idx1 beside it
     const void *label_bytes;            // instead of labels: that file in memory
     size_t label_size;                  // number of bytes
+    int label_index;                    // 1: labels become 0, 1, .. in the order of their values, so that
+                                        // 1 .. 26 or {0, 10, 20} fit an embedding; 0: they stay as they are,
+                                        // and a warning says when they are not 0, 1, ..
     gan_format format;                  // GAN_FORMAT_AUTO: by content
     int channels, height, width;        // shape of a sample; 0: as in the data. 3 channels become 1 as .299 R
                                         // + .587 G + .114 B, 1 becomes 3 by repetition, alpha is dropped.
@@ -1863,6 +1866,19 @@ GAN_API gan_dataset *gan_dataset_toy(gan_context *ctx, gan_toy kind);   // endle
 // The next n samples, (n, ...). If labels is not NULL it receives the labels (n), or NULL for unlabeled data.
 GAN_API gan_tensor *gan_dataset_batch(gan_dataset *d, int n, gan_tensor **labels);
 GAN_API int64_t gan_dataset_size(const gan_dataset *d);                 // samples; 0: endless
+// Classes: the values of labels that are whole numbers less than 65,536 apart, in ascending order; other
+// labels, and data without labels, have none. A trainer's generator is asked only for labels that the data
+// have: the classes in turn, or without classes the labels of the samples in turn. Class c of
+// gan_dataset_classes (0 without): its label; its name, that of the folder or the text, else the number as
+// the data have it; its number of samples. Classes out of range: 0 and "".
+GAN_API int gan_dataset_classes(const gan_dataset *d);
+GAN_API gan_real gan_dataset_class_label(const gan_dataset *d, int c);
+GAN_API const char *gan_dataset_class_name(const gan_dataset *d, int c);
+GAN_API int64_t gan_dataset_class_size(const gan_dataset *d, int c);
+// Sample i in the order of the data, from 0: its label (0 without), and the path of its file where each
+// sample is a file of its own, else "".
+GAN_API gan_real gan_dataset_label(const gan_dataset *d, int64_t i);
+GAN_API const char *gan_dataset_path(const gan_dataset *d, int64_t i);
 #ifndef GAN_NO_STDIO
 // Writes (N, 1, H, W) or (N, H, W) with values -1 .. 1 as an IDX file of bytes. Returns the error code.
 GAN_API int gan_idx_write(gan_tensor *x, const char *path);
@@ -2420,7 +2436,8 @@ GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t);
 // desc.checkpoint, if there is one. Returns the numbers of the last step.
 GAN_API gan_trainer_stats gan_trainer_run(gan_trainer *t, int64_t steps);
 // n samples of the (averaged) generator in GAN_EVAL; z is the same in every call with the same n. If the data
-// have labels, the labels are 0, 1, 2 ... in turn. The training and its random numbers are not affected.
+// have labels, the labels are those of the data in turn (gan_dataset_class_label). The training and its
+// random numbers are not affected.
 GAN_API gan_tensor *gan_trainer_sample(gan_trainer *t, int n);
 // The (averaged) generator in GAN_EVAL, applied to the given z and label (or NULL).
 GAN_API gan_tensor *gan_trainer_generate(gan_trainer *t, gan_tensor *z, gan_tensor *label);
@@ -20836,6 +20853,11 @@ struct gan_dataset {
     gan__format_element label_type;
     int label_big;
     size_t label_stride;
+    int label_index; // labels are to become the numbers of their classes
+    int classes;
+    double *class_label;
+    int64_t *class_size;
+    char **class_name;
     int fitted, flip; // whether samples must be given their shape; whether they are mirrored
     gan_fit fit;
     double low, high;
@@ -20881,10 +20903,114 @@ static int gan__data_sized(gan_dataset *d, int n, int ndim, const int *dim)
     return !d->order;
 }
 
+static double gan__data_label(const gan_dataset *d, size_t i)
+{
+    return gan__format_element_value(d->label_type, d->label_big, d->label + i * d->label_stride);
+}
+
+enum { GAN__DATA_CLASSES = 65536 };
+
+// The least label and how far the others go beyond it; -1 when they do not make classes.
+static int gan__data_label_span(const gan_dataset *d, double *low)
+{
+    double v, high = 0;
+    size_t i;
+    for (i = 0; i < d->n; ++i) {
+        v = gan__data_label(d, i);
+        if (!gan__base_is_finite((gan_real)v) || v != floor(v) || fabs(v) > 1e15) return -1;
+        if (!i) *low = high = v;
+        *low = GAN__LEAST(*low, v);
+        high = GAN__MOST(high, v);
+        if (high - *low >= GAN__DATA_CLASSES) return -1;
+    }
+    return (int)(high - *low);
+}
+
+// The numbers of the classes as their names. 1: no memory.
+static int gan__data_class_names(gan_dataset *d)
+{
+    char text[24], *to = NULL;
+    size_t bytes = 0, n;
+    int pass, c;
+    if (d->class_name) return 0;
+    d->class_name = (char **)gan__err_persist(d->ctx, (size_t)d->classes * sizeof *d->class_name);
+    for (pass = 0; pass < 2 && d->class_name; ++pass) {
+        for (c = 0; c < d->classes; ++c) {
+            gan__text_out o;
+            gan__text_begin(&o, text, sizeof text);
+            gan__text_put_int(&o, (int64_t)d->class_label[c]);
+            n = gan__text_end(&o) + 1;
+            if (to) d->class_name[c] = (char *)memcpy(to, text, n), to += n;
+            bytes += n;
+        }
+        if (!to) to = (char *)gan__err_persist(d->ctx, bytes);
+        if (!to) return 1;
+    }
+    return !d->class_name;
+}
+
+// Gives each sample the number of its class for a label; number[v - low] is that of label v.
+static int gan__data_label_number(gan_dataset *d, const int64_t *number, double low)
+{
+    int32_t *label = (int32_t *)gan__err_persist(d->ctx, d->n * sizeof *label);
+    size_t i;
+    int c;
+    if (!label) return 1;
+    for (i = 0; i < d->n; ++i) label[i] = (int32_t)number[(size_t)(gan__data_label(d, i) - low)];
+    d->label = (const unsigned char *)label;
+    d->label_type = GAN__ELEMENT_I32;
+    d->label_big = !gan__state_little_endian();
+    d->label_stride = sizeof *label;
+    for (c = 0; c < d->classes; ++c) d->class_label[c] = c;
+    return 0;
+}
+
+// The classes of the labels. 1 on an error, which is set.
+static int gan__data_classes(gan_dataset *d)
+{
+    double low = 0;
+    int64_t *count;
+    size_t i;
+    int span, k, c = 0, bad;
+    if (!d->label) return 0;
+    span = gan__data_label_span(d, &low);
+    if (span < 0) {
+        if (d->label_index)
+            gan__err_fail(d->ctx, GAN_ERROR_FORMAT,
+                          "label_index: the labels are no whole numbers less than %d apart",
+                          (int)GAN__DATA_CLASSES);
+        return d->label_index;
+    }
+    count = (int64_t *)gan__err_scratch(d->ctx, ((size_t)span + 1) * sizeof *count);
+    if (!count) return 1;
+    memset(count, 0, ((size_t)span + 1) * sizeof *count);
+    for (i = 0; i < d->n; ++i) ++count[(size_t)(gan__data_label(d, i) - low)];
+    for (k = 0; k <= span; ++k) d->classes += count[k] > 0;
+    d->class_label = (double *)gan__err_persist(d->ctx, (size_t)d->classes * sizeof *d->class_label);
+    d->class_size = (int64_t *)gan__err_persist(d->ctx, (size_t)d->classes * sizeof *d->class_size);
+    bad = !d->class_label || !d->class_size;
+    for (k = 0; k <= span && !bad; ++k)
+        if (count[k]) {
+            d->class_label[c] = low + k;
+            d->class_size[c] = count[k];
+            count[k] = c++;
+        }
+    bad = bad || gan__data_class_names(d);
+    if (!bad && d->label_index) bad = gan__data_label_number(d, count, low);
+    else if (!bad && (low != 0 || span + 1 != d->classes))
+        gan__err_warn(d->ctx,
+                      "dataset: %d labels from %l to %l, not 0 to %d: only these are generated; "
+                      "gan_dataset_desc.label_index numbers them from 0",
+                      d->classes, (int64_t)low, (int64_t)low + span, d->classes - 1);
+    gan__err_scratch_free(d->ctx, count);
+    return bad;
+}
+
 // Datasets are numbered in the order of their creation.
 static gan_dataset *gan__data_ready(gan_dataset *d)
 {
     const int dim = GAN__DATA_STATES;
+    if (gan__data_classes(d)) return NULL;
     memcpy(d->name, "data.", 5);
     memcpy(gan__text_whole(d->name + 5, (uint64_t)d->ctx->data.dataset_count), ".position", 10);
     d->state = gan__state_add(d->ctx, d->name, GAN__STATE_I64, 1, &dim);
@@ -20904,11 +21030,6 @@ static void gan__data_reals(gan_dataset *d, const gan_real *values)
     gan__format_strides(&d->from, 0);
     d->part->bytes = (const unsigned char *)values;
     d->part->count = d->n;
-}
-
-static double gan__data_label(const gan_dataset *d, size_t i)
-{
-    return gan__format_element_value(d->label_type, d->label_big, d->label + i * d->label_stride);
 }
 
 GAN_API gan_dataset *gan_dataset_memory_n(gan_context *ctx, const gan_real *data, const gan_real *labels,
@@ -21362,6 +21483,28 @@ GAN_API gan_tensor *gan_dataset_batch(gan_dataset *d, int n, gan_tensor **labels
 
 GAN_API int64_t gan_dataset_size(const gan_dataset *d) { return d ? (int64_t)d->n : 0; }
 
+GAN_API int gan_dataset_classes(const gan_dataset *d) { return d ? d->classes : 0; }
+GAN_API gan_real gan_dataset_class_label(const gan_dataset *d, int c)
+{
+    return c >= 0 && c < gan_dataset_classes(d) ? (gan_real)d->class_label[c] : 0;
+}
+GAN_API const char *gan_dataset_class_name(const gan_dataset *d, int c)
+{
+    return c >= 0 && c < gan_dataset_classes(d) ? d->class_name[c] : "";
+}
+GAN_API int64_t gan_dataset_class_size(const gan_dataset *d, int c)
+{
+    return c >= 0 && c < gan_dataset_classes(d) ? d->class_size[c] : 0;
+}
+GAN_API gan_real gan_dataset_label(const gan_dataset *d, int64_t i)
+{
+    return i >= 0 && i < gan_dataset_size(d) && d->label ? (gan_real)gan__data_label(d, (size_t)i) : 0;
+}
+GAN_API const char *gan_dataset_path(const gan_dataset *d, int64_t i)
+{
+    return i >= 0 && i < gan_dataset_size(d) && d->picture ? d->picture[i] : "";
+}
+
 // >>reader: a description becomes a dataset: one file, several, a folder; uses data; tests/test_reader.c
 
 // What is being opened.
@@ -21624,6 +21767,12 @@ static gan_dataset *gan__reader_finish(const gan__reader_opening *o, gan_dataset
         gan__reader_labels(o, d, desc->labels, desc->label_bytes, desc->label_size))
         return NULL;
     if ((d->kind == GAN__DATA_PICTURES || d->fitted) && o->most && gan__data_keep(d, o->most)) return NULL;
+    d->label_index = desc->label_index;
+    if (d->label_index && !d->label) {
+        gan__err_fail(o->ctx, GAN_ERROR_ARGUMENT,
+                      "gan_dataset_open: label_index, and the data have no labels");
+        return NULL;
+    }
     return gan__data_ready(d);
 }
 
@@ -21887,6 +22036,25 @@ static int gan__reader_listing_all(gan_context *ctx, gan__reader_listing *to, co
     return bad;
 }
 
+// The sub-folders' names, which stand behind that of the folder in the paths. 1: no memory.
+static int gan__reader_class_names(gan_dataset *d, const gan__reader_listing *all, const char *folder)
+{
+    const size_t at = strlen(folder) + 1;
+    int32_t last = -1;
+    size_t i;
+    d->class_name = (char **)gan__err_persist(d->ctx, (size_t)all->classes * sizeof *d->class_name);
+    for (i = 0; i < all->n && d->class_name; ++i) {
+        const char *name = all->path[i] + at;
+        const size_t n = strcspn(name, "/");
+        if (all->label[i] == last) continue;
+        last = all->label[i];
+        d->class_name[last] = (char *)gan__err_persist(d->ctx, n + 1);
+        if (!d->class_name[last]) return 1;
+        memcpy(d->class_name[last], name, n);
+    }
+    return !d->class_name;
+}
+
 static gan_dataset *gan__reader_listed(const gan__reader_opening *o, const char *path)
 {
     gan__reader_listing count, all;
@@ -21927,6 +22095,7 @@ static gan_dataset *gan__reader_listed(const gan__reader_opening *o, const char 
     d->n = d->part->count = all.n;
     d->picture = all.path;
     if (count.classes) {
+        if (gan__reader_class_names(d, &all, path)) return NULL;
         d->label = (const unsigned char *)all.label;
         d->label_type = GAN__ELEMENT_I32;
         d->label_big = !gan__state_little_endian();
@@ -27854,7 +28023,6 @@ struct gan_trainer {
     int64_t saved;         // that of the last checkpoint of this session
     int setbacks;          // since then
     int played;            // a step was made, so that everything is there
-    int classes;           // of the data's labels, 0 without labels
     gan_real *labels;      // of the last batch: the generator is asked for the same ones
     const char *real_name;
     gan_tensor *real; // the last batch, kept under that name where G's loss needs it
@@ -27864,18 +28032,6 @@ struct gan_trainer {
     gan_real best[2];
     gan_trainer_stats stats;
 };
-
-// One more than the largest label; 0 without labels.
-static int gan__player_data_classes(const gan_dataset *d)
-{
-    int most = -1;
-    size_t i;
-    for (i = 0; i < d->n && d->label; ++i) {
-        const double v = gan__data_label(d, i);
-        if (v >= 0 && v < 65536) most = GAN__MOST(most, (int)v);
-    }
-    return most + 1;
-}
 
 // The fields of the description that lie between 0 and a greatest number.
 #define GAN__TRAINER_RANGES(X)                                                                               \
@@ -28185,11 +28341,11 @@ GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc
     last = ctx->state.last;
     optimizers[0] = desc->generator->optimizers;
     optimizers[1] = desc->discriminator->optimizers;
-    t->classes = gan__player_data_classes(desc->data);
-    if (t->classes)
+    if (desc->data->label)
         t->labels = (gan_real *)gan__err_persist(ctx, (size_t)t->desc.batch * (size_t)t->desc.pack *
                                                           sizeof *t->labels);
-    t->g = t->classes && !t->labels ? NULL : gan_optimizer_create(desc->generator, t->desc.g_optimizer);
+    t->g =
+        desc->data->label && !t->labels ? NULL : gan_optimizer_create(desc->generator, t->desc.g_optimizer);
     t->d = t->g ? gan_optimizer_create(desc->discriminator, t->desc.d_optimizer) : NULL;
     if (t->d && !gan__player_states(t)) gan__player_tells(t);
     t->stats.step = t->steps;
@@ -28942,15 +29098,18 @@ GAN_API gan_tensor *gan_trainer_generate(gan_trainer *t, gan_tensor *z, gan_tens
     return x;
 }
 
-// The labels 0, 1, 2 ... of the data in turn; NULL without labels.
+// The labels of the data in turn: those of the classes, else those of the samples; NULL without labels.
 static gan_tensor *gan__sample_labels(gan_trainer *t, int n)
 {
+    const gan_dataset *d = t->desc.data;
     gan_tensor *label;
     int i;
-    if (!t->classes) return NULL;
+    if (!d->label) return NULL;
     label = gan__tensor_new(t->ctx, 1, &n);
     if (gan__tensor_is_poison(label)) return label;
-    for (i = 0; i < n; ++i) label->data[i] = (gan_real)(i % t->classes);
+    for (i = 0; i < n; ++i)
+        label->data[i] = d->classes ? gan_dataset_class_label(d, i % d->classes)
+                                    : gan_dataset_label(d, (int64_t)((size_t)i % d->n));
     return label;
 }
 

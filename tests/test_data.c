@@ -459,6 +459,35 @@ static void test_memory(void)
         CHECK(gan_dataset_size(d) == 2, "size %d", (int)gan_dataset_size(d));
         gan_destroy(ctx);
     }
+    TEST ("classes: the values of whole labels in order, their names and sizes; others have none") {
+        static const gan_real label[5][4] = {
+            {20, 0, 10, 10}, {1, -1, -1, 1}, {1, 0, 2, 0}, {0, 65536, 0, 0}, {(gan_real).5, 1, 2, 3}};
+        static const int classes[5] = {3, 2, 3, 0, 0}, warnings[5] = {1, 1, 0, 0, 0};
+        int i;
+        for (i = 0; i < 5; ++i) {
+            gan_context *ctx = gan_create(NULL);
+            const int dim[] = {1};
+            gan_dataset *d = gan_dataset_memory_n(ctx, label[i], label[i], 4, 1, dim);
+            CHECK(gan_dataset_classes(d) == classes[i] && gan_warnings(ctx) == warnings[i],
+                  "%d: %d classes, %d warnings", i, gan_dataset_classes(d), gan_warnings(ctx));
+            CHECK(gan_dataset_label(d, 2) == label[i][2] && gan_dataset_label(d, 4) == 0 &&
+                      gan_dataset_label(d, -1) == 0 && !*gan_dataset_path(d, 0),
+                  "label %g", (double)gan_dataset_label(d, 2));
+            CHECK(gan_dataset_class_label(d, -1) == 0 && !*gan_dataset_class_name(d, 3) &&
+                      gan_dataset_class_size(d, 3) == 0,
+                  "out of range");
+            if (i == 0) {
+                CHECK(gan_dataset_class_label(d, 1) == 10 && gan_dataset_class_size(d, 1) == 2 &&
+                          gan_dataset_class_label(d, 2) == 20 && gan_dataset_class_size(d, 2) == 1,
+                      "10 and 20");
+                CHECK(!strcmp(gan_dataset_class_name(d, 2), "20"), "%s", gan_dataset_class_name(d, 2));
+                CHECK_TEXT(gan_warning_message(ctx), "3 labels from 0 to 20, not 0 to 2");
+            }
+            if (i == 1)
+                CHECK(!strcmp(gan_dataset_class_name(d, 0), "-1"), "%s", gan_dataset_class_name(d, 0));
+            gan_destroy(ctx);
+        }
+    }
     TEST ("wrong arguments are errors that say so, and draw nothing") {
         gan_context *ctx = gan_create(NULL);
         gan_real v[4] = {0, 1, 2, 3};

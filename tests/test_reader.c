@@ -272,6 +272,36 @@ static void test_npy(void)
         desc.label_size = f.n;
         CHECK(opening(&desc) == GAN_ERROR_FORMAT, "rows as labels: %s", said);
     }
+    TEST ("label_index: labels 4 .. 9 become 0 .. 5, their names stay; real labels and none are errors") {
+        gan_context *ctx = gan_create(NULL);
+        gan_dataset_desc desc;
+        gan_dataset *d;
+        npy_of(&f, 1, "<f4", 0, "(6, 2)");
+        npy_of(&g, 1, "<f4", 0, "(6,)");
+        for (i = 0; i < 12; ++i) add_number(&f, 'f', 4, 0, i);
+        for (i = 0; i < 6; ++i) add_number(&g, 'f', 4, 0, 9 - i);
+        desc = in_memory(&f);
+        desc.label_bytes = g.p;
+        desc.label_size = g.n;
+        desc.label_index = 1;
+        d = gan_dataset_open(ctx, &desc);
+        in_order(ctx, d);
+        for (i = 0; i < 6; ++i) CHECK(all_labels[i] == 5 - i, "label %d is %g", i, all_labels[i]);
+        CHECK(!strcmp(gan_dataset_class_name(d, 0), "4") && gan_warnings(ctx) == 0, "%s, %d warnings",
+              gan_dataset_class_name(d, 0), gan_warnings(ctx));
+        desc.label_index = 0;
+        in_order(ctx, gan_dataset_open(ctx, &desc));
+        CHECK(all_labels[0] == 9 && gan_warnings(ctx) == 1, "label %g, %d warnings", all_labels[0],
+              gan_warnings(ctx));
+        desc.label_index = 1;
+        g.n -= 4;
+        add_number(&g, 'f', 4, 0, .5);
+        CHECK(opening(&desc) == GAN_ERROR_FORMAT, "%s", said);
+        CHECK_TEXT(said, "no whole numbers");
+        desc.label_bytes = NULL;
+        CHECK(opening(&desc) == GAN_ERROR_ARGUMENT, "%s", said);
+        gan_destroy(ctx);
+    }
     TEST ("(N, H, W, C) with channels_last, (N, D) as pictures, (N, H, W)") {
         gan_context *ctx = gan_create(NULL);
         gan_dataset_desc desc;
@@ -484,6 +514,25 @@ static void test_folder(void)
             CHECK(all_labels[i] == label[i], "label %g of picture %d", all_labels[i], i);
         }
         CHECK(gan_warnings(ctx) == 0, "%s", gan_warning_message(ctx));
+        gan_destroy(ctx);
+    }
+    TEST ("classes of folders have their names and sizes, samples their paths and labels") {
+        gan_context *ctx = gan_create(NULL);
+        gan_dataset_desc desc = at_path(test_path("deep"));
+        gan_dataset *d;
+        for (way = 0; way < 2; ++way) {
+            desc.stream = way;
+            d = gan_dataset_open(ctx, &desc);
+            CHECK(gan_dataset_classes(d) == 3, "%d classes", gan_dataset_classes(d));
+            CHECK(!strcmp(gan_dataset_class_name(d, 0), "2") && !strcmp(gan_dataset_class_name(d, 1), "9") &&
+                      !strcmp(gan_dataset_class_name(d, 2), "10"),
+                  "%s %s %s", gan_dataset_class_name(d, 0), gan_dataset_class_name(d, 1),
+                  gan_dataset_class_name(d, 2));
+            CHECK(gan_dataset_class_size(d, 0) == 3 && gan_dataset_class_size(d, 2) == 1, "sizes");
+            CHECK(!strcmp(gan_dataset_path(d, 3), test_path("deep/9/1.pgm")), "%s", gan_dataset_path(d, 3));
+            CHECK(gan_dataset_label(d, 3) == 1 && gan_dataset_class_label(d, 1) == 1, "label of sample 3");
+            CHECK(!*gan_dataset_path(d, 5) && !*gan_dataset_path(d, -1), "out of range");
+        }
         gan_destroy(ctx);
     }
     TEST ("a file that is no picture by its name is told in a warning") {
