@@ -1799,15 +1799,17 @@ typedef enum gan_fit {
 } gan_fit;
 
 typedef struct gan_dataset_desc {       // 0 means the default
-    const char *path;                   // a file, or a folder of MNIST (train-images-idx3-ubyte), CIFAR-10
-                                        // (data_batch_1.bin .. _5.bin) or images. Sub-folders of a folder of
-                                        // images give their files the labels 0, 1, .. in natural order (2
-                                        // before 10); those without images have none. A warning names what
-                                        // is left out
+    const char *path;                   // a file, or a folder of MNIST (train-images-idx3-ubyte, or the one
+                                        // name with images and idx3 in it: train-images.idx3-ubyte,
+                                        // emnist-letters-train-images-idx3-ubyte), of CIFAR-10
+                                        // (data_batch_1.bin .. _5.bin) or of images. Its sub-folders give
+                                        // their images the labels 0, 1, .. in natural order (2 before 10);
+                                        // those without images have none. A warning names what is left out
     const void *bytes;                  // instead of path: a file in memory, which must outlive the context
     size_t size;                        // number of bytes
     const char *labels;                 // a file with one number per sample: IDX, .npy or CSV; NULL: those in
-                                        // the data, or for IDX images-idx3 the file labels-idx1 beside it
+                                        // the data, or for IDX images the file beside them whose name has
+                                        // labels and idx1 for images and idx3
     const void *label_bytes;            // instead of labels: that file in memory
     size_t label_size;                  // number of bytes
     int label_index;                    // 1: labels become 0, 1, .. in the order of their values, so that
@@ -21612,7 +21614,7 @@ static int gan__reader_labels(const gan__reader_opening *o, gan_dataset *d, cons
         return 1;
     }
     for (i = 1; i < l.ndim; ++i) per *= (size_t)l.dim[i];
-    if (per != 1) {
+    if (per != 1 && !(format == GAN_FORMAT_IDX && l.ndim == 2 && per == 8)) { // QMNIST: the class and 7 more
         gan__err_fail(o->ctx, GAN_ERROR_FORMAT,
                       "%s holds %s, shape %h, where labels belong: one number a sample", s->name,
                       l.ndim > 2 ? "images" : "rows", l.ndim, l.dim);
@@ -21799,20 +21801,39 @@ static gan_dataset *gan__reader_pictures(const gan__reader_opening *o, gan_datas
     return bad ? NULL : gan__reader_finish(o, d);
 }
 
-// The labels beside IDX images: the same path with labels-idx1 for images-idx3. No such file is no error.
+#ifndef GAN_NO_STDIO
+// The last "images" in a name that is followed by "idx3", which *idx is set to; else NULL.
+static char *gan__reader_idx_images(char *name, char **idx)
+{
+    char *at = NULL, *next = name;
+    while ((next = strstr(next, "images")) != NULL) at = next++;
+    *idx = at ? strstr(at, "idx3") : NULL;
+    return *idx ? at : NULL;
+}
+#endif
+
+// The labels beside IDX images: the same path with labels for images and idx1 (QMNIST: idx2) for idx3, behind
+// a point or a hyphen whichever the images have. No such file is no error, a compressed one is.
 static int gan__reader_beside(const gan__reader_opening *o, gan_dataset *d, const char *path)
 {
 #ifndef GAN_NO_STDIO
-    const char *at = NULL, *next = path;
-    char *labels;
-    int bad = 0;
+    static const char *const tail[] = {"", "", ".gz", ".gz"};
+    char *labels, *at, *idx, *end;
+    int i, bad = 0, found = 0;
     if (!path || o->desc->labels || o->desc->label_bytes) return 0;
-    while ((next = strstr(next, "images-idx3")) != NULL) at = next++;
-    if (!at) return 0;
-    labels = gan__file_join(o->ctx, path, "");
+    labels = gan__file_join(o->ctx, path, "        ");
     if (!labels) return 1;
-    memcpy(labels + (at - path), "labels-idx1", 11);
-    if (gan__file_path_kind(labels) == GAN__PATH_FILE) bad = gan__reader_labels(o, d, labels, NULL, 0);
+    end = labels + strlen(path);
+    at = gan__reader_idx_images(labels + (gan__file_base(path) - path), &idx);
+    for (i = 0; i < 5 && at && !found; ++i) {
+        memcpy(at, "labels", 6);
+        memcpy(end, i < 4 ? tail[i] : "", i < 4 ? strlen(tail[i]) + 1 : 1);
+        if (idx > at + 6) idx[-1] = i % 2 ? (idx[-1] == '.' ? '-' : '.') : idx[-1];
+        idx[3] = '1';
+        if (i == 4) memcpy(idx, "idx2-int", 9); // in place of idx3-ubyte, or longer by less than the blanks
+        found = gan__file_path_kind(labels) == GAN__PATH_FILE;
+    }
+    if (found) bad = gan__reader_labels(o, d, labels, NULL, 0);
     gan__err_scratch_free(o->ctx, labels);
     return bad;
 #else
@@ -22115,6 +22136,39 @@ static int gan__reader_inside(gan_context *ctx, const char *path, const char *ta
     return 0;
 }
 
+// The one file of a folder whose name says that it holds IDX images (images, then idx3): those of training
+// before others, a compressed one for its message. *file is NULL without one. 1 on an error.
+static int gan__reader_idx_file(gan_context *ctx, const char *path, char **file)
+{
+    size_t n, i, best = 0, count = 0;
+    char **names = gan__file_folder_names(ctx, path, &n), *tail, *idx;
+    int most = -1, bad = !names;
+    *file = NULL;
+    for (i = 0; i < n; ++i) {
+        const size_t len = strlen(names[i]);
+        int rank = len > 3 && !strcmp(names[i] + len - 3, ".gz") ? 0 : 1;
+        if (!gan__reader_idx_images(names[i], &idx)) continue;
+        if (strstr(names[i], "train")) rank += 2;
+        if (rank < most) continue;
+        count = rank > most ? 1 : count + 1;
+        best = i;
+        most = rank;
+    }
+    if (count > 1) {
+        gan__err_fail(ctx, GAN_ERROR_FILE,
+                      "%s holds %l files of IDX images, the last is %s: give one as path", path,
+                      (int64_t)count, names[best]);
+        bad = 1;
+    }
+    if (!bad && count) {
+        tail = gan__file_join(ctx, "/", names[best]);
+        bad = !tail || gan__reader_inside(ctx, path, tail, file);
+        gan__err_scratch_free(ctx, tail);
+    }
+    gan__err_scratch_free(ctx, names);
+    return bad;
+}
+
 // The five files of CIFAR-10's training set; *found is 0 when there is not the first of them.
 static gan_dataset *gan__reader_cifar(const gan__reader_opening *o, const char *path, int *found)
 {
@@ -22152,9 +22206,7 @@ static gan_dataset *gan__reader_path(const gan__reader_opening *o)
     }
     if (kind == GAN__PATH_FOLDER && (format == GAN_FORMAT_AUTO || format == GAN_FORMAT_IDX)) {
         if (gan__reader_inside(o->ctx, path, "/train-images-idx3-ubyte", &file)) return NULL;
-        if (!file &&
-            gan__reader_inside(o->ctx, path, "/train-images-idx3-ubyte.gz", &file)) // for its message
-            return NULL;
+        if (!file && gan__reader_idx_file(o->ctx, path, &file)) return NULL;
         if (file) {
             gan__reader_opening idx = *o;
             gan_dataset_desc desc = *o->desc;
