@@ -1775,7 +1775,8 @@ GAN_API const char *gan_game_name(gan_game kind);
 //     IDX     MNIST, Fashion-MNIST; all six element types
 //     NPY     .npy versions 1 and 2 of f4 f8 i4 i8 u1 i1 b1, either byte order, C or Fortran order
 //     PNM     binary PGM and PPM of 8 and 16 bits (rounded to 8)
-//     STB     PNG, JPEG, BMP, GIF, if stb_image.h is included before the implementation
+//     STB     PNG, JPEG, BMP, GIF (its first picture), if stb_image.h is included before the implementation.
+//             JPEG is turned as its EXIF orientation says; of four components (CMYK) it is an error
 //     CIFAR   the binary version of CIFAR-10 and of CIFAR-100 (fine labels)
 //     CSV     numbers separated by commas, semicolons, tabs or blanks
 #define GAN_FORMATS(X) X(IDX, idx) X(NPY, npy) X(PNM, pnm) X(STB, stb_image) X(CIFAR, cifar) X(CSV, csv)
@@ -19980,6 +19981,20 @@ static void gan__format_strides(gan__format_layout *l, int fortran)
     }
 }
 
+// Whether a text is marked up: <html, <!doctype, <?xml, <svg, <head behind blanks.
+static int gan__format_markup(const unsigned char *p, size_t have)
+{
+    static const char *const begin[] = {"<html", "<!doct", "<?xml", "<svg", "<head"};
+    size_t at = have >= 3 && !memcmp(p, "\xef\xbb\xbf", 3) ? 3 : 0, i, k;
+    while (at < have && (p[at] == ' ' || (p[at] >= '\t' && p[at] <= '\r'))) ++at;
+    for (i = 0; i < sizeof begin / sizeof *begin; ++i) {
+        for (k = 0; begin[i][k] && at + k < have; ++k)
+            if ((p[at + k] >= 'A' && p[at + k] <= 'Z' ? p[at + k] + 32 : p[at + k]) != begin[i][k]) break;
+        if (!begin[i][k]) return 1;
+    }
+    return 0;
+}
+
 // What stands at the start of files that must be unpacked first, and of such as hold no samples; or NULL.
 static const char *gan__format_packed(const unsigned char *p, size_t have)
 {
@@ -19992,6 +20007,19 @@ static const char *gan__format_packed(const unsigned char *p, size_t have)
                              5))
         return "is xz-compressed: unxz it first";
     if (have >= 262 && !memcmp(p + 257, "ustar", 5)) return "is a tar archive: unpack it first";
+    if (have >= 24 && !memcmp(p, "version https://git-lfs", 23))
+        return "is a pointer of Git LFS, not the file: git lfs pull fetches it";
+    if (have >= 12 && !memcmp(p, "RIFF", 4) && !memcmp(p + 8, "WEBP", 4))
+        return "is WebP, which is not read: convert it to PNG";
+    if (have >= 4 && (!memcmp(p, "II*", 4) || !memcmp(p, "MM\0*", 4)))
+        return "is TIFF, which is not read: convert it to PNG";
+    if (have >= 12 && !p[0] && !p[1] && !p[2] && !memcmp(p + 4, "ftyp", 4))
+        return "is AVIF, HEIC or a film, which is not read: convert it to PNG";
+    if (have >= 4 && !memcmp(p, "8BPS", 4))
+        return "is a Photoshop file, which is not read: convert it to PNG";
+    if (have >= 5 && !memcmp(p, "%PDF-", 5)) return "is PDF, which is not read: convert it to PNG";
+    if (gan__format_markup(p, have))
+        return "is a page of HTML or XML, not data: its download failed, fetch it again";
     return NULL;
 }
 
@@ -20541,6 +20569,87 @@ static int gan__format_stb(const unsigned char *p, size_t have)
            (have >= 3 && !memcmp(p, "\xff\xd8\xff", 3)) ||
            (have >= 26 && p[0] == 'B' && p[1] == 'M' && !p[6] && !p[7] && !p[8] && !p[9]) ||
            (have >= 6 && (!memcmp(p, "GIF87a", 6) || !memcmp(p, "GIF89a", 6)));
+}
+
+// JPEG (ITU-T T.81): segments FF marker, length of two bytes, up to the first scan. What of it matters beside
+// the pixels: EXIF's orientation, 1 to 8; the components of the frame; whether an end follows the scan.
+
+typedef struct gan__format_jpeg_head {
+    int orientation, components, ended;
+} gan__format_jpeg_head;
+
+static unsigned gan__format_u16(const unsigned char *p, int big)
+{
+    return (unsigned)(big ? p[0] << 8 | p[1] : p[1] << 8 | p[0]);
+}
+
+static uint32_t gan__format_u32(const unsigned char *p, int big)
+{
+    const uint32_t a = gan__format_u16(p, big), b = gan__format_u16(p + 2, big);
+    return big ? a << 16 | b : b << 16 | a;
+}
+
+// The orientation in the first directory of n bytes of TIFF (tag 274, one SHORT); 1 when it is not there.
+static int gan__format_orientation(const unsigned char *p, size_t n)
+{
+    const int big = n >= 4 && !memcmp(p, "MM\0*", 4);
+    size_t at, count, i;
+    if (n < 8 || (!big && memcmp(p, "II*", 4) != 0)) return 1;
+    at = gan__format_u32(p + 4, big);
+    if (at > n - 2) return 1;
+    count = gan__format_u16(p + at, big);
+    for (at += 2, i = 0; i < count && n - at >= 12; ++i, at += 12)
+        if (gan__format_u16(p + at, big) == 274 && gan__format_u16(p + at + 2, big) == 3) {
+            const unsigned v = gan__format_u16(p + at + 8, big);
+            return v >= 1 && v <= 8 ? (int)v : 1;
+        }
+    return 1;
+}
+
+static void gan__format_jpeg(const unsigned char *p, size_t size, gan__format_jpeg_head *out)
+{
+    size_t at = 2, n;
+    out->orientation = 1;
+    out->components = out->ended = 0;
+    while (at + 4 <= size && p[at] == 0xff) {
+        const int marker = p[at + 1];
+        if (marker == 0xff) { // a filler
+            ++at;
+            continue;
+        }
+        n = gan__format_u16(p + at + 2, 1);
+        if (n < 2 || n > size - at - 2) return;
+        if (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc && n >= 8)
+            out->components = p[at + 9];
+        if (marker == 0xe1 && n >= 8 && !memcmp(p + at + 4, "Exif\0", 6))
+            out->orientation = gan__format_orientation(p + at + 10, n - 8);
+        at += 2 + n;
+        if (marker == 0xda) break;
+    }
+    for (n = size; n >= at + 2 && !out->ended; --n) out->ended = p[n - 2] == 0xff && p[n - 1] == 0xd9;
+}
+
+// Whether a picture that stb_image would fill up with zeros ends before its pixels do.
+GAN__OPTIONAL int gan__format_cut(const unsigned char *p, size_t size)
+{
+    gan__format_jpeg_head jpeg;
+    if (p[0] == 0xff) {
+        gan__format_jpeg(p, size, &jpeg);
+        return !jpeg.ended;
+    }
+    if (p[0] == 'B' && size >= 30) { // BMP without compression
+        const int old = gan__format_u32(p + 14, 0) == 12;
+        const uint64_t w = old ? gan__format_u16(p + 18, 0) : gan__format_u32(p + 18, 0) & 0x7fffffff;
+        const uint32_t tall = old ? gan__format_u16(p + 20, 0) : gan__format_u32(p + 22, 0);
+        const uint64_t h = tall >> 31 ? 0 - tall : tall, bits = gan__format_u16(p + (old ? 24 : 28), 0);
+        const uint64_t row = (w * bits + 31) / 32 * 4, at = gan__format_u32(p + 10, 0);
+        return at > size || (row && h > (size - at) / row);
+    }
+    if (p[0] == 'G') {
+        while (size > 6 && !p[size - 1]) --size;
+        return p[size - 1] != ';';
+    }
+    return 0;
 }
 
 // Text that may be CSV: blanks and printable letters, a digit among them.
@@ -21120,6 +21229,34 @@ static int gan__data_picture_pnm(gan_context *ctx, gan__data_picture *p, const u
     return 0;
 }
 
+#ifdef STBI_INCLUDE_STB_IMAGE_H
+// Turns a picture as EXIF's orientation says: 2, 3, 7, 8 mirror the columns, 3, 4, 6, 7 the rows, and from 5
+// on rows are columns.
+static int gan__data_picture_turn(gan_context *ctx, gan__data_picture *p, int orientation)
+{
+    const int c = p->view.dim[0], H = p->view.dim[1], W = p->view.dim[2], turned = orientation >= 5;
+    const int h = turned ? W : H, w = turned ? H : W;
+    const int rows = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+    const int columns = orientation == 2 || orientation == 3 || orientation >= 7;
+    unsigned char *to;
+    int y, x;
+    if (orientation == 1) return 0;
+    to = (unsigned char *)gan__err_scratch(ctx, (size_t)h * (size_t)w * (size_t)c);
+    if (!to) return 1;
+    p->pixels = to;
+    for (y = 0; y < h; ++y)
+        for (x = 0; x < w; ++x, to += c) {
+            const int r = turned ? x : y, k = turned ? y : x;
+            memcpy(to,
+                   p->view.bytes + (size_t)(rows ? H - 1 - r : r) * p->view.stride[1] +
+                       (size_t)(columns ? W - 1 - k : k) * p->view.stride[2],
+                   (size_t)c);
+        }
+    gan__data_picture_view(p, (const unsigned char *)p->pixels, c, h, w);
+    return 0;
+}
+#endif
+
 // stb_image counts in int and trusts the header's size: that is looked at first. No file of its formats holds
 // more than some thousand bytes a byte.
 static int gan__data_picture_stb(gan_context *ctx, gan__data_picture *p, const unsigned char *bytes,
@@ -21127,6 +21264,7 @@ static int gan__data_picture_stb(gan_context *ctx, gan__data_picture *p, const u
 {
 #ifdef STBI_INCLUDE_STB_IMAGE_H
     enum { MOST = 4096 };
+    gan__format_jpeg_head jpeg;
     int w = 0, h = 0, c = 0, w2 = 0, h2 = 0, c2 = 0;
     size_t n;
     if (size > (size_t)INT_MAX || !stbi_info_from_memory(bytes, (int)size, &w, &h, &c)) {
@@ -21140,6 +21278,18 @@ static int gan__data_picture_stb(gan_context *ctx, gan__data_picture *p, const u
                       p->view.name, h, w, c, (int64_t)size);
         return 1;
     }
+    if (gan__format_cut(bytes, size)) {
+        gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s is cut off: its %l bytes end before its %d x %d pixels",
+                      p->view.name, (int64_t)size, h, w);
+        return 1;
+    }
+    jpeg.orientation = jpeg.components = 1;
+    if (bytes[0] == 0xff) gan__format_jpeg(bytes, size, &jpeg);
+    if (jpeg.components == 4) {
+        gan__err_fail(ctx, GAN_ERROR_FORMAT,
+                      "%s is a JPEG of four inks (CMYK), which is not read: convert it to RGB", p->view.name);
+        return 1;
+    }
     p->stb = stbi_load_from_memory(bytes, (int)size, &w2, &h2, &c2, c);
     if (!p->stb || w2 != w || h2 != h) {
         gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s: stb_image cannot decode it, or has no memory",
@@ -21147,7 +21297,7 @@ static int gan__data_picture_stb(gan_context *ctx, gan__data_picture *p, const u
         return 1;
     }
     gan__data_picture_view(p, (const unsigned char *)p->stb, c, h, w);
-    return 0;
+    return gan__data_picture_turn(ctx, p, jpeg.orientation);
 #else
     (void)bytes;
     (void)size;
@@ -21786,13 +21936,44 @@ static int gan__reader_no_column(const gan__reader_opening *o, const char *name)
     return 1;
 }
 
+#ifndef GAN_NO_STDIO
+// 1, and an error that names it, when a file of a folder holds no picture, whatever its name: each is looked
+// at before the first is drawn.
+static int gan__reader_picture_head(gan_context *ctx, const char *path)
+{
+    unsigned char head[512];
+    gan__file_source s;
+    size_t n;
+    int bad = gan__file_source_open(ctx, &s, path);
+    if (bad) return 1;
+    n = GAN__LEAST(s.size, sizeof head);
+    bad = gan__file_source_read(ctx, &s, 0, head, n);
+    gan__file_source_close(&s);
+    if (bad) return 1;
+    if (gan__format_stb(head, n) || (n >= 3 && head[0] == 'P' && (head[1] == '5' || head[1] == '6')))
+        return 0;
+    if (!gan__format_packed_fail(ctx, path, head, n))
+        gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s is no picture: neither PGM, PPM, PNG, JPEG, BMP nor GIF",
+                      path);
+    return 1;
+}
+#endif
+
 // One picture, or n of a folder by name.
 static gan_dataset *gan__reader_pictures(const gan__reader_opening *o, gan_dataset *d)
 {
     gan__data_picture first;
-    int dim[3], bad;
+    int dim[3], bad = 0;
     d->kind = GAN__DATA_PICTURES;
     d->from.type = GAN__ELEMENT_U8;
+#ifndef GAN_NO_STDIO
+    {
+        size_t i;
+        for (i = 0; d->picture && i < d->n && !bad; ++i)
+            bad = gan__reader_picture_head(o->ctx, d->picture[i]);
+    }
+#endif
+    if (bad) return NULL;
     bad = gan__data_picture_open(d, 0, &first);
     memcpy(dim, first.view.dim, sizeof dim);
     if (!bad)
@@ -21933,7 +22114,8 @@ static gan_dataset *gan__reader_files(const gan__reader_opening *o, char *const 
 // Whether a name ends as those of pictures do.
 static int gan__reader_is_picture(const char *name)
 {
-    static const char *const ends[] = {"pgm", "ppm", "pnm", "png", "jpg", "jpeg", "bmp", "gif"};
+    static const char *const ends[] = {"pgm",  "ppm", "pnm",  "png", "jpg",
+                                       "jpeg", "jpe", "jfif", "bmp", "gif"};
     const char *dot = strrchr(name, '.');
     size_t i, k;
     for (i = 0; dot && i < sizeof ends / sizeof *ends; ++i) {

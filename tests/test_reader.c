@@ -5,11 +5,25 @@
 // width, height, channels in a byte each, a byte of what it does wrong, then pixels.
 #define STBI_INCLUDE_STB_IMAGE_H
 typedef unsigned char stbi_uc;
+// A JPEG is any head up to the scan's marker FF DA of length 8, then the same from the width on.
 enum { STB_GOOD, STB_REFUSES, STB_HUGE, STB_ZERO, STB_LIES, STB_FAILS };
 static int stb_living;
 
+// To where the stand-in's bytes begin, of which the eighth is the width.
+static const stbi_uc *stb_at(const stbi_uc *p, int *n)
+{
+    int i;
+    for (i = 0; p[0] == 0xff && i + 2 < *n; ++i)
+        if (p[i] == 0xff && p[i + 1] == 0xda) {
+            *n -= i + 2 + 2; // the end's marker is not of it
+            return p + i + 2;
+        }
+    return p;
+}
+
 static int stbi_info_from_memory(const stbi_uc *p, int n, int *w, int *h, int *c)
 {
+    p = stb_at(p, &n);
     if (n < 12 || p[11] == STB_REFUSES) return 0;
     *w = p[11] == STB_HUGE ? 30000 : p[11] == STB_ZERO ? 0 : p[8];
     *h = p[11] == STB_HUGE ? 30000 : p[9];
@@ -19,8 +33,10 @@ static int stbi_info_from_memory(const stbi_uc *p, int n, int *w, int *h, int *c
 
 static stbi_uc *stbi_load_from_memory(const stbi_uc *p, int n, int *w, int *h, int *c, int wanted)
 {
-    const int bytes = p[8] * p[9] * p[10];
+    int bytes;
     stbi_uc *out;
+    p = stb_at(p, &n);
+    bytes = p[8] * p[9] * p[10];
     *w = p[8];
     *h = p[9] + (p[11] == STB_LIES);
     *c = p[10];
@@ -455,6 +471,135 @@ static void put_stb(const char *name, int h, int w, int c, int wrong)
     put_file(name, f.p, f.n);
 }
 
+// A JPEG of pixels 10 i with EXIF's orientation (0: none) in either byte order, behind another APP1.
+static void make_jpeg(int h, int w, int c, int frame, int orientation, int big)
+{
+    int i;
+    f.n = 0;
+    add(&f, "\xff\xd8\xff\xe0\0\4ab\xff\xff\xe1\0\7http:", 18);
+    if (orientation) {
+        add(&f, "\xff\xe1\0\56Exif\0\0", 10);
+        add(&f, big ? "MM\0*" : "II*", 4);
+        add_number(&f, 'u', 4, big, 8);
+        add_number(&f, 'u', 2, big, 2);
+        for (i = 0; i < 2; ++i) { // 256: the width; 274: the orientation
+            add_number(&f, 'u', 2, big, i ? 274 : 256);
+            add_number(&f, 'u', 2, big, 3);
+            add_number(&f, 'u', 4, big, 1);
+            add_number(&f, 'u', 2, big, i ? orientation : 5);
+            add_number(&f, 'u', 2, big, 0);
+        }
+        add(&f, "\0\0\0\0", 4);
+    }
+    add(&f, "\xff\xc0\0\x11\10\0\1\0\1", 9);
+    add_number(&f, 'u', 1, 0, frame);
+    add(&f, "123456789", 9);
+    add(&f,
+        "\xff\xda\0\x8"
+        "abcdef",
+        10);
+    add_number(&f, 'u', 1, 0, w);
+    add_number(&f, 'u', 1, 0, h);
+    add_number(&f, 'u', 1, 0, c);
+    add_number(&f, 'u', 1, 0, STB_GOOD);
+    for (i = 0; i < w * h * c; ++i) add_number(&f, 'u', 1, 0, 10 * i);
+    add(&f, "\xff\xd9", 2);
+}
+
+static void test_jpeg(void)
+{
+    // Where the pixels 0 1 2 / 3 4 5 of a picture of 2 x 3 are to be seen, row by row.
+    static const int shown[9][6] = {{0, 1, 2, 3, 4, 5}, {0, 1, 2, 3, 4, 5}, {2, 1, 0, 5, 4, 3},
+                                    {5, 4, 3, 2, 1, 0}, {3, 4, 5, 0, 1, 2}, {0, 3, 1, 4, 2, 5},
+                                    {3, 0, 4, 1, 5, 2}, {5, 2, 4, 1, 3, 0}, {2, 5, 1, 4, 0, 3}};
+    int o, i, big, c;
+    TEST ("EXIF's orientation turns a JPEG: all eight values, both byte orders, gray and color") {
+        for (o = 0; o <= 9; ++o)
+            for (big = 0; big < 2; ++big)
+                for (c = 1; c <= 3; c += 2) {
+                    gan_context *ctx = gan_create(NULL);
+                    gan_dataset_desc desc;
+                    gan_dataset *d;
+                    make_jpeg(2, 3, c, c, o, big);
+                    desc = in_memory(&f);
+                    d = gan_dataset_open(ctx, &desc);
+                    check_shape(d, c == 1 ? (o >= 5 && o < 9 ? "1x3x2" : "1x2x3")
+                                          : (o >= 5 && o < 9 ? "3x3x2" : "3x2x3"));
+                    in_order(ctx, d);
+                    for (i = 0; i < 6 * c; ++i)
+                        CHECK_NEAR(all[i], 10 * (shown[o % 9][i % 6] * c + i / 6) / 127.5 - 1, 1e-6, "pixel");
+                    gan_destroy(ctx);
+                    CHECK(stb_living == 0, "%d pictures of stb_image are left", stb_living);
+                }
+    }
+    TEST ("a JPEG of four inks, one without its end, with damaged EXIF") {
+        make_jpeg(2, 3, 3, 4, 0, 0);
+        refused(&f, "four inks (CMYK)");
+        make_jpeg(2, 3, 3, 3, 6, 0);
+        f.n -= 2;
+        refused(&f, "is cut off");
+        for (i = 18; i < 64; ++i)
+            for (o = 0; o < 3; ++o) {
+                gan_dataset_desc desc;
+                make_jpeg(2, 3, 3, 3, 6, o & 1);
+                f.p[i] ^= (unsigned char)(o ? 0xff : 1);
+                desc = in_memory(&f);
+                CHECK(opening(&desc) == 0 || opening(&desc) == GAN_ERROR_FORMAT, "byte %d: %s", i, said);
+            }
+    }
+    TEST_MUST_FAIL ("a picture that is not turned is seen") {
+        gan_context *ctx = gan_create(NULL);
+        gan_dataset_desc desc;
+        make_jpeg(2, 3, 1, 1, 1, 0);
+        desc = in_memory(&f);
+        in_order(ctx, gan_dataset_open(ctx, &desc));
+        for (i = 0; i < 6; ++i) CHECK_NEAR(all[i], 10 * shown[3][i] / 127.5 - 1, 1e-6, "pixel");
+        gan_destroy(ctx);
+    }
+    TEST ("BMP and GIF that end before their pixels are an error") {
+        static const unsigned char bmp[60] = {'B', 'M', 60, 0, 0, 0, 0, 0, 0, 0, 54, 0, 0, 0, 40,
+                                              0,   0,   0,  1, 0, 0, 0, 1, 0, 0, 0,  1, 0, 24};
+        unsigned char b[60], gif[8] = {'G', 'I', 'F', '8', '9', 'a', ';', 0};
+        memcpy(b, bmp, sizeof b);
+        CHECK(!gan__format_cut(b, 58) && gan__format_cut(b, 57), "one pixel");
+        b[22] = b[23] = b[24] = b[25] = 0xff; // a height of -1: from above
+        CHECK(!gan__format_cut(b, 58) && gan__format_cut(b, 57), "one pixel from above");
+        CHECK(!gan__format_cut(gif, 8) && gan__format_cut(gif, 6), "GIF");
+    }
+#ifdef FILES_FOLDERS
+    TEST ("a file with a picture's name that is none is named at opening, streamed too") {
+        static const struct {
+            const char *bytes;
+            int n;
+            const char *word;
+        } strange[] = {{"version https://git-lfs.github.com/spec/v1\n", 43, "Git LFS"},
+                       {"<!DOCTYPE html><html>404", 24, "HTML"},
+                       {"\n <HTML>", 8, "HTML"},
+                       {"RIFF\x10\0\0\0WEBPVP8 ", 16, "is WebP"},
+                       {"II*\0\x08\0\0\0", 8, "is TIFF"},
+                       {"\0\0\0\x20"
+                        "ftypavif",
+                        12, "AVIF"},
+                       {"", 0, "0 bytes"},
+                       {"some text", 9, "is no picture"}};
+        put_folder("strange");
+        put_pgm("strange/1.pgm", 2, 3, 10);
+        for (i = 0; i < 16; ++i) {
+            gan_context *ctx = gan_create(NULL);
+            gan_dataset_desc desc = at_path(test_path("strange"));
+            put_file("strange/2.jpg", strange[i / 2].bytes, (size_t)strange[i / 2].n);
+            desc = at_path(test_path("strange"));
+            desc.stream = i % 2;
+            CHECK(!gan_dataset_open(ctx, &desc), "opened");
+            CHECK(gan_error(ctx) == GAN_ERROR_FORMAT, "error %d", gan_error(ctx));
+            CHECK_TEXT(gan_error_message(ctx), "strange/2.jpg");
+            CHECK_TEXT(gan_error_message(ctx), strange[i / 2].word);
+            gan_destroy(ctx);
+        }
+    }
+#endif
+}
+
 static void test_folder(void)
 {
     int way, i;
@@ -779,6 +924,7 @@ int main(void)
 #ifdef FILES_FOLDERS
     test_folder();
 #endif
+    test_jpeg();
     test_flip();
     test_csv();
     test_idx();
