@@ -1773,7 +1773,8 @@ GAN_API const char *gan_game_name(gan_game kind);
 
 // The file formats that gan_dataset_open reads; it detects the format by content:
 //     IDX     MNIST, Fashion-MNIST; all six element types
-//     NPY     .npy versions 1 and 2 of f4 f8 i4 i8 u1 i1 b1, either byte order, C or Fortran order
+//     NPY     .npy versions 1 and 2 of f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1, either byte order, C or
+//             Fortran order
 //     PNM     binary PGM and PPM of 8 and 16 bits (rounded to 8)
 //     STB     PNG, JPEG, BMP, GIF (its first picture), if stb_image.h is included before the implementation.
 //             JPEG is turned as its EXIF orientation says; of four components (CMYK) it is an error
@@ -1820,12 +1821,15 @@ typedef struct gan_dataset_desc {       // 0 means the default
     int channels, height, width;        // shape of a sample; 0: as in the data. 3 channels become 1 as .299 R
                                         // + .587 G + .114 B, 1 becomes 3 by repetition, alpha is dropped.
                                         // Rows of an (N, D) array are reshaped if the shape has D elements
-    int channels_last;                  // 1: 4-dimensional arrays are (N, H, W, C)
+    int channels_last;                  // 1: 4-dimensional arrays are (N, H, W, C); -1: (N, C, H, W); 0: too,
+                                        // but a warning tells when the last dimension looks like channels
     gan_fit fit;                        // GAN_FIT_COVER
     int flip;                           // 1: random horizontal flip with probability 1/2 each time an image
                                         // is drawn
-    gan_real low, high;                 // values of 0 and 255 (False and True); both 0: -1 and 1 for bytes,
-                                        // other element types unchanged
+    gan_real low, high;                 // the range that data_low .. data_high becomes; both 0: -1 and 1.
+                                        // Elements other than bytes stay as they are without data_low .. high
+    gan_real data_low, data_high;       // values in the data; both 0: 0 and 255 for bytes, False and True. A
+                                        // warning tells when the values do not fit this range
     int label_column;                   // CSV: the column of the label, 1 the first, -1 the last; 0: none
     int stream;                         // 1: keep no samples in memory, read them for each batch
     size_t memory;                      // maximum bytes of samples kept in memory if the file is not mapped;
@@ -19893,7 +19897,9 @@ GAN_API void gan_extrapolate_game(gan_game kind, gan_real strength, int n, gan_o
 // first `have` bytes of `size`. Every dimension is tested for zero by itself; a size is what the header says,
 // to the byte. Functions return 1 on an error, which is set.
 
-#define GAN__ELEMENTS(X) X(U8, 1) X(I8, 1) X(I16, 2) X(I32, 4) X(I64, 8) X(F32, 4) X(F64, 8)
+#define GAN__ELEMENTS(X)                                                                                     \
+    X(U8, 1)                                                                                                 \
+    X(I8, 1) X(I16, 2) X(I32, 4) X(I64, 8) X(F32, 4) X(F64, 8) X(U16, 2) X(U32, 4) X(U64, 8) X(F16, 2)
 
 typedef enum gan__format_element {
 #define GAN__ROW(id, width) GAN__ELEMENT_##id,
@@ -19918,6 +19924,19 @@ typedef struct gan__format_layout {
 
 enum { GAN__NPY_MOST = 10000, GAN__FORMAT_HEAD = 12 + GAN__NPY_MOST }; // bytes that describe a file
 
+// IEEE 754 half precision: a sign, 5 bits of exponent, 10 of the fraction.
+static double gan__format_half(uint32_t u)
+{
+    const int e = (int)(u >> 10 & 31);
+    const uint32_t fraction = u & 1023;
+    const uint32_t special = 0x7f800000u | fraction << 13;
+    float f;
+    double v;
+    memcpy(&f, &special, sizeof f);
+    v = e == 31 ? (double)f : e ? ldexp(1024. + fraction, e - 25) : ldexp((double)fraction, -24);
+    return u >> 15 & 1 ? -v : v;
+}
+
 static double gan__format_element_value(gan__format_element type, int big, const unsigned char *p)
 {
     const int width = gan__format_element_width[type];
@@ -19936,6 +19955,10 @@ static double gan__format_element_value(gan__format_element type, int big, const
     case GAN__ELEMENT_I64: return u >> 63 ? -(double)(0 - u) : (double)u;
     case GAN__ELEMENT_F32: memcpy(&f, &w, sizeof f); return (double)f;
     case GAN__ELEMENT_F64: memcpy(&d, &u, sizeof d); return d;
+    case GAN__ELEMENT_U16:
+    case GAN__ELEMENT_U32:
+    case GAN__ELEMENT_U64: return (double)u;
+    case GAN__ELEMENT_F16: return gan__format_half(w);
     }
     return 0;
 }
@@ -20181,7 +20204,8 @@ static int gan__format_npy_descr(gan__format_npy_reader *n, gan__format_layout *
         unsigned char type, order; // order: 1 where < or > must tell it
     } known[] = {{"f4", GAN__ELEMENT_F32, 1}, {"f8", GAN__ELEMENT_F64, 1}, {"i4", GAN__ELEMENT_I32, 1},
                  {"i8", GAN__ELEMENT_I64, 1}, {"u1", GAN__ELEMENT_U8, 0},  {"i1", GAN__ELEMENT_I8, 0},
-                 {"b1", GAN__ELEMENT_U8, 0}};
+                 {"b1", GAN__ELEMENT_U8, 0},  {"f2", GAN__ELEMENT_F16, 1}, {"i2", GAN__ELEMENT_I16, 1},
+                 {"u2", GAN__ELEMENT_U16, 1}, {"u4", GAN__ELEMENT_U32, 1}, {"u8", GAN__ELEMENT_U64, 1}};
     char text[16];
     size_t i;
     if (gan__format_npy_peek(n) == '[')
@@ -20195,10 +20219,10 @@ static int gan__format_npy_descr(gan__format_npy_reader *n, gan__format_layout *
             l->truth = known[i].text[0] == 'b';
             return 0;
         }
-    gan__err_fail(
-        n->ctx, GAN_ERROR_FORMAT,
-        "%s holds elements of type %s, at byte %l; save it with astype as one of f4 f8 i4 i8 u1 i1 b1",
-        n->name, text, (int64_t)n->at);
+    gan__err_fail(n->ctx, GAN_ERROR_FORMAT,
+                  "%s holds elements of type %s, at byte %l; save it with astype as one of f2 f4 f8 i1 i2 i4 "
+                  "i8 u1 u2 u4 u8 b1",
+                  n->name, text, (int64_t)n->at);
     return 1;
 }
 
@@ -20971,7 +20995,8 @@ struct gan_dataset {
     char **class_name;
     int fitted, flip; // whether samples must be given their shape; whether they are mirrored
     gan_fit fit;
-    double low, high;
+    int scaled; // of elements other than bytes: from .. to becomes low .. high
+    double low, high, from_low, from_high;
     gan_real *level; // of the bytes 0 .. 255: a table is twice as fast as dividing
     gan__state *state;
     char name[32];       // "data.0.position"
@@ -21359,15 +21384,19 @@ static int gan__data_view(gan_dataset *d, size_t i, unsigned char *raw, gan__fit
     return 0;
 }
 
+static double gan__data_scaled(const gan_dataset *d, double v)
+{
+    return ((d->from_high - v) * d->low + (v - d->from_low) * d->high) / (d->from_high - d->from_low);
+}
+
 // Numbers from a file in the units that were asked for.
 static void gan__data_scale(const gan_dataset *d, gan_real *x)
 {
     size_t k;
     if (d->from.type == GAN__ELEMENT_U8)
         for (k = 0; k < d->per; ++k) x[k] = d->level[(int)(x[k] + (gan_real).5)];
-    else if (d->low != 0 || d->high != 0)
-        for (k = 0; k < d->per; ++k)
-            x[k] = (gan_real)(((255 - (double)x[k]) * d->low + (double)x[k] * d->high) / 255);
+    else if (d->scaled)
+        for (k = 0; k < d->per; ++k) x[k] = (gan_real)gan__data_scaled(d, (double)x[k]);
 }
 
 // Sample i with the dataset's shape, in the file's units (bytes not rounded yet).
@@ -21770,6 +21799,13 @@ static int gan__reader_labels(const gan__reader_opening *o, gan_dataset *d, cons
                       l.ndim > 2 ? "images" : "rows", l.ndim, l.dim);
         return 1;
     }
+    for (i = 0; i < l.dim[0] && s->bytes && !values; ++i)
+        if (!gan__base_is_finite((gan_real)gan__format_element_value(
+                l.type, l.big, s->bytes + l.at + (size_t)i * l.stride[0]))) {
+            gan__err_fail(o->ctx, GAN_ERROR_NONFINITE, "%s: label %d (from 0) is NaN or infinite", s->name,
+                          i);
+            return 1;
+        }
     if ((size_t)l.dim[0] != d->n) {
         gan__err_fail(o->ctx, GAN_ERROR_FORMAT,
                       "%s holds %d labels for %d images: the two files belong to different sets", s->name,
@@ -21832,6 +21868,33 @@ static int gan__reader_column(const gan__reader_opening *o, gan_dataset *d, cons
     return 0;
 }
 
+static int gan__reader_like_channels(int n) { return n == 1 || n == 3; }
+
+// Tells when four dimensions are read in the wrong order, as far as it can be seen. 1 on an error.
+static int gan__reader_order(const gan__reader_opening *o, const char *name, const gan__format_layout *l)
+{
+    const gan_dataset_desc *desc = o->desc;
+    const int first = l->dim[1], last = l->dim[3], c = desc->channels;
+    if (l->ndim != 4 || l->labels || desc->channels_last < 0) return 0;
+    if (!desc->channels_last && c && c != first && c == last) {
+        gan__err_fail(o->ctx, GAN_ERROR_SHAPE,
+                      "%s: shape %h is read as (N, C, H, W), with %d channels, not %d: set channels_last for "
+                      "(N, H, W, C), or -1",
+                      name, 4, l->dim, first, c);
+        return 1;
+    }
+    if (desc->channels_last ? gan__reader_like_channels(first) && last > 4
+                            : gan__reader_like_channels(last) && (first > 1 || last > 1))
+        gan__err_warn(o->ctx,
+                      "%s: shape %h is read as %d channels of %d x %d pixels; if these are (N, %s), set "
+                      "channels_last to %d, else to %d",
+                      name, 4, l->dim, desc->channels_last ? last : first,
+                      l->dim[desc->channels_last ? 1 : 2], desc->channels_last ? l->dim[2] : last,
+                      desc->channels_last ? "C, H, W" : "H, W, C", desc->channels_last ? -1 : 1,
+                      desc->channels_last ? 1 : -1);
+    return 0;
+}
+
 // From the dimensions of a file to those of pictures (N, C, H, W), where it holds such.
 static void gan__reader_dims(const gan_dataset_desc *desc, gan__format_layout *l)
 {
@@ -21850,7 +21913,7 @@ static void gan__reader_dims(const gan_dataset_desc *desc, gan__format_layout *l
         }
         l->dim[1] = 1;
         l->stride[1] = gan__format_element_width[l->type];
-    } else if (l->ndim == 4 && desc->channels_last && !l->labels) {
+    } else if (l->ndim == 4 && desc->channels_last > 0 && !l->labels) {
         for (i = 1; i < 4; ++i) {
             const int from = i == 1 ? 3 : i - 1;
             l->dim[i] = was.dim[from];
@@ -21868,6 +21931,27 @@ static void gan__reader_dims(const gan_dataset_desc *desc, gan__format_layout *l
         l->stride[2] = step * (size_t)desc->width;
         l->stride[1] = l->stride[2] * (size_t)desc->height;
     }
+}
+
+// Which values of the data become which. 1 on an error, which is set.
+static int gan__reader_scale(const gan__reader_opening *o, gan_dataset *d, const char *name)
+{
+    const gan_dataset_desc *desc = o->desc;
+    const int to = desc->low != 0 || desc->high != 0, from = desc->data_low != 0 || desc->data_high != 0;
+    const int bytes = d->from.type == GAN__ELEMENT_U8;
+    if (to && !from && !bytes) {
+        gan__err_fail(o->ctx, GAN_ERROR_ARGUMENT,
+                      "%s holds no bytes: low and high need data_low and data_high, the values that become "
+                      "them",
+                      name);
+        return 1;
+    }
+    d->scaled = from || bytes;
+    d->low = to ? (double)desc->low : -1;
+    d->high = to ? (double)desc->high : 1;
+    d->from_low = (double)desc->data_low;
+    d->from_high = from ? (double)desc->data_high : d->from.truth ? 1 : 255;
+    return 0;
 }
 
 // The shape of the samples from that of the data, dim of ndim, and the description; memory for the order.
@@ -21894,20 +21978,11 @@ static int gan__reader_shape(const gan__reader_opening *o, gan_dataset *d, const
     }
     d->fit = desc->fit;
     d->flip = desc->flip;
-    d->low = (double)desc->low;
-    d->high = (double)desc->high;
-    if (gan__data_sized(d, (int)d->n, ndim, shape)) return 1;
+    if (gan__reader_scale(o, d, name) || gan__data_sized(d, (int)d->n, ndim, shape)) return 1;
     if (d->from.type != GAN__ELEMENT_U8) return 0;
     d->level = (gan_real *)gan__err_persist(o->ctx, 256 * sizeof *d->level);
     if (!d->level) return 1;
-    if (d->low == 0 && d->high == 0) {
-        d->low = -1;
-        d->high = 1;
-    }
-    for (i = 0; i < 256; ++i) {
-        const int v = d->from.truth && i ? 255 : i;
-        d->level[i] = (gan_real)(((255 - v) * d->low + v * d->high) / 255);
-    }
+    for (i = 0; i < 256; ++i) d->level[i] = (gan_real)gan__data_scaled(d, d->from.truth ? i != 0 : i);
     return 0;
 }
 
@@ -22034,6 +22109,69 @@ static int gan__reader_pieces(const gan_dataset *d)
     return 0;
 }
 
+// What the values of a dataset say: the least, the greatest; a NaN or an infinity is an error with its place.
+// Bytes are looked at until they fill a twentieth of their range.
+static int gan__reader_range(gan_dataset *d, const char *name, double *low, double *high)
+{
+    gan_real *x;
+    unsigned char *raw = NULL;
+    size_t per = 1, i, k, left;
+    int j, at[GAN_MAX_DIMS], bad = 0;
+    for (j = 1; j < d->from.ndim; ++j) per *= (size_t)d->from.dim[j];
+    x = (gan_real *)gan__err_scratch(d->ctx, per * sizeof *x);
+    if (x && d->raw) raw = (unsigned char *)gan__err_scratch(d->ctx, d->raw);
+    bad = !x || (d->raw && !raw);
+    *low = 1e300;
+    *high = -1e300;
+    for (i = 0; i < d->n && !bad; ++i) {
+        gan__fit_place v;
+        if (d->from.type == GAN__ELEMENT_U8 && *high - *low > (d->from_high - d->from_low) / 20) break;
+        bad = gan__data_view(d, i, raw, &v);
+        if (bad) break;
+        gan__fit_place_read(&v, x);
+        for (k = 0; k < per; ++k) {
+            if (!gan__base_is_finite(x[k])) break;
+            *low = GAN__LEAST(*low, (double)x[k]);
+            *high = GAN__MOST(*high, (double)x[k]);
+        }
+        if (k == per) continue;
+        for (left = k, j = v.ndim - 1; j >= 0; left /= (size_t)v.dim[j--])
+            at[j] = (int)(left % (size_t)v.dim[j]);
+        gan__err_fail(d->ctx, GAN_ERROR_NONFINITE,
+                      v.ndim == 1 ? "%s: row %l, column %h (from 0) is NaN, infinite or too large"
+                                  : "%s: sample %l, at %h (from 0), is NaN, infinite or too large",
+                      name, (int64_t)i, v.ndim, at);
+        bad = 1;
+    }
+    gan__err_scratch_free(d->ctx, raw);
+    gan__err_scratch_free(d->ctx, x);
+    return bad;
+}
+
+// Values that cannot be are an error, a scale that does not match is told.
+static int gan__reader_values(const gan__reader_opening *o, gan_dataset *d, const char *name)
+{
+    double low, high, more = 0;
+    if (gan__reader_range(d, name, &low, &high)) return 1;
+    if (d->from.truth) return 0;
+    if (!d->scaled) {
+        if (d->from.ndim == 4 && (low < -1 || high > 1))
+            gan__err_warn(o->ctx,
+                          "%s: values from %f to %f stay as they are; data_low and data_high make them "
+                          "-1 to 1",
+                          name, low, high);
+        return 0;
+    }
+    more = (d->from_high - d->from_low) / 1000;
+    if (d->from.type != GAN__ELEMENT_U8 && (low < d->from_low - more || high > d->from_high + more))
+        gan__err_warn(o->ctx, "%s: values from %f to %f go beyond data_low %f and data_high %f", name, low,
+                      high, d->from_low, d->from_high);
+    else if (high - low <= (d->from_high - d->from_low) / 20)
+        gan__err_warn(o->ctx, "%s: values from %f to %f fill little of %f to %f: set data_low and data_high",
+                      name, low, high, d->from_low, d->from_high);
+    return 0;
+}
+
 // The samples of n files of one kind, or of the description's bytes (path NULL).
 static gan_dataset *gan__reader_files(const gan__reader_opening *o, char *const *path, int n)
 {
@@ -22041,6 +22179,7 @@ static gan_dataset *gan__reader_files(const gan__reader_opening *o, char *const 
     const gan_dataset_desc *desc = o->desc;
     gan_format format = GAN_FORMAT_AUTO;
     const gan_real *values = NULL;
+    const char *name;
     size_t total = 0;
     int i;
     if (!d) return NULL;
@@ -22078,6 +22217,8 @@ static gan_dataset *gan__reader_files(const gan__reader_opening *o, char *const 
     if (format != GAN_FORMAT_CSV && gan__reader_no_column(o, d->part->source->name)) return NULL;
     if (d->from.labels && gan__reader_cifar_labels(d)) return NULL;
     if (format == GAN_FORMAT_CSV && gan__reader_column(o, d, values)) return NULL;
+    name = d->part->source->name;
+    if (gan__reader_order(o, name, &d->from)) return NULL;
     gan__reader_dims(desc, &d->from);
     if (gan__reader_shape(o, d, d->part->source->name, d->from.ndim - 1, d->from.dim + 1)) return NULL;
     if (format == GAN_FORMAT_IDX && gan__reader_beside(o, d, path ? d->part->source->name : NULL))
@@ -22106,6 +22247,7 @@ static gan_dataset *gan__reader_files(const gan__reader_opening *o, char *const 
             return NULL;
         }
     }
+    if (!desc->stream && gan__reader_values(o, d, name)) return NULL;
     return gan__reader_finish(o, d);
 }
 
@@ -22428,8 +22570,11 @@ static const char *gan__reader_problem(const gan_dataset_desc *desc)
         return "channels, height and width are 1 or more, or 0: as the data are";
     if ((int)desc->format < 0 || desc->format >= GAN_FORMAT_COUNT) return "there is no such format";
     if ((int)desc->fit < 0 || desc->fit >= GAN_FIT_COUNT) return "there is no such fit";
-    if (!gan__base_is_finite(desc->low) || !gan__base_is_finite(desc->high))
-        return "low and high must be finite";
+    if (!gan__base_is_finite(desc->low) || !gan__base_is_finite(desc->high) ||
+        !gan__base_is_finite(desc->data_low) || !gan__base_is_finite(desc->data_high))
+        return "low, high, data_low and data_high must be finite";
+    if ((desc->data_low != 0 || desc->data_high != 0) && !(desc->data_low < desc->data_high))
+        return "data_low must be below data_high";
     if ((desc->low != 0 || desc->high != 0) && !(desc->low < desc->high)) return "low must be below high";
     return NULL;
 }

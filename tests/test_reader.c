@@ -217,8 +217,8 @@ static void test_idx(void)
 
 static void test_npy(void)
 {
-    static const char *const descr[] = {"<f4", "<f8", "<i4", "<i8", "|u1", "|i1",
-                                        "|b1", ">f4", ">f8", ">i4", ">i8"};
+    static const char *const descr[] = {"<f4", "<f8", "<i4", "<i8", "|u1", "|i1", "|b1", ">f4", ">f8", ">i4",
+                                        ">i8", "<i2", ">i2", "<u2", ">u2", "<u4", ">u4", "<u8", ">u8"};
     size_t t;
     int i, j, version;
     double v[24], labels[6];
@@ -227,7 +227,7 @@ static void test_npy(void)
             for (version = 1; version <= 2; ++version)
                 for (j = 0; j < 2; ++j) {
                     gan_dataset_desc desc;
-                    const char kind = descr[t][1], scaled = kind == 'u' || kind == 'b';
+                    const char kind = descr[t][1], scaled = !strcmp(descr[t], "|u1") || kind == 'b';
                     const int width = descr[t][2] - '0';
                     npy_of(&f, version, descr[t], j, "(4, 6)");
                     CHECK(f.n % 64 == 0, "a header of %d bytes", (int)f.n);
@@ -255,6 +255,130 @@ static void test_npy(void)
         for (i = 0; i < 4; ++i) add_number(&f, 'i', 8, 0, want[i]);
         desc = in_memory(&f);
         check_ways("long.npy", &desc, 4, 1, want, NULL);
+    }
+    TEST ("half precision: normal, subnormal, the largest; uint64 up to 2^64 - 2048") {
+        static const unsigned half[] = {0x3c00, 0xc000, 0x7bff, 0x0001, 0x83ff, 0x3555, 0x0400, 0x8000};
+        static const double want[] = {
+            1, -2, 65504, 5.9604644775390625e-8, -6.097555160522461e-5, 0.333251953125, 6.103515625e-5, 0};
+        static const double large[] = {18446744073709549568., 1};
+        gan_dataset_desc desc;
+        for (j = 0; j < 2; ++j) {
+            npy_of(&f, 1, j ? ">f2" : "<f2", 0, "(8, 1)");
+            for (i = 0; i < 8; ++i) add_number(&f, 'u', 2, j, half[i]);
+            desc = in_memory(&f);
+            check_ways("half.npy", &desc, 8, 1, want, NULL);
+        }
+        npy_of(&f, 1, "<u8", 0, "(2, 1)");
+        for (i = 0; i < 2; ++i) add_number(&f, 'u', 8, 0, large[i]);
+        desc = in_memory(&f);
+        check_ways("u8.npy", &desc, 2, 1, large, NULL);
+    }
+    TEST ("NaN, an infinity and what is too large are found at opening, with row and column") {
+        static const double odd[] = {NAN, INFINITY, 1e300};
+        gan_context *ctx;
+        gan_dataset_desc desc;
+        for (j = 0; j < 6; ++j) {
+            if (j == 2 && sizeof(gan_real) == 8) continue;
+            npy_of(&f, 1, "<f8", 0, j < 3 ? "(4, 3)" : "(1, 2, 2, 3)");
+            for (i = 0; i < 12; ++i) add_number(&f, 'f', 8, 0, i == 7 ? odd[j % 3] : i / 12.);
+            desc = in_memory(&f);
+            CHECK(opening(&desc) == GAN_ERROR_NONFINITE, "%d: %s", j, said);
+            CHECK_TEXT(said, j < 3 ? "row 2, column (1) (from 0)" : "sample 0, at (1, 0, 1) (from 0)");
+        }
+        npy_of(&f, 1, "<f4", 0, "(4, 1)");
+        for (i = 0; i < 4; ++i) add_number(&f, 'f', 4, 0, i);
+        npy_of(&g, 1, "<f4", 0, "(4,)");
+        for (i = 0; i < 4; ++i) add_number(&g, 'f', 4, 0, i == 2 ? NAN : i);
+        desc = in_memory(&f);
+        desc.label_bytes = g.p;
+        desc.label_size = g.n;
+        CHECK(opening(&desc) == GAN_ERROR_NONFINITE, "%s", said);
+        CHECK_TEXT(said, "label 2 (from 0)");
+        ctx = gan_create(NULL);
+        desc.label_bytes = NULL;
+        CHECK(gan_dataset_open(ctx, &desc) != NULL, "%s", gan_error_message(ctx));
+        gan_destroy(ctx);
+    }
+    TEST ("data_low and data_high become low and high, -1 and 1; a scale that does not fit is told") {
+        static const struct {
+            const char *type;
+            double from, step, data[2], to[2], first, last;
+            int warns;
+        } rows[] = {{"<f4", 0, .25, {0, 1}, {0, 0}, -1, .5, 0},
+                    {"<f4", 0, .25, {0, 0}, {0, 0}, 0, .75, 0},
+                    {"<f4", 0, 85, {0, 0}, {0, 0}, 0, 255, 1},
+                    {"<f4", 0, 85, {0, 255}, {0, 1}, 0, 1, 0},
+                    {"<f4", 0, .25, {0, 255}, {0, 0}, -1, -.9941176, 1},
+                    {"<f4", 0, 1, {0, 1}, {0, 0}, -1, 5, 1},
+                    {"<i2", -30, 20, {-30, 30}, {10, 20}, 10, 20, 0},
+                    {"<u2", 0, 21845, {0, 65535}, {0, 0}, -1, 1, 0},
+                    {"|u1", 0, 1, {0, 0}, {0, 0}, -1, -.97647059, 1},
+                    {"|u1", 0, 1, {0, 3}, {0, 0}, -1, 1, 0},
+                    {"|u1", 0, 85, {0, 0}, {0, 2}, 0, 2, 0},
+                    {"|b1", 0, .4, {0, 1}, {0, 9}, 0, 9, 0}};
+        size_t r;
+        for (r = 0; r < sizeof rows / sizeof *rows; ++r) {
+            gan_context *ctx = gan_create(NULL);
+            gan_dataset_desc desc;
+            npy_of(&f, 1, rows[r].type, 0, "(1, 2, 2)");
+            for (i = 0; i < 4; ++i)
+                add_number(&f, rows[r].type[1] == 'b' ? 'u' : rows[r].type[1], rows[r].type[2] - '0', 0,
+                           rows[r].from + rows[r].step * i);
+            desc = in_memory(&f);
+            desc.data_low = (gan_real)rows[r].data[0], desc.data_high = (gan_real)rows[r].data[1];
+            desc.low = (gan_real)rows[r].to[0], desc.high = (gan_real)rows[r].to[1];
+            in_order(ctx, gan_dataset_open(ctx, &desc));
+            CHECK_NEAR(all[0], rows[r].first, 1e-6, rows[r].type);
+            CHECK_NEAR(all[3], rows[r].last, 1e-6, rows[r].type);
+            CHECK(gan_warnings(ctx) == rows[r].warns, "%d: %d warnings: %s", (int)r, gan_warnings(ctx),
+                  gan_warning_message(ctx));
+            gan_destroy(ctx);
+        }
+        npy_of(&f, 1, "<f4", 0, "(1, 2, 2)");
+        for (i = 0; i < 4; ++i) add_number(&f, 'f', 4, 0, i);
+        {
+            gan_dataset_desc desc = in_memory(&f);
+            desc.high = 1;
+            CHECK(opening(&desc) == GAN_ERROR_ARGUMENT, "%s", said);
+            CHECK_TEXT(said, "need data_low and data_high");
+            desc.data_low = 2, desc.data_high = 1;
+            CHECK(opening(&desc) == GAN_ERROR_ARGUMENT, "%s", said);
+        }
+    }
+    TEST ("(N, H, W, C) is told from (N, C, H, W), with H of 4 and less too") {
+        static const struct {
+            const char *shape;
+            int last, channels, code, warns;
+            const char *got;
+        } rows[] = {
+            {"(1, 28, 28, 1)", 0, 0, 0, 1, "28x28x1"},      {"(1, 8, 8, 3)", 0, 0, 0, 1, "8x8x3"},
+            {"(1, 8, 8, 3)", 1, 0, 0, 0, "3x8x8"},          {"(1, 8, 8, 3)", 0, 3, GAN_ERROR_SHAPE, 0, ""},
+            {"(1, 4, 4, 3)", 0, 3, GAN_ERROR_SHAPE, 0, ""}, {"(1, 4, 4, 3)", 0, 0, 0, 1, "4x4x3"},
+            {"(1, 4, 4, 3)", 1, 3, 0, 0, "3x4x4"},          {"(1, 3, 8, 8)", 0, 0, 0, 0, "3x8x8"},
+            {"(1, 3, 3, 3)", 0, 3, 0, 1, "3x3x3"},          {"(1, 3, 3, 3)", -1, 3, 0, 0, "3x3x3"},
+            {"(1, 3, 8, 8)", 1, 0, 0, 1, "8x3x8"},          {"(1, 1, 8, 8)", 0, 1, 0, 0, "1x8x8"},
+            {"(1, 2, 2, 1)", 0, 1, GAN_ERROR_SHAPE, 0, ""}};
+        size_t r;
+        for (r = 0; r < sizeof rows / sizeof *rows; ++r) {
+            gan_context *ctx = gan_create(NULL);
+            gan_dataset_desc desc;
+            gan_dataset *d;
+            int n[3], count;
+            sscanf(rows[r].shape, "(1, %d, %d, %d)", n, n + 1, n + 2);
+            count = n[0] * n[1] * n[2];
+            npy_of(&f, 1, "|u1", 0, rows[r].shape);
+            for (i = 0; i < count; ++i) add_number(&f, 'u', 1, 0, 255. * i / (count - 1));
+            desc = in_memory(&f);
+            desc.channels_last = rows[r].last, desc.channels = rows[r].channels;
+            d = gan_dataset_open(ctx, &desc);
+            CHECK(gan_error(ctx) == rows[r].code, "%d: %s", (int)r, gan_error_message(ctx));
+            check_shape(d, rows[r].got);
+            CHECK(gan_warnings(ctx) == rows[r].warns, "%d: %d warnings: %s", (int)r, gan_warnings(ctx),
+                  gan_warning_message(ctx));
+            if (rows[r].warns) CHECK_TEXT(gan_warning_message(ctx), "set channels_last");
+            if (rows[r].code) CHECK_TEXT(gan_error_message(ctx), "set channels_last");
+            gan_destroy(ctx);
+        }
     }
     TEST ("labels from a second .npy, in memory and by path, of shape (N) and (N, 1)") {
         gan_dataset_desc desc;
