@@ -914,29 +914,32 @@ GAN_API int gan_gradcheck(gan_context *ctx, gan_function *f, void *user, int n, 
 // above the exponent 30. NaN and infinity propagate.
 //
 // Columns: default parameter; output of D (gan_critic); 1 if the generator's loss needs the real batch; 1 if
-// the generator's loss of paired outputs is minus D's; what gan_loss_control updates.
+// the generator's loss of paired outputs is minus D's; 1 if D's loss has targets, which label smoothing moves;
+// what gan_loss_control updates.
 #define GAN_LOSSES(X)                                                                                        \
-    X(NON_SATURATING, non_saturating, 0, PROBABILITY, 0, 0, none)                                            \
-    X(MINIMAX, minimax, 0, PROBABILITY, 0, 1, none) X(LEAST_SQUARES, least_squares, 0, SCORE, 0, 0, none)    \
-    X(WASSERSTEIN, wasserstein, 0, SCORE, 0, 0, none) X(HINGE, hinge, 0, SCORE, 0, 0, none)                  \
-    X(LEAST_SQUARES_PEARSON, least_squares_pearson, 0, SCORE, 0, 0, none)                                    \
-    X(MAXIMUM_LIKELIHOOD, maximum_likelihood, 0, PROBABILITY, 0, 0, none)                                    \
-    X(BOUNDARY_SEEKING, boundary_seeking, 0, PROBABILITY, 0, 0, none)                                        \
-    X(SOFTMAX, softmax, 0, SCORE, 1, 0, none) X(DUAL_CONTRASTIVE, dual_contrastive, 0, SCORE, 1, 0, none)    \
-    X(EBGAN, ebgan, 10, ERROR, 0, 0, none) X(BEGAN, began, 0.75, ERROR, 0, 0, began)                         \
-    X(MAGAN, magan, 0.01, ERROR, 0, 0, magan) X(F_KL, f_kl, 0, SCORE, 0, 0, none)                            \
-    X(F_REVERSE_KL, f_reverse_kl, 0, SCORE, 0, 0, none) X(F_PEARSON, f_pearson, 0, SCORE, 0, 0, none)        \
-    X(F_NEYMAN, f_neyman, 0, SCORE, 0, 0, none)                                                              \
-    X(F_SQUARED_HELLINGER, f_squared_hellinger, 0, SCORE, 0, 0, none)                                        \
-    X(F_JENSEN_SHANNON, f_jensen_shannon, 0, PROBABILITY, 0, 0, none)                                        \
-    X(F_GAN, f_gan, 0, PROBABILITY, 0, 0, none)                                                              \
-    X(F_TOTAL_VARIATION, f_total_variation, 0, SCORE, 0, 0, none)                                            \
-    X(F_ALPHA, f_alpha, 0.5, SCORE, 0, 0, none) X(MMD_RBF, mmd_rbf, 1, FEATURES, 1, 0, none)                 \
-    X(MMD_RATIONAL_QUADRATIC, mmd_rational_quadratic, 1, FEATURES, 1, 0, none)                               \
-    X(ENERGY, energy, 0, FEATURES, 1, 0, none) X(CRAMER, cramer, 0, FEATURES, 1, 0, none)                    \
-    X(SINKHORN, sinkhorn, 0.1, FEATURES, 1, 0, none)
+    X(NON_SATURATING, non_saturating, 0, PROBABILITY, 0, 0, 1, none)                                         \
+    X(MINIMAX, minimax, 0, PROBABILITY, 0, 1, 1, none)                                                       \
+    X(LEAST_SQUARES, least_squares, 0, SCORE, 0, 0, 1, none)                                                 \
+    X(WASSERSTEIN, wasserstein, 0, SCORE, 0, 0, 0, none) X(HINGE, hinge, 0, SCORE, 0, 0, 0, none)            \
+    X(LEAST_SQUARES_PEARSON, least_squares_pearson, 0, SCORE, 0, 0, 1, none)                                 \
+    X(MAXIMUM_LIKELIHOOD, maximum_likelihood, 0, PROBABILITY, 0, 0, 1, none)                                 \
+    X(BOUNDARY_SEEKING, boundary_seeking, 0, PROBABILITY, 0, 0, 1, none)                                     \
+    X(SOFTMAX, softmax, 0, SCORE, 1, 0, 0, none)                                                             \
+    X(DUAL_CONTRASTIVE, dual_contrastive, 0, SCORE, 1, 0, 0, none)                                           \
+    X(EBGAN, ebgan, 10, ERROR, 0, 0, 0, none) X(BEGAN, began, 0.75, ERROR, 0, 0, 0, began)                   \
+    X(MAGAN, magan, 0.01, ERROR, 0, 0, 0, magan) X(F_KL, f_kl, 0, SCORE, 0, 0, 0, none)                      \
+    X(F_REVERSE_KL, f_reverse_kl, 0, SCORE, 0, 0, 0, none) X(F_PEARSON, f_pearson, 0, SCORE, 0, 0, 0, none)  \
+    X(F_NEYMAN, f_neyman, 0, SCORE, 0, 0, 0, none)                                                           \
+    X(F_SQUARED_HELLINGER, f_squared_hellinger, 0, SCORE, 0, 0, 0, none)                                     \
+    X(F_JENSEN_SHANNON, f_jensen_shannon, 0, PROBABILITY, 0, 0, 0, none)                                     \
+    X(F_GAN, f_gan, 0, PROBABILITY, 0, 0, 0, none)                                                           \
+    X(F_TOTAL_VARIATION, f_total_variation, 0, SCORE, 0, 0, 0, none)                                         \
+    X(F_ALPHA, f_alpha, 0.5, SCORE, 0, 0, 0, none) X(MMD_RBF, mmd_rbf, 1, FEATURES, 1, 0, 0, none)           \
+    X(MMD_RATIONAL_QUADRATIC, mmd_rational_quadratic, 1, FEATURES, 1, 0, 0, none)                            \
+    X(ENERGY, energy, 0, FEATURES, 1, 0, 0, none) X(CRAMER, cramer, 0, FEATURES, 1, 0, 0, none)              \
+    X(SINKHORN, sinkhorn, 0.1, FEATURES, 1, 0, 0, none)
 typedef enum gan_loss {
-#define GAN__ROW(id, name, parameter, critic, joint, zero_sum, control) GAN_LOSS_##id,
+#define GAN__ROW(id, name, parameter, critic, joint, zero_sum, targets, control) GAN_LOSS_##id,
     GAN_LOSSES(GAN__ROW)
 #undef GAN__ROW
     GAN_LOSS_COUNT
@@ -1810,9 +1813,11 @@ GAN_API const char *gan_game_name(gan_game kind);
 
 // The file formats that gan_dataset_open reads; it detects the format by content:
 //     IDX     MNIST, Fashion-MNIST; all six element types
-//     NPY     .npy versions 1 and 2 of f4 f8 i4 i8 u1 i1 b1, either byte order, C or Fortran order
+//     NPY     .npy versions 1 and 2 of f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1, either byte order, C or
+//             Fortran order
 //     PNM     binary PGM and PPM of 8 and 16 bits (rounded to 8)
-//     STB     PNG, JPEG, BMP, GIF, if stb_image.h is included before the implementation
+//     STB     PNG, JPEG, BMP, GIF (its first picture), if stb_image.h is included before the implementation.
+//             JPEG is turned as its EXIF orientation says; of four components (CMYK) it is an error
 //     CIFAR   the binary version of CIFAR-10 and of CIFAR-100 (fine labels)
 //     CSV     numbers separated by commas, semicolons, tabs or blanks
 #define GAN_FORMATS(X) X(IDX, idx) X(NPY, npy) X(PNM, pnm) X(STB, stb_image) X(CIFAR, cifar) X(CSV, csv)
@@ -1836,25 +1841,35 @@ typedef enum gan_fit {
 } gan_fit;
 
 typedef struct gan_dataset_desc {       // 0 means the default
-    const char *path;                   // a file, or a folder of MNIST (train-images-idx3-ubyte), CIFAR-10
-                                        // (data_batch_1.bin .. _5.bin) or images. Sub-folders of a folder of
-                                        // images, sorted by name, give their files the labels 0, 1, ..
+    const char *path;                   // a file, or a folder of MNIST (train-images-idx3-ubyte, or the one
+                                        // name with images and idx3 in it: train-images.idx3-ubyte,
+                                        // emnist-letters-train-images-idx3-ubyte), of CIFAR-10
+                                        // (data_batch_1.bin .. _5.bin) or of images. Its sub-folders give
+                                        // their images the labels 0, 1, .. in natural order (2 before 10);
+                                        // those without images have none. A warning names what is left out
     const void *bytes;                  // instead of path: a file in memory, which must outlive the context
     size_t size;                        // number of bytes
     const char *labels;                 // a file with one number per sample: IDX, .npy or CSV; NULL: those in
-                                        // the data, or for IDX images-idx3 the file labels-idx1 beside it
+                                        // the data, or for IDX images the file beside them whose name has
+                                        // labels and idx1 for images and idx3
     const void *label_bytes;            // instead of labels: that file in memory
     size_t label_size;                  // number of bytes
+    int label_index;                    // 1: labels become 0, 1, .. in the order of their values, so that
+                                        // 1 .. 26 or {0, 10, 20} fit an embedding; 0: they stay as they are,
+                                        // and a warning says when they are not 0, 1, ..
     gan_format format;                  // GAN_FORMAT_AUTO: by content
     int channels, height, width;        // shape of a sample; 0: as in the data. 3 channels become 1 as .299 R
                                         // + .587 G + .114 B, 1 becomes 3 by repetition, alpha is dropped.
                                         // Rows of an (N, D) array are reshaped if the shape has D elements
-    int channels_last;                  // 1: 4-dimensional arrays are (N, H, W, C)
+    int channels_last;                  // 1: 4-dimensional arrays are (N, H, W, C); -1: (N, C, H, W); 0: too,
+                                        // but a warning tells when the last dimension looks like channels
     gan_fit fit;                        // GAN_FIT_COVER
     int flip;                           // 1: random horizontal flip with probability 1/2 each time an image
                                         // is drawn
-    gan_real low, high;                 // values of 0 and 255 (False and True); both 0: -1 and 1 for bytes,
-                                        // other element types unchanged
+    gan_real low, high;                 // the range that data_low .. data_high becomes; both 0: -1 and 1.
+                                        // Elements other than bytes stay as they are without data_low .. high
+    gan_real data_low, data_high;       // values in the data; both 0: 0 and 255 for bytes, False and True. A
+                                        // warning tells when the values do not fit this range
     int label_column;                   // CSV: the column of the label, 1 the first, -1 the last; 0: none
     int stream;                         // 1: keep no samples in memory, read them for each batch
     size_t memory;                      // maximum bytes of samples kept in memory if the file is not mapped;
@@ -1898,6 +1913,19 @@ GAN_API gan_dataset *gan_dataset_toy(gan_context *ctx, gan_toy kind);   // endle
 // The next n samples, (n, ...). If labels is not NULL it receives the labels (n), or NULL for unlabeled data.
 GAN_API gan_tensor *gan_dataset_batch(gan_dataset *d, int n, gan_tensor **labels);
 GAN_API int64_t gan_dataset_size(const gan_dataset *d);                 // samples; 0: endless
+// Classes: the values of labels that are whole numbers less than 65,536 apart, in ascending order; other
+// labels, and data without labels, have none. A trainer's generator is asked only for labels that the data
+// have: the classes in turn, or without classes the labels of the samples in turn. Class c of
+// gan_dataset_classes (0 without): its label; its name, that of the folder or the text, else the number as
+// the data have it; its number of samples. Classes out of range: 0 and "".
+GAN_API int gan_dataset_classes(const gan_dataset *d);
+GAN_API gan_real gan_dataset_class_label(const gan_dataset *d, int c);
+GAN_API const char *gan_dataset_class_name(const gan_dataset *d, int c);
+GAN_API int64_t gan_dataset_class_size(const gan_dataset *d, int c);
+// Sample i in the order of the data, from 0: its label (0 without), and the path of its file where each
+// sample is a file of its own, else "".
+GAN_API gan_real gan_dataset_label(const gan_dataset *d, int64_t i);
+GAN_API const char *gan_dataset_path(const gan_dataset *d, int64_t i);
 #ifndef GAN_NO_STDIO
 // Writes (N, 1, H, W) or (N, H, W) with values -1 .. 1 as an IDX file of bytes. Returns the error code.
 GAN_API int gan_idx_write(gan_tensor *x, const char *path);
@@ -2466,7 +2494,8 @@ GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t);
 // desc.checkpoint, if there is one. Returns the numbers of the last step.
 GAN_API gan_trainer_stats gan_trainer_run(gan_trainer *t, int64_t steps);
 // n samples of the (averaged) generator in GAN_EVAL; z is the same in every call with the same n. If the data
-// have labels, the labels are 0, 1, 2 ... in turn. The training and its random numbers are not affected.
+// have labels, the labels are those of the data in turn (gan_dataset_class_label). The training and its
+// random numbers are not affected.
 GAN_API gan_tensor *gan_trainer_sample(gan_trainer *t, int n);
 // The (averaged) generator in GAN_EVAL, applied to the given z and label (or NULL).
 GAN_API gan_tensor *gan_trainer_generate(gan_trainer *t, gan_tensor *z, gan_tensor *label);
@@ -12618,6 +12647,30 @@ static int gan__file_path_kind(const char *path)
 #endif
 }
 
+// What a folder is, whatever its path says: 1, and its device and number in id. 0: a link to it, on a system
+// that does not tell where links lead.
+GAN__OPTIONAL int gan__file_path_id(const char *path, uint64_t id[2])
+{
+    id[0] = id[1] = 0;
+#if defined(GAN__FILE_POSIX)
+    {
+        struct stat s;
+        if (stat(path, &s) != 0) return 0;
+        id[0] = (uint64_t)s.st_dev;
+        id[1] = (uint64_t)s.st_ino;
+    }
+#else
+    id[1] = gan__base_fnv(GAN__FNV, path, strlen(path));
+#if defined(_WIN32)
+    {
+        enum { LINK = 1024 }; // FILE_ATTRIBUTE_REPARSE_POINT
+        if (GetFileAttributesA(path) & LINK) return 0;
+    }
+#endif
+#endif
+    return 1;
+}
+
 // The file at path, from its start, and its size; NULL when it is missing, a folder or no regular file.
 static FILE *gan__file_open(const char *path, size_t *size)
 {
@@ -12919,14 +12972,39 @@ static void gan__file_sweep(gan_context *ctx, const char *path)
 }
 #endif
 
+static int gan__file_is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// Natural order: runs of digits by their number, the rest by bytes, so that 2 comes before 10; names that are
+// then equal, as 1 and 01, by bytes. Less than 0: a comes before b.
+static int gan__file_names_order(const char *a, const char *b)
+{
+    const char *p = a, *q = b;
+    while (*p && *q) {
+        if (gan__file_is_digit(*p) && gan__file_is_digit(*q)) {
+            size_t m = 0, n = 0;
+            int order;
+            while (*p == '0') ++p;
+            while (*q == '0') ++q;
+            while (gan__file_is_digit(p[m])) ++m;
+            while (gan__file_is_digit(q[n])) ++n;
+            order = m != n ? (m < n ? -1 : 1) : memcmp(p, q, m);
+            if (order) return order;
+            p += m;
+            q += n;
+        } else if (*p != *q) return (unsigned char)*p < (unsigned char)*q ? -1 : 1;
+        else ++p, ++q;
+    }
+    return *p || *q ? (*p ? 1 : -1) : strcmp(a, b);
+}
+
 // Sifts name[at] down the heap of n names.
 static void gan__file_names_sift(char **name, size_t at, size_t n)
 {
     char *v = name[at];
     size_t child;
     for (; (child = 2 * at + 1) < n; at = child) {
-        if (child + 1 < n && strcmp(name[child], name[child + 1]) < 0) ++child;
-        if (strcmp(v, name[child]) >= 0) break;
+        if (child + 1 < n && gan__file_names_order(name[child], name[child + 1]) < 0) ++child;
+        if (gan__file_names_order(v, name[child]) >= 0) break;
         name[at] = name[child];
     }
     name[at] = v;
@@ -12944,7 +13022,7 @@ static void gan__file_names_sort(char **name, size_t n)
     }
 }
 
-// The n names in a folder that do not begin with a dot, sorted by their bytes, in scratch memory; NULL on an
+// The n names in a folder that do not begin with a dot, in natural order, in scratch memory; NULL on an
 // error, which is set. What the folder gains while it is read is left out.
 GAN__OPTIONAL char **gan__file_folder_names(gan_context *ctx, const char *path, size_t *n)
 {
@@ -15239,16 +15317,23 @@ typedef struct gan__loss_row {
     const char *name;
     gan_real parameter;
     gan_critic critic;
-    int joint, zero_sum;
+    int joint, zero_sum, targets;
     void (*control)(gan_real *state, gan_real p, gan_real r, gan_real f);
     gan_tensor *(*d)(const gan__loss_in *a);
     gan_tensor *(*g)(const gan__loss_in *a);
 } gan__loss_row;
 
 static const gan__loss_row gan__loss_rows[] = {
-#define GAN__ROW(id, name, parameter, critic, joint, zero_sum, control)                                      \
-    {#name,    (gan_real)parameter,         GAN_CRITIC_##critic,  joint,                                     \
-     zero_sum, gan__loss_control_##control, gan__loss_##name##_d, gan__loss_##name##_g},
+#define GAN__ROW(id, name, parameter, critic, joint, zero_sum, targets, control)                             \
+    {#name,                                                                                                  \
+     (gan_real)parameter,                                                                                    \
+     GAN_CRITIC_##critic,                                                                                    \
+     joint,                                                                                                  \
+     zero_sum,                                                                                               \
+     targets,                                                                                                \
+     gan__loss_control_##control,                                                                            \
+     gan__loss_##name##_d,                                                                                   \
+     gan__loss_##name##_g},
     GAN_LOSSES(GAN__ROW)
 #undef GAN__ROW
 };
@@ -15260,6 +15345,9 @@ static int gan__loss_is_known(gan_context *ctx, gan_loss loss)
                   (int)loss);
     return 0;
 }
+
+// Whether D's loss has targets, which label smoothing moves.
+GAN__OPTIONAL int gan__loss_has_targets(gan_loss loss) { return gan__loss_rows[loss].targets; }
 
 // Whether the description is one that can be computed.
 static int gan__loss_is_possible(gan_context *ctx, const gan_loss_desc *desc)
@@ -20001,6 +20089,11 @@ static const gan__schedule_row gan__schedule_rows[] = {
 #undef GAN__ROW
 };
 
+GAN__OPTIONAL int gan__schedule_is_constant(const gan_schedule *s)
+{
+    return s->kind == GAN_SCHEDULE_CONSTANT;
+}
+
 static gan_schedule gan__schedule_new(gan_schedule_kind kind, int64_t start, int64_t steps, int64_t every,
                                       gan_real end, gan_real factor)
 {
@@ -20307,7 +20400,9 @@ GAN_API void gan_extrapolate_game(gan_game kind, gan_real strength, int n, gan_o
 // first `have` bytes of `size`. Every dimension is tested for zero by itself; a size is what the header says,
 // to the byte. Functions return 1 on an error, which is set.
 
-#define GAN__ELEMENTS(X) X(U8, 1) X(I8, 1) X(I16, 2) X(I32, 4) X(I64, 8) X(F32, 4) X(F64, 8)
+#define GAN__ELEMENTS(X)                                                                                     \
+    X(U8, 1)                                                                                                 \
+    X(I8, 1) X(I16, 2) X(I32, 4) X(I64, 8) X(F32, 4) X(F64, 8) X(U16, 2) X(U32, 4) X(U64, 8) X(F16, 2)
 
 typedef enum gan__format_element {
 #define GAN__ROW(id, width) GAN__ELEMENT_##id,
@@ -20332,6 +20427,19 @@ typedef struct gan__format_layout {
 
 enum { GAN__NPY_MOST = 10000, GAN__FORMAT_HEAD = 12 + GAN__NPY_MOST }; // bytes that describe a file
 
+// IEEE 754 half precision: a sign, 5 bits of exponent, 10 of the fraction.
+static double gan__format_half(uint32_t u)
+{
+    const int e = (int)(u >> 10 & 31);
+    const uint32_t fraction = u & 1023;
+    const uint32_t special = 0x7f800000u | fraction << 13;
+    float f;
+    double v;
+    memcpy(&f, &special, sizeof f);
+    v = e == 31 ? (double)f : e ? ldexp(1024. + fraction, e - 25) : ldexp((double)fraction, -24);
+    return u >> 15 & 1 ? -v : v;
+}
+
 static double gan__format_element_value(gan__format_element type, int big, const unsigned char *p)
 {
     const int width = gan__format_element_width[type];
@@ -20350,6 +20458,10 @@ static double gan__format_element_value(gan__format_element type, int big, const
     case GAN__ELEMENT_I64: return u >> 63 ? -(double)(0 - u) : (double)u;
     case GAN__ELEMENT_F32: memcpy(&f, &w, sizeof f); return (double)f;
     case GAN__ELEMENT_F64: memcpy(&d, &u, sizeof d); return d;
+    case GAN__ELEMENT_U16:
+    case GAN__ELEMENT_U32:
+    case GAN__ELEMENT_U64: return (double)u;
+    case GAN__ELEMENT_F16: return gan__format_half(w);
     }
     return 0;
 }
@@ -20395,6 +20507,20 @@ static void gan__format_strides(gan__format_layout *l, int fortran)
     }
 }
 
+// Whether a text is marked up: <html, <!doctype, <?xml, <svg, <head behind blanks.
+static int gan__format_is_markup(const unsigned char *p, size_t have)
+{
+    static const char *const begin[] = {"<html", "<!doct", "<?xml", "<svg", "<head"};
+    size_t at = have >= 3 && !memcmp(p, "\xef\xbb\xbf", 3) ? 3 : 0, i, k;
+    while (at < have && (p[at] == ' ' || (p[at] >= '\t' && p[at] <= '\r'))) ++at;
+    for (i = 0; i < sizeof begin / sizeof *begin; ++i) {
+        for (k = 0; begin[i][k] && at + k < have; ++k)
+            if ((p[at + k] >= 'A' && p[at + k] <= 'Z' ? p[at + k] + 32 : p[at + k]) != begin[i][k]) break;
+        if (!begin[i][k]) return 1;
+    }
+    return 0;
+}
+
 // What stands at the start of files that must be unpacked first, and of such as hold no samples; or NULL.
 static const char *gan__format_packed(const unsigned char *p, size_t have)
 {
@@ -20407,6 +20533,19 @@ static const char *gan__format_packed(const unsigned char *p, size_t have)
                              5))
         return "is xz-compressed: unxz it first";
     if (have >= 262 && !memcmp(p + 257, "ustar", 5)) return "is a tar archive: unpack it first";
+    if (have >= 24 && !memcmp(p, "version https://git-lfs", 23))
+        return "is a pointer of Git LFS, not the file: git lfs pull fetches it";
+    if (have >= 12 && !memcmp(p, "RIFF", 4) && !memcmp(p + 8, "WEBP", 4))
+        return "is WebP, which is not read: convert it to PNG";
+    if (have >= 4 && (!memcmp(p, "II*", 4) || !memcmp(p, "MM\0*", 4)))
+        return "is TIFF, which is not read: convert it to PNG";
+    if (have >= 12 && !p[0] && !p[1] && !p[2] && !memcmp(p + 4, "ftyp", 4))
+        return "is AVIF, HEIC or a film, which is not read: convert it to PNG";
+    if (have >= 4 && !memcmp(p, "8BPS", 4))
+        return "is a Photoshop file, which is not read: convert it to PNG";
+    if (have >= 5 && !memcmp(p, "%PDF-", 5)) return "is PDF, which is not read: convert it to PNG";
+    if (gan__format_is_markup(p, have))
+        return "is a page of HTML or XML, not data: its download failed, fetch it again";
     return NULL;
 }
 
@@ -20568,7 +20707,8 @@ static int gan__format_npy_descr(gan__format_npy_reader *n, gan__format_layout *
         unsigned char type, order; // order: 1 where < or > must tell it
     } known[] = {{"f4", GAN__ELEMENT_F32, 1}, {"f8", GAN__ELEMENT_F64, 1}, {"i4", GAN__ELEMENT_I32, 1},
                  {"i8", GAN__ELEMENT_I64, 1}, {"u1", GAN__ELEMENT_U8, 0},  {"i1", GAN__ELEMENT_I8, 0},
-                 {"b1", GAN__ELEMENT_U8, 0}};
+                 {"b1", GAN__ELEMENT_U8, 0},  {"f2", GAN__ELEMENT_F16, 1}, {"i2", GAN__ELEMENT_I16, 1},
+                 {"u2", GAN__ELEMENT_U16, 1}, {"u4", GAN__ELEMENT_U32, 1}, {"u8", GAN__ELEMENT_U64, 1}};
     char text[16];
     size_t i;
     if (gan__format_npy_peek(n) == '[')
@@ -20582,10 +20722,10 @@ static int gan__format_npy_descr(gan__format_npy_reader *n, gan__format_layout *
             l->truth = known[i].text[0] == 'b';
             return 0;
         }
-    gan__err_fail(
-        n->ctx, GAN_ERROR_FORMAT,
-        "%s holds elements of type %s, at byte %l; save it with astype as one of f4 f8 i4 i8 u1 i1 b1",
-        n->name, text, (int64_t)n->at);
+    gan__err_fail(n->ctx, GAN_ERROR_FORMAT,
+                  "%s holds elements of type %s, at byte %l; save it with astype as one of f2 f4 f8 i1 i2 i4 "
+                  "i8 u1 u2 u4 u8 b1",
+                  n->name, text, (int64_t)n->at);
     return 1;
 }
 
@@ -20958,6 +21098,87 @@ static int gan__format_is_stb(const unsigned char *p, size_t have)
            (have >= 6 && (!memcmp(p, "GIF87a", 6) || !memcmp(p, "GIF89a", 6)));
 }
 
+// JPEG (ITU-T T.81): segments FF marker, length of two bytes, up to the first scan. What of it matters beside
+// the pixels: EXIF's orientation, 1 to 8; the components of the frame; whether an end follows the scan.
+
+typedef struct gan__format_jpeg_head {
+    int orientation, components, ended;
+} gan__format_jpeg_head;
+
+static unsigned gan__format_u16(const unsigned char *p, int big)
+{
+    return (unsigned)(big ? p[0] << 8 | p[1] : p[1] << 8 | p[0]);
+}
+
+static uint32_t gan__format_u32(const unsigned char *p, int big)
+{
+    const uint32_t a = gan__format_u16(p, big), b = gan__format_u16(p + 2, big);
+    return big ? a << 16 | b : b << 16 | a;
+}
+
+// The orientation in the first directory of n bytes of TIFF (tag 274, one SHORT); 1 when it is not there.
+static int gan__format_orientation(const unsigned char *p, size_t n)
+{
+    const int big = n >= 4 && !memcmp(p, "MM\0*", 4);
+    size_t at, count, i;
+    if (n < 8 || (!big && memcmp(p, "II*", 4) != 0)) return 1;
+    at = gan__format_u32(p + 4, big);
+    if (at > n - 2) return 1;
+    count = gan__format_u16(p + at, big);
+    for (at += 2, i = 0; i < count && n - at >= 12; ++i, at += 12)
+        if (gan__format_u16(p + at, big) == 274 && gan__format_u16(p + at + 2, big) == 3) {
+            const unsigned v = gan__format_u16(p + at + 8, big);
+            return v >= 1 && v <= 8 ? (int)v : 1;
+        }
+    return 1;
+}
+
+static void gan__format_jpeg(const unsigned char *p, size_t size, gan__format_jpeg_head *out)
+{
+    size_t at = 2, n;
+    out->orientation = 1;
+    out->components = out->ended = 0;
+    while (at + 4 <= size && p[at] == 0xff) {
+        const int marker = p[at + 1];
+        if (marker == 0xff) { // a filler
+            ++at;
+            continue;
+        }
+        n = gan__format_u16(p + at + 2, 1);
+        if (n < 2 || n > size - at - 2) return;
+        if (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc && n >= 8)
+            out->components = p[at + 9];
+        if (marker == 0xe1 && n >= 8 && !memcmp(p + at + 4, "Exif\0", 6))
+            out->orientation = gan__format_orientation(p + at + 10, n - 8);
+        at += 2 + n;
+        if (marker == 0xda) break;
+    }
+    for (n = size; n >= at + 2 && !out->ended; --n) out->ended = p[n - 2] == 0xff && p[n - 1] == 0xd9;
+}
+
+// Whether a picture that stb_image would fill up with zeros ends before its pixels do.
+GAN__OPTIONAL int gan__format_is_cut(const unsigned char *p, size_t size)
+{
+    gan__format_jpeg_head jpeg;
+    if (p[0] == 0xff) {
+        gan__format_jpeg(p, size, &jpeg);
+        return !jpeg.ended;
+    }
+    if (p[0] == 'B' && size >= 30) { // BMP without compression
+        const int old = gan__format_u32(p + 14, 0) == 12;
+        const uint64_t w = old ? gan__format_u16(p + 18, 0) : gan__format_u32(p + 18, 0) & 0x7fffffff;
+        const uint32_t tall = old ? gan__format_u16(p + 20, 0) : gan__format_u32(p + 22, 0);
+        const uint64_t h = tall >> 31 ? 0 - tall : tall, bits = gan__format_u16(p + (old ? 24 : 28), 0);
+        const uint64_t row = (w * bits + 31) / 32 * 4, at = gan__format_u32(p + 10, 0);
+        return at > size || (row && h > (size - at) / row);
+    }
+    if (p[0] == 'G') {
+        while (size > 6 && !p[size - 1]) --size;
+        return p[size - 1] != ';';
+    }
+    return 0;
+}
+
 // Text that may be CSV: blanks and printable letters, a digit among them.
 static int gan__format_is_text(const unsigned char *p, size_t have)
 {
@@ -21270,9 +21491,15 @@ struct gan_dataset {
     gan__format_element label_type;
     int label_big;
     size_t label_stride;
+    int label_index; // labels are to become the numbers of their classes
+    int classes;
+    double *class_label;
+    int64_t *class_size;
+    char **class_name;
     int fitted, flip; // whether samples must be given their shape; whether they are mirrored
     gan_fit fit;
-    double low, high;
+    int scaled; // of elements other than bytes: from .. to becomes low .. high
+    double low, high, from_low, from_high;
     gan_real *level; // of the bytes 0 .. 255: a table is twice as fast as dividing
     gan__state *state;
     char name[32];       // "data.0.position"
@@ -21315,10 +21542,114 @@ static int gan__data_sized(gan_dataset *d, int n, int ndim, const int *dim)
     return !d->order;
 }
 
+static double gan__data_label(const gan_dataset *d, size_t i)
+{
+    return gan__format_element_value(d->label_type, d->label_big, d->label + i * d->label_stride);
+}
+
+enum { GAN__DATA_CLASSES = 65536 };
+
+// The least label and how far the others go beyond it; -1 when they do not make classes.
+static int gan__data_label_span(const gan_dataset *d, double *low)
+{
+    double v, high = 0;
+    size_t i;
+    for (i = 0; i < d->n; ++i) {
+        v = gan__data_label(d, i);
+        if (!gan__base_is_finite((gan_real)v) || v != floor(v) || fabs(v) > 1e15) return -1;
+        if (!i) *low = high = v;
+        *low = GAN__LEAST(*low, v);
+        high = GAN__MOST(high, v);
+        if (high - *low >= GAN__DATA_CLASSES) return -1;
+    }
+    return (int)(high - *low);
+}
+
+// The numbers of the classes as their names. 1: no memory.
+static int gan__data_class_names(gan_dataset *d)
+{
+    char text[24], *to = NULL;
+    size_t bytes = 0, n;
+    int pass, c;
+    if (d->class_name) return 0;
+    d->class_name = (char **)gan__err_persist(d->ctx, (size_t)d->classes * sizeof *d->class_name);
+    for (pass = 0; pass < 2 && d->class_name; ++pass) {
+        for (c = 0; c < d->classes; ++c) {
+            gan__text_out o;
+            gan__text_begin(&o, text, sizeof text);
+            gan__text_put_int(&o, (int64_t)d->class_label[c]);
+            n = gan__text_end(&o) + 1;
+            if (to) d->class_name[c] = (char *)memcpy(to, text, n), to += n;
+            bytes += n;
+        }
+        if (!to) to = (char *)gan__err_persist(d->ctx, bytes);
+        if (!to) return 1;
+    }
+    return !d->class_name;
+}
+
+// Gives each sample the number of its class for a label; number[v - low] is that of label v.
+static int gan__data_label_number(gan_dataset *d, const int64_t *number, double low)
+{
+    int32_t *label = (int32_t *)gan__err_persist(d->ctx, d->n * sizeof *label);
+    size_t i;
+    int c;
+    if (!label) return 1;
+    for (i = 0; i < d->n; ++i) label[i] = (int32_t)number[(size_t)(gan__data_label(d, i) - low)];
+    d->label = (const unsigned char *)label;
+    d->label_type = GAN__ELEMENT_I32;
+    d->label_big = !gan__state_is_little_endian();
+    d->label_stride = sizeof *label;
+    for (c = 0; c < d->classes; ++c) d->class_label[c] = c;
+    return 0;
+}
+
+// The classes of the labels. 1 on an error, which is set.
+static int gan__data_classes(gan_dataset *d)
+{
+    double low = 0;
+    int64_t *count;
+    size_t i;
+    int span, k, c = 0, bad;
+    if (!d->label) return 0;
+    span = gan__data_label_span(d, &low);
+    if (span < 0) {
+        if (d->label_index)
+            gan__err_fail(d->ctx, GAN_ERROR_FORMAT,
+                          "label_index: the labels are no whole numbers less than %d apart",
+                          (int)GAN__DATA_CLASSES);
+        return d->label_index;
+    }
+    count = (int64_t *)gan__err_scratch(d->ctx, ((size_t)span + 1) * sizeof *count);
+    if (!count) return 1;
+    memset(count, 0, ((size_t)span + 1) * sizeof *count);
+    for (i = 0; i < d->n; ++i) ++count[(size_t)(gan__data_label(d, i) - low)];
+    for (k = 0; k <= span; ++k) d->classes += count[k] > 0;
+    d->class_label = (double *)gan__err_persist(d->ctx, (size_t)d->classes * sizeof *d->class_label);
+    d->class_size = (int64_t *)gan__err_persist(d->ctx, (size_t)d->classes * sizeof *d->class_size);
+    bad = !d->class_label || !d->class_size;
+    for (k = 0; k <= span && !bad; ++k)
+        if (count[k]) {
+            d->class_label[c] = low + k;
+            d->class_size[c] = count[k];
+            count[k] = c++;
+        }
+    bad = bad || gan__data_class_names(d);
+    if (!bad && d->label_index) bad = gan__data_label_number(d, count, low);
+    else if (!bad && (low != 0 || span + 1 != d->classes))
+        gan__err_warn(d->ctx,
+                      "dataset: %d labels from %l to %l, not 0 to %d: only these are generated; "
+                      "gan_dataset_desc.label_index numbers them from 0",
+                      d->classes, (int64_t)low, (int64_t)low + span, d->classes - 1);
+    gan__err_scratch_free(d->ctx, count);
+    return bad;
+}
+
 // Datasets are numbered in the order of their creation.
 static gan_dataset *gan__data_ready(gan_dataset *d)
 {
     const int dim = GAN__DATA_STATES;
+    if (gan__data_classes(d)) return NULL;
     memcpy(d->name, "data.", 5);
     memcpy(gan__text_whole(d->name + 5, (uint64_t)d->ctx->data.dataset_count), ".position", 10);
     d->state = gan__state_add(d->ctx, d->name, GAN__STATE_I64, 1, &dim);
@@ -21338,11 +21669,6 @@ static void gan__data_reals(gan_dataset *d, const gan_real *values)
     gan__format_strides(&d->from, 0);
     d->part->bytes = (const unsigned char *)values;
     d->part->count = d->n;
-}
-
-static double gan__data_label(const gan_dataset *d, size_t i)
-{
-    return gan__format_element_value(d->label_type, d->label_big, d->label + i * d->label_stride);
 }
 
 GAN_API gan_dataset *gan_dataset_memory_n(gan_context *ctx, const gan_real *data, const gan_real *labels,
@@ -21431,6 +21757,34 @@ static int gan__data_picture_pnm(gan_context *ctx, gan__data_picture *p, const u
     return 0;
 }
 
+#ifdef STBI_INCLUDE_STB_IMAGE_H
+// Turns a picture as EXIF's orientation says: 2, 3, 7, 8 mirror the columns, 3, 4, 6, 7 the rows, and from 5
+// on rows are columns.
+static int gan__data_picture_turn(gan_context *ctx, gan__data_picture *p, int orientation)
+{
+    const int c = p->view.dim[0], H = p->view.dim[1], W = p->view.dim[2], turned = orientation >= 5;
+    const int h = turned ? W : H, w = turned ? H : W;
+    const int rows = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+    const int columns = orientation == 2 || orientation == 3 || orientation >= 7;
+    unsigned char *to;
+    int y, x;
+    if (orientation == 1) return 0;
+    to = (unsigned char *)gan__err_scratch(ctx, (size_t)h * (size_t)w * (size_t)c);
+    if (!to) return 1;
+    p->pixels = to;
+    for (y = 0; y < h; ++y)
+        for (x = 0; x < w; ++x, to += c) {
+            const int r = turned ? x : y, k = turned ? y : x;
+            memcpy(to,
+                   p->view.bytes + (size_t)(rows ? H - 1 - r : r) * p->view.stride[1] +
+                       (size_t)(columns ? W - 1 - k : k) * p->view.stride[2],
+                   (size_t)c);
+        }
+    gan__data_picture_view(p, (const unsigned char *)p->pixels, c, h, w);
+    return 0;
+}
+#endif
+
 // stb_image counts in int and trusts the header's size: that is looked at first. No file of its formats holds
 // more than some thousand bytes a byte.
 static int gan__data_picture_stb(gan_context *ctx, gan__data_picture *p, const unsigned char *bytes,
@@ -21438,6 +21792,7 @@ static int gan__data_picture_stb(gan_context *ctx, gan__data_picture *p, const u
 {
 #ifdef STBI_INCLUDE_STB_IMAGE_H
     enum { MOST = 4096 };
+    gan__format_jpeg_head jpeg;
     int w = 0, h = 0, c = 0, w2 = 0, h2 = 0, c2 = 0;
     size_t n;
     if (size > (size_t)INT_MAX || !stbi_info_from_memory(bytes, (int)size, &w, &h, &c)) {
@@ -21451,6 +21806,18 @@ static int gan__data_picture_stb(gan_context *ctx, gan__data_picture *p, const u
                       p->view.name, h, w, c, (int64_t)size);
         return 1;
     }
+    if (gan__format_is_cut(bytes, size)) {
+        gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s is cut off: its %l bytes end before its %d x %d pixels",
+                      p->view.name, (int64_t)size, h, w);
+        return 1;
+    }
+    jpeg.orientation = jpeg.components = 1;
+    if (bytes[0] == 0xff) gan__format_jpeg(bytes, size, &jpeg);
+    if (jpeg.components == 4) {
+        gan__err_fail(ctx, GAN_ERROR_FORMAT,
+                      "%s is a JPEG of four inks (CMYK), which is not read: convert it to RGB", p->view.name);
+        return 1;
+    }
     p->stb = stbi_load_from_memory(bytes, (int)size, &w2, &h2, &c2, c);
     if (!p->stb || w2 != w || h2 != h) {
         gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s: stb_image cannot decode it, or has no memory",
@@ -21458,7 +21825,7 @@ static int gan__data_picture_stb(gan_context *ctx, gan__data_picture *p, const u
         return 1;
     }
     gan__data_picture_view(p, (const unsigned char *)p->stb, c, h, w);
-    return 0;
+    return gan__data_picture_turn(ctx, p, jpeg.orientation);
 #else
     (void)bytes;
     (void)size;
@@ -21520,15 +21887,19 @@ static int gan__data_view(gan_dataset *d, size_t i, unsigned char *raw, gan__fit
     return 0;
 }
 
+static double gan__data_scaled(const gan_dataset *d, double v)
+{
+    return ((d->from_high - v) * d->low + (v - d->from_low) * d->high) / (d->from_high - d->from_low);
+}
+
 // Numbers from a file in the units that were asked for.
 static void gan__data_scale(const gan_dataset *d, gan_real *x)
 {
     size_t k;
     if (d->from.type == GAN__ELEMENT_U8)
         for (k = 0; k < d->per; ++k) x[k] = d->level[(int)(x[k] + (gan_real).5)];
-    else if (d->low != 0 || d->high != 0)
-        for (k = 0; k < d->per; ++k)
-            x[k] = (gan_real)(((255 - (double)x[k]) * d->low + (double)x[k] * d->high) / 255);
+    else if (d->scaled)
+        for (k = 0; k < d->per; ++k) x[k] = (gan_real)gan__data_scaled(d, (double)x[k]);
 }
 
 // Sample i with the dataset's shape, in the file's units (bytes not rounded yet).
@@ -21796,6 +22167,28 @@ GAN_API gan_tensor *gan_dataset_batch(gan_dataset *d, int n, gan_tensor **labels
 
 GAN_API int64_t gan_dataset_size(const gan_dataset *d) { return d ? (int64_t)d->n : 0; }
 
+GAN_API int gan_dataset_classes(const gan_dataset *d) { return d ? d->classes : 0; }
+GAN_API gan_real gan_dataset_class_label(const gan_dataset *d, int c)
+{
+    return c >= 0 && c < gan_dataset_classes(d) ? (gan_real)d->class_label[c] : 0;
+}
+GAN_API const char *gan_dataset_class_name(const gan_dataset *d, int c)
+{
+    return c >= 0 && c < gan_dataset_classes(d) ? d->class_name[c] : "";
+}
+GAN_API int64_t gan_dataset_class_size(const gan_dataset *d, int c)
+{
+    return c >= 0 && c < gan_dataset_classes(d) ? d->class_size[c] : 0;
+}
+GAN_API gan_real gan_dataset_label(const gan_dataset *d, int64_t i)
+{
+    return i >= 0 && i < gan_dataset_size(d) && d->label ? (gan_real)gan__data_label(d, (size_t)i) : 0;
+}
+GAN_API const char *gan_dataset_path(const gan_dataset *d, int64_t i)
+{
+    return i >= 0 && i < gan_dataset_size(d) && d->picture ? d->picture[i] : "";
+}
+
 // >>reader: a description becomes a dataset: one file, several, a folder; uses data; tests/test_reader.c
 
 // What is being opened.
@@ -21903,12 +22296,19 @@ static int gan__reader_labels(const gan__reader_opening *o, gan_dataset *d, cons
         return 1;
     }
     for (i = 1; i < l.ndim; ++i) per *= (size_t)l.dim[i];
-    if (per != 1) {
+    if (per != 1 && !(format == GAN_FORMAT_IDX && l.ndim == 2 && per == 8)) { // QMNIST: the class and 7 more
         gan__err_fail(o->ctx, GAN_ERROR_FORMAT,
                       "%s holds %s, shape %h, where labels belong: one number a sample", s->name,
                       l.ndim > 2 ? "images" : "rows", l.ndim, l.dim);
         return 1;
     }
+    for (i = 0; i < l.dim[0] && s->bytes && !values; ++i)
+        if (!gan__base_is_finite((gan_real)gan__format_element_value(
+                l.type, l.big, s->bytes + l.at + (size_t)i * l.stride[0]))) {
+            gan__err_fail(o->ctx, GAN_ERROR_NONFINITE, "%s: label %d (from 0) is NaN or infinite", s->name,
+                          i);
+            return 1;
+        }
     if ((size_t)l.dim[0] != d->n) {
         gan__err_fail(o->ctx, GAN_ERROR_FORMAT,
                       "%s holds %d labels for %d images: the two files belong to different sets", s->name,
@@ -21971,6 +22371,33 @@ static int gan__reader_column(const gan__reader_opening *o, gan_dataset *d, cons
     return 0;
 }
 
+static int gan__reader_like_channels(int n) { return n == 1 || n == 3; }
+
+// Tells when four dimensions are read in the wrong order, as far as it can be seen. 1 on an error.
+static int gan__reader_order(const gan__reader_opening *o, const char *name, const gan__format_layout *l)
+{
+    const gan_dataset_desc *desc = o->desc;
+    const int first = l->dim[1], last = l->dim[3], c = desc->channels;
+    if (l->ndim != 4 || l->labels || desc->channels_last < 0) return 0;
+    if (!desc->channels_last && c && c != first && c == last) {
+        gan__err_fail(o->ctx, GAN_ERROR_SHAPE,
+                      "%s: shape %h is read as (N, C, H, W), with %d channels, not %d: set channels_last for "
+                      "(N, H, W, C), or -1",
+                      name, 4, l->dim, first, c);
+        return 1;
+    }
+    if (desc->channels_last ? gan__reader_like_channels(first) && last > 4
+                            : gan__reader_like_channels(last) && (first > 1 || last > 1))
+        gan__err_warn(o->ctx,
+                      "%s: shape %h is read as %d channels of %d x %d pixels; if these are (N, %s), set "
+                      "channels_last to %d, else to %d",
+                      name, 4, l->dim, desc->channels_last ? last : first,
+                      l->dim[desc->channels_last ? 1 : 2], desc->channels_last ? l->dim[2] : last,
+                      desc->channels_last ? "C, H, W" : "H, W, C", desc->channels_last ? -1 : 1,
+                      desc->channels_last ? 1 : -1);
+    return 0;
+}
+
 // From the dimensions of a file to those of pictures (N, C, H, W), where it holds such.
 static void gan__reader_dims(const gan_dataset_desc *desc, gan__format_layout *l)
 {
@@ -21989,7 +22416,7 @@ static void gan__reader_dims(const gan_dataset_desc *desc, gan__format_layout *l
         }
         l->dim[1] = 1;
         l->stride[1] = gan__format_element_width[l->type];
-    } else if (l->ndim == 4 && desc->channels_last && !l->labels) {
+    } else if (l->ndim == 4 && desc->channels_last > 0 && !l->labels) {
         for (i = 1; i < 4; ++i) {
             const int from = i == 1 ? 3 : i - 1;
             l->dim[i] = was.dim[from];
@@ -22007,6 +22434,27 @@ static void gan__reader_dims(const gan_dataset_desc *desc, gan__format_layout *l
         l->stride[2] = step * (size_t)desc->width;
         l->stride[1] = l->stride[2] * (size_t)desc->height;
     }
+}
+
+// Which values of the data become which. 1 on an error, which is set.
+static int gan__reader_scale(const gan__reader_opening *o, gan_dataset *d, const char *name)
+{
+    const gan_dataset_desc *desc = o->desc;
+    const int to = desc->low != 0 || desc->high != 0, from = desc->data_low != 0 || desc->data_high != 0;
+    const int bytes = d->from.type == GAN__ELEMENT_U8;
+    if (to && !from && !bytes) {
+        gan__err_fail(o->ctx, GAN_ERROR_ARGUMENT,
+                      "%s holds no bytes: low and high need data_low and data_high, the values that become "
+                      "them",
+                      name);
+        return 1;
+    }
+    d->scaled = from || bytes;
+    d->low = to ? (double)desc->low : -1;
+    d->high = to ? (double)desc->high : 1;
+    d->from_low = (double)desc->data_low;
+    d->from_high = from ? (double)desc->data_high : d->from.truth ? 1 : 255;
+    return 0;
 }
 
 // The shape of the samples from that of the data, dim of ndim, and the description; memory for the order.
@@ -22033,20 +22481,11 @@ static int gan__reader_shape(const gan__reader_opening *o, gan_dataset *d, const
     }
     d->fit = desc->fit;
     d->flip = desc->flip;
-    d->low = (double)desc->low;
-    d->high = (double)desc->high;
-    if (gan__data_sized(d, (int)d->n, ndim, shape)) return 1;
+    if (gan__reader_scale(o, d, name) || gan__data_sized(d, (int)d->n, ndim, shape)) return 1;
     if (d->from.type != GAN__ELEMENT_U8) return 0;
     d->level = (gan_real *)gan__err_persist(o->ctx, 256 * sizeof *d->level);
     if (!d->level) return 1;
-    if (d->low == 0 && d->high == 0) {
-        d->low = -1;
-        d->high = 1;
-    }
-    for (i = 0; i < 256; ++i) {
-        const int v = d->from.truth && i ? 255 : i;
-        d->level[i] = (gan_real)(((255 - v) * d->low + v * d->high) / 255);
-    }
+    for (i = 0; i < 256; ++i) d->level[i] = (gan_real)gan__data_scaled(d, d->from.truth ? i != 0 : i);
     return 0;
 }
 
@@ -22058,6 +22497,12 @@ static gan_dataset *gan__reader_finish(const gan__reader_opening *o, gan_dataset
         gan__reader_labels(o, d, desc->labels, desc->label_bytes, desc->label_size))
         return NULL;
     if ((d->kind == GAN__DATA_PICTURES || d->fitted) && o->most && gan__data_keep(d, o->most)) return NULL;
+    d->label_index = desc->label_index;
+    if (d->label_index && !d->label) {
+        gan__err_fail(o->ctx, GAN_ERROR_ARGUMENT,
+                      "gan_dataset_open: label_index, and the data have no labels");
+        return NULL;
+    }
     return gan__data_ready(d);
 }
 
@@ -22069,13 +22514,44 @@ static int gan__reader_no_column(const gan__reader_opening *o, const char *name)
     return 1;
 }
 
+#ifndef GAN_NO_STDIO
+// 1, and an error that names it, when a file of a folder holds no picture, whatever its name: each is looked
+// at before the first is drawn.
+static int gan__reader_picture_head(gan_context *ctx, const char *path)
+{
+    unsigned char head[512];
+    gan__file_source s;
+    size_t n;
+    int bad = gan__file_source_open(ctx, &s, path);
+    if (bad) return 1;
+    n = GAN__LEAST(s.size, sizeof head);
+    bad = gan__file_source_read(ctx, &s, 0, head, n);
+    gan__file_source_close(&s);
+    if (bad) return 1;
+    if (gan__format_is_stb(head, n) || (n >= 3 && head[0] == 'P' && (head[1] == '5' || head[1] == '6')))
+        return 0;
+    if (!gan__format_is_packed(ctx, path, head, n))
+        gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s is no picture: neither PGM, PPM, PNG, JPEG, BMP nor GIF",
+                      path);
+    return 1;
+}
+#endif
+
 // One picture, or n of a folder by name.
 static gan_dataset *gan__reader_pictures(const gan__reader_opening *o, gan_dataset *d)
 {
     gan__data_picture first;
-    int dim[3], bad;
+    int dim[3], bad = 0;
     d->kind = GAN__DATA_PICTURES;
     d->from.type = GAN__ELEMENT_U8;
+#ifndef GAN_NO_STDIO
+    {
+        size_t i;
+        for (i = 0; d->picture && i < d->n && !bad; ++i)
+            bad = gan__reader_picture_head(o->ctx, d->picture[i]);
+    }
+#endif
+    if (bad) return NULL;
     bad = gan__data_picture_open(d, 0, &first);
     memcpy(dim, first.view.dim, sizeof dim);
     if (!bad)
@@ -22084,20 +22560,39 @@ static gan_dataset *gan__reader_pictures(const gan__reader_opening *o, gan_datas
     return bad ? NULL : gan__reader_finish(o, d);
 }
 
-// The labels beside IDX images: the same path with labels-idx1 for images-idx3. No such file is no error.
+#ifndef GAN_NO_STDIO
+// The last "images" in a name that is followed by "idx3", which *idx is set to; else NULL.
+static char *gan__reader_idx_images(char *name, char **idx)
+{
+    char *at = NULL, *next = name;
+    while ((next = strstr(next, "images")) != NULL) at = next++;
+    *idx = at ? strstr(at, "idx3") : NULL;
+    return *idx ? at : NULL;
+}
+#endif
+
+// The labels beside IDX images: the same path with labels for images and idx1 (QMNIST: idx2) for idx3, behind
+// a point or a hyphen whichever the images have. No such file is no error, a compressed one is.
 static int gan__reader_beside(const gan__reader_opening *o, gan_dataset *d, const char *path)
 {
 #ifndef GAN_NO_STDIO
-    const char *at = NULL, *next = path;
-    char *labels;
-    int bad = 0;
+    static const char *const tail[] = {"", "", ".gz", ".gz"};
+    char *labels, *at, *idx, *end;
+    int i, bad = 0, found = 0;
     if (!path || o->desc->labels || o->desc->label_bytes) return 0;
-    while ((next = strstr(next, "images-idx3")) != NULL) at = next++;
-    if (!at) return 0;
-    labels = gan__file_join(o->ctx, path, "");
+    labels = gan__file_join(o->ctx, path, "        ");
     if (!labels) return 1;
-    memcpy(labels + (at - path), "labels-idx1", 11);
-    if (gan__file_path_kind(labels) == GAN__PATH_FILE) bad = gan__reader_labels(o, d, labels, NULL, 0);
+    end = labels + strlen(path);
+    at = gan__reader_idx_images(labels + (gan__file_base(path) - path), &idx);
+    for (i = 0; i < 5 && at && !found; ++i) {
+        memcpy(at, "labels", 6);
+        memcpy(end, i < 4 ? tail[i] : "", i < 4 ? strlen(tail[i]) + 1 : 1);
+        if (idx > at + 6) idx[-1] = i % 2 ? (idx[-1] == '.' ? '-' : '.') : idx[-1];
+        idx[3] = '1';
+        if (i == 4) memcpy(idx, "idx2-int", 9); // in place of idx3-ubyte, or longer by less than the blanks
+        found = gan__file_path_kind(labels) == GAN__PATH_FILE;
+    }
+    if (found) bad = gan__reader_labels(o, d, labels, NULL, 0);
     gan__err_scratch_free(o->ctx, labels);
     return bad;
 #else
@@ -22117,6 +22612,69 @@ static int gan__reader_has_pieces(const gan_dataset *d)
     return 0;
 }
 
+// What the values of a dataset say: the least, the greatest; a NaN or an infinity is an error with its place.
+// Bytes are looked at until they fill a twentieth of their range.
+static int gan__reader_range(gan_dataset *d, const char *name, double *low, double *high)
+{
+    gan_real *x;
+    unsigned char *raw = NULL;
+    size_t per = 1, i, k, left;
+    int j, at[GAN_MAX_DIMS], bad = 0;
+    for (j = 1; j < d->from.ndim; ++j) per *= (size_t)d->from.dim[j];
+    x = (gan_real *)gan__err_scratch(d->ctx, per * sizeof *x);
+    if (x && d->raw) raw = (unsigned char *)gan__err_scratch(d->ctx, d->raw);
+    bad = !x || (d->raw && !raw);
+    *low = 1e300;
+    *high = -1e300;
+    for (i = 0; i < d->n && !bad; ++i) {
+        gan__fit_place v;
+        if (d->from.type == GAN__ELEMENT_U8 && *high - *low > (d->from_high - d->from_low) / 20) break;
+        bad = gan__data_view(d, i, raw, &v);
+        if (bad) break;
+        gan__fit_place_read(&v, x);
+        for (k = 0; k < per; ++k) {
+            if (!gan__base_is_finite(x[k])) break;
+            *low = GAN__LEAST(*low, (double)x[k]);
+            *high = GAN__MOST(*high, (double)x[k]);
+        }
+        if (k == per) continue;
+        for (left = k, j = v.ndim - 1; j >= 0; left /= (size_t)v.dim[j--])
+            at[j] = (int)(left % (size_t)v.dim[j]);
+        gan__err_fail(d->ctx, GAN_ERROR_NONFINITE,
+                      v.ndim == 1 ? "%s: row %l, column %h (from 0) is NaN, infinite or too large"
+                                  : "%s: sample %l, at %h (from 0), is NaN, infinite or too large",
+                      name, (int64_t)i, v.ndim, at);
+        bad = 1;
+    }
+    gan__err_scratch_free(d->ctx, raw);
+    gan__err_scratch_free(d->ctx, x);
+    return bad;
+}
+
+// Values that cannot be are an error, a scale that does not match is told.
+static int gan__reader_values(const gan__reader_opening *o, gan_dataset *d, const char *name)
+{
+    double low, high, more = 0;
+    if (gan__reader_range(d, name, &low, &high)) return 1;
+    if (d->from.truth) return 0;
+    if (!d->scaled) {
+        if (d->from.ndim == 4 && (low < -1 || high > 1))
+            gan__err_warn(o->ctx,
+                          "%s: values from %f to %f stay as they are; data_low and data_high make them "
+                          "-1 to 1",
+                          name, low, high);
+        return 0;
+    }
+    more = (d->from_high - d->from_low) / 1000;
+    if (d->from.type != GAN__ELEMENT_U8 && (low < d->from_low - more || high > d->from_high + more))
+        gan__err_warn(o->ctx, "%s: values from %f to %f go beyond data_low %f and data_high %f", name, low,
+                      high, d->from_low, d->from_high);
+    else if (high - low <= (d->from_high - d->from_low) / 20)
+        gan__err_warn(o->ctx, "%s: values from %f to %f fill little of %f to %f: set data_low and data_high",
+                      name, low, high, d->from_low, d->from_high);
+    return 0;
+}
+
 // The samples of n files of one kind, or of the description's bytes (path NULL).
 static gan_dataset *gan__reader_files(const gan__reader_opening *o, char *const *path, int n)
 {
@@ -22124,6 +22682,7 @@ static gan_dataset *gan__reader_files(const gan__reader_opening *o, char *const 
     const gan_dataset_desc *desc = o->desc;
     gan_format format = GAN_FORMAT_AUTO;
     const gan_real *values = NULL;
+    const char *name;
     size_t total = 0;
     int i;
     if (!d) return NULL;
@@ -22161,6 +22720,8 @@ static gan_dataset *gan__reader_files(const gan__reader_opening *o, char *const 
     if (format != GAN_FORMAT_CSV && gan__reader_no_column(o, d->part->source->name)) return NULL;
     if (d->from.labels && gan__reader_cifar_labels(d)) return NULL;
     if (format == GAN_FORMAT_CSV && gan__reader_column(o, d, values)) return NULL;
+    name = d->part->source->name;
+    if (gan__reader_order(o, name, &d->from)) return NULL;
     gan__reader_dims(desc, &d->from);
     if (gan__reader_shape(o, d, d->part->source->name, d->from.ndim - 1, d->from.dim + 1)) return NULL;
     if (format == GAN_FORMAT_IDX && gan__reader_beside(o, d, path ? d->part->source->name : NULL))
@@ -22189,6 +22750,7 @@ static gan_dataset *gan__reader_files(const gan__reader_opening *o, char *const 
             return NULL;
         }
     }
+    if (!desc->stream && gan__reader_values(o, d, name)) return NULL;
     return gan__reader_finish(o, d);
 }
 
@@ -22197,7 +22759,8 @@ static gan_dataset *gan__reader_files(const gan__reader_opening *o, char *const 
 // Whether a name ends as those of pictures do.
 static int gan__reader_is_picture(const char *name)
 {
-    static const char *const ends[] = {"pgm", "ppm", "pnm", "png", "jpg", "jpeg", "bmp", "gif"};
+    static const char *const ends[] = {"pgm",  "ppm", "pnm",  "png", "jpg",
+                                       "jpeg", "jpe", "jfif", "bmp", "gif"};
     const char *dot = strrchr(name, '.');
     size_t i, k;
     for (i = 0; dot && i < sizeof ends / sizeof *ends; ++i) {
@@ -22207,13 +22770,22 @@ static int gan__reader_is_picture(const char *name)
     return 0;
 }
 
-// The pictures of a folder and of its sub-folders, with or without (to NULL) writing them down.
+// A folder that was read, by what it is.
+typedef struct gan__reader_folder {
+    struct gan__reader_folder *next;
+    uint64_t id[2];
+} gan__reader_folder;
+
+// The pictures of a folder and of its sub-folders, with or without (path NULL) writing them down.
 typedef struct gan__reader_listing {
     size_t n, bytes, most_n, most; // found; space for
     char **path, *text;
     int32_t *label;
-    int folders, classes; // sub-folders, those with pictures
+    int classes; // sub-folders with pictures
     size_t loose;
+    gan__reader_folder *seen; // these and what is left out are in scratch memory
+    size_t left;              // files that are no pictures by their names
+    char *left_first;
 } gan__reader_listing;
 
 static void gan__reader_listing_add(gan__reader_listing *to, const char *folder, const char *name, int label)
@@ -22232,35 +22804,103 @@ static void gan__reader_listing_add(gan__reader_listing *to, const char *folder,
     to->bytes += a + 1 + b;
 }
 
-enum { GAN__LISTING_DEPTH = 16 }; // links can make a folder its own sub-folder
+enum { GAN__LISTING_DEPTH = 32 };
 
-// A sub-folder is a class, all that lies in it and deeper; an empty one has its number too.
+// Whether a folder is read for the first time, which is noted. 0: not, or there is no memory.
+static int gan__reader_listing_is_new(gan_context *ctx, gan__reader_listing *to, const char *folder)
+{
+    gan__reader_folder *f;
+    uint64_t id[2];
+    int known = gan__file_path_id(folder, id);
+    for (f = to->seen; f && known; f = f->next) known = f->id[0] != id[0] || f->id[1] != id[1];
+    if (!known && to->seen) {
+        gan__err_warn(ctx, "%s is a link to a folder that is read under another name: left out", folder);
+        return 0;
+    }
+    f = (gan__reader_folder *)gan__err_scratch(ctx, sizeof *f);
+    if (!f) return 0;
+    memcpy(f->id, id, sizeof id);
+    f->next = to->seen;
+    to->seen = f;
+    return 1;
+}
+
+// A file that is not read; what systems put into every folder is not counted. 1: no memory.
+static int gan__reader_listing_leave(gan_context *ctx, gan__reader_listing *to, const char *path)
+{
+    const char *name = gan__file_base(path);
+    if (to->path || !strcmp(name, "Thumbs.db") || !strcmp(name, "desktop.ini")) return 0;
+    if (!to->left++) to->left_first = gan__file_join(ctx, path, "");
+    return !to->left_first;
+}
+
+// A sub-folder with pictures is a class, all that lies in it and deeper; a real folder is read once, whatever
+// leads to it.
 static int gan__reader_listing_folder(gan_context *ctx, gan__reader_listing *to, const char *folder,
                                       int label, int depth)
 {
     size_t n, i;
-    char **names = gan__file_folder_names(ctx, folder, &n);
-    int bad = !names;
+    char **names;
+    int bad;
+    if (!gan__reader_listing_is_new(ctx, to, folder)) return gan_error(ctx) != 0;
+    names = gan__file_folder_names(ctx, folder, &n);
+    bad = !names;
     for (i = 0; i < n && !bad; ++i) {
         char *tail, *path;
         const size_t before = to->n;
-        if (gan__reader_is_picture(names[i])) gan__reader_listing_add(to, folder, names[i], label);
-        else if (depth < GAN__LISTING_DEPTH) {
-            tail = gan__file_join(ctx, "/", names[i]);
-            path = tail ? gan__file_join(ctx, folder, tail) : NULL;
-            bad = !path;
-            if (path && gan__file_path_kind(path) == GAN__PATH_FOLDER) {
-                bad = gan__reader_listing_folder(ctx, to, path, depth ? label : to->folders, depth + 1);
-                to->folders += !depth;
-                to->classes += !depth && to->n > before;
-            }
-            gan__err_scratch_free(ctx, path);
-            gan__err_scratch_free(ctx, tail);
-        } else continue;
-        if (!depth && to->n > before && gan__reader_is_picture(names[i])) to->loose++;
+        if (gan__reader_is_picture(names[i])) {
+            gan__reader_listing_add(to, folder, names[i], label);
+            to->loose += !depth;
+            continue;
+        }
+        if (!strcmp(names[i], "__MACOSX")) continue; // macOS: what its archives hold beside the files
+        tail = gan__file_join(ctx, "/", names[i]);
+        path = tail ? gan__file_join(ctx, folder, tail) : NULL;
+        bad = !path;
+        if (path && depth < GAN__LISTING_DEPTH && gan__file_path_kind(path) == GAN__PATH_FOLDER) {
+            bad = gan__reader_listing_folder(ctx, to, path, depth ? label : to->classes, depth + 1);
+            to->classes += !depth && to->n > before;
+        } else if (path) bad = gan__reader_listing_leave(ctx, to, path);
+        gan__err_scratch_free(ctx, path);
+        gan__err_scratch_free(ctx, tail);
     }
     gan__err_scratch_free(ctx, names);
     return bad;
+}
+
+static int gan__reader_listing_all(gan_context *ctx, gan__reader_listing *to, const char *folder)
+{
+    const int bad = gan__reader_listing_folder(ctx, to, folder, 0, 0);
+    while (to->seen) {
+        gan__reader_folder *next = to->seen->next;
+        gan__err_scratch_free(ctx, to->seen);
+        to->seen = next;
+    }
+    if (to->left_first && !bad)
+        gan__err_warn(ctx, "%s: %l files are left out, the first of them is %s", folder, (int64_t)to->left,
+                      to->left_first);
+    gan__err_scratch_free(ctx, to->left_first);
+    to->left_first = NULL;
+    return bad;
+}
+
+// The sub-folders' names, which stand behind that of the folder in the paths. 1: no memory.
+static int gan__reader_class_names(gan_dataset *d, const gan__reader_listing *all, const char *folder)
+{
+    const size_t at = strlen(folder) + 1;
+    int32_t last = -1;
+    size_t i;
+    d->class_name = (char **)gan__err_persist(d->ctx, (size_t)all->classes * sizeof *d->class_name);
+    for (i = 0; i < all->n && d->class_name; ++i) {
+        const char *name = all->path[i] + at;
+        const size_t n = strcspn(name, "/");
+        if (all->label[i] == last) continue;
+        last = all->label[i];
+        d->class_name[last] = (char *)gan__err_persist(d->ctx, n + 1);
+        if (!d->class_name[last]) return 1;
+        memcpy(d->class_name[last], name, n);
+    }
+    return !d->class_name;
 }
 
 static gan_dataset *gan__reader_listed(const gan__reader_opening *o, const char *path)
@@ -22269,7 +22909,7 @@ static gan_dataset *gan__reader_listed(const gan__reader_opening *o, const char 
     gan_dataset *d;
     size_t bytes;
     memset(&count, 0, sizeof count);
-    if (gan__reader_listing_folder(o->ctx, &count, path, 0, 0)) return NULL;
+    if (gan__reader_listing_all(o->ctx, &count, path)) return NULL;
     if (!count.n) {
         gan__err_fail(
             o->ctx, GAN_ERROR_FILE,
@@ -22290,12 +22930,12 @@ static gan_dataset *gan__reader_listed(const gan__reader_opening *o, const char 
     if (!d || count.n > (size_t)INT_MAX || gan__base_mul_size(count.n, sizeof *all.path, &bytes)) return NULL;
     all.most_n = count.n;
     all.most = count.bytes;
-    all.n = all.bytes = 0;
-    all.folders = all.classes = 0;
+    all.n = all.bytes = all.loose = 0;
+    all.classes = 0;
     all.path = (char **)gan__err_persist(o->ctx, bytes);
     all.text = all.path ? (char *)gan__err_persist(o->ctx, count.bytes) : NULL;
     all.label = all.text ? (int32_t *)gan__err_persist(o->ctx, count.n * sizeof *all.label) : NULL;
-    if (!all.label || gan__reader_listing_folder(o->ctx, &all, path, 0, 0)) return NULL;
+    if (!all.label || gan__reader_listing_all(o->ctx, &all, path)) return NULL;
     if (!all.n) {
         gan__err_fail(o->ctx, GAN_ERROR_FILE, "%s lost its pictures while it was read", path);
         return NULL;
@@ -22303,6 +22943,7 @@ static gan_dataset *gan__reader_listed(const gan__reader_opening *o, const char 
     d->n = d->part->count = all.n;
     d->picture = all.path;
     if (count.classes) {
+        if (gan__reader_class_names(d, &all, path)) return NULL;
         d->label = (const unsigned char *)all.label;
         d->label_type = GAN__ELEMENT_I32;
         d->label_big = !gan__state_is_little_endian();
@@ -22320,6 +22961,39 @@ static int gan__reader_inside(gan_context *ctx, const char *path, const char *ta
     gan__err_scratch_free(ctx, *file);
     *file = NULL;
     return 0;
+}
+
+// The one file of a folder whose name says that it holds IDX images (images, then idx3): those of training
+// before others, a compressed one for its message. *file is NULL without one. 1 on an error.
+static int gan__reader_idx_file(gan_context *ctx, const char *path, char **file)
+{
+    size_t n, i, best = 0, count = 0;
+    char **names = gan__file_folder_names(ctx, path, &n), *tail, *idx;
+    int most = -1, bad = !names;
+    *file = NULL;
+    for (i = 0; i < n; ++i) {
+        const size_t len = strlen(names[i]);
+        int rank = len > 3 && !strcmp(names[i] + len - 3, ".gz") ? 0 : 1;
+        if (!gan__reader_idx_images(names[i], &idx)) continue;
+        if (strstr(names[i], "train")) rank += 2;
+        if (rank < most) continue;
+        count = rank > most ? 1 : count + 1;
+        best = i;
+        most = rank;
+    }
+    if (count > 1) {
+        gan__err_fail(ctx, GAN_ERROR_FILE,
+                      "%s holds %l files of IDX images, the last is %s: give one as path", path,
+                      (int64_t)count, names[best]);
+        bad = 1;
+    }
+    if (!bad && count) {
+        tail = gan__file_join(ctx, "/", names[best]);
+        bad = !tail || gan__reader_inside(ctx, path, tail, file);
+        gan__err_scratch_free(ctx, tail);
+    }
+    gan__err_scratch_free(ctx, names);
+    return bad;
 }
 
 // The five files of CIFAR-10's training set; *found is 0 when there is not the first of them.
@@ -22359,9 +23033,7 @@ static gan_dataset *gan__reader_path(const gan__reader_opening *o)
     }
     if (kind == GAN__PATH_FOLDER && (format == GAN_FORMAT_AUTO || format == GAN_FORMAT_IDX)) {
         if (gan__reader_inside(o->ctx, path, "/train-images-idx3-ubyte", &file)) return NULL;
-        if (!file &&
-            gan__reader_inside(o->ctx, path, "/train-images-idx3-ubyte.gz", &file)) // for its message
-            return NULL;
+        if (!file && gan__reader_idx_file(o->ctx, path, &file)) return NULL;
         if (file) {
             gan__reader_opening idx = *o;
             gan_dataset_desc desc = *o->desc;
@@ -22401,8 +23073,11 @@ static const char *gan__reader_problem(const gan_dataset_desc *desc)
         return "channels, height and width are 1 or more, or 0: as the data are";
     if ((int)desc->format < 0 || desc->format >= GAN_FORMAT_COUNT) return "there is no such format";
     if ((int)desc->fit < 0 || desc->fit >= GAN_FIT_COUNT) return "there is no such fit";
-    if (!gan__base_is_finite(desc->low) || !gan__base_is_finite(desc->high))
-        return "low and high must be finite";
+    if (!gan__base_is_finite(desc->low) || !gan__base_is_finite(desc->high) ||
+        !gan__base_is_finite(desc->data_low) || !gan__base_is_finite(desc->data_high))
+        return "low, high, data_low and data_high must be finite";
+    if ((desc->data_low != 0 || desc->data_high != 0) && !(desc->data_low < desc->data_high))
+        return "data_low must be below data_high";
     if ((desc->low != 0 || desc->high != 0) && !(desc->low < desc->high)) return "low must be below high";
     return NULL;
 }
@@ -28240,7 +28915,6 @@ struct gan_trainer {
     int64_t saved;         // that of the last checkpoint of this session
     int setbacks;          // since then
     int played;            // a step was made, so that everything is there
-    int classes;           // of the data's labels, 0 without labels
     gan_real *labels;      // of the last batch: the generator is asked for the same ones
     const char *real_name;
     gan_tensor *real; // the last batch, kept under that name where G's loss needs it
@@ -28250,18 +28924,6 @@ struct gan_trainer {
     gan_real best[2];
     gan_trainer_stats stats;
 };
-
-// One more than the largest label; 0 without labels.
-static int gan__player_data_classes(const gan_dataset *d)
-{
-    int most = -1;
-    size_t i;
-    for (i = 0; i < d->n && d->label; ++i) {
-        const double v = gan__data_label(d, i);
-        if (v >= 0 && v < 65536) most = GAN__MOST(most, (int)v);
-    }
-    return most + 1;
-}
 
 // The fields of the description that lie between 0 and a greatest number.
 #define GAN__TRAINER_RANGES(X)                                                                               \
@@ -28405,7 +29067,7 @@ static int gan__player_optimizer_is_partial(const gan_optimizer_desc *o)
     return set && o->lr == 0;
 }
 
-// What is asked for and would never happen; NULL when there is no such thing.
+// The error message of the first option that is invalid or contradicts another; NULL if there is none.
 static const char *gan__player_idle(const gan_trainer_desc *desc)
 {
     int i;
@@ -28428,24 +29090,12 @@ static const char *gan__player_idle(const gan_trainer_desc *desc)
     return NULL;
 }
 
-// Whether D's loss has targets, which label smoothing moves.
-static int gan__player_has_targets(gan_loss loss)
-{
-    static const gan_loss with[] = {GAN_LOSS_NON_SATURATING,     GAN_LOSS_MINIMAX,
-                                    GAN_LOSS_LEAST_SQUARES,      GAN_LOSS_LEAST_SQUARES_PEARSON,
-                                    GAN_LOSS_MAXIMUM_LIKELIHOOD, GAN_LOSS_BOUNDARY_SEEKING};
-    size_t i;
-    for (i = 0; i < sizeof with / sizeof *with; ++i)
-        if (with[i] == loss) return 1;
-    return 0;
-}
-
 // Whether a schedule drives this field.
-static int gan__player_scheduled(const gan_trainer_desc *desc, gan_scheduled what)
+static int gan__player_is_scheduled(const gan_trainer_desc *desc, gan_scheduled what)
 {
     int i;
     for (i = 0; i < (int)GAN_MAX_SCHEDULES; ++i)
-        if (desc->schedule[i].what == what && desc->schedule[i].schedule.kind != GAN_SCHEDULE_CONSTANT)
+        if (desc->schedule[i].what == what && !gan__schedule_is_constant(&desc->schedule[i].schedule))
             return 1;
     return 0;
 }
@@ -28455,7 +29105,7 @@ static int gan__player_scheduled(const gan_trainer_desc *desc, gan_scheduled wha
 static void gan__player_warn(gan_context *ctx, const gan_trainer_desc *d)
 {
     const int averages = d->ema != 0 || d->ema_half_life != 0, augments = d->augment.policy != 0;
-    const int changes = gan__player_scheduled(d, GAN_SCHEDULED_TOP_K);
+    const int changes = gan__player_is_scheduled(d, GAN_SCHEDULED_TOP_K);
     const gan_trainer_desc plain = gan_trainer_defaults();
     const int64_t samples = (int64_t)GAN__MOST(d->pack, 1) * (d->batch ? d->batch : 64);
     int i, terms = 0, copies = 0;
@@ -28473,7 +29123,7 @@ static void gan__player_warn(gan_context *ctx, const gan_trainer_desc *d)
             {d->ema_start && !averages, "ema_start", "set ema, for example to .999, or ema_half_life"},
             {GAN__PLAYER_SET(ema_ramp) && d->ema_half_life == 0, "ema_ramp", "set ema_half_life, in samples"},
             {d->ema != 0 && d->ema_half_life != 0, "ema", "ema_half_life is used instead; leave one at 0"},
-            {gan__player_scheduled(d, GAN_SCHEDULED_EMA) && (d->ema == 0 || d->ema_half_life != 0),
+            {gan__player_is_scheduled(d, GAN_SCHEDULED_EMA) && (d->ema == 0 || d->ema_half_life != 0),
              "a schedule of EMA", "set ema, and leave ema_half_life at 0"},
             {GAN__PLAYER_SET(lookahead_alpha) && !d->lookahead, "lookahead_alpha",
              "set lookahead, the steps between two updates, for example to 5"},
@@ -28481,14 +29131,14 @@ static void gan__player_warn(gan_context *ctx, const gan_trainer_desc *d)
              "set ada_target, for example to .6"},
             {(d->augment.p != 0 || d->augment.strength != 0) && !augments,
              d->augment.p != 0 ? "augment.p" : "augment.strength", "set augment.policy"},
-            {gan__player_scheduled(d, GAN_SCHEDULED_AUGMENT) && (!augments || d->ada_target != 0),
+            {gan__player_is_scheduled(d, GAN_SCHEDULED_AUGMENT) && (!augments || d->ada_target != 0),
              "a schedule of AUGMENT",
              augments ? "ADA sets the probability; leave ada_target at 0" : "set augment.policy"},
             {(d->consistency.p != 0 || d->consistency.strength != 0) && !d->consistency.policy && copies,
              d->consistency.p != 0 ? "consistency.p" : "consistency.strength", "set consistency.policy"},
             {(d->consistency.policy || d->consistency.p != 0 || d->consistency.strength != 0) && !copies,
              "consistency", "it is read by the penalties CR and BCR; add one of them"},
-            {gan__player_scheduled(d, GAN_SCHEDULED_PENALTY) && !terms, "a schedule of PENALTY",
+            {gan__player_is_scheduled(d, GAN_SCHEDULED_PENALTY) && !terms, "a schedule of PENALTY",
              "it drives penalty[0] and penalty[1]; set the kind of one"},
             {GAN__PLAYER_SET(metric_every) && !d->metric, "metric_every", "set metric, the function to call"},
             {GAN__PLAYER_SET(checkpoint_every) && !d->checkpoint, "checkpoint_every",
@@ -28502,8 +29152,8 @@ static void gan__player_warn(gan_context *ctx, const gan_trainer_desc *d)
                                        d->optimize.share != 0 || d->optimize.bound != 0),
              "optimize", "set optimize.steps, for example to 1"},
             {(d->label_smoothing != 0 || d->fake_smoothing != 0 ||
-              gan__player_scheduled(d, GAN_SCHEDULED_LABEL_SMOOTHING)) &&
-                 !gan__player_has_targets(d->loss),
+              gan__player_is_scheduled(d, GAN_SCHEDULED_LABEL_SMOOTHING)) &&
+                 !gan__loss_has_targets(d->loss),
              d->fake_smoothing != 0 && d->label_smoothing == 0 ? "fake_smoothing" : "label_smoothing",
              "this loss has no targets; take one that has, such as NON_SATURATING"},
         };
@@ -28678,11 +29328,11 @@ GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc
     last = ctx->state.last;
     optimizers[0] = desc->generator->optimizers;
     optimizers[1] = desc->discriminator->optimizers;
-    t->classes = gan__player_data_classes(desc->data);
-    if (t->classes)
+    if (desc->data->label)
         t->labels = (gan_real *)gan__err_persist(ctx, (size_t)t->desc.batch * (size_t)t->desc.pack *
                                                           sizeof *t->labels);
-    t->g = t->classes && !t->labels ? NULL : gan_optimizer_create(desc->generator, t->desc.g_optimizer);
+    t->g =
+        desc->data->label && !t->labels ? NULL : gan_optimizer_create(desc->generator, t->desc.g_optimizer);
     t->d = t->g ? gan_optimizer_create(desc->discriminator, t->desc.d_optimizer) : NULL;
     if (t->d && !gan__player_states(t)) gan__player_tells(t);
     t->stats.step = t->steps;
@@ -29493,15 +30143,18 @@ GAN_API gan_tensor *gan_trainer_generate(gan_trainer *t, gan_tensor *z, gan_tens
     return x;
 }
 
-// The labels 0, 1, 2 ... of the data in turn; NULL without labels.
+// The labels of the data in turn: those of the classes, else those of the samples; NULL without labels.
 static gan_tensor *gan__sample_labels(gan_trainer *t, int n)
 {
+    const gan_dataset *d = t->desc.data;
     gan_tensor *label;
     int i;
-    if (!t->classes) return NULL;
+    if (!d->label) return NULL;
     label = gan__tensor_new(t->ctx, 1, &n);
     if (gan__tensor_is_poison(label)) return label;
-    for (i = 0; i < n; ++i) label->data[i] = (gan_real)(i % t->classes);
+    for (i = 0; i < n; ++i)
+        label->data[i] = d->classes ? gan_dataset_class_label(d, i % d->classes)
+                                    : gan_dataset_label(d, (int64_t)((size_t)i % d->n));
     return label;
 }
 

@@ -383,8 +383,10 @@ static void opening(void)
     if (test_int(0, 2) == 0) d.channels = I(), d.height = I(), d.width = I();
     if (test_int(0, 2) == 0) d.fit = (gan_fit)test_int(-1, GAN_FIT_COUNT);
     if (test_int(0, 3) == 0) d.low = R(), d.high = R();
+    if (test_int(0, 3) == 0) d.data_low = R(), d.data_high = R();
     d.flip = test_int(0, 1), d.stream = test_int(0, 1), d.channels_last = test_int(0, 1);
     if (test_int(0, 3) == 0) d.label_column = I();
+    d.label_index = test_int(0, 3) == 0;
     if (test_int(0, 3) == 0) d.memory = (size_t)(unsigned)I();
     made = gan_dataset_open(test_int(0, 19) ? ctx : NULL, test_int(0, 19) ? &d : NULL);
     if (made) datasets[3] = made;
@@ -805,6 +807,9 @@ static gan_real sigma[3] = {1, 2, (gan_real)NAN};
     X((void)gan_model_count(M())) X((void)gan_model_parameters(M()))                                         \
     X((void)gan_model_summary(M(), NULL, 0)) X(gan_model_init(M(), INIT()))                                  \
     X(spare(gan_optimizer_create(M(), RULE()))) X((void)gan_dataset_size(S()))                               \
+    X((void)gan_dataset_classes(S())) X((void)gan_dataset_class_label(S(), I()))                             \
+    X((void)gan_dataset_class_name(S(), I())) X((void)gan_dataset_class_size(S(), I()))                      \
+    X((void)gan_dataset_label(S(), I())) X((void)gan_dataset_path(S(), I()))                             \
     X((void)gan_pool_create(ctx, N(), I())) X((void)gan_penalty_player((gan_penalty_kind)I()))               \
     X((void)gan_penalty_needs((gan_penalty_kind)I())) X((void)gan_penalty_name((gan_penalty_kind)I()))       \
     X(gan_penalty_after((gan_penalty_kind)test_int(-1, GAN_PENALTY_COUNT), R(), M()))                        \

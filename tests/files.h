@@ -10,6 +10,9 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
+#if !defined(__cplusplus) && defined(__STRICT_ANSI__)
+extern int symlink(const char *, const char *); // -std=c99 hides it
+#endif
 #elif defined(_WIN32)
 #define FILES_FOLDERS 1
 #include <direct.h>
@@ -32,7 +35,7 @@ static inline void add(file_bytes *f, const void *bytes, size_t n)
 
 static inline void add_text(file_bytes *f, const char *text) { add(f, text, strlen(text)); }
 
-// An element of an IDX or .npy type: u1 i1 i2 i4 i8 f4 f8, from a double.
+// An element of an IDX or .npy type: u1 u2 u4 u8 i1 i2 i4 i8 f4 f8, from a double.
 static inline void add_number(file_bytes *f, char kind, int width, int big, double v)
 {
     unsigned char b[8];
@@ -44,7 +47,7 @@ static inline void add_number(file_bytes *f, char kind, int width, int big, doub
         memcpy(&bits, &single, 4);
         u = bits;
     } else if (kind == 'f') memcpy(&u, &v, 8);
-    else u = (uint64_t)(int64_t)v;
+    else u = v >= 9223372036854775808. ? (uint64_t)v : (uint64_t)(int64_t)v;
     for (i = 0; i < width; ++i) b[big ? width - 1 - i : i] = (unsigned char)(u >> 8 * i & 255);
     add(f, b, (size_t)width);
 }

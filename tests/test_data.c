@@ -1,5 +1,5 @@
 // Room data: IDX files whole and damaged, shuffled epochs, resuming, the toy distributions.
-#include "test.h"
+#include "files.h"
 
 #include "inside.h"
 
@@ -39,15 +39,6 @@ static void make_idx(void)
         labels[8 + i] = (unsigned char)i;
         for (k = 0; k < PIXELS; ++k) images[HEAD + i * PIXELS + k] = (unsigned char)(10 * i + k);
     }
-}
-
-static const char *put_file(const char *name, const void *bytes, size_t n)
-{
-    const char *path = test_path(name);
-    FILE *f = fopen(path, "wb");
-    if (!f || fwrite(bytes, 1, n, f) != n) printf("%s cannot be written\n", path);
-    if (f) fclose(f);
-    return path;
 }
 
 static gan_context *context(uint64_t seed)
@@ -159,6 +150,67 @@ static void test_idx(void)
         CHECK(y == NULL && !gan_error(ctx), "%s", gan_error_message(ctx));
         gan_destroy(ctx);
     }
+#ifdef FILES_FOLDERS
+    TEST ("other names of IDX files: with a point, of EMNIST, of one set alone; each with its labels") {
+        static const char *const name[][2] = {
+            {"train-images.idx3-ubyte", "train-labels.idx1-ubyte"},
+            {"train-images.idx3-ubyte", "train-labels-idx1-ubyte"},
+            {"train-images-idx3-ubyte", "train-labels.idx1-ubyte"},
+            {"emnist-letters-train-images-idx3-ubyte", "emnist-letters-train-labels-idx1-ubyte"},
+            {"t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"},
+            {"qmnist-train-images-idx3-ubyte", "qmnist-train-labels-idx2-int"},
+            {"images.idx3", "labels.idx1"},
+        };
+        static unsigned char eight[12 + 32 * IMAGES];
+        int i, k, way;
+        put32(eight, 0x0c02);
+        put32(eight + 4, IMAGES);
+        put32(eight + 8, 8);
+        for (i = 0; i < IMAGES; ++i)
+            for (k = 0; k < 8; ++k) put32(eight + 12 + 32 * i + 4 * k, (uint32_t)(k ? 1000 : i));
+        for (i = 0; i < (int)(sizeof name / sizeof *name); ++i) {
+            char path[2][100];
+            snprintf(path[0], sizeof path[0], "idx%d", i);
+            put_folder(path[0]);
+            for (k = 0; k < 2; ++k) snprintf(path[k], sizeof path[k], "idx%d/%s", i, name[i][k]);
+            put_file(path[0], images, sizeof images);
+            if (strstr(name[i][1], "idx2")) put_file(path[1], eight, sizeof eight);
+            else put_file(path[1], labels, sizeof labels);
+            for (way = 0; way < 2; ++way) {
+                gan_context *ctx = gan_create(NULL);
+                gan_dataset *d;
+                if (way) snprintf(path[0], sizeof path[0], "idx%d", i);
+                d = gan_dataset_idx(ctx, test_path(path[0]));
+                CHECK(gan_dataset_size(d) == IMAGES && gan_dataset_classes(d) == IMAGES &&
+                          gan_dataset_label(d, 3) == 3,
+                      "%s: %d images, %d classes, label %g: %s", path[0], (int)gan_dataset_size(d),
+                      gan_dataset_classes(d), (double)gan_dataset_label(d, 3), gan_error_message(ctx));
+                gan_destroy(ctx);
+            }
+        }
+    }
+    TEST ("several sets in a folder, images or labels compressed: each is told") {
+        gan_context *ctx = gan_create(NULL);
+        put_file("idx3/emnist-digits-train-images-idx3-ubyte", images, sizeof images);
+        CHECK(!gan_dataset_idx(ctx, test_path("idx3")), "one of two");
+        CHECK_TEXT(gan_error_message(ctx), "holds 2 files of IDX images");
+        remove(test_path("idx3/emnist-digits-train-images-idx3-ubyte"));
+        gan_destroy(ctx);
+        ctx = gan_create(NULL);
+        remove(test_path("idx3/emnist-letters-train-labels-idx1-ubyte"));
+        put_file("idx3/emnist-letters-train-labels-idx1-ubyte.gz", "\x1f\x8b\x08", 3);
+        CHECK(!gan_dataset_idx(ctx, test_path("idx3")), "labels left out");
+        CHECK_TEXT(gan_error_message(ctx), "labels-idx1-ubyte.gz is gzip-compressed: gunzip it");
+        remove(test_path("idx3/emnist-letters-train-labels-idx1-ubyte.gz"));
+        gan_destroy(ctx);
+        ctx = gan_create(NULL);
+        put_folder("idxgz");
+        put_file("idxgz/emnist-letters-train-images-idx3-ubyte.gz", "\x1f\x8b\x08", 3);
+        CHECK(!gan_dataset_idx(ctx, test_path("idxgz")), "read");
+        CHECK_TEXT(gan_error_message(ctx), "ubyte.gz is gzip-compressed: gunzip it");
+        gan_destroy(ctx);
+    }
+#endif
     TEST ("what gan_idx_write writes is read back, to the bit") {
         gan_context *ctx = gan_create(NULL);
         gan_tensor *x = gan_zeros(ctx, 5, 1, 2, 3), *y;
@@ -458,6 +510,35 @@ static void test_memory(void)
                 CHECK(gan_data(x)[6 * i + k] == 6 * (gan_data(y)[i] - 5) + (gan_real)k, "sample %d", i);
         CHECK(gan_dataset_size(d) == 2, "size %d", (int)gan_dataset_size(d));
         gan_destroy(ctx);
+    }
+    TEST ("classes: the values of whole labels in order, their names and sizes; others have none") {
+        static const gan_real label[5][4] = {
+            {20, 0, 10, 10}, {1, -1, -1, 1}, {1, 0, 2, 0}, {0, 65536, 0, 0}, {(gan_real).5, 1, 2, 3}};
+        static const int classes[5] = {3, 2, 3, 0, 0}, warnings[5] = {1, 1, 0, 0, 0};
+        int i;
+        for (i = 0; i < 5; ++i) {
+            gan_context *ctx = gan_create(NULL);
+            const int dim[] = {1};
+            gan_dataset *d = gan_dataset_memory_n(ctx, label[i], label[i], 4, 1, dim);
+            CHECK(gan_dataset_classes(d) == classes[i] && gan_warnings(ctx) == warnings[i],
+                  "%d: %d classes, %d warnings", i, gan_dataset_classes(d), gan_warnings(ctx));
+            CHECK(gan_dataset_label(d, 2) == label[i][2] && gan_dataset_label(d, 4) == 0 &&
+                      gan_dataset_label(d, -1) == 0 && !*gan_dataset_path(d, 0),
+                  "label %g", (double)gan_dataset_label(d, 2));
+            CHECK(gan_dataset_class_label(d, -1) == 0 && !*gan_dataset_class_name(d, 3) &&
+                      gan_dataset_class_size(d, 3) == 0,
+                  "out of range");
+            if (i == 0) {
+                CHECK(gan_dataset_class_label(d, 1) == 10 && gan_dataset_class_size(d, 1) == 2 &&
+                          gan_dataset_class_label(d, 2) == 20 && gan_dataset_class_size(d, 2) == 1,
+                      "10 and 20");
+                CHECK(!strcmp(gan_dataset_class_name(d, 2), "20"), "%s", gan_dataset_class_name(d, 2));
+                CHECK_TEXT(gan_warning_message(ctx), "3 labels from 0 to 20, not 0 to 2");
+            }
+            if (i == 1)
+                CHECK(!strcmp(gan_dataset_class_name(d, 0), "-1"), "%s", gan_dataset_class_name(d, 0));
+            gan_destroy(ctx);
+        }
     }
     TEST ("wrong arguments are errors that say so, and draw nothing") {
         gan_context *ctx = gan_create(NULL);

@@ -255,7 +255,7 @@ static void test_classes(void)
         idx_of(13, 3, dim, 24);
         refused("f32 with the bytes of u8", "112 needed");
         npy_text("{'descr': '|O', 'fortran_order': False, 'shape': (3,), }", "type |O");
-        npy_text("{'descr': '<f2', 'fortran_order': False, 'shape': (3,), }", "astype");
+        npy_text("{'descr': '<c8', 'fortran_order': False, 'shape': (3,), }", "astype");
         npy_text("{'descr': '|f4', 'fortran_order': False, 'shape': (3,), }", "astype");
         npy_text("{'descr': '<c8', 'fortran_order': False, 'shape': (3,), }", "astype");
         npy_text("{'descr': '<U3', 'fortran_order': False, 'shape': (3,), }", "astype");

@@ -695,7 +695,8 @@ typedef struct loss_row {
     const char *name;
 } loss_row;
 static const loss_row losses[] = {
-#define ROW(id, name, parameter, critic, joint, zero_sum, control) {GAN_LOSS_##id, &formula_##name, #name},
+#define ROW(id, name, parameter, critic, joint, zero_sum, targets, control)                                  \
+    {GAN_LOSS_##id, &formula_##name, #name},
     GAN_LOSSES(ROW)
 #undef ROW
 };

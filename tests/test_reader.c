@@ -5,11 +5,25 @@
 // width, height, channels in a byte each, a byte of what it does wrong, then pixels.
 #define STBI_INCLUDE_STB_IMAGE_H
 typedef unsigned char stbi_uc;
+// A JPEG is any head up to the scan's marker FF DA of length 8, then the same from the width on.
 enum { STB_GOOD, STB_REFUSES, STB_HUGE, STB_ZERO, STB_LIES, STB_FAILS };
 static int stb_living;
 
+// To where the stand-in's bytes begin, of which the eighth is the width.
+static const stbi_uc *stb_at(const stbi_uc *p, int *n)
+{
+    int i;
+    for (i = 0; p[0] == 0xff && i + 2 < *n; ++i)
+        if (p[i] == 0xff && p[i + 1] == 0xda) {
+            *n -= i + 2 + 2; // the end's marker is not of it
+            return p + i + 2;
+        }
+    return p;
+}
+
 static int stbi_info_from_memory(const stbi_uc *p, int n, int *w, int *h, int *c)
 {
+    p = stb_at(p, &n);
     if (n < 12 || p[11] == STB_REFUSES) return 0;
     *w = p[11] == STB_HUGE ? 30000 : p[11] == STB_ZERO ? 0 : p[8];
     *h = p[11] == STB_HUGE ? 30000 : p[9];
@@ -19,8 +33,10 @@ static int stbi_info_from_memory(const stbi_uc *p, int n, int *w, int *h, int *c
 
 static stbi_uc *stbi_load_from_memory(const stbi_uc *p, int n, int *w, int *h, int *c, int wanted)
 {
-    const int bytes = p[8] * p[9] * p[10];
+    int bytes;
     stbi_uc *out;
+    p = stb_at(p, &n);
+    bytes = p[8] * p[9] * p[10];
     *w = p[8];
     *h = p[9] + (p[11] == STB_LIES);
     *c = p[10];
@@ -201,8 +217,8 @@ static void test_idx(void)
 
 static void test_npy(void)
 {
-    static const char *const descr[] = {"<f4", "<f8", "<i4", "<i8", "|u1", "|i1",
-                                        "|b1", ">f4", ">f8", ">i4", ">i8"};
+    static const char *const descr[] = {"<f4", "<f8", "<i4", "<i8", "|u1", "|i1", "|b1", ">f4", ">f8", ">i4",
+                                        ">i8", "<i2", ">i2", "<u2", ">u2", "<u4", ">u4", "<u8", ">u8"};
     size_t t;
     int i, j, version;
     double v[24], labels[6];
@@ -211,7 +227,7 @@ static void test_npy(void)
             for (version = 1; version <= 2; ++version)
                 for (j = 0; j < 2; ++j) {
                     gan_dataset_desc desc;
-                    const char kind = descr[t][1], scaled = kind == 'u' || kind == 'b';
+                    const char kind = descr[t][1], scaled = !strcmp(descr[t], "|u1") || kind == 'b';
                     const int width = descr[t][2] - '0';
                     npy_of(&f, version, descr[t], j, "(4, 6)");
                     CHECK(f.n % 64 == 0, "a header of %d bytes", (int)f.n);
@@ -239,6 +255,130 @@ static void test_npy(void)
         for (i = 0; i < 4; ++i) add_number(&f, 'i', 8, 0, want[i]);
         desc = in_memory(&f);
         check_ways("long.npy", &desc, 4, 1, want, NULL);
+    }
+    TEST ("half precision: normal, subnormal, the largest; uint64 up to 2^64 - 2048") {
+        static const unsigned half[] = {0x3c00, 0xc000, 0x7bff, 0x0001, 0x83ff, 0x3555, 0x0400, 0x8000};
+        static const double want[] = {
+            1, -2, 65504, 5.9604644775390625e-8, -6.097555160522461e-5, 0.333251953125, 6.103515625e-5, 0};
+        static const double large[] = {18446744073709549568., 1};
+        gan_dataset_desc desc;
+        for (j = 0; j < 2; ++j) {
+            npy_of(&f, 1, j ? ">f2" : "<f2", 0, "(8, 1)");
+            for (i = 0; i < 8; ++i) add_number(&f, 'u', 2, j, half[i]);
+            desc = in_memory(&f);
+            check_ways("half.npy", &desc, 8, 1, want, NULL);
+        }
+        npy_of(&f, 1, "<u8", 0, "(2, 1)");
+        for (i = 0; i < 2; ++i) add_number(&f, 'u', 8, 0, large[i]);
+        desc = in_memory(&f);
+        check_ways("u8.npy", &desc, 2, 1, large, NULL);
+    }
+    TEST ("NaN, an infinity and what is too large are found at opening, with row and column") {
+        static const double odd[] = {NAN, INFINITY, 1e300};
+        gan_context *ctx;
+        gan_dataset_desc desc;
+        for (j = 0; j < 6; ++j) {
+            if (j == 2 && sizeof(gan_real) == 8) continue;
+            npy_of(&f, 1, "<f8", 0, j < 3 ? "(4, 3)" : "(1, 2, 2, 3)");
+            for (i = 0; i < 12; ++i) add_number(&f, 'f', 8, 0, i == 7 ? odd[j % 3] : i / 12.);
+            desc = in_memory(&f);
+            CHECK(opening(&desc) == GAN_ERROR_NONFINITE, "%d: %s", j, said);
+            CHECK_TEXT(said, j < 3 ? "row 2, column (1) (from 0)" : "sample 0, at (1, 0, 1) (from 0)");
+        }
+        npy_of(&f, 1, "<f4", 0, "(4, 1)");
+        for (i = 0; i < 4; ++i) add_number(&f, 'f', 4, 0, i);
+        npy_of(&g, 1, "<f4", 0, "(4,)");
+        for (i = 0; i < 4; ++i) add_number(&g, 'f', 4, 0, i == 2 ? NAN : i);
+        desc = in_memory(&f);
+        desc.label_bytes = g.p;
+        desc.label_size = g.n;
+        CHECK(opening(&desc) == GAN_ERROR_NONFINITE, "%s", said);
+        CHECK_TEXT(said, "label 2 (from 0)");
+        ctx = gan_create(NULL);
+        desc.label_bytes = NULL;
+        CHECK(gan_dataset_open(ctx, &desc) != NULL, "%s", gan_error_message(ctx));
+        gan_destroy(ctx);
+    }
+    TEST ("data_low and data_high become low and high, -1 and 1; a scale that does not fit is told") {
+        static const struct {
+            const char *type;
+            double from, step, data[2], to[2], first, last;
+            int warns;
+        } rows[] = {{"<f4", 0, .25, {0, 1}, {0, 0}, -1, .5, 0},
+                    {"<f4", 0, .25, {0, 0}, {0, 0}, 0, .75, 0},
+                    {"<f4", 0, 85, {0, 0}, {0, 0}, 0, 255, 1},
+                    {"<f4", 0, 85, {0, 255}, {0, 1}, 0, 1, 0},
+                    {"<f4", 0, .25, {0, 255}, {0, 0}, -1, -.9941176, 1},
+                    {"<f4", 0, 1, {0, 1}, {0, 0}, -1, 5, 1},
+                    {"<i2", -30, 20, {-30, 30}, {10, 20}, 10, 20, 0},
+                    {"<u2", 0, 21845, {0, 65535}, {0, 0}, -1, 1, 0},
+                    {"|u1", 0, 1, {0, 0}, {0, 0}, -1, -.97647059, 1},
+                    {"|u1", 0, 1, {0, 3}, {0, 0}, -1, 1, 0},
+                    {"|u1", 0, 85, {0, 0}, {0, 2}, 0, 2, 0},
+                    {"|b1", 0, .4, {0, 1}, {0, 9}, 0, 9, 0}};
+        size_t r;
+        for (r = 0; r < sizeof rows / sizeof *rows; ++r) {
+            gan_context *ctx = gan_create(NULL);
+            gan_dataset_desc desc;
+            npy_of(&f, 1, rows[r].type, 0, "(1, 2, 2)");
+            for (i = 0; i < 4; ++i)
+                add_number(&f, rows[r].type[1] == 'b' ? 'u' : rows[r].type[1], rows[r].type[2] - '0', 0,
+                           rows[r].from + rows[r].step * i);
+            desc = in_memory(&f);
+            desc.data_low = (gan_real)rows[r].data[0], desc.data_high = (gan_real)rows[r].data[1];
+            desc.low = (gan_real)rows[r].to[0], desc.high = (gan_real)rows[r].to[1];
+            in_order(ctx, gan_dataset_open(ctx, &desc));
+            CHECK_NEAR(all[0], rows[r].first, 1e-6, rows[r].type);
+            CHECK_NEAR(all[3], rows[r].last, 1e-6, rows[r].type);
+            CHECK(gan_warnings(ctx) == rows[r].warns, "%d: %d warnings: %s", (int)r, gan_warnings(ctx),
+                  gan_warning_message(ctx));
+            gan_destroy(ctx);
+        }
+        npy_of(&f, 1, "<f4", 0, "(1, 2, 2)");
+        for (i = 0; i < 4; ++i) add_number(&f, 'f', 4, 0, i);
+        {
+            gan_dataset_desc desc = in_memory(&f);
+            desc.high = 1;
+            CHECK(opening(&desc) == GAN_ERROR_ARGUMENT, "%s", said);
+            CHECK_TEXT(said, "need data_low and data_high");
+            desc.data_low = 2, desc.data_high = 1;
+            CHECK(opening(&desc) == GAN_ERROR_ARGUMENT, "%s", said);
+        }
+    }
+    TEST ("(N, H, W, C) is told from (N, C, H, W), with H of 4 and less too") {
+        static const struct {
+            const char *shape;
+            int last, channels, code, warns;
+            const char *got;
+        } rows[] = {
+            {"(1, 28, 28, 1)", 0, 0, 0, 1, "28x28x1"},      {"(1, 8, 8, 3)", 0, 0, 0, 1, "8x8x3"},
+            {"(1, 8, 8, 3)", 1, 0, 0, 0, "3x8x8"},          {"(1, 8, 8, 3)", 0, 3, GAN_ERROR_SHAPE, 0, ""},
+            {"(1, 4, 4, 3)", 0, 3, GAN_ERROR_SHAPE, 0, ""}, {"(1, 4, 4, 3)", 0, 0, 0, 1, "4x4x3"},
+            {"(1, 4, 4, 3)", 1, 3, 0, 0, "3x4x4"},          {"(1, 3, 8, 8)", 0, 0, 0, 0, "3x8x8"},
+            {"(1, 3, 3, 3)", 0, 3, 0, 1, "3x3x3"},          {"(1, 3, 3, 3)", -1, 3, 0, 0, "3x3x3"},
+            {"(1, 3, 8, 8)", 1, 0, 0, 1, "8x3x8"},          {"(1, 1, 8, 8)", 0, 1, 0, 0, "1x8x8"},
+            {"(1, 2, 2, 1)", 0, 1, GAN_ERROR_SHAPE, 0, ""}};
+        size_t r;
+        for (r = 0; r < sizeof rows / sizeof *rows; ++r) {
+            gan_context *ctx = gan_create(NULL);
+            gan_dataset_desc desc;
+            gan_dataset *d;
+            int n[3], count;
+            sscanf(rows[r].shape, "(1, %d, %d, %d)", n, n + 1, n + 2);
+            count = n[0] * n[1] * n[2];
+            npy_of(&f, 1, "|u1", 0, rows[r].shape);
+            for (i = 0; i < count; ++i) add_number(&f, 'u', 1, 0, 255. * i / (count - 1));
+            desc = in_memory(&f);
+            desc.channels_last = rows[r].last, desc.channels = rows[r].channels;
+            d = gan_dataset_open(ctx, &desc);
+            CHECK(gan_error(ctx) == rows[r].code, "%d: %s", (int)r, gan_error_message(ctx));
+            check_shape(d, rows[r].got);
+            CHECK(gan_warnings(ctx) == rows[r].warns, "%d: %d warnings: %s", (int)r, gan_warnings(ctx),
+                  gan_warning_message(ctx));
+            if (rows[r].warns) CHECK_TEXT(gan_warning_message(ctx), "set channels_last");
+            if (rows[r].code) CHECK_TEXT(gan_error_message(ctx), "set channels_last");
+            gan_destroy(ctx);
+        }
     }
     TEST ("labels from a second .npy, in memory and by path, of shape (N) and (N, 1)") {
         gan_dataset_desc desc;
@@ -271,6 +411,36 @@ static void test_npy(void)
         desc.label_bytes = f.p;
         desc.label_size = f.n;
         CHECK(opening(&desc) == GAN_ERROR_FORMAT, "rows as labels: %s", said);
+    }
+    TEST ("label_index: labels 4 .. 9 become 0 .. 5, their names stay; real labels and none are errors") {
+        gan_context *ctx = gan_create(NULL);
+        gan_dataset_desc desc;
+        gan_dataset *d;
+        npy_of(&f, 1, "<f4", 0, "(6, 2)");
+        npy_of(&g, 1, "<f4", 0, "(6,)");
+        for (i = 0; i < 12; ++i) add_number(&f, 'f', 4, 0, i);
+        for (i = 0; i < 6; ++i) add_number(&g, 'f', 4, 0, 9 - i);
+        desc = in_memory(&f);
+        desc.label_bytes = g.p;
+        desc.label_size = g.n;
+        desc.label_index = 1;
+        d = gan_dataset_open(ctx, &desc);
+        in_order(ctx, d);
+        for (i = 0; i < 6; ++i) CHECK(all_labels[i] == 5 - i, "label %d is %g", i, all_labels[i]);
+        CHECK(!strcmp(gan_dataset_class_name(d, 0), "4") && gan_warnings(ctx) == 0, "%s, %d warnings",
+              gan_dataset_class_name(d, 0), gan_warnings(ctx));
+        desc.label_index = 0;
+        in_order(ctx, gan_dataset_open(ctx, &desc));
+        CHECK(all_labels[0] == 9 && gan_warnings(ctx) == 1, "label %g, %d warnings", all_labels[0],
+              gan_warnings(ctx));
+        desc.label_index = 1;
+        g.n -= 4;
+        add_number(&g, 'f', 4, 0, .5);
+        CHECK(opening(&desc) == GAN_ERROR_FORMAT, "%s", said);
+        CHECK_TEXT(said, "no whole numbers");
+        desc.label_bytes = NULL;
+        CHECK(opening(&desc) == GAN_ERROR_ARGUMENT, "%s", said);
+        gan_destroy(ctx);
     }
     TEST ("(N, H, W, C) with channels_last, (N, D) as pictures, (N, H, W)") {
         gan_context *ctx = gan_create(NULL);
@@ -425,6 +595,135 @@ static void put_stb(const char *name, int h, int w, int c, int wrong)
     put_file(name, f.p, f.n);
 }
 
+// A JPEG of pixels 10 i with EXIF's orientation (0: none) in either byte order, behind another APP1.
+static void make_jpeg(int h, int w, int c, int frame, int orientation, int big)
+{
+    int i;
+    f.n = 0;
+    add(&f, "\xff\xd8\xff\xe0\0\4ab\xff\xff\xe1\0\7http:", 18);
+    if (orientation) {
+        add(&f, "\xff\xe1\0\56Exif\0\0", 10);
+        add(&f, big ? "MM\0*" : "II*", 4);
+        add_number(&f, 'u', 4, big, 8);
+        add_number(&f, 'u', 2, big, 2);
+        for (i = 0; i < 2; ++i) { // 256: the width; 274: the orientation
+            add_number(&f, 'u', 2, big, i ? 274 : 256);
+            add_number(&f, 'u', 2, big, 3);
+            add_number(&f, 'u', 4, big, 1);
+            add_number(&f, 'u', 2, big, i ? orientation : 5);
+            add_number(&f, 'u', 2, big, 0);
+        }
+        add(&f, "\0\0\0\0", 4);
+    }
+    add(&f, "\xff\xc0\0\x11\10\0\1\0\1", 9);
+    add_number(&f, 'u', 1, 0, frame);
+    add(&f, "123456789", 9);
+    add(&f,
+        "\xff\xda\0\x8"
+        "abcdef",
+        10);
+    add_number(&f, 'u', 1, 0, w);
+    add_number(&f, 'u', 1, 0, h);
+    add_number(&f, 'u', 1, 0, c);
+    add_number(&f, 'u', 1, 0, STB_GOOD);
+    for (i = 0; i < w * h * c; ++i) add_number(&f, 'u', 1, 0, 10 * i);
+    add(&f, "\xff\xd9", 2);
+}
+
+static void test_jpeg(void)
+{
+    // Where the pixels 0 1 2 / 3 4 5 of a picture of 2 x 3 are to be seen, row by row.
+    static const int shown[9][6] = {{0, 1, 2, 3, 4, 5}, {0, 1, 2, 3, 4, 5}, {2, 1, 0, 5, 4, 3},
+                                    {5, 4, 3, 2, 1, 0}, {3, 4, 5, 0, 1, 2}, {0, 3, 1, 4, 2, 5},
+                                    {3, 0, 4, 1, 5, 2}, {5, 2, 4, 1, 3, 0}, {2, 5, 1, 4, 0, 3}};
+    int o, i, big, c;
+    TEST ("EXIF's orientation turns a JPEG: all eight values, both byte orders, gray and color") {
+        for (o = 0; o <= 9; ++o)
+            for (big = 0; big < 2; ++big)
+                for (c = 1; c <= 3; c += 2) {
+                    gan_context *ctx = gan_create(NULL);
+                    gan_dataset_desc desc;
+                    gan_dataset *d;
+                    make_jpeg(2, 3, c, c, o, big);
+                    desc = in_memory(&f);
+                    d = gan_dataset_open(ctx, &desc);
+                    check_shape(d, c == 1 ? (o >= 5 && o < 9 ? "1x3x2" : "1x2x3")
+                                          : (o >= 5 && o < 9 ? "3x3x2" : "3x2x3"));
+                    in_order(ctx, d);
+                    for (i = 0; i < 6 * c; ++i)
+                        CHECK_NEAR(all[i], 10 * (shown[o % 9][i % 6] * c + i / 6) / 127.5 - 1, 1e-6, "pixel");
+                    gan_destroy(ctx);
+                    CHECK(stb_living == 0, "%d pictures of stb_image are left", stb_living);
+                }
+    }
+    TEST ("a JPEG of four inks, one without its end, with damaged EXIF") {
+        make_jpeg(2, 3, 3, 4, 0, 0);
+        refused(&f, "four inks (CMYK)");
+        make_jpeg(2, 3, 3, 3, 6, 0);
+        f.n -= 2;
+        refused(&f, "is cut off");
+        for (i = 18; i < 64; ++i)
+            for (o = 0; o < 3; ++o) {
+                gan_dataset_desc desc;
+                make_jpeg(2, 3, 3, 3, 6, o & 1);
+                f.p[i] ^= (unsigned char)(o ? 0xff : 1);
+                desc = in_memory(&f);
+                CHECK(opening(&desc) == 0 || opening(&desc) == GAN_ERROR_FORMAT, "byte %d: %s", i, said);
+            }
+    }
+    TEST_MUST_FAIL ("a picture that is not turned is seen") {
+        gan_context *ctx = gan_create(NULL);
+        gan_dataset_desc desc;
+        make_jpeg(2, 3, 1, 1, 1, 0);
+        desc = in_memory(&f);
+        in_order(ctx, gan_dataset_open(ctx, &desc));
+        for (i = 0; i < 6; ++i) CHECK_NEAR(all[i], 10 * shown[3][i] / 127.5 - 1, 1e-6, "pixel");
+        gan_destroy(ctx);
+    }
+    TEST ("BMP and GIF that end before their pixels are an error") {
+        static const unsigned char bmp[60] = {'B', 'M', 60, 0, 0, 0, 0, 0, 0, 0, 54, 0, 0, 0, 40,
+                                              0,   0,   0,  1, 0, 0, 0, 1, 0, 0, 0,  1, 0, 24};
+        unsigned char b[60], gif[8] = {'G', 'I', 'F', '8', '9', 'a', ';', 0};
+        memcpy(b, bmp, sizeof b);
+        CHECK(!gan__format_is_cut(b, 58) && gan__format_is_cut(b, 57), "one pixel");
+        b[22] = b[23] = b[24] = b[25] = 0xff; // a height of -1: from above
+        CHECK(!gan__format_is_cut(b, 58) && gan__format_is_cut(b, 57), "one pixel from above");
+        CHECK(!gan__format_is_cut(gif, 8) && gan__format_is_cut(gif, 6), "GIF");
+    }
+#ifdef FILES_FOLDERS
+    TEST ("a file with a picture's name that is none is named at opening, streamed too") {
+        static const struct {
+            const char *bytes;
+            int n;
+            const char *word;
+        } strange[] = {{"version https://git-lfs.github.com/spec/v1\n", 43, "Git LFS"},
+                       {"<!DOCTYPE html><html>404", 24, "HTML"},
+                       {"\n <HTML>", 8, "HTML"},
+                       {"RIFF\x10\0\0\0WEBPVP8 ", 16, "is WebP"},
+                       {"II*\0\x08\0\0\0", 8, "is TIFF"},
+                       {"\0\0\0\x20"
+                        "ftypavif",
+                        12, "AVIF"},
+                       {"", 0, "0 bytes"},
+                       {"some text", 9, "is no picture"}};
+        put_folder("strange");
+        put_pgm("strange/1.pgm", 2, 3, 10);
+        for (i = 0; i < 16; ++i) {
+            gan_context *ctx = gan_create(NULL);
+            gan_dataset_desc desc = at_path(test_path("strange"));
+            put_file("strange/2.jpg", strange[i / 2].bytes, (size_t)strange[i / 2].n);
+            desc = at_path(test_path("strange"));
+            desc.stream = i % 2;
+            CHECK(!gan_dataset_open(ctx, &desc), "opened");
+            CHECK(gan_error(ctx) == GAN_ERROR_FORMAT, "error %d", gan_error(ctx));
+            CHECK_TEXT(gan_error_message(ctx), "strange/2.jpg");
+            CHECK_TEXT(gan_error_message(ctx), strange[i / 2].word);
+            gan_destroy(ctx);
+        }
+    }
+#endif
+}
+
 static void test_folder(void)
 {
     int way, i;
@@ -457,26 +756,91 @@ static void test_folder(void)
             gan_destroy(ctx);
         }
     }
-    TEST ("an empty folder keeps its number, and what lies deeper is of the folder's class") {
-        static const int level[] = {10, 20, 30}, label[] = {0, 0, 2};
+    TEST ("a folder without pictures has no label; classes and pictures in natural order; what lies deeper "
+          "is of the folder's class") {
+        static const int level[] = {10, 20, 30, 40, 50}, label[] = {0, 0, 0, 1, 2};
         gan_context *ctx = gan_create(NULL);
         gan_dataset_desc desc;
         put_folder("deep");
-        put_folder("deep/a");
-        put_folder("deep/a/more");
-        put_folder("deep/ab");
-        put_folder("deep/b");
-        put_pgm("deep/a/1.pgm", 2, 3, 10);
-        put_pgm("deep/a/more/1.pgm", 2, 3, 20);
-        put_pgm("deep/b/1.pgm", 2, 3, 30);
+        put_folder("deep/2");
+        put_folder("deep/2/more");
+        put_folder("deep/3");
+        put_folder("deep/__MACOSX");
+        put_folder("deep/.git");
+        put_folder("deep/9");
+        put_folder("deep/10");
+        put_pgm("deep/2/2.pgm", 2, 3, 10);
+        put_pgm("deep/2/10.pgm", 2, 3, 20);
+        put_pgm("deep/2/more/1.pgm", 2, 3, 30);
+        put_pgm("deep/9/1.pgm", 2, 3, 40);
+        put_pgm("deep/10/1.pgm", 2, 3, 50);
+        put_pgm("deep/.git/1.pgm", 2, 3, 60);
+        put_pgm("deep/__MACOSX/1.pgm", 2, 3, 60);
         desc = at_path(test_path("deep"));
         CHECK(in_order(ctx, gan_dataset_open(ctx, &desc)) == 6, "%s", gan_error_message(ctx));
-        for (i = 0; i < 3; ++i) {
+        for (i = 0; i < 5; ++i) {
             CHECK_NEAR(all[6 * i + 5], level[i] / 127.5 - 1, 1e-6, "pixel");
             CHECK(all_labels[i] == label[i], "label %g of picture %d", all_labels[i], i);
         }
+        CHECK(gan_warnings(ctx) == 0, "%s", gan_warning_message(ctx));
         gan_destroy(ctx);
     }
+    TEST ("classes of folders have their names and sizes, samples their paths and labels") {
+        gan_context *ctx = gan_create(NULL);
+        gan_dataset_desc desc = at_path(test_path("deep"));
+        gan_dataset *d;
+        for (way = 0; way < 2; ++way) {
+            desc.stream = way;
+            d = gan_dataset_open(ctx, &desc);
+            CHECK(gan_dataset_classes(d) == 3, "%d classes", gan_dataset_classes(d));
+            CHECK(!strcmp(gan_dataset_class_name(d, 0), "2") && !strcmp(gan_dataset_class_name(d, 1), "9") &&
+                      !strcmp(gan_dataset_class_name(d, 2), "10"),
+                  "%s %s %s", gan_dataset_class_name(d, 0), gan_dataset_class_name(d, 1),
+                  gan_dataset_class_name(d, 2));
+            CHECK(gan_dataset_class_size(d, 0) == 3 && gan_dataset_class_size(d, 2) == 1, "sizes");
+            CHECK(!strcmp(gan_dataset_path(d, 3), test_path("deep/9/1.pgm")), "%s", gan_dataset_path(d, 3));
+            CHECK(gan_dataset_label(d, 3) == 1 && gan_dataset_class_label(d, 1) == 1, "label of sample 3");
+            CHECK(!*gan_dataset_path(d, 5) && !*gan_dataset_path(d, -1), "out of range");
+        }
+        gan_destroy(ctx);
+    }
+    TEST ("a file that is no picture by its name is told in a warning") {
+        gan_context *ctx = gan_create(NULL);
+        gan_dataset_desc desc = at_path(test_path("tree"));
+        gan_dataset_open(ctx, &desc);
+        CHECK(gan_warnings(ctx) == 1, "%d warnings", gan_warnings(ctx));
+        CHECK_TEXT(gan_warning_message(ctx), "tree: 2 files are left out, the first of them is ");
+        CHECK_TEXT(gan_warning_message(ctx), "tree/README");
+        gan_destroy(ctx);
+    }
+#ifdef FILES_POSIX
+    TEST ("a folder is read once: links to parents, to itself and to a brother add no pictures") {
+        char cycle[600];
+        gan_context *ctx = gan_create(NULL);
+        gan_dataset_desc desc;
+        gan_dataset *d;
+        put_folder("links");
+        put_folder("links/a");
+        put_folder("links/b");
+        (void)remove(test_path("links/a/up")), (void)remove(test_path("links/b/self"));
+        (void)remove(test_path("links/c"));
+        put_pgm("links/a/1.pgm", 2, 3, 10);
+        put_pgm("links/a/2.pgm", 2, 3, 20);
+        put_pgm("links/b/1.pgm", 2, 3, 30);
+        snprintf(cycle, sizeof cycle, "%s", test_path("links/a/up"));
+        CHECK(symlink("..", cycle) == 0, "no link %s", cycle);
+        snprintf(cycle, sizeof cycle, "%s", test_path("links/b/self"));
+        CHECK(symlink(".", cycle) == 0, "no link %s", cycle);
+        snprintf(cycle, sizeof cycle, "%s", test_path("links/c"));
+        CHECK(symlink("a", cycle) == 0, "no link %s", cycle);
+        desc = at_path(test_path("links"));
+        d = gan_dataset_open(ctx, &desc);
+        CHECK(gan_dataset_size(d) == 3, "%d pictures: %s", (int)gan_dataset_size(d), gan_error_message(ctx));
+        CHECK(gan_warnings(ctx) == 3, "%d warnings", gan_warnings(ctx));
+        CHECK_TEXT(gan_warning_message(ctx), "links/c is a link to a folder that is read");
+        gan_destroy(ctx);
+    }
+#endif
     TEST ("a picture of another size is an error that names it, and none when a size is asked for") {
         gan_dataset_desc desc = at_path(test_path("tree"));
         put_pgm("tree/b/2.pgm", 5, 7, 50);
@@ -684,6 +1048,7 @@ int main(void)
 #ifdef FILES_FOLDERS
     test_folder();
 #endif
+    test_jpeg();
     test_flip();
     test_csv();
     test_idx();

@@ -9,6 +9,14 @@
 
 static gan_real spied[40000];
 static size_t spied_size;
+static gan_real asked[8];
+static gan_tensor *asking_generator(gan_model *g, gan_tensor *z, gan_tensor *label)
+{
+    int i;
+    for (i = 0; i < 8; ++i) asked[i] = label && i < gan_dim(label, 0) ? gan_data(label)[i] : -99;
+    return shift_generator(g, z, label);
+}
+
 static gan_tensor *spying_generator(gan_model *g, gan_tensor *z, gan_tensor *label)
 {
     spied_size = gan_numel(z);
@@ -170,8 +178,30 @@ static void chosen(void)
     }
 }
 
+static void labels(void)
+{
+    TEST ("the generator is asked only for labels that the data have: classes in turn, else the samples'") {
+        static const gan_real label[3][3] = {{10, 20, 10}, {1, -1, -1}, {(gan_real).5, -2, (gan_real).25}},
+                              want[3][3] = {{10, 20, 10}, {-1, 1, -1}, {(gan_real).5, -2, (gan_real).25}};
+        static const gan_real points[6];
+        const int dim[] = {2};
+        int i, k;
+        for (i = 0; i < 3; ++i) {
+            rig r = make(1, asking_generator, linear_critic, 2);
+            r.desc.data = gan_dataset_memory_n(r.ctx, points, label[i], 3, 1, dim);
+            go(&r);
+            (void)gan_trainer_sample(r.t, 8);
+            for (k = 0; k < 8; ++k)
+                CHECK(asked[k] == want[i][k % (i < 2 ? 2 : 3)], "%d: label %d is %g", i, k, (double)asked[k]);
+            fine(&r);
+            gan_destroy(r.ctx);
+        }
+    }
+}
+
 int main(void)
 {
+    labels();
     plain();
     chosen();
     return test_done();
