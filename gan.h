@@ -914,8 +914,8 @@ GAN_API int gan_gradcheck(gan_context *ctx, gan_function *f, void *user, int n, 
 // above the exponent 30. NaN and infinity propagate.
 //
 // Columns: default parameter; output of D (gan_critic); 1 if the generator's loss needs the real batch; 1 if
-// the generator's loss of paired outputs is minus D's; 1 if D's loss has targets, which label smoothing moves;
-// what gan_loss_control updates.
+// the generator's loss of paired outputs is minus D's; 1 if D's loss has targets, which label smoothing
+// moves; what gan_loss_control updates.
 #define GAN_LOSSES(X)                                                                                        \
     X(NON_SATURATING, non_saturating, 0, PROBABILITY, 0, 0, 1, none)                                         \
     X(MINIMAX, minimax, 0, PROBABILITY, 0, 1, 1, none)                                                       \
