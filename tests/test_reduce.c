@@ -434,7 +434,7 @@ static void test_axes(void)
 int main(void)
 {
     test_axes();
-    GAN_OPERATIONS_REDUCE(OPS_TEST)
+    GAN__OPERATIONS_REDUCE(OPS_TEST)
     test_mean();
     test_var();
     test_argmax();
