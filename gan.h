@@ -139,6 +139,7 @@
 //                           >>gradients  >>losses  >>optimizers  >>blocks  >>objectives  >>penalties
 //                           >>augmentation  >>schedules  >>games  >>datasets  >>images  >>plots  >>logs
 //                           >>reports  >>metrics  >>latents  >>trainer  >>diagnosis
+//     rows                  >>tables
 //     core: ground          >>base  >>text  >>core  >>mem  >>err  >>rng  >>par  >>cpu
 //     core: kernels         >>vec  >>kern  >>isa  >>gemm  >>conv
 //     core: tensors         >>deferred  >>tensor  >>state  >>ctx
@@ -174,6 +175,9 @@
 //                  prints. While an error is set no weight changes and no checkpoint is overwritten;
 //                  gan_error_clear continues. NULL tensors, models and contexts lead to errors, not to
 //                  crashes.
+//     Tables       GAN_LOSSES, GAN_OPTIMIZERS, GAN_PENALTIES and the like hold the rows of an enumeration.
+//                  Expand one with a macro of your own, #define ROW(id, name, ...), to walk all rows: for a
+//                  menu, an option of a command line, a comparison. Later versions may add rows and columns.
 //     Results      Functions that return int and say "error code" return a gan_error_code, 0 for success.
 //     Threads      One context is used by one thread at a time; different contexts are independent. The
 //                  library divides its own work among OpenMP's threads when compiled with OpenMP, among
@@ -461,49 +465,8 @@ GAN_API int gan_read(const gan_tensor *t, gan_real *out, size_t n);
 // >>operations: differentiable to any order; shapes broadcast as in NumPy. Names and meanings are PyTorch's.
 //
 // Operations return new tensors and never change their inputs. Each is recorded for differentiation unless
-// gan_record is off. The tables list the recorded operations, one row each, by the section that implements
-// them together with their backward; the functions under "composed" below call these operations. Shapes that
-// do not fit are GAN_ERROR_SHAPE; tensors of two contexts cannot be combined (GAN_ERROR_ARGUMENT).
-//
-// Columns: name; whether its backward can make a NaN or infinity of finite numbers: ANY can; FINITE moves or
-// shrinks them; SLOPE likewise for slopes -1 .. 1; of WEIGHT the gradients of weights, all inputs but the
-// first, can only overflow.
-#define GAN_OPERATIONS_ARITH(X)                                                                              \
-    X(ADD, add, ANY) X(SUB, sub, ANY) X(MUL, mul, ANY) X(DIV, div, ANY) X(POW, pow, ANY)                     \
-    X(MAXIMUM, maximum, ANY) X(MINIMUM, minimum, ANY) X(AFFINE, affine, ANY) X(ABS, abs, ANY)                \
-    X(EXP, exp, ANY) X(LOG, log, ANY) X(SQRT, sqrt, ANY) X(SQUARE, square, ANY)                              \
-    X(RECIPROCAL, reciprocal, ANY) X(SIN, sin, ANY) X(COS, cos, ANY) X(TANH, tanh, FINITE)                   \
-    X(TANH_BACKWARD, tanh_backward, ANY) X(SIGMOID, sigmoid, FINITE)                                         \
-    X(SIGMOID_BACKWARD, sigmoid_backward, ANY) X(SOFTPLUS, softplus, ANY) X(ERF, erf, ANY)                   \
-    X(RELU, relu, FINITE) X(LEAKY_RELU, leaky_relu, SLOPE) X(LEAKY_RELU_BACKWARD, leaky_relu_backward, ANY)  \
-    X(ELU, elu, ANY) X(ELU_BACKWARD, elu_backward, ANY) X(GELU, gelu, ANY) X(SILU, silu, ANY)                \
-    X(CLAMP, clamp, ANY) X(COMPARE, compare, ANY) X(WHERE, where, ANY) X(ADDCMUL, addcmul, ANY)
-#define GAN_OPERATIONS_SHAPE(X)                                                                              \
-    X(EXPAND, expand, ANY) X(RESHAPE, reshape, FINITE) X(PERMUTE, permute, FINITE) X(SLICE, slice, FINITE)   \
-    X(PAD, pad, FINITE) X(CONCAT, concat, FINITE) X(TAKE, take, ANY) X(PUT, put, ANY)
-#define GAN_OPERATIONS_REDUCE(X)                                                                             \
-    X(SUM, sum, ANY) X(AMAX, amax, ANY)
-#define GAN_OPERATIONS_PRODUCT(X)                                                                            \
-    X(MATMUL, matmul, WEIGHT) X(LINEAR, linear, WEIGHT) X(CONV2D, conv2d, WEIGHT)                            \
-    X(CONV_TRANSPOSE2D, conv_transpose2d, WEIGHT) X(CONV2D_WEIGHT, conv2d_weight, ANY)
-#define GAN_OPERATIONS_PLANE(X)                                                                              \
-    X(MAX_POOL2D, max_pool2d, FINITE) X(MAX_UNPOOL2D, max_unpool2d, ANY) X(MAX_REPOOL2D, max_repool2d, ANY)  \
-    X(AVG_POOL2D, avg_pool2d, ANY) X(AVG_POOL2D_BACKWARD, avg_pool2d_backward, ANY)                          \
-    X(UPSAMPLE, upsample, ANY) X(UPSAMPLE_BACKWARD, upsample_backward, ANY)                                  \
-    X(AFFINE_SAMPLE, affine_sample, ANY) X(AFFINE_SAMPLE_BACKWARD, affine_sample_backward, ANY)
-#define GAN_OPERATIONS_NORM(X)                                                                               \
-    X(NORMALIZE, normalize, ANY) X(NORMALIZE_BACKWARD, normalize_backward, ANY)
-#define GAN_OPERATIONS(X)                                                                                    \
-    GAN_OPERATIONS_ARITH(X) GAN_OPERATIONS_SHAPE(X) GAN_OPERATIONS_REDUCE(X)                                 \
-    GAN_OPERATIONS_PRODUCT(X) GAN_OPERATIONS_PLANE(X) GAN_OPERATIONS_NORM(X)
-
-typedef enum gan_op {
-    GAN_OP_NONE = 0,
-#define GAN__ROW(id, name, backward) GAN_OP_##id,
-    GAN_OPERATIONS(GAN__ROW)
-#undef GAN__ROW
-    GAN_OP_COUNT
-} gan_op;
+// gan_record is off. The functions under "composed" below call the operations before them. Shapes that do not
+// fit are GAN_ERROR_SHAPE; tensors of two contexts cannot be combined (GAN_ERROR_ARGUMENT).
 
 // Elementwise arithmetic. a and b broadcast.
 GAN_API gan_tensor *gan_add(gan_tensor *a, gan_tensor *b);
@@ -760,11 +723,6 @@ GAN_API gan_tensor *gan_buffer_n(gan_model *m, const char *name, gan_real value,
 #define gan_buffer(m, name, value, ...) gan_buffer_n(m, name, value, GAN_INTS(__VA_ARGS__))
 #endif
 
-#define GAN_LAYERS(X)                                                                                        \
-    X(LINEAR, linear) X(CONV2D, conv2d) X(CONV_TRANSPOSE2D, conv_transpose2d) X(BATCH_NORM, batch_norm)      \
-    X(LAYER_NORM, layer_norm) X(INSTANCE_NORM, instance_norm) X(GROUP_NORM, group_norm)                      \
-    X(EMBEDDING, embedding)                                                                                  \
-    X(DROPOUT, dropout)
 // x (.., in) -> (.., out): x W' + b, parameters name.weight (out, in) and name.bias (out)
 GAN_API gan_tensor *gan_linear(gan_model *m, const char *name, gan_tensor *x, int out);
 GAN_API gan_tensor *gan_linear_no_bias(gan_model *m, const char *name, gan_tensor *x, int out);
@@ -1160,21 +1118,6 @@ GAN_API void gan_optimizer_lr(gan_optimizer *o, gan_real lr);           // gan_o
 //
 // x is (N, C, H, W) unless stated otherwise; w and style are (N, D), one row per sample. A block with a
 // `name` argument has parameters or buffers named "name.part"; square brackets list the parts.
-#define GAN_BLOCKS(X)                                                                                        \
-    X(LOCAL_RESPONSE_NORM, local_response_norm) X(PIXEL_NORM, pixel_norm)                                    \
-    X(REFERENCE_BATCH, reference_batch) X(VIRTUAL_BATCH_NORM, virtual_batch_norm)                            \
-    X(CONDITIONAL_BATCH_NORM, conditional_batch_norm) X(ADAIN, adain) X(ADAIN_FEATURES, adain_features)      \
-    X(SPADE, spade) X(REFLECTION_PAD2D, reflection_pad2d) X(REPLICATION_PAD2D, replication_pad2d)            \
-    X(DEPTH_TO_SPACE, depth_to_space) X(SPACE_TO_DEPTH, space_to_depth)                                      \
-    X(BINOMIAL_FILTER, binomial_filter) X(UPFIRDN2D, upfirdn2d) X(FIR_UPSAMPLE2D, fir_upsample2d)            \
-    X(FIR_DOWNSAMPLE2D, fir_downsample2d) X(BLUR, blur) X(BLUR_POOL2D, blur_pool2d)                          \
-    X(MODULATED_CONV2D, modulated_conv2d) X(NOISE_INJECTION, noise_injection)                                \
-    X(CONSTANT_INPUT, constant_input) X(BASIS_INPUT, basis_input) X(MAPPING_NETWORK, mapping_network)        \
-    X(STYLE_MIXING, style_mixing) X(TRUNCATION, truncation) X(SELF_ATTENTION, self_attention)                \
-    X(SQUEEZE_EXCITATION, squeeze_excitation) X(GATED_CONV2D, gated_conv2d)                                  \
-    X(GATED_CONV_TRANSPOSE2D, gated_conv_transpose2d) X(MAXOUT, maxout) X(PRELU, prelu)                      \
-    X(RESIDUAL_BLOCK, residual_block) X(RESIDUAL_BOTTLENECK, residual_bottleneck) X(UNET, unet)              \
-    X(MINIBATCH_STDDEV, minibatch_stddev) X(MINIBATCH_DISCRIMINATION, minibatch_discrimination)
 
 // norms
 
@@ -1400,30 +1343,6 @@ GAN_API gan_tensor *gan_minibatch_discrimination(gan_model *m, const char *name,
 //     kl_normal               mean 1/2 sum mu^2 + e^v - v - 1: KL(N(mu, e^v) | N(0, 1))   Kingma 2014     .05
 //     gradient_reversal       x; its gradient times -alpha                                Ganin 2016
 //     gradient_reversal_alpha 2 / (1 + e^(-10 p)) - 1, p the progress 0 .. 1              Ganin 2016
-#define GAN_OBJECTIVES(X)                                                                                    \
-    X(CROSS_ENTROPY, cross_entropy) X(CROSS_ENTROPY_SMOOTH, cross_entropy_smooth) X(NLL_LOSS, nll_loss)      \
-    X(L1_LOSS, l1_loss) X(SMOOTH_L1_LOSS, smooth_l1_loss) X(HUBER_LOSS, huber_loss)                          \
-    X(MULTI_MARGIN_LOSS, multi_margin_loss) X(CRAMMER_SINGER, crammer_singer)                                \
-    X(AC_GAN_D, ac_gan_d) X(AC_GAN_G, ac_gan_g) X(TAC_GAN_D, tac_gan_d) X(TAC_GAN_G, tac_gan_g)              \
-    X(ADC_GAN_D, adc_gan_d) X(ADC_GAN_G, adc_gan_g) X(MULTI_HINGE_D, multi_hinge_d)                          \
-    X(MULTI_HINGE_G, multi_hinge_g) X(SEMI_SUPERVISED, semi_supervised)                                      \
-    X(SEMI_SUPERVISED_LOGIT, semi_supervised_logit) X(PROJECTION, projection)                                \
-    X(CONTRASTIVE_2C, contrastive_2c) X(D2D_CE, d2d_ce) X(GAUSSIAN_NLL, gaussian_nll)                        \
-    X(INFO_GAN, info_gan) X(ROTATIONS, rotations) X(ROTATION_LOSS, rotation_loss) X(INFO_NCE, info_nce)      \
-    X(N_PAIR, n_pair) X(NT_XENT, nt_xent) X(FEATURE_MATCHING, feature_matching)                              \
-    X(FEATURE_MATCHING_L1, feature_matching_l1) X(FEATURE_MATCHING_LAYERS, feature_matching_layers)          \
-    X(CYCLE_LOSS, cycle_loss) X(IDENTITY_LOSS, identity_loss) X(TOTAL_VARIATION, total_variation)            \
-    X(TOTAL_VARIATION_SQUARED, total_variation_squared) X(GRAM_MATRIX, gram_matrix)                          \
-    X(STYLE_LOSS, style_loss) X(CONTENT_LOSS, content_loss) X(SSIM, ssim) X(DSSIM, dssim)                    \
-    X(KL_NORMAL, kl_normal) X(GRADIENT_REVERSAL, gradient_reversal)                                          \
-    X(GRADIENT_REVERSAL_ALPHA, gradient_reversal_alpha)
-typedef enum gan_objective { // the lower-case name with "gan_" is the function: gan_cross_entropy ...
-#define GAN__ROW(id, name) GAN_OBJECTIVE_##id,
-    GAN_OBJECTIVES(GAN__ROW)
-#undef GAN__ROW
-    GAN_OBJECTIVE_COUNT
-} gan_objective;
-GAN_API const char *gan_objective_name(gan_objective objective);        // "cross_entropy" ...
 
 // supervised; for l1, smooth_l1 and huber the target has the shape of x or a single element
 GAN_API gan_tensor *gan_cross_entropy(gan_tensor *logits, gan_tensor *labels);
@@ -2193,33 +2112,6 @@ GAN_API int gan_report_write(gan_context *ctx, const gan_report *report, const c
 //     perceptual_path_length  mean d(G(z(t)), G(z(t + e))) / e^2                          Karras 2019
 //     classifier_test         held-out accuracy of a classifier: .5 if no difference      Lopez-Paz 2017
 //     confusion               a discriminator's counts, accuracy, precision, recall
-#define GAN_METRICS_DENSITY(X)                                                                               \
-    X(HISTOGRAM, histogram) X(KL_DIVERGENCE, kl_divergence) X(JS_DIVERGENCE, js_divergence)                  \
-    X(TV_DISTANCE, tv_distance) X(WASSERSTEIN_HISTOGRAM, wasserstein_histogram)
-#define GAN_METRICS_TRANSPORT(X)                                                                             \
-    X(WASSERSTEIN_1D, wasserstein_1d) X(WASSERSTEIN_SLICED, wasserstein_sliced)                              \
-    X(WASSERSTEIN_PYRAMID, wasserstein_pyramid) X(ASSIGNMENT, assignment)                                    \
-    X(WASSERSTEIN_EXACT, wasserstein_exact) X(SINKHORN_DIVERGENCE, sinkhorn_divergence)
-#define GAN_METRICS_MOMENT(X)                                                                                \
-    X(FRECHET_DISTANCE, frechet_distance) X(KERNEL_DISTANCE, kernel_distance) X(MMD_UNBIASED, mmd_unbiased)
-#define GAN_METRICS_NEIGHBOR(X)                                                                              \
-    X(NEAREST, nearest) X(PRECISION_RECALL, precision_recall) X(DENSITY_COVERAGE, density_coverage)          \
-    X(NEIGHBOR_TEST, neighbor_test) X(BIRTHDAY, birthday) X(MEMORIZATION, memorization)                      \
-    X(AUTHENTICITY, authenticity) X(BIN_DIFFERENCE, bin_difference)
-#define GAN_METRICS_SCORE(X)                                                                                 \
-    X(MODE_REPORT, mode_report) X(INCEPTION_SCORE, inception_score) X(MS_SSIM, ms_ssim)                      \
-    X(MS_SSIM_DIVERSITY, ms_ssim_diversity) X(PERCEPTUAL_PATH_LENGTH, perceptual_path_length)                \
-    X(CLASSIFIER_TEST, classifier_test) X(CONFUSION, confusion)
-#define GAN_METRICS(X)                                                                                       \
-    GAN_METRICS_DENSITY(X) GAN_METRICS_TRANSPORT(X) GAN_METRICS_MOMENT(X) GAN_METRICS_NEIGHBOR(X)            \
-    GAN_METRICS_SCORE(X)
-typedef enum gan_metric { // each row names its function: gan_histogram ...
-#define GAN__ROW(id, name) GAN_METRIC_##id,
-    GAN_METRICS(GAN__ROW)
-#undef GAN__ROW
-    GAN_METRIC_COUNT
-} gan_metric;
-GAN_API const char *gan_metric_name(gan_metric metric);
 
 // x (N) or (N, D), D up to 3 -> (bins), (bins, bins) ...: counts in `bins` equal bins of lo .. hi on each
 // axis. The last bin includes hi; values outside are not counted. As NumPy's histogramdd.
@@ -2776,6 +2668,111 @@ template <class... T> inline int gan_logger_row(gan_logger *log, int64_t step, T
 #endif // __cplusplus
 
 #endif // GAN_H
+
+#if (defined(GAN_IMPLEMENTATION) && !defined(GAN_H_IMPLEMENTED)) || defined(GAN__TABLES)
+#ifndef GAN__OPERATIONS
+// >>tables: what the library has, a row each; uses nothing; tests/test_tables.c
+//
+// A row without a test does not compile: GAN__TABLES keeps these tables for the tests of public functions.
+
+// Recorded operations, by the section that implements them and their backward. Columns: name; whether its
+// backward can make a NaN or infinity of finite numbers: ANY can; FINITE moves or shrinks them; SLOPE
+// likewise for slopes -1 .. 1; of WEIGHT the gradients of weights, all inputs but the first, can only
+// overflow.
+#define GAN__OPERATIONS_ARITH(X)                                                                             \
+    X(ADD, add, ANY) X(SUB, sub, ANY) X(MUL, mul, ANY) X(DIV, div, ANY) X(POW, pow, ANY)                     \
+    X(MAXIMUM, maximum, ANY) X(MINIMUM, minimum, ANY) X(AFFINE, affine, ANY) X(ABS, abs, ANY)                \
+    X(EXP, exp, ANY) X(LOG, log, ANY) X(SQRT, sqrt, ANY) X(SQUARE, square, ANY)                              \
+    X(RECIPROCAL, reciprocal, ANY) X(SIN, sin, ANY) X(COS, cos, ANY) X(TANH, tanh, FINITE)                   \
+    X(TANH_BACKWARD, tanh_backward, ANY) X(SIGMOID, sigmoid, FINITE)                                         \
+    X(SIGMOID_BACKWARD, sigmoid_backward, ANY) X(SOFTPLUS, softplus, ANY) X(ERF, erf, ANY)                   \
+    X(RELU, relu, FINITE) X(LEAKY_RELU, leaky_relu, SLOPE) X(LEAKY_RELU_BACKWARD, leaky_relu_backward, ANY)  \
+    X(ELU, elu, ANY) X(ELU_BACKWARD, elu_backward, ANY) X(GELU, gelu, ANY) X(SILU, silu, ANY)                \
+    X(CLAMP, clamp, ANY) X(COMPARE, compare, ANY) X(WHERE, where, ANY) X(ADDCMUL, addcmul, ANY)
+#define GAN__OPERATIONS_SHAPE(X)                                                                             \
+    X(EXPAND, expand, ANY) X(RESHAPE, reshape, FINITE) X(PERMUTE, permute, FINITE) X(SLICE, slice, FINITE)   \
+    X(PAD, pad, FINITE) X(CONCAT, concat, FINITE) X(TAKE, take, ANY) X(PUT, put, ANY)
+#define GAN__OPERATIONS_REDUCE(X)                                                                            \
+    X(SUM, sum, ANY) X(AMAX, amax, ANY)
+#define GAN__OPERATIONS_PRODUCT(X)                                                                           \
+    X(MATMUL, matmul, WEIGHT) X(LINEAR, linear, WEIGHT) X(CONV2D, conv2d, WEIGHT)                            \
+    X(CONV_TRANSPOSE2D, conv_transpose2d, WEIGHT) X(CONV2D_WEIGHT, conv2d_weight, ANY)
+#define GAN__OPERATIONS_PLANE(X)                                                                             \
+    X(MAX_POOL2D, max_pool2d, FINITE) X(MAX_UNPOOL2D, max_unpool2d, ANY) X(MAX_REPOOL2D, max_repool2d, ANY)  \
+    X(AVG_POOL2D, avg_pool2d, ANY) X(AVG_POOL2D_BACKWARD, avg_pool2d_backward, ANY)                          \
+    X(UPSAMPLE, upsample, ANY) X(UPSAMPLE_BACKWARD, upsample_backward, ANY)                                  \
+    X(AFFINE_SAMPLE, affine_sample, ANY) X(AFFINE_SAMPLE_BACKWARD, affine_sample_backward, ANY)
+#define GAN__OPERATIONS_NORM(X)                                                                              \
+    X(NORMALIZE, normalize, ANY) X(NORMALIZE_BACKWARD, normalize_backward, ANY)
+#define GAN__OPERATIONS(X)                                                                                   \
+    GAN__OPERATIONS_ARITH(X) GAN__OPERATIONS_SHAPE(X) GAN__OPERATIONS_REDUCE(X)                              \
+    GAN__OPERATIONS_PRODUCT(X) GAN__OPERATIONS_PLANE(X) GAN__OPERATIONS_NORM(X)
+
+// Functions of models, by what they are called.
+#define GAN__LAYERS(X)                                                                                       \
+    X(LINEAR, linear) X(CONV2D, conv2d) X(CONV_TRANSPOSE2D, conv_transpose2d) X(BATCH_NORM, batch_norm)      \
+    X(LAYER_NORM, layer_norm) X(INSTANCE_NORM, instance_norm) X(GROUP_NORM, group_norm)                      \
+    X(EMBEDDING, embedding)                                                                                  \
+    X(DROPOUT, dropout)
+#define GAN__BLOCKS(X)                                                                                       \
+    X(LOCAL_RESPONSE_NORM, local_response_norm) X(PIXEL_NORM, pixel_norm)                                    \
+    X(REFERENCE_BATCH, reference_batch) X(VIRTUAL_BATCH_NORM, virtual_batch_norm)                            \
+    X(CONDITIONAL_BATCH_NORM, conditional_batch_norm) X(ADAIN, adain) X(ADAIN_FEATURES, adain_features)      \
+    X(SPADE, spade) X(REFLECTION_PAD2D, reflection_pad2d) X(REPLICATION_PAD2D, replication_pad2d)            \
+    X(DEPTH_TO_SPACE, depth_to_space) X(SPACE_TO_DEPTH, space_to_depth)                                      \
+    X(BINOMIAL_FILTER, binomial_filter) X(UPFIRDN2D, upfirdn2d) X(FIR_UPSAMPLE2D, fir_upsample2d)            \
+    X(FIR_DOWNSAMPLE2D, fir_downsample2d) X(BLUR, blur) X(BLUR_POOL2D, blur_pool2d)                          \
+    X(MODULATED_CONV2D, modulated_conv2d) X(NOISE_INJECTION, noise_injection)                                \
+    X(CONSTANT_INPUT, constant_input) X(BASIS_INPUT, basis_input) X(MAPPING_NETWORK, mapping_network)        \
+    X(STYLE_MIXING, style_mixing) X(TRUNCATION, truncation) X(SELF_ATTENTION, self_attention)                \
+    X(SQUEEZE_EXCITATION, squeeze_excitation) X(GATED_CONV2D, gated_conv2d)                                  \
+    X(GATED_CONV_TRANSPOSE2D, gated_conv_transpose2d) X(MAXOUT, maxout) X(PRELU, prelu)                      \
+    X(RESIDUAL_BLOCK, residual_block) X(RESIDUAL_BOTTLENECK, residual_bottleneck) X(UNET, unet)              \
+    X(MINIBATCH_STDDEV, minibatch_stddev) X(MINIBATCH_DISCRIMINATION, minibatch_discrimination)
+
+// Losses beside the adversarial ones.
+#define GAN__OBJECTIVES(X)                                                                                   \
+    X(CROSS_ENTROPY, cross_entropy) X(CROSS_ENTROPY_SMOOTH, cross_entropy_smooth) X(NLL_LOSS, nll_loss)      \
+    X(L1_LOSS, l1_loss) X(SMOOTH_L1_LOSS, smooth_l1_loss) X(HUBER_LOSS, huber_loss)                          \
+    X(MULTI_MARGIN_LOSS, multi_margin_loss) X(CRAMMER_SINGER, crammer_singer)                                \
+    X(AC_GAN_D, ac_gan_d) X(AC_GAN_G, ac_gan_g) X(TAC_GAN_D, tac_gan_d) X(TAC_GAN_G, tac_gan_g)              \
+    X(ADC_GAN_D, adc_gan_d) X(ADC_GAN_G, adc_gan_g) X(MULTI_HINGE_D, multi_hinge_d)                          \
+    X(MULTI_HINGE_G, multi_hinge_g) X(SEMI_SUPERVISED, semi_supervised)                                      \
+    X(SEMI_SUPERVISED_LOGIT, semi_supervised_logit) X(PROJECTION, projection)                                \
+    X(CONTRASTIVE_2C, contrastive_2c) X(D2D_CE, d2d_ce) X(GAUSSIAN_NLL, gaussian_nll)                        \
+    X(INFO_GAN, info_gan) X(ROTATIONS, rotations) X(ROTATION_LOSS, rotation_loss) X(INFO_NCE, info_nce)      \
+    X(N_PAIR, n_pair) X(NT_XENT, nt_xent) X(FEATURE_MATCHING, feature_matching)                              \
+    X(FEATURE_MATCHING_L1, feature_matching_l1) X(FEATURE_MATCHING_LAYERS, feature_matching_layers)          \
+    X(CYCLE_LOSS, cycle_loss) X(IDENTITY_LOSS, identity_loss) X(TOTAL_VARIATION, total_variation)            \
+    X(TOTAL_VARIATION_SQUARED, total_variation_squared) X(GRAM_MATRIX, gram_matrix)                          \
+    X(STYLE_LOSS, style_loss) X(CONTENT_LOSS, content_loss) X(SSIM, ssim) X(DSSIM, dssim)                    \
+    X(KL_NORMAL, kl_normal) X(GRADIENT_REVERSAL, gradient_reversal)                                          \
+    X(GRADIENT_REVERSAL_ALPHA, gradient_reversal_alpha)
+
+// Measures, by section.
+#define GAN__METRICS_DENSITY(X)                                                                              \
+    X(HISTOGRAM, histogram) X(KL_DIVERGENCE, kl_divergence) X(JS_DIVERGENCE, js_divergence)                  \
+    X(TV_DISTANCE, tv_distance) X(WASSERSTEIN_HISTOGRAM, wasserstein_histogram)
+#define GAN__METRICS_TRANSPORT(X)                                                                            \
+    X(WASSERSTEIN_1D, wasserstein_1d) X(WASSERSTEIN_SLICED, wasserstein_sliced)                              \
+    X(WASSERSTEIN_PYRAMID, wasserstein_pyramid) X(ASSIGNMENT, assignment)                                    \
+    X(WASSERSTEIN_EXACT, wasserstein_exact) X(SINKHORN_DIVERGENCE, sinkhorn_divergence)
+#define GAN__METRICS_MOMENT(X)                                                                               \
+    X(FRECHET_DISTANCE, frechet_distance) X(KERNEL_DISTANCE, kernel_distance) X(MMD_UNBIASED, mmd_unbiased)
+#define GAN__METRICS_NEIGHBOR(X)                                                                             \
+    X(NEAREST, nearest) X(PRECISION_RECALL, precision_recall) X(DENSITY_COVERAGE, density_coverage)          \
+    X(NEIGHBOR_TEST, neighbor_test) X(BIRTHDAY, birthday) X(MEMORIZATION, memorization)                      \
+    X(AUTHENTICITY, authenticity) X(BIN_DIFFERENCE, bin_difference)
+#define GAN__METRICS_SCORE(X)                                                                                \
+    X(MODE_REPORT, mode_report) X(INCEPTION_SCORE, inception_score) X(MS_SSIM, ms_ssim)                      \
+    X(MS_SSIM_DIVERSITY, ms_ssim_diversity) X(PERCEPTUAL_PATH_LENGTH, perceptual_path_length)                \
+    X(CLASSIFIER_TEST, classifier_test) X(CONFUSION, confusion)
+#define GAN__METRICS(X)                                                                                      \
+    GAN__METRICS_DENSITY(X) GAN__METRICS_TRANSPORT(X) GAN__METRICS_MOMENT(X) GAN__METRICS_NEIGHBOR(X)        \
+    GAN__METRICS_SCORE(X)
+#endif // GAN__OPERATIONS
+#endif
+
 // clang-format on
 
 #if defined(GAN_IMPLEMENTATION) && !defined(GAN_H_IMPLEMENTED)
@@ -3228,10 +3225,18 @@ GAN__OPTIONAL double gan__text_number_read(const char **text)
 }
 #endif
 
-// >>core: what a context and a tensor are made of; uses base; tests/test_core.c
+// >>core: what a context and a tensor are made of; uses tables; tests/test_core.c
 //
 // A context consists of structs, each named after the section whose functions write it. Types that only one
 // section looks into are declared here and defined there. gan_create starts from zeros.
+
+typedef enum gan__core_op {
+    GAN__OP_NONE = 0,
+#define GAN__ROW(id, name, backward) GAN__OP_##id,
+    GAN__OPERATIONS(GAN__ROW)
+#undef GAN__ROW
+        GAN__OP_COUNT
+} gan__core_op;
 
 enum {
     GAN__SCOPES = 32, // scopes in one another, the step itself among them
@@ -3283,7 +3288,7 @@ struct gan_tensor {
     gan_real *data;
     size_t size;
     int ndim, dim[GAN_MAX_DIMS];
-    gan_op op;
+    gan__core_op op;
     int nin; // 0: a leaf, nothing was recorded
     gan_tensor **in, *inline_in[5];
     int i[12];              // the operation's whole-number attributes
@@ -3691,13 +3696,13 @@ static void gan__err_say_shape(gan__text_out *o, int ndim, const int *dim)
 static const char *const gan__err_op_names[] = {
     "",
 #define GAN__ROW(id, name, backward) #name,
-    GAN_OPERATIONS(GAN__ROW)
+    GAN__OPERATIONS(GAN__ROW)
 #undef GAN__ROW
 };
 // clang-format on
 
 // The one formatter: %s text, %d int, %l int64_t, %f double, %t const gan_tensor * (its shape), %h int, const
-// int * (a shape), %o gan_op (its name). Inside a layer its name comes first.
+// int * (a shape), %o gan__core_op (its name). Inside a layer its name comes first.
 static void gan__err_format(const gan_context *ctx, gan__text_out *o, const char *format, va_list *args)
 {
     if (ctx->layer.name) {
@@ -5600,19 +5605,19 @@ static void GAN__KERN(turn)(int64_t rows, int64_t cols, const gan_real *src, int
                             int64_t ldd)
 {
 #ifdef GAN__BLOCK
-#define GAN__BLOCKS(size, transpose)                                                                         \
+#define GAN__TURN_BLOCKS(size, transpose)                                                                    \
     for (int64_t i = 0; i < rows; i = i + size < rows && i + 2 * size > rows ? rows - size : i + size)       \
         for (int64_t j = 0; j < cols; j = j + size < cols && j + 2 * size > cols ? cols - size : j + size)   \
             transpose(size, src + i * ld + j, ld, dst + j * ldd + i, ldd)
     if (rows >= GAN__BLOCK && cols >= GAN__BLOCK) {
-        GAN__BLOCKS(GAN__BLOCK, GAN__TRANSPOSE);
+        GAN__TURN_BLOCKS(GAN__BLOCK, GAN__TRANSPOSE);
         return;
     }
     if (rows >= GAN__SMALL_BLOCK && cols >= GAN__SMALL_BLOCK) {
-        GAN__BLOCKS(GAN__SMALL_BLOCK, GAN__SMALL_TRANSPOSE);
+        GAN__TURN_BLOCKS(GAN__SMALL_BLOCK, GAN__SMALL_TRANSPOSE);
         return;
     }
-#undef GAN__BLOCKS
+#undef GAN__TURN_BLOCKS
 #endif
     if (rows == 1 && ldd == 1) memcpy(dst, src, (size_t)cols * sizeof *dst);
     else if (cols == 1 && ld == 1) memcpy(dst, src, (size_t)rows * sizeof *dst);
@@ -7817,7 +7822,7 @@ static gan_context *gan__tensor_inputs(const char *who, int n, gan_tensor *const
 }
 
 // The shape that a, b (and c) broadcast to, as in NumPy; 1 and an error when they do not.
-static int gan__tensor_broadcast(gan_op op, int n, gan_tensor *const *in, int *ndim, int *dim)
+static int gan__tensor_broadcast(gan__core_op op, int n, gan_tensor *const *in, int *ndim, int *dim)
 {
     int i, k;
     *ndim = 0;
@@ -8890,7 +8895,7 @@ typedef struct gan__op_backward {
 #define GAN__WANT(n) (b->in[n]->needs_grad == b->epoch)
 
 // Records in t that it is op applied to in[0 .. n-1].
-static void gan__op_record(gan_tensor *t, gan_op op, int n, gan_tensor *const *in)
+static void gan__op_record(gan_tensor *t, gan__core_op op, int n, gan_tensor *const *in)
 {
     int i;
     t->op = op;
@@ -8908,7 +8913,7 @@ static void gan__op_record(gan_tensor *t, gan_op op, int n, gan_tensor *const *i
 }
 
 // A result to be filled: op applied to in[0 .. n-1], of the given shape.
-static gan_tensor *gan__op_result(gan_op op, int ndim, const int *dim, int n, gan_tensor *const *in)
+static gan_tensor *gan__op_result(gan__core_op op, int ndim, const int *dim, int n, gan_tensor *const *in)
 {
     gan_context *ctx = in[0]->ctx;
     gan_tensor *t = gan__tensor_new(ctx, ndim, dim);
@@ -8916,7 +8921,7 @@ static gan_tensor *gan__op_result(gan_op op, int ndim, const int *dim, int n, ga
     return t;
 }
 
-static gan_tensor *gan__op_result_view(gan_op op, int ndim, const int *dim, gan_tensor *x)
+static gan_tensor *gan__op_result_view(gan__core_op op, int ndim, const int *dim, gan_tensor *x)
 {
     gan_tensor *t = gan__tensor_view(x, ndim, dim);
     if (t != x->ctx->poison) gan__op_record(t, op, 1, &x);
@@ -8925,8 +8930,8 @@ static gan_tensor *gan__op_result_view(gan_op op, int ndim, const int *dim, gan_
 
 // A result that is computed later (>>deferred): op applied to in[0 .. n-1], at most five of them. The caller
 // ends with gan__op_wait.
-static gan_tensor *gan__op_result_deferred(gan_op op, int ndim, const int *dim, int n, gan_tensor *const *in,
-                                           gan__core_compute_fn *compute)
+static gan_tensor *gan__op_result_deferred(gan__core_op op, int ndim, const int *dim, int n,
+                                           gan_tensor *const *in, gan__core_compute_fn *compute)
 {
     gan_context *ctx = in[0]->ctx;
     gan_tensor *t = gan__tensor_shaped(ctx, ndim, dim);
@@ -8943,7 +8948,7 @@ static gan_tensor *gan__op_wait(gan_tensor *t) { return gan__deferred_wait(t) ? 
 
 // The result of a backward's last use of the gradient that arrived, of that one's shape: in its memory when
 // nobody else looks there. in[0] is the gradient.
-static gan_tensor *gan__op_result_over(gan__op_backward *b, gan_op op, int n, gan_tensor *const *in)
+static gan_tensor *gan__op_result_over(gan__op_backward *b, gan__core_op op, int n, gan_tensor *const *in)
 {
     gan_tensor *const g = b->g, *t;
     int i, taken = in[0] != g || !g->temporary_of || g->temporary_of != g->ctx->tape.temporary_of ||
@@ -8956,8 +8961,8 @@ static gan_tensor *gan__op_result_over(gan__op_backward *b, gan_op op, int n, ga
 }
 
 // map(g, x) with x that broadcasts to g or is NULL, the last use of g = b->g.
-static gan_tensor *gan__op_map_gradient(gan__op_backward *b, gan_op op, gan__isa_map_id map, gan_tensor *x,
-                                        gan_real p, gan_real q)
+static gan_tensor *gan__op_map_gradient(gan__op_backward *b, gan__core_op op, gan__isa_map_id map,
+                                        gan_tensor *x, gan_real p, gan_real q)
 {
     gan_tensor *in[2], *y;
     const int n = x ? 2 : 1;
@@ -8973,7 +8978,7 @@ static gan_tensor *gan__op_map_gradient(gan__op_backward *b, gan_op op, gan__isa
 }
 
 // An element-wise operation of n broadcasting inputs.
-static gan_tensor *gan__op_elementwise(gan_op op, gan__isa_map_id map, int n, gan_tensor *const *in,
+static gan_tensor *gan__op_elementwise(gan__core_op op, gan__isa_map_id map, int n, gan_tensor *const *in,
                                        gan_real p, gan_real q)
 {
     gan_tensor *y;
@@ -8988,13 +8993,14 @@ static gan_tensor *gan__op_elementwise(gan_op op, gan__isa_map_id map, int n, ga
     return y;
 }
 
-GAN__APART gan_tensor *gan__op_map1(gan_op op, gan__isa_map_id map, gan_tensor *x, gan_real p, gan_real q)
+GAN__APART gan_tensor *gan__op_map1(gan__core_op op, gan__isa_map_id map, gan_tensor *x, gan_real p,
+                                    gan_real q)
 {
     return gan__op_elementwise(op, map, 1, &x, p, q);
 }
 
-GAN__APART gan_tensor *gan__op_map2(gan_op op, gan__isa_map_id map, gan_tensor *a, gan_tensor *b, gan_real p,
-                                    gan_real q)
+GAN__APART gan_tensor *gan__op_map2(gan__core_op op, gan__isa_map_id map, gan_tensor *a, gan_tensor *b,
+                                    gan_real p, gan_real q)
 {
     gan_tensor *in[2];
     in[0] = a;
@@ -9002,7 +9008,7 @@ GAN__APART gan_tensor *gan__op_map2(gan_op op, gan__isa_map_id map, gan_tensor *
     return gan__op_elementwise(op, map, 2, in, p, q);
 }
 
-GAN__APART gan_tensor *gan__op_map3(gan_op op, gan__isa_map_id map, gan_tensor *a, gan_tensor *b,
+GAN__APART gan_tensor *gan__op_map3(gan__core_op op, gan__isa_map_id map, gan_tensor *a, gan_tensor *b,
                                     gan_tensor *c)
 {
     gan_tensor *in[3];
@@ -9015,20 +9021,20 @@ GAN__APART gan_tensor *gan__op_map3(gan_op op, gan__isa_map_id map, gan_tensor *
 static gan_tensor *gan__op_reshape_to(gan_tensor *x, int ndim, const int *dim)
 {
     gan_tensor *bad;
-    gan_context *ctx = gan__tensor_inputs(gan__err_op_names[GAN_OP_RESHAPE], 1, &x, &bad);
+    gan_context *ctx = gan__tensor_inputs(gan__err_op_names[GAN__OP_RESHAPE], 1, &x, &bad);
     size_t n;
     if (!ctx) return bad;
     if (gan__base_count(ndim, dim, &n) || n != x->size)
         return gan__err_fail(ctx, GAN_ERROR_SHAPE,
                              "reshape: %t cannot become %h: %l values must stay that many", x, ndim, dim,
                              (int64_t)x->size);
-    return gan__op_result_view(GAN_OP_RESHAPE, ndim, dim, x);
+    return gan__op_result_view(GAN__OP_RESHAPE, ndim, dim, x);
 }
 
 static gan_tensor *gan__op_expand_to(gan_tensor *x, int ndim, const int *dim)
 {
     gan_tensor *y;
-    gan_context *ctx = gan__tensor_inputs(gan__err_op_names[GAN_OP_EXPAND], 1, &x, &y);
+    gan_context *ctx = gan__tensor_inputs(gan__err_op_names[GAN__OP_EXPAND], 1, &x, &y);
     int64_t from[GAN_MAX_DIMS], to[GAN_MAX_DIMS], step = 1;
     int i, at;
     if (!ctx) return y;
@@ -9037,7 +9043,7 @@ static gan_tensor *gan__op_expand_to(gan_tensor *x, int ndim, const int *dim)
         if (at < 0 || (x->dim[i] != 1 && x->dim[i] != dim[at]))
             return gan__err_fail(ctx, GAN_ERROR_SHAPE, "expand: %t cannot be broadcast to %h", x, ndim, dim);
     }
-    y = gan__op_result(GAN_OP_EXPAND, ndim, dim, 1, &x);
+    y = gan__op_result(GAN__OP_EXPAND, ndim, dim, 1, &x);
     if (y == ctx->poison) return y;
     for (i = ndim - 1; i >= 0; --i) {
         at = i - (ndim - x->ndim);
@@ -9066,10 +9072,10 @@ static gan_tensor *gan__op_sum_to(gan_tensor *g, const gan_tensor *x)
 }
 
 // An axis counted from either end as one counted from the start; -1 and an error when there is none such.
-static int gan__op_axis(gan_op op, const gan_tensor *x, int axis)
+static int gan__op_axis(const char *who, const gan_tensor *x, int axis)
 {
     if (axis >= -x->ndim && axis < x->ndim) return axis < 0 ? axis + x->ndim : axis;
-    gan__err_fail(x->ctx, GAN_ERROR_ARGUMENT, "%o: axis %d of a tensor of shape %t", op, axis, x);
+    gan__err_fail(x->ctx, GAN_ERROR_ARGUMENT, "%s: axis %d of a tensor of shape %t", who, axis, x);
     return -1;
 }
 
@@ -9092,7 +9098,7 @@ GAN_API int gan_record(gan_context *ctx, int on)
 
 GAN_API gan_tensor *gan_add(gan_tensor *a, gan_tensor *b)
 {
-    return gan__op_map2(GAN_OP_ADD, GAN__MAP(add), a, b, 0, 0);
+    return gan__op_map2(GAN__OP_ADD, GAN__MAP(add), a, b, 0, 0);
 }
 GAN__BACKWARD gan__arith_backward_add(gan__op_backward *b)
 {
@@ -9102,7 +9108,7 @@ GAN__BACKWARD gan__arith_backward_add(gan__op_backward *b)
 
 GAN_API gan_tensor *gan_sub(gan_tensor *a, gan_tensor *b)
 {
-    return gan__op_map2(GAN_OP_SUB, GAN__MAP(sub), a, b, 0, 0);
+    return gan__op_map2(GAN__OP_SUB, GAN__MAP(sub), a, b, 0, 0);
 }
 GAN__BACKWARD gan__arith_backward_sub(gan__op_backward *b)
 {
@@ -9112,12 +9118,12 @@ GAN__BACKWARD gan__arith_backward_sub(gan__op_backward *b)
 
 GAN_API gan_tensor *gan_mul(gan_tensor *a, gan_tensor *b)
 {
-    return gan__op_map2(GAN_OP_MUL, GAN__MAP(mul), a, b, 0, 0);
+    return gan__op_map2(GAN__OP_MUL, GAN__MAP(mul), a, b, 0, 0);
 }
 // g x, the last use of g = b->g; x broadcasts to it.
 static gan_tensor *gan__arith_times_gradient(gan__op_backward *b, gan_tensor *x)
 {
-    return gan__op_map_gradient(b, GAN_OP_MUL, GAN__MAP(mul), x, 0, 0);
+    return gan__op_map_gradient(b, GAN__OP_MUL, GAN__MAP(mul), x, 0, 0);
 }
 GAN__BACKWARD gan__arith_backward_mul(gan__op_backward *b)
 {
@@ -9127,7 +9133,7 @@ GAN__BACKWARD gan__arith_backward_mul(gan__op_backward *b)
 
 GAN_API gan_tensor *gan_div(gan_tensor *a, gan_tensor *b)
 {
-    return gan__op_map2(GAN_OP_DIV, GAN__MAP(div), a, b, 0, 0);
+    return gan__op_map2(GAN__OP_DIV, GAN__MAP(div), a, b, 0, 0);
 }
 GAN__BACKWARD gan__arith_backward_div(gan__op_backward *b)
 {
@@ -9153,7 +9159,7 @@ static gan_tensor *gan__arith_pow_less(gan_tensor *a, gan_tensor *c)
 // d(a^c)/da = c a^(c-1), d/dc = a^c log a, which is 0 at a = 0 (c > 0)
 GAN_API gan_tensor *gan_pow(gan_tensor *a, gan_tensor *b)
 {
-    return gan__op_map2(GAN_OP_POW, GAN__MAP(pow), a, b, 0, 0);
+    return gan__op_map2(GAN__OP_POW, GAN__MAP(pow), a, b, 0, 0);
 }
 GAN__BACKWARD gan__arith_backward_pow(gan__op_backward *b)
 {
@@ -9175,7 +9181,7 @@ static gan_tensor *gan__arith_share(gan_tensor *g, gan_tensor *win, gan_tensor *
 
 GAN_API gan_tensor *gan_maximum(gan_tensor *a, gan_tensor *b)
 {
-    return gan__op_map2(GAN_OP_MAXIMUM, GAN__MAP(maximum), a, b, 0, 0);
+    return gan__op_map2(GAN__OP_MAXIMUM, GAN__MAP(maximum), a, b, 0, 0);
 }
 GAN__BACKWARD gan__arith_backward_maximum(gan__op_backward *b)
 {
@@ -9186,7 +9192,7 @@ GAN__BACKWARD gan__arith_backward_maximum(gan__op_backward *b)
 
 GAN_API gan_tensor *gan_minimum(gan_tensor *a, gan_tensor *b)
 {
-    return gan__op_map2(GAN_OP_MINIMUM, GAN__MAP(minimum), a, b, 0, 0);
+    return gan__op_map2(GAN__OP_MINIMUM, GAN__MAP(minimum), a, b, 0, 0);
 }
 GAN__BACKWARD gan__arith_backward_minimum(gan__op_backward *b)
 {
@@ -9197,16 +9203,16 @@ GAN__BACKWARD gan__arith_backward_minimum(gan__op_backward *b)
 
 GAN_API gan_tensor *gan_affine(gan_tensor *x, gan_real scale, gan_real shift)
 {
-    return gan__op_map1(GAN_OP_AFFINE, GAN__MAP(affine), x, scale, shift);
+    return gan__op_map1(GAN__OP_AFFINE, GAN__MAP(affine), x, scale, shift);
 }
 GAN__BACKWARD gan__arith_backward_affine(gan__op_backward *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__op_map_gradient(b, GAN_OP_AFFINE, GAN__MAP(affine), NULL, b->y->p, 0);
+    if (GAN__WANT(0)) b->gin[0] = gan__op_map_gradient(b, GAN__OP_AFFINE, GAN__MAP(affine), NULL, b->y->p, 0);
 }
 
 GAN_API gan_tensor *gan_addcmul(gan_tensor *a, gan_tensor *b, gan_tensor *c)
 {
-    return gan__op_map3(GAN_OP_ADDCMUL, GAN__MAP(fma), a, b, c);
+    return gan__op_map3(GAN__OP_ADDCMUL, GAN__MAP(fma), a, b, c);
 }
 GAN__BACKWARD gan__arith_backward_addcmul(gan__op_backward *b)
 {
@@ -9249,31 +9255,31 @@ static gan_tensor *gan__arith_scaled(gan_tensor *h, gan_tensor *w, gan_tensor *b
     in[0] = h;
     in[1] = w;
     in[2] = b;
-    if (!gan__tensor_inputs(gan__err_op_names[GAN_OP_ADDCMUL], 3, in, &y)) return y;
-    y = gan__op_result_deferred(GAN_OP_ADDCMUL, h->ndim, h->dim, 3, in, gan__arith_compute_scaled);
+    if (!gan__tensor_inputs(gan__err_op_names[GAN__OP_ADDCMUL], 3, in, &y)) return y;
+    y = gan__op_result_deferred(GAN__OP_ADDCMUL, h->ndim, h->dim, 3, in, gan__arith_compute_scaled);
     return gan__tensor_is_poison(y) ? y : gan__op_wait(y);
 }
 
-GAN_API gan_tensor *gan_abs(gan_tensor *x) { return gan__op_map1(GAN_OP_ABS, GAN__MAP(abs), x, 0, 0); }
+GAN_API gan_tensor *gan_abs(gan_tensor *x) { return gan__op_map1(GAN__OP_ABS, GAN__MAP(abs), x, 0, 0); }
 GAN__BACKWARD gan__arith_backward_abs(gan__op_backward *b)
 {
     gan_tensor *x = b->in[0], *zero = gan_scalar(x->ctx, 0);
     if (GAN__WANT(0)) b->gin[0] = gan_mul(b->g, gan_sub(gan_gt(x, zero), gan_lt(x, zero)));
 }
 
-GAN_API gan_tensor *gan_exp(gan_tensor *x) { return gan__op_map1(GAN_OP_EXP, GAN__MAP(exp), x, 0, 0); }
+GAN_API gan_tensor *gan_exp(gan_tensor *x) { return gan__op_map1(GAN__OP_EXP, GAN__MAP(exp), x, 0, 0); }
 GAN__BACKWARD gan__arith_backward_exp(gan__op_backward *b)
 {
     if (GAN__WANT(0)) b->gin[0] = gan_mul(b->g, b->y);
 }
 
-GAN_API gan_tensor *gan_log(gan_tensor *x) { return gan__op_map1(GAN_OP_LOG, GAN__MAP(log), x, 0, 0); }
+GAN_API gan_tensor *gan_log(gan_tensor *x) { return gan__op_map1(GAN__OP_LOG, GAN__MAP(log), x, 0, 0); }
 GAN__BACKWARD gan__arith_backward_log(gan__op_backward *b)
 {
     if (GAN__WANT(0)) b->gin[0] = gan_div(b->g, b->in[0]);
 }
 
-GAN_API gan_tensor *gan_sqrt(gan_tensor *x) { return gan__op_map1(GAN_OP_SQRT, GAN__MAP(sqrt), x, 0, 0); }
+GAN_API gan_tensor *gan_sqrt(gan_tensor *x) { return gan__op_map1(GAN__OP_SQRT, GAN__MAP(sqrt), x, 0, 0); }
 GAN__BACKWARD gan__arith_backward_sqrt(gan__op_backward *b)
 {
     if (GAN__WANT(0)) b->gin[0] = gan_div(gan_mul_scalar(b->g, (gan_real)0.5), b->y);
@@ -9281,7 +9287,7 @@ GAN__BACKWARD gan__arith_backward_sqrt(gan__op_backward *b)
 
 GAN_API gan_tensor *gan_square(gan_tensor *x)
 {
-    return gan__op_map1(GAN_OP_SQUARE, GAN__MAP(square), x, 0, 0);
+    return gan__op_map1(GAN__OP_SQUARE, GAN__MAP(square), x, 0, 0);
 }
 GAN__BACKWARD gan__arith_backward_square(gan__op_backward *b)
 {
@@ -9290,20 +9296,20 @@ GAN__BACKWARD gan__arith_backward_square(gan__op_backward *b)
 
 GAN_API gan_tensor *gan_reciprocal(gan_tensor *x)
 {
-    return gan__op_map1(GAN_OP_RECIPROCAL, GAN__MAP(reciprocal), x, 0, 0);
+    return gan__op_map1(GAN__OP_RECIPROCAL, GAN__MAP(reciprocal), x, 0, 0);
 }
 GAN__BACKWARD gan__arith_backward_reciprocal(gan__op_backward *b)
 {
     if (GAN__WANT(0)) b->gin[0] = gan_neg(gan_mul(b->g, gan_square(b->y)));
 }
 
-GAN_API gan_tensor *gan_sin(gan_tensor *x) { return gan__op_map1(GAN_OP_SIN, GAN__MAP(sin), x, 0, 0); }
+GAN_API gan_tensor *gan_sin(gan_tensor *x) { return gan__op_map1(GAN__OP_SIN, GAN__MAP(sin), x, 0, 0); }
 GAN__BACKWARD gan__arith_backward_sin(gan__op_backward *b)
 {
     if (GAN__WANT(0)) b->gin[0] = gan_mul(b->g, gan_cos(b->in[0]));
 }
 
-GAN_API gan_tensor *gan_cos(gan_tensor *x) { return gan__op_map1(GAN_OP_COS, GAN__MAP(cos), x, 0, 0); }
+GAN_API gan_tensor *gan_cos(gan_tensor *x) { return gan__op_map1(GAN__OP_COS, GAN__MAP(cos), x, 0, 0); }
 GAN__BACKWARD gan__arith_backward_cos(gan__op_backward *b)
 {
     if (GAN__WANT(0)) b->gin[0] = gan_neg(gan_mul(b->g, gan_sin(b->in[0])));
@@ -9312,7 +9318,7 @@ GAN__BACKWARD gan__arith_backward_cos(gan__op_backward *b)
 // activations; those of the hot paths have a fused backward that is an operation itself
 
 // act(x), with x in one pass if it is waiting. Its backward looks at y alone.
-static gan_tensor *gan__arith_activate(gan_op op, int act, gan_tensor *x, gan_real slope)
+static gan_tensor *gan__arith_activate(gan__core_op op, int act, gan_tensor *x, gan_real slope)
 {
     gan_tensor *y;
     if (gan__tensor_is_poison(x) || !gan__deferred_is_waiting(x))
@@ -9328,9 +9334,9 @@ static gan_tensor *gan__arith_activate(gan_op op, int act, gan_tensor *x, gan_re
 // g (1 - y^2); its derivative by y is -2 g y
 static gan_tensor *gan__arith_tanh_backward(gan__op_backward *b, gan_tensor *y)
 {
-    return gan__op_map_gradient(b, GAN_OP_TANH_BACKWARD, GAN__MAP(tanh_backward), y, 0, 0);
+    return gan__op_map_gradient(b, GAN__OP_TANH_BACKWARD, GAN__MAP(tanh_backward), y, 0, 0);
 }
-GAN_API gan_tensor *gan_tanh(gan_tensor *x) { return gan__arith_activate(GAN_OP_TANH, GAN__ACT_TANH, x, 0); }
+GAN_API gan_tensor *gan_tanh(gan_tensor *x) { return gan__arith_activate(GAN__OP_TANH, GAN__ACT_TANH, x, 0); }
 GAN__BACKWARD gan__arith_backward_tanh(gan__op_backward *b)
 {
     if (GAN__WANT(0)) b->gin[0] = gan__arith_tanh_backward(b, b->y);
@@ -9344,11 +9350,11 @@ GAN__BACKWARD gan__arith_backward_tanh_backward(gan__op_backward *b)
 // g y (1 - y); its derivative by y is g (1 - 2 y)
 static gan_tensor *gan__arith_sigmoid_backward(gan__op_backward *b, gan_tensor *y)
 {
-    return gan__op_map_gradient(b, GAN_OP_SIGMOID_BACKWARD, GAN__MAP(sigmoid_backward), y, 0, 0);
+    return gan__op_map_gradient(b, GAN__OP_SIGMOID_BACKWARD, GAN__MAP(sigmoid_backward), y, 0, 0);
 }
 GAN_API gan_tensor *gan_sigmoid(gan_tensor *x)
 {
-    return gan__arith_activate(GAN_OP_SIGMOID, GAN__ACT_SIGMOID, x, 0);
+    return gan__arith_activate(GAN__OP_SIGMOID, GAN__ACT_SIGMOID, x, 0);
 }
 GAN__BACKWARD gan__arith_backward_sigmoid(gan__op_backward *b)
 {
@@ -9362,7 +9368,7 @@ GAN__BACKWARD gan__arith_backward_sigmoid_backward(gan__op_backward *b)
 
 GAN_API gan_tensor *gan_softplus(gan_tensor *x)
 {
-    return gan__op_map1(GAN_OP_SOFTPLUS, GAN__MAP(softplus), x, 0, 0);
+    return gan__op_map1(GAN__OP_SOFTPLUS, GAN__MAP(softplus), x, 0, 0);
 }
 GAN__BACKWARD gan__arith_backward_softplus(gan__op_backward *b)
 {
@@ -9370,7 +9376,7 @@ GAN__BACKWARD gan__arith_backward_softplus(gan__op_backward *b)
 }
 
 // d erf(x)/dx = 2 / sqrt(pi) exp(-x^2)
-GAN_API gan_tensor *gan_erf(gan_tensor *x) { return gan__op_map1(GAN_OP_ERF, GAN__MAP(erf), x, 0, 0); }
+GAN_API gan_tensor *gan_erf(gan_tensor *x) { return gan__op_map1(GAN__OP_ERF, GAN__MAP(erf), x, 0, 0); }
 GAN__BACKWARD gan__arith_backward_erf(gan__op_backward *b)
 {
     gan_tensor *slope = gan_mul_scalar(gan_exp(gan_neg(gan_square(b->in[0]))), (gan_real)1.1283791670955126);
@@ -9383,7 +9389,7 @@ static gan_tensor *gan__arith_leaky_relu_backward(gan__op_backward *b, gan_tenso
 {
     const gan__isa_map_id map =
         slope > 0 || slope < 0 ? GAN__MAP(leaky_relu_backward) : GAN__MAP(relu_backward);
-    return gan__op_map_gradient(b, GAN_OP_LEAKY_RELU_BACKWARD, map, x, slope, 0);
+    return gan__op_map_gradient(b, GAN__OP_LEAKY_RELU_BACKWARD, map, x, slope, 0);
 }
 GAN__BACKWARD gan__arith_backward_leaky_relu_backward(gan__op_backward *b)
 {
@@ -9391,7 +9397,7 @@ GAN__BACKWARD gan__arith_backward_leaky_relu_backward(gan__op_backward *b)
 }
 
 // y > 0 where x > 0, for slopes from 0: the backward has no need of x.
-GAN_API gan_tensor *gan_relu(gan_tensor *x) { return gan__arith_activate(GAN_OP_RELU, GAN__ACT_RELU, x, 0); }
+GAN_API gan_tensor *gan_relu(gan_tensor *x) { return gan__arith_activate(GAN__OP_RELU, GAN__ACT_RELU, x, 0); }
 GAN__BACKWARD gan__arith_backward_relu(gan__op_backward *b)
 {
     if (GAN__WANT(0)) b->gin[0] = gan__arith_leaky_relu_backward(b, b->y, 0);
@@ -9399,8 +9405,8 @@ GAN__BACKWARD gan__arith_backward_relu(gan__op_backward *b)
 
 GAN_API gan_tensor *gan_leaky_relu(gan_tensor *x, gan_real slope)
 {
-    if (slope >= 0) return gan__arith_activate(GAN_OP_LEAKY_RELU, GAN__ACT_LEAKY_RELU, x, slope);
-    return gan__op_map1(GAN_OP_LEAKY_RELU, GAN__MAP(leaky_relu), x, slope, 0);
+    if (slope >= 0) return gan__arith_activate(GAN__OP_LEAKY_RELU, GAN__ACT_LEAKY_RELU, x, slope);
+    return gan__op_map1(GAN__OP_LEAKY_RELU, GAN__MAP(leaky_relu), x, slope, 0);
 }
 GAN__BACKWARD gan__arith_backward_leaky_relu(gan__op_backward *b)
 {
@@ -9412,7 +9418,7 @@ GAN__BACKWARD gan__arith_backward_leaky_relu(gan__op_backward *b)
 // derivative by y is y > 0 ? 0 : g.
 static gan_tensor *gan__arith_elu_backward(gan__op_backward *b, gan_tensor *y, gan_real alpha, gan_real scale)
 {
-    return gan__op_map_gradient(b, GAN_OP_ELU_BACKWARD, GAN__MAP(elu_backward), y, alpha, scale);
+    return gan__op_map_gradient(b, GAN__OP_ELU_BACKWARD, GAN__MAP(elu_backward), y, alpha, scale);
 }
 GAN__BACKWARD gan__arith_backward_elu_backward(gan__op_backward *b)
 {
@@ -9423,7 +9429,7 @@ GAN__BACKWARD gan__arith_backward_elu_backward(gan__op_backward *b)
 
 GAN_API gan_tensor *gan_elu(gan_tensor *x, gan_real alpha)
 {
-    return gan__op_map1(GAN_OP_ELU, GAN__MAP(elu), x, alpha, 1);
+    return gan__op_map1(GAN__OP_ELU, GAN__MAP(elu), x, alpha, 1);
 }
 GAN__BACKWARD gan__arith_backward_elu(gan__op_backward *b)
 {
@@ -9441,12 +9447,12 @@ GAN__BACKWARD gan__arith_backward_elu(gan__op_backward *b)
 
 GAN_API gan_tensor *gan_selu(gan_tensor *x)
 {
-    return gan__op_map1(GAN_OP_ELU, GAN__MAP(elu), x, (gan_real)1.6732632423543772,
+    return gan__op_map1(GAN__OP_ELU, GAN__MAP(elu), x, (gan_real)1.6732632423543772,
                         (gan_real)1.0507009873554805);
 }
 
 // d x Phi(x) = Phi(x) + x phi(x)
-GAN_API gan_tensor *gan_gelu(gan_tensor *x) { return gan__op_map1(GAN_OP_GELU, GAN__MAP(gelu), x, 0, 0); }
+GAN_API gan_tensor *gan_gelu(gan_tensor *x) { return gan__op_map1(GAN__OP_GELU, GAN__MAP(gelu), x, 0, 0); }
 GAN__BACKWARD gan__arith_backward_gelu(gan__op_backward *b)
 {
     gan_tensor *x = b->in[0];
@@ -9458,7 +9464,7 @@ GAN__BACKWARD gan__arith_backward_gelu(gan__op_backward *b)
 }
 
 // d x s = s (1 + x (1 - s)), s = sigmoid(x)
-GAN_API gan_tensor *gan_silu(gan_tensor *x) { return gan__op_map1(GAN_OP_SILU, GAN__MAP(silu), x, 0, 0); }
+GAN_API gan_tensor *gan_silu(gan_tensor *x) { return gan__op_map1(GAN__OP_SILU, GAN__MAP(silu), x, 0, 0); }
 GAN__BACKWARD gan__arith_backward_silu(gan__op_backward *b)
 {
     gan_tensor *x = b->in[0], *s = gan_sigmoid(x);
@@ -9468,7 +9474,7 @@ GAN__BACKWARD gan__arith_backward_silu(gan__op_backward *b)
 
 GAN_API gan_tensor *gan_clamp(gan_tensor *x, gan_real lo, gan_real hi)
 {
-    return gan__op_map1(GAN_OP_CLAMP, GAN__MAP(clamp), x, lo, hi);
+    return gan__op_map1(GAN__OP_CLAMP, GAN__MAP(clamp), x, lo, hi);
 }
 GAN__BACKWARD gan__arith_backward_clamp(gan__op_backward *b)
 {
@@ -9481,33 +9487,33 @@ GAN__BACKWARD gan__arith_backward_clamp(gan__op_backward *b)
 
 GAN_API gan_tensor *gan_lt(gan_tensor *a, gan_tensor *b)
 {
-    return gan__op_map2(GAN_OP_COMPARE, GAN__MAP(lt), a, b, 0, 0);
+    return gan__op_map2(GAN__OP_COMPARE, GAN__MAP(lt), a, b, 0, 0);
 }
 GAN_API gan_tensor *gan_le(gan_tensor *a, gan_tensor *b)
 {
-    return gan__op_map2(GAN_OP_COMPARE, GAN__MAP(le), a, b, 0, 0);
+    return gan__op_map2(GAN__OP_COMPARE, GAN__MAP(le), a, b, 0, 0);
 }
 GAN_API gan_tensor *gan_gt(gan_tensor *a, gan_tensor *b)
 {
-    return gan__op_map2(GAN_OP_COMPARE, GAN__MAP(lt), b, a, 0, 0);
+    return gan__op_map2(GAN__OP_COMPARE, GAN__MAP(lt), b, a, 0, 0);
 }
 GAN_API gan_tensor *gan_ge(gan_tensor *a, gan_tensor *b)
 {
-    return gan__op_map2(GAN_OP_COMPARE, GAN__MAP(le), b, a, 0, 0);
+    return gan__op_map2(GAN__OP_COMPARE, GAN__MAP(le), b, a, 0, 0);
 }
 GAN_API gan_tensor *gan_eq(gan_tensor *a, gan_tensor *b)
 {
-    return gan__op_map2(GAN_OP_COMPARE, GAN__MAP(eq), a, b, 0, 0);
+    return gan__op_map2(GAN__OP_COMPARE, GAN__MAP(eq), a, b, 0, 0);
 }
 GAN_API gan_tensor *gan_ne(gan_tensor *a, gan_tensor *b)
 {
-    return gan__op_map2(GAN_OP_COMPARE, GAN__MAP(ne), a, b, 0, 0);
+    return gan__op_map2(GAN__OP_COMPARE, GAN__MAP(ne), a, b, 0, 0);
 }
 GAN__BACKWARD gan__arith_backward_compare(gan__op_backward *b) { (void)b; }
 
 GAN_API gan_tensor *gan_where(gan_tensor *condition, gan_tensor *a, gan_tensor *b)
 {
-    return gan__op_map3(GAN_OP_WHERE, GAN__MAP(where), condition, a, b);
+    return gan__op_map3(GAN__OP_WHERE, GAN__MAP(where), condition, a, b);
 }
 GAN__BACKWARD gan__arith_backward_where(gan__op_backward *b)
 {
@@ -9592,7 +9598,7 @@ GAN_API gan_tensor *gan_expand_as(gan_tensor *x, const gan_tensor *like)
 static gan_tensor *gan__shape_permute(gan_tensor *x, int ndim, const int *axis)
 {
     gan_tensor *y;
-    gan_context *ctx = gan__tensor_inputs(gan__err_op_names[GAN_OP_PERMUTE], 1, &x, &y);
+    gan_context *ctx = gan__tensor_inputs(gan__err_op_names[GAN__OP_PERMUTE], 1, &x, &y);
     int dim[GAN_MAX_DIMS], i, ok;
     unsigned seen = 0;
     int64_t stride[GAN_MAX_DIMS], from[GAN_MAX_DIMS], to[GAN_MAX_DIMS];
@@ -9610,7 +9616,7 @@ static gan_tensor *gan__shape_permute(gan_tensor *x, int ndim, const int *axis)
         dim[i] = x->dim[axis[i]];
         from[i] = stride[axis[i]];
     }
-    y = gan__op_result(GAN_OP_PERMUTE, ndim, dim, 1, &x);
+    y = gan__op_result(GAN__OP_PERMUTE, ndim, dim, 1, &x);
     if (y == ctx->poison) return y;
     for (i = 0; i < ndim; ++i) y->i[i] = axis[i];
     gan__tensor_strides(ndim, dim, to);
@@ -9635,8 +9641,8 @@ GAN_API gan_tensor *gan_transpose(gan_tensor *x, int i, int j)
 {
     int axis[GAN_MAX_DIMS], k;
     if (gan__tensor_is_poison(x)) return x;
-    i = gan__op_axis(GAN_OP_PERMUTE, x, i);
-    j = gan__op_axis(GAN_OP_PERMUTE, x, j);
+    i = gan__op_axis(gan__err_op_names[GAN__OP_PERMUTE], x, i);
+    j = gan__op_axis(gan__err_op_names[GAN__OP_PERMUTE], x, j);
     if (i < 0 || j < 0) return x->ctx->poison;
     for (k = 0; k < x->ndim; ++k) axis[k] = k == i ? j : k == j ? i : k;
     return gan__shape_permute(x, x->ndim, axis);
@@ -9645,11 +9651,11 @@ GAN_API gan_tensor *gan_transpose(gan_tensor *x, int i, int j)
 GAN_API gan_tensor *gan_slice(gan_tensor *x, int axis, int start, int stop)
 {
     gan_tensor *y;
-    gan_context *ctx = gan__tensor_inputs(gan__err_op_names[GAN_OP_SLICE], 1, &x, &y);
+    gan_context *ctx = gan__tensor_inputs(gan__err_op_names[GAN__OP_SLICE], 1, &x, &y);
     int dim[GAN_MAX_DIMS], n;
     int64_t from[GAN_MAX_DIMS], to[GAN_MAX_DIMS];
     if (!ctx) return y;
-    axis = gan__op_axis(GAN_OP_SLICE, x, axis);
+    axis = gan__op_axis(gan__err_op_names[GAN__OP_SLICE], x, axis);
     if (axis < 0) return ctx->poison;
     n = x->dim[axis];
     if (start < 0) start += n;
@@ -9659,7 +9665,7 @@ GAN_API gan_tensor *gan_slice(gan_tensor *x, int axis, int start, int stop)
                              x);
     memcpy(dim, x->dim, sizeof dim);
     dim[axis] = stop - start;
-    y = gan__op_result(GAN_OP_SLICE, x->ndim, dim, 1, &x);
+    y = gan__op_result(GAN__OP_SLICE, x->ndim, dim, 1, &x);
     if (y == ctx->poison) return y;
     y->i[0] = axis;
     y->i[1] = start;
@@ -9677,12 +9683,12 @@ GAN__BACKWARD gan__shape_backward_slice(gan__op_backward *b)
 GAN_API gan_tensor *gan_pad(gan_tensor *x, int axis, int before, int after, gan_real value)
 {
     gan_tensor *y;
-    gan_context *ctx = gan__tensor_inputs(gan__err_op_names[GAN_OP_PAD], 1, &x, &y);
+    gan_context *ctx = gan__tensor_inputs(gan__err_op_names[GAN__OP_PAD], 1, &x, &y);
     int dim[GAN_MAX_DIMS];
     int64_t from[GAN_MAX_DIMS], to[GAN_MAX_DIMS];
     size_t i;
     if (!ctx) return y;
-    axis = gan__op_axis(GAN_OP_PAD, x, axis);
+    axis = gan__op_axis(gan__err_op_names[GAN__OP_PAD], x, axis);
     if (axis < 0) return ctx->poison;
     if (before < 0 || after < 0 || before > 0x3fffffff || after > 0x3fffffff ||
         x->dim[axis] > 0x7fffffff - before - after)
@@ -9690,7 +9696,7 @@ GAN_API gan_tensor *gan_pad(gan_tensor *x, int axis, int before, int after, gan_
                              after, axis, x);
     memcpy(dim, x->dim, sizeof dim);
     dim[axis] += before + after;
-    y = gan__op_result(GAN_OP_PAD, x->ndim, dim, 1, &x);
+    y = gan__op_result(GAN__OP_PAD, x->ndim, dim, 1, &x);
     if (y == ctx->poison) return y;
     y->i[0] = axis;
     y->i[1] = before;
@@ -9709,11 +9715,11 @@ GAN__BACKWARD gan__shape_backward_pad(gan__op_backward *b)
 static gan_tensor *gan__shape_concat(int axis, int n, gan_tensor *const *in)
 {
     gan_tensor *y;
-    gan_context *ctx = gan__tensor_inputs(gan__err_op_names[GAN_OP_CONCAT], n, in, &y);
+    gan_context *ctx = gan__tensor_inputs(gan__err_op_names[GAN__OP_CONCAT], n, in, &y);
     int dim[GAN_MAX_DIMS], i, k;
     int64_t from[GAN_MAX_DIMS], to[GAN_MAX_DIMS], at = 0;
     if (!ctx) return y;
-    axis = gan__op_axis(GAN_OP_CONCAT, in[0], axis);
+    axis = gan__op_axis(gan__err_op_names[GAN__OP_CONCAT], in[0], axis);
     if (axis < 0) return ctx->poison;
     memcpy(dim, in[0]->dim, sizeof dim);
     for (k = 1; k < n; ++k) {
@@ -9724,7 +9730,7 @@ static gan_tensor *gan__shape_concat(int axis, int n, gan_tensor *const *in)
                                  in[0], in[k], axis);
         dim[axis] += in[k]->dim[axis];
     }
-    y = gan__op_result(GAN_OP_CONCAT, in[0]->ndim, dim, n, in);
+    y = gan__op_result(GAN__OP_CONCAT, in[0]->ndim, dim, n, in);
     if (y == ctx->poison) return y;
     y->i[0] = axis;
     gan__tensor_strides(y->ndim, dim, to);
@@ -9765,7 +9771,7 @@ GAN_API gan_tensor *gan_stack_n(int axis, int count, gan_tensor *const *x)
     int i, k, dim[GAN_MAX_DIMS + 1];
     if (count < 1 || !x) return NULL;
     for (i = 0; i < count && i < GAN__CONCAT_MAX; ++i) in[i] = x[i];
-    if (!gan__tensor_inputs(gan__err_op_names[GAN_OP_CONCAT], GAN__LEAST(count, (int)GAN__CONCAT_MAX), in,
+    if (!gan__tensor_inputs(gan__err_op_names[GAN__OP_CONCAT], GAN__LEAST(count, (int)GAN__CONCAT_MAX), in,
                             &bad))
         return bad;
     if (axis < 0) axis += in[0]->ndim + 1;
@@ -9815,12 +9821,12 @@ static void gan__shape_put_task(void *arg, int64_t b)
 
 // Checks that an index (B.., n) of whole numbers below `rows` fits x: (B.., rows, D) to take from,
 // (B.., n, D) to put. 1 and an error when it does not.
-static int gan__shape_take_check(gan_op op, const gan_tensor *x, const gan_tensor *index, int rows)
+static int gan__shape_take_check(gan__core_op op, const gan_tensor *x, const gan_tensor *index, int rows)
 {
     int fits = x->ndim >= 2 && index->ndim == x->ndim - 1 && rows >= 0, i;
     size_t k;
     for (i = 0; i < index->ndim - 1 && fits; ++i) fits = index->dim[i] == x->dim[i];
-    if (!fits || (op == GAN_OP_PUT && index->dim[index->ndim - 1] != x->dim[x->ndim - 2])) {
+    if (!fits || (op == GAN__OP_PUT && index->dim[index->ndim - 1] != x->dim[x->ndim - 2])) {
         gan__err_fail(x->ctx, GAN_ERROR_SHAPE, "%o: values %t and index %t: want (B.., rows, D) and (B.., n)",
                       op, x, index);
         return 1;
@@ -9837,7 +9843,7 @@ static int gan__shape_take_check(gan_op op, const gan_tensor *x, const gan_tenso
     return 0;
 }
 
-static gan_tensor *gan__shape_take_or_put(gan_op op, gan_tensor *x, gan_tensor *index, int rows)
+static gan_tensor *gan__shape_take_or_put(gan__core_op op, gan_tensor *x, gan_tensor *index, int rows)
 {
     gan_tensor *in[2], *y;
     gan_context *ctx;
@@ -9849,10 +9855,10 @@ static gan_tensor *gan__shape_take_or_put(gan_op op, gan_tensor *x, gan_tensor *
     ctx = gan__tensor_inputs(gan__err_op_names[op], 2, in, &y);
     if (!ctx) return y;
     n = x->ndim;
-    if (op == GAN_OP_TAKE && n >= 2) rows = x->dim[n - 2];
+    if (op == GAN__OP_TAKE && n >= 2) rows = x->dim[n - 2];
     if (gan__shape_take_check(op, x, index, rows)) return ctx->poison;
     memcpy(dim, x->dim, sizeof dim);
-    dim[n - 2] = op == GAN_OP_TAKE ? index->dim[n - 2] : rows;
+    dim[n - 2] = op == GAN__OP_TAKE ? index->dim[n - 2] : rows;
     y = gan__op_result(op, n, dim, 2, in);
     if (y == ctx->poison) return y;
     j.x = x->data;
@@ -9864,13 +9870,13 @@ static gan_tensor *gan__shape_take_or_put(gan_op op, gan_tensor *x, gan_tensor *
     for (n = 0; n < x->ndim - 2; ++n) groups *= x->dim[n];
     if (y->size) // two thousand million empty groups would take their time
         gan__par(ctx, groups, (int64_t)GAN__MOST(x->size, y->size),
-                 op == GAN_OP_TAKE ? gan__shape_take_task : gan__shape_put_task, &j);
+                 op == GAN__OP_TAKE ? gan__shape_take_task : gan__shape_put_task, &j);
     return y;
 }
 
 GAN_API gan_tensor *gan_take(gan_tensor *x, gan_tensor *index)
 {
-    return gan__shape_take_or_put(GAN_OP_TAKE, x, index, 0);
+    return gan__shape_take_or_put(GAN__OP_TAKE, x, index, 0);
 }
 GAN__BACKWARD gan__shape_backward_take(gan__op_backward *b)
 {
@@ -9879,7 +9885,7 @@ GAN__BACKWARD gan__shape_backward_take(gan__op_backward *b)
 
 GAN_API gan_tensor *gan_put(gan_tensor *g, gan_tensor *index, int rows)
 {
-    return gan__shape_take_or_put(GAN_OP_PUT, g, index, rows);
+    return gan__shape_take_or_put(GAN__OP_PUT, g, index, rows);
 }
 GAN__BACKWARD gan__shape_backward_put(gan__op_backward *b)
 {
@@ -9965,7 +9971,7 @@ GAN_API gan_axis_set gan_axis_set_all(void)
 }
 
 // The set as bits of x's axes from the front; *failed and an error when an axis is missing or stands twice.
-static unsigned gan__reduce_axes(const gan_tensor *x, gan_axis_set axes, int *failed)
+static unsigned gan__reduce_axes(const char *who, const gan_tensor *x, gan_axis_set axes, int *failed)
 {
     const unsigned all = (1u << x->ndim) - 1, front = axes.mask & 0xff, back = axes.mask >> 8 & 0xff;
     unsigned mask = front;
@@ -9978,8 +9984,8 @@ static unsigned gan__reduce_axes(const gan_tensor *x, gan_axis_set axes, int *fa
             mask |= 1u << (x->ndim - 1 - i);
         }
     if (front & ~all || back & ~all || axes.mask & GAN__AXES_RANGE)
-        gan__err_fail(x->ctx, GAN_ERROR_ARGUMENT, "sum: an axis beyond those of %t", x);
-    else if (twice) gan__err_fail(x->ctx, GAN_ERROR_ARGUMENT, "sum: the same axis twice, of %t", x);
+        gan__err_fail(x->ctx, GAN_ERROR_ARGUMENT, "%s: an axis beyond those of %t", who, x);
+    else if (twice) gan__err_fail(x->ctx, GAN_ERROR_ARGUMENT, "%s: the same axis twice, of %t", who, x);
     else return mask;
     *failed = 1;
     return 0;
@@ -9988,21 +9994,21 @@ static unsigned gan__reduce_axes(const gan_tensor *x, gan_axis_set axes, int *fa
 GAN_API gan_tensor *gan_sum(gan_tensor *x, gan_axis_set set, int keep)
 {
     gan_tensor *y;
-    gan_context *ctx = gan__tensor_inputs(gan__err_op_names[GAN_OP_SUM], 1, &x, &y);
+    gan_context *ctx = gan__tensor_inputs(gan__err_op_names[GAN__OP_SUM], 1, &x, &y);
     int dim[GAN_MAX_DIMS], i, j, n = 0, failed = 0;
     const gan_real *from;
     gan_real *old = NULL, *to;
     int64_t a, r, size[GAN_MAX_DIMS];
     unsigned axes;
     if (!ctx) return y;
-    axes = gan__reduce_axes(x, set, &failed);
+    axes = gan__reduce_axes("sum", x, set, &failed);
     if (failed) return ctx->poison;
     for (i = 0; i < x->ndim; ++i) {
         size[i] = x->dim[i];
         if (!(axes >> i & 1u)) dim[n++] = x->dim[i];
         else if (keep) dim[n++] = 1;
     }
-    y = gan__op_result(GAN_OP_SUM, n, dim, 1, &x);
+    y = gan__op_result(GAN__OP_SUM, n, dim, 1, &x);
     if (y == ctx->poison) return y;
     y->i[0] = (int)(axes & ((1u << x->ndim) - 1));
     from = x->data;
@@ -10071,7 +10077,7 @@ static gan_tensor *gan__reduce_amax_last(gan_tensor *x)
     if (gan__tensor_is_poison(index)) return index;
     in[0] = x;
     in[1] = index;
-    y = gan__op_result(GAN_OP_AMAX, index->ndim, index->dim, 2, in);
+    y = gan__op_result(GAN__OP_AMAX, index->ndim, index->dim, 2, in);
     if (!gan__tensor_is_poison(y))
         for (a = 0; a < y->size; ++a) y->data[a] = x->data[a * n + (size_t)index->data[a]];
     return y;
@@ -10089,13 +10095,14 @@ GAN__BACKWARD gan__reduce_backward_amax(gan__op_backward *b)
 }
 
 // f over the last axis, applied to any axis.
-static gan_tensor *gan__reduce_along(gan_tensor *x, int axis, int keep, gan_tensor *(*f)(gan_tensor *))
+static gan_tensor *gan__reduce_along(const char *who, gan_tensor *x, int axis, int keep,
+                                     gan_tensor *(*f)(gan_tensor *))
 {
     gan_tensor *y;
-    gan_context *ctx = gan__tensor_inputs(gan__err_op_names[GAN_OP_AMAX], 1, &x, &y);
+    gan_context *ctx = gan__tensor_inputs(who, 1, &x, &y);
     int dim[GAN_MAX_DIMS], i, n = 0;
     if (!ctx) return y;
-    axis = gan__op_axis(GAN_OP_AMAX, x, axis);
+    axis = gan__op_axis(who, x, axis);
     if (axis < 0) return ctx->poison;
     for (i = 0; i < x->ndim; ++i)
         if (i != axis) dim[n++] = x->dim[i];
@@ -10108,30 +10115,31 @@ static gan_tensor *gan__reduce_along(gan_tensor *x, int axis, int keep, gan_tens
 
 GAN_API gan_tensor *gan_amax(gan_tensor *x, int axis, int keep)
 {
-    return gan__reduce_along(x, axis, keep, gan__reduce_amax_last);
+    return gan__reduce_along("amax", x, axis, keep, gan__reduce_amax_last);
 }
 GAN_API gan_tensor *gan_argmax(gan_tensor *x, int axis, int keep)
 {
-    return gan__reduce_along(x, axis, keep, gan__reduce_row_argmax);
+    return gan__reduce_along("argmax", x, axis, keep, gan__reduce_row_argmax);
 }
 
 // composed
 
-// How many values one value of the sum is made of.
-static size_t gan__reduce_reduced(const gan_tensor *x, gan_axis_set set)
+static gan_tensor *gan__reduce_mean(const char *who, gan_tensor *x, gan_axis_set set, int keep)
 {
     int i, failed;
-    const unsigned axes = gan__reduce_axes(x, set, &failed);
-    size_t n = 1;
+    unsigned axes;
+    size_t n = 1; // the number of values that one value of the sum is made of
+    if (gan__tensor_is_poison(x)) return x;
+    axes = gan__reduce_axes(who, x, set, &failed);
+    if (failed) return x->ctx->poison;
     for (i = 0; i < x->ndim; ++i)
         if (axes >> i & 1u) n *= (size_t)x->dim[i];
-    return n;
+    return gan_mul_scalar(gan_sum(x, set, keep), (gan_real)(1.0 / (double)n));
 }
 
 GAN_API gan_tensor *gan_mean(gan_tensor *x, gan_axis_set axes, int keep)
 {
-    if (gan__tensor_is_poison(x)) return x;
-    return gan_mul_scalar(gan_sum(x, axes, keep), (gan_real)(1.0 / (double)gan__reduce_reduced(x, axes)));
+    return gan__reduce_mean("mean", x, axes, keep);
 }
 
 GAN_API gan_tensor *gan_sum_all(gan_tensor *x) { return gan_sum(x, GAN_ALL, 0); }
@@ -10139,13 +10147,18 @@ GAN_API gan_tensor *gan_mean_all(gan_tensor *x) { return gan_mean(x, GAN_ALL, 0)
 
 GAN_API gan_tensor *gan_var(gan_tensor *x, gan_axis_set axes, int keep)
 {
-    return gan_mean(gan_square(gan_sub(x, gan_mean(x, axes, GAN_KEEPDIM))), axes, keep);
+    return gan_mean(gan_square(gan_sub(x, gan__reduce_mean("var", x, axes, GAN_KEEPDIM))), axes, keep);
 }
 
 // The root of the sum of squares s; at s = 0 all derivatives are 0 instead of infinite.
 GAN_API gan_tensor *gan_norm(gan_tensor *x, gan_axis_set axes, int keep)
 {
-    gan_tensor *s = gan_sum(gan_square(x), axes, keep), *root;
+    gan_tensor *s, *root;
+    int failed;
+    if (gan__tensor_is_poison(x)) return x;
+    (void)gan__reduce_axes("norm", x, axes, &failed);
+    if (failed) return x->ctx->poison;
+    s = gan_sum(gan_square(x), axes, keep);
     if (gan__tensor_is_poison(s)) return s;
     root = gan_sqrt(gan_where(s, s, gan_scalar(s->ctx, 1)));
     return gan_where(s, root, gan_scalar(s->ctx, 0));
@@ -10239,7 +10252,7 @@ GAN_API gan_tensor *gan_logsumexp(gan_tensor *x, int axis, int keep)
 {
     gan_tensor *m, *s;
     if (gan__tensor_is_poison(x)) return x;
-    axis = gan__op_axis(GAN_OP_SUM, x, axis);
+    axis = gan__op_axis("logsumexp", x, axis);
     if (axis < 0) return x->ctx->poison;
     m = gan__reduce_level(x, axis);
     s = gan_add(m, gan__reduce_log_sum(gan_sub(x, m), axis));
@@ -10248,15 +10261,23 @@ GAN_API gan_tensor *gan_logsumexp(gan_tensor *x, int axis, int keep)
 }
 
 // (x - m) - log sum exp(x - m): added to a large m, the logarithm would be rounded away.
-GAN_API gan_tensor *gan_log_softmax(gan_tensor *x, int axis)
+static gan_tensor *gan__reduce_log_softmax(const char *who, gan_tensor *x, int axis)
 {
     if (gan__tensor_is_poison(x)) return x;
-    axis = gan__op_axis(GAN_OP_SUM, x, axis);
+    axis = gan__op_axis(who, x, axis);
     if (axis < 0) return x->ctx->poison;
     x = gan_sub(x, gan__reduce_level(x, axis));
     return gan_sub(x, gan__reduce_log_sum(x, axis));
 }
-GAN_API gan_tensor *gan_softmax(gan_tensor *x, int axis) { return gan_exp(gan_log_softmax(x, axis)); }
+
+GAN_API gan_tensor *gan_log_softmax(gan_tensor *x, int axis)
+{
+    return gan__reduce_log_softmax("log_softmax", x, axis);
+}
+GAN_API gan_tensor *gan_softmax(gan_tensor *x, int axis)
+{
+    return gan_exp(gan__reduce_log_softmax("softmax", x, axis));
+}
 
 // Whether a target fits: of the same shape, or one number for all. (n) with (n, 1) would broadcast to (n, n).
 static int gan__reduce_is_target(const char *who, gan_tensor *x, gan_tensor *target, gan_tensor **bad)
@@ -10300,7 +10321,7 @@ GAN_API gan_tensor *gan_matmul_t(gan_tensor *a, int ta, gan_tensor *b, int tb)
     int64_t batch = 1, at, off[2];
     in[0] = a;
     in[1] = b;
-    ctx = gan__tensor_inputs(gan__err_op_names[GAN_OP_MATMUL], 2, in, &y);
+    ctx = gan__tensor_inputs(gan__err_op_names[GAN__OP_MATMUL], 2, in, &y);
     if (!ctx) return y;
     if (a->ndim < 2 || b->ndim < 2)
         return gan__err_fail(ctx, GAN_ERROR_SHAPE, "matmul: %t and %t must have two dimensions or more", a,
@@ -10324,7 +10345,7 @@ GAN_API gan_tensor *gan_matmul_t(gan_tensor *a, int ta, gan_tensor *b, int tb)
     }
     dim[ndim - 2] = m;
     dim[ndim - 1] = n;
-    y = gan__op_result(GAN_OP_MATMUL, ndim, dim, 2, in);
+    y = gan__op_result(GAN__OP_MATMUL, ndim, dim, 2, in);
     if (y == ctx->poison) return y;
     y->i[0] = ta;
     y->i[1] = tb;
@@ -10403,7 +10424,7 @@ GAN_API gan_tensor *gan_f_linear(gan_tensor *x, gan_tensor *weight, gan_tensor *
     in[0] = x;
     in[1] = weight;
     in[2] = bias;
-    ctx = gan__tensor_inputs(gan__err_op_names[GAN_OP_LINEAR], bias ? 3 : 2, in, &y);
+    ctx = gan__tensor_inputs(gan__err_op_names[GAN__OP_LINEAR], bias ? 3 : 2, in, &y);
     if (!ctx) return y;
     if (x->ndim < 1 || weight->ndim != 2 || x->dim[x->ndim - 1] != weight->dim[1] ||
         (bias && (bias->ndim != 1 || bias->dim[0] != weight->dim[0])))
@@ -10414,7 +10435,7 @@ GAN_API gan_tensor *gan_f_linear(gan_tensor *x, gan_tensor *weight, gan_tensor *
                                     x, weight);
     memcpy(dim, x->dim, sizeof dim);
     dim[x->ndim - 1] = weight->dim[0];
-    y = gan__op_result_deferred(GAN_OP_LINEAR, x->ndim, dim, bias ? 3 : 2, in, gan__product_compute_linear);
+    y = gan__op_result_deferred(GAN__OP_LINEAR, x->ndim, dim, bias ? 3 : 2, in, gan__product_compute_linear);
     return y == ctx->poison ? y : gan__op_wait(y);
 }
 GAN__BACKWARD gan__product_backward_linear(gan__op_backward *b)
@@ -10481,7 +10502,7 @@ static gan__cpu_conv gan__product_conv_from(const gan_conv2d_desc *d)
 static gan__cpu_conv gan__product_conv_of(const gan_tensor *t)
 {
     gan__cpu_conv g = gan__product_conv_kept(t);
-    const int transpose = t->op == GAN_OP_CONV_TRANSPOSE2D;
+    const int transpose = t->op == GAN__OP_CONV_TRANSPOSE2D;
     const gan_tensor *x = transpose ? t : t->inline_in[0], *y = transpose ? t->inline_in[0] : t;
     g.n = x->dim[0];
     g.ci = x->dim[1];
@@ -10502,8 +10523,8 @@ static int gan__product_compute_conv(gan_tensor *t, gan_real *out, int act, gan_
     e.bias = in[2] ? in[2]->data : NULL;
     e.act = act;
     e.slope = slope;
-    return (t->op == GAN_OP_CONV2D ? gan__conv_forward : gan__conv_input)(t->ctx, &g, in[0]->data,
-                                                                          in[1]->data, &e, out);
+    return (t->op == GAN__OP_CONV2D ? gan__conv_forward : gan__conv_input)(t->ctx, &g, in[0]->data,
+                                                                           in[1]->data, &e, out);
 }
 
 // Beyond these the products of sizes within could leave 64 bits.
@@ -10529,7 +10550,7 @@ static gan_tensor *gan__product_conv2d(gan_tensor *x, gan_tensor *w, gan_tensor 
     in[0] = x;
     in[1] = w;
     in[2] = bias;
-    ctx = gan__tensor_inputs(gan__err_op_names[GAN_OP_CONV2D], bias ? 3 : 2, in, &y);
+    ctx = gan__tensor_inputs(gan__err_op_names[GAN__OP_CONV2D], bias ? 3 : 2, in, &y);
     if (!ctx) return y;
     if (x->ndim != 4 || w->ndim != 4)
         return gan__err_fail(ctx, GAN_ERROR_SHAPE,
@@ -10573,7 +10594,7 @@ static gan_tensor *gan__product_conv2d(gan_tensor *x, gan_tensor *w, gan_tensor 
     dim[1] = (int)g.co;
     dim[2] = (int)g.oh;
     dim[3] = (int)g.ow;
-    y = gan__op_result_deferred(GAN_OP_CONV2D, 4, dim, bias ? 3 : 2, in, gan__product_compute_conv);
+    y = gan__op_result_deferred(GAN__OP_CONV2D, 4, dim, bias ? 3 : 2, in, gan__product_compute_conv);
     if (y == ctx->poison) return y;
     gan__product_conv_keep(y, &g);
     return gan__op_wait(y);
@@ -10589,7 +10610,7 @@ static gan_tensor *gan__product_conv_transpose2d(gan_tensor *y, gan_tensor *w, g
     in[0] = y;
     in[1] = w;
     in[2] = bias;
-    ctx = gan__tensor_inputs(gan__err_op_names[GAN_OP_CONV_TRANSPOSE2D], bias ? 3 : 2, in, &x);
+    ctx = gan__tensor_inputs(gan__err_op_names[GAN__OP_CONV_TRANSPOSE2D], bias ? 3 : 2, in, &x);
     if (!ctx) return x;
     if (y->ndim != 4 || w->ndim != 4 || g.groups < 1 || y->dim[1] != w->dim[0] || y->dim[1] % g.groups ||
         (bias && (bias->ndim != 1 || bias->dim[0] != w->dim[1] * g.groups)))
@@ -10609,7 +10630,8 @@ static gan_tensor *gan__product_conv_transpose2d(gan_tensor *y, gan_tensor *w, g
     dim[1] = (int)g.ci;
     dim[2] = (int)g.h;
     dim[3] = (int)g.w;
-    x = gan__op_result_deferred(GAN_OP_CONV_TRANSPOSE2D, 4, dim, bias ? 3 : 2, in, gan__product_compute_conv);
+    x = gan__op_result_deferred(GAN__OP_CONV_TRANSPOSE2D, 4, dim, bias ? 3 : 2, in,
+                                gan__product_compute_conv);
     if (x == ctx->poison) return x;
     gan__product_conv_keep(x, &g);
     return gan__op_wait(x);
@@ -10623,7 +10645,7 @@ static gan_tensor *gan__product_conv2d_weight(gan_tensor *x, gan_tensor *y, gan_
     int dim[4];
     in[0] = x;
     in[1] = y;
-    ctx = gan__tensor_inputs(gan__err_op_names[GAN_OP_CONV2D_WEIGHT], 2, in, &w);
+    ctx = gan__tensor_inputs(gan__err_op_names[GAN__OP_CONV2D_WEIGHT], 2, in, &w);
     if (!ctx) return w;
     g.n = x->dim[0];
     g.ci = x->dim[1];
@@ -10636,7 +10658,7 @@ static gan_tensor *gan__product_conv2d_weight(gan_tensor *x, gan_tensor *y, gan_
     dim[1] = (int)(g.ci / g.groups);
     dim[2] = (int)g.kh;
     dim[3] = (int)g.kw;
-    w = gan__op_result(GAN_OP_CONV2D_WEIGHT, 4, dim, 2, in);
+    w = gan__op_result(GAN__OP_CONV2D_WEIGHT, 4, dim, 2, in);
     if (w == ctx->poison) return w;
     gan__product_conv_keep(w, &g);
     return gan__conv_weight(ctx, &g, x->data, y->data, w->data) ? ctx->poison : w;
@@ -10701,7 +10723,7 @@ GAN_API gan_tensor *gan_f_conv_transpose2d(gan_tensor *x, gan_tensor *weight, ga
     g = gan__product_conv_from(desc);
     in[0] = x;
     in[1] = weight;
-    if (!gan__tensor_inputs(gan__err_op_names[GAN_OP_CONV_TRANSPOSE2D], 2, in, &bad)) return bad;
+    if (!gan__tensor_inputs(gan__err_op_names[GAN__OP_CONV_TRANSPOSE2D], 2, in, &bad)) return bad;
     if (x->ndim != 4 || weight->ndim != 4)
         return gan__err_fail(
             x->ctx, GAN_ERROR_SHAPE,
@@ -10756,7 +10778,7 @@ static void gan__plane(gan__plane_job *j, const gan_tensor *x, gan_tensor *y, in
 }
 
 // Checks (N, C, H, W) and a window that fits, and gives the output's shape.
-static int gan__plane_pool_shape(gan_op op, const gan_tensor *x, int k, int s, int *dim)
+static int gan__plane_pool_shape(gan__core_op op, const gan_tensor *x, int k, int s, int *dim)
 {
     if (x->ndim != 4 || k < 1 || s < 1 || k > x->dim[2] || k > x->dim[3]) {
         gan__err_fail(x->ctx, GAN_ERROR_SHAPE,
@@ -10871,12 +10893,12 @@ static void gan__plane_pool_run(gan_tensor *big, gan_tensor *little, gan_tensor 
 GAN_API gan_tensor *gan_max_pool2d(gan_tensor *x, int kernel, int stride)
 {
     gan_tensor *in[2], *y;
-    gan_context *ctx = gan__tensor_inputs(gan__err_op_names[GAN_OP_MAX_POOL2D], 1, &x, &y);
+    gan_context *ctx = gan__tensor_inputs(gan__err_op_names[GAN__OP_MAX_POOL2D], 1, &x, &y);
     int dim[4], cells, i;
     size_t n;
     if (!ctx) return y;
     if (!stride) stride = kernel;
-    if (gan__plane_pool_shape(GAN_OP_MAX_POOL2D, x, kernel, stride, dim)) return ctx->poison;
+    if (gan__plane_pool_shape(GAN__OP_MAX_POOL2D, x, kernel, stride, dim)) return ctx->poison;
     n = (size_t)dim[0] * (size_t)dim[1] * (size_t)dim[2] * (size_t)dim[3]; // no more than x has
     n *= kernel <= GAN__BYTE_WINDOW ? 1 : sizeof(int32_t);
     n = (n + sizeof *x->data - 1) / sizeof *x->data;
@@ -10885,7 +10907,7 @@ GAN_API gan_tensor *gan_max_pool2d(gan_tensor *x, int kernel, int stride)
     in[0] = x;
     in[1] = gan__tensor_new(ctx, 1, &cells);
     if (gan__tensor_is_poison(in[1])) return ctx->poison;
-    y = gan__op_result(GAN_OP_MAX_POOL2D, 4, dim, 2, in);
+    y = gan__op_result(GAN__OP_MAX_POOL2D, 4, dim, 2, in);
     if (y == ctx->poison) return y;
     y->i[0] = kernel;
     y->i[1] = stride;
@@ -10900,9 +10922,9 @@ GAN_API gan_tensor *gan_max_pool2d(gan_tensor *x, int kernel, int stride)
 
 // Values g of the little planes put where the maxima stood (those that fall together are added); and, its
 // adjoint, values of the big planes taken from there.
-static gan_tensor *gan__plane_max_move2d(gan_op op, gan_tensor *x, gan_tensor *at, const int *i)
+static gan_tensor *gan__plane_max_move2d(gan__core_op op, gan_tensor *x, gan_tensor *at, const int *i)
 {
-    const int up = op == GAN_OP_MAX_UNPOOL2D;
+    const int up = op == GAN__OP_MAX_UNPOOL2D;
     gan_tensor *in[2], *y;
     gan_context *ctx;
     int dim[4];
@@ -10923,15 +10945,15 @@ static gan_tensor *gan__plane_max_move2d(gan_op op, gan_tensor *x, gan_tensor *a
 }
 GAN__BACKWARD gan__plane_backward_max_pool2d(gan__op_backward *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__plane_max_move2d(GAN_OP_MAX_UNPOOL2D, b->g, b->in[1], b->y->i);
+    if (GAN__WANT(0)) b->gin[0] = gan__plane_max_move2d(GAN__OP_MAX_UNPOOL2D, b->g, b->in[1], b->y->i);
 }
 GAN__BACKWARD gan__plane_backward_max_unpool2d(gan__op_backward *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__plane_max_move2d(GAN_OP_MAX_REPOOL2D, b->g, b->in[1], b->y->i);
+    if (GAN__WANT(0)) b->gin[0] = gan__plane_max_move2d(GAN__OP_MAX_REPOOL2D, b->g, b->in[1], b->y->i);
 }
 GAN__BACKWARD gan__plane_backward_max_repool2d(gan__op_backward *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__plane_max_move2d(GAN_OP_MAX_UNPOOL2D, b->g, b->in[1], b->y->i);
+    if (GAN__WANT(0)) b->gin[0] = gan__plane_max_move2d(GAN__OP_MAX_UNPOOL2D, b->g, b->in[1], b->y->i);
 }
 
 static void gan__plane_avg_pool_task(void *arg, int64_t plane)
@@ -10967,13 +10989,13 @@ static void gan__plane_avg_unpool_task(void *arg, int64_t plane)
 GAN_API gan_tensor *gan_avg_pool2d(gan_tensor *x, int kernel, int stride)
 {
     gan_tensor *y;
-    gan_context *ctx = gan__tensor_inputs(gan__err_op_names[GAN_OP_AVG_POOL2D], 1, &x, &y);
+    gan_context *ctx = gan__tensor_inputs(gan__err_op_names[GAN__OP_AVG_POOL2D], 1, &x, &y);
     gan__plane_job j;
     int dim[4];
     if (!ctx) return y;
     if (!stride) stride = kernel;
-    if (gan__plane_pool_shape(GAN_OP_AVG_POOL2D, x, kernel, stride, dim)) return ctx->poison;
-    y = gan__op_result(GAN_OP_AVG_POOL2D, 4, dim, 1, &x);
+    if (gan__plane_pool_shape(GAN__OP_AVG_POOL2D, x, kernel, stride, dim)) return ctx->poison;
+    y = gan__op_result(GAN__OP_AVG_POOL2D, 4, dim, 1, &x);
     if (y == ctx->poison) return y;
     y->i[0] = kernel;
     y->i[1] = stride;
@@ -10986,7 +11008,7 @@ GAN_API gan_tensor *gan_avg_pool2d(gan_tensor *x, int kernel, int stride)
 static gan_tensor *gan__plane_avg_pool2d_backward(gan_tensor *g, int h, int w, int kernel, int stride)
 {
     gan_tensor *y;
-    gan_context *ctx = gan__tensor_inputs(gan__err_op_names[GAN_OP_AVG_POOL2D_BACKWARD], 1, &g, &y);
+    gan_context *ctx = gan__tensor_inputs(gan__err_op_names[GAN__OP_AVG_POOL2D_BACKWARD], 1, &g, &y);
     gan__plane_job j;
     int dim[4];
     if (!ctx) return y;
@@ -10994,7 +11016,7 @@ static gan_tensor *gan__plane_avg_pool2d_backward(gan_tensor *g, int h, int w, i
     dim[1] = g->dim[1];
     dim[2] = h;
     dim[3] = w;
-    y = gan__op_result(GAN_OP_AVG_POOL2D_BACKWARD, 4, dim, 1, &g);
+    y = gan__op_result(GAN__OP_AVG_POOL2D_BACKWARD, 4, dim, 1, &g);
     if (y == ctx->poison) return y;
     y->i[0] = kernel;
     y->i[1] = stride;
@@ -11056,9 +11078,9 @@ static void gan__plane_upsample_task(void *arg, int64_t plane)
     }
 }
 
-static gan_tensor *gan__plane_upsample(gan_op op, gan_tensor *x, int factor, int mode)
+static gan_tensor *gan__plane_upsample(gan__core_op op, gan_tensor *x, int factor, int mode)
 {
-    const int adjoint = op == GAN_OP_UPSAMPLE_BACKWARD;
+    const int adjoint = op == GAN__OP_UPSAMPLE_BACKWARD;
     gan_tensor *y;
     gan_context *ctx = gan__tensor_inputs(gan__err_op_names[op], 1, &x, &y);
     gan__plane_job j;
@@ -11083,15 +11105,16 @@ static gan_tensor *gan__plane_upsample(gan_op op, gan_tensor *x, int factor, int
 }
 GAN_API gan_tensor *gan_upsample(gan_tensor *x, int factor, gan_upsample_mode mode)
 {
-    return gan__plane_upsample(GAN_OP_UPSAMPLE, x, factor, (int)mode);
+    return gan__plane_upsample(GAN__OP_UPSAMPLE, x, factor, (int)mode);
 }
 GAN__BACKWARD gan__plane_backward_upsample(gan__op_backward *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__plane_upsample(GAN_OP_UPSAMPLE_BACKWARD, b->g, b->y->i[0], b->y->i[1]);
+    if (GAN__WANT(0))
+        b->gin[0] = gan__plane_upsample(GAN__OP_UPSAMPLE_BACKWARD, b->g, b->y->i[0], b->y->i[1]);
 }
 GAN__BACKWARD gan__plane_backward_upsample_backward(gan__op_backward *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__plane_upsample(GAN_OP_UPSAMPLE, b->g, b->y->i[0], b->y->i[1]);
+    if (GAN__WANT(0)) b->gin[0] = gan__plane_upsample(GAN__OP_UPSAMPLE, b->g, b->y->i[0], b->y->i[1]);
 }
 
 // Affine sampling. A sample is a task: its channels share their taps, which are made for a piece of a row at
@@ -11203,7 +11226,7 @@ static void gan__plane_affine_task(void *arg, int64_t sample)
         }
 }
 
-static gan_tensor *gan__plane_affine_sample(gan_op op, gan_tensor *x, gan_tensor *map, int border)
+static gan_tensor *gan__plane_affine_sample(gan__core_op op, gan_tensor *x, gan_tensor *map, int border)
 {
     gan_tensor *in[2], *y;
     gan_context *ctx;
@@ -11230,22 +11253,22 @@ static gan_tensor *gan__plane_affine_sample(gan_op op, gan_tensor *x, gan_tensor
     j.h = x->dim[2];
     j.w = x->dim[3];
     j.border = border;
-    j.adjoint = op == GAN_OP_AFFINE_SAMPLE_BACKWARD;
+    j.adjoint = op == GAN__OP_AFFINE_SAMPLE_BACKWARD;
     if (x->size) gan__par(ctx, x->dim[0], (int64_t)x->size, gan__plane_affine_task, &j);
     return y;
 }
 GAN_API gan_tensor *gan_affine_sample(gan_tensor *x, gan_tensor *map, gan_border border)
 {
-    return gan__plane_affine_sample(GAN_OP_AFFINE_SAMPLE, x, map, (int)border);
+    return gan__plane_affine_sample(GAN__OP_AFFINE_SAMPLE, x, map, (int)border);
 }
 GAN__BACKWARD gan__plane_backward_affine_sample(gan__op_backward *b)
 {
     if (GAN__WANT(0))
-        b->gin[0] = gan__plane_affine_sample(GAN_OP_AFFINE_SAMPLE_BACKWARD, b->g, b->in[1], b->y->i[0]);
+        b->gin[0] = gan__plane_affine_sample(GAN__OP_AFFINE_SAMPLE_BACKWARD, b->g, b->in[1], b->y->i[0]);
 }
 GAN__BACKWARD gan__plane_backward_affine_sample_backward(gan__op_backward *b)
 {
-    if (GAN__WANT(0)) b->gin[0] = gan__plane_affine_sample(GAN_OP_AFFINE_SAMPLE, b->g, b->in[1], b->y->i[0]);
+    if (GAN__WANT(0)) b->gin[0] = gan__plane_affine_sample(GAN__OP_AFFINE_SAMPLE, b->g, b->in[1], b->y->i[0]);
 }
 
 // >>norm: normalize, of which all norm layers are made; uses reduce; tests/test_norm.c
@@ -11406,7 +11429,7 @@ static gan_tensor *gan__norm_normalize(gan_tensor *x, gan_tensor *w, gan_tensor 
                                        gan_real eps, gan_tensor **stats)
 {
     gan_tensor *in[5], *y;
-    gan_context *ctx = gan__tensor_inputs(gan__err_op_names[GAN_OP_NORMALIZE], 1, &x, &y);
+    gan_context *ctx = gan__tensor_inputs(gan__err_op_names[GAN__OP_NORMALIZE], 1, &x, &y);
     size_t n;
     if (!ctx) return y;
     if (a < 1 || c < 1 || b < 1 || gan__base_mul_size((size_t)a * (size_t)c, (size_t)b, &n) || n != x->size)
@@ -11419,7 +11442,7 @@ static gan_tensor *gan__norm_normalize(gan_tensor *x, gan_tensor *w, gan_tensor 
     in[4] = bias;
     if (gan__tensor_is_poison(in[1]) || gan__tensor_is_poison(in[2])) return ctx->poison;
     if (gan__norm_moments(ctx, x->data, a, c, b, eps, in[1]->data, in[2]->data)) return ctx->poison;
-    y = gan__op_result_deferred(GAN_OP_NORMALIZE, x->ndim, x->dim, w ? 5 : 3, in,
+    y = gan__op_result_deferred(GAN__OP_NORMALIZE, x->ndim, x->dim, w ? 5 : 3, in,
                                 gan__norm_compute_normalize);
     if (y == ctx->poison) return y;
     y->i[0] = a;
@@ -11487,9 +11510,9 @@ static gan_tensor *gan__norm_normalize_backward(gan_tensor *g, gan_tensor *x, ga
     in[1] = x;
     in[2] = mean;
     in[3] = s;
-    ctx = gan__tensor_inputs(gan__err_op_names[GAN_OP_NORMALIZE_BACKWARD], 4, in, &y);
+    ctx = gan__tensor_inputs(gan__err_op_names[GAN__OP_NORMALIZE_BACKWARD], 4, in, &y);
     if (!ctx) return y;
-    y = gan__op_result(GAN_OP_NORMALIZE_BACKWARD, x->ndim, x->dim, 4, in);
+    y = gan__op_result(GAN__OP_NORMALIZE_BACKWARD, x->ndim, x->dim, 4, in);
     if (y == ctx->poison) return y;
     y->i[0] = acb[0];
     y->i[1] = acb[1];
@@ -11515,7 +11538,7 @@ GAN__BACKWARD gan__norm_backward_normalize(gan__op_backward *b)
     if (affine && !x->ctx->tape.is_recording) {
         for (i = 0; i < 5; ++i)
             if (i > 2 && GAN__WANT(i)) b->gin[i] = gan__tensor_new(x->ctx, b->in[i]->ndim, b->in[i]->dim);
-        if (GAN__WANT(0)) b->gin[0] = gan__op_result_over(b, GAN_OP_NORMALIZE_BACKWARD, 1, &g);
+        if (GAN__WANT(0)) b->gin[0] = gan__op_result_over(b, GAN__OP_NORMALIZE_BACKWARD, 1, &g);
         for (i = 0; i < 5; ++i)
             if (b->gin[i] == x->ctx->poison) return;
         of.g = g;
@@ -14416,22 +14439,22 @@ typedef void gan__tape_backward_fn(gan__op_backward *b);
 static gan__tape_backward_fn *const gan__tape_backward_of[] = {
     NULL,
 #define GAN__ROW(id, name, backward) gan__arith_backward_##name,
-    GAN_OPERATIONS_ARITH(GAN__ROW)
+    GAN__OPERATIONS_ARITH(GAN__ROW)
 #undef GAN__ROW
 #define GAN__ROW(id, name, backward) gan__shape_backward_##name,
-    GAN_OPERATIONS_SHAPE(GAN__ROW)
+    GAN__OPERATIONS_SHAPE(GAN__ROW)
 #undef GAN__ROW
 #define GAN__ROW(id, name, backward) gan__reduce_backward_##name,
-    GAN_OPERATIONS_REDUCE(GAN__ROW)
+    GAN__OPERATIONS_REDUCE(GAN__ROW)
 #undef GAN__ROW
 #define GAN__ROW(id, name, backward) gan__product_backward_##name,
-    GAN_OPERATIONS_PRODUCT(GAN__ROW)
+    GAN__OPERATIONS_PRODUCT(GAN__ROW)
 #undef GAN__ROW
 #define GAN__ROW(id, name, backward) gan__plane_backward_##name,
-    GAN_OPERATIONS_PLANE(GAN__ROW)
+    GAN__OPERATIONS_PLANE(GAN__ROW)
 #undef GAN__ROW
 #define GAN__ROW(id, name, backward) gan__norm_backward_##name,
-    GAN_OPERATIONS_NORM(GAN__ROW)
+    GAN__OPERATIONS_NORM(GAN__ROW)
 #undef GAN__ROW
 };
 // clang-format on
@@ -14495,7 +14518,7 @@ static void gan__tape_sweep(gan_context *ctx)
 // For the error message: the operation in whose backward a non-finite number first appears (NONE: in no one),
 // and the oldest tensor with one at that moment, if `made`: as much of it as says operation and shape.
 typedef struct gan__tape_trace {
-    gan_op op;
+    gan__core_op op;
     int made;
     gan_tensor tensor;
 } gan__tape_trace;
@@ -14511,7 +14534,7 @@ static const gan_tensor *gan__tape_first_bad(const gan_tensor *newest)
     return first;
 }
 
-// What the backward of an operation makes of finite numbers: a column of GAN_OPERATIONS.
+// What the backward of an operation makes of finite numbers: a column of GAN__OPERATIONS.
 typedef enum gan__tape_makes {
     GAN__MAKES_ANY,
     GAN__MAKES_FINITE,
@@ -14521,7 +14544,7 @@ typedef enum gan__tape_makes {
 
 static const unsigned char gan__tape_makes_of[] = {GAN__MAKES_ANY,
 #define GAN__ROW(id, name, backward) GAN__MAKES_##backward,
-                                                   GAN_OPERATIONS(GAN__ROW)
+                                                   GAN__OPERATIONS(GAN__ROW)
 #undef GAN__ROW
 };
 
@@ -14532,7 +14555,7 @@ static void gan__tape_trace_node(gan__tape_trace *trace, const gan_tensor *t, in
 {
     const gan__tape_makes makes = (gan__tape_makes)gan__tape_makes_of[t->op];
     const gan_tensor *first;
-    if (trace->op != GAN_OP_NONE || makes == GAN__MAKES_FINITE) return;
+    if (trace->op != GAN__OP_NONE || makes == GAN__MAKES_FINITE) return;
     if (makes == GAN__MAKES_SLOPE && t->p >= -1 && t->p <= 1) return;
     if (makes == GAN__MAKES_WEIGHT && i && !t->in[i]->nin) return;
     if (gan__tensor_is_finite(gin)) return;
@@ -16443,7 +16466,7 @@ static double gan__optim_sum_of_squares(const gan_tensor *t)
 // Names the first tensor of the step that held a NaN or infinity.
 static void gan__optim_blame_tensor(gan_context *ctx, const gan_tensor *first, const char *model)
 {
-    if (first->op == GAN_OP_NONE)
+    if (first->op == GAN__OP_NONE)
         gan__err_fail(
             ctx, GAN_ERROR_NONFINITE,
             "NaN or infinity in an input of shape %t of the step of %s: no weight was changed; check "
@@ -16476,7 +16499,7 @@ static void gan__optim_blame(const gan_optimizer *o, int n, const gan__tape_trac
     gan__err_fail(ctx, GAN_ERROR_NONFINITE,
                   "NaN or infinity first made by %s%o, in the step of %s: no weight was changed; lower the "
                   "learning rate",
-                  trace->op != GAN_OP_NONE ? "the backward of " : "the sum of gradients", trace->op,
+                  trace->op != GAN__OP_NONE ? "the backward of " : "the sum of gradients", trace->op,
                   o->model->name);
 }
 
@@ -18771,7 +18794,7 @@ GAN_API gan_tensor *gan_gradient_reversal(gan_tensor *x, gan_real alpha)
     gan_tensor *y, *bad;
     gan_context *ctx = gan__tensor_inputs("gradient_reversal", 1, &x, &bad);
     if (!ctx) return bad;
-    y = gan__op_result_view(GAN_OP_AFFINE, x->ndim, x->dim, x);
+    y = gan__op_result_view(GAN__OP_AFFINE, x->ndim, x->dim, x);
     if (!gan__tensor_is_poison(y)) y->p = -alpha;
     return y;
 }
@@ -18779,16 +18802,6 @@ GAN_API gan_tensor *gan_gradient_reversal(gan_tensor *x, gan_real alpha)
 GAN_API gan_real gan_gradient_reversal_alpha(gan_real p)
 {
     return (gan_real)(2 / (1 + exp(-10 * (double)p)) - 1);
-}
-
-GAN_API const char *gan_objective_name(gan_objective objective)
-{
-    static const char *const names[] = {
-#define GAN__ROW(id, name) #name,
-        GAN_OBJECTIVES(GAN__ROW)
-#undef GAN__ROW
-    };
-    return (int)objective >= 0 && objective < GAN_OBJECTIVE_COUNT ? names[objective] : "unknown";
 }
 
 #endif // GAN_NO_OBJECTIVES
@@ -28022,16 +28035,6 @@ GAN_API gan_bins gan_bin_difference(gan_tensor *real, gan_tensor *fake, int bins
 
 // >>metric: scores of modes, classes, paths; uses ctx, optim, moment, neighbor; tests/test_metric.c
 
-GAN_API const char *gan_metric_name(gan_metric metric)
-{
-    static const char *const names[] = {
-#define GAN__ROW(id, name) #name,
-        GAN_METRICS(GAN__ROW)
-#undef GAN__ROW
-    };
-    return (int)metric >= 0 && metric < GAN_METRIC_COUNT ? names[metric] : "unknown";
-}
-
 // ---- modes (Lin 2018, PacGAN, section 4.1)
 
 typedef struct gan__metric_mode_job {
@@ -31192,6 +31195,25 @@ GAN_API int gan_health_text(const gan_health *h, char *text, size_t size)
 #undef GAN__TRAINER_RANGES
 #undef GAN__WANT
 #undef GAN__X86
+
+#ifndef GAN__TABLES
+#undef GAN__OPERATIONS
+#undef GAN__OPERATIONS_ARITH
+#undef GAN__OPERATIONS_SHAPE
+#undef GAN__OPERATIONS_REDUCE
+#undef GAN__OPERATIONS_PRODUCT
+#undef GAN__OPERATIONS_PLANE
+#undef GAN__OPERATIONS_NORM
+#undef GAN__LAYERS
+#undef GAN__BLOCKS
+#undef GAN__OBJECTIVES
+#undef GAN__METRICS
+#undef GAN__METRICS_DENSITY
+#undef GAN__METRICS_TRANSPORT
+#undef GAN__METRICS_MOMENT
+#undef GAN__METRICS_NEIGHBOR
+#undef GAN__METRICS_SCORE
+#endif
 
 #define GAN_H_IMPLEMENTED
 #endif // GAN__PASS

@@ -800,7 +800,7 @@ static gan_real sigma[3] = {1, 2, (gan_real)NAN};
     X((void)gan_warnings(NULL)) X((void)gan_warning_message(NULL)) X((void)gan_error(NULL))                  \
     X((void)gan_error_message(NULL)) X(gan_error_clear(NULL))                                                \
     X((void)gan_colormap_at((gan_colormap)I(), (double)R())) X((void)gan_colormap_name((gan_colormap)I()))   \
-    X((void)gan_mark_name((gan_mark)I())) X((void)gan_metric_name((gan_metric)I()))                          \
+    X((void)gan_mark_name((gan_mark)I()))                          \
     X((void)gan_diagnosis_name((gan_diagnosis_kind)I())) X((void)gan_indicator_name((gan_indicator)I()))     \
     X((void)gan_model_create(K(), N(), test_int(0, 9) ? dense : NULL, NULL))                                 \
     X((void)gan_model_context(M()))                                                                          \
@@ -815,7 +815,7 @@ static gan_real sigma[3] = {1, 2, (gan_real)NAN};
     X(gan_penalty_after((gan_penalty_kind)test_int(-1, GAN_PENALTY_COUNT), R(), M()))                        \
     X((void)gan_augment_name((unsigned)I())) X((void)gan_loss_name((gan_loss)I()))                           \
     X((void)gan_loss_critic((gan_loss)I())) X((void)gan_loss_is_probability((gan_loss)I()))                  \
-    X((void)gan_objective_name((gan_objective)I())) X((void)gan_optimizer_name((gan_optimizer_kind)I()))     \
+    X((void)gan_optimizer_name((gan_optimizer_kind)I()))     \
     X((void)gan_schedule_name((gan_schedule_kind)I())) X((void)gan_game_name((gan_game)I()))                 \
     X((void)gan_parametrization_name((gan_parametrization)I())) X((void)gan_gradient_reversal_alpha(R()))    \
     X((void)gan_augment_adapt(R(), R(), R(), I(), I(), R())) X(spare(gan_optimizer_create(M(), OPT())))      \

@@ -2,11 +2,12 @@
 // a line of input shapes: its forward is held against the reference, and in the GAN_DOUBLE build its gradient
 // and the gradient of its gradient against finite differences; in the float build each instruction set is
 // forced in turn, and 1, 2, 3 and 7 threads must give the same bits. The test of a section walks that
-// section's part of GAN_OPERATIONS, with a function test_NAME for each operation: one that has none does not
+// section's part of GAN__OPERATIONS, with a function test_NAME for each operation: one that has none does not
 // compile.
 #ifndef OPS_H
 #define OPS_H
 
+#define GAN__TABLES
 #include "../gan.h"
 
 #include "test.h"
@@ -16,12 +17,13 @@
 // The sections that have a test: where an operation of the table is in none of them, nothing compiles.
 #define OPS_ONE(id, name, backward) +1
 enum {
-    OPS_TESTED = 0 GAN_OPERATIONS_ARITH(OPS_ONE) GAN_OPERATIONS_SHAPE(OPS_ONE) GAN_OPERATIONS_REDUCE(OPS_ONE)
-        GAN_OPERATIONS_PRODUCT(OPS_ONE) GAN_OPERATIONS_PLANE(OPS_ONE) GAN_OPERATIONS_NORM(OPS_ONE)
+    OPS_TESTED = 0 GAN__OPERATIONS_ARITH(OPS_ONE) GAN__OPERATIONS_SHAPE(OPS_ONE) GAN__OPERATIONS_REDUCE(
+        OPS_ONE) GAN__OPERATIONS_PRODUCT(OPS_ONE) GAN__OPERATIONS_PLANE(OPS_ONE) GAN__OPERATIONS_NORM(OPS_ONE)
 };
-typedef char ops_every_operation_is_tested[OPS_TESTED == GAN_OP_COUNT - 1 ? 1 : -1];
+enum { OPS_ALL = 0 GAN__OPERATIONS(OPS_ONE) };
+typedef char ops_every_operation_is_tested[(int)OPS_TESTED == (int)OPS_ALL ? 1 : -1];
 
-// The call of an operation's test; GAN_OPERATIONS_SHAPE(OPS_TEST) are those of the section shape.
+// The call of an operation's test; GAN__OPERATIONS_SHAPE(OPS_TEST) are those of the section shape.
 #define OPS_TEST(id, name, backward) test_##name();
 
 typedef nd reference(const params *p, const nd *x);

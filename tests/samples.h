@@ -1,9 +1,10 @@
 // Shared by the tests of the measures of samples: sets of samples, and what every measure must do whatever it
-// measures. The test of a section walks its part of GAN_METRICS: each row NAME needs test_NAME, its facts,
+// measures. The test of a section walks its part of GAN__METRICS: each row NAME needs test_NAME, its facts,
 // and probe_NAME, a call of it on samples x, y of 256 numbers each; a row without them does not compile.
 #ifndef SAMPLES_H
 #define SAMPLES_H
 
+#define GAN__TABLES
 #include "../gan.h"
 
 #include "test.h"
@@ -19,10 +20,10 @@
 
 #define SAMPLES_ONE(id, name) +1
 enum {
-    SAMPLES_TESTED = 0 GAN_METRICS_DENSITY(SAMPLES_ONE) GAN_METRICS_TRANSPORT(SAMPLES_ONE)
-        GAN_METRICS_MOMENT(SAMPLES_ONE) GAN_METRICS_NEIGHBOR(SAMPLES_ONE) GAN_METRICS_SCORE(SAMPLES_ONE)
+    SAMPLES_TESTED = 0 GAN__METRICS_DENSITY(SAMPLES_ONE) GAN__METRICS_TRANSPORT(SAMPLES_ONE)
+        GAN__METRICS_MOMENT(SAMPLES_ONE) GAN__METRICS_NEIGHBOR(SAMPLES_ONE) GAN__METRICS_SCORE(SAMPLES_ONE)
 };
-typedef char samples_every_metric_is_tested[(int)SAMPLES_TESTED == (int)GAN_METRIC_COUNT ? 1 : -1];
+typedef char samples_every_metric_is_tested[(int)SAMPLES_TESTED == (0 GAN__METRICS(SAMPLES_ONE)) ? 1 : -1];
 
 // ---- sets
 

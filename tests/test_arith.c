@@ -518,7 +518,7 @@ static void negative_controls(void)
 
 int main(void)
 {
-    GAN_OPERATIONS_ARITH(OPS_TEST)
+    GAN__OPERATIONS_ARITH(OPS_TEST)
     test_selu();
     test_gt_ge_lt_le_eq_ne();
     test_scalars();

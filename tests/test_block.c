@@ -1,6 +1,7 @@
 // The layers of the GAN literature: each one's forward against loops in double, written from its formula; its
 // gradients by every input and parameter, orders 1 and 2 (GAN_DOUBLE); its names, shapes and statistics.
-// A row of GAN_BLOCKS without a test function does not compile.
+// A row of GAN__BLOCKS without a test function does not compile.
+#define GAN__TABLES
 #include "../gan.h"
 
 #include "test.h"
@@ -2460,7 +2461,7 @@ static const struct {
     void (*run)(void);
 } blocks[] = {
 #define ROW(id, name) {#name, test_##name},
-    GAN_BLOCKS(ROW)
+    GAN__BLOCKS(ROW)
 #undef ROW
 };
 

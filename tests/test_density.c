@@ -274,7 +274,7 @@ static void lines_apart(void)
 
 int main(void)
 {
-    SAMPLES_WALK(GAN_METRICS_DENSITY);
+    SAMPLES_WALK(GAN__METRICS_DENSITY);
     lines_apart();
     return test_done();
 }

@@ -1,5 +1,6 @@
 // Layers, their parameters' names, shapes, initial values and gradients (train and eval), and models. A
 // layer, an initializer or a parametrization without a test function does not compile.
+#define GAN__TABLES
 #include "../gan.h"
 
 #include "test.h"
@@ -1090,7 +1091,7 @@ static const struct {
     void (*run)(void);
 } layers[] = {
 #define ROW(id, name) {#name, test_##name},
-    GAN_LAYERS(ROW)
+    GAN__LAYERS(ROW)
 #undef ROW
 };
 

@@ -377,6 +377,6 @@ static void test_mmd_unbiased(void)
 int main(void)
 {
     solver();
-    SAMPLES_WALK(GAN_METRICS_MOMENT);
+    SAMPLES_WALK(GAN__METRICS_MOMENT);
     return test_done();
 }

@@ -502,6 +502,6 @@ static void test_bin_difference(void)
 
 int main(void)
 {
-    SAMPLES_WALK(GAN_METRICS_NEIGHBOR);
+    SAMPLES_WALK(GAN__METRICS_NEIGHBOR);
     return test_done();
 }

@@ -165,7 +165,7 @@ static void negative_controls(void)
 
 int main(void)
 {
-    GAN_OPERATIONS_NORM(OPS_TEST)
+    GAN__OPERATIONS_NORM(OPS_TEST)
     negative_controls();
     return ops_done();
 }

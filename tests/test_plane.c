@@ -427,7 +427,7 @@ static void negative_controls(void)
 
 int main(void)
 {
-    GAN_OPERATIONS_PLANE(OPS_TEST)
+    GAN__OPERATIONS_PLANE(OPS_TEST)
     negative_controls();
     return ops_done();
 }

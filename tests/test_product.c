@@ -379,7 +379,7 @@ static void test_padding(void)
 int main(void)
 {
     test_padding();
-    GAN_OPERATIONS_PRODUCT(OPS_TEST)
+    GAN__OPERATIONS_PRODUCT(OPS_TEST)
     negative_controls();
     test_beyond();
     return ops_done();

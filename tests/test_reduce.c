@@ -474,10 +474,10 @@ static void test_axes(void)
         CHECK_TEXT(gan_error_message(ctx), "an axis beyond those of (2, 3, 4, 5)");
         gan_error_clear(ctx);
         (void)gan_mean(x, GAN_AXES(-5), 0);
-        CHECK_TEXT(gan_error_message(ctx), "an axis beyond those of (2, 3, 4, 5)");
+        CHECK_TEXT(gan_error_message(ctx), "mean: an axis beyond those of (2, 3, 4, 5)");
         gan_error_clear(ctx);
         (void)gan_norm(x, GAN_AXES(100), 0);
-        CHECK_TEXT(gan_error_message(ctx), "an axis beyond those");
+        CHECK_TEXT(gan_error_message(ctx), "norm: an axis beyond those");
         gan_error_clear(ctx);
         (void)gan_sum(x, GAN_AXES(INT_MIN), 0);
         CHECK_TEXT(gan_error_message(ctx), "an axis beyond those");
@@ -488,8 +488,14 @@ static void test_axes(void)
         (void)gan_sum(x, GAN_AXES(3, -1), 0);
         CHECK_TEXT(gan_error_message(ctx), "the same axis twice");
         gan_error_clear(ctx);
+        (void)gan_softmax(x, 4);
+        CHECK_TEXT(gan_error_message(ctx), "softmax: axis 4 of a tensor of shape (2, 3, 4, 5)");
+        gan_error_clear(ctx);
+        (void)gan_argmax(x, -5, 0);
+        CHECK_TEXT(gan_error_message(ctx), "argmax: axis -5");
+        gan_error_clear(ctx);
         (void)gan_var(x, GAN_AXES(1, 1), 0);
-        CHECK_TEXT(gan_error_message(ctx), "the same axis twice");
+        CHECK_TEXT(gan_error_message(ctx), "var: the same axis twice");
         gan_destroy(ctx);
     }
     TEST_MUST_FAIL ("another axis gives other sums") {
@@ -504,7 +510,7 @@ static void test_axes(void)
 int main(void)
 {
     test_axes();
-    GAN_OPERATIONS_REDUCE(OPS_TEST)
+    GAN__OPERATIONS_REDUCE(OPS_TEST)
     test_mean();
     test_var();
     test_argmax();

@@ -380,7 +380,7 @@ static void negative_controls(void)
 
 int main(void)
 {
-    GAN_OPERATIONS_SHAPE(OPS_TEST)
+    GAN__OPERATIONS_SHAPE(OPS_TEST)
     test_flatten();
     test_expand_as();
     test_transpose();

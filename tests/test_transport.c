@@ -556,6 +556,6 @@ static void test_sinkhorn_divergence(void)
 
 int main(void)
 {
-    SAMPLES_WALK(GAN_METRICS_TRANSPORT);
+    SAMPLES_WALK(GAN__METRICS_TRANSPORT);
     return test_done();
 }

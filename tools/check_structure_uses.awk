@@ -114,7 +114,7 @@ END {
                 if ((s, names[k]) in direct && (names[k], o) in reach) covered = 1
             if (!covered) list = list (list == "" ? "" : ", ") o
         }
-        if (list == "") list = i == 1 ? "libc" : names[1]
+        if (list == "") list = i == 1 ? "nothing" : i == 2 ? "libc" : names[2]
         if (mode == "list") { print s " uses " list; continue }
         says = line[s]
         if (says !~ /; uses [^;]*; tests\/test_[a-z0-9_]*\.c/) {

@@ -1,4 +1,5 @@
 // Prints, as Markdown, what gan.h has by its own tables. tools/check_tables holds the README to it.
+#define GAN__TABLES
 #include "gan.h"
 
 #include <stdio.h>
@@ -16,13 +17,13 @@ static void row(const char *what, int n, const char *const *names)
 #define NAME2(id, name) #name,
 #define NAME3(id, name, ...) #name,
 #define LISTED(variable, TABLE, NAME) static const char *const variable[] = {TABLE(NAME)};
-LISTED(operations, GAN_OPERATIONS, NAME3)
-LISTED(layers, GAN_LAYERS, NAME2)
-LISTED(blocks, GAN_BLOCKS, NAME2)
+LISTED(operations, GAN__OPERATIONS, NAME3)
+LISTED(layers, GAN__LAYERS, NAME2)
+LISTED(blocks, GAN__BLOCKS, NAME2)
 LISTED(inits, GAN_INITS, NAME2)
 LISTED(parametrizations, GAN_PARAMETRIZATIONS, NAME2)
 LISTED(losses, GAN_LOSSES, NAME3)
-LISTED(objectives, GAN_OBJECTIVES, NAME2)
+LISTED(objectives, GAN__OBJECTIVES, NAME2)
 LISTED(penalties, GAN_PENALTIES, NAME3)
 LISTED(augments, GAN_AUGMENTS, NAME3)
 LISTED(optimizers, GAN_OPTIMIZERS, NAME3)
@@ -30,7 +31,7 @@ LISTED(schedules, GAN_SCHEDULES, NAME3)
 LISTED(games, GAN_GAMES, NAME2)
 LISTED(toys, GAN_TOYS, NAME3)
 LISTED(formats, GAN_FORMATS, NAME2)
-LISTED(metrics, GAN_METRICS, NAME2)
+LISTED(metrics, GAN__METRICS, NAME2)
 LISTED(sicknesses, GAN_DIAGNOSES, NAME3)
 #define ROW(what, list) row(what, (int)(sizeof list / sizeof *list), list)
 

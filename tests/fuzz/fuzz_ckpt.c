@@ -26,8 +26,8 @@ static void ckpt_use(fuzz_world *w, int kind)
         (void)gan_item(gan_sum_all(gan_trainer_sample(w->t, 2)));
         break;
     default: // models that are made after their file was loaded
-        if (gan__state_awaits(c, "optimizer.", "s.", NULL)) fuzz_world_fill(w, 1);
-        else if (gan__state_awaits(c, "trainer", "", NULL)) fuzz_world_fill(w, 2);
+        if (gan__state_has_pending(c, "optimizer.", "s.", NULL)) fuzz_world_fill(w, 1);
+        else if (gan__state_has_pending(c, "trainer", "", NULL)) fuzz_world_fill(w, 2);
         else {
             w->g = gan_model_create(c, "s", fuzz_small, NULL);
             (void)gan_item(gan_sum_all(gan_forward(w->g, gan_full(c, 1, 3), NULL)));
