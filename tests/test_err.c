@@ -104,14 +104,14 @@ static gan_conv2d_desc conv_outpad(int s, int o)
     X(pixel_unshuffle, GAN_ERROR_SHAPE, "pixel_unshuffle&(1, 3, 3, 2)",                                      \
       gan_pixel_unshuffle(Z4(1, 3, 3, 2), 2))                                                                \
     X(sum_axis, GAN_ERROR_ARGUMENT, "sum&(2, 3)", gan_sum(Z2(2, 3), GAN_AXES(2), 0))                         \
-    X(mean_axis, GAN_ERROR_ARGUMENT, "sum&(2, 3)", gan_mean(Z2(2, 3), GAN_AXES(5), 0))                       \
-    X(var_axis, GAN_ERROR_ARGUMENT, "sum&(2, 3)", gan_var(Z2(2, 3), GAN_AXES(3), 0))                         \
-    X(norm_axis, GAN_ERROR_ARGUMENT, "sum&(2, 3)", gan_norm(Z2(2, 3), GAN_AXES(3), 0))                       \
+    X(mean_axis, GAN_ERROR_ARGUMENT, "mean&(2, 3)", gan_mean(Z2(2, 3), GAN_AXES(5), 0))                      \
+    X(var_axis, GAN_ERROR_ARGUMENT, "var&(2, 3)", gan_var(Z2(2, 3), GAN_AXES(3), 0))                         \
+    X(norm_axis, GAN_ERROR_ARGUMENT, "norm&(2, 3)", gan_norm(Z2(2, 3), GAN_AXES(3), 0))                      \
     X(amax_axis, GAN_ERROR_ARGUMENT, "amax&(2, 3)", gan_amax(Z2(2, 3), 2, 0))                                \
     X(argmax_axis, GAN_ERROR_ARGUMENT, "max&(2, 3)", gan_argmax(Z2(2, 3), -3, 0))                            \
     X(logsumexp_axis, GAN_ERROR_ARGUMENT, "sum&axis 2", gan_logsumexp(Z2(2, 3), 2, 0))                       \
-    X(softmax_axis, GAN_ERROR_ARGUMENT, "sum&axis 2", gan_softmax(Z2(2, 3), 2))                              \
-    X(log_softmax_axis, GAN_ERROR_ARGUMENT, "sum&axis -4", gan_log_softmax(Z2(2, 3), -4))                    \
+    X(softmax_axis, GAN_ERROR_ARGUMENT, "softmax&axis 2", gan_softmax(Z2(2, 3), 2))                          \
+    X(log_softmax_axis, GAN_ERROR_ARGUMENT, "log_softmax&axis -4", gan_log_softmax(Z2(2, 3), -4))            \
     X(matmul, GAN_ERROR_SHAPE, "matmul&(2, 3)&(4, 2)", gan_matmul(Z2(2, 3), Z2(4, 2)))                       \
     X(matmul_batch, GAN_ERROR_SHAPE, "matmul&(2, 2, 3)&(3, 3, 2)", gan_matmul(Z3(2, 2, 3), Z3(3, 3, 2)))     \
     X(matmul_vector, GAN_ERROR_SHAPE, "matmul&(3)&(3, 2)", gan_matmul(Z1(3), Z2(3, 2)))                      \
