@@ -777,7 +777,10 @@ typedef struct gan_checkpoint {         // the metadata of a file; "" and -1 whe
 GAN_API int gan_save(gan_context *ctx, const char *path);
 // gan_save that also keeps the previous keep - 1 files: path.1 (the newest of them), path.2 ...
 GAN_API int gan_save_rolling(gan_context *ctx, const char *path, int keep);
-// Loads everything in the file: into what exists, and into what is created later under the same name.
+// Loads everything in the file: into what exists, and into what is created later under the same name. A file
+// that is damaged or cannot be read changes nothing. Memory: what is created later takes over the memory that
+// its values were read into, so load before the models first run where memory is short; into what exists the
+// values are copied, and until then they are held once more.
 GAN_API int gan_load(gan_context *ctx, const char *path);
 // Loads the first undamaged file of path, path.1, path.2 ... Returns its number (0: path itself), or -1 when
 // there is no file, which is no error (a new run), or when all are damaged, which is an error.
@@ -793,9 +796,11 @@ GAN_API int gan_model_save(gan_model *m, const char *path);
 // model lacks. GAN_LOAD_PARTIAL in flags allows both.
 GAN_API int gan_model_load(gan_model *m, const char *path, unsigned flags);
 #endif
-// gan_load and gan_model_load of a file in memory, which must outlive the context and may be read-only. On a
-// little-endian machine a tensor of type gan_real is not copied if it is aligned to sizeof(gan_real) (align
-// the file to that: its tensors follow); training copies a parameter before it first writes to it.
+// gan_load and gan_model_load of a file in memory, which must outlive the context and may be read-only. Any
+// alignment is valid. On a little-endian machine a tensor of type gan_real is not copied if its values begin
+// at a multiple of sizeof(gan_real): 4 bytes, 8 with GAN_DOUBLE. In a file that gan.h wrote they do when the
+// file itself is aligned to that, for example as a static array in a union with a gan_real. Training copies a
+// parameter before it first writes to it.
 GAN_API int gan_load_memory(gan_context *ctx, const void *bytes, size_t size);
 GAN_API int gan_model_load_memory(gan_model *m, const void *bytes, size_t size, unsigned flags);
 // Number of loaded tensors that nothing has used yet; *first becomes the name of one. first may be NULL.
@@ -8407,8 +8412,9 @@ typedef struct gan__state_entry {
     gan__state_dtype dtype;
     int ndim, dim[GAN_MAX_DIMS];
     size_t count;
-    const unsigned char *bytes; // little endian
+    const unsigned char *bytes; // little endian; NULL: still in the file
     int borrowable;             // may be pointed to until gan_destroy
+    int owned;                  // is the context's, for a state to take over
 } gan__state_entry;
 
 static uint64_t gan__state_little(const unsigned char *p, int n)
@@ -8556,9 +8562,9 @@ static int gan__state_apply(gan_context *ctx, gan__state *s, const gan__state_en
     if (!gan__state_can_take(ctx, s, e, "checkpoint")) return 1;
     s->loaded = 1;
     if (s->tensor) gan__deferred_weights_changed(ctx); // one that is being made was no weight yet
-    if (e->borrowable && !s->fixed && e->dtype == own && s->kind == GAN__STATE_REAL &&
+    if ((e->borrowable || e->owned) && !s->fixed && e->dtype == own && s->kind == GAN__STATE_REAL &&
         gan__state_is_little_endian() && (uintptr_t)e->bytes % sizeof(gan_real) == 0) {
-        gan__state_move(s, (void *)(uintptr_t)e->bytes, 1);
+        gan__state_move(s, (void *)(uintptr_t)e->bytes, !e->owned);
         return 0;
     }
     if (s->borrowed || !s->data) {
@@ -13345,7 +13351,60 @@ static const unsigned char *gan__archive_piece(const gan__archive_record *r, siz
     return chunk;
 }
 
-static void gan__archive_digest(uint64_t h, gan__archive_record *const *by_name, size_t n, char hex[17])
+// Where the bytes of a file that is read come from: memory, or (bytes NULL) an open file.
+typedef struct gan__archive_from {
+    const unsigned char *bytes;
+    size_t size;
+#ifndef GAN_NO_STDIO
+    FILE *file;
+    size_t at; // where the file stands
+#endif
+} gan__archive_from;
+
+// A file being read. Everything but the bytes of a file in memory is scratch.
+typedef struct gan__archive {
+    gan_context *ctx;
+    const char *path; // as errors call it
+    gan__archive_from from;
+    const unsigned char *bytes; // at least 8 and the header
+    size_t size, header, data;  // of the JSON; where the values begin
+    gan__archive_record *records, **by_name;
+    size_t count;
+    char *names, *renamed; // renamed: NULL while names are the file's
+    unsigned char first[16];
+    unsigned char *head, *held; // of an open file: 8 and the header; values that wait to be used
+    gan__archive_meta meta;
+} gan__archive;
+
+// n bytes from position `at`. 1 on an error, which is set.
+static int gan__archive_fetch(gan__archive *a, size_t at, void *to, size_t n)
+{
+    if (a->from.bytes) {
+        memcpy(to, a->from.bytes + at, n);
+        return 0;
+    }
+#ifndef GAN_NO_STDIO
+    errno = 0;
+    if (a->from.at == at || (at <= (size_t)LONG_MAX && fseek(a->from.file, (long)at, SEEK_SET) == 0)) {
+        a->from.at = at + n;
+        if (fread(to, 1, n, a->from.file) == n) return 0;
+    }
+    a->from.at = (size_t)-1;
+    gan__err_fail(a->ctx, GAN_ERROR_FILE, "%s cannot be read to its end: %s", a->path,
+                  errno ? strerror(errno) : "it became shorter");
+#endif
+    return 1;
+}
+
+// All values of r.
+static int gan__archive_fetch_values(gan__archive *a, const gan__archive_record *r, void *to)
+{
+    return gan__archive_fetch(a, a->data + (size_t)r->begin, to, gan__archive_bytes(r));
+}
+
+// Of records whose values are in memory, or still in the file a. 1 on an error, which is set.
+static int gan__archive_digest(uint64_t h, gan__archive_record *const *by_name, size_t n, gan__archive *a,
+                               char hex[17])
 {
     unsigned char chunk[GAN__ARCHIVE_CHUNK], number[8];
     const unsigned char *piece;
@@ -13363,12 +13422,16 @@ static void gan__archive_digest(uint64_t h, gan__archive_record *const *by_name,
             h = gan__base_fnv(h, number, 8);
         }
         for (at = 0; at < gan__archive_bytes(r); at += m) {
-            piece = gan__archive_piece(r, at, chunk, &m);
+            m = GAN__LEAST(gan__archive_bytes(r) - at, (size_t)GAN__ARCHIVE_CHUNK);
+            if (r->e.bytes) piece = gan__archive_piece(r, at, chunk, &m);
+            else if (!gan__archive_fetch(a, a->data + (size_t)r->begin + at, chunk, m)) piece = chunk;
+            else return 1;
             h = gan__base_fnv(h, piece, m);
         }
     }
     for (k = 0; k < 16; ++k) hex[k] = "0123456789abcdef"[h >> (60 - 4 * k) & 15];
     hex[16] = 0;
+    return 0;
 }
 
 static char *gan__archive_text(char *to, const char *text)
@@ -13500,7 +13563,7 @@ static int gan__archive_write(gan_context *ctx, const char *path, int keep, gan_
         }
         header = gan__archive_header(head, v, n, meta, &digest);
         gan__archive_sort(v, n, gan__archive_by_name);
-        gan__archive_digest(meta->said, v, n, hex);
+        (void)gan__archive_digest(meta->said, v, n, NULL, hex);
         memcpy(digest, hex, 16);
         gan__archive_sort(v, n, gan__archive_by_layout);
         code = gan__archive_put(ctx, path, keep, v, n, head, header);
@@ -13801,18 +13864,6 @@ static int gan__archive_parse(gan__archive_json *j, gan__archive_record *r, char
     return gan__archive_peek(j) == -1 ? 0 : gan__archive_wrong(j, "something follows its {...}");
 }
 
-// A file in memory, being read. Everything but `bytes` is scratch.
-typedef struct gan__archive {
-    gan_context *ctx;
-    const char *path; // as errors call it
-    const unsigned char *bytes;
-    size_t size, header, data; // of the JSON; where the values begin
-    gan__archive_record *records, **by_name;
-    size_t count;
-    char *names, *renamed; // renamed: NULL while names are the file's
-    gan__archive_meta meta;
-} gan__archive;
-
 static int gan__archive_bad(gan__archive *a, const char *what)
 {
     gan__err_fail(a->ctx, GAN_ERROR_FORMAT, "%s %s", a->path, what);
@@ -13893,7 +13944,7 @@ static int gan__archive_check_layout(gan__archive *a)
         }
         at = r->end;
         if (at > have) break;
-        r->e.bytes = a->bytes + a->data + (size_t)r->begin;
+        if (a->from.bytes) r->e.bytes = a->bytes + a->data + (size_t)r->begin;
     }
     if (at == have) return GAN_OK;
     gan__err_fail(a->ctx, GAN_ERROR_FORMAT, "%s is %s: %l bytes found, %l needed", a->path,
@@ -13912,24 +13963,39 @@ static int gan__archive_check_digest(gan__archive *a)
         return GAN_ERROR_UNSUPPORTED;
     }
     if (!a->meta.digest[0]) return ours ? gan__archive_bad(a, "is damaged: its digest is missing") : GAN_OK;
-    gan__archive_digest(a->meta.said, a->by_name, a->count, digest);
+    if (gan__archive_digest(a->meta.said, a->by_name, a->count, a, digest)) return a->ctx->err.code;
     if (!strcmp(digest, a->meta.digest)) return GAN_OK;
     return gan__archive_bad(
         a, "is damaged: its digest does not fit (a program that changes values must drop __metadata__)");
 }
 
-// Everything that can be wrong with the bytes is asked. Returns the error code; gan__archive_close after it.
-static int gan__archive_open(gan__archive *a, gan_context *ctx, const char *path, const unsigned char *bytes,
-                             size_t size)
+// The header of an open file. Returns the error code.
+static int gan__archive_head(gan__archive *a)
+{
+    if (a->from.bytes) return GAN_OK;
+    a->head = (unsigned char *)gan__err_scratch(a->ctx, 8 + a->header);
+    if (!a->head) return GAN_ERROR_MEMORY;
+    a->bytes = a->head;
+    return gan__archive_fetch(a, 0, a->head, 8 + a->header) ? a->ctx->err.code : GAN_OK;
+}
+
+// Everything that can be wrong with the bytes is asked. The values of an open file are read for their digest
+// and not kept. Returns the error code; gan__archive_close after it.
+static int gan__archive_open(gan__archive *a, gan_context *ctx, const char *path,
+                             const gan__archive_from *from)
 {
     size_t i;
     int code;
     memset(a, 0, sizeof *a);
     a->ctx = ctx;
     a->path = path;
-    a->bytes = bytes;
-    a->size = size;
+    a->from = *from;
+    a->bytes = from->bytes ? from->bytes : a->first;
+    a->size = from->size;
+    if (!from->bytes && gan__archive_fetch(a, 0, a->first, GAN__LEAST(a->size, sizeof a->first)))
+        return ctx->err.code;
     code = gan__archive_begin(a);
+    if (!code) code = gan__archive_head(a);
     if (!code) code = gan__archive_read_header(a);
     if (!code) code = gan__archive_check_layout(a);
     if (code) return code;
@@ -13945,10 +14011,12 @@ static int gan__archive_open(gan__archive *a, gan_context *ctx, const char *path
 
 static void gan__archive_close(gan__archive *a)
 {
+    gan__err_scratch_free(a->ctx, a->held);
     gan__err_scratch_free(a->ctx, a->renamed);
     gan__err_scratch_free(a->ctx, a->names);
     gan__err_scratch_free(a->ctx, a->by_name);
     gan__err_scratch_free(a->ctx, a->records);
+    gan__err_scratch_free(a->ctx, a->head);
 }
 
 // >>ckpt: the context's state saved and loaded, weights exchanged; uses layer, archive; tests/test_ckpt.c
@@ -14119,10 +14187,12 @@ static int gan__ckpt_rename(gan__archive *a, const char *from, const char *to, c
     return 0;
 }
 
-// Finds the state of each record; shapes and kinds must fit. States that borrowed their memory get their own.
-static int gan__ckpt_check_states(gan__archive *a)
+// Finds the state of each record; shapes must fit. Their values are read from an open file now, all of them:
+// a file that cannot be read to its end must change nothing.
+static int gan__ckpt_find_states(gan__archive *a)
 {
     gan__state *s;
+    size_t bytes = 0, i;
     for (s = a->ctx->state.first; s; s = s->next) {
         gan__archive_record *r = gan__archive_find(a->by_name, a->count, s->name);
         if (!r) continue;
@@ -14132,14 +14202,39 @@ static int gan__ckpt_check_states(gan__archive *a)
                           s->name, r->e.ndim, r->e.dim, s->ndim, s->dim);
             return GAN_ERROR_SHAPE;
         }
-        if (!gan__state_can_take(a->ctx, s, &r->e, a->path)) return gan_error(a->ctx);
-        if (gan__state_own(a->ctx, s)) return GAN_ERROR_MEMORY;
         r->state = s;
+        bytes += gan__archive_bytes(r); // at most the file's size
+    }
+    if (a->from.bytes || !bytes) return GAN_OK;
+    a->held = (unsigned char *)gan__err_scratch(a->ctx, bytes);
+    if (!a->held) return GAN_ERROR_MEMORY;
+    for (i = 0, bytes = 0; i < a->count; ++i) {
+        gan__archive_record *r = a->by_name[i];
+        if (!r->state) continue;
+        if (gan__archive_fetch_values(a, r, a->held + bytes)) return a->ctx->err.code;
+        r->e.bytes = a->held + bytes;
+        bytes += gan__archive_bytes(r);
     }
     return GAN_OK;
 }
 
-// A chain, in persistent memory, of what has no state yet. keep: the bytes are persistent and are not copied.
+// Kinds must fit too. States that borrowed their memory get their own.
+static int gan__ckpt_check_states(gan__archive *a)
+{
+    size_t i;
+    const int code = gan__ckpt_find_states(a);
+    if (code) return code;
+    for (i = 0; i < a->count; ++i) {
+        const gan__archive_record *r = a->by_name[i];
+        if (!r->state) continue;
+        if (!gan__state_can_take(a->ctx, r->state, &r->e, a->path)) return gan_error(a->ctx);
+        if (gan__state_own(a->ctx, r->state)) return GAN_ERROR_MEMORY;
+    }
+    return GAN_OK;
+}
+
+// A chain, in persistent memory, of what has no state yet. keep: the bytes are persistent and are not copied;
+// else they are read to where the state that is to come will have them.
 static int gan__ckpt_pend(gan__archive *a, int keep, gan__state_entry **first)
 {
     const gan__state_dtype real = sizeof(gan_real) == 8 ? GAN__F64 : GAN__F32;
@@ -14160,7 +14255,9 @@ static int gan__ckpt_pend(gan__archive *a, int keep, gan__state_entry **first)
         if (copy) {
             unsigned char *own = (unsigned char *)gan__err_persist(a->ctx, copy);
             if (!own) return GAN_ERROR_MEMORY;
-            e->bytes = (const unsigned char *)memcpy(own, r->e.bytes, copy);
+            if (gan__archive_fetch_values(a, r, own)) return a->ctx->err.code;
+            e->bytes = own;
+            e->owned = 1;
         }
         e->next = *first;
         *first = e;
@@ -14193,12 +14290,11 @@ static int gan__ckpt_take(gan__archive *a, int keep)
     return code ? code : gan__ckpt_apply(a, pending);
 }
 
-static int gan__ckpt_load(gan_context *ctx, const char *path, const unsigned char *bytes, size_t size,
-                          int keep)
+static int gan__ckpt_load(gan_context *ctx, const char *path, const gan__archive_from *from, int keep)
 {
     char prefix[GAN_MAX_NAME + 2];
     gan__archive a;
-    int code = gan__archive_open(&a, ctx, path, bytes, size);
+    int code = gan__archive_open(&a, ctx, path, from);
     if (!code && a.meta.model[0]) { // the weights of one model
         *gan__archive_text(gan__archive_text(prefix, a.meta.model), ".") = 0;
         if (gan__ckpt_rename(&a, "", prefix, "")) code = gan_error(ctx);
@@ -14242,14 +14338,14 @@ static int gan__ckpt_check_model(gan__archive *a, gan_model *m, int partial)
     return GAN_OK;
 }
 
-static int gan__ckpt_load_model(gan_model *m, const char *path, const unsigned char *bytes, size_t size,
-                                unsigned flags, int keep)
+static int gan__ckpt_load_model(gan_model *m, const char *path, const gan__archive_from *from, unsigned flags,
+                                int keep)
 {
     const int partial = (flags & GAN_LOAD_PARTIAL) != 0;
     char prefix[GAN_MAX_NAME + 2];
     gan_context *ctx = m->ctx;
     gan__archive a;
-    int code = gan__archive_open(&a, ctx, path, bytes, size);
+    int code = gan__archive_open(&a, ctx, path, from);
     if (!code) {
         const int whole = !strcmp(a.meta.format, "gan.h") && !a.meta.model[0];
         *gan__archive_text(gan__archive_text(prefix, m->name), ".") = 0;
@@ -14263,20 +14359,29 @@ static int gan__ckpt_load_model(gan_model *m, const char *path, const unsigned c
     return code;
 }
 
+static gan__archive_from gan__ckpt_memory(const void *bytes, size_t size)
+{
+    gan__archive_from from;
+    memset(&from, 0, sizeof from);
+    from.bytes = (const unsigned char *)bytes;
+    from.size = size;
+    return from;
+}
+
 GAN_API int gan_load_memory(gan_context *ctx, const void *bytes, size_t size)
 {
+    const gan__archive_from from = gan__ckpt_memory(bytes, size);
     if (!ctx || ctx->err.code) return gan_error(ctx);
-    if (bytes) return gan__ckpt_load(ctx, "gan_load_memory: the file", (const unsigned char *)bytes, size, 1);
+    if (bytes) return gan__ckpt_load(ctx, "gan_load_memory: the file", &from, 1);
     gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_load_memory: the bytes are NULL");
     return GAN_ERROR_ARGUMENT;
 }
 
 GAN_API int gan_model_load_memory(gan_model *m, const void *bytes, size_t size, unsigned flags)
 {
+    const gan__archive_from from = gan__ckpt_memory(bytes, size);
     if (!m || m->ctx->err.code) return m ? m->ctx->err.code : GAN_ERROR_ARGUMENT;
-    if (bytes)
-        return gan__ckpt_load_model(m, "gan_model_load_memory: the file", (const unsigned char *)bytes, size,
-                                    flags, 1);
+    if (bytes) return gan__ckpt_load_model(m, "gan_model_load_memory: the file", &from, flags, 1);
     gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT, "gan_model_load_memory: the bytes are NULL");
     return GAN_ERROR_ARGUMENT;
 }
@@ -14292,56 +14397,40 @@ GAN_API int gan_unclaimed(const gan_context *ctx, const char **first)
 
 #ifndef GAN_NO_STDIO
 
-// The whole file in scratch memory, or NULL and an error. A file that is missing is none when `quiet`.
-static unsigned char *gan__ckpt_read(gan_context *ctx, const char *call, const char *path, size_t *size,
-                                     int quiet)
+// An open file, or 1 and an error. A file that is missing is none when `quiet`.
+static int gan__ckpt_open(gan_context *ctx, const char *call, const char *path, gan__archive_from *from,
+                          int quiet)
 {
-    unsigned char *bytes;
-    FILE *file;
-    if (!gan__file_has_name(ctx, call, path)) return NULL;
+    memset(from, 0, sizeof *from);
+    if (!gan__file_has_name(ctx, call, path)) return 1;
     errno = 0;
-    file = gan__file_open(path, size);
-    if (!file) {
-        if (!quiet || (errno != ENOENT && errno != ENAMETOOLONG))
-            gan__err_fail(ctx, GAN_ERROR_FILE, "%s cannot be read: %s", path,
-                          errno ? strerror(errno) : "it is no file");
-        return NULL;
-    }
-    bytes = (unsigned char *)gan__err_scratch(ctx, *size + 1);
-    errno = 0;
-    if (bytes && fread(bytes, 1, *size, file) != *size) {
-        gan__err_fail(ctx, GAN_ERROR_FILE, "%s cannot be read to its end: %s", path,
-                      errno ? strerror(errno) : "it became shorter");
-        gan__err_scratch_free(ctx, bytes);
-        bytes = NULL;
-    }
-    fclose(file);
-    return bytes;
+    from->file = gan__file_open(path, &from->size);
+    if (from->file) return 0;
+    if (!quiet || (errno != ENOENT && errno != ENAMETOOLONG))
+        gan__err_fail(ctx, GAN_ERROR_FILE, "%s cannot be read: %s", path,
+                      errno ? strerror(errno) : "it is no file");
+    return 1;
 }
 
 GAN_API int gan_load(gan_context *ctx, const char *path)
 {
-    unsigned char *bytes;
-    size_t size;
+    gan__archive_from from;
     int code;
     if (!ctx || ctx->err.code) return gan_error(ctx);
-    bytes = gan__ckpt_read(ctx, "gan_load", path, &size, 0);
-    if (!bytes) return ctx->err.code;
-    code = gan__ckpt_load(ctx, path, bytes, size, 0);
-    gan__err_scratch_free(ctx, bytes);
+    if (gan__ckpt_open(ctx, "gan_load", path, &from, 0)) return ctx->err.code;
+    code = gan__ckpt_load(ctx, path, &from, 0);
+    fclose(from.file);
     return code;
 }
 
 GAN_API int gan_model_load(gan_model *m, const char *path, unsigned flags)
 {
-    unsigned char *bytes;
-    size_t size;
+    gan__archive_from from;
     int code;
     if (!m || m->ctx->err.code) return m ? m->ctx->err.code : GAN_ERROR_ARGUMENT;
-    bytes = gan__ckpt_read(m->ctx, "gan_model_load", path, &size, 0);
-    if (!bytes) return m->ctx->err.code;
-    code = gan__ckpt_load_model(m, path, bytes, size, flags, 0);
-    gan__err_scratch_free(m->ctx, bytes);
+    if (gan__ckpt_open(m->ctx, "gan_model_load", path, &from, 0)) return m->ctx->err.code;
+    code = gan__ckpt_load_model(m, path, &from, flags, 0);
+    fclose(from.file);
     return code;
 }
 
@@ -14350,12 +14439,12 @@ enum { GAN__CKPT_MISSING = -1 };
 // One copy: 0 loaded, -1 not there, else the error code, the error standing.
 static int gan__ckpt_try(gan_context *ctx, const char *path)
 {
-    size_t size;
-    unsigned char *bytes = gan__ckpt_read(ctx, "gan_resume", path, &size, 1);
+    gan__archive_from from;
     int code;
-    if (!bytes) return ctx->err.code ? ctx->err.code : GAN__CKPT_MISSING;
-    code = gan__ckpt_load(ctx, path, bytes, size, 0);
-    gan__err_scratch_free(ctx, bytes);
+    if (gan__ckpt_open(ctx, "gan_resume", path, &from, 1))
+        return ctx->err.code ? ctx->err.code : (int)GAN__CKPT_MISSING;
+    code = gan__ckpt_load(ctx, path, &from, 0);
+    fclose(from.file);
     return code;
 }
 
@@ -14393,20 +14482,18 @@ GAN_API int gan_resume(gan_context *ctx, const char *path)
 
 GAN_API int gan_inspect(gan_context *ctx, const char *path, gan_checkpoint *out)
 {
-    unsigned char *bytes;
+    gan__archive_from from;
     gan__archive a;
     const char *p;
-    size_t size;
     int code;
     if (!out) return GAN_ERROR_ARGUMENT;
     memset(out, 0, sizeof *out);
     out->step = -1;
     if (!ctx || ctx->err.code) return gan_error(ctx);
-    bytes = gan__ckpt_read(ctx, "gan_inspect", path, &size, 0);
-    if (!bytes) return ctx->err.code;
-    code = gan__archive_open(&a, ctx, path, bytes, size);
+    if (gan__ckpt_open(ctx, "gan_inspect", path, &from, 0)) return ctx->err.code;
+    code = gan__archive_open(&a, ctx, path, &from);
     if (!code) {
-        out->bytes = size;
+        out->bytes = from.size;
         out->tensors = (int)GAN__LEAST(a.count, (size_t)INT_MAX);
         memcpy(out->format, a.meta.format, sizeof out->format);
         memcpy(out->digest, a.meta.digest, sizeof out->digest);
@@ -14416,7 +14503,7 @@ GAN_API int gan_inspect(gan_context *ctx, const char *path, gan_checkpoint *out)
             out->step = (out->step < 0 ? 0 : out->step) * 10 + (*p - '0');
     }
     gan__archive_close(&a);
-    gan__err_scratch_free(ctx, bytes);
+    fclose(from.file);
     return code;
 }
 

@@ -1060,11 +1060,127 @@ static void test_killed(void)
 }
 #endif
 
+// What a context takes from its allocator, now and at most.
+typedef struct taken {
+    size_t now, most;
+} taken;
+static void *take(size_t bytes, void *user)
+{
+    taken *t = (taken *)user;
+    t->now += bytes;
+    if (t->now > t->most) t->most = t->now;
+    return malloc(bytes);
+}
+static void take_back(void *p, size_t bytes, void *user)
+{
+    ((taken *)user)->now -= bytes;
+    free(p);
+}
+
+enum { LARGE = 1 << 20, LARGE_BYTES = LARGE * (int)sizeof(gan_real) };
+static gan_real large_at(int i) { return (gan_real)(i % 1001) - 500; }
+
+static void large_file(const char *path)
+{
+    gan_context *ctx = gan_create(NULL);
+    gan_model *g = gan_model_create(ctx, "g", identity, NULL);
+    gan_tensor *w = gan_param(g, "w", gan_init_zeros(), LARGE);
+    int i;
+    for (i = 0; i < LARGE; ++i) gan_data(w)[i] = large_at(i);
+    CHECK(gan_save(ctx, path) == 0, "%s", gan_error_message(ctx));
+    gan_destroy(ctx);
+}
+
+enum { BY_LOAD, BY_RESUME, BY_MODEL, BY_BYTES, WAYS };
+
+// The most memory that a context takes, in units of the weights: loaded before the model has them, or (ran)
+// over those that it has.
+static double most_of(int way, int ran, const char *path)
+{
+    taken t = {0, 0};
+    gan_desc desc;
+    gan_context *ctx;
+    gan_model *g;
+    gan_tensor *w;
+    unsigned char *bytes = NULL;
+    size_t n = 0;
+    int i, wrong = 0;
+    memset(&desc, 0, sizeof desc);
+    desc.threads = 1;
+    desc.allocator.alloc = take, desc.allocator.release = take_back, desc.allocator.user = &t;
+    ctx = gan_create(&desc);
+    g = gan_model_create(ctx, "g", identity, NULL);
+    if (ran) (void)gan_param(g, "w", gan_init_constant(7), LARGE);
+    if (way == BY_LOAD) gan_load(ctx, path);
+    if (way == BY_RESUME) gan_resume(ctx, path);
+    if (way == BY_MODEL) gan_model_load(g, path, 0);
+    if (way == BY_BYTES) { // the whole file in memory, from where nothing can be pointed to
+        FILE *f = fopen(path, "rb");
+        n = (size_t)test_file_size(path) + 1;
+        bytes = (unsigned char *)take(n, &t);
+        if (f && bytes) n = fread(bytes + 1, 1, n - 1, f);
+        if (f) fclose(f);
+        gan_load_memory(ctx, bytes + 1, n++);
+    }
+    CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+    w = ran ? gan_model_find(g, "w") : gan_param(g, "w", gan_init_zeros(), LARGE);
+    for (i = 0; i < LARGE && gan_data(w); ++i) wrong += gan_data(w)[i] != large_at(i);
+    CHECK(gan_data(w) && !wrong, "%d values are wrong", wrong);
+    gan_data(w)[0] = 3; // it is the model's own
+    gan_destroy(ctx);
+    if (bytes) take_back(bytes, n, &t);
+    CHECK(t.now == 0, "%d bytes were not given back", (int)t.now);
+    return (double)t.most / LARGE_BYTES;
+}
+
+static void test_peak(void)
+{
+    static const char *const name[] = {"gan_load", "gan_resume", "gan_model_load"};
+    const char *path = test_path("large.safetensors");
+    int way;
+    for (way = BY_LOAD; way <= BY_MODEL; ++way) {
+        TESTF ("%s before the model has weights takes less than 1.3 times the weights", name[way]) {
+            double most;
+            large_file(path);
+            most = most_of(way, 0, path);
+            CHECK(most < 1.3, "%g times", most);
+        }
+        TESTF ("%s over weights takes no more than them and the file", name[way]) {
+            const double most = most_of(way, 1, path);
+            CHECK(most < 2.3, "%g times", most);
+        }
+    }
+    TEST_MUST_FAIL ("a file that is held beside the weights is caught") {
+        CHECK(most_of(BY_BYTES, 0, path) < 1.3, "more");
+    }
+    TEST ("a damaged file is refused before memory is taken for its values") {
+        taken t = {0, 0};
+        gan_desc desc;
+        gan_context *ctx;
+        FILE *f = fopen(path, "r+b");
+        if (f) {
+            fseek(f, -5, SEEK_END);
+            fputc(99, f);
+            fclose(f);
+        }
+        memset(&desc, 0, sizeof desc);
+        desc.threads = 1;
+        desc.allocator.alloc = take, desc.allocator.release = take_back, desc.allocator.user = &t;
+        ctx = gan_create(&desc);
+        CHECK(gan_load(ctx, path) == GAN_ERROR_FORMAT, "%s", gan_error_message(ctx));
+        CHECK_TEXT(gan_error_message(ctx), "digest does not fit");
+        CHECK(gan_unclaimed(ctx, NULL) == 0 && t.most < LARGE_BYTES / 4, "%d bytes", (int)t.most);
+        gan_destroy(ctx);
+    }
+    remove(path);
+}
+
 int main(void)
 {
     test_written();
     test_read();
     test_memory();
+    test_peak();
     test_types();
     test_save_fails();
     test_copies();
