@@ -2292,8 +2292,8 @@ GAN_API gan_tensor *gan_latent_langevin(gan_model *g, gan_model *d, gan_tensor *
 
 typedef enum gan_prior { GAN_PRIOR_NORMAL = 0, GAN_PRIOR_UNIFORM = 1 } gan_prior;         // N(0, 1), U(-1, 1)
 
-// The numbers of one training step. With d_steps or accumulate above 1 the losses and means are those of the
-// last batch.
+// The numbers of one training step. Losses, penalties and means are averages over the batches of an update
+// (accumulate), those of D over the last update's where d_steps is above 1.
 typedef struct gan_trainer_stats {
     int64_t step;                       // training steps made so far; 1 after the first
     gan_real d_loss, g_loss;            // as minimized, without penalties
@@ -2367,7 +2367,9 @@ typedef struct gan_trainer_desc {       // 0 means the default, or off
                                         // accumulate 1, no pool, no unroll
     gan_game game;                      // the update rule when simultaneous is 1
     gan_real game_strength;             // its coefficient (gamma, lambda); 0: the game's default
-    int extragradient;                  // 1: update at the gradient of an extrapolated point (Gidel 2019)
+    // 1: update at the gradient of an extrapolated point. Gidel's method (2019) with simultaneous 1;
+    // otherwise G extrapolates after D has, and updates after D's update
+    int extragradient;
     int lookahead;                      // steps between lookahead updates (Chavdarova 2021); 0: off
     gan_real lookahead_alpha;           // share of the way from the slow to the fast weights; .5
     gan_trainer_schedule schedule[GAN_MAX_SCHEDULES];
@@ -28541,12 +28543,19 @@ static void gan__player_remember(gan_trainer *t, const gan_penalty_in *in)
     t->real = gan_keep(t->ctx, t->real_name, in->real);
 }
 
+// What batch i (from 0) of an update measured joins the mean of those before it.
+static void gan__player_join(gan_real *now, gan_real before, int i)
+{
+    if (i) *now = before + (*now - before) / (gan_real)(i + 1);
+}
+
 // One update of D on fresh batches and fresh fakes.
 static void gan__player_d_step(gan_trainer *t, int ahead)
 {
     int i;
     for (i = 0; i < t->desc.accumulate && !t->ctx->err.code; ++i) {
         gan_penalty_in in = gan__player_in(t);
+        const gan_trainer_stats before = t->stats;
         gan_scope_open(t->ctx);
         if (!gan__player_real(t, &in) && !gan__player_fakes(t, &in)) {
             gan__player_remember(t, &in);
@@ -28555,6 +28564,10 @@ static void gan__player_d_step(gan_trainer *t, int ahead)
             in.fake = gan__player_seen(t, in.fake);
             in.label = gan__player_seen_labels(t, in.label);
             gan__player_minimize(t, t->d, gan__player_d_loss(t, &in), i + 1 == t->desc.accumulate, ahead);
+            gan__player_join(&t->stats.d_loss, before.d_loss, i);
+            gan__player_join(&t->stats.penalty, before.penalty, i);
+            gan__player_join(&t->stats.d_real, before.d_real, i);
+            gan__player_join(&t->stats.d_fake, before.d_fake, i);
         }
         gan_scope_close(t->ctx);
     }
@@ -28571,6 +28584,7 @@ static void gan__player_g_step(gan_trainer *t, int ahead)
     int i;
     for (i = 0; i < t->desc.accumulate && !ctx->err.code; ++i) {
         gan_penalty_in in = gan__player_in(t);
+        const gan_trainer_stats before = t->stats;
         gan_tensor *loss;
         gan_scope_open(ctx);
         if (t->labels) {
@@ -28583,6 +28597,8 @@ static void gan__player_g_step(gan_trainer *t, int ahead)
         in.fake = gan_forward(in.g, in.z, in.label);
         loss = t->desc.unroll ? gan__player_unrolled_g_loss(t, &in) : gan__player_g_loss(t, &in);
         gan__player_minimize(t, t->g, loss, i + 1 == t->desc.accumulate, ahead);
+        gan__player_join(&t->stats.g_loss, before.g_loss, i);
+        gan__player_join(&t->stats.g_penalty, before.g_penalty, i);
         gan_scope_close(ctx);
     }
     t->stats.g_grad_norm = gan_optimizer_norm(t->g);
