@@ -16,7 +16,7 @@
     X(gelu, 1) X(silu, 1) X(clamp, 1) X(add, 2) X(sub, 2) X(mul, 2) X(div, 2) X(maximum, 2) X(minimum, 2)    \
     X(pow, 2) X(lt, 2) X(le, 2) X(eq, 2) X(ne, 2) X(axpy, 2) X(where, 3) X(fma, 3) X(lerp, 3)                \
     X(sign, 1) X(tanh_backward, 2) X(sigmoid_backward, 2) X(relu_backward, 2) X(leaky_relu_backward, 2)      \
-    X(elu_backward, 2)
+    X(elu_backward, 2) X(flush, 1)
 // clang-format on
 #define ROW(name, inputs) {#name, inputs, GAN__MAP_##name},
 static const struct {
@@ -27,6 +27,8 @@ static const struct {
 #define ONE(name, inputs) +1
 typedef char every_map_has_a_row[(0 MAPS(ONE)) == GAN__MAP_COUNT ? 1 : -1];
 #undef ONE
+
+#define LEAST_NORMAL (sizeof(gan_real) == 4 ? (double)FLT_MIN : DBL_MIN)
 
 // ---- the definitions, in double
 
@@ -77,6 +79,7 @@ static double want(int map, double a, double b, double c, double p, double q)
     case GAN__MAP_relu_backward: return b > 0 ? a : 0;
     case GAN__MAP_leaky_relu_backward: return b > 0 ? a : p * a;
     case GAN__MAP_elu_backward: return a * (b > 0 ? q : b + p * q);
+    case GAN__MAP_flush: return fabs(a) < LEAST_NORMAL ? 0 : a;
     case GAN__MAP_axpy: return a + p * b;
     case GAN__MAP_where: return a != 0 ? b : c;
     case GAN__MAP_fma: return a * b + c;
@@ -231,10 +234,11 @@ static void special(const gan__cpu_kernels *k, const char *name, int map, double
 static void test_specials(const gan__cpu_kernels *k)
 {
     const double inf = HUGE_VAL, nan = inf - inf, tiny = (double)(gan_real)REAL_TINY;
-    static const int pass[] = {
-        GAN__MAP_exp,  GAN__MAP_log,   GAN__MAP_tanh, GAN__MAP_sigmoid,    GAN__MAP_softplus, GAN__MAP_erf,
-        GAN__MAP_sin,  GAN__MAP_cos,   GAN__MAP_relu, GAN__MAP_leaky_relu, GAN__MAP_elu,      GAN__MAP_gelu,
-        GAN__MAP_silu, GAN__MAP_clamp, GAN__MAP_abs,  GAN__MAP_sqrt,       GAN__MAP_square,   GAN__MAP_sign};
+    static const int pass[] = {GAN__MAP_exp,      GAN__MAP_log,        GAN__MAP_tanh, GAN__MAP_sigmoid,
+                               GAN__MAP_softplus, GAN__MAP_erf,        GAN__MAP_sin,  GAN__MAP_cos,
+                               GAN__MAP_relu,     GAN__MAP_leaky_relu, GAN__MAP_elu,  GAN__MAP_gelu,
+                               GAN__MAP_silu,     GAN__MAP_clamp,      GAN__MAP_abs,  GAN__MAP_sqrt,
+                               GAN__MAP_square,   GAN__MAP_sign,       GAN__MAP_flush};
     TESTF ("%s: NaN passes through every function", k->name) {
         for (size_t i = 0; i < COUNT(pass); ++i) special(k, rows[pass[i]].name, pass[i], nan, nan);
         for (int m = GAN__MAP_maximum; m <= GAN__MAP_minimum; ++m)
@@ -247,6 +251,12 @@ static void test_specials(const gan__cpu_kernels *k)
             }
     }
     TESTF ("%s: infinities, zeros and subnormals", k->name) {
+        SPECIAL(flush, tiny, 0);
+        SPECIAL(flush, -tiny, 0);
+        SPECIAL(flush, LEAST_NORMAL, LEAST_NORMAL);
+        SPECIAL(flush, -LEAST_NORMAL, -LEAST_NORMAL);
+        SPECIAL(flush, LEAST_NORMAL / 2, 0);
+        SPECIAL(flush, -inf, -inf);
         SPECIAL(exp, inf, inf);
         SPECIAL(exp, -inf, 0);
         SPECIAL(exp, 1000, inf);

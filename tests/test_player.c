@@ -118,6 +118,37 @@ static void take(double *w, double *theta)
     memcpy(theta, THETA, sizeof THETA);
 }
 
+// Six points in batches of one, six of them an update, an epoch: the means over `count` of the points are the
+// step's numbers. D is linear, and the least squares of its answers differ from batch to batch.
+static void accumulated_numbers(int count)
+{
+    static const double x[12] = {3, -1, 1, 2, -2, .5, 4, 4, 0, -3, -1, 1};
+    double real = 0, loss = 0, fake = 0, g_loss = 0, after[2] = {W[0], W[1]}, d;
+    gan_real points[12];
+    gan_trainer_stats s;
+    rig r = make(point, linear);
+    int i, k;
+    for (i = 0; i < 12; ++i) points[i] = (gan_real)x[i];
+    r.desc.data = gan_dataset_memory(r.ctx, points, NULL, 6, 2);
+    r.desc.batch = 1, r.desc.accumulate = 6, r.desc.loss = GAN_LOSS_LEAST_SQUARES;
+    start(&r), s = step(&r);
+    for (k = 0; k < 2; ++k) fake += W[k] * THETA[k];
+    for (i = 6 - count; i < 6; ++i) {
+        for (d = 0, k = 0; k < 2; ++k) d += W[k] * x[2 * i + k];
+        real += d / count;
+        loss += ((d - 1) * (d - 1) + fake * fake) / 2 / count;
+    }
+    for (k = 0; k < 2; ++k) after[k] = (double)param(r.d, "fc.weight")[k];
+    d = (double)param(r.d, "fc.bias")[0];
+    for (k = 0; k < 2; ++k) d += after[k] * THETA[k];
+    g_loss = (d - 1) * (d - 1) / 2;
+    CHECK_NEAR(s.d_real, real, TOL, "D(x)");
+    CHECK_NEAR(s.d_fake, fake, TOL, "D(G(z))");
+    CHECK_NEAR(s.d_loss, loss, TOL, "D's loss");
+    CHECK_NEAR(s.g_loss, g_loss, TOL, "G's loss");
+    gan_destroy(r.ctx);
+}
+
 static void updates(void)
 {
     double w[2], theta[2];
@@ -139,6 +170,8 @@ static void updates(void)
         CHECK(calls == 1 + 3 * 3, "%d calls of D: two for each of its batches, one for each of G's", calls);
         gan_destroy(r.ctx);
     }
+    TEST ("the numbers of a step are means over its accumulated batches") accumulated_numbers(6);
+    TEST_MUST_FAIL ("those of the last batch are caught") accumulated_numbers(1);
     TEST ("simultaneous: theta moves by the old w, unlike in turn") {
         rig r = make(point, linear);
         r.desc.simultaneous = 1;
@@ -156,6 +189,18 @@ static void updates(void)
         for (i = 0; i < 2; ++i) {
             w[i] -= LR * (THETA[i] - X[i] + .5 * W[i]);
             theta[i] -= LR * (-W[i] + .5 * (THETA[i] - X[i]));
+        }
+        expect(&r, w, theta);
+        gan_destroy(r.ctx);
+    }
+    TEST (
+        "extragradient with simultaneous: both gradients at the point where both looked ahead (Gidel 2019)") {
+        rig r = make(point, linear);
+        r.desc.extragradient = r.desc.simultaneous = 1;
+        start(&r), step(&r), take(w, theta);
+        for (i = 0; i < 2; ++i) {
+            w[i] += LR * (X[i] - (THETA[i] + LR * W[i]));
+            theta[i] += LR * (W[i] + LR * (X[i] - THETA[i]));
         }
         expect(&r, w, theta);
         gan_destroy(r.ctx);

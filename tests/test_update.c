@@ -262,9 +262,71 @@ static const struct {
 #undef ROW
 };
 
+// ---- weights without a gradient: nothing that decays stays subnormal
+
+#define LEAST_NORMAL (sizeof(gan_real) == 4 ? (double)FLT_MIN : DBL_MIN)
+enum { IDLE = sizeof(gan_real) == 4 ? 1024 : 7424 }; // of .9 a step; multiples of 64
+
+static int subnormals(const gan_context *ctx)
+{
+    inside_state s;
+    int i, n = 0;
+    size_t k;
+    for (i = 0; inside_state_at(ctx, i, &s); ++i)
+        for (k = 0; s.real && k < s.count; ++k) {
+            const double v = fabs((double)((const gan_real *)s.data)[k]);
+            n += v > 0 && v < LEAST_NORMAL;
+        }
+    return n;
+}
+
+// Gradients at the first step only. `seen`: how often a number was subnormal on the way.
+static void idle_weights(gan_isa isa, gan_optimizer_desc d, int *seen)
+{
+    gan_context *ctx = context_with(isa, 1);
+    gan_model *m = gan_model_create(ctx, "m", one_parameter, NULL);
+    gan_optimizer *o = gan_optimizer_create(m, d);
+    int t, n;
+    for (t = 1; t <= IDLE; ++t) {
+        gan_tensor *w = gan_forward(m, gan_zeros(ctx, N), NULL);
+        gan_minimize(o, gan_mul_scalar(quadratic(ctx, w, t), t == 1));
+        n = subnormals(ctx);
+        *seen += n;
+        if (t % 64 == 0) CHECK(!n, "%s: %d numbers are subnormal after step %d", gan_isa_name(ctx), n, t);
+    }
+    CHECK(!gan_error(ctx), "%s", gan_error_message(ctx));
+    gan_destroy(ctx);
+}
+
+static void test_idle(void)
+{
+    int kind, isa, seen = 0;
+    for (kind = 0; kind < GAN_OPTIMIZER_COUNT; ++kind)
+        TESTF ("%s: state of weights without a gradient becomes 0, not subnormal",
+               gan_optimizer_name((gan_optimizer_kind)kind)) {
+            gan_optimizer_desc d = sample((gan_optimizer_kind)kind);
+            d.momentum = kind == GAN_OPTIMIZER_SGD || kind == GAN_OPTIMIZER_RMSPROP ? (gan_real).9 : 0;
+            d.beta1 = d.beta1 != 0 ? (gan_real).9 : 0;
+            d.beta2 = d.beta2 != 0 ? (gan_real).9 : 0;
+            d.alpha = d.alpha != 0 ? (gan_real).9 : 0;
+            for (isa = GAN_ISA_AUTO + 1; isa < GAN_ISA_COUNT; ++isa) {
+                gan_context *ctx = context_with((gan_isa)isa, 1);
+                gan_destroy(ctx);
+                if (ctx) idle_weights((gan_isa)isa, d, &seen);
+            }
+        }
+    TEST ("the runs came through subnormal numbers") CHECK(seen > 1000, "%d", seen);
+    TEST_MUST_FAIL ("decay by .9 alone, which stays subnormal for good, is caught") {
+        volatile gan_real v = 1;
+        for (int t = 0; t < 3 * IDLE; ++t) v = (gan_real).9 * v;
+        CHECK(!(v > 0 && (double)v < LEAST_NORMAL), "%g", (double)v);
+    }
+}
+
 int main(void)
 {
     size_t i;
+    test_idle();
     for (i = 0; i < COUNT(rules); ++i) {
         const gan_optimizer_desc d = sample((gan_optimizer_kind)i);
         rules[i].run();
