@@ -1775,9 +1775,10 @@ GAN_API const char *gan_game_name(gan_game kind);
 //     IDX     MNIST, Fashion-MNIST; all six element types
 //     NPY     .npy versions 1 and 2 of f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1, either byte order, C or
 //             Fortran order
-//     PNM     binary PGM and PPM of 8 and 16 bits (rounded to 8)
-//     STB     PNG, JPEG, BMP, GIF (its first picture), if stb_image.h is included before the implementation.
-//             JPEG is turned as its EXIF orientation says; of four components (CMYK) it is an error
+//     PNM     binary PGM and PPM of 8 and 16 bits
+//     STB     PNG of 8 and 16 bits, JPEG, BMP, GIF (its first picture), if stb_image.h is included before
+//             the implementation. JPEG is turned as its EXIF orientation says; of four components (CMYK) it
+//             is an error
 //     CIFAR   the binary version of CIFAR-10 and of CIFAR-100 (fine labels)
 //     CSV     numbers separated by commas, semicolons, tabs or blanks
 #define GAN_FORMATS(X) X(IDX, idx) X(NPY, npy) X(PNM, pnm) X(STB, stb_image) X(CIFAR, cifar) X(CSV, csv)
@@ -1819,7 +1820,8 @@ typedef struct gan_dataset_desc {       // 0 means the default
                                         // and a warning says when they are not 0, 1, ..
     gan_format format;                  // GAN_FORMAT_AUTO: by content
     int channels, height, width;        // shape of a sample; 0: as in the data. 3 channels become 1 as .299 R
-                                        // + .587 G + .114 B, 1 becomes 3 by repetition, alpha is dropped.
+                                        // + .587 G + .114 B, 1 becomes 3 by repetition. 2 and 4 keep alpha;
+                                        // with 1 and 3 the background is seen through it (of arrays, lost).
                                         // Rows of an (N, D) array are reshaped if the shape has D elements
     int channels_last;                  // 1: 4-dimensional arrays are (N, H, W, C); -1: (N, C, H, W); 0: too,
                                         // but a warning tells when the last dimension looks like channels
@@ -1830,6 +1832,7 @@ typedef struct gan_dataset_desc {       // 0 means the default
                                         // Elements other than bytes stay as they are without data_low .. high
     gan_real data_low, data_high;       // values in the data; both 0: 0 and 255 for bytes, False and True. A
                                         // warning tells when the values do not fit this range
+    unsigned background;                // 0xRRGGBB, what is seen through images with alpha; 0: black
     int label_column;                   // CSV: the column of the label, 1 the first, -1 the last; 0: none
     int stream;                         // 1: keep no samples in memory, read them for each batch
     size_t memory;                      // maximum bytes of samples kept in memory if the file is not mapped;
@@ -1895,17 +1898,18 @@ GAN_API int gan_idx_write(gan_tensor *x, const char *path);
 
 #ifndef GAN_NO_PICTURES
 
-// >>images: writing image files; x (N, C, H, W), C 1 or 3, values -1 .. 1 (clamped), as a grid of images
+// >>images: writing image files; x (N, C, H, W), C 1 to 4, values -1 .. 1 (clamped), as a grid of images
 
 #ifndef GAN_NO_STDIO
 
-// Writes x as a grid with `columns` columns (0: square). The extension selects the format: .png, .pgm, .ppm.
-// PNG needs stb_image_write.h, included before the implementation; without it a .pgm or .ppm file of the
-// same name is written. Returns the error code.
+// Writes x as a grid with `columns` columns (0: square). The extension selects the format: .png, .pgm, .ppm,
+// .pam. PNG needs stb_image_write.h, included before the implementation; without it a .pgm, .ppm or .pam file
+// of the same name is written. The second of 2 channels and the fourth of 4 is alpha, which .pgm and .ppm
+// cannot hold. Returns the error code.
 GAN_API int gan_image_write(gan_tensor *x, int columns, const char *path);
 // The same as gan_image_write.
 GAN_API int gan_image_write_png(gan_tensor *x, int columns, const char *path);
-// Writes width x height pixels of 1 or 3 bytes (channels). Returns the error code.
+// Writes width x height pixels of 1 to 4 bytes (channels). Returns the error code.
 GAN_API int gan_image_write_bytes(gan_context *ctx, const unsigned char *pixels, int width, int height,
                                   int channels, const char *path);
 
@@ -20653,6 +20657,24 @@ static void gan__format_jpeg(const unsigned char *p, size_t size, gan__format_jp
     for (n = size; n >= at + 2 && !out->ended; --n) out->ended = p[n - 2] == 0xff && p[n - 1] == 0xd9;
 }
 
+// Whether a picture, PNG or PNM, has more than 8 bits a value; the head is enough.
+static int gan__format_deep(const unsigned char *p, size_t have)
+{
+    size_t at = 2;
+    int i;
+    unsigned v = 0;
+    if (have >= 25 && !memcmp(p, "\x89PNG", 4)) return !memcmp(p + 12, "IHDR", 4) && p[24] == 16;
+    if (have < 3 || p[0] != 'P') return 0;
+    for (i = 0; i < 3; ++i) { // width, height, the greatest value
+        while (at < have && (gan__format_is_blank(p[at]) || p[at] == '#'))
+            if (p[at++] == '#')
+                while (at < have && p[at] != '\n' && p[at] != '\r') ++at;
+        for (v = 0; at < have && p[at] >= '0' && p[at] <= '9'; ++at)
+            v = GAN__LEAST(v * 10 + (unsigned)(p[at] - '0'), 100000u);
+    }
+    return v > 255;
+}
+
 // Whether a picture that stb_image would fill up with zeros ends before its pixels do.
 GAN__OPTIONAL int gan__format_cut(const unsigned char *p, size_t size)
 {
@@ -20984,6 +21006,8 @@ struct gan_dataset {
     int parts;
     size_t raw;     // bytes that a sample spans, where it is read piece by piece
     char **picture; // paths of pictures that are files of their own
+    int channels;   // of decoded pictures; 0: as they are
+    unsigned background;
     const unsigned char *label;
     gan__format_element label_type;
     int label_big;
@@ -21213,6 +21237,7 @@ GAN_API gan_dataset *gan_dataset_memory_n(gan_context *ctx, const gan_real *data
 typedef struct gan__data_picture {
     gan__fit_place view;
     void *file, *pixels, *stb;
+    unsigned most; // of its values
 } gan__data_picture;
 
 static void gan__data_picture_close(gan_context *ctx, gan__data_picture *p)
@@ -21225,17 +21250,68 @@ static void gan__data_picture_close(gan_context *ctx, gan__data_picture *p)
     memset(p, 0, sizeof *p);
 }
 
-static void gan__data_picture_view(gan__data_picture *p, const unsigned char *pixels, int c, int h, int w)
+// Pixels of c values from 0 to most: bytes, or from 256 on uint16_t.
+static void gan__data_picture_view(gan__data_picture *p, const unsigned char *pixels, int c, int h, int w,
+                                   unsigned most, int big)
 {
+    const size_t width = most > 255 ? 2 : 1;
+    p->most = most;
     p->view.bytes = pixels;
-    p->view.type = GAN__ELEMENT_U8;
+    p->view.type = width == 2 ? GAN__ELEMENT_U16 : GAN__ELEMENT_U8;
+    p->view.big = big;
     p->view.ndim = 3;
     p->view.dim[0] = c;
     p->view.dim[1] = h;
     p->view.dim[2] = w;
-    p->view.stride[0] = 1;
-    p->view.stride[1] = (size_t)c * (size_t)w;
-    p->view.stride[2] = (size_t)c;
+    p->view.stride[0] = width;
+    p->view.stride[1] = (size_t)c * (size_t)w * width;
+    p->view.stride[2] = (size_t)c * width;
+}
+
+// What is to be seen of a picture that has alpha where none is wanted: it lies on the background (0xRRGGBB).
+// One without alpha becomes opaque where it is wanted, gray becomes color in the same pass. channels 0: as it
+// is.
+static int gan__data_picture_alpha(gan_context *ctx, gan__data_picture *p, int channels, unsigned background)
+{
+    const int c = p->view.dim[0], h = p->view.dim[1], w = p->view.dim[2];
+    const int has = c == 2 || c == 4, wanted = channels == 2 || channels == 4, base = c - has;
+    const int n = wanted ? channels : base;
+    const uint32_t most = p->most;
+    const size_t width = most > 255 ? 2 : 1;
+    const unsigned char *from = p->view.bytes;
+    uint32_t under[3], alpha, v[4];
+    unsigned char *to;
+    void *made;
+    size_t pixels, bytes, i;
+    int k;
+    if (!channels || n == c || (has == wanted && c > n) || (wanted && n == 2 && base == 3)) return 0;
+    if (gan__base_mul_size((size_t)h, (size_t)w, &pixels) ||
+        gan__base_mul_size(pixels, (size_t)n * width, &bytes)) {
+        gan__err_fail(ctx, GAN_ERROR_MEMORY, "%s: %d x %d pixels are too many", p->view.name, h, w);
+        return 1;
+    }
+    for (k = 0; k < 3; ++k) under[k] = (background >> (16 - 8 * k) & 255) * most / 255;
+    if (base == 1) under[0] = (299 * under[0] + 587 * under[1] + 114 * under[2] + 500) / 1000;
+    made = gan__err_scratch(ctx, bytes);
+    if (!made) return 1;
+    for (to = (unsigned char *)made, i = 0; i < pixels; ++i, from += (size_t)c * width) {
+        for (k = 0; k < c; ++k)
+            v[k] = width == 2 ? gan__format_u16(from + 2 * k, p->view.big) : (uint32_t)from[k];
+        alpha = has ? GAN__LEAST(v[base], most) : most;
+        for (k = 0; k < n; ++k, to += width) {
+            uint32_t value = wanted && k == n - 1 ? alpha : v[base == 1 ? 0 : k];
+            if (has && !wanted)
+                value = (GAN__LEAST(value, most) * alpha + under[k] * (most - alpha) + most / 2) / most;
+            if (width == 2) {
+                const uint16_t u = (uint16_t)value;
+                memcpy(to, &u, sizeof u);
+            } else *to = (unsigned char)value;
+        }
+    }
+    gan__err_scratch_free(ctx, p->pixels);
+    p->pixels = made;
+    gan__data_picture_view(p, (const unsigned char *)made, n, h, w, p->most, !gan__state_little_endian());
+    return 0;
 }
 
 static int gan__data_picture_pnm(gan_context *ctx, gan__data_picture *p, const unsigned char *bytes,
@@ -21244,13 +21320,14 @@ static int gan__data_picture_pnm(gan_context *ctx, gan__data_picture *p, const u
     gan__format_pnm_reader pnm;
     size_t n;
     if (gan__format_pnm(ctx, p->view.name, bytes, size, &pnm)) return 1;
-    if (pnm.most != 255) {
+    if (pnm.most < 255) {
         n = (size - pnm.at) / pnm.width;
         p->pixels = gan__err_scratch(ctx, n);
         if (!p->pixels) return 1;
         gan__format_pnm_bytes(&pnm, bytes + pnm.at, (unsigned char *)p->pixels, n);
     }
-    gan__data_picture_view(p, p->pixels ? (unsigned char *)p->pixels : bytes + pnm.at, pnm.c, pnm.h, pnm.w);
+    gan__data_picture_view(p, p->pixels ? (unsigned char *)p->pixels : bytes + pnm.at, pnm.c, pnm.h, pnm.w,
+                           GAN__MOST(255u, (unsigned)pnm.most), 1);
     return 0;
 }
 
@@ -21266,7 +21343,7 @@ static int gan__data_picture_turn(gan_context *ctx, gan__data_picture *p, int or
     unsigned char *to;
     int y, x;
     if (orientation == 1) return 0;
-    to = (unsigned char *)gan__err_scratch(ctx, (size_t)h * (size_t)w * (size_t)c);
+    to = (unsigned char *)gan__err_scratch(ctx, (size_t)h * (size_t)w * (size_t)c); // JPEG has 8 bits
     if (!to) return 1;
     p->pixels = to;
     for (y = 0; y < h; ++y)
@@ -21277,7 +21354,7 @@ static int gan__data_picture_turn(gan_context *ctx, gan__data_picture *p, int or
                        (size_t)(columns ? W - 1 - k : k) * p->view.stride[2],
                    (size_t)c);
         }
-    gan__data_picture_view(p, (const unsigned char *)p->pixels, c, h, w);
+    gan__data_picture_view(p, (const unsigned char *)p->pixels, c, h, w, 255, 0);
     return 0;
 }
 #endif
@@ -21290,6 +21367,7 @@ static int gan__data_picture_stb(gan_context *ctx, gan__data_picture *p, const u
 #ifdef STBI_INCLUDE_STB_IMAGE_H
     enum { MOST = 4096 };
     gan__format_jpeg_head jpeg;
+    unsigned most = 255;
     int w = 0, h = 0, c = 0, w2 = 0, h2 = 0, c2 = 0;
     size_t n;
     if (size > (size_t)INT_MAX || !stbi_info_from_memory(bytes, (int)size, &w, &h, &c)) {
@@ -21315,13 +21393,15 @@ static int gan__data_picture_stb(gan_context *ctx, gan__data_picture *p, const u
                       "%s is a JPEG of four inks (CMYK), which is not read: convert it to RGB", p->view.name);
         return 1;
     }
-    p->stb = stbi_load_from_memory(bytes, (int)size, &w2, &h2, &c2, c);
+    if (gan__format_deep(bytes, size)) most = 65535;
+    if (most > 255) p->stb = stbi_load_16_from_memory(bytes, (int)size, &w2, &h2, &c2, c);
+    else p->stb = stbi_load_from_memory(bytes, (int)size, &w2, &h2, &c2, c);
     if (!p->stb || w2 != w || h2 != h) {
         gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s: stb_image cannot decode it, or has no memory",
                       p->view.name);
         return 1;
     }
-    gan__data_picture_view(p, (const unsigned char *)p->stb, c, h, w);
+    gan__data_picture_view(p, (const unsigned char *)p->stb, c, h, w, most, !gan__state_little_endian());
     return gan__data_picture_turn(ctx, p, jpeg.orientation);
 #else
     (void)bytes;
@@ -21346,7 +21426,8 @@ static int gan__data_picture_open(gan_dataset *d, size_t i, gan__data_picture *p
     memset(p, 0, sizeof *p);
     if (!d->picture)
         return gan__data_picture_decode(d->ctx, p, d->part->source->name, d->part->source->bytes,
-                                        d->part->source->size);
+                                        d->part->source->size) ||
+               gan__data_picture_alpha(d->ctx, p, d->channels, d->background);
 #ifndef GAN_NO_STDIO
     {
         gan__file_source s;
@@ -21356,7 +21437,8 @@ static int gan__data_picture_open(gan_dataset *d, size_t i, gan__data_picture *p
         bad = !p->file || gan__file_source_read(d->ctx, &s, 0, p->file, s.size);
         gan__file_source_close(&s);
         return bad ||
-               gan__data_picture_decode(d->ctx, p, d->picture[i], (const unsigned char *)p->file, s.size);
+               gan__data_picture_decode(d->ctx, p, d->picture[i], (const unsigned char *)p->file, s.size) ||
+               gan__data_picture_alpha(d->ctx, p, d->channels, d->background);
     }
 #else
     (void)i;
@@ -21399,11 +21481,12 @@ static void gan__data_scale(const gan_dataset *d, gan_real *x)
         for (k = 0; k < d->per; ++k) x[k] = (gan_real)gan__data_scaled(d, (double)x[k]);
 }
 
-// Sample i with the dataset's shape, in the file's units (bytes not rounded yet).
+// Sample i with the dataset's shape, in the file's units (bytes not rounded yet); pictures from 0 to 255.
 static int gan__data_fetch(gan_dataset *d, size_t i, unsigned char *raw, gan_real *x)
 {
     gan__data_picture p;
     gan__fit_place v;
+    size_t k;
     int bad;
     if (d->kind == GAN__DATA_VALUES) {
         if (gan__data_view(d, i, raw, &v)) return 1;
@@ -21420,6 +21503,8 @@ static int gan__data_fetch(gan_dataset *d, size_t i, unsigned char *raw, gan_rea
     }
     if (!bad && !memcmp(p.view.dim, d->dim + 1, 3 * sizeof(int))) gan__fit_place_read(&p.view, x);
     else if (!bad) bad = gan__fit(d->ctx, &p.view, d->fit, d->dim + 1, x);
+    for (k = 0; p.most > 255 && k < d->per && !bad; ++k)
+        x[k] = (gan_real)GAN__LEAST((double)x[k] * 255 / p.most, 255.);
     gan__data_picture_close(d->ctx, &p);
     return bad;
 }
@@ -21938,7 +22023,7 @@ static int gan__reader_scale(const gan__reader_opening *o, gan_dataset *d, const
 {
     const gan_dataset_desc *desc = o->desc;
     const int to = desc->low != 0 || desc->high != 0, from = desc->data_low != 0 || desc->data_high != 0;
-    const int bytes = d->from.type == GAN__ELEMENT_U8;
+    const int bytes = d->from.type == GAN__ELEMENT_U8 || d->kind == GAN__DATA_PICTURES;
     if (to && !from && !bytes) {
         gan__err_fail(o->ctx, GAN_ERROR_ARGUMENT,
                       "%s holds no bytes: low and high need data_low and data_high, the values that become "
@@ -22013,8 +22098,8 @@ static int gan__reader_no_column(const gan__reader_opening *o, const char *name)
 
 #ifndef GAN_NO_STDIO
 // 1, and an error that names it, when a file of a folder holds no picture, whatever its name: each is looked
-// at before the first is drawn.
-static int gan__reader_picture_head(gan_context *ctx, const char *path)
+// at before the first is drawn. *deep becomes 1 when it has more than 8 bits a value.
+static int gan__reader_picture_head(gan_context *ctx, const char *path, int *deep)
 {
     unsigned char head[512];
     gan__file_source s;
@@ -22025,6 +22110,7 @@ static int gan__reader_picture_head(gan_context *ctx, const char *path)
     bad = gan__file_source_read(ctx, &s, 0, head, n);
     gan__file_source_close(&s);
     if (bad) return 1;
+    *deep |= gan__format_deep(head, n);
     if (gan__format_stb(head, n) || (n >= 3 && head[0] == 'P' && (head[1] == '5' || head[1] == '6')))
         return 0;
     if (!gan__format_packed_fail(ctx, path, head, n))
@@ -22038,19 +22124,24 @@ static int gan__reader_picture_head(gan_context *ctx, const char *path)
 static gan_dataset *gan__reader_pictures(const gan__reader_opening *o, gan_dataset *d)
 {
     gan__data_picture first;
-    int dim[3], bad = 0;
+    int dim[3], bad = 0, deep = 0;
     d->kind = GAN__DATA_PICTURES;
     d->from.type = GAN__ELEMENT_U8;
 #ifndef GAN_NO_STDIO
     {
         size_t i;
         for (i = 0; d->picture && i < d->n && !bad; ++i)
-            bad = gan__reader_picture_head(o->ctx, d->picture[i]);
+            bad = gan__reader_picture_head(o->ctx, d->picture[i], &deep);
     }
 #endif
     if (bad) return NULL;
+    if (!d->picture) deep = gan__format_deep(d->part->source->bytes, d->part->source->size);
+    if (deep) d->from.type = sizeof(gan_real) == 4 ? GAN__ELEMENT_F32 : GAN__ELEMENT_F64;
+    d->channels = o->desc->channels;
+    d->background = o->desc->background;
     bad = gan__data_picture_open(d, 0, &first);
     memcpy(dim, first.view.dim, sizeof dim);
+    if (!d->channels) d->channels = dim[0];
     if (!bad)
         bad = gan__reader_no_column(o, first.view.name) || gan__reader_shape(o, d, first.view.name, 3, dim);
     gan__data_picture_close(o->ctx, &first);
@@ -22568,6 +22659,7 @@ static const char *gan__reader_problem(const gan_dataset_desc *desc)
     if (desc->labels && desc->label_bytes) return "labels come from a file or from label_bytes, not both";
     if (desc->channels < 0 || desc->height < 0 || desc->width < 0)
         return "channels, height and width are 1 or more, or 0: as the data are";
+    if (desc->background > 0xffffff) return "background is 0xRRGGBB";
     if ((int)desc->format < 0 || desc->format >= GAN_FORMAT_COUNT) return "there is no such format";
     if ((int)desc->fit < 0 || desc->fit >= GAN_FIT_COUNT) return "there is no such fit";
     if (!gan__base_is_finite(desc->low) || !gan__base_is_finite(desc->high) ||
@@ -22630,7 +22722,12 @@ GAN_API gan_dataset *gan_dataset_idx(gan_context *ctx, const char *path)
 
 enum { GAN__IMAGE_BORDER = 2, GAN__IMAGE_GRAY = 128 };
 
-typedef enum gan__image_kind { GAN__IMAGE_UNKNOWN, GAN__IMAGE_PNM, GAN__IMAGE_PNG } gan__image_kind;
+typedef enum gan__image_kind {
+    GAN__IMAGE_UNKNOWN,
+    GAN__IMAGE_PNM,
+    GAN__IMAGE_PAM,
+    GAN__IMAGE_PNG
+} gan__image_kind;
 
 static gan__image_kind gan__image_kind_of(const char *path)
 {
@@ -22641,6 +22738,7 @@ static gan__image_kind gan__image_kind_of(const char *path)
     for (i = 0; i < 3; ++i)
         ext[i] = (char)(dot[i + 1] >= 'A' && dot[i + 1] <= 'Z' ? dot[i + 1] + 32 : dot[i + 1]);
     if (!strcmp(ext, "png")) return GAN__IMAGE_PNG;
+    if (!strcmp(ext, "pam")) return GAN__IMAGE_PAM;
     return !strcmp(ext, "pgm") || !strcmp(ext, "ppm") ? GAN__IMAGE_PNM : GAN__IMAGE_UNKNOWN;
 }
 
@@ -22659,6 +22757,26 @@ static void gan__image_pnm(gan__file_out *out, const unsigned char *pixels, int 
     gan__file_out_write(out, pixels, (size_t)w * (size_t)h * (size_t)c);
 }
 
+// Netpbm's P7: the header's lines, the raster
+static void gan__image_pam(gan__file_out *out, const unsigned char *pixels, int w, int h, int c)
+{
+    static const char *const type[] = {"GRAYSCALE", "GRAYSCALE_ALPHA", "RGB", "RGB_ALPHA"};
+    char head[120];
+    gan__text_out o;
+    gan__text_begin(&o, head, sizeof head);
+    gan__text_put(&o, "P7\nWIDTH ");
+    gan__text_put_int(&o, w);
+    gan__text_put(&o, "\nHEIGHT ");
+    gan__text_put_int(&o, h);
+    gan__text_put(&o, "\nDEPTH ");
+    gan__text_put_int(&o, c);
+    gan__text_put(&o, "\nMAXVAL 255\nTUPLTYPE ");
+    gan__text_put(&o, type[c - 1]);
+    gan__text_put(&o, "\nENDHDR\n");
+    gan__file_out_write(out, head, gan__text_end(&o));
+    gan__file_out_write(out, pixels, (size_t)w * (size_t)h * (size_t)c);
+}
+
 #ifdef INCLUDE_STB_IMAGE_WRITE_H
 static void gan__image_stb(void *out, void *bytes, int n)
 {
@@ -22667,20 +22785,20 @@ static void gan__image_stb(void *out, void *bytes, int n)
 #endif
 
 static int gan__image_save(gan_context *ctx, const unsigned char *pixels, int w, int h, int c,
-                           const char *path, int png)
+                           const char *path, gan__image_kind kind)
 {
     gan__file_out out;
     const int code = gan__file_out_open(&out, ctx, path);
     if (code) return code;
 #ifdef INCLUDE_STB_IMAGE_WRITE_H
-    if (png) {
+    if (kind == GAN__IMAGE_PNG) {
         if (!stbi_write_png_to_func(gan__image_stb, &out, w, h, c, pixels, w * c) && !out.failed)
             out.failed = -1;
         return gan__file_out_close(&out, 0);
     }
 #endif
-    (void)png;
-    gan__image_pnm(&out, pixels, w, h, c);
+    if (kind == GAN__IMAGE_PAM) gan__image_pam(&out, pixels, w, h, c);
+    else gan__image_pnm(&out, pixels, w, h, c);
     return gan__file_out_close(&out, 0);
 }
 
@@ -22697,8 +22815,8 @@ GAN_API int gan_image_write_bytes(gan_context *ctx, const unsigned char *pixels,
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_image_write: the pixels are NULL");
         return GAN_ERROR_ARGUMENT;
     }
-    if (width < 1 || height < 1 || (channels != 1 && channels != 3)) {
-        gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "image %s: %d x %d pixels of %d channels; 1 or 3 are possible",
+    if (width < 1 || height < 1 || channels < 1 || channels > 4) {
+        gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "image %s: %d x %d pixels of %d channels; 1 to 4 are possible",
                       path, width, height, channels);
         return GAN_ERROR_ARGUMENT;
     }
@@ -22711,18 +22829,25 @@ GAN_API int gan_image_write_bytes(gan_context *ctx, const unsigned char *pixels,
     }
     kind = gan__image_kind_of(path);
     if (kind == GAN__IMAGE_UNKNOWN) {
-        gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "image %s: the name must end in .png, .pgm or .ppm", path);
+        gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "image %s: the name must end in .png, .pgm, .ppm or .pam",
+                      path);
+        return GAN_ERROR_ARGUMENT;
+    }
+    if (kind == GAN__IMAGE_PNM && channels % 2 == 0) {
+        gan__err_fail(ctx, GAN_ERROR_ARGUMENT,
+                      "image %s: %d channels have alpha: the name must end in .png or .pam", path, channels);
         return GAN_ERROR_ARGUMENT;
     }
 #ifdef INCLUDE_STB_IMAGE_WRITE_H
     png = kind == GAN__IMAGE_PNG;
 #endif
-    if (kind == GAN__IMAGE_PNM || png)
-        return gan__image_save(ctx, pixels, width, height, channels, path, png);
+    if (kind != GAN__IMAGE_PNG || png)
+        return gan__image_save(ctx, pixels, width, height, channels, path, kind);
     other = gan__file_join(ctx, path, "");
     if (!other) return GAN_ERROR_MEMORY;
-    memcpy(strrchr(other, '.'), channels == 1 ? ".pgm" : ".ppm", 4);
-    code = gan__image_save(ctx, pixels, width, height, channels, other, 0);
+    memcpy(strrchr(other, '.'), channels == 1 ? ".pgm" : channels == 3 ? ".ppm" : ".pam", 4);
+    code = gan__image_save(ctx, pixels, width, height, channels, other,
+                           channels % 2 ? GAN__IMAGE_PNM : GAN__IMAGE_PAM);
     gan__err_scratch_free(ctx, other);
     return code;
 }
@@ -22757,8 +22882,8 @@ GAN_API int gan_image_write(gan_tensor *x, int columns, const char *path)
     gan_context *ctx;
     ctx = gan__tensor_inputs("gan_image_write", 1, &x, &bad);
     if (!ctx) return gan_error(bad ? bad->ctx : NULL);
-    if (x->ndim != 4 || (x->dim[1] != 1 && x->dim[1] != 3) || x->size == 0) {
-        gan__err_fail(ctx, GAN_ERROR_SHAPE, "gan_image_write takes (N, C, H, W) with 1 or 3 channels, not %t",
+    if (x->ndim != 4 || x->dim[1] < 1 || x->dim[1] > 4 || x->size == 0) {
+        gan__err_fail(ctx, GAN_ERROR_SHAPE, "gan_image_write takes (N, C, H, W) with 1 to 4 channels, not %t",
                       x);
         return GAN_ERROR_SHAPE;
     }

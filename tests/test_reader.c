@@ -47,6 +47,22 @@ static stbi_uc *stbi_load_from_memory(const stbi_uc *p, int n, int *w, int *h, i
     return out;
 }
 
+// 16 bits: "IHDR" behind the first 12 bytes, 8 more, the depth, pixels of two bytes, big endian.
+static unsigned short *stbi_load_16_from_memory(const stbi_uc *p, int n, int *w, int *h, int *c, int wanted)
+{
+    const int count = p[8] * p[9] * p[10];
+    unsigned short *out;
+    int i;
+    *w = p[8];
+    *h = p[9];
+    *c = p[10];
+    if (n != 25 + 2 * count || wanted != p[10]) return NULL;
+    out = (unsigned short *)malloc(2 * (size_t)count);
+    for (i = 0; out && i < count; ++i) out[i] = (unsigned short)(p[25 + 2 * i] << 8 | p[26 + 2 * i]);
+    stb_living += out != NULL;
+    return out;
+}
+
 static void stbi_image_free(void *p)
 {
     stb_living -= p != NULL;
@@ -552,10 +568,10 @@ static void test_pnm(void)
         desc = in_memory(&f);
         check_ways("a.pgm", &desc, 1, 6, v, NULL);
         f.n = 0;
-        add_text(&f, "P6\n2 2\n1000\n"); // 16 bits, to the nearest of 256
+        add_text(&f, "P6\n2 2\n1000\n"); // 16 bits
         for (i = 0; i < 12; ++i) {
             add_number(&f, 'u', 2, 1, 90 * i);
-            v[i % 3 * 4 + i / 3] = floor(90 * i * 255 / 1000. + .5) / 127.5 - 1;
+            v[i % 3 * 4 + i / 3] = 90 * i / 500. - 1;
         }
         desc = in_memory(&f);
         check_ways("b.ppm", &desc, 1, 12, v, NULL);
@@ -628,6 +644,117 @@ static void make_jpeg(int h, int w, int c, int frame, int orientation, int big)
     add_number(&f, 'u', 1, 0, STB_GOOD);
     for (i = 0; i < w * h * c; ++i) add_number(&f, 'u', 1, 0, 10 * i);
     add(&f, "\xff\xd9", 2);
+}
+
+// A PNG of one row of pixels of c bytes, or of 16 bits each.
+static void make_png(const int *v, int n, int c, int deep)
+{
+    int i;
+    f.n = 0;
+    add(&f, "\x89PNG\r\n\x1a\n", 8);
+    add_number(&f, 'u', 1, 0, n / c);
+    add_number(&f, 'u', 1, 0, 1);
+    add_number(&f, 'u', 1, 0, c);
+    add_number(&f, 'u', 1, 0, STB_GOOD);
+    if (deep) add(&f, "IHDR12345678\20", 13);
+    for (i = 0; i < n; ++i) add_number(&f, 'u', deep ? 2 : 1, 1, v[i]);
+}
+
+static void test_png(void)
+{
+    int i, way;
+    TEST ("16 bits of a PNG are kept: 0 and 65535 are exactly -1 and 1, a step is 2 / 65535") {
+        static const int v[] = {0, 65535, 1, 32768};
+        double want[4];
+        gan_dataset_desc desc;
+        for (i = 0; i < 4; ++i) want[i] = v[i] / 32767.5 - 1;
+        make_png(v, 4, 1, 1);
+        desc = in_memory(&f);
+        check_ways("deep.png", &desc, 1, 4, want, NULL);
+        {
+            gan_context *ctx = gan_create(NULL);
+            in_order(ctx, gan_dataset_open(ctx, &desc));
+            CHECK(all[0] == -1 && all[1] == 1, "%.9g %.9g", all[0], all[1]);
+            CHECK_NEAR(all[2] - all[0], 2 / 65535., 1e-7, "a step");
+            gan_destroy(ctx);
+        }
+    }
+    TEST ("alpha: kept with 4 and 2 channels, else over the background, of 8 and 16 bits") {
+        static const int rgba[] = {200, 100, 50, 255, 200, 100, 50, 0, 200, 100, 50, 51},
+                         ga[] = {200, 255, 200, 0};
+        static const struct {
+            int channels;
+            unsigned background;
+            int n;
+            double want[12];
+        } rows[] = {{0, 0, 12, {200, 200, 200, 100, 100, 100, 50, 50, 50, 255, 0, 51}},
+                    {4, 0xffffff, 12, {200, 200, 200, 100, 100, 100, 50, 50, 50, 255, 0, 51}},
+                    {3, 0, 9, {200, 0, 40, 100, 0, 20, 50, 0, 10}},
+                    {3, 0xff8000, 9, {200, 255, 244, 100, 128, 122.4, 50, 0, 10}}};
+        int r, deep;
+        for (r = 0; r < 4; ++r)
+            for (deep = 0; deep < 2; ++deep) {
+                gan_context *ctx = gan_create(NULL);
+                gan_dataset_desc desc;
+                int v[12];
+                for (i = 0; i < 12; ++i) v[i] = rgba[i] * (deep ? 257 : 1);
+                make_png(v, 12, 4, deep);
+                desc = in_memory(&f);
+                desc.channels = rows[r].channels, desc.background = rows[r].background;
+                CHECK(in_order(ctx, gan_dataset_open(ctx, &desc)) == rows[r].n, "%s", gan_error_message(ctx));
+                for (i = 0; i < rows[r].n; ++i)
+                    CHECK_NEAR((all[i] + 1) * 127.5, rows[r].want[i], deep ? .01 : .5001, "value");
+                gan_destroy(ctx);
+                CHECK(stb_living == 0, "%d pictures of stb_image are left", stb_living);
+            }
+        for (r = 1; r <= 4; ++r) {
+            static const int want[5][8] = {{0},
+                                           {200, 151},
+                                           {200, 200, 255, 0},
+                                           {200, 151, 200, 151, 200, 151},
+                                           {200, 200, 200, 200, 200, 200, 255, 0}};
+            gan_context *ctx = gan_create(NULL);
+            gan_dataset_desc desc;
+            make_png(ga, 4, 2, 0);
+            desc = in_memory(&f);
+            desc.channels = r, desc.background = 0xff8000; // its gray is 151
+            CHECK(in_order(ctx, gan_dataset_open(ctx, &desc)) == 2 * r, "%s", gan_error_message(ctx));
+            for (i = 0; i < 2 * r; ++i) CHECK_NEAR((all[i] + 1) * 127.5, want[r][i], .5001, "gray and alpha");
+            gan_destroy(ctx);
+        }
+    }
+#ifdef FILES_FOLDERS
+    TEST ("a folder of 8 and 16 bits, with and without alpha: one scale, the channels of the first, or those "
+          "asked for") {
+        static const int a[] = {10, 20, 30}, b[] = {257 * 40, 257 * 50, 257 * 60 + 128},
+                         c[] = {100, 110, 120, 0};
+        put_folder("mixed");
+        make_png(a, 3, 3, 0);
+        put_file("mixed/1.png", f.p, f.n);
+        make_png(b, 3, 3, 1);
+        put_file("mixed/2.png", f.p, f.n);
+        make_png(c, 4, 4, 0);
+        put_file("mixed/10.png", f.p, f.n);
+        for (way = 0; way < 4; ++way) {
+            gan_context *ctx = gan_create(NULL);
+            gan_dataset_desc desc = at_path(test_path("mixed"));
+            const int per = way < 2 ? 3 : 4;
+            desc.stream = way & 1;
+            desc.background = 0x0102ff;
+            desc.channels = way < 2 ? 0 : 4;
+            CHECK(in_order(ctx, gan_dataset_open(ctx, &desc)) == per, "%s", gan_error_message(ctx));
+            for (i = 0; i < 3; ++i) {
+                CHECK_NEAR((all[i] + 1) * 127.5, a[i], 1e-4, "8 bits");
+                CHECK_NEAR((all[per + i] + 1) * 127.5, b[i] / 257., 1e-4, "16 bits");
+                CHECK_NEAR((all[2 * per + i] + 1) * 127.5, per == 4 ? c[i] : (i < 2 ? i + 1 : 255), 1e-4,
+                           "alpha");
+            }
+            if (per == 4)
+                CHECK(all[3] == 1 && all[7] == 1 && all[11] == -1, "%g %g %g", all[3], all[7], all[11]);
+            gan_destroy(ctx);
+        }
+    }
+#endif
 }
 
 static void test_jpeg(void)
@@ -1049,6 +1176,7 @@ int main(void)
     test_folder();
 #endif
     test_jpeg();
+    test_png();
     test_flip();
     test_csv();
     test_idx();
