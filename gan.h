@@ -1810,7 +1810,10 @@ typedef struct gan_dataset_desc {       // 0 means the default
                                         // those without images have none. A warning names what is left out
     const void *bytes;                  // instead of path: a file in memory, which must outlive the context
     size_t size;                        // number of bytes
-    const char *labels;                 // a file with one number per sample: IDX, .npy or CSV; NULL: those in
+    const char *labels;                 // a file with one number per sample, IDX, .npy or CSV, in the data's
+                                        // order; for a folder of images also lines `file,label` or
+                                        // StyleGAN's dataset.json, by name (texts become 0, 1, .. in natural
+                                        // order). NULL: that dataset.json, those in
                                         // the data, or for IDX images the file beside them whose name has
                                         // labels and idx1 for images and idx3
     const void *label_bytes;            // instead of labels: that file in memory
@@ -1833,7 +1836,8 @@ typedef struct gan_dataset_desc {       // 0 means the default
     gan_real data_low, data_high;       // values in the data; both 0: 0 and 255 for bytes, False and True. A
                                         // warning tells when the values do not fit this range
     unsigned background;                // 0xRRGGBB, what is seen through images with alpha; 0: black
-    int label_column;                   // CSV: the column of the label, 1 the first, -1 the last; 0: none
+    int label_column;                   // CSV: the column of the label, 1 the first, -1 the last; 0: none;
+                                        // of labels by name 0 is the second of two
     int stream;                         // 1: keep no samples in memory, read them for each batch
     size_t memory;                      // maximum bytes of samples kept in memory if the file is not mapped;
                                         // 256 MiB. Larger data are read for each batch
@@ -20496,6 +20500,39 @@ static int gan__format_csv_field(const gan__format_csv_reader *c, const unsigned
     return 1;
 }
 
+// What separates the fields of a text's first line: a comma before a semicolon, a tab, blanks.
+static unsigned char gan__format_csv_apart(const unsigned char *p, size_t size)
+{
+    gan__format_csv_reader c;
+    const unsigned char *begin, *end, *q;
+    unsigned char apart = ' ';
+    memset(&c, 0, sizeof c);
+    c.p = p;
+    c.end = p + size;
+    c.apart = ' ';
+    begin = gan__format_csv_line(&c, &end);
+    for (q = begin; q && q < end; ++q)
+        if (*q == ',' || (*q == ';' && apart != ',') || (*q == '\t' && apart == ' ')) apart = *q;
+    return apart;
+}
+
+// The most fields among the first three lines of a text.
+GAN__OPTIONAL int gan__format_csv_columns(const unsigned char *p, size_t size)
+{
+    gan__format_csv_reader c;
+    const unsigned char *begin, *end, *from, *to;
+    int most = 0, i, n;
+    memset(&c, 0, sizeof c);
+    c.p = p;
+    c.end = p + size;
+    c.apart = gan__format_csv_apart(p, size);
+    for (i = 0; i < 3 && (begin = gan__format_csv_line(&c, &end)) != NULL; ++i) {
+        for (n = 0; n < INT_MAX && gan__format_csv_field(&c, &begin, end, &from, &to);) ++n;
+        most = GAN__MOST(most, n);
+    }
+    return most;
+}
+
 // The beginning of a field as a message may hold it.
 static void gan__format_csv_quote(char to[20], const unsigned char *from, const unsigned char *end)
 {
@@ -20551,7 +20588,6 @@ static int gan__format_csv(gan_context *ctx, const char *name, const unsigned ch
                            gan__format_layout *l, const gan_real **values)
 {
     gan__format_csv_reader start, c;
-    const unsigned char *begin, *end, *q;
     gan_real *out;
     size_t bytes;
     memset(l, 0, sizeof *l);
@@ -20560,12 +20596,7 @@ static int gan__format_csv(gan_context *ctx, const char *name, const unsigned ch
     if (size >= 3 && !memcmp(p, "\xef\xbb\xbf", 3)) p += 3, size -= 3;
     start.p = p;
     start.end = p + size;
-    c = start;
-    start.apart = ' ';
-    begin = gan__format_csv_line(&c, &end);
-    for (q = begin; q && q < end; ++q)
-        if (*q == ',' || (*q == ';' && start.apart != ',') || (*q == '\t' && start.apart == ' '))
-            start.apart = *q;
+    start.apart = gan__format_csv_apart(p, size);
     c = start;
     if (gan__format_csv_walk(ctx, name, &c, NULL)) return 1;
     if (!c.rows || c.rows > (size_t)INT_MAX) {
@@ -22372,6 +22403,7 @@ typedef struct gan__reader_listing {
     int classes; // sub-folders with pictures
     size_t loose;
     gan__reader_folder *seen; // these and what is left out are in scratch memory
+    const char *labels;       // the file of the labels
     size_t left;              // files that are no pictures by their names
     char *left_first;
 } gan__reader_listing;
@@ -22417,7 +22449,12 @@ static int gan__reader_listing_new(gan_context *ctx, gan__reader_listing *to, co
 static int gan__reader_listing_leave(gan_context *ctx, gan__reader_listing *to, const char *path)
 {
     const char *name = gan__file_base(path);
+    uint64_t id[2], own[2];
     if (to->path || !strcmp(name, "Thumbs.db") || !strcmp(name, "desktop.ini")) return 0;
+    if (!strcmp(name, "dataset.json")) return 0;
+    if (to->labels && gan__file_path_id(path, id) && gan__file_path_id(to->labels, own) &&
+        !memcmp(id, own, sizeof id))
+        return 0;
     if (!to->left++) to->left_first = gan__file_join(ctx, path, "");
     return !to->left_first;
 }
@@ -22491,12 +22528,358 @@ static int gan__reader_class_names(gan_dataset *d, const gan__reader_listing *al
     return !d->class_name;
 }
 
+// path + tail, where a regular file is, else NULL, in scratch memory. 1: no memory.
+static int gan__reader_inside(gan_context *ctx, const char *path, const char *tail, char **file)
+{
+    *file = gan__file_join(ctx, path, tail);
+    if (!*file) return 1;
+    if (gan__file_path_kind(*file) == GAN__PATH_FILE) return 0;
+    gan__err_scratch_free(ctx, *file);
+    *file = NULL;
+    return 0;
+}
+
+// Labels by name: a text of lines `file,label`, or StyleGAN's dataset.json, {"labels": [["file", 6], ..]}. A
+// name is a picture's path in its folder or, where no other picture has it, its last part, both with or
+// without the extension.
+
+typedef struct gan__reader_key {
+    const char *name;
+    size_t n;
+    int32_t picture; // -1: several have it
+    int rank;        // of the four kinds of names, the first counts
+} gan__reader_key;
+
+typedef struct gan__reader_names {
+    const gan__reader_opening *o;
+    gan_dataset *d;
+    const char *file; // of the labels, for messages
+    gan__reader_key *key;
+    size_t mask;                      // of the table's positions
+    const unsigned char **from, **to; // of each picture's label
+    size_t missing, lines;
+    char first[40]; // name without a picture
+} gan__reader_names;
+
+static gan__reader_key *gan__reader_key_at(const gan__reader_names *t, const char *name, size_t n)
+{
+    size_t i = (size_t)gan__base_fnv(GAN__FNV, name, n) & t->mask;
+    while (t->key[i].name && (t->key[i].n != n || memcmp(t->key[i].name, name, n) != 0))
+        i = (i + 1) & t->mask;
+    return &t->key[i];
+}
+
+// All names of all pictures; `root` is the length of their folder's path with its slash.
+static int gan__reader_keys(gan__reader_names *t, size_t root)
+{
+    size_t size = 16, i;
+    int rank;
+    while (size < 8 * t->d->n) size *= 2;
+    t->mask = size - 1;
+    t->key = (gan__reader_key *)gan__err_scratch(t->o->ctx, size * sizeof *t->key);
+    if (!t->key) return 1;
+    memset(t->key, 0, size * sizeof *t->key);
+    for (rank = 0; rank < 4; ++rank)
+        for (i = 0; i < t->d->n; ++i) {
+            const char *path = t->d->picture[i] + root;
+            const char *name = rank & 1 ? gan__file_base(path) : path, *dot = strrchr(name, '.');
+            const size_t n = rank & 2 && dot ? (size_t)(dot - name) : strlen(name);
+            gan__reader_key *k = gan__reader_key_at(t, name, n);
+            if (!k->name) {
+                k->name = name;
+                k->n = n;
+                k->picture = (int32_t)i;
+                k->rank = rank;
+            } else if (k->rank == rank && k->picture != (int32_t)i) k->picture = -1;
+        }
+    return 0;
+}
+
+// A name and its label; 1 on an error.
+static int gan__reader_name(gan__reader_names *t, const unsigned char *name, const unsigned char *end,
+                            const unsigned char *from, const unsigned char *to)
+{
+    const gan__reader_key *k;
+    gan_context *ctx = t->o->ctx;
+    char text[20];
+    while (name < end && (*name == '"' || gan__format_is_blank(*name))) ++name;
+    while (name < end && (end[-1] == '"' || gan__format_is_blank(end[-1]))) --end;
+    while (from < to && (*from == '"' || gan__format_is_blank(*from))) ++from;
+    while (from < to && (to[-1] == '"' || gan__format_is_blank(to[-1]))) --to;
+    if (end - name > 2 && name[0] == '.' && name[1] == '/') name += 2;
+    gan__format_csv_quote(text, name, end);
+    k = gan__reader_key_at(t, (const char *)name, (size_t)(end - name));
+    t->lines++;
+    if (!k->name) {
+        if (t->lines > 2 && !t->missing++) memcpy(t->first, text, sizeof text);
+        return 0;
+    }
+    if (k->picture < 0 || t->from[k->picture] || from == to) {
+        gan__err_fail(ctx, GAN_ERROR_FORMAT,
+                      k->picture < 0        ? "%s: several pictures are called %s: give their paths"
+                      : t->from[k->picture] ? "%s has two labels for %s"
+                                            : "%s has an empty label for %s",
+                      t->file, text);
+        return 1;
+    }
+    t->from[k->picture] = from;
+    t->to[k->picture] = to;
+    return 0;
+}
+
+// Lines of a name and a label.
+static int gan__reader_names_csv(gan__reader_names *t, const unsigned char *p, size_t size)
+{
+    gan__format_csv_reader c;
+    const unsigned char *begin, *end;
+    const int wanted = t->o->desc->label_column;
+    memset(&c, 0, sizeof c);
+    c.p = p;
+    c.end = p + size;
+    c.apart = gan__format_csv_apart(p, size);
+    while ((begin = gan__format_csv_line(&c, &end)) != NULL) {
+        const unsigned char *at = begin, *from, *to, *name[2] = {NULL, NULL}, *label[2] = {NULL, NULL};
+        int columns = 0, column, want;
+        while (gan__format_csv_field(&c, &at, end, &from, &to)) ++columns;
+        want = wanted < 0 ? columns + wanted : wanted ? wanted - 1 : 1;
+        for (at = begin, column = 0; gan__format_csv_field(&c, &at, end, &from, &to); ++column) {
+            if (!column) name[0] = from, name[1] = to;
+            if (column == want) label[0] = from, label[1] = to;
+        }
+        if (t->lines < 2 && !label[0]) { // CelebA: the number of lines
+            t->lines++;
+            continue;
+        }
+        if (!label[0] || want < 1 || (!wanted && columns != 2)) {
+            gan__err_fail(
+                t->o->ctx, GAN_ERROR_FORMAT,
+                "%s: line %l has %d columns, a name and more: label_column must tell which is the label",
+                t->file, c.line, columns);
+            return 1;
+        }
+        if (gan__reader_name(t, name[0], name[1], label[0], label[1])) return 1;
+    }
+    return 0;
+}
+
+// The position behind the text in quotes at p, or behind the value up to a , ] or } on its level; NULL: none.
+static const unsigned char *gan__reader_json_text(const unsigned char *p, const unsigned char *end)
+{
+    if (p == end || *p != '"') return NULL;
+    for (++p; p < end && *p != '"'; ++p)
+        if (*p == '\\' && p + 1 < end) ++p;
+    return p < end ? p + 1 : NULL;
+}
+
+static const unsigned char *gan__reader_json_blank(const unsigned char *p, const unsigned char *end)
+{
+    while (p < end && gan__format_is_blank(*p)) ++p;
+    return p;
+}
+
+static const unsigned char *gan__reader_json_value(const unsigned char *p, const unsigned char *end)
+{
+    int depth = 0;
+    for (; p < end; ++p) {
+        if (!depth && (*p == ',' || *p == ']' || *p == '}')) return p;
+        if (*p == '"') {
+            p = gan__reader_json_text(p, end);
+            if (!p) return NULL;
+            --p;
+        } else if (*p == '[' || *p == '{') {
+            if (++depth > 1000000) return NULL;
+        } else if (*p == ']' || *p == '}') --depth;
+    }
+    return NULL;
+}
+
+// The pairs of a list; NULL when it is none.
+static const unsigned char *gan__reader_json_pairs(gan__reader_names *t, const unsigned char *p,
+                                                   const unsigned char *end)
+{
+    while (p < end && *p != ']') {
+        const unsigned char *name, *behind, *from;
+        if (*p != '[') return NULL;
+        name = gan__reader_json_blank(p + 1, end);
+        behind = gan__reader_json_text(name, end);
+        if (!behind) return NULL;
+        from = gan__reader_json_blank(behind, end);
+        if (from == end || *from != ',') return NULL;
+        from = gan__reader_json_blank(from + 1, end);
+        p = gan__reader_json_value(from, end);
+        if (!p || *p != ']' || *from == '[' || *from == '{') return NULL;
+        t->lines = 2; // no header
+        if (gan__reader_name(t, name, behind, from, p)) return NULL;
+        p = gan__reader_json_blank(p + 1, end);
+        if (p < end && *p == ',') p = gan__reader_json_blank(p + 1, end);
+        else if (p == end || *p != ']') return NULL;
+    }
+    return p < end ? p + 1 : NULL;
+}
+
+// {"labels": [["file", 6], ..], ..}; *none becomes 1 where the labels are null.
+static int gan__reader_names_json(gan__reader_names *t, const unsigned char *p, size_t size, int *none)
+{
+    const unsigned char *end = p + size;
+    int found = 0;
+    p = gan__reader_json_blank(p, end);
+    for (p = p < end ? p + 1 : NULL; p;) {
+        const unsigned char *key = gan__reader_json_blank(p, end), *behind = gan__reader_json_text(key, end);
+        if (!behind) break;
+        p = gan__reader_json_blank(behind, end);
+        if (p == end || *p != ':') break;
+        p = gan__reader_json_blank(p + 1, end);
+        if (behind - key == 8 && !memcmp(key, "\"labels\"", 8)) {
+            found = 1;
+            *none = end - p >= 4 && !memcmp(p, "null", 4);
+            if (!*none)
+                p = p < end && *p == '[' ? gan__reader_json_pairs(t, gan__reader_json_blank(p + 1, end), end)
+                                         : NULL;
+            if (gan_error(t->o->ctx)) return 1;
+            if (!p) break;
+        }
+        p = gan__reader_json_value(p, end);
+        if (!p) break;
+        if (*p == '}') {
+            if (!found) *none = 1;
+            return 0;
+        }
+        if (*p != ',') break;
+        ++p;
+    }
+    gan__err_fail(t->o->ctx, GAN_ERROR_FORMAT,
+                  "%s is no dataset.json: {\"labels\": [[\"file\", number], ..]} expected", t->file);
+    return 1;
+}
+
+// The position of a text among the n names of the classes, which are in natural order; *found: it is there.
+static int gan__reader_class_at(char *const *name, int n, const char *text, int *found)
+{
+    int low = 0, high = n;
+    while (low < high) {
+        const int middle = low + (high - low) / 2;
+        if (gan__file_names_order(name[middle], text) < 0) low = middle + 1;
+        else high = middle;
+    }
+    *found = low < n && !strcmp(name[low], text);
+    return low;
+}
+
+// Numbers for the labels of all pictures: themselves, or where one is a text the texts in natural order.
+static int gan__reader_names_values(gan__reader_names *t)
+{
+    enum { MOST = 200 };
+    gan_dataset *d = t->d;
+    gan_context *ctx = t->o->ctx;
+    gan_real *label = (gan_real *)gan__err_persist(ctx, d->n * sizeof *label);
+    char **name = NULL, text[MOST];
+    size_t i, n;
+    double v;
+    int numbers = 1, classes = 0, space = 0, found, pass, at;
+    if (!label) return 1;
+    for (i = 0; i < d->n; ++i) {
+        if (!t->from[i]) {
+            gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s has no label for the picture %s", t->file,
+                          d->picture[i]);
+            return 1;
+        }
+        numbers =
+            numbers && !gan__format_csv_number(t->from[i], t->to[i], &v) && gan__base_is_finite((gan_real)v);
+        if (numbers) label[i] = (gan_real)v;
+    }
+    for (pass = 0; pass < 2 && !numbers; ++pass)
+        for (i = 0; i < d->n; ++i) {
+            n = (size_t)(t->to[i] - t->from[i]);
+            if (n >= MOST) n = MOST - 1;
+            memcpy(text, t->from[i], n);
+            text[n] = 0;
+            at = gan__reader_class_at(name, classes, text, &found);
+            if (pass) label[i] = (gan_real)at;
+            if (found || pass) continue;
+            if (classes == space) { // of a list twice as long; what it was stays unused
+                char **more = (char **)gan__err_persist(ctx, (size_t)(2 * space + 16) * sizeof *more);
+                if (!more) return 1;
+                if (classes) memcpy(more, name, (size_t)classes * sizeof *more);
+                name = more;
+                space = 2 * space + 16;
+            }
+            memmove(name + at + 1, name + at, (size_t)(classes - at) * sizeof *name);
+            name[at] = (char *)gan__err_persist(ctx, n + 1);
+            if (!name[at]) return 1;
+            memcpy(name[at], text, n + 1);
+            if (++classes > GAN__DATA_CLASSES) {
+                gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s has more than %d different texts for labels",
+                              t->file, (int)GAN__DATA_CLASSES);
+                return 1;
+            }
+        }
+    d->class_name = name;
+    d->label = (const unsigned char *)label;
+    d->label_type = sizeof *label == 4 ? GAN__ELEMENT_F32 : GAN__ELEMENT_F64;
+    d->label_big = !gan__state_little_endian();
+    d->label_stride = sizeof *label;
+    if (t->missing)
+        gan__err_warn(ctx, "%s names %l files that are no pictures of the folder, the first of them %s",
+                      t->file, (int64_t)t->missing, t->first);
+    return 0;
+}
+
+// Takes the labels of a folder's pictures from a file that holds them by name. *named is 0 where the file is
+// none, but holds one label a sample in their order, or says that there are none.
+static int gan__reader_named(const gan__reader_opening *o, gan_dataset *d, size_t root, const char *path,
+                             int *named)
+{
+    gan__reader_opening whole = *o;
+    gan__reader_names t;
+    gan__file_source *s;
+    const unsigned char *p;
+    size_t size;
+    int json, none = 0, bad;
+    whole.most = (size_t)-1;
+    *named = 0;
+    if (gan__reader_source(&whole, &s, path, path ? NULL : o->desc->label_bytes, o->desc->label_size, 1))
+        return 1;
+    p = s->bytes;
+    size = s->size;
+    if (gan__format_packed_fail(o->ctx, s->name, p, size)) return 1;
+    if (size >= 3 && !memcmp(p, "\xef\xbb\xbf", 3)) p += 3, size -= 3;
+    json = gan__reader_json_blank(p, p + size) < p + size && *gan__reader_json_blank(p, p + size) == '{';
+    if (!json && (memchr(p, 0, GAN__LEAST(size, (size_t)4096)) || gan__format_csv_columns(p, size) < 2))
+        return 0;
+    memset(&t, 0, sizeof t);
+    t.o = o;
+    t.d = d;
+    t.file = s->name;
+    bad = gan__reader_keys(&t, root);
+    t.from = bad ? NULL : (const unsigned char **)gan__err_scratch(o->ctx, 2 * d->n * sizeof *t.from);
+    bad = !t.from;
+    if (!bad) {
+        memset(t.from, 0, 2 * d->n * sizeof *t.from);
+        t.to = t.from + d->n;
+        bad = json ? gan__reader_names_json(&t, p, size, &none) : gan__reader_names_csv(&t, p, size);
+        if (!bad && !none) bad = gan__reader_names_values(&t);
+        *named = !none;
+    }
+    gan__err_scratch_free(o->ctx, (void *)t.from);
+    gan__err_scratch_free(o->ctx, t.key);
+    return bad;
+}
+
 static gan_dataset *gan__reader_listed(const gan__reader_opening *o, const char *path)
 {
     gan__reader_listing count, all;
+    gan__reader_opening pictures = *o;
+    gan_dataset_desc desc = *o->desc;
     gan_dataset *d;
+    char *json = NULL;
     size_t bytes;
+    int named = 0, bad = 0;
     memset(&count, 0, sizeof count);
+    count.labels = desc.labels;
+    if (!desc.labels && !desc.label_bytes && gan__reader_inside(o->ctx, path, "/dataset.json", &json))
+        return NULL;
+    gan__err_scratch_free(o->ctx, json); // its path is made again: it outlives the listing
+    named = json != NULL || desc.labels || desc.label_bytes;
     if (gan__reader_listing_all(o->ctx, &count, path)) return NULL;
     if (!count.n) {
         gan__err_fail(
@@ -22506,7 +22889,7 @@ static gan_dataset *gan__reader_listed(const gan__reader_opening *o, const char 
             path);
         return NULL;
     }
-    if (count.loose && count.classes) {
+    if (count.loose && count.classes && !named) {
         gan__err_fail(
             o->ctx, GAN_ERROR_FORMAT,
             "%s holds %l pictures beside %d folders of pictures: which are the classes is not clear", path,
@@ -22530,25 +22913,25 @@ static gan_dataset *gan__reader_listed(const gan__reader_opening *o, const char 
     }
     d->n = d->part->count = all.n;
     d->picture = all.path;
-    if (count.classes) {
+    if (named && json) {
+        json = gan__file_join(o->ctx, path, "/dataset.json");
+        bad = !json || gan__reader_named(o, d, strlen(path) + 1, json, &named);
+        gan__err_scratch_free(o->ctx, json);
+    } else if (named) bad = gan__reader_named(o, d, strlen(path) + 1, desc.labels, &named);
+    if (bad) return NULL;
+    if (named) { // there is nothing more to read of labels
+        desc.labels = NULL;
+        desc.label_bytes = NULL;
+        desc.label_column = 0;
+        pictures.desc = &desc;
+    } else if (count.classes && !count.loose) {
         if (gan__reader_class_names(d, &all, path)) return NULL;
         d->label = (const unsigned char *)all.label;
         d->label_type = GAN__ELEMENT_I32;
         d->label_big = !gan__state_little_endian();
         d->label_stride = sizeof *all.label;
     }
-    return gan__reader_pictures(o, d);
-}
-
-// path + tail, where a regular file is, else NULL, in scratch memory. 1: no memory.
-static int gan__reader_inside(gan_context *ctx, const char *path, const char *tail, char **file)
-{
-    *file = gan__file_join(ctx, path, tail);
-    if (!*file) return 1;
-    if (gan__file_path_kind(*file) == GAN__PATH_FILE) return 0;
-    gan__err_scratch_free(ctx, *file);
-    *file = NULL;
-    return 0;
+    return gan__reader_pictures(&pictures, d);
 }
 
 // The one file of a folder whose name says that it holds IDX images (images, then idx3): those of training

@@ -931,6 +931,129 @@ static void test_folder(void)
         }
         gan_destroy(ctx);
     }
+    TEST ("labels by name: StyleGAN's dataset.json, `file,label` with paths, last parts, without extensions; "
+          "texts are classes; the file of labels is not told as left out") {
+        static const struct {
+            const char *text;
+            int column;
+            double want[4]; // of 00/img1, 00/img2, 00/img10, 01/img3
+            int classes, warns;
+        } rows[] = {
+            {"{\"labels\": [[\"00/img1.pgm\", 6], [\"01/img3.pgm\", 0],[\"00/img10.pgm\",1],"
+             "[\"00/img2.pgm\" , 2]]}",
+             0,
+             {6, 2, 1, 0},
+             4,
+             1},
+            {"{ \"x\": {\"labels\": [1, {\"]\": 2}]}, \"labels\" : [ [\"img1.pgm\",0],[\"img2.pgm\",1],"
+             "[\"img10.pgm\",0],[\"img3.pgm\",1] ] , \"y\": \"}\"}",
+             0,
+             {0, 1, 0, 1},
+             2,
+             0},
+            {"file,label\n00/img10.pgm,0\n./00/img1.pgm,1\n01/img3.pgm,2\n00/img2.pgm,1\n",
+             0,
+             {1, 1, 0, 2},
+             3,
+             0},
+            {"id;breed\r\nimg10;cat\r\nimg1;\"a dog\"\r\nimg3;cat 10\r\nimg2;cat 2\r\n",
+             0,
+             {0, 2, 1, 3},
+             4,
+             0},
+            {"4\nsmile young\nimg1.pgm -1 1\nimg2.pgm 1 1\nimg10.pgm 1 -1\nimg3.pgm 1 -1\n",
+             3,
+             {1, 1, -1, -1},
+             2,
+             1},
+            {"a,b,c\nimg1,x,.5\nimg2,y,1.5\nimg10,z,-2\nimg3,z,0\nimg4,z,0\n", -1, {.5, 1.5, -2, 0}, 0, 1},
+        };
+        size_t r;
+        put_folder("named");
+        put_folder("named/00");
+        put_folder("named/01");
+        put_pgm("named/00/img1.pgm", 2, 3, 10);
+        put_pgm("named/00/img2.pgm", 2, 3, 20);
+        put_pgm("named/00/img10.pgm", 2, 3, 30);
+        put_pgm("named/01/img3.pgm", 2, 3, 40);
+        for (r = 0; r < sizeof rows / sizeof *rows; ++r)
+            for (way = 0; way < 3; ++way) {
+                gan_context *ctx = gan_create(NULL);
+                gan_dataset_desc desc = at_path(test_path("named"));
+                gan_dataset *d;
+                desc.stream = way == 1;
+                desc.label_column = rows[r].column;
+                if (way == 2) desc.label_bytes = rows[r].text, desc.label_size = strlen(rows[r].text);
+                else {
+                    const char *name = r < 2 ? "named/dataset.json" : "named/labels.csv";
+                    put_file(name, rows[r].text, strlen(rows[r].text));
+                    if (r >= 2) desc.labels = test_path(name);
+                }
+                d = gan_dataset_open(ctx, &desc);
+                CHECK(in_order(ctx, d) == 6, "%d: %s", (int)r, gan_error_message(ctx));
+                for (i = 0; i < 4; ++i) {
+                    CHECK_NEAR(all[6 * i], (10 + 10 * i) / 127.5 - 1, 1e-6, "pixel");
+                    CHECK(all_labels[i] == rows[r].want[i], "%d: label %d is %g", (int)r, i, all_labels[i]);
+                }
+                CHECK(gan_dataset_classes(d) == rows[r].classes && gan_warnings(ctx) == rows[r].warns,
+                      "%d: %d classes, %d warnings: %s", (int)r, gan_dataset_classes(d), gan_warnings(ctx),
+                      gan_warning_message(ctx));
+                if (r == 3)
+                    CHECK(!strcmp(gan_dataset_class_name(d, 2), "cat 2"), "%s", gan_dataset_class_name(d, 2));
+                if (r == 3)
+                    CHECK(!strcmp(gan_dataset_class_name(d, 0), "a dog"), "%s", gan_dataset_class_name(d, 0));
+                if (r == 5)
+                    CHECK_TEXT(gan_warning_message(ctx), "1 files that are no pictures of the folder");
+                gan_destroy(ctx);
+                remove(test_path("named/dataset.json"));
+                remove(test_path("named/labels.csv"));
+            }
+    }
+    TEST ("labels by name: a picture without, two, an ambiguous name, a column that is not told, damage") {
+        static const struct {
+            const char *text, *word;
+        } rows[] = {{"img1,0\nimg2,1\nimg10,2\n", "no label for the picture"},
+                    {"img1,0\nimg2,1\nimg10,2\nimg3,0\nimg1.pgm,5\n", "two labels for img1.pgm"},
+                    {"img1,0\nimg2,1\nimg10,\nimg3,0\n", "empty label for img10"},
+                    {"img1,0,1\nimg2,1,1\nimg10,2,1\nimg3,1,1\n", "label_column must tell"},
+                    {"{\"labels\": [[\"img1.pgm\", [1, 0]]]}", "no dataset.json"},
+                    {"{\"labels\": [[\"img1.pgm\", 1]", "no dataset.json"},
+                    {"{\"labels\": {}}", "no dataset.json"},
+                    {"{", "no dataset.json"}};
+        gan_dataset_desc desc = at_path(test_path("named"));
+        size_t r, n;
+        for (r = 0; r < sizeof rows / sizeof *rows; ++r) {
+            desc.label_bytes = rows[r].text;
+            desc.label_size = strlen(rows[r].text);
+            CHECK(opening(&desc) == GAN_ERROR_FORMAT, "%d: %s", (int)r, said);
+            CHECK_TEXT(said, rows[r].word);
+        }
+        desc.label_bytes = "{\"labels\": null}";
+        desc.label_size = strlen((const char *)desc.label_bytes);
+        CHECK(opening(&desc) != 0, "labels by hand that are none: %s", said);
+        put_file("named/dataset.json", desc.label_bytes, desc.label_size);
+        desc = at_path(test_path("named"));
+        CHECK(opening(&desc) == 0, "%s", said);
+        remove(test_path("named/dataset.json"));
+        for (r = 0; r < 2; ++r) { // cut at every length, and every byte changed
+            static const char text[] =
+                "{\"a\": [{}], \"labels\": [[\"00/img1.pgm\", 6], [\"01/img3.pgm\", 0]]}";
+            for (n = 0; n < sizeof text - 1; ++n) {
+                char changed[sizeof text];
+                memcpy(changed, text, sizeof text);
+                changed[n] ^= 32;
+                desc.label_bytes = changed;
+                desc.label_size = r ? sizeof text - 1 : n;
+                CHECK(opening(&desc) == GAN_ERROR_FORMAT, "%d: %s", (int)n, said);
+            }
+        }
+        put_pgm("named/01/img1.pgm", 2, 3, 50);
+        desc.label_bytes = "img1,0\n";
+        desc.label_size = 7;
+        CHECK(opening(&desc) == GAN_ERROR_FORMAT, "%s", said);
+        CHECK_TEXT(said, "several pictures are called img1");
+        remove(test_path("named/01/img1.pgm"));
+    }
     TEST ("a file that is no picture by its name is told in a warning") {
         gan_context *ctx = gan_create(NULL);
         gan_dataset_desc desc = at_path(test_path("tree"));

@@ -1,8 +1,9 @@
 // Fuzz target: the readers of data, from memory. An input is what a description says and a file:
 //
 //     format (one beyond the last: told by content), ways (1 flip, 2 channels last, 4 stream, 8 and 16 fit,
-//     32 a small limit of memory, 64 labels numbered, 128 a range of the data and a background), channels, height, width (0: as the data are), the column of labels, n, n
-//     bytes of a labels' file (0: there is none), the data's file
+//     32 a small limit of memory, 64 labels numbered, 128 a range of the data and a background), channels,
+//     height, width (0: as the data are), the column of labels, n, n bytes of a labels' file (0: there is
+//     none), the data's file
 //
 // Required: a dataset or an error; scratch memory comes back; batches can be read to their last value.
 #include <stdio.h>
