@@ -1836,8 +1836,13 @@ typedef struct gan_dataset_desc {       // 0 means the default
     gan_real data_low, data_high;       // values in the data; both 0: 0 and 255 for bytes, False and True. A
                                         // warning tells when the values do not fit this range
     unsigned background;                // 0xRRGGBB, what is seen through images with alpha; 0: black
-    int label_column;                   // CSV: the column of the label, 1 the first, -1 the last; 0: none;
-                                        // of labels by name 0 is the second of two
+    int header;                         // CSV: 1: the first line has names, -1: it has none, 0: where it has
+                                        // no number, or 0, 1, 2, .. as pandas writes it (a warning tells).
+                                        // pandas' index, without a name, is left out (a warning tells)
+    const char *columns;                // CSV: those to read, names or numbers from 1, separated by commas;
+                                        // NULL: all
+    int label_column;                   // CSV: the column of the label among those read, 1 the first, -1 the
+                                        // last; 0: none. Of labels by name 0 is the second of two
     int stream;                         // 1: keep no samples in memory, read them for each batch
     size_t memory;                      // maximum bytes of samples kept in memory if the file is not mapped;
                                         // 256 MiB. Larger data are read for each batch
@@ -20414,6 +20419,7 @@ typedef struct gan__format_csv_reader {
     int64_t line, first; // of the line; that of the header or 0
     int columns;
     size_t rows;
+    int header, index; // that of the description; 1: the first column has no name, as pandas' index
 } gan__format_csv_reader;
 
 // The number that p .. end is, blanks and quotes around it aside; 1 when it is none or not finite. Exact to
@@ -20541,6 +20547,22 @@ static void gan__format_csv_quote(char to[20], const unsigned char *from, const 
     to[i] = 0;
 }
 
+// Whether a field is what programs write for a missing number.
+static int gan__format_csv_missing(const unsigned char *from, const unsigned char *to)
+{
+    static const char *const words[] = {"", "nan", "na", "n/a", "null", "none", "?", "inf", "-inf"};
+    size_t i, k;
+    while (from < to && (gan__format_is_blank(*from) || *from == '"')) ++from;
+    while (from < to && (gan__format_is_blank(to[-1]) || to[-1] == '"')) --to;
+    for (i = 0; i < sizeof words / sizeof *words; ++i) {
+        const size_t n = strlen(words[i]);
+        for (k = 0; k < n && from + k < to; ++k)
+            if ((from[k] >= 'A' && from[k] <= 'Z' ? from[k] + 32 : from[k]) != words[i][k]) break;
+        if (k == n && from + k == to) return 1;
+    }
+    return 0;
+}
+
 // Goes over all lines; into `out`, when it is not NULL, go the numbers.
 static int gan__format_csv_walk(gan_context *ctx, const char *name, gan__format_csv_reader *c, gan_real *out)
 {
@@ -20548,13 +20570,20 @@ static int gan__format_csv_walk(gan_context *ctx, const char *name, gan__format_
     size_t n = 0;
     c->rows = 0;
     while ((begin = gan__format_csv_line(c, &end)) != NULL) {
-        int column = 0, bad = 0, numbers = 0;
+        int column = 0, bad = 0, numbers = 0, names = 0, unnamed = 0, counted = 0;
+        const int first = !c->rows && !c->first && !out && c->header >= 0;
         char text[20];
         if (c->line == c->first) continue;
         while (gan__format_csv_field(c, &begin, end, &from, &to)) {
             double v = 0;
             const int odd = gan__format_csv_number(from, to, &v) || !gan__base_is_finite((gan_real)v);
             numbers += !odd;
+            if (first) {
+                names += odd && !gan__format_csv_missing(from, to);
+                unnamed |= !column && from == to;
+                counted += !odd && v == column - unnamed && to > from && to[-1] >= '0' && to[-1] <= '9' &&
+                           to - from <= 10 && !memchr(from, '.', (size_t)(to - from));
+            }
             if (odd && !bad) {
                 bad = column + 1;
                 gan__format_csv_quote(text, from, to);
@@ -20563,8 +20592,16 @@ static int gan__format_csv_walk(gan_context *ctx, const char *name, gan__format_
             ++column;
             if (out && !bad) out[n++] = (gan_real)v;
         }
-        if (bad && !numbers && !c->rows && !c->first && !out) {
+        // names, none of them a number; or 0, 1, .. as pandas numbers them, behind the index that has no name
+        if (first && (c->header > 0 || (bad && !numbers && names) ||
+                      (counted == column - unnamed && column > (unnamed ? 1 : 2)))) {
             c->first = c->line;
+            c->index = unnamed && column > 1;
+            if (!c->header && !bad)
+                gan__err_warn(ctx,
+                              "%s: line %l is 0, 1, .. %d: taken for the names that pandas gives columns; "
+                              "header = -1 reads it as numbers",
+                              name, c->line, column - 1);
             continue;
         }
         if (bad) {
@@ -20583,9 +20620,76 @@ static int gan__format_csv_walk(gan_context *ctx, const char *name, gan__format_
     return 0;
 }
 
+// Leaves out the first column where it numbers the rows, 0, 1, ..: it is pandas' index.
+static void gan__format_csv_index(gan_context *ctx, const char *name, gan_real *v, gan__format_layout *l)
+{
+    const size_t rows = (size_t)l->dim[0], columns = (size_t)l->dim[1];
+    size_t i;
+    for (i = 0; i < rows; ++i)
+        if (v[i * columns] != (gan_real)i) return;
+    for (i = 0; i < rows; ++i) memmove(v + i * (columns - 1), v + i * columns + 1, (columns - 1) * sizeof *v);
+    l->dim[1]--;
+    gan__format_strides(l, 0);
+    gan__err_warn(ctx, "%s: the first column, which has no name and numbers the rows, is left out", name);
+}
+
+// The column, from 0, that n letters name: a number from 1, or a name of the header; -1: none.
+static int gan__format_csv_named(const gan__format_csv_reader *c, const unsigned char *header,
+                                 const unsigned char *end, const char *text, size_t n)
+{
+    const unsigned char *from, *to;
+    double v;
+    int column;
+    for (column = 0; header && gan__format_csv_field(c, &header, end, &from, &to); ++column) {
+        while (from < to && (gan__format_is_blank(*from) || *from == '"')) ++from;
+        while (from < to && (gan__format_is_blank(to[-1]) || to[-1] == '"')) --to;
+        if ((size_t)(to - from) == n && n && !memcmp(from, text, n)) return column;
+    }
+    if (gan__format_csv_number((const unsigned char *)text, (const unsigned char *)text + n, &v)) return -1;
+    return v >= 1 && v <= c->columns && v == floor(v) ? (int)v - 1 : -1;
+}
+
+// Keeps the columns that a text names, in its order, apart by commas.
+static int gan__format_csv_pick(gan_context *ctx, const char *name, const char *text,
+                                const unsigned char *header, const unsigned char *end,
+                                const gan__format_csv_reader *c, gan_real *v, gan__format_layout *l)
+{
+    const size_t rows = (size_t)l->dim[0], columns = (size_t)l->dim[1];
+    gan_real *row = (gan_real *)gan__err_scratch(ctx, columns * sizeof *row);
+    int *pick = row ? (int *)gan__err_scratch(ctx, columns * sizeof *pick) : NULL;
+    size_t i, k, n = 0;
+    int bad = !pick;
+    while (!bad && n < columns) {
+        size_t length = strcspn(text, ",");
+        const char *from = text;
+        text += length;
+        while (length && *from == ' ') ++from, --length;
+        while (length && from[length - 1] == ' ') --length;
+        pick[n] = gan__format_csv_named(c, header, end, from, length);
+        if (pick[n++] < 0 || (*text == ',' && n == columns)) {
+            char word[20];
+            gan__format_csv_quote(word, (const unsigned char *)from, (const unsigned char *)from + length);
+            gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s has %d columns, and none for %s of `columns`", name,
+                          (int)columns, *word ? word : "an empty name");
+            bad = 1;
+        }
+        if (!*text) break;
+        ++text;
+    }
+    for (i = 0; i < rows && !bad; ++i) {
+        memcpy(row, v + i * columns, columns * sizeof *row);
+        for (k = 0; k < n; ++k) v[i * n + k] = row[pick[k]];
+    }
+    gan__err_scratch_free(ctx, pick);
+    gan__err_scratch_free(ctx, row);
+    l->dim[1] = (int)n;
+    if (!bad) gan__format_strides(l, 0);
+    return bad;
+}
+
 // The numbers of a text in memory that lives as long as the context: no more than one for each two bytes.
 static int gan__format_csv(gan_context *ctx, const char *name, const unsigned char *p, size_t size,
-                           gan__format_layout *l, const gan_real **values)
+                           const gan_dataset_desc *desc, gan__format_layout *l, const gan_real **values)
 {
     gan__format_csv_reader start, c;
     gan_real *out;
@@ -20598,6 +20702,7 @@ static int gan__format_csv(gan_context *ctx, const char *name, const unsigned ch
     start.end = p + size;
     start.apart = gan__format_csv_apart(p, size);
     c = start;
+    c.header = start.header = desc ? desc->header : 0;
     if (gan__format_csv_walk(ctx, name, &c, NULL)) return 1;
     if (!c.rows || c.rows > (size_t)INT_MAX) {
         gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s has %s lines of numbers", name, c.rows ? "too many" : "no");
@@ -20618,7 +20723,17 @@ static int gan__format_csv(gan_context *ctx, const char *name, const unsigned ch
     if (!out) return 1;
     start.first = c.first;
     *values = out;
-    return gan__format_csv_walk(ctx, name, &start, out);
+    if (gan__format_csv_walk(ctx, name, &start, out)) return 1;
+    if (desc && desc->columns) {
+        const unsigned char *header = NULL, *end = NULL;
+        c = start;
+        c.p = p;
+        c.line = 0;
+        while (c.first && c.line != c.first && (header = gan__format_csv_line(&c, &end)) != NULL) {}
+        return gan__format_csv_pick(ctx, name, desc->columns, header, end, &c, out, l);
+    }
+    if (c.index) gan__format_csv_index(ctx, name, out, l);
+    return 0;
 }
 
 // A picture that stb_image may know, by its first bytes: PNG, JPEG, BMP, GIF.
@@ -21844,7 +21959,8 @@ static int gan__reader_source(const gan__reader_opening *o, gan__file_source **o
 
 // What a file holds and where. PNM and STB are only recognized. For CSV *values are its numbers.
 static int gan__reader_describe(const gan__reader_opening *o, gan__file_source *s, gan_format wanted,
-                                gan_format *format, gan__format_layout *l, const gan_real **values)
+                                const gan_dataset_desc *desc, gan_format *format, gan__format_layout *l,
+                                const gan_real **values)
 {
     const size_t have = s->bytes ? s->size : GAN__LEAST(s->size, (size_t)GAN__FORMAT_HEAD);
     unsigned char *head = NULL, *all = NULL;
@@ -21870,7 +21986,7 @@ static int gan__reader_describe(const gan__reader_opening *o, gan__file_source *
             bad = !all || gan__file_source_read(o->ctx, s, 0, all, s->size);
             p = all;
         }
-        bad = bad || gan__format_csv(o->ctx, s->name, p, s->size, l, values);
+        bad = bad || gan__format_csv(o->ctx, s->name, p, s->size, desc, l, values);
         break;
     case GAN_FORMAT_PNM:
     case GAN_FORMAT_STB: break;
@@ -21901,7 +22017,7 @@ static int gan__reader_labels(const gan__reader_opening *o, gan_dataset *d, cons
     int i;
     whole.most = (size_t)-1;
     if (gan__reader_source(&whole, &s, path, bytes, size, 1) ||
-        gan__reader_describe(&whole, s, GAN_FORMAT_AUTO, &format, &l, &values))
+        gan__reader_describe(&whole, s, GAN_FORMAT_AUTO, NULL, &format, &l, &values))
         return 1;
     if (format == GAN_FORMAT_PNM || format == GAN_FORMAT_STB || l.labels) {
         gan__err_fail(o->ctx, GAN_ERROR_FORMAT, "%s holds images where labels belong: IDX, .npy or CSV",
@@ -22308,7 +22424,8 @@ static gan_dataset *gan__reader_files(const gan__reader_opening *o, char *const 
     for (i = 0; i < n; ++i) {
         gan__file_source **s = &d->part[i].source;
         if (gan__reader_source(o, s, path ? path[i] : NULL, desc->bytes, desc->size, !desc->stream) ||
-            gan__reader_describe(o, *s, n > 1 ? GAN_FORMAT_CIFAR : desc->format, &format, &d->from, &values))
+            gan__reader_describe(o, *s, n > 1 ? GAN_FORMAT_CIFAR : desc->format, desc, &format, &d->from,
+                                 &values))
             return NULL;
         if (format == GAN_FORMAT_PNM || format == GAN_FORMAT_STB) {
             d->n = d->part[i].count = 1;

@@ -387,6 +387,8 @@ static void opening(void)
     if (test_int(0, 3) == 0) d.data_low = R(), d.data_high = R();
     d.flip = test_int(0, 1), d.stream = test_int(0, 1), d.channels_last = test_int(0, 1);
     if (test_int(0, 3) == 0) d.label_column = I();
+    if (test_int(0, 3) == 0) d.header = I();
+    if (test_int(0, 7) == 0) d.columns = test_int(0, 1) ? "1" : "2,x";
     d.label_index = test_int(0, 3) == 0;
     if (test_int(0, 3) == 0) d.memory = (size_t)(unsigned)I();
     made = gan_dataset_open(test_int(0, 19) ? ctx : NULL, test_int(0, 19) ? &d : NULL);

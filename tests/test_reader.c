@@ -1263,6 +1263,53 @@ static void test_csv(void)
         desc.label_column = -4;
         CHECK(opening(&desc) == GAN_ERROR_ARGUMENT, "%s", said);
     }
+    TEST ("CSV: headers of pandas, an index, a header that is told, columns by name and number") {
+        static const struct {
+            const char *text;
+            int header;
+            const char *columns;
+            int label_column, n, per;
+            double v[6];
+            int warns;
+        } rows[] = {{"0,1,2\n.5,2,3\n4,5,6\n", 0, NULL, 0, 2, 3, {.5, 2, 3, 4, 5, 6}, 1},
+                    {"0,1,2\n.5,2,3\n", -1, NULL, 0, 2, 3, {0, 1, 2, .5, 2, 3}, 0},
+                    {"0,1\n5,2\n", 0, NULL, 0, 2, 2, {0, 1, 5, 2}, 0},
+                    {"0,1\n5,2\n", 1, NULL, 0, 1, 2, {5, 2}, 0},
+                    {",0,1\n0,5,6\n1,7,8\n", 0, NULL, 0, 2, 2, {5, 6, 7, 8}, 1},
+                    {",x,y\n0,5,6\n1,7,8\n", 0, NULL, 0, 2, 2, {5, 6, 7, 8}, 1},
+                    {",x\n3,5\n1,7\n", 0, NULL, 0, 2, 2, {3, 5, 1, 7}, 0},
+                    {"label,0,1\n5,1,2\n", 1, NULL, 1, 1, 2, {1, 2}, 1},
+                    {"x,\"y z\",w\n1,2,3\n4,5,6\n", 0, "w, y z", 0, 2, 2, {3, 2, 6, 5}, 0},
+                    {"x,y,w\n1,2,3\n4,5,6\n", 0, "3,1", 0, 2, 2, {3, 1, 6, 4}, 0},
+                    {"1,2,3\n4,5,6\n", 0, "2", 0, 2, 1, {2, 5}, 0},
+                    {"x,y,w\n1,2,3\n4,5,6\n", 0, "w,x,y", -1, 2, 2, {3, 1, 6, 4}, 1}};
+        size_t r;
+        for (r = 0; r < sizeof rows / sizeof *rows; ++r) {
+            gan_context *ctx = gan_create(NULL);
+            gan_dataset_desc desc;
+            gan_dataset *d;
+            f.n = 0;
+            add_text(&f, rows[r].text);
+            desc = in_memory(&f);
+            desc.header = rows[r].header, desc.columns = rows[r].columns,
+            desc.label_column = rows[r].label_column;
+            d = gan_dataset_open(ctx, &desc);
+            CHECK(in_order(ctx, d) == rows[r].per && gan_dataset_size(d) == rows[r].n, "%d: %d samples: %s",
+                  (int)r, (int)gan_dataset_size(d), gan_error_message(ctx));
+            CHECK_ARRAY(rows[r].n * rows[r].per, all, rows[r].v, 1e-6, 1e-6, "values");
+            CHECK(gan_warnings(ctx) == rows[r].warns, "%d: %d warnings: %s", (int)r, gan_warnings(ctx),
+                  gan_warning_message(ctx));
+            gan_destroy(ctx);
+        }
+        {
+            static const char *const no[] = {"z", "", "4", "0", "x,,y", "x,y,w,x", "1.5"};
+            for (r = 0; r < sizeof no / sizeof *no; ++r) {
+                gan_dataset_desc desc = in_memory(&f);
+                desc.columns = no[r];
+                CHECK(opening(&desc) == GAN_ERROR_ARGUMENT, "\"%s\": %s", no[r], said);
+            }
+        }
+    }
     TEST ("descriptions that cannot be are errors") {
         gan_context *ctx = gan_create(NULL);
         gan_dataset_desc desc = in_memory(&f);
