@@ -1739,9 +1739,10 @@ GAN_API const char *gan_game_name(gan_game kind);
 //     IDX     MNIST, Fashion-MNIST; all six element types
 //     NPY     .npy versions 1 and 2 of f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1, either byte order, C or
 //             Fortran order
-//     PNM     binary PGM and PPM of 8 and 16 bits (rounded to 8)
-//     STB     PNG, JPEG, BMP, GIF (its first picture), if stb_image.h is included before the implementation.
-//             JPEG is turned as its EXIF orientation says; of four components (CMYK) it is an error
+//     PNM     binary PGM and PPM of 8 and 16 bits
+//     STB     PNG of 8 and 16 bits, JPEG, BMP, GIF (its first picture), if stb_image.h is included before
+//             the implementation. JPEG is turned as its EXIF orientation says; of four components (CMYK) it
+//             is an error
 //     CIFAR   the binary version of CIFAR-10 and of CIFAR-100 (fine labels)
 //     CSV     numbers separated by commas, semicolons, tabs or blanks
 #define GAN_FORMATS(X) X(IDX, idx) X(NPY, npy) X(PNM, pnm) X(STB, stb_image) X(CIFAR, cifar) X(CSV, csv)
@@ -1773,7 +1774,10 @@ typedef struct gan_dataset_desc {       // 0 means the default
                                         // those without images have none. A warning names what is left out
     const void *bytes;                  // instead of path: a file in memory, which must outlive the context
     size_t size;                        // number of bytes
-    const char *labels;                 // a file with one number per sample: IDX, .npy or CSV; NULL: those in
+    const char *labels;                 // a file with one number per sample, IDX, .npy or CSV, in the data's
+                                        // order; for a folder of images also lines `file,label` or
+                                        // StyleGAN's dataset.json, by name (texts become 0, 1, .. in natural
+                                        // order). NULL: that dataset.json, those in
                                         // the data, or for IDX images the file beside them whose name has
                                         // labels and idx1 for images and idx3
     const void *label_bytes;            // instead of labels: that file in memory
@@ -1783,7 +1787,8 @@ typedef struct gan_dataset_desc {       // 0 means the default
                                         // and a warning says when they are not 0, 1, ..
     gan_format format;                  // GAN_FORMAT_AUTO: by content
     int channels, height, width;        // shape of a sample; 0: as in the data. 3 channels become 1 as .299 R
-                                        // + .587 G + .114 B, 1 becomes 3 by repetition, alpha is dropped.
+                                        // + .587 G + .114 B, 1 becomes 3 by repetition. 2 and 4 keep alpha;
+                                        // with 1 and 3 the background is seen through it (of arrays, lost).
                                         // Rows of an (N, D) array are reshaped if the shape has D elements
     int channels_last;                  // 1: 4-dimensional arrays are (N, H, W, C); -1: (N, C, H, W); 0: too,
                                         // but a warning tells when the last dimension looks like channels
@@ -1794,7 +1799,14 @@ typedef struct gan_dataset_desc {       // 0 means the default
                                         // Elements other than bytes stay as they are without data_low .. high
     gan_real data_low, data_high;       // values in the data; both 0: 0 and 255 for bytes, False and True. A
                                         // warning tells when the values do not fit this range
-    int label_column;                   // CSV: the column of the label, 1 the first, -1 the last; 0: none
+    unsigned background;                // 0xRRGGBB, what is seen through images with alpha; 0: black
+    int header;                         // CSV: 1: the first line has names, -1: it has none, 0: where it has
+                                        // no number, or 0, 1, 2, .. as pandas writes it (a warning tells).
+                                        // pandas' index, without a name, is left out (a warning tells)
+    const char *columns;                // CSV: those to read, names or numbers from 1, separated by commas;
+                                        // NULL: all
+    int label_column;                   // CSV: the column of the label among those read, 1 the first, -1 the
+                                        // last; 0: none. Of labels by name 0 is the second of two
     int stream;                         // 1: keep no samples in memory, read them for each batch
     size_t memory;                      // maximum bytes of samples kept in memory if the file is not mapped;
                                         // 256 MiB. Larger data are read for each batch
@@ -1859,17 +1871,18 @@ GAN_API int gan_idx_write(gan_tensor *x, const char *path);
 
 #ifndef GAN_NO_PICTURES
 
-// >>images: writing image files; x (N, C, H, W), C 1 or 3, values -1 .. 1 (clamped), as a grid of images
+// >>images: writing image files; x (N, C, H, W), C 1 to 4, values -1 .. 1 (clamped), as a grid of images
 
 #ifndef GAN_NO_STDIO
 
-// Writes x as a grid with `columns` columns (0: square). The extension selects the format: .png, .pgm, .ppm.
-// PNG needs stb_image_write.h, included before the implementation; without it a .pgm or .ppm file of the
-// same name is written. Returns the error code.
+// Writes x as a grid with `columns` columns (0: square). The extension selects the format: .png, .pgm, .ppm,
+// .pam. PNG needs stb_image_write.h, included before the implementation; without it a .pgm, .ppm or .pam file
+// of the same name is written. The second of 2 channels and the fourth of 4 is alpha, which .pgm and .ppm
+// cannot hold. Returns the error code.
 GAN_API int gan_image_write(gan_tensor *x, int columns, const char *path);
 // The same as gan_image_write.
 GAN_API int gan_image_write_png(gan_tensor *x, int columns, const char *path);
-// Writes width x height pixels of 1 or 3 bytes (channels). Returns the error code.
+// Writes width x height pixels of 1 to 4 bytes (channels). Returns the error code.
 GAN_API int gan_image_write_bytes(gan_context *ctx, const unsigned char *pixels, int width, int height,
                                   int channels, const char *path);
 
@@ -21047,6 +21060,7 @@ typedef struct gan__format_csv_reader {
     int64_t line, first; // of the line; that of the header or 0
     int columns;
     size_t rows;
+    int header, index; // that of the description; 1: the first column has no name, as pandas' index
 } gan__format_csv_reader;
 
 // The number that p .. end is, blanks and quotes around it aside; 1 when it is none or not finite. Exact to
@@ -21133,12 +21147,61 @@ static int gan__format_csv_has_field(const gan__format_csv_reader *c, const unsi
     return 1;
 }
 
+// What separates the fields of a text's first line: a comma before a semicolon, a tab, blanks.
+static unsigned char gan__format_csv_apart(const unsigned char *p, size_t size)
+{
+    gan__format_csv_reader c;
+    const unsigned char *begin, *end, *q;
+    unsigned char apart = ' ';
+    memset(&c, 0, sizeof c);
+    c.p = p;
+    c.end = p + size;
+    c.apart = ' ';
+    begin = gan__format_csv_line(&c, &end);
+    for (q = begin; q && q < end; ++q)
+        if (*q == ',' || (*q == ';' && apart != ',') || (*q == '\t' && apart == ' ')) apart = *q;
+    return apart;
+}
+
+// The most fields among the first three lines of a text.
+GAN__OPTIONAL int gan__format_csv_columns(const unsigned char *p, size_t size)
+{
+    gan__format_csv_reader c;
+    const unsigned char *begin, *end, *from, *to;
+    int most = 0, i, n;
+    memset(&c, 0, sizeof c);
+    c.p = p;
+    c.end = p + size;
+    c.apart = gan__format_csv_apart(p, size);
+    for (i = 0; i < 3 && (begin = gan__format_csv_line(&c, &end)) != NULL; ++i) {
+        for (n = 0; n < INT_MAX && gan__format_csv_has_field(&c, &begin, end, &from, &to);) ++n;
+        most = GAN__MOST(most, n);
+    }
+    return most;
+}
+
 // The beginning of a field as a message may hold it.
 static void gan__format_csv_quote(char to[20], const unsigned char *from, const unsigned char *end)
 {
     int i;
     for (i = 0; i < 19 && from < end; ++i, ++from) to[i] = (char)(*from >= ' ' && *from <= '~' ? *from : '?');
     to[i] = 0;
+}
+
+// Whether a field is what programs write for a missing number.
+static int gan__format_csv_is_missing(const unsigned char *from, const unsigned char *to)
+{
+    static const char *const words[] = {"", "nan", "na", "n/a", "null", "none", "?", "inf", "-inf"};
+    size_t i, k;
+    while (from < to && (gan__format_is_blank(*from) || *from == '"')) ++from;
+    while (from < to && (gan__format_is_blank(to[-1]) || to[-1] == '"')) --to;
+    for (i = 0; i < sizeof words / sizeof *words; ++i) {
+        const size_t n = strlen(words[i]);
+        for (k = 0; k < n && from + k < to; ++k)
+            if ((from[k] >= 'A' && from[k] <= 'Z' ? from[k] + 32 : from[k]) != words[i][k]) break;
+        if (k == n && from + k == to) return 1;
+    }
+    return 0;
 }
 
 // Goes over all lines; into `out`, when it is not NULL, go the numbers.
@@ -21148,13 +21211,20 @@ static int gan__format_csv_walk(gan_context *ctx, const char *name, gan__format_
     size_t n = 0;
     c->rows = 0;
     while ((begin = gan__format_csv_line(c, &end)) != NULL) {
-        int column = 0, bad = 0, numbers = 0;
+        int column = 0, bad = 0, numbers = 0, names = 0, unnamed = 0, counted = 0;
+        const int first = !c->rows && !c->first && !out && c->header >= 0;
         char text[20];
         if (c->line == c->first) continue;
         while (gan__format_csv_has_field(c, &begin, end, &from, &to)) {
             double v = 0;
             const int odd = gan__format_csv_number(from, to, &v) || !gan__base_is_finite((gan_real)v);
             numbers += !odd;
+            if (first) {
+                names += odd && !gan__format_csv_is_missing(from, to);
+                unnamed |= !column && from == to;
+                counted += !odd && v == column - unnamed && to > from && to[-1] >= '0' && to[-1] <= '9' &&
+                           to - from <= 10 && !memchr(from, '.', (size_t)(to - from));
+            }
             if (odd && !bad) {
                 bad = column + 1;
                 gan__format_csv_quote(text, from, to);
@@ -21163,8 +21233,16 @@ static int gan__format_csv_walk(gan_context *ctx, const char *name, gan__format_
             ++column;
             if (out && !bad) out[n++] = (gan_real)v;
         }
-        if (bad && !numbers && !c->rows && !c->first && !out) {
+        // names, none of them a number; or 0, 1, .. as pandas numbers them, behind the index that has no name
+        if (first && (c->header > 0 || (bad && !numbers && names) ||
+                      (counted == column - unnamed && column > (unnamed ? 1 : 2)))) {
             c->first = c->line;
+            c->index = unnamed && column > 1;
+            if (!c->header && !bad)
+                gan__err_warn(ctx,
+                              "%s: line %l is 0, 1, .. %d: taken for the names that pandas gives columns; "
+                              "header = -1 reads it as numbers",
+                              name, c->line, column - 1);
             continue;
         }
         if (bad) {
@@ -21183,12 +21261,78 @@ static int gan__format_csv_walk(gan_context *ctx, const char *name, gan__format_
     return 0;
 }
 
+// Leaves out the first column where it numbers the rows, 0, 1, ..: it is pandas' index.
+static void gan__format_csv_index(gan_context *ctx, const char *name, gan_real *v, gan__format_layout *l)
+{
+    const size_t rows = (size_t)l->dim[0], columns = (size_t)l->dim[1];
+    size_t i;
+    for (i = 0; i < rows; ++i)
+        if (v[i * columns] != (gan_real)i) return;
+    for (i = 0; i < rows; ++i) memmove(v + i * (columns - 1), v + i * columns + 1, (columns - 1) * sizeof *v);
+    l->dim[1]--;
+    gan__format_strides(l, 0);
+    gan__err_warn(ctx, "%s: the first column, which has no name and numbers the rows, is left out", name);
+}
+
+// The column, from 0, that n letters name: a number from 1, or a name of the header; -1: none.
+static int gan__format_csv_named(const gan__format_csv_reader *c, const unsigned char *header,
+                                 const unsigned char *end, const char *text, size_t n)
+{
+    const unsigned char *from, *to;
+    double v;
+    int column;
+    for (column = 0; header && gan__format_csv_has_field(c, &header, end, &from, &to); ++column) {
+        while (from < to && (gan__format_is_blank(*from) || *from == '"')) ++from;
+        while (from < to && (gan__format_is_blank(to[-1]) || to[-1] == '"')) --to;
+        if ((size_t)(to - from) == n && n && !memcmp(from, text, n)) return column;
+    }
+    if (gan__format_csv_number((const unsigned char *)text, (const unsigned char *)text + n, &v)) return -1;
+    return v >= 1 && v <= c->columns && v == floor(v) ? (int)v - 1 : -1;
+}
+
+// Keeps the columns that a text names, in its order, apart by commas.
+static int gan__format_csv_pick(gan_context *ctx, const char *name, const char *text,
+                                const unsigned char *header, const unsigned char *end,
+                                const gan__format_csv_reader *c, gan_real *v, gan__format_layout *l)
+{
+    const size_t rows = (size_t)l->dim[0], columns = (size_t)l->dim[1];
+    gan_real *row = (gan_real *)gan__err_scratch(ctx, columns * sizeof *row);
+    int *pick = row ? (int *)gan__err_scratch(ctx, columns * sizeof *pick) : NULL;
+    size_t i, k, n = 0;
+    int bad = !pick;
+    while (!bad && n < columns) {
+        size_t length = strcspn(text, ",");
+        const char *from = text;
+        text += length;
+        while (length && *from == ' ') ++from, --length;
+        while (length && from[length - 1] == ' ') --length;
+        pick[n] = gan__format_csv_named(c, header, end, from, length);
+        if (pick[n++] < 0 || (*text == ',' && n == columns)) {
+            char word[20];
+            gan__format_csv_quote(word, (const unsigned char *)from, (const unsigned char *)from + length);
+            gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s has %d columns, and none for %s of `columns`", name,
+                          (int)columns, *word ? word : "an empty name");
+            bad = 1;
+        }
+        if (!*text) break;
+        ++text;
+    }
+    for (i = 0; i < rows && !bad; ++i) {
+        memcpy(row, v + i * columns, columns * sizeof *row);
+        for (k = 0; k < n; ++k) v[i * n + k] = row[pick[k]];
+    }
+    gan__err_scratch_free(ctx, pick);
+    gan__err_scratch_free(ctx, row);
+    l->dim[1] = (int)n;
+    if (!bad) gan__format_strides(l, 0);
+    return bad;
+}
+
 // The numbers of a text in memory that lives as long as the context: no more than one for each two bytes.
 static int gan__format_csv(gan_context *ctx, const char *name, const unsigned char *p, size_t size,
-                           gan__format_layout *l, const gan_real **values)
+                           const gan_dataset_desc *desc, gan__format_layout *l, const gan_real **values)
 {
     gan__format_csv_reader start, c;
-    const unsigned char *begin, *end, *q;
     gan_real *out;
     size_t bytes;
     memset(l, 0, sizeof *l);
@@ -21197,13 +21341,9 @@ static int gan__format_csv(gan_context *ctx, const char *name, const unsigned ch
     if (size >= 3 && !memcmp(p, "\xef\xbb\xbf", 3)) p += 3, size -= 3;
     start.p = p;
     start.end = p + size;
+    start.apart = gan__format_csv_apart(p, size);
     c = start;
-    start.apart = ' ';
-    begin = gan__format_csv_line(&c, &end);
-    for (q = begin; q && q < end; ++q)
-        if (*q == ',' || (*q == ';' && start.apart != ',') || (*q == '\t' && start.apart == ' '))
-            start.apart = *q;
-    c = start;
+    c.header = start.header = desc ? desc->header : 0;
     if (gan__format_csv_walk(ctx, name, &c, NULL)) return 1;
     if (!c.rows || c.rows > (size_t)INT_MAX) {
         gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s has %s lines of numbers", name, c.rows ? "too many" : "no");
@@ -21224,7 +21364,17 @@ static int gan__format_csv(gan_context *ctx, const char *name, const unsigned ch
     if (!out) return 1;
     start.first = c.first;
     *values = out;
-    return gan__format_csv_walk(ctx, name, &start, out);
+    if (gan__format_csv_walk(ctx, name, &start, out)) return 1;
+    if (desc && desc->columns) {
+        const unsigned char *header = NULL, *end = NULL;
+        c = start;
+        c.p = p;
+        c.line = 0;
+        while (c.first && c.line != c.first && (header = gan__format_csv_line(&c, &end)) != NULL) {}
+        return gan__format_csv_pick(ctx, name, desc->columns, header, end, &c, out, l);
+    }
+    if (c.index) gan__format_csv_index(ctx, name, out, l);
+    return 0;
 }
 
 // A picture that stb_image may know, by its first bytes: PNG, JPEG, BMP, GIF.
@@ -21292,6 +21442,24 @@ static void gan__format_jpeg(const unsigned char *p, size_t size, gan__format_jp
         if (marker == 0xda) break;
     }
     for (n = size; n >= at + 2 && !out->ended; --n) out->ended = p[n - 2] == 0xff && p[n - 1] == 0xd9;
+}
+
+// Whether a picture, PNG or PNM, has more than 8 bits a value; the head is enough.
+static int gan__format_is_deep(const unsigned char *p, size_t have)
+{
+    size_t at = 2;
+    int i;
+    unsigned v = 0;
+    if (have >= 25 && !memcmp(p, "\x89PNG", 4)) return !memcmp(p + 12, "IHDR", 4) && p[24] == 16;
+    if (have < 3 || p[0] != 'P') return 0;
+    for (i = 0; i < 3; ++i) { // width, height, the greatest value
+        while (at < have && (gan__format_is_blank(p[at]) || p[at] == '#'))
+            if (p[at++] == '#')
+                while (at < have && p[at] != '\n' && p[at] != '\r') ++at;
+        for (v = 0; at < have && p[at] >= '0' && p[at] <= '9'; ++at)
+            v = GAN__LEAST(v * 10 + (unsigned)(p[at] - '0'), 100000u);
+    }
+    return v > 255;
 }
 
 // Whether a picture that stb_image would fill up with zeros ends before its pixels do.
@@ -21625,6 +21793,8 @@ struct gan_dataset {
     int parts;
     size_t raw;     // bytes that a sample spans, where it is read piece by piece
     char **picture; // paths of pictures that are files of their own
+    int channels;   // of decoded pictures; 0: as they are
+    unsigned background;
     const unsigned char *label;
     gan__format_element label_type;
     int label_big;
@@ -21854,6 +22024,7 @@ GAN_API gan_dataset *gan_dataset_memory_n(gan_context *ctx, const gan_real *data
 typedef struct gan__data_picture {
     gan__fit_place view;
     void *file, *pixels, *stb;
+    unsigned most; // of its values
 } gan__data_picture;
 
 static void gan__data_picture_close(gan_context *ctx, gan__data_picture *p)
@@ -21866,17 +22037,68 @@ static void gan__data_picture_close(gan_context *ctx, gan__data_picture *p)
     memset(p, 0, sizeof *p);
 }
 
-static void gan__data_picture_view(gan__data_picture *p, const unsigned char *pixels, int c, int h, int w)
+// Pixels of c values from 0 to most: bytes, or from 256 on uint16_t.
+static void gan__data_picture_view(gan__data_picture *p, const unsigned char *pixels, int c, int h, int w,
+                                   unsigned most, int big)
 {
+    const size_t width = most > 255 ? 2 : 1;
+    p->most = most;
     p->view.bytes = pixels;
-    p->view.type = GAN__ELEMENT_U8;
+    p->view.type = width == 2 ? GAN__ELEMENT_U16 : GAN__ELEMENT_U8;
+    p->view.big = big;
     p->view.ndim = 3;
     p->view.dim[0] = c;
     p->view.dim[1] = h;
     p->view.dim[2] = w;
-    p->view.stride[0] = 1;
-    p->view.stride[1] = (size_t)c * (size_t)w;
-    p->view.stride[2] = (size_t)c;
+    p->view.stride[0] = width;
+    p->view.stride[1] = (size_t)c * (size_t)w * width;
+    p->view.stride[2] = (size_t)c * width;
+}
+
+// What is to be seen of a picture that has alpha where none is wanted: it lies on the background (0xRRGGBB).
+// One without alpha becomes opaque where it is wanted, gray becomes color in the same pass. channels 0: as it
+// is.
+static int gan__data_picture_alpha(gan_context *ctx, gan__data_picture *p, int channels, unsigned background)
+{
+    const int c = p->view.dim[0], h = p->view.dim[1], w = p->view.dim[2];
+    const int has = c == 2 || c == 4, wanted = channels == 2 || channels == 4, base = c - has;
+    const int n = wanted ? channels : base;
+    const uint32_t most = p->most;
+    const size_t width = most > 255 ? 2 : 1;
+    const unsigned char *from = p->view.bytes;
+    uint32_t under[3], alpha, v[4];
+    unsigned char *to;
+    void *made;
+    size_t pixels, bytes, i;
+    int k;
+    if (!channels || n == c || (has == wanted && c > n) || (wanted && n == 2 && base == 3)) return 0;
+    if (gan__base_mul_size((size_t)h, (size_t)w, &pixels) ||
+        gan__base_mul_size(pixels, (size_t)n * width, &bytes)) {
+        gan__err_fail(ctx, GAN_ERROR_MEMORY, "%s: %d x %d pixels are too many", p->view.name, h, w);
+        return 1;
+    }
+    for (k = 0; k < 3; ++k) under[k] = (background >> (16 - 8 * k) & 255) * most / 255;
+    if (base == 1) under[0] = (299 * under[0] + 587 * under[1] + 114 * under[2] + 500) / 1000;
+    made = gan__err_scratch(ctx, bytes);
+    if (!made) return 1;
+    for (to = (unsigned char *)made, i = 0; i < pixels; ++i, from += (size_t)c * width) {
+        for (k = 0; k < c; ++k)
+            v[k] = width == 2 ? gan__format_u16(from + 2 * k, p->view.big) : (uint32_t)from[k];
+        alpha = has ? GAN__LEAST(v[base], most) : most;
+        for (k = 0; k < n; ++k, to += width) {
+            uint32_t value = wanted && k == n - 1 ? alpha : v[base == 1 ? 0 : k];
+            if (has && !wanted)
+                value = (GAN__LEAST(value, most) * alpha + under[k] * (most - alpha) + most / 2) / most;
+            if (width == 2) {
+                const uint16_t u = (uint16_t)value;
+                memcpy(to, &u, sizeof u);
+            } else *to = (unsigned char)value;
+        }
+    }
+    gan__err_scratch_free(ctx, p->pixels);
+    p->pixels = made;
+    gan__data_picture_view(p, (const unsigned char *)made, n, h, w, p->most, !gan__state_is_little_endian());
+    return 0;
 }
 
 static int gan__data_picture_pnm(gan_context *ctx, gan__data_picture *p, const unsigned char *bytes,
@@ -21885,13 +22107,14 @@ static int gan__data_picture_pnm(gan_context *ctx, gan__data_picture *p, const u
     gan__format_pnm_reader pnm;
     size_t n;
     if (gan__format_pnm(ctx, p->view.name, bytes, size, &pnm)) return 1;
-    if (pnm.most != 255) {
+    if (pnm.most < 255) {
         n = (size - pnm.at) / pnm.width;
         p->pixels = gan__err_scratch(ctx, n);
         if (!p->pixels) return 1;
         gan__format_pnm_bytes(&pnm, bytes + pnm.at, (unsigned char *)p->pixels, n);
     }
-    gan__data_picture_view(p, p->pixels ? (unsigned char *)p->pixels : bytes + pnm.at, pnm.c, pnm.h, pnm.w);
+    gan__data_picture_view(p, p->pixels ? (unsigned char *)p->pixels : bytes + pnm.at, pnm.c, pnm.h, pnm.w,
+                           GAN__MOST(255u, (unsigned)pnm.most), 1);
     return 0;
 }
 
@@ -21907,7 +22130,7 @@ static int gan__data_picture_turn(gan_context *ctx, gan__data_picture *p, int or
     unsigned char *to;
     int y, x;
     if (orientation == 1) return 0;
-    to = (unsigned char *)gan__err_scratch(ctx, (size_t)h * (size_t)w * (size_t)c);
+    to = (unsigned char *)gan__err_scratch(ctx, (size_t)h * (size_t)w * (size_t)c); // JPEG has 8 bits
     if (!to) return 1;
     p->pixels = to;
     for (y = 0; y < h; ++y)
@@ -21918,7 +22141,7 @@ static int gan__data_picture_turn(gan_context *ctx, gan__data_picture *p, int or
                        (size_t)(columns ? W - 1 - k : k) * p->view.stride[2],
                    (size_t)c);
         }
-    gan__data_picture_view(p, (const unsigned char *)p->pixels, c, h, w);
+    gan__data_picture_view(p, (const unsigned char *)p->pixels, c, h, w, 255, 0);
     return 0;
 }
 #endif
@@ -21931,6 +22154,7 @@ static int gan__data_picture_stb(gan_context *ctx, gan__data_picture *p, const u
 #ifdef STBI_INCLUDE_STB_IMAGE_H
     enum { MOST = 4096 };
     gan__format_jpeg_head jpeg;
+    unsigned most = 255;
     int w = 0, h = 0, c = 0, w2 = 0, h2 = 0, c2 = 0;
     size_t n;
     if (size > (size_t)INT_MAX || !stbi_info_from_memory(bytes, (int)size, &w, &h, &c)) {
@@ -21956,13 +22180,15 @@ static int gan__data_picture_stb(gan_context *ctx, gan__data_picture *p, const u
                       "%s is a JPEG of four inks (CMYK), which is not read: convert it to RGB", p->view.name);
         return 1;
     }
-    p->stb = stbi_load_from_memory(bytes, (int)size, &w2, &h2, &c2, c);
+    if (gan__format_is_deep(bytes, size)) most = 65535;
+    if (most > 255) p->stb = stbi_load_16_from_memory(bytes, (int)size, &w2, &h2, &c2, c);
+    else p->stb = stbi_load_from_memory(bytes, (int)size, &w2, &h2, &c2, c);
     if (!p->stb || w2 != w || h2 != h) {
         gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s: stb_image cannot decode it, or has no memory",
                       p->view.name);
         return 1;
     }
-    gan__data_picture_view(p, (const unsigned char *)p->stb, c, h, w);
+    gan__data_picture_view(p, (const unsigned char *)p->stb, c, h, w, most, !gan__state_is_little_endian());
     return gan__data_picture_turn(ctx, p, jpeg.orientation);
 #else
     (void)bytes;
@@ -21987,7 +22213,8 @@ static int gan__data_picture_open(gan_dataset *d, size_t i, gan__data_picture *p
     memset(p, 0, sizeof *p);
     if (!d->picture)
         return gan__data_picture_decode(d->ctx, p, d->part->source->name, d->part->source->bytes,
-                                        d->part->source->size);
+                                        d->part->source->size) ||
+               gan__data_picture_alpha(d->ctx, p, d->channels, d->background);
 #ifndef GAN_NO_STDIO
     {
         gan__file_source s;
@@ -21997,7 +22224,8 @@ static int gan__data_picture_open(gan_dataset *d, size_t i, gan__data_picture *p
         bad = !p->file || gan__file_source_read(d->ctx, &s, 0, p->file, s.size);
         gan__file_source_close(&s);
         return bad ||
-               gan__data_picture_decode(d->ctx, p, d->picture[i], (const unsigned char *)p->file, s.size);
+               gan__data_picture_decode(d->ctx, p, d->picture[i], (const unsigned char *)p->file, s.size) ||
+               gan__data_picture_alpha(d->ctx, p, d->channels, d->background);
     }
 #else
     (void)i;
@@ -22040,11 +22268,12 @@ static void gan__data_scale(const gan_dataset *d, gan_real *x)
         for (k = 0; k < d->per; ++k) x[k] = (gan_real)gan__data_scaled(d, (double)x[k]);
 }
 
-// Sample i with the dataset's shape, in the file's units (bytes not rounded yet).
+// Sample i with the dataset's shape, in the file's units (bytes not rounded yet); pictures from 0 to 255.
 static int gan__data_fetch(gan_dataset *d, size_t i, unsigned char *raw, gan_real *x)
 {
     gan__data_picture p;
     gan__fit_place v;
+    size_t k;
     int bad;
     if (d->kind == GAN__DATA_VALUES) {
         if (gan__data_view(d, i, raw, &v)) return 1;
@@ -22061,6 +22290,8 @@ static int gan__data_fetch(gan_dataset *d, size_t i, unsigned char *raw, gan_rea
     }
     if (!bad && !memcmp(p.view.dim, d->dim + 1, 3 * sizeof(int))) gan__fit_place_read(&p.view, x);
     else if (!bad) bad = gan__fit(d->ctx, &p.view, d->fit, d->dim + 1, x);
+    for (k = 0; p.most > 255 && k < d->per && !bad; ++k)
+        x[k] = (gan_real)GAN__LEAST((double)x[k] * 255 / p.most, 255.);
     gan__data_picture_close(d->ctx, &p);
     return bad;
 }
@@ -22369,7 +22600,8 @@ static int gan__reader_source(const gan__reader_opening *o, gan__file_source **o
 
 // What a file holds and where. PNM and STB are only recognized. For CSV *values are its numbers.
 static int gan__reader_describe(const gan__reader_opening *o, gan__file_source *s, gan_format wanted,
-                                gan_format *format, gan__format_layout *l, const gan_real **values)
+                                const gan_dataset_desc *desc, gan_format *format, gan__format_layout *l,
+                                const gan_real **values)
 {
     const size_t have = s->bytes ? s->size : GAN__LEAST(s->size, (size_t)GAN__FORMAT_HEAD);
     unsigned char *head = NULL, *all = NULL;
@@ -22395,7 +22627,7 @@ static int gan__reader_describe(const gan__reader_opening *o, gan__file_source *
             bad = !all || gan__file_source_read(o->ctx, s, 0, all, s->size);
             p = all;
         }
-        bad = bad || gan__format_csv(o->ctx, s->name, p, s->size, l, values);
+        bad = bad || gan__format_csv(o->ctx, s->name, p, s->size, desc, l, values);
         break;
     case GAN_FORMAT_PNM:
     case GAN_FORMAT_STB: break;
@@ -22426,7 +22658,7 @@ static int gan__reader_labels(const gan__reader_opening *o, gan_dataset *d, cons
     int i;
     whole.most = (size_t)-1;
     if (gan__reader_source(&whole, &s, path, bytes, size, 1) ||
-        gan__reader_describe(&whole, s, GAN_FORMAT_AUTO, &format, &l, &values))
+        gan__reader_describe(&whole, s, GAN_FORMAT_AUTO, NULL, &format, &l, &values))
         return 1;
     if (format == GAN_FORMAT_PNM || format == GAN_FORMAT_STB || l.labels) {
         gan__err_fail(o->ctx, GAN_ERROR_FORMAT, "%s holds images where labels belong: IDX, .npy or CSV",
@@ -22579,7 +22811,7 @@ static int gan__reader_scale(const gan__reader_opening *o, gan_dataset *d, const
 {
     const gan_dataset_desc *desc = o->desc;
     const int to = desc->low != 0 || desc->high != 0, from = desc->data_low != 0 || desc->data_high != 0;
-    const int bytes = d->from.type == GAN__ELEMENT_U8;
+    const int bytes = d->from.type == GAN__ELEMENT_U8 || d->kind == GAN__DATA_PICTURES;
     if (to && !from && !bytes) {
         gan__err_fail(o->ctx, GAN_ERROR_ARGUMENT,
                       "%s holds no bytes: low and high need data_low and data_high, the values that become "
@@ -22654,8 +22886,8 @@ static int gan__reader_no_column(const gan__reader_opening *o, const char *name)
 
 #ifndef GAN_NO_STDIO
 // 1, and an error that names it, when a file of a folder holds no picture, whatever its name: each is looked
-// at before the first is drawn.
-static int gan__reader_picture_head(gan_context *ctx, const char *path)
+// at before the first is drawn. *deep becomes 1 when it has more than 8 bits a value.
+static int gan__reader_picture_head(gan_context *ctx, const char *path, int *deep)
 {
     unsigned char head[512];
     gan__file_source s;
@@ -22666,6 +22898,7 @@ static int gan__reader_picture_head(gan_context *ctx, const char *path)
     bad = gan__file_source_read(ctx, &s, 0, head, n);
     gan__file_source_close(&s);
     if (bad) return 1;
+    *deep |= gan__format_is_deep(head, n);
     if (gan__format_is_stb(head, n) || (n >= 3 && head[0] == 'P' && (head[1] == '5' || head[1] == '6')))
         return 0;
     if (!gan__format_is_packed(ctx, path, head, n))
@@ -22679,19 +22912,24 @@ static int gan__reader_picture_head(gan_context *ctx, const char *path)
 static gan_dataset *gan__reader_pictures(const gan__reader_opening *o, gan_dataset *d)
 {
     gan__data_picture first;
-    int dim[3], bad = 0;
+    int dim[3], bad = 0, deep = 0;
     d->kind = GAN__DATA_PICTURES;
     d->from.type = GAN__ELEMENT_U8;
 #ifndef GAN_NO_STDIO
     {
         size_t i;
         for (i = 0; d->picture && i < d->n && !bad; ++i)
-            bad = gan__reader_picture_head(o->ctx, d->picture[i]);
+            bad = gan__reader_picture_head(o->ctx, d->picture[i], &deep);
     }
 #endif
     if (bad) return NULL;
+    if (!d->picture) deep = gan__format_is_deep(d->part->source->bytes, d->part->source->size);
+    if (deep) d->from.type = sizeof(gan_real) == 4 ? GAN__ELEMENT_F32 : GAN__ELEMENT_F64;
+    d->channels = o->desc->channels;
+    d->background = o->desc->background;
     bad = gan__data_picture_open(d, 0, &first);
     memcpy(dim, first.view.dim, sizeof dim);
+    if (!d->channels) d->channels = dim[0];
     if (!bad)
         bad = gan__reader_no_column(o, first.view.name) || gan__reader_shape(o, d, first.view.name, 3, dim);
     gan__data_picture_close(o->ctx, &first);
@@ -22827,7 +23065,8 @@ static gan_dataset *gan__reader_files(const gan__reader_opening *o, char *const 
     for (i = 0; i < n; ++i) {
         gan__file_source **s = &d->part[i].source;
         if (gan__reader_source(o, s, path ? path[i] : NULL, desc->bytes, desc->size, !desc->stream) ||
-            gan__reader_describe(o, *s, n > 1 ? GAN_FORMAT_CIFAR : desc->format, &format, &d->from, &values))
+            gan__reader_describe(o, *s, n > 1 ? GAN_FORMAT_CIFAR : desc->format, desc, &format, &d->from,
+                                 &values))
             return NULL;
         if (format == GAN_FORMAT_PNM || format == GAN_FORMAT_STB) {
             d->n = d->part[i].count = 1;
@@ -22922,6 +23161,7 @@ typedef struct gan__reader_listing {
     int classes; // sub-folders with pictures
     size_t loose;
     gan__reader_folder *seen; // these and what is left out are in scratch memory
+    const char *labels;       // the file of the labels
     size_t left;              // files that are no pictures by their names
     char *left_first;
 } gan__reader_listing;
@@ -22967,7 +23207,12 @@ static int gan__reader_listing_is_new(gan_context *ctx, gan__reader_listing *to,
 static int gan__reader_listing_leave(gan_context *ctx, gan__reader_listing *to, const char *path)
 {
     const char *name = gan__file_base(path);
+    uint64_t id[2], own[2];
     if (to->path || !strcmp(name, "Thumbs.db") || !strcmp(name, "desktop.ini")) return 0;
+    if (!strcmp(name, "dataset.json")) return 0;
+    if (to->labels && gan__file_path_id(path, id) && gan__file_path_id(to->labels, own) &&
+        !memcmp(id, own, sizeof id))
+        return 0;
     if (!to->left++) to->left_first = gan__file_join(ctx, path, "");
     return !to->left_first;
 }
@@ -23041,12 +23286,358 @@ static int gan__reader_class_names(gan_dataset *d, const gan__reader_listing *al
     return !d->class_name;
 }
 
+// path + tail, where a regular file is, else NULL, in scratch memory. 1: no memory.
+static int gan__reader_inside(gan_context *ctx, const char *path, const char *tail, char **file)
+{
+    *file = gan__file_join(ctx, path, tail);
+    if (!*file) return 1;
+    if (gan__file_path_kind(*file) == GAN__PATH_FILE) return 0;
+    gan__err_scratch_free(ctx, *file);
+    *file = NULL;
+    return 0;
+}
+
+// Labels by name: a text of lines `file,label`, or StyleGAN's dataset.json, {"labels": [["file", 6], ..]}. A
+// name is a picture's path in its folder or, where no other picture has it, its last part, both with or
+// without the extension.
+
+typedef struct gan__reader_key {
+    const char *name;
+    size_t n;
+    int32_t picture; // -1: several have it
+    int rank;        // of the four kinds of names, the first counts
+} gan__reader_key;
+
+typedef struct gan__reader_names {
+    const gan__reader_opening *o;
+    gan_dataset *d;
+    const char *file; // of the labels, for messages
+    gan__reader_key *key;
+    size_t mask;                      // of the table's positions
+    const unsigned char **from, **to; // of each picture's label
+    size_t missing, lines;
+    char first[40]; // name without a picture
+} gan__reader_names;
+
+static gan__reader_key *gan__reader_key_at(const gan__reader_names *t, const char *name, size_t n)
+{
+    size_t i = (size_t)gan__base_fnv(GAN__FNV, name, n) & t->mask;
+    while (t->key[i].name && (t->key[i].n != n || memcmp(t->key[i].name, name, n) != 0))
+        i = (i + 1) & t->mask;
+    return &t->key[i];
+}
+
+// All names of all pictures; `root` is the length of their folder's path with its slash.
+static int gan__reader_keys(gan__reader_names *t, size_t root)
+{
+    size_t size = 16, i;
+    int rank;
+    while (size < 8 * t->d->n) size *= 2;
+    t->mask = size - 1;
+    t->key = (gan__reader_key *)gan__err_scratch(t->o->ctx, size * sizeof *t->key);
+    if (!t->key) return 1;
+    memset(t->key, 0, size * sizeof *t->key);
+    for (rank = 0; rank < 4; ++rank)
+        for (i = 0; i < t->d->n; ++i) {
+            const char *path = t->d->picture[i] + root;
+            const char *name = rank & 1 ? gan__file_base(path) : path, *dot = strrchr(name, '.');
+            const size_t n = rank & 2 && dot ? (size_t)(dot - name) : strlen(name);
+            gan__reader_key *k = gan__reader_key_at(t, name, n);
+            if (!k->name) {
+                k->name = name;
+                k->n = n;
+                k->picture = (int32_t)i;
+                k->rank = rank;
+            } else if (k->rank == rank && k->picture != (int32_t)i) k->picture = -1;
+        }
+    return 0;
+}
+
+// A name and its label; 1 on an error.
+static int gan__reader_name(gan__reader_names *t, const unsigned char *name, const unsigned char *end,
+                            const unsigned char *from, const unsigned char *to)
+{
+    const gan__reader_key *k;
+    gan_context *ctx = t->o->ctx;
+    char text[20];
+    while (name < end && (*name == '"' || gan__format_is_blank(*name))) ++name;
+    while (name < end && (end[-1] == '"' || gan__format_is_blank(end[-1]))) --end;
+    while (from < to && (*from == '"' || gan__format_is_blank(*from))) ++from;
+    while (from < to && (to[-1] == '"' || gan__format_is_blank(to[-1]))) --to;
+    if (end - name > 2 && name[0] == '.' && name[1] == '/') name += 2;
+    gan__format_csv_quote(text, name, end);
+    k = gan__reader_key_at(t, (const char *)name, (size_t)(end - name));
+    t->lines++;
+    if (!k->name) {
+        if (t->lines > 2 && !t->missing++) memcpy(t->first, text, sizeof text);
+        return 0;
+    }
+    if (k->picture < 0 || t->from[k->picture] || from == to) {
+        gan__err_fail(ctx, GAN_ERROR_FORMAT,
+                      k->picture < 0        ? "%s: several pictures are called %s: give their paths"
+                      : t->from[k->picture] ? "%s has two labels for %s"
+                                            : "%s has an empty label for %s",
+                      t->file, text);
+        return 1;
+    }
+    t->from[k->picture] = from;
+    t->to[k->picture] = to;
+    return 0;
+}
+
+// Lines of a name and a label.
+static int gan__reader_names_csv(gan__reader_names *t, const unsigned char *p, size_t size)
+{
+    gan__format_csv_reader c;
+    const unsigned char *begin, *end;
+    const int wanted = t->o->desc->label_column;
+    memset(&c, 0, sizeof c);
+    c.p = p;
+    c.end = p + size;
+    c.apart = gan__format_csv_apart(p, size);
+    while ((begin = gan__format_csv_line(&c, &end)) != NULL) {
+        const unsigned char *at = begin, *from, *to, *name[2] = {NULL, NULL}, *label[2] = {NULL, NULL};
+        int columns = 0, column, want;
+        while (gan__format_csv_has_field(&c, &at, end, &from, &to)) ++columns;
+        want = wanted < 0 ? columns + wanted : wanted ? wanted - 1 : 1;
+        for (at = begin, column = 0; gan__format_csv_has_field(&c, &at, end, &from, &to); ++column) {
+            if (!column) name[0] = from, name[1] = to;
+            if (column == want) label[0] = from, label[1] = to;
+        }
+        if (t->lines < 2 && !label[0]) { // CelebA: the number of lines
+            t->lines++;
+            continue;
+        }
+        if (!label[0] || want < 1 || (!wanted && columns != 2)) {
+            gan__err_fail(
+                t->o->ctx, GAN_ERROR_FORMAT,
+                "%s: line %l has %d columns, a name and more: label_column must tell which is the label",
+                t->file, c.line, columns);
+            return 1;
+        }
+        if (gan__reader_name(t, name[0], name[1], label[0], label[1])) return 1;
+    }
+    return 0;
+}
+
+// The position behind the text in quotes at p, or behind the value up to a , ] or } on its level; NULL: none.
+static const unsigned char *gan__reader_json_text(const unsigned char *p, const unsigned char *end)
+{
+    if (p == end || *p != '"') return NULL;
+    for (++p; p < end && *p != '"'; ++p)
+        if (*p == '\\' && p + 1 < end) ++p;
+    return p < end ? p + 1 : NULL;
+}
+
+static const unsigned char *gan__reader_json_blank(const unsigned char *p, const unsigned char *end)
+{
+    while (p < end && gan__format_is_blank(*p)) ++p;
+    return p;
+}
+
+static const unsigned char *gan__reader_json_value(const unsigned char *p, const unsigned char *end)
+{
+    int depth = 0;
+    for (; p < end; ++p) {
+        if (!depth && (*p == ',' || *p == ']' || *p == '}')) return p;
+        if (*p == '"') {
+            p = gan__reader_json_text(p, end);
+            if (!p) return NULL;
+            --p;
+        } else if (*p == '[' || *p == '{') {
+            if (++depth > 1000000) return NULL;
+        } else if (*p == ']' || *p == '}') --depth;
+    }
+    return NULL;
+}
+
+// The pairs of a list; NULL when it is none.
+static const unsigned char *gan__reader_json_pairs(gan__reader_names *t, const unsigned char *p,
+                                                   const unsigned char *end)
+{
+    while (p < end && *p != ']') {
+        const unsigned char *name, *behind, *from;
+        if (*p != '[') return NULL;
+        name = gan__reader_json_blank(p + 1, end);
+        behind = gan__reader_json_text(name, end);
+        if (!behind) return NULL;
+        from = gan__reader_json_blank(behind, end);
+        if (from == end || *from != ',') return NULL;
+        from = gan__reader_json_blank(from + 1, end);
+        p = gan__reader_json_value(from, end);
+        if (!p || *p != ']' || *from == '[' || *from == '{') return NULL;
+        t->lines = 2; // no header
+        if (gan__reader_name(t, name, behind, from, p)) return NULL;
+        p = gan__reader_json_blank(p + 1, end);
+        if (p < end && *p == ',') p = gan__reader_json_blank(p + 1, end);
+        else if (p == end || *p != ']') return NULL;
+    }
+    return p < end ? p + 1 : NULL;
+}
+
+// {"labels": [["file", 6], ..], ..}; *none becomes 1 where the labels are null.
+static int gan__reader_names_json(gan__reader_names *t, const unsigned char *p, size_t size, int *none)
+{
+    const unsigned char *end = p + size;
+    int found = 0;
+    p = gan__reader_json_blank(p, end);
+    for (p = p < end ? p + 1 : NULL; p;) {
+        const unsigned char *key = gan__reader_json_blank(p, end), *behind = gan__reader_json_text(key, end);
+        if (!behind) break;
+        p = gan__reader_json_blank(behind, end);
+        if (p == end || *p != ':') break;
+        p = gan__reader_json_blank(p + 1, end);
+        if (behind - key == 8 && !memcmp(key, "\"labels\"", 8)) {
+            found = 1;
+            *none = end - p >= 4 && !memcmp(p, "null", 4);
+            if (!*none)
+                p = p < end && *p == '[' ? gan__reader_json_pairs(t, gan__reader_json_blank(p + 1, end), end)
+                                         : NULL;
+            if (gan_error(t->o->ctx)) return 1;
+            if (!p) break;
+        }
+        p = gan__reader_json_value(p, end);
+        if (!p) break;
+        if (*p == '}') {
+            if (!found) *none = 1;
+            return 0;
+        }
+        if (*p != ',') break;
+        ++p;
+    }
+    gan__err_fail(t->o->ctx, GAN_ERROR_FORMAT,
+                  "%s is no dataset.json: {\"labels\": [[\"file\", number], ..]} expected", t->file);
+    return 1;
+}
+
+// The position of a text among the n names of the classes, which are in natural order; *found: it is there.
+static int gan__reader_class_at(char *const *name, int n, const char *text, int *found)
+{
+    int low = 0, high = n;
+    while (low < high) {
+        const int middle = low + (high - low) / 2;
+        if (gan__file_names_order(name[middle], text) < 0) low = middle + 1;
+        else high = middle;
+    }
+    *found = low < n && !strcmp(name[low], text);
+    return low;
+}
+
+// Numbers for the labels of all pictures: themselves, or where one is a text the texts in natural order.
+static int gan__reader_names_values(gan__reader_names *t)
+{
+    enum { MOST = 200 };
+    gan_dataset *d = t->d;
+    gan_context *ctx = t->o->ctx;
+    gan_real *label = (gan_real *)gan__err_persist(ctx, d->n * sizeof *label);
+    char **name = NULL, text[MOST];
+    size_t i, n;
+    double v;
+    int numbers = 1, classes = 0, space = 0, found, pass, at;
+    if (!label) return 1;
+    for (i = 0; i < d->n; ++i) {
+        if (!t->from[i]) {
+            gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s has no label for the picture %s", t->file,
+                          d->picture[i]);
+            return 1;
+        }
+        numbers =
+            numbers && !gan__format_csv_number(t->from[i], t->to[i], &v) && gan__base_is_finite((gan_real)v);
+        if (numbers) label[i] = (gan_real)v;
+    }
+    for (pass = 0; pass < 2 && !numbers; ++pass)
+        for (i = 0; i < d->n; ++i) {
+            n = (size_t)(t->to[i] - t->from[i]);
+            if (n >= MOST) n = MOST - 1;
+            memcpy(text, t->from[i], n);
+            text[n] = 0;
+            at = gan__reader_class_at(name, classes, text, &found);
+            if (pass) label[i] = (gan_real)at;
+            if (found || pass) continue;
+            if (classes == space) { // of a list twice as long; what it was stays unused
+                char **more = (char **)gan__err_persist(ctx, (size_t)(2 * space + 16) * sizeof *more);
+                if (!more) return 1;
+                if (classes) memcpy(more, name, (size_t)classes * sizeof *more);
+                name = more;
+                space = 2 * space + 16;
+            }
+            memmove(name + at + 1, name + at, (size_t)(classes - at) * sizeof *name);
+            name[at] = (char *)gan__err_persist(ctx, n + 1);
+            if (!name[at]) return 1;
+            memcpy(name[at], text, n + 1);
+            if (++classes > GAN__DATA_CLASSES) {
+                gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s has more than %d different texts for labels",
+                              t->file, (int)GAN__DATA_CLASSES);
+                return 1;
+            }
+        }
+    d->class_name = name;
+    d->label = (const unsigned char *)label;
+    d->label_type = sizeof *label == 4 ? GAN__ELEMENT_F32 : GAN__ELEMENT_F64;
+    d->label_big = !gan__state_is_little_endian();
+    d->label_stride = sizeof *label;
+    if (t->missing)
+        gan__err_warn(ctx, "%s names %l files that are no pictures of the folder, the first of them %s",
+                      t->file, (int64_t)t->missing, t->first);
+    return 0;
+}
+
+// Takes the labels of a folder's pictures from a file that holds them by name. *named is 0 where the file is
+// none, but holds one label a sample in their order, or says that there are none.
+static int gan__reader_named(const gan__reader_opening *o, gan_dataset *d, size_t root, const char *path,
+                             int *named)
+{
+    gan__reader_opening whole = *o;
+    gan__reader_names t;
+    gan__file_source *s;
+    const unsigned char *p;
+    size_t size;
+    int json, none = 0, bad;
+    whole.most = (size_t)-1;
+    *named = 0;
+    if (gan__reader_source(&whole, &s, path, path ? NULL : o->desc->label_bytes, o->desc->label_size, 1))
+        return 1;
+    p = s->bytes;
+    size = s->size;
+    if (gan__format_is_packed(o->ctx, s->name, p, size)) return 1;
+    if (size >= 3 && !memcmp(p, "\xef\xbb\xbf", 3)) p += 3, size -= 3;
+    json = gan__reader_json_blank(p, p + size) < p + size && *gan__reader_json_blank(p, p + size) == '{';
+    if (!json && (memchr(p, 0, GAN__LEAST(size, (size_t)4096)) || gan__format_csv_columns(p, size) < 2))
+        return 0;
+    memset(&t, 0, sizeof t);
+    t.o = o;
+    t.d = d;
+    t.file = s->name;
+    bad = gan__reader_keys(&t, root);
+    t.from = bad ? NULL : (const unsigned char **)gan__err_scratch(o->ctx, 2 * d->n * sizeof *t.from);
+    bad = !t.from;
+    if (!bad) {
+        memset(t.from, 0, 2 * d->n * sizeof *t.from);
+        t.to = t.from + d->n;
+        bad = json ? gan__reader_names_json(&t, p, size, &none) : gan__reader_names_csv(&t, p, size);
+        if (!bad && !none) bad = gan__reader_names_values(&t);
+        *named = !none;
+    }
+    gan__err_scratch_free(o->ctx, (void *)t.from);
+    gan__err_scratch_free(o->ctx, t.key);
+    return bad;
+}
+
 static gan_dataset *gan__reader_listed(const gan__reader_opening *o, const char *path)
 {
     gan__reader_listing count, all;
+    gan__reader_opening pictures = *o;
+    gan_dataset_desc desc = *o->desc;
     gan_dataset *d;
+    char *json = NULL;
     size_t bytes;
+    int named = 0, bad = 0;
     memset(&count, 0, sizeof count);
+    count.labels = desc.labels;
+    if (!desc.labels && !desc.label_bytes && gan__reader_inside(o->ctx, path, "/dataset.json", &json))
+        return NULL;
+    gan__err_scratch_free(o->ctx, json); // its path is made again: it outlives the listing
+    named = json != NULL || desc.labels || desc.label_bytes;
     if (gan__reader_listing_all(o->ctx, &count, path)) return NULL;
     if (!count.n) {
         gan__err_fail(
@@ -23056,7 +23647,7 @@ static gan_dataset *gan__reader_listed(const gan__reader_opening *o, const char 
             path);
         return NULL;
     }
-    if (count.loose && count.classes) {
+    if (count.loose && count.classes && !named) {
         gan__err_fail(
             o->ctx, GAN_ERROR_FORMAT,
             "%s holds %l pictures beside %d folders of pictures: which are the classes is not clear", path,
@@ -23080,25 +23671,25 @@ static gan_dataset *gan__reader_listed(const gan__reader_opening *o, const char 
     }
     d->n = d->part->count = all.n;
     d->picture = all.path;
-    if (count.classes) {
+    if (named && json) {
+        json = gan__file_join(o->ctx, path, "/dataset.json");
+        bad = !json || gan__reader_named(o, d, strlen(path) + 1, json, &named);
+        gan__err_scratch_free(o->ctx, json);
+    } else if (named) bad = gan__reader_named(o, d, strlen(path) + 1, desc.labels, &named);
+    if (bad) return NULL;
+    if (named) { // there is nothing more to read of labels
+        desc.labels = NULL;
+        desc.label_bytes = NULL;
+        desc.label_column = 0;
+        pictures.desc = &desc;
+    } else if (count.classes && !count.loose) {
         if (gan__reader_class_names(d, &all, path)) return NULL;
         d->label = (const unsigned char *)all.label;
         d->label_type = GAN__ELEMENT_I32;
         d->label_big = !gan__state_is_little_endian();
         d->label_stride = sizeof *all.label;
     }
-    return gan__reader_pictures(o, d);
-}
-
-// path + tail, where a regular file is, else NULL, in scratch memory. 1: no memory.
-static int gan__reader_inside(gan_context *ctx, const char *path, const char *tail, char **file)
-{
-    *file = gan__file_join(ctx, path, tail);
-    if (!*file) return 1;
-    if (gan__file_path_kind(*file) == GAN__PATH_FILE) return 0;
-    gan__err_scratch_free(ctx, *file);
-    *file = NULL;
-    return 0;
+    return gan__reader_pictures(&pictures, d);
 }
 
 // The one file of a folder whose name says that it holds IDX images (images, then idx3): those of training
@@ -23209,6 +23800,7 @@ static const char *gan__reader_problem(const gan_dataset_desc *desc)
     if (desc->labels && desc->label_bytes) return "labels come from a file or from label_bytes, not both";
     if (desc->channels < 0 || desc->height < 0 || desc->width < 0)
         return "channels, height and width are 1 or more, or 0: as the data are";
+    if (desc->background > 0xffffff) return "background is 0xRRGGBB";
     if ((int)desc->format < 0 || desc->format >= GAN_FORMAT_COUNT) return "there is no such format";
     if ((int)desc->fit < 0 || desc->fit >= GAN_FIT_COUNT) return "there is no such fit";
     if (!gan__base_is_finite(desc->low) || !gan__base_is_finite(desc->high) ||
@@ -23271,7 +23863,12 @@ GAN_API gan_dataset *gan_dataset_idx(gan_context *ctx, const char *path)
 
 enum { GAN__IMAGE_BORDER = 2, GAN__IMAGE_GRAY = 128 };
 
-typedef enum gan__image_kind { GAN__IMAGE_UNKNOWN, GAN__IMAGE_PNM, GAN__IMAGE_PNG } gan__image_kind;
+typedef enum gan__image_kind {
+    GAN__IMAGE_UNKNOWN,
+    GAN__IMAGE_PNM,
+    GAN__IMAGE_PAM,
+    GAN__IMAGE_PNG
+} gan__image_kind;
 
 static gan__image_kind gan__image_kind_of(const char *path)
 {
@@ -23282,6 +23879,7 @@ static gan__image_kind gan__image_kind_of(const char *path)
     for (i = 0; i < 3; ++i)
         ext[i] = (char)(dot[i + 1] >= 'A' && dot[i + 1] <= 'Z' ? dot[i + 1] + 32 : dot[i + 1]);
     if (!strcmp(ext, "png")) return GAN__IMAGE_PNG;
+    if (!strcmp(ext, "pam")) return GAN__IMAGE_PAM;
     return !strcmp(ext, "pgm") || !strcmp(ext, "ppm") ? GAN__IMAGE_PNM : GAN__IMAGE_UNKNOWN;
 }
 
@@ -23300,6 +23898,26 @@ static void gan__image_pnm(gan__file_out *out, const unsigned char *pixels, int 
     gan__file_out_write(out, pixels, (size_t)w * (size_t)h * (size_t)c);
 }
 
+// Netpbm's P7: the header's lines, the raster
+static void gan__image_pam(gan__file_out *out, const unsigned char *pixels, int w, int h, int c)
+{
+    static const char *const type[] = {"GRAYSCALE", "GRAYSCALE_ALPHA", "RGB", "RGB_ALPHA"};
+    char head[120];
+    gan__text_out o;
+    gan__text_begin(&o, head, sizeof head);
+    gan__text_put(&o, "P7\nWIDTH ");
+    gan__text_put_int(&o, w);
+    gan__text_put(&o, "\nHEIGHT ");
+    gan__text_put_int(&o, h);
+    gan__text_put(&o, "\nDEPTH ");
+    gan__text_put_int(&o, c);
+    gan__text_put(&o, "\nMAXVAL 255\nTUPLTYPE ");
+    gan__text_put(&o, type[c - 1]);
+    gan__text_put(&o, "\nENDHDR\n");
+    gan__file_out_write(out, head, gan__text_end(&o));
+    gan__file_out_write(out, pixels, (size_t)w * (size_t)h * (size_t)c);
+}
+
 #ifdef INCLUDE_STB_IMAGE_WRITE_H
 static void gan__image_stb(void *out, void *bytes, int n)
 {
@@ -23308,20 +23926,20 @@ static void gan__image_stb(void *out, void *bytes, int n)
 #endif
 
 static int gan__image_save(gan_context *ctx, const unsigned char *pixels, int w, int h, int c,
-                           const char *path, int png)
+                           const char *path, gan__image_kind kind)
 {
     gan__file_out out;
     const int code = gan__file_out_open(&out, ctx, path);
     if (code) return code;
 #ifdef INCLUDE_STB_IMAGE_WRITE_H
-    if (png) {
+    if (kind == GAN__IMAGE_PNG) {
         if (!stbi_write_png_to_func(gan__image_stb, &out, w, h, c, pixels, w * c) && !out.failed)
             out.failed = -1;
         return gan__file_out_close(&out, 0);
     }
 #endif
-    (void)png;
-    gan__image_pnm(&out, pixels, w, h, c);
+    if (kind == GAN__IMAGE_PAM) gan__image_pam(&out, pixels, w, h, c);
+    else gan__image_pnm(&out, pixels, w, h, c);
     return gan__file_out_close(&out, 0);
 }
 
@@ -23338,8 +23956,8 @@ GAN_API int gan_image_write_bytes(gan_context *ctx, const unsigned char *pixels,
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_image_write: the pixels are NULL");
         return GAN_ERROR_ARGUMENT;
     }
-    if (width < 1 || height < 1 || (channels != 1 && channels != 3)) {
-        gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "image %s: %d x %d pixels of %d channels; 1 or 3 are possible",
+    if (width < 1 || height < 1 || channels < 1 || channels > 4) {
+        gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "image %s: %d x %d pixels of %d channels; 1 to 4 are possible",
                       path, width, height, channels);
         return GAN_ERROR_ARGUMENT;
     }
@@ -23352,18 +23970,25 @@ GAN_API int gan_image_write_bytes(gan_context *ctx, const unsigned char *pixels,
     }
     kind = gan__image_kind_of(path);
     if (kind == GAN__IMAGE_UNKNOWN) {
-        gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "image %s: the name must end in .png, .pgm or .ppm", path);
+        gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "image %s: the name must end in .png, .pgm, .ppm or .pam",
+                      path);
+        return GAN_ERROR_ARGUMENT;
+    }
+    if (kind == GAN__IMAGE_PNM && channels % 2 == 0) {
+        gan__err_fail(ctx, GAN_ERROR_ARGUMENT,
+                      "image %s: %d channels have alpha: the name must end in .png or .pam", path, channels);
         return GAN_ERROR_ARGUMENT;
     }
 #ifdef INCLUDE_STB_IMAGE_WRITE_H
     png = kind == GAN__IMAGE_PNG;
 #endif
-    if (kind == GAN__IMAGE_PNM || png)
-        return gan__image_save(ctx, pixels, width, height, channels, path, png);
+    if (kind != GAN__IMAGE_PNG || png)
+        return gan__image_save(ctx, pixels, width, height, channels, path, kind);
     other = gan__file_join(ctx, path, "");
     if (!other) return GAN_ERROR_MEMORY;
-    memcpy(strrchr(other, '.'), channels == 1 ? ".pgm" : ".ppm", 4);
-    code = gan__image_save(ctx, pixels, width, height, channels, other, 0);
+    memcpy(strrchr(other, '.'), channels == 1 ? ".pgm" : channels == 3 ? ".ppm" : ".pam", 4);
+    code = gan__image_save(ctx, pixels, width, height, channels, other,
+                           channels % 2 ? GAN__IMAGE_PNM : GAN__IMAGE_PAM);
     gan__err_scratch_free(ctx, other);
     return code;
 }
@@ -23398,8 +24023,8 @@ GAN_API int gan_image_write(gan_tensor *x, int columns, const char *path)
     gan_context *ctx;
     ctx = gan__tensor_inputs("gan_image_write", 1, &x, &bad);
     if (!ctx) return gan_error(bad ? bad->ctx : NULL);
-    if (x->ndim != 4 || (x->dim[1] != 1 && x->dim[1] != 3) || x->size == 0) {
-        gan__err_fail(ctx, GAN_ERROR_SHAPE, "gan_image_write takes (N, C, H, W) with 1 or 3 channels, not %t",
+    if (x->ndim != 4 || x->dim[1] < 1 || x->dim[1] > 4 || x->size == 0) {
+        gan__err_fail(ctx, GAN_ERROR_SHAPE, "gan_image_write takes (N, C, H, W) with 1 to 4 channels, not %t",
                       x);
         return GAN_ERROR_SHAPE;
     }

@@ -383,9 +383,12 @@ static void opening(void)
     if (test_int(0, 2) == 0) d.channels = I(), d.height = I(), d.width = I();
     if (test_int(0, 2) == 0) d.fit = (gan_fit)test_int(-1, GAN_FIT_COUNT);
     if (test_int(0, 3) == 0) d.low = R(), d.high = R();
+    if (test_int(0, 3) == 0) d.background = (unsigned)I();
     if (test_int(0, 3) == 0) d.data_low = R(), d.data_high = R();
     d.flip = test_int(0, 1), d.stream = test_int(0, 1), d.channels_last = test_int(0, 1);
     if (test_int(0, 3) == 0) d.label_column = I();
+    if (test_int(0, 3) == 0) d.header = I();
+    if (test_int(0, 7) == 0) d.columns = test_int(0, 1) ? "1" : "2,x";
     d.label_index = test_int(0, 3) == 0;
     if (test_int(0, 3) == 0) d.memory = (size_t)(unsigned)I();
     made = gan_dataset_open(test_int(0, 19) ? ctx : NULL, test_int(0, 19) ? &d : NULL);

@@ -304,7 +304,8 @@ static void csv(const char *text, int rows, int columns, const double *v)
     gan__format_layout l;
     const gan_real *values = NULL;
     gan_context *ctx = gan_create(NULL);
-    const int code = gan__format_csv(ctx, "text", (const unsigned char *)text, strlen(text), &l, &values);
+    const int code =
+        gan__format_csv(ctx, "text", (const unsigned char *)text, strlen(text), NULL, &l, &values);
     CHECK(!code && l.dim[0] == rows && l.dim[1] == columns, "%d x %d of \"%s\": %s", l.dim[0], l.dim[1], text,
           gan_error_message(ctx));
     if (!code && l.dim[0] == rows && l.dim[1] == columns)
@@ -344,6 +345,7 @@ static void test_csv(void)
         no_csv("1,2\n3,1e999\n", "line 2, field 2");
         no_csv("1,2\n3,1e\n", "line 2, field 2");
         no_csv("1,2\n3,1-2\n", "line 2, field 2");
+        no_csv("NA,NaN\n1,2\n", "line 1, field 1 is no finite number: NA"); // no names
         no_csv("x,y\n", "no lines");
         no_csv("x,y\nz,w\n", "line 2, field 1");
         no_csv("\n\n", "no lines");

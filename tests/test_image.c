@@ -203,8 +203,10 @@ static void test_errors(void)
         CHECK_TEXT(gan_error_message(ctx), word);                                                            \
         gan_error_clear(ctx);                                                                                \
     } while (0)
-        REFUSED(gan_image_write(gan_zeros(ctx, 1, 2, 3, 3), 0, test_path("x.pgm")), GAN_ERROR_SHAPE,
-                "(1, 2, 3, 3)");
+        REFUSED(gan_image_write(gan_zeros(ctx, 1, 5, 3, 3), 0, test_path("x.pam")), GAN_ERROR_SHAPE,
+                "(1, 5, 3, 3)");
+        REFUSED(gan_image_write(gan_zeros(ctx, 1, 4, 3, 3), 0, test_path("x.ppm")), GAN_ERROR_ARGUMENT,
+                "4 channels have alpha");
         REFUSED(gan_image_write(gan_zeros(ctx, 1, 3, 3), 0, test_path("x.pgm")), GAN_ERROR_SHAPE,
                 "(1, 3, 3)");
         REFUSED(gan_image_write(gan_zeros(ctx, 1, 1, 3, 3), -1, test_path("x.pgm")), GAN_ERROR_ARGUMENT,
@@ -222,6 +224,32 @@ static void test_errors(void)
                 "1 x -1");
         REFUSED(gan_image_write_bytes(ctx, pixels, 1, 1, 2, test_path("x.pgm")), GAN_ERROR_ARGUMENT,
                 "2 channels");
+        REFUSED(gan_image_write_bytes(ctx, pixels, 1, 1, 5, test_path("x.pam")), GAN_ERROR_ARGUMENT,
+                "5 channels");
+    }
+    TEST ("alpha is kept in PAM, to the byte, and in PNG") {
+        static const char *const head[] = {"", "GRAYSCALE", "GRAYSCALE_ALPHA", "RGB", "RGB_ALPHA"};
+        int c, k;
+        for (c = 1; c <= 4; ++c) {
+            gan_tensor *x = gan_zeros(ctx, 1, c, 2, 3);
+            char want[200];
+            for (k = 0; k < 6 * c; ++k) gan_data(x)[k] = (gan_real)(k * 10 / 127.5 - 1);
+            snprintf(want, sizeof want, "P7\nWIDTH 3\nHEIGHT 2\nDEPTH %d\nMAXVAL 255\nTUPLTYPE %s\nENDHDR\n",
+                     c, head[c]);
+            CHECK(gan_image_write(x, 1, test_path("a.pam")) == 0, "%s", gan_error_message(ctx));
+            get_file(test_path("a.pam"));
+            CHECK(size == strlen(want) + (size_t)(6 * c) && !memcmp(file, want, strlen(want)), "header of %d",
+                  c);
+            for (k = 0; k < 6 * c; ++k) {
+                const int got = file[strlen(want) + (size_t)k];
+                CHECK(got == 10 * (k % c * 6 + k / c), "byte %d is %d", k, got);
+            }
+            CHECK(gan_image_write(x, 1, test_path("a.png")) == 0, "%s", gan_error_message(ctx));
+#ifdef INCLUDE_STB_IMAGE_WRITE_H
+            get_file(test_path("a.png"));
+            CHECK(file[25] == (c == 1 ? 0 : c == 2 ? 4 : c == 3 ? 2 : 6), "type of color %d", file[25]);
+#endif
+        }
     }
     TEST ("sizes that overflow an int are refused, of bytes and of grids") {
         const int big = 0x7fffffff;

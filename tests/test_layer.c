@@ -2016,8 +2016,8 @@ static void reparametrized(void)
     weights_of_ones_own();
 }
 
-// Running statistics of a channel that is 0 from now on become 0, where .9 times 5 of the smallest numbers would
-// round to 5 of them.
+// Running statistics of a channel that is 0 from now on become 0, where .9 times 5 of the smallest numbers
+// would round to 5 of them.
 static gan_tensor *one_norm(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
     return (void)label, gan_batch_norm(m, "bn", x);

@@ -47,6 +47,22 @@ static stbi_uc *stbi_load_from_memory(const stbi_uc *p, int n, int *w, int *h, i
     return out;
 }
 
+// 16 bits: "IHDR" behind the first 12 bytes, 8 more, the depth, pixels of two bytes, big endian.
+static unsigned short *stbi_load_16_from_memory(const stbi_uc *p, int n, int *w, int *h, int *c, int wanted)
+{
+    const int count = p[8] * p[9] * p[10];
+    unsigned short *out;
+    int i;
+    *w = p[8];
+    *h = p[9];
+    *c = p[10];
+    if (n != 25 + 2 * count || wanted != p[10]) return NULL;
+    out = (unsigned short *)malloc(2 * (size_t)count);
+    for (i = 0; out && i < count; ++i) out[i] = (unsigned short)(p[25 + 2 * i] << 8 | p[26 + 2 * i]);
+    stb_living += out != NULL;
+    return out;
+}
+
 static void stbi_image_free(void *p)
 {
     stb_living -= p != NULL;
@@ -552,10 +568,10 @@ static void test_pnm(void)
         desc = in_memory(&f);
         check_ways("a.pgm", &desc, 1, 6, v, NULL);
         f.n = 0;
-        add_text(&f, "P6\n2 2\n1000\n"); // 16 bits, to the nearest of 256
+        add_text(&f, "P6\n2 2\n1000\n"); // 16 bits
         for (i = 0; i < 12; ++i) {
             add_number(&f, 'u', 2, 1, 90 * i);
-            v[i % 3 * 4 + i / 3] = floor(90 * i * 255 / 1000. + .5) / 127.5 - 1;
+            v[i % 3 * 4 + i / 3] = 90 * i / 500. - 1;
         }
         desc = in_memory(&f);
         check_ways("b.ppm", &desc, 1, 12, v, NULL);
@@ -628,6 +644,117 @@ static void make_jpeg(int h, int w, int c, int frame, int orientation, int big)
     add_number(&f, 'u', 1, 0, STB_GOOD);
     for (i = 0; i < w * h * c; ++i) add_number(&f, 'u', 1, 0, 10 * i);
     add(&f, "\xff\xd9", 2);
+}
+
+// A PNG of one row of pixels of c bytes, or of 16 bits each.
+static void make_png(const int *v, int n, int c, int deep)
+{
+    int i;
+    f.n = 0;
+    add(&f, "\x89PNG\r\n\x1a\n", 8);
+    add_number(&f, 'u', 1, 0, n / c);
+    add_number(&f, 'u', 1, 0, 1);
+    add_number(&f, 'u', 1, 0, c);
+    add_number(&f, 'u', 1, 0, STB_GOOD);
+    if (deep) add(&f, "IHDR12345678\20", 13);
+    for (i = 0; i < n; ++i) add_number(&f, 'u', deep ? 2 : 1, 1, v[i]);
+}
+
+static void test_png(void)
+{
+    int i, way;
+    TEST ("16 bits of a PNG are kept: 0 and 65535 are exactly -1 and 1, a step is 2 / 65535") {
+        static const int v[] = {0, 65535, 1, 32768};
+        double want[4];
+        gan_dataset_desc desc;
+        for (i = 0; i < 4; ++i) want[i] = v[i] / 32767.5 - 1;
+        make_png(v, 4, 1, 1);
+        desc = in_memory(&f);
+        check_ways("deep.png", &desc, 1, 4, want, NULL);
+        {
+            gan_context *ctx = gan_create(NULL);
+            in_order(ctx, gan_dataset_open(ctx, &desc));
+            CHECK(all[0] == -1 && all[1] == 1, "%.9g %.9g", all[0], all[1]);
+            CHECK_NEAR(all[2] - all[0], 2 / 65535., 1e-7, "a step");
+            gan_destroy(ctx);
+        }
+    }
+    TEST ("alpha: kept with 4 and 2 channels, else over the background, of 8 and 16 bits") {
+        static const int rgba[] = {200, 100, 50, 255, 200, 100, 50, 0, 200, 100, 50, 51},
+                         ga[] = {200, 255, 200, 0};
+        static const struct {
+            int channels;
+            unsigned background;
+            int n;
+            double want[12];
+        } rows[] = {{0, 0, 12, {200, 200, 200, 100, 100, 100, 50, 50, 50, 255, 0, 51}},
+                    {4, 0xffffff, 12, {200, 200, 200, 100, 100, 100, 50, 50, 50, 255, 0, 51}},
+                    {3, 0, 9, {200, 0, 40, 100, 0, 20, 50, 0, 10}},
+                    {3, 0xff8000, 9, {200, 255, 244, 100, 128, 122.4, 50, 0, 10}}};
+        int r, deep;
+        for (r = 0; r < 4; ++r)
+            for (deep = 0; deep < 2; ++deep) {
+                gan_context *ctx = gan_create(NULL);
+                gan_dataset_desc desc;
+                int v[12];
+                for (i = 0; i < 12; ++i) v[i] = rgba[i] * (deep ? 257 : 1);
+                make_png(v, 12, 4, deep);
+                desc = in_memory(&f);
+                desc.channels = rows[r].channels, desc.background = rows[r].background;
+                CHECK(in_order(ctx, gan_dataset_open(ctx, &desc)) == rows[r].n, "%s", gan_error_message(ctx));
+                for (i = 0; i < rows[r].n; ++i)
+                    CHECK_NEAR((all[i] + 1) * 127.5, rows[r].want[i], deep ? .01 : .5001, "value");
+                gan_destroy(ctx);
+                CHECK(stb_living == 0, "%d pictures of stb_image are left", stb_living);
+            }
+        for (r = 1; r <= 4; ++r) {
+            static const int want[5][8] = {{0},
+                                           {200, 151},
+                                           {200, 200, 255, 0},
+                                           {200, 151, 200, 151, 200, 151},
+                                           {200, 200, 200, 200, 200, 200, 255, 0}};
+            gan_context *ctx = gan_create(NULL);
+            gan_dataset_desc desc;
+            make_png(ga, 4, 2, 0);
+            desc = in_memory(&f);
+            desc.channels = r, desc.background = 0xff8000; // its gray is 151
+            CHECK(in_order(ctx, gan_dataset_open(ctx, &desc)) == 2 * r, "%s", gan_error_message(ctx));
+            for (i = 0; i < 2 * r; ++i) CHECK_NEAR((all[i] + 1) * 127.5, want[r][i], .5001, "gray and alpha");
+            gan_destroy(ctx);
+        }
+    }
+#ifdef FILES_FOLDERS
+    TEST ("a folder of 8 and 16 bits, with and without alpha: one scale, the channels of the first, or those "
+          "asked for") {
+        static const int a[] = {10, 20, 30}, b[] = {257 * 40, 257 * 50, 257 * 60 + 128},
+                         c[] = {100, 110, 120, 0};
+        put_folder("mixed");
+        make_png(a, 3, 3, 0);
+        put_file("mixed/1.png", f.p, f.n);
+        make_png(b, 3, 3, 1);
+        put_file("mixed/2.png", f.p, f.n);
+        make_png(c, 4, 4, 0);
+        put_file("mixed/10.png", f.p, f.n);
+        for (way = 0; way < 4; ++way) {
+            gan_context *ctx = gan_create(NULL);
+            gan_dataset_desc desc = at_path(test_path("mixed"));
+            const int per = way < 2 ? 3 : 4;
+            desc.stream = way & 1;
+            desc.background = 0x0102ff;
+            desc.channels = way < 2 ? 0 : 4;
+            CHECK(in_order(ctx, gan_dataset_open(ctx, &desc)) == per, "%s", gan_error_message(ctx));
+            for (i = 0; i < 3; ++i) {
+                CHECK_NEAR((all[i] + 1) * 127.5, a[i], 1e-4, "8 bits");
+                CHECK_NEAR((all[per + i] + 1) * 127.5, b[i] / 257., 1e-4, "16 bits");
+                CHECK_NEAR((all[2 * per + i] + 1) * 127.5, per == 4 ? c[i] : (i < 2 ? i + 1 : 255), 1e-4,
+                           "alpha");
+            }
+            if (per == 4)
+                CHECK(all[3] == 1 && all[7] == 1 && all[11] == -1, "%g %g %g", all[3], all[7], all[11]);
+            gan_destroy(ctx);
+        }
+    }
+#endif
 }
 
 static void test_jpeg(void)
@@ -803,6 +930,129 @@ static void test_folder(void)
             CHECK(!*gan_dataset_path(d, 5) && !*gan_dataset_path(d, -1), "out of range");
         }
         gan_destroy(ctx);
+    }
+    TEST ("labels by name: StyleGAN's dataset.json, `file,label` with paths, last parts, without extensions; "
+          "texts are classes; the file of labels is not told as left out") {
+        static const struct {
+            const char *text;
+            int column;
+            double want[4]; // of 00/img1, 00/img2, 00/img10, 01/img3
+            int classes, warns;
+        } rows[] = {
+            {"{\"labels\": [[\"00/img1.pgm\", 6], [\"01/img3.pgm\", 0],[\"00/img10.pgm\",1],"
+             "[\"00/img2.pgm\" , 2]]}",
+             0,
+             {6, 2, 1, 0},
+             4,
+             1},
+            {"{ \"x\": {\"labels\": [1, {\"]\": 2}]}, \"labels\" : [ [\"img1.pgm\",0],[\"img2.pgm\",1],"
+             "[\"img10.pgm\",0],[\"img3.pgm\",1] ] , \"y\": \"}\"}",
+             0,
+             {0, 1, 0, 1},
+             2,
+             0},
+            {"file,label\n00/img10.pgm,0\n./00/img1.pgm,1\n01/img3.pgm,2\n00/img2.pgm,1\n",
+             0,
+             {1, 1, 0, 2},
+             3,
+             0},
+            {"id;breed\r\nimg10;cat\r\nimg1;\"a dog\"\r\nimg3;cat 10\r\nimg2;cat 2\r\n",
+             0,
+             {0, 2, 1, 3},
+             4,
+             0},
+            {"4\nsmile young\nimg1.pgm -1 1\nimg2.pgm 1 1\nimg10.pgm 1 -1\nimg3.pgm 1 -1\n",
+             3,
+             {1, 1, -1, -1},
+             2,
+             1},
+            {"a,b,c\nimg1,x,.5\nimg2,y,1.5\nimg10,z,-2\nimg3,z,0\nimg4,z,0\n", -1, {.5, 1.5, -2, 0}, 0, 1},
+        };
+        size_t r;
+        put_folder("named");
+        put_folder("named/00");
+        put_folder("named/01");
+        put_pgm("named/00/img1.pgm", 2, 3, 10);
+        put_pgm("named/00/img2.pgm", 2, 3, 20);
+        put_pgm("named/00/img10.pgm", 2, 3, 30);
+        put_pgm("named/01/img3.pgm", 2, 3, 40);
+        for (r = 0; r < sizeof rows / sizeof *rows; ++r)
+            for (way = 0; way < 3; ++way) {
+                gan_context *ctx = gan_create(NULL);
+                gan_dataset_desc desc = at_path(test_path("named"));
+                gan_dataset *d;
+                desc.stream = way == 1;
+                desc.label_column = rows[r].column;
+                if (way == 2) desc.label_bytes = rows[r].text, desc.label_size = strlen(rows[r].text);
+                else {
+                    const char *name = r < 2 ? "named/dataset.json" : "named/labels.csv";
+                    put_file(name, rows[r].text, strlen(rows[r].text));
+                    if (r >= 2) desc.labels = test_path(name);
+                }
+                d = gan_dataset_open(ctx, &desc);
+                CHECK(in_order(ctx, d) == 6, "%d: %s", (int)r, gan_error_message(ctx));
+                for (i = 0; i < 4; ++i) {
+                    CHECK_NEAR(all[6 * i], (10 + 10 * i) / 127.5 - 1, 1e-6, "pixel");
+                    CHECK(all_labels[i] == rows[r].want[i], "%d: label %d is %g", (int)r, i, all_labels[i]);
+                }
+                CHECK(gan_dataset_classes(d) == rows[r].classes && gan_warnings(ctx) == rows[r].warns,
+                      "%d: %d classes, %d warnings: %s", (int)r, gan_dataset_classes(d), gan_warnings(ctx),
+                      gan_warning_message(ctx));
+                if (r == 3)
+                    CHECK(!strcmp(gan_dataset_class_name(d, 2), "cat 2"), "%s", gan_dataset_class_name(d, 2));
+                if (r == 3)
+                    CHECK(!strcmp(gan_dataset_class_name(d, 0), "a dog"), "%s", gan_dataset_class_name(d, 0));
+                if (r == 5)
+                    CHECK_TEXT(gan_warning_message(ctx), "1 files that are no pictures of the folder");
+                gan_destroy(ctx);
+                remove(test_path("named/dataset.json"));
+                remove(test_path("named/labels.csv"));
+            }
+    }
+    TEST ("labels by name: a picture without, two, an ambiguous name, a column that is not told, damage") {
+        static const struct {
+            const char *text, *word;
+        } rows[] = {{"img1,0\nimg2,1\nimg10,2\n", "no label for the picture"},
+                    {"img1,0\nimg2,1\nimg10,2\nimg3,0\nimg1.pgm,5\n", "two labels for img1.pgm"},
+                    {"img1,0\nimg2,1\nimg10,\nimg3,0\n", "empty label for img10"},
+                    {"img1,0,1\nimg2,1,1\nimg10,2,1\nimg3,1,1\n", "label_column must tell"},
+                    {"{\"labels\": [[\"img1.pgm\", [1, 0]]]}", "no dataset.json"},
+                    {"{\"labels\": [[\"img1.pgm\", 1]", "no dataset.json"},
+                    {"{\"labels\": {}}", "no dataset.json"},
+                    {"{", "no dataset.json"}};
+        gan_dataset_desc desc = at_path(test_path("named"));
+        size_t r, n;
+        for (r = 0; r < sizeof rows / sizeof *rows; ++r) {
+            desc.label_bytes = rows[r].text;
+            desc.label_size = strlen(rows[r].text);
+            CHECK(opening(&desc) == GAN_ERROR_FORMAT, "%d: %s", (int)r, said);
+            CHECK_TEXT(said, rows[r].word);
+        }
+        desc.label_bytes = "{\"labels\": null}";
+        desc.label_size = strlen((const char *)desc.label_bytes);
+        CHECK(opening(&desc) != 0, "labels by hand that are none: %s", said);
+        put_file("named/dataset.json", desc.label_bytes, desc.label_size);
+        desc = at_path(test_path("named"));
+        CHECK(opening(&desc) == 0, "%s", said);
+        remove(test_path("named/dataset.json"));
+        for (r = 0; r < 2; ++r) { // cut at every length, and every byte changed
+            static const char text[] =
+                "{\"a\": [{}], \"labels\": [[\"00/img1.pgm\", 6], [\"01/img3.pgm\", 0]]}";
+            for (n = 0; n < sizeof text - 1; ++n) {
+                char changed[sizeof text];
+                memcpy(changed, text, sizeof text);
+                changed[n] ^= 32;
+                desc.label_bytes = changed;
+                desc.label_size = r ? sizeof text - 1 : n;
+                CHECK(opening(&desc) == GAN_ERROR_FORMAT, "%d: %s", (int)n, said);
+            }
+        }
+        put_pgm("named/01/img1.pgm", 2, 3, 50);
+        desc.label_bytes = "img1,0\n";
+        desc.label_size = 7;
+        CHECK(opening(&desc) == GAN_ERROR_FORMAT, "%s", said);
+        CHECK_TEXT(said, "several pictures are called img1");
+        remove(test_path("named/01/img1.pgm"));
     }
     TEST ("a file that is no picture by its name is told in a warning") {
         gan_context *ctx = gan_create(NULL);
@@ -1013,6 +1263,53 @@ static void test_csv(void)
         desc.label_column = -4;
         CHECK(opening(&desc) == GAN_ERROR_ARGUMENT, "%s", said);
     }
+    TEST ("CSV: headers of pandas, an index, a header that is told, columns by name and number") {
+        static const struct {
+            const char *text;
+            int header;
+            const char *columns;
+            int label_column, n, per;
+            double v[6];
+            int warns;
+        } rows[] = {{"0,1,2\n.5,2,3\n4,5,6\n", 0, NULL, 0, 2, 3, {.5, 2, 3, 4, 5, 6}, 1},
+                    {"0,1,2\n.5,2,3\n", -1, NULL, 0, 2, 3, {0, 1, 2, .5, 2, 3}, 0},
+                    {"0,1\n5,2\n", 0, NULL, 0, 2, 2, {0, 1, 5, 2}, 0},
+                    {"0,1\n5,2\n", 1, NULL, 0, 1, 2, {5, 2}, 0},
+                    {",0,1\n0,5,6\n1,7,8\n", 0, NULL, 0, 2, 2, {5, 6, 7, 8}, 1},
+                    {",x,y\n0,5,6\n1,7,8\n", 0, NULL, 0, 2, 2, {5, 6, 7, 8}, 1},
+                    {",x\n3,5\n1,7\n", 0, NULL, 0, 2, 2, {3, 5, 1, 7}, 0},
+                    {"label,0,1\n5,1,2\n", 1, NULL, 1, 1, 2, {1, 2}, 1},
+                    {"x,\"y z\",w\n1,2,3\n4,5,6\n", 0, "w, y z", 0, 2, 2, {3, 2, 6, 5}, 0},
+                    {"x,y,w\n1,2,3\n4,5,6\n", 0, "3,1", 0, 2, 2, {3, 1, 6, 4}, 0},
+                    {"1,2,3\n4,5,6\n", 0, "2", 0, 2, 1, {2, 5}, 0},
+                    {"x,y,w\n1,2,3\n4,5,6\n", 0, "w,x,y", -1, 2, 2, {3, 1, 6, 4}, 1}};
+        size_t r;
+        for (r = 0; r < sizeof rows / sizeof *rows; ++r) {
+            gan_context *ctx = gan_create(NULL);
+            gan_dataset_desc desc;
+            gan_dataset *d;
+            f.n = 0;
+            add_text(&f, rows[r].text);
+            desc = in_memory(&f);
+            desc.header = rows[r].header, desc.columns = rows[r].columns,
+            desc.label_column = rows[r].label_column;
+            d = gan_dataset_open(ctx, &desc);
+            CHECK(in_order(ctx, d) == rows[r].per && gan_dataset_size(d) == rows[r].n, "%d: %d samples: %s",
+                  (int)r, (int)gan_dataset_size(d), gan_error_message(ctx));
+            CHECK_ARRAY(rows[r].n * rows[r].per, all, rows[r].v, 1e-6, 1e-6, "values");
+            CHECK(gan_warnings(ctx) == rows[r].warns, "%d: %d warnings: %s", (int)r, gan_warnings(ctx),
+                  gan_warning_message(ctx));
+            gan_destroy(ctx);
+        }
+        {
+            static const char *const no[] = {"z", "", "4", "0", "x,,y", "x,y,w,x", "1.5"};
+            for (r = 0; r < sizeof no / sizeof *no; ++r) {
+                gan_dataset_desc desc = in_memory(&f);
+                desc.columns = no[r];
+                CHECK(opening(&desc) == GAN_ERROR_ARGUMENT, "\"%s\": %s", no[r], said);
+            }
+        }
+    }
     TEST ("descriptions that cannot be are errors") {
         gan_context *ctx = gan_create(NULL);
         gan_dataset_desc desc = in_memory(&f);
@@ -1049,6 +1346,7 @@ int main(void)
     test_folder();
 #endif
     test_jpeg();
+    test_png();
     test_flip();
     test_csv();
     test_idx();

@@ -562,6 +562,8 @@ static gan_dataset_desc data_desc(void)
     if (set == SET_NPY && way == WAY_MEMORY) d.label_bytes = labels.p, d.label_size = labels.n;
     else if (set == SET_NPY) d.labels = test_path("refuse_labels.idx");
     if (set == SET_CSV) d.label_column = 3;
+    if (set == SET_TREE && (way == WAY_STREAM || way == WAY_FIT))
+        d.labels = test_path("refuse_tree/names.csv");
     return d;
 }
 static int has_memory(int kind) { return kind < SET_BATCHES || kind == SET_CSV || kind == SET_PGM; }
@@ -612,6 +614,7 @@ static void put_data(scene *s)
         put_folder("refuse_tree/empty");
         pgm("refuse_tree/a/1.pgm", 1), pgm("refuse_tree/a/2.pgm", 2), pgm("refuse_tree/b/1.pgm", 3);
         put_file("refuse_tree/b/notes.txt", "no picture", 10);
+        put_file("refuse_tree/names.csv", "a/1,cat\na/2,dog\nb/1,cat\n", 24);
         break;
     case SET_MNIST:
         put_folder("refuse_mnist");

@@ -1,8 +1,9 @@
 // Fuzz target: the readers of data, from memory. An input is what a description says and a file:
 //
 //     format (one beyond the last: told by content), ways (1 flip, 2 channels last, 4 stream, 8 and 16 fit,
-//     32 a small limit of memory), channels, height, width (0: as the data are), the column of labels, n, n
-//     bytes of a labels' file (0: there is none), the data's file
+//     32 a small limit of memory, 64 labels numbered, 128 a range of the data and a background), channels,
+//     height, width (0: as the data are), the column of labels, n, n bytes of a labels' file (0: there is
+//     none), the data's file
 //
 // Required: a dataset or an error; scratch memory comes back; batches can be read to their last value.
 #include <stdio.h>
@@ -36,6 +37,8 @@ static gan_dataset *data_open(gan_context *ctx, fuzz_in *in)
     d.stream = ways >> 2 & 1;
     d.fit = (gan_fit)((ways >> 3 & 3) % GAN_FIT_COUNT);
     d.memory = ways >> 5 & 1 ? 64 : 0;
+    d.label_index = (int)(ways >> 6 & 1);
+    if (ways >> 7) d.data_low = -1, d.data_high = 3, d.background = 0x102030;
     d.channels = (int)fuzz_byte(in) % 5;
     d.height = (int)fuzz_byte(in) % 33;
     d.width = (int)fuzz_byte(in) % 33;
@@ -45,6 +48,13 @@ static gan_dataset *data_open(gan_context *ctx, fuzz_in *in)
     if (d.label_size) d.label_bytes = in->at;
     d.bytes = in->at + d.label_size;
     d.size = (size_t)(in->end - (const uint8_t *)d.bytes);
+    if (d.size) { // the heads of pictures that stb_image would decode
+        gan__format_jpeg_head jpeg;
+        gan__format_jpeg((const unsigned char *)d.bytes, d.size, &jpeg);
+        fuzz_require(jpeg.orientation >= 1 && jpeg.orientation <= 8, "an orientation", NULL);
+        (void)gan__format_is_cut((const unsigned char *)d.bytes, d.size);
+        (void)gan__format_is_deep((const unsigned char *)d.bytes, d.size);
+    }
     ++data_count[d.format ? d.format : gan__format_of((const unsigned char *)d.bytes, d.size, d.size)];
     return gan_dataset_open(ctx, &d);
 }
