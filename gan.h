@@ -15631,9 +15631,10 @@ GAN_API void gan_loss_control(gan_loss_desc *desc, gan_real real_mean, gan_real 
     gan__loss_rows[desc->kind].control(desc->state, p, real_mean, fake_mean);
 }
 
-// Whether gan_loss_control has something to do; of a known loss.
+// Whether gan_loss_control has something to do.
 GAN__OPTIONAL int gan__loss_has_control(gan_loss loss)
 {
+    if ((int)loss < 0 || loss >= GAN_LOSS_COUNT) return 0;
     return gan__loss_rows[loss].control != gan__loss_control_none;
 }
 
