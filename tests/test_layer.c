@@ -1938,9 +1938,43 @@ static void reparametrized(void)
     weights_of_ones_own();
 }
 
+// Running statistics of a channel that is 0 from now on become 0, where .9 times 5 of the smallest numbers
+// would round to 5 of them.
+static gan_tensor *one_norm(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    return (void)label, gan_batch_norm(m, "bn", x);
+}
+static void idle_statistics(void)
+{
+    const int steps = sizeof(gan_real) == 4 ? 1100 : 7600;
+    TEST ("batch norm: statistics of channels of zeros become 0, not subnormal, and never negative") {
+        gan_context *ctx = gan_create(NULL);
+        gan_model *m = gan_model_create(ctx, "m", one_norm, NULL);
+        const gan_real *mean, *var;
+        gan_real naive = 1;
+        int i, k;
+        (void)gan_forward(m, gan_rand_normal(ctx, 8, 3), NULL);
+        for (i = 0; i < 3; ++i) gan_data(gan_model_find(m, "bn.running_mean"))[i] = (gan_real)(1 - i);
+        for (i = 0; i < steps; ++i) {
+            gan_scope_open(ctx);
+            (void)gan_forward(m, gan_zeros(ctx, 8, 3), NULL);
+            gan_scope_close(ctx);
+            naive += (gan_real).1 * (0 - naive);
+        }
+        mean = gan_data(gan_model_find(m, "bn.running_mean"));
+        var = gan_data(gan_model_find(m, "bn.running_var"));
+        CHECK(naive > 0, "the plain rule reaches 0, too: %g", (double)naive);
+        for (k = 0; k < 3; ++k)
+            CHECK(mean[k] == 0 && var[k] >= 0 && (double)var[k] < 1e-10, "mean %g, variance %g",
+                  (double)mean[k], (double)var[k]);
+        gan_destroy(ctx);
+    }
+}
+
 int main(void)
 {
     size_t i;
+    idle_statistics();
     for (i = 0; i < COUNT(layers); ++i) layers[i].run();
     inits();
     models();

@@ -1275,8 +1275,54 @@ static void mistakes(void)
     }
 }
 
+static gan_tensor *resting(gan_model *g, gan_tensor *z, gan_tensor *label)
+{
+    (void)label;
+    return gan_add(gan_mul_scalar(z, 0), gan_param(g, "theta", gan_init_zeros(), 2));
+}
+static gan_tensor *blind(gan_model *d, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    return gan_sum(gan_mul(x, gan_param(d, "w", gan_init_zeros(), 2)), GAN_AXES(1), GAN_KEEPDIM);
+}
+// G is 0, the data are 0, D is 0: nothing moves, and an average that began at 1 falls by .9 a step.
+static void idle_average(void)
+{
+    const int steps = sizeof(gan_real) == 4 ? 1024 : 7424; // a multiple of 64
+    TEST ("the average of weights that are 0 becomes 0, not subnormal") {
+        const gan_real x[2] = {0, 0};
+        gan_context *ctx = gan_create(NULL);
+        gan_trainer_desc desc;
+        gan_trainer *t;
+        inside_state s;
+        gan_real *average = NULL, last = 1;
+        int i, subnormal = 0;
+        memset(&desc, 0, sizeof desc);
+        desc.generator = gan_model_create(ctx, "g", resting, NULL);
+        desc.discriminator = gan_model_create(ctx, "d", blind, NULL);
+        desc.data = gan_dataset_memory(ctx, x, NULL, 1, 2);
+        desc.batch = 2, desc.latent = 2, desc.loss = GAN_LOSS_WASSERSTEIN, desc.ema = (gan_real).9;
+        t = gan_trainer_create(ctx, &desc);
+        (void)gan_trainer_step(t);
+        for (i = 0; inside_state_at(ctx, i, &s); ++i)
+            if (!strcmp(s.name, "ema.g.theta")) average = (gan_real *)s.data;
+        CHECK(average && !gan_error(ctx), "no average: %s", gan_error_message(ctx));
+        if (average) average[0] = 1, average[1] = -1;
+        for (i = 0; i < steps && average; ++i) {
+            (void)gan_trainer_step(t);
+            if (average[0] > 0) last = average[0];
+            subnormal +=
+                average[0] > 0 && (double)average[0] < (sizeof last == 4 ? (double)FLT_MIN : DBL_MIN);
+        }
+        CHECK(average && average[0] == 0 && average[1] == 0, "%g after %d steps", (double)last, steps);
+        CHECK(subnormal > 0 && subnormal < 64, "%d steps with a subnormal one", subnormal);
+        gan_destroy(ctx);
+    }
+}
+
 int main(void)
 {
+    idle_average();
     algorithm_one();
     statistics();
     averaging();
