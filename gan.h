@@ -1799,6 +1799,7 @@ typedef struct gan_dataset_desc {       // 0 means the default
                                         // Elements other than bytes stay as they are without data_low .. high
     gan_real data_low, data_high;       // values in the data; both 0: 0 and 255 for bytes, False and True. A
                                         // warning tells when the values do not fit this range
+    int standardize;                    // rows of numbers: 1: columns of mean 0 and standard deviation 1
     unsigned background;                // 0xRRGGBB, what is seen through images with alpha; 0: black
     int header;                         // CSV: 1: the first line has names, -1: it has none, 0: where it has
                                         // no number, or 0, 1, 2, .. as pandas writes it (a warning tells).
@@ -1849,6 +1850,8 @@ GAN_API gan_dataset *gan_dataset_toy(gan_context *ctx, gan_toy kind);   // endle
 // The next n samples, (n, ...). If labels is not NULL it receives the labels (n), or NULL for unlabeled data.
 GAN_API gan_tensor *gan_dataset_batch(gan_dataset *d, int n, gan_tensor **labels);
 GAN_API int64_t gan_dataset_size(const gan_dataset *d);                 // samples; 0: endless
+// Samples (n, ...) in the units of the data: what standardize, low and high have done is undone; recorded.
+GAN_API gan_tensor *gan_dataset_restore(const gan_dataset *d, gan_tensor *x);
 // Classes: the values of labels that are whole numbers less than 65,536 apart, in ascending order; other
 // labels, and data without labels, have none. A trainer's generator is asked only for labels that the data
 // have: the classes in turn, or without classes the labels of the samples in turn. Class c of
@@ -21726,7 +21729,7 @@ static int gan__fit(gan_context *ctx, const gan__fit_place *v, gan_fit how, cons
     return 0;
 }
 
-// >>data: shuffled datasets of files, folders and memory, toys; uses file, fit; tests/test_data.c
+// >>data: shuffled datasets of files, folders and memory, toys; uses arith, file, fit; tests/test_data.c
 
 #ifndef GAN_NO_STDIO
 
@@ -21807,7 +21810,8 @@ struct gan_dataset {
     char **class_name;
     int fitted, flip; // whether samples must be given their shape; whether they are mirrored
     gan_fit fit;
-    int scaled; // of elements other than bytes: from .. to becomes low .. high
+    gan_real *mean, *deviation; // of the columns, where they are standardized
+    int scaled;                 // of elements other than bytes: from .. to becomes low .. high
     double low, high, from_low, from_high;
     gan_real *level; // of the bytes 0 .. 255: a table is twice as fast as dividing
     gan__state *state;
@@ -22469,7 +22473,7 @@ static void gan__data_mirror(const gan_dataset *d, gan_real *x)
 }
 
 // Sample i, scaled.
-static int gan__data_sample(gan_dataset *d, size_t i, unsigned char *raw, gan_real *x)
+static int gan__data_sample_scaled(gan_dataset *d, size_t i, unsigned char *raw, gan_real *x)
 {
     if (d->kind == GAN__DATA_VALUES && !d->fitted && d->from.type == GAN__ELEMENT_U8) {
         gan__fit_place v;
@@ -22482,6 +22486,15 @@ static int gan__data_sample(gan_dataset *d, size_t i, unsigned char *raw, gan_re
         gan__fit_place_read(&v, x);
     } else if (gan__data_fetch(d, i, raw, x)) return 1;
     gan__data_scale(d, x);
+    return 0;
+}
+
+// Sample i as batches have it.
+static int gan__data_sample(gan_dataset *d, size_t i, unsigned char *raw, gan_real *x)
+{
+    size_t k;
+    if (gan__data_sample_scaled(d, i, raw, x)) return 1;
+    for (k = 0; d->mean && k < d->per; ++k) x[k] = (x[k] - d->mean[k]) / d->deviation[k];
     return 0;
 }
 
@@ -22531,6 +22544,29 @@ GAN_API gan_tensor *gan_dataset_batch(gan_dataset *d, int n, gan_tensor **labels
             if (labels) *labels = NULL;
             return d->ctx->poison;
         }
+    }
+    return x;
+}
+
+GAN_API gan_tensor *gan_dataset_restore(const gan_dataset *d, gan_tensor *x)
+{
+    gan_tensor *bad;
+    gan_context *ctx = gan__tensor_inputs("gan_dataset_restore", 1, &x, &bad);
+    int i;
+    if (!ctx) return bad;
+    if (!d || d->ctx != ctx)
+        return gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_dataset_restore: the dataset is %s",
+                             d ? "of another context" : "NULL");
+    for (i = 1; i < x->ndim && i < d->ndim && x->dim[i] == d->dim[i]; ++i) {}
+    if (x->ndim != d->ndim || i < d->ndim)
+        return gan__err_fail(ctx, GAN_ERROR_SHAPE, "gan_dataset_restore: samples of %h expected, not %t",
+                             d->ndim - 1, d->dim + 1, x);
+    if (d->mean)
+        x = gan_add(gan_mul(x, gan_from_n(ctx, d->deviation, 1, d->dim + 1)),
+                    gan_from_n(ctx, d->mean, 1, d->dim + 1));
+    if (d->scaled) {
+        const double s = (d->from_high - d->from_low) / (d->high - d->low);
+        x = gan_affine(x, (gan_real)s, (gan_real)(d->from_low - s * d->low));
     }
     return x;
 }
@@ -22928,6 +22964,11 @@ static gan_dataset *gan__reader_pictures(const gan__reader_opening *o, gan_datas
     if (deep) d->from.type = sizeof(gan_real) == 4 ? GAN__ELEMENT_F32 : GAN__ELEMENT_F64;
     d->channels = o->desc->channels;
     d->background = o->desc->background;
+    if (o->desc->standardize) {
+        gan__err_fail(o->ctx, GAN_ERROR_ARGUMENT,
+                      "gan_dataset_open: standardize is for rows of numbers, not images");
+        return NULL;
+    }
     bad = gan__data_picture_open(d, 0, &first);
     memcpy(dim, first.view.dim, sizeof dim);
     if (!d->channels) d->channels = dim[0];
@@ -23052,6 +23093,57 @@ static int gan__reader_values(const gan__reader_opening *o, gan_dataset *d, cons
     return 0;
 }
 
+// The means and standard deviations of the columns, in two passes. A constant column is told, and only moved.
+static int gan__reader_standardize(gan_dataset *d, const char *name)
+{
+    gan_real *x, *mean, *deviation;
+    unsigned char *raw = NULL;
+    double *sum;
+    size_t bytes, i, k;
+    int pass, bad;
+    if (d->ndim != 2 || gan__base_mul_size(d->per, sizeof *sum, &bytes)) {
+        gan__err_fail(d->ctx, GAN_ERROR_ARGUMENT, "%s: standardize is for rows of numbers, not samples of %h",
+                      name, d->ndim - 1, d->dim + 1);
+        return 1;
+    }
+    mean = (gan_real *)gan__err_persist(d->ctx, d->per * sizeof *mean);
+    deviation = mean ? (gan_real *)gan__err_persist(d->ctx, d->per * sizeof *deviation) : NULL;
+    x = deviation ? (gan_real *)gan__err_scratch(d->ctx, d->per * sizeof *x) : NULL;
+    sum = x ? (double *)gan__err_scratch(d->ctx, bytes) : NULL;
+    if (sum && d->raw) raw = (unsigned char *)gan__err_scratch(d->ctx, d->raw);
+    bad = !sum || (d->raw && !raw);
+    for (pass = 0; pass < 2 && !bad; ++pass) {
+        memset(sum, 0, bytes);
+        for (i = 0; i < d->n && !bad; ++i) {
+            bad = gan__data_sample(d, i, raw, x);
+            for (k = 0; k < d->per && !bad; ++k) {
+                const double v = (double)x[k] - (pass ? (double)mean[k] : 0);
+                sum[k] += pass ? v * v : v;
+            }
+        }
+        for (k = 0; k < d->per && !bad; ++k) {
+            const double v = sum[k] / (double)d->n;
+            if (!pass) mean[k] = (gan_real)v;
+            else if (v > 0) deviation[k] = (gan_real)sqrt(v);
+            else {
+                deviation[k] = 1;
+                gan__err_warn(d->ctx, "%s: all values of column %l are the same", name, (int64_t)k + 1);
+            }
+            bad = !gan__base_is_finite(mean[k]) || !gan__base_is_finite(deviation[k]) ||
+                  (pass && deviation[k] == 0);
+            if (bad)
+                gan__err_fail(d->ctx, GAN_ERROR_NONFINITE, "%s: column %l has no finite mean and deviation",
+                              name, (int64_t)k + 1);
+        }
+    }
+    gan__err_scratch_free(d->ctx, raw);
+    gan__err_scratch_free(d->ctx, sum);
+    gan__err_scratch_free(d->ctx, x);
+    d->mean = mean;
+    d->deviation = deviation;
+    return bad;
+}
+
 // The samples of n files of one kind, or of the description's bytes (path NULL).
 static gan_dataset *gan__reader_files(const gan__reader_opening *o, char *const *path, int n)
 {
@@ -23129,6 +23221,7 @@ static gan_dataset *gan__reader_files(const gan__reader_opening *o, char *const 
         }
     }
     if (!desc->stream && gan__reader_values(o, d, name)) return NULL;
+    if (desc->standardize && gan__reader_standardize(d, name)) return NULL;
     return gan__reader_finish(o, d);
 }
 

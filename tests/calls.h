@@ -389,6 +389,7 @@ static void opening(void)
     if (test_int(0, 3) == 0) d.label_column = I();
     if (test_int(0, 3) == 0) d.header = I();
     if (test_int(0, 7) == 0) d.columns = test_int(0, 1) ? "1" : "2,x";
+    d.standardize = test_int(0, 5) == 0;
     d.label_index = test_int(0, 3) == 0;
     if (test_int(0, 3) == 0) d.memory = (size_t)(unsigned)I();
     made = gan_dataset_open(test_int(0, 19) ? ctx : NULL, test_int(0, 19) ? &d : NULL);
@@ -812,7 +813,8 @@ static gan_real sigma[3] = {1, 2, (gan_real)NAN};
     X(spare(gan_optimizer_create(M(), RULE()))) X((void)gan_dataset_size(S()))                               \
     X((void)gan_dataset_classes(S())) X((void)gan_dataset_class_label(S(), I()))                             \
     X((void)gan_dataset_class_name(S(), I())) X((void)gan_dataset_class_size(S(), I()))                      \
-    X((void)gan_dataset_label(S(), I())) X((void)gan_dataset_path(S(), I()))                             \
+    X((void)gan_dataset_restore(S(), T()))                                                                   \
+    X((void)gan_dataset_label(S(), I())) X((void)gan_dataset_path(S(), I()))                                 \
     X((void)gan_pool_create(ctx, N(), I())) X((void)gan_penalty_player((gan_penalty_kind)I()))               \
     X((void)gan_penalty_needs((gan_penalty_kind)I())) X((void)gan_penalty_name((gan_penalty_kind)I()))       \
     X(gan_penalty_after((gan_penalty_kind)test_int(-1, GAN_PENALTY_COUNT), R(), M()))                        \

@@ -1310,6 +1310,53 @@ static void test_csv(void)
             }
         }
     }
+    TEST ("standardize: columns of mean 0 and deviation 1; gan_dataset_restore gives the data back") {
+        static const double x[] = {1, 1000, 7, 2, 3000, 7, 3, 5000, 7, 6, 7000, 7};
+        const int way_stream[] = {0, 1};
+        int i, k, w;
+        for (w = 0; w < 4; ++w) {
+            gan_context *ctx = gan_create(NULL);
+            gan_dataset_desc desc;
+            gan_dataset *d;
+            gan_tensor *b, *back;
+            double sum[3] = {0}, square[3] = {0};
+            npy_of(&f, 1, "<f8", 0, "(4, 3)");
+            for (i = 0; i < 12; ++i) add_number(&f, 'f', 8, 0, x[i]);
+            desc = at_path(put_file("standard.npy", f.p, f.n));
+            desc.stream = way_stream[w & 1];
+            desc.standardize = 1;
+            if (w > 1) desc.data_low = 0, desc.data_high = 10000, desc.low = 1, desc.high = 3;
+            d = gan_dataset_open(ctx, &desc);
+            b = gan_dataset_batch(d, 4, NULL);
+            back = gan_dataset_restore(d, b);
+            CHECK(!gan_error(ctx) && gan_warnings(ctx) == 1, "%d warnings: %s", gan_warnings(ctx),
+                  gan_error_message(ctx));
+            CHECK_TEXT(gan_warning_message(ctx), "all values of column 3");
+            if (gan_error(ctx)) break;
+            for (i = 0; i < 12; ++i) {
+                sum[i % 3] += (double)gan_data(b)[i];
+                square[i % 3] += (double)gan_data(b)[i] * (double)gan_data(b)[i];
+                CHECK_NEAR(gan_data(back)[i], x[(int)d->order[i / 3] * 3 + i % 3], w > 1 ? .01 : .001,
+                           "given back");
+            }
+            for (k = 0; k < 3; ++k) {
+                CHECK_NEAR(sum[k] / 4, 0, w > 1 ? 1e-3 : 1e-6, "mean");
+                CHECK_NEAR(square[k] / 4, k<2, w> 1 ? 2e-3 : 1e-6, "variance");
+            }
+            CHECK(gan_dataset_restore(NULL, b) && gan_error(ctx) == GAN_ERROR_ARGUMENT, "NULL");
+            gan_destroy(ctx);
+        }
+        {
+            gan_dataset_desc desc;
+            npy_of(&f, 1, "|u1", 0, "(1, 2, 2)");
+            for (i = 0; i < 4; ++i) add_number(&f, 'u', 1, 0, i);
+            desc = in_memory(&f);
+            desc.standardize = 1;
+            CHECK(opening(&desc) == GAN_ERROR_ARGUMENT, "%s", said);
+        }
+        f.n = 0;
+        add_text(&f, "1,0,2\n3,1,4\n5,1,6\n");
+    }
     TEST ("descriptions that cannot be are errors") {
         gan_context *ctx = gan_create(NULL);
         gan_dataset_desc desc = in_memory(&f);

@@ -42,6 +42,8 @@ static gan_dataset *data_open(gan_context *ctx, fuzz_in *in)
     d.channels = (int)fuzz_byte(in) % 5;
     d.height = (int)fuzz_byte(in) % 33;
     d.width = (int)fuzz_byte(in) % 33;
+    d.header = d.height > 30 ? 1 : 0;
+    if (d.width > 30) d.columns = d.header ? "x, 1" : "2,1"; // of CSV
     d.label_column = (int)(signed char)fuzz_byte(in);
     d.label_size = fuzz_byte(in);
     if (d.label_size > (size_t)(in->end - in->at)) d.label_size = 0;
