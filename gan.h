@@ -19169,7 +19169,7 @@ static gan_tensor *gan__penalty_lecam(const gan__penalty_args *p)
     enum { START = 1000 };
     gan_tensor *r = gan__penalty_score_real(p), *f = gan__penalty_score_fake(p);
     const gan_real mean_r = gan_item(gan_mean_all(r)), mean_f = gan_item(gan_mean_all(f));
-    int fresh[2];
+    int fresh[2] = {0, 0};
     gan__layer_param *mr = gan__penalty_state(p->m, "penalty.lecam", "real", 0, NULL, &fresh[0]);
     gan__layer_param *mf = gan__penalty_state(p->m, "penalty.lecam", "fake", 0, NULL, &fresh[1]);
     if (!mr || !mf) return p->m->ctx->poison;
