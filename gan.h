@@ -16078,8 +16078,9 @@ GAN_API const char *gan_optimizer_name(gan_optimizer_kind kind)
 }
 
 // State that gets no gradient decays, and would be subnormal for good: .9 times 4 of the smallest numbers
-// rounds to 4 of them. Products with them are slow (a step of Adam for a 20,000 x 64 embedding took 1.4 to 6
-// times as long), so they become 0 every 64th step: 1 % of the time (at each step, in the kernels: 8 to 30).
+// rounds to 4 of them. Products with them are slow (a step of Adam for a 20,000 x 64 embedding took 1.4 to
+// 2.1 times as long), so they become 0 every 64th step: 1 % of the time (at each step, in the kernels: 8 to
+// 30).
 enum { GAN__FLUSH_EVERY = 64 };
 
 static void gan__update_flush_numbers(const gan_context *ctx, gan_real *x, size_t n)

@@ -11,6 +11,7 @@ static gan_tensor *generator(gan_model *g, gan_tensor *z, gan_tensor *label)
 {
     gan_tensor *h;
     (void)label;
+    gan_model_init(g, gan_init_xavier_uniform(1)); // as the guide of the thesis, CS231n's notebook of GANs
     h = gan_batch_norm(g, "bn1", gan_relu(gan_linear(g, "fc1", z, 1024)));
     h = gan_batch_norm(g, "bn2", gan_relu(gan_linear(g, "fc2", h, 7 * 7 * 128)));
     h = gan_reshape(h, -1, 128, 7, 7);
@@ -24,6 +25,7 @@ static gan_tensor *discriminator(gan_model *d, gan_tensor *x, gan_tensor *label)
     (void)label;
     h = gan_max_pool2d(gan_leaky_relu(gan_conv2d(d, "conv1", x, 32, 5, 1, 0), .01f), 2, 2);
     h = gan_max_pool2d(gan_leaky_relu(gan_conv2d(d, "conv2", h, 64, 5, 1, 0), .01f), 2, 2);
+    gan_model_init(d, gan_init_xavier_uniform(1)); // of what is made from here on
     h = gan_leaky_relu(gan_linear(d, "fc1", gan_flatten(h), 1024), .01f);
     return gan_linear(d, "fc2", h, 1); // a logit
 }

@@ -45,6 +45,9 @@ def networks():
         nn.Conv2d(1, 32, 5), nn.LeakyReLU(.01), nn.MaxPool2d(2),
         nn.Conv2d(32, 64, 5), nn.LeakyReLU(.01), nn.MaxPool2d(2),
         nn.Flatten(), nn.Linear(1024, 1024), nn.LeakyReLU(.01), nn.Linear(1024, 1))
+    for module in [*generator, *discriminator]:     # as the guide of the thesis and examples/thesis.c
+        if isinstance(module, (nn.Linear, nn.ConvTranspose2d)):
+            nn.init.xavier_uniform_(module.weight)
     return generator, discriminator
 
 
