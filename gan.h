@@ -2468,7 +2468,10 @@ GAN_API int gan_trainer_stats_text(const gan_trainer_stats *stats, char *text, s
     X(MODES, "modes found", "of the data's modes")                                                           \
     X(DISTANCE, "energy distance to the data", "of its maximum")                                             \
     X(COPIES, "near-copies of data", "of the samples")                                                       \
-    X(ROLLBACKS, "overflows", "in 1000 steps")
+    X(ROLLBACKS, "overflows", "in 1000 steps")                                                               \
+    X(G_LOSS, "G's loss", "")                                                                                \
+    X(D_GROWTH, "size of D's loss", "times its early size")                                                  \
+    X(G_GROWTH, "size of G's loss", "times its early size")
 typedef enum gan_indicator {
 #define GAN__ROW(id, name, unit) GAN_INDICATOR_##id,
     GAN_INDICATORS(GAN__ROW)
@@ -2481,6 +2484,11 @@ typedef enum gan_indicator {
 // advice; the three indicators that it is based on. HEALTHY always holds. BALANCED: the mean |advantage| of
 // about the last 500 steps is below .05, or for a loss without a minimum below a twentieth of its maximum.
 // This is the optimum, D(x) = D(G(z)) = 1/2, but without gan_health_compare a collapsed G can look the same.
+// DIVERGENCE is diagnosed in the warm-up as well, from step 20 on, when the size of a loss, its geometric
+// mean of 50 steps, is 1000 times its early size; of D's loss, if it has a minimum, 8 times, unless G
+// dominates after the warm-up; of G's loss, if D's has no minimum, 100000 times, because D(x) may drift. The
+// early size is |d_loss| of the first step, or the range of the loss (1 if it has no minimum) if that is
+// more.
 #define GAN_DIAGNOSES(X)                                                                                     \
     X(HEALTHY, healthy, HOLDS, "neither player dominates", "continue", D_REAL, D_FAKE, ADVANTAGE)            \
     X(BALANCED, balanced, STEPS, "D can no longer tell samples from data, as at the optimum",                \
@@ -2517,7 +2525,8 @@ typedef enum gan_diagnosis_kind {
 } gan_diagnosis_kind;
 
 typedef struct gan_health_desc {        // defaults used when the field is 0
-    int warm_up;                        // steps in which only an overflow is reported; 300
+    int warm_up;                        // steps in which only a DIVERGENCE is reported: an overflow, or a
+                                        // loss far beyond its early size; 300
     int persistence;                    // hysteresis: steps a symptom must persist, or be absent; 200
     // thresholds, in the units of GAN_INDICATORS
     gan_real won;                       // DISCRIMINATOR_WON: advantage above this; .9
@@ -2560,8 +2569,8 @@ typedef struct gan_health gan_health;
 // by a rollback. desc may be NULL. Returns NULL on an error.
 GAN_API gan_health *gan_health_create(gan_trainer *t, const gan_health_desc *desc);
 // Monitors your own training loop. In gan_trainer_stats fill in step, d_loss, d_real, d_fake, d_grad_norm
-// and g_grad_norm (see gan_optimizer_norm). outputs: number of D's outputs in a batch. name: prefix of its
-// state in checkpoints.
+// and g_grad_norm (see gan_optimizer_norm), and g_loss if it is to be monitored. outputs: number of D's
+// outputs in a batch. name: prefix of its state in checkpoints.
 GAN_API gan_health *gan_health_create_loop(gan_context *ctx, const char *name, const gan_loss_desc *loss,
                                            int outputs, const gan_health_desc *desc);
 // Call it after each step, for example in gan_trainer_desc.progress. It also takes the trainer's metric.
@@ -31188,6 +31197,12 @@ typedef struct gan__health_history { // nothing but int64_t: another
     int64_t hit[GAN__CHANNELS][GAN__LEVELS];
 } gan__health_history;
 
+typedef struct gan__health_losses { // nothing but gan_real: the third state, which older checkpoints lack
+    gan_real early;                 // the size of the losses in the first step; 0: none was seen
+    gan_real d_log, g_log;          // running means of log(size / early), and 0 where that is less
+    gan_real g_loss;                // running mean
+} gan__health_losses;
+
 struct gan_health {
     gan_context *ctx;
     gan_trainer *t; // or NULL
@@ -31197,6 +31212,7 @@ struct gan_health {
     int probability;   // D(x) is one
     gan__health_indicators_state v;
     gan__health_history c;
+    gan__health_losses l;
 };
 
 // creation
@@ -31279,17 +31295,20 @@ static gan_health *gan__health_new(gan_context *ctx, gan_trainer *t, const char 
 {
     const int reals = (int)(sizeof(gan__health_indicators_state) / sizeof(gan_real));
     const int wholes = (int)(sizeof(gan__health_history) / sizeof(int64_t));
+    const int sizes = (int)(sizeof(gan__health_losses) / sizeof(gan_real));
     gan_health *h = name ? (gan_health *)gan__err_persist(ctx, sizeof *h) : NULL;
     const char *indicators = h ? gan__state_name(ctx, name, ".vitals", "") : NULL;
     const char *history = indicators ? gan__state_name(ctx, name, ".history", "") : NULL;
-    if (!history) return NULL;
+    const char *losses = history ? gan__state_name(ctx, name, ".losses", "") : NULL;
+    if (!losses) return NULL;
     h->ctx = ctx;
     h->t = t;
     if (desc) h->desc = *desc;
     gan__health_defaults(&h->desc);
     gan__health_scale(h, loss, outputs);
     if (!gan__state_over(ctx, indicators, GAN__STATE_REAL, 1, &reals, &h->v) ||
-        !gan__state_over(ctx, history, GAN__STATE_COUNT, 1, &wholes, &h->c))
+        !gan__state_over(ctx, history, GAN__STATE_COUNT, 1, &wholes, &h->c) ||
+        !gan__state_over(ctx, losses, GAN__STATE_REAL, 1, &sizes, &h->l))
         return NULL;
     return ctx->err.code ? NULL : h;
 }
@@ -31354,6 +31373,24 @@ static void gan__health_measure(gan_health *h, const gan_trainer_stats *s, doubl
     v->lead_most = (gan_real)GAN__MOST((double)v->lead_most, fabs((double)v->advantage[0]));
     if (n == GAN__HEALTH_YOUNG || v->g_log[1] > v->g_most) v->g_most = v->g_log[1];
     if (n == GAN__HEALTH_YOUNG || v->d_log[1] < v->d_least) v->d_least = v->d_log[1];
+}
+
+// The losses beside those of the first step. D's outputs count there too where its loss has no minimum: the
+// loss of a D that is not trained yet is nearly 0 then, whatever its units are.
+static void gan__health_measure_losses(gan_health *h, const gan_trainer_stats *s)
+{
+    const double most = 1e6; // a run that has diverged before it is watched
+    const double d = fabs((double)s->d_loss), g = fabs((double)s->g_loss);
+    const int64_t n = h->c.seen;
+    if (h->l.early <= 0) {
+        double early = GAN__MOST(h->range > 0 ? h->range : 1, d);
+        if (h->range <= 0)
+            early = GAN__MOST(early, GAN__MOST(fabs((double)s->d_real), fabs((double)s->d_fake)));
+        h->l.early = (gan_real)GAN__LEAST(early, most);
+    }
+    gan__health_toward(&h->l.d_log, log(GAN__MOST(d / (double)h->l.early, 1)), n, GAN__HEALTH_FAST);
+    gan__health_toward(&h->l.g_log, log(GAN__MOST(g / (double)h->l.early, 1)), n, GAN__HEALTH_FAST);
+    gan__health_toward(&h->l.g_loss, (double)s->g_loss, n, GAN__HEALTH_FAST);
 }
 
 // swings
@@ -31520,6 +31557,18 @@ static int gan__health_is_divergence(const gan_health *h)
     return (double)h->v.d_log[0] > (double)h->v.d_least + log((double)h->desc.growth);
 }
 
+// Which loss is far beyond its early size: 1 D's, 2 G's, 3 both, 0 none. It needs no warm-up: G needs longer
+// than that to run away from a D that stands still.
+static int gan__health_exploded(const gan_health *h)
+{
+    const double far = log(1e3), drift = log(1e5), bound = log(8.);
+    const int lost = !gan__health_is_warming_up(h) && gan__health_is_generator_won(h);
+    const double d = h->range > 0 && !lost ? bound : far;
+    const double g = h->has_advantage && h->range <= 0 ? drift : far;
+    if (h->c.seen < GAN__HEALTH_YOUNG) return 0;
+    return ((double)h->l.d_log > d ? 1 : 0) | ((double)h->l.g_log > g ? 2 : 0);
+}
+
 typedef enum gan__health_clock { GAN__CLOCK_HOLDS, GAN__CLOCK_STEPS, GAN__CLOCK_LOOKS } gan__health_clock;
 
 typedef struct gan__health_row {
@@ -31627,16 +31676,22 @@ GAN_API void gan_health_metric(gan_health *h, gan_real metric)
     h->v.best = p.best;
 }
 
+// DIVERGENCE at once, until it was absent for `persistence` steps.
+static void gan__health_diverge(gan_health *h)
+{
+    if (!h->c.on[GAN_DIAGNOSIS_DIVERGENCE]) h->c.since[GAN_DIAGNOSIS_DIVERGENCE] = h->c.step;
+    h->c.on[GAN_DIAGNOSIS_DIVERGENCE] = 1;
+    h->c.count[GAN_DIAGNOSIS_DIVERGENCE] = h->desc.persistence;
+    if (!h->c.problem_since) h->c.problem_since = h->c.step;
+}
+
 GAN_API void gan_health_step(gan_health *h, const gan_trainer_stats *s)
 {
     const double limit = 1e9; // so that a advantage's square stays finite
     double x[GAN__CHANNELS], advantage;
     if (!h || !s) return;
     if (gan__health_is_overflow(h, s)) {
-        if (!h->c.on[GAN_DIAGNOSIS_DIVERGENCE]) h->c.since[GAN_DIAGNOSIS_DIVERGENCE] = h->c.step;
-        h->c.on[GAN_DIAGNOSIS_DIVERGENCE] = 1;
-        h->c.count[GAN_DIAGNOSIS_DIVERGENCE] = h->desc.persistence;
-        if (!h->c.problem_since) h->c.problem_since = h->c.step;
+        gan__health_diverge(h);
         return;
     }
     if (s->step <= h->c.step) return;
@@ -31647,9 +31702,11 @@ GAN_API void gan_health_step(gan_health *h, const gan_trainer_stats *s)
     advantage = h->has_advantage ? (h->tie - (double)s->d_loss) / (h->range > 0 ? h->range : 1) : 0;
     x[GAN__ADVANTAGE] = GAN__MOST(-limit, GAN__LEAST(advantage, limit));
     gan__health_measure(h, s, x[GAN__ADVANTAGE]);
+    gan__health_measure_losses(h, s);
     gan__health_push(h, x);
     gan__health_notes(h, GAN__CLOCK_HOLDS);
     gan__health_notes(h, GAN__CLOCK_STEPS);
+    if (gan__health_exploded(h)) gan__health_diverge(h);
     if (h->t && h->t->desc.metric && s->step % h->t->desc.metric_every == 0) gan_health_metric(h, s->metric);
 }
 
@@ -31876,6 +31933,19 @@ static void gan__health_diagnose_indicators(const gan_health *h, gan_diagnosis *
     gan__health_indicator(d, GAN_INDICATOR_DISTANCE, looked, (double)v->distance);
     gan__health_indicator(d, GAN_INDICATOR_COPIES, looked, (double)v->copies);
     gan__health_indicator(d, GAN_INDICATOR_ROLLBACKS, h->c.overflows > 0, (double)h->c.overflows);
+    gan__health_indicator(d, GAN_INDICATOR_G_LOSS, seen, (double)h->l.g_loss);
+    gan__health_indicator(d, GAN_INDICATOR_D_GROWTH, grown, exp(GAN__LEAST(80, (double)h->l.d_log)));
+    gan__health_indicator(d, GAN_INDICATOR_G_GROWTH, grown, exp(GAN__LEAST(80, (double)h->l.g_log)));
+}
+
+// The evidence of a divergence is the loss that exploded, if one has.
+static void gan__health_diagnose_loss(const gan_health *h, gan_diagnosis *d)
+{
+    const int exploded = gan__health_exploded(h);
+    const int is_g = exploded == 2 || (exploded == 3 && h->l.g_log > h->l.d_log);
+    if (d->kind != GAN_DIAGNOSIS_DIVERGENCE || !exploded) return;
+    d->evidence[0] = is_g ? GAN_INDICATOR_G_LOSS : GAN_INDICATOR_D_LOSS;
+    d->evidence[1] = is_g ? GAN_INDICATOR_G_GROWTH : GAN_INDICATOR_D_GROWTH;
 }
 
 GAN_API gan_diagnosis gan_health_diagnose(const gan_health *h)
@@ -31899,6 +31969,7 @@ GAN_API gan_diagnosis gan_health_diagnose(const gan_health *h)
     d.since = h->c.since[d.kind];
     for (i = 0; i < GAN_DIAGNOSIS_COUNT; ++i) d.signs |= (unsigned)(h->c.on[i] != 0) << i;
     gan__health_diagnose_indicators(h, &d);
+    gan__health_diagnose_loss(h, &d);
     return d;
 }
 
