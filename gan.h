@@ -2402,6 +2402,7 @@ GAN_API gan_trainer_desc gan_trainer_defaults(void);
 // n / (n + 1) and raise its betas to that power (Karras 2020). Returns NULL on an error. Options that
 // contradict each other are an error. A field that is set and that no other field makes use of, such as
 // ema_start without ema, is a warning (gan_warning_message), which names the field and what to set.
+// A step warns once of a D all of whose outputs lay in [0, 1] in 200 batches, if the loss takes logits.
 GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc *desc);
 // One training step: d_steps updates of D, then one of G. Tensors sampled since the last step are freed.
 GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t);
@@ -29771,6 +29772,8 @@ struct gan_trainer {
     int64_t saved;         // that of the last checkpoint of this session
     int setbacks;          // since then
     int played;            // a step was made, so that everything is there
+    int confined;          // consecutive batches with all of D's outputs in [0, 1], and
+    gan_real confined_top; // the largest of these
     gan_real *labels;      // of the last batch: the generator is asked for the same ones
     const char *real_name;
     gan_tensor *real; // the last batch, kept under that name where G's loss needs it
@@ -30399,6 +30402,34 @@ static void gan__player_after(gan_trainer *t, gan_model *m, gan_player player)
     }
 }
 
+static int gan__player_is_confined(const gan_tensor *out, gan_real *top)
+{
+    size_t i;
+    if (gan__tensor_is_poison(out)) return 0;
+    for (i = 0; i < out->size; ++i) {
+        if (!(out->data[i] >= 0 && out->data[i] <= 1)) return 0;
+        *top = GAN__MOST(*top, out->data[i]);
+    }
+    return out->size > 0;
+}
+
+// Warns of a D that ends in a sigmoid though its loss takes logits, as PyTorch's BCELoss would have it. The
+// outputs of a sigmoid begin at 1/2; small positive ones may be those of a D that has not learned yet.
+static void gan__player_warn_confined(gan_trainer *t, const gan_tensor *r, const gan_tensor *f)
+{
+    enum { MANY = 200 };
+    const gan_real least = (gan_real)0.25;
+    if (!gan_loss_is_probability(t->desc.loss)) return;
+    if (!gan__player_is_confined(r, &t->confined_top) || !gan__player_is_confined(f, &t->confined_top)) {
+        t->confined = 0;
+        t->confined_top = 0;
+    } else if (t->confined < MANY && ++t->confined == MANY && t->confined_top > least)
+        gan__err_warn(t->ctx,
+                      "trainer: all outputs of %s lay in [0, 1] in %d batches, but the loss %s takes logits: "
+                      "remove the sigmoid at the end of the discriminator",
+                      t->desc.discriminator->name, (int)MANY, gan_loss_name(t->desc.loss));
+}
+
 static gan_tensor *gan__player_d_loss(gan_trainer *t, gan_penalty_in *in)
 {
     gan_tensor *r, *f, *loss, *terms;
@@ -30408,6 +30439,7 @@ static gan_tensor *gan__player_d_loss(gan_trainer *t, gan_penalty_in *in)
     f = gan__player_logits(t, in->fake_out);
     t->stats.d_real = gan__player_mean_output(t, r);
     t->stats.d_fake = gan__player_mean_output(t, f);
+    gan__player_warn_confined(t, r, f);
     if (t->desc.ada_target > 0 && gan_data(r)) {
         size_t i;
         for (i = 0; i < r->size; ++i) t->ada[1] += r->data[i] > 0 ? 1 : r->data[i] < 0 ? -1 : 0;

@@ -1391,6 +1391,75 @@ static void warnings(void)
     }
 }
 
+// ---- warnings of steps
+
+static gan_tensor *sigmoid_critic(gan_model *d, gan_tensor *x, gan_tensor *label)
+{
+    return gan_sigmoid(mlp_critic(d, x, label));
+}
+static gan_tensor *new_critic(gan_model *d, gan_tensor *x, gan_tensor *label) // small and positive
+{
+    return gan_mul_scalar(sigmoid_critic(d, x, label), (gan_real).1);
+}
+static gan_tensor *positive_critic(gan_model *d, gan_tensor *x, gan_tensor *label) // logits above 0 and 1
+{
+    return gan_mul_scalar(sigmoid_critic(d, x, label), 4);
+}
+static gan_tensor *two_column_critic(gan_model *d, gan_tensor *x, gan_tensor *label) // a sigmoid, a class
+{
+    (void)label;
+    return gan_concat(1, gan_sigmoid(gan_linear(d, "a", x, 1)), gan_linear(d, "b", x, 1));
+}
+// So many steps of a rig: the number of warnings; the last one has these words.
+static int warnings_of(rig *r, int steps, const char *words)
+{
+    int n;
+    go(r);
+    (void)gan_trainer_run(r->t, steps);
+    fine(r);
+    n = gan_warnings(r->ctx);
+    if (n && words) CHECK_TEXT(gan_warning_message(r->ctx), words);
+    gan_destroy(r->ctx);
+    return n;
+}
+
+static void confined(void)
+{
+    static const struct {
+        const char *what;
+        gan_model_function *d;
+        gan_loss loss;
+        int d_logits, at_once, warns;
+    } known[] = {
+        {"a sigmoid before logits", sigmoid_critic, GAN_LOSS_NON_SATURATING, 0, 0, 1},
+        {"a sigmoid before logits, both players at once", sigmoid_critic, GAN_LOSS_MINIMAX, 0, 1, 1},
+        {"a sigmoid in the column of the logits", two_column_critic, GAN_LOSS_NON_SATURATING, 1, 0, 1},
+        {"logits of either sign", mlp_critic, GAN_LOSS_NON_SATURATING, 0, 0, 0},
+        {"logits above 0 only", positive_critic, GAN_LOSS_NON_SATURATING, 0, 0, 0},
+        {"a D whose outputs are small and positive", new_critic, GAN_LOSS_NON_SATURATING, 0, 0, 0},
+        {"a sigmoid before least squares", sigmoid_critic, GAN_LOSS_LEAST_SQUARES, 0, 0, 0},
+    };
+    size_t i;
+    for (i = 0; i < COUNT(known); ++i)
+        TESTF ("%s: %s", known[i].what, known[i].warns ? "one warning" : "no warning") {
+            rig r = make(1, mlp_generator, known[i].d, 3);
+            int n;
+            r.desc.loss = known[i].loss, r.desc.d_logits = known[i].d_logits;
+            r.desc.simultaneous = known[i].at_once;
+            n = warnings_of(&r, 450, "remove the sigmoid");
+            CHECK(n == known[i].warns, "%d warnings", n);
+        }
+    TEST ("the warning of a sigmoid comes at batch 200") {
+        rig r = make(1, mlp_generator, sigmoid_critic, 3), s = make(1, mlp_generator, sigmoid_critic, 3);
+        CHECK(warnings_of(&r, 199, NULL) == 0, "before");
+        CHECK(warnings_of(&s, 200, NULL) == 1, "after");
+    }
+    TEST_MUST_FAIL ("logits of either sign do not pass for a sigmoid's") {
+        rig r = make(1, mlp_generator, mlp_critic, 3);
+        CHECK(warnings_of(&r, 450, NULL) == 1, "no warning");
+    }
+}
+
 static void mistakes(void)
 {
 #define X(what, word, set)                                                                                   \
@@ -1557,6 +1626,7 @@ int main(void)
     averages();
     safety();
     warnings();
+    confined();
     defaults();
     progress_line();
     mistakes();
