@@ -2402,7 +2402,9 @@ GAN_API gan_trainer_desc gan_trainer_defaults(void);
 // n / (n + 1) and raise its betas to that power (Karras 2020). Returns NULL on an error. Options that
 // contradict each other are an error. A field that is set and that no other field makes use of, such as
 // ema_start without ema, is a warning (gan_warning_message), which names the field and what to set.
-// A step warns once of a D all of whose outputs lay in [0, 1] in 200 batches, if the loss takes logits.
+// A step warns once of a D all of whose outputs lay in [0, 1] in 200 batches, if the loss takes logits; the
+// first step warns of a Wasserstein critic that nothing bounds (no penalty on gradients, weight clipping,
+// spectral norm or d_term), and of batch norm in D under a penalty on the gradient at each sample.
 GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc *desc);
 // One training step: d_steps updates of D, then one of G. Tensors sampled since the last step are freed.
 GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t);
@@ -15505,6 +15507,9 @@ static int gan__loss_is_known(gan_context *ctx, gan_loss loss)
 // Whether D's loss has targets, which label smoothing moves.
 GAN__OPTIONAL int gan__loss_has_targets(gan_loss loss) { return gan__loss_rows[loss].targets; }
 
+// Whether D has to be bounded by a penalty or its layers (Arjovsky 2017).
+GAN__OPTIONAL int gan__loss_is_wasserstein(gan_loss loss) { return loss == GAN_LOSS_WASSERSTEIN; }
+
 // Whether the description is one that can be computed.
 static int gan__loss_is_possible(gan_context *ctx, const gan_loss_desc *desc)
 {
@@ -19407,6 +19412,31 @@ static int gan__penalty_is_known(gan_context *ctx, gan_penalty_kind kind)
     gan__err_fail(ctx, GAN_ERROR_ARGUMENT,
                   "penalty %d is unknown; take one of the gan_penalty_kind enumeration", (int)kind);
     return 0;
+}
+
+// Whether the penalty is made of D's gradient at each sample.
+GAN__OPTIONAL int gan__penalty_is_per_sample(gan_penalty_kind kind)
+{
+    switch (kind) {
+    case GAN_PENALTY_WGAN_GP:
+    case GAN_PENALTY_R1:
+    case GAN_PENALTY_WGAN_LP:
+    case GAN_PENALTY_DRAGAN:
+    case GAN_PENALTY_R2:
+    case GAN_PENALTY_ZERO_CENTERED:
+    case GAN_PENALTY_MAX_GP:
+    case GAN_PENALTY_WGAN_DIV:
+    case GAN_PENALTY_SOBOLEV:
+    case GAN_PENALTY_JSD_REGULARIZER: return 1;
+    default: return 0;
+    }
+}
+
+// Whether it bounds D otherwise.
+GAN__OPTIONAL int gan__penalty_is_bound(gan_penalty_kind kind)
+{
+    return kind == GAN_PENALTY_WEIGHT_CLIP || kind == GAN_PENALTY_GAN_QP || kind == GAN_PENALTY_FISHER ||
+           kind == GAN_PENALTY_LECAM || kind == GAN_PENALTY_ORTHOGONAL;
 }
 
 // Whether everything is there that the row needs, alive and of fitting shape.
@@ -30682,6 +30712,36 @@ static void gan__player_round(gan_trainer *t, int ahead)
     if (!t->ctx->err.code) gan__player_g_step(t, ahead);
 }
 
+// Warns, once the layers of D exist, of combinations with its penalties that the literature advises against.
+static void gan__player_warn_layers(gan_trainer *t)
+{
+    static const char mean[] = "running_mean";
+    const gan_model *d = t->desc.discriminator;
+    const gan__layer_param *p, *batch_norm = NULL;
+    gan_penalty_kind per_sample = GAN_PENALTY_NONE;
+    int i, bounded = t->desc.d_term != NULL; // which may be a constraint
+    for (i = 0; i < (int)GAN_MAX_PENALTIES; ++i) {
+        const gan_penalty_kind kind = t->desc.penalty[i].kind;
+        if (gan__penalty_is_per_sample(kind)) per_sample = kind;
+        bounded |= gan__penalty_is_bound(kind);
+    }
+    for (p = d->params; p; p = p->next) {
+        const size_t n = strlen(p->name);
+        if (n >= sizeof mean - 1 && !strcmp(p->name + n - (sizeof mean - 1), mean)) batch_norm = p;
+        bounded |= p->how == GAN_PARAMETRIZATION_SPECTRAL_NORM;
+    }
+    if (gan__loss_is_wasserstein(t->desc.loss) && !bounded && !per_sample)
+        gan__err_warn(t->ctx,
+                      "trainer: nothing bounds the critic %s, which the Wasserstein loss needs: add the "
+                      "penalty WGAN_GP, R1 or WEIGHT_CLIP, or spectral norm by gan_model_parametrize",
+                      d->name);
+    if (batch_norm && per_sample)
+        gan__err_warn(t->ctx,
+                      "trainer: %s of %s is batch norm, by which D(x) depends on the other samples, but the "
+                      "penalty %s takes the gradient at each sample: use layer norm, or none",
+                      batch_norm->name, d->name, gan_penalty_name(per_sample));
+}
+
 static void gan__player_play(gan_trainer *t)
 {
     if (t->desc.extragradient) gan__player_round(t, 1);
@@ -30922,6 +30982,7 @@ GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t)
     }
     gan__train_average_update(t);
     t->stats.step = ++t->steps;
+    if (!t->played) gan__player_warn_layers(t);
     t->played = 1;
     gan__train_adapt(t);
     t->stats.augment_p = t->desc.ada_target > 0 ? t->ada[0] : t->now.augment.p;

@@ -1460,6 +1460,82 @@ static void confined(void)
     }
 }
 
+static gan_tensor *plain_critic(gan_model *d, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    return gan_linear(d, "out", gan_leaky_relu(gan_linear(d, "in", x, 16), (gan_real).2), 1);
+}
+static gan_tensor *batch_norm_critic(gan_model *d, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    return gan_linear(d, "out", gan_relu(gan_batch_norm(d, "bn", gan_linear(d, "in", x, 16))), 1);
+}
+static gan_tensor *layer_norm_critic(gan_model *d, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    return gan_linear(d, "out", gan_relu(gan_layer_norm(d, "ln", gan_linear(d, "in", x, 16))), 1);
+}
+static gan_tensor *spectral_critic(gan_model *d, gan_tensor *x, gan_tensor *label)
+{
+    gan_model_parametrize(d, "", GAN_PARAMETRIZATION_SPECTRAL_NORM, 0, 0);
+    return plain_critic(d, x, label);
+}
+static gan_tensor *own_term(const gan_penalty_in *in, void *user)
+{
+    (void)user;
+    return gan_mean_all(gan_square(in->real_out));
+}
+
+static void unbounded(void)
+{
+    static const struct {
+        gan_model_function *d;
+        const char *d_name;
+        gan_loss loss;
+        gan_penalty_kind penalty;
+        const char *words; // NULL: no warning
+    } known[] = {
+        {plain_critic, "plain", GAN_LOSS_WASSERSTEIN, GAN_PENALTY_NONE, "nothing bounds the critic d"},
+        {plain_critic, "plain", GAN_LOSS_WASSERSTEIN, GAN_PENALTY_DRIFT, "WGAN_GP"},
+        {plain_critic, "plain", GAN_LOSS_WASSERSTEIN, GAN_PENALTY_L2, "WEIGHT_CLIP"},
+        {batch_norm_critic, "batch norm", GAN_LOSS_WASSERSTEIN, GAN_PENALTY_WGAN_GP, "bn.running_mean of d"},
+        {batch_norm_critic, "batch norm", GAN_LOSS_NON_SATURATING, GAN_PENALTY_R1, "the penalty r1"},
+        {batch_norm_critic, "batch norm", GAN_LOSS_HINGE, GAN_PENALTY_DRAGAN, "use layer norm"},
+        {plain_critic, "plain", GAN_LOSS_WASSERSTEIN, GAN_PENALTY_WGAN_GP, NULL},
+        {plain_critic, "plain", GAN_LOSS_WASSERSTEIN, GAN_PENALTY_WGAN_LP, NULL},
+        {plain_critic, "plain", GAN_LOSS_WASSERSTEIN, GAN_PENALTY_R1, NULL},
+        {plain_critic, "plain", GAN_LOSS_WASSERSTEIN, GAN_PENALTY_WEIGHT_CLIP, NULL},
+        {plain_critic, "plain", GAN_LOSS_WASSERSTEIN, GAN_PENALTY_WGAN_DIV, NULL},
+        {plain_critic, "plain", GAN_LOSS_WASSERSTEIN, GAN_PENALTY_FISHER, NULL},
+        {spectral_critic, "spectral norm", GAN_LOSS_WASSERSTEIN, GAN_PENALTY_NONE, NULL},
+        {plain_critic, "plain", GAN_LOSS_NON_SATURATING, GAN_PENALTY_NONE, NULL},
+        {plain_critic, "plain", GAN_LOSS_HINGE, GAN_PENALTY_NONE, NULL},
+        {batch_norm_critic, "batch norm", GAN_LOSS_NON_SATURATING, GAN_PENALTY_NONE, NULL},
+        {batch_norm_critic, "batch norm", GAN_LOSS_WASSERSTEIN, GAN_PENALTY_WEIGHT_CLIP, NULL},
+        {layer_norm_critic, "layer norm", GAN_LOSS_WASSERSTEIN, GAN_PENALTY_WGAN_GP, NULL},
+    };
+    size_t i;
+    for (i = 0; i < COUNT(known); ++i)
+        TESTF ("%s, a %s D, penalty %s: %s", gan_loss_name(known[i].loss), known[i].d_name,
+               gan_penalty_name(known[i].penalty), known[i].words ? "one warning" : "no warning") {
+            rig r = make(1, mlp_generator, known[i].d, 3);
+            int n;
+            r.desc.loss = known[i].loss, r.desc.penalty[1].kind = known[i].penalty;
+            n = warnings_of(&r, 3, known[i].words);
+            CHECK(n == (known[i].words != NULL), "%d warnings", n);
+        }
+    TEST ("a term of the user's own may be the constraint: no warning") {
+        rig r = make(1, mlp_generator, plain_critic, 3);
+        r.desc.loss = GAN_LOSS_WASSERSTEIN, r.desc.d_term = own_term;
+        CHECK(warnings_of(&r, 3, NULL) == 0, "warned");
+    }
+    TEST_MUST_FAIL ("a critic with a penalty does not pass for one that nothing bounds") {
+        rig r = make(1, mlp_generator, plain_critic, 3);
+        r.desc.loss = GAN_LOSS_WASSERSTEIN, r.desc.penalty[0].kind = GAN_PENALTY_WGAN_GP;
+        CHECK(warnings_of(&r, 3, NULL) == 1, "no warning");
+    }
+}
+
 static void mistakes(void)
 {
 #define X(what, word, set)                                                                                   \
@@ -1627,6 +1703,7 @@ int main(void)
     safety();
     warnings();
     confined();
+    unbounded();
     defaults();
     progress_line();
     mistakes();
