@@ -3372,6 +3372,7 @@ typedef struct gan__core_mem {
 typedef struct gan__core_err {
     int code; // the sticky gan_error_code
     char message[512];
+    const char *null_hint; // why an input may be NULL, for its message; or NULL
     void (*on_error)(gan_error_code code, const char *message, void *user);
     void (*on_warning)(const char *message, void *user);
     void *user;
@@ -3783,6 +3784,11 @@ static void gan__err_format(const gan_context *ctx, gan__text_out *o, const char
         default: gan__err_say(o, "%"); break;
         }
     }
+}
+
+static const char *gan__err_null_hint(const gan_context *ctx)
+{
+    return ctx->err.null_hint ? ctx->err.null_hint : "";
 }
 
 // Sets the sticky error (the first one stays), tells gan_desc.on_error once and returns the poison tensor.
@@ -7846,7 +7852,8 @@ static gan_context *gan__tensor_inputs(const char *who, int n, gan_tensor *const
     if (!ctx) return NULL;
     for (i = 0; i < n; ++i) {
         if (!in[i]) {
-            gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s: input %d is NULL", who, i + 1);
+            gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s: input %d is NULL%s", who, i + 1,
+                          gan__err_null_hint(ctx));
             return NULL;
         }
         if (in[i]->ctx != ctx) {
@@ -12406,7 +12413,8 @@ static int gan__layer_enter(const char *who, gan_model *m, const char *name, gan
     }
     m->ctx->layer.model = m->name;
     m->ctx->layer.name = name ? name : "(no name)";
-    if (!x) gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT, "%s: the input is NULL", who);
+    if (!x)
+        gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT, "%s: the input is NULL%s", who, gan__err_null_hint(m->ctx));
     else if (!name || !*name) gan__err_fail(m->ctx, GAN_ERROR_NAME, "%s: a layer needs a name", who);
     else if (gan__tensor_inputs(who, 1, &x, &bad)) {
         fits = x->ndim >= ndim;
@@ -30971,7 +30979,9 @@ GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t)
     if (t->played && gan__train_is_copy_due(t)) gan__train_copy(t);
     gan__train_schedules(t);
     t->loss.smoothing = t->now.label_smoothing;
+    if (!t->desc.data->label) ctx->err.null_hint = " (the data have no labels: the models' label is NULL)";
     if (!ctx->err.code) gan__player_play(t);
+    ctx->err.null_hint = NULL;
     if (ctx->err.code) {
         if (!gan__train_back(t)) t->stats.step = t->steps;
         return t->stats;

@@ -1536,6 +1536,70 @@ static void unbounded(void)
     }
 }
 
+static gan_tensor *class_generator(gan_model *g, gan_tensor *z, gan_tensor *label)
+{
+    return gan_linear(g, "out", gan_concat(1, z, gan_embedding(g, "class", label, 4, 3)), 2);
+}
+static gan_tensor *column_critic(gan_model *d, gan_tensor *x, gan_tensor *label) // the label as a number
+{
+    return gan_linear(d, "out", gan_concat(1, x, label), 1);
+}
+static gan_tensor *null_generator(gan_model *g, gan_tensor *z, gan_tensor *label)
+{
+    (void)label;
+    return gan_linear(g, "out", gan_concat(1, z, NULL), 2);
+}
+
+static void unlabeled(void)
+{
+    static const char hint[] = "the data have no labels";
+    static const gan_real x[8] = {0, 1, 2, 3, 4, 5, 6, 7}, y[4] = {0, 1, 2, 3};
+    int labels;
+    for (labels = 0; labels < 2; ++labels)
+        TESTF ("a conditional G or D by data %s labels: %s", labels ? "with" : "without",
+               labels ? "trains" : "an error says why") {
+            rig g = make(1, class_generator, plain_critic, 3), d = make(1, mlp_generator, column_critic, 3);
+            rig *const both[] = {&g, &d};
+            int i;
+            for (i = 0; i < 2; ++i) {
+                rig *r = both[i];
+                r->desc.batch = 4;
+                r->desc.data = gan_dataset_memory(r->ctx, x, labels ? y : NULL, 4, 2);
+                if (i == 1 && labels)
+                    r->desc.discriminator = gan_model_create(r->ctx, "e", plain_critic, NULL);
+                go(r);
+                (void)gan_trainer_run(r->t, 3);
+                CHECK((gan_error(r->ctx) == GAN_ERROR_ARGUMENT) == !labels, "%s", gan_error_message(r->ctx));
+                if (!labels) CHECK_TEXT(gan_error_message(r->ctx), hint);
+                gan_destroy(r->ctx);
+            }
+        }
+    TEST ("an input that is NULL for another reason is not said to be a label: with labels, and outside "
+          "steps") {
+        rig r = make(1, null_generator, plain_critic, 3), s = make(1, null_generator, plain_critic, 3);
+        r.desc.batch = 4;
+        r.desc.data = gan_dataset_memory(r.ctx, x, y, 4, 2);
+        go(&r);
+        (void)gan_trainer_run(r.t, 3);
+        CHECK(gan_error(r.ctx) && !strstr(gan_error_message(r.ctx), hint), "%s", gan_error_message(r.ctx));
+        go(&s);
+        (void)gan_trainer_run(s.t, 1);
+        gan_error_clear(s.ctx);
+        (void)gan_concat(1, gan_zeros(s.ctx, 2, 2), NULL);
+        CHECK(gan_error(s.ctx) && !strstr(gan_error_message(s.ctx), hint), "%s", gan_error_message(s.ctx));
+        gan_destroy(r.ctx), gan_destroy(s.ctx);
+    }
+    TEST_MUST_FAIL ("an error without its reason is caught") {
+        rig r = make(1, null_generator, plain_critic, 3);
+        r.desc.batch = 4;
+        r.desc.data = gan_dataset_memory(r.ctx, x, y, 4, 2);
+        go(&r);
+        (void)gan_trainer_run(r.t, 1);
+        CHECK_TEXT(gan_error_message(r.ctx), hint);
+        gan_destroy(r.ctx);
+    }
+}
+
 static void mistakes(void)
 {
 #define X(what, word, set)                                                                                   \
@@ -1704,6 +1768,7 @@ int main(void)
     warnings();
     confined();
     unbounded();
+    unlabeled();
     defaults();
     progress_line();
     mistakes();
