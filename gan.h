@@ -2289,6 +2289,7 @@ typedef struct gan_trainer_stats {
     int64_t best_step;                  // step of the lowest value
     int rollbacks;                      // number of times a NaN or Inf was rolled back
     int canceled;                       // 1: the progress callback returned non-zero
+    gan_real d_term, g_term;            // values of the terms of gan_trainer_desc; 0 without
 } gan_trainer_stats;
 
 // The fields of gan_trainer_desc that a schedule can drive. Columns: name, first field, second field or the
@@ -2437,9 +2438,9 @@ GAN_API int gan_trainer_save(gan_trainer *t, const char *path);
 GAN_API int64_t gan_trainer_steps(const gan_trainer *t);
 // Writes the numbers of a step as one line of at most 79 columns, without a newline:
 //     step 900  d 1.39  g 0.693  D(x) 0.501  D(G(z)) 0.499
-// D(x) and D(G(z)) are d_real and d_fake. Where they are not 0 and there is room, penalty, g_penalty,
-// augment_p, best and rollbacks follow. As snprintf: writes at most size - 1 characters and a 0, returns the
-// length of the whole text. stats NULL: an empty text.
+// D(x) and D(G(z)) are d_real and d_fake. Where they are not 0 and there is room, penalty, g_penalty, d_term,
+// g_term, augment_p, best and rollbacks follow. As snprintf: writes at most size - 1 characters and a 0,
+// returns the length of the whole text. stats NULL: an empty text.
 GAN_API int gan_trainer_stats_text(const gan_trainer_stats *stats, char *text, size_t size);
 
 // >>diagnosis: convergence, mode collapse, early stopping; monitoring only: never modifies the run
@@ -30406,13 +30407,14 @@ static int gan__player_is_concerned(const gan_penalty_desc *p, gan_player player
 }
 
 // The penalties that belong to a player, weighted, each in its interval, and the term of the user's own;
-// NULL when there is none.
-static gan_tensor *gan__player_terms(gan_trainer *t, gan_player player, gan_penalty_in *in, gan_real *value)
+// NULL when there is none. Their values are in *value and *of_own.
+static gan_tensor *gan__player_terms(gan_trainer *t, gan_player player, gan_penalty_in *in, gan_real *value,
+                                     gan_real *of_own)
 {
     gan_trainer_term *const own = player == GAN_PLAYER_GENERATOR ? t->desc.g_term : t->desc.d_term;
     gan_tensor *sum = NULL, *term;
     int i;
-    *value = 0;
+    *value = *of_own = 0;
     for (i = 0; i < (int)GAN_MAX_PENALTIES; ++i) {
         const gan_penalty_desc *p = &t->now.penalty[i];
         gan_penalty_in about = *in;
@@ -30428,6 +30430,7 @@ static gan_tensor *gan__player_terms(gan_trainer *t, gan_player player, gan_pena
     if (!own) return sum;
     term = own(in, t->desc.user);
     if (!term) return gan__err_fail(t->ctx, GAN_ERROR_ARGUMENT, "trainer: a term returned NULL");
+    if (!gan__tensor_is_poison(term) && term->size == 1) *of_own = gan_item(term);
     return sum ? gan_add(sum, term) : term;
 }
 
@@ -30486,7 +30489,7 @@ static gan_tensor *gan__player_d_loss(gan_trainer *t, gan_penalty_in *in)
     gan__player_flip_labels(t, &r, &f);
     loss = gan_loss_d_ex(&t->loss, r, f);
     t->stats.d_loss = gan_item(loss);
-    terms = gan__player_terms(t, GAN_PLAYER_DISCRIMINATOR, in, &t->stats.penalty);
+    terms = gan__player_terms(t, GAN_PLAYER_DISCRIMINATOR, in, &t->stats.penalty, &t->stats.d_term);
     return terms ? gan_add(loss, terms) : loss;
 }
 
@@ -30538,7 +30541,7 @@ static gan_tensor *gan__player_g_loss(gan_trainer *t, gan_penalty_in *in)
         r = gan_slice(r, 0, 0, f->dim[0]);
     loss = gan_loss_g_ex(&t->loss, r, f);
     t->stats.g_loss = gan_item(loss);
-    terms = gan__player_terms(t, GAN_PLAYER_GENERATOR, in, &t->stats.g_penalty);
+    terms = gan__player_terms(t, GAN_PLAYER_GENERATOR, in, &t->stats.g_penalty, &t->stats.g_term);
     return terms ? gan_add(loss, terms) : loss;
 }
 
@@ -30635,6 +30638,7 @@ static void gan__player_d_step(gan_trainer *t, int ahead)
             gan__player_minimize(t, t->d, gan__player_d_loss(t, &in), i + 1 == t->desc.accumulate, ahead);
             gan__player_join(&t->stats.d_loss, before.d_loss, i);
             gan__player_join(&t->stats.penalty, before.penalty, i);
+            gan__player_join(&t->stats.d_term, before.d_term, i);
             gan__player_join(&t->stats.d_real, before.d_real, i);
             gan__player_join(&t->stats.d_fake, before.d_fake, i);
         }
@@ -30668,6 +30672,7 @@ static void gan__player_g_step(gan_trainer *t, int ahead)
         gan__player_minimize(t, t->g, loss, i + 1 == t->desc.accumulate, ahead);
         gan__player_join(&t->stats.g_loss, before.g_loss, i);
         gan__player_join(&t->stats.g_penalty, before.g_penalty, i);
+        gan__player_join(&t->stats.g_term, before.g_term, i);
         gan_scope_close(ctx);
     }
     t->stats.g_grad_norm = gan_optimizer_norm(t->g);
@@ -31031,9 +31036,9 @@ static void gan__train_put(gan__text_out *o, const char *name, double value, int
 // With 3 digits, and with fewer where huge numbers would not fit: with one the longest line has 78 columns.
 GAN_API int gan_trainer_stats_text(const gan_trainer_stats *stats, char *text, size_t size)
 {
-    enum { COLUMNS = 79, MORE = 5 };
-    static const char *const name[MORE] = {"  penalty", "  g_penalty", "  augment_p", "  best",
-                                           "  rollbacks"};
+    enum { COLUMNS = 79, MORE = 7 };
+    static const char *const name[MORE] = {"  penalty",   "  g_penalty", "  d_term",   "  g_term",
+                                           "  augment_p", "  best",      "  rollbacks"};
     double value[MORE];
     gan__text_out o, longer;
     char line[2 * COLUMNS], more[2 * COLUMNS];
@@ -31052,9 +31057,11 @@ GAN_API int gan_trainer_stats_text(const gan_trainer_stats *stats, char *text, s
     } while (digits > 1 && o.length > COLUMNS);
     value[0] = stats ? (double)stats->penalty : 0;
     value[1] = stats ? (double)stats->g_penalty : 0;
-    value[2] = stats ? (double)stats->augment_p : 0;
-    value[3] = stats ? (double)stats->best : 0;
-    value[4] = stats ? stats->rollbacks : 0;
+    value[2] = stats ? (double)stats->d_term : 0;
+    value[3] = stats ? (double)stats->g_term : 0;
+    value[4] = stats ? (double)stats->augment_p : 0;
+    value[5] = stats ? (double)stats->best : 0;
+    value[6] = stats ? stats->rollbacks : 0;
     for (i = 0; i < MORE; ++i) {
         if (value[i] == 0) continue;
         gan__text_begin(&longer, more, sizeof more);

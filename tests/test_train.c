@@ -1271,6 +1271,9 @@ static void progress_line(void)
         stats_line(&s, "step 900  d 1.39  g 0.693  D(x) 0.501  D(G(z)) 0.05  penalty 0.25  rollbacks 2");
         s.step = 90000; // 80 columns: the last one does not fit
         stats_line(&s, "step 90000  d 1.39  g 0.693  D(x) 0.501  D(G(z)) 0.05  penalty 0.25");
+        s = numbers(7, 1, 2, 3, 4);
+        s.g_penalty = 5, s.d_term = (gan_real)-.25, s.g_term = 6, s.best = 7;
+        stats_line(&s, "step 7  d 1  g 2  D(x) 3  D(G(z)) 4  g_penalty 5  d_term -0.25  g_term 6");
         s = numbers(1, NAN, -INFINITY, -12.345, 1e9);
         stats_line(&s, "step 1  d nan  g -inf  D(x) -12.3  D(G(z)) 1e9");
         stats_line(NULL, "");
@@ -1289,7 +1292,8 @@ static void progress_line(void)
                     numbers(k < (int)COUNT(huge) ? INT64_MIN : 20000, huge[i], other, huge[i], other);
                 char text[200];
                 const int n = gan_trainer_stats_text(&s, text, sizeof text);
-                s.penalty = s.g_penalty = s.augment_p = s.best = (gan_real)huge[i], s.rollbacks = INT_MAX;
+                s.penalty = s.g_penalty = s.d_term = s.g_term = s.augment_p = s.best = (gan_real)huge[i],
+                s.rollbacks = INT_MAX;
                 CHECK(n <= 79 && strstr(text, "D(G(z)) "), "%d columns: %s", n, text);
                 longest = n > longest ? n : longest;
                 CHECK(gan_trainer_stats_text(&s, text, sizeof text) <= 79, "%s", text);
