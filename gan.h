@@ -2289,6 +2289,7 @@ typedef struct gan_trainer_stats {
     int64_t best_step;                  // step of the lowest value
     int rollbacks;                      // number of times a NaN or Inf was rolled back
     int canceled;                       // 1: the progress callback returned non-zero
+    gan_real d_term, g_term;            // values of the terms of gan_trainer_desc; 0 without
 } gan_trainer_stats;
 
 // The fields of gan_trainer_desc that a schedule can drive. Columns: name, first field, second field or the
@@ -2402,6 +2403,9 @@ GAN_API gan_trainer_desc gan_trainer_defaults(void);
 // n / (n + 1) and raise its betas to that power (Karras 2020). Returns NULL on an error. Options that
 // contradict each other are an error. A field that is set and that no other field makes use of, such as
 // ema_start without ema, is a warning (gan_warning_message), which names the field and what to set.
+// A step warns once of a D all of whose outputs lay in [0, 1] in 200 batches, if the loss takes logits; the
+// first step warns of a Wasserstein critic that nothing bounds (no penalty on gradients, weight clipping,
+// spectral norm or d_term), and of batch norm in D under a penalty on the gradient at each sample.
 GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc *desc);
 // One training step: d_steps updates of D, then one of G. Tensors sampled since the last step are freed.
 GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t);
@@ -2434,9 +2438,9 @@ GAN_API int gan_trainer_save(gan_trainer *t, const char *path);
 GAN_API int64_t gan_trainer_steps(const gan_trainer *t);
 // Writes the numbers of a step as one line of at most 79 columns, without a newline:
 //     step 900  d 1.39  g 0.693  D(x) 0.501  D(G(z)) 0.499
-// D(x) and D(G(z)) are d_real and d_fake. Where they are not 0 and there is room, penalty, g_penalty,
-// augment_p, best and rollbacks follow. As snprintf: writes at most size - 1 characters and a 0, returns the
-// length of the whole text. stats NULL: an empty text.
+// D(x) and D(G(z)) are d_real and d_fake. Where they are not 0 and there is room, penalty, g_penalty, d_term,
+// g_term, augment_p, best and rollbacks follow. As snprintf: writes at most size - 1 characters and a 0,
+// returns the length of the whole text. stats NULL: an empty text.
 GAN_API int gan_trainer_stats_text(const gan_trainer_stats *stats, char *text, size_t size);
 
 // >>diagnosis: convergence, mode collapse, early stopping; monitoring only: never modifies the run
@@ -2468,7 +2472,10 @@ GAN_API int gan_trainer_stats_text(const gan_trainer_stats *stats, char *text, s
     X(MODES, "modes found", "of the data's modes")                                                           \
     X(DISTANCE, "energy distance to the data", "of its maximum")                                             \
     X(COPIES, "near-copies of data", "of the samples")                                                       \
-    X(ROLLBACKS, "overflows", "in 1000 steps")
+    X(ROLLBACKS, "overflows", "in 1000 steps")                                                               \
+    X(G_LOSS, "G's loss", "")                                                                                \
+    X(D_GROWTH, "size of D's loss", "times its early size")                                                  \
+    X(G_GROWTH, "size of G's loss", "times its early size")
 typedef enum gan_indicator {
 #define GAN__ROW(id, name, unit) GAN_INDICATOR_##id,
     GAN_INDICATORS(GAN__ROW)
@@ -2481,6 +2488,11 @@ typedef enum gan_indicator {
 // advice; the three indicators that it is based on. HEALTHY always holds. BALANCED: the mean |advantage| of
 // about the last 500 steps is below .05, or for a loss without a minimum below a twentieth of its maximum.
 // This is the optimum, D(x) = D(G(z)) = 1/2, but without gan_health_compare a collapsed G can look the same.
+// DIVERGENCE is diagnosed in the warm-up as well, from step 20 on, when the size of a loss, its geometric
+// mean of 50 steps, is 1000 times its early size; of D's loss, if it has a minimum, 8 times, unless G
+// dominates after the warm-up; of G's loss, if D's has no minimum, 100000 times, because D(x) may drift. The
+// early size is |d_loss| of the first step, or the range of the loss (1 if it has no minimum) if that is
+// more.
 #define GAN_DIAGNOSES(X)                                                                                     \
     X(HEALTHY, healthy, HOLDS, "neither player dominates", "continue", D_REAL, D_FAKE, ADVANTAGE)            \
     X(BALANCED, balanced, STEPS, "D can no longer tell samples from data, as at the optimum",                \
@@ -2517,7 +2529,8 @@ typedef enum gan_diagnosis_kind {
 } gan_diagnosis_kind;
 
 typedef struct gan_health_desc {        // defaults used when the field is 0
-    int warm_up;                        // steps in which only an overflow is reported; 300
+    int warm_up;                        // steps in which only a DIVERGENCE is reported: an overflow, or a
+                                        // loss far beyond its early size; 300
     int persistence;                    // hysteresis: steps a symptom must persist, or be absent; 200
     // thresholds, in the units of GAN_INDICATORS
     gan_real won;                       // DISCRIMINATOR_WON: advantage above this; .9
@@ -2560,8 +2573,8 @@ typedef struct gan_health gan_health;
 // by a rollback. desc may be NULL. Returns NULL on an error.
 GAN_API gan_health *gan_health_create(gan_trainer *t, const gan_health_desc *desc);
 // Monitors your own training loop. In gan_trainer_stats fill in step, d_loss, d_real, d_fake, d_grad_norm
-// and g_grad_norm (see gan_optimizer_norm). outputs: number of D's outputs in a batch. name: prefix of its
-// state in checkpoints.
+// and g_grad_norm (see gan_optimizer_norm), and g_loss if it is to be monitored. outputs: number of D's
+// outputs in a batch. name: prefix of its state in checkpoints.
 GAN_API gan_health *gan_health_create_loop(gan_context *ctx, const char *name, const gan_loss_desc *loss,
                                            int outputs, const gan_health_desc *desc);
 // Call it after each step, for example in gan_trainer_desc.progress. It also takes the trainer's metric.
@@ -3360,6 +3373,7 @@ typedef struct gan__core_mem {
 typedef struct gan__core_err {
     int code; // the sticky gan_error_code
     char message[512];
+    const char *null_hint; // why an input may be NULL, for its message; or NULL
     void (*on_error)(gan_error_code code, const char *message, void *user);
     void (*on_warning)(const char *message, void *user);
     void *user;
@@ -3771,6 +3785,11 @@ static void gan__err_format(const gan_context *ctx, gan__text_out *o, const char
         default: gan__err_say(o, "%"); break;
         }
     }
+}
+
+static const char *gan__err_null_hint(const gan_context *ctx)
+{
+    return ctx->err.null_hint ? ctx->err.null_hint : "";
 }
 
 // Sets the sticky error (the first one stays), tells gan_desc.on_error once and returns the poison tensor.
@@ -7834,7 +7853,8 @@ static gan_context *gan__tensor_inputs(const char *who, int n, gan_tensor *const
     if (!ctx) return NULL;
     for (i = 0; i < n; ++i) {
         if (!in[i]) {
-            gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s: input %d is NULL", who, i + 1);
+            gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s: input %d is NULL%s", who, i + 1,
+                          gan__err_null_hint(ctx));
             return NULL;
         }
         if (in[i]->ctx != ctx) {
@@ -12394,7 +12414,8 @@ static int gan__layer_enter(const char *who, gan_model *m, const char *name, gan
     }
     m->ctx->layer.model = m->name;
     m->ctx->layer.name = name ? name : "(no name)";
-    if (!x) gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT, "%s: the input is NULL", who);
+    if (!x)
+        gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT, "%s: the input is NULL%s", who, gan__err_null_hint(m->ctx));
     else if (!name || !*name) gan__err_fail(m->ctx, GAN_ERROR_NAME, "%s: a layer needs a name", who);
     else if (gan__tensor_inputs(who, 1, &x, &bad)) {
         fits = x->ndim >= ndim;
@@ -15494,6 +15515,9 @@ static int gan__loss_is_known(gan_context *ctx, gan_loss loss)
 
 // Whether D's loss has targets, which label smoothing moves.
 GAN__OPTIONAL int gan__loss_has_targets(gan_loss loss) { return gan__loss_rows[loss].targets; }
+
+// Whether D has to be bounded by a penalty or its layers (Arjovsky 2017).
+GAN__OPTIONAL int gan__loss_is_wasserstein(gan_loss loss) { return loss == GAN_LOSS_WASSERSTEIN; }
 
 // Whether the description is one that can be computed.
 static int gan__loss_is_possible(gan_context *ctx, const gan_loss_desc *desc)
@@ -19398,6 +19422,31 @@ static int gan__penalty_is_known(gan_context *ctx, gan_penalty_kind kind)
     gan__err_fail(ctx, GAN_ERROR_ARGUMENT,
                   "penalty %d is unknown; take one of the gan_penalty_kind enumeration", (int)kind);
     return 0;
+}
+
+// Whether the penalty is made of D's gradient at each sample.
+GAN__OPTIONAL int gan__penalty_is_per_sample(gan_penalty_kind kind)
+{
+    switch (kind) {
+    case GAN_PENALTY_WGAN_GP:
+    case GAN_PENALTY_R1:
+    case GAN_PENALTY_WGAN_LP:
+    case GAN_PENALTY_DRAGAN:
+    case GAN_PENALTY_R2:
+    case GAN_PENALTY_ZERO_CENTERED:
+    case GAN_PENALTY_MAX_GP:
+    case GAN_PENALTY_WGAN_DIV:
+    case GAN_PENALTY_SOBOLEV:
+    case GAN_PENALTY_JSD_REGULARIZER: return 1;
+    default: return 0;
+    }
+}
+
+// Whether it bounds D otherwise.
+GAN__OPTIONAL int gan__penalty_is_bound(gan_penalty_kind kind)
+{
+    return kind == GAN_PENALTY_WEIGHT_CLIP || kind == GAN_PENALTY_GAN_QP || kind == GAN_PENALTY_FISHER ||
+           kind == GAN_PENALTY_LECAM || kind == GAN_PENALTY_ORTHOGONAL;
 }
 
 // Whether everything is there that the row needs, alive and of fitting shape.
@@ -29763,6 +29812,8 @@ struct gan_trainer {
     int64_t saved;         // that of the last checkpoint of this session
     int setbacks;          // since then
     int played;            // a step was made, so that everything is there
+    int confined;          // consecutive batches with all of D's outputs in [0, 1], and
+    gan_real confined_top; // the largest of these
     gan_real *labels;      // of the last batch: the generator is asked for the same ones
     const char *real_name;
     gan_tensor *real; // the last batch, kept under that name where G's loss needs it
@@ -30357,13 +30408,14 @@ static int gan__player_is_concerned(const gan_penalty_desc *p, gan_player player
 }
 
 // The penalties that belong to a player, weighted, each in its interval, and the term of the user's own;
-// NULL when there is none.
-static gan_tensor *gan__player_terms(gan_trainer *t, gan_player player, gan_penalty_in *in, gan_real *value)
+// NULL when there is none. Their values are in *value and *of_own.
+static gan_tensor *gan__player_terms(gan_trainer *t, gan_player player, gan_penalty_in *in, gan_real *value,
+                                     gan_real *of_own)
 {
     gan_trainer_term *const own = player == GAN_PLAYER_GENERATOR ? t->desc.g_term : t->desc.d_term;
     gan_tensor *sum = NULL, *term;
     int i;
-    *value = 0;
+    *value = *of_own = 0;
     for (i = 0; i < (int)GAN_MAX_PENALTIES; ++i) {
         const gan_penalty_desc *p = &t->now.penalty[i];
         gan_penalty_in about = *in;
@@ -30379,6 +30431,7 @@ static gan_tensor *gan__player_terms(gan_trainer *t, gan_player player, gan_pena
     if (!own) return sum;
     term = own(in, t->desc.user);
     if (!term) return gan__err_fail(t->ctx, GAN_ERROR_ARGUMENT, "trainer: a term returned NULL");
+    if (!gan__tensor_is_poison(term) && term->size == 1) *of_own = gan_item(term);
     return sum ? gan_add(sum, term) : term;
 }
 
@@ -30391,6 +30444,34 @@ static void gan__player_after(gan_trainer *t, gan_model *m, gan_player player)
     }
 }
 
+static int gan__player_is_confined(const gan_tensor *out, gan_real *top)
+{
+    size_t i;
+    if (gan__tensor_is_poison(out)) return 0;
+    for (i = 0; i < out->size; ++i) {
+        if (!(out->data[i] >= 0 && out->data[i] <= 1)) return 0;
+        *top = GAN__MOST(*top, out->data[i]);
+    }
+    return out->size > 0;
+}
+
+// Warns of a D that ends in a sigmoid though its loss takes logits, as PyTorch's BCELoss would have it. The
+// outputs of a sigmoid begin at 1/2; small positive ones may be those of a D that has not learned yet.
+static void gan__player_warn_confined(gan_trainer *t, const gan_tensor *r, const gan_tensor *f)
+{
+    enum { MANY = 200 };
+    const gan_real least = (gan_real)0.25;
+    if (!gan_loss_is_probability(t->desc.loss)) return;
+    if (!gan__player_is_confined(r, &t->confined_top) || !gan__player_is_confined(f, &t->confined_top)) {
+        t->confined = 0;
+        t->confined_top = 0;
+    } else if (t->confined < MANY && ++t->confined == MANY && t->confined_top > least)
+        gan__err_warn(t->ctx,
+                      "trainer: all outputs of %s lay in [0, 1] in %d batches, but the loss %s takes logits: "
+                      "remove the sigmoid at the end of the discriminator",
+                      t->desc.discriminator->name, (int)MANY, gan_loss_name(t->desc.loss));
+}
+
 static gan_tensor *gan__player_d_loss(gan_trainer *t, gan_penalty_in *in)
 {
     gan_tensor *r, *f, *loss, *terms;
@@ -30400,6 +30481,7 @@ static gan_tensor *gan__player_d_loss(gan_trainer *t, gan_penalty_in *in)
     f = gan__player_logits(t, in->fake_out);
     t->stats.d_real = gan__player_mean_output(t, r);
     t->stats.d_fake = gan__player_mean_output(t, f);
+    gan__player_warn_confined(t, r, f);
     if (t->desc.ada_target > 0 && gan_data(r)) {
         size_t i;
         for (i = 0; i < r->size; ++i) t->ada[1] += r->data[i] > 0 ? 1 : r->data[i] < 0 ? -1 : 0;
@@ -30408,7 +30490,7 @@ static gan_tensor *gan__player_d_loss(gan_trainer *t, gan_penalty_in *in)
     gan__player_flip_labels(t, &r, &f);
     loss = gan_loss_d_ex(&t->loss, r, f);
     t->stats.d_loss = gan_item(loss);
-    terms = gan__player_terms(t, GAN_PLAYER_DISCRIMINATOR, in, &t->stats.penalty);
+    terms = gan__player_terms(t, GAN_PLAYER_DISCRIMINATOR, in, &t->stats.penalty, &t->stats.d_term);
     return terms ? gan_add(loss, terms) : loss;
 }
 
@@ -30460,7 +30542,7 @@ static gan_tensor *gan__player_g_loss(gan_trainer *t, gan_penalty_in *in)
         r = gan_slice(r, 0, 0, f->dim[0]);
     loss = gan_loss_g_ex(&t->loss, r, f);
     t->stats.g_loss = gan_item(loss);
-    terms = gan__player_terms(t, GAN_PLAYER_GENERATOR, in, &t->stats.g_penalty);
+    terms = gan__player_terms(t, GAN_PLAYER_GENERATOR, in, &t->stats.g_penalty, &t->stats.g_term);
     return terms ? gan_add(loss, terms) : loss;
 }
 
@@ -30557,6 +30639,7 @@ static void gan__player_d_step(gan_trainer *t, int ahead)
             gan__player_minimize(t, t->d, gan__player_d_loss(t, &in), i + 1 == t->desc.accumulate, ahead);
             gan__player_join(&t->stats.d_loss, before.d_loss, i);
             gan__player_join(&t->stats.penalty, before.penalty, i);
+            gan__player_join(&t->stats.d_term, before.d_term, i);
             gan__player_join(&t->stats.d_real, before.d_real, i);
             gan__player_join(&t->stats.d_fake, before.d_fake, i);
         }
@@ -30590,6 +30673,7 @@ static void gan__player_g_step(gan_trainer *t, int ahead)
         gan__player_minimize(t, t->g, loss, i + 1 == t->desc.accumulate, ahead);
         gan__player_join(&t->stats.g_loss, before.g_loss, i);
         gan__player_join(&t->stats.g_penalty, before.g_penalty, i);
+        gan__player_join(&t->stats.g_term, before.g_term, i);
         gan_scope_close(ctx);
     }
     t->stats.g_grad_norm = gan_optimizer_norm(t->g);
@@ -30640,6 +30724,36 @@ static void gan__player_round(gan_trainer *t, int ahead)
     }
     for (i = 0; i < d_steps && !t->ctx->err.code; ++i) gan__player_d_step(t, ahead);
     if (!t->ctx->err.code) gan__player_g_step(t, ahead);
+}
+
+// Warns, once the layers of D exist, of combinations with its penalties that the literature advises against.
+static void gan__player_warn_layers(gan_trainer *t)
+{
+    static const char mean[] = "running_mean";
+    const gan_model *d = t->desc.discriminator;
+    const gan__layer_param *p, *batch_norm = NULL;
+    gan_penalty_kind per_sample = GAN_PENALTY_NONE;
+    int i, bounded = t->desc.d_term != NULL; // which may be a constraint
+    for (i = 0; i < (int)GAN_MAX_PENALTIES; ++i) {
+        const gan_penalty_kind kind = t->desc.penalty[i].kind;
+        if (gan__penalty_is_per_sample(kind)) per_sample = kind;
+        bounded |= gan__penalty_is_bound(kind);
+    }
+    for (p = d->params; p; p = p->next) {
+        const size_t n = strlen(p->name);
+        if (n >= sizeof mean - 1 && !strcmp(p->name + n - (sizeof mean - 1), mean)) batch_norm = p;
+        bounded |= p->how == GAN_PARAMETRIZATION_SPECTRAL_NORM;
+    }
+    if (gan__loss_is_wasserstein(t->desc.loss) && !bounded && !per_sample)
+        gan__err_warn(t->ctx,
+                      "trainer: nothing bounds the critic %s, which the Wasserstein loss needs: add the "
+                      "penalty WGAN_GP, R1 or WEIGHT_CLIP, or spectral norm by gan_model_parametrize",
+                      d->name);
+    if (batch_norm && per_sample)
+        gan__err_warn(t->ctx,
+                      "trainer: %s of %s is batch norm, by which D(x) depends on the other samples, but the "
+                      "penalty %s takes the gradient at each sample: use layer norm, or none",
+                      batch_norm->name, d->name, gan_penalty_name(per_sample));
 }
 
 static void gan__player_play(gan_trainer *t)
@@ -30871,7 +30985,9 @@ GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t)
     if (t->played && gan__train_is_copy_due(t)) gan__train_copy(t);
     gan__train_schedules(t);
     t->loss.smoothing = t->now.label_smoothing;
+    if (!t->desc.data->label) ctx->err.null_hint = " (the data have no labels: the models' label is NULL)";
     if (!ctx->err.code) gan__player_play(t);
+    ctx->err.null_hint = NULL;
     if (ctx->err.code) {
         if (!gan__train_back(t)) t->stats.step = t->steps;
         return t->stats;
@@ -30882,6 +30998,7 @@ GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t)
     }
     gan__train_average_update(t);
     t->stats.step = ++t->steps;
+    if (!t->played) gan__player_warn_layers(t);
     t->played = 1;
     gan__train_adapt(t);
     t->stats.augment_p = t->desc.ada_target > 0 ? t->ada[0] : t->now.augment.p;
@@ -30920,9 +31037,9 @@ static void gan__train_put(gan__text_out *o, const char *name, double value, int
 // With 3 digits, and with fewer where huge numbers would not fit: with one the longest line has 78 columns.
 GAN_API int gan_trainer_stats_text(const gan_trainer_stats *stats, char *text, size_t size)
 {
-    enum { COLUMNS = 79, MORE = 5 };
-    static const char *const name[MORE] = {"  penalty", "  g_penalty", "  augment_p", "  best",
-                                           "  rollbacks"};
+    enum { COLUMNS = 79, MORE = 7 };
+    static const char *const name[MORE] = {"  penalty",   "  g_penalty", "  d_term",   "  g_term",
+                                           "  augment_p", "  best",      "  rollbacks"};
     double value[MORE];
     gan__text_out o, longer;
     char line[2 * COLUMNS], more[2 * COLUMNS];
@@ -30941,9 +31058,11 @@ GAN_API int gan_trainer_stats_text(const gan_trainer_stats *stats, char *text, s
     } while (digits > 1 && o.length > COLUMNS);
     value[0] = stats ? (double)stats->penalty : 0;
     value[1] = stats ? (double)stats->g_penalty : 0;
-    value[2] = stats ? (double)stats->augment_p : 0;
-    value[3] = stats ? (double)stats->best : 0;
-    value[4] = stats ? stats->rollbacks : 0;
+    value[2] = stats ? (double)stats->d_term : 0;
+    value[3] = stats ? (double)stats->g_term : 0;
+    value[4] = stats ? (double)stats->augment_p : 0;
+    value[5] = stats ? (double)stats->best : 0;
+    value[6] = stats ? stats->rollbacks : 0;
     for (i = 0; i < MORE; ++i) {
         if (value[i] == 0) continue;
         gan__text_begin(&longer, more, sizeof more);
@@ -31189,6 +31308,12 @@ typedef struct gan__health_history { // nothing but int64_t: another
     int64_t hit[GAN__CHANNELS][GAN__LEVELS];
 } gan__health_history;
 
+typedef struct gan__health_losses { // nothing but gan_real: the third state, which older checkpoints lack
+    gan_real early;                 // the size of the losses in the first step; 0: none was seen
+    gan_real d_log, g_log;          // running means of log(size / early), and 0 where that is less
+    gan_real g_loss;                // running mean
+} gan__health_losses;
+
 struct gan_health {
     gan_context *ctx;
     gan_trainer *t; // or NULL
@@ -31198,6 +31323,7 @@ struct gan_health {
     int probability;   // D(x) is one
     gan__health_indicators_state v;
     gan__health_history c;
+    gan__health_losses l;
 };
 
 // creation
@@ -31280,17 +31406,20 @@ static gan_health *gan__health_new(gan_context *ctx, gan_trainer *t, const char 
 {
     const int reals = (int)(sizeof(gan__health_indicators_state) / sizeof(gan_real));
     const int wholes = (int)(sizeof(gan__health_history) / sizeof(int64_t));
+    const int sizes = (int)(sizeof(gan__health_losses) / sizeof(gan_real));
     gan_health *h = name ? (gan_health *)gan__err_persist(ctx, sizeof *h) : NULL;
     const char *indicators = h ? gan__state_name(ctx, name, ".vitals", "") : NULL;
     const char *history = indicators ? gan__state_name(ctx, name, ".history", "") : NULL;
-    if (!history) return NULL;
+    const char *losses = history ? gan__state_name(ctx, name, ".losses", "") : NULL;
+    if (!losses) return NULL;
     h->ctx = ctx;
     h->t = t;
     if (desc) h->desc = *desc;
     gan__health_defaults(&h->desc);
     gan__health_scale(h, loss, outputs);
     if (!gan__state_over(ctx, indicators, GAN__STATE_REAL, 1, &reals, &h->v) ||
-        !gan__state_over(ctx, history, GAN__STATE_COUNT, 1, &wholes, &h->c))
+        !gan__state_over(ctx, history, GAN__STATE_COUNT, 1, &wholes, &h->c) ||
+        !gan__state_over(ctx, losses, GAN__STATE_REAL, 1, &sizes, &h->l))
         return NULL;
     return ctx->err.code ? NULL : h;
 }
@@ -31355,6 +31484,24 @@ static void gan__health_measure(gan_health *h, const gan_trainer_stats *s, doubl
     v->lead_most = (gan_real)GAN__MOST((double)v->lead_most, fabs((double)v->advantage[0]));
     if (n == GAN__HEALTH_YOUNG || v->g_log[1] > v->g_most) v->g_most = v->g_log[1];
     if (n == GAN__HEALTH_YOUNG || v->d_log[1] < v->d_least) v->d_least = v->d_log[1];
+}
+
+// The losses beside those of the first step. D's outputs count there too where its loss has no minimum: the
+// loss of a D that is not trained yet is nearly 0 then, whatever its units are.
+static void gan__health_measure_losses(gan_health *h, const gan_trainer_stats *s)
+{
+    const double most = 1e6; // a run that has diverged before it is watched
+    const double d = fabs((double)s->d_loss), g = fabs((double)s->g_loss);
+    const int64_t n = h->c.seen;
+    if (h->l.early <= 0) {
+        double early = GAN__MOST(h->range > 0 ? h->range : 1, d);
+        if (h->range <= 0)
+            early = GAN__MOST(early, GAN__MOST(fabs((double)s->d_real), fabs((double)s->d_fake)));
+        h->l.early = (gan_real)GAN__LEAST(early, most);
+    }
+    gan__health_toward(&h->l.d_log, log(GAN__MOST(d / (double)h->l.early, 1)), n, GAN__HEALTH_FAST);
+    gan__health_toward(&h->l.g_log, log(GAN__MOST(g / (double)h->l.early, 1)), n, GAN__HEALTH_FAST);
+    gan__health_toward(&h->l.g_loss, (double)s->g_loss, n, GAN__HEALTH_FAST);
 }
 
 // swings
@@ -31521,6 +31668,18 @@ static int gan__health_is_divergence(const gan_health *h)
     return (double)h->v.d_log[0] > (double)h->v.d_least + log((double)h->desc.growth);
 }
 
+// Which loss is far beyond its early size: 1 D's, 2 G's, 3 both, 0 none. It needs no warm-up: G needs longer
+// than that to run away from a D that stands still.
+static int gan__health_exploded(const gan_health *h)
+{
+    const double far = log(1e3), drift = log(1e5), bound = log(8.);
+    const int lost = !gan__health_is_warming_up(h) && gan__health_is_generator_won(h);
+    const double d = h->range > 0 && !lost ? bound : far;
+    const double g = h->has_advantage && h->range <= 0 ? drift : far;
+    if (h->c.seen < GAN__HEALTH_YOUNG) return 0;
+    return ((double)h->l.d_log > d ? 1 : 0) | ((double)h->l.g_log > g ? 2 : 0);
+}
+
 typedef enum gan__health_clock { GAN__CLOCK_HOLDS, GAN__CLOCK_STEPS, GAN__CLOCK_LOOKS } gan__health_clock;
 
 typedef struct gan__health_row {
@@ -31628,16 +31787,22 @@ GAN_API void gan_health_metric(gan_health *h, gan_real metric)
     h->v.best = p.best;
 }
 
+// DIVERGENCE at once, until it was absent for `persistence` steps.
+static void gan__health_diverge(gan_health *h)
+{
+    if (!h->c.on[GAN_DIAGNOSIS_DIVERGENCE]) h->c.since[GAN_DIAGNOSIS_DIVERGENCE] = h->c.step;
+    h->c.on[GAN_DIAGNOSIS_DIVERGENCE] = 1;
+    h->c.count[GAN_DIAGNOSIS_DIVERGENCE] = h->desc.persistence;
+    if (!h->c.problem_since) h->c.problem_since = h->c.step;
+}
+
 GAN_API void gan_health_step(gan_health *h, const gan_trainer_stats *s)
 {
     const double limit = 1e9; // so that a advantage's square stays finite
     double x[GAN__CHANNELS], advantage;
     if (!h || !s) return;
     if (gan__health_is_overflow(h, s)) {
-        if (!h->c.on[GAN_DIAGNOSIS_DIVERGENCE]) h->c.since[GAN_DIAGNOSIS_DIVERGENCE] = h->c.step;
-        h->c.on[GAN_DIAGNOSIS_DIVERGENCE] = 1;
-        h->c.count[GAN_DIAGNOSIS_DIVERGENCE] = h->desc.persistence;
-        if (!h->c.problem_since) h->c.problem_since = h->c.step;
+        gan__health_diverge(h);
         return;
     }
     if (s->step <= h->c.step) return;
@@ -31648,9 +31813,11 @@ GAN_API void gan_health_step(gan_health *h, const gan_trainer_stats *s)
     advantage = h->has_advantage ? (h->tie - (double)s->d_loss) / (h->range > 0 ? h->range : 1) : 0;
     x[GAN__ADVANTAGE] = GAN__MOST(-limit, GAN__LEAST(advantage, limit));
     gan__health_measure(h, s, x[GAN__ADVANTAGE]);
+    gan__health_measure_losses(h, s);
     gan__health_push(h, x);
     gan__health_notes(h, GAN__CLOCK_HOLDS);
     gan__health_notes(h, GAN__CLOCK_STEPS);
+    if (gan__health_exploded(h)) gan__health_diverge(h);
     if (h->t && h->t->desc.metric && s->step % h->t->desc.metric_every == 0) gan_health_metric(h, s->metric);
 }
 
@@ -31877,6 +32044,19 @@ static void gan__health_diagnose_indicators(const gan_health *h, gan_diagnosis *
     gan__health_indicator(d, GAN_INDICATOR_DISTANCE, looked, (double)v->distance);
     gan__health_indicator(d, GAN_INDICATOR_COPIES, looked, (double)v->copies);
     gan__health_indicator(d, GAN_INDICATOR_ROLLBACKS, h->c.overflows > 0, (double)h->c.overflows);
+    gan__health_indicator(d, GAN_INDICATOR_G_LOSS, seen, (double)h->l.g_loss);
+    gan__health_indicator(d, GAN_INDICATOR_D_GROWTH, grown, exp(GAN__LEAST(80, (double)h->l.d_log)));
+    gan__health_indicator(d, GAN_INDICATOR_G_GROWTH, grown, exp(GAN__LEAST(80, (double)h->l.g_log)));
+}
+
+// The evidence of a divergence is the loss that exploded, if one has.
+static void gan__health_diagnose_loss(const gan_health *h, gan_diagnosis *d)
+{
+    const int exploded = gan__health_exploded(h);
+    const int is_g = exploded == 2 || (exploded == 3 && h->l.g_log > h->l.d_log);
+    if (d->kind != GAN_DIAGNOSIS_DIVERGENCE || !exploded) return;
+    d->evidence[0] = is_g ? GAN_INDICATOR_G_LOSS : GAN_INDICATOR_D_LOSS;
+    d->evidence[1] = is_g ? GAN_INDICATOR_G_GROWTH : GAN_INDICATOR_D_GROWTH;
 }
 
 GAN_API gan_diagnosis gan_health_diagnose(const gan_health *h)
@@ -31900,6 +32080,7 @@ GAN_API gan_diagnosis gan_health_diagnose(const gan_health *h)
     d.since = h->c.since[d.kind];
     for (i = 0; i < GAN_DIAGNOSIS_COUNT; ++i) d.signs |= (unsigned)(h->c.on[i] != 0) << i;
     gan__health_diagnose_indicators(h, &d);
+    gan__health_diagnose_loss(h, &d);
     return d;
 }
 

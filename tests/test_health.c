@@ -232,8 +232,8 @@ static void by_hand(void)
         int k;
         for (k = 0; k < 2; ++k) {
             bench b = loop(GAN_LOSS_WASSERSTEIN, NULL);
-            const double tells = k ? 1e4 : 1e8;
-            feed(b.h, 600, -1, 1, 0, 1);
+            const double tells = k ? 1e4 : 1e8, early = k ? 1e4 : 1;
+            feed(b.h, 600, -early, early, 0, 1);
             feed(b.h, 1500, -tells, tells, 0, 1);
             CHECK((gan_health_diagnose(b.h).kind == GAN_DIAGNOSIS_DIVERGENCE) == !k, "%s",
                   gan_diagnosis_name(gan_health_diagnose(b.h).kind));
@@ -721,6 +721,122 @@ static void provoked(void)
     }
 }
 
+// The first step at which the run is called diverged, and the losses before; 0: never.
+static int64_t exploded_at(const run *how, int seed)
+{
+    patient p = admit(how, seed, NULL);
+    int64_t at = 0;
+    while (!at && gan_trainer_steps(p.t) < how->steps) {
+        const gan_trainer_stats s = gan_trainer_step(p.t);
+        gan_health_step(p.h, &s);
+        if (gan_health_diagnose(p.h).kind == GAN_DIAGNOSIS_DIVERGENCE) at = s.step ? s.step : 1;
+    }
+    gan_destroy(p.ctx);
+    return at;
+}
+
+static void exploding_rates(void)
+{
+    static const gan_loss kinds[] = {GAN_LOSS_NON_SATURATING, GAN_LOSS_HINGE, GAN_LOSS_LEAST_SQUARES,
+                                     GAN_LOSS_WASSERSTEIN};
+    enum { TRIED = 3, SOON = 400 };
+    size_t i;
+    int sgd, seed;
+    for (i = 0; i < COUNT(kinds); ++i)
+        for (sgd = 0; sgd < 2; ++sgd) {
+            run r = healthy[1];
+            r.loss = kinds[i], r.penalty = GAN_PENALTY_NONE, r.falling = 0, r.d_steps = 1, r.steps = SOON;
+            r.g_lr = r.d_lr = sgd ? 100 : 1, r.at_once = sgd;
+            TESTF ("%s by %s is called divergence within %d steps", gan_loss_name(r.loss),
+                   sgd ? "SGD with a rate of 100" : "Adam with a rate of 1", (int)SOON) {
+                int64_t latest = 0;
+                for (seed = 1; seed <= TRIED; ++seed) {
+                    const int64_t at = exploded_at(&r, seed);
+                    CHECK(at > 0, "seed %d: not named", seed);
+                    latest = at > latest ? at : latest;
+                }
+                printf("%s, %s: named by step %ld\n", gan_loss_name(r.loss), sgd ? "SGD 100" : "Adam 1",
+                       (long)latest);
+            }
+        }
+    TEST_MUST_FAIL ("a healthy run is not called divergence") {
+        CHECK(exploded_at(&healthy[1], 1) > 0, "not named");
+    }
+}
+
+// One step with these losses and logits near 0, n times.
+static void losses(gan_health *h, int n, double d_loss, double g_loss)
+{
+    int i;
+    for (i = 0; i < n; ++i) {
+        gan_trainer_stats s = stats_of(gan_health_diagnose(h).step + 1, d_loss, .1, .1, 1);
+        s.g_loss = (gan_real)g_loss;
+        gan_health_step(h, &s);
+    }
+}
+
+static void exploding(void)
+{
+    static const struct {
+        const char *what;
+        gan_loss kind;
+        double d0, g0, d, g; // the losses of the first step, and later
+        int far;             // whether this is far beyond them
+        gan_indicator evidence;
+    } known[] = {
+        {"a dead critic at 1e15", GAN_LOSS_WASSERSTEIN, .01, .1, 0, 1e15, 1, GAN_INDICATOR_G_LOSS},
+        {"G's loss at 1e15", GAN_LOSS_NON_SATURATING, 1.38, .7, 1, 1e15, 1, GAN_INDICATOR_G_LOSS},
+        {"D's loss at 1e15", GAN_LOSS_HINGE, 2, 0, 1e15, 0, 1, GAN_INDICATOR_D_LOSS},
+        {"a margin of 3000", GAN_LOSS_WASSERSTEIN, .01, .1, -3000, 1, 1, GAN_INDICATOR_D_LOSS},
+        {"a margin of 300", GAN_LOSS_WASSERSTEIN, .01, .1, -300, 1, 0, GAN_INDICATOR_D_LOSS},
+        {"a margin of 3000 that was 10 at first", GAN_LOSS_WASSERSTEIN, -10, 0, -3000, 1, 0,
+         GAN_INDICATOR_D_LOSS},
+        {"a critic that drifts to 3000", GAN_LOSS_WASSERSTEIN, .01, .1, -1, 3000, 0, GAN_INDICATOR_G_LOSS},
+        {"G's loss of 100 by a sure D", GAN_LOSS_NON_SATURATING, 1.38, .7, .7, 100, 0, GAN_INDICATOR_G_LOSS},
+        {"1e15 in the first step seen", GAN_LOSS_WASSERSTEIN, 1e15, 0, 1e15, 0, 1, GAN_INDICATOR_D_LOSS},
+    };
+    size_t i;
+    for (i = 0; i < COUNT(known); ++i)
+        TESTF ("%s is %scalled divergence in the warm-up", known[i].what, known[i].far ? "" : "not ") {
+            bench b = loop(known[i].kind, NULL);
+            char text[600];
+            gan_diagnosis d;
+            losses(b.h, 1, known[i].d0, known[i].g0);
+            losses(b.h, 150, known[i].d, known[i].g);
+            is(b.h, known[i].far ? GAN_DIAGNOSIS_DIVERGENCE : GAN_DIAGNOSIS_WARMING_UP);
+            d = gan_health_diagnose(b.h);
+            gan_health_text(b.h, text, sizeof text);
+            if (known[i].far) {
+                CHECK(d.evidence[0] == known[i].evidence, "the evidence is not the loss: %s", text);
+                CHECK_TEXT(text, known[i].evidence == GAN_INDICATOR_D_LOSS ? "D's loss " : "G's loss ");
+                CHECK_TEXT(text, "times its early size");
+                CHECK_TEXT(text, "lower learning rates");
+            }
+            gan_destroy(b.ctx);
+        }
+    TEST ("a single step at 1e20 is none; a loss that comes back is no divergence 300 steps later") {
+        bench b = loop(GAN_LOSS_WASSERSTEIN, NULL);
+        losses(b.h, 100, -1, 0);
+        losses(b.h, 1, -1e20, 0);
+        is(b.h, GAN_DIAGNOSIS_WARMING_UP);
+        losses(b.h, 100, -1, 0);
+        is(b.h, GAN_DIAGNOSIS_WARMING_UP);
+        losses(b.h, 100, -1e8, 0);
+        is(b.h, GAN_DIAGNOSIS_DIVERGENCE);
+        losses(b.h, 600, -1, 0);
+        CHECK(!(gan_health_diagnose(b.h).kind == GAN_DIAGNOSIS_DIVERGENCE), "still called so");
+        gan_destroy(b.ctx);
+    }
+    TEST_MUST_FAIL ("a margin of 300 does not pass for divergence") {
+        bench b = loop(GAN_LOSS_WASSERSTEIN, NULL);
+        losses(b.h, 1, 0, 0);
+        losses(b.h, 150, -300, 0);
+        is(b.h, GAN_DIAGNOSIS_DIVERGENCE);
+        gan_destroy(b.ctx);
+    }
+    exploding_rates();
+}
+
 static void no_false_alarms(void)
 {
     size_t i;
@@ -762,6 +878,7 @@ static void same_diagnosis(const gan_health *a, const gan_health *b)
     CHECK_BYTES(x.value, y.value, sizeof x.value, "the indicators");
     CHECK_BYTES(&a->v, &b->v, sizeof a->v, "all that is measured");
     CHECK_BYTES(&a->c, &b->c, sizeof a->c, "all that is counted");
+    CHECK_BYTES(&a->l, &b->l, sizeof a->l, "the sizes of the losses");
 }
 
 static void memory_of_it(void)
@@ -1035,6 +1152,8 @@ static void nothing(void)
                 feed(b.h, 10, -huge[i], .5, .5, 0);
             }
             for (k = 0; k < sizeof b.h->v / sizeof *v; ++k) bad += !gan__base_is_finite(v[k]);
+            bad += !gan__base_is_finite(b.h->l.early) || !gan__base_is_finite(b.h->l.d_log) ||
+                   !gan__base_is_finite(b.h->l.g_log) || !gan__base_is_finite(b.h->l.g_loss);
             d = gan_health_diagnose(b.h);
             for (j = 0; j < GAN_INDICATOR_COUNT; ++j) bad += !gan__base_is_finite(d.value[j]);
             CHECK(!bad, "%d numbers are not finite at %g", (int)bad, huge[i]);
@@ -1051,6 +1170,7 @@ int main(void)
     swings();
     looks();
     provoked();
+    exploding();
     no_false_alarms();
     memory_of_it();
     stopping();

@@ -347,11 +347,15 @@ static void losses(void)
     TEST ("terms of one's own are added to either loss and see D's outputs; d_logits leaves the other "
           "columns to them") {
         rig r = make(point, two_heads);
+        gan_trainer_stats s;
         double real, fake;
         r.desc.d_logits = 1;
         r.desc.d_term = d_term, r.desc.g_term = g_term, r.desc.user = (void *)(uintptr_t)X;
-        start(&r), step(&r), take(w, theta);
+        start(&r), s = step(&r), take(w, theta);
         real = (W[0] * X[0] + W[1] * X[1] + X[0]) / 2; // the mean over both columns
+        CHECK_NEAR(s.d_term, real * real + W[0] * THETA[0] + W[1] * THETA[1] + THETA[0], TOL, "D's term");
+        CHECK_NEAR(s.g_term, 3 * (THETA[0] * THETA[0] + THETA[1] * THETA[1]) / 2, TOL, "G's term");
+        CHECK(s.penalty == 0 && s.g_penalty == 0, "terms are no penalties");
         fake = 1;
         for (i = 0; i < 2; ++i)
             w[i] -= LR * (THETA[i] - X[i] + 2 * real * X[i] / 2 + 2 * fake * THETA[i] / 2);
@@ -359,6 +363,19 @@ static void losses(void)
         expect(&r, w, theta);
         CHECK_NEAR(param(r.d, "head")[0], 1 - LR * (2 * real * X[0] / 2 + THETA[0]), TOL, "the other head");
         gan_destroy(r.ctx);
+    }
+    TEST ("terms over accumulated batches are means; without terms, and with penalties only, they are 0") {
+        rig r = make(point, two_heads), q = make(point, linear);
+        gan_trainer_stats s;
+        r.desc.d_logits = 1, r.desc.accumulate = 3;
+        r.desc.d_term = d_term, r.desc.g_term = g_term, r.desc.user = (void *)(uintptr_t)X;
+        start(&r), s = step(&r);
+        CHECK_NEAR(s.g_term, 3 * (THETA[0] * THETA[0] + THETA[1] * THETA[1]) / 2, TOL, "G's term");
+        q.desc.penalty[0].kind = GAN_PENALTY_R1;
+        start(&q), s = step(&q);
+        CHECK(s.d_term == 0 && s.g_term == 0 && s.penalty > 0, "%g and %g", (double)s.d_term,
+              (double)s.g_term);
+        gan_destroy(r.ctx), gan_destroy(q.ctx);
     }
     TEST ("flipped labels: all of them turn D's update around, a half leaves nothing on average") {
         rig r = make(point, linear);

@@ -1271,6 +1271,9 @@ static void progress_line(void)
         stats_line(&s, "step 900  d 1.39  g 0.693  D(x) 0.501  D(G(z)) 0.05  penalty 0.25  rollbacks 2");
         s.step = 90000; // 80 columns: the last one does not fit
         stats_line(&s, "step 90000  d 1.39  g 0.693  D(x) 0.501  D(G(z)) 0.05  penalty 0.25");
+        s = numbers(7, 1, 2, 3, 4);
+        s.g_penalty = 5, s.d_term = (gan_real)-.25, s.g_term = 6, s.best = 7;
+        stats_line(&s, "step 7  d 1  g 2  D(x) 3  D(G(z)) 4  g_penalty 5  d_term -0.25  g_term 6");
         s = numbers(1, NAN, -INFINITY, -12.345, 1e9);
         stats_line(&s, "step 1  d nan  g -inf  D(x) -12.3  D(G(z)) 1e9");
         stats_line(NULL, "");
@@ -1289,7 +1292,8 @@ static void progress_line(void)
                     numbers(k < (int)COUNT(huge) ? INT64_MIN : 20000, huge[i], other, huge[i], other);
                 char text[200];
                 const int n = gan_trainer_stats_text(&s, text, sizeof text);
-                s.penalty = s.g_penalty = s.augment_p = s.best = (gan_real)huge[i], s.rollbacks = INT_MAX;
+                s.penalty = s.g_penalty = s.d_term = s.g_term = s.augment_p = s.best = (gan_real)huge[i],
+                s.rollbacks = INT_MAX;
                 CHECK(n <= 79 && strstr(text, "D(G(z)) "), "%d columns: %s", n, text);
                 longest = n > longest ? n : longest;
                 CHECK(gan_trainer_stats_text(&s, text, sizeof text) <= 79, "%s", text);
@@ -1388,6 +1392,215 @@ static void warnings(void)
             warned(&r, &r.desc, "", "");
             gan_destroy(r.ctx);
         }
+    }
+}
+
+// ---- warnings of steps
+
+static gan_tensor *sigmoid_critic(gan_model *d, gan_tensor *x, gan_tensor *label)
+{
+    return gan_sigmoid(mlp_critic(d, x, label));
+}
+static gan_tensor *new_critic(gan_model *d, gan_tensor *x, gan_tensor *label) // small and positive
+{
+    return gan_mul_scalar(sigmoid_critic(d, x, label), (gan_real).1);
+}
+static gan_tensor *positive_critic(gan_model *d, gan_tensor *x, gan_tensor *label) // logits above 0 and 1
+{
+    return gan_mul_scalar(sigmoid_critic(d, x, label), 4);
+}
+static gan_tensor *two_column_critic(gan_model *d, gan_tensor *x, gan_tensor *label) // a sigmoid, a class
+{
+    (void)label;
+    return gan_concat(1, gan_sigmoid(gan_linear(d, "a", x, 1)), gan_linear(d, "b", x, 1));
+}
+// So many steps of a rig: the number of warnings; the last one has these words.
+static int warnings_of(rig *r, int steps, const char *words)
+{
+    int n;
+    go(r);
+    (void)gan_trainer_run(r->t, steps);
+    fine(r);
+    n = gan_warnings(r->ctx);
+    if (n && words) CHECK_TEXT(gan_warning_message(r->ctx), words);
+    gan_destroy(r->ctx);
+    return n;
+}
+
+static void confined(void)
+{
+    static const struct {
+        const char *what;
+        gan_model_function *d;
+        gan_loss loss;
+        int d_logits, at_once, warns;
+    } known[] = {
+        {"a sigmoid before logits", sigmoid_critic, GAN_LOSS_NON_SATURATING, 0, 0, 1},
+        {"a sigmoid before logits, both players at once", sigmoid_critic, GAN_LOSS_MINIMAX, 0, 1, 1},
+        {"a sigmoid in the column of the logits", two_column_critic, GAN_LOSS_NON_SATURATING, 1, 0, 1},
+        {"logits of either sign", mlp_critic, GAN_LOSS_NON_SATURATING, 0, 0, 0},
+        {"logits above 0 only", positive_critic, GAN_LOSS_NON_SATURATING, 0, 0, 0},
+        {"a D whose outputs are small and positive", new_critic, GAN_LOSS_NON_SATURATING, 0, 0, 0},
+        {"a sigmoid before least squares", sigmoid_critic, GAN_LOSS_LEAST_SQUARES, 0, 0, 0},
+    };
+    size_t i;
+    for (i = 0; i < COUNT(known); ++i)
+        TESTF ("%s: %s", known[i].what, known[i].warns ? "one warning" : "no warning") {
+            rig r = make(1, mlp_generator, known[i].d, 3);
+            int n;
+            r.desc.loss = known[i].loss, r.desc.d_logits = known[i].d_logits;
+            r.desc.simultaneous = known[i].at_once;
+            n = warnings_of(&r, 450, "remove the sigmoid");
+            CHECK(n == known[i].warns, "%d warnings", n);
+        }
+    TEST ("the warning of a sigmoid comes at batch 200") {
+        rig r = make(1, mlp_generator, sigmoid_critic, 3), s = make(1, mlp_generator, sigmoid_critic, 3);
+        CHECK(warnings_of(&r, 199, NULL) == 0, "before");
+        CHECK(warnings_of(&s, 200, NULL) == 1, "after");
+    }
+    TEST_MUST_FAIL ("logits of either sign do not pass for a sigmoid's") {
+        rig r = make(1, mlp_generator, mlp_critic, 3);
+        CHECK(warnings_of(&r, 450, NULL) == 1, "no warning");
+    }
+}
+
+static gan_tensor *plain_critic(gan_model *d, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    return gan_linear(d, "out", gan_leaky_relu(gan_linear(d, "in", x, 16), (gan_real).2), 1);
+}
+static gan_tensor *batch_norm_critic(gan_model *d, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    return gan_linear(d, "out", gan_relu(gan_batch_norm(d, "bn", gan_linear(d, "in", x, 16))), 1);
+}
+static gan_tensor *layer_norm_critic(gan_model *d, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    return gan_linear(d, "out", gan_relu(gan_layer_norm(d, "ln", gan_linear(d, "in", x, 16))), 1);
+}
+static gan_tensor *spectral_critic(gan_model *d, gan_tensor *x, gan_tensor *label)
+{
+    gan_model_parametrize(d, "", GAN_PARAMETRIZATION_SPECTRAL_NORM, 0, 0);
+    return plain_critic(d, x, label);
+}
+static gan_tensor *own_term(const gan_penalty_in *in, void *user)
+{
+    (void)user;
+    return gan_mean_all(gan_square(in->real_out));
+}
+
+static void unbounded(void)
+{
+    static const struct {
+        gan_model_function *d;
+        const char *d_name;
+        gan_loss loss;
+        gan_penalty_kind penalty;
+        const char *words; // NULL: no warning
+    } known[] = {
+        {plain_critic, "plain", GAN_LOSS_WASSERSTEIN, GAN_PENALTY_NONE, "nothing bounds the critic d"},
+        {plain_critic, "plain", GAN_LOSS_WASSERSTEIN, GAN_PENALTY_DRIFT, "WGAN_GP"},
+        {plain_critic, "plain", GAN_LOSS_WASSERSTEIN, GAN_PENALTY_L2, "WEIGHT_CLIP"},
+        {batch_norm_critic, "batch norm", GAN_LOSS_WASSERSTEIN, GAN_PENALTY_WGAN_GP, "bn.running_mean of d"},
+        {batch_norm_critic, "batch norm", GAN_LOSS_NON_SATURATING, GAN_PENALTY_R1, "the penalty r1"},
+        {batch_norm_critic, "batch norm", GAN_LOSS_HINGE, GAN_PENALTY_DRAGAN, "use layer norm"},
+        {plain_critic, "plain", GAN_LOSS_WASSERSTEIN, GAN_PENALTY_WGAN_GP, NULL},
+        {plain_critic, "plain", GAN_LOSS_WASSERSTEIN, GAN_PENALTY_WGAN_LP, NULL},
+        {plain_critic, "plain", GAN_LOSS_WASSERSTEIN, GAN_PENALTY_R1, NULL},
+        {plain_critic, "plain", GAN_LOSS_WASSERSTEIN, GAN_PENALTY_WEIGHT_CLIP, NULL},
+        {plain_critic, "plain", GAN_LOSS_WASSERSTEIN, GAN_PENALTY_WGAN_DIV, NULL},
+        {plain_critic, "plain", GAN_LOSS_WASSERSTEIN, GAN_PENALTY_FISHER, NULL},
+        {spectral_critic, "spectral norm", GAN_LOSS_WASSERSTEIN, GAN_PENALTY_NONE, NULL},
+        {plain_critic, "plain", GAN_LOSS_NON_SATURATING, GAN_PENALTY_NONE, NULL},
+        {plain_critic, "plain", GAN_LOSS_HINGE, GAN_PENALTY_NONE, NULL},
+        {batch_norm_critic, "batch norm", GAN_LOSS_NON_SATURATING, GAN_PENALTY_NONE, NULL},
+        {batch_norm_critic, "batch norm", GAN_LOSS_WASSERSTEIN, GAN_PENALTY_WEIGHT_CLIP, NULL},
+        {layer_norm_critic, "layer norm", GAN_LOSS_WASSERSTEIN, GAN_PENALTY_WGAN_GP, NULL},
+    };
+    size_t i;
+    for (i = 0; i < COUNT(known); ++i)
+        TESTF ("%s, a %s D, penalty %s: %s", gan_loss_name(known[i].loss), known[i].d_name,
+               gan_penalty_name(known[i].penalty), known[i].words ? "one warning" : "no warning") {
+            rig r = make(1, mlp_generator, known[i].d, 3);
+            int n;
+            r.desc.loss = known[i].loss, r.desc.penalty[1].kind = known[i].penalty;
+            n = warnings_of(&r, 3, known[i].words);
+            CHECK(n == (known[i].words != NULL), "%d warnings", n);
+        }
+    TEST ("a term of the user's own may be the constraint: no warning") {
+        rig r = make(1, mlp_generator, plain_critic, 3);
+        r.desc.loss = GAN_LOSS_WASSERSTEIN, r.desc.d_term = own_term;
+        CHECK(warnings_of(&r, 3, NULL) == 0, "warned");
+    }
+    TEST_MUST_FAIL ("a critic with a penalty does not pass for one that nothing bounds") {
+        rig r = make(1, mlp_generator, plain_critic, 3);
+        r.desc.loss = GAN_LOSS_WASSERSTEIN, r.desc.penalty[0].kind = GAN_PENALTY_WGAN_GP;
+        CHECK(warnings_of(&r, 3, NULL) == 1, "no warning");
+    }
+}
+
+static gan_tensor *class_generator(gan_model *g, gan_tensor *z, gan_tensor *label)
+{
+    return gan_linear(g, "out", gan_concat(1, z, gan_embedding(g, "class", label, 4, 3)), 2);
+}
+static gan_tensor *column_critic(gan_model *d, gan_tensor *x, gan_tensor *label) // the label as a number
+{
+    return gan_linear(d, "out", gan_concat(1, x, label), 1);
+}
+static gan_tensor *null_generator(gan_model *g, gan_tensor *z, gan_tensor *label)
+{
+    (void)label;
+    return gan_linear(g, "out", gan_concat(1, z, NULL), 2);
+}
+
+static void unlabeled(void)
+{
+    static const char hint[] = "the data have no labels";
+    static const gan_real x[8] = {0, 1, 2, 3, 4, 5, 6, 7}, y[4] = {0, 1, 2, 3};
+    int labels;
+    for (labels = 0; labels < 2; ++labels)
+        TESTF ("a conditional G or D by data %s labels: %s", labels ? "with" : "without",
+               labels ? "trains" : "an error says why") {
+            rig g = make(1, class_generator, plain_critic, 3), d = make(1, mlp_generator, column_critic, 3);
+            rig *const both[] = {&g, &d};
+            int i;
+            for (i = 0; i < 2; ++i) {
+                rig *r = both[i];
+                r->desc.batch = 4;
+                r->desc.data = gan_dataset_memory(r->ctx, x, labels ? y : NULL, 4, 2);
+                if (i == 1 && labels)
+                    r->desc.discriminator = gan_model_create(r->ctx, "e", plain_critic, NULL);
+                go(r);
+                (void)gan_trainer_run(r->t, 3);
+                CHECK((gan_error(r->ctx) == GAN_ERROR_ARGUMENT) == !labels, "%s", gan_error_message(r->ctx));
+                if (!labels) CHECK_TEXT(gan_error_message(r->ctx), hint);
+                gan_destroy(r->ctx);
+            }
+        }
+    TEST ("an input that is NULL for another reason is not said to be a label: with labels, and outside "
+          "steps") {
+        rig r = make(1, null_generator, plain_critic, 3), s = make(1, null_generator, plain_critic, 3);
+        r.desc.batch = 4;
+        r.desc.data = gan_dataset_memory(r.ctx, x, y, 4, 2);
+        go(&r);
+        (void)gan_trainer_run(r.t, 3);
+        CHECK(gan_error(r.ctx) && !strstr(gan_error_message(r.ctx), hint), "%s", gan_error_message(r.ctx));
+        go(&s);
+        (void)gan_trainer_run(s.t, 1);
+        gan_error_clear(s.ctx);
+        (void)gan_concat(1, gan_zeros(s.ctx, 2, 2), NULL);
+        CHECK(gan_error(s.ctx) && !strstr(gan_error_message(s.ctx), hint), "%s", gan_error_message(s.ctx));
+        gan_destroy(r.ctx), gan_destroy(s.ctx);
+    }
+    TEST_MUST_FAIL ("an error without its reason is caught") {
+        rig r = make(1, null_generator, plain_critic, 3);
+        r.desc.batch = 4;
+        r.desc.data = gan_dataset_memory(r.ctx, x, y, 4, 2);
+        go(&r);
+        (void)gan_trainer_run(r.t, 1);
+        CHECK_TEXT(gan_error_message(r.ctx), hint);
+        gan_destroy(r.ctx);
     }
 }
 
@@ -1557,6 +1770,9 @@ int main(void)
     averages();
     safety();
     warnings();
+    confined();
+    unbounded();
+    unlabeled();
     defaults();
     progress_line();
     mistakes();
