@@ -793,7 +793,10 @@ GAN_API int gan_model_save(gan_model *m, const char *path);
 // Loads a file of gan_model_save, of PyTorch (safetensors.torch.save_file of a state_dict), or this model's
 // part of a checkpoint. F16, BF16, F64 and integers are converted. A parameter that the file lacks is an
 // error, also if a later forward pass creates it; if the model has run, so is a tensor of the file that the
-// model lacks. GAN_LOAD_PARTIAL in flags allows both.
+// model lacks. GAN_LOAD_PARTIAL in flags allows both; if the model has run and shares no name with the file,
+// that is an error all the same, which lists names of both. A prefix of all names of a foreign file (module.,
+// _orig_mod., model., generator., discriminator., netG., netD., several too) may be missing in the model;
+// a warning says so.
 GAN_API int gan_model_load(gan_model *m, const char *path, unsigned flags);
 #endif
 // gan_load and gan_model_load of a file in memory, which must outlive the context and may be read-only. Any
@@ -11666,7 +11669,9 @@ struct gan_model {
     gan__layer_param *params, *params_end, *hint; // hint: where the next look-up will most likely succeed
     gan__layer_setting *freezes, *rules;          // rules: parametrizations
     int count, optimizers;
-    int strict; // its weights were loaded: what is made later must have been in the file
+    int strict;           // its weights were loaded: what is made later must have been in the file
+    char file_prefix[32]; // with which all names of the file begin that it was loaded from: "module."
+    int prefix_told;
 };
 
 GAN_API gan_model *gan_model_create(gan_context *ctx, const char *name, gan_model_function *forward,
@@ -12045,6 +12050,55 @@ static void gan__layer_initialize(gan_context *ctx, const char *name, gan_init i
     fill[init.kind](&f);
 }
 
+enum { GAN__LAYER_OTHER = 2 * GAN_MAX_NAME + 48 };
+
+// The i-th other name, from 1 on, under which a foreign file may hold the parameter model.name, with the
+// model's name in front: behind the first i parts of `prefix`, "module.model.". 0: there are no more.
+static int gan__layer_other_name(const char *model, const char *prefix, const char *name, int i,
+                                 char to[GAN__LAYER_OTHER])
+{
+    gan__text_out o;
+    size_t cut = 0;
+    for (; i > 0; --i) {
+        const char *dot = strchr(prefix + cut, '.');
+        if (!dot) return 0;
+        cut = (size_t)(dot - prefix) + 1;
+    }
+    gan__text_begin(&o, to, GAN__LAYER_OTHER);
+    gan__text_put(&o, model);
+    gan__text_put(&o, ".");
+    for (; cut > 0; --cut) gan__text_put_char(&o, *prefix++);
+    gan__text_put(&o, name);
+    gan__text_end(&o);
+    return 1;
+}
+
+static void gan__layer_tell_prefix(gan_model *m)
+{
+    if (m->prefix_told++) return;
+    gan__err_warn(m->ctx, "%s: all names of its file begin with %s; they were read without it", m->name,
+                  m->file_prefix);
+}
+
+// What waits for the parameter under another name of a foreign file gets the name that it has here.
+static void gan__layer_claim_other(gan_model *m, const char *name)
+{
+    char other[GAN__LAYER_OTHER];
+    gan__state_entry *e;
+    const char *full;
+    int i;
+    if (!m->file_prefix[0] || gan__state_has_pending(m->ctx, m->name, ".", name)) return;
+    for (i = 1; gan__layer_other_name(m->name, m->file_prefix, name, i, other); ++i) {
+        for (e = m->ctx->state.unclaimed; e && strcmp(e->name, other); e = e->next) {}
+        if (!e) continue;
+        full = gan__state_name(m->ctx, m->name, ".", name);
+        if (!full) return;
+        e->name = full;
+        gan__layer_tell_prefix(m);
+        return;
+    }
+}
+
 // The parameter of that name: found, or made (its values drawn, or a checkpoint's). fan_in 0: from the shape.
 static gan_tensor *gan__layer_parameter(gan_model *m, const char *layer, const char *part, int trainable,
                                         gan_init init, double fan_in, int ndim, const int *dim)
@@ -12085,6 +12139,7 @@ static gan_tensor *gan__layer_parameter(gan_model *m, const char *layer, const c
     if (!p) return ctx->poison;
     p->name = gan__state_name(ctx, layer, *part ? "." : "", part);
     if (!p->name) return ctx->poison;
+    gan__layer_claim_other(m, p->name);
     if (m->strict && !gan__state_has_pending(ctx, m->name, ".", p->name))
         return gan__err_fail(ctx, GAN_ERROR_NAME,
                              "%s was loaded from a file without %s; GAN_LOAD_PARTIAL lets it begin afresh",
@@ -13300,6 +13355,7 @@ typedef struct gan__archive_record {
     gan__state_entry e;
     uint64_t begin, end;
     gan__state *state; // that it fills; when writing: that it is, values in host order
+    const char *here;  // the name that it will have, while it still has another
 } gan__archive_record;
 
 // What the metadata say. Texts are "" when absent and cut when longer, which no right value is.
@@ -14346,8 +14402,76 @@ static int gan__ckpt_load(gan_context *ctx, const char *path, const gan__archive
     return code;
 }
 
+// Of the prefixes that other programs put before all names of a state_dict (DataParallel, torch.compile, the
+// attribute that holds the network), those that stand before all names of this file: "module.model.".
+static void gan__ckpt_prefix_of(const gan__archive *a, char *to, size_t size)
+{
+    static const char *const known[] = {"module.", "_orig_mod.", "model.",        "generator.",
+                                        "netG.",   "netD.",      "discriminator."};
+    const char *first = a->count ? a->by_name[0]->e.name : "", *last;
+    size_t n = 0, length, i = 0;
+    last = a->count ? a->by_name[a->count - 1]->e.name : ""; // they are sorted: two speak for all
+    while (i < sizeof known / sizeof known[0]) {
+        length = strlen(known[i]);
+        if (n + length < size && !strncmp(first + n, known[i], length) && !strncmp(last, first, n + length))
+            n += length, i = 0;
+        else ++i;
+    }
+    memcpy(to, first, n);
+    to[n] = 0;
+}
+
+// What the file holds under other names of the model's parameters gets their names. Whether anything did.
+static int gan__ckpt_use_other_names(gan__archive *a, const gan_model *m, const char *prefix)
+{
+    char other[GAN__LAYER_OTHER];
+    const gan__layer_param *p;
+    gan__archive_record *r;
+    int i, any = 0;
+    size_t k;
+    for (p = m->params; p; p = p->next) {
+        if (gan__archive_find(a->by_name, a->count, p->state->name)) continue;
+        for (i = 1; gan__layer_other_name(m->name, prefix, p->name, i, other); ++i) {
+            r = gan__archive_find(a->by_name, a->count, other);
+            if (!r || r->here) continue;
+            r->here = p->state->name;
+            any = 1;
+            break;
+        }
+    }
+    for (k = 0; any && k < a->count; ++k) // only now: the search needs their order
+        if (a->by_name[k]->here) a->by_name[k]->e.name = a->by_name[k]->here;
+    if (any) gan__archive_sort(a->by_name, a->count, gan__archive_by_name);
+    return any;
+}
+
+// Names up to three of the file and of the model, which have none in common, and the prefix of the file's.
+static int gan__ckpt_fail_apart(const gan__archive *a, const gan_model *m)
+{
+    const gan__layer_param *p = m->params;
+    const size_t from = strlen(m->name) + 1;
+    const char *file[3] = {"", "", ""}, *here[3] = {"", "", ""}, *last = a->by_name[a->count - 1]->e.name;
+    char common[GAN_MAX_NAME + 1];
+    size_t i, n = 0;
+    for (i = 0; i < 3 && i < a->count; ++i) file[i] = a->by_name[i]->e.name + from;
+    for (i = 0; i < 3 && p; ++i, p = p->next) here[i] = p->name;
+    for (i = 0, last += from; file[0][i] && file[0][i] == last[i]; ++i)
+        if (file[0][i] == '.') n = i + 1;
+    memcpy(common, file[0], n);
+    common[n] = 0;
+    gan__err_fail(a->ctx, GAN_ERROR_NAME,
+                  "%s holds nothing that %s has; nothing was loaded. %d names there: %s%s%s%s%s%s; %d here: "
+                  "%s%s%s%s%s%s%s%s%s",
+                  a->path, m->name, (int)GAN__LEAST(a->count, (size_t)INT_MAX), file[0], *file[1] ? ", " : "",
+                  file[1], *file[2] ? ", " : "", file[2], a->count > 3 ? " ..." : "", m->count, here[0],
+                  *here[1] ? ", " : "", here[1], *here[2] ? ", " : "", here[2], m->count > 3 ? " ..." : "",
+                  n ? ". All there begin with " : "", common,
+                  n ? ": save the state_dict of that part alone, or name the layers so" : "");
+    return GAN_ERROR_NAME;
+}
+
 // Unless `partial`, each parameter that the model has must be in the file, and each of the file's in a model
-// that has parameters.
+// that has parameters. If it has, one at least must be in both.
 static int gan__ckpt_check_model(gan__archive *a, gan_model *m, int partial)
 {
     const gan__layer_param *p;
@@ -14357,6 +14481,8 @@ static int gan__ckpt_check_model(gan__archive *a, gan_model *m, int partial)
                       m->name, a->records && a->records->e.name ? a->records->e.name : "none");
         return GAN_ERROR_NAME;
     }
+    for (p = m->params; p && !gan__archive_find(a->by_name, a->count, p->state->name); p = p->next) {}
+    if (m->params && !p) return gan__ckpt_fail_apart(a, m);
     for (p = partial ? NULL : m->params; p; p = p->next)
         if (!gan__archive_find(a->by_name, a->count, p->state->name)) {
             gan__err_fail(a->ctx, GAN_ERROR_NAME,
@@ -14378,20 +14504,26 @@ static int gan__ckpt_load_model(gan_model *m, const char *path, const gan__archi
                                 int keep)
 {
     const int partial = (flags & GAN_LOAD_PARTIAL) != 0;
-    char prefix[GAN_MAX_NAME + 2];
+    char prefix[GAN_MAX_NAME + 2], theirs[sizeof m->file_prefix] = "";
     gan_context *ctx = m->ctx;
     gan__archive a;
-    int code = gan__archive_open(&a, ctx, path, from);
+    int code = gan__archive_open(&a, ctx, path, from), other = 0;
     if (!code) {
-        const int whole = !strcmp(a.meta.format, "gan.h") && !a.meta.model[0];
+        const int ours = !strcmp(a.meta.format, "gan.h"), whole = ours && !a.meta.model[0];
+        if (!ours) gan__ckpt_prefix_of(&a, theirs, sizeof theirs);
         *gan__archive_text(gan__archive_text(prefix, m->name), ".") = 0;
         if (gan__ckpt_rename(&a, whole ? prefix : "", prefix, whole ? "" : "num_batches_tracked"))
             code = gan_error(ctx);
     }
+    if (!code && theirs[0]) other = gan__ckpt_use_other_names(&a, m, theirs);
     if (!code) code = gan__ckpt_check_model(&a, m, partial);
     if (!code) code = gan__ckpt_take(&a, keep);
-    if (!code) m->strict = !partial;
     gan__archive_close(&a);
+    if (code) return code;
+    m->strict = !partial;
+    m->prefix_told = 0;
+    memcpy(m->file_prefix, theirs, sizeof theirs);
+    if (other) gan__layer_tell_prefix(m);
     return code;
 }
 

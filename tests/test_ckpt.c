@@ -949,6 +949,110 @@ static void test_weights(void)
     gan_destroy(a.ctx);
 }
 
+// weights of other programs
+
+// A file as PyTorch's, into `file`: b (3) = -first - 0 .. 2 and w (2, 3) = first + 0 .. 5 under those names,
+// and what `more` says in JSON, a comma first, of tensors with 8 bytes.
+static size_t outside(const char *b, const char *w, double first, const char *more)
+{
+    char json[2048];
+    float v[11] = {0};
+    int i;
+    for (i = 0; i < 3; ++i) v[i] = (float)(-first - i);
+    for (i = 0; i < 6; ++i) v[3 + i] = (float)(first + i);
+    snprintf(json, sizeof json,
+             "{\"__metadata__\":{\"format\":\"pt\"},"
+             "\"%s\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,12]},"
+             "\"%s\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[12,36]}%s}",
+             b, w, more);
+    return build(file, json, v, *more ? 44 : 36);
+}
+
+static void test_prefixes(void)
+{
+    static const char *const prefixes[] = {"module.", "model.", "generator.", "netG.", "module.model."};
+    size_t i, n;
+    for (i = 0; i < sizeof prefixes / sizeof prefixes[0]; ++i)
+        TESTF ("a file whose names all begin with %s loads, before the model runs and after", prefixes[i]) {
+            int ran, flags;
+            for (ran = 0; ran < 2; ++ran)
+                for (flags = 0; flags < 2; ++flags) {
+                    world o = make(NULL, ran ? 1 : 0);
+                    char b[64], w[64];
+                    snprintf(b, sizeof b, "%sb", prefixes[i]);
+                    snprintf(w, sizeof w, "%sw", prefixes[i]);
+                    n = outside(b, w, 7, "");
+                    CHECK(gan_model_load_memory(o.g, file, n, flags ? GAN_LOAD_PARTIAL : 0) == 0, "%s",
+                          gan_error_message(o.ctx));
+                    if (!ran) parameters(&o);
+                    CHECK(holds(&o, 7) && gan_unclaimed(o.ctx, NULL) == 0, "%d %d: %s", ran, flags,
+                          gan_error_message(o.ctx));
+                    CHECK_TEXT(gan_warning_message(o.ctx), prefixes[i]);
+                    gan_destroy(o.ctx);
+                }
+        }
+    TEST ("a model that has the prefix in its own names loads without a warning") {
+        world o = make(NULL, 0);
+        gan_tensor *w, *b;
+        n = outside("model.b", "model.w", 7, "");
+        CHECK(gan_model_load_memory(o.g, file, n, 0) == 0, "%s", gan_error_message(o.ctx));
+        w = gan_param(o.g, "model.w", gan_init_constant(0), 2, 3);
+        b = gan_param(o.g, "model.b", gan_init_constant(0), 3);
+        CHECK(gan_data(w)[5] == 12 && gan_data(b)[2] == -9, "%s", gan_error_message(o.ctx));
+        CHECK(!*gan_warning_message(o.ctx), "%s", gan_warning_message(o.ctx));
+        gan_destroy(o.ctx);
+    }
+    TEST ("a prefix that not all names have is not taken away") {
+        world o = make(NULL, 1), c = make(NULL, 0);
+        n = outside("module.b", "w", 7, "");
+        CHECK(gan_model_load_memory(o.g, file, n, 0) == GAN_ERROR_NAME && holds(&o, 1), "error %d",
+              gan_error(o.ctx));
+        CHECK_TEXT(gan_error_message(o.ctx), "has no b, which g has");
+        CHECK(gan_model_load_memory(c.g, file, n, 0) == 0, "%s", gan_error_message(c.ctx));
+        parameters(&c);
+        CHECK(gan_error(c.ctx) == GAN_ERROR_NAME, "error %d", gan_error(c.ctx));
+        CHECK_TEXT(gan_error_message(c.ctx), "without b");
+        gan_destroy(o.ctx);
+        gan_destroy(c.ctx);
+    }
+    TEST ("a file that shares no name with the model is an error that lists both, partial or not") {
+        unsigned flags;
+        for (flags = 0; flags < 2; ++flags) {
+            world o = make(NULL, 1);
+            n = outside("net.0.bias", "net.0.weight", 7, "");
+            CHECK(gan_model_load_memory(o.g, file, n, flags) == GAN_ERROR_NAME && holds(&o, 1), "error %d",
+                  gan_error(o.ctx));
+            CHECK_TEXT(gan_error_message(o.ctx),
+                       "2 names there: net.0.bias, net.0.weight; 2 here: w, b. All");
+            CHECK_TEXT(gan_error_message(o.ctx), "All there begin with net.0.: ");
+            gan_destroy(o.ctx);
+        }
+    }
+    TEST ("one shared name is enough for GAN_LOAD_PARTIAL (the control)") {
+        world o = make(NULL, 1);
+        n = outside("b", "net.0.weight", 7, "");
+        CHECK(gan_model_load_memory(o.g, file, n, GAN_LOAD_PARTIAL) == 0, "%s", gan_error_message(o.ctx));
+        CHECK(gan_data(o.b)[2] == -9 && gan_data(o.w)[5] == 6, "%s", gan_error_message(o.ctx));
+        gan_destroy(o.ctx);
+    }
+    TEST ("a file of gan.h keeps its names") {
+        world a = make(NULL, 0), o = make(NULL, 1);
+        const char *path = test_path("prefix.safetensors");
+        gan_param(a.g, "model.w", gan_init_constant(0), 2, 3);
+        CHECK(gan_model_save(a.g, path) == 0, "%s", gan_error_message(a.ctx));
+        CHECK(gan_model_load(o.g, path, GAN_LOAD_PARTIAL) == GAN_ERROR_NAME && holds(&o, 1), "error %d",
+              gan_error(o.ctx));
+        gan_destroy(a.ctx);
+        gan_destroy(o.ctx);
+    }
+    TEST_MUST_FAIL ("a prefix that is not known is not taken away") {
+        world o = make(NULL, 1);
+        n = outside("backbone.b", "backbone.w", 7, "");
+        CHECK(gan_model_load_memory(o.g, file, n, 0) == 0, "%s", gan_error_message(o.ctx));
+        gan_destroy(o.ctx);
+    }
+}
+
 // a run that saves itself
 
 static void test_run(void)
@@ -1186,6 +1290,7 @@ int main(void)
     test_copies();
     test_says();
     test_weights();
+    test_prefixes();
     test_run();
 #ifdef POSIX
     test_killed();
