@@ -791,12 +791,13 @@ GAN_API int gan_inspect(gan_context *ctx, const char *path, gan_checkpoint *out)
 // ("fc1.weight", "bn1.running_mean"). The model must have run once. Returns the error code.
 GAN_API int gan_model_save(gan_model *m, const char *path);
 // Loads a file of gan_model_save, of PyTorch (safetensors.torch.save_file of a state_dict), or this model's
-// part of a checkpoint. F16, BF16, F64 and integers are converted. A parameter that the file lacks is an
-// error, also if a later forward pass creates it; if the model has run, so is a tensor of the file that the
-// model lacks. GAN_LOAD_PARTIAL in flags allows both; if the model has run and shares no name with the file,
-// that is an error all the same, which lists names of both. A prefix of all names of a foreign file (module.,
-// _orig_mod., model., generator., discriminator., netG., netD., several too) may be missing in the model;
-// a warning says so.
+// part of a checkpoint. F16, BF16, F64, I64, I32 and U8 are converted. A parameter of another type (BOOL,
+// I8, I16, U16, U32, U64, F8_E4M3, F8_E5M2 ...) is an error that names it; a tensor that nothing asks for
+// may have any type. A parameter that the file lacks is an error, also if a later forward pass creates it;
+// if the model has run, so is a tensor of the file that the model lacks. GAN_LOAD_PARTIAL in flags allows
+// both; if the model has run and shares no name with the file, that is an error all the same, which lists
+// names of both. A prefix of all names of a foreign file (module., _orig_mod., model., generator.,
+// discriminator., netG., netD., several too) may be missing in the model; a warning says so.
 GAN_API int gan_model_load(gan_model *m, const char *path, unsigned flags);
 #endif
 // gan_load and gan_model_load of a file in memory, which must outlive the context and may be read-only. Any
@@ -8440,8 +8441,18 @@ typedef enum gan__state_dtype {
     GAN__BF16,
     GAN__I64,
     GAN__I32,
-    GAN__U8
+    GAN__U8,
+    GAN__STATE_READ // those before are converted; those from here on are carried along and not used
 } gan__state_dtype;
+
+// The types of safetensors: in the order of gan__state_dtype, then those that no state takes.
+static const struct gan__state_type {
+    const char *name;
+    size_t bytes;
+} gan__state_types[] = {{"F32", 4}, {"F64", 8},     {"F16", 2},     {"BF16", 2}, {"I64", 8},    {"I32", 4},
+                        {"U8", 1},  {"BOOL", 1},    {"I8", 1},      {"I16", 2},  {"U16", 2},    {"U32", 4},
+                        {"U64", 8}, {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"C64", 8},  {"F8_E8M0", 1}};
+enum { GAN__STATE_TYPES = sizeof gan__state_types / sizeof gan__state_types[0] };
 
 // A tensor read from a checkpoint that nothing has claimed yet.
 typedef struct gan__state_entry {
@@ -8473,8 +8484,8 @@ static double gan__state_half(uint32_t h) // IEEE 754 binary16
 // Element i of an entry; whole numbers exactly in *whole.
 static double gan__state_entry_value(const gan__state_entry *e, size_t i, int64_t *whole)
 {
-    static const unsigned char width[] = {4, 8, 2, 2, 8, 4, 1};
-    const uint64_t u = gan__state_little(e->bytes + i * width[e->dtype], width[e->dtype]);
+    const size_t width = gan__state_types[e->dtype].bytes;
+    const uint64_t u = gan__state_little(e->bytes + i * width, (int)width);
     const uint32_t w = (uint32_t)(e->dtype == GAN__BF16 ? u << 16 : u);
     double d = 0;
     float f;
@@ -8487,6 +8498,7 @@ static double gan__state_entry_value(const gan__state_entry *e, size_t i, int64_
     case GAN__I64: *whole = (int64_t)u; return (double)*whole;
     case GAN__I32: *whole = (int64_t)(int32_t)w; return (double)*whole;
     case GAN__U8: *whole = (int64_t)u; return (double)u;
+    default: break;
     }
     return d;
 }
@@ -8547,6 +8559,12 @@ static int gan__state_can_take(gan_context *ctx, const gan__state *s, const gan_
             continue; // the file's own infinity
         gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s: %s holds %f, which is more than a float can hold", file,
                       s->name, v);
+        return 0;
+    }
+    if (s->kind == GAN__STATE_REAL && e->dtype >= GAN__STATE_READ) {
+        gan__err_fail(ctx, GAN_ERROR_FORMAT,
+                      "%s: %s has the type %s; weights are read from F32 F64 F16 BF16 I64 I32 U8: convert it",
+                      file, s->name, gan__state_types[e->dtype].name);
         return 0;
     }
     if (s->kind == GAN__STATE_REAL) return 1;
@@ -13343,13 +13361,6 @@ GAN__OPTIONAL int gan__file_source_hold(gan_context *ctx, gan__file_source *s, s
 
 enum { GAN__ARCHIVE_HEADER_MAX = 100000000 }; // the reference reader's limit
 
-// in the order of gan__state_dtype
-static const struct gan__archive_type {
-    const char *name;
-    size_t bytes;
-} gan__archive_types[] = {{"F32", 4}, {"F64", 8}, {"F16", 2}, {"BF16", 2}, {"I64", 8}, {"I32", 4}, {"U8", 1}};
-enum { GAN__ARCHIVE_TYPES = sizeof gan__archive_types / sizeof gan__archive_types[0] };
-
 // A tensor of a file, or one on its way into a file.
 typedef struct gan__archive_record {
     gan__state_entry e;
@@ -13423,7 +13434,7 @@ static void gan__archive_put64(unsigned char *p, uint64_t v)
 
 static size_t gan__archive_bytes(const gan__archive_record *r)
 {
-    return r->e.count * gan__archive_types[r->e.dtype].bytes;
+    return r->e.count * gan__state_types[r->e.dtype].bytes;
 }
 
 enum { GAN__ARCHIVE_CHUNK = 4096 };
@@ -13433,7 +13444,7 @@ static const unsigned char *gan__archive_piece(const gan__archive_record *r, siz
                                                unsigned char chunk[GAN__ARCHIVE_CHUNK], size_t *n)
 {
     const unsigned char *from = r->e.bytes + at;
-    const size_t width = gan__archive_types[r->e.dtype].bytes;
+    const size_t width = gan__state_types[r->e.dtype].bytes;
     size_t i, k;
     *n = gan__archive_bytes(r) - at;
     if (!r->state || gan__state_is_little_endian()) return from;
@@ -13504,7 +13515,7 @@ static int gan__archive_digest(uint64_t h, gan__archive_record *const *by_name, 
     int k;
     for (i = 0; i < n; ++i) {
         const gan__archive_record *r = by_name[i];
-        const char *type = gan__archive_types[r->e.dtype].name;
+        const char *type = gan__state_types[r->e.dtype].name;
         h = gan__base_fnv(h, r->e.name, strlen(r->e.name) + 1);
         h = gan__base_fnv(h, type, strlen(type) + 1);
         number[0] = (unsigned char)r->e.ndim;
@@ -13549,7 +13560,7 @@ static int gan__archive_is_name(const char *name, size_t length)
 
 static int gan__archive_by_layout(const gan__archive_record *a, const gan__archive_record *b)
 {
-    const size_t x = gan__archive_types[a->e.dtype].bytes, y = gan__archive_types[b->e.dtype].bytes;
+    const size_t x = gan__state_types[a->e.dtype].bytes, y = gan__state_types[b->e.dtype].bytes;
     return x != y ? (x > y ? -1 : 1) : strcmp(a->e.name, b->e.name);
 }
 
@@ -13597,7 +13608,7 @@ static size_t gan__archive_header(char *to, gan__archive_record *const *v, size_
         to = gan__archive_text(to, ",\"");
         to = gan__archive_text(to, r->e.name);
         to = gan__archive_text(to, "\":{\"dtype\":\"");
-        to = gan__archive_text(to, gan__archive_types[r->e.dtype].name);
+        to = gan__archive_text(to, gan__state_types[r->e.dtype].name);
         to = gan__archive_text(to, "\",\"shape\":[");
         for (k = 0; k < r->e.ndim; ++k) {
             if (k) *to++ = ',';
@@ -13799,16 +13810,16 @@ static int gan__archive_number(gan__archive_json *j, uint64_t *v)
 
 static int gan__archive_dtype(gan__archive_json *j, gan__archive_record *r)
 {
-    char text[8];
+    char text[16];
     size_t length;
     int i;
     if (gan__archive_string(j, text, sizeof text, &length)) return 1;
-    for (i = 0; i < GAN__ARCHIVE_TYPES; ++i)
-        if (length < sizeof text && !strcmp(text, gan__archive_types[i].name)) {
+    for (i = 0; i < GAN__STATE_TYPES; ++i)
+        if (length < sizeof text && !strcmp(text, gan__state_types[i].name)) {
             r->e.dtype = (gan__state_dtype)i;
             return 0;
         }
-    return gan__archive_wrong(j, "its dtype is none of F32 F64 F16 BF16 I64 I32 U8: convert it");
+    return gan__archive_wrong(j, "its dtype is none of safetensors'");
 }
 
 static int gan__archive_shape(gan__archive_json *j, gan__archive_record *r)
@@ -13863,7 +13874,7 @@ static int gan__archive_tensor(gan__archive_json *j, gan__archive_record *r)
         if (gan__base_mul_size(count, (size_t)r->e.dim[i], &count))
             return gan__archive_wrong(j, "its shape is too large");
     r->e.count = count;
-    if (gan__base_mul_size(count, gan__archive_types[r->e.dtype].bytes, &count))
+    if (gan__base_mul_size(count, gan__state_types[r->e.dtype].bytes, &count))
         return gan__archive_wrong(j, "its shape is too large");
     if (r->end < r->begin || r->end - r->begin != count)
         return gan__archive_wrong(j, "its data_offsets do not fit its dtype and shape");

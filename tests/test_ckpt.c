@@ -1053,6 +1053,73 @@ static void test_prefixes(void)
     }
 }
 
+static void test_foreign_types(void)
+{
+    static const struct {
+        const char *name;
+        int n; // elements in 8 bytes
+    } types[] = {{"BOOL", 8}, {"I8", 8},      {"U8", 8},      {"I16", 4}, {"U16", 4},
+                 {"I32", 2},  {"U32", 2},     {"I64", 1},     {"U64", 1}, {"F8_E4M3", 8},
+                 {"C64", 1},  {"F8_E5M2", 8}, {"F8_E8M0", 8}, {"F16", 4}};
+    char more[200];
+    size_t i, n;
+    for (i = 0; i < sizeof types / sizeof types[0]; ++i) {
+        TESTF ("a tensor of type %s that nobody wants is passed over, and saved again as it is",
+               types[i].name) {
+            const char *path = test_path("types.safetensors"), *first = "";
+            world o = make(NULL, 0), c = make(NULL, 0);
+            gan_checkpoint says;
+            snprintf(more, sizeof more, ",\"x\":{\"dtype\":\"%s\",\"shape\":[%d],\"data_offsets\":[36,44]}",
+                     types[i].name, types[i].n);
+            n = outside("b", "w", 7, more);
+            memcpy(file + n - 8, "\1\2\3\4\5\6\7\10", 8);
+            CHECK(gan_model_load_memory(o.g, file, n, 0) == 0, "%s", gan_error_message(o.ctx));
+            parameters(&o);
+            CHECK(holds(&o, 7) && gan_unclaimed(o.ctx, &first) == 1 && !strcmp(first, "g.x"), "%s, %s",
+                  gan_error_message(o.ctx), first);
+            CHECK(gan_model_save(o.g, path) == 0 && gan_inspect(o.ctx, path, &says) == 0 && says.tensors == 3,
+                  "%s", gan_error_message(o.ctx));
+            get_file(path);
+            CHECK_TEXT((const char *)file + 8, types[i].name);
+            CHECK(gan_model_load(c.g, path, 0) == 0, "%s", gan_error_message(c.ctx));
+            parameters(&c);
+            CHECK(holds(&c, 7) && gan_unclaimed(c.ctx, NULL) == 1, "%s", gan_error_message(c.ctx));
+            gan_destroy(o.ctx);
+            gan_destroy(c.ctx);
+        }
+        TESTF ("%s as weights", types[i].name) {
+            const char *type = types[i].name;
+            const int is_read =
+                !strcmp(type, "U8") || !strcmp(type, "I32") || !strcmp(type, "I64") || !strcmp(type, "F16");
+            int ran;
+            for (ran = 0; ran < 2; ++ran) {
+                world o = make(NULL, 0);
+                snprintf(more, sizeof more,
+                         "{\"b\":{\"dtype\":\"%s\",\"shape\":[%d],\"data_offsets\":[0,8]}}", type,
+                         types[i].n);
+                n = build(file, more, "\0\0\0\0\0\0\0\0", 8);
+                if (ran) gan_param(o.g, "b", gan_init_constant(3), types[i].n);
+                (void)gan_model_load_memory(o.g, file, n, 0);
+                CHECK(ran || !gan_error(o.ctx), "%s", gan_error_message(o.ctx));
+                (void)gan_param(o.g, "b", gan_init_constant(3), types[i].n);
+                CHECK(gan_error(o.ctx) == (is_read ? GAN_OK : GAN_ERROR_FORMAT), "%d: %s", ran,
+                      gan_error_message(o.ctx));
+                if (!is_read) CHECK_TEXT(gan_error_message(o.ctx), "g.b has the type ");
+                if (!is_read) CHECK_TEXT(gan_error_message(o.ctx), type);
+                if (is_read)
+                    CHECK(gan_item(gan_sum_all(gan_model_find(o.g, "b"))) == 0, "%s", "values left alone");
+                gan_destroy(o.ctx);
+            }
+        }
+    }
+    TEST_MUST_FAIL ("a type that does not exist is refused") {
+        world o = make(NULL, 1);
+        n = outside("b", "w", 7, ",\"x\":{\"dtype\":\"I24\",\"shape\":[1],\"data_offsets\":[36,44]}");
+        CHECK(gan_model_load_memory(o.g, file, n, 0) == 0, "%s", gan_error_message(o.ctx));
+        gan_destroy(o.ctx);
+    }
+}
+
 // a run that saves itself
 
 static void test_run(void)
@@ -1291,6 +1358,7 @@ int main(void)
     test_says();
     test_weights();
     test_prefixes();
+    test_foreign_types();
     test_run();
 #ifdef POSIX
     test_killed();
