@@ -693,7 +693,9 @@ GAN_API void gan_model_init(gan_model *m, gan_init weights);
 // Parameters have PyTorch's names (torch.nn.utils.parametrizations): for "fc.weight"
 // "fc.parametrizations.weight.original" with the buffers "fc.parametrizations.weight.0._u" and "...0._v", or
 // "fc.parametrizations.weight.original0" (g) and "...original1" (V); equalized weights keep theirs, as in
-// StyleGAN2-ADA. gan_model_freeze goes by these names: "fc" covers them all.
+// StyleGAN2-ADA. gan_model_freeze goes by these names: "fc" covers them all. gan_model_load also takes the
+// names of torch.nn.utils.spectral_norm and weight_norm: "fc.weight_orig", "fc.weight_u" and "fc.weight_v";
+// "fc.weight_g" and "fc.weight_v".
 #define GAN_PARAMETRIZATIONS(X)                                                                              \
     X(NONE, none) X(SPECTRAL_NORM, spectral_norm) X(WEIGHT_NORM, weight_norm) X(EQUALIZED_LR, equalized_lr)
 typedef enum gan_parametrization {
@@ -11688,7 +11690,8 @@ struct gan_model {
     gan__layer_setting *freezes, *rules;          // rules: parametrizations
     int count, optimizers;
     int strict;           // its weights were loaded: what is made later must have been in the file
-    char file_prefix[32]; // with which all names of the file begin that it was loaded from: "module."
+    int foreign;          // they came from a file of another program
+    char file_prefix[32]; // with which all names of that file begin: "module."
     int prefix_told;
 };
 
@@ -12070,14 +12073,39 @@ static void gan__layer_initialize(gan_context *ctx, const char *name, gan_init i
 
 enum { GAN__LAYER_OTHER = 2 * GAN_MAX_NAME + 48 };
 
+// The name that the older torch.nn.utils.spectral_norm and weight_norm give to a part of a weight:
+// "fc.parametrizations.weight.0._u" was "fc.weight_u". NULL: there is none.
+static const char *gan__layer_old_name(const char *name, char old[GAN_MAX_NAME + 1])
+{
+    static const char *const part[] = {".original", ".0._u", ".0._v", ".original0", ".original1"};
+    static const char *const was[] = {"_orig", "_u", "_v", "_g", "_v"}, mark[] = "parametrizations.";
+    const char *at = strstr(name, mark), *tail;
+    gan__text_out o;
+    int i;
+    if (!at || (at > name && at[-1] != '.')) return NULL;
+    at += sizeof mark - 1;
+    tail = strchr(at, '.');
+    for (i = 0; tail && i < 5 && strcmp(tail, part[i]); ++i) {}
+    if (!tail || i == 5) return NULL;
+    gan__text_begin(&o, old, GAN_MAX_NAME + 1);
+    for (; name < at - (sizeof mark - 1); ++name) gan__text_put_char(&o, *name);
+    for (; at < tail; ++at) gan__text_put_char(&o, *at);
+    gan__text_put(&o, was[i]);
+    gan__text_end(&o);
+    return old;
+}
+
 // The i-th other name, from 1 on, under which a foreign file may hold the parameter model.name, with the
-// model's name in front: behind the first i parts of `prefix`, "module.model.". 0: there are no more.
+// model's name in front: behind the first i / 2 parts of `prefix`, "module.model.", for odd i the old name.
+// 0: there are no more.
 static int gan__layer_other_name(const char *model, const char *prefix, const char *name, int i,
                                  char to[GAN__LAYER_OTHER])
 {
+    char old[GAN_MAX_NAME + 1];
+    const char *was = i % 2 ? gan__layer_old_name(name, old) : NULL;
     gan__text_out o;
     size_t cut = 0;
-    for (; i > 0; --i) {
+    for (i /= 2; i > 0; --i) {
         const char *dot = strchr(prefix + cut, '.');
         if (!dot) return 0;
         cut = (size_t)(dot - prefix) + 1;
@@ -12086,14 +12114,14 @@ static int gan__layer_other_name(const char *model, const char *prefix, const ch
     gan__text_put(&o, model);
     gan__text_put(&o, ".");
     for (; cut > 0; --cut) gan__text_put_char(&o, *prefix++);
-    gan__text_put(&o, name);
+    gan__text_put(&o, was ? was : name);
     gan__text_end(&o);
     return 1;
 }
 
 static void gan__layer_tell_prefix(gan_model *m)
 {
-    if (m->prefix_told++) return;
+    if (!m->file_prefix[0] || m->prefix_told++) return;
     gan__err_warn(m->ctx, "%s: all names of its file begin with %s; they were read without it", m->name,
                   m->file_prefix);
 }
@@ -12105,14 +12133,14 @@ static void gan__layer_claim_other(gan_model *m, const char *name)
     gan__state_entry *e;
     const char *full;
     int i;
-    if (!m->file_prefix[0] || gan__state_has_pending(m->ctx, m->name, ".", name)) return;
+    if (!m->foreign || gan__state_has_pending(m->ctx, m->name, ".", name)) return;
     for (i = 1; gan__layer_other_name(m->name, m->file_prefix, name, i, other); ++i) {
         for (e = m->ctx->state.unclaimed; e && strcmp(e->name, other); e = e->next) {}
         if (!e) continue;
         full = gan__state_name(m->ctx, m->name, ".", name);
         if (!full) return;
         e->name = full;
-        gan__layer_tell_prefix(m);
+        if (i > 1) gan__layer_tell_prefix(m);
         return;
     }
 }
@@ -14432,13 +14460,13 @@ static void gan__ckpt_prefix_of(const gan__archive *a, char *to, size_t size)
     to[n] = 0;
 }
 
-// What the file holds under other names of the model's parameters gets their names. Whether anything did.
+// What the file holds under other names of the model's parameters gets their names. Whether behind a prefix.
 static int gan__ckpt_use_other_names(gan__archive *a, const gan_model *m, const char *prefix)
 {
     char other[GAN__LAYER_OTHER];
     const gan__layer_param *p;
     gan__archive_record *r;
-    int i, any = 0;
+    int i, any = 0, behind = 0;
     size_t k;
     for (p = m->params; p; p = p->next) {
         if (gan__archive_find(a->by_name, a->count, p->state->name)) continue;
@@ -14447,13 +14475,14 @@ static int gan__ckpt_use_other_names(gan__archive *a, const gan_model *m, const 
             if (!r || r->here) continue;
             r->here = p->state->name;
             any = 1;
+            behind |= i > 1;
             break;
         }
     }
     for (k = 0; any && k < a->count; ++k) // only now: the search needs their order
         if (a->by_name[k]->here) a->by_name[k]->e.name = a->by_name[k]->here;
     if (any) gan__archive_sort(a->by_name, a->count, gan__archive_by_name);
-    return any;
+    return behind;
 }
 
 // Names up to three of the file and of the model, which have none in common, and the prefix of the file's.
@@ -14518,20 +14547,22 @@ static int gan__ckpt_load_model(gan_model *m, const char *path, const gan__archi
     char prefix[GAN_MAX_NAME + 2], theirs[sizeof m->file_prefix] = "";
     gan_context *ctx = m->ctx;
     gan__archive a;
-    int code = gan__archive_open(&a, ctx, path, from), other = 0;
+    int code = gan__archive_open(&a, ctx, path, from), foreign = 0, other = 0;
     if (!code) {
-        const int ours = !strcmp(a.meta.format, "gan.h"), whole = ours && !a.meta.model[0];
-        if (!ours) gan__ckpt_prefix_of(&a, theirs, sizeof theirs);
+        const int whole = !strcmp(a.meta.format, "gan.h") && !a.meta.model[0];
+        foreign = strcmp(a.meta.format, "gan.h") != 0;
+        if (foreign) gan__ckpt_prefix_of(&a, theirs, sizeof theirs);
         *gan__archive_text(gan__archive_text(prefix, m->name), ".") = 0;
         if (gan__ckpt_rename(&a, whole ? prefix : "", prefix, whole ? "" : "num_batches_tracked"))
             code = gan_error(ctx);
     }
-    if (!code && theirs[0]) other = gan__ckpt_use_other_names(&a, m, theirs);
+    if (!code && foreign) other = gan__ckpt_use_other_names(&a, m, theirs);
     if (!code) code = gan__ckpt_check_model(&a, m, partial);
     if (!code) code = gan__ckpt_take(&a, keep);
     gan__archive_close(&a);
     if (code) return code;
     m->strict = !partial;
+    m->foreign = foreign;
     m->prefix_told = 0;
     memcpy(m->file_prefix, theirs, sizeof theirs);
     if (other) gan__layer_tell_prefix(m);

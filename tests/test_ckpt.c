@@ -1120,6 +1120,109 @@ static void test_foreign_types(void)
     }
 }
 
+static gan_tensor *one_linear(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    gan_model_parametrize(m, NULL, *(const gan_parametrization *)gan_model_user(m), 0, 0);
+    return gan_linear(m, "fc", x, 2);
+}
+
+// fc of 2 outputs for 2 inputs, weight (3 0, 0 4), as the parts of `kind` under PyTorch's old names or
+// new ones, behind `prefix`, and the bias (10, 20): y of x = (1, 1). For spectral_norm u = v = (0, 1), so
+// that sigma is 4; for weight_norm the rows of V are (3 0), (0 4) and g = (6, 2).
+static void old_names(gan_parametrization kind, const char *prefix, int old, int ran, int flags,
+                      gan_context **ctx, gan_real y[2])
+{
+    static const float spectral[] = {3, 0, 0, 4, 0, 1, 0, 1, 10, 20}, norm[] = {3, 0, 0, 4, 6, 2, 10, 20};
+    static const gan_real ones[] = {1, 1};
+    gan_parametrization how = kind;
+    char json[1024];
+    gan_model *m;
+    gan_tensor *x, *out;
+    const int sn = kind == GAN_PARAMETRIZATION_SPECTRAL_NORM;
+    size_t n;
+    if (sn)
+        snprintf(json, sizeof json,
+                 "{\"%s%s\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]},"
+                 "\"%s%s\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[16,24]},"
+                 "\"%s%s\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[24,32]},"
+                 "\"%sfc.bias\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[32,40]}}",
+                 prefix, old ? "fc.weight_orig" : "fc.parametrizations.weight.original", prefix,
+                 old ? "fc.weight_u" : "fc.parametrizations.weight.0._u", prefix,
+                 old ? "fc.weight_v" : "fc.parametrizations.weight.0._v", prefix);
+    else
+        snprintf(json, sizeof json,
+                 "{\"%s%s\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]},"
+                 "\"%s%s\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[16,24]},"
+                 "\"%sfc.bias\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[24,32]}}",
+                 prefix, old ? "fc.weight_v" : "fc.parametrizations.weight.original1", prefix,
+                 old ? "fc.weight_g" : "fc.parametrizations.weight.original0", prefix);
+    n = build(file, json, sn ? spectral : norm, sn ? sizeof spectral : sizeof norm);
+    *ctx = gan_create(NULL);
+    m = gan_model_create(*ctx, "d", one_linear, &how);
+    x = gan_from(*ctx, ones, 1, 2);
+    gan_model_mode(m, GAN_EVAL);
+    if (ran) (void)gan_forward(m, x, NULL);
+    (void)gan_model_load_memory(m, file, n, flags ? GAN_LOAD_PARTIAL : 0);
+    out = gan_forward(m, x, NULL);
+    y[0] = y[1] = -1;
+    if (!gan_error(*ctx)) gan_read(out, y, 2);
+}
+
+static void test_old_names(void)
+{
+    static const char *const prefixes[] = {"", "module."};
+    static const double want[2][2] = {{10.75, 21}, {16, 22}};
+    int kind, prefix, old, ran, flags;
+    for (kind = 0; kind < 2; ++kind)
+        for (prefix = 0; prefix < 2; ++prefix)
+            TESTF ("%s by its old names and its new ones%s%s", kind ? "weight_norm" : "spectral_norm",
+                   prefix ? " behind " : "", prefixes[prefix])
+                for (old = 0; old < 2; ++old)
+                    for (ran = 0; ran < 2; ++ran)
+                        for (flags = 0; flags < 2; ++flags) {
+                            gan_context *ctx;
+                            gan_real y[2];
+                            old_names(kind ? GAN_PARAMETRIZATION_WEIGHT_NORM
+                                           : GAN_PARAMETRIZATION_SPECTRAL_NORM,
+                                      prefixes[prefix], old, ran, flags, &ctx, y);
+                            CHECK((double)y[0] == want[kind][0] && (double)y[1] == want[kind][1] &&
+                                      !gan_unclaimed(ctx, NULL),
+                                  "%d %d %d: %g %g: %s", old, ran, flags, (double)y[0], (double)y[1],
+                                  gan_error_message(ctx));
+                            CHECK(gan_warnings(ctx) == prefix, "%d warnings: %s", gan_warnings(ctx),
+                                  gan_warning_message(ctx));
+                            gan_destroy(ctx);
+                        }
+    TEST ("a model without the parametrization does not take them") {
+        for (ran = 0; ran < 2; ++ran) {
+            gan_context *ctx;
+            gan_real y[2];
+            old_names(GAN_PARAMETRIZATION_NONE, "", 1, ran, 0, &ctx, y);
+            CHECK(gan_error(ctx) == GAN_ERROR_NAME, "error %d", gan_error(ctx));
+            CHECK_TEXT(gan_error_message(ctx), "fc.weight");
+            gan_destroy(ctx);
+        }
+    }
+    TEST ("parameters that are named so themselves keep their names") {
+        world o = make(NULL, 0);
+        gan_tensor *g, *v;
+        size_t n = outside("fc.weight_g", "fc.weight_v", 7, "");
+        CHECK(gan_model_load_memory(o.g, file, n, 0) == 0, "%s", gan_error_message(o.ctx));
+        g = gan_param(o.g, "fc.weight_g", gan_init_constant(0), 3);
+        v = gan_param(o.g, "fc.weight_v", gan_init_constant(0), 2, 3);
+        CHECK(gan_data(g)[2] == -9 && gan_data(v)[5] == 12, "%s", gan_error_message(o.ctx));
+        gan_destroy(o.ctx);
+    }
+    TEST_MUST_FAIL ("a g that was not read would be seen") {
+        gan_context *ctx;
+        gan_real y[2];
+        old_names(GAN_PARAMETRIZATION_WEIGHT_NORM, "", 1, 1, 0, &ctx, y);
+        CHECK((double)y[0] == 13 && (double)y[1] == 24, "%g %g", (double)y[0], (double)y[1]);
+        gan_destroy(ctx);
+    }
+}
+
 // a run that saves itself
 
 static void test_run(void)
@@ -1359,6 +1462,7 @@ int main(void)
     test_weights();
     test_prefixes();
     test_foreign_types();
+    test_old_names();
     test_run();
 #ifdef POSIX
     test_killed();
