@@ -758,6 +758,7 @@ GAN_API gan_tensor *gan_dropout_always(gan_model *m, gan_tensor *x, gan_real p);
 
 enum { GAN_CONFIGURATION = 1024 };
 enum { GAN_LOAD_PARTIAL = 1 };          // names may be missing on either side
+typedef enum gan_save_type { GAN_SAVE_REAL = 0, GAN_SAVE_F16 = 1, GAN_SAVE_BF16 = 2 } gan_save_type;
 
 typedef struct gan_checkpoint {         // the metadata of a file; "" and -1 where it has none
     int64_t step;                       // steps of the trainer, or of the optimizers
@@ -792,6 +793,12 @@ GAN_API int gan_inspect(gan_context *ctx, const char *path, gan_checkpoint *out)
 // Writes the parameters and buffers of one model, with the names and layouts of PyTorch's state_dict
 // ("fc1.weight", "bn1.running_mean"). The model must have run once. Returns the error code.
 GAN_API int gan_model_save(gan_model *m, const char *path);
+// gan_model_save with values of 2 bytes: GAN_SAVE_F16 (largest 65504, 11 bits) or GAN_SAVE_BF16 (the range
+// of F32, 8 bits); GAN_SAVE_REAL is gan_model_save. Values are rounded to the nearest, ties to even;
+// infinities and NaN are kept. A finite value that would become infinite is an error, and nothing is
+// written. Whole numbers that wait to be claimed keep their type. gan_model_load and PyTorch read the
+// file.
+GAN_API int gan_model_save_as(gan_model *m, const char *path, gan_save_type type);
 // Loads a file of gan_model_save, of PyTorch (safetensors.torch.save_file of a state_dict), or this model's
 // part of a checkpoint. F16, BF16, F64, I64, I32 and U8 are converted. A parameter of another type (BOOL,
 // I8, I16, U16, U32, U64, F8_E4M3, F8_E5M2 ...) is an error that names it; a tensor that nothing asks for
@@ -8483,6 +8490,36 @@ static double gan__state_half(uint32_t h) // IEEE 754 binary16
     return sign * (e ? ldexp(1024 + m, e - 25) : ldexp(m, -24));
 }
 
+// v rounded to a sign, `exponent` bits of exponent and `mantissa` bits of mantissa as IEEE 754 has them:
+// to the nearest, ties to even; binary16 is (5, 10), bfloat16 (8, 7). What is too large becomes infinite,
+// a NaN quiet.
+GAN__OPTIONAL uint32_t gan__state_round(double v, int exponent, int mantissa)
+{
+    const int bias = (1 << (exponent - 1)) - 1;
+    const uint32_t infinite = (((uint32_t)1 << exponent) - 1) << mantissa;
+    uint64_t bits, whole, rest, half;
+    uint32_t sign;
+    int e, shift;
+    memcpy(&bits, &v, sizeof bits);
+    sign = (uint32_t)(bits >> 63) << (exponent + mantissa);
+    e = (int)(bits >> 52 & 2047);
+    bits &= ((uint64_t)1 << 52) - 1;
+    if (e == 2047 && bits) // what fits of the payload, and the bit that makes it quiet
+        return sign | infinite | (uint32_t)1 << (mantissa - 1) | (uint32_t)(bits >> (52 - mantissa));
+    if (e == 2047) return sign | infinite;
+    if (e == 0) return sign; // zero; a subnormal double is far below half of the least
+    bits |= (uint64_t)1 << 52;
+    e += bias - 1023;
+    shift = 52 - mantissa + (e < 1 ? 1 - e : 0); // a subnormal result has fewer bits
+    if (shift > 53) return sign;
+    whole = bits >> shift;
+    half = (uint64_t)1 << (shift - 1);
+    rest = bits & (2 * half - 1);
+    if (rest > half || (rest == half && (whole & 1))) ++whole; // may carry into the exponent, as it should
+    if (e > 1) whole += (uint64_t)(e - 1) << mantissa;
+    return sign | (whole < infinite ? (uint32_t)whole : infinite);
+}
+
 // Element i of an entry; whole numbers exactly in *whole.
 static double gan__state_entry_value(const gan__state_entry *e, size_t i, int64_t *whole)
 {
@@ -14262,25 +14299,82 @@ GAN_API int gan_save_rolling(gan_context *ctx, const char *path, int keep)
 
 GAN_API int gan_save(gan_context *ctx, const char *path) { return gan_save_rolling(ctx, path, 1); }
 
-GAN_API int gan_model_save(gan_model *m, const char *path)
+// The real numbers of the records as `type`, which is F16 or BF16, in one piece of memory: *values, which the
+// caller frees. Returns the error code.
+static int gan__ckpt_narrow(gan_context *ctx, const gan_model *m, gan__archive_record *all, size_t n,
+                            gan__state_dtype type, unsigned char **values)
+{
+    const int exponent = type == GAN__F16 ? 5 : 8, mantissa = type == GAN__F16 ? 10 : 7;
+    const uint32_t infinite = (((uint32_t)1 << exponent) - 1) << mantissa;
+    unsigned char *to;
+    size_t bytes = 0, i, k;
+    for (i = 0; i < n; ++i) bytes += 2 * (all[i].e.dtype <= GAN__BF16 ? all[i].e.count : 0);
+    *values = to = (unsigned char *)gan__err_scratch(ctx, bytes + 1);
+    if (!to) return GAN_ERROR_MEMORY;
+    for (i = 0; i < n; ++i) {
+        gan__archive_record *r = all + i;
+        unsigned char *const first = to;
+        if (r->e.dtype > GAN__BF16) continue;
+        for (k = 0; k < r->e.count; ++k, to += 2) {
+            int64_t whole;
+            const double v = r->state ? (double)((const gan_real *)(const void *)r->e.bytes)[k]
+                                      : gan__state_entry_value(&r->e, k, &whole);
+            const uint32_t h = gan__state_round(v, exponent, mantissa);
+            to[0] = (unsigned char)(h & 255);
+            to[1] = (unsigned char)(h >> 8);
+            if ((h & 0x7fff) != infinite || !gan__base_is_finite((gan_real)v)) continue;
+            gan__err_fail(ctx, GAN_ERROR_ARGUMENT,
+                          "gan_model_save_as: %s.%s holds %f, more than %s can hold; nothing was written%s",
+                          m->name, r->e.name, v, gan__state_types[type].name,
+                          type == GAN__F16 ? "; take GAN_SAVE_BF16" : "");
+            return GAN_ERROR_ARGUMENT;
+        }
+        r->state = NULL; // the bytes are a file's now
+        r->e.bytes = first;
+        r->e.dtype = type;
+    }
+    return GAN_OK;
+}
+
+static int gan__ckpt_save_model(gan_model *m, const char *call, const char *path, gan_save_type type)
 {
     gan_context *ctx = m ? m->ctx : NULL;
     gan__archive_record *all;
     gan__archive_meta meta;
+    unsigned char *values = NULL;
     size_t n;
-    int code = m ? gan__ckpt_may_save(ctx, "gan_model_save", path) : GAN_ERROR_ARGUMENT;
+    int code = m ? gan__ckpt_may_save(ctx, call, path) : GAN_ERROR_ARGUMENT;
     if (code) return code;
     all = gan__ckpt_collect(ctx, m->name, ".", &n);
     if (!all) return gan_error(ctx);
     memset(&meta, 0, sizeof meta);
     memcpy(meta.model, m->name, strlen(m->name) + 1);
-    code = GAN_ERROR_STATE;
-    if (n) code = gan__archive_write(ctx, path, 1, all, n, &meta);
-    else
-        gan__err_fail(ctx, GAN_ERROR_STATE,
-                      "gan_model_save: %s has no parameters yet; they are made when it first runs", m->name);
+    if (!n) {
+        gan__err_fail(ctx, GAN_ERROR_STATE, "%s: %s has no parameters yet; they are made when it first runs",
+                      call, m->name);
+        code = GAN_ERROR_STATE;
+    }
+    if (!code && type != GAN_SAVE_REAL)
+        code = gan__ckpt_narrow(ctx, m, all, n, type == GAN_SAVE_F16 ? GAN__F16 : GAN__BF16, &values);
+    if (!code) code = gan__archive_write(ctx, path, 1, all, n, &meta);
+    gan__err_scratch_free(ctx, values);
     gan__err_scratch_free(ctx, all);
     return code;
+}
+
+GAN_API int gan_model_save(gan_model *m, const char *path)
+{
+    return gan__ckpt_save_model(m, "gan_model_save", path, GAN_SAVE_REAL);
+}
+
+GAN_API int gan_model_save_as(gan_model *m, const char *path, gan_save_type type)
+{
+    if (!m || m->ctx->err.code) return m ? m->ctx->err.code : GAN_ERROR_ARGUMENT;
+    if ((int)type >= 0 && type <= GAN_SAVE_BF16)
+        return gan__ckpt_save_model(m, "gan_model_save_as", path, type);
+    gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT, "gan_model_save_as: type %d is none of gan_save_type",
+                  (int)type);
+    return GAN_ERROR_ARGUMENT;
 }
 
 #endif // GAN_NO_STDIO

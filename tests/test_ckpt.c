@@ -1223,6 +1223,156 @@ static void test_old_names(void)
     }
 }
 
+// Values and the bits that they are rounded to, by hand.
+typedef struct half_row {
+    double value;
+    unsigned bits;
+} half_row;
+
+static const half_row f16_rows[] = {{0, 0},
+                                    {-0.0, 0x8000},
+                                    {1, 0x3c00},
+                                    {-2, 0xc000},
+                                    {0.1f, 0x2e66},
+                                    {65504, 0x7bff},
+                                    {65519, 0x7bff},
+                                    {2049, 0x6800},
+                                    {2051, 0x6802},
+                                    {-2051, 0xe802}, // ties, to even
+                                    {1 + 1. / 2048, 0x3c00},
+                                    {1 + 3. / 2048, 0x3c02},
+                                    {1 + 1. / 2048 + 1. / 8388608, 0x3c01},
+                                    {1. / 16777216, 1},
+                                    {.5 / 16777216, 0},
+                                    {.75 / 16777216, 1},
+                                    {1.5 / 16777216, 2}, // subnormal
+                                    {-1e-30f, 0x8000},
+                                    {1. / 16384, 0x400},
+                                    {1. / 16384 - .5 / 16777216, 0x400}}; // a carry
+
+static const half_row bf16_rows[] = {{0, 0},
+                                     {-0.0, 0x8000},
+                                     {1, 0x3f80},
+                                     {-2, 0xc000},
+                                     {0.1f, 0x3dcd},
+                                     {65520, 0x4780},
+                                     {-70000, 0xc789},
+                                     {1 + 1. / 256, 0x3f80},
+                                     {1 + 3. / 256, 0x3f82},
+                                     {1 + 1. / 256 + 1. / 8388608, 0x3f81},
+                                     {0x1.fep127, 0x7f7f},
+                                     {0x1p-126, 0x80},
+                                     {0x1p-133, 1},
+                                     {0x1p-134, 0},
+                                     {0x1.8p-133, 2}};
+
+static double half_of(unsigned bits, int type) // by the definition of the format
+{
+    const int wide = type == GAN_SAVE_BF16, mantissa = wide ? 7 : 10, bias = wide ? 127 : 15;
+    const int e = (int)(bits & 0x7fff) >> mantissa, m = (int)bits & ((1 << mantissa) - 1);
+    const double v = e ? ldexp((1 << mantissa) + m, e - bias - mantissa) : ldexp(m, 1 - bias - mantissa);
+    return bits & 0x8000 ? -v : v;
+}
+
+// The file of `rows` written as `type` has those bits, and reads back as what they stand for.
+static void half_bits(const half_row *rows, int n, int type, int wrong)
+{
+    const char *path = test_path("half.safetensors");
+    world o = make(NULL, 0), c = make(NULL, 0);
+    gan_tensor *v = gan_param(o.g, "v", gan_init_zeros(), n), *back;
+    unsigned long header;
+    size_t size;
+    int i;
+    for (i = 0; i < n; ++i) gan_data(v)[i] = (gan_real)rows[i].value;
+    CHECK(gan_model_save_as(o.g, path, (gan_save_type)type) == 0, "%s", gan_error_message(o.ctx));
+    size = get_file(path);
+    header = (unsigned long)(file[0] | file[1] << 8);
+    CHECK(size == 8 + header + 2 * (size_t)n, "%lu bytes", (unsigned long)size);
+    CHECK_TEXT((const char *)file + 8, type == GAN_SAVE_BF16 ? "\"BF16\"" : "\"F16\"");
+    for (i = 0; i < n; ++i) {
+        const unsigned bits =
+            (unsigned)(file[8 + header + 2 * (size_t)i] | file[9 + header + 2 * (size_t)i] << 8);
+        CHECK(bits == rows[i].bits + (unsigned)(wrong && i == 4), "%.17g is %04x, not %04x", rows[i].value,
+              bits, rows[i].bits);
+    }
+    CHECK(gan_model_load(c.g, path, 0) == 0, "%s", gan_error_message(c.ctx));
+    back = gan_param(c.g, "v", gan_init_constant(5), n);
+    for (i = 0; i < n; ++i)
+        CHECK((double)gan_data(back)[i] == half_of(rows[i].bits, type), "%.17g comes back as %.17g",
+              rows[i].value, (double)gan_data(back)[i]);
+    gan_destroy(o.ctx);
+    gan_destroy(c.ctx);
+}
+
+static void test_half(void)
+{
+    const char *path = test_path("half.safetensors");
+    int type;
+    TEST ("F16 is rounded to the nearest, ties to even: bits, size, reading back")
+        half_bits(f16_rows, (int)(sizeof f16_rows / sizeof f16_rows[0]), GAN_SAVE_F16, 0);
+    TEST ("BF16 is rounded to the nearest, ties to even: bits, size, reading back")
+        half_bits(bf16_rows, (int)(sizeof bf16_rows / sizeof bf16_rows[0]), GAN_SAVE_BF16, 0);
+    TEST_MUST_FAIL ("one unit in the last place is seen")
+        half_bits(f16_rows, (int)(sizeof f16_rows / sizeof f16_rows[0]), GAN_SAVE_F16, 1);
+    TEST (
+        "NaN and the infinities are kept; a finite value that is too large is an error and writes nothing") {
+        for (type = GAN_SAVE_F16; type <= GAN_SAVE_BF16; ++type) {
+            const double large = type == GAN_SAVE_F16 ? 65520 : 0x1.ffp127;
+            world o = make(NULL, 0), c = make(NULL, 0);
+            gan_tensor *v = gan_param(o.g, "v", gan_init_zeros(), 4);
+            size_t n;
+            gan_data(v)[0] = (gan_real)NAN;
+            gan_data(v)[1] = (gan_real)INFINITY;
+            gan_data(v)[2] = -(gan_real)INFINITY;
+            CHECK(gan_model_save_as(o.g, path, (gan_save_type)type) == 0 && gan_model_load(c.g, path, 0) == 0,
+                  "%s %s", gan_error_message(o.ctx), gan_error_message(c.ctx));
+            v = gan_param(c.g, "v", gan_init_constant(1), 4);
+            CHECK(isnan((double)gan_data(v)[0]) && isinf((double)gan_data(v)[1]) && gan_data(v)[1] > 0 &&
+                      isinf((double)gan_data(v)[2]) && gan_data(v)[2] < 0 && gan_data(v)[3] == 0,
+                  "%g %g %g", (double)gan_data(v)[0], (double)gan_data(v)[1], (double)gan_data(v)[2]);
+            gan_data(v)[3] = (gan_real)-large;
+            n = get_file(path);
+            put_file(path, "as it was", 9);
+            CHECK(gan_model_save_as(c.g, path, (gan_save_type)type) == GAN_ERROR_ARGUMENT, "error %d",
+                  gan_error(c.ctx));
+            CHECK_TEXT(gan_error_message(c.ctx), "g.v holds ");
+            CHECK(n > 9 && get_file(path) == 9, "%s", "written");
+            gan_destroy(o.ctx);
+            gan_destroy(c.ctx);
+        }
+    }
+    TEST ("what waits to be claimed is narrowed too, whole numbers keep their type") {
+        world o = make(NULL, 0), c = make(NULL, 0);
+        const char *first = "";
+        size_t n = outside("b", "w", 7, ",\"x\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[36,44]}");
+        CHECK(gan_model_load_memory(o.g, file, n, 0) == 0, "%s", gan_error_message(o.ctx));
+        CHECK(gan_model_save_as(o.g, path, GAN_SAVE_BF16) == 0, "%s", gan_error_message(o.ctx));
+        n = get_file(path);
+        CHECK(n == 8 + (size_t)(file[0] | file[1] << 8) + 9 * 2 + 8, "%lu bytes", (unsigned long)n);
+        CHECK(gan_model_load(c.g, path, 0) == 0, "%s", gan_error_message(c.ctx));
+        parameters(&c);
+        CHECK(holds(&c, 7) && gan_unclaimed(c.ctx, &first) == 1, "%s", gan_error_message(c.ctx));
+        gan_destroy(o.ctx);
+        gan_destroy(c.ctx);
+    }
+    TEST ("GAN_SAVE_REAL is gan_model_save; the model is left alone; another type is an error") {
+        static unsigned char other[1 << 12];
+        world o = make(NULL, .1);
+        size_t n;
+        CHECK(gan_model_save_as(o.g, path, GAN_SAVE_F16) == 0 && holds(&o, .1), "%s", "changed");
+        CHECK(gan_model_save(o.g, path) == 0, "%s", gan_error_message(o.ctx));
+        n = get_file(path);
+        memcpy(other, file, n < sizeof other ? n : 0);
+        CHECK(gan_model_save_as(o.g, path, GAN_SAVE_REAL) == 0 && get_file(path) == n, "%s",
+              gan_error_message(o.ctx));
+        CHECK_BYTES(file, other, n, "files");
+        CHECK(gan_model_save_as(o.g, path, (gan_save_type)3) == GAN_ERROR_ARGUMENT, "error %d",
+              gan_error(o.ctx));
+        CHECK_TEXT(gan_error_message(o.ctx), "type 3 is none of gan_save_type");
+        gan_destroy(o.ctx);
+    }
+}
+
 // a run that saves itself
 
 static void test_run(void)
@@ -1463,6 +1613,7 @@ int main(void)
     test_prefixes();
     test_foreign_types();
     test_old_names();
+    test_half();
     test_run();
 #ifdef POSIX
     test_killed();
