@@ -693,7 +693,9 @@ GAN_API void gan_model_init(gan_model *m, gan_init weights);
 // Parameters have PyTorch's names (torch.nn.utils.parametrizations): for "fc.weight"
 // "fc.parametrizations.weight.original" with the buffers "fc.parametrizations.weight.0._u" and "...0._v", or
 // "fc.parametrizations.weight.original0" (g) and "...original1" (V); equalized weights keep theirs, as in
-// StyleGAN2-ADA. gan_model_freeze goes by these names: "fc" covers them all.
+// StyleGAN2-ADA. gan_model_freeze goes by these names: "fc" covers them all. gan_model_load also takes the
+// names of torch.nn.utils.spectral_norm and weight_norm: "fc.weight_orig", "fc.weight_u" and "fc.weight_v";
+// "fc.weight_g" and "fc.weight_v".
 #define GAN_PARAMETRIZATIONS(X)                                                                              \
     X(NONE, none) X(SPECTRAL_NORM, spectral_norm) X(WEIGHT_NORM, weight_norm) X(EQUALIZED_LR, equalized_lr)
 typedef enum gan_parametrization {
@@ -756,6 +758,7 @@ GAN_API gan_tensor *gan_dropout_always(gan_model *m, gan_tensor *x, gan_real p);
 
 enum { GAN_CONFIGURATION = 1024 };
 enum { GAN_LOAD_PARTIAL = 1 };          // names may be missing on either side
+typedef enum gan_save_type { GAN_SAVE_REAL = 0, GAN_SAVE_F16 = 1, GAN_SAVE_BF16 = 2 } gan_save_type;
 
 typedef struct gan_checkpoint {         // the metadata of a file; "" and -1 where it has none
     int64_t step;                       // steps of the trainer, or of the optimizers
@@ -790,10 +793,20 @@ GAN_API int gan_inspect(gan_context *ctx, const char *path, gan_checkpoint *out)
 // Writes the parameters and buffers of one model, with the names and layouts of PyTorch's state_dict
 // ("fc1.weight", "bn1.running_mean"). The model must have run once. Returns the error code.
 GAN_API int gan_model_save(gan_model *m, const char *path);
+// gan_model_save with values of 2 bytes: GAN_SAVE_F16 (largest 65504, 11 bits) or GAN_SAVE_BF16 (the range
+// of F32, 8 bits); GAN_SAVE_REAL is gan_model_save. Values are rounded to the nearest, ties to even;
+// infinities and NaN are kept. A finite value that would become infinite is an error, and nothing is
+// written. Whole numbers that wait to be claimed keep their type. gan_model_load and PyTorch read the
+// file.
+GAN_API int gan_model_save_as(gan_model *m, const char *path, gan_save_type type);
 // Loads a file of gan_model_save, of PyTorch (safetensors.torch.save_file of a state_dict), or this model's
-// part of a checkpoint. F16, BF16, F64 and integers are converted. A parameter that the file lacks is an
-// error, also if a later forward pass creates it; if the model has run, so is a tensor of the file that the
-// model lacks. GAN_LOAD_PARTIAL in flags allows both.
+// part of a checkpoint. F16, BF16, F64, I64, I32 and U8 are converted. A parameter of another type (BOOL,
+// I8, I16, U16, U32, U64, F8_E4M3, F8_E5M2 ...) is an error that names it; a tensor that nothing asks for
+// may have any type. A parameter that the file lacks is an error, also if a later forward pass creates it;
+// if the model has run, so is a tensor of the file that the model lacks. GAN_LOAD_PARTIAL in flags allows
+// both; if the model has run and shares no name with the file, that is an error all the same, which lists
+// names of both. A prefix of all names of a foreign file (module., _orig_mod., model., generator.,
+// discriminator., netG., netD., several too) may be missing in the model; a warning says so.
 GAN_API int gan_model_load(gan_model *m, const char *path, unsigned flags);
 #endif
 // gan_load and gan_model_load of a file in memory, which must outlive the context and may be read-only. Any
@@ -8457,8 +8470,18 @@ typedef enum gan__state_dtype {
     GAN__BF16,
     GAN__I64,
     GAN__I32,
-    GAN__U8
+    GAN__U8,
+    GAN__STATE_READ // those before are converted; those from here on are carried along and not used
 } gan__state_dtype;
+
+// The types of safetensors: in the order of gan__state_dtype, then those that no state takes.
+static const struct gan__state_type {
+    const char *name;
+    size_t bytes;
+} gan__state_types[] = {{"F32", 4}, {"F64", 8},     {"F16", 2},     {"BF16", 2}, {"I64", 8},    {"I32", 4},
+                        {"U8", 1},  {"BOOL", 1},    {"I8", 1},      {"I16", 2},  {"U16", 2},    {"U32", 4},
+                        {"U64", 8}, {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"C64", 8},  {"F8_E8M0", 1}};
+enum { GAN__STATE_TYPES = sizeof gan__state_types / sizeof gan__state_types[0] };
 
 // A tensor read from a checkpoint that nothing has claimed yet.
 typedef struct gan__state_entry {
@@ -8487,11 +8510,41 @@ static double gan__state_half(uint32_t h) // IEEE 754 binary16
     return sign * (e ? ldexp(1024 + m, e - 25) : ldexp(m, -24));
 }
 
+// v rounded to a sign, `exponent` bits of exponent and `mantissa` bits of mantissa as IEEE 754 has them:
+// to the nearest, ties to even; binary16 is (5, 10), bfloat16 (8, 7). What is too large becomes infinite,
+// a NaN quiet.
+GAN__OPTIONAL uint32_t gan__state_round(double v, int exponent, int mantissa)
+{
+    const int bias = (1 << (exponent - 1)) - 1;
+    const uint32_t infinite = (((uint32_t)1 << exponent) - 1) << mantissa;
+    uint64_t bits, whole, rest, half;
+    uint32_t sign;
+    int e, shift;
+    memcpy(&bits, &v, sizeof bits);
+    sign = (uint32_t)(bits >> 63) << (exponent + mantissa);
+    e = (int)(bits >> 52 & 2047);
+    bits &= ((uint64_t)1 << 52) - 1;
+    if (e == 2047 && bits) // what fits of the payload, and the bit that makes it quiet
+        return sign | infinite | (uint32_t)1 << (mantissa - 1) | (uint32_t)(bits >> (52 - mantissa));
+    if (e == 2047) return sign | infinite;
+    if (e == 0) return sign; // zero; a subnormal double is far below half of the least
+    bits |= (uint64_t)1 << 52;
+    e += bias - 1023;
+    shift = 52 - mantissa + (e < 1 ? 1 - e : 0); // a subnormal result has fewer bits
+    if (shift > 53) return sign;
+    whole = bits >> shift;
+    half = (uint64_t)1 << (shift - 1);
+    rest = bits & (2 * half - 1);
+    if (rest > half || (rest == half && (whole & 1))) ++whole; // may carry into the exponent, as it should
+    if (e > 1) whole += (uint64_t)(e - 1) << mantissa;
+    return sign | (whole < infinite ? (uint32_t)whole : infinite);
+}
+
 // Element i of an entry; whole numbers exactly in *whole.
 static double gan__state_entry_value(const gan__state_entry *e, size_t i, int64_t *whole)
 {
-    static const unsigned char width[] = {4, 8, 2, 2, 8, 4, 1};
-    const uint64_t u = gan__state_little(e->bytes + i * width[e->dtype], width[e->dtype]);
+    const size_t width = gan__state_types[e->dtype].bytes;
+    const uint64_t u = gan__state_little(e->bytes + i * width, (int)width);
     const uint32_t w = (uint32_t)(e->dtype == GAN__BF16 ? u << 16 : u);
     double d = 0;
     float f;
@@ -8504,6 +8557,7 @@ static double gan__state_entry_value(const gan__state_entry *e, size_t i, int64_
     case GAN__I64: *whole = (int64_t)u; return (double)*whole;
     case GAN__I32: *whole = (int64_t)(int32_t)w; return (double)*whole;
     case GAN__U8: *whole = (int64_t)u; return (double)u;
+    default: break;
     }
     return d;
 }
@@ -8564,6 +8618,12 @@ static int gan__state_can_take(gan_context *ctx, const gan__state *s, const gan_
             continue; // the file's own infinity
         gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s: %s holds %f, which is more than a float can hold", file,
                       s->name, v);
+        return 0;
+    }
+    if (s->kind == GAN__STATE_REAL && e->dtype >= GAN__STATE_READ) {
+        gan__err_fail(ctx, GAN_ERROR_FORMAT,
+                      "%s: %s has the type %s; weights are read from F32 F64 F16 BF16 I64 I32 U8: convert it",
+                      file, s->name, gan__state_types[e->dtype].name);
         return 0;
     }
     if (s->kind == GAN__STATE_REAL) return 1;
@@ -11686,7 +11746,10 @@ struct gan_model {
     gan__layer_param *params, *params_end, *hint; // hint: where the next look-up will most likely succeed
     gan__layer_setting *freezes, *rules;          // rules: parametrizations
     int count, optimizers;
-    int strict; // its weights were loaded: what is made later must have been in the file
+    int strict;           // its weights were loaded: what is made later must have been in the file
+    int foreign;          // they came from a file of another program
+    char file_prefix[32]; // with which all names of that file begin: "module."
+    int prefix_told;
 };
 
 GAN_API gan_model *gan_model_create(gan_context *ctx, const char *name, gan_model_function *forward,
@@ -12065,6 +12128,80 @@ static void gan__layer_initialize(gan_context *ctx, const char *name, gan_init i
     fill[init.kind](&f);
 }
 
+enum { GAN__LAYER_OTHER = 2 * GAN_MAX_NAME + 48 };
+
+// The name that the older torch.nn.utils.spectral_norm and weight_norm give to a part of a weight:
+// "fc.parametrizations.weight.0._u" was "fc.weight_u". NULL: there is none.
+static const char *gan__layer_old_name(const char *name, char old[GAN_MAX_NAME + 1])
+{
+    static const char *const part[] = {".original", ".0._u", ".0._v", ".original0", ".original1"};
+    static const char *const was[] = {"_orig", "_u", "_v", "_g", "_v"}, mark[] = "parametrizations.";
+    const char *at = strstr(name, mark), *tail;
+    gan__text_out o;
+    int i;
+    if (!at || (at > name && at[-1] != '.')) return NULL;
+    at += sizeof mark - 1;
+    tail = strchr(at, '.');
+    for (i = 0; tail && i < 5 && strcmp(tail, part[i]); ++i) {}
+    if (!tail || i == 5) return NULL;
+    gan__text_begin(&o, old, GAN_MAX_NAME + 1);
+    for (; name < at - (sizeof mark - 1); ++name) gan__text_put_char(&o, *name);
+    for (; at < tail; ++at) gan__text_put_char(&o, *at);
+    gan__text_put(&o, was[i]);
+    gan__text_end(&o);
+    return old;
+}
+
+// The i-th other name, from 1 on, under which a foreign file may hold the parameter model.name, with the
+// model's name in front: behind the first i / 2 parts of `prefix`, "module.model.", for odd i the old name.
+// 0: there are no more.
+static int gan__layer_other_name(const char *model, const char *prefix, const char *name, int i,
+                                 char to[GAN__LAYER_OTHER])
+{
+    char old[GAN_MAX_NAME + 1];
+    const char *was = i % 2 ? gan__layer_old_name(name, old) : NULL;
+    gan__text_out o;
+    size_t cut = 0;
+    for (i /= 2; i > 0; --i) {
+        const char *dot = strchr(prefix + cut, '.');
+        if (!dot) return 0;
+        cut = (size_t)(dot - prefix) + 1;
+    }
+    gan__text_begin(&o, to, GAN__LAYER_OTHER);
+    gan__text_put(&o, model);
+    gan__text_put(&o, ".");
+    for (; cut > 0; --cut) gan__text_put_char(&o, *prefix++);
+    gan__text_put(&o, was ? was : name);
+    gan__text_end(&o);
+    return 1;
+}
+
+static void gan__layer_tell_prefix(gan_model *m)
+{
+    if (!m->file_prefix[0] || m->prefix_told++) return;
+    gan__err_warn(m->ctx, "%s: all names of its file begin with %s; they were read without it", m->name,
+                  m->file_prefix);
+}
+
+// What waits for the parameter under another name of a foreign file gets the name that it has here.
+static void gan__layer_claim_other(gan_model *m, const char *name)
+{
+    char other[GAN__LAYER_OTHER];
+    gan__state_entry *e;
+    const char *full;
+    int i;
+    if (!m->foreign || gan__state_has_pending(m->ctx, m->name, ".", name)) return;
+    for (i = 1; gan__layer_other_name(m->name, m->file_prefix, name, i, other); ++i) {
+        for (e = m->ctx->state.unclaimed; e && strcmp(e->name, other); e = e->next) {}
+        if (!e) continue;
+        full = gan__state_name(m->ctx, m->name, ".", name);
+        if (!full) return;
+        e->name = full;
+        if (i > 1) gan__layer_tell_prefix(m);
+        return;
+    }
+}
+
 // The parameter of that name: found, or made (its values drawn, or a checkpoint's). fan_in 0: from the shape.
 static gan_tensor *gan__layer_parameter(gan_model *m, const char *layer, const char *part, int trainable,
                                         gan_init init, double fan_in, int ndim, const int *dim)
@@ -12105,6 +12242,7 @@ static gan_tensor *gan__layer_parameter(gan_model *m, const char *layer, const c
     if (!p) return ctx->poison;
     p->name = gan__state_name(ctx, layer, *part ? "." : "", part);
     if (!p->name) return ctx->poison;
+    gan__layer_claim_other(m, p->name);
     if (m->strict && !gan__state_has_pending(ctx, m->name, ".", p->name))
         return gan__err_fail(ctx, GAN_ERROR_NAME,
                              "%s was loaded from a file without %s; GAN_LOAD_PARTIAL lets it begin afresh",
@@ -13309,18 +13447,12 @@ GAN__OPTIONAL int gan__file_source_hold(gan_context *ctx, gan__file_source *s, s
 
 enum { GAN__ARCHIVE_HEADER_MAX = 100000000 }; // the reference reader's limit
 
-// in the order of gan__state_dtype
-static const struct gan__archive_type {
-    const char *name;
-    size_t bytes;
-} gan__archive_types[] = {{"F32", 4}, {"F64", 8}, {"F16", 2}, {"BF16", 2}, {"I64", 8}, {"I32", 4}, {"U8", 1}};
-enum { GAN__ARCHIVE_TYPES = sizeof gan__archive_types / sizeof gan__archive_types[0] };
-
 // A tensor of a file, or one on its way into a file.
 typedef struct gan__archive_record {
     gan__state_entry e;
     uint64_t begin, end;
     gan__state *state; // that it fills; when writing: that it is, values in host order
+    const char *here;  // the name that it will have, while it still has another
 } gan__archive_record;
 
 // What the metadata say. Texts are "" when absent and cut when longer, which no right value is.
@@ -13388,7 +13520,7 @@ static void gan__archive_put64(unsigned char *p, uint64_t v)
 
 static size_t gan__archive_bytes(const gan__archive_record *r)
 {
-    return r->e.count * gan__archive_types[r->e.dtype].bytes;
+    return r->e.count * gan__state_types[r->e.dtype].bytes;
 }
 
 enum { GAN__ARCHIVE_CHUNK = 4096 };
@@ -13398,7 +13530,7 @@ static const unsigned char *gan__archive_piece(const gan__archive_record *r, siz
                                                unsigned char chunk[GAN__ARCHIVE_CHUNK], size_t *n)
 {
     const unsigned char *from = r->e.bytes + at;
-    const size_t width = gan__archive_types[r->e.dtype].bytes;
+    const size_t width = gan__state_types[r->e.dtype].bytes;
     size_t i, k;
     *n = gan__archive_bytes(r) - at;
     if (!r->state || gan__state_is_little_endian()) return from;
@@ -13469,7 +13601,7 @@ static int gan__archive_digest(uint64_t h, gan__archive_record *const *by_name, 
     int k;
     for (i = 0; i < n; ++i) {
         const gan__archive_record *r = by_name[i];
-        const char *type = gan__archive_types[r->e.dtype].name;
+        const char *type = gan__state_types[r->e.dtype].name;
         h = gan__base_fnv(h, r->e.name, strlen(r->e.name) + 1);
         h = gan__base_fnv(h, type, strlen(type) + 1);
         number[0] = (unsigned char)r->e.ndim;
@@ -13514,7 +13646,7 @@ static int gan__archive_is_name(const char *name, size_t length)
 
 static int gan__archive_by_layout(const gan__archive_record *a, const gan__archive_record *b)
 {
-    const size_t x = gan__archive_types[a->e.dtype].bytes, y = gan__archive_types[b->e.dtype].bytes;
+    const size_t x = gan__state_types[a->e.dtype].bytes, y = gan__state_types[b->e.dtype].bytes;
     return x != y ? (x > y ? -1 : 1) : strcmp(a->e.name, b->e.name);
 }
 
@@ -13562,7 +13694,7 @@ static size_t gan__archive_header(char *to, gan__archive_record *const *v, size_
         to = gan__archive_text(to, ",\"");
         to = gan__archive_text(to, r->e.name);
         to = gan__archive_text(to, "\":{\"dtype\":\"");
-        to = gan__archive_text(to, gan__archive_types[r->e.dtype].name);
+        to = gan__archive_text(to, gan__state_types[r->e.dtype].name);
         to = gan__archive_text(to, "\",\"shape\":[");
         for (k = 0; k < r->e.ndim; ++k) {
             if (k) *to++ = ',';
@@ -13764,16 +13896,16 @@ static int gan__archive_number(gan__archive_json *j, uint64_t *v)
 
 static int gan__archive_dtype(gan__archive_json *j, gan__archive_record *r)
 {
-    char text[8];
+    char text[16];
     size_t length;
     int i;
     if (gan__archive_string(j, text, sizeof text, &length)) return 1;
-    for (i = 0; i < GAN__ARCHIVE_TYPES; ++i)
-        if (length < sizeof text && !strcmp(text, gan__archive_types[i].name)) {
+    for (i = 0; i < GAN__STATE_TYPES; ++i)
+        if (length < sizeof text && !strcmp(text, gan__state_types[i].name)) {
             r->e.dtype = (gan__state_dtype)i;
             return 0;
         }
-    return gan__archive_wrong(j, "its dtype is none of F32 F64 F16 BF16 I64 I32 U8: convert it");
+    return gan__archive_wrong(j, "its dtype is none of safetensors'");
 }
 
 static int gan__archive_shape(gan__archive_json *j, gan__archive_record *r)
@@ -13828,7 +13960,7 @@ static int gan__archive_tensor(gan__archive_json *j, gan__archive_record *r)
         if (gan__base_mul_size(count, (size_t)r->e.dim[i], &count))
             return gan__archive_wrong(j, "its shape is too large");
     r->e.count = count;
-    if (gan__base_mul_size(count, gan__archive_types[r->e.dtype].bytes, &count))
+    if (gan__base_mul_size(count, gan__state_types[r->e.dtype].bytes, &count))
         return gan__archive_wrong(j, "its shape is too large");
     if (r->end < r->begin || r->end - r->begin != count)
         return gan__archive_wrong(j, "its data_offsets do not fit its dtype and shape");
@@ -14188,25 +14320,82 @@ GAN_API int gan_save_rolling(gan_context *ctx, const char *path, int keep)
 
 GAN_API int gan_save(gan_context *ctx, const char *path) { return gan_save_rolling(ctx, path, 1); }
 
-GAN_API int gan_model_save(gan_model *m, const char *path)
+// The real numbers of the records as `type`, which is F16 or BF16, in one piece of memory: *values, which the
+// caller frees. Returns the error code.
+static int gan__ckpt_narrow(gan_context *ctx, const gan_model *m, gan__archive_record *all, size_t n,
+                            gan__state_dtype type, unsigned char **values)
+{
+    const int exponent = type == GAN__F16 ? 5 : 8, mantissa = type == GAN__F16 ? 10 : 7;
+    const uint32_t infinite = (((uint32_t)1 << exponent) - 1) << mantissa;
+    unsigned char *to;
+    size_t bytes = 0, i, k;
+    for (i = 0; i < n; ++i) bytes += 2 * (all[i].e.dtype <= GAN__BF16 ? all[i].e.count : 0);
+    *values = to = (unsigned char *)gan__err_scratch(ctx, bytes + 1);
+    if (!to) return GAN_ERROR_MEMORY;
+    for (i = 0; i < n; ++i) {
+        gan__archive_record *r = all + i;
+        unsigned char *const first = to;
+        if (r->e.dtype > GAN__BF16) continue;
+        for (k = 0; k < r->e.count; ++k, to += 2) {
+            int64_t whole;
+            const double v = r->state ? (double)((const gan_real *)(const void *)r->e.bytes)[k]
+                                      : gan__state_entry_value(&r->e, k, &whole);
+            const uint32_t h = gan__state_round(v, exponent, mantissa);
+            to[0] = (unsigned char)(h & 255);
+            to[1] = (unsigned char)(h >> 8);
+            if ((h & 0x7fff) != infinite || !gan__base_is_finite((gan_real)v)) continue;
+            gan__err_fail(ctx, GAN_ERROR_ARGUMENT,
+                          "gan_model_save_as: %s.%s holds %f, more than %s can hold; nothing was written%s",
+                          m->name, r->e.name, v, gan__state_types[type].name,
+                          type == GAN__F16 ? "; take GAN_SAVE_BF16" : "");
+            return GAN_ERROR_ARGUMENT;
+        }
+        r->state = NULL; // the bytes are a file's now
+        r->e.bytes = first;
+        r->e.dtype = type;
+    }
+    return GAN_OK;
+}
+
+static int gan__ckpt_save_model(gan_model *m, const char *call, const char *path, gan_save_type type)
 {
     gan_context *ctx = m ? m->ctx : NULL;
     gan__archive_record *all;
     gan__archive_meta meta;
+    unsigned char *values = NULL;
     size_t n;
-    int code = m ? gan__ckpt_may_save(ctx, "gan_model_save", path) : GAN_ERROR_ARGUMENT;
+    int code = m ? gan__ckpt_may_save(ctx, call, path) : GAN_ERROR_ARGUMENT;
     if (code) return code;
     all = gan__ckpt_collect(ctx, m->name, ".", &n);
     if (!all) return gan_error(ctx);
     memset(&meta, 0, sizeof meta);
     memcpy(meta.model, m->name, strlen(m->name) + 1);
-    code = GAN_ERROR_STATE;
-    if (n) code = gan__archive_write(ctx, path, 1, all, n, &meta);
-    else
-        gan__err_fail(ctx, GAN_ERROR_STATE,
-                      "gan_model_save: %s has no parameters yet; they are made when it first runs", m->name);
+    if (!n) {
+        gan__err_fail(ctx, GAN_ERROR_STATE, "%s: %s has no parameters yet; they are made when it first runs",
+                      call, m->name);
+        code = GAN_ERROR_STATE;
+    }
+    if (!code && type != GAN_SAVE_REAL)
+        code = gan__ckpt_narrow(ctx, m, all, n, type == GAN_SAVE_F16 ? GAN__F16 : GAN__BF16, &values);
+    if (!code) code = gan__archive_write(ctx, path, 1, all, n, &meta);
+    gan__err_scratch_free(ctx, values);
     gan__err_scratch_free(ctx, all);
     return code;
+}
+
+GAN_API int gan_model_save(gan_model *m, const char *path)
+{
+    return gan__ckpt_save_model(m, "gan_model_save", path, GAN_SAVE_REAL);
+}
+
+GAN_API int gan_model_save_as(gan_model *m, const char *path, gan_save_type type)
+{
+    if (!m || m->ctx->err.code) return m ? m->ctx->err.code : GAN_ERROR_ARGUMENT;
+    if ((int)type >= 0 && type <= GAN_SAVE_BF16)
+        return gan__ckpt_save_model(m, "gan_model_save_as", path, type);
+    gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT, "gan_model_save_as: type %d is none of gan_save_type",
+                  (int)type);
+    return GAN_ERROR_ARGUMENT;
 }
 
 #endif // GAN_NO_STDIO
@@ -14367,8 +14556,77 @@ static int gan__ckpt_load(gan_context *ctx, const char *path, const gan__archive
     return code;
 }
 
+// Of the prefixes that other programs put before all names of a state_dict (DataParallel, torch.compile, the
+// attribute that holds the network), those that stand before all names of this file: "module.model.".
+static void gan__ckpt_prefix_of(const gan__archive *a, char *to, size_t size)
+{
+    static const char *const known[] = {"module.", "_orig_mod.", "model.",        "generator.",
+                                        "netG.",   "netD.",      "discriminator."};
+    const char *first = a->count ? a->by_name[0]->e.name : "", *last;
+    size_t n = 0, length, i = 0;
+    last = a->count ? a->by_name[a->count - 1]->e.name : ""; // they are sorted: two speak for all
+    while (i < sizeof known / sizeof known[0]) {
+        length = strlen(known[i]);
+        if (n + length < size && !strncmp(first + n, known[i], length) && !strncmp(last, first, n + length))
+            n += length, i = 0;
+        else ++i;
+    }
+    memcpy(to, first, n);
+    to[n] = 0;
+}
+
+// What the file holds under other names of the model's parameters gets their names. Whether behind a prefix.
+static int gan__ckpt_use_other_names(gan__archive *a, const gan_model *m, const char *prefix)
+{
+    char other[GAN__LAYER_OTHER];
+    const gan__layer_param *p;
+    gan__archive_record *r;
+    int i, any = 0, behind = 0;
+    size_t k;
+    for (p = m->params; p; p = p->next) {
+        if (gan__archive_find(a->by_name, a->count, p->state->name)) continue;
+        for (i = 1; gan__layer_other_name(m->name, prefix, p->name, i, other); ++i) {
+            r = gan__archive_find(a->by_name, a->count, other);
+            if (!r || r->here) continue;
+            r->here = p->state->name;
+            any = 1;
+            behind |= i > 1;
+            break;
+        }
+    }
+    for (k = 0; any && k < a->count; ++k) // only now: the search needs their order
+        if (a->by_name[k]->here) a->by_name[k]->e.name = a->by_name[k]->here;
+    if (any) gan__archive_sort(a->by_name, a->count, gan__archive_by_name);
+    return behind;
+}
+
+// Names up to three of the file and of the model, which have none in common, and the prefix of the file's.
+static int gan__ckpt_fail_apart(const gan__archive *a, const gan_model *m)
+{
+    const gan__layer_param *p = m->params;
+    const size_t from = strlen(m->name) + 1;
+    const char *file[3] = {"", "", ""}, *here[3] = {"", "", ""}, *last = a->by_name[a->count - 1]->e.name;
+    char common[GAN_MAX_NAME + 1];
+    size_t i, n = 0;
+    for (i = 0; i < 3 && i < a->count; ++i) file[i] = a->by_name[i]->e.name + from;
+    for (i = 0; i < 3 && p; ++i, p = p->next) here[i] = p->name;
+    for (i = 0, last += from; file[0][i] && file[0][i] == last[i]; ++i)
+        if (file[0][i] == '.') n = i + 1;
+    memcpy(common, file[0], n);
+    common[n] = 0;
+    gan__err_fail(a->ctx, GAN_ERROR_NAME,
+                  "%s holds nothing that %s has; nothing was loaded. %d names there: %s%s%s%s%s%s; %d here: "
+                  "%s%s%s%s%s%s%s%s%s",
+                  a->path, m->name, (int)GAN__LEAST(a->count, (size_t)INT_MAX), file[0], *file[1] ? ", " : "",
+                  file[1], *file[2] ? ", " : "", file[2], a->count > 3 ? " ..." : "", m->count, here[0],
+                  *here[1] ? ", " : "", here[1], *here[2] ? ", " : "", here[2], m->count > 3 ? " ..." : "",
+                  n ? ". All there begin with " : "", common,
+                  n ? ": save the state_dict of that part alone, or name the layers so" : "");
+    return GAN_ERROR_NAME;
+}
+
 // Unless `partial`, each parameter that the model has must be in the file, and each of the file's in a model
-// that has parameters.
+// that has parameters. If it has, one at least must be in both.
 static int gan__ckpt_check_model(gan__archive *a, gan_model *m, int partial)
 {
     const gan__layer_param *p;
@@ -14378,6 +14636,8 @@ static int gan__ckpt_check_model(gan__archive *a, gan_model *m, int partial)
                       m->name, a->records && a->records->e.name ? a->records->e.name : "none");
         return GAN_ERROR_NAME;
     }
+    for (p = m->params; p && !gan__archive_find(a->by_name, a->count, p->state->name); p = p->next) {}
+    if (m->params && !p) return gan__ckpt_fail_apart(a, m);
     for (p = partial ? NULL : m->params; p; p = p->next)
         if (!gan__archive_find(a->by_name, a->count, p->state->name)) {
             gan__err_fail(a->ctx, GAN_ERROR_NAME,
@@ -14399,20 +14659,28 @@ static int gan__ckpt_load_model(gan_model *m, const char *path, const gan__archi
                                 int keep)
 {
     const int partial = (flags & GAN_LOAD_PARTIAL) != 0;
-    char prefix[GAN_MAX_NAME + 2];
+    char prefix[GAN_MAX_NAME + 2], theirs[sizeof m->file_prefix] = "";
     gan_context *ctx = m->ctx;
     gan__archive a;
-    int code = gan__archive_open(&a, ctx, path, from);
+    int code = gan__archive_open(&a, ctx, path, from), foreign = 0, other = 0;
     if (!code) {
         const int whole = !strcmp(a.meta.format, "gan.h") && !a.meta.model[0];
+        foreign = strcmp(a.meta.format, "gan.h") != 0;
+        if (foreign) gan__ckpt_prefix_of(&a, theirs, sizeof theirs);
         *gan__archive_text(gan__archive_text(prefix, m->name), ".") = 0;
         if (gan__ckpt_rename(&a, whole ? prefix : "", prefix, whole ? "" : "num_batches_tracked"))
             code = gan_error(ctx);
     }
+    if (!code && foreign) other = gan__ckpt_use_other_names(&a, m, theirs);
     if (!code) code = gan__ckpt_check_model(&a, m, partial);
     if (!code) code = gan__ckpt_take(&a, keep);
-    if (!code) m->strict = !partial;
     gan__archive_close(&a);
+    if (code) return code;
+    m->strict = !partial;
+    m->foreign = foreign;
+    m->prefix_told = 0;
+    memcpy(m->file_prefix, theirs, sizeof theirs);
+    if (other) gan__layer_tell_prefix(m);
     return code;
 }
 

@@ -400,11 +400,12 @@ static void checkpoints(void)
     static gan_checkpoint says;
     const char *first, *bytes;
     size_t size;
-    switch (test_int(0, 8)) {
+    switch (test_int(0, 9)) {
     case 0: (void)gan_save_rolling(ctx, PATH(), I()); break;
     case 1: (void)gan_resume(ctx, PATH()); break;
     case 2: (void)gan_inspect(test_int(0, 9) ? ctx : NULL, PATH(), test_int(0, 9) ? &says : NULL); break;
     case 3: (void)gan_model_save(M(), PATH()); break;
+    case 9: (void)gan_model_save_as(M(), PATH(), (gan_save_type)I()); break;
     case 4: (void)gan_model_load(M(), PATH(), (unsigned)I()); break;
     case 5:
         bytes = FILE_BYTES(&size);

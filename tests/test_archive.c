@@ -52,7 +52,7 @@ static void test_faults(void)
         {"bytes that do not fit the shape", "{\"a\":" T("[2]", "0", "4") "}", 4, "do not fit"},
         {"right count, wrong type", "{\"a\":{\"dtype\":\"F64\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
          "do not fit"},
-        {"an unknown type", "{\"a\":{\"dtype\":\"F8_E4M3\",\"shape\":[4],\"data_offsets\":[0,4]}}", 4,
+        {"an unknown type", "{\"a\":{\"dtype\":\"F8_E4M4\",\"shape\":[4],\"data_offsets\":[0,4]}}", 4,
          "dtype"},
         {"a type's beginning", "{\"a\":{\"dtype\":\"F3\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "dtype"},
         {"a type with a zero in it",

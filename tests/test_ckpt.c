@@ -949,6 +949,430 @@ static void test_weights(void)
     gan_destroy(a.ctx);
 }
 
+// weights of other programs
+
+// A file as PyTorch's, into `file`: b (3) = -first - 0 .. 2 and w (2, 3) = first + 0 .. 5 under those names,
+// and what `more` says in JSON, a comma first, of tensors with 8 bytes.
+static size_t outside(const char *b, const char *w, double first, const char *more)
+{
+    char json[2048];
+    float v[11] = {0};
+    int i;
+    for (i = 0; i < 3; ++i) v[i] = (float)(-first - i);
+    for (i = 0; i < 6; ++i) v[3 + i] = (float)(first + i);
+    snprintf(json, sizeof json,
+             "{\"__metadata__\":{\"format\":\"pt\"},"
+             "\"%s\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,12]},"
+             "\"%s\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[12,36]}%s}",
+             b, w, more);
+    return build(file, json, v, *more ? 44 : 36);
+}
+
+static void test_prefixes(void)
+{
+    static const char *const prefixes[] = {"module.", "model.", "generator.", "netG.", "module.model."};
+    size_t i, n;
+    for (i = 0; i < sizeof prefixes / sizeof prefixes[0]; ++i)
+        TESTF ("a file whose names all begin with %s loads, before the model runs and after", prefixes[i]) {
+            int ran, flags;
+            for (ran = 0; ran < 2; ++ran)
+                for (flags = 0; flags < 2; ++flags) {
+                    world o = make(NULL, ran ? 1 : 0);
+                    char b[64], w[64];
+                    snprintf(b, sizeof b, "%sb", prefixes[i]);
+                    snprintf(w, sizeof w, "%sw", prefixes[i]);
+                    n = outside(b, w, 7, "");
+                    CHECK(gan_model_load_memory(o.g, file, n, flags ? GAN_LOAD_PARTIAL : 0) == 0, "%s",
+                          gan_error_message(o.ctx));
+                    if (!ran) parameters(&o);
+                    CHECK(holds(&o, 7) && gan_unclaimed(o.ctx, NULL) == 0, "%d %d: %s", ran, flags,
+                          gan_error_message(o.ctx));
+                    CHECK_TEXT(gan_warning_message(o.ctx), prefixes[i]);
+                    gan_destroy(o.ctx);
+                }
+        }
+    TEST ("a model that has the prefix in its own names loads without a warning") {
+        world o = make(NULL, 0);
+        gan_tensor *w, *b;
+        n = outside("model.b", "model.w", 7, "");
+        CHECK(gan_model_load_memory(o.g, file, n, 0) == 0, "%s", gan_error_message(o.ctx));
+        w = gan_param(o.g, "model.w", gan_init_constant(0), 2, 3);
+        b = gan_param(o.g, "model.b", gan_init_constant(0), 3);
+        CHECK(gan_data(w)[5] == 12 && gan_data(b)[2] == -9, "%s", gan_error_message(o.ctx));
+        CHECK(!*gan_warning_message(o.ctx), "%s", gan_warning_message(o.ctx));
+        gan_destroy(o.ctx);
+    }
+    TEST ("a prefix that not all names have is not taken away") {
+        world o = make(NULL, 1), c = make(NULL, 0);
+        n = outside("module.b", "w", 7, "");
+        CHECK(gan_model_load_memory(o.g, file, n, 0) == GAN_ERROR_NAME && holds(&o, 1), "error %d",
+              gan_error(o.ctx));
+        CHECK_TEXT(gan_error_message(o.ctx), "has no b, which g has");
+        CHECK(gan_model_load_memory(c.g, file, n, 0) == 0, "%s", gan_error_message(c.ctx));
+        parameters(&c);
+        CHECK(gan_error(c.ctx) == GAN_ERROR_NAME, "error %d", gan_error(c.ctx));
+        CHECK_TEXT(gan_error_message(c.ctx), "without b");
+        gan_destroy(o.ctx);
+        gan_destroy(c.ctx);
+    }
+    TEST ("a file that shares no name with the model is an error that lists both, partial or not") {
+        unsigned flags;
+        for (flags = 0; flags < 2; ++flags) {
+            world o = make(NULL, 1);
+            n = outside("net.0.bias", "net.0.weight", 7, "");
+            CHECK(gan_model_load_memory(o.g, file, n, flags) == GAN_ERROR_NAME && holds(&o, 1), "error %d",
+                  gan_error(o.ctx));
+            CHECK_TEXT(gan_error_message(o.ctx),
+                       "2 names there: net.0.bias, net.0.weight; 2 here: w, b. All");
+            CHECK_TEXT(gan_error_message(o.ctx), "All there begin with net.0.: ");
+            gan_destroy(o.ctx);
+        }
+    }
+    TEST ("one shared name is enough for GAN_LOAD_PARTIAL (the control)") {
+        world o = make(NULL, 1);
+        n = outside("b", "net.0.weight", 7, "");
+        CHECK(gan_model_load_memory(o.g, file, n, GAN_LOAD_PARTIAL) == 0, "%s", gan_error_message(o.ctx));
+        CHECK(gan_data(o.b)[2] == -9 && gan_data(o.w)[5] == 6, "%s", gan_error_message(o.ctx));
+        gan_destroy(o.ctx);
+    }
+    TEST ("a file of gan.h keeps its names") {
+        world a = make(NULL, 0), o = make(NULL, 1);
+        const char *path = test_path("prefix.safetensors");
+        gan_param(a.g, "model.w", gan_init_constant(0), 2, 3);
+        CHECK(gan_model_save(a.g, path) == 0, "%s", gan_error_message(a.ctx));
+        CHECK(gan_model_load(o.g, path, GAN_LOAD_PARTIAL) == GAN_ERROR_NAME && holds(&o, 1), "error %d",
+              gan_error(o.ctx));
+        gan_destroy(a.ctx);
+        gan_destroy(o.ctx);
+    }
+    TEST_MUST_FAIL ("a prefix that is not known is not taken away") {
+        world o = make(NULL, 1);
+        n = outside("backbone.b", "backbone.w", 7, "");
+        CHECK(gan_model_load_memory(o.g, file, n, 0) == 0, "%s", gan_error_message(o.ctx));
+        gan_destroy(o.ctx);
+    }
+}
+
+static void test_foreign_types(void)
+{
+    static const struct {
+        const char *name;
+        int n; // elements in 8 bytes
+    } types[] = {{"BOOL", 8}, {"I8", 8},      {"U8", 8},      {"I16", 4}, {"U16", 4},
+                 {"I32", 2},  {"U32", 2},     {"I64", 1},     {"U64", 1}, {"F8_E4M3", 8},
+                 {"C64", 1},  {"F8_E5M2", 8}, {"F8_E8M0", 8}, {"F16", 4}};
+    char more[200];
+    size_t i, n;
+    for (i = 0; i < sizeof types / sizeof types[0]; ++i) {
+        TESTF ("a tensor of type %s that nobody wants is passed over, and saved again as it is",
+               types[i].name) {
+            const char *path = test_path("types.safetensors"), *first = "";
+            world o = make(NULL, 0), c = make(NULL, 0);
+            gan_checkpoint says;
+            snprintf(more, sizeof more, ",\"x\":{\"dtype\":\"%s\",\"shape\":[%d],\"data_offsets\":[36,44]}",
+                     types[i].name, types[i].n);
+            n = outside("b", "w", 7, more);
+            memcpy(file + n - 8, "\1\2\3\4\5\6\7\10", 8);
+            CHECK(gan_model_load_memory(o.g, file, n, 0) == 0, "%s", gan_error_message(o.ctx));
+            parameters(&o);
+            CHECK(holds(&o, 7) && gan_unclaimed(o.ctx, &first) == 1 && !strcmp(first, "g.x"), "%s, %s",
+                  gan_error_message(o.ctx), first);
+            CHECK(gan_model_save(o.g, path) == 0 && gan_inspect(o.ctx, path, &says) == 0 && says.tensors == 3,
+                  "%s", gan_error_message(o.ctx));
+            get_file(path);
+            CHECK_TEXT((const char *)file + 8, types[i].name);
+            CHECK(gan_model_load(c.g, path, 0) == 0, "%s", gan_error_message(c.ctx));
+            parameters(&c);
+            CHECK(holds(&c, 7) && gan_unclaimed(c.ctx, NULL) == 1, "%s", gan_error_message(c.ctx));
+            gan_destroy(o.ctx);
+            gan_destroy(c.ctx);
+        }
+        TESTF ("%s as weights", types[i].name) {
+            const char *type = types[i].name;
+            const int is_read =
+                !strcmp(type, "U8") || !strcmp(type, "I32") || !strcmp(type, "I64") || !strcmp(type, "F16");
+            int ran;
+            for (ran = 0; ran < 2; ++ran) {
+                world o = make(NULL, 0);
+                snprintf(more, sizeof more,
+                         "{\"b\":{\"dtype\":\"%s\",\"shape\":[%d],\"data_offsets\":[0,8]}}", type,
+                         types[i].n);
+                n = build(file, more, "\0\0\0\0\0\0\0\0", 8);
+                if (ran) gan_param(o.g, "b", gan_init_constant(3), types[i].n);
+                (void)gan_model_load_memory(o.g, file, n, 0);
+                CHECK(ran || !gan_error(o.ctx), "%s", gan_error_message(o.ctx));
+                (void)gan_param(o.g, "b", gan_init_constant(3), types[i].n);
+                CHECK(gan_error(o.ctx) == (is_read ? GAN_OK : GAN_ERROR_FORMAT), "%d: %s", ran,
+                      gan_error_message(o.ctx));
+                if (!is_read) CHECK_TEXT(gan_error_message(o.ctx), "g.b has the type ");
+                if (!is_read) CHECK_TEXT(gan_error_message(o.ctx), type);
+                if (is_read)
+                    CHECK(gan_item(gan_sum_all(gan_model_find(o.g, "b"))) == 0, "%s", "values left alone");
+                gan_destroy(o.ctx);
+            }
+        }
+    }
+    TEST_MUST_FAIL ("a type that does not exist is refused") {
+        world o = make(NULL, 1);
+        n = outside("b", "w", 7, ",\"x\":{\"dtype\":\"I24\",\"shape\":[1],\"data_offsets\":[36,44]}");
+        CHECK(gan_model_load_memory(o.g, file, n, 0) == 0, "%s", gan_error_message(o.ctx));
+        gan_destroy(o.ctx);
+    }
+}
+
+static gan_tensor *one_linear(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    gan_model_parametrize(m, NULL, *(const gan_parametrization *)gan_model_user(m), 0, 0);
+    return gan_linear(m, "fc", x, 2);
+}
+
+// fc of 2 outputs for 2 inputs, weight (3 0, 0 4), as the parts of `kind` under PyTorch's old names or
+// new ones, behind `prefix`, and the bias (10, 20): y of x = (1, 1). For spectral_norm u = v = (0, 1), so
+// that sigma is 4; for weight_norm the rows of V are (3 0), (0 4) and g = (6, 2).
+static void old_names(gan_parametrization kind, const char *prefix, int old, int ran, int flags,
+                      gan_context **ctx, gan_real y[2])
+{
+    static const float spectral[] = {3, 0, 0, 4, 0, 1, 0, 1, 10, 20}, norm[] = {3, 0, 0, 4, 6, 2, 10, 20};
+    static const gan_real ones[] = {1, 1};
+    gan_parametrization how = kind;
+    char json[1024];
+    gan_model *m;
+    gan_tensor *x, *out;
+    const int sn = kind == GAN_PARAMETRIZATION_SPECTRAL_NORM;
+    size_t n;
+    if (sn)
+        snprintf(json, sizeof json,
+                 "{\"%s%s\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]},"
+                 "\"%s%s\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[16,24]},"
+                 "\"%s%s\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[24,32]},"
+                 "\"%sfc.bias\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[32,40]}}",
+                 prefix, old ? "fc.weight_orig" : "fc.parametrizations.weight.original", prefix,
+                 old ? "fc.weight_u" : "fc.parametrizations.weight.0._u", prefix,
+                 old ? "fc.weight_v" : "fc.parametrizations.weight.0._v", prefix);
+    else
+        snprintf(json, sizeof json,
+                 "{\"%s%s\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]},"
+                 "\"%s%s\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[16,24]},"
+                 "\"%sfc.bias\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[24,32]}}",
+                 prefix, old ? "fc.weight_v" : "fc.parametrizations.weight.original1", prefix,
+                 old ? "fc.weight_g" : "fc.parametrizations.weight.original0", prefix);
+    n = build(file, json, sn ? spectral : norm, sn ? sizeof spectral : sizeof norm);
+    *ctx = gan_create(NULL);
+    m = gan_model_create(*ctx, "d", one_linear, &how);
+    x = gan_from(*ctx, ones, 1, 2);
+    gan_model_mode(m, GAN_EVAL);
+    if (ran) (void)gan_forward(m, x, NULL);
+    (void)gan_model_load_memory(m, file, n, flags ? GAN_LOAD_PARTIAL : 0);
+    out = gan_forward(m, x, NULL);
+    y[0] = y[1] = -1;
+    if (!gan_error(*ctx)) gan_read(out, y, 2);
+}
+
+static void test_old_names(void)
+{
+    static const char *const prefixes[] = {"", "module."};
+    static const double want[2][2] = {{10.75, 21}, {16, 22}};
+    int kind, prefix, old, ran, flags;
+    for (kind = 0; kind < 2; ++kind)
+        for (prefix = 0; prefix < 2; ++prefix)
+            TESTF ("%s by its old names and its new ones%s%s", kind ? "weight_norm" : "spectral_norm",
+                   prefix ? " behind " : "", prefixes[prefix])
+                for (old = 0; old < 2; ++old)
+                    for (ran = 0; ran < 2; ++ran)
+                        for (flags = 0; flags < 2; ++flags) {
+                            gan_context *ctx;
+                            gan_real y[2];
+                            old_names(kind ? GAN_PARAMETRIZATION_WEIGHT_NORM
+                                           : GAN_PARAMETRIZATION_SPECTRAL_NORM,
+                                      prefixes[prefix], old, ran, flags, &ctx, y);
+                            CHECK((double)y[0] == want[kind][0] && (double)y[1] == want[kind][1] &&
+                                      !gan_unclaimed(ctx, NULL),
+                                  "%d %d %d: %g %g: %s", old, ran, flags, (double)y[0], (double)y[1],
+                                  gan_error_message(ctx));
+                            CHECK(gan_warnings(ctx) == prefix, "%d warnings: %s", gan_warnings(ctx),
+                                  gan_warning_message(ctx));
+                            gan_destroy(ctx);
+                        }
+    TEST ("a model without the parametrization does not take them") {
+        for (ran = 0; ran < 2; ++ran) {
+            gan_context *ctx;
+            gan_real y[2];
+            old_names(GAN_PARAMETRIZATION_NONE, "", 1, ran, 0, &ctx, y);
+            CHECK(gan_error(ctx) == GAN_ERROR_NAME, "error %d", gan_error(ctx));
+            CHECK_TEXT(gan_error_message(ctx), "fc.weight");
+            gan_destroy(ctx);
+        }
+    }
+    TEST ("parameters that are named so themselves keep their names") {
+        world o = make(NULL, 0);
+        gan_tensor *g, *v;
+        size_t n = outside("fc.weight_g", "fc.weight_v", 7, "");
+        CHECK(gan_model_load_memory(o.g, file, n, 0) == 0, "%s", gan_error_message(o.ctx));
+        g = gan_param(o.g, "fc.weight_g", gan_init_constant(0), 3);
+        v = gan_param(o.g, "fc.weight_v", gan_init_constant(0), 2, 3);
+        CHECK(gan_data(g)[2] == -9 && gan_data(v)[5] == 12, "%s", gan_error_message(o.ctx));
+        gan_destroy(o.ctx);
+    }
+    TEST_MUST_FAIL ("a g that was not read would be seen") {
+        gan_context *ctx;
+        gan_real y[2];
+        old_names(GAN_PARAMETRIZATION_WEIGHT_NORM, "", 1, 1, 0, &ctx, y);
+        CHECK((double)y[0] == 13 && (double)y[1] == 24, "%g %g", (double)y[0], (double)y[1]);
+        gan_destroy(ctx);
+    }
+}
+
+// Values and the bits that they are rounded to, by hand.
+typedef struct half_row {
+    double value;
+    unsigned bits;
+} half_row;
+
+static const half_row f16_rows[] = {{0, 0},
+                                    {-0.0, 0x8000},
+                                    {1, 0x3c00},
+                                    {-2, 0xc000},
+                                    {0.1f, 0x2e66},
+                                    {65504, 0x7bff},
+                                    {65519, 0x7bff},
+                                    {2049, 0x6800},
+                                    {2051, 0x6802},
+                                    {-2051, 0xe802}, // ties, to even
+                                    {1 + 1. / 2048, 0x3c00},
+                                    {1 + 3. / 2048, 0x3c02},
+                                    {1 + 1. / 2048 + 1. / 8388608, 0x3c01},
+                                    {1. / 16777216, 1},
+                                    {.5 / 16777216, 0},
+                                    {.75 / 16777216, 1},
+                                    {1.5 / 16777216, 2}, // subnormal
+                                    {-1e-30f, 0x8000},
+                                    {1. / 16384, 0x400},
+                                    {1. / 16384 - .5 / 16777216, 0x400}}; // a carry
+
+static const half_row bf16_rows[] = {{0, 0},
+                                     {-0.0, 0x8000},
+                                     {1, 0x3f80},
+                                     {-2, 0xc000},
+                                     {0.1f, 0x3dcd},
+                                     {65520, 0x4780},
+                                     {-70000, 0xc789},
+                                     {1 + 1. / 256, 0x3f80},
+                                     {1 + 3. / 256, 0x3f82},
+                                     {1 + 1. / 256 + 1. / 8388608, 0x3f81},
+                                     {0x1.fep127, 0x7f7f},
+                                     {0x1p-126, 0x80},
+                                     {0x1p-133, 1},
+                                     {0x1p-134, 0},
+                                     {0x1.8p-133, 2}};
+
+static double half_of(unsigned bits, int type) // by the definition of the format
+{
+    const int wide = type == GAN_SAVE_BF16, mantissa = wide ? 7 : 10, bias = wide ? 127 : 15;
+    const int e = (int)(bits & 0x7fff) >> mantissa, m = (int)bits & ((1 << mantissa) - 1);
+    const double v = e ? ldexp((1 << mantissa) + m, e - bias - mantissa) : ldexp(m, 1 - bias - mantissa);
+    return bits & 0x8000 ? -v : v;
+}
+
+// The file of `rows` written as `type` has those bits, and reads back as what they stand for.
+static void half_bits(const half_row *rows, int n, int type, int wrong)
+{
+    const char *path = test_path("half.safetensors");
+    world o = make(NULL, 0), c = make(NULL, 0);
+    gan_tensor *v = gan_param(o.g, "v", gan_init_zeros(), n), *back;
+    unsigned long header;
+    size_t size;
+    int i;
+    for (i = 0; i < n; ++i) gan_data(v)[i] = (gan_real)rows[i].value;
+    CHECK(gan_model_save_as(o.g, path, (gan_save_type)type) == 0, "%s", gan_error_message(o.ctx));
+    size = get_file(path);
+    header = (unsigned long)(file[0] | file[1] << 8);
+    CHECK(size == 8 + header + 2 * (size_t)n, "%lu bytes", (unsigned long)size);
+    CHECK_TEXT((const char *)file + 8, type == GAN_SAVE_BF16 ? "\"BF16\"" : "\"F16\"");
+    for (i = 0; i < n; ++i) {
+        const unsigned bits =
+            (unsigned)(file[8 + header + 2 * (size_t)i] | file[9 + header + 2 * (size_t)i] << 8);
+        CHECK(bits == rows[i].bits + (unsigned)(wrong && i == 4), "%.17g is %04x, not %04x", rows[i].value,
+              bits, rows[i].bits);
+    }
+    CHECK(gan_model_load(c.g, path, 0) == 0, "%s", gan_error_message(c.ctx));
+    back = gan_param(c.g, "v", gan_init_constant(5), n);
+    for (i = 0; i < n; ++i)
+        CHECK((double)gan_data(back)[i] == half_of(rows[i].bits, type), "%.17g comes back as %.17g",
+              rows[i].value, (double)gan_data(back)[i]);
+    gan_destroy(o.ctx);
+    gan_destroy(c.ctx);
+}
+
+static void test_half(void)
+{
+    const char *path = test_path("half.safetensors");
+    int type;
+    TEST ("F16 is rounded to the nearest, ties to even: bits, size, reading back")
+        half_bits(f16_rows, (int)(sizeof f16_rows / sizeof f16_rows[0]), GAN_SAVE_F16, 0);
+    TEST ("BF16 is rounded to the nearest, ties to even: bits, size, reading back")
+        half_bits(bf16_rows, (int)(sizeof bf16_rows / sizeof bf16_rows[0]), GAN_SAVE_BF16, 0);
+    TEST_MUST_FAIL ("one unit in the last place is seen")
+        half_bits(f16_rows, (int)(sizeof f16_rows / sizeof f16_rows[0]), GAN_SAVE_F16, 1);
+    TEST (
+        "NaN and the infinities are kept; a finite value that is too large is an error and writes nothing") {
+        for (type = GAN_SAVE_F16; type <= GAN_SAVE_BF16; ++type) {
+            const double large = type == GAN_SAVE_F16 ? 65520 : 0x1.ffp127;
+            world o = make(NULL, 0), c = make(NULL, 0);
+            gan_tensor *v = gan_param(o.g, "v", gan_init_zeros(), 4);
+            size_t n;
+            gan_data(v)[0] = (gan_real)NAN;
+            gan_data(v)[1] = (gan_real)INFINITY;
+            gan_data(v)[2] = -(gan_real)INFINITY;
+            CHECK(gan_model_save_as(o.g, path, (gan_save_type)type) == 0 && gan_model_load(c.g, path, 0) == 0,
+                  "%s %s", gan_error_message(o.ctx), gan_error_message(c.ctx));
+            v = gan_param(c.g, "v", gan_init_constant(1), 4);
+            CHECK(isnan((double)gan_data(v)[0]) && isinf((double)gan_data(v)[1]) && gan_data(v)[1] > 0 &&
+                      isinf((double)gan_data(v)[2]) && gan_data(v)[2] < 0 && gan_data(v)[3] == 0,
+                  "%g %g %g", (double)gan_data(v)[0], (double)gan_data(v)[1], (double)gan_data(v)[2]);
+            gan_data(v)[3] = (gan_real)-large;
+            n = get_file(path);
+            put_file(path, "as it was", 9);
+            CHECK(gan_model_save_as(c.g, path, (gan_save_type)type) == GAN_ERROR_ARGUMENT, "error %d",
+                  gan_error(c.ctx));
+            CHECK_TEXT(gan_error_message(c.ctx), "g.v holds ");
+            CHECK(n > 9 && get_file(path) == 9, "%s", "written");
+            gan_destroy(o.ctx);
+            gan_destroy(c.ctx);
+        }
+    }
+    TEST ("what waits to be claimed is narrowed too, whole numbers keep their type") {
+        world o = make(NULL, 0), c = make(NULL, 0);
+        const char *first = "";
+        size_t n = outside("b", "w", 7, ",\"x\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[36,44]}");
+        CHECK(gan_model_load_memory(o.g, file, n, 0) == 0, "%s", gan_error_message(o.ctx));
+        CHECK(gan_model_save_as(o.g, path, GAN_SAVE_BF16) == 0, "%s", gan_error_message(o.ctx));
+        n = get_file(path);
+        CHECK(n == 8 + (size_t)(file[0] | file[1] << 8) + 9 * 2 + 8, "%lu bytes", (unsigned long)n);
+        CHECK(gan_model_load(c.g, path, 0) == 0, "%s", gan_error_message(c.ctx));
+        parameters(&c);
+        CHECK(holds(&c, 7) && gan_unclaimed(c.ctx, &first) == 1, "%s", gan_error_message(c.ctx));
+        gan_destroy(o.ctx);
+        gan_destroy(c.ctx);
+    }
+    TEST ("GAN_SAVE_REAL is gan_model_save; the model is left alone; another type is an error") {
+        static unsigned char other[1 << 12];
+        world o = make(NULL, .1);
+        size_t n;
+        CHECK(gan_model_save_as(o.g, path, GAN_SAVE_F16) == 0 && holds(&o, .1), "%s", "changed");
+        CHECK(gan_model_save(o.g, path) == 0, "%s", gan_error_message(o.ctx));
+        n = get_file(path);
+        memcpy(other, file, n < sizeof other ? n : 0);
+        CHECK(gan_model_save_as(o.g, path, GAN_SAVE_REAL) == 0 && get_file(path) == n, "%s",
+              gan_error_message(o.ctx));
+        CHECK_BYTES(file, other, n, "files");
+        CHECK(gan_model_save_as(o.g, path, (gan_save_type)3) == GAN_ERROR_ARGUMENT, "error %d",
+              gan_error(o.ctx));
+        CHECK_TEXT(gan_error_message(o.ctx), "type 3 is none of gan_save_type");
+        gan_destroy(o.ctx);
+    }
+}
+
 // a run that saves itself
 
 static void test_run(void)
@@ -1186,6 +1610,10 @@ int main(void)
     test_copies();
     test_says();
     test_weights();
+    test_prefixes();
+    test_foreign_types();
+    test_old_names();
+    test_half();
     test_run();
 #ifdef POSIX
     test_killed();
