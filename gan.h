@@ -181,7 +181,10 @@
 //     Results      Functions that return int and say "error code" return a gan_error_code, 0 for success.
 //     Threads      One context is used by one thread at a time; different contexts are independent. The
 //                  library divides its own work among OpenMP's threads when compiled with OpenMP, among
-//                  yours when gan_desc.parallel_for is set, and runs on one thread otherwise.
+//                  yours when gan_desc.parallel_for is set, and runs on one thread otherwise. After fork()
+//                  the child can use the parent's contexts: they compute the same bits on one thread, without
+//                  OpenMP and parallel_for. A context that the child creates starts threads again; gcc's
+//                  OpenMP hangs there if the parent has used it, so set gan_desc.threads to 1.
 //     Determinism  The same seed and the same instruction set (gan_isa) give the same bits, for any number of
 //                  threads, with gcc and clang at any -O. Where the compiler's target has a fused
 //                  multiply-add (aarch64, -march=native) this needs -ffp-contract=off. It does not hold with
@@ -365,6 +368,7 @@ typedef void gan_task(void *arg, int64_t index);
 typedef struct gan_desc {                               // a zero field means the default
     uint64_t seed;                                      // seed of the context's random numbers; 0
     // Number of threads. 0: all of OpenMP's. With parallel_for: the number of threads that it uses; 0: 1.
+    // A forked child computes on one thread, whatever this says.
     int threads;
     gan_isa isa;                                        // instruction set of the kernels; GAN_ISA_AUTO
     // A fixed block for all allocations: neither malloc nor the allocator is called. The context uses it
@@ -3372,6 +3376,7 @@ typedef struct gan__core_err {
 typedef struct gan__core_par {
     int threads;
     int64_t work_before_threads; // work still to be done by one thread before OpenMP's are started
+    int64_t process;             // that created the context: a forked child has none of its threads
     void (*parallel_for)(int64_t n, gan_task *task, void *arg, void *user);
     void *user;
 } gan__core_par;
@@ -3949,11 +3954,22 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed)
 // sample does without: the mlp's median went from 14 ms to 2. One that trains loses that much once.
 #define GAN__WORK_BEFORE_THREADS ((int64_t)1 << 25)
 
+#if defined(__unix__) || (defined(__APPLE__) && defined(__MACH__))
+#include <unistd.h>
+static int64_t gan__par_process(void) { return (int64_t)getpid(); }
+#else
+static int64_t gan__par_process(void) { return 0; } // no fork
+#endif
+
+// fork() copies the calling thread only. gcc's OpenMP would wait in the child for threads that do not exist,
+// and so may a thread pool behind parallel_for: there all tasks run on the calling thread.
+static int gan__par_is_forked(const gan_context *ctx) { return ctx->par.process != gan__par_process(); }
+
 // fn(arg, 0 .. tasks-1) in any order on any threads; work is about how many elements that is in all. What a
 // task computes must not depend on how many threads there are.
 GAN__APART void gan__par(gan_context *ctx, int64_t tasks, int64_t work, gan_task *fn, void *arg)
 {
-    const int alone = tasks < 2 || work < GAN__ALONE;
+    const int alone = tasks < 2 || work < GAN__ALONE || gan__par_is_forked(ctx);
     int64_t i;
     if (!alone && ctx->par.parallel_for) {
         ctx->par.parallel_for(tasks, fn, arg, ctx->par.user);
@@ -8894,6 +8910,7 @@ GAN_API gan_context *gan_create(const gan_desc *desc)
     ctx->mem.step_chunk = ctx->mem.chunks;
     ctx->par.threads = gan__ctx_thread_count(desc);
     ctx->par.work_before_threads = GAN__WORK_BEFORE_THREADS;
+    ctx->par.process = gan__par_process();
     ctx->tape.is_recording = 1;
     ctx->par.parallel_for = desc->parallel_for;
     ctx->par.user = desc->parallel_user;
@@ -29533,6 +29550,7 @@ static int gan__metric_critic_begin(gan_context *ctx, gan__metric_critic_test *t
     t->inner = gan_create(&desc);
     if (!t->inner) return 1;
     t->inner->par.work_before_threads = ctx->par.work_before_threads;
+    t->inner->par.process = ctx->par.process;
     t->model = gan_model_create(t->inner, "critic", gan__metric_critic_forward, t);
     return 0;
 }
