@@ -2048,7 +2048,8 @@ typedef struct gan_logger_desc {        // 0: off, or the default
     const char *csv;                    // CSV file: a header, then the rows; complete after each call
     const char *tensorboard;            // existing folder for an events.out.tfevents file
     const char *sheet;                  // image file with the images of gan_logger_images, a row per call
-    // keep and read the rows up to this step of an existing CSV file; 0: start a new file
+    // keep and read the rows up to this step of an existing CSV file; 0: start a new file. TensorBoard drops
+    // what earlier event files in the folder hold of later steps.
     int64_t resume;
     int rows;                           // rows to reserve memory for
 } gan_logger_desc;
@@ -26003,7 +26004,7 @@ static unsigned char *gan__log_proto_bytes(unsigned char *to, int field, const v
 enum { GAN__EVENT_EXTRA = 64 }; // bytes around a message, more than enough
 
 // Appends an Event: wall_time = 1, step = 2, and the message of `n` bytes as `field`: file_version = 3,
-// summary = 5. record: n + GAN__EVENT_EXTRA bytes to make it in.
+// summary = 5, session_log = 7. record: n + GAN__EVENT_EXTRA bytes to make it in.
 static int gan__log_event(gan_logger *log, int64_t step, int field, const void *message, size_t n,
                           unsigned char *record)
 {
@@ -26202,11 +26203,17 @@ static const char *gan__log_events_path(gan_context *ctx, const char *folder)
     return path;
 }
 
-static int gan__log_begin_events(gan_logger *log)
+// After the version, for a log that goes on, SessionLog { status = 1: START }: TensorBoard drops what it has
+// read of this step and later ones, which the earlier run logged after its checkpoint.
+static int gan__log_begin_events(gan_logger *log, int64_t resume)
 {
     static const char version[] = "brain.Event:2";
-    unsigned char record[sizeof version + GAN__EVENT_EXTRA];
-    return gan__log_event(log, 0, 3, version, sizeof version - 1, record);
+    enum { START = 1 };
+    unsigned char record[sizeof version + GAN__EVENT_EXTRA], start[8];
+    if (gan__log_event(log, 0, 3, version, sizeof version - 1, record)) return 1;
+    if (resume <= 0 || resume == INT64_MAX) return 0;
+    return gan__log_event(log, resume + 1, 7, start, (size_t)(gan__log_proto_number(start, 1, START) - start),
+                          record);
 }
 #endif // GAN_NO_STDIO
 
@@ -26233,7 +26240,7 @@ GAN_API gan_logger *gan_logger_create(gan_context *ctx, const gan_logger_desc *d
     if (desc->csv && !(log->csv = gan__log_copy(ctx, desc->csv, strlen(desc->csv)))) return NULL;
     if (desc->tensorboard && !(log->events = gan__log_events_path(ctx, desc->tensorboard))) return NULL;
     if (log->csv && gan__log_begin_csv(log, desc->resume)) return NULL;
-    if (log->events && gan__log_begin_events(log)) return NULL;
+    if (log->events && gan__log_begin_events(log, desc->resume)) return NULL;
 #else
     if (desc->csv || desc->tensorboard || desc->sheet) {
         gan__err_fail(ctx, GAN_ERROR_UNSUPPORTED,
