@@ -178,6 +178,8 @@
 //     Tables       GAN_LOSSES, GAN_OPTIMIZERS, GAN_PENALTIES and the like hold the rows of an enumeration.
 //                  Expand one with a macro of your own, #define ROW(id, name, ...), to walk all rows: for a
 //                  menu, an option of a command line, a comparison. Later versions may add rows and columns.
+//     Paths        UTF-8 on Windows, the system's bytes elsewhere. Files may be larger
+//                  than 2 GiB, on 32-bit systems with -D_FILE_OFFSET_BITS=64.
 //     Results      Functions that return int and say "error code" return a gan_error_code, 0 for success.
 //     Threads      One context is used by one thread at a time; different contexts are independent. The
 //                  library divides its own work among OpenMP's threads when compiled with OpenMP, among
@@ -5760,9 +5762,9 @@ GAN__INLINE void GAN__KERN(piece_range)(int64_t x, int64_t w, int64_t count, int
 static void GAN__KERN(fold)(const gan__cpu_conv *v, gan_real start, const gan_real *cols, int64_t ld,
                             gan_real *dx)
 {
-    enum { NEAR = 16 };
-    int from[NEAR], to[NEAR];
-    if (v->sw == 1 && v->kw <= NEAR) {
+    enum { NARROW = 16 };
+    int from[NARROW], to[NARROW];
+    if (v->sw == 1 && v->kw <= NARROW) {
         for (int64_t x = 0; x < v->w; x += GAN__LANES) {
             const int count = (int)(v->w - x < GAN__LANES ? v->w - x : GAN__LANES);
             for (int64_t kx = 0; kx < v->kw; kx++)
@@ -12692,12 +12694,18 @@ extern int fsync(int);
 #endif
 #elif defined(_WIN32)
 #include <io.h>
+#include <wchar.h>
 #ifdef __cplusplus
-extern "C" __declspec(dllimport) int __stdcall MoveFileExA(const char *, const char *, unsigned long);
-extern "C" __declspec(dllimport) unsigned long __stdcall GetFileAttributesA(const char *);
-#else
-extern __declspec(dllimport) int __stdcall MoveFileExA(const char *, const char *, unsigned long);
-extern __declspec(dllimport) unsigned long __stdcall GetFileAttributesA(const char *);
+extern "C" {
+#endif
+extern __declspec(dllimport) int __stdcall MoveFileExW(const wchar_t *, const wchar_t *, unsigned long);
+extern __declspec(dllimport) unsigned long __stdcall GetFileAttributesW(const wchar_t *);
+extern __declspec(dllimport) int __stdcall MultiByteToWideChar(unsigned, unsigned long, const char *, int,
+                                                               wchar_t *, int);
+extern __declspec(dllimport) int __stdcall WideCharToMultiByte(unsigned, unsigned long, const wchar_t *, int,
+                                                               char *, int, const char *, int *);
+#ifdef __cplusplus
+}
 #endif
 #endif
 
@@ -12712,6 +12720,77 @@ typedef struct gan__file_out {
 
 enum { GAN__PATH_NOTHING, GAN__PATH_FILE, GAN__PATH_FOLDER, GAN__PATH_DEVICE }; // DEVICE: pipes and the like
 
+#ifdef _WIN32
+enum { GAN__FILE_UTF8 = 65001, GAN__FILE_WIDE = 4096 }; // a code page; the longest path, in UTF-16
+
+// The path in UTF-16. It is UTF-8; if it is not, as a command line's may be, it is in the system's code page.
+// One that is too long becomes "", which no file has.
+static const wchar_t *gan__file_wide(wchar_t *to, const char *path)
+{
+    enum { VALID = 8 }; // MB_ERR_INVALID_CHARS
+    if (!MultiByteToWideChar(GAN__FILE_UTF8, VALID, path, -1, to, GAN__FILE_WIDE) &&
+        !MultiByteToWideChar(0, 0, path, -1, to, GAN__FILE_WIDE))
+        to[0] = 0;
+    return to;
+}
+
+static unsigned long gan__file_attributes(const char *path)
+{
+    wchar_t wide[GAN__FILE_WIDE];
+    return GetFileAttributesW(gan__file_wide(wide, path));
+}
+#endif
+
+static FILE *gan__file_fopen(const char *path, const char *mode) // of two letters
+{
+#ifdef _WIN32
+    wchar_t wide[GAN__FILE_WIDE], how[3];
+    how[0] = (wchar_t)mode[0], how[1] = (wchar_t)mode[1], how[2] = 0;
+    return _wfopen(gan__file_wide(wide, path), how);
+#else
+    return fopen(path, mode);
+#endif
+}
+
+static void gan__file_remove(const char *path)
+{
+#ifdef _WIN32
+    wchar_t wide[GAN__FILE_WIDE];
+    (void)_wremove(gan__file_wide(wide, path));
+#else
+    (void)remove(path);
+#endif
+}
+
+// Bytes of a file that is open for reading, -1 when it is not a regular one. ftell and fseek have a long, of
+// 32 bits on Windows and on 32-bit machines.
+static int64_t gan__file_bytes(FILE *f)
+{
+#if defined(GAN__FILE_POSIX)
+    struct stat s;
+    return fstat(fileno(f), &s) == 0 && S_ISREG(s.st_mode) ? (int64_t)s.st_size : -1;
+#elif defined(_WIN32)
+    return _fseeki64(f, 0, SEEK_END) == 0 ? _ftelli64(f) : -1;
+#else
+    const long end = fseek(f, 0, SEEK_END) == 0 ? ftell(f) : -1;
+    return end == LONG_MAX ? -1 : end; // of a folder
+#endif
+}
+
+// To position `at`; 0, or not 0 on failure. -std=c99 hides fseeko, and declared here it would not know of
+// _FILE_OFFSET_BITS: positions that a long does not hold are reached in steps.
+static int gan__file_seek(FILE *f, uint64_t at)
+{
+#ifdef _WIN32
+    return _fseeki64(f, (int64_t)at, SEEK_SET);
+#else
+    const uint64_t most = LONG_MAX;
+    int failed = fseek(f, (long)GAN__LEAST(at, most), SEEK_SET);
+    for (; !failed && at > most; failed = fseek(f, (long)GAN__LEAST(at, most), SEEK_CUR)) at -= most;
+    return failed;
+#endif
+}
+
 static int gan__file_path_kind(const char *path)
 {
 #if defined(GAN__FILE_POSIX)
@@ -12720,10 +12799,10 @@ static int gan__file_path_kind(const char *path)
     return S_ISREG(s.st_mode) ? GAN__PATH_FILE : S_ISDIR(s.st_mode) ? GAN__PATH_FOLDER : GAN__PATH_DEVICE;
 #elif defined(_WIN32)
     enum { FOLDER = 16 }; // FILE_ATTRIBUTE_DIRECTORY
-    const unsigned long is = GetFileAttributesA(path);
+    const unsigned long is = gan__file_attributes(path);
     return is == (unsigned long)-1 ? GAN__PATH_NOTHING : is & FOLDER ? GAN__PATH_FOLDER : GAN__PATH_FILE;
 #else
-    FILE *f = fopen(path, "rb");
+    FILE *f = gan__file_fopen(path, "rb");
     if (!f) return GAN__PATH_NOTHING;
     fclose(f);
     return GAN__PATH_FILE;
@@ -12747,7 +12826,7 @@ GAN__OPTIONAL int gan__file_path_id(const char *path, uint64_t id[2])
 #if defined(_WIN32)
     {
         enum { LINK = 1024 }; // FILE_ATTRIBUTE_REPARSE_POINT
-        if (GetFileAttributesA(path) & LINK) return 0;
+        if (gan__file_attributes(path) & LINK) return 0;
     }
 #endif
 #endif
@@ -12757,14 +12836,14 @@ GAN__OPTIONAL int gan__file_path_id(const char *path, uint64_t id[2])
 // The file at path, from its start, and its size; NULL when it is missing, a folder or no regular file.
 static FILE *gan__file_open(const char *path, size_t *size)
 {
-    FILE *f = fopen(path, "rb");
-    long end;
+    FILE *f = gan__file_fopen(path, "rb");
+    int64_t end;
     *size = 0;
     if (!f) return NULL;
-    if (fseek(f, 0, SEEK_END) == 0 && (end = ftell(f)) >= 0 && end != LONG_MAX &&
-        fseek(f, 0, SEEK_SET) == 0) {
+    end = gan__file_bytes(f);
+    if (end >= 0 && (uint64_t)end < (size_t)-1 && gan__file_seek(f, 0) == 0) {
         *size = (size_t)end;
-        if (end == 0 || (fgetc(f) != EOF && fseek(f, 0, SEEK_SET) == 0)) return f;
+        if (end == 0 || (fgetc(f) != EOF && gan__file_seek(f, 0) == 0)) return f;
     }
     fclose(f);
     return NULL;
@@ -12855,7 +12934,7 @@ static int gan__file_out_open(gan__file_out *o, gan_context *ctx, const char *pa
     for (i = 0; i < 16; ++i) tail[1 + i] = "0123456789abcdef"[id >> (60 - 4 * i) & 15];
     o->temp = gan__file_join(ctx, path, tail);
     if (!o->temp) return GAN_ERROR_MEMORY;
-    o->file = fopen(o->temp, "wb");
+    o->file = gan__file_fopen(o->temp, "wb");
     if (o->file) return GAN_OK;
     gan__err_fail(ctx, GAN_ERROR_FILE, "cannot write %s: %s", path, strerror(errno));
     gan__err_scratch_free(ctx, o->temp);
@@ -12883,7 +12962,9 @@ static void gan__file_sync_folder(char *path) // cut to its folder
 static int gan__file_move(const char *from, const char *to) // over what is there; 0 or an error number
 {
 #ifdef _WIN32
-    return MoveFileExA(from, to, 1 | 8) ? 0 : -1; // replace, write through
+    wchar_t a[GAN__FILE_WIDE], b[GAN__FILE_WIDE];
+    return MoveFileExW(gan__file_wide(a, from), gan__file_wide(b, to), 1 | 8) ? 0
+                                                                              : -1; // replace, write through
 #else
     return rename(from, to) ? (errno ? errno : -1) : 0;
 #endif
@@ -12915,7 +12996,7 @@ static int gan__file_rotate(gan__file_out *o)
         gan__file_copy_name(older, o->path, i + 1);
         gan__file_copy_name(newer, o->path, i);
 #ifdef GAN__FILE_POSIX
-        if (!i) (void)remove(older);
+        if (!i) gan__file_remove(older);
         if (i || link(newer, older) != 0)
 #endif
             (void)gan__file_move(newer, older);
@@ -12941,7 +13022,7 @@ static int gan__file_out_close(gan__file_out *o, int durable)
     if (!o->failed && o->keep > 1 && gan__file_rotate(o)) o->failed = -1;
     if (!o->failed) o->failed = gan__file_move(o->temp, o->path);
     if (o->failed) {
-        remove(o->temp);
+        gan__file_remove(o->temp);
         gan__err_fail(o->ctx, GAN_ERROR_FILE, "cannot write %s: %s; what was there is untouched", o->path,
                       o->failed > 0 ? strerror(o->failed) : "writing failed");
     }
@@ -12960,8 +13041,9 @@ typedef struct gan__file_directory {
     DIR *at;
 #elif defined(_WIN32)
     intptr_t at;
-    struct __finddata64_t found;
+    struct _wfinddata64_t found;
     int fresh;
+    char name[3 * 260 + 1]; // UTF-8
 #endif
     int open;
 } gan__file_directory;
@@ -12976,9 +13058,10 @@ static int gan__file_folder_open(gan_context *ctx, gan__file_directory *f, const
     f->open = f->at != NULL;
 #elif defined(_WIN32)
     {
+        wchar_t wide[GAN__FILE_WIDE];
         char *all = gan__file_join(ctx, path, "/*");
         if (!all) return 1;
-        f->at = _findfirst64(all, &f->found);
+        f->at = _wfindfirst64(gan__file_wide(wide, all), &f->found);
         f->fresh = f->open = f->at != -1;
         gan__err_scratch_free(ctx, all);
     }
@@ -12997,9 +13080,11 @@ static const char *gan__file_folder_next(gan__file_directory *f)
     while (f->open && (e = readdir(f->at)) != NULL)
         if (e->d_name[0] != '.') return e->d_name;
 #elif defined(_WIN32)
-    while (f->open && (f->fresh || _findnext64(f->at, &f->found) == 0)) {
+    while (f->open && (f->fresh || _wfindnext64(f->at, &f->found) == 0)) {
         f->fresh = 0;
-        if (f->found.name[0] != '.') return f->found.name;
+        if (f->found.name[0] != '.' && WideCharToMultiByte(GAN__FILE_UTF8, 0, f->found.name, -1, f->name,
+                                                           (int)sizeof f->name, NULL, NULL))
+            return f->name;
     }
 #endif
     return NULL;
@@ -13047,7 +13132,7 @@ static void gan__file_sweep(gan_context *ctx, const char *path)
 #else
             if (difftime(time(NULL), (time_t)f.found.time_write) > hour)
 #endif
-                (void)remove(folder);
+                gan__file_remove(folder);
         }
         gan__file_folder_close(&f);
     }
@@ -13203,14 +13288,10 @@ GAN__OPTIONAL int gan__file_source_open(gan_context *ctx, gan__file_source *s, c
         if (!errno && kind == GAN__PATH_FOLDER) errno = EISDIR;
     }
 #else
-    s->file = fopen(path, "rb");
+    s->file = gan__file_fopen(path, "rb");
     s->open = s->file != NULL;
     if (s->open) {
-#ifdef _WIN32
-        const int64_t size = _fseeki64(s->file, 0, SEEK_END) == 0 ? _ftelli64(s->file) : -1;
-#else
-        const int64_t size = fseek(s->file, 0, SEEK_END) == 0 ? ftell(s->file) : -1;
-#endif
+        const int64_t size = gan__file_bytes(s->file);
         if (size >= 0 && (uint64_t)size < (size_t)-1) {
             s->size = (size_t)size;
             return 0;
@@ -13249,12 +13330,7 @@ GAN__OPTIONAL int gan__file_source_read(gan_context *ctx, gan__file_source *s, s
             else if (got == 0 || errno != EINTR) break;
         }
 #else
-#ifdef _WIN32
-    if (s->open && _fseeki64(s->file, (int64_t)at, SEEK_SET) == 0)
-#else
-    if (s->open && at <= LONG_MAX && fseek(s->file, (long)at, SEEK_SET) == 0)
-#endif
-        done = fread(to, 1, n, s->file);
+    if (s->open && gan__file_seek(s->file, at) == 0) done = fread(to, 1, n, s->file);
 #endif
     if (done == n) return 0;
     gan__err_fail(ctx, GAN_ERROR_FILE, "%s cannot be read to its end: %s at byte %l", s->name,
@@ -13439,7 +13515,7 @@ static int gan__archive_fetch(gan__archive *a, size_t at, void *to, size_t n)
     }
 #ifndef GAN_NO_STDIO
     errno = 0;
-    if (a->from.at == at || (at <= (size_t)LONG_MAX && fseek(a->from.file, (long)at, SEEK_SET) == 0)) {
+    if (a->from.at == at || gan__file_seek(a->from.file, at) == 0) {
         a->from.at = at + n;
         if (fread(to, 1, n, a->from.file) == n) return 0;
     }
@@ -25944,7 +26020,7 @@ static int gan__log_names(gan_logger *log, const char *columns)
 #ifndef GAN_NO_STDIO
 static int gan__log_append(gan_logger *log, const char *path, const void *bytes, size_t n)
 {
-    FILE *f = fopen(path, "ab");
+    FILE *f = gan__file_fopen(path, "ab");
     int code = f ? 0 : errno ? errno : -1;
     errno = 0;
     if (f && fwrite(bytes, 1, n, f) != n) code = errno ? errno : -1;
@@ -26179,7 +26255,7 @@ static int gan__log_begin_csv(gan_logger *log, int64_t resume)
         gan__file_out_write(&out, log->name[i], strlen(log->name[i]));
         gan__file_out_write(&out, i + 1 < log->columns ? "," : "\n", 1);
     }
-    if (resume > 0) f = fopen(log->csv, "rb");
+    if (resume > 0) f = gan__file_fopen(log->csv, "rb");
     if (f) {
         values = (double *)gan__err_scratch(log->ctx, (size_t)log->columns * sizeof *values + size);
         bad = !values ||
