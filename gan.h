@@ -178,10 +178,15 @@
 //     Tables       GAN_LOSSES, GAN_OPTIMIZERS, GAN_PENALTIES and the like hold the rows of an enumeration.
 //                  Expand one with a macro of your own, #define ROW(id, name, ...), to walk all rows: for a
 //                  menu, an option of a command line, a comparison. Later versions may add rows and columns.
+//     Paths        UTF-8 on Windows, the system's bytes elsewhere. Files may be larger
+//                  than 2 GiB, on 32-bit systems with -D_FILE_OFFSET_BITS=64.
 //     Results      Functions that return int and say "error code" return a gan_error_code, 0 for success.
 //     Threads      One context is used by one thread at a time; different contexts are independent. The
 //                  library divides its own work among OpenMP's threads when compiled with OpenMP, among
-//                  yours when gan_desc.parallel_for is set, and runs on one thread otherwise.
+//                  yours when gan_desc.parallel_for is set, and runs on one thread otherwise. After fork()
+//                  the child can use the parent's contexts: they compute the same bits on one thread, without
+//                  OpenMP and parallel_for. A context that the child creates starts threads again; gcc's
+//                  OpenMP hangs there if the parent has used it, so set gan_desc.threads to 1.
 //     Determinism  The same seed and the same instruction set (gan_isa) give the same bits, for any number of
 //                  threads, with gcc and clang at any -O. Where the compiler's target has a fused
 //                  multiply-add (aarch64, -march=native) this needs -ffp-contract=off. It does not hold with
@@ -365,6 +370,7 @@ typedef void gan_task(void *arg, int64_t index);
 typedef struct gan_desc {                               // a zero field means the default
     uint64_t seed;                                      // seed of the context's random numbers; 0
     // Number of threads. 0: all of OpenMP's. With parallel_for: the number of threads that it uses; 0: 1.
+    // A forked child computes on one thread, whatever this says.
     int threads;
     gan_isa isa;                                        // instruction set of the kernels; GAN_ISA_AUTO
     // A fixed block for all allocations: neither malloc nor the allocator is called. The context uses it
@@ -2057,7 +2063,8 @@ typedef struct gan_logger_desc {        // 0: off, or the default
     const char *csv;                    // CSV file: a header, then the rows; complete after each call
     const char *tensorboard;            // existing folder for an events.out.tfevents file
     const char *sheet;                  // image file with the images of gan_logger_images, a row per call
-    // keep and read the rows up to this step of an existing CSV file; 0: start a new file
+    // keep and read the rows up to this step of an existing CSV file; 0: start a new file. TensorBoard drops
+    // what earlier event files in the folder hold of later steps.
     int64_t resume;
     int rows;                           // rows to reserve memory for
 } gan_logger_desc;
@@ -3399,6 +3406,7 @@ typedef struct gan__core_err {
 typedef struct gan__core_par {
     int threads;
     int64_t work_before_threads; // work still to be done by one thread before OpenMP's are started
+    int64_t process;             // that created the context: a forked child has none of its threads
     void (*parallel_for)(int64_t n, gan_task *task, void *arg, void *user);
     void *user;
 } gan__core_par;
@@ -3981,11 +3989,22 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed)
 // sample does without: the mlp's median went from 14 ms to 2. One that trains loses that much once.
 #define GAN__WORK_BEFORE_THREADS ((int64_t)1 << 25)
 
+#if defined(__unix__) || (defined(__APPLE__) && defined(__MACH__))
+#include <unistd.h>
+static int64_t gan__par_process(void) { return (int64_t)getpid(); }
+#else
+static int64_t gan__par_process(void) { return 0; } // no fork
+#endif
+
+// fork() copies the calling thread only. gcc's OpenMP would wait in the child for threads that do not exist,
+// and so may a thread pool behind parallel_for: there all tasks run on the calling thread.
+static int gan__par_is_forked(const gan_context *ctx) { return ctx->par.process != gan__par_process(); }
+
 // fn(arg, 0 .. tasks-1) in any order on any threads; work is about how many elements that is in all. What a
 // task computes must not depend on how many threads there are.
 GAN__APART void gan__par(gan_context *ctx, int64_t tasks, int64_t work, gan_task *fn, void *arg)
 {
-    const int alone = tasks < 2 || work < GAN__ALONE;
+    const int alone = tasks < 2 || work < GAN__ALONE || gan__par_is_forked(ctx);
     int64_t i;
     if (!alone && ctx->par.parallel_for) {
         ctx->par.parallel_for(tasks, fn, arg, ctx->par.user);
@@ -5775,9 +5794,9 @@ GAN__INLINE void GAN__KERN(piece_range)(int64_t x, int64_t w, int64_t count, int
 static void GAN__KERN(fold)(const gan__cpu_conv *v, gan_real start, const gan_real *cols, int64_t ld,
                             gan_real *dx)
 {
-    enum { NEAR = 16 };
-    int from[NEAR], to[NEAR];
-    if (v->sw == 1 && v->kw <= NEAR) {
+    enum { NARROW = 16 };
+    int from[NARROW], to[NARROW];
+    if (v->sw == 1 && v->kw <= NARROW) {
         for (int64_t x = 0; x < v->w; x += GAN__LANES) {
             const int count = (int)(v->w - x < GAN__LANES ? v->w - x : GAN__LANES);
             for (int64_t kx = 0; kx < v->kw; kx++)
@@ -8974,6 +8993,7 @@ GAN_API gan_context *gan_create(const gan_desc *desc)
     ctx->mem.step_chunk = ctx->mem.chunks;
     ctx->par.threads = gan__ctx_thread_count(desc);
     ctx->par.work_before_threads = GAN__WORK_BEFORE_THREADS;
+    ctx->par.process = gan__par_process();
     ctx->tape.is_recording = 1;
     ctx->par.parallel_for = desc->parallel_for;
     ctx->par.user = desc->parallel_user;
@@ -12833,12 +12853,18 @@ extern int fsync(int);
 #endif
 #elif defined(_WIN32)
 #include <io.h>
+#include <wchar.h>
 #ifdef __cplusplus
-extern "C" __declspec(dllimport) int __stdcall MoveFileExA(const char *, const char *, unsigned long);
-extern "C" __declspec(dllimport) unsigned long __stdcall GetFileAttributesA(const char *);
-#else
-extern __declspec(dllimport) int __stdcall MoveFileExA(const char *, const char *, unsigned long);
-extern __declspec(dllimport) unsigned long __stdcall GetFileAttributesA(const char *);
+extern "C" {
+#endif
+extern __declspec(dllimport) int __stdcall MoveFileExW(const wchar_t *, const wchar_t *, unsigned long);
+extern __declspec(dllimport) unsigned long __stdcall GetFileAttributesW(const wchar_t *);
+extern __declspec(dllimport) int __stdcall MultiByteToWideChar(unsigned, unsigned long, const char *, int,
+                                                               wchar_t *, int);
+extern __declspec(dllimport) int __stdcall WideCharToMultiByte(unsigned, unsigned long, const wchar_t *, int,
+                                                               char *, int, const char *, int *);
+#ifdef __cplusplus
+}
 #endif
 #endif
 
@@ -12853,6 +12879,77 @@ typedef struct gan__file_out {
 
 enum { GAN__PATH_NOTHING, GAN__PATH_FILE, GAN__PATH_FOLDER, GAN__PATH_DEVICE }; // DEVICE: pipes and the like
 
+#ifdef _WIN32
+enum { GAN__FILE_UTF8 = 65001, GAN__FILE_WIDE = 4096 }; // a code page; the longest path, in UTF-16
+
+// The path in UTF-16. It is UTF-8; if it is not, as a command line's may be, it is in the system's code page.
+// One that is too long becomes "", which no file has.
+static const wchar_t *gan__file_wide(wchar_t *to, const char *path)
+{
+    enum { VALID = 8 }; // MB_ERR_INVALID_CHARS
+    if (!MultiByteToWideChar(GAN__FILE_UTF8, VALID, path, -1, to, GAN__FILE_WIDE) &&
+        !MultiByteToWideChar(0, 0, path, -1, to, GAN__FILE_WIDE))
+        to[0] = 0;
+    return to;
+}
+
+static unsigned long gan__file_attributes(const char *path)
+{
+    wchar_t wide[GAN__FILE_WIDE];
+    return GetFileAttributesW(gan__file_wide(wide, path));
+}
+#endif
+
+static FILE *gan__file_fopen(const char *path, const char *mode) // of two letters
+{
+#ifdef _WIN32
+    wchar_t wide[GAN__FILE_WIDE], how[3];
+    how[0] = (wchar_t)mode[0], how[1] = (wchar_t)mode[1], how[2] = 0;
+    return _wfopen(gan__file_wide(wide, path), how);
+#else
+    return fopen(path, mode);
+#endif
+}
+
+static void gan__file_remove(const char *path)
+{
+#ifdef _WIN32
+    wchar_t wide[GAN__FILE_WIDE];
+    (void)_wremove(gan__file_wide(wide, path));
+#else
+    (void)remove(path);
+#endif
+}
+
+// Bytes of a file that is open for reading, -1 when it is not a regular one. ftell and fseek have a long, of
+// 32 bits on Windows and on 32-bit machines.
+static int64_t gan__file_bytes(FILE *f)
+{
+#if defined(GAN__FILE_POSIX)
+    struct stat s;
+    return fstat(fileno(f), &s) == 0 && S_ISREG(s.st_mode) ? (int64_t)s.st_size : -1;
+#elif defined(_WIN32)
+    return _fseeki64(f, 0, SEEK_END) == 0 ? _ftelli64(f) : -1;
+#else
+    const long end = fseek(f, 0, SEEK_END) == 0 ? ftell(f) : -1;
+    return end == LONG_MAX ? -1 : end; // of a folder
+#endif
+}
+
+// To position `at`; 0, or not 0 on failure. -std=c99 hides fseeko, and declared here it would not know of
+// _FILE_OFFSET_BITS: positions that a long does not hold are reached in steps.
+static int gan__file_seek(FILE *f, uint64_t at)
+{
+#ifdef _WIN32
+    return _fseeki64(f, (int64_t)at, SEEK_SET);
+#else
+    const uint64_t most = LONG_MAX;
+    int failed = fseek(f, (long)GAN__LEAST(at, most), SEEK_SET);
+    for (; !failed && at > most; failed = fseek(f, (long)GAN__LEAST(at, most), SEEK_CUR)) at -= most;
+    return failed;
+#endif
+}
+
 static int gan__file_path_kind(const char *path)
 {
 #if defined(GAN__FILE_POSIX)
@@ -12861,10 +12958,10 @@ static int gan__file_path_kind(const char *path)
     return S_ISREG(s.st_mode) ? GAN__PATH_FILE : S_ISDIR(s.st_mode) ? GAN__PATH_FOLDER : GAN__PATH_DEVICE;
 #elif defined(_WIN32)
     enum { FOLDER = 16 }; // FILE_ATTRIBUTE_DIRECTORY
-    const unsigned long is = GetFileAttributesA(path);
+    const unsigned long is = gan__file_attributes(path);
     return is == (unsigned long)-1 ? GAN__PATH_NOTHING : is & FOLDER ? GAN__PATH_FOLDER : GAN__PATH_FILE;
 #else
-    FILE *f = fopen(path, "rb");
+    FILE *f = gan__file_fopen(path, "rb");
     if (!f) return GAN__PATH_NOTHING;
     fclose(f);
     return GAN__PATH_FILE;
@@ -12888,7 +12985,7 @@ GAN__OPTIONAL int gan__file_path_id(const char *path, uint64_t id[2])
 #if defined(_WIN32)
     {
         enum { LINK = 1024 }; // FILE_ATTRIBUTE_REPARSE_POINT
-        if (GetFileAttributesA(path) & LINK) return 0;
+        if (gan__file_attributes(path) & LINK) return 0;
     }
 #endif
 #endif
@@ -12898,14 +12995,14 @@ GAN__OPTIONAL int gan__file_path_id(const char *path, uint64_t id[2])
 // The file at path, from its start, and its size; NULL when it is missing, a folder or no regular file.
 static FILE *gan__file_open(const char *path, size_t *size)
 {
-    FILE *f = fopen(path, "rb");
-    long end;
+    FILE *f = gan__file_fopen(path, "rb");
+    int64_t end;
     *size = 0;
     if (!f) return NULL;
-    if (fseek(f, 0, SEEK_END) == 0 && (end = ftell(f)) >= 0 && end != LONG_MAX &&
-        fseek(f, 0, SEEK_SET) == 0) {
+    end = gan__file_bytes(f);
+    if (end >= 0 && (uint64_t)end < (size_t)-1 && gan__file_seek(f, 0) == 0) {
         *size = (size_t)end;
-        if (end == 0 || (fgetc(f) != EOF && fseek(f, 0, SEEK_SET) == 0)) return f;
+        if (end == 0 || (fgetc(f) != EOF && gan__file_seek(f, 0) == 0)) return f;
     }
     fclose(f);
     return NULL;
@@ -12996,7 +13093,7 @@ static int gan__file_out_open(gan__file_out *o, gan_context *ctx, const char *pa
     for (i = 0; i < 16; ++i) tail[1 + i] = "0123456789abcdef"[id >> (60 - 4 * i) & 15];
     o->temp = gan__file_join(ctx, path, tail);
     if (!o->temp) return GAN_ERROR_MEMORY;
-    o->file = fopen(o->temp, "wb");
+    o->file = gan__file_fopen(o->temp, "wb");
     if (o->file) return GAN_OK;
     gan__err_fail(ctx, GAN_ERROR_FILE, "cannot write %s: %s", path, strerror(errno));
     gan__err_scratch_free(ctx, o->temp);
@@ -13024,7 +13121,9 @@ static void gan__file_sync_folder(char *path) // cut to its folder
 static int gan__file_move(const char *from, const char *to) // over what is there; 0 or an error number
 {
 #ifdef _WIN32
-    return MoveFileExA(from, to, 1 | 8) ? 0 : -1; // replace, write through
+    wchar_t a[GAN__FILE_WIDE], b[GAN__FILE_WIDE];
+    return MoveFileExW(gan__file_wide(a, from), gan__file_wide(b, to), 1 | 8) ? 0
+                                                                              : -1; // replace, write through
 #else
     return rename(from, to) ? (errno ? errno : -1) : 0;
 #endif
@@ -13056,7 +13155,7 @@ static int gan__file_rotate(gan__file_out *o)
         gan__file_copy_name(older, o->path, i + 1);
         gan__file_copy_name(newer, o->path, i);
 #ifdef GAN__FILE_POSIX
-        if (!i) (void)remove(older);
+        if (!i) gan__file_remove(older);
         if (i || link(newer, older) != 0)
 #endif
             (void)gan__file_move(newer, older);
@@ -13082,7 +13181,7 @@ static int gan__file_out_close(gan__file_out *o, int durable)
     if (!o->failed && o->keep > 1 && gan__file_rotate(o)) o->failed = -1;
     if (!o->failed) o->failed = gan__file_move(o->temp, o->path);
     if (o->failed) {
-        remove(o->temp);
+        gan__file_remove(o->temp);
         gan__err_fail(o->ctx, GAN_ERROR_FILE, "cannot write %s: %s; what was there is untouched", o->path,
                       o->failed > 0 ? strerror(o->failed) : "writing failed");
     }
@@ -13101,8 +13200,9 @@ typedef struct gan__file_directory {
     DIR *at;
 #elif defined(_WIN32)
     intptr_t at;
-    struct __finddata64_t found;
+    struct _wfinddata64_t found;
     int fresh;
+    char name[3 * 260 + 1]; // UTF-8
 #endif
     int open;
 } gan__file_directory;
@@ -13117,9 +13217,10 @@ static int gan__file_folder_open(gan_context *ctx, gan__file_directory *f, const
     f->open = f->at != NULL;
 #elif defined(_WIN32)
     {
+        wchar_t wide[GAN__FILE_WIDE];
         char *all = gan__file_join(ctx, path, "/*");
         if (!all) return 1;
-        f->at = _findfirst64(all, &f->found);
+        f->at = _wfindfirst64(gan__file_wide(wide, all), &f->found);
         f->fresh = f->open = f->at != -1;
         gan__err_scratch_free(ctx, all);
     }
@@ -13138,9 +13239,11 @@ static const char *gan__file_folder_next(gan__file_directory *f)
     while (f->open && (e = readdir(f->at)) != NULL)
         if (e->d_name[0] != '.') return e->d_name;
 #elif defined(_WIN32)
-    while (f->open && (f->fresh || _findnext64(f->at, &f->found) == 0)) {
+    while (f->open && (f->fresh || _wfindnext64(f->at, &f->found) == 0)) {
         f->fresh = 0;
-        if (f->found.name[0] != '.') return f->found.name;
+        if (f->found.name[0] != '.' && WideCharToMultiByte(GAN__FILE_UTF8, 0, f->found.name, -1, f->name,
+                                                           (int)sizeof f->name, NULL, NULL))
+            return f->name;
     }
 #endif
     return NULL;
@@ -13188,7 +13291,7 @@ static void gan__file_sweep(gan_context *ctx, const char *path)
 #else
             if (difftime(time(NULL), (time_t)f.found.time_write) > hour)
 #endif
-                (void)remove(folder);
+                gan__file_remove(folder);
         }
         gan__file_folder_close(&f);
     }
@@ -13344,14 +13447,10 @@ GAN__OPTIONAL int gan__file_source_open(gan_context *ctx, gan__file_source *s, c
         if (!errno && kind == GAN__PATH_FOLDER) errno = EISDIR;
     }
 #else
-    s->file = fopen(path, "rb");
+    s->file = gan__file_fopen(path, "rb");
     s->open = s->file != NULL;
     if (s->open) {
-#ifdef _WIN32
-        const int64_t size = _fseeki64(s->file, 0, SEEK_END) == 0 ? _ftelli64(s->file) : -1;
-#else
-        const int64_t size = fseek(s->file, 0, SEEK_END) == 0 ? ftell(s->file) : -1;
-#endif
+        const int64_t size = gan__file_bytes(s->file);
         if (size >= 0 && (uint64_t)size < (size_t)-1) {
             s->size = (size_t)size;
             return 0;
@@ -13390,12 +13489,7 @@ GAN__OPTIONAL int gan__file_source_read(gan_context *ctx, gan__file_source *s, s
             else if (got == 0 || errno != EINTR) break;
         }
 #else
-#ifdef _WIN32
-    if (s->open && _fseeki64(s->file, (int64_t)at, SEEK_SET) == 0)
-#else
-    if (s->open && at <= LONG_MAX && fseek(s->file, (long)at, SEEK_SET) == 0)
-#endif
-        done = fread(to, 1, n, s->file);
+    if (s->open && gan__file_seek(s->file, at) == 0) done = fread(to, 1, n, s->file);
 #endif
     if (done == n) return 0;
     gan__err_fail(ctx, GAN_ERROR_FILE, "%s cannot be read to its end: %s at byte %l", s->name,
@@ -13574,7 +13668,7 @@ static int gan__archive_fetch(gan__archive *a, size_t at, void *to, size_t n)
     }
 #ifndef GAN_NO_STDIO
     errno = 0;
-    if (a->from.at == at || (at <= (size_t)LONG_MAX && fseek(a->from.file, (long)at, SEEK_SET) == 0)) {
+    if (a->from.at == at || gan__file_seek(a->from.file, at) == 0) {
         a->from.at = at + n;
         if (fread(to, 1, n, a->from.file) == n) return 0;
     }
@@ -26244,7 +26338,7 @@ static int gan__log_names(gan_logger *log, const char *columns)
 #ifndef GAN_NO_STDIO
 static int gan__log_append(gan_logger *log, const char *path, const void *bytes, size_t n)
 {
-    FILE *f = fopen(path, "ab");
+    FILE *f = gan__file_fopen(path, "ab");
     int code = f ? 0 : errno ? errno : -1;
     errno = 0;
     if (f && fwrite(bytes, 1, n, f) != n) code = errno ? errno : -1;
@@ -26304,7 +26398,7 @@ static unsigned char *gan__log_proto_bytes(unsigned char *to, int field, const v
 enum { GAN__EVENT_EXTRA = 64 }; // bytes around a message, more than enough
 
 // Appends an Event: wall_time = 1, step = 2, and the message of `n` bytes as `field`: file_version = 3,
-// summary = 5. record: n + GAN__EVENT_EXTRA bytes to make it in.
+// summary = 5, session_log = 7. record: n + GAN__EVENT_EXTRA bytes to make it in.
 static int gan__log_event(gan_logger *log, int64_t step, int field, const void *message, size_t n,
                           unsigned char *record)
 {
@@ -26479,7 +26573,7 @@ static int gan__log_begin_csv(gan_logger *log, int64_t resume)
         gan__file_out_write(&out, log->name[i], strlen(log->name[i]));
         gan__file_out_write(&out, i + 1 < log->columns ? "," : "\n", 1);
     }
-    if (resume > 0) f = fopen(log->csv, "rb");
+    if (resume > 0) f = gan__file_fopen(log->csv, "rb");
     if (f) {
         values = (double *)gan__err_scratch(log->ctx, (size_t)log->columns * sizeof *values + size);
         bad = !values ||
@@ -26503,11 +26597,17 @@ static const char *gan__log_events_path(gan_context *ctx, const char *folder)
     return path;
 }
 
-static int gan__log_begin_events(gan_logger *log)
+// After the version, for a log that goes on, SessionLog { status = 1: START }: TensorBoard drops what it has
+// read of this step and later ones, which the earlier run logged after its checkpoint.
+static int gan__log_begin_events(gan_logger *log, int64_t resume)
 {
     static const char version[] = "brain.Event:2";
-    unsigned char record[sizeof version + GAN__EVENT_EXTRA];
-    return gan__log_event(log, 0, 3, version, sizeof version - 1, record);
+    enum { START = 1 };
+    unsigned char record[sizeof version + GAN__EVENT_EXTRA], start[8];
+    if (gan__log_event(log, 0, 3, version, sizeof version - 1, record)) return 1;
+    if (resume <= 0 || resume == INT64_MAX) return 0;
+    return gan__log_event(log, resume + 1, 7, start, (size_t)(gan__log_proto_number(start, 1, START) - start),
+                          record);
 }
 #endif // GAN_NO_STDIO
 
@@ -26534,7 +26634,7 @@ GAN_API gan_logger *gan_logger_create(gan_context *ctx, const gan_logger_desc *d
     if (desc->csv && !(log->csv = gan__log_copy(ctx, desc->csv, strlen(desc->csv)))) return NULL;
     if (desc->tensorboard && !(log->events = gan__log_events_path(ctx, desc->tensorboard))) return NULL;
     if (log->csv && gan__log_begin_csv(log, desc->resume)) return NULL;
-    if (log->events && gan__log_begin_events(log)) return NULL;
+    if (log->events && gan__log_begin_events(log, desc->resume)) return NULL;
 #else
     if (desc->csv || desc->tensorboard || desc->sheet) {
         gan__err_fail(ctx, GAN_ERROR_UNSUPPORTED,
@@ -29851,6 +29951,7 @@ static int gan__metric_critic_begin(gan_context *ctx, gan__metric_critic_test *t
     t->inner = gan_create(&desc);
     if (!t->inner) return 1;
     t->inner->par.work_before_threads = ctx->par.work_before_threads;
+    t->inner->par.process = ctx->par.process;
     t->model = gan_model_create(t->inner, "critic", gan__metric_critic_forward, t);
     return 0;
 }

@@ -23,8 +23,9 @@ typedef struct inside_state {
 } inside_state;
 
 GAN_API void
-inside_start_threads(gan_context *ctx);       // OpenMP's threads start with the next loop that is long enough
-GAN_API void inside_settle(gan_context *ctx); // values that were put off are computed
+inside_start_threads(gan_context *ctx); // OpenMP's threads start with the next loop that is long enough
+GAN_API void inside_forget_fork(gan_context *ctx); // as if this process had created the context
+GAN_API void inside_settle(gan_context *ctx);      // values that were put off are computed
 GAN_API inside_trace inside_trace_of(const gan_context *ctx);
 GAN_API int inside_state_at(const gan_context *ctx, int i, inside_state *s); // 0 after the last one
 GAN_API size_t inside_recorded(const gan_context *ctx);                      // tensors of the open step
@@ -49,6 +50,7 @@ GAN_API void inside_start_threads(gan_context *ctx)
 {
     if (ctx) ctx->par.work_before_threads = 0;
 }
+GAN_API void inside_forget_fork(gan_context *ctx) { ctx->par.process = gan__par_process(); }
 GAN_API void inside_settle(gan_context *ctx) { gan__deferred_settle(ctx); }
 GAN_API inside_trace inside_trace_of(const gan_context *ctx)
 {

@@ -225,7 +225,7 @@ typedef struct event {
     int64_t step;
     char version[32], tag[8][32];
     float value[8];
-    int values, images, width, height, png;
+    int values, images, width, height, png, status; // status: of a SessionLog
 } event;
 
 static int read_value(const unsigned char *p, const unsigned char *end, event *e)
@@ -266,6 +266,9 @@ static int read_event(const unsigned char *p, size_t n, event *e)
         if (f.number == 1 && f.type == 1) memcpy(&e->wall, &f.value, 8);
         if (f.number == 2) e->step = (int64_t)f.value;
         if (f.number == 3 && f.n < 32) memcpy(e->version, f.bytes, f.n);
+        if (f.number == 7)
+            for (q = f.bytes; read_field(&q, f.bytes + f.n, &g) > 0;)
+                if (g.number == 1 && g.type == 0) e->status = (int)g.value;
         if (f.number == 5)
             for (q = f.bytes; read_field(&q, f.bytes + f.n, &g) > 0;)
                 if (g.number == 1 && read_value(g.bytes, g.bytes + g.n, e)) return -1;
@@ -372,6 +375,106 @@ static void test_tensorboard(void)
               "%d", gan_error(ctx));
         CHECK_TEXT(gan_error_message(ctx), "no/such");
         gan_error_clear(ctx);
+    }
+}
+
+// What TensorBoard shows of files read one after another: a START drops the points from its step on
+// (event_accumulator.py). Without that, everything.
+typedef struct board {
+    int64_t step[128];
+    float value[128];
+    int n, starts;
+} board;
+
+static void board_read(board *b, const char *path, int starts_count)
+{
+    int i, k, kept, n;
+    get_file(path);
+    n = read_events(events, 64);
+    CHECK(n > 0 && !strcmp(events[0].version, "brain.Event:2"), "%s: %d records", path, n);
+    for (i = 0; i < n; ++i) {
+        const event *e = &events[i];
+        if (e->status == 1 && ++b->starts && starts_count) {
+            for (k = kept = 0; k < b->n; ++k)
+                if (b->step[k] < e->step) b->step[kept] = b->step[k], b->value[kept++] = b->value[k];
+            b->n = kept;
+        }
+        if (e->values && b->n < 128) b->step[b->n] = e->step, b->value[b->n++] = e->value[0];
+    }
+}
+
+// A run of 20 steps that stopped twice, resumed at 12 and at 17; the value says which part logged it.
+static board board_of_resumed_run(int starts_count)
+{
+    static const int resume[] = {0, 12, 17}, last[] = {16, 20, 20};
+    const char *folder = test_path("events_resumed"), *paths[3];
+    char all[3][600];
+    board b;
+    int part, i, n = 0;
+    memset(&b, 0, sizeof b);
+#ifndef _WIN32
+    mkdir(folder, 0777);
+#endif
+    for (part = 0; part < 3; ++part) {
+        gan_logger *log = logger("a", test_path("events_resumed/a.csv"), folder, NULL, resume[part]);
+        if (log && part == 0) { // without a file of an earlier process in this very second
+            remove(log->events);
+            log = logger("a", test_path("events_resumed/a.csv"), folder, NULL, 0);
+        }
+        CHECK(log != NULL, "%s", gan_error_message(ctx));
+        if (!log) return b;
+        if (!n || strcmp(paths[n - 1], log->events)) { // parts of the same second share a file
+            snprintf(all[n], sizeof all[n], "%s", log->events);
+            paths[n] = all[n];
+            ++n;
+        }
+        for (i = resume[part] + 1; i <= last[part]; ++i) gan_logger_row(log, i, part + i / 64.);
+        if (part < 2) continue;
+        CHECK(gan_logger_rows(log) == 20, "%d rows", gan_logger_rows(log));
+        for (i = 0; i < gan_logger_rows(log); ++i)
+            CHECK(gan_logger_value(log, i, 0) == i + 1 && gan_logger_value(log, i, 1) == (i < 12   ? 0
+                                                                                          : i < 17 ? 1
+                                                                                                   : 2) +
+                                                                                             (i + 1) / 64.,
+                  "row %d: %g", i, gan_logger_value(log, i, 1));
+    }
+    for (i = 0; i < n; ++i) board_read(&b, paths[i], starts_count);
+    for (i = 0; i < n; ++i) remove(paths[i]);
+    return b;
+}
+
+static void check_board(const board *b)
+{
+    int i;
+    CHECK(b->n == 20, "%d points", b->n);
+    for (i = 0; i < b->n; ++i)
+        CHECK(b->step[i] == i + 1 && b->value[i] == (float)(i < 12   ? 0
+                                                            : i < 17 ? 1
+                                                                     : 2) +
+                                                        (float)(i + 1) / 64,
+              "point %d: step %d, %g", i, (int)b->step[i], (double)b->value[i]);
+}
+
+static void test_resumed_events(void)
+{
+    TEST ("a resumed log's events begin with a START behind the step: TensorBoard shows the CSV's rows") {
+        const board b = board_of_resumed_run(1);
+        CHECK(b.starts == 2, "%d", b.starts);
+        check_board(&b);
+    }
+    TEST_MUST_FAIL ("without the START steps are there twice") {
+        const board b = board_of_resumed_run(0);
+        check_board(&b);
+    }
+    TEST ("after the largest step nothing is to be dropped") {
+        gan_logger *log = logger("a", NULL, test_path("events_resumed"), NULL, INT64_MAX);
+        int n;
+        CHECK(log != NULL, "%s", gan_error_message(ctx));
+        if (!log) continue;
+        get_file(log->events);
+        n = read_events(events, 64);
+        CHECK(n == 1 && !events[0].status && events[0].step == 0, "%d records", n);
+        remove(log->events);
     }
 }
 
@@ -512,6 +615,7 @@ int main(void)
     test_csv();
     test_resume();
     test_tensorboard();
+    test_resumed_events();
     test_sheet();
     test_errors();
     gan_destroy(ctx);

@@ -1,10 +1,18 @@
 // Parallel for: the user's callback runs every task once, in any order, with the same bits; OpenMP's thread
-// counts.
+// counts; a forked child.
 #include "../gan.h"
 
 #include "test.h"
 
 #include "check.h"
+#include "trainers.h"
+
+#if defined(__unix__) || (defined(__APPLE__) && defined(__MACH__))
+#define PAR_FORKS 1
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
 
 typedef struct runner {
     int order, loops, most;
@@ -68,8 +76,156 @@ static gan_tensor *work(gan_context *ctx)
     return gan_concat(0, gan_reshape(y, -1), gan_reshape(g[0], -1), gan_reshape(g[1], -1));
 }
 
+#ifdef PAR_FORKS
+// Layers of work that is shared between threads.
+static gan_tensor *wide_generator(gan_model *m, gan_tensor *z, gan_tensor *label)
+{
+    (void)label;
+    return gan_linear(m, "out", gan_relu(gan_linear(m, "mid", gan_relu(gan_linear(m, "in", z, 300)), 300)),
+                      2);
+}
+static gan_tensor *wide_critic(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    return gan_linear(
+        m, "out",
+        gan_leaky_relu(gan_linear(m, "mid", gan_relu(gan_linear(m, "in", x, 300)), 300), (gan_real).2), 1);
+}
+
+static uint64_t bits_of(uint64_t h, const void *bytes, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)bytes;
+    for (; n; --n, ++p) h = (h ^ *p) * 0x100000001b3u;
+    return h;
+}
+
+// One step, and the bits of all weights and of its losses.
+static uint64_t step_bits(const rig *r)
+{
+    const gan_trainer_stats stats = gan_trainer_step(r->t);
+    uint64_t h = 0xcbf29ce484222325u;
+    int k, i;
+    for (k = 0; k < 2; ++k) {
+        gan_model *m = k ? r->d : r->g;
+        for (i = 0; i < gan_model_count(m); ++i) {
+            gan_tensor *t = gan_model_tensor(m, i);
+            h = bits_of(h, gan_data(t), (size_t)gan_numel(t) * sizeof(gan_real));
+        }
+    }
+    h = bits_of(h, &stats.d_loss, sizeof stats.d_loss);
+    return gan_error(r->ctx) ? 0 : bits_of(h, &stats.g_loss, sizeof stats.g_loss);
+}
+
+// A test of two samples trains a classifier in a context of its own.
+static uint64_t classifier_bits(gan_context *ctx)
+{
+    gan_tensor *a = gan_rand_normal(ctx, 600, 20), *b = gan_rand_normal(ctx, 600, 20);
+    const gan_two_sample t = gan_classifier_test(a, b, 1024, 3);
+    return gan_error(ctx) ? 0 : bits_of(0xcbf29ce484222325u, &t.z, sizeof t.z);
+}
+
+enum { CHILD_STEP, CHILD_CLASSIFIER, CHILD_OTHER_STEP, CHILD_THREADS };
+
+// What a forked child computes; 0 if it fails, calls the user's callback, or has not come back after so many
+// seconds.
+static uint64_t child_bits(const rig *r, int what, unsigned seconds, const runner *user)
+{
+    const int loops = user ? user->loops : 0;
+    uint64_t bits = 0;
+    int ends[2], status = 0;
+    pid_t child;
+    if (pipe(ends)) return 0;
+    fflush(stdout);
+    child = fork();
+    if (child == 0) {
+        alarm(seconds);
+        if (what == CHILD_OTHER_STEP) gan_trainer_step(r->t);
+        if (what == CHILD_THREADS) inside_forget_fork(r->ctx);
+        bits = what == CHILD_CLASSIFIER ? classifier_bits(r->ctx) : step_bits(r);
+        if (user && user->loops > loops) bits = 0;
+        _exit(write(ends[1], &bits, sizeof bits) == (ssize_t)sizeof bits ? 0 : 1);
+    }
+    close(ends[1]);
+    if (child < 0 || read(ends[0], &bits, sizeof bits) != (ssize_t)sizeof bits) bits = 0;
+    close(ends[0]);
+    if (child > 0 && (waitpid(child, &status, 0) != child || status != 0)) bits = 0;
+    return bits;
+}
+
+// A trainer whose threads have worked.
+static rig forks(runner *user)
+{
+    rig r = make(2, wide_generator, wide_critic, 16);
+    if (user) { // the same through gan_desc.parallel_for
+        gan_desc c;
+        memset(&c, 0, sizeof c);
+        gan_destroy(r.ctx);
+        c.threads = 2, c.seed = 11, c.parallel_for = user_for, c.parallel_user = user;
+        r.ctx = gan_create(&c);
+        r.g = r.desc.generator = gan_model_create(r.ctx, "g", wide_generator, NULL);
+        r.d = r.desc.discriminator = gan_model_create(r.ctx, "d", wide_critic, NULL);
+        r.desc.data = gan_dataset_toy(r.ctx, GAN_TOY_RING);
+    }
+    r.desc.batch = 512;
+    go(&r);
+    gan_trainer_step(r.t);
+    gan_trainer_step(r.t);
+    fine(&r);
+    return r;
+}
+
+static void forked(void)
+{
+    TEST ("a forked child computes the parent's next step on one thread, with the same bits") {
+        rig r = forks(NULL);
+        const uint64_t child = child_bits(&r, CHILD_STEP, 120, NULL), parent = step_bits(&r);
+        CHECK(child != 0, "the child failed or did not come back");
+        CHECK(parent != 0 && child == parent, "%016llx in the child, %016llx in the parent",
+              (unsigned long long)child, (unsigned long long)parent);
+        gan_destroy(r.ctx);
+    }
+    TEST ("a measure that trains a classifier, too") {
+        rig r = forks(NULL);
+        const uint64_t child = child_bits(&r, CHILD_CLASSIFIER, 120, NULL), parent = classifier_bits(r.ctx);
+        CHECK(child != 0 && child == parent, "%016llx in the child, %016llx in the parent",
+              (unsigned long long)child, (unsigned long long)parent);
+        gan_destroy(r.ctx);
+    }
+    TEST ("parallel_for is not called in a child, whose copy of its threads does not exist") {
+        runner user;
+        rig r;
+        int loops;
+        uint64_t child, parent;
+        memset(&user, 0, sizeof user);
+        r = forks(&user);
+        loops = user.loops;
+        child = child_bits(&r, CHILD_STEP, 120, &user);
+        parent = step_bits(&r);
+        CHECK(child != 0 && child == parent, "%016llx in the child, %016llx in the parent",
+              (unsigned long long)child, (unsigned long long)parent);
+        CHECK(loops > 0 && user.loops > loops, "%d loops, %d after the parent's step", loops, user.loops);
+        gan_destroy(r.ctx);
+    }
+    TEST_MUST_FAIL ("another step has other bits") {
+        rig r = forks(NULL);
+        CHECK(child_bits(&r, CHILD_OTHER_STEP, 120, NULL) == step_bits(&r), "%s", "other bits");
+        gan_destroy(r.ctx);
+    }
+#if defined(_OPENMP) && defined(__GNUC__) && !defined(__clang__)
+    TEST_MUST_FAIL ("a child that takes itself for the parent waits for threads that it does not have") {
+        rig r = forks(NULL);
+        CHECK(child_bits(&r, CHILD_THREADS, 2, NULL) == step_bits(&r), "%s", "no bits");
+        gan_destroy(r.ctx);
+    }
+#endif
+}
+#endif
+
 int main(void)
 {
+#ifdef PAR_FORKS
+    forked();
+#endif
     TEST ("gan_desc.parallel_for gets every task once, and any order gives the bits of one thread") {
         gan_context *one = context_with(GAN_ISA_AUTO, 1);
         gan_tensor *want = work(one);
