@@ -753,6 +753,23 @@ GAN_API gan_tensor *gan_layer_norm(gan_model *m, const char *name, gan_tensor *x
 GAN_API gan_tensor *gan_instance_norm(gan_model *m, const char *name, gan_tensor *x);
 // x (N, C, ...): each group of C / groups channels of each sample; scale and shift per channel, eps 1e-5.
 GAN_API gan_tensor *gan_group_norm(gan_model *m, const char *name, gan_tensor *x, int groups);
+// The same with options; desc NULL or zeros: as above. Names are PyTorch's; a network of TensorFlow or
+// Keras has eps .001 and momentum .01 (their momentum .99 is 1 - PyTorch's). An eps or momentum that is
+// negative, NaN or infinite, or a momentum above 1, is an error. instance_norm: affine is the default
+// here, PyTorch's is False.
+typedef struct gan_norm_desc {
+    gan_real eps;                       // added to the variance; 0: 1e-5
+    gan_real momentum;                  // weight of the batch in running statistics; 0: .1; batch_norm only
+    int no_affine;                      // affine=False (elementwise_affine of layer norm): no weight, no bias
+} gan_norm_desc;
+GAN_API gan_tensor *gan_batch_norm_ex(gan_model *m, const char *name, gan_tensor *x,
+                                      const gan_norm_desc *desc);
+GAN_API gan_tensor *gan_layer_norm_ex(gan_model *m, const char *name, gan_tensor *x,
+                                      const gan_norm_desc *desc);
+GAN_API gan_tensor *gan_instance_norm_ex(gan_model *m, const char *name, gan_tensor *x,
+                                         const gan_norm_desc *desc);
+GAN_API gan_tensor *gan_group_norm_ex(gan_model *m, const char *name, gan_tensor *x, int groups,
+                                      const gan_norm_desc *desc);
 // index (..) of whole numbers 0 .. rows - 1 -> (.., dim); weight (rows, dim), N(0, 1) by default.
 GAN_API gan_tensor *gan_embedding(gan_model *m, const char *name, gan_tensor *index, int rows, int dim);
 // Sets each element to 0 with probability p and divides the others by 1 - p; in GAN_EVAL returns x.
@@ -12690,13 +12707,22 @@ static gan_tensor *gan__layer_scale_shift(gan_tensor *h, gan_tensor *w, gan_tens
     return gan__arith_scaled(h, gan__op_reshape_to(w, h->ndim, dim), gan__op_reshape_to(b, h->ndim, dim));
 }
 
-static gan_real gan__layer_norm_eps(void) { return (gan_real)1e-5; } // everywhere, as in PyTorch
+static gan_real gan__layer_norm_eps(void) { return (gan_real)1e-5; } // as in PyTorch
+
+static gan_norm_desc gan__layer_norm_defaults(void)
+{
+    gan_norm_desc d;
+    d.eps = gan__layer_norm_eps();
+    d.momentum = (gan_real)0.1;
+    d.no_affine = 0;
+    return d;
+}
 
 // Batch norm with weight w and bias b (C), or both NULL, inside a layer that is entered.
-static gan_tensor *gan__layer_batch_norm(gan_model *m, const char *name, gan_tensor *x, gan_tensor *w,
-                                         gan_tensor *b)
+static gan_tensor *gan__layer_batch_norm_of(gan_model *m, const char *name, gan_tensor *x, gan_tensor *w,
+                                            gan_tensor *b, const gan_norm_desc *d)
 {
-    const gan_real momentum = (gan_real)0.1;
+    const gan_real momentum = d->momentum, eps = d->eps;
     gan_tensor *mean, *var, *h, *of_batch[2];
     gan__layer_param *p;
     int c = x->dim[1], i, n = 1;
@@ -12706,7 +12732,7 @@ static gan_tensor *gan__layer_batch_norm(gan_model *m, const char *name, gan_ten
     var = gan__layer_parameter(m, name, "running_var", 0, gan_init_constant(1), 0, 1, &c);
     if (gan__tensor_is_poison(mean) || gan__tensor_is_poison(var)) return m->ctx->poison;
     if (m->mode == GAN_EVAL) {
-        gan_tensor *s = gan_reciprocal(gan_sqrt(gan_add_scalar(var, gan__layer_norm_eps())));
+        gan_tensor *s = gan_reciprocal(gan_sqrt(gan_add_scalar(var, eps)));
         if (w) s = gan_mul(w, s);
         h = gan_mul(mean, s);
         return gan__layer_scale_shift(x, s, b ? gan_sub(b, h) : gan_neg(h)); // one pass over x
@@ -12716,7 +12742,7 @@ static gan_tensor *gan__layer_batch_norm(gan_model *m, const char *name, gan_ten
         return gan__err_fail(m->ctx, GAN_ERROR_SHAPE,
                              "batch norm in GAN_TRAIN needs more than one value per channel; the input is %t",
                              x);
-    h = gan__norm_normalize(x, w, b, x->dim[0], c, n, gan__layer_norm_eps(), of_batch);
+    h = gan__norm_normalize(x, w, b, x->dim[0], c, n, eps, of_batch);
     if (gan__tensor_is_poison(h)) return h;
     for (p = m->params; p; p = p->next)
         if ((p->tensor == mean || p->tensor == var) && gan__state_own(m->ctx, p->state))
@@ -12724,7 +12750,7 @@ static gan_tensor *gan__layer_batch_norm(gan_model *m, const char *name, gan_ten
     // a batch with a NaN leaves no trace in what is kept
     if (!gan__tensor_is_finite(of_batch[0]) || !gan__tensor_is_finite(of_batch[1])) c = 0;
     for (i = 0; i < c; ++i) { // the running variance is the unbiased one
-        const double s = (double)of_batch[1]->data[i], biased = 1 / (s * s) - (double)gan__layer_norm_eps();
+        const double s = (double)of_batch[1]->data[i], biased = 1 / (s * s) - (double)eps;
         mean->data[i] = gan__base_flush(mean->data[i] + momentum * (of_batch[0]->data[i] - mean->data[i]));
         var->data[i] += momentum * ((gan_real)(GAN__MOST(biased, 0) * count / (count - 1)) - var->data[i]);
         var->data[i] = gan__base_flush(var->data[i]);
@@ -12732,51 +12758,112 @@ static gan_tensor *gan__layer_batch_norm(gan_model *m, const char *name, gan_ten
     return h;
 }
 
-GAN_API gan_tensor *gan_batch_norm(gan_model *m, const char *name, gan_tensor *x)
+static gan_tensor *gan__layer_batch_norm(gan_model *m, const char *name, gan_tensor *x, gan_tensor *w,
+                                         gan_tensor *b)
+{
+    const gan_norm_desc d = gan__layer_norm_defaults();
+    return gan__layer_batch_norm_of(m, name, x, w, b, &d);
+}
+
+// Opens a norm layer; *d becomes the description with its defaults. 1: it cannot go on, *out is its result.
+static int gan__layer_norm_enter(const char *who, gan_model *m, const char *name, gan_tensor *x, int ndim,
+                                 const gan_norm_desc *desc, gan_norm_desc *d, gan_tensor **out)
+{
+    if (gan__layer_enter(who, m, name, x, ndim, out)) return 1;
+    *d = gan__layer_norm_defaults();
+    if (!desc) return 0;
+    d->no_affine = desc->no_affine;
+    if (!(desc->eps >= 0) || !gan__base_is_finite(desc->eps) || !(desc->momentum >= 0) ||
+        desc->momentum > 1) {
+        *out = gan__layer_leave(
+            m, gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT,
+                             "%s: eps %f must not be negative, momentum %f be from 0 to 1, both finite", who,
+                             (double)desc->eps, (double)desc->momentum));
+        return 1;
+    }
+    if (desc->eps > 0) d->eps = desc->eps;
+    if (desc->momentum > 0) d->momentum = desc->momentum;
+    return 0;
+}
+
+// The weight and the bias of a norm layer, NULL with no_affine. 1 on an error.
+static int gan__layer_norm_affine(gan_model *m, const char *name, const gan_norm_desc *d, int ndim,
+                                  const int *dim, gan_tensor **w, gan_tensor **b)
+{
+    *w = *b = NULL;
+    if (d->no_affine) return 0;
+    *w = gan__layer_parameter(m, name, "weight", 1, gan_init_constant(1), 0, ndim, dim);
+    *b = gan__layer_parameter(m, name, "bias", 1, gan_init_zeros(), 0, ndim, dim);
+    return gan__tensor_is_poison(*w) || gan__tensor_is_poison(*b);
+}
+
+GAN_API gan_tensor *gan_batch_norm_ex(gan_model *m, const char *name, gan_tensor *x,
+                                      const gan_norm_desc *desc)
 {
     gan_tensor *w, *b, *bad;
-    if (gan__layer_enter("batch_norm", m, name, x, 2, &bad)) return bad;
-    w = gan__layer_parameter(m, name, "weight", 1, gan_init_constant(1), 0, 1, &x->dim[1]);
-    b = gan__layer_parameter(m, name, "bias", 1, gan_init_zeros(), 0, 1, &x->dim[1]);
-    if (gan__tensor_is_poison(w) || gan__tensor_is_poison(b)) return gan__layer_leave(m, m->ctx->poison);
-    return gan__layer_leave(m, gan__layer_batch_norm(m, name, x, w, b));
+    gan_norm_desc d;
+    if (gan__layer_norm_enter("batch_norm", m, name, x, 2, desc, &d, &bad)) return bad;
+    if (gan__layer_norm_affine(m, name, &d, 1, &x->dim[1], &w, &b))
+        return gan__layer_leave(m, m->ctx->poison);
+    return gan__layer_leave(m, gan__layer_batch_norm_of(m, name, x, w, b, &d));
+}
+
+GAN_API gan_tensor *gan_batch_norm(gan_model *m, const char *name, gan_tensor *x)
+{
+    return gan_batch_norm_ex(m, name, x, NULL);
+}
+
+GAN_API gan_tensor *gan_layer_norm_ex(gan_model *m, const char *name, gan_tensor *x,
+                                      const gan_norm_desc *desc)
+{
+    gan_tensor *w, *b, *h, *bad;
+    gan_norm_desc d;
+    int n;
+    if (gan__layer_norm_enter("layer_norm", m, name, x, 2, desc, &d, &bad)) return bad;
+    n = x->dim[0] ? (int)(x->size / (size_t)x->dim[0]) : 0;
+    if (gan__layer_norm_affine(m, name, &d, x->ndim - 1, x->dim + 1, &w, &b))
+        return gan__layer_leave(m, m->ctx->poison);
+    h = gan_normalize(x, 1, x->dim[0], n, d.eps);
+    return gan__layer_leave(m, w ? gan__arith_scaled(h, w, b) : h);
 }
 
 GAN_API gan_tensor *gan_layer_norm(gan_model *m, const char *name, gan_tensor *x)
 {
-    gan_tensor *w, *b, *h, *bad;
-    int n;
-    if (gan__layer_enter("layer_norm", m, name, x, 2, &bad)) return bad;
-    n = x->dim[0] ? (int)(x->size / (size_t)x->dim[0]) : 0;
-    w = gan__layer_parameter(m, name, "weight", 1, gan_init_constant(1), 0, x->ndim - 1, x->dim + 1);
-    b = gan__layer_parameter(m, name, "bias", 1, gan_init_zeros(), 0, x->ndim - 1, x->dim + 1);
-    h = gan_normalize(x, 1, x->dim[0], n, gan__layer_norm_eps());
-    return gan__layer_leave(m, gan__arith_scaled(h, w, b));
+    return gan_layer_norm_ex(m, name, x, NULL);
 }
 
-GAN_API gan_tensor *gan_group_norm(gan_model *m, const char *name, gan_tensor *x, int groups)
+GAN_API gan_tensor *gan_group_norm_ex(gan_model *m, const char *name, gan_tensor *x, int groups,
+                                      const gan_norm_desc *desc)
 {
-    gan_tensor *w, *b, *bad;
+    gan_tensor *w, *b, *h, *bad;
+    gan_norm_desc d;
     int c;
-    if (gan__layer_enter("group_norm", m, name, x, 2, &bad)) return bad;
+    if (gan__layer_norm_enter("group_norm", m, name, x, 2, desc, &d, &bad)) return bad;
     c = x->dim[1];
     if (groups < 1 || c % groups || !x->size)
         return gan__layer_leave(m, gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT,
                                                  "%d groups do not divide the %d channels", groups, c));
-    w = gan__layer_parameter(m, name, "weight", 1, gan_init_constant(1), 0, 1, &c);
-    b = gan__layer_parameter(m, name, "bias", 1, gan_init_zeros(), 0, 1, &c);
-    return gan__layer_leave(m,
-                            gan__layer_scale_shift(gan_normalize(x, 1, x->dim[0] * groups,
-                                                                 (int)(x->size / (size_t)x->dim[0]) / groups,
-                                                                 gan__layer_norm_eps()),
-                                                   w, b));
+    if (gan__layer_norm_affine(m, name, &d, 1, &c, &w, &b)) return gan__layer_leave(m, m->ctx->poison);
+    h = gan_normalize(x, 1, x->dim[0] * groups, (int)(x->size / (size_t)x->dim[0]) / groups, d.eps);
+    return gan__layer_leave(m, w ? gan__layer_scale_shift(h, w, b) : h);
+}
+
+GAN_API gan_tensor *gan_group_norm(gan_model *m, const char *name, gan_tensor *x, int groups)
+{
+    return gan_group_norm_ex(m, name, x, groups, NULL);
+}
+
+GAN_API gan_tensor *gan_instance_norm_ex(gan_model *m, const char *name, gan_tensor *x,
+                                         const gan_norm_desc *desc)
+{
+    gan_tensor *bad;
+    if (gan__layer_enter("instance_norm", m, name, x, 3, &bad)) return bad;
+    return gan_group_norm_ex(m, name, x, x->dim[1], desc);
 }
 
 GAN_API gan_tensor *gan_instance_norm(gan_model *m, const char *name, gan_tensor *x)
 {
-    gan_tensor *bad;
-    if (gan__layer_enter("instance_norm", m, name, x, 3, &bad)) return bad;
-    return gan_group_norm(m, name, x, x->dim[1]);
+    return gan_instance_norm_ex(m, name, x, NULL);
 }
 
 GAN_API gan_tensor *gan_embedding(gan_model *m, const char *name, gan_tensor *index, int rows, int dim)

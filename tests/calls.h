@@ -135,6 +135,14 @@ static void spoil_ints(int *v, size_t n)
     for (i = 0; i < n; ++i)
         if (test_int(0, 2) == 0) v[i] = I();
 }
+static const gan_norm_desc *NORM(void)
+{
+    static gan_norm_desc d;
+    d.eps = R();
+    d.momentum = R();
+    d.no_affine = I();
+    return test_int(0, 9) ? &d : NULL;
+}
 static gan_conv2d_desc *CONV(void)
 {
     static gan_conv2d_desc d;
@@ -731,7 +739,9 @@ static gan_real sigma[3] = {1, 2, (gan_real)NAN};
     X(gan_conv_transpose2d(M(), N(), T(), I(), I(), I(), I()))                                               \
     X(gan_conv_transpose2d_ex(M(), N(), T(), CONV())) X(gan_batch_norm(M(), N(), T()))                       \
     X(gan_layer_norm(M(), N(), T())) X(gan_instance_norm(M(), N(), T()))                                     \
-    X(gan_group_norm(M(), N(), T(), I()))                                                                    \
+    X(gan_group_norm(M(), N(), T(), I())) X(gan_batch_norm_ex(M(), N(), T(), NORM()))                        \
+    X(gan_layer_norm_ex(M(), N(), T(), NORM())) X(gan_instance_norm_ex(M(), N(), T(), NORM()))               \
+    X(gan_group_norm_ex(M(), N(), T(), I(), NORM()))                                                         \
     X(gan_embedding(M(), N(), T(), I(), I())) X(gan_dropout(M(), T(), R()))                                  \
     X(gan_dropout_always(M(), T(), R())) X(gan_local_response_norm(T(), I(), R(), R(), R()))                 \
     X(gan_pixel_norm(T())) X(gan_reference_batch(M(), N(), T(), I()))                                        \

@@ -2049,10 +2049,146 @@ static void idle_statistics(void)
     }
 }
 
+// norm layers with options; which one, and with what
+static int norm_kind;
+static const gan_norm_desc *norm_desc;
+
+static gan_tensor *norm_with_options(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    switch (norm_kind) {
+    case 0: return gan_batch_norm_ex(m, "n", x, norm_desc);
+    case 1: return gan_layer_norm_ex(m, "n", x, norm_desc);
+    case 2: return gan_instance_norm_ex(m, "n", x, norm_desc);
+    default: return gan_group_norm_ex(m, "n", x, 1, norm_desc);
+    }
+}
+
+static gan_tensor *norm_plain(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    switch (norm_kind) {
+    case 0: return gan_batch_norm(m, "n", x);
+    case 1: return gan_layer_norm(m, "n", x);
+    case 2: return gan_instance_norm(m, "n", x);
+    default: return gan_group_norm(m, "n", x, 1);
+    }
+}
+
+// y of (1, 3), which has the mean 2 and the variance 1, normalized together: +-1 / sqrt(1 + eps)
+static void norm_of_two(int kind, const gan_norm_desc *d, double want)
+{
+    static const int ndim[] = {2, 2, 3, 2}, dims[][3] = {{2, 1}, {1, 2}, {1, 1, 2}, {1, 2}};
+    static const gan_real two[] = {1, 3};
+    gan_context *ctx = gan_create(NULL);
+    gan_model *m = gan_model_create(ctx, "m", norm_with_options, NULL);
+    gan_tensor *y;
+    norm_kind = kind;
+    norm_desc = d;
+    y = gan_forward(m, gan_from_n(ctx, two, ndim[kind], dims[kind]), NULL);
+    CHECK(!gan_error(ctx), "%s", gan_error_message(ctx));
+    if (!gan_error(ctx)) {
+        CHECK_NEAR(gan_data(y)[0], -want, TOL, "y of 1");
+        CHECK_NEAR(gan_data(y)[1], want, TOL, "y of 3");
+    }
+    CHECK((gan_model_find(m, "n.weight") == NULL) == (d && d->no_affine), "%d parameters",
+          gan_model_count(m));
+    CHECK((gan_model_find(m, "n.bias") == NULL) == (d && d->no_affine), "%d parameters", gan_model_count(m));
+    if (kind == 0) { // momentum, and the unbiased variance, 2
+        const double momentum = d && d->momentum > 0 ? (double)d->momentum : .1;
+        CHECK_NEAR(gan_item(gan_model_find(m, "n.running_mean")), 2 * momentum, TOL, "running mean");
+        CHECK_NEAR(gan_item(gan_model_find(m, "n.running_var")), 1 + momentum, TOL, "running variance");
+    }
+    gan_destroy(ctx);
+}
+
+static void norm_options(void)
+{
+    static const char *const names[] = {"batch_norm", "layer_norm", "instance_norm", "group_norm"};
+    // Keras' BatchNormalization of one channel: gamma 2, beta 1, mean 3, variance 3.999, eps .001
+    static const float keras[] = {1, 3, (float)3.999, 2};
+    static const char json[] = "{\"n.bias\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+                               "\"n.running_mean\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]},"
+                               "\"n.running_var\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]},"
+                               "\"n.weight\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[12,16]}}";
+    static const gan_norm_desc wrong[] = {{-1, 0, 0}, {(gan_real)NAN, 0, 0}, {(gan_real)INFINITY, 0, 0},
+                                          {0, -1, 0}, {0, (gan_real)1.5, 0}, {0, (gan_real)NAN, 0}};
+    gan_norm_desc d = {0};
+    size_t i;
+    int kind;
+    for (kind = 0; kind < 4; ++kind) {
+        TESTF ("%s: eps, momentum and affine as described", names[kind]) {
+            norm_of_two(kind, NULL, 1 / sqrt(1 + 1e-5));
+            d.eps = d.momentum = 0, d.no_affine = 0;
+            norm_of_two(kind, &d, 1 / sqrt(1 + 1e-5));
+            d.eps = 3, d.momentum = (gan_real).01;
+            norm_of_two(kind, &d, .5);
+            d.no_affine = 1;
+            norm_of_two(kind, &d, .5);
+            d.eps = (gan_real).001;
+            norm_of_two(kind, &d, 1 / sqrt(1.001));
+        }
+        TEST_MUST_FAIL ("another eps is seen") {
+            d.eps = (gan_real).001;
+            norm_of_two(kind, &d, 1 / sqrt(1 + 1e-5));
+        }
+        TESTF ("%s: without a description it is the plain layer to the bit", names[kind]) {
+            gan_context *ctx = gan_create(NULL);
+            gan_model *a = gan_model_create(ctx, "a", norm_with_options, NULL),
+                      *b = gan_model_create(ctx, "b", norm_plain, NULL);
+            gan_tensor *x = gan_rand_normal(ctx, 3, 4, 5);
+            int mode;
+            norm_kind = kind;
+            norm_desc = NULL;
+            for (mode = 0; mode < 2; ++mode) {
+                gan_model_mode(a, mode ? GAN_EVAL : GAN_TRAIN);
+                gan_model_mode(b, mode ? GAN_EVAL : GAN_TRAIN);
+                CHECK(same_bits(gan_forward(a, x, NULL), gan_forward(b, x, NULL)), "%s",
+                      "the outputs differ");
+            }
+            gan_destroy(ctx);
+        }
+        TESTF ("%s: an eps or a momentum that makes no sense is an error", names[kind])
+            for (i = 0; i < COUNT(wrong); ++i) {
+                gan_context *ctx = gan_create(NULL);
+                gan_model *m = gan_model_create(ctx, "m", norm_with_options, NULL);
+                norm_kind = kind;
+                norm_desc = &wrong[i];
+                (void)gan_forward(m, gan_zeros(ctx, 3, 4, 5), NULL);
+                CHECK(gan_error(ctx) == GAN_ERROR_ARGUMENT, "%d: error %d", (int)i, gan_error(ctx));
+                CHECK_TEXT(gan_error_message(ctx), "eps");
+                gan_destroy(ctx);
+            }
+    }
+    TEST ("batch norm of Keras, eps .001: gamma (x - mean) / sqrt(variance + eps) + beta of its weights") {
+        static unsigned char file[512];
+        static const gan_real five[] = {5};
+        gan_context *ctx = gan_create(NULL);
+        gan_model *m = gan_model_create(ctx, "m", norm_with_options, NULL);
+        file[0] = (unsigned char)((sizeof json - 1) & 255);
+        file[1] = (unsigned char)((sizeof json - 1) >> 8);
+        memcpy(file + 8, json, sizeof json - 1);
+        memcpy(file + 8 + sizeof json - 1, keras, sizeof keras);
+        memset(&d, 0, sizeof d);
+        d.eps = (gan_real).001;
+        norm_kind = 0;
+        norm_desc = &d;
+        gan_model_mode(m, GAN_EVAL);
+        CHECK(gan_model_load_memory(m, file, 8 + sizeof json - 1 + sizeof keras, 0) == 0, "%s",
+              gan_error_message(ctx));
+        CHECK_NEAR(gan_item(gan_forward(m, gan_from(ctx, five, 1, 1), NULL)), 3, 1e-6, "y of 5");
+        norm_desc = NULL;
+        CHECK(fabs((double)gan_item(gan_forward(m, gan_from(ctx, five, 1, 1), NULL)) - 3) > 1e-4, "%s",
+              "PyTorch's eps gives the same");
+        gan_destroy(ctx);
+    }
+}
+
 int main(void)
 {
     size_t i;
     idle_statistics();
+    norm_options();
     for (i = 0; i < COUNT(layers); ++i) layers[i].run();
     inits();
     models();
