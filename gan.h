@@ -21989,7 +21989,7 @@ static int gan__data_label_span(const gan_dataset *d, double *low)
         if (!i) *low = high = v;
         *low = GAN__LEAST(*low, v);
         high = GAN__MOST(high, v);
-        if (high - *low >= GAN__DATA_CLASSES) return -1;
+        if (high - *low >= (double)GAN__DATA_CLASSES) return -1;
     }
     return (int)(high - *low);
 }
