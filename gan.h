@@ -178,7 +178,7 @@
 //     Tables       GAN_LOSSES, GAN_OPTIMIZERS, GAN_PENALTIES and the like hold the rows of an enumeration.
 //                  Expand one with a macro of your own, #define ROW(id, name, ...), to walk all rows: for a
 //                  menu, an option of a command line, a comparison. Later versions may add rows and columns.
-//     Paths        UTF-8 on Windows, the system's bytes elsewhere. Files may be larger
+//     Paths        UTF-8 on Windows, the system's bytes elsewhere; messages show UTF-8. Files may be larger
 //                  than 2 GiB, on 32-bit systems with -D_FILE_OFFSET_BITS=64.
 //     Results      Functions that return int and say "error code" return a gan_error_code, 0 for success.
 //     Threads      One context is used by one thread at a time; different contexts are independent. The
@@ -3739,10 +3739,32 @@ GAN_API gan_memory_stats gan_memory(const gan_context *ctx)
 
 // >>err: the sticky error and its message; uses text, mem; tests/test_err.c
 
-// Names and paths in a message may hold anything: what is not printable ASCII becomes a question mark.
+// Bytes of the UTF-8 character at text; 0 for other bytes and for control characters, which terminals obey.
+static int gan__err_character(const char *text)
+{
+    static const uint32_t least[] = {0, 0, 0xA0, 0x800, 0x10000};
+    const unsigned char *p = (const unsigned char *)text;
+    const int n = *p < 0x80 ? 1 : *p < 0xC0 ? 0 : *p < 0xE0 ? 2 : *p < 0xF0 ? 3 : *p < 0xF8 ? 4 : 0;
+    uint32_t c = *p & (0xFFu >> (n + 1));
+    int i;
+    if (n < 2) return n && *p >= ' ' && *p <= '~';
+    for (i = 1; i < n; ++i) {
+        if ((p[i] & 0xC0) != 0x80) return 0;
+        c = c << 6 | (p[i] & 0x3Fu);
+    }
+    return c < least[n] || c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF) ? 0 : n;
+}
+
+// Names and paths in a message may hold anything: what is no printable UTF-8 becomes a question mark, a byte
+// each, and so does a character that the message's end would cut.
 static void gan__err_say(gan__text_out *o, const char *text)
 {
-    for (; *text; ++text) gan__text_put_char(o, *text >= ' ' && *text <= '~' ? *text : '?');
+    int n, whole;
+    while (*text) {
+        n = gan__err_character(text);
+        whole = n && o->length + (size_t)n < o->size;
+        for (n += !n; n; --n, ++text) gan__text_put_char(o, whole ? *text : '?');
+    }
 }
 
 // Six digits after the point are enough for a message.
@@ -22372,7 +22394,7 @@ static int gan__data_label_span(const gan_dataset *d, double *low)
         if (!i) *low = high = v;
         *low = GAN__LEAST(*low, v);
         high = GAN__MOST(high, v);
-        if (high - *low >= GAN__DATA_CLASSES) return -1;
+        if (high - *low >= (double)GAN__DATA_CLASSES) return -1;
     }
     return (int)(high - *low);
 }

@@ -5,18 +5,17 @@
 #include "../gan.h"
 
 #include "checkpoints.h"
+#include "printable.h"
 
 // Nothing may change when a file is refused.
 static void refused(const unsigned char *bytes, size_t n, int code, const char *word, const char *what)
 {
     world o = make(NULL, 1);
     const int got = gan_load_memory(o.ctx, bytes, n);
-    const char *p;
     CHECK(got == code && gan_error(o.ctx) == code, "%s: %d, expected %d: %s", what, got, code,
           gan_error_message(o.ctx));
     if (word) CHECK_TEXT(gan_error_message(o.ctx), word);
-    for (p = gan_error_message(o.ctx); *p; ++p)
-        CHECK(*p >= ' ' && *p <= '~', "%s: byte %d in the message", what, *p);
+    CHECK(is_printable(gan_error_message(o.ctx)), "%s: %s", what, gan_error_message(o.ctx));
     CHECK(holds(&o, 1), "%s: values changed", what);
     gan_error_clear(o.ctx);
     CHECK(gan_param(o.g, "later", gan_init_constant(2), 1) && gan_item(gan_model_find(o.g, "later")) == 2,

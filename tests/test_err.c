@@ -5,6 +5,7 @@
 #include "test.h"
 
 #include "check.h"
+#include "printable.h"
 
 #include <limits.h>
 
@@ -1026,8 +1027,83 @@ static void callbacks(void)
     }
 }
 
+// The message of an error in a file of that name. The folder does not exist.
+static const char *message_of(gan_context *ctx, const char *name)
+{
+    char path[1200];
+    snprintf(path, sizeof path, "nowhere/%s", name);
+    gan_error_clear(ctx);
+    gan_load(ctx, path);
+    return gan_error_message(ctx);
+}
+
+static void utf8(void)
+{
+    TEST ("a path in UTF-8 stands in a message as it was given") {
+        static const char *const names[] = {"gr\xC3\xBC\xC3\x9F",
+                                            "\xE7\x94\xBB\xE5\x83\x8F",
+                                            "\xF0\x9F\x90\xB1",
+                                            "\xC2\xA0\xDF\xBF\xE0\xA0\x80",
+                                            "\xED\x9F\xBF\xEE\x80\x80\xEF\xBF\xBF",
+                                            "\xF0\x90\x80\x80\xF4\x8F\xBF\xBF"};
+        gan_context *ctx = gan_create(NULL);
+        size_t i;
+        for (i = 0; i < COUNT(names); ++i) {
+            CHECK_TEXT(message_of(ctx, names[i]), names[i]);
+            CHECK(is_printable(names[i]), "name %d", (int)i);
+        }
+        gan_destroy(ctx);
+    }
+    TEST ("other bytes and control characters are question marks") {
+        static const struct {
+            const char *name, *said;
+        } wrong[] = {{"a\x1B[31m", "a?[31m"},
+                     {"a\nb\x7F", "a?b?"},
+                     {"a\xE9z", "a?z"},
+                     {"a\xC2\x9Bz", "a??z"},
+                     {"a\xC0\xAF", "a??"},
+                     {"a\xE0\x80\xAFz", "a???z"},
+                     {"a\xED\xA0\x80z", "a???z"},
+                     {"a\xF4\x90\x80\x80z", "a????z"},
+                     {"a\xE7\x94", "a??"},
+                     {"a\xF8z", "a?z"},
+                     {"a\x80\xC3\xBC", "a?\xC3\xBC"}};
+        gan_context *ctx = gan_create(NULL);
+        size_t i;
+        char said[64];
+        for (i = 0; i < COUNT(wrong); ++i) {
+            snprintf(said, sizeof said, "nowhere/%s", wrong[i].said);
+            CHECK(is_printable(said) && !is_printable(wrong[i].name), "%s", said);
+            CHECK_TEXT(message_of(ctx, wrong[i].name), said);
+        }
+        gan_destroy(ctx);
+    }
+    TEST ("a message that is too long ends with a whole character") {
+        gan_context *ctx = gan_create(NULL);
+        char name[1001];
+        int shift, i;
+        for (shift = 0; shift < 3; ++shift) {
+            const char *said, *end;
+            memset(name, 'a', sizeof name);
+            for (i = shift; i + 3 < 1000; i += 3) memcpy(name + i, "\xE7\x94\xBB", 3);
+            name[i] = 0;
+            said = message_of(ctx, name);
+            for (end = strstr(said, "\xE7\x94\xBB"); end && !strncmp(end, "\xE7\x94\xBB", 3);) end += 3;
+            CHECK(end && strlen(said) == 511 && strspn(end, "?") == strlen(end), "%d bytes, the end is %s",
+                  (int)strlen(said), end ? end : "missing");
+        }
+        gan_destroy(ctx);
+    }
+    TEST_MUST_FAIL ("a path with a question mark for a letter is another") {
+        gan_context *ctx = gan_create(NULL);
+        CHECK_TEXT(message_of(ctx, "gr\xFC"), "gr\xFC");
+        gan_destroy(ctx);
+    }
+}
+
 int main(void)
 {
+    utf8();
     bad_calls();
     callbacks();
     names();

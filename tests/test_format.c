@@ -1,5 +1,6 @@
 // Room format: what hostile files do (cut, flipped, huge, wrapped), numbers as text, files told apart.
 #include "files.h"
+#include "printable.h"
 
 #define GAN_IMPLEMENTATION
 #include "../gan.h"
@@ -112,14 +113,13 @@ static void test_damage(void)
             for (i = 0; i < f.n; i += kind == 6 && i > 20 ? 41 : 1)
                 for (k = 0; k < 3; ++k) {
                     int code;
-                    const char *c;
                     bad = f;
                     bad.p[i] ^= flips[k];
                     code = opening(&bad, k ? formats[kind] : GAN_FORMAT_AUTO);
                     CHECK(code == 0 || code == GAN_ERROR_FORMAT, "%s, byte %d: %d %s", kinds[kind], (int)i,
                           code, said);
                     CHECK((code == 0) == !said[0], "%s, byte %d: %d %s", kinds[kind], (int)i, code, said);
-                    for (c = said; *c; ++c) CHECK(*c >= ' ' && *c <= '~', "a byte %d in a message", *c);
+                    CHECK(is_printable(said), "%s", said);
                 }
         }
     }

@@ -9,6 +9,7 @@
 #endif
 #define GAN_IMPLEMENTATION
 #include "../../gan.h"
+#include "../printable.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +44,7 @@ static inline void fuzz_require_sane(const gan_context *ctx, const char *after)
     fuzz_require(code >= 0 && code <= GAN_ERROR_UNSUPPORTED, after, ctx);
     if (!code) return;
     fuzz_require(*text != 0, after, ctx);
-    for (; *text; ++text) fuzz_require(*text >= ' ' && *text <= '~', after, ctx);
+    fuzz_require(is_printable(text), after, ctx);
 }
 
 // ---- numbers from an input; zeros when it has ended
