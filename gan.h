@@ -4113,7 +4113,7 @@ GAN_API int gan_threads(const gan_context *ctx) { return ctx ? ctx->par.threads 
 #endif
 #endif
 
-#if defined(GAN_STATIC) && !defined(GAN__HAVE_SSE2) && !defined(GAN__HAVE_AVX2) &&                           \
+#if defined(GAN_STATIC) && !defined(GAN__TABLES) && !defined(GAN__HAVE_SSE2) && !defined(GAN__HAVE_AVX2) &&  \
     !defined(GAN__HAVE_AVX512) && !defined(GAN__HAVE_NEON)
 #define GAN__ONE_ISA 1
 #endif
@@ -12780,8 +12780,8 @@ static gan_tensor *gan__layer_batch_norm_of(gan_model *m, const char *name, gan_
     return h;
 }
 
-static gan_tensor *gan__layer_batch_norm(gan_model *m, const char *name, gan_tensor *x, gan_tensor *w,
-                                         gan_tensor *b)
+GAN__OPTIONAL gan_tensor *gan__layer_batch_norm(gan_model *m, const char *name, gan_tensor *x, gan_tensor *w,
+                                                gan_tensor *b)
 {
     const gan_norm_desc d = gan__layer_norm_defaults();
     return gan__layer_batch_norm_of(m, name, x, w, b, &d);
@@ -32150,10 +32150,10 @@ static int gan__health_is_divergence(const gan_health *h)
 // than that to run away from a D that stands still.
 static int gan__health_exploded(const gan_health *h)
 {
-    const double far = log(1e3), drift = log(1e5), bound = log(8.);
+    const double beyond = log(1e3), drift = log(1e5), bound = log(8.);
     const int lost = !gan__health_is_warming_up(h) && gan__health_is_generator_won(h);
-    const double d = h->range > 0 && !lost ? bound : far;
-    const double g = h->has_advantage && h->range <= 0 ? drift : far;
+    const double d = h->range > 0 && !lost ? bound : beyond;
+    const double g = h->has_advantage && h->range <= 0 ? drift : beyond;
     if (h->c.seen < GAN__HEALTH_YOUNG) return 0;
     return ((double)h->l.d_log > d ? 1 : 0) | ((double)h->l.g_log > g ? 2 : 0);
 }

@@ -1,5 +1,6 @@
 // The choice among the tables: AUTO, the forced ones, those that are not there; and that no table has a hole.
 #include "test.h"
+#define GAN__TABLES // all maps in the table, also in a static scalar build
 #define GAN_IMPLEMENTATION
 #include "../gan.h"
 

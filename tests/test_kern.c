@@ -2,6 +2,7 @@
 // largest errors in ulps (printed), reductions, optimizers, packing, folding, micro tiles. GAN_TEST_SLOW=1
 // tries every float there is.
 #include "test.h"
+#define GAN__TABLES // all maps in the table, also in a static scalar build
 #define GAN_IMPLEMENTATION
 #include "../gan.h"
 

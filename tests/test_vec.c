@@ -2,6 +2,7 @@
 // halves. The macros live only inside a pass of gan.h, so they are seen here through kernels that are little
 // more than one of them.
 #include "test.h"
+#define GAN__TABLES // all maps in the table, also in a static scalar build
 #define GAN_IMPLEMENTATION
 #include "../gan.h"
 
