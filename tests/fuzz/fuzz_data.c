@@ -23,7 +23,7 @@ static void data_tell(void)
         fprintf(stderr, "fuzz: %-9s %lu inputs\n", data_name[i], data_count[i]);
 }
 
-static gan_dataset *data_open(gan_context *ctx, fuzz_in *in)
+static gan_dataset_desc data_describe(fuzz_in *in)
 {
     gan_dataset_desc d;
     unsigned ways;
@@ -43,6 +43,7 @@ static gan_dataset *data_open(gan_context *ctx, fuzz_in *in)
     d.height = (int)fuzz_byte(in) % 33;
     d.width = (int)fuzz_byte(in) % 33;
     d.header = d.height > 30 ? 1 : 0;
+    d.standardize = d.height == 2;
     if (d.width > 30) d.columns = d.header ? "x, 1" : "2,1"; // of CSV
     d.label_column = (int)(signed char)fuzz_byte(in);
     d.label_size = fuzz_byte(in);
@@ -58,13 +59,33 @@ static gan_dataset *data_open(gan_context *ctx, fuzz_in *in)
         (void)gan__format_is_deep((const unsigned char *)d.bytes, d.size);
     }
     ++data_count[d.format ? d.format : gan__format_of((const unsigned char *)d.bytes, d.size, d.size)];
-    return gan_dataset_open(ctx, &d);
+    return d;
+}
+
+// Labels by name, from the labels' bytes, or the whole file without them, for three pictures.
+static void data_names(gan_context *ctx, const gan_dataset_desc *d)
+{
+    static char path[3][12] = {"a/1.png", "b/1.png", "b/2.jpg"};
+    char *picture[3];
+    gan_dataset_desc desc = *d;
+    gan_dataset set;
+    gan__reader_opening o;
+    int named = 0, i;
+    memset(&set, 0, sizeof set);
+    memset(&o, 0, sizeof o);
+    for (i = 0; i < 3; ++i) picture[i] = path[i];
+    set.ctx = ctx, set.n = 3, set.picture = picture;
+    if (!desc.label_size) desc.label_bytes = desc.bytes, desc.label_size = desc.size;
+    o.ctx = ctx, o.desc = &desc, o.most = (size_t)-1;
+    if (!desc.label_size || gan__reader_named(&o, &set, 0, NULL, &named)) return;
+    fuzz_require(!named || set.label, "labels by name without labels", ctx);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     static fuzz_world w;
     gan_dataset *set;
+    gan_dataset_desc d;
     fuzz_in in;
     size_t used, i;
     double sum = 0;
@@ -80,7 +101,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         (void)atexit(data_tell);
     }
     used = w.ctx->mem.step_bytes;
-    set = data_open(w.ctx, &in);
+    d = data_describe(&in);
+    data_names(w.ctx, &d);
+    fuzz_require(w.ctx->mem.step_bytes == used, "scratch memory of labels did not come back", w.ctx);
+    fuzz_world_reset(&w);
+    set = gan_dataset_open(w.ctx, &d);
     fuzz_require_sane(w.ctx, "an error without a message");
     fuzz_require((set != NULL) == !gan_error(w.ctx), "neither a dataset nor an error, or both", w.ctx);
     fuzz_require(w.ctx->mem.step_bytes == used, "scratch memory did not come back", w.ctx);
