@@ -654,7 +654,7 @@ GAN_API size_t gan_model_parameters(const gan_model *m);                // train
 // frozen, or no: a buffer), then the sums and their bytes. A line has at most 79 columns; of a longer name
 // the end is shown. No newline after the last line. As snprintf: writes at most size - 1 characters and a 0,
 // returns the length of the whole text. m NULL: an empty text.
-GAN_API size_t gan_model_summary(const gan_model *m, char *text, size_t size);
+GAN_API int gan_model_summary(const gan_model *m, char *text, size_t size);
 // Optimizers do not update frozen parameters. prefix NULL means all; "conv1" covers "conv1.weight" and
 // "conv1.bias". This also applies to parameters created later; the last call for a name applies.
 GAN_API void gan_model_freeze(gan_model *m, const char *prefix, int frozen);
@@ -759,7 +759,8 @@ GAN_API gan_tensor *gan_group_norm(gan_model *m, const char *name, gan_tensor *x
 // here, PyTorch's is False.
 typedef struct gan_norm_desc {
     gan_real eps;                       // added to the variance; 0: 1e-5
-    gan_real momentum;                  // weight of the batch in running statistics; 0: .1; batch_norm only
+    gan_real momentum;                  // weight of the batch in running statistics; 0: .1; of the others
+                                        // than batch_norm an error
     int no_affine;                      // affine=False (elementwise_affine of layer norm): no weight, no bias
 } gan_norm_desc;
 GAN_API gan_tensor *gan_batch_norm_ex(gan_model *m, const char *name, gan_tensor *x,
@@ -913,32 +914,32 @@ GAN_API int gan_gradcheck(gan_context *ctx, gan_function *f, void *user, int n, 
 // above the exponent 30. NaN and infinity propagate.
 //
 // Columns: default parameter; output of D (gan_critic); 1 if the generator's loss needs the real batch; 1 if
-// the generator's loss of paired outputs is minus D's; 1 if D's loss has targets, which label smoothing
-// moves; what gan_loss_control updates.
+// the generator's loss of paired outputs is minus D's; TARGETS if D's loss has targets, which label smoothing
+// moves, BOUNDED if the loss needs a D that something bounds; what gan_loss_control updates.
 #define GAN_LOSSES(X)                                                                                        \
-    X(NON_SATURATING, non_saturating, 0, PROBABILITY, 0, 0, 1, none)                                         \
-    X(MINIMAX, minimax, 0, PROBABILITY, 0, 1, 1, none)                                                       \
-    X(LEAST_SQUARES, least_squares, 0, SCORE, 0, 0, 1, none)                                                 \
-    X(WASSERSTEIN, wasserstein, 0, SCORE, 0, 0, 0, none) X(HINGE, hinge, 0, SCORE, 0, 0, 0, none)            \
-    X(LEAST_SQUARES_PEARSON, least_squares_pearson, 0, SCORE, 0, 0, 1, none)                                 \
-    X(MAXIMUM_LIKELIHOOD, maximum_likelihood, 0, PROBABILITY, 0, 0, 1, none)                                 \
-    X(BOUNDARY_SEEKING, boundary_seeking, 0, PROBABILITY, 0, 0, 1, none)                                     \
-    X(SOFTMAX, softmax, 0, SCORE, 1, 0, 0, none)                                                             \
-    X(DUAL_CONTRASTIVE, dual_contrastive, 0, SCORE, 1, 0, 0, none)                                           \
-    X(EBGAN, ebgan, 10, ERROR, 0, 0, 0, none) X(BEGAN, began, 0.75, ERROR, 0, 0, 0, began)                   \
-    X(MAGAN, magan, 0.01, ERROR, 0, 0, 0, magan) X(F_KL, f_kl, 0, SCORE, 0, 0, 0, none)                      \
-    X(F_REVERSE_KL, f_reverse_kl, 0, SCORE, 0, 0, 0, none) X(F_PEARSON, f_pearson, 0, SCORE, 0, 0, 0, none)  \
-    X(F_NEYMAN, f_neyman, 0, SCORE, 0, 0, 0, none)                                                           \
-    X(F_SQUARED_HELLINGER, f_squared_hellinger, 0, SCORE, 0, 0, 0, none)                                     \
-    X(F_JENSEN_SHANNON, f_jensen_shannon, 0, PROBABILITY, 0, 0, 0, none)                                     \
-    X(F_GAN, f_gan, 0, PROBABILITY, 0, 0, 0, none)                                                           \
-    X(F_TOTAL_VARIATION, f_total_variation, 0, SCORE, 0, 0, 0, none)                                         \
-    X(F_ALPHA, f_alpha, 0.5, SCORE, 0, 0, 0, none) X(MMD_RBF, mmd_rbf, 1, FEATURES, 1, 0, 0, none)           \
-    X(MMD_RATIONAL_QUADRATIC, mmd_rational_quadratic, 1, FEATURES, 1, 0, 0, none)                            \
-    X(ENERGY, energy, 0, FEATURES, 1, 0, 0, none) X(CRAMER, cramer, 0, FEATURES, 1, 0, 0, none)              \
-    X(SINKHORN, sinkhorn, 0.1, FEATURES, 1, 0, 0, none)
+    X(NON_SATURATING, non_saturating, 0, PROBABILITY, 0, 0, TARGETS, none)                                   \
+    X(MINIMAX, minimax, 0, PROBABILITY, 0, 1, TARGETS, none)                                                 \
+    X(LEAST_SQUARES, least_squares, 0, SCORE, 0, 0, TARGETS, none)                                           \
+    X(WASSERSTEIN, wasserstein, 0, SCORE, 0, 0, BOUNDED, none) X(HINGE, hinge, 0, SCORE, 0, 0, ANY, none)    \
+    X(LEAST_SQUARES_PEARSON, least_squares_pearson, 0, SCORE, 0, 0, TARGETS, none)                           \
+    X(MAXIMUM_LIKELIHOOD, maximum_likelihood, 0, PROBABILITY, 0, 0, TARGETS, none)                           \
+    X(BOUNDARY_SEEKING, boundary_seeking, 0, PROBABILITY, 0, 0, TARGETS, none)                               \
+    X(SOFTMAX, softmax, 0, SCORE, 1, 0, ANY, none)                                                           \
+    X(DUAL_CONTRASTIVE, dual_contrastive, 0, SCORE, 1, 0, ANY, none)                                         \
+    X(EBGAN, ebgan, 10, ERROR, 0, 0, ANY, none) X(BEGAN, began, 0.75, ERROR, 0, 0, ANY, began)               \
+    X(MAGAN, magan, 0.01, ERROR, 0, 0, ANY, magan) X(F_KL, f_kl, 0, SCORE, 0, 0, ANY, none)                  \
+    X(F_REVERSE_KL, f_reverse_kl, 0, SCORE, 0, 0, ANY, none)                                                 \
+    X(F_PEARSON, f_pearson, 0, SCORE, 0, 0, ANY, none) X(F_NEYMAN, f_neyman, 0, SCORE, 0, 0, ANY, none)      \
+    X(F_SQUARED_HELLINGER, f_squared_hellinger, 0, SCORE, 0, 0, ANY, none)                                   \
+    X(F_JENSEN_SHANNON, f_jensen_shannon, 0, PROBABILITY, 0, 0, ANY, none)                                   \
+    X(F_GAN, f_gan, 0, PROBABILITY, 0, 0, ANY, none)                                                         \
+    X(F_TOTAL_VARIATION, f_total_variation, 0, SCORE, 0, 0, ANY, none)                                       \
+    X(F_ALPHA, f_alpha, 0.5, SCORE, 0, 0, ANY, none) X(MMD_RBF, mmd_rbf, 1, FEATURES, 1, 0, ANY, none)       \
+    X(MMD_RATIONAL_QUADRATIC, mmd_rational_quadratic, 1, FEATURES, 1, 0, ANY, none)                          \
+    X(ENERGY, energy, 0, FEATURES, 1, 0, ANY, none) X(CRAMER, cramer, 0, FEATURES, 1, 0, ANY, none)          \
+    X(SINKHORN, sinkhorn, 0.1, FEATURES, 1, 0, ANY, none)
 typedef enum gan_loss {
-#define GAN__ROW(id, name, parameter, critic, joint, zero_sum, targets, control) GAN_LOSS_##id,
+#define GAN__ROW(id, name, parameter, critic, joint, zero_sum, of_d, control) GAN_LOSS_##id,
     GAN_LOSSES(GAN__ROW)
 #undef GAN__ROW
     GAN_LOSS_COUNT
@@ -1528,7 +1529,8 @@ GAN_API gan_real gan_gradient_reversal_alpha(gan_real p);
 // GAN_TRAIN and only with finite values.
 //
 // Columns: name; the player whose loss it is added to; default weight, target, parameter; required inputs;
-// what gan_penalty_after does.
+// whether it bounds D: SLOPE by the gradient at each sample, VALUES otherwise, NO; what gan_penalty_after
+// does.
 enum { // the fields of gan_penalty_in that a penalty requires
     GAN_NEEDS_REAL = 1, GAN_NEEDS_FAKE = 2, GAN_NEEDS_REAL_AUG = 4, GAN_NEEDS_FAKE_AUG = 8,
     GAN_NEEDS_Z = 16,                                   // z and g
@@ -1536,34 +1538,35 @@ enum { // the fields of gan_penalty_in that a penalty requires
     GAN_NEEDS_PAIR = 3 | 128                            // real and fake, of the same shape
 };
 #define GAN_PENALTIES(X)                                                                                     \
-    X(NONE, none, EITHER, 0, 0, 0, 0, nothing)                                                               \
-    X(WGAN_GP, wgan_gp, DISCRIMINATOR, 10, 1, 0, GAN_NEEDS_PAIR, nothing)                                    \
-    X(R1, r1, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_REAL, nothing)                                              \
-    X(WEIGHT_CLIP, weight_clip, DISCRIMINATOR, .01, 0, 0, 0, clip)                                           \
-    X(WGAN_LP, wgan_lp, DISCRIMINATOR, 10, 1, 0, GAN_NEEDS_PAIR, nothing)                                    \
-    X(DRAGAN, dragan, DISCRIMINATOR, 10, 1, .5, GAN_NEEDS_REAL, nothing)                                     \
-    X(R2, r2, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_FAKE, nothing)                                              \
-    X(ZERO_CENTERED, zero_centered, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_PAIR, nothing)                        \
-    X(MAX_GP, max_gp, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_PAIR, nothing)                                      \
-    X(WGAN_DIV, wgan_div, DISCRIMINATOR, 2, 0, 6, GAN_NEEDS_PAIR, nothing)                                   \
-    X(GAN_QP, gan_qp, DISCRIMINATOR, 1, 0, 10, GAN_NEEDS_PAIR, nothing)                                      \
-    X(FISHER, fisher, DISCRIMINATOR, 1e-6, 0, 0, GAN_NEEDS_REAL_OUT | GAN_NEEDS_FAKE_OUT, nothing)           \
-    X(SOBOLEV, sobolev, DISCRIMINATOR, 1e-5, 0, 0, GAN_NEEDS_REAL | GAN_NEEDS_FAKE, nothing)                 \
-    X(DRIFT, drift, DISCRIMINATOR, .001, 0, 0, GAN_NEEDS_REAL_OUT, nothing)                                  \
-    X(JSD_REGULARIZER, jsd_regularizer, DISCRIMINATOR, .1, 0, 0, GAN_NEEDS_REAL | GAN_NEEDS_FAKE, nothing)   \
-    X(LECAM, lecam, DISCRIMINATOR, .3, 0, .99, GAN_NEEDS_REAL_OUT | GAN_NEEDS_FAKE_OUT, nothing)             \
-    X(CR, cr, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_REAL_OUT | GAN_NEEDS_REAL_AUG, nothing)                     \
+    X(NONE, none, EITHER, 0, 0, 0, 0, NO, nothing)                                                           \
+    X(WGAN_GP, wgan_gp, DISCRIMINATOR, 10, 1, 0, GAN_NEEDS_PAIR, SLOPE, nothing)                             \
+    X(R1, r1, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_REAL, SLOPE, nothing)                                       \
+    X(WEIGHT_CLIP, weight_clip, DISCRIMINATOR, .01, 0, 0, 0, VALUES, clip)                                   \
+    X(WGAN_LP, wgan_lp, DISCRIMINATOR, 10, 1, 0, GAN_NEEDS_PAIR, SLOPE, nothing)                             \
+    X(DRAGAN, dragan, DISCRIMINATOR, 10, 1, .5, GAN_NEEDS_REAL, SLOPE, nothing)                              \
+    X(R2, r2, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_FAKE, SLOPE, nothing)                                       \
+    X(ZERO_CENTERED, zero_centered, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_PAIR, SLOPE, nothing)                 \
+    X(MAX_GP, max_gp, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_PAIR, SLOPE, nothing)                               \
+    X(WGAN_DIV, wgan_div, DISCRIMINATOR, 2, 0, 6, GAN_NEEDS_PAIR, SLOPE, nothing)                            \
+    X(GAN_QP, gan_qp, DISCRIMINATOR, 1, 0, 10, GAN_NEEDS_PAIR, VALUES, nothing)                              \
+    X(FISHER, fisher, DISCRIMINATOR, 1e-6, 0, 0, GAN_NEEDS_REAL_OUT | GAN_NEEDS_FAKE_OUT, VALUES, nothing)   \
+    X(SOBOLEV, sobolev, DISCRIMINATOR, 1e-5, 0, 0, GAN_NEEDS_REAL | GAN_NEEDS_FAKE, SLOPE, nothing)          \
+    X(DRIFT, drift, DISCRIMINATOR, .001, 0, 0, GAN_NEEDS_REAL_OUT, NO, nothing)                              \
+    X(JSD_REGULARIZER, jsd_regularizer, DISCRIMINATOR, .1, 0, 0,                                             \
+      GAN_NEEDS_REAL | GAN_NEEDS_FAKE, SLOPE, nothing)                                                       \
+    X(LECAM, lecam, DISCRIMINATOR, .3, 0, .99, GAN_NEEDS_REAL_OUT | GAN_NEEDS_FAKE_OUT, VALUES, nothing)     \
+    X(CR, cr, DISCRIMINATOR, 10, 0, 0, GAN_NEEDS_REAL_OUT | GAN_NEEDS_REAL_AUG, NO, nothing)                 \
     X(BCR, bcr, DISCRIMINATOR, 10, 0, 10,                                                                    \
-      GAN_NEEDS_REAL_OUT | GAN_NEEDS_REAL_AUG | GAN_NEEDS_FAKE_OUT | GAN_NEEDS_FAKE_AUG, nothing)            \
-    X(ZCR, zcr, DISCRIMINATOR, 20, 0, .05, GAN_NEEDS_FAKE_OUT | GAN_NEEDS_Z, nothing)                        \
-    X(ZCR_GENERATOR, zcr_generator, GENERATOR, .5, 0, .05, GAN_NEEDS_Z, nothing)                             \
-    X(PATH_LENGTH, path_length, GENERATOR, 2, 0, 2, GAN_NEEDS_Z, nothing)                                    \
-    X(MODE_SEEKING, mode_seeking, GENERATOR, 1, 0, 0, GAN_NEEDS_Z, nothing)                                  \
-    X(ORTHOGONAL, orthogonal, EITHER, 1e-4, 0, 0, 0, nothing)                                                \
-    X(L2, l2, EITHER, 2.5e-5, 0, 0, 0, nothing)                                                              \
-    X(HISTORICAL_AVERAGE, historical_average, EITHER, 1, 0, 0, 0, average)
+      GAN_NEEDS_REAL_OUT | GAN_NEEDS_REAL_AUG | GAN_NEEDS_FAKE_OUT | GAN_NEEDS_FAKE_AUG, NO, nothing)        \
+    X(ZCR, zcr, DISCRIMINATOR, 20, 0, .05, GAN_NEEDS_FAKE_OUT | GAN_NEEDS_Z, NO, nothing)                    \
+    X(ZCR_GENERATOR, zcr_generator, GENERATOR, .5, 0, .05, GAN_NEEDS_Z, NO, nothing)                         \
+    X(PATH_LENGTH, path_length, GENERATOR, 2, 0, 2, GAN_NEEDS_Z, NO, nothing)                                \
+    X(MODE_SEEKING, mode_seeking, GENERATOR, 1, 0, 0, GAN_NEEDS_Z, NO, nothing)                              \
+    X(ORTHOGONAL, orthogonal, EITHER, 1e-4, 0, 0, 0, VALUES, nothing)                                        \
+    X(L2, l2, EITHER, 2.5e-5, 0, 0, 0, NO, nothing)                                                          \
+    X(HISTORICAL_AVERAGE, historical_average, EITHER, 1, 0, 0, 0, NO, average)
 typedef enum gan_penalty_kind {
-#define GAN__ROW(id, name, player, weight, target, parameter, needs, after) GAN_PENALTY_##id,
+#define GAN__ROW(id, name, player, weight, target, parameter, needs, bounds, after) GAN_PENALTY_##id,
     GAN_PENALTIES(GAN__ROW)
 #undef GAN__ROW
     GAN_PENALTY_COUNT
@@ -1824,10 +1827,10 @@ typedef struct gan_dataset_desc {       // 0 means the default
     gan_format format;                  // GAN_FORMAT_AUTO: by content
     int channels, height, width;        // shape of a sample; 0: as in the data. 3 channels become 1 as .299 R
                                         // + .587 G + .114 B, 1 becomes 3 by repetition. 2 and 4 keep alpha;
-                                        // with 1 and 3 the background is seen through it (of arrays, lost).
+                                        // 1 and 3 composite images over background, and drop it of arrays.
                                         // Rows of an (N, D) array are reshaped if the shape has D elements
-    int channels_last;                  // 1: 4-dimensional arrays are (N, H, W, C); -1: (N, C, H, W); 0: too,
-                                        // but a warning tells when the last dimension looks like channels
+    int channels_last;                  // 1: 4-dimensional arrays are (N, H, W, C); -1: (N, C, H, W); 0: the
+                                        // same, with a warning if the last dimension looks like channels
     gan_fit fit;                        // GAN_FIT_COVER
     int flip;                           // 1: random horizontal flip with probability 1/2 each time an image
                                         // is drawn
@@ -3053,6 +3056,8 @@ static size_t gan__text_end(gan__text_out *o)
     if (o->size) o->to[n] = 0;
     return n;
 }
+
+GAN__OPTIONAL char gan__text_lower(char c) { return (char)(c >= 'A' && c <= 'Z' ? c + 32 : c); }
 
 static char *gan__text_whole(char *to, uint64_t v)
 {
@@ -9716,6 +9721,18 @@ GAN_API gan_tensor *gan_lerp(gan_tensor *a, gan_tensor *b, gan_tensor *w)
     return gan_addcmul(w, gan_sub(b, a), a);
 }
 
+// e^x - 1; near 0, where the difference is rounding, tanh(x / 2) (e^x + 1)
+GAN__OPTIONAL gan_tensor *gan__arith_expm1(gan_tensor *x)
+{
+    gan_tensor *within, *e, *t;
+    if (gan__tensor_is_poison(x)) return x;
+    within = gan_lt(gan_abs(x), gan_scalar(x->ctx, 1));
+    e = gan_exp(x);
+    t = gan_where(within, x, gan_scalar(x->ctx, 0));
+    t = gan_mul(gan_tanh(gan_mul_scalar(t, (gan_real)0.5)), gan_add_scalar(gan_exp(t), 1));
+    return gan_where(within, t, gan_add_scalar(e, -1));
+}
+
 // >>shape: the same values seen or placed otherwise; uses op; tests/test_shape.c
 
 GAN_API gan_tensor *gan_reshape_n(gan_tensor *x, int ndim, const int *to)
@@ -10171,17 +10188,18 @@ static unsigned gan__reduce_axes(const char *who, const gan_tensor *x, gan_axis_
     return 0;
 }
 
-GAN_API gan_tensor *gan_sum(gan_tensor *x, gan_axis_set set, int keep)
+// gan_sum for a function that errors call `who`
+static gan_tensor *gan__reduce_sum(const char *who, gan_tensor *x, gan_axis_set set, int keep)
 {
     gan_tensor *y;
-    gan_context *ctx = gan__tensor_inputs(gan__err_op_names[GAN__OP_SUM], 1, &x, &y);
+    gan_context *ctx = gan__tensor_inputs(who, 1, &x, &y);
     int dim[GAN_MAX_DIMS], i, j, n = 0, failed = 0;
     const gan_real *from;
     gan_real *old = NULL, *to;
     int64_t a, r, size[GAN_MAX_DIMS];
     unsigned axes;
     if (!ctx) return y;
-    axes = gan__reduce_axes("sum", x, set, &failed);
+    axes = gan__reduce_axes(who, x, set, &failed);
     if (failed) return ctx->poison;
     for (i = 0; i < x->ndim; ++i) {
         size[i] = x->dim[i];
@@ -10215,6 +10233,11 @@ GAN_API gan_tensor *gan_sum(gan_tensor *x, gan_axis_set set, int keep)
     if (failed) return ctx->poison;
     if (from == x->data && x->size) memcpy(y->data, x->data, x->size * sizeof *y->data);
     return y;
+}
+
+GAN_API gan_tensor *gan_sum(gan_tensor *x, gan_axis_set axes, int keep)
+{
+    return gan__reduce_sum("sum", x, axes, keep);
 }
 GAN__BACKWARD gan__reduce_backward_sum(gan__op_backward *b)
 {
@@ -10304,17 +10327,11 @@ GAN_API gan_tensor *gan_argmax(gan_tensor *x, int axis, int keep)
 
 // composed
 
-static gan_tensor *gan__reduce_mean(const char *who, gan_tensor *x, gan_axis_set set, int keep)
+static gan_tensor *gan__reduce_mean(const char *who, gan_tensor *x, gan_axis_set axes, int keep)
 {
-    int i, failed;
-    unsigned axes;
-    size_t n = 1; // the number of values that one value of the sum is made of
-    if (gan__tensor_is_poison(x)) return x;
-    axes = gan__reduce_axes(who, x, set, &failed);
-    if (failed) return x->ctx->poison;
-    for (i = 0; i < x->ndim; ++i)
-        if (axes >> i & 1u) n *= (size_t)x->dim[i];
-    return gan_mul_scalar(gan_sum(x, set, keep), (gan_real)(1.0 / (double)n));
+    gan_tensor *sum = gan__reduce_sum(who, x, axes, keep);
+    if (gan__tensor_is_poison(sum)) return sum;
+    return gan_mul_scalar(sum, (gan_real)((double)sum->size / (double)x->size));
 }
 
 GAN_API gan_tensor *gan_mean(gan_tensor *x, gan_axis_set axes, int keep)
@@ -10333,12 +10350,7 @@ GAN_API gan_tensor *gan_var(gan_tensor *x, gan_axis_set axes, int keep)
 // The root of the sum of squares s; at s = 0 all derivatives are 0 instead of infinite.
 GAN_API gan_tensor *gan_norm(gan_tensor *x, gan_axis_set axes, int keep)
 {
-    gan_tensor *s, *root;
-    int failed;
-    if (gan__tensor_is_poison(x)) return x;
-    (void)gan__reduce_axes("norm", x, axes, &failed);
-    if (failed) return x->ctx->poison;
-    s = gan_sum(gan_square(x), axes, keep);
+    gan_tensor *s = gan__reduce_sum("norm", gan_square(x), axes, keep), *root;
     if (gan__tensor_is_poison(s)) return s;
     root = gan_sqrt(gan_where(s, s, gan_scalar(s->ctx, 1)));
     return gan_where(s, root, gan_scalar(s->ctx, 0));
@@ -11948,14 +11960,13 @@ static void gan__layer_put_sum(gan__text_out *o, const char *name, size_t count)
     gan__text_put(o, " bytes");
 }
 
-GAN_API size_t gan_model_summary(const gan_model *m, char *text, size_t size)
+GAN_API int gan_model_summary(const gan_model *m, char *text, size_t size)
 {
     enum { NAME = 30, SHAPE = 24, COUNT = 10 }; // with "trainable", 2 blanks between them: 79 columns
     size_t all = 0, trainable = 0, frozen = 0;
     const gan__layer_param *p;
     gan__text_out o, shape;
     char dims[16 * GAN_MAX_DIMS];
-    int k;
     gan__text_begin(&o, text, size);
     if (m) {
         gan__layer_put_cell(&o, m->name, NAME, 1);
@@ -11967,11 +11978,7 @@ GAN_API size_t gan_model_summary(const gan_model *m, char *text, size_t size)
         trainable += p->trainable ? n : 0;
         frozen += p->trainable && p->frozen ? n : 0;
         gan__text_begin(&shape, dims, sizeof dims);
-        for (k = 0; k < p->tensor->ndim; ++k) {
-            gan__text_put(&shape, k ? ", " : "(");
-            gan__text_put_int(&shape, p->tensor->dim[k]);
-        }
-        gan__text_put(&shape, k ? ")" : "()");
+        gan__err_say_shape(&shape, p->tensor->ndim, p->tensor->dim);
         gan__text_end(&shape);
         gan__text_put(&o, "\n");
         gan__layer_put_cell(&o, p->name, NAME, 1);
@@ -11988,7 +11995,7 @@ GAN_API size_t gan_model_summary(const gan_model *m, char *text, size_t size)
         gan__layer_put_sum(&o, "together", all);
     }
     gan__text_end(&o);
-    return o.length;
+    return (int)o.length;
 }
 
 // Whether prefix covers the parameter layer.part, or layer when part is "".
@@ -12787,11 +12794,12 @@ GAN__OPTIONAL gan_tensor *gan__layer_batch_norm(gan_model *m, const char *name, 
     return gan__layer_batch_norm_of(m, name, x, w, b, &d);
 }
 
-// Opens a norm layer; *d becomes the description with its defaults. 1: it cannot go on, *out is its result.
-static int gan__layer_norm_enter(const char *who, gan_model *m, const char *name, gan_tensor *x, int ndim,
+// Opens a norm layer, with running statistics or without; *d becomes the description with its defaults. 1 on
+// an error, *out is the layer's result then.
+static int gan__layer_norm_enter(const char *who, gan_model *m, const char *name, gan_tensor *x, int running,
                                  const gan_norm_desc *desc, gan_norm_desc *d, gan_tensor **out)
 {
-    if (gan__layer_enter(who, m, name, x, ndim, out)) return 1;
+    if (gan__layer_enter(who, m, name, x, 2, out)) return 1;
     *d = gan__layer_norm_defaults();
     if (!desc) return 0;
     d->no_affine = desc->no_affine;
@@ -12801,6 +12809,14 @@ static int gan__layer_norm_enter(const char *who, gan_model *m, const char *name
             m, gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT,
                              "%s: eps %f must not be negative, momentum %f be from 0 to 1, both finite", who,
                              (double)desc->eps, (double)desc->momentum));
+        return 1;
+    }
+    if (!running && desc->momentum > 0) {
+        *out =
+            gan__layer_leave(m, gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT,
+                                              "%s: momentum is of running statistics, which only batch_norm "
+                                              "has; leave it at 0",
+                                              who));
         return 1;
     }
     if (desc->eps > 0) d->eps = desc->eps;
@@ -12824,7 +12840,7 @@ GAN_API gan_tensor *gan_batch_norm_ex(gan_model *m, const char *name, gan_tensor
 {
     gan_tensor *w, *b, *bad;
     gan_norm_desc d;
-    if (gan__layer_norm_enter("batch_norm", m, name, x, 2, desc, &d, &bad)) return bad;
+    if (gan__layer_norm_enter("batch_norm", m, name, x, 1, desc, &d, &bad)) return bad;
     if (gan__layer_norm_affine(m, name, &d, 1, &x->dim[1], &w, &b))
         return gan__layer_leave(m, m->ctx->poison);
     return gan__layer_leave(m, gan__layer_batch_norm_of(m, name, x, w, b, &d));
@@ -12841,7 +12857,7 @@ GAN_API gan_tensor *gan_layer_norm_ex(gan_model *m, const char *name, gan_tensor
     gan_tensor *w, *b, *h, *bad;
     gan_norm_desc d;
     int n;
-    if (gan__layer_norm_enter("layer_norm", m, name, x, 2, desc, &d, &bad)) return bad;
+    if (gan__layer_norm_enter("layer_norm", m, name, x, 0, desc, &d, &bad)) return bad;
     n = x->dim[0] ? (int)(x->size / (size_t)x->dim[0]) : 0;
     if (gan__layer_norm_affine(m, name, &d, x->ndim - 1, x->dim + 1, &w, &b))
         return gan__layer_leave(m, m->ctx->poison);
@@ -12854,13 +12870,14 @@ GAN_API gan_tensor *gan_layer_norm(gan_model *m, const char *name, gan_tensor *x
     return gan_layer_norm_ex(m, name, x, NULL);
 }
 
-GAN_API gan_tensor *gan_group_norm_ex(gan_model *m, const char *name, gan_tensor *x, int groups,
-                                      const gan_norm_desc *desc)
+// Group norm for a layer that errors call `who`.
+static gan_tensor *gan__layer_group_norm(const char *who, gan_model *m, const char *name, gan_tensor *x,
+                                         int groups, const gan_norm_desc *desc)
 {
     gan_tensor *w, *b, *h, *bad;
     gan_norm_desc d;
     int c;
-    if (gan__layer_norm_enter("group_norm", m, name, x, 2, desc, &d, &bad)) return bad;
+    if (gan__layer_norm_enter(who, m, name, x, 0, desc, &d, &bad)) return bad;
     c = x->dim[1];
     if (groups < 1 || c % groups || !x->size)
         return gan__layer_leave(m, gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT,
@@ -12868,6 +12885,12 @@ GAN_API gan_tensor *gan_group_norm_ex(gan_model *m, const char *name, gan_tensor
     if (gan__layer_norm_affine(m, name, &d, 1, &c, &w, &b)) return gan__layer_leave(m, m->ctx->poison);
     h = gan_normalize(x, 1, x->dim[0] * groups, (int)(x->size / (size_t)x->dim[0]) / groups, d.eps);
     return gan__layer_leave(m, w ? gan__layer_scale_shift(h, w, b) : h);
+}
+
+GAN_API gan_tensor *gan_group_norm_ex(gan_model *m, const char *name, gan_tensor *x, int groups,
+                                      const gan_norm_desc *desc)
+{
+    return gan__layer_group_norm("group_norm", m, name, x, groups, desc);
 }
 
 GAN_API gan_tensor *gan_group_norm(gan_model *m, const char *name, gan_tensor *x, int groups)
@@ -12880,7 +12903,7 @@ GAN_API gan_tensor *gan_instance_norm_ex(gan_model *m, const char *name, gan_ten
 {
     gan_tensor *bad;
     if (gan__layer_enter("instance_norm", m, name, x, 3, &bad)) return bad;
-    return gan_group_norm_ex(m, name, x, x->dim[1], desc);
+    return gan__layer_group_norm("instance_norm", m, name, x, x->dim[1], desc);
 }
 
 GAN_API gan_tensor *gan_instance_norm(gan_model *m, const char *name, gan_tensor *x)
@@ -13077,8 +13100,8 @@ static int gan__file_path_kind(const char *path)
 #endif
 }
 
-// What a folder is, whatever its path says: 1, and its device and number in id. 0: a link to it, on a system
-// that does not tell where links lead.
+// Identifies a file or folder by its device and inode, in id, whatever path led to it. 1; 0 for a link on a
+// system where the target of a link is not known here.
 GAN__OPTIONAL int gan__file_path_id(const char *path, uint64_t id[2])
 {
     id[0] = id[1] = 0;
@@ -14371,8 +14394,8 @@ static int gan__archive_head(gan__archive *a)
     return gan__archive_fetch(a, 0, a->head, 8 + a->header) ? a->ctx->err.code : GAN_OK;
 }
 
-// Everything that can be wrong with the bytes is asked. The values of an open file are read for their digest
-// and not kept. Returns the error code; gan__archive_close after it.
+// Opens a file and checks all of its bytes. The values of an open file are read for their digest and not
+// kept. Returns the error code; gan__archive_close after it.
 static int gan__archive_open(gan__archive *a, gan_context *ctx, const char *path,
                              const gan__archive_from *from)
 {
@@ -14925,7 +14948,7 @@ GAN_API int gan_unclaimed(const gan_context *ctx, const char **first)
 
 #ifndef GAN_NO_STDIO
 
-// An open file, or 1 and an error. A file that is missing is none when `quiet`.
+// Opens a file. 1 on failure, with an error; without one if `quiet` is set and the file is missing.
 static int gan__ckpt_open(gan_context *ctx, const char *call, const char *path, gan__archive_from *from,
                           int quiet)
 {
@@ -15767,22 +15790,16 @@ static gan_tensor *gan__loss_mean_kernel(const gan__loss_likeness *k, gan_tensor
 // Kernels without their 1 at distance 0: the ones cancel in k(x, x) + k(y, y) - 2 k(x, y), and of near
 // samples they would leave nothing but rounding.
 
-// e^t - 1 for t <= 0; far from 0 by e^t, whose gradient keeps its digits
-static gan_tensor *gan__loss_expm1(gan_tensor *t)
-{
-    if (gan__tensor_is_poison(t)) return t;
-    return gan_where(gan_lt(gan_scalar(t->ctx, -1), t), gan_elu(t, 1), gan_add_scalar(gan_exp(t), -1));
-}
 static gan_tensor *gan__loss_rbf(gan_tensor *d, gan_real sigma)
 {
-    return gan__loss_expm1(gan_mul_scalar(d, (gan_real)(-0.5 / ((double)sigma * (double)sigma))));
+    return gan__arith_expm1(gan_mul_scalar(d, (gan_real)(-0.5 / ((double)sigma * (double)sigma))));
 }
 // (1 + z)^-alpha - 1, z = d / (2 alpha), with log(1 + z) = log u + (z - (u - 1)) / u of the rounded u = 1 + z
 static gan_tensor *gan__loss_rational_quadratic(gan_tensor *d, gan_real alpha)
 {
     gan_tensor *z = gan_mul_scalar(d, (gan_real)(0.5 / (double)alpha)), *u = gan_add_scalar(z, 1);
     gan_tensor *lost = gan_detach(gan_div(gan_sub(z, gan_add_scalar(u, -1)), u));
-    return gan__loss_expm1(gan_mul_scalar(gan_add(gan_log(u), lost), -alpha));
+    return gan__arith_expm1(gan_mul_scalar(gan_add(gan_log(u), lost), -alpha));
 }
 
 static gan_tensor *gan__loss_mmd(const char *name, gan_tensor *x, gan_tensor *y, int count,
@@ -15951,24 +15968,27 @@ static void gan__loss_control_magan(gan_real *state, gan_real rate, gan_real r, 
 
 // ---- the table and what calls it
 
+typedef enum gan__loss_of_d { GAN__LOSS_OF_ANY, GAN__LOSS_OF_TARGETS, GAN__LOSS_OF_BOUNDED } gan__loss_of_d;
+
 typedef struct gan__loss_row {
     const char *name;
     gan_real parameter;
     gan_critic critic;
-    int joint, zero_sum, targets;
+    int joint, zero_sum;
+    gan__loss_of_d of_d;
     void (*control)(gan_real *state, gan_real p, gan_real r, gan_real f);
     gan_tensor *(*d)(const gan__loss_in *a);
     gan_tensor *(*g)(const gan__loss_in *a);
 } gan__loss_row;
 
 static const gan__loss_row gan__loss_rows[] = {
-#define GAN__ROW(id, name, parameter, critic, joint, zero_sum, targets, control)                             \
+#define GAN__ROW(id, name, parameter, critic, joint, zero_sum, of_d, control)                                \
     {#name,                                                                                                  \
      (gan_real)parameter,                                                                                    \
      GAN_CRITIC_##critic,                                                                                    \
      joint,                                                                                                  \
      zero_sum,                                                                                               \
-     targets,                                                                                                \
+     GAN__LOSS_OF_##of_d,                                                                                    \
      gan__loss_control_##control,                                                                            \
      gan__loss_##name##_d,                                                                                   \
      gan__loss_##name##_g},
@@ -15985,10 +16005,16 @@ static int gan__loss_is_known(gan_context *ctx, gan_loss loss)
 }
 
 // Whether D's loss has targets, which label smoothing moves.
-GAN__OPTIONAL int gan__loss_has_targets(gan_loss loss) { return gan__loss_rows[loss].targets; }
+GAN__OPTIONAL int gan__loss_has_targets(gan_loss loss)
+{
+    return gan__loss_rows[loss].of_d == GAN__LOSS_OF_TARGETS;
+}
 
 // Whether D has to be bounded by a penalty or its layers (Arjovsky 2017).
-GAN__OPTIONAL int gan__loss_is_wasserstein(gan_loss loss) { return loss == GAN_LOSS_WASSERSTEIN; }
+GAN__OPTIONAL int gan__loss_is_of_bounded(gan_loss loss)
+{
+    return gan__loss_rows[loss].of_d == GAN__LOSS_OF_BOUNDED;
+}
 
 // Whether the description is one that can be computed.
 static int gan__loss_is_possible(gan_context *ctx, const gan_loss_desc *desc)
@@ -19407,20 +19433,11 @@ GAN_API gan_tensor *gan_dssim(gan_tensor *x, gan_tensor *y, gan_real range)
     return gan_affine(gan__objective_ssim("dssim", x, y, range), (gan_real)-0.5, (gan_real)0.5);
 }
 
-// e^x - 1; near 0, where the difference is rounding, tanh(x / 2) (e^x + 1)
-static gan_tensor *gan__objective_expm1(gan_tensor *x)
-{
-    gan_tensor *within = gan_lt(gan_abs(x), gan_scalar(x->ctx, 1));
-    gan_tensor *e = gan_exp(x), *t = gan_where(within, x, gan_scalar(x->ctx, 0));
-    t = gan_mul(gan_tanh(gan_mul_scalar(t, (gan_real)0.5)), gan_add_scalar(gan_exp(t), 1));
-    return gan_where(within, t, gan_add_scalar(e, -1));
-}
-
 GAN_API gan_tensor *gan_kl_normal(gan_tensor *mean, gan_tensor *log_var)
 {
     gan_tensor *bad, *v;
     if (!gan__objective_alike("kl_normal", mean, log_var, 0, &bad)) return bad;
-    v = gan_sub(gan__objective_expm1(log_var), log_var);
+    v = gan_sub(gan__arith_expm1(log_var), log_var);
     return gan__objective_batch_mean(gan_mul_scalar(gan_addcmul(mean, mean, v), (gan_real)0.5));
 }
 
@@ -19870,6 +19887,12 @@ static void gan__penalty_after_clip(gan_model *m, gan_real weight)
 
 static void gan__penalty_after_nothing(gan_model *m, gan_real weight) { (void)m, (void)weight; }
 
+typedef enum gan__penalty_bounds {
+    GAN__BOUNDS_NO,
+    GAN__BOUNDS_SLOPE,
+    GAN__BOUNDS_VALUES
+} gan__penalty_bounds;
+
 typedef struct gan__penalty_row {
     const char *name;
     gan_tensor *(*term)(const gan__penalty_args *p);
@@ -19877,12 +19900,13 @@ typedef struct gan__penalty_row {
     gan_player player;
     double weight, target, parameter;
     unsigned needs;
+    gan__penalty_bounds bounds;
 } gan__penalty_row;
 
 static const gan__penalty_row gan__penalty_rows[] = {
-#define GAN__ROW(id, name, player, weight, target, parameter, needs, after)                                  \
+#define GAN__ROW(id, name, player, weight, target, parameter, needs, bounds, after)                          \
     {#name, gan__penalty_##name, gan__penalty_after_##after, GAN_PLAYER_##player, weight, target, parameter, \
-     needs},
+     needs, GAN__BOUNDS_##bounds},
     GAN_PENALTIES(GAN__ROW)
 #undef GAN__ROW
 };
@@ -19893,31 +19917,6 @@ static int gan__penalty_is_known(gan_context *ctx, gan_penalty_kind kind)
     gan__err_fail(ctx, GAN_ERROR_ARGUMENT,
                   "penalty %d is unknown; take one of the gan_penalty_kind enumeration", (int)kind);
     return 0;
-}
-
-// Whether the penalty is made of D's gradient at each sample.
-GAN__OPTIONAL int gan__penalty_is_per_sample(gan_penalty_kind kind)
-{
-    switch (kind) {
-    case GAN_PENALTY_WGAN_GP:
-    case GAN_PENALTY_R1:
-    case GAN_PENALTY_WGAN_LP:
-    case GAN_PENALTY_DRAGAN:
-    case GAN_PENALTY_R2:
-    case GAN_PENALTY_ZERO_CENTERED:
-    case GAN_PENALTY_MAX_GP:
-    case GAN_PENALTY_WGAN_DIV:
-    case GAN_PENALTY_SOBOLEV:
-    case GAN_PENALTY_JSD_REGULARIZER: return 1;
-    default: return 0;
-    }
-}
-
-// Whether it bounds D otherwise.
-GAN__OPTIONAL int gan__penalty_is_bound(gan_penalty_kind kind)
-{
-    return kind == GAN_PENALTY_WEIGHT_CLIP || kind == GAN_PENALTY_GAN_QP || kind == GAN_PENALTY_FISHER ||
-           kind == GAN_PENALTY_LECAM || kind == GAN_PENALTY_ORTHOGONAL;
 }
 
 // Whether everything is there that the row needs, alive and of fitting shape.
@@ -21103,19 +21102,6 @@ typedef struct gan__format_layout {
 
 enum { GAN__NPY_MOST = 10000, GAN__FORMAT_HEAD = 12 + GAN__NPY_MOST }; // bytes that describe a file
 
-// IEEE 754 half precision: a sign, 5 bits of exponent, 10 of the fraction.
-static double gan__format_half(uint32_t u)
-{
-    const int e = (int)(u >> 10 & 31);
-    const uint32_t fraction = u & 1023;
-    const uint32_t special = 0x7f800000u | fraction << 13;
-    float f;
-    double v;
-    memcpy(&f, &special, sizeof f);
-    v = e == 31 ? (double)f : e ? ldexp(1024. + fraction, e - 25) : ldexp((double)fraction, -24);
-    return u >> 15 & 1 ? -v : v;
-}
-
 static double gan__format_element_value(gan__format_element type, int big, const unsigned char *p)
 {
     const int width = gan__format_element_width[type];
@@ -21137,7 +21123,7 @@ static double gan__format_element_value(gan__format_element type, int big, const
     case GAN__ELEMENT_U16:
     case GAN__ELEMENT_U32:
     case GAN__ELEMENT_U64: return (double)u;
-    case GAN__ELEMENT_F16: return gan__format_half(w);
+    case GAN__ELEMENT_F16: return gan__state_half(w);
     }
     return 0;
 }
@@ -21191,7 +21177,7 @@ static int gan__format_is_markup(const unsigned char *p, size_t have)
     while (at < have && (p[at] == ' ' || (p[at] >= '\t' && p[at] <= '\r'))) ++at;
     for (i = 0; i < sizeof begin / sizeof *begin; ++i) {
         for (k = 0; begin[i][k] && at + k < have; ++k)
-            if ((p[at + k] >= 'A' && p[at + k] <= 'Z' ? p[at + k] + 32 : p[at + k]) != begin[i][k]) break;
+            if (gan__text_lower((char)p[at + k]) != begin[i][k]) break;
         if (!begin[i][k]) return 1;
     }
     return 0;
@@ -21713,17 +21699,23 @@ static void gan__format_csv_quote(char to[20], const unsigned char *from, const 
     to[i] = 0;
 }
 
+// A field without blanks and quotes around it.
+static void gan__format_csv_trim(const unsigned char **from, const unsigned char **to)
+{
+    while (*from < *to && (gan__format_is_blank(**from) || **from == '"')) ++*from;
+    while (*from < *to && (gan__format_is_blank((*to)[-1]) || (*to)[-1] == '"')) --*to;
+}
+
 // Whether a field is what programs write for a missing number.
 static int gan__format_csv_is_missing(const unsigned char *from, const unsigned char *to)
 {
     static const char *const words[] = {"", "nan", "na", "n/a", "null", "none", "?", "inf", "-inf"};
     size_t i, k;
-    while (from < to && (gan__format_is_blank(*from) || *from == '"')) ++from;
-    while (from < to && (gan__format_is_blank(to[-1]) || to[-1] == '"')) --to;
+    gan__format_csv_trim(&from, &to);
     for (i = 0; i < sizeof words / sizeof *words; ++i) {
         const size_t n = strlen(words[i]);
         for (k = 0; k < n && from + k < to; ++k)
-            if ((from[k] >= 'A' && from[k] <= 'Z' ? from[k] + 32 : from[k]) != words[i][k]) break;
+            if (gan__text_lower((char)from[k]) != words[i][k]) break;
         if (k == n && from + k == to) return 1;
     }
     return 0;
@@ -21807,8 +21799,7 @@ static int gan__format_csv_named(const gan__format_csv_reader *c, const unsigned
     double v;
     int column;
     for (column = 0; header && gan__format_csv_has_field(c, &header, end, &from, &to); ++column) {
-        while (from < to && (gan__format_is_blank(*from) || *from == '"')) ++from;
-        while (from < to && (gan__format_is_blank(to[-1]) || to[-1] == '"')) --to;
+        gan__format_csv_trim(&from, &to);
         if ((size_t)(to - from) == n && n && !memcmp(from, text, n)) return column;
     }
     if (gan__format_csv_number((const unsigned char *)text, (const unsigned char *)text + n, &v)) return -1;
@@ -22376,6 +22367,15 @@ static int gan__data_sized(gan_dataset *d, int n, int ndim, const int *dim)
     return !d->order;
 }
 
+// Labels in the machine's byte order, one each `stride` bytes.
+static void gan__data_set_labels(gan_dataset *d, const void *label, gan__format_element type, size_t stride)
+{
+    d->label = (const unsigned char *)label;
+    d->label_type = type;
+    d->label_big = !gan__state_is_little_endian();
+    d->label_stride = stride;
+}
+
 static double gan__data_label(const gan_dataset *d, size_t i)
 {
     return gan__format_element_value(d->label_type, d->label_big, d->label + i * d->label_stride);
@@ -22430,10 +22430,7 @@ static int gan__data_label_number(gan_dataset *d, const int64_t *number, double 
     int c;
     if (!label) return 1;
     for (i = 0; i < d->n; ++i) label[i] = (int32_t)number[(size_t)(gan__data_label(d, i) - low)];
-    d->label = (const unsigned char *)label;
-    d->label_type = GAN__ELEMENT_I32;
-    d->label_big = !gan__state_is_little_endian();
-    d->label_stride = sizeof *label;
+    gan__data_set_labels(d, label, GAN__ELEMENT_I32, sizeof *label);
     for (c = 0; c < d->classes; ++c) d->class_label[c] = c;
     return 0;
 }
@@ -22581,9 +22578,9 @@ static void gan__data_picture_view(gan__data_picture *p, const unsigned char *pi
     p->view.stride[2] = (size_t)c * width;
 }
 
-// What is to be seen of a picture that has alpha where none is wanted: it lies on the background (0xRRGGBB).
-// One without alpha becomes opaque where it is wanted, gray becomes color in the same pass. channels 0: as it
-// is.
+// Removes or adds alpha, as `channels` asks. Where no alpha is wanted the picture is composited over the
+// background (0xRRGGBB); where it is wanted and missing it is opaque, and gray becomes color in the same
+// pass. channels 0: unchanged.
 static int gan__data_picture_alpha(gan_context *ctx, gan__data_picture *p, int channels, unsigned background)
 {
     const int c = p->view.dim[0], h = p->view.dim[1], w = p->view.dim[2];
@@ -23198,6 +23195,9 @@ static int gan__reader_describe(const gan__reader_opening *o, gan__file_source *
                           (int64_t)s->size);
         break;
     }
+    if (!bad && desc && *format != GAN_FORMAT_CSV && (desc->columns || desc->header))
+        gan__err_warn(o->ctx, "%s is no CSV: gan_dataset_desc.%s has no effect", s->name,
+                      desc->columns ? "columns" : "header");
     gan__err_scratch_free(o->ctx, all);
     gan__err_scratch_free(o->ctx, head);
     return bad;
@@ -23301,7 +23301,7 @@ static int gan__reader_column(const gan__reader_opening *o, gan_dataset *d, cons
 
 static int gan__reader_like_channels(int n) { return n == 1 || n == 3; }
 
-// Tells when four dimensions are read in the wrong order, as far as it can be seen. 1 on an error.
+// Warns where the order of four dimensions seems to be another than the one read. 1 on an error.
 static int gan__reader_order(const gan__reader_opening *o, const char *name, const gan__format_layout *l)
 {
     const gan_dataset_desc *desc = o->desc;
@@ -23364,7 +23364,7 @@ static void gan__reader_dims(const gan_dataset_desc *desc, gan__format_layout *l
     }
 }
 
-// Which values of the data become which. 1 on an error, which is set.
+// The scale: data_low .. data_high become low .. high. 1 on an error, which is set.
 static int gan__reader_scale(const gan__reader_opening *o, gan_dataset *d, const char *name)
 {
     const gan_dataset_desc *desc = o->desc;
@@ -23443,8 +23443,8 @@ static int gan__reader_no_column(const gan__reader_opening *o, const char *name)
 }
 
 #ifndef GAN_NO_STDIO
-// 1, and an error that names it, when a file of a folder holds no picture, whatever its name: each is looked
-// at before the first is drawn. *deep becomes 1 when it has more than 8 bits a value.
+// Checks the head of a folder's file when the dataset is opened: 1, and an error that names it, if it holds
+// no picture. *deep becomes 1 if it has more than 8 bits a value.
 static int gan__reader_picture_head(gan_context *ctx, const char *path, int *deep)
 {
     unsigned char head[512];
@@ -23510,8 +23510,8 @@ static char *gan__reader_idx_images(char *name, char **idx)
 }
 #endif
 
-// The labels beside IDX images: the same path with labels for images and idx1 (QMNIST: idx2) for idx3, behind
-// a point or a hyphen whichever the images have. No such file is no error, a compressed one is.
+// The labels beside IDX images: the same path with labels for images and idx1 (QMNIST: idx2) for idx3, after
+// a point or a hyphen. No such file is no error, a compressed one is.
 static int gan__reader_beside(const gan__reader_opening *o, gan_dataset *d, const char *path)
 {
 #ifndef GAN_NO_STDIO
@@ -23551,8 +23551,8 @@ static int gan__reader_has_pieces(const gan_dataset *d)
     return 0;
 }
 
-// What the values of a dataset say: the least, the greatest; a NaN or an infinity is an error with its place.
-// Bytes are looked at until they fill a twentieth of their range.
+// The least and the greatest value of a dataset; NaN or infinity is an error that tells its place. Of bytes
+// only the first samples are read, until their values span a twentieth of the range.
 static int gan__reader_range(gan_dataset *d, const char *name, double *low, double *high)
 {
     gan_real *x;
@@ -23590,7 +23590,7 @@ static int gan__reader_range(gan_dataset *d, const char *name, double *low, doub
     return bad;
 }
 
-// Values that cannot be are an error, a scale that does not match is told.
+// NaN and infinity are errors; a scale that does not fit the values is a warning.
 static int gan__reader_values(const gan__reader_opening *o, gan_dataset *d, const char *name)
 {
     double low, high, more = 0;
@@ -23614,7 +23614,8 @@ static int gan__reader_values(const gan__reader_opening *o, gan_dataset *d, cons
     return 0;
 }
 
-// The means and standard deviations of the columns, in two passes. A constant column is told, and only moved.
+// The means and standard deviations of the columns, in two passes. A constant column is a warning; only its
+// mean is subtracted.
 static int gan__reader_standardize(gan_dataset *d, const char *name)
 {
     gan_real *x, *mean, *deviation;
@@ -23818,7 +23819,7 @@ static int gan__reader_listing_is_new(gan_context *ctx, gan__reader_listing *to,
     return 1;
 }
 
-// A file that is not read; what systems put into every folder is not counted. 1: no memory.
+// Counts a file that is not read, except Thumbs.db and the like. 1: no memory.
 static int gan__reader_listing_leave(gan_context *ctx, gan__reader_listing *to, const char *path)
 {
     const char *name = gan__file_base(path);
@@ -23832,8 +23833,8 @@ static int gan__reader_listing_leave(gan_context *ctx, gan__reader_listing *to, 
     return !to->left_first;
 }
 
-// A sub-folder with pictures is a class, all that lies in it and deeper; a real folder is read once, whatever
-// leads to it.
+// A sub-folder with pictures is a class, with all that its own sub-folders hold; a folder to which several
+// links lead is read once.
 static int gan__reader_listing_folder(gan_context *ctx, gan__reader_listing *to, const char *folder,
                                       int label, int depth)
 {
@@ -23975,10 +23976,8 @@ static int gan__reader_name(gan__reader_names *t, const unsigned char *name, con
     const gan__reader_key *k;
     gan_context *ctx = t->o->ctx;
     char text[20];
-    while (name < end && (*name == '"' || gan__format_is_blank(*name))) ++name;
-    while (name < end && (end[-1] == '"' || gan__format_is_blank(end[-1]))) --end;
-    while (from < to && (*from == '"' || gan__format_is_blank(*from))) ++from;
-    while (from < to && (to[-1] == '"' || gan__format_is_blank(to[-1]))) --to;
+    gan__format_csv_trim(&name, &end);
+    gan__format_csv_trim(&from, &to);
     if (end - name > 2 && name[0] == '.' && name[1] == '/') name += 2;
     gan__format_csv_quote(text, name, end);
     k = gan__reader_key_at(t, (const char *)name, (size_t)(end - name));
@@ -24187,10 +24186,7 @@ static int gan__reader_names_values(gan__reader_names *t)
             }
         }
     d->class_name = name;
-    d->label = (const unsigned char *)label;
-    d->label_type = sizeof *label == 4 ? GAN__ELEMENT_F32 : GAN__ELEMENT_F64;
-    d->label_big = !gan__state_is_little_endian();
-    d->label_stride = sizeof *label;
+    gan__data_set_labels(d, label, sizeof *label == 4 ? GAN__ELEMENT_F32 : GAN__ELEMENT_F64, sizeof *label);
     if (t->missing)
         gan__err_warn(ctx, "%s names %l files that are no pictures of the folder, the first of them %s",
                       t->file, (int64_t)t->missing, t->first);
@@ -24299,10 +24295,7 @@ static gan_dataset *gan__reader_listed(const gan__reader_opening *o, const char 
         pictures.desc = &desc;
     } else if (count.classes && !count.loose) {
         if (gan__reader_class_names(d, &all, path)) return NULL;
-        d->label = (const unsigned char *)all.label;
-        d->label_type = GAN__ELEMENT_I32;
-        d->label_big = !gan__state_is_little_endian();
-        d->label_stride = sizeof *all.label;
+        gan__data_set_labels(d, all.label, GAN__ELEMENT_I32, sizeof *all.label);
     }
     return gan__reader_pictures(&pictures, d);
 }
@@ -24491,8 +24484,7 @@ static gan__image_kind gan__image_kind_of(const char *path)
     char ext[4] = {0};
     int i;
     if (!dot || strlen(dot) != 4) return GAN__IMAGE_UNKNOWN;
-    for (i = 0; i < 3; ++i)
-        ext[i] = (char)(dot[i + 1] >= 'A' && dot[i + 1] <= 'Z' ? dot[i + 1] + 32 : dot[i + 1]);
+    for (i = 0; i < 3; ++i) ext[i] = gan__text_lower(dot[i + 1]);
     if (!strcmp(ext, "png")) return GAN__IMAGE_PNG;
     if (!strcmp(ext, "pam")) return GAN__IMAGE_PAM;
     return !strcmp(ext, "pgm") || !strcmp(ext, "ppm") ? GAN__IMAGE_PNM : GAN__IMAGE_UNKNOWN;
@@ -31214,15 +31206,15 @@ static void gan__player_warn_layers(gan_trainer *t)
     int i, bounded = t->desc.d_term != NULL; // which may be a constraint
     for (i = 0; i < (int)GAN_MAX_PENALTIES; ++i) {
         const gan_penalty_kind kind = t->desc.penalty[i].kind;
-        if (gan__penalty_is_per_sample(kind)) per_sample = kind;
-        bounded |= gan__penalty_is_bound(kind);
+        if (gan__penalty_rows[kind].bounds == GAN__BOUNDS_SLOPE) per_sample = kind;
+        bounded |= gan__penalty_rows[kind].bounds != GAN__BOUNDS_NO;
     }
     for (p = d->params; p; p = p->next) {
         const size_t n = strlen(p->name);
         if (n >= sizeof mean - 1 && !strcmp(p->name + n - (sizeof mean - 1), mean)) batch_norm = p;
         bounded |= p->how == GAN_PARAMETRIZATION_SPECTRAL_NORM;
     }
-    if (gan__loss_is_wasserstein(t->desc.loss) && !bounded && !per_sample)
+    if (gan__loss_is_of_bounded(t->desc.loss) && !bounded)
         gan__err_warn(t->ctx,
                       "trainer: nothing bounds the critic %s, which the Wasserstein loss needs: add the "
                       "penalty WGAN_GP, R1 or WEIGHT_CLIP, or spectral norm by gan_model_parametrize",

@@ -214,8 +214,10 @@ static inline void ex_progress_line(int step, int steps, const char *numbers)
     drawn = now;
     speed = now > begun ? (step - first) / (now - begun) : 0;
     left = speed > 0 ? (steps - step) / speed : 0;
-    snprintf(text, sizeof text, " %d:%02d left  %s  %.*f/s", (int)left / 60, (int)left % 60, numbers,
-             speed < 100, speed);
+    if (speed > 0)
+        snprintf(text, sizeof text, " %d:%02d left  %s  %.*f/s", (int)left / 60, (int)left % 60, numbers,
+                 speed < 100, speed);
+    else snprintf(text, sizeof text, " %s", numbers); // the first step
     for (i = 0; i < 8; ++i) bar[i] = i < 8. * step / steps ? '#' : '.';
     bar[8] = 0;
     if (lines == 2) printf("%.79s\n", text);

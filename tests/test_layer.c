@@ -1123,8 +1123,8 @@ static gan_tensor *summary_net(gan_model *m, gan_tensor *x, gan_tensor *label)
 static void summary_is(const gan_model *m, const char *want)
 {
     char text[2048];
-    const size_t n = gan_model_summary(m, text, sizeof text);
-    CHECK(!strcmp(text, want) && n == strlen(want), "%d characters:\n%s", (int)n, text);
+    const int n = gan_model_summary(m, text, sizeof text);
+    CHECK(!strcmp(text, want) && n == (int)strlen(want), "%d characters:\n%s", n, text);
 }
 
 static void summaries(void)
@@ -1134,7 +1134,7 @@ static void summaries(void)
         gan_context *ctx = gan_create(NULL);
         gan_model *m = gan_model_create(ctx, "critic", summary_net, NULL);
         char want[2048], text[2048], *line;
-        size_t n, k;
+        int n, k;
         gan_model_freeze(m, "fc1", 1);
         snprintf(want, sizeof want,
                  "critic                          shape                          count  trainable\n"
@@ -1167,9 +1167,9 @@ static void summaries(void)
             CHECK(strlen(line) <= 79, "%d columns: %s", (int)strlen(line), line);
         for (k = 1; k < n + 3; k += 37) {
             memset(text, '#', sizeof text);
-            CHECK(gan_model_summary(m, text, k) == n, "length at size %d", (int)k);
-            CHECK(strlen(text) == (k <= n ? k - 1 : n) && !strncmp(text, want, strlen(text)), "size %d",
-                  (int)k);
+            CHECK(gan_model_summary(m, text, (size_t)k) == n, "length at size %d", k);
+            CHECK((int)strlen(text) == (k <= n ? k - 1 : n) && !strncmp(text, want, strlen(text)), "size %d",
+                  k);
         }
         CHECK(gan_model_summary(m, NULL, 0) == n, "no room at all");
         summary_is(NULL, "");
@@ -2121,7 +2121,7 @@ static void norm_options(void)
             norm_of_two(kind, NULL, 1 / sqrt(1 + 1e-5));
             d.eps = d.momentum = 0, d.no_affine = 0;
             norm_of_two(kind, &d, 1 / sqrt(1 + 1e-5));
-            d.eps = 3, d.momentum = (gan_real).01;
+            d.eps = 3, d.momentum = kind ? 0 : (gan_real).01;
             norm_of_two(kind, &d, .5);
             d.no_affine = 1;
             norm_of_two(kind, &d, .5);
@@ -2160,6 +2160,20 @@ static void norm_options(void)
                 gan_destroy(ctx);
             }
     }
+    TEST ("a momentum of a norm without running statistics is an error by the layer's name")
+        for (kind = 1; kind < 4; ++kind) {
+            gan_context *ctx = gan_create(NULL);
+            gan_model *m = gan_model_create(ctx, "m", norm_with_options, NULL);
+            memset(&d, 0, sizeof d);
+            d.momentum = (gan_real).01;
+            norm_kind = kind;
+            norm_desc = &d;
+            (void)gan_forward(m, gan_zeros(ctx, 3, 4, 5), NULL);
+            CHECK(gan_error(ctx) == GAN_ERROR_ARGUMENT, "error %d", gan_error(ctx));
+            CHECK_TEXT(gan_error_message(ctx), names[kind]);
+            CHECK_TEXT(gan_error_message(ctx), "momentum");
+            gan_destroy(ctx);
+        }
     TEST ("batch norm of Keras, eps .001: gamma (x - mean) / sqrt(variance + eps) + beta of its weights") {
         static unsigned char file[512];
         static const gan_real five[] = {5};

@@ -1204,7 +1204,7 @@ static const struct {
     unsigned needs;
     void (*run)(void);
 } penalties[] = {
-#define ROW(id, name, player, weight, target, parameter, needs, after)                                       \
+#define ROW(id, name, player, weight, target, parameter, needs, bounds, after)                               \
     {GAN_PENALTY_##id, #name, GAN_PLAYER_##player, needs, test_##name},
     GAN_PENALTIES(ROW)
 #undef ROW

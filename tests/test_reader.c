@@ -1310,6 +1310,25 @@ static void test_csv(void)
             }
         }
     }
+    TEST ("columns and header of a file that is no CSV have no effect, and a warning says so") {
+        int i;
+        for (i = 0; i < 3; ++i) {
+            gan_context *ctx = gan_create(NULL);
+            gan_dataset_desc desc;
+            npy_of(&f, 1, "<f8", 0, "(2, 1)");
+            add_number(&f, 'f', 8, 0, 1), add_number(&f, 'f', 8, 0, 2);
+            desc = in_memory(&f);
+            desc.columns = i == 1 ? "2" : NULL;
+            desc.header = i == 2;
+            CHECK(gan_dataset_open(ctx, &desc) != NULL, "%s", gan_error_message(ctx));
+            CHECK(gan_warnings(ctx) == (i > 0), "%d warnings: %s", gan_warnings(ctx),
+                  gan_warning_message(ctx));
+            if (i)
+                CHECK_TEXT(gan_warning_message(ctx),
+                           i == 1 ? "columns has no effect" : "header has no effect");
+            gan_destroy(ctx);
+        }
+    }
     TEST ("standardize: columns of mean 0 and deviation 1; gan_dataset_restore gives the data back") {
         static const double x[] = {1, 1000, 7, 2, 3000, 7, 3, 5000, 7, 6, 7000, 7};
         const int way_stream[] = {0, 1};
