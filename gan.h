@@ -1778,10 +1778,10 @@ GAN_API const char *gan_game_name(gan_game kind);
 //     IDX     MNIST, Fashion-MNIST; all six element types
 //     NPY     .npy versions 1 and 2 of f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1, either byte order, C or
 //             Fortran order
-//     PNM     binary PGM and PPM of 8 and 16 bits
+//     PNM     binary PGM and PPM, and PAM (gray or RGB, with or without alpha), of 8 and 16 bits
 //     STB     PNG of 8 and 16 bits, JPEG, BMP, GIF (its first picture), if stb_image.h is included before
-//             the implementation. JPEG is turned as its EXIF orientation says; of four components (CMYK) it
-//             is an error
+//             the implementation. JPEG and PNG are turned as their EXIF orientation says; a JPEG of four
+//             components (CMYK) is an error
 //     CIFAR   the binary version of CIFAR-10 and of CIFAR-100 (fine labels)
 //     CSV     numbers separated by commas, semicolons, tabs or blanks
 #define GAN_FORMATS(X) X(IDX, idx) X(NPY, npy) X(PNM, pnm) X(STB, stb_image) X(CIFAR, cifar) X(CSV, csv)
@@ -21517,31 +21517,136 @@ static int gan__format_pnm_number(gan_context *ctx, const char *name, const unsi
     return 1;
 }
 
+// Whether a file begins as PGM, PPM or PAM.
+static int gan__format_is_pnm(const unsigned char *p, size_t have)
+{
+    if (have < 3 || p[0] != 'P') return 0;
+    return p[1] == '7' ? p[2] == '\n'
+                       : (p[1] == '5' || p[1] == '6') && (gan__format_is_blank(p[2]) || p[2] == '#');
+}
+
+// PAM (Netpbm's pam, P7): lines of a word and its value up to ENDHDR, then the raster. TUPLTYPE may be missing;
+// DEPTH then tells gray, gray with alpha, RGB, RGB with alpha.
+
+typedef struct gan__format_pam_reader {
+    gan_context *ctx;
+    const char *name;
+    const unsigned char *p;
+    size_t size, at;
+    unsigned seen; // words, by their place in gan__format_pam_head
+    int kind;      // what TUPLTYPE says of the channels, 0: nothing
+} gan__format_pam_reader;
+
+static int gan__format_pam_fail(const gan__format_pam_reader *r, const char *what)
+{
+    gan__err_fail(r->ctx, GAN_ERROR_FORMAT, "%s is no PAM file that is read here: byte %l: %s", r->name,
+                  (int64_t)r->at, what);
+    return 1;
+}
+
+// The channels of the TUPLTYPE from .. to.
+static int gan__format_pam_kind(gan__format_pam_reader *r, const unsigned char *from, const unsigned char *to)
+{
+    static const struct {
+        const char *text;
+        int channels;
+    } known[] = {{"GRAYSCALE", 1},       {"RGB", 3},       {"BLACKANDWHITE", 1},
+                 {"GRAYSCALE_ALPHA", 2}, {"RGB_ALPHA", 4}, {"BLACKANDWHITE_ALPHA", 2}};
+    size_t i;
+    for (i = 0; i < sizeof known / sizeof *known; ++i)
+        if ((size_t)(to - from) == strlen(known[i].text) &&
+            !memcmp(from, known[i].text, (size_t)(to - from))) {
+            r->kind = known[i].channels;
+            return 0;
+        }
+    return gan__format_pam_fail(r, "a TUPLTYPE other than BLACKANDWHITE, GRAYSCALE, RGB");
+}
+
+// The words of the header; r->at is then where the raster begins.
+static int gan__format_pam_head(gan__format_pam_reader *r, gan__format_pnm_reader *out)
+{
+    static const char *const words[] = {"WIDTH", "HEIGHT", "DEPTH", "MAXVAL", "TUPLTYPE", "ENDHDR"};
+    enum { NUMBERS = 4, KIND = 4, END = 5, COUNT = 6 };
+    int *const to[NUMBERS] = {&out->w, &out->h, &out->c, &out->most};
+    const int64_t most[NUMBERS] = {INT_MAX, INT_MAX, 4, 65535};
+    while (!(r->seen >> END & 1)) {
+        const unsigned char *from = r->p + r->at, *stop, *end;
+        size_t n;
+        int k;
+        for (end = from; end < r->p + r->size && *end != '\n'; ++end) {}
+        if (end == r->p + r->size) return gan__format_size(r->ctx, r->name, r->size, r->size + 2);
+        for (stop = end; from < stop && gan__format_is_blank(stop[-1]); --stop) {}
+        while (from < stop && gan__format_is_blank(*from)) ++from;
+        for (n = 0; from + n < stop && !gan__format_is_blank(from[n]); ++n) {}
+        if (n && *from != '#') {
+            for (k = 0; k < COUNT && (strlen(words[k]) != n || memcmp(words[k], from, n)); ++k) {}
+            r->at = (size_t)(from - r->p);
+            if (k == COUNT) return gan__format_pam_fail(r, "a word that no PAM header has");
+            if (r->seen >> k & 1) return gan__format_pam_fail(r, "a word that stands twice");
+            r->seen |= 1u << k;
+            for (from += n; from < stop && gan__format_is_blank(*from); ++from) {}
+            r->at = (size_t)(from - r->p);
+            if (k < NUMBERS) {
+                if (from == stop) return gan__format_pam_fail(r, "no number behind its word");
+                if (gan__format_pnm_number(r->ctx, r->name, r->p, r->size, &r->at, words[k], most[k], to[k]))
+                    return 1;
+                from = r->p + r->at;
+            } else if (k == KIND) {
+                if (gan__format_pam_kind(r, from, stop)) return 1;
+                from = stop;
+            }
+            if (from != stop) return gan__format_pam_fail(r, "more than a word and its value");
+        }
+        r->at = (size_t)(end - r->p) + 1;
+    }
+    if ((r->seen & 15) != 15) return gan__format_pam_fail(r, "WIDTH, HEIGHT, DEPTH or MAXVAL is missing");
+    if (r->kind && r->kind != out->c) return gan__format_pam_fail(r, "its DEPTH does not fit its TUPLTYPE");
+    return 0;
+}
+
+static int gan__format_pam(gan_context *ctx, const char *name, const unsigned char *p, size_t size,
+                           gan__format_pnm_reader *out)
+{
+    gan__format_pam_reader r;
+    memset(&r, 0, sizeof r);
+    r.ctx = ctx;
+    r.name = name;
+    r.p = p;
+    r.size = size;
+    r.at = 3;
+    if (gan__format_pam_head(&r, out)) return 1;
+    out->at = r.at;
+    return 0;
+}
+
 static int gan__format_pnm(gan_context *ctx, const char *name, const unsigned char *p, size_t size,
                            gan__format_pnm_reader *out)
 {
     size_t at = 2, bytes;
     memset(out, 0, sizeof *out);
     if (gan__format_is_packed(ctx, name, p, size)) return 1;
-    if (size < 3 || p[0] != 'P' || (p[1] != '5' && p[1] != '6') ||
-        !(gan__format_is_blank(p[2]) || p[2] == '#')) {
+    if (!gan__format_is_pnm(p, size)) {
         gan__err_fail(ctx, GAN_ERROR_FORMAT,
-                      "%s is no binary PGM or PPM: it does not begin with P5 or P6 (%l bytes)", name,
+                      "%s is no binary PGM, PPM or PAM: it does not begin with P5, P6 or P7 (%l bytes)", name,
                       (int64_t)size);
         return 1;
     }
-    out->c = p[1] == '5' ? 1 : 3;
-    if (gan__format_pnm_number(ctx, name, p, size, &at, "width", INT_MAX, &out->w) ||
-        gan__format_pnm_number(ctx, name, p, size, &at, "height", INT_MAX, &out->h) ||
-        gan__format_pnm_number(ctx, name, p, size, &at, "greatest value", 65535, &out->most))
-        return 1;
-    if (at >= size) return gan__format_size(ctx, name, size, size + 2);
-    if (!gan__format_is_blank(p[at])) {
-        gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s is damaged: byte %l: no blank before the pixels", name,
-                      (int64_t)at);
-        return 1;
+    if (p[1] == '7') {
+        if (gan__format_pam(ctx, name, p, size, out)) return 1;
+    } else {
+        out->c = p[1] == '5' ? 1 : 3;
+        if (gan__format_pnm_number(ctx, name, p, size, &at, "width", INT_MAX, &out->w) ||
+            gan__format_pnm_number(ctx, name, p, size, &at, "height", INT_MAX, &out->h) ||
+            gan__format_pnm_number(ctx, name, p, size, &at, "greatest value", 65535, &out->most))
+            return 1;
+        if (at >= size) return gan__format_size(ctx, name, size, size + 2);
+        if (!gan__format_is_blank(p[at])) {
+            gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s is damaged: byte %l: no blank before the pixels", name,
+                          (int64_t)at);
+            return 1;
+        }
+        out->at = at + 1;
     }
-    out->at = at + 1;
     out->width = out->most > 255 ? 2 : 1;
     if (gan__base_mul_size((size_t)out->w, (size_t)out->h, &bytes) ||
         gan__base_mul_size(bytes, (size_t)out->c, &bytes) || gan__base_mul_size(bytes, out->width, &bytes) ||
@@ -21960,6 +22065,34 @@ static void gan__format_jpeg(const unsigned char *p, size_t size, gan__format_jp
     for (n = size; n >= at + 2 && !out->ended; --n) out->ended = p[n - 2] == 0xff && p[n - 1] == 0xd9;
 }
 
+// The orientation of a PNG (its eXIf chunk), 1 without. Chunks: length, type, data, CRC.
+GAN__OPTIONAL int gan__format_png_orientation(const unsigned char *p, size_t size)
+{
+    size_t at = 8, n;
+    for (; size >= 12 && at <= size - 12; at += n + 12) {
+        n = gan__format_u32(p + at, 1);
+        if (n > size - 12 - at) break;
+        if (!memcmp(p + at + 4, "eXIf", 4)) return gan__format_orientation(p + at + 8, n);
+    }
+    return 1;
+}
+
+// The greatest MAXVAL in the head of a PAM file.
+static unsigned gan__format_pam_most(const unsigned char *p, size_t have)
+{
+    size_t at, k;
+    unsigned most = 0;
+    for (at = 3; at + 6 < have; ++at) {
+        unsigned v = 0;
+        if (!gan__format_is_blank(p[at - 1]) || memcmp(p + at, "MAXVAL", 6) != 0) continue;
+        for (k = at + 6; k < have && gan__format_is_blank(p[k]); ++k) {}
+        for (; k < have && p[k] >= '0' && p[k] <= '9'; ++k)
+            v = GAN__LEAST(v * 10 + (unsigned)(p[k] - '0'), 100000u);
+        most = GAN__MOST(most, v);
+    }
+    return most;
+}
+
 // Whether a picture, PNG or PNM, has more than 8 bits a value; the head is enough.
 static int gan__format_is_deep(const unsigned char *p, size_t have)
 {
@@ -21968,6 +22101,7 @@ static int gan__format_is_deep(const unsigned char *p, size_t have)
     unsigned v = 0;
     if (have >= 25 && !memcmp(p, "\x89PNG", 4)) return !memcmp(p + 12, "IHDR", 4) && p[24] == 16;
     if (have < 3 || p[0] != 'P') return 0;
+    if (p[1] == '7') return gan__format_pam_most(p, have) > 255;
     for (i = 0; i < 3; ++i) { // width, height, the greatest value
         while (at < have && (gan__format_is_blank(p[at]) || p[at] == '#'))
             if (p[at++] == '#')
@@ -22019,9 +22153,7 @@ static gan_format gan__format_of(const unsigned char *p, size_t have, size_t siz
 {
     const int cifar = size && (size % (GAN__CIFAR_PIXELS + 1) == 0 || size % (GAN__CIFAR_PIXELS + 2) == 0);
     if (have >= 6 && !memcmp(p, "\x93NUMPY", 6)) return GAN_FORMAT_NPY;
-    if (have >= 3 && p[0] == 'P' && (p[1] == '5' || p[1] == '6') &&
-        (gan__format_is_blank(p[2]) || p[2] == '#'))
-        return GAN_FORMAT_PNM;
+    if (gan__format_is_pnm(p, have)) return GAN_FORMAT_PNM;
     if (gan__format_is_stb(p, have)) return GAN_FORMAT_STB;
     if (have >= 8 && !p[0] && !p[1] && gan__format_idx_type(p[2]) >= 0 && p[3] >= 1 && p[3] <= GAN_MAX_DIMS) {
         size_t need = gan__format_element_width[gan__format_idx_type(p[2])], i;
@@ -22650,21 +22782,22 @@ static int gan__data_picture_turn(gan_context *ctx, gan__data_picture *p, int or
     const int h = turned ? W : H, w = turned ? H : W;
     const int rows = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
     const int columns = orientation == 2 || orientation == 3 || orientation >= 7;
+    const size_t pixel = p->view.stride[2];
     unsigned char *to;
     int y, x;
     if (orientation == 1) return 0;
-    to = (unsigned char *)gan__err_scratch(ctx, (size_t)h * (size_t)w * (size_t)c); // JPEG has 8 bits
+    to = (unsigned char *)gan__err_scratch(ctx, (size_t)h * (size_t)w * pixel);
     if (!to) return 1;
     p->pixels = to;
     for (y = 0; y < h; ++y)
-        for (x = 0; x < w; ++x, to += c) {
+        for (x = 0; x < w; ++x, to += pixel) {
             const int r = turned ? x : y, k = turned ? y : x;
             memcpy(to,
                    p->view.bytes + (size_t)(rows ? H - 1 - r : r) * p->view.stride[1] +
-                       (size_t)(columns ? W - 1 - k : k) * p->view.stride[2],
-                   (size_t)c);
+                       (size_t)(columns ? W - 1 - k : k) * pixel,
+                   pixel);
         }
-    gan__data_picture_view(p, (const unsigned char *)p->pixels, c, h, w, 255, 0);
+    gan__data_picture_view(p, (const unsigned char *)p->pixels, c, h, w, p->most, p->view.big);
     return 0;
 }
 #endif
@@ -22698,6 +22831,7 @@ static int gan__data_picture_stb(gan_context *ctx, gan__data_picture *p, const u
     }
     jpeg.orientation = jpeg.components = 1;
     if (bytes[0] == 0xff) gan__format_jpeg(bytes, size, &jpeg);
+    else if (bytes[0] == 0x89) jpeg.orientation = gan__format_png_orientation(bytes, size);
     if (jpeg.components == 4) {
         gan__err_fail(ctx, GAN_ERROR_FORMAT,
                       "%s is a JPEG of four inks (CMYK), which is not read: convert it to RGB", p->view.name);
@@ -22716,9 +22850,10 @@ static int gan__data_picture_stb(gan_context *ctx, gan__data_picture *p, const u
 #else
     (void)bytes;
     (void)size;
-    gan__err_fail(ctx, GAN_ERROR_UNSUPPORTED,
-                  "%s is no PGM or PPM: include stb_image.h before the implementation of gan.h to read it",
-                  p->view.name);
+    gan__err_fail(
+        ctx, GAN_ERROR_UNSUPPORTED,
+        "%s is no PGM, PPM or PAM: include stb_image.h before the implementation of gan.h to read it",
+        p->view.name);
     return 1;
 #endif
 }
@@ -23191,7 +23326,7 @@ static int gan__reader_describe(const gan__reader_opening *o, gan__file_source *
         bad = 1;
         if (!gan__format_is_packed(o->ctx, s->name, p, have))
             gan__err_fail(o->ctx, GAN_ERROR_FORMAT,
-                          "%s (%l bytes) is neither IDX, .npy, PGM, PPM, CIFAR nor CSV", s->name,
+                          "%s (%l bytes) is neither IDX, .npy, PGM, PPM, PAM, CIFAR nor CSV", s->name,
                           (int64_t)s->size);
         break;
     }
@@ -23457,11 +23592,10 @@ static int gan__reader_picture_head(gan_context *ctx, const char *path, int *dee
     gan__file_source_close(&s);
     if (bad) return 1;
     *deep |= gan__format_is_deep(head, n);
-    if (gan__format_is_stb(head, n) || (n >= 3 && head[0] == 'P' && (head[1] == '5' || head[1] == '6')))
-        return 0;
+    if (gan__format_is_stb(head, n) || gan__format_is_pnm(head, n)) return 0;
     if (!gan__format_is_packed(ctx, path, head, n))
-        gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s is no picture: neither PGM, PPM, PNG, JPEG, BMP nor GIF",
-                      path);
+        gan__err_fail(ctx, GAN_ERROR_FORMAT,
+                      "%s is no picture: neither PGM, PPM, PAM, PNG, JPEG, BMP nor GIF", path);
     return 1;
 }
 #endif
@@ -23752,7 +23886,7 @@ static gan_dataset *gan__reader_files(const gan__reader_opening *o, char *const 
 // Whether a name ends as those of pictures do.
 static int gan__reader_is_picture(const char *name)
 {
-    static const char *const ends[] = {"pgm",  "ppm", "pnm",  "png", "jpg",
+    static const char *const ends[] = {"pgm",  "ppm", "pnm",  "pam", "png", "jpg",
                                        "jpeg", "jpe", "jfif", "bmp", "gif"};
     const char *dot = strrchr(name, '.');
     size_t i, k;
