@@ -252,6 +252,81 @@ static void test_idx(void)
     }
 }
 
+// Images of EMNIST's kind: h x w pixels, column by column.
+static void put_columns(const char *name, int n, int h, int w, double *upright)
+{
+    int i, y, x;
+    f.n = 0;
+    add(&f, "\0\0\x08\3", 4);
+    add_be32(&f, (uint32_t)n);
+    add_be32(&f, (uint32_t)w);
+    add_be32(&f, (uint32_t)h);
+    for (i = 0; i < n; ++i)
+        for (x = 0; x < w; ++x)
+            for (y = 0; y < h; ++y) {
+                const int v = 50 * i + 10 * y + x;
+                add_number(&f, 'u', 1, 0, v);
+                upright[(i * h + y) * w + x] = v / 127.5 - 1;
+            }
+    if (name) put_file(name, f.p, f.n);
+}
+
+static void test_transpose(void)
+{
+    double v[24];
+    int i, way;
+    TEST ("EMNIST's images are upright with transpose, whatever their shape; mapped, streamed, from memory, "
+          "fitted") {
+        gan_dataset_desc desc;
+        put_columns(NULL, 2, 3, 4, v);
+        desc = in_memory(&f);
+        desc.transpose = 1;
+        check_ways("transposed-idx3", &desc, 2, 12, v, NULL);
+        desc.height = 3, desc.width = 4;
+        check_ways("transposed-idx3", &desc, 2, 12, v, NULL);
+        npy_of(&g, 1, "|u1", 0, "(2, 12)"); // rows of numbers
+        add(&g, f.p + 16, 24);
+        desc.bytes = g.p, desc.size = g.n;
+        check_ways("transposed.npy", &desc, 2, 12, v, NULL);
+    }
+    TEST ("a file that is called emnist.. is a warning that names the cure, which is then silent") {
+        static const char *const name[] = {"emnist-letters-train-images-idx3-ubyte", "EMNIST-a-idx3",
+                                           "a-emnist-idx3"};
+        for (i = 0; i < 3; ++i)
+            for (way = -1; way <= 1; ++way) {
+                gan_context *ctx = gan_create(NULL);
+                gan_dataset_desc desc;
+                put_columns(name[i], 2, 4, 3, v);
+                desc = at_path(test_path(name[i]));
+                desc.transpose = way;
+                check_shape(gan_dataset_open(ctx, &desc), way > 0 ? "1x4x3" : "1x3x4");
+                CHECK(gan_warnings(ctx) == (i < 2 && !way), "%s: %d warnings", name[i], gan_warnings(ctx));
+                if (i < 2 && !way) CHECK_TEXT(gan_warning_message(ctx), "set transpose to 1");
+                gan_destroy(ctx);
+                remove(test_path(name[i]));
+            }
+    }
+    TEST ("transpose of rows and of pictures is an error") {
+        gan_dataset_desc desc;
+        f.n = 0;
+        add_text(&f, "1,2\n3,4\n");
+        desc = in_memory(&f);
+        desc.transpose = 1;
+        CHECK(opening(&desc) == GAN_ERROR_ARGUMENT, "%s", said);
+        CHECK_TEXT(said, "for arrays of images");
+        f.n = 0;
+        add_text(&f, "P5 1 1 255 a");
+        desc.size = f.n;
+        CHECK(opening(&desc) == GAN_ERROR_ARGUMENT, "%s", said);
+    }
+    TEST_MUST_FAIL ("images on their side are seen") {
+        gan_dataset_desc desc;
+        put_columns(NULL, 2, 3, 3, v);
+        desc = in_memory(&f);
+        check_ways("transposed-idx3", &desc, 2, 9, v, NULL);
+    }
+}
+
 static void test_npy(void)
 {
     static const char *const descr[] = {"<f4", "<f8", "<i4", "<i8", "|u1", "|i1", "|b1", ">f4", ">f8", ">i4",
@@ -1134,6 +1209,12 @@ static void test_folder(void)
              {0, 1, 0, 1},
              2,
              0},
+            {"{\"labels\": [[\"00\\/img1.pgm\", \"b\\u00e9\"], [\"01\\/img3.pgm\", \"a\"],"
+             "[\"img\\u0031\\u0030\", \"a\"], [\"img2\",\"b\"]]}",
+             0,
+             {2, 1, 0, 0},
+             3,
+             0},
             {"file,label\n00/img10.pgm,0\n./00/img1.pgm,1\n01/img3.pgm,2\n00/img2.pgm,1\n",
              0,
              {1, 1, 0, 2},
@@ -1168,9 +1249,9 @@ static void test_folder(void)
                 desc.label_column = rows[r].column;
                 if (way == 2) desc.label_bytes = rows[r].text, desc.label_size = strlen(rows[r].text);
                 else {
-                    const char *name = r < 2 ? "named/dataset.json" : "named/labels.csv";
+                    const char *name = r < 3 ? "named/dataset.json" : "named/labels.csv";
                     put_file(name, rows[r].text, strlen(rows[r].text));
-                    if (r >= 2) desc.labels = test_path(name);
+                    if (r >= 3) desc.labels = test_path(name);
                 }
                 d = gan_dataset_open(ctx, &desc);
                 CHECK(in_order(ctx, d) == 6, "%d: %s", (int)r, gan_error_message(ctx));
@@ -1181,11 +1262,14 @@ static void test_folder(void)
                 CHECK(gan_dataset_classes(d) == rows[r].classes && gan_warnings(ctx) == rows[r].warns,
                       "%d: %d classes, %d warnings: %s", (int)r, gan_dataset_classes(d), gan_warnings(ctx),
                       gan_warning_message(ctx));
-                if (r == 3)
+                if (r == 2)
+                    CHECK(!strcmp(gan_dataset_class_name(d, 2), "b\xc3\xa9"), "%s",
+                          gan_dataset_class_name(d, 2));
+                if (r == 4)
                     CHECK(!strcmp(gan_dataset_class_name(d, 2), "cat 2"), "%s", gan_dataset_class_name(d, 2));
-                if (r == 3)
+                if (r == 4)
                     CHECK(!strcmp(gan_dataset_class_name(d, 0), "a dog"), "%s", gan_dataset_class_name(d, 0));
-                if (r == 5)
+                if (r == 6)
                     CHECK_TEXT(gan_warning_message(ctx), "1 files that are no pictures of the folder");
                 gan_destroy(ctx);
                 remove(test_path("named/dataset.json"));
@@ -1202,6 +1286,11 @@ static void test_folder(void)
                     {"{\"labels\": [[\"img1.pgm\", [1, 0]]]}", "no dataset.json"},
                     {"{\"labels\": [[\"img1.pgm\", 1]", "no dataset.json"},
                     {"{\"labels\": {}}", "no dataset.json"},
+                    {"{\"labels\": [[\"img1.pgm\" 1]]}", "byte 24: a file has no label"},
+                    {"{\"labels\": [[\"img1.pgm\", null]]}", "neither a number nor a text"},
+                    {"{\"labels\": [[\"img1\\x\", 1]]}", "wrong escape"},
+                    {"{\"labels\": null} x", "something follows"},
+                    {"{\"labels\": null, \"labels\": null}", "labels stand twice"},
                     {"{", "no dataset.json"}};
         gan_dataset_desc desc = at_path(test_path("named"));
         size_t r, n;
@@ -1600,6 +1689,7 @@ int main(void)
     test_flip();
     test_csv();
     test_idx();
+    test_transpose();
     test_npy();
     test_cifar();
     test_pnm();

@@ -45,6 +45,7 @@ static gan_dataset_desc data_describe(fuzz_in *in)
     d.width = (int)fuzz_byte(in) % 33;
     d.header = d.height > 30 ? 1 : 0;
     d.standardize = d.height == 2;
+    d.transpose = d.width % 5 == 3;
     if (d.width > 30) d.columns = d.header ? "x, 1" : "2,1"; // of CSV
     d.label_column = (int)(signed char)fuzz_byte(in);
     d.label_size = fuzz_byte(in);
