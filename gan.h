@@ -144,7 +144,7 @@
 //     core: kernels         >>vec  >>kern  >>isa  >>gemm  >>conv
 //     core: tensors         >>deferred  >>tensor  >>state  >>ctx
 //     core: operations      >>op  >>arith  >>shape  >>reduce  >>product  >>plane  >>norm
-//     core: models          >>layer  >>file  >>archive  >>ckpt
+//     core: models          >>layer  >>file  >>json  >>archive  >>ckpt
 //     TRAINING              >>tape  >>loss  >>update  >>optim
 //     BLOCKS, OBJECTIVES    >>block  >>objective
 //     TECHNIQUES            >>penalty  >>augment  >>schedule  >>game
@@ -1778,10 +1778,10 @@ GAN_API const char *gan_game_name(gan_game kind);
 //     IDX     MNIST, Fashion-MNIST; all six element types
 //     NPY     .npy versions 1 and 2 of f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1, either byte order, C or
 //             Fortran order
-//     PNM     binary PGM and PPM of 8 and 16 bits
+//     PNM     binary PGM and PPM, and PAM (gray or RGB, with or without alpha), of 8 and 16 bits
 //     STB     PNG of 8 and 16 bits, JPEG, BMP, GIF (its first picture), if stb_image.h is included before
-//             the implementation. JPEG is turned as its EXIF orientation says; of four components (CMYK) it
-//             is an error
+//             the implementation. JPEG and PNG are turned as their EXIF orientation says; a JPEG of four
+//             components (CMYK) is an error
 //     CIFAR   the binary version of CIFAR-10 and of CIFAR-100 (fine labels)
 //     CSV     numbers separated by commas, semicolons, tabs or blanks
 #define GAN_FORMATS(X) X(IDX, idx) X(NPY, npy) X(PNM, pnm) X(STB, stb_image) X(CIFAR, cifar) X(CSV, csv)
@@ -1850,6 +1850,9 @@ typedef struct gan_dataset_desc {       // 0 means the default
                                         // 256 MiB. Larger data are read for each batch
     int64_t max_skipped;                // maximum number of images of a folder that may be unreadable: they
                                         // are left out, each with a warning that names it; 0: an error
+    int transpose;                      // 1: exchanges rows and columns of arrays of images: EMNIST's files
+                                        // hold them column by column; 0: does not, with a warning if the
+                                        // file's name begins with emnist; -1: does not
 } gan_dataset_desc;
 
 // Opens a dataset. A sample has shape (C, H, W) for images, (D) for rows of numbers, otherwise the array's
@@ -13720,7 +13723,183 @@ GAN__OPTIONAL int gan__file_source_hold(gan_context *ctx, gan__file_source *s, s
 
 #endif // GAN_NO_STDIO
 
-// >>archive: a safetensors file as bytes, made and checked; uses state, file; tests/test_archive.c
+// >>json: JSON read without recursion and without memory; uses base; tests/test_json.c
+//
+// No byte is believed. Functions return 1 when the text is another than the caller wants; `problem` then says
+// what is wrong at `at`.
+
+typedef struct gan__json {
+    const unsigned char *start, *at, *end;
+    const char *problem; // what is wrong at `at`; NULL while nothing is
+} gan__json;
+
+static int gan__json_wrong(gan__json *j, const char *problem)
+{
+    if (!j->problem) j->problem = problem;
+    return 1;
+}
+
+static int gan__json_peek(gan__json *j) // the next byte that is no space; -1 at the end
+{
+    while (j->at < j->end && (*j->at == ' ' || *j->at == '\n' || *j->at == '\r' || *j->at == '\t')) ++j->at;
+    return j->at < j->end ? *j->at : -1;
+}
+
+// Whether c comes next, which is then read.
+static int gan__json_is_next(gan__json *j, int c)
+{
+    if (gan__json_peek(j) != c) return 0;
+    ++j->at;
+    return 1;
+}
+
+static int gan__json_need(gan__json *j, int c, const char *problem)
+{
+    return gan__json_is_next(j, c) ? 0 : gan__json_wrong(j, problem);
+}
+
+// Four hexadecimal digits of a \u escape; -1 when they are not.
+static int gan__json_hex4(gan__json *j)
+{
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    int i, v = 0;
+    if (j->end - j->at < 4) return -1;
+    for (i = 0; i < 4; ++i) {
+        const char *at = *j->at ? strchr(digits, *j->at++) : NULL;
+        if (!at) return -1;
+        v = v * 16 + (int)((at - digits) % 16);
+    }
+    return v;
+}
+
+// The bytes of the UTF-8 character that begins at p, before end; 0 when it is none.
+static int gan__json_utf8(const unsigned char *p, const unsigned char *end)
+{
+    const int n = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
+    int i;
+    if (n == 0 || end - p < n) return 0;
+    for (i = 1; i < n; ++i)
+        if ((p[i] & 0xc0) != 0x80) return 0;
+    if (*p == 0xe0 && p[1] < 0xa0) return 0; // longer than needed
+    if (*p == 0xed && p[1] > 0x9f) return 0; // surrogates
+    if (*p == 0xf0 && p[1] < 0x90) return 0;
+    if (*p == 0xf4 && p[1] > 0x8f) return 0; // above U+10FFFF
+    return n;
+}
+
+// The character of an escape whose backslash was read. What is not ASCII, and 0, counts as a byte FF: no text
+// that is looked for has it.
+static int gan__json_escape(gan__json *j)
+{
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    const int c = j->at < j->end ? *j->at++ : 0;
+    const char *p = c ? strchr(from, c) : NULL;
+    int v;
+    if (p) return to[p - from];
+    v = c == 'u' ? gan__json_hex4(j) : -1;
+    if (v >= 0xd800 && v < 0xdc00) { // the first of a pair
+        if (j->end - j->at < 2 || j->at[0] != '\\' || j->at[1] != 'u') return -1;
+        j->at += 2;
+        v = gan__json_hex4(j);
+        return v >= 0xdc00 && v < 0xe000 ? 0xff : -1;
+    }
+    if (v >= 0xdc00 && v < 0xe000) return -1;
+    return v != 0 && v < 0x80 ? v : 0xff;
+}
+
+// A string, without its escapes, into out of `size` bytes, cut where it is longer; *length: all of it.
+static int gan__json_string(gan__json *j, char *out, size_t size, size_t *length)
+{
+    size_t n = 0;
+    int c, i, bytes;
+    if (gan__json_need(j, '"', "a text in quotes is missing")) return 1;
+    for (;;) {
+        if (j->at >= j->end) return gan__json_wrong(j, "a text does not end");
+        if (*j->at == '"') break;
+        if (*j->at < 0x20) return gan__json_wrong(j, "a text holds a control character");
+        if (*j->at == '\\') {
+            ++j->at;
+            c = gan__json_escape(j);
+            if (c < 0) return gan__json_wrong(j, "a text holds a wrong escape");
+            if (n + 1 < size) out[n] = (char)c;
+            ++n;
+            continue;
+        }
+        bytes = gan__json_utf8(j->at, j->end);
+        if (!bytes) return gan__json_wrong(j, "a text is not UTF-8");
+        for (i = 0; i < bytes; ++i, ++n, ++j->at)
+            if (n + 1 < size) out[n] = (char)*j->at;
+    }
+    ++j->at;
+    out[n < size ? n : size - 1] = 0;
+    *length = n;
+    return 0;
+}
+
+// A text that was found to be one, as it stands between its quotes, without its escapes, all as UTF-8, into
+// `out`, which is no shorter; 0 becomes a byte FF. Returns the end.
+GAN__OPTIONAL char *gan__json_unescape(const unsigned char *from, const unsigned char *to, char *out)
+{
+    gan__json j;
+    j.at = from;
+    j.end = to;
+    while (j.at < to) {
+        const int c = *j.at++;
+        int v, n;
+        if (c != '\\' || *j.at != 'u') {
+            *out++ = (char)(c == '\\' ? gan__json_escape(&j) : c);
+            continue;
+        }
+        ++j.at;
+        v = gan__json_hex4(&j);
+        if (v >= 0xd800 && v < 0xdc00) { // the first of a pair
+            j.at += 2;
+            v = 0x10000 + ((v - 0xd800) << 10) + gan__json_hex4(&j) - 0xdc00;
+        }
+        n = v < 0x80 ? 0 : v < 0x800 ? 1 : v < 0x10000 ? 2 : 3; // bytes after the first
+        *out++ = (char)(unsigned char)(n ? (0x780 >> n & 0xff) | v >> 6 * n : v ? v : 0xff);
+        while (n-- > 0) *out++ = (char)(unsigned char)(0x80 | (v >> 6 * n & 0x3f));
+    }
+    return out;
+}
+
+// Passes over a value, up to the , ] or } behind it or the end; brackets are counted, whatever their kind.
+GAN__OPTIONAL int gan__json_skip(gan__json *j)
+{
+    size_t depth = 0, length;
+    char none[1];
+    int c = gan__json_peek(j);
+    if (c == ',' || c == ']' || c == '}' || c < 0) return gan__json_wrong(j, "a value is missing");
+    for (; (c = gan__json_peek(j)) >= 0; ++j->at) {
+        if (!depth && (c == ',' || c == ']' || c == '}')) return 0;
+        if (c == '"') {
+            if (gan__json_string(j, none, sizeof none, &length)) return 1;
+            --j->at;
+        } else if (c == '[' || c == '{') ++depth;
+        else if (c == ']' || c == '}') --depth;
+    }
+    return depth ? gan__json_wrong(j, "a value does not end") : 0;
+}
+
+static int gan__json_number(gan__json *j, uint64_t *v)
+{
+    const int first = gan__json_peek(j);
+    unsigned digit;
+    *v = 0;
+    if (first < '0' || first > '9') return gan__json_wrong(j, "a whole number from 0 on is missing");
+    while (j->at < j->end && *j->at >= '0' && *j->at <= '9') {
+        digit = (unsigned)(*j->at - '0');
+        if (*v > (UINT64_MAX - digit) / 10) return gan__json_wrong(j, "a number is too large");
+        if (first == '0' && *v == 0 && j->at[-1] == '0') return gan__json_wrong(j, "a number begins with 0");
+        *v = *v * 10 + digit;
+        ++j->at;
+    }
+    if (j->at < j->end && (*j->at == '.' || *j->at == 'e' || *j->at == 'E'))
+        return gan__json_wrong(j, "a number is not whole");
+    return 0;
+}
+
+// >>archive: a safetensors file as bytes, made and checked; uses state, file, json; tests/test_archive.c
 //
 //     [0, 8)      u64 N, little endian
 //     [8, 8+N)    JSON {"name":{"dtype":"F32","shape":[..],"data_offsets":[begin,end]}, "__metadata__":{..}}
@@ -14050,206 +14229,75 @@ static int gan__archive_write(gan_context *ctx, const char *path, int keep, gan_
 
 #endif // GAN_NO_STDIO
 
-// Reading JSON, of the one form that the header has: no recursion, nothing read twice, no byte believed. Each
-// function returns 1 when the text is another, which `problem` then says.
-
-typedef struct gan__archive_json {
-    const unsigned char *start, *at, *end;
-    const char *problem; // what is wrong at `at`; NULL while nothing is
-} gan__archive_json;
-
-static int gan__archive_wrong(gan__archive_json *j, const char *problem)
-{
-    if (!j->problem) j->problem = problem;
-    return 1;
-}
-
-static int gan__archive_peek(gan__archive_json *j) // the next byte that is no space; -1 at the end
-{
-    while (j->at < j->end && (*j->at == ' ' || *j->at == '\n' || *j->at == '\r' || *j->at == '\t')) ++j->at;
-    return j->at < j->end ? *j->at : -1;
-}
-
-// Whether c comes next, which is then read.
-static int gan__archive_is_next(gan__archive_json *j, int c)
-{
-    if (gan__archive_peek(j) != c) return 0;
-    ++j->at;
-    return 1;
-}
-
-static int gan__archive_need(gan__archive_json *j, int c, const char *problem)
-{
-    return gan__archive_is_next(j, c) ? 0 : gan__archive_wrong(j, problem);
-}
-
-// Four hexadecimal digits of a \u escape; -1 when they are not.
-static int gan__archive_hex4(gan__archive_json *j)
-{
-    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-    int i, v = 0;
-    if (j->end - j->at < 4) return -1;
-    for (i = 0; i < 4; ++i) {
-        const char *at = *j->at ? strchr(digits, *j->at++) : NULL;
-        if (!at) return -1;
-        v = v * 16 + (int)((at - digits) % 16);
-    }
-    return v;
-}
-
-// The bytes of the UTF-8 character that begins at p, before end; 0 when it is none.
-static int gan__archive_utf8(const unsigned char *p, const unsigned char *end)
-{
-    const int n = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
-    int i;
-    if (n == 0 || end - p < n) return 0;
-    for (i = 1; i < n; ++i)
-        if ((p[i] & 0xc0) != 0x80) return 0;
-    if (*p == 0xe0 && p[1] < 0xa0) return 0; // longer than needed
-    if (*p == 0xed && p[1] > 0x9f) return 0; // surrogates
-    if (*p == 0xf0 && p[1] < 0x90) return 0;
-    if (*p == 0xf4 && p[1] > 0x8f) return 0; // above U+10FFFF
-    return n;
-}
-
-// The character of an escape whose backslash was read. What is not ASCII, and 0, counts as a byte FF: no text
-// that is looked for has it.
-static int gan__archive_escape(gan__archive_json *j)
-{
-    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    const int c = j->at < j->end ? *j->at++ : 0;
-    const char *p = c ? strchr(from, c) : NULL;
-    int v;
-    if (p) return to[p - from];
-    v = c == 'u' ? gan__archive_hex4(j) : -1;
-    if (v >= 0xd800 && v < 0xdc00) { // the first of a pair
-        if (j->end - j->at < 2 || j->at[0] != '\\' || j->at[1] != 'u') return -1;
-        j->at += 2;
-        v = gan__archive_hex4(j);
-        return v >= 0xdc00 && v < 0xe000 ? 0xff : -1;
-    }
-    if (v >= 0xdc00 && v < 0xe000) return -1;
-    return v != 0 && v < 0x80 ? v : 0xff;
-}
-
-// A string, without its escapes, into out of `size` bytes, cut where it is longer; *length: all of it.
-static int gan__archive_string(gan__archive_json *j, char *out, size_t size, size_t *length)
-{
-    size_t n = 0;
-    int c, i, bytes;
-    if (gan__archive_need(j, '"', "a text in quotes is missing")) return 1;
-    for (;;) {
-        if (j->at >= j->end) return gan__archive_wrong(j, "a text does not end");
-        if (*j->at == '"') break;
-        if (*j->at < 0x20) return gan__archive_wrong(j, "a text holds a control character");
-        if (*j->at == '\\') {
-            ++j->at;
-            c = gan__archive_escape(j);
-            if (c < 0) return gan__archive_wrong(j, "a text holds a wrong escape");
-            if (n + 1 < size) out[n] = (char)c;
-            ++n;
-            continue;
-        }
-        bytes = gan__archive_utf8(j->at, j->end);
-        if (!bytes) return gan__archive_wrong(j, "a text is not UTF-8");
-        for (i = 0; i < bytes; ++i, ++n, ++j->at)
-            if (n + 1 < size) out[n] = (char)*j->at;
-    }
-    ++j->at;
-    out[n < size ? n : size - 1] = 0;
-    *length = n;
-    return 0;
-}
-
-static int gan__archive_number(gan__archive_json *j, uint64_t *v)
-{
-    const int first = gan__archive_peek(j);
-    unsigned digit;
-    *v = 0;
-    if (first < '0' || first > '9') return gan__archive_wrong(j, "a whole number from 0 on is missing");
-    while (j->at < j->end && *j->at >= '0' && *j->at <= '9') {
-        digit = (unsigned)(*j->at - '0');
-        if (*v > (UINT64_MAX - digit) / 10) return gan__archive_wrong(j, "a number is too large");
-        if (first == '0' && *v == 0 && j->at[-1] == '0')
-            return gan__archive_wrong(j, "a number begins with 0");
-        *v = *v * 10 + digit;
-        ++j->at;
-    }
-    if (j->at < j->end && (*j->at == '.' || *j->at == 'e' || *j->at == 'E'))
-        return gan__archive_wrong(j, "a number is not whole");
-    return 0;
-}
-
-static int gan__archive_dtype(gan__archive_json *j, gan__archive_record *r)
+static int gan__archive_dtype(gan__json *j, gan__archive_record *r)
 {
     char text[16];
     size_t length;
     int i;
-    if (gan__archive_string(j, text, sizeof text, &length)) return 1;
+    if (gan__json_string(j, text, sizeof text, &length)) return 1;
     for (i = 0; i < GAN__STATE_TYPES; ++i)
         if (length < sizeof text && !strcmp(text, gan__state_types[i].name)) {
             r->e.dtype = (gan__state_dtype)i;
             return 0;
         }
-    return gan__archive_wrong(j, "its dtype is none of safetensors'");
+    return gan__json_wrong(j, "its dtype is none of safetensors'");
 }
 
-static int gan__archive_shape(gan__archive_json *j, gan__archive_record *r)
+static int gan__archive_shape(gan__json *j, gan__archive_record *r)
 {
     uint64_t v;
-    if (gan__archive_need(j, '[', "a shape is missing")) return 1;
-    if (gan__archive_is_next(j, ']')) return 0;
+    if (gan__json_need(j, '[', "a shape is missing")) return 1;
+    if (gan__json_is_next(j, ']')) return 0;
     do {
-        if (gan__archive_number(j, &v)) return 1;
-        if (r->e.ndim == GAN_MAX_DIMS) return gan__archive_wrong(j, "it has more than 8 dimensions");
-        if (v > (uint64_t)INT_MAX) return gan__archive_wrong(j, "a dimension is too large");
+        if (gan__json_number(j, &v)) return 1;
+        if (r->e.ndim == GAN_MAX_DIMS) return gan__json_wrong(j, "it has more than 8 dimensions");
+        if (v > (uint64_t)INT_MAX) return gan__json_wrong(j, "a dimension is too large");
         r->e.dim[r->e.ndim++] = (int)v;
-    } while (gan__archive_is_next(j, ','));
-    return gan__archive_need(j, ']', "a shape does not end");
+    } while (gan__json_is_next(j, ','));
+    return gan__json_need(j, ']', "a shape does not end");
 }
 
-static int gan__archive_offsets(gan__archive_json *j, gan__archive_record *r)
+static int gan__archive_offsets(gan__json *j, gan__archive_record *r)
 {
-    return gan__archive_need(j, '[', "data_offsets are missing") || gan__archive_number(j, &r->begin) ||
-           gan__archive_need(j, ',', "data_offsets are not two numbers") || gan__archive_number(j, &r->end) ||
-           gan__archive_need(j, ']', "data_offsets are not two numbers");
+    return gan__json_need(j, '[', "data_offsets are missing") || gan__json_number(j, &r->begin) ||
+           gan__json_need(j, ',', "data_offsets are not two numbers") || gan__json_number(j, &r->end) ||
+           gan__json_need(j, ']', "data_offsets are not two numbers");
 }
 
-static int gan__archive_tensor(gan__archive_json *j, gan__archive_record *r)
+static int gan__archive_tensor(gan__json *j, gan__archive_record *r)
 {
     enum { DTYPE = 1, SHAPE = 2, OFFSETS = 4 };
     size_t count = 1, length;
     int i, key, seen = 0;
     char name[16];
-    if (gan__archive_need(j, '{', "a tensor's {...} is missing")) return 1;
+    if (gan__json_need(j, '{', "a tensor's {...} is missing")) return 1;
     do {
-        if (gan__archive_string(j, name, sizeof name, &length) ||
-            gan__archive_need(j, ':', "a colon is missing"))
+        if (gan__json_string(j, name, sizeof name, &length) || gan__json_need(j, ':', "a colon is missing"))
             return 1;
         key = 0;
         if (!strcmp(name, "dtype")) key = DTYPE;
         if (!strcmp(name, "shape")) key = SHAPE;
         if (!strcmp(name, "data_offsets")) key = OFFSETS;
         if (!key || length >= sizeof name)
-            return gan__archive_wrong(j, "a key is none of dtype, shape, data_offsets");
-        if (seen & key) return gan__archive_wrong(j, "a key stands twice");
+            return gan__json_wrong(j, "a key is none of dtype, shape, data_offsets");
+        if (seen & key) return gan__json_wrong(j, "a key stands twice");
         seen |= key;
         if (key == DTYPE   ? gan__archive_dtype(j, r)
             : key == SHAPE ? gan__archive_shape(j, r)
                            : gan__archive_offsets(j, r))
             return 1;
-    } while (gan__archive_is_next(j, ','));
-    if (gan__archive_need(j, '}', "a tensor's {...} does not end")) return 1;
+    } while (gan__json_is_next(j, ','));
+    if (gan__json_need(j, '}', "a tensor's {...} does not end")) return 1;
     if (seen != (DTYPE | SHAPE | OFFSETS))
-        return gan__archive_wrong(j, "dtype, shape or data_offsets is missing");
+        return gan__json_wrong(j, "dtype, shape or data_offsets is missing");
     for (i = 0; i < r->e.ndim; ++i)
         if (gan__base_mul_size(count, (size_t)r->e.dim[i], &count))
-            return gan__archive_wrong(j, "its shape is too large");
+            return gan__json_wrong(j, "its shape is too large");
     r->e.count = count;
     if (gan__base_mul_size(count, gan__state_types[r->e.dtype].bytes, &count))
-        return gan__archive_wrong(j, "its shape is too large");
+        return gan__json_wrong(j, "its shape is too large");
     if (r->end < r->begin || r->end - r->begin != count)
-        return gan__archive_wrong(j, "its data_offsets do not fit its dtype and shape");
+        return gan__json_wrong(j, "its data_offsets do not fit its dtype and shape");
     return 0;
 }
 
@@ -14270,37 +14318,37 @@ static char *gan__archive_meta_at(gan__archive_meta *m, const char *key, char *o
     return other;
 }
 
-static int gan__archive_metadata(gan__archive_json *j, gan__archive_meta *m)
+static int gan__archive_metadata(gan__json *j, gan__archive_meta *m)
 {
     char key[16], other[1];
     const unsigned char *from, *between;
     size_t length, size;
-    if (m->seen++) return gan__archive_wrong(j, "__metadata__ stands twice");
-    if (gan__archive_need(j, '{', "__metadata__ is no {...}")) return 1;
-    if (gan__archive_is_next(j, '}')) return 0;
+    if (m->seen++) return gan__json_wrong(j, "__metadata__ stands twice");
+    if (gan__json_need(j, '{', "__metadata__ is no {...}")) return 1;
+    if (gan__json_is_next(j, '}')) return 0;
     do {
         char *out;
-        gan__archive_peek(j);
+        gan__json_peek(j);
         from = j->at + 1;
-        if (gan__archive_string(j, key, sizeof key, &length)) return 1;
+        if (gan__json_string(j, key, sizeof key, &length)) return 1;
         between = j->at - 1;
-        if (gan__archive_need(j, ':', "a colon is missing")) return 1;
+        if (gan__json_need(j, ':', "a colon is missing")) return 1;
         out = gan__archive_meta_at(m, length < sizeof key ? key : "", other, &size);
-        if (out != other && *out) return gan__archive_wrong(j, "a key stands twice");
+        if (out != other && *out) return gan__json_wrong(j, "a key stands twice");
         if (out != m->format && out != m->schema && out != m->digest) // as it stands, escapes and all
             m->said = gan__base_fnv(gan__base_fnv(m->said, from, (size_t)(between - from)), "", 1);
-        gan__archive_peek(j);
+        gan__json_peek(j);
         from = j->at + 1;
-        if (gan__archive_string(j, out, size, &length)) return 1;
+        if (gan__json_string(j, out, size, &length)) return 1;
         if (out != m->format && out != m->schema && out != m->digest)
             m->said = gan__base_fnv(gan__base_fnv(m->said, from, (size_t)(j->at - 1 - from)), "", 1);
-    } while (gan__archive_is_next(j, ','));
-    return gan__archive_need(j, '}', "__metadata__ does not end");
+    } while (gan__json_is_next(j, ','));
+    return gan__json_need(j, '}', "__metadata__ does not end");
 }
 
 // The header's entries into r and their names into `names`; with r NULL they are only checked and counted.
 // name: the entry that is being read.
-static int gan__archive_parse(gan__archive_json *j, gan__archive_record *r, char *names, size_t *count,
+static int gan__archive_parse(gan__json *j, gan__archive_record *r, char *names, size_t *count,
                               gan__archive_meta *meta, char *name)
 {
     gan__archive_record one;
@@ -14308,18 +14356,17 @@ static int gan__archive_parse(gan__archive_json *j, gan__archive_record *r, char
     *count = 0;
     memset(meta, 0, sizeof *meta);
     meta->said = GAN__FNV;
-    if (j->at == j->end || *j->at != '{') return gan__archive_wrong(j, "it does not begin with {");
+    if (j->at == j->end || *j->at != '{') return gan__json_wrong(j, "it does not begin with {");
     ++j->at;
-    if (!gan__archive_is_next(j, '}')) {
+    if (!gan__json_is_next(j, '}')) {
         do {
             name[0] = 0;
-            if (gan__archive_string(j, name, GAN_MAX_NAME + 1, &length)) return 1;
+            if (gan__json_string(j, name, GAN_MAX_NAME + 1, &length)) return 1;
             if (!gan__archive_is_name(name, length)) {
                 name[0] = 0;
-                return gan__archive_wrong(j,
-                                          "a name is not 1 to 128 printable ASCII characters without quotes");
+                return gan__json_wrong(j, "a name is not 1 to 128 printable ASCII characters without quotes");
             }
-            if (gan__archive_need(j, ':', "a colon is missing")) return 1;
+            if (gan__json_need(j, ':', "a colon is missing")) return 1;
             if (!strcmp(name, "__metadata__")) {
                 if (gan__archive_metadata(j, meta)) return 1;
                 continue;
@@ -14332,11 +14379,11 @@ static int gan__archive_parse(gan__archive_json *j, gan__archive_record *r, char
                 r[*count] = one;
             }
             ++*count;
-        } while (gan__archive_is_next(j, ','));
+        } while (gan__json_is_next(j, ','));
         name[0] = 0;
-        if (gan__archive_need(j, '}', "its {...} does not end")) return 1;
+        if (gan__json_need(j, '}', "its {...} does not end")) return 1;
     }
-    return gan__archive_peek(j) == -1 ? 0 : gan__archive_wrong(j, "something follows its {...}");
+    return gan__json_peek(j) == -1 ? 0 : gan__json_wrong(j, "something follows its {...}");
 }
 
 static int gan__archive_bad(gan__archive *a, const char *what)
@@ -14378,7 +14425,7 @@ static int gan__archive_begin(gan__archive *a)
 static int gan__archive_read_header(gan__archive *a)
 {
     char name[GAN_MAX_NAME + 1] = "";
-    gan__archive_json j;
+    gan__json j;
     size_t i;
     int pass;
     for (pass = 0; pass < 2; ++pass) {
@@ -21577,31 +21624,136 @@ static int gan__format_pnm_number(gan_context *ctx, const char *name, const unsi
     return 1;
 }
 
+// Whether a file begins as PGM, PPM or PAM.
+static int gan__format_is_pnm(const unsigned char *p, size_t have)
+{
+    if (have < 3 || p[0] != 'P') return 0;
+    return p[1] == '7' ? p[2] == '\n'
+                       : (p[1] == '5' || p[1] == '6') && (gan__format_is_blank(p[2]) || p[2] == '#');
+}
+
+// PAM (Netpbm's pam, P7): lines of a word and its value up to ENDHDR, then the raster. Without a TUPLTYPE the
+// DEPTH 1 to 4 is gray, gray with alpha, RGB, RGB with alpha.
+
+typedef struct gan__format_pam_reader {
+    gan_context *ctx;
+    const char *name;
+    const unsigned char *p;
+    size_t size, at;
+    unsigned seen; // words, by their place in gan__format_pam_head
+    int kind;      // what TUPLTYPE says of the channels, 0: nothing
+} gan__format_pam_reader;
+
+static int gan__format_pam_fail(const gan__format_pam_reader *r, const char *what)
+{
+    gan__err_fail(r->ctx, GAN_ERROR_FORMAT, "%s is no PAM file that is read here: byte %l: %s", r->name,
+                  (int64_t)r->at, what);
+    return 1;
+}
+
+// The channels of the TUPLTYPE from .. to.
+static int gan__format_pam_kind(gan__format_pam_reader *r, const unsigned char *from, const unsigned char *to)
+{
+    static const struct {
+        const char *text;
+        int channels;
+    } known[] = {{"GRAYSCALE", 1},       {"RGB", 3},       {"BLACKANDWHITE", 1},
+                 {"GRAYSCALE_ALPHA", 2}, {"RGB_ALPHA", 4}, {"BLACKANDWHITE_ALPHA", 2}};
+    size_t i;
+    for (i = 0; i < sizeof known / sizeof *known; ++i)
+        if ((size_t)(to - from) == strlen(known[i].text) &&
+            !memcmp(from, known[i].text, (size_t)(to - from))) {
+            r->kind = known[i].channels;
+            return 0;
+        }
+    return gan__format_pam_fail(r, "a TUPLTYPE other than BLACKANDWHITE, GRAYSCALE, RGB");
+}
+
+// The words of the header; r->at is then where the raster begins.
+static int gan__format_pam_head(gan__format_pam_reader *r, gan__format_pnm_reader *out)
+{
+    static const char *const words[] = {"WIDTH", "HEIGHT", "DEPTH", "MAXVAL", "TUPLTYPE", "ENDHDR"};
+    enum { NUMBERS = 4, KIND = 4, END = 5, COUNT = 6 };
+    int *const to[NUMBERS] = {&out->w, &out->h, &out->c, &out->most};
+    const int64_t most[NUMBERS] = {INT_MAX, INT_MAX, 4, 65535};
+    while (!(r->seen >> END & 1)) {
+        const unsigned char *from = r->p + r->at, *stop, *end;
+        size_t n;
+        int k;
+        for (end = from; end < r->p + r->size && *end != '\n'; ++end) {}
+        if (end == r->p + r->size) return gan__format_size(r->ctx, r->name, r->size, r->size + 2);
+        for (stop = end; from < stop && gan__format_is_blank(stop[-1]); --stop) {}
+        while (from < stop && gan__format_is_blank(*from)) ++from;
+        for (n = 0; from + n < stop && !gan__format_is_blank(from[n]); ++n) {}
+        if (n && *from != '#') {
+            for (k = 0; k < COUNT && (strlen(words[k]) != n || memcmp(words[k], from, n)); ++k) {}
+            r->at = (size_t)(from - r->p);
+            if (k == COUNT) return gan__format_pam_fail(r, "a word that no PAM header has");
+            if (r->seen >> k & 1) return gan__format_pam_fail(r, "a word that stands twice");
+            r->seen |= 1u << k;
+            for (from += n; from < stop && gan__format_is_blank(*from); ++from) {}
+            r->at = (size_t)(from - r->p);
+            if (k < NUMBERS) {
+                if (from == stop) return gan__format_pam_fail(r, "no number behind its word");
+                if (gan__format_pnm_number(r->ctx, r->name, r->p, r->size, &r->at, words[k], most[k], to[k]))
+                    return 1;
+                from = r->p + r->at;
+            } else if (k == KIND) {
+                if (gan__format_pam_kind(r, from, stop)) return 1;
+                from = stop;
+            }
+            if (from != stop) return gan__format_pam_fail(r, "more than a word and its value");
+        }
+        r->at = (size_t)(end - r->p) + 1;
+    }
+    if ((r->seen & 15) != 15) return gan__format_pam_fail(r, "WIDTH, HEIGHT, DEPTH or MAXVAL is missing");
+    if (r->kind && r->kind != out->c) return gan__format_pam_fail(r, "its DEPTH does not fit its TUPLTYPE");
+    return 0;
+}
+
+static int gan__format_pam(gan_context *ctx, const char *name, const unsigned char *p, size_t size,
+                           gan__format_pnm_reader *out)
+{
+    gan__format_pam_reader r;
+    memset(&r, 0, sizeof r);
+    r.ctx = ctx;
+    r.name = name;
+    r.p = p;
+    r.size = size;
+    r.at = 3;
+    if (gan__format_pam_head(&r, out)) return 1;
+    out->at = r.at;
+    return 0;
+}
+
 static int gan__format_pnm(gan_context *ctx, const char *name, const unsigned char *p, size_t size,
                            gan__format_pnm_reader *out)
 {
     size_t at = 2, bytes;
     memset(out, 0, sizeof *out);
     if (gan__format_is_packed(ctx, name, p, size)) return 1;
-    if (size < 3 || p[0] != 'P' || (p[1] != '5' && p[1] != '6') ||
-        !(gan__format_is_blank(p[2]) || p[2] == '#')) {
+    if (!gan__format_is_pnm(p, size)) {
         gan__err_fail(ctx, GAN_ERROR_FORMAT,
-                      "%s is no binary PGM or PPM: it does not begin with P5 or P6 (%l bytes)", name,
+                      "%s is no binary PGM, PPM or PAM: it does not begin with P5, P6 or P7 (%l bytes)", name,
                       (int64_t)size);
         return 1;
     }
-    out->c = p[1] == '5' ? 1 : 3;
-    if (gan__format_pnm_number(ctx, name, p, size, &at, "width", INT_MAX, &out->w) ||
-        gan__format_pnm_number(ctx, name, p, size, &at, "height", INT_MAX, &out->h) ||
-        gan__format_pnm_number(ctx, name, p, size, &at, "greatest value", 65535, &out->most))
-        return 1;
-    if (at >= size) return gan__format_size(ctx, name, size, size + 2);
-    if (!gan__format_is_blank(p[at])) {
-        gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s is damaged: byte %l: no blank before the pixels", name,
-                      (int64_t)at);
-        return 1;
+    if (p[1] == '7') {
+        if (gan__format_pam(ctx, name, p, size, out)) return 1;
+    } else {
+        out->c = p[1] == '5' ? 1 : 3;
+        if (gan__format_pnm_number(ctx, name, p, size, &at, "width", INT_MAX, &out->w) ||
+            gan__format_pnm_number(ctx, name, p, size, &at, "height", INT_MAX, &out->h) ||
+            gan__format_pnm_number(ctx, name, p, size, &at, "greatest value", 65535, &out->most))
+            return 1;
+        if (at >= size) return gan__format_size(ctx, name, size, size + 2);
+        if (!gan__format_is_blank(p[at])) {
+            gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s is damaged: byte %l: no blank before the pixels", name,
+                          (int64_t)at);
+            return 1;
+        }
+        out->at = at + 1;
     }
-    out->at = at + 1;
     out->width = out->most > 255 ? 2 : 1;
     if (gan__base_mul_size((size_t)out->w, (size_t)out->h, &bytes) ||
         gan__base_mul_size(bytes, (size_t)out->c, &bytes) || gan__base_mul_size(bytes, out->width, &bytes) ||
@@ -22020,6 +22172,34 @@ static void gan__format_jpeg(const unsigned char *p, size_t size, gan__format_jp
     for (n = size; n >= at + 2 && !out->ended; --n) out->ended = p[n - 2] == 0xff && p[n - 1] == 0xd9;
 }
 
+// The orientation of a PNG (its eXIf chunk), 1 without. Chunks: length, type, data, CRC.
+GAN__OPTIONAL int gan__format_png_orientation(const unsigned char *p, size_t size)
+{
+    size_t at = 8, n;
+    for (; size >= 12 && at <= size - 12; at += n + 12) {
+        n = gan__format_u32(p + at, 1);
+        if (n > size - 12 - at) break;
+        if (!memcmp(p + at + 4, "eXIf", 4)) return gan__format_orientation(p + at + 8, n);
+    }
+    return 1;
+}
+
+// The greatest MAXVAL in the head of a PAM file.
+static unsigned gan__format_pam_most(const unsigned char *p, size_t have)
+{
+    size_t at, k;
+    unsigned most = 0;
+    for (at = 3; at + 6 < have; ++at) {
+        unsigned v = 0;
+        if (!gan__format_is_blank(p[at - 1]) || memcmp(p + at, "MAXVAL", 6) != 0) continue;
+        for (k = at + 6; k < have && gan__format_is_blank(p[k]); ++k) {}
+        for (; k < have && p[k] >= '0' && p[k] <= '9'; ++k)
+            v = GAN__LEAST(v * 10 + (unsigned)(p[k] - '0'), 100000u);
+        most = GAN__MOST(most, v);
+    }
+    return most;
+}
+
 // Whether a picture, PNG or PNM, has more than 8 bits a value; the head is enough.
 static int gan__format_is_deep(const unsigned char *p, size_t have)
 {
@@ -22028,6 +22208,7 @@ static int gan__format_is_deep(const unsigned char *p, size_t have)
     unsigned v = 0;
     if (have >= 25 && !memcmp(p, "\x89PNG", 4)) return !memcmp(p + 12, "IHDR", 4) && p[24] == 16;
     if (have < 3 || p[0] != 'P') return 0;
+    if (p[1] == '7') return gan__format_pam_most(p, have) > 255;
     for (i = 0; i < 3; ++i) { // width, height, the greatest value
         while (at < have && (gan__format_is_blank(p[at]) || p[at] == '#'))
             if (p[at++] == '#')
@@ -22079,9 +22260,7 @@ static gan_format gan__format_of(const unsigned char *p, size_t have, size_t siz
 {
     const int cifar = size && (size % (GAN__CIFAR_PIXELS + 1) == 0 || size % (GAN__CIFAR_PIXELS + 2) == 0);
     if (have >= 6 && !memcmp(p, "\x93NUMPY", 6)) return GAN_FORMAT_NPY;
-    if (have >= 3 && p[0] == 'P' && (p[1] == '5' || p[1] == '6') &&
-        (gan__format_is_blank(p[2]) || p[2] == '#'))
-        return GAN_FORMAT_PNM;
+    if (gan__format_is_pnm(p, have)) return GAN_FORMAT_PNM;
     if (gan__format_is_stb(p, have)) return GAN_FORMAT_STB;
     if (have >= 8 && !p[0] && !p[1] && gan__format_idx_type(p[2]) >= 0 && p[3] >= 1 && p[3] <= GAN_MAX_DIMS) {
         size_t need = gan__format_element_width[gan__format_idx_type(p[2])], i;
@@ -22094,6 +22273,46 @@ static gan_format gan__format_of(const unsigned char *p, size_t have, size_t siz
     }
     if (gan__format_is_text(p, have)) return GAN_FORMAT_CSV;
     return cifar ? GAN_FORMAT_CIFAR : GAN_FORMAT_AUTO;
+}
+
+// What is asked about a format elsewhere.
+
+// Whether each file is a picture that must be decoded.
+static int gan__format_is_picture(gan_format f) { return f == GAN_FORMAT_PNM || f == GAN_FORMAT_STB; }
+
+// Whether it is a table, whose columns may have names and be chosen.
+static int gan__format_has_columns(gan_format f) { return f == GAN_FORMAT_CSV; }
+
+// Whether images and labels are two files of the same format.
+static int gan__format_has_label_file(gan_format f) { return f == GAN_FORMAT_IDX; }
+
+// What is missing in a folder that was to be of the format; NULL where folders hold pictures.
+static const char *gan__format_missing(gan_format f)
+{
+    return f == GAN_FORMAT_IDX     ? "no IDX images there, and no folder that holds train-images-idx3-ubyte"
+           : f == GAN_FORMAT_CIFAR ? "no CIFAR file, and no folder that holds data_batch_1.bin"
+                                   : NULL;
+}
+
+// The layout of arrays; of pictures there is none yet. A table has gan__format_csv.
+static int gan__format_array(gan_context *ctx, gan_format f, const char *name, const unsigned char *p,
+                             size_t have, size_t size, gan__format_layout *l)
+{
+    switch (f) {
+    case GAN_FORMAT_IDX: return gan__format_idx(ctx, name, p, have, size, l);
+    case GAN_FORMAT_NPY: return gan__format_npy(ctx, name, p, have, size, l);
+    case GAN_FORMAT_CIFAR: return gan__format_cifar(ctx, name, p, have, size, l);
+    case GAN_FORMAT_PNM:
+    case GAN_FORMAT_STB: return 0;
+    case GAN_FORMAT_CSV:
+    case GAN_FORMAT_AUTO:
+    case GAN_FORMAT_COUNT: break;
+    }
+    if (!gan__format_is_packed(ctx, name, p, have))
+        gan__err_fail(ctx, GAN_ERROR_FORMAT,
+                      "%s (%l bytes) is neither IDX, .npy, PGM, PPM, PAM, CIFAR nor CSV", name,
+                      (int64_t)size);
+    return 1;
 }
 
 // >>fit: elements as numbers; pictures cut and resampled to a shape; uses format; tests/test_fit.c
@@ -22759,21 +22978,22 @@ static int gan__data_picture_turn(gan_context *ctx, gan__data_picture *p, int or
     const int h = turned ? W : H, w = turned ? H : W;
     const int rows = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
     const int columns = orientation == 2 || orientation == 3 || orientation >= 7;
+    const size_t pixel = p->view.stride[2];
     unsigned char *to;
     int y, x;
     if (orientation == 1) return 0;
-    to = (unsigned char *)gan__err_scratch(ctx, (size_t)h * (size_t)w * (size_t)c); // JPEG has 8 bits
+    to = (unsigned char *)gan__err_scratch(ctx, (size_t)h * (size_t)w * pixel);
     if (!to) return 1;
     p->pixels = to;
     for (y = 0; y < h; ++y)
-        for (x = 0; x < w; ++x, to += c) {
+        for (x = 0; x < w; ++x, to += pixel) {
             const int r = turned ? x : y, k = turned ? y : x;
             memcpy(to,
                    p->view.bytes + (size_t)(rows ? H - 1 - r : r) * p->view.stride[1] +
-                       (size_t)(columns ? W - 1 - k : k) * p->view.stride[2],
-                   (size_t)c);
+                       (size_t)(columns ? W - 1 - k : k) * pixel,
+                   pixel);
         }
-    gan__data_picture_view(p, (const unsigned char *)p->pixels, c, h, w, 255, 0);
+    gan__data_picture_view(p, (const unsigned char *)p->pixels, c, h, w, p->most, p->view.big);
     return 0;
 }
 #endif
@@ -22807,6 +23027,7 @@ static int gan__data_picture_stb(gan_context *ctx, gan__data_picture *p, const u
     }
     jpeg.orientation = jpeg.components = 1;
     if (bytes[0] == 0xff) gan__format_jpeg(bytes, size, &jpeg);
+    else if (bytes[0] == 0x89) jpeg.orientation = gan__format_png_orientation(bytes, size);
     if (jpeg.components == 4) {
         gan__err_fail(ctx, GAN_ERROR_FORMAT,
                       "%s is a JPEG of four inks (CMYK), which is not read: convert it to RGB", p->view.name);
@@ -22825,9 +23046,10 @@ static int gan__data_picture_stb(gan_context *ctx, gan__data_picture *p, const u
 #else
     (void)bytes;
     (void)size;
-    gan__err_fail(ctx, GAN_ERROR_UNSUPPORTED,
-                  "%s is no PGM or PPM: include stb_image.h before the implementation of gan.h to read it",
-                  p->view.name);
+    gan__err_fail(
+        ctx, GAN_ERROR_UNSUPPORTED,
+        "%s is no PGM, PPM or PAM: include stb_image.h before the implementation of gan.h to read it",
+        p->view.name);
     return 1;
 #endif
 }
@@ -23688,7 +23910,7 @@ GAN_API const char *gan_dataset_path(const gan_dataset *d, int64_t i)
     return i >= 0 && i < gan_dataset_size(d) && d->picture ? d->picture[gan__data_row(d, (size_t)i)] : "";
 }
 
-// >>reader: a description becomes a dataset: one file, several, a folder; uses data; tests/test_reader.c
+// >>reader: a description becomes a dataset: files, a folder; uses json, data; tests/test_reader.c
 
 // What is being opened.
 typedef struct gan__reader_opening {
@@ -23747,30 +23969,15 @@ static int gan__reader_describe(const gan__reader_opening *o, gan__file_source *
         p = head;
     }
     *format = wanted != GAN_FORMAT_AUTO ? wanted : gan__format_of(p, have, s->size);
-    switch (*format) {
-    case GAN_FORMAT_IDX: bad = gan__format_idx(o->ctx, s->name, p, have, s->size, l); break;
-    case GAN_FORMAT_NPY: bad = gan__format_npy(o->ctx, s->name, p, have, s->size, l); break;
-    case GAN_FORMAT_CIFAR: bad = gan__format_cifar(o->ctx, s->name, p, have, s->size, l); break;
-    case GAN_FORMAT_CSV:
+    if (gan__format_has_columns(*format)) {
         if (!s->bytes) {
             all = (unsigned char *)gan__err_scratch(o->ctx, s->size + 1);
             bad = !all || gan__file_source_read(o->ctx, s, 0, all, s->size);
             p = all;
         }
         bad = bad || gan__format_csv(o->ctx, s->name, p, s->size, desc, l, values);
-        break;
-    case GAN_FORMAT_PNM:
-    case GAN_FORMAT_STB: break;
-    case GAN_FORMAT_AUTO:
-    case GAN_FORMAT_COUNT:
-        bad = 1;
-        if (!gan__format_is_packed(o->ctx, s->name, p, have))
-            gan__err_fail(o->ctx, GAN_ERROR_FORMAT,
-                          "%s (%l bytes) is neither IDX, .npy, PGM, PPM, CIFAR nor CSV", s->name,
-                          (int64_t)s->size);
-        break;
-    }
-    if (!bad && desc && *format != GAN_FORMAT_CSV && (desc->columns || desc->header))
+    } else bad = gan__format_array(o->ctx, *format, s->name, p, have, s->size, l);
+    if (!bad && desc && !gan__format_has_columns(*format) && (desc->columns || desc->header))
         gan__err_warn(o->ctx, "%s is no CSV: gan_dataset_desc.%s has no effect", s->name,
                       desc->columns ? "columns" : "header");
     gan__err_scratch_free(o->ctx, all);
@@ -23793,13 +24000,14 @@ static int gan__reader_labels(const gan__reader_opening *o, gan_dataset *d, cons
     if (gan__reader_source(&whole, &s, path, bytes, size, 1) ||
         gan__reader_describe(&whole, s, GAN_FORMAT_AUTO, NULL, &format, &l, &values))
         return 1;
-    if (format == GAN_FORMAT_PNM || format == GAN_FORMAT_STB || l.labels) {
+    if (gan__format_is_picture(format) || l.labels) {
         gan__err_fail(o->ctx, GAN_ERROR_FORMAT, "%s holds images where labels belong: IDX, .npy or CSV",
                       s->name);
         return 1;
     }
     for (i = 1; i < l.ndim; ++i) per *= (size_t)l.dim[i];
-    if (per != 1 && !(format == GAN_FORMAT_IDX && l.ndim == 2 && per == 8)) { // QMNIST: the class and 7 more
+    if (per != 1 &&
+        !(gan__format_has_label_file(format) && l.ndim == 2 && per == 8)) { // QMNIST: the class and 7 more
         gan__err_fail(o->ctx, GAN_ERROR_FORMAT,
                       "%s holds %s, shape %h, where labels belong: one number a sample", s->name,
                       l.ndim > 2 ? "images" : "rows", l.ndim, l.dim);
@@ -23931,12 +24139,43 @@ static void gan__reader_dims(const gan_dataset_desc *desc, gan__format_layout *l
         const size_t step = was.stride[1];
         l->ndim = 4;
         l->dim[1] = c;
-        l->dim[2] = desc->height;
-        l->dim[3] = desc->width;
+        l->dim[2] = desc->transpose > 0 ? desc->width : desc->height; // as they are stored
+        l->dim[3] = desc->transpose > 0 ? desc->height : desc->width;
         l->stride[3] = step;
-        l->stride[2] = step * (size_t)desc->width;
-        l->stride[1] = l->stride[2] * (size_t)desc->height;
+        l->stride[2] = step * (size_t)l->dim[3];
+        l->stride[1] = l->stride[2] * (size_t)l->dim[2];
     }
+    if (l->ndim == 4 && desc->transpose > 0) {
+        const gan__format_layout stored = *l;
+        for (i = 2; i < 4; ++i) {
+            l->dim[i] = stored.dim[5 - i];
+            l->stride[i] = stored.stride[5 - i];
+        }
+    }
+}
+
+// What does not fit transpose: 1, and an error, where samples are no arrays of images; a warning where they
+// are EMNIST's.
+static int gan__reader_transpose(const gan__reader_opening *o, const char *name, int is_array)
+{
+    const int wanted = o->desc->transpose;
+    if (wanted > 0 && !is_array) {
+        gan__err_fail(o->ctx, GAN_ERROR_ARGUMENT, "%s: transpose is for arrays of images", name);
+        return 1;
+    }
+#ifndef GAN_NO_STDIO
+    if (!wanted && is_array) {
+        const char *base = gan__file_base(name);
+        size_t i;
+        for (i = 0; i < 6 && gan__text_lower(base[i]) == "emnist"[i]; ++i) {}
+        if (i == 6)
+            gan__err_warn(o->ctx,
+                          "%s: EMNIST's files hold images column by column, and these lie on their side: set "
+                          "transpose to 1, or to -1 if they do not",
+                          name);
+    }
+#endif
+    return 0;
 }
 
 // The scale: data_low .. data_high become low .. high. 1 on an error, which is set.
@@ -24032,11 +24271,10 @@ static int gan__reader_picture_head(gan_context *ctx, const char *path, int *dee
     gan__file_source_close(&s);
     if (bad) return 1;
     *deep |= gan__format_is_deep(head, n);
-    if (gan__format_is_stb(head, n) || (n >= 3 && head[0] == 'P' && (head[1] == '5' || head[1] == '6')))
-        return 0;
+    if (gan__format_is_stb(head, n) || gan__format_is_pnm(head, n)) return 0;
     if (!gan__format_is_packed(ctx, path, head, n))
-        gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s is no picture: neither PGM, PPM, PNG, JPEG, BMP nor GIF",
-                      path);
+        gan__err_fail(ctx, GAN_ERROR_FORMAT,
+                      "%s is no picture: neither PGM, PPM, PAM, PNG, JPEG, BMP nor GIF", path);
     return 1;
 }
 #endif
@@ -24104,7 +24342,8 @@ static gan_dataset *gan__reader_pictures(const gan__reader_opening *o, gan_datas
     memcpy(dim, first.view.dim, sizeof dim);
     if (!d->channels) d->channels = dim[0];
     if (!bad)
-        bad = gan__reader_no_column(o, first.view.name) || gan__reader_shape(o, d, first.view.name, 3, dim);
+        bad = gan__reader_no_column(o, first.view.name) || gan__reader_transpose(o, first.view.name, 0) ||
+              gan__reader_shape(o, d, first.view.name, 3, dim);
     gan__data_picture_close(o->ctx, &first);
     return bad ? NULL : gan__reader_finish(o, d);
 }
@@ -24293,7 +24532,7 @@ static gan_dataset *gan__reader_files(const gan__reader_opening *o, char *const 
             gan__reader_describe(o, *s, n > 1 ? GAN_FORMAT_CIFAR : desc->format, desc, &format, &d->from,
                                  &values))
             return NULL;
-        if (format == GAN_FORMAT_PNM || format == GAN_FORMAT_STB) {
+        if (gan__format_is_picture(format)) {
             d->n = d->part[i].count = 1;
 #ifndef GAN_NO_STDIO
             if (!(*s)->bytes) {
@@ -24314,19 +24553,20 @@ static gan_dataset *gan__reader_files(const gan__reader_opening *o, char *const 
         }
     }
     d->n = total;
-    if (format == GAN_FORMAT_IDX && d->from.ndim == 1) {
+    if (gan__format_has_label_file(format) && d->from.ndim == 1) {
         gan__err_fail(o->ctx, GAN_ERROR_FORMAT, "%s holds labels (IDX magic 0x801): give the images (0x803)",
                       d->part->source->name);
         return NULL;
     }
-    if (format != GAN_FORMAT_CSV && gan__reader_no_column(o, d->part->source->name)) return NULL;
+    if (!gan__format_has_columns(format) && gan__reader_no_column(o, d->part->source->name)) return NULL;
     if (d->from.labels && gan__reader_cifar_labels(d)) return NULL;
-    if (format == GAN_FORMAT_CSV && gan__reader_column(o, d, values)) return NULL;
+    if (gan__format_has_columns(format) && gan__reader_column(o, d, values)) return NULL;
     name = d->part->source->name;
     if (gan__reader_order(o, name, &d->from)) return NULL;
     gan__reader_dims(desc, &d->from);
+    if (gan__reader_transpose(o, name, d->from.ndim == 4)) return NULL;
     if (gan__reader_shape(o, d, d->part->source->name, d->from.ndim - 1, d->from.dim + 1)) return NULL;
-    if (format == GAN_FORMAT_IDX && gan__reader_beside(o, d, path ? d->part->source->name : NULL))
+    if (gan__format_has_label_file(format) && gan__reader_beside(o, d, path ? d->part->source->name : NULL))
         return NULL;
     if (values) { // from here on they are all there is
         gan__file_source_close(d->part->source);
@@ -24362,7 +24602,7 @@ static gan_dataset *gan__reader_files(const gan__reader_opening *o, char *const 
 // Whether a name ends as those of pictures do.
 static int gan__reader_is_picture(const char *name)
 {
-    static const char *const ends[] = {"pgm",  "ppm", "pnm",  "png", "jpg",
+    static const char *const ends[] = {"pgm",  "ppm", "pnm",  "pam", "png", "jpg",
                                        "jpeg", "jpe", "jfif", "bmp", "gif"};
     const char *dot = strrchr(name, '.');
     size_t i, k;
@@ -24644,93 +24884,91 @@ static int gan__reader_names_csv(gan__reader_names *t, const unsigned char *p, s
     return 0;
 }
 
-// The position behind the text in quotes at p, or behind the value up to a , ] or } on its level; NULL: none.
-static const unsigned char *gan__reader_json_text(const unsigned char *p, const unsigned char *end)
+// A text of JSON, *from .. *to: where it stands or, without its escapes, in memory of the context.
+static int gan__reader_json_text(const gan__reader_names *t, gan__json *j, const unsigned char **from,
+                                 const unsigned char **to)
 {
-    if (p == end || *p != '"') return NULL;
-    for (++p; p < end && *p != '"'; ++p)
-        if (*p == '\\' && p + 1 < end) ++p;
-    return p < end ? p + 1 : NULL;
+    char *copy, cut[1];
+    size_t n;
+    (void)gan__json_peek(j);
+    *from = j->at + 1;
+    if (gan__json_string(j, cut, sizeof cut, &n)) return 1;
+    *to = j->at - 1;
+    if (!memchr(*from, '\\', (size_t)(*to - *from))) return 0;
+    copy = (char *)gan__err_persist(t->o->ctx, (size_t)(*to - *from));
+    if (!copy) return 1;
+    *to = (const unsigned char *)gan__json_unescape(*from, *to, copy);
+    *from = (const unsigned char *)copy;
+    return 0;
 }
 
-static const unsigned char *gan__reader_json_blank(const unsigned char *p, const unsigned char *end)
+// A label: a number as it stands, or a text.
+static int gan__reader_json_label(const gan__reader_names *t, gan__json *j, const unsigned char **from,
+                                  const unsigned char **to)
 {
-    while (p < end && gan__format_is_blank(*p)) ++p;
-    return p;
+    if (gan__json_peek(j) == '"') return gan__reader_json_text(t, j, from, to);
+    for (*from = j->at; j->at < j->end && *j->at && strchr("+-.0123456789eE", *j->at);) ++j->at;
+    *to = j->at;
+    return *to > *from ? 0 : gan__json_wrong(j, "a label is neither a number nor a text");
 }
 
-static const unsigned char *gan__reader_json_value(const unsigned char *p, const unsigned char *end)
+// [["file", 6], ..]
+static int gan__reader_json_pairs(gan__reader_names *t, gan__json *j)
 {
-    int depth = 0;
-    for (; p < end; ++p) {
-        if (!depth && (*p == ',' || *p == ']' || *p == '}')) return p;
-        if (*p == '"') {
-            p = gan__reader_json_text(p, end);
-            if (!p) return NULL;
-            --p;
-        } else if (*p == '[' || *p == '{') {
-            if (++depth > 1000000) return NULL;
-        } else if (*p == ']' || *p == '}') --depth;
-    }
-    return NULL;
-}
-
-// The pairs of a list; NULL when it is none.
-static const unsigned char *gan__reader_json_pairs(gan__reader_names *t, const unsigned char *p,
-                                                   const unsigned char *end)
-{
-    while (p < end && *p != ']') {
-        const unsigned char *name, *behind, *from;
-        if (*p != '[') return NULL;
-        name = gan__reader_json_blank(p + 1, end);
-        behind = gan__reader_json_text(name, end);
-        if (!behind) return NULL;
-        from = gan__reader_json_blank(behind, end);
-        if (from == end || *from != ',') return NULL;
-        from = gan__reader_json_blank(from + 1, end);
-        p = gan__reader_json_value(from, end);
-        if (!p || *p != ']' || *from == '[' || *from == '{') return NULL;
+    const unsigned char *name, *end, *from, *to;
+    if (gan__json_need(j, '[', "the labels are no [...]")) return 1;
+    if (gan__json_is_next(j, ']')) return 0;
+    do {
+        if (gan__json_need(j, '[', "a pair [\"file\", label] is missing") ||
+            gan__reader_json_text(t, j, &name, &end) || gan__json_need(j, ',', "a file has no label") ||
+            gan__reader_json_label(t, j, &from, &to) ||
+            gan__json_need(j, ']', "a pair [\"file\", label] does not end"))
+            return 1;
         t->lines = 2; // no header
-        if (gan__reader_name(t, name, behind, from, p)) return NULL;
-        p = gan__reader_json_blank(p + 1, end);
-        if (p < end && *p == ',') p = gan__reader_json_blank(p + 1, end);
-        else if (p == end || *p != ']') return NULL;
-    }
-    return p < end ? p + 1 : NULL;
+        if (gan__reader_name(t, name, end, from, to)) return 1;
+    } while (gan__json_is_next(j, ','));
+    return gan__json_need(j, ']', "the labels do not end");
 }
 
-// {"labels": [["file", 6], ..], ..}; *none becomes 1 where the labels are null.
-static int gan__reader_names_json(gan__reader_names *t, const unsigned char *p, size_t size, int *none)
+// {"labels": [["file", 6], ..], ..}; *none becomes 1 where there are no labels, or null.
+static int gan__reader_json(gan__reader_names *t, gan__json *j, int *none)
 {
-    const unsigned char *end = p + size;
+    char key[16];
+    size_t length;
     int found = 0;
-    p = gan__reader_json_blank(p, end);
-    for (p = p < end ? p + 1 : NULL; p;) {
-        const unsigned char *key = gan__reader_json_blank(p, end), *behind = gan__reader_json_text(key, end);
-        if (!behind) break;
-        p = gan__reader_json_blank(behind, end);
-        if (p == end || *p != ':') break;
-        p = gan__reader_json_blank(p + 1, end);
-        if (behind - key == 8 && !memcmp(key, "\"labels\"", 8)) {
-            found = 1;
-            *none = end - p >= 4 && !memcmp(p, "null", 4);
-            if (!*none)
-                p = p < end && *p == '[' ? gan__reader_json_pairs(t, gan__reader_json_blank(p + 1, end), end)
-                                         : NULL;
-            if (gan_error(t->o->ctx)) return 1;
-            if (!p) break;
-        }
-        p = gan__reader_json_value(p, end);
-        if (!p) break;
-        if (*p == '}') {
-            if (!found) *none = 1;
-            return 0;
-        }
-        if (*p != ',') break;
-        ++p;
+    if (gan__json_need(j, '{', "it does not begin with {")) return 1;
+    if (!gan__json_is_next(j, '}')) {
+        do {
+            if (gan__json_string(j, key, sizeof key, &length) || gan__json_need(j, ':', "a colon is missing"))
+                return 1;
+            if (strcmp(key, "labels") != 0) {
+                if (gan__json_skip(j)) return 1;
+                continue;
+            }
+            if (found++) return gan__json_wrong(j, "labels stand twice");
+            *none = gan__json_peek(j) == 'n' && j->end - j->at >= 4 && !memcmp(j->at, "null", 4);
+            if (*none) j->at += 4;
+            else if (gan__reader_json_pairs(t, j)) return 1;
+        } while (gan__json_is_next(j, ','));
+        if (gan__json_need(j, '}', "its {...} does not end")) return 1;
     }
-    gan__err_fail(t->o->ctx, GAN_ERROR_FORMAT,
-                  "%s is no dataset.json: {\"labels\": [[\"file\", number], ..]} expected", t->file);
+    if (!found) *none = 1;
+    return gan__json_peek(j) == -1 ? 0 : gan__json_wrong(j, "something follows its {...}");
+}
+
+static int gan__reader_names_json(gan__reader_names *t, const unsigned char *start, const unsigned char *p,
+                                  size_t size, int *none)
+{
+    gan__json j;
+    j.start = start;
+    j.at = p;
+    j.end = p + size;
+    j.problem = NULL;
+    if (!gan__reader_json(t, &j, none)) return 0;
+    if (j.problem)
+        gan__err_fail(t->o->ctx, GAN_ERROR_FORMAT,
+                      "%s is no dataset.json: byte %l: %s; {\"labels\": [[\"file\", number], ..]} expected",
+                      t->file, (int64_t)(j.at - j.start), j.problem);
     return 1;
 }
 
@@ -24812,7 +25050,7 @@ static int gan__reader_named(const gan__reader_opening *o, gan_dataset *d, size_
     gan__reader_names t;
     gan__file_source *s;
     const unsigned char *p;
-    size_t size;
+    size_t size, at = 0;
     int json, none = 0, bad;
     whole.most = (size_t)-1;
     *named = 0;
@@ -24822,7 +25060,8 @@ static int gan__reader_named(const gan__reader_opening *o, gan_dataset *d, size_
     size = s->size;
     if (gan__format_is_packed(o->ctx, s->name, p, size)) return 1;
     if (size >= 3 && !memcmp(p, "\xef\xbb\xbf", 3)) p += 3, size -= 3;
-    json = gan__reader_json_blank(p, p + size) < p + size && *gan__reader_json_blank(p, p + size) == '{';
+    while (at < size && gan__format_is_blank(p[at])) ++at;
+    json = at < size && p[at] == '{';
     if (!json && (memchr(p, 0, GAN__LEAST(size, (size_t)4096)) || gan__format_csv_columns(p, size) < 2))
         return 0;
     memset(&t, 0, sizeof t);
@@ -24835,7 +25074,8 @@ static int gan__reader_named(const gan__reader_opening *o, gan_dataset *d, size_
     if (!bad) {
         memset(t.from, 0, 2 * d->n * sizeof *t.from);
         t.to = t.from + d->n;
-        bad = json ? gan__reader_names_json(&t, p, size, &none) : gan__reader_names_csv(&t, p, size);
+        bad =
+            json ? gan__reader_names_json(&t, s->bytes, p, size, &none) : gan__reader_names_csv(&t, p, size);
         if (!bad && !none) bad = gan__reader_names_values(&t);
         *named = !none;
     }
@@ -24968,7 +25208,8 @@ static gan_dataset *gan__reader_path(const gan__reader_opening *o)
 {
     const char *path = o->desc->path;
     const gan_format format = o->desc->format;
-    const int kind = gan__file_path_kind(path);
+    const char *missing = gan__format_missing(format);
+    const int kind = gan__file_path_kind(path), any = format == GAN_FORMAT_AUTO;
     gan_dataset *d;
     char *file;
     int found = 0;
@@ -24978,7 +25219,7 @@ static gan_dataset *gan__reader_path(const gan__reader_opening *o)
         gan__err_scratch_free(o->ctx, file);
         return d;
     }
-    if (kind == GAN__PATH_FOLDER && (format == GAN_FORMAT_AUTO || format == GAN_FORMAT_IDX)) {
+    if (kind == GAN__PATH_FOLDER && (any || gan__format_has_label_file(format))) {
         if (gan__reader_inside(o->ctx, path, "/train-images-idx3-ubyte", &file)) return NULL;
         if (!file && gan__reader_idx_file(o->ctx, path, &file)) return NULL;
         if (file) {
@@ -24991,19 +25232,12 @@ static gan_dataset *gan__reader_path(const gan__reader_opening *o)
             return d;
         }
     }
-    if (kind == GAN__PATH_FOLDER && (format == GAN_FORMAT_AUTO || format == GAN_FORMAT_CIFAR)) {
+    if (kind == GAN__PATH_FOLDER && (any || (missing && !gan__format_has_label_file(format)))) {
         d = gan__reader_cifar(o, path, &found);
         if (found) return d;
     }
-    if (kind == GAN__PATH_FOLDER && format != GAN_FORMAT_IDX && format != GAN_FORMAT_CIFAR)
-        return gan__reader_listed(o, path);
-    if (format == GAN_FORMAT_IDX)
-        gan__err_fail(o->ctx, GAN_ERROR_FILE,
-                      "%s: no IDX images there, and no folder that holds train-images-idx3-ubyte", path);
-    else if (format == GAN_FORMAT_CIFAR)
-        gan__err_fail(o->ctx, GAN_ERROR_FILE, "%s: no CIFAR file, and no folder that holds data_batch_1.bin",
-                      path);
-    else gan__err_fail(o->ctx, GAN_ERROR_FILE, "%s: no such file or folder", path);
+    if (kind == GAN__PATH_FOLDER && !missing) return gan__reader_listed(o, path);
+    gan__err_fail(o->ctx, GAN_ERROR_FILE, "%s: %s", path, missing ? missing : "no such file or folder");
     return NULL;
 }
 
