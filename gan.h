@@ -4361,14 +4361,13 @@ typedef struct {
 } gan__cpu_norm;
 
 // One table per ISA. tile_m x tile_n is the largest micro tile; gemm[v - 1] computes tile_m x (v * lanes), v
-// = 1..3.
+// = 1..3. A static build of one ISA (GAN__ONE_ISA) holds only what is chosen by an index: see GAN__KERNEL.
 typedef struct gan__cpu_kernels {
     const char *name;
     gan_isa isa;
     int lanes, tile_m, tile_n;
 #ifndef GAN__ONE_ISA
     gan__cpu_map_fn *map_whole[GAN__MAP_COUNT];
-#endif
 
     // Draws 0 .. n - 1 from r's counter on, whose lower half must not overflow on the way (gan__tensor_draw
     // sees to it): scale (the upper 24 bits - offset), the same bits on every ISA; and N(mean, std^2).
@@ -4377,7 +4376,6 @@ typedef struct gan__cpu_kernels {
 
     gan_real (*sum)(size_t n, const gan_real *a);
     gan_real (*sumsq)(size_t n, const gan_real *a);
-    gan_real (*max)(size_t n, const gan_real *a); // NaN if there is one; -inf for n = 0
     int (*is_finite)(size_t n, const gan_real *a);
     // y[i] = the sum of x[r * ld + i] over r = 0 .. rows - 1, one after another; rows >= 1
     void (*sum_columns)(int64_t rows, int64_t ld, int64_t n, const gan_real *x, gan_real *y);
@@ -4398,7 +4396,6 @@ typedef struct gan__cpu_kernels {
                  const gan__cpu_opt_args *o);
     void (*ema)(size_t n, gan_real *avg, const gan_real *p, gan_real decay);
 
-    void (*gemm[3])(const gan__cpu_strip *s); // tile_m x (v * lanes)
     // y[j] = from[j] + the sum over d < depth (at least 1) of a[d a_step] b[d ld + j], j < n; from NULL or y
     void (*row)(int64_t depth, int64_t n, const gan_real *a, int64_t a_step, const gan_real *b, int64_t ld,
                 const gan_real *from, gan_real *y);
@@ -4416,7 +4413,9 @@ typedef struct gan__cpu_kernels {
     // dst[i * ldd + j] = src[i * ld + j * step], i < rows, j < n
     void (*pick)(int64_t rows, int64_t n, const gan_real *src, int64_t ld, int64_t step, gan_real *dst,
                  int64_t ldd);
-    int dots_cols; // of dots[1]; dots[0] has one less
+#endif
+    void (*gemm[3])(const gan__cpu_strip *s); // tile_m x (v * lanes)
+    int dots_cols;                            // of dots[1]; dots[0] has one less
     void (*dots[2])(const gan__cpu_dots *s);
 } gan__cpu_kernels;
 
@@ -4961,6 +4960,13 @@ GAN__INLINE GAN__VF GAN__VEC(even)(const float *p, int lo, int hi)
 
 #define GAN__KERN(x) GAN__CAT(gan__kern_##x##_, GAN__ISA)
 
+// A kernel, or a pointer that selects a branch of one, that no part without training uses.
+#ifdef GAN_NO_TRAINING
+#define GAN__TRAINS(x) NULL
+#else
+#define GAN__TRAINS(x) x
+#endif
+
 // Elementary functions. Polynomials were fitted by minimax (Lawson's iteration in double); the error given is
 // the largest relative one of the whole formula in exact arithmetic with the coefficients as written. With
 // rounding: at most 4 ulp.
@@ -5200,8 +5206,8 @@ GAN__INLINE void GAN__KERN(box_muller)(GAN__VI u, GAN__VI v, GAN__VF *x, GAN__VF
 
 #if GAN__LANES == 1
 
-static void gan__kern_uniform_scalar(size_t n, gan_real *y, const gan__core_rng *from, int32_t offset,
-                                     gan_real scale)
+GAN__OPTIONAL void gan__kern_uniform_scalar(size_t n, gan_real *y, const gan__core_rng *from, int32_t offset,
+                                            gan_real scale)
 {
     gan__core_rng r = *from;
     uint32_t u[4];
@@ -5211,8 +5217,8 @@ static void gan__kern_uniform_scalar(size_t n, gan_real *y, const gan__core_rng 
     }
 }
 
-static void gan__kern_normal_scalar(size_t n, gan_real *y, const gan__core_rng *from, gan_real mean,
-                                    gan_real std)
+GAN__OPTIONAL void gan__kern_normal_scalar(size_t n, gan_real *y, const gan__core_rng *from, gan_real mean,
+                                           gan_real std)
 {
     gan__core_rng r = *from;
     uint32_t u[4];
@@ -5275,7 +5281,8 @@ GAN__INLINE void GAN__KERN(philox_next)(struct GAN__KERN(philox) *p, GAN__VI *ou
     out[0] = a, out[1] = b, out[2] = c, out[3] = d;
 }
 
-static void GAN__KERN(uniform)(size_t n, gan_real *y, const gan__core_rng *r, int32_t offset, gan_real scale)
+GAN__OPTIONAL void GAN__KERN(uniform)(size_t n, gan_real *y, const gan__core_rng *r, int32_t offset,
+                                      gan_real scale)
 {
     const GAN__VI from = GAN__ISET1(offset), bits = GAN__ISET1(0xffffff);
     const GAN__VF by = GAN__SET1(scale);
@@ -5297,7 +5304,8 @@ static void GAN__KERN(uniform)(size_t n, gan_real *y, const gan__core_rng *r, in
 
 // Two vectors of words, u v u v ..., become one of u and one of v, and their numbers go back into the words'
 // places.
-static void GAN__KERN(normal)(size_t n, gan_real *y, const gan__core_rng *r, gan_real mean, gan_real std)
+GAN__OPTIONAL void GAN__KERN(normal)(size_t n, gan_real *y, const gan__core_rng *r, gan_real mean,
+                                     gan_real std)
 {
     const GAN__VI even = GAN__IODD(GAN__ISET1(-1)), odd = GAN__IEVEN(GAN__ISET1(-1));
     const GAN__VF m = GAN__SET1(mean), s = GAN__SET1(std);
@@ -5380,12 +5388,12 @@ GAN__INLINE void GAN__KERN(fill)(gan_real *t, const gan_real *a, size_t stride, 
 
 GAN__INLINE GAN__VF GAN__KERN(add_square)(GAN__VF s, GAN__VF d) { return GAN__FMA(d, d, s); }
 
-static gan_real GAN__KERN(sum)(size_t n, const gan_real *a)
+GAN__OPTIONAL gan_real GAN__KERN(sum)(size_t n, const gan_real *a)
 {
     GAN__REDUCTION(GAN__STEP_SUM);
 }
 
-static gan_real GAN__KERN(sumsq)(size_t n, const gan_real *a)
+GAN__OPTIONAL gan_real GAN__KERN(sumsq)(size_t n, const gan_real *a)
 {
     GAN__REDUCTION(GAN__KERN(add_square));
 }
@@ -5393,28 +5401,9 @@ static gan_real GAN__KERN(sumsq)(size_t n, const gan_real *a)
 #undef GAN__STEP_SUM
 #undef GAN__REDUCTION
 
-static gan_real GAN__KERN(max)(size_t n, const gan_real *a)
-{
-    const gan_real lowest = -(gan_real)HUGE_VAL;
-    GAN__VF m = GAN__SET1(lowest), odd = GAN__ZERO;   // odd keeps any NaN
-    for (size_t i = 0; i < n; i += GAN__LANES) {
-        const GAN__VF v = n - i < GAN__LANES ? GAN__VEC(load_part)(a + i, n - i, lowest) : GAN__LOAD(a + i);
-        m = GAN__MAX(m, v);
-        odd = GAN__SEL(GAN__NE(v, v), v, odd);
-    }
-    gan_real t[GAN__LANES], u[GAN__LANES];
-    GAN__STORE(t, m);
-    GAN__STORE(u, odd);
-    gan_real r = t[0];
-    for (int i = 1; i < GAN__LANES; i++) r = t[i] > r ? t[i] : r;
-    for (int i = 0; i < GAN__LANES; i++)
-        if (u[i] != u[i]) r = u[i];
-    return r;
-}
-
 // 1 when no exponent is all ones: adding one at the exponent's lowest place carries into the sign bit only
 // then. Integers throughout, so that -ffast-math cannot fold it away.
-static int GAN__KERN(is_finite)(size_t n, const gan_real *a)
+GAN__OPTIONAL int GAN__KERN(is_finite)(size_t n, const gan_real *a)
 {
 #ifdef GAN_DOUBLE
     const int64_t exponent = (int64_t)0x7ff0000000000000, lowest = (int64_t)0x0010000000000000;
@@ -5458,7 +5447,7 @@ GAN__INLINE void GAN__KERN(set_first)(gan_real *p, GAN__VF v, int r)
 }
 
 // Four vectors of columns at a time stay in registers while the rows go by.
-static void GAN__KERN(sum_columns)(int64_t rows, int64_t ld, int64_t n, const gan_real *x, gan_real *y)
+GAN__OPTIONAL void GAN__KERN(sum_columns)(int64_t rows, int64_t ld, int64_t n, const gan_real *x, gan_real *y)
 {
     int64_t i = 0;
     for (; i + 4 * GAN__LANES <= n; i += 4 * GAN__LANES) {
@@ -5489,11 +5478,11 @@ static void GAN__KERN(sum_columns)(int64_t rows, int64_t ld, int64_t n, const ga
     }
 }
 
-static void GAN__KERN(norm_sums)(const gan__cpu_norm *o)
+GAN__OPTIONAL void GAN__KERN(norm_sums)(const gan__cpu_norm *o)
 {
     const int64_t image = o->image, b = o->b;
     const int c = (int)o->c;
-    const gan_real *x = o->x, *g = o->g, *const m = o->m;
+    const gan_real *x = o->x, *g = GAN__TRAINS(o->g), *const m = o->m;
     gan_real *const s0 = o->s0, *const s1 = o->s1;
     int64_t images = o->images;
     gan_real ones[GAN__LANES], t0[64 * GAN__LANES], t1[64 * GAN__LANES];   // a vector of sums a channel
@@ -5539,11 +5528,11 @@ static void GAN__KERN(norm_sums)(const gan__cpu_norm *o)
     }
 }
 
-static void GAN__KERN(norm_apply)(const gan__cpu_norm *o)
+GAN__OPTIONAL void GAN__KERN(norm_apply)(const gan__cpu_norm *o)
 {
     const int64_t image = o->image, c = o->c, b = o->b;
     const gan_real *const m = o->m, *const p = o->p, *const q = o->q, *const s = o->s;
-    const gan_real *x = o->x, *g = o->g;
+    const gan_real *x = o->x, *g = GAN__TRAINS(o->g);
     gan_real *y = o->y;
     int64_t images = o->images;
     for (; images > 0; images--, x += image, y += image, g = g ? g + image : NULL)
@@ -5576,7 +5565,8 @@ GAN__INLINE GAN__VF GAN__KERN(larger)(GAN__VF a, GAN__VF b, GAN__VF *i, GAN__VF 
 
 // Windows of 2 x 2, two apart, of a plane of rows of w: the maxima and which of its window's four each is.
 // Their numbers 0 .. 3 travel as the bits of reals, which nothing here computes with.
-static void GAN__KERN(max_pool)(int oh, int ow, int w, const gan_real *x, gan_real *y, unsigned char *at)
+GAN__OPTIONAL void GAN__KERN(max_pool)(int oh, int ow, int w, const gan_real *x, gan_real *y,
+                                       unsigned char *at)
 {
     const GAN__VF one = GAN__AS_F(GAN__ISET1(1)), two = GAN__AS_F(GAN__ISET1(2));
     const GAN__VF three = GAN__AS_F(GAN__ISET1(3));
@@ -5676,7 +5666,7 @@ GAN__OPTIONAL void GAN__KERN(sgd)(size_t n, gan_real *p, const gan_real *g, gan_
 // d = g + wd p; sq = alpha sq + (1 - alpha) d^2; d = d / (sqrt(sq) + eps); buf = momentum buf + d; p -= lr
 // (buf or d)
 GAN__OPTIONAL void GAN__KERN(rmsprop)(size_t n, gan_real *p, const gan_real *g, gan_real *u, gan_real *v,
-                               const gan__cpu_opt_args *o)
+                                      const gan__cpu_opt_args *o)
 {
     const GAN__VF scale = GAN__SET1(o->scale), decay = GAN__SET1(o->weight_decay), lr = GAN__SET1(o->lr);
     const GAN__VF alpha = GAN__SET1(o->alpha), fresh = GAN__SET1(1 - o->alpha), eps = GAN__SET1(o->eps);
@@ -5697,7 +5687,7 @@ GAN__OPTIONAL void GAN__KERN(rmsprop)(size_t n, gan_real *p, const gan_real *g, 
 // p -= lr / bias1 * m / (sqrt(v) / sqrt(bias2) + eps); by 1 / sqrt(bias2), since a second division made it
 // slower by half.
 GAN__OPTIONAL void GAN__KERN(adam)(size_t n, gan_real *p, const gan_real *g, gan_real *u, gan_real *v,
-                            const gan__cpu_opt_args *o)
+                                   const gan__cpu_opt_args *o)
 {
     const int decoupled = o->decoupled > 0;
     const GAN__VF scale = GAN__SET1(o->scale), decay = GAN__SET1(decoupled ? 0 : o->weight_decay);
@@ -5784,7 +5774,8 @@ static void GAN__KERN(gemm3)(const gan__cpu_strip *s)
 }
 
 // Row by row through all panels, so that memory is read along its rows.
-static void GAN__KERN(pack)(int64_t depth, int64_t count, const gan_real *src, int64_t ld, gan_real *dst)
+GAN__OPTIONAL void GAN__KERN(pack)(int64_t depth, int64_t count, const gan_real *src, int64_t ld,
+                                   gan_real *dst)
 {
     for (int64_t d = 0; d < depth; d++, src += ld)
         for (int64_t j = 0, width; j < count; j += width) {
@@ -5798,8 +5789,8 @@ static void GAN__KERN(pack)(int64_t depth, int64_t count, const gan_real *src, i
 }
 
 // Blocks are turned in registers; the last of a row or column reaches back over its neighbor.
-static void GAN__KERN(turn)(int64_t rows, int64_t cols, const gan_real *src, int64_t ld, gan_real *dst,
-                            int64_t ldd)
+GAN__OPTIONAL void GAN__KERN(turn)(int64_t rows, int64_t cols, const gan_real *src, int64_t ld, gan_real *dst,
+                                   int64_t ldd)
 {
 #ifdef GAN__BLOCK
 #define GAN__TURN_BLOCKS(size, transpose)                                                                    \
@@ -5847,8 +5838,8 @@ static void GAN__KERN(turn)(int64_t rows, int64_t cols, const gan_real *src, int
         }                                                                                                    \
     }
 #define GAN__ONE_ROW(X) X(0)
-static void GAN__KERN(row)(int64_t depth, int64_t n, const gan_real *a, int64_t a_step, const gan_real *b,
-                           int64_t ld, const gan_real *from, gan_real *y)
+GAN__OPTIONAL void GAN__KERN(row)(int64_t depth, int64_t n, const gan_real *a, int64_t a_step,
+                                  const gan_real *b, int64_t ld, const gan_real *from, gan_real *y)
 {
     for (; depth >= 8; depth -= 8, a += 8 * a_step, b += 8 * ld, from = y) GAN__ROW_PASS(GAN__EIGHT, from)
     for (; depth > 0; depth--, a += a_step, b += ld, from = y) GAN__ROW_PASS(GAN__ONE_ROW, from)
@@ -5860,7 +5851,7 @@ static void GAN__KERN(row)(int64_t depth, int64_t n, const gan_real *a, int64_t 
 #define GAN__INNER_REST(i) s##i = GAN__FMA(GAN__VEC(load_part)(p##i + d, rest, 0), x, s##i);
 #define GAN__INNER_OUT(i) GAN__STORE(t + i * GAN__LANES, s##i);
 #define GAN__INNER_SUM(i) u = GAN__ADD(u, GAN__LOAD(turned + i * GAN__LANES));
-static void GAN__KERN(inner)(int64_t depth, const gan_real *const *a, const gan_real *b, gan_real *out)
+GAN__OPTIONAL void GAN__KERN(inner)(int64_t depth, const gan_real *const *a, const gan_real *b, gan_real *out)
 {
     gan_real t[8 * GAN__LANES], turned[8 * GAN__LANES];
     int64_t d = 0;
@@ -5898,8 +5889,8 @@ GAN__INLINE void GAN__KERN(piece_range)(int64_t x, int64_t w, int64_t count, int
 
 // With columns one apart, a vector of dx gathers its taps in a register: adding tap after tap to memory
 // stalled on stores that the next load overlapped (2.5 times slower).
-static void GAN__KERN(fold)(const gan__cpu_conv *v, gan_real start, const gan_real *cols, int64_t ld,
-                            gan_real *dx)
+GAN__OPTIONAL void GAN__KERN(fold)(const gan__cpu_conv *v, gan_real start, const gan_real *cols, int64_t ld,
+                                   gan_real *dx)
 {
     enum { NARROW = 16 };
     int from[NARROW], to[NARROW];
@@ -5942,8 +5933,8 @@ static void GAN__KERN(fold)(const gan__cpu_conv *v, gan_real start, const gan_re
 }
 
 // A row's last vector reaches back over its neighbor.
-static void GAN__KERN(pick)(int64_t rows, int64_t n, const gan_real *src, int64_t ld, int64_t step,
-                            gan_real *dst, int64_t ldd)
+GAN__OPTIONAL void GAN__KERN(pick)(int64_t rows, int64_t n, const gan_real *src, int64_t ld, int64_t step,
+                                   gan_real *dst, int64_t ldd)
 {
     const int64_t last = n - GAN__LANES;
     const int count = (int)n;
@@ -5994,20 +5985,13 @@ static void GAN__KERN(pick)(int64_t rows, int64_t n, const gan_real *src, int64_
         }                                                                                                    \
     }                                                                                                        \
     GAN__DOTS_FOUR(COLS, GAN__DOTS_OUT)
-static void GAN__KERN(dots_less)(const gan__cpu_dots *s) { GAN__DOTS(GAN__DOTS_0) }
-static void GAN__KERN(dots)(const gan__cpu_dots *s) { GAN__DOTS(GAN__DOTS_1) }
+GAN__OPTIONAL void GAN__KERN(dots_less)(const gan__cpu_dots *s) { GAN__DOTS(GAN__DOTS_0) }
+GAN__OPTIONAL void GAN__KERN(dots)(const gan__cpu_dots *s) { GAN__DOTS(GAN__DOTS_1) }
 
 #define GAN__COUNT(i) +1
 #define GAN__STR_(x) #x
 #define GAN__STR(x) GAN__STR_(x)
 #define GAN__X(map, inputs, expression) GAN__KERN(map_##map),
-
-// what no part without training calls
-#ifdef GAN_NO_TRAINING
-#define GAN__TRAINS(kernel) NULL
-#else
-#define GAN__TRAINS(kernel) kernel
-#endif
 
 static const gan__cpu_kernels GAN__KERN(table) = {
     GAN__STR(GAN__ISA),
@@ -6015,8 +5999,8 @@ static const gan__cpu_kernels GAN__KERN(table) = {
     GAN__LANES,
     0 GAN__ROWS(GAN__COUNT),
     3 * GAN__LANES,
-#if defined(GAN__ONE_ISA)
-#elif defined(GAN_NO_TRAINING) // what is not listed is NULL
+#ifndef GAN__ONE_ISA
+#ifdef GAN_NO_TRAINING // what is not listed is NULL
     {GAN__MAPS(GAN__X)},
 #else
     {GAN__MAPS(GAN__X) GAN__MAPS_BACKWARD(GAN__X)},
@@ -6024,8 +6008,7 @@ static const gan__cpu_kernels GAN__KERN(table) = {
     GAN__KERN(uniform),
     GAN__KERN(normal),
     GAN__KERN(sum),
-    GAN__KERN(sumsq),
-    GAN__KERN(max),
+    GAN__TRAINS(GAN__KERN(sumsq)),
     GAN__KERN(is_finite),
     GAN__KERN(sum_columns),
     GAN__KERN(norm_sums),
@@ -6036,15 +6019,16 @@ static const gan__cpu_kernels GAN__KERN(table) = {
     GAN__TRAINS(GAN__KERN(rmsprop)),
     GAN__TRAINS(GAN__KERN(adam)),
     GAN__TRAINS(GAN__KERN(ema)),
-    {GAN__KERN(gemm1), GAN__KERN(gemm2), GAN__KERN(gemm3)},
     GAN__KERN(row),
     GAN__KERN(inner),
     GAN__KERN(pack),
     GAN__KERN(turn),
     GAN__KERN(fold),
     GAN__KERN(pick),
+#endif
+    {GAN__KERN(gemm1), GAN__KERN(gemm2), GAN__KERN(gemm3)},
     GAN__DOTS_WIDE,
-    {GAN__KERN(dots_less), GAN__KERN(dots)},
+    {GAN__TRAINS(GAN__KERN(dots_less)), GAN__TRAINS(GAN__KERN(dots))},
 };
 
 #undef GAN__X
@@ -6268,16 +6252,19 @@ GAN__APART const gan_real *gan__isa_vector(const gan__cpu_kernels *k, const gan_
     return t;
 }
 
-// A map by its name: an index into the table of the context's ISA. In a static build of the scalar kernels
-// alone it is the function itself, so that the compiler leaves out every map that the program does not use.
+// A map by its name: an index into the table of the context's ISA. GAN__KERNEL calls a kernel of that table.
+// In a static build of the scalar kernels alone both are the functions themselves, so that the compiler
+// leaves out each one that the program does not use.
 #ifdef GAN__ONE_ISA
 typedef gan__cpu_map_fn *gan__isa_map_id;
 #define GAN__MAP(name) gan__kern_map_##name##_scalar
 #define GAN__MAP_FN(kernels, map) ((void)(kernels), (map))
+#define GAN__KERNEL(kernels, name, ...) ((void)(kernels), gan__kern_##name##_scalar(__VA_ARGS__))
 #else
 typedef int gan__isa_map_id;
 #define GAN__MAP(name) GAN__MAP_##name
 #define GAN__MAP_FN(kernels, map) ((kernels)->map_whole[map])
+#define GAN__KERNEL(kernels, name, ...) ((kernels)->name(__VA_ARGS__))
 #endif
 
 // m for any n. A single value and what is left after the whole vectors pass through buffers of one vector, so
@@ -6411,13 +6398,13 @@ static void gan__gemm_pack(const gan__cpu_kernels *k, const gan__gemm_matrix *b,
 {
     int64_t j = 0;
     if (!b->along) {
-        k->pack(depth, count, b->p + d0 * b->ld + j0, b->ld, dst);
+        GAN__KERNEL(k, pack, depth, count, b->p + d0 * b->ld + j0, b->ld, dst);
         return;
     }
     while (j < count) {
         const int64_t width = gan__cpu_panel(count - j, k->lanes), some = gan__gemm_min(width, count - j);
         if (some < width) memset(dst, 0, (size_t)(depth * width) * sizeof(gan_real));
-        k->turn(some, depth, b->p + (j0 + j) * b->ld + d0, b->ld, dst, width);
+        GAN__KERNEL(k, turn, some, depth, b->p + (j0 + j) * b->ld + d0, b->ld, dst, width);
         dst += depth * width;
         j += width;
     }
@@ -6444,7 +6431,7 @@ static void gan__gemm_aside(const gan__gemm_plan *g, const gan__gemm_piece *p, g
     gan_real *const c = g->swapped ? g->c + j0 * g->ldc + i0 : g->c + i0 * g->ldc + j0;
     int i, j;
     if (!fresh) {
-        if (g->swapped) k->turn(n, m, c, g->ldc, t, width);
+        if (g->swapped) GAN__KERNEL(k, turn, n, m, c, g->ldc, t, width);
         for (i = 0; i < m; ++i) {
             for (j = 0; !g->swapped && j < n; ++j) t[i * width + j] = c[i * g->ldc + j];
             for (j = n; j < width; ++j) t[i * width + j] = 0;
@@ -6463,7 +6450,7 @@ static void gan__gemm_aside(const gan__gemm_plan *g, const gan__gemm_piece *p, g
         else gan__isa_map2(k, GAN__MAP(add), (size_t)n, row, row, g->e.bias + j0, 0, 0);
     }
     for (i = 0; i < m && last; ++i) gan__gemm_act(k, &g->e, n, t + i * width);
-    if (g->swapped) k->turn(m, n, t, width, c, g->ldc);
+    if (g->swapped) GAN__KERNEL(k, turn, m, n, t, width, c, g->ldc);
     else
         for (i = 0; i < m; ++i) memcpy(c + i * g->ldc, t + i * width, (size_t)n * sizeof(gan_real));
 }
@@ -6527,7 +6514,7 @@ static void gan__gemm_region(const gan__gemm_plan *g, gan_real *scratch, int64_t
                 gan__gemm_matrix a = {g->a.p + (g->a.along ? ic * g->a.ld + dc : dc * g->a.ld + ic), g->a.ld,
                                       g->a.along};
                 if (g->turn) {
-                    k->turn(depth, i_end - ic, a.p, a.ld, turned, g->depth_block + 16);
+                    GAN__KERNEL(k, turn, depth, i_end - ic, a.p, a.ld, turned, g->depth_block + 16);
                     a.p = turned;
                     a.ld = g->depth_block + 16;
                     a.along = 1;
@@ -6648,7 +6635,7 @@ static void gan__gemm_inner_task(void *arg, int64_t task)
         const int64_t count = gan__gemm_min(8, end - i);
         for (int64_t q = 0; q < 8; q++) a[q] = o->many.p + (i + gan__gemm_min(q, count - 1)) * o->many.ld;
         for (int64_t f = 0; f < o->fews; f++) {
-            o->k->inner(o->depth, a, o->few.p + f * o->few.ld, out);
+            GAN__KERNEL(o->k, inner, o->depth, a, o->few.p + f * o->few.ld, out);
             for (int64_t q = 0; q < count; q++) {
                 gan_real *const c = o->c + (i + q) * o->many_step + f * o->few_step;
                 if (o->e.bias) out[q] += o->e.bias[o->few_step == 1 ? f : i + q];
@@ -6665,7 +6652,7 @@ static int gan__gemm_inner_run(gan_context *ctx, gan__gemm_inner *o)
     if (!o->few.along && o->depth > 0) {
         turned = (gan_real *)gan__err_scratch(ctx, (size_t)(o->fews * o->depth) * sizeof(gan_real));
         if (!turned) return 1;
-        o->k->turn(o->depth, o->fews, o->few.p, o->few.ld, turned, o->depth);
+        GAN__KERNEL(o->k, turn, o->depth, o->fews, o->few.p, o->few.ld, turned, o->depth);
         o->few.p = turned;
         o->few.ld = o->depth;
     }
@@ -6697,7 +6684,7 @@ static void gan__gemm_rows_task(void *arg, int64_t task)
         const gan_real *const a = o->a.p + i * (o->a.along ? o->a.ld : 1);
         gan_real *const y = o->across ? o->scratch + i * o->cols + j : o->c + i * o->ldc + j;
         const gan_real *const from = o->across ? NULL : o->add ? y : o->e.bias ? o->e.bias + j : NULL;
-        o->k->row(o->depth, n, a, o->a.along ? 1 : o->a.ld, o->b.p + j, o->b.ld, from, y);
+        GAN__KERNEL(o->k, row, o->depth, n, a, o->a.along ? 1 : o->a.ld, o->b.p + j, o->b.ld, from, y);
         if (!o->across) {
             gan__gemm_act(o->k, &o->e, n, y);
             continue;
@@ -6719,7 +6706,7 @@ static int gan__gemm_rows_run(gan_context *ctx, gan__gemm_rows *o)
         if (!scratch) return 1;
         o->scratch = scratch + turned;
         if (turned) {
-            o->k->turn(o->cols, o->depth, o->b.p, o->b.ld, scratch, o->cols);
+            GAN__KERNEL(o->k, turn, o->cols, o->depth, o->b.p, o->b.ld, scratch, o->cols);
             o->b.p = scratch;
             o->b.ld = o->cols;
         }
@@ -6984,11 +6971,12 @@ static void gan__conv_job_pack(void *arg, int64_t task)
                 const gan_real *const w = o->w + (j + l) * line + channel * step;
                 gan_real *panels = o->packed;
                 if (o->forward && count == lanes) {
-                    k->turn(lanes, taps, w, line, panels + j * taps * o->from_channels + channel * width + l,
-                            o->from_channels * width);
+                    GAN__KERNEL(k, turn, lanes, taps, w, line,
+                                panels + j * taps * o->from_channels + channel * width + l,
+                                o->from_channels * width);
                     continue;
                 }
-                if (taps <= TAPS) k->turn(count, taps, w, line, turned, lanes);
+                if (taps <= TAPS) GAN__KERNEL(k, turn, count, taps, w, line, turned, lanes);
                 for (int64_t a = 0; a < o->phases_y; a++)
                     for (int64_t b = 0; b < o->phases_x; b++) {
                         const gan__conv_phase y = gan__conv_job_axis(o, 1, a),
@@ -7088,7 +7076,7 @@ static void gan__conv_job_images(const gan__conv_job *o, int64_t first, int64_t 
     gan_real *const from = dump + k->tile_n, *const to = from + o->images * pixels * c;
     const gan_real *panels = o->packed;
     for (int64_t i = 0; i < images; i++)
-        k->turn(c, pixels, o->x + (first + i) * o->from_image, pixels, from + i * pixels * c, c);
+        GAN__KERNEL(k, turn, c, pixels, o->x + (first + i) * o->from_image, pixels, from + i * pixels * c, c);
     for (int64_t a = 0; a < o->phases_y; a++)
         for (int64_t b = 0; b < o->phases_x; b++) {
             const gan__conv_phase y = o->y_phase[a], x = o->x_phase[b];
@@ -7121,7 +7109,7 @@ static void gan__conv_job_images(const gan__conv_job *o, int64_t first, int64_t 
         }
     for (int64_t i = 0; i < images; i++) {
         gan_real *const y = o->y + (first + i) * o->to_image;
-        k->turn(out, o->to_channels, to + i * out * o->to_pad, o->to_pad, y, out);
+        GAN__KERNEL(k, turn, out, o->to_channels, to + i * out * o->to_pad, o->to_pad, y, out);
         gan__gemm_act(k, &o->e, out * o->to_channels, y);
     }
 }
@@ -7239,8 +7227,9 @@ static void gan__conv_few_pad(const gan__conv_few *o, int64_t i, gan_real *padde
         const int64_t lo = f < v->pw ? (v->pw - f + v->sw - 1) / v->sw : 0;
         const int64_t hi = gan__gemm_min(o->part, (v->w + v->pw - f + v->sw - 1) / v->sw);
         for (int64_t c = 0; c < o->ci && lo < hi; c++)
-            o->k->pick(rows, hi - lo, o->x + (i * v->ci + c) * v->h * v->w + lo * v->sw + f - v->pw, v->w,
-                       v->sw, padded + ((c * o->h + v->ph) * v->sw + f) * o->part + lo, v->sw * o->part);
+            GAN__KERNEL(o->k, pick, rows, hi - lo,
+                        o->x + (i * v->ci + c) * v->h * v->w + lo * v->sw + f - v->pw, v->w, v->sw,
+                        padded + ((c * o->h + v->ph) * v->sw + f) * o->part + lo, v->sw * o->part);
     }
 }
 
@@ -7254,8 +7243,9 @@ static void gan__conv_few_windows(const gan__conv_few *o, const gan_real *padded
         for (int64_t ky = 0; ky < v->kh; ky++)
             for (int64_t kx = 0; kx < v->kw; kx++, dst += o->line) {
                 const int64_t row = c * o->h + t * v->sh + ky * v->dh, col = kx * v->dw;
-                o->k->pick(rows, v->ow, padded + (row * v->sw + col % v->sw) * o->part + col / v->sw,
-                           v->sh * v->sw * o->part, 1, dst, v->ow);
+                GAN__KERNEL(o->k, pick, rows, v->ow,
+                            padded + (row * v->sw + col % v->sw) * o->part + col / v->sw,
+                            v->sh * v->sw * o->part, 1, dst, v->ow);
                 for (int64_t i = n; i < end; i++) dst[i] = 0;
             }
 }
@@ -7294,7 +7284,7 @@ static void gan__conv_few_task(void *arg, int64_t worker)
                         s.c[q] = part || q >= count ? dump + q * k->tile_n : to + q * plane;
                     }
                     k->gemm[width / k->lanes - 1](&s);
-                    if (part) k->pick(count, n - j, dump, k->tile_n, 1, to, plane);
+                    if (part) GAN__KERNEL(k, pick, count, n - j, dump, k->tile_n, 1, to, plane);
                 }
         }
         gan__gemm_act(k, &o->e, o->co * plane, y);
@@ -7322,7 +7312,7 @@ static int gan__conv_few_forward(gan_context *ctx, const gan__cpu_conv *v, const
         if (e && e->bias) {
             gan_real *const to = o.scratch + o.workers * o.scratch_size;
             o.e.bias = e->bias + group * o.co;
-            o.k->pick(o.co, o.lines, from, o.lines, 1, to, depth);
+            GAN__KERNEL(o.k, pick, o.co, o.lines, from, o.lines, 1, to, depth);
             for (int64_t c = 0; c < o.co; c++) to[c * depth + o.lines] = o.e.bias[c];
             o.w = to;
         }
@@ -7374,8 +7364,9 @@ static void gan__conv_few_sums(void *arg, int64_t worker)
                 }
             }
         for (int64_t c = 0; c < o->co; c++) {
-            k->turn(lines, lanes, sums + c * lines * lanes, lanes, turned, lines);
-            k->sum_columns(lanes, lines, o->lines, turned, o->parts + (task * o->co + c) * o->lines);
+            GAN__KERNEL(k, turn, lines, lanes, sums + c * lines * lanes, lanes, turned, lines);
+            GAN__KERNEL(k, sum_columns, lanes, lines, o->lines, turned,
+                        o->parts + (task * o->co + c) * o->lines);
         }
     }
 }
@@ -7406,7 +7397,7 @@ static int gan__conv_few_weight(gan_context *ctx, const gan__cpu_conv *v, const 
         o.g = g + group * o.co * v->oh * v->ow;
         gan__par(ctx, o.workers, v->n * o.co * v->oh * v->ow * o.lines, gan__conv_few_sums, &o);
         const int64_t n = o.co * o.lines;
-        o.k->sum_columns(o.tasks, n, n, o.parts, dw + group * n);
+        GAN__KERNEL(o.k, sum_columns, o.tasks, n, n, o.parts, dw + group * n);
     }
     gan__err_scratch_free(ctx, o.scratch);
     return 0;
@@ -7477,7 +7468,8 @@ static void gan__conv_fold_task(void *arg, int64_t worker)
         (plan.swapped ? &plan.a : &plan.b)->p = f->g + n * v->co * gplane;
         gan__gemm_region(&plan, scratch, 0, plan.m, 0, plan.n);
         for (int64_t c = 0; c < ci; c++)
-            k->fold(v, f->e.bias ? f->e.bias[c] : 0, cols + c * taps * gplane, gplane, dx + c * plane);
+            GAN__KERNEL(k, fold, v, f->e.bias ? f->e.bias[c] : 0, cols + c * taps * gplane, gplane,
+                        dx + c * plane);
         gan__gemm_act(k, &f->e, ci * plane, dx);
     }
 }
@@ -7595,11 +7587,11 @@ static void gan__conv_dw_turn(void *arg, int64_t i)
         const int64_t width = gan__gemm_min(o->panel, o->pad - j), count = gan__gemm_min(width, o->co - j);
         gan_real *const grad = o->grad + o->images * plane * j + i * plane * width;
         if (count < width) memset(grad, 0, (size_t)(plane * width) * sizeof *grad);
-        o->k->turn(count, plane, o->g + (image * v->co + j) * plane, plane, grad, width);
+        GAN__KERNEL(o->k, turn, count, plane, o->g + (image * v->co + j) * plane, plane, grad, width);
     }
     for (int64_t c = 0; c < o->ci; c += o->block)
-        o->k->turn(gan__gemm_min(o->block, o->ci - c), pixels, x + c * pixels, pixels,
-                   o->from + (o->images * c + i * o->block) * pixels, o->block);
+        GAN__KERNEL(o->k, turn, gan__gemm_min(o->block, o->ci - c), pixels, x + c * pixels, pixels,
+                    o->from + (o->images * c + i * o->block) * pixels, o->block);
 }
 
 // All taps of channels c0 .. c0 + block - 1, columns j .. j + width - 1, into sums (tap, channel, column),
@@ -7665,10 +7657,10 @@ static void gan__conv_dw_task(void *arg, int64_t worker)
             gan_real *const dw = o->dw + j * filter + c * taps;
             const gan_real *const of = sums + (c - c0) * width;
             if (o->first == 0) {
-                k->turn(taps, count, of, o->block * width, dw, filter);
+                GAN__KERNEL(k, turn, taps, count, of, o->block * width, dw, filter);
                 continue;
             }
-            k->turn(taps, count, of, o->block * width, turned, taps);
+            GAN__KERNEL(k, turn, taps, count, of, o->block * width, turned, taps);
             for (int64_t q = 0; q < count; q++)
                 for (int64_t i = 0; i < taps; i++) dw[q * filter + i] += turned[q * taps + i];
         }
@@ -8244,7 +8236,7 @@ static void gan__tensor_sum_rows(void *arg, int64_t index)
     int64_t i;
     for (i = index * j->columns; i < GAN__LEAST(j->a * j->pieces, (index + 1) * j->columns); ++i) {
         const int64_t a = i / j->pieces, from = i % j->pieces * j->per;
-        j->y[i] = j->k->sum((size_t)GAN__LEAST(j->per, j->r - from), j->x + a * j->r + from);
+        j->y[i] = GAN__KERNEL(j->k, sum, (size_t)GAN__LEAST(j->per, j->r - from), j->x + a * j->r + from);
     }
 }
 
@@ -8255,7 +8247,8 @@ static void gan__tensor_sum_columns(void *arg, int64_t index)
     const int64_t at = index % blocks * j->columns, row = index / blocks;
     const int64_t a = row / j->pieces, from = row % j->pieces * j->per, n = GAN__LEAST(j->columns, j->b - at);
     const int64_t end = GAN__LEAST(j->r, from + j->per);
-    j->k->sum_columns(end - from, j->b, n, j->x + (a * j->r + from) * j->b + at, j->y + row * j->b + at);
+    GAN__KERNEL(j->k, sum_columns, end - from, j->b, n, j->x + (a * j->r + from) * j->b + at,
+                j->y + row * j->b + at);
 }
 
 // y[a][b] = sum_r x[a][r][b], in pieces whose number depends on the shape only, the partial sums then summed
@@ -8385,8 +8378,8 @@ static void gan__tensor_draw_task(void *arg, int64_t i)
     for (r.counter += at / 4; at < end; at += n, r.counter += n / 4) {
         const uint64_t blocks = (UINT64_C(1) << 32) - (uint32_t)r.counter;
         n = blocks < grain ? GAN__LEAST(end - at, (size_t)blocks * 4) : end - at;
-        if (j->normal) j->k->normal(n, j->out + at, &r, j->p, j->q);
-        else j->k->uniform(n, j->out + at, &r, (int32_t)j->p, j->q);
+        if (j->normal) GAN__KERNEL(j->k, normal, n, j->out + at, &r, j->p, j->q);
+        else GAN__KERNEL(j->k, uniform, n, j->out + at, &r, (int32_t)j->p, j->q);
     }
 }
 
@@ -8546,7 +8539,7 @@ static void gan__tensor_finite_task(void *arg, int64_t i)
 {
     gan__tensor_finite_job *j = (gan__tensor_finite_job *)arg;
     const size_t from = GAN__LEAST(j->n, (size_t)i * j->per);
-    j->good[i] = j->k->is_finite(GAN__LEAST(j->per, j->n - from), j->x + from);
+    j->good[i] = GAN__KERNEL(j->k, is_finite, GAN__LEAST(j->per, j->n - from), j->x + from);
 }
 
 static int gan__tensor_is_finite(const gan_tensor *t)
@@ -11080,7 +11073,7 @@ static void gan__plane_max_pool_task(void *arg, int64_t plane)
     int64_t o = plane * j->oh * j->ow;
     int oy, ox, ky, kx;
     if (j->window == 2 && j->stride == 2) {
-        j->k->max_pool(j->oh, j->ow, j->w, x, j->little + o, (unsigned char *)j->at + o);
+        GAN__KERNEL(j->k, max_pool, j->oh, j->ow, j->w, x, j->little + o, (unsigned char *)j->at + o);
         return;
     }
     for (oy = 0; oy < j->oh; ++oy)
@@ -11108,7 +11101,8 @@ static void gan__plane_max_unpool_task(void *arg, int64_t plane)
     int64_t o = plane * j->oh * j->ow;
     int oy, ox;
     if (j->window == 2 && j->stride == 2) {
-        j->k->max_unpool(j->oh, j->ow, j->h, j->w, j->little + o, (const unsigned char *)j->at + o, x);
+        GAN__KERNEL(j->k, max_unpool, j->oh, j->ow, j->h, j->w, j->little + o,
+                    (const unsigned char *)j->at + o, x);
         return;
     }
     memset(x, 0, (size_t)j->h * (size_t)j->w * sizeof *x);
@@ -11562,13 +11556,13 @@ static void gan__norm_task(void *arg, int64_t index)
     if (j->part) {
         o.s0 = j->part + index / across * 2 * j->c + from;
         o.s1 = o.s0 + j->c;
-        j->k->norm_sums(&o);
+        GAN__KERNEL(j->k, norm_sums, &o);
     } else {
         o.p = j->p + from;
         o.q = j->q + from;
         o.s = j->s ? j->s + from : NULL;
         o.y = j->y + at;
-        j->k->norm_apply(&o);
+        GAN__KERNEL(j->k, norm_apply, &o);
         for (i = 0; i < n; ++i) gan__gemm_act(j->k, &j->e, c * j->b, j->y + at + i * image);
     }
 }
@@ -11641,7 +11635,7 @@ static int gan__norm_moments(gan_context *ctx, const gan_real *x, int a, int c, 
     int i;
     if (!sum) return 1;
     for (i = 0; i < c; ++i)
-        mean[i] = b == 1 ? x[i] : ctx->kernels->sum((size_t)b, x + (int64_t)i * b) / (gan_real)b;
+        mean[i] = b == 1 ? x[i] : GAN__KERNEL(ctx->kernels, sum, (size_t)b, x + (int64_t)i * b) / (gan_real)b;
     if (gan__norm_sums(ctx, x, NULL, mean, a, c, b, sum)) {
         gan__err_scratch_free(ctx, sum);
         return 1;
@@ -11860,6 +11854,18 @@ typedef struct gan__layer_param {
     int how;            // its gan_parametrization
 } gan__layer_param;
 
+// A weight that is made: see gan__layer_weight.
+typedef struct gan__layer_weight_args {
+    gan_model *m;
+    const char *layer, *part; // its name; part may be ""
+    gan_init init;
+    int axis;      // of the outputs
+    double fan_in; // numbers that an output is made of
+    int ndim;
+    const int *dim;
+    gan_real gain, lr;
+} gan__layer_weight_args;
+
 // What gan_model_freeze or gan_model_parametrize said, in order; the last word on a name counts, for
 // parameters that are yet to come too.
 typedef struct gan__layer_setting {
@@ -11867,6 +11873,7 @@ typedef struct gan__layer_setting {
     const char *prefix; // "" is everything
     int what;           // frozen, or a gan_parametrization
     gan_real gain, lr;
+    gan_tensor *(*make)(const gan__layer_weight_args *w); // of the parametrization
 } gan__layer_setting;
 
 struct gan_model {
@@ -12423,17 +12430,6 @@ static gan__layer_param *gan__layer_param_of(gan_model *m, const char *layer, co
 
 // reparametrized weights: a row NAME is gan__weight_NAME, which makes the weight that is used
 
-typedef struct gan__layer_weight_args {
-    gan_model *m;
-    const char *layer, *part; // its name; part may be ""
-    gan_init init;
-    int axis;      // of the outputs
-    double fan_in; // numbers that an output is made of
-    int ndim;
-    const int *dim;
-    gan_real gain, lr;
-} gan__layer_weight_args;
-
 // What stands behind the weight: "fc.weight" with tail ".original" is "fc.parametrizations.weight.original".
 static gan__layer_param *gan__layer_weight_part(const gan__layer_weight_args *w, const char *tail,
                                                 int trainable, gan_init init, int ndim, const int *dim,
@@ -12620,6 +12616,8 @@ GAN_API void gan_model_parametrize(gan_model *m, const char *prefix, gan_paramet
     r->what = (int)kind;
     r->gain = gain > 0 ? gain : (gan_real)sqrt(2.0);
     r->lr = lr > 0 ? lr : 1;
+    // kept here, so that a program that parametrizes no weight does not contain the table
+    r->make = gan__layer_parametrizations[kind].make;
 }
 
 // The weight layer.part under the parametrization that was asked for. axis is that of the outputs, fan_in 0
@@ -12642,7 +12640,7 @@ static gan_tensor *gan__layer_weight(gan_model *m, const char *layer, const char
     if (fan_in <= 0) w.fan_in = ndim && !gan__base_count(ndim - 1, dim + 1, &size) && size ? (double)size : 1;
     w.gain = r->gain;
     w.lr = r->lr;
-    return gan__layer_parametrizations[r->what].make(&w);
+    return r->make(&w);
 }
 
 GAN_API gan_tensor *gan_weight_n(gan_model *m, const char *name, gan_init init, int ndim, const int *dim)
@@ -16335,18 +16333,19 @@ typedef struct gan__update {
 
 static void gan__update_sgd(const gan__update *u, int64_t at, size_t n)
 {
-    u->ctx->kernels->sgd(n, u->p + at, u->g + at, u->args.momentum != 0 ? u->state[0] + at : NULL, &u->args);
+    GAN__KERNEL(u->ctx->kernels, sgd, n, u->p + at, u->g + at,
+                u->args.momentum != 0 ? u->state[0] + at : NULL, &u->args);
 }
 
 static void gan__update_rmsprop(const gan__update *u, int64_t at, size_t n)
 {
-    u->ctx->kernels->rmsprop(n, u->p + at, u->g + at, u->state[0] + at,
-                             u->args.momentum != 0 ? u->state[1] + at : NULL, &u->args);
+    GAN__KERNEL(u->ctx->kernels, rmsprop, n, u->p + at, u->g + at, u->state[0] + at,
+                u->args.momentum != 0 ? u->state[1] + at : NULL, &u->args);
 }
 
 static void gan__update_adam(const gan__update *u, int64_t at, size_t n)
 {
-    u->ctx->kernels->adam(n, u->p + at, u->g + at, u->state[0] + at, u->state[1] + at, &u->args);
+    GAN__KERNEL(u->ctx->kernels, adam, n, u->p + at, u->g + at, u->state[0] + at, u->state[1] + at, &u->args);
 }
 
 static void gan__update_adamw(const gan__update *u, int64_t at, size_t n) { gan__update_adam(u, at, n); }
@@ -16608,8 +16607,8 @@ static void gan__update_lamb_sums(const gan__update *u, int64_t at, size_t n)
     for (gan__update_piece_begin(&q, u, at, n); q.n; gan__update_piece_next(&q)) {
         gan__update_piece_moments(&q);
         gan__update_lamb_direction(&q);
-        sum[0] += (double)u->ctx->kernels->sumsq(q.n, q.w);
-        sum[1] += (double)u->ctx->kernels->sumsq(q.n, q.r);
+        sum[0] += (double)GAN__KERNEL(u->ctx->kernels, sumsq, q.n, q.w);
+        sum[1] += (double)GAN__KERNEL(u->ctx->kernels, sumsq, q.n, q.r);
     }
 }
 
@@ -17210,7 +17209,7 @@ static void gan__optim_squares_task(void *arg, int64_t index)
 {
     const gan__optim_norm_squares *s = (const gan__optim_norm_squares *)arg;
     const int64_t at = index * GAN__GRAIN;
-    s->sum[index] = s->k->sumsq((size_t)GAN__LEAST(GAN__GRAIN, s->n - at), s->g + at);
+    s->sum[index] = GAN__KERNEL(s->k, sumsq, (size_t)GAN__LEAST(GAN__GRAIN, s->n - at), s->g + at);
 }
 
 // The sum of squares of t, in double where float overflows; a NaN or infinity only when t holds one.
@@ -17565,7 +17564,7 @@ GAN_API void gan_lookahead(gan_optimizer *o, gan_real alpha)
         if (!gan__optim_slot_is_active(s)) continue;
         slow = (gan_real *)s->state[GAN__SLOT_SLOW]->data;
         if (known) {
-            ctx->kernels->ema(p->size, slow, p->data, 1 - alpha);
+            GAN__KERNEL(ctx->kernels, ema, p->size, slow, p->data, 1 - alpha);
             memcpy(p->data, slow, p->size * sizeof *slow);
         } else {
             memcpy(slow, p->data, p->size * sizeof *slow);
@@ -32196,8 +32195,8 @@ static void gan__train_average_update(gan_trainer *t)
     if (!gan__train_has_averages(t) || gan__train_average_catch_up(t)) return;
     for (a = t->averages; a; a = a->next) {
         gan_real *const average = (gan_real *)a->state->data;
-        t->ctx->kernels->ema(a->param->tensor->size, average, a->param->tensor->data,
-                             gan__train_average_decay(t));
+        GAN__KERNEL(t->ctx->kernels, ema, a->param->tensor->size, average, a->param->tensor->data,
+                    gan__train_average_decay(t));
         if (t->steps % GAN__FLUSH_EVERY == 0)
             gan__update_flush_numbers(t->ctx, average, a->param->tensor->size);
     }
@@ -33608,6 +33607,7 @@ GAN_API int gan_health_text(const gan_health *h, char *text, size_t size)
 #undef GAN__MAP
 #undef GAN__MAPS
 #undef GAN__MAPS_BACKWARD
+#undef GAN__KERNEL
 #undef GAN__MAP_FN
 #undef GAN__MAX_LANES
 #undef GAN__MEASURABLE
