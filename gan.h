@@ -2113,6 +2113,14 @@ GAN_API gan_series gan_logger_series(const gan_logger *log, const char *name);
 
 // >>reports: a run as one self-contained HTML file
 
+typedef enum gan_report_tone {
+    GAN_REPORT_NEUTRAL = 0, GAN_REPORT_GOOD = 1, GAN_REPORT_BAD = 2
+} gan_report_tone;
+typedef struct gan_report_interval {    // what held from one step to another, for example a diagnosis
+    const char *name, *text, *advice;   // a word or two; a sentence; what to try. Each may be NULL
+    int64_t from, to;                   // first and last step
+    gan_report_tone tone;               // its color
+} gan_report_interval;
 typedef struct gan_report {             // 0: absent
     const char *title, *summary;
     const char *const *configuration;   // name, value, name, value ..
@@ -2633,6 +2641,12 @@ GAN_API int gan_health_should_stop(const gan_health *h);
 GAN_API int gan_health_text(const gan_health *h, char *text, size_t size);
 GAN_API const char *gan_diagnosis_name(gan_diagnosis_kind kind);
 GAN_API const char *gan_indicator_name(gan_indicator indicator);
+#ifndef GAN_NO_PICTURES
+// The diagnoses from the first step on, each from the step in which it was made. Writes at most n intervals,
+// for gan_report.timeline, and returns the number of all, at most 64: of more, the earliest become one.
+// Checkpoints contain them.
+GAN_API int gan_health_timeline(const gan_health *h, gan_report_interval *to, int n);
+#endif
 
 #endif // GAN_NO_TRAINER
 
@@ -31750,7 +31764,8 @@ enum {
     GAN__BINS = 64,
     GAN__SHIFT = 16, // bins by which a window moves between two looks at it
     GAN__SEEN = 256, // samples of a batch that are looked at
-    GAN__CLUSTERS = 32
+    GAN__CLUSTERS = 32,
+    GAN__INTERVALS = 64 // of the timeline
 };
 
 typedef struct gan__health_indicators_state {      // nothing but gan_real: one state
@@ -31784,6 +31799,11 @@ typedef struct gan__health_losses { // nothing but gan_real: the third state, wh
     gan_real g_loss;                // running mean
 } gan__health_losses;
 
+typedef struct gan__health_record { // nothing but int64_t: the fourth state, which older checkpoints lack
+    int64_t count, merged;          // intervals; how many the first of them stands for, 0: one
+    int64_t kind[GAN__INTERVALS], from[GAN__INTERVALS];
+} gan__health_record;
+
 struct gan_health {
     gan_context *ctx;
     gan_trainer *t; // or NULL
@@ -31794,6 +31814,7 @@ struct gan_health {
     gan__health_indicators_state v;
     gan__health_history c;
     gan__health_losses l;
+    gan__health_record r;
 };
 
 // creation
@@ -31877,11 +31898,13 @@ static gan_health *gan__health_new(gan_context *ctx, gan_trainer *t, const char 
     const int reals = (int)(sizeof(gan__health_indicators_state) / sizeof(gan_real));
     const int wholes = (int)(sizeof(gan__health_history) / sizeof(int64_t));
     const int sizes = (int)(sizeof(gan__health_losses) / sizeof(gan_real));
+    const int records = (int)(sizeof(gan__health_record) / sizeof(int64_t));
     gan_health *h = name ? (gan_health *)gan__err_persist(ctx, sizeof *h) : NULL;
     const char *indicators = h ? gan__state_name(ctx, name, ".vitals", "") : NULL;
     const char *history = indicators ? gan__state_name(ctx, name, ".history", "") : NULL;
     const char *losses = history ? gan__state_name(ctx, name, ".losses", "") : NULL;
-    if (!losses) return NULL;
+    const char *timeline = losses ? gan__state_name(ctx, name, ".timeline", "") : NULL;
+    if (!timeline) return NULL;
     h->ctx = ctx;
     h->t = t;
     if (desc) h->desc = *desc;
@@ -31889,7 +31912,8 @@ static gan_health *gan__health_new(gan_context *ctx, gan_trainer *t, const char 
     gan__health_scale(h, loss, outputs);
     if (!gan__state_over(ctx, indicators, GAN__STATE_REAL, 1, &reals, &h->v) ||
         !gan__state_over(ctx, history, GAN__STATE_COUNT, 1, &wholes, &h->c) ||
-        !gan__state_over(ctx, losses, GAN__STATE_REAL, 1, &sizes, &h->l))
+        !gan__state_over(ctx, losses, GAN__STATE_REAL, 1, &sizes, &h->l) ||
+        !gan__state_over(ctx, timeline, GAN__STATE_COUNT, 1, &records, &h->r))
         return NULL;
     return ctx->err.code ? NULL : h;
 }
@@ -32190,6 +32214,33 @@ static gan_diagnosis_kind gan__health_kind(const gan_health *h)
     return (gan_diagnosis_kind)kind;
 }
 
+// The timeline: when the diagnosis changed.
+
+static int gan__health_record_count(const gan_health *h) // a strange file may hold any number
+{
+    return h->r.count > 0 ? (int)GAN__LEAST(h->r.count, (int64_t)GAN__INTERVALS) : 0;
+}
+
+// Notes a change. When there are too many intervals the first two become one.
+static void gan__health_record_note(gan_health *h)
+{
+    gan__health_record *r = &h->r;
+    const int kind = (int)gan__health_kind(h), last = GAN__INTERVALS - 2;
+    int n = gan__health_record_count(h);
+    if (n > 1 && r->from[n - 1] == h->c.step) --n; // it changes again in the same step
+    r->count = n;
+    if (n && r->kind[n - 1] == kind && !(n == 1 && r->merged)) return;
+    if (n == GAN__INTERVALS) {
+        r->merged = r->merged > 0 ? r->merged + 1 : 2;
+        memmove(r->kind + 1, r->kind + 2, (size_t)last * sizeof *r->kind);
+        memmove(r->from + 1, r->from + 2, (size_t)last * sizeof *r->from);
+        --n;
+    }
+    r->kind[n] = kind;
+    r->from[n] = h->c.step;
+    r->count = n + 1;
+}
+
 // A sign seen (1), not seen (0) or undecided (-1): it counts once it was there `need` times more often than
 // not, until it was gone as often.
 static void gan__health_note(gan_health *h, int kind, int seen, int64_t need)
@@ -32273,6 +32324,7 @@ GAN_API void gan_health_step(gan_health *h, const gan_trainer_stats *s)
     if (!h || !s) return;
     if (gan__health_is_overflow(h, s)) {
         gan__health_diverge(h);
+        gan__health_record_note(h);
         return;
     }
     if (s->step <= h->c.step) return;
@@ -32288,6 +32340,7 @@ GAN_API void gan_health_step(gan_health *h, const gan_trainer_stats *s)
     gan__health_notes(h, GAN__CLOCK_HOLDS);
     gan__health_notes(h, GAN__CLOCK_STEPS);
     if (gan__health_exploded(h)) gan__health_diverge(h);
+    gan__health_record_note(h);
     if (h->t && h->t->desc.metric && s->step % h->t->desc.metric_every == 0) gan_health_metric(h, s->metric);
 }
 
@@ -32472,6 +32525,7 @@ GAN_API void gan_health_compare(gan_health *h, gan_tensor *samples, gan_tensor *
     gan__health_crowds(h, &f, &r, nearest);
     gan__err_scratch_free(h->ctx, nearest);
     gan__health_notes(h, GAN__CLOCK_LOOKS);
+    if (h->c.seen) gan__health_record_note(h);
 }
 
 // the diagnosis
@@ -32576,6 +32630,40 @@ GAN_API const char *gan_indicator_name(gan_indicator indicator)
     return (int)indicator >= 0 && indicator < GAN_INDICATOR_COUNT ? gan__health_indicator_names[indicator][0]
                                                                   : "unknown";
 }
+
+#ifndef GAN_NO_PICTURES
+static gan_report_interval gan__health_interval(const gan_health *h, int i)
+{
+    const int n = gan__health_record_count(h);
+    const int64_t kind = GAN__LEAST(GAN__MOST(h->r.kind[i], 0), (int64_t)GAN_DIAGNOSIS_COUNT - 1);
+    const gan__health_row *row = &gan__health_rows[kind];
+    const int problem = gan__health_is_problem((int)kind);
+    gan_report_interval v;
+    memset(&v, 0, sizeof v);
+    v.from = h->r.from[i];
+    v.to = i + 1 < n ? h->r.from[i + 1] - 1 : GAN__MOST(h->c.step, v.from);
+    v.name = row->name;
+    v.text = row->sentence;
+    if (problem) v.advice = row->advice;
+    v.tone = problem                            ? GAN_REPORT_BAD
+             : kind == GAN_DIAGNOSIS_WARMING_UP ? GAN_REPORT_NEUTRAL
+                                                : GAN_REPORT_GOOD;
+    if (i || h->r.merged <= 0) return v;
+    v.name = "several";
+    v.text = "the earliest diagnoses, more than are kept apart";
+    v.advice = NULL;
+    v.tone = GAN_REPORT_NEUTRAL;
+    return v;
+}
+
+GAN_API int gan_health_timeline(const gan_health *h, gan_report_interval *to, int n)
+{
+    const int all = h ? gan__health_record_count(h) : 0;
+    int i;
+    for (i = 0; to && i < n && i < all; ++i) to[i] = gan__health_interval(h, i);
+    return all;
+}
+#endif
 
 // words
 

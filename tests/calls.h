@@ -617,6 +617,7 @@ static void diagnoses(void)
     gan_health_desc d;
     gan_trainer_stats s;
     gan_health *h = H();
+    gan_report_interval span[5];
     char text[200];
     memset(&d, 0, sizeof d);
     memset(&s, 0, sizeof s);
@@ -637,6 +638,7 @@ static void diagnoses(void)
     case 5: (void)gan_health_should_stop(h); break;
     case 6: (void)gan_health_text(h, text, (size_t)test_int(0, (int)sizeof text)); break;
     case 7: (void)gan_health_text(h, NULL, 0); break;
+    case 9: (void)gan_health_timeline(h, test_int(0, 9) ? span : NULL, test_int(-1, 5)); break;
     case 8:
         s.penalty = R(), s.g_penalty = R(), s.augment_p = R(), s.best = R();
         (void)gan_trainer_stats_text(test_int(0, 9) ? &s : NULL, test_int(0, 9) ? text : NULL,
