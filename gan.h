@@ -2532,7 +2532,10 @@ typedef enum gan_indicator {
 // mean of 50 steps, is 1000 times its early size; of D's loss, if it has a minimum, 8 times, unless G
 // dominates after the warm-up; of G's loss, if D's has no minimum, 100000 times, because D(x) may drift. The
 // early size is |d_loss| of the first step, or the range of the loss (1 if it has no minimum) if that is
-// more.
+// more. The diagnosis ends when the symptom was absent for 5 `persistence` steps and for as long as it had
+// lasted, at most 10 `persistence`: losses that fall back are often no recovery. GENERATOR_STALLED: the norm
+// of G's gradient is below 1e-25 in nearly all of 50 steps, as with a D whose output is constant or
+// saturated; a frozen G, and a loop of your own that never gives g_grad_norm, have no such diagnosis.
 #define GAN_DIAGNOSES(X)                                                                                     \
     X(HEALTHY, healthy, HOLDS, "neither player dominates", "continue", D_REAL, D_FAKE, ADVANTAGE)            \
     X(BALANCED, balanced, STEPS, "D can no longer tell samples from data, as at the optimum",                \
@@ -2549,6 +2552,9 @@ typedef enum gan_indicator {
     X(COLLAPSE, collapse, LOOKS, "mode collapse: G generates few distinct samples",                          \
       "pack 2 to 4, minibatch stddev, WGAN_GP or R1, a relativistic pairing, unroll; a lower lr of G",       \
       MODES, DIVERSITY, DUPLICATES)                                                                          \
+    X(GENERATOR_STALLED, generator_stalled, STEPS, "G's gradient is 0: it no longer learns",                 \
+      "an earlier checkpoint and lower learning rates, NON_SATURATING instead of MINIMAX, leaky ReLU in D",  \
+      G_GRADIENT, D_FAKE, D_LOSS)                                                                            \
     X(GENERATOR_WON, generator_won, STEPS,                                                                   \
       "G dominates: D takes samples for data, and its loss is above that of guessing",                       \
       "a higher learning rate of D, more d_steps, a lower one of G; check that D is trained",                \
@@ -2572,6 +2578,7 @@ typedef struct gan_health_desc {        // defaults used when the field is 0
     int warm_up;                        // steps in which only a DIVERGENCE is reported: an overflow, or a
                                         // loss far beyond its early size; 300
     int persistence;                    // hysteresis: steps a symptom must persist, or be absent; 200
+                                        // (a DIVERGENCE: be absent for 1000 to 2000)
     // thresholds, in the units of GAN_INDICATORS
     gan_real won;                       // DISCRIMINATOR_WON: advantage above this; .9
     gan_real vanished;                  // or G's gradient below this while the advantage is above half its
@@ -31750,7 +31757,8 @@ enum {
     GAN__BINS = 64,
     GAN__SHIFT = 16, // bins by which a window moves between two looks at it
     GAN__SEEN = 256, // samples of a batch that are looked at
-    GAN__CLUSTERS = 32
+    GAN__CLUSTERS = 32,
+    GAN__HEALTH_OLDER = GAN_DIAGNOSIS_COUNT - 1 // rows whose course is in the second state
 };
 
 typedef struct gan__health_indicators_state {      // nothing but gan_real: one state
@@ -31773,7 +31781,7 @@ typedef struct gan__health_history { // nothing but int64_t: another
     int64_t rolled, rolled_at, overflows; // roll-backs at that step, from which they are counted
     int64_t judged, bad, drops;           // the plateau
     int64_t problem_since;                // the step since which a problem holds, 0: none
-    int64_t count[GAN_DIAGNOSIS_COUNT], since[GAN_DIAGNOSIS_COUNT], on[GAN_DIAGNOSIS_COUNT];
+    int64_t count[GAN__HEALTH_OLDER], since[GAN__HEALTH_OLDER], on[GAN__HEALTH_OLDER];
     int64_t pushed[GAN__LEVELS];
     int64_t hit[GAN__CHANNELS][GAN__LEVELS];
 } gan__health_history;
@@ -31783,6 +31791,10 @@ typedef struct gan__health_losses { // nothing but gan_real: the third state, wh
     gan_real d_log, g_log;          // running means of log(size / early), and 0 where that is less
     gan_real g_loss;                // running mean
 } gan__health_losses;
+
+typedef struct gan__health_stalled { // nothing but int64_t: the fourth state, which older checkpoints lack
+    int64_t count, since, on;        // of GENERATOR_STALLED
+} gan__health_stalled;
 
 struct gan_health {
     gan_context *ctx;
@@ -31794,6 +31806,8 @@ struct gan_health {
     gan__health_indicators_state v;
     gan__health_history c;
     gan__health_losses l;
+    gan__health_stalled s;
+    int64_t *count[GAN_DIAGNOSIS_COUNT], *since[GAN_DIAGNOSIS_COUNT], *on[GAN_DIAGNOSIS_COUNT]; // in c and s
 };
 
 // creation
@@ -31871,25 +31885,43 @@ static void gan__health_defaults(gan_health_desc *d)
     d->copies = gan__base_or_default(d->copies, .5);
 }
 
+// Where each row's course is: the second state has those of the rows that were there first.
+static void gan__health_courses(gan_health *h)
+{
+    int kind, at = 0;
+    for (kind = 0; kind < GAN_DIAGNOSIS_COUNT; ++kind) {
+        if (kind == GAN_DIAGNOSIS_GENERATOR_STALLED) {
+            h->count[kind] = &h->s.count, h->since[kind] = &h->s.since, h->on[kind] = &h->s.on;
+            continue;
+        }
+        h->count[kind] = &h->c.count[at], h->since[kind] = &h->c.since[at], h->on[kind] = &h->c.on[at];
+        ++at;
+    }
+}
+
 static gan_health *gan__health_new(gan_context *ctx, gan_trainer *t, const char *name,
                                    const gan_loss_desc *loss, int outputs, const gan_health_desc *desc)
 {
     const int reals = (int)(sizeof(gan__health_indicators_state) / sizeof(gan_real));
     const int wholes = (int)(sizeof(gan__health_history) / sizeof(int64_t));
     const int sizes = (int)(sizeof(gan__health_losses) / sizeof(gan_real));
+    const int course = (int)(sizeof(gan__health_stalled) / sizeof(int64_t));
     gan_health *h = name ? (gan_health *)gan__err_persist(ctx, sizeof *h) : NULL;
     const char *indicators = h ? gan__state_name(ctx, name, ".vitals", "") : NULL;
     const char *history = indicators ? gan__state_name(ctx, name, ".history", "") : NULL;
     const char *losses = history ? gan__state_name(ctx, name, ".losses", "") : NULL;
-    if (!losses) return NULL;
+    const char *stalled = losses ? gan__state_name(ctx, name, ".stalled", "") : NULL;
+    if (!stalled) return NULL;
     h->ctx = ctx;
     h->t = t;
+    gan__health_courses(h);
     if (desc) h->desc = *desc;
     gan__health_defaults(&h->desc);
     gan__health_scale(h, loss, outputs);
     if (!gan__state_over(ctx, indicators, GAN__STATE_REAL, 1, &reals, &h->v) ||
         !gan__state_over(ctx, history, GAN__STATE_COUNT, 1, &wholes, &h->c) ||
-        !gan__state_over(ctx, losses, GAN__STATE_REAL, 1, &sizes, &h->l))
+        !gan__state_over(ctx, losses, GAN__STATE_REAL, 1, &sizes, &h->l) ||
+        !gan__state_over(ctx, stalled, GAN__STATE_COUNT, 1, &course, &h->s))
         return NULL;
     return ctx->err.code ? NULL : h;
 }
@@ -32112,6 +32144,24 @@ static int gan__health_is_collapse(const gan_health *h)
     return (double)v->diversity > 1.1 * (double)v->spread || v->modes > v->covered ? -1 : 1;
 }
 
+static int gan__health_is_trained(const gan_model *m)
+{
+    const gan__layer_param *p;
+    for (p = m->params; p; p = p->next)
+        if (p->trainable && !p->frozen) return 1;
+    return 0;
+}
+
+// Whether this mean of logarithms of a norm is that of a norm of nearly always 0. It is not relative: a
+// gradient that was huge in a divergence and is usual again is not 0.
+static int gan__health_is_zero(gan_real mean) { return (double)mean < log(1e-25); }
+
+static int gan__health_is_generator_stalled(const gan_health *h)
+{
+    if (h->t ? !gan__health_is_trained(h->t->desc.generator) : gan__health_is_zero(h->v.g_most)) return 0;
+    return gan__health_is_zero(h->v.g_log[0]);
+}
+
 static int gan__health_is_generator_won(const gan_health *h)
 {
     return h->has_advantage && (double)h->v.behind > .95 &&
@@ -32186,7 +32236,7 @@ static int gan__health_is_problem(int kind)
 static gan_diagnosis_kind gan__health_kind(const gan_health *h)
 {
     int kind = GAN_DIAGNOSIS_COUNT - 1;
-    while (kind > 0 && !h->c.on[kind]) --kind;
+    while (kind > 0 && !*h->on[kind]) --kind;
     return (gan_diagnosis_kind)kind;
 }
 
@@ -32194,12 +32244,13 @@ static gan_diagnosis_kind gan__health_kind(const gan_health *h)
 // not, until it was gone as often.
 static void gan__health_note(gan_health *h, int kind, int seen, int64_t need)
 {
-    int64_t *count = &h->c.count[kind];
+    int64_t *count = h->count[kind];
     if (seen < 0) return;
-    if (seen && !*count) h->c.since[kind] = h->c.step;
-    *count = seen ? GAN__LEAST(*count + 1, need) : GAN__MOST(*count - 1, 0);
-    if (*count == need) h->c.on[kind] = 1;
-    if (*count == 0) h->c.on[kind] = 0;
+    if (seen && !*count) *h->since[kind] = h->c.step;
+    if (!seen) *count = GAN__MOST(*count - 1, 0);
+    else if (*count < need) ++*count;
+    if (*count >= need) *h->on[kind] = 1;
+    if (*count == 0) *h->on[kind] = 0;
 }
 
 static void gan__health_notes(gan_health *h, gan__health_clock clock)
@@ -32257,12 +32308,17 @@ GAN_API void gan_health_metric(gan_health *h, gan_real metric)
     h->v.best = p.best;
 }
 
-// DIVERGENCE at once, until it was absent for `persistence` steps.
+// DIVERGENCE at once, until it was absent for a long time: the losses of a run whose weights are far too
+// large fall back for hundreds of steps and rise again.
 static void gan__health_diverge(gan_health *h)
 {
-    if (!h->c.on[GAN_DIAGNOSIS_DIVERGENCE]) h->c.since[GAN_DIAGNOSIS_DIVERGENCE] = h->c.step;
-    h->c.on[GAN_DIAGNOSIS_DIVERGENCE] = 1;
-    h->c.count[GAN_DIAGNOSIS_DIVERGENCE] = h->desc.persistence;
+    enum { LEAST = 5, MOST = 10 }; // times `persistence`
+    const int64_t unit = h->desc.persistence;
+    int64_t *since = h->since[GAN_DIAGNOSIS_DIVERGENCE], *on = h->on[GAN_DIAGNOSIS_DIVERGENCE];
+    if (!*on) *since = h->c.step;
+    *on = 1;
+    *h->count[GAN_DIAGNOSIS_DIVERGENCE] =
+        GAN__MOST(LEAST * unit, GAN__LEAST(h->c.step - *since, MOST * unit));
     if (!h->c.problem_since) h->c.problem_since = h->c.step;
 }
 
@@ -32287,7 +32343,8 @@ GAN_API void gan_health_step(gan_health *h, const gan_trainer_stats *s)
     gan__health_push(h, x);
     gan__health_notes(h, GAN__CLOCK_HOLDS);
     gan__health_notes(h, GAN__CLOCK_STEPS);
-    if (gan__health_exploded(h)) gan__health_diverge(h);
+    if (gan__health_exploded(h) || (*h->on[GAN_DIAGNOSIS_DIVERGENCE] && gan__health_is_divergence(h)))
+        gan__health_diverge(h);
     if (h->t && h->t->desc.metric && s->step % h->t->desc.metric_every == 0) gan_health_metric(h, s->metric);
 }
 
@@ -32498,8 +32555,9 @@ static void gan__health_diagnose_indicators(const gan_health *h, gan_diagnosis *
     gan__health_indicator(d, GAN_INDICATOR_MARGIN, seen && h->has_advantage && h->range <= 0,
                           (double)v->advantage[0]);
     gan__health_indicator(d, GAN_INDICATOR_BEHIND, seen && h->has_advantage, (double)v->behind);
-    gan__health_indicator(d, GAN_INDICATOR_G_GRADIENT, grown,
-                          exp(GAN__LEAST(60, (double)v->g_log[0] - (double)v->g_most)));
+    gan__health_indicator(
+        d, GAN_INDICATOR_G_GRADIENT, grown,
+        gan__health_is_zero(v->g_most) ? 0 : exp(GAN__LEAST(60, (double)v->g_log[0] - (double)v->g_most)));
     gan__health_indicator(d, GAN_INDICATOR_D_GRADIENT, grown,
                           exp(GAN__LEAST(60, (double)v->d_log[0] - (double)v->d_least)));
     gan__health_indicator(d, GAN_INDICATOR_PERIOD, beats, (double)v->period[channel][level]);
@@ -32536,7 +32594,7 @@ GAN_API gan_diagnosis gan_health_diagnose(const gan_health *h)
     int i;
     memset(&d, 0, sizeof d);
     d.kind = GAN_DIAGNOSIS_WARMING_UP;
-    if (h && (h->c.seen || h->c.on[GAN_DIAGNOSIS_DIVERGENCE])) d.kind = gan__health_kind(h);
+    if (h && (h->c.seen || *h->on[GAN_DIAGNOSIS_DIVERGENCE])) d.kind = gan__health_kind(h);
     row = &gan__health_rows[d.kind];
     d.name = row->name;
     d.sentence = row->sentence;
@@ -32547,8 +32605,8 @@ GAN_API gan_diagnosis gan_health_diagnose(const gan_health *h)
     for (i = 0; i < 3; ++i)
         if (d.evidence[i] == GAN_INDICATOR_ADVANTAGE && h->range <= 0) d.evidence[i] = GAN_INDICATOR_MARGIN;
     d.step = h->c.step;
-    d.since = h->c.since[d.kind];
-    for (i = 0; i < GAN_DIAGNOSIS_COUNT; ++i) d.signs |= (unsigned)(h->c.on[i] != 0) << i;
+    d.since = *h->since[d.kind];
+    for (i = 0; i < GAN_DIAGNOSIS_COUNT; ++i) d.signs |= (unsigned)(*h->on[i] != 0) << i;
     gan__health_diagnose_indicators(h, &d);
     gan__health_diagnose_loss(h, &d);
     return d;
@@ -32558,7 +32616,7 @@ GAN_API int gan_health_should_stop(const gan_health *h)
 {
     if (!h) return 0;
     if (h->desc.patience > 0 && h->c.drops > 0) return 1;
-    if (h->ctx->err.code == GAN_ERROR_NONFINITE || (h->c.overflows > 0 && h->c.on[GAN_DIAGNOSIS_DIVERGENCE]))
+    if (h->ctx->err.code == GAN_ERROR_NONFINITE || (h->c.overflows > 0 && *h->on[GAN_DIAGNOSIS_DIVERGENCE]))
         return 2;
     return h->desc.problem_patience > 0 && h->c.problem_since &&
                    h->c.step - h->c.problem_since >= h->desc.problem_patience
