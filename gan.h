@@ -185,8 +185,10 @@
 //                  library divides its own work among OpenMP's threads when compiled with OpenMP, among
 //                  yours when gan_desc.parallel_for is set, and runs on one thread otherwise. After fork()
 //                  the child can use the parent's contexts: they compute the same bits on one thread, without
-//                  OpenMP and parallel_for. A context that the child creates starts threads again; gcc's
-//                  OpenMP hangs there if the parent has used it, so set gan_desc.threads to 1.
+//                  OpenMP and parallel_for. So does a context that the child creates after gan.h has used
+//                  OpenMP in the parent, with a warning unless gan_desc.threads is 1: gcc's OpenMP would hang
+//                  there. (It also hangs if other code of the parent has used it: set threads to 1 then.)
+//                  parallel_for is called for contexts that the child creates.
 //     Determinism  The same seed and the same instruction set (gan_isa) give the same bits, for any number of
 //                  threads, with gcc and clang at any -O. Where the compiler's target has a fused
 //                  multiply-add (aarch64, -march=native) this needs -ffp-contract=off. It does not hold with
@@ -370,7 +372,7 @@ typedef void gan_task(void *arg, int64_t index);
 typedef struct gan_desc {                               // a zero field means the default
     uint64_t seed;                                      // seed of the context's random numbers; 0
     // Number of threads. 0: all of OpenMP's. With parallel_for: the number of threads that it uses; 0: 1.
-    // A forked child computes on one thread, whatever this says.
+    // A forked child computes on one thread, whatever this says (see Threads in the manual).
     int threads;
     gan_isa isa;                                        // instruction set of the kernels; GAN_ISA_AUTO
     // A fixed block for all allocations: neither malloc nor the allocator is called. The context uses it
@@ -4043,8 +4045,29 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed)
 #if defined(__unix__) || (defined(__APPLE__) && defined(__MACH__))
 #include <unistd.h>
 static int64_t gan__par_process(void) { return (int64_t)getpid(); }
+#ifdef _OPENMP
+// The process in which OpenMP's threads were last started, 0: none; the only variable of gan.h that outlives
+// its contexts, since a child that creates a context knows nothing else of its parent's.
+static int64_t gan__par_openmp;
+static void gan__par_openmp_starts(const int64_t *process)
+{
+#pragma omp atomic write
+    gan__par_openmp = *process;
+}
+static int gan__par_is_openmp_lost(void)
+{
+    int64_t process;
+#pragma omp atomic read
+    process = gan__par_openmp;
+    return process && process != gan__par_process();
+}
+#endif
 #else
 static int64_t gan__par_process(void) { return 0; } // no fork
+#ifdef _OPENMP
+static void gan__par_openmp_starts(const int64_t *process) { (void)process; }
+static int gan__par_is_openmp_lost(void) { return 0; }
+#endif
 #endif
 
 // fork() copies the calling thread only. gcc's OpenMP would wait in the child for threads that do not exist,
@@ -4066,6 +4089,7 @@ GAN__APART void gan__par(gan_context *ctx, int64_t tasks, int64_t work, gan_task
         ctx->par.work_before_threads -= GAN__LEAST(work, ctx->par.work_before_threads);
     } else if (!alone && ctx->par.threads > 1) {
         const int n = ctx->par.threads, piece = (int)GAN__LEAST(tasks / (8 * n) + 1, 1 << 20);
+        gan__par_openmp_starts(&ctx->par.process);
 #pragma omp parallel for schedule(dynamic, piece) num_threads(n)
         for (i = 0; i < tasks; ++i) fn(arg, i);
         return;
@@ -8996,6 +9020,19 @@ static int gan__ctx_thread_count(const gan_desc *desc)
     return most;
 }
 
+// In a forked child of a process that has used OpenMP a context keeps to one thread.
+static void gan__ctx_lost_threads(gan_context *ctx)
+{
+#ifdef _OPENMP
+    if (ctx->par.parallel_for || ctx->par.threads < 2 || !gan__par_is_openmp_lost()) return;
+    ctx->par.threads = 1;
+    gan__err_warn(ctx, "gan_create: this process was forked after OpenMP had been used, and has none of its "
+                       "threads: the context computes on one thread, to the same bits");
+#else
+    (void)ctx;
+#endif
+}
+
 // The context itself lies in one of them.
 static void gan__ctx_chunks_release(const gan_context *ctx)
 {
@@ -9061,6 +9098,7 @@ GAN_API gan_context *gan_create(const gan_desc *desc)
     ctx->poison->ctx = ctx;
     ctx->poison->alive = 1;
     gan__mem_scope_begin(ctx, &ctx->mem.scopes[0]);
+    gan__ctx_lost_threads(ctx);
     return ctx;
 }
 
