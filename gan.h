@@ -2466,6 +2466,10 @@ typedef struct gan_sampling {           // 0: off
     gan_real langevin_rate;             // its rate; .01
     int rejection;                      // maximum rounds of discriminator rejection sampling (Azadi 2019)
     gan_real rejection_quantile;        // quantile of F (Azadi 2019) accepted with probability 1/2; .8
+    // Standing statistics (Brock 2019, appendix): batch norm in G uses, instead of running statistics, plain
+    // averages over so many forward passes of the (averaged) G in GAN_TRAIN with fresh z and labels, in
+    // batches of the size that G is trained with. Brock takes about 100
+    int standing;
 } gan_sampling;
 // gan_trainer_sample with these options; how may be NULL.
 GAN_API gan_tensor *gan_trainer_sample_ex(gan_trainer *t, int n, const gan_sampling *how);
@@ -2474,6 +2478,9 @@ GAN_API gan_optimizer *gan_trainer_d_optimizer(gan_trainer *t);
 #ifndef GAN_NO_STDIO
 // Writes the (averaged) generator alone with gan_model_save. Returns the error code.
 GAN_API int gan_trainer_save(gan_trainer *t, const char *path);
+// The same with standing statistics of so many batches (gan_sampling.standing) as running_mean and
+// running_var of the file. The training and its checkpoints are not affected. batches 0: gan_trainer_save.
+GAN_API int gan_trainer_save_standing(gan_trainer *t, const char *path, int batches);
 #endif
 // Training steps made so far, including those before a checkpoint was loaded. INT64_MAX after an error and
 // for NULL, so that a loop that counts up to n ends. gan_trainer_stats.step is the last step that was made.
@@ -11866,6 +11873,7 @@ struct gan_model {
     int foreign;          // they came from a file of another program
     char file_prefix[32]; // with which all names of that file begin: "module."
     int prefix_told;
+    int standing; // the number of the forward pass whose batch statistics are averaged, 0: momentum counts
 };
 
 GAN_API gan_model *gan_model_create(gan_context *ctx, const char *name, gan_model_function *forward,
@@ -12796,7 +12804,7 @@ static gan_norm_desc gan__layer_norm_defaults(void)
 static gan_tensor *gan__layer_batch_norm_of(gan_model *m, const char *name, gan_tensor *x, gan_tensor *w,
                                             gan_tensor *b, const gan_norm_desc *d)
 {
-    const gan_real momentum = d->momentum, eps = d->eps;
+    const gan_real momentum = m->standing ? 1 / (gan_real)m->standing : d->momentum, eps = d->eps;
     gan_tensor *mean, *var, *h, *of_batch[2];
     gan__layer_param *p;
     int c = x->dim[1], i, n = 1;
@@ -31671,6 +31679,101 @@ static void gan__sample_truncate(gan_trainer *t, gan_tensor *z, gan_real bound)
     }
 }
 
+// Standing statistics (Brock 2019, appendix). The k-th pass has momentum 1/k: a plain average. Every pass
+// begins with the other buffers as the training left them, such as the vectors of spectral norm.
+
+static int gan__sample_is_running(const gan__layer_param *p)
+{
+    static const char *const end[2] = {"running_mean", "running_var"};
+    const size_t n = strlen(p->name);
+    int i;
+    for (i = 0; i < 2; ++i)
+        if (n >= strlen(end[i]) && !strcmp(p->name + n - strlen(end[i]), end[i])) return !p->trainable;
+    return 0;
+}
+
+// The buffers of G into kept, or back; all, or those that are no running statistics. Returns how many numbers
+// they are; kept NULL: only counts. (size_t)-1: no memory.
+static size_t gan__sample_buffers(gan_model *g, gan_tensor *kept, int back, int all)
+{
+    gan__layer_param *p;
+    size_t n = 0;
+    for (p = g->params; p; p = p->next) {
+        const size_t size = p->tensor->size;
+        if (p->trainable) continue;
+        if (gan__state_own(g->ctx, p->state)) return (size_t)-1;
+        if (kept && n + size > kept->size) break; // made since: no state of the training
+        if (kept && !back) memcpy(kept->data + n, p->tensor->data, size * sizeof(gan_real));
+        else if (kept && (all || !gan__sample_is_running(p)))
+            memcpy(p->tensor->data, kept->data + n, size * sizeof(gan_real));
+        n += size;
+    }
+    if (back) gan__deferred_weights_changed(g->ctx);
+    return n;
+}
+
+// Labels as the data have them, drawn at random; NULL without labels.
+static gan_tensor *gan__sample_labels_drawn(gan_trainer *t, int n)
+{
+    const gan_dataset *d = t->desc.data;
+    gan_tensor *label;
+    int i;
+    if (!d->label) return NULL;
+    label = gan__tensor_new(t->ctx, 1, &n);
+    if (gan__tensor_is_poison(label)) return label;
+    for (i = 0; i < n; ++i)
+        label->data[i] =
+            d->classes ? gan_dataset_class_label(d, (int)gan__rng_below(&t->ctx->rng, (uint32_t)d->classes))
+                       : gan_dataset_label(d, (int64_t)gan__rng_below(&t->ctx->rng, (uint32_t)d->n));
+    return label;
+}
+
+// Makes the running statistics of G standing ones; returns what gan__sample_unstand restores, NULL if there
+// is nothing to restore. Inside gan__sample_quiet_begin.
+static gan_tensor *gan__sample_stand(gan_trainer *t, int batches)
+{
+    gan_model *g = t->desc.generator;
+    gan_context *ctx = t->ctx;
+    gan_tensor *kept = NULL, *label, *z;
+    size_t size;
+    int k, n = t->desc.batch * t->desc.pack, numbers;
+    if (batches < 1 || ctx->err.code) return NULL;
+    ctx->rng = gan__rng_stream(ctx, "standing");
+    for (k = 0; k <= batches && !ctx->err.code; ++k) {
+        gan_scope_open(ctx);
+        label = gan__sample_labels_drawn(t, n);
+        z = gan__player_latent(t, &ctx->rng, n, label);
+        if (k) {
+            gan__sample_buffers(g, kept, 1, 0);
+            g->standing = k;
+            g->mode = GAN_TRAIN;
+            gan__train_average_swap(t, 1);
+            gan_forward(g, z, label);
+            gan__train_average_swap(t, 0);
+            g->mode = GAN_EVAL;
+            g->standing = 0;
+        } else {
+            gan__train_average_claim(t, z, label);
+            if (!g->params) gan_forward(g, z, label);
+        }
+        gan_scope_close(ctx);
+        if (k) continue;
+        size = gan__sample_buffers(g, NULL, 0, 1);
+        if (!size || size > (size_t)INT_MAX) return NULL;
+        numbers = (int)size;
+        kept = gan__tensor_new(ctx, 1, &numbers);
+        if (gan__tensor_is_poison(kept)) return NULL;
+        gan__sample_buffers(g, kept, 0, 1);
+    }
+    gan__sample_buffers(g, kept, 1, 0);
+    return kept;
+}
+
+static void gan__sample_unstand(gan_trainer *t, gan_tensor *kept)
+{
+    if (kept) gan__sample_buffers(t->desc.generator, kept, 1, 1);
+}
+
 // n samples for these labels; z may be truncated, and moved by D.
 static gan_tensor *gan__sample_round(gan_trainer *t, gan_tensor *label, int n, const gan_sampling *how)
 {
@@ -31744,7 +31847,7 @@ GAN_API gan_tensor *gan_trainer_sample_ex(gan_trainer *t, int n, const gan_sampl
 {
     gan_sampling plain;
     gan__sample_quiet q;
-    gan_tensor *label, *x;
+    gan_tensor *label, *x, *kept;
     if (!t) return NULL;
     memset(&plain, 0, sizeof plain);
     if (!how) how = &plain;
@@ -31756,10 +31859,16 @@ GAN_API gan_tensor *gan_trainer_sample_ex(gan_trainer *t, int n, const gan_sampl
             "gan_trainer_sample_ex: truncation %f, langevin_rate %f, rejection_quantile %f; none "
             "may be negative, the quantile lies in [0, 1]",
             (double)how->truncation, (double)how->langevin_rate, (double)how->rejection_quantile);
+    if (how->standing < 0)
+        return gan__err_fail(t->ctx, GAN_ERROR_ARGUMENT,
+                             "gan_trainer_sample_ex: standing is %d batches; it may not be negative",
+                             how->standing);
     label = gan__sample_labels(t, n);
     q = gan__sample_quiet_begin(t);
+    kept = gan__sample_stand(t, how->standing);
     t->ctx->rng = gan__rng_stream(t->ctx, "sample"); // for z, and for noise that the generator itself draws
     x = how->rejection > 0 ? gan__sample_rejection(t, label, n, how) : gan__sample_round(t, label, n, how);
+    gan__sample_unstand(t, kept);
     gan__sample_quiet_end(t, q);
     return x;
 }
@@ -31767,19 +31876,37 @@ GAN_API gan_tensor *gan_trainer_sample_ex(gan_trainer *t, int n, const gan_sampl
 GAN_API gan_tensor *gan_trainer_sample(gan_trainer *t, int n) { return gan_trainer_sample_ex(t, n, NULL); }
 
 #ifndef GAN_NO_STDIO
-GAN_API int gan_trainer_save(gan_trainer *t, const char *path)
+static int gan__sample_save(const char *who, gan_trainer *t, const char *path, int batches)
 {
-    int code;
-    if (!t) return GAN_ERROR_ARGUMENT;
-    code = gan__ckpt_may_save(t->ctx, "gan_trainer_save", path);
+    gan__sample_quiet q;
+    gan_tensor *kept;
+    int code = gan__ckpt_may_save(t->ctx, who, path);
     if (code) return code;
     gan_scope_open(t->ctx);
     (void)gan_trainer_sample(t, 1); // after a load nothing of it has been claimed yet
-    gan_scope_close(t->ctx);
+    q = gan__sample_quiet_begin(t);
+    kept = gan__sample_stand(t, batches);
+    gan__sample_quiet_end(t, q);
     gan__train_average_swap(t, 1);
     code = gan_model_save(t->desc.generator, path);
     gan__train_average_swap(t, 0);
+    gan__sample_unstand(t, kept);
+    gan_scope_close(t->ctx);
     return code;
+}
+
+GAN_API int gan_trainer_save(gan_trainer *t, const char *path)
+{
+    return t ? gan__sample_save("gan_trainer_save", t, path, 0) : GAN_ERROR_ARGUMENT;
+}
+
+GAN_API int gan_trainer_save_standing(gan_trainer *t, const char *path, int batches)
+{
+    if (!t) return GAN_ERROR_ARGUMENT;
+    if (batches >= 0) return gan__sample_save("gan_trainer_save_standing", t, path, batches);
+    gan__err_fail(t->ctx, GAN_ERROR_ARGUMENT,
+                  "gan_trainer_save_standing: %d batches; they may not be negative", batches);
+    return t->ctx->err.code;
 }
 #endif
 
