@@ -185,8 +185,10 @@
 //                  library divides its own work among OpenMP's threads when compiled with OpenMP, among
 //                  yours when gan_desc.parallel_for is set, and runs on one thread otherwise. After fork()
 //                  the child can use the parent's contexts: they compute the same bits on one thread, without
-//                  OpenMP and parallel_for. A context that the child creates starts threads again; gcc's
-//                  OpenMP hangs there if the parent has used it, so set gan_desc.threads to 1.
+//                  OpenMP and parallel_for. So does a context that the child creates after gan.h has used
+//                  OpenMP in the parent, with a warning unless gan_desc.threads is 1: gcc's OpenMP would hang
+//                  there. (It also hangs if other code of the parent has used it: set threads to 1 then.)
+//                  parallel_for is called for contexts that the child creates.
 //     Determinism  The same seed and the same instruction set (gan_isa) give the same bits, for any number of
 //                  threads, with gcc and clang at any -O. Where the compiler's target has a fused
 //                  multiply-add (aarch64, -march=native) this needs -ffp-contract=off. It does not hold with
@@ -370,7 +372,7 @@ typedef void gan_task(void *arg, int64_t index);
 typedef struct gan_desc {                               // a zero field means the default
     uint64_t seed;                                      // seed of the context's random numbers; 0
     // Number of threads. 0: all of OpenMP's. With parallel_for: the number of threads that it uses; 0: 1.
-    // A forked child computes on one thread, whatever this says.
+    // A forked child computes on one thread, whatever this says (see Threads in the manual).
     int threads;
     gan_isa isa;                                        // instruction set of the kernels; GAN_ISA_AUTO
     // A fixed block for all allocations: neither malloc nor the allocator is called. The context uses it
@@ -2551,6 +2553,10 @@ typedef struct gan_sampling {           // 0: off
     gan_real langevin_rate;             // its rate; .01
     int rejection;                      // maximum rounds of discriminator rejection sampling (Azadi 2019)
     gan_real rejection_quantile;        // quantile of F (Azadi 2019) accepted with probability 1/2; .8
+    // Standing statistics (Brock 2019, appendix): batch norm in G uses, instead of running statistics, plain
+    // averages over so many forward passes of the (averaged) G in GAN_TRAIN with fresh z and labels, in
+    // batches of the size that G is trained with. Brock takes about 100
+    int standing;
 } gan_sampling;
 // gan_trainer_sample with these options; how may be NULL.
 GAN_API gan_tensor *gan_trainer_sample_ex(gan_trainer *t, int n, const gan_sampling *how);
@@ -2559,6 +2565,9 @@ GAN_API gan_optimizer *gan_trainer_d_optimizer(gan_trainer *t);
 #ifndef GAN_NO_STDIO
 // Writes the (averaged) generator alone with gan_model_save. Returns the error code.
 GAN_API int gan_trainer_save(gan_trainer *t, const char *path);
+// The same with standing statistics of so many batches (gan_sampling.standing) as running_mean and
+// running_var of the file. The training and its checkpoints are not affected. batches 0: gan_trainer_save.
+GAN_API int gan_trainer_save_standing(gan_trainer *t, const char *path, int batches);
 #endif
 // Training steps made so far, including those before a checkpoint was loaded. INT64_MAX after an error and
 // for NULL, so that a loop that counts up to n ends. gan_trainer_stats.step is the last step that was made.
@@ -2619,7 +2628,10 @@ typedef enum gan_indicator {
 // mean of 50 steps, is 1000 times its early size; of D's loss, if it has a minimum, 8 times, unless G
 // dominates after the warm-up; of G's loss, if D's has no minimum, 100000 times, because D(x) may drift. The
 // early size is |d_loss| of the first step, or the range of the loss (1 if it has no minimum) if that is
-// more.
+// more. The diagnosis ends when the symptom was absent for 5 `persistence` steps and for as long as it had
+// lasted, at most 10 `persistence`: losses that fall back are often no recovery. GENERATOR_STALLED: the norm
+// of G's gradient is below 1e-25 in nearly all of 50 steps, as with a D whose output is constant or
+// saturated; a frozen G, and a loop of your own that never gives g_grad_norm, have no such diagnosis.
 #define GAN_DIAGNOSES(X)                                                                                     \
     X(HEALTHY, healthy, HOLDS, "neither player dominates", "continue", D_REAL, D_FAKE, ADVANTAGE)            \
     X(BALANCED, balanced, STEPS, "D can no longer tell samples from data, as at the optimum",                \
@@ -2636,6 +2648,9 @@ typedef enum gan_indicator {
     X(COLLAPSE, collapse, LOOKS, "mode collapse: G generates few distinct samples",                          \
       "pack 2 to 4, minibatch stddev, WGAN_GP or R1, a relativistic pairing, unroll; a lower lr of G",       \
       MODES, DIVERSITY, DUPLICATES)                                                                          \
+    X(GENERATOR_STALLED, generator_stalled, STEPS, "G's gradient is 0: it no longer learns",                 \
+      "an earlier checkpoint and lower learning rates, NON_SATURATING instead of MINIMAX, leaky ReLU in D",  \
+      G_GRADIENT, D_FAKE, D_LOSS)                                                                            \
     X(GENERATOR_WON, generator_won, STEPS,                                                                   \
       "G dominates: D takes samples for data, and its loss is above that of guessing",                       \
       "a higher learning rate of D, more d_steps, a lower one of G; check that D is trained",                \
@@ -2659,6 +2674,7 @@ typedef struct gan_health_desc {        // defaults used when the field is 0
     int warm_up;                        // steps in which only a DIVERGENCE is reported: an overflow, or a
                                         // loss far beyond its early size; 300
     int persistence;                    // hysteresis: steps a symptom must persist, or be absent; 200
+                                        // (a DIVERGENCE: be absent for 1000 to 2000)
     // thresholds, in the units of GAN_INDICATORS
     gan_real won;                       // DISCRIMINATOR_WON: advantage above this; .9
     gan_real vanished;                  // or G's gradient below this while the advantage is above half its
@@ -4148,8 +4164,29 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed)
 #if defined(__unix__) || (defined(__APPLE__) && defined(__MACH__))
 #include <unistd.h>
 static int64_t gan__par_process(void) { return (int64_t)getpid(); }
+#ifdef _OPENMP
+// The process in which OpenMP's threads were last started, 0: none; the only variable of gan.h that outlives
+// its contexts, since a child that creates a context knows nothing else of its parent's.
+static int64_t gan__par_openmp;
+static void gan__par_openmp_starts(const int64_t *process)
+{
+#pragma omp atomic write
+    gan__par_openmp = *process;
+}
+static int gan__par_is_openmp_lost(void)
+{
+    int64_t process;
+#pragma omp atomic read
+    process = gan__par_openmp;
+    return process && process != gan__par_process();
+}
+#endif
 #else
 static int64_t gan__par_process(void) { return 0; } // no fork
+#ifdef _OPENMP
+static void gan__par_openmp_starts(const int64_t *process) { (void)process; }
+static int gan__par_is_openmp_lost(void) { return 0; }
+#endif
 #endif
 
 // fork() copies the calling thread only. gcc's OpenMP would wait in the child for threads that do not exist,
@@ -4171,6 +4208,7 @@ GAN__APART void gan__par(gan_context *ctx, int64_t tasks, int64_t work, gan_task
         ctx->par.work_before_threads -= GAN__LEAST(work, ctx->par.work_before_threads);
     } else if (!alone && ctx->par.threads > 1) {
         const int n = ctx->par.threads, piece = (int)GAN__LEAST(tasks / (8 * n) + 1, 1 << 20);
+        gan__par_openmp_starts(&ctx->par.process);
 #pragma omp parallel for schedule(dynamic, piece) num_threads(n)
         for (i = 0; i < tasks; ++i) fn(arg, i);
         return;
@@ -9094,6 +9132,19 @@ static int gan__ctx_thread_count(const gan_desc *desc)
     return most;
 }
 
+// In a forked child of a process that has used OpenMP a context keeps to one thread.
+static void gan__ctx_lost_threads(gan_context *ctx)
+{
+#ifdef _OPENMP
+    if (ctx->par.parallel_for || ctx->par.threads < 2 || !gan__par_is_openmp_lost()) return;
+    ctx->par.threads = 1;
+    gan__err_warn(ctx, "gan_create: this process was forked after OpenMP had been used, and has none of its "
+                       "threads: the context computes on one thread, to the same bits");
+#else
+    (void)ctx;
+#endif
+}
+
 // The context itself lies in one of them.
 static void gan__ctx_chunks_release(const gan_context *ctx)
 {
@@ -9159,6 +9210,7 @@ GAN_API gan_context *gan_create(const gan_desc *desc)
     ctx->poison->ctx = ctx;
     ctx->poison->alive = 1;
     gan__mem_scope_begin(ctx, &ctx->mem.scopes[0]);
+    gan__ctx_lost_threads(ctx);
     return ctx;
 }
 
@@ -11940,6 +11992,7 @@ struct gan_model {
     int foreign;          // they came from a file of another program
     char file_prefix[32]; // with which all names of that file begin: "module."
     int prefix_told;
+    int standing; // the number of the forward pass whose batch statistics are averaged, 0: momentum counts
 };
 
 GAN_API gan_model *gan_model_create(gan_context *ctx, const char *name, gan_model_function *forward,
@@ -12861,7 +12914,7 @@ static gan_norm_desc gan__layer_norm_defaults(void)
 static gan_tensor *gan__layer_batch_norm_of(gan_model *m, const char *name, gan_tensor *x, gan_tensor *w,
                                             gan_tensor *b, const gan_norm_desc *d)
 {
-    const gan_real momentum = d->momentum, eps = d->eps;
+    const gan_real momentum = m->standing ? 1 / (gan_real)m->standing : d->momentum, eps = d->eps;
     gan_tensor *mean, *var, *h, *of_batch[2];
     gan__layer_param *p;
     int c = x->dim[1], i, n = 1;
@@ -33227,6 +33280,101 @@ static void gan__sample_truncate(gan_trainer *t, gan_tensor *z, gan_real bound)
     }
 }
 
+// Standing statistics (Brock 2019, appendix). The k-th pass has momentum 1/k: a plain average. Every pass
+// begins with the other buffers as the training left them, such as the vectors of spectral norm.
+
+static int gan__sample_is_running(const gan__layer_param *p)
+{
+    static const char *const end[2] = {"running_mean", "running_var"};
+    const size_t n = strlen(p->name);
+    int i;
+    for (i = 0; i < 2; ++i)
+        if (n >= strlen(end[i]) && !strcmp(p->name + n - strlen(end[i]), end[i])) return !p->trainable;
+    return 0;
+}
+
+// The buffers of G into kept, or back; all, or those that are no running statistics. Returns how many numbers
+// they are; kept NULL: only counts. (size_t)-1: no memory.
+static size_t gan__sample_buffers(gan_model *g, gan_tensor *kept, int back, int all)
+{
+    gan__layer_param *p;
+    size_t n = 0;
+    for (p = g->params; p; p = p->next) {
+        const size_t size = p->tensor->size;
+        if (p->trainable) continue;
+        if (gan__state_own(g->ctx, p->state)) return (size_t)-1;
+        if (kept && n + size > kept->size) break; // made since: no state of the training
+        if (kept && !back) memcpy(kept->data + n, p->tensor->data, size * sizeof(gan_real));
+        else if (kept && (all || !gan__sample_is_running(p)))
+            memcpy(p->tensor->data, kept->data + n, size * sizeof(gan_real));
+        n += size;
+    }
+    if (back) gan__deferred_weights_changed(g->ctx);
+    return n;
+}
+
+// Labels as the data have them, drawn at random; NULL without labels.
+static gan_tensor *gan__sample_labels_drawn(gan_trainer *t, int n)
+{
+    const gan_dataset *d = t->desc.data;
+    gan_tensor *label;
+    int i;
+    if (!d->label) return NULL;
+    label = gan__tensor_new(t->ctx, 1, &n);
+    if (gan__tensor_is_poison(label)) return label;
+    for (i = 0; i < n; ++i)
+        label->data[i] =
+            d->classes ? gan_dataset_class_label(d, (int)gan__rng_below(&t->ctx->rng, (uint32_t)d->classes))
+                       : gan_dataset_label(d, (int64_t)gan__rng_below(&t->ctx->rng, (uint32_t)d->n));
+    return label;
+}
+
+// Makes the running statistics of G standing ones; returns what gan__sample_unstand restores, NULL if there
+// is nothing to restore. Inside gan__sample_quiet_begin.
+static gan_tensor *gan__sample_stand(gan_trainer *t, int batches)
+{
+    gan_model *g = t->desc.generator;
+    gan_context *ctx = t->ctx;
+    gan_tensor *kept = NULL, *label, *z;
+    size_t size;
+    int k, n = t->desc.batch * t->desc.pack, numbers;
+    if (batches < 1 || ctx->err.code) return NULL;
+    ctx->rng = gan__rng_stream(ctx, "standing");
+    for (k = 0; k <= batches && !ctx->err.code; ++k) {
+        gan_scope_open(ctx);
+        label = gan__sample_labels_drawn(t, n);
+        z = gan__player_latent(t, &ctx->rng, n, label);
+        if (k) {
+            gan__sample_buffers(g, kept, 1, 0);
+            g->standing = k;
+            g->mode = GAN_TRAIN;
+            gan__train_average_swap(t, 1);
+            gan_forward(g, z, label);
+            gan__train_average_swap(t, 0);
+            g->mode = GAN_EVAL;
+            g->standing = 0;
+        } else {
+            gan__train_average_claim(t, z, label);
+            if (!g->params) gan_forward(g, z, label);
+        }
+        gan_scope_close(ctx);
+        if (k) continue;
+        size = gan__sample_buffers(g, NULL, 0, 1);
+        if (!size || size > (size_t)INT_MAX) return NULL;
+        numbers = (int)size;
+        kept = gan__tensor_new(ctx, 1, &numbers);
+        if (gan__tensor_is_poison(kept)) return NULL;
+        gan__sample_buffers(g, kept, 0, 1);
+    }
+    gan__sample_buffers(g, kept, 1, 0);
+    return kept;
+}
+
+static void gan__sample_unstand(gan_trainer *t, gan_tensor *kept)
+{
+    if (kept) gan__sample_buffers(t->desc.generator, kept, 1, 1);
+}
+
 // n samples for these labels; z may be truncated, and moved by D.
 static gan_tensor *gan__sample_round(gan_trainer *t, gan_tensor *label, int n, const gan_sampling *how)
 {
@@ -33300,7 +33448,7 @@ GAN_API gan_tensor *gan_trainer_sample_ex(gan_trainer *t, int n, const gan_sampl
 {
     gan_sampling plain;
     gan__sample_quiet q;
-    gan_tensor *label, *x;
+    gan_tensor *label, *x, *kept;
     if (!t) return NULL;
     memset(&plain, 0, sizeof plain);
     if (!how) how = &plain;
@@ -33312,10 +33460,16 @@ GAN_API gan_tensor *gan_trainer_sample_ex(gan_trainer *t, int n, const gan_sampl
             "gan_trainer_sample_ex: truncation %f, langevin_rate %f, rejection_quantile %f; none "
             "may be negative, the quantile lies in [0, 1]",
             (double)how->truncation, (double)how->langevin_rate, (double)how->rejection_quantile);
+    if (how->standing < 0)
+        return gan__err_fail(t->ctx, GAN_ERROR_ARGUMENT,
+                             "gan_trainer_sample_ex: standing is %d batches; it may not be negative",
+                             how->standing);
     label = gan__sample_labels(t, n);
     q = gan__sample_quiet_begin(t);
+    kept = gan__sample_stand(t, how->standing);
     t->ctx->rng = gan__rng_stream(t->ctx, "sample"); // for z, and for noise that the generator itself draws
     x = how->rejection > 0 ? gan__sample_rejection(t, label, n, how) : gan__sample_round(t, label, n, how);
+    gan__sample_unstand(t, kept);
     gan__sample_quiet_end(t, q);
     return x;
 }
@@ -33323,19 +33477,37 @@ GAN_API gan_tensor *gan_trainer_sample_ex(gan_trainer *t, int n, const gan_sampl
 GAN_API gan_tensor *gan_trainer_sample(gan_trainer *t, int n) { return gan_trainer_sample_ex(t, n, NULL); }
 
 #ifndef GAN_NO_STDIO
-GAN_API int gan_trainer_save(gan_trainer *t, const char *path)
+static int gan__sample_save(const char *who, gan_trainer *t, const char *path, int batches)
 {
-    int code;
-    if (!t) return GAN_ERROR_ARGUMENT;
-    code = gan__ckpt_may_save(t->ctx, "gan_trainer_save", path);
+    gan__sample_quiet q;
+    gan_tensor *kept;
+    int code = gan__ckpt_may_save(t->ctx, who, path);
     if (code) return code;
     gan_scope_open(t->ctx);
     (void)gan_trainer_sample(t, 1); // after a load nothing of it has been claimed yet
-    gan_scope_close(t->ctx);
+    q = gan__sample_quiet_begin(t);
+    kept = gan__sample_stand(t, batches);
+    gan__sample_quiet_end(t, q);
     gan__train_average_swap(t, 1);
     code = gan_model_save(t->desc.generator, path);
     gan__train_average_swap(t, 0);
+    gan__sample_unstand(t, kept);
+    gan_scope_close(t->ctx);
     return code;
+}
+
+GAN_API int gan_trainer_save(gan_trainer *t, const char *path)
+{
+    return t ? gan__sample_save("gan_trainer_save", t, path, 0) : GAN_ERROR_ARGUMENT;
+}
+
+GAN_API int gan_trainer_save_standing(gan_trainer *t, const char *path, int batches)
+{
+    if (!t) return GAN_ERROR_ARGUMENT;
+    if (batches >= 0) return gan__sample_save("gan_trainer_save_standing", t, path, batches);
+    gan__err_fail(t->ctx, GAN_ERROR_ARGUMENT,
+                  "gan_trainer_save_standing: %d batches; they may not be negative", batches);
+    return t->ctx->err.code;
 }
 #endif
 
@@ -33352,7 +33524,8 @@ enum {
     GAN__SHIFT = 16, // bins by which a window moves between two looks at it
     GAN__SEEN = 256, // samples of a batch that are looked at
     GAN__CLUSTERS = 32,
-    GAN__INTERVALS = 64 // of the timeline
+    GAN__INTERVALS = 64,                        // of the timeline
+    GAN__HEALTH_OLDER = GAN_DIAGNOSIS_COUNT - 1 // rows whose course is in the second state
 };
 
 typedef struct gan__health_indicators_state {      // nothing but gan_real: one state
@@ -33375,7 +33548,7 @@ typedef struct gan__health_history { // nothing but int64_t: another
     int64_t rolled, rolled_at, overflows; // roll-backs at that step, from which they are counted
     int64_t judged, bad, drops;           // the plateau
     int64_t problem_since;                // the step since which a problem holds, 0: none
-    int64_t count[GAN_DIAGNOSIS_COUNT], since[GAN_DIAGNOSIS_COUNT], on[GAN_DIAGNOSIS_COUNT];
+    int64_t count[GAN__HEALTH_OLDER], since[GAN__HEALTH_OLDER], on[GAN__HEALTH_OLDER];
     int64_t pushed[GAN__LEVELS];
     int64_t hit[GAN__CHANNELS][GAN__LEVELS];
 } gan__health_history;
@@ -33391,6 +33564,10 @@ typedef struct gan__health_record { // nothing but int64_t: the fourth state, wh
     int64_t kind[GAN__INTERVALS], from[GAN__INTERVALS];
 } gan__health_record;
 
+typedef struct gan__health_stalled { // nothing but int64_t: the fifth state, which older checkpoints lack
+    int64_t count, since, on;        // of GENERATOR_STALLED
+} gan__health_stalled;
+
 struct gan_health {
     gan_context *ctx;
     gan_trainer *t; // or NULL
@@ -33402,6 +33579,8 @@ struct gan_health {
     gan__health_history c;
     gan__health_losses l;
     gan__health_record r;
+    gan__health_stalled s;
+    int64_t *count[GAN_DIAGNOSIS_COUNT], *since[GAN_DIAGNOSIS_COUNT], *on[GAN_DIAGNOSIS_COUNT]; // in c and s
 };
 
 // creation
@@ -33479,6 +33658,20 @@ static void gan__health_defaults(gan_health_desc *d)
     d->copies = gan__base_or_default(d->copies, .5);
 }
 
+// Where each row's course is: the second state has those of the rows that were there first.
+static void gan__health_courses(gan_health *h)
+{
+    int kind, at = 0;
+    for (kind = 0; kind < GAN_DIAGNOSIS_COUNT; ++kind) {
+        if (kind == GAN_DIAGNOSIS_GENERATOR_STALLED) {
+            h->count[kind] = &h->s.count, h->since[kind] = &h->s.since, h->on[kind] = &h->s.on;
+            continue;
+        }
+        h->count[kind] = &h->c.count[at], h->since[kind] = &h->c.since[at], h->on[kind] = &h->c.on[at];
+        ++at;
+    }
+}
+
 static gan_health *gan__health_new(gan_context *ctx, gan_trainer *t, const char *name,
                                    const gan_loss_desc *loss, int outputs, const gan_health_desc *desc)
 {
@@ -33486,21 +33679,25 @@ static gan_health *gan__health_new(gan_context *ctx, gan_trainer *t, const char 
     const int wholes = (int)(sizeof(gan__health_history) / sizeof(int64_t));
     const int sizes = (int)(sizeof(gan__health_losses) / sizeof(gan_real));
     const int records = (int)(sizeof(gan__health_record) / sizeof(int64_t));
+    const int course = (int)(sizeof(gan__health_stalled) / sizeof(int64_t));
     gan_health *h = name ? (gan_health *)gan__err_persist(ctx, sizeof *h) : NULL;
     const char *indicators = h ? gan__state_name(ctx, name, ".vitals", "") : NULL;
     const char *history = indicators ? gan__state_name(ctx, name, ".history", "") : NULL;
     const char *losses = history ? gan__state_name(ctx, name, ".losses", "") : NULL;
     const char *timeline = losses ? gan__state_name(ctx, name, ".timeline", "") : NULL;
-    if (!timeline) return NULL;
+    const char *stalled = timeline ? gan__state_name(ctx, name, ".stalled", "") : NULL;
+    if (!stalled) return NULL;
     h->ctx = ctx;
     h->t = t;
+    gan__health_courses(h);
     if (desc) h->desc = *desc;
     gan__health_defaults(&h->desc);
     gan__health_scale(h, loss, outputs);
     if (!gan__state_over(ctx, indicators, GAN__STATE_REAL, 1, &reals, &h->v) ||
         !gan__state_over(ctx, history, GAN__STATE_COUNT, 1, &wholes, &h->c) ||
         !gan__state_over(ctx, losses, GAN__STATE_REAL, 1, &sizes, &h->l) ||
-        !gan__state_over(ctx, timeline, GAN__STATE_COUNT, 1, &records, &h->r))
+        !gan__state_over(ctx, timeline, GAN__STATE_COUNT, 1, &records, &h->r) ||
+        !gan__state_over(ctx, stalled, GAN__STATE_COUNT, 1, &course, &h->s))
         return NULL;
     return ctx->err.code ? NULL : h;
 }
@@ -33723,6 +33920,24 @@ static int gan__health_is_collapse(const gan_health *h)
     return (double)v->diversity > 1.1 * (double)v->spread || v->modes > v->covered ? -1 : 1;
 }
 
+static int gan__health_is_trained(const gan_model *m)
+{
+    const gan__layer_param *p;
+    for (p = m->params; p; p = p->next)
+        if (p->trainable && !p->frozen) return 1;
+    return 0;
+}
+
+// Whether this mean of logarithms of a norm is that of a norm of nearly always 0. It is not relative: a
+// gradient that was huge in a divergence and is usual again is not 0.
+static int gan__health_is_zero(gan_real mean) { return (double)mean < log(1e-25); }
+
+static int gan__health_is_generator_stalled(const gan_health *h)
+{
+    if (h->t ? !gan__health_is_trained(h->t->desc.generator) : gan__health_is_zero(h->v.g_most)) return 0;
+    return gan__health_is_zero(h->v.g_log[0]);
+}
+
 static int gan__health_is_generator_won(const gan_health *h)
 {
     return h->has_advantage && (double)h->v.behind > .95 &&
@@ -33797,7 +34012,7 @@ static int gan__health_is_problem(int kind)
 static gan_diagnosis_kind gan__health_kind(const gan_health *h)
 {
     int kind = GAN_DIAGNOSIS_COUNT - 1;
-    while (kind > 0 && !h->c.on[kind]) --kind;
+    while (kind > 0 && !*h->on[kind]) --kind;
     return (gan_diagnosis_kind)kind;
 }
 
@@ -33832,12 +34047,13 @@ static void gan__health_record_note(gan_health *h)
 // not, until it was gone as often.
 static void gan__health_note(gan_health *h, int kind, int seen, int64_t need)
 {
-    int64_t *count = &h->c.count[kind];
+    int64_t *count = h->count[kind];
     if (seen < 0) return;
-    if (seen && !*count) h->c.since[kind] = h->c.step;
-    *count = seen ? GAN__LEAST(*count + 1, need) : GAN__MOST(*count - 1, 0);
-    if (*count == need) h->c.on[kind] = 1;
-    if (*count == 0) h->c.on[kind] = 0;
+    if (seen && !*count) *h->since[kind] = h->c.step;
+    if (!seen) *count = GAN__MOST(*count - 1, 0);
+    else if (*count < need) ++*count;
+    if (*count >= need) *h->on[kind] = 1;
+    if (*count == 0) *h->on[kind] = 0;
 }
 
 static void gan__health_notes(gan_health *h, gan__health_clock clock)
@@ -33895,12 +34111,17 @@ GAN_API void gan_health_metric(gan_health *h, gan_real metric)
     h->v.best = p.best;
 }
 
-// DIVERGENCE at once, until it was absent for `persistence` steps.
+// DIVERGENCE at once, until it was absent for a long time: the losses of a run whose weights are far too
+// large fall back for hundreds of steps and rise again.
 static void gan__health_diverge(gan_health *h)
 {
-    if (!h->c.on[GAN_DIAGNOSIS_DIVERGENCE]) h->c.since[GAN_DIAGNOSIS_DIVERGENCE] = h->c.step;
-    h->c.on[GAN_DIAGNOSIS_DIVERGENCE] = 1;
-    h->c.count[GAN_DIAGNOSIS_DIVERGENCE] = h->desc.persistence;
+    enum { LEAST = 5, MOST = 10 }; // times `persistence`
+    const int64_t unit = h->desc.persistence;
+    int64_t *since = h->since[GAN_DIAGNOSIS_DIVERGENCE], *on = h->on[GAN_DIAGNOSIS_DIVERGENCE];
+    if (!*on) *since = h->c.step;
+    *on = 1;
+    *h->count[GAN_DIAGNOSIS_DIVERGENCE] =
+        GAN__MOST(LEAST * unit, GAN__LEAST(h->c.step - *since, MOST * unit));
     if (!h->c.problem_since) h->c.problem_since = h->c.step;
 }
 
@@ -33926,7 +34147,8 @@ GAN_API void gan_health_step(gan_health *h, const gan_trainer_stats *s)
     gan__health_push(h, x);
     gan__health_notes(h, GAN__CLOCK_HOLDS);
     gan__health_notes(h, GAN__CLOCK_STEPS);
-    if (gan__health_exploded(h)) gan__health_diverge(h);
+    if (gan__health_exploded(h) || (*h->on[GAN_DIAGNOSIS_DIVERGENCE] && gan__health_is_divergence(h)))
+        gan__health_diverge(h);
     gan__health_record_note(h);
     if (h->t && h->t->desc.metric && s->step % h->t->desc.metric_every == 0) gan_health_metric(h, s->metric);
 }
@@ -34139,8 +34361,9 @@ static void gan__health_diagnose_indicators(const gan_health *h, gan_diagnosis *
     gan__health_indicator(d, GAN_INDICATOR_MARGIN, seen && h->has_advantage && h->range <= 0,
                           (double)v->advantage[0]);
     gan__health_indicator(d, GAN_INDICATOR_BEHIND, seen && h->has_advantage, (double)v->behind);
-    gan__health_indicator(d, GAN_INDICATOR_G_GRADIENT, grown,
-                          exp(GAN__LEAST(60, (double)v->g_log[0] - (double)v->g_most)));
+    gan__health_indicator(
+        d, GAN_INDICATOR_G_GRADIENT, grown,
+        gan__health_is_zero(v->g_most) ? 0 : exp(GAN__LEAST(60, (double)v->g_log[0] - (double)v->g_most)));
     gan__health_indicator(d, GAN_INDICATOR_D_GRADIENT, grown,
                           exp(GAN__LEAST(60, (double)v->d_log[0] - (double)v->d_least)));
     gan__health_indicator(d, GAN_INDICATOR_PERIOD, beats, (double)v->period[channel][level]);
@@ -34177,7 +34400,7 @@ GAN_API gan_diagnosis gan_health_diagnose(const gan_health *h)
     int i;
     memset(&d, 0, sizeof d);
     d.kind = GAN_DIAGNOSIS_WARMING_UP;
-    if (h && (h->c.seen || h->c.on[GAN_DIAGNOSIS_DIVERGENCE])) d.kind = gan__health_kind(h);
+    if (h && (h->c.seen || *h->on[GAN_DIAGNOSIS_DIVERGENCE])) d.kind = gan__health_kind(h);
     row = &gan__health_rows[d.kind];
     d.name = row->name;
     d.sentence = row->sentence;
@@ -34188,8 +34411,8 @@ GAN_API gan_diagnosis gan_health_diagnose(const gan_health *h)
     for (i = 0; i < 3; ++i)
         if (d.evidence[i] == GAN_INDICATOR_ADVANTAGE && h->range <= 0) d.evidence[i] = GAN_INDICATOR_MARGIN;
     d.step = h->c.step;
-    d.since = h->c.since[d.kind];
-    for (i = 0; i < GAN_DIAGNOSIS_COUNT; ++i) d.signs |= (unsigned)(h->c.on[i] != 0) << i;
+    d.since = *h->since[d.kind];
+    for (i = 0; i < GAN_DIAGNOSIS_COUNT; ++i) d.signs |= (unsigned)(*h->on[i] != 0) << i;
     gan__health_diagnose_indicators(h, &d);
     gan__health_diagnose_loss(h, &d);
     return d;
@@ -34199,7 +34422,7 @@ GAN_API int gan_health_should_stop(const gan_health *h)
 {
     if (!h) return 0;
     if (h->desc.patience > 0 && h->c.drops > 0) return 1;
-    if (h->ctx->err.code == GAN_ERROR_NONFINITE || (h->c.overflows > 0 && h->c.on[GAN_DIAGNOSIS_DIVERGENCE]))
+    if (h->ctx->err.code == GAN_ERROR_NONFINITE || (h->c.overflows > 0 && *h->on[GAN_DIAGNOSIS_DIVERGENCE]))
         return 2;
     return h->desc.problem_patience > 0 && h->c.problem_since &&
                    h->c.step - h->c.problem_since >= h->desc.problem_patience

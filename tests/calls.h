@@ -466,7 +466,7 @@ static void checkpoints(void)
         bytes = FILE_BYTES(&size);
         (void)gan_load_memory(ctx, bytes, size);
         break;
-    case 7: (void)gan_trainer_save(NULL, PATH()); break;
+    case 7: (void)gan_trainer_save(NULL, PATH()), (void)gan_trainer_save_standing(NULL, PATH(), C()); break;
     default: (void)gan_unclaimed(test_int(0, 9) ? ctx : NULL, test_int(0, 9) ? &first : NULL);
     }
 }
@@ -736,7 +736,7 @@ static gan_tensor *training(void)
     case 3:
         memset(&how, 0, sizeof how);
         how.truncation = R(), how.langevin_steps = C(), how.langevin_rate = R(), how.rejection = C();
-        how.rejection_quantile = R();
+        how.rejection_quantile = R(), how.standing = test_int(0, 3) ? 0 : test_int(-1, 3);
         return gan_trainer_sample_ex(t, test_int(-1, 4), test_int(0, 4) ? &how : NULL);
     case 4: return gan_trainer_generate(t, T(), T());
     case 5: (void)gan_trainer_steps(t), (void)gan_trainer_defaults(); break;
@@ -876,7 +876,8 @@ static gan_real sigma[3] = {1, 2, (gan_real)NAN};
     X((void)gan_ms_ssim(T(), T(), R())) X((void)gan_ms_ssim_diversity(T(), C(), R()))                        \
     X((void)gan_classifier_test(T(), T(), I(), C())) X((void)gan_confusion(T(), T())) X(path_length())       \
     X((void)gan_image_write_png(T(), I(), PATH()))                                                           \
-    X((void)gan_trainer_save(TR(), PATH())) X((void)gan_dataset_idx(K(), PATH()))                            \
+    X((void)gan_trainer_save(TR(), PATH())) X((void)gan_trainer_save_standing(TR(), PATH(), C()))            \
+    X((void)gan_dataset_idx(K(), PATH()))                                                                    \
     X(losses_control()) X(schedules()) X(contexts()) X(scopes()) X(gradchecks_of()) X(plotting())            \
     X(plotting()) X(sheets()) X(terminals()) X(logging()) X(logging()) X(reports()) X(diagnoses())           \
     X(diagnoses()) X((void)gan_isa_name(K())) X((void)gan_threads(K())) X((void)gan_memory(K()))             \

@@ -25,6 +25,7 @@ typedef struct inside_state {
 GAN_API void
 inside_start_threads(gan_context *ctx); // OpenMP's threads start with the next loop that is long enough
 GAN_API void inside_forget_fork(gan_context *ctx); // as if this process had created the context
+GAN_API void inside_forget_openmp(void);           // as if OpenMP had not been used yet
 GAN_API void inside_settle(gan_context *ctx);      // values that were put off are computed
 GAN_API inside_trace inside_trace_of(const gan_context *ctx);
 GAN_API int inside_state_at(const gan_context *ctx, int i, inside_state *s); // 0 after the last one
@@ -51,6 +52,13 @@ GAN_API void inside_start_threads(gan_context *ctx)
     if (ctx) ctx->par.work_before_threads = 0;
 }
 GAN_API void inside_forget_fork(gan_context *ctx) { ctx->par.process = gan__par_process(); }
+GAN_API void inside_forget_openmp(void)
+{
+#ifdef _OPENMP
+    const int64_t none = 0;
+    gan__par_openmp_starts(&none);
+#endif
+}
 GAN_API void inside_settle(gan_context *ctx) { gan__deferred_settle(ctx); }
 GAN_API inside_trace inside_trace_of(const gan_context *ctx)
 {

@@ -267,6 +267,8 @@ static gan_conv2d_desc conv_outpad(int s, int o)
       gan_trainer_save(trainer_with_parameter(ctx), NULL) != 0)                                              \
     X(trainer_save_file, GAN_ERROR_FILE, "nowhere/at/all",                                                   \
       gan_trainer_save(trainer_with_parameter(ctx), "nowhere/at/all") != 0)                                  \
+    X(trainer_save_standing, GAN_ERROR_ARGUMENT, "gan_trainer_save_standing&batches",                        \
+      gan_trainer_save_standing(trainer_with_parameter(ctx), "a", -1) != 0)                                  \
     X(open_null, GAN_ERROR_ARGUMENT, "gan_dataset_open&NULL", gan_dataset_open(ctx, NULL) == NULL)           \
     X(open_nothing, GAN_ERROR_ARGUMENT, "path or bytes", gan_dataset_open(ctx, &data) == NULL)               \
     X(open_both, GAN_ERROR_ARGUMENT, "either", BYTES(csv, data.path = "nowhere"))                            \

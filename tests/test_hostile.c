@@ -338,7 +338,7 @@ static void act(scene *s, const char *path)
     case 8:
         memset(&how, 0, sizeof how);
         how.truncation = R(), how.langevin_steps = C(), how.langevin_rate = R(), how.rejection = C();
-        how.rejection_quantile = R();
+        how.rejection_quantile = R(), how.standing = test_int(0, 3) ? 0 : test_int(-1, 3);
         (void)gan_trainer_sample_ex(t, test_int(-1, 4), &how);
         break;
     case 9: (void)gan_trainer_generate(t, gan_rand_normal(c, 3, test_int(5, 6)), NULL); break;

@@ -124,7 +124,28 @@ static uint64_t classifier_bits(gan_context *ctx)
     return gan_error(ctx) ? 0 : bits_of(0xcbf29ce484222325u, &t.z, sizeof t.z);
 }
 
-enum { CHILD_STEP, CHILD_CLASSIFIER, CHILD_OTHER_STEP, CHILD_THREADS };
+// A context of this process's own, on two threads where it may; its bits, 0 if they are not of one thread
+// alone where `alone` says so.
+static uint64_t context_bits(int alone)
+{
+    rig r = make(2, wide_generator, wide_critic, 16);
+    const char *warning = gan_warning_message(r.ctx);
+    uint64_t bits;
+    r.desc.batch = 512;
+    go(&r);
+    gan_trainer_step(r.t);
+    gan_trainer_step(r.t);
+    bits = step_bits(&r);
+#ifdef _OPENMP
+    if (alone != (gan_threads(r.ctx) == 1) || alone != (strstr(warning, "forked") != NULL)) bits = 0;
+#else
+    (void)warning, (void)alone;
+#endif
+    gan_destroy(r.ctx);
+    return bits;
+}
+
+enum { CHILD_STEP, CHILD_CLASSIFIER, CHILD_OTHER_STEP, CHILD_THREADS, CHILD_CONTEXT, CHILD_OPENMP };
 
 // What a forked child computes; 0 if it fails, calls the user's callback, or has not come back after so many
 // seconds.
@@ -141,7 +162,11 @@ static uint64_t child_bits(const rig *r, int what, unsigned seconds, const runne
         alarm(seconds);
         if (what == CHILD_OTHER_STEP) gan_trainer_step(r->t);
         if (what == CHILD_THREADS) inside_forget_fork(r->ctx);
-        bits = what == CHILD_CLASSIFIER ? classifier_bits(r->ctx) : step_bits(r);
+        if (what == CHILD_OPENMP) inside_forget_openmp();
+        bits = what == CHILD_CLASSIFIER ? classifier_bits(r->ctx)
+               : what == CHILD_CONTEXT  ? context_bits(1)
+               : what == CHILD_OPENMP   ? context_bits(0)
+                                        : step_bits(r);
         if (user && user->loops > loops) bits = 0;
         _exit(write(ends[1], &bits, sizeof bits) == (ssize_t)sizeof bits ? 0 : 1);
     }
@@ -206,6 +231,13 @@ static void forked(void)
         CHECK(loops > 0 && user.loops > loops, "%d loops, %d after the parent's step", loops, user.loops);
         gan_destroy(r.ctx);
     }
+    TEST ("a context that the child creates computes on one thread, with the same bits, and warns") {
+        rig r = forks(NULL);
+        const uint64_t child = child_bits(&r, CHILD_CONTEXT, 120, NULL), parent = context_bits(0);
+        CHECK(child != 0 && child == parent, "%016llx in the child, %016llx in the parent",
+              (unsigned long long)child, (unsigned long long)parent);
+        gan_destroy(r.ctx);
+    }
     TEST_MUST_FAIL ("another step has other bits") {
         rig r = forks(NULL);
         CHECK(child_bits(&r, CHILD_OTHER_STEP, 120, NULL) == step_bits(&r), "%s", "other bits");
@@ -215,6 +247,11 @@ static void forked(void)
     TEST_MUST_FAIL ("a child that takes itself for the parent waits for threads that it does not have") {
         rig r = forks(NULL);
         CHECK(child_bits(&r, CHILD_THREADS, 2, NULL) == step_bits(&r), "%s", "no bits");
+        gan_destroy(r.ctx);
+    }
+    TEST_MUST_FAIL ("so does a child whose new context does not know that the parent used OpenMP") {
+        rig r = forks(NULL);
+        CHECK(child_bits(&r, CHILD_OPENMP, 2, NULL) == context_bits(0), "%s", "no bits");
         gan_destroy(r.ctx);
     }
 #endif

@@ -194,6 +194,10 @@ static int run_save(scene *s) { return gan_save(s->ctx, test_path(saved)); }
 static int run_rolling(scene *s) { return gan_save_rolling(s->ctx, test_path(saved), 3); }
 static int run_model_save(scene *s) { return gan_model_save(s->g, test_path("refuse_g.safetensors")); }
 static int run_trainer_save(scene *s) { return gan_trainer_save(s->t, test_path("refuse_g.safetensors")); }
+static int run_save_standing(scene *s)
+{
+    return gan_trainer_save_standing(s->t, test_path("refuse_g.safetensors"), 2);
+}
 
 static void other_run(scene *s) // another run, that is to become the saved one
 {
@@ -793,6 +797,7 @@ static void files(void)
         {"gan_save_rolling", save_two, run_rolling, "refuse.safetensors", NULL, 1},
         {"gan_model_save", save_two, run_model_save, "refuse_g.safetensors", NULL, 1},
         {"gan_trainer_save", save_two, run_trainer_save, "refuse_g.safetensors", NULL, 1},
+        {"gan_trainer_save_standing", save_two, run_save_standing, "refuse_g.safetensors", NULL, 1},
         {"gan_trainer_save, all yet to be claimed", loaded_fresh, run_model_save, "refuse_g.safetensors",
          NULL, 1},
         {"gan_load", other_run, run_load, NULL, after_load, 1},
