@@ -1,4 +1,4 @@
-// The health of a run: every sickness is provoked and named, healthy runs raise no alarm, a resumed run says
+// The health of a run: every problem is provoked and named, healthy runs raise no alarm, a resumed run says
 // the same.
 #define GAN_IMPLEMENTATION
 #include "../gan.h"
@@ -60,7 +60,7 @@ static void feed(gan_health *h, int n, double d_loss, double d_real, double d_fa
     }
 }
 
-// ---- the lead
+// ---- the advantage
 
 static void leads(void)
 {
@@ -116,7 +116,7 @@ static void leads(void)
         CHECK_NEAR(h->tie - h->range, -.9 * log(.9) - .1 * log(.1), 5e-3, "knowing");
         gan_destroy(ctx);
     }
-    TEST ("half of log 4 is half a lead; with no least loss the lead has its units") {
+    TEST ("half of log 4 is half the advantage; with no least loss the advantage has its units") {
         bench b = loop(GAN_LOSS_NON_SATURATING, NULL), w = loop(GAN_LOSS_WASSERSTEIN, NULL);
         gan_diagnosis d;
         feed(b.h, 50, log(2.), .75, .25, 1);
@@ -126,11 +126,11 @@ static void leads(void)
         CHECK(!(d.known >> GAN_INDICATOR_MARGIN & 1), "a margin is known too");
         d = gan_health_diagnose(w.h);
         CHECK_NEAR(d.value[GAN_INDICATOR_MARGIN], 3, 1e-5, "margin");
-        CHECK(!(d.known >> GAN_INDICATOR_ADVANTAGE & 1), "a lead is known too");
+        CHECK(!(d.known >> GAN_INDICATOR_ADVANTAGE & 1), "an advantage is known too");
         gan_destroy(b.ctx);
         gan_destroy(w.ctx);
     }
-    TEST_MUST_FAIL ("a lead counted from 0 instead of log 4") {
+    TEST_MUST_FAIL ("an advantage counted from 0 instead of log 4") {
         CHECK_NEAR(0 - log(2.), .5, 1e-3, "advantage");
     }
 }
@@ -158,7 +158,7 @@ static void persistence(void)
         is(b.h, GAN_DIAGNOSIS_DISCRIMINATOR_WON);
         d = gan_health_diagnose(b.h);
         CHECK(d.since > 1000 && d.since < 1200 && d.step == 1400, "since %ld", (long)d.since);
-        CHECK(d.is_problem, "not called sick");
+        CHECK(d.is_problem, "no problem is reported");
         feed(b.h, 250, 1.0, .6, .4, 1);
         is(b.h, GAN_DIAGNOSIS_HEALTHY);
         gan_destroy(b.ctx);
@@ -171,7 +171,7 @@ static void persistence(void)
             feed(b.h, before, 1.2, .55, .45, 1);
             feed(b.h, 1, i % 2 ? 1e-3 : 5, i % 2 ? .99 : .1, i % 2 ? .01 : .9, 50);
             feed(b.h, 19 - before, 1.2, .55, .45, 1);
-            if (i > 16) CHECK(!gan_health_diagnose(b.h).is_problem, "sick after %d steps", 20 * (i + 1));
+            if (i > 16) CHECK(!gan_health_diagnose(b.h).is_problem, "a problem after %d steps", 20 * (i + 1));
         }
         gan_destroy(b.ctx);
     }
@@ -193,7 +193,7 @@ static void by_hand(void)
         bench b = loop(GAN_LOSS_NON_SATURATING, NULL);
         feed(b.h, 600, log(4.), .5, .5, .1);
         is(b.h, GAN_DIAGNOSIS_BALANCED);
-        CHECK(!gan_health_diagnose(b.h).is_problem, "balance is called sick");
+        CHECK(!gan_health_diagnose(b.h).is_problem, "balance is reported as a problem");
         gan_destroy(b.ctx);
     }
     TEST ("a critic's margin that falls to a hundredth of its greatest is balance") {
@@ -273,7 +273,7 @@ static void by_hand(void)
             gan_destroy(b.ctx);
         }
     }
-    TEST ("BEGAN and MAGAN have no lead: no winner is named") {
+    TEST ("BEGAN and MAGAN have no advantage: no winner is named") {
         bench b = loop(GAN_LOSS_BEGAN, NULL), m = loop(GAN_LOSS_MAGAN, NULL);
         feed(b.h, 1000, .3, .3, .1, 1);
         feed(m.h, 1000, 3, .3, .1, 1);
@@ -559,7 +559,7 @@ static const run healthy[] = {
     {"a ring, WGAN-GP", GAN_DIAGNOSIS_HEALTHY, 1000, GAN_TOY_RING, PLAIN, 32, GAN_LOSS_WASSERSTEIN,
      GAN_PENALTY_WGAN_GP, .1, 2e-3, 2e-3, 2, 0, 1},
 };
-static const run sick[] = {
+static const run problems[] = {
     {"minimax, D a thousand times as fast", GAN_DIAGNOSIS_DISCRIMINATOR_WON, 700, GAN_TOY_NORMAL, PLAIN, 32,
      GAN_LOSS_MINIMAX, GAN_PENALTY_NONE, 0, 1e-5, 1e-2, 1, 0, 0},
     {"D stands still", GAN_DIAGNOSIS_GENERATOR_WON, 800, GAN_TOY_NORMAL, LINEAR, 4, GAN_LOSS_NON_SATURATING,
@@ -625,14 +625,14 @@ static gan_tensor *row_numbers(gan_context *ctx, int n, gan_tensor *label, void 
     return z;
 }
 
-typedef struct patient {
+typedef struct trial {
     const run *how;
     gan_context *ctx;
     gan_trainer_desc desc;
     gan_trainer *t;
     gan_health *h;
     gan_dataset *others; // of the same kind as the trainer's, so that looking leaves the training as it is
-} patient;
+} trial;
 
 static gan_dataset *data_of(gan_context *ctx, const run *how)
 {
@@ -644,9 +644,9 @@ static gan_dataset *data_of(gan_context *ctx, const run *how)
     return gan_dataset_memory(ctx, v, NULL, ROWS, (int)FEATURES);
 }
 
-static patient admit(const run *how, int seed, const gan_health_desc *desc)
+static trial trial_of(const run *how, int seed, const gan_health_desc *desc)
 {
-    patient p;
+    trial p;
     gan_desc c;
     const gan_optimizer_desc sgd = gan_sgd((gan_real)how->g_lr, 0);
     memset(&p, 0, sizeof p);
@@ -679,8 +679,8 @@ static patient admit(const run *how, int seed, const gan_health_desc *desc)
     return p;
 }
 
-// Trains up to a step, looking every 100; returns the number of steps at which the run was called sick.
-static int treat(patient *p, int until)
+// Trains up to a step, looking every 100; returns the number of steps at which the run had a problem.
+static int train_to(trial *p, int until)
 {
     int alarms = 0;
     while (gan_trainer_steps(p->t) < until && !gan_error(p->ctx)) {
@@ -701,21 +701,21 @@ static void provoked(void)
     char text[600];
     size_t i;
     int seed;
-    for (i = 0; i < COUNT(sick); ++i) {
-        TESTF ("provoked: %s is called %s", sick[i].name, gan_diagnosis_name(sick[i].expected)) {
+    for (i = 0; i < COUNT(problems); ++i) {
+        TESTF ("provoked: %s is called %s", problems[i].name, gan_diagnosis_name(problems[i].expected)) {
             for (seed = 1; seed <= TRIED; ++seed) {
-                patient p = admit(&sick[i], seed, NULL);
-                treat(&p, sick[i].steps);
-                is(p.h, sick[i].expected);
+                trial p = trial_of(&problems[i], seed, NULL);
+                train_to(&p, problems[i].steps);
+                is(p.h, problems[i].expected);
                 gan_health_text(p.h, text, sizeof text);
-                if (seed == 1) printf("%s: %s\n", sick[i].name, text);
+                if (seed == 1) printf("%s: %s\n", problems[i].name, text);
                 gan_destroy(p.ctx);
             }
         }
-        TESTF_MUST_FAIL ("%s does not pass for a healthy run", sick[i].name) {
-            patient p = admit(&sick[i], 1, NULL);
+        TESTF_MUST_FAIL ("%s does not pass for a healthy run", problems[i].name) {
+            trial p = trial_of(&problems[i], 1, NULL);
             CHECK(p.h != NULL, "no health");
-            CHECK(!treat(&p, sick[i].steps), "alarms");
+            CHECK(!train_to(&p, problems[i].steps), "alarms");
             gan_destroy(p.ctx);
         }
     }
@@ -724,7 +724,7 @@ static void provoked(void)
 // The first step at which the run is called diverged, and the losses before; 0: never.
 static int64_t exploded_at(const run *how, int seed)
 {
-    patient p = admit(how, seed, NULL);
+    trial p = trial_of(how, seed, NULL);
     int64_t at = 0;
     while (!at && gan_trainer_steps(p.t) < how->steps) {
         const gan_trainer_stats s = gan_trainer_step(p.t);
@@ -845,8 +845,8 @@ static void no_false_alarms(void)
         TESTF ("healthy: %s raises no alarm at any step, ten seeds", healthy[i].name) {
             int runs = 0, steps = 0, well = 0;
             for (seed = 1; seed <= SEEDS; ++seed) {
-                patient p = admit(&healthy[i], seed, NULL);
-                const int alarms = treat(&p, healthy[i].steps);
+                trial p = trial_of(&healthy[i], seed, NULL);
+                const int alarms = train_to(&p, healthy[i].steps);
                 const gan_diagnosis_kind kind = gan_health_diagnose(p.h).kind;
                 CHECK(!gan_error(p.ctx), "%s", gan_error_message(p.ctx));
                 runs += alarms > 0;
@@ -860,10 +860,10 @@ static void no_false_alarms(void)
             CHECK(runs == 0 && well == SEEDS, "%d alarms, %d well", runs, well);
         }
     for (i = 0; i < COUNT(healthy); ++i)
-        TESTF_MUST_FAIL ("%s does not pass for a sick run", healthy[i].name) {
-            patient p = admit(&healthy[i], 1, NULL);
+        TESTF_MUST_FAIL ("%s does not pass for a run with a problem", healthy[i].name) {
+            trial p = trial_of(&healthy[i], 1, NULL);
             CHECK(p.h != NULL, "no health");
-            CHECK(treat(&p, healthy[i].steps) > 0, "no alarm");
+            CHECK(train_to(&p, healthy[i].steps) > 0, "no alarm");
             gan_destroy(p.ctx);
         }
 }
@@ -883,25 +883,25 @@ static void same_diagnosis(const gan_health *a, const gan_health *b)
 
 static void memory_of_it(void)
 {
-    const run *how = &sick[3];
+    const run *how = &problems[3];
     TEST ("a run saved in the midst of a collapse and resumed gives the same diagnosis, bit for bit") {
-        patient a = admit(how, 5, NULL), b = admit(how, 77, NULL);
-        treat(&a, 550);
+        trial a = trial_of(how, 5, NULL), b = trial_of(how, 77, NULL);
+        train_to(&a, 550);
         CHECK(gan_save(a.ctx, test_path("health.safetensors")) == 0, "%s", gan_error_message(a.ctx));
-        treat(&a, 900);
+        train_to(&a, 900);
         CHECK(gan_load(b.ctx, test_path("health.safetensors")) == 0, "%s", gan_error_message(b.ctx));
-        treat(&b, 900);
+        train_to(&b, 900);
         same_diagnosis(a.h, b.h);
         is(a.h, GAN_DIAGNOSIS_COLLAPSE);
         gan_destroy(a.ctx);
         gan_destroy(b.ctx);
     }
     TEST ("memory comes back too when the checkpoint is read before the health exists") {
-        patient a = admit(how, 5, NULL);
+        trial a = trial_of(how, 5, NULL);
         gan_context *ctx = gan_create(NULL);
         gan_loss_desc loss;
         gan_health *h;
-        treat(&a, 550);
+        train_to(&a, 550);
         memset(&loss, 0, sizeof loss);
         CHECK(gan_save(a.ctx, test_path("health.safetensors")) == 0, "%s", gan_error_message(a.ctx));
         CHECK(gan_load(ctx, test_path("health.safetensors")) == 0, "%s", gan_error_message(ctx));
@@ -912,9 +912,9 @@ static void memory_of_it(void)
         gan_destroy(a.ctx);
     }
     TEST ("watching and looking leave the training as it is, bit for bit") {
-        patient a = admit(how, 5, NULL), b = admit(how, 5, NULL);
+        trial a = trial_of(how, 5, NULL), b = trial_of(how, 5, NULL);
         int i;
-        treat(&a, 300);
+        train_to(&a, 300);
         gan_trainer_run(b.t, 300);
         for (i = 0; i < gan_model_count(a.desc.generator); ++i)
             CHECK(same_bits(gan_model_tensor(a.desc.generator, i), gan_model_tensor(b.desc.generator, i)),
@@ -923,34 +923,34 @@ static void memory_of_it(void)
         gan_destroy(b.ctx);
     }
     TEST ("a roll-back takes the memory along") {
-        patient p = admit(&healthy[0], 1, NULL);
+        trial p = trial_of(&healthy[0], 1, NULL);
         gan_trainer_stats s;
-        treat(&p, 10);
+        train_to(&p, 10);
         CHECK(p.h->c.step == 10, "step %ld", (long)p.h->c.step);
         p.t->desc.rollback = 5;
-        treat(&p, 13); // copies at 10
+        train_to(&p, 13); // copies at 10
         gan_data(gan_model_tensor(p.desc.discriminator, 0))[0] = (gan_real)sqrt(-1.);
         s = gan_trainer_step(p.t);
         gan_health_step(p.h, &s);
         CHECK(s.rollbacks == 1 && s.step == 10, "%d roll-backs, step %ld", s.rollbacks, (long)s.step);
         CHECK(p.h->c.step == 10 && p.h->c.seen == 10, "health is at %ld", (long)p.h->c.step);
-        treat(&p, 20);
+        train_to(&p, 20);
         CHECK(p.h->c.seen == 20 && !gan_health_diagnose(p.h).is_problem, "health is at %ld",
               (long)p.h->c.seen);
         gan_destroy(p.ctx);
     }
     TEST ("in the steady state nothing is allocated") {
-        patient p = admit(&healthy[0], 1, NULL);
+        trial p = trial_of(&healthy[0], 1, NULL);
         uint64_t calls;
-        treat(&p, 400);
+        train_to(&p, 400);
         calls = gan_memory(p.ctx).heap_calls;
-        treat(&p, 600);
+        train_to(&p, 600);
         CHECK(gan_memory(p.ctx).heap_calls == calls, "%d heap calls",
               (int)(gan_memory(p.ctx).heap_calls - calls));
         gan_destroy(p.ctx);
     }
     TEST ("a trainer has one health; a second is an error that says so") {
-        patient p = admit(&healthy[0], 1, NULL);
+        trial p = trial_of(&healthy[0], 1, NULL);
         CHECK(gan_health_create(p.t, NULL) == NULL && gan_error(p.ctx) == GAN_ERROR_NAME, "%s",
               gan_error_message(p.ctx));
         gan_destroy(p.ctx);
@@ -969,11 +969,11 @@ static void stopping(void)
 {
     TEST ("a metric that falls until step 200 and then rises stops the run after its patience") {
         gan_health_desc desc;
-        patient p;
+        trial p;
         gan_trainer_stats s;
         memset(&desc, 0, sizeof desc);
         desc.patience = 4;
-        p = admit(&healthy[0], 1, &desc);
+        p = trial_of(&healthy[0], 1, &desc);
         p.t->desc.metric = rising;
         p.t->desc.metric_every = 10;
         do {
@@ -1005,13 +1005,13 @@ static void stopping(void)
         gan_destroy(b.ctx);
         gan_destroy(c.ctx);
     }
-    TEST ("sickness stops the run after its own patience, and recovery takes it back") {
+    TEST ("a problem stops the run after its own patience, and recovery takes it back") {
         gan_health_desc desc;
         bench b;
         memset(&desc, 0, sizeof desc);
         desc.problem_patience = 300;
         b = loop(GAN_LOSS_NON_SATURATING, &desc);
-        feed(b.h, 600, .01, .99, .01, 1); // sick from 499 on
+        feed(b.h, 600, .01, .99, .01, 1); // a problem from 499 on
         is(b.h, GAN_DIAGNOSIS_DISCRIMINATOR_WON);
         CHECK(!gan_health_should_stop(b.h), "stopped too early");
         feed(b.h, 250, .01, .99, .01, 1);
