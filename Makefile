@@ -1,7 +1,7 @@
 # The two commands to begin with:
 #
 #     make demo       MNIST is fetched and checked, the thesis's network trains, pictures appear in out/demo
-#     make test       the derivatives, the theory and the house rules are proved
+#     make test       the derivatives, the theory and the rules of the code are proved
 #
 # Neither needs anything but a C compiler; without a network make demo draws its own digits. Also:
 #
@@ -46,9 +46,9 @@ DOUBLES := $(addsuffix _double,$(filter $(TWICE),$(TESTS)))
 INSIDE := $(patsubst tests/%.c,%,$(shell grep -l '^\#define GAN_IMPLEMENTATION' tests/test_*.c))
 KERNELS := $(patsubst tests/%.c,%,$(shell grep -l '^\#include "kernels.h"' tests/test_*.c))
 STATIC = -DGAN_STATIC -Wno-unused-function -Wno-maybe-uninitialized
-CHECKS := check_structure check_structure_self check_parts check_hygiene check_isa check_examples \
-    check_readme check_cookbook check_tables check_calls check_formats check_determinism check_fuzz \
-    check_platforms check_sanitizers check_traps
+CHECKS := check_structure check_structure_self check_words check_words_self check_parts check_hygiene \
+    check_isa check_examples check_readme check_cookbook check_tables check_calls check_formats \
+    check_determinism check_fuzz check_platforms check_sanitizers check_traps
 EXAMPLES := $(patsubst examples/%.c,%,$(wildcard examples/*.c))
 BENCHES := $(patsubst bench/%.c,bench_%,$(wildcard bench/*.c))
 # The benchmarks look for other libraries while they run; older C libraries keep that function apart.

@@ -688,7 +688,7 @@ GAN_API gan_init gan_init_orthogonal(gan_real gain);                    // Saxe 
 // GAN_INIT_DEFAULT uniform as in PyTorch.
 GAN_API void gan_model_init(gan_model *m, gan_init weights);
 
-// Reparametrized weights: each forward pass computes a layer's weight W from the trained parameters.
+// Parametrized weights: each forward pass computes a layer's weight W from the trained parameters.
 //
 //     SPECTRAL_NORM   W / sigma, sigma = u' W v with W as (out, rest); one power iteration for u and v in
 //                     each forward in GAN_TRAIN (15 in the first), constants of the graph; eps 1e-12; a
@@ -1382,7 +1382,7 @@ GAN_API gan_tensor *gan_minibatch_discrimination(gan_model *m, const char *name,
 //     gram_matrix             F F^T / (C H W) of the C x (H W) features                   Gatys 2016
 //     style_loss              mean 1/4 sum (gram - gram of target)^2                      Gatys 2016      120
 //     content_loss            mean 1/2 sum (features - target)^2                          Gatys 2016      1
-//     ssim                    structural similarity, 1 for equal pictures                 Wang 2004
+//     ssim                    structural similarity, 1 for equal images                   Wang 2004
 //     dssim                   (1 - ssim) / 2                                              Loza 2006       10
 //     kl_normal               mean 1/2 sum mu^2 + e^v - v - 1: KL(N(mu, e^v) | N(0, 1))   Kingma 2014     .05
 //     gradient_reversal       x; its gradient times -alpha                                Ganin 2016
@@ -2574,9 +2574,9 @@ GAN_API int gan_trainer_save_standing(gan_trainer *t, const char *path, int batc
 GAN_API int64_t gan_trainer_steps(const gan_trainer *t);
 // Writes the numbers of a step as one line of at most 79 columns, without a newline:
 //     step 900  d 1.39  g 0.693  D(x) 0.501  D(G(z)) 0.499
-// D(x) and D(G(z)) are d_real and d_fake. Where they are not 0 and there is room, penalty, g_penalty, d_term,
-// g_term, augment_p, best and rollbacks follow. As snprintf: writes at most size - 1 characters and a 0,
-// returns the length of the whole text. stats NULL: an empty text.
+// D(x) and D(G(z)) are d_real and d_fake. Where they are not 0 and there is space, penalty, g_penalty,
+// d_term, g_term, augment_p, best and rollbacks follow. As snprintf: writes at most size - 1 characters and a
+// 0, returns the length of the whole text. stats NULL: an empty text.
 GAN_API int gan_trainer_stats_text(const gan_trainer_stats *stats, char *text, size_t size);
 
 // >>diagnosis: convergence, mode collapse, early stopping; monitoring only: never modifies the run
@@ -3659,7 +3659,7 @@ static gan__core_chunk *gan__mem_chunk_at(void *base, size_t bytes)
     return c;
 }
 
-// Room for at least `bytes`: grows with what is there already, so that the number of chunks stays small.
+// Space for at least `bytes`: grows with what is there already, so that the number of chunks stays small.
 static gan__core_chunk *gan__mem_chunk_new(gan_context *ctx, size_t bytes)
 {
     size_t want = GAN__MOST((size_t)1 << 18, GAN__LEAST(ctx->mem.reserved_bytes, (size_t)1 << 26)), exact;
@@ -6504,7 +6504,7 @@ typedef struct {
     int64_t i_lo, i_hi, j;
     int n, width;
     int fresh, last;       // the first, the last block of the depth
-    gan_real *tile, *dump; // room for a tile that does not lie in C; for a tile's rows beyond i_hi
+    gan_real *tile, *dump; // space for a tile that does not lie in C; for a tile's rows beyond i_hi
 } gan__gemm_piece;
 
 // Rows i0 .. i0 + m - 1 of a piece that ends within a vector, or lies across C, are made in its tile.
@@ -7094,7 +7094,7 @@ typedef struct {
     int vectors;
     const gan_real *panel, *from;
     gan_real *to, *dump; // dump: for a tile's rows beyond the last pixel
-    int64_t *runs;       // room for 2 a tap
+    int64_t *runs;       // space for 2 a tap
 } gan__conv_tiles;
 
 static void gan__conv_job_tiles(const gan__conv_job *o, const gan__conv_tiles *of)
@@ -11986,7 +11986,7 @@ struct gan_model {
     gan_mode mode;
     gan_init init;
     gan__layer_param *params, *params_end, *hint; // hint: where the next look-up will most likely succeed
-    gan__layer_setting *freezes, *rules;          // rules: parametrizations
+    gan__layer_setting *freezes, *parametrizations;
     int count, optimizers;
     int strict;           // its weights were loaded: what is made later must have been in the file
     int foreign;          // they came from a file of another program
@@ -12189,7 +12189,7 @@ static const gan__layer_setting *gan__layer_setting_for(const gan__layer_setting
     return last;
 }
 
-// The rule about a prefix (NULL: everything), new or said before, at the end of the list. NULL: no memory.
+// The setting of a prefix (NULL: everything), new or said before, at the end of the list. NULL: no memory.
 static gan__layer_setting *gan__layer_setting_add(gan_context *ctx, gan__layer_setting **list,
                                                   const char *prefix)
 {
@@ -12530,7 +12530,7 @@ static gan__layer_param *gan__layer_param_of(gan_model *m, const char *layer, co
     return m->hint;
 }
 
-// reparametrized weights: a row NAME is gan__weight_NAME, which makes the weight that is used
+// parametrized weights: a row NAME is gan__weight_NAME, which makes the weight that is used
 
 // What stands behind the weight: "fc.weight" with tail ".original" is "fc.parametrizations.weight.original".
 static gan__layer_param *gan__layer_weight_part(const gan__layer_weight_args *w, const char *tail,
@@ -12713,7 +12713,7 @@ GAN_API void gan_model_parametrize(gan_model *m, const char *prefix, gan_paramet
                 m->name, p->weight, gan_parametrization_name((gan_parametrization)p->how));
             return;
         }
-    r = gan__layer_setting_add(m->ctx, &m->rules, prefix);
+    r = gan__layer_setting_add(m->ctx, &m->parametrizations, prefix);
     if (!r) return;
     r->what = (int)kind;
     r->gain = gain > 0 ? gain : (gan_real)sqrt(2.0);
@@ -12727,7 +12727,8 @@ GAN_API void gan_model_parametrize(gan_model *m, const char *prefix, gan_paramet
 static gan_tensor *gan__layer_weight(gan_model *m, const char *layer, const char *part, gan_init init,
                                      int axis, double fan_in, int ndim, const int *dim)
 {
-    const gan__layer_setting *r = m->rules && layer ? gan__layer_setting_for(m->rules, layer, part) : NULL;
+    const gan__layer_setting *r =
+        m->parametrizations && layer ? gan__layer_setting_for(m->parametrizations, layer, part) : NULL;
     gan__layer_weight_args w;
     size_t size;
     w.m = m;
@@ -12757,7 +12758,7 @@ GAN_API gan_tensor *gan_weight_n(gan_model *m, const char *name, gan_init init, 
 // The bias of n numbers of a layer whose outputs are made of fan_in each.
 static gan_tensor *gan__layer_bias(gan_model *m, const char *name, double fan_in, int n)
 {
-    const gan__layer_setting *r = gan__layer_setting_for(m->rules, name, "bias");
+    const gan__layer_setting *r = gan__layer_setting_for(m->parametrizations, name, "bias");
     const int equalized = r && r->what == (int)GAN_PARAMETRIZATION_EQUALIZED_LR;
     gan_tensor *b = gan__layer_parameter(
         m, name, "bias", 1, m->init.kind == GAN_INIT_DEFAULT && !equalized ? m->init : gan_init_zeros(),
@@ -15287,11 +15288,11 @@ GAN_API int gan_inspect(gan_context *ctx, const char *path, gan_checkpoint *out)
 // >>tape: backward passes, gradients of gradients, gradcheck; uses product, plane, norm; tests/test_tape.c
 //
 // The step's tensors stand in the order of their creation, so a walk from y to older ones meets every node
-// after all that use it. Three walks: mark what y depends on, find what leads to a wanted tensor, and
-// propagate along that alone. Without GAN_CREATE_GRAPH nothing is recorded, gradients are added up in place,
-// and every temporary is freed when it has been used. Where nobody reads the tape afterwards the pass spends
-// it: what y does not depend on is freed before it begins, and each node behind it, since only newer ones
-// ever look at a tensor.
+// after all that use it. Three walks: mark what y depends on, find what leads to a tensor that is asked for,
+// and propagate along that alone. Without GAN_CREATE_GRAPH nothing is recorded, gradients are added up in
+// place, and every temporary is freed when it has been used. Where nobody reads the tape afterwards the pass
+// frees it: what y does not depend on is freed before it begins, and each node behind it, since only newer
+// ones ever look at a tensor.
 
 typedef void gan__tape_backward_fn(gan__op_backward *b);
 
@@ -17849,8 +17850,8 @@ static gan_tensor *gan__block_rsqrt(gan_tensor *x, double eps)
     return gan_reciprocal(gan_sqrt(gan_add_scalar(x, (gan_real)eps)));
 }
 
-// Which of n entries stands at place i of a picture that goes on beyond them; `count` places in all.
-typedef int gan__block_rule(int i, int n, int count);
+// Which of n entries stands at place i of an image that goes on beyond them; `count` places in all.
+typedef int gan__block_source(int i, int n, int count);
 
 static int gan__block_reflect(int i, int n, int count)
 {
@@ -17870,7 +17871,7 @@ static int gan__block_mirror(int i, int n, int count)
 static int gan__block_nearest(int i, int n, int count) { return (int)((int64_t)i * n / count); }
 
 // The places [from, to) along axis 2 or 3 of x (N, C, H, W).
-static gan_tensor *gan__block_pick(gan_tensor *x, int axis, int from, int to, gan__block_rule *rule)
+static gan_tensor *gan__block_pick(gan_tensor *x, int axis, int from, int to, gan__block_source *source)
 {
     gan_tensor *index;
     int rows[3], at[2], dim[4], i;
@@ -17885,7 +17886,7 @@ static gan_tensor *gan__block_pick(gan_tensor *x, int axis, int from, int to, ga
     dim[axis] = at[1] = to - from;
     index = gan__tensor_new(x->ctx, 2, at);
     if (gan__tensor_is_poison(index)) return index;
-    for (i = from; i < to; ++i) index->data[i - from] = (gan_real)rule(i, rows[1], to - from);
+    for (i = from; i < to; ++i) index->data[i - from] = (gan_real)source(i, rows[1], to - from);
     for (k = 1; k < (size_t)at[0]; ++k) memcpy(index->data + k * n, index->data, n * sizeof *index->data);
     return gan__op_reshape_to(gan_take(gan__op_reshape_to(x, 3, rows), index), 4, dim);
 }
@@ -18067,14 +18068,14 @@ GAN_API gan_tensor *gan_spade(gan_model *m, const char *name, gan_tensor *x, gan
 
 // planes
 
-static gan_tensor *gan__block_pad(const char *who, gan_tensor *x, const int *pad, gan__block_rule *rule)
+static gan_tensor *gan__block_pad(const char *who, gan_tensor *x, const int *pad, gan__block_source *source)
 {
     gan_tensor *bad;
     int i;
     if (!gan__block_can_take(who, x, "x", 4, 4, &bad)) return bad;
     for (i = 0; i < 4; ++i) { // left, right, top, bottom
         const int n = x->dim[3 - i / 2];
-        if (pad[i] < 0 || pad[i] > 0x1fffffff || (rule == gan__block_reflect && pad[i] >= n))
+        if (pad[i] < 0 || pad[i] > 0x1fffffff || (source == gan__block_reflect && pad[i] >= n))
             return gan__err_fail(
                 x->ctx, GAN_ERROR_ARGUMENT,
                 "%s: x %t and padding %h (left, right, top, bottom): none below 0, and what is "
@@ -18083,8 +18084,8 @@ static gan_tensor *gan__block_pad(const char *who, gan_tensor *x, const int *pad
     }
     for (i = 0; i < 4 && !gan__tensor_is_poison(x); i += 2) {
         const int axis = 3 - i / 2, n = x->dim[axis];
-        gan_tensor *before = pad[i] ? gan__block_pick(x, axis, -pad[i], 0, rule) : NULL,
-                   *after = pad[i + 1] ? gan__block_pick(x, axis, n, n + pad[i + 1], rule) : NULL;
+        gan_tensor *before = pad[i] ? gan__block_pick(x, axis, -pad[i], 0, source) : NULL,
+                   *after = pad[i + 1] ? gan__block_pick(x, axis, n, n + pad[i + 1], source) : NULL;
         if (before && after) x = gan_concat(axis, before, x, after);
         else if (before) x = gan_concat(axis, before, x);
         else if (after) x = gan_concat(axis, x, after);
@@ -18093,14 +18094,14 @@ static gan_tensor *gan__block_pad(const char *who, gan_tensor *x, const int *pad
 }
 
 static gan_tensor *gan__block_pad_by(const char *who, gan_tensor *x, int left, int right, int top, int bottom,
-                                     gan__block_rule *rule)
+                                     gan__block_source *source)
 {
     int pad[4];
     pad[0] = left;
     pad[1] = right;
     pad[2] = top;
     pad[3] = bottom;
-    return gan__block_pad(who, x, pad, rule);
+    return gan__block_pad(who, x, pad, source);
 }
 
 GAN_API gan_tensor *gan_reflection_pad2d(gan_tensor *x, int left, int right, int top, int bottom)
@@ -18728,7 +18729,7 @@ GAN_API gan_tensor *gan_residual_block(gan_model *m, const char *name, gan_tenso
     h = gan__block_conv(m, name, "conv2", h, out, 3, 1, 0);
     if (down > 1) h = gan_avg_pool2d(h, down, down);
     if (up == 1 && down == 1 && out == in) return gan_add(h, x);
-    // on the smaller picture: a 1x1 convolution changes places with nearest pixels and with averages
+    // on the smaller image: a 1x1 convolution changes places with nearest pixels and with averages
     if (down > 1) x = gan_avg_pool2d(up > 1 ? gan_upsample(x, up, GAN_NEAREST) : x, down, down);
     x = gan__block_conv(m, name, "conv_sc", x, out, 1, 1, 0);
     if (up > 1 && down == 1) x = gan_upsample(x, up, GAN_NEAREST);
@@ -19342,7 +19343,7 @@ GAN_API gan_tensor *gan_info_gan(gan_tensor *logits, gan_tensor *category, gan_t
 
 // self-supervised
 
-// Entry (i, j) of the picture turned left k times is entry (.., ..) of the picture: its number i h + j.
+// Entry (i, j) of the image turned left k times is entry (.., ..) of the image: its number i h + j.
 static void gan__objective_turned(int k, int h, gan_real *index)
 {
     int i, j;
@@ -19362,7 +19363,7 @@ GAN_API gan_tensor *gan_rotations(gan_tensor *x)
     if (!ctx) return bad;
     if (x->ndim != 4 || !x->size || x->dim[2] != x->dim[3] || x->dim[2] > 4096)
         return gan__err_fail(ctx, GAN_ERROR_SHAPE,
-                             "rotations: pictures %t; want square ones (N, C, H, H), H from 1 to 4096", x);
+                             "rotations: images %t; want square ones (N, C, H, H), H from 1 to 4096", x);
     n = x->dim[0];
     c = x->dim[1];
     h = x->dim[2];
@@ -19520,8 +19521,8 @@ GAN_API gan_tensor *gan_identity_loss(gan_tensor *a, gan_tensor *a_same, gan_ten
     return gan__objective_two_l1("identity_loss", a, a_same, b, b_same);
 }
 
-// The context of pictures (N, C, H, W); NULL and what to return when it is something else.
-static gan_context *gan__objective_pictures(const char *who, gan_tensor *x, gan_tensor **out)
+// The context of images (N, C, H, W); NULL and what to return when it is something else.
+static gan_context *gan__objective_images(const char *who, gan_tensor *x, gan_tensor **out)
 {
     gan_context *ctx = gan__tensor_inputs(who, 1, &x, out);
     if (!ctx) return NULL;
@@ -19535,7 +19536,7 @@ static gan_tensor *gan__objective_variation(const char *who, gan_tensor *x, gan_
 {
     gan_tensor *step, *sum, *bad;
     int axis;
-    if (!gan__objective_pictures(who, x, &bad)) return bad;
+    if (!gan__objective_images(who, x, &bad)) return bad;
     sum = gan_scalar(x->ctx, 0);
     for (axis = 2; axis < 4; ++axis) {
         step = gan_sub(gan_slice(x, axis, 1, x->dim[axis]), gan_slice(x, axis, 0, x->dim[axis] - 1));
@@ -19563,7 +19564,7 @@ static gan_tensor *gan__objective_gram(gan_tensor *x)
 GAN_API gan_tensor *gan_gram_matrix(gan_tensor *features)
 {
     gan_tensor *bad;
-    return gan__objective_pictures("gram_matrix", features, &bad) ? gan__objective_gram(features) : bad;
+    return gan__objective_images("gram_matrix", features, &bad) ? gan__objective_gram(features) : bad;
 }
 
 GAN_API gan_tensor *gan_style_loss(gan_tensor *features, gan_tensor *target)
@@ -19572,8 +19573,8 @@ GAN_API gan_tensor *gan_style_loss(gan_tensor *features, gan_tensor *target)
     in[0] = features;
     in[1] = target;
     if (!gan__tensor_inputs("style_loss", 2, in, &bad) ||
-        !gan__objective_pictures("style_loss", features, &bad) ||
-        !gan__objective_pictures("style_loss", target, &bad))
+        !gan__objective_images("style_loss", features, &bad) ||
+        !gan__objective_images("style_loss", target, &bad))
         return bad;
     if (features->dim[1] != target->dim[1] || (target->dim[0] != 1 && target->dim[0] != features->dim[0]))
         return gan__err_fail(
@@ -19609,8 +19610,8 @@ static gan_tensor *gan__objective_ssim_blur(gan_tensor *x)
     return gan_f_conv2d(x, gan_reshape(w, 1, 1, 1, n), NULL, &desc);
 }
 
-// The mean of each of m pictures, (m, 1, 1, 1), a constant as far as the derivative goes. Taken off before
-// squares are made: variances do not change by it, but E x^2 - (E x)^2 of a bright picture is rounding.
+// The mean of each of m images, (m, 1, 1, 1), a constant as far as the derivative goes. Taken off before
+// squares are made: variances do not change by it, but E x^2 - (E x)^2 of a bright image is rounding.
 static gan_tensor *gan__objective_ssim_level(gan_tensor *x, int m)
 {
     return gan_detach(gan_mean(gan_reshape(x, m, 1, 1, -1), GAN_AXES(3), GAN_KEEPDIM));
@@ -19629,7 +19630,7 @@ static gan_tensor *gan__objective_ssim(const char *who, gan_tensor *x, gan_tenso
     w = x->dim[3];
     if (h < (int)GAN__SSIM_WINDOW || w < (int)GAN__SSIM_WINDOW)
         return gan__err_fail(ctx, GAN_ERROR_SHAPE,
-                             "%s: pictures %t; the window needs at least 11 x 11: gan_upsample them", who, x);
+                             "%s: images %t; the window needs at least 11 x 11: gan_upsample them", who, x);
     if (!gan__objective_is_positive(ctx, who, "range", range)) return ctx->poison;
     m = x->dim[0] * x->dim[1];
     level[0] = gan__objective_ssim_level(x, m);
@@ -19642,7 +19643,7 @@ static gan_tensor *gan__objective_ssim(const char *who, gan_tensor *x, gan_tenso
     sxx_syy = gan_sub(gan_add(mean[2], mean[3]), gan_add(gan_square(mean[0]), gan_square(mean[1])));
     for (i = 0; i < 2; ++i) mean[i] = gan_add(mean[i], level[i]);
     mxy = gan_mul(mean[0], mean[1]);
-    mxx_myy = gan_add(gan_square(mean[0]), gan_square(mean[1])); // of equal pictures exactly 2 mxy
+    mxx_myy = gan_add(gan_square(mean[0]), gan_square(mean[1])); // of equal images exactly 2 mxy
     return gan_mean_all(gan_div(gan_mul(gan_affine(mxy, 2, c1), gan_affine(sxy, 2, c2)),
                                 gan_mul(gan_add_scalar(mxx_myy, c1), gan_add_scalar(sxx_syy, c2))));
 }
@@ -21161,9 +21162,9 @@ GAN_API const char *gan_game_name(gan_game kind)
     return (int)kind >= 0 && kind < GAN_GAME_COUNT ? gan__game_rows[kind].name : "unknown";
 }
 
-// Whether n players with these optimizers and losses can play; if not, says why.
-static int gan__game_can_play(gan_context *ctx, gan_game kind, gan_real strength, int n, gan_optimizer **o,
-                              gan_tensor **loss, gan__optim_move move)
+// Whether n players with these optimizers and losses can be updated by this game; if not, says why.
+static int gan__game_can_update(gan_context *ctx, gan_game kind, gan_real strength, int n, gan_optimizer **o,
+                                gan_tensor **loss, gan__optim_move move)
 {
     int i, k;
     if ((int)kind < 0 || kind >= GAN_GAME_COUNT || !gan__base_is_finite(strength)) {
@@ -21221,8 +21222,8 @@ static int gan__game_gradients(gan__game *q, gan_game kind, int players, const i
     return 0;
 }
 
-static void gan__game_play(gan_context *ctx, gan_game kind, gan_real strength, int players, gan_optimizer **o,
-                           gan_tensor **loss, gan__optim_move move)
+static void gan__game_update(gan_context *ctx, gan_game kind, gan_real strength, int players,
+                             gan_optimizer **o, gan_tensor **loss, gan__optim_move move)
 {
     const double usual = kind == GAN_GAME_CONSENSUS ? 10 : 1;
     gan_real *value = (gan_real *)gan__err_scratch(ctx, (size_t)players * sizeof *value);
@@ -21267,10 +21268,10 @@ static void gan__game_step(gan_game kind, gan_real strength, int n, gan_optimize
     if (!ctx) return;
     if (!loss)
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s_game: the losses are NULL", gan__optim_move_names[move]);
-    else if (gan__game_can_play(ctx, kind, strength, n, o, loss, move)) {
+    else if (gan__game_can_update(ctx, kind, strength, n, o, loss, move)) {
         recording = gan_record(ctx, 1);
         gan_scope_open(ctx);
-        gan__game_play(ctx, kind, strength, n, o, loss, move);
+        gan__game_update(ctx, kind, strength, n, o, loss, move);
         gan_scope_close(ctx);
         gan_record(ctx, recording);
     }
@@ -23481,8 +23482,8 @@ static void gan__batch_shuffle(gan_dataset *d, int64_t seed, int64_t epoch)
     d->shuffled[GAN__DATA_EPOCH] = epoch;
 }
 
-// The next sample; a batch goes on in the next epoch where one ends. A position out of range, from a file of
-// other data, ends it too.
+// The next sample; a batch goes on in the next epoch where one ends. A position out of range, from a damaged
+// file, ends it too.
 static size_t gan__batch_next(gan_dataset *d, int64_t *s)
 {
     if (!d->n) return (size_t)((uint64_t)s[GAN__DATA_POSITION]++ & INT64_MAX);
@@ -27367,7 +27368,7 @@ static int gan__log_keep(gan_logger *log, int64_t step, const double *values)
     return 0;
 }
 
-// "a,b" as names behind "step"; the error is set when one is empty, strange or there twice.
+// "a,b" as names behind "step"; the error is set when one is empty, malformed or there twice.
 static int gan__log_names(gan_logger *log, const char *columns)
 {
     const char *c = columns ? columns : "";
@@ -29289,14 +29290,14 @@ GAN_API double gan_wasserstein_sliced(gan_tensor *x, gan_tensor *y, int directio
 
 enum { GAN__PATCH = 7 };
 
-// One set's pictures at one level.
+// One set's images at one level.
 typedef struct gan__transport_level {
-    int64_t n, patches; // pictures, patches of each
+    int64_t n, patches; // images, patches of each
     int c, h, w;
     gan_real *image, *next; // (n, c, h, w); the next level, (n, c, h / 2, w / 2)
-    const int *at;          // where patch p of picture i begins, in pixels of a plane
+    const int *at;          // where patch p of image i begins, in pixels of a plane
     double *mean, *scale;   // of all patches, by channel: 1 / standard deviation
-    gan_real *patch;        // of `block` pictures, normalized
+    gan_real *patch;        // of `block` images, normalized
     int64_t first, block;
 } gan__transport_level;
 
@@ -29394,7 +29395,7 @@ static int gan__transport_patch_project(gan_context *ctx, gan__transport_level *
     return 0;
 }
 
-// What a set needs for all levels; its pictures are copied.
+// What a set needs for all levels; its images are copied.
 static int gan__transport_level_make(gan_context *ctx, const gan_tensor *x, int patches, const int *at,
                                      gan__transport_level *l)
 {
@@ -29503,7 +29504,7 @@ GAN_API gan_tensor *gan_wasserstein_pyramid(gan_tensor *real, gan_tensor *fake, 
         side >> (levels - 1) < GAN__PATCH)
         return gan__err_fail(
             ctx, GAN_ERROR_SHAPE,
-            "wasserstein_pyramid: pictures %t and %t, %d levels; want (N, C, H, W), H and W divisible "
+            "wasserstein_pyramid: images %t and %t, %d levels; want (N, C, H, W), H and W divisible "
             "by 2^(levels-1), the coarsest at least 7",
             real, fake, levels);
     if (!gan__density_is_at_least(ctx, "wasserstein_pyramid", "patches", patches, 0) ||
@@ -31147,7 +31148,7 @@ enum { GAN__SCALES = 5 };
 // A pair of planes to be compared, and space for it: 8 h w numbers.
 typedef struct gan__metric_similar {
     const gan_real *x, *y;
-    const int *pair; // of pictures; NULL: picture i with picture i
+    const int *pair; // of images; NULL: image i with image i
     int64_t c, h, w;
     double c1, c2;
     int64_t first;
@@ -31215,9 +31216,8 @@ static void gan__metric_similar_task(void *arg, int64_t task)
 {
     static const double weight[GAN__SCALES] = {0.0448, 0.2856, 0.3001, 0.2363, 0.1333};
     const gan__metric_similar *s = (const gan__metric_similar *)arg;
-    const int64_t plane = s->first + task, picture = plane / s->c, size = s->h * s->w;
-    const int64_t a = s->pair ? s->pair[2 * picture] : picture,
-                  b = s->pair ? s->pair[2 * picture + 1] : picture;
+    const int64_t plane = s->first + task, image = plane / s->c, size = s->h * s->w;
+    const int64_t a = s->pair ? s->pair[2 * image] : image, b = s->pair ? s->pair[2 * image + 1] : image;
     double *x = s->scratch + task * 8 * size, *y = x + size, similar = 1, contrast, all;
     int h = (int)s->h, w = (int)s->w, scale;
     int64_t i;
@@ -31237,7 +31237,7 @@ static void gan__metric_similar_task(void *arg, int64_t task)
     s->out[task] = similar;
 }
 
-// The mean of `pairs` pairs of pictures of x and y.
+// The mean of `pairs` pairs of images of x and y.
 static double gan__metric_similar_mean(gan_context *ctx, const gan_tensor *x, const gan_tensor *y,
                                        int64_t pairs, const int *pair, double range)
 {
@@ -31276,7 +31276,7 @@ static gan_context *gan__metric_comparable(const char *who, gan_tensor *x, gan_t
     if (x->ndim != 4 || y->ndim != 4 || memcmp(x->dim, y->dim, 4 * sizeof *x->dim) || x->dim[2] < 16 ||
         x->dim[3] < 16)
         gan__err_fail(ctx, GAN_ERROR_SHAPE,
-                      "%s: pictures %t and %t; five scales need (N, C, H, W) of one shape, at least 16 x 16",
+                      "%s: images %t and %t; five scales need (N, C, H, W) of one shape, at least 16 x 16",
                       who, x, y);
     else if (!(range > 0))
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s: range %f must be positive", who, (double)range);
@@ -31295,7 +31295,7 @@ GAN_API double gan_ms_ssim(gan_tensor *x, gan_tensor *y, gan_real range)
     return mean;
 }
 
-// Pairs of different pictures of n: all of them, or `count` at random.
+// Pairs of different images of n: all of them, or `count` at random.
 static void gan__metric_pairs(gan_context *ctx, int n, int64_t count, int all, int *pair)
 {
     gan__core_rng rng = gan__rng_stream(ctx, "ms_ssim_diversity");
@@ -31319,7 +31319,7 @@ GAN_API double gan_ms_ssim_diversity(gan_tensor *x, int pairs, gan_real range)
     int *pair;
     if (!ctx) return mean;
     if (x->dim[0] < 2 || pairs < 0) {
-        gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "ms_ssim_diversity: %d pairs of %t; two pictures are needed",
+        gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "ms_ssim_diversity: %d pairs of %t; two images are needed",
                       pairs, x);
         return mean;
     }
@@ -31378,7 +31378,7 @@ typedef struct gan__metric_path {
     gan_real *square; // of each pair: the squared distance over epsilon^2
 } gan__metric_path;
 
-// What the pictures of both ends are judged by.
+// What the images of both ends are judged by.
 static gan_tensor *gan__metric_path_end(const gan__metric_path *p, gan_tensor *z, gan_tensor *label)
 {
     gan_tensor *y = gan_forward(p->g, z, label);
@@ -31853,7 +31853,7 @@ struct gan_trainer {
     int64_t steps, copied; // copied: the step at which the copies were made, or -1
     int64_t saved;         // that of the last checkpoint of this session
     int setbacks;          // since then
-    int played;            // a step was made, so that everything is there
+    int started;           // a step was made, so that everything is there
     int confined;          // consecutive batches with all of D's outputs in [0, 1], and
     gan_real confined_top; // the largest of these
     // labels of the last batch: the generator is asked for the same ones; NULL: none
@@ -32066,7 +32066,7 @@ static void gan__player_warn(gan_context *ctx, const gan_trainer_desc *d)
     {
         const struct {
             int idle;
-            const char *what, *cure;
+            const char *what, *advice;
         } row[] = {
             {d->ema_start && !averages, "ema_start", "set ema, for example to .999, or ema_half_life"},
             {GAN__PLAYER_SET(ema_ramp) && d->ema_half_life == 0, "ema_ramp", "set ema_half_life, in samples"},
@@ -32108,7 +32108,7 @@ static void gan__player_warn(gan_context *ctx, const gan_trainer_desc *d)
         for (i = 0; i < (int)(sizeof row / sizeof *row); ++i)
             if (row[i].idle)
                 gan__err_warn(ctx, "gan_trainer_create: %s of %s has no effect: %s", row[i].what,
-                              d->generator->name, row[i].cure);
+                              d->generator->name, row[i].advice);
     }
 #undef GAN__PLAYER_SET
     for (i = 0; i < (int)GAN_MAX_PENALTIES; ++i) {
@@ -32197,14 +32197,14 @@ static int gan__player_tell_number(char **to, const char *end, const char *key, 
 // too long ends early.
 static void gan__player_tells(gan_trainer *t)
 {
-    enum { ROOM = GAN_CONFIGURATION - 1 };
+    enum { MOST = GAN_CONFIGURATION - 1 };
     const gan_trainer_desc *d = &t->desc;
     const gan_optimizer_desc *const o[] = {&d->g_optimizer, &d->d_optimizer};
     static const char *const key[][4] = {{"g_optimizer", "g_lr", "g_beta1", "g_beta2"},
                                          {"d_optimizer", "d_lr", "d_beta1", "d_beta2"}};
     const char *old = t->ctx->state.configuration;
-    char text[ROOM + 1], *to = text, *kept;
-    const char *const end = text + ROOM;
+    char text[MOST + 1], *to = text, *kept;
+    const char *const end = text + MOST;
     int full, i;
     *to = 0;
     if (old) {
@@ -32824,7 +32824,7 @@ static void gan__player_warn_layers(gan_trainer *t)
                       batch_norm->name, d->name, gan_penalty_name(per_sample));
 }
 
-static void gan__player_play(gan_trainer *t)
+static void gan__player_update(gan_trainer *t)
 {
     if (t->desc.extragradient) gan__player_round(t, 1);
     if (!t->ctx->err.code) gan__player_round(t, 0);
@@ -33072,13 +33072,13 @@ static gan_trainer_stats gan__train_step(gan_trainer *t)
     gan_context *ctx = t->ctx;
     if (!ctx->mem.depth)
         gan__tensor_step_release(ctx); // at the start: what was sampled after the last step lived until now
-    if (t->played && gan__train_is_copy_due(t)) gan__train_copy(t);
+    if (t->started && gan__train_is_copy_due(t)) gan__train_copy(t);
     gan__train_schedules(t);
     t->loss.smoothing = t->now.label_smoothing;
     t->reads = t->data_failed = 0;
     if (!t->desc.data->label && !t->desc.data->pair)
         ctx->err.null_hint = " (the data have no labels: the models' label is NULL)";
-    if (!ctx->err.code) gan__player_play(t);
+    if (!ctx->err.code) gan__player_update(t);
     ctx->err.null_hint = NULL;
     if (ctx->err.code) {
         if (!gan__train_back(t)) t->stats.step = t->steps;
@@ -33091,14 +33091,14 @@ static gan_trainer_stats gan__train_step(gan_trainer *t)
     }
     gan__train_average_update(t);
     t->stats.step = ++t->steps;
-    if (!t->played) gan__player_warn_layers(t);
-    t->played = 1;
+    if (!t->started) gan__player_warn_layers(t);
+    t->started = 1;
     gan__train_adapt(t);
     t->stats.augment_p = t->desc.ada_target > 0 ? t->ada[0] : t->now.augment.p;
     gan__train_judge(t);
     t->stats.best = t->best[0];
     if (!gan__base_is_finite(t->best[1]) || t->best[1] < 0 || (double)t->best[1] > (double)GAN__COUNT_MAX)
-        t->best[1] = 0; // from a strange file
+        t->best[1] = 0; // from a damaged file
     t->stats.best_step = (int64_t)t->best[1];
     if (t->steps % t->desc.checkpoint_every == 0) gan__train_save(t);
     t->stats.canceled = t->desc.progress ? t->desc.progress(&t->stats, t->desc.user) != 0 : 0;
@@ -33129,7 +33129,7 @@ GAN_API gan_trainer_stats gan_trainer_run(gan_trainer *t, int64_t steps)
         s = gan_trainer_step(t);
         if (s.canceled) break;
     }
-    if (t && t->played) gan__train_save(t);
+    if (t && t->started) gan__train_save(t);
     return s;
 }
 
@@ -34936,7 +34936,7 @@ static void gan__run_samples(gan__run *u)
     const int picture = d->ndim == 4, large = picture && (int64_t)d->dim[2] * d->dim[3] > SIDE * SIDE;
     const int n = !picture ? POINTS : large ? LARGE : PICTURES;
     gan_tensor *fake, *real;
-    if (!u->t->played && !u->t->desc.generator->params) return;
+    if (!u->t->started && !u->t->desc.generator->params) return;
     if (!picture && (d->ndim > 2 || d->per > 2)) return;
     fake = gan_trainer_sample(u->t, n);
     real = gan__run_real(u->t, n);

@@ -23,7 +23,7 @@ enum { IMAGES = 4096, SIDE = 64, BATCH = 64, ROUNDS = 5 };
 
 static const char *const names[] = {"memory", "memory_moved", "folder", "folder_fitted", "folder_png"};
 
-// Writes smooth images with a little noise, as photographs are, once.
+// Writes smooth images with a little noise, as in photos, once.
 static void write_images(const char *folder, const char *extension)
 {
     gan_context *ctx = gan_create(NULL);
@@ -91,16 +91,16 @@ static int run(const bench_options *o, const char *name)
     int r;
     for (r = 0; r < ROUNDS && !gan_error(ctx); ++r) {
         const double start = now();
-        double spent = 0;
+        double took = 0;
         int64_t n = 0;
-        while (spent < o->seconds / ROUNDS && !gan_error(ctx)) {
+        while (took < o->seconds / ROUNDS && !gan_error(ctx)) {
             gan_scope_open(ctx);
             gan_dataset_batch(d, BATCH, NULL);
             gan_scope_close(ctx);
             n += BATCH;
-            spent = now() - start;
+            took = now() - start;
         }
-        speed[r] = (double)n / spent;
+        speed[r] = (double)n / took;
         if (speed[r] > fastest) fastest = speed[r];
     }
     if (gan_error(ctx)) printf("%-14s %s\n", name, gan_error_message(ctx));

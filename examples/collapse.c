@@ -1,8 +1,8 @@
-// Mode collapse, provoked, diagnosed while it happens, and cured one change at a time.
+// Mode collapse, provoked, diagnosed while it happens, and removed, one change at a time.
 //     cc -O2 -I. examples/collapse.c -lm -o collapse && ./collapse
 // A ring of 8 modes; G learns ten times as fast as D and runs from mode to mode before D can object. D's loss
 // wanders about log 4, its value at the optimum, and so says little: a look at samples tells (gan_health).
-// The cures change one thing each: what D sees of a batch, or who is faster; then a penalty on top. Nets as
+// The changes touch one thing each: what D sees of a batch, or who is faster; then a penalty on top. Nets as
 // in modes.c, smaller; 5,000 steps of 128 samples, learning rates that fall to 0, an average of G.
 #include "common.h"
 #define GAN_IMPLEMENTATION
@@ -49,7 +49,7 @@ static gan_tensor *discriminator(gan_model *d, gan_tensor *x, gan_tensor *label)
     return gan_linear(d, "out", x, 1);
 }
 
-// Trains one recipe and says aloud when a sickness begins; then its row of the table and its panel.
+// Trains one recipe and says aloud when a problem begins; then its row of the table and its panel.
 static void train(gan_context *ctx, const ex_options *o, int i, gan_plot *p, char *row, size_t size)
 {
     const recipe *r = &recipes[i];
@@ -108,7 +108,7 @@ static void train(gan_context *ctx, const ex_options *o, int i, gan_plot *p, cha
 int main(int argc, char **argv)
 {
     const ex_options o =
-        ex_start(argc, argv, "collapse", "mode collapse, diagnosed and cured", 5000, "out/collapse", "");
+        ex_start(argc, argv, "collapse", "mode collapse, diagnosed and removed", 5000, "out/collapse", "");
     gan_context *ctx = ex_context(&o);
     gan_plot *p = gan_plot_create(ctx, 1200, 840, 1);
     char rows[RECIPES][200];

@@ -10,7 +10,7 @@
 static const int colors[GM_COUNT] = {GAN_VERMILION, GAN_GRAY,   GAN_BLUE, GAN_GREEN,
                                      GAN_ORANGE,    GAN_PURPLE, GAN_SKY,  GAN_BLACK};
 
-static void play(gan_context *ctx, gan_plot *plot, int steps)
+static void update(gan_context *ctx, gan_plot *plot, int steps)
 {
     const double rate = .1, one = 1;
     static double x[2][1001], away[GM_COUNT][1001];
@@ -77,10 +77,10 @@ static void descend(gan_context *ctx, gan_plot *plot, int steps)
 
 int main(int argc, char **argv)
 {
-    const ex_options o = ex_start(argc, argv, "games", "ways to play x y", 300, "out/games", "");
+    const ex_options o = ex_start(argc, argv, "games", "update rules for x y", 300, "out/games", "");
     gan_context *ctx = ex_context(&o);
     gan_plot *plot = gan_plot_create(ctx, 1200, 960, 1);
-    play(ctx, plot, o.steps);
+    update(ctx, plot, o.steps);
     descend(ctx, plot, o.steps);
     gan_plot_write(plot, ex_path(&o, "games.png"));
     printf("\nthe picture is in %s\n", o.out);

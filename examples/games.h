@@ -1,7 +1,7 @@
 // games.h - the bilinear game f(x, y) = x y, x minimizes, y maximizes, only (0, 0) is an equilibrium: the
-// ways to play it that gan.h has, each with the factor by which theory lets |(x, y)| change per step. Used by
-// games.c, which prints and plots it, and by tests/test_game.c, which holds it to tolerances. Include gan.h
-// first.
+// update rules for it that gan.h has, each with the factor by which theory lets |(x, y)| change per step.
+// Used by games.c, which prints and plots it, and by tests/test_game.c, which holds it to tolerances. Include
+// gan.h first.
 //
 // The gradients are xi = (y, -x) = J (x, y), J a turn by a right angle: J^2 = -1. So with rate e a
 // simultaneous step multiplies x + i y by 1 + i e, and every other method by something that can be worked

@@ -57,7 +57,7 @@ static gan_tensor *seen(gan_trainer *t, gan_model *judge, gan_tensor *z)
     return gan_eq(logits, gan_amax(logits, 1, GAN_KEEPDIM));
 }
 
-// (2) z of samples judged one digit, moved towards another and back to |z| = sqrt(32), as the prior has it
+// (2) z of samples judged one digit, moved toward another and back to |z| = sqrt(32), as the prior has it
 static void arithmetic(const ex_options *o, gan_trainer *t, gan_model *judge, gan_tensor *z,
                        gan_tensor *fresh)
 {

@@ -39,7 +39,7 @@ static void best_discriminator(gan_context *ctx, gan_plot *plot, int steps)
 static void generator_arrives(gan_context *ctx, gan_plot *plot, int steps)
 {
     const th_density data = th_normal(3, 1);
-    const th_game game = th_play(ctx, "shift", "logistic", steps, 1);
+    const th_game game = th_train(ctx, "shift", "logistic", steps, 1);
     const th_density reached = th_normal(game.theta, 1);
     const double least = -TH_LOG4;
     double theta[61], c[61], at[7], learned[7];

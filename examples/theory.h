@@ -233,8 +233,8 @@ static gan_tensor *th_logistic(gan_model *d, gan_tensor *x, gan_tensor *label)
 }
 
 // learning 0 leaves theta at 0
-static inline th_game th_play(gan_context *ctx, const char *g_name, const char *d_name, int steps,
-                              int learning)
+static inline th_game th_train(gan_context *ctx, const char *g_name, const char *d_name, int steps,
+                               int learning)
 {
     const th_density data = th_normal(3, 1);
     const gan_optimizer_desc sgd = gan_sgd(TH_REAL(.1), 0);

@@ -1,7 +1,7 @@
 // A whole run, as one number for each instruction set of this machine (tools/check_determinism): a small
 // convolutional GAN with batch norm, spectral norm, dropout, Adam, an averaged generator, R1, a pool of past
 // samples and augmentation trains 12 steps on pictures made of integers. Prints `ISA digest` a line, the
-// digest being that of its checkpoint (gan_inspect). Threads are played by one: the tasks of a loop run
+// digest being that of its checkpoint (gan_inspect). Threads are simulated by one: the tasks of a loop run
 // backwards.
 //
 //     golden            with 1, 2, 3, 4, 7 and 16 threads, which must agree

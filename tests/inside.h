@@ -96,7 +96,7 @@ GAN_API gan_tensor *inside_normalize(gan_tensor *x, gan_tensor *w, gan_tensor *b
 }
 GAN_API int inside_trainable(gan_model *m, int i) { return gan__layer_param_at(m, i)->trainable; }
 GAN_API gan_init_kind inside_init(const gan_model *m) { return m->init.kind; }
-GAN_API void inside_forget_parametrizations(gan_model *m) { m->rules = NULL; }
+GAN_API void inside_forget_parametrizations(gan_model *m) { m->parametrizations = NULL; }
 GAN_API int64_t inside_optimizer_step(const gan_optimizer *o) { return o->step; }
 GAN_API int inside_gradients(const gan_optimizer *o)
 {

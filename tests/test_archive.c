@@ -1,4 +1,4 @@
-// Room archive: what a damaged or hostile file does, which is nothing but an error; the classes of faults
+// Section archive: what a damaged or hostile file does, which is nothing but an error; the classes of faults
 // that other loaders had.
 #include "test.h"
 

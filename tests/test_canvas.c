@@ -1,4 +1,4 @@
-// Room canvas: color maps, letters, strokes by the pixel, clipping, pictures in boxes.
+// Section canvas: color maps, letters, strokes by the pixel, clipping, pictures in boxes.
 #include "test.h"
 #define GAN_IMPLEMENTATION
 #include "../gan.h"

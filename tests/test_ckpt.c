@@ -1,4 +1,4 @@
-// Room ckpt: what is saved is what is loaded, weights go to other programs and come back, copies roll, a
+// Section ckpt: what is saved is what is loaded, weights go to other programs and come back, copies roll, a
 // save is all or nothing. What a damaged or hostile file does: test_archive.
 #include "test.h"
 
@@ -273,7 +273,7 @@ static void test_memory(void)
         }
         gan_destroy(a.ctx);
     }
-    TEST ("training and later loads write to memory of their own, not to that which was lent") {
+    TEST ("training and later loads write to memory of their own, not to that which was borrowed") {
         static unsigned char before[2048];
         world a = make(NULL, 4), b = make(NULL, 0), c = make(NULL, 8);
         const char *second = test_path("second.safetensors");
@@ -291,13 +291,13 @@ static void test_memory(void)
         b.w = gan_model_find(b.g, "w");
         CHECK(!gan_error(b.ctx) && gan_item(b.w) == 3, "w[0] is %g: %s", (double)gan_item(b.w),
               gan_error_message(b.ctx));
-        CHECK_BYTES(block.bytes, before, sizeof before, "lent memory, after a step");
+        CHECK_BYTES(block.bytes, before, sizeof before, "borrowed memory, after a step");
         gan_destroy(b.ctx);
         b = make(NULL, 0);
         gan_load_memory(b.ctx, block.bytes, n);
         parameters(&b);
         CHECK(gan_load(b.ctx, second) == 0, "%s", gan_error_message(b.ctx));
-        CHECK_BYTES(block.bytes, before, sizeof before, "lent memory, after a second load");
+        CHECK_BYTES(block.bytes, before, sizeof before, "borrowed memory, after a second load");
         b.w = gan_model_find(b.g, "w");
         b.b = gan_model_find(b.g, "b");
         CHECK(holds(&b, 8), "w[0] is %g, expected 8", (double)gan_item(b.w));
@@ -603,18 +603,18 @@ static void test_save_fails(void)
             unsigned char bytes[1 << 16];
         } block;
         world a = make(NULL, 1);
-        size_t n, room;
+        size_t n, space;
         int done = 0, failed = 0;
         gan_save(a.ctx, path);
         n = get_file(path);
         memcpy(before, file, n);
-        for (room = 2048; room < sizeof block.bytes && done < 8; room += 192) {
+        for (space = 2048; space < sizeof block.bytes && done < 8; space += 192) {
             gan_desc desc;
             world o;
             int loaded, saved;
             memset(&desc, 0, sizeof desc);
             desc.memory = block.bytes;
-            desc.memory_size = room;
+            desc.memory_size = space;
             o = make(&desc, 2);
             if (!o.ctx || gan_error(o.ctx)) {
                 gan_destroy(o.ctx);
@@ -626,7 +626,7 @@ static void test_save_fails(void)
             loaded = gan_load(o.ctx, path);
             CHECK(loaded == 0 || loaded == GAN_ERROR_MEMORY, "load: %d: %s", loaded,
                   gan_error_message(o.ctx));
-            CHECK(holds(&o, loaded ? 2 : 1), "in %lu bytes: load %d", (unsigned long)room, loaded);
+            CHECK(holds(&o, loaded ? 2 : 1), "in %lu bytes: load %d", (unsigned long)space, loaded);
             gan_error_clear(o.ctx);
             loaded = gan_load_memory(o.ctx, before, n);
             CHECK(loaded == 0 || loaded == GAN_ERROR_MEMORY, "load from memory: %d", loaded);

@@ -1,4 +1,4 @@
-// Room data: IDX files whole and damaged, shuffled epochs, resuming, the toy distributions.
+// Section data: IDX files whole and damaged, shuffled epochs, resuming, the toy distributions.
 #include "files.h"
 
 #include "inside.h"
@@ -473,8 +473,8 @@ static void test_epochs(void)
         }
         gan_destroy(a);
     }
-    TEST ("a position from a strange file is no way out of the samples") {
-        static const int64_t strange[] = {-1, 17, 18, INT64_MAX, INT64_MIN};
+    TEST ("a position from a damaged file is no way out of the samples") {
+        static const int64_t damaged[] = {-1, 17, 18, INT64_MAX, INT64_MIN};
         size_t i, k;
         for (i = 0; i < 5; ++i)
             for (k = 0; k < 5; ++k) {
@@ -482,8 +482,8 @@ static void test_epochs(void)
                 gan_dataset *d = numbers(ctx, 17);
                 int64_t *s = position(ctx);
                 int v[40];
-                s[1] = strange[k];
-                s[2] = strange[i];
+                s[1] = damaged[k];
+                s[2] = damaged[i];
                 draw(d, 40, v);
                 CHECK(!gan_error(ctx), "%s", gan_error_message(ctx));
                 check_permutation(v, 17);

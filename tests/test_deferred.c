@@ -202,7 +202,7 @@ static void test_memory(void)
         int i = 0;
         start(&r, RELU);
         fixed = r.ctx->mem.is_fixed;
-        r.ctx->mem.is_fixed = 1; // no more chunks, and no room in those that are there
+        r.ctx->mem.is_fixed = 1; // no more chunks, and no space in those that are there
         for (c = r.ctx->mem.chunks; c && i < 8; c = c->next) lo[i++] = c->lo, c->lo = c->hi;
         CHECK(!gan_data(r.p.layer) && gan_error(r.ctx) == GAN_ERROR_MEMORY, "code %d", gan_error(r.ctx));
         for (i = 0, c = r.ctx->mem.chunks; c && i < 8; c = next) next = c->next, c->lo = lo[i++];

@@ -1,5 +1,5 @@
-// Room file: reading whole and by pieces, mapping, folders, names in UTF-8, positions beyond 2 GiB. Durable
-// writing is in test_data and test_ckpt.
+// Section file: reading whole and by pieces, mapping, folders, names in UTF-8, positions beyond 2 GiB.
+// Durable writing is in test_data and test_ckpt.
 #include "files.h"
 
 #define GAN_IMPLEMENTATION

@@ -1,4 +1,4 @@
-// Room fit: elements of every type and order; resampling against its formula, summed naively in double.
+// Section fit: elements of every type and order; resampling against its formula, summed naively in double.
 #include "files.h"
 
 #define GAN_IMPLEMENTATION

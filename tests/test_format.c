@@ -1,4 +1,4 @@
-// Room format: what hostile files do (cut, flipped, huge, wrapped), numbers as text, files told apart.
+// Section format: what hostile files do (cut, flipped, huge, wrapped), numbers as text, files told apart.
 #include "files.h"
 #include "printable.h"
 
@@ -272,7 +272,7 @@ static void test_classes(void)
         npy_text("{'descr': '', 'fortran_order': False, 'shape': (3,), }", "astype");
         npy_text("{'descr': [('x', '<f4')], 'fortran_order': False, 'shape': (3,), }", "structured");
     }
-    TEST ("9: negative and strange numbers in text") {
+    TEST ("9: negative and malformed numbers in text") {
         npy_text("{'descr': '<f4', 'fortran_order': False, 'shape': (-3, 4), }", "no number");
         npy_text("{'descr': '<f4', 'fortran_order': False, 'shape': (3, +4), }", "no number");
         npy_text("{'descr': '<f4', 'fortran_order': False, 'shape': (3.0, 4), }", "no , or )");

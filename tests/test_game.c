@@ -190,7 +190,7 @@ static const struct {
 };
 
 // Steps by SGD of rate .1; flaws are the reference's.
-static void played(gan_game kind, double strength, int curved, int flaws)
+static void game_steps(gan_game kind, double strength, int curved, int flaws)
 {
     gan_context *ctx = gan_create(NULL);
     table g = sit(ctx, gan_sgd((gan_real).1, 0));
@@ -223,16 +223,17 @@ static void kinds(void)
     for (k = 0; k < (int)COUNT(games); ++k)
         for (curved = 0; curved < 2; ++curved) {
             const char *what = curved ? "curved" : "quadratic";
-            TESTF ("%s, three players, a %s game", games[k].name, what) played((gan_game)k, .4, curved, 0);
+            TESTF ("%s, three players, a %s game", games[k].name, what)
+                game_steps((gan_game)k, .4, curved, 0);
             TESTF_MUST_FAIL ("%s, %s: players in turn are caught", games[k].name, what)
-                played((gan_game)k, .4, curved, IN_TURN);
+                game_steps((gan_game)k, .4, curved, IN_TURN);
             if (k == GAN_GAME_SIMULTANEOUS) continue;
             TESTF_MUST_FAIL ("%s, %s: J for its transpose is caught", games[k].name, what)
-                played((gan_game)k, .4, curved, TRANSPOSED);
+                game_steps((gan_game)k, .4, curved, TRANSPOSED);
             TESTF_MUST_FAIL ("%s, %s: a wrong sign is caught", games[k].name, what)
-                played((gan_game)k, .4, curved, NEGATED);
+                game_steps((gan_game)k, .4, curved, NEGATED);
             TESTF_MUST_FAIL ("%s, %s: a Jacobian without the other players is caught", games[k].name, what)
-                played((gan_game)k, .4, curved, OWN_ONLY);
+                game_steps((gan_game)k, .4, curved, OWN_ONLY);
         }
     TEST ("the alignment turned the adjustment and left it, both, in what was tested")
         CHECK(signs[0] > 0 && signs[1] > 0, "%d times turned, %d not", signs[0], signs[1]);
@@ -245,7 +246,7 @@ static gan_tensor *layers(gan_model *m, gan_tensor *x, gan_tensor *label)
     return gan_linear(m, "fc2", x, *(const int *)gan_model_user(m));
 }
 
-// A small GAN played with everything: the bits of its weights; its calls to the heap.
+// A small GAN updated with everything: the bits of its weights; its calls to the heap.
 static uint64_t small_gan(gan_game kind, int threads, gan_real *weights)
 {
     static int one = 1, two = 2;
@@ -581,6 +582,6 @@ int main(void)
     machinery();
     guard();
     bilinear();
-    printf("%d kinds of games, %d ways to play x y\n", (int)COUNT(games), (int)GM_COUNT);
+    printf("%d kinds of games, %d update rules for x y\n", (int)COUNT(games), (int)GM_COUNT);
     return test_done();
 }

@@ -566,7 +566,7 @@ static const run healthy[] = {
     {"a normal distribution, minimax, R1", GAN_DIAGNOSIS_HEALTHY, 1500, GAN_TOY_NORMAL, PLAIN, 32,
      GAN_LOSS_MINIMAX, GAN_PENALTY_R1, 1, 1e-3, 2e-3, 1, 0, 0, 0},
 };
-static const run sick[] = {
+static const run problems[] = {
     {"minimax, D a thousand times as fast", GAN_DIAGNOSIS_DISCRIMINATOR_WON, 700, GAN_TOY_NORMAL, PLAIN, 32,
      GAN_LOSS_MINIMAX, GAN_PENALTY_NONE, 0, 1e-5, 1e-2, 1, 0, 0, 600},
     {"D stands still", GAN_DIAGNOSIS_GENERATOR_WON, 800, GAN_TOY_NORMAL, LINEAR, 4, GAN_LOSS_NON_SATURATING,
@@ -636,7 +636,7 @@ static gan_tensor *row_numbers(gan_context *ctx, int n, gan_tensor *label, void 
     return z;
 }
 
-typedef struct patient {
+typedef struct trial {
     const run *how;
     gan_context *ctx;
     gan_trainer_desc desc;
@@ -644,7 +644,7 @@ typedef struct patient {
     gan_health *h;
     gan_dataset *others; // of the same kind as the trainer's, so that looking leaves the training as it is
     int64_t named;       // the first step with the diagnosis that is expected, 0: none
-} patient;
+} trial;
 
 static gan_dataset *data_of(gan_context *ctx, const run *how)
 {
@@ -656,9 +656,9 @@ static gan_dataset *data_of(gan_context *ctx, const run *how)
     return gan_dataset_memory(ctx, v, NULL, ROWS, (int)FEATURES);
 }
 
-static patient admit(const run *how, int seed, const gan_health_desc *desc)
+static trial trial_of(const run *how, int seed, const gan_health_desc *desc)
 {
-    patient p;
+    trial p;
     gan_desc c;
     const gan_optimizer_desc sgd = gan_sgd((gan_real)how->g_lr, 0);
     memset(&p, 0, sizeof p);
@@ -691,15 +691,15 @@ static patient admit(const run *how, int seed, const gan_health_desc *desc)
     return p;
 }
 
-static void look(patient *p)
+static void look(trial *p)
 {
     const int n = p->how->nets == TABLE ? ROWS : LOOK;
     if (p->how->nets == POINT || gan_error(p->ctx)) return;
     gan_health_compare(p->h, gan_trainer_sample(p->t, n), gan_dataset_batch(p->others, n, NULL));
 }
 
-// Trains up to a step, looking every 100; returns the number of steps at which the run was called sick.
-static int treat(patient *p, int until)
+// Trains up to a step, looking every 100; returns the number of steps at which the run had a problem.
+static int train_to(trial *p, int until)
 {
     int alarms = 0;
     while (gan_trainer_steps(p->t) < until && !gan_error(p->ctx)) {
@@ -731,7 +731,7 @@ static void stalled(void)
     }
     TEST ("a loop that never gives a gradient has no stalled G, nor has a frozen G") {
         bench b = loop(GAN_LOSS_NON_SATURATING, NULL);
-        patient p = admit(&healthy[0], 1, NULL);
+        trial p = trial_of(&healthy[0], 1, NULL);
         int i;
         feed(b.h, 1100, log(4.), .5, .5, 0);
         is(b.h, GAN_DIAGNOSIS_BALANCED);
@@ -753,40 +753,40 @@ static void provoked(void)
     char text[600];
     size_t i;
     int seed;
-    for (i = 0; i < COUNT(sick); ++i) {
-        TESTF ("provoked: %s is called %s by step %d", sick[i].name, gan_diagnosis_name(sick[i].expected),
-               sick[i].by) {
+    for (i = 0; i < COUNT(problems); ++i) {
+        TESTF ("provoked: %s is called %s by step %d", problems[i].name,
+               gan_diagnosis_name(problems[i].expected), problems[i].by) {
             int64_t latest = 0;
             for (seed = 1; seed <= TRIED; ++seed) {
-                patient p = admit(&sick[i], seed, NULL);
-                treat(&p, sick[i].steps);
-                is(p.h, sick[i].expected);
-                CHECK(p.named > 0 && p.named <= sick[i].by, "seed %d: named at %ld", seed, (long)p.named);
+                trial p = trial_of(&problems[i], seed, NULL);
+                train_to(&p, problems[i].steps);
+                is(p.h, problems[i].expected);
+                CHECK(p.named > 0 && p.named <= problems[i].by, "seed %d: named at %ld", seed, (long)p.named);
                 latest = p.named > latest ? p.named : latest;
                 gan_health_text(p.h, text, sizeof text);
-                if (seed == 1) printf("%s: %s\n", sick[i].name, text);
+                if (seed == 1) printf("%s: %s\n", problems[i].name, text);
                 gan_destroy(p.ctx);
             }
-            printf("%s: named by step %ld\n", sick[i].name, (long)latest);
+            printf("%s: named by step %ld\n", problems[i].name, (long)latest);
         }
-        TESTF_MUST_FAIL ("%s does not pass for a healthy run", sick[i].name) {
-            patient p = admit(&sick[i], 1, NULL);
+        TESTF_MUST_FAIL ("%s does not pass for a healthy run", problems[i].name) {
+            trial p = trial_of(&problems[i], 1, NULL);
             CHECK(p.h != NULL, "no health");
-            CHECK(!treat(&p, sick[i].steps), "alarms");
+            CHECK(!train_to(&p, problems[i].steps), "alarms");
             gan_destroy(p.ctx);
         }
     }
 }
 
 typedef struct course {
-    int64_t named; // the first step at which the run was called sick, 0: never
+    int64_t named; // the first step at which the run had a problem, 0: never
     int64_t well;  // the first later step at which it was called healthy, balanced or warming up, 0: none
     gan_diagnosis_kind first;
 } course;
 
 static course course_of(const run *how, int seed)
 {
-    patient p = admit(how, seed, NULL);
+    trial p = trial_of(how, seed, NULL);
     course c;
     memset(&c, 0, sizeof c);
     while (gan_trainer_steps(p.t) < how->steps) {
@@ -821,7 +821,7 @@ static void exploding_rates(void)
     int seed, toy;
     for (k = 0; k < COUNT(rates); ++k)
         for (i = 0; i < COUNT(kinds); ++i)
-            TESTF ("%s, %s: called sick by step %d, and never well again", gan_loss_name(kinds[i]),
+            TESTF ("%s, %s: has a problem by step %d, and never well again", gan_loss_name(kinds[i]),
                    rates[k].name, rates[k].by) {
                 int64_t latest = 0;
                 const char *first = "";
@@ -841,7 +841,7 @@ static void exploding_rates(void)
                 printf("%s, %s: named by step %ld (%s)\n", gan_loss_name(kinds[i]), rates[k].name,
                        (long)latest, first);
             }
-    TEST_MUST_FAIL ("a healthy run is not called sick") {
+    TEST_MUST_FAIL ("a healthy run is not told of a problem") {
         CHECK(course_of(&healthy[1], 1).named > 0, "not named");
     }
 }
@@ -943,8 +943,8 @@ static void no_false_alarms(void)
             const int seeds = i < 2 ? SEEDS : SEEDS / 2;
             int runs = 0, steps = 0, well = 0;
             for (seed = 1; seed <= seeds; ++seed) {
-                patient p = admit(&healthy[i], seed, NULL);
-                const int alarms = treat(&p, healthy[i].steps);
+                trial p = trial_of(&healthy[i], seed, NULL);
+                const int alarms = train_to(&p, healthy[i].steps);
                 const gan_diagnosis_kind kind = gan_health_diagnose(p.h).kind;
                 CHECK(!gan_error(p.ctx), "%s", gan_error_message(p.ctx));
                 runs += alarms > 0;
@@ -958,10 +958,10 @@ static void no_false_alarms(void)
             CHECK(runs == 0 && well == seeds, "%d alarms, %d well", runs, well);
         }
     for (i = 0; i < COUNT(healthy); ++i)
-        TESTF_MUST_FAIL ("%s does not pass for a sick run", healthy[i].name) {
-            patient p = admit(&healthy[i], 1, NULL);
+        TESTF_MUST_FAIL ("%s does not pass for a run with a problem", healthy[i].name) {
+            trial p = trial_of(&healthy[i], 1, NULL);
             CHECK(p.h != NULL, "no health");
-            CHECK(treat(&p, healthy[i].steps) > 0, "no alarm");
+            CHECK(train_to(&p, healthy[i].steps) > 0, "no alarm");
             gan_destroy(p.ctx);
         }
 }
@@ -983,25 +983,25 @@ static void same_diagnosis(const gan_health *a, const gan_health *b)
 
 static void memory_of_it(void)
 {
-    const run *how = &sick[3];
+    const run *how = &problems[3];
     TEST ("a run saved in the midst of a collapse and resumed gives the same diagnosis, bit for bit") {
-        patient a = admit(how, 5, NULL), b = admit(how, 77, NULL);
-        treat(&a, 550);
+        trial a = trial_of(how, 5, NULL), b = trial_of(how, 77, NULL);
+        train_to(&a, 550);
         CHECK(gan_save(a.ctx, test_path("health.safetensors")) == 0, "%s", gan_error_message(a.ctx));
-        treat(&a, 900);
+        train_to(&a, 900);
         CHECK(gan_load(b.ctx, test_path("health.safetensors")) == 0, "%s", gan_error_message(b.ctx));
-        treat(&b, 900);
+        train_to(&b, 900);
         same_diagnosis(a.h, b.h);
         is(a.h, GAN_DIAGNOSIS_COLLAPSE);
         gan_destroy(a.ctx);
         gan_destroy(b.ctx);
     }
     TEST ("memory comes back too when the checkpoint is read before the health exists") {
-        patient a = admit(how, 5, NULL);
+        trial a = trial_of(how, 5, NULL);
         gan_context *ctx = gan_create(NULL);
         gan_loss_desc loss;
         gan_health *h;
-        treat(&a, 550);
+        train_to(&a, 550);
         memset(&loss, 0, sizeof loss);
         CHECK(gan_save(a.ctx, test_path("health.safetensors")) == 0, "%s", gan_error_message(a.ctx));
         CHECK(gan_load(ctx, test_path("health.safetensors")) == 0, "%s", gan_error_message(ctx));
@@ -1012,9 +1012,9 @@ static void memory_of_it(void)
         gan_destroy(a.ctx);
     }
     TEST ("watching and looking leave the training as it is, bit for bit") {
-        patient a = admit(how, 5, NULL), b = admit(how, 5, NULL);
+        trial a = trial_of(how, 5, NULL), b = trial_of(how, 5, NULL);
         int i;
-        treat(&a, 300);
+        train_to(&a, 300);
         gan_trainer_run(b.t, 300);
         for (i = 0; i < gan_model_count(a.desc.generator); ++i)
             CHECK(same_bits(gan_model_tensor(a.desc.generator, i), gan_model_tensor(b.desc.generator, i)),
@@ -1023,34 +1023,34 @@ static void memory_of_it(void)
         gan_destroy(b.ctx);
     }
     TEST ("a roll-back takes the memory along") {
-        patient p = admit(&healthy[0], 1, NULL);
+        trial p = trial_of(&healthy[0], 1, NULL);
         gan_trainer_stats s;
-        treat(&p, 10);
+        train_to(&p, 10);
         CHECK(p.h->c.step == 10, "step %ld", (long)p.h->c.step);
         p.t->desc.rollback = 5;
-        treat(&p, 13); // copies at 10
+        train_to(&p, 13); // copies at 10
         gan_data(gan_model_tensor(p.desc.discriminator, 0))[0] = (gan_real)sqrt(-1.);
         s = gan_trainer_step(p.t);
         gan_health_step(p.h, &s);
         CHECK(s.rollbacks == 1 && s.step == 10, "%d roll-backs, step %ld", s.rollbacks, (long)s.step);
         CHECK(p.h->c.step == 10 && p.h->c.seen == 10, "health is at %ld", (long)p.h->c.step);
-        treat(&p, 20);
+        train_to(&p, 20);
         CHECK(p.h->c.seen == 20 && !gan_health_diagnose(p.h).is_problem, "health is at %ld",
               (long)p.h->c.seen);
         gan_destroy(p.ctx);
     }
     TEST ("in the steady state nothing is allocated") {
-        patient p = admit(&healthy[0], 1, NULL);
+        trial p = trial_of(&healthy[0], 1, NULL);
         uint64_t calls;
-        treat(&p, 400);
+        train_to(&p, 400);
         calls = gan_memory(p.ctx).heap_calls;
-        treat(&p, 600);
+        train_to(&p, 600);
         CHECK(gan_memory(p.ctx).heap_calls == calls, "%d heap calls",
               (int)(gan_memory(p.ctx).heap_calls - calls));
         gan_destroy(p.ctx);
     }
     TEST ("a trainer has one health; a second is an error that says so") {
-        patient p = admit(&healthy[0], 1, NULL);
+        trial p = trial_of(&healthy[0], 1, NULL);
         CHECK(gan_health_create(p.t, NULL) == NULL && gan_error(p.ctx) == GAN_ERROR_NAME, "%s",
               gan_error_message(p.ctx));
         gan_destroy(p.ctx);
@@ -1135,11 +1135,11 @@ static void stopping(void)
 {
     TEST ("a metric that falls until step 200 and then rises stops the run after its patience") {
         gan_health_desc desc;
-        patient p;
+        trial p;
         gan_trainer_stats s;
         memset(&desc, 0, sizeof desc);
         desc.patience = 4;
-        p = admit(&healthy[0], 1, &desc);
+        p = trial_of(&healthy[0], 1, &desc);
         p.t->desc.metric = rising;
         p.t->desc.metric_every = 10;
         do {
@@ -1177,7 +1177,7 @@ static void stopping(void)
         memset(&desc, 0, sizeof desc);
         desc.problem_patience = 300;
         b = loop(GAN_LOSS_NON_SATURATING, &desc);
-        feed(b.h, 600, .01, .99, .01, 1); // sick from 499 on
+        feed(b.h, 600, .01, .99, .01, 1); // a problem from 499 on
         is(b.h, GAN_DIAGNOSIS_DISCRIMINATOR_WON);
         CHECK(!gan_health_should_stop(b.h), "stopped too early");
         feed(b.h, 250, .01, .99, .01, 1);

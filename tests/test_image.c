@@ -1,5 +1,5 @@
-// Room image: grids, pixels, PNM, and PNG where stb_image_write.h is to be had (else the picture beside that
-// name). Built with -DTEST_NO_STB it goes without.
+// Section image: grids, pixels, PNM, and PNG where stb_image_write.h is to be had (else the picture beside
+// that name). Built with -DTEST_NO_STB it goes without.
 #if !defined(TEST_NO_STB) && defined(__has_include)
 #if __has_include(<stb/stb_image_write.h>)
 #define STB_IMAGE_WRITE_IMPLEMENTATION

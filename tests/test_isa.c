@@ -6,7 +6,7 @@
 
 #include "kernels.h"
 
-// The largest panel that gan__conv_job_pack makes room for.
+// The largest panel that gan__conv_job_pack makes space for.
 enum { MOST_PANEL = 48 };
 
 static void complete(const gan__cpu_kernels *k)

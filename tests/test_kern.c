@@ -559,12 +559,12 @@ static void test_pack(const gan__cpu_kernels *k, int wrong)
     const int most = 7 * k->lanes + 1;
     for (int depth = 0; depth < 20; depth += depth < 3 ? 1 : 8)
         for (int count = 1; count <= most; ++count) {
-            const int ld = count + 3, room = (count + k->lanes - 1) / k->lanes * k->lanes * depth;
-            gan_real *src = filled(depth * ld + count), *dst = reals(room);
+            const int ld = count + 3, space = (count + k->lanes - 1) / k->lanes * k->lanes * depth;
+            gan_real *src = filled(depth * ld + count), *dst = reals(space);
             int off = 0;
-            dst[room] = 9;
+            dst[space] = 9;
             k->pack(depth, count, src, ld, dst);
-            CHECK(dst[room] == 9, "pack wrote beyond its end");
+            CHECK(dst[space] == 9, "pack wrote beyond its end");
             for (int j = 0, width; j < count; j += width) {
                 width = (int)gan__cpu_panel(count - j, k->lanes);
                 for (int d = 0; d < depth; ++d)

@@ -200,7 +200,7 @@ static void langevin(void)
         CHECK_NEAR(mean, 0, .06, "mean");
         CHECK_NEAR(variance, 1 / (1 - .05), .08, "variance");
     }
-    TEST ("a linear D(G(z)) = g z moves the mean to g, towards what D likes, and leaves the variance") {
+    TEST ("a linear D(G(z)) = g z moves the mean to g, toward what D likes, and leaves the variance") {
         settle(linear_critic, .2, &mean, &variance, &by);
         CHECK(fabs(by) > .1, "a gradient of %g proves nothing", by);
         CHECK_NEAR(mean, by, .06, "mean");

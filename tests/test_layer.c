@@ -1171,7 +1171,7 @@ static void summaries(void)
             CHECK((int)strlen(text) == (k <= n ? k - 1 : n) && !strncmp(text, want, strlen(text)), "size %d",
                   k);
         }
-        CHECK(gan_model_summary(m, NULL, 0) == n, "no room at all");
+        CHECK(gan_model_summary(m, NULL, 0) == n, "no space at all");
         summary_is(NULL, "");
         gan_destroy(ctx);
     }
@@ -1380,7 +1380,7 @@ static void fusion(void)
     }
 }
 
-// ---- reparametrized weights
+// ---- parametrized weights
 
 static gan_tensor *make_weighted_linear(gan_model *m, gan_tensor *x, const int *i)
 {
@@ -1985,7 +1985,7 @@ static const struct {
 #undef ROW
 };
 
-static void reparametrized(void)
+static void parametrized_weights(void)
 {
     for (size_t i = 0; i < COUNT(parametrizations); ++i) {
         parametrizations[i].run();
@@ -2209,7 +2209,7 @@ int main(void)
     summaries();
     unrecorded();
     fusion();
-    reparametrized();
+    parametrized_weights();
     printf("%d layers\n", (int)COUNT(layers));
 #ifdef GAN_DOUBLE
     printf("%d gradient checks: worst error %.3g, at most %.3g of the tolerance\n", gradchecks,

@@ -1,5 +1,5 @@
-// Room log: rows in memory, CSV that reads back bit by bit and goes on after a stop, TensorBoard's files read
-// by a decoder of our own, the sheet of images.
+// Section log: rows in memory, CSV that reads back bit by bit and goes on after a stop, TensorBoard's files
+// read by a decoder of our own, the sheet of images.
 #if !defined(TEST_NO_STB) && defined(__has_include)
 #if __has_include(<stb/stb_image_write.h>)
 #define STB_IMAGE_WRITE_IMPLEMENTATION

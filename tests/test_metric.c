@@ -393,7 +393,7 @@ static void test_ms_ssim_diversity(void)
     }
     TEST ("one picture and a negative number of pairs are refused") {
         gan_context *ctx = gan_create(NULL);
-        REFUSED(ctx, GAN_ERROR_ARGUMENT, "two pictures",
+        REFUSED(ctx, GAN_ERROR_ARGUMENT, "two images",
                 gan_ms_ssim_diversity(gan_zeros(ctx, 1, 1, 16, 16), 0, 2));
         REFUSED(ctx, GAN_ERROR_ARGUMENT, "-1 pairs",
                 gan_ms_ssim_diversity(gan_zeros(ctx, 3, 1, 16, 16), -1, 2));

@@ -386,10 +386,10 @@ static void test_crammer_singer(void)
     wrong("crammer_singer", f_crammer_singer, "6,5; i9:6", NONE, "from 0 to 4");
     control_forward("crammer_singer with the sum for the maximum", f_crammer_singer, r_multi_margin_loss,
                     "6,5; i5:6", P(.r = {1}));
-    TEST ("crammer_singer is 0 from a lead of 1 on, and 1 for equal logits") {
+    TEST ("crammer_singer is 0 from a margin of 1 on, and 1 for equal logits") {
         gan_context *ctx = gan_create(NULL);
         const double v[] = {1, 0, 0, -3, 2, 1}, labels[] = {0, 1};
-        CHECK_NEAR(gan_item(gan_crammer_singer(of(ctx, v, 2, 3), of(ctx, labels, 2, 0))), 0, 0, "lead 1");
+        CHECK_NEAR(gan_item(gan_crammer_singer(of(ctx, v, 2, 3), of(ctx, labels, 2, 0))), 0, 0, "margin 1");
         CHECK_NEAR(gan_item(gan_crammer_singer(gan_zeros(ctx, 2, 3), of(ctx, labels, 2, 0))), 1, 0, "equal");
         gan_destroy(ctx);
     }
@@ -524,13 +524,13 @@ static void test_multi_hinge_d(void)
     wrong("multi_hinge_d", f_multi_hinge_d, "4,1; i1:4; 5,1", NONE, "want (N, K + 1)");
     control_forward("multi_hinge_d with another column for the fakes", f_multi_hinge_d, hinge_fake_first,
                     "4,4; i3:4; 5,4", NONE);
-    TEST ("multi_hinge of equal logits: 2 for D, 1 for G; at a lead of 1 nothing is left") {
+    TEST ("multi_hinge of equal logits: 2 for D, 1 for G; at a margin of 1 nothing is left") {
         gan_context *ctx = gan_create(NULL);
         const double v[] = {1, 0, 0, 0, 1, 0}, f[] = {0, 0, 1}, labels[] = {0, 1};
         gan_tensor *l = gan_zeros(ctx, 2, 3), *t = of(ctx, labels, 2, 0);
         CHECK_NEAR(gan_item(gan_multi_hinge_d(l, t, l)), 2, 0, "D");
         CHECK_NEAR(gan_item(gan_multi_hinge_g(l, t)), 1, 0, "G");
-        CHECK_NEAR(gan_item(gan_multi_hinge_d(of(ctx, v, 2, 3), t, of(ctx, f, 1, 3))), 0, 0, "a lead of 1");
+        CHECK_NEAR(gan_item(gan_multi_hinge_d(of(ctx, v, 2, 3), t, of(ctx, f, 1, 3))), 0, 0, "a margin of 1");
         gan_destroy(ctx);
     }
 }
@@ -1582,7 +1582,7 @@ static void test_dssim(void)
     const params p = P(.lo = 0, .hi = 1, .r = {1}, .no_grad = 1, .tol = 8);
     op_sample("dssim", f_dssim, r_dssim, "1,3,12,11; 1,3,12,11", p);
     refuses("dssim", f_dssim, "1,1,11,11; 1,1,11,11", p);
-    wrong("dssim", f_dssim, "1,1,5,5; 1,1,5,5", p, "dssim: pictures (1, 1, 5, 5)");
+    wrong("dssim", f_dssim, "1,1,5,5; 1,1,5,5", p, "dssim: images (1, 1, 5, 5)");
     control_forward("dssim without its half", f_dssim, dssim_whole, "1,3,12,11; 1,3,12,11", p);
 }
 

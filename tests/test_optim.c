@@ -504,7 +504,7 @@ static void minimize(void)
 #endif
 }
 
-// A tape that is spent: twelve layers on a batch whose activations outweigh all else.
+// A tape that is freed: twelve layers on a batch whose activations outweigh all else.
 enum { DEEP = 12, WIDTH = 16, BATCH = 512 };
 
 static gan_tensor *deep(gan_model *m, gan_tensor *x, gan_tensor *label)
@@ -519,7 +519,7 @@ static gan_tensor *deep(gan_model *m, gan_tensor *x, gan_tensor *label)
     return x;
 }
 
-// Three steps, at the top (where gan_minimize spends the tape) or in scopes; returns the peak of memory.
+// Three steps, at the top (where gan_minimize frees the tape) or in scopes; returns the peak of memory.
 static size_t deep_steps(int scoped, int unused, gan_real *weights)
 {
     gan_context *ctx = gan_create(NULL);
@@ -556,7 +556,7 @@ static void spending(void)
     const size_t tensor = (size_t)BATCH * WIDTH * sizeof(gan_real);
     static gan_real top[ALL], inside[ALL];
     TEST (
-        "the tape is spent at the top: less memory than in a scope, which leaves all alive; the same bits") {
+        "the tape is freed at the top: less memory than in a scope, which leaves all alive; the same bits") {
         const size_t a = deep_steps(0, 0, top), b = deep_steps(1, 0, inside);
         CHECK_BYTES(top, inside, sizeof top, "weights");
         CHECK(a + tensor < b, "a peak of %lu, in scopes %lu; a tensor has %lu", (unsigned long)a,
@@ -577,7 +577,7 @@ static void blame(void)
 {
     int scoped;
     for (scoped = 0; scoped < 2; ++scoped)
-        TESTF ("an infinity born in a backward names that operation%s", scoped ? ", in a scope" : "") {
+        TESTF ("an infinity made in a backward names that operation%s", scoped ? ", in a scope" : "") {
             gan_context *ctx = gan_create(NULL);
             gan_model *m = gan_model_create(ctx, "m", one_parameter, NULL);
             gan_optimizer *o = gan_optimizer_create(m, gan_sgd((gan_real).1, 0));

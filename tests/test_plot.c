@@ -1,4 +1,5 @@
-// Room plot: what a panel shows is read back from its pixels: texts, ticks, curves, bars, surfaces, pictures.
+// Section plot: what a panel shows is read back from its pixels: texts, ticks, curves, bars, surfaces,
+// pictures.
 #include "test.h"
 #define GAN_IMPLEMENTATION
 #include "../gan.h"

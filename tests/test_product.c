@@ -349,7 +349,7 @@ static void test_padding(void)
             gan_destroy(ctx);
         }
     }
-    TEST ("a negative padding is an error that names the field and the cure") {
+    TEST ("a negative padding is an error that names the field and what to do") {
         int k;
         for (k = 0; k < 2; ++k) {
             gan_context *ctx = gan_create(NULL);

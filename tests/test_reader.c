@@ -1,4 +1,5 @@
-// Room reader: files and folders of every format, from disk, mapped, streamed and from memory; damaged files.
+// Section reader: files and folders of every format, from disk, mapped, streamed and from memory; damaged
+// files.
 #include "files.h"
 
 // A stand-in for stb_image, so that what gan.h does with it is tested everywhere: a picture is "\x89PNG..",
@@ -291,7 +292,7 @@ static void test_transpose(void)
         desc.bytes = g.p, desc.size = g.n;
         check_ways("transposed.npy", &desc, 2, 12, v, NULL);
     }
-    TEST ("a file that is called emnist.. is a warning that names the cure, which is then silent") {
+    TEST ("a file that is called emnist.. is a warning that names transpose, and with it there is none") {
         static const char *const name[] = {"emnist-letters-train-images-idx3-ubyte", "EMNIST-a-idx3",
                                            "a-emnist-idx3"};
         for (i = 0; i < 3; ++i)
@@ -1083,7 +1084,7 @@ static void test_jpeg(void)
             const char *bytes;
             int n;
             const char *word;
-        } strange[] = {{"version https://git-lfs.github.com/spec/v1\n", 43, "Git LFS"},
+        } foreign[] = {{"version https://git-lfs.github.com/spec/v1\n", 43, "Git LFS"},
                        {"<!DOCTYPE html><html>404", 24, "HTML"},
                        {"\n <HTML>", 8, "HTML"},
                        {"RIFF\x10\0\0\0WEBPVP8 ", 16, "is WebP"},
@@ -1093,18 +1094,18 @@ static void test_jpeg(void)
                         12, "AVIF"},
                        {"", 0, "0 bytes"},
                        {"some text", 9, "is no picture"}};
-        put_folder("strange");
-        put_pgm("strange/1.pgm", 2, 3, 10);
+        put_folder("foreign");
+        put_pgm("foreign/1.pgm", 2, 3, 10);
         for (i = 0; i < 16; ++i) {
             gan_context *ctx = gan_create(NULL);
-            gan_dataset_desc desc = at_path(test_path("strange"));
-            put_file("strange/2.jpg", strange[i / 2].bytes, (size_t)strange[i / 2].n);
-            desc = at_path(test_path("strange"));
+            gan_dataset_desc desc = at_path(test_path("foreign"));
+            put_file("foreign/2.jpg", foreign[i / 2].bytes, (size_t)foreign[i / 2].n);
+            desc = at_path(test_path("foreign"));
             desc.stream = i % 2;
             CHECK(!gan_dataset_open(ctx, &desc), "opened");
             CHECK(gan_error(ctx) == GAN_ERROR_FORMAT, "error %d", gan_error(ctx));
-            CHECK_TEXT(gan_error_message(ctx), "strange/2.jpg");
-            CHECK_TEXT(gan_error_message(ctx), strange[i / 2].word);
+            CHECK_TEXT(gan_error_message(ctx), "foreign/2.jpg");
+            CHECK_TEXT(gan_error_message(ctx), foreign[i / 2].word);
             gan_destroy(ctx);
         }
     }

@@ -1,4 +1,4 @@
-// Room report: one HTML file that asks for nothing else, its pictures decoded from base64 and read.
+// Section report: one HTML file that asks for nothing else, its pictures decoded from base64 and read.
 #if !defined(TEST_NO_STB) && defined(__has_include)
 #if __has_include(<stb/stb_image_write.h>)
 #define STB_IMAGE_WRITE_IMPLEMENTATION

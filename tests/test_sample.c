@@ -137,7 +137,7 @@ static void chosen(void)
     }
     memset(&how, 0, sizeof how);
     plain_mean = 0;
-    TEST ("Langevin sampling moves samples towards what D likes: the mean of N(0, 1) to D's slope") {
+    TEST ("Langevin sampling moves samples toward what D likes: the mean of N(0, 1) to D's slope") {
         plain_mean = mean_sample(1, 3000, NULL, &variance);
         how.langevin_steps = 60, how.langevin_rate = (gan_real).2;
         mean = mean_sample((gan_real).8, 3000, &how, &variance);

@@ -1,4 +1,4 @@
-// Room sheet: D over the plane, densities, tables of samples, read back from their pixels.
+// Section sheet: D over the plane, densities, tables of samples, read back from their pixels.
 #if !defined(TEST_NO_STB) && defined(__has_include)
 #if __has_include(<stb/stb_image_write.h>)
 #define STB_IMAGE_WRITE_IMPLEMENTATION

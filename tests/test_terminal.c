@@ -1,4 +1,4 @@
-// Room terminal: what curves and images say as characters, decoded again.
+// Section terminal: what curves and images say as characters, decoded again.
 #include "test.h"
 #include "../gan.h"
 

@@ -1,4 +1,4 @@
-// Room text: doubles as decimal text that reads back bit by bit, in as few digits as do, and rounded.
+// Section text: doubles as decimal text that reads back bit by bit, in as few digits as do, and rounded.
 #include "test.h"
 #define GAN_IMPLEMENTATION
 #include "../gan.h"

@@ -243,7 +243,7 @@ int main(void)
     TEST_MUST_FAIL ("a D trained for another pair is caught by its V")
         CHECK_NEAR(th_value(logits[1], &p[0], &q[0]), 2 * th_jsd(&p[0], &q[0]) - TH_LOG4, .002, "V");
 
-    game = th_play(ctx, "shift", "logistic", STEPS, 1);
+    game = th_train(ctx, "shift", "logistic", STEPS, 1);
     reached = th_normal(game.theta, 1);
     best = th_best_value(ctx, "judge", &data, &reached, STEPS);
     TEST ("a generator that reaches its data: theta = 3, D(x) = D(G(z)) = 1/2, C(G) = -log 4") {
@@ -252,7 +252,7 @@ int main(void)
         CHECK_NEAR(game.d_real, .5, .01, "D(x)");
         CHECK_NEAR(best, -TH_LOG4, .002, "C(G)");
     }
-    idle = th_play(ctx, "idle_shift", "idle_logistic", STEPS, 0);
+    idle = th_train(ctx, "idle_shift", "idle_logistic", STEPS, 0);
     TEST_MUST_FAIL ("a generator that does not learn is caught by D(G(z))")
         CHECK_NEAR(idle.d_fake, .5, .01, "D(G(z))");
     best = th_best_value(ctx, "idle_judge", &data, &at_zero, STEPS);

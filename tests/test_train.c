@@ -651,7 +651,7 @@ static void nonfinite(void)
             gan_destroy(r.ctx);
         }
     }
-    TEST ("a NaN born in the generator names its operation (log) and leaves all weights; after clearing the "
+    TEST ("a NaN made in the generator names its operation (log) and leaves all weights; after clearing the "
           "training goes on") {
         rig r = make(1, logging_generator, mlp_critic, 3);
         copy g, d, g2, d2;
@@ -1134,10 +1134,10 @@ static void safety(void)
     X("game", "simultaneous", d.game = GAN_GAME_CONSENSUS)                                                   \
     X("game", "unknown", (d.game = (gan_game)9, d.simultaneous = 1))                                         \
     X("prior", "unknown", d.prior = (gan_prior)9)                                                            \
-    X("d_steps of simultaneous play", "share one batch", (d.simultaneous = 1, d.d_steps = 5))                \
-    X("accumulation in simultaneous play", "share one batch", (d.simultaneous = 1, d.accumulate = 2))        \
-    X("a pool in simultaneous play", "share one batch", (d.simultaneous = 1, d.pool = 5))                    \
-    X("unrolling in simultaneous play", "share one batch", (d.simultaneous = 1, d.unroll = 1))               \
+    X("d_steps of simultaneous updates", "share one batch", (d.simultaneous = 1, d.d_steps = 5))             \
+    X("accumulation in simultaneous updates", "share one batch", (d.simultaneous = 1, d.accumulate = 2))     \
+    X("a pool in simultaneous updates", "share one batch", (d.simultaneous = 1, d.pool = 5))                 \
+    X("unrolling in simultaneous updates", "share one batch", (d.simultaneous = 1, d.unroll = 1))            \
     X("a plateau without a metric", "metric", d.schedule[0].schedule = gan_schedule_plateau(0, 1))           \
     X("a best path without a metric", "metric", d.best_path = "out/test/never")                              \
     X("ADA without a policy", "policy", d.ada_target = (gan_real).6)
@@ -1148,7 +1148,7 @@ static gan_real falls_then_rises(gan_trainer *t, void *user)
     return (gan_real)(gan_trainer_steps(t) == 2 ? .1 : .5);
 }
 
-// Legal, and never meant: FIELD, the cure, the description.
+// Legal, and never meant: FIELD, the advice, the description.
 #define UNUSED(X)                                                                                            \
     X("ema_start", "set ema", d.ema_start = 5)                                                               \
     X("ema_ramp", "set ema_half_life", (d.ema = (gan_real).9, d.ema_ramp = (gan_real).1))                    \
@@ -1190,13 +1190,13 @@ static gan_dataset *three(gan_context *ctx)
     return gan_dataset_memory(ctx, x, NULL, 3, 2);
 }
 // A trainer of d: one warning with these words, or none at all.
-static void warned(rig *r, const gan_trainer_desc *d, const char *field, const char *cure)
+static void warned(rig *r, const gan_trainer_desc *d, const char *field, const char *advice)
 {
     CHECK(gan_trainer_create(r->ctx, d) != NULL, "%s", gan_error_message(r->ctx));
     CHECK(gan_warnings(r->ctx) == 1, "%d warnings, the last: %s", gan_warnings(r->ctx),
           gan_warning_message(r->ctx));
     CHECK_TEXT(gan_warning_message(r->ctx), field);
-    CHECK_TEXT(gan_warning_message(r->ctx), cure);
+    CHECK_TEXT(gan_warning_message(r->ctx), advice);
     fine(r);
 }
 // Descriptions in which every field is read.
@@ -1300,7 +1300,7 @@ static void progress_line(void)
             }
         CHECK(longest > 70, "the longest line has %d columns: the numbers are not huge", longest);
     }
-    TEST ("the progress line is cut where there is no room, its length is not") {
+    TEST ("the progress line is cut where there is no space, its length is not") {
         const gan_trainer_stats s = numbers(20, 1, 2, 3, 4);
         const char whole[] = "step 20  d 1  g 2  D(x) 3  D(G(z)) 4";
         char text[64];
@@ -1312,7 +1312,7 @@ static void progress_line(void)
                       !strncmp(text, whole, strlen(text)),
                   "size %d: %s", size, text);
         }
-        CHECK(gan_trainer_stats_text(&s, NULL, 0) == (int)strlen(whole), "no room at all");
+        CHECK(gan_trainer_stats_text(&s, NULL, 0) == (int)strlen(whole), "no space at all");
     }
 }
 
@@ -1367,12 +1367,12 @@ static void defaults(void)
 static void warnings(void)
 {
     int which;
-#define X(field, cure, set)                                                                                  \
-    TESTF ("a field that nothing reads is one warning: %s, %s", field, cure) {                               \
+#define X(field, advice, set)                                                                                \
+    TESTF ("a field that nothing reads is one warning: %s, %s", field, advice) {                             \
         rig r = make(1, mlp_generator, mlp_critic, 3);                                                       \
         gan_trainer_desc d = r.desc;                                                                         \
         set;                                                                                                 \
-        warned(&r, &d, field, cure);                                                                         \
+        warned(&r, &d, field, advice);                                                                       \
         gan_destroy(r.ctx);                                                                                  \
     }
     UNUSED(X)
@@ -1696,15 +1696,15 @@ static void mistakes(void)
         fine(&r);
         gan_destroy(r.ctx);
     }
-    TEST ("a best step that no run can have, from a strange file, is none") {
-        static const double strange[] = {-1, 1e26, -1e26, NAN, INFINITY};
+    TEST ("a best step that no run can have, from a damaged file, is none") {
+        static const double damaged[] = {-1, 1e26, -1e26, NAN, INFINITY};
         size_t i;
         rig r = make(1, mlp_generator, mlp_critic, 3);
         r.desc.metric = falls_then_rises, r.desc.metric_every = 100;
         go(&r);
-        for (i = 0; i < sizeof strange / sizeof strange[0]; ++i) {
-            inside_trainer_best(r.t)[1] = (gan_real)strange[i];
-            CHECK(gan_trainer_step(r.t).best_step == 0, "%g", strange[i]);
+        for (i = 0; i < sizeof damaged / sizeof damaged[0]; ++i) {
+            inside_trainer_best(r.t)[1] = (gan_real)damaged[i];
+            CHECK(gan_trainer_step(r.t).best_step == 0, "%g", damaged[i]);
         }
         fine(&r);
         gan_destroy(r.ctx);

@@ -61,8 +61,8 @@ static void test_wasserstein_1d(void)
         static const double v[] = {3, -0., 0, -1e30, 1e30, 5, 5, -2, 1e-38, -1e-38, 3, -7};
         double *sorted;
         gan_tensor *x = of(ctx, v, 12, 0), *y = copy_of(x);
-        gan__transport_key room[24];
-        gan__transport_sort(12, gan_data(y), room);
+        gan__transport_key scratch[24];
+        gan__transport_sort(12, gan_data(y), scratch);
         sorted = doubles(x);
         qsort(sorted, 12, sizeof *sorted, ascending);
         CHECK_ARRAY(12, gan_data(y), sorted, 0, 0, "sorted");

@@ -160,12 +160,12 @@ in_contents {
     sub(/:.*/, "", name)
     section = name
     if (!(name in is_listed)) bad(NR, ">>" name ": a section that the contents do not list")
-    else if (name in room_line) bad(NR, ">>" name ": a section that stands twice")
+    else if (name in section_line) bad(NR, ">>" name ": a section that stands twice")
     else {
         if (is_listed[name] < latest) bad(NR, ">>" name ": not in the order of the contents")
         latest = is_listed[name]
     }
-    room_line[name] = NR
+    section_line[name] = NR
     if (building && name != "end" && index($0, "tests/test_" name ".c") == 0)
         bad(NR, ">>" name ": the section does not name its test, tests/test_" name ".c")
 }
@@ -259,7 +259,7 @@ building {
 
 END {
     for (i = 1; i <= listed; ++i)
-        if (!(contents[i] in room_line)) bad(NR, ">>" contents[i] ": in the contents, but no section")
+        if (!(contents[i] in section_line)) bad(NR, ">>" contents[i] ": in the contents, but no section")
     if (long > 5 && !all) bad(NR, "and " long - 5 " more lines of too many columns")
     if (!listed) bad(NR, "no contents")
     if (depth) bad(NR, "braces do not close (or this check misreads them)")

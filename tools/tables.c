@@ -32,7 +32,7 @@ LISTED(games, GAN_GAMES, NAME2)
 LISTED(toys, GAN_TOYS, NAME3)
 LISTED(formats, GAN_FORMATS, NAME2)
 LISTED(metrics, GAN__METRICS, NAME2)
-LISTED(sicknesses, GAN_DIAGNOSES, NAME3)
+LISTED(problems, GAN_DIAGNOSES, NAME3)
 #define ROW(what, list) row(what, (int)(sizeof list / sizeof *list), list)
 
 int main(void)
@@ -53,6 +53,6 @@ int main(void)
     ROW("Toys", toys);
     ROW("Data read", formats);
     ROW("Measures", metrics);
-    ROW("Diagnoses of a run", sicknesses);
+    ROW("Diagnoses of a run", problems);
     return 0;
 }

@@ -98,7 +98,7 @@ static uint64_t draw(void) // splitmix64
 }
 static size_t below(size_t n) { return n ? (size_t)(draw() % n) : 0; }
 
-// One change of v, which has room for MOST_BYTES; its new size.
+// One change of v, which has space for MOST_BYTES; its new size.
 static size_t mutate(uint8_t *v, size_t n)
 {
     static const uint64_t edges[] = {0,
