@@ -212,8 +212,8 @@ static inline void ex_interrupted(int number)
     signal(number, SIG_DFL);
 }
 
-// extra: which of "samples resume freeze table score" this example has; flags: those that it alone has, looked
-// for first. Without --data among them data is MNIST's folder.
+// extra: which of "samples resume freeze table score" this example has; flags: those that it alone has, which
+// are looked for first. With --data among them data is NULL.
 static inline ex_options ex_start_with(int argc, char **argv, const char *name, const char *about, int steps,
                                        const char *out, const char *extra, ex_flag *flags, int count)
 {
