@@ -74,6 +74,7 @@ static inline int ex_is_choice(const char *choices, const char *value)
 static inline void ex_flag_set(ex_flag *f, const char *value)
 {
     char *end = NULL;
+    double number;
     if (!value) fprintf(stderr, "%s wants %s\n", f->name, f->value), exit(2);
     if (!ex_is_choice(f->choices, value))
         fprintf(stderr, "%s is one of %s, not '%s'\n", f->name, f->choices, value), exit(2);
@@ -81,9 +82,10 @@ static inline void ex_flag_set(ex_flag *f, const char *value)
         *f->text = value;
         return;
     }
-    if (f->number) *f->number = (int)strtol(value, &end, 0);
-    else *f->real = strtod(value, &end);
-    if (end != value && !*end && (f->number ? *f->number >= 0 : *f->real >= 0)) return;
+    number = f->number ? (double)strtol(value, &end, 10) : strtod(value, &end);
+    if (f->number && number >= 0 && number < 1e9) *f->number = (int)number;
+    if (f->real) *f->real = number;
+    if (end != value && !*end && number >= 0 && number < 1e9) return;
     fprintf(stderr, "%s wants %s of 0 or more, not '%s'\n", f->name,
             f->number ? "a whole number" : "a number", value);
     exit(2);
