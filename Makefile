@@ -120,6 +120,7 @@ bench: $(addprefix build/,$(BENCHES))
 	build/bench_small
 	build/bench_steps
 	build/bench_metric
+	build/bench_data
 
 score: build/score
 	@sh tools/fetch_mnist.sh $(filter fashion,$(SET))

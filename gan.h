@@ -148,7 +148,7 @@
 //     TRAINING              >>tape  >>loss  >>update  >>optim
 //     BLOCKS, OBJECTIVES    >>block  >>objective
 //     TECHNIQUES            >>penalty  >>augment  >>schedule  >>game
-//     DATA                  >>format  >>fit  >>data  >>reader
+//     DATA                  >>format  >>fit  >>data  >>batch  >>reader
 //     PICTURES              >>image  >>canvas  >>plot  >>sheet  >>terminal  >>log  >>report
 //     METRICS               >>density  >>transport  >>moment  >>neighbor  >>metric
 //     TRAINER               >>latent  >>player  >>train  >>sample  >>health
@@ -1832,8 +1832,6 @@ typedef struct gan_dataset_desc {       // 0 means the default
     int channels_last;                  // 1: 4-dimensional arrays are (N, H, W, C); -1: (N, C, H, W); 0: the
                                         // same, with a warning if the last dimension looks like channels
     gan_fit fit;                        // GAN_FIT_COVER
-    int flip;                           // 1: random horizontal flip with probability 1/2 each time an image
-                                        // is drawn
     gan_real low, high;                 // the range that data_low .. data_high becomes; both 0: -1 and 1.
                                         // Elements other than bytes stay as they are without data_low .. high
     gan_real data_low, data_high;       // values in the data; both 0: 0 and 255 for bytes, False and True. A
@@ -1850,6 +1848,8 @@ typedef struct gan_dataset_desc {       // 0 means the default
     int stream;                         // 1: keep no samples in memory, read them for each batch
     size_t memory;                      // maximum bytes of samples kept in memory if the file is not mapped;
                                         // 256 MiB. Larger data are read for each batch
+    int64_t max_skipped;                // maximum number of images of a folder that may be unreadable: they
+                                        // are left out, each with a warning that names it; 0: an error
 } gan_dataset_desc;
 
 // Opens a dataset. A sample has shape (C, H, W) for images, (D) for rows of numbers, otherwise the array's
@@ -1886,9 +1886,61 @@ typedef enum gan_toy {
     GAN_TOY_COUNT
 } gan_toy;
 GAN_API gan_dataset *gan_dataset_toy(gan_context *ctx, gan_toy kind);   // endless samples of it
-// The next n samples, (n, ...). If labels is not NULL it receives the labels (n), or NULL for unlabeled data.
+// A function of yours that writes sample i, in the dataset's shape, to x; 0 for success, else the batch is an
+// error that tells the result. It must depend on i alone, so that a resumed run is the same run.
+typedef int gan_dataset_read(void *user, int64_t i, gan_real *x);
+// A dataset of the n samples that the function writes; 0: endless, i counts from 0 without end. labels (n
+// numbers, or NULL) are copied.
+GAN_API gan_dataset *gan_dataset_callback_n(gan_context *ctx, gan_dataset_read *read, void *user,
+                                            const gan_real *labels, int n, int ndim, const int *dim);
+#ifndef __cplusplus
+#define gan_dataset_callback(ctx, read, user, labels, n, ...)                                                \
+    gan_dataset_callback_n(ctx, read, user, labels, n, GAN_INTS(__VA_ARGS__))
+#endif
+// Pairs: a dataset of the samples of x whose labels are the samples of y, (n, ...), at the same index:
+// images of another kind, masks, vectors of attributes. Both have the same size. Transformations of the pair
+// move both alike; those of x are taken over, those of y are not.
+GAN_API gan_dataset *gan_dataset_pair(gan_dataset *x, gan_dataset *y);
+// Divides a dataset at random: *held_out receives this share (0 to 1) of its samples, *train the others, both
+// in the order of d. The division depends on the size and the share alone, not on the seed, so that another
+// run holds out the same samples. Both take over d's transformations; d stays as it is, and nothing is
+// copied. Returns the error code.
+GAN_API int gan_dataset_split(gan_dataset *d, double share, gan_dataset **train, gan_dataset **held_out);
+
+// The next n samples, (n, ...), in shuffled epochs: each sample comes once in an epoch, and a batch goes on
+// in the next epoch. If labels is not NULL it receives the labels (n), those of a pair (n, ...), or NULL for
+// unlabeled data. After a sample that cannot be read the next batch begins behind it.
 GAN_API gan_tensor *gan_dataset_batch(gan_dataset *d, int n, gan_tensor **labels);
+// The samples of these indices (0 to size - 1), without changing what gan_dataset_batch returns next and
+// without random transformations.
+GAN_API gan_tensor *gan_dataset_rows(gan_dataset *d, const int64_t *index, int n, gan_tensor **labels);
+// The same of the samples first to first + n - 1, fewer at the end; NULL, without an error, after it:
+//     for (i = 0; (x = gan_dataset_slice(d, i, 100, &y)) != NULL; i += 100)
+GAN_API gan_tensor *gan_dataset_slice(gan_dataset *d, int64_t first, int n, gan_tensor **labels);
 GAN_API int64_t gan_dataset_size(const gan_dataset *d);                 // samples; 0: endless
+GAN_API double gan_dataset_epochs(const gan_dataset *d);    // batches' samples / size; 0 if that is endless
+GAN_API int64_t gan_dataset_skipped(const gan_dataset *d);  // samples left out by max_skipped so far
+// 1, the default: epochs are shuffled; 0: in the order of the data.
+GAN_API void gan_dataset_shuffle(gan_dataset *d, int shuffle);
+// A function of yours on batches: it returns the samples to use instead of x, (n, ...), and may set *labels,
+// NULL for unlabeled data, to others.
+typedef gan_tensor *gan_dataset_function(gan_context *ctx, gan_tensor *x, gan_tensor **labels, void *user);
+// Transformations of images (C, H, W), a flip and a crop the same for the images of a pair if their sizes are
+// equal. What is random depends on the seed, the epoch and the position in it.
+typedef struct gan_transform {          // 0: off
+    int flip;                           // 1: random horizontal flip with probability 1/2
+    int crop_height, crop_width;        // a random window of this size, of rows and slices the central one;
+                                        // width 0: as the height. For pix2pix's jitter open the data at
+                                        // height and width 286 and crop 256
+    int crop_padding;                   // black rows and columns added at each side before the crop
+    // torchvision's ColorJitter of 1 or 3 channels, of a pair only x: factors from U(1 - v, 1 + v), applied
+    // in this order to values between the dataset's low and high
+    gan_real brightness, contrast, saturation;
+    gan_dataset_function *map;          // applied last, to rows and slices as well, and to data of any shape
+    void *user;                         // passed to map
+} gan_transform;
+// Sets the transformations, instead of those set before. Returns the error code.
+GAN_API int gan_dataset_transform(gan_dataset *d, const gan_transform *how);
 // Samples (n, ...) in the units of the data: what standardize, low and high have done is undone; recorded.
 GAN_API gan_tensor *gan_dataset_restore(const gan_dataset *d, gan_tensor *x);
 // Classes: the values of labels that are whole numbers less than 65,536 apart, in ascending order; other
@@ -2724,6 +2776,14 @@ template <class... T> inline gan_axis_set GAN_AXES(T... axis)
     return gan_axis_set_n((int)sizeof...(axis), a);
 }
 #ifndef GAN_NO_DATA
+template <class... T>
+inline gan_dataset *gan_dataset_callback(gan_context *ctx, gan_dataset_read *read, void *user,
+                                         const gan_real *labels, int n, T... dim)
+{
+    static_assert(sizeof...(dim) > 0, "no dimensions");
+    const int d[] = {dim...};
+    return gan_dataset_callback_n(ctx, read, user, labels, n, (int)sizeof...(dim), d);
+}
 template <class... T>
 inline gan_dataset *gan_dataset_memory(gan_context *ctx, const gan_real *data, const gan_real *labels, int n,
                                        T... dim)
@@ -22241,7 +22301,7 @@ static int gan__fit(gan_context *ctx, const gan__fit_place *v, gan_fit how, cons
     return 0;
 }
 
-// >>data: shuffled datasets of files, folders and memory, toys; uses arith, file, fit; tests/test_data.c
+// >>data: shuffled datasets of files, folders and memory, toys; uses file, fit; tests/test_data.c
 
 #ifndef GAN_NO_STDIO
 
@@ -22288,7 +22348,12 @@ GAN_API int gan_idx_write(gan_tensor *x, const char *path)
 // Datasets. Which samples come next is a function of three numbers that checkpoints hold, so that a resumed
 // run is the run. A toy's position is its random counter.
 
-typedef enum gan__data_kind { GAN__DATA_VALUES, GAN__DATA_PICTURES, GAN__DATA_TOY } gan__data_kind;
+typedef enum gan__data_kind {
+    GAN__DATA_VALUES,
+    GAN__DATA_PICTURES,
+    GAN__DATA_TOY,
+    GAN__DATA_CALLBACK
+} gan__data_kind;
 enum { GAN__DATA_SEED, GAN__DATA_EPOCH, GAN__DATA_POSITION, GAN__DATA_STATES };
 
 // Samples that lie in one file, or in memory (source NULL).
@@ -22298,13 +22363,25 @@ typedef struct gan__data_part {
     size_t first, count;
 } gan__data_part;
 
+// Samples that cannot be read; shared by a dataset and its parts.
+typedef struct gan__data_skips {
+    int64_t most, count;
+    unsigned char *bad; // of each sample
+} gan__data_skips;
+
 struct gan_dataset {
     gan_context *ctx;
     gan__data_kind kind;
     gan_toy toy;
-    int ndim, dim[GAN_MAX_DIMS]; // of a batch; dim[0] is filled in by each
+    gan_dataset_read *sample;
+    void *user;                  // of sample
+    int ndim, dim[GAN_MAX_DIMS]; // of a batch before its transformation; dim[0] is the batch's
     size_t n, per;               // samples (0: endless), values of one
-    gan__format_layout from;     // of the samples in their parts
+    const uint32_t *row;         // of a part of a dataset: the numbers of its samples there; NULL: all
+    gan_dataset *pair;           // whose samples are the labels
+    gan_transform how;
+    gan__data_skips *skips;  // NULL: none may be skipped
+    gan__format_layout from; // of the samples in their parts
     gan__data_part *part;
     int parts;
     size_t raw;     // bytes that a sample spans, where it is read piece by piece
@@ -22320,7 +22397,7 @@ struct gan_dataset {
     double *class_label;
     int64_t *class_size;
     char **class_name;
-    int fitted, flip; // whether samples must be given their shape; whether they are mirrored
+    int fitted; // whether samples must be given their shape
     gan_fit fit;
     gan_real *mean, *deviation; // of the columns, where they are standardized
     int scaled;                 // of elements other than bytes: from .. to becomes low .. high
@@ -22328,6 +22405,7 @@ struct gan_dataset {
     gan_real *level; // of the bytes 0 .. 255: a table is twice as fast as dividing
     gan__state *state;
     char name[32];       // "data.0.position"
+    int in_order;        // epochs are not shuffled
     uint32_t *order;     // the samples of the epoch that `shuffled` names
     int64_t shuffled[2]; // seed, epoch
 };
@@ -22376,8 +22454,12 @@ static void gan__data_set_labels(gan_dataset *d, const void *label, gan__format_
     d->label_stride = stride;
 }
 
+// The number of sample i where the samples lie.
+static size_t gan__data_row(const gan_dataset *d, size_t i) { return d->row ? d->row[i] : i; }
+
 static double gan__data_label(const gan_dataset *d, size_t i)
 {
+    i = gan__data_row(d, i);
     return gan__format_element_value(d->label_type, d->label_big, d->label + i * d->label_stride);
 }
 
@@ -22477,16 +22559,20 @@ static int gan__data_classes(gan_dataset *d)
 }
 
 // Datasets are numbered in the order of their creation.
-static gan_dataset *gan__data_ready(gan_dataset *d)
+static gan_dataset *gan__data_number(gan_dataset *d)
 {
     const int dim = GAN__DATA_STATES;
-    if (gan__data_classes(d)) return NULL;
     memcpy(d->name, "data.", 5);
     memcpy(gan__text_whole(d->name + 5, (uint64_t)d->ctx->data.dataset_count), ".position", 10);
     d->state = gan__state_add(d->ctx, d->name, GAN__STATE_I64, 1, &dim);
     if (!d->state) return NULL;
     d->ctx->data.dataset_count++;
     return d;
+}
+
+static gan_dataset *gan__data_ready(gan_dataset *d)
+{
+    return gan__data_classes(d) ? NULL : gan__data_number(d);
 }
 
 // Values of the context's own type in memory, one behind the other.
@@ -22500,6 +22586,18 @@ static void gan__data_reals(gan_dataset *d, const gan_real *values)
     gan__format_strides(&d->from, 0);
     d->part->bytes = (const unsigned char *)values;
     d->part->count = d->n;
+}
+
+// A copy of n labels, or NULL for none; 1: no memory.
+static int gan__data_copy_labels(gan_dataset *d, const gan_real *labels)
+{
+    gan_real *copy;
+    if (!labels) return 0;
+    copy = (gan_real *)gan__err_persist(d->ctx, d->n * sizeof *copy);
+    if (!copy) return 1;
+    memcpy(copy, labels, d->n * sizeof *copy);
+    gan__data_set_labels(d, copy, sizeof(gan_real) == 4 ? GAN__ELEMENT_F32 : GAN__ELEMENT_F64, sizeof *copy);
+    return 0;
 }
 
 GAN_API gan_dataset *gan_dataset_memory_n(gan_context *ctx, const gan_real *data, const gan_real *labels,
@@ -22529,16 +22627,27 @@ GAN_API gan_dataset *gan_dataset_memory_n(gan_context *ctx, const gan_real *data
     if (!copy) return NULL;
     memcpy(copy, data, bytes);
     gan__data_reals(d, copy);
-    if (labels) {
-        copy = (gan_real *)gan__err_persist(ctx, d->n * sizeof *copy);
-        if (!copy) return NULL;
-        memcpy(copy, labels, d->n * sizeof *copy);
-        d->label = (const unsigned char *)copy;
-        d->label_type = d->from.type;
-        d->label_big = d->from.big;
-        d->label_stride = sizeof *copy;
+    return gan__data_copy_labels(d, labels) ? NULL : gan__data_ready(d);
+}
+
+GAN_API gan_dataset *gan_dataset_callback_n(gan_context *ctx, gan_dataset_read *read, void *user,
+                                            const gan_real *labels, int n, int ndim, const int *dim)
+{
+    gan_dataset *d;
+    if (!ctx) return NULL;
+    if (!read || n < 0 || ndim < 0 || ndim >= GAN_MAX_DIMS || (ndim && !dim) || (labels && !n)) {
+        gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_dataset_callback: %s",
+                      !read              ? "the function is NULL"
+                      : labels && n == 0 ? "endless samples have no labels: use gan_transform.map"
+                                         : "0 or more samples of 0 to 7 dimensions are expected");
+        return NULL;
     }
-    return gan__data_ready(d);
+    d = gan__data_new(ctx, GAN__DATA_CALLBACK, 0);
+    if (!d || gan__data_sized(d, n, ndim, dim)) return NULL;
+    d->sample = read;
+    d->user = user;
+    d->from.type = sizeof(gan_real) == 4 ? GAN__ELEMENT_F32 : GAN__ELEMENT_F64;
+    return gan__data_copy_labels(d, labels) ? NULL : gan__data_ready(d);
 }
 
 // Samples of a file or of files: values that lie somewhere, or pictures to be decoded.
@@ -22798,6 +22907,13 @@ static int gan__data_fetch(gan_dataset *d, size_t i, unsigned char *raw, gan_rea
     gan__fit_place v;
     size_t k;
     int bad;
+    if (d->kind == GAN__DATA_CALLBACK) {
+        bad = d->sample(d->user, (int64_t)i, x);
+        if (bad)
+            gan__err_fail(d->ctx, GAN_ERROR_FORMAT,
+                          "gan_dataset_callback: the function returned %d for sample %l", bad, (int64_t)i);
+        return bad != 0;
+    }
     if (d->kind == GAN__DATA_VALUES) {
         if (gan__data_view(d, i, raw, &v)) return 1;
         if (d->fitted) return gan__fit(d->ctx, &v, d->fit, d->dim + 1, x);
@@ -22819,11 +22935,54 @@ static int gan__data_fetch(gan_dataset *d, size_t i, unsigned char *raw, gan_rea
     return bad;
 }
 
+static int gan__data_is_bad(const gan_dataset *d, size_t row) { return d->skips && d->skips->bad[row]; }
+
+// While samples may be left out, desc.on_error is put aside: gan__data_tell tells it of what stays an error.
+typedef void gan__data_listener(gan_error_code code, const char *message, void *user);
+
+static gan__data_listener *gan__data_hush(gan_dataset *d)
+{
+    gan__data_listener *on_error = d->ctx->err.on_error;
+    if (d->skips && !d->ctx->err.code) d->ctx->err.on_error = NULL;
+    return on_error;
+}
+
+static void gan__data_tell(gan_dataset *d, gan__data_listener *on_error)
+{
+    gan__core_err *err = &d->ctx->err;
+    if (err->on_error == on_error) return;
+    err->on_error = on_error;
+    if (err->code) on_error((gan_error_code)err->code, err->message, err->user);
+}
+
+// Whether a sample that could not be read is left out: then its error is a warning. 0: the error stays.
+static int gan__data_is_skipped(gan_dataset *d, size_t i)
+{
+    gan_context *ctx = d->ctx;
+    gan__data_skips *s = d->skips;
+    char message[sizeof ctx->err.message];
+    if (!s || ctx->err.code == GAN_ERROR_MEMORY) return 0;
+    memcpy(message, ctx->err.message, sizeof message);
+    if (s->count >= s->most) {
+        const gan_error_code code = (gan_error_code)ctx->err.code;
+        gan_error_clear(ctx);
+        gan__err_fail(ctx, code, "%s; %l others were left out, more than max_skipped are unreadable", message,
+                      s->count);
+        return 0;
+    }
+    gan_error_clear(ctx);
+    s->bad[i] = 1;
+    s->count++;
+    gan__err_warn(ctx, "%s; left out, %l of max_skipped %l", message, s->count, s->most);
+    return 1;
+}
+
 // All samples, fitted, into memory of the context, where they need no more than `most` bytes.
 static int gan__data_keep(gan_dataset *d, size_t most)
 {
     const int u8 = d->from.type == GAN__ELEMENT_U8;
     const size_t width = u8 ? 1 : sizeof(gan_real);
+    gan__data_listener *on_error;
     unsigned char *to, *raw = NULL;
     gan_real *x;
     size_t bytes, one, i, k;
@@ -22836,13 +22995,16 @@ static int gan__data_keep(gan_dataset *d, size_t most)
     if (!x) return 1;
     if (d->raw) raw = (unsigned char *)gan__err_scratch(d->ctx, d->raw);
     bad = d->raw && !raw;
+    on_error = gan__data_hush(d);
     for (i = 0; i < d->n && !bad; ++i) {
-        bad = gan__data_fetch(d, i, raw, x);
+        memset(x, 0, one);
+        bad = !gan__data_is_bad(d, i) && gan__data_fetch(d, i, raw, x) && !gan__data_is_skipped(d, i);
         if (bad) break;
         if (u8)
             for (k = 0; k < d->per; ++k) to[i * d->per + k] = (unsigned char)(int)(x[k] + (gan_real).5);
         else memcpy(to + i * one, x, one);
     }
+    gan__data_tell(d, on_error);
     gan__err_scratch_free(d->ctx, raw);
     gan__err_scratch_free(d->ctx, x);
     for (i = 0; i < (size_t)d->parts; ++i)
@@ -22936,60 +23098,6 @@ static void gan__data_draw(gan_dataset *d, int64_t *s, size_t n, gan_real *x)
     s[GAN__DATA_POSITION] = (int64_t)rng.counter;
 }
 
-// Fisher and Yates; each epoch has a stream of its own.
-static void gan__data_shuffle(gan_dataset *d, int64_t seed, int64_t epoch)
-{
-    gan__core_rng rng = gan__rng_stream(d->ctx, d->name);
-    uint32_t i, j, v;
-    rng.stream += (uint64_t)(epoch + 1) * 0x9e3779b97f4a7c15u;
-    for (i = 0; i < d->n; ++i) d->order[i] = i;
-    for (i = (uint32_t)d->n - 1; i > 0; --i) {
-        j = gan__rng_below(&rng, i + 1);
-        v = d->order[i];
-        d->order[i] = d->order[j];
-        d->order[j] = v;
-    }
-    d->shuffled[GAN__DATA_SEED] = seed;
-    d->shuffled[GAN__DATA_EPOCH] = epoch;
-}
-
-// The next sample; a batch goes on in the next epoch where one ends. A position out of range, from a strange
-// file, ends it too.
-static size_t gan__data_next(gan_dataset *d, int64_t *s)
-{
-    if ((uint64_t)s[GAN__DATA_POSITION] >= d->n || s[GAN__DATA_EPOCH] < 0) {
-        s[GAN__DATA_EPOCH] = (int64_t)(((uint64_t)s[GAN__DATA_EPOCH] + 1) & INT64_MAX);
-        s[GAN__DATA_POSITION] = 0;
-    }
-    if (d->shuffled[GAN__DATA_EPOCH] != s[GAN__DATA_EPOCH] ||
-        d->shuffled[GAN__DATA_SEED] != s[GAN__DATA_SEED])
-        gan__data_shuffle(d, s[GAN__DATA_SEED], s[GAN__DATA_EPOCH]);
-    return d->order[s[GAN__DATA_POSITION]++];
-}
-
-// Whether the sample at a position of an epoch is mirrored: a function of both, so nothing is to be saved.
-static int gan__data_is_mirrored(const gan_dataset *d, int64_t epoch, int64_t position)
-{
-    gan__core_rng rng = gan__rng_stream(d->ctx, d->name);
-    uint32_t u[4];
-    rng.stream = ~rng.stream + (uint64_t)(epoch + 1) * 0x9e3779b97f4a7c15u;
-    rng.counter = (uint64_t)position;
-    gan__rng_block(&rng, u);
-    return (int)(u[0] & 1);
-}
-
-static void gan__data_mirror(const gan_dataset *d, gan_real *x)
-{
-    const size_t w = (size_t)d->dim[d->ndim - 1];
-    size_t row, i;
-    for (row = 0; row < d->per; row += w, x += w)
-        for (i = 0; i < w / 2; ++i) {
-            const gan_real v = x[i];
-            x[i] = x[w - 1 - i];
-            x[w - 1 - i] = v;
-        }
-}
-
 // Sample i, scaled.
 static int gan__data_sample_scaled(gan_dataset *d, size_t i, unsigned char *raw, gan_real *x)
 {
@@ -23007,7 +23115,7 @@ static int gan__data_sample_scaled(gan_dataset *d, size_t i, unsigned char *raw,
     return 0;
 }
 
-// Sample i as batches have it.
+// Sample i as batches have it before their transformation.
 static int gan__data_sample(gan_dataset *d, size_t i, unsigned char *raw, gan_real *x)
 {
     size_t k;
@@ -23016,69 +23124,530 @@ static int gan__data_sample(gan_dataset *d, size_t i, unsigned char *raw, gan_re
     return 0;
 }
 
-// 1 on an error, which is set
-static int gan__data_gather(gan_dataset *d, int64_t *s, size_t n, gan_real *x, gan_real *y)
+// >>batch: epochs, batches, rows, transformations, parts, pairs; uses arith, data; tests/test_batch.c
+
+// Fisher and Yates; each epoch has a stream of its own.
+static void gan__batch_shuffle(gan_dataset *d, int64_t seed, int64_t epoch)
 {
-    unsigned char *raw = NULL;
-    size_t i, at;
-    int bad = 0;
-    if (d->raw) {
-        raw = (unsigned char *)gan__err_scratch(d->ctx, d->raw);
-        if (!raw) return 1;
+    gan__core_rng rng = gan__rng_stream(d->ctx, d->name);
+    uint32_t i, j, v;
+    rng.stream += (uint64_t)(epoch + 1) * 0x9e3779b97f4a7c15u;
+    for (i = 0; i < d->n; ++i) d->order[i] = i;
+    for (i = (uint32_t)d->n - 1; i > 0; --i) {
+        j = gan__rng_below(&rng, i + 1);
+        v = d->order[i];
+        d->order[i] = d->order[j];
+        d->order[j] = v;
     }
-    for (i = 0; i < n && !bad; ++i, x += d->per) {
-        at = gan__data_next(d, s);
-        bad = gan__data_sample(d, at, raw, x);
-        if (!bad && d->flip && gan__data_is_mirrored(d, s[GAN__DATA_EPOCH], s[GAN__DATA_POSITION]))
-            gan__data_mirror(d, x);
-        if (y) y[i] = (gan_real)gan__data_label(d, at);
+    d->shuffled[GAN__DATA_SEED] = seed;
+    d->shuffled[GAN__DATA_EPOCH] = epoch;
+}
+
+// The next sample; a batch goes on in the next epoch where one ends. A position out of range, from a file of
+// other data, ends it too.
+static size_t gan__batch_next(gan_dataset *d, int64_t *s)
+{
+    if (!d->n) return (size_t)((uint64_t)s[GAN__DATA_POSITION]++ & INT64_MAX);
+    if ((uint64_t)s[GAN__DATA_POSITION] >= d->n || s[GAN__DATA_EPOCH] < 0) {
+        s[GAN__DATA_EPOCH] = (int64_t)(((uint64_t)s[GAN__DATA_EPOCH] + 1) & INT64_MAX);
+        s[GAN__DATA_POSITION] = 0;
     }
-    gan__err_scratch_free(d->ctx, raw);
-    return bad;
+    if (d->in_order) return (size_t)s[GAN__DATA_POSITION]++;
+    if (d->shuffled[GAN__DATA_EPOCH] != s[GAN__DATA_EPOCH] ||
+        d->shuffled[GAN__DATA_SEED] != s[GAN__DATA_SEED])
+        gan__batch_shuffle(d, s[GAN__DATA_SEED], s[GAN__DATA_EPOCH]);
+    return d->order[s[GAN__DATA_POSITION]++];
+}
+
+// What a transformation has drawn for a sample.
+typedef struct gan__batch_drawn {
+    int flip, top, left; // of the window in the padded image
+    double factor[3];    // of brightness, contrast, saturation
+} gan__batch_drawn;
+
+// The height and width of transformed samples.
+static int gan__batch_height(const gan_dataset *d)
+{
+    return d->how.crop_height ? d->how.crop_height : d->dim[d->ndim - 2];
+}
+
+static int gan__batch_width(const gan_dataset *d)
+{
+    return d->how.crop_height ? d->how.crop_width : d->dim[d->ndim - 1];
+}
+
+// Whether samples change their place or size.
+static int gan__batch_is_moved(const gan_transform *how) { return how->flip || how->crop_height; }
+
+static int gan__batch_has_colors(const gan_transform *how)
+{
+    return how->brightness > 0 || how->contrast > 0 || how->saturation > 0;
+}
+
+// The central window, no flip, the colors as they are.
+static gan__batch_drawn gan__batch_center(const gan_dataset *d)
+{
+    const int pad = 2 * d->how.crop_padding;
+    gan__batch_drawn w = {0, 0, 0, {1, 1, 1}};
+    if (!d->how.crop_height) return w;
+    w.top = (d->dim[d->ndim - 2] + pad - gan__batch_height(d)) / 2;
+    w.left = (d->dim[d->ndim - 1] + pad - gan__batch_width(d)) / 2;
+    return w;
+}
+
+// The transformation of the sample at a position of an epoch: a function of both, so nothing is to be saved.
+static gan__batch_drawn gan__batch_drawn_at(const gan_dataset *d, int64_t epoch, int64_t position)
+{
+    const gan_transform *how = &d->how;
+    const double strength[3] = {(double)how->brightness, (double)how->contrast, (double)how->saturation};
+    gan__batch_drawn w = gan__batch_center(d);
+    gan__core_rng rng = gan__rng_stream(d->ctx, d->name);
+    uint32_t u[4];
+    int k;
+    rng.stream = ~rng.stream + (uint64_t)(epoch + 1) * 0x9e3779b97f4a7c15u;
+    rng.counter = (uint64_t)position;
+    gan__rng_block(&rng, u);
+    w.flip = how->flip && (u[0] & 1);
+    if (how->crop_height) { // twice the central offset is the last one
+        const int rows = d->dim[d->ndim - 2] + 2 * how->crop_padding - gan__batch_height(d);
+        const int columns = d->dim[d->ndim - 1] + 2 * how->crop_padding - gan__batch_width(d);
+        w.top = (int)((uint64_t)u[1] * ((uint64_t)rows + 1) >> 32);
+        w.left = (int)((uint64_t)u[2] * ((uint64_t)columns + 1) >> 32);
+    }
+    if (!gan__batch_has_colors(how)) return w;
+    rng.counter = (uint64_t)position | (uint64_t)1 << 63;
+    gan__rng_block(&rng, u);
+    for (k = 0; k < 3; ++k) w.factor[k] = 1 + strength[k] * ((double)u[k] / 2147483648. - 1);
+    return w;
+}
+
+// The range of black and white.
+static void gan__batch_range(const gan_dataset *d, double *low, double *high)
+{
+    *low = d->scaled ? d->low : -1;
+    *high = d->scaled ? d->high : 1;
+}
+
+// The window of an image (C, H, W) whose transformation `of` has; what lies beyond the image is black.
+static void gan__batch_crop(const gan_dataset *of, const gan__batch_drawn *w, int channels, const gan_real *x,
+                            gan_real *to)
+{
+    const int H = of->dim[of->ndim - 2], W = of->dim[of->ndim - 1], pad = of->how.crop_padding;
+    const int h = gan__batch_height(of), wide = gan__batch_width(of);
+    double low, high;
+    int c, y, k;
+    gan__batch_range(of, &low, &high);
+    for (c = 0; c < channels; ++c, x += (size_t)H * (size_t)W)
+        for (y = 0; y < h; ++y) {
+            const int from = y + w->top - pad;
+            if (!pad && !w->flip) {
+                memcpy(to, x + (size_t)from * (size_t)W + (size_t)w->left, (size_t)wide * sizeof *to);
+                to += wide;
+                continue;
+            }
+            for (k = 0; k < wide; ++k) {
+                const int at = (w->flip ? wide - 1 - k : k) + w->left - pad;
+                *to++ = from < 0 || from >= H || at < 0 || at >= W ? (gan_real)low
+                                                                   : x[(size_t)from * (size_t)W + (size_t)at];
+            }
+        }
+}
+
+static gan_real gan__batch_cut(gan_real v) { return GAN__LEAST((gan_real)1, GAN__MOST((gan_real)0, v)); }
+
+static gan_real gan__batch_gray(int channels, gan_real r, gan_real g, gan_real b)
+{
+    return channels == 3 ? (gan_real).299 * r + (gan_real).587 * g + (gan_real).114 * b : r;
+}
+
+// torchvision's adjust_brightness, adjust_contrast and adjust_saturation: blends with black, with the mean of
+// the gray image, with the gray image, cut to the range.
+static void gan__batch_colors(const gan_dataset *d, const gan__batch_drawn *w, gan_real *x)
+{
+    const size_t n = (size_t)gan__batch_height(d) * (size_t)gan__batch_width(d);
+    const int c = d->dim[1];
+    const gan_real bright = (gan_real)w->factor[0], contrast = (gan_real)w->factor[1];
+    const gan_real saturation = (gan_real)w->factor[2];
+    gan_real v[3], gray, mean, from, scale, back;
+    double low, high, sum = 0;
+    size_t i;
+    int k;
+    gan__batch_range(d, &low, &high);
+    from = (gan_real)low;
+    scale = (gan_real)(1 / (high - low));
+    back = (gan_real)(high - low);
+    for (k = 0; k < c; ++k)
+        for (i = 0; i < n; ++i) {
+            gan_real *at = x + (size_t)k * n + i;
+            *at = gan__batch_cut((*at - from) * scale * bright);
+        }
+    for (i = 0; i < n; ++i)
+        sum += (double)gan__batch_gray(c, x[i], x[n * (size_t)(c == 3) + i], x[2 * n * (size_t)(c == 3) + i]);
+    mean = (gan_real)(sum / (double)n);
+    for (i = 0; i < n; ++i) {
+        for (k = 0; k < c; ++k) v[k] = gan__batch_cut(mean + contrast * (x[(size_t)k * n + i] - mean));
+        gray = c == 3 ? gan__batch_gray(c, v[0], v[1], v[2]) : v[0];
+        for (k = 0; k < c; ++k)
+            x[(size_t)k * n + i] = from + back * gan__batch_cut(gray + saturation * (v[k] - gray));
+    }
+}
+
+// Samples of d on their way into a tensor. `of` has the transformation: d itself, or the pair that d is the
+// labels of; NULL: samples are taken as they are.
+typedef struct gan__batch_reading {
+    gan_dataset *d;
+    const gan_dataset *of;
+    unsigned char *raw; // a sample in its file
+    gan_real *whole;    // a sample before its transformation
+    gan_tensor *x;
+    size_t per; // values of one sample of x
+} gan__batch_reading;
+
+// The dimensions of n samples as batches have them.
+static int gan__batch_dims(const gan_dataset *d, const gan_dataset *of, int n, int *dim)
+{
+    memcpy(dim, d->dim, sizeof d->dim);
+    dim[0] = n;
+    if (of && of->how.crop_height) {
+        dim[d->ndim - 2] = gan__batch_height(of);
+        dim[d->ndim - 1] = gan__batch_width(of);
+    }
+    return d->ndim;
+}
+
+// 1 on an error, which is set; gan__batch_reading_end is called all the same.
+static int gan__batch_reading_begin(gan__batch_reading *r, gan_dataset *d, const gan_dataset *of, int n)
+{
+    int dim[GAN_MAX_DIMS], ndim = gan__batch_dims(d, of, n, dim);
+    memset(r, 0, sizeof *r);
+    r->d = d;
+    r->of = of;
+    r->x = gan__tensor_new(d->ctx, ndim, dim);
+    if (gan__tensor_is_poison(r->x)) return 1;
+    r->per = r->x->size / (size_t)n;
+    if (d->raw) r->raw = (unsigned char *)gan__err_scratch(d->ctx, d->raw);
+    if (of && gan__batch_is_moved(&of->how))
+        r->whole = (gan_real *)gan__err_scratch(d->ctx, d->per * sizeof *r->whole);
+    return d->ctx->err.code != 0;
+}
+
+static void gan__batch_reading_end(gan__batch_reading *r)
+{
+    gan__err_scratch_free(r->d->ctx, r->whole);
+    gan__err_scratch_free(r->d->ctx, r->raw);
+}
+
+// Sample i of the dataset becomes sample k of the tensor.
+static int gan__batch_reading_sample(gan__batch_reading *r, size_t i, size_t k, const gan__batch_drawn *w)
+{
+    gan_real *to = r->x->data + k * r->per;
+    if (gan__data_sample(r->d, gan__data_row(r->d, i), r->raw, r->whole ? r->whole : to)) return 1;
+    if (r->whole) gan__batch_crop(r->of, w, r->d->dim[1], r->whole, to);
+    if (r->of == r->d && gan__batch_has_colors(&r->d->how)) gan__batch_colors(r->d, w, to);
+    return 0;
+}
+
+// Images of equal height and width are moved alike.
+static int gan__batch_is_aligned(const gan_dataset *x, const gan_dataset *y)
+{
+    return x->ndim == 4 && y->ndim == 4 && x->dim[2] == y->dim[2] && x->dim[3] == y->dim[3];
+}
+
+// The samples of a batch: those of index, or with NULL the next ones by the state s. 1 on an error, which is
+// set.
+static int gan__batch_gather(gan__batch_reading *x, gan__batch_reading *y, int64_t *s, const int64_t *index,
+                             gan_tensor *label)
+{
+    gan_dataset *d = x->d;
+    const size_t n = (size_t)x->x->dim[0];
+    size_t k = 0, passed = 0;
+    while (k < n) {
+        const size_t i = index ? (size_t)index[k] : gan__batch_next(d, s), row = gan__data_row(d, i);
+        gan__batch_drawn w = gan__batch_center(d);
+        if (gan__data_is_bad(d, row)) {
+            if (!index && ++passed < 2 * d->n) continue;
+            gan__err_fail(d->ctx, GAN_ERROR_FORMAT, "dataset: sample %l could not be read and was left out",
+                          (int64_t)i);
+            return 1;
+        }
+        if (!index) w = gan__batch_drawn_at(d, s[GAN__DATA_EPOCH], s[GAN__DATA_POSITION]);
+        if (gan__batch_reading_sample(x, i, k, &w) || (y && gan__batch_reading_sample(y, i, k, &w))) {
+            if (index || !gan__data_is_skipped(d, row)) return 1;
+            continue;
+        }
+        if (label) label->data[k] = (gan_real)gan__data_label(d, i);
+        ++k;
+    }
+    return 0;
+}
+
+// Whether a map has returned something else than n samples and, if any, n labels.
+static int gan__batch_is_map_wrong(gan_dataset *d, int n, gan_tensor *x, gan_tensor *label)
+{
+    const gan_tensor *bad = !x || x->ctx != d->ctx || !x->ndim || x->dim[0] != n ? x : label;
+    if (d->ctx->err.code) return 1;
+    if (x && (!bad || (bad != x && bad->ctx == d->ctx && bad->ndim && bad->dim[0] == n))) return 0;
+    if (!x) gan__err_fail(d->ctx, GAN_ERROR_ARGUMENT, "gan_transform.map returned NULL");
+    else
+        gan__err_fail(
+            d->ctx, GAN_ERROR_SHAPE,
+            "gan_transform.map returned %s of %t for a batch of %d: the first dimension is the batch's",
+            bad == x ? "samples" : "labels", bad, n);
+    return 1;
+}
+
+// n samples, those of index or the next ones by the state s, transformed, with their labels.
+static gan_tensor *gan__batch_read(gan_dataset *d, int n, int64_t *s, const int64_t *index,
+                                   gan_tensor **labels)
+{
+    gan__batch_reading x, y;
+    gan__data_listener *on_error;
+    gan_tensor *label = NULL;
+    int bad = gan__batch_reading_begin(&x, d, d, n);
+    memset(&y, 0, sizeof y);
+    y.d = d;
+    if (d->pair && !bad) {
+        bad = gan__batch_reading_begin(&y, d->pair, gan__batch_is_aligned(d, d->pair) ? d : NULL, n);
+        label = y.x;
+    } else if (d->label && !bad) {
+        label = gan__tensor_new(d->ctx, 1, &n);
+        bad = gan__tensor_is_poison(label);
+    }
+    on_error = gan__data_hush(d);
+    if (!bad && d->kind == GAN__DATA_TOY) gan__data_draw(d, s, (size_t)n, x.x->data);
+    else if (!bad) bad = gan__batch_gather(&x, d->pair ? &y : NULL, s, index, d->label ? label : NULL);
+    gan__data_tell(d, on_error);
+    gan__batch_reading_end(&y);
+    gan__batch_reading_end(&x);
+    if (!bad && d->how.map) {
+        x.x = d->how.map(d->ctx, x.x, &label, d->how.user);
+        bad = gan__batch_is_map_wrong(d, n, x.x, label);
+    }
+    if (bad) return d->ctx->poison;
+    if (labels) *labels = label && d->how.map ? gan_detach(label) : label;
+    return d->how.map ? gan_detach(x.x) : x.x;
 }
 
 GAN_API gan_tensor *gan_dataset_batch(gan_dataset *d, int n, gan_tensor **labels)
 {
-    gan_tensor *x, *y = NULL;
     int64_t *s, seed, was[GAN__DATA_STATES];
+    gan_tensor *x;
     if (labels) *labels = NULL;
     if (!d) return NULL;
     if (n < 1) return gan__err_fail(d->ctx, GAN_ERROR_ARGUMENT, "gan_dataset_batch: a batch of %d", n);
-    d->dim[0] = n;
-    x = gan__tensor_new(d->ctx, d->ndim, d->dim);
-    if (labels && d->label) *labels = y = gan__tensor_new(d->ctx, 1, &n);
-    if (gan__tensor_is_poison(x) || (y && gan__tensor_is_poison(y))) return gan__tensor_is_poison(x) ? x : y;
     s = (int64_t *)d->state->data;
     seed = (int64_t)gan__rng_stream(d->ctx, d->name).seed;
-    if (s[GAN__DATA_SEED] != seed) { // gan_seed starts the data anew
+    if (s[GAN__DATA_SEED] != seed && !d->ctx->err.code) { // gan_seed starts the data anew
         s[GAN__DATA_SEED] = seed;
         s[GAN__DATA_EPOCH] = s[GAN__DATA_POSITION] = 0;
     }
-    if (d->kind == GAN__DATA_TOY) gan__data_draw(d, s, (size_t)n, x->data);
-    else {
-        memcpy(was, s, sizeof was);
-        if (gan__data_gather(d, s, (size_t)n, x->data, y ? y->data : NULL)) { // no sample is lost
-            memcpy(s, was, sizeof was);
-            if (labels) *labels = NULL;
-            return d->ctx->poison;
-        }
-    }
+    memcpy(was, s, sizeof was);
+    x = gan__batch_read(d, n, s, NULL, labels);
+    if (d->ctx->err.code == GAN_ERROR_MEMORY) memcpy(s, was, sizeof was); // no sample is lost
     return x;
+}
+
+static int gan__batch_has_rows(const gan_dataset *d, const char *who)
+{
+    if (d->n) return 1;
+    gan__err_fail(d->ctx, GAN_ERROR_ARGUMENT, "%s: the dataset is endless and has no indices", who);
+    return 0;
+}
+
+GAN_API gan_tensor *gan_dataset_rows(gan_dataset *d, const int64_t *index, int n, gan_tensor **labels)
+{
+    int i;
+    if (labels) *labels = NULL;
+    if (!d) return NULL;
+    if (!gan__batch_has_rows(d, "gan_dataset_rows")) return d->ctx->poison;
+    if (!index || n < 1)
+        return gan__err_fail(d->ctx, GAN_ERROR_ARGUMENT, "gan_dataset_rows: %d indices%s", n,
+                             index ? "" : ", NULL");
+    for (i = 0; i < n; ++i)
+        if (index[i] < 0 || (uint64_t)index[i] >= d->n)
+            return gan__err_fail(d->ctx, GAN_ERROR_ARGUMENT,
+                                 "gan_dataset_rows: index %l of a dataset of %l samples", index[i],
+                                 (int64_t)d->n);
+    return gan__batch_read(d, n, NULL, index, labels);
+}
+
+GAN_API gan_tensor *gan_dataset_slice(gan_dataset *d, int64_t first, int n, gan_tensor **labels)
+{
+    int64_t *index;
+    gan_tensor *x;
+    int i;
+    if (labels) *labels = NULL;
+    if (!d) return NULL;
+    if (!gan__batch_has_rows(d, "gan_dataset_slice")) return d->ctx->poison;
+    if (first < 0 || n < 1)
+        return gan__err_fail(d->ctx, GAN_ERROR_ARGUMENT, "gan_dataset_slice: %d samples from %l", n, first);
+    if ((uint64_t)first >= d->n) return NULL;
+    n = (int)GAN__LEAST((uint64_t)n, (uint64_t)d->n - (uint64_t)first);
+    index = (int64_t *)gan__err_scratch(d->ctx, (size_t)n * sizeof *index);
+    if (!index) return d->ctx->poison;
+    for (i = 0; i < n; ++i) index[i] = first + i;
+    x = gan__batch_read(d, n, NULL, index, labels);
+    gan__err_scratch_free(d->ctx, index);
+    return x;
+}
+
+GAN_API void gan_dataset_shuffle(gan_dataset *d, int shuffle)
+{
+    if (d) d->in_order = !shuffle;
+}
+
+// What is wrong with a transformation; NULL if nothing is.
+static const char *gan__batch_problem(const gan_dataset *d, const gan_transform *how)
+{
+    const int is_image = d->ndim == 4 && d->kind != GAN__DATA_TOY;
+    const int h = is_image ? d->dim[2] + 2 * how->crop_padding : 0;
+    const int w = is_image ? d->dim[3] + 2 * how->crop_padding : 0;
+    const gan_real strength[3] = {how->brightness, how->contrast, how->saturation};
+    int k;
+    if (!is_image && (gan__batch_is_moved(how) || gan__batch_has_colors(how)))
+        return "is for images (C, H, W) alone, but for its map";
+    if (how->crop_height < 0 || how->crop_width < 0 || how->crop_padding < 0 || how->crop_padding > 1 << 20)
+        return "has a negative crop";
+    if (!how->crop_height && (how->crop_width || how->crop_padding)) return "needs crop_height for its crop";
+    if (how->crop_height > h || how->crop_width > w) return "has a crop larger than the padded images";
+    for (k = 0; k < 3; ++k)
+        if (!(strength[k] >= 0 && strength[k] <= 1))
+            return "has a brightness, contrast or saturation that is not in 0 .. 1";
+    if (gan__batch_has_colors(how) && d->dim[1] != 1 && d->dim[1] != 3)
+        return "changes the colors of images that have not 1 or 3 channels";
+    return NULL;
+}
+
+GAN_API int gan_dataset_transform(gan_dataset *d, const gan_transform *how)
+{
+    const char *problem;
+    gan_transform to;
+    if (!d) return GAN_ERROR_ARGUMENT;
+    memset(&to, 0, sizeof to);
+    if (how) to = *how;
+    if (to.crop_height && !to.crop_width) to.crop_width = to.crop_height;
+    problem = gan__batch_problem(d, &to);
+    if (problem) {
+        gan__err_fail(d->ctx, GAN_ERROR_ARGUMENT,
+                      "gan_dataset_transform: samples of %h: the transformation %s", d->ndim - 1, d->dim + 1,
+                      problem);
+        return GAN_ERROR_ARGUMENT;
+    }
+    d->how = to;
+    return GAN_OK;
+}
+
+// The samples of d with these numbers in ascending order, without a state of its own; NULL on an error.
+static gan_dataset *gan__batch_part_of(gan_dataset *d, const unsigned char *taken, int take, size_t n)
+{
+    gan_dataset *part = (gan_dataset *)gan__err_persist(d->ctx, sizeof *part);
+    uint32_t *row = (uint32_t *)gan__err_persist(d->ctx, n * sizeof *row);
+    size_t i, k = 0;
+    int c;
+    if (!part || !row) return NULL;
+    *part = *d;
+    for (i = 0; i < d->n; ++i)
+        if (taken[i] == take) row[k++] = (uint32_t)gan__data_row(d, i);
+    part->n = n;
+    part->row = row;
+    part->state = NULL;
+    part->shuffled[GAN__DATA_EPOCH] = -1;
+    part->order = (uint32_t *)gan__err_persist(d->ctx, n * sizeof *part->order);
+    if (!part->order) return NULL;
+    if (d->pair) {
+        part->pair = gan__batch_part_of(d->pair, taken, take, n);
+        if (!part->pair) return NULL;
+    }
+    if (!d->classes) return part;
+    part->class_size = (int64_t *)gan__err_persist(d->ctx, (size_t)d->classes * sizeof *part->class_size);
+    if (!part->class_size) return NULL;
+    memset(part->class_size, 0, (size_t)d->classes * sizeof *part->class_size);
+    for (i = 0; i < n; ++i)
+        for (c = 0; c < d->classes; ++c)
+            if (d->class_label[c] == gan__data_label(part, i)) {
+                part->class_size[c]++;
+                break;
+            }
+    return part;
+}
+
+GAN_API int gan_dataset_split(gan_dataset *d, double share, gan_dataset **train, gan_dataset **held_out)
+{
+    gan__core_rng rng;
+    unsigned char *taken;
+    size_t n, left, i;
+    if (train) *train = NULL;
+    if (held_out) *held_out = NULL;
+    if (!d) return GAN_ERROR_ARGUMENT;
+    if (!gan__batch_has_rows(d, "gan_dataset_split")) return gan_error(d->ctx);
+    n = share > 0 && share < 1 ? (size_t)((double)d->n * share + .5) : 0;
+    if (!train || !held_out || n < 1 || n >= d->n) {
+        gan__err_fail(d->ctx, GAN_ERROR_ARGUMENT,
+                      !train || !held_out
+                          ? "gan_dataset_split: train or held_out is NULL"
+                          : "gan_dataset_split: %f of %l samples leaves one of the parts empty",
+                      share, (int64_t)d->n);
+        return GAN_ERROR_ARGUMENT;
+    }
+    taken = (unsigned char *)gan__err_scratch(d->ctx, d->n);
+    if (!taken) return GAN_ERROR_MEMORY;
+    memset(&rng, 0, sizeof rng);
+    for (i = 0, left = n; i < d->n; ++i) { // selection sampling (Knuth 3.4.2 S): each set is as likely
+        taken[i] = gan__rng_below(&rng, (uint32_t)(d->n - i)) < left;
+        left -= taken[i];
+    }
+    *train = gan__batch_part_of(d, taken, 0, d->n - n);
+    *held_out = *train ? gan__batch_part_of(d, taken, 1, n) : NULL;
+    gan__err_scratch_free(d->ctx, taken);
+    if (*held_out && (!gan__data_number(*train) || !gan__data_number(*held_out))) *held_out = NULL;
+    if (!*held_out) *train = NULL;
+    return *held_out ? GAN_OK : gan_error(d->ctx);
+}
+
+GAN_API gan_dataset *gan_dataset_pair(gan_dataset *x, gan_dataset *y)
+{
+    gan_context *ctx = x ? x->ctx : y ? y->ctx : NULL;
+    gan_dataset *d;
+    if (!ctx) return NULL;
+    if (!x || !y || y->ctx != ctx || !x->n || x->n != y->n || y->pair) {
+        gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_dataset_pair: %s (%l and %l samples)",
+                      !x || !y         ? "a dataset is NULL"
+                      : y->ctx != ctx  ? "the datasets are of two contexts"
+                      : y->pair        ? "the second dataset is a pair itself"
+                      : !x->n || !y->n ? "an endless dataset has no indices"
+                                       : "the datasets have different sizes",
+                      x ? (int64_t)x->n : 0, y ? (int64_t)y->n : 0);
+        return NULL;
+    }
+    if (gan__batch_is_moved(&y->how) || gan__batch_has_colors(&y->how) || y->how.map)
+        gan__err_warn(ctx,
+                      "gan_dataset_pair: the transformation of the second dataset has no effect; set one "
+                      "for the pair");
+    d = (gan_dataset *)gan__err_persist(ctx, sizeof *d);
+    if (!d) return NULL;
+    *d = *x;
+    d->order = (uint32_t *)gan__err_persist(ctx, d->n * sizeof *d->order);
+    if (!d->order) return NULL;
+    d->shuffled[GAN__DATA_EPOCH] = -1;
+    d->pair = y;
+    d->label = NULL;
+    d->classes = 0;
+    return gan__data_number(d);
 }
 
 GAN_API gan_tensor *gan_dataset_restore(const gan_dataset *d, gan_tensor *x)
 {
     gan_tensor *bad;
     gan_context *ctx = gan__tensor_inputs("gan_dataset_restore", 1, &x, &bad);
-    int i;
+    int dim[GAN_MAX_DIMS];
     if (!ctx) return bad;
     if (!d || d->ctx != ctx)
         return gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_dataset_restore: the dataset is %s",
                              d ? "of another context" : "NULL");
-    for (i = 1; i < x->ndim && i < d->ndim && x->dim[i] == d->dim[i]; ++i) {}
-    if (x->ndim != d->ndim || i < d->ndim)
+    gan__batch_dims(d, d, x->ndim ? x->dim[0] : 1, dim);
+    if (x->ndim != d->ndim || memcmp(x->dim, dim, (size_t)d->ndim * sizeof *dim))
         return gan__err_fail(ctx, GAN_ERROR_SHAPE, "gan_dataset_restore: samples of %h expected, not %t",
-                             d->ndim - 1, d->dim + 1, x);
+                             d->ndim - 1, dim + 1, x);
     if (d->mean)
         x = gan_add(gan_mul(x, gan_from_n(ctx, d->deviation, 1, d->dim + 1)),
                     gan_from_n(ctx, d->mean, 1, d->dim + 1));
@@ -23090,6 +23659,12 @@ GAN_API gan_tensor *gan_dataset_restore(const gan_dataset *d, gan_tensor *x)
 }
 
 GAN_API int64_t gan_dataset_size(const gan_dataset *d) { return d ? (int64_t)d->n : 0; }
+GAN_API int64_t gan_dataset_skipped(const gan_dataset *d) { return d && d->skips ? d->skips->count : 0; }
+GAN_API double gan_dataset_epochs(const gan_dataset *d)
+{
+    const int64_t *s = d ? (const int64_t *)d->state->data : NULL;
+    return s && d->n ? (double)s[GAN__DATA_EPOCH] + (double)s[GAN__DATA_POSITION] / (double)d->n : 0;
+}
 
 GAN_API int gan_dataset_classes(const gan_dataset *d) { return d ? d->classes : 0; }
 GAN_API gan_real gan_dataset_class_label(const gan_dataset *d, int c)
@@ -23110,7 +23685,7 @@ GAN_API gan_real gan_dataset_label(const gan_dataset *d, int64_t i)
 }
 GAN_API const char *gan_dataset_path(const gan_dataset *d, int64_t i)
 {
-    return i >= 0 && i < gan_dataset_size(d) && d->picture ? d->picture[i] : "";
+    return i >= 0 && i < gan_dataset_size(d) && d->picture ? d->picture[gan__data_row(d, (size_t)i)] : "";
 }
 
 // >>reader: a description becomes a dataset: one file, several, a folder; uses data; tests/test_reader.c
@@ -23392,11 +23967,10 @@ static int gan__reader_shape(const gan__reader_opening *o, gan_dataset *d, const
     const gan_dataset_desc *desc = o->desc;
     int i, shape[GAN_MAX_DIMS];
     memcpy(shape, dim, (size_t)ndim * sizeof *dim);
-    if (ndim != 3 && (desc->channels || desc->height || desc->width || desc->flip)) {
-        gan__err_fail(
-            o->ctx, GAN_ERROR_SHAPE,
-            "%s: samples of shape %h are no pictures: channels %d, height %d, width %d, flip %d do not fit",
-            name, ndim, dim, desc->channels, desc->height, desc->width, desc->flip);
+    if (ndim != 3 && (desc->channels || desc->height || desc->width)) {
+        gan__err_fail(o->ctx, GAN_ERROR_SHAPE,
+                      "%s: samples of shape %h are no pictures: channels %d, height %d, width %d do not fit",
+                      name, ndim, dim, desc->channels, desc->height, desc->width);
         return 1;
     }
     if (ndim == 3) {
@@ -23408,7 +23982,6 @@ static int gan__reader_shape(const gan__reader_opening *o, gan_dataset *d, const
         if (d->kind == GAN__DATA_PICTURES && (desc->channels || desc->height || desc->width)) d->fitted = 1;
     }
     d->fit = desc->fit;
-    d->flip = desc->flip;
     if (gan__reader_scale(o, d, name) || gan__data_sized(d, (int)d->n, ndim, shape)) return 1;
     if (d->from.type != GAN__ELEMENT_U8) return 0;
     d->level = (gan_real *)gan__err_persist(o->ctx, 256 * sizeof *d->level);
@@ -23425,6 +23998,8 @@ static gan_dataset *gan__reader_finish(const gan__reader_opening *o, gan_dataset
         gan__reader_labels(o, d, desc->labels, desc->label_bytes, desc->label_size))
         return NULL;
     if ((d->kind == GAN__DATA_PICTURES || d->fitted) && o->most && gan__data_keep(d, o->most)) return NULL;
+    if (desc->max_skipped && !d->skips)
+        gan__err_warn(o->ctx, "gan_dataset_open: max_skipped has no effect: it is for folders of images");
     d->label_index = desc->label_index;
     if (d->label_index && !d->label) {
         gan__err_fail(o->ctx, GAN_ERROR_ARGUMENT,
@@ -23466,6 +24041,38 @@ static int gan__reader_picture_head(gan_context *ctx, const char *path, int *dee
 }
 #endif
 
+// Memory for the images that may be left out. 1 on an error, which is set.
+static int gan__reader_skips(const gan__reader_opening *o, gan_dataset *d)
+{
+    if (!o->desc->max_skipped || !d->picture || d->n < 2) return 0;
+    d->skips = (gan__data_skips *)gan__err_persist(o->ctx, sizeof *d->skips);
+    if (!d->skips) return 1;
+    d->skips->most = GAN__LEAST(o->desc->max_skipped, (int64_t)d->n - 1);
+    d->skips->count = 0;
+    d->skips->bad = (unsigned char *)gan__err_persist(o->ctx, d->n);
+    if (!d->skips->bad) return 1;
+    memset(d->skips->bad, 0, d->n);
+    return 0;
+}
+
+// Opens the first image that can be read. 1 on an error, which is set.
+static int gan__reader_picture_first(gan_dataset *d, gan__data_picture *p)
+{
+    gan__data_listener *on_error = gan__data_hush(d);
+    size_t i;
+    int bad = 1;
+    memset(p, 0, sizeof *p);
+    for (i = 0; i < d->n && bad && !d->ctx->err.code; ++i) {
+        if (gan__data_is_bad(d, i)) continue;
+        bad = gan__data_picture_open(d, i, p);
+        if (!bad) break;
+        gan__data_picture_close(d->ctx, p);
+        if (!gan__data_is_skipped(d, i)) break;
+    }
+    gan__data_tell(d, on_error);
+    return bad;
+}
+
 // One picture, or n of a folder by name.
 static gan_dataset *gan__reader_pictures(const gan__reader_opening *o, gan_dataset *d)
 {
@@ -23473,11 +24080,14 @@ static gan_dataset *gan__reader_pictures(const gan__reader_opening *o, gan_datas
     int dim[3], bad = 0, deep = 0;
     d->kind = GAN__DATA_PICTURES;
     d->from.type = GAN__ELEMENT_U8;
+    if (gan__reader_skips(o, d)) return NULL;
 #ifndef GAN_NO_STDIO
     {
+        gan__data_listener *on_error = gan__data_hush(d);
         size_t i;
         for (i = 0; d->picture && i < d->n && !bad; ++i)
-            bad = gan__reader_picture_head(o->ctx, d->picture[i], &deep);
+            bad = gan__reader_picture_head(o->ctx, d->picture[i], &deep) && !gan__data_is_skipped(d, i);
+        gan__data_tell(d, on_error);
     }
 #endif
     if (bad) return NULL;
@@ -23490,7 +24100,7 @@ static gan_dataset *gan__reader_pictures(const gan__reader_opening *o, gan_datas
                       "gan_dataset_open: standardize is for rows of numbers, not images");
         return NULL;
     }
-    bad = gan__data_picture_open(d, 0, &first);
+    bad = gan__reader_picture_first(d, &first);
     memcpy(dim, first.view.dim, sizeof dim);
     if (!d->channels) d->channels = dim[0];
     if (!bad)
@@ -24417,6 +25027,7 @@ static const char *gan__reader_problem(const gan_dataset_desc *desc)
     if ((desc->data_low != 0 || desc->data_high != 0) && !(desc->data_low < desc->data_high))
         return "data_low must be below data_high";
     if ((desc->low != 0 || desc->high != 0) && !(desc->low < desc->high)) return "low must be below high";
+    if (desc->max_skipped < 0) return "max_skipped is 0 or more";
     return NULL;
 }
 
@@ -30254,7 +30865,7 @@ GAN_API gan_tensor *gan_latent_langevin(gan_model *g, gan_model *d, gan_tensor *
     return z->ctx->err.code ? z->ctx->poison : out;
 }
 
-// >>player: a player's update; uses loss, penalty, augment, schedule, game, data, latent; tests/test_player.c
+// >>player: an update; uses loss, penalty, augment, schedule, game, batch, latent; tests/test_player.c
 
 typedef struct gan__player_average { // one parameter of the averaged generator
     struct gan__player_average *next;
@@ -30284,7 +30895,12 @@ struct gan_trainer {
     int played;            // a step was made, so that everything is there
     int confined;          // consecutive batches with all of D's outputs in [0, 1], and
     gan_real confined_top; // the largest of these
-    gan_real *labels;      // of the last batch: the generator is asked for the same ones
+    // labels of the last batch: the generator is asked for the same ones; NULL: none
+    gan_real *labels;
+    size_t labels_most;
+    int labels_ndim, labels_dim[GAN_MAX_DIMS];
+    int reads;       // batches that this step has asked for
+    int data_failed; // the last of them could not be read
     const char *real_name;
     gan_tensor *real; // the last batch, kept under that name where G's loss needs it
     gan_pool *pool;
@@ -30697,11 +31313,7 @@ GAN_API gan_trainer *gan_trainer_create(gan_context *ctx, const gan_trainer_desc
     last = ctx->state.last;
     optimizers[0] = desc->generator->optimizers;
     optimizers[1] = desc->discriminator->optimizers;
-    if (desc->data->label)
-        t->labels = (gan_real *)gan__err_persist(ctx, (size_t)t->desc.batch * (size_t)t->desc.pack *
-                                                          sizeof *t->labels);
-    t->g =
-        desc->data->label && !t->labels ? NULL : gan_optimizer_create(desc->generator, t->desc.g_optimizer);
+    t->g = gan_optimizer_create(desc->generator, t->desc.g_optimizer);
     t->d = t->g ? gan_optimizer_create(desc->discriminator, t->desc.d_optimizer) : NULL;
     if (t->d && !gan__player_states(t)) gan__player_tells(t);
     t->stats.step = t->steps;
@@ -30761,14 +31373,15 @@ static gan_tensor *gan__player_seen(gan_trainer *t, gan_tensor *x)
     return gan__op_reshape_to(x, x->ndim, dim);
 }
 
-// (N) labels, or (N / m, m) for packs of m
+// (N, ...) labels, or (N / m, m, ...) for packs of m
 static gan_tensor *gan__player_seen_labels(const gan_trainer *t, gan_tensor *label)
 {
-    int dim[2];
-    if (!label || t->desc.pack == 1) return label;
+    int dim[GAN_MAX_DIMS], i;
+    if (!label || t->desc.pack == 1 || label->ndim == GAN_MAX_DIMS) return label;
     dim[0] = t->desc.batch;
     dim[1] = t->desc.pack;
-    return gan__op_reshape_to(label, 2, dim);
+    for (i = 1; i < label->ndim; ++i) dim[i + 1] = label->dim[i];
+    return gan__op_reshape_to(label, label->ndim + 1, dim);
 }
 
 static gan_tensor *gan__player_logits(const gan_trainer *t, gan_tensor *out)
@@ -30781,18 +31394,45 @@ static gan_real gan__player_mean_output(const gan_trainer *t, gan_tensor *out)
     return gan_item(gan_mean_all(gan_loss_is_probability(t->desc.loss) ? gan_sigmoid(out) : out));
 }
 
+// Keeps the labels of the batch. 1: no memory.
+static int gan__player_keep_labels(gan_trainer *t, const gan_tensor *label)
+{
+    t->labels_ndim = 0;
+    if (!label) return 0;
+    if (label->size > t->labels_most) {
+        t->labels = (gan_real *)gan__err_persist(t->ctx, label->size * sizeof *t->labels);
+        if (!t->labels) return 1;
+        t->labels_most = label->size;
+    }
+    t->labels_ndim = label->ndim;
+    memcpy(t->labels_dim, label->dim, sizeof t->labels_dim);
+    memcpy(t->labels, label->data, label->size * sizeof *t->labels);
+    return 0;
+}
+
+// The labels that were kept; NULL without.
+static gan_tensor *gan__player_kept_labels(gan_trainer *t)
+{
+    gan_tensor *label;
+    if (!t->labels_ndim) return NULL;
+    label = gan__tensor_new(t->ctx, t->labels_ndim, t->labels_dim);
+    if (!gan__tensor_is_poison(label)) memcpy(label->data, t->labels, label->size * sizeof *t->labels);
+    return label;
+}
+
 // The real batch and its labels. 1 on error.
 static int gan__player_real(gan_trainer *t, gan_penalty_in *in)
 {
     in->real = gan_dataset_batch(t->desc.data, t->desc.batch * t->desc.pack, &in->label);
+    t->reads++;
+    t->data_failed = gan__tensor_is_poison(in->real) && t->ctx->err.code != GAN_ERROR_MEMORY;
     if (gan__tensor_is_poison(in->real)) return 1;
     if (!gan__tensor_is_finite(in->real) || (in->label && !gan__tensor_is_finite(in->label))) {
         gan__err_fail(t->ctx, GAN_ERROR_NONFINITE, "trainer: the data of step %l hold a NaN or an infinity",
                       t->steps + 1);
         return 1;
     }
-    if (t->labels) memcpy(t->labels, in->label->data, in->label->size * sizeof *t->labels);
-    return 0;
+    return gan__player_keep_labels(t, in->label);
 }
 
 // Augmented copies for the penalties that compare D's answers to them.
@@ -31124,18 +31764,13 @@ static void gan__player_d_step(gan_trainer *t, int ahead)
 static void gan__player_g_step(gan_trainer *t, int ahead)
 {
     gan_context *ctx = t->ctx;
-    const int n = t->desc.batch * t->desc.pack;
     int i;
     for (i = 0; i < t->desc.accumulate && !ctx->err.code; ++i) {
         gan_penalty_in in = gan__player_in(t);
         const gan_trainer_stats before = t->stats;
         gan_tensor *loss;
         gan_scope_open(ctx);
-        if (t->labels) {
-            in.label = gan__tensor_new(ctx, 1, &n);
-            if (!gan__tensor_is_poison(in.label))
-                memcpy(in.label->data, t->labels, in.label->size * sizeof *t->labels);
-        }
+        in.label = gan__player_kept_labels(t);
         if (t->real && gan__player_is_real_needed(t)) in.real = gan_detach(t->real);
         in.z = gan__player_z(t, in.label);
         in.fake = gan_forward(in.g, in.z, in.label);
@@ -31443,6 +32078,32 @@ static void gan__train_save(gan_trainer *t)
 #endif
 }
 
+// Saves the run when a sample could not be read: the dataset has gone on behind it, and so does a resumed
+// run. A step of an extrapolated player is not saved half done.
+static void gan__train_rescue(gan_trainer *t)
+{
+#ifndef GAN_NO_STDIO
+    gan__core_err *err = &t->ctx->err;
+    void (*on_error)(gan_error_code, const char *, void *) = err->on_error;
+    const gan_error_code code = (gan_error_code)err->code;
+    char message[sizeof err->message];
+    int failed;
+    if (!t->data_failed || !t->desc.checkpoint || (t->desc.extragradient && t->reads > 1)) return;
+    t->data_failed = 0;
+    memcpy(message, err->message, sizeof message);
+    err->on_error = NULL; // it knows already
+    gan_error_clear(t->ctx);
+    failed = gan_save_rolling(t->ctx, t->desc.checkpoint, t->desc.checkpoint_keep);
+    gan_error_clear(t->ctx);
+    gan__err_fail(t->ctx, code,
+                  failed ? "%s; the run could not be saved in %s" : "%s; the run was saved in %s", message,
+                  t->desc.checkpoint);
+    err->on_error = on_error;
+#else
+    (void)t;
+#endif
+}
+
 GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t)
 {
     gan_trainer_stats none;
@@ -31455,11 +32116,14 @@ GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t)
     if (t->played && gan__train_is_copy_due(t)) gan__train_copy(t);
     gan__train_schedules(t);
     t->loss.smoothing = t->now.label_smoothing;
-    if (!t->desc.data->label) ctx->err.null_hint = " (the data have no labels: the models' label is NULL)";
+    t->reads = t->data_failed = 0;
+    if (!t->desc.data->label && !t->desc.data->pair)
+        ctx->err.null_hint = " (the data have no labels: the models' label is NULL)";
     if (!ctx->err.code) gan__player_play(t);
     ctx->err.null_hint = NULL;
     if (ctx->err.code) {
         if (!gan__train_back(t)) t->stats.step = t->steps;
+        else gan__train_rescue(t);
         return t->stats;
     }
     if (t->desc.lookahead && (t->steps + 1) % t->desc.lookahead == 0) {
@@ -31598,12 +32262,27 @@ GAN_API gan_tensor *gan_trainer_generate(gan_trainer *t, gan_tensor *z, gan_tens
     return x;
 }
 
+// The labels of the samples in turn, as a pair or a map makes them.
+static gan_tensor *gan__sample_rows_labels(gan_trainer *t, int n)
+{
+    gan_dataset *d = t->desc.data;
+    int64_t *index = (int64_t *)gan__err_scratch(t->ctx, (size_t)n * sizeof *index);
+    gan_tensor *label = NULL, *x;
+    int i;
+    if (!index) return t->ctx->poison;
+    for (i = 0; i < n; ++i) index[i] = (int64_t)((size_t)i % d->n);
+    x = gan_dataset_rows(d, index, n, &label);
+    gan__err_scratch_free(t->ctx, index);
+    return gan__tensor_is_poison(x) ? x : label;
+}
+
 // The labels of the data in turn: those of the classes, else those of the samples; NULL without labels.
 static gan_tensor *gan__sample_labels(gan_trainer *t, int n)
 {
     const gan_dataset *d = t->desc.data;
     gan_tensor *label;
     int i;
+    if (d->n && (d->pair || d->how.map)) return gan__sample_rows_labels(t, n);
     if (!d->label) return NULL;
     label = gan__tensor_new(t->ctx, 1, &n);
     if (gan__tensor_is_poison(label)) return label;

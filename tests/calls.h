@@ -393,7 +393,7 @@ static void opening(void)
     if (test_int(0, 3) == 0) d.low = R(), d.high = R();
     if (test_int(0, 3) == 0) d.background = (unsigned)I();
     if (test_int(0, 3) == 0) d.data_low = R(), d.data_high = R();
-    d.flip = test_int(0, 1), d.stream = test_int(0, 1), d.channels_last = test_int(0, 1);
+    d.max_skipped = test_int(-1, 2), d.stream = test_int(0, 1), d.channels_last = test_int(0, 1);
     if (test_int(0, 3) == 0) d.label_column = I();
     if (test_int(0, 3) == 0) d.header = I();
     if (test_int(0, 7) == 0) d.columns = test_int(0, 1) ? "1" : "2,x";
@@ -402,6 +402,49 @@ static void opening(void)
     if (test_int(0, 3) == 0) d.memory = (size_t)(unsigned)I();
     made = gan_dataset_open(test_int(0, 19) ? ctx : NULL, test_int(0, 19) ? &d : NULL);
     if (made) datasets[3] = made;
+}
+static gan_tensor *mapping(gan_context *c, gan_tensor *x, gan_tensor **labels, void *user)
+{
+    (void)c, (void)user;
+    if (test_int(0, 5) == 0) return NULL;
+    if (test_int(0, 3) == 0) *labels = T();
+    return test_int(0, 3) ? gan_abs(x) : T();
+}
+static int reading(void *user, int64_t i, gan_real *x)
+{
+    (void)user;
+    x[0] = (gan_real)i;
+    return test_int(0, 9) == 0;
+}
+// Parts, pairs and transformations of datasets.
+static void parts(void)
+{
+    static const gan_real label[3] = {0, 1, 2};
+    const int64_t index[3] = {test_int(-1, 4), 0, test_int(0, 9)};
+    gan_dataset *a = NULL, *b = NULL, *d = S();
+    gan_transform how;
+    gan_tensor *y;
+    memset(&how, 0, sizeof how);
+    how.flip = test_int(0, 1), how.crop_padding = test_int(-1, 1);
+    if (test_int(0, 1)) how.crop_height = I(), how.crop_width = I();
+    if (test_int(0, 2) == 0) how.brightness = R(), how.contrast = R(), how.saturation = R();
+    if (test_int(0, 2) == 0) how.map = mapping;
+    switch (test_int(0, 7)) {
+    case 0: (void)gan_dataset_transform(d, test_int(0, 5) ? &how : NULL); break;
+    case 1:
+        (void)gan_dataset_split(d, (double)R(), test_int(0, 9) ? &a : NULL, test_int(0, 9) ? &b : NULL);
+        break;
+    case 2: a = gan_dataset_pair(d, S()); break;
+    case 3: (void)gan_dataset_rows(d, test_int(0, 9) ? index : NULL, test_int(-1, 3), &y); break;
+    case 4: (void)gan_dataset_slice(d, I(), I() % 9, test_int(0, 1) ? &y : NULL); break;
+    case 5:
+        a = gan_dataset_callback_n(K(), test_int(0, 9) ? reading : NULL, NULL, test_int(0, 3) ? NULL : label,
+                                   test_int(-1, 3), test_int(-1, 1), ONES());
+        break;
+    case 6: gan_dataset_shuffle(d, test_int(0, 1)); break;
+    default: (void)gan_dataset_epochs(d), (void)gan_dataset_skipped(d); break;
+    }
+    if (a) datasets[3] = b ? b : a;
 }
 static void checkpoints(void)
 {
@@ -851,7 +894,8 @@ static gan_real sigma[3] = {1, 2, (gan_real)NAN};
     X((void)gan_save(ctx, NULL)) X((void)gan_zeros_n(ctx, test_int(-1, 9), NULL))                            \
     X((void)gan_linspace(ctx, R(), R(), I())) X((void)gan_zeros_n(ctx, test_int(-1, 9), DIMS()))             \
     X((void)gan_dataset_memory_n(ctx, sigma, NULL, test_int(-1, 3), test_int(-1, 1), ONES()))                \
-    X((void)gan_dataset_toy(ctx, (gan_toy)I())) X(opening()) X(checkpoints()) X(opening()) X(checkpoints())
+    X((void)gan_dataset_toy(ctx, (gan_toy)I())) X(opening()) X(checkpoints()) X(opening()) X(checkpoints()) \
+    X(parts()) X(parts()) X(parts())
 // clang-format on
 
 static const char *const call_names[] = {

@@ -286,7 +286,7 @@ static gan_conv2d_desc conv_outpad(int s, int o)
     X(open_fit, GAN_ERROR_ARGUMENT, "fit", BYTES(csv, data.fit = (gan_fit)99))                               \
     X(open_negative, GAN_ERROR_ARGUMENT, "height", BYTES(csv, data.height = INT_MIN))                        \
     X(open_channels, GAN_ERROR_SHAPE, "the file in memory&2147483647", BYTES(pgm, data.channels = INT_MAX))  \
-    X(open_rows, GAN_ERROR_SHAPE, "the file in memory&(2)", BYTES(csv, data.flip = 1))                       \
+    X(open_rows, GAN_ERROR_SHAPE, "the file in memory&(2)", BYTES(csv, data.height = 1))                     \
     X(open_crop, GAN_ERROR_SHAPE, "cropped", BYTES(pgm, (data.fit = GAN_FIT_CROP, data.height = 9)))         \
     X(open_range, GAN_ERROR_ARGUMENT, "low", BYTES(csv, (data.low = 2, data.high = 1)))                      \
     X(open_nan, GAN_ERROR_ARGUMENT, "finite", BYTES(csv, data.high = (gan_real)NAN))                         \

@@ -547,6 +547,8 @@ static void fill(const char *path) // f into the file that is opened
     put_file(path, f.p, f.n);
 }
 
+static const gan_transform flip = {1, 0, 0, 0, 0, 0, 0, NULL, NULL};
+
 static gan_dataset_desc data_desc(void)
 {
     static const char *const paths[SETS] = {"refuse-images-idx3", "refuse.npy",   "refuse10.bin",
@@ -557,7 +559,7 @@ static gan_dataset_desc data_desc(void)
     d.path = test_path(paths[set]);
     d.stream = way == WAY_STREAM;
     if (way == WAY_LITTLE) d.memory = 1;
-    if (way == WAY_FIT && set != SET_NPY && set != SET_CSV) d.height = 3, d.width = 3, d.flip = 1;
+    if (way == WAY_FIT && set != SET_NPY && set != SET_CSV) d.height = 3, d.width = 3;
     if (way == WAY_MEMORY) d.path = NULL, d.bytes = f.p, d.size = f.n;
     if (set == SET_NPY && way == WAY_MEMORY) d.label_bytes = labels.p, d.label_size = labels.n;
     else if (set == SET_NPY) d.labels = test_path("refuse_labels.idx");
@@ -634,6 +636,7 @@ static int run_open(scene *s)
 {
     const gan_dataset_desc d = data_desc();
     s->data = gan_dataset_open(s->ctx, &d);
+    if (s->data && d.height) gan_dataset_transform(s->data, &flip);
     CHECK((s->data == NULL) == (gan_error(s->ctx) != 0), "dataset %p, error %d", (void *)s->data,
           gan_error(s->ctx));
     return gan_error(s->ctx);

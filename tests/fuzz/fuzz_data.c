@@ -32,7 +32,6 @@ static gan_dataset_desc data_describe(fuzz_in *in)
     if (d.format == GAN_FORMAT_COUNT) d.format = GAN_FORMAT_AUTO;
     if (data_only) d.format = data_only;
     ways = fuzz_byte(in);
-    d.flip = ways & 1;
     d.channels_last = ways >> 1 & 1;
     d.stream = ways >> 2 & 1;
     d.fit = (gan_fit)((ways >> 3 & 3) % GAN_FIT_COUNT);
