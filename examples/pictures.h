@@ -1,5 +1,6 @@
-// pictures.h - a folder of pictures as the data of a program; samples as files; their score beside held-out
-// pictures. For pictures.c; include common.h before it and the implementation of gan.h after it.
+// pictures.h - a folder of pictures as the data of a program; samples as files;
+// their score beside held-out pictures. For pictures.c; include common.h before
+// it and the implementation of gan.h after it.
 #ifndef GAN_EXAMPLES_PICTURES_H
 #define GAN_EXAMPLES_PICTURES_H
 
@@ -16,7 +17,8 @@
 #include "gan.h"
 
 typedef struct pic_settings {
-    int size, channels, classes; // of a sample; channels and classes 0: as in the data
+    int size, channels,
+        classes; // of a sample; channels and classes 0: as in the data
     int batch, width, latent, preview, flip, hold;
     double lr, ema;
     const char *data, *background, *augment;
@@ -37,7 +39,8 @@ static inline int pic_measure(const char *path, int *w, int *h, int *c)
 #endif
 }
 
-// The data with these settings; ends the program with a message when they cannot be opened.
+// The data with these settings; ends the program with a message when they
+// cannot be opened.
 static inline gan_dataset *pic_open(gan_context *ctx, const pic_settings *s, int stream)
 {
     gan_dataset_desc from;
@@ -51,12 +54,14 @@ static inline gan_dataset *pic_open(gan_context *ctx, const pic_settings *s, int
     if (d && !gan_error(ctx)) return d;
     fprintf(stderr, "%s\n", gan_error_message(ctx));
 #ifndef STBI_INCLUDE_STB_IMAGE_H
-    fprintf(stderr, "this program reads PGM and PPM only: sh tools/fetch_stb.sh, then make pictures\n");
+    fprintf(stderr, "this program reads PGM and PPM only: sh tools/fetch_stb.sh, "
+                    "then make pictures\n");
 #endif
     exit(1);
 }
 
-// Settles what the flags leave to the data, and says what is unusual about them.
+// Settles what the flags leave to the data, and says what is unusual about
+// them.
 static inline void pic_look(pic_settings *s)
 {
     gan_context *ctx = gan_create(NULL);
@@ -93,50 +98,25 @@ static inline void pic_look(pic_settings *s)
         exit(1);
     }
     if (smaller)
-        printf("warning: %d are smaller than %d x %d and are enlarged, the first:\n  %s\n", smaller, s->size,
-               s->size, small);
+        printf("warning: %d are smaller than %d x %d and are enlarged, the "
+               "first:\n  %s\n",
+               smaller, s->size, s->size, small);
     if (few) printf("warning: classes with fewer than 10 pictures: %d; %s has %d\n", few, rare, few_size);
     if (s->hold) printf("%d %% of them are held out for --score\n", s->hold);
     if (n < 100) printf("warning: these are few, the generator may learn them by heart\n");
     gan_destroy(ctx);
 }
 
-// n pictures of a shuffled order as a dataset in memory, from the one that is number `from`; with their mirror
-// images when they are flipped.
-static inline gan_dataset *pic_part(gan_context *ctx, const pic_settings *s, gan_tensor *x, gan_tensor *label,
-                                    int from, int n, int flip)
-{
-    const int w = s->size, rows = s->channels * w, all = flip ? 2 * n : n, dim[3] = {s->channels, w, w};
-    const size_t one = (size_t)rows * (size_t)w;
-    gan_real *pixels = (gan_real *)malloc(sizeof *pixels * one * (size_t)all);
-    gan_real *labels = (gan_real *)malloc(sizeof *labels * (size_t)all);
-    gan_dataset *d;
-    int i, k, r;
-    if (!pixels || !labels || !gan_data(x)) exit(1);
-    for (i = 0; i < all; ++i) {
-        const gan_real *in = gan_data(x) + one * (size_t)(from + i % n);
-        gan_real *out = pixels + one * (size_t)i;
-        labels[i] = label ? gan_data(label)[from + i % n] : 0;
-        for (r = 0; r < rows; ++r, in += w, out += w)
-            for (k = 0; k < w; ++k) out[k] = in[i < n ? k : w - 1 - k];
-    }
-    d = gan_dataset_memory_n(ctx, pixels, label ? labels : NULL, all, 3, dim);
-    free(pixels);
-    free(labels);
-    return d;
-}
-
-// The pictures to train on, and those held out: the same in each run.
+// The pictures to train on, and those held out.
 static inline void pic_parts(gan_context *ctx, const pic_settings *s, gan_dataset **train, gan_dataset **held)
 {
-    gan_context *reader = gan_create(NULL); // of seed 0: the order is always the same
-    gan_dataset *d = pic_open(reader, s, 0);
-    gan_tensor *label = NULL, *x = gan_dataset_batch(d, (int)gan_dataset_size(d), &label);
-    const int n = (int)gan_dataset_size(d), out = n * s->hold / 100;
-    if (gan_error(reader)) exit(ex_finish(reader));
-    *held = out ? pic_part(ctx, s, x, label, 0, out, 0) : NULL;
-    *train = pic_part(ctx, s, x, label, out, n - out, s->flip);
-    gan_destroy(reader);
+    gan_dataset *d = pic_open(ctx, s, 0);
+    gan_transform how;
+    memset(&how, 0, sizeof how);
+    how.flip = s->flip;
+    *train = d, *held = NULL;
+    if (s->hold) gan_dataset_split(d, s->hold / 100., train, held);
+    gan_dataset_transform(*train, &how);
 }
 
 // The generator of a finished run.
@@ -150,7 +130,8 @@ static inline gan_model *pic_trained(gan_context *ctx, const ex_options *o, pic_
     return g;
 }
 
-// n samples for these labels; NULL: the classes in turn, beginning with number `from`.
+// n samples for these labels; NULL: the classes in turn, beginning with number
+// `from`.
 static inline gan_tensor *pic_draw(gan_model *g, int from, int n, const gan_real *labels)
 {
     const pic_settings *s = (const pic_settings *)gan_model_user(g);
@@ -211,7 +192,8 @@ static inline int pic_samples(const ex_options *o, pic_settings *s, gan_model_fu
     return ex_finish(ctx);
 }
 
-// A network with random weights, always the same ones: means and sizes of its feature maps (n, 96).
+// A network with random weights, always the same ones: means and sizes of its
+// feature maps (n, 96).
 static inline gan_tensor *pic_features(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
     gan_tensor *h;
@@ -225,7 +207,8 @@ static inline gan_tensor *pic_features(gan_model *m, gan_tensor *x, gan_tensor *
 
 enum { PIC_CELLS = 15, PIC_CELL = 32 };
 
-// --score: training pictures and samples beside held-out pictures, as a table of three rows.
+// --score: training pictures and samples beside held-out pictures, as a table
+// of three rows.
 static inline int pic_score(const ex_options *o, pic_settings *s, gan_model_function *generator,
                             char cell[PIC_CELLS][PIC_CELL])
 {
@@ -246,7 +229,9 @@ static inline int pic_score(const ex_options *o, pic_settings *s, gan_model_func
     n = (int)gan_dataset_size(held) < 2000 ? (int)gan_dataset_size(held) : 2000;
     all = (int)gan_dataset_size(train) < 5000 ? (int)gan_dataset_size(train) : 5000;
     if (n < 10) {
-        fprintf(stderr, "--score wants at least 10 held-out pictures, not %d: train with a larger --hold\n",
+        fprintf(stderr,
+                "--score wants at least 10 held-out pictures, not %d: train with a "
+                "larger --hold\n",
                 n);
         gan_destroy(ctx);
         return 1;
@@ -269,11 +254,14 @@ static inline int pic_score(const ex_options *o, pic_settings *s, gan_model_func
     printf("\n");
     for (i = 0; i < PIC_CELLS; i += 5)
         printf("%-24s %10s %10s %10s %10s\n", cell[i], cell[i + 1], cell[i + 2], cell[i + 3], cell[i + 4]);
-    ex_say("Frechet:",
-           "of features of a random network, comparable for one folder and size only. W1: sliced, "
-           "of the patches of Laplacian pyramids. Training pictures show what is possible.");
+    ex_say("Frechet:", "of features of a random network, comparable for one "
+                       "folder and size only. W1: sliced, "
+                       "of the patches of Laplacian pyramids. Training pictures "
+                       "show what is possible.");
     if (n < 100) ex_say("warning:", "with fewer than 100 held-out pictures these numbers are rough");
-    printf("A sample is %.2f times as far from the nearest training picture as a held-out\n", copies.ratio);
+    printf("A sample is %.2f times as far from the nearest training picture as a "
+           "held-out\n",
+           copies.ratio);
     printf("picture is%s\n", copies.z < -2 ? ": samples are near-copies of training pictures" : "");
     return ex_finish(ctx);
 }
