@@ -200,8 +200,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "--background is RRGGBB in hexadecimal, such as 000000, not '%s'\n", s.background);
         return 2;
     }
-    if (!s.batch || !s.width || !s.latent || !s.preview) {
-        fprintf(stderr, "--batch, --width, --latent and --preview are at least 1\n");
+    if (!s.batch || !s.width || !s.latent || !s.preview || s.hold > 99) {
+        fprintf(stderr, "--batch, --width, --latent and --preview are at least 1, --hold at most 99\n");
         return 2;
     }
     if (!o.resume && !flags[0].given && (s.channels < 1 || s.classes < 1)) {

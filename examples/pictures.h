@@ -46,7 +46,7 @@ static inline gan_dataset *pic_open(gan_context *ctx, const pic_settings *s, int
     gan_dataset_desc from;
     gan_dataset *d;
     memset(&from, 0, sizeof from);
-    from.path = s->data, from.label_index = s->classes > 1;
+    from.path = s->data, from.label_index = s->classes > 1 && !stream;
     from.channels = s->channels, from.height = from.width = s->size;
     from.background = !strcmp(s->background, "white") ? 0xffffff : (unsigned)strtoul(s->background, NULL, 16);
     from.stream = stream, from.memory = (size_t)1 << 30;
@@ -166,6 +166,10 @@ static inline int pic_samples(const ex_options *o, pic_settings *s, gan_model_fu
     gan_model *g;
     const char *dot = strrchr(o->samples_file, '.');
     int i, m;
+    if (dot && ex_is_choice(".jpg .jpeg .gif .bmp .webp", dot)) {
+        fprintf(stderr, "%s: pictures are written as .png, .ppm, .pgm or .pam\n", o->samples_file);
+        return 2;
+    }
     memset(&desc, 0, sizeof desc);
     desc.seed = o->seed, desc.threads = o->threads;
     ctx = gan_create(&desc);
