@@ -144,7 +144,7 @@
 //     core: kernels         >>vec  >>kern  >>isa  >>gemm  >>conv
 //     core: tensors         >>deferred  >>tensor  >>state  >>ctx
 //     core: operations      >>op  >>arith  >>shape  >>reduce  >>product  >>plane  >>norm
-//     core: models          >>layer  >>file  >>archive  >>ckpt
+//     core: models          >>layer  >>file  >>json  >>archive  >>ckpt
 //     TRAINING              >>tape  >>loss  >>update  >>optim
 //     BLOCKS, OBJECTIVES    >>block  >>objective
 //     TECHNIQUES            >>penalty  >>augment  >>schedule  >>game
@@ -1778,10 +1778,10 @@ GAN_API const char *gan_game_name(gan_game kind);
 //     IDX     MNIST, Fashion-MNIST; all six element types
 //     NPY     .npy versions 1 and 2 of f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1, either byte order, C or
 //             Fortran order
-//     PNM     binary PGM and PPM of 8 and 16 bits
+//     PNM     binary PGM and PPM, and PAM (gray or RGB, with or without alpha), of 8 and 16 bits
 //     STB     PNG of 8 and 16 bits, JPEG, BMP, GIF (its first picture), if stb_image.h is included before
-//             the implementation. JPEG is turned as its EXIF orientation says; of four components (CMYK) it
-//             is an error
+//             the implementation. JPEG and PNG are turned as their EXIF orientation says; a JPEG of four
+//             components (CMYK) is an error
 //     CIFAR   the binary version of CIFAR-10 and of CIFAR-100 (fine labels)
 //     CSV     numbers separated by commas, semicolons, tabs or blanks
 #define GAN_FORMATS(X) X(IDX, idx) X(NPY, npy) X(PNM, pnm) X(STB, stb_image) X(CIFAR, cifar) X(CSV, csv)
@@ -1850,6 +1850,9 @@ typedef struct gan_dataset_desc {       // 0 means the default
                                         // 256 MiB. Larger data are read for each batch
     int64_t max_skipped;                // maximum number of images of a folder that may be unreadable: they
                                         // are left out, each with a warning that names it; 0: an error
+    int transpose;                      // 1: exchanges rows and columns of arrays of images: EMNIST's files
+                                        // hold them column by column; 0: does not, with a warning if the
+                                        // file's name begins with emnist; -1: does not
 } gan_dataset_desc;
 
 // Opens a dataset. A sample has shape (C, H, W) for images, (D) for rows of numbers, otherwise the array's
@@ -4358,14 +4361,13 @@ typedef struct {
 } gan__cpu_norm;
 
 // One table per ISA. tile_m x tile_n is the largest micro tile; gemm[v - 1] computes tile_m x (v * lanes), v
-// = 1..3.
+// = 1..3. A static build of one ISA (GAN__ONE_ISA) holds only what is chosen by an index: see GAN__KERNEL.
 typedef struct gan__cpu_kernels {
     const char *name;
     gan_isa isa;
     int lanes, tile_m, tile_n;
 #ifndef GAN__ONE_ISA
     gan__cpu_map_fn *map_whole[GAN__MAP_COUNT];
-#endif
 
     // Draws 0 .. n - 1 from r's counter on, whose lower half must not overflow on the way (gan__tensor_draw
     // sees to it): scale (the upper 24 bits - offset), the same bits on every ISA; and N(mean, std^2).
@@ -4374,7 +4376,6 @@ typedef struct gan__cpu_kernels {
 
     gan_real (*sum)(size_t n, const gan_real *a);
     gan_real (*sumsq)(size_t n, const gan_real *a);
-    gan_real (*max)(size_t n, const gan_real *a); // NaN if there is one; -inf for n = 0
     int (*is_finite)(size_t n, const gan_real *a);
     // y[i] = the sum of x[r * ld + i] over r = 0 .. rows - 1, one after another; rows >= 1
     void (*sum_columns)(int64_t rows, int64_t ld, int64_t n, const gan_real *x, gan_real *y);
@@ -4395,7 +4396,6 @@ typedef struct gan__cpu_kernels {
                  const gan__cpu_opt_args *o);
     void (*ema)(size_t n, gan_real *avg, const gan_real *p, gan_real decay);
 
-    void (*gemm[3])(const gan__cpu_strip *s); // tile_m x (v * lanes)
     // y[j] = from[j] + the sum over d < depth (at least 1) of a[d a_step] b[d ld + j], j < n; from NULL or y
     void (*row)(int64_t depth, int64_t n, const gan_real *a, int64_t a_step, const gan_real *b, int64_t ld,
                 const gan_real *from, gan_real *y);
@@ -4413,7 +4413,9 @@ typedef struct gan__cpu_kernels {
     // dst[i * ldd + j] = src[i * ld + j * step], i < rows, j < n
     void (*pick)(int64_t rows, int64_t n, const gan_real *src, int64_t ld, int64_t step, gan_real *dst,
                  int64_t ldd);
-    int dots_cols; // of dots[1]; dots[0] has one less
+#endif
+    void (*gemm[3])(const gan__cpu_strip *s); // tile_m x (v * lanes)
+    int dots_cols;                            // of dots[1]; dots[0] has one less
     void (*dots[2])(const gan__cpu_dots *s);
 } gan__cpu_kernels;
 
@@ -4958,6 +4960,13 @@ GAN__INLINE GAN__VF GAN__VEC(even)(const float *p, int lo, int hi)
 
 #define GAN__KERN(x) GAN__CAT(gan__kern_##x##_, GAN__ISA)
 
+// A kernel, or a pointer that selects a branch of one, that no part without training uses.
+#ifdef GAN_NO_TRAINING
+#define GAN__TRAINS(x) NULL
+#else
+#define GAN__TRAINS(x) x
+#endif
+
 // Elementary functions. Polynomials were fitted by minimax (Lawson's iteration in double); the error given is
 // the largest relative one of the whole formula in exact arithmetic with the coefficients as written. With
 // rounding: at most 4 ulp.
@@ -5197,8 +5206,8 @@ GAN__INLINE void GAN__KERN(box_muller)(GAN__VI u, GAN__VI v, GAN__VF *x, GAN__VF
 
 #if GAN__LANES == 1
 
-static void gan__kern_uniform_scalar(size_t n, gan_real *y, const gan__core_rng *from, int32_t offset,
-                                     gan_real scale)
+GAN__OPTIONAL void gan__kern_uniform_scalar(size_t n, gan_real *y, const gan__core_rng *from, int32_t offset,
+                                            gan_real scale)
 {
     gan__core_rng r = *from;
     uint32_t u[4];
@@ -5208,8 +5217,8 @@ static void gan__kern_uniform_scalar(size_t n, gan_real *y, const gan__core_rng 
     }
 }
 
-static void gan__kern_normal_scalar(size_t n, gan_real *y, const gan__core_rng *from, gan_real mean,
-                                    gan_real std)
+GAN__OPTIONAL void gan__kern_normal_scalar(size_t n, gan_real *y, const gan__core_rng *from, gan_real mean,
+                                           gan_real std)
 {
     gan__core_rng r = *from;
     uint32_t u[4];
@@ -5272,7 +5281,8 @@ GAN__INLINE void GAN__KERN(philox_next)(struct GAN__KERN(philox) *p, GAN__VI *ou
     out[0] = a, out[1] = b, out[2] = c, out[3] = d;
 }
 
-static void GAN__KERN(uniform)(size_t n, gan_real *y, const gan__core_rng *r, int32_t offset, gan_real scale)
+GAN__OPTIONAL void GAN__KERN(uniform)(size_t n, gan_real *y, const gan__core_rng *r, int32_t offset,
+                                      gan_real scale)
 {
     const GAN__VI from = GAN__ISET1(offset), bits = GAN__ISET1(0xffffff);
     const GAN__VF by = GAN__SET1(scale);
@@ -5294,7 +5304,8 @@ static void GAN__KERN(uniform)(size_t n, gan_real *y, const gan__core_rng *r, in
 
 // Two vectors of words, u v u v ..., become one of u and one of v, and their numbers go back into the words'
 // places.
-static void GAN__KERN(normal)(size_t n, gan_real *y, const gan__core_rng *r, gan_real mean, gan_real std)
+GAN__OPTIONAL void GAN__KERN(normal)(size_t n, gan_real *y, const gan__core_rng *r, gan_real mean,
+                                     gan_real std)
 {
     const GAN__VI even = GAN__IODD(GAN__ISET1(-1)), odd = GAN__IEVEN(GAN__ISET1(-1));
     const GAN__VF m = GAN__SET1(mean), s = GAN__SET1(std);
@@ -5377,12 +5388,12 @@ GAN__INLINE void GAN__KERN(fill)(gan_real *t, const gan_real *a, size_t stride, 
 
 GAN__INLINE GAN__VF GAN__KERN(add_square)(GAN__VF s, GAN__VF d) { return GAN__FMA(d, d, s); }
 
-static gan_real GAN__KERN(sum)(size_t n, const gan_real *a)
+GAN__OPTIONAL gan_real GAN__KERN(sum)(size_t n, const gan_real *a)
 {
     GAN__REDUCTION(GAN__STEP_SUM);
 }
 
-static gan_real GAN__KERN(sumsq)(size_t n, const gan_real *a)
+GAN__OPTIONAL gan_real GAN__KERN(sumsq)(size_t n, const gan_real *a)
 {
     GAN__REDUCTION(GAN__KERN(add_square));
 }
@@ -5390,28 +5401,9 @@ static gan_real GAN__KERN(sumsq)(size_t n, const gan_real *a)
 #undef GAN__STEP_SUM
 #undef GAN__REDUCTION
 
-static gan_real GAN__KERN(max)(size_t n, const gan_real *a)
-{
-    const gan_real lowest = -(gan_real)HUGE_VAL;
-    GAN__VF m = GAN__SET1(lowest), odd = GAN__ZERO;   // odd keeps any NaN
-    for (size_t i = 0; i < n; i += GAN__LANES) {
-        const GAN__VF v = n - i < GAN__LANES ? GAN__VEC(load_part)(a + i, n - i, lowest) : GAN__LOAD(a + i);
-        m = GAN__MAX(m, v);
-        odd = GAN__SEL(GAN__NE(v, v), v, odd);
-    }
-    gan_real t[GAN__LANES], u[GAN__LANES];
-    GAN__STORE(t, m);
-    GAN__STORE(u, odd);
-    gan_real r = t[0];
-    for (int i = 1; i < GAN__LANES; i++) r = t[i] > r ? t[i] : r;
-    for (int i = 0; i < GAN__LANES; i++)
-        if (u[i] != u[i]) r = u[i];
-    return r;
-}
-
 // 1 when no exponent is all ones: adding one at the exponent's lowest place carries into the sign bit only
 // then. Integers throughout, so that -ffast-math cannot fold it away.
-static int GAN__KERN(is_finite)(size_t n, const gan_real *a)
+GAN__OPTIONAL int GAN__KERN(is_finite)(size_t n, const gan_real *a)
 {
 #ifdef GAN_DOUBLE
     const int64_t exponent = (int64_t)0x7ff0000000000000, lowest = (int64_t)0x0010000000000000;
@@ -5455,7 +5447,7 @@ GAN__INLINE void GAN__KERN(set_first)(gan_real *p, GAN__VF v, int r)
 }
 
 // Four vectors of columns at a time stay in registers while the rows go by.
-static void GAN__KERN(sum_columns)(int64_t rows, int64_t ld, int64_t n, const gan_real *x, gan_real *y)
+GAN__OPTIONAL void GAN__KERN(sum_columns)(int64_t rows, int64_t ld, int64_t n, const gan_real *x, gan_real *y)
 {
     int64_t i = 0;
     for (; i + 4 * GAN__LANES <= n; i += 4 * GAN__LANES) {
@@ -5486,11 +5478,11 @@ static void GAN__KERN(sum_columns)(int64_t rows, int64_t ld, int64_t n, const ga
     }
 }
 
-static void GAN__KERN(norm_sums)(const gan__cpu_norm *o)
+GAN__OPTIONAL void GAN__KERN(norm_sums)(const gan__cpu_norm *o)
 {
     const int64_t image = o->image, b = o->b;
     const int c = (int)o->c;
-    const gan_real *x = o->x, *g = o->g, *const m = o->m;
+    const gan_real *x = o->x, *g = GAN__TRAINS(o->g), *const m = o->m;
     gan_real *const s0 = o->s0, *const s1 = o->s1;
     int64_t images = o->images;
     gan_real ones[GAN__LANES], t0[64 * GAN__LANES], t1[64 * GAN__LANES];   // a vector of sums a channel
@@ -5536,11 +5528,11 @@ static void GAN__KERN(norm_sums)(const gan__cpu_norm *o)
     }
 }
 
-static void GAN__KERN(norm_apply)(const gan__cpu_norm *o)
+GAN__OPTIONAL void GAN__KERN(norm_apply)(const gan__cpu_norm *o)
 {
     const int64_t image = o->image, c = o->c, b = o->b;
     const gan_real *const m = o->m, *const p = o->p, *const q = o->q, *const s = o->s;
-    const gan_real *x = o->x, *g = o->g;
+    const gan_real *x = o->x, *g = GAN__TRAINS(o->g);
     gan_real *y = o->y;
     int64_t images = o->images;
     for (; images > 0; images--, x += image, y += image, g = g ? g + image : NULL)
@@ -5573,7 +5565,8 @@ GAN__INLINE GAN__VF GAN__KERN(larger)(GAN__VF a, GAN__VF b, GAN__VF *i, GAN__VF 
 
 // Windows of 2 x 2, two apart, of a plane of rows of w: the maxima and which of its window's four each is.
 // Their numbers 0 .. 3 travel as the bits of reals, which nothing here computes with.
-static void GAN__KERN(max_pool)(int oh, int ow, int w, const gan_real *x, gan_real *y, unsigned char *at)
+GAN__OPTIONAL void GAN__KERN(max_pool)(int oh, int ow, int w, const gan_real *x, gan_real *y,
+                                       unsigned char *at)
 {
     const GAN__VF one = GAN__AS_F(GAN__ISET1(1)), two = GAN__AS_F(GAN__ISET1(2));
     const GAN__VF three = GAN__AS_F(GAN__ISET1(3));
@@ -5673,7 +5666,7 @@ GAN__OPTIONAL void GAN__KERN(sgd)(size_t n, gan_real *p, const gan_real *g, gan_
 // d = g + wd p; sq = alpha sq + (1 - alpha) d^2; d = d / (sqrt(sq) + eps); buf = momentum buf + d; p -= lr
 // (buf or d)
 GAN__OPTIONAL void GAN__KERN(rmsprop)(size_t n, gan_real *p, const gan_real *g, gan_real *u, gan_real *v,
-                               const gan__cpu_opt_args *o)
+                                      const gan__cpu_opt_args *o)
 {
     const GAN__VF scale = GAN__SET1(o->scale), decay = GAN__SET1(o->weight_decay), lr = GAN__SET1(o->lr);
     const GAN__VF alpha = GAN__SET1(o->alpha), fresh = GAN__SET1(1 - o->alpha), eps = GAN__SET1(o->eps);
@@ -5694,7 +5687,7 @@ GAN__OPTIONAL void GAN__KERN(rmsprop)(size_t n, gan_real *p, const gan_real *g, 
 // p -= lr / bias1 * m / (sqrt(v) / sqrt(bias2) + eps); by 1 / sqrt(bias2), since a second division made it
 // slower by half.
 GAN__OPTIONAL void GAN__KERN(adam)(size_t n, gan_real *p, const gan_real *g, gan_real *u, gan_real *v,
-                            const gan__cpu_opt_args *o)
+                                   const gan__cpu_opt_args *o)
 {
     const int decoupled = o->decoupled > 0;
     const GAN__VF scale = GAN__SET1(o->scale), decay = GAN__SET1(decoupled ? 0 : o->weight_decay);
@@ -5781,7 +5774,8 @@ static void GAN__KERN(gemm3)(const gan__cpu_strip *s)
 }
 
 // Row by row through all panels, so that memory is read along its rows.
-static void GAN__KERN(pack)(int64_t depth, int64_t count, const gan_real *src, int64_t ld, gan_real *dst)
+GAN__OPTIONAL void GAN__KERN(pack)(int64_t depth, int64_t count, const gan_real *src, int64_t ld,
+                                   gan_real *dst)
 {
     for (int64_t d = 0; d < depth; d++, src += ld)
         for (int64_t j = 0, width; j < count; j += width) {
@@ -5795,8 +5789,8 @@ static void GAN__KERN(pack)(int64_t depth, int64_t count, const gan_real *src, i
 }
 
 // Blocks are turned in registers; the last of a row or column reaches back over its neighbor.
-static void GAN__KERN(turn)(int64_t rows, int64_t cols, const gan_real *src, int64_t ld, gan_real *dst,
-                            int64_t ldd)
+GAN__OPTIONAL void GAN__KERN(turn)(int64_t rows, int64_t cols, const gan_real *src, int64_t ld, gan_real *dst,
+                                   int64_t ldd)
 {
 #ifdef GAN__BLOCK
 #define GAN__TURN_BLOCKS(size, transpose)                                                                    \
@@ -5844,8 +5838,8 @@ static void GAN__KERN(turn)(int64_t rows, int64_t cols, const gan_real *src, int
         }                                                                                                    \
     }
 #define GAN__ONE_ROW(X) X(0)
-static void GAN__KERN(row)(int64_t depth, int64_t n, const gan_real *a, int64_t a_step, const gan_real *b,
-                           int64_t ld, const gan_real *from, gan_real *y)
+GAN__OPTIONAL void GAN__KERN(row)(int64_t depth, int64_t n, const gan_real *a, int64_t a_step,
+                                  const gan_real *b, int64_t ld, const gan_real *from, gan_real *y)
 {
     for (; depth >= 8; depth -= 8, a += 8 * a_step, b += 8 * ld, from = y) GAN__ROW_PASS(GAN__EIGHT, from)
     for (; depth > 0; depth--, a += a_step, b += ld, from = y) GAN__ROW_PASS(GAN__ONE_ROW, from)
@@ -5857,7 +5851,7 @@ static void GAN__KERN(row)(int64_t depth, int64_t n, const gan_real *a, int64_t 
 #define GAN__INNER_REST(i) s##i = GAN__FMA(GAN__VEC(load_part)(p##i + d, rest, 0), x, s##i);
 #define GAN__INNER_OUT(i) GAN__STORE(t + i * GAN__LANES, s##i);
 #define GAN__INNER_SUM(i) u = GAN__ADD(u, GAN__LOAD(turned + i * GAN__LANES));
-static void GAN__KERN(inner)(int64_t depth, const gan_real *const *a, const gan_real *b, gan_real *out)
+GAN__OPTIONAL void GAN__KERN(inner)(int64_t depth, const gan_real *const *a, const gan_real *b, gan_real *out)
 {
     gan_real t[8 * GAN__LANES], turned[8 * GAN__LANES];
     int64_t d = 0;
@@ -5895,8 +5889,8 @@ GAN__INLINE void GAN__KERN(piece_range)(int64_t x, int64_t w, int64_t count, int
 
 // With columns one apart, a vector of dx gathers its taps in a register: adding tap after tap to memory
 // stalled on stores that the next load overlapped (2.5 times slower).
-static void GAN__KERN(fold)(const gan__cpu_conv *v, gan_real start, const gan_real *cols, int64_t ld,
-                            gan_real *dx)
+GAN__OPTIONAL void GAN__KERN(fold)(const gan__cpu_conv *v, gan_real start, const gan_real *cols, int64_t ld,
+                                   gan_real *dx)
 {
     enum { NARROW = 16 };
     int from[NARROW], to[NARROW];
@@ -5939,8 +5933,8 @@ static void GAN__KERN(fold)(const gan__cpu_conv *v, gan_real start, const gan_re
 }
 
 // A row's last vector reaches back over its neighbor.
-static void GAN__KERN(pick)(int64_t rows, int64_t n, const gan_real *src, int64_t ld, int64_t step,
-                            gan_real *dst, int64_t ldd)
+GAN__OPTIONAL void GAN__KERN(pick)(int64_t rows, int64_t n, const gan_real *src, int64_t ld, int64_t step,
+                                   gan_real *dst, int64_t ldd)
 {
     const int64_t last = n - GAN__LANES;
     const int count = (int)n;
@@ -5991,20 +5985,13 @@ static void GAN__KERN(pick)(int64_t rows, int64_t n, const gan_real *src, int64_
         }                                                                                                    \
     }                                                                                                        \
     GAN__DOTS_FOUR(COLS, GAN__DOTS_OUT)
-static void GAN__KERN(dots_less)(const gan__cpu_dots *s) { GAN__DOTS(GAN__DOTS_0) }
-static void GAN__KERN(dots)(const gan__cpu_dots *s) { GAN__DOTS(GAN__DOTS_1) }
+GAN__OPTIONAL void GAN__KERN(dots_less)(const gan__cpu_dots *s) { GAN__DOTS(GAN__DOTS_0) }
+GAN__OPTIONAL void GAN__KERN(dots)(const gan__cpu_dots *s) { GAN__DOTS(GAN__DOTS_1) }
 
 #define GAN__COUNT(i) +1
 #define GAN__STR_(x) #x
 #define GAN__STR(x) GAN__STR_(x)
 #define GAN__X(map, inputs, expression) GAN__KERN(map_##map),
-
-// what no part without training calls
-#ifdef GAN_NO_TRAINING
-#define GAN__TRAINS(kernel) NULL
-#else
-#define GAN__TRAINS(kernel) kernel
-#endif
 
 static const gan__cpu_kernels GAN__KERN(table) = {
     GAN__STR(GAN__ISA),
@@ -6012,8 +5999,8 @@ static const gan__cpu_kernels GAN__KERN(table) = {
     GAN__LANES,
     0 GAN__ROWS(GAN__COUNT),
     3 * GAN__LANES,
-#if defined(GAN__ONE_ISA)
-#elif defined(GAN_NO_TRAINING) // what is not listed is NULL
+#ifndef GAN__ONE_ISA
+#ifdef GAN_NO_TRAINING // what is not listed is NULL
     {GAN__MAPS(GAN__X)},
 #else
     {GAN__MAPS(GAN__X) GAN__MAPS_BACKWARD(GAN__X)},
@@ -6021,8 +6008,7 @@ static const gan__cpu_kernels GAN__KERN(table) = {
     GAN__KERN(uniform),
     GAN__KERN(normal),
     GAN__KERN(sum),
-    GAN__KERN(sumsq),
-    GAN__KERN(max),
+    GAN__TRAINS(GAN__KERN(sumsq)),
     GAN__KERN(is_finite),
     GAN__KERN(sum_columns),
     GAN__KERN(norm_sums),
@@ -6033,15 +6019,16 @@ static const gan__cpu_kernels GAN__KERN(table) = {
     GAN__TRAINS(GAN__KERN(rmsprop)),
     GAN__TRAINS(GAN__KERN(adam)),
     GAN__TRAINS(GAN__KERN(ema)),
-    {GAN__KERN(gemm1), GAN__KERN(gemm2), GAN__KERN(gemm3)},
     GAN__KERN(row),
     GAN__KERN(inner),
     GAN__KERN(pack),
     GAN__KERN(turn),
     GAN__KERN(fold),
     GAN__KERN(pick),
+#endif
+    {GAN__KERN(gemm1), GAN__KERN(gemm2), GAN__KERN(gemm3)},
     GAN__DOTS_WIDE,
-    {GAN__KERN(dots_less), GAN__KERN(dots)},
+    {GAN__TRAINS(GAN__KERN(dots_less)), GAN__TRAINS(GAN__KERN(dots))},
 };
 
 #undef GAN__X
@@ -6265,16 +6252,19 @@ GAN__APART const gan_real *gan__isa_vector(const gan__cpu_kernels *k, const gan_
     return t;
 }
 
-// A map by its name: an index into the table of the context's ISA. In a static build of the scalar kernels
-// alone it is the function itself, so that the compiler leaves out every map that the program does not use.
+// A map by its name: an index into the table of the context's ISA. GAN__KERNEL calls a kernel of that table.
+// In a static build of the scalar kernels alone both are the functions themselves, so that the compiler
+// leaves out each one that the program does not use.
 #ifdef GAN__ONE_ISA
 typedef gan__cpu_map_fn *gan__isa_map_id;
 #define GAN__MAP(name) gan__kern_map_##name##_scalar
 #define GAN__MAP_FN(kernels, map) ((void)(kernels), (map))
+#define GAN__KERNEL(kernels, name, ...) ((void)(kernels), gan__kern_##name##_scalar(__VA_ARGS__))
 #else
 typedef int gan__isa_map_id;
 #define GAN__MAP(name) GAN__MAP_##name
 #define GAN__MAP_FN(kernels, map) ((kernels)->map_whole[map])
+#define GAN__KERNEL(kernels, name, ...) ((kernels)->name(__VA_ARGS__))
 #endif
 
 // m for any n. A single value and what is left after the whole vectors pass through buffers of one vector, so
@@ -6408,13 +6398,13 @@ static void gan__gemm_pack(const gan__cpu_kernels *k, const gan__gemm_matrix *b,
 {
     int64_t j = 0;
     if (!b->along) {
-        k->pack(depth, count, b->p + d0 * b->ld + j0, b->ld, dst);
+        GAN__KERNEL(k, pack, depth, count, b->p + d0 * b->ld + j0, b->ld, dst);
         return;
     }
     while (j < count) {
         const int64_t width = gan__cpu_panel(count - j, k->lanes), some = gan__gemm_min(width, count - j);
         if (some < width) memset(dst, 0, (size_t)(depth * width) * sizeof(gan_real));
-        k->turn(some, depth, b->p + (j0 + j) * b->ld + d0, b->ld, dst, width);
+        GAN__KERNEL(k, turn, some, depth, b->p + (j0 + j) * b->ld + d0, b->ld, dst, width);
         dst += depth * width;
         j += width;
     }
@@ -6441,7 +6431,7 @@ static void gan__gemm_aside(const gan__gemm_plan *g, const gan__gemm_piece *p, g
     gan_real *const c = g->swapped ? g->c + j0 * g->ldc + i0 : g->c + i0 * g->ldc + j0;
     int i, j;
     if (!fresh) {
-        if (g->swapped) k->turn(n, m, c, g->ldc, t, width);
+        if (g->swapped) GAN__KERNEL(k, turn, n, m, c, g->ldc, t, width);
         for (i = 0; i < m; ++i) {
             for (j = 0; !g->swapped && j < n; ++j) t[i * width + j] = c[i * g->ldc + j];
             for (j = n; j < width; ++j) t[i * width + j] = 0;
@@ -6460,7 +6450,7 @@ static void gan__gemm_aside(const gan__gemm_plan *g, const gan__gemm_piece *p, g
         else gan__isa_map2(k, GAN__MAP(add), (size_t)n, row, row, g->e.bias + j0, 0, 0);
     }
     for (i = 0; i < m && last; ++i) gan__gemm_act(k, &g->e, n, t + i * width);
-    if (g->swapped) k->turn(m, n, t, width, c, g->ldc);
+    if (g->swapped) GAN__KERNEL(k, turn, m, n, t, width, c, g->ldc);
     else
         for (i = 0; i < m; ++i) memcpy(c + i * g->ldc, t + i * width, (size_t)n * sizeof(gan_real));
 }
@@ -6524,7 +6514,7 @@ static void gan__gemm_region(const gan__gemm_plan *g, gan_real *scratch, int64_t
                 gan__gemm_matrix a = {g->a.p + (g->a.along ? ic * g->a.ld + dc : dc * g->a.ld + ic), g->a.ld,
                                       g->a.along};
                 if (g->turn) {
-                    k->turn(depth, i_end - ic, a.p, a.ld, turned, g->depth_block + 16);
+                    GAN__KERNEL(k, turn, depth, i_end - ic, a.p, a.ld, turned, g->depth_block + 16);
                     a.p = turned;
                     a.ld = g->depth_block + 16;
                     a.along = 1;
@@ -6645,7 +6635,7 @@ static void gan__gemm_inner_task(void *arg, int64_t task)
         const int64_t count = gan__gemm_min(8, end - i);
         for (int64_t q = 0; q < 8; q++) a[q] = o->many.p + (i + gan__gemm_min(q, count - 1)) * o->many.ld;
         for (int64_t f = 0; f < o->fews; f++) {
-            o->k->inner(o->depth, a, o->few.p + f * o->few.ld, out);
+            GAN__KERNEL(o->k, inner, o->depth, a, o->few.p + f * o->few.ld, out);
             for (int64_t q = 0; q < count; q++) {
                 gan_real *const c = o->c + (i + q) * o->many_step + f * o->few_step;
                 if (o->e.bias) out[q] += o->e.bias[o->few_step == 1 ? f : i + q];
@@ -6662,7 +6652,7 @@ static int gan__gemm_inner_run(gan_context *ctx, gan__gemm_inner *o)
     if (!o->few.along && o->depth > 0) {
         turned = (gan_real *)gan__err_scratch(ctx, (size_t)(o->fews * o->depth) * sizeof(gan_real));
         if (!turned) return 1;
-        o->k->turn(o->depth, o->fews, o->few.p, o->few.ld, turned, o->depth);
+        GAN__KERNEL(o->k, turn, o->depth, o->fews, o->few.p, o->few.ld, turned, o->depth);
         o->few.p = turned;
         o->few.ld = o->depth;
     }
@@ -6694,7 +6684,7 @@ static void gan__gemm_rows_task(void *arg, int64_t task)
         const gan_real *const a = o->a.p + i * (o->a.along ? o->a.ld : 1);
         gan_real *const y = o->across ? o->scratch + i * o->cols + j : o->c + i * o->ldc + j;
         const gan_real *const from = o->across ? NULL : o->add ? y : o->e.bias ? o->e.bias + j : NULL;
-        o->k->row(o->depth, n, a, o->a.along ? 1 : o->a.ld, o->b.p + j, o->b.ld, from, y);
+        GAN__KERNEL(o->k, row, o->depth, n, a, o->a.along ? 1 : o->a.ld, o->b.p + j, o->b.ld, from, y);
         if (!o->across) {
             gan__gemm_act(o->k, &o->e, n, y);
             continue;
@@ -6716,7 +6706,7 @@ static int gan__gemm_rows_run(gan_context *ctx, gan__gemm_rows *o)
         if (!scratch) return 1;
         o->scratch = scratch + turned;
         if (turned) {
-            o->k->turn(o->cols, o->depth, o->b.p, o->b.ld, scratch, o->cols);
+            GAN__KERNEL(o->k, turn, o->cols, o->depth, o->b.p, o->b.ld, scratch, o->cols);
             o->b.p = scratch;
             o->b.ld = o->cols;
         }
@@ -6981,11 +6971,12 @@ static void gan__conv_job_pack(void *arg, int64_t task)
                 const gan_real *const w = o->w + (j + l) * line + channel * step;
                 gan_real *panels = o->packed;
                 if (o->forward && count == lanes) {
-                    k->turn(lanes, taps, w, line, panels + j * taps * o->from_channels + channel * width + l,
-                            o->from_channels * width);
+                    GAN__KERNEL(k, turn, lanes, taps, w, line,
+                                panels + j * taps * o->from_channels + channel * width + l,
+                                o->from_channels * width);
                     continue;
                 }
-                if (taps <= TAPS) k->turn(count, taps, w, line, turned, lanes);
+                if (taps <= TAPS) GAN__KERNEL(k, turn, count, taps, w, line, turned, lanes);
                 for (int64_t a = 0; a < o->phases_y; a++)
                     for (int64_t b = 0; b < o->phases_x; b++) {
                         const gan__conv_phase y = gan__conv_job_axis(o, 1, a),
@@ -7085,7 +7076,7 @@ static void gan__conv_job_images(const gan__conv_job *o, int64_t first, int64_t 
     gan_real *const from = dump + k->tile_n, *const to = from + o->images * pixels * c;
     const gan_real *panels = o->packed;
     for (int64_t i = 0; i < images; i++)
-        k->turn(c, pixels, o->x + (first + i) * o->from_image, pixels, from + i * pixels * c, c);
+        GAN__KERNEL(k, turn, c, pixels, o->x + (first + i) * o->from_image, pixels, from + i * pixels * c, c);
     for (int64_t a = 0; a < o->phases_y; a++)
         for (int64_t b = 0; b < o->phases_x; b++) {
             const gan__conv_phase y = o->y_phase[a], x = o->x_phase[b];
@@ -7118,7 +7109,7 @@ static void gan__conv_job_images(const gan__conv_job *o, int64_t first, int64_t 
         }
     for (int64_t i = 0; i < images; i++) {
         gan_real *const y = o->y + (first + i) * o->to_image;
-        k->turn(out, o->to_channels, to + i * out * o->to_pad, o->to_pad, y, out);
+        GAN__KERNEL(k, turn, out, o->to_channels, to + i * out * o->to_pad, o->to_pad, y, out);
         gan__gemm_act(k, &o->e, out * o->to_channels, y);
     }
 }
@@ -7236,8 +7227,9 @@ static void gan__conv_few_pad(const gan__conv_few *o, int64_t i, gan_real *padde
         const int64_t lo = f < v->pw ? (v->pw - f + v->sw - 1) / v->sw : 0;
         const int64_t hi = gan__gemm_min(o->part, (v->w + v->pw - f + v->sw - 1) / v->sw);
         for (int64_t c = 0; c < o->ci && lo < hi; c++)
-            o->k->pick(rows, hi - lo, o->x + (i * v->ci + c) * v->h * v->w + lo * v->sw + f - v->pw, v->w,
-                       v->sw, padded + ((c * o->h + v->ph) * v->sw + f) * o->part + lo, v->sw * o->part);
+            GAN__KERNEL(o->k, pick, rows, hi - lo,
+                        o->x + (i * v->ci + c) * v->h * v->w + lo * v->sw + f - v->pw, v->w, v->sw,
+                        padded + ((c * o->h + v->ph) * v->sw + f) * o->part + lo, v->sw * o->part);
     }
 }
 
@@ -7251,8 +7243,9 @@ static void gan__conv_few_windows(const gan__conv_few *o, const gan_real *padded
         for (int64_t ky = 0; ky < v->kh; ky++)
             for (int64_t kx = 0; kx < v->kw; kx++, dst += o->line) {
                 const int64_t row = c * o->h + t * v->sh + ky * v->dh, col = kx * v->dw;
-                o->k->pick(rows, v->ow, padded + (row * v->sw + col % v->sw) * o->part + col / v->sw,
-                           v->sh * v->sw * o->part, 1, dst, v->ow);
+                GAN__KERNEL(o->k, pick, rows, v->ow,
+                            padded + (row * v->sw + col % v->sw) * o->part + col / v->sw,
+                            v->sh * v->sw * o->part, 1, dst, v->ow);
                 for (int64_t i = n; i < end; i++) dst[i] = 0;
             }
 }
@@ -7291,7 +7284,7 @@ static void gan__conv_few_task(void *arg, int64_t worker)
                         s.c[q] = part || q >= count ? dump + q * k->tile_n : to + q * plane;
                     }
                     k->gemm[width / k->lanes - 1](&s);
-                    if (part) k->pick(count, n - j, dump, k->tile_n, 1, to, plane);
+                    if (part) GAN__KERNEL(k, pick, count, n - j, dump, k->tile_n, 1, to, plane);
                 }
         }
         gan__gemm_act(k, &o->e, o->co * plane, y);
@@ -7319,7 +7312,7 @@ static int gan__conv_few_forward(gan_context *ctx, const gan__cpu_conv *v, const
         if (e && e->bias) {
             gan_real *const to = o.scratch + o.workers * o.scratch_size;
             o.e.bias = e->bias + group * o.co;
-            o.k->pick(o.co, o.lines, from, o.lines, 1, to, depth);
+            GAN__KERNEL(o.k, pick, o.co, o.lines, from, o.lines, 1, to, depth);
             for (int64_t c = 0; c < o.co; c++) to[c * depth + o.lines] = o.e.bias[c];
             o.w = to;
         }
@@ -7371,8 +7364,9 @@ static void gan__conv_few_sums(void *arg, int64_t worker)
                 }
             }
         for (int64_t c = 0; c < o->co; c++) {
-            k->turn(lines, lanes, sums + c * lines * lanes, lanes, turned, lines);
-            k->sum_columns(lanes, lines, o->lines, turned, o->parts + (task * o->co + c) * o->lines);
+            GAN__KERNEL(k, turn, lines, lanes, sums + c * lines * lanes, lanes, turned, lines);
+            GAN__KERNEL(k, sum_columns, lanes, lines, o->lines, turned,
+                        o->parts + (task * o->co + c) * o->lines);
         }
     }
 }
@@ -7403,7 +7397,7 @@ static int gan__conv_few_weight(gan_context *ctx, const gan__cpu_conv *v, const 
         o.g = g + group * o.co * v->oh * v->ow;
         gan__par(ctx, o.workers, v->n * o.co * v->oh * v->ow * o.lines, gan__conv_few_sums, &o);
         const int64_t n = o.co * o.lines;
-        o.k->sum_columns(o.tasks, n, n, o.parts, dw + group * n);
+        GAN__KERNEL(o.k, sum_columns, o.tasks, n, n, o.parts, dw + group * n);
     }
     gan__err_scratch_free(ctx, o.scratch);
     return 0;
@@ -7474,7 +7468,8 @@ static void gan__conv_fold_task(void *arg, int64_t worker)
         (plan.swapped ? &plan.a : &plan.b)->p = f->g + n * v->co * gplane;
         gan__gemm_region(&plan, scratch, 0, plan.m, 0, plan.n);
         for (int64_t c = 0; c < ci; c++)
-            k->fold(v, f->e.bias ? f->e.bias[c] : 0, cols + c * taps * gplane, gplane, dx + c * plane);
+            GAN__KERNEL(k, fold, v, f->e.bias ? f->e.bias[c] : 0, cols + c * taps * gplane, gplane,
+                        dx + c * plane);
         gan__gemm_act(k, &f->e, ci * plane, dx);
     }
 }
@@ -7592,11 +7587,11 @@ static void gan__conv_dw_turn(void *arg, int64_t i)
         const int64_t width = gan__gemm_min(o->panel, o->pad - j), count = gan__gemm_min(width, o->co - j);
         gan_real *const grad = o->grad + o->images * plane * j + i * plane * width;
         if (count < width) memset(grad, 0, (size_t)(plane * width) * sizeof *grad);
-        o->k->turn(count, plane, o->g + (image * v->co + j) * plane, plane, grad, width);
+        GAN__KERNEL(o->k, turn, count, plane, o->g + (image * v->co + j) * plane, plane, grad, width);
     }
     for (int64_t c = 0; c < o->ci; c += o->block)
-        o->k->turn(gan__gemm_min(o->block, o->ci - c), pixels, x + c * pixels, pixels,
-                   o->from + (o->images * c + i * o->block) * pixels, o->block);
+        GAN__KERNEL(o->k, turn, gan__gemm_min(o->block, o->ci - c), pixels, x + c * pixels, pixels,
+                    o->from + (o->images * c + i * o->block) * pixels, o->block);
 }
 
 // All taps of channels c0 .. c0 + block - 1, columns j .. j + width - 1, into sums (tap, channel, column),
@@ -7662,10 +7657,10 @@ static void gan__conv_dw_task(void *arg, int64_t worker)
             gan_real *const dw = o->dw + j * filter + c * taps;
             const gan_real *const of = sums + (c - c0) * width;
             if (o->first == 0) {
-                k->turn(taps, count, of, o->block * width, dw, filter);
+                GAN__KERNEL(k, turn, taps, count, of, o->block * width, dw, filter);
                 continue;
             }
-            k->turn(taps, count, of, o->block * width, turned, taps);
+            GAN__KERNEL(k, turn, taps, count, of, o->block * width, turned, taps);
             for (int64_t q = 0; q < count; q++)
                 for (int64_t i = 0; i < taps; i++) dw[q * filter + i] += turned[q * taps + i];
         }
@@ -8241,7 +8236,7 @@ static void gan__tensor_sum_rows(void *arg, int64_t index)
     int64_t i;
     for (i = index * j->columns; i < GAN__LEAST(j->a * j->pieces, (index + 1) * j->columns); ++i) {
         const int64_t a = i / j->pieces, from = i % j->pieces * j->per;
-        j->y[i] = j->k->sum((size_t)GAN__LEAST(j->per, j->r - from), j->x + a * j->r + from);
+        j->y[i] = GAN__KERNEL(j->k, sum, (size_t)GAN__LEAST(j->per, j->r - from), j->x + a * j->r + from);
     }
 }
 
@@ -8252,7 +8247,8 @@ static void gan__tensor_sum_columns(void *arg, int64_t index)
     const int64_t at = index % blocks * j->columns, row = index / blocks;
     const int64_t a = row / j->pieces, from = row % j->pieces * j->per, n = GAN__LEAST(j->columns, j->b - at);
     const int64_t end = GAN__LEAST(j->r, from + j->per);
-    j->k->sum_columns(end - from, j->b, n, j->x + (a * j->r + from) * j->b + at, j->y + row * j->b + at);
+    GAN__KERNEL(j->k, sum_columns, end - from, j->b, n, j->x + (a * j->r + from) * j->b + at,
+                j->y + row * j->b + at);
 }
 
 // y[a][b] = sum_r x[a][r][b], in pieces whose number depends on the shape only, the partial sums then summed
@@ -8382,8 +8378,8 @@ static void gan__tensor_draw_task(void *arg, int64_t i)
     for (r.counter += at / 4; at < end; at += n, r.counter += n / 4) {
         const uint64_t blocks = (UINT64_C(1) << 32) - (uint32_t)r.counter;
         n = blocks < grain ? GAN__LEAST(end - at, (size_t)blocks * 4) : end - at;
-        if (j->normal) j->k->normal(n, j->out + at, &r, j->p, j->q);
-        else j->k->uniform(n, j->out + at, &r, (int32_t)j->p, j->q);
+        if (j->normal) GAN__KERNEL(j->k, normal, n, j->out + at, &r, j->p, j->q);
+        else GAN__KERNEL(j->k, uniform, n, j->out + at, &r, (int32_t)j->p, j->q);
     }
 }
 
@@ -8543,7 +8539,7 @@ static void gan__tensor_finite_task(void *arg, int64_t i)
 {
     gan__tensor_finite_job *j = (gan__tensor_finite_job *)arg;
     const size_t from = GAN__LEAST(j->n, (size_t)i * j->per);
-    j->good[i] = j->k->is_finite(GAN__LEAST(j->per, j->n - from), j->x + from);
+    j->good[i] = GAN__KERNEL(j->k, is_finite, GAN__LEAST(j->per, j->n - from), j->x + from);
 }
 
 static int gan__tensor_is_finite(const gan_tensor *t)
@@ -11077,7 +11073,7 @@ static void gan__plane_max_pool_task(void *arg, int64_t plane)
     int64_t o = plane * j->oh * j->ow;
     int oy, ox, ky, kx;
     if (j->window == 2 && j->stride == 2) {
-        j->k->max_pool(j->oh, j->ow, j->w, x, j->little + o, (unsigned char *)j->at + o);
+        GAN__KERNEL(j->k, max_pool, j->oh, j->ow, j->w, x, j->little + o, (unsigned char *)j->at + o);
         return;
     }
     for (oy = 0; oy < j->oh; ++oy)
@@ -11105,7 +11101,8 @@ static void gan__plane_max_unpool_task(void *arg, int64_t plane)
     int64_t o = plane * j->oh * j->ow;
     int oy, ox;
     if (j->window == 2 && j->stride == 2) {
-        j->k->max_unpool(j->oh, j->ow, j->h, j->w, j->little + o, (const unsigned char *)j->at + o, x);
+        GAN__KERNEL(j->k, max_unpool, j->oh, j->ow, j->h, j->w, j->little + o,
+                    (const unsigned char *)j->at + o, x);
         return;
     }
     memset(x, 0, (size_t)j->h * (size_t)j->w * sizeof *x);
@@ -11559,13 +11556,13 @@ static void gan__norm_task(void *arg, int64_t index)
     if (j->part) {
         o.s0 = j->part + index / across * 2 * j->c + from;
         o.s1 = o.s0 + j->c;
-        j->k->norm_sums(&o);
+        GAN__KERNEL(j->k, norm_sums, &o);
     } else {
         o.p = j->p + from;
         o.q = j->q + from;
         o.s = j->s ? j->s + from : NULL;
         o.y = j->y + at;
-        j->k->norm_apply(&o);
+        GAN__KERNEL(j->k, norm_apply, &o);
         for (i = 0; i < n; ++i) gan__gemm_act(j->k, &j->e, c * j->b, j->y + at + i * image);
     }
 }
@@ -11638,7 +11635,7 @@ static int gan__norm_moments(gan_context *ctx, const gan_real *x, int a, int c, 
     int i;
     if (!sum) return 1;
     for (i = 0; i < c; ++i)
-        mean[i] = b == 1 ? x[i] : ctx->kernels->sum((size_t)b, x + (int64_t)i * b) / (gan_real)b;
+        mean[i] = b == 1 ? x[i] : GAN__KERNEL(ctx->kernels, sum, (size_t)b, x + (int64_t)i * b) / (gan_real)b;
     if (gan__norm_sums(ctx, x, NULL, mean, a, c, b, sum)) {
         gan__err_scratch_free(ctx, sum);
         return 1;
@@ -11857,6 +11854,18 @@ typedef struct gan__layer_param {
     int how;            // its gan_parametrization
 } gan__layer_param;
 
+// A weight that is made: see gan__layer_weight.
+typedef struct gan__layer_weight_args {
+    gan_model *m;
+    const char *layer, *part; // its name; part may be ""
+    gan_init init;
+    int axis;      // of the outputs
+    double fan_in; // numbers that an output is made of
+    int ndim;
+    const int *dim;
+    gan_real gain, lr;
+} gan__layer_weight_args;
+
 // What gan_model_freeze or gan_model_parametrize said, in order; the last word on a name counts, for
 // parameters that are yet to come too.
 typedef struct gan__layer_setting {
@@ -11864,6 +11873,7 @@ typedef struct gan__layer_setting {
     const char *prefix; // "" is everything
     int what;           // frozen, or a gan_parametrization
     gan_real gain, lr;
+    gan_tensor *(*make)(const gan__layer_weight_args *w); // of the parametrization
 } gan__layer_setting;
 
 struct gan_model {
@@ -12420,17 +12430,6 @@ static gan__layer_param *gan__layer_param_of(gan_model *m, const char *layer, co
 
 // reparametrized weights: a row NAME is gan__weight_NAME, which makes the weight that is used
 
-typedef struct gan__layer_weight_args {
-    gan_model *m;
-    const char *layer, *part; // its name; part may be ""
-    gan_init init;
-    int axis;      // of the outputs
-    double fan_in; // numbers that an output is made of
-    int ndim;
-    const int *dim;
-    gan_real gain, lr;
-} gan__layer_weight_args;
-
 // What stands behind the weight: "fc.weight" with tail ".original" is "fc.parametrizations.weight.original".
 static gan__layer_param *gan__layer_weight_part(const gan__layer_weight_args *w, const char *tail,
                                                 int trainable, gan_init init, int ndim, const int *dim,
@@ -12617,6 +12616,8 @@ GAN_API void gan_model_parametrize(gan_model *m, const char *prefix, gan_paramet
     r->what = (int)kind;
     r->gain = gain > 0 ? gain : (gan_real)sqrt(2.0);
     r->lr = lr > 0 ? lr : 1;
+    // kept here, so that a program that parametrizes no weight does not contain the table
+    r->make = gan__layer_parametrizations[kind].make;
 }
 
 // The weight layer.part under the parametrization that was asked for. axis is that of the outputs, fan_in 0
@@ -12639,7 +12640,7 @@ static gan_tensor *gan__layer_weight(gan_model *m, const char *layer, const char
     if (fan_in <= 0) w.fan_in = ndim && !gan__base_count(ndim - 1, dim + 1, &size) && size ? (double)size : 1;
     w.gain = r->gain;
     w.lr = r->lr;
-    return gan__layer_parametrizations[r->what].make(&w);
+    return r->make(&w);
 }
 
 GAN_API gan_tensor *gan_weight_n(gan_model *m, const char *name, gan_init init, int ndim, const int *dim)
@@ -13720,7 +13721,183 @@ GAN__OPTIONAL int gan__file_source_hold(gan_context *ctx, gan__file_source *s, s
 
 #endif // GAN_NO_STDIO
 
-// >>archive: a safetensors file as bytes, made and checked; uses state, file; tests/test_archive.c
+// >>json: JSON read without recursion and without memory; uses base; tests/test_json.c
+//
+// No byte is believed. Functions return 1 when the text is another than the caller wants; `problem` then says
+// what is wrong at `at`.
+
+typedef struct gan__json {
+    const unsigned char *start, *at, *end;
+    const char *problem; // what is wrong at `at`; NULL while nothing is
+} gan__json;
+
+static int gan__json_wrong(gan__json *j, const char *problem)
+{
+    if (!j->problem) j->problem = problem;
+    return 1;
+}
+
+static int gan__json_peek(gan__json *j) // the next byte that is no space; -1 at the end
+{
+    while (j->at < j->end && (*j->at == ' ' || *j->at == '\n' || *j->at == '\r' || *j->at == '\t')) ++j->at;
+    return j->at < j->end ? *j->at : -1;
+}
+
+// Whether c comes next, which is then read.
+static int gan__json_is_next(gan__json *j, int c)
+{
+    if (gan__json_peek(j) != c) return 0;
+    ++j->at;
+    return 1;
+}
+
+static int gan__json_need(gan__json *j, int c, const char *problem)
+{
+    return gan__json_is_next(j, c) ? 0 : gan__json_wrong(j, problem);
+}
+
+// Four hexadecimal digits of a \u escape; -1 when they are not.
+static int gan__json_hex4(gan__json *j)
+{
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    int i, v = 0;
+    if (j->end - j->at < 4) return -1;
+    for (i = 0; i < 4; ++i) {
+        const char *at = *j->at ? strchr(digits, *j->at++) : NULL;
+        if (!at) return -1;
+        v = v * 16 + (int)((at - digits) % 16);
+    }
+    return v;
+}
+
+// The bytes of the UTF-8 character that begins at p, before end; 0 when it is none.
+static int gan__json_utf8(const unsigned char *p, const unsigned char *end)
+{
+    const int n = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
+    int i;
+    if (n == 0 || end - p < n) return 0;
+    for (i = 1; i < n; ++i)
+        if ((p[i] & 0xc0) != 0x80) return 0;
+    if (*p == 0xe0 && p[1] < 0xa0) return 0; // longer than needed
+    if (*p == 0xed && p[1] > 0x9f) return 0; // surrogates
+    if (*p == 0xf0 && p[1] < 0x90) return 0;
+    if (*p == 0xf4 && p[1] > 0x8f) return 0; // above U+10FFFF
+    return n;
+}
+
+// The character of an escape whose backslash was read. What is not ASCII, and 0, counts as a byte FF: no text
+// that is looked for has it.
+static int gan__json_escape(gan__json *j)
+{
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    const int c = j->at < j->end ? *j->at++ : 0;
+    const char *p = c ? strchr(from, c) : NULL;
+    int v;
+    if (p) return to[p - from];
+    v = c == 'u' ? gan__json_hex4(j) : -1;
+    if (v >= 0xd800 && v < 0xdc00) { // the first of a pair
+        if (j->end - j->at < 2 || j->at[0] != '\\' || j->at[1] != 'u') return -1;
+        j->at += 2;
+        v = gan__json_hex4(j);
+        return v >= 0xdc00 && v < 0xe000 ? 0xff : -1;
+    }
+    if (v >= 0xdc00 && v < 0xe000) return -1;
+    return v != 0 && v < 0x80 ? v : 0xff;
+}
+
+// A string, without its escapes, into out of `size` bytes, cut where it is longer; *length: all of it.
+static int gan__json_string(gan__json *j, char *out, size_t size, size_t *length)
+{
+    size_t n = 0;
+    int c, i, bytes;
+    if (gan__json_need(j, '"', "a text in quotes is missing")) return 1;
+    for (;;) {
+        if (j->at >= j->end) return gan__json_wrong(j, "a text does not end");
+        if (*j->at == '"') break;
+        if (*j->at < 0x20) return gan__json_wrong(j, "a text holds a control character");
+        if (*j->at == '\\') {
+            ++j->at;
+            c = gan__json_escape(j);
+            if (c < 0) return gan__json_wrong(j, "a text holds a wrong escape");
+            if (n + 1 < size) out[n] = (char)c;
+            ++n;
+            continue;
+        }
+        bytes = gan__json_utf8(j->at, j->end);
+        if (!bytes) return gan__json_wrong(j, "a text is not UTF-8");
+        for (i = 0; i < bytes; ++i, ++n, ++j->at)
+            if (n + 1 < size) out[n] = (char)*j->at;
+    }
+    ++j->at;
+    out[n < size ? n : size - 1] = 0;
+    *length = n;
+    return 0;
+}
+
+// A text that was found to be one, as it stands between its quotes, without its escapes, all as UTF-8, into
+// `out`, which is no shorter; 0 becomes a byte FF. Returns the end.
+GAN__OPTIONAL char *gan__json_unescape(const unsigned char *from, const unsigned char *to, char *out)
+{
+    gan__json j;
+    j.at = from;
+    j.end = to;
+    while (j.at < to) {
+        const int c = *j.at++;
+        int v, n;
+        if (c != '\\' || *j.at != 'u') {
+            *out++ = (char)(c == '\\' ? gan__json_escape(&j) : c);
+            continue;
+        }
+        ++j.at;
+        v = gan__json_hex4(&j);
+        if (v >= 0xd800 && v < 0xdc00) { // the first of a pair
+            j.at += 2;
+            v = 0x10000 + ((v - 0xd800) << 10) + gan__json_hex4(&j) - 0xdc00;
+        }
+        n = v < 0x80 ? 0 : v < 0x800 ? 1 : v < 0x10000 ? 2 : 3; // bytes after the first
+        *out++ = (char)(unsigned char)(n ? (0x780 >> n & 0xff) | v >> 6 * n : v ? v : 0xff);
+        while (n-- > 0) *out++ = (char)(unsigned char)(0x80 | (v >> 6 * n & 0x3f));
+    }
+    return out;
+}
+
+// Passes over a value, up to the , ] or } behind it or the end; brackets are counted, whatever their kind.
+GAN__OPTIONAL int gan__json_skip(gan__json *j)
+{
+    size_t depth = 0, length;
+    char none[1];
+    int c = gan__json_peek(j);
+    if (c == ',' || c == ']' || c == '}' || c < 0) return gan__json_wrong(j, "a value is missing");
+    for (; (c = gan__json_peek(j)) >= 0; ++j->at) {
+        if (!depth && (c == ',' || c == ']' || c == '}')) return 0;
+        if (c == '"') {
+            if (gan__json_string(j, none, sizeof none, &length)) return 1;
+            --j->at;
+        } else if (c == '[' || c == '{') ++depth;
+        else if (c == ']' || c == '}') --depth;
+    }
+    return depth ? gan__json_wrong(j, "a value does not end") : 0;
+}
+
+static int gan__json_number(gan__json *j, uint64_t *v)
+{
+    const int first = gan__json_peek(j);
+    unsigned digit;
+    *v = 0;
+    if (first < '0' || first > '9') return gan__json_wrong(j, "a whole number from 0 on is missing");
+    while (j->at < j->end && *j->at >= '0' && *j->at <= '9') {
+        digit = (unsigned)(*j->at - '0');
+        if (*v > (UINT64_MAX - digit) / 10) return gan__json_wrong(j, "a number is too large");
+        if (first == '0' && *v == 0 && j->at[-1] == '0') return gan__json_wrong(j, "a number begins with 0");
+        *v = *v * 10 + digit;
+        ++j->at;
+    }
+    if (j->at < j->end && (*j->at == '.' || *j->at == 'e' || *j->at == 'E'))
+        return gan__json_wrong(j, "a number is not whole");
+    return 0;
+}
+
+// >>archive: a safetensors file as bytes, made and checked; uses state, file, json; tests/test_archive.c
 //
 //     [0, 8)      u64 N, little endian
 //     [8, 8+N)    JSON {"name":{"dtype":"F32","shape":[..],"data_offsets":[begin,end]}, "__metadata__":{..}}
@@ -14050,206 +14227,75 @@ static int gan__archive_write(gan_context *ctx, const char *path, int keep, gan_
 
 #endif // GAN_NO_STDIO
 
-// Reading JSON, of the one form that the header has: no recursion, nothing read twice, no byte believed. Each
-// function returns 1 when the text is another, which `problem` then says.
-
-typedef struct gan__archive_json {
-    const unsigned char *start, *at, *end;
-    const char *problem; // what is wrong at `at`; NULL while nothing is
-} gan__archive_json;
-
-static int gan__archive_wrong(gan__archive_json *j, const char *problem)
-{
-    if (!j->problem) j->problem = problem;
-    return 1;
-}
-
-static int gan__archive_peek(gan__archive_json *j) // the next byte that is no space; -1 at the end
-{
-    while (j->at < j->end && (*j->at == ' ' || *j->at == '\n' || *j->at == '\r' || *j->at == '\t')) ++j->at;
-    return j->at < j->end ? *j->at : -1;
-}
-
-// Whether c comes next, which is then read.
-static int gan__archive_is_next(gan__archive_json *j, int c)
-{
-    if (gan__archive_peek(j) != c) return 0;
-    ++j->at;
-    return 1;
-}
-
-static int gan__archive_need(gan__archive_json *j, int c, const char *problem)
-{
-    return gan__archive_is_next(j, c) ? 0 : gan__archive_wrong(j, problem);
-}
-
-// Four hexadecimal digits of a \u escape; -1 when they are not.
-static int gan__archive_hex4(gan__archive_json *j)
-{
-    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-    int i, v = 0;
-    if (j->end - j->at < 4) return -1;
-    for (i = 0; i < 4; ++i) {
-        const char *at = *j->at ? strchr(digits, *j->at++) : NULL;
-        if (!at) return -1;
-        v = v * 16 + (int)((at - digits) % 16);
-    }
-    return v;
-}
-
-// The bytes of the UTF-8 character that begins at p, before end; 0 when it is none.
-static int gan__archive_utf8(const unsigned char *p, const unsigned char *end)
-{
-    const int n = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
-    int i;
-    if (n == 0 || end - p < n) return 0;
-    for (i = 1; i < n; ++i)
-        if ((p[i] & 0xc0) != 0x80) return 0;
-    if (*p == 0xe0 && p[1] < 0xa0) return 0; // longer than needed
-    if (*p == 0xed && p[1] > 0x9f) return 0; // surrogates
-    if (*p == 0xf0 && p[1] < 0x90) return 0;
-    if (*p == 0xf4 && p[1] > 0x8f) return 0; // above U+10FFFF
-    return n;
-}
-
-// The character of an escape whose backslash was read. What is not ASCII, and 0, counts as a byte FF: no text
-// that is looked for has it.
-static int gan__archive_escape(gan__archive_json *j)
-{
-    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    const int c = j->at < j->end ? *j->at++ : 0;
-    const char *p = c ? strchr(from, c) : NULL;
-    int v;
-    if (p) return to[p - from];
-    v = c == 'u' ? gan__archive_hex4(j) : -1;
-    if (v >= 0xd800 && v < 0xdc00) { // the first of a pair
-        if (j->end - j->at < 2 || j->at[0] != '\\' || j->at[1] != 'u') return -1;
-        j->at += 2;
-        v = gan__archive_hex4(j);
-        return v >= 0xdc00 && v < 0xe000 ? 0xff : -1;
-    }
-    if (v >= 0xdc00 && v < 0xe000) return -1;
-    return v != 0 && v < 0x80 ? v : 0xff;
-}
-
-// A string, without its escapes, into out of `size` bytes, cut where it is longer; *length: all of it.
-static int gan__archive_string(gan__archive_json *j, char *out, size_t size, size_t *length)
-{
-    size_t n = 0;
-    int c, i, bytes;
-    if (gan__archive_need(j, '"', "a text in quotes is missing")) return 1;
-    for (;;) {
-        if (j->at >= j->end) return gan__archive_wrong(j, "a text does not end");
-        if (*j->at == '"') break;
-        if (*j->at < 0x20) return gan__archive_wrong(j, "a text holds a control character");
-        if (*j->at == '\\') {
-            ++j->at;
-            c = gan__archive_escape(j);
-            if (c < 0) return gan__archive_wrong(j, "a text holds a wrong escape");
-            if (n + 1 < size) out[n] = (char)c;
-            ++n;
-            continue;
-        }
-        bytes = gan__archive_utf8(j->at, j->end);
-        if (!bytes) return gan__archive_wrong(j, "a text is not UTF-8");
-        for (i = 0; i < bytes; ++i, ++n, ++j->at)
-            if (n + 1 < size) out[n] = (char)*j->at;
-    }
-    ++j->at;
-    out[n < size ? n : size - 1] = 0;
-    *length = n;
-    return 0;
-}
-
-static int gan__archive_number(gan__archive_json *j, uint64_t *v)
-{
-    const int first = gan__archive_peek(j);
-    unsigned digit;
-    *v = 0;
-    if (first < '0' || first > '9') return gan__archive_wrong(j, "a whole number from 0 on is missing");
-    while (j->at < j->end && *j->at >= '0' && *j->at <= '9') {
-        digit = (unsigned)(*j->at - '0');
-        if (*v > (UINT64_MAX - digit) / 10) return gan__archive_wrong(j, "a number is too large");
-        if (first == '0' && *v == 0 && j->at[-1] == '0')
-            return gan__archive_wrong(j, "a number begins with 0");
-        *v = *v * 10 + digit;
-        ++j->at;
-    }
-    if (j->at < j->end && (*j->at == '.' || *j->at == 'e' || *j->at == 'E'))
-        return gan__archive_wrong(j, "a number is not whole");
-    return 0;
-}
-
-static int gan__archive_dtype(gan__archive_json *j, gan__archive_record *r)
+static int gan__archive_dtype(gan__json *j, gan__archive_record *r)
 {
     char text[16];
     size_t length;
     int i;
-    if (gan__archive_string(j, text, sizeof text, &length)) return 1;
+    if (gan__json_string(j, text, sizeof text, &length)) return 1;
     for (i = 0; i < GAN__STATE_TYPES; ++i)
         if (length < sizeof text && !strcmp(text, gan__state_types[i].name)) {
             r->e.dtype = (gan__state_dtype)i;
             return 0;
         }
-    return gan__archive_wrong(j, "its dtype is none of safetensors'");
+    return gan__json_wrong(j, "its dtype is none of safetensors'");
 }
 
-static int gan__archive_shape(gan__archive_json *j, gan__archive_record *r)
+static int gan__archive_shape(gan__json *j, gan__archive_record *r)
 {
     uint64_t v;
-    if (gan__archive_need(j, '[', "a shape is missing")) return 1;
-    if (gan__archive_is_next(j, ']')) return 0;
+    if (gan__json_need(j, '[', "a shape is missing")) return 1;
+    if (gan__json_is_next(j, ']')) return 0;
     do {
-        if (gan__archive_number(j, &v)) return 1;
-        if (r->e.ndim == GAN_MAX_DIMS) return gan__archive_wrong(j, "it has more than 8 dimensions");
-        if (v > (uint64_t)INT_MAX) return gan__archive_wrong(j, "a dimension is too large");
+        if (gan__json_number(j, &v)) return 1;
+        if (r->e.ndim == GAN_MAX_DIMS) return gan__json_wrong(j, "it has more than 8 dimensions");
+        if (v > (uint64_t)INT_MAX) return gan__json_wrong(j, "a dimension is too large");
         r->e.dim[r->e.ndim++] = (int)v;
-    } while (gan__archive_is_next(j, ','));
-    return gan__archive_need(j, ']', "a shape does not end");
+    } while (gan__json_is_next(j, ','));
+    return gan__json_need(j, ']', "a shape does not end");
 }
 
-static int gan__archive_offsets(gan__archive_json *j, gan__archive_record *r)
+static int gan__archive_offsets(gan__json *j, gan__archive_record *r)
 {
-    return gan__archive_need(j, '[', "data_offsets are missing") || gan__archive_number(j, &r->begin) ||
-           gan__archive_need(j, ',', "data_offsets are not two numbers") || gan__archive_number(j, &r->end) ||
-           gan__archive_need(j, ']', "data_offsets are not two numbers");
+    return gan__json_need(j, '[', "data_offsets are missing") || gan__json_number(j, &r->begin) ||
+           gan__json_need(j, ',', "data_offsets are not two numbers") || gan__json_number(j, &r->end) ||
+           gan__json_need(j, ']', "data_offsets are not two numbers");
 }
 
-static int gan__archive_tensor(gan__archive_json *j, gan__archive_record *r)
+static int gan__archive_tensor(gan__json *j, gan__archive_record *r)
 {
     enum { DTYPE = 1, SHAPE = 2, OFFSETS = 4 };
     size_t count = 1, length;
     int i, key, seen = 0;
     char name[16];
-    if (gan__archive_need(j, '{', "a tensor's {...} is missing")) return 1;
+    if (gan__json_need(j, '{', "a tensor's {...} is missing")) return 1;
     do {
-        if (gan__archive_string(j, name, sizeof name, &length) ||
-            gan__archive_need(j, ':', "a colon is missing"))
+        if (gan__json_string(j, name, sizeof name, &length) || gan__json_need(j, ':', "a colon is missing"))
             return 1;
         key = 0;
         if (!strcmp(name, "dtype")) key = DTYPE;
         if (!strcmp(name, "shape")) key = SHAPE;
         if (!strcmp(name, "data_offsets")) key = OFFSETS;
         if (!key || length >= sizeof name)
-            return gan__archive_wrong(j, "a key is none of dtype, shape, data_offsets");
-        if (seen & key) return gan__archive_wrong(j, "a key stands twice");
+            return gan__json_wrong(j, "a key is none of dtype, shape, data_offsets");
+        if (seen & key) return gan__json_wrong(j, "a key stands twice");
         seen |= key;
         if (key == DTYPE   ? gan__archive_dtype(j, r)
             : key == SHAPE ? gan__archive_shape(j, r)
                            : gan__archive_offsets(j, r))
             return 1;
-    } while (gan__archive_is_next(j, ','));
-    if (gan__archive_need(j, '}', "a tensor's {...} does not end")) return 1;
+    } while (gan__json_is_next(j, ','));
+    if (gan__json_need(j, '}', "a tensor's {...} does not end")) return 1;
     if (seen != (DTYPE | SHAPE | OFFSETS))
-        return gan__archive_wrong(j, "dtype, shape or data_offsets is missing");
+        return gan__json_wrong(j, "dtype, shape or data_offsets is missing");
     for (i = 0; i < r->e.ndim; ++i)
         if (gan__base_mul_size(count, (size_t)r->e.dim[i], &count))
-            return gan__archive_wrong(j, "its shape is too large");
+            return gan__json_wrong(j, "its shape is too large");
     r->e.count = count;
     if (gan__base_mul_size(count, gan__state_types[r->e.dtype].bytes, &count))
-        return gan__archive_wrong(j, "its shape is too large");
+        return gan__json_wrong(j, "its shape is too large");
     if (r->end < r->begin || r->end - r->begin != count)
-        return gan__archive_wrong(j, "its data_offsets do not fit its dtype and shape");
+        return gan__json_wrong(j, "its data_offsets do not fit its dtype and shape");
     return 0;
 }
 
@@ -14270,37 +14316,37 @@ static char *gan__archive_meta_at(gan__archive_meta *m, const char *key, char *o
     return other;
 }
 
-static int gan__archive_metadata(gan__archive_json *j, gan__archive_meta *m)
+static int gan__archive_metadata(gan__json *j, gan__archive_meta *m)
 {
     char key[16], other[1];
     const unsigned char *from, *between;
     size_t length, size;
-    if (m->seen++) return gan__archive_wrong(j, "__metadata__ stands twice");
-    if (gan__archive_need(j, '{', "__metadata__ is no {...}")) return 1;
-    if (gan__archive_is_next(j, '}')) return 0;
+    if (m->seen++) return gan__json_wrong(j, "__metadata__ stands twice");
+    if (gan__json_need(j, '{', "__metadata__ is no {...}")) return 1;
+    if (gan__json_is_next(j, '}')) return 0;
     do {
         char *out;
-        gan__archive_peek(j);
+        gan__json_peek(j);
         from = j->at + 1;
-        if (gan__archive_string(j, key, sizeof key, &length)) return 1;
+        if (gan__json_string(j, key, sizeof key, &length)) return 1;
         between = j->at - 1;
-        if (gan__archive_need(j, ':', "a colon is missing")) return 1;
+        if (gan__json_need(j, ':', "a colon is missing")) return 1;
         out = gan__archive_meta_at(m, length < sizeof key ? key : "", other, &size);
-        if (out != other && *out) return gan__archive_wrong(j, "a key stands twice");
+        if (out != other && *out) return gan__json_wrong(j, "a key stands twice");
         if (out != m->format && out != m->schema && out != m->digest) // as it stands, escapes and all
             m->said = gan__base_fnv(gan__base_fnv(m->said, from, (size_t)(between - from)), "", 1);
-        gan__archive_peek(j);
+        gan__json_peek(j);
         from = j->at + 1;
-        if (gan__archive_string(j, out, size, &length)) return 1;
+        if (gan__json_string(j, out, size, &length)) return 1;
         if (out != m->format && out != m->schema && out != m->digest)
             m->said = gan__base_fnv(gan__base_fnv(m->said, from, (size_t)(j->at - 1 - from)), "", 1);
-    } while (gan__archive_is_next(j, ','));
-    return gan__archive_need(j, '}', "__metadata__ does not end");
+    } while (gan__json_is_next(j, ','));
+    return gan__json_need(j, '}', "__metadata__ does not end");
 }
 
 // The header's entries into r and their names into `names`; with r NULL they are only checked and counted.
 // name: the entry that is being read.
-static int gan__archive_parse(gan__archive_json *j, gan__archive_record *r, char *names, size_t *count,
+static int gan__archive_parse(gan__json *j, gan__archive_record *r, char *names, size_t *count,
                               gan__archive_meta *meta, char *name)
 {
     gan__archive_record one;
@@ -14308,18 +14354,17 @@ static int gan__archive_parse(gan__archive_json *j, gan__archive_record *r, char
     *count = 0;
     memset(meta, 0, sizeof *meta);
     meta->said = GAN__FNV;
-    if (j->at == j->end || *j->at != '{') return gan__archive_wrong(j, "it does not begin with {");
+    if (j->at == j->end || *j->at != '{') return gan__json_wrong(j, "it does not begin with {");
     ++j->at;
-    if (!gan__archive_is_next(j, '}')) {
+    if (!gan__json_is_next(j, '}')) {
         do {
             name[0] = 0;
-            if (gan__archive_string(j, name, GAN_MAX_NAME + 1, &length)) return 1;
+            if (gan__json_string(j, name, GAN_MAX_NAME + 1, &length)) return 1;
             if (!gan__archive_is_name(name, length)) {
                 name[0] = 0;
-                return gan__archive_wrong(j,
-                                          "a name is not 1 to 128 printable ASCII characters without quotes");
+                return gan__json_wrong(j, "a name is not 1 to 128 printable ASCII characters without quotes");
             }
-            if (gan__archive_need(j, ':', "a colon is missing")) return 1;
+            if (gan__json_need(j, ':', "a colon is missing")) return 1;
             if (!strcmp(name, "__metadata__")) {
                 if (gan__archive_metadata(j, meta)) return 1;
                 continue;
@@ -14332,11 +14377,11 @@ static int gan__archive_parse(gan__archive_json *j, gan__archive_record *r, char
                 r[*count] = one;
             }
             ++*count;
-        } while (gan__archive_is_next(j, ','));
+        } while (gan__json_is_next(j, ','));
         name[0] = 0;
-        if (gan__archive_need(j, '}', "its {...} does not end")) return 1;
+        if (gan__json_need(j, '}', "its {...} does not end")) return 1;
     }
-    return gan__archive_peek(j) == -1 ? 0 : gan__archive_wrong(j, "something follows its {...}");
+    return gan__json_peek(j) == -1 ? 0 : gan__json_wrong(j, "something follows its {...}");
 }
 
 static int gan__archive_bad(gan__archive *a, const char *what)
@@ -14378,7 +14423,7 @@ static int gan__archive_begin(gan__archive *a)
 static int gan__archive_read_header(gan__archive *a)
 {
     char name[GAN_MAX_NAME + 1] = "";
-    gan__archive_json j;
+    gan__json j;
     size_t i;
     int pass;
     for (pass = 0; pass < 2; ++pass) {
@@ -16288,18 +16333,19 @@ typedef struct gan__update {
 
 static void gan__update_sgd(const gan__update *u, int64_t at, size_t n)
 {
-    u->ctx->kernels->sgd(n, u->p + at, u->g + at, u->args.momentum != 0 ? u->state[0] + at : NULL, &u->args);
+    GAN__KERNEL(u->ctx->kernels, sgd, n, u->p + at, u->g + at,
+                u->args.momentum != 0 ? u->state[0] + at : NULL, &u->args);
 }
 
 static void gan__update_rmsprop(const gan__update *u, int64_t at, size_t n)
 {
-    u->ctx->kernels->rmsprop(n, u->p + at, u->g + at, u->state[0] + at,
-                             u->args.momentum != 0 ? u->state[1] + at : NULL, &u->args);
+    GAN__KERNEL(u->ctx->kernels, rmsprop, n, u->p + at, u->g + at, u->state[0] + at,
+                u->args.momentum != 0 ? u->state[1] + at : NULL, &u->args);
 }
 
 static void gan__update_adam(const gan__update *u, int64_t at, size_t n)
 {
-    u->ctx->kernels->adam(n, u->p + at, u->g + at, u->state[0] + at, u->state[1] + at, &u->args);
+    GAN__KERNEL(u->ctx->kernels, adam, n, u->p + at, u->g + at, u->state[0] + at, u->state[1] + at, &u->args);
 }
 
 static void gan__update_adamw(const gan__update *u, int64_t at, size_t n) { gan__update_adam(u, at, n); }
@@ -16561,8 +16607,8 @@ static void gan__update_lamb_sums(const gan__update *u, int64_t at, size_t n)
     for (gan__update_piece_begin(&q, u, at, n); q.n; gan__update_piece_next(&q)) {
         gan__update_piece_moments(&q);
         gan__update_lamb_direction(&q);
-        sum[0] += (double)u->ctx->kernels->sumsq(q.n, q.w);
-        sum[1] += (double)u->ctx->kernels->sumsq(q.n, q.r);
+        sum[0] += (double)GAN__KERNEL(u->ctx->kernels, sumsq, q.n, q.w);
+        sum[1] += (double)GAN__KERNEL(u->ctx->kernels, sumsq, q.n, q.r);
     }
 }
 
@@ -17163,7 +17209,7 @@ static void gan__optim_squares_task(void *arg, int64_t index)
 {
     const gan__optim_norm_squares *s = (const gan__optim_norm_squares *)arg;
     const int64_t at = index * GAN__GRAIN;
-    s->sum[index] = s->k->sumsq((size_t)GAN__LEAST(GAN__GRAIN, s->n - at), s->g + at);
+    s->sum[index] = GAN__KERNEL(s->k, sumsq, (size_t)GAN__LEAST(GAN__GRAIN, s->n - at), s->g + at);
 }
 
 // The sum of squares of t, in double where float overflows; a NaN or infinity only when t holds one.
@@ -17518,7 +17564,7 @@ GAN_API void gan_lookahead(gan_optimizer *o, gan_real alpha)
         if (!gan__optim_slot_is_active(s)) continue;
         slow = (gan_real *)s->state[GAN__SLOT_SLOW]->data;
         if (known) {
-            ctx->kernels->ema(p->size, slow, p->data, 1 - alpha);
+            GAN__KERNEL(ctx->kernels, ema, p->size, slow, p->data, 1 - alpha);
             memcpy(p->data, slow, p->size * sizeof *slow);
         } else {
             memcpy(slow, p->data, p->size * sizeof *slow);
@@ -21577,31 +21623,136 @@ static int gan__format_pnm_number(gan_context *ctx, const char *name, const unsi
     return 1;
 }
 
+// Whether a file begins as PGM, PPM or PAM.
+static int gan__format_is_pnm(const unsigned char *p, size_t have)
+{
+    if (have < 3 || p[0] != 'P') return 0;
+    return p[1] == '7' ? p[2] == '\n'
+                       : (p[1] == '5' || p[1] == '6') && (gan__format_is_blank(p[2]) || p[2] == '#');
+}
+
+// PAM (Netpbm's pam, P7): lines of a word and its value up to ENDHDR, then the raster. Without a TUPLTYPE the
+// DEPTH 1 to 4 is gray, gray with alpha, RGB, RGB with alpha.
+
+typedef struct gan__format_pam_reader {
+    gan_context *ctx;
+    const char *name;
+    const unsigned char *p;
+    size_t size, at;
+    unsigned seen; // words, by their place in gan__format_pam_head
+    int kind;      // what TUPLTYPE says of the channels, 0: nothing
+} gan__format_pam_reader;
+
+static int gan__format_pam_fail(const gan__format_pam_reader *r, const char *what)
+{
+    gan__err_fail(r->ctx, GAN_ERROR_FORMAT, "%s is no PAM file that is read here: byte %l: %s", r->name,
+                  (int64_t)r->at, what);
+    return 1;
+}
+
+// The channels of the TUPLTYPE from .. to.
+static int gan__format_pam_kind(gan__format_pam_reader *r, const unsigned char *from, const unsigned char *to)
+{
+    static const struct {
+        const char *text;
+        int channels;
+    } known[] = {{"GRAYSCALE", 1},       {"RGB", 3},       {"BLACKANDWHITE", 1},
+                 {"GRAYSCALE_ALPHA", 2}, {"RGB_ALPHA", 4}, {"BLACKANDWHITE_ALPHA", 2}};
+    size_t i;
+    for (i = 0; i < sizeof known / sizeof *known; ++i)
+        if ((size_t)(to - from) == strlen(known[i].text) &&
+            !memcmp(from, known[i].text, (size_t)(to - from))) {
+            r->kind = known[i].channels;
+            return 0;
+        }
+    return gan__format_pam_fail(r, "a TUPLTYPE other than BLACKANDWHITE, GRAYSCALE, RGB");
+}
+
+// The words of the header; r->at is then where the raster begins.
+static int gan__format_pam_head(gan__format_pam_reader *r, gan__format_pnm_reader *out)
+{
+    static const char *const words[] = {"WIDTH", "HEIGHT", "DEPTH", "MAXVAL", "TUPLTYPE", "ENDHDR"};
+    enum { NUMBERS = 4, KIND = 4, END = 5, COUNT = 6 };
+    int *const to[NUMBERS] = {&out->w, &out->h, &out->c, &out->most};
+    const int64_t most[NUMBERS] = {INT_MAX, INT_MAX, 4, 65535};
+    while (!(r->seen >> END & 1)) {
+        const unsigned char *from = r->p + r->at, *stop, *end;
+        size_t n;
+        int k;
+        for (end = from; end < r->p + r->size && *end != '\n'; ++end) {}
+        if (end == r->p + r->size) return gan__format_size(r->ctx, r->name, r->size, r->size + 2);
+        for (stop = end; from < stop && gan__format_is_blank(stop[-1]); --stop) {}
+        while (from < stop && gan__format_is_blank(*from)) ++from;
+        for (n = 0; from + n < stop && !gan__format_is_blank(from[n]); ++n) {}
+        if (n && *from != '#') {
+            for (k = 0; k < COUNT && (strlen(words[k]) != n || memcmp(words[k], from, n)); ++k) {}
+            r->at = (size_t)(from - r->p);
+            if (k == COUNT) return gan__format_pam_fail(r, "a word that no PAM header has");
+            if (r->seen >> k & 1) return gan__format_pam_fail(r, "a word that stands twice");
+            r->seen |= 1u << k;
+            for (from += n; from < stop && gan__format_is_blank(*from); ++from) {}
+            r->at = (size_t)(from - r->p);
+            if (k < NUMBERS) {
+                if (from == stop) return gan__format_pam_fail(r, "no number behind its word");
+                if (gan__format_pnm_number(r->ctx, r->name, r->p, r->size, &r->at, words[k], most[k], to[k]))
+                    return 1;
+                from = r->p + r->at;
+            } else if (k == KIND) {
+                if (gan__format_pam_kind(r, from, stop)) return 1;
+                from = stop;
+            }
+            if (from != stop) return gan__format_pam_fail(r, "more than a word and its value");
+        }
+        r->at = (size_t)(end - r->p) + 1;
+    }
+    if ((r->seen & 15) != 15) return gan__format_pam_fail(r, "WIDTH, HEIGHT, DEPTH or MAXVAL is missing");
+    if (r->kind && r->kind != out->c) return gan__format_pam_fail(r, "its DEPTH does not fit its TUPLTYPE");
+    return 0;
+}
+
+static int gan__format_pam(gan_context *ctx, const char *name, const unsigned char *p, size_t size,
+                           gan__format_pnm_reader *out)
+{
+    gan__format_pam_reader r;
+    memset(&r, 0, sizeof r);
+    r.ctx = ctx;
+    r.name = name;
+    r.p = p;
+    r.size = size;
+    r.at = 3;
+    if (gan__format_pam_head(&r, out)) return 1;
+    out->at = r.at;
+    return 0;
+}
+
 static int gan__format_pnm(gan_context *ctx, const char *name, const unsigned char *p, size_t size,
                            gan__format_pnm_reader *out)
 {
     size_t at = 2, bytes;
     memset(out, 0, sizeof *out);
     if (gan__format_is_packed(ctx, name, p, size)) return 1;
-    if (size < 3 || p[0] != 'P' || (p[1] != '5' && p[1] != '6') ||
-        !(gan__format_is_blank(p[2]) || p[2] == '#')) {
+    if (!gan__format_is_pnm(p, size)) {
         gan__err_fail(ctx, GAN_ERROR_FORMAT,
-                      "%s is no binary PGM or PPM: it does not begin with P5 or P6 (%l bytes)", name,
+                      "%s is no binary PGM, PPM or PAM: it does not begin with P5, P6 or P7 (%l bytes)", name,
                       (int64_t)size);
         return 1;
     }
-    out->c = p[1] == '5' ? 1 : 3;
-    if (gan__format_pnm_number(ctx, name, p, size, &at, "width", INT_MAX, &out->w) ||
-        gan__format_pnm_number(ctx, name, p, size, &at, "height", INT_MAX, &out->h) ||
-        gan__format_pnm_number(ctx, name, p, size, &at, "greatest value", 65535, &out->most))
-        return 1;
-    if (at >= size) return gan__format_size(ctx, name, size, size + 2);
-    if (!gan__format_is_blank(p[at])) {
-        gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s is damaged: byte %l: no blank before the pixels", name,
-                      (int64_t)at);
-        return 1;
+    if (p[1] == '7') {
+        if (gan__format_pam(ctx, name, p, size, out)) return 1;
+    } else {
+        out->c = p[1] == '5' ? 1 : 3;
+        if (gan__format_pnm_number(ctx, name, p, size, &at, "width", INT_MAX, &out->w) ||
+            gan__format_pnm_number(ctx, name, p, size, &at, "height", INT_MAX, &out->h) ||
+            gan__format_pnm_number(ctx, name, p, size, &at, "greatest value", 65535, &out->most))
+            return 1;
+        if (at >= size) return gan__format_size(ctx, name, size, size + 2);
+        if (!gan__format_is_blank(p[at])) {
+            gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s is damaged: byte %l: no blank before the pixels", name,
+                          (int64_t)at);
+            return 1;
+        }
+        out->at = at + 1;
     }
-    out->at = at + 1;
     out->width = out->most > 255 ? 2 : 1;
     if (gan__base_mul_size((size_t)out->w, (size_t)out->h, &bytes) ||
         gan__base_mul_size(bytes, (size_t)out->c, &bytes) || gan__base_mul_size(bytes, out->width, &bytes) ||
@@ -22020,6 +22171,34 @@ static void gan__format_jpeg(const unsigned char *p, size_t size, gan__format_jp
     for (n = size; n >= at + 2 && !out->ended; --n) out->ended = p[n - 2] == 0xff && p[n - 1] == 0xd9;
 }
 
+// The orientation of a PNG (its eXIf chunk), 1 without. Chunks: length, type, data, CRC.
+GAN__OPTIONAL int gan__format_png_orientation(const unsigned char *p, size_t size)
+{
+    size_t at = 8, n;
+    for (; size >= 12 && at <= size - 12; at += n + 12) {
+        n = gan__format_u32(p + at, 1);
+        if (n > size - 12 - at) break;
+        if (!memcmp(p + at + 4, "eXIf", 4)) return gan__format_orientation(p + at + 8, n);
+    }
+    return 1;
+}
+
+// The greatest MAXVAL in the head of a PAM file.
+static unsigned gan__format_pam_most(const unsigned char *p, size_t have)
+{
+    size_t at, k;
+    unsigned most = 0;
+    for (at = 3; at + 6 < have; ++at) {
+        unsigned v = 0;
+        if (!gan__format_is_blank(p[at - 1]) || memcmp(p + at, "MAXVAL", 6) != 0) continue;
+        for (k = at + 6; k < have && gan__format_is_blank(p[k]); ++k) {}
+        for (; k < have && p[k] >= '0' && p[k] <= '9'; ++k)
+            v = GAN__LEAST(v * 10 + (unsigned)(p[k] - '0'), 100000u);
+        most = GAN__MOST(most, v);
+    }
+    return most;
+}
+
 // Whether a picture, PNG or PNM, has more than 8 bits a value; the head is enough.
 static int gan__format_is_deep(const unsigned char *p, size_t have)
 {
@@ -22028,6 +22207,7 @@ static int gan__format_is_deep(const unsigned char *p, size_t have)
     unsigned v = 0;
     if (have >= 25 && !memcmp(p, "\x89PNG", 4)) return !memcmp(p + 12, "IHDR", 4) && p[24] == 16;
     if (have < 3 || p[0] != 'P') return 0;
+    if (p[1] == '7') return gan__format_pam_most(p, have) > 255;
     for (i = 0; i < 3; ++i) { // width, height, the greatest value
         while (at < have && (gan__format_is_blank(p[at]) || p[at] == '#'))
             if (p[at++] == '#')
@@ -22079,9 +22259,7 @@ static gan_format gan__format_of(const unsigned char *p, size_t have, size_t siz
 {
     const int cifar = size && (size % (GAN__CIFAR_PIXELS + 1) == 0 || size % (GAN__CIFAR_PIXELS + 2) == 0);
     if (have >= 6 && !memcmp(p, "\x93NUMPY", 6)) return GAN_FORMAT_NPY;
-    if (have >= 3 && p[0] == 'P' && (p[1] == '5' || p[1] == '6') &&
-        (gan__format_is_blank(p[2]) || p[2] == '#'))
-        return GAN_FORMAT_PNM;
+    if (gan__format_is_pnm(p, have)) return GAN_FORMAT_PNM;
     if (gan__format_is_stb(p, have)) return GAN_FORMAT_STB;
     if (have >= 8 && !p[0] && !p[1] && gan__format_idx_type(p[2]) >= 0 && p[3] >= 1 && p[3] <= GAN_MAX_DIMS) {
         size_t need = gan__format_element_width[gan__format_idx_type(p[2])], i;
@@ -22094,6 +22272,46 @@ static gan_format gan__format_of(const unsigned char *p, size_t have, size_t siz
     }
     if (gan__format_is_text(p, have)) return GAN_FORMAT_CSV;
     return cifar ? GAN_FORMAT_CIFAR : GAN_FORMAT_AUTO;
+}
+
+// What is asked about a format elsewhere.
+
+// Whether each file is a picture that must be decoded.
+static int gan__format_is_picture(gan_format f) { return f == GAN_FORMAT_PNM || f == GAN_FORMAT_STB; }
+
+// Whether it is a table, whose columns may have names and be chosen.
+static int gan__format_has_columns(gan_format f) { return f == GAN_FORMAT_CSV; }
+
+// Whether images and labels are two files of the same format.
+static int gan__format_has_label_file(gan_format f) { return f == GAN_FORMAT_IDX; }
+
+// What is missing in a folder that was to be of the format; NULL where folders hold pictures.
+static const char *gan__format_missing(gan_format f)
+{
+    return f == GAN_FORMAT_IDX     ? "no IDX images there, and no folder that holds train-images-idx3-ubyte"
+           : f == GAN_FORMAT_CIFAR ? "no CIFAR file, and no folder that holds data_batch_1.bin"
+                                   : NULL;
+}
+
+// The layout of arrays; of pictures there is none yet. A table has gan__format_csv.
+static int gan__format_array(gan_context *ctx, gan_format f, const char *name, const unsigned char *p,
+                             size_t have, size_t size, gan__format_layout *l)
+{
+    switch (f) {
+    case GAN_FORMAT_IDX: return gan__format_idx(ctx, name, p, have, size, l);
+    case GAN_FORMAT_NPY: return gan__format_npy(ctx, name, p, have, size, l);
+    case GAN_FORMAT_CIFAR: return gan__format_cifar(ctx, name, p, have, size, l);
+    case GAN_FORMAT_PNM:
+    case GAN_FORMAT_STB: return 0;
+    case GAN_FORMAT_CSV:
+    case GAN_FORMAT_AUTO:
+    case GAN_FORMAT_COUNT: break;
+    }
+    if (!gan__format_is_packed(ctx, name, p, have))
+        gan__err_fail(ctx, GAN_ERROR_FORMAT,
+                      "%s (%l bytes) is neither IDX, .npy, PGM, PPM, PAM, CIFAR nor CSV", name,
+                      (int64_t)size);
+    return 1;
 }
 
 // >>fit: elements as numbers; pictures cut and resampled to a shape; uses format; tests/test_fit.c
@@ -22759,21 +22977,22 @@ static int gan__data_picture_turn(gan_context *ctx, gan__data_picture *p, int or
     const int h = turned ? W : H, w = turned ? H : W;
     const int rows = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
     const int columns = orientation == 2 || orientation == 3 || orientation >= 7;
+    const size_t pixel = p->view.stride[2];
     unsigned char *to;
     int y, x;
     if (orientation == 1) return 0;
-    to = (unsigned char *)gan__err_scratch(ctx, (size_t)h * (size_t)w * (size_t)c); // JPEG has 8 bits
+    to = (unsigned char *)gan__err_scratch(ctx, (size_t)h * (size_t)w * pixel);
     if (!to) return 1;
     p->pixels = to;
     for (y = 0; y < h; ++y)
-        for (x = 0; x < w; ++x, to += c) {
+        for (x = 0; x < w; ++x, to += pixel) {
             const int r = turned ? x : y, k = turned ? y : x;
             memcpy(to,
                    p->view.bytes + (size_t)(rows ? H - 1 - r : r) * p->view.stride[1] +
-                       (size_t)(columns ? W - 1 - k : k) * p->view.stride[2],
-                   (size_t)c);
+                       (size_t)(columns ? W - 1 - k : k) * pixel,
+                   pixel);
         }
-    gan__data_picture_view(p, (const unsigned char *)p->pixels, c, h, w, 255, 0);
+    gan__data_picture_view(p, (const unsigned char *)p->pixels, c, h, w, p->most, p->view.big);
     return 0;
 }
 #endif
@@ -22807,6 +23026,7 @@ static int gan__data_picture_stb(gan_context *ctx, gan__data_picture *p, const u
     }
     jpeg.orientation = jpeg.components = 1;
     if (bytes[0] == 0xff) gan__format_jpeg(bytes, size, &jpeg);
+    else if (bytes[0] == 0x89) jpeg.orientation = gan__format_png_orientation(bytes, size);
     if (jpeg.components == 4) {
         gan__err_fail(ctx, GAN_ERROR_FORMAT,
                       "%s is a JPEG of four inks (CMYK), which is not read: convert it to RGB", p->view.name);
@@ -22825,9 +23045,10 @@ static int gan__data_picture_stb(gan_context *ctx, gan__data_picture *p, const u
 #else
     (void)bytes;
     (void)size;
-    gan__err_fail(ctx, GAN_ERROR_UNSUPPORTED,
-                  "%s is no PGM or PPM: include stb_image.h before the implementation of gan.h to read it",
-                  p->view.name);
+    gan__err_fail(
+        ctx, GAN_ERROR_UNSUPPORTED,
+        "%s is no PGM, PPM or PAM: include stb_image.h before the implementation of gan.h to read it",
+        p->view.name);
     return 1;
 #endif
 }
@@ -23688,7 +23909,7 @@ GAN_API const char *gan_dataset_path(const gan_dataset *d, int64_t i)
     return i >= 0 && i < gan_dataset_size(d) && d->picture ? d->picture[gan__data_row(d, (size_t)i)] : "";
 }
 
-// >>reader: a description becomes a dataset: one file, several, a folder; uses data; tests/test_reader.c
+// >>reader: a description becomes a dataset: files, a folder; uses json, data; tests/test_reader.c
 
 // What is being opened.
 typedef struct gan__reader_opening {
@@ -23747,30 +23968,15 @@ static int gan__reader_describe(const gan__reader_opening *o, gan__file_source *
         p = head;
     }
     *format = wanted != GAN_FORMAT_AUTO ? wanted : gan__format_of(p, have, s->size);
-    switch (*format) {
-    case GAN_FORMAT_IDX: bad = gan__format_idx(o->ctx, s->name, p, have, s->size, l); break;
-    case GAN_FORMAT_NPY: bad = gan__format_npy(o->ctx, s->name, p, have, s->size, l); break;
-    case GAN_FORMAT_CIFAR: bad = gan__format_cifar(o->ctx, s->name, p, have, s->size, l); break;
-    case GAN_FORMAT_CSV:
+    if (gan__format_has_columns(*format)) {
         if (!s->bytes) {
             all = (unsigned char *)gan__err_scratch(o->ctx, s->size + 1);
             bad = !all || gan__file_source_read(o->ctx, s, 0, all, s->size);
             p = all;
         }
         bad = bad || gan__format_csv(o->ctx, s->name, p, s->size, desc, l, values);
-        break;
-    case GAN_FORMAT_PNM:
-    case GAN_FORMAT_STB: break;
-    case GAN_FORMAT_AUTO:
-    case GAN_FORMAT_COUNT:
-        bad = 1;
-        if (!gan__format_is_packed(o->ctx, s->name, p, have))
-            gan__err_fail(o->ctx, GAN_ERROR_FORMAT,
-                          "%s (%l bytes) is neither IDX, .npy, PGM, PPM, CIFAR nor CSV", s->name,
-                          (int64_t)s->size);
-        break;
-    }
-    if (!bad && desc && *format != GAN_FORMAT_CSV && (desc->columns || desc->header))
+    } else bad = gan__format_array(o->ctx, *format, s->name, p, have, s->size, l);
+    if (!bad && desc && !gan__format_has_columns(*format) && (desc->columns || desc->header))
         gan__err_warn(o->ctx, "%s is no CSV: gan_dataset_desc.%s has no effect", s->name,
                       desc->columns ? "columns" : "header");
     gan__err_scratch_free(o->ctx, all);
@@ -23793,13 +23999,14 @@ static int gan__reader_labels(const gan__reader_opening *o, gan_dataset *d, cons
     if (gan__reader_source(&whole, &s, path, bytes, size, 1) ||
         gan__reader_describe(&whole, s, GAN_FORMAT_AUTO, NULL, &format, &l, &values))
         return 1;
-    if (format == GAN_FORMAT_PNM || format == GAN_FORMAT_STB || l.labels) {
+    if (gan__format_is_picture(format) || l.labels) {
         gan__err_fail(o->ctx, GAN_ERROR_FORMAT, "%s holds images where labels belong: IDX, .npy or CSV",
                       s->name);
         return 1;
     }
     for (i = 1; i < l.ndim; ++i) per *= (size_t)l.dim[i];
-    if (per != 1 && !(format == GAN_FORMAT_IDX && l.ndim == 2 && per == 8)) { // QMNIST: the class and 7 more
+    if (per != 1 &&
+        !(gan__format_has_label_file(format) && l.ndim == 2 && per == 8)) { // QMNIST: the class and 7 more
         gan__err_fail(o->ctx, GAN_ERROR_FORMAT,
                       "%s holds %s, shape %h, where labels belong: one number a sample", s->name,
                       l.ndim > 2 ? "images" : "rows", l.ndim, l.dim);
@@ -23931,12 +24138,43 @@ static void gan__reader_dims(const gan_dataset_desc *desc, gan__format_layout *l
         const size_t step = was.stride[1];
         l->ndim = 4;
         l->dim[1] = c;
-        l->dim[2] = desc->height;
-        l->dim[3] = desc->width;
+        l->dim[2] = desc->transpose > 0 ? desc->width : desc->height; // as they are stored
+        l->dim[3] = desc->transpose > 0 ? desc->height : desc->width;
         l->stride[3] = step;
-        l->stride[2] = step * (size_t)desc->width;
-        l->stride[1] = l->stride[2] * (size_t)desc->height;
+        l->stride[2] = step * (size_t)l->dim[3];
+        l->stride[1] = l->stride[2] * (size_t)l->dim[2];
     }
+    if (l->ndim == 4 && desc->transpose > 0) {
+        const gan__format_layout stored = *l;
+        for (i = 2; i < 4; ++i) {
+            l->dim[i] = stored.dim[5 - i];
+            l->stride[i] = stored.stride[5 - i];
+        }
+    }
+}
+
+// What does not fit transpose: 1, and an error, where samples are no arrays of images; a warning where they
+// are EMNIST's.
+static int gan__reader_transpose(const gan__reader_opening *o, const char *name, int is_array)
+{
+    const int wanted = o->desc->transpose;
+    if (wanted > 0 && !is_array) {
+        gan__err_fail(o->ctx, GAN_ERROR_ARGUMENT, "%s: transpose is for arrays of images", name);
+        return 1;
+    }
+#ifndef GAN_NO_STDIO
+    if (!wanted && is_array) {
+        const char *base = gan__file_base(name);
+        size_t i;
+        for (i = 0; i < 6 && gan__text_lower(base[i]) == "emnist"[i]; ++i) {}
+        if (i == 6)
+            gan__err_warn(o->ctx,
+                          "%s: EMNIST's files hold images column by column, and these lie on their side: set "
+                          "transpose to 1, or to -1 if they do not",
+                          name);
+    }
+#endif
+    return 0;
 }
 
 // The scale: data_low .. data_high become low .. high. 1 on an error, which is set.
@@ -24032,11 +24270,10 @@ static int gan__reader_picture_head(gan_context *ctx, const char *path, int *dee
     gan__file_source_close(&s);
     if (bad) return 1;
     *deep |= gan__format_is_deep(head, n);
-    if (gan__format_is_stb(head, n) || (n >= 3 && head[0] == 'P' && (head[1] == '5' || head[1] == '6')))
-        return 0;
+    if (gan__format_is_stb(head, n) || gan__format_is_pnm(head, n)) return 0;
     if (!gan__format_is_packed(ctx, path, head, n))
-        gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s is no picture: neither PGM, PPM, PNG, JPEG, BMP nor GIF",
-                      path);
+        gan__err_fail(ctx, GAN_ERROR_FORMAT,
+                      "%s is no picture: neither PGM, PPM, PAM, PNG, JPEG, BMP nor GIF", path);
     return 1;
 }
 #endif
@@ -24104,7 +24341,8 @@ static gan_dataset *gan__reader_pictures(const gan__reader_opening *o, gan_datas
     memcpy(dim, first.view.dim, sizeof dim);
     if (!d->channels) d->channels = dim[0];
     if (!bad)
-        bad = gan__reader_no_column(o, first.view.name) || gan__reader_shape(o, d, first.view.name, 3, dim);
+        bad = gan__reader_no_column(o, first.view.name) || gan__reader_transpose(o, first.view.name, 0) ||
+              gan__reader_shape(o, d, first.view.name, 3, dim);
     gan__data_picture_close(o->ctx, &first);
     return bad ? NULL : gan__reader_finish(o, d);
 }
@@ -24293,7 +24531,7 @@ static gan_dataset *gan__reader_files(const gan__reader_opening *o, char *const 
             gan__reader_describe(o, *s, n > 1 ? GAN_FORMAT_CIFAR : desc->format, desc, &format, &d->from,
                                  &values))
             return NULL;
-        if (format == GAN_FORMAT_PNM || format == GAN_FORMAT_STB) {
+        if (gan__format_is_picture(format)) {
             d->n = d->part[i].count = 1;
 #ifndef GAN_NO_STDIO
             if (!(*s)->bytes) {
@@ -24314,19 +24552,20 @@ static gan_dataset *gan__reader_files(const gan__reader_opening *o, char *const 
         }
     }
     d->n = total;
-    if (format == GAN_FORMAT_IDX && d->from.ndim == 1) {
+    if (gan__format_has_label_file(format) && d->from.ndim == 1) {
         gan__err_fail(o->ctx, GAN_ERROR_FORMAT, "%s holds labels (IDX magic 0x801): give the images (0x803)",
                       d->part->source->name);
         return NULL;
     }
-    if (format != GAN_FORMAT_CSV && gan__reader_no_column(o, d->part->source->name)) return NULL;
+    if (!gan__format_has_columns(format) && gan__reader_no_column(o, d->part->source->name)) return NULL;
     if (d->from.labels && gan__reader_cifar_labels(d)) return NULL;
-    if (format == GAN_FORMAT_CSV && gan__reader_column(o, d, values)) return NULL;
+    if (gan__format_has_columns(format) && gan__reader_column(o, d, values)) return NULL;
     name = d->part->source->name;
     if (gan__reader_order(o, name, &d->from)) return NULL;
     gan__reader_dims(desc, &d->from);
+    if (gan__reader_transpose(o, name, d->from.ndim == 4)) return NULL;
     if (gan__reader_shape(o, d, d->part->source->name, d->from.ndim - 1, d->from.dim + 1)) return NULL;
-    if (format == GAN_FORMAT_IDX && gan__reader_beside(o, d, path ? d->part->source->name : NULL))
+    if (gan__format_has_label_file(format) && gan__reader_beside(o, d, path ? d->part->source->name : NULL))
         return NULL;
     if (values) { // from here on they are all there is
         gan__file_source_close(d->part->source);
@@ -24362,7 +24601,7 @@ static gan_dataset *gan__reader_files(const gan__reader_opening *o, char *const 
 // Whether a name ends as those of pictures do.
 static int gan__reader_is_picture(const char *name)
 {
-    static const char *const ends[] = {"pgm",  "ppm", "pnm",  "png", "jpg",
+    static const char *const ends[] = {"pgm",  "ppm", "pnm",  "pam", "png", "jpg",
                                        "jpeg", "jpe", "jfif", "bmp", "gif"};
     const char *dot = strrchr(name, '.');
     size_t i, k;
@@ -24644,93 +24883,91 @@ static int gan__reader_names_csv(gan__reader_names *t, const unsigned char *p, s
     return 0;
 }
 
-// The position behind the text in quotes at p, or behind the value up to a , ] or } on its level; NULL: none.
-static const unsigned char *gan__reader_json_text(const unsigned char *p, const unsigned char *end)
+// A text of JSON, *from .. *to: where it stands or, without its escapes, in memory of the context.
+static int gan__reader_json_text(const gan__reader_names *t, gan__json *j, const unsigned char **from,
+                                 const unsigned char **to)
 {
-    if (p == end || *p != '"') return NULL;
-    for (++p; p < end && *p != '"'; ++p)
-        if (*p == '\\' && p + 1 < end) ++p;
-    return p < end ? p + 1 : NULL;
+    char *copy, cut[1];
+    size_t n;
+    (void)gan__json_peek(j);
+    *from = j->at + 1;
+    if (gan__json_string(j, cut, sizeof cut, &n)) return 1;
+    *to = j->at - 1;
+    if (!memchr(*from, '\\', (size_t)(*to - *from))) return 0;
+    copy = (char *)gan__err_persist(t->o->ctx, (size_t)(*to - *from));
+    if (!copy) return 1;
+    *to = (const unsigned char *)gan__json_unescape(*from, *to, copy);
+    *from = (const unsigned char *)copy;
+    return 0;
 }
 
-static const unsigned char *gan__reader_json_blank(const unsigned char *p, const unsigned char *end)
+// A label: a number as it stands, or a text.
+static int gan__reader_json_label(const gan__reader_names *t, gan__json *j, const unsigned char **from,
+                                  const unsigned char **to)
 {
-    while (p < end && gan__format_is_blank(*p)) ++p;
-    return p;
+    if (gan__json_peek(j) == '"') return gan__reader_json_text(t, j, from, to);
+    for (*from = j->at; j->at < j->end && *j->at && strchr("+-.0123456789eE", *j->at);) ++j->at;
+    *to = j->at;
+    return *to > *from ? 0 : gan__json_wrong(j, "a label is neither a number nor a text");
 }
 
-static const unsigned char *gan__reader_json_value(const unsigned char *p, const unsigned char *end)
+// [["file", 6], ..]
+static int gan__reader_json_pairs(gan__reader_names *t, gan__json *j)
 {
-    int depth = 0;
-    for (; p < end; ++p) {
-        if (!depth && (*p == ',' || *p == ']' || *p == '}')) return p;
-        if (*p == '"') {
-            p = gan__reader_json_text(p, end);
-            if (!p) return NULL;
-            --p;
-        } else if (*p == '[' || *p == '{') {
-            if (++depth > 1000000) return NULL;
-        } else if (*p == ']' || *p == '}') --depth;
-    }
-    return NULL;
-}
-
-// The pairs of a list; NULL when it is none.
-static const unsigned char *gan__reader_json_pairs(gan__reader_names *t, const unsigned char *p,
-                                                   const unsigned char *end)
-{
-    while (p < end && *p != ']') {
-        const unsigned char *name, *behind, *from;
-        if (*p != '[') return NULL;
-        name = gan__reader_json_blank(p + 1, end);
-        behind = gan__reader_json_text(name, end);
-        if (!behind) return NULL;
-        from = gan__reader_json_blank(behind, end);
-        if (from == end || *from != ',') return NULL;
-        from = gan__reader_json_blank(from + 1, end);
-        p = gan__reader_json_value(from, end);
-        if (!p || *p != ']' || *from == '[' || *from == '{') return NULL;
+    const unsigned char *name, *end, *from, *to;
+    if (gan__json_need(j, '[', "the labels are no [...]")) return 1;
+    if (gan__json_is_next(j, ']')) return 0;
+    do {
+        if (gan__json_need(j, '[', "a pair [\"file\", label] is missing") ||
+            gan__reader_json_text(t, j, &name, &end) || gan__json_need(j, ',', "a file has no label") ||
+            gan__reader_json_label(t, j, &from, &to) ||
+            gan__json_need(j, ']', "a pair [\"file\", label] does not end"))
+            return 1;
         t->lines = 2; // no header
-        if (gan__reader_name(t, name, behind, from, p)) return NULL;
-        p = gan__reader_json_blank(p + 1, end);
-        if (p < end && *p == ',') p = gan__reader_json_blank(p + 1, end);
-        else if (p == end || *p != ']') return NULL;
-    }
-    return p < end ? p + 1 : NULL;
+        if (gan__reader_name(t, name, end, from, to)) return 1;
+    } while (gan__json_is_next(j, ','));
+    return gan__json_need(j, ']', "the labels do not end");
 }
 
-// {"labels": [["file", 6], ..], ..}; *none becomes 1 where the labels are null.
-static int gan__reader_names_json(gan__reader_names *t, const unsigned char *p, size_t size, int *none)
+// {"labels": [["file", 6], ..], ..}; *none becomes 1 where there are no labels, or null.
+static int gan__reader_json(gan__reader_names *t, gan__json *j, int *none)
 {
-    const unsigned char *end = p + size;
+    char key[16];
+    size_t length;
     int found = 0;
-    p = gan__reader_json_blank(p, end);
-    for (p = p < end ? p + 1 : NULL; p;) {
-        const unsigned char *key = gan__reader_json_blank(p, end), *behind = gan__reader_json_text(key, end);
-        if (!behind) break;
-        p = gan__reader_json_blank(behind, end);
-        if (p == end || *p != ':') break;
-        p = gan__reader_json_blank(p + 1, end);
-        if (behind - key == 8 && !memcmp(key, "\"labels\"", 8)) {
-            found = 1;
-            *none = end - p >= 4 && !memcmp(p, "null", 4);
-            if (!*none)
-                p = p < end && *p == '[' ? gan__reader_json_pairs(t, gan__reader_json_blank(p + 1, end), end)
-                                         : NULL;
-            if (gan_error(t->o->ctx)) return 1;
-            if (!p) break;
-        }
-        p = gan__reader_json_value(p, end);
-        if (!p) break;
-        if (*p == '}') {
-            if (!found) *none = 1;
-            return 0;
-        }
-        if (*p != ',') break;
-        ++p;
+    if (gan__json_need(j, '{', "it does not begin with {")) return 1;
+    if (!gan__json_is_next(j, '}')) {
+        do {
+            if (gan__json_string(j, key, sizeof key, &length) || gan__json_need(j, ':', "a colon is missing"))
+                return 1;
+            if (strcmp(key, "labels") != 0) {
+                if (gan__json_skip(j)) return 1;
+                continue;
+            }
+            if (found++) return gan__json_wrong(j, "labels stand twice");
+            *none = gan__json_peek(j) == 'n' && j->end - j->at >= 4 && !memcmp(j->at, "null", 4);
+            if (*none) j->at += 4;
+            else if (gan__reader_json_pairs(t, j)) return 1;
+        } while (gan__json_is_next(j, ','));
+        if (gan__json_need(j, '}', "its {...} does not end")) return 1;
     }
-    gan__err_fail(t->o->ctx, GAN_ERROR_FORMAT,
-                  "%s is no dataset.json: {\"labels\": [[\"file\", number], ..]} expected", t->file);
+    if (!found) *none = 1;
+    return gan__json_peek(j) == -1 ? 0 : gan__json_wrong(j, "something follows its {...}");
+}
+
+static int gan__reader_names_json(gan__reader_names *t, const unsigned char *start, const unsigned char *p,
+                                  size_t size, int *none)
+{
+    gan__json j;
+    j.start = start;
+    j.at = p;
+    j.end = p + size;
+    j.problem = NULL;
+    if (!gan__reader_json(t, &j, none)) return 0;
+    if (j.problem)
+        gan__err_fail(t->o->ctx, GAN_ERROR_FORMAT,
+                      "%s is no dataset.json: byte %l: %s; {\"labels\": [[\"file\", number], ..]} expected",
+                      t->file, (int64_t)(j.at - j.start), j.problem);
     return 1;
 }
 
@@ -24812,7 +25049,7 @@ static int gan__reader_named(const gan__reader_opening *o, gan_dataset *d, size_
     gan__reader_names t;
     gan__file_source *s;
     const unsigned char *p;
-    size_t size;
+    size_t size, at = 0;
     int json, none = 0, bad;
     whole.most = (size_t)-1;
     *named = 0;
@@ -24822,7 +25059,8 @@ static int gan__reader_named(const gan__reader_opening *o, gan_dataset *d, size_
     size = s->size;
     if (gan__format_is_packed(o->ctx, s->name, p, size)) return 1;
     if (size >= 3 && !memcmp(p, "\xef\xbb\xbf", 3)) p += 3, size -= 3;
-    json = gan__reader_json_blank(p, p + size) < p + size && *gan__reader_json_blank(p, p + size) == '{';
+    while (at < size && gan__format_is_blank(p[at])) ++at;
+    json = at < size && p[at] == '{';
     if (!json && (memchr(p, 0, GAN__LEAST(size, (size_t)4096)) || gan__format_csv_columns(p, size) < 2))
         return 0;
     memset(&t, 0, sizeof t);
@@ -24835,7 +25073,8 @@ static int gan__reader_named(const gan__reader_opening *o, gan_dataset *d, size_
     if (!bad) {
         memset(t.from, 0, 2 * d->n * sizeof *t.from);
         t.to = t.from + d->n;
-        bad = json ? gan__reader_names_json(&t, p, size, &none) : gan__reader_names_csv(&t, p, size);
+        bad =
+            json ? gan__reader_names_json(&t, s->bytes, p, size, &none) : gan__reader_names_csv(&t, p, size);
         if (!bad && !none) bad = gan__reader_names_values(&t);
         *named = !none;
     }
@@ -24968,7 +25207,8 @@ static gan_dataset *gan__reader_path(const gan__reader_opening *o)
 {
     const char *path = o->desc->path;
     const gan_format format = o->desc->format;
-    const int kind = gan__file_path_kind(path);
+    const char *missing = gan__format_missing(format);
+    const int kind = gan__file_path_kind(path), any = format == GAN_FORMAT_AUTO;
     gan_dataset *d;
     char *file;
     int found = 0;
@@ -24978,7 +25218,7 @@ static gan_dataset *gan__reader_path(const gan__reader_opening *o)
         gan__err_scratch_free(o->ctx, file);
         return d;
     }
-    if (kind == GAN__PATH_FOLDER && (format == GAN_FORMAT_AUTO || format == GAN_FORMAT_IDX)) {
+    if (kind == GAN__PATH_FOLDER && (any || gan__format_has_label_file(format))) {
         if (gan__reader_inside(o->ctx, path, "/train-images-idx3-ubyte", &file)) return NULL;
         if (!file && gan__reader_idx_file(o->ctx, path, &file)) return NULL;
         if (file) {
@@ -24991,19 +25231,12 @@ static gan_dataset *gan__reader_path(const gan__reader_opening *o)
             return d;
         }
     }
-    if (kind == GAN__PATH_FOLDER && (format == GAN_FORMAT_AUTO || format == GAN_FORMAT_CIFAR)) {
+    if (kind == GAN__PATH_FOLDER && (any || (missing && !gan__format_has_label_file(format)))) {
         d = gan__reader_cifar(o, path, &found);
         if (found) return d;
     }
-    if (kind == GAN__PATH_FOLDER && format != GAN_FORMAT_IDX && format != GAN_FORMAT_CIFAR)
-        return gan__reader_listed(o, path);
-    if (format == GAN_FORMAT_IDX)
-        gan__err_fail(o->ctx, GAN_ERROR_FILE,
-                      "%s: no IDX images there, and no folder that holds train-images-idx3-ubyte", path);
-    else if (format == GAN_FORMAT_CIFAR)
-        gan__err_fail(o->ctx, GAN_ERROR_FILE, "%s: no CIFAR file, and no folder that holds data_batch_1.bin",
-                      path);
-    else gan__err_fail(o->ctx, GAN_ERROR_FILE, "%s: no such file or folder", path);
+    if (kind == GAN__PATH_FOLDER && !missing) return gan__reader_listed(o, path);
+    gan__err_fail(o->ctx, GAN_ERROR_FILE, "%s: %s", path, missing ? missing : "no such file or folder");
     return NULL;
 }
 
@@ -31962,8 +32195,8 @@ static void gan__train_average_update(gan_trainer *t)
     if (!gan__train_has_averages(t) || gan__train_average_catch_up(t)) return;
     for (a = t->averages; a; a = a->next) {
         gan_real *const average = (gan_real *)a->state->data;
-        t->ctx->kernels->ema(a->param->tensor->size, average, a->param->tensor->data,
-                             gan__train_average_decay(t));
+        GAN__KERNEL(t->ctx->kernels, ema, a->param->tensor->size, average, a->param->tensor->data,
+                    gan__train_average_decay(t));
         if (t->steps % GAN__FLUSH_EVERY == 0)
             gan__update_flush_numbers(t->ctx, average, a->param->tensor->size);
     }
@@ -33374,6 +33607,7 @@ GAN_API int gan_health_text(const gan_health *h, char *text, size_t size)
 #undef GAN__MAP
 #undef GAN__MAPS
 #undef GAN__MAPS_BACKWARD
+#undef GAN__KERNEL
 #undef GAN__MAP_FN
 #undef GAN__MAX_LANES
 #undef GAN__MEASURABLE

@@ -11,7 +11,6 @@ enum {
     COPY = GAN__MAP_COUNT,
     SUM,
     SUMSQ,
-    MAXIMUM,
     FINITE,
     COLUMNS,
     NORM_SUMS,
@@ -74,7 +73,6 @@ static const struct {
     MAP(lerp, 3),
     {"sum", SUM, 1},
     {"sumsq", SUMSQ, 1},
-    {"max", MAXIMUM, 1},
     {"finite", FINITE, 1},
     {"sum_columns", COLUMNS, 1}, // of 64
     {"norm_sums", NORM_SUMS, 1}, // of 32 channels of 8 x 8 pixels
@@ -105,7 +103,6 @@ static void run(const gan__cpu_kernels *k, int what, size_t n)
     case COPY: memcpy(y, a, n * sizeof *y); break;
     case SUM: sink += (double)k->sum(n, a); break;
     case SUMSQ: sink += (double)k->sumsq(n, a); break;
-    case MAXIMUM: sink += (double)k->max(n, a); break;
     case FINITE: sink += k->is_finite(n, a); break;
     case COLUMNS: k->sum_columns((int64_t)n / 64, 64, 64, a, sums); break;
     case NORM_SUMS: k->norm_sums(&sums_of); break;

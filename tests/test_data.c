@@ -181,6 +181,8 @@ static void test_idx(void)
                 gan_dataset *d;
                 if (way) snprintf(path[0], sizeof path[0], "idx%d", i);
                 d = gan_dataset_idx(ctx, test_path(path[0]));
+                CHECK(gan_warnings(ctx) == !strncmp(name[i][0], "emnist", 6), "%s: %s", path[0],
+                      gan_warning_message(ctx));
                 CHECK(gan_dataset_size(d) == IMAGES && gan_dataset_classes(d) == IMAGES &&
                           gan_dataset_label(d, 3) == 3,
                       "%s: %d images, %d classes, label %g: %s", path[0], (int)gan_dataset_size(d),

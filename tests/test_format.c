@@ -43,9 +43,11 @@ static void refused(const char *what, const char *word)
 }
 
 // One well-formed file of each format that has no picture decoder.
-static const char *const kinds[] = {"idx", "npy", "npy2", "pgm", "ppm16", "csv", "cifar"};
-static const gan_format formats[] = {GAN_FORMAT_IDX, GAN_FORMAT_NPY, GAN_FORMAT_NPY,  GAN_FORMAT_PNM,
-                                     GAN_FORMAT_PNM, GAN_FORMAT_CSV, GAN_FORMAT_CIFAR};
+enum { KINDS = 9 };
+static const char *const kinds[] = {"idx", "npy", "npy2", "pgm", "ppm16", "csv", "cifar", "pam", "pam16"};
+static const gan_format formats[] = {GAN_FORMAT_IDX,   GAN_FORMAT_NPY, GAN_FORMAT_NPY,
+                                     GAN_FORMAT_PNM,   GAN_FORMAT_PNM, GAN_FORMAT_CSV,
+                                     GAN_FORMAT_CIFAR, GAN_FORMAT_PNM, GAN_FORMAT_PNM};
 
 static void whole(int kind)
 {
@@ -74,6 +76,14 @@ static void whole(int kind)
     case 6:
         for (i = 0; i < 2 * 3073; ++i) add_number(&f, 'u', 1, 0, i % 3073 ? i % 251 : i > 0);
         break;
+    case 7:
+        add_text(&f, "P7\nWIDTH 2\n#x\nHEIGHT 3\nDEPTH 2\nMAXVAL 255\nTUPLTYPE GRAYSCALE_ALPHA\nENDHDR\n");
+        for (i = 0; i < 12; ++i) add_number(&f, 'u', 1, 0, 20 * i);
+        break;
+    case 8:
+        add_text(&f, "P7\nMAXVAL 4095\nDEPTH 3\nWIDTH 2\nHEIGHT 2\nENDHDR\n");
+        for (i = 0; i < 12; ++i) add_number(&f, 'u', 2, 1, 300 * i);
+        break;
     }
 }
 
@@ -83,7 +93,7 @@ static void test_damage(void)
     int kind;
     size_t i, k, cuts;
     TEST ("the whole files open, by content and by name of their format") {
-        for (kind = 0; kind < 7; ++kind) {
+        for (kind = 0; kind < KINDS; ++kind) {
             whole(kind);
             CHECK(opening(&f, GAN_FORMAT_AUTO) == 0, "%s: %s", kinds[kind], said);
             CHECK(opening(&f, formats[kind]) == 0, "%s: %s", kinds[kind], said);
@@ -92,7 +102,7 @@ static void test_damage(void)
         }
     }
     TEST ("cut at every length: refused with a message, but where the format has no length of its own") {
-        for (kind = 0; kind < 7; ++kind) {
+        for (kind = 0; kind < KINDS; ++kind) {
             whole(kind);
             bad = f;
             for (cuts = 0, i = 0; i < f.n; i += kind == 6 && i > 20 ? 97 : 1) {
@@ -108,7 +118,7 @@ static void test_damage(void)
         }
     }
     TEST ("every byte flipped by 01, 80 and ff: opens or is refused with a message, never more") {
-        for (kind = 0; kind < 7; ++kind) {
+        for (kind = 0; kind < KINDS; ++kind) {
             whole(kind);
             for (i = 0; i < f.n; i += kind == 6 && i > 20 ? 41 : 1)
                 for (k = 0; k < 3; ++k) {
@@ -124,7 +134,7 @@ static void test_damage(void)
         }
     }
     TEST ("a byte too many is seen where the format tells its length") {
-        for (kind = 0; kind < 7; ++kind) {
+        for (kind = 0; kind < KINDS; ++kind) {
             whole(kind);
             add_text(&f, "\1");
             if (kind != 5) CHECK(opening(&f, formats[kind]) == GAN_ERROR_FORMAT, "%s: %s", kinds[kind], said);
@@ -287,6 +297,34 @@ static void test_classes(void)
         npy_text(deep, "no number");
         memset(deep, '{', sizeof deep - 1);
         npy_text(deep, "no key");
+    }
+    TEST ("PAM: words that stand twice, are unknown, missing, or do not fit, and what is no PAM") {
+        static const char *const heads[][2] = {
+            {"WIDTH 1\nHEIGHT 1\nDEPTH 1\nMAXVAL 255\nWIDTH 1\nENDHDR\n", "twice"},
+            {"WIDTH 1\nHEIGHT 1\nDEPTH 1\nMAXVAL 255\nCOLOR 1\nENDHDR\n", "no PAM header has"},
+            {"WIDTH 1\nHEIGHT 1\nDEPTH 1\nENDHDR\n", "missing"},
+            {"WIDTH 1\nHEIGHT 1\nDEPTH 5\nMAXVAL 255\nENDHDR\n", "DEPTH of 5, 1 to 4"},
+            {"WIDTH 1\nHEIGHT 0\nDEPTH 1\nMAXVAL 255\nENDHDR\n", "HEIGHT of 0"},
+            {"WIDTH 1\nHEIGHT 1\nDEPTH 1\nMAXVAL 65536\nENDHDR\n", "1 to 65535"},
+            {"WIDTH\n1\nHEIGHT 1\nDEPTH 1\nMAXVAL 255\nENDHDR\n", "no number"},
+            {"WIDTH 1 1\nHEIGHT 1\nDEPTH 1\nMAXVAL 255\nENDHDR\n", "more than"},
+            {"WIDTH 1\nHEIGHT 1\nDEPTH 1\nMAXVAL 255\nENDHDR 1\n", "more than"},
+            {"WIDTH 1\nHEIGHT 1\nDEPTH 3\nMAXVAL 255\nTUPLTYPE GRAYSCALE\nENDHDR\n", "does not fit"},
+            {"WIDTH 1\nHEIGHT 1\nDEPTH 4\nMAXVAL 255\nTUPLTYPE CMYK\nENDHDR\n", "TUPLTYPE other"},
+            {"WIDTH 99999 \nHEIGHT 99999\nDEPTH 4\nMAXVAL 255\nENDHDR\n", "short"},
+            {"WIDTH 2147483647\nHEIGHT 2147483647\nDEPTH 4\nMAXVAL 65535\nENDHDR\n", "short"},
+            {"WIDTH 1\nHEIGHT 1\nDEPTH 1\nMAXVAL 255", "short"}};
+        for (i = 0; i < (int)(sizeof heads / sizeof *heads); ++i) {
+            f.n = 0;
+            add_text(&f, "P7\n");
+            add_text(&f, heads[i][0]);
+            add_text(&f, "v");
+            refused(heads[i][0], heads[i][1]);
+        }
+        f.n = 0;
+        add_text(&f, "P7 332\n#IMGINFO"); // XV's thumbnails
+        CHECK(opening(&f, GAN_FORMAT_PNM) == GAN_ERROR_FORMAT, "%s", said);
+        CHECK_TEXT(said, "no binary PGM, PPM or PAM");
     }
     TEST ("15: unprintable bytes of a file are not echoed") {
         const char *c;

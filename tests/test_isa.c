@@ -14,7 +14,7 @@ static void complete(const gan__cpu_kernels *k)
     int i;
     for (i = 0; i < GAN__MAP_COUNT; ++i) CHECK(k->map_whole[i] != NULL, "%s: map %d", k->name, i);
     for (i = 0; i < 3; ++i) CHECK(k->gemm[i] != NULL, "%s: gemm %d", k->name, i);
-    CHECK(k->sum && k->sumsq && k->max && k->is_finite && k->sum_columns, "%s: reductions", k->name);
+    CHECK(k->sum && k->sumsq && k->is_finite && k->sum_columns, "%s: reductions", k->name);
     CHECK(k->norm_sums && k->norm_apply && k->max_pool && k->max_unpool, "%s: norms, pools", k->name);
     CHECK(k->sgd && k->rmsprop && k->adam && k->ema, "%s: updates", k->name);
     CHECK(k->row && k->inner, "%s: skinny products", k->name);

@@ -21,8 +21,21 @@ static const stbi_uc *stb_at(const stbi_uc *p, int *n)
     return p;
 }
 
+// A PNG that is made of chunks: its IDAT holds the pixels as they are.
+static int stb_has_chunks(const stbi_uc *p, int n) { return n >= 33 && !memcmp(p + 8, "\0\0\0\15IHDR", 8); }
+static const stbi_uc *stb_pixels(const stbi_uc *p, int *w, int *h, int *c)
+{
+    const stbi_uc *at = p + 33;
+    *w = p[19];
+    *h = p[23];
+    *c = p[25] == 0 ? 1 : p[25] == 2 ? 3 : p[25] == 4 ? 2 : 4;
+    while (memcmp(at + 4, "IDAT", 4)) at += 12 + at[3];
+    return at + 8;
+}
+
 static int stbi_info_from_memory(const stbi_uc *p, int n, int *w, int *h, int *c)
 {
+    if (stb_has_chunks(p, n)) return stb_pixels(p, w, h, c) != NULL;
     p = stb_at(p, &n);
     if (n < 12 || p[11] == STB_REFUSES) return 0;
     *w = p[11] == STB_HUGE ? 30000 : p[11] == STB_ZERO ? 0 : p[8];
@@ -35,14 +48,20 @@ static stbi_uc *stbi_load_from_memory(const stbi_uc *p, int n, int *w, int *h, i
 {
     int bytes;
     stbi_uc *out;
-    p = stb_at(p, &n);
-    bytes = p[8] * p[9] * p[10];
-    *w = p[8];
-    *h = p[9] + (p[11] == STB_LIES);
-    *c = p[10];
-    if (p[11] == STB_FAILS || n != 12 + bytes || wanted != p[10]) return NULL;
+    if (stb_has_chunks(p, n)) {
+        p = stb_pixels(p, w, h, c);
+        bytes = *w * *h * *c;
+    } else {
+        p = stb_at(p, &n);
+        bytes = p[8] * p[9] * p[10];
+        *w = p[8];
+        *h = p[9] + (p[11] == STB_LIES);
+        *c = p[10];
+        if (p[11] == STB_FAILS || n != 12 + bytes || wanted != p[10]) return NULL;
+        p += 12;
+    }
     out = (stbi_uc *)malloc((size_t)bytes + 1);
-    if (out) memcpy(out, p + 12, (size_t)bytes);
+    if (out) memcpy(out, p, (size_t)bytes);
     stb_living += out != NULL;
     return out;
 }
@@ -50,15 +69,17 @@ static stbi_uc *stbi_load_from_memory(const stbi_uc *p, int n, int *w, int *h, i
 // 16 bits: "IHDR" behind the first 12 bytes, 8 more, the depth, pixels of two bytes, big endian.
 static unsigned short *stbi_load_16_from_memory(const stbi_uc *p, int n, int *w, int *h, int *c, int wanted)
 {
-    const int count = p[8] * p[9] * p[10];
+    const int chunks = stb_has_chunks(p, n), size = n;
     unsigned short *out;
-    int i;
+    int i, count;
     *w = p[8];
     *h = p[9];
     *c = p[10];
-    if (n != 25 + 2 * count || wanted != p[10]) return NULL;
+    p = chunks ? stb_pixels(p, w, h, c) : p + 25;
+    count = *w * *h * *c;
+    if ((!chunks && size != 25 + 2 * count) || wanted != *c) return NULL;
     out = (unsigned short *)malloc(2 * (size_t)count);
-    for (i = 0; out && i < count; ++i) out[i] = (unsigned short)(p[25 + 2 * i] << 8 | p[26 + 2 * i]);
+    for (i = 0; out && i < count; ++i) out[i] = (unsigned short)(p[2 * i] << 8 | p[2 * i + 1]);
     stb_living += out != NULL;
     return out;
 }
@@ -230,6 +251,81 @@ static void test_idx(void)
         check_shape(gan_dataset_open(ctx, &desc), "5x3x4");
         CHECK(!gan_error(ctx), "%s", gan_error_message(ctx));
         gan_destroy(ctx);
+    }
+}
+
+// Images of EMNIST's kind: h x w pixels, column by column.
+static void put_columns(const char *name, int n, int h, int w, double *upright)
+{
+    int i, y, x;
+    f.n = 0;
+    add(&f, "\0\0\x08\3", 4);
+    add_be32(&f, (uint32_t)n);
+    add_be32(&f, (uint32_t)w);
+    add_be32(&f, (uint32_t)h);
+    for (i = 0; i < n; ++i)
+        for (x = 0; x < w; ++x)
+            for (y = 0; y < h; ++y) {
+                const int v = 50 * i + 10 * y + x;
+                add_number(&f, 'u', 1, 0, v);
+                upright[(i * h + y) * w + x] = v / 127.5 - 1;
+            }
+    if (name) put_file(name, f.p, f.n);
+}
+
+static void test_transpose(void)
+{
+    double v[24];
+    int i, way;
+    TEST ("EMNIST's images are upright with transpose, whatever their shape; mapped, streamed, from memory, "
+          "fitted") {
+        gan_dataset_desc desc;
+        put_columns(NULL, 2, 3, 4, v);
+        desc = in_memory(&f);
+        desc.transpose = 1;
+        check_ways("transposed-idx3", &desc, 2, 12, v, NULL);
+        desc.height = 3, desc.width = 4;
+        check_ways("transposed-idx3", &desc, 2, 12, v, NULL);
+        npy_of(&g, 1, "|u1", 0, "(2, 12)"); // rows of numbers
+        add(&g, f.p + 16, 24);
+        desc.bytes = g.p, desc.size = g.n;
+        check_ways("transposed.npy", &desc, 2, 12, v, NULL);
+    }
+    TEST ("a file that is called emnist.. is a warning that names the cure, which is then silent") {
+        static const char *const name[] = {"emnist-letters-train-images-idx3-ubyte", "EMNIST-a-idx3",
+                                           "a-emnist-idx3"};
+        for (i = 0; i < 3; ++i)
+            for (way = -1; way <= 1; ++way) {
+                gan_context *ctx = gan_create(NULL);
+                gan_dataset_desc desc;
+                put_columns(name[i], 2, 4, 3, v);
+                desc = at_path(test_path(name[i]));
+                desc.transpose = way;
+                check_shape(gan_dataset_open(ctx, &desc), way > 0 ? "1x4x3" : "1x3x4");
+                CHECK(gan_warnings(ctx) == (i < 2 && !way), "%s: %d warnings", name[i], gan_warnings(ctx));
+                if (i < 2 && !way) CHECK_TEXT(gan_warning_message(ctx), "set transpose to 1");
+                gan_destroy(ctx);
+                remove(test_path(name[i]));
+            }
+    }
+    TEST ("transpose of rows and of pictures is an error") {
+        gan_dataset_desc desc;
+        f.n = 0;
+        add_text(&f, "1,2\n3,4\n");
+        desc = in_memory(&f);
+        desc.transpose = 1;
+        CHECK(opening(&desc) == GAN_ERROR_ARGUMENT, "%s", said);
+        CHECK_TEXT(said, "for arrays of images");
+        f.n = 0;
+        add_text(&f, "P5 1 1 255 a");
+        desc.size = f.n;
+        CHECK(opening(&desc) == GAN_ERROR_ARGUMENT, "%s", said);
+    }
+    TEST_MUST_FAIL ("images on their side are seen") {
+        gan_dataset_desc desc;
+        put_columns(NULL, 2, 3, 3, v);
+        desc = in_memory(&f);
+        check_ways("transposed-idx3", &desc, 2, 9, v, NULL);
     }
 }
 
@@ -586,6 +682,79 @@ static void test_pnm(void)
         desc = in_memory(&f);
         check_ways("c.pgm", &desc, 1, 4, v, NULL);
     }
+    TEST ("PAM: gray, RGB, each with alpha, black and white, of 1, 8 and 16 bits, without a TUPLTYPE") {
+        static const struct {
+            const char *head;
+            int channels, most;
+        } rows[] = {
+            {"WIDTH 3\nHEIGHT 2\nDEPTH 1\nMAXVAL 255\nTUPLTYPE GRAYSCALE\nENDHDR\n", 1, 255},
+            {"TUPLTYPE RGB\nHEIGHT 2\n# a comment\n\nWIDTH 3\nMAXVAL 65535\nDEPTH 3\nENDHDR\n", 3, 65535},
+            {"WIDTH 3\nHEIGHT 2\nDEPTH 2\nMAXVAL 100\nTUPLTYPE GRAYSCALE_ALPHA\nENDHDR\n", 2, 100},
+            {"WIDTH\t3 \r\n HEIGHT 2\nDEPTH 4\n  MAXVAL  4095\nTUPLTYPE RGB_ALPHA\nENDHDR\n", 4, 4095},
+            {"WIDTH 3\nHEIGHT 2\nDEPTH 1\nMAXVAL 1\nTUPLTYPE BLACKANDWHITE\nENDHDR\n", 1, 1},
+            {"WIDTH 3\nHEIGHT 2\nDEPTH 4\nMAXVAL 255\nENDHDR\n", 4, 255},
+        };
+        double pixel[24];
+        size_t r;
+        for (r = 0; r < sizeof rows / sizeof *rows; ++r) {
+            const int c = rows[r].channels, most = rows[r].most;
+            gan_dataset_desc desc;
+            f.n = 0;
+            add_text(&f, "P7\n");
+            add_text(&f, rows[r].head);
+            for (i = 0; i < 6 * c; ++i) {
+                const int value = most == 1 ? i % 2 : most * i / 30;
+                add_number(&f, 'u', most > 255 ? 2 : 1, 1, value);
+                pixel[i % c * 6 + i / c] =
+                    most >= 255 ? 2. * value / most - 1 : floor(value * 255. / most + .5) / 127.5 - 1;
+            }
+            desc = in_memory(&f);
+            check_ways("d.pam", &desc, 1, 6 * c, pixel, NULL);
+        }
+    }
+    TEST ("PAM with alpha lies on the background where alpha is not asked for") {
+        gan_context *ctx = gan_create(NULL);
+        gan_dataset_desc desc;
+        f.n = 0;
+        add_text(&f, "P7\nWIDTH 2\nHEIGHT 1\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n");
+        add(&f, "\x10\x20\x30\xff\x10\x20\x30\0", 8);
+        desc = in_memory(&f);
+        desc.channels = 3;
+        desc.background = 0xff0080;
+        in_order(ctx, gan_dataset_open(ctx, &desc));
+        for (i = 0; i < 6; ++i) {
+            static const int want[] = {0x10, 0xff, 0x20, 0, 0x30, 0x80};
+            CHECK_NEAR((all[i] + 1) * 127.5, want[i], 1e-4, "pixel");
+        }
+        gan_destroy(ctx);
+    }
+#ifdef FILES_FOLDERS
+    TEST ("PAM in a folder, by its extension; one of 16 bits is kept at 16 bits") {
+        gan_context *ctx = gan_create(NULL);
+        gan_dataset_desc desc;
+        put_folder("pam");
+        f.n = 0;
+        add_text(&f, "P7\nWIDTH 2\nHEIGHT 1\nDEPTH 1\nMAXVAL 255\nENDHDR\n\x10\x20");
+        put_file("pam/1.pam", f.p, f.n);
+        f.n = 0;
+        add_text(&f, "P7\n#\nWIDTH 2\nHEIGHT 1\nDEPTH 1\nMAXVAL 65535\nENDHDR\n\x10\x20\x30\x40");
+        put_file("pam/2.PAM", f.p, f.n);
+        desc = at_path(test_path("pam"));
+        CHECK(in_order(ctx, gan_dataset_open(ctx, &desc)) == 2, "%s", gan_error_message(ctx));
+        CHECK_NEAR(all[1], 0x20 / 127.5 - 1, 1e-6, "8 bits");
+        CHECK_NEAR(all[2], 0x1020 / 32767.5 - 1, 1e-6, "16 bits");
+        CHECK(gan_warnings(ctx) == 0, "%s", gan_warning_message(ctx));
+        gan_destroy(ctx);
+    }
+#endif
+    TEST_MUST_FAIL ("another value of a PAM is seen") {
+        gan_dataset_desc desc;
+        f.n = 0;
+        add_text(&f, "P7\nWIDTH 4\nHEIGHT 1\nDEPTH 1\nMAXVAL 255\nENDHDR\nabcd");
+        for (i = 0; i < 4; ++i) v[i] = ('a' + i + (i == 2)) / 127.5 - 1;
+        desc = in_memory(&f);
+        check_ways("e.pam", &desc, 1, 4, v, NULL);
+    }
 }
 
 #ifdef FILES_FOLDERS
@@ -759,12 +928,101 @@ static void test_png(void)
 #endif
 }
 
+// Where the pixels 0 1 2 / 3 4 5 of a picture of 2 x 3 are to be seen, row by row.
+static const int shown[9][6] = {{0, 1, 2, 3, 4, 5}, {0, 1, 2, 3, 4, 5}, {2, 1, 0, 5, 4, 3},
+                                {5, 4, 3, 2, 1, 0}, {3, 4, 5, 0, 1, 2}, {0, 3, 1, 4, 2, 5},
+                                {3, 0, 4, 1, 5, 2}, {5, 2, 4, 1, 3, 0}, {2, 5, 1, 4, 0, 3}};
+
+static void add_chunk(const char *type, size_t n)
+{
+    add_be32(&f, (uint32_t)n);
+    add(&f, type, 4);
+}
+
+// A PNG of chunks of 2 x 3 pixels 10 i with EXIF's orientation (0: none), in front of or behind the pixels.
+static void make_exif_png(int c, int deep, int orientation, int behind)
+{
+    static const int color[] = {0, 0, 4, 2, 6};
+    int i, pass;
+    f.n = 0;
+    add(&f, "\x89PNG\r\n\x1a\n", 8);
+    add_chunk("IHDR", 13);
+    add_be32(&f, 3);
+    add_be32(&f, 2);
+    add_number(&f, 'u', 1, 0, deep ? 16 : 8);
+    add_number(&f, 'u', 1, 0, color[c]);
+    add(&f, "\0\0\0crc.", 7);
+    for (pass = 0; pass < 2; ++pass) {
+        if (orientation && pass == behind) {
+            add_chunk("eXIf", 26);
+            add(&f, behind ? "II*" : "MM\0*", 4);
+            add_number(&f, 'u', 4, !behind, 8);
+            add_number(&f, 'u', 2, !behind, 1);
+            add_number(&f, 'u', 2, !behind, 274);
+            add_number(&f, 'u', 2, !behind, 3);
+            add_number(&f, 'u', 4, !behind, 1);
+            add_number(&f, 'u', 2, !behind, orientation);
+            add(&f, "\0\0\0\0\0\0crc.", 10);
+        }
+        if (pass) break;
+        add_chunk("IDAT", (size_t)(6 * c * (deep ? 2 : 1)));
+        for (i = 0; i < 6 * c; ++i) add_number(&f, 'u', deep ? 2 : 1, 1, 10 * i * (deep ? 257 : 1));
+        add(&f, "crc.", 4);
+    }
+    add_chunk("IEND", 0);
+    add(&f, "crc.", 4);
+}
+
+static void test_png_exif(void)
+{
+    int o, i, way, c;
+    TEST ("eXIf's orientation turns a PNG: all eight values, both byte orders, before and behind the pixels, "
+          "of "
+          "8 and 16 bits and 1 to 4 channels") {
+        for (o = 0; o <= 9; ++o)
+            for (way = 0; way < 4; ++way)
+                for (c = 1; c <= 4; ++c) {
+                    gan_context *ctx = gan_create(NULL);
+                    gan_dataset_desc desc;
+                    gan_dataset *d;
+                    char shape[10];
+                    make_exif_png(c, way & 1, o, way >> 1);
+                    desc = in_memory(&f);
+                    d = gan_dataset_open(ctx, &desc);
+                    snprintf(shape, sizeof shape, "%dx%s", c, o >= 5 && o < 9 ? "3x2" : "2x3");
+                    check_shape(d, shape);
+                    in_order(ctx, d);
+                    for (i = 0; i < 6 * c; ++i)
+                        CHECK_NEAR(all[i], 10 * (shown[o % 9][i % 6] * c + i / 6) / 127.5 - 1, 1e-6, "pixel");
+                    gan_destroy(ctx);
+                    CHECK(stb_living == 0, "%d pictures of stb_image are left", stb_living);
+                }
+    }
+    TEST ("a damaged eXIf, or one whose length goes beyond the file, turns nothing or is seen, never more") {
+        for (i = 33; i < 83; ++i)
+            for (o = 0; o < 2; ++o) {
+                make_exif_png(1, 0, 6, 0);
+                CHECK(gan__format_png_orientation(f.p, f.n) == 6, "before the damage");
+                f.p[i] ^= (unsigned char)(o ? 0xff : 1);
+                way = gan__format_png_orientation(f.p, f.n);
+                CHECK(way >= 1 && way <= 8, "byte %d: %d", i, way);
+                f.n = (size_t)i;
+                (void)gan__format_png_orientation(f.p, f.n);
+            }
+    }
+    TEST_MUST_FAIL ("a PNG that is not turned is seen") {
+        gan_context *ctx = gan_create(NULL);
+        gan_dataset_desc desc;
+        make_exif_png(1, 0, 1, 0);
+        desc = in_memory(&f);
+        in_order(ctx, gan_dataset_open(ctx, &desc));
+        for (i = 0; i < 6; ++i) CHECK_NEAR(all[i], 10 * shown[3][i] / 127.5 - 1, 1e-6, "pixel");
+        gan_destroy(ctx);
+    }
+}
+
 static void test_jpeg(void)
 {
-    // Where the pixels 0 1 2 / 3 4 5 of a picture of 2 x 3 are to be seen, row by row.
-    static const int shown[9][6] = {{0, 1, 2, 3, 4, 5}, {0, 1, 2, 3, 4, 5}, {2, 1, 0, 5, 4, 3},
-                                    {5, 4, 3, 2, 1, 0}, {3, 4, 5, 0, 1, 2}, {0, 3, 1, 4, 2, 5},
-                                    {3, 0, 4, 1, 5, 2}, {5, 2, 4, 1, 3, 0}, {2, 5, 1, 4, 0, 3}};
     int o, i, big, c;
     TEST ("EXIF's orientation turns a JPEG: all eight values, both byte orders, gray and color") {
         for (o = 0; o <= 9; ++o)
@@ -953,6 +1211,12 @@ static void test_folder(void)
              {0, 1, 0, 1},
              2,
              0},
+            {"{\"labels\": [[\"00\\/img1.pgm\", \"b\\u00e9\"], [\"01\\/img3.pgm\", \"a\"],"
+             "[\"img\\u0031\\u0030\", \"a\"], [\"img2\",\"b\"]]}",
+             0,
+             {2, 1, 0, 0},
+             3,
+             0},
             {"file,label\n00/img10.pgm,0\n./00/img1.pgm,1\n01/img3.pgm,2\n00/img2.pgm,1\n",
              0,
              {1, 1, 0, 2},
@@ -987,9 +1251,9 @@ static void test_folder(void)
                 desc.label_column = rows[r].column;
                 if (way == 2) desc.label_bytes = rows[r].text, desc.label_size = strlen(rows[r].text);
                 else {
-                    const char *name = r < 2 ? "named/dataset.json" : "named/labels.csv";
+                    const char *name = r < 3 ? "named/dataset.json" : "named/labels.csv";
                     put_file(name, rows[r].text, strlen(rows[r].text));
-                    if (r >= 2) desc.labels = test_path(name);
+                    if (r >= 3) desc.labels = test_path(name);
                 }
                 d = gan_dataset_open(ctx, &desc);
                 CHECK(in_order(ctx, d) == 6, "%d: %s", (int)r, gan_error_message(ctx));
@@ -1000,11 +1264,14 @@ static void test_folder(void)
                 CHECK(gan_dataset_classes(d) == rows[r].classes && gan_warnings(ctx) == rows[r].warns,
                       "%d: %d classes, %d warnings: %s", (int)r, gan_dataset_classes(d), gan_warnings(ctx),
                       gan_warning_message(ctx));
-                if (r == 3)
+                if (r == 2)
+                    CHECK(!strcmp(gan_dataset_class_name(d, 2), "b\xc3\xa9"), "%s",
+                          gan_dataset_class_name(d, 2));
+                if (r == 4)
                     CHECK(!strcmp(gan_dataset_class_name(d, 2), "cat 2"), "%s", gan_dataset_class_name(d, 2));
-                if (r == 3)
+                if (r == 4)
                     CHECK(!strcmp(gan_dataset_class_name(d, 0), "a dog"), "%s", gan_dataset_class_name(d, 0));
-                if (r == 5)
+                if (r == 6)
                     CHECK_TEXT(gan_warning_message(ctx), "1 files that are no pictures of the folder");
                 gan_destroy(ctx);
                 remove(test_path("named/dataset.json"));
@@ -1021,6 +1288,11 @@ static void test_folder(void)
                     {"{\"labels\": [[\"img1.pgm\", [1, 0]]]}", "no dataset.json"},
                     {"{\"labels\": [[\"img1.pgm\", 1]", "no dataset.json"},
                     {"{\"labels\": {}}", "no dataset.json"},
+                    {"{\"labels\": [[\"img1.pgm\" 1]]}", "byte 24: a file has no label"},
+                    {"{\"labels\": [[\"img1.pgm\", null]]}", "neither a number nor a text"},
+                    {"{\"labels\": [[\"img1\\x\", 1]]}", "wrong escape"},
+                    {"{\"labels\": null} x", "something follows"},
+                    {"{\"labels\": null, \"labels\": null}", "labels stand twice"},
                     {"{", "no dataset.json"}};
         gan_dataset_desc desc = at_path(test_path("named"));
         size_t r, n;
@@ -1414,9 +1686,11 @@ int main(void)
 #endif
     test_jpeg();
     test_png();
+    test_png_exif();
     test_flip();
     test_csv();
     test_idx();
+    test_transpose();
     test_npy();
     test_cifar();
     test_pnm();

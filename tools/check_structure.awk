@@ -101,7 +101,7 @@ BEGIN {
     owners["AUGMENT"] = "augment"
     owners["METRIC"] = "metric"
     owners["TOY"] = "data"
-    owners["FORMAT"] = "format reader"
+    owners["FORMAT"] = "format"
     owners["FIT"] = "fit"
     owners["MARK"] = "plot"
     owners["COLORMAP"] = "canvas"

@@ -27,6 +27,7 @@ static gan_dataset_desc data_describe(fuzz_in *in)
 {
     gan_dataset_desc d;
     unsigned ways;
+    int k;
     memset(&d, 0, sizeof d);
     d.format = (gan_format)(fuzz_byte(in) % (GAN_FORMAT_COUNT + 1));
     if (d.format == GAN_FORMAT_COUNT) d.format = GAN_FORMAT_AUTO;
@@ -43,6 +44,7 @@ static gan_dataset_desc data_describe(fuzz_in *in)
     d.width = (int)fuzz_byte(in) % 33;
     d.header = d.height > 30 ? 1 : 0;
     d.standardize = d.height == 2;
+    d.transpose = d.width % 5 == 3;
     if (d.width > 30) d.columns = d.header ? "x, 1" : "2,1"; // of CSV
     d.label_column = (int)(signed char)fuzz_byte(in);
     d.label_size = fuzz_byte(in);
@@ -54,6 +56,8 @@ static gan_dataset_desc data_describe(fuzz_in *in)
         gan__format_jpeg_head jpeg;
         gan__format_jpeg((const unsigned char *)d.bytes, d.size, &jpeg);
         fuzz_require(jpeg.orientation >= 1 && jpeg.orientation <= 8, "an orientation", NULL);
+        k = gan__format_png_orientation((const unsigned char *)d.bytes, d.size);
+        fuzz_require(k >= 1 && k <= 8, "an orientation of a PNG", NULL);
         (void)gan__format_is_cut((const unsigned char *)d.bytes, d.size);
         (void)gan__format_is_deep((const unsigned char *)d.bytes, d.size);
     }
