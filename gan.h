@@ -151,7 +151,7 @@
 //     DATA                  >>format  >>fit  >>data  >>batch  >>reader
 //     PICTURES              >>image  >>canvas  >>plot  >>sheet  >>terminal  >>log  >>report
 //     METRICS               >>density  >>transport  >>moment  >>neighbor  >>metric
-//     TRAINER               >>latent  >>player  >>train  >>sample  >>health
+//     TRAINER               >>latent  >>player  >>train  >>sample  >>health  >>run
 //     end                   >>end
 //
 // CONVENTIONS
@@ -2168,19 +2168,51 @@ GAN_API gan_series gan_logger_series(const gan_logger *log, const char *name);
 
 // >>reports: a run as one self-contained HTML file
 
+typedef enum gan_report_tone {
+    GAN_REPORT_NEUTRAL = 0, GAN_REPORT_GOOD = 1, GAN_REPORT_BAD = 2
+} gan_report_tone;
+typedef struct gan_report_interval {    // what held from one step to another, for example a diagnosis
+    const char *name, *text, *advice;   // a word or two; a sentence; what to try. Each may be NULL
+    int64_t from, to;                   // first and last step
+    gan_report_tone tone;               // its color
+} gan_report_interval;
+typedef struct gan_report_level {       // a horizontal line in a panel, for example what theory says
+    const char *name;                   // what stands at it; NULL: nothing
+    double y;
+} gan_report_level;
+typedef struct gan_report_panel {       // columns of the log in one panel
+    const char *columns;                // names, at most 6: "d_loss,g_loss"; what the log lacks is left out
+    const char *title;                  // NULL: the names
+    const char *note;                   // a text below; NULL: none
+    const gan_report_level *levels;
+    int levels_count;                   // number of levels
+    double y0, y1;                      // range of y; two equal numbers: fitted to the data
+} gan_report_panel;
+typedef struct gan_report_class { const char *name; int64_t count; } gan_report_class;
 typedef struct gan_report {             // 0: absent
     const char *title, *summary;
+    const char *date;                   // without it the same run writes the same bytes, but for its times
     const char *const *configuration;   // name, value, name, value ..
     int configuration_count;            // number of texts, two per pair
+    const char *const *run, *const *data;       // likewise: the run and the machine; the dataset
+    int run_count, data_count;
+    const gan_report_class *classes;    // classes of the data, with bars; of more than 20 the first 19
+    int classes_count;                  // number of classes
+    const char *const *models;          // name, text (gan_model_summary), name, text ..
+    int models_count;                   // number of texts
     const char *const *metrics;         // a table, row-major; the first row is its header
     int metrics_count, metrics_columns; // number of texts in the table; number of its columns
+    const gan_report_interval *timeline;        // gan_health_timeline; the last one is the verdict on top
+    int timeline_count;                 // number of intervals
     const char *const *diagnosis;       // lines of text
     int diagnosis_count;                // number of lines
-    const gan_axes *plots;              // plots, two per row
+    const gan_axes *plots;              // plots, after the log's curves
     int plots_count;                    // number of plots
-    gan_logger *log;                    // a curve per column, and its images
-    gan_tensor *images;                 // samples (N, C, H, W)
-    int images_columns;                 // columns of their grid; 0: square
+    gan_logger *log;                    // its curves and its images
+    const gan_report_panel *panels;     // columns that share a panel; the others have one each
+    int panels_count;                   // number of panels
+    gan_tensor *images, *real;          // generated samples and data beside them, (N, C, H, W)
+    int images_columns;                 // columns of their grids; 0: square
 } gan_report;
 #ifndef GAN_NO_STDIO
 // Writes the report. Images in it are PNG, or BMP without stb_image_write.h. Returns the error code.
@@ -2688,6 +2720,23 @@ GAN_API int gan_health_should_stop(const gan_health *h);
 GAN_API int gan_health_text(const gan_health *h, char *text, size_t size);
 GAN_API const char *gan_diagnosis_name(gan_diagnosis_kind kind);
 GAN_API const char *gan_indicator_name(gan_indicator indicator);
+#ifndef GAN_NO_PICTURES
+// The diagnoses from the first step on, each from the step in which it was made. Writes at most n intervals,
+// for gan_report.timeline, and returns the number of all, at most 64: of more, the earliest become one.
+// Checkpoints contain them.
+GAN_API int gan_health_timeline(const gan_health *h, gan_report_interval *to, int n);
+#ifndef GAN_NO_STDIO
+// Writes a report of the run, gan_report_write, that fills itself: configuration, seed, instruction set,
+// threads, speed, dataset and models from the trainer, data beside samples, the timeline of h (or NULL), and
+// of more->log the curves. Its columns d_loss and g_loss, d_real and d_fake, d_grad_norm and g_grad_norm,
+// penalty and g_penalty share a panel each, with the values that theory says for D(x) = D(G(z)). What `more`
+// (or NULL) sets, such as title, log or metrics, is taken from there. The run is not affected:
+//     gan_trainer_report(t, h, &(gan_report){.title = "My GAN", .log = log}, "report.html");
+// After an error of the run, for example a NaN, it has no samples and no theory. Returns the error code of
+// the writing.
+GAN_API int gan_trainer_report(gan_trainer *t, const gan_health *h, const gan_report *more, const char *path);
+#endif
+#endif
 
 #endif // GAN_NO_TRAINER
 
@@ -13034,6 +13083,7 @@ GAN_API gan_tensor *gan_dropout_always(gan_model *m, gan_tensor *x, gan_real p)
 #include <sys/mman.h>
 #endif
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/types.h>
 #include <unistd.h>
 #if !defined(__cplusplus) && defined(__STRICT_ANSI__)
@@ -13052,6 +13102,7 @@ extern "C" {
 #endif
 extern __declspec(dllimport) int __stdcall MoveFileExW(const wchar_t *, const wchar_t *, unsigned long);
 extern __declspec(dllimport) unsigned long __stdcall GetFileAttributesW(const wchar_t *);
+extern __declspec(dllimport) unsigned long long __stdcall GetTickCount64(void);
 extern __declspec(dllimport) int __stdcall MultiByteToWideChar(unsigned, unsigned long, const char *, int,
                                                                wchar_t *, int);
 extern __declspec(dllimport) int __stdcall WideCharToMultiByte(unsigned, unsigned long, const wchar_t *, int,
@@ -13060,6 +13111,19 @@ extern __declspec(dllimport) int __stdcall WideCharToMultiByte(unsigned, unsigne
 }
 #endif
 #endif
+
+// The seconds of a clock, for differences.
+GAN__OPTIONAL double gan__file_seconds(void)
+{
+#if defined(GAN__FILE_POSIX)
+    struct timeval now;
+    return gettimeofday(&now, NULL) ? 0 : (double)now.tv_sec + 1e-6 * (double)now.tv_usec;
+#elif defined(_WIN32)
+    return 1e-3 * (double)GetTickCount64();
+#else
+    return (double)time(NULL);
+#endif
+}
 
 typedef struct gan__file_out {
     gan_context *ctx;
@@ -27714,7 +27778,7 @@ GAN_API gan_series gan_logger_series(const gan_logger *log, const char *name)
     return s;
 }
 
-// >>report: a run as one HTML file; uses log; tests/test_report.c
+// >>report: a run as one HTML file; uses sheet; tests/test_report.c
 
 #ifndef GAN_NO_STDIO
 
@@ -27723,7 +27787,7 @@ static void gan__report_html(gan__file_out *o, const char *markup)
     gan__file_out_write(o, markup, strlen(markup));
 }
 
-// Text, its markup made harmless.
+// A text, its markup made harmless.
 static void gan__report_html_text(gan__file_out *o, const char *text)
 {
     for (; text && *text; ++text) switch (*text) {
@@ -27735,17 +27799,50 @@ static void gan__report_html_text(gan__file_out *o, const char *text)
         }
 }
 
-static void gan__report_html_element(gan__file_out *o, const char *tag, const char *text)
+// before, the text made harmless, after
+static void gan__report_html_in(gan__file_out *o, const char *before, const char *text, const char *after)
 {
-    gan__report_html(o, "<");
-    gan__report_html(o, tag);
-    gan__report_html(o, ">");
+    gan__report_html(o, before);
     gan__report_html_text(o, text);
-    gan__report_html(o, "</");
-    gan__report_html(o, tag);
-    gan__report_html(o, ">");
+    gan__report_html(o, after);
 }
 
+// An identifier as words: "mode_collapse" is "mode collapse".
+static void gan__report_html_words(gan__file_out *o, const char *text)
+{
+    char one[2] = {0, 0};
+    for (; text && *text; ++text) {
+        *one = *text == '_' ? ' ' : *text;
+        gan__report_html_text(o, one);
+    }
+}
+
+static void gan__report_html_number(gan__file_out *o, double v, int digits)
+{
+    char text[GAN__NUMBER];
+    gan__text_number(text, v, digits);
+    gan__report_html(o, text);
+}
+
+// A count, its thousands apart.
+static void gan__report_html_count(gan__file_out *o, int64_t v)
+{
+    char digits[24];
+    const char *const end = gan__text_whole(digits, v < 0 ? 0 - (uint64_t)v : (uint64_t)v), *p;
+    if (v < 0) gan__report_html(o, "-");
+    for (p = digits; p < end; ++p) {
+        gan__file_out_write(o, p, 1);
+        if ((end - p) % 3 == 1 && p + 1 < end) gan__report_html(o, ",");
+    }
+}
+
+// name="percent%", for a style
+static void gan__report_html_percent(gan__file_out *o, const char *name, double percent)
+{
+    gan__report_html(o, name);
+    gan__report_html_number(o, floor(percent * 100 + .5) / 100, 0);
+    gan__report_html(o, "%");
+}
 typedef struct gan__report_base64 {
     gan__file_out *o;
     unsigned char kept[3];
@@ -27804,6 +27901,23 @@ static void gan__report_base64_bmp(gan__report_base64 *b, const unsigned char *r
 }
 #endif
 
+#ifdef INCLUDE_STB_IMAGE_WRITE_H
+// A PNG of RGB, or of gray where it has no color.
+static void gan__report_base64_png(gan__report_base64 *b, const unsigned char *rgb, int w, int h)
+{
+    const size_t n = (size_t)w * (size_t)h;
+    unsigned char *gray;
+    size_t i;
+    for (i = 0; i < n && rgb[3 * i] == rgb[3 * i + 1] && rgb[3 * i] == rgb[3 * i + 2]; ++i) {}
+    gray = i < n ? NULL : (unsigned char *)gan__err_scratch(b->o->ctx, n);
+    for (i = 0; gray && i < n; ++i) gray[i] = rgb[3 * i];
+    if (!stbi_write_png_to_func(gan__report_base64_stb, b, w, h, gray ? 1 : 3, gray ? gray : rgb,
+                                gray ? w : 3 * w))
+        b->o->failed = -1;
+    gan__err_scratch_free(b->o->ctx, gray);
+}
+#endif
+
 static void gan__report_html_picture(gan__file_out *o, const unsigned char *rgb, int w, int h,
                                      const char *alt)
 {
@@ -27812,28 +27926,45 @@ static void gan__report_html_picture(gan__file_out *o, const unsigned char *rgb,
     b.o = o;
 #ifdef INCLUDE_STB_IMAGE_WRITE_H
     gan__report_html(o, "<img src=\"data:image/png;base64,");
-    if (!stbi_write_png_to_func(gan__report_base64_stb, &b, w, h, 3, rgb, 3 * w)) o->failed = -1;
+    gan__report_base64_png(&b, rgb, w, h);
 #else
     gan__report_html(o, "<img src=\"data:image/bmp;base64,");
     gan__report_base64_bmp(&b, rgb, w, h);
 #endif
     gan__report_base64_flush(&b);
-    gan__report_html(o, "\" alt=\"");
-    gan__report_html_text(o, alt);
-    gan__report_html(o, "\">\n");
+    gan__report_html(o, "\" width=\"");
+    gan__report_html_number(o, w, 0);
+    gan__report_html(o, "\" height=\"");
+    gan__report_html_number(o, h, 0);
+    gan__report_html_in(o, "\" alt=\"", alt, "\">\n");
 }
 
-// A table of texts; the first row is its header where `header`, else the first column is.
-static void gan__report_html_table(gan__file_out *o, const char *const *text, int n, int columns, int header)
+// A table of texts; the first row is its header.
+static void gan__report_table(gan__file_out *o, const char *const *text, int n, int columns)
 {
     int i;
-    gan__report_html(o, "<table>\n");
+    gan__report_html(o, "<div class=\"wide\" tabindex=\"0\"><table>\n");
     for (i = 0; i < n; ++i) {
         if (i % columns == 0) gan__report_html(o, "<tr>");
-        gan__report_html_element(o, (header ? i < columns : i % columns == 0) ? "th" : "td", text[i]);
+        if (i < columns) gan__report_html_in(o, "<th scope=\"col\">", text[i], "</th>");
+        else if (i % columns == 0) gan__report_html_in(o, "<th scope=\"row\">", text[i], "</th>");
+        else gan__report_html_in(o, "<td>", text[i], "</td>");
         if (i % columns == columns - 1 || i + 1 == n) gan__report_html(o, "</tr>\n");
     }
-    gan__report_html(o, "</table>\n");
+    gan__report_html(o, "</table></div>\n");
+}
+
+// A table of names and values.
+static void gan__report_pairs(gan__file_out *o, const char *title, const char *const *text, int n)
+{
+    int i;
+    if (n < 1) return;
+    gan__report_html_in(o, "<section><h2>", title, "</h2>\n<table>\n");
+    for (i = 0; i < n; i += 2) {
+        gan__report_html_in(o, "<tr><th scope=\"row\">", text[i], "</th><td>");
+        gan__report_html_in(o, "", i + 1 < n ? text[i + 1] : "", "</td></tr>\n");
+    }
+    gan__report_html(o, "</table></section>\n");
 }
 
 static int gan__report_plot(gan__file_out *o, const gan_axes *axes)
@@ -27846,124 +27977,668 @@ static int gan__report_plot(gan__file_out *o, const gan_axes *axes)
     memset(&p, 0, sizeof p);
     gan__canvas_over(&p.c, o->ctx, pixels, w, h, GAN__REPORT_SCALE);
     code = gan_plot_panel(&p, 0, 1, 0, 1, axes);
+    gan__report_html(o, "<figure>");
     if (!code) gan__report_html_picture(o, pixels, w, h, axes->title ? axes->title : "plot");
+    gan__report_html(o, "</figure>\n");
     gan__err_scratch_free(o->ctx, pixels);
     return code;
 }
 
-// A column by step; logarithmic where it goes over three decades or more.
-static int gan__report_column(gan__file_out *o, const gan_logger *log, int column)
+// Panels: columns of the log over the step, as SVG in whole coordinates.
+
+enum {
+    GAN__REPORT_UNITS = 1000, // of each axis
+    GAN__REPORT_THIN = 500,   // parts of the x axis in each of which a curve has two points at most
+    GAN__REPORT_LINES = 6     // columns of a panel
+};
+
+typedef struct gan__report_curves {
+    const gan_logger *log;
+    const gan_report_panel *panel;
+    int column[GAN__REPORT_LINES], n;
+    gan__plot_scale x, y;
+    double weight; // of the past in the smoothed curves
+    int outside;   // values that the panel does not show
+} gan__report_curves;
+
+static double gan__report_value(const gan__report_curves *c, int row, int column)
 {
-    gan_series s = gan_logger_series(log, log->name[column]);
-    gan_axes a;
-    double lo = HUGE_VAL, hi = 0;
-    int i;
-    memset(&a, 0, sizeof a);
-    for (i = 0; i < s.n; ++i) {
-        const double v = gan_logger_value(log, i, column);
-        if (gan__base_is_finite_double(v)) lo = fmin(lo, v), hi = fmax(hi, v);
-    }
-    a.title = s.name, a.x_label = "step", a.series = &s, a.count = 1;
-    a.y_log = lo > 0 && hi > 1000 * lo;
-    s.name = NULL;
-    return gan__report_plot(o, &a);
+    return c->log->v[(size_t)row * (size_t)c->log->columns + (size_t)column];
 }
 
-static int gan__report_samples(gan__file_out *o, const gan_report *r)
+// An exponential moving average, corrected for its start as TensorBoard's.
+typedef struct gan__report_mean {
+    double sum, weight;
+} gan__report_mean;
+
+static double gan__report_mean_add(gan__report_mean *m, double past, double v)
+{
+    m->sum = past * m->sum + (1 - past) * v;
+    m->weight = past * m->weight + (1 - past);
+    return m->sum / m->weight;
+}
+
+static void gan__report_take(gan__plot_range *r, double v)
+{
+    r->lo = fmin(r->lo, v);
+    r->hi = fmax(r->hi, v);
+}
+
+// What the panel shows: all, but of outliers only what is near the smoothed curves after the first rows.
+static void gan__report_curves_range(gan__report_curves *c)
+{
+    const int rows = c->log->rows;
+    gan__plot_range all = {HUGE_VAL, -HUGE_VAL}, r = {HUGE_VAL, -HUGE_VAL};
+    double apart = 0, margin;
+    int i, k, seen = 0;
+    for (k = 0; k < c->n; ++k) {
+        gan__report_mean mean = {0, 0};
+        for (i = 0; i < rows; ++i) {
+            const double v = gan__report_value(c, i, c->column[k]);
+            double smooth;
+            if (!gan__base_is_finite_double(v)) continue;
+            smooth = gan__report_mean_add(&mean, c->weight, v);
+            gan__report_take(&all, v);
+            if (i >= rows / 20) gan__report_take(&r, smooth);
+            apart += fabs(v - smooth);
+            ++seen;
+        }
+    }
+    if (!seen) all.lo = 0, all.hi = 1;
+    if (r.lo > r.hi) r = all;
+    c->y.log = !c->panel->levels_count && all.lo > 0 && all.hi > 1000 * all.lo;
+    if (!c->y.log) {
+        all.lo = fmax(all.lo, r.lo - 6 * apart / GAN__MOST(seen, 1));
+        all.hi = fmin(all.hi, r.hi + 6 * apart / GAN__MOST(seen, 1));
+    }
+    for (i = 0; i < c->panel->levels_count; ++i)
+        if (gan__base_is_finite_double(c->panel->levels[i].y)) gan__report_take(&all, c->panel->levels[i].y);
+    c->y.lo = gan__plot_scale_unit(&c->y, all.lo);
+    c->y.hi = gan__plot_scale_unit(&c->y, all.hi);
+    margin = c->y.hi > c->y.lo ? .05 * (c->y.hi - c->y.lo) : fmax(fabs(c->y.lo) * .05, .5);
+    if (gan__base_is_finite_double(margin)) c->y.lo -= margin, c->y.hi += margin;
+    if (c->panel->y0 < c->panel->y1) c->y.lo = c->panel->y0, c->y.hi = c->panel->y1, c->y.log = 0;
+}
+
+static void gan__report_curves_scale(gan__report_curves *c)
+{
+    gan__plot_range x = {HUGE_VAL, -HUGE_VAL};
+    double at;
+    int i, k;
+    for (i = 0; i < c->log->rows; ++i) gan__report_take(&x, gan__report_value(c, i, 0));
+    c->x.log = 0;
+    c->x.lo = x.lo <= x.hi ? x.lo : 0;
+    c->x.hi = x.hi > x.lo ? x.hi : c->x.lo + 1;
+    c->weight = c->log->rows < 10 ? 0 : fmax(.6, 1 - 40. / c->log->rows);
+    gan__report_curves_range(c);
+    c->x.from = c->y.to = 0;
+    c->x.to = c->y.from = GAN__REPORT_UNITS;
+    for (k = 0, c->outside = 0; k < c->n; ++k)
+        for (i = 0; i < c->log->rows; ++i)
+            if (gan__plot_scale_has_pixel(&c->y, gan__report_value(c, i, c->column[k]), &at))
+                c->outside += at < 0 || at > GAN__REPORT_UNITS;
+}
+
+typedef struct gan__report_path {
+    gan__file_out *o;
+    const gan__report_curves *c;
+    int x, y, open;
+} gan__report_path;
+
+static void gan__report_path_number(gan__file_out *o, int v)
+{
+    gan__report_html(o, v < 0 ? "" : " ");
+    gan__report_html_number(o, v, 0);
+}
+
+// The first point where it is, each other one from the one before.
+static void gan__report_path_to(gan__report_path *p, int row, double v)
+{
+    const double far_out = 20 * GAN__REPORT_UNITS;
+    double x, y;
+    int to_x, to_y;
+    if (!gan__plot_scale_has_pixel(&p->c->x, gan__report_value(p->c, row, 0), &x) ||
+        !gan__plot_scale_has_pixel(&p->c->y, v, &y)) {
+        p->open = 0;
+        return;
+    }
+    to_x = (int)floor(x + .5), to_y = (int)floor(fmin(fmax(y, -far_out), far_out) + .5);
+    if (!p->open) gan__report_html(p->o, "M");
+    gan__report_path_number(p->o, p->open ? to_x - p->x : to_x);
+    gan__report_path_number(p->o, p->open ? to_y - p->y : to_y);
+    if (!p->open) gan__report_html(p->o, "l0 0");
+    p->x = to_x, p->y = to_y, p->open = 1;
+}
+
+// Which of `parts` parts of the x axis a row is in; -1 behind the last one.
+static int gan__report_part(const gan__report_curves *c, int row, int parts)
+{
+    double x;
+    if (row >= c->log->rows || !gan__plot_scale_has_pixel(&c->x, gan__report_value(c, row, 0), &x)) return -1;
+    return (int)(x * parts / GAN__REPORT_UNITS);
+}
+
+// Every value; of the values in one part of the axis the least and the greatest, in their order.
+static void gan__report_path_raw(gan__report_path *p, int column)
+{
+    const gan__report_curves *c = p->c;
+    int i, least = -1, most = -1;
+    for (i = 0; i < c->log->rows; ++i) {
+        const double v = gan__report_value(c, i, column);
+        const int finite = gan__base_is_finite_double(v);
+        if (finite && (least < 0 || v < gan__report_value(c, least, column))) least = i;
+        if (finite && (most < 0 || v > gan__report_value(c, most, column))) most = i;
+        if (finite &&
+            gan__report_part(c, i, GAN__REPORT_THIN) == gan__report_part(c, i + 1, GAN__REPORT_THIN))
+            continue;
+        if (least >= 0) {
+            const int first = GAN__LEAST(least, most), second = GAN__MOST(least, most);
+            gan__report_path_to(p, first, gan__report_value(c, first, column));
+            if (second > first) gan__report_path_to(p, second, gan__report_value(c, second, column));
+        }
+        if (!finite) p->open = 0;
+        least = most = -1;
+    }
+}
+
+static void gan__report_path_smooth(gan__report_path *p, int column)
+{
+    const gan__report_curves *c = p->c;
+    gan__report_mean mean = {0, 0};
+    int i;
+    for (i = 0; i < c->log->rows; ++i) {
+        const double v = gan__report_value(c, i, column);
+        double smooth;
+        if (!gan__base_is_finite_double(v)) continue;
+        smooth = gan__report_mean_add(&mean, c->weight, v);
+        if (gan__report_part(c, i, GAN__REPORT_THIN / 2) != gan__report_part(c, i + 1, GAN__REPORT_THIN / 2))
+            gan__report_path_to(p, i, smooth);
+    }
+}
+
+static void gan__report_curves_lines(gan__file_out *o, const gan__report_curves *c)
+{
+    gan__report_path p;
+    int k, smooth;
+    for (smooth = 0; smooth < 2; ++smooth)
+        for (k = 0; k < c->n; ++k) {
+            p.o = o, p.c = c, p.open = p.x = p.y = 0;
+            gan__report_html(o, smooth ? "<path class=\"mean c" : "<path class=\"raw c");
+            gan__report_html_number(o, k, 0);
+            gan__report_html(o, "\" d=\"");
+            if (smooth) gan__report_path_smooth(&p, c->column[k]);
+            else gan__report_path_raw(&p, c->column[k]);
+            gan__report_html(o, "\"/>\n");
+        }
+}
+
+static double gan__report_at(const gan__plot_scale *a, double v) // as a percentage of the axis
+{
+    double at;
+    return gan__plot_scale_has_pixel(a, v, &at) ? 100 * at / GAN__REPORT_UNITS : -100;
+}
+
+// The numbers along an axis: at `side`, "left" or "top".
+static void gan__report_ticks(gan__file_out *o, const gan__plot_scale *a, const gan__plot_ticks *t,
+                              const char *side)
+{
+    int i;
+    for (i = 0; i < t->n; ++i) {
+        gan__report_html_in(o, "<span style=\"", side, "");
+        gan__report_html_percent(o, ":",
+                                 100 * (a->from + (t->at[i] - a->lo) / (a->hi - a->lo) * (a->to - a->from)) /
+                                     GAN__REPORT_UNITS);
+        gan__report_html(o, t->raised ? "\">10<sup>" : "\">");
+        gan__report_html_in(o, "", t->text[i], t->raised ? "</sup></span>" : "</span>");
+    }
+}
+
+static void gan__report_curves_title(gan__file_out *o, const gan__report_curves *c)
+{
+    int k;
+    if (c->panel->title) gan__report_html_text(o, c->panel->title);
+    for (k = 0; !c->panel->title && k < c->n; ++k)
+        gan__report_html_in(o, k ? ", " : "", c->log->name[c->column[k]], "");
+}
+
+static void gan__report_curves_levels(gan__file_out *o, const gan__report_curves *c)
+{
+    int i;
+    for (i = 0; i < c->panel->levels_count; ++i) {
+        const double top = gan__report_at(&c->y, c->panel->levels[i].y);
+        if (!(top >= 0 && top <= 100)) continue;
+        gan__report_html_percent(o, "<span class=\"level\" style=\"top:", top);
+        gan__report_html_in(o, "\">", c->panel->levels[i].name, "</span>");
+    }
+}
+
+static void gan__report_curves_svg(gan__file_out *o, const gan__report_curves *c, const gan__plot_ticks *ty)
+{
+    int i;
+    gan__report_html(o, "<svg viewBox=\"0 0 1000 1000\" preserveAspectRatio=\"none\" role=\"img\">\n<title>");
+    gan__report_curves_title(o, c);
+    gan__report_html(o, ", steps ");
+    gan__report_html_number(o, c->x.lo, 0);
+    gan__report_html(o, " to ");
+    gan__report_html_number(o, c->x.hi, 0);
+    gan__report_html(o, "</title>\n<path class=\"grid\" d=\"");
+    for (i = 0; i < ty->n; ++i) {
+        const double at = GAN__REPORT_UNITS * (c->y.hi - ty->at[i]) / (c->y.hi - c->y.lo);
+        gan__report_html(o, "M0");
+        gan__report_path_number(o, (int)floor(at + .5));
+        gan__report_html(o, "h1000");
+    }
+    gan__report_html(o, "\"/>\n");
+    gan__report_curves_lines(o, c);
+    for (i = 0; i < c->panel->levels_count; ++i) {
+        const double top = gan__report_at(&c->y, c->panel->levels[i].y);
+        if (!(top >= 0 && top <= 100)) continue;
+        gan__report_html(o, "<path class=\"theory\" d=\"M0");
+        gan__report_path_number(o, (int)floor(top * GAN__REPORT_UNITS / 100 + .5));
+        gan__report_html(o, "h1000\"/>\n");
+    }
+    gan__report_html(o, "</svg>");
+}
+
+// Of each column its last smoothed value, the least and the greatest.
+static void gan__report_curves_legend(gan__file_out *o, const gan__report_curves *c)
+{
+    int i, k;
+    gan__report_html(o, "<table class=\"legend\"><tr><td></td><th scope=\"col\">last, smoothed</th>"
+                        "<th scope=\"col\">least</th><th scope=\"col\">greatest</th></tr>\n");
+    for (k = 0; k < c->n; ++k) {
+        gan__plot_range r = {HUGE_VAL, -HUGE_VAL};
+        gan__report_mean mean = {0, 0};
+        double smooth = 0;
+        for (i = 0; i < c->log->rows; ++i) {
+            const double v = gan__report_value(c, i, c->column[k]);
+            if (!gan__base_is_finite_double(v)) continue;
+            smooth = gan__report_mean_add(&mean, c->weight, v);
+            gan__report_take(&r, v);
+        }
+        gan__report_html(o, "<tr><th scope=\"row\"><i class=\"c");
+        gan__report_html_number(o, k, 0);
+        gan__report_html_in(o, "\"></i>", c->log->name[c->column[k]], "</th><td>");
+        if (r.lo <= r.hi) {
+            gan__report_html_number(o, smooth, 3);
+            gan__report_html(o, "</td><td>");
+            gan__report_html_number(o, r.lo, 3);
+            gan__report_html(o, "</td><td>");
+            gan__report_html_number(o, r.hi, 3);
+        } else gan__report_html(o, "</td><td></td><td>");
+        gan__report_html(o, "</td></tr>\n");
+    }
+    gan__report_html(o, "</table>\n");
+}
+
+static void gan__report_curves_draw(gan__file_out *o, gan__report_curves *c)
+{
+    gan__plot_ticks tx, ty;
+    gan__report_curves_scale(c);
+    gan__plot_ticks_find(&tx, &c->x, 160);
+    gan__plot_ticks_find(&ty, &c->y, 200);
+    gan__report_html(o, "<figure><figcaption>");
+    gan__report_curves_title(o, c);
+    gan__report_html(o, "</figcaption>\n<div class=\"chart\"><div class=\"y\" aria-hidden=\"true\">");
+    gan__report_ticks(o, &c->y, &ty, "top");
+    gan__report_html(o, "</div><div class=\"plot\">");
+    gan__report_curves_svg(o, c, &ty);
+    gan__report_curves_levels(o, c);
+    gan__report_html(o, "</div><div class=\"x\" aria-hidden=\"true\">");
+    gan__report_ticks(o, &c->x, &tx, "left");
+    gan__report_html(o, "</div><div class=\"step\">step</div></div>\n");
+    gan__report_curves_legend(o, c);
+    if (c->panel->note) gan__report_html_in(o, "<p class=\"note\">", c->panel->note, "</p>\n");
+    if (c->outside) {
+        gan__report_html(o, "<p class=\"note\">Outside the panel: ");
+        gan__report_html_count(o, c->outside);
+        gan__report_html(o, c->outside == 1 ? " value.</p>\n" : " values.</p>\n");
+    }
+    gan__report_html(o, "</figure>\n");
+}
+
+// The next name of a list "a,b", from *list; its length, 0 at the end.
+static size_t gan__report_name(const char **list)
+{
+    while (*list && **list == ',') ++*list;
+    return *list ? strcspn(*list, ",") : 0;
+}
+
+static int gan__report_panel_has(const gan_report_panel *p, const char *name)
+{
+    const char *at = p->columns;
+    size_t n;
+    for (; (n = gan__report_name(&at)) > 0; at += n)
+        if (strlen(name) == n && !strncmp(at, name, n)) return 1;
+    return 0;
+}
+
+static void gan__report_panel(gan__file_out *o, const gan_logger *log, const gan_report_panel *panel)
+{
+    gan__report_curves c;
+    const char *at = panel->columns;
+    size_t n;
+    int i;
+    memset(&c, 0, sizeof c);
+    c.log = log, c.panel = panel;
+    for (; (n = gan__report_name(&at)) > 0; at += n)
+        for (i = 1; i < log->columns && c.n < GAN__REPORT_LINES; ++i)
+            if (strlen(log->name[i]) == n && !strncmp(at, log->name[i], n)) c.column[c.n++] = i;
+    if (c.n) gan__report_curves_draw(o, &c);
+}
+
+static int gan__report_curves_all(gan__file_out *o, const gan_report *r)
+{
+    int i, k;
+    const int logged = r->log && r->log->columns > 1;
+    if (r->plots_count < 1 && !logged) return 0;
+    gan__report_html(o, "<h2>Curves</h2>\n");
+    if (logged)
+        gan__report_html(o, "<p class=\"note\">Pale: every value. Strong: an exponential moving average over "
+                            "a fortieth of the run, corrected for its start.</p>\n");
+    gan__report_html(o, "<div class=\"plots\">\n");
+    for (i = 0; logged && i < r->panels_count; ++i) gan__report_panel(o, r->log, &r->panels[i]);
+    for (i = 1; logged && i < r->log->columns; ++i) {
+        gan_report_panel own;
+        for (k = 0; k < r->panels_count && !gan__report_panel_has(&r->panels[k], r->log->name[i]); ++k) {}
+        if (k < r->panels_count) continue;
+        memset(&own, 0, sizeof own);
+        own.columns = r->log->name[i];
+        gan__report_panel(o, r->log, &own);
+    }
+    for (i = 0; i < r->plots_count; ++i)
+        if (gan__report_plot(o, &r->plots[i])) return 1;
+    gan__report_html(o, "</div>\n");
+    return 0;
+}
+
+// The diagnosis
+
+static const char *gan__report_tone(gan_report_tone tone)
+{
+    return tone == GAN_REPORT_GOOD ? "good" : tone == GAN_REPORT_BAD ? "bad" : "neutral";
+}
+
+static void gan__report_steps(gan__file_out *o, const gan_report_interval *v)
+{
+    gan__report_html(o, v->from == v->to ? "step " : "steps ");
+    gan__report_html_count(o, v->from);
+    if (v->from == v->to) return;
+    gan__report_html(o, " to ");
+    gan__report_html_count(o, v->to);
+}
+
+// The intervals side by side, with the steps below. A name that does not fit is not shown: the list has it.
+static void gan__report_band(gan__file_out *o, const gan_report_interval *v, int n)
+{
+    gan__plot_scale x;
+    gan__plot_ticks t;
+    double span;
+    int i;
+    memset(&x, 0, sizeof x);
+    x.lo = (double)v[0].from, x.hi = (double)v[n - 1].to + 1, x.to = GAN__REPORT_UNITS;
+    if (!(x.hi > x.lo)) x.hi = x.lo + 1;
+    span = x.hi - x.lo;
+    gan__report_html(o, "<div class=\"band\" aria-hidden=\"true\">");
+    for (i = 0; i < n; ++i) {
+        const double from = ((double)v[i].from - x.lo) / span, to = ((double)v[i].to + 1 - x.lo) / span;
+        gan__report_html_in(o, "<div class=\"", gan__report_tone(v[i].tone), "\"");
+        gan__report_html_percent(o, " style=\"left:", 100 * from);
+        gan__report_html_percent(o, ";width:", 100 * fmax(to - from, 0));
+        gan__report_html(o, "\"><i></i><span>");
+        gan__report_html_words(o, v[i].name);
+        gan__report_html(o, "</span></div>");
+    }
+    gan__plot_ticks_find(&t, &x, 160);
+    gan__report_html(o, "</div>\n<div class=\"x\" aria-hidden=\"true\">");
+    gan__report_ticks(o, &x, &t, "left");
+    gan__report_html(o, "</div><div class=\"step\" aria-hidden=\"true\">step</div>\n");
+}
+
+static void gan__report_timeline(gan__file_out *o, const gan_report *r)
+{
+    int i;
+    if (r->timeline_count < 1 && r->diagnosis_count < 1) return;
+    gan__report_html(o, "<h2>Diagnosis</h2>\n");
+    if (r->timeline_count > 0) {
+        gan__report_band(o, r->timeline, r->timeline_count);
+        gan__report_html(o, "<ol class=\"timeline\">\n");
+        for (i = 0; i < r->timeline_count; ++i) {
+            const gan_report_interval *v = &r->timeline[i];
+            gan__report_html_in(o, "<li><b class=\"tag ", gan__report_tone(v->tone), "\">");
+            gan__report_html_words(o, v->name);
+            gan__report_html(o, "</b> ");
+            gan__report_steps(o, v);
+            if (v->text) gan__report_html_in(o, ": ", v->text, ".");
+            if (v->advice) gan__report_html_in(o, " Try: ", v->advice, ".");
+            gan__report_html(o, "</li>\n");
+        }
+        gan__report_html(o, "</ol>\n");
+    }
+    if (r->diagnosis_count > 0) {
+        gan__report_html(o, "<ul>\n");
+        for (i = 0; i < r->diagnosis_count; ++i) gan__report_html_in(o, "<li>", r->diagnosis[i], "</li>\n");
+        gan__report_html(o, "</ul>\n");
+    }
+}
+
+// Pictures, classes, models
+
+static int gan__report_images(gan__file_out *o, gan_tensor *images, int columns, const char *title)
 {
     gan_sheet sheet;
     gan__canvas c;
     unsigned char *pixels;
     memset(&sheet, 0, sizeof sheet);
-    sheet.images = r->images, sheet.columns = r->images_columns;
+    sheet.images = images, sheet.columns = columns, sheet.zoom = 1; // the page scales it
     pixels = gan__sheet_check(&sheet) ? NULL : gan__sheet_render(&c, &sheet);
     if (!pixels) return 1;
-    gan__report_html(o, "<h2>Samples</h2>\n<div class=\"wide\">");
-    gan__report_html_picture(o, pixels, c.w, c.h, "samples");
-    gan__report_html(o, "</div>\n");
+    gan__report_html_in(o, "<figure><figcaption>", title, ": ");
+    gan__report_html_count(o, images->dim[0]);
+    gan__report_html(o, "</figcaption>");
+    gan__report_html_picture(o, pixels, c.w, c.h, title);
+    gan__report_html(o, "</figure>\n");
     gan__err_scratch_free(o->ctx, pixels);
     return 0;
 }
 
-static const char gan__report_style[] =
-    "<style>body{margin:0;background:#f6f6f4;color:#1a1a1a;font:16px/1.5 system-ui,sans-serif}"
-    "main{max-width:1280px;margin:0 auto;padding:24px}h1{font-size:28px;margin:0 0 8px}"
-    "h2{font-size:19px;margin:32px 0 10px;border-bottom:1px solid #ccc}"
-    ".plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:14px}"
-    ".plots img{width:100%;background:#fff;border:1px solid #ddd}.wide{overflow-x:auto}"
-    ".wide img{max-width:100%;image-rendering:pixelated;border:1px solid #ddd}"
-    "table{border-collapse:collapse;background:#fff}"
-    "td,th{border:1px solid #ddd;padding:4px 12px;text-align:left;font-variant-numeric:tabular-nums}"
-    "th{background:#eee;font-weight:600}li{margin:4px 0}</style>\n";
-
-static int gan__report_curves(gan__file_out *o, const gan_report *r)
+static int gan__report_samples(gan__file_out *o, const gan_report *r)
 {
-    int i;
-    if (r->plots_count < 1 && (!r->log || r->log->columns < 2)) return 0;
-    gan__report_html(o, "<h2>Curves</h2>\n<div class=\"plots\">\n");
-    for (i = 0; i < r->plots_count; ++i)
-        if (gan__report_plot(o, &r->plots[i])) return 1;
-    for (i = 1; r->log && i < r->log->columns; ++i)
-        if (gan__report_column(o, r->log, i)) return 1;
+    if (!r->images && !r->real) return 0;
+    gan__report_html(o, "<h2>Samples</h2>\n<div class=\"pair\">\n");
+    if (r->real && gan__report_images(o, r->real, r->images_columns, "Data")) return 1;
+    if (r->images && gan__report_images(o, r->images, r->images_columns, "Generated")) return 1;
     gan__report_html(o, "</div>\n");
     return 0;
 }
 
-static int gan__report_body(gan__file_out *o, const gan_report *r)
+// The first classes by name, with bars; the others together.
+static void gan__report_classes(gan__file_out *o, const gan_report *r)
 {
+    enum { SHOWN = 20 };
+    const int n = r->classes_count > SHOWN ? SHOWN - 1 : r->classes_count;
+    int64_t most = 1, rest = 0;
+    int i;
+    if (n < 1) return;
+    for (i = 0; i < r->classes_count; ++i) most = GAN__MOST(most, r->classes[i].count);
+    gan__report_html(o, "<section><h2>Classes</h2>\n<table class=\"bars\"><tr><th scope=\"col\">class</th>"
+                        "<th scope=\"col\">samples</th><td></td></tr>\n");
+    for (i = 0; i < n; ++i) {
+        gan__report_html_in(o, "<tr><th scope=\"row\">", r->classes[i].name, "</th><td>");
+        gan__report_html_count(o, r->classes[i].count);
+        gan__report_html_percent(
+            o, "</td><td><i style=\"width:", 100 * (double)r->classes[i].count / (double)most);
+        gan__report_html(o, "\"></i></td></tr>\n");
+    }
+    for (; i < r->classes_count; ++i) rest += r->classes[i].count;
+    if (n < r->classes_count) {
+        gan__report_html(o, "<tr><th scope=\"row\">");
+        gan__report_html_count(o, r->classes_count - n);
+        gan__report_html(o, " more</th><td>");
+        gan__report_html_count(o, rest);
+        gan__report_html(o, "</td><td></td></tr>\n");
+    }
+    gan__report_html(o, "</table></section>\n");
+}
+
+static void gan__report_models(gan__file_out *o, const gan_report *r)
+{
+    int i;
+    if (r->models_count < 1) return;
+    gan__report_html(o, "<h2>Models</h2>\n<div class=\"models\">\n");
+    for (i = 0; i < r->models_count; i += 2) {
+        gan__report_html_in(o, "<details open><summary>", r->models[i],
+                            "</summary><pre class=\"wide\" tabindex=\"0\">");
+        gan__report_html_in(o, "", i + 1 < r->models_count ? r->models[i + 1] : "", "</pre></details>\n");
+    }
+    gan__report_html(o, "</div>\n");
+}
+
+// The page
+
+static const char *const gan__report_style[] = {
+    "<style>\n:root{color-scheme:light dark;--page:#f7f7f5;--card:#fff;--text:#1b1b1a;--dim:#5b5b57;"
+    "--line:#dcdcd7;--good:#14602f;--good-bg:#d8f0e0;--bad:#9c2610;--bad-bg:#fce0d8;--neutral:#444b57;"
+    "--neutral-bg:#e4e6ea;--c0:#0067a8;--c1:#c24a00;--c2:#00785a;--c3:#9a3f7c;--c4:#806000;--c5:#5a5a5a}\n"
+    "@media (prefers-color-scheme:dark){:root{--page:#121418;--card:#1b1e24;--text:#e9e9e6;--dim:#a9adb6;"
+    "--line:#363b45;--good:#84e0a8;--good-bg:#163a26;--bad:#ffb09a;--bad-bg:#4a2018;--neutral:#c6cad2;"
+    "--neutral-bg:#30353e;--c0:#5cb8f2;--c1:#ff9457;--c2:#3ecf9c;--c3:#e79fcb;--c4:#e0b84c;--c5:#b8b8b8}}\n"
+    "@media print{:root{color-scheme:light;--page:#fff;--card:#fff;--text:#000;--dim:#444;--line:#ccc;"
+    "--good:#14602f;--good-bg:#d8f0e0;--bad:#9c2610;--bad-bg:#fce0d8;--neutral:#444b57;--neutral-bg:#e4e6ea;"
+    "--c0:#0067a8;--c1:#c24a00;--c2:#00785a;--c3:#9a3f7c;--c4:#806000;--c5:#5a5a5a}"
+    "figure,section,li,tr{break-inside:avoid}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}\n"
+    "*{box-sizing:border-box}body{margin:0;background:var(--page);color:var(--text);"
+    "font:15px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}\n"
+    "main{max-width:1240px;margin:0 auto;padding:20px 16px 40px}h1{font-size:26px;line-height:1.2;"
+    "margin:8px 0}h2{font-size:18px;margin:28px 0 10px}p{margin:6px 0}.note,.step,.x,.y{color:var(--dim);"
+    "font-size:12.5px}\n",
+    ".verdict{padding:10px 14px;border-radius:8px;border-left:5px solid;margin:12px 0}\n"
+    ".good{color:var(--good);background:var(--good-bg)}.bad{color:var(--bad);background:var(--bad-bg)}"
+    ".neutral{color:var(--neutral);background:var(--neutral-bg)}\n"
+    ".plots,.pair,.models{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,460px),1fr));"
+    "gap:14px}.facts{columns:340px;column-gap:28px}.facts section{break-inside:avoid;margin-bottom:8px;"
+    "overflow-x:auto}.facts th{overflow-wrap:break-word}"
+    ".facts h2{margin-top:0;padding-top:20px}\n"
+    "figure{margin:0;padding:12px 14px;background:var(--card);border:1px solid var(--line);"
+    "border-radius:8px;min-width:0}figcaption{font-weight:600;margin-bottom:6px}"
+    "img{max-width:100%;height:auto;image-rendering:pixelated;background:#fff;border-radius:4px}"
+    ".pair img{width:100%}\n"
+    ".chart{display:grid;grid-template-columns:44px 1fr;padding:6px 12px 0 0}"
+    ".plot{position:relative;height:220px;min-width:0}.plot svg{position:absolute;width:100%;height:100%}"
+    ".x,.y{position:relative;font-variant-numeric:tabular-nums}.x{height:20px}.chart>.x,.step{grid-column:2}"
+    ".step{text-align:center}"
+    ".x span{position:absolute;transform:translateX(-50%);white-space:nowrap}"
+    ".y span{position:absolute;right:7px;transform:translateY(-50%);white-space:nowrap}"
+    ".level{position:absolute;right:4px;transform:translateY(-50%);padding:0 5px;font-size:12px;"
+    "line-height:1.3;background:var(--card);border-radius:3px}\n"
+    "path{fill:none;stroke-linejoin:round;stroke-linecap:round;vector-effect:non-scaling-stroke}"
+    ".grid{stroke:var(--line);stroke-width:1}.raw{stroke-width:1;stroke-opacity:.35}.mean{stroke-width:2}"
+    ".theory{stroke:var(--text);stroke-width:1.2;stroke-dasharray:5 4}\n"
+    ".c0{stroke:var(--c0);background:var(--c0)}.c1{stroke:var(--c1);background:var(--c1)}"
+    ".c2{stroke:var(--c2);background:var(--c2)}.c3{stroke:var(--c3);background:var(--c3)}"
+    ".c4{stroke:var(--c4);background:var(--c4)}.c5{stroke:var(--c5);background:var(--c5)}\n",
+    ".band{position:relative;height:34px}.band>div{position:absolute;height:100%;display:flex;"
+    "flex-wrap:wrap;align-content:flex-start;justify-content:center;overflow:hidden;"
+    "border:1px solid var(--page);border-bottom:3px solid;border-radius:4px}"
+    ".band i{width:0;height:34px}.band span{line-height:30px;padding:0 5px;font-size:13px;font-weight:600;"
+    "white-space:nowrap}\n"
+    ".timeline{padding-left:26px}.timeline li{margin:6px 0}"
+    ".tag{padding:1px 8px;border-radius:10px;white-space:nowrap}\n"
+    "table{border-collapse:collapse;font-variant-numeric:tabular-nums}td,th{padding:3px 14px 3px 0;"
+    "text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}th{font-weight:500;"
+    "color:var(--dim)}.legend{width:100%;font-size:13px}.legend td,.legend th+th{text-align:right;"
+    "padding-right:4px}.legend th[scope=row]{color:var(--text)}.legend td:first-child{text-align:left}"
+    ".legend i{display:inline-block;width:16px;height:3px;margin:0 7px 4px 0;vertical-align:middle}\n"
+    ".bars{width:100%}.bars td:last-child{width:45%;padding-right:0}"
+    ".bars td+td i{display:block;height:10px;margin-top:6px;background:var(--c0);border-radius:2px}\n"
+    ".wide{overflow-x:auto}pre{font:11.5px/1.45 ui-monospace,monospace;margin:6px 0;padding:10px;"
+    "background:var(--card);border:1px solid var(--line);border-radius:8px}details{min-width:0}"
+    "summary{font-weight:600;cursor:pointer}:focus-visible{outline:2px solid var(--c0)}</style>\n"};
+
+static void gan__report_head(gan__file_out *o, const gan_report *r)
+{
+    const gan_report_interval *now = r->timeline_count > 0 ? &r->timeline[r->timeline_count - 1] : NULL;
     int i;
     gan__report_html(
         o, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
            "content=\"width=device-width,initial-scale=1\">\n");
-    gan__report_html_element(o, "title", r->title ? r->title : "gan.h: a run");
-    gan__report_html(o, gan__report_style);
-    gan__report_html(o, "</head>\n<body><main>\n");
-    gan__report_html_element(o, "h1", r->title ? r->title : "A run");
-    if (r->summary) gan__report_html_element(o, "p", r->summary);
-    if (r->diagnosis_count > 0) {
-        gan__report_html(o, "\n<h2>Diagnosis</h2>\n<ul>\n");
-        for (i = 0; i < r->diagnosis_count; ++i) gan__report_html_element(o, "li", r->diagnosis[i]);
-        gan__report_html(o, "</ul>\n");
-    }
+    gan__report_html_in(o, "<title>", r->title ? r->title : "gan.h: a run", "</title>\n");
+    for (i = 0; i < (int)(sizeof gan__report_style / sizeof *gan__report_style); ++i)
+        gan__report_html(o, gan__report_style[i]);
+    gan__report_html_in(o, "</head>\n<body><main>\n<h1>", r->title ? r->title : "A run", "</h1>\n");
+    if (r->summary) gan__report_html_in(o, "<p>", r->summary, "</p>\n");
+    if (r->date) gan__report_html_in(o, "<p class=\"note\">", r->date, "</p>\n");
+    if (!now) return;
+    gan__report_html_in(o, "<p class=\"verdict ", gan__report_tone(now->tone), "\"><b>");
+    gan__report_html_words(o, now->name);
+    gan__report_html(o, "</b>, ");
+    gan__report_steps(o, now);
+    if (now->text) gan__report_html_in(o, ": ", now->text, ".");
+    if (now->advice) gan__report_html_in(o, " Try: ", now->advice, ".");
+    gan__report_html(o, "</p>\n");
+}
+
+static int gan__report_body(gan__file_out *o, const gan_report *r)
+{
+    gan__report_head(o, r);
+    if (gan__report_samples(o, r) || gan__report_curves_all(o, r)) return 1;
+    gan__report_timeline(o, r);
     if (r->metrics_count > 0) {
-        gan__report_html(o, "\n<h2>Metrics</h2>\n");
-        gan__report_html_table(o, r->metrics, r->metrics_count, r->metrics_columns, 1);
+        gan__report_html(o, "<h2>Metrics</h2>\n");
+        gan__report_table(o, r->metrics, r->metrics_count, r->metrics_columns);
     }
-    if (gan__report_curves(o, r) || (r->images && gan__report_samples(o, r))) return 1;
     if (r->log && r->log->c_shown) {
-        gan__report_html(o, "<h2>Samples by step</h2>\n<div class=\"wide\">");
+        gan__report_html(o, "<h2>Samples by step</h2>\n<figure>");
         gan__report_html_picture(o, r->log->c.rgb, r->log->c.w, r->log->c_row * r->log->c_shown,
                                  "samples by step");
+        gan__report_html(o, "</figure>\n");
+    }
+    if (r->configuration_count > 0 || r->run_count > 0 || r->data_count > 0 || r->classes_count > 0) {
+        gan__report_html(o, "<div class=\"facts\">\n");
+        gan__report_pairs(o, "Configuration", r->configuration, r->configuration_count);
+        gan__report_pairs(o, "Run", r->run, r->run_count);
+        gan__report_pairs(o, "Dataset", r->data, r->data_count);
+        gan__report_classes(o, r);
         gan__report_html(o, "</div>\n");
     }
-    if (r->configuration_count > 0) {
-        gan__report_html(o, "<h2>Configuration</h2>\n");
-        gan__report_html_table(o, r->configuration, r->configuration_count, 2, 0);
-    }
+    gan__report_models(o, r);
     gan__report_html(o, "</main></body>\n</html>\n");
     return 0;
 }
 
-static int gan__report_check(gan_context *ctx, const gan_report *r, const char *path)
+// What is wrong with a report, or NULL.
+static const char *gan__report_wrong(gan_context *ctx, const gan_report *r)
 {
-    const int missing =
-        (r && ((r->configuration_count > 0 && !r->configuration) ||
-               (r->metrics_count > 0 && (!r->metrics || r->metrics_columns < 1)) ||
-               (r->diagnosis_count > 0 && !r->diagnosis) || (r->plots_count > 0 && !r->plots)));
-    if (!gan__file_has_name(ctx, "gan_report_write", path)) return 1;
-    if (r && !missing && (!r->log || r->log->ctx == ctx)) return 0;
-    gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_report_write: %s",
-                  !r        ? "the report is NULL"
-                  : missing ? "a count is given without its array, or metrics without metrics_columns"
-                            : "the log is of another context");
-    return 1;
+    int i;
+    if (!r) return "the report is NULL";
+    if ((r->configuration_count > 0 && !r->configuration) || (r->diagnosis_count > 0 && !r->diagnosis) ||
+        (r->metrics_count > 0 && (!r->metrics || r->metrics_columns < 1)) || (r->run_count > 0 && !r->run) ||
+        (r->data_count > 0 && !r->data) || (r->classes_count > 0 && !r->classes) ||
+        (r->models_count > 0 && !r->models) || (r->plots_count > 0 && !r->plots) ||
+        (r->panels_count > 0 && !r->panels) || (r->timeline_count > 0 && !r->timeline))
+        return "a count is given without its array, or metrics without metrics_columns";
+    for (i = 0; i < r->panels_count; ++i) {
+        const char *at = r->panels[i].columns;
+        size_t n;
+        int names = 0;
+        for (; (n = gan__report_name(&at)) > 0; at += n) ++names;
+        if (names > GAN__REPORT_LINES) return "a panel has more than 6 columns";
+        if (r->panels[i].levels_count > 0 && !r->panels[i].levels) return "a panel's levels are NULL";
+    }
+    return r->log && r->log->ctx != ctx ? "the log is of another context" : NULL;
 }
 
 GAN_API int gan_report_write(gan_context *ctx, const gan_report *report, const char *path)
 {
     gan__file_out out;
+    const char *wrong;
     int code;
-    if (!ctx || gan__report_check(ctx, report, path)) return gan_error(ctx);
+    if (!ctx || !gan__file_has_name(ctx, "gan_report_write", path)) return gan_error(ctx);
+    wrong = gan__report_wrong(ctx, report);
+    if (wrong) {
+        gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_report_write: %s", wrong);
+        return gan_error(ctx);
+    }
     code = gan__file_out_open(&out, ctx, path);
     if (code) return code;
     if (gan__report_body(&out, report) && !out.failed) out.failed = -1; // what was there stays
@@ -31141,6 +31816,8 @@ struct gan_trainer {
     gan_plateau plateau[GAN_MAX_SCHEDULES];
     gan_real best[2];
     gan_trainer_stats stats;
+    double seconds; // that `timed` steps of this session took
+    int64_t timed;
 };
 
 // The fields of the description that lie between 0 and a greatest number.
@@ -32337,13 +33014,9 @@ static void gan__train_rescue(gan_trainer *t)
 #endif
 }
 
-GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t)
+static gan_trainer_stats gan__train_step(gan_trainer *t)
 {
-    gan_trainer_stats none;
-    gan_context *ctx;
-    memset(&none, 0, sizeof none);
-    if (!t) return none;
-    ctx = t->ctx;
+    gan_context *ctx = t->ctx;
     if (!ctx->mem.depth)
         gan__tensor_step_release(ctx); // at the start: what was sampled after the last step lived until now
     if (t->played && gan__train_is_copy_due(t)) gan__train_copy(t);
@@ -32377,6 +33050,22 @@ GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t)
     if (t->steps % t->desc.checkpoint_every == 0) gan__train_save(t);
     t->stats.canceled = t->desc.progress ? t->desc.progress(&t->stats, t->desc.user) != 0 : 0;
     return t->stats;
+}
+
+GAN_API gan_trainer_stats gan_trainer_step(gan_trainer *t)
+{
+    gan_trainer_stats s;
+#ifndef GAN_NO_STDIO
+    const double begun = gan__file_seconds();
+#endif
+    memset(&s, 0, sizeof s);
+    if (!t) return s;
+    s = gan__train_step(t);
+#ifndef GAN_NO_STDIO
+    t->seconds += fmax(gan__file_seconds() - begun, 0); // a clock may be set back
+#endif
+    t->timed++;
+    return s;
 }
 
 GAN_API gan_trainer_stats gan_trainer_run(gan_trainer *t, int64_t steps)
@@ -32662,7 +33351,8 @@ enum {
     GAN__BINS = 64,
     GAN__SHIFT = 16, // bins by which a window moves between two looks at it
     GAN__SEEN = 256, // samples of a batch that are looked at
-    GAN__CLUSTERS = 32
+    GAN__CLUSTERS = 32,
+    GAN__INTERVALS = 64 // of the timeline
 };
 
 typedef struct gan__health_indicators_state {      // nothing but gan_real: one state
@@ -32696,6 +33386,11 @@ typedef struct gan__health_losses { // nothing but gan_real: the third state, wh
     gan_real g_loss;                // running mean
 } gan__health_losses;
 
+typedef struct gan__health_record { // nothing but int64_t: the fourth state, which older checkpoints lack
+    int64_t count, merged;          // intervals; how many the first of them stands for, 0: one
+    int64_t kind[GAN__INTERVALS], from[GAN__INTERVALS];
+} gan__health_record;
+
 struct gan_health {
     gan_context *ctx;
     gan_trainer *t; // or NULL
@@ -32706,6 +33401,7 @@ struct gan_health {
     gan__health_indicators_state v;
     gan__health_history c;
     gan__health_losses l;
+    gan__health_record r;
 };
 
 // creation
@@ -32789,11 +33485,13 @@ static gan_health *gan__health_new(gan_context *ctx, gan_trainer *t, const char 
     const int reals = (int)(sizeof(gan__health_indicators_state) / sizeof(gan_real));
     const int wholes = (int)(sizeof(gan__health_history) / sizeof(int64_t));
     const int sizes = (int)(sizeof(gan__health_losses) / sizeof(gan_real));
+    const int records = (int)(sizeof(gan__health_record) / sizeof(int64_t));
     gan_health *h = name ? (gan_health *)gan__err_persist(ctx, sizeof *h) : NULL;
     const char *indicators = h ? gan__state_name(ctx, name, ".vitals", "") : NULL;
     const char *history = indicators ? gan__state_name(ctx, name, ".history", "") : NULL;
     const char *losses = history ? gan__state_name(ctx, name, ".losses", "") : NULL;
-    if (!losses) return NULL;
+    const char *timeline = losses ? gan__state_name(ctx, name, ".timeline", "") : NULL;
+    if (!timeline) return NULL;
     h->ctx = ctx;
     h->t = t;
     if (desc) h->desc = *desc;
@@ -32801,7 +33499,8 @@ static gan_health *gan__health_new(gan_context *ctx, gan_trainer *t, const char 
     gan__health_scale(h, loss, outputs);
     if (!gan__state_over(ctx, indicators, GAN__STATE_REAL, 1, &reals, &h->v) ||
         !gan__state_over(ctx, history, GAN__STATE_COUNT, 1, &wholes, &h->c) ||
-        !gan__state_over(ctx, losses, GAN__STATE_REAL, 1, &sizes, &h->l))
+        !gan__state_over(ctx, losses, GAN__STATE_REAL, 1, &sizes, &h->l) ||
+        !gan__state_over(ctx, timeline, GAN__STATE_COUNT, 1, &records, &h->r))
         return NULL;
     return ctx->err.code ? NULL : h;
 }
@@ -33102,6 +33801,33 @@ static gan_diagnosis_kind gan__health_kind(const gan_health *h)
     return (gan_diagnosis_kind)kind;
 }
 
+// The timeline: when the diagnosis changed.
+
+static int gan__health_record_count(const gan_health *h) // a strange file may hold any number
+{
+    return h->r.count > 0 ? (int)GAN__LEAST(h->r.count, (int64_t)GAN__INTERVALS) : 0;
+}
+
+// Notes a change. When there are too many intervals the first two become one.
+static void gan__health_record_note(gan_health *h)
+{
+    gan__health_record *r = &h->r;
+    const int kind = (int)gan__health_kind(h), last = GAN__INTERVALS - 2;
+    int n = gan__health_record_count(h);
+    if (n > 1 && r->from[n - 1] == h->c.step) --n; // it changes again in the same step
+    r->count = n;
+    if (n && r->kind[n - 1] == kind && !(n == 1 && r->merged)) return;
+    if (n == GAN__INTERVALS) {
+        r->merged = r->merged > 0 ? r->merged + 1 : 2;
+        memmove(r->kind + 1, r->kind + 2, (size_t)last * sizeof *r->kind);
+        memmove(r->from + 1, r->from + 2, (size_t)last * sizeof *r->from);
+        --n;
+    }
+    r->kind[n] = kind;
+    r->from[n] = h->c.step;
+    r->count = n + 1;
+}
+
 // A sign seen (1), not seen (0) or undecided (-1): it counts once it was there `need` times more often than
 // not, until it was gone as often.
 static void gan__health_note(gan_health *h, int kind, int seen, int64_t need)
@@ -33185,6 +33911,7 @@ GAN_API void gan_health_step(gan_health *h, const gan_trainer_stats *s)
     if (!h || !s) return;
     if (gan__health_is_overflow(h, s)) {
         gan__health_diverge(h);
+        gan__health_record_note(h);
         return;
     }
     if (s->step <= h->c.step) return;
@@ -33200,6 +33927,7 @@ GAN_API void gan_health_step(gan_health *h, const gan_trainer_stats *s)
     gan__health_notes(h, GAN__CLOCK_HOLDS);
     gan__health_notes(h, GAN__CLOCK_STEPS);
     if (gan__health_exploded(h)) gan__health_diverge(h);
+    gan__health_record_note(h);
     if (h->t && h->t->desc.metric && s->step % h->t->desc.metric_every == 0) gan_health_metric(h, s->metric);
 }
 
@@ -33384,6 +34112,7 @@ GAN_API void gan_health_compare(gan_health *h, gan_tensor *samples, gan_tensor *
     gan__health_crowds(h, &f, &r, nearest);
     gan__err_scratch_free(h->ctx, nearest);
     gan__health_notes(h, GAN__CLOCK_LOOKS);
+    if (h->c.seen) gan__health_record_note(h);
 }
 
 // the diagnosis
@@ -33489,6 +34218,40 @@ GAN_API const char *gan_indicator_name(gan_indicator indicator)
                                                                   : "unknown";
 }
 
+#ifndef GAN_NO_PICTURES
+static gan_report_interval gan__health_interval(const gan_health *h, int i)
+{
+    const int n = gan__health_record_count(h);
+    const int64_t kind = GAN__LEAST(GAN__MOST(h->r.kind[i], 0), (int64_t)GAN_DIAGNOSIS_COUNT - 1);
+    const gan__health_row *row = &gan__health_rows[kind];
+    const int problem = gan__health_is_problem((int)kind);
+    gan_report_interval v;
+    memset(&v, 0, sizeof v);
+    v.from = h->r.from[i];
+    v.to = i + 1 < n ? h->r.from[i + 1] - 1 : GAN__MOST(h->c.step, v.from);
+    v.name = row->name;
+    v.text = row->sentence;
+    if (problem) v.advice = row->advice;
+    v.tone = problem                            ? GAN_REPORT_BAD
+             : kind == GAN_DIAGNOSIS_WARMING_UP ? GAN_REPORT_NEUTRAL
+                                                : GAN_REPORT_GOOD;
+    if (i || h->r.merged <= 0) return v;
+    v.name = "several";
+    v.text = "the earliest diagnoses, more than are kept apart";
+    v.advice = NULL;
+    v.tone = GAN_REPORT_NEUTRAL;
+    return v;
+}
+
+GAN_API int gan_health_timeline(const gan_health *h, gan_report_interval *to, int n)
+{
+    const int all = h ? gan__health_record_count(h) : 0;
+    int i;
+    for (i = 0; to && i < n && i < all; ++i) to[i] = gan__health_interval(h, i);
+    return all;
+}
+#endif
+
 // words
 
 // Two digits after the point below 100, none above; a power of ten where these say nothing; inf and nan by
@@ -33567,6 +34330,611 @@ GAN_API int gan_health_text(const gan_health *h, char *text, size_t size)
     gan__text_end(&w);
     return (int)w.length;
 }
+
+// >>run: the report of a trainer's run fills itself; uses report, sample, health; tests/test_run.c
+
+#if !defined(GAN_NO_PICTURES) && !defined(GAN_NO_STDIO)
+
+enum { GAN__RUN_TEXT = 16384, GAN__RUN_PAIRS = 96 };
+
+typedef struct gan__run_list { // of name, value, name, value ..
+    const char *text[2 * GAN__RUN_PAIRS];
+    int n;
+} gan__run_list;
+
+typedef struct gan__run {
+    gan_trainer *t;
+    gan_report r;
+    gan__run_list configuration, run, data, models;
+    gan_report_interval timeline[GAN__INTERVALS];
+    gan_report_panel panels[4];
+    gan_report_level half, loss[2];
+    gan_series series[2];
+    gan_axes axes;
+    char said[1024], note[256], summary[256];
+    const char *diagnosis;
+    char text[GAN__RUN_TEXT]; // of the lists
+    size_t used;
+} gan__run;
+
+// Texts are made one at a time: a name and its value.
+
+static gan__text_out gan__run_begin(gan__run *u, gan__run_list *list, const char *name)
+{
+    gan__text_out o;
+    if (list->n < 2 * GAN__RUN_PAIRS) list->text[list->n] = name;
+    gan__text_begin(&o, u->text + u->used, sizeof u->text - u->used);
+    return o;
+}
+
+static void gan__run_end(gan__run *u, gan__run_list *list, gan__text_out *o)
+{
+    const size_t n = gan__text_end(o);
+    if (list->n + 2 > 2 * GAN__RUN_PAIRS || u->used + n + 2 > sizeof u->text) return;
+    list->text[list->n + 1] = u->text + u->used;
+    list->n += 2;
+    u->used += n + 1;
+}
+
+static void gan__run_put(gan__text_out *o, double v, int digits)
+{
+    char number[GAN__NUMBER];
+    gan__text_number(number, v, digits);
+    gan__text_put(o, number);
+}
+
+// A count, its thousands apart.
+static void gan__run_put_count(gan__text_out *o, int64_t v)
+{
+    char digits[24];
+    const char *const end = gan__text_whole(digits, (uint64_t)GAN__MOST(v, 0)), *p;
+    for (p = digits; p < end; ++p) {
+        gan__text_put_char(o, *p);
+        if ((end - p) % 3 == 1 && p + 1 < end) gan__text_put_char(o, ',');
+    }
+}
+
+static void gan__run_add(gan__run *u, gan__run_list *list, const char *name, const char *value)
+{
+    gan__text_out o = gan__run_begin(u, list, name);
+    gan__text_put(&o, value);
+    gan__run_end(u, list, &o);
+}
+
+// A number in as many digits as a float has.
+static void gan__run_add_number(gan__run *u, gan__run_list *list, const char *name, double v, int is_default)
+{
+    gan__text_out o = gan__run_begin(u, list, name);
+    gan__run_put(&o, v, 7);
+    if (is_default) gan__text_put(&o, " (default)");
+    gan__run_end(u, list, &o);
+}
+
+// the configuration
+
+static void gan__run_optimizer(gan__run *u, const char *name, const gan_optimizer_desc *d,
+                               const gan_optimizer_desc *usual)
+{
+    gan__text_out o = gan__run_begin(u, &u->configuration, name);
+    int i, same = d->kind == usual->kind;
+    gan__text_put(&o, gan_optimizer_name(d->kind));
+    for (i = 0; i < (int)GAN_HYPER_COUNT; ++i) {
+        const gan_real v = gan__optim_hyper_value(d, i);
+        same &= v == gan__optim_hyper_value(usual, i);
+        if (v == 0) continue;
+        gan__text_put(&o, ", ");
+        gan__text_put(&o, gan__optim_hyper_rows[i].name);
+        gan__text_put(&o, " ");
+        gan__run_put(&o, (double)v, 7);
+    }
+    if (d->nesterov) gan__text_put(&o, ", nesterov");
+    if (same) gan__text_put(&o, " (default)");
+    gan__run_end(u, &u->configuration, &o);
+}
+
+static void gan__run_loss(gan__run *u)
+{
+    static const char *const pairing[] = {"plain (default)", "relativistic", "relativistic average"};
+    const gan_trainer_desc *d = &u->t->desc;
+    gan__run_add(u, &u->configuration, "loss", gan_loss_name(d->loss));
+    if (u->t->loss.parameter != 0)
+        gan__run_add_number(u, &u->configuration, "loss_parameter", (double)u->t->loss.parameter,
+                            d->loss_parameter == 0);
+    gan__run_add(u, &u->configuration, "pairing", pairing[GAN__LEAST((unsigned)d->pairing, 2)]);
+    if (d->saturating) gan__run_add(u, &u->configuration, "saturating", "yes");
+}
+
+static void gan__run_penalties(gan__run *u)
+{
+    int i;
+    for (i = 0; i < (int)GAN_MAX_PENALTIES; ++i) {
+        const gan_penalty_desc *p = &u->t->desc.penalty[i];
+        gan__text_out o;
+        if (p->kind == GAN_PENALTY_NONE) continue;
+        o = gan__run_begin(u, &u->configuration, "penalty");
+        gan__text_put(&o, gan_penalty_name(p->kind));
+        gan__text_put(&o, ", weight ");
+        gan__run_put(&o, (double)p->weight, 7);
+        if (p->every > 1) {
+            gan__text_put(&o, ", every ");
+            gan__text_put_int(&o, p->every);
+            gan__text_put(&o, " steps, which scales its player's lr and betas");
+        }
+        gan__run_end(u, &u->configuration, &o);
+    }
+}
+
+static void gan__run_augment(gan__run *u, const char *name, const gan_augment_desc *d)
+{
+    gan__text_out o;
+    int i, first = 1;
+    if (!d->policy) return;
+    o = gan__run_begin(u, &u->configuration, name);
+    for (i = 0; i < (int)GAN_AUGMENT_COUNT; ++i) {
+        if (!(d->policy >> i & 1u)) continue;
+        if (!first) gan__text_put(&o, ", ");
+        gan__text_put(&o, gan_augment_name(1u << i));
+        first = 0;
+    }
+    gan__text_put(&o, "; p ");
+    gan__run_put(&o, (double)d->p, 7);
+    if (d->strength != 0) {
+        gan__text_put(&o, ", strength ");
+        gan__run_put(&o, (double)d->strength, 7);
+    }
+    gan__run_end(u, &u->configuration, &o);
+}
+
+static void gan__run_schedules(gan__run *u)
+{
+    static const char *const what[] = {
+#define GAN__ROW(id, g, d) #id,
+        GAN_SCHEDULED(GAN__ROW)
+#undef GAN__ROW
+    };
+    int i;
+    for (i = 0; i < (int)GAN_MAX_SCHEDULES; ++i) {
+        const gan_trainer_schedule *s = &u->t->desc.schedule[i];
+        const char *c;
+        gan__text_out o;
+        if (!s->schedule.kind) continue; // CONSTANT
+        o = gan__run_begin(u, &u->configuration, "schedule");
+        for (c = what[s->what]; *c; ++c) gan__text_put_char(&o, gan__text_lower(*c));
+        gan__text_put(&o, ": ");
+        gan__text_put(&o, gan_schedule_name(s->schedule.kind));
+        gan__run_end(u, &u->configuration, &o);
+    }
+}
+
+// The fields that are numbers: batch, latent and d_steps always, others where they are set.
+static void gan__run_numbers(gan__run *u)
+{
+    const gan_trainer_desc *d = &u->t->desc, usual = gan_trainer_defaults();
+    enum { ALWAYS = 3 };
+    int i = 0;
+#define GAN__ROW(name, most)                                                                                 \
+    if (i++ < ALWAYS || (d->name != usual.name && d->name != 0))                                             \
+        gan__run_add_number(u, &u->configuration, #name, (double)d->name, d->name == usual.name);
+    GAN__TRAINER_RANGES(GAN__ROW)
+#undef GAN__ROW
+}
+
+static void gan__run_others(gan__run *u)
+{
+    const gan_trainer_desc *d = &u->t->desc;
+    gan__run_list *list = &u->configuration;
+    if (d->d_term) gan__run_add(u, list, "d_term", "the user's");
+    if (d->g_term) gan__run_add(u, list, "g_term", "the user's");
+    if (d->metric) gan__run_add(u, list, "metric", "the user's");
+    if (d->simultaneous) {
+        gan__run_add(u, list, "game", gan_game_name(d->game));
+        if (d->game_strength != 0) gan__run_add_number(u, list, "game_strength", (double)d->game_strength, 0);
+    }
+    if (d->extragradient) gan__run_add(u, list, "extragradient", "yes");
+    if (d->ema_start) gan__run_add_number(u, list, "ema_start", (double)d->ema_start, 0);
+    if (d->optimize.steps) gan__run_add_number(u, list, "optimize.steps", d->optimize.steps, 0);
+}
+
+static void gan__run_configuration(gan__run *u)
+{
+    const gan_trainer_desc *d = &u->t->desc, usual = gan_trainer_defaults();
+    gan__run_loss(u);
+    gan__run_optimizer(u, "g_optimizer", &d->g_optimizer, &usual.g_optimizer);
+    gan__run_optimizer(u, "d_optimizer", &d->d_optimizer, &usual.d_optimizer);
+    gan__run_add(u, &u->configuration, "prior",
+                 d->latents                      ? "the user's"
+                 : d->prior == GAN_PRIOR_UNIFORM ? "uniform, U(-1, 1)"
+                                                 : "normal, N(0, 1) (default)");
+    gan__run_numbers(u);
+    gan__run_penalties(u);
+    gan__run_augment(u, "augment", &d->augment);
+    gan__run_augment(u, "consistency", &d->consistency);
+    gan__run_schedules(u);
+    gan__run_others(u);
+}
+
+// the run and its machine
+
+static int64_t gan__run_batch(const gan_trainer *t) // samples that D sees in a step
+{
+    return (int64_t)t->desc.batch * t->desc.pack * t->desc.d_steps * t->desc.accumulate;
+}
+
+static void gan__run_speed(gan__run *u)
+{
+    const gan_trainer *t = u->t;
+    const double speed = t->seconds > 0 ? (double)t->timed / t->seconds : 0;
+    gan__text_out o;
+    if (!(speed > 0)) return;
+    o = gan__run_begin(u, &u->run, "time");
+    gan__run_put(&o, t->seconds, 3);
+    gan__text_put(&o, " s for ");
+    gan__text_put_int(&o, t->timed);
+    gan__text_put(&o, t->timed == 1 ? " step" : " steps");
+    gan__run_end(u, &u->run, &o);
+    o = gan__run_begin(u, &u->run, "speed");
+    gan__run_put(&o, speed, 3);
+    gan__text_put(&o, " steps/s, ");
+    gan__run_put(&o, speed * (double)gan__run_batch(t), 3);
+    gan__text_put(&o, " samples/s");
+    gan__run_end(u, &u->run, &o);
+}
+
+static void gan__run_machine(gan__run *u)
+{
+    const gan_trainer *t = u->t;
+    gan__text_out o;
+    char seed[24];
+    o = gan__run_begin(u, &u->run, "steps");
+    gan__run_put_count(&o, t->steps);
+    gan__run_end(u, &u->run, &o);
+    gan__run_speed(u);
+    o = gan__run_begin(u, &u->run, "seed");
+    *gan__text_whole(seed, t->ctx->rng.seed) = 0;
+    gan__text_put(&o, seed);
+    gan__run_end(u, &u->run, &o);
+    gan__run_add(u, &u->run, "instruction set", gan_isa_name(t->ctx));
+    gan__run_add_number(u, &u->run, "threads", gan_threads(t->ctx), 0);
+    gan__run_add(u, &u->run, "numbers", sizeof(gan_real) == sizeof(double) ? "double" : "float");
+    gan__run_add(u, &u->run, "gan.h", GAN_VERSION);
+    if (t->stats.rollbacks) gan__run_add_number(u, &u->run, "rollbacks", t->stats.rollbacks, 0);
+    if (t->best[1] > 0) {
+        o = gan__run_begin(u, &u->run, "best metric");
+        gan__run_put(&o, (double)t->best[0], 4);
+        gan__text_put(&o, " at step ");
+        gan__run_put(&o, (double)t->best[1], 0);
+        gan__run_end(u, &u->run, &o);
+    }
+}
+
+// the data
+
+static void gan__run_dataset(gan__run *u)
+{
+    const gan_dataset *d = u->t->desc.data;
+    const int64_t n = gan_dataset_size(d);
+    gan__text_out o = gan__run_begin(u, &u->data, "samples");
+    if (n) gan__run_put_count(&o, n);
+    else gan__text_put(&o, "drawn without end");
+    gan__run_end(u, &u->data, &o);
+    o = gan__run_begin(u, &u->data, "shape");
+    gan__err_say_shape(&o, d->ndim - 1, d->dim + 1);
+    gan__run_end(u, &u->data, &o);
+    o = gan__run_begin(u, &u->data, "classes");
+    if (gan_dataset_classes(d)) gan__text_put_int(&o, gan_dataset_classes(d));
+    else gan__text_put(&o, d->label ? "none; labels are numbers" : "none");
+    gan__run_end(u, &u->data, &o);
+    if (n)
+        gan__run_add_number(
+            u, &u->data, "epochs seen",
+            floor((double)u->t->steps * (double)gan__run_batch(u->t) / (double)n * 100 + .5) / 100, 0);
+}
+
+static int gan__run_classes(gan__run *u)
+{
+    const gan_dataset *d = u->t->desc.data;
+    const int n = gan_dataset_classes(d);
+    gan_report_class *c;
+    int i;
+    if (n < 1) return 0;
+    c = (gan_report_class *)gan__err_scratch(u->t->ctx, (size_t)n * sizeof *c);
+    if (!c) return 1;
+    for (i = 0; i < n; ++i)
+        c[i].name = gan_dataset_class_name(d, i), c[i].count = gan_dataset_class_size(d, i);
+    u->r.classes = c;
+    u->r.classes_count = n;
+    return 0;
+}
+
+// The next samples of the data, which are next again afterwards.
+static gan_tensor *gan__run_real(gan_trainer *t, int n)
+{
+    gan__state *s = t->desc.data->state;
+    const gan__core_rng rng = t->ctx->rng;
+    void *was = gan__err_scratch(t->ctx, gan__train_state_bytes(s));
+    gan_tensor *x;
+    if (!was) return t->ctx->poison;
+    memcpy(was, s->data, gan__train_state_bytes(s));
+    x = gan_dataset_batch(t->desc.data, n, NULL);
+    memcpy(s->data, was, gan__train_state_bytes(s));
+    t->ctx->rng = rng;
+    gan__err_scratch_free(t->ctx, was);
+    return x;
+}
+
+// the models
+
+static int gan__run_model(gan__run *u, const gan_model *m, const char *player)
+{
+    const size_t size = (size_t)gan_model_summary(m, NULL, 0) + 1;
+    char *text = (char *)gan__err_scratch(u->t->ctx, size);
+    gan__text_out o;
+    if (!text) return 1;
+    gan_model_summary(m, text, size);
+    o = gan__run_begin(u, &u->run, player);
+    gan__run_put_count(&o, (int64_t)gan_model_parameters(m));
+    gan__text_put(&o, " parameters");
+    gan__run_end(u, &u->run, &o);
+    u->models.text[u->models.n++] = m->name;
+    u->models.text[u->models.n++] = text;
+    return 0;
+}
+
+// samples
+
+static int gan__run_is_picture(const gan_tensor *x)
+{
+    return x->ndim == 4 && x->dim[1] <= 4 && (int64_t)x->dim[2] * x->dim[3] > 1;
+}
+
+// Points and numbers are shown in one plot.
+static void gan__run_points(gan__run *u, gan_tensor *real, gan_tensor *fake)
+{
+    const size_t width = real->size / (size_t)real->dim[0];
+    int i;
+    if (real->ndim > 2 || width > 2 || fake->size != real->size) return;
+    for (i = 0; i < 2; ++i) {
+        u->series[i].name = i ? "generated" : "data";
+        u->series[i].points = i ? fake : real;
+        u->series[i].mark = width == 2 ? GAN_MARK_POINTS : GAN_MARK_HISTOGRAM;
+    }
+    u->axes.title = "Data and samples of the generator";
+    u->axes.series = u->series;
+    u->axes.count = 2;
+    u->axes.equal = width == 2;
+    u->r.plots = &u->axes;
+    u->r.plots_count = 1;
+}
+
+static void gan__run_samples(gan__run *u)
+{
+    enum { POINTS = 512, PICTURES = 64, LARGE = 16, SIDE = 64 };
+    const gan_dataset *d = u->t->desc.data;
+    const int picture = d->ndim == 4, large = picture && (int64_t)d->dim[2] * d->dim[3] > SIDE * SIDE;
+    const int n = !picture ? POINTS : large ? LARGE : PICTURES;
+    gan_tensor *fake, *real;
+    if (!u->t->played && !u->t->desc.generator->params) return;
+    if (!picture && (d->ndim > 2 || d->per > 2)) return;
+    fake = gan_trainer_sample(u->t, n);
+    real = gan__run_real(u->t, n);
+    if (!gan_data(fake) || !gan_data(real)) return;
+    if (!gan__run_is_picture(real)) {
+        gan__run_points(u, real, fake);
+        return;
+    }
+    u->r.real = real;
+    if (gan__run_is_picture(fake)) u->r.images = fake;
+}
+
+// the curves, with what theory says
+
+// D's loss where its output is x for data and samples alike.
+static double gan__run_alike(const gan_loss_desc *loss, gan_tensor *r, gan_tensor *f, double x)
+{
+    size_t i;
+    for (i = 0; i < r->size; ++i) r->data[i] = f->data[i] = (gan_real)x;
+    return (double)gan_item(gan_loss_d_ex(loss, r, f));
+}
+
+// Both losses where D cannot tell samples from data, that is where it does best with one output for all. G's
+// is known where no other output is as good. The number of losses that are known.
+static int gan__run_tie(gan_trainer *t, double loss[2])
+{
+    enum { SOME = 8 };
+    const gan_loss_desc *how = &t->loss;
+    const gan_critic critic = gan_loss_critic(how->kind);
+    gan_tensor *r = gan_zeros(t->ctx, t->desc.batch, 1), *f = gan_zeros(t->ctx, t->desc.batch, 1);
+    const double near = .25, more = 1e-6;
+    double at = 0;
+    int only = critic == GAN_CRITIC_PROBABILITY;
+    if (critic == GAN_CRITIC_FEATURES || gan__loss_has_control(how->kind) || !gan_data(r) || !gan_data(f))
+        return 0;
+    if (!only) gan__health_least(how, r, f, 3, SOME, &at); // else at 0, where D = 1/2
+    loss[0] = gan__run_alike(how, r, f, at);
+    if (!only)
+        only = gan__run_alike(how, r, f, at - near) > loss[0] + more &&
+               gan__run_alike(how, r, f, at + near) > loss[0] + more;
+    loss[0] = gan__run_alike(how, r, f, at);
+    loss[1] = (double)gan_item(gan_loss_g_ex(how, r, f));
+    if (!gan__base_is_finite_double(loss[0])) return 0;
+    return 1 + (only && gan__base_is_finite_double(loss[1]));
+}
+
+// The name of a level: log 4 and its like by name.
+static const char *gan__run_level(gan__run *u, double v)
+{
+    static const struct {
+        const char *name;
+        double v;
+    } known[] = {
+        {"log 4", 1.3862943611198906}, {"log 2", 0.6931471805599453}, {"-log 2", -0.6931471805599453}};
+    char *const text = u->text + u->used;
+    gan__text_out o;
+    int i;
+    for (i = 0; i < (int)(sizeof known / sizeof *known); ++i)
+        if (fabs(v - known[i].v) < 1e-5) return known[i].name;
+    gan__text_begin(&o, text, sizeof u->text - u->used);
+    gan__run_put(&o, v, 3);
+    u->used += gan__text_end(&o) + 1;
+    return text;
+}
+
+static void gan__run_theory(gan__run *u, gan_report_panel *panel)
+{
+    double loss[2];
+    gan__text_out o;
+    const int n = gan__run_tie(u->t, loss);
+    int i;
+    if (!n) return;
+    gan__text_begin(&o, u->note, sizeof u->note);
+    gan__text_put(&o, "Dashed: where D cannot tell samples from data, ");
+    for (i = 0; i < n; ++i) {
+        u->loss[i].y = loss[i];
+        u->loss[i].name = gan__run_level(u, loss[i]);
+        gan__text_put(&o, i ? " and G's " : "D's loss is ");
+        gan__text_put(&o, u->loss[i].name);
+        if (u->loss[i].name < u->text || u->loss[i].name >= u->text + sizeof u->text) {
+            gan__text_put(&o, " = ");
+            gan__run_put(&o, loss[i], 3);
+        }
+    }
+    gan__text_put(&o, ".");
+    gan__text_end(&o);
+    panel->note = u->note;
+    panel->levels = u->loss;
+    panel->levels_count = n;
+}
+
+static void gan__run_panels(gan__run *u)
+{
+    gan_report_panel *p = u->panels;
+    p[0].columns = "d_loss,g_loss", p[0].title = "Losses of D and G";
+    p[1].columns = "d_real,d_fake", p[1].title = "D(x) and D(G(z))";
+    p[2].columns = "d_grad_norm,g_grad_norm", p[2].title = "Gradient norms of D and G";
+    p[3].columns = "penalty,g_penalty", p[3].title = "Penalties of D and G";
+    if (!u->t->ctx->err.code) gan__run_theory(u, &p[0]);
+    if (gan_loss_is_probability(u->t->desc.loss) && u->t->desc.pairing == GAN_PLAIN) {
+        u->half.name = "1/2", u->half.y = .5;
+        p[1].levels = &u->half, p[1].levels_count = 1, p[1].y1 = 1;
+        p[1].note = "Dashed: 1/2, where D cannot tell samples from data.";
+    }
+    u->r.panels = u->panels;
+    u->r.panels_count = (int)(sizeof u->panels / sizeof *u->panels);
+}
+
+// all of it
+
+static void gan__run_summary(gan__run *u)
+{
+    const gan_dataset *d = u->t->desc.data;
+    gan__text_out o;
+    gan__text_begin(&o, u->summary, sizeof u->summary);
+    gan__run_put_count(&o, u->t->steps);
+    gan__text_put(&o, " steps of batch ");
+    gan__text_put_int(&o, u->t->desc.batch);
+    gan__text_put(&o, " with the loss ");
+    gan__text_put(&o, gan_loss_name(u->t->desc.loss));
+    gan__text_put(&o, " on ");
+    if (gan_dataset_size(d)) gan__run_put_count(&o, gan_dataset_size(d));
+    else gan__text_put(&o, "endless");
+    gan__text_put(&o, " samples of shape ");
+    gan__err_say_shape(&o, d->ndim - 1, d->dim + 1);
+    gan__text_end(&o);
+    u->r.title = "A GAN in training";
+    u->r.summary = u->summary;
+}
+
+static void gan__run_health(gan__run *u, const gan_health *h)
+{
+    if (!h) return;
+    u->r.timeline = u->timeline;
+    u->r.timeline_count = gan_health_timeline(h, u->timeline, GAN__INTERVALS);
+    gan_health_text(h, u->said, sizeof u->said);
+    u->diagnosis = u->said;
+    u->r.diagnosis = &u->diagnosis;
+    u->r.diagnosis_count = 1;
+}
+
+// 1: no memory.
+static int gan__run_fill(gan__run *u, const gan_health *h)
+{
+    gan_report *r = &u->r;
+    gan__run_summary(u);
+    if (!u->t->ctx->err.code) gan__run_samples(u);
+    gan__run_configuration(u);
+    gan__run_machine(u);
+    gan__run_dataset(u);
+    gan__run_panels(u);
+    gan__run_health(u, h);
+    if (gan__run_classes(u) || gan__run_model(u, u->t->desc.generator, "generator") ||
+        gan__run_model(u, u->t->desc.discriminator, "discriminator"))
+        return 1;
+    r->configuration = u->configuration.text, r->configuration_count = u->configuration.n;
+    r->run = u->run.text, r->run_count = u->run.n;
+    r->data = u->data.text, r->data_count = u->data.n;
+    r->models = u->models.text, r->models_count = u->models.n;
+    return 0;
+}
+
+// What is set in `more` is taken from there.
+static void gan__run_more(gan_report *r, const gan_report *more)
+{
+#define GAN__ROW(field)                                                                                      \
+    if (more->field) r->field = more->field;
+    GAN__ROW(title)
+    GAN__ROW(summary)
+    GAN__ROW(date)
+    GAN__ROW(log)
+    GAN__ROW(images)
+    GAN__ROW(real)
+    GAN__ROW(images_columns)
+    GAN__ROW(metrics_columns)
+#undef GAN__ROW
+#define GAN__ROW(field)                                                                                      \
+    if (more->field##_count > 0) r->field = more->field, r->field##_count = more->field##_count;
+    GAN__ROW(configuration)
+    GAN__ROW(run)
+    GAN__ROW(data)
+    GAN__ROW(classes)
+    GAN__ROW(models)
+    GAN__ROW(metrics)
+    GAN__ROW(timeline)
+    GAN__ROW(diagnosis)
+    GAN__ROW(plots)
+    GAN__ROW(panels)
+#undef GAN__ROW
+}
+
+GAN_API int gan_trainer_report(gan_trainer *t, const gan_health *h, const gan_report *more, const char *path)
+{
+    gan_context *ctx = t ? t->ctx : NULL;
+    gan__run *u;
+    const gan_report_class *classes;
+    int code, before, recording, i;
+    if (!t) return GAN_ERROR_ARGUMENT;
+    before = gan_error(ctx);
+    if (!gan__file_has_name(ctx, "gan_trainer_report", path)) return gan_error(ctx);
+    gan_scope_open(ctx);
+    recording = gan_record(ctx, 0);
+    u = (gan__run *)gan__err_scratch(ctx, sizeof *u);
+    code = u ? 0 : GAN_ERROR_MEMORY;
+    if (u) {
+        memset(u, 0, sizeof *u);
+        u->t = t;
+        if (gan__run_fill(u, h) || gan_error(ctx) != before) code = gan_error(ctx);
+        classes = u->r.classes;
+        if (more) gan__run_more(&u->r, more);
+        if (!code) code = gan_report_write(ctx, &u->r, path);
+        for (i = 1; i < u->models.n; i += 2) gan__err_scratch_free(ctx, (void *)(uintptr_t)u->models.text[i]);
+        gan__err_scratch_free(ctx, (void *)(uintptr_t)classes);
+    }
+    gan__err_scratch_free(ctx, u);
+    gan_record(ctx, recording);
+    gan_scope_close(ctx);
+    return code;
+}
+
+#endif // GAN_NO_PICTURES, GAN_NO_STDIO
 
 #endif // GAN_NO_TRAINER
 

@@ -57,12 +57,10 @@ int main(int argc, char **argv)
     gan_plot *p = gan_plot_create(ctx, 1000, 800, 1);
     gan_logger_desc columns;
     gan_logger *log;
-    gan_report report;
     gan_trainer_desc desc;
     gan_trainer *t;
     gan_health *h;
     char says[512] = "";
-    const char *diagnosis = says;
     double mean = 0;
     int i, last, rows, inside = 0;
 
@@ -94,12 +92,8 @@ int main(int argc, char **argv)
     }
     gan_save(ctx, ex_path(&o, "thesis.safetensors")); // PyTorch opens it
     plot(p, &o, log);
-    memset(&report, 0, sizeof report);
-    gan_health_text(h, says, sizeof says);
-    report.title = "The thesis's GAN on digits", report.log = log;
-    report.diagnosis = &diagnosis, report.diagnosis_count = 1;
-    report.images = gan_trainer_sample(t, 64), report.images_columns = 16;
-    gan_report_write(ctx, &report, ex_path(&o, "report.html"));
+    gan_trainer_report(t, h, &(gan_report){.title = "The thesis's GAN on digits", .log = log},
+                       ex_path(&o, "report.html"));
     ex_samples(ctx, &o, &desc, t);
 
     if (gan_error(ctx)) return ex_finish(ctx);
@@ -111,6 +105,7 @@ int main(int argc, char **argv)
     }
     printf("\nThe thesis: D(G(z)) settles between .45 and .55 after 500 iterations. Here it\n");
     printf("was there in %d of the last %d, with mean %.3f.\n", inside, last, last ? mean / last : 0);
+    gan_health_text(h, says, sizeof says);
     ex_say("The diagnosis:", says);
     snprintf(
         says, sizeof says,

@@ -643,16 +643,40 @@ static void logging(void)
 static void reports(void)
 {
     static const char *const texts[] = {"a", NULL, "", "<b>&\"", "\xff", "x"};
+    static const gan_report_class classes[] = {{"a", 5}, {NULL, -1}, {"<", INT64_MAX}};
+    gan_report_interval spans[3];
+    gan_report_level level;
+    gan_report_panel panels[2];
     gan_report r;
+    int i;
     memset(&r, 0, sizeof r);
-    r.title = TEXT(), r.summary = TEXT();
+    memset(panels, 0, sizeof panels);
+    level.name = TEXT(), level.y = (double)R();
+    for (i = 0; i < 3; ++i) {
+        spans[i].name = TEXT(), spans[i].text = TEXT(), spans[i].advice = TEXT();
+        spans[i].from = I(), spans[i].to = I(), spans[i].tone = (gan_report_tone)test_int(-1, 4);
+    }
+    for (i = 0; i < 2; ++i) {
+        panels[i].columns = TEXT(), panels[i].title = TEXT(), panels[i].note = TEXT();
+        panels[i].levels = test_int(0, 3) ? &level : NULL, panels[i].levels_count = test_int(-1, 1);
+        panels[i].y0 = (double)R(), panels[i].y1 = (double)R();
+    }
+    r.title = TEXT(), r.summary = TEXT(), r.date = TEXT();
+    if (test_int(0, 1)) r.run = texts, r.run_count = test_int(-1, 6);
+    if (test_int(0, 1)) r.data = texts, r.data_count = test_int(-1, 6);
+    if (test_int(0, 1)) r.models = texts, r.models_count = test_int(-1, 6);
+    if (test_int(0, 1)) r.classes = classes, r.classes_count = test_int(-1, 3);
+    if (test_int(0, 1)) r.timeline = spans, r.timeline_count = test_int(-1, 3);
+    if (test_int(0, 1)) r.panels = panels, r.panels_count = test_int(-1, 2);
     if (test_int(0, 1)) r.configuration = texts, r.configuration_count = test_int(-1, 3);
     if (test_int(0, 1)) r.metrics = texts, r.metrics_count = test_int(-1, 6), r.metrics_columns = I();
     if (test_int(0, 1)) r.diagnosis = texts, r.diagnosis_count = test_int(-1, 6);
     if (test_int(0, 1)) r.plots = AXES(), r.plots_count = test_int(-1, 1);
     if (test_int(0, 1)) r.log = L();
     if (test_int(0, 1)) r.images = T(), r.images_columns = I();
-    (void)gan_report_write(K(), test_int(0, 9) ? &r : NULL, PATH());
+    if (test_int(0, 3) == 0) r.real = T();
+    if (test_int(0, 1)) (void)gan_report_write(K(), test_int(0, 9) ? &r : NULL, PATH());
+    else (void)gan_trainer_report(TR(), H(), test_int(0, 3) ? &r : NULL, PATH());
 }
 static void diagnoses(void)
 {
@@ -660,6 +684,7 @@ static void diagnoses(void)
     gan_health_desc d;
     gan_trainer_stats s;
     gan_health *h = H();
+    gan_report_interval span[5];
     char text[200];
     memset(&d, 0, sizeof d);
     memset(&s, 0, sizeof s);
@@ -680,6 +705,7 @@ static void diagnoses(void)
     case 5: (void)gan_health_should_stop(h); break;
     case 6: (void)gan_health_text(h, text, (size_t)test_int(0, (int)sizeof text)); break;
     case 7: (void)gan_health_text(h, NULL, 0); break;
+    case 9: (void)gan_health_timeline(h, test_int(0, 9) ? span : NULL, test_int(-1, 5)); break;
     case 8:
         s.penalty = R(), s.g_penalty = R(), s.augment_p = R(), s.best = R();
         (void)gan_trainer_stats_text(test_int(0, 9) ? &s : NULL, test_int(0, 9) ? text : NULL,

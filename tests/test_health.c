@@ -879,6 +879,7 @@ static void same_diagnosis(const gan_health *a, const gan_health *b)
     CHECK_BYTES(&a->v, &b->v, sizeof a->v, "all that is measured");
     CHECK_BYTES(&a->c, &b->c, sizeof a->c, "all that is counted");
     CHECK_BYTES(&a->l, &b->l, sizeof a->l, "the sizes of the losses");
+    CHECK_BYTES(&a->r, &b->r, sizeof a->r, "the timeline");
 }
 
 static void memory_of_it(void)
@@ -954,6 +955,72 @@ static void memory_of_it(void)
         CHECK(gan_health_create(p.t, NULL) == NULL && gan_error(p.ctx) == GAN_ERROR_NAME, "%s",
               gan_error_message(p.ctx));
         gan_destroy(p.ctx);
+    }
+}
+
+// ---- the timeline
+
+static int same_interval(const gan_report_interval *v, const char *name, int from, int to)
+{
+    return !strcmp(v->name, name) && v->from == from && v->to == to && v->text && *v->text &&
+           (v->tone == GAN_REPORT_BAD) == (v->advice != NULL);
+}
+
+static void timeline(void)
+{
+    TEST (
+        "the timeline has every change of the diagnosis, without gaps, from the step in which it was made") {
+        bench b = loop(GAN_LOSS_NON_SATURATING, NULL);
+        gan_report_interval v[64];
+        int n, i;
+        CHECK(gan_health_timeline(b.h, v, 64) == 0 && gan_health_timeline(NULL, v, 64) == 0, "%s",
+              "of nothing");
+        feed(b.h, 350, 1, .6, .4, .1);
+        feed(b.h, 400, .02, .99, .01, .1);
+        feed(b.h, 600, 1, .6, .4, .1);
+        n = gan_health_timeline(b.h, v, 64);
+        CHECK(n == 4, "%d intervals", n);
+        CHECK(same_interval(&v[0], "warming_up", 1, 298) || same_interval(&v[0], "warming_up", 1, 299),
+              "%s to %d", v[0].name, (int)v[0].to);
+        CHECK(!strcmp(v[1].name, "healthy") && v[1].tone == GAN_REPORT_GOOD, "%s", v[1].name);
+        CHECK(!strcmp(v[2].name, "discriminator_won") && v[2].tone == GAN_REPORT_BAD, "%s", v[2].name);
+        CHECK(v[2].from >= 550 && v[2].from < 750, "from %d", (int)v[2].from);
+        CHECK(same_interval(&v[3], "healthy", (int)v[3].from, 1350), "%s to %d", v[3].name, (int)v[3].to);
+        for (i = 1; i < n; ++i)
+            CHECK(v[i].from == v[i - 1].to + 1, "%d after %d", (int)v[i].from, (int)v[i - 1].to);
+        CHECK(gan_health_timeline(b.h, NULL, 0) == 4, "%s", "counting");
+        gan_destroy(b.ctx);
+    }
+    TEST_MUST_FAIL ("a run in which nothing changes has one interval after the warm-up, not more") {
+        bench b = loop(GAN_LOSS_NON_SATURATING, NULL);
+        feed(b.h, 1300, 1, .6, .4, .1);
+        CHECK(gan_health_timeline(b.h, NULL, 0) > 2, "%d", gan_health_timeline(b.h, NULL, 0));
+        gan_destroy(b.ctx);
+    }
+    TEST ("of more than 64 changes the earliest become one interval; a strange file harms nothing") {
+        gan_health_desc d;
+        bench b;
+        gan_report_interval v[70];
+        int i;
+        memset(&d, 0, sizeof d);
+        d.persistence = 1, d.warm_up = 20;
+        b = loop(GAN_LOSS_NON_SATURATING, &d);
+        for (i = 0; i < 60; ++i) {
+            feed(b.h, 200, 1, .6, .4, .1);
+            feed(b.h, 200, .02, .99, .01, .1);
+        }
+        CHECK(gan_health_timeline(b.h, v, 70) == 64, "%d", gan_health_timeline(b.h, v, 70));
+        CHECK(v[0].from == 1 && !strcmp(v[0].name, "several") && b.h->r.merged > 10, "%s", v[0].name);
+        CHECK(v[63].to == 24000 && v[63].tone == GAN_REPORT_BAD, "to %d", (int)v[63].to);
+        for (i = 1; i < 64; ++i)
+            CHECK(v[i].from == v[i - 1].to + 1 && strcmp(v[i].name, v[i - 1].name), "interval %d: %s", i,
+                  v[i].name);
+        b.h->r.count = INT64_MAX, b.h->r.kind[3] = -5, b.h->r.kind[4] = INT64_MAX;
+        CHECK(gan_health_timeline(b.h, v, 70) == 64, "%s", "a strange count");
+        b.h->r.count = -1;
+        feed(b.h, 1, 1, .6, .4, .1);
+        CHECK(gan_health_timeline(b.h, v, 70) == 1, "%s", "a strange count");
+        gan_destroy(b.ctx);
     }
 }
 
@@ -1173,6 +1240,7 @@ int main(void)
     exploding();
     no_false_alarms();
     memory_of_it();
+    timeline();
     stopping();
     saying();
     nothing();

@@ -486,6 +486,23 @@ static int run_report(scene *s)
     return code ? code : gan_error(s->ctx);
 }
 
+static void watched(scene *s)
+{
+    gan_logger_desc d;
+    memset(&d, 0, sizeof d);
+    d.columns = "d_loss,g_loss";
+    trained(s, 2);
+    s->log = gan_logger_create(s->ctx, &d);
+    gan_logger_row(s->log, 1, 1., .5);
+}
+static int run_trainer_report(scene *s)
+{
+    gan_report r;
+    memset(&r, 0, sizeof r);
+    r.log = s->log;
+    return gan_trainer_report(s->t, NULL, &r, test_path("refuse.html"));
+}
+
 // datasets: opening in every way, and a batch over the end of an epoch
 
 static file_bytes f, labels;
@@ -808,6 +825,7 @@ static void files(void)
         {"gan_logger_row", logging, run_row, NULL, mix_log, 0},
         {"gan_logger_images", logging, run_images, NULL, mix_log, 0},
         {"gan_report_write", logging, run_report, "refuse.html", NULL, 0},
+        {"gan_trainer_report", watched, run_trainer_report, NULL, mix_models, 1},
     };
     size_t i;
     for (i = 0; i < sizeof jobs / sizeof *jobs; ++i) refuse(&jobs[i]);
