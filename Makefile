@@ -7,6 +7,7 @@
 #
 #     make examples   every example into build/        make bench    the kernels and seven workloads, timed
 #     make score      how good are generated digits    make clean    forgets build/ and out/, keeps data/
+#     make pictures   build/pictures, which trains on a folder of your pictures (examples/README.md)
 #     make format     clang-format on our C files, make format-check only looks
 #     make fuzz       libFuzzer (clang): FUZZ=ckpt, data or calls, for SECONDS=60
 #
@@ -107,6 +108,11 @@ demo:
 
 examples: $(addprefix build/,$(EXAMPLES))
 
+pictures:
+	@sh tools/fetch_stb.sh || true
+	@$(MAKE) --no-print-directory build/pictures
+	@echo 'now: build/pictures --data FOLDER'
+
 bench: $(addprefix build/,$(BENCHES))
 	build/bench_map
 	build/bench_gemm --alone
@@ -133,5 +139,5 @@ format-check:
 clean:
 	rm -rf build out
 
-.PHONY: all test built demo examples bench score fuzz format format-check clean
+.PHONY: all test built demo examples pictures bench score fuzz format format-check clean
 .PHONY: $(addprefix run_,$(CHECKS) $(TESTS) $(DOUBLES) $(FASTS))

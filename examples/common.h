@@ -2,8 +2,8 @@
 // brings stb_image_write.h where that is installed, which makes gan.h write PNG; without it pictures are PGM
 // and PPM.
 //
-//     >>options    the command line    >>terminal   progress                 >>plot     series and axes
-//     >>digits     MNIST, or drawn digits            >>samples  IDX of generated
+//     >>options    the command line    >>flags      an example's own ones    >>plot     series and axes
+//     >>terminal   progress            >>digits     MNIST, or drawn digits   >>samples  IDX of generated
 #ifndef GAN_EXAMPLES_COMMON_H
 #define GAN_EXAMPLES_COMMON_H
 
@@ -41,27 +41,142 @@
 #endif
 #include "gan.h"
 
+// >>flags
+
+// A flag that one example alone has. Its value goes to one of number, real and text, which hold the default.
+typedef struct ex_flag {
+    const char *name, *value, *help; // "--size", "N", what it does
+    int *number;
+    double *real;
+    const char **text;
+    const char *choices; // "16 32 64": the values allowed; NULL: any
+    int of_run;          // 1: ex_flags_load refuses another value than the run's
+    int given;           // set by the command line
+} ex_flag;
+
+static inline ex_flag *ex_flag_find(ex_flag *flags, int count, const char *name)
+{
+    int i;
+    for (i = 0; i < count; ++i)
+        if (!strcmp(flags[i].name, name)) return &flags[i];
+    return NULL;
+}
+
+static inline int ex_is_choice(const char *choices, const char *value)
+{
+    const size_t n = strlen(value);
+    const char *at = choices;
+    for (; at && *at; at += strcspn(at, " "), at += *at == ' ')
+        if (strcspn(at, " ") == n && !memcmp(at, value, n)) return 1;
+    return !choices;
+}
+
+static inline void ex_flag_set(ex_flag *f, const char *value)
+{
+    char *end = NULL;
+    double number;
+    if (!value) fprintf(stderr, "%s wants %s\n", f->name, f->value), exit(2);
+    if (!ex_is_choice(f->choices, value))
+        fprintf(stderr, "%s is one of %s, not '%s'\n", f->name, f->choices, value), exit(2);
+    if (f->text) {
+        *f->text = value;
+        return;
+    }
+    number = f->number ? (double)strtol(value, &end, 10) : strtod(value, &end);
+    if (f->number && number >= 0 && number < 1e9) *f->number = (int)number;
+    if (f->real) *f->real = number;
+    if (end != value && !*end && number >= 0 && number < 1e9) return;
+    fprintf(stderr, "%s wants %s of 0 or more, not '%s'\n", f->name,
+            f->number ? "a whole number" : "a number", value);
+    exit(2);
+}
+
+static inline void ex_flag_write(const ex_flag *f, char *to, size_t size)
+{
+    if (f->text) snprintf(to, size, "%s", *f->text);
+    else if (f->number) snprintf(to, size, "%d", *f->number);
+    else snprintf(to, size, "%.9g", *f->real);
+}
+
+// The flags as lines `--name value`; 0 on success.
+static inline int ex_flags_save(const ex_flag *flags, int count, const char *path)
+{
+    char value[600];
+    FILE *f = fopen(path, "wb");
+    int i;
+    if (!f) return 1;
+    for (i = 0; i < count; ++i) {
+        ex_flag_write(&flags[i], value, sizeof value);
+        fprintf(f, "%s %s\n", flags[i].name, value);
+    }
+    return fclose(f);
+}
+
+// Takes the flags that the command line did not give from such a file; 0 when there is none.
+static inline int ex_flags_load(ex_flag *flags, int count, const char *path)
+{
+    static char text[8192]; // texts point into it
+    FILE *f = fopen(path, "rb");
+    char *line = text;
+    if (!f) return 0;
+    text[fread(text, 1, sizeof text - 1, f)] = 0;
+    fclose(f);
+    while (*line) {
+        char *end = line + strcspn(line, "\n"), *value = line + strcspn(line, " \n"), mine[600];
+        ex_flag *flag;
+        if (*end) *end++ = 0;
+        if (*value) *value++ = 0;
+        flag = ex_flag_find(flags, count, line);
+        line = end;
+        if (!flag) continue;
+        if (!flag->given) {
+            ex_flag_set(flag, value);
+            continue;
+        }
+        ex_flag_write(flag, mine, sizeof mine);
+        if (!flag->of_run || !strcmp(mine, value)) continue;
+        fprintf(stderr,
+                "%s says that this run has %s %s, not %s: leave the flag out, or take another --out\n", path,
+                flag->name, value, mine);
+        exit(2);
+    }
+    return 1;
+}
+
 // >>options
 
 typedef struct ex_options {
     const char *name, *about, *extra;
-    int steps, threads, samples, resume, freeze_generator, table;
+    ex_flag *flags;
+    int flags_count;
+    int steps, threads, samples, resume, freeze_generator, table, score;
     uint64_t seed;
     const char *out, *data, *samples_file;
 } ex_options;
 
 static inline void ex_usage(const ex_options *o)
 {
+    int i;
     printf("%s: %s\n\n", o->name, o->about);
     printf("  --steps N           iterations (%d)\n", o->steps);
     printf("  --seed N            of every random number (0)\n");
     printf("  --threads N         0: all; more than one needs a build with -fopenmp (0)\n");
     printf("  --out FOLDER        where the pictures go (%s)\n", o->out);
-    printf("  --data FOLDER       holds train-images-idx3-ubyte (%s); toys draw their own\n", o->data);
-    if (strstr(o->extra, "samples")) printf("  --samples N FILE    N generated images, as IDX u8\n");
+    if (o->data)
+        printf("  --data FOLDER       holds train-images-idx3-ubyte (%s); toys draw their own\n", o->data);
+    if (strstr(o->extra, "samples"))
+        printf("  --samples N FILE    N generated images: %s\n",
+               o->data ? "IDX u8" : "one NAME.png, or a folder of pictures");
     if (strstr(o->extra, "resume")) printf("  --resume            go on from the checkpoint there\n");
     if (strstr(o->extra, "freeze")) printf("  --freeze-generator  train the discriminator alone\n");
     if (strstr(o->extra, "table")) printf("  --table             the whole proof, in minutes\n");
+    if (strstr(o->extra, "score")) printf("  --score             measures samples against held-out data\n");
+    for (i = 0; i < o->flags_count; ++i) {
+        char name[64], value[600];
+        snprintf(name, sizeof name, "%s %s", o->flags[i].name, o->flags[i].value);
+        ex_flag_write(&o->flags[i], value, sizeof value);
+        printf("  %-18s  %s%s%s%s\n", name, o->flags[i].help, *value ? " (" : "", value, *value ? ")" : "");
+    }
     exit(0);
 }
 
@@ -99,17 +214,22 @@ static inline void ex_interrupted(int number)
     signal(number, SIG_DFL);
 }
 
-// extra: which of "samples resume freeze table" this example has.
-static inline ex_options ex_start(int argc, char **argv, const char *name, const char *about, int steps,
-                                  const char *out, const char *extra)
+// extra: which of "samples resume freeze table score" this example has; flags: those that it alone has, which
+// are looked for first. With --data among them data is NULL.
+static inline ex_options ex_start_with(int argc, char **argv, const char *name, const char *about, int steps,
+                                       const char *out, const char *extra, ex_flag *flags, int count)
 {
     ex_options o;
     int i;
     memset(&o, 0, sizeof o);
-    o.name = name, o.about = about, o.extra = extra, o.steps = steps, o.out = out, o.data = "data/mnist";
+    o.name = name, o.about = about, o.extra = extra, o.steps = steps, o.out = out;
+    o.flags = flags, o.flags_count = count;
+    o.data = ex_flag_find(flags, count, "--data") ? NULL : "data/mnist";
     for (i = 1; i < argc; ++i) {
         const char *a = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
-        if (!strcmp(a, "--help") || !strcmp(a, "-h")) ex_usage(&o);
+        ex_flag *flag = ex_flag_find(flags, count, a);
+        if (flag) ex_flag_set(flag, value), flag->given = 1, ++i;
+        else if (!strcmp(a, "--help") || !strcmp(a, "-h")) ex_usage(&o);
         else if (!strcmp(a, "--steps")) o.steps = (int)ex_number(a, value), ++i;
         else if (!strcmp(a, "--seed")) o.seed = (uint64_t)ex_number(a, value), ++i;
         else if (!strcmp(a, "--threads")) o.threads = (int)ex_number(a, value), ++i;
@@ -118,6 +238,7 @@ static inline ex_options ex_start(int argc, char **argv, const char *name, const
         else if (!strcmp(a, "--resume") && strstr(extra, "resume")) o.resume = 1;
         else if (!strcmp(a, "--freeze-generator") && strstr(extra, "freeze")) o.freeze_generator = 1;
         else if (!strcmp(a, "--table") && strstr(extra, "table")) o.table = 1;
+        else if (!strcmp(a, "--score") && strstr(extra, "score")) o.score = 1;
         else if (!strcmp(a, "--samples") && strstr(extra, "samples") && i + 2 < argc)
             o.samples = (int)ex_number(a, value), o.samples_file = argv[i + 2], i += 2;
         else fprintf(stderr, "what is '%s'? See %s --help\n", a, name), exit(2);
@@ -127,12 +248,40 @@ static inline ex_options ex_start(int argc, char **argv, const char *name, const
     return o;
 }
 
+static inline ex_options ex_start(int argc, char **argv, const char *name, const char *about, int steps,
+                                  const char *out, const char *extra)
+{
+    return ex_start_with(argc, argv, name, about, steps, out, extra, NULL, 0);
+}
+
+// Prints a text that begins with `label`, broken at blanks to lines of at most 79 columns.
+static inline void ex_say(const char *label, const char *text)
+{
+    int column = printf("%s", label);
+    while (*text) {
+        const int word = (int)strcspn(text, " \n");
+        if (column + 1 + word > 79) column = printf("\n") - 1;
+        if (column) column += printf(" ");
+        column += printf("%.*s", word, text);
+        text += word;
+        if (*text == '\n') column = printf("\n") - 1;
+        text += *text != 0;
+    }
+    printf("\n");
+}
+
+static inline void ex_warned(const char *message, void *user)
+{
+    (void)user;
+    ex_say("warning:", message);
+}
+
 static inline gan_context *ex_context(const ex_options *o)
 {
     gan_desc desc;
     gan_context *ctx;
     memset(&desc, 0, sizeof desc);
-    desc.seed = o->seed, desc.threads = o->threads;
+    desc.seed = o->seed, desc.threads = o->threads, desc.on_warning = ex_warned;
     ctx = gan_create(&desc);
     if (!ctx) fprintf(stderr, "no memory for a context\n"), exit(1);
     printf("%s: %s\n", o->name, o->about);
@@ -244,22 +393,6 @@ static inline void ex_progress_gan(const gan_trainer_stats *s, int steps)
     char numbers[80];
     gan_trainer_stats_text(s, numbers, sizeof numbers);
     ex_progress_line((int)s->step, steps, numbers);
-}
-
-// Prints a text that begins with `label`, broken at blanks to lines of at most 79 columns.
-static inline void ex_say(const char *label, const char *text)
-{
-    int column = printf("%s", label);
-    while (*text) {
-        const int word = (int)strcspn(text, " \n");
-        if (column + 1 + word > 79) column = printf("\n") - 1;
-        if (column) column += printf(" ");
-        column += printf("%.*s", word, text);
-        text += word;
-        if (*text == '\n') column = printf("\n") - 1;
-        text += *text != 0;
-    }
-    printf("\n");
 }
 
 // >>plot

@@ -1,16 +1,18 @@
 #!/bin/sh
-# Makes PNG pictures possible: looks for stb_image_write.h on the system (Debian's libstb-dev), installs that
-# package where this needs no question, else fetches the upstream file at a pinned revision and checks it.
-# Never fatal.
+# Makes PNG pictures possible: looks for stb_image.h, which reads them, and stb_image_write.h, which writes
+# them, on the system (Debian's libstb-dev). Installs that package where this needs no question, else unpacks
+# it into data/include; without apt-get it fetches the upstream stb_image_write.h at a pinned revision and
+# checks it. Never fatal.
 revision=1ee679ca2ef753a528db5ba6801e1067b40481b8
 sum=cbd5f0ad7a9cf4468affb36354a1d2338034f2c12473cf1a8e32053cb6914a05
 file=data/include/stb/stb_image_write.h
 
 say() { printf 'PNG: %s\n' "$*"; }
 have() { command -v "$1" >/dev/null 2>&1; }
-found() {
-    echo '#include <stb/stb_image_write.h>' | ${CC:-cc} -E -x c -Idata/include - >/dev/null 2>&1
+found() {                       # found NAME: the compiler finds stb/NAME
+    echo "#include <stb/$1>" | ${CC:-cc} -E -x c -Idata/include - >/dev/null 2>&1
 }
+both() { found stb_image.h && found stb_image_write.h; }
 sha256() {
     if have sha256sum; then sha256sum <"$1"
     elif have shasum; then shasum -a 256 <"$1"
@@ -18,8 +20,8 @@ sha256() {
     fi | cut -d ' ' -f 1
 }
 
-if found; then
-    say "stb_image_write.h is here: pictures will be PNG"
+if both; then
+    say "stb_image.h and stb_image_write.h are here: PNG and JPEG are read, pictures will be PNG"
     exit 0
 fi
 if have apt-get; then
@@ -30,11 +32,28 @@ if have apt-get; then
         limit=
         have timeout && limit='timeout 20'
         $limit $root apt-get install -y -q -o Acquire::Retries=0 libstb-dev >/dev/null 2>&1 </dev/null
-        if found; then
-            say "installed: pictures will be PNG"
+        if both; then
+            say "installed: PNG and JPEG are read, pictures will be PNG"
             exit 0
         fi
     fi
+    if have dpkg-deb && tmp=$(mktemp -d "${TMPDIR:-/tmp}/stb.XXXXXX"); then
+        say "trying to unpack libstb-dev into data/include"
+        limit=
+        have timeout && limit='timeout 20'
+        (cd "$tmp" && $limit apt-get -o Acquire::Retries=0 download libstb-dev && dpkg-deb -x ./*.deb .) \
+            >/dev/null 2>&1 && mkdir -p data/include/stb &&
+            cp "$tmp"/usr/include/stb/stb_image.h "$tmp"/usr/include/stb/stb_image_write.h data/include/stb/
+        rm -rf "$tmp"
+        if both; then
+            say "unpacked: PNG and JPEG are read, pictures will be PNG"
+            exit 0
+        fi
+    fi
+fi
+if found stb_image_write.h; then
+    say "stb_image_write.h is here: pictures will be PNG; stb_image.h is not: PGM and PPM are read alone"
+    exit 0
 fi
 if have curl || have wget; then
     say "trying the upstream file at revision $(echo $revision | cut -c 1-8)"
@@ -45,7 +64,7 @@ if have curl || have wget; then
     fi
     if [ -s "$file.part" ] && [ "$(sha256 "$file.part")" = $sum ]; then
         mv -f "$file.part" "$file"
-        say "fetched and checked: pictures will be PNG"
+        say "fetched and checked: pictures will be PNG; stb_image.h is not here: PGM and PPM are read alone"
         exit 0
     fi
     rm -f "$file.part"
