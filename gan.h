@@ -27148,10 +27148,11 @@ static int gan__report_plot(gan__file_out *o, const gan_axes *axes)
 
 // Panels: columns of the log over the step, as SVG in whole coordinates.
 
+static const double gan__report_units = 1000; // of each axis
+
 enum {
-    GAN__REPORT_UNITS = 1000, // of each axis
-    GAN__REPORT_THIN = 500,   // parts of the x axis in each of which a curve has two points at most
-    GAN__REPORT_LINES = 6     // columns of a panel
+    GAN__REPORT_THIN = 500, // parts of the x axis in each of which a curve has two points at most
+    GAN__REPORT_LINES = 6   // columns of a panel
 };
 
 typedef struct gan__report_curves {
@@ -27234,11 +27235,11 @@ static void gan__report_curves_scale(gan__report_curves *c)
     c->weight = c->log->rows < 10 ? 0 : fmax(.6, 1 - 40. / c->log->rows);
     gan__report_curves_range(c);
     c->x.from = c->y.to = 0;
-    c->x.to = c->y.from = GAN__REPORT_UNITS;
+    c->x.to = c->y.from = gan__report_units;
     for (k = 0, c->outside = 0; k < c->n; ++k)
         for (i = 0; i < c->log->rows; ++i)
             if (gan__plot_scale_has_pixel(&c->y, gan__report_value(c, i, c->column[k]), &at))
-                c->outside += at < 0 || at > GAN__REPORT_UNITS;
+                c->outside += at < 0 || at > gan__report_units;
 }
 
 typedef struct gan__report_path {
@@ -27256,7 +27257,7 @@ static void gan__report_path_number(gan__file_out *o, int v)
 // The first point where it is, each other one from the one before.
 static void gan__report_path_to(gan__report_path *p, int row, double v)
 {
-    const double far_out = 20 * GAN__REPORT_UNITS;
+    const double far_out = 20 * gan__report_units;
     double x, y;
     int to_x, to_y;
     if (!gan__plot_scale_has_pixel(&p->c->x, gan__report_value(p->c, row, 0), &x) ||
@@ -27277,7 +27278,7 @@ static int gan__report_part(const gan__report_curves *c, int row, int parts)
 {
     double x;
     if (row >= c->log->rows || !gan__plot_scale_has_pixel(&c->x, gan__report_value(c, row, 0), &x)) return -1;
-    return (int)(x * parts / GAN__REPORT_UNITS);
+    return (int)(x * parts / gan__report_units);
 }
 
 // Every value; of the values in one part of the axis the least and the greatest, in their order.
@@ -27337,7 +27338,7 @@ static void gan__report_curves_lines(gan__file_out *o, const gan__report_curves 
 static double gan__report_at(const gan__plot_scale *a, double v) // as a percentage of the axis
 {
     double at;
-    return gan__plot_scale_has_pixel(a, v, &at) ? 100 * at / GAN__REPORT_UNITS : -100;
+    return gan__plot_scale_has_pixel(a, v, &at) ? 100 * at / gan__report_units : -100;
 }
 
 // The numbers along an axis: at `side`, "left" or "top".
@@ -27349,7 +27350,7 @@ static void gan__report_ticks(gan__file_out *o, const gan__plot_scale *a, const 
         gan__report_html_in(o, "<span style=\"", side, "");
         gan__report_html_percent(o, ":",
                                  100 * (a->from + (t->at[i] - a->lo) / (a->hi - a->lo) * (a->to - a->from)) /
-                                     GAN__REPORT_UNITS);
+                                     gan__report_units);
         gan__report_html(o, t->raised ? "\">10<sup>" : "\">");
         gan__report_html_in(o, "", t->text[i], t->raised ? "</sup></span>" : "</span>");
     }
@@ -27385,7 +27386,7 @@ static void gan__report_curves_svg(gan__file_out *o, const gan__report_curves *c
     gan__report_html_number(o, c->x.hi, 0);
     gan__report_html(o, "</title>\n<path class=\"grid\" d=\"");
     for (i = 0; i < ty->n; ++i) {
-        const double at = GAN__REPORT_UNITS * (c->y.hi - ty->at[i]) / (c->y.hi - c->y.lo);
+        const double at = gan__report_units * (c->y.hi - ty->at[i]) / (c->y.hi - c->y.lo);
         gan__report_html(o, "M0");
         gan__report_path_number(o, (int)floor(at + .5));
         gan__report_html(o, "h1000");
@@ -27396,7 +27397,7 @@ static void gan__report_curves_svg(gan__file_out *o, const gan__report_curves *c
         const double top = gan__report_at(&c->y, c->panel->levels[i].y);
         if (!(top >= 0 && top <= 100)) continue;
         gan__report_html(o, "<path class=\"theory\" d=\"M0");
-        gan__report_path_number(o, (int)floor(top * GAN__REPORT_UNITS / 100 + .5));
+        gan__report_path_number(o, (int)floor(top * gan__report_units / 100 + .5));
         gan__report_html(o, "h1000\"/>\n");
     }
     gan__report_html(o, "</svg>");
@@ -27538,7 +27539,7 @@ static void gan__report_band(gan__file_out *o, const gan_report_interval *v, int
     double span;
     int i;
     memset(&x, 0, sizeof x);
-    x.lo = (double)v[0].from, x.hi = (double)v[n - 1].to + 1, x.to = GAN__REPORT_UNITS;
+    x.lo = (double)v[0].from, x.hi = (double)v[n - 1].to + 1, x.to = gan__report_units;
     if (!(x.hi > x.lo)) x.hi = x.lo + 1;
     span = x.hi - x.lo;
     gan__report_html(o, "<div class=\"band\" aria-hidden=\"true\">");
