@@ -32910,6 +32910,7 @@ static void gan__health_record_note(gan_health *h)
     gan__health_record *r = &h->r;
     const int kind = (int)gan__health_kind(h), last = GAN__INTERVALS - 2;
     int n = gan__health_record_count(h);
+    while (n && r->from[n - 1] > h->c.step) --n;   // of a checkpoint without a timeline
     if (n > 1 && r->from[n - 1] == h->c.step) --n; // it changes again in the same step
     r->count = n;
     if (n && r->kind[n - 1] == kind && !(n == 1 && r->merged)) return;
