@@ -33841,7 +33841,7 @@ static int gan__run_tie(gan_trainer *t, double loss[2])
     const gan_loss_desc *how = &t->loss;
     const gan_critic critic = gan_loss_critic(how->kind);
     gan_tensor *r = gan_zeros(t->ctx, t->desc.batch, 1), *f = gan_zeros(t->ctx, t->desc.batch, 1);
-    const double near = .25, more = 1e-6;
+    const double aside = .25, worse = 1e-6;
     double at = 0;
     int only = critic == GAN_CRITIC_PROBABILITY;
     if (critic == GAN_CRITIC_FEATURES || gan__loss_has_control(how->kind) || !gan_data(r) || !gan_data(f))
@@ -33849,8 +33849,8 @@ static int gan__run_tie(gan_trainer *t, double loss[2])
     if (!only) gan__health_least(how, r, f, 3, SOME, &at); // else at 0, where D = 1/2
     loss[0] = gan__run_alike(how, r, f, at);
     if (!only)
-        only = gan__run_alike(how, r, f, at - near) > loss[0] + more &&
-               gan__run_alike(how, r, f, at + near) > loss[0] + more;
+        only = gan__run_alike(how, r, f, at - aside) > loss[0] + worse &&
+               gan__run_alike(how, r, f, at + aside) > loss[0] + worse;
     loss[0] = gan__run_alike(how, r, f, at);
     loss[1] = (double)gan_item(gan_loss_g_ex(how, r, f));
     if (!gan__base_is_finite_double(loss[0])) return 0;
