@@ -49,7 +49,7 @@ KERNELS := $(patsubst tests/%.c,%,$(shell grep -l '^\#include "kernels.h"' tests
 STATIC = -DGAN_STATIC -Wno-unused-function -Wno-maybe-uninitialized
 CHECKS := check_structure check_structure_self check_words check_words_self check_parts check_hygiene \
     check_isa check_examples check_readme check_cookbook check_tables check_calls check_formats \
-    check_determinism check_fuzz check_platforms check_sanitizers check_traps
+    check_determinism check_fuzz check_platforms check_report check_sanitizers check_traps
 EXAMPLES := $(patsubst examples/%.c,%,$(wildcard examples/*.c))
 BENCHES := $(patsubst bench/%.c,bench_%,$(wildcard bench/*.c))
 # The benchmarks look for other libraries while they run; older C libraries keep that function apart.

@@ -2169,6 +2169,12 @@ GAN_API double gan_logger_value(const gan_logger *log, int row, int column);
 GAN_API gan_series gan_logger_series(const gan_logger *log, const char *name);
 
 // >>reports: a run as one self-contained HTML file
+//
+// gan_trainer_report (>>diagnosis) fills a report from a trainer. The page is light or dark as its reader's
+// system is, fits a phone, prints, and needs no script and no network. Curves are SVG: each value pale, at
+// most two points in each of 500 parts of the axis, and on top an exponential moving average over a fortieth
+// of the rows, corrected for its start as TensorBoard's. Fewer than 80 rows are averaged less. All texts are
+// escaped.
 
 typedef enum gan_report_tone {
     GAN_REPORT_NEUTRAL = 0, GAN_REPORT_GOOD = 1, GAN_REPORT_BAD = 2
@@ -28040,10 +28046,11 @@ static int gan__report_plot(gan__file_out *o, const gan_axes *axes)
 
 // Panels: columns of the log over the step, as SVG in whole coordinates.
 
+static const double gan__report_units = 1000; // of each axis
+
 enum {
-    GAN__REPORT_UNITS = 1000, // of each axis
-    GAN__REPORT_THIN = 500,   // parts of the x axis in each of which a curve has two points at most
-    GAN__REPORT_LINES = 6     // columns of a panel
+    GAN__REPORT_THIN = 500, // parts of the x axis in each of which a curve has two points at most
+    GAN__REPORT_LINES = 6   // columns of a panel
 };
 
 typedef struct gan__report_curves {
@@ -28126,11 +28133,11 @@ static void gan__report_curves_scale(gan__report_curves *c)
     c->weight = c->log->rows < 10 ? 0 : fmax(.6, 1 - 40. / c->log->rows);
     gan__report_curves_range(c);
     c->x.from = c->y.to = 0;
-    c->x.to = c->y.from = GAN__REPORT_UNITS;
+    c->x.to = c->y.from = gan__report_units;
     for (k = 0, c->outside = 0; k < c->n; ++k)
         for (i = 0; i < c->log->rows; ++i)
             if (gan__plot_scale_has_pixel(&c->y, gan__report_value(c, i, c->column[k]), &at))
-                c->outside += at < 0 || at > GAN__REPORT_UNITS;
+                c->outside += at < 0 || at > gan__report_units;
 }
 
 typedef struct gan__report_path {
@@ -28148,7 +28155,7 @@ static void gan__report_path_number(gan__file_out *o, int v)
 // The first point where it is, each other one from the one before.
 static void gan__report_path_to(gan__report_path *p, int row, double v)
 {
-    const double far_out = 20 * GAN__REPORT_UNITS;
+    const double far_out = 20 * gan__report_units;
     double x, y;
     int to_x, to_y;
     if (!gan__plot_scale_has_pixel(&p->c->x, gan__report_value(p->c, row, 0), &x) ||
@@ -28169,7 +28176,7 @@ static int gan__report_part(const gan__report_curves *c, int row, int parts)
 {
     double x;
     if (row >= c->log->rows || !gan__plot_scale_has_pixel(&c->x, gan__report_value(c, row, 0), &x)) return -1;
-    return (int)(x * parts / GAN__REPORT_UNITS);
+    return (int)(x * parts / gan__report_units);
 }
 
 // Every value; of the values in one part of the axis the least and the greatest, in their order.
@@ -28229,7 +28236,7 @@ static void gan__report_curves_lines(gan__file_out *o, const gan__report_curves 
 static double gan__report_at(const gan__plot_scale *a, double v) // as a percentage of the axis
 {
     double at;
-    return gan__plot_scale_has_pixel(a, v, &at) ? 100 * at / GAN__REPORT_UNITS : -100;
+    return gan__plot_scale_has_pixel(a, v, &at) ? 100 * at / gan__report_units : -100;
 }
 
 // The numbers along an axis: at `side`, "left" or "top".
@@ -28241,7 +28248,7 @@ static void gan__report_ticks(gan__file_out *o, const gan__plot_scale *a, const 
         gan__report_html_in(o, "<span style=\"", side, "");
         gan__report_html_percent(o, ":",
                                  100 * (a->from + (t->at[i] - a->lo) / (a->hi - a->lo) * (a->to - a->from)) /
-                                     GAN__REPORT_UNITS);
+                                     gan__report_units);
         gan__report_html(o, t->raised ? "\">10<sup>" : "\">");
         gan__report_html_in(o, "", t->text[i], t->raised ? "</sup></span>" : "</span>");
     }
@@ -28277,7 +28284,7 @@ static void gan__report_curves_svg(gan__file_out *o, const gan__report_curves *c
     gan__report_html_number(o, c->x.hi, 0);
     gan__report_html(o, "</title>\n<path class=\"grid\" d=\"");
     for (i = 0; i < ty->n; ++i) {
-        const double at = GAN__REPORT_UNITS * (c->y.hi - ty->at[i]) / (c->y.hi - c->y.lo);
+        const double at = gan__report_units * (c->y.hi - ty->at[i]) / (c->y.hi - c->y.lo);
         gan__report_html(o, "M0");
         gan__report_path_number(o, (int)floor(at + .5));
         gan__report_html(o, "h1000");
@@ -28288,7 +28295,7 @@ static void gan__report_curves_svg(gan__file_out *o, const gan__report_curves *c
         const double top = gan__report_at(&c->y, c->panel->levels[i].y);
         if (!(top >= 0 && top <= 100)) continue;
         gan__report_html(o, "<path class=\"theory\" d=\"M0");
-        gan__report_path_number(o, (int)floor(top * GAN__REPORT_UNITS / 100 + .5));
+        gan__report_path_number(o, (int)floor(top * gan__report_units / 100 + .5));
         gan__report_html(o, "h1000\"/>\n");
     }
     gan__report_html(o, "</svg>");
@@ -28430,7 +28437,7 @@ static void gan__report_band(gan__file_out *o, const gan_report_interval *v, int
     double span;
     int i;
     memset(&x, 0, sizeof x);
-    x.lo = (double)v[0].from, x.hi = (double)v[n - 1].to + 1, x.to = GAN__REPORT_UNITS;
+    x.lo = (double)v[0].from, x.hi = (double)v[n - 1].to + 1, x.to = gan__report_units;
     if (!(x.hi > x.lo)) x.hi = x.lo + 1;
     span = x.hi - x.lo;
     gan__report_html(o, "<div class=\"band\" aria-hidden=\"true\">");
@@ -28575,8 +28582,8 @@ static const char *const gan__report_style[] = {
     ".facts h2{margin-top:0;padding-top:20px}\n"
     "figure{margin:0;padding:12px 14px;background:var(--card);border:1px solid var(--line);"
     "border-radius:8px;min-width:0}figcaption{font-weight:600;margin-bottom:6px}"
-    "img{max-width:100%;height:auto;image-rendering:pixelated;background:#fff;border-radius:4px}"
-    ".pair img{width:100%}\n"
+    "img{max-width:100%;height:auto;background:#fff;border-radius:4px}"
+    ".pair img{width:100%;image-rendering:pixelated}\n"
     ".chart{display:grid;grid-template-columns:44px 1fr;padding:6px 12px 0 0}"
     ".plot{position:relative;height:220px;min-width:0}.plot svg{position:absolute;width:100%;height:100%}"
     ".x,.y{position:relative;font-variant-numeric:tabular-nums}.x{height:20px}.chart>.x,.step{grid-column:2}"
@@ -28586,8 +28593,9 @@ static const char *const gan__report_style[] = {
     ".level{position:absolute;right:4px;transform:translateY(-50%);padding:0 5px;font-size:12px;"
     "line-height:1.3;background:var(--card);border-radius:3px}\n"
     "path{fill:none;stroke-linejoin:round;stroke-linecap:round;vector-effect:non-scaling-stroke}"
-    ".grid{stroke:var(--line);stroke-width:1}.raw{stroke-width:1;stroke-opacity:.35}.mean{stroke-width:2}"
-    ".theory{stroke:var(--text);stroke-width:1.2;stroke-dasharray:5 4}\n"
+    ".grid,.theory{shape-rendering:crispEdges}.grid{stroke:var(--line);stroke-width:1}.raw{stroke-width:1;"
+    "stroke-opacity:.35}.mean{stroke-width:2}"
+    ".theory{stroke:var(--text);stroke-width:1;stroke-dasharray:5 4}\n"
     ".c0{stroke:var(--c0);background:var(--c0)}.c1{stroke:var(--c1);background:var(--c1)}"
     ".c2{stroke:var(--c2);background:var(--c2)}.c3{stroke:var(--c3);background:var(--c3)}"
     ".c4{stroke:var(--c4);background:var(--c4)}.c5{stroke:var(--c5);background:var(--c5)}\n",
@@ -34029,6 +34037,7 @@ static void gan__health_record_note(gan_health *h)
     gan__health_record *r = &h->r;
     const int kind = (int)gan__health_kind(h), last = GAN__INTERVALS - 2;
     int n = gan__health_record_count(h);
+    while (n && r->from[n - 1] > h->c.step) --n;   // of a checkpoint without a timeline
     if (n > 1 && r->from[n - 1] == h->c.step) --n; // it changes again in the same step
     r->count = n;
     if (n && r->kind[n - 1] == kind && !(n == 1 && r->merged)) return;
@@ -34967,7 +34976,7 @@ static int gan__run_tie(gan_trainer *t, double loss[2])
     const gan_loss_desc *how = &t->loss;
     const gan_critic critic = gan_loss_critic(how->kind);
     gan_tensor *r = gan_zeros(t->ctx, t->desc.batch, 1), *f = gan_zeros(t->ctx, t->desc.batch, 1);
-    const double near = .25, more = 1e-6;
+    const double aside = .25, worse = 1e-6;
     double at = 0;
     int only = critic == GAN_CRITIC_PROBABILITY;
     if (critic == GAN_CRITIC_FEATURES || gan__loss_has_control(how->kind) || !gan_data(r) || !gan_data(f))
@@ -34975,8 +34984,8 @@ static int gan__run_tie(gan_trainer *t, double loss[2])
     if (!only) gan__health_least(how, r, f, 3, SOME, &at); // else at 0, where D = 1/2
     loss[0] = gan__run_alike(how, r, f, at);
     if (!only)
-        only = gan__run_alike(how, r, f, at - near) > loss[0] + more &&
-               gan__run_alike(how, r, f, at + near) > loss[0] + more;
+        only = gan__run_alike(how, r, f, at - aside) > loss[0] + worse &&
+               gan__run_alike(how, r, f, at + aside) > loss[0] + worse;
     loss[0] = gan__run_alike(how, r, f, at);
     loss[1] = (double)gan_item(gan_loss_g_ex(how, r, f));
     if (!gan__base_is_finite_double(loss[0])) return 0;
@@ -35073,6 +35082,7 @@ static void gan__run_health(gan__run *u, const gan_health *h)
     u->r.timeline = u->timeline;
     u->r.timeline_count = gan_health_timeline(h, u->timeline, GAN__INTERVALS);
     gan_health_text(h, u->said, sizeof u->said);
+    u->said[strcspn(u->said, "\n")] = 0; // the timeline has the advice
     u->diagnosis = u->said;
     u->r.diagnosis = &u->diagnosis;
     u->r.diagnosis_count = 1;

@@ -1116,6 +1116,10 @@ static void timeline(void)
                   v[i].name);
         b.h->r.count = INT64_MAX, b.h->r.kind[3] = -5, b.h->r.kind[4] = INT64_MAX;
         CHECK(gan_health_timeline(b.h, v, 70) == 64, "%s", "a strange count");
+        b.h->r.count = 64, b.h->r.from[62] = b.h->r.from[63] = INT64_MAX;
+        feed(b.h, 1, 1, .6, .4, .1);
+        CHECK(gan_health_timeline(b.h, v, 70) <= 63 && b.h->r.from[b.h->r.count - 1] <= 24001, "%s",
+              "intervals after the last step");
         b.h->r.count = -1;
         feed(b.h, 1, 1, .6, .4, .1);
         CHECK(gan_health_timeline(b.h, v, 70) == 1, "%s", "a strange count");
