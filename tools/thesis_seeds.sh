@@ -10,7 +10,7 @@
 # STEPS (1000) iterations. Every run draws 10,000 digits from G and, from the same z, from its average (ema
 # .999, which the training does not see); build/score judges both. D(G(z)) is read twice in an iteration: on
 # D's batch before D's update, and on G's batch after it. Runs whose digits lie in out/seeds are not repeated;
-# DRY=1 makes only the programs.
+# DRY=1 makes only the programs, JUDGE=1 judges only what is there.
 cd "$(dirname "$0")/.." || exit 1
 out=out/seeds steps=${STEPS:-1000} seeds=${SEEDS:-7 8 9 10 11} jobs=${JOBS:-1}
 variants=${*:-base bias replacement half}
@@ -79,6 +79,7 @@ run() {
 [ -n "$DRY" ] || ${MAKE:-make} --no-print-directory build/score >/dev/null || exit 1
 running=0
 for variant in $variants; do
+    [ -n "$JUDGE" ] && break
     program $variant
     [ -n "$DRY" ] && continue
     for seed in $seeds; do
