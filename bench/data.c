@@ -23,7 +23,7 @@ enum { IMAGES = 4096, SIDE = 64, BATCH = 64, ROUNDS = 5 };
 
 static const char *const names[] = {"memory", "memory_moved", "folder", "folder_fitted", "folder_png"};
 
-// Writes smooth images with a little noise, as in photos, once.
+// Writes smooth images with a little noise, as pictures of a camera have, once.
 static void write_images(const char *folder, const char *extension)
 {
     gan_context *ctx = gan_create(NULL);

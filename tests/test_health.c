@@ -158,7 +158,7 @@ static void persistence(void)
         is(b.h, GAN_DIAGNOSIS_DISCRIMINATOR_WON);
         d = gan_health_diagnose(b.h);
         CHECK(d.since > 1000 && d.since < 1200 && d.step == 1400, "since %ld", (long)d.since);
-        CHECK(d.is_problem, "not called sick");
+        CHECK(d.is_problem, "no problem");
         feed(b.h, 250, 1.0, .6, .4, 1);
         is(b.h, GAN_DIAGNOSIS_HEALTHY);
         gan_destroy(b.ctx);
@@ -723,7 +723,7 @@ static void stalled(void)
         feed(c.h, 500, log(4.), .5, .5, 1e-20);
         is(b.h, GAN_DIAGNOSIS_GENERATOR_STALLED);
         is(c.h, GAN_DIAGNOSIS_BALANCED);
-        CHECK(gan_health_diagnose(b.h).is_problem, "not called sick");
+        CHECK(gan_health_diagnose(b.h).is_problem, "no problem");
         feed(b.h, 400, log(4.), .5, .5, .1);
         is(b.h, GAN_DIAGNOSIS_BALANCED);
         gan_destroy(b.ctx);
@@ -802,7 +802,7 @@ static course course_of(const run *how, int seed)
     return c;
 }
 
-// Rates that are far too high: the run is sick for good, though its losses fall back for hundreds of steps
+// Rates that are far too high: the run is lost for good, though its losses fall back for hundreds of steps
 // and its gradients become exactly 0.
 static void exploding_rates(void)
 {
@@ -1096,7 +1096,7 @@ static void timeline(void)
         CHECK(gan_health_timeline(b.h, NULL, 0) > 2, "%d", gan_health_timeline(b.h, NULL, 0));
         gan_destroy(b.ctx);
     }
-    TEST ("of more than 64 changes the earliest become one interval; a strange file harms nothing") {
+    TEST ("of more than 64 changes the earliest become one interval; a damaged file harms nothing") {
         gan_health_desc d;
         bench b;
         gan_report_interval v[70];
@@ -1115,14 +1115,14 @@ static void timeline(void)
             CHECK(v[i].from == v[i - 1].to + 1 && strcmp(v[i].name, v[i - 1].name), "interval %d: %s", i,
                   v[i].name);
         b.h->r.count = INT64_MAX, b.h->r.kind[3] = -5, b.h->r.kind[4] = INT64_MAX;
-        CHECK(gan_health_timeline(b.h, v, 70) == 64, "%s", "a strange count");
+        CHECK(gan_health_timeline(b.h, v, 70) == 64, "%s", "a damaged count");
         b.h->r.count = 64, b.h->r.from[62] = b.h->r.from[63] = INT64_MAX;
         feed(b.h, 1, 1, .6, .4, .1);
         CHECK(gan_health_timeline(b.h, v, 70) <= 63 && b.h->r.from[b.h->r.count - 1] <= 24001, "%s",
               "intervals after the last step");
         b.h->r.count = -1;
         feed(b.h, 1, 1, .6, .4, .1);
-        CHECK(gan_health_timeline(b.h, v, 70) == 1, "%s", "a strange count");
+        CHECK(gan_health_timeline(b.h, v, 70) == 1, "%s", "a damaged count");
         gan_destroy(b.ctx);
     }
 }
@@ -1175,7 +1175,7 @@ static void stopping(void)
         gan_destroy(b.ctx);
         gan_destroy(c.ctx);
     }
-    TEST ("sickness stops the run after its own patience, and recovery takes it back") {
+    TEST ("a problem stops the run after its own patience, and recovery takes it back") {
         gan_health_desc desc;
         bench b;
         memset(&desc, 0, sizeof desc);
