@@ -551,7 +551,7 @@ typedef struct run {
     gan_penalty_kind penalty;
     double weight, g_lr, d_lr; // lr of Adam (.5, .99), or, where at once, of SGD
     int d_steps, at_once, falling;
-    int by; // sick runs: the step by which each seed is named
+    int by; // lost runs: the step by which each seed is named
 } run;
 
 static const run healthy[] = {
