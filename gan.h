@@ -21737,7 +21737,7 @@ enum { GAN__CSV_CATEGORIES = 1024, GAN__CSV_LABELS = 65536, GAN__CSV_TEXT = 200 
 typedef struct gan__format_column {
     const char *name;           // in the first line, else its number from 1
     gan__format_texts category; // the values of texts; none: numbers
-    int role;
+    int role, times;            // how often `columns` takes it
 } gan__format_column;
 
 // The columns of the numbers of a CSV.
@@ -22073,10 +22073,11 @@ static int gan__format_csv_roles(gan_context *ctx, const char *name, gan__format
     if (!bad && desc->columns) {
         n = gan__format_csv_list(ctx, name, desc->columns, "columns", header, end, c, pick);
         bad = !n;
+    }
+    for (i = 0; i < n && !bad; ++i) c->column[pick[i]].times++;
+    if (!bad && desc->columns) {
         for (i = 0; i < c->columns && !bad; ++i) {
-            if (c->column[i].role == GAN__COLUMN_NUMBER) continue;
-            for (k = 0; k < n && pick[k] != i; ++k) {}
-            if (k < n) continue;
+            if (c->column[i].role == GAN__COLUMN_NUMBER || c->column[i].times) continue;
             gan__err_fail(ctx, GAN_ERROR_ARGUMENT,
                           "%s: `columns` leaves out column %d, which `categories` names", name, i + 1);
             bad = 1;
@@ -22303,11 +22304,13 @@ static int gan__format_csv_space(gan_context *ctx, const char *name, const gan__
         gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s: too many numbers", name);
         return 1;
     }
-    for (i = 0; c->column && i < c->columns; ++i)
-        wide += c->column[i].role == GAN__COLUMN_CATEGORY ? (size_t)c->column[i].category.n : 1;
+    for (i = 0; c->column && i < c->columns; ++i) {
+        const gan__format_column *k = c->column + i;
+        wide += (size_t)k->times * (size_t)(k->role == GAN__COLUMN_CATEGORY ? k->category.n : 1);
+    }
     if (wide <= (size_t)c->columns) return 0;
-    if (gan__base_mul_size(c->rows, wide, count) || gan__base_mul_size(*count, sizeof(gan_real), &bytes) ||
-        bytes > most) {
+    if (wide > (size_t)INT_MAX || gan__base_mul_size(c->rows, wide, count) ||
+        gan__base_mul_size(*count, sizeof(gan_real), &bytes) || bytes > most) {
         gan__err_fail(
             ctx, GAN_ERROR_MEMORY,
             "%s: %l rows of %l columns, categories among them, are more than gan_dataset_desc.memory of "
