@@ -21740,6 +21740,12 @@ typedef struct gan__format_column {
     int role, times;            // how often `columns` takes it
 } gan__format_column;
 
+// The columns that the values of a category become; 0: it is none.
+static int gan__format_column_values(const gan__format_column *k)
+{
+    return k->role == GAN__COLUMN_CATEGORY ? k->category.n : 0;
+}
+
 // The columns of the numbers of a CSV.
 typedef struct gan__format_table {
     gan__format_column *column;
@@ -22306,7 +22312,7 @@ static int gan__format_csv_space(gan_context *ctx, const char *name, const gan__
     }
     for (i = 0; c->column && i < c->columns; ++i) {
         const gan__format_column *k = c->column + i;
-        wide += (size_t)k->times * (size_t)(k->role == GAN__COLUMN_CATEGORY ? k->category.n : 1);
+        wide += (size_t)k->times * (size_t)GAN__MOST(gan__format_column_values(k), 1);
     }
     if (wide <= (size_t)c->columns) return 0;
     if (wide > (size_t)INT_MAX || gan__base_mul_size(c->rows, wide, count) ||
@@ -23867,25 +23873,25 @@ static int gan__reader_column_names(gan_dataset *d, const gan__format_table *tab
     char *to;
     int k, i;
     for (k = 0; k < columns; ++k) {
-        const gan__format_texts *t = &table->column[k].category;
-        const size_t n = strlen(table->column[k].name) + 1;
-        bytes += t->n ? n * (size_t)t->n : n;
-        for (i = 0; i < t->n; ++i) bytes += strlen(t->text[i]) + 1;
+        const int values = gan__format_column_values(table->column + k);
+        bytes += (strlen(table->column[k].name) + 1) * (size_t)GAN__MOST(values, 1);
+        for (i = 0; i < values; ++i) bytes += strlen(table->column[k].category.text[i]) + 1;
     }
     d->column_name = (char **)gan__err_persist(d->ctx, (size_t)wide * sizeof *d->column_name);
     to = d->column_name ? (char *)gan__err_persist(d->ctx, bytes) : NULL;
     if (!to) return 1;
     for (k = 0; k < columns; ++k) {
-        const gan__format_texts *t = &table->column[k].category;
+        const int values = gan__format_column_values(table->column + k);
         const size_t n = strlen(table->column[k].name);
-        for (i = 0; i < GAN__MOST(t->n, 1); ++i) {
+        for (i = 0; i < GAN__MOST(values, 1); ++i) {
             d->column_name[d->columns++] = to;
             memcpy(to, table->column[k].name, n);
             to += n;
-            if (t->n) {
-                const size_t m = strlen(t->text[i]);
+            if (values) {
+                const char *text = table->column[k].category.text[i];
+                const size_t m = strlen(text);
                 *to++ = '=';
-                memcpy(to, t->text[i], m);
+                memcpy(to, text, m);
                 to += m;
             }
             *to++ = 0;
@@ -23905,7 +23911,7 @@ static int gan__reader_categories(const gan__reader_opening *o, gan_dataset *d, 
     gan_real *v = (gan_real *)(uintptr_t)values;
     size_t wide = 0, step, i, at;
     int k, n;
-    for (k = 0; k < columns; ++k) wide += (size_t)GAN__MOST(table->column[k].category.n, 1);
+    for (k = 0; k < columns; ++k) wide += (size_t)GAN__MOST(gan__format_column_values(table->column + k), 1);
     if (gan__reader_column_names(d, table, columns, (int)wide)) return 1;
     if (!table->has_categories) return 0;
     if (o->desc->data_low != 0 || o->desc->data_high != 0) {
@@ -23919,13 +23925,13 @@ static int gan__reader_categories(const gan__reader_opening *o, gan_dataset *d, 
     d->one_hot = (unsigned char *)gan__err_persist(o->ctx, wide);
     if (!d->one_hot) return 1;
     for (at = 0, k = 0; k < columns; ++k)
-        for (n = 0; n < GAN__MOST(table->column[k].category.n, 1); ++n)
-            d->one_hot[at++] = table->column[k].category.n > 0;
+        for (n = 0; n < GAN__MOST(gan__format_column_values(table->column + k), 1); ++n)
+            d->one_hot[at++] = gan__format_column_values(table->column + k) > 0;
     step = GAN__MOST(was, wide);
     for (i = d->n; i-- > 0;)
         for (at = wide, k = columns - 1; k >= 0; --k) {
             const gan_real code = v[i * was + (size_t)k];
-            const int count = table->column[k].category.n;
+            const int count = gan__format_column_values(table->column + k);
             if (!count) v[i * step + --at] = code;
             for (n = count; n-- > 0;) v[i * step + --at] = n == (int)code;
         }

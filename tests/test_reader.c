@@ -1757,7 +1757,7 @@ static void test_categories(void)
         "columns chooses and orders before categories spread; without a header columns have numbers; pandas' "
         "index goes") {
         static const double chosen[] = {1.5, 0, 1, 2, 1, 0, 3, 0, 1, 4, 0, 1}, plain[] = {5, 0, 1, 6, 1, 0},
-                            one[] = {1, 7, 1, 8},
+                            one[] = {1, 7, 1, 8}, again[] = {0, 0, 1, 0, 1, 1, 0, 0, 0, 0, 0, 1},
                             twice[] = {0, 1, 0, 0, 1, 0, 1, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 1};
         static const char *const chosen_names[] = {"n", "color=blue", "color=red"},
                                  *const plain_names[] = {"1", "2=a", "2=b"},
@@ -1768,6 +1768,8 @@ static void test_categories(void)
         memset(&desc, 0, sizeof desc);
         desc.columns = "color,color", desc.categories = "color";
         check_table("color,x\nb,1\na,2\nc,3\n", &desc, 3, 6, twice, NULL);
+        desc.columns = "x,x,color", desc.label_column = 1; // what is left of a label are its numbers
+        check_table("color,x,y\nb,u,5\na,v,5\nc,u,5\n", &desc, 3, 4, again, NULL);
         memset(&desc, 0, sizeof desc);
         desc.categories = "2";
         check_table("5,b\n6,a\n", &desc, 2, 3, plain, plain_names);
