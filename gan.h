@@ -151,7 +151,7 @@
 //     DATA                  >>format  >>fit  >>data  >>batch  >>reader
 //     PICTURES              >>image  >>canvas  >>plot  >>sheet  >>terminal  >>log  >>report
 //     METRICS               >>density  >>transport  >>moment  >>neighbor  >>metric
-//     TRAINER               >>latent  >>player  >>train  >>sample  >>health  >>run
+//     TRAINER               >>latent  >>player  >>train  >>sample  >>health  >>summary
 //     end                   >>end
 //
 // CONVENTIONS
@@ -1855,13 +1855,17 @@ typedef struct gan_dataset_desc {       // 0 means the default
     int transpose;                      // 1: exchanges rows and columns of arrays of images: EMNIST's files
                                         // hold them column by column; 0: does not, with a warning if the
                                         // file's name begins with emnist; -1: does not
+    const char *categories;             // CSV: columns of texts or codes, names or numbers from 1, separated
+                                        // by commas: each becomes a column of 0 and 1 for each of its values
+                                        // (at most 1,024) in natural order, which standardize leaves as they
+                                        // are. The label's column may have texts: classes in natural order
 } gan_dataset_desc;
 
 // Opens a dataset. A sample has shape (C, H, W) for images, (D) for rows of numbers, otherwise the array's
 // shape without its first dimension. Files are memory-mapped if the system can, and must not change while
 // the context exists; bytes are stored as bytes. The file is checked before memory is allocated: at most the
-// file's size or desc.memory, 4 bytes per sample for the order, and for CSV one number per 2 bytes. Returns
-// NULL on an error.
+// file's size or desc.memory, 4 bytes per sample for the order, and for CSV one number per 2 bytes and 60
+// bytes per column. Returns NULL on an error.
 GAN_API gan_dataset *gan_dataset_open(gan_context *ctx, const gan_dataset_desc *desc);
 #ifndef GAN_NO_STDIO
 // gan_dataset_open of an IDX file or folder such as MNIST. Pixels are -1 .. 1, samples (1, H, W).
@@ -1947,7 +1951,11 @@ typedef struct gan_transform {          // 0: off
 // Sets the transformations, instead of those set before. Returns the error code.
 GAN_API int gan_dataset_transform(gan_dataset *d, const gan_transform *how);
 // Samples (n, ...) in the units of the data: what standardize, low and high have done is undone; recorded.
+// Columns of categories stay as they are: the largest of a group tells the category.
 GAN_API gan_tensor *gan_dataset_restore(const gan_dataset *d, gan_tensor *x);
+// Name of column i (from 0) of the samples of a CSV: that in its first line, else its number in the file,
+// from 1; of a category color=red. "" for other data and out of range.
+GAN_API const char *gan_dataset_column_name(const gan_dataset *d, int64_t i);
 // Classes: the values of labels that are whole numbers less than 65,536 apart, in ascending order; other
 // labels, and data without labels, have none. A trainer's generator is asked only for labels that the data
 // have: the classes in turn, or without classes the labels of the samples in turn. Class c of
@@ -13129,6 +13137,31 @@ GAN_API gan_tensor *gan_dropout_always(gan_model *m, gan_tensor *x, gan_real p)
 
 #include <limits.h>
 
+GAN__OPTIONAL int gan__file_is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// Natural order: runs of digits by their number, the rest by bytes, so that 2 comes before 10; names that are
+// then equal, as 1 and 01, by bytes. Less than 0: a comes before b.
+GAN__OPTIONAL int gan__file_names_order(const char *a, const char *b)
+{
+    const char *p = a, *q = b;
+    while (*p && *q) {
+        if (gan__file_is_digit(*p) && gan__file_is_digit(*q)) {
+            size_t m = 0, n = 0;
+            int order;
+            while (*p == '0') ++p;
+            while (*q == '0') ++q;
+            while (gan__file_is_digit(p[m])) ++m;
+            while (gan__file_is_digit(q[n])) ++n;
+            order = m != n ? (m < n ? -1 : 1) : memcmp(p, q, m);
+            if (order) return order;
+            p += m;
+            q += n;
+        } else if (*p != *q) return (unsigned char)*p < (unsigned char)*q ? -1 : 1;
+        else ++p, ++q;
+    }
+    return *p || *q ? (*p ? 1 : -1) : strcmp(a, b);
+}
+
 #ifndef GAN_NO_STDIO
 #include <errno.h>
 #include <time.h>
@@ -13615,31 +13648,6 @@ static void gan__file_sweep(gan_context *ctx, const char *path)
     gan__err_scratch_free(ctx, folder);
 }
 #endif
-
-static int gan__file_is_digit(char c) { return c >= '0' && c <= '9'; }
-
-// Natural order: runs of digits by their number, the rest by bytes, so that 2 comes before 10; names that are
-// then equal, as 1 and 01, by bytes. Less than 0: a comes before b.
-static int gan__file_names_order(const char *a, const char *b)
-{
-    const char *p = a, *q = b;
-    while (*p && *q) {
-        if (gan__file_is_digit(*p) && gan__file_is_digit(*q)) {
-            size_t m = 0, n = 0;
-            int order;
-            while (*p == '0') ++p;
-            while (*q == '0') ++q;
-            while (gan__file_is_digit(p[m])) ++m;
-            while (gan__file_is_digit(q[n])) ++n;
-            order = m != n ? (m < n ? -1 : 1) : memcmp(p, q, m);
-            if (order) return order;
-            p += m;
-            q += n;
-        } else if (*p != *q) return (unsigned char)*p < (unsigned char)*q ? -1 : 1;
-        else ++p, ++q;
-    }
-    return *p || *q ? (*p ? 1 : -1) : strcmp(a, b);
-}
 
 // Sifts name[at] down the heap of n names.
 static void gan__file_names_sift(char **name, size_t at, size_t n)
@@ -21299,7 +21307,7 @@ GAN_API void gan_extrapolate_game(gan_game kind, gan_real strength, int n, gan_o
 
 #ifndef GAN_NO_DATA
 
-// >>format: IDX, CIFAR, .npy, PNM and CSV, told apart and described; uses state; tests/test_format.c
+// >>format: IDX, CIFAR, .npy, PNM, CSV, told apart and described; uses state, file, json; tests/test_format.c
 //
 // A description says where in a file the samples lie; nothing is copied but the numbers of CSV. `p` has the
 // first `have` bytes of `size`. Every dimension is tested for zero by itself; a size is what the header says,
@@ -21900,6 +21908,33 @@ static void gan__format_pnm_bytes(const gan__format_pnm_reader *pnm, const unsig
 // CSV: lines of decimal numbers apart by commas, semicolons, tabs or blanks; # begins a comment line. A first
 // line without any number is a header.
 
+// Different texts in natural order.
+typedef struct gan__format_texts {
+    char **text;
+    int n, space;
+} gan__format_texts;
+
+enum { GAN__COLUMN_NUMBER, GAN__COLUMN_CATEGORY, GAN__COLUMN_LABEL };
+enum { GAN__CSV_CATEGORIES = 1024, GAN__CSV_LABELS = 65536, GAN__CSV_TEXT = 200 }; // values; letters of one
+
+typedef struct gan__format_column {
+    const char *name;           // in the first line, else its number from 1
+    gan__format_texts category; // the values of texts; none: numbers
+    int role, times;            // how often `columns` takes it
+} gan__format_column;
+
+// The columns that the values of a category become; 0: it is none.
+static int gan__format_column_values(const gan__format_column *k)
+{
+    return k->role == GAN__COLUMN_CATEGORY ? k->category.n : 0;
+}
+
+// The columns of the numbers of a CSV.
+typedef struct gan__format_table {
+    gan__format_column *column;
+    int has_categories;
+} gan__format_table;
+
 typedef struct gan__format_csv_reader {
     const unsigned char *p, *end; // what is left
     unsigned char apart;
@@ -21907,6 +21942,12 @@ typedef struct gan__format_csv_reader {
     int columns;
     size_t rows;
     int header, index; // that of the description; 1: the first column has no name, as pandas' index
+    const gan_dataset_desc *desc; // NULL: a file of labels
+    gan__format_column *column;   // NULL until the first line of numbers was seen
+    int label_text, numbers;      // a label is a text; some field is a number
+    int64_t missing_line;         // of the first label that may be a missing number
+    int missing;                  // its field
+    char missing_text[20];
 } gan__format_csv_reader;
 
 // The number that p .. end is, blanks and quotes around it aside; 1 when it is none or not finite. Exact to
@@ -21966,7 +22007,7 @@ static const unsigned char *gan__format_csv_line(gan__format_csv_reader *c, cons
         if (q < c->end && *q == '\r' && q + 1 < c->end && q[1] == '\n') ++q;
         c->p = q < c->end ? q + 1 : q;
         ++c->line;
-        while (begin < stop && (*begin == ' ' || (*begin == '\t' && c->apart != '\t'))) ++begin;
+        while (begin < stop && gan__format_is_blank(*begin) && (*begin == ' ' || *begin != c->apart)) ++begin;
         if (begin == stop || *begin == '#') continue;
         *end = stop;
         return begin;
@@ -21985,8 +22026,8 @@ static int gan__format_csv_has_field(const gan__format_csv_reader *c, const unsi
         while (p < end && gan__format_is_blank(*p)) ++p;
     if (p == end && c->apart == ' ') return 0;
     *from = p;
-    if (p < end && *p == '"') // what separates fields does not within quotes
-        for (++p; p < end && *p != '"';) ++p;
+    if (p < end && *p == '"') // what separates fields does not within quotes; "" is a quote
+        for (++p; p < end && (*p != '"' || (p + 1 < end && p[1] == '"'));) p += *p == '"' ? 2 : 1;
     while (p < end && *p != c->apart && !(c->apart == ' ' && gan__format_is_blank(*p))) ++p;
     *to = p;
     *at = p < end ? p + 1 : NULL;
@@ -22056,74 +22097,53 @@ static int gan__format_csv_is_missing(const unsigned char *from, const unsigned 
     return 0;
 }
 
-// Goes over all lines; into `out`, when it is not NULL, go the numbers.
-static int gan__format_csv_walk(gan_context *ctx, const char *name, gan__format_csv_reader *c, gan_real *out)
+// The position of a text, or the one where it belongs; *found: it is there.
+static int gan__format_texts_at(const gan__format_texts *t, const char *text, int *found)
 {
-    const unsigned char *begin, *end, *from, *to;
-    size_t n = 0;
-    c->rows = 0;
-    while ((begin = gan__format_csv_line(c, &end)) != NULL) {
-        int column = 0, bad = 0, numbers = 0, names = 0, unnamed = 0, counted = 0;
-        const int first = !c->rows && !c->first && !out && c->header >= 0;
-        char text[20];
-        if (c->line == c->first) continue;
-        while (gan__format_csv_has_field(c, &begin, end, &from, &to)) {
-            double v = 0;
-            const int odd = gan__format_csv_number(from, to, &v) || !gan__base_is_finite((gan_real)v);
-            numbers += !odd;
-            if (first) {
-                names += odd && !gan__format_csv_is_missing(from, to);
-                unnamed |= !column && from == to;
-                counted += !odd && v == column - unnamed && to > from && to[-1] >= '0' && to[-1] <= '9' &&
-                           to - from <= 10 && !memchr(from, '.', (size_t)(to - from));
-            }
-            if (odd && !bad) {
-                bad = column + 1;
-                gan__format_csv_quote(text, from, to);
-            }
-            if (column == INT_MAX - 1) return 1;
-            ++column;
-            if (out && !bad) out[n++] = (gan_real)v;
-        }
-        // names, none of them a number; or 0, 1, .. as pandas numbers them, behind the index that has no name
-        if (first && (c->header > 0 || (bad && !numbers && names) ||
-                      (counted == column - unnamed && column > (unnamed ? 1 : 2)))) {
-            c->first = c->line;
-            c->index = unnamed && column > 1;
-            if (!c->header && !bad)
-                gan__err_warn(ctx,
-                              "%s: line %l is 0, 1, .. %d: taken for the names that pandas gives columns; "
-                              "header = -1 reads it as numbers",
-                              name, c->line, column - 1);
-            continue;
-        }
-        if (bad) {
-            gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s: line %l, field %d is no finite number: %s", name,
-                          c->line, bad, *text ? text : "it is empty");
-            return 1;
-        }
-        if (c->rows && column != c->columns) {
-            gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s: line %l has %d fields, the lines before it %d", name,
-                          c->line, column, c->columns);
-            return 1;
-        }
-        c->columns = column;
-        ++c->rows;
+    int low = 0, high = t->n;
+    while (low < high) {
+        const int middle = low + (high - low) / 2;
+        if (gan__file_names_order(t->text[middle], text) < 0) low = middle + 1;
+        else high = middle;
     }
+    *found = low < t->n && !strcmp(t->text[low], text);
+    return low;
+}
+
+// Adds a text that is not there, for as long as the context lives. 1: no memory.
+static int gan__format_texts_add(gan_context *ctx, gan__format_texts *t, int at, const char *text)
+{
+    const size_t n = strlen(text) + 1;
+    char *copy = (char *)gan__err_persist(ctx, n);
+    if (!copy) return 1;
+    if (t->n == t->space) { // of a list twice as long; what it was stays unused
+        const int space = 2 * t->space + 16;
+        char **more = (char **)gan__err_persist(ctx, (size_t)space * sizeof *more);
+        if (!more) return 1;
+        if (t->n) memcpy(more, t->text, (size_t)t->n * sizeof *more);
+        t->text = more;
+        t->space = space;
+    }
+    memmove(t->text + at + 1, t->text + at, (size_t)(t->n - at) * sizeof *t->text);
+    t->text[at] = (char *)memcpy(copy, text, n);
+    t->n++;
     return 0;
 }
 
-// Leaves out the first column where it numbers the rows, 0, 1, ..: it is pandas' index.
-static void gan__format_csv_index(gan_context *ctx, const char *name, gan_real *v, gan__format_layout *l)
+// The text of a field, without blanks and quotes around it; 1 where it is none, too long, or unprintable.
+static int gan__format_csv_text(const unsigned char *from, const unsigned char *to, char out[GAN__CSV_TEXT])
 {
-    const size_t rows = (size_t)l->dim[0], columns = (size_t)l->dim[1];
-    size_t i;
-    for (i = 0; i < rows; ++i)
-        if (v[i * columns] != (gan_real)i) return;
-    for (i = 0; i < rows; ++i) memmove(v + i * (columns - 1), v + i * columns + 1, (columns - 1) * sizeof *v);
-    l->dim[1]--;
-    gan__format_strides(l, 0);
-    gan__err_warn(ctx, "%s: the first column, which has no name and numbers the rows, is left out", name);
+    int n = 0, quoted = 0;
+    while (from < to && gan__format_is_blank(*from)) ++from;
+    while (from < to && gan__format_is_blank(to[-1])) --to;
+    if (to - from >= 2 && *from == '"' && to[-1] == '"') quoted = 1, ++from, --to;
+    for (; from < to; ++from) {
+        if (*from < ' ' || *from == 127 || n == GAN__CSV_TEXT - 1) return 1;
+        out[n++] = (char)*from;
+        if (quoted && *from == '"' && from + 1 < to && from[1] == '"') ++from;
+    }
+    out[n] = 0;
+    return !n;
 }
 
 // The column, from 0, that n letters name: a number from 1, or a name of the header; -1: none.
@@ -22141,67 +22161,394 @@ static int gan__format_csv_named(const gan__format_csv_reader *c, const unsigned
     return v >= 1 && v <= c->columns && v == floor(v) ? (int)v - 1 : -1;
 }
 
-// Keeps the columns that a text names, in its order, apart by commas.
-static int gan__format_csv_pick(gan_context *ctx, const char *name, const char *text,
-                                const unsigned char *header, const unsigned char *end,
-                                const gan__format_csv_reader *c, gan_real *v, gan__format_layout *l)
+// The line of the header, begin .. *end; NULL without one, or where it names another number of columns.
+static const unsigned char *gan__format_csv_header(const gan__format_csv_reader *c, const unsigned char *p,
+                                                   const unsigned char **end)
 {
-    const size_t rows = (size_t)l->dim[0], columns = (size_t)l->dim[1];
-    gan_real *row = (gan_real *)gan__err_scratch(ctx, columns * sizeof *row);
-    int *pick = row ? (int *)gan__err_scratch(ctx, columns * sizeof *pick) : NULL;
-    size_t i, k, n = 0;
-    int bad = !pick;
-    while (!bad && n < columns) {
+    gan__format_csv_reader again = *c;
+    const unsigned char *begin = NULL, *at, *from, *to;
+    int columns = 0;
+    again.p = p;
+    again.line = 0;
+    while (again.line != c->first && (begin = gan__format_csv_line(&again, end)) != NULL) {}
+    if (!c->first || !begin) return NULL;
+    for (at = begin; columns <= c->columns && gan__format_csv_has_field(c, &at, *end, &from, &to);) ++columns;
+    return columns == c->columns ? begin : NULL;
+}
+
+// The columns that a text names, in its order, apart by commas: their number, at most all; 0 on an error.
+static int gan__format_csv_list(gan_context *ctx, const char *name, const char *text, const char *field,
+                                const unsigned char *header, const unsigned char *end,
+                                const gan__format_csv_reader *c, int *pick)
+{
+    int n = 0;
+    for (;; ++text) {
         size_t length = strcspn(text, ",");
         const char *from = text;
         text += length;
         while (length && *from == ' ') ++from, --length;
         while (length && from[length - 1] == ' ') --length;
         pick[n] = gan__format_csv_named(c, header, end, from, length);
-        if (pick[n++] < 0 || (*text == ',' && n == columns)) {
+        if (pick[n++] < 0 || (*text == ',' && n == c->columns)) {
             char word[20];
             gan__format_csv_quote(word, (const unsigned char *)from, (const unsigned char *)from + length);
-            gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s has %d columns, and none for %s of `columns`", name,
-                          (int)columns, *word ? word : "an empty name");
+            gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s has %d columns, and none for %s of `%s`", name,
+                          c->columns, *word ? word : "an empty name", field);
+            return 0;
+        }
+        if (!*text) return n;
+    }
+}
+
+// Whether the first column numbers the rows, 0, 1, ..; `c` stands before the first of them.
+static int gan__format_csv_is_index(gan__format_csv_reader c)
+{
+    const unsigned char *begin, *end, *from, *to;
+    size_t i;
+    for (i = 0; (begin = gan__format_csv_line(&c, &end)) != NULL;) {
+        double v;
+        if (c.line == c.first) continue;
+        if (!gan__format_csv_has_field(&c, &begin, end, &from, &to) || gan__format_csv_number(from, to, &v) ||
+            (gan_real)v != (gan_real)i++)
+            return 0;
+    }
+    return 1;
+}
+
+// The names of the columns. 1: no memory.
+static int gan__format_csv_names(gan_context *ctx, gan__format_csv_reader *c, const unsigned char *header,
+                                 const unsigned char *end)
+{
+    const size_t each = 12;
+    char *to = (char *)gan__err_persist(ctx, header ? (size_t)(end - header) + (size_t)c->columns
+                                                    : each * (size_t)c->columns);
+    const unsigned char *from, *stop;
+    int i;
+    for (i = 0; i < c->columns && to; ++i) {
+        c->column[i].name = to;
+        if (header && gan__format_csv_has_field(c, &header, end, &from, &stop)) {
+            gan__format_csv_trim(&from, &stop);
+            memcpy(to, from, (size_t)(stop - from));
+            to += stop - from;
+        } else to = gan__text_whole(to, (uint64_t)i + 1);
+        *to++ = 0;
+    }
+    return !to;
+}
+
+// What each column is for, before the first line of numbers is read, which has c->columns fields; `p` is
+// where the file begins, `start` stands before that line. 1 on an error.
+static int gan__format_csv_roles(gan_context *ctx, const char *name, gan__format_csv_reader *c,
+                                 const unsigned char *p, const gan__format_csv_reader *start)
+{
+    const gan_dataset_desc *desc = c->desc;
+    const unsigned char *end = NULL, *header = gan__format_csv_header(c, p, &end);
+    int *pick = NULL, n = c->columns, i, k, at, bad;
+    c->column = (gan__format_column *)gan__err_persist(ctx, (size_t)n * sizeof *c->column);
+    if (!c->column || gan__format_csv_names(ctx, c, header, end)) return 1;
+    if (c->first && !header)
+        gan__err_warn(ctx, "%s: line %l does not name the %d columns of line %l: they have no names", name,
+                      c->first, n, c->line);
+    if (c->index) c->index = !desc->columns && gan__format_csv_is_index(*start);
+    if (!desc->categories && !desc->label_column) return 0;
+    pick = (int *)gan__err_scratch(ctx, (size_t)n * sizeof *pick);
+    bad = !pick;
+    if (!bad && desc->categories) {
+        k = gan__format_csv_list(ctx, name, desc->categories, "categories", header, end, c, pick);
+        bad = !k;
+        for (i = 0; i < k; ++i) c->column[pick[i]].role = GAN__COLUMN_CATEGORY;
+    }
+    for (i = 0; i < n && !bad; ++i) pick[i] = i;
+    if (!bad && desc->columns) {
+        n = gan__format_csv_list(ctx, name, desc->columns, "columns", header, end, c, pick);
+        bad = !n;
+    }
+    for (i = 0; i < n && !bad; ++i) c->column[pick[i]].times++;
+    if (!bad && desc->columns) {
+        for (i = 0; i < c->columns && !bad; ++i) {
+            if (c->column[i].role == GAN__COLUMN_NUMBER || c->column[i].times) continue;
+            gan__err_fail(ctx, GAN_ERROR_ARGUMENT,
+                          "%s: `columns` leaves out column %d, which `categories` names", name, i + 1);
             bad = 1;
         }
-        if (!*text) break;
-        ++text;
     }
-    for (i = 0; i < rows && !bad; ++i) {
-        memcpy(row, v + i * columns, columns * sizeof *row);
-        for (k = 0; k < n; ++k) v[i * n + k] = row[pick[k]];
+    at = desc->label_column > 0 ? desc->label_column - 1 + c->index : n + desc->label_column;
+    if (!bad && desc->label_column && at >= c->index && at < n) {
+        bad = c->column[pick[at]].role != GAN__COLUMN_NUMBER;
+        c->column[pick[at]].role = GAN__COLUMN_LABEL;
+        if (bad)
+            gan__err_fail(ctx, GAN_ERROR_ARGUMENT,
+                          "%s: `categories` names column %d, the label's: label_index numbers its values",
+                          name, pick[at] + 1);
     }
     gan__err_scratch_free(ctx, pick);
-    gan__err_scratch_free(ctx, row);
-    l->dim[1] = (int)n;
-    if (!bad) gan__format_strides(l, 0);
     return bad;
 }
 
-// The numbers of a text in memory that lives as long as the context: no more than one for each two bytes.
-static int gan__format_csv(gan_context *ctx, const char *name, const unsigned char *p, size_t size,
-                           const gan_dataset_desc *desc, gan__format_layout *l, const gan_real **values)
+// What stands in a line.
+typedef struct gan__format_csv_fields {
+    int columns, numbers, names, unnamed, counted;
+    int bad;       // the first that is no number where one belongs, from 1
+    int hopeless;  // and no text that `categories` would help
+    char text[20]; // its beginning
+} gan__format_csv_fields;
+
+// The number that stands for a field, *v; 1 where it is none.
+static int gan__format_csv_value(gan__format_csv_reader *c, const unsigned char *from,
+                                 const unsigned char *to, int column, int coded, double *v)
 {
-    gan__format_csv_reader start, c;
+    const gan__format_column *k = c->column && column < c->columns ? c->column + column : NULL;
+    const int role = k ? k->role : GAN__COLUMN_NUMBER;
+    const int odd = gan__format_csv_number(from, to, v) || !gan__base_is_finite((gan_real)*v);
+    char text[GAN__CSV_TEXT];
+    int found;
+    c->numbers |= k && !odd;
+    if (role == GAN__COLUMN_NUMBER || (role == GAN__COLUMN_LABEL && !odd && !c->label_text)) return odd;
+    *v = 0;
+    if (coded) { // the texts are known
+        if (gan__format_csv_text(from, to, text)) return 1;
+        *v = gan__format_texts_at(&k->category, text, &found);
+        return !found;
+    }
+    if (odd && role == GAN__COLUMN_LABEL) {
+        if (!gan__format_csv_is_missing(from, to)) c->label_text = 1;
+        else if (!c->missing) {
+            c->missing = column + 1;
+            c->missing_line = c->line;
+            gan__format_csv_quote(c->missing_text, from, to);
+        }
+    }
+    gan__format_csv_trim(&from, &to);
+    return from == to;
+}
+
+// Reads the fields of a line; `first`: it may be a header. 1: too many.
+static int gan__format_csv_fields_of(gan__format_csv_reader *c, const unsigned char *begin,
+                                     const unsigned char *end, int first, gan_real *out,
+                                     gan__format_csv_fields *f)
+{
+    const unsigned char *from, *to;
+    memset(f, 0, sizeof *f);
+    for (; gan__format_csv_has_field(c, &begin, end, &from, &to); ++f->columns) {
+        double v = 0;
+        const int odd = gan__format_csv_value(c, from, to, f->columns, out != NULL, &v);
+        if (f->columns == INT_MAX - 1) return 1;
+        f->numbers += !odd;
+        if (first) {
+            f->names += odd && !gan__format_csv_is_missing(from, to);
+            f->unnamed |= !f->columns && from == to;
+            f->counted += !odd && v == f->columns - f->unnamed && to > from && to[-1] >= '0' &&
+                          to[-1] <= '9' && to - from <= 10 && !memchr(from, '.', (size_t)(to - from));
+        }
+        if (odd && !f->bad) {
+            f->bad = f->columns + 1;
+            f->hopeless = gan__format_csv_is_missing(from, to);
+            gan__format_csv_quote(f->text, from, to);
+        }
+        if (out && !f->bad && f->columns < c->columns) out[f->columns] = (gan_real)v;
+    }
+    return 0;
+}
+
+static int gan__format_csv_no_number(gan_context *ctx, const char *name, const gan__format_csv_reader *c,
+                                     int64_t line, int field, const char *text, int hopeless)
+{
+    char word[20] = "";
+    if (c->column && c->first && field <= c->columns)
+        gan__format_csv_quote(word, (const unsigned char *)c->column[field - 1].name,
+                              (const unsigned char *)c->column[field - 1].name +
+                                  strlen(c->column[field - 1].name));
+    gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s: line %l, field %d%s%s%s is no finite number: %s%s", name, line,
+                  field, *word ? " (" : "", word, *word ? ")" : "", *text ? text : "it is empty",
+                  hopeless || !c->desc ? "" : "; gan_dataset_desc.categories takes columns of texts");
+    return 1;
+}
+
+// Goes over all lines of the file, which begins with `p`; into `out`, when it is not NULL, go the numbers.
+static int gan__format_csv_walk(gan_context *ctx, const char *name, gan__format_csv_reader *c,
+                                const unsigned char *p, gan_real *out)
+{
+    gan__format_csv_reader before = *c;
+    const unsigned char *begin, *end;
+    gan__format_csv_fields f;
+    for (c->rows = 0; (begin = gan__format_csv_line(c, &end)) != NULL; before = *c) {
+        const int first = !c->rows && !c->first && !out && c->header >= 0;
+        if (c->line == c->first) continue;
+        if (gan__format_csv_fields_of(c, begin, end, first, out, &f)) return 1;
+        // names, none of them a number; or 0, 1, .. as pandas numbers them, behind the index that has no name
+        if (first && (c->header > 0 || (f.bad && !f.numbers && f.names) ||
+                      (f.counted == f.columns - f.unnamed && f.columns > (f.unnamed ? 1 : 2)))) {
+            c->first = c->line;
+            c->index = f.unnamed && f.columns > 1;
+            if (!c->header && !f.bad)
+                gan__err_warn(ctx,
+                              "%s: line %l is 0, 1, .. %d: taken for the names that pandas gives columns; "
+                              "header = -1 reads it as numbers",
+                              name, c->line, f.columns - 1);
+            continue;
+        }
+        if (!c->rows && c->desc && !c->column) {
+            c->columns = f.columns;
+            before.first = c->first;
+            if (gan__format_csv_roles(ctx, name, c, p, &before) ||
+                gan__format_csv_fields_of(c, begin, end, 0, NULL, &f))
+                return 1;
+        }
+        if (f.bad) return gan__format_csv_no_number(ctx, name, c, c->line, f.bad, f.text, f.hopeless);
+        if (c->rows && f.columns != c->columns) {
+            gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s: line %l has %d fields, the lines before it %d", name,
+                          c->line, f.columns, c->columns);
+            return 1;
+        }
+        c->columns = f.columns;
+        ++c->rows;
+        if (out) out += c->columns;
+    }
+    if (c->missing && !c->label_text)
+        return gan__format_csv_no_number(ctx, name, c, c->missing_line, c->missing, c->missing_text, 1);
+    return 0;
+}
+
+// Collects the values of columns of texts; `c` stands before the first line.
+static int gan__format_csv_collect(gan_context *ctx, const char *name, gan__format_csv_reader *c)
+{
+    const unsigned char *begin, *end, *from, *to;
+    char text[GAN__CSV_TEXT];
+    int i, found, at, some = 0;
+    for (i = 0; i < c->columns; ++i)
+        some |= c->column[i].role == GAN__COLUMN_CATEGORY || (c->column[i].role && c->label_text);
+    while (some && (begin = gan__format_csv_line(c, &end)) != NULL) {
+        if (c->line == c->first) continue;
+        for (i = 0; gan__format_csv_has_field(c, &begin, end, &from, &to); ++i) {
+            gan__format_column *k = c->column + i;
+            const int most = k->role == GAN__COLUMN_LABEL ? (int)GAN__CSV_LABELS : (int)GAN__CSV_CATEGORIES;
+            if (k->role == GAN__COLUMN_NUMBER || (k->role == GAN__COLUMN_LABEL && !c->label_text)) continue;
+            if (gan__format_csv_text(from, to, text)) {
+                gan__err_fail(ctx, GAN_ERROR_FORMAT,
+                              "%s: line %l, field %d is no text of 1 to %d printable letters", name, c->line,
+                              i + 1, (int)GAN__CSV_TEXT - 1);
+                return 1;
+            }
+            at = gan__format_texts_at(&k->category, text, &found);
+            if (found) continue;
+            if (k->category.n == most) {
+                gan__err_fail(ctx, GAN_ERROR_FORMAT,
+                              "%s: line %l: column %d has more than %d different texts", name, c->line, i + 1,
+                              most);
+                return 1;
+            }
+            if (gan__format_texts_add(ctx, &k->category, at, text)) return 1;
+        }
+    }
+    return 0;
+}
+
+// Leaves out the first column where it numbers the rows, 0, 1, ..: it is pandas' index.
+static void gan__format_csv_index(gan_context *ctx, const char *name, gan_real *v, gan__format_layout *l)
+{
+    const size_t rows = (size_t)l->dim[0], columns = (size_t)l->dim[1];
+    size_t i;
+    for (i = 0; i < rows; ++i)
+        if (v[i * columns] != (gan_real)i) return;
+    for (i = 0; i < rows; ++i) memmove(v + i * (columns - 1), v + i * columns + 1, (columns - 1) * sizeof *v);
+    l->dim[1]--;
+    gan__format_strides(l, 0);
+    gan__err_warn(ctx, "%s: the first column, which has no name and numbers the rows, is left out", name);
+}
+
+// Keeps the columns that the description names, in its order.
+static int gan__format_csv_pick(gan_context *ctx, const char *name, const unsigned char *p,
+                                gan__format_csv_reader *c, gan_real *v, gan__format_layout *l)
+{
+    const size_t rows = (size_t)l->dim[0], columns = (size_t)l->dim[1];
+    const unsigned char *end = NULL, *header = gan__format_csv_header(c, p, &end);
+    gan__format_column *column = (gan__format_column *)gan__err_persist(ctx, columns * sizeof *column);
+    gan_real *row = column ? (gan_real *)gan__err_scratch(ctx, columns * sizeof *row) : NULL;
+    int *pick = row ? (int *)gan__err_scratch(ctx, columns * sizeof *pick) : NULL;
+    const int n =
+        pick ? gan__format_csv_list(ctx, name, c->desc->columns, "columns", header, end, c, pick) : 0;
+    size_t i;
+    int k;
+    for (i = 0; i < rows && n; ++i) {
+        memcpy(row, v + i * columns, columns * sizeof *row);
+        for (k = 0; k < n; ++k) v[i * (size_t)n + (size_t)k] = row[pick[k]];
+    }
+    for (k = 0; k < n; ++k) column[k] = c->column[pick[k]];
+    c->column = column;
+    gan__err_scratch_free(ctx, pick);
+    gan__err_scratch_free(ctx, row);
+    l->dim[1] = n;
+    if (n) gan__format_strides(l, 0);
+    return !n;
+}
+
+// The numbers of rows of c->columns, with space for their categories: *count. 1 on an error.
+static int gan__format_csv_space(gan_context *ctx, const char *name, const gan__format_csv_reader *c,
+                                 size_t size, size_t *count)
+{
+    const size_t most = c->desc && c->desc->memory ? c->desc->memory : (size_t)1 << 28;
+    size_t wide = 0, bytes;
+    int i;
+    if (gan__base_mul_size(c->rows, (size_t)c->columns, count) || *count > size) {
+        gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s: too many numbers", name);
+        return 1;
+    }
+    for (i = 0; c->column && i < c->columns; ++i) {
+        const gan__format_column *k = c->column + i;
+        wide += (size_t)k->times * (size_t)GAN__MOST(gan__format_column_values(k), 1);
+    }
+    if (wide <= (size_t)c->columns) return 0;
+    if (wide > (size_t)INT_MAX || gan__base_mul_size(c->rows, wide, count) ||
+        gan__base_mul_size(*count, sizeof(gan_real), &bytes) || bytes > most) {
+        gan__err_fail(
+            ctx, GAN_ERROR_MEMORY,
+            "%s: %l rows of %l columns, categories among them, are more than gan_dataset_desc.memory of "
+            "%l bytes",
+            name, (int64_t)c->rows, (int64_t)wide, (int64_t)most);
+        return 1;
+    }
+    return 0;
+}
+
+// The numbers of a text in memory that lives as long as the context: no more than one for each two bytes, and
+// what categories need. Texts are their numbers in natural order, from 0; `table` says where they are.
+static int gan__format_csv(gan_context *ctx, const char *name, const unsigned char *p, size_t size,
+                           const gan_dataset_desc *desc, gan__format_layout *l, const gan_real **values,
+                           gan__format_table *table)
+{
+    gan__format_csv_reader start, c, texts;
     gan_real *out;
-    size_t bytes;
+    size_t count, bytes;
+    int i;
     memset(l, 0, sizeof *l);
     memset(&start, 0, sizeof start);
+    memset(table, 0, sizeof *table);
     if (gan__format_is_packed(ctx, name, p, size)) return 1;
     if (size >= 3 && !memcmp(p, "\xef\xbb\xbf", 3)) p += 3, size -= 3;
     start.p = p;
     start.end = p + size;
     start.apart = gan__format_csv_apart(p, size);
+    start.desc = desc;
+    start.header = desc ? desc->header : 0;
     c = start;
-    c.header = start.header = desc ? desc->header : 0;
-    if (gan__format_csv_walk(ctx, name, &c, NULL)) return 1;
+    if (gan__format_csv_walk(ctx, name, &c, p, NULL)) return 1;
     if (!c.rows || c.rows > (size_t)INT_MAX) {
         gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s has %s lines of numbers", name, c.rows ? "too many" : "no");
         return 1;
     }
-    if (gan__base_mul_size(c.rows, (size_t)c.columns, &bytes) || bytes > size ||
-        gan__base_mul_size(bytes, sizeof *out, &bytes)) {
+    if (desc && c.first && !c.header && !c.numbers)
+        gan__err_warn(ctx,
+                      "%s: no field is a number: line %l is taken for names; header = -1 reads it as texts",
+                      name, c.first);
+    start.first = c.first;
+    start.columns = c.columns;
+    start.column = c.column;
+    start.label_text = c.label_text;
+    texts = start;
+    if ((desc && gan__format_csv_collect(ctx, name, &texts)) ||
+        gan__format_csv_space(ctx, name, &c, size, &count))
+        return 1;
+    if (gan__base_mul_size(count, sizeof *out, &bytes)) {
         gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s: too many numbers", name);
         return 1;
     }
@@ -22213,18 +22560,17 @@ static int gan__format_csv(gan_context *ctx, const char *name, const unsigned ch
     gan__format_strides(l, 0);
     out = (gan_real *)gan__err_persist(ctx, bytes);
     if (!out) return 1;
-    start.first = c.first;
     *values = out;
-    if (gan__format_csv_walk(ctx, name, &start, out)) return 1;
-    if (desc && desc->columns) {
-        const unsigned char *header = NULL, *end = NULL;
-        c = start;
-        c.p = p;
-        c.line = 0;
-        while (c.first && c.line != c.first && (header = gan__format_csv_line(&c, &end)) != NULL) {}
-        return gan__format_csv_pick(ctx, name, desc->columns, header, end, &c, out, l);
+    if (gan__format_csv_walk(ctx, name, &start, p, out)) return 1;
+    if (!desc) return 0;
+    for (i = 0; i < c.columns; ++i) table->has_categories |= c.column[i].role == GAN__COLUMN_CATEGORY;
+    if (desc->columns) {
+        if (gan__format_csv_pick(ctx, name, p, &start, out, l)) return 1;
+    } else if (c.index) {
+        gan__format_csv_index(ctx, name, out, l);
+        start.column += c.columns - l->dim[1];
     }
-    if (c.index) gan__format_csv_index(ctx, name, out, l);
+    table->column = start.column;
     return 0;
 }
 
@@ -22365,17 +22711,18 @@ GAN__OPTIONAL int gan__format_is_cut(const unsigned char *p, size_t size)
     return 0;
 }
 
-// Text that may be CSV: blanks and printable letters, a digit among them.
-static int gan__format_is_text(const unsigned char *p, size_t have)
+// Text that may be CSV: blanks and printable letters, also UTF-8, a digit among them where that is asked for.
+static int gan__format_is_text(const unsigned char *p, size_t have, int digit)
 {
     const size_t n = GAN__LEAST(have, (size_t)4096);
-    size_t i = have >= 3 && !memcmp(p, "\xef\xbb\xbf", 3) ? 3 : 0;
-    int digit = 0;
-    for (; i < n; ++i) {
-        if (!(gan__format_is_blank(p[i]) || (p[i] >= ' ' && p[i] <= '~'))) return 0;
-        digit |= p[i] >= '0' && p[i] <= '9';
+    size_t i = have >= 3 && !memcmp(p, "\xef\xbb\xbf", 3) ? 3 : 0, letter;
+    if (i == n) return 0;
+    for (; i < n; i += letter) {
+        letter = p[i] < 0x80 ? 1 : (size_t)gan__json_utf8(p + i, p + have);
+        if (!letter || (!gan__format_is_blank(p[i]) && p[i] < ' ') || p[i] == 127) return 0;
+        digit &= !(p[i] >= '0' && p[i] <= '9');
     }
-    return digit;
+    return !digit;
 }
 
 // What a file holds, by its first bytes, and CIFAR, which has no mark of its own, by its size.
@@ -22394,7 +22741,7 @@ static gan_format gan__format_of(const unsigned char *p, size_t have, size_t siz
                 need = 0;
         if (!cifar || need == size - 4 - 4 * (size_t)p[3]) return GAN_FORMAT_IDX;
     }
-    if (gan__format_is_text(p, have)) return GAN_FORMAT_CSV;
+    if (gan__format_is_text(p, have, 1)) return GAN_FORMAT_CSV;
     return cifar ? GAN_FORMAT_CIFAR : GAN_FORMAT_AUTO;
 }
 
@@ -22643,7 +22990,7 @@ static int gan__fit(gan_context *ctx, const gan__fit_place *v, gan_fit how, cons
     return 0;
 }
 
-// >>data: shuffled datasets of files, folders and memory, toys; uses file, fit; tests/test_data.c
+// >>data: shuffled datasets of files, folders and memory, toys; uses fit; tests/test_data.c
 
 #ifndef GAN_NO_STDIO
 
@@ -22750,6 +23097,9 @@ struct gan_dataset {
     int in_order;        // epochs are not shuffled
     uint32_t *order;     // the samples of the epoch that `shuffled` names
     int64_t shuffled[2]; // seed, epoch
+    int columns;         // of a table, with names
+    char **column_name;
+    unsigned char *one_hot; // of each column: 1 where it is 0 or 1 for a category; NULL without categories
 };
 
 // A dataset of samples in so many parts; NULL on an error, which is set.
@@ -24033,7 +24383,7 @@ GAN_API const char *gan_dataset_path(const gan_dataset *d, int64_t i)
     return i >= 0 && i < gan_dataset_size(d) && d->picture ? d->picture[gan__data_row(d, (size_t)i)] : "";
 }
 
-// >>reader: a description becomes a dataset: files, a folder; uses json, data; tests/test_reader.c
+// >>reader: a description becomes a dataset: files, a folder; uses data; tests/test_reader.c
 
 // What is being opened.
 typedef struct gan__reader_opening {
@@ -24076,7 +24426,7 @@ static int gan__reader_source(const gan__reader_opening *o, gan__file_source **o
 // What a file holds and where. PNM and STB are only recognized. For CSV *values are its numbers.
 static int gan__reader_describe(const gan__reader_opening *o, gan__file_source *s, gan_format wanted,
                                 const gan_dataset_desc *desc, gan_format *format, gan__format_layout *l,
-                                const gan_real **values)
+                                const gan_real **values, gan__format_table *table)
 {
     const size_t have = s->bytes ? s->size : GAN__LEAST(s->size, (size_t)GAN__FORMAT_HEAD);
     unsigned char *head = NULL, *all = NULL;
@@ -24092,17 +24442,22 @@ static int gan__reader_describe(const gan__reader_opening *o, gan__file_source *
         p = head;
     }
     *format = wanted != GAN_FORMAT_AUTO ? wanted : gan__format_of(p, have, s->size);
+    if (*format == GAN_FORMAT_AUTO && desc && desc->categories && gan__format_is_text(p, have, 0))
+        *format = GAN_FORMAT_CSV;
     if (gan__format_has_columns(*format)) {
         if (!s->bytes) {
             all = (unsigned char *)gan__err_scratch(o->ctx, s->size + 1);
             bad = !all || gan__file_source_read(o->ctx, s, 0, all, s->size);
             p = all;
         }
-        bad = bad || gan__format_csv(o->ctx, s->name, p, s->size, desc, l, values);
+        bad = bad || gan__format_csv(o->ctx, s->name, p, s->size, desc, l, values, table);
     } else bad = gan__format_array(o->ctx, *format, s->name, p, have, s->size, l);
-    if (!bad && desc && !gan__format_has_columns(*format) && (desc->columns || desc->header))
+    if (!bad && desc && !gan__format_has_columns(*format) &&
+        (desc->columns || desc->categories || desc->header))
         gan__err_warn(o->ctx, "%s is no CSV: gan_dataset_desc.%s has no effect", s->name,
-                      desc->columns ? "columns" : "header");
+                      desc->columns      ? "columns"
+                      : desc->categories ? "categories"
+                                         : "header");
     gan__err_scratch_free(o->ctx, all);
     gan__err_scratch_free(o->ctx, head);
     return bad;
@@ -24115,13 +24470,14 @@ static int gan__reader_labels(const gan__reader_opening *o, gan_dataset *d, cons
     gan__reader_opening whole = *o;
     gan__file_source *s;
     gan__format_layout l;
+    gan__format_table table;
     gan_format format;
     const gan_real *values;
     size_t per = 1;
     int i;
     whole.most = (size_t)-1;
     if (gan__reader_source(&whole, &s, path, bytes, size, 1) ||
-        gan__reader_describe(&whole, s, GAN_FORMAT_AUTO, NULL, &format, &l, &values))
+        gan__reader_describe(&whole, s, GAN_FORMAT_AUTO, NULL, &format, &l, &values, &table))
         return 1;
     if (gan__format_is_picture(format) || l.labels) {
         gan__err_fail(o->ctx, GAN_ERROR_FORMAT, "%s holds images where labels belong: IDX, .npy or CSV",
@@ -24176,7 +24532,8 @@ static int gan__reader_cifar_labels(gan_dataset *d)
 }
 
 // Takes a column of rows of numbers for the labels.
-static int gan__reader_column(const gan__reader_opening *o, gan_dataset *d, const gan_real *values)
+static int gan__reader_column(const gan__reader_opening *o, gan_dataset *d, const gan_real *values,
+                              gan__format_table *table)
 {
     gan__format_layout *l = &d->from;
     const size_t row = l->stride[0];
@@ -24196,12 +24553,88 @@ static int gan__reader_column(const gan__reader_opening *o, gan_dataset *d, cons
         label[i] = v[at];
         memmove(v + at, v + at + 1, (size_t)(columns - 1 - at) * sizeof *v);
     }
+    if (table->column[at].category.n) d->class_name = table->column[at].category.text;
+    memmove(table->column + at, table->column + at + 1, (size_t)(columns - 1 - at) * sizeof *table->column);
     l->dim[1] = columns - 1;
     l->stride[0] = row;
     d->label = (const unsigned char *)label;
     d->label_type = l->type;
     d->label_big = l->big;
     d->label_stride = sizeof *label;
+    return 0;
+}
+
+// The names of the samples' columns, of which categories have one for each value.
+static int gan__reader_column_names(gan_dataset *d, const gan__format_table *table, int columns, int wide)
+{
+    size_t bytes = 0;
+    char *to;
+    int k, i;
+    for (k = 0; k < columns; ++k) {
+        const int values = gan__format_column_values(table->column + k);
+        bytes += (strlen(table->column[k].name) + 1) * (size_t)GAN__MOST(values, 1);
+        for (i = 0; i < values; ++i) bytes += strlen(table->column[k].category.text[i]) + 1;
+    }
+    d->column_name = (char **)gan__err_persist(d->ctx, (size_t)wide * sizeof *d->column_name);
+    to = d->column_name ? (char *)gan__err_persist(d->ctx, bytes) : NULL;
+    if (!to) return 1;
+    for (k = 0; k < columns; ++k) {
+        const int values = gan__format_column_values(table->column + k);
+        const size_t n = strlen(table->column[k].name);
+        for (i = 0; i < GAN__MOST(values, 1); ++i) {
+            d->column_name[d->columns++] = to;
+            memcpy(to, table->column[k].name, n);
+            to += n;
+            if (values) {
+                const char *text = table->column[k].category.text[i];
+                const size_t m = strlen(text);
+                *to++ = '=';
+                memcpy(to, text, m);
+                to += m;
+            }
+            *to++ = 0;
+        }
+    }
+    return 0;
+}
+
+// Spreads the numbers of categories over columns of 0 and 1, in the memory that was taken for them. The last
+// row moves first, so that none is overwritten before it was read.
+static int gan__reader_categories(const gan__reader_opening *o, gan_dataset *d, const gan_real *values,
+                                  const gan__format_table *table)
+{
+    gan__format_layout *l = &d->from;
+    const size_t was = l->stride[0] / sizeof *values;
+    const int columns = l->dim[1];
+    gan_real *v = (gan_real *)(uintptr_t)values;
+    size_t wide = 0, step, i, at;
+    int k, n;
+    for (k = 0; k < columns; ++k) wide += (size_t)GAN__MOST(gan__format_column_values(table->column + k), 1);
+    if (gan__reader_column_names(d, table, columns, (int)wide)) return 1;
+    if (!table->has_categories) return 0;
+    if (o->desc->data_low != 0 || o->desc->data_high != 0) {
+        gan__err_fail(
+            o->ctx, GAN_ERROR_ARGUMENT,
+            "%s: data_low and data_high would scale the columns of 0 and 1 that `categories` makes: "
+            "take standardize",
+            d->part->source->name);
+        return 1;
+    }
+    d->one_hot = (unsigned char *)gan__err_persist(o->ctx, wide);
+    if (!d->one_hot) return 1;
+    for (at = 0, k = 0; k < columns; ++k)
+        for (n = 0; n < GAN__MOST(gan__format_column_values(table->column + k), 1); ++n)
+            d->one_hot[at++] = gan__format_column_values(table->column + k) > 0;
+    step = GAN__MOST(was, wide);
+    for (i = d->n; i-- > 0;)
+        for (at = wide, k = columns - 1; k >= 0; --k) {
+            const gan_real code = v[i * was + (size_t)k];
+            const int count = gan__format_column_values(table->column + k);
+            if (!count) v[i * step + --at] = code;
+            for (n = count; n-- > 0;) v[i * step + --at] = n == (int)code;
+        }
+    l->dim[1] = (int)wide;
+    l->stride[0] = step * sizeof *values;
     return 0;
 }
 
@@ -24617,7 +25050,8 @@ static int gan__reader_standardize(gan_dataset *d, const char *name)
         }
         for (k = 0; k < d->per && !bad; ++k) {
             const double v = sum[k] / (double)d->n;
-            if (!pass) mean[k] = (gan_real)v;
+            if (d->one_hot && d->one_hot[k]) mean[k] = 0, deviation[k] = 1;
+            else if (!pass) mean[k] = (gan_real)v;
             else if (v > 0) deviation[k] = (gan_real)sqrt(v);
             else {
                 deviation[k] = 1;
@@ -24645,6 +25079,7 @@ static gan_dataset *gan__reader_files(const gan__reader_opening *o, char *const 
     const gan_dataset_desc *desc = o->desc;
     gan_format format = GAN_FORMAT_AUTO;
     const gan_real *values = NULL;
+    gan__format_table table;
     const char *name;
     size_t total = 0;
     int i;
@@ -24653,7 +25088,7 @@ static gan_dataset *gan__reader_files(const gan__reader_opening *o, char *const 
         gan__file_source **s = &d->part[i].source;
         if (gan__reader_source(o, s, path ? path[i] : NULL, desc->bytes, desc->size, !desc->stream) ||
             gan__reader_describe(o, *s, n > 1 ? GAN_FORMAT_CIFAR : desc->format, desc, &format, &d->from,
-                                 &values))
+                                 &values, &table))
             return NULL;
         if (gan__format_is_picture(format)) {
             d->n = d->part[i].count = 1;
@@ -24683,7 +25118,9 @@ static gan_dataset *gan__reader_files(const gan__reader_opening *o, char *const 
     }
     if (!gan__format_has_columns(format) && gan__reader_no_column(o, d->part->source->name)) return NULL;
     if (d->from.labels && gan__reader_cifar_labels(d)) return NULL;
-    if (gan__format_has_columns(format) && gan__reader_column(o, d, values)) return NULL;
+    if (gan__format_has_columns(format) &&
+        (gan__reader_column(o, d, values, &table) || gan__reader_categories(o, d, values, &table)))
+        return NULL;
     name = d->part->source->name;
     if (gan__reader_order(o, name, &d->from)) return NULL;
     gan__reader_dims(desc, &d->from);
@@ -25095,19 +25532,6 @@ static int gan__reader_names_json(gan__reader_names *t, const unsigned char *sta
     return 1;
 }
 
-// The position of a text among the n names of the classes, which are in natural order; *found: it is there.
-static int gan__reader_class_at(char *const *name, int n, const char *text, int *found)
-{
-    int low = 0, high = n;
-    while (low < high) {
-        const int middle = low + (high - low) / 2;
-        if (gan__file_names_order(name[middle], text) < 0) low = middle + 1;
-        else high = middle;
-    }
-    *found = low < n && !strcmp(name[low], text);
-    return low;
-}
-
 // Numbers for the labels of all pictures: themselves, or where one is a text the texts in natural order.
 static int gan__reader_names_values(gan__reader_names *t)
 {
@@ -25115,10 +25539,11 @@ static int gan__reader_names_values(gan__reader_names *t)
     gan_dataset *d = t->d;
     gan_context *ctx = t->o->ctx;
     gan_real *label = (gan_real *)gan__err_persist(ctx, d->n * sizeof *label);
-    char **name = NULL, text[MOST];
+    gan__format_texts names = {NULL, 0, 0};
+    char text[MOST];
     size_t i, n;
     double v;
-    int numbers = 1, classes = 0, space = 0, found, pass, at;
+    int numbers = 1, found, pass, at;
     if (!label) return 1;
     for (i = 0; i < d->n; ++i) {
         if (!t->from[i]) {
@@ -25136,27 +25561,17 @@ static int gan__reader_names_values(gan__reader_names *t)
             if (n >= MOST) n = MOST - 1;
             memcpy(text, t->from[i], n);
             text[n] = 0;
-            at = gan__reader_class_at(name, classes, text, &found);
+            at = gan__format_texts_at(&names, text, &found);
             if (pass) label[i] = (gan_real)at;
             if (found || pass) continue;
-            if (classes == space) { // of a list twice as long; what it was stays unused
-                char **more = (char **)gan__err_persist(ctx, (size_t)(2 * space + 16) * sizeof *more);
-                if (!more) return 1;
-                if (classes) memcpy(more, name, (size_t)classes * sizeof *more);
-                name = more;
-                space = 2 * space + 16;
-            }
-            memmove(name + at + 1, name + at, (size_t)(classes - at) * sizeof *name);
-            name[at] = (char *)gan__err_persist(ctx, n + 1);
-            if (!name[at]) return 1;
-            memcpy(name[at], text, n + 1);
-            if (++classes > GAN__DATA_CLASSES) {
+            if (gan__format_texts_add(ctx, &names, at, text)) return 1;
+            if (names.n > GAN__DATA_CLASSES) {
                 gan__err_fail(ctx, GAN_ERROR_FORMAT, "%s has more than %d different texts for labels",
                               t->file, (int)GAN__DATA_CLASSES);
                 return 1;
             }
         }
-    d->class_name = name;
+    d->class_name = names.text;
     gan__data_set_labels(d, label, sizeof *label == 4 ? GAN__ELEMENT_F32 : GAN__ELEMENT_F64, sizeof *label);
     if (t->missing)
         gan__err_warn(ctx, "%s names %l files that are no pictures of the folder, the first of them %s",
@@ -25414,6 +25829,11 @@ GAN_API gan_dataset *gan_dataset_open(gan_context *ctx, const gan_dataset_desc *
     for (; !d && ctx->file.sources != before; ctx->file.sources = ctx->file.sources->next)
         gan__file_source_close(ctx->file.sources);
     return d;
+}
+
+GAN_API const char *gan_dataset_column_name(const gan_dataset *d, int64_t i)
+{
+    return d && i >= 0 && i < d->columns ? d->column_name[i] : "";
 }
 
 #ifndef GAN_NO_STDIO
@@ -34026,7 +34446,7 @@ static gan_diagnosis_kind gan__health_kind(const gan_health *h)
 
 // The timeline: when the diagnosis changed.
 
-static int gan__health_record_count(const gan_health *h) // a strange file may hold any number
+static int gan__health_record_count(const gan_health *h) // a damaged file may hold any number
 {
     return h->r.count > 0 ? (int)GAN__LEAST(h->r.count, (int64_t)GAN__INTERVALS) : 0;
 }
@@ -34563,21 +34983,21 @@ GAN_API int gan_health_text(const gan_health *h, char *text, size_t size)
     return (int)w.length;
 }
 
-// >>run: the report of a trainer's run fills itself; uses report, sample, health; tests/test_run.c
+// >>summary: the report of a trainer's run fills itself; uses report, sample, health; tests/test_summary.c
 
 #if !defined(GAN_NO_PICTURES) && !defined(GAN_NO_STDIO)
 
-enum { GAN__RUN_TEXT = 16384, GAN__RUN_PAIRS = 96 };
+enum { GAN__SUMMARY_TEXT = 16384, GAN__SUMMARY_PAIRS = 96 };
 
-typedef struct gan__run_list { // of name, value, name, value ..
-    const char *text[2 * GAN__RUN_PAIRS];
+typedef struct gan__summary_list { // of name, value, name, value ..
+    const char *text[2 * GAN__SUMMARY_PAIRS];
     int n;
-} gan__run_list;
+} gan__summary_list;
 
-typedef struct gan__run {
+typedef struct gan__summary {
     gan_trainer *t;
     gan_report r;
-    gan__run_list configuration, run, data, models;
+    gan__summary_list configuration, run, data, models;
     gan_report_interval timeline[GAN__INTERVALS];
     gan_report_panel panels[4];
     gan_report_level half, loss[2];
@@ -34585,30 +35005,30 @@ typedef struct gan__run {
     gan_axes axes;
     char said[1024], note[256], summary[256];
     const char *diagnosis;
-    char text[GAN__RUN_TEXT]; // of the lists
+    char text[GAN__SUMMARY_TEXT]; // of the lists
     size_t used;
-} gan__run;
+} gan__summary;
 
 // Texts are made one at a time: a name and its value.
 
-static gan__text_out gan__run_begin(gan__run *u, gan__run_list *list, const char *name)
+static gan__text_out gan__summary_begin(gan__summary *u, gan__summary_list *list, const char *name)
 {
     gan__text_out o;
-    if (list->n < 2 * GAN__RUN_PAIRS) list->text[list->n] = name;
+    if (list->n < 2 * GAN__SUMMARY_PAIRS) list->text[list->n] = name;
     gan__text_begin(&o, u->text + u->used, sizeof u->text - u->used);
     return o;
 }
 
-static void gan__run_end(gan__run *u, gan__run_list *list, gan__text_out *o)
+static void gan__summary_end(gan__summary *u, gan__summary_list *list, gan__text_out *o)
 {
     const size_t n = gan__text_end(o);
-    if (list->n + 2 > 2 * GAN__RUN_PAIRS || u->used + n + 2 > sizeof u->text) return;
+    if (list->n + 2 > 2 * GAN__SUMMARY_PAIRS || u->used + n + 2 > sizeof u->text) return;
     list->text[list->n + 1] = u->text + u->used;
     list->n += 2;
     u->used += n + 1;
 }
 
-static void gan__run_put(gan__text_out *o, double v, int digits)
+static void gan__summary_put(gan__text_out *o, double v, int digits)
 {
     char number[GAN__NUMBER];
     gan__text_number(number, v, digits);
@@ -34616,7 +35036,7 @@ static void gan__run_put(gan__text_out *o, double v, int digits)
 }
 
 // A count, its thousands apart.
-static void gan__run_put_count(gan__text_out *o, int64_t v)
+static void gan__summary_put_count(gan__text_out *o, int64_t v)
 {
     char digits[24];
     const char *const end = gan__text_whole(digits, (uint64_t)GAN__MOST(v, 0)), *p;
@@ -34626,28 +35046,29 @@ static void gan__run_put_count(gan__text_out *o, int64_t v)
     }
 }
 
-static void gan__run_add(gan__run *u, gan__run_list *list, const char *name, const char *value)
+static void gan__summary_add(gan__summary *u, gan__summary_list *list, const char *name, const char *value)
 {
-    gan__text_out o = gan__run_begin(u, list, name);
+    gan__text_out o = gan__summary_begin(u, list, name);
     gan__text_put(&o, value);
-    gan__run_end(u, list, &o);
+    gan__summary_end(u, list, &o);
 }
 
 // A number in as many digits as a float has.
-static void gan__run_add_number(gan__run *u, gan__run_list *list, const char *name, double v, int is_default)
+static void gan__summary_add_number(gan__summary *u, gan__summary_list *list, const char *name, double v,
+                                    int is_default)
 {
-    gan__text_out o = gan__run_begin(u, list, name);
-    gan__run_put(&o, v, 7);
+    gan__text_out o = gan__summary_begin(u, list, name);
+    gan__summary_put(&o, v, 7);
     if (is_default) gan__text_put(&o, " (default)");
-    gan__run_end(u, list, &o);
+    gan__summary_end(u, list, &o);
 }
 
 // the configuration
 
-static void gan__run_optimizer(gan__run *u, const char *name, const gan_optimizer_desc *d,
-                               const gan_optimizer_desc *usual)
+static void gan__summary_optimizer(gan__summary *u, const char *name, const gan_optimizer_desc *d,
+                                   const gan_optimizer_desc *usual)
 {
-    gan__text_out o = gan__run_begin(u, &u->configuration, name);
+    gan__text_out o = gan__summary_begin(u, &u->configuration, name);
     int i, same = d->kind == usual->kind;
     gan__text_put(&o, gan_optimizer_name(d->kind));
     for (i = 0; i < (int)GAN_HYPER_COUNT; ++i) {
@@ -34657,51 +35078,51 @@ static void gan__run_optimizer(gan__run *u, const char *name, const gan_optimize
         gan__text_put(&o, ", ");
         gan__text_put(&o, gan__optim_hyper_rows[i].name);
         gan__text_put(&o, " ");
-        gan__run_put(&o, (double)v, 7);
+        gan__summary_put(&o, (double)v, 7);
     }
     if (d->nesterov) gan__text_put(&o, ", nesterov");
     if (same) gan__text_put(&o, " (default)");
-    gan__run_end(u, &u->configuration, &o);
+    gan__summary_end(u, &u->configuration, &o);
 }
 
-static void gan__run_loss(gan__run *u)
+static void gan__summary_loss(gan__summary *u)
 {
     static const char *const pairing[] = {"plain (default)", "relativistic", "relativistic average"};
     const gan_trainer_desc *d = &u->t->desc;
-    gan__run_add(u, &u->configuration, "loss", gan_loss_name(d->loss));
+    gan__summary_add(u, &u->configuration, "loss", gan_loss_name(d->loss));
     if (u->t->loss.parameter != 0)
-        gan__run_add_number(u, &u->configuration, "loss_parameter", (double)u->t->loss.parameter,
-                            d->loss_parameter == 0);
-    gan__run_add(u, &u->configuration, "pairing", pairing[GAN__LEAST((unsigned)d->pairing, 2)]);
-    if (d->saturating) gan__run_add(u, &u->configuration, "saturating", "yes");
+        gan__summary_add_number(u, &u->configuration, "loss_parameter", (double)u->t->loss.parameter,
+                                d->loss_parameter == 0);
+    gan__summary_add(u, &u->configuration, "pairing", pairing[GAN__LEAST((unsigned)d->pairing, 2)]);
+    if (d->saturating) gan__summary_add(u, &u->configuration, "saturating", "yes");
 }
 
-static void gan__run_penalties(gan__run *u)
+static void gan__summary_penalties(gan__summary *u)
 {
     int i;
     for (i = 0; i < (int)GAN_MAX_PENALTIES; ++i) {
         const gan_penalty_desc *p = &u->t->desc.penalty[i];
         gan__text_out o;
         if (p->kind == GAN_PENALTY_NONE) continue;
-        o = gan__run_begin(u, &u->configuration, "penalty");
+        o = gan__summary_begin(u, &u->configuration, "penalty");
         gan__text_put(&o, gan_penalty_name(p->kind));
         gan__text_put(&o, ", weight ");
-        gan__run_put(&o, (double)p->weight, 7);
+        gan__summary_put(&o, (double)p->weight, 7);
         if (p->every > 1) {
             gan__text_put(&o, ", every ");
             gan__text_put_int(&o, p->every);
             gan__text_put(&o, " steps, which scales its player's lr and betas");
         }
-        gan__run_end(u, &u->configuration, &o);
+        gan__summary_end(u, &u->configuration, &o);
     }
 }
 
-static void gan__run_augment(gan__run *u, const char *name, const gan_augment_desc *d)
+static void gan__summary_augment(gan__summary *u, const char *name, const gan_augment_desc *d)
 {
     gan__text_out o;
     int i, first = 1;
     if (!d->policy) return;
-    o = gan__run_begin(u, &u->configuration, name);
+    o = gan__summary_begin(u, &u->configuration, name);
     for (i = 0; i < (int)GAN_AUGMENT_COUNT; ++i) {
         if (!(d->policy >> i & 1u)) continue;
         if (!first) gan__text_put(&o, ", ");
@@ -34709,15 +35130,15 @@ static void gan__run_augment(gan__run *u, const char *name, const gan_augment_de
         first = 0;
     }
     gan__text_put(&o, "; p ");
-    gan__run_put(&o, (double)d->p, 7);
+    gan__summary_put(&o, (double)d->p, 7);
     if (d->strength != 0) {
         gan__text_put(&o, ", strength ");
-        gan__run_put(&o, (double)d->strength, 7);
+        gan__summary_put(&o, (double)d->strength, 7);
     }
-    gan__run_end(u, &u->configuration, &o);
+    gan__summary_end(u, &u->configuration, &o);
 }
 
-static void gan__run_schedules(gan__run *u)
+static void gan__summary_schedules(gan__summary *u)
 {
     static const char *const what[] = {
 #define GAN__ROW(id, g, d) #id,
@@ -34730,139 +35151,140 @@ static void gan__run_schedules(gan__run *u)
         const char *c;
         gan__text_out o;
         if (!s->schedule.kind) continue; // CONSTANT
-        o = gan__run_begin(u, &u->configuration, "schedule");
+        o = gan__summary_begin(u, &u->configuration, "schedule");
         for (c = what[s->what]; *c; ++c) gan__text_put_char(&o, gan__text_lower(*c));
         gan__text_put(&o, ": ");
         gan__text_put(&o, gan_schedule_name(s->schedule.kind));
-        gan__run_end(u, &u->configuration, &o);
+        gan__summary_end(u, &u->configuration, &o);
     }
 }
 
 // The fields that are numbers: batch, latent and d_steps always, others where they are set.
-static void gan__run_numbers(gan__run *u)
+static void gan__summary_numbers(gan__summary *u)
 {
     const gan_trainer_desc *d = &u->t->desc, usual = gan_trainer_defaults();
     enum { ALWAYS = 3 };
     int i = 0;
 #define GAN__ROW(name, most)                                                                                 \
     if (i++ < ALWAYS || (d->name != usual.name && d->name != 0))                                             \
-        gan__run_add_number(u, &u->configuration, #name, (double)d->name, d->name == usual.name);
+        gan__summary_add_number(u, &u->configuration, #name, (double)d->name, d->name == usual.name);
     GAN__TRAINER_RANGES(GAN__ROW)
 #undef GAN__ROW
 }
 
-static void gan__run_others(gan__run *u)
+static void gan__summary_others(gan__summary *u)
 {
     const gan_trainer_desc *d = &u->t->desc;
-    gan__run_list *list = &u->configuration;
-    if (d->d_term) gan__run_add(u, list, "d_term", "the user's");
-    if (d->g_term) gan__run_add(u, list, "g_term", "the user's");
-    if (d->metric) gan__run_add(u, list, "metric", "the user's");
+    gan__summary_list *list = &u->configuration;
+    if (d->d_term) gan__summary_add(u, list, "d_term", "the user's");
+    if (d->g_term) gan__summary_add(u, list, "g_term", "the user's");
+    if (d->metric) gan__summary_add(u, list, "metric", "the user's");
     if (d->simultaneous) {
-        gan__run_add(u, list, "game", gan_game_name(d->game));
-        if (d->game_strength != 0) gan__run_add_number(u, list, "game_strength", (double)d->game_strength, 0);
+        gan__summary_add(u, list, "game", gan_game_name(d->game));
+        if (d->game_strength != 0)
+            gan__summary_add_number(u, list, "game_strength", (double)d->game_strength, 0);
     }
-    if (d->extragradient) gan__run_add(u, list, "extragradient", "yes");
-    if (d->ema_start) gan__run_add_number(u, list, "ema_start", (double)d->ema_start, 0);
-    if (d->optimize.steps) gan__run_add_number(u, list, "optimize.steps", d->optimize.steps, 0);
+    if (d->extragradient) gan__summary_add(u, list, "extragradient", "yes");
+    if (d->ema_start) gan__summary_add_number(u, list, "ema_start", (double)d->ema_start, 0);
+    if (d->optimize.steps) gan__summary_add_number(u, list, "optimize.steps", d->optimize.steps, 0);
 }
 
-static void gan__run_configuration(gan__run *u)
+static void gan__summary_configuration(gan__summary *u)
 {
     const gan_trainer_desc *d = &u->t->desc, usual = gan_trainer_defaults();
-    gan__run_loss(u);
-    gan__run_optimizer(u, "g_optimizer", &d->g_optimizer, &usual.g_optimizer);
-    gan__run_optimizer(u, "d_optimizer", &d->d_optimizer, &usual.d_optimizer);
-    gan__run_add(u, &u->configuration, "prior",
-                 d->latents                      ? "the user's"
-                 : d->prior == GAN_PRIOR_UNIFORM ? "uniform, U(-1, 1)"
-                                                 : "normal, N(0, 1) (default)");
-    gan__run_numbers(u);
-    gan__run_penalties(u);
-    gan__run_augment(u, "augment", &d->augment);
-    gan__run_augment(u, "consistency", &d->consistency);
-    gan__run_schedules(u);
-    gan__run_others(u);
+    gan__summary_loss(u);
+    gan__summary_optimizer(u, "g_optimizer", &d->g_optimizer, &usual.g_optimizer);
+    gan__summary_optimizer(u, "d_optimizer", &d->d_optimizer, &usual.d_optimizer);
+    gan__summary_add(u, &u->configuration, "prior",
+                     d->latents                      ? "the user's"
+                     : d->prior == GAN_PRIOR_UNIFORM ? "uniform, U(-1, 1)"
+                                                     : "normal, N(0, 1) (default)");
+    gan__summary_numbers(u);
+    gan__summary_penalties(u);
+    gan__summary_augment(u, "augment", &d->augment);
+    gan__summary_augment(u, "consistency", &d->consistency);
+    gan__summary_schedules(u);
+    gan__summary_others(u);
 }
 
 // the run and its machine
 
-static int64_t gan__run_batch(const gan_trainer *t) // samples that D sees in a step
+static int64_t gan__summary_batch(const gan_trainer *t) // samples that D sees in a step
 {
     return (int64_t)t->desc.batch * t->desc.pack * t->desc.d_steps * t->desc.accumulate;
 }
 
-static void gan__run_speed(gan__run *u)
+static void gan__summary_speed(gan__summary *u)
 {
     const gan_trainer *t = u->t;
     const double speed = t->seconds > 0 ? (double)t->timed / t->seconds : 0;
     gan__text_out o;
     if (!(speed > 0)) return;
-    o = gan__run_begin(u, &u->run, "time");
-    gan__run_put(&o, t->seconds, 3);
+    o = gan__summary_begin(u, &u->run, "time");
+    gan__summary_put(&o, t->seconds, 3);
     gan__text_put(&o, " s for ");
     gan__text_put_int(&o, t->timed);
     gan__text_put(&o, t->timed == 1 ? " step" : " steps");
-    gan__run_end(u, &u->run, &o);
-    o = gan__run_begin(u, &u->run, "speed");
-    gan__run_put(&o, speed, 3);
+    gan__summary_end(u, &u->run, &o);
+    o = gan__summary_begin(u, &u->run, "speed");
+    gan__summary_put(&o, speed, 3);
     gan__text_put(&o, " steps/s, ");
-    gan__run_put(&o, speed * (double)gan__run_batch(t), 3);
+    gan__summary_put(&o, speed * (double)gan__summary_batch(t), 3);
     gan__text_put(&o, " samples/s");
-    gan__run_end(u, &u->run, &o);
+    gan__summary_end(u, &u->run, &o);
 }
 
-static void gan__run_machine(gan__run *u)
+static void gan__summary_machine(gan__summary *u)
 {
     const gan_trainer *t = u->t;
     gan__text_out o;
     char seed[24];
-    o = gan__run_begin(u, &u->run, "steps");
-    gan__run_put_count(&o, t->steps);
-    gan__run_end(u, &u->run, &o);
-    gan__run_speed(u);
-    o = gan__run_begin(u, &u->run, "seed");
+    o = gan__summary_begin(u, &u->run, "steps");
+    gan__summary_put_count(&o, t->steps);
+    gan__summary_end(u, &u->run, &o);
+    gan__summary_speed(u);
+    o = gan__summary_begin(u, &u->run, "seed");
     *gan__text_whole(seed, t->ctx->rng.seed) = 0;
     gan__text_put(&o, seed);
-    gan__run_end(u, &u->run, &o);
-    gan__run_add(u, &u->run, "instruction set", gan_isa_name(t->ctx));
-    gan__run_add_number(u, &u->run, "threads", gan_threads(t->ctx), 0);
-    gan__run_add(u, &u->run, "numbers", sizeof(gan_real) == sizeof(double) ? "double" : "float");
-    gan__run_add(u, &u->run, "gan.h", GAN_VERSION);
-    if (t->stats.rollbacks) gan__run_add_number(u, &u->run, "rollbacks", t->stats.rollbacks, 0);
+    gan__summary_end(u, &u->run, &o);
+    gan__summary_add(u, &u->run, "instruction set", gan_isa_name(t->ctx));
+    gan__summary_add_number(u, &u->run, "threads", gan_threads(t->ctx), 0);
+    gan__summary_add(u, &u->run, "numbers", sizeof(gan_real) == sizeof(double) ? "double" : "float");
+    gan__summary_add(u, &u->run, "gan.h", GAN_VERSION);
+    if (t->stats.rollbacks) gan__summary_add_number(u, &u->run, "rollbacks", t->stats.rollbacks, 0);
     if (t->best[1] > 0) {
-        o = gan__run_begin(u, &u->run, "best metric");
-        gan__run_put(&o, (double)t->best[0], 4);
+        o = gan__summary_begin(u, &u->run, "best metric");
+        gan__summary_put(&o, (double)t->best[0], 4);
         gan__text_put(&o, " at step ");
-        gan__run_put(&o, (double)t->best[1], 0);
-        gan__run_end(u, &u->run, &o);
+        gan__summary_put(&o, (double)t->best[1], 0);
+        gan__summary_end(u, &u->run, &o);
     }
 }
 
 // the data
 
-static void gan__run_dataset(gan__run *u)
+static void gan__summary_dataset(gan__summary *u)
 {
     const gan_dataset *d = u->t->desc.data;
     const int64_t n = gan_dataset_size(d);
-    gan__text_out o = gan__run_begin(u, &u->data, "samples");
-    if (n) gan__run_put_count(&o, n);
+    gan__text_out o = gan__summary_begin(u, &u->data, "samples");
+    if (n) gan__summary_put_count(&o, n);
     else gan__text_put(&o, "drawn without end");
-    gan__run_end(u, &u->data, &o);
-    o = gan__run_begin(u, &u->data, "shape");
+    gan__summary_end(u, &u->data, &o);
+    o = gan__summary_begin(u, &u->data, "shape");
     gan__err_say_shape(&o, d->ndim - 1, d->dim + 1);
-    gan__run_end(u, &u->data, &o);
-    o = gan__run_begin(u, &u->data, "classes");
+    gan__summary_end(u, &u->data, &o);
+    o = gan__summary_begin(u, &u->data, "classes");
     if (gan_dataset_classes(d)) gan__text_put_int(&o, gan_dataset_classes(d));
     else gan__text_put(&o, d->label ? "none; labels are numbers" : "none");
-    gan__run_end(u, &u->data, &o);
+    gan__summary_end(u, &u->data, &o);
     if (n)
-        gan__run_add_number(
+        gan__summary_add_number(
             u, &u->data, "epochs seen",
-            floor((double)u->t->steps * (double)gan__run_batch(u->t) / (double)n * 100 + .5) / 100, 0);
+            floor((double)u->t->steps * (double)gan__summary_batch(u->t) / (double)n * 100 + .5) / 100, 0);
 }
 
-static int gan__run_classes(gan__run *u)
+static int gan__summary_classes(gan__summary *u)
 {
     const gan_dataset *d = u->t->desc.data;
     const int n = gan_dataset_classes(d);
@@ -34879,7 +35301,7 @@ static int gan__run_classes(gan__run *u)
 }
 
 // The next samples of the data, which are next again afterwards.
-static gan_tensor *gan__run_real(gan_trainer *t, int n)
+static gan_tensor *gan__summary_real(gan_trainer *t, int n)
 {
     gan__state *s = t->desc.data->state;
     const gan__core_rng rng = t->ctx->rng;
@@ -34896,17 +35318,17 @@ static gan_tensor *gan__run_real(gan_trainer *t, int n)
 
 // the models
 
-static int gan__run_model(gan__run *u, const gan_model *m, const char *player)
+static int gan__summary_model(gan__summary *u, const gan_model *m, const char *player)
 {
     const size_t size = (size_t)gan_model_summary(m, NULL, 0) + 1;
     char *text = (char *)gan__err_scratch(u->t->ctx, size);
     gan__text_out o;
     if (!text) return 1;
     gan_model_summary(m, text, size);
-    o = gan__run_begin(u, &u->run, player);
-    gan__run_put_count(&o, (int64_t)gan_model_parameters(m));
+    o = gan__summary_begin(u, &u->run, player);
+    gan__summary_put_count(&o, (int64_t)gan_model_parameters(m));
     gan__text_put(&o, " parameters");
-    gan__run_end(u, &u->run, &o);
+    gan__summary_end(u, &u->run, &o);
     u->models.text[u->models.n++] = m->name;
     u->models.text[u->models.n++] = text;
     return 0;
@@ -34914,13 +35336,13 @@ static int gan__run_model(gan__run *u, const gan_model *m, const char *player)
 
 // samples
 
-static int gan__run_is_picture(const gan_tensor *x)
+static int gan__summary_is_picture(const gan_tensor *x)
 {
     return x->ndim == 4 && x->dim[1] <= 4 && (int64_t)x->dim[2] * x->dim[3] > 1;
 }
 
 // Points and numbers are shown in one plot.
-static void gan__run_points(gan__run *u, gan_tensor *real, gan_tensor *fake)
+static void gan__summary_points(gan__summary *u, gan_tensor *real, gan_tensor *fake)
 {
     const size_t width = real->size / (size_t)real->dim[0];
     int i;
@@ -34938,7 +35360,7 @@ static void gan__run_points(gan__run *u, gan_tensor *real, gan_tensor *fake)
     u->r.plots_count = 1;
 }
 
-static void gan__run_samples(gan__run *u)
+static void gan__summary_samples(gan__summary *u)
 {
     enum { POINTS = 512, PICTURES = 64, LARGE = 16, SIDE = 64 };
     const gan_dataset *d = u->t->desc.data;
@@ -34948,20 +35370,20 @@ static void gan__run_samples(gan__run *u)
     if (!u->t->started && !u->t->desc.generator->params) return;
     if (!picture && (d->ndim > 2 || d->per > 2)) return;
     fake = gan_trainer_sample(u->t, n);
-    real = gan__run_real(u->t, n);
+    real = gan__summary_real(u->t, n);
     if (!gan_data(fake) || !gan_data(real)) return;
-    if (!gan__run_is_picture(real)) {
-        gan__run_points(u, real, fake);
+    if (!gan__summary_is_picture(real)) {
+        gan__summary_points(u, real, fake);
         return;
     }
     u->r.real = real;
-    if (gan__run_is_picture(fake)) u->r.images = fake;
+    if (gan__summary_is_picture(fake)) u->r.images = fake;
 }
 
 // the curves, with what theory says
 
 // D's loss where its output is x for data and samples alike.
-static double gan__run_alike(const gan_loss_desc *loss, gan_tensor *r, gan_tensor *f, double x)
+static double gan__summary_alike(const gan_loss_desc *loss, gan_tensor *r, gan_tensor *f, double x)
 {
     size_t i;
     for (i = 0; i < r->size; ++i) r->data[i] = f->data[i] = (gan_real)x;
@@ -34970,7 +35392,7 @@ static double gan__run_alike(const gan_loss_desc *loss, gan_tensor *r, gan_tenso
 
 // Both losses where D cannot tell samples from data, that is where it does best with one output for all. G's
 // is known where no other output is as good. The number of losses that are known.
-static int gan__run_tie(gan_trainer *t, double loss[2])
+static int gan__summary_tie(gan_trainer *t, double loss[2])
 {
     enum { SOME = 8 };
     const gan_loss_desc *how = &t->loss;
@@ -34982,18 +35404,18 @@ static int gan__run_tie(gan_trainer *t, double loss[2])
     if (critic == GAN_CRITIC_FEATURES || gan__loss_has_control(how->kind) || !gan_data(r) || !gan_data(f))
         return 0;
     if (!only) gan__health_least(how, r, f, 3, SOME, &at); // else at 0, where D = 1/2
-    loss[0] = gan__run_alike(how, r, f, at);
+    loss[0] = gan__summary_alike(how, r, f, at);
     if (!only)
-        only = gan__run_alike(how, r, f, at - aside) > loss[0] + worse &&
-               gan__run_alike(how, r, f, at + aside) > loss[0] + worse;
-    loss[0] = gan__run_alike(how, r, f, at);
+        only = gan__summary_alike(how, r, f, at - aside) > loss[0] + worse &&
+               gan__summary_alike(how, r, f, at + aside) > loss[0] + worse;
+    loss[0] = gan__summary_alike(how, r, f, at);
     loss[1] = (double)gan_item(gan_loss_g_ex(how, r, f));
     if (!gan__base_is_finite_double(loss[0])) return 0;
     return 1 + (only && gan__base_is_finite_double(loss[1]));
 }
 
 // The name of a level: log 4 and its like by name.
-static const char *gan__run_level(gan__run *u, double v)
+static const char *gan__summary_level(gan__summary *u, double v)
 {
     static const struct {
         const char *name;
@@ -35006,28 +35428,28 @@ static const char *gan__run_level(gan__run *u, double v)
     for (i = 0; i < (int)(sizeof known / sizeof *known); ++i)
         if (fabs(v - known[i].v) < 1e-5) return known[i].name;
     gan__text_begin(&o, text, sizeof u->text - u->used);
-    gan__run_put(&o, v, 3);
+    gan__summary_put(&o, v, 3);
     u->used += gan__text_end(&o) + 1;
     return text;
 }
 
-static void gan__run_theory(gan__run *u, gan_report_panel *panel)
+static void gan__summary_theory(gan__summary *u, gan_report_panel *panel)
 {
     double loss[2];
     gan__text_out o;
-    const int n = gan__run_tie(u->t, loss);
+    const int n = gan__summary_tie(u->t, loss);
     int i;
     if (!n) return;
     gan__text_begin(&o, u->note, sizeof u->note);
     gan__text_put(&o, "Dashed: where D cannot tell samples from data, ");
     for (i = 0; i < n; ++i) {
         u->loss[i].y = loss[i];
-        u->loss[i].name = gan__run_level(u, loss[i]);
+        u->loss[i].name = gan__summary_level(u, loss[i]);
         gan__text_put(&o, i ? " and G's " : "D's loss is ");
         gan__text_put(&o, u->loss[i].name);
         if (u->loss[i].name < u->text || u->loss[i].name >= u->text + sizeof u->text) {
             gan__text_put(&o, " = ");
-            gan__run_put(&o, loss[i], 3);
+            gan__summary_put(&o, loss[i], 3);
         }
     }
     gan__text_put(&o, ".");
@@ -35037,14 +35459,14 @@ static void gan__run_theory(gan__run *u, gan_report_panel *panel)
     panel->levels_count = n;
 }
 
-static void gan__run_panels(gan__run *u)
+static void gan__summary_panels(gan__summary *u)
 {
     gan_report_panel *p = u->panels;
     p[0].columns = "d_loss,g_loss", p[0].title = "Losses of D and G";
     p[1].columns = "d_real,d_fake", p[1].title = "D(x) and D(G(z))";
     p[2].columns = "d_grad_norm,g_grad_norm", p[2].title = "Gradient norms of D and G";
     p[3].columns = "penalty,g_penalty", p[3].title = "Penalties of D and G";
-    if (!u->t->ctx->err.code) gan__run_theory(u, &p[0]);
+    if (!u->t->ctx->err.code) gan__summary_theory(u, &p[0]);
     if (gan_loss_is_probability(u->t->desc.loss) && u->t->desc.pairing == GAN_PLAIN) {
         u->half.name = "1/2", u->half.y = .5;
         p[1].levels = &u->half, p[1].levels_count = 1, p[1].y1 = 1;
@@ -35056,18 +35478,18 @@ static void gan__run_panels(gan__run *u)
 
 // all of it
 
-static void gan__run_summary(gan__run *u)
+static void gan__summary_summary(gan__summary *u)
 {
     const gan_dataset *d = u->t->desc.data;
     gan__text_out o;
     gan__text_begin(&o, u->summary, sizeof u->summary);
-    gan__run_put_count(&o, u->t->steps);
+    gan__summary_put_count(&o, u->t->steps);
     gan__text_put(&o, " steps of batch ");
     gan__text_put_int(&o, u->t->desc.batch);
     gan__text_put(&o, " with the loss ");
     gan__text_put(&o, gan_loss_name(u->t->desc.loss));
     gan__text_put(&o, " on ");
-    if (gan_dataset_size(d)) gan__run_put_count(&o, gan_dataset_size(d));
+    if (gan_dataset_size(d)) gan__summary_put_count(&o, gan_dataset_size(d));
     else gan__text_put(&o, "endless");
     gan__text_put(&o, " samples of shape ");
     gan__err_say_shape(&o, d->ndim - 1, d->dim + 1);
@@ -35076,7 +35498,7 @@ static void gan__run_summary(gan__run *u)
     u->r.summary = u->summary;
 }
 
-static void gan__run_health(gan__run *u, const gan_health *h)
+static void gan__summary_health(gan__summary *u, const gan_health *h)
 {
     if (!h) return;
     u->r.timeline = u->timeline;
@@ -35089,18 +35511,18 @@ static void gan__run_health(gan__run *u, const gan_health *h)
 }
 
 // 1: no memory.
-static int gan__run_fill(gan__run *u, const gan_health *h)
+static int gan__summary_fill(gan__summary *u, const gan_health *h)
 {
     gan_report *r = &u->r;
-    gan__run_summary(u);
-    if (!u->t->ctx->err.code) gan__run_samples(u);
-    gan__run_configuration(u);
-    gan__run_machine(u);
-    gan__run_dataset(u);
-    gan__run_panels(u);
-    gan__run_health(u, h);
-    if (gan__run_classes(u) || gan__run_model(u, u->t->desc.generator, "generator") ||
-        gan__run_model(u, u->t->desc.discriminator, "discriminator"))
+    gan__summary_summary(u);
+    if (!u->t->ctx->err.code) gan__summary_samples(u);
+    gan__summary_configuration(u);
+    gan__summary_machine(u);
+    gan__summary_dataset(u);
+    gan__summary_panels(u);
+    gan__summary_health(u, h);
+    if (gan__summary_classes(u) || gan__summary_model(u, u->t->desc.generator, "generator") ||
+        gan__summary_model(u, u->t->desc.discriminator, "discriminator"))
         return 1;
     r->configuration = u->configuration.text, r->configuration_count = u->configuration.n;
     r->run = u->run.text, r->run_count = u->run.n;
@@ -35110,7 +35532,7 @@ static int gan__run_fill(gan__run *u, const gan_health *h)
 }
 
 // What is set in `more` is taken from there.
-static void gan__run_more(gan_report *r, const gan_report *more)
+static void gan__summary_more(gan_report *r, const gan_report *more)
 {
 #define GAN__ROW(field)                                                                                      \
     if (more->field) r->field = more->field;
@@ -35141,7 +35563,7 @@ static void gan__run_more(gan_report *r, const gan_report *more)
 GAN_API int gan_trainer_report(gan_trainer *t, const gan_health *h, const gan_report *more, const char *path)
 {
     gan_context *ctx = t ? t->ctx : NULL;
-    gan__run *u;
+    gan__summary *u;
     const gan_report_class *classes;
     int code, before, recording, i;
     if (!t) return GAN_ERROR_ARGUMENT;
@@ -35149,14 +35571,14 @@ GAN_API int gan_trainer_report(gan_trainer *t, const gan_health *h, const gan_re
     if (!gan__file_has_name(ctx, "gan_trainer_report", path)) return gan_error(ctx);
     gan_scope_open(ctx);
     recording = gan_record(ctx, 0);
-    u = (gan__run *)gan__err_scratch(ctx, sizeof *u);
+    u = (gan__summary *)gan__err_scratch(ctx, sizeof *u);
     code = u ? 0 : GAN_ERROR_MEMORY;
     if (u) {
         memset(u, 0, sizeof *u);
         u->t = t;
-        if (gan__run_fill(u, h) || gan_error(ctx) != before) code = gan_error(ctx);
+        if (gan__summary_fill(u, h) || gan_error(ctx) != before) code = gan_error(ctx);
         classes = u->r.classes;
-        if (more) gan__run_more(&u->r, more);
+        if (more) gan__summary_more(&u->r, more);
         if (!code) code = gan_report_write(ctx, &u->r, path);
         for (i = 1; i < u->models.n; i += 2) gan__err_scratch_free(ctx, (void *)(uintptr_t)u->models.text[i]);
         gan__err_scratch_free(ctx, (void *)(uintptr_t)classes);

@@ -896,6 +896,7 @@ static gan_real sigma[3] = {1, 2, (gan_real)NAN};
     X((void)gan_dataset_class_name(S(), I())) X((void)gan_dataset_class_size(S(), I()))                      \
     X((void)gan_dataset_restore(S(), T()))                                                                   \
     X((void)gan_dataset_label(S(), I())) X((void)gan_dataset_path(S(), I()))                                 \
+    X((void)gan_dataset_column_name(S(), I()))                                                               \
     X((void)gan_pool_create(ctx, N(), I())) X((void)gan_penalty_player((gan_penalty_kind)I()))               \
     X((void)gan_penalty_needs((gan_penalty_kind)I())) X((void)gan_penalty_name((gan_penalty_kind)I()))       \
     X(gan_penalty_after((gan_penalty_kind)test_int(-1, GAN_PENALTY_COUNT), R(), M()))                        \

@@ -340,10 +340,11 @@ static void test_classes(void)
 static void csv(const char *text, int rows, int columns, const double *v)
 {
     gan__format_layout l;
+    gan__format_table table;
     const gan_real *values = NULL;
     gan_context *ctx = gan_create(NULL);
     const int code =
-        gan__format_csv(ctx, "text", (const unsigned char *)text, strlen(text), NULL, &l, &values);
+        gan__format_csv(ctx, "text", (const unsigned char *)text, strlen(text), NULL, &l, &values, &table);
     CHECK(!code && l.dim[0] == rows && l.dim[1] == columns, "%d x %d of \"%s\": %s", l.dim[0], l.dim[1], text,
           gan_error_message(ctx));
     if (!code && l.dim[0] == rows && l.dim[1] == columns)
@@ -371,6 +372,7 @@ static void test_csv(void)
         csv("# numpy.savetxt\n1.0e+00 2.000E0\n3 40e-1\n", 2, 2, v);
         csv("\"a\"\n1\n2\n3\n4\n", 4, 1, v);
         csv("a,b,c,d\r1,2,3,4", 1, 4, v);
+        csv("1 2\n\f\n3 4\n \v\t\n", 2, 2, v);
         csv("\"a, b\",c\n\"1\", 2\n3,\"4\"\n", 2, 2, v);
     }
     TEST ("CSV: lines of other lengths, words, holes, infinities name their line and field") {

@@ -1680,6 +1680,243 @@ static void test_csv(void)
     }
 }
 
+// The dataset of a text, in the three ways that keep it in memory of any size; NULL names are not checked.
+static void check_table(const char *text, const gan_dataset_desc *how, int n, int per, const double *want,
+                        const char *const *names)
+{
+    int way, i;
+    for (way = 0; way < 3; ++way) {
+        gan_context *ctx = gan_create(NULL);
+        gan_dataset_desc desc = *how;
+        gan_dataset *d;
+        int got;
+        if (way) desc.path = put_file("table.csv", text, strlen(text));
+        else desc.bytes = text, desc.size = strlen(text);
+        desc.stream = way == 2;
+        d = gan_dataset_open(ctx, &desc);
+        got = in_order(ctx, d);
+        CHECK(gan_dataset_size(d) == n && got == per, "%s: %d samples of %d, expected %d of %d", text,
+              (int)gan_dataset_size(d), got, n, per);
+        if (got == per) CHECK_ARRAY(n * per, all, want, 1e-6, 1e-6, text);
+        for (i = 0; got == per && names && i < per; ++i)
+            CHECK(!strcmp(gan_dataset_column_name(d, i), names[i]), "column %d is %s, not %s", i,
+                  gan_dataset_column_name(d, i), names[i]);
+        CHECK(!*gan_dataset_column_name(d, per) && !*gan_dataset_column_name(d, -1), "out of range");
+        gan_destroy(ctx);
+    }
+}
+
+static int table_error(const char *text, const char *categories, const char *columns, int label_column)
+{
+    gan_dataset_desc desc;
+    memset(&desc, 0, sizeof desc);
+    desc.bytes = text, desc.size = strlen(text), desc.format = GAN_FORMAT_CSV;
+    desc.categories = categories, desc.columns = columns, desc.label_column = label_column;
+    return opening(&desc);
+}
+
+static void test_categories(void)
+{
+    static const char goods[] =
+        "color,size,n,kind\nred,10,1.5,b 10\nblue,2,2,a\n\"red\", 9 ,3,b 2\nred,2,4,a\n";
+    static const double spread[] = {0, 1, 0, 0, 1, 1.5, 1, 0, 1, 0, 0, 2, 0, 1, 0, 1, 0, 3, 0, 1, 1, 0, 0, 4};
+    static const char *const names[] = {"color=blue", "color=red", "size=2", "size=9", "size=10", "n"};
+    gan_dataset_desc desc;
+    int i, k;
+    memset(&desc, 0, sizeof desc);
+    TEST ("columns of texts and of codes become columns of 0 and 1, in natural order, with names") {
+        desc.categories = "color, size", desc.label_column = 4;
+        check_table(goods, &desc, 4, 6, spread, names);
+        desc.categories = "2,1", desc.label_column = -1;
+        check_table(goods, &desc, 4, 6, spread, names);
+    }
+    TEST ("a label of texts: classes by name in natural order; numbers among the texts are texts") {
+        static const double labels[] = {2, 0, 1, 0};
+        gan_context *ctx = gan_create(NULL);
+        gan_dataset *d;
+        desc.bytes = goods, desc.size = sizeof goods - 1;
+        d = gan_dataset_open(ctx, &desc);
+        in_order(ctx, d);
+        for (i = 0; i < 4; ++i) CHECK(all_labels[i] == labels[i], "label %d is %g", i, all_labels[i]);
+        CHECK(gan_dataset_classes(d) == 3 && gan_warnings(ctx) == 0, "%d classes: %s", gan_dataset_classes(d),
+              gan_warning_message(ctx));
+        CHECK(!strcmp(gan_dataset_class_name(d, 0), "a") && !strcmp(gan_dataset_class_name(d, 1), "b 2") &&
+                  !strcmp(gan_dataset_class_name(d, 2), "b 10"),
+              "%s %s %s", gan_dataset_class_name(d, 0), gan_dataset_class_name(d, 1),
+              gan_dataset_class_name(d, 2));
+        CHECK(gan_dataset_class_size(d, 0) == 2, "size");
+        gan_destroy(ctx);
+        ctx = gan_create(NULL);
+        memset(&desc, 0, sizeof desc);
+        desc.bytes = "1,7\n2,x\n3,10\n", desc.size = 13, desc.label_column = 2;
+        d = gan_dataset_open(ctx, &desc);
+        in_order(ctx, d);
+        CHECK(all_labels[0] == 0 && all_labels[1] == 2 && all_labels[2] == 1, "%g %g %g", all_labels[0],
+              all_labels[1], all_labels[2]);
+        gan_destroy(ctx);
+    }
+    TEST (
+        "columns chooses and orders before categories spread; without a header columns have numbers; pandas' "
+        "index goes") {
+        static const double chosen[] = {1.5, 0, 1, 2, 1, 0, 3, 0, 1, 4, 0, 1}, plain[] = {5, 0, 1, 6, 1, 0},
+                            one[] = {1, 7, 1, 8}, again[] = {0, 0, 1, 0, 1, 1, 0, 0, 0, 0, 0, 1},
+                            twice[] = {0, 1, 0, 0, 1, 0, 1, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 1};
+        static const char *const chosen_names[] = {"n", "color=blue", "color=red"},
+                                 *const plain_names[] = {"1", "2=a", "2=b"},
+                                 *const one_names[] = {"c=x", "y"};
+        memset(&desc, 0, sizeof desc);
+        desc.columns = "kind,n,color", desc.categories = "color", desc.label_column = 1;
+        check_table(goods, &desc, 4, 3, chosen, chosen_names);
+        memset(&desc, 0, sizeof desc);
+        desc.columns = "color,color", desc.categories = "color";
+        check_table("color,x\nb,1\na,2\nc,3\n", &desc, 3, 6, twice, NULL);
+        desc.columns = "x,x,color", desc.label_column = 1; // what is left of a label are its numbers
+        check_table("color,x,y\nb,u,5\na,v,5\nc,u,5\n", &desc, 3, 4, again, NULL);
+        memset(&desc, 0, sizeof desc);
+        desc.categories = "2";
+        check_table("5,b\n6,a\n", &desc, 2, 3, plain, plain_names);
+        desc.categories = "c";
+        desc.label_column = 3;
+        check_table(",c,y,l\n0,x,7,u\n1,x,8,v\n", &desc, 2, 2, one, one_names);
+        desc.label_column = -1;
+        check_table(",c,y,l\n0,x,7,u\n1,x,8,v\n", &desc, 2, 2, one, one_names);
+    }
+    TEST ("quotes: a comma and quotes within them, and blanks around a text are not of it") {
+        static const double want[] = {1, 0, 1, 0, 1, 2, 1, 0, 3};
+        static const char *const want_names[] = {"t=a, \"b\", c", "t=d", "v"};
+        memset(&desc, 0, sizeof desc);
+        desc.categories = "t";
+        check_table("t,v\n\"a, \"\"b\"\", c\",1\n d ,2\n \"a, \"\"b\"\", c\" ,3\n", &desc, 3, 3, want,
+                    want_names);
+    }
+    TEST ("texts in UTF-8, at every place of what is looked at to tell a CSV") {
+        static char text[5000];
+        for (i = 4090; i < 4100; ++i) {
+            memset(&desc, 0, sizeof desc);
+            memset(text, ' ', sizeof text);
+            memcpy(text, "t,v\n", 4);
+            strcpy(text + i, "gr\xc3\xbcn \xe2\x82\xac \xf0\x9f\x98\x80,1\nrot,2\n");
+            desc.bytes = text, desc.size = strlen(text), desc.categories = "t";
+            CHECK(opening(&desc) == 0, "%d: %s", i, said);
+            desc.path = put_file("utf8.csv", text, strlen(text));
+            desc.bytes = NULL, desc.stream = 1;
+            CHECK(opening(&desc) == 0, "%d: %s", i, said);
+        }
+        desc.path = NULL, desc.bytes = text;
+        text[i - 3] = '\xff';
+        CHECK(opening(&desc) == GAN_ERROR_FORMAT || i > 4096, "%s", said);
+    }
+    TEST ("all columns of texts: the first line is names, with a warning, or with header -1 a sample") {
+        static const double want[] = {1, 0, 0, 1};
+        gan_context *ctx = gan_create(NULL);
+        memset(&desc, 0, sizeof desc);
+        desc.categories = "1", desc.header = -1;
+        check_table("red\nyellow\n", &desc, 2, 2, want, NULL);
+        desc.header = 0, desc.path = NULL;
+        desc.bytes = "red\nyellow\n", desc.size = 11;
+        CHECK(gan_dataset_size(gan_dataset_open(ctx, &desc)) == 1, "%s", gan_error_message(ctx));
+        CHECK_TEXT(gan_warning_message(ctx), "line 1 is taken for names; header = -1");
+        gan_destroy(ctx);
+    }
+    TEST ("standardize leaves columns of 0 and 1 as they are, and gan_dataset_restore gives all back") {
+        gan_context *ctx = gan_create(NULL);
+        gan_dataset *d;
+        gan_tensor *b, *back;
+        double sum = 0, square = 0;
+        memset(&desc, 0, sizeof desc);
+        desc.bytes = goods, desc.size = sizeof goods - 1;
+        desc.categories = "color,size", desc.label_column = 4, desc.standardize = 1;
+        d = gan_dataset_open(ctx, &desc);
+        b = gan_dataset_batch(d, 4, NULL);
+        back = gan_dataset_restore(d, b);
+        CHECK(!gan_error(ctx) && gan_warnings(ctx) == 0, "%s %s", gan_error_message(ctx),
+              gan_warning_message(ctx));
+        for (i = 0; i < 4 && !gan_error(ctx); ++i) {
+            for (k = 0; k < 6; ++k) {
+                const double want = spread[(int)d->order[i] * 6 + k];
+                CHECK_NEAR(gan_data(back)[6 * i + k], want, 1e-6, "given back");
+                if (k < 5) CHECK(gan_data(b)[6 * i + k] == (gan_real)want, "column %d changed", k);
+            }
+            sum += (double)gan_data(b)[6 * i + 5];
+            square += (double)gan_data(b)[6 * i + 5] * (double)gan_data(b)[6 * i + 5];
+        }
+        CHECK_NEAR(sum, 0, 1e-6, "mean");
+        CHECK_NEAR(square / 4, 1, 1e-6, "variance");
+        gan_destroy(ctx);
+    }
+    TEST ("a text that `categories` does not name, holes, NaN as a label, and names that are none: told with "
+          "place "
+          "and column") {
+        static const struct {
+            const char *text, *categories, *columns;
+            int label, code;
+            const char *word;
+        } rows[] = {
+            {goods, "size", NULL, 4, GAN_ERROR_FORMAT,
+             "line 2, field 1 (color) is no finite number: red; gan_dataset_desc.categories takes"},
+            {"1,x\n", NULL, NULL, 0, GAN_ERROR_FORMAT,
+             "line 1, field 2 is no finite number: x; gan_dataset_desc"},
+            {"a,b\n1,NA\n", NULL, NULL, 0, GAN_ERROR_FORMAT, "field 2 (b) is no finite number: NA"},
+            {"a,b\nx,1\n,2\n", "a", NULL, 0, GAN_ERROR_FORMAT, "line 3, field 1 (a)"},
+            {"a,b\nx,1\n\"\",2\n", "a", NULL, 0, GAN_ERROR_FORMAT, "line 3, field 1 (a)"},
+            {"a,b\nx,1\n\x01,2\n", "a", NULL, 0, GAN_ERROR_FORMAT, "printable"},
+            {"a,b\n1,1\n2,nan\n", NULL, NULL, 2, GAN_ERROR_FORMAT,
+             "line 3, field 2 (b) is no finite number: nan"},
+            {"a,b\n1,x\n2,\n", NULL, NULL, 2, GAN_ERROR_FORMAT, "line 3, field 2 (b)"},
+            {goods, "colour", NULL, 4, GAN_ERROR_ARGUMENT, "none for colour of `categories`"},
+            {goods, "color,size,kind", NULL, 4, GAN_ERROR_ARGUMENT, "the label's"},
+            {goods, "color,size", "color,n", 0, GAN_ERROR_ARGUMENT, "leaves out column 2"},
+            {goods, "color,size", NULL, 5, GAN_ERROR_FORMAT, "field 4 (kind)"},
+        };
+        size_t r;
+        static char many[20000];
+        int at = 0;
+        for (r = 0; r < sizeof rows / sizeof *rows; ++r) {
+            CHECK(table_error(rows[r].text, rows[r].categories, rows[r].columns, rows[r].label) ==
+                      rows[r].code,
+                  "%d: %s", (int)r, said);
+            CHECK_TEXT(said, rows[r].word);
+        }
+        for (i = 0; i < 1025; ++i) {
+            if (i == 1024) CHECK(table_error(many, "1,2", NULL, 0) == 0, "1024: %s", said);
+            at += snprintf(many + at, sizeof many - (size_t)at, "%d,x%d\n", i, i);
+        }
+        CHECK(table_error(many, "1,2", NULL, 0) == GAN_ERROR_FORMAT, "%s", said);
+        CHECK_TEXT(said, "column 1 has more than 1024 different texts");
+        memset(&desc, 0, sizeof desc);
+        desc.bytes = goods, desc.size = sizeof goods - 1;
+        desc.categories = "color,size", desc.label_column = 4, desc.memory = 100;
+        CHECK(opening(&desc) == GAN_ERROR_MEMORY, "%s", said);
+        CHECK_TEXT(said, "gan_dataset_desc.memory");
+        desc.memory = 0, desc.data_high = 10;
+        CHECK(opening(&desc) == GAN_ERROR_ARGUMENT, "%s", said);
+        CHECK_TEXT(said, "take standardize");
+    }
+    TEST ("NA among other texts is one of them; a first line that does not name every column names none, "
+          "which is "
+          "told") {
+        static const double want[] = {1, 0, 1, 0, 1, 2};
+        static const char *const want_names[] = {"a=NA", "a=x", "b"}, *const none[] = {"1", "2", "3"};
+        static const double numbers[] = {1, 2, 3};
+        gan_context *ctx = gan_create(NULL);
+        memset(&desc, 0, sizeof desc);
+        desc.categories = "a";
+        check_table("a,b\nNA,1\nx,2\n", &desc, 2, 3, want, want_names);
+        memset(&desc, 0, sizeof desc);
+        check_table("a,b\n1,2,3\n", &desc, 1, 3, numbers, none);
+        desc.bytes = "a,b\n1,2,3\n", desc.size = 10;
+        gan_dataset_open(ctx, &desc);
+        CHECK_TEXT(gan_warning_message(ctx), "line 1 does not name the 3 columns");
+        gan_destroy(ctx);
+    }
+    TEST_MUST_FAIL ("categories in another order are seen") {
+        static const double other[] = {1, 0, 1, 0, 1, 2};
+        memset(&desc, 0, sizeof desc);
+        desc.categories = "a";
+        check_table("a,b\n10,1\n9,2\n", &desc, 2, 3, other, NULL);
+    }
+}
+
 int main(void)
 {
 #ifdef FILES_FOLDERS
@@ -1690,6 +1927,7 @@ int main(void)
     test_png_exif();
     test_flip();
     test_csv();
+    test_categories();
     test_idx();
     test_transpose();
     test_npy();

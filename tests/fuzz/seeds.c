@@ -167,6 +167,10 @@ static void data(const char *root)
         "file,label\na/1.png,cat\nb/1.png,\"dog\"\n./b/2.jpg,cat\nother.png,dog\n",
         "{\"x\": [1], \"labels\": [[\"a/1.png\", 6], [\"b/1\", 2], [\"2.jpg\", 6]], \"y\": {\"z\": \"]\"}}",
         "{\"labels\": null}",
+        "{\"labels\": [[\"a\\/1.png\", \"\\ud83d\\ude00\"], [\"b/1\", \"\\u0000\"], [\"2\\u002ejpg\", "
+        "-6e2]]} ",
+        "x,y,z\n1,red,a\n2,\"b\"\"l,ue\",b\n3,red,c\n",
+        "1 red 5\n2 \"light blue\" 10\n3 NA 5\n",
         "1 2\n3 4\n5 6\n",
         "1;2;3\n4;5\n",
         "1e999,nan\n-inf,2\n",
@@ -180,13 +184,14 @@ static void data(const char *root)
         "{'descr': '<f4', 'fortran_order': False, 'shape': (99999999, 99999999, 99999999), }\n",
     };
     static const unsigned char as_it_is[6] = {0}, fitted[6] = {0, 1 | 8, 3, 7, 9, 0},
-                               last[6] = {0, 2 | 4, 0, 8, 8, 1}, limited[6] = {0, 32 | 16, 1, 2, 2, 255};
-    static const unsigned char *const ways[] = {as_it_is, fitted, last, limited};
+                               last[6] = {0, 2 | 4, 0, 8, 8, 1}, coded[6] = {0, 0, 4, 17, 0, 3},
+                               limited[6] = {0, 32 | 16, 1, 2, 2, 255};
+    static const unsigned char *const ways[] = {as_it_is, fitted, last, limited, coded};
     static const int types[] = {8, 9, 11, 12, 13, 14}, widths[] = {1, 1, 2, 4, 4, 8};
     unsigned char file[1 << 12];
     size_t i, k, n;
     open_folder(root, "data");
-    for (k = 0; k < 4; ++k) {
+    for (k = 0; k < 5; ++k) {
         for (i = 0; i < 6; ++i)
             described(ways[k], labels, i & 1 ? 0 : 11, file,
                       idx(file, types[i], 3, d, 60 * (size_t)widths[i]));
