@@ -1863,7 +1863,7 @@ static void test_categories(void)
             {"a,b\n1,1\n2,nan\n", NULL, NULL, 2, GAN_ERROR_FORMAT,
              "line 3, field 2 (b) is no finite number: nan"},
             {"a,b\n1,x\n2,\n", NULL, NULL, 2, GAN_ERROR_FORMAT, "line 3, field 2 (b)"},
-            {goods, "colour", NULL, 4, GAN_ERROR_ARGUMENT, "none for color_ of `categories`"},
+            {goods, "paint", NULL, 4, GAN_ERROR_ARGUMENT, "none for paint of `categories`"},
             {goods, "color,size,kind", NULL, 4, GAN_ERROR_ARGUMENT, "the label's"},
             {goods, "color,size", "color,n", 0, GAN_ERROR_ARGUMENT, "leaves out column 2"},
             {goods, "color,size", NULL, 5, GAN_ERROR_FORMAT, "field 4 (kind)"},
