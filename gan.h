@@ -420,6 +420,12 @@ GAN_API gan_memory_stats gan_memory(const gan_context *ctx);
 // Closing without an open scope is GAN_ERROR_STATE.
 GAN_API void gan_scope_open(gan_context *ctx);
 GAN_API void gan_scope_close(gan_context *ctx);
+// An evaluation leaves no trace: between the two calls all models are in GAN_EVAL and nothing is recorded; at
+// the end random numbers go on as if it had not been, modes and gan_record are as before, and the tensors
+// made in between are released as by gan_scope_close. They nest, up to 8 deep. gan_dataset_batch moves its
+// dataset on in an evaluation too; gan_dataset_rows and _slice do not.
+GAN_API void gan_eval_open(gan_context *ctx);
+GAN_API void gan_eval_close(gan_context *ctx);
 // A copy of t that lives until gan_destroy, without gradient. Calling it again with the same name overwrites
 // the values of that copy; the shape must be the same.
 GAN_API gan_tensor *gan_keep(gan_context *ctx, const char *name, gan_tensor *t);
@@ -638,6 +644,8 @@ GAN_API int gan_record(gan_context *ctx, int on);
 typedef gan_tensor *gan_model_function(gan_model *m, gan_tensor *x, gan_tensor *label);
 typedef enum gan_mode { GAN_TRAIN = 0, GAN_EVAL = 1 } gan_mode;
 
+// forward NULL: a store of parameters for C functions of any signature, which call layers with the model;
+// such a model has no gan_forward, everything else is the same.
 GAN_API gan_model *gan_model_create(gan_context *ctx, const char *name, gan_model_function *forward,
                                     void *user);
 // Runs the model's function and returns its output; label may be NULL. A layer and the activation directly
@@ -647,6 +655,16 @@ GAN_API gan_tensor *gan_forward(gan_model *m, gan_tensor *x, gan_tensor *label);
 GAN_API void *gan_model_user(const gan_model *m);
 GAN_API gan_context *gan_model_context(const gan_model *m);
 GAN_API void gan_model_mode(gan_model *m, gan_mode mode);
+// Between the two calls the names of layers and parameters begin with "name.index.", or "name." if index is
+// negative, as in PyTorch's ModuleList and submodules: layers in a loop, a network used twice. They nest, and
+// what a forward function has opened it closes.
+GAN_API void gan_model_enter(gan_model *m, const char *name, int index);
+GAN_API void gan_model_leave(gan_model *m);
+// Gives a tensor inside a model a name (features, w, a head) and returns it; the last one of a name counts,
+// names of gan_model_enter do not. gan_tapped returns it after the forward pass, differentiable, until it is
+// released with its step or scope; after that, and for a name that was not tapped, it is an error.
+GAN_API gan_tensor *gan_tap(gan_model *m, const char *name, gan_tensor *x);
+GAN_API gan_tensor *gan_tapped(gan_model *m, const char *name);
 GAN_API int gan_model_count(const gan_model *m);                        // parameters and buffers so far
 GAN_API const char *gan_model_name(const gan_model *m, int i);          // "fc1.weight"
 GAN_API gan_tensor *gan_model_tensor(const gan_model *m, int i);
@@ -3532,8 +3550,9 @@ struct gan_tensor {
     // Epochs of backward passes: the pass that needs its gradient; that needs a gradient below it; whose
     // graph contains it; that created it as a temporary (0: none).
     uint64_t needs_grad, needs_grad_below, in_graph, temporary_of;
-    int holds; // backward pass: places that keep it
-    int alive; // 0 after its step ended
+    int holds;  // backward pass: places that keep it
+    int alive;  // 0 after its step ended
+    int tapped; // 1: it stands in ctx->tensor.taps
     // Of one that is not stored until it is looked at (data NULL): how it is computed, the depth of its
     // scope, the deeper one that its values are in (0: none), the weights' version that it was defined with.
     gan__core_compute_fn *compute;
@@ -3575,9 +3594,17 @@ typedef struct gan__core_par {
     void *user;
 } gan__core_par;
 
+typedef struct gan__core_tap {
+    struct gan__core_tap *next;
+    const gan_model *m;
+    const char *name;
+    gan_tensor *tensor; // NULL: released
+} gan__core_tap;
+
 typedef struct gan__core_tensor {
     gan_tensor *newest;              // step tensor: the end of the tape
     gan_tensor *unused, *unused_end; // structs of released tensors, the oldest first
+    struct gan__core_tap *taps;      // names given by gan_tap
 } gan__core_tensor;
 
 typedef struct gan__core_tape {
@@ -3602,9 +3629,13 @@ typedef struct gan__core_state {
     const char *loaded_configuration;   // that of a loaded file
 } gan__core_state;
 
+enum { GAN__EVALS = 8 };
 typedef struct gan__core_layer {
     gan_model *models;
-    const char *model, *name; // the layer that is being built, for messages; NULL outside
+    const char *model, *prefix, *name; // the layer that is being built, for messages; name NULL outside
+    int evals;                         // evaluations that are open
+    int recording[GAN__EVALS];         // before each of them
+    gan__core_rng rng[GAN__EVALS];
 } gan__core_layer;
 
 typedef struct gan__core_data {
@@ -3965,6 +3996,7 @@ static void gan__err_format(const gan_context *ctx, gan__text_out *o, const char
     if (ctx->layer.name) {
         gan__err_say(o, ctx->layer.model);
         gan__err_say(o, ".");
+        gan__err_say(o, ctx->layer.prefix);
         gan__err_say(o, ctx->layer.name);
         gan__err_say(o, ": ");
     }
@@ -7961,6 +7993,10 @@ static gan_tensor *gan__tensor_struct_new(gan_context *ctx)
 
 static void gan__tensor_struct_free(gan_context *ctx, gan_tensor *t)
 {
+    gan__core_tap *tap;
+    for (tap = t->tapped ? ctx->tensor.taps : NULL; tap; tap = tap->next)
+        if (tap->tensor == t) tap->tensor = NULL;
+    t->tapped = 0;
     t->alive = 0;
     t->older = t->newer = NULL;
     if (ctx->tensor.unused_end) ctx->tensor.unused_end->older = t;
@@ -11991,6 +12027,8 @@ typedef struct gan__layer_setting {
     gan_tensor *(*make)(const gan__layer_weight_args *w); // of the parametrization
 } gan__layer_setting;
 
+enum { GAN__LAYER_LEVELS = 8 };
+
 struct gan_model {
     gan_context *ctx;
     gan_model *next;
@@ -12007,6 +12045,10 @@ struct gan_model {
     char file_prefix[32]; // with which all names of that file begin: "module."
     int prefix_told;
     int standing; // the number of the forward pass whose batch statistics are averaged, 0: momentum counts
+    int tapped;   // calls of gan_tap
+    int levels;   // of gan_model_enter; where each begins in the prefix
+    int level[GAN__LAYER_LEVELS];
+    char prefix[GAN_MAX_NAME + 1]; // of names: "blocks.3."
 };
 
 GAN_API gan_model *gan_model_create(gan_context *ctx, const char *name, gan_model_function *forward,
@@ -12014,11 +12056,6 @@ GAN_API gan_model *gan_model_create(gan_context *ctx, const char *name, gan_mode
 {
     gan_model *m, **link;
     if (!ctx) return NULL;
-    if (!forward) {
-        gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_model_create: %s has no forward function",
-                      name ? name : "the model");
-        return NULL;
-    }
     name = gan__state_name(ctx, name, "", "");
     if (!name) return NULL;
     for (link = &ctx->layer.models; *link; link = &(*link)->next)
@@ -12039,6 +12076,7 @@ GAN_API gan_model *gan_model_create(gan_context *ctx, const char *name, gan_mode
 // gan_forward that leaves alive what the model made on its way, recorded or not.
 static gan_tensor *gan__layer_forward(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
+    const int levels = m ? m->levels : 0;
     gan_tensor *bad, *y;
     if (!m) return x ? gan__err_fail(x->ctx, GAN_ERROR_ARGUMENT, "gan_forward: the model is NULL") : NULL;
     if (!gan__tensor_inputs("gan_forward", 1, &x, &bad)) {
@@ -12048,8 +12086,17 @@ static gan_tensor *gan__layer_forward(gan_model *m, gan_tensor *x, gan_tensor *l
     if (x->ctx != m->ctx)
         return gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT,
                              "gan_forward: the input of %s belongs to another context", m->name);
+    if (!m->forward)
+        return gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT,
+                             "gan_forward: %s is a store of parameters without a forward function", m->name);
     gan__deferred_forward_begin(m->ctx);
     y = m->forward(m, x, label);
+    if (m->levels != levels) {
+        gan__err_fail(m->ctx, GAN_ERROR_STATE, "gan_forward: %s has %d gan_model_enter %s gan_model_leave",
+                      m->name, m->levels > levels ? m->levels - levels : levels - m->levels,
+                      m->levels > levels ? "without a" : "too few for its");
+        while (m->levels > levels) gan_model_leave(m);
+    }
     if (gan__deferred_forward_end(m->ctx)) return m->ctx->poison;
     if (!y) return gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT, "gan_forward: %s returned NULL", m->name);
     return y;
@@ -12058,9 +12105,9 @@ static gan_tensor *gan__layer_forward(gan_model *m, gan_tensor *x, gan_tensor *l
 GAN_API gan_tensor *gan_forward(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
     const gan_tensor *before = m ? m->ctx->tensor.newest : NULL;
-    const int depth = m ? m->ctx->mem.depth : 0;
+    const int depth = m ? m->ctx->mem.depth : 0, tapped = m ? m->tapped : 0;
     gan_tensor *y = gan__layer_forward(m, x, label);
-    if (m && !m->ctx->tape.is_recording && m->ctx->mem.depth == depth)
+    if (m && !m->ctx->tape.is_recording && m->ctx->mem.depth == depth && m->tapped == tapped)
         gan__tensor_free_newer(m->ctx, before, y);
     return y;
 }
@@ -12185,6 +12232,121 @@ GAN_API int gan_model_summary(const gan_model *m, char *text, size_t size)
 }
 
 // Whether prefix covers the parameter layer.part, or layer when part is "".
+GAN_API void gan_model_enter(gan_model *m, const char *name, int index)
+{
+    gan__text_out o;
+    size_t n;
+    if (!m) return;
+    n = strlen(m->prefix);
+    if (!name || !*name || m->levels == GAN__LAYER_LEVELS || n + strlen(name) + 13 > sizeof m->prefix) {
+        gan__err_fail(m->ctx, GAN_ERROR_NAME, "gan_model_enter: %s: %s", m->name,
+                      !name || !*name                  ? "a name is needed"
+                      : m->levels == GAN__LAYER_LEVELS ? "8 levels are open; is a gan_model_leave missing?"
+                                                       : "the prefix becomes too long");
+        return;
+    }
+    m->level[m->levels++] = (int)n;
+    gan__text_begin(&o, m->prefix + n, sizeof m->prefix - n);
+    gan__text_put(&o, name);
+    gan__text_put_char(&o, '.');
+    if (index >= 0) {
+        gan__text_put_int(&o, index);
+        gan__text_put_char(&o, '.');
+    }
+    gan__text_end(&o);
+}
+
+GAN_API void gan_model_leave(gan_model *m)
+{
+    if (!m) return;
+    if (m->levels) m->prefix[m->level[--m->levels]] = 0;
+    else gan__err_fail(m->ctx, GAN_ERROR_STATE, "gan_model_leave: %s: there was no gan_model_enter", m->name);
+}
+
+enum { GAN__LAYER_FULL = 2 * GAN_MAX_NAME + 2 };
+
+// The name with the prefix of gan_model_enter. A name that is too long stays: it is refused later.
+static const char *gan__layer_full_name(const gan_model *m, const char *name, char full[GAN__LAYER_FULL])
+{
+    const size_t k = strlen(m->prefix), n = strlen(name);
+    if (!k || n > GAN_MAX_NAME) return name;
+    memcpy(full, m->prefix, k);
+    memcpy(full + k, name, n + 1);
+    return full;
+}
+
+static int gan__layer_is_eval(const gan_model *m) { return m->mode == GAN_EVAL || m->ctx->layer.evals; }
+
+static gan__core_tap *gan__layer_tap_find(const gan_model *m, const char *name)
+{
+    gan__core_tap *t = m->ctx->tensor.taps;
+    while (t && (t->m != m || strcmp(t->name, name))) t = t->next;
+    return t;
+}
+
+GAN_API gan_tensor *gan_tap(gan_model *m, const char *name, gan_tensor *x)
+{
+    gan_tensor *bad;
+    gan__core_tap *t;
+    if (!m) return x;
+    if (!gan__tensor_inputs("gan_tap", 1, &x, &bad)) return bad ? bad : m->ctx->poison;
+    if (x->ctx != m->ctx || !name || !*name)
+        return gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT, "gan_tap: %s: %s", m->name,
+                             name && *name ? "the tensor is of another context" : "a name is needed");
+    t = gan__layer_tap_find(m, name);
+    if (!t) {
+        t = (gan__core_tap *)gan__err_persist(m->ctx, sizeof *t);
+        name = t ? gan__state_name(m->ctx, name, "", "") : NULL;
+        if (!name) return m->ctx->poison;
+        t->m = m;
+        t->name = name;
+        t->next = m->ctx->tensor.taps;
+        m->ctx->tensor.taps = t;
+    }
+    t->tensor = x;
+    x->tapped = 1;
+    m->tapped++;
+    return x;
+}
+
+GAN_API gan_tensor *gan_tapped(gan_model *m, const char *name)
+{
+    const gan__core_tap *t = m && name ? gan__layer_tap_find(m, name) : NULL;
+    if (!m) return NULL;
+    if (t && t->tensor) return t->tensor;
+    return gan__err_fail(m->ctx, GAN_ERROR_STATE, "gan_tapped: %s: %s %s", m->name, name ? name : "(no name)",
+                         t ? "was released; read it before its step or scope ends" : "was not tapped");
+}
+
+GAN_API void gan_eval_open(gan_context *ctx)
+{
+    gan__core_layer *l;
+    if (!ctx) return;
+    l = &ctx->layer;
+    if (l->evals == GAN__EVALS) {
+        gan__err_fail(ctx, GAN_ERROR_STATE, "gan_eval_open: %d evaluations are open already; close some",
+                      (int)GAN__EVALS);
+        return;
+    }
+    l->rng[l->evals] = ctx->rng;
+    l->recording[l->evals++] = gan_record(ctx, 0);
+    gan_scope_open(ctx);
+}
+
+GAN_API void gan_eval_close(gan_context *ctx)
+{
+    gan__core_layer *l;
+    if (!ctx) return;
+    l = &ctx->layer;
+    if (!l->evals) {
+        gan__err_fail(ctx, GAN_ERROR_STATE, "gan_eval_close: no evaluation is open");
+        return;
+    }
+    gan_scope_close(ctx);
+    gan_record(ctx, l->recording[--l->evals]);
+    ctx->rng = l->rng[l->evals];
+}
+
 static int gan__layer_is_prefix(const char *prefix, const char *layer, const char *part)
 {
     const size_t n = strlen(prefix), k = strlen(layer);
@@ -12461,9 +12623,11 @@ static gan_tensor *gan__layer_parameter(gan_model *m, const char *layer, const c
     gan_context *ctx = m->ctx;
     gan__layer_param *p = m->hint;
     const gan__layer_setting *f;
-    const size_t n = layer ? strlen(layer) : 0;
-    size_t size;
+    char full[GAN__LAYER_FULL];
+    size_t size, n;
     int again;
+    if (layer && *layer) layer = gan__layer_full_name(m, layer, full);
+    n = layer ? strlen(layer) : 0;
     if (!n) return gan__err_fail(ctx, GAN_ERROR_NAME, "%s: a parameter needs a name", m->name);
     if (gan__base_count(ndim, dim, &size))
         return gan__err_fail(ctx, GAN_ERROR_SHAPE, "%s.%s: shape %h is not possible", m->name, layer, ndim,
@@ -12657,7 +12821,7 @@ static gan_tensor *gan__layer_weight_spectral_norm(const gan__layer_weight_args 
     u = gan__layer_weight_part(w, ".0._u", 0, gan_init_normal(0, 1), 1, &size[0], &fresh[0]);
     v = gan__layer_weight_part(w, ".0._v", 0, gan_init_normal(0, 1), 1, &size[1], &fresh[1]);
     if (gan__tensor_is_poison(mat) || !u || !v) return ctx->poison;
-    gan__layer_power_iterate(mat, u, v, (fresh[0] || fresh[1] ? 15 : 0) + (w->m->mode == GAN_TRAIN));
+    gan__layer_power_iterate(mat, u, v, (fresh[0] || fresh[1] ? 15 : 0) + !gan__layer_is_eval(w->m));
     s = gan_sum_all(
         gan_mul(gan__layer_column_of(u->tensor), gan_matmul(mat, gan__layer_column_of(v->tensor))));
     return gan_item(s) == 0 ? x : gan_div(x, s);
@@ -12741,8 +12905,11 @@ GAN_API void gan_model_parametrize(gan_model *m, const char *prefix, gan_paramet
 static gan_tensor *gan__layer_weight(gan_model *m, const char *layer, const char *part, gan_init init,
                                      int axis, double fan_in, int ndim, const int *dim)
 {
+    char full[GAN__LAYER_FULL];
     const gan__layer_setting *r =
-        m->parametrizations && layer ? gan__layer_setting_for(m->parametrizations, layer, part) : NULL;
+        m->parametrizations && layer
+            ? gan__layer_setting_for(m->parametrizations, gan__layer_full_name(m, layer, full), part)
+            : NULL;
     gan__layer_weight_args w;
     size_t size;
     w.m = m;
@@ -12772,7 +12939,9 @@ GAN_API gan_tensor *gan_weight_n(gan_model *m, const char *name, gan_init init, 
 // The bias of n numbers of a layer whose outputs are made of fan_in each.
 static gan_tensor *gan__layer_bias(gan_model *m, const char *name, double fan_in, int n)
 {
-    const gan__layer_setting *r = gan__layer_setting_for(m->parametrizations, name, "bias");
+    char full[GAN__LAYER_FULL];
+    const gan__layer_setting *r =
+        gan__layer_setting_for(m->parametrizations, gan__layer_full_name(m, name, full), "bias");
     const int equalized = r && r->what == (int)GAN_PARAMETRIZATION_EQUALIZED_LR;
     gan_tensor *b = gan__layer_parameter(
         m, name, "bias", 1, m->init.kind == GAN_INIT_DEFAULT && !equalized ? m->init : gan_init_zeros(),
@@ -12795,6 +12964,7 @@ static int gan__layer_enter(const char *who, gan_model *m, const char *name, gan
         return 1;
     }
     m->ctx->layer.model = m->name;
+    m->ctx->layer.prefix = m->prefix;
     m->ctx->layer.name = name ? name : "(no name)";
     if (!x)
         gan__err_fail(m->ctx, GAN_ERROR_ARGUMENT, "%s: the input is NULL%s", who, gan__err_null_hint(m->ctx));
@@ -12938,7 +13108,7 @@ static gan_tensor *gan__layer_batch_norm_of(gan_model *m, const char *name, gan_
     mean = gan__layer_parameter(m, name, "running_mean", 0, gan_init_zeros(), 0, 1, &c);
     var = gan__layer_parameter(m, name, "running_var", 0, gan_init_constant(1), 0, 1, &c);
     if (gan__tensor_is_poison(mean) || gan__tensor_is_poison(var)) return m->ctx->poison;
-    if (m->mode == GAN_EVAL) {
+    if (gan__layer_is_eval(m)) {
         gan_tensor *s = gan_reciprocal(gan_sqrt(gan_add_scalar(var, eps)));
         if (w) s = gan_mul(w, s);
         h = gan_mul(mean, s);
@@ -13126,7 +13296,7 @@ static gan_tensor *gan__layer_dropout(gan_model *m, gan_tensor *x, gan_real p, i
 
 GAN_API gan_tensor *gan_dropout(gan_model *m, gan_tensor *x, gan_real p)
 {
-    return gan__layer_dropout(m, x, p, m && m->mode == GAN_EVAL);
+    return gan__layer_dropout(m, x, p, m && gan__layer_is_eval(m));
 }
 GAN_API gan_tensor *gan_dropout_always(gan_model *m, gan_tensor *x, gan_real p)
 {
@@ -18525,7 +18695,7 @@ GAN_API gan_tensor *gan_style_mixing(gan_model *m, gan_tensor *w1, gan_tensor *w
     dim[1] = layers;
     dim[2] = d = w1->dim[1];
     w1 = gan_reshape(w1, n, 1, d);
-    if (m->mode == GAN_EVAL || layers < 2 || probability == 0)
+    if (gan__layer_is_eval(m) || layers < 2 || probability == 0)
         return gan__layer_leave(m, gan__tensor_is_poison(w1) ? w1 : gan__op_expand_to(w1, 3, dim));
     draw = gan_rand_uniform(m->ctx, n, 2);
     first = gan_full(m->ctx, 1, n, layers, 1);
@@ -18562,7 +18732,7 @@ GAN_API gan_tensor *gan_truncation(gan_model *m, const char *name, gan_tensor *w
     d = w->dim[w->ndim - 1];
     average = gan__block_buffer(m, name, "w_avg", gan_init_zeros(), 1, &d);
     if (gan__tensor_is_poison(average)) return gan__layer_leave(m, average);
-    if (m->mode == GAN_TRAIN) {
+    if (!gan__layer_is_eval(m)) {
         const size_t rows = w->size / (size_t)d;
         size_t r;
         if (!gan__tensor_is_finite(w)) return gan__layer_leave(m, w);
@@ -19884,7 +20054,7 @@ static gan_tensor *gan__penalty_constrain(const gan__penalty_args *p, const char
     gan_tensor *off = gan_add_scalar(omega, -1), *term;
     if (!l || gan__tensor_is_poison(off)) return p->m->ctx->poison;
     term = gan_add(gan_mul_scalar(off, l->tensor->data[0]), gan_mul_scalar(gan_square(off), p->weight / 2));
-    if (p->m->mode == GAN_TRAIN && gan__base_is_finite(gan_item(term)))
+    if (!gan__layer_is_eval(p->m) && gan__base_is_finite(gan_item(term)))
         l->tensor->data[0] += p->weight * gan_item(off);
     return term;
 }
@@ -19911,7 +20081,7 @@ static gan_tensor *gan__penalty_sobolev(const gan__penalty_args *p)
 // a = decay a + (1 - decay) x in GAN_TRAIN
 static void gan__penalty_follow(const gan_model *m, gan__layer_param *a, gan_real decay, gan_real x)
 {
-    if (m->mode == GAN_TRAIN && gan__base_is_finite(x))
+    if (!gan__layer_is_eval(m) && gan__base_is_finite(x))
         a->tensor->data[0] += (1 - decay) * (x - a->tensor->data[0]);
 }
 

@@ -505,6 +505,22 @@ static void scopes(void)
     for (i = 0; i < n + 3; ++i) gan_scope_close(other); // and the scope that was open
     gan_scope_open(other);
 }
+// Evaluations too many, prefixes of names, taps of any tensor.
+static void evaluations(void)
+{
+    gan_model *m = M();
+    int i, n = test_int(0, 10);
+    gan_error_clear(other);
+    for (i = 0; i < n; ++i) gan_eval_open(test_int(0, 9) ? other : NULL);
+    for (i = 0; i < 12; ++i) gan_eval_close(other);
+    gan_eval_close(NULL);
+    gan_model_enter(m, N(), I());
+    (void)gan_linear(m, "fc", T(), 2);
+    gan_model_leave(m);
+    if (test_int(0, 9) == 0) gan_model_leave(M());
+    (void)gan_tap(M(), N(), T());
+    (void)gan_tapped(M(), N());
+}
 static gan_tensor *squares(gan_context *c, gan_tensor **x, void *user)
 {
     const int how = *(const int *)user;
@@ -923,7 +939,7 @@ static gan_real sigma[3] = {1, 2, (gan_real)NAN};
     X((void)gan_linspace(ctx, R(), R(), I())) X((void)gan_zeros_n(ctx, test_int(-1, 9), DIMS()))             \
     X((void)gan_dataset_memory_n(ctx, sigma, NULL, test_int(-1, 3), test_int(-1, 1), ONES()))                \
     X((void)gan_dataset_toy(ctx, (gan_toy)I())) X(opening()) X(checkpoints()) X(opening()) X(checkpoints()) \
-    X(parts()) X(parts()) X(parts())
+    X(parts()) X(parts()) X(parts()) X(evaluations())
 // clang-format on
 
 static const char *const call_names[] = {

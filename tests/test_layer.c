@@ -5,6 +5,7 @@
 
 #include "test.h"
 
+#include "inside.h"
 #include "check.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
@@ -2198,6 +2199,231 @@ static void norm_options(void)
     }
 }
 
+// Two blocks of a linear layer each, and one network used twice.
+static gan_tensor *blocks(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    int i, k;
+    (void)label;
+    gan_model_parametrize(m, "blocks.1", GAN_PARAMETRIZATION_SPECTRAL_NORM, 0, 0);
+    for (i = 0; i < 2; ++i) {
+        gan_model_enter(m, "blocks", i);
+        x = gan_batch_norm(m, "bn", gan_linear(m, "fc", x, 3));
+        gan_model_leave(m);
+    }
+    for (k = 0; k < 2; ++k) {
+        gan_model_enter(m, "shared", -1);
+        gan_model_enter(m, "in", -1);
+        x = gan_mul(x, gan_param(m, "scale", gan_init_constant(2), 3));
+        gan_model_leave(m);
+        gan_model_leave(m);
+    }
+    return x;
+}
+
+static gan_tensor *forgets(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    gan_model_enter(m, "block", 0);
+    return gan_linear(m, "fc", x, 3);
+}
+
+static gan_tensor *taps_twice(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    x = gan_tap(m, "features",
+                gan_dropout(m, gan_batch_norm(m, "bn", gan_linear(m, "fc", x, 3)), (gan_real).5));
+    gan_tap(m, "head", gan_square(x));
+    return gan_sum(x, GAN_AXES(1), GAN_KEEPDIM);
+}
+
+static void prefixes(void)
+{
+    TEST ("layers between enter and leave have names with their prefix; a name used twice is one parameter") {
+        static const char *const names[] = {"blocks.0.fc.weight",
+                                            "blocks.0.fc.bias",
+                                            "blocks.0.bn.running_mean",
+                                            "blocks.0.bn.running_var",
+                                            "blocks.0.bn.weight",
+                                            "blocks.0.bn.bias",
+                                            "blocks.1.fc.parametrizations.weight.original",
+                                            "blocks.1.fc.parametrizations.weight.0._u",
+                                            "blocks.1.fc.parametrizations.weight.0._v",
+                                            "blocks.1.fc.bias",
+                                            "blocks.1.bn.running_mean",
+                                            "blocks.1.bn.running_var",
+                                            "blocks.1.bn.weight",
+                                            "blocks.1.bn.bias",
+                                            "shared.in.scale"};
+        gan_context *ctx = gan_create(NULL);
+        gan_model *m = gan_model_create(ctx, "net", blocks, NULL);
+        char text[4000];
+        size_t i;
+        gan_model_freeze(m, "blocks.0", 1);
+        gan_forward(m, gan_rand_normal(ctx, 4, 3), NULL);
+        gan_forward(m, gan_rand_normal(ctx, 4, 3), NULL);
+        CHECK(!gan_error(ctx) && gan_model_count(m) == (int)COUNT(names), "%d parameters: %s",
+              gan_model_count(m), gan_error_message(ctx));
+        for (i = 0; i < COUNT(names); ++i) CHECK(gan_model_find(m, names[i]) != NULL, "no %s", names[i]);
+        gan_model_summary(m, text, sizeof text);
+        CHECK(strstr(text, "frozen") && strstr(text, "frozen") < strstr(text, "blocks.1"), "%s", text);
+        gan_destroy(ctx);
+    }
+    TEST ("messages name the layer with its prefix") {
+        gan_context *ctx = gan_create(NULL);
+        gan_model *m = gan_model_create(ctx, "net", blocks, NULL);
+        gan_forward(m, gan_zeros(ctx, 1, 3), NULL); // one sample: batch norm refuses it
+        CHECK_TEXT(gan_error_message(ctx), "net.blocks.0.bn");
+        gan_destroy(ctx);
+    }
+    TEST ("what is not left, not entered, without a name, too deep or too long is an error; the next pass is "
+          "right") {
+        static const char *const says[] = {"without a gan_model_leave", "there was no gan_model_enter",
+                                           "a name is needed", "8 levels are open", "too long"};
+        char name[GAN_MAX_NAME];
+        int k, i;
+        memset(name, 'a', sizeof name);
+        name[sizeof name - 1] = 0;
+        for (k = 0; k < 5; ++k) {
+            gan_context *ctx = gan_create(NULL);
+            gan_model *m = gan_model_create(ctx, "net", k ? blocks : forgets, NULL);
+            if (k == 0) gan_forward(m, gan_rand_normal(ctx, 4, 3), NULL);
+            if (k == 1) gan_model_leave(m);
+            if (k == 2) gan_model_enter(m, "", 0);
+            for (i = 0; k == 3 && i < 9; ++i) gan_model_enter(m, "b", i);
+            if (k == 4) gan_model_enter(m, name, 0);
+            CHECK(gan_error(ctx) != 0, "no error");
+            CHECK_TEXT(gan_error_message(ctx), says[k]);
+            gan_error_clear(ctx);
+            if (k == 0)
+                CHECK(gan_model_find(m, "block.0.fc.weight") && !gan_model_find(m, "fc.weight"), "names");
+            while (k == 3 && i-- > 1) gan_model_leave(m);
+            if (k == 0) gan_forward(m, gan_rand_normal(ctx, 4, 3), NULL), gan_error_clear(ctx);
+            CHECK(gan_model_count(m) == (k == 0 ? 2 : 0), "%d parameters", gan_model_count(m));
+            gan_destroy(ctx);
+        }
+    }
+    TEST ("a model without a forward function holds parameters for other functions; gan_forward says so") {
+        gan_context *ctx = gan_create(NULL);
+        gan_model *m = gan_model_create(ctx, "store", NULL, NULL);
+        gan_tensor *y = gan_linear(m, "fc", gan_rand_normal(ctx, 4, 3), 2);
+        CHECK(gan_dim(y, 1) == 2 && gan_model_parameters(m) == 8 && !gan_error(ctx), "%s",
+              gan_error_message(ctx));
+        gan_forward(m, gan_zeros(ctx, 4, 3), NULL);
+        CHECK_TEXT(gan_error_message(ctx), "store is a store of parameters without a forward function");
+        gan_destroy(ctx);
+    }
+}
+
+static void taps(void)
+{
+    int record;
+    TEST ("a tapped tensor is read after the forward pass, recorded or not, and has a gradient") {
+        for (record = 0; record < 2; ++record) {
+            gan_context *ctx = gan_create(NULL);
+            gan_model *m = gan_model_create(ctx, "net", taps_twice, NULL);
+            gan_tensor *x = gan_rand_normal(ctx, 4, 2), *y, *w, *f, *h;
+            int i;
+            gan_record(ctx, record);
+            gan_forward(m, x, NULL);
+            y = gan_forward(m, x, NULL);
+            f = gan_tapped(m, "features"), h = gan_tapped(m, "head");
+            CHECK(gan_numel(f) == 12 && gan_numel(h) == 12, "%s", gan_error_message(ctx));
+            for (i = 0; i < 4 && gan_data(f); ++i) {
+                const gan_real *v = gan_data(f) + 3 * i;
+                CHECK_NEAR(gan_data(y)[i], v[0] + v[1] + v[2], 1e-5, "the output of this pass");
+                CHECK_NEAR(gan_data(h)[3 * i], v[0] * v[0], 1e-5, "head");
+            }
+            if (record) {
+                w = gan_grad(gan_sum_all(h), gan_model_find(m, "fc.weight"), 0);
+                CHECK(gan_numel(w) == 6 && gan_item(gan_sum_all(gan_abs(w))) > 0, "gradient: %s",
+                      gan_error_message(ctx));
+            }
+            gan_destroy(ctx);
+        }
+    }
+    TEST (
+        "after its scope a tap is an error, also when its memory is used again; so is a name without a tap") {
+        gan_context *ctx = gan_create(NULL);
+        gan_model *m = gan_model_create(ctx, "net", taps_twice, NULL);
+        int i;
+        gan_scope_open(ctx);
+        gan_forward(m, gan_rand_normal(ctx, 4, 2), NULL);
+        gan_scope_close(ctx);
+        for (i = 0; i < 200; ++i) gan_zeros(ctx, 3);
+        CHECK(gan_data(gan_tapped(m, "features")) == NULL, "values of a released tensor");
+        CHECK_TEXT(gan_error_message(ctx), "features was released");
+        gan_error_clear(ctx);
+        gan_tapped(m, "other");
+        CHECK_TEXT(gan_error_message(ctx), "other was not tapped");
+        gan_destroy(ctx);
+    }
+}
+
+static void evaluations(void)
+{
+    TEST (
+        "an evaluation leaves no trace in random numbers, modes, recording, running statistics and memory") {
+        gan_context *ctx[2];
+        gan_model *m[2];
+        gan_real after[2][8];
+        int k, i, j;
+        size_t bytes = 0;
+        for (k = 0; k < 2; ++k) {
+            ctx[k] = gan_create(NULL);
+            m[k] = gan_model_create(ctx[k], "net", taps_twice, NULL);
+            gan_forward(m[k], gan_rand_normal(ctx[k], 4, 2), NULL);
+            for (i = 0; k && i < 3; ++i) {
+                gan_tensor *x, *y, *f;
+                gan_eval_open(ctx[k]);
+                x = gan_rand_normal(ctx[k], 4, 2);
+                y = gan_forward(m[k], x, NULL);
+                f = gan_tapped(m[k], "features"); // no dropout in GAN_EVAL
+                CHECK(gan_dim(y, 0) == 4, "shape");
+                for (j = 0; j < 12; ++j) CHECK(gan_data(f)[j] != 0, "dropout");
+                gan_eval_open(ctx[k]);
+                gan_eval_close(ctx[k]);
+                CHECK(gan_record(ctx[k], 0) == 0, "recording");
+                gan_eval_close(ctx[k]);
+                if (i == 1) bytes = gan_memory(ctx[k]).current;
+                if (i == 2) CHECK(gan_memory(ctx[k]).current == bytes, "memory stays");
+            }
+            CHECK(gan_record(ctx[k], 1) == 1, "recording");
+            gan_forward(m[k], gan_rand_normal(ctx[k], 4, 2), NULL);
+            gan_read(gan_model_find(m[k], "bn.running_mean"), after[k], 3);
+            gan_read(gan_rand_uniform(ctx[k], 5), after[k] + 3, 5);
+            CHECK(!gan_error(ctx[k]), "%s", gan_error_message(ctx[k]));
+        }
+        CHECK_BYTES(after[0], after[1], sizeof after[0], "statistics and random numbers");
+        gan_destroy(ctx[0]);
+        gan_destroy(ctx[1]);
+    }
+    TEST_MUST_FAIL ("a forward pass outside an evaluation is seen") {
+        gan_context *ctx = gan_create(NULL);
+        gan_model *m = gan_model_create(ctx, "net", taps_twice, NULL);
+        gan_real v[2][3];
+        int k;
+        for (k = 0; k < 2; ++k) {
+            gan_forward(m, gan_rand_normal(ctx, 4, 2), NULL);
+            gan_read(gan_model_find(m, "bn.running_mean"), v[k], 3);
+        }
+        CHECK_BYTES(v[0], v[1], sizeof v[0], "statistics");
+        gan_destroy(ctx);
+    }
+    TEST ("an evaluation that was not opened, and one too many, are errors") {
+        gan_context *ctx = gan_create(NULL);
+        int i;
+        gan_eval_close(ctx);
+        CHECK_TEXT(gan_error_message(ctx), "no evaluation is open");
+        gan_error_clear(ctx);
+        for (i = 0; i < 9; ++i) gan_eval_open(ctx);
+        CHECK_TEXT(gan_error_message(ctx), "8 evaluations are open");
+        gan_error_clear(ctx);
+        for (i = 0; i < 8; ++i) gan_eval_close(ctx);
+        CHECK(!gan_error(ctx) && gan_record(ctx, 1) == 1, "%s", gan_error_message(ctx));
+        gan_destroy(ctx);
+    }
+}
+
 int main(void)
 {
     size_t i;
@@ -2210,6 +2436,9 @@ int main(void)
     unrecorded();
     fusion();
     parametrized_weights();
+    prefixes();
+    taps();
+    evaluations();
     printf("%d layers\n", (int)COUNT(layers));
 #ifdef GAN_DOUBLE
     printf("%d gradient checks: worst error %.3g, at most %.3g of the tolerance\n", gradchecks,
