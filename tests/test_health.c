@@ -1,4 +1,4 @@
-// The health of a run: every sickness is provoked and named, healthy runs raise no alarm, a resumed run says
+// The health of a run: every problem is provoked and named, healthy runs raise no alarm, a resumed run says
 // the same.
 #define GAN_IMPLEMENTATION
 #include "../gan.h"
@@ -60,7 +60,7 @@ static void feed(gan_health *h, int n, double d_loss, double d_real, double d_fa
     }
 }
 
-// ---- the lead
+// ---- the advantage
 
 static void leads(void)
 {
@@ -116,7 +116,7 @@ static void leads(void)
         CHECK_NEAR(h->tie - h->range, -.9 * log(.9) - .1 * log(.1), 5e-3, "knowing");
         gan_destroy(ctx);
     }
-    TEST ("half of log 4 is half a lead; with no least loss the lead has its units") {
+    TEST ("half of log 4 is half an advantage; with no least loss the advantage has its units") {
         bench b = loop(GAN_LOSS_NON_SATURATING, NULL), w = loop(GAN_LOSS_WASSERSTEIN, NULL);
         gan_diagnosis d;
         feed(b.h, 50, log(2.), .75, .25, 1);
@@ -126,11 +126,11 @@ static void leads(void)
         CHECK(!(d.known >> GAN_INDICATOR_MARGIN & 1), "a margin is known too");
         d = gan_health_diagnose(w.h);
         CHECK_NEAR(d.value[GAN_INDICATOR_MARGIN], 3, 1e-5, "margin");
-        CHECK(!(d.known >> GAN_INDICATOR_ADVANTAGE & 1), "a lead is known too");
+        CHECK(!(d.known >> GAN_INDICATOR_ADVANTAGE & 1), "an advantage is known too");
         gan_destroy(b.ctx);
         gan_destroy(w.ctx);
     }
-    TEST_MUST_FAIL ("a lead counted from 0 instead of log 4") {
+    TEST_MUST_FAIL ("an advantage counted from 0 instead of log 4") {
         CHECK_NEAR(0 - log(2.), .5, 1e-3, "advantage");
     }
 }
@@ -273,7 +273,7 @@ static void by_hand(void)
             gan_destroy(b.ctx);
         }
     }
-    TEST ("BEGAN and MAGAN have no lead: no winner is named") {
+    TEST ("BEGAN and MAGAN have no advantage: no winner is named") {
         bench b = loop(GAN_LOSS_BEGAN, NULL), m = loop(GAN_LOSS_MAGAN, NULL);
         feed(b.h, 1000, .3, .3, .1, 1);
         feed(m.h, 1000, 3, .3, .1, 1);

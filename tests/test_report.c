@@ -367,7 +367,7 @@ static void test_timeline(void)
         get_html(test_path("timeline.html"));
         CHECK_TEXT(html, "width:60%");
     }
-    TEST ("intervals of strange steps harm nothing") {
+    TEST ("intervals of impossible steps harm nothing") {
         static const gan_report_interval odd[] = {{NULL, NULL, NULL, 0, 0, (gan_report_tone)77},
                                                   {"b", "", "", INT64_MAX, INT64_MIN, GAN_REPORT_BAD}};
         r.timeline = odd, r.timeline_count = 2;

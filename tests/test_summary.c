@@ -326,7 +326,7 @@ static void errors(void)
     }
     TEST ("no trainer, no path, a folder that is not there, a log of another context: errors") {
         rig r = make(1, mlp_generator, mlp_critic, 3);
-        gan_context *stranger = gan_create(NULL);
+        gan_context *other_ctx = gan_create(NULL);
         gan_report more;
         memset(&more, 0, sizeof more);
         go(&r);
@@ -337,11 +337,11 @@ static void errors(void)
         CHECK(gan_trainer_report(r.t, NULL, NULL, test_path("nowhere/x.html")) == GAN_ERROR_FILE, "%s",
               gan_error_message(r.ctx));
         gan_error_clear(r.ctx);
-        more.log = log_of(stranger);
+        more.log = log_of(other_ctx);
         CHECK(gan_trainer_report(r.t, NULL, &more, test_path("x.html")) == GAN_ERROR_ARGUMENT, "%s",
               gan_error_message(r.ctx));
         gan_error_clear(r.ctx);
-        gan_destroy(stranger);
+        gan_destroy(other_ctx);
         gan_destroy(r.ctx);
     }
 }
