@@ -171,7 +171,7 @@ static void persistence(void)
             feed(b.h, before, 1.2, .55, .45, 1);
             feed(b.h, 1, i % 2 ? 1e-3 : 5, i % 2 ? .99 : .1, i % 2 ? .01 : .9, 50);
             feed(b.h, 19 - before, 1.2, .55, .45, 1);
-            if (i > 16) CHECK(!gan_health_diagnose(b.h).is_problem, "sick after %d steps", 20 * (i + 1));
+            if (i > 16) CHECK(!gan_health_diagnose(b.h).is_problem, "a problem after %d steps", 20 * (i + 1));
         }
         gan_destroy(b.ctx);
     }
@@ -193,7 +193,7 @@ static void by_hand(void)
         bench b = loop(GAN_LOSS_NON_SATURATING, NULL);
         feed(b.h, 600, log(4.), .5, .5, .1);
         is(b.h, GAN_DIAGNOSIS_BALANCED);
-        CHECK(!gan_health_diagnose(b.h).is_problem, "balance is called sick");
+        CHECK(!gan_health_diagnose(b.h).is_problem, "balance is a problem");
         gan_destroy(b.ctx);
     }
     TEST ("a critic's margin that falls to a hundredth of its greatest is balance") {
