@@ -449,6 +449,7 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed);
 #define gan_from(ctx, data, ...) gan_from_n(ctx, data, GAN_INTS(__VA_ARGS__))
 #define gan_rand_uniform(ctx, ...) gan_rand_uniform_n(ctx, GAN_INTS(__VA_ARGS__))
 #define gan_rand_normal(ctx, ...) gan_rand_normal_n(ctx, GAN_INTS(__VA_ARGS__))
+#define gan_randint(ctx, low, high, ...) gan_randint_n(ctx, low, high, GAN_INTS(__VA_ARGS__))
 #endif
 GAN_API gan_tensor *gan_zeros_n(gan_context *ctx, int ndim, const int *dim);
 GAN_API gan_tensor *gan_full_n(gan_context *ctx, gan_real value, int ndim, const int *dim);
@@ -459,6 +460,8 @@ GAN_API gan_tensor *gan_linspace(gan_context *ctx, gan_real first, gan_real last
 GAN_API gan_tensor *gan_from_n(gan_context *ctx, const gan_real *data, int ndim, const int *dim);
 GAN_API gan_tensor *gan_rand_uniform_n(gan_context *ctx, int ndim, const int *dim);            // U[0, 1)
 GAN_API gan_tensor *gan_rand_normal_n(gan_context *ctx, int ndim, const int *dim);             // N(0, 1)
+// Whole numbers low .. high - 1, each equally likely; from -2^24 to 2^24 where gan_real is float.
+GAN_API gan_tensor *gan_randint_n(gan_context *ctx, int low, int high, int ndim, const int *dim);
 
 GAN_API gan_context *gan_context_of(const gan_tensor *t);
 GAN_API int gan_ndim(const gan_tensor *t);                          // number of dimensions; 0 for a scalar
@@ -505,6 +508,7 @@ GAN_API gan_tensor *gan_selu(gan_tensor *x);                            // Klamb
 GAN_API gan_tensor *gan_gelu(gan_tensor *x);                            // x Phi(x), the exact form
 GAN_API gan_tensor *gan_silu(gan_tensor *x);                            // x sigmoid(x)
 GAN_API gan_tensor *gan_clamp(gan_tensor *x, gan_real lo, gan_real hi);
+GAN_API gan_tensor *gan_floor(gan_tensor *x);                           // its gradient is 0
 GAN_API gan_tensor *gan_where(gan_tensor *condition, gan_tensor *a, gan_tensor *b);  // condition != 0 ? a : b
 GAN_API gan_tensor *gan_addcmul(gan_tensor *a, gan_tensor *b, gan_tensor *c);           // a b + c
 // Comparisons return 1 where true and 0 where false. They have no gradient.
@@ -543,6 +547,13 @@ GAN_API gan_tensor *gan_take(gan_tensor *x, gan_tensor *index);
 GAN_API gan_tensor *gan_put(gan_tensor *g, gan_tensor *index, int rows);
 // Selects along the last axis: x (B.., R), index (B.., n) -> (B.., n).
 GAN_API gan_tensor *gan_gather(gan_tensor *x, gan_tensor *index);
+// index (..) of whole numbers 0 .. classes - 1 -> (.., classes): 1 at the index, 0 elsewhere. No gradient.
+GAN_API gan_tensor *gan_one_hot(gan_tensor *index, int classes);
+// Sorts along an axis, ascending or descending. Equal values keep their order, NaN counts as the largest.
+// *index, where index is not NULL: where each value stood, without a gradient. The values are differentiable.
+GAN_API gan_tensor *gan_sort(gan_tensor *x, int axis, int descending, gan_tensor **index);
+// The k largest along an axis, the largest first: the first k of gan_sort, descending.
+GAN_API gan_tensor *gan_topk(gan_tensor *x, int k, int axis, gan_tensor **index);
 GAN_API gan_tensor *gan_pixel_shuffle(gan_tensor *x, int factor);      // (N, C f f, H, W) -> (N, C, H f, W f)
 GAN_API gan_tensor *gan_pixel_unshuffle(gan_tensor *x, int factor);    // the inverse of gan_pixel_shuffle
 
@@ -2803,6 +2814,12 @@ template <class... T> inline gan_tensor *gan_rand_normal(gan_context *ctx, T... 
     const int d[] = {dim...};
     return gan_rand_normal_n(ctx, (int)sizeof...(dim), d);
 }
+template <class... T> inline gan_tensor *gan_randint(gan_context *ctx, int low, int high, T... dim)
+{
+    static_assert(sizeof...(dim) > 0, "no dimensions");
+    const int d[] = {dim...};
+    return gan_randint_n(ctx, low, high, (int)sizeof...(dim), d);
+}
 template <class... T> inline gan_tensor *gan_reshape(gan_tensor *x, T... dim)
 {
     static_assert(sizeof...(dim) > 0, "no dimensions");
@@ -2906,7 +2923,8 @@ template <class... T> inline int gan_logger_row(gan_logger *log, int64_t step, T
     X(SIGMOID_BACKWARD, sigmoid_backward, ANY) X(SOFTPLUS, softplus, ANY) X(ERF, erf, ANY)                   \
     X(RELU, relu, FINITE) X(LEAKY_RELU, leaky_relu, SLOPE) X(LEAKY_RELU_BACKWARD, leaky_relu_backward, ANY)  \
     X(ELU, elu, ANY) X(ELU_BACKWARD, elu_backward, ANY) X(GELU, gelu, ANY) X(SILU, silu, ANY)                \
-    X(CLAMP, clamp, ANY) X(COMPARE, compare, ANY) X(WHERE, where, ANY) X(ADDCMUL, addcmul, ANY)
+    X(CLAMP, clamp, ANY) X(FLOOR, floor, FINITE) X(COMPARE, compare, ANY) X(WHERE, where, ANY)               \
+    X(ADDCMUL, addcmul, ANY)
 #define GAN__OPERATIONS_SHAPE(X)                                                                             \
     X(EXPAND, expand, ANY) X(RESHAPE, reshape, FINITE) X(PERMUTE, permute, FINITE) X(SLICE, slice, FINITE)   \
     X(PAD, pad, FINITE) X(CONCAT, concat, FINITE) X(TAKE, take, ANY) X(PUT, put, ANY)
@@ -8538,6 +8556,29 @@ GAN_API gan_tensor *gan_rand_normal_n(gan_context *ctx, int ndim, const int *dim
     return t;
 }
 
+GAN_API gan_tensor *gan_randint_n(gan_context *ctx, int low, int high, int ndim, const int *dim)
+{
+    const int most = sizeof(gan_real) == 4 ? 1 << 24 : 0x7fffffff; // what gan_real counts exactly
+    uint32_t n, limit, u[4];
+    gan_tensor *t;
+    size_t i = 0;
+    int k;
+    if (!gan__tensor_is_shape(ctx, "gan_randint", ndim, dim)) return ctx ? ctx->poison : NULL;
+    if (low >= high || low < -most || high > most)
+        return gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_randint: from %d to below %d; within %d to %d",
+                             low, high, -most, most);
+    t = gan__tensor_new(ctx, ndim, dim);
+    if (gan__tensor_is_poison(t)) return t;
+    n = (uint32_t)high - (uint32_t)low;
+    limit = 0xffffffffu - (0xffffffffu % n + 1) % n; // draws of the last, incomplete run of n are left out
+    while (i < t->size) {
+        gan__rng_block(&ctx->rng, u);
+        for (k = 0; k < 4 && i < t->size; ++k)
+            if (u[k] <= limit) t->data[i++] = (gan_real)((double)low + (double)(u[k] % n));
+    }
+    return t;
+}
+
 GAN_API gan_context *gan_context_of(const gan_tensor *t) { return t ? t->ctx : NULL; }
 
 // Whether t holds values; a tensor that died with its step is an error that names the caller.
@@ -9839,6 +9880,18 @@ GAN__BACKWARD gan__arith_backward_clamp(gan__op_backward *b)
         b->gin[0] = gan_where(gan_mul(gan_le(lo, x), gan_le(x, hi)), b->g, gan_scalar(x->ctx, 0));
 }
 
+GAN_API gan_tensor *gan_floor(gan_tensor *x)
+{
+    gan_tensor *y;
+    size_t i;
+    if (!gan__tensor_inputs(gan__err_op_names[GAN__OP_FLOOR], 1, &x, &y)) return y;
+    y = gan__op_result(GAN__OP_FLOOR, x->ndim, x->dim, 1, &x);
+    if (!gan__tensor_is_poison(y))
+        for (i = 0; i < y->size; ++i) y->data[i] = (gan_real)floor((double)x->data[i]);
+    return y;
+}
+GAN__BACKWARD gan__arith_backward_floor(gan__op_backward *b) { (void)b; }
+
 // comparisons and selection
 
 GAN_API gan_tensor *gan_lt(gan_tensor *a, gan_tensor *b)
@@ -10279,6 +10332,30 @@ GAN_API gan_tensor *gan_gather(gan_tensor *x, gan_tensor *index)
     return gan__shape_without_unit(gan_take(gan__shape_with_unit(x), index));
 }
 
+GAN_API gan_tensor *gan_one_hot(gan_tensor *index, int classes)
+{
+    gan_tensor *y;
+    gan_context *ctx = gan__tensor_inputs("one_hot", 1, &index, &y);
+    int dim[GAN_MAX_DIMS + 1];
+    size_t i;
+    if (!ctx) return y;
+    if (classes < 1 || index->ndim == GAN_MAX_DIMS)
+        return gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "one_hot: %d classes of an index %t", classes, index);
+    memcpy(dim, index->dim, sizeof index->dim);
+    dim[index->ndim] = classes;
+    for (i = 0; i < index->size; ++i) {
+        const gan_real v = index->data[i];
+        if (!(v >= 0 && v < (gan_real)classes) || v != (gan_real)(int)v)
+            return gan__err_fail(ctx, GAN_ERROR_ARGUMENT,
+                                 "one_hot: index %f at position %l is not a whole number from 0 to %d",
+                                 (double)v, (int64_t)i, classes - 1);
+    }
+    y = gan_zeros_n(ctx, index->ndim + 1, dim);
+    if (!gan__tensor_is_poison(y))
+        for (i = 0; i < index->size; ++i) y->data[i * (size_t)classes + (size_t)index->data[i]] = 1;
+    return y;
+}
+
 // (N, C f f, H, W) as (N, C, f, f, H, W), to (N, C, H, f, W, f)
 static gan_tensor *gan__shape_shuffle(gan_tensor *x, int f, int up)
 {
@@ -10494,6 +10571,111 @@ GAN_API gan_tensor *gan_amax(gan_tensor *x, int axis, int keep)
 GAN_API gan_tensor *gan_argmax(gan_tensor *x, int axis, int keep)
 {
     return gan__reduce_along("argmax", x, axis, keep, gan__reduce_row_argmax);
+}
+
+// The order of the rows of x (A, R): index and buffer (A, R).
+typedef struct gan__reduce_sort_job {
+    const gan_real *x;
+    gan_real *index, *buffer;
+    size_t r;
+    int descending;
+} gan__reduce_sort_job;
+
+// Merge sort of runs of 1, 2, 4 .. indices; of equal values the left one comes first.
+static void gan__reduce_sort_task(void *arg, int64_t a)
+{
+    const gan__reduce_sort_job *j = (const gan__reduce_sort_job *)arg;
+    const size_t r = j->r;
+    const gan_real *x = j->x + (size_t)a * r;
+    gan_real *from = j->index + (size_t)a * r, *to = j->buffer + (size_t)a * r, *swap;
+    size_t i, run;
+    for (i = 0; i < r; ++i) from[i] = (gan_real)i;
+    for (run = 1; run < r; run *= 2) {
+        for (i = 0; i < r; i += 2 * run) {
+            const size_t middle = GAN__LEAST(i + run, r), end = GAN__LEAST(i + 2 * run, r);
+            size_t p = i, q = middle, k;
+            for (k = i; k < end; ++k) {
+                int right = p >= middle;
+                if (!right && q < end) {
+                    const gan_real u = x[(size_t)from[p]], v = x[(size_t)from[q]];
+                    right = j->descending ? v > u || (v != v && u == u) : v < u || (u != u && v == v);
+                }
+                to[k] = right ? from[q++] : from[p++];
+            }
+        }
+        swap = from;
+        from = to;
+        to = swap;
+    }
+    if (r && from != j->index + (size_t)a * r) memcpy(to, from, r * sizeof *to);
+}
+
+// The first k of x sorted along an axis, k < 0: all.
+static gan_tensor *gan__reduce_sort(const char *who, gan_tensor *x, int axis, int k, int descending,
+                                    gan_tensor **out)
+{
+    gan_tensor *y, *rows, *index = NULL;
+    gan_context *ctx = gan__tensor_inputs(who, 1, &x, &y);
+    gan__reduce_sort_job j;
+    int dim[GAN_MAX_DIMS], flat[2], last;
+    if (out) *out = y;
+    if (!ctx) return y;
+    if (out) *out = ctx->poison;
+    axis = gan__op_axis(who, x, axis);
+    if (axis < 0) return ctx->poison;
+    last = x->ndim - 1;
+    flat[1] = x->dim[axis];
+    if (k > flat[1])
+        return gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s: the %d largest along axis %d of %t", who, k, axis,
+                             x);
+    if (gan__reduce_is_too_long((size_t)flat[1]) ||
+        x->size > (size_t)0x7fffffff * (size_t)(flat[1] + !flat[1]))
+        return gan__err_fail(ctx, GAN_ERROR_SHAPE, "%s: axis %d of %t; up to 2^24 values can be indexed", who,
+                             axis, x);
+    rows = axis == last ? x : gan_transpose(x, axis, -1);
+    if (gan__tensor_is_poison(rows)) return rows;
+    memcpy(dim, rows->dim, sizeof dim);
+    flat[0] = flat[1] ? (int)(x->size / (size_t)flat[1]) : 0;
+    index = gan__tensor_new(ctx, 2, flat);
+    if (gan__tensor_is_poison(index)) return index;
+    j.x = rows->data;
+    j.index = index->data;
+    j.buffer = (gan_real *)gan__err_scratch(ctx, (x->size + 1) * sizeof *j.buffer);
+    j.r = (size_t)flat[1];
+    j.descending = descending;
+    if (!j.buffer) return ctx->poison;
+    gan__par(ctx, flat[0], (int64_t)x->size * 8, gan__reduce_sort_task, &j);
+    gan__err_scratch_free(ctx, j.buffer);
+    if (k >= 0) {
+        index = gan_slice(index, 1, 0, k);
+        dim[last] = k;
+    }
+    if (flat[1]) y = gan_gather(gan__op_reshape_to(rows, 2, flat), index);
+    else y = rows; // empty
+    if (!gan__tensor_is_poison(y)) y = gan__op_reshape_to(y, x->ndim, dim);
+    if (axis != last) y = gan_transpose(y, axis, -1);
+    if (out && !gan__tensor_is_poison(y)) {
+        if (!flat[1]) *out = gan_zeros_n(ctx, y->ndim, y->dim);
+        else {
+            *out = gan__op_reshape_to(index, x->ndim, dim);
+            if (axis != last) *out = gan_transpose(*out, axis, -1);
+        }
+    }
+    return y;
+}
+
+GAN_API gan_tensor *gan_sort(gan_tensor *x, int axis, int descending, gan_tensor **index)
+{
+    return gan__reduce_sort("sort", x, axis, -1, descending, index);
+}
+
+GAN_API gan_tensor *gan_topk(gan_tensor *x, int k, int axis, gan_tensor **index)
+{
+    if (index) *index = x ? x->ctx->poison : NULL;
+    if (!gan__tensor_is_poison(x) && k < 0)
+        return gan__err_fail(x->ctx, GAN_ERROR_ARGUMENT, "topk: the %d largest along axis %d of %t", k, axis,
+                             x);
+    return gan__reduce_sort("topk", x, axis, k, 1, index);
 }
 
 // composed

@@ -109,6 +109,11 @@ static gan_tensor *const *TENSORS(void) // 65 of them, or NULL
     for (int i = 0; i < 65; ++i) v[i] = T();
     return test_int(0, 9) ? v : NULL;
 }
+static gan_tensor **INDEX(void)
+{
+    static gan_tensor *v;
+    return test_int(0, 1) ? &v : NULL;
+}
 static gan_axis_set AX(void)
 {
     const int few[2] = {test_int(-9, 9), I()};
@@ -773,6 +778,8 @@ static gan_real sigma[3] = {1, 2, (gan_real)NAN};
     X(gan_from_n(K(), sigma, test_int(-1, 1), FEW())) X(gan_from_n(K(), NULL, 1, DIMS()))                    \
     X(gan_rand_uniform_n(K(), test_int(-1, 9), DIMS()))                                                      \
     X(gan_rand_normal_n(K(), test_int(-1, 9), DIMS()))                                                       \
+    X(gan_randint_n(K(), I(), I(), test_int(-1, 9), DIMS())) X(gan_floor(T())) X(gan_one_hot(T(), C()))      \
+    X(gan_sort(T(), I(), I(), INDEX())) X(gan_topk(T(), I(), I(), INDEX()))                                  \
     X(gan_histogram(T(), R(), R(), I())) X(gan_wasserstein_pyramid(T(), T(), C(), C(), C()))                 \
     X(gan_assignment(T())) X(nearest()) X(training()) X(training())                                          \
     X(gan_add(T(), T())) X(gan_sub(T(), T())) X(gan_mul(T(), T())) X(gan_div(T(), T())) X(gan_pow(T(), T())) \
