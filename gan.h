@@ -791,6 +791,26 @@ GAN_API gan_tensor *gan_dropout(gan_model *m, gan_tensor *x, gan_real p);
 // gan_dropout in GAN_EVAL as well: the noise of pix2pix (Isola 2017)
 GAN_API gan_tensor *gan_dropout_always(gan_model *m, gan_tensor *x, gan_real p);
 
+typedef struct gan_rnn_desc {                           // a zero field means the default
+    int hidden;                                         // H, the size of the state; needed
+    int layers;                                         // each reads the outputs of the one before; 1
+    int bidirectional;                                  // 1: also from the last step to the first
+    int no_bias;                                        // 1: no bias_ih, no bias_hh; default 0
+    gan_tensor *lengths;                // (N), whole numbers from 0 to T; NULL: every sequence has T steps
+} gan_rnn_desc;
+// Recurrent layers over x (N, T, F) -> (N, T, H), or (N, T, 2 H): both directions side by side. PyTorch's with
+// batch_first; names, shapes and order of gates are its: weight_ih_l0 (3 H, F), weight_hh_l0 (3 H, H),
+// bias_ih_l0, bias_hh_l0 (3 H) of the gates r, z, n (Cho 2014; r behind the product); layer 1: _l1, backward:
+// _l0_reverse. Initial values are U(-1/sqrt(H), 1/sqrt(H)).
+// *h: the state before the first step, (layers directions, N, H), or NULL: zeros; afterwards the state behind
+// the last step, to go on from. h may be NULL. With lengths a state stays as it is behind the end of its
+// sequence, the outputs there are 0, and what x holds there is not used.
+GAN_API gan_tensor *gan_gru(gan_model *m, const char *name, gan_tensor *x, gan_tensor **h,
+                            const gan_rnn_desc *desc);
+// The same of 4 H rows for the gates i, f, g, o, with a cell *c like *h (Hochreiter 1997).
+GAN_API gan_tensor *gan_lstm(gan_model *m, const char *name, gan_tensor *x, gan_tensor **h, gan_tensor **c,
+                             const gan_rnn_desc *desc);
+
 // >>checkpoints: safetensors; PyTorch reads them
 
 enum { GAN_CONFIGURATION = 1024 };
@@ -2949,7 +2969,7 @@ template <class... T> inline int gan_logger_row(gan_logger *log, int64_t step, T
     X(LINEAR, linear) X(CONV2D, conv2d) X(CONV_TRANSPOSE2D, conv_transpose2d) X(BATCH_NORM, batch_norm)      \
     X(LAYER_NORM, layer_norm) X(INSTANCE_NORM, instance_norm) X(GROUP_NORM, group_norm)                      \
     X(EMBEDDING, embedding)                                                                                  \
-    X(DROPOUT, dropout)
+    X(DROPOUT, dropout) X(GRU, gru) X(LSTM, lstm)
 #define GAN__BLOCKS(X)                                                                                       \
     X(LOCAL_RESPONSE_NORM, local_response_norm) X(PIXEL_NORM, pixel_norm)                                    \
     X(REFERENCE_BATCH, reference_batch) X(VIRTUAL_BATCH_NORM, virtual_batch_norm)                            \
@@ -13313,6 +13333,253 @@ GAN_API gan_tensor *gan_dropout(gan_model *m, gan_tensor *x, gan_real p)
 GAN_API gan_tensor *gan_dropout_always(gan_model *m, gan_tensor *x, gan_real p)
 {
     return gan__layer_dropout(m, x, p, 0);
+}
+
+// recurrent layers, of T steps of N samples; their tensors begin with T
+
+enum { GAN__RNN_GRU = 3, GAN__RNN_LSTM = 4, GAN__RNN_LAYERS = 99 }; // number of gates; most layers
+
+// The n parts of x along its first axis. By fours: the gradient of a slice is as large as what it was cut from.
+static void gan__layer_split(gan_tensor *x, int n, gan_tensor **out)
+{
+    int i, at = 0;
+    if (n == 1) {
+        *out = gan__tensor_is_poison(x) ? x : gan__op_reshape_to(x, x->ndim - 1, x->dim + 1);
+        return;
+    }
+    for (i = 0; i < 4; ++i) {
+        const int end = (int)((int64_t)n * (i + 1) / 4);
+        if (end > at) gan__layer_split(gan_slice(x, 0, at, end), end - at, out + at);
+        at = end;
+    }
+}
+
+// The inverse: n tensors along a new first axis. x is overwritten.
+static gan_tensor *gan__layer_join(gan_tensor **x, int n)
+{
+    int dim[GAN_MAX_DIMS], i, k;
+    for (i = 0; i < n; ++i) {
+        if (gan__tensor_is_poison(x[i])) return x[i];
+        dim[0] = 1;
+        memcpy(dim + 1, x[i]->dim, (GAN_MAX_DIMS - 1) * sizeof *dim);
+        x[i] = gan__op_reshape_to(x[i], x[i]->ndim + 1, dim);
+    }
+    for (; n > 1; n = k)
+        for (i = k = 0; i < n; i += GAN__CONCAT_MAX, ++k)
+            x[k] = gan__shape_concat(0, GAN__LEAST(n - i, (int)GAN__CONCAT_MAX), x + i);
+    return x[0];
+}
+
+typedef struct gan__layer_rnn {
+    gan_model *m;
+    const char *name;
+    const gan_rnn_desc *desc;
+    int gates, steps;
+    gan_tensor **parts; // (gates + 2) steps: of the input by gate, the outputs, the masks
+    int masked;
+} gan__layer_rnn;
+
+// The parameter kind_l0 or kind_l0_reverse, columns 0: a bias; the parts of each gate.
+static void gan__layer_rnn_parameter(const gan__layer_rnn *r, const char *kind, int layer, int reverse,
+                                     int columns, gan_tensor **gate)
+{
+    gan_model *m = r->m;
+    const int h = r->desc->hidden, is_default = m->init.kind == GAN_INIT_DEFAULT;
+    const gan_real most = (gan_real)(1 / sqrt((double)h));
+    const gan_init init = is_default ? gan_init_uniform(-most, most) : columns ? m->init : gan_init_zeros();
+    gan__text_out text;
+    gan_tensor *t;
+    char part[32];
+    int dim[3];
+    gan__text_begin(&text, part, sizeof part);
+    gan__text_put(&text, kind);
+    gan__text_put(&text, "_l");
+    if (layer >= 10) gan__text_put_char(&text, (char)('0' + layer / 10));
+    gan__text_put_char(&text, (char)('0' + layer % 10));
+    if (reverse) gan__text_put(&text, "_reverse");
+    gan__text_end(&text);
+    dim[0] = r->gates * h;
+    dim[1] = columns;
+    t = columns ? gan__layer_weight(m, r->name, part, init, 0, 0, 2, dim)
+                : gan__layer_parameter(m, r->name, part, 1, init, 0, 1, dim);
+    dim[0] = r->gates;
+    dim[1] = h;
+    dim[2] = columns;
+    gan__layer_split(gan__tensor_is_poison(t) ? t : gan__op_reshape_to(t, columns ? 3 : 2, dim), r->gates,
+                     gate);
+}
+
+// One layer in one direction: x (T, N, F) -> (T, N, H), from the state *h, *c to its last. The products of x
+// are made for all steps at once.
+static gan_tensor *gan__layer_rnn_run(const gan__layer_rnn *r, gan_tensor *x, int layer, int reverse,
+                                      gan_tensor **h, gan_tensor **c)
+{
+    gan_tensor *wi[4], *wh[4], *bi[4], *bh[4], *gate[4], *n;
+    gan_tensor **out = r->parts + r->gates * r->steps, **mask = out + r->steps;
+    int g, k;
+    gan__layer_rnn_parameter(r, "weight_ih", layer, reverse, x->dim[2], wi);
+    gan__layer_rnn_parameter(r, "weight_hh", layer, reverse, r->desc->hidden, wh);
+    memset(bi, 0, sizeof bi);
+    memset(bh, 0, sizeof bh);
+    if (!r->desc->no_bias) {
+        gan__layer_rnn_parameter(r, "bias_ih", layer, reverse, 0, bi);
+        gan__layer_rnn_parameter(r, "bias_hh", layer, reverse, 0, bh);
+    }
+    for (g = 0; g < r->gates; ++g)
+        gan__layer_split(gan_f_linear(x, wi[g], bi[g]), r->steps, r->parts + g * r->steps);
+    for (k = 0; k < r->steps; ++k) {
+        const int t = reverse ? r->steps - 1 - k : k;
+        for (g = 0; g < r->gates; ++g) {
+            gan_tensor *of_x = r->parts[g * r->steps + t], *of_h = gan_f_linear(*h, wh[g], bh[g]);
+            if (r->gates == GAN__RNN_GRU && g == 2) gate[g] = gan_tanh(gan_addcmul(gate[0], of_h, of_x));
+            else if (r->gates == GAN__RNN_LSTM && g == 2) gate[g] = gan_tanh(gan_add(of_h, of_x));
+            else gate[g] = gan_sigmoid(gan_add(of_h, of_x));
+        }
+        if (r->gates == GAN__RNN_GRU) n = gan_addcmul(gate[1], gan_sub(*h, gate[2]), gate[2]);
+        else {
+            n = gan_addcmul(gate[1], *c, gan_mul(gate[0], gate[2]));
+            if (r->masked) n = gan_where(mask[t], n, *c);
+            *c = n;
+            n = gan_mul(gate[3], gan_tanh(n));
+        }
+        if (r->masked) n = gan_where(mask[t], n, *h);
+        *h = out[t] = n;
+        if (gan__tensor_is_poison(n)) return n;
+    }
+    return gan__layer_join(out, r->steps);
+}
+
+// 1 (T, N, 1) where a sequence has not ended, 0 behind it.
+static gan_tensor *gan__layer_rnn_mask(gan_tensor *lengths, int steps, int samples)
+{
+    gan_tensor *t;
+    gan_context *ctx = gan__tensor_inputs("lengths", 1, &lengths, &t);
+    int dim[3], i, k;
+    if (!ctx) return t;
+    if (lengths->ndim != 1 || lengths->dim[0] != samples)
+        return gan__err_fail(ctx, GAN_ERROR_SHAPE, "lengths of shape %t; want (%d)", lengths, samples);
+    dim[0] = steps;
+    dim[1] = samples;
+    dim[2] = 1;
+    for (i = 0; i < samples; ++i) {
+        const gan_real v = lengths->data[i];
+        if (!(v >= 0 && v <= (gan_real)steps) || v != (gan_real)(int)v)
+            return gan__err_fail(ctx, GAN_ERROR_ARGUMENT,
+                                 "length %f of sequence %d is not a whole number from 0 to %d", (double)v, i,
+                                 steps);
+    }
+    t = gan__tensor_new(ctx, 3, dim);
+    for (k = 0; !gan__tensor_is_poison(t) && k < steps; ++k)
+        for (i = 0; i < samples; ++i)
+            t->data[(size_t)k * (size_t)samples + (size_t)i] = (gan_real)k < lengths->data[i];
+    return t;
+}
+
+// The states (count, N, H) one by one: those of *given, or zeros. 1 and an error when they do not fit.
+static int gan__layer_rnn_states(gan_context *ctx, const char *what, gan_tensor *const *given, int count,
+                                 int samples, int hidden, gan_tensor **out)
+{
+    gan_tensor *s = given ? *given : NULL, *bad;
+    int dim[3], i;
+    dim[0] = count;
+    dim[1] = samples;
+    dim[2] = hidden;
+    if (s) {
+        if (!gan__tensor_inputs(what, 1, &s, &bad)) return 1;
+        if (s->ndim != 3 || memcmp(s->dim, dim, sizeof dim)) {
+            gan__err_fail(ctx, GAN_ERROR_SHAPE, "state %s of shape %t; want %h", what, s, 3, dim);
+            return 1;
+        }
+        gan__layer_split(s, count, out);
+    } else {
+        s = gan_zeros_n(ctx, 2, dim + 1);
+        for (i = 0; i < count; ++i) out[i] = s;
+    }
+    return gan__tensor_is_poison(s);
+}
+
+// All layers and directions. state: those of h, then those of c.
+static gan_tensor *gan__layer_rnn_layers(gan__layer_rnn *r, gan_tensor *x, gan_tensor **state, int layers,
+                                         int directions)
+{
+    const int count = layers * directions;
+    gan_tensor *mask = NULL, *zero = gan_scalar(x->ctx, 0), *y[2];
+    int i, d;
+    if (r->masked) {
+        mask = gan__layer_rnn_mask(r->desc->lengths, r->steps, x->dim[0]);
+        gan__layer_split(mask, r->steps, r->parts + (r->gates + 1) * r->steps);
+    }
+    x = gan_permute(x, 1, 0, 2);
+    if (mask) x = gan_where(mask, x, zero);
+    for (i = 0; i < layers && !gan__tensor_is_poison(x); ++i) {
+        for (d = 0; d < directions; ++d)
+            y[d] = gan__layer_rnn_run(r, x, i, d, &state[i * directions + d],
+                                      &state[count + i * directions + d]);
+        x = directions == 1 ? y[0] : gan_concat(2, y[0], y[1]);
+    }
+    if (mask) x = gan_where(mask, x, zero);
+    return gan_permute(x, 1, 0, 2);
+}
+
+static gan_tensor *gan__layer_rnn_layer(const char *who, gan_model *m, const char *name, gan_tensor *x,
+                                        gan_tensor **h, gan_tensor **c, const gan_rnn_desc *desc, int gates)
+{
+    gan_tensor *const *h0 = h, *const *c0 = c;
+    gan_tensor *y, *h1, *c1, **state;
+    gan_context *ctx;
+    gan__layer_rnn r;
+    int layers, directions, count, failed;
+    if (gan__layer_enter(who, m, name, x, 3, &y)) {
+        if (h) *h = y;
+        if (c) *c = y;
+        return y;
+    }
+    ctx = m->ctx;
+    y = h1 = c1 = ctx->poison;
+    layers = desc && desc->layers ? desc->layers : 1;
+    directions = desc && desc->bidirectional ? 2 : 1;
+    count = layers * directions;
+    if (!desc) gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "desc is NULL");
+    else if (desc->hidden < 1 || desc->hidden > 1 << 28 || layers < 1 || layers > GAN__RNN_LAYERS)
+        gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "hidden %d, layers %d: hidden from 1, layers from 1 to %d",
+                      desc->hidden, layers, (int)GAN__RNN_LAYERS);
+    else if (x->ndim != 3 || x->dim[0] < 1 || x->dim[1] < 1 || x->dim[1] > 1 << 24 || x->dim[2] < 1)
+        gan__err_fail(ctx, GAN_ERROR_SHAPE, "the input has shape %t; want (N, T, F), each at least 1", x);
+    else {
+        r.m = m;
+        r.name = name;
+        r.desc = desc;
+        r.gates = gates;
+        r.steps = x->dim[1];
+        r.masked = desc->lengths != NULL;
+        state = (gan_tensor **)gan__err_scratch(
+            ctx, ((size_t)count * 2 + (size_t)(gates + 2) * (size_t)r.steps) * sizeof(gan_tensor *));
+        failed = !state || gan__layer_rnn_states(ctx, "h", h0, count, x->dim[0], desc->hidden, state) ||
+                 gan__layer_rnn_states(ctx, "c", c0, count, x->dim[0], desc->hidden, state + count);
+        if (!failed) {
+            r.parts = state + 2 * count;
+            y = gan__layer_rnn_layers(&r, x, state, layers, directions);
+            failed = gan__tensor_is_poison(y);
+        }
+        if (!failed && h) h1 = gan__layer_join(state, count);
+        if (!failed && c) c1 = gan__layer_join(state + count, count);
+        gan__err_scratch_free(ctx, state);
+    }
+    if (h) *h = h1;
+    if (c) *c = c1;
+    return gan__layer_leave(m, y);
+}
+
+GAN_API gan_tensor *gan_gru(gan_model *m, const char *name, gan_tensor *x, gan_tensor **h,
+                            const gan_rnn_desc *desc)
+{
+    return gan__layer_rnn_layer("gru", m, name, x, h, NULL, desc, GAN__RNN_GRU);
+}
+
+GAN_API gan_tensor *gan_lstm(gan_model *m, const char *name, gan_tensor *x, gan_tensor **h, gan_tensor **c,
+                             const gan_rnn_desc *desc)
+{
+    return gan__layer_rnn_layer("lstm", m, name, x, h, c, desc, GAN__RNN_LSTM);
 }
 
 // >>file: files written durably, read, mapped; folders listed; uses err; tests/test_file.c

@@ -180,6 +180,9 @@ static gan_conv2d_desc conv_outpad(int s, int o)
     X(group_norm_zero, -1, "gn", gan_group_norm(MODEL, "gn", Z4(1, 3, 2, 2), 0))                             \
     X(embedding, GAN_ERROR_ARGUMENT, "emb&9", gan_embedding(MODEL, "emb", gan_full(ctx, 9, 1), 4, 3))        \
     X(embedding_rows, GAN_ERROR_ARGUMENT, "emb", gan_embedding(MODEL, "emb", Z1(1), 0, 3))                   \
+    X(gru, GAN_ERROR_ARGUMENT, "rnn&desc", gan_gru(MODEL, "rnn", Z3(2, 3, 4), NULL, NULL))                   \
+    X(gru_shape, GAN_ERROR_SHAPE, "rnn&(2, 3)", gan_gru(MODEL, "rnn", Z2(2, 3), NULL, NULL))                 \
+    X(lstm, GAN_ERROR_ARGUMENT, "rnn&desc", gan_lstm(MODEL, "rnn", Z3(2, 3, 4), NULL, NULL, NULL))           \
     X(dropout, GAN_ERROR_ARGUMENT, "dropout", gan_dropout(MODEL, Z1(4), (gan_real)1.5))                      \
     X(param_name, GAN_ERROR_NAME, "", gan_param(MODEL, NULL, gan_init_zeros(), 3))                           \
     X(param_shape, -1, "m.w&(3, -1)", gan_param(MODEL, "w", gan_init_zeros(), 3, -1))                        \
@@ -501,6 +504,7 @@ static void bad_calls(void)
     X("batch_norm", gan_batch_norm(m, "n", t)) X("layer_norm", gan_layer_norm(m, "n", t))                    \
     X("group_norm", gan_group_norm(m, "n", t, 1)) X("instance_norm", gan_instance_norm(m, "n", t))           \
     X("embedding", gan_embedding(m, "n", t, 2, 2)) X("dropout", gan_dropout(m, t, (gan_real).5))             \
+    X("gru", gan_gru(m, "n", t, NULL, NULL)) X("lstm", gan_lstm(m, "n", t, NULL, NULL, NULL))                \
     X("reference_batch", gan_reference_batch(m, "n", t, 1))                                                  \
     X("virtual_batch_norm", gan_virtual_batch_norm(m, "n", t, 1))                                            \
     X("conditional_batch_norm", gan_conditional_batch_norm(m, "n", z, t, 2))                                 \
@@ -691,6 +695,7 @@ static void names(void)
     X(gan_conv2d(m, "c", t, 2, 3, 1, 0)) X(gan_conv_transpose2d(m, "d", t, 2, 3, 1, 0))                      \
     X(gan_batch_norm(m, "e", t)) X(gan_layer_norm(m, "f", t)) X(gan_instance_norm(m, "g", t))                \
     X(gan_group_norm(m, "h", t, 1)) X(gan_embedding(m, "i", t, 2, 2)) X(gan_dropout(m, t, (gan_real).5))     \
+    X(gan_gru(m, "j", t, NULL, NULL)) X(gan_lstm(m, "k", t, NULL, NULL, NULL))                               \
     X(gan_loss_d(GAN_LOSS_HINGE, t, z, 0)) X(gan_loss_d(GAN_LOSS_HINGE, z, t, 0))                            \
     X(gan_loss_g(GAN_LOSS_MINIMAX, t)) X(gan_penalty(GAN_PENALTY_WGAN_GP, 1, m, t, z, NULL))                 \
     X(gan_penalty(GAN_PENALTY_WGAN_GP, 1, m, z, t, NULL))                                                    \
@@ -802,7 +807,8 @@ static void poison_and_null(void)
                   !gan_conv_transpose2d_ex(NULL, "a", NULL, &cd) && !gan_batch_norm(NULL, "a", NULL) &&
                   !gan_layer_norm(NULL, "a", NULL) && !gan_instance_norm(NULL, "a", NULL) &&
                   !gan_group_norm(NULL, "a", NULL, 1) && !gan_embedding(NULL, "a", NULL, 1, 1) &&
-                  !gan_dropout(NULL, NULL, 0),
+                  !gan_dropout(NULL, NULL, 0) && !gan_gru(NULL, "a", NULL, NULL, NULL) &&
+                  !gan_lstm(NULL, "a", NULL, NULL, NULL, NULL),
               "layers");
         CHECK(!gan_loss_d(GAN_LOSS_HINGE, NULL, NULL, 0) && !gan_loss_g(GAN_LOSS_HINGE, NULL) &&
                   !gan_penalty(GAN_PENALTY_R1, 1, NULL, NULL, NULL, NULL),
