@@ -798,10 +798,10 @@ typedef struct gan_rnn_desc {                           // a zero field means th
     int no_bias;                                        // 1: no bias_ih, no bias_hh; default 0
     gan_tensor *lengths;                // (N), whole numbers from 0 to T; NULL: every sequence has T steps
 } gan_rnn_desc;
-// Recurrent layers over x (N, T, F) -> (N, T, H), or (N, T, 2 H): both directions side by side. PyTorch's with
-// batch_first; names, shapes and order of gates are its: weight_ih_l0 (3 H, F), weight_hh_l0 (3 H, H),
-// bias_ih_l0, bias_hh_l0 (3 H) of the gates r, z, n (Cho 2014; r behind the product); layer 1: _l1, backward:
-// _l0_reverse. Initial values are U(-1/sqrt(H), 1/sqrt(H)).
+// Recurrent layers over x (N, T, F) -> (N, T, H), or (N, T, 2 H): both directions side by side. They are
+// PyTorch's with batch_first, of the same names, shapes and order of gates: weight_ih_l0 (3 H, F),
+// weight_hh_l0 (3 H, H), bias_ih_l0, bias_hh_l0 (3 H) of r, z, n (Cho 2014; r behind the product); the next
+// layer's end in _l1, the backward direction's in _l0_reverse. Initial values are U(-1/sqrt(H), 1/sqrt(H)).
 // *h: the state before the first step, (layers directions, N, H), or NULL: zeros; afterwards the state behind
 // the last step, to go on from. h may be NULL. With lengths a state stays as it is behind the end of its
 // sequence, the outputs there are 0, and what x holds there is not used.
@@ -13339,7 +13339,7 @@ GAN_API gan_tensor *gan_dropout_always(gan_model *m, gan_tensor *x, gan_real p)
 
 enum { GAN__RNN_GRU = 3, GAN__RNN_LSTM = 4, GAN__RNN_LAYERS = 99 }; // number of gates; most layers
 
-// The n parts of x along its first axis. By fours: the gradient of a slice is as large as what it was cut from.
+// The n parts of x along its first axis, by fours: a slice's gradient is as large as what it was cut from.
 static void gan__layer_split(gan_tensor *x, int n, gan_tensor **out)
 {
     int i, at = 0;

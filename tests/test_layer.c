@@ -1087,7 +1087,7 @@ static void models(void)
 }
 
 // ---- recurrent layers: i[0] gates, 3 gru and 4 lstm, i[1] H, i[2] layers, i[3] bidirectional, i[4] no bias,
-// i[5] lengths, i[6] initial states, which are parameters here. The result is outputs and last states in a row.
+// i[5] lengths, i[6] initial states, which are parameters here. The result is outputs and last states.
 
 static int rnn_length(int n, int steps) { return n == 0 ? steps : n == 1 ? steps / 2 : 0; }
 
