@@ -1358,6 +1358,70 @@ static void test_gru(void)
 }
 static void test_lstm(void) { rnn_samples("lstm", 4); }
 
+// Files as PyTorch's state_dict names them: a GRU of H 1, a convolution with bias=False.
+static gan_tensor *gru_of_file(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    const gan_rnn_desc d = {1, 0, 0, 0, NULL};
+    return (void)label, gan_gru(m, "rnn", x, NULL, &d);
+}
+static gan_tensor *conv_of_file(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    gan_conv2d_desc d;
+    memset(&d, 0, sizeof d);
+    d.out_channels = d.kernel[0] = 1;
+    d.no_bias = label == NULL;
+    return gan_conv2d_ex(m, "conv", x, &d);
+}
+static int load_floats(gan_model *m, const char *json, const float *v, size_t n)
+{
+    static unsigned char file[1024];
+    const size_t length = strlen(json);
+    memset(file, 0, sizeof file);
+    file[0] = (unsigned char)(length & 255);
+    file[1] = (unsigned char)(length >> 8);
+    memcpy(file + 8, json, length);
+    memcpy(file + 8 + length, v, n * sizeof *v);
+    return gan_model_load_memory(m, file, 8 + length + n * sizeof *v, 0);
+}
+static void files_of_pytorch(void)
+{
+    static const char gru[] =
+        "{\"rnn.bias_hh_l0\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,12]},"
+        "\"rnn.bias_ih_l0\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[12,24]},"
+        "\"rnn.weight_hh_l0\":{\"dtype\":\"F32\",\"shape\":[3,1],\"data_offsets\":[24,36]},"
+        "\"rnn.weight_ih_l0\":{\"dtype\":\"F32\",\"shape\":[3,1],\"data_offsets\":[36,48]}}";
+    static const char conv[] =
+        "{\"conv.weight\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1],\"data_offsets\":[0,4]}}";
+    static const float v[12] = {.5f, -.25f, .75f, 1, .25f, -1, .125f, 2, -.5f, 1.5f, -.75f, .25f};
+    TEST ("gru of a file with PyTorch's names: r, z, n, bias_hh of n within r") {
+        gan_context *ctx = gan_create(NULL);
+        gan_model *m = gan_model_create(ctx, "m", gru_of_file, NULL);
+        gan_tensor *y;
+        double h = 0;
+        int t;
+        CHECK(!load_floats(m, gru, v, 12), "%s", gan_error_message(ctx));
+        y = gan_forward(m, gan_full(ctx, 2, 1, 3, 1), NULL);
+        for (t = 0; t < 3; ++t) {
+            const double r = rnn_sigmoid(1.5 * 2 + 1 + .125 * h + .5);
+            const double z = rnn_sigmoid(-.75 * 2 + .25 + 2 * h - .25);
+            h = (1 - z) * tanh(.25 * 2 - 1 + r * (-.5 * h + .75)) + z * h;
+            CHECK_NEAR(gan_data(y)[t], h, TOL, "a step");
+        }
+        CHECK(!gan_error(ctx), "%s", gan_error_message(ctx));
+        gan_destroy(ctx);
+    }
+    TEST ("conv2d without a bias loads a file without one; with a bias that is an error") {
+        gan_context *ctx = gan_create(NULL);
+        gan_model *m = gan_model_create(ctx, "m", conv_of_file, NULL);
+        CHECK(!load_floats(m, conv, v, 1), "%s", gan_error_message(ctx));
+        CHECK_NEAR(gan_item(gan_forward(m, gan_full(ctx, 3, 1, 1, 1, 1), NULL)), 1.5, TOL, "w x");
+        CHECK(gan_model_count(m) == 1 && !gan_error(ctx), "%s", gan_error_message(ctx));
+        (void)gan_forward(m, gan_full(ctx, 3, 1, 1, 1, 1), gan_zeros(ctx, 1));
+        CHECK(gan_error(ctx) == GAN_ERROR_NAME, "error %d", gan_error(ctx));
+        gan_destroy(ctx);
+    }
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -2475,6 +2539,7 @@ int main(void)
     size_t i;
     idle_statistics();
     norm_options();
+    files_of_pytorch();
     for (i = 0; i < COUNT(layers); ++i) layers[i].run();
     inits();
     models();
