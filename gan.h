@@ -455,6 +455,7 @@ GAN_API void gan_seed(gan_context *ctx, uint64_t seed);
 #define gan_from(ctx, data, ...) gan_from_n(ctx, data, GAN_INTS(__VA_ARGS__))
 #define gan_rand_uniform(ctx, ...) gan_rand_uniform_n(ctx, GAN_INTS(__VA_ARGS__))
 #define gan_rand_normal(ctx, ...) gan_rand_normal_n(ctx, GAN_INTS(__VA_ARGS__))
+#define gan_randint(ctx, low, high, ...) gan_randint_n(ctx, low, high, GAN_INTS(__VA_ARGS__))
 #endif
 GAN_API gan_tensor *gan_zeros_n(gan_context *ctx, int ndim, const int *dim);
 GAN_API gan_tensor *gan_full_n(gan_context *ctx, gan_real value, int ndim, const int *dim);
@@ -465,6 +466,8 @@ GAN_API gan_tensor *gan_linspace(gan_context *ctx, gan_real first, gan_real last
 GAN_API gan_tensor *gan_from_n(gan_context *ctx, const gan_real *data, int ndim, const int *dim);
 GAN_API gan_tensor *gan_rand_uniform_n(gan_context *ctx, int ndim, const int *dim);            // U[0, 1)
 GAN_API gan_tensor *gan_rand_normal_n(gan_context *ctx, int ndim, const int *dim);             // N(0, 1)
+// Whole numbers low .. high - 1, each equally likely; from -2^24 to 2^24 where gan_real is float.
+GAN_API gan_tensor *gan_randint_n(gan_context *ctx, int low, int high, int ndim, const int *dim);
 
 GAN_API gan_context *gan_context_of(const gan_tensor *t);
 GAN_API int gan_ndim(const gan_tensor *t);                          // number of dimensions; 0 for a scalar
@@ -511,6 +514,7 @@ GAN_API gan_tensor *gan_selu(gan_tensor *x);                            // Klamb
 GAN_API gan_tensor *gan_gelu(gan_tensor *x);                            // x Phi(x), the exact form
 GAN_API gan_tensor *gan_silu(gan_tensor *x);                            // x sigmoid(x)
 GAN_API gan_tensor *gan_clamp(gan_tensor *x, gan_real lo, gan_real hi);
+GAN_API gan_tensor *gan_floor(gan_tensor *x);                           // its gradient is 0
 GAN_API gan_tensor *gan_where(gan_tensor *condition, gan_tensor *a, gan_tensor *b);  // condition != 0 ? a : b
 GAN_API gan_tensor *gan_addcmul(gan_tensor *a, gan_tensor *b, gan_tensor *c);           // a b + c
 // Comparisons return 1 where true and 0 where false. They have no gradient.
@@ -549,6 +553,13 @@ GAN_API gan_tensor *gan_take(gan_tensor *x, gan_tensor *index);
 GAN_API gan_tensor *gan_put(gan_tensor *g, gan_tensor *index, int rows);
 // Selects along the last axis: x (B.., R), index (B.., n) -> (B.., n).
 GAN_API gan_tensor *gan_gather(gan_tensor *x, gan_tensor *index);
+// index (..) of whole numbers 0 .. classes - 1 -> (.., classes): 1 at the index, 0 elsewhere. No gradient.
+GAN_API gan_tensor *gan_one_hot(gan_tensor *index, int classes);
+// Sorts along an axis, ascending or descending. Equal values keep their order, NaN counts as the largest.
+// *index, where index is not NULL: where each value stood, without a gradient. The values are differentiable.
+GAN_API gan_tensor *gan_sort(gan_tensor *x, int axis, int descending, gan_tensor **index);
+// The k largest along an axis, the largest first: the first k of gan_sort, descending.
+GAN_API gan_tensor *gan_topk(gan_tensor *x, int k, int axis, gan_tensor **index);
 GAN_API gan_tensor *gan_pixel_shuffle(gan_tensor *x, int factor);      // (N, C f f, H, W) -> (N, C, H f, W f)
 GAN_API gan_tensor *gan_pixel_unshuffle(gan_tensor *x, int factor);    // the inverse of gan_pixel_shuffle
 
@@ -797,6 +808,26 @@ GAN_API gan_tensor *gan_embedding(gan_model *m, const char *name, gan_tensor *in
 GAN_API gan_tensor *gan_dropout(gan_model *m, gan_tensor *x, gan_real p);
 // gan_dropout in GAN_EVAL as well: the noise of pix2pix (Isola 2017)
 GAN_API gan_tensor *gan_dropout_always(gan_model *m, gan_tensor *x, gan_real p);
+
+typedef struct gan_rnn_desc {                           // a zero field means the default
+    int hidden;                                         // H, the size of the state; needed
+    int layers;                                         // each reads the outputs of the one before; 1
+    int bidirectional;                                  // 1: also from the last step to the first
+    int no_bias;                                        // 1: no bias_ih, no bias_hh; default 0
+    gan_tensor *lengths;                // (N), whole numbers from 0 to T; NULL: every sequence has T steps
+} gan_rnn_desc;
+// Recurrent layers over x (N, T, F) -> (N, T, H), or (N, T, 2 H): both directions side by side. They are
+// PyTorch's with batch_first, of the same names, shapes and order of gates: weight_ih_l0 (3 H, F),
+// weight_hh_l0 (3 H, H), bias_ih_l0, bias_hh_l0 (3 H) of r, z, n (Cho 2014; r behind the product); the next
+// layer's end in _l1, the backward direction's in _l0_reverse. Initial values are U(-1/sqrt(H), 1/sqrt(H)).
+// *h: the state before the first step, (layers directions, N, H), or NULL: zeros; afterwards the state behind
+// the last step, to go on from. h may be NULL. With lengths a state stays as it is behind the end of its
+// sequence, the outputs there are 0, and what x holds there is not used.
+GAN_API gan_tensor *gan_gru(gan_model *m, const char *name, gan_tensor *x, gan_tensor **h,
+                            const gan_rnn_desc *desc);
+// The same of 4 H rows for the gates i, f, g, o, with a cell *c like *h (Hochreiter 1997).
+GAN_API gan_tensor *gan_lstm(gan_model *m, const char *name, gan_tensor *x, gan_tensor **h, gan_tensor **c,
+                             const gan_rnn_desc *desc);
 
 // >>checkpoints: safetensors; PyTorch reads them
 
@@ -2821,6 +2852,12 @@ template <class... T> inline gan_tensor *gan_rand_normal(gan_context *ctx, T... 
     const int d[] = {dim...};
     return gan_rand_normal_n(ctx, (int)sizeof...(dim), d);
 }
+template <class... T> inline gan_tensor *gan_randint(gan_context *ctx, int low, int high, T... dim)
+{
+    static_assert(sizeof...(dim) > 0, "no dimensions");
+    const int d[] = {dim...};
+    return gan_randint_n(ctx, low, high, (int)sizeof...(dim), d);
+}
 template <class... T> inline gan_tensor *gan_reshape(gan_tensor *x, T... dim)
 {
     static_assert(sizeof...(dim) > 0, "no dimensions");
@@ -2924,7 +2961,8 @@ template <class... T> inline int gan_logger_row(gan_logger *log, int64_t step, T
     X(SIGMOID_BACKWARD, sigmoid_backward, ANY) X(SOFTPLUS, softplus, ANY) X(ERF, erf, ANY)                   \
     X(RELU, relu, FINITE) X(LEAKY_RELU, leaky_relu, SLOPE) X(LEAKY_RELU_BACKWARD, leaky_relu_backward, ANY)  \
     X(ELU, elu, ANY) X(ELU_BACKWARD, elu_backward, ANY) X(GELU, gelu, ANY) X(SILU, silu, ANY)                \
-    X(CLAMP, clamp, ANY) X(COMPARE, compare, ANY) X(WHERE, where, ANY) X(ADDCMUL, addcmul, ANY)
+    X(CLAMP, clamp, ANY) X(FLOOR, floor, FINITE) X(COMPARE, compare, ANY) X(WHERE, where, ANY)               \
+    X(ADDCMUL, addcmul, ANY)
 #define GAN__OPERATIONS_SHAPE(X)                                                                             \
     X(EXPAND, expand, ANY) X(RESHAPE, reshape, FINITE) X(PERMUTE, permute, FINITE) X(SLICE, slice, FINITE)   \
     X(PAD, pad, FINITE) X(CONCAT, concat, FINITE) X(TAKE, take, ANY) X(PUT, put, ANY)
@@ -2949,7 +2987,7 @@ template <class... T> inline int gan_logger_row(gan_logger *log, int64_t step, T
     X(LINEAR, linear) X(CONV2D, conv2d) X(CONV_TRANSPOSE2D, conv_transpose2d) X(BATCH_NORM, batch_norm)      \
     X(LAYER_NORM, layer_norm) X(INSTANCE_NORM, instance_norm) X(GROUP_NORM, group_norm)                      \
     X(EMBEDDING, embedding)                                                                                  \
-    X(DROPOUT, dropout)
+    X(DROPOUT, dropout) X(GRU, gru) X(LSTM, lstm)
 #define GAN__BLOCKS(X)                                                                                       \
     X(LOCAL_RESPONSE_NORM, local_response_norm) X(PIXEL_NORM, pixel_norm)                                    \
     X(REFERENCE_BATCH, reference_batch) X(VIRTUAL_BATCH_NORM, virtual_batch_norm)                            \
@@ -8574,6 +8612,29 @@ GAN_API gan_tensor *gan_rand_normal_n(gan_context *ctx, int ndim, const int *dim
     return t;
 }
 
+GAN_API gan_tensor *gan_randint_n(gan_context *ctx, int low, int high, int ndim, const int *dim)
+{
+    const int most = sizeof(gan_real) == 4 ? 1 << 24 : 0x7fffffff; // what gan_real counts exactly
+    uint32_t n, limit, u[4];
+    gan_tensor *t;
+    size_t i = 0;
+    int k;
+    if (!gan__tensor_is_shape(ctx, "gan_randint", ndim, dim)) return ctx ? ctx->poison : NULL;
+    if (low >= high || low < -most || high > most)
+        return gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "gan_randint: from %d to below %d; within %d to %d",
+                             low, high, -most, most);
+    t = gan__tensor_new(ctx, ndim, dim);
+    if (gan__tensor_is_poison(t)) return t;
+    n = (uint32_t)high - (uint32_t)low;
+    limit = 0xffffffffu - (0xffffffffu % n + 1) % n; // draws of the last, incomplete run of n are left out
+    while (i < t->size) {
+        gan__rng_block(&ctx->rng, u);
+        for (k = 0; k < 4 && i < t->size; ++k)
+            if (u[k] <= limit) t->data[i++] = (gan_real)((double)low + (double)(u[k] % n));
+    }
+    return t;
+}
+
 GAN_API gan_context *gan_context_of(const gan_tensor *t) { return t ? t->ctx : NULL; }
 
 // Whether t holds values; a tensor that died with its step is an error that names the caller.
@@ -9875,6 +9936,18 @@ GAN__BACKWARD gan__arith_backward_clamp(gan__op_backward *b)
         b->gin[0] = gan_where(gan_mul(gan_le(lo, x), gan_le(x, hi)), b->g, gan_scalar(x->ctx, 0));
 }
 
+GAN_API gan_tensor *gan_floor(gan_tensor *x)
+{
+    gan_tensor *y;
+    size_t i;
+    if (!gan__tensor_inputs(gan__err_op_names[GAN__OP_FLOOR], 1, &x, &y)) return y;
+    y = gan__op_result(GAN__OP_FLOOR, x->ndim, x->dim, 1, &x);
+    if (!gan__tensor_is_poison(y))
+        for (i = 0; i < y->size; ++i) y->data[i] = (gan_real)floor((double)x->data[i]);
+    return y;
+}
+GAN__BACKWARD gan__arith_backward_floor(gan__op_backward *b) { (void)b; }
+
 // comparisons and selection
 
 GAN_API gan_tensor *gan_lt(gan_tensor *a, gan_tensor *b)
@@ -10315,6 +10388,30 @@ GAN_API gan_tensor *gan_gather(gan_tensor *x, gan_tensor *index)
     return gan__shape_without_unit(gan_take(gan__shape_with_unit(x), index));
 }
 
+GAN_API gan_tensor *gan_one_hot(gan_tensor *index, int classes)
+{
+    gan_tensor *y;
+    gan_context *ctx = gan__tensor_inputs("one_hot", 1, &index, &y);
+    int dim[GAN_MAX_DIMS + 1];
+    size_t i;
+    if (!ctx) return y;
+    if (classes < 1 || index->ndim == GAN_MAX_DIMS)
+        return gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "one_hot: %d classes of an index %t", classes, index);
+    memcpy(dim, index->dim, sizeof index->dim);
+    dim[index->ndim] = classes;
+    for (i = 0; i < index->size; ++i) {
+        const gan_real v = index->data[i];
+        if (!(v >= 0 && v < (gan_real)classes) || v != (gan_real)(int)v)
+            return gan__err_fail(ctx, GAN_ERROR_ARGUMENT,
+                                 "one_hot: index %f at position %l is not a whole number from 0 to %d",
+                                 (double)v, (int64_t)i, classes - 1);
+    }
+    y = gan_zeros_n(ctx, index->ndim + 1, dim);
+    if (!gan__tensor_is_poison(y))
+        for (i = 0; i < index->size; ++i) y->data[i * (size_t)classes + (size_t)index->data[i]] = 1;
+    return y;
+}
+
 // (N, C f f, H, W) as (N, C, f, f, H, W), to (N, C, H, f, W, f)
 static gan_tensor *gan__shape_shuffle(gan_tensor *x, int f, int up)
 {
@@ -10530,6 +10627,111 @@ GAN_API gan_tensor *gan_amax(gan_tensor *x, int axis, int keep)
 GAN_API gan_tensor *gan_argmax(gan_tensor *x, int axis, int keep)
 {
     return gan__reduce_along("argmax", x, axis, keep, gan__reduce_row_argmax);
+}
+
+// The order of the rows of x (A, R): index and buffer (A, R).
+typedef struct gan__reduce_sort_job {
+    const gan_real *x;
+    gan_real *index, *buffer;
+    size_t r;
+    int descending;
+} gan__reduce_sort_job;
+
+// Merge sort of runs of 1, 2, 4 .. indices; of equal values the left one comes first.
+static void gan__reduce_sort_task(void *arg, int64_t a)
+{
+    const gan__reduce_sort_job *j = (const gan__reduce_sort_job *)arg;
+    const size_t r = j->r;
+    const gan_real *x = j->x + (size_t)a * r;
+    gan_real *from = j->index + (size_t)a * r, *to = j->buffer + (size_t)a * r, *swap;
+    size_t i, run;
+    for (i = 0; i < r; ++i) from[i] = (gan_real)i;
+    for (run = 1; run < r; run *= 2) {
+        for (i = 0; i < r; i += 2 * run) {
+            const size_t middle = GAN__LEAST(i + run, r), end = GAN__LEAST(i + 2 * run, r);
+            size_t p = i, q = middle, k;
+            for (k = i; k < end; ++k) {
+                int right = p >= middle;
+                if (!right && q < end) {
+                    const gan_real u = x[(size_t)from[p]], v = x[(size_t)from[q]];
+                    right = j->descending ? v > u || (v != v && u == u) : v < u || (u != u && v == v);
+                }
+                to[k] = right ? from[q++] : from[p++];
+            }
+        }
+        swap = from;
+        from = to;
+        to = swap;
+    }
+    if (r && from != j->index + (size_t)a * r) memcpy(to, from, r * sizeof *to);
+}
+
+// The first k of x sorted along an axis, k < 0: all.
+static gan_tensor *gan__reduce_sort(const char *who, gan_tensor *x, int axis, int k, int descending,
+                                    gan_tensor **out)
+{
+    gan_tensor *y, *rows, *index = NULL;
+    gan_context *ctx = gan__tensor_inputs(who, 1, &x, &y);
+    gan__reduce_sort_job j;
+    int dim[GAN_MAX_DIMS], flat[2], last;
+    if (out) *out = y;
+    if (!ctx) return y;
+    if (out) *out = ctx->poison;
+    axis = gan__op_axis(who, x, axis);
+    if (axis < 0) return ctx->poison;
+    last = x->ndim - 1;
+    flat[1] = x->dim[axis];
+    if (k > flat[1])
+        return gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s: the %d largest along axis %d of %t", who, k, axis,
+                             x);
+    if (gan__reduce_is_too_long((size_t)flat[1]) ||
+        x->size > (size_t)0x7fffffff * (size_t)(flat[1] + !flat[1]))
+        return gan__err_fail(ctx, GAN_ERROR_SHAPE, "%s: axis %d of %t; up to 2^24 values can be indexed", who,
+                             axis, x);
+    rows = axis == last ? x : gan_transpose(x, axis, -1);
+    if (gan__tensor_is_poison(rows)) return rows;
+    memcpy(dim, rows->dim, sizeof dim);
+    flat[0] = flat[1] ? (int)(x->size / (size_t)flat[1]) : 0;
+    index = gan__tensor_new(ctx, 2, flat);
+    if (gan__tensor_is_poison(index)) return index;
+    j.x = rows->data;
+    j.index = index->data;
+    j.buffer = (gan_real *)gan__err_scratch(ctx, (x->size + 1) * sizeof *j.buffer);
+    j.r = (size_t)flat[1];
+    j.descending = descending;
+    if (!j.buffer) return ctx->poison;
+    gan__par(ctx, flat[0], (int64_t)x->size * 8, gan__reduce_sort_task, &j);
+    gan__err_scratch_free(ctx, j.buffer);
+    if (k >= 0) {
+        index = gan_slice(index, 1, 0, k);
+        dim[last] = k;
+    }
+    if (flat[1]) y = gan_gather(gan__op_reshape_to(rows, 2, flat), index);
+    else y = rows; // empty
+    if (!gan__tensor_is_poison(y)) y = gan__op_reshape_to(y, x->ndim, dim);
+    if (axis != last) y = gan_transpose(y, axis, -1);
+    if (out && !gan__tensor_is_poison(y)) {
+        if (!flat[1]) *out = gan_zeros_n(ctx, y->ndim, y->dim);
+        else {
+            *out = gan__op_reshape_to(index, x->ndim, dim);
+            if (axis != last) *out = gan_transpose(*out, axis, -1);
+        }
+    }
+    return y;
+}
+
+GAN_API gan_tensor *gan_sort(gan_tensor *x, int axis, int descending, gan_tensor **index)
+{
+    return gan__reduce_sort("sort", x, axis, -1, descending, index);
+}
+
+GAN_API gan_tensor *gan_topk(gan_tensor *x, int k, int axis, gan_tensor **index)
+{
+    if (index) *index = x ? x->ctx->poison : NULL;
+    if (!gan__tensor_is_poison(x) && k < 0)
+        return gan__err_fail(x->ctx, GAN_ERROR_ARGUMENT, "topk: the %d largest along axis %d of %t", k, axis,
+                             x);
+    return gan__reduce_sort("topk", x, axis, k, 1, index);
 }
 
 // composed
@@ -13301,6 +13503,253 @@ GAN_API gan_tensor *gan_dropout(gan_model *m, gan_tensor *x, gan_real p)
 GAN_API gan_tensor *gan_dropout_always(gan_model *m, gan_tensor *x, gan_real p)
 {
     return gan__layer_dropout(m, x, p, 0);
+}
+
+// recurrent layers, of T steps of N samples; their tensors begin with T
+
+enum { GAN__RNN_GRU = 3, GAN__RNN_LSTM = 4, GAN__RNN_LAYERS = 99 }; // number of gates; most layers
+
+// The n parts of x along its first axis, by fours: a slice's gradient is as large as what it was cut from.
+static void gan__layer_split(gan_tensor *x, int n, gan_tensor **out)
+{
+    int i, at = 0;
+    if (n == 1) {
+        *out = gan__tensor_is_poison(x) ? x : gan__op_reshape_to(x, x->ndim - 1, x->dim + 1);
+        return;
+    }
+    for (i = 0; i < 4; ++i) {
+        const int end = (int)((int64_t)n * (i + 1) / 4);
+        if (end > at) gan__layer_split(gan_slice(x, 0, at, end), end - at, out + at);
+        at = end;
+    }
+}
+
+// The inverse: n tensors along a new first axis. x is overwritten.
+static gan_tensor *gan__layer_join(gan_tensor **x, int n)
+{
+    int dim[GAN_MAX_DIMS], i, k;
+    for (i = 0; i < n; ++i) {
+        if (gan__tensor_is_poison(x[i])) return x[i];
+        dim[0] = 1;
+        memcpy(dim + 1, x[i]->dim, (GAN_MAX_DIMS - 1) * sizeof *dim);
+        x[i] = gan__op_reshape_to(x[i], x[i]->ndim + 1, dim);
+    }
+    for (; n > 1; n = k)
+        for (i = k = 0; i < n; i += GAN__CONCAT_MAX, ++k)
+            x[k] = gan__shape_concat(0, GAN__LEAST(n - i, (int)GAN__CONCAT_MAX), x + i);
+    return x[0];
+}
+
+typedef struct gan__layer_rnn {
+    gan_model *m;
+    const char *name;
+    const gan_rnn_desc *desc;
+    int gates, steps;
+    gan_tensor **parts; // (gates + 2) steps: of the input by gate, the outputs, the masks
+    int masked;
+} gan__layer_rnn;
+
+// The parameter kind_l0 or kind_l0_reverse, columns 0: a bias; the parts of each gate.
+static void gan__layer_rnn_parameter(const gan__layer_rnn *r, const char *kind, int layer, int reverse,
+                                     int columns, gan_tensor **gate)
+{
+    gan_model *m = r->m;
+    const int h = r->desc->hidden, is_default = m->init.kind == GAN_INIT_DEFAULT;
+    const gan_real most = (gan_real)(1 / sqrt((double)h));
+    const gan_init init = is_default ? gan_init_uniform(-most, most) : columns ? m->init : gan_init_zeros();
+    gan__text_out text;
+    gan_tensor *t;
+    char part[32];
+    int dim[3];
+    gan__text_begin(&text, part, sizeof part);
+    gan__text_put(&text, kind);
+    gan__text_put(&text, "_l");
+    if (layer >= 10) gan__text_put_char(&text, (char)('0' + layer / 10));
+    gan__text_put_char(&text, (char)('0' + layer % 10));
+    if (reverse) gan__text_put(&text, "_reverse");
+    gan__text_end(&text);
+    dim[0] = r->gates * h;
+    dim[1] = columns;
+    t = columns ? gan__layer_weight(m, r->name, part, init, 0, 0, 2, dim)
+                : gan__layer_parameter(m, r->name, part, 1, init, 0, 1, dim);
+    dim[0] = r->gates;
+    dim[1] = h;
+    dim[2] = columns;
+    gan__layer_split(gan__tensor_is_poison(t) ? t : gan__op_reshape_to(t, columns ? 3 : 2, dim), r->gates,
+                     gate);
+}
+
+// One layer in one direction: x (T, N, F) -> (T, N, H), from the state *h, *c to its last. The products of x
+// are made for all steps at once.
+static gan_tensor *gan__layer_rnn_run(const gan__layer_rnn *r, gan_tensor *x, int layer, int reverse,
+                                      gan_tensor **h, gan_tensor **c)
+{
+    gan_tensor *wi[4], *wh[4], *bi[4], *bh[4], *gate[4], *n;
+    gan_tensor **out = r->parts + r->gates * r->steps, **mask = out + r->steps;
+    int g, k;
+    gan__layer_rnn_parameter(r, "weight_ih", layer, reverse, x->dim[2], wi);
+    gan__layer_rnn_parameter(r, "weight_hh", layer, reverse, r->desc->hidden, wh);
+    memset(bi, 0, sizeof bi);
+    memset(bh, 0, sizeof bh);
+    if (!r->desc->no_bias) {
+        gan__layer_rnn_parameter(r, "bias_ih", layer, reverse, 0, bi);
+        gan__layer_rnn_parameter(r, "bias_hh", layer, reverse, 0, bh);
+    }
+    for (g = 0; g < r->gates; ++g)
+        gan__layer_split(gan_f_linear(x, wi[g], bi[g]), r->steps, r->parts + g * r->steps);
+    for (k = 0; k < r->steps; ++k) {
+        const int t = reverse ? r->steps - 1 - k : k;
+        for (g = 0; g < r->gates; ++g) {
+            gan_tensor *of_x = r->parts[g * r->steps + t], *of_h = gan_f_linear(*h, wh[g], bh[g]);
+            if (r->gates == GAN__RNN_GRU && g == 2) gate[g] = gan_tanh(gan_addcmul(gate[0], of_h, of_x));
+            else if (r->gates == GAN__RNN_LSTM && g == 2) gate[g] = gan_tanh(gan_add(of_h, of_x));
+            else gate[g] = gan_sigmoid(gan_add(of_h, of_x));
+        }
+        if (r->gates == GAN__RNN_GRU) n = gan_addcmul(gate[1], gan_sub(*h, gate[2]), gate[2]);
+        else {
+            n = gan_addcmul(gate[1], *c, gan_mul(gate[0], gate[2]));
+            if (r->masked) n = gan_where(mask[t], n, *c);
+            *c = n;
+            n = gan_mul(gate[3], gan_tanh(n));
+        }
+        if (r->masked) n = gan_where(mask[t], n, *h);
+        *h = out[t] = n;
+        if (gan__tensor_is_poison(n)) return n;
+    }
+    return gan__layer_join(out, r->steps);
+}
+
+// 1 (T, N, 1) where a sequence has not ended, 0 behind it.
+static gan_tensor *gan__layer_rnn_mask(gan_tensor *lengths, int steps, int samples)
+{
+    gan_tensor *t;
+    gan_context *ctx = gan__tensor_inputs("lengths", 1, &lengths, &t);
+    int dim[3], i, k;
+    if (!ctx) return t;
+    if (lengths->ndim != 1 || lengths->dim[0] != samples)
+        return gan__err_fail(ctx, GAN_ERROR_SHAPE, "lengths of shape %t; want (%d)", lengths, samples);
+    dim[0] = steps;
+    dim[1] = samples;
+    dim[2] = 1;
+    for (i = 0; i < samples; ++i) {
+        const gan_real v = lengths->data[i];
+        if (!(v >= 0 && v <= (gan_real)steps) || v != (gan_real)(int)v)
+            return gan__err_fail(ctx, GAN_ERROR_ARGUMENT,
+                                 "length %f of sequence %d is not a whole number from 0 to %d", (double)v, i,
+                                 steps);
+    }
+    t = gan__tensor_new(ctx, 3, dim);
+    for (k = 0; !gan__tensor_is_poison(t) && k < steps; ++k)
+        for (i = 0; i < samples; ++i)
+            t->data[(size_t)k * (size_t)samples + (size_t)i] = (gan_real)k < lengths->data[i];
+    return t;
+}
+
+// The states (count, N, H) one by one: those of *given, or zeros. 1 and an error when they do not fit.
+static int gan__layer_rnn_states(gan_context *ctx, const char *what, gan_tensor *const *given, int count,
+                                 int samples, int hidden, gan_tensor **out)
+{
+    gan_tensor *s = given ? *given : NULL, *bad;
+    int dim[3], i;
+    dim[0] = count;
+    dim[1] = samples;
+    dim[2] = hidden;
+    if (s) {
+        if (!gan__tensor_inputs(what, 1, &s, &bad)) return 1;
+        if (s->ndim != 3 || memcmp(s->dim, dim, sizeof dim)) {
+            gan__err_fail(ctx, GAN_ERROR_SHAPE, "state %s of shape %t; want %h", what, s, 3, dim);
+            return 1;
+        }
+        gan__layer_split(s, count, out);
+    } else {
+        s = gan_zeros_n(ctx, 2, dim + 1);
+        for (i = 0; i < count; ++i) out[i] = s;
+    }
+    return gan__tensor_is_poison(s);
+}
+
+// All layers and directions. state: those of h, then those of c.
+static gan_tensor *gan__layer_rnn_layers(gan__layer_rnn *r, gan_tensor *x, gan_tensor **state, int layers,
+                                         int directions)
+{
+    const int count = layers * directions;
+    gan_tensor *mask = NULL, *zero = gan_scalar(x->ctx, 0), *y[2];
+    int i, d;
+    if (r->masked) {
+        mask = gan__layer_rnn_mask(r->desc->lengths, r->steps, x->dim[0]);
+        gan__layer_split(mask, r->steps, r->parts + (r->gates + 1) * r->steps);
+    }
+    x = gan_permute(x, 1, 0, 2);
+    if (mask) x = gan_where(mask, x, zero);
+    for (i = 0; i < layers && !gan__tensor_is_poison(x); ++i) {
+        for (d = 0; d < directions; ++d)
+            y[d] = gan__layer_rnn_run(r, x, i, d, &state[i * directions + d],
+                                      &state[count + i * directions + d]);
+        x = directions == 1 ? y[0] : gan_concat(2, y[0], y[1]);
+    }
+    if (mask) x = gan_where(mask, x, zero);
+    return gan_permute(x, 1, 0, 2);
+}
+
+static gan_tensor *gan__layer_rnn_layer(const char *who, gan_model *m, const char *name, gan_tensor *x,
+                                        gan_tensor **h, gan_tensor **c, const gan_rnn_desc *desc, int gates)
+{
+    gan_tensor *const *h0 = h, *const *c0 = c;
+    gan_tensor *y, *h1, *c1, **state;
+    gan_context *ctx;
+    gan__layer_rnn r;
+    int layers, directions, count, failed;
+    if (gan__layer_enter(who, m, name, x, 3, &y)) {
+        if (h) *h = y;
+        if (c) *c = y;
+        return y;
+    }
+    ctx = m->ctx;
+    y = h1 = c1 = ctx->poison;
+    layers = desc && desc->layers ? desc->layers : 1;
+    directions = desc && desc->bidirectional ? 2 : 1;
+    count = layers * directions;
+    if (!desc) gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "desc is NULL");
+    else if (desc->hidden < 1 || desc->hidden > 1 << 28 || layers < 1 || layers > GAN__RNN_LAYERS)
+        gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "hidden %d, layers %d: hidden from 1, layers from 1 to %d",
+                      desc->hidden, layers, (int)GAN__RNN_LAYERS);
+    else if (x->ndim != 3 || x->dim[0] < 1 || x->dim[1] < 1 || x->dim[1] > 1 << 24 || x->dim[2] < 1)
+        gan__err_fail(ctx, GAN_ERROR_SHAPE, "the input has shape %t; want (N, T, F), each at least 1", x);
+    else {
+        r.m = m;
+        r.name = name;
+        r.desc = desc;
+        r.gates = gates;
+        r.steps = x->dim[1];
+        r.masked = desc->lengths != NULL;
+        state = (gan_tensor **)gan__err_scratch(
+            ctx, ((size_t)count * 2 + (size_t)(gates + 2) * (size_t)r.steps) * sizeof(gan_tensor *));
+        failed = !state || gan__layer_rnn_states(ctx, "h", h0, count, x->dim[0], desc->hidden, state) ||
+                 gan__layer_rnn_states(ctx, "c", c0, count, x->dim[0], desc->hidden, state + count);
+        if (!failed) {
+            r.parts = state + 2 * count;
+            y = gan__layer_rnn_layers(&r, x, state, layers, directions);
+            failed = gan__tensor_is_poison(y);
+        }
+        if (!failed && h) h1 = gan__layer_join(state, count);
+        if (!failed && c) c1 = gan__layer_join(state + count, count);
+        gan__err_scratch_free(ctx, state);
+    }
+    if (h) *h = h1;
+    if (c) *c = c1;
+    return gan__layer_leave(m, y);
+}
+
+GAN_API gan_tensor *gan_gru(gan_model *m, const char *name, gan_tensor *x, gan_tensor **h,
+                            const gan_rnn_desc *desc)
+{
+    return gan__layer_rnn_layer("gru", m, name, x, h, NULL, desc, GAN__RNN_GRU);
+}
+
+GAN_API gan_tensor *gan_lstm(gan_model *m, const char *name, gan_tensor *x, gan_tensor **h, gan_tensor **c,
+                             const gan_rnn_desc *desc)
+{
+    return gan__layer_rnn_layer("lstm", m, name, x, h, c, desc, GAN__RNN_LSTM);
 }
 
 // >>file: files written durably, read, mapped; folders listed; uses err; tests/test_file.c

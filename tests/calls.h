@@ -109,6 +109,12 @@ static gan_tensor *const *TENSORS(void) // 65 of them, or NULL
     for (int i = 0; i < 65; ++i) v[i] = T();
     return test_int(0, 9) ? v : NULL;
 }
+static gan_tensor **INDEX(void)
+{
+    static gan_tensor *v;
+    v = NULL;
+    return test_int(0, 1) ? &v : NULL;
+}
 static gan_axis_set AX(void)
 {
     const int few[2] = {test_int(-9, 9), I()};
@@ -150,6 +156,22 @@ static gan_conv2d_desc *CONV(void)
     d.out_channels = test_int(0, 4), d.kernel[0] = test_int(0, 3);
     if (test_int(0, 1)) spoil_ints((int *)(void *)&d, sizeof d / sizeof(int));
     return test_int(0, 9) ? &d : NULL;
+}
+static gan_rnn_desc *RNN(void)
+{
+    static gan_rnn_desc d;
+    memset(&d, 0, sizeof d);
+    d.hidden = test_int(0, 4);
+    d.layers = test_int(0, 2), d.bidirectional = test_int(0, 1), d.no_bias = test_int(0, 1);
+    if (!test_int(0, 3)) d.hidden = I(), d.layers = C();
+    if (!test_int(0, 2)) d.lengths = T();
+    return test_int(0, 9) ? &d : NULL;
+}
+static gan_tensor **STATE(void) // in and out
+{
+    static gan_tensor *v;
+    v = test_int(0, 1) ? T() : NULL;
+    return test_int(0, 3) ? &v : NULL;
 }
 static gan_upfirdn2d_desc *FIR(void)
 {
@@ -789,6 +811,8 @@ static gan_real sigma[3] = {1, 2, (gan_real)NAN};
     X(gan_from_n(K(), sigma, test_int(-1, 1), FEW())) X(gan_from_n(K(), NULL, 1, DIMS()))                    \
     X(gan_rand_uniform_n(K(), test_int(-1, 9), DIMS()))                                                      \
     X(gan_rand_normal_n(K(), test_int(-1, 9), DIMS()))                                                       \
+    X(gan_randint_n(K(), I(), I(), test_int(-1, 9), DIMS())) X(gan_floor(T())) X(gan_one_hot(T(), C()))      \
+    X(gan_sort(T(), I(), I(), INDEX())) X(gan_topk(T(), I(), I(), INDEX()))                                  \
     X(gan_histogram(T(), R(), R(), I())) X(gan_wasserstein_pyramid(T(), T(), C(), C(), C()))                 \
     X(gan_assignment(T())) X(nearest()) X(training()) X(training())                                          \
     X(gan_add(T(), T())) X(gan_sub(T(), T())) X(gan_mul(T(), T())) X(gan_div(T(), T())) X(gan_pow(T(), T())) \
@@ -828,6 +852,7 @@ static gan_real sigma[3] = {1, 2, (gan_real)NAN};
     X(gan_layer_norm_ex(M(), N(), T(), NORM())) X(gan_instance_norm_ex(M(), N(), T(), NORM()))               \
     X(gan_group_norm_ex(M(), N(), T(), I(), NORM()))                                                         \
     X(gan_embedding(M(), N(), T(), I(), I())) X(gan_dropout(M(), T(), R()))                                  \
+    X(gan_gru(M(), N(), T(), STATE(), RNN())) X(gan_lstm(M(), N(), T(), STATE(), INDEX(), RNN()))            \
     X(gan_dropout_always(M(), T(), R())) X(gan_local_response_norm(T(), I(), R(), R(), R()))                 \
     X(gan_pixel_norm(T())) X(gan_reference_batch(M(), N(), T(), I()))                                        \
     X(gan_virtual_batch_norm(M(), N(), T(), I())) X(gan_conditional_batch_norm(M(), N(), T(), T(), I()))     \

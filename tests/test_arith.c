@@ -27,6 +27,7 @@ MAP(leaky_relu, gan_leaky_relu(x[0], (gan_real)q->r[0]), v[0] > 0 ? v[0] : (doub
 MAP(elu, gan_elu(x[0], (gan_real)q->r[0]), v[0] > 0 ? v[0] : (double)(gan_real)q->r[0] * expm1(v[0]))
 MAP(gelu, gan_gelu(x[0]), .5 * v[0] * (1 + erf(v[0] / sqrt(2.))))
 MAP(silu, gan_silu(x[0]), v[0] * sgm(v[0]))
+MAP(floor, gan_floor(x[0]), floor(v[0]))
 MAP(clamp, gan_clamp(x[0], (gan_real)q->r[0], (gan_real)q->r[1]),
     v[0]<(double)(gan_real)q->r[0] ? (double)(gan_real)q->r[0] : v[0]>(double)(gan_real) q->r[1]
         ? (double)(gan_real)q->r[1]
@@ -182,6 +183,35 @@ static void test_clamp(void)
 {
     OVER(unary_shapes, clamp, P(.r = {-.7, 1.1}));
     LARGE(clamp, "100003", P(.r = {-.7, 1.1}));
+}
+// The fraction x - floor(x) has slope 1.
+MAP(fraction, gan_sub(x[0], gan_floor(x[0])), v[0] - floor(v[0]))
+static void test_floor(void)
+{
+    OVER(unary_shapes, floor, P(.lo = -9, .hi = 9));
+    OVER(unary_shapes, fraction, NONE);
+    LARGE(floor, "100003", P(.lo = -1e9, .hi = 1e9));
+    TEST ("floor of whole numbers, -0, NaN, infinities; its gradient is 0, not an error") {
+        static const gan_real v[8] = {-2,
+                                      3,
+                                      (gan_real)-1e-20,
+                                      (gan_real)NAN,
+                                      (gan_real)HUGE_VAL,
+                                      (gan_real)-HUGE_VAL,
+                                      (gan_real)1e30,
+                                      (gan_real)2.75};
+        static const double want[8] = {-2, 3, -1, 0, HUGE_VAL, -HUGE_VAL, 0, 2};
+        gan_context *ctx = gan_create(NULL);
+        gan_tensor *x = gan_from(ctx, v, 8), *y = gan_floor(x), *g = gan_grad(gan_sum_all(y), x, 0);
+        int i;
+        for (i = 0; i < 8; ++i) {
+            if (i == 3) CHECK(isnan((double)gan_data(y)[i]), "%g", (double)gan_data(y)[i]);
+            else CHECK(gan_data(y)[i] == (i == 6 ? v[i] : (gan_real)want[i]), "%g", (double)gan_data(y)[i]);
+            CHECK(gan_data(g)[i] == 0, "gradient %g", (double)gan_data(g)[i]);
+        }
+        CHECK(!gan_error(ctx), "%s", gan_error_message(ctx));
+        gan_destroy(ctx);
+    }
 }
 static void test_where(void)
 {
@@ -383,6 +413,7 @@ AT_ZERO(exp, gan_exp(x))
 AT_ZERO(sin, gan_sin(x))
 AT_ZERO(cos, gan_cos(x))
 AT_ZERO(clamp_low, gan_clamp(x, 0, 1))
+AT_ZERO(floor, gan_floor(x))
 AT_ZERO(clamp_high, gan_clamp(x, -1, 0))
 AT_ZERO(maximum, gan_maximum(x, zero_like(x)))
 AT_ZERO(minimum, gan_minimum(zero_like(x), x))
@@ -439,6 +470,7 @@ static const struct {
     ROW(sin, 1, 0, -1),
     ROW(cos, 0, -1, 0),
     ROW(clamp_low, 1, 0, 0),
+    ROW(floor, 0, 0, 0),
     ROW(clamp_high, 1, 0, 0),
     ROW(maximum, .5, 0, 0),
     ROW(minimum, .5, 0, 0),
@@ -510,10 +542,19 @@ static nd r_wrong_gelu(const params *q, const nd *x) // the tanh approximation i
     return y;
 }
 
+static nd r_wrong_floor(const params *q, const nd *x)
+{
+    nd y = nd_copy(x);
+    (void)q;
+    for (size_t k = 0; k < y.n; ++k) y.v[k] = trunc(x->v[k]);
+    return y;
+}
+
 static void negative_controls(void)
 {
     control_forward("gelu by tanh", f_gelu, r_wrong_gelu, "64", NONE);
     control_forward("a - b for b - a", f_sub, r_add, "3; 3", NONE);
+    control_forward("floor by truncation", f_floor, r_wrong_floor, "64", NONE);
 }
 
 int main(void)

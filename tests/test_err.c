@@ -99,6 +99,12 @@ static gan_conv2d_desc conv_outpad(int s, int o)
     X(put_shape, GAN_ERROR_SHAPE, "put&(4, 3)", gan_put(Z2(4, 3), Z1(5), 9))                                 \
     X(gather_range, GAN_ERROR_ARGUMENT, "take&3", gan_gather(Z2(2, 3), gan_full(ctx, 3, 2, 1)))              \
     X(gather_shape, GAN_ERROR_SHAPE, "take&(2, 3", gan_gather(Z2(2, 3), Z2(3, 1)))                           \
+    X(one_hot, GAN_ERROR_ARGUMENT, "one_hot&4&3", gan_one_hot(gan_full(ctx, 4, 2), 4))                       \
+    X(one_hot_classes, GAN_ERROR_ARGUMENT, "one_hot&(2)", gan_one_hot(Z1(2), 0))                             \
+    X(sort_axis, GAN_ERROR_ARGUMENT, "sort&axis 2&(2, 3)", gan_sort(Z2(2, 3), 2, 0, NULL))                   \
+    X(topk_many, GAN_ERROR_ARGUMENT, "topk&4&(2, 3)", gan_topk(Z2(2, 3), 4, 1, NULL))                        \
+    X(topk_negative, GAN_ERROR_ARGUMENT, "topk&-1&(2, 3)", gan_topk(Z2(2, 3), -1, 1, NULL))                  \
+    X(randint, GAN_ERROR_ARGUMENT, "gan_randint&3", gan_randint(ctx, 3, 3, 2))                               \
     X(pixel_shuffle, GAN_ERROR_SHAPE, "pixel_shuffle&(1, 3, 2, 2)", gan_pixel_shuffle(Z4(1, 3, 2, 2), 2))    \
     X(pixel_shuffle_ndim, GAN_ERROR_SHAPE, "pixel_shuffle", gan_pixel_shuffle(Z2(4, 4), 2))                  \
     X(pixel_shuffle_factor, -1, "pixel_shuffle", gan_pixel_shuffle(Z4(1, 4, 2, 2), 0))                       \
@@ -174,6 +180,9 @@ static gan_conv2d_desc conv_outpad(int s, int o)
     X(group_norm_zero, -1, "gn", gan_group_norm(MODEL, "gn", Z4(1, 3, 2, 2), 0))                             \
     X(embedding, GAN_ERROR_ARGUMENT, "emb&9", gan_embedding(MODEL, "emb", gan_full(ctx, 9, 1), 4, 3))        \
     X(embedding_rows, GAN_ERROR_ARGUMENT, "emb", gan_embedding(MODEL, "emb", Z1(1), 0, 3))                   \
+    X(gru, GAN_ERROR_ARGUMENT, "rnn&desc", gan_gru(MODEL, "rnn", Z3(2, 3, 4), NULL, NULL))                   \
+    X(gru_shape, GAN_ERROR_SHAPE, "rnn&(2, 3)", gan_gru(MODEL, "rnn", Z2(2, 3), NULL, NULL))                 \
+    X(lstm, GAN_ERROR_ARGUMENT, "rnn&desc", gan_lstm(MODEL, "rnn", Z3(2, 3, 4), NULL, NULL, NULL))           \
     X(dropout, GAN_ERROR_ARGUMENT, "dropout", gan_dropout(MODEL, Z1(4), (gan_real)1.5))                      \
     X(param_name, GAN_ERROR_NAME, "", gan_param(MODEL, NULL, gan_init_zeros(), 3))                           \
     X(param_shape, -1, "m.w&(3, -1)", gan_param(MODEL, "w", gan_init_zeros(), 3, -1))                        \
@@ -481,6 +490,7 @@ static void bad_calls(void)
 // clang-format off
 #define NAMED(X)                                                                                             \
     X("gan_read", gan_read(t, NULL, 0)) X("gan_keep", gan_keep(ctx, "k", t)) X("detach", gan_detach(t))      \
+    X("one_hot", gan_one_hot(t, 2)) X("sort", gan_sort(t, 0, 0, NULL)) X("topk", gan_topk(t, 1, 0, NULL))    \
     X("expand_as", gan_expand_as(z, t)) X("gan_slerp", gan_slerp(z, z, t))                                   \
     X("gan_latent_path", gan_latent_path(z, t, 3, 0)) X("mse_loss", gan_mse_loss(z, t))                      \
     X("bce_with_logits", gan_bce_with_logits(t, z)) X("l1_loss", gan_l1_loss(z, t))                          \
@@ -494,6 +504,7 @@ static void bad_calls(void)
     X("batch_norm", gan_batch_norm(m, "n", t)) X("layer_norm", gan_layer_norm(m, "n", t))                    \
     X("group_norm", gan_group_norm(m, "n", t, 1)) X("instance_norm", gan_instance_norm(m, "n", t))           \
     X("embedding", gan_embedding(m, "n", t, 2, 2)) X("dropout", gan_dropout(m, t, (gan_real).5))             \
+    X("gru", gan_gru(m, "n", t, NULL, NULL)) X("lstm", gan_lstm(m, "n", t, NULL, NULL, NULL))                \
     X("reference_batch", gan_reference_batch(m, "n", t, 1))                                                  \
     X("virtual_batch_norm", gan_virtual_batch_norm(m, "n", t, 1))                                            \
     X("conditional_batch_norm", gan_conditional_batch_norm(m, "n", z, t, 2))                                 \
@@ -667,6 +678,7 @@ static void names(void)
     X(gan_put(t, z, 3)) X(gan_gather(t, z)) X(gan_gather(z, t)) X(gan_pixel_shuffle(t, 2))                   \
     X(gan_pixel_unshuffle(t, 2)) X(gan_sum(t, GAN_ALL, 0)) X(gan_mean(t, GAN_ALL, 0))                        \
     X(gan_var(t, GAN_AXES(0), 0))                                                                            \
+    X(gan_floor(t)) X(gan_one_hot(t, 2)) X(gan_sort(t, 0, 0, NULL)) X(gan_topk(t, 1, 0, NULL))               \
     X(gan_amax(t, 0, 0)) X(gan_argmax(t, 0, 0)) X(gan_norm(t, GAN_ALL, 0)) X(gan_logsumexp(t, 0, 0))         \
     X(gan_sum_all(t)) X(gan_mean_all(t)) X(gan_norm_per_sample(t)) X(gan_matmul(t, z)) X(gan_matmul(z, t))   \
     X(gan_matmul_t(z, 0, t, 1)) X(gan_f_linear(t, z, NULL)) X(gan_f_linear(z, t, NULL))                      \
@@ -683,6 +695,7 @@ static void names(void)
     X(gan_conv2d(m, "c", t, 2, 3, 1, 0)) X(gan_conv_transpose2d(m, "d", t, 2, 3, 1, 0))                      \
     X(gan_batch_norm(m, "e", t)) X(gan_layer_norm(m, "f", t)) X(gan_instance_norm(m, "g", t))                \
     X(gan_group_norm(m, "h", t, 1)) X(gan_embedding(m, "i", t, 2, 2)) X(gan_dropout(m, t, (gan_real).5))     \
+    X(gan_gru(m, "j", t, NULL, NULL)) X(gan_lstm(m, "k", t, NULL, NULL, NULL))                               \
     X(gan_loss_d(GAN_LOSS_HINGE, t, z, 0)) X(gan_loss_d(GAN_LOSS_HINGE, z, t, 0))                            \
     X(gan_loss_g(GAN_LOSS_MINIMAX, t)) X(gan_penalty(GAN_PENALTY_WGAN_GP, 1, m, t, z, NULL))                 \
     X(gan_penalty(GAN_PENALTY_WGAN_GP, 1, m, z, t, NULL))                                                    \
@@ -765,7 +778,8 @@ static void poison_and_null(void)
         gan_seed(NULL, 1);
         CHECK(!gan_zeros(NULL, 2) && !gan_full(NULL, 1, 2) && !gan_scalar(NULL, 1) &&
                   !gan_linspace(NULL, 0, 1, 2) && !gan_from(NULL, v, 2) && !gan_rand_uniform(NULL, 2) &&
-                  !gan_rand_normal(NULL, 2) && !gan_zeros_n(NULL, 1, dims) && !gan_keep(NULL, "a", NULL),
+                  !gan_rand_normal(NULL, 2) && !gan_randint(NULL, 0, 2, 2) && !gan_zeros_n(NULL, 1, dims) &&
+                  !gan_keep(NULL, "a", NULL),
               "makers of tensors");
         CHECK(gan_context_of(NULL) == NULL && gan_ndim(NULL) == 0 && gan_dim(NULL, 0) == 0 &&
                   gan_numel(NULL) == 0 && !gan_data(NULL) && gan_item(NULL) == 0,
@@ -793,7 +807,8 @@ static void poison_and_null(void)
                   !gan_conv_transpose2d_ex(NULL, "a", NULL, &cd) && !gan_batch_norm(NULL, "a", NULL) &&
                   !gan_layer_norm(NULL, "a", NULL) && !gan_instance_norm(NULL, "a", NULL) &&
                   !gan_group_norm(NULL, "a", NULL, 1) && !gan_embedding(NULL, "a", NULL, 1, 1) &&
-                  !gan_dropout(NULL, NULL, 0),
+                  !gan_dropout(NULL, NULL, 0) && !gan_gru(NULL, "a", NULL, NULL, NULL) &&
+                  !gan_lstm(NULL, "a", NULL, NULL, NULL, NULL),
               "layers");
         CHECK(!gan_loss_d(GAN_LOSS_HINGE, NULL, NULL, 0) && !gan_loss_g(GAN_LOSS_HINGE, NULL) &&
                   !gan_penalty(GAN_PENALTY_R1, 1, NULL, NULL, NULL, NULL),

@@ -1087,6 +1087,342 @@ static void models(void)
     }
 }
 
+// ---- recurrent layers: i[0] gates, 3 gru and 4 lstm, i[1] H, i[2] layers, i[3] bidirectional, i[4] no bias,
+// i[5] lengths, i[6] initial states, which are parameters here. The result is outputs and last states.
+
+static int rnn_length(int n, int steps) { return n == 0 ? steps : n == 1 ? steps / 2 : 0; }
+
+static gan_tensor *make_rnn(gan_model *m, gan_tensor *x, const int *i)
+{
+    gan_context *ctx = gan_model_context(m);
+    const int samples = gan_dim(x, 0), count = (i[2] ? i[2] : 1) * (i[3] ? 2 : 1);
+    gan_tensor *y, *h = NULL, *c = NULL;
+    gan_rnn_desc d;
+    int n;
+    memset(&d, 0, sizeof d);
+    d.hidden = i[1];
+    d.layers = i[2];
+    d.bidirectional = i[3];
+    d.no_bias = i[4];
+    if (i[5]) {
+        d.lengths = gan_zeros(ctx, samples);
+        for (n = 0; n < samples; ++n) gan_data(d.lengths)[n] = (gan_real)rnn_length(n, gan_dim(x, 1));
+    }
+    if (i[6]) h = gan_param(m, "h0", gan_init_zeros(), count, samples, i[1]);
+    if (i[6] && i[0] == 4) c = gan_param(m, "c0", gan_init_zeros(), count, samples, i[1]);
+    y = i[0] == 3 ? gan_gru(m, "rnn", x, &h, &d) : gan_lstm(m, "rnn", x, &h, &c, &d);
+    y = gan_concat(0, gan_reshape(y, -1), gan_reshape(h, -1));
+    return i[0] == 3 ? y : gan_concat(0, y, gan_reshape(c, -1));
+}
+
+static double rnn_sigmoid(double x) { return 1 / (1 + exp(-x)); }
+static int rnn_swapped; // the first two gates the wrong way round
+
+static nd ref_rnn(gan_model *m, const nd *x, const int *i)
+{
+    const int G = i[0], H = i[1], L = i[2] ? i[2] : 1, D = i[3] ? 2 : 1, N = x->dim[0], T = x->dim[1];
+    int F = x->dim[2], layer, dir, n, k, u, g, e;
+    double *in = (double *)malloc(x->n * sizeof *in), *out = NULL;
+    nd y = nd_new(1, (int[]){N * T * D * H + (G - 2) * L * D * N * H});
+    double *hn = y.v + N * T * D * H, *cn = hn + L * D * N * H;
+    memcpy(in, x->v, x->n * sizeof *in);
+    for (layer = 0; layer < L; ++layer) {
+        out = (double *)calloc((size_t)(N * T * D * H), sizeof *out);
+        for (dir = 0; dir < D; ++dir) {
+            const double *p[4], *s[2] = {NULL, NULL};
+            static const char *const kinds[4] = {"weight_ih", "weight_hh", "bias_ih", "bias_hh"};
+            char name[64];
+            for (k = 0; k < 4; ++k) {
+                snprintf(name, sizeof name, "rnn.%s_l%d%s", kinds[k], layer, dir ? "_reverse" : "");
+                p[k] = k > 1 && i[4] ? NULL : values(m, name);
+            }
+            if (i[6]) s[0] = values(m, "h0");
+            if (i[6] && G == 4) s[1] = values(m, "c0");
+            for (n = 0; n < N; ++n) {
+                const int at = ((layer * D + dir) * N + n) * H, length = i[5] ? rnn_length(n, T) : T;
+                double h[8], c[8], next[8];
+                for (u = 0; u < H; ++u) h[u] = s[0] ? s[0][at + u] : 0, c[u] = s[1] ? s[1][at + u] : 0;
+                for (k = 0; k < length; ++k) {
+                    const int t = dir ? length - 1 - k : k;
+                    const double *v = in + (n * T + t) * F;
+                    for (u = 0; u < H; ++u) {
+                        double a[4], b[4];
+                        for (g = 0; g < G; ++g) {
+                            const int row = (rnn_swapped && g < 2 ? 1 - g : g) * H + u;
+                            a[g] = p[2] ? p[2][row] : 0;
+                            b[g] = p[3] ? p[3][row] : 0;
+                            for (e = 0; e < F; ++e) a[g] += p[0][row * F + e] * v[e];
+                            for (e = 0; e < H; ++e) b[g] += p[1][row * H + e] * h[e];
+                        }
+                        if (G == 3) {
+                            const double r = rnn_sigmoid(a[0] + b[0]), z = rnn_sigmoid(a[1] + b[1]);
+                            next[u] = (1 - z) * tanh(a[2] + r * b[2]) + z * h[u];
+                        } else {
+                            c[u] = rnn_sigmoid(a[1] + b[1]) * c[u] +
+                                   rnn_sigmoid(a[0] + b[0]) * tanh(a[2] + b[2]);
+                            next[u] = rnn_sigmoid(a[3] + b[3]) * tanh(c[u]);
+                        }
+                    }
+                    for (u = 0; u < H; ++u) out[((n * T + t) * D + dir) * H + u] = h[u] = next[u];
+                }
+                for (u = 0; u < H; ++u) hn[at + u] = h[u];
+                for (u = 0; u < H && G == 4; ++u) cn[at + u] = c[u];
+            }
+        }
+        free(in);
+        in = out;
+        F = D * H;
+    }
+    memcpy(y.v, out, (size_t)(N * T * D * H) * sizeof *out);
+    free(out);
+    return y;
+}
+
+static void rnn_control(int gates) // the reference with other gates
+{
+    gan_context *ctx = gan_create(NULL);
+    plan q = {make_rnn, {gates, 3}, 0};
+    gan_model *m = one_forward(ctx, &q, 3, (int[]){2, 4, 2});
+    nd x, want;
+    nd_used = 0;
+    x = nd_new(3, (int[]){2, 4, 2});
+    for (size_t k = 0; k < x.n; ++k) x.v[k] = (double)(gan_real)check_uniform(-1, 1);
+    scramble(m);
+    rnn_swapped = 1;
+    want = ref_rnn(m, &x, q.i);
+    rnn_swapped = 0;
+    check_tensor(gan_forward(m, to_tensor(ctx, &x), NULL), &want, TOL * 4, "swapped gates");
+    gan_destroy(ctx);
+}
+
+// What x holds behind the ends of sequences changes nothing, its gradient is 0 there, outputs are 0.
+static void rnn_padding(int gates, int bidirectional)
+{
+    gan_context *ctx = gan_create(NULL);
+    plan q = {make_rnn, {gates, 3, 2, bidirectional, 0, 1}, 0};
+    gan_model *m = one_forward(ctx, &q, 3, (int[]){3, 5, 2});
+    gan_tensor *x = gan_rand_normal(ctx, 3, 5, 2), *nan = gan_from_n(ctx, gan_data(x), 3, (int[]){3, 5, 2});
+    gan_tensor *a, *b, *w = gan_model_find(m, "rnn.weight_ih_l0"), *ga, *gb, *gx;
+    const int wide = bidirectional ? 6 : 3;
+    int n, t, k;
+    for (n = 0; n < 3; ++n)
+        for (t = rnn_length(n, 5); t < 5; ++t)
+            for (k = 0; k < 2; ++k) gan_data(nan)[(n * 5 + t) * 2 + k] = (gan_real)NAN;
+    a = gan_forward(m, x, NULL);
+    b = gan_forward(m, nan, NULL);
+    CHECK(same_bits(a, b), "%s", "other outputs");
+    for (n = 0; n < 3; ++n)
+        for (t = rnn_length(n, 5); t < 5; ++t)
+            for (k = 0; k < wide; ++k)
+                CHECK(gan_data(a)[(n * 5 + t) * wide + k] == 0, "output behind the end of %d", n);
+    ga = gan_grad(gan_sum_all(gan_square(a)), w, 0);
+    gx = gan_grad(gan_sum_all(gan_square(b)), nan, 0);
+    gb = gan_grad(gan_sum_all(gan_square(gan_forward(m, nan, NULL))), w, 0);
+    CHECK(same_bits(ga, gb), "%s", "another gradient");
+    for (n = 0; n < 3; ++n)
+        for (t = 0; t < 5; ++t)
+            CHECK((gan_data(gx)[(n * 5 + t) * 2] == 0) == (t >= rnn_length(n, 5)),
+                  "gradient at step %d of %d", t, n);
+    CHECK(!gan_error(ctx), "%s", gan_error_message(ctx));
+    gan_destroy(ctx);
+}
+
+static gan_tensor *rnn_steps(gan_model *m, gan_tensor *x, gan_tensor *label) // gru, label: step by step
+{
+    const gan_rnn_desc d = {4, 2, 0, 0, NULL};
+    gan_tensor *h = NULL, *y[7];
+    int t;
+    if (!label) return gan_gru(m, "rnn", x, NULL, &d);
+    for (t = 0; t < 7; ++t) y[t] = gan_gru(m, "rnn", gan_slice(x, 1, t, t + 1), &h, &d);
+    return gan_concat_n(1, 7, y);
+}
+static gan_tensor *rnn_wrong(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    const int *i = (const int *)gan_model_user(m);
+    gan_tensor *h = NULL, *y;
+    gan_rnn_desc d = {3, 0, 0, 0, NULL};
+    d.hidden = i[0], d.layers = i[1];
+    d.lengths = label;
+    if (i[2]) h = gan_zeros(gan_context_of(x), 1, 1, i[2]);
+    y = gan_gru(m, "rnn", x, &h, i[3] ? NULL : &d);
+    CHECK(!gan_data(h), "%s", "a state beside the error");
+    return y;
+}
+
+static void rnn_samples(const char *what, int gates)
+{
+    char text[100];
+    snprintf(text, sizeof text, "%s", what);
+    layer_sample(text, make_rnn, ref_rnn, "2,3,2", (int[8]){gates, 3});
+    snprintf(text, sizeof text, "%s without bias, of size 1", what);
+    layer_sample(text, make_rnn, ref_rnn, "1,1,1", (int[8]){gates, 1, 0, 0, 1});
+    snprintf(text, sizeof text, "%s from a state", what);
+    layer_sample(text, make_rnn, ref_rnn, "2,3,2", (int[8]){gates, 2, 0, 0, 0, 0, 1});
+    snprintf(text, sizeof text, "%s of sequences of different lengths, from a state", what);
+    layer_sample(text, make_rnn, ref_rnn, "3,4,2", (int[8]){gates, 2, 0, 0, 0, 1, 1});
+    snprintf(text, sizeof text, "%s in both directions, of different lengths", what);
+    layer_sample(text, make_rnn, ref_rnn, "3,4,1", (int[8]){gates, 2, 0, 1, 0, 1, 1});
+#ifndef GAN_DOUBLE
+    snprintf(text, sizeof text, "%s, two layers in both directions", what);
+    layer_sample(text, make_rnn, ref_rnn, "3,4,2", (int[8]){gates, 3, 2, 1, 0, 1, 1});
+    snprintf(text, sizeof text, "%s of 130 steps", what);
+    layer_sample(text, make_rnn, ref_rnn, "2,130,2", (int[8]){gates, 3});
+#endif
+    TESTF_MUST_FAIL ("%s: gates in another order are caught", what) rnn_control(gates);
+    TESTF ("%s: what is behind the end of a sequence is not used", what) {
+        rnn_padding(gates, 0);
+        rnn_padding(gates, 1);
+    }
+    TESTF ("%s has PyTorch's names, shapes and initial values", what) {
+        gan_context *ctx = gan_create(NULL);
+        plan q = {make_rnn, {gates, 50, 2, 1}, 0};
+        gan_model *m = one_forward(ctx, &q, 3, (int[]){1, 2, 7});
+        double most = 0, square = 0;
+        gan_tensor *w;
+        size_t k;
+        shape_of(m, "rnn.weight_ih_l0", 2, gates * 50, 7);
+        shape_of(m, "rnn.weight_hh_l0", 2, gates * 50, 50);
+        shape_of(m, "rnn.bias_ih_l0", 1, gates * 50);
+        shape_of(m, "rnn.bias_hh_l0", 1, gates * 50);
+        shape_of(m, "rnn.weight_ih_l1_reverse", 2, gates * 50, 100);
+        shape_of(m, "rnn.bias_hh_l1_reverse", 1, gates * 50);
+        CHECK(gan_model_count(m) == 16, "%d parameters", gan_model_count(m));
+        CHECK_TEXT(gan_model_name(m, 1), "rnn.weight_hh_l0");
+        CHECK_TEXT(gan_model_name(m, 2), "rnn.bias_ih_l0");
+        w = gan_model_find(m, "rnn.weight_hh_l0");
+        for (k = 0; k < gan_numel(w); ++k) {
+            const double v = (double)gan_data(w)[k];
+            if (fabs(v) > most) most = fabs(v);
+            square += v * v / (double)gan_numel(w);
+        }
+        CHECK(most <= 1 / sqrt(50.) && most > .99 / sqrt(50.), "the largest is %g", most);
+        CHECK_NEAR(square * 150, 1, .06, "variance of U(-1/sqrt(H), 1/sqrt(H))");
+        gan_destroy(ctx);
+    }
+}
+
+static void test_gru(void)
+{
+    rnn_samples("gru", 3);
+    TEST ("gru step by step, the state handed on, is gru of the whole sequence") {
+        gan_context *ctx = gan_create(NULL);
+        gan_model *m = gan_model_create(ctx, "m", rnn_steps, NULL);
+        gan_tensor *x = gan_rand_normal(ctx, 3, 7, 2), *a = gan_forward(m, x, NULL),
+                   *b = gan_forward(m, x, gan_zeros(ctx, 1));
+        CHECK_NEAR(gan_item(gan_amax(gan_reshape(gan_abs(gan_sub(a, b)), -1), 0, 0)), 0, TOL, "difference");
+        CHECK(!gan_error(ctx) && gan_dim(b, 1) == 7, "%s", gan_error_message(ctx));
+        gan_destroy(ctx);
+    }
+    TEST ("gru: a description, a state or lengths that do not fit are errors by the layer's name") {
+        static const struct {
+            int i[4];
+            gan_real length;
+            int lengths;
+            const char *text;
+        } wrong[] = {
+            {{0, 0, 0, 0}, 0, 0, "hidden 0"},       {{-3, 0, 0, 0}, 0, 0, "hidden -3"},
+            {{3, 100, 0, 0}, 0, 0, "layers 100"},   {{3, -1, 0, 0}, 0, 0, "layers -1"},
+            {{3, 0, 4, 0}, 0, 0, "state h"},        {{3, 0, 0, 1}, 0, 0, "desc is NULL"},
+            {{3, 0, 0, 0}, 6, 1, "length 6"},       {{3, 0, 0, 0}, -1, 1, "length -1"},
+            {{3, 0, 0, 0}, (gan_real).5, 1, "0.5"}, {{3, 0, 0, 0}, (gan_real)NAN, 1, "not a whole number"},
+            {{3, 0, 0, 0}, 2, 2, "want (1)"},
+        };
+        for (size_t k = 0; k < COUNT(wrong); ++k) {
+            gan_context *ctx = gan_create(NULL);
+            gan_model *m = gan_model_create(ctx, "m", rnn_wrong, (void *)(uintptr_t)(const void *)wrong[k].i);
+            (void)gan_forward(m, gan_zeros(ctx, 1, 5, 2),
+                              wrong[k].lengths ? gan_full(ctx, wrong[k].length, wrong[k].lengths) : NULL);
+            CHECK_TEXT(gan_error_message(ctx), wrong[k].text);
+            CHECK_TEXT(gan_error_message(ctx), "m.rnn");
+            gan_destroy(ctx);
+        }
+    }
+    TEST ("gru's steady state makes no heap call; parametrized weights have PyTorch's names") {
+        gan_context *ctx = gan_create(NULL);
+        plan q = {make_rnn, {3, 8, 2, 1, 0, 1}, 0};
+        gan_model *m = gan_model_create(ctx, "m", model_forward, &q);
+        gan_tensor *x = gan_keep(ctx, "x", gan_rand_normal(ctx, 3, 5, 4));
+        uint64_t calls = 0;
+        int k;
+        gan_model_parametrize(m, "rnn.weight_hh_l0", GAN_PARAMETRIZATION_SPECTRAL_NORM, 0, 0);
+        for (k = 0; k < 6; ++k) {
+            gan_scope_open(ctx);
+            (void)gan_grad(gan_sum_all(gan_forward(m, x, NULL)), gan_model_tensor(m, 0), 0);
+            gan_scope_close(ctx);
+            if (k == 2) calls = gan_memory(ctx).heap_calls;
+        }
+        CHECK(gan_memory(ctx).heap_calls == calls, "%d more", (int)(gan_memory(ctx).heap_calls - calls));
+        CHECK(gan_model_find(m, "rnn.parametrizations.weight_hh_l0.original") != NULL, "%s",
+              gan_error_message(ctx));
+        gan_destroy(ctx);
+    }
+}
+static void test_lstm(void) { rnn_samples("lstm", 4); }
+
+// Files as PyTorch's state_dict names them: a GRU of H 1, a convolution with bias=False.
+static gan_tensor *gru_of_file(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    const gan_rnn_desc d = {1, 0, 0, 0, NULL};
+    return (void)label, gan_gru(m, "rnn", x, NULL, &d);
+}
+static gan_tensor *conv_of_file(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    gan_conv2d_desc d;
+    memset(&d, 0, sizeof d);
+    d.out_channels = d.kernel[0] = 1;
+    d.no_bias = label == NULL;
+    return gan_conv2d_ex(m, "conv", x, &d);
+}
+static int load_floats(gan_model *m, const char *json, const float *v, size_t n)
+{
+    static unsigned char file[1024];
+    const size_t length = strlen(json);
+    memset(file, 0, sizeof file);
+    file[0] = (unsigned char)(length & 255);
+    file[1] = (unsigned char)(length >> 8);
+    memcpy(file + 8, json, length);
+    memcpy(file + 8 + length, v, n * sizeof *v);
+    return gan_model_load_memory(m, file, 8 + length + n * sizeof *v, 0);
+}
+static void files_of_pytorch(void)
+{
+    static const char gru[] =
+        "{\"rnn.bias_hh_l0\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,12]},"
+        "\"rnn.bias_ih_l0\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[12,24]},"
+        "\"rnn.weight_hh_l0\":{\"dtype\":\"F32\",\"shape\":[3,1],\"data_offsets\":[24,36]},"
+        "\"rnn.weight_ih_l0\":{\"dtype\":\"F32\",\"shape\":[3,1],\"data_offsets\":[36,48]}}";
+    static const char conv[] =
+        "{\"conv.weight\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1],\"data_offsets\":[0,4]}}";
+    static const float v[12] = {.5f, -.25f, .75f, 1, .25f, -1, .125f, 2, -.5f, 1.5f, -.75f, .25f};
+    TEST ("gru of a file with PyTorch's names: r, z, n, bias_hh of n within r") {
+        gan_context *ctx = gan_create(NULL);
+        gan_model *m = gan_model_create(ctx, "m", gru_of_file, NULL);
+        gan_tensor *y;
+        double h = 0;
+        int t;
+        CHECK(!load_floats(m, gru, v, 12), "%s", gan_error_message(ctx));
+        y = gan_forward(m, gan_full(ctx, 2, 1, 3, 1), NULL);
+        for (t = 0; t < 3; ++t) {
+            const double r = rnn_sigmoid(1.5 * 2 + 1 + .125 * h + .5);
+            const double z = rnn_sigmoid(-.75 * 2 + .25 + 2 * h - .25);
+            h = (1 - z) * tanh(.25 * 2 - 1 + r * (-.5 * h + .75)) + z * h;
+            CHECK_NEAR(gan_data(y)[t], h, TOL, "a step");
+        }
+        CHECK(!gan_error(ctx), "%s", gan_error_message(ctx));
+        gan_destroy(ctx);
+    }
+    TEST ("conv2d without a bias loads a file without one; with a bias that is an error") {
+        gan_context *ctx = gan_create(NULL);
+        gan_model *m = gan_model_create(ctx, "m", conv_of_file, NULL);
+        CHECK(!load_floats(m, conv, v, 1), "%s", gan_error_message(ctx));
+        CHECK_NEAR(gan_item(gan_forward(m, gan_full(ctx, 3, 1, 1, 1, 1), NULL)), 1.5, TOL, "w x");
+        CHECK(gan_model_count(m) == 1 && !gan_error(ctx), "%s", gan_error_message(ctx));
+        (void)gan_forward(m, gan_full(ctx, 3, 1, 1, 1, 1), gan_zeros(ctx, 1));
+        CHECK(gan_error(ctx) == GAN_ERROR_NAME, "error %d", gan_error(ctx));
+        gan_destroy(ctx);
+    }
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -2429,6 +2765,7 @@ int main(void)
     size_t i;
     idle_statistics();
     norm_options();
+    files_of_pytorch();
     for (i = 0; i < COUNT(layers); ++i) layers[i].run();
     inits();
     models();

@@ -197,6 +197,123 @@ static void test_var(void)
     LARGE(var, "65,33,7,7", P(.i = {13, 0}, .tol = 20));
 }
 static void test_argmax(void) { EVERY_AXIS(argmax, 1); }
+// ---- sort and topk against qsort: i[0] the axis, i[1] descending or k
+
+typedef struct sort_item {
+    double v;
+    int at;
+} sort_item;
+static int sort_down, sort_ties = 1; // -1: equal values in reversed order
+static int sort_order(const void *a, const void *b)
+{
+    const sort_item *p = (const sort_item *)a, *q = (const sort_item *)b;
+    if (p->v < q->v) return sort_down ? 1 : -1;
+    if (p->v > q->v) return sort_down ? -1 : 1;
+    return sort_ties * (p->at - q->at);
+}
+static nd sorted(const nd *x, int axis, int k, int down, int want_index)
+{
+    int dim[8], i;
+    size_t inner = 1, outer, r, j;
+    sort_item *row;
+    nd y;
+    if (axis < 0) axis += x->ndim;
+    for (i = 0; i < x->ndim; ++i) dim[i] = x->dim[i];
+    for (i = axis + 1; i < x->ndim; ++i) inner *= (size_t)x->dim[i];
+    r = (size_t)x->dim[axis];
+    outer = x->n / (inner * r);
+    dim[axis] = k;
+    y = nd_new(x->ndim, dim);
+    row = (sort_item *)malloc(r * sizeof *row);
+    sort_down = down;
+    for (size_t o = 0; o < outer; ++o)
+        for (size_t n = 0; n < inner; ++n) {
+            for (j = 0; j < r; ++j) row[j].v = x->v[(o * r + j) * inner + n], row[j].at = (int)j;
+            qsort(row, r, sizeof *row, sort_order);
+            for (j = 0; j < (size_t)k; ++j)
+                y.v[(o * (size_t)k + j) * inner + n] = want_index ? row[j].at : row[j].v;
+        }
+    free(row);
+    return y;
+}
+#define AXIS_SIZE x->dim[q->i[0] < 0 ? q->i[0] + x->ndim : q->i[0]]
+static nd r_sort(const params *q, const nd *x) { return sorted(x, q->i[0], AXIS_SIZE, q->i[1], 0); }
+static nd r_sort_index(const params *q, const nd *x) { return sorted(x, q->i[0], AXIS_SIZE, q->i[1], 1); }
+static nd r_topk(const params *q, const nd *x) { return sorted(x, q->i[0], q->i[1], 1, 0); }
+static nd r_topk_index(const params *q, const nd *x) { return sorted(x, q->i[0], q->i[1], 1, 1); }
+static nd r_sort_up(const params *q, const nd *x) { return sorted(x, q->i[0], AXIS_SIZE, 0, 0); }
+static nd r_sort_unstable(const params *q, const nd *x)
+{
+    nd y;
+    sort_ties = -1;
+    y = r_sort_index(q, x);
+    sort_ties = 1;
+    return y;
+}
+static gan_tensor *sort_index(gan_tensor *x, int axis, int k, int down)
+{
+    gan_tensor *index = NULL;
+    (void)(k < 0 ? gan_sort(x, axis, down, &index) : gan_topk(x, k, axis, &index));
+    return index;
+}
+CALL(sort, gan_sort(x[0], q->i[0], q->i[1], NULL))
+CALL(sort_square, gan_square(gan_sort(x[0], q->i[0], q->i[1], NULL)))
+static nd r_sort_square(const params *q, const nd *x)
+{
+    nd y = r_sort(q, x);
+    for (size_t k = 0; k < y.n; ++k) y.v[k] *= y.v[k];
+    return y;
+}
+CALL(sort_index, sort_index(x[0], q->i[0], -1, q->i[1]))
+CALL(topk, gan_topk(x[0], q->i[1], q->i[0], NULL))
+CALL(topk_index, sort_index(x[0], q->i[0], q->i[1], 1))
+
+static void test_sort(void)
+{
+    int axis, down;
+    for (axis = -3; axis < 3; ++axis)
+        for (down = 0; down < 2; ++down) {
+            op_sample("sort", f_sort, r_sort, "2,3,5", P(.i = {axis, down}, .seeds = 1));
+            op_sample("sort of equal values", f_sort, r_sort, "i3:4,5,6", P(.i = {axis, down}, .no_grad = 1));
+            op_sample("sort's index is stable", f_sort_index, r_sort_index, "i3:4,5,6",
+                      P(.i = {axis, down}, .no_grad = 1));
+            op_sample("topk", f_topk, r_topk, "3,2,4", P(.i = {axis, down + 1}, .seeds = 1));
+            op_sample("topk's index", f_topk_index, r_topk_index, "i3:4,5,6",
+                      P(.i = {axis, down + 1}, .no_grad = 1));
+        }
+    op_sample("sort squared", f_sort_square, r_sort_square, "3,7", P(.i = {1, 1}));
+    op_sample("sort of size 1", f_sort, r_sort, "1", P(.i = {0, 0}));
+    op_sample("sort of 17", f_sort, r_sort, "17,1", P(.i = {0, 1}));
+    op_sample("sort in eight axes", f_sort, r_sort, "1,2,1,2,1,2,3,2", P(.i = {6, 0}, .seeds = 1));
+    op_sample("topk of none", f_topk, r_topk, "3,2", P(.i = {1, 0}, .no_grad = 1));
+    LARGE(sort, "37,4099", P(.i = {1, 0}));
+    LARGE(sort_index, "i100:37,4099", P(.i = {1, 1}, .no_grad = 1));
+    control_forward("ascending for descending", f_sort, r_sort_up, "3,5", P(.i = {1, 1}));
+    control_forward("an order that is not stable", f_sort_index, r_sort_unstable, "i3:5,5", P(.i = {0, 1}));
+    TEST ("sort: NaN is the largest; -0 and 0 are equal; what is empty stays so") {
+        static const gan_real v[6] = {1, (gan_real)NAN, (gan_real)HUGE_VAL, (gan_real)-0., 0, (gan_real)NAN};
+        static const int up[6] = {3, 4, 0, 2, 1, 5}, fall[6] = {1, 5, 2, 0, 3, 4};
+        gan_context *ctx = gan_create(NULL);
+        gan_tensor *x = gan_from(ctx, v, 6), *index, *y;
+        int i;
+        y = gan_sort(x, 0, 0, &index);
+        CHECK(isnan((double)gan_data(y)[5]) && gan_data(y)[3] == v[2], "%s", gan_error_message(ctx));
+        for (i = 0; i < 6; ++i)
+            CHECK(gan_data(index)[i] == (gan_real)up[i], "%d: %g", i, (double)gan_data(index)[i]);
+        (void)gan_sort(x, 0, 1, &index);
+        for (i = 0; i < 6; ++i)
+            CHECK(gan_data(index)[i] == (gan_real)fall[i], "%d: %g", i, (double)gan_data(index)[i]);
+        y = gan_sort(gan_zeros(ctx, 3, 0), 1, 0, &index);
+        CHECK(gan_dim(y, 0) == 3 && gan_dim(index, 1) == 0, "%s", gan_error_message(ctx));
+        y = gan_sort(gan_zeros(ctx, 0, 3), 1, 0, &index);
+        CHECK(gan_dim(y, 1) == 3 && gan_dim(index, 0) == 0, "%s", gan_error_message(ctx));
+        CHECK(!gan_error(ctx), "%s", gan_error_message(ctx));
+        y = gan_topk(x, 7, 0, &index);
+        CHECK(gan_error(ctx) && !gan_data(y) && index && !gan_data(index), "%s", "no error, no poison");
+        gan_destroy(ctx);
+    }
+}
+
 static void test_norm(void) { EVERY_AXES(norm); }
 static void test_logsumexp(void)
 {
@@ -514,6 +631,7 @@ int main(void)
     test_mean();
     test_var();
     test_argmax();
+    test_sort();
     test_norm();
     test_logsumexp();
     test_all();

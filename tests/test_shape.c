@@ -347,6 +347,30 @@ static void test_expand_as(void)
 static void test_transpose(void) { op_sample("transpose", f_transpose, r_transpose, "3,4", P(.i = {0, 1})); }
 static void test_stack(void) { op_sample("stack", f_stack, r_stack, "2,3; 2,3", P(.i = {1})); }
 static void test_gather(void) { op_sample("gather", f_gather, r_gather, "2,4; i4:2,3", NONE); }
+CALL(one_hot, gan_one_hot(x[0], q->i[0]))
+static nd r_one_hot(const params *q, const nd *x)
+{
+    int dim[8], i;
+    nd y;
+    for (i = 0; i < x->ndim; ++i) dim[i] = x->dim[i];
+    dim[x->ndim] = q->i[0];
+    y = nd_new(x->ndim + 1, dim);
+    for (size_t k = 0; k < y.n; ++k) y.v[k] = (int)x->v[k / (size_t)q->i[0]] == (int)(k % (size_t)q->i[0]);
+    return y;
+}
+static nd r_one_hot_from_one(const params *q, const nd *x) // classes counted from 1
+{
+    nd y = nd_copy(x);
+    for (size_t k = 0; k < y.n; ++k) y.v[k] = x->v[k] > 0 ? x->v[k] - 1 : 0;
+    return r_one_hot(q, &y);
+}
+static void test_one_hot(void)
+{
+    op_sample("one_hot", f_one_hot, r_one_hot, "i5:7", P(.i = {5}, .no_grad = 1));
+    op_sample("one_hot of (2, 3)", f_one_hot, r_one_hot, "i4:2,3", P(.i = {6}, .no_grad = 1));
+    op_sample("one_hot of a scalar, one class", f_one_hot, r_one_hot, "i1:()", P(.i = {1}, .no_grad = 1));
+    op_sample("one_hot of nothing", f_one_hot, r_one_hot, "i1:0", P(.i = {3}, .no_grad = 1));
+}
 static void test_pixel_shuffle(void)
 {
     op_sample("pixel_shuffle", f_pixel_shuffle, r_pixel_shuffle, "2,8,2,3", P(.i = {2}));
@@ -375,6 +399,7 @@ static void negative_controls(void)
 {
     control_forward("permute by the inverse order", f_permute, r_wrong_permute, "3,3,3",
                     P(.i = {3, 1, 2, 0}));
+    control_forward("one_hot from 1", f_one_hot, r_one_hot_from_one, "i5:7", P(.i = {5}));
     control_forward("put that overwrites", f_put, r_wrong_put, "7,3; i4:7", P(.i = {4}));
 }
 
@@ -386,6 +411,7 @@ int main(void)
     test_transpose();
     test_stack();
     test_gather();
+    test_one_hot();
     test_pixel_shuffle();
     negative_controls();
     return ops_done();

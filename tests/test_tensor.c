@@ -1,4 +1,6 @@
 // Tensors: making, reading, shapes, broadcasting, what shares memory and what does not.
+#include <limits.h>
+
 #include "../gan.h"
 
 #include "test.h"
@@ -212,8 +214,63 @@ static void test_counted(void)
     }
 }
 
+// chi-square of 60,000 draws of n values, in standard deviations of its distribution; 1e9 where one is
+// outside. share > 1: every share-th draw is replaced by the first value.
+static double chi_square(gan_context *ctx, int low, int high, int share)
+{
+    enum { DRAWS = 60000 };
+    const int n = high - low;
+    int *count = (int *)calloc((size_t)n, sizeof *count), i, outside = 0;
+    const gan_real *v = gan_data(gan_randint(ctx, low, high, 60, DRAWS / 60));
+    double sum = 0, want = (double)DRAWS / n;
+    for (i = 0; v && i < DRAWS; ++i) {
+        const int k = share && i % share == 0 ? 0 : (int)v[i] - low;
+        if (k < 0 || k >= n || v[i] != (gan_real)((int)v[i])) outside = 1;
+        else ++count[k];
+    }
+    for (i = 0; i < n; ++i) sum += (count[i] - want) * (count[i] - want) / want;
+    free(count);
+    return outside || !v ? 1e9 : n == 1 ? 0 : (sum - (n - 1)) / sqrt(2. * (n - 1));
+}
+static void test_randint(void)
+{
+    static const int ranges[][2] = {{0, 2}, {0, 10}, {-3, 4}, {1, 2}, {-100, 900}, {16777200, 16777216}};
+    gan_context *ctx = gan_create(NULL);
+    size_t i;
+    for (i = 0; i < sizeof ranges / sizeof *ranges; ++i)
+        TESTF ("randint %d .. %d: whole, in range, uniform by chi-square", ranges[i][0], ranges[i][1]) {
+            const double z = chi_square(ctx, ranges[i][0], ranges[i][1], 0);
+            CHECK(fabs(z) < 5, "%g standard deviations", z);
+        }
+    TEST_MUST_FAIL ("a value drawn too often is seen") CHECK(fabs(chi_square(ctx, 0, 10, 50)) < 5, "seen");
+    TEST ("randint repeats by seed, differs from draw to draw, takes every shape") {
+        gan_tensor *a, *b, *c;
+        gan_seed(ctx, 7);
+        a = gan_randint(ctx, 0, 1000, 5, 3);
+        b = gan_randint(ctx, 0, 1000, 5, 3);
+        gan_seed(ctx, 7);
+        c = gan_randint_n(ctx, 0, 1000, 2, (const int[]){5, 3});
+        CHECK(same_bits(a, c) && !same_bits(a, b), "%s", gan_error_message(ctx));
+        is_shape(a, 2, 5, 3);
+        is_shape(gan_randint_n(ctx, 0, 9, 0, NULL), 0);
+        is_shape(gan_randint(ctx, 0, 9, 0, 4), 2, 0, 4);
+        CHECK(!gan_error(ctx), "%s", gan_error_message(ctx));
+    }
+    TEST ("randint of an empty range, or of numbers that gan_real cannot count, is an error") {
+        static const int bad[][2] = {{3, 3}, {4, 3}, {INT_MAX, INT_MIN}, {INT_MIN, 0}};
+        for (i = 0; i < sizeof bad / sizeof *bad; ++i) {
+            CHECK(!gan_data(gan_randint(ctx, bad[i][0], bad[i][1], 4)), "%s", "made");
+            CHECK(gan_error(ctx) == GAN_ERROR_ARGUMENT, "%d", gan_error(ctx));
+            CHECK_TEXT(gan_error_message(ctx), "gan_randint");
+            gan_error_clear(ctx);
+        }
+    }
+    gan_destroy(ctx);
+}
+
 int main(void)
 {
+    test_randint();
     test_counted();
     gan_context *ctx = gan_create(NULL);
     makers(ctx);
