@@ -1021,7 +1021,9 @@ GAN_API gan_tensor *gan_pull_away(gan_tensor *code);
 //
 // w: weights; g: gradient; d = g + weight_decay w; m, v: exponential moving averages of d and d^2 with beta1
 // and beta2; m^, v^: m and v with Adam's bias correction; e: eps. Rows marked * use decoupled weight decay, d
-// = g: ADAMW and LION multiply w by 1 - lr weight_decay, LAMB adds weight_decay w to u.
+// = g: ADAMW and LION multiply w by 1 - lr weight_decay, LAMB adds weight_decay w to u. The number of steps t
+// is each parameter's own, as in PyTorch: an update in which it is frozen or has no gradient does not count,
+// and a parameter created after 1,000 updates begins with t = 1.
 //
 //     SGD              u = momentum u + (1 - dampening) d; w -= lr u              Polyak 1964; Nesterov 1983
 //     RMSPROP          s = alpha s + (1 - alpha) d^2; w -= lr d / (sqrt s + e)    Tieleman and Hinton 2012
@@ -3600,6 +3602,7 @@ typedef struct gan__core_state {
     struct gan__state_kept *kept;       // tensors of gan_keep
     const char *configuration;          // of the trainers, for checkpoints; NULL: none
     const char *loaded_configuration;   // that of a loaded file
+    uint64_t loads;                     // files that were taken into it so far
 } gan__core_state;
 
 typedef struct gan__core_layer {
@@ -8681,6 +8684,8 @@ typedef struct gan__state {
     int loaded;                       // came from a checkpoint
     int fixed;                        // data is somebody's variable: it does not move
     struct gan__state_entry *claimed; // what a checkpoint held for it when it was registered
+    // Of a count that only some files hold: a file with `beside` and without it sets it to the count `usual`.
+    const struct gan__state *beside, *usual;
 } gan__state;
 
 typedef enum gan__state_dtype {
@@ -14978,6 +14983,7 @@ static int gan__ckpt_pend(gan__archive *a, int keep, gan__state_entry **first)
 static int gan__ckpt_apply(gan__archive *a, gan__state_entry *pending)
 {
     gan__state_entry **p = &a->ctx->state.unclaimed;
+    const gan__state *s;
     size_t i;
     while (*p) {
         if (gan__archive_find(a->by_name, a->count, (*p)->name)) *p = (*p)->next;
@@ -14987,6 +14993,11 @@ static int gan__ckpt_apply(gan__archive *a, gan__state_entry *pending)
     for (i = 0; i < a->count; ++i)
         if (a->by_name[i]->state && gan__state_apply(a->ctx, a->by_name[i]->state, &a->by_name[i]->e))
             return gan_error(a->ctx);
+    for (s = a->ctx->state.first; s; s = s->next)
+        if (s->beside && gan__archive_find(a->by_name, a->count, s->beside->name) &&
+            !gan__archive_find(a->by_name, a->count, s->name))
+            memcpy(s->data, s->usual->data, sizeof(int64_t));
+    a->ctx->state.loads++;
     return GAN_OK;
 }
 
@@ -17019,7 +17030,8 @@ typedef struct gan__optim_slot { // one parameter
     struct gan__optim_slot *next;
     gan__layer_param *param;
     gan__state *state[GAN__SLOT_STATES];
-    gan_tensor *grad; // of the update that is being made
+    gan__state *steps; // updates of this parameter; NULL: as many as the optimizer's
+    gan_tensor *grad;  // of the update that is being made
 } gan__optim_slot;
 
 struct gan_optimizer {
@@ -17035,6 +17047,9 @@ struct gan_optimizer {
     // still to be added.
     gan_real scale, length, decay;
     int64_t step, rule[GAN__WORD];
+    gan__state *steps; // over step
+    int64_t made;      // step after the last update, before a file changed it
+    uint64_t loads;    // of the context when the slots were last looked up in a file
     // Losses accumulated; whether the weights are extrapolated; whether slow weights are known.
     int64_t open[GAN__SLOT_STATES - GAN__SLOT_SUM];
     gan__state *best; // of a kind that keeps the best weights: their loss, the accumulated losses
@@ -17146,11 +17161,12 @@ GAN_API gan_optimizer *gan_optimizer_create(gan_model *m, gan_optimizer_desc des
     gan__optim_numbered(o->prefix, "optimizer", m->optimizers + 1);
     gan__state_word_set(o->rule, gan_optimizer_name(desc.kind));
     good = gan__state_over(ctx, gan__state_name(ctx, o->prefix, m->name, ".rule"), GAN__STATE_WORD, 1,
-                           &letters, o->rule) &&
-           gan__state_over(ctx, gan__state_name(ctx, o->prefix, m->name, ".step"), GAN__STATE_COUNT, 0, NULL,
-                           &o->step) &&
-           gan__state_over(ctx, gan__state_name(ctx, o->prefix, m->name, ".open"), GAN__STATE_COUNT, 1,
-                           &opens, o->open);
+                           &letters, o->rule) != NULL;
+    if (good)
+        o->steps = gan__state_over(ctx, gan__state_name(ctx, o->prefix, m->name, ".step"), GAN__STATE_COUNT,
+                                   0, NULL, &o->step);
+    good = o->steps && gan__state_over(ctx, gan__state_name(ctx, o->prefix, m->name, ".open"),
+                                       GAN__STATE_COUNT, 1, &opens, o->open);
     if (good && gan__update_rows[desc.kind].traits & GAN__KEEPS_BEST) {
         o->best = gan__state_add(ctx, gan__state_name(ctx, o->prefix, m->name, ".best"), GAN__STATE_REAL, 1,
                                  &losses);
@@ -17213,20 +17229,63 @@ static int gan__optim_slot_state(const gan_optimizer *o, gan__optim_slot *s, int
     return 0;
 }
 
+// A parameter that was not updated as often as the optimizer made updates (frozen for a while, not in a loss,
+// created late) has its own number of steps, of which the bias corrections are, as in PyTorch. It is a state
+// only then: most checkpoints hold none.
+static int64_t gan__optim_slot_steps(const gan_optimizer *o, const gan__optim_slot *s)
+{
+    return s->steps ? *(const int64_t *)s->steps->data : o->step;
+}
+
+// Gives the slot its own number of steps, `begin` or what a file holds. 1: no memory.
+static int gan__optim_slot_count(const gan_optimizer *o, gan__optim_slot *s, int64_t begin)
+{
+    gan_context *ctx = o->model->ctx;
+    const char *name;
+    if (s->steps) return 0;
+    name = gan__state_name(ctx, o->prefix, s->param->state->name, ".steps");
+    s->steps = name ? gan__state_find(ctx, name) : NULL; // there after a failure half way
+    if (s->steps) return 0;
+    s->steps = gan__state_add(ctx, name, GAN__STATE_COUNT, 0, NULL);
+    if (!s->steps) return 1;
+    if (!s->steps->loaded) *(int64_t *)s->steps->data = begin;
+    s->steps->beside = s->state[0];
+    s->steps->usual = o->steps;
+    return 0;
+}
+
+// The same for a slot of which a file holds the number; with `begin` for one that has `step` steps by the
+// optimizer's count and of which no file held the state. 1: no memory.
+static int gan__optim_slot_count_loaded(const gan_optimizer *o, gan__optim_slot *s, int64_t begin)
+{
+    gan_context *ctx = o->model->ctx;
+    if (s->steps || !s->param->trainable) return 0;
+    if (gan__state_has_pending(ctx, o->prefix, s->param->state->name, ".steps") ||
+        (o->step != begin && !s->state[0]->loaded))
+        return gan__optim_slot_count(o, s, begin);
+    return 0;
+}
+
 // Slots for the parameters that appeared since last time, with their state arrays. 1: no memory.
 static int gan__optim_optimizer_catch_up(gan_optimizer *o)
 {
     gan_context *ctx = o->model->ctx;
     gan__layer_param *p = o->slots_end ? o->slots_end->param->next : o->model->params;
     const gan__optim_slot *t;
+    gan__optim_slot *known;
     size_t largest = 0;
     int i, old = o->count;
+    for (known = o->loads != ctx->state.loads ? o->slots : NULL; known; known = known->next)
+        if (gan__optim_slot_count_loaded(o, known, o->made)) return 1;
+    o->loads = ctx->state.loads;
+    o->made = o->step;
     for (; p; p = p->next) {
         gan__optim_slot *s = (gan__optim_slot *)gan__err_persist(ctx, sizeof *s);
         if (!s) return 1;
         s->param = p;
         for (i = 0; i < gan__update_rows[o->desc.kind].states && p->trainable; ++i)
             if (gan__optim_slot_state(o, s, i)) return 1;
+        if (gan__optim_slot_count_loaded(o, s, 0)) return 1;
         if (o->slots_end) o->slots_end->next = s;
         else o->slots = s;
         o->slots_end = s;
@@ -17416,6 +17475,7 @@ static double gan__optim_step_size(const gan_optimizer *o)
 
 static void gan__optim_step_slot(gan_optimizer *o, const gan__optim_slot *s)
 {
+    const int64_t step = gan__optim_slot_steps(o, s);
     const gan_optimizer_desc *d = &o->desc;
     const gan__update_row *row = &gan__update_rows[d->kind];
     gan__update u;
@@ -17439,9 +17499,9 @@ static void gan__optim_step_slot(gan_optimizer *o, const gan__optim_slot *s)
     u.args.eps = d->eps;
     u.args.alpha = d->alpha;
     u.args.scale = o->scale;
-    u.args.step = o->step;
-    u.args.bias1 = (gan_real)(1 - pow((double)d->beta1, (double)o->step));
-    u.args.bias2 = (gan_real)(1 - pow((double)d->beta2, (double)o->step));
+    u.args.step = step;
+    u.args.bias1 = (gan_real)(1 - pow((double)d->beta1, (double)step));
+    u.args.bias2 = (gan_real)(1 - pow((double)d->beta2, (double)step));
     gan__update_run(&u);
 }
 
@@ -17514,6 +17574,8 @@ static int gan__optim_gradients_finish(gan_optimizer *o, int n, const gan__tape_
     if (norm < 0) return 1;
     o->norm = (gan_real)norm;
     if (move == GAN__ACCUMULATE) return 0;
+    for (s = o->slots; s; s = s->next) // those without a step now
+        if (s->param->trainable && !s->grad && gan__optim_slot_count(o, s, o->step)) return 1;
     if (d->clip_value > 0) {
         for (s = o->slots; s; s = s->next)
             if (s->grad && gan__optim_slot_map(s, GAN__MAP(clamp), NULL, -d->clip_value, d->clip_value))
@@ -17564,9 +17626,11 @@ static void gan__optim_step_all(gan_optimizer *o, gan_real value, int extrapolat
         if (!gan__optim_slot_is_active(s)) continue;
         if (begin) memcpy(s->state[GAN__SLOT_FROM]->data, p->data, p->size * sizeof *p->data);
         if (back) memcpy(p->data, s->state[GAN__SLOT_FROM]->data, p->size * sizeof *p->data);
+        if (s->grad && s->steps) ++*(int64_t *)s->steps->data;
         if (s->grad) gan__optim_step_slot(o, s);
         gan__optim_slot_release(s);
     }
+    o->made = o->step;
     GAN__OPEN(o, SUM) = 0;
     GAN__OPEN(o, FROM) = extrapolate;
 }

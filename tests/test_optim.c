@@ -810,6 +810,196 @@ static void best_iterate(void)
     }
 }
 
+// ---- a parameter's own steps, PyTorch's state["step"]: FIRST updates of `early`, STEPS of `late`, then the
+// others of `early` up to STEPS
+
+enum { FIRST = 8, UPDATES = 2 * STEPS };
+enum { BORN, THAWED, ABSENT, WAYS }; // `late` is made after FIRST updates, is frozen or in no loss until then
+static const char *const ways[WAYS] = {"made late", "frozen at first", "not in the loss at first"};
+
+typedef struct ages {
+    gan_context *ctx;
+    gan_model *m;
+    gan_optimizer *o;
+    int both, way;
+} ages;
+
+static gan_tensor *two_ages(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    (void)gan_param(m, "early", gan_init_constant(1), N);
+    if (((const ages *)gan_model_user(m))->both) (void)gan_param(m, "late", gan_init_constant(1), N);
+    return x;
+}
+
+// The state of a run in which t updates were made: with a new context or with one that loads a file next.
+static void ages_begin(ages *a, gan_context *ctx, gan_optimizer_desc d, int way, int t)
+{
+    a->ctx = ctx;
+    a->way = way;
+    a->both = way != BORN || t > FIRST;
+    a->m = gan_model_create(ctx, "m", two_ages, a);
+    a->o = gan_optimizer_create(a->m, d);
+    gan_model_freeze(a->m, "late", way == THAWED && t < FIRST);
+}
+
+static void ages_update(ages *a, int t)
+{
+    const int late = t > FIRST && t <= FIRST + STEPS;
+    gan_tensor *loss;
+    a->both = a->both || late;
+    gan_scope_open(a->ctx);
+    (void)gan_forward(a->m, gan_zeros(a->ctx, 1), NULL);
+    gan_scope_close(a->ctx);
+    if (late) gan_model_freeze(a->m, "late", 0);
+    if (late) loss = quadratic(a->ctx, gan_model_find(a->m, "late"), t - FIRST);
+    else loss = quadratic(a->ctx, gan_model_find(a->m, "early"), t <= FIRST ? t : t - STEPS);
+    if (a->way == THAWED && t <= FIRST)
+        loss = gan_add(loss, quadratic(a->ctx, gan_model_find(a->m, "late"), t));
+    (void)gan_minimize(a->o, loss);
+}
+
+static void ages_read(const ages *a, gan_real *w)
+{
+    gan_read(gan_model_find(a->m, "early"), w, N);
+    gan_read(gan_model_find(a->m, "late"), w + N, N);
+}
+
+// Both parameters against the rule's formulas in STEPS steps; `off`: the first step's number, 1 being right.
+static void own_steps(gan_optimizer_desc d, int way, int off)
+{
+    gan_context *ctx = gan_create(NULL);
+    gan_real got[2 * N];
+    ages a;
+    ref r;
+    int t, i;
+    ages_begin(&a, ctx, d, way, 0);
+    for (t = 1; t <= UPDATES; ++t) ages_update(&a, t);
+    CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+    ages_read(&a, got);
+    CHECK(inside_optimizer_step(a.o) == UPDATES, "%d updates", (int)inside_optimizer_step(a.o));
+    gan_destroy(ctx);
+    r = ref_begin(&d, N, 0);
+    for (i = 0; i < N; ++i) ref_w[i] = 1;
+    for (t = 1; t <= STEPS; ++t) {
+        ref_gradient(&r, t);
+        ref_clip(&r);
+        ref_update(&r, t - 1 + off);
+    }
+    CHECK_ARRAY(N, got + N, ref_w, TOL, TOL, "late");
+    if (off == 1) CHECK_ARRAY(N, got, ref_w, TOL, TOL, "early");
+}
+
+// Saved after each update and resumed, in a new context (ANEW), in a run that went elsewhere (BACK), from
+// memory: the same bits.
+static void own_steps_resumed(gan_optimizer_desc d, int way)
+{
+    static int64_t file[2048];
+    const char *path = test_path("ages.safetensors");
+    gan_real whole[2 * N], got[2 * N];
+    ages a, b;
+    int k, t, how;
+    ages_begin(&a, gan_create(NULL), d, way, 0);
+    for (t = 1; t <= UPDATES; ++t) ages_update(&a, t);
+    ages_read(&a, whole);
+    gan_destroy(a.ctx);
+    ages_begin(&a, gan_create(NULL), d, way, 0);
+    for (k = 1; k < UPDATES; ++k) {
+        size_t size = 0;
+        FILE *f;
+        ages_update(&a, k);
+        CHECK(gan_save(a.ctx, path) == 0, "%s", gan_error_message(a.ctx));
+        f = fopen(path, "rb");
+        size = f ? fread(file, 1, sizeof file, f) : 0;
+        if (f) fclose(f);
+        for (how = ANEW; how <= MEMORY; ++how) {
+            gan_context *ctx = gan_create(NULL);
+            if (how == ANEW) CHECK(gan_load(ctx, path) == 0, "%s", gan_error_message(ctx));
+            if (how == MEMORY) CHECK(gan_load_memory(ctx, file, size) == 0, "%s", gan_error_message(ctx));
+            ages_begin(&b, ctx, d, way, how == BACK ? 0 : k);
+            for (t = 1; t <= (k + 5) % UPDATES && how == BACK; ++t) ages_update(&b, t);
+            if (how == BACK) {
+                CHECK(gan_load(ctx, path) == 0, "%s", gan_error_message(ctx));
+                gan_model_freeze(b.m, "late", way == THAWED && k < FIRST);
+            }
+            // what is younger than the file stays as it is: not to be compared
+            for (t = k + 1; t <= UPDATES && (how != BACK || way != BORN || k > FIRST); ++t)
+                ages_update(&b, t);
+            CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+            if (t > UPDATES) {
+                ages_read(&b, got);
+                CHECK_BYTES(whole, got, sizeof got, ways[way]);
+            }
+            gan_destroy(ctx);
+        }
+    }
+    gan_destroy(a.ctx);
+}
+
+// The states of this name in the context's checkpoints.
+static int states_called(const gan_context *ctx, const char *name)
+{
+    inside_state s;
+    int i, n = 0;
+    for (i = 0; inside_state_at(ctx, i, &s); ++i) n += !strcmp(s.name, name);
+    return n;
+}
+
+static void own_step_facts(void)
+{
+    const gan_optimizer_desc adam = gan_adam((gan_real).1, (gan_real).9, (gan_real).999);
+    TEST ("a parameter that is made after 1,000 updates makes a first step of 1 lr with Adam") {
+        gan_context *ctx = gan_create(NULL);
+        ages a;
+        int t, k;
+        ages_begin(&a, ctx, adam, BORN, 0);
+        for (t = 1; t <= 1000; ++t) ages_update(&a, t <= FIRST ? t : FIRST + STEPS + 1 + t % 7);
+        ages_update(&a, FIRST + 1);
+        for (k = 0; k < N; ++k) {
+            const double g = coefficient(k) + slope(k, 1);
+            CHECK_NEAR(gan_data(gan_model_find(a.m, "late"))[k], 1 - .1 * sign_of(g), 1e-5, "late");
+        }
+        CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+        gan_destroy(ctx);
+    }
+    TEST ("a checkpoint holds a parameter's steps only where they are not the optimizer's") {
+        gan_context *ctx = gan_create(NULL);
+        ages a;
+        int t;
+        ages_begin(&a, ctx, adam, BORN, 0);
+        for (t = 1; t <= FIRST; ++t) ages_update(&a, t);
+        CHECK(!states_called(ctx, "optimizer.m.early.steps"), "early before");
+        ages_update(&a, FIRST + 1);
+        CHECK(states_called(ctx, "optimizer.m.early.steps") == 1, "early, which missed one");
+        CHECK(states_called(ctx, "optimizer.m.late.steps") == 1, "late");
+        gan_destroy(ctx);
+    }
+    TEST ("a file without a parameter's steps (an older one) sets them to the optimizer's") {
+        const char *path = test_path("old.safetensors");
+        gan_real want[2 * N], got[2 * N];
+        ages a, b;
+        int t;
+        ages_begin(&a, gan_create(NULL), adam, ABSENT, 0);
+        ages_begin(&b, gan_create(NULL), adam, ABSENT, 0);
+        for (t = 1; t <= FIRST; ++t) {
+            (void)gan_forward(a.m, gan_zeros(a.ctx, 1), NULL);
+            (void)gan_minimize(a.o, gan_add(quadratic(a.ctx, gan_model_find(a.m, "early"), t),
+                                            quadratic(a.ctx, gan_model_find(a.m, "late"), t)));
+            ages_update(&b, t % 2 ? t : FIRST + t);
+        }
+        CHECK(gan_save(a.ctx, path) == 0 && gan_load(b.ctx, path) == 0, "%s", gan_error_message(b.ctx));
+        for (t = FIRST + 1; t <= UPDATES; ++t) ages_update(&a, t), ages_update(&b, t);
+        ages_read(&a, want);
+        ages_read(&b, got);
+        CHECK_BYTES(want, got, sizeof got, "weights");
+        CHECK(!gan_error(a.ctx) && !gan_error(b.ctx), "%s", gan_error_message(b.ctx));
+        gan_destroy(a.ctx);
+        gan_destroy(b.ctx);
+    }
+    TEST_MUST_FAIL ("bias correction by the optimizer's steps is caught") own_steps(adam, BORN, FIRST + 1);
+    TEST_MUST_FAIL ("the same of a thawed parameter") own_steps(adam, THAWED, FIRST + 1);
+}
+
 static const struct {
     const char *name;
     int states;
@@ -824,6 +1014,7 @@ static void all_alike(gan_optimizer_kind kind)
     const char *name = optimizers[kind].name;
     const gan_optimizer_desc d = sample(kind);
     const int stateless = kind == GAN_OPTIMIZER_SUBGRADIENT;
+    int way;
     clipping(name, d);
     TESTF ("%s: three accumulated losses are their sum", name) accumulation(name, d, 0);
     TESTF ("%s, extrapolated: the gradient found there is applied where it began", name)
@@ -836,6 +1027,11 @@ static void all_alike(gan_optimizer_kind kind)
         TESTF_MUST_FAIL ("%s resumed without its state is caught (known fault 6)", name)
             resumed(name, d, WEIGHTS, WEIGHTS);
     TESTF ("%s: a NaN changes no weight and no state", name) guarded(name, d);
+    for (way = 0; way < WAYS; ++way) {
+        TESTF ("%s: the steps of a parameter are its own (%s)", name, ways[way]) own_steps(d, way, 1);
+        TESTF ("%s: a parameter's own steps are saved and resumed (%s)", name, ways[way])
+            own_steps_resumed(d, way);
+    }
     large(name, d);
 }
 
@@ -845,6 +1041,7 @@ int main(void)
     for (i = 0; i < COUNT(optimizers); ++i) all_alike((gan_optimizer_kind)i);
     clipping_facts();
     accumulation_facts();
+    own_step_facts();
     hyperparameters();
     best_iterate();
     minimize();
