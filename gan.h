@@ -1122,9 +1122,9 @@ GAN_API gan_optimizer *gan_optimizer_create(gan_model *m, gan_optimizer_desc des
 // gradient at the new ones.
 GAN_API gan_real gan_minimize(gan_optimizer *o, gan_tensor *loss);
 // gan_minimize of one loss for n models at once, for example an encoder and a decoder, or the two generators
-// of a CycleGAN: one backward pass, one update by each optimizer, norms and clipping per model. The optimizers
-// belong to different models of one context, and the loss must depend on each of them; if a gradient is NaN
-// or infinite, no model changes. (For models with a loss each: gan_minimize_game.)
+// of a CycleGAN: one backward pass, one update by each optimizer, norms and clipping per model. The models
+// are different ones of one context, and the loss must depend on each that is not frozen; if a gradient is
+// NaN or infinite, no model changes. (For models with a loss each: gan_minimize_game.)
 GAN_API gan_real gan_minimize_all(int n, gan_optimizer **o, gan_tensor *loss);
 // Accumulates the gradient of the loss; the next gan_minimize adds it to its own. Gradients are summed: for a
 // mean over n losses divide each by n. Returns the loss; ends the step like gan_minimize.
@@ -1155,7 +1155,7 @@ GAN_API void gan_optimizer_reset(gan_optimizer *o, const char *prefix);
 // also to parameters created later; for the same prefix the last call. 0: this optimizer leaves the
 // parameters alone (no gradient is computed for them, no weight decay, no step counted), as gan_model_freeze
 // does for all optimizers. A prefix that matches no parameter at the next update is a warning. Factors are
-// configuration, as learning rates are: not in checkpoints. Another factor than [0, 1e30): GAN_ERROR_ARGUMENT.
+// configuration, as learning rates are: not in checkpoints. A factor outside [0, 1e30): GAN_ERROR_ARGUMENT.
 GAN_API void gan_optimizer_rate(gan_optimizer *o, const char *prefix, gan_real factor);
 
 // Hyperparameters that can be changed during training. Columns: name; field of gan_optimizer_desc; the range
@@ -17263,7 +17263,7 @@ static gan_real gan__optim_rate_of(const gan_optimizer *o, const char *name)
 }
 
 // Whether a prefix covers a parameter of the model.
-static int gan__optim_prefix_matches(const gan_optimizer *o, const char *prefix)
+static int gan__optim_has_prefix(const gan_optimizer *o, const char *prefix)
 {
     const gan__layer_param *p = o->model->params;
     while (p && !(p->trainable && gan__layer_is_prefix(prefix, p->name, ""))) p = p->next;
@@ -17351,7 +17351,7 @@ static int gan__optim_gather(gan_optimizer *o, int also)
     int i, n = 0;
     if (gan__optim_optimizer_catch_up(o) || (o->best && gan__state_own(ctx, o->best))) return -1;
     for (r = o->rates; r; r = r->next) {
-        if (!r->what && *r->prefix && !gan__optim_prefix_matches(o, r->prefix))
+        if (!r->what && *r->prefix && !gan__optim_has_prefix(o, r->prefix))
             gan__err_warn(ctx, "gan_optimizer_rate: no parameter of %s begins with %s", o->model->name,
                           r->prefix);
         r->what = 1;
@@ -17761,8 +17761,8 @@ static void gan__optim_minimize(int players, gan_optimizer *const *o, gan_tensor
 }
 
 // Whether n optimizers can make an update together; if not, says so.
-static int gan__optim_players_fit(gan_context *ctx, int n, gan_optimizer *const *o, gan__optim_move move,
-                                  const char *what)
+static int gan__optim_can_update(gan_context *ctx, int n, gan_optimizer *const *o, gan__optim_move move,
+                                 const char *what)
 {
     int i, k;
     for (i = 0; i < n; ++i) {
@@ -17838,7 +17838,7 @@ GAN_API gan_real gan_minimize_all(int n, gan_optimizer **o, gan_tensor *loss)
     for (i = 0; o && i < n && !ctx; ++i) ctx = o[i] ? o[i]->model->ctx : NULL;
     if (!ctx && loss) gan__err_fail(loss->ctx, GAN_ERROR_ARGUMENT, "gan_minimize_all: there is no optimizer");
     if (!ctx) return 0;
-    if (gan__optim_players_fit(ctx, n, o, GAN__MINIMIZE, "_all"))
+    if (gan__optim_can_update(ctx, n, o, GAN__MINIMIZE, "_all"))
         value = gan__optim_move_checked(n, o, loss, GAN__MINIMIZE, !ctx->mem.depth);
     if (!ctx->mem.depth) gan__tensor_step_release(ctx);
     return value;
@@ -17925,7 +17925,7 @@ GAN_API void gan_optimizer_reset(gan_optimizer *o, const char *prefix)
     }
     gan__optim_forget_pending(o, prefix);
     if (gan__optim_optimizer_catch_up(o)) return;
-    if (*prefix && !gan__optim_prefix_matches(o, prefix))
+    if (*prefix && !gan__optim_has_prefix(o, prefix))
         gan__err_warn(ctx, "gan_optimizer_reset: no parameter of %s begins with %s", o->model->name, prefix);
     for (s = o->slots; s; s = s->next) {
         if (!s->param->trainable || !gan__layer_is_prefix(prefix, s->param->name, "")) continue;
@@ -21441,7 +21441,7 @@ static int gan__game_can_update(gan_context *ctx, gan_game kind, gan_real streng
                       gan__optim_move_names[move], (int)kind, (double)strength);
         return 0;
     }
-    if (!gan__optim_players_fit(ctx, n, o, move, "_game")) return 0;
+    if (!gan__optim_can_update(ctx, n, o, move, "_game")) return 0;
     for (i = 0; i < n; ++i)
         if (!gan__optim_loss_is_scalar(ctx, loss[i], move)) return 0;
     return !ctx->err.code;
