@@ -1070,7 +1070,9 @@ GAN_API gan_tensor *gan_pull_away(gan_tensor *code);
 //
 // w: weights; g: gradient; d = g + weight_decay w; m, v: exponential moving averages of d and d^2 with beta1
 // and beta2; m^, v^: m and v with Adam's bias correction; e: eps. Rows marked * use decoupled weight decay, d
-// = g: ADAMW and LION multiply w by 1 - lr weight_decay, LAMB adds weight_decay w to u.
+// = g: ADAMW and LION multiply w by 1 - lr weight_decay, LAMB adds weight_decay w to u. The number of steps t
+// is each parameter's own, as in PyTorch: an update in which it is frozen or has no gradient does not count,
+// and a parameter created after 1,000 updates begins with t = 1.
 //
 //     SGD              u = momentum u + (1 - dampening) d; w -= lr u              Polyak 1964; Nesterov 1983
 //     RMSPROP          s = alpha s + (1 - alpha) d^2; w -= lr d / (sqrt s + e)    Tieleman and Hinton 2012
@@ -1168,6 +1170,11 @@ GAN_API gan_optimizer *gan_optimizer_create(gan_model *m, gan_optimizer_desc des
 // Compute each loss after the previous update: activations computed with the old weights do not give the
 // gradient at the new ones.
 GAN_API gan_real gan_minimize(gan_optimizer *o, gan_tensor *loss);
+// gan_minimize of one loss for n models at once, for example an encoder and a decoder, or the two generators
+// of a CycleGAN: one backward pass, one update by each optimizer, norms and clipping per model. The models
+// are different ones of one context, and the loss must depend on each that is not frozen; if a gradient is
+// NaN or infinite, no model changes. (For models with a loss each: gan_minimize_game.)
+GAN_API gan_real gan_minimize_all(int n, gan_optimizer **o, gan_tensor *loss);
 // Accumulates the gradient of the loss; the next gan_minimize adds it to its own. Gradients are summed: for a
 // mean over n losses divide each by n. Returns the loss; ends the step like gan_minimize.
 GAN_API gan_real gan_accumulate(gan_optimizer *o, gan_tensor *loss);
@@ -1184,6 +1191,21 @@ GAN_API void gan_lookahead(gan_optimizer *o, gan_real alpha);
 GAN_API gan_real gan_optimizer_best(gan_optimizer *o);
 // Returns the Euclidean norm of the last gradient, before clipping.
 GAN_API gan_real gan_optimizer_norm(const gan_optimizer *o);
+// Returns the number of updates made so far, those before a checkpoint included; gan_accumulate makes none.
+// NULL: 0.
+GAN_API int64_t gan_optimizer_steps(const gan_optimizer *o);
+// Sets the state (moments) and the step counts of the parameters whose name begins with prefix to 0, as if
+// they had just been created; weights, accumulated gradients, an open extrapolation and the slow weights of
+// Lookahead stay. prefix as for gan_model_freeze; NULL or "": all, gan_optimizer_steps and the best loss of
+// SUBGRADIENT too (which has no part to reset: GAN_ERROR_ARGUMENT). A prefix of no parameter is a warning.
+GAN_API void gan_optimizer_reset(gan_optimizer *o, const char *prefix);
+// Multiplies the learning rate of the parameters whose name begins with prefix by factor, as do PyTorch's
+// parameter groups; NULL or "" means all. Of several prefixes the longest that matches a parameter applies,
+// also to parameters created later; for the same prefix the last call. 0: this optimizer leaves the
+// parameters alone (no gradient is computed for them, no weight decay, no step counted), as gan_model_freeze
+// does for all optimizers. A prefix that matches no parameter at the next update is a warning. Factors are
+// configuration, as learning rates are: not in checkpoints. A factor outside [0, 1e30): GAN_ERROR_ARGUMENT.
+GAN_API void gan_optimizer_rate(gan_optimizer *o, const char *prefix, gan_real factor);
 
 // Hyperparameters that can be changed during training. Columns: name; field of gan_optimizer_desc; the range
 // [least, below) of its values.
@@ -3665,6 +3687,7 @@ typedef struct gan__core_state {
     struct gan__state_kept *kept;       // tensors of gan_keep
     const char *configuration;          // of the trainers, for checkpoints; NULL: none
     const char *loaded_configuration;   // that of a loaded file
+    uint64_t loads;                     // files that were taken into it so far
 } gan__core_state;
 
 enum { GAN__EVALS = 8 };
@@ -8778,6 +8801,8 @@ typedef struct gan__state {
     int loaded;                       // came from a checkpoint
     int fixed;                        // data is somebody's variable: it does not move
     struct gan__state_entry *claimed; // what a checkpoint held for it when it was registered
+    // Of a count that only some files hold: a file with `beside` and without it sets it to the count `usual`.
+    const struct gan__state *beside, *usual;
 } gan__state;
 
 typedef enum gan__state_dtype {
@@ -15597,6 +15622,7 @@ static int gan__ckpt_pend(gan__archive *a, int keep, gan__state_entry **first)
 static int gan__ckpt_apply(gan__archive *a, gan__state_entry *pending)
 {
     gan__state_entry **p = &a->ctx->state.unclaimed;
+    const gan__state *s;
     size_t i;
     while (*p) {
         if (gan__archive_find(a->by_name, a->count, (*p)->name)) *p = (*p)->next;
@@ -15606,6 +15632,11 @@ static int gan__ckpt_apply(gan__archive *a, gan__state_entry *pending)
     for (i = 0; i < a->count; ++i)
         if (a->by_name[i]->state && gan__state_apply(a->ctx, a->by_name[i]->state, &a->by_name[i]->e))
             return gan_error(a->ctx);
+    for (s = a->ctx->state.first; s; s = s->next)
+        if (s->beside && gan__archive_find(a->by_name, a->count, s->beside->name) &&
+            !gan__archive_find(a->by_name, a->count, s->name))
+            memcpy(s->data, s->usual->data, sizeof(int64_t));
+    a->ctx->state.loads++;
     return GAN_OK;
 }
 
@@ -17638,7 +17669,9 @@ typedef struct gan__optim_slot { // one parameter
     struct gan__optim_slot *next;
     gan__layer_param *param;
     gan__state *state[GAN__SLOT_STATES];
-    gan_tensor *grad; // of the update that is being made
+    gan__state *steps; // updates of this parameter; NULL: as many as the optimizer's
+    gan_tensor *grad;  // of the update that is being made
+    gan_real rate;     // what the learning rate is multiplied by; 0: no update
 } gan__optim_slot;
 
 struct gan_optimizer {
@@ -17647,13 +17680,18 @@ struct gan_optimizer {
     char prefix[24]; // "optimizer." or, for a model's second, "optimizer2." ...
     gan__optim_slot *slots, *slots_end;
     int count;
-    gan_tensor **want; // space for the trainable parameters
-    double *scratch;   // and for two sums of every grain of the largest
+    gan_tensor **want;         // space for the trainable parameters
+    int wanted;                // of which an update differentiates so many
+    gan__layer_setting *rates; // by prefix: lr; what: whether it was compared with the parameters
+    double *scratch;           // and for two sums of every grain of the largest
     gan_real norm;
     // Of the update that is being made: the factor of its gradients, their norm with it, the L2 decay that is
     // still to be added.
     gan_real scale, length, decay;
     int64_t step, rule[GAN__WORD];
+    gan__state *steps; // over step
+    int64_t made;      // step after the last update, before a file changed it
+    uint64_t loads;    // of the context when the slots were last looked up in a file
     // Losses accumulated; whether the weights are extrapolated; whether slow weights are known.
     int64_t open[GAN__SLOT_STATES - GAN__SLOT_SUM];
     gan__state *best; // of a kind that keeps the best weights: their loss, the accumulated losses
@@ -17765,11 +17803,12 @@ GAN_API gan_optimizer *gan_optimizer_create(gan_model *m, gan_optimizer_desc des
     gan__optim_numbered(o->prefix, "optimizer", m->optimizers + 1);
     gan__state_word_set(o->rule, gan_optimizer_name(desc.kind));
     good = gan__state_over(ctx, gan__state_name(ctx, o->prefix, m->name, ".rule"), GAN__STATE_WORD, 1,
-                           &letters, o->rule) &&
-           gan__state_over(ctx, gan__state_name(ctx, o->prefix, m->name, ".step"), GAN__STATE_COUNT, 0, NULL,
-                           &o->step) &&
-           gan__state_over(ctx, gan__state_name(ctx, o->prefix, m->name, ".open"), GAN__STATE_COUNT, 1,
-                           &opens, o->open);
+                           &letters, o->rule) != NULL;
+    if (good)
+        o->steps = gan__state_over(ctx, gan__state_name(ctx, o->prefix, m->name, ".step"), GAN__STATE_COUNT,
+                                   0, NULL, &o->step);
+    good = o->steps && gan__state_over(ctx, gan__state_name(ctx, o->prefix, m->name, ".open"),
+                                       GAN__STATE_COUNT, 1, &opens, o->open);
     if (good && gan__update_rows[desc.kind].traits & GAN__KEEPS_BEST) {
         o->best = gan__state_add(ctx, gan__state_name(ctx, o->prefix, m->name, ".best"), GAN__STATE_REAL, 1,
                                  &losses);
@@ -17810,7 +17849,7 @@ GAN_API gan_real gan_optimizer_norm(const gan_optimizer *o) { return o ? o->norm
 
 static int gan__optim_slot_is_active(const gan__optim_slot *s)
 {
-    return s->param->trainable && !s->param->frozen;
+    return s->param->trainable && !s->param->frozen && s->rate != 0;
 }
 
 // State array i of a slot, made where it is not there: the weights where it remembers such, else zeros. 1: no
@@ -17832,20 +17871,82 @@ static int gan__optim_slot_state(const gan_optimizer *o, gan__optim_slot *s, int
     return 0;
 }
 
+// The factor of the longest prefix that covers the name.
+static gan_real gan__optim_rate_of(const gan_optimizer *o, const char *name)
+{
+    const gan__layer_setting *r, *best = NULL;
+    for (r = o->rates; r; r = r->next)
+        if (gan__layer_is_prefix(r->prefix, name, "") && (!best || strlen(r->prefix) > strlen(best->prefix)))
+            best = r;
+    return best ? best->lr : 1;
+}
+
+// Whether a prefix covers a parameter of the model.
+static int gan__optim_has_prefix(const gan_optimizer *o, const char *prefix)
+{
+    const gan__layer_param *p = o->model->params;
+    while (p && !(p->trainable && gan__layer_is_prefix(prefix, p->name, ""))) p = p->next;
+    return p != NULL;
+}
+
+// A parameter that was not updated as often as the optimizer made updates (frozen for a while, not in a loss,
+// created late) has its own number of steps, of which the bias corrections are, as in PyTorch. It is a state
+// only then: most checkpoints hold none.
+static int64_t gan__optim_slot_steps(const gan_optimizer *o, const gan__optim_slot *s)
+{
+    return s->steps ? *(const int64_t *)s->steps->data : o->step;
+}
+
+// Gives the slot its own number of steps, `begin` or what a file holds. 1: no memory.
+static int gan__optim_slot_count(const gan_optimizer *o, gan__optim_slot *s, int64_t begin)
+{
+    gan_context *ctx = o->model->ctx;
+    const char *name;
+    if (s->steps) return 0;
+    name = gan__state_name(ctx, o->prefix, s->param->state->name, ".steps");
+    s->steps = name ? gan__state_find(ctx, name) : NULL; // there after a failure half way
+    if (s->steps) return 0;
+    s->steps = gan__state_add(ctx, name, GAN__STATE_COUNT, 0, NULL);
+    if (!s->steps) return 1;
+    if (!s->steps->loaded) *(int64_t *)s->steps->data = begin;
+    s->steps->beside = s->state[0];
+    s->steps->usual = o->steps;
+    return 0;
+}
+
+// The same for a slot of which a file holds the number; with `begin` for one that has `step` steps by the
+// optimizer's count and of which no file held the state. 1: no memory.
+static int gan__optim_slot_count_loaded(const gan_optimizer *o, gan__optim_slot *s, int64_t begin)
+{
+    gan_context *ctx = o->model->ctx;
+    if (s->steps || !s->param->trainable) return 0;
+    if (gan__state_has_pending(ctx, o->prefix, s->param->state->name, ".steps") ||
+        (o->step != begin && !s->state[0]->loaded))
+        return gan__optim_slot_count(o, s, begin);
+    return 0;
+}
+
 // Slots for the parameters that appeared since last time, with their state arrays. 1: no memory.
 static int gan__optim_optimizer_catch_up(gan_optimizer *o)
 {
     gan_context *ctx = o->model->ctx;
     gan__layer_param *p = o->slots_end ? o->slots_end->param->next : o->model->params;
     const gan__optim_slot *t;
+    gan__optim_slot *known;
     size_t largest = 0;
     int i, old = o->count;
+    for (known = o->loads != ctx->state.loads ? o->slots : NULL; known; known = known->next)
+        if (gan__optim_slot_count_loaded(o, known, o->made)) return 1;
+    o->loads = ctx->state.loads;
+    o->made = o->step;
     for (; p; p = p->next) {
         gan__optim_slot *s = (gan__optim_slot *)gan__err_persist(ctx, sizeof *s);
         if (!s) return 1;
         s->param = p;
+        s->rate = gan__optim_rate_of(o, p->name);
         for (i = 0; i < gan__update_rows[o->desc.kind].states && p->trainable; ++i)
             if (gan__optim_slot_state(o, s, i)) return 1;
+        if (gan__optim_slot_count_loaded(o, s, 0)) return 1;
         if (o->slots_end) o->slots_end->next = s;
         else o->slots = s;
         o->slots_end = s;
@@ -17864,9 +17965,16 @@ static int gan__optim_optimizer_catch_up(gan_optimizer *o)
 static int gan__optim_gather(gan_optimizer *o, int also)
 {
     gan_context *ctx = o->model->ctx;
+    gan__layer_setting *r;
     gan__optim_slot *s;
     int i, n = 0;
     if (gan__optim_optimizer_catch_up(o) || (o->best && gan__state_own(ctx, o->best))) return -1;
+    for (r = o->rates; r; r = r->next) {
+        if (!r->what && *r->prefix && !gan__optim_has_prefix(o, r->prefix))
+            gan__err_warn(ctx, "gan_optimizer_rate: no parameter of %s begins with %s", o->model->name,
+                          r->prefix);
+        r->what = 1;
+    }
     for (s = o->slots; s; s = s->next) {
         s->grad = s->param->tensor->grad = NULL; // a call that failed left gradients of a step that has ended
         if (!gan__optim_slot_is_active(s)) continue;
@@ -17877,7 +17985,7 @@ static int gan__optim_gather(gan_optimizer *o, int also)
         if (gan__state_own(ctx, s->param->state)) return -1;
         o->want[n++] = s->param->tensor;
     }
-    return n;
+    return o->wanted = n;
 }
 
 static void gan__optim_slot_release(gan__optim_slot *s)
@@ -18035,6 +18143,7 @@ static double gan__optim_step_size(const gan_optimizer *o)
 
 static void gan__optim_step_slot(gan_optimizer *o, const gan__optim_slot *s)
 {
+    const int64_t step = gan__optim_slot_steps(o, s);
     const gan_optimizer_desc *d = &o->desc;
     const gan__update_row *row = &gan__update_rows[d->kind];
     gan__update u;
@@ -18047,7 +18156,7 @@ static void gan__optim_step_slot(gan_optimizer *o, const gan__optim_slot *s)
     for (i = 0; i < row->states; ++i) u.state[i] = (gan_real *)s->state[i]->data;
     u.n = (int64_t)s->grad->size;
     u.scratch = o->scratch;
-    u.args.lr = row->traits & GAN__READS_STEP_RULE ? (gan_real)gan__optim_step_size(o) : d->lr;
+    u.args.lr = (row->traits & GAN__READS_STEP_RULE ? (gan_real)gan__optim_step_size(o) : d->lr) * s->rate;
     u.args.momentum = d->momentum;
     u.args.dampening = d->dampening;
     u.args.weight_decay = o->decay;
@@ -18058,9 +18167,9 @@ static void gan__optim_step_slot(gan_optimizer *o, const gan__optim_slot *s)
     u.args.eps = d->eps;
     u.args.alpha = d->alpha;
     u.args.scale = o->scale;
-    u.args.step = o->step;
-    u.args.bias1 = (gan_real)(1 - pow((double)d->beta1, (double)o->step));
-    u.args.bias2 = (gan_real)(1 - pow((double)d->beta2, (double)o->step));
+    u.args.step = step;
+    u.args.bias1 = (gan_real)(1 - pow((double)d->beta1, (double)step));
+    u.args.bias2 = (gan_real)(1 - pow((double)d->beta2, (double)step));
     gan__update_run(&u);
 }
 
@@ -18069,34 +18178,61 @@ static const char *const gan__optim_move_names[] = {"gan_minimize", "gan_accumul
 static const int gan__optim_move_opens[] = {0, GAN__SLOT_SUM,
                                             GAN__SLOT_FROM}; // the state arrays that they fill
 
-// The gradients of the loss by the n tensors of o->want, into the slots. 1 on error.
-static int gan__optim_gradients(gan_optimizer *o, gan_tensor *loss, int n, gan__tape_graph pass,
+// The gradients of the loss by what is in o[0 .. players-1]->want, into their slots. 1 on error.
+static int gan__optim_backward(int players, gan_optimizer *const *o, gan_tensor *loss, gan__tape_graph pass,
+                               gan__tape_trace *trace)
+{
+    gan_tensor **want = o[0]->want;
+    void *many = NULL;
+    int i, n = 0, failed;
+    for (i = 0; i < players; ++i) n += o[i]->wanted;
+    if (players > 1) {
+        many = gan__err_scratch(loss->ctx, (size_t)n * sizeof *want);
+        if (!many) return 1;
+        want = (gan_tensor **)many;
+        for (i = n = 0; i < players; n += o[i++]->wanted)
+            memcpy(want + n, o[i]->want, (size_t)o[i]->wanted * sizeof *want);
+    }
+    failed = gan__tape_backward(loss, n, want, pass, trace);
+    gan__err_scratch_free(loss->ctx, many);
+    return failed;
+}
+
+// The same, checked. An optimizer whose parameters the loss does not depend on is an error.
+static int gan__optim_gradients(int players, gan_optimizer *const *o, gan_tensor *loss, gan__tape_graph pass,
                                 gan__optim_move move, gan__tape_trace *trace)
 {
     const gan_tensor *first;
     gan__optim_slot *s;
-    int found = GAN__OPEN(o, SUM) != 0;
+    int i, k, bad = 0; // the first with such a parameter
     memset(trace, 0, sizeof *trace);
     if (!gan__base_is_finite(loss->data[0])) {
         first = gan__tape_first_bad(loss);
         trace->made = first != NULL;
         if (first) trace->tensor = *first;
-        gan__optim_blame(o, n, trace);
+        for (i = players; i-- > 0;)
+            for (k = 0; k < o[i]->wanted; ++k)
+                if (!gan__tensor_is_finite(o[i]->want[k])) bad = i;
+        gan__optim_blame(o[bad], o[bad]->wanted, trace);
         return 1;
     }
-    if (gan__tape_backward(loss, n, o->want, pass, trace)) return 1;
-    for (s = o->slots; s; s = s->next) {
-        s->grad = s->param->tensor->grad;
-        s->param->tensor->grad = NULL;
-        found |= s->grad != NULL;
-    }
-    if (!found)
+    if (gan__optim_backward(players, o, loss, pass, trace)) return 1;
+    for (i = 0; i < players; ++i) {
+        int found = !o[i]->wanted || GAN__OPEN(o[i], SUM) != 0;
+        for (s = o[i]->slots; s; s = s->next) {
+            s->grad = s->param->tensor->grad;
+            s->param->tensor->grad = NULL;
+            found |= s->grad != NULL;
+        }
+        if (found) continue;
         gan__err_fail(
-            o->model->ctx, GAN_ERROR_STATE,
+            o[i]->model->ctx, GAN_ERROR_STATE,
             "%s: the loss does not depend on any parameter of %s that is not frozen; is recording off "
             "(gan_record), the input detached, or the optimizer another model's?",
-            gan__optim_move_names[move], o->model->name);
-    return !found;
+            gan__optim_move_names[move], o[i]->model->name);
+        return 1;
+    }
+    return 0;
 }
 
 // The Euclidean norm of all gradients, by which they are checked. Negative: an error, said here.
@@ -18133,6 +18269,8 @@ static int gan__optim_gradients_finish(gan_optimizer *o, int n, const gan__tape_
     if (norm < 0) return 1;
     o->norm = (gan_real)norm;
     if (move == GAN__ACCUMULATE) return 0;
+    for (s = o->slots; s; s = s->next) // those without a step now
+        if (s->param->trainable && !s->grad && gan__optim_slot_count(o, s, o->step)) return 1;
     if (d->clip_value > 0) {
         for (s = o->slots; s; s = s->next)
             if (s->grad && gan__optim_slot_map(s, GAN__MAP(clamp), NULL, -d->clip_value, d->clip_value))
@@ -18183,9 +18321,11 @@ static void gan__optim_step_all(gan_optimizer *o, gan_real value, int extrapolat
         if (!gan__optim_slot_is_active(s)) continue;
         if (begin) memcpy(s->state[GAN__SLOT_FROM]->data, p->data, p->size * sizeof *p->data);
         if (back) memcpy(p->data, s->state[GAN__SLOT_FROM]->data, p->size * sizeof *p->data);
+        if (s->grad && s->steps) ++*(int64_t *)s->steps->data;
         if (s->grad) gan__optim_step_slot(o, s);
         gan__optim_slot_release(s);
     }
+    o->made = o->step;
     GAN__OPEN(o, SUM) = 0;
     GAN__OPEN(o, FROM) = extrapolate;
 }
@@ -18210,24 +18350,54 @@ static void gan__optim_accumulate_all(gan_optimizer *o, gan_real value)
     GAN__OPEN(o, SUM)++;
 }
 
-// Gradients, their check, the update: everything but the end of the step. The graph is freed where nobody can
-// look at it any more.
-static void gan__optim_minimize(gan_optimizer *o, gan_tensor *loss, gan__optim_move move, int free_graph)
+// Gradients, their check, the updates: everything but the end of the step. The graph is freed where nobody
+// can look at it any more.
+static void gan__optim_minimize(int players, gan_optimizer *const *o, gan_tensor *loss, gan__optim_move move,
+                                int free_graph)
 {
     const gan_real value = loss->data[0];
-    const int n = gan__optim_gather(o, gan__optim_move_opens[move]);
     gan__tape_trace trace;
-    if (n < 0) return;
-    if (!o->count)
-        gan__err_fail(o->model->ctx, GAN_ERROR_STATE,
+    int i, n = 0;
+    for (i = 0; i < players; ++i) {
+        if (gan__optim_gather(o[i], gan__optim_move_opens[move]) < 0) return;
+        n += o[i]->wanted;
+        if (o[i]->count) continue;
+        gan__err_fail(o[i]->model->ctx, GAN_ERROR_STATE,
                       "%s: %s has no parameters yet; run gan_forward on it first",
-                      gan__optim_move_names[move], o->model->name);
-    if (!n) return; // all are frozen: nothing to do
-    if (gan__optim_gradients(o, loss, n, free_graph ? GAN__GRAPH_FREE : GAN__GRAPH_KEEP, move, &trace))
+                      gan__optim_move_names[move], o[i]->model->name);
         return;
-    if (gan__optim_gradients_finish(o, n, &trace, move)) return;
-    if (move == GAN__ACCUMULATE) gan__optim_accumulate_all(o, value);
-    else gan__optim_step_all(o, value, move == GAN__EXTRAPOLATE);
+    }
+    if (!n) return; // all are frozen: nothing to do
+    if (gan__optim_gradients(players, o, loss, free_graph ? GAN__GRAPH_FREE : GAN__GRAPH_KEEP, move, &trace))
+        return;
+    for (i = 0; i < players; ++i)
+        if (o[i]->wanted && gan__optim_gradients_finish(o[i], o[i]->wanted, &trace, move)) return;
+    for (i = 0; i < players; ++i) {
+        if (!o[i]->wanted) continue;
+        if (move == GAN__ACCUMULATE) gan__optim_accumulate_all(o[i], value);
+        else gan__optim_step_all(o[i], value, move == GAN__EXTRAPOLATE);
+    }
+}
+
+// Whether n optimizers can make an update together; if not, says so.
+static int gan__optim_can_update(gan_context *ctx, int n, gan_optimizer *const *o, gan__optim_move move,
+                                 const char *what)
+{
+    int i, k;
+    for (i = 0; i < n; ++i) {
+        if (!o[i] || o[i]->model->ctx != ctx) {
+            gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s%s: optimizer %d is %s", gan__optim_move_names[move],
+                          what, i + 1, o[i] ? "another context's" : "NULL");
+            return 0;
+        }
+        for (k = 0; k < i; ++k)
+            if (o[k]->model == o[i]->model) {
+                gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s%s: %s is two players", gan__optim_move_names[move],
+                              what, o[i]->model->name);
+                return 0;
+            }
+    }
+    return 1;
 }
 
 // Whether the loss is one number; if not, says so.
@@ -18246,21 +18416,21 @@ static int gan__optim_loss_is_scalar(gan_context *ctx, gan_tensor *loss, gan__op
     return 0;
 }
 
-// The value of the loss, after the update (or what `move` asks for) where that is possible.
-static gan_real gan__optim_move_checked(gan_optimizer *o, gan_tensor *loss, gan__optim_move move,
-                                        int free_graph)
+// The value of the loss, after the updates (or what `move` asks for) where that is possible.
+static gan_real gan__optim_move_checked(int players, gan_optimizer *const *o, gan_tensor *loss,
+                                        gan__optim_move move, int free_graph)
 {
-    gan_context *ctx = o->model->ctx;
+    gan_context *ctx = o[0]->model->ctx;
     gan_real value;
     if (!gan__optim_loss_is_scalar(ctx, loss, move)) return 0;
     value = loss->data[0];
-    if (!ctx->err.code) gan__optim_minimize(o, loss, move, free_graph);
+    if (!ctx->err.code) gan__optim_minimize(players, o, loss, move, free_graph);
     return value;
 }
 
 GAN__OPTIONAL gan_real gan__optim_minimize_checked(gan_optimizer *o, gan_tensor *loss, int free_graph)
 {
-    return gan__optim_move_checked(o, loss, GAN__MINIMIZE, free_graph);
+    return gan__optim_move_checked(1, &o, loss, GAN__MINIMIZE, free_graph);
 }
 
 static gan_real gan__optim_move_step(gan_optimizer *o, gan_tensor *loss, gan__optim_move move)
@@ -18269,7 +18439,7 @@ static gan_real gan__optim_move_step(gan_optimizer *o, gan_tensor *loss, gan__op
     gan_real value;
     if (!o) return 0;
     ctx = o->model->ctx;
-    value = gan__optim_move_checked(o, loss, move, !ctx->mem.depth);
+    value = gan__optim_move_checked(1, &o, loss, move, !ctx->mem.depth);
     if (!ctx->mem.depth) gan__tensor_step_release(ctx);
     return value;
 }
@@ -18277,6 +18447,20 @@ static gan_real gan__optim_move_step(gan_optimizer *o, gan_tensor *loss, gan__op
 GAN_API gan_real gan_minimize(gan_optimizer *o, gan_tensor *loss)
 {
     return gan__optim_move_step(o, loss, GAN__MINIMIZE);
+}
+
+GAN_API gan_real gan_minimize_all(int n, gan_optimizer **o, gan_tensor *loss)
+{
+    gan_context *ctx = NULL;
+    gan_real value = 0;
+    int i;
+    for (i = 0; o && i < n && !ctx; ++i) ctx = o[i] ? o[i]->model->ctx : NULL;
+    if (!ctx && loss) gan__err_fail(loss->ctx, GAN_ERROR_ARGUMENT, "gan_minimize_all: there is no optimizer");
+    if (!ctx) return 0;
+    if (gan__optim_can_update(ctx, n, o, GAN__MINIMIZE, "_all"))
+        value = gan__optim_move_checked(n, o, loss, GAN__MINIMIZE, !ctx->mem.depth);
+    if (!ctx->mem.depth) gan__tensor_step_release(ctx);
+    return value;
 }
 
 GAN_API gan_real gan_accumulate(gan_optimizer *o, gan_tensor *loss)
@@ -18322,6 +18506,76 @@ GAN_API void gan_lookahead(gan_optimizer *o, gan_real alpha)
         }
     }
     GAN__OPEN(o, SLOW) = o->count > 0;
+}
+
+GAN_API int64_t gan_optimizer_steps(const gan_optimizer *o) { return o ? o->step : 0; }
+
+// What a file holds of the moments and steps of parameters that are not there yet is forgotten.
+static void gan__optim_forget_pending(const gan_optimizer *o, const char *prefix)
+{
+    const size_t n = strlen(o->prefix), k = strlen(o->model->name);
+    gan__state_entry **link = &o->model->ctx->state.unclaimed;
+    while (*link) {
+        const char *const name = (*link)->name, *const end = strrchr(name, '.');
+        if (!strncmp(name, o->prefix, n) && !strncmp(name + n, o->model->name, k) && name[n + k] == '.' &&
+            end > name + n + k && gan__layer_is_prefix(prefix, name + n + k + 1, "") &&
+            (!strcmp(end, ".steps") ||
+             (!o->best && end[1] >= '0' && end[1] < '0' + GAN__RULE_STATES && !end[2])))
+            *link = (*link)->next;
+        else link = &(*link)->next;
+    }
+}
+
+GAN_API void gan_optimizer_reset(gan_optimizer *o, const char *prefix)
+{
+    gan_context *ctx = o ? o->model->ctx : NULL;
+    const int states = o && !o->best ? gan__update_rows[o->desc.kind].states : 0;
+    gan__optim_slot *s;
+    int i;
+    if (!o || ctx->err.code) return;
+    if (!prefix) prefix = "";
+    if (*prefix && o->best) {
+        gan__err_fail(
+            ctx, GAN_ERROR_ARGUMENT,
+            "gan_optimizer_reset: the best weights of the subgradient method are those of the whole "
+            "model %s; reset all (NULL)",
+            o->model->name);
+        return;
+    }
+    gan__optim_forget_pending(o, prefix);
+    if (gan__optim_optimizer_catch_up(o)) return;
+    if (*prefix && !gan__optim_has_prefix(o, prefix))
+        gan__err_warn(ctx, "gan_optimizer_reset: no parameter of %s begins with %s", o->model->name, prefix);
+    for (s = o->slots; s; s = s->next) {
+        if (!s->param->trainable || !gan__layer_is_prefix(prefix, s->param->name, "")) continue;
+        if (*prefix && gan__optim_slot_count(o, s, o->step)) return;
+        for (i = 0; i < states; ++i)
+            if (gan__state_own(ctx, s->state[i])) return;
+    }
+    for (s = o->slots; s; s = s->next) {
+        if (!s->param->trainable || !gan__layer_is_prefix(prefix, s->param->name, "")) continue;
+        for (i = 0; i < states; ++i) memset(s->state[i]->data, 0, s->state[i]->count * sizeof(gan_real));
+        if (s->steps) *(int64_t *)s->steps->data = 0;
+    }
+    if (!*prefix) o->step = o->made = 0;
+}
+
+GAN_API void gan_optimizer_rate(gan_optimizer *o, const char *prefix, gan_real factor)
+{
+    gan__layer_setting *r;
+    gan__optim_slot *s;
+    if (!o) return;
+    if (!(factor >= 0 && (double)factor < 1e30)) {
+        gan__err_fail(o->model->ctx, GAN_ERROR_ARGUMENT,
+                      "gan_optimizer_rate: the factor of %s is %f; it must not be negative", o->model->name,
+                      (double)factor);
+        return;
+    }
+    r = gan__layer_setting_add(o->model->ctx, &o->rates, prefix);
+    if (!r) return;
+    r->lr = factor;
+    r->what = 0;
+    for (s = o->slots; s; s = s->next) s->rate = gan__optim_rate_of(o, s->param->name);
 }
 
 GAN_API gan_real gan_optimizer_best(gan_optimizer *o)
@@ -21799,27 +22053,16 @@ GAN_API const char *gan_game_name(gan_game kind)
 static int gan__game_can_update(gan_context *ctx, gan_game kind, gan_real strength, int n, gan_optimizer **o,
                                 gan_tensor **loss, gan__optim_move move)
 {
-    int i, k;
+    int i;
     if ((int)kind < 0 || kind >= GAN_GAME_COUNT || !gan__base_is_finite(strength)) {
         gan__err_fail(ctx, GAN_ERROR_ARGUMENT,
                       "%s_game: kind %d, strength %f; take one of the gan_game enumeration",
                       gan__optim_move_names[move], (int)kind, (double)strength);
         return 0;
     }
-    for (i = 0; i < n; ++i) {
-        if (!o[i] || o[i]->model->ctx != ctx) {
-            gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s_game: optimizer %d is %s", gan__optim_move_names[move],
-                          i + 1, o[i] ? "another context's" : "NULL");
-            return 0;
-        }
-        for (k = 0; k < i; ++k)
-            if (o[k]->model == o[i]->model) {
-                gan__err_fail(ctx, GAN_ERROR_ARGUMENT, "%s_game: %s is two players",
-                              gan__optim_move_names[move], o[i]->model->name);
-                return 0;
-            }
+    if (!gan__optim_can_update(ctx, n, o, move, "_game")) return 0;
+    for (i = 0; i < n; ++i)
         if (!gan__optim_loss_is_scalar(ctx, loss[i], move)) return 0;
-    }
     return !ctx->err.code;
 }
 
@@ -21832,7 +22075,7 @@ static int gan__game_gradients(gan__game *q, gan_game kind, int players, const i
     gan__optim_slot *s;
     int i, k = 0;
     for (i = 0; i < players; ++i) {
-        if (n[i] && gan__optim_gradients(o[i], loss[i], n[i], pass, move, &trace[i])) return 1;
+        if (n[i] && gan__optim_gradients(1, &o[i], loss[i], pass, move, &trace[i])) return 1;
         if (pass == GAN__GRAPH_CREATE && gan__optim_gradients_norm(o[i], n[i], &trace[i]) < 0) return 1;
         for (s = o[i]->slots; s; s = s->next) {
             if (pass == GAN__GRAPH_KEEP || !gan__optim_slot_is_active(s)) continue;

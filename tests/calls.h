@@ -357,6 +357,14 @@ static void games(void)
         gan_minimize_game(kind, R(), test_int(-1, 2), test_int(0, 9) ? o : NULL, test_int(0, 9) ? l : NULL);
     else gan_extrapolate_game(kind, R(), test_int(-1, 2), o, l);
 }
+static void one_loss(void)
+{
+    gan_optimizer *o[2];
+    o[0] = O(), o[1] = O();
+    (void)gan_minimize_all(test_int(-1, 2), test_int(0, 9) ? o : NULL,
+                           test_int(0, 2) ? gan_mean_all(gan_square(gan_forward(models[1], T(), NULL)))
+                                          : T());
+}
 static gan_tensor *good_loss(void)
 {
     return test_int(0, 1) ? gan_mean_all(gan_square(gan_forward(models[1], pool[8], NULL))) : T();
@@ -949,7 +957,8 @@ static gan_real sigma[3] = {1, 2, (gan_real)NAN};
     X((void)gan_augment_adapt(R(), R(), R(), I(), I(), R())) X(spare(gan_optimizer_create(M(), OPT())))      \
     X((void)gan_minimize(O(), good_loss())) X((void)gan_accumulate(O(), good_loss()))                        \
     X((void)gan_extrapolate(O(), good_loss())) X(gan_lookahead(O(), R())) X((void)gan_optimizer_best(O()))   \
-    X((void)gan_optimizer_norm(O()))                                                                         \
+    X((void)gan_optimizer_norm(O())) X((void)gan_optimizer_steps(O())) X(one_loss())                         \
+    X(gan_optimizer_reset(O(), N())) X(gan_optimizer_rate(O(), N(), R()))                          \
     X(gan_optimizer_set(O(), (gan_hyper)test_int(-1, GAN_HYPER_COUNT), R()))                                 \
     X((void)gan_optimizer_get(O(), (gan_hyper)I())) X(gan_optimizer_lr(O(), R())) X(games())                 \
     X(gan_model_freeze(M(), N(), I())) X(gan_model_mode(M(), (gan_mode)I()))                                 \

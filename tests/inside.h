@@ -37,7 +37,8 @@ GAN_API int inside_trainable(gan_model *m, int i);
 GAN_API gan_init_kind inside_init(const gan_model *m);
 GAN_API void inside_forget_parametrizations(gan_model *m);
 GAN_API int64_t inside_optimizer_step(const gan_optimizer *o);
-GAN_API int inside_gradients(const gan_optimizer *o); // parameters that hold a gradient
+GAN_API int inside_gradients(const gan_optimizer *o);   // parameters that hold a gradient
+GAN_API uint64_t inside_passes(const gan_context *ctx); // backward passes so far
 GAN_API const gan_optimizer_desc *inside_optimizer_desc(const gan_optimizer *o);
 GAN_API gan_trainer_desc *inside_trainer_desc(gan_trainer *t); // with its defaults filled in
 GAN_API gan_trainer_desc *inside_trainer_now(gan_trainer *t);  // with the schedules applied
@@ -98,6 +99,7 @@ GAN_API int inside_trainable(gan_model *m, int i) { return gan__layer_param_at(m
 GAN_API gan_init_kind inside_init(const gan_model *m) { return m->init.kind; }
 GAN_API void inside_forget_parametrizations(gan_model *m) { m->parametrizations = NULL; }
 GAN_API int64_t inside_optimizer_step(const gan_optimizer *o) { return o->step; }
+GAN_API uint64_t inside_passes(const gan_context *ctx) { return ctx->tape.epoch; }
 GAN_API int inside_gradients(const gan_optimizer *o)
 {
     const gan__optim_slot *s;

@@ -216,6 +216,18 @@ static gan_conv2d_desc conv_outpad(int s, int o)
       (optimizer.kind = (gan_optimizer_kind)99, gan_optimizer_create(MODEL, optimizer) == NULL))             \
     X(minimize_shape, -1, "(2)", (gan_minimize(gan_optimizer_create(MODEL, gan_sgd(1, 0)), Z1(2)), 1))       \
     X(minimize_null, -1, "", (gan_minimize(gan_optimizer_create(MODEL, gan_sgd(1, 0)), NULL), 1))            \
+    X(minimize_all_none, GAN_ERROR_ARGUMENT, "gan_minimize_all&no optimizer",                                \
+      (gan_minimize_all(0, NULL, Z1(1)), 1))                                                                 \
+    X(minimize_all_null, GAN_ERROR_ARGUMENT, "gan_minimize_all&optimizer 2 is NULL",                         \
+      (two[0] = gan_optimizer_create(MODEL, optimizer), gan_minimize_all(2, two, Z1(1)), 1))                 \
+    X(minimize_all_twice, GAN_ERROR_ARGUMENT, "gan_minimize_all&m is two players",                           \
+      (two[0] = two[1] = gan_optimizer_create(MODEL, optimizer), gan_minimize_all(2, two, Z1(1)), 1))        \
+    X(rate_factor, GAN_ERROR_ARGUMENT, "gan_optimizer_rate&of m is -1",                                      \
+      (gan_optimizer_rate(gan_optimizer_create(MODEL, optimizer), "fc", -1), 1))                             \
+    X(rate_name, GAN_ERROR_NAME, "printable",                                                                \
+      (gan_optimizer_rate(gan_optimizer_create(MODEL, optimizer), "\n", 1), 1))                              \
+    X(reset_part, GAN_ERROR_ARGUMENT, "gan_optimizer_reset&m",                                               \
+      (gan_optimizer_reset(gan_optimizer_create(MODEL, gan_subgradient(1, GAN_STEP_ROOT)), "fc"), 1))        \
     X(read_size, -1, "(2, 3)", gan_read(Z2(2, 3), buffer, 5) != 0)                                           \
     X(grads_shape, -1, "(2)", (keep = Z1(2), gan_grads(gan_square(keep), 1, &keep, &keep2, 0) != 0))         \
     X(gradcheck_order, -1, "gradcheck",                                                                      \
@@ -352,6 +364,7 @@ static gan_trainer *trainer_with_parameter(gan_context *ctx)
     gan_model *model = NULL;                                                                                 \
     gan_init init = gan_init_zeros();                                                                        \
     gan_optimizer_desc optimizer = gan_sgd(1, 0);                                                            \
+    gan_optimizer *two[2] = {NULL, NULL};                                                                    \
     gan_trainer_desc trainer;                                                                                \
     gan_dataset_desc data;                                                                                   \
     gan_checkpoint says;                                                                                     \
@@ -365,7 +378,7 @@ static gan_trainer *trainer_with_parameter(gan_context *ctx)
     memset(&report, 0, sizeof report);                                                                       \
     memset(&logger, 0, sizeof logger);                                                                       \
     (void)report, (void)logger, (void)data, (void)says, (void)conv, (void)keep, (void)keep2, (void)model,    \
-        (void)init, (void)optimizer, (void)trainer, (void)buffer
+        (void)init, (void)optimizer, (void)trainer, (void)buffer, (void)two
 
 #define X(name, code, words, call)                                                                           \
     static gan_tensor *bad_##name(gan_context *ctx)                                                          \
@@ -819,6 +832,9 @@ static void poison_and_null(void)
                   gan_optimizer_norm(NULL) == 0,
               "optimizers");
         gan_optimizer_lr(NULL, 1);
+        gan_optimizer_rate(NULL, NULL, 1);
+        gan_optimizer_reset(NULL, NULL);
+        CHECK(gan_optimizer_steps(NULL) == 0 && gan_minimize_all(1, NULL, NULL) == 0, "optimizers");
         CHECK(!gan_dataset_idx(NULL, "a") && !gan_dataset_open(NULL, NULL) &&
                   !gan_dataset_memory(NULL, v, NULL, 2, 2) && !gan_dataset_toy(NULL, GAN_TOY_RING) &&
                   !gan_dataset_batch(NULL, 2, NULL) && gan_dataset_size(NULL) == 0,

@@ -810,6 +810,537 @@ static void best_iterate(void)
     }
 }
 
+// ---- a parameter's own steps, PyTorch's state["step"]: FIRST updates of `early`, STEPS of `late`, then the
+// others of `early` up to STEPS
+
+enum { FIRST = 8, UPDATES = 2 * STEPS };
+enum {
+    CREATED,
+    THAWED,
+    ABSENT,
+    WAYS
+}; // `late` is made after FIRST updates, is frozen or in no loss until then
+static const char *const ways[WAYS] = {"made late", "frozen at first", "not in the loss at first"};
+
+typedef struct ages {
+    gan_context *ctx;
+    gan_model *m;
+    gan_optimizer *o;
+    int both, way;
+} ages;
+
+static gan_tensor *two_ages(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    (void)gan_param(m, "early", gan_init_constant(1), N);
+    if (((const ages *)gan_model_user(m))->both) (void)gan_param(m, "late", gan_init_constant(1), N);
+    return x;
+}
+
+// The state of a run in which t updates were made: with a new context or with one that loads a file next.
+static void ages_begin(ages *a, gan_context *ctx, gan_optimizer_desc d, int way, int t)
+{
+    a->ctx = ctx;
+    a->way = way;
+    a->both = way != CREATED || t > FIRST;
+    a->m = gan_model_create(ctx, "m", two_ages, a);
+    a->o = gan_optimizer_create(a->m, d);
+    gan_model_freeze(a->m, "late", way == THAWED && t < FIRST);
+}
+
+static void ages_update(ages *a, int t)
+{
+    const int late = t > FIRST && t <= FIRST + STEPS;
+    gan_tensor *loss;
+    a->both = a->both || late;
+    gan_scope_open(a->ctx);
+    (void)gan_forward(a->m, gan_zeros(a->ctx, 1), NULL);
+    gan_scope_close(a->ctx);
+    if (late) gan_model_freeze(a->m, "late", 0);
+    if (late) loss = quadratic(a->ctx, gan_model_find(a->m, "late"), t - FIRST);
+    else loss = quadratic(a->ctx, gan_model_find(a->m, "early"), t <= FIRST ? t : t - STEPS);
+    if (a->way == THAWED && t <= FIRST)
+        loss = gan_add(loss, quadratic(a->ctx, gan_model_find(a->m, "late"), t));
+    (void)gan_minimize(a->o, loss);
+}
+
+static void ages_read(const ages *a, gan_real *w)
+{
+    gan_read(gan_model_find(a->m, "early"), w, N);
+    gan_read(gan_model_find(a->m, "late"), w + N, N);
+}
+
+// Both parameters against the rule's formulas in STEPS steps; `off`: the first step's number, 1 being right.
+static void own_steps(gan_optimizer_desc d, int way, int off)
+{
+    gan_context *ctx = gan_create(NULL);
+    gan_real got[2 * N];
+    ages a;
+    ref r;
+    int t, i;
+    ages_begin(&a, ctx, d, way, 0);
+    for (t = 1; t <= UPDATES; ++t) ages_update(&a, t);
+    CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+    ages_read(&a, got);
+    CHECK(inside_optimizer_step(a.o) == UPDATES, "%d updates", (int)inside_optimizer_step(a.o));
+    gan_destroy(ctx);
+    r = ref_begin(&d, N, 0);
+    for (i = 0; i < N; ++i) ref_w[i] = 1;
+    for (t = 1; t <= STEPS; ++t) {
+        ref_gradient(&r, t);
+        ref_clip(&r);
+        ref_update(&r, t - 1 + off);
+    }
+    CHECK_ARRAY(N, got + N, ref_w, TOL, TOL, "late");
+    if (off == 1) CHECK_ARRAY(N, got, ref_w, TOL, TOL, "early");
+}
+
+// Saved after each update and resumed, in a new context (ANEW), in a run that went elsewhere (BACK), from
+// memory: the same bits.
+static void own_steps_resumed(gan_optimizer_desc d, int way)
+{
+    static int64_t file[2048];
+    const char *path = test_path("ages.safetensors");
+    gan_real whole[2 * N], got[2 * N];
+    ages a, b;
+    int k, t, how;
+    ages_begin(&a, gan_create(NULL), d, way, 0);
+    for (t = 1; t <= UPDATES; ++t) ages_update(&a, t);
+    ages_read(&a, whole);
+    gan_destroy(a.ctx);
+    ages_begin(&a, gan_create(NULL), d, way, 0);
+    for (k = 1; k < UPDATES; ++k) {
+        size_t size = 0;
+        FILE *f;
+        ages_update(&a, k);
+        CHECK(gan_save(a.ctx, path) == 0, "%s", gan_error_message(a.ctx));
+        f = fopen(path, "rb");
+        size = f ? fread(file, 1, sizeof file, f) : 0;
+        if (f) fclose(f);
+        for (how = ANEW; how <= MEMORY; ++how) {
+            gan_context *ctx = gan_create(NULL);
+            if (how == ANEW) CHECK(gan_load(ctx, path) == 0, "%s", gan_error_message(ctx));
+            if (how == MEMORY) CHECK(gan_load_memory(ctx, file, size) == 0, "%s", gan_error_message(ctx));
+            ages_begin(&b, ctx, d, way, how == BACK ? 0 : k);
+            for (t = 1; t <= (k + 5) % UPDATES && how == BACK; ++t) ages_update(&b, t);
+            if (how == BACK) {
+                CHECK(gan_load(ctx, path) == 0, "%s", gan_error_message(ctx));
+                gan_model_freeze(b.m, "late", way == THAWED && k < FIRST);
+            }
+            // what is younger than the file stays as it is: not to be compared
+            for (t = k + 1; t <= UPDATES && (how != BACK || way != CREATED || k > FIRST); ++t)
+                ages_update(&b, t);
+            CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+            if (t > UPDATES) {
+                ages_read(&b, got);
+                CHECK_BYTES(whole, got, sizeof got, ways[way]);
+            }
+            gan_destroy(ctx);
+        }
+    }
+    gan_destroy(a.ctx);
+}
+
+// The states of this name in the context's checkpoints.
+static int states_called(const gan_context *ctx, const char *name)
+{
+    inside_state s;
+    int i, n = 0;
+    for (i = 0; inside_state_at(ctx, i, &s); ++i) n += !strcmp(s.name, name);
+    return n;
+}
+
+static void own_step_facts(void)
+{
+    const gan_optimizer_desc adam = gan_adam((gan_real).1, (gan_real).9, (gan_real).999);
+    TEST ("a parameter that is made after 1,000 updates makes a first step of 1 lr with Adam") {
+        gan_context *ctx = gan_create(NULL);
+        ages a;
+        int t, k;
+        ages_begin(&a, ctx, adam, CREATED, 0);
+        for (t = 1; t <= 1000; ++t) ages_update(&a, t <= FIRST ? t : FIRST + STEPS + 1 + t % 7);
+        ages_update(&a, FIRST + 1);
+        for (k = 0; k < N; ++k) {
+            const double g = coefficient(k) + slope(k, 1);
+            CHECK_NEAR(gan_data(gan_model_find(a.m, "late"))[k], 1 - .1 * sign_of(g), 1e-5, "late");
+        }
+        CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+        gan_destroy(ctx);
+    }
+    TEST ("a checkpoint holds a parameter's steps only where they are not the optimizer's") {
+        gan_context *ctx = gan_create(NULL);
+        ages a;
+        int t;
+        ages_begin(&a, ctx, adam, CREATED, 0);
+        for (t = 1; t <= FIRST; ++t) ages_update(&a, t);
+        CHECK(!states_called(ctx, "optimizer.m.early.steps"), "early before");
+        ages_update(&a, FIRST + 1);
+        CHECK(states_called(ctx, "optimizer.m.early.steps") == 1, "early, which missed one");
+        CHECK(states_called(ctx, "optimizer.m.late.steps") == 1, "late");
+        gan_destroy(ctx);
+    }
+    TEST ("a file without a parameter's steps (an older one) sets them to the optimizer's") {
+        const char *path = test_path("old.safetensors");
+        gan_real want[2 * N], got[2 * N];
+        ages a, b;
+        int t;
+        ages_begin(&a, gan_create(NULL), adam, ABSENT, 0);
+        ages_begin(&b, gan_create(NULL), adam, ABSENT, 0);
+        for (t = 1; t <= FIRST; ++t) {
+            (void)gan_forward(a.m, gan_zeros(a.ctx, 1), NULL);
+            (void)gan_minimize(a.o, gan_add(quadratic(a.ctx, gan_model_find(a.m, "early"), t),
+                                            quadratic(a.ctx, gan_model_find(a.m, "late"), t)));
+            ages_update(&b, t % 2 ? t : FIRST + t);
+        }
+        CHECK(gan_save(a.ctx, path) == 0 && gan_load(b.ctx, path) == 0, "%s", gan_error_message(b.ctx));
+        for (t = FIRST + 1; t <= UPDATES; ++t) ages_update(&a, t), ages_update(&b, t);
+        ages_read(&a, want);
+        ages_read(&b, got);
+        CHECK_BYTES(want, got, sizeof got, "weights");
+        CHECK(!gan_error(a.ctx) && !gan_error(b.ctx), "%s", gan_error_message(b.ctx));
+        gan_destroy(a.ctx);
+        gan_destroy(b.ctx);
+    }
+    TEST_MUST_FAIL ("bias correction by the optimizer's steps is caught") own_steps(adam, CREATED, FIRST + 1);
+    TEST_MUST_FAIL ("the same of a thawed parameter") own_steps(adam, THAWED, FIRST + 1);
+}
+
+// ---- gan_optimizer_reset, gan_optimizer_steps
+
+// After 7 updates reset, or not (the control), then STEPS by the formulas.
+static void reset_all(gan_optimizer_desc d, int reset)
+{
+    gan_context *ctx = gan_create(NULL);
+    subject s = begin(ctx, d);
+    gan_real got[N];
+    ref r;
+    int t, k;
+    for (t = 1; t <= 7; ++t) (void)gan_minimize(s.o, quadratic(ctx, s.w, t));
+    CHECK(gan_optimizer_steps(s.o) == 7, "%d steps", (int)gan_optimizer_steps(s.o));
+    if (reset) {
+        gan_optimizer_reset(s.o, NULL);
+        CHECK(gan_optimizer_steps(s.o) == 0, "%d steps", (int)gan_optimizer_steps(s.o));
+    }
+    r = ref_begin(&d, N, 0);
+    for (k = 0; k < N; ++k) ref_w[k] = (double)gan_data(s.w)[k];
+    for (t = 1; t <= STEPS; ++t) (void)gan_minimize(s.o, quadratic(ctx, s.w, t));
+    gan_read(s.w, got, N);
+    CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+    gan_destroy(ctx);
+    for (t = 1; t <= STEPS; ++t) {
+        ref_gradient(&r, t);
+        ref_clip(&r);
+        ref_update(&r, t);
+    }
+    CHECK_ARRAY(N, got, ref_w, TOL, TOL, "weights");
+}
+
+// Both parameters updated together; after 7 updates "late" is reset to its first values and without state. It
+// then repeats itself; "early" goes on as if nothing had been.
+static void reset_one(const char *prefix, int file)
+{
+    const char *path = test_path("reset.safetensors");
+    gan_context *ctx = gan_create(NULL);
+    gan_real late[STEPS][N], early[STEPS][N], *w;
+    ages a;
+    int t, k, run;
+    for (run = 0; run < 2; ++run) {
+        ages_begin(&a, ctx, gan_adam((gan_real).05, (gan_real).9, (gan_real).99), ABSENT, 0);
+        for (t = 0; t < STEPS; ++t) {
+            gan_tensor *e, *l;
+            if (run && t == 7 && file) { // into a context whose model has not run yet
+                CHECK(gan_save(ctx, path) == 0, "%s", gan_error_message(ctx));
+                gan_destroy(ctx);
+                ctx = gan_create(NULL);
+                CHECK(gan_load(ctx, path) == 0, "%s", gan_error_message(ctx));
+                ages_begin(&a, ctx, gan_adam((gan_real).05, (gan_real).9, (gan_real).99), ABSENT, t);
+            }
+            if (run && t == 7) gan_optimizer_reset(a.o, prefix);
+            gan_scope_open(ctx);
+            (void)gan_forward(a.m, gan_zeros(ctx, 1), NULL);
+            gan_scope_close(ctx);
+            e = gan_model_find(a.m, "early"), l = gan_model_find(a.m, "late");
+            w = gan_data(l);
+            for (k = 0; k < N && run && t == 7; ++k) w[k] = 1;
+            (void)gan_minimize(a.o,
+                               gan_add(quadratic(ctx, e, t), quadratic(ctx, l, run && t >= 7 ? t - 7 : t)));
+            if (!run) gan_read(e, early[t], N), gan_read(l, late[t], N);
+            if (run) CHECK_BYTES(early[t], gan_data(e), sizeof early[t], "early");
+            if (run && t >= 7) CHECK_BYTES(late[t - 7], gan_data(l), sizeof late[t], "late");
+        }
+        CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+        CHECK(gan_optimizer_steps(a.o) == STEPS, "%d steps", (int)gan_optimizer_steps(a.o));
+        gan_destroy(ctx);
+        ctx = gan_create(NULL);
+    }
+    gan_destroy(ctx);
+}
+
+static void reset_facts(void)
+{
+    TEST ("a reset by prefix: these parameters begin again, the others do not notice") reset_one("late", 0);
+    TEST ("the same after a file was loaded and before the model ran") reset_one("late", 1);
+    TEST_MUST_FAIL ("a reset of another parameter is caught") reset_one("early", 0);
+    TEST_MUST_FAIL ("the same from a file") reset_one("early", 1);
+    TEST ("gan_optimizer_steps counts updates: extrapolations too, accumulations not; a file restores it") {
+        const char *path = test_path("steps.safetensors");
+        gan_context *ctx = gan_create(NULL);
+        subject s = begin(ctx, gan_sgd((gan_real).01, 0));
+        CHECK(gan_optimizer_steps(s.o) == 0 && gan_optimizer_steps(NULL) == 0, "before");
+        (void)gan_accumulate(s.o, quadratic(ctx, s.w, 1));
+        CHECK(gan_optimizer_steps(s.o) == 0, "accumulated");
+        (void)gan_extrapolate(s.o, quadratic(ctx, s.w, 1));
+        (void)gan_minimize(s.o, quadratic(ctx, s.w, 1));
+        CHECK(gan_optimizer_steps(s.o) == 2, "%d", (int)gan_optimizer_steps(s.o));
+        CHECK(gan_save(ctx, path) == 0, "%s", gan_error_message(ctx));
+        gan_destroy(ctx);
+        ctx = gan_create(NULL);
+        CHECK(gan_load(ctx, path) == 0, "%s", gan_error_message(ctx));
+        s = begin(ctx, gan_sgd((gan_real).01, 0));
+        CHECK(gan_optimizer_steps(s.o) == 2, "%d", (int)gan_optimizer_steps(s.o));
+        gan_destroy(ctx);
+    }
+    TEST ("a prefix of no parameter is a warning; the subgradient method resets all or nothing") {
+        gan_context *ctx = gan_create(NULL);
+        subject s = begin(ctx, gan_subgradient((gan_real).1, GAN_STEP_ROOT)), q;
+        q.m = gan_model_create(ctx, "n", one_parameter, NULL);
+        q.o = gan_optimizer_create(q.m, gan_sgd(1, 0));
+        gan_optimizer_reset(q.o, "nothing");
+        CHECK(gan_warnings(ctx) == 1, "%d warnings", gan_warnings(ctx));
+        CHECK_TEXT(gan_warning_message(ctx), "nothing");
+        gan_optimizer_reset(s.o, "w");
+        CHECK(gan_error(ctx) == GAN_ERROR_ARGUMENT, "code %d", gan_error(ctx));
+        gan_destroy(ctx);
+    }
+}
+
+// ---- gan_optimizer_rate
+
+// The trajectory with a factor against that of the formulas with the rate `times` it.
+static void rated(gan_optimizer_desc d, double factor, double times)
+{
+    gan_context *ctx = gan_create(NULL);
+    subject s = begin(ctx, d);
+    gan_optimizer_desc e = d;
+    int t;
+    gan_optimizer_rate(s.o, "w", (gan_real)factor);
+    for (t = 1; t <= STEPS; ++t) (void)gan_minimize(s.o, quadratic(ctx, s.w, t));
+    CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+    e.lr *= (gan_real)(factor * times);
+    reference(&e, N, 0, STEPS);
+    CHECK_ARRAY(N, gan_data(s.w), ref_w, TOL, TOL, "weights");
+    gan_destroy(ctx);
+}
+
+static gan_tensor *two_layers(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    return gan_linear(m, "fc10", gan_linear(m, "fc1", x, 2), 1);
+}
+
+// How far an update by gradients of 1 moves a parameter of two_layers; SGD with lr 1, all weights 1.
+static double moved(gan_model *m, gan_optimizer *o, const char *name)
+{
+    gan_context *ctx = gan_model_context(m);
+    const gan_real before = gan_item(gan_model_find(m, name));
+    gan_tensor *sum = NULL;
+    int i;
+    for (i = 0; i < gan_model_count(m); ++i) {
+        gan_tensor *one = gan_sum_all(gan_model_tensor(m, i));
+        sum = sum ? gan_add(sum, one) : one;
+    }
+    (void)gan_minimize(o, sum);
+    CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+    return (double)(before - gan_item(gan_model_find(m, name)));
+}
+
+static void rates(void)
+{
+    TEST ("the longest prefix counts, whatever the order; also for parameters that come later") {
+        int order, early;
+        for (order = 0; order < 2; ++order)
+            for (early = 0; early < 2; ++early) {
+                static const char *const names[] = {"fc1.weight", "fc1.bias", "fc10.weight"};
+                static const double want[] = {.25, .5, 2};
+                gan_context *ctx = gan_create(NULL);
+                gan_model *m = gan_model_create(ctx, "m", two_layers, NULL);
+                gan_optimizer *o = gan_optimizer_create(m, gan_sgd(1, 0));
+                int i;
+                for (i = 0; i < 2; ++i) {
+                    if (i == early) (void)gan_forward(m, gan_zeros(ctx, 1, 3), NULL);
+                    if (i == early) continue;
+                    gan_optimizer_rate(o, order ? NULL : "fc1.weight", (gan_real)(order ? 2 : .25));
+                    gan_optimizer_rate(o, "fc1", (gan_real).125);
+                    gan_optimizer_rate(o, "fc1", (gan_real).5);
+                    gan_optimizer_rate(o, order ? "fc1.weight" : "", (gan_real)(order ? .25 : 2));
+                }
+                for (i = 0; i < 3; ++i) CHECK_NEAR(moved(m, o, names[i]), want[i], 1e-5, names[i]);
+                CHECK(gan_warnings(ctx) == 0, "%s", gan_warning_message(ctx));
+                gan_destroy(ctx);
+            }
+    }
+    TEST ("factor 0: no gradient, no decay, no step; then a first step of 1 lr") {
+        gan_context *ctx = gan_create(NULL);
+        gan_optimizer_desc d = gan_adamw((gan_real).1, (gan_real).9, (gan_real).999, (gan_real).1);
+        gan_tensor *e, *l;
+        ages a;
+        int t;
+        ages_begin(&a, ctx, d, ABSENT, 0);
+        gan_optimizer_rate(a.o, "late", 0);
+        for (t = 1; t <= 50; ++t) {
+            (void)gan_forward(a.m, gan_zeros(ctx, 1), NULL);
+            e = gan_model_find(a.m, "early"), l = gan_model_find(a.m, "late");
+            // the gradient of late is 0 / 0: it is not computed
+            (void)gan_minimize(
+                a.o, gan_add(quadratic(ctx, e, t), gan_sum_all(gan_sqrt(gan_mul_scalar(gan_square(l), 0)))));
+        }
+        CHECK(gan_error(ctx) == 0, "%s", gan_error_message(ctx));
+        CHECK(gan_item(gan_model_find(a.m, "late")) == 1, "%g",
+              (double)gan_item(gan_model_find(a.m, "late")));
+        CHECK(gan_optimizer_steps(a.o) == 50, "%d", (int)gan_optimizer_steps(a.o));
+        gan_optimizer_rate(a.o, "late", 1);
+        (void)gan_minimize(a.o, gan_sum_all(gan_model_find(a.m, "late")));
+        CHECK_NEAR(gan_item(gan_model_find(a.m, "late")), 1 - .1 * .1 - .1, 1e-5, "late");
+        (void)gan_minimize(a.o,
+                           gan_sum_all(gan_sqrt(gan_mul_scalar(gan_square(gan_model_find(a.m, "late")), 0))));
+        CHECK(gan_error(ctx) == GAN_ERROR_NONFINITE, "the control: code %d", gan_error(ctx));
+        gan_destroy(ctx);
+    }
+    TEST ("a prefix of no parameter is a warning at the next update, once; a bad factor an error") {
+        gan_context *ctx = gan_create(NULL);
+        subject s = begin(ctx, gan_sgd((gan_real).01, 0));
+        static const double bad[] = {-1, HUGE_VAL, NAN};
+        size_t i;
+        gan_optimizer_rate(s.o, "w2", 2);
+        gan_optimizer_rate(s.o, "w", 2);
+        gan_optimizer_rate(s.o, NULL, 2);
+        CHECK(gan_warnings(ctx) == 0, "%s", gan_warning_message(ctx));
+        for (i = 0; i < 3; ++i) (void)gan_minimize(s.o, quadratic(ctx, s.w, 1));
+        CHECK(gan_warnings(ctx) == 1, "%d warnings", gan_warnings(ctx));
+        CHECK_TEXT(gan_warning_message(ctx), "w2");
+        for (i = 0; i < COUNT(bad); ++i) {
+            gan_optimizer_rate(s.o, "w", (gan_real)bad[i]);
+            CHECK(gan_error(ctx) == GAN_ERROR_ARGUMENT, "%g: code %d", bad[i], gan_error(ctx));
+            gan_error_clear(ctx);
+        }
+        gan_optimizer_rate(NULL, "w", 1);
+        gan_optimizer_reset(NULL, "w");
+        gan_destroy(ctx);
+    }
+}
+
+// ---- one loss of several models: y = b (a x), the loss (y - 1)^2 / 2
+
+static gan_tensor *factor(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    return gan_mul(x, gan_param(m, "w", gan_init_constant((gan_real).5), 1));
+}
+
+typedef struct pair {
+    gan_context *ctx;
+    gan_model *m[2];
+    gan_optimizer *o[2];
+} pair;
+static pair pair_begin(gan_optimizer_desc d)
+{
+    pair p;
+    p.ctx = gan_create(NULL);
+    p.m[0] = gan_model_create(p.ctx, "a", factor, NULL);
+    p.m[1] = gan_model_create(p.ctx, "b", factor, NULL);
+    p.o[0] = gan_optimizer_create(p.m[0], d);
+    p.o[1] = gan_optimizer_create(p.m[1], d);
+    return p;
+}
+static gan_tensor *pair_loss(const pair *p, double x)
+{
+    gan_tensor *y = gan_forward(p->m[1], gan_forward(p->m[0], gan_full(p->ctx, (gan_real)x, 1), NULL), NULL);
+    return gan_mul_scalar(gan_mean_all(gan_square(gan_add_scalar(y, -1))), (gan_real).5);
+}
+static double pair_weight(const pair *p, int i) { return (double)gan_item(gan_model_find(p->m[i], "w")); }
+
+// way 0: gan_minimize_all; 1: one model after the other, the control
+static void pair_sgd(int way)
+{
+    pair p = pair_begin(gan_sgd((gan_real).1, 0));
+    double a = .5, b = .5, value;
+    int t;
+    for (t = 1; t <= STEPS; ++t) {
+        const double x = 1 + .1 * t, off = a * b * x - 1, da = off * b * x, db = off * a * x;
+        if (way == 0) value = (double)gan_minimize_all(2, p.o, pair_loss(&p, x));
+        else {
+            value = (double)gan_minimize(p.o[0], pair_loss(&p, x));
+            (void)gan_minimize(p.o[1], pair_loss(&p, x));
+        }
+        CHECK_NEAR(value, off * off / 2, 1e-5, "loss");
+        a -= .1 * da, b -= .1 * db;
+        CHECK_NEAR(pair_weight(&p, 0), a, 1e-5, "a");
+        CHECK_NEAR(pair_weight(&p, 1), b, 1e-5, "b");
+        CHECK_NEAR(gan_optimizer_norm(p.o[0]), fabs(da), 1e-5, "the norm of a");
+    }
+    CHECK(gan_error(p.ctx) == 0, "%s", gan_error_message(p.ctx));
+    gan_destroy(p.ctx);
+}
+
+static void one_loss(void)
+{
+    TEST ("gan_minimize_all: one loss, two models, both gradients at the old weights") pair_sgd(0);
+    TEST_MUST_FAIL ("one model after the other is caught") pair_sgd(1);
+    TEST (
+        "gan_minimize_all makes one backward pass and gives the bits of gan_minimize_game, which makes two") {
+        pair p = pair_begin(sample(GAN_OPTIMIZER_ADAM)), q = pair_begin(sample(GAN_OPTIMIZER_ADAM));
+        uint64_t one, two;
+        int t, i;
+        for (t = 1; t <= STEPS; ++t) {
+            gan_tensor *l[2];
+            one = inside_passes(p.ctx), two = inside_passes(q.ctx);
+            (void)gan_minimize_all(2, p.o, pair_loss(&p, t));
+            l[0] = l[1] = pair_loss(&q, t);
+            gan_minimize_game(GAN_GAME_SIMULTANEOUS, 0, 2, q.o, l);
+            for (i = 0; i < 2; ++i) CHECK(pair_weight(&p, i) == pair_weight(&q, i), "weight %d", i);
+            CHECK(inside_passes(p.ctx) - one == 1, "%d", (int)(inside_passes(p.ctx) - one));
+            CHECK(inside_passes(q.ctx) - two == 2, "%d", (int)(inside_passes(q.ctx) - two));
+        }
+        CHECK(!gan_error(p.ctx) && !gan_error(q.ctx), "%s", gan_error_message(p.ctx));
+        gan_destroy(p.ctx);
+        gan_destroy(q.ctx);
+    }
+    TEST ("a loss that one of the models is not in changes neither; nor does a NaN; a frozen model waits") {
+        pair p = pair_begin(gan_sgd((gan_real).1, 0));
+        gan_tensor *x;
+        double b;
+        (void)gan_minimize_all(2, p.o, pair_loss(&p, 1));
+        b = pair_weight(&p, 1);
+        (void)gan_minimize_all(2, p.o, gan_mean_all(gan_forward(p.m[1], gan_full(p.ctx, 1, 1), NULL)));
+        CHECK(gan_error(p.ctx) == GAN_ERROR_STATE, "code %d", gan_error(p.ctx));
+        CHECK_TEXT(gan_error_message(p.ctx), "parameter of a ");
+        CHECK(pair_weight(&p, 1) == b, "b moved");
+        gan_error_clear(p.ctx);
+        // the gradient of b is finite, that of a is not
+        (void)gan_minimize_all(
+            2, p.o,
+            gan_sum_all(gan_add(gan_forward(p.m[1], gan_full(p.ctx, 1, 1), NULL),
+                                gan_sqrt(gan_forward(p.m[0], gan_zeros(p.ctx, 1), NULL)))));
+        CHECK(gan_error(p.ctx) == GAN_ERROR_NONFINITE, "code %d", gan_error(p.ctx));
+        CHECK(pair_weight(&p, 1) == b && gan_optimizer_steps(p.o[1]) == 1, "b moved");
+        gan_error_clear(p.ctx);
+        gan_model_freeze(p.m[1], NULL, 1);
+        (void)gan_minimize_all(2, p.o, pair_loss(&p, 1));
+        CHECK(!gan_error(p.ctx) && pair_weight(&p, 1) == b, "%s", gan_error_message(p.ctx));
+        CHECK(gan_optimizer_steps(p.o[0]) == 2 && gan_optimizer_steps(p.o[1]) == 1, "steps");
+        gan_scope_open(p.ctx);
+        x = pair_loss(&p, 1);
+        (void)gan_minimize_all(2, p.o, x);
+        CHECK(gan_item(x) == gan_item(x) && !gan_error(p.ctx), "alive in its scope");
+        gan_scope_close(p.ctx);
+        x = pair_loss(&p, 1);
+        (void)gan_minimize_all(2, p.o, x);
+        (void)gan_square(x);
+        CHECK(gan_error(p.ctx) == GAN_ERROR_STATE, "a step that goes on");
+        gan_destroy(p.ctx);
+    }
+}
+
 static const struct {
     const char *name;
     int states;
@@ -824,6 +1355,7 @@ static void all_alike(gan_optimizer_kind kind)
     const char *name = optimizers[kind].name;
     const gan_optimizer_desc d = sample(kind);
     const int stateless = kind == GAN_OPTIMIZER_SUBGRADIENT;
+    int way;
     clipping(name, d);
     TESTF ("%s: three accumulated losses are their sum", name) accumulation(name, d, 0);
     TESTF ("%s, extrapolated: the gradient found there is applied where it began", name)
@@ -836,6 +1368,16 @@ static void all_alike(gan_optimizer_kind kind)
         TESTF_MUST_FAIL ("%s resumed without its state is caught (known fault 6)", name)
             resumed(name, d, WEIGHTS, WEIGHTS);
     TESTF ("%s: a NaN changes no weight and no state", name) guarded(name, d);
+    TESTF ("%s, reset: as if it had just been created", name) reset_all(d, 1);
+    if (!stateless)
+        TESTF_MUST_FAIL ("%s, not reset, is caught", name) reset_all(d, 0);
+    TESTF ("%s with a third of its rate by prefix", name) rated(d, 1 / 3., 1);
+    TESTF_MUST_FAIL ("%s with the whole rate is caught", name) rated(d, 1 / 3., 3);
+    for (way = 0; way < WAYS; ++way) {
+        TESTF ("%s: the steps of a parameter are its own (%s)", name, ways[way]) own_steps(d, way, 1);
+        TESTF ("%s: a parameter's own steps are saved and resumed (%s)", name, ways[way])
+            own_steps_resumed(d, way);
+    }
     large(name, d);
 }
 
@@ -845,6 +1387,10 @@ int main(void)
     for (i = 0; i < COUNT(optimizers); ++i) all_alike((gan_optimizer_kind)i);
     clipping_facts();
     accumulation_facts();
+    own_step_facts();
+    reset_facts();
+    rates();
+    one_loss();
     hyperparameters();
     best_iterate();
     minimize();
