@@ -23619,7 +23619,7 @@ static int gan__format_has_columns(gan_format f) { return f == GAN_FORMAT_CSV; }
 static int gan__format_has_label_file(gan_format f) { return f == GAN_FORMAT_IDX; }
 
 // What is missing in a folder that was to be of the format; NULL where folders hold pictures.
-static const char *gan__format_missing(gan_format f)
+GAN__OPTIONAL const char *gan__format_missing(gan_format f)
 {
     return f == GAN_FORMAT_IDX     ? "no IDX images there, and no folder that holds train-images-idx3-ubyte"
            : f == GAN_FORMAT_CIFAR ? "no CIFAR file, and no folder that holds data_batch_1.bin"
