@@ -24785,16 +24785,16 @@ static void gan__batch_range(const gan_dataset *d, double *low, double *high)
     *high = d->scaled ? d->high : 1;
 }
 
-// The window of an image (C, H, W) whose transformation `of` has; what lies beyond the image is black.
-static void gan__batch_crop(const gan_dataset *of, const gan__batch_drawn *w, int channels, const gan_real *x,
-                            gan_real *to)
+// The window of an image of d, whose transformation `of` has; what lies beyond the image is black.
+static void gan__batch_crop(const gan_dataset *of, const gan__batch_drawn *w, const gan_dataset *d,
+                            const gan_real *x, gan_real *to)
 {
     const int H = of->dim[of->ndim - 2], W = of->dim[of->ndim - 1], pad = of->how.crop_padding;
     const int h = gan__batch_height(of), wide = gan__batch_width(of);
     double low, high;
     int c, y, k;
-    gan__batch_range(of, &low, &high);
-    for (c = 0; c < channels; ++c, x += (size_t)H * (size_t)W)
+    gan__batch_range(d, &low, &high);
+    for (c = 0; c < d->dim[1]; ++c, x += (size_t)H * (size_t)W)
         for (y = 0; y < h; ++y) {
             const int from = y + w->top - pad;
             if (!pad && !w->flip) {
@@ -24899,7 +24899,7 @@ static int gan__batch_reading_sample(gan__batch_reading *r, size_t i, size_t k, 
 {
     gan_real *to = r->x->data + k * r->per;
     if (gan__data_sample(r->d, gan__data_row(r->d, i), r->raw, r->whole ? r->whole : to)) return 1;
-    if (r->whole) gan__batch_crop(r->of, w, r->d->dim[1], r->whole, to);
+    if (r->whole) gan__batch_crop(r->of, w, r->d, r->whole, to);
     if (r->of == r->d && gan__batch_has_colors(&r->d->how)) gan__batch_colors(r->d, w, to);
     return 0;
 }

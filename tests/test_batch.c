@@ -493,6 +493,30 @@ static void test_pair(void)
         CHECK(gan_dataset_classes(d) == 0 && gan_dataset_label(d, 3) == 0, "classes");
         gan_destroy(ctx);
     }
+    TEST ("what a crop pads is black in the range of each dataset of a pair") {
+        static const gan_transform pad = {0, 4, 4, 4, 0, 0, 0, NULL, NULL};
+        static const gan_real white[16] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+        unsigned char pgm[11 + 16];
+        gan_context *ctx = gan_create(NULL);
+        gan_dataset_desc desc;
+        gan_dataset *d;
+        int r, i, black = 0;
+        memset(pgm, 255, sizeof pgm);
+        memcpy(pgm, "P5 4 4 255\n", 11);
+        memset(&desc, 0, sizeof desc);
+        desc.bytes = pgm, desc.size = sizeof pgm, desc.low = 0, desc.high = 1;
+        d = gan_dataset_pair(gan_dataset_memory(ctx, white, NULL, 1, 1, 4, 4), gan_dataset_open(ctx, &desc));
+        gan_dataset_transform(d, &pad);
+        for (r = 0; r < 20; ++r) {
+            gan_tensor *y, *x = gan_dataset_batch(d, 1, &y);
+            for (i = 0; i < 16 && gan_data(x); ++i) {
+                black += gan_data(x)[i] == -1;
+                CHECK_NEAR(gan_data(y)[i], gan_data(x)[i] == -1 ? 0 : 1, 0, "y");
+            }
+        }
+        CHECK(black > 50 && black < 320, "%d of 320 black: %s", black, gan_error_message(ctx));
+        gan_destroy(ctx);
+    }
     TEST_MUST_FAIL ("labels of other samples are seen") {
         gan_context *ctx = gan_create(NULL);
         gan_dataset *a = numbers(ctx, N), *b = numbers(ctx, N);
