@@ -18338,7 +18338,11 @@ static void gan__optim_accumulate_all(gan_optimizer *o, gan_real value)
     for (s = o->slots; s; s = s->next) {
         const size_t n = s->param->tensor->size;
         gan_real *sum;
-        if (!gan__optim_slot_is_active(s)) continue;
+        if (!gan__optim_slot_is_active(s)) { // thawed in this round it begins with 0
+            if (first && s->state[GAN__SLOT_SUM] && !gan__state_own(o->model->ctx, s->state[GAN__SLOT_SUM]))
+                memset(s->state[GAN__SLOT_SUM]->data, 0, n * sizeof *sum);
+            continue;
+        }
         sum = (gan_real *)s->state[GAN__SLOT_SUM]->data;
         if (first && s->grad) memcpy(sum, s->grad->data, n * sizeof *sum);
         else if (first) memset(sum, 0, n * sizeof *sum);

@@ -1231,6 +1231,38 @@ static void rates(void)
 
 // ---- one loss of several models: y = b (a x), the loss (y - 1)^2 / 2
 
+// The loss a + b of two parameters.
+static gan_tensor *two_sums(gan_model *m, gan_tensor *x, gan_tensor *label)
+{
+    (void)label;
+    return gan_add(gan_mul(gan_param(m, "a", gan_init_zeros(), 1), x),
+                   gan_mul(gan_param(m, "b", gan_init_zeros(), 1), x));
+}
+
+static void thawed_in_a_round(void)
+{
+    TEST ("a parameter thawed between two batches of an accumulation has the second batch's gradient alone") {
+        gan_context *ctx = gan_create(NULL);
+        gan_model *m = gan_model_create(ctx, "m", two_sums, NULL);
+        gan_optimizer *o = gan_optimizer_create(m, gan_sgd(1, 0));
+        gan_real before[2], moved[2];
+        int round;
+        for (round = 0; round < 2; ++round) {
+            if (round)
+                before[0] = gan_item(gan_model_find(m, "a")), before[1] = gan_item(gan_model_find(m, "b"));
+            gan_model_freeze(m, "a", round);
+            gan_accumulate(o, gan_forward(m, gan_full(ctx, 1, 1), NULL));
+            gan_model_freeze(m, "a", 0);
+            gan_minimize(o, gan_forward(m, gan_full(ctx, 3, 1), NULL));
+        }
+        moved[0] = before[0] - gan_item(gan_model_find(m, "a")),
+        moved[1] = before[1] - gan_item(gan_model_find(m, "b"));
+        CHECK(!gan_error(ctx) && moved[1] > 0, "%s", gan_error_message(ctx));
+        CHECK_NEAR(moved[0] / moved[1], .75, 1e-6, "3 of 1 + 3");
+        gan_destroy(ctx);
+    }
+}
+
 static gan_tensor *factor(gan_model *m, gan_tensor *x, gan_tensor *label)
 {
     (void)label;
@@ -1400,5 +1432,6 @@ int main(void)
     large("rmsprop without momentum", gan_rmsprop((gan_real).01));
     large("adam with betas .5 and .999", gan_adam((gan_real).02, (gan_real).5, (gan_real).999));
     printf("%d optimizers\n", (int)COUNT(optimizers));
+    thawed_in_a_round();
     return test_done();
 }
