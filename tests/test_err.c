@@ -209,7 +209,7 @@ static gan_conv2d_desc conv_outpad(int s, int o)
     X(model_name, GAN_ERROR_NAME, "a name is NULL", gan_model_create(ctx, NULL, identity, NULL) == NULL)     \
     X(model_name_empty, GAN_ERROR_NAME, "name ", gan_model_create(ctx, "", identity, NULL) == NULL)          \
     X(model_twice, GAN_ERROR_NAME, "gan_model_create&m ", (MODEL, MODEL == NULL))                            \
-    X(model_function, GAN_ERROR_ARGUMENT, "gan_forward&store",                                                \
+    X(model_function, GAN_ERROR_ARGUMENT, "gan_forward&store",                                               \
       gan_data(gan_forward(gan_model_create(ctx, "store", NULL, NULL), gan_zeros(ctx, 1), NULL)) == NULL)    \
     X(optimizer_model, GAN_ERROR_ARGUMENT, "",                                                               \
       (trainer = trainer_of(ctx, 0), gan_trainer_create(ctx, &trainer) == NULL))                             \
