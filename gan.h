@@ -1979,7 +1979,7 @@ GAN_API gan_dataset *gan_dataset_callback_n(gan_context *ctx, gan_dataset_read *
 #endif
 // Pairs: a dataset of the samples of x whose labels are the samples of y, (n, ...), at the same index:
 // images of another kind, masks, vectors of attributes. Both have the same size. Transformations of the pair
-// move both alike; those of x are taken over, those of y are not.
+// move both alike; those of x are taken over, those of y are not. x's own labels are not in the pair.
 GAN_API gan_dataset *gan_dataset_pair(gan_dataset *x, gan_dataset *y);
 // Divides a dataset at random: *held_out receives this share (0 to 1) of its samples, *train the others, both
 // in the order of d. The division depends on the size and the share alone, not on the seed, so that another
@@ -24724,6 +24724,7 @@ static size_t gan__batch_next(gan_dataset *d, int64_t *s)
 typedef struct gan__batch_drawn {
     int flip, top, left; // of the window in the padded image
     double factor[3];    // of brightness, contrast, saturation
+    int recolored;       // 0: colors stay as they are, to the bit
 } gan__batch_drawn;
 
 // The height and width of transformed samples.
@@ -24749,7 +24750,7 @@ static int gan__batch_has_colors(const gan_transform *how)
 static gan__batch_drawn gan__batch_center(const gan_dataset *d)
 {
     const int pad = 2 * d->how.crop_padding;
-    gan__batch_drawn w = {0, 0, 0, {1, 1, 1}};
+    gan__batch_drawn w = {0, 0, 0, {1, 1, 1}, 0};
     if (!d->how.crop_height) return w;
     w.top = (d->dim[d->ndim - 2] + pad - gan__batch_height(d)) / 2;
     w.left = (d->dim[d->ndim - 1] + pad - gan__batch_width(d)) / 2;
@@ -24762,20 +24763,23 @@ static gan__batch_drawn gan__batch_drawn_at(const gan_dataset *d, int64_t epoch,
     const gan_transform *how = &d->how;
     const double strength[3] = {(double)how->brightness, (double)how->contrast, (double)how->saturation};
     gan__batch_drawn w = gan__batch_center(d);
-    gan__core_rng rng = gan__rng_stream(d->ctx, d->name);
+    gan__core_rng rng;
     uint32_t u[4];
     int k;
+    if (!gan__batch_is_moved(how) && !gan__batch_has_colors(how)) return w;
+    rng = gan__rng_stream(d->ctx, d->name);
     rng.stream = ~rng.stream + (uint64_t)(epoch + 1) * 0x9e3779b97f4a7c15u;
     rng.counter = (uint64_t)position;
     gan__rng_block(&rng, u);
     w.flip = how->flip && (u[0] & 1);
-    if (how->crop_height) { // twice the central offset is the last one
+    if (how->crop_height) {
         const int rows = d->dim[d->ndim - 2] + 2 * how->crop_padding - gan__batch_height(d);
         const int columns = d->dim[d->ndim - 1] + 2 * how->crop_padding - gan__batch_width(d);
         w.top = (int)((uint64_t)u[1] * ((uint64_t)rows + 1) >> 32);
         w.left = (int)((uint64_t)u[2] * ((uint64_t)columns + 1) >> 32);
     }
-    if (!gan__batch_has_colors(how)) return w;
+    w.recolored = gan__batch_has_colors(how);
+    if (!w.recolored) return w;
     rng.counter = (uint64_t)position | (uint64_t)1 << 63;
     gan__rng_block(&rng, u);
     for (k = 0; k < 3; ++k) w.factor[k] = 1 + strength[k] * ((double)u[k] / 2147483648. - 1);
@@ -24904,7 +24908,7 @@ static int gan__batch_reading_sample(gan__batch_reading *r, size_t i, size_t k, 
     gan_real *to = r->x->data + k * r->per;
     if (gan__data_sample(r->d, gan__data_row(r->d, i), r->raw, r->whole ? r->whole : to)) return 1;
     if (r->whole) gan__batch_crop(r->of, w, r->d, r->whole, to);
-    if (r->of == r->d && gan__batch_has_colors(&r->d->how)) gan__batch_colors(r->d, w, to);
+    if (r->of == r->d && w->recolored) gan__batch_colors(r->d, w, to);
     return 0;
 }
 
@@ -25054,23 +25058,27 @@ GAN_API gan_tensor *gan_dataset_slice(gan_dataset *d, int64_t first, int n, gan_
 
 GAN_API void gan_dataset_shuffle(gan_dataset *d, int shuffle)
 {
-    if (d) d->in_order = !shuffle;
+    if (!d) return;
+    if (!d->n) gan__err_warn(d->ctx, "gan_dataset_shuffle has no effect: the dataset is endless");
+    d->in_order = !shuffle;
 }
+
+enum { GAN__BATCH_PADDING = 1 << 16 };
 
 // What is wrong with a transformation; NULL if nothing is.
 static const char *gan__batch_problem(const gan_dataset *d, const gan_transform *how)
 {
     const int is_image = d->ndim == 4 && d->kind != GAN__DATA_TOY;
-    const int h = is_image ? d->dim[2] + 2 * how->crop_padding : 0;
-    const int w = is_image ? d->dim[3] + 2 * how->crop_padding : 0;
     const gan_real strength[3] = {how->brightness, how->contrast, how->saturation};
     int k;
     if (!is_image && (gan__batch_is_moved(how) || gan__batch_has_colors(how)))
         return "is for images (C, H, W) alone, but for its map";
-    if (how->crop_height < 0 || how->crop_width < 0 || how->crop_padding < 0 || how->crop_padding > 1 << 20)
-        return "has a negative crop";
+    if (how->crop_height < 0 || how->crop_width < 0 || how->crop_padding < 0) return "has a negative crop";
+    if (how->crop_padding > GAN__BATCH_PADDING) return "has a crop_padding of more than 65,536";
     if (!how->crop_height && (how->crop_width || how->crop_padding)) return "needs crop_height for its crop";
-    if (how->crop_height > h || how->crop_width > w) return "has a crop larger than the padded images";
+    if (is_image && (how->crop_height - 2 * how->crop_padding > d->dim[2] ||
+                     how->crop_width - 2 * how->crop_padding > d->dim[3]))
+        return "has a crop larger than the padded images";
     for (k = 0; k < 3; ++k)
         if (!(strength[k] >= 0 && strength[k] <= 1))
             return "has a brightness, contrast or saturation that is not in 0 .. 1";
@@ -25098,13 +25106,24 @@ GAN_API int gan_dataset_transform(gan_dataset *d, const gan_transform *how)
     return GAN_OK;
 }
 
+// The class of a label that d has; the labels of classes ascend.
+static int gan__batch_class(const gan_dataset *d, double label)
+{
+    int low = 0, high = d->classes - 1;
+    while (low < high) {
+        const int middle = (low + high) / 2;
+        if (d->class_label[middle] < label) low = middle + 1;
+        else high = middle;
+    }
+    return low;
+}
+
 // The samples of d with these numbers in ascending order, without a state of its own; NULL on an error.
 static gan_dataset *gan__batch_part_of(gan_dataset *d, const unsigned char *taken, int take, size_t n)
 {
     gan_dataset *part = (gan_dataset *)gan__err_persist(d->ctx, sizeof *part);
     uint32_t *row = (uint32_t *)gan__err_persist(d->ctx, n * sizeof *row);
     size_t i, k = 0;
-    int c;
     if (!part || !row) return NULL;
     *part = *d;
     for (i = 0; i < d->n; ++i)
@@ -25123,12 +25142,7 @@ static gan_dataset *gan__batch_part_of(gan_dataset *d, const unsigned char *take
     part->class_size = (int64_t *)gan__err_persist(d->ctx, (size_t)d->classes * sizeof *part->class_size);
     if (!part->class_size) return NULL;
     memset(part->class_size, 0, (size_t)d->classes * sizeof *part->class_size);
-    for (i = 0; i < n; ++i)
-        for (c = 0; c < d->classes; ++c)
-            if (d->class_label[c] == gan__data_label(part, i)) {
-                part->class_size[c]++;
-                break;
-            }
+    for (i = 0; i < n; ++i) part->class_size[gan__batch_class(d, gan__data_label(part, i))]++;
     return part;
 }
 

@@ -455,7 +455,7 @@ static void parts(void)
     gan_transform how;
     gan_tensor *y;
     memset(&how, 0, sizeof how);
-    how.flip = test_int(0, 1), how.crop_padding = test_int(-1, 1);
+    how.flip = test_int(0, 1), how.crop_padding = I();
     if (test_int(0, 1)) how.crop_height = I(), how.crop_width = I();
     if (test_int(0, 2) == 0) how.brightness = R(), how.contrast = R(), how.saturation = R();
     if (test_int(0, 2) == 0) how.map = mapping;

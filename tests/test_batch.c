@@ -99,6 +99,8 @@ static void test_rows(void)
         CHECK(v[0] == 3 && v[1] == 4, "resumed at %d", v[0]);
         CHECK(gan_dataset_epochs(gan_dataset_toy(b, GAN_TOY_RING)) == 0 && gan_dataset_epochs(NULL) == 0,
               "endless");
+        gan_dataset_shuffle(gan_dataset_toy(b, GAN_TOY_RING), 0);
+        CHECK_TEXT(gan_warning_message(b), "gan_dataset_shuffle has no effect");
         gan_destroy(a);
         gan_destroy(b);
     }
@@ -163,7 +165,12 @@ static void test_split(void)
         gan_dataset_split(numbers(ctx, 200), .25, &train, &held);
         gan_dataset_split(train, .2, &rest, &more);
         CHECK(gan_dataset_size(more) == 30 && gan_dataset_size(rest) == 120, "sizes of parts of a part");
-        for (c = 0; c < 3; ++c) n += gan_dataset_class_size(held, c), all += gan_dataset_class_size(more, c);
+        for (c = 0; c < 3; ++c) {
+            n += gan_dataset_class_size(held, c), all += gan_dataset_class_size(more, c);
+            for (i = 0; i < 50; ++i) v[c] = i ? v[c] : 0, v[c] += gan_dataset_label(held, i) == (gan_real)c;
+            CHECK(gan_dataset_class_size(held, c) == v[c], "class %d: %d of %d", c,
+                  (int)gan_dataset_class_size(held, c), v[c]);
+        }
         CHECK(gan_dataset_classes(held) == 3 && n == 50 && all == 30, "%d classes of %d",
               gan_dataset_classes(held), (int)n);
         CHECK_TEXT(gan_dataset_class_name(more, 2), "2");
@@ -394,6 +401,7 @@ static void test_transform(void)
             }
             CHECK(least > .599 && least < .65 && most > 1.35 && most < 1.401, "factors %g .. %g", least,
                   most);
+            CHECK_BYTES(gan_data(gan_dataset_slice(d, 0, 1, NULL)), v, sizeof v, "a slice keeps its colors");
             gan_destroy(ctx);
         }
     }
