@@ -3691,12 +3691,17 @@ typedef struct gan__core_state {
 } gan__core_state;
 
 enum { GAN__EVALS = 8 };
+typedef struct gan__core_eval { // what an evaluation restores
+    gan__core_rng rng;
+    int recording;
+} gan__core_eval;
+
 typedef struct gan__core_layer {
     gan_model *models;
     const char *model, *prefix, *name; // the layer that is being built, for messages; name NULL outside
-    int evals;                         // evaluations that are open
-    int recording[GAN__EVALS];         // before each of them
-    gan__core_rng rng[GAN__EVALS];
+    int evals;                         // evaluations under way: all models are in GAN_EVAL
+    int opened;                        // of them by gan_eval_open
+    gan__core_eval eval[GAN__EVALS];
 } gan__core_layer;
 
 typedef struct gan__core_data {
@@ -12502,7 +12507,28 @@ static const char *gan__layer_full_name(const gan_model *m, const char *name, ch
     return full;
 }
 
-static int gan__layer_is_eval(const gan_model *m) { return m->mode == GAN_EVAL || m->ctx->layer.evals; }
+// A pass whose batch statistics are averaged is one of training.
+static int gan__layer_is_eval(const gan_model *m)
+{
+    return !m->standing && (m->mode == GAN_EVAL || m->ctx->layer.evals);
+}
+
+// An evaluation: all models in GAN_EVAL, nothing is recorded, random numbers are put aside.
+static gan__core_eval gan__layer_eval_begin(gan_context *ctx)
+{
+    gan__core_eval e;
+    e.rng = ctx->rng;
+    e.recording = gan_record(ctx, 0);
+    ctx->layer.evals++;
+    return e;
+}
+
+static void gan__layer_eval_end(gan_context *ctx, gan__core_eval e)
+{
+    ctx->layer.evals--;
+    gan_record(ctx, e.recording);
+    ctx->rng = e.rng;
+}
 
 static gan__core_tap *gan__layer_tap_find(const gan_model *m, const char *name)
 {
@@ -12547,31 +12573,25 @@ GAN_API gan_tensor *gan_tapped(gan_model *m, const char *name)
 
 GAN_API void gan_eval_open(gan_context *ctx)
 {
-    gan__core_layer *l;
     if (!ctx) return;
-    l = &ctx->layer;
-    if (l->evals == GAN__EVALS) {
+    if (ctx->layer.opened == GAN__EVALS) {
         gan__err_fail(ctx, GAN_ERROR_STATE, "gan_eval_open: %d evaluations are open already; close some",
                       (int)GAN__EVALS);
         return;
     }
-    l->rng[l->evals] = ctx->rng;
-    l->recording[l->evals++] = gan_record(ctx, 0);
+    ctx->layer.eval[ctx->layer.opened++] = gan__layer_eval_begin(ctx);
     gan_scope_open(ctx);
 }
 
 GAN_API void gan_eval_close(gan_context *ctx)
 {
-    gan__core_layer *l;
     if (!ctx) return;
-    l = &ctx->layer;
-    if (!l->evals) {
+    if (!ctx->layer.opened) {
         gan__err_fail(ctx, GAN_ERROR_STATE, "gan_eval_close: no evaluation is open");
         return;
     }
     gan_scope_close(ctx);
-    gan_record(ctx, l->recording[--l->evals]);
-    ctx->rng = l->rng[l->evals];
+    gan__layer_eval_end(ctx, ctx->layer.eval[--ctx->layer.opened]);
 }
 
 static int gan__layer_is_prefix(const char *prefix, const char *layer, const char *part)
@@ -28230,17 +28250,12 @@ GAN_API int gan_plot_gan2d(gan_plot *p, int column, int columns, int row, int ro
     memset(&shape, 0, sizeof shape);
     a.heat = &shape; // a place for the bar of colors is kept
     if (!gan__plot_panel_open(p, column, columns, row, rows, &a, &tx, &ty)) {
-        const gan__core_rng rng = ctx->rng;
-        const gan_mode mode = d->mode;
-        const int recording = gan_record(ctx, 0);
-        d->mode = GAN_EVAL;
+        const gan__core_eval e = gan__layer_eval_begin(ctx);
         gan_scope_open(ctx);
         gan__sheet_gan2d_draw(p, &a, d, gan2d->loss ? gan2d->loss : &plain, fit[0].points, fit[1].points, &tx,
                               &ty);
         gan_scope_close(ctx);
-        d->mode = mode;
-        gan_record(ctx, recording);
-        ctx->rng = rng;
+        gan__layer_eval_end(ctx, e);
     }
     return gan_error(ctx);
 }
@@ -32759,9 +32774,8 @@ GAN_API gan_estimate gan_perceptual_path_length(gan_model *g, gan_model *feature
     gan_tensor *in[3];
     gan_context *ctx;
     gan__metric_path p;
-    gan_mode modes[2];
-    gan__core_rng rng;
-    int first, n, was;
+    gan__core_eval was;
+    int first, n;
     memset(&p, 0, sizeof p);
     if (desc) p.how = *desc;
     if (p.how.epsilon == 0) p.how.epsilon = (gan_real)1e-4;
@@ -32777,22 +32791,14 @@ GAN_API gan_estimate gan_perceptual_path_length(gan_model *g, gan_model *feature
     gan_scope_open(ctx);
     p.rng = gan__rng_stream(ctx, "perceptual_path_length");
     p.square = (gan_real *)gan__density_work(ctx, z0->dim[0], 1, sizeof *p.square);
-    modes[0] = g->mode;
-    modes[1] = features ? features->mode : GAN_EVAL;
-    g->mode = GAN_EVAL;
-    if (features) features->mode = GAN_EVAL;
-    was = gan_record(ctx, 0);
-    rng = ctx->rng;
+    was = gan__layer_eval_begin(ctx);
     for (first = 0; p.square && !ctx->err.code && first < z0->dim[0]; first += n) {
         n = GAN__LEAST(p.how.batch, z0->dim[0] - first);
         gan_scope_open(ctx);
         gan__metric_path_batch(ctx, &p, first, n);
         gan_scope_close(ctx);
     }
-    ctx->rng = rng;
-    gan_record(ctx, was);
-    g->mode = modes[0];
-    if (features) features->mode = modes[1];
+    gan__layer_eval_end(ctx, was);
     if (p.square && !ctx->err.code) e = gan__metric_path_summary(ctx, &p, z0->dim[0]);
     gan_scope_close(ctx);
     return e;
@@ -34496,33 +34502,6 @@ GAN_API int gan_trainer_stats_text(const gan_trainer_stats *stats, char *text, s
 
 // >>sample: what a trained generator draws, and how D may choose; uses train; tests/test_sample.c
 
-// Sampling leaves no trace: random numbers, modes and recording are as before, the average stands in for G
-// meanwhile.
-typedef struct gan__sample_quiet {
-    gan__core_rng rng;
-    gan_mode g, d;
-    int recording;
-} gan__sample_quiet;
-
-static gan__sample_quiet gan__sample_quiet_begin(gan_trainer *t)
-{
-    gan__sample_quiet q;
-    q.rng = t->ctx->rng;
-    q.g = t->desc.generator->mode;
-    q.d = t->desc.discriminator->mode;
-    q.recording = gan_record(t->ctx, 0);
-    t->desc.generator->mode = t->desc.discriminator->mode = GAN_EVAL;
-    return q;
-}
-
-static void gan__sample_quiet_end(gan_trainer *t, gan__sample_quiet q)
-{
-    t->desc.generator->mode = q.g;
-    t->desc.discriminator->mode = q.d;
-    gan_record(t->ctx, q.recording);
-    t->ctx->rng = q.rng;
-}
-
 // The averaged G on z.
 static gan_tensor *gan__sample_generate(gan_trainer *t, gan_tensor *z, gan_tensor *label)
 {
@@ -34537,41 +34516,45 @@ static gan_tensor *gan__sample_generate(gan_trainer *t, gan_tensor *z, gan_tenso
 GAN_API gan_tensor *gan_trainer_generate(gan_trainer *t, gan_tensor *z, gan_tensor *label)
 {
     gan_tensor *x;
-    gan__sample_quiet q;
+    gan__core_eval q;
     if (!t) return z ? z->ctx->poison : NULL;
-    q = gan__sample_quiet_begin(t);
+    q = gan__layer_eval_begin(t->ctx);
     x = gan__sample_generate(t, z, label);
-    gan__sample_quiet_end(t, q);
+    gan__layer_eval_end(t->ctx, q);
     return x;
 }
 
-// The labels of the samples in turn, as a pair or a map makes them.
-static gan_tensor *gan__sample_rows_labels(gan_trainer *t, int n)
+// The labels of n samples as a pair or a map makes them: those of samples drawn at random, or in turn.
+static gan_tensor *gan__sample_labels_of_rows(gan_trainer *t, int n, gan__core_rng *draw)
 {
     gan_dataset *d = t->desc.data;
     int64_t *index = (int64_t *)gan__err_scratch(t->ctx, (size_t)n * sizeof *index);
     gan_tensor *label = NULL, *x;
     int i;
     if (!index) return t->ctx->poison;
-    for (i = 0; i < n; ++i) index[i] = (int64_t)((size_t)i % d->n);
+    for (i = 0; i < n; ++i)
+        index[i] = (int64_t)(draw ? gan__rng_below(draw, (uint32_t)d->n) : (size_t)i % d->n);
     x = gan_dataset_rows(d, index, n, &label);
     gan__err_scratch_free(t->ctx, index);
     return gan__tensor_is_poison(x) ? x : label;
 }
 
-// The labels of the data in turn: those of the classes, else those of the samples; NULL without labels.
-static gan_tensor *gan__sample_labels(gan_trainer *t, int n)
+// n labels as the data have them, drawn at random, or with draw NULL in turn: those of the classes, else of
+// the samples; NULL without labels.
+static gan_tensor *gan__sample_labels(gan_trainer *t, int n, gan__core_rng *draw)
 {
     const gan_dataset *d = t->desc.data;
+    const size_t most = d->classes ? (size_t)d->classes : d->n;
     gan_tensor *label;
     int i;
-    if (d->n && (d->pair || d->how.map)) return gan__sample_rows_labels(t, n);
+    if (d->n && (d->pair || d->how.map)) return gan__sample_labels_of_rows(t, n, draw);
     if (!d->label) return NULL;
     label = gan__tensor_new(t->ctx, 1, &n);
     if (gan__tensor_is_poison(label)) return label;
-    for (i = 0; i < n; ++i)
-        label->data[i] = d->classes ? gan_dataset_class_label(d, i % d->classes)
-                                    : gan_dataset_label(d, (int64_t)((size_t)i % d->n));
+    for (i = 0; i < n; ++i) {
+        const int64_t k = (int64_t)(draw ? gan__rng_below(draw, (uint32_t)most) : (size_t)i % most);
+        label->data[i] = d->classes ? gan_dataset_class_label(d, (int)k) : gan_dataset_label(d, k);
+    }
     return label;
 }
 
@@ -34621,24 +34604,8 @@ static size_t gan__sample_buffers(gan_model *g, gan_tensor *kept, int back, int 
     return n;
 }
 
-// Labels as the data have them, drawn at random; NULL without labels.
-static gan_tensor *gan__sample_labels_drawn(gan_trainer *t, int n)
-{
-    const gan_dataset *d = t->desc.data;
-    gan_tensor *label;
-    int i;
-    if (!d->label) return NULL;
-    label = gan__tensor_new(t->ctx, 1, &n);
-    if (gan__tensor_is_poison(label)) return label;
-    for (i = 0; i < n; ++i)
-        label->data[i] =
-            d->classes ? gan_dataset_class_label(d, (int)gan__rng_below(&t->ctx->rng, (uint32_t)d->classes))
-                       : gan_dataset_label(d, (int64_t)gan__rng_below(&t->ctx->rng, (uint32_t)d->n));
-    return label;
-}
-
 // Makes the running statistics of G standing ones; returns what gan__sample_unstand restores, NULL if there
-// is nothing to restore. Inside gan__sample_quiet_begin.
+// is nothing to restore. Inside an evaluation.
 static gan_tensor *gan__sample_stand(gan_trainer *t, int batches)
 {
     gan_model *g = t->desc.generator;
@@ -34650,16 +34617,14 @@ static gan_tensor *gan__sample_stand(gan_trainer *t, int batches)
     ctx->rng = gan__rng_stream(ctx, "standing");
     for (k = 0; k <= batches && !ctx->err.code; ++k) {
         gan_scope_open(ctx);
-        label = gan__sample_labels_drawn(t, n);
+        label = gan__sample_labels(t, n, &ctx->rng);
         z = gan__player_latent(t, &ctx->rng, n, label);
         if (k) {
             gan__sample_buffers(g, kept, 1, 0);
             g->standing = k;
-            g->mode = GAN_TRAIN;
             gan__train_average_swap(t, 1);
             gan_forward(g, z, label);
             gan__train_average_swap(t, 0);
-            g->mode = GAN_EVAL;
             g->standing = 0;
         } else {
             gan__train_average_claim(t, z, label);
@@ -34755,7 +34720,7 @@ static gan_tensor *gan__sample_rejection(gan_trainer *t, gan_tensor *label, int 
 GAN_API gan_tensor *gan_trainer_sample_ex(gan_trainer *t, int n, const gan_sampling *how)
 {
     gan_sampling plain;
-    gan__sample_quiet q;
+    gan__core_eval q;
     gan_tensor *label, *x, *kept;
     if (!t) return NULL;
     memset(&plain, 0, sizeof plain);
@@ -34772,13 +34737,13 @@ GAN_API gan_tensor *gan_trainer_sample_ex(gan_trainer *t, int n, const gan_sampl
         return gan__err_fail(t->ctx, GAN_ERROR_ARGUMENT,
                              "gan_trainer_sample_ex: standing is %d batches; it may not be negative",
                              how->standing);
-    label = gan__sample_labels(t, n);
-    q = gan__sample_quiet_begin(t);
+    label = gan__sample_labels(t, n, NULL);
+    q = gan__layer_eval_begin(t->ctx);
     kept = gan__sample_stand(t, how->standing);
     t->ctx->rng = gan__rng_stream(t->ctx, "sample"); // for z, and for noise that the generator itself draws
     x = how->rejection > 0 ? gan__sample_rejection(t, label, n, how) : gan__sample_round(t, label, n, how);
     gan__sample_unstand(t, kept);
-    gan__sample_quiet_end(t, q);
+    gan__layer_eval_end(t->ctx, q);
     return x;
 }
 
@@ -34787,15 +34752,15 @@ GAN_API gan_tensor *gan_trainer_sample(gan_trainer *t, int n) { return gan_train
 #ifndef GAN_NO_STDIO
 static int gan__sample_save(const char *who, gan_trainer *t, const char *path, int batches)
 {
-    gan__sample_quiet q;
+    gan__core_eval q;
     gan_tensor *kept;
     int code = gan__ckpt_may_save(t->ctx, who, path);
     if (code) return code;
     gan_scope_open(t->ctx);
     (void)gan_trainer_sample(t, 1); // after a load nothing of it has been claimed yet
-    q = gan__sample_quiet_begin(t);
+    q = gan__layer_eval_begin(t->ctx);
     kept = gan__sample_stand(t, batches);
-    gan__sample_quiet_end(t, q);
+    gan__layer_eval_end(t->ctx, q);
     gan__train_average_swap(t, 1);
     code = gan_model_save(t->desc.generator, path);
     gan__train_average_swap(t, 0);

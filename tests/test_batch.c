@@ -598,6 +598,7 @@ static void test_trainer(void)
         for (k = 0; k < N * 3; ++k) y[k] = (gan_real)(k % 7);
         for (pack = 1; pack < 3; ++pack) {
             gan_context *ctx = gan_create(NULL);
+            gan_sampling how;
             gan_trainer_desc desc;
             gan_trainer *t;
             memset(&desc, 0, sizeof desc);
@@ -609,6 +610,9 @@ static void test_trainer(void)
             t = gan_trainer_create(ctx, &desc);
             gan_trainer_run(t, 3);
             CHECK(!gan_error(ctx) && gan_dim(gan_trainer_sample(t, 9), 0) == 9, "%s", gan_error_message(ctx));
+            memset(&how, 0, sizeof how);
+            how.standing = 2; // its labels are drawn at random
+            CHECK(gan_dim(gan_trainer_sample_ex(t, 9, &how), 0) == 9, "%s", gan_error_message(ctx));
             gan_destroy(ctx);
         }
     }

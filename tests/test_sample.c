@@ -269,6 +269,9 @@ static void standing(void)
         gan_trainer_run(r.t, 3);
         gan_data(gan_model_find(r.g, "a"))[0] = gan_data(gan_model_find(r.g, "a"))[1] = 1;
         CHECK_NEAR(off_standing(&r, &how, 1), 0, 1e-4, "samples");
+        gan_eval_open(r.ctx);
+        CHECK_NEAR(off_standing(&r, &how, 1), 0, 1e-4, "samples in an evaluation");
+        gan_eval_close(r.ctx);
         fine(&r);
         gan_destroy(r.ctx);
     }
