@@ -4114,6 +4114,19 @@ static gan_tensor *gan__err_fail(gan_context *ctx, gan_error_code code, const ch
     return ctx->poison;
 }
 
+// Adds to the message of the error that stands.
+GAN__OPTIONAL void gan__err_add(gan_context *ctx, const char *format, ...)
+{
+    const size_t n = strlen(ctx->err.message);
+    gan__text_out o;
+    va_list args;
+    gan__text_begin(&o, ctx->err.message + n, sizeof ctx->err.message - n);
+    va_start(args, format);
+    gan__err_format(ctx, &o, format, &args);
+    va_end(args);
+    gan__text_end(&o);
+}
+
 // Tells of something that is legal and without effect. It sets no error; a message that is among the last
 // GAN__WARNED ones is not repeated.
 GAN__OPTIONAL void gan__err_warn(gan_context *ctx, const char *format, ...)
@@ -24541,20 +24554,15 @@ static int gan__data_is_skipped(gan_dataset *d, size_t i)
 {
     gan_context *ctx = d->ctx;
     gan__data_skips *s = d->skips;
-    char message[sizeof ctx->err.message];
     if (!s || ctx->err.code == GAN_ERROR_MEMORY) return 0;
-    memcpy(message, ctx->err.message, sizeof message);
     if (s->count >= s->most) {
-        const gan_error_code code = (gan_error_code)ctx->err.code;
-        gan_error_clear(ctx);
-        gan__err_fail(ctx, code, "%s; %l others were left out, more than max_skipped are unreadable", message,
-                      s->count);
+        gan__err_add(ctx, "; %l others were left out, more than max_skipped are unreadable", s->count);
         return 0;
     }
-    gan_error_clear(ctx);
     s->bad[i] = 1;
     s->count++;
-    gan__err_warn(ctx, "%s; left out, %l of max_skipped %l", message, s->count, s->most);
+    gan__err_warn(ctx, "%s; left out, %l of max_skipped %l", ctx->err.message, s->count, s->most);
+    gan_error_clear(ctx);
     return 1;
 }
 
@@ -34371,10 +34379,10 @@ static void gan__train_rescue(gan_trainer *t)
     err->on_error = NULL; // it knows already
     gan_error_clear(t->ctx);
     failed = gan_save_rolling(t->ctx, t->desc.checkpoint, t->desc.checkpoint_keep);
-    gan_error_clear(t->ctx);
-    gan__err_fail(t->ctx, code,
-                  failed ? "%s; the run could not be saved in %s" : "%s; the run was saved in %s", message,
-                  t->desc.checkpoint);
+    err->code = (int)code;
+    memcpy(err->message, message, sizeof message);
+    gan__err_add(t->ctx, failed ? "; the run could not be saved in %s" : "; the run was saved in %s",
+                 t->desc.checkpoint);
     err->on_error = on_error;
 #else
     (void)t;

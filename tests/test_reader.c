@@ -934,6 +934,17 @@ static const int shown[9][6] = {{0, 1, 2, 3, 4, 5}, {0, 1, 2, 3, 4, 5}, {2, 1, 0
                                 {5, 4, 3, 2, 1, 0}, {3, 4, 5, 0, 1, 2}, {0, 3, 1, 4, 2, 5},
                                 {3, 0, 4, 1, 5, 2}, {5, 2, 4, 1, 3, 0}, {2, 5, 1, 4, 0, 3}};
 
+// The one image of 6 pixels and c channels of d lies as orientation o says. Destroys the context.
+static void check_turned(gan_context *ctx, gan_dataset *d, int c, int o)
+{
+    int i;
+    in_order(ctx, d);
+    for (i = 0; i < 6 * c; ++i)
+        CHECK_NEAR(all[i], 10 * (shown[o % 9][i % 6] * c + i / 6) / 127.5 - 1, 1e-6, "pixel");
+    gan_destroy(ctx);
+    CHECK(stb_living == 0, "%d pictures of stb_image are left", stb_living);
+}
+
 static void add_chunk(const char *type, size_t n)
 {
     add_be32(&f, (uint32_t)n);
@@ -992,11 +1003,7 @@ static void test_png_exif(void)
                     d = gan_dataset_open(ctx, &desc);
                     snprintf(shape, sizeof shape, "%dx%s", c, o >= 5 && o < 9 ? "3x2" : "2x3");
                     check_shape(d, shape);
-                    in_order(ctx, d);
-                    for (i = 0; i < 6 * c; ++i)
-                        CHECK_NEAR(all[i], 10 * (shown[o % 9][i % 6] * c + i / 6) / 127.5 - 1, 1e-6, "pixel");
-                    gan_destroy(ctx);
-                    CHECK(stb_living == 0, "%d pictures of stb_image are left", stb_living);
+                    check_turned(ctx, d, c, o);
                 }
     }
     TEST ("a damaged eXIf, or one whose length goes beyond the file, turns nothing or is seen, never more") {
@@ -1037,11 +1044,7 @@ static void test_jpeg(void)
                     d = gan_dataset_open(ctx, &desc);
                     check_shape(d, c == 1 ? (o >= 5 && o < 9 ? "1x3x2" : "1x2x3")
                                           : (o >= 5 && o < 9 ? "3x3x2" : "3x2x3"));
-                    in_order(ctx, d);
-                    for (i = 0; i < 6 * c; ++i)
-                        CHECK_NEAR(all[i], 10 * (shown[o % 9][i % 6] * c + i / 6) / 127.5 - 1, 1e-6, "pixel");
-                    gan_destroy(ctx);
-                    CHECK(stb_living == 0, "%d pictures of stb_image are left", stb_living);
+                    check_turned(ctx, d, c, o);
                 }
     }
     TEST ("a JPEG of four inks, one without its end, with damaged EXIF") {

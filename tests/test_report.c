@@ -7,6 +7,7 @@
 #endif
 #endif
 #include "test.h"
+#include "page.h"
 #define GAN_IMPLEMENTATION
 #include "../gan.h"
 #include "picture.h"
@@ -15,21 +16,7 @@ static gan_context *ctx;
 static char html[1 << 24];
 static unsigned char bytes[1 << 23];
 
-static size_t get_html(const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    const size_t n = f ? fread(html, 1, sizeof html - 1, f) : 0;
-    html[n] = 0;
-    if (f) fclose(f);
-    return n;
-}
-
-static int count(const char *text, const char *word)
-{
-    int n = 0;
-    for (; (text = strstr(text, word)) != NULL; ++text) ++n;
-    return n;
-}
+static size_t get_html(const char *path) { return read_page(path, html, sizeof html); }
 
 // Base64 of our own, up to the first other letter; -1 when it is broken.
 static long decode(const char *text)

@@ -6,24 +6,9 @@
 #include "check.h"
 
 #include "trainers.h"
+#include "page.h"
 
 static char html[1 << 22], other[1 << 22];
-
-static char *read_report(const char *path, char *to)
-{
-    FILE *f = fopen(path, "rb");
-    const size_t n = f ? fread(to, 1, sizeof html - 1, f) : 0;
-    to[n] = 0;
-    if (f) fclose(f);
-    return to;
-}
-
-static int count(const char *text, const char *word)
-{
-    int n = 0;
-    for (; (text = strstr(text, word)) != NULL; ++text) ++n;
-    return n;
-}
 
 // Pictures of 8 x 8 in three classes.
 static gan_dataset *pictures(gan_context *ctx)
@@ -71,7 +56,8 @@ static const char *report(rig *r, gan_health *h, gan_logger *log, const char *na
     memset(&more, 0, sizeof more);
     more.title = "A run", more.log = log;
     CHECK(gan_trainer_report(r->t, h, &more, test_path(name)) == GAN_OK, "%s", gan_error_message(r->ctx));
-    return read_report(test_path(name), html);
+    read_page(test_path(name), html, sizeof html);
+    return html;
 }
 
 #define ROW(name, value) "<th scope=\"row\">" name "</th><td>" value
@@ -166,13 +152,13 @@ static void contents(void)
         go(&r);
         CHECK(gan_trainer_report(r.t, NULL, &more, test_path("run.html")) == GAN_OK, "%s",
               gan_error_message(r.ctx));
-        read_report(test_path("run.html"), html);
+        read_page(test_path("run.html"), html, sizeof html);
         CHECK_TEXT(html, "<h1>A GAN in training</h1>\n<p>My summary</p>\n<p class=\"note\">2014-06-10</p>");
         CHECK_TEXT(html, ROW("my lr", "7<"));
         CHECK(!count(html, ROW("batch", "")) && count(html, ROW("seed", "")) == 1, "%s", "replaced");
         CHECK(gan_trainer_report(r.t, NULL, NULL, test_path("run.html")) == GAN_OK, "%s",
               gan_error_message(r.ctx));
-        read_report(test_path("run.html"), html);
+        read_page(test_path("run.html"), html, sizeof html);
         CHECK_TEXT(html, ROW("batch", "16<"));
         gan_destroy(r.ctx);
     }
@@ -318,7 +304,7 @@ static void errors(void)
         CHECK(gan_error(r.ctx) == GAN_ERROR_NONFINITE, "%s", gan_error_message(r.ctx));
         CHECK(gan_trainer_report(r.t, h, &more, test_path("nan.html")) == GAN_OK, "%s", "not written");
         CHECK(gan_error(r.ctx) == GAN_ERROR_NONFINITE, "%s", gan_error_message(r.ctx));
-        read_report(test_path("nan.html"), html);
+        read_page(test_path("nan.html"), html, sizeof html);
         CHECK_TEXT(html, "<p class=\"verdict bad\"><b>divergence</b>");
         CHECK(count(html, "<svg") == 3 && !count(html, "<img"), "%d panels", count(html, "<svg"));
         CHECK_TEXT(html, "</html>");
