@@ -35860,6 +35860,7 @@ typedef struct gan__summary {
     const char *diagnosis;
     char text[GAN__SUMMARY_TEXT]; // of the lists
     size_t used;
+    int shown; // images that the caller gives: as many data stand beside them; 0: none are given
 } gan__summary;
 
 // Texts are made one at a time: a name and its value.
@@ -36062,6 +36063,13 @@ static void gan__summary_configuration(gan__summary *u)
 
 // the run and its machine
 
+// The shape of a sample as batches have it.
+static void gan__summary_put_shape(gan__text_out *o, const gan_dataset *d)
+{
+    int dim[GAN_MAX_DIMS], n = gan__batch_dims(d, d, 1, dim);
+    gan__err_say_shape(o, n - 1, dim + 1);
+}
+
 static int64_t gan__summary_batch(const gan_trainer *t) // samples that D sees in a step
 {
     return (int64_t)t->desc.batch * t->desc.pack * t->desc.d_steps * t->desc.accumulate;
@@ -36125,7 +36133,7 @@ static void gan__summary_dataset(gan__summary *u)
     else gan__text_put(&o, "drawn without end");
     gan__summary_end(u, &u->data, &o);
     o = gan__summary_begin(u, &u->data, "shape");
-    gan__err_say_shape(&o, d->ndim - 1, d->dim + 1);
+    gan__summary_put_shape(&o, d);
     gan__summary_end(u, &u->data, &o);
     o = gan__summary_begin(u, &u->data, "classes");
     if (gan_dataset_classes(d)) gan__text_put_int(&o, gan_dataset_classes(d));
@@ -36217,8 +36225,9 @@ static void gan__summary_samples(gan__summary *u)
 {
     enum { POINTS = 512, PICTURES = 64, LARGE = 16, SIDE = 64 };
     const gan_dataset *d = u->t->desc.data;
-    const int picture = d->ndim == 4, large = picture && (int64_t)d->dim[2] * d->dim[3] > SIDE * SIDE;
-    const int n = !picture ? POINTS : large ? LARGE : PICTURES;
+    const int picture = d->ndim == 4;
+    const int large = picture && (int64_t)gan__batch_height(d) * gan__batch_width(d) > SIDE * SIDE;
+    const int n = !picture ? POINTS : u->shown ? u->shown : large ? LARGE : PICTURES;
     gan_tensor *fake, *real;
     if (!u->t->started && !u->t->desc.generator->params) return;
     if (!picture && (d->ndim > 2 || d->per > 2)) return;
@@ -36345,7 +36354,7 @@ static void gan__summary_summary(gan__summary *u)
     if (gan_dataset_size(d)) gan__summary_put_count(&o, gan_dataset_size(d));
     else gan__text_put(&o, "endless");
     gan__text_put(&o, " samples of shape ");
-    gan__err_say_shape(&o, d->ndim - 1, d->dim + 1);
+    gan__summary_put_shape(&o, d);
     gan__text_end(&o);
     u->r.title = "A GAN in training";
     u->r.summary = u->summary;
@@ -36429,6 +36438,7 @@ GAN_API int gan_trainer_report(gan_trainer *t, const gan_health *h, const gan_re
     if (u) {
         memset(u, 0, sizeof *u);
         u->t = t;
+        if (more && more->images && gan_data(more->images)) u->shown = more->images->dim[0];
         if (gan__summary_fill(u, h) || gan_error(ctx) != before) code = gan_error(ctx);
         classes = u->r.classes;
         if (more) gan__summary_more(&u->r, more);

@@ -102,8 +102,8 @@ static int train(const ex_options *o, pic_settings *s)
     gan_report report;
     gan_trainer *t;
     gan_health *h;
-    const char *texts[64], *diagnosis[1], *metrics[PIC_CELLS];
-    char cell[PIC_CELLS][PIC_CELL], values[32][80], says[512] = "";
+    const char *metrics[PIC_CELLS];
+    char cell[PIC_CELLS][PIC_CELL], says[512] = "";
     int i, grid, kept = -1;
 
     if (!o->resume && ex_exists(ex_path(o, "pictures.safetensors"))) {
@@ -140,21 +140,14 @@ static int train(const ex_options *o, pic_settings *s)
     }
     if (kept != i) keep(o, ctx, t, log, i, grid);
     memset(&report, 0, sizeof report);
-    for (i = 0; i < o->flags_count && i < 32; ++i) {
-        ex_flag_write(&o->flags[i], values[i], sizeof values[i]);
-        texts[2 * i] = o->flags[i].name, texts[2 * i + 1] = values[i];
-    }
     gan_health_text(h, says, sizeof says);
-    diagnosis[0] = says;
     report.title = o->out, report.log = log;
-    report.configuration = texts, report.configuration_count = 2 * i;
-    report.diagnosis = diagnosis, report.diagnosis_count = 1;
     report.images = sample(t, 8 * grid), report.images_columns = grid;
     if (o->score && !gan_error(ctx) && !pic_score(o, s, generator, cell)) {
         for (i = 0; i < PIC_CELLS; ++i) metrics[i] = cell[i];
         report.metrics = metrics, report.metrics_count = PIC_CELLS, report.metrics_columns = 5;
     }
-    gan_report_write(ctx, &report, ex_path(o, "report.html"));
+    gan_trainer_report(t, h, &report, ex_path(o, "report.html"));
     if (gan_error(ctx)) return ex_finish(ctx);
     ex_say("The diagnosis:", says);
     snprintf(

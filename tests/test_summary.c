@@ -122,6 +122,23 @@ static void contents(void)
         fine(&r);
         gan_destroy(r.ctx);
     }
+    TEST ("as many data as the caller's images stand beside them; the shape is that of transformed samples") {
+        static const gan_transform crop = {0, 6, 0, 0, 0, 0, 0, NULL, NULL};
+        rig r = make(1, picture_generator, picture_critic, 3);
+        gan_report more;
+        r.desc.data = pictures(r.ctx);
+        gan_dataset_transform(r.desc.data, &crop);
+        go(&r);
+        memset(&more, 0, sizeof more);
+        gan_forward(r.g, gan_zeros(r.ctx, 1, 3), NULL);
+        more.images = gan_zeros(r.ctx, 9, 1, 6, 6);
+        CHECK(gan_trainer_report(r.t, NULL, &more, test_path("nine.html")) == 0, "%s",
+              gan_error_message(r.ctx));
+        read_page(test_path("nine.html"), html, sizeof html);
+        CHECK_TEXT(html, ROW("shape", "(1, 6, 6)<"));
+        CHECK_TEXT(html, "<figcaption>Data: 9</figcaption>");
+        gan_destroy(r.ctx);
+    }
     TEST_MUST_FAIL ("what is off is not in the configuration") {
         rig r = make(1, mlp_generator, mlp_critic, 3);
         go(&r);
